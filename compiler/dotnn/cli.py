@@ -1,0 +1,176 @@
+"""The command line: options in, exit codes out. All work is the driver's."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dotnn import __version__
+from dotnn.diagnostics import CompileError
+
+SETS = click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override a parameter of `params`.")
+TARGET = click.option(
+    "--target", type=click.Choice(["numpy"]), default="numpy", show_default=True, help="What to generate."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+SPEC = click.argument("spec", metavar="SPEC", type=click.Path())
+
+
+def reports(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Turn a `CompileError` into its text on stderr and exit code 1."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except CompileError as error:
+            click.echo(_coloured(error.render()), err=True)
+            count = len(error.diagnostics)
+            click.echo(f"\n{count} error{'s' if count != 1 else ''}", err=True)
+            code = 1
+        except BrokenPipeError:
+            code = 1
+        sys.exit(code or 0)
+
+    return run
+
+
+def _coloured(text: str) -> str:
+    if not sys.stderr.isatty():
+        return text
+    styles = {"error[": "red", "warning[": "yellow", "  help:": "cyan"}
+    lines = []
+    for line in text.split("\n"):
+        colour = next((c for start, c in styles.items() if line.startswith(start)), None)
+        lines.append(click.style(line, fg=colour) if colour else line)
+    return "\n".join(lines)
+
+
+def warn(warnings: tuple[str, ...]) -> None:
+    """Print warnings on stderr."""
+    for warning in warnings:
+        click.echo(_coloured(warning) + "\n", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dotnn")
+def main() -> None:
+    """Compile .nn specs to readable NumPy, check the gradients, train."""
+
+
+@main.command("compile")
+@SPEC
+@TARGET
+@click.option("-o", "--output", metavar="FILE", help="Where to write; - is stdout. Default: the spec's name with .py, here.")
+@click.option("--style", type=click.Choice(["explain", "fast"]), default="explain", show_default=True)
+@click.option("--input-gradients", is_flag=True, help="Also compute the gradient by the network's inputs.")
+@click.option("--verify", is_flag=True, help="Run the verifier after every pass.")
+@click.option("--force", is_flag=True, help="Overwrite a file that dotnn did not write.")
+@SETS
+@reports
+def compile_command(
+    spec: str, target: str, output: str | None, style: str, input_gradients: bool, verify: bool, force: bool, sets: tuple[str, ...]
+) -> None:
+    """Write one self-contained script."""
+    from dotnn.driver import Options, compile_spec, write_script
+
+    compiled = compile_spec(spec, Options(style, sets, input_gradients), check=verify)
+    warn(compiled.warnings)
+    if output == "-":
+        click.echo(compiled.script, nl=False)
+        return
+    path = Path(output) if output else Path(Path(spec).stem + ".py")
+    write_script(compiled.script, path, force=force)
+    click.echo(f"wrote {path}", err=True)
+
+
+@main.command()
+@SPEC
+@JSON
+@click.option("--style", type=click.Choice(["explain", "fast"]), default="explain", show_default=True)
+@click.option("--seed", type=int, default=None, help="Seed of parameters, data and probes.")
+@SETS
+@reports
+def check(spec: str, as_json: bool, style: str, seed: int | None, sets: tuple[str, ...]) -> int:
+    """Validate the generated gradients."""
+    from dotnn.checking import check_spec
+
+    return check_spec(spec, style=style, sets=sets, seed=seed, as_json=as_json)
+
+
+@main.command()
+@SPEC
+@TARGET
+@click.option("--run", "run_dir", metavar="DIR", help="The run folder. Default: a fresh one in runs/.")
+@click.option("--data", metavar="PATH", help="The data file, or the folder that holds it.")
+@click.option("--style", type=click.Choice(["explain", "fast"]), default="fast", show_default=True)
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the spec's.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier run in the same folder.")
+@JSON
+@SETS
+@reports
+def train(**options: Any) -> int:
+    """Compile, train with a progress bar, write the run folder."""
+    from dotnn.training import train_spec
+
+    return train_spec(**options)
+
+
+@main.command()
+@click.argument("run", metavar="RUN", type=click.Path())
+@click.option("--input", "input_file", metavar="FILE", required=True, help="CSV with a header, or .npz.")
+@click.option("-o", "--output", metavar="FILE", help="CSV or .npz to write. Default: CSV on stdout.")
+@click.option("--force", is_flag=True, help="Overwrite the output file.")
+@reports
+def predict(run: str, input_file: str, output: str | None, force: bool) -> None:
+    """Predict with a finished run, in the target's own units."""
+    from dotnn.training import predict_run
+
+    predict_run(run, input_file, output, force)
+
+
+@main.command()
+@SPEC
+@click.option("--stage", type=click.Choice(["ast", "model", "ir", "passes", "schedule"]), default="model", show_default=True)
+@SETS
+@reports
+def dump(spec: str, stage: str, sets: tuple[str, ...]) -> None:
+    """Print a stage as readable text."""
+    from dotnn.driver import dump_stage
+
+    click.echo(dump_stage(spec, stage, sets), nl=False)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if a file would change.")
+@reports
+def fmt(files: tuple[str, ...], only_check: bool) -> int:
+    """Format specs in place; comments stay."""
+    from dotnn.driver import read_source
+    from dotnn.syntax.pretty import format_source
+
+    changed = 0
+    for name in files:
+        source = read_source(name)
+        text = format_source(source)
+        if text == source.text:
+            continue
+        changed += 1
+        if only_check:
+            click.echo(f"would change {name}", err=True)
+        else:
+            Path(name).write_text(text, encoding="utf-8")
+            click.echo(f"formatted {name}", err=True)
+    return 1 if only_check and changed else 0
+
+
+def show_json(value: dict[str, Any]) -> None:
+    """Print exactly one JSON object on stdout."""
+    click.echo(json.dumps(value, indent=2))

@@ -1,0 +1,142 @@
+"""The only file that knows the order of the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.emit.numpy_script import HEADER, Options, numpy_script
+from dotnn.ir.build import build
+from dotnn.ir.graph import Graph
+from dotnn.ir.verify import verify
+from dotnn.limits import MAX_SOURCE_BYTES
+from dotnn.model.lint import lint
+from dotnn.model.model import Model
+from dotnn.model.resolve import resolve
+from dotnn.passes import PASSES
+from dotnn.passes.differentiate import MissingRule, differentiate
+from dotnn.spec_files import initial_values
+from dotnn.syntax.decode import decode
+from dotnn.syntax.parse import parse
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A spec after all stages: its model, its graph, the script, and the warnings as text."""
+
+    model: Model
+    graph: Graph
+    script: str
+    warnings: tuple[str, ...]
+
+
+def read_source(path: str) -> Source:
+    """Read a spec. Raises `CompileError` where there is none, or it is no text."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_SOURCE_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CompileError([Diagnostic("NN001", f"cannot read {path}: {reason}", help="check the path")]) from None
+    return decode(path, content)
+
+
+def front(path: str, sets: Sequence[str] = ()) -> tuple[Model, tuple[str, ...]]:
+    """Return the model of a spec and its warnings."""
+    source = read_source(path)
+    model, reporter = resolve(parse(source), source, sets)
+    found = [d for d in [*reporter.found, *lint(model)] if d.severity == "warning"]
+    return model, tuple(render(d, source) for d in found)
+
+
+def passes(input_gradients: bool = False) -> list[tuple[str, Callable[[Graph], Graph]]]:
+    """Return the passes with their names, `differentiate` told whose gradients are wanted."""
+    wanted = {differentiate: partial(differentiate, input_gradients=input_gradients)}
+    return [(p.__name__, wanted.get(p, p)) for p in PASSES]
+
+
+def lower(model: Model, *, input_gradients: bool = False, check: bool = False) -> Graph:
+    """Return the finished graph; with `check` the verifier runs after every pass."""
+    graph = build(model)
+    try:
+        for _, run in passes(input_gradients):
+            if check:
+                verify(graph)
+            graph = run(graph)
+    except MissingRule as missing:
+        raise CompileError([_missing_rule(missing, model)], model.source) from None
+    verify(graph)
+    return graph
+
+
+def _missing_rule(missing: MissingRule, model: Model) -> Diagnostic:
+    span = missing.node.span or Span(0, 0)
+    return Diagnostic("NN502", str(missing), span, help="nothing behind it can be trained")
+
+
+def compile_spec(path: str, options: Options | None = None, *, check: bool = False) -> Compiled:
+    """Run all stages. Raises `CompileError`."""
+    options = options or Options()
+    model, warnings = front(path, options.sets)
+    return compile_model(model, options, warnings, check=check)
+
+
+def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = (), *, check: bool = False) -> Compiled:
+    """Run the stages after the model."""
+    graph = lower(model, input_gradients=options.input_gradients, check=check)
+    options = replace(options, values=initial_values(model))
+    return Compiled(model, graph, numpy_script(model, graph, options), warnings)
+
+
+def write_script(text: str, path: Path, *, force: bool = False) -> None:
+    """Write a script. A file that dotnn did not write is only overwritten with `force`. Raises `CompileError`."""
+    try:
+        if path.exists() and not force and not _is_ours(path):
+            raise CompileError(
+                [Diagnostic("NN503", f"{path} exists and was not written by dotnn", help="name another file or use --force")]
+            )
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CompileError([Diagnostic("NN503", f"cannot write {path}: {error.strerror or error}")]) from None
+
+
+def _is_ours(path: Path) -> bool:
+    with open(path, "rb") as file:
+        head = file.read(400)
+    return HEADER.encode() in b"\n".join(head.split(b"\n")[:2])
+
+
+def dump_stage(path: str, stage: str, sets: Sequence[str] = ()) -> str:
+    """Return the readable text of a stage: ast, model, ir, passes or schedule."""
+    from dotnn.ir.dump import dump
+    from dotnn.model.describe import describe_model
+    from dotnn.syntax.tree import show_tree
+
+    if stage == "ast":
+        return show_tree(parse(read_source(path)))
+    model, _ = front(path, sets)
+    if stage == "model":
+        return describe_model(model)
+    if stage == "ir":
+        return dump(build(model))
+    if stage == "passes":
+        return _dump_passes(model, dump)
+    from dotnn.emit.fast import describe_schedule
+
+    return describe_schedule(model, lower(model))
+
+
+def _dump_passes(model: Model, dump: Callable[[Graph], str]) -> str:
+    graph = build(model)
+    parts = [f"==== build\n{dump(graph)}"]
+    for name, run in passes():
+        graph = run(graph)
+        parts.append(f"==== {name}\n{dump(graph)}")
+    return "\n".join(parts)
+
+
+__all__ = ["Any", "Compiled", "compile_model", "compile_spec", "dump_stage", "front", "lower", "read_source", "write_script"]

@@ -1,0 +1,1 @@
+"""From a graph to a script. Only this package knows Jinja2."""

@@ -1,0 +1,58 @@
+"""The explain style: `forward`, `total_loss` and `backward` as a textbook would write them."""
+
+from __future__ import annotations
+
+from dotnn.emit.lines import Body, indented, wrapped
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+from dotnn.ops import OPS
+
+
+def forward(model: Model, graph: Graph) -> list[str]:
+    """Return the body of `forward`."""
+    body = Body(model, graph)
+    nodes = graph.phase("forward")
+    body.nodes(nodes)
+    values = [v for n in nodes for v in n.outs]
+    body.unpack(graph.outputs.values())
+    body.lines.append("")
+    body.lines += wrapped("outputs = {", [f'"{name}": {v.name}' for name, v in graph.outputs.items()], "}")
+    body.lines += wrapped("cache = {", [f'"{v.name}": {v.name}' for v in values], "}")
+    body.lines.append("return outputs, cache")
+    return indented(body.lines)
+
+
+def total_loss(model: Model, graph: Graph) -> list[str]:
+    """Return the body of `total_loss`."""
+    assert graph.loss is not None
+    body = Body(model, graph)
+    body.cached(v for n in graph.phase("forward") for v in n.outs)
+    body.nodes(graph.phase("loss"), graph.remarks)
+    body.lines.append(f"return {graph.loss.name}")
+    return indented(body.lines)
+
+
+def backward(model: Model, graph: Graph) -> list[str]:
+    """Return the body of `backward`: the forward pass in reverse, equation by equation."""
+    body = Body(model, graph)
+    body.cached(v for n in graph.phase("forward", "loss") for v in n.outs)
+    body.nodes(graph.phase("backward"))
+    body.lines.append("")
+    body.lines += wrapped("grads = {", [f'"{name}": {v.name}' for name, v in graph.grads.items()], "}")
+    body.lines.append("return grads")
+    return indented(body.lines)
+
+
+def helper_names(graph: Graph) -> set[str]:
+    """Return the helpers that the lines of the graph call."""
+    called: set[str] = set()
+    for node in graph.nodes:
+        op = OPS[node.op]
+        text = op.template(node)
+        called |= {h for h in op.helpers if f"{h}(" in text}
+    return called
+
+
+def draws(graph: Graph) -> bool:
+    """Whether the forward pass draws random numbers in training."""
+    return any(OPS[n.op].random for n in graph.phase("forward"))

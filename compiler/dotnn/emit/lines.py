@@ -1,0 +1,135 @@
+"""Finished lines of Python: the bodies of `forward`, `total_loss` and `backward`, one equation a line.
+
+Above the lines of each statement stands a banner with its place in the spec; a value read from outside (parameters,
+the batch, the cache) is unpacked where it is first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+from dotnn.ops import OPS
+from dotnn.ops.base import Node, Value
+
+WIDTH = 110
+COMMENT_COLUMN = 48
+
+
+class Body:
+    """The body of one function: unpacks lazily, prints banners, keeps what has been defined."""
+
+    def __init__(self, model: Model, graph: Graph) -> None:
+        self.model = model
+        self.graph = graph
+        self.lines: list[str] = []
+        self.known: set[int] = set()
+        self.origin: dict[int, tuple[str, str]] = {}
+        for table, container in ((graph.params, "params"), (graph.inputs, "batch"), (graph.targets, "batch")):
+            self.origin |= {v.id: (container, name) for name, v in table.items()}
+        self.banners = Banners(model)
+
+    def cached(self, values: Iterable[Value]) -> None:
+        """Declare that these values are to be read from the cache."""
+        self.origin |= {v.id: ("cache", v.name) for v in values}
+
+    def nodes(self, nodes: Sequence[Node], remarks: Mapping[str, str] | None = None) -> None:
+        """Append the lines of all nodes, grouped by statement."""
+        for layer, group in groupby(nodes, key=lambda n: n.layer):
+            block = list(group)
+            if self.lines:
+                self.lines.append("")
+            self.lines.append(self.banners.of(block[0]))
+            if remarks and layer in remarks:
+                self.lines.append(f"# {remarks[layer]}")
+            self.unpack([v for n in block for v in n.ins], {v.id for n in block for v in n.outs})
+            for node in block:
+                self.lines.append(statement(node))
+                self.known.update(v.id for v in node.outs)
+
+    def unpack(self, values: Iterable[Value], made_here: set[int] = frozenset()) -> None:  # type: ignore[assignment]
+        """Append `a, b = params["a"], params["b"]` for what is not in scope yet."""
+        wanted = {v.id: v for v in values if v.id not in self.known and v.id not in made_here and v.id in self.origin}
+        for container in ("batch", "params", "cache"):
+            chosen = [v for v in wanted.values() if self.origin[v.id][0] == container]
+            self.lines += _unpacking(chosen, container, lambda v: self.origin[v.id][1])
+        self.known.update(wanted)
+
+
+def _unpacking(values: Sequence[Value], container: str, key: Callable[[Value], str]) -> list[str]:
+    lines: list[str] = []
+    for start in range(0, len(values), 4):
+        part = values[start : start + 4]
+        left = ", ".join(v.name for v in part)
+        right = ", ".join(f'{container}["{key(v)}"]' for v in part)
+        lines.append(f"{left} = {right}")
+    return lines
+
+
+def statement(node: Node) -> str:
+    """Return `name = expression  # [shape]  equation`."""
+    op = OPS[node.op]
+    line = op.line(node, lambda v: v.name)
+    if op.random:
+        line = f"{line} if training else {op.otherwise}"
+    return with_comment(f"{node.out.name} = {line}", comment_of(node))
+
+
+def comment_of(node: Node) -> str:
+    """Return the shape of a result (none for a single number) and the textbook's equation."""
+    shape = str(node.out.type) if node.out.type.shape else ""
+    equation = OPS[node.op].equation.format_map(_Lenient(node.attrs))
+    return "   ".join(part for part in (shape, equation) if part)
+
+
+class _Lenient(dict):  # type: ignore[type-arg]
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def with_comment(code: str, comment: str) -> str:
+    """Append a comment in a common column; a long line gets it above instead."""
+    if not comment:
+        return code
+    joined = f"{code:<{COMMENT_COLUMN}}  # {comment}"
+    return joined if len(joined) <= WIDTH else f"# {comment}\n{code}"
+
+
+class Banners:
+    """The comment above the lines of a statement: what the spec says, and where."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.calls = {step.path: step.call for step in model.steps}
+        self.file = model.source.path.replace("\\", "/").rpartition("/")[2]
+
+    def of(self, node: Node) -> str:
+        """Return `# h1 = dense(3, sigmoid)    power_plant.nn:5`."""
+        call = self.calls.get(node.layer)
+        text = f"{node.layer} = {call}" if call else node.layer
+        return f"# {text}{self.place(node)}"
+
+    def place(self, node: Node) -> str:
+        """Return the place in the spec, two blanks before it."""
+        return f"    {self.file}:{self.model.source.line_of(node.span)}" if node.span else ""
+
+
+def wrapped(prefix: str, items: Sequence[str], suffix: str, indent: str = "    ") -> list[str]:
+    """Return `prefix item, item suffix` on one line if it fits, else with the items wrapped below."""
+    single = f"{prefix}{', '.join(items)}{suffix}"
+    if len(single) <= WIDTH:
+        return [single]
+    lines, current = [prefix], indent
+    for item in items:
+        if len(current) + len(item) + 2 > WIDTH and current.strip():
+            lines.append(current.rstrip())
+            current = indent
+        current += f"{item}, "
+    return [*lines, current.rstrip(), suffix]
+
+
+def indented(lines: Iterable[str], by: int = 4) -> list[str]:
+    """Return the lines moved right; a line may hold line ends."""
+    return [(" " * by + part) if part else "" for line in lines for part in line.split("\n")]

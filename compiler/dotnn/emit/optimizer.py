@@ -1,0 +1,70 @@
+"""The update: the optimizer's equations, printed as they stand."""
+
+from __future__ import annotations
+
+from dotnn.model.model import Train
+from dotnn.schema import show
+
+DECAY = "w = w - lr * weight_decay * w"
+
+
+def equations(train: Train) -> tuple[str, ...]:
+    """Return the update as assignments over w, g, t, the slots and the arguments."""
+    bound = train.optimizer
+    lines: tuple[str, ...] = bound.entry.equations(bound.attrs)
+    return (DECAY, *lines) if train.weight_decay else lines
+
+
+def slots(train: Train) -> tuple[str, ...]:
+    """Return the names of the optimizer's memories."""
+    found: tuple[str, ...] = train.optimizer.entry.slots(train.optimizer.attrs)
+    return found
+
+
+def arguments(train: Train) -> dict[str, float]:
+    """Return the numbers that the equations read, by name."""
+    attrs = {**train.optimizer.attrs, **({"weight_decay": train.weight_decay} if train.weight_decay else {})}
+    text = " ".join(equations(train))
+    return {k: v for k, v in attrs.items() if k in _words(text)}
+
+
+def slot_start(train: Train) -> float:
+    """Return the number that every memory starts from."""
+    bound = train.optimizer
+    return float(bound.attrs[bound.entry.slot_start]) if bound.entry.slot_start else 0.0
+
+
+def counts_updates(train: Train) -> bool:
+    """Whether the equations read t, the number of the update."""
+    return "t" in _words(" ".join(equations(train)))
+
+
+def _words(text: str) -> set[str]:
+    return set("".join(c if c.isalnum() or c == "_" else " " for c in text).split())
+
+
+def numpy_equation(equation: str) -> str:
+    """Return an equation with its functions spelt as NumPy's."""
+    return equation.replace("sqrt(", "np.sqrt(")
+
+
+def context(train: Train) -> dict[str, object]:
+    """Return what the template of `update` shows."""
+    names = slots(train)
+    start = slot_start(train)
+    fresh = "np.zeros_like(w)" if not start else f"np.full_like(w, {start})"
+    bound = train.optimizer
+    return {
+        "optimizer": str(bound),
+        "doc": bound.entry.doc,
+        "source": bound.entry.source,
+        "arguments": ", ".join(f"{k}={show(v)}" for k, v in arguments(train).items()),
+        "equations": [numpy_equation(e) for e in equations(train)],
+        "temporaries": [],
+        "slots": names,
+        "counts": counts_updates(train),
+        "state": ", ".join(
+            ['"t": 0'] * counts_updates(train)
+            + [f'"{s}": {{name: {fresh} for name, w in params.items()}}' for s in names]
+        ),
+    }

@@ -1,0 +1,118 @@
+"""The lines around the training loop: metrics, stop rules, initial parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dotnn.emit.data import scaled_outputs
+from dotnn.emit.lines import wrapped
+from dotnn.ir.graph import Graph
+from dotnn.model.model import EarlyStop, Model, Parameter, StopWhen
+
+LITERAL_LIMIT = 5_000
+"""Parameters from a file with more numbers than this are read when the script runs, not written into it."""
+
+
+def init_lines(model: Model, values: Mapping[str, Any]) -> list[str]:
+    """Return the body of `init_params`; `values` are the arrays of parameters that start from a file."""
+    lines = ["rng = np.random.default_rng(seed)"]
+    files = sorted({p.init.attrs["path"] for p in model.params.values() if _read_later(p, values)})
+    lines += [f"stored_{i} = np.load(locate({path!r}, __file__), allow_pickle=False)" for i, path in enumerate(files)]
+    lines.append("params = {")
+    for name, p in model.params.items():
+        lines += [f"    {line}" for line in _init_line(name, p, values, files)]
+    lines += ["}", "return {name: np.asarray(value, dtype) for name, value in params.items()}"]
+    return lines
+
+
+def _read_later(p: Parameter, values: Mapping[str, Any]) -> bool:
+    return p.init.name == "file" and values[p.name].size > LITERAL_LIMIT
+
+
+def _init_line(name: str, p: Parameter, values: Mapping[str, Any], files: list[str]) -> list[str]:
+    if p.init.name != "file":
+        return [f'"{name}": {p.init.entry.line(p.shape, p.init.attrs)},']
+    if _read_later(p, values):
+        return [f'"{name}": stored_{files.index(p.init.attrs["path"])}["{name}"],']
+    rows = np.asarray(values[name], dtype=np.float64)
+    if rows.ndim < 2:
+        return wrapped(f'"{name}": np.array([', [repr(float(v)) for v in rows.ravel()], "]),")
+    return wrapped(f'"{name}": np.array([', [repr(row.tolist()) for row in rows], "]),")
+
+
+def init_helpers(model: Model) -> set[str]:
+    """Return the helpers that `init_params` calls."""
+    return {h for p in model.params.values() for h in p.init.entry.helpers} | (
+        {"locate"} if any(p.init.name == "file" for p in model.params.values()) else set()
+    )
+
+
+def metric_lines(model: Model, graph: Graph, names: Mapping[str, str]) -> list[str]:
+    """Return the entries of the record that `evaluate` returns; `names` maps paths of the model to value names."""
+    undone = scaled_outputs(model)
+    scaled_targets = set(undone.values())
+    lines = ['"loss": float(total_loss(params, examples, cache)),']
+    for m in model.train.metrics:
+        output, target = f'cache["{names[m.output]}"]', f'examples["{m.target}"]'
+        if m.output in model.inputs:
+            output = f'examples["{m.output}"]'
+        if m.target in scaled_targets:  # metrics are in the target's own units
+            output = f'undo_scaling({output}, scaling["{m.target}"])'
+            target = f'undo_scaling({target}, scaling["{m.target}"])'
+        lines.append(f'"{m.key}": {m.function}({output}, {target}),')
+    return lines
+
+
+def stop_lines(model: Model) -> list[str]:
+    """Return the lines after each epoch that decide whether to go on."""
+    lines: list[str] = []
+    for stop in model.train.stops:
+        if isinstance(stop, StopWhen):
+            text = f"{stop.quantity} {stop.op} {stop.threshold!r}"
+            lines += [
+                f'if record["{stop.quantity}"] {stop.op} {stop.threshold!r}:',
+                f'    history.stopped_by = "{text}"',
+                "    break",
+            ]
+    early = early_stop(model)
+    if early is not None:
+        lines += _early_lines(early)
+    return lines
+
+
+def _early_lines(early: EarlyStop) -> list[str]:
+    margin = f" {'-' if early.better == 'min' else '+'} {early.min_delta!r}" if early.min_delta else ""
+    order = "<=" if early.better == "min" else ">="
+    return [
+        f"# Early stopping: keep the best parameters, stop after {early.patience} epochs without improvement.",
+        f'if record["{early.quantity}"] {order} best{margin}:',
+        f'    best, waited = record["{early.quantity}"], 0',
+        "    best_params = {name: w.copy() for name, w in params.items()}",
+        "    history.best_epoch = epoch",
+        "else:",
+        "    waited += 1",
+        f"    if waited == {early.patience}:",
+        f'        history.stopped_by = "no better {early.quantity} for {early.patience} epochs"',
+        "        break",
+    ]
+
+
+def early_stop(model: Model) -> EarlyStop | None:
+    """Return the early-stopping rule, if the spec has one."""
+    return next((s for s in model.train.stops if isinstance(s, EarlyStop)), None)
+
+
+def evaluated_parts(model: Model) -> tuple[bool, bool, bool]:
+    """Return whether metrics are computed on the training part, and whether there are validation and test parts."""
+    split = model.data.split if model.data else None
+    parts = split.fractions if split else {}
+    return bool(model.train.metrics), bool(parts.get("val")), bool(parts.get("test"))
+
+
+def epoch_loss(model: Model) -> tuple[str, str]:
+    """Return how the losses of an epoch's batches are added up and reported: a summing loss is summed."""
+    summed = all(t.attrs.get("reduce") == "sum" for t in model.train.losses)
+    return ("float(loss)", "total") if summed else ("float(loss) * len(chosen)", "total / count")

@@ -1,0 +1,1 @@
+"""The graph of ops: forward, loss and backward in one representation."""

@@ -1,0 +1,72 @@
+"""The graph: values assigned once by nodes in an order that can be executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from dotnn.ops.base import Node, Value
+
+PHASES = ("forward", "loss", "backward")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One network with its loss and, once differentiated, its gradients.
+
+    `inputs`, `targets`, `params`, `outputs` and `grads` map the names of the spec to values; `seed` is the cotangent
+    of the loss (1 unless the caller says otherwise). `remarks` are shown in the script where a pass changed what the
+    reader would expect to see, by layer path.
+    """
+
+    nodes: tuple[Node, ...]
+    inputs: Mapping[str, Value]
+    targets: Mapping[str, Value]
+    params: Mapping[str, Value]
+    outputs: Mapping[str, Value]
+    loss: Value | None = None
+    seed: Value | None = None
+    grads: Mapping[str, Value] = field(default_factory=dict)
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    next_id: int = 0
+
+    def phase(self, *phases: str) -> tuple[Node, ...]:
+        """Return the nodes of the given phases, in order."""
+        return tuple(n for n in self.nodes if n.phase in phases)
+
+    def sources(self) -> list[Value]:
+        """Return the values that no node assigns: inputs, targets, parameters, the seed."""
+        seeds = [self.seed] if self.seed else []
+        return [*self.inputs.values(), *self.targets.values(), *self.params.values(), *seeds]
+
+    def results(self) -> list[Value]:
+        """Return the values that somebody outside reads."""
+        losses = [self.loss] if self.loss else []
+        return [*self.outputs.values(), *losses, *self.grads.values()]
+
+    def producers(self) -> dict[int, Node]:
+        """Return the node that assigns each value, by the value's number."""
+        return {v.id: n for n in self.nodes for v in n.outs}
+
+    def with_nodes(self, nodes: Iterable[Node]) -> Graph:
+        """Return the same graph with other nodes."""
+        return replace(self, nodes=tuple(nodes))
+
+    def map_values(self, change: Callable[[Value], Value]) -> Graph:
+        """Return the graph with every value replaced by `change(value)` wherever it occurs."""
+
+        def table(values: Mapping[str, Value]) -> dict[str, Value]:
+            return {name: change(v) for name, v in values.items()}
+
+        nodes = [replace(n, ins=tuple(map(change, n.ins)), outs=tuple(map(change, n.outs))) for n in self.nodes]
+        return replace(
+            self,
+            nodes=tuple(nodes),
+            inputs=table(self.inputs),
+            targets=table(self.targets),
+            params=table(self.params),
+            outputs=table(self.outputs),
+            grads=table(self.grads),
+            loss=change(self.loss) if self.loss else None,
+            seed=change(self.seed) if self.seed else None,
+        )

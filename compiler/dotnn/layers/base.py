@@ -1,0 +1,123 @@
+"""What a layer is: typed arguments, parameters, a shape rule, and a few ops. It needs no gradient of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dotnn.ops.base import Builder, TensorType, Value
+from dotnn.schema import Arg, Bound, Symbol, registered
+
+ACTIVATION = registered("activation", "an activation such as relu")
+INIT = registered("init", "an initialiser such as xavier or uniform(-0.5, 0.5)")
+PENALTY = registered("penalty", "a penalty such as l2(1e-4)")
+NONE = Symbol("none")
+INHERIT = Symbol("inherit")
+"""The default of an initialiser or penalty that the train section may set for the whole model."""
+
+
+class ShapeError(Exception):
+    """The operands do not fit the layer. `help` is the likely fix."""
+
+    def __init__(self, message: str, help: str = "") -> None:
+        self.message = message
+        self.help = help
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class ParamSpec:
+    """One parameter of a layer: its short name, shape, initialiser, and penalty (None for none)."""
+
+    name: str
+    shape: tuple[int, ...]
+    init: Any
+    penalty: Any = None
+    is_weight: bool = True
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """What `lower` gets: operand values, parameters by short name, attributes, the shape that was inferred."""
+
+    ins: tuple[Value, ...]
+    params: Mapping[str, Value]
+    attrs: Mapping[str, Any]
+
+    @property
+    def x(self) -> Value:
+        """The only (or first) operand."""
+        return self.ins[0]
+
+
+Types = Sequence[TensorType]
+Attrs = Mapping[str, Any]
+
+
+def same_shape(types: Types, attrs: Attrs) -> TensorType:
+    """Infer the shape of the operand."""
+    return types[0]
+
+
+def no_params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
+    """Return no parameters."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, activation or join.
+
+    name     what the spec calls it
+    doc      one sentence for the manual
+    args     its arguments in order, each with a default and a line of the manual
+    infer    (operand types, attributes) -> result type; raises `ShapeError`
+    params   (operand types, attributes) -> its parameters
+    lower    (builder, Lowering) -> the result, written as ops
+    family   "layer", "activation" or "join"
+    arity    how many operands it takes, at least and at most (None: any number)
+    keras    what Keras calls it
+    """
+
+    name: str
+    doc: str
+    lower: Callable[[Builder, Lowering], Value]
+    args: tuple[Arg, ...] = ()
+    infer: Callable[[Types, Attrs], TensorType] = same_shape
+    params: Callable[[Types, Attrs], tuple[ParamSpec, ...]] = no_params
+    family: str = "layer"
+    arity: tuple[int, int | None] = (1, 1)
+    equation: str = ""
+    keras: str = ""
+
+
+def activation(name: str, doc: str, *args: Arg, op: str = "", keras: str = "", equation: str = "") -> Layer:
+    """Return the layer of an elementwise activation that is a single op with the same attributes."""
+
+    def lower(b: Builder, low: Lowering) -> Value:
+        return b.emit(op or name, low.x, **low.attrs)
+
+    return Layer(name, doc, lower, args, family="activation", keras=keras or name, equation=equation)
+
+
+def activate(b: Builder, bound: Bound, z: Value, params: Mapping[str, Value]) -> Value:
+    """Apply the activation that a layer was given as an argument."""
+    value: Value = bound.entry.lower(b, Lowering((z,), params, bound.attrs))
+    return value
+
+
+def is_identity(bound: Bound) -> bool:
+    """Whether applying the activation would change nothing."""
+    return bound.name == "identity"
+
+
+def require_real(type: TensorType, what: str) -> None:
+    """Raise `ShapeError` unless the operand holds real numbers."""
+    if type.dtype != "real":
+        raise ShapeError(f"{what} needs real numbers, but its operand holds integers", "use embedding or one_hot first")
+
+
+def shape_text(type: TensorType) -> str:
+    """Write the shape of one example as the spec would."""
+    return f"[{', '.join(map(str, type.example))}]"

@@ -1,0 +1,33 @@
+"""Warnings: specs that compile and train, but hardly as meant."""
+
+from __future__ import annotations
+
+from dotnn.diagnostics import Diagnostic
+from dotnn.model import messages
+from dotnn.model.model import Model
+
+
+def lint(model: Model) -> list[Diagnostic]:
+    """Return the warnings of a model."""
+    found: list[Diagnostic] = []
+    steps = {s.path: s for s in model.steps}
+    for step in model.steps:
+        act = step.attrs.get("act")
+        is_softmax = step.layer.name == "softmax" or (act is not None and act.name == "softmax")
+        if is_softmax and step.type.example[-1:] == (1,):
+            found.append(messages.warn_softmax_one(step.span))
+        weight = model.params.get(step.params.get("W", ""))
+        if act is not None and act.name == "relu" and weight is not None and weight.init.name == "zeros":
+            found.append(messages.warn_relu_zero_init(step.span, weight.name))
+    for path in model.outputs.values():
+        if path in steps and steps[path].layer.name == "dropout":
+            found.append(messages.warn_dropout_before_output(steps[path].span))
+    for term in model.train.losses:
+        step = steps.get(term.output)
+        if step is None or term.loss.op not in ("cross_entropy", "bce"):
+            continue
+        act = step.attrs.get("act")
+        name = act.name if act is not None else step.layer.name
+        if name not in ("softmax", "sigmoid"):
+            found.append(messages.warn_not_probability(step.span, term.loss.name, term.output))
+    return found

@@ -1,0 +1,198 @@
+"""The resolved model: what the rest of the compiler reads. No syntax, no unresolved name is left in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dotnn.diagnostics import Source, Span
+from dotnn.layers import Layer
+from dotnn.losses import Loss
+from dotnn.metrics import Metric
+from dotnn.ops.base import TensorType
+from dotnn.schema import Bound, show_call
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An `input` or `target`. `kind` is "real", "int" or "class"; `bound` the N of `class[N]` (0: none)."""
+
+    name: str
+    role: str
+    kind: str
+    type: TensorType
+    bound: int
+    span: Span
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One array to be trained."""
+
+    name: str
+    shape: tuple[int, ...]
+    init: Bound
+    penalty: Bound | None
+    span: Span
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer applied to earlier values. `params` maps the layer's short names to full names."""
+
+    path: str
+    layer: Layer
+    attrs: Mapping[str, Any]
+    ins: tuple[str, ...]
+    params: Mapping[str, str]
+    type: TensorType
+    span: Span
+
+    @property
+    def call(self) -> str:
+        """The layer's call as a person would write it."""
+        return show_call(self.layer.name, self.layer.args, dict(self.attrs))
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """`weight * loss(output, target)`; `target_kind` is how the target's values are to be drawn and checked."""
+
+    loss: Loss
+    attrs: Mapping[str, Any]
+    weight: float
+    output: str
+    target: str
+    target_kind: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class MetricTerm:
+    """A metric of an output against its target; `function` is the helper that computes it."""
+
+    key: str
+    metric: Metric
+    output: str
+    target: str
+    function: str
+
+
+@dataclass(frozen=True)
+class StopWhen:
+    """Stop once `quantity op threshold` holds after an epoch."""
+
+    quantity: str
+    op: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class EarlyStop:
+    """Stop when `quantity` has not improved for `patience` epochs; the best parameters are returned."""
+
+    quantity: str
+    patience: int
+    min_delta: float
+    better: str
+
+
+@dataclass(frozen=True)
+class Train:
+    """The training regime. `batch` 0 means all examples at once."""
+
+    losses: tuple[LossTerm, ...]
+    optimizer: Bound
+    weight_decay: float
+    epochs: int
+    batch: int
+    shuffle: bool
+    seed: int
+    stops: tuple[StopWhen | EarlyStop, ...]
+    metrics: tuple[MetricTerm, ...]
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """`csv("file", x = [columns])` or `npz("file", x = key)`."""
+
+    format: str
+    path: str
+    fields: Mapping[str, tuple[str, ...]]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scaling of the named arrays, fitted on the training part. `method` is range, standard or divide."""
+
+    method: str
+    names: tuple[str, ...]
+    attrs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Fractions of the examples for training, validation and test; `stratify` names a target or is empty."""
+
+    fractions: Mapping[str, float]
+    stratify: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where examples come from: `inline` arrays (nested lists) or a file."""
+
+    inline: Mapping[str, Any] = field(default_factory=dict)
+    source: FileSource | None = None
+    scales: tuple[Scale, ...] = ()
+    one_hot: tuple[str, ...] = ()
+    split: Split | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """How the gradients are to be checked. `samples` 0 leaves the number of elements to the validator."""
+
+    samples: int = 0
+    seed: int = 0
+    against: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A whole experiment. `constants` are the values of `params` after `--set`, `outputs` name -> step or input."""
+
+    source: Source
+    name: str
+    constants: Mapping[str, Any]
+    inputs: Mapping[str, Declared]
+    targets: Mapping[str, Declared]
+    steps: tuple[Step, ...]
+    outputs: Mapping[str, str]
+    params: Mapping[str, Parameter]
+    train: Train
+    data: Data | None
+    check: Check
+
+    @property
+    def size(self) -> int:
+        """The number of trained numbers."""
+        return sum(p.size for p in self.params.values())
+
+    def target_kind(self, name: str) -> str:
+        """Return the kind of a target as `docs/script.md` lists them."""
+        return next((t.target_kind for t in self.train.losses if t.target == name), "real")
+
+    def input_kind(self, name: str) -> str:
+        """Return the kind of an input as `docs/script.md` lists them."""
+        declared = self.inputs[name]
+        return f"{declared.kind}:{declared.bound}" if declared.bound else declared.kind

@@ -1,0 +1,62 @@
+"""Names that are known only late: whether a layer is `h1` or `h1.dense2` depends on its whole statement.
+
+Every value and every set of parameters has a chain of labels (statement, block, layer). The labels of a statement
+are settled when all of it has been read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+
+@dataclass
+class Place:
+    """One link of a chain. An empty label adds nothing to the path."""
+
+    parent: Place | None
+    label: str = ""
+
+    @property
+    def path(self) -> str:
+        """The labels from the outside in, joined by dots."""
+        labels: list[str] = []
+        place: Place | None = self
+        while place is not None:
+            if place.label:
+                labels.append(place.label)
+            place = place.parent
+        return ".".join(reversed(labels))
+
+
+@dataclass
+class Element:
+    """A layer or block used in a statement: where its value and where its parameters are named."""
+
+    kind: str
+    value: Place
+    params: Place
+    has_params: bool = False
+    is_block: bool = False
+
+
+def settle(elements: list[Element], named: bool) -> None:
+    """Label the elements of a statement.
+
+    The last one is the statement's value and takes its name. The only one with parameters gives its parameters the
+    statement's name; several are numbered by kind. In an unnamed statement (`output x -> …` of a block) all are
+    numbered.
+    """
+    totals = Counter(e.kind for e in elements)
+    owners = [e for e in elements if e.has_params]
+    seen: Counter[str] = Counter()
+    for position, element in enumerate(elements):
+        seen[element.kind] += 1
+        numbered = f"{element.kind}{seen[element.kind]}"
+        only_owner = named and owners == [element]
+        element.params.label = "" if only_owner else numbered
+        short = totals[element.kind] == 1 and (only_owner or not element.has_params)
+        element.value.label = element.kind if short else numbered
+        is_last = position == len(elements) - 1
+        if is_last and (not element.is_block or len(elements) == 1):
+            element.value.label = ""

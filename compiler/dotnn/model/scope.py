@@ -1,0 +1,123 @@
+"""What a name can stand for while a model is being read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dotnn.diagnostics import Span
+from dotnn.layers import Layer
+from dotnn.layers.base import ParamSpec
+from dotnn.model.places import Element, Place
+from dotnn.ops.base import TensorType
+from dotnn.schema import show_call
+from dotnn.syntax import nodes
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value of the network. `origin` says for an error message where it came from."""
+
+    place: Place
+    type: TensorType
+    span: Span
+    origin: str
+    label: str = ""
+
+    def called(self, label: str) -> Tensor:
+        """Return the same value under the name by which a statement refers to it."""
+        return replace(self, label=label)
+
+
+@dataclass
+class SharedLayer:
+    """`layer s = dense(64)`: its parameters are made at the first use."""
+
+    name: str
+    layer: Layer
+    attrs: Mapping[str, Any]
+    place: Place
+    span: Span
+    specs: tuple[ParamSpec, ...] | None = None
+    first: Tensor | None = None
+
+
+class Poison:
+    """A name whose definition is wrong: the error has been reported once, uses of it are not reported again."""
+
+
+class Poisoned(Exception):
+    """A statement depends on a poisoned name and is given up silently."""
+
+
+Binding = Tensor | SharedLayer | Poison
+
+
+@dataclass
+class Scope:
+    """The names visible in the model or in one use of a block."""
+
+    constants: Mapping[str, Any]
+    value_place: Place | None
+    param_place: Place | None
+    names: dict[str, Binding] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    elements: list[Element] = field(default_factory=list)
+    statement_value: Place | None = None
+    statement_params: Place | None = None
+    blocks_open: tuple[str, ...] = ()
+
+    def begin(self, name: str) -> None:
+        """Start a statement; "" for an unnamed output."""
+        self.statement_value = Place(self.value_place, name)
+        self.statement_params = Place(self.param_place, name)
+        self.elements = []
+
+    def element(self, kind: str, *, is_block: bool = False) -> Element:
+        """Add a layer or block to the statement."""
+        made = Element(kind, Place(self.statement_value), Place(self.statement_params), is_block=is_block)
+        self.elements.append(made)
+        return made
+
+
+@dataclass
+class Draft:
+    """A step whose names are not settled yet."""
+
+    layer: Layer
+    attrs: Mapping[str, Any]
+    ins: tuple[Tensor, ...]
+    out: Tensor
+    specs: tuple[ParamSpec, ...]
+    params: Place
+    span: Span
+
+    @property
+    def call(self) -> str:
+        """The call as a person would write it."""
+        return show_call(self.layer.name, self.layer.args, dict(self.attrs))
+
+
+def names_read(expr: nodes.Expr) -> set[str]:
+    """Return every name in an expression, called or plain (keywords of arguments are not names)."""
+    found: set[str] = set()
+    stack: list[nodes.Expr] = [expr]
+    while stack:
+        match stack.pop():
+            case nodes.Name(id=name):
+                found.add(name)
+            case nodes.Call(func=func, args=args):
+                found.add(func.id)
+                stack.extend(a.value for a in args)
+            case nodes.Pipe(head=head, stages=stages):
+                stack.extend((head, *stages))
+            case nodes.List(items=items):
+                stack.extend(items)
+            case nodes.Binary(left=left, right=right):
+                stack.extend((left, right))
+            case nodes.Unary(operand=operand):
+                stack.append(operand)
+            case nodes.Range(low=low, high=high):
+                stack.extend((low, high))
+    return found

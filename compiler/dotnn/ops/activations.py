@@ -1,0 +1,100 @@
+"""Activation functions: a = f(z), and the derivative line that multiplies the cotangent by f'(z).
+
+Every line is complex-safe (it branches on order, never takes an absolute value), because the validator runs the
+forward pass on complex numbers. Where the derivative is simpler in terms of the output a, it is written so.
+"""
+
+from __future__ import annotations
+
+from dotnn.ops.base import Builder, Node, Op, Value, same_as_first
+
+
+def unary(
+    name: str, numpy: str, derivative: str, *, reads: str = "input", equation: str = "", helpers: tuple[str, ...] = ()
+) -> tuple[Op, Op]:
+    """Return the op of an activation and the op of its derivative.
+
+    `derivative` is a template over `{d}` (the cotangent of a) and `{z}` or `{a}`, whichever `reads` says.
+    """
+
+    def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+        saved = node.ins[0] if reads == "input" else node.out
+        return [b.emit(f"{name}_derivative", d, saved, **node.attrs)]
+
+    forward = Op(name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True)
+    operand = "z" if reads == "input" else "a"
+    backward = Op(f"{name}_derivative", ("d", operand), same_as_first, derivative, helpers=helpers, elementwise=True)
+    return forward, backward
+
+
+SIGMOID, SIGMOID_DERIVATIVE = unary(
+    "sigmoid", "sigmoid({z})", "{d} * {a} * (1 - {a})", reads="output", equation="a = 1 / (1 + exp(-z))",
+    helpers=("sigmoid",),
+)  # fmt: skip
+
+TANH, TANH_DERIVATIVE = unary("tanh", "np.tanh({z})", "{d} * (1 - {a} * {a})", reads="output")
+
+RELU, RELU_DERIVATIVE = unary("relu", "np.maximum({z}, 0)", "{d} * ({z} > 0)", equation="a = max(z, 0), relu'(0) = 0")
+
+LEAKY_RELU, LEAKY_RELU_DERIVATIVE = unary(
+    "leaky_relu", "np.where({z} > 0, {z}, {slope} * {z})", "np.where({z} > 0, {d}, {slope} * {d})"
+)
+
+ELU, ELU_DERIVATIVE = unary(
+    "elu",
+    "np.where({z} > 0, {z}, {alpha} * (np.exp(np.minimum({z}, 0)) - 1))",
+    "np.where({z} > 0, {d}, {d} * {alpha} * np.exp(np.minimum({z}, 0)))",
+    equation="a = z if z > 0 else alpha (exp(z) - 1)",
+)
+
+GELU, GELU_DERIVATIVE = unary(
+    "gelu", "gelu({z})", "{d} * gelu_slope({z})", helpers=("gelu", "gelu_slope"),
+    equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
+)  # fmt: skip
+
+SILU, SILU_DERIVATIVE = unary(
+    "silu", "{z} * sigmoid({z})", "{d} * silu_slope({z})", helpers=("sigmoid", "silu_slope"), equation="a = z sigmoid(z)"
+)
+
+SOFTPLUS, SOFTPLUS_DERIVATIVE = unary(
+    "softplus", "softplus({z})", "{d} * sigmoid({z})", helpers=("sigmoid", "softplus"), equation="a = log(1 + exp(z))"
+)
+
+THRESHOLD = Op(
+    "threshold", ("z",), same_as_first, "({z} >= {at}).astype({z}.dtype)", lambda b, node, d: [None],
+    equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists", elementwise=True,
+)  # fmt: skip
+
+
+def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    z, slope = node.ins
+    per_unit = b.emit("prelu_d_slope", d, z, name="each")
+    return [b.emit("prelu_derivative", d, z, slope), b.emit("sum_examples_to", per_unit, shape=slope.type.shape)]
+
+
+PRELU = Op(
+    "prelu", ("z", "slope"), same_as_first, "np.where({z} > 0, {z}, {slope} * {z})", _prelu_vjp,
+    equation="a = z if z > 0 else slope z, with one learned slope per unit (He et al. 2015)",
+)  # fmt: skip
+
+PRELU_DERIVATIVE = Op(
+    "prelu_derivative", ("d", "z", "slope"), same_as_first, "np.where({z} > 0, {d}, {slope} * {d})"
+)
+
+PRELU_D_SLOPE = Op(
+    "prelu_d_slope", ("d", "z"), same_as_first, "np.where({z} > 0, 0, {d} * {z})", elementwise=True
+)
+
+
+def _softmax_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    return [b.emit("softmax_derivative", d, node.out)]
+
+
+SOFTMAX = Op(
+    "softmax", ("z",), same_as_first, "softmax({z})", _softmax_vjp, ("softmax",), equation="p_i = exp(z_i) / sum_j exp(z_j)"
+)
+
+SOFTMAX_DERIVATIVE = Op(
+    "softmax_derivative", ("d", "p"), same_as_first, "{p} * ({d} - ({d} * {p}).sum(axis=-1, keepdims=True))",
+    equation="dE/dz_i = p_i (dE/dp_i - sum_j dE/dp_j p_j)",
+)  # fmt: skip

@@ -1,0 +1,56 @@
+"""Arithmetic of equal shapes: the joins of a graph, and the sum of cotangents at a fan-out."""
+
+from __future__ import annotations
+
+from dotnn.ops.base import Builder, Node, Op, Value, same_as_first
+
+
+def _terms(node: Node) -> str:
+    return " + ".join(f"{{{i}}}" for i in range(len(node.ins)))
+
+
+def _add_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    return [d for _ in node.ins]
+
+
+def _subtract_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    return [d, b.emit("negate", d)]
+
+
+def _multiply_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    left, right = node.ins
+    return [b.emit("multiply", d, right), b.emit("multiply", d, left)]
+
+
+def _maximum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    left, right = node.ins
+    return [b.emit("where_not_less", d, left, right), b.emit("where_less", d, left, right)]
+
+
+ADD = Op("add", ("*",), same_as_first, _terms, _add_vjp, elementwise=True)
+
+ACCUMULATE = Op("accumulate", ("*",), same_as_first, _terms, elementwise=True)
+"""The cotangent of a value that is used more than once is the sum of what each use sends back."""
+
+PASS_ON = Op("pass_on", ("d",), same_as_first, "{d}", elementwise=True)
+"""Addition and identity send the cotangent on as it is."""
+
+SUBTRACT = Op("subtract", ("a", "b"), same_as_first, "{a} - {b}", _subtract_vjp, elementwise=True)
+
+NEGATE = Op(
+    "negate", ("a",), same_as_first, "-{a}", lambda b, node, d: [b.emit("negate", d)], elementwise=True
+)
+
+MULTIPLY = Op("multiply", ("a", "b"), same_as_first, "{a} * {b}", _multiply_vjp, elementwise=True)
+
+MAXIMUM = Op("maximum", ("a", "b"), same_as_first, "np.maximum({a}, {b})", _maximum_vjp, elementwise=True)
+"""Elementwise maximum. Where both are equal the first one wins, so it alone receives the gradient."""
+
+WHERE_NOT_LESS = Op(
+    "where_not_less", ("d", "a", "b"), same_as_first, "{d} * ({a} >= {b})", elementwise=True
+)
+
+WHERE_LESS = Op("where_less", ("d", "a", "b"), same_as_first, "{d} * ({a} < {b})", elementwise=True)
+
+ZEROS_LIKE = Op("zeros_like", ("a",), same_as_first, "np.zeros_like({a})")
+"""The gradient of a parameter that the loss does not depend on."""

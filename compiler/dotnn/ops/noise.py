@@ -1,0 +1,18 @@
+"""Random ops: drawn in training mode only, from the generator that the caller passes in."""
+
+from __future__ import annotations
+
+from dotnn.ops.base import Builder, Node, Op, Value, same_as_first
+
+
+def _dropout_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
+    return [b.emit("multiply", d, node.ins[1]), None]
+
+
+DROPOUT_MASK = Op(
+    "dropout_mask", ("x",), same_as_first, "dropout_mask(rng, {x}.shape, {keep}).astype({x}.real.dtype)",
+    lambda b, node, d: [None], ("dropout_mask",), equation="mask = 1/rho with probability rho, else 0   (rho = {keep})",
+    random=True, otherwise="1.0",
+)  # fmt: skip
+
+DROPOUT = Op("dropout", ("x", "mask"), same_as_first, "{x} * {mask}", _dropout_vjp, elementwise=True)

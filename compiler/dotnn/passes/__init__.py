@@ -1,0 +1,15 @@
+"""The passes, in the order in which they run. The order is data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dotnn.ir.graph import Graph
+from dotnn.passes.differentiate import differentiate
+from dotnn.passes.fuse_losses import fuse_losses
+from dotnn.passes.name import name
+from dotnn.passes.simplify import simplify
+
+Pass = Callable[[Graph], Graph]
+
+PASSES: tuple[Pass, ...] = (fuse_losses, differentiate, simplify, name)

@@ -1,0 +1,43 @@
+"""Remove what nobody reads, and compute once what is written twice.
+
+Before:  d_x = affine_d_input(d_h, W)   (x is the network's input: nobody asked for its gradient)
+After:   nothing
+"""
+
+from __future__ import annotations
+
+from dotnn.ir.graph import Graph
+from dotnn.ops.base import Node, Value
+
+
+def simplify(graph: Graph) -> Graph:
+    """Merge equal nodes of the backward phase, then drop dead nodes."""
+    return drop_dead(merge_equal(graph))
+
+
+def drop_dead(graph: Graph) -> Graph:
+    """Keep a node only if a result depends on it. Forward values of the spec stay: prediction may show them."""
+    needed = {v.id for v in graph.results()}
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if node.out.id in needed or node.phase == "forward":
+            kept.append(node)
+            needed.update(v.id for v in node.ins)
+    return graph.with_nodes(reversed(kept))
+
+
+def merge_equal(graph: Graph) -> Graph:
+    """Let one node stand for all backward nodes that apply the same op to the same values."""
+    seen: dict[object, Value] = {}
+    alias: dict[int, Value] = {}
+    kept: list[Node] = []
+    for node in graph.nodes:
+        key = (node.op, tuple(alias.get(v.id, v).id for v in node.ins), repr(sorted(node.attrs.items())))
+        if node.phase == "backward" and node.op not in ("zeros_like", "pass_on") and key in seen:
+            alias[node.out.id] = seen[key]
+            continue
+        seen[key] = node.out
+        kept.append(node)
+    if not alias:
+        return graph
+    return graph.with_nodes(kept).map_values(lambda v: alias.get(v.id, v))

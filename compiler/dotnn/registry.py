@@ -1,0 +1,33 @@
+"""How a layer, op, loss, … joins: by being a module-level object in a file of its family's folder."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Protocol, TypeVar
+
+
+class Named(Protocol):
+    """Anything that a registry can hold."""
+
+    @property
+    def name(self) -> str:
+        """Return the name under which the language or the compiler knows it."""
+        ...
+
+
+T = TypeVar("T", bound=Named)
+
+
+def collect(package: str, search_path: list[str], kind: type[T]) -> dict[str, T]:
+    """Return every `kind` object defined at module level in the modules of `package`, by name.
+
+    A new member is a new file; nothing else has to be edited. Two members of one name are a programming error.
+    """
+    found: dict[str, T] = {}
+    for info in sorted(pkgutil.iter_modules(search_path), key=lambda i: i.name):
+        module = importlib.import_module(f"{package}.{info.name}")
+        for value in vars(module).values():
+            if isinstance(value, kind) and found.setdefault(value.name, value) is not value:
+                raise RuntimeError(f"{package}: two members are called {value.name!r}")
+    return found

@@ -1,0 +1,187 @@
+"""The abstract syntax tree: frozen dataclasses that mirror the text and know nothing of its meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dotnn.diagnostics import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Anything that has a place in the source."""
+
+    span: Span
+
+
+# ------------------------------------------------------------------------------------------------ expressions
+
+
+@dataclass(frozen=True, slots=True)
+class Expr(Node):
+    """An expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Expr):
+    """`3`, `0.5`, `1e-3`; `80%` has the value 0.8 and `percent` set."""
+
+    value: int | float
+    percent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class String(Expr):
+    """`"text"`."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Expr):
+    """A plain name; what it means is decided by the model stage."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class List(Expr):
+    """`[a, b, …]`."""
+
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arg(Node):
+    """An argument of a call, `value` or `name = value`."""
+
+    name: Name | None
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expr):
+    """`func(args)`."""
+
+    func: Name
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe(Expr):
+    """`head -> stage -> stage`; each stage is a `Name` or a `Call`."""
+
+    head: Expr
+    stages: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unary(Expr):
+    """`-operand`; `op` is "-"."""
+
+    op: str
+    operand: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Expr):
+    """`left op right`; `op` is one of + - * / ^ @ < <= > >= == != (`**` is read as `^`)."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Range(Expr):
+    """`low..high`, a closed interval."""
+
+    low: Expr
+    high: Expr
+
+
+# ------------------------------------------------------------------------------------------------- statements
+
+
+@dataclass(frozen=True, slots=True)
+class Stmt(Node):
+    """A statement of a section."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assign(Stmt):
+    """`name = value`, in `params` also `name = value in limits`."""
+
+    name: Name
+    value: Expr
+    limits: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TensorDecl(Stmt):
+    """`input x: [2]`, `target y: class[10]`; `role` is the keyword, `kind` one of "real", "int", "class", …
+
+    `kind` is the name before the bracket ("real" when there is none); it is checked by the model stage.
+    """
+
+    role: str
+    name: Name
+    kind: Name | None
+    dims: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDef(Stmt):
+    """`layer s = dense(64)`: one set of weights with a name."""
+
+    name: Name
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Stmt):
+    """`output p = expr`, or `output expr` (`name` is None)."""
+
+    name: Name | None
+    value: Expr
+
+
+# --------------------------------------------------------------------------------------------------- sections
+
+
+@dataclass(frozen=True, slots=True)
+class BlockParam(Node):
+    """A parameter of a block, with its default if it has one."""
+
+    name: Name
+    default: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Node):
+    """`params { … }`, `data { … }`, `train { … }`, `check { … }`; `keyword` says which."""
+
+    keyword: str
+    statements: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSection(Section):
+    """`model Name { … }`."""
+
+    name: Name
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSection(Section):
+    """`block Name(params) { … }`."""
+
+    name: Name
+    params: tuple[BlockParam, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class File(Node):
+    """A whole spec; sections in the order of the text."""
+
+    sections: tuple[Section, ...]

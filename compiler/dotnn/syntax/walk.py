@@ -1,0 +1,64 @@
+"""The children of nodes, and how deep they nest. Nothing here recurses, so any tree can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dotnn.syntax import nodes
+
+_LEAVES = (nodes.Number, nodes.Name, nodes.String)
+
+
+def children(expr: nodes.Expr) -> tuple[nodes.Expr, ...]:
+    """Return the expressions directly inside an expression, in the order of the text."""
+    match expr:
+        case nodes.List(items=items):
+            return items
+        case nodes.Call(args=args):
+            return tuple(arg.value for arg in args)
+        case nodes.Pipe(head=head, stages=stages):
+            return (head, *stages)
+        case nodes.Unary(operand=operand):
+            return (operand,)
+        case nodes.Binary(left=left, right=right):
+            return (left, right)
+        case nodes.Range(low=low, high=high):
+            return (low, high)
+        case _:
+            return ()
+
+
+def expressions(file: nodes.File) -> Iterator[nodes.Expr]:
+    """Give every whole expression of a spec: values, limits, dimensions and defaults."""
+    for section in file.sections:
+        if isinstance(section, nodes.BlockSection):
+            yield from (param.default for param in section.params if param.default is not None)
+        for statement in section.statements:
+            yield from statement_expressions(statement)
+
+
+def statement_expressions(statement: nodes.Stmt) -> tuple[nodes.Expr, ...]:
+    """Return the expressions of a statement."""
+    match statement:
+        case nodes.Assign(value=value, limits=None) | nodes.LayerDef(value=value) | nodes.Output(value=value):
+            return (value,)
+        case nodes.Assign(value=value, limits=nodes.Expr() as limits):
+            return (value, limits)
+        case nodes.TensorDecl(dims=dims):
+            return dims
+        case _:
+            return ()
+
+
+def is_deeper(expr: nodes.Expr, most: int) -> bool:
+    """Tell whether a tree has more than `most` levels, the expression itself being the first."""
+    pending = [(expr, 1)]
+    while pending:
+        part, level = pending.pop()
+        if level > most:
+            return True
+        inner = children(part)
+        if level < most:  # leaves matter on the last level only, and there may be millions of them
+            inner = tuple(child for child in inner if not isinstance(child, _LEAVES))
+        pending.extend((child, level + 1) for child in inner)
+    return False

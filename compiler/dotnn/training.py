@@ -1,0 +1,163 @@
+"""`dotnn train` and `dotnn predict`: run the generated script and keep what it leaves behind."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import numpy as np
+
+from dotnn import __version__
+from dotnn.cli import show_json, warn
+from dotnn.diagnostics import CompileError, Diagnostic
+from dotnn.driver import Options, compile_model, front
+from dotnn.model.model import Model
+from dotnn.spec_files import from_data_error, load_examples
+from dotnn_runtime.plots import loss_png
+from dotnn_runtime.predict_io import read_inputs, write_predictions
+from dotnn_runtime.progress import TrainingProgress, format_record
+from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
+from dotnn_runtime.script.errors import DataError
+
+DIVERGED = 3
+
+
+def load_module(path: Path) -> ModuleType:
+    """Import a generated script from its file, without leaving bytecode beside it."""
+    spec = importlib.util.spec_from_file_location("dotnn_generated_model", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    saved, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = saved
+    return module
+
+
+def train_spec(
+    spec: str, target: str, run_dir: str | None, data: str | None, style: str, epochs: int | None, overwrite: bool,
+    as_json: bool, sets: tuple[str, ...],
+) -> int:  # fmt: skip
+    """Compile, train, write the run folder, report. Returns the exit code."""
+    model, warnings = front(spec, sets)
+    warn(warnings)
+    if epochs is not None:
+        model = replace(model, train=replace(model.train, epochs=epochs))
+    examples, labels = load_examples(model, data)
+    compiled = compile_model(model, Options(style, sets))
+    folder = _open_folder(run_dir, Path(spec).stem, overwrite)
+    folder.write_spec(model.source.text)
+    folder.write_script(compiled.script)
+    if labels:
+        folder.write_labels(labels)
+    module = load_module(folder.path / "model.py")
+    started = time.perf_counter()
+    params, history = _run(module, model, examples, as_json)
+    result = _result(model, folder, target, history, time.perf_counter() - started)
+    _keep(folder, params, history, result)
+    if as_json:
+        show_json(result)
+    else:
+        _say(model, folder, history, result)
+    return DIVERGED if history.stopped_by == "diverged" else 0
+
+
+def _open_folder(run_dir: str | None, stem: str, overwrite: bool) -> RunFolder:
+    path = Path(run_dir) if run_dir else fresh_run_dir("runs", stem)
+    try:
+        return RunFolder.create(path, version=__version__, overwrite=overwrite)
+    except RunFolderError as error:
+        raise CompileError([Diagnostic("NN504", str(error), help="choose another --run, or use --overwrite")]) from None
+
+
+def _run(module: ModuleType, model: Model, examples: dict[str, np.ndarray], quiet: bool) -> tuple[Any, Any]:
+    try:
+        with TrainingProgress(model.train.epochs, title=model.name, quiet=quiet) as progress, np.errstate(all="ignore"):
+            params, history = module.train(examples, on_epoch=progress)
+            return params, history
+    except Exception as error:
+        # The script carries its own copy of DataError: it is known by its name.
+        if type(error).__name__ != "DataError":
+            raise
+        span = model.data.source.span if model.data and model.data.source else None
+        known = DataError(str(error))
+        raise CompileError([from_data_error(known, span)], model.source) from None
+
+
+def _result(model: Model, folder: RunFolder, target: str, history: Any, seconds: float) -> dict[str, Any]:
+    best = history[history.best_epoch - 1] if history.best_epoch else history[-1]
+    metrics = {k: v for k, v in best.items() if k not in ("epoch", "loss", "val_loss")}
+    metrics |= {f"test_{k}": v for k, v in history.test.items()}
+    return {
+        "run": str(folder.path),
+        "target": target,
+        "epochs": len(history),
+        "stopped_by": history.stopped_by,
+        "loss": _finite(best["loss"]),
+        "val_loss": _finite(best.get("val_loss")),
+        "metrics": {k: _finite(v) for k, v in metrics.items()},
+        "best_epoch": history.best_epoch or len(history),
+        "parameters": model.size,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a number that JSON can hold."""
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _keep(folder: RunFolder, params: dict[str, np.ndarray], history: Any, result: dict[str, Any]) -> None:
+    folder.write_weights(params)
+    if history.scaling:
+        folder.write_scaling(history.scaling)
+    folder.write_history(list(history))
+    folder.write_metrics(result)
+    png = loss_png(list(history), title=str(folder.path.name))
+    if png is not None:
+        folder.write_plot(png)
+
+
+def _say(model: Model, folder: RunFolder, history: Any, result: dict[str, Any]) -> None:
+    from dotnn_runtime.curves import text_curve
+
+    losses = [r["loss"] for r in history if np.isfinite(r["loss"])]
+    if len(losses) > 1:
+        click.echo(text_curve(losses))
+    if history.stopped_by == "diverged":
+        click.echo(f"{model.name} diverged in epoch {len(history)}: {history.diverged_at} is not finite", err=True)
+        click.echo("  help: lower the learning rate, scale the data, or start from smaller weights", err=True)
+    click.echo(f"{model.name}: {result['epochs']} epochs, stopped by {result['stopped_by']}")
+    shown = {"loss": result["loss"], "val_loss": result["val_loss"], **result["metrics"]}
+    click.echo(format_record({k: v for k, v in shown.items() if v is not None}, limit=20))
+    click.echo(f"run folder: {folder.path}")
+
+
+def predict_run(run: str, input_file: str, output: str | None, force: bool) -> None:
+    """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label."""
+    try:
+        folder = RunFolder.open(run)
+        module = load_module(folder.path / "model.py")
+        params = folder.read_weights(module.PARAMS)
+        columns = getattr(module, "INPUT_COLUMNS", None)
+        inputs = read_inputs(input_file, module.INPUTS, columns)
+        outputs = module.predict(params, inputs, folder.read_scaling() or None)
+        write_predictions(_with_labels(outputs, folder.read_labels()), output, overwrite=force)
+    except (RunFolderError, DataError) as error:
+        raise CompileError([Diagnostic("NN406", str(error))]) from None
+
+
+def _with_labels(outputs: dict[str, np.ndarray], labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
+    """Add the likeliest label where an output has one column per label of the only labelled target."""
+    if len(labels) != 1:
+        return outputs
+    ((target, names),) = labels.items()
+    found = {name: v for name, v in outputs.items() if v.ndim == 2 and v.shape[1] == len(names)}
+    return {**outputs, **{target: np.array(names)[v.argmax(axis=1)] for v in found.values()}}

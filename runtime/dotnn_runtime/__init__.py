@@ -1,0 +1,1 @@
+"""What `dotnn check`, `train` and `predict` need when they run a generated script. Never imports the compiler."""

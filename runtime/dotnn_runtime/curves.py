@@ -1,0 +1,65 @@
+"""Curves in plain text, for a terminal."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """Return `values` as one line of at most `width` bars, from the least (▁) to the greatest (█).
+
+    Longer series are thinned to means of equal stretches. What is not finite is a blank.
+    """
+    points = _thin(values, width)
+    finite = [value for value in points if math.isfinite(value)]
+    if not finite:
+        return " " * len(points)
+    low, span = min(finite), max(finite) - min(finite)
+    levels = [(value - low) / span if span else 0.0 for value in points]
+    return "".join(BARS[round(level * 7)] if math.isfinite(level) else " " for level in levels)
+
+
+def text_curve(values: Sequence[float], *, width: int = 64, height: int = 10, title: str = "loss") -> str:
+    """Return a curve of `values`, one per epoch, as lines of text with the scale at the left; no line break at the end.
+
+    The scale is logarithmic where all values are positive and the greatest is more than 30 times the least.
+    """
+    points = _thin(values, width)
+    finite = [value for value in points if math.isfinite(value)]
+    if not finite:
+        return f"{title}: nothing to draw"
+    logarithmic = min(finite) > 0 and max(finite) > 30 * min(finite)
+    scaled = [math.log10(value) if logarithmic and math.isfinite(value) else value for value in points]
+    low, high = min(filter(math.isfinite, scaled)), max(filter(math.isfinite, scaled))
+    step = (high - low) / (height - 1) or 1.0
+    rows = [round((value - low) / step) if math.isfinite(value) else -1 for value in scaled]
+    lines = [f"{title}{', logarithmic scale' if logarithmic else ''}"]
+    for row in reversed(range(height)):
+        level = low + row * step
+        label = f"{10**level if logarithmic else level:9.3g}" if row % 3 == 0 or row == height - 1 else " " * 9
+        lines.append(f"{label} │{_row_of_marks(rows, row)}".rstrip())
+    lines.append(f"{'':9} └{'─' * len(points)}")
+    return "\n".join([*lines, f"{'':11}{'1':<{max(len(points) - len(str(len(values))), 1)}}{len(values)} epochs"])
+
+
+def _row_of_marks(rows: Sequence[int], row: int) -> str:
+    """Return one line of the curve: a dot where it passes, a stroke where it jumps over the line."""
+    marks = ""
+    for i, at in enumerate(rows):
+        before = rows[i - 1] if i and rows[i - 1] >= 0 else at
+        between = at >= 0 and min(at, before) < row < max(at, before)
+        marks += "●" if at == row else "│" if between else " "
+    return marks
+
+
+def _thin(values: Sequence[float], width: int) -> list[float]:
+    """Return at most `width` values, each the mean of an equal stretch of `values`."""
+    count = len(values)
+    if count <= width:
+        return [float(value) for value in values]
+    edges = [i * count // width for i in range(width + 1)]
+    return [sum(values[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]

@@ -1,0 +1,226 @@
+"""What can be read off a script without running it: its statements, names, aliases and places in the spec."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from .kinds import Key
+
+BANNER = re.compile(r"#\s*(?P<text>.*?)\s{2,}(?P<place>\S+\.nn:\d+)$")
+FORWARD_FUNCTIONS = ("forward", "total_loss")
+STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the script, and the statement of the spec that it came from."""
+
+    line: int = 0
+    text: str = ""
+    banner: str = ""
+    spec_line: str = ""
+
+    @property
+    def layer(self) -> str:
+        """The name on the left of the spec's statement."""
+        name, equals, _ = self.banner.partition("=")
+        return name.removeprefix("output ").strip() if equals else ""
+
+    @property
+    def op(self) -> str:
+        """The expression on the right of the spec's statement."""
+        return self.banner.partition("=")[2].strip() or self.banner
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One assignment: where it stands, what it defines and which tensors it reads."""
+
+    function: str
+    line: int
+    targets: tuple[str, ...]
+    reads: frozenset[str]
+    is_load: bool = False
+
+
+@dataclass
+class Anatomy:
+    """The static facts about a script."""
+
+    source: str
+    tree: ast.Module
+    aliases: dict[str, Key] = field(default_factory=dict)
+    in_place: dict[str, set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for function in self.functions.values():
+            self.in_place[function.name] = set(written_into(function.body))
+            for node in walk_statements(function.body):
+                self.aliases |= {name: key for name, key in loads(node) if key.kind != "cache"}
+
+    @cached_property
+    def functions(self) -> dict[str, ast.FunctionDef]:
+        """The functions of the module, by name."""
+        return {node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)}
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the source text."""
+        return self.source.splitlines()
+
+    @property
+    def backward_function(self) -> str:
+        """The function that assigns the cotangents: `backward`, or `loss_and_grads` where there is none."""
+        return "backward" if "backward" in self.functions else "loss_and_grads"
+
+    @cached_property
+    def statements(self) -> list[Statement]:
+        """All assignments of the forward pass and the loss, in the order of the text."""
+        found = []
+        for name in FORWARD_FUNCTIONS:
+            if name in self.functions:
+                found += [s for s in _statements(self.functions[name]) if s.targets]
+        return found
+
+    def place(self, line: int) -> Place:
+        """Return a line of the script with the nearest banner above it."""
+        if not 0 < line <= len(self.lines):
+            return Place()
+        text = self.lines[line - 1].strip()
+        for above in range(line - 1, -1, -1):
+            match = BANNER.search(self.lines[above])
+            if match:
+                return Place(line, text, match["text"], match["place"])
+            if self.lines[above].startswith(("def ", "class ")):
+                break
+        return Place(line, text)
+
+    def defined_at(self, name: str) -> Place:
+        """Return the place in the forward pass that defines or first reads `name`."""
+        for statement in self.statements:
+            if name in statement.targets and not statement.is_load:
+                return self.place(statement.line)
+        readers = self.readers(name)
+        return self.place(readers[0].line) if readers else Place()
+
+    def names_of(self, name: str) -> set[str]:
+        """Return everything `name` is read as: itself, its key in `params` or `batch`, other aliases of that key."""
+        key = self.aliases[name].name if name in self.aliases else name
+        return {name, key} | {alias for alias, of in self.aliases.items() if of.name == key}
+
+    def readers(self, name: str) -> list[Statement]:
+        """Return the statements that compute something from `name`."""
+        names = self.names_of(name)
+        return [s for s in self.statements if s.reads & names and not s.is_load]
+
+    def assigned_in_backward(self, name: str) -> Place:
+        """Return the place where the backward pass assigns `name`, or returns the gradient called `name`."""
+        function = self.functions.get(self.backward_function)
+        for statement in _statements(function) if function else ():
+            if name in statement.targets:
+                return self.place(statement.line)
+        for node in ast.walk(function) if function else ():
+            if isinstance(node, ast.Dict):
+                for key, value in zip(node.keys, node.values, strict=True):
+                    if isinstance(key, ast.Constant) and key.value == name:
+                        return self.place(value.lineno)
+        return Place()
+
+
+def _statements(function: ast.FunctionDef) -> Iterator[Statement]:
+    for node in walk_statements(function.body):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr):
+            written = [*assigned_names(node), *written_into([node])]
+            targets = tuple(dict.fromkeys(written))
+            yield Statement(function.name, node.lineno, targets, frozenset(reads(node)), bool(loads(node)))
+        elif isinstance(node, ast.Return) and function.name == "total_loss":
+            yield Statement(function.name, node.lineno, ("loss",), frozenset(reads(node)))
+
+
+def walk_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements and the statements inside them, but not those of nested functions."""
+    for node in body:
+        yield node
+        for inner in blocks(node):
+            yield from walk_statements(inner)
+
+
+def blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Yield the blocks of a compound statement, but not the body of a nested function or class."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if block:
+                yield block
+
+
+def assigned_names(node: ast.stmt) -> list[str]:
+    """Return the plain names that a statement assigns."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        targets = [node.target]
+    if isinstance(node, ast.AugAssign):
+        targets = [node.target]
+    flat = [e for t in targets for e in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])]
+    return [t.id for t in flat if isinstance(t, ast.Name)]
+
+
+def written_into(body: Iterable[ast.stmt]) -> list[str]:
+    """Return the names of the arrays that statements write into: `h[:, t] = …`, `h[t] += …`, `np.f(…, out=h)`."""
+    found = []
+    for node in walk_statements(body):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        found += [t.value.id for t in targets if isinstance(t, ast.Subscript) and isinstance(t.value, ast.Name)]
+        if isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call):
+            found += [name for name in map(_base_name, out_arguments(node.value)) if name]
+    return found
+
+
+def out_arguments(call: ast.Call) -> list[ast.expr]:
+    """Return the arrays a call writes its result into."""
+    return [k.value for k in call.keywords if k.arg == "out"]
+
+
+def _base_name(node: ast.expr) -> str:
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def stored_key(node: ast.AST) -> Key | None:
+    """Return the key of `params["…"]`, `batch["…"]` or `cache["…"]`, None for any other expression."""
+    if not (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in STORES):
+        return None
+    if not (isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)):
+        return None
+    return Key(STORES[node.value.id], node.slice.value)
+
+
+def reads(node: ast.AST) -> set[str]:
+    """Return the names and the keys of `params`, `batch` and `cache` that a statement reads."""
+    found = set()
+    for part in ast.walk(node):
+        key = stored_key(part)
+        if key is not None:
+            found.add(key.name)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and part.id not in STORES:
+            found.add(part.id)
+    return found
+
+
+def loads(node: ast.stmt) -> list[tuple[str, Key]]:
+    """Return (name, key) for `name = params["…"]`, `x = batch["…"]`, `h = cache["…"]`; empty for other statements."""
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+        return []
+    target, value = node.targets[0], node.value
+    lefts = target.elts if isinstance(target, ast.Tuple) else [target]
+    rights = value.elts if isinstance(value, ast.Tuple) else [value]
+    if isinstance(value, ast.Name) and value.id == "cache":
+        return [(left.id, Key("cache", left.id)) for left in lefts if isinstance(left, ast.Name)]
+    keys = [stored_key(right) for right in rights]
+    pairs = [(left.id, key) for left, key in zip(lefts, keys, strict=False) if isinstance(left, ast.Name) and key]
+    return pairs if len(pairs) == len(lefts) else []

@@ -1,0 +1,65 @@
+"""Generic points: data and parameters at which no two numbers coincide by accident.
+
+A gradient that is wrong only in general position must be looked at in general position: zero biases, unit scales,
+one-hot targets and equal sizes hide errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .kinds import Array, Point
+
+Kinds = Mapping[str, tuple[str, tuple[int, ...]]]
+
+
+def generic_point(
+    initial: Mapping[str, Array], inputs: Kinds, targets: Kinds, *, batch_size: int, rng: np.random.Generator
+) -> Point:
+    """Draw a point: parameters near `initial`, inputs and targets of the declared kinds."""
+    params = {name: generic_parameter(value, rng) for name, value in initial.items()}
+    batch = {name: generic_data(kind, (batch_size, *shape), rng) for name, (kind, shape) in inputs.items()}
+    batch |= {name: generic_data(kind, (batch_size, *shape), rng) for name, (kind, shape) in targets.items()}
+    return Point(params, batch, int(rng.integers(2**31)))
+
+
+def generic_parameter(value: Array, rng: np.random.Generator) -> Array:
+    """Move a parameter off every special value, without changing its size or the sign of a constant.
+
+    Zeros (biases) become Gaussian; a constant (a scale of one, a slope of 0.25) is multiplied by 0.5…1.5, so that
+    variances and slopes stay positive; anything else gets a tenth of its own spread.
+    """
+    value = np.asarray(value, dtype=np.float64)
+    if value.size == 0:
+        return value
+    low, high = float(value.min()), float(value.max())
+    if low == high == 0.0:
+        return 0.3 * rng.standard_normal(value.shape)
+    if low == high:
+        return np.asarray(value * (1.0 + 0.5 * rng.uniform(-1.0, 1.0, value.shape)))
+    return np.asarray(value + 0.1 * value.std() * rng.standard_normal(value.shape))
+
+
+def generic_data(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Draw an array of one of the kinds that scripts declare in `INPUTS` and `TARGETS`."""
+    name, _, bound = kind.partition(":")
+    if name == "real":
+        return rng.standard_normal(shape)
+    if name in ("int", "class"):
+        return np.asarray(rng.integers(int(bound) if bound else 2, size=shape))
+    if name == "unit":
+        return rng.uniform(0.05, 0.95, shape)
+    if name == "sign":
+        return np.asarray(rng.choice(np.array([-1.0, 1.0]), shape))
+    if name == "distribution":
+        weights = np.exp(rng.standard_normal(shape))
+        return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+    raise ValueError(f"the script declares data of kind {kind!r}; known are real, int, class, unit, sign, distribution")
+
+
+def generic_batch_size(shapes: list[tuple[int, ...]], least: int = 5) -> int:
+    """Return a batch size that equals no other size in the network, so that a swapped axis cannot go unnoticed."""
+    taken = {size for shape in shapes for size in shape}
+    return next(size for size in range(least, least + len(taken) + 1) if size not in taken)

@@ -1,0 +1,158 @@
+"""Checks that need no oracle: what must hold between runs of the script itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .kinds import Array, Cost, Point, norm
+from .report import CheckResult, Verdict
+from .script import Script
+from .stand import loss_and_grads
+
+SAME = 1e-12
+FLOAT32 = 1e-5
+
+
+def check_linear(script: Script, point: Point, grads: Mapping[str, Array], cost: Cost) -> CheckResult:
+    """V1: the gradient is linear in the seed `d_loss`: nothing for 0, exactly twice for 2."""
+    title = "V1", "linear in the seed d_loss"
+    _, none = loss_and_grads(script.plain, point, d_loss=0.0)
+    _, twice = loss_and_grads(script.plain, point, d_loss=2.0)
+    cost.forwards += 2
+    leaks = [name for name in grads if np.any(none[name])]
+    if leaks:
+        return CheckResult(*title, Verdict.FAIL, f"with d_loss=0, {', '.join(leaks)} is not zero", tensors=tuple(leaks))
+    # doubling is exact in binary floating point, save where a gradient is subnormal
+    bent = [n for n, g in grads.items() if not np.array_equal(twice[n], 2.0 * g)]
+    if bent:
+        return CheckResult(
+            *title, Verdict.FAIL, f"with d_loss=2, {', '.join(bent)} is not exactly doubled", tensors=tuple(bent)
+        )
+    return CheckResult(*title, Verdict.PASS)
+
+
+def draws(script: Script, point: Point, cost: Cost) -> bool:
+    """Tell whether the network draws random numbers while it trains (dropout, noise)."""
+    first, _ = loss_and_grads(script.plain, point)
+    second, _ = loss_and_grads(script.plain, Point(point.params, point.batch, point.rng_seed + 1))
+    cost.forwards += 2
+    return first != second
+
+
+def check_batch(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
+    """V7: the loss and its gradient do not depend on the order of the examples, and are affine in their number.
+
+    A mean stays the same when the batch is repeated, a sum grows by the data loss each time; so in either case
+    L(4 batches) - L(2) = 2 (L(2) - L(1)), penalties included.
+    """
+    training = not draws(script, point, cost)  # dropout would draw other masks for another batch
+    size = min(len(array) for array in point.batch.values()) if point.batch else 0
+
+    def run(order: Array) -> tuple[float, dict[str, Array]]:
+        cost.forwards += 1
+        batch = {name: array[order] for name, array in point.batch.items()}
+        loss, grads = loss_and_grads(script.plain, Point(point.params, batch, point.rng_seed), training=training)
+        for name, shape in script.params.items():
+            if grads[name].shape != shape:
+                raise ValueError(f"the gradient of {name} has the shape {grads[name].shape}, not {shape}")
+        return loss, {name: grads[name] for name in script.params}
+
+    once = np.arange(size)
+    try:
+        base, permuted = run(once), run(once[::-1])
+        double, fourfold = run(np.tile(once, 2)), run(np.tile(once, 4))
+    except Exception as error:
+        return [
+            CheckResult("V7", "repeated and permuted batch", Verdict.SKIPPED, f"cannot run on other batches: {error}")
+        ]
+    results = [_same("V7", "permuted batch", _distance(base, permuted))]
+    grows = _combine(double, base, -1.0)
+    results.append(
+        _same("V7", "repeated batch", _distance(_combine(fourfold, double, -1.0), _combine(grows, grows, 1.0), base))
+    )
+    mean = _distance(double, base) <= SAME
+    reduction = "the loss averages over the batch" if mean else "the loss sums over the batch"
+    if results[-1].verdict is Verdict.PASS:
+        results[-1] = CheckResult("V7", "repeated batch", Verdict.PASS, reduction, results[-1].value)
+    return [*results, *_check_parts(script, point, cost)]
+
+
+def _check_parts(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
+    """Data loss + penalty = total, where the script offers the parts as functions of their own."""
+    if not (hasattr(script.plain, "data_loss") and hasattr(script.plain, "penalty")):
+        return []
+    rng = np.random.default_rng(point.rng_seed)
+    cost.forwards += 1
+    _, cache = script.plain.forward(point.params, point.batch, training=True, rng=rng)
+    total = float(script.plain.total_loss(point.params, point.batch, cache))
+    parts = float(script.plain.data_loss(point.params, point.batch, cache)) + float(script.plain.penalty(point.params))
+    return [_same("V7", "data loss + penalty = total", abs(total - parts) / max(abs(total), 1e-300))]
+
+
+LossAndGrads = tuple[float, dict[str, Array]]
+
+
+def _combine(a: LossAndGrads, b: LossAndGrads, factor: float) -> LossAndGrads:
+    return a[0] + factor * b[0], {name: a[1][name] + factor * b[1][name] for name in a[1]}
+
+
+def _distance(a: LossAndGrads, b: LossAndGrads, size: LossAndGrads | None = None) -> float:
+    """Return the distance of two results relative to their size, all gradients taken as one vector."""
+    loss_size = max(abs(x[0]) for x in (a, b, size or a))
+    norms = [_total_norm(x[1]) for x in (a, b, size or a)]
+    apart = _total_norm({name: a[1][name] - b[1][name] for name in a[1]})
+    loss_error = abs(a[0] - b[0]) / loss_size if loss_size else 0.0
+    return max(loss_error, apart / max(norms) if max(norms) else 0.0)
+
+
+def _total_norm(grads: Mapping[str, Array]) -> float:
+    return float(np.sqrt(sum(norm(g) ** 2 for g in grads.values())))
+
+
+def _same(id_: str, title: str, distance: float) -> CheckResult:
+    if distance <= SAME:
+        return CheckResult(id_, title, Verdict.PASS, value=distance)
+    return CheckResult(id_, title, Verdict.FAIL, f"the results differ by {distance:.1e} of their size", distance)
+
+
+def check_float32(script: Script, point: Point, cost: Cost, rng: np.random.Generator) -> CheckResult:
+    """V9: the script in float32 agrees with itself in float64, at a point that float32 can represent.
+
+    Where moving the parameters by half a float32 rounding already changes the gradient as much, the point is
+    ill-conditioned: nothing is concluded.
+    """
+    title = "V9", "float32 against float64"
+    single = _cast(point, np.float32)
+    double = _cast(single, np.float64)
+    _, low = loss_and_grads(script.plain, single)
+    _, high = loss_and_grads(script.plain, double)
+    cost.forwards += 2
+    wide = [name for name, g in low.items() if g.dtype != np.float32]
+    if wide:
+        return CheckResult(
+            *title,
+            Verdict.FAIL,
+            f"{', '.join(wide)}: the gradient is {low[wide[0]].dtype}, not float32",
+            tensors=(wide[0],),
+        )
+    floor = 1e-6 * max(map(norm, high.values()), default=0.0)
+    errors = {n: norm(low[n] - g) / max(norm(g), floor) for n, g in high.items() if norm(g) > 0.0}
+    name, error = max(errors.items(), key=lambda item: item[1], default=("", 0.0))
+    if error <= FLOAT32:
+        return CheckResult(*title, Verdict.PASS, value=error)
+    jiggled = {n: p * (1.0 + 2.0**-24 * rng.standard_normal(p.shape)) for n, p in double.params.items()}
+    _, moved = loss_and_grads(script.plain, Point(jiggled, double.batch, double.rng_seed))
+    cost.forwards += 1
+    sensitivity = norm(moved[name] - high[name]) / max(norm(high[name]), floor)
+    if error <= 10.0 * sensitivity:
+        return CheckResult(*title, Verdict.SKIPPED, f"{name}: the point is ill-conditioned in float32", error)
+    return CheckResult(*title, Verdict.FAIL, f"{name}: {error:.1e} of its norm", error, (name,))
+
+
+def _cast(point: Point, dtype: Any) -> Point:
+    params = {name: value.astype(dtype) for name, value in point.params.items()}
+    batch = {name: v.astype(dtype) if v.dtype.kind == "f" else v for name, v in point.batch.items()}
+    return Point(params, batch, point.rng_seed)

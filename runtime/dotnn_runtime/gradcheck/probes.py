@@ -1,0 +1,164 @@
+"""Directional probes: what one row claims against what an oracle says, and what to make of the difference."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from .kinds import Array, Direction, Evaluate, Key, norm
+from .oracles import STEP, complex_step, richardson
+from .report import Element
+from .rows import Row
+
+TOLERANCE = 1e-10
+WARNING = 1e-12
+ELEMENT_TOLERANCE = 1e-9
+NUMERIC_TOLERANCE = 1e-8
+# Differences below this share of the largest gradient of the network are rounding. They prove nothing either way.
+NOISE = 1e-13
+GROUPS = 64
+
+
+class Outcome(Enum):
+    """What one probe says about a row."""
+
+    RIGHT = "the claim agrees with the oracle"
+    WRONG = "the claim differs from the oracle"
+    SILENT = "both are zero, or nothing but rounding"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The result of one probe."""
+
+    outcome: Outcome
+    error: float
+
+
+def judge(row: Row, direction: Direction, true: float, scale: float, tolerance: float) -> Probe:
+    """Compare the claims of a row along `direction` with the true slope; errors are relative to the tensor's norm.
+
+    Agreement is certified by the relative error alone; `scale`, the largest gradient of the network, only serves to
+    tell rounding from an error.
+    """
+    claimed = row.norm
+    if max(claimed, abs(true)) == 0.0:
+        return Probe(Outcome.SILENT, 0.0)
+    error = min(abs(slope - true) for slope in row.slopes(direction)) / max(claimed, abs(true))
+    if error <= tolerance:
+        return Probe(Outcome.RIGHT, error)
+    silent = max(claimed, abs(true)) <= NOISE * scale
+    return Probe(Outcome.SILENT if silent else Outcome.WRONG, error)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """A way to find directional derivatives, and how far it can be trusted."""
+
+    name: str
+    tolerance: float
+    derivative: Callable[[Evaluate, Direction], float]
+
+
+COMPLEX_STEP = Oracle("complex step", TOLERANCE, complex_step)
+RICHARDSON = Oracle("Richardson", NUMERIC_TOLERANCE, lambda evaluate, direction: richardson(evaluate, direction).value)
+
+
+def scale_of(rows: Sequence[Row]) -> float:
+    """Return the norm of the largest gradient or cotangent."""
+    return max((row.norm for row in rows), default=0.0)
+
+
+def probe_rows(
+    rows: Sequence[Row], evaluate: Evaluate, oracle: Oracle, rng: np.random.Generator, scale: float
+) -> dict[str, Probe]:
+    """Probe every row once.
+
+    Beyond `GROUPS` rows several share a forward pass, each with a direction divided by its norm so that none drowns
+    in another; where a group disagrees its rows are probed one by one.
+    """
+    size = math.ceil(len(rows) / GROUPS)
+    found: dict[str, Probe] = {}
+    for group in _batched(rows, max(1, size)):
+        joint = joint_probe(group, evaluate, oracle, rng) if len(group) > 1 else None
+        if joint is not None and joint.outcome is Outcome.RIGHT:
+            found |= {row.name: joint for row in group}
+            continue
+        for row in group:
+            direction = row.direction(rng)
+            found[row.name] = judge(row, direction, oracle.derivative(evaluate, direction), scale, oracle.tolerance)
+    return found
+
+
+def _batched(rows: Sequence[Row], size: int) -> list[Sequence[Row]]:
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
+
+
+def joint_probe(rows: Sequence[Row], evaluate: Evaluate, oracle: Oracle, rng: np.random.Generator) -> Probe | None:
+    """Probe rows all at once, each scaled to contribute alike; None if a row has more than one claim or none."""
+    if any(len(row.claims) != 1 or row.norm == 0.0 for row in rows):
+        return None
+    direction: dict[Key, Array] = {}
+    slope = 0.0
+    for row in rows:
+        part = {key: u / row.norm for key, u in row.direction(rng).items()}
+        slope += row.slopes(part)[0]
+        direction |= part
+    true = oracle.derivative(evaluate, direction)
+    error = abs(slope - true) / max(math.sqrt(len(rows)), abs(true))
+    return Probe(Outcome.RIGHT if error <= oracle.tolerance else Outcome.WRONG, error)
+
+
+def element(evaluate: Evaluate, key: Key, shape: tuple[int, ...], index: tuple[int, ...]) -> float:
+    """Return one element of the true gradient."""
+    unit = np.zeros(shape)
+    unit[index] = 1.0
+    return float(np.imag(evaluate({key: 1j * STEP * unit}))) / STEP
+
+
+def corner_and_random(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+    """Choose at least `count` places in an array: its corners, then random ones."""
+    corners = list(itertools.product(*({0, size - 1} for size in shape)))[:count]
+    free = max(0, count - len(corners))
+    drawn = [tuple(int(rng.integers(size)) for size in shape) for _ in range(free)]
+    return list(dict.fromkeys(corners + drawn))
+
+
+def compare_elements(row: Row, evaluate: Evaluate, places: Sequence[tuple[int, ...]]) -> tuple[float, list[Element]]:
+    """Compare single elements of a gradient; return the largest relative error and the wrong ones, worst first."""
+    claim = row.claims[0][0]
+    largest = float(np.abs(claim).max(initial=0.0))
+    worst, wrong = 0.0, []
+    for index in places:
+        got, true = float(claim[index]), element(evaluate, row.keys[0], claim.shape, index)
+        distance = abs(got - true)
+        if distance <= NOISE * largest:
+            worst = max(worst, distance / largest if largest else 0.0)
+            continue
+        error = distance / max(abs(got), abs(true))
+        worst = max(worst, error)
+        if error > ELEMENT_TOLERANCE:
+            wrong.append(Element(index, got, true))
+    return worst, sorted(wrong, key=lambda e: -abs(e.got - e.expected))
+
+
+def numeric_disagreement(
+    row: Row, evaluate: Evaluate, rng: np.random.Generator, base: Callable[[Key], Array]
+) -> float | None:
+    """Return the error of a row against Richardson extrapolation; None where that cannot resolve the tolerance.
+
+    The direction is scaled to the tensor's own size, so that the reach of the steps suits it.
+    """
+    sizes = [norm(base(key)) / math.sqrt(max(1, base(key).size)) for key in row.keys]
+    reach = max(*sizes, 0.1) if sizes else 0.1
+    direction = {key: reach * u for key, u in row.direction(rng).items()}
+    estimate = richardson(evaluate, direction)
+    size = max(reach * row.norm, abs(estimate.value))
+    if size == 0.0 or not np.isfinite(estimate.error) or estimate.error > 0.1 * NUMERIC_TOLERANCE * size:
+        return None
+    return min(abs(slope - estimate.value) for slope in row.slopes(direction)) / size

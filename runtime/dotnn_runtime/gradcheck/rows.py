@@ -1,0 +1,129 @@
+"""The rows of a report: gradients and cotangents that a script claims, and the tensors they belong to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from .kinds import Array, Direction, Key, norm
+from .tracer import Note
+
+EDGE = "_from_"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim to be tested: the derivative of the loss by the tensors `keys` is one of `claims`.
+
+    There is more than one key where a loop assigns a value at every time step, and more than one claim where a
+    cotangent is built up in several statements. Only a `strict` row can fail by itself.
+    """
+
+    name: str
+    kind: str
+    keys: tuple[Key, ...]
+    claims: tuple[tuple[Array, ...], ...]
+    strict: bool = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one of the tensors."""
+        return tuple(self.claims[0][0].shape)
+
+    @property
+    def norm(self) -> float:
+        """The norm of the claimed gradient."""
+        return math.hypot(*(norm(array) for array in self.claims[0]))
+
+    def direction(self, rng: np.random.Generator) -> dict[Key, Array]:
+        """Draw a Gaussian direction: a ±1 direction would miss an error of (+1, -1) half of the time."""
+        return {key: rng.standard_normal(array.shape) for key, array in zip(self.keys, self.claims[0], strict=True)}
+
+    def slopes(self, direction: Direction) -> list[float]:
+        """Return what each claim says about the derivative along `direction`."""
+        return [
+            sum(float(np.vdot(array, direction[key])) for key, array in zip(self.keys, claim, strict=True))
+            for claim in self.claims
+        ]
+
+
+def parameter_rows(grads: Mapping[str, Array], params: Mapping[str, Array], inputs: Mapping[str, Array]) -> list[Row]:
+    """Return one row per gradient that a script returns."""
+    rows = [
+        Row(name, "param", (Key("param", name),), ((np.asarray(grads[name]),),)) for name in params if name in grads
+    ]
+    rows += [
+        Row(name, "input", (Key("input", name),), ((np.asarray(grads[name]),),)) for name in inputs if name in grads
+    ]
+    return rows
+
+
+def cotangent_rows(
+    notes: Sequence[Note],
+    values: Mapping[str, Sequence[Array]],
+    inputs: Mapping[str, Array],
+    strict: Callable[[str], bool],
+) -> Iterator[Row]:
+    """Yield one row per cotangent `d_v` that was noted, in the order of the backward pass.
+
+    `inputs` holds input arrays by the name they have in the script.
+    """
+    by_name = group_notes(notes)
+    for name, noted in by_name.items():
+        value = name.removeprefix("d_")
+        if value in values:
+            yield from _value_row(name, noted, values[value], strict(value))
+        elif value in inputs:
+            claim = fitted(noted[-1], inputs[value].shape)
+            if claim is not None:
+                yield Row(name, "cotangent", (inputs_key(value),), ((claim,),), strict=False)
+
+
+def inputs_key(name: str) -> Key:
+    """Return the key of an input."""
+    return Key("input", name)
+
+
+def group_notes(notes: Sequence[Note]) -> dict[str, list[Array]]:
+    """Return the noted arrays by name, names in the order of their last assignment."""
+    last = {note.name: i for i, note in enumerate(notes)}
+    ordered = sorted(notes, key=lambda note: last[note.name])
+    return {name: [n.array for n in group] for name, group in groupby(ordered, key=lambda note: note.name)}
+
+
+def _value_row(name: str, noted: list[Array], values: Sequence[Array], strict: bool) -> Iterator[Row]:
+    value = name.removeprefix("d_")
+    if len(noted) == len(values):
+        # time runs backward in the backward pass; a loop over anything else may run in either order
+        keys = tuple(Key("value", value, i) for i in range(len(values)))
+        orders = [noted[::-1], noted] if len(noted) > 1 else [noted]
+        strict = strict and len(noted) == 1
+    else:
+        keys = (Key("value", value, len(values) - 1),)
+        # a value of one assignment has one cotangent, the finished one; of several, any version may be meant
+        orders = [[noted[-1]]] if strict else [[array] for array in reversed(noted)]
+        strict, values = strict and len(values) == 1, values[-1:]
+    claims = []
+    for order in orders:
+        claim = [fitted(array, v.shape) for array, v in zip(order, values, strict=True)]
+        if all(array is not None for array in claim):
+            claims.append(tuple(array for array in claim if array is not None))
+    if claims:
+        yield Row(name, "cotangent", keys, tuple(claims), strict)
+
+
+def fitted(array: Array, shape: tuple[int, ...]) -> Array | None:
+    """Return a cotangent in the layout of its value; the fast style keeps the batch in the last axis."""
+    if array.shape == shape:
+        return array
+    for turned in (array.T, np.moveaxis(array, -1, 0) if array.ndim else array):
+        if turned.shape == shape:
+            return turned
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        return None

@@ -1,0 +1,77 @@
+"""A script under test, loaded twice: as it is written, and traced."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from .anatomy import Anatomy
+from .instrument import instrument
+from .tracer import MODULE_NAME, Tracer
+
+REQUIRED = ("PARAMS", "INPUTS", "TARGETS", "init_params", "forward", "total_loss", "loss_and_grads")
+_SERIAL = itertools.count()
+
+
+class ScriptError(ValueError):
+    """The text is not a script in the form of the contract."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A generated script: its functions (`plain`), their traced twins (`traced`) and its static facts."""
+
+    filename: str
+    anatomy: Anatomy
+    plain: ModuleType
+    traced: ModuleType
+    tracer: Tracer
+    sites: list[int]
+
+    @property
+    def params(self) -> Mapping[str, tuple[int, ...]]:
+        """Parameter name → shape."""
+        return {name: tuple(shape) for name, shape in self.plain.PARAMS.items()}
+
+    @property
+    def structural_zeros(self) -> frozenset[str]:
+        """The parameters whose gradient is zero by construction, as the script declares them."""
+        return frozenset(getattr(self.plain, "STRUCTURAL_ZEROS", ()))
+
+    @property
+    def explains(self) -> bool:
+        """Whether the script assigns every value once, batch first, and has a backward pass of its own."""
+        return hasattr(self.plain, "backward")
+
+
+def load_script(source: str, filename: str) -> Script:
+    """Execute the source text of a generated script as two fresh modules."""
+    try:
+        tree = ast.parse(source, filename)
+    except SyntaxError as error:
+        raise ScriptError(f"{filename}:{error.lineno}: {error.msg}") from error
+    anatomy = Anatomy(source, tree)
+    traced_tree = instrument(anatomy)
+    tracer = Tracer()
+    plain = _execute(tree, filename, {})
+    missing = [name for name in REQUIRED if not hasattr(plain, name)]
+    if missing:
+        raise ScriptError(f"{filename}: a generated script has {', '.join(missing)}; this one does not")
+    traced = _execute(traced_tree.tree, filename, {MODULE_NAME: tracer})
+    return Script(filename, anatomy, plain, traced, tracer, traced_tree.sites)
+
+
+def _execute(tree: ast.Module, filename: str, names: Mapping[str, Any]) -> ModuleType:
+    module = ModuleType(f"script_under_test_{next(_SERIAL)}")
+    module.__dict__.update(names, __file__=filename)
+    sys.modules[module.__name__] = module  # dataclasses look their module up while it runs
+    try:
+        exec(compile(tree, filename, "exec"), module.__dict__)
+    finally:
+        del sys.modules[module.__name__]
+    return module

@@ -1,0 +1,70 @@
+"""V0: does the script run at all, and does it return what the contract says?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .kinds import Array, Cost, Point
+from .patterns import Pattern
+from .report import Blame, CheckResult, Verdict
+from .script import Script
+from .stand import loss_and_grads
+from .trail import blame_for_exception, blame_for_gradient, blame_for_shape
+
+TITLE = "V0", "finite, shapes, dtypes, repeatable"
+
+
+def check_soundness(script: Script, point: Point, cost: Cost) -> tuple[CheckResult, Blame | None]:
+    """Run the script twice and look at everything it returns."""
+    try:
+        loss, grads = loss_and_grads(script.plain, point)
+        again, grads_again = loss_and_grads(script.plain, point)
+        cost.forwards += 2
+    except Exception as error:
+        blame = blame_for_exception(script, error)
+        if blame is None or blame.text.startswith("d_"):
+            blame = blame_for_shape(script, point) or blame  # the line that stops may only meet what another did
+        return CheckResult(*TITLE, Verdict.FAIL, f"{type(error).__name__}: {error}"), blame
+    for name, pattern in _faults(script, point, grads):
+        blame = blame_for_shape(script, point) or blame_for_gradient(script, name, pattern)
+        return CheckResult(*TITLE, Verdict.FAIL, f"{name}: {pattern.words}"), blame
+    if not np.isfinite(loss):
+        return CheckResult(*TITLE, Verdict.FAIL, f"the loss is {loss}"), None
+    if loss != again or any(not np.array_equal(grads[name], grads_again[name]) for name in grads):
+        return CheckResult(*TITLE, Verdict.FAIL, "two runs with the same seed give different results"), None
+    detail = _forward_fault(script, point, loss, cost)
+    return CheckResult(*TITLE, Verdict.FAIL if detail else Verdict.PASS, detail), None
+
+
+def _faults(script: Script, point: Point, grads: dict[str, Array]) -> Iterator[tuple[str, Pattern]]:
+    inputs = {name: point.batch[name] for name in script.plain.INPUTS if name in grads}
+    for name, value in (point.params | inputs).items():
+        if name not in grads:
+            yield name, Pattern("missing", "The gradient is missing from the result.")
+        elif grads[name].shape != value.shape:
+            words = f"The gradient has the shape {grads[name].shape}, the tensor itself {value.shape}."
+            yield name, Pattern("wrong shape", words)
+        elif grads[name].dtype != value.dtype:
+            yield name, Pattern("wrong dtype", f"The gradient is {grads[name].dtype}, the tensor itself {value.dtype}.")
+        elif not np.all(np.isfinite(grads[name])):
+            yield name, Pattern("not finite", "The gradient holds NaN or infinity.")
+
+
+def _forward_fault(script: Script, point: Point, loss: float, cost: Cost) -> str:
+    """Say what is wrong with `forward` and `total_loss`, "" for nothing."""
+    cost.forwards += 1
+    rng = np.random.default_rng(point.rng_seed)
+    outputs, cache = script.plain.forward(point.params, point.batch, training=True, rng=rng)
+    total = float(script.plain.total_loss(point.params, point.batch, cache))
+    if abs(total - loss) > 1e-12 * max(abs(total), abs(loss)):
+        return f"loss_and_grads returns the loss {loss:.17g}, but forward and total_loss give {total:.17g}"
+    for name, shape in getattr(script.plain, "OUTPUTS", {}).items():
+        if name not in outputs:
+            return f"forward does not return the output {name}"
+        if np.shape(outputs[name])[1:] != tuple(shape):
+            return f"the output {name} has the shape {np.shape(outputs[name])[1:]} per example, not {tuple(shape)}"
+        if not np.all(np.isfinite(outputs[name])):
+            return f"the output {name} holds NaN or infinity"
+    return ""

@@ -1,0 +1,127 @@
+"""A script at a point: its loss as a function of displacements of any named tensor, and the gradients it claims."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .kinds import Array, Cost, Direction, Key, Point, Unusable
+from .rows import Row, cotangent_rows, parameter_rows
+from .script import Script
+from .tracer import Mode, Tape
+
+
+class Stand:
+    """Runs a traced script at one point.
+
+    Making a stand runs the script once forward, recording values and branch decisions, and once backward, recording
+    cotangents. `snap` names values to be moved onto a grid of quarters, where ties abound; `shifts` moves named
+    values by constants. Either changes the function, not the rules of its derivative.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        point: Point,
+        cost: Cost,
+        *,
+        snap: Iterable[str] = (),
+        shifts: Mapping[Key, Array] | None = None,
+    ) -> None:
+        self.script, self.point, self.cost = script, point, cost
+        self.shifts: dict[Key, Array] = dict(shifts or {})
+        if snap:
+            script.tracer.snap, script.tracer.shifts = frozenset(snap), self.shifts
+            self._run(Mode.RECORD, Tape())
+            script.tracer.snap = frozenset()
+        self.tape = Tape()
+        self.base_loss = float(np.real(self._run(Mode.RECORD, self.tape)))
+        self._complex: Point | None = None
+        self.loss, self.grads = self._backward()
+        self.notes = script.tracer.notes
+
+    def evaluate(self, push: Direction) -> Any:
+        """Return the loss with tensors displaced, every branch decided as at the base point."""
+        if not any(np.iscomplexobj(delta) for delta in push.values()):
+            return float(np.real(self._run(Mode.REPLAY, self.tape, push)))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+                return self._run(Mode.REPLAY, self.tape, push, as_complex=True)
+        except (np.exceptions.ComplexWarning, TypeError, ValueError) as error:
+            raise Unusable(f"the forward pass is not complex-safe: {error}") from error
+
+    def base(self, key: Key) -> Array:
+        """Return the undisplaced tensor of a key."""
+        if key.kind == "param":
+            return self.point.params[key.name]
+        if key.kind == "input":
+            return self.point.batch[key.name]
+        return self.tape.values[key.name][key.at]
+
+    def rows(self) -> list[Row]:
+        """Return every claim of the script: parameters, inputs, then cotangents in the order of the backward pass."""
+        aliases = self.script.anatomy.aliases
+        inputs = {n: self.point.batch[n] for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
+        rows = parameter_rows(self.grads, self.point.params, inputs)
+        named = inputs | {a: inputs[key.name] for a, key in aliases.items() if key.name in inputs}
+        for row in cotangent_rows(self.notes, self.tape.values, named, self._strict):
+            key = row.keys[0]
+            known = key.kind == "input" and key.name in aliases
+            rows.append(Row(row.name, row.kind, (aliases[key.name],), row.claims, row.strict) if known else row)
+        return rows
+
+    def _strict(self, value: str) -> bool:
+        """A value counts by itself when it is one array, assigned by one statement in either direction."""
+        written = set().union(*self.script.anatomy.in_place.values())
+        return self.script.explains and value not in written and f"d_{value}" not in written
+
+    def _run(self, mode: Mode, tape: Tape, push: Direction | None = None, as_complex: bool = False) -> Any:
+        self.cost.forwards += 1
+        point = self._complex_point() if as_complex else self.point
+        stores = {"param": dict(point.params), "input": dict(point.batch)}
+        for key, delta in (push or {}).items():
+            if key.kind in stores:
+                stores[key.kind][key.name] = stores[key.kind][key.name] + delta
+        tracer, module = self.script.tracer, self.script.traced
+        tracer.shifts = self.shifts
+        tracer.start(mode, tape, push)
+        try:
+            rng = np.random.default_rng(self.point.rng_seed)
+            _, cache = module.forward(stores["param"], stores["input"], training=True, rng=rng)
+            return module.total_loss(stores["param"], stores["input"], cache)
+        finally:
+            tracer.stop()
+
+    def _backward(self) -> tuple[float, dict[str, Array]]:
+        tracer = self.script.tracer
+        tracer.shifts = self.shifts
+        tracer.start(Mode.BACKWARD, Tape())
+        try:
+            loss, grads = loss_and_grads(self.script.traced, self.point)
+        finally:
+            tracer.stop()
+        self.cost.forwards += 1
+        return loss, grads
+
+    def _complex_point(self) -> Point:
+        """Return the point with complex parameters and real-kind inputs, so that every buffer becomes complex."""
+        if self._complex is None:
+            real_inputs = {n for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
+            params = {name: value.astype(np.complex128) for name, value in self.point.params.items()}
+            batch = {n: v.astype(np.complex128) if n in real_inputs else v for n, v in self.point.batch.items()}
+            self._complex = Point(params, batch, self.point.rng_seed)
+        return self._complex
+
+
+def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, dict[str, Array]]:
+    """Call a script's `loss_and_grads` on copies, with its own random draws repeated."""
+    params = {name: value.copy() for name, value in point.params.items()}
+    batch = {name: value.copy() for name, value in point.batch.items()}
+    rng = np.random.default_rng(point.rng_seed)
+    loss, grads = module.loss_and_grads(params, batch, rng=rng, **{"training": True, **options})
+    # a script may hand out its own buffers; the next call would write over them
+    return float(loss), {name: np.array(value) for name, value in grads.items()}

@@ -1,0 +1,101 @@
+"""Exact ties: does the backward pass follow the documented conventions where a branch stands on its edge?
+
+Generic data never meet a tie, so `>=` in place of `>` goes unnoticed by every other probe. Here the operands of
+branches are rounded to a grid of quarters, by subtracting constants in the forward pass: ties abound, and the
+derivative of what is left is that of the frozen branches (relu'(0) = 0, the first maximum wins).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+
+import numpy as np
+
+from .anatomy import Anatomy, loads, reads, walk_statements
+from .kinds import Cost, Key, Point, Unusable
+from .probes import Oracle, Outcome, probe_rows, scale_of
+from .report import CheckResult, Verdict
+from .script import Script
+from .stand import Stand
+
+TITLE = "ties", "conventions at exact ties"
+# Conventions are documented for these alone; at the edge of clip or abs either one-sided slope would do.
+DOCUMENTED = ("maximum", "minimum", "max", "min", "amax", "amin", "argmax", "argmin")
+UNDOCUMENTED = ("clip", "abs", "absolute", "fabs", "sign", "floor", "ceil", "rint")
+
+
+def check_ties(
+    script: Script, point: Point, oracle: Oracle, cost: Cost, rng: np.random.Generator
+) -> tuple[CheckResult | None, Stand | None]:
+    """Check the gradient where branches tie; the stand is returned when it is wrong there."""
+    names = branch_operands(script.anatomy)
+    if not names:
+        return None, None
+    try:
+        if _wrong_rows(_nudged(script, point, cost, names, rng), oracle, rng):
+            return _skipped("the backward pass computes values anew, they cannot be moved onto a tie"), None
+        stand = Stand(script, point, cost, snap=names)
+        if not sum(stand.tape.ties.values()):
+            return _skipped("no operand of a branch could be moved onto a tie"), None
+        wrong = _wrong_rows(stand, oracle, rng)
+    except Unusable as error:
+        return _skipped(str(error)), None
+    if wrong:
+        return CheckResult(*TITLE, Verdict.FAIL, f"wrong only where a branch ties: {', '.join(wrong[:6])}"), stand
+    return CheckResult(*TITLE, Verdict.PASS, f"{sum(stand.tape.ties.values())} ties met"), None
+
+
+def _skipped(reason: str) -> CheckResult:
+    return CheckResult(*TITLE, Verdict.SKIPPED, reason)
+
+
+def _nudged(script: Script, point: Point, cost: Cost, names: set[str], rng: np.random.Generator) -> Stand:
+    """Return a stand with the same values moved a little: the control that moving values is possible at all."""
+    plain = Stand(script, point, cost)
+    shifts = {
+        Key("value", name, i): 0.01 * rng.standard_normal(array.shape)
+        for name in names
+        for i, array in enumerate(plain.tape.values.get(name, ()))
+    }
+    return Stand(script, point, cost, shifts=shifts)
+
+
+def _wrong_rows(stand: Stand, oracle: Oracle, rng: np.random.Generator) -> list[str]:
+    rows = [row for row in stand.rows() if row.strict]
+    found = probe_rows(rows, stand.evaluate, oracle, rng, scale_of(rows))
+    return [name for name, probe in found.items() if probe.outcome is Outcome.WRONG]
+
+
+def branch_operands(anatomy: Anatomy) -> set[str]:
+    """Return the values of `forward` that stand in a single documented branch, there or in a helper.
+
+    Expressions of several branches are left out: a smooth function may be put together from them (softplus from a
+    maximum and an absolute value), and freezing each by itself would break it exactly at their common tie.
+    """
+    sites = {name: sum(map(_branches, ast.walk(function))) for name, function in anatomy.functions.items()}
+    found: set[str] = set()
+    doubtful = set(anatomy.aliases)
+    for statement in walk_statements(anatomy.functions["forward"].body):
+        if isinstance(statement, ast.Assign) and not loads(statement):
+            parts = list(ast.walk(statement.value))
+            count = sum(_branches(part) + sum(n for name, n in sites.items() if _calls(part, {name})) for part in parts)
+            other = any(_calls(part, UNDOCUMENTED) for part in parts)
+            if count == 1 and not other:
+                found |= reads(statement.value)
+            elif count or other:
+                doubtful |= reads(statement.value)
+    defined = {t for s in anatomy.statements if s.function == "forward" and not s.is_load for t in s.targets}
+    return (found & defined) - doubtful
+
+
+def _branches(node: ast.AST) -> bool:
+    return isinstance(node, ast.Compare) or _calls(node, DOCUMENTED)
+
+
+def _calls(node: ast.AST, names: Collection[str]) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    function = node.func
+    called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return called in names

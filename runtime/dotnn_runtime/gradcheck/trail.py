@@ -1,0 +1,104 @@
+"""Faults that show without an oracle: wrong shapes, exceptions, lines that do not scale with the seed."""
+
+from __future__ import annotations
+
+import traceback
+
+import numpy as np
+
+from .kinds import Array, Point
+from .localise import blame_at
+from .patterns import Pattern
+from .report import Blame
+from .rows import EDGE
+from .script import Script
+from .stand import loss_and_grads
+from .tracer import Mode, Note, Tape
+
+
+def backward_notes(script: Script, point: Point, d_loss: float = 1.0) -> list[Note]:
+    """Return the cotangents of one backward pass, as far as it comes."""
+    script.tracer.shifts = {}
+    script.tracer.start(Mode.BACKWARD, Tape())
+    try:
+        loss_and_grads(script.traced, point, d_loss=d_loss)
+    except Exception:
+        pass  # what was noted before it is what is asked for
+    finally:
+        script.tracer.stop()
+    return script.tracer.notes
+
+
+def blame_for_shape(script: Script, point: Point) -> Blame | None:
+    """Blame the first line of the backward pass whose result has not the shape of what it belongs to."""
+    shapes = _shapes(script, point)
+    written = set().union(*script.anatomy.in_place.values())
+    for note in backward_notes(script, point) if script.explains else ():
+        name = note.name.removeprefix("d_")
+        value = name if name in shapes else name.partition(EDGE)[0]
+        if value not in shapes or value in written:
+            continue
+        if not note.is_float:
+            words = f"{note.name} holds no floating-point numbers: a mask in place of a product with it?"
+            return _blame_line(script, note, value, Pattern("wrong dtype", words))
+        if note.array.shape != shapes[value]:
+            words = f"The result has the shape {note.array.shape}, but {value} has {shapes[value]}."
+            turned = note.array.shape == shapes[value][::-1]
+            return _blame_line(
+                script, note, value, Pattern("wrong shape: transposed" if turned else "wrong shape", words)
+            )
+    return None
+
+
+def _shapes(script: Script, point: Point) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of everything that the forward pass names."""
+    tape = Tape()
+    script.tracer.start(Mode.RECORD, tape)
+    try:
+        rng = np.random.default_rng(point.rng_seed)
+        _, cache = script.traced.forward(point.params, point.batch, training=True, rng=rng)
+        script.traced.total_loss(point.params, point.batch, cache)
+    finally:
+        script.tracer.stop()
+    stores: dict[str, dict[str, Array]] = {"param": point.params, "input": point.batch}
+    found = {a: stores[key.kind][key.name].shape for a, key in script.anatomy.aliases.items() if key.kind in stores}
+    return found | {name: arrays[-1].shape for name, arrays in tape.values.items()}
+
+
+def blame_for_seed(script: Script, point: Point) -> Blame | None:
+    """Blame the first line whose result is not zero for `d_loss` = 0, or not doubled for 2."""
+    once, twice = backward_notes(script, point), backward_notes(script, point, 2.0)
+    for none, one, two in zip(backward_notes(script, point, 0.0), once, twice, strict=False):
+        if np.any(none.array) or not np.array_equal(two.array, 2.0 * one.array):
+            words = "The result does not scale with d_loss: a factor d_loss is missing, or stands there twice."
+            return _blame_line(script, one, one.name.removeprefix("d_"), Pattern("not linear in d_loss", words))
+    return None
+
+
+def _blame_line(script: Script, note: Note, value: str, pattern: Pattern) -> Blame:
+    place = script.anatomy.place(note.line)
+    key = script.anatomy.aliases.get(value)
+    spec = place if place.spec_line else script.anatomy.defined_at(value)
+    return blame_at(note.name, key.name if key else value, place, spec, pattern)
+
+
+def blame_for_gradient(script: Script, name: str, pattern: Pattern) -> Blame:
+    """Blame the line that computes the gradient of a parameter."""
+    anatomy = script.anatomy
+    aliases = [f"d_{alias}" for alias, key in anatomy.aliases.items() if key.name == name]
+    names = [f"d_{name.replace('.', '_')}", *aliases, name]
+    places = ((n, anatomy.assigned_in_backward(n)) for n in names)
+    result, place = next(((n, p) for n, p in places if p.line), (name, anatomy.place(0)))
+    return blame_at(result, name, place, place if place.spec_line else anatomy.defined_at(name), pattern)
+
+
+def blame_for_exception(script: Script, error: Exception) -> Blame | None:
+    """Blame the innermost line of the script that an exception passed through."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename]
+    if not frames or frames[-1].lineno is None:
+        return None
+    place = script.anatomy.place(frames[-1].lineno)
+    target = place.text.partition(" =")[0]
+    name = target if target.isidentifier() else frames[-1].name
+    pattern = Pattern("exception", f"This line stops with {type(error).__name__}: {error}")
+    return blame_at(name, name, place, place, pattern)

@@ -1,0 +1,176 @@
+"""The folder of one training run: what is written, by whom, and nothing of anybody else's touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.scaling import scaling_from_json, scaling_to_json
+from dotnn_runtime.script.storage import (
+    load_weights,
+    read_json,
+    save_weights,
+    write_atomically,
+    write_history,
+    write_json,
+)
+
+MANIFEST = "run.json"
+
+
+class RunFolderError(Exception):
+    """A run folder that cannot be made or read: the `path`, what is wrong, and the likely fix (`help`)."""
+
+    def __init__(self, message: str, path: str | Path, help: str = "") -> None:
+        self.path, self.help = Path(path), help
+        super().__init__(f"{path}: {message}" + (f" ({help})" if help else ""))
+
+
+def fresh_run_dir(base: str | Path, name: str) -> Path:
+    """Return the first of `base/name`, `base/name-2`, `base/name-3`, … that does not exist (nothing is made)."""
+    number = 1
+    while True:
+        path = Path(base) / (name if number == 1 else f"{name}-{number}")
+        # A dangling link exists for the purpose of writing there.
+        if not path.exists() and not path.is_symlink():
+            return path
+        number += 1
+
+
+class RunFolder:
+    """A folder with the files of one run, each complete or absent, and `run.json`, which lists them.
+
+    Files: `spec.nn`, `model.py`, `weights.npz`, `scaling.json`, `history.csv`, `metrics.json`, `labels.json`,
+    `loss.png`. A file is listed before it is written, so what is not listed was never written by dotnn, and is
+    neither overwritten nor deleted. All methods that write raise RunFolderError for such a file.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def create(
+        cls, path: str | Path, *, version: str, overwrite: bool = False, info: Mapping[str, Any] | None = None
+    ) -> RunFolder:
+        """Make the folder `path`, or empty the run that stands there where `overwrite` is set.
+
+        `version` is dotnn's; `info` holds more entries for `run.json`, such as the seed. Raises RunFolderError where
+        the folder is not empty and no run, where it is a run and `overwrite` is not set, and where it cannot be made.
+        """
+        folder = Path(path)
+        is_run = (folder / MANIFEST).exists()
+        try:
+            if is_run:
+                _remove_run(cls.open(folder), overwrite)
+            folder.mkdir(parents=True, exist_ok=True)
+            if not is_run and any(folder.iterdir()):
+                raise RunFolderError("the folder is not empty and not a run of dotnn", folder, "name another folder")
+            run = cls(folder, {"written_by": "dotnn", "version": version, "files": [], **(info or {})})
+            run._write_manifest()
+        except OSError as error:
+            raise RunFolderError(f"cannot be made: {error.strerror or error}", folder) from None
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Return the run that stands in the folder `path`; RunFolderError where there is none."""
+        folder = Path(path)
+        if not (folder / MANIFEST).is_file():
+            raise RunFolderError(f"not a run of dotnn: there is no {MANIFEST}", folder)
+        try:
+            manifest = read_json(folder / MANIFEST)
+        except DataError as error:
+            raise RunFolderError(str(error), folder) from None
+        files = manifest.get("files") if isinstance(manifest, dict) else None
+        if not isinstance(files, list) or manifest.get("written_by") != "dotnn" or not all(map(_plain_name, files)):
+            raise RunFolderError(f"{MANIFEST} was not written by dotnn", folder)
+        return cls(folder, manifest)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that this run has written, without `run.json`."""
+        return tuple(self.manifest["files"])
+
+    def write_spec(self, text: str) -> None:
+        """Write `spec.nn`, the resolved spec."""
+        write_atomically(self.claim("spec.nn"), text.encode())
+
+    def write_script(self, text: str) -> None:
+        """Write `model.py`, the generated script."""
+        write_atomically(self.claim("model.py"), text.encode())
+
+    def write_weights(self, params: dict[str, np.ndarray]) -> None:
+        """Write `weights.npz`, one array per parameter."""
+        save_weights(self.claim("weights.npz"), params)
+
+    def write_scaling(self, scaling: dict[str, dict[str, np.ndarray]]) -> None:
+        """Write `scaling.json`, the scaling of every scaled value by its name."""
+        write_json(self.claim("scaling.json"), scaling_to_json(scaling))
+
+    def write_history(self, history: list[dict[str, Any]]) -> None:
+        """Write `history.csv`, one line per epoch."""
+        write_history(self.claim("history.csv"), history)
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Write `metrics.json`, the result of the run."""
+        write_json(self.claim("metrics.json"), dict(metrics))
+
+    def write_labels(self, labels: Mapping[str, Sequence[str]]) -> None:
+        """Write `labels.json`, the strings of every class that is not made of integers, in the order of the indices."""
+        write_json(self.claim("labels.json"), {name: list(names) for name, names in labels.items()})
+
+    def write_plot(self, png: bytes) -> None:
+        """Write `loss.png`."""
+        write_atomically(self.claim("loss.png"), png)
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write another file of the run, such as a checkpoint."""
+        write_atomically(self.claim(name), content)
+
+    def read_weights(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+        """Return the parameters; DataError where they do not have `shapes`."""
+        return load_weights(self.path / "weights.npz", shapes)
+
+    def read_scaling(self) -> dict[str, dict[str, np.ndarray]]:
+        """Return the scalings by name, none where the run scales nothing; DataError where the file is damaged."""
+        return scaling_from_json(read_json(self.path / "scaling.json")) if "scaling.json" in self.files else {}
+
+    def read_labels(self) -> dict[str, list[str]]:
+        """Return the strings of the classes by name, none where classes are integers; DataError if damaged."""
+        labels = read_json(self.path / "labels.json") if "labels.json" in self.files else {}
+        if not isinstance(labels, dict) or not all(isinstance(names, list) for names in labels.values()):
+            raise DataError('labels must read {"name": ["label", …]}', self.path / "labels.json")
+        return {name: [str(label) for label in names] for name, names in labels.items()}
+
+    def claim(self, name: str) -> Path:
+        """Return the path of `name`, now listed as this run's; RunFolderError where another's file stands there."""
+        path = self.path / name
+        if name not in self.manifest["files"]:
+            if not _plain_name(name):
+                raise RunFolderError(f"{name!r} cannot be the name of a file of a run", self.path)
+            if path.exists() or path.is_symlink():
+                raise RunFolderError(f"{name} stands there and was not written by dotnn", self.path, "move it away")
+            self.manifest["files"].append(name)
+            self._write_manifest()
+        return path
+
+    def _write_manifest(self) -> None:
+        write_json(self.path / MANIFEST, self.manifest)
+
+
+def _remove_run(run: RunFolder, overwrite: bool) -> None:
+    """Delete the files that a run lists, and nothing else; `run.json` stays until the new one replaces it."""
+    if not overwrite:
+        raise RunFolderError("a run stands there already", run.path, "name another folder, or overwrite it explicitly")
+    for name in run.files:
+        (run.path / name).unlink(missing_ok=True)
+
+
+def _plain_name(name: object) -> bool:
+    """Say whether `name` is a file name without a folder, so that no edited `run.json` leads out of the run."""
+    return isinstance(name, str) and name == Path(name).name and "\\" not in name and name not in ("", "..", MANIFEST)

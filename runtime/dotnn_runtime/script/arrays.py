@@ -1,0 +1,93 @@
+"""Checks that arrays are what the network declares: shape, kind, range, and one example each."""
+
+import numpy as np
+
+from dotnn_runtime.script.errors import DataError, suggest
+
+
+def check_arrays(
+    data: dict[str, np.ndarray], declarations: dict[str, tuple[str, tuple[int, ...]]]
+) -> dict[str, np.ndarray]:
+    """Return the arrays of `data` as declared: shape `(n, *shape)`, int64 for `int` and `class`, else float64.
+
+    `declarations` maps a name to its kind and the shape of one example: `{"x": ("real", (2,)), "y": ("class:10", ())}`.
+    Where a shape ends in 1, or the array ends in 1 and the shape is (), that axis is added or dropped; nothing else
+    is reshaped and nothing broadcast. Raises DataError naming the first value that is wrong.
+    """
+    for name in data:
+        if name not in declarations:
+            raise DataError(f"the network has no {name}", help=suggest(name, list(declarations)))
+    for name in declarations:
+        if name not in data:
+            raise DataError(f"there are no data for {name}", help=suggest(name, list(data)))
+    arrays = {name: check_array(name, data[name], *declared) for name, declared in declarations.items()}
+    counts = {name: len(array) for name, array in arrays.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise DataError(f"the numbers of examples differ: {listed}")
+    return arrays
+
+
+def check_array(name: str, value: np.ndarray, kind: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return one array as declared, see `check_arrays`."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DataError(f"{name} is ragged: its examples differ in shape") from None
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name} holds {array.dtype}, not real numbers")
+    array = fit_shape(name, array, kind, shape)
+    refuse(name, array, ~np.isfinite(array), "which is not finite")
+    base, _, count = kind.partition(":")
+    if base in ("int", "class"):
+        return check_integers(name, array, int(count) if count else None)
+    check_range(name, array, kind)
+    return array.astype(np.float64)
+
+
+def fit_shape(name: str, array: np.ndarray, kind: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return `array` with shape `(n, *shape)`, n ≥ 1, adding or dropping a last axis of length 1."""
+    if array.ndim == 0 or len(array) == 0:
+        raise DataError(f"{name} holds no examples: its shape is {array.shape}")
+    given, full = array.shape[1:], (len(array), *shape)
+    if given == shape or (shape[-1:] == (1,) and given == shape[:-1]) or (shape == () and given == (1,)):
+        return array.reshape(full)
+    hint = ""
+    if kind.startswith("class") and kind == f"class:{given[-1] if given else ''}":
+        hint = f"one index per example is needed: {name}.argmax(axis=-1)"
+    elif kind == "distribution" and given == shape[:-1]:
+        hint = f"one row per example is needed: one_hot({name}, {shape[-1]})"
+    elif np.prod(given) == np.prod(shape):
+        hint = f"the sizes agree: {name}.reshape({', '.join(str(axis) for axis in (-1, *shape))}) if the order is right"
+    raise DataError(f"{name} has shape {array.shape}, needed is {('n', *shape)}".replace("'n'", "n"), help=hint)
+
+
+def check_integers(name: str, array: np.ndarray, count: int | None) -> np.ndarray:
+    """Return `array` as int64; every value must be an integer in `0…count-1` (any integer where count is None)."""
+    refuse(name, array, array != np.floor(array), "which is no integer")
+    # As float64, so that unsigned and negative integers compare alike.
+    wide = array.astype(np.float64)
+    if count is not None:
+        refuse(name, array, (wide < 0) | (wide >= count), f"allowed is 0…{count - 1}")
+    refuse(name, array, abs(wide) >= 2.0**63, "which does not fit into 64 bits")
+    return array.astype(np.int64)
+
+
+def check_range(name: str, array: np.ndarray, kind: str) -> None:
+    """Raise DataError at the first value outside of what `kind` (real, unit, sign, distribution) allows."""
+    if kind == "unit":
+        refuse(name, array, (array < 0) | (array > 1), "allowed is 0…1")
+    if kind == "sign":
+        refuse(name, array, (array != 1) & (array != -1), "allowed is -1 and +1")
+    if kind == "distribution":
+        refuse(name, array, array < 0, "a probability is not negative")
+        sums = array.sum(axis=-1, dtype=np.float64)
+        # Rows that were stored in float32 sum to 1 within about 1e-6.
+        refuse(f"the sum of {name}", sums, abs(sums - 1) > 1e-5, "but probabilities sum to 1")
+
+
+def refuse(name: str, array: np.ndarray, bad: np.ndarray, reason: str) -> None:
+    """Raise DataError with the place and value of the first element where `bad` is true, if any is."""
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise DataError(f"{name}[{', '.join(str(i) for i in place)}] is {array[place]}, {reason}")

@@ -1,0 +1,190 @@
+"""Reads named columns of a CSV file into arrays; every error names the row and the column."""
+
+import csv
+import io
+import math
+import pathlib
+import typing
+
+import numpy as np
+
+from dotnn_runtime.script.errors import DataError, suggest
+
+
+def read_csv(
+    path: str | pathlib.Path,
+    columns: dict[str, list[str]],
+    kinds: dict[str, str],
+    labels: dict[str, list[str]] | None = None,
+) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
+    """Read a comma-separated UTF-8 file with a header; return `(arrays, labels)`.
+
+    `columns` maps a value to its columns, `kinds` to its kind (`real` where it has none):
+    `{"d": ["temperature", "humidity"], "y": ["species"]}` and `{"y": "class:3"}`.
+    A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)`. A class
+    column holds integers, kept as they are, or strings, which become indices: by their place in `labels[name]` where
+    given, else in sorted order. `labels` in the result holds the strings of every class that has some.
+    Blank lines are skipped, blanks around a cell ignored. Raises DataError; files above 512 MiB are refused.
+    """
+    table = CsvTable(path)
+    arrays, found = {}, {}
+    for name, wanted in columns.items():
+        kind = kinds.get(name, "real")
+        if kind.startswith("class"):
+            arrays[name], names = table.classes(wanted, kind, (labels or {}).get(name))
+            if names:
+                found[name] = names
+        elif kind.startswith("int"):
+            cells = [table.parsed(column, parse_integer, "an integer") for column in wanted]
+            arrays[name] = np.array(cells, dtype=np.int64).T
+        else:
+            cells = [table.parsed(column, parse_number, "a finite number") for column in wanted]
+            arrays[name] = np.array(cells, dtype=np.float64).T
+    return arrays, found
+
+
+class CsvTable:
+    """A CSV file in memory: `header`, `rows` of text cells, and in `lines` the line on which each row ends."""
+
+    def __init__(self, path: str | pathlib.Path, max_bytes: int = 512 * 2**20) -> None:
+        self.path = path
+        reader = csv.reader(io.StringIO(read_utf8(path, max_bytes), newline=""), strict=True)
+        try:
+            filled = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+        except csv.Error as error:
+            raise DataError(f"not a valid CSV file: {error}", path, reader.line_num) from None
+        if not filled:
+            raise DataError("the file is empty", path, help="the first line must be a header with the column names")
+        self.lines = [line for line, _ in filled[1:]]
+        self.rows = [row for _, row in filled[1:]]
+        self.header = filled[0][1]
+        self.check_header(filled[0][0])
+        self.check_rows()
+
+    def check_header(self, line: int) -> None:
+        """Raise DataError for another delimiter than the comma, and for a name used twice."""
+        delimiter = next((mark for mark in ";\t|" if mark in self.header[0]), None)
+        if len(self.header) == 1 and delimiter:
+            raise DataError(f"the delimiter is {delimiter!r}, not a comma", self.path, line, help="save it with commas")
+        for column, name in enumerate(self.header):
+            if name and name in self.header[:column]:
+                first = self.header.index(name) + 1
+                raise DataError(f"column {first} has the name {name} already", self.path, line, column + 1)
+
+    def check_rows(self) -> None:
+        """Raise DataError where there are no rows, or one is longer or shorter than the header."""
+        if not self.rows:
+            raise DataError("there are no rows below the header", self.path)
+        width = len(self.header)
+        for line, row in zip(self.lines, self.rows, strict=True):
+            if len(row) != width:
+                message = f"the row has {len(row)} cells, the header {width}"
+                raise DataError(message, self.path, line, min(len(row), width) + 1)
+
+    def index(self, name: str) -> int:
+        """Return the place of a column, from 0."""
+        if name not in self.header:
+            no_header = all(is_number(cell) for cell in self.header)
+            hint = "the first line must be a header with the names" if no_header else suggest(name, self.header)
+            raise DataError(f"there is no column {name}", self.path, help=hint)
+        return self.header.index(name)
+
+    def parsed(self, name: str, parse: typing.Callable[[str], float], wanted: str) -> list[float]:
+        """Return the cells of a column, each read by `parse`, whose ValueError becomes a DataError with the place."""
+        column = self.index(name)
+        values = []
+        for line, row in zip(self.lines, self.rows, strict=True):
+            try:
+                values.append(parse(row[column]))
+            except ValueError:
+                raise self.bad_cell(name, line, column, row[column], wanted) from None
+        return values
+
+    def bad_cell(self, name: str, line: int, column: int, cell: str, wanted: str) -> DataError:
+        """Return the error for a cell that is not what was `wanted`."""
+        if not cell:
+            hint = "there are no missing values: fill the cell or leave the row out"
+            return DataError(f"{name} is empty", self.path, line, column + 1, hint)
+        hint = "write decimals with a point" if is_number(cell.replace(",", ".", 1)) and "," in cell else ""
+        return DataError(f"{name} is {cell!r}, not {wanted}", self.path, line, column + 1, hint)
+
+    def classes(self, names: list[str], kind: str, labels: list[str] | None) -> tuple[np.ndarray, list[str]]:
+        """Return a class column as indices, and the strings they stand for (none where the cells are integers)."""
+        if len(names) != 1:
+            raise DataError(f"a class stands in one column, not in {len(names)}: {', '.join(names)}", self.path)
+        column = self.index(names[0])
+        cells = [row[column] for row in self.rows]
+        if labels is None and all(is_integer(cell) for cell in cells):
+            return np.array([parse_integer(cell) for cell in cells], dtype=np.int64), []
+        known = self.distinct(names[0], column, kind) if labels is None else [str(label) for label in labels]
+        place = {label: i for i, label in enumerate(known)}
+        for line, cell in zip(self.lines, cells, strict=True):
+            if cell not in place:
+                message = f"{names[0]} is {cell!r}, which is none of the classes"
+                raise DataError(message, self.path, line, column + 1, suggest(cell, known))
+        return np.array([place[cell] for cell in cells], dtype=np.int64), known
+
+    def distinct(self, name: str, column: int, kind: str) -> list[str]:
+        """Return the sorted distinct strings of a class column, at most as many as `kind` (`class:3`) allows."""
+        limit = int(kind.partition(":")[2] or len(self.rows))
+        seen: dict[str, int] = {}
+        for line, row in zip(self.lines, self.rows, strict=True):
+            if not row[column]:
+                raise self.bad_cell(name, line, column, "", "a class")
+            seen.setdefault(row[column], line)
+            if len(seen) > limit:
+                message = f"{name} is {row[column]!r}, the class number {len(seen)}, but there are {limit} classes"
+                hint = f"the classes above it: {', '.join(list(seen)[:-1])}"
+                raise DataError(message, self.path, line, column + 1, hint)
+        return sorted(seen)
+
+
+def parse_number(cell: str) -> float:
+    """Return the finite number that `cell` writes; ValueError where it is none (Python's `1_000` is none)."""
+    value = float(cell)
+    if "_" in cell or not math.isfinite(value):
+        raise ValueError(cell)
+    return value
+
+
+def parse_integer(cell: str) -> int:
+    """Return the integer (of 64 bits) that `cell` writes, `7` or `7.0`; ValueError where it is none."""
+    value = parse_number(cell)
+    if value != math.floor(value) or abs(value) >= 2**63:
+        raise ValueError(cell)
+    return int(cell) if cell.lstrip("+-").isdecimal() else int(value)
+
+
+def is_number(cell: str) -> bool:
+    """Say whether `parse_number` reads `cell`."""
+    try:
+        parse_number(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def is_integer(cell: str) -> bool:
+    """Say whether `parse_integer` reads `cell`."""
+    try:
+        parse_integer(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def read_utf8(path: str | pathlib.Path, max_bytes: int) -> str:
+    """Return the text of a UTF-8 file, with or without a byte order mark; DataError for all that can go wrong."""
+    try:
+        size = pathlib.Path(path).stat().st_size
+        if size > max_bytes:
+            message = f"the file has {size:,} bytes, the limit is {max_bytes:,}"
+            raise DataError(message, path, help="store the arrays in an .npz file")
+        content = pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise DataError("the text is not UTF-8", path, row, help="save it with the encoding UTF-8") from None

@@ -1,0 +1,33 @@
+"""The one exception of the helpers."""
+
+import difflib
+import pathlib
+
+
+class DataError(ValueError):
+    """Data that cannot be used: what is wrong, where, and the likely fix (`help`).
+
+    `row` and `column` count from 1, and row 1 of a CSV file is its header; None where there is no such place.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        path: str | pathlib.Path | None = None,
+        row: int | None = None,
+        column: int | None = None,
+        help: str = "",
+    ) -> None:
+        self.path, self.row, self.column, self.help = path, row, column, help
+        where = [str(path)] if path is not None else []
+        where += [f"row {row}"] if row is not None else []
+        where += [f"column {column}"] if column is not None else []
+        text = f"{', '.join(where)}: {message}" if where else message
+        super().__init__(f"{text} ({help})" if help else text)
+
+
+def suggest(name: str, known: list[str]) -> str:
+    """Return a hint for the unknown `name`: the closest known one and the list of all (cut after 20)."""
+    close = difflib.get_close_matches(name, known, n=1)
+    listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+    return (f"did you mean {close[0]}? " if close else "") + (f"there is: {listed}" if known else "there is none")

@@ -1,0 +1,66 @@
+"""Affine scaling, fitted per feature: `scaled = (raw - shift) * scale`."""
+
+import numpy as np
+
+from dotnn_runtime.script.errors import DataError
+
+
+def fit_range(values: np.ndarray, low: float = 0.0, high: float = 1.0) -> dict[str, np.ndarray]:
+    """Return the scaling that maps the minimum of every feature to `low` and its maximum to `high`.
+
+    `values` is `(n, *shape)`; `shift` and `scale` of the result have `shape`: each position is a feature of its own.
+    A constant feature is only shifted, to `low` (as scikit-learn's MinMaxScaler does).
+    """
+    least, most = values.min(axis=0), values.max(axis=0)
+    scale = (high - low) / np.where(most > least, most - least, 1.0)
+    return affine(least - low / scale, scale)
+
+
+def fit_standard(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the scaling to mean 0 and standard deviation 1 (of the population: divided by n) of every feature.
+
+    `values` is `(n, *shape)`. A constant feature is only shifted, to 0 (as scikit-learn's StandardScaler does).
+    """
+    constant = values.max(axis=0) == values.min(axis=0)
+    # The mean of equal numbers may be off by a rounding error; their value itself is not.
+    mean = np.where(constant, values[0], values.mean(axis=0))
+    return affine(mean, 1.0 / np.where(constant, 1.0, values.std(axis=0)))
+
+
+def fit_divide(values: np.ndarray, by: float) -> dict[str, np.ndarray]:
+    """Return the scaling that divides every feature of `values`, `(n, *shape)`, by the same number."""
+    if by == 0:
+        raise DataError("cannot scale by dividing by 0")
+    return affine(np.zeros(values.shape[1:]), np.full(values.shape[1:], 1.0 / by))
+
+
+def affine(shift: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
+    """Return `{"shift": …, "scale": …}`, float64; DataError where a scale cannot be undone."""
+    if not (np.isfinite(shift).all() and np.isfinite(scale).all() and np.all(scale)):
+        raise DataError("the values are too large or too close to each other to be scaled")
+    return {"shift": np.asarray(shift, dtype=np.float64), "scale": np.asarray(scale, dtype=np.float64)}
+
+
+def apply_scaling(values: np.ndarray, s: dict[str, np.ndarray]) -> np.ndarray:
+    """Return raw `values`, `(n, *shape)`, scaled."""
+    scaled: np.ndarray = (values - s["shift"]) * s["scale"]
+    return scaled
+
+
+def undo_scaling(values: np.ndarray, s: dict[str, np.ndarray]) -> np.ndarray:
+    """Return scaled `values`, `(n, *shape)`, in their raw units."""
+    raw: np.ndarray = values / s["scale"] + s["shift"]
+    return raw
+
+
+def scaling_to_json(scaling: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, list[float]]]:
+    """Return the scalings of several values, by name, as lists that JSON writes and reads without loss."""
+    return {name: {key: array.tolist() for key, array in s.items()} for name, s in scaling.items()}
+
+
+def scaling_from_json(stored: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the scalings that `scaling_to_json` wrote; DataError where they are damaged."""
+    try:
+        return {name: affine(np.array(s["shift"], float), np.array(s["scale"], float)) for name, s in stored.items()}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise DataError('a scaling must read {"name": {"shift": [numbers], "scale": [numbers]}}') from None

@@ -1,0 +1,93 @@
+"""Writes the data files of this folder; see README.md for their sources. Run it with scikit-learn installed.
+
+The same scikit-learn data give the same bytes: no times are stored.
+"""
+
+import csv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
+
+HERE = Path(__file__).parent
+
+POWER_PLANT_HEADER = ["ambient_temperature", "relative_humidity", "electrical_output"]
+POWER_PLANT = [[3.21, 86.34, 491.35], [31.41, 68.5, 430.37], [19.31, 30.59, 463.0], [20.64, 99.97, 447.14]]
+POWER_PLANT_SCALED = [[0.04, 0.81, 0.94], [0.84, 0.58, 0.13], [0.5, 0.07, 0.57], [0.53, 1.0, 0.36]]
+
+# A row per unit, [bias, weight from the first input, …], as the lecture prints them.
+POWER_PLANT_UNITS = {
+    "hidden1": [[0.1, -0.2, 0.11], [-0.19, 0.09, -0.13], [0.04, 0.11, -0.02]],
+    "hidden2": [[0.15, -0.04, 0.1, 0.06], [0.12, 0.2, 0.14, -0.09]],
+    "y": [[0.1, 0.12, -0.5]],
+}
+
+
+def write_csv(name: str, header: list[str], rows: list[list[object]]) -> None:
+    """Write a table; floats are written so that they read back exactly."""
+    with (HERE / name).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_npz(name: str, arrays: dict[str, np.ndarray]) -> None:
+    """Write a compressed .npz file without times (numpy.savez stores the time of the call)."""
+    with zipfile.ZipFile(HERE / name, "w") as archive:
+        for key, array in arrays.items():
+            info = zipfile.ZipInfo(f"{key}.npy")
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(info, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def make_digits() -> None:
+    """1,797 handwritten digits, grey values 0…16: `images` (1797, 8, 8, 1) uint8 and `label` (1797,) int64."""
+    digits = load_digits()
+    images = digits.images.astype(np.uint8)[..., np.newaxis]
+    write_npz("digits.npz", {"images": images, "label": digits.target.astype(np.int64)})
+
+
+def make_iris() -> None:
+    """150 flowers of three species, lengths and widths in cm."""
+    iris = load_iris()
+    header = ["sepal_length", "sepal_width", "petal_length", "petal_width", "species"]
+    species = [str(iris.target_names[label]) for label in iris.target]
+    write_csv("iris.csv", header, [[*row, name] for row, name in zip(iris.data.tolist(), species, strict=True)])
+
+
+def make_breast_cancer() -> None:
+    """569 tumours, 30 measures of the cell nuclei of each; `benign` is 1 for benign and 0 for malignant."""
+    cancer = load_breast_cancer()
+    header = [name.replace(" ", "_") for name in cancer.feature_names.tolist()]
+    rows = [[*row, label] for row, label in zip(cancer.data.tolist(), cancer.target.tolist(), strict=True)]
+    write_csv("breast_cancer.csv", [*header, "benign"], rows)
+
+
+def make_diabetes() -> None:
+    """442 patients, ten measures in their own units, and the progression of the disease after a year."""
+    diabetes = load_diabetes(scaled=False)
+    header = ["age", "sex", "bmi", "blood_pressure", "tc", "ldl", "hdl", "tch", "ltg", "glucose"]
+    rows = [[*row, target] for row, target in zip(diabetes.data.tolist(), diabetes.target.tolist(), strict=True)]
+    write_csv("diabetes.csv", [*header, "progression"], rows)
+
+
+def make_power_plant() -> None:
+    """The worked example of the lecture: four examples, raw and scaled, and the weights it starts from."""
+    write_csv("power_plant.csv", POWER_PLANT_HEADER, POWER_PLANT)
+    write_csv("power_plant_scaled.csv", POWER_PLANT_HEADER, POWER_PLANT_SCALED)
+    weights = {}
+    for name, units in POWER_PLANT_UNITS.items():
+        rows = np.array(units)
+        weights[f"{name}.W"] = np.ascontiguousarray(rows[:, 1:].T)
+        weights[f"{name}.b"] = rows[:, 0].copy()
+    write_npz("power_plant_weights.npz", weights)
+
+
+if __name__ == "__main__":
+    make_digits()
+    make_iris()
+    make_breast_cancer()
+    make_diabetes()
+    make_power_plant()

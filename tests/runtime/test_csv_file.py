@@ -1,0 +1,155 @@
+import contextlib
+import csv
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dotnn_runtime.script.csv_file import CsvTable, parse_integer, parse_number
+from dotnn_runtime.script.data import DataError, read_csv
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content):
+        path = tmp_path / "data.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def fails(path, columns, kinds=None, labels=None):
+    with pytest.raises(DataError) as caught:
+        read_csv(path, columns, kinds or {}, labels)
+    assert caught.value.path == path
+    assert str(path) in str(caught.value)
+    return caught.value
+
+
+def test_columns_are_taken_by_name_in_the_order_asked_for(write):
+    path = write("a,b,c\n1,2,3\n4,5,6e-1\n")
+    arrays, labels = read_csv(path, {"d": ["c", "a"], "t": ["b"]}, {})
+    assert arrays["d"].dtype == np.float64
+    np.testing.assert_array_equal(arrays["d"], [[3, 1], [0.6, 4]])
+    np.testing.assert_array_equal(arrays["t"], [[2], [5]])
+    assert labels == {}
+
+
+def test_integers_become_int64(write):
+    arrays, _ = read_csv(write("a,b\n1,2.0\n-3,4\n"), {"x": ["a", "b"]}, {"x": "int:9"})
+    assert arrays["x"].dtype == np.int64
+    assert arrays["x"].tolist() == [[1, 2], [-3, 4]]
+
+
+def test_integer_classes_are_kept_and_have_no_labels(write):
+    arrays, labels = read_csv(write("y\n2\n0\n"), {"y": ["y"]}, {"y": "class:3"})
+    assert arrays["y"].dtype == np.int64
+    assert (arrays["y"].tolist(), labels) == ([2, 0], {})
+
+
+def test_string_classes_become_indices_in_sorted_order(write):
+    arrays, labels = read_csv(write("y\npear\napple\npear\n"), {"y": ["y"]}, {"y": "class:3"})
+    assert (arrays["y"].tolist(), labels) == ([1, 0, 1], {"y": ["apple", "pear"]})
+
+
+def test_given_labels_fix_the_indices(write):
+    arrays, labels = read_csv(write("y\npear\n"), {"y": ["y"]}, {"y": "class:2"}, {"y": ["pear", "apple"]})
+    assert (arrays["y"].tolist(), labels) == ([0], {"y": ["pear", "apple"]})
+
+
+def test_a_byte_order_mark_blanks_blank_lines_quotes_and_crlf_are_understood(write):
+    path = write(b'\xef\xbb\xbfa, b\r\n"1", 2\r\n\r\n3,4\r\n')
+    assert read_csv(path, {"x": ["a", "b"]}, {})[0]["x"].tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("content", "row", "column", "parts"),
+    [
+        ("a,b\n1,2\n3,four\n", 3, 2, ["'four'", "finite number"]),
+        ("a,b\n1,\n", 2, 2, ["b is empty", "missing"]),
+        ("a,b\n1,nan\n", 2, 2, ["'nan'", "finite"]),
+        ("a,b\n1,-inf\n", 2, 2, ["'-inf'"]),
+        ("a,b\n1,1_000\n", 2, 2, ["'1_000'"]),
+        ('a,b\n1,"3,5"\n', 2, 2, ["point"]),
+        ("a,b\n1,2\n3\n", 3, 2, ["1 cells", "2"]),
+        ("a,b\n1,2\n3,4,5\n", 3, 3, ["3 cells"]),
+        ("a,b,a\n1,2,3\n", 1, 3, ["column 1", "name a"]),
+        ("a;b\n1;2\n", 1, None, ["';'", "commas"]),
+        ("a\tb\n1\t2\n", 1, None, ["'\\t'"]),
+        ('a,b\n1,2\n3,"4\n', 3, None, ["not a valid CSV"]),
+        ('a,b\n"x\ny",2\n3,z\n', 3, 1, ["'x\\ny'"]),
+        (b"a,b\n1,2\n3,\xe9\n", 3, None, ["UTF-8"]),
+        ("a,b\n", None, None, ["no rows"]),
+        ("", None, None, ["empty", "header"]),
+        ("1,2\n3,4\n", None, None, ["no column a", "header"]),
+        ("a,bb\n3,4\n", None, None, ["no column b", "did you mean bb?", "a, bb"]),
+    ],
+)
+def test_an_error_names_its_place(write, content, row, column, parts):
+    error = fails(write(content), {"x": ["a", "b"]})
+    assert (error.row, error.column) == (row, column)
+    assert [part for part in parts if part not in str(error)] == []
+
+
+def test_an_integer_column_refuses_fractions(write):
+    error = fails(write("a\n1\n1.5\n"), {"x": ["a"]}, {"x": "int:4"})
+    assert (error.row, error.column) == (3, 1)
+    assert "an integer" in str(error)
+
+
+def test_one_class_too_many_is_found_where_it_first_stands(write):
+    error = fails(write("i,y\n1,a\n2,b\n3,aa\n4,a\n"), {"y": ["y"]}, {"y": "class:2"})
+    assert (error.row, error.column) == (4, 2)
+    assert "a, b" in error.help
+
+
+def test_an_unknown_label_is_found(write):
+    error = fails(write("y\nsetosa\nsetossa\n"), {"y": ["y"]}, {"y": "class:2"}, {"y": ["setosa", "virginica"]})
+    assert (error.row, error.column) == (3, 1)
+    assert "did you mean setosa?" in error.help
+
+
+def test_an_empty_class_and_a_class_of_two_columns_are_refused(write):
+    assert fails(write("i,y\n1,a\n2,\n"), {"y": ["y"]}, {"y": "class:2"}).row == 3
+    assert "one column" in str(fails(write("i,y\n1,a\n"), {"y": ["i", "y"]}, {"y": "class:2"}))
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    assert "No such file" in str(fails(tmp_path / "none.csv", {"x": ["a"]}))
+    assert "cannot be read" in str(fails(tmp_path, {"x": ["a"]}))
+
+
+def test_the_size_is_limited(write):
+    with pytest.raises(DataError, match="the limit is 3"):
+        CsvTable(write("a\n1\n"), max_bytes=3)
+
+
+def test_a_million_cells_take_seconds_at_most(write):
+    path = write("a,b,c,d,e\n" + "1.25,2.5,3.75,4,5\n" * 200_000)
+    start = time.perf_counter()
+    arrays, _ = read_csv(path, {"x": list("abcde")}, {})
+    assert arrays["x"].shape == (200_000, 5)
+    assert time.perf_counter() - start < 10
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+def test_floats_come_back_exactly(tmp_path_factory, values):
+    path = tmp_path_factory.getbasetemp() / "floats.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["v"], *([value] for value in values)])
+    assert read_csv(path, {"x": ["v"]}, {})[0]["x"][:, 0].tolist() == values
+
+
+@given(st.integers(-(2**63) + 1024, 2**63 - 1024))
+def test_integers_come_back_exactly(value):
+    assert parse_integer(str(value)) == value
+
+
+@given(st.text(max_size=8))
+def test_a_cell_is_a_finite_number_or_refused(cell):
+    with contextlib.suppress(ValueError):
+        assert math.isfinite(parse_number(cell))

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from dotnn_runtime.script.data import DataError, read_npz
+from dotnn_runtime.script.npz_file import load_arrays
+
+
+def fails(path, names):
+    with pytest.raises(DataError) as caught:
+        read_npz(path, names)
+    assert caught.value.path == path
+    return str(caught.value)
+
+
+def test_arrays_are_renamed_and_left_as_they_are(tmp_path):
+    np.savez_compressed(tmp_path / "d.npz", images=np.ones((2, 3), np.uint8), label=np.array([0, 1]), other=[1.0])
+    arrays = read_npz(tmp_path / "d.npz", {"x": "images", "y": "label"})
+    assert list(arrays) == ["x", "y"]
+    assert arrays["x"].dtype == np.uint8
+
+
+def test_one_key_may_serve_two_values(tmp_path):
+    np.savez(tmp_path / "d.npz", a=np.arange(3.0))
+    arrays = read_npz(tmp_path / "d.npz", {"x": "a", "t": "a"})
+    np.testing.assert_array_equal(arrays["x"], arrays["t"])
+
+
+def test_an_npy_file_serves_one_value(tmp_path):
+    np.save(tmp_path / "d.npy", np.eye(2))
+    np.testing.assert_array_equal(read_npz(tmp_path / "d.npy", {"x": "x"})["x"], np.eye(2))
+    assert "one array" in fails(tmp_path / "d.npy", {"x": "x", "y": "y"})
+
+
+def test_a_missing_key_is_named(tmp_path):
+    np.savez(tmp_path / "d.npz", images=np.eye(2), label=np.arange(2))
+    message = fails(tmp_path / "d.npz", {"x": "image"})
+    assert "no array image" in message
+    assert "did you mean images? there is: images, label" in message
+
+
+@pytest.mark.parametrize("values", [np.array([{}], dtype=object), np.array(["a"]), np.array(["2020"], "M8[D]")])
+def test_what_is_not_numbers_is_refused(tmp_path, values):
+    np.savez(tmp_path / "d.npz", x=values)
+    assert "numbers" in fails(tmp_path / "d.npz", {"x": "x"})
+    np.save(tmp_path / "d.npy", values)
+    assert "numbers" in fails(tmp_path / "d.npy", {"x": "x"})
+
+
+@pytest.mark.parametrize("content", [b"", b"hello, world", b"PK\x03\x04 broken", b"\x93NUMPY\x01\x00garbage"])
+def test_broken_files_are_refused(tmp_path, content):
+    path = tmp_path / "d.npz"
+    path.write_bytes(content)
+    fails(path, {"x": "x"})
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.7, 0.98])
+def test_cut_files_are_refused(tmp_path, keep):
+    path = tmp_path / "d.npz"
+    np.savez_compressed(path, x=np.random.default_rng(0).random(500))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    fails(path, {"x": "x"})
+
+
+def test_damaged_members_are_refused(tmp_path):
+    path = tmp_path / "d.npz"
+    np.savez_compressed(path, x=np.random.default_rng(0).random(500))
+    content = bytearray(path.read_bytes())
+    content[500:600] = bytes(100)
+    path.write_bytes(content)
+    fails(path, {"x": "x"})
+
+
+def test_files_that_are_not_there(tmp_path):
+    assert "cannot be read" in fails(tmp_path / "none.npz", {"x": "x"})
+    assert "cannot be read" in fails(tmp_path, {"x": "x"})
+
+
+def test_the_size_is_limited(tmp_path):
+    np.savez_compressed(tmp_path / "d.npz", x=np.zeros(10_000))
+    with pytest.raises(DataError, match="the limit is 1,000"):
+        load_arrays(tmp_path / "d.npz", max_bytes=1000)

@@ -1,0 +1,131 @@
+import io
+import math
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dotnn_runtime.curves import sparkline, text_curve
+from dotnn_runtime.plots import loss_png
+from dotnn_runtime.progress import TrainingProgress, format_record
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def run(stream, epochs=2000, **options):
+    with TrainingProgress(epochs, stream=stream, **options) as progress:
+        for epoch in range(1, epochs + 1):
+            progress({"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.5}, params=None)
+    return stream.getvalue()
+
+
+def test_one_line_at_the_start_and_one_at_the_end_where_nobody_watches():
+    first, last = run(io.StringIO()).splitlines()
+    assert first == "training: 2000 epochs"
+    assert last.startswith("training: ended after 2000 epochs, ")
+    assert last.endswith("loss 0.0005  accuracy 0.5")
+
+
+def test_quiet_writes_nothing():
+    assert run(io.StringIO(), quiet=True) == ""
+    assert run(Terminal(), quiet=True) == ""
+
+
+def test_a_terminal_gets_a_bar_with_the_last_numbers(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")
+    text = run(Terminal())
+    assert "2000/2000" in text
+    assert "loss 0.0005" in text
+
+
+def test_the_bar_is_drawn_ten_times_a_second_at_most(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    drawn = []
+    with TrainingProgress(1000, stream=Terminal()) as progress:
+        monkeypatch.setattr(progress._bar, "refresh", lambda: drawn.append(clock[0]))
+        for epoch in range(1, 1001):
+            clock[0] += 0.01
+            progress({"epoch": epoch, "loss": 1.0})
+        monkeypatch.undo()
+    assert 80 <= len(drawn) <= 101
+
+
+def test_an_epoch_costs_microseconds():
+    progress = TrainingProgress(10, stream=io.StringIO())
+    with progress:
+        start = time.perf_counter()
+        for _ in range(10_000):
+            progress({"loss": 1.0})
+        assert time.perf_counter() - start < 0.5
+    assert progress.done == 10_000
+
+
+def test_a_broken_run_says_so_and_does_not_swallow_the_error():
+    stream = io.StringIO()
+    with pytest.raises(KeyboardInterrupt), TrainingProgress(9, stream=stream) as progress:
+        progress({"epoch": 3, "loss": math.nan})
+        raise KeyboardInterrupt
+    assert "broken off after 3 epochs" in stream.getvalue()
+    assert stream.getvalue().rstrip().endswith("loss nan")
+
+
+def test_records_are_short():
+    record = {"epoch": 1, "seconds": 2.0, "a": 1, "note": "x", "flag": True, "none": None, "b": 0.123456}
+    assert format_record(record) == "a 1  b 0.1235"
+
+
+def test_sparkline():
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
+    assert sparkline([2, 2]) == "▁▁"
+    assert sparkline([0, math.nan, 1]) == "▁ █"
+    assert sparkline([math.inf]) == " "
+    assert sparkline([]) == ""
+    assert len(sparkline(list(range(1000)), width=30)) == 30
+
+
+def test_text_curve():
+    assert text_curve([4.0, 2.0, 0.0], height=3).splitlines() == [
+        "loss",
+        "        4 │●",
+        "          │ ●",
+        "        0 │  ●",
+        "          └───",
+        "           1 3 epochs",
+    ]
+    assert "logarithmic" in text_curve([100.0, 1.0])
+    assert text_curve([math.nan]) == "loss: nothing to draw"
+    assert text_curve([]) == "loss: nothing to draw"
+
+
+@given(st.lists(st.floats(width=32), max_size=200), st.integers(1, 80), st.integers(2, 20))
+def test_curves_of_anything_keep_their_size(values, width, height):
+    assert len(sparkline(values, width)) == min(width, len(values))
+    lines = text_curve(values, width=width, height=height).splitlines()
+    assert len(lines) in (1, height + 3)
+    assert all(len(line) <= 11 + width for line in lines[1:-1])
+
+
+HISTORY = [{"epoch": i + 1, "loss": 10.0**-i, "val_loss": None if i == 2 else 2.0**-i} for i in range(5)]
+
+
+def test_the_picture_is_a_png_and_the_same_each_time():
+    picture = loss_png(HISTORY, "XOR")
+    assert picture.startswith(b"\x89PNG")
+    assert loss_png(HISTORY, "XOR") == picture
+
+
+@pytest.mark.parametrize("history", [[], [{"loss": math.nan}], [{"loss": 1.0}], [{"accuracy": 1.0}]])
+def test_a_picture_of_little_or_nothing(history):
+    assert loss_png(history).startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_there_is_none(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert loss_png(HISTORY) is None
