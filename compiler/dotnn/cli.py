@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from dotnn import __version__
+from dotnn.console import show_errors, warn
 from dotnn.diagnostics import CompileError
 
 SETS = click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override a parameter of `params`.")
@@ -30,32 +30,13 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
         try:
             code = command(*args, **kwargs)
         except CompileError as error:
-            click.echo(_coloured(error.render()), err=True)
-            count = len(error.diagnostics)
-            click.echo(f"\n{count} error{'s' if count != 1 else ''}", err=True)
+            show_errors(error)
             code = 1
         except BrokenPipeError:
             code = 1
         sys.exit(code or 0)
 
     return run
-
-
-def _coloured(text: str) -> str:
-    if not sys.stderr.isatty():
-        return text
-    styles = {"error[": "red", "warning[": "yellow", "  help:": "cyan"}
-    lines = []
-    for line in text.split("\n"):
-        colour = next((c for start, c in styles.items() if line.startswith(start)), None)
-        lines.append(click.style(line, fg=colour) if colour else line)
-    return "\n".join(lines)
-
-
-def warn(warnings: tuple[str, ...]) -> None:
-    """Print warnings on stderr."""
-    for warning in warnings:
-        click.echo(_coloured(warning) + "\n", err=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,15 +74,14 @@ def compile_command(
 @main.command()
 @SPEC
 @JSON
-@click.option("--style", type=click.Choice(["explain", "fast"]), default="explain", show_default=True)
-@click.option("--seed", type=int, default=None, help="Seed of parameters, data and probes.")
+@click.option("--seed", type=int, default=None, help="Seed of parameters, data and probes. Default: the spec's.")
 @SETS
 @reports
-def check(spec: str, as_json: bool, style: str, seed: int | None, sets: tuple[str, ...]) -> int:
-    """Validate the generated gradients."""
-    from dotnn.checking import check_spec
+def check(spec: str, as_json: bool, seed: int | None, sets: tuple[str, ...]) -> int:
+    """Validate the gradients of a spec, or of a generated script (SPEC ends in .py), edited or not."""
+    from dotnn.checking import check_path
 
-    return check_spec(spec, style=style, sets=sets, seed=seed, as_json=as_json)
+    return check_path(spec, sets=sets, seed=seed, as_json=as_json)
 
 
 @main.command()
@@ -169,8 +149,3 @@ def fmt(files: tuple[str, ...], only_check: bool) -> int:
             Path(name).write_text(text, encoding="utf-8")
             click.echo(f"formatted {name}", err=True)
     return 1 if only_check and changed else 0
-
-
-def show_json(value: dict[str, Any]) -> None:
-    """Print exactly one JSON object on stdout."""
-    click.echo(json.dumps(value, indent=2))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,10 +28,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Source:
-    """A text and the path under which the user named it (`<text>` for none)."""
+    """A text and the path under which the user named it (`<text>` for none); it may begin below line 1 of its file."""
 
     path: str
     text: str
+    first_line: int = 1
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -41,7 +43,7 @@ class Source:
     def line_column(self, offset: int) -> tuple[int, int]:
         """Return the 1-based line and column of a character offset."""
         line = bisect.bisect_right(self._line_starts, offset)
-        return line, offset - self._line_starts[line - 1] + 1
+        return line + self.first_line - 1, offset - self._line_starts[line - 1] + 1
 
     def line_of(self, span: Span | None) -> int:
         """Return the 1-based line where `span` starts, 0 for none."""
@@ -49,8 +51,9 @@ class Source:
 
     def line_text(self, line: int) -> str:
         """Return the text of a 1-based line without its line end."""
-        start = self._line_starts[line - 1]
-        end = self._line_starts[line] - 1 if line < len(self._line_starts) else len(self.text)
+        index = line - self.first_line
+        start = self._line_starts[index]
+        end = self._line_starts[index + 1] - 1 if index + 1 < len(self._line_starts) else len(self.text)
         return self.text[start:end].rstrip("\r")
 
 
@@ -72,44 +75,57 @@ class Diagnostic:
 
 
 class CompileError(Exception):
-    """All the errors of one stage, ordered by their place."""
+    """All the errors of one stage, ordered by their place; `more` when the stage gave up looking for others."""
 
-    def __init__(self, diagnostics: Iterable[Diagnostic], source: Source | None = None) -> None:
+    def __init__(self, diagnostics: Iterable[Diagnostic], source: Source | None = None, *, more: bool = False) -> None:
         self.diagnostics = tuple(sorted(diagnostics, key=lambda d: (d.span.start if d.span else -1, d.code)))
         self.source = source
+        self.more = more
         super().__init__("\n".join(f"{d.code}: {d.message}" for d in self.diagnostics))
 
     def render(self) -> str:
         """Return the text a person reads: every diagnostic, separated by blank lines."""
-        return "\n\n".join(render(d, self.source) for d in self.diagnostics)
+        parts = [render(d, self.source) for d in self.diagnostics]
+        if self.more:
+            parts.append(f"There may be more: dotnn stops after {len(self.diagnostics)} errors.")
+        return "\n\n".join(parts)
 
 
 MAX_SHOWN_LINE = 160
+MAX_SHOWN_TEXT = 600
+"""Messages, notes and helps quote names of the spec, and a name may be a megabyte long."""
 
 
 def render(diagnostic: Diagnostic, source: Source | None = None) -> str:
     """Lay out a diagnostic: headline, `path:line:column | source line`, caret with note, help."""
-    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
+    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {_cut(diagnostic.message)}"]
     source = diagnostic.source or source
     if source is not None and diagnostic.span is not None:
-        lines += _excerpt(source, diagnostic.span, diagnostic.note)
+        lines += _excerpt(source, diagnostic.span, _cut(diagnostic.note))
     elif diagnostic.note:
-        lines.append(f"  note: {diagnostic.note}")
+        lines.append(f"  note: {_cut(diagnostic.note)}")
     if diagnostic.help:
-        lines.append(f"  help: {diagnostic.help}")
+        lines.append(f"  help: {_cut(diagnostic.help)}")
     return "\n".join(lines)
+
+
+def _cut(text: str) -> str:
+    """Return the text short enough for a screen, its middle left out, and without control characters."""
+    if len(text) > MAX_SHOWN_TEXT:
+        half = MAX_SHOWN_TEXT // 2
+        text = f"{text[:half]} … {text[-half:]}"
+    return "\n".join(_printable(line) for line in text.split("\n"))
 
 
 def _excerpt(source: Source, span: Span, note: str) -> list[str]:
     line, column = source.line_column(min(span.start, len(source.text)))
     text = source.line_text(line)
-    width = max(1, min(span.end - span.start, len(text) - column + 1))
     first = max(0, column - 1 - MAX_SHOWN_LINE // 2) if len(text) > MAX_SHOWN_LINE else 0
     shown = _printable(text[first : first + MAX_SHOWN_LINE])
-    width = max(1, min(width, MAX_SHOWN_LINE))
-    place = f"  {source.path}:{line}:{column}"
-    caret = " " * (column - 1 - first) + "^" * width
-    return [f"{place} | {shown}".rstrip(), f"{' ' * len(place)} | {caret}  {note}".rstrip()]
+    before, marked = shown[: column - 1 - first], shown[column - 1 - first :][: span.end - span.start]
+    place = f"  {_printable(source.path)}:{line}:{column}"
+    caret = " " * _columns(before) + "^" * max(1, _columns(marked))
+    return [f"{place} | {shown}".rstrip(), f"{' ' * _columns(place)} | {caret}  {note}".rstrip()]
 
 
 def _printable(text: str) -> str:
@@ -117,17 +133,36 @@ def _printable(text: str) -> str:
     return "".join(" " if c == "\t" else c if c.isprintable() else "?" for c in text)
 
 
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes: none for an accent, two for a Chinese character."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+MANY_NAMES = 200
+
+
 def closest(word: str, known: Iterable[str]) -> str:
     """Return the known name most like `word`, or "" when none is near enough to be meant."""
     names = sorted(set(known))
+    wanted = word.lower()[:80]
+    if len(names) > MANY_NAMES:  # comparing with each of thousands would take seconds
+        names = [n for n in names if n[:1].lower() == wanted[:1] and abs(len(n) - len(word)) < 3][:MANY_NAMES]
     lowered = {name.lower(): name for name in reversed(names)}
-    hits = difflib.get_close_matches(word.lower()[:80], lowered, n=1, cutoff=0.6)
+    hits = difflib.get_close_matches(wanted, lowered, n=1, cutoff=0.6)
+    if not hits and len(wanted) > 1:  # the ratio is harsh on short names
+        hits = [name for name in lowered if _one_letter_apart(name, wanted)]
     return lowered[hits[0]] if hits else ""
+
+
+def _one_letter_apart(a: str, b: str) -> bool:
+    return len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) == 1
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean "x"?`, or the list of what is known when nothing is near."""
-    names = sorted(set(known))
+    names = sorted({name for name in known if name})
     near = closest(word, names)
     if near:
         return f'did you mean "{near}"?'
@@ -136,9 +171,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def join_names(names: Sequence[str], most: int = 12) -> str:
     """Join names with commas, cutting a long list with its count."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return ", ".join(names[:most]) + f" … ({len(names)} in all)"
+    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:most]]
+    return ", ".join(shown) + (f" … ({len(names)} in all)" if len(names) > most else "")
+
+
+MAX_ERRORS = 20
+"""Nobody reads more at once, and a file of ten thousand mistakes is to be refused as fast as any other."""
 
 
 @dataclass
@@ -149,11 +187,18 @@ class Reporter:
     found: list[Diagnostic] = field(default_factory=list)
 
     def add(self, diagnostic: Diagnostic) -> None:
-        """Keep one more diagnostic."""
-        self.found.append(diagnostic)
+        """Keep one more diagnostic, once each. Raises `CompileError` when it is one error too many."""
+        if diagnostic not in self.found:
+            self.found.append(diagnostic)
+        if diagnostic.severity == "error" and len(self.errors) > MAX_ERRORS:
+            raise CompileError(self.errors[:MAX_ERRORS], self.source, more=True)
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        """What was found that is no mere warning."""
+        return [d for d in self.found if d.severity == "error"]
 
     def stop_on_errors(self) -> None:
         """Raise `CompileError` with everything found, if any of it is an error."""
-        errors = [d for d in self.found if d.severity == "error"]
-        if errors:
-            raise CompileError(errors, self.source)
+        if self.errors:
+            raise CompileError(self.errors, self.source)

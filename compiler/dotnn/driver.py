@@ -125,7 +125,7 @@ def dump_stage(path: str, stage: str, sets: Sequence[str] = ()) -> str:
         return dump(build(model))
     if stage == "passes":
         return _dump_passes(model, dump)
-    from dotnn.emit.fast import describe_schedule
+    from dotnn.emit.fast.context import describe_schedule
 
     return describe_schedule(model, lower(model))
 

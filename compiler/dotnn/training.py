@@ -14,7 +14,7 @@ import click
 import numpy as np
 
 from dotnn import __version__
-from dotnn.cli import show_json, warn
+from dotnn.console import show_json, warn
 from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.driver import Options, compile_model, front
 from dotnn.model.model import Model

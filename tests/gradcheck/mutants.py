@@ -116,10 +116,7 @@ def whole_line(node: ast.expr) -> Iterator[ast.expr]:
     """Errors that any line can have."""
     yield expression("-a", a=node)
     yield expression("a * 1.01", a=node)
-    yield expression("a * 2", a=node)
     yield expression("_bump(a)", a=node)
-    yield expression("a * 0", a=node)
-    yield expression("np.roll(a, 1, axis=-1)", a=node)
 
 
 PARTS: list[Operator] = [
@@ -139,7 +136,7 @@ PARTS: list[Operator] = [
 def backward_lines(tree: ast.Module) -> Iterator[ast.Assign]:
     function = next(f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name == "backward")
     for node in function.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.startswith("d_"):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("d_"):
             yield node
 
 

@@ -13,6 +13,8 @@ import jinja2
 
 from dotnn import __version__
 from dotnn.emit import data, explain, optimizer, paste, training
+from dotnn.emit.fast.context import context as fast_context
+from dotnn.emit.fast.emitter import FastEmitter
 from dotnn.emit.lines import indented, wrapped
 from dotnn.ir.build import identifier
 from dotnn.ir.graph import Graph
@@ -52,15 +54,17 @@ def _environment() -> jinja2.Environment:
 
 def numpy_script(model: Model, graph: Graph, options: Options) -> str:
     """Return the text of the script. The same model, graph and options give the same bytes."""
-    formulas = paste.needed(explain.helper_names(graph) | training.init_helpers(model) - {"locate"})
+    plan = FastEmitter(model, graph).emit() if options.style == "fast" else None
+    called = explain.helper_names(graph) | (plan.helpers if plan else set()) | training.init_helpers(model)
+    formulas = paste.needed(called - {"locate"})
     context: dict[str, Any] = {
         **_header(model, options),
-        **_constants(model),
+        **_constants(model, graph),
         "formulas": paste.sources(formulas),
         "init_lines": indented(training.init_lines(model, options.values)),
         "forward_lines": explain.forward(model, graph),
         "loss_lines": explain.total_loss(model, graph),
-        "backward_lines": explain.backward(model, graph),
+        **({"fast": fast_context(model, graph, plan)} if plan else {"backward_lines": explain.backward(model, graph)}),
         "update": optimizer.context(model.train),
         "draws": explain.draws(graph),
         "style": options.style,
@@ -85,7 +89,7 @@ def _without(library: list[str], formulas: list[str]) -> list[str]:
 
 
 def _assemble(body: str, tail: str, formulas: list[str], library: list[str]) -> str:
-    modules = sorted({"argparse", "pathlib", "sys"} | paste.standard_modules([*formulas, *library]))
+    modules = sorted({"argparse", "math", "pathlib", "sys"} | paste.standard_modules([*formulas, *library]))
     imports = "\n".join(f"import {m}" for m in modules)
     return body.replace("@IMPORTS@", imports) + tail
 
@@ -109,7 +113,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _constants(model: Model) -> dict[str, Any]:
+def _constants(model: Model, graph: Graph) -> dict[str, Any]:
     inputs, targets = data.declarations(model)
     tables = {
         "PARAMS": {name: p.shape for name, p in model.params.items()},
@@ -118,7 +122,14 @@ def _constants(model: Model) -> dict[str, Any]:
         "OUTPUTS": {name: _shape_of(model, path) for name, path in model.outputs.items()},
     }
     lines = [line for k, v in tables.items() for line in wrapped(f"{k} = {{", [f'"{n}": {x!r}' for n, x in v.items()], "}")]
+    dead = tuple(sorted(name for name in graph.grads if _is_zero(graph, name)))
+    lines += [f"STRUCTURAL_ZEROS = {dead!r}  # the loss does not depend on them, or only through steps"] if dead else []
     return {"tables": lines, "epochs": model.train.epochs, "batch_size": model.train.batch, "seed": model.train.seed}
+
+
+def _is_zero(graph: Graph, name: str) -> bool:
+    node = graph.producers().get(graph.grads[name].id)
+    return node is not None and node.op == "zeros_like"
 
 
 def _shape_of(model: Model, path: str) -> tuple[int, ...]:

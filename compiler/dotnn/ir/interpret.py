@@ -24,9 +24,7 @@ Array = Any
 
 def helper_functions() -> dict[str, Any]:
     """Return the functions that op lines may call, by name."""
-    return {
-        name: f for module in (encode, formulas) for name, f in inspect.getmembers(module, inspect.isfunction)
-    }
+    return {name: f for module in (encode, formulas) for name, f in inspect.getmembers(module, inspect.isfunction)}
 
 
 @lru_cache(maxsize=4096)

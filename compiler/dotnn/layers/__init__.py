@@ -3,5 +3,7 @@
 from dotnn.layers.base import Layer
 from dotnn.registry import collect
 
+__all__ = ["ACTIVATIONS", "LAYERS", "Layer"]
+
 LAYERS: dict[str, Layer] = collect(__name__, __path__, Layer)
 ACTIVATIONS: dict[str, Layer] = {name: layer for name, layer in LAYERS.items() if layer.family == "activation"}

@@ -28,7 +28,8 @@ def _infer(types: Types, attrs: Attrs) -> TensorType:
         raise ShapeError("dense needs at least one feature axis, its operand has none")
     if len(x.example) == 3:
         raise ShapeError(
-            f"dense would act on the last axis of an image {list(x.example)} only", "put flatten before it: -> flatten ->"
+            f"dense would act on the last axis of an image {list(x.example)} only",
+            "put flatten before it: -> flatten ->",
         )
     return TensorType((*x.shape[:-1], attrs["units"]))
 

@@ -11,6 +11,7 @@ from dotnn.layers import ACTIVATIONS
 from dotnn.losses import LOSSES
 from dotnn.model import messages
 from dotnn.model.constants import ConstCall, Constants, describe, evaluate
+from dotnn.model.elsewhere import suggest
 from dotnn.model.messages import Fail
 from dotnn.optimizers import OPTIMIZERS
 from dotnn.penalties import PENALTIES
@@ -24,6 +25,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "loss": dict(LOSSES),
     "optimizer": dict(OPTIMIZERS),
 }
+FAMILY_NAMES = {"init": "initialiser"}
 
 
 def bind(
@@ -33,12 +35,11 @@ def bind(
 
     Raises `Fail` for an unknown, repeated, missing, superfluous or ill-typed argument.
     """
-    given = _match(owner, schema, args)
+    given = match(owner, [a.name for a in schema], args)
     values: dict[str, Any] = {}
     for arg in schema:
         if arg.name in given:
-            expr = given[arg.name]
-            values[arg.name] = convert(owner, arg, evaluate(expr, constants), expr.span, constants)
+            values[arg.name] = convert(owner, arg, given[arg.name], constants, schema)
         elif arg.default is REQUIRED:
             raise Fail(messages.missing_argument(span, owner, arg.name, arg.doc))
         else:
@@ -46,8 +47,8 @@ def bind(
     return values
 
 
-def _match(owner: str, schema: Sequence[Arg], args: Iterable[nodes.Arg]) -> dict[str, nodes.Expr]:
-    names = [a.name for a in schema]
+def match(owner: str, names: Sequence[str], args: Iterable[nodes.Arg]) -> dict[str, nodes.Expr]:
+    """Return the expression of every argument that is given, by its name; or raise `Fail`."""
     given: dict[str, nodes.Expr] = {}
     position = 0
     for arg in args:
@@ -65,35 +66,59 @@ def _match(owner: str, schema: Sequence[Arg], args: Iterable[nodes.Arg]) -> dict
     return given
 
 
-def convert(owner: str, arg: Arg, value: Any, span: Span, constants: Constants) -> Any:
-    """Return `value` converted to the argument's kind, or raise `Fail`."""
+def convert(owner: str, arg: Arg, expr: nodes.Expr, constants: Constants, schema: Sequence[Arg] = ()) -> Any:
+    """Return the value of `expr` converted to the argument's kind, or raise `Fail`; `schema` holds its neighbours."""
+    value = evaluate(expr, constants)
     if arg.kind.registry:
         if isinstance(value, Symbol) and arg.default is not REQUIRED and value == arg.default:
             return default_of(arg)
         if arg.kind.registry == "penalty" and value == Symbol("none"):
             return value
-        return bind_entry(arg.kind.registry, value, span, constants)
+        return bind_entry(arg.kind.registry, value, expr.span, constants)
     converted = arg.kind.accept(value)
     if converted is None:
-        help = ""
-        if isinstance(value, Symbol):
-            near = [*arg.kind.choices] if arg.kind.choices else list(constants)
-            help = did_you_mean(value.id, near) if near else ""
-        raise Fail(messages.wrong_kind(span, owner, arg.name, arg.kind.expected, describe(value), help))
+        found, help = _refusal(arg, value, expr, constants, schema)
+        raise Fail(messages.wrong_kind(expr.span, owner, arg.name, arg.kind.expected, found, help))
     return converted
+
+
+def _refusal(arg: Arg, value: Any, expr: nodes.Expr, constants: Constants, schema: Sequence[Arg]) -> tuple[str, str]:
+    """Return what an argument was found to be, and the likely fix."""
+    meaning = f"{arg.name} is {arg.doc}" if arg.doc else ""
+    if isinstance(expr, nodes.Name) and expr.id in constants:
+        return f"but the parameter {expr.id} is {describe(value)}", meaning
+    if isinstance(value, str) and arg.kind.accept(Symbol(value)) is not None:
+        return f"not {describe(value)}", f"write it without quotes: {value}"
+    if not isinstance(value, Symbol):
+        return f"not {describe(value)}", meaning
+    other = next((a for a in schema if a is not arg and accepts(a, value)), None)
+    if other is not None:
+        return f"not {describe(value)}", f"{value.id} belongs to another argument: {other.name} = {value.id}"
+    if arg.kind.choices:
+        return f"not {describe(value)}", suggest(value.id, arg.kind.choices)
+    return f'but "{value.id}" is not defined', did_you_mean(value.id, constants) or meaning
+
+
+def accepts(arg: Arg, value: Symbol) -> bool:
+    """Whether a word would do for an argument."""
+    if arg.kind.registry:
+        return value.id in FAMILIES[arg.kind.registry]
+    return arg.kind.accept(value) is not None
 
 
 def bind_entry(family: str, value: Any, span: Span, constants: Constants) -> Bound:
     """Resolve `relu`, `leaky_relu(0.2)`, `he(normal)` in its family and bind its arguments."""
     members = FAMILIES[family]
+    called = FAMILY_NAMES.get(family, family)
     if isinstance(value, ConstCall):
         name, args, at = value.call.func.id, value.call.args, value.call.func.span
     elif isinstance(value, Symbol):
         name, args, at = value.id, (), span
     else:
-        raise Fail(messages.unknown_entry(span, family, describe(value).strip('"'), members))
+        help = f"write it without quotes: {value}" if isinstance(value, str) and value in members else ""
+        raise Fail(messages.needs_entry(span, called, describe(value), help, members))
     if name not in members:
-        raise Fail(messages.unknown_entry(at, family, name, members))
+        raise Fail(messages.unknown_entry(at, called, name, members))
     entry = members[name]
     return Bound(entry, bind(name, entry.args, args, span, constants))
 

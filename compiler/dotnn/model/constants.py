@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dotnn.diagnostics import Span
+
+from dotnn.limits import MAX_NUMBER
 from dotnn.model import messages
 from dotnn.model.messages import Fail
 from dotnn.schema import Symbol, show
 from dotnn.syntax import nodes
 
 WORDS: dict[str, Any] = {"true": True, "false": False}
-_MAX_EXPONENT = 400
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -47,13 +47,22 @@ class Interval:
         return f"{show(self.low)}..{show(self.high)}"
 
 
+class Poison:
+    """A name whose definition is wrong: the error has been reported once, uses of it are not reported again."""
+
+
+class Poisoned(Exception):
+    """A statement depends on a poisoned name and is given up silently."""
+
+
 Constants = Mapping[str, Any]
 
 
 def evaluate(expr: nodes.Expr, constants: Constants) -> Any:
     """Return the constant that `expr` denotes; a name that is no constant is a `Symbol`.
 
-    Raises `Fail` for arithmetic on things that are no numbers, for division by zero and for huge powers.
+    Raises `Fail` for arithmetic on things that are no numbers, for division by zero and for huge powers, and
+    `Poisoned` where a name's own definition is wrong.
     """
     match expr:
         case nodes.Number():
@@ -61,7 +70,7 @@ def evaluate(expr: nodes.Expr, constants: Constants) -> Any:
         case nodes.String():
             return expr.value
         case nodes.Name():
-            return WORDS.get(expr.id, constants.get(expr.id, Symbol(expr.id)))
+            return _named(expr, constants)
         case nodes.List():
             return [evaluate(item, constants) for item in expr.items]
         case nodes.Call():
@@ -72,7 +81,15 @@ def evaluate(expr: nodes.Expr, constants: Constants) -> Any:
             return Interval(_number(expr.low, constants), _number(expr.high, constants))
         case nodes.Binary():
             return _binary(expr, constants)
-    raise Fail(messages.bad_constant(expr.span, "a constant is needed here, not a pipe"))
+    example = "write a number, a word, a text or a list; values of the network are computed in `model`"
+    raise Fail(messages.bad_constant(expr.span, "a constant is needed here, not a pipe", example))
+
+
+def _named(expr: nodes.Name, constants: Constants) -> Any:
+    value = WORDS.get(expr.id, constants.get(expr.id, Symbol(expr.id)))
+    if isinstance(value, Poison):
+        raise Poisoned
+    return value
 
 
 def _number(expr: nodes.Expr, constants: Constants) -> Any:
@@ -80,24 +97,46 @@ def _number(expr: nodes.Expr, constants: Constants) -> Any:
     if isinstance(value, Symbol):
         raise Fail(messages.unknown_name(expr.span, value.id, constants))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Fail(messages.bad_constant(expr.span, f"a number is needed here, not {describe(value)}"))
+        help = "for instance 3, 0.5, 1e-3 or 80%"
+        raise Fail(messages.bad_constant(expr.span, f"a number is needed here, not {describe(value)}", help))
     return value
 
 
 def _binary(expr: nodes.Binary, constants: Constants) -> Any:
     apply = _ARITHMETIC.get(expr.op)
     if apply is None:
-        raise Fail(messages.bad_constant(expr.span, f"`{expr.op}` cannot be used in a constant"))
+        help = "constants are computed with + - * / and ^"
+        raise Fail(messages.bad_constant(expr.span, f"`{expr.op}` cannot be used in a constant", help))
     left, right = _number(expr.left, constants), _number(expr.right, constants)
-    if expr.op == "^" and abs(right) * math.log10(abs(left) + 1) > _MAX_EXPONENT:
-        raise Fail(messages.bad_constant(expr.span, "this power is too large"))
+    if expr.op == "/" and not right:
+        raise Fail(messages.bad_constant(expr.right.span, "division by zero", "divide by another number", "this is 0"))
+    large = messages.bad_constant(
+        expr.span,
+        "the result is too large for a number",
+        "whole numbers have 64 bits, others are doubles (up to 1.8e308)",
+    )
+    if expr.op == "^" and _is_huge_power(left, right):
+        raise Fail(large)
     try:
         value = apply(left, right)
-    except (ZeroDivisionError, OverflowError):
-        raise Fail(messages.bad_constant(expr.span, "this number is not finite")) from None
-    if isinstance(value, complex) or not math.isfinite(value):
-        raise Fail(messages.bad_constant(expr.span, "this number is not finite"))
+    except ZeroDivisionError:
+        raise Fail(messages.bad_constant(expr.span, "division by zero: 0 has no negative power", _POWERS)) from None
+    except OverflowError:
+        raise Fail(large) from None
+    if isinstance(value, complex):
+        raise Fail(messages.bad_constant(expr.span, "a negative number has no such power", _POWERS))
+    if abs(value) > MAX_NUMBER if isinstance(value, int) else not math.isfinite(value):
+        raise Fail(large)
     return value
+
+
+def _is_huge_power(base: float, exponent: float) -> bool:
+    """Whether a whole power has too many digits to be worth computing (a float overflows by itself)."""
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    return whole and abs(base) > 1 and exponent > MAX_NUMBER.bit_length()
+
+
+_POWERS = "check the number in front of the ^"
 
 
 def describe(value: Any) -> str:
@@ -121,11 +160,14 @@ def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
-def integer(expr: nodes.Expr, constants: Constants, what: str) -> int:
-    """Return a positive whole number or raise `Fail`."""
+def integer(expr: nodes.Expr, constants: Constants, what: str, most: int) -> int:
+    """Return a positive whole number, at most `most`, or raise `Fail`."""
     value = _number(expr, constants)
     if value != int(value) or value < 1:
-        raise Fail(messages.bad_constant(expr.span, f"{what} must be a positive whole number, not {describe(value)}"))
+        message = f"{what} must be a positive whole number, not {describe(value)}"
+        raise Fail(messages.bad_constant(expr.span, message, "for instance 3"))
+    if value > most:
+        raise Fail(messages.limit(expr.span, f"{what} may be {most:,} at most, not {describe(value)}"))
     return int(value)
 
 
@@ -138,22 +180,22 @@ def covers(limits: Any, value: Any) -> bool:
 
 def limits_of(expr: nodes.Expr, constants: Constants) -> tuple[Any, str]:
     """Return limits and their spelling: `2..64`, `log(1e-5..1e-1)` (searched on a log scale), `choice(a, b)`."""
-    if isinstance(expr, nodes.Call) and expr.func.id == "choice":
+    if isinstance(expr, nodes.Call) and expr.func.id == "choice" and expr.args:
         values = [evaluate(a.value, constants) for a in expr.args]
         return values, f"choice({', '.join(map(show, values))})"
     inner = expr
     if isinstance(expr, nodes.Call) and expr.func.id == "log" and len(expr.args) == 1:
         inner = expr.args[0].value
     value = evaluate(inner, constants)
-    if not isinstance(value, Interval) or value.low > value.high or (inner is not expr and value.low <= 0):
+    if not isinstance(value, Interval):
+        message = "limits are low..high, log(low..high) or choice(a, b, …)"
+        raise Fail(messages.bad_constant(expr.span, message, "for instance: in 2..64"))
+    if value.low > value.high:
+        turned = f"{show(value.high)}..{show(value.low)}"
         raise Fail(
-            messages.bad_constant(
-                expr.span, "limits are low..high, log(low..high) with 0 < low, or choice(a, b, …)", "for instance: in 2..64"
-            )
+            messages.bad_constant(inner.span, f"no number lies in {value}: its ends are swapped", f"write {turned}")
         )
+    if inner is not expr and value.low <= 0:
+        help = f"for instance: in log(1e-5..{show(value.high)})"
+        raise Fail(messages.bad_constant(inner.span, "a logarithmic range starts above 0", help))
     return value, str(value) if inner is expr else f"log({value})"
-
-
-def span_of(item: nodes.Node) -> Span:
-    """Return the place of a syntax node."""
-    return item.span

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dotnn.diagnostics import Span, did_you_mean
 from dotnn.model import messages
 from dotnn.model.bind import bind
-from dotnn.model.constants import Constants, describe, evaluate
+from dotnn.model.constants import Constants, Poisoned
+from dotnn.model.elsewhere import suggest
+from dotnn.model.inline import check_inline, read_inline
 from dotnn.model.keys import Keys, items
 from dotnn.model.messages import Fail
 from dotnn.model.model import Data, Declared, FileSource, Scale, Split
-from dotnn.schema import FRACTION, INTEGER, NUMBER, Arg, Symbol, number
+from dotnn.schema import FRACTION, INTEGER, NUMBER, Arg, number
 from dotnn.syntax import nodes
 
 DATA_KEYS = ("source", "scale", "one_hot", "split")
@@ -32,71 +35,76 @@ SPLIT = (
 )
 
 
-def read_data(keys: Keys, declared: Mapping[str, Declared]) -> Data | None:
+Declarations = Mapping[str, Declared | None]
+"""Inputs and targets by name; None where the declaration itself is wrong, which has been reported."""
+
+
+def read_data(keys: Keys, declared: Declarations) -> Data | None:
     """Return where the examples come from; errors go to the reporter of `keys`."""
     if keys.section is None:
         return None
-    inline = {name: _inline(name, keys) for name in keys.values if name in declared}
-    source = keys.read("source", lambda e: _source(e, declared), None)
+    inline: dict[str, Any] = {}
+    for name in keys.values:
+        if name in declared:
+            with keys.reporting(name):
+                inline[name] = read_inline(name, keys.values[name], keys.constants)
+    one_hot = tuple(d.name for d in keys.each("one_hot", lambda e: _declared_name(e, declared)))
+    source = keys.read("source", lambda e: _source(e, declared, one_hot), None)
     if inline and source:
-        keys.reporter.add(messages.inline_and_source(keys.spans["source"].span))
-    _complete(keys, declared, inline, source)
-    scales = keys.read("scale", lambda e: tuple(_scale(i, keys.constants, declared) for i in items(e)), ())
-    one_hot = keys.read("one_hot", lambda e: tuple(_declared_name(i, declared).name for i in items(e)), ())
+        keys.reporter.add(messages.inline_and_source(keys.spans["source"].span, list(inline)))
+    else:
+        _complete(keys, declared, source)
+    scales = keys.each("scale", lambda e: _scale(e, keys.constants, declared))
     split = keys.read("split", lambda e: _split(e, keys.constants, declared), None)
+    whole = {name: d for name, d in declared.items() if d is not None}
+    if not keys.failed:
+        check_inline(keys, {name: v for name, v in inline.items() if name in whole}, whole, one_hot)
     return Data(inline, source, scales, one_hot, split)
 
 
-def _inline(name: str, keys: Keys) -> Any:
-    with keys.reporting():
-        value = evaluate(keys.values[name], keys.constants)
-        if not isinstance(value, list) or not value:
-            raise Fail(messages.inline_data(keys.values[name].span, f"{name} must be a list with one entry per example"))
-        _rectangular(value, keys.values[name], name)
-        return value
-    return None
-
-
-def _rectangular(value: Any, expr: nodes.Expr, name: str) -> tuple[int, ...]:
-    """Return the shape of nested lists of numbers, or raise `Fail` at the first row that does not fit."""
-    if not isinstance(expr, nodes.List):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Fail(messages.inline_data(expr.span, f"{name} holds {describe(value)} where a number is needed"))
-        return ()
-    shapes = [_rectangular(v, e, name) for v, e in zip(value, expr.items, strict=True)]
-    for shape, item in zip(shapes, expr.items, strict=True):
-        if shape != shapes[0]:
-            raise Fail(messages.inline_data(item.span, f"{name}: this row has {shape or 'one number'}, the first has {shapes[0] or 'one number'}"))
-    return (len(shapes), *(shapes[0] if shapes else ()))
-
-
-def _complete(keys: Keys, declared: Mapping[str, Declared], inline: Mapping[str, Any], source: FileSource | None) -> None:
-    given = set(inline) | set(source.fields if source else ())
+def _complete(keys: Keys, declared: Declarations, source: FileSource | None) -> None:
+    given = keys.values.keys() | set(source.fields if source else ())
     missing = [name for name in declared if name not in given]
-    failed = "source" in keys.values and source is None
-    if missing and not failed and keys.section is not None:
-        place = keys.spans["source"].span if source else keys.section.span
-        keys.reporter.add(messages.data_missing(place, missing))
+    if missing and "source" not in keys.failed:
+        keys.reporter.add(messages.data_missing(keys.spans["source"].span if source else keys.head, missing))
 
 
-def _source(expr: nodes.Expr, declared: Mapping[str, Declared]) -> FileSource:
-    if not isinstance(expr, nodes.Call) or expr.func.id not in FORMATS:
-        raise Fail(messages.source_form(expr.span))
+def _source(expr: nodes.Expr, declared: Declarations, one_hot: Sequence[str]) -> FileSource:
+    form = 'a source is csv("file", x = [columns]) or npz("file", x = key)'
+    if not isinstance(expr, nodes.Call):
+        raise Fail(messages.source_form(expr.span, form))
+    if expr.func.id not in FORMATS:
+        hint = did_you_mean(expr.func.id, FORMATS)
+        raise Fail(messages.source_form(expr.func.span, f'there is no data format "{expr.func.id}"', hint))
     head = expr.args[0] if expr.args else None
     if head is None or head.name is not None or not isinstance(head.value, nodes.String):
-        raise Fail(messages.source_form(expr.span))
+        raise Fail(messages.source_form(head.span if head else expr.span, "a source starts with the name of its file"))
     fields: dict[str, tuple[str, ...]] = {}
+    places: dict[str, Span] = {}
     for arg in expr.args[1:]:
         if arg.name is None:
-            raise Fail(messages.source_form(arg.span))
-        item = declared.get(arg.name.id)
-        if item is None:
-            raise Fail(messages.data_name(arg.name.span, arg.name.id, list(declared)))
-        fields[item.name] = tuple(_word(e) for e in items(arg.value))
-        width = item.type.example[0] if len(item.type.example) == 1 else 1
-        if expr.func.id == "csv" and (len(item.type.example) > 1 or len(fields[item.name]) != width):
-            raise Fail(messages.columns_shape(arg.span, item.name, str(list(item.type.example)), len(fields[item.name])))
-    return FileSource(expr.func.id, head.value.value, fields, head.value.span)
+            message = "columns and keys are given by the name of their input or target"
+            raise Fail(messages.source_form(arg.span, message))
+        item = _declared_name(arg.name, declared)
+        words = [_word(e) for e in items(arg.value)]
+        places |= {word: e.span for word, e in zip(words, items(arg.value), strict=True)}
+        fields[item.name] = tuple(words)
+        _check_width(expr.func.id, item, len(words), one_hot, arg)
+    return FileSource(expr.func.id, head.value.value, fields, head.value.span, places)
+
+
+def _check_width(format: str, item: Declared, found: int, one_hot: Sequence[str], arg: nodes.Arg) -> None:
+    """Raise `Fail` where a table's columns, or the arrays of an npz file, cannot make up an example."""
+    shape = item.type.example
+    if format == "npz":
+        if found != 1:
+            raise Fail(messages.source_form(arg.span, f"{item.name} is one array of an npz file: name one key"))
+        return
+    if len(shape) > 1:
+        raise Fail(messages.columns_rank(arg.span, item.name, str(list(shape))))
+    width = shape[0] if shape and item.name not in one_hot else 1
+    if found != width:
+        raise Fail(messages.columns_shape(arg.span, item.name, str(list(shape)), width, found))
 
 
 def _word(expr: nodes.Expr) -> str:
@@ -105,45 +113,53 @@ def _word(expr: nodes.Expr) -> str:
         return expr.id
     if isinstance(expr, nodes.String):
         return expr.value
-    raise Fail(messages.source_form(expr.span))
+    raise Fail(messages.source_form(expr.span, 'a column is written as a word, or as a text: "sepal length (cm)"'))
 
 
-def _declared_name(expr: nodes.Expr, declared: Mapping[str, Declared]) -> Declared:
+def _declared_name(expr: nodes.Expr, declared: Declarations) -> Declared:
     name = expr.id if isinstance(expr, nodes.Name) else ""
     if name not in declared:
         raise Fail(messages.data_name(expr.span, name or "this", list(declared)))
-    return declared[name]
+    found = declared[name]
+    if found is None:
+        raise Poisoned
+    return found
 
 
-def _scale(expr: nodes.Expr, constants: Constants, declared: Mapping[str, Declared]) -> Scale:
+def _scale(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Scale:
     call = nodes.Call(expr.span, expr, ()) if isinstance(expr, nodes.Name) else expr
-    if not isinstance(call, nodes.Call) or call.func.id not in SCALES:
-        raise Fail(messages.scale_form(expr.span))
-    named = [a.value for a in call.args if a.name is None and isinstance(a.value, nodes.Name) and a.value.id in declared]
-    rest = [a for a in call.args if a.value not in named]
+    if not isinstance(call, nodes.Call):
+        raise Fail(messages.scale_form(expr.span, "for instance: scale = range(x, t)"))
     method = call.func.id
-    attrs = bind(method, SCALES[method], rest, call.span, constants)
-    chosen = [declared[e.id] for e in named if isinstance(e, nodes.Name)]
-    chosen = chosen or [d for d in declared.values() if d.role == "input" and d.kind == "real"]
-    for item in chosen:
+    if method not in SCALES:
+        raise Fail(messages.scale_form(call.func.span, suggest(method, SCALES)))
+    named = [a for a in call.args if a.name is None and isinstance(a.value, nodes.Name) and a.value.id not in constants]
+    chosen = [_declared_name(a.value, declared) for a in named]
+    attrs = bind(method, SCALES[method], [a for a in call.args if a not in named], call.span, constants)
+    for item, arg in zip(chosen, named, strict=True):
         if item.kind != "real":
-            raise Fail(messages.scale_target(call.span, item.name, "classes" if item.kind == "class" else "integers"))
+            kind = "classes" if item.kind == "class" else "whole numbers that stand for something"
+            raise Fail(messages.scale_target(arg.span, item.name, kind))
+    chosen = chosen or [d for d in declared.values() if d is not None and d.role == "input" and d.kind == "real"]
     return Scale(method, tuple(d.name for d in chosen), attrs)
 
 
-def _split(expr: nodes.Expr, constants: Constants, declared: Mapping[str, Declared]) -> Split:
+def _split(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Split:
     if not isinstance(expr, nodes.Call) or expr.func.id != "split":
         raise Fail(messages.split_form(expr.span, "a split is written split(train = 80%, val = 20%)"))
     by = [a for a in expr.args if a.name is not None and a.name.id == "stratify"]
-    stratify = _declared_name(by[0].value, declared).name if by else ""
-    if stratify and declared[stratify].kind != "class":
-        raise Fail(messages.split_form(by[0].span, f"{stratify} has no classes to stratify by"))
-    rest = [a for a in expr.args if a not in by]
-    attrs = bind("split", SPLIT, rest, expr.span, constants)
+    stratify = _declared_name(by[0].value, declared) if by else None
+    if stratify is not None and stratify.kind != "class":
+        classes = [d.name for d in declared.values() if d is not None and d.kind == "class"]
+        help = f"stratify by {' or '.join(classes)}" if classes else "no target holds classes: leave stratify out"
+        raise Fail(messages.split_form(by[0].value.span, f"{stratify.name} has no classes to stratify by", help))
+    attrs = bind("split", SPLIT, [a for a in expr.args if a not in by], expr.span, constants)
     fractions = {k: attrs[k] for k in ("train", "val", "test")}
     if abs(sum(fractions.values()) - 1) > 1e-9 or not fractions["train"]:
-        raise Fail(messages.split_form(expr.span, f"the parts add up to {sum(fractions.values()):.4g}, not 1"))
-    return Split(fractions, stratify, attrs["seed"])
-
-
-__all__ = ["DATA_KEYS", "SCALES", "SPLIT", "Symbol", "read_data"]
+        shown = " + ".join(f"{v * 100:.4g}% {k}" for k, v in fractions.items() if v)
+        raise Fail(
+            messages.split_form(
+                expr.span, f"the parts must add up to 100%: {shown} are {sum(fractions.values()) * 100:.4g}%"
+            )
+        )
+    return Split(fractions, stratify.name if stratify else "", attrs["seed"])

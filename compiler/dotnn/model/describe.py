@@ -15,7 +15,9 @@ def describe_model(model: Model) -> str:
         lines.append(f"  {declared.role:6} {declared.name}: {kind}")
     for step in model.steps:
         attrs = "".join(f", {k} = {show(v)}" for k, v in step.attrs.items())
-        lines.append(f"  {step.path} = {step.layer.name}({', '.join(step.ins)}{attrs}): {step.type}   # {_place(model, step)}")
+        lines.append(
+            f"  {step.path} = {step.layer.name}({', '.join(step.ins)}{attrs}): {step.type}   # {_place(model, step)}"
+        )
         for full in step.params.values():
             p = model.params[full]
             penalty = f", penalty {p.penalty}" if p.penalty else ""
@@ -24,7 +26,9 @@ def describe_model(model: Model) -> str:
     t = model.train
     for term in t.losses:
         attrs = "".join(f", {k} = {show(v)}" for k, v in term.attrs.items())
-        lines.append(f"  loss   {term.weight} * {term.loss.name}({term.output}, {term.target}{attrs})   target: {term.target_kind}")
+        lines.append(
+            f"  loss   {term.weight} * {term.loss.name}({term.output}, {term.target}{attrs})   target: {term.target_kind}"
+        )
     lines.append(f"  optim  {t.optimizer.name}({', '.join(f'{k} = {show(v)}' for k, v in t.optimizer.attrs.items())})")
     lines.append(f"  epochs {t.epochs}, batch {t.batch or 'all'}, shuffle {show(t.shuffle)}, seed {t.seed}")
     return "\n".join(lines) + "\n"

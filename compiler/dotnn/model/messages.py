@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from dotnn.diagnostics import Diagnostic, Span, did_you_mean, join_names
+from dotnn.model.elsewhere import suggest
+
+ARTICLE_AN = tuple("aeio")
 
 
 class Fail(Exception):
@@ -15,52 +18,101 @@ class Fail(Exception):
         super().__init__(diagnostic.message)
 
 
+def a(word: str) -> str:
+    """Return the word behind its article: `an activation`."""
+    return f"{'an' if word.startswith(ARTICLE_AN) else 'a'} {word}"
+
+
+def several(count: int, word: str) -> str:
+    """Return `1 value`, `2 values`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 # ------------------------------------------------------------------------------------------- NN20x: names, layers
 
 
-def unknown_name(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
-    return Diagnostic("NN201", f'"{name}" is not defined', span, help=did_you_mean(name, known))
+def unknown_name(span: Span, name: str, known: Iterable[str], help: str = "") -> Diagnostic:
+    names = list(known)
+    fallback = "define it in `params`, or write a number"
+    return Diagnostic("NN201", f'"{name}" is not defined', span, help=help or did_you_mean(name, names) or fallback)
+
+
+def outside_the_block(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "NN201", f'"{name}" is not defined inside this block', span,
+        help=f"a block sees only what is passed to it: declare a second input, and pass {name} at the call",
+    )  # fmt: skip
 
 
 def unknown_layer(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
-    return Diagnostic("NN202", f'there is no layer called "{name}"', span, help=did_you_mean(name, known))
+    return Diagnostic("NN202", f'there is no layer called "{name}"', span, help=suggest(name, known))
 
 
 def unknown_argument(span: Span, owner: str, name: str, known: Sequence[str]) -> Diagnostic:
-    help = did_you_mean(name, known) if known else f"{owner} takes no arguments"
+    help = suggest(name, known) if known else f"{owner} takes no arguments"
     return Diagnostic("NN203", f'{owner} has no argument "{name}"', span, help=help)
 
 
 def shape_mismatch(span: Span, message: str, note: str, help: str) -> Diagnostic:
-    return Diagnostic("NN204", message, span, note, help)
+    return Diagnostic("NN204", message, span, note, help or "change the shape of what comes in, or this call")
 
 
 def duplicate_name(span: Span, name: str, line: int) -> Diagnostic:
     return Diagnostic(
-        "NN205", f'"{name}" is defined twice', span, f"first defined in line {line}", "give one of them another name"
+        "NN205", f'"{name}" is defined twice', span, f"first defined in line {line}",
+        "a name stands for one thing: give one of them another name",
+    )  # fmt: skip
+
+
+def duplicate_key(span: Span, name: str, line: int) -> Diagnostic:
+    return Diagnostic(
+        "NN205", f'"{name}" is set twice', span, f"first set in line {line}", "delete one of the two lines"
+    )
+
+
+def name_is_parameter(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "NN205", f'"{name}" is defined twice: it is a parameter already', span, help="give one of them another name"
     )
 
 
 def cycle(span: Span, names: Sequence[str]) -> Diagnostic:
-    path = " -> ".join((*names, names[0]))
+    path = ", ".join(f"{a} needs {b}" for a, b in zip(names, [*names[1:], names[0]], strict=True))
+    itself = f"a name stands for one value: call the new one {names[0]}2, or start from an input"
+    around = "break the circle: a line can only use values that are computed without it"
     return Diagnostic(
         "NN206", f"these definitions depend on each other in a circle: {path}", span,
-        help="a network must be acyclic; recurrence over time is written with a recurrent layer",
+        help=itself if len(names) == 1 else around,
     )  # fmt: skip
 
 
+UNUSED = {
+    "value": "use it in another line, make it an output, or delete the line",
+    "layer": "pipe a value into it: x -> {name}; or delete the line",
+    "input": "pipe it into a layer, or delete the line",
+    "target": "compare an output with it in the loss: loss = mse(y, {name}); or delete the line",
+    "parameter": "write it where its value belongs, or delete it",
+    "block": "use it in the model: x -> {name}; or delete it",
+}
+
+
 def unused_value(span: Span, name: str, what: str) -> Diagnostic:
-    return Diagnostic(
-        "NN207", f'{what} "{name}" is never used', span, help="use it, make it an output, or delete the line"
-    )
+    return Diagnostic("NN207", f'the {what} "{name}" is never used', span, help=UNUSED[what].replace("{name}", name))
 
 
 def wrong_kind(span: Span, owner: str, name: str, expected: str, found: str, help: str = "") -> Diagnostic:
-    return Diagnostic("NN208", f'{owner}: "{name}" must be {expected}, not {found}', span, help=help)
+    return Diagnostic("NN208", f'{owner}: "{name}" must be {expected}, {found}', span, help=help)
 
 
 def missing_argument(span: Span, owner: str, name: str, doc: str) -> Diagnostic:
-    return Diagnostic("NN209", f'{owner} needs the argument "{name}" ({doc})', span, help=f"{owner}({name} = …)")
+    return Diagnostic("NN209", f'{owner} needs the argument "{name}" ({doc})', span, help=f"write {owner}({name} = …)")
+
+
+def missing_block_argument(span: Span, block: str, name: str) -> Diagnostic:
+    return Diagnostic(
+        "NN209", f'block {block} needs the argument "{name}"', span,
+        help=f"write {block}({name} = …), or give it a default in the block: block {block}({name} = 1)",
+    )  # fmt: skip
 
 
 def too_many_arguments(span: Span, owner: str, names: Sequence[str]) -> Diagnostic:
@@ -68,8 +120,24 @@ def too_many_arguments(span: Span, owner: str, names: Sequence[str]) -> Diagnost
     return Diagnostic("NN210", f"{owner} has too many arguments", span, help=f"{owner} {takes}")
 
 
+def shared_arguments(span: Span, name: str, line: int) -> Diagnostic:
+    return Diagnostic(
+        "NN210", f"the shared layer {name} takes no arguments here", span, f"it got them in line {line}",
+        f"write just {name}; for another width define another layer",
+    )  # fmt: skip
+
+
 def repeated_argument(span: Span, owner: str, name: str) -> Diagnostic:
     return Diagnostic("NN210", f'{owner} is given "{name}" twice', span, help="delete one of them")
+
+
+def repeat_form(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "NN210",
+        "repeat takes a count and what is to be repeated",
+        span,
+        help="for instance: x -> repeat(3, dense(8, relu))",
+    )
 
 
 def not_a_layer(span: Span, name: str, what: str) -> Diagnostic:
@@ -79,31 +147,38 @@ def not_a_layer(span: Span, name: str, what: str) -> Diagnostic:
     )  # fmt: skip
 
 
-def layer_without_input(span: Span, name: str) -> Diagnostic:
+def layer_without_input(span: Span, name: str, call: str) -> Diagnostic:
+    return Diagnostic("NN212", f"{name} is a layer without an input", span, help=f"pipe a value into it: x -> {call}")
+
+
+def wrong_arity(span: Span, name: str, expected: str, found: int, help: str) -> Diagnostic:
+    return Diagnostic("NN213", f"{name} takes {expected}, but gets {found}", span, help=help)
+
+
+def not_a_value(span: Span, found: str, help: str = "") -> Diagnostic:
     return Diagnostic(
-        "NN212", f"{name} is a layer without an input", span, help=f"pipe a value into it: x -> {name}(…)"
-    )
+        "NN214", f"a value of the network is needed here, not {found}", span,
+        help=help or "values are the inputs and what layers make of them, such as x -> dense(3)",
+    )  # fmt: skip
 
 
-def wrong_arity(span: Span, name: str, expected: str, found: int) -> Diagnostic:
-    return Diagnostic("NN213", f"{name} joins {expected} values, but {found} {'is' if found == 1 else 'are'} given", span)
-
-
-def not_a_value(span: Span, what: str, found: str) -> Diagnostic:
-    return Diagnostic("NN214", f"{what} must be a value of the network, not {found}", span)
+def shared_is_one_layer(span: Span, found: str) -> Diagnostic:
+    return Diagnostic(
+        "NN215", f"a shared layer is one layer, not {found}", span,
+        help="for instance: layer s = dense(64, relu); for more than one write a `layer` line each",
+    )  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------- NN21x-23x: sections etc.
 
 
 def duplicate_section(span: Span, keyword: str, line: int) -> Diagnostic:
-    return Diagnostic(
-        "NN220", f"there is a second `{keyword}` section", span, f"the first is in line {line}", "merge the two"
-    )
+    help = "a spec holds one model: delete one of them" if keyword == "model" else "write all its lines in one section"
+    return Diagnostic("NN220", f"there is a second `{keyword}` section", span, f"the first is in line {line}", help)
 
 
-def statement_not_allowed(span: Span, what: str, section: str) -> Diagnostic:
-    return Diagnostic("NN221", f"{what} does not belong in a `{section}` section", span)
+def statement_not_allowed(span: Span, what: str, section: str, help: str) -> Diagnostic:
+    return Diagnostic("NN221", f"{what} does not belong in a `{section}` section", span, help=help)
 
 
 def missing_section(span: Span | None, keyword: str, example: str) -> Diagnostic:
@@ -119,22 +194,27 @@ def no_input(span: Span) -> Diagnostic:
 
 
 def output_needs_name(span: Span) -> Diagnostic:
-    return Diagnostic("NN224", "this output has no name", span, help="write: output y = …")
+    return Diagnostic("NN224", "this output has no name", span, help="the loss needs one: output y = …")
 
 
 def block_needs_one_output(span: Span, name: str, found: int) -> Diagnostic:
-    return Diagnostic("NN225", f"block {name} must have exactly one output, it has {found}", span)
+    help = "mark one: output h = …" if not found else "keep one; join the others into it with concat, or use two blocks"
+    return Diagnostic("NN225", f"a block has exactly one output, but {name} has {found or 'none'}", span, help=help)
 
 
-def block_shape(span: Span, block: str, name: str, expected: str, found: str) -> Diagnostic:
+def block_shape(span: Span, block: str, name: str, expected: str, found: str, note: str) -> Diagnostic:
     return Diagnostic(
-        "NN226", f"block {block}: its input {name} is declared {expected}, but receives {found}", span,
-        help="pass a value of the declared shape, or change the declaration in the block",
+        "NN226", f"block {block}: its input {name} is declared {expected}, but receives {found}", span, note,
+        "pass a value of the declared shape, or change the declaration in the block",
     )  # fmt: skip
 
 
-def recursive_block(span: Span, name: str) -> Diagnostic:
-    return Diagnostic("NN227", f"block {name} uses itself", span, help="use repeat(n, …) for a chain of copies")
+def recursive_block(span: Span, names: Sequence[str]) -> Diagnostic:
+    through = f" through {', '.join(names[1:])}" if len(names) > 1 else ""
+    return Diagnostic(
+        "NN227", f"block {names[0]} uses itself{through}: it would never end", span,
+        help="for a chain of copies write x -> repeat(3, Block) in the model",
+    )  # fmt: skip
 
 
 def shared_shape(span: Span, name: str, first: str, found: str, line: int) -> Diagnostic:
@@ -146,34 +226,41 @@ def shared_shape(span: Span, name: str, first: str, found: str, line: int) -> Di
 
 def reserved_name(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
-        "NN229", f'"{name}" is the name of a layer or function of the language', span, help="choose another name"
-    )
+        "NN229", f'"{name}" has a meaning of its own (a layer, a block or a word of the language)', span,
+        help=f"choose another name, such as {name}1",
+    )  # fmt: skip
 
 
 def bad_declaration(span: Span, message: str, help: str) -> Diagnostic:
     return Diagnostic("NN230", message, span, help=help)
 
 
-def limit(span: Span, message: str, help: str = "") -> Diagnostic:
+def limit(span: Span, message: str, help: str = "make it smaller") -> Diagnostic:
     return Diagnostic("NN231", message, span, help=help)
 
 
-def bad_constant(span: Span, message: str, help: str = "") -> Diagnostic:
-    return Diagnostic("NN232", message, span, help=help)
+def bad_constant(span: Span, message: str, help: str, note: str = "") -> Diagnostic:
+    return Diagnostic("NN232", message, span, note, help)
 
 
-def out_of_range(span: Span, name: str, value: str, limits: str) -> Diagnostic:
-    return Diagnostic("NN233", f"{name} = {value} is outside its limits {limits}", span)
-
-
-def unknown_set(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+def out_of_range(span: Span, name: str, value: str, limits: str, line: int) -> Diagnostic:
     return Diagnostic(
-        "NN234", f'--set: the spec has no parameter "{name}" in `params`', span, help=did_you_mean(name, known)
-    )
+        "NN233", f"{name} = {value} is outside its limits {limits}", span, f"the limits stand in line {line}",
+        "choose a value within the limits, or widen them",
+    )  # fmt: skip
+
+
+def unknown_set(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
+    help = did_you_mean(name, known) or f"it has none; add params {{ {name} = … }} and use {name} in the model"
+    return Diagnostic("NN234", f'--set: the spec has no parameter "{name}" in `params`', span, help=help)
 
 
 def set_syntax(span: Span, text: str) -> Diagnostic:
     return Diagnostic("NN235", f'--set needs name=value, not "{text}"', span, help="for instance --set lr=0.1")
+
+
+def set_twice(span: Span, name: str) -> Diagnostic:
+    return Diagnostic("NN235", f"--set gives {name} twice", span, help="only one of the values can hold: delete one")
 
 
 # ------------------------------------------------------------------------------------------------- NN30x: train
@@ -183,55 +270,76 @@ def missing_key(span: Span, section: str, key: str, example: str) -> Diagnostic:
     return Diagnostic("NN301", f'`{section}` needs the key "{key}"', span, help=f"for instance: {example}")
 
 
-def unknown_key(span: Span, section: str, key: str, known: Sequence[str]) -> Diagnostic:
-    return Diagnostic("NN302", f'`{section}` has no key "{key}"', span, help=did_you_mean(key, known))
+def unknown_key(span: Span, section: str, key: str, known: Sequence[str], help: str = "") -> Diagnostic:
+    return Diagnostic("NN302", f'`{section}` has no key "{key}"', span, help=help or suggest(key, known))
 
 
 def unknown_entry(span: Span, family: str, name: str, known: Iterable[str]) -> Diagnostic:
-    article = "an" if family[0] in "aeio" else "a"
-    return Diagnostic("NN303", f'"{name}" is not {article} {family}', span, help=did_you_mean(name, known))
+    return Diagnostic("NN303", f'"{name}" is not {a(family)}', span, help=suggest(name, known))
 
 
-def loss_form(span: Span) -> Diagnostic:
+def needs_entry(span: Span, family: str, found: str, help: str, known: Iterable[str]) -> Diagnostic:
     return Diagnostic(
-        "NN304", "a loss is written loss(output, target), or as a weighted sum of such terms", span,
-        help="for instance: loss = 0.3 * mse(a, t1) + bce(p, t2)",
-    )  # fmt: skip
+        "NN303",
+        f"{a(family)} is needed here, not {found}",
+        span,
+        help=help or f"known here: {join_names(sorted(known))}",
+    )
 
 
-def loss_target(span: Span, message: str, help: str) -> Diagnostic:
-    return Diagnostic("NN305", message, span, help=help)
+def loss_form(span: Span, message: str, help: str) -> Diagnostic:
+    return Diagnostic("NN304", message, span, help=help)
 
 
-def loss_output(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
-    return Diagnostic("NN306", f'"{name}" is not an output or value of the model', span, help=did_you_mean(name, known))
+def loss_target(span: Span, message: str, note: str, help: str) -> Diagnostic:
+    return Diagnostic("NN305", message, span, note, help)
+
+
+def loss_output(span: Span, name: str, known: Sequence[str], help: str = "") -> Diagnostic:
+    return Diagnostic(
+        "NN306", f'"{name}" is not an output or value of the model', span, help=help or did_you_mean(name, known)
+    )
 
 
 def loss_target_name(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
-    return Diagnostic("NN306", f'"{name}" is not a target of the model', span, help=did_you_mean(name, known))
+    none = "the model has no target; declare one: target t: [1]"
+    return Diagnostic("NN306", f'"{name}" is not a target of the model', span, help=did_you_mean(name, known) or none)
 
 
-def metric_target(span: Span, metric: str, target: str, kind: str, fitting: Sequence[str]) -> Diagnostic:
+HOLDS = {
+    "real": "any real numbers", "unit": "numbers from 0 to 1", "sign": "-1 and +1", "class": "classes",
+    "distribution": "probabilities",
+}  # fmt: skip
+
+
+def metric_target(
+    span: Span, metric: str, target: str, kind: str, fits: Sequence[str], others: Sequence[str]
+) -> Diagnostic:
     return Diagnostic(
-        "NN307", f'{metric} is not defined for the target "{target}" ({kind})', span,
-        help=f"it fits targets of these kinds: {join_names(fitting)}",
+        "NN307", f'{metric} cannot be computed for the target "{target}", which holds {HOLDS[kind]}', span,
+        help=f"for such a target there are {join_names(others)}; {metric} is for {' or '.join(HOLDS[k] for k in fits)}",
     )  # fmt: skip
 
 
-def stop_form(span: Span) -> Diagnostic:
+def stop_form(span: Span, help: str) -> Diagnostic:
     return Diagnostic(
-        "NN308", "a stop rule is when(quantity < number) or early(quantity, patience = n)", span,
-        help="quantities are loss, val_loss and the metrics, such as val_accuracy",
-    )  # fmt: skip
+        "NN308", "a stop rule is when(quantity < number) or early(quantity, patience = n)", span, help=help
+    )
 
 
-def stop_quantity(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
-    return Diagnostic(
-        "NN309", f'"{name}" is not reported in this training', span,
-        help=did_you_mean(name, known)
-        if not name.startswith("val_")
-        else "it needs validation data: data { split = split(train = 80%, val = 20%) }",
-    )  # fmt: skip
+def several_early(span: Span, help: str) -> Diagnostic:
+    return Diagnostic("NN308", "there is more than one early(…)", span, help=help)
+
+
+def stop_quantity(span: Span, name: str, known: Sequence[str], metrics: Iterable[str]) -> Diagnostic:
+    plain = name.removeprefix("val_")
+    if plain in metrics and plain not in known:
+        help = f"report it: metrics = [{plain}]"
+    elif name.startswith("val_") and plain in known:
+        help = "it needs validation data: data { split = split(train = 80%, val = 20%) }"
+    else:
+        help = did_you_mean(name, known)
+    return Diagnostic("NN309", f'"{name}" is not reported in this training', span, help=help)
 
 
 # -------------------------------------------------------------------------------------------------- NN32x: data
@@ -244,42 +352,57 @@ def data_name(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
 def data_missing(span: Span, names: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         "NN321", f"the data section gives nothing for {join_names(names)}", span,
-        help="every input and target needs an array or a column",
+        help=f"every input and target needs an array, {names[0]} = [[…], …], or a place in the source",
     )  # fmt: skip
 
 
-def source_form(span: Span) -> Diagnostic:
+def source_form(span: Span, message: str, known: str = "") -> Diagnostic:
+    example = 'for instance: source = csv("iris.csv", x = [sepal_length, sepal_width], y = species)'
+    return Diagnostic("NN322", message, span, help=known or example)
+
+
+def columns_shape(span: Span, name: str, shape: str, wanted: int, found: int) -> Diagnostic:
     return Diagnostic(
-        "NN322", 'a source is csv("file", x = [columns]) or npz("file", x = key)', span,
-        help='for instance: source = csv("iris.csv", x = [sepal_length, sepal_width], y = species)',
+        "NN323", f"{name} has shape {shape}: it takes {several(wanted, 'column')}, but {found} {'is' if found == 1 else 'are'} given",
+        span, help="name one column for each number, or change the declared shape",
     )  # fmt: skip
 
 
-def columns_shape(span: Span, name: str, shape: str, found: int) -> Diagnostic:
-    return Diagnostic("NN323", f"{name} has shape {shape}, but {found} columns are given", span)
-
-
-def scale_form(span: Span) -> Diagnostic:
+def columns_rank(span: Span, name: str, shape: str) -> Diagnostic:
     return Diagnostic(
-        "NN324", "a scale is range(names), standard(names) or divide(number, names), or a list of them", span,
-        help="for instance: scale = range(x, t)",
+        "NN323", f"{name} has shape {shape}, which the columns of a table cannot hold", span,
+        help=f'store it as an array: npz("file.npz", {name} = key); or declare one axis and reshape it in the model',
     )  # fmt: skip
+
+
+def scale_form(span: Span, help: str) -> Diagnostic:
+    return Diagnostic(
+        "NN324", "a scale is range(names), standard(names) or divide(number, names), or a list of them", span, help=help
+    )
 
 
 def scale_target(span: Span, name: str, kind: str) -> Diagnostic:
-    return Diagnostic("NN325", f'"{name}" holds {kind}, which cannot be scaled', span)
+    return Diagnostic(
+        "NN325",
+        f'"{name}" holds {kind}, which cannot be scaled',
+        span,
+        help="scale inputs and targets of real numbers only",
+    )
 
 
-def split_form(span: Span, message: str) -> Diagnostic:
-    return Diagnostic("NN326", message, span, help="for instance: split(train = 80%, val = 10%, test = 10%)")
+def split_form(span: Span, message: str, help: str = "") -> Diagnostic:
+    return Diagnostic("NN326", message, span, help=help or "for instance: split(train = 80%, val = 10%, test = 10%)")
 
 
-def inline_data(span: Span, message: str) -> Diagnostic:
-    return Diagnostic("NN327", message, span, help="one row per example: x = [[0, 0], [0, 1]]")
+def inline_data(span: Span, message: str, note: str = "", help: str = "") -> Diagnostic:
+    return Diagnostic("NN327", message, span, note, help or "one row per example: x = [[0, 0], [0, 1]]")
 
 
-def inline_and_source(span: Span) -> Diagnostic:
-    return Diagnostic("NN328", "give either inline arrays or a source, not both", span)
+def inline_and_source(span: Span, names: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "NN328", "give either arrays or a source, not both", span, f"there are arrays for {join_names(names)}",
+        "delete the source, or the arrays",
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------ NN6xx: warnings

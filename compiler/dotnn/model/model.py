@@ -121,12 +121,13 @@ class Train:
 
 @dataclass(frozen=True)
 class FileSource:
-    """`csv("file", x = [columns])` or `npz("file", x = key)`."""
+    """`csv("file", x = [columns])` or `npz("file", x = key)`; `places` is where each column or key stands."""
 
     format: str
     path: str
     fields: Mapping[str, tuple[str, ...]]
     span: Span
+    places: Mapping[str, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from dotnn.diagnostics import Span
 from dotnn.layers import Layer
 from dotnn.layers.base import ParamSpec
+from dotnn.model.constants import Poison
 from dotnn.model.places import Element, Place
 from dotnn.ops.base import TensorType
 from dotnn.schema import show_call
@@ -41,14 +42,7 @@ class SharedLayer:
     span: Span
     specs: tuple[ParamSpec, ...] | None = None
     first: Tensor | None = None
-
-
-class Poison:
-    """A name whose definition is wrong: the error has been reported once, uses of it are not reported again."""
-
-
-class Poisoned(Exception):
-    """A statement depends on a poisoned name and is given up silently."""
+    first_use: Span | None = None
 
 
 Binding = Tensor | SharedLayer | Poison

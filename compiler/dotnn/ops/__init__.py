@@ -3,4 +3,6 @@
 from dotnn.ops.base import Op
 from dotnn.registry import collect
 
+__all__ = ["OPS", "Op"]
+
 OPS: dict[str, Op] = collect(__name__, __path__, Op)

@@ -7,34 +7,106 @@ forward pass on complex numbers. Where the derivative is simpler in terms of the
 from __future__ import annotations
 
 from dotnn.ops.base import Builder, Node, Op, Value, same_as_first
+from dotnn.ops.kernels import Kernel, Step, like, ufunc
 
 
 def unary(
-    name: str, numpy: str, derivative: str, *, reads: str = "input", equation: str = "", helpers: tuple[str, ...] = ()
+    name: str,
+    numpy: str,
+    derivative: str,
+    *,
+    reads: str = "input",
+    equation: str = "",
+    helpers: tuple[str, ...] = (),
+    fast: tuple[Kernel, Kernel] | None = None,
 ) -> tuple[Op, Op]:
     """Return the op of an activation and the op of its derivative.
 
-    `derivative` is a template over `{d}` (the cotangent of a) and `{z}` or `{a}`, whichever `reads` says.
+    `derivative` is a template over `{d}` (the cotangent of a) and `{z}` or `{a}`, whichever `reads` says; `fast`
+    holds the kernels of both.
     """
 
     def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
         saved = node.ins[0] if reads == "input" else node.out
         return [b.emit(f"{name}_derivative", d, saved, **node.attrs)]
 
-    forward = Op(name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True)
-    operand = "z" if reads == "input" else "a"
-    backward = Op(f"{name}_derivative", ("d", operand), same_as_first, derivative, helpers=helpers, elementwise=True)
+    operands = ("d", "z" if reads == "input" else "a")
+    run, run_back = fast or (None, None)
+    forward = Op(name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, fast=run)
+    backward = Op(
+        f"{name}_derivative", operands, same_as_first, derivative, helpers=helpers, elementwise=True, fast=run_back
+    )
     return forward, backward
 
 
+def _fast_sigmoid(e: Step, node: Node) -> bool:
+    (z,) = node.ins
+    half, a = e.number("half", "0.5"), e.out(node.out, over=(z,))
+    e.run(f"multiply({z.name}, {half}, {a})")
+    e.run(f"tanh({a}, {a})")
+    e.run(f"multiply({a}, {half}, {a})")
+    e.run(f"add({a}, {half}, {a})")
+    return True
+
+
+def _fast_sigmoid_derivative(e: Step, node: Node) -> bool:
+    d, a = node.ins
+    slope = e.scratch(f"{a.name}_slope", *like(a))
+    e.run(f"subtract({e.number('one', '1')}, {a.name}, {slope})")
+    e.run(f"multiply({slope}, {a.name}, {slope})")
+    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d,))})")
+    return True
+
+
+def _fast_tanh_derivative(e: Step, node: Node) -> bool:
+    d, a = node.ins
+    slope = e.scratch(f"{a.name}_slope", *like(a))
+    e.run(f"multiply({a.name}, {a.name}, {slope})")
+    e.run(f"subtract({e.number('one', '1')}, {slope}, {slope})")
+    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d,))})")
+    return True
+
+
+def _fast_relu(e: Step, node: Node) -> bool:
+    (z,) = node.ins
+    e.run(f"maximum({z.name}, {e.number('zero', '0')}, out={e.out(node.out, over=(z,))})")
+    return True
+
+
+def _fast_relu_derivative(e: Step, node: Node) -> bool:
+    d, a = node.ins
+    mask = e.scratch(f"{a.name}_on", *like(a), dtype="bool")
+    e.run(f"greater({a.name}, {e.number('zero', '0')}, {mask})")
+    e.run(f"multiply({d.name}, {mask}, {e.out(node.out, over=(d,))})")
+    return True
+
+
 SIGMOID, SIGMOID_DERIVATIVE = unary(
-    "sigmoid", "sigmoid({z})", "{d} * {a} * (1 - {a})", reads="output", equation="a = 1 / (1 + exp(-z))",
+    "sigmoid",
+    "sigmoid({z})",
+    "{d} * {a} * (1 - {a})",
+    reads="output",
+    equation="a = 1 / (1 + exp(-z))",
     helpers=("sigmoid",),
-)  # fmt: skip
+    fast=(_fast_sigmoid, _fast_sigmoid_derivative),
+)
 
-TANH, TANH_DERIVATIVE = unary("tanh", "np.tanh({z})", "{d} * (1 - {a} * {a})", reads="output")
+TANH, TANH_DERIVATIVE = unary(
+    "tanh",
+    "np.tanh({z})",
+    "{d} * (1 - {a} * {a})",
+    reads="output",
+    fast=(ufunc("tanh"), _fast_tanh_derivative),
+)
 
-RELU, RELU_DERIVATIVE = unary("relu", "np.maximum({z}, 0)", "{d} * ({z} > 0)", equation="a = max(z, 0), relu'(0) = 0")
+RELU, RELU_DERIVATIVE = unary(
+    "relu",
+    "np.maximum({z}, 0)",
+    "{d} * ({a} > 0)",
+    reads="output",
+    equation="a = max(z, 0), relu'(0) = 0",
+    fast=(_fast_relu, _fast_relu_derivative),
+)
 
 LEAKY_RELU, LEAKY_RELU_DERIVATIVE = unary(
     "leaky_relu", "np.where({z} > 0, {z}, {slope} * {z})", "np.where({z} > 0, {d}, {slope} * {d})"

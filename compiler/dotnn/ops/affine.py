@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ops.base import Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.ops.kernels import Step
 
 
 def _infer_affine(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -43,6 +44,53 @@ def _sum_line(node: Node) -> str:
     return f"{{d}}.sum(axis={axes[0] if len(axes) == 1 else axes})"
 
 
+def _fast_affine(e: Step, node: Node) -> bool:
+    x, weight = node.ins[:2]
+    if len(x.type.shape) != 2:
+        return False
+    out = e.out(node.out)
+    if weight.id in e.folded:
+        packed = e.packed("params", weight)
+        e.run(f"dot({e.bind(f'{packed}_T', f'{packed}.T')}, {e.carrier(x)}, {out})")
+        return True
+    e.run(f"dot({e.transposed(weight)}, {x.name}, {out})")
+    if len(node.ins) == 3:
+        column = e.bind(f"{node.ins[2].name}_column", f"{node.ins[2].name}[:, None]")
+        e.run(f"add({out}, {column}, {out})")
+    return True
+
+
+def _fast_d_input(e: Step, node: Node) -> bool:
+    d, weight = node.ins
+    if len(d.type.shape) != 2:
+        return False
+    e.run(f"dot({weight.name}, {d.name}, {e.out(node.out)})")
+    return True
+
+
+def _fast_d_weight(e: Step, node: Node) -> bool:
+    x, d = node.ins
+    if len(d.type.shape) != 2:
+        return False
+    weight = e.parameter_of(node.out)
+    if weight is not None and weight.id in e.folded:
+        e.run(f"dot({e.carrier(x)}, {e.transposed(d)}, {e.packed('grads', weight)})  # the last row is the bias's")
+        return True
+    e.run(f"dot({x.name}, {e.transposed(d)}, {e.out(node.out)})")
+    return True
+
+
+def _fast_sum_examples(e: Step, node: Node) -> bool:
+    (d,) = node.ins
+    if len(d.type.shape) != 2:
+        return False
+    bias = e.parameter_of(node.out)
+    if bias is not None and bias.id in e.folded:
+        return True  # it came with the gradient of W
+    e.run(f"dot({d.name}, {e.bind('ones', 'np.ones(size, dtype)')}, {e.out(node.out)})")
+    return True
+
+
 AFFINE = Op(
     "affine",
     ("x", "W", "b"),
@@ -50,6 +98,7 @@ AFFINE = Op(
     lambda node: "{x} @ {W} + {b}" if len(node.ins) == 3 else "{x} @ {W}",
     _affine_vjp,
     equation="z = x W + b",
+    fast=_fast_affine,
 )
 
 AFFINE_D_INPUT = Op(
@@ -57,8 +106,11 @@ AFFINE_D_INPUT = Op(
     ("d", "W"),
     lambda types, attrs: TensorType((*types[0].shape[:-1], types[1].shape[0])),
     "{d} @ {W}.T",
+    fast=_fast_d_input,
 )
 
-AFFINE_D_WEIGHT = Op("affine_d_weight", ("x", "d"), _infer_weight, _weight_line)
+AFFINE_D_WEIGHT = Op("affine_d_weight", ("x", "d"), _infer_weight, _weight_line, fast=_fast_d_weight)
 
-SUM_EXAMPLES = Op("sum_examples", ("d",), lambda types, attrs: TensorType(types[0].shape[-1:]), _sum_line)
+SUM_EXAMPLES = Op(
+    "sum_examples", ("d",), lambda types, attrs: TensorType(types[0].shape[-1:]), _sum_line, fast=_fast_sum_examples
+)

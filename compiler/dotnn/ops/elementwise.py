@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.ops.base import Builder, Node, Op, Value, same_as_first
+from dotnn.ops.kernels import Step, chain, ufunc
 
 
 def _terms(node: Node) -> str:
@@ -27,23 +28,33 @@ def _maximum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [b.emit("where_not_less", d, left, right), b.emit("where_less", d, left, right)]
 
 
-ADD = Op("add", ("*",), same_as_first, _terms, _add_vjp, elementwise=True)
+def _same_array(e: Step, node: Node) -> bool:
+    e.same(node.out, node.ins[0])
+    return True
 
-ACCUMULATE = Op("accumulate", ("*",), same_as_first, _terms, elementwise=True)
+
+def _zero_once(e: Step, node: Node) -> bool:
+    e.out(node.out)
+    e.prepare(f"{node.out.name}[...] = 0")
+    return True
+
+
+ADD = Op("add", ("*",), same_as_first, _terms, _add_vjp, elementwise=True, fast=chain("add"))
+
+ACCUMULATE = Op("accumulate", ("*",), same_as_first, _terms, elementwise=True, fast=chain("add"))
 """The cotangent of a value that is used more than once is the sum of what each use sends back."""
 
-PASS_ON = Op("pass_on", ("d",), same_as_first, "{d}", elementwise=True)
+PASS_ON = Op("pass_on", ("d",), same_as_first, "{d}", lambda b, node, d: [d], elementwise=True, fast=_same_array)
 """Addition and identity send the cotangent on as it is."""
 
-SUBTRACT = Op("subtract", ("a", "b"), same_as_first, "{a} - {b}", _subtract_vjp, elementwise=True)
+SUBTRACT = Op("subtract", ("a", "b"), same_as_first, "{a} - {b}", _subtract_vjp, elementwise=True, fast=ufunc("subtract"))
 
 NEGATE = Op(
-    "negate", ("a",), same_as_first, "-{a}", lambda b, node, d: [b.emit("negate", d)], elementwise=True
-)
+    "negate", ("a",), same_as_first, "-{a}", lambda b, node, d: [b.emit("negate", d)], elementwise=True, fast=ufunc("negative"))
 
-MULTIPLY = Op("multiply", ("a", "b"), same_as_first, "{a} * {b}", _multiply_vjp, elementwise=True)
+MULTIPLY = Op("multiply", ("a", "b"), same_as_first, "{a} * {b}", _multiply_vjp, elementwise=True, fast=ufunc("multiply"))
 
-MAXIMUM = Op("maximum", ("a", "b"), same_as_first, "np.maximum({a}, {b})", _maximum_vjp, elementwise=True)
+MAXIMUM = Op("maximum", ("a", "b"), same_as_first, "np.maximum({a}, {b})", _maximum_vjp, elementwise=True, fast=ufunc("maximum", "out="))
 """Elementwise maximum. Where both are equal the first one wins, so it alone receives the gradient."""
 
 WHERE_NOT_LESS = Op(
@@ -52,5 +63,5 @@ WHERE_NOT_LESS = Op(
 
 WHERE_LESS = Op("where_less", ("d", "a", "b"), same_as_first, "{d} * ({a} < {b})", elementwise=True)
 
-ZEROS_LIKE = Op("zeros_like", ("a",), same_as_first, "np.zeros_like({a})")
+ZEROS_LIKE = Op("zeros_like", ("a",), same_as_first, "np.zeros_like({a})", fast=_zero_once)
 """The gradient of a parameter that the loss does not depend on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from dotnn.ops.kernels import Step
 from dotnn.ops.base import Attrs, BATCH, Builder, Node, Op, TensorType, Value
 
 
@@ -19,9 +20,38 @@ def _reshape_line(node: Node) -> str:
     return f"{{x}}.reshape({', '.join(map(str, (-1, *node.attrs['shape'])))})"
 
 
+def _fast_reshape(e: Step, node: Node) -> bool:
+    (x,) = node.ins
+    if x.role == "input":
+        return False  # a view of the batch-first rows is not contiguous: reshaping it would copy once and go stale
+    e.view(node.out, x, f"{x.name}.reshape({', '.join(map(str, node.out.type.example))}, size)")
+    return True
+
+
+def _fast_concat(e: Step, node: Node) -> bool:
+    if len(node.out.type.shape) != 2:
+        return False
+    e.concatenation(node.out)
+    start = 0
+    for value in node.ins:
+        stop = start + value.type.example[-1]
+        if not e.is_part(value, node.out, start):
+            e.run(f"copyto({e.bind(f'{node.out.name}_part', f'{node.out.name}[{start}:{stop}]')}, {value.name})")
+        start = stop
+    return True
+
+
+def _fast_columns(e: Step, node: Node) -> bool:
+    (x,) = node.ins
+    if len(x.type.shape) != 2 or x.role == "input":
+        return False
+    e.view(node.out, x, f"{x.name}[{node.attrs['start']}:{node.attrs['stop']}]")
+    return True
+
+
 RESHAPE = Op(
     "reshape", ("x",), _infer_reshape, _reshape_line,
-    lambda b, node, d: [b.emit("reshape", d, shape=node.ins[0].type.example)],
+    lambda b, node, d: [b.emit("reshape", d, shape=node.ins[0].type.example)], fast=_fast_reshape,
 )  # fmt: skip
 
 
@@ -58,9 +88,9 @@ def _pad_line(node: Node) -> str:
     return f"np.pad({{d}}, ({lead}({node.attrs['before']}, {node.attrs['after']})))"
 
 
-CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp)
+CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp, fast=_fast_concat)
 
-COLUMNS = Op("columns", ("x",), _infer_columns, "{x}[..., {start}:{stop}]", _columns_vjp)
+COLUMNS = Op("columns", ("x",), _infer_columns, "{x}[..., {start}:{stop}]", _columns_vjp, fast=_fast_columns)
 
 PAD_COLUMNS = Op(
     "pad_columns",

@@ -19,6 +19,7 @@ class Optimizer:
     `equations` are assignments over `w` (the parameter), `g` (its gradient), the slots, `t` (the number of this
     update, from 1), the arguments, and `sqrt`. They are written for one array and mean the same for all of them
     laid end to end. `slots` start at zero unless `start` names an argument. `source` is where the formula stands.
+    `fast_equations` are the same update with the slots scaled by constants, so that it takes fewer passes.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Optimizer:
     source: str
     keras: str = ""
     slot_start: str = ""
+    fast_equations: Callable[[Mapping[str, Any]], Equations] | None = None
 
 
 def learning_rate(default: float) -> Arg:

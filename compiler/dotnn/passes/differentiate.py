@@ -118,11 +118,15 @@ def _layer_of(name: str, value: Value) -> str:
 
 
 def _count_uses(graph: Graph, active: set[int]) -> dict[int, int]:
+    """Return how many uses of each value send a cotangent back: those that lie on a way to the loss."""
+    assert graph.loss is not None
+    leads_to_loss = {graph.loss.id}
     uses: dict[int, int] = {}
-    for node in graph.nodes:
-        if node.out.id in active:
+    for node in reversed(graph.nodes):
+        if node.out.id in leads_to_loss and node.out.id in active:
             for value in node.ins:
                 uses[value.id] = uses.get(value.id, 0) + 1
+                leads_to_loss.add(value.id)
     return uses
 
 

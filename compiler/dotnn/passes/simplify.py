@@ -6,6 +6,8 @@ After:   nothing
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dotnn.ir.graph import Graph
 from dotnn.ops.base import Node, Value
 
@@ -41,3 +43,14 @@ def merge_equal(graph: Graph) -> Graph:
     if not alias:
         return graph
     return graph.with_nodes(kept).map_values(lambda v: alias.get(v.id, v))
+
+
+def drop_unread(graph: Graph) -> Graph:
+    """Keep only what the loss and the gradients need: a training step shows nobody its probabilities."""
+    needed = {v.id for v in [*graph.grads.values(), *([graph.loss] if graph.loss else [])]}
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if node.out.id in needed:
+            kept.append(node)
+            needed.update(v.id for v in node.ins)
+    return replace(graph.with_nodes(reversed(kept)), outputs={})

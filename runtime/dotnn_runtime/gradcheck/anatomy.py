@@ -90,7 +90,7 @@ class Anatomy:
         """Return a line of the script with the nearest banner above it."""
         if not 0 < line <= len(self.lines):
             return Place()
-        text = self.lines[line - 1].strip()
+        text = self.lines[line - 1].partition("  # ")[0].strip()
         for above in range(line - 1, -1, -1):
             match = BANNER.search(self.lines[above])
             if match:
@@ -201,9 +201,12 @@ def stored_key(node: ast.AST) -> Key | None:
 
 
 def reads(node: ast.AST) -> set[str]:
-    """Return the names and the keys of `params`, `batch` and `cache` that a statement reads."""
+    """Return the names and the keys of `params`, `batch` and `cache` that a statement computes something from.
+
+    `cache = {…}` keeps values and computes nothing.
+    """
     found = set()
-    for part in ast.walk(node):
+    for part in ast.walk(node) if not isinstance(getattr(node, "value", None), ast.Dict) else ():
         key = stored_key(part)
         if key is not None:
             found.add(key.name)

@@ -30,6 +30,15 @@ def localise(stand: Stand, oracle: Oracle, rng: np.random.Generator) -> Blame | 
     return _Search(stand, oracle, rng).first_wrong()
 
 
+@dataclass(frozen=True)
+class _Step:
+    """One result of the backward pass: where it comes in the order of the notes, its name, and what it claims."""
+
+    position: int
+    name: str
+    row: Row
+
+
 @dataclass
 class _Search:
     stand: Stand
@@ -39,42 +48,74 @@ class _Search:
     def first_wrong(self) -> Blame | None:
         rows = self.stand.rows()
         scale = scale_of(rows)
-        for name, row in self._in_order(rows):
-            direction = row.direction(self.rng)
-            true = self.oracle.derivative(self.stand.evaluate, direction)
-            if judge(row, direction, true, scale, self.oracle.tolerance).outcome is Outcome.WRONG:
-                return self._blame(name, row)
+        for step in self._in_order(rows, scale):
+            if self._is_wrong(step.row, scale):
+                return self._blame(step)
         return None
 
-    def _in_order(self, rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
-        """Yield rows in the order in which the backward pass computes them, with the name of the line's result."""
+    def _is_wrong(self, row: Row, scale: float) -> bool:
+        direction = row.direction(self.rng)
+        true = self.oracle.derivative(self.stand.evaluate, direction)
+        return judge(row, direction, true, scale, self.oracle.tolerance).outcome is Outcome.WRONG
+
+    def _in_order(self, rows: Sequence[Row], scale: float) -> list[_Step]:
+        """Return what the backward pass computes, in the order in which it does."""
         anatomy = self.stand.script.anatomy
         by_name = {row.name: row for row in rows if row.kind == "cotangent"}
         returned = {row.name: row for row in rows if row.kind != "cotangent"}
         # d_h1_W may be assigned by a line of its own, or stand only in the returned dict
         of_result = {f"d_{name.replace('.', '_')}": name for name in returned}
         of_result |= {f"d_{alias}": key.name for alias, key in anatomy.aliases.items() if key.name in returned}
-        noted = group_notes(self.stand.notes)
-        for name in noted:
-            if name in by_name:
-                yield name, by_name[name]
-            elif of_result.get(name) in returned:
-                yield name, returned.pop(of_result[name])
-        # what is left: nearest to the loss first
-        for name in reversed(list(returned)):
-            yield name, returned[name]
+        places: dict[str, list[int]] = {}
+        for i, note in enumerate(self.stand.notes):
+            places.setdefault(note.name, []).append(i)
+        steps: list[_Step] = []
+        for name, at in places.items():
+            if name in by_name and len(by_name[name].keys) > 1:
+                if self._is_wrong(by_name[name], scale):
+                    steps += self._time_steps(by_name[name], at)
+            elif name in by_name:
+                steps.append(_Step(at[-1], name, by_name[name]))
+            elif of_result.get(name) in returned and self._returns(at[-1], returned[of_result[name]]):
+                steps.append(_Step(at[-1], name, returned.pop(of_result[name])))
+        # what is left has no line of its own: nearest to the loss first
+        rest = [_Step(len(self.stand.notes), name, returned[name]) for name in reversed(list(returned))]
+        return sorted(steps, key=lambda step: step.position) + rest
 
-    def _blame(self, name: str, row: Row) -> Blame:
-        if len(row.keys) == 1:
+    def _returns(self, position: int, row: Row) -> bool:
+        """Tell whether a note is what the backward pass returned, not a part of it."""
+        return np.array_equal(self.stand.notes[position].array, row.claims[0][0])
+
+    def _time_steps(self, row: Row, at: list[int]) -> Iterator[_Step]:
+        """Yield the assignments of a loop one by one; the backward pass makes them from the last step to the first."""
+        for position, key in zip(at, reversed(row.keys), strict=False):
+            array = fitted(self.stand.notes[position].array, self.stand.base(key).shape)
+            if array is not None:
+                yield _Step(position, row.name, Row(row.name, row.kind, (key,), ((array,),), False))
+
+    def _blame(self, step: _Step) -> Blame:
+        name, row = step.name, step.row
+        if len(self.stand.tape.values.get(row.keys[0].name, ())) <= 1:
             found = self._faulty_edge(name, row) or self._faulty_sum(name, row)
             if found:
                 return found
-        return self._report(name, row, self._pattern(row))
+        return self._report(name, row, self._missing_steps(name) or self._pattern(row), step.position)
+
+    def _missing_steps(self, name: str) -> Pattern | None:
+        """Compare how often a loop assigns a value with how often the backward pass assigns its cotangent."""
+        steps = len(self.stand.tape.values.get(name.removeprefix("d_"), ()))
+        done = sum(note.name == name for note in self.stand.notes)
+        if not 0 < done < steps:
+            return None
+        words = f"The forward pass assigns this value {steps} times, the backward pass its cotangent only {done} times."
+        return Pattern(f"steps missing: {done} of {steps}", words)
 
     def _slope(self, direction: dict[Key, Array]) -> float:
         return self.oracle.derivative(self.stand.evaluate, direction)
 
     def _pattern(self, row: Row) -> Pattern:
+        if self.stand.shifts:
+            return _TIES
         got, key = row.claims[0][-1], row.keys[-1]
         return name_pattern(got, self._truth(key, got.shape), self._batch_size)
 
@@ -124,8 +165,9 @@ class _Search:
             return None
         directions = [row.direction(self.rng) for _ in range(3)]
         excess = [row.slopes(d)[0] - self._slope(d) for d in directions]
-        for reader in readers:
-            part = [self._slope(self._use(value, [reader], d[row.keys[0]])) for d in directions]
+        parts = {r: [self._slope(self._use(value, [r], d[row.keys[0]])) for d in directions] for r in readers}
+        parts = {reader: slopes for reader, slopes in parts.items() if any(slopes)}  # `h.shape` is no use of h
+        for reader, part in parts.items() if len(parts) > 1 else ():
             times = excess[0] / part[0] if part[0] else 0.0
             size = max(map(abs, part))
             if round(times) in (-1, 1) and all(
@@ -135,9 +177,12 @@ class _Search:
                 return self._report(name, row, _left_out(user) if round(times) == -1 else _twice(user))
         return None
 
-    def _report(self, name: str, row: Row, pattern: Pattern) -> Blame:
-        anatomy = self.stand.script.anatomy
+    def _report(self, name: str, row: Row, pattern: Pattern, position: int | None = None) -> Blame:
+        anatomy, notes = self.stand.script.anatomy, self.stand.notes
         place = anatomy.assigned_in_backward(name)
+        filled = name in anatomy.in_place.get(anatomy.backward_function, ())
+        if position is not None and position < len(notes) and not filled:
+            place = anatomy.place(notes[position].line)
         spec = place if place.spec_line else anatomy.defined_at(row.name.removeprefix("d_"))
         return blame_at(name, row.name, place, spec, pattern)
 
@@ -148,6 +193,11 @@ def blame_at(name: str, row_name: str, place: Place, spec: Place, pattern: Patte
     return Blame(name, layer, spec.op, spec.spec_line, place.line, place.text, pattern.id, pattern.words)
 
 
+_TIES = Pattern(
+    "only at ties",
+    "Right everywhere but where a branch stands exactly on its edge: a >= in place of a >? The convention is "
+    "relu'(0) = 0, and of equal maxima the first wins.",
+)
 _SHAPE = Pattern("wrong shape", "This contribution has another shape than the value it belongs to.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from .kinds import Direction, Evaluate
 
 STEP = 1e-20
-ROWS = 9
+ROWS = 6
 SHRINK = 1.6
+REPEATS = 4
+AGREE = 1e-10
 
 
 def complex_step(evaluate: Evaluate, direction: Direction) -> float:
@@ -34,17 +37,45 @@ class Estimate:
 def richardson(evaluate: Evaluate, direction: Direction, reach: float = 0.1) -> Estimate:
     """Return the derivative along `direction` by central differences, extrapolated to step zero.
 
+    The largest step moves elements by `reach` in the root mean square. Extrapolation may settle on a wrong value
+    where that is beyond the radius in which the loss is a power series, so it is repeated with ever smaller steps
+    until two results agree; their distance is the error. `evaluate` must be smooth within `reach`: its branches are
+    frozen by the caller.
+    """
+    size = max((math.sqrt(float(np.mean(np.square(u)))) for u in direction.values() if u.size), default=0.0)
+    if size == 0.0:
+        return Estimate(0.0, 0.0)
+    unit = {key: u / size for key, u in direction.items()}
+    before, best = _extrapolated(evaluate, unit, reach), Estimate(0.0, np.inf)
+    for _ in range(REPEATS):
+        reach /= 6.0
+        estimate = _extrapolated(evaluate, unit, reach)
+        error = max(abs(estimate.value - before.value), estimate.error)
+        if error < best.error:
+            best = Estimate(estimate.value, error)
+        if error <= AGREE * abs(estimate.value):
+            break
+        before = estimate
+    return Estimate(size * best.value, size * best.error)
+
+
+def _extrapolated(evaluate: Evaluate, direction: Direction, t: float) -> Estimate:
+    """Extrapolate central differences from the step `t` downwards.
+
     The error of (f(t) - f(-t)) / 2t is a series in t²; Neville's scheme removes it term by term while t shrinks, and
     the entry whose neighbours agree best is taken (C. Ridders, Accurate computation of F'(x), Advances in
-    Engineering Software 4, 1982). `evaluate` must be smooth within `reach`: its branches are frozen by the caller.
+    Engineering Software 4, 1982).
     """
 
+    largest = 0.0
+
     def difference(t: float) -> float:
+        nonlocal largest
         ahead = evaluate({key: t * u for key, u in direction.items()})
         behind = evaluate({key: -t * u for key, u in direction.items()})
+        largest = max(largest, abs(ahead), abs(behind))
         return float((ahead - behind) / (2.0 * t))
 
-    t = reach
     previous = [difference(t)]
     best = Estimate(previous[0], np.inf)
     for _ in range(1, ROWS):
@@ -59,7 +90,8 @@ def richardson(evaluate: Evaluate, direction: Direction, reach: float = 0.1) -> 
         if abs(row[-1] - previous[-1]) > 4.0 * best.error:
             break  # higher orders have begun to amplify rounding
         previous = row
-    return best
+    rounding = float(np.finfo(float).eps) * largest / t
+    return Estimate(best.value, max(best.error, rounding))
 
 
 def taylor_order(evaluate: Evaluate, direction: Direction, slope: float) -> float | None:

@@ -99,18 +99,27 @@ def _batched(rows: Sequence[Row], size: int) -> list[Sequence[Row]]:
     return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
-def joint_probe(rows: Sequence[Row], evaluate: Evaluate, oracle: Oracle, rng: np.random.Generator) -> Probe | None:
-    """Probe rows all at once, each scaled to contribute alike; None if a row has more than one claim or none."""
+def joint_probe(
+    rows: Sequence[Row], evaluate: Evaluate, oracle: Oracle, rng: np.random.Generator, floor: float = 0.0
+) -> Probe | None:
+    """Probe rows all at once, each scaled to contribute alike; None if a row has more than one claim or none.
+
+    Rows whose norm is below `floor` times the largest contribute less: what is nothing but rounding must not be blown
+    up to the size of the others.
+    """
     if any(len(row.claims) != 1 or row.norm == 0.0 for row in rows):
         return None
+    largest = scale_of(rows)
+    sizes = {row.name: max(row.norm, floor * largest) for row in rows}
+    smallest = min(sizes.values())  # no displacement is larger than Gaussian: the complex step needs them tiny
     direction: dict[Key, Array] = {}
     slope = 0.0
     for row in rows:
-        part = {key: u / row.norm for key, u in row.direction(rng).items()}
+        part = {key: smallest / sizes[row.name] * u for key, u in row.direction(rng).items()}
         slope += row.slopes(part)[0]
         direction |= part
     true = oracle.derivative(evaluate, direction)
-    error = abs(slope - true) / max(math.sqrt(len(rows)), abs(true))
+    error = abs(slope - true) / max(smallest * math.sqrt(len(rows)), abs(true))
     return Probe(Outcome.RIGHT if error <= oracle.tolerance else Outcome.WRONG, error)
 
 
@@ -152,13 +161,12 @@ def numeric_disagreement(
 ) -> float | None:
     """Return the error of a row against Richardson extrapolation; None where that cannot resolve the tolerance.
 
-    The direction is scaled to the tensor's own size, so that the reach of the steps suits it.
+    The steps are in proportion to the tensor's own size.
     """
     sizes = [norm(base(key)) / math.sqrt(max(1, base(key).size)) for key in row.keys]
-    reach = max(*sizes, 0.1) if sizes else 0.1
-    direction = {key: reach * u for key, u in row.direction(rng).items()}
-    estimate = richardson(evaluate, direction)
-    size = max(reach * row.norm, abs(estimate.value))
+    direction = row.direction(rng)
+    estimate = richardson(evaluate, direction, reach=0.1 * max(*sizes, 0.1))
+    size = max(row.norm, abs(estimate.value))
     if size == 0.0 or not np.isfinite(estimate.error) or estimate.error > 0.1 * NUMERIC_TOLERANCE * size:
         return None
     return min(abs(slope - estimate.value) for slope in row.slopes(direction)) / size

@@ -97,11 +97,14 @@ def group_notes(notes: Sequence[Note]) -> dict[str, list[Array]]:
 
 def _value_row(name: str, noted: list[Array], values: Sequence[Array], strict: bool) -> Iterator[Row]:
     value = name.removeprefix("d_")
-    if len(noted) == len(values):
-        # time runs backward in the backward pass; a loop over anything else may run in either order
-        keys = tuple(Key("value", value, i) for i in range(len(values)))
-        orders = [noted[::-1], noted] if len(noted) > 1 else [noted]
-        strict = strict and len(noted) == 1
+    if len(noted) == len(values) == 1:
+        keys: tuple[Key, ...] = (Key("value", value),)
+        orders = [noted]
+    elif len(values) > 1 and len(noted) in (len(values), len(values) + 1):
+        # time runs backward in the backward pass, which may carry a cotangent into the first step or out of the last;
+        # a loop over anything else may run in either order
+        keys, strict = tuple(Key("value", value, i) for i in range(len(values))), False
+        orders = [noted[: len(values)][::-1], noted[-len(values) :][::-1], noted[-len(values) :]]
     else:
         keys = (Key("value", value, len(values) - 1),)
         # a value of one assignment has one cotangent, the finished one; of several, any version may be meant

@@ -83,10 +83,10 @@ def _check_line(check: CheckResult) -> str:
 
 def _print_crossings(report: Report, console: Console) -> None:
     for kink in report.kinks:
-        text = f"kink: {kink.count} branches within reach of a step, frozen at line {kink.line}: {kink.text}"
+        text = f"kink: branches frozen that a step would have turned ({kink.count}), line {kink.line}: {kink.text}"
         console.print(escape(text))
     for tie in report.ties:
-        text = f"tie: {tie.count} exact ties at line {tie.line}: {tie.text} (relu'(0) = 0, the first maximum wins)"
+        text = f"tie: {tie.count} exact (relu'(0) = 0, the first maximum wins), line {tie.line}: {tie.text}"
         console.print(escape(text))
 
 

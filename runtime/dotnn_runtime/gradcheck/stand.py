@@ -18,7 +18,7 @@ class Stand:
     """Runs a traced script at one point.
 
     Making a stand runs the script once forward, recording values and branch decisions, and once backward, recording
-    cotangents. `snap` names values to be moved onto a grid of quarters, where ties abound; `shifts` moves named
+    cotangents. `snap` names values to be rounded to multiples of `1 / grid`, where ties abound; `shifts` moves named
     values by constants. Either changes the function, not the rules of its derivative.
     """
 
@@ -29,12 +29,13 @@ class Stand:
         cost: Cost,
         *,
         snap: Iterable[str] = (),
+        grid: float = 4.0,
         shifts: Mapping[Key, Array] | None = None,
     ) -> None:
         self.script, self.point, self.cost = script, point, cost
         self.shifts: dict[Key, Array] = dict(shifts or {})
         if snap:
-            script.tracer.snap, script.tracer.shifts = frozenset(snap), self.shifts
+            script.tracer.snap, script.tracer.grid, script.tracer.shifts = frozenset(snap), grid, self.shifts
             self._run(Mode.RECORD, Tape())
             script.tracer.snap = frozenset()
         self.tape = Tape()

@@ -48,7 +48,7 @@ class Tracer:
     """One object per traced script; the script calls it under the name `__gradcheck__`.
 
     `shifts` are constants subtracted from named values in every mode (they move a point onto a tie); `snap` holds the
-    names whose shifts are still to be found, by rounding the value to a multiple of a quarter.
+    names whose shifts are still to be found, by rounding the value to a multiple of `1 / grid`.
     """
 
     def __init__(self) -> None:
@@ -59,6 +59,7 @@ class Tracer:
         self.push: Direction = {}
         self.shifts: dict[Key, Array] = {}
         self.snap: frozenset[str] = frozenset()
+        self.grid = 4.0
         self._seen: Counter[str] = Counter()
         self._played = 0
         self._watch_kinks = False
@@ -83,7 +84,7 @@ class Tracer:
         key = Key("value", name, self._seen[name])
         self._seen[name] += 1
         if name in self.snap:
-            self.shifts[key] = value - np.round(4.0 * value) / 4.0
+            self.shifts[key] = value - np.round(self.grid * value) / self.grid
         if key in self.shifts:
             value = value - self.shifts[key]
         if self.mode is Mode.RECORD:

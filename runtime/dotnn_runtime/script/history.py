@@ -5,7 +5,7 @@ import typing
 import numpy as np
 
 
-class History(list):
+class History(list[dict[str, float]]):
     """One record per epoch, a dict of numbers; and how the run ended.
 
     `stopped_by` says why it ended, `best_epoch` which epoch's parameters were returned, `scaling` what was fitted on

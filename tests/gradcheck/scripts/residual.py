@@ -1,4 +1,4 @@
-"""A residual network with a skip connection, shared square weights, relu, a weight penalty and softmax cross-entropy."""
+"""A residual network: skip connection, shared square weights, relu, a weight penalty, softmax cross-entropy."""
 
 import numpy as np
 

@@ -1,0 +1,44 @@
+# Needs Python >= 3.11 and make. Everything else is installed into .venv, once.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help demo test lint format bench manual clean
+
+help:            ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "dotnn needs Python 3.11 or later; try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,plot]'
+	@touch $@
+
+demo: $(READY)   ## compile, check and train a network on real digits, beside scikit-learn's
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/demo.py
+
+test: $(READY)   ## all tests, then lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 -q tests
+	@$(MAKE) --no-print-directory lint
+
+lint: $(READY)   ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## put every file into its one layout
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/dotnn fmt specs/*.nn
+
+manual: $(READY) ## write the tables of docs/language.md anew, from the registries
+	$(BIN)/python -m dotnn.manual docs/language.md
+
+bench: $(READY)  ## measure speed beside other libraries
+	$(BIN)/python benchmarks/run.py
+
+clean:           ## remove what the targets above have made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find compiler runtime tests benchmarks specs -name __pycache__ -type d -prune -exec rm -rf {} +

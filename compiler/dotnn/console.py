@@ -1,0 +1,42 @@
+"""What the commands say: warnings and errors on stderr, results as JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from dotnn.diagnostics import CompileError
+
+_STYLES = {"error[": "red", "warning[": "yellow", "  help:": "cyan"}
+
+
+def warn(warnings: tuple[str, ...]) -> None:
+    """Print warnings on stderr."""
+    for warning in warnings:
+        click.echo(_coloured(warning) + "\n", err=True)
+
+
+def show_errors(error: CompileError) -> None:
+    """Print all diagnostics of an error and their number on stderr."""
+    click.echo(_coloured(error.render()), err=True)
+    count = len(error.diagnostics)
+    click.echo(f"\n{count} error{'s' if count != 1 else ''}", err=True)
+
+
+def show_json(value: Mapping[str, Any]) -> None:
+    """Print exactly one JSON object on stdout."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def _coloured(text: str) -> str:
+    if not sys.stderr.isatty():
+        return text
+    lines = []
+    for line in text.split("\n"):
+        colour = next((c for start, c in _STYLES.items() if line.startswith(start)), None)
+        lines.append(click.style(line, fg=colour) if colour else line)
+    return "\n".join(lines)

@@ -1,0 +1,100 @@
+"""Which array every value lives in.
+
+Arrays of a batch are held features first, batch last. A value takes over the array of an operand that nobody reads
+any more, or a free array of its shape, or a new one. With `reuse` off every value has an array of its own, and the
+numbers are the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dotnn.ir.graph import Graph
+from dotnn.ops.base import Dim, Node, Value
+
+
+@dataclass
+class Storage:
+    """One array. `uses` counts the reads still to come of all values that live in it."""
+
+    name: str
+    shape: tuple[Dim, ...]
+    uses: int = 0
+    pinned: bool = False
+    whole: bool = True
+
+
+class Arrays:
+    """Hands out arrays by liveness; `setup` collects the lines that make them."""
+
+    def __init__(self, graph: Graph, setup: list[str], *, reuse: bool = True) -> None:
+        self.setup = setup
+        self.reuse = reuse
+        self.reads = Counter(v.id for n in graph.nodes for v in n.ins)
+        for value in graph.results():
+            self.reads[value.id] += 1
+        self.of: dict[int, Storage] = {}
+        self._free: list[Storage] = []
+
+    def fresh(self, value: Value, expression: str, *, pinned: bool = False, whole: bool = True) -> None:
+        """Make an array of its own for `value`."""
+        self.setup.append(f"{value.name} = {expression}")
+        self.of[value.id] = Storage(value.name, value.type.shape, self.reads[value.id], pinned, whole)
+
+    def empty(self, value: Value) -> None:
+        """Give `value` a free array of its shape, or a new one."""
+        for held in self._free:
+            if held.shape == value.type.shape:
+                self._free.remove(held)
+                return self._join(value, held)
+        dims = [*map(str, value.type.example), *(["size"] if value.type.batched else [])]
+        self.fresh(value, f"np.empty(({', '.join(dims)}{',' if len(dims) == 1 else ''}), dtype)")
+        return None
+
+    def take_over(self, value: Value, operands: Sequence[Value], reading: Sequence[Node]) -> bool:
+        """Let `value` overwrite an operand whose last readers are the nodes being written. Returns whether it did."""
+        for operand in operands:
+            held = self.of.get(operand.id)
+            now = sum(self._reads_of(held, node) for node in reading) if held else 0
+            if self.reuse and held and not held.pinned and held.uses == now and held.shape == value.type.shape:
+                self._join(value, held)
+                return True
+        return False
+
+    def alias(self, value: Value, source: Value, expression: str, *, separate: bool = False) -> None:
+        """Let `value` be a view of `source`; `separate` where the views do not overlap and the source is not read."""
+        held = self.of.get(source.id)
+        self.setup.append(f"{value.name} = {expression}")
+        if separate:
+            self.of[value.id] = Storage(value.name, value.type.shape, self.reads[value.id], whole=False)
+        elif held is not None:
+            held.uses += self.reads[value.id]
+            self.of[value.id] = held
+
+    def release(self, node: Node) -> None:
+        """Count the reads of a node that has been written; an array without further reads becomes free."""
+        for value in node.ins:
+            held = self.of.get(value.id)
+            if held is not None:
+                held.uses -= 1
+                if held.uses == 0 and self.reuse and held.whole and not held.pinned and value.type.batched:
+                    self._free.append(held)
+
+    def _join(self, value: Value, held: Storage) -> None:
+        self.setup.append(f"{value.name} = {held.name}")
+        held.uses += self.reads[value.id]
+        self.of[value.id] = held
+
+    def _reads_of(self, held: Storage | None, node: Node) -> int:
+        return sum(self.of.get(v.id) is held for v in node.ins)
+
+
+def readers(nodes: Iterable[Node]) -> dict[int, list[Node]]:
+    """Return the nodes that read each value, once for every operand."""
+    found: dict[int, list[Node]] = {}
+    for node in nodes:
+        for value in node.ins:
+            found.setdefault(value.id, []).append(node)
+    return found

@@ -1,0 +1,56 @@
+"""What the templates of the fast style show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dotnn.emit import optimizer
+from dotnn.emit.fast.emitter import FastEmitter, Plan
+from dotnn.emit.fast.update import plan_update
+from dotnn.emit.lines import wrapped
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+
+
+def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
+    """Return the lines of the step and of the update."""
+    assert graph.loss is not None
+    update = plan_update(model.train)
+    start = optimizer.slot_start(model.train)
+    blocked = len(update.passes) > 3
+    return {
+        "examples": [f'"{name}": {expression},' for name, expression in plan.examples.items()],
+        "setup": plan.setup,
+        "takes": [f'take(arrays["{name}"], chosen, 0, batch["{name}"], "clip")' for name in plan.examples],
+        "step": plan.step,
+        "functions": _functions(plan.functions | {"take"}),
+        "loss": graph.loss.name,
+        "dtype": "next(iter(params.values())).dtype" if model.params else "np.dtype(float)",
+        "input_gradients": [name for name in graph.grads if name in graph.inputs],
+        "rule": update,
+        "update_functions": _functions(update.functions),
+        "blocked": blocked,
+        "blocked_passes": [_sliced(line, update.scratch) for line in update.passes],
+        "fresh_slot": f"np.full_like(w, {start})" if start else "np.zeros_like(w)",
+        "averaged": not all(t.attrs.get("reduce") == "sum" for t in model.train.losses),
+    }
+
+
+def _functions(names: set[str]) -> list[str]:
+    """Return the line that gives NumPy's functions local names: looking them up would cost as much as a small call."""
+    ordered = sorted(names)
+    left = ", ".join(ordered)
+    return wrapped(f"{left} = ", [f"np.{n}" for n in ordered], "") if len(left) < 45 else [f"{n} = np.{n}" for n in ordered]
+
+
+def _sliced(line: str, scratch: list[str]) -> str:
+    """Return a pass with its scratch arrays cut to the block."""
+    for name in scratch:
+        line = line.replace(f"{name},", f"{name}_,").replace(f"{name})", f"{name}_)")
+    return line
+
+
+def describe_schedule(model: Model, graph: Graph) -> str:
+    """Return the arrays and the lines of a training step, for `dotnn dump --stage schedule`."""
+    plan = FastEmitter(model, graph).emit()
+    return "\n".join(["-- arrays, made once", *plan.setup, "", "-- every step", *plan.step]) + "\n"

@@ -1,0 +1,303 @@
+"""Writing the step. An op says in its own file how it is written here (`Op.fast`); one that does not is written in
+its explain form, through views with the batch in front."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dotnn.emit.fast.arrays import Arrays, readers
+from dotnn.emit.fast.folding import foldable
+from dotnn.emit.lines import Banners
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+from dotnn.ops import OPS
+from dotnn.ops.base import Node, Value
+from dotnn.passes.name import reserved
+from dotnn.passes.simplify import drop_unread
+
+FUNCTIONS = (
+    "add", "copyto", "divide", "dot", "exp", "greater", "log", "logaddexp", "maximum", "multiply", "negative", "sqrt",
+    "subtract", "take", "tanh",
+)  # fmt: skip
+
+
+WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass
+class Plan:
+    """The finished lines.
+
+    `examples` are the arrays that are made of the examples once, before training (name -> expression); `setup` makes
+    the arrays of a step, `step` runs at every step. `functions` are NumPy's that the step calls, `helpers` ours.
+    """
+
+    examples: dict[str, str] = field(default_factory=dict)
+    setup: list[str] = field(default_factory=list)
+    step: list[str] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
+    helpers: set[str] = field(default_factory=set)
+
+
+class FastEmitter:
+    """Writes the step of one graph. Ops see the methods without underscore."""
+
+    def __init__(self, model: Model, graph: Graph, *, reuse: bool = True, fold: bool = True) -> None:
+        self.graph = drop_unread(graph)
+        self.plan = Plan()
+        self.arrays = Arrays(self.graph, self.plan.setup, reuse=reuse)
+        self.folded = foldable(self.graph) if fold else {}
+        self.banners = Banners(model)
+        self.producers = self.graph.producers()
+        self.readers = readers(self.graph.nodes)
+        params = [(name, v) for name, v in self.graph.grads.items() if name in self.graph.params]
+        self.owners = {v.id: name for name, v in reversed(params)}
+        self._bound: dict[object, str] = {}
+        self._ones: dict[int, str] = {}
+        self._parts: dict[int, tuple[int, int]] = {}
+        self._taken = reserved(set(FUNCTIONS)) | {"size", "dtype", "examples", "chosen", "step", "arrays"}
+        self._taken |= {v.name for v in self.graph.sources()} | {v.name for n in self.graph.nodes for v in n.outs}
+        self._written: set[int] = set()
+        self._reading: list[Node] = []
+        self._banner = ""
+
+    def emit(self) -> Plan:
+        """Write all nodes."""
+        self._bind_sources()
+        layer = ""
+        for node in self.graph.nodes:
+            if id(node) not in self._written:
+                if node.layer != layer:
+                    layer, self._banner = node.layer, self.banners.of(node)
+                self._reading = [node]
+                kernel = OPS[node.op].fast
+                if kernel is None or not kernel(self, node):
+                    self._generic(node)
+            self.arrays.release(node)
+        self._copy_shared_gradients()
+        self.plan.setup = _needed(self.plan.setup, self.plan.step)
+        return self.plan
+
+    # --------------------------------------------------------------------------------------- what ops may call
+
+    def run(self, line: str) -> None:
+        """Append a line to the step, under the banner of its statement."""
+        self.plan.step += [self._banner, line] if self._banner else [line]
+        self._banner = ""
+        self.plan.functions |= {f for f in FUNCTIONS if f"{f}(" in line or f"{f}.reduce(" in line}
+
+    def out(self, value: Value, *, over: Sequence[Value] = ()) -> str:
+        """Return the name of the array that `value` is written to; it may overwrite a dead operand among `over`."""
+        if value.id in self.owners:
+            self.arrays.fresh(value, f'grads["{self.owners[value.id]}"]', pinned=True)
+        elif value.id in self._carried():
+            whole = self._once(f"{value.name}_1", f"np.ones(({value.type.example[0] + 1}, size), dtype)", value.id)
+            self._ones[value.id] = whole
+            self.arrays.fresh(value, f"{whole}[:-1]  # the last row stays 1: it carries the bias", pinned=True)
+        elif (part := self._part_of_concat(value)) is not None:
+            self.arrays.fresh(value, part, pinned=True)
+        elif not self.arrays.take_over(value, over, self._reading):
+            self.arrays.empty(value)
+        return value.name
+
+    def bind(self, hint: str, expression: str) -> str:
+        """Return the name of an expression that is evaluated once, in the set-up."""
+        return self._once(hint, expression, expression)
+
+    def transposed(self, value: Value) -> str:
+        """Return a name for the transpose of a value's matrix."""
+        return self.bind(f"{value.name}_T", f"{value.name}.T")
+
+    def flat(self, value: Value) -> str:
+        """Return a name for a value's numbers in one row; its array must be contiguous."""
+        return self.bind(f"{value.name}_flat", f"{value.name}.reshape(-1)")
+
+    def number(self, hint: str, expression: str) -> str:
+        """Return the name of a number in the arrays' own precision (a 0-d array: the cheapest operand)."""
+        return self.bind(hint, f"np.array({expression}, dtype)")
+
+    def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
+        """Return the name of a scratch array; equal ones are shared, for no line needs it after its own op."""
+        shape = ", ".join(map(str, dims))
+        expression = f"np.empty(({shape}{',' if len(dims) == 1 else ''}), {dtype})"
+        return self._once(hint, expression, (hint, expression))
+
+    def same(self, value: Value, source: Value) -> None:
+        """Let `value` be another name of `source`."""
+        self.arrays.alias(value, source, source.name)
+
+    def view(self, value: Value, source: Value, expression: str) -> None:
+        """Let `value` be a view of `source`; views of an array that is only cut into columns do not disturb each other."""
+        cut = all(n.op == "columns" for n in self.readers[source.id]) and source.id not in self.owners
+        self.arrays.alias(value, source, expression, separate=cut)
+
+    def prepare(self, line: str) -> None:
+        """Append a line to the set-up."""
+        self.plan.setup.append(line)
+
+    def concatenation(self, value: Value) -> None:
+        """Make sure that the array of a concatenation exists."""
+        if value.id not in self.arrays.of:
+            self.arrays.fresh(value, f"np.empty(({value.type.example[0]}, size), dtype)", pinned=True)
+
+    def is_part(self, value: Value, whole: Value, start: int) -> bool:
+        """Whether `value` was written straight into its place in a concatenation."""
+        return self._parts.get(value.id) == (whole.id, start)
+
+    def parameter_of(self, value: Value) -> Value | None:
+        """Return the parameter whose gradient `value` is."""
+        return self.graph.params.get(self.owners.get(value.id, ""))
+
+    def contiguous(self, value: Value) -> bool:
+        """Whether a value has an array of its own, features first."""
+        return value.id in self.arrays.of
+
+    def contiguous_target(self, target: Value) -> str:
+        """Return the name of a target's numbers, features first, in one contiguous array."""
+        if target.type.example == (1,):
+            return target.name
+        name = self.scratch(f"{target.name}_columns", *target.type.example, "size")
+        self.run(f"copyto({name}, {target.name})")
+        return name
+
+    def example(self, source: Value) -> str:
+        """Return the expression of an input's or target's whole array, batch first."""
+        name = next(n for n, v in {**self.graph.inputs, **self.graph.targets}.items() if v.id == source.id)
+        return f'examples["{name}"]'
+
+    def example_array(self, hint: str, expression: str) -> str:
+        """Return the rows, batch first, of an array made of the examples once, before training."""
+        self.plan.examples[hint] = expression
+        return self.bind(f"{hint}_rows", f'batch["{hint}"]')
+
+    def seed(self, value: Value) -> str | None:
+        """Return the cotangent of a loss as an expression, if it is known before the step runs."""
+        if self.graph.seed is not None and value.id == self.graph.seed.id:
+            return "d_loss"
+        node = self.producers.get(value.id)
+        if node is None or node.op not in ("scale", "pass_on"):
+            return None
+        inner = self.seed(node.ins[0])
+        return inner if inner is None or node.op == "pass_on" else f"{node.attrs['factor']} * {inner}"
+
+    def with_gradient(self, node: Node) -> Node | None:
+        """Return the node of a loss's gradient, if both can be written together; it counts as written then."""
+        for other in self.readers.get(node.ins[0].id, []):
+            if other.op == f"{node.op}_gradient" and other.ins[1:] == node.ins and self.seed(other.ins[0]) is not None:
+                self._written.add(id(other))
+                self._reading.append(other)
+                return other
+        return None
+
+    def carrier(self, x: Value) -> str:
+        """Return the name of x with its row of ones."""
+        return self._ones[x.id]
+
+    def packed(self, table: str, weight: Value) -> str:
+        """Return W with its bias as the last row: one block of the flat buffer. `table` is params or grads."""
+        path = next(name for name, v in self.graph.params.items() if v.id == weight.id)
+        bias = self.folded[weight.id].ins[2]
+        bias_path = next(name for name, v in self.graph.params.items() if v.id == bias.id)
+        prefix = "d_" if table == "grads" else ""
+        return self.bind(f"{prefix}{weight.name}b", f'stacked({table}["{path}"], {table}["{bias_path}"])')
+
+    def rows(self, value: Value) -> str:
+        """Return a value's array with the batch in front."""
+        axes = len(value.type.shape)
+        if not value.type.batched or axes < 2 or value.type.dtype != "real":
+            return value.name
+        view = f"{value.name}.T" if axes == 2 else f"np.moveaxis({value.name}, -1, 0)"
+        return self.bind(f"{value.name}_rows", view)
+
+    # ------------------------------------------------------------------------------------------------- inside
+
+    def _once(self, hint: str, expression: str, key: object) -> str:
+        if key not in self._bound:
+            name, number = hint, 2
+            while name in self._taken:
+                name, number = f"{hint}_{number}", number + 1
+            self._taken.add(name)
+            self._bound[key] = name
+            self.plan.setup.append(f"{name} = {expression}")
+        return self._bound[key]
+
+    def _bind_sources(self) -> None:
+        setup = self.plan.setup
+        for name, value in self.graph.params.items():
+            if value.id in self.readers:
+                setup.append(f'{value.name} = params["{name}"]')
+        for name, value in {**self.graph.inputs, **self.graph.targets}.items():
+            if value.id not in self._read_as_is():
+                continue
+            axes = len(value.type.shape)
+            if value.id in self._carried():
+                rows = self.example_array(name, f'with_ones(np.asarray(examples["{name}"], dtype))')
+                self._ones[value.id] = self.bind(f"{value.name}_1", f"{rows}.T")
+                setup.append(f"{value.name} = {self._ones[value.id]}[:-1]")
+            elif value.type.dtype == "real" and axes > 1:
+                rows = self.example_array(name, f'np.asarray(examples["{name}"], dtype)')
+                setup.append(f"{value.name} = " + (f"{rows}.T" if axes == 2 else f"np.moveaxis({rows}, 0, -1)"))
+
+    def _read_as_is(self) -> set[int]:
+        """Return what some op reads in its own shape: a class target that is only turned into rows is not."""
+        return {v.id for v in [*self.graph.inputs.values(), *self.graph.targets.values()] if v.id in self.readers}
+
+    def _generic(self, node: Node) -> None:
+        op, out = OPS[node.op], node.out
+        self.plan.helpers |= {h for h in op.helpers if f"{h}(" in op.template(node)}
+        for value in node.ins:
+            self._integers(value)
+        line = op.line(node, self.rows)
+        if op.random:
+            line = f"({line}) if training else {op.otherwise}"
+        if out.type.shape:
+            self.out(out)
+            line = f"copyto({self.rows(out)}, {line})"
+        else:
+            line = f"{out.name} = {line}"
+        self.run(line)
+
+    def _integers(self, value: Value) -> None:
+        """Bind an input or target of integers where an op reads it as it is."""
+        for name, source in {**self.graph.inputs, **self.graph.targets}.items():
+            if source.id == value.id and (value.type.dtype != "real" or len(value.type.shape) == 1):
+                rows = self.example_array(name, f'examples["{name}"]')
+                alias = f"{value.name} = {rows}"
+                if alias not in self.plan.setup:
+                    self.plan.setup.append(alias)
+
+    def _carried(self) -> set[int]:
+        return {node.ins[0].id for node in self.folded.values()}
+
+    def _part_of_concat(self, value: Value) -> str | None:
+        """Return the slice of a concatenation that `value` can be written to directly."""
+        for node in self.readers.get(value.id, []):
+            if node.op == "concat" and len(value.type.shape) == 2 and value.role == "act" and node.ins.count(value) == 1:
+                widths = [v.type.example[-1] for v in node.ins]
+                start = sum(widths[: node.ins.index(value)])
+                self.concatenation(node.out)
+                self._parts[value.id] = (node.out.id, start)
+                return f"{node.out.name}[{start}:{start + value.type.example[-1]}]"
+        return None
+
+    def _copy_shared_gradients(self) -> None:
+        """Copy a gradient that two parameters share, or that lives in another array, to where it belongs."""
+        for name, value in self.graph.grads.items():
+            held = self.arrays.of.get(value.id)
+            if self.owners.get(value.id) != name or (held is not None and not held.pinned):
+                target = self.bind(f"d_{name.replace('.', '_')}_out", f'grads["{name}"]')
+                self.run(f"copyto({target}, {self.rows(value)})")
+
+
+def _needed(setup: list[str], step: list[str]) -> list[str]:
+    """Return the lines of the set-up whose name something reads."""
+    read = set(WORD.findall("\n".join(step)))
+    kept: list[str] = []
+    for line in reversed(setup):
+        name, _, expression = line.partition(" = ")
+        if name in read or not name.isidentifier():
+            kept.append(line)
+            read |= set(WORD.findall(line))
+    return kept[::-1]

@@ -1,0 +1,134 @@
+"""Arrays that stand in the spec: `x = [[0, 0], [0, 1]]`. What is wrong with them is said at the very row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dotnn.diagnostics import Diagnostic
+from dotnn.model import messages
+from dotnn.model.constants import Constants, describe, evaluate
+from dotnn.model.keys import Keys
+from dotnn.model.messages import Fail, several
+from dotnn.model.model import Declared, Model
+from dotnn.syntax import nodes
+
+Shape = tuple[int, ...]
+
+
+def read_inline(name: str, expr: nodes.Expr, constants: Constants) -> Any:
+    """Return nested lists of numbers that form an array, or raise `Fail` at the first row that does not fit."""
+    value = evaluate(expr, constants)
+    if not isinstance(value, list) or not value:
+        found = "an empty list" if value == [] else describe(value)
+        raise Fail(messages.inline_data(expr.span, f"{name} must be a list with one entry per example, not {found}"))
+    _shape(value, expr, name)
+    return value
+
+
+def _shape(value: Any, expr: nodes.Expr, name: str) -> Shape:
+    if not isinstance(expr, nodes.List):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            message = f"{name} holds {describe(value)} where a number is needed"
+            raise Fail(
+                messages.inline_data(
+                    expr.span, message, "", "texts and larger tables belong in a file: source = csv(…)"
+                )
+            )
+        return ()
+    first: Shape = ()
+    for place, (part, item) in enumerate(zip(value, expr.items, strict=True)):
+        shape = _shape(part, item, name)
+        if place == 0:
+            first = shape
+        elif shape != first:
+            message = f"this row of {name} has {_words(shape)}, the first has {_words(first)}"
+            raise Fail(messages.inline_data(item.span, message, "", "all rows are of the same length"))
+    return (len(value), *first)
+
+
+def _words(shape: Shape) -> str:
+    if not shape:
+        return "no brackets: it is a number"
+    return several(shape[0], "number") if len(shape) == 1 else f"the shape {list(shape)}"
+
+
+def check_inline(
+    keys: Keys, inline: Mapping[str, Any], declared: Mapping[str, Declared], one_hot: Sequence[str]
+) -> None:
+    """Report arrays whose examples have another shape than declared, and differing numbers of examples."""
+    for name, value in inline.items():
+        wanted = () if name in one_hot else declared[name].type.example
+        found = _shape(value, keys.values[name], name)[1:]
+        if found == wanted or (wanted[-1:] == (1,) and found == wanted[:-1]) or (wanted == () and found == (1,)):
+            continue
+        expr = keys.values[name]
+        assert isinstance(expr, nodes.List)
+        kind = f"class[{declared[name].bound}]" if declared[name].kind == "class" else str(list(wanted))
+        message = f"each example of {name} has {_words(found)}, but {name} is declared {kind}"
+        help = f"declare {declared[name].role} {name}: {list(found)}, or write rows of the declared shape"
+        if declared[name].kind == "class":
+            help = "a class is one whole number from 0: y = [0, 2, 1]"
+        keys.reporter.add(messages.inline_data(expr.items[0].span, message, "", help))
+        return
+    _check_counts(keys, {name: len(value) for name, value in inline.items()})
+
+
+def _check_counts(keys: Keys, counts: Mapping[str, int]) -> None:
+    if len(set(counts.values())) < 2:
+        return
+    first, *others = counts
+    odd = next(name for name in others if counts[name] != counts[first])
+    message = f"{odd} has {several(counts[odd], 'example')}, but {first} has {counts[first]}"
+    help = "every example needs one entry in each array"
+    keys.reporter.add(messages.inline_data(keys.spans[odd].span, message, "", help))
+
+
+RANGES = {"unit": "from 0 to 1", "sign": "-1 or +1", "int": "a whole number"}
+
+
+def check_values(keys: Keys, model: Model) -> None:
+    """Report the first number of each array that its loss (or its kind) does not allow."""
+    if model.data is None:
+        return
+    scaled = {name for scale in model.data.scales for name in scale.names}
+    for name, value in model.data.inline.items():
+        kind = model.input_kind(name) if name in model.inputs else model.target_kind(name)
+        if name in model.data.one_hot:
+            kind = f"class:{(model.inputs.get(name) or model.targets[name]).type.example[-1]}"
+        elif name in scaled:
+            continue
+        bad = _first_bad(value, keys.values[name], kind)
+        if bad is not None:
+            loss = next((t.loss.name for t in model.train.losses if t.target == name), "")
+            keys.reporter.add(_not_allowed(name, kind, bad, loss))
+
+
+def _first_bad(value: Any, expr: nodes.Expr, kind: str) -> nodes.Expr | None:
+    if isinstance(expr, nodes.List):
+        bad = (_first_bad(part, item, kind) for part, item in zip(value, expr.items, strict=True))
+        return next((expr for expr in bad if expr is not None), None)
+    return None if _allowed(value, kind) else expr
+
+
+def _allowed(value: float, kind: str) -> bool:
+    base, _, count = kind.partition(":")
+    if base == "class":
+        return value == int(value) and 0 <= value < int(count)
+    if base == "int":
+        return value == int(value)
+    if base == "sign":
+        return value in (-1, 1)
+    return base != "unit" or 0 <= value <= 1
+
+
+def _not_allowed(name: str, kind: str, expr: nodes.Expr, loss: str) -> Diagnostic:
+    base, _, count = kind.partition(":")
+    text = describe(evaluate(expr, {}))
+    if base == "class":
+        message = f"{name} holds {text}, which is not one of the {count} classes"
+        return messages.inline_data(expr.span, message, "", f"classes are counted from 0: 0 to {int(count) - 1}")
+    because = f": {loss} needs it" if loss else ""
+    message = f"{name} holds {text}, but must be {RANGES[base]}{because}"
+    help = f"scale it in `data`: scale = range({name}); or use another loss, such as mse" if base == "unit" else ""
+    return messages.inline_data(expr.span, message, "", help or f"write numbers that are {RANGES[base]}")

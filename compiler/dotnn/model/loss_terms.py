@@ -1,0 +1,165 @@
+"""Reading `loss = 0.3 * mse(a, t1) + bce(p, t2)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dotnn.layers.base import shape_text
+from dotnn.losses import LOSSES, Loss
+from dotnn.model import messages
+from dotnn.model.bind import bind
+from dotnn.model.constants import Poison, Poisoned, describe, evaluate
+from dotnn.model.keys import Keys
+from dotnn.model.messages import Fail
+from dotnn.model.model import Declared, LossTerm
+from dotnn.model.network import Network
+from dotnn.model.scope import Tensor
+from dotnn.schema import NON_NEGATIVE
+from dotnn.syntax import nodes
+
+SUM = "a loss is one term, or a sum of terms with weights"
+
+
+def loss_terms(expr: nodes.Expr, keys: Keys, network: Network) -> tuple[LossTerm, ...]:
+    """Return the terms of a loss. Every wrong term is reported."""
+    terms = []
+    for call, weight in _weighted(expr, 1, keys, network):
+        with keys.reporting("loss"):
+            terms.append(_loss_term(call, weight, keys, network))
+    return tuple(terms)
+
+
+def _weighted(expr: nodes.Expr, weight: float, keys: Keys, network: Network) -> Iterator[tuple[nodes.Call, float]]:
+    match expr:
+        case nodes.Call():
+            yield expr, weight
+        case nodes.Binary(op="+", left=left, right=right):
+            yield from _weighted(left, weight, keys, network)
+            yield from _weighted(right, weight, keys, network)
+        case nodes.Binary(op="*", left=left, right=right):
+            factor, term = (right, left) if isinstance(left, nodes.Call) else (left, right)
+            value = evaluate(factor, keys.constants)
+            if NON_NEGATIVE.accept(value) is None:
+                message = f"the weight of a loss must be a number that is not negative, not {describe(value)}"
+                raise Fail(
+                    messages.loss_form(factor.span, message, f"for instance: loss = 0.3 * {_example('mse', network)}")
+                )
+            yield from _weighted(term, weight * value, keys, network)
+        case nodes.Binary(op="/"):
+            help = f"multiply instead: loss = 0.5 * {_example('mse', network)}"
+            raise Fail(messages.loss_form(expr.span, "a loss cannot be divided", help))
+        case nodes.Name(id=name) if name in LOSSES:
+            help = f"write {_example(name, network)}"
+            raise Fail(
+                messages.loss_form(expr.span, f"{name} compares an output with a target, and none are given", help)
+            )
+        case _:
+            help = f"for instance: loss = {_example('mse', network)}; or 0.3 * mse(a, s) + bce(p, t)"
+            raise Fail(messages.loss_form(expr.span, SUM, help))
+
+
+def _example(loss: str, network: Network) -> str:
+    """Return a call of the loss with the model's own names where there is no doubt about them."""
+    output = next(iter(network.outputs)) if len(network.outputs) == 1 else "y"
+    target = next(iter(network.targets)) if len(network.targets) == 1 else "t"
+    return f"{loss}({output}, {target})"
+
+
+def _loss_term(call: nodes.Call, weight: float, keys: Keys, network: Network) -> LossTerm:
+    loss = LOSSES.get(call.func.id)
+    if loss is None:
+        raise Fail(messages.unknown_entry(call.func.span, "loss", call.func.id, LOSSES))
+    operands = [a.value for a in call.args[:2] if a.name is None]
+    if len(operands) != 2:
+        help = f"write {_example(loss.name, network)}"
+        raise Fail(messages.loss_form(call.span, f"{loss.name} compares an output with a target: it needs both", help))
+    output, target = output_and_target(operands[0], operands[1], keys, network, "loss")
+    attrs = bind(loss.name, loss.args, call.args[2:], call.span, keys.constants)
+    kind = _target_kind(loss, output, target, call, network)
+    return LossTerm(loss, attrs, weight, output.place.path, target.name, kind, call.span)
+
+
+def output_and_target(
+    output: nodes.Expr, target: nodes.Expr, keys: Keys, network: Network, key: str
+) -> tuple[Tensor, Declared]:
+    """Return what the operands of a loss or metric (the `key` says which) name; both are reported where both are wrong."""
+    if isinstance(output, nodes.Name) and isinstance(target, nodes.Name):
+        if output.id in network.targets and target.id not in network.targets and target.id in network.scope.names:
+            help = f"the output comes first: ({target.id}, {output.id})"
+            network.scope.used |= {output.id, target.id}
+            raise Fail(messages.loss_output(output.span, output.id, (), help))
+    found: list[Tensor | Declared] = []
+    with keys.reporting(key):
+        found.append(_target_named(target, network))
+    with keys.reporting(key):
+        found.append(_output_named(output, network))
+    if len(found) != 2:
+        raise Poisoned
+    declared, tensor = found
+    assert isinstance(declared, Declared) and isinstance(tensor, Tensor)
+    return tensor, declared
+
+
+def _output_named(expr: nodes.Expr, network: Network) -> Tensor:
+    if not isinstance(expr, nodes.Name):
+        text = network.text(expr.span)
+        help = f"give it a name in the model, such as output q = {text}, and write q here"
+        raise Fail(messages.loss_form(expr.span, "the name of an output or value is needed here", help))
+    names = network.scope.names
+    bound = names.get(expr.id)
+    network.scope.used.add(expr.id)
+    if isinstance(bound, Tensor):
+        return bound
+    if isinstance(bound, Poison) or (bound is None and isinstance(names.get(""), Poison)):
+        raise Poisoned
+    known = [*network.outputs, *(n for n, b in names.items() if isinstance(b, Tensor))]
+    raise Fail(messages.loss_output(expr.span, expr.id, known))
+
+
+def _target_named(expr: nodes.Expr, network: Network) -> Declared:
+    if not isinstance(expr, nodes.Name):
+        raise Fail(messages.loss_form(expr.span, "the name of a target is needed here", "declare it: target t: [1]"))
+    target = network.targets.get(expr.id)
+    network.scope.used.add(expr.id)
+    if target is not None:
+        return target
+    if isinstance(network.scope.names.get(expr.id), Poison):
+        raise Poisoned
+    raise Fail(messages.loss_target_name(expr.span, expr.id, list(network.targets)))
+
+
+def _target_kind(loss: Loss, output: Tensor, target: Declared, call: nodes.Call, network: Network) -> str:
+    """Return what the target holds; an error where output and target do not fit. Nothing is broadcast."""
+    fault = misfit(loss.name, output, target, classes=loss.target == "class")
+    if fault is not None:
+        line = network.line(target.span)
+        note = f"{network.origins((output,))};  {target.name}: {_declared(target)} (line {line})"
+        raise Fail(messages.loss_target(call.span, fault[0], note, fault[1]))
+    if target.kind == "class":
+        return f"class:{target.bound}"
+    return "distribution" if loss.target == "class" else loss.target
+
+
+def _declared(target: Declared) -> str:
+    return f"class[{target.bound}]" if target.kind == "class" else shape_text(target.type)
+
+
+def misfit(name: str, output: Tensor, target: Declared, *, classes: bool) -> tuple[str, str] | None:
+    """Return why the loss or metric `name` cannot compare output and target, and the fix; None where it can."""
+    shape, count = shape_text(output.type), target.bound
+    if target.kind == "class" and not classes:
+        help = f"use cross_entropy, or declare target {target.name}: {shape}"
+        return f"{name} needs numbers, but the target {target.name} is class[{count}]", help
+    if target.kind == "class":
+        if output.type.shape == (*target.type.shape, count):
+            return None
+        return (
+            f"{name}: the output has shape {shape}, but the target has {count} classes",
+            f"one probability for each class is needed: make the last layer dense({count}, softmax)",
+        )
+    if output.type == target.type:
+        return None
+    help = f"nothing is broadcast: declare target {target.name}: {shape}, or make the last layer fit"
+    if classes:
+        help = f"for class numbers declare target {target.name}: class[{(output.type.example or (2,))[-1]}]"
+    return f"{name}: the output has shape {shape}, but the target has {shape_text(target.type)}", help

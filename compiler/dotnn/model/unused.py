@@ -1,0 +1,65 @@
+"""Definitions that nothing reads: they would be dropped without a word, so each is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from dotnn.diagnostics import Diagnostic
+from dotnn.model import messages
+from dotnn.model.constants import Poison
+from dotnn.model.scope import Scope, names_read
+from dotnn.syntax import nodes
+
+WHAT = {nodes.Assign: "value", nodes.LayerDef: "layer"}
+
+
+def unused_names(scope: Scope, statements: Sequence[nodes.Stmt]) -> Iterator[Diagnostic]:
+    """Yield an error for every value, shared layer, input and target of a model or block that is not in use."""
+    for s in statements:
+        if isinstance(s, (nodes.Assign, nodes.LayerDef, nodes.TensorDecl)) and s.name.id not in scope.used:
+            what = s.role if isinstance(s, nodes.TensorDecl) else WHAT[type(s)]
+            if not isinstance(scope.names.get(s.name.id), Poison):
+                yield messages.unused_value(s.name.span, s.name.id, what)
+
+
+def unused_definitions(file: nodes.File) -> Iterator[Diagnostic]:
+    """Yield an error for every parameter and every block that no other line of the file names."""
+    read = {name for section in file.sections for name in _read(section)}
+    for section in file.sections:
+        if isinstance(section, nodes.BlockSection):
+            yield from _unused_block(section, read)
+        elif section.keyword == "params":
+            for s in section.statements:
+                if isinstance(s, nodes.Assign) and s.name.id not in read:
+                    yield messages.unused_value(s.name.span, s.name.id, "parameter")
+
+
+def _unused_block(block: nodes.BlockSection, read: set[str]) -> Iterator[Diagnostic]:
+    if block.name.id not in read:
+        yield messages.unused_value(block.name.span, block.name.id, "block")
+    inside = set(_read(block))
+    for param in block.params:
+        if param.name.id not in inside:
+            yield messages.unused_value(param.name.span, param.name.id, "parameter")
+
+
+def _read(section: nodes.Section) -> Iterator[str]:
+    for expr in _expressions(section):
+        yield from names_read(expr)
+
+
+def _expressions(section: nodes.Section) -> Iterator[nodes.Expr]:
+    if isinstance(section, nodes.BlockSection):
+        yield from (p.default for p in section.params if p.default is not None)
+    for s in section.statements:
+        yield from _of_statement(s)
+
+
+def _of_statement(s: nodes.Stmt) -> Iterable[nodes.Expr]:
+    if isinstance(s, nodes.TensorDecl):
+        return s.dims
+    if isinstance(s, nodes.Assign):
+        return (s.value,) if s.limits is None else (s.value, s.limits)
+    if isinstance(s, (nodes.LayerDef, nodes.Output)):
+        return (s.value,)
+    return ()

@@ -1,0 +1,75 @@
+"""Fast NumPy statements shared by several ops: features first, batch last, results written into given arrays.
+
+The last argument of every call is the array that is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from dotnn.ops.base import Node, Value
+
+
+class Step(Protocol):
+    """What a kernel may ask of the emitter; see `emit.fast.emitter`."""
+
+    folded: dict[int, Node]
+    owners: dict[int, str]
+    readers: dict[int, list[Node]]
+
+    def run(self, line: str) -> None: ...
+    def same(self, value: Value, source: Value) -> None: ...
+    def view(self, value: Value, source: Value, expression: str) -> None: ...
+    def prepare(self, line: str) -> None: ...
+    def concatenation(self, value: Value) -> None: ...
+    def is_part(self, value: Value, whole: Value, start: int) -> bool: ...
+    def parameter_of(self, value: Value) -> Value | None: ...
+    def contiguous(self, value: Value) -> bool: ...
+    def contiguous_target(self, target: Value) -> str: ...
+    def example(self, source: Value) -> str: ...
+    def out(self, value: Value, *, over: tuple[Value, ...] = ()) -> str: ...
+    def bind(self, hint: str, expression: str) -> str: ...
+    def transposed(self, value: Value) -> str: ...
+    def flat(self, value: Value) -> str: ...
+    def number(self, hint: str, expression: str) -> str: ...
+    def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str: ...
+    def example_array(self, hint: str, expression: str) -> str: ...
+    def seed(self, value: Value) -> str | None: ...
+    def with_gradient(self, node: Node) -> Node | None: ...
+    def carrier(self, x: Value) -> str: ...
+    def packed(self, table: str, weight: Value) -> str: ...
+
+
+Kernel = Callable[..., bool]
+
+
+def ufunc(name: str, keyword: str = "") -> Kernel:
+    """Return the kernel of an op that is one NumPy function of its operands; `keyword` is `out=` where it must be."""
+
+    def kernel(e: Step, node: Node) -> bool:
+        operands = ", ".join(v.name for v in node.ins)
+        e.run(f"{name}({operands}, {keyword}{e.out(node.out, over=node.ins)})")
+        return True
+
+    return kernel
+
+
+def chain(name: str) -> Kernel:
+    """Return the kernel of a sum (or product) of any number of operands."""
+
+    def kernel(e: Step, node: Node) -> bool:
+        first, second, *rest = node.ins
+        # With a third operand nothing may be overwritten: it may live in the same array as one of the first two.
+        out = e.out(node.out, over=() if rest else (first, second))
+        e.run(f"{name}({first.name}, {second.name}, {out})")
+        for value in rest:
+            e.run(f"{name}({out}, {value.name}, {out})")
+        return True
+
+    return kernel
+
+
+def like(value: Value) -> tuple[int | str, ...]:
+    """Return the dimensions of a value's array."""
+    return (*value.type.example, "size") if value.type.batched else value.type.example

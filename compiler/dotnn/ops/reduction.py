@@ -1,0 +1,48 @@
+"""How losses reduce: attributes `reduce` ("mean" or "sum" over the batch) and `features`, what else the sum is divided
+by (the number of features where a loss averages over them, of positions for a sequence of class targets; 1: nothing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dotnn.ops.base import Builder, Node, Op, TensorType, Value, scalar
+from dotnn.ops.kernels import Kernel
+
+Line = Callable[[Node], str]
+
+
+def divisor(node: Node) -> str:
+    """Return the text ` / n` that turns a sum into the loss's mean, or nothing."""
+    factors = [str(node.attrs["features"])] if node.attrs["features"] > 1 else []
+    factors += ["len({y})"] if node.attrs["reduce"] == "mean" else []
+    if len(factors) == 2:
+        return f" / ({' * '.join(factors)})"
+    return f" / {factors[0]}" if factors else ""
+
+
+def mean_factor(node: Node) -> str:
+    """Return what a sum is multiplied by in a training step, where the batch has `size` examples."""
+    features, mean = node.attrs["features"], node.attrs["reduce"] == "mean"
+    if not mean:
+        return "" if features == 1 else f" / {features}"
+    return " / size" if features == 1 else f" / ({features} * size)"
+
+
+def loss_ops(
+    name: str, line: Line, gradient: Line, helpers: tuple[str, ...], equation: str, fast: Kernel | None
+) -> tuple[Op, Op]:
+    """Return the op of a loss of an output y and a target t, and the op of its gradient by y.
+
+    `fast` writes both together; the gradient alone has no fast form.
+    """
+
+    def vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
+        y, t = node.ins
+        return [b.emit(f"{name}_gradient", d, y, t, **node.attrs), None]
+
+    def y_type(types: object, attrs: object) -> TensorType:
+        return types[1]  # type: ignore[index, no-any-return]
+
+    forward = Op(name, ("y", "t"), scalar, line, vjp, helpers, equation, fast=fast)
+    return forward, Op(f"{name}_gradient", ("d", "y", "t"), y_type, gradient, helpers=helpers)

@@ -1,0 +1,246 @@
+"""V2 to V6: every gradient and cotangent of a script against the oracles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from .draw import generic_batch_size, generic_point
+from .kinds import Array, Cost, Key, Point, Unusable, norm
+from .oracles import complex_step, richardson, taylor_order
+from .probes import (
+    COMPLEX_STEP,
+    NOISE,
+    NUMERIC_TOLERANCE,
+    RICHARDSON,
+    Oracle,
+    Outcome,
+    Probe,
+    compare_elements,
+    corner_and_random,
+    joint_probe,
+    numeric_disagreement,
+    probe_rows,
+    scale_of,
+)
+from .report import CheckResult, Crossing, Report, TensorResult, Verdict
+from .rows import Row
+from .script import Script
+from .stand import Stand
+
+DRAWS = 5
+ALL_ELEMENTS = 2000
+NUMERIC_ROWS = 32
+MIN_ORDER = 1.9
+
+
+@dataclass
+class Probing:
+    """Probes a script at generic points and keeps the verdict on every tensor.
+
+    `failed_at` is the first stand at which a tensor was wrong.
+    """
+
+    script: Script
+    report: Report
+    samples: int
+    batch_size: int | None
+    v4: bool
+    cost: Cost = field(default_factory=Cost)
+    results: dict[str, TensorResult] = field(default_factory=dict)
+    oracle: Oracle = COMPLEX_STEP
+    failed_at: Stand | None = None
+
+    def __post_init__(self) -> None:
+        self.seed = self.report.seed
+        self.rng = np.random.default_rng([self.seed, 1])
+
+    def point(self, draw: int) -> Point:
+        """Draw a point in general position; the same one for the same number."""
+        plain = self.script.plain
+        shapes = [*self.script.params.values(), *(shape for _, shape in plain.INPUTS.values())]
+        initial = plain.init_params(self.seed + draw, dtype=np.float64)
+        return generic_point(
+            initial,
+            plain.INPUTS,
+            plain.TARGETS,
+            batch_size=self.batch_size or generic_batch_size(shapes),
+            rng=np.random.default_rng([self.seed, 0, draw]),
+        )
+
+    @cached_property
+    def stand(self) -> Stand:
+        """The script at the first point."""
+        return Stand(self.script, self.point(0), self.cost)
+
+    def run(self) -> None:
+        """Find an oracle, probe everything with it, and note the verdict on every tensor."""
+        self._choose_oracle()
+        self._probe_every_row()
+        rows = [row for row in self._live_rows() if row.kind == "param"]
+        self._probe_together(rows)
+        if self.v4 and self.oracle is COMPLEX_STEP:
+            self._probe_elements()
+        if self.oracle is COMPLEX_STEP:
+            self._probe_numerically()
+        self._taylor(rows)
+        self.report.kinks = self._crossings(self.script.tracer.kinks)
+        self.report.ties = self._crossings(self.stand.tape.ties)
+
+    def _choose_oracle(self) -> None:
+        """Use the complex step if the forward pass is safe for it, which Richardson extrapolation must confirm."""
+        sizes = {name: max(_rms(p), 0.1) for name, p in self.stand.point.params.items()}
+        direction = {
+            Key("param", name): sizes[name] * self.rng.standard_normal(p.shape)
+            for name, p in self.stand.point.params.items()
+        }
+        self.report.oracles = ["complex step, h = 1e-20, branches frozen", "Richardson extrapolation, branches frozen"]
+        numeric = richardson(self.stand.evaluate, direction)
+        try:
+            slope = complex_step(self.stand.evaluate, direction)
+        except Unusable as error:
+            self._use_richardson(str(error))
+            return
+        distance = abs(slope - numeric.value)
+        if distance > NUMERIC_TOLERANCE * max(abs(slope), abs(numeric.value)) and distance > 10.0 * numeric.error:
+            self._use_richardson("the complex step disagrees with it, so the forward pass is not complex-safe")
+
+    def _use_richardson(self, why: str) -> None:
+        self.oracle = RICHARDSON
+        self.report.oracles = ["Richardson extrapolation, branches frozen"]
+        self.report.notes.append(f"Richardson extrapolation is the only oracle: {why}.")
+
+    def _probe_every_row(self) -> None:
+        """V3: one probe for every parameter, input and cotangent; draw again where a probe carries no signal."""
+        silent: set[str] = set()
+        for draw in range(DRAWS):
+            stand = self.stand if draw == 0 else Stand(self.script, self.point(draw), self.cost)
+            rows = stand.rows()
+            wanted = rows if draw == 0 else [row for row in rows if row.name in silent]
+            found = probe_rows(wanted, stand.evaluate, self.oracle, self.rng, scale_of(rows))
+            for row in wanted:
+                self._settle(row, found[row.name], stand)
+            silent = {name for name, r in self.results.items() if r.verdict is Verdict.INCONCLUSIVE}
+            if not silent:
+                break
+
+    def _settle(self, row: Row, probe: Probe, stand: Stand) -> None:
+        """Turn a probe into a verdict."""
+        result = self.results.setdefault(row.name, self._new_result(row))
+        result.probes += 1
+        result.norm, result.method = row.norm, self.oracle.name
+        result.rel_err = max(result.rel_err or 0.0, probe.error)
+        declared_zero = row.name in self.script.structural_zeros
+        if probe.outcome is Outcome.WRONG:
+            result.verdict = Verdict.FAIL
+            self.failed_at = self.failed_at or stand
+        elif probe.outcome is Outcome.RIGHT:
+            result.verdict = Verdict.FAIL if declared_zero else Verdict.PASS
+            result.reason = "declared to be zero, but it is not" if declared_zero else ""
+        elif declared_zero:
+            result.verdict, result.rel_err = Verdict.ZERO_STRUCTURAL, None
+        else:
+            result.verdict, result.reason, result.rel_err = Verdict.INCONCLUSIVE, "no signal", None
+
+    def _new_result(self, row: Row) -> TensorResult:
+        spec_line = self.script.anatomy.defined_at(row.name.removeprefix("d_")).spec_line
+        return TensorResult(row.name, row.kind, row.shape, spec_line)
+
+    def _probe_together(self, rows: Sequence[Row]) -> None:
+        """V2: all parameters at once, along Gaussian directions in which every tensor weighs alike."""
+        errors = []
+        for _ in range(3):
+            probe = joint_probe(rows, self.stand.evaluate, self.oracle, self.rng, floor=1e-6) if rows else None
+            errors += [probe.error] if probe else []
+        if errors:
+            verdict = Verdict.PASS if max(errors) <= self.oracle.tolerance else Verdict.FAIL
+            self._add(CheckResult("V2", "all parameters at once", verdict, value=max(errors)))
+
+    def _probe_elements(self) -> None:
+        """V4: every element of a small network, corners and random elements of a large one."""
+        rows = [row for row in self._live_rows() if row.kind != "cotangent"]
+        small = sum(math.prod(row.shape) for row in rows) <= ALL_ELEMENTS
+        if not small and len(rows) * self.samples > ALL_ELEMENTS:
+            rows = self._some(rows, max(1, ALL_ELEMENTS // self.samples))
+        count, worst = 0, 0.0
+        for row in rows:
+            some = corner_and_random(row.shape, self.samples, self.rng) if not small else list(np.ndindex(*row.shape))
+            error, wrong = compare_elements(row, self.stand.evaluate, some)
+            result = self.results[row.name]
+            result.worst, result.probes = wrong[:5], result.probes + len(some)
+            count, worst = count + len(some), max(worst, error)
+            if wrong:
+                result.verdict = Verdict.FAIL
+                result.rel_err = max(result.rel_err or 0.0, error)
+                self.failed_at = self.failed_at or self.stand
+        if rows:
+            wrong_rows = any(self.results[row.name].worst for row in rows)
+            title = f"{count} elements one by one ({'all' if small else 'corners and a sample'})"
+            self._add(CheckResult("V4", title, Verdict.FAIL if wrong_rows else Verdict.PASS, value=worst))
+
+    def _probe_numerically(self) -> None:
+        """V5: the same rows against Richardson extrapolation, which shares nothing with the complex step."""
+        passed = {name for name, result in self.results.items() if result.verdict is Verdict.PASS}
+        rows = [row for row in self._live_rows() if row.strict or row.name in passed]
+        rows = self._some(rows, NUMERIC_ROWS)
+        worst, resolved = 0.0, 0
+        for row in rows:
+            error = numeric_disagreement(row, self.stand.evaluate, self.rng, self.stand.base)
+            if error is None:
+                continue
+            worst, resolved = max(worst, error), resolved + 1
+            result = self.results[row.name]
+            result.probes += 1
+            if error > NUMERIC_TOLERANCE and result.verdict is Verdict.PASS:
+                result.verdict, result.reason = Verdict.INCONCLUSIVE, "the two oracles disagree"
+        if resolved:
+            verdict = Verdict.PASS if worst <= NUMERIC_TOLERANCE else Verdict.FAIL
+            self._add(CheckResult("V5", f"{resolved} tensors against Richardson", verdict, value=worst))
+
+    def _live_rows(self) -> list[Row]:
+        """Return the rows whose gradient is more than rounding: a sum of terms that cancel is not exactly zero."""
+        rows = self.stand.rows()
+        scale = scale_of(rows)
+        return [row for row in rows if row.norm > NOISE * scale]
+
+    def _some(self, rows: list[Row], most: int) -> list[Row]:
+        """Return at most `most` rows, chosen at random, in their order."""
+        if len(rows) <= most:
+            return rows
+        return [rows[i] for i in sorted(self.rng.choice(len(rows), most, replace=False))]
+
+    def _taylor(self, rows: Sequence[Row]) -> None:
+        """V6: the first-order Taylor remainder of the loss shrinks like the square of the step."""
+        order = None
+        for _ in range(3):
+            direction = {
+                k: max(_rms(self.stand.base(k)), 0.1) * u for r in rows for k, u in r.direction(self.rng).items()
+            }
+            slope = sum(row.slopes(direction)[0] for row in rows)
+            order = taylor_order(self.stand.evaluate, direction, slope) if rows else None
+            if order is None or order >= MIN_ORDER:
+                break
+        self.report.taylor_order = order
+        if order is None:
+            detail = "the loss is linear along the probe, there is no remainder"
+            self._add(CheckResult("V6", "order of the Taylor remainder", Verdict.SKIPPED, detail))
+        else:
+            verdict = Verdict.PASS if order >= MIN_ORDER else Verdict.FAIL
+            self._add(CheckResult("V6", "order of the Taylor remainder", verdict, f"{order:.2f}", order))
+
+    def _add(self, result: CheckResult) -> None:
+        self.report.checks.append(result)
+
+    def _crossings(self, counts: Mapping[int, int]) -> list[Crossing]:
+        by_line: dict[int, int] = {}
+        for site, count in counts.items():
+            by_line[self.script.sites[site]] = by_line.get(self.script.sites[site], 0) + count
+        return [Crossing(n, self.script.anatomy.place(n).text, c) for n, c in sorted(by_line.items()) if c]
+
+
+def _rms(array: Array) -> float:
+    return norm(array) / math.sqrt(max(1, array.size))

@@ -1,0 +1,36 @@
+"""Arrays of the fast style: parameters side by side in one buffer, so that an update is a few calls over all of them."""
+
+import numpy as np
+
+
+def flat_arrays(shapes: dict[str, tuple[int, ...]], dtype: np.dtype) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return one zeroed buffer and views of it with the given shapes. A matrix starts at a multiple of 64 bytes, a
+    vector right behind what comes before it: a bias is one more row of its W."""
+    size, starts, step = 0, {}, 64 // np.dtype(dtype).itemsize
+    for name, shape in shapes.items():
+        size = size if len(shape) < 2 else -(-size // step) * step
+        starts[name] = size
+        size += int(np.prod(shape))
+    raw = np.zeros(size + step, dtype)
+    offset = (-raw.ctypes.data % 64) // raw.itemsize
+    flat = raw[offset : offset + size]
+    return flat, {n: flat[s : s + int(np.prod(shapes[n]))].reshape(shapes[n]) for n, s in starts.items()}
+
+
+def stacked(weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Return W with b as one more row: a view of the buffer in which they lie side by side."""
+    if bias.ctypes.data != weight.ctypes.data + weight.nbytes:
+        raise ValueError("the bias does not follow its weights in the buffer")
+    rows, columns = weight.shape
+    return np.lib.stride_tricks.as_strided(weight, (rows + 1, columns), weight.strides)
+
+
+def with_ones(rows: np.ndarray) -> np.ndarray:
+    """Return the rows with a 1 behind each: what multiplies the bias."""
+    return np.hstack([rows, np.ones((len(rows), 1), rows.dtype)])
+
+
+def blocks(arrays: list[np.ndarray], length: int = 32768) -> list[list[np.ndarray]]:
+    """Cut arrays of one length into blocks that fit in the processor's cache together."""
+    size = len(arrays[0])
+    return [[a[i : i + length] for a in arrays] for i in range(0, size, length)]

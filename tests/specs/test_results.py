@@ -1,0 +1,183 @@
+"""What the specs promise in their comments, against independent implementations where there are any."""
+
+import warnings
+from functools import cache
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from support import SPECS, STYLES, script_of
+
+
+@cache
+def trained(name, dtype=np.float32):
+    """The module of a spec, and what its whole training gives, in the style that `train` uses."""
+    module = script_of(SPECS / f"{name}.nn", STYLES[-1])
+    return module, *module.train(dtype=dtype)
+
+
+def rows(examples, name):
+    """One row per example."""
+    return examples[name].reshape(len(examples[name]), -1)
+
+
+# ------------------------------------------------------------------------------------- units, lines and planes
+
+
+def test_and_or():
+    module, params, history = trained("and_or")
+    assert history.stopped_by == "loss < 1e-09"
+    outputs = module.predict(params, {"x": [[0, 0], [0, 1], [1, 0], [1, 1]]})
+    np.testing.assert_array_equal(outputs["both"][:, 0], [0, 0, 0, 1])
+    np.testing.assert_array_equal(outputs["either"][:, 0], [0, 1, 1, 1])
+    np.testing.assert_array_equal(outputs["one"][:, 0], [0, 1, 1, 0])
+    assert all((w == 1).all() for w in params.values())
+
+
+def test_perceptron():
+    """Against Rosenblatt's rule written out, one point at a time."""
+    module, params, history = trained("perceptron")
+    data = module.load_data()
+    w, b, epochs = np.ones(2), 0.0, 0
+    while epochs == 0 or not ((data["x"] @ w + b > 0) == (data["t"][:, 0] > 0)).all():
+        epochs += 1
+        for x, t in zip(data["x"], data["t"][:, 0], strict=True):
+            if t * (w @ x + b) <= 0:
+                w, b = w + t * x, b + t
+    assert len(history) == epochs == 17
+    assert history[-1]["accuracy"] == 1
+    np.testing.assert_allclose(params["score.W"][:, 0], w)
+    np.testing.assert_allclose(params["score.b"], b)
+
+
+def test_xor():
+    _, _, history = trained("xor")
+    assert history[-1]["accuracy"] == 1
+    assert history[-1]["loss"] < 3e-4
+
+
+def test_linear_regression_is_the_least_squares_solution():
+    module, params, history = trained("linear_regression", np.float64)
+    data = module.load_data()
+    exact = LinearRegression().fit(data["x"], data["progression"])
+    found = module.predict(params, {"x": data["x"]}, history.scaling)["y"]
+    np.testing.assert_allclose(found, exact.predict(data["x"]), rtol=1e-4)
+    np.testing.assert_allclose(history[-1]["r2"], exact.score(data["x"], data["progression"]), rtol=1e-6)
+
+
+def test_logistic_regression_is_the_penalised_optimum():
+    module, params, history = trained("logistic", np.float64)
+    parts, _ = module.prepare(module.load_data(), np.float64)
+    x, t = parts["train"]["x"], parts["train"]["benign"][:, 0]
+    # scikit-learn minimises C * (sum of losses) + |w|²/2; the spec their mean + 0.01 |w|².
+    exact = LogisticRegression(C=1 / (2 * 0.01 * len(x)), tol=1e-10, max_iter=10_000).fit(x, t)
+    np.testing.assert_allclose(params["p.W"][:, 0], exact.coef_[0], atol=1e-4)
+    np.testing.assert_allclose(params["p.b"], exact.intercept_, atol=1e-4)
+    assert history.test["accuracy"] >= 0.96
+
+
+def test_softmax_regression_is_the_penalised_optimum():
+    module, params, history = trained("softmax_regression", np.float64)
+    parts, _ = module.prepare(module.load_data(), np.float64)
+    x, y = parts["train"]["x"], parts["train"]["species"]
+    exact = LogisticRegression(C=1 / (2 * 0.01 * len(x)), tol=1e-10, max_iter=10_000).fit(x, y)
+    np.testing.assert_allclose(params["p.W"].T, exact.coef_, atol=1e-4)
+    np.testing.assert_allclose(module.forward(params, {"x": x})[0]["p"], exact.predict_proba(x), atol=1e-4)
+    assert history[-1]["accuracy"] >= 0.96
+
+
+# ----------------------------------------------------------------------------------------------------- networks
+
+
+@pytest.mark.parametrize("act", ["sigmoid", "tanh", "relu"])
+def test_power_plant_in_its_own_units(act):
+    module = script_of(SPECS / "power_plant.nn", STYLES[-1], (f"act={act}",))
+    params, history = module.train(dtype=np.float64)
+    data = module.load_data()
+    assert history.stopped_by == "loss < 5e-05"
+    megawatts = module.predict(params, {"d": data["d"]}, history.scaling)["y"]
+    np.testing.assert_allclose(megawatts, data["t"], atol=1)
+
+
+def test_digits_beats_scikit_learn():
+    """The same split, size, activation, optimizer, learning rate, batch and number of epochs; two seeds each."""
+    module, _, history = trained("digits")
+    parts, _ = module.prepare(module.load_data())
+    ours, theirs = [history.test["accuracy"]], []
+    ours.append(module.train(seed=1)[1].test["accuracy"])
+    for seed in range(2):
+        peer = MLPClassifier((64,), batch_size=32, learning_rate_init=5e-3, max_iter=60, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it has not converged after as many epochs as we train
+            peer.fit(rows(parts["train"], "image"), parts["train"]["digit"])
+        theirs.append(peer.score(rows(parts["test"], "image"), parts["test"]["digit"]))
+    print(f"\ndigits, accuracy on the test part: dotnn {np.round(ours, 4)}, MLPClassifier {np.round(theirs, 4)}")
+    assert min(ours) >= 0.97
+    assert np.mean(ours) >= np.mean(theirs)
+
+
+def test_digits_with_dropout():
+    assert trained("digits_dropout")[2].test["accuracy"] >= 0.97
+
+
+def test_residual_mlp():
+    assert trained("residual_mlp")[2].test["accuracy"] >= 0.975
+
+
+def test_iris():
+    assert trained("iris")[2].test["accuracy"] >= 0.96
+
+
+def test_maxout():
+    assert trained("maxout")[2][-1]["accuracy"] >= 0.97
+
+
+def test_autoencoder_beats_principal_components():
+    module, params, _ = trained("autoencoder")
+    data = module.load_data()
+    pixels = rows(data, "image") / 16
+    linear = PCA(8).fit(pixels)
+    of_linear = np.mean((linear.inverse_transform(linear.transform(pixels)) - pixels) ** 2)
+    outputs, _ = module.forward(params, {"image": data["image"] / 16})
+    assert outputs["code"].shape == (len(pixels), 8)
+    assert np.mean((outputs["copy"] - data["image"] / 16) ** 2) < 0.7 * of_linear
+
+
+def test_wide_and_deep_is_no_worse_than_linear_regression():
+    module, _, history = trained("wide_and_deep")
+    parts, _ = module.prepare(module.load_data(), np.float64)
+    linear = LinearRegression().fit(parts["train"]["x"], parts["train"]["progression"])
+    assert history.test["r2"] >= linear.score(parts["test"]["x"], parts["test"]["progression"]) - 0.02
+
+
+def test_two_tasks():
+    _, _, history = trained("two_tasks")
+    assert history.test["accuracy"] >= 0.92
+    assert history.test["r2"] >= 0.93
+
+
+def test_graph():
+    assert trained("graph")[2][-1]["r2"] >= 0.7
+
+
+def test_shared_weights():
+    module, params, history = trained("shared_weights")
+    assert history[-1]["accuracy"] == 1
+    assert set(module.PARAMS) == {"code.W", "code.b", "p.W", "p.b"}
+    swapped = module.load_data()
+    outputs = module.predict(params, {"a": swapped["b"], "b": swapped["a"]})
+    np.testing.assert_allclose(outputs["p"], module.predict(params, {n: swapped[n] for n in "ab"})["p"], rtol=1e-5)
+
+
+def test_dueling():
+    module, params, history = trained("dueling")
+    assert history[-1]["rmse"] < 0.01
+    _, cache = module.forward(params, {"state": np.linspace(-1, 1, 8, dtype=np.float32)[:, None]})
+    np.testing.assert_allclose(cache["relative"].mean(axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(cache["q"].mean(axis=1), cache["value"][:, 0], atol=1e-6)
+
+
+def test_experts():
+    assert trained("experts")[2][-1]["rmse"] < 0.01

@@ -1,0 +1,159 @@
+"""Every spec of the repository: it compiles in every style, its gradients are right, and it trains."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support import ROOT, SPECS, STYLES, assert_gradients, compiled, generic_point, script_of
+
+from dotnn.cli import main
+from dotnn.driver import front, read_source
+from dotnn.syntax.pretty import format_source
+from dotnn_runtime.gradcheck import Verdict, check_script
+
+EPOCHS = 10
+ISOLATED = """
+import runpy, sys
+sys.path.insert(0, sys.argv[1])
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+DIGESTS = """
+import hashlib, sys
+from dotnn.driver import Options, compile_spec
+for style in sys.argv[1].split():
+    for path in sys.argv[2:]:
+        print(hashlib.sha256(compile_spec(path, Options(style)).script.encode()).hexdigest())
+"""
+
+
+def learns(path):
+    """Whether any parameter of the spec gets a gradient: threshold units have none."""
+    module = script_of(path)
+    params, batch = generic_point(module)
+    grads = module.loss_and_grads(params, batch, rng=np.random.default_rng(0))[1]
+    return any(grad.any() for grad in grads.values())
+
+
+def test_is_formatted(path):
+    source = read_source(str(path))
+    assert format_source(source) == source.text
+
+
+def test_compiles_without_a_warning(path):
+    assert front(str(path))[1] == ()
+
+
+def test_gradients_are_the_complex_step_s(path, style):
+    module = script_of(path, style, input_gradients=True)
+    params, batch = generic_point(module)
+    assert_gradients(module, params, batch, rng_seed=1)
+
+
+@pytest.mark.skipif(len(STYLES) < 2, reason="there is one style only")
+def test_the_styles_agree(path):
+    modules = [script_of(path, style) for style in STYLES]
+    for examples in (5, 1, 8, 5):  # workspaces must follow the size of the batch
+        params, batch = generic_point(modules[0], seed=examples, examples=examples)
+        (loss, grads), *others = [m.loss_and_grads(params, batch, rng=np.random.default_rng(2)) for m in modules]
+        for other_loss, other_grads in others:
+            np.testing.assert_allclose(other_loss, loss, rtol=1e-12)
+            assert list(other_grads) == list(grads)
+            for name, grad in grads.items():
+                atol = 1e-12 * max(np.abs(grad).max(), 1e-300)
+                np.testing.assert_allclose(other_grads[name], grad, rtol=0, atol=atol, err_msg=name)
+
+
+@pytest.mark.skipif(len(STYLES) < 2, reason="there is one style only")
+def test_the_styles_train_alike(path):
+    runs = [script_of(path, style).train(epochs=2, dtype=np.float64) for style in STYLES]
+    (params, history), *others = runs
+    for other_params, other_history in others:
+        for record, other in zip(history, other_history, strict=True):
+            assert record.keys() == other.keys()
+            np.testing.assert_allclose(list(other.values()), list(record.values()), rtol=1e-9, atol=1e-12)
+        for name, w in params.items():
+            np.testing.assert_allclose(other_params[name], w, rtol=1e-8, atol=1e-10, err_msg=name)
+
+
+def test_passes_the_validator(path, style):
+    script = compiled(path, style, input_gradients=True).script
+    report = check_script(script, path.with_suffix(".py").name)
+    assert report.verdict is Verdict.PASS
+
+
+def test_the_script_needs_numpy_only(path, style, tmp_path, only_numpy):
+    script = tmp_path / "model.py"
+    script.write_text(compiled(path, style).script)
+    command = [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", ISOLATED, str(only_numpy), str(script), "check"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.stderr == ""
+    # A network of thresholds has nothing to compare, and says so.
+    assert done.returncode == (0 if learns(path) else 1), done.stdout
+    assert sorted(os.listdir(tmp_path)) == ["model.py"]
+
+
+def test_training_lowers_the_loss(path, style):
+    params, history = script_of(path, style).train(epochs=EPOCHS)
+    assert all(w.dtype == np.float32 for w in params.values())
+    assert all(np.isfinite(value) for record in history for value in record.values())
+    first, last = history[0]["loss"], history[-1]["loss"]
+    assert last < first or first == 0
+    assert [record["epoch"] for record in history] == list(range(1, len(history) + 1))
+
+
+def test_same_seed_same_result(path, style):
+    results = [script_of(path, style).train(epochs=2) for _ in range(2)]
+    assert list(results[0][1]) == list(results[1][1])
+    for name, w in results[0][0].items():
+        np.testing.assert_array_equal(w, results[1][0][name])
+
+
+def test_training_goes_on_where_it_was(path, style):
+    """Given parameters are the start, and the caller's arrays stay as they are."""
+    module = script_of(path, style)
+    start = module.init_params(5)
+    copies = {name: w.copy() for name, w in start.items()}
+    data = module.load_data()
+    rows = {name: values.copy() for name, values in data.items()}
+    module.train(data, epochs=1, params=start)
+    for name, w in copies.items():
+        np.testing.assert_array_equal(start[name], w)
+    for name, values in rows.items():
+        np.testing.assert_array_equal(data[name], values)
+
+
+def test_the_command_line(path, tmp_path):
+    """`train` and `predict` in a fresh folder, for the spec where it stands."""
+    run = str(tmp_path / "run")
+    trained = CliRunner().invoke(
+        main, ["train", str(path), "--style", STYLES[-1], "--epochs", "2", "--json", "--run", run]
+    )
+    assert trained.exit_code == 0, trained.output
+    result = json.loads(trained.stdout)
+    assert result["epochs"] <= 2
+    module = script_of(path)
+    data = module.load_data()
+    inputs, table = tmp_path / "inputs.npz", tmp_path / "outputs.npz"
+    np.savez(inputs, **{name: data[name][:7] for name in module.INPUTS})
+    predicted = CliRunner().invoke(main, ["predict", run, "--input", str(inputs), "-o", str(table)])
+    assert predicted.exit_code == 0, predicted.output
+    with np.load(table) as outputs:
+        for name, shape in module.OUTPUTS.items():
+            assert outputs[name].shape == (min(7, len(data[next(iter(module.INPUTS))])), *shape)
+
+
+def test_same_input_same_bytes():
+    """Whatever the order of Python's hashes."""
+    paths = [str(path) for path in sorted(SPECS.glob("**/*.nn"))]
+    command = [sys.executable, "-c", DIGESTS, " ".join(STYLES), *paths]
+    outputs = set()
+    for seed in "12":
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{ROOT}/compiler{os.pathsep}{ROOT}/runtime"}
+        outputs.add(subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout)
+    assert len(outputs) == 1
+    assert len(outputs.pop().split()) == len(paths) * len(STYLES)

@@ -1,0 +1,122 @@
+"""What the tests of compiled scripts share: compile a spec, run it as a module, differentiate it independently."""
+
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from dotnn.diagnostics import Source
+from dotnn.driver import Compiled, Options, compile_model, compile_spec
+from dotnn.model.model import Model
+from dotnn.model.resolve import resolve
+from dotnn.syntax.parse import parse
+from dotnn_runtime.script.selfcheck import generic_batch
+
+ROOT = Path(__file__).parents[1]
+SPECS = ROOT / "specs"
+TEMPLATES = ROOT / "compiler" / "dotnn" / "emit" / "templates"
+STYLES = ("explain", "fast") if (TEMPLATES / "fast_gradients.py.j2").exists() else ("explain",)
+STEP = 1e-20
+
+
+def compiled(
+    path: Path, style: str = "explain", sets: tuple[str, ...] = (), *, input_gradients: bool = False
+) -> Compiled:
+    """The spec in the file `path`, compiled, with the verifier after every pass."""
+    return _compiled(path, path.read_bytes(), style, sets, input_gradients)
+
+
+@cache
+def _compiled(path: Path, text: bytes, style: str, sets: tuple[str, ...], input_gradients: bool) -> Compiled:
+    return compile_spec(str(path), Options(style, sets, input_gradients), check=True)
+
+
+def script_of(
+    path: Path, style: str = "explain", sets: tuple[str, ...] = (), *, input_gradients: bool = False
+) -> ModuleType:
+    """The script of the spec in the file `path`, as a fresh module."""
+    return as_module(compiled(path, style, sets, input_gradients=input_gradients).script, path)
+
+
+def model_of(text: str) -> Model:
+    """The model of a spec that stands in no file."""
+    source = Source("test.nn", text)
+    return resolve(parse(source), source)[0]
+
+
+def module_of(text: str, style: str = "explain", *, input_gradients: bool = False) -> ModuleType:
+    """The script of a spec that stands in no file, as a module."""
+    options = Options(style, input_gradients=input_gradients)
+    return as_module(compile_model(model_of(text), options, check=True).script, ROOT / "test.nn")
+
+
+def as_module(script: str, path: Path) -> ModuleType:
+    """A script as a module that lies beside its spec, so that it finds the spec's data."""
+    module = ModuleType("generated")
+    module.__file__ = str(path.with_suffix(".py"))
+    exec(compile(script, module.__file__, "exec"), module.__dict__)
+    return module
+
+
+def generic_point(module: ModuleType, seed: int = 0, examples: int = 5, spread: float = 0.5):
+    """Random float64 parameters (no zeros, no ties) and a random batch of the declared kinds."""
+    rng = np.random.default_rng(seed)
+    params = {name: spread * rng.standard_normal(shape) for name, shape in module.PARAMS.items()}
+    return params, generic_batch({**module.INPUTS, **module.TARGETS}, rng, examples)
+
+
+def loss_at(module: ModuleType, params, batch, rng_seed: int | None = None):
+    """The training loss, for real or complex parameters and inputs; with a seed in training mode."""
+    rng = None if rng_seed is None else np.random.default_rng(rng_seed)
+    _, cache = module.forward(params, batch, training=rng is not None, rng=rng)
+    return module.total_loss(params, batch, cache)
+
+
+def gradients(module: ModuleType, params, batch, rng_seed: int | None = None):
+    """The gradients of the script; with a seed in training mode."""
+    rng = None if rng_seed is None else np.random.default_rng(rng_seed)
+    return module.loss_and_grads(params, batch, training=rng is not None, rng=rng)[1]
+
+
+def slope(loss, value: np.ndarray, direction: np.ndarray) -> float:
+    """The derivative of `loss(array)` along a direction by the complex step (Squire and Trapp 1998)."""
+    return float(np.imag(loss(value + 1j * STEP * direction)) / STEP)
+
+
+def complex_gradient(loss, value: np.ndarray) -> np.ndarray:
+    """The gradient of `loss(array)` by the complex step, element by element."""
+    gradient = np.zeros(value.shape)
+    for place in np.ndindex(value.shape):
+        unit = np.zeros(value.shape)
+        unit[place] = 1
+        gradient[place] = slope(loss, value, unit)
+    return gradient
+
+
+def assert_gradients(module: ModuleType, params, batch, rng_seed: int | None = None, tolerance: float = 1e-10) -> None:
+    """Compare all gradients of the script with complex steps: by element where there are few, else along directions.
+
+    The error is relative to the parameter's gradient, or to a millionth of the largest one: less than that is noise.
+    """
+    grads = gradients(module, params, batch, rng_seed)
+    assert set(module.PARAMS) <= set(grads)
+    floor = 1e-6 * max([1e-100, *(np.abs(grad).max() for grad in grads.values())])
+    for name, grad in grads.items():
+        table = params if name in params else batch
+
+        def loss(value, name=name, table=table):
+            point = {key: v.astype(complex) if v.dtype.kind == "f" else v for key, v in table.items()}
+            point[name] = value
+            return loss_at(module, *((point, batch) if table is params else (params, point)), rng_seed)
+
+        if grad.size <= 60:
+            expected = complex_gradient(loss, table[name])
+            atol = tolerance * max(np.abs(expected).max(), np.abs(grad).max(), floor)
+            np.testing.assert_allclose(grad, expected, rtol=0, atol=atol, err_msg=name)
+            continue
+        for seed in range(3):
+            direction = np.random.default_rng(seed).standard_normal(grad.shape)
+            expected = slope(loss, table[name], direction)
+            atol = tolerance * max(abs(expected), np.sqrt(np.sum(grad**2)), floor)
+            np.testing.assert_allclose(np.sum(grad * direction), expected, rtol=0, atol=atol, err_msg=name)
