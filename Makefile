@@ -33,8 +33,9 @@ format: $(READY) ## put every file into its one layout
 	$(BIN)/ruff format .
 	$(BIN)/dotnn fmt specs/*.nn
 
-manual: $(READY) ## write the tables of docs/language.md anew, from the registries
+manual: $(READY) ## write the tables and the shown outputs of the documentation anew
 	$(BIN)/python -m dotnn.manual docs/language.md
+	$(BIN)/python docs/blocks.py *.md docs/*.md docs/decisions/*.md
 
 bench: $(READY)  ## measure speed beside other libraries
 	$(BIN)/python benchmarks/run.py

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from dotnn.layers import LAYERS
 from dotnn.losses import LOSSES
+from dotnn.optimizers import OPTIMIZERS
 from dotnn.penalties import PENALTIES
 from dotnn.schema import REQUIRED
 
 WIDTHS = st.integers(1, 4)
-ACTIVATIONS = sorted(n for n, a in LAYERS.items() if a.family == "activation" and all(r.default is not REQUIRED for r in a.args))
+ACTIVATIONS = sorted(
+    n for n, a in LAYERS.items() if a.family == "activation" and all(r.default is not REQUIRED for r in a.args)
+)
 JOINS = sorted(n for n, j in LAYERS.items() if j.family == "join" and n not in ("concat", "select"))
 OUTPUT_STAGE = {"unit": " -> sigmoid", "class": " -> softmax"}
 BLOCK = """block Residual(n) {
@@ -53,7 +56,8 @@ def specs(draw, *, dropout: bool = True, max_statements: int = 6) -> str:
         _statement(draw, network, f"v{number}", dropout)
     losses = _outputs(draw, network)
     decay = draw(st.sampled_from([None, *sorted(PENALTIES)]))
-    train = [f"loss = {' + '.join(losses)}", *([f"decay = {decay}(0.1)"] if decay else [])]
+    train = [f"loss = {' + '.join(losses)}", f"optim = {draw(st.sampled_from(sorted(OPTIMIZERS)))}(0.01)"]
+    train += [f"batch = {draw(st.sampled_from(['2', 'all', 'online']))}", *([f"decay = {decay}(0.1)"] if decay else [])]
     body = "\n  ".join(network.statements)
     return f"{BLOCK if network.block else ''}model Random {{\n  {body}\n}}\ntrain {{\n  " + "\n  ".join(train) + "\n}\n"
 

@@ -15,8 +15,7 @@ from dotnn_runtime.script.selfcheck import generic_batch
 
 ROOT = Path(__file__).parents[1]
 SPECS = ROOT / "specs"
-TEMPLATES = ROOT / "compiler" / "dotnn" / "emit" / "templates"
-STYLES = ("explain", "fast") if (TEMPLATES / "fast_gradients.py.j2").exists() else ("explain",)
+STYLES = ("explain", "fast")
 STEP = 1e-20
 
 
@@ -97,11 +96,11 @@ def complex_gradient(loss, value: np.ndarray) -> np.ndarray:
 def assert_gradients(module: ModuleType, params, batch, rng_seed: int | None = None, tolerance: float = 1e-10) -> None:
     """Compare all gradients of the script with complex steps: by element where there are few, else along directions.
 
-    The error is relative to the parameter's gradient, or to a millionth of the largest one: less than that is noise.
+    The error is relative to the parameter's gradient, or to 1e-4 of the largest one: less than that is noise.
     """
     grads = gradients(module, params, batch, rng_seed)
     assert set(module.PARAMS) <= set(grads)
-    floor = 1e-6 * max([1e-100, *(np.abs(grad).max() for grad in grads.values())])
+    floor = 1e-4 * max([1e-100, *(np.abs(grad).max() for grad in grads.values())])
     for name, grad in grads.items():
         table = params if name in params else batch
 

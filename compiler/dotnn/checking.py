@@ -43,14 +43,19 @@ def check_file(path: str, seed: int = 0) -> Report:
     try:
         return check_script(Path(path).read_text(encoding="utf-8"), path, seed=seed)
     except (OSError, UnicodeDecodeError, ScriptError) as error:
-        problem = Diagnostic("NN407", f"cannot check {path}: {error}", help="a script that dotnn compile wrote is needed")
+        problem = Diagnostic(
+            "NN407", f"cannot check {path}: {error}", help="a script that dotnn compile wrote is needed"
+        )
         raise CompileError([problem]) from None
 
 
 def _fast_style(model: Model, sets: tuple[str, ...]) -> Witness:
     """Return the fast style's loss and gradients at a point."""
     module = ModuleType("dotnn_fast_style")
-    exec(compile(compile_model(model, Options("fast", sets, input_gradients=True)).script, "<fast style>", "exec"), vars(module))
+    exec(
+        compile(compile_model(model, Options("fast", sets, input_gradients=True)).script, "<fast style>", "exec"),
+        vars(module),
+    )
 
     def witness(point: Point) -> tuple[float, dict[str, np.ndarray], dict[str, np.ndarray]]:
         rng = np.random.default_rng(point.rng_seed)

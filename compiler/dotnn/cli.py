@@ -48,7 +48,9 @@ def main() -> None:
 @main.command("compile")
 @SPEC
 @TARGET
-@click.option("-o", "--output", metavar="FILE", help="Where to write; - is stdout. Default: the spec's name with .py, here.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where to write; - is stdout. Default: the spec's name with .py, here."
+)
 @click.option("--style", type=click.Choice(["explain", "fast"]), default="explain", show_default=True)
 @click.option("--input-gradients", is_flag=True, help="Also compute the gradient by the network's inputs.")
 @click.option("--verify", is_flag=True, help="Run the verifier after every pass.")
@@ -56,7 +58,14 @@ def main() -> None:
 @SETS
 @reports
 def compile_command(
-    spec: str, target: str, output: str | None, style: str, input_gradients: bool, verify: bool, force: bool, sets: tuple[str, ...]
+    spec: str,
+    target: str,
+    output: str | None,
+    style: str,
+    input_gradients: bool,
+    verify: bool,
+    force: bool,
+    sets: tuple[str, ...],
 ) -> None:
     """Write one self-contained script."""
     from dotnn.driver import Options, compile_spec, write_script
@@ -117,7 +126,9 @@ def predict(run: str, input_file: str, output: str | None, force: bool) -> None:
 
 @main.command()
 @SPEC
-@click.option("--stage", type=click.Choice(["ast", "model", "ir", "passes", "schedule"]), default="model", show_default=True)
+@click.option(
+    "--stage", type=click.Choice(["ast", "model", "ir", "passes", "schedule"]), default="model", show_default=True
+)
 @SETS
 @reports
 def dump(spec: str, stage: str, sets: tuple[str, ...]) -> None:
@@ -133,19 +144,17 @@ def dump(spec: str, stage: str, sets: tuple[str, ...]) -> None:
 @reports
 def fmt(files: tuple[str, ...], only_check: bool) -> int:
     """Format specs in place; comments stay."""
-    from dotnn.driver import read_source
-    from dotnn.syntax.pretty import format_source
+    from dotnn.driver import format_file
 
-    changed = 0
+    code = 0
     for name in files:
-        source = read_source(name)
-        text = format_source(source)
-        if text == source.text:
+        try:
+            changed = format_file(Path(name), only_check=only_check)
+        except CompileError as error:  # the other files are formatted all the same
+            show_errors(error)
+            code = 1
             continue
-        changed += 1
-        if only_check:
-            click.echo(f"would change {name}", err=True)
-        else:
-            Path(name).write_text(text, encoding="utf-8")
-            click.echo(f"formatted {name}", err=True)
-    return 1 if only_check and changed else 0
+        if changed:
+            click.echo(f"{'would change' if only_check else 'formatted'} {name}", err=True)
+            code = 1 if only_check else code
+    return code

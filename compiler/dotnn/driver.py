@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.emit.numpy_script import HEADER, Options, numpy_script
@@ -22,6 +21,7 @@ from dotnn.passes.differentiate import MissingRule, differentiate
 from dotnn.spec_files import initial_values
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
+from dotnn_runtime.script.storage import write_atomically
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,17 @@ def read_source(path: str) -> Source:
             content = file.read(MAX_SOURCE_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise CompileError([Diagnostic("NN001", f"cannot read {path}: {reason}", help="check the path")]) from None
+        raise CompileError([Diagnostic("NN001", f"cannot read {path}: {reason}", help=_look(path))]) from None
+    except ValueError:  # a NUL in the path
+        raise CompileError([Diagnostic("NN001", f"{path!r} is no path", help="check the path")]) from None
     return decode(path, content)
+
+
+def _look(path: str) -> str:
+    if Path(path).is_dir():
+        specs = sorted(p.name for p in Path(path).glob("*.nn"))[:5]
+        return f"name one of its specs: {', '.join(specs)}" if specs else "name a spec, a file that ends in .nn"
+    return "check the path"
 
 
 def front(path: str, sets: Sequence[str] = ()) -> tuple[Model, tuple[str, ...]]:
@@ -55,8 +64,8 @@ def front(path: str, sets: Sequence[str] = ()) -> tuple[Model, tuple[str, ...]]:
 
 def passes(input_gradients: bool = False) -> list[tuple[str, Callable[[Graph], Graph]]]:
     """Return the passes with their names, `differentiate` told whose gradients are wanted."""
-    wanted = {differentiate: partial(differentiate, input_gradients=input_gradients)}
-    return [(p.__name__, wanted.get(p, p)) for p in PASSES]
+    told = partial(differentiate, input_gradients=input_gradients)
+    return [(p.__name__, told if p is differentiate else p) for p in PASSES]
 
 
 def lower(model: Model, *, input_gradients: bool = False, check: bool = False) -> Graph:
@@ -95,13 +104,44 @@ def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = ()
 def write_script(text: str, path: Path, *, force: bool = False) -> None:
     """Write a script. A file that dotnn did not write is only overwritten with `force`. Raises `CompileError`."""
     try:
-        if path.exists() and not force and not _is_ours(path):
-            raise CompileError(
-                [Diagnostic("NN503", f"{path} exists and was not written by dotnn", help="name another file or use --force")]
-            )
-        path.write_text(text, encoding="utf-8")
+        if path.exists() and not path.is_dir() and not force and not _is_ours(path):
+            help = "name another file or use --force"
+            raise CompileError([Diagnostic("NN503", f"{path} exists and was not written by dotnn", help=help)])
+        write_text(text, path)
     except OSError as error:
-        raise CompileError([Diagnostic("NN503", f"cannot write {path}: {error.strerror or error}")]) from None
+        raise CompileError([_cannot_write(path, error)]) from None
+
+
+def format_file(path: Path, *, only_check: bool = False) -> bool:
+    """Format a spec in place unless `only_check`; return whether it changes. Raises `CompileError`."""
+    from dotnn.syntax.pretty import format_source
+
+    source = read_source(str(path))
+    text = format_source(source)
+    if text != source.text and not only_check:
+        write_text(text, path)
+    return text != source.text
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file with LF line ends, whole or not at all; a link stays one. Raises `CompileError`."""
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(text.encode())  # a device or a pipe is written to, never replaced by a file
+            return
+        mode = path.stat().st_mode if path.exists() else None
+        write_atomically(path.resolve(), text.encode())
+        if mode is not None:
+            path.chmod(mode)
+    except OSError as error:
+        raise CompileError([_cannot_write(path, error)]) from None
+
+
+def _cannot_write(path: Path, error: OSError) -> Diagnostic:
+    help = "name a file, not a folder" if path.is_dir() else "check the folder and its permissions"
+    if not path.parent.is_dir():
+        help = f"there is no folder {path.parent}: make it first"
+    return Diagnostic("NN503", f"cannot write {path}: {error.strerror or error}", help=help)
 
 
 def _is_ours(path: Path) -> bool:
@@ -139,4 +179,7 @@ def _dump_passes(model: Model, dump: Callable[[Graph], str]) -> str:
     return "\n".join(parts)
 
 
-__all__ = ["Any", "Compiled", "compile_model", "compile_spec", "dump_stage", "front", "lower", "read_source", "write_script"]
+__all__ = [
+    "Compiled", "Options", "compile_model", "compile_spec", "dump_stage", "format_file", "front", "lower",
+    "read_source", "write_script", "write_text",
+]  # fmt: skip

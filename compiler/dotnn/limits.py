@@ -24,5 +24,5 @@ MAX_PARAMETERS = 1_000_000_000
 MAX_SIZE = 1_000_000_000
 """The numbers in one example of one value: of an input, or of what a layer makes of it."""
 
-MAX_BLOCKS = 20_000
+MAX_BLOCKS = 10_000
 """The uses of blocks in a whole model, repeats expanded."""

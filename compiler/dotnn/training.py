@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -52,16 +54,18 @@ def train_spec(
         model = replace(model, train=replace(model.train, epochs=epochs))
     examples, labels = load_examples(model, data)
     compiled = compile_model(model, Options(style, sets))
-    folder = _open_folder(run_dir, Path(spec).stem, overwrite)
-    folder.write_spec(model.source.text)
-    folder.write_script(compiled.script)
-    if labels:
-        folder.write_labels(labels)
+    with _writing(run_dir):
+        folder = RunFolder.create(_run_path(run_dir, spec), version=__version__, overwrite=overwrite)
+        folder.write_spec(model.source.text)
+        folder.write_script(compiled.script)
+        if labels:
+            folder.write_labels(labels)
     module = load_module(folder.path / "model.py")
     started = time.perf_counter()
     params, history = _run(module, model, examples, as_json)
     result = _result(model, folder, target, history, time.perf_counter() - started)
-    _keep(folder, params, history, result)
+    with _writing(run_dir):
+        _keep(folder, params, history, result)
     if as_json:
         show_json(result)
     else:
@@ -69,12 +73,25 @@ def train_spec(
     return DIVERGED if history.stopped_by == "diverged" else 0
 
 
-def _open_folder(run_dir: str | None, stem: str, overwrite: bool) -> RunFolder:
-    path = Path(run_dir) if run_dir else fresh_run_dir("runs", stem)
+def _run_path(run_dir: str | None, spec: str) -> Path:
+    return Path(run_dir) if run_dir else fresh_run_dir("runs", Path(spec).stem)
+
+
+@contextmanager
+def _writing(run_dir: str | None) -> Iterator[None]:
+    """Turn what can go wrong with the files of a run into a diagnostic."""
     try:
-        return RunFolder.create(path, version=__version__, overwrite=overwrite)
+        yield
     except RunFolderError as error:
-        raise CompileError([Diagnostic("NN504", str(error), help="choose another --run, or use --overwrite")]) from None
+        message = str(error).removesuffix(f" ({error.help})")
+        if error.path.is_dir() and (error.path / "run.json").exists():
+            help = "choose another --run, or replace the run with --overwrite"
+        else:
+            help = error.help or "choose another --run"
+        raise CompileError([Diagnostic("NN504", message, help=help)]) from None
+    except OSError as error:
+        message = f"cannot write the run {run_dir or ''}: {error.strerror or error}"
+        raise CompileError([Diagnostic("NN504", message, help="check the disk and the folder's permissions")]) from None
 
 
 def _run(module: ModuleType, model: Model, examples: dict[str, np.ndarray], quiet: bool) -> tuple[Any, Any]:
@@ -144,14 +161,30 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool) -> N
     """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label."""
     try:
         folder = RunFolder.open(run)
-        module = load_module(folder.path / "model.py")
+        module = _finished(folder)
         params = folder.read_weights(module.PARAMS)
         columns = getattr(module, "INPUT_COLUMNS", None)
         inputs = read_inputs(input_file, module.INPUTS, columns)
         outputs = module.predict(params, inputs, folder.read_scaling() or None)
         write_predictions(_with_labels(outputs, folder.read_labels()), output, overwrite=force)
-    except (RunFolderError, DataError) as error:
-        raise CompileError([Diagnostic("NN406", str(error))]) from None
+    except RunFolderError as error:
+        message = str(error).removesuffix(f" ({error.help})")
+        help = error.help or "a run is a folder that dotnn train wrote, such as runs/xor"
+        raise CompileError([Diagnostic("NN406", message, help=help)]) from None
+    except DataError as error:
+        raise CompileError([from_data_error(error, None, str(error.path or input_file))]) from None
+
+
+def _finished(folder: RunFolder) -> ModuleType:
+    """Return the script of a run. Raises `RunFolderError` where it cannot be used."""
+    for name in ("model.py", "weights.npz"):
+        if not (folder.path / name).is_file():
+            help = "the training did not finish: train again"
+            raise RunFolderError(f"the run has no {name}", folder.path, help)
+    try:
+        return load_module(folder.path / "model.py")
+    except (SyntaxError, ImportError) as error:
+        raise RunFolderError(f"model.py cannot be run: {error}", folder.path, "train again") from None
 
 
 def _with_labels(outputs: dict[str, np.ndarray], labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
@@ -159,5 +192,5 @@ def _with_labels(outputs: dict[str, np.ndarray], labels: dict[str, list[str]]) -
     if len(labels) != 1:
         return outputs
     ((target, names),) = labels.items()
-    found = {name: v for name, v in outputs.items() if v.ndim == 2 and v.shape[1] == len(names)}
-    return {**outputs, **{target: np.array(names)[v.argmax(axis=1)] for v in found.values()}}
+    found = [v for v in outputs.values() if v.ndim == 2 and v.shape[1] == len(names)]
+    return {**outputs, target: np.array(names)[found[-1].argmax(axis=1)]} if found else outputs

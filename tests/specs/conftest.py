@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import numpy as np
 import pytest
 from support import SPECS, STYLES
 
@@ -14,10 +17,8 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="session")
 def only_numpy(tmp_path_factory):
     """A folder from which NumPy, and nothing else, can be imported."""
-    import numpy
-
     folder = tmp_path_factory.mktemp("only_numpy")
-    packages = __import__("pathlib").Path(numpy.__file__).parents[1]
+    packages = Path(np.__file__).parents[1]
     for name in ("numpy", "numpy.libs"):
         if (packages / name).exists():
             (folder / name).symlink_to(packages / name)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 from click.testing import CliRunner
 from support import ROOT, SPECS, STYLES, assert_gradients, compiled, generic_point, script_of
 
@@ -54,7 +53,6 @@ def test_gradients_are_the_complex_step_s(path, style):
     assert_gradients(module, params, batch, rng_seed=1)
 
 
-@pytest.mark.skipif(len(STYLES) < 2, reason="there is one style only")
 def test_the_styles_agree(path):
     modules = [script_of(path, style) for style in STYLES]
     for examples in (5, 1, 8, 5):  # workspaces must follow the size of the batch
@@ -68,7 +66,6 @@ def test_the_styles_agree(path):
                 np.testing.assert_allclose(other_grads[name], grad, rtol=0, atol=atol, err_msg=name)
 
 
-@pytest.mark.skipif(len(STYLES) < 2, reason="there is one style only")
 def test_the_styles_train_alike(path):
     runs = [script_of(path, style).train(epochs=2, dtype=np.float64) for style in STYLES]
     (params, history), *others = runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dotnn.emit.lines import wrapped
+from dotnn.emit.lines import literal, wrapped
 from dotnn.model.model import Data, Declared, Model, Scale
 from dotnn.schema import show
 
@@ -42,16 +42,16 @@ def load_lines(model: Model) -> list[str]:
     if data.source is None:
         return _inline_lines(data.inline)
     fields = {name: list(keys) for name, keys in data.source.fields.items()}
-    path = f"locate({data.source.path!r}, __file__, path)"
+    path = f"locate({literal(data.source.path)}, __file__, path)"
     if data.source.format == "csv":
         kinds = {name: kind for name, kind in raw_kinds(model).items() if name in fields}
         return [
-            *wrapped("columns = {", [f"{n!r}: {c!r}" for n, c in fields.items()], "}"),
-            f"data, labels = read_csv({path}, columns, {kinds!r})",
+            *wrapped("columns = {", [f"{literal(n)}: {literal(c)}" for n, c in fields.items()], "}"),
+            f"data, labels = read_csv({path}, columns, {literal(kinds)})",
             "return data",
         ]
     keys = {name: columns[0] for name, columns in fields.items()}
-    return [f"return read_npz({path}, {keys!r})"]
+    return [f"return read_npz({path}, {literal(keys)})"]
 
 
 def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
@@ -97,7 +97,7 @@ def _split_lines(data: Data) -> list[str]:
     by = f'arrays["{data.split.stratify}"]' if data.split.stratify else "None"
     return [
         "count = len(next(iter(arrays.values())))",
-        f"chosen = split_indices(count, {fractions!r}, {data.split.seed}, {by})",
+        f"chosen = split_indices(count, {literal(fractions)}, {data.split.seed}, {by})",
         "parts = {part: {name: values[rows] for name, values in arrays.items()} for part, rows in chosen.items()}",
     ]
 

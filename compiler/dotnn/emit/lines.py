@@ -15,7 +15,7 @@ from dotnn.ops import OPS
 from dotnn.ops.base import Node, Value
 
 WIDTH = 110
-COMMENT_COLUMN = 48
+COMMENT_COLUMN = 52
 
 
 class Body:
@@ -103,7 +103,7 @@ class Banners:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.calls = {step.path: step.call for step in model.steps}
-        self.file = model.source.path.replace("\\", "/").rpartition("/")[2]
+        self.file = printable(model.source.path.replace("\\", "/").rpartition("/")[2])
 
     def of(self, node: Node) -> str:
         """Return `# h1 = dense(3, sigmoid)    power_plant.nn:5`."""
@@ -133,3 +133,22 @@ def wrapped(prefix: str, items: Sequence[str], suffix: str, indent: str = "    "
 def indented(lines: Iterable[str], by: int = 4) -> list[str]:
     """Return the lines moved right; a line may hold line ends."""
     return [(" " * by + part) if part else "" for line in lines for part in line.split("\n")]
+
+
+def printable(text: str) -> str:
+    """Keep a path or flag on its comment line, whatever characters it holds."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def literal(value: object) -> str:
+    """Return a constant as Python text, strings in double quotes. No string can break out of its quotes."""
+    if isinstance(value, str):
+        plain = value.isprintable() and "\\" not in value and '"' not in value
+        return f'"{value}"' if plain else repr(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{literal(k)}: {literal(v)}' for k, v in value.items())}}}"
+    return repr(value)

@@ -15,7 +15,7 @@ from dotnn import __version__
 from dotnn.emit import data, explain, optimizer, paste, training
 from dotnn.emit.fast.context import context as fast_context
 from dotnn.emit.fast.emitter import FastEmitter
-from dotnn.emit.lines import indented, wrapped
+from dotnn.emit.lines import indented, literal, printable, wrapped
 from dotnn.ir.build import identifier
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
@@ -91,7 +91,7 @@ def _without(library: list[str], formulas: list[str]) -> list[str]:
 def _assemble(body: str, tail: str, formulas: list[str], library: list[str]) -> str:
     modules = sorted({"argparse", "math", "pathlib", "sys"} | paste.standard_modules([*formulas, *library]))
     imports = "\n".join(f"import {m}" for m in modules)
-    return body.replace("@IMPORTS@", imports) + tail
+    return body.replace("\n@IMPORTS@\n", f"\n{imports}\n", 1) + tail  # a string of the spec may say @IMPORTS@ too
 
 
 def _header(model: Model, options: Options) -> dict[str, Any]:
@@ -100,17 +100,12 @@ def _header(model: Model, options: Options) -> dict[str, Any]:
     return {
         "header": HEADER,
         "version": __version__,
-        "spec": _printable(model.source.path.replace("\\", "/")),
+        "spec": printable(model.source.path.replace("\\", "/")),
         "digest": hashlib.sha256(model.source.text.encode()).hexdigest()[:16],
-        "flags": _printable(" ".join(flags)),
+        "flags": printable(" ".join(flags)),
         "model_name": model.name,
         "size": f"{model.size:,}",
     }
-
-
-def _printable(text: str) -> str:
-    """Keep a path or flag on its comment line, whatever characters it holds."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _constants(model: Model, graph: Graph) -> dict[str, Any]:
@@ -121,9 +116,9 @@ def _constants(model: Model, graph: Graph) -> dict[str, Any]:
         "TARGETS": targets,
         "OUTPUTS": {name: _shape_of(model, path) for name, path in model.outputs.items()},
     }
-    lines = [line for k, v in tables.items() for line in wrapped(f"{k} = {{", [f'"{n}": {x!r}' for n, x in v.items()], "}")]
+    lines = [line for k, v in tables.items() for line in wrapped(f"{k} = {{", [f"{literal(n)}: {literal(x)}" for n, x in v.items()], "}")]
     dead = tuple(sorted(name for name in graph.grads if _is_zero(graph, name)))
-    lines += [f"STRUCTURAL_ZEROS = {dead!r}  # the loss does not depend on them, or only through steps"] if dead else []
+    lines += [f"STRUCTURAL_ZEROS = {literal(dead)}  # the loss does not depend on them, or only through steps"] if dead else []
     return {"tables": lines, "epochs": model.train.epochs, "batch_size": model.train.batch, "seed": model.train.seed}
 
 
@@ -161,11 +156,14 @@ def _training(model: Model, graph: Graph) -> dict[str, Any]:
         "scaled_inputs": data.scaled_inputs(model),
         "scaled_outputs": scaled,
         "csv": bool(model.data and model.data.source and model.data.source.format == "csv"),
-        "csv_columns": {n: list(c) for n, c in model.data.source.fields.items() if n in model.inputs}
-        if model.data and model.data.source
-        else {},
-        "csv_kinds": {n: k for n, k in data.raw_kinds(model).items() if n in model.inputs},
+        "csv_columns": literal(_input_columns(model)),
+        "csv_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
     }
+
+
+def _input_columns(model: Model) -> dict[str, list[str]]:
+    source = model.data.source if model.data else None
+    return {n: list(c) for n, c in source.fields.items() if n in model.inputs} if source else {}
 
 
 def value_names(model: Model, graph: Graph) -> dict[str, str]:

@@ -69,11 +69,8 @@ def context(train: Train) -> dict[str, object]:
         "source": bound.entry.source,
         "arguments": ", ".join(f"{k}={show(v)}" for k, v in arguments(train).items()),
         "equations": [numpy_equation(e) for e in equations(train)],
-        "temporaries": [],
         "slots": names,
         "counts": counts_updates(train),
-        "state": ", ".join(
-            ['"t": 0'] * counts_updates(train)
-            + [f'"{s}": {{name: {fresh} for name, w in params.items()}}' for s in names]
-        ),
+        "state": ['"t": 0'] * counts_updates(train)
+        + [f'"{s}": {{name: {fresh} for name, w in params.items()}}' for s in names],
     }

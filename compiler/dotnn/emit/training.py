@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dotnn.emit.data import scaled_outputs
-from dotnn.emit.lines import wrapped
+from dotnn.emit.lines import literal, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.model import EarlyStop, Model, Parameter, StopWhen
 
@@ -20,7 +20,7 @@ def init_lines(model: Model, values: Mapping[str, Any]) -> list[str]:
     """Return the body of `init_params`; `values` are the arrays of parameters that start from a file."""
     lines = ["rng = np.random.default_rng(seed)"]
     files = sorted({p.init.attrs["path"] for p in model.params.values() if _read_later(p, values)})
-    lines += [f"stored_{i} = np.load(locate({path!r}, __file__), allow_pickle=False)" for i, path in enumerate(files)]
+    lines += [f"stored_{i} = np.load(locate({literal(path)}, __file__), allow_pickle=False)" for i, path in enumerate(files)]
     lines.append("params = {")
     for name, p in model.params.items():
         lines += [f"    {line}" for line in _init_line(name, p, values, files)]

@@ -10,7 +10,7 @@ from dotnn.inits import INITS
 from dotnn.layers import ACTIVATIONS
 from dotnn.losses import LOSSES
 from dotnn.model import messages
-from dotnn.model.constants import ConstCall, Constants, describe, evaluate
+from dotnn.model.constants import Constants, ConstCall, describe, evaluate
 from dotnn.model.elsewhere import suggest
 from dotnn.model.messages import Fail
 from dotnn.optimizers import OPTIMIZERS
@@ -84,7 +84,7 @@ def convert(owner: str, arg: Arg, expr: nodes.Expr, constants: Constants, schema
 
 def _refusal(arg: Arg, value: Any, expr: nodes.Expr, constants: Constants, schema: Sequence[Arg]) -> tuple[str, str]:
     """Return what an argument was found to be, and the likely fix."""
-    meaning = f"{arg.name} is {arg.doc}" if arg.doc else ""
+    meaning = f"{arg.name}: {arg.doc}" if arg.doc else ""
     if isinstance(expr, nodes.Name) and expr.id in constants:
         return f"but the parameter {expr.id} is {describe(value)}", meaning
     if isinstance(value, str) and arg.kind.accept(Symbol(value)) is not None:

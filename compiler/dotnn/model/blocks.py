@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def use_block(
-    network: Network, block: nodes.BlockSection, args: Sequence[nodes.Arg], operands: Sequence[Tensor], call: nodes.Call,
-    scope: Scope,
+    network: Network, block: nodes.BlockSection, args: Sequence[nodes.Arg], operands: Sequence[Tensor],
+    call: nodes.Call, scope: Scope,
 ) -> Tensor:  # fmt: skip
     """Expand a block: its inputs become the operands, its shape variables their sizes. Returns its output."""
     name = block.name.id

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
 from dotnn.limits import MAX_NUMBER
 from dotnn.model import messages
 from dotnn.model.messages import Fail
@@ -137,6 +136,7 @@ def _is_huge_power(base: float, exponent: float) -> bool:
 
 
 _POWERS = "check the number in front of the ^"
+_SIZES = "whole numbers have 64 bits, others are doubles (up to 1.8e308)"
 
 
 def describe(value: Any) -> str:

@@ -157,9 +157,6 @@ def _split(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Sp
     fractions = {k: attrs[k] for k in ("train", "val", "test")}
     if abs(sum(fractions.values()) - 1) > 1e-9 or not fractions["train"]:
         shown = " + ".join(f"{v * 100:.4g}% {k}" for k, v in fractions.items() if v)
-        raise Fail(
-            messages.split_form(
-                expr.span, f"the parts must add up to 100%: {shown} are {sum(fractions.values()) * 100:.4g}%"
-            )
-        )
+        total = f"{sum(fractions.values()) * 100:.4g}%"
+        raise Fail(messages.split_form(expr.span, f"the parts must add up to 100%: {shown} are {total}"))
     return Split(fractions, stratify.name if stratify else "", attrs["seed"])

@@ -26,9 +26,8 @@ def describe_model(model: Model) -> str:
     t = model.train
     for term in t.losses:
         attrs = "".join(f", {k} = {show(v)}" for k, v in term.attrs.items())
-        lines.append(
-            f"  loss   {term.weight} * {term.loss.name}({term.output}, {term.target}{attrs})   target: {term.target_kind}"
-        )
+        call = f"{term.loss.name}({term.output}, {term.target}{attrs})"
+        lines.append(f"  loss   {term.weight} * {call}   target: {term.target_kind}")
     lines.append(f"  optim  {t.optimizer.name}({', '.join(f'{k} = {show(v)}' for k, v in t.optimizer.attrs.items())})")
     lines.append(f"  epochs {t.epochs}, batch {t.batch or 'all'}, shuffle {show(t.shuffle)}, seed {t.seed}")
     return "\n".join(lines) + "\n"

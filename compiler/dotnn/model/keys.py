@@ -23,8 +23,8 @@ class Keys:
     """
 
     def __init__(
-        self, section: nodes.Section | None, keyword: str, known: Sequence[str], constants: Constants, reporter: Reporter,
-        *, others: Sequence[str] = (), elsewhere: Mapping[str, str] | None = None,
+        self, section: nodes.Section | None, keyword: str, known: Sequence[str], constants: Constants,
+        reporter: Reporter, *, others: Sequence[str] = (), elsewhere: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.section = section
         self.keyword = keyword
@@ -87,7 +87,7 @@ class Keys:
         return default
 
     def each(self, key: str, reader: Callable[[nodes.Expr], Any]) -> tuple[Any, ...]:
-        """Return what `reader` makes of each element of a key's list (or of its only value), the wrong ones left out."""
+        """Return what `reader` makes of each element of a key's list (or of its only value), without the wrong ones."""
         found = []
         for item in items(self.values[key]) if key in self.values else ():
             with self.reporting(key):

@@ -23,11 +23,11 @@ def lint(model: Model) -> list[Diagnostic]:
         if path in steps and steps[path].layer.name == "dropout":
             found.append(messages.warn_dropout_before_output(steps[path].span))
     for term in model.train.losses:
-        step = steps.get(term.output)
-        if step is None or term.loss.op not in ("cross_entropy", "bce"):
+        last = steps.get(term.output)
+        if last is None or term.loss.op not in ("cross_entropy", "bce"):
             continue
-        act = step.attrs.get("act")
-        name = act.name if act is not None else step.layer.name
+        act = last.attrs.get("act")
+        name = act.name if act is not None else last.layer.name
         if name not in ("softmax", "sigmoid"):
-            found.append(messages.warn_not_probability(step.span, term.loss.name, term.output))
+            found.append(messages.warn_not_probability(last.span, term.loss.name, term.output))
     return found

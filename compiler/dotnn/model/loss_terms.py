@@ -45,8 +45,8 @@ def _weighted(expr: nodes.Expr, weight: float, keys: Keys, network: Network) -> 
                     messages.loss_form(factor.span, message, f"for instance: loss = 0.3 * {_example('mse', network)}")
                 )
             yield from _weighted(term, weight * value, keys, network)
-        case nodes.Binary(op="/"):
-            help = f"multiply instead: loss = 0.5 * {_example('mse', network)}"
+        case nodes.Binary(op="/", left=left):
+            help = f"multiply instead: 0.5 * {network.text(left.span)}"
             raise Fail(messages.loss_form(expr.span, "a loss cannot be divided", help))
         case nodes.Name(id=name) if name in LOSSES:
             help = f"write {_example(name, network)}"
@@ -82,12 +82,11 @@ def _loss_term(call: nodes.Call, weight: float, keys: Keys, network: Network) ->
 def output_and_target(
     output: nodes.Expr, target: nodes.Expr, keys: Keys, network: Network, key: str
 ) -> tuple[Tensor, Declared]:
-    """Return what the operands of a loss or metric (the `key` says which) name; both are reported where both are wrong."""
+    """Return what the operands of a loss or metric (`key` says which) name; where both are wrong, both are reported."""
     if isinstance(output, nodes.Name) and isinstance(target, nodes.Name):
-        if output.id in network.targets and target.id not in network.targets and target.id in network.scope.names:
-            help = f"the output comes first: ({target.id}, {output.id})"
-            network.scope.used |= {output.id, target.id}
-            raise Fail(messages.loss_output(output.span, output.id, (), help))
+        swapped = output.id in network.targets and target.id not in network.targets
+        if swapped and isinstance(network.scope.names.get(target.id), Tensor):
+            raise Fail(messages.loss_swapped(output.span, output.id, target.id))
     found: list[Tensor | Declared] = []
     with keys.reporting(key):
         found.append(_target_named(target, network))

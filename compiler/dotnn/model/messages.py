@@ -295,9 +295,13 @@ def loss_target(span: Span, message: str, note: str, help: str) -> Diagnostic:
     return Diagnostic("NN305", message, span, note, help)
 
 
-def loss_output(span: Span, name: str, known: Sequence[str], help: str = "") -> Diagnostic:
+def loss_output(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
+    return Diagnostic("NN306", f'"{name}" is not an output or value of the model', span, help=did_you_mean(name, known))
+
+
+def loss_swapped(span: Span, target: str, output: str) -> Diagnostic:
     return Diagnostic(
-        "NN306", f'"{name}" is not an output or value of the model', span, help=help or did_you_mean(name, known)
+        "NN306", f'"{target}" is a target, but the output comes first', span, help=f"swap them: ({output}, {target})"
     )
 
 
@@ -307,7 +311,7 @@ def loss_target_name(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
 
 
 HOLDS = {
-    "real": "any real numbers", "unit": "numbers from 0 to 1", "sign": "-1 and +1", "class": "classes",
+    "real": "any numbers", "unit": "numbers from 0 to 1", "sign": "-1 and +1", "class": "classes",
     "distribution": "probabilities",
 }  # fmt: skip
 
@@ -317,7 +321,7 @@ def metric_target(
 ) -> Diagnostic:
     return Diagnostic(
         "NN307", f'{metric} cannot be computed for the target "{target}", which holds {HOLDS[kind]}', span,
-        help=f"for such a target there are {join_names(others)}; {metric} is for {' or '.join(HOLDS[k] for k in fits)}",
+        help=f"for such a target there are {join_names(others)}; {metric} is for {', '.join(HOLDS[k] for k in fits)}",
     )  # fmt: skip
 
 
@@ -362,9 +366,10 @@ def source_form(span: Span, message: str, known: str = "") -> Diagnostic:
 
 
 def columns_shape(span: Span, name: str, shape: str, wanted: int, found: int) -> Diagnostic:
+    given = f"{found} is given" if found == 1 else f"{found} are given"
     return Diagnostic(
-        "NN323", f"{name} has shape {shape}: it takes {several(wanted, 'column')}, but {found} {'is' if found == 1 else 'are'} given",
-        span, help="name one column for each number, or change the declared shape",
+        "NN323", f"{name} has shape {shape}: it takes {several(wanted, 'column')}, but {given}", span,
+        help="name one column for each number, or change the declared shape",
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ INSTEAD = {
     "@": "a product with weights is a layer: x -> dense(3, bias = false)",
     "^": "to square a value write h * h",
 }
+TOO_MANY_LAYERS = f"the model has more than {MAX_LAYERS:,} layers"
 Definition = nodes.Assign | nodes.LayerDef | nodes.Output
 
 
@@ -78,7 +79,7 @@ class Network:
         declared = read_declaration(decl, self.scope.constants)
         if declared.role == "input":
             self.inputs[name] = declared
-            self.scope.names[name] = Tensor(Place(None, name), declared.type, decl.span, "input", name)
+            self.scope.names[name] = Tensor(Place(None, name), declared.type, decl.span, label=name)
         else:
             self.targets[name] = declared
 
@@ -275,8 +276,11 @@ class Network:
         if len(call.args) != 2 or any(a.name for a in call.args):
             raise Fail(messages.repeat_form(call.span))
         count = integer(call.args[0].value, scope.constants, "the count of repeat", MAX_REPEAT)
-        for _ in range(count):
+        before = len(self.drafts)
+        for done in range(count):
             value = self.stage(call.args[1].value, value, scope)
+            if done == 0 and before + count * (len(self.drafts) - before) > MAX_LAYERS:
+                raise Fail(messages.limit(call.args[0].span, TOO_MANY_LAYERS, "repeat less often"))
         return value
 
     def _call(self, call: nodes.Call, piped: tuple[Tensor, ...], scope: Scope) -> Tensor:
@@ -322,7 +326,8 @@ class Network:
     def _no_operand(self, call: nodes.Call, scope: Scope) -> None:
         first = call.args[0] if call.args else None
         if first is not None and first.name is None and isinstance(first.value, nodes.Name):
-            if first.value.id not in scope.constants and first.value.id not in LAYERS:
+            name = first.value.id
+            if name not in scope.constants and name not in LAYERS:
                 self._named(first.value, scope)
         raise Fail(messages.layer_without_input(call.func.span, call.func.id, self.text(call.span)))
 
@@ -350,10 +355,9 @@ class Network:
         if shared is not None:
             shared.specs = shared.specs or specs
         place = shared.place if shared else element.params
-        draft = Draft(layer, attrs, operands, Tensor(element.value, type, span, ""), specs, place, span)
-        draft.out = Tensor(element.value, type, span, draft.call)
-        self.drafts.append(draft)
-        return draft.out
+        value = Tensor(element.value, type, span, layer, attrs)
+        self.drafts.append(Draft(layer, attrs, operands, value, specs, place, span))
+        return value
 
     def origins(self, operands: Sequence[Tensor]) -> str:
         """Say of what shape values are, and where they come from."""
@@ -371,7 +375,7 @@ class Network:
         if size > MAX_SIZE:
             raise Fail(messages.limit(span, f"this would hold {size:,} numbers for each example, at most {MAX_SIZE:,}"))
         if len(self.drafts) >= MAX_LAYERS:
-            raise Fail(messages.limit(span, f"the model has more than {MAX_LAYERS:,} layers", "use fewer of them"))
+            raise Fail(messages.limit(span, TOO_MANY_LAYERS, "use fewer of them"))
 
 
 def _check_arity(layer: Layer, operands: Sequence[Tensor], span: Span) -> None:

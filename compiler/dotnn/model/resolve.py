@@ -95,16 +95,16 @@ def _experiment(
     data = read_data(data_keys, declared)
     train = read_train(train_keys, network, data, data_failed="split" in data_keys.failed, decay=defaults["decay"])
     check = _check(sections.get("check"), constants, reporter)
-    if not reporter.errors:  # a name may look unused only because the statement that uses it is wrong
-        _unused(network, file)
+    reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
+    _unused(network, file)
+    reporter.stop_on_errors()
     steps, params = _settle(network, defaults)
     outputs = {name: t.place.path for name, t in network.outputs.items()}
     model = Model(
         reporter.source, network.section.name.id, constants, network.inputs, network.targets, steps, outputs, params,
         train, data, check,
     )  # fmt: skip
-    if not reporter.errors:
-        check_values(data_keys, model)
+    check_values(data_keys, model)
     return model
 
 

@@ -18,13 +18,19 @@ from dotnn.syntax import nodes
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value of the network. `origin` says for an error message where it came from."""
+    """A value of the network, made by a layer with these attributes (None: an input)."""
 
     place: Place
     type: TensorType
     span: Span
-    origin: str
+    layer: Layer | None = None
+    attrs: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+
+    @property
+    def origin(self) -> str:
+        """What made it, as a person would write it."""
+        return show_call(self.layer.name, self.layer.args, dict(self.attrs)) if self.layer else "input"
 
     def called(self, label: str) -> Tensor:
         """Return the same value under the name by which a statement refers to it."""
@@ -86,11 +92,6 @@ class Draft:
     specs: tuple[ParamSpec, ...]
     params: Place
     span: Span
-
-    @property
-    def call(self) -> str:
-        """The call as a person would write it."""
-        return show_call(self.layer.name, self.layer.args, dict(self.attrs))
 
 
 def names_read(expr: nodes.Expr) -> set[str]:

@@ -21,6 +21,10 @@ from dotnn.schema import BOOL, INTEGER, NON_NEGATIVE, POSITIVE_INT, Arg, Kind, S
 from dotnn.syntax import nodes
 
 
+def _word(value: Any) -> Any:
+    return value.id if isinstance(value, Symbol) else None
+
+
 def _batch(value: Any) -> Any:
     if isinstance(value, Symbol):
         return {"all": 0, "online": 1}.get(value.id)

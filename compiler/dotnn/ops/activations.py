@@ -125,7 +125,11 @@ GELU, GELU_DERIVATIVE = unary(
 )  # fmt: skip
 
 SILU, SILU_DERIVATIVE = unary(
-    "silu", "{z} * sigmoid({z})", "{d} * silu_slope({z})", helpers=("sigmoid", "silu_slope"), equation="a = z sigmoid(z)"
+    "silu",
+    "{z} * sigmoid({z})",
+    "{d} * silu_slope({z})",
+    helpers=("sigmoid", "silu_slope"),
+    equation="a = z sigmoid(z)",
 )
 
 SOFTPLUS, SOFTPLUS_DERIVATIVE = unary(
@@ -149,13 +153,9 @@ PRELU = Op(
     equation="a = z if z > 0 else slope z, with one learned slope per unit (He et al. 2015)",
 )  # fmt: skip
 
-PRELU_DERIVATIVE = Op(
-    "prelu_derivative", ("d", "z", "slope"), same_as_first, "np.where({z} > 0, {d}, {slope} * {d})"
-)
+PRELU_DERIVATIVE = Op("prelu_derivative", ("d", "z", "slope"), same_as_first, "np.where({z} > 0, {d}, {slope} * {d})")
 
-PRELU_D_SLOPE = Op(
-    "prelu_d_slope", ("d", "z"), same_as_first, "np.where({z} > 0, 0, {d} * {z})", elementwise=True
-)
+PRELU_D_SLOPE = Op("prelu_d_slope", ("d", "z"), same_as_first, "np.where({z} > 0, 0, {d} * {z})", elementwise=True)
 
 
 def _softmax_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -163,7 +163,13 @@ def _softmax_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 
 SOFTMAX = Op(
-    "softmax", ("z",), same_as_first, "softmax({z})", _softmax_vjp, ("softmax",), equation="p_i = exp(z_i) / sum_j exp(z_j)"
+    "softmax",
+    ("z",),
+    same_as_first,
+    "softmax({z})",
+    _softmax_vjp,
+    ("softmax",),
+    equation="p_i = exp(z_i) / sum_j exp(z_j)",
 )
 
 SOFTMAX_DERIVATIVE = Op(

@@ -69,5 +69,3 @@ SOFTMAX_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY_GRADIENT = class_loss(
     "E = -mean over examples of sum_k t_k log p_k with p = softmax(z)",
     _fast_softmax_cross_entropy,
 )  # fmt: skip
-
-

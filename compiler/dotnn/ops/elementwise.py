@@ -47,19 +47,36 @@ ACCUMULATE = Op("accumulate", ("*",), same_as_first, _terms, elementwise=True, f
 PASS_ON = Op("pass_on", ("d",), same_as_first, "{d}", lambda b, node, d: [d], elementwise=True, fast=_same_array)
 """Addition and identity send the cotangent on as it is."""
 
-SUBTRACT = Op("subtract", ("a", "b"), same_as_first, "{a} - {b}", _subtract_vjp, elementwise=True, fast=ufunc("subtract"))
+SUBTRACT = Op(
+    "subtract", ("a", "b"), same_as_first, "{a} - {b}", _subtract_vjp, elementwise=True, fast=ufunc("subtract")
+)
 
 NEGATE = Op(
-    "negate", ("a",), same_as_first, "-{a}", lambda b, node, d: [b.emit("negate", d)], elementwise=True, fast=ufunc("negative"))
+    "negate",
+    ("a",),
+    same_as_first,
+    "-{a}",
+    lambda b, node, d: [b.emit("negate", d)],
+    elementwise=True,
+    fast=ufunc("negative"),
+)
 
-MULTIPLY = Op("multiply", ("a", "b"), same_as_first, "{a} * {b}", _multiply_vjp, elementwise=True, fast=ufunc("multiply"))
+MULTIPLY = Op(
+    "multiply", ("a", "b"), same_as_first, "{a} * {b}", _multiply_vjp, elementwise=True, fast=ufunc("multiply")
+)
 
-MAXIMUM = Op("maximum", ("a", "b"), same_as_first, "np.maximum({a}, {b})", _maximum_vjp, elementwise=True, fast=ufunc("maximum", "out="))
+MAXIMUM = Op(
+    "maximum",
+    ("a", "b"),
+    same_as_first,
+    "np.maximum({a}, {b})",
+    _maximum_vjp,
+    elementwise=True,
+    fast=ufunc("maximum", "out="),
+)
 """Elementwise maximum. Where both are equal the first one wins, so it alone receives the gradient."""
 
-WHERE_NOT_LESS = Op(
-    "where_not_less", ("d", "a", "b"), same_as_first, "{d} * ({a} >= {b})", elementwise=True
-)
+WHERE_NOT_LESS = Op("where_not_less", ("d", "a", "b"), same_as_first, "{d} * ({a} >= {b})", elementwise=True)
 
 WHERE_LESS = Op("where_less", ("d", "a", "b"), same_as_first, "{d} * ({a} < {b})", elementwise=True)
 

@@ -74,12 +74,21 @@ def _fast_sigmoid_bce(e: Step, node: Node) -> bool:
 
 
 HALF_SSE, HALF_SSE_GRADIENT = pointwise(
-    "half_sse", "({t} - {y}) ** 2", "({y} - {t})", factor="0.5 * ", equation="E = 1/2 sum (t - y)^2", fast=_squares("0.5 * ", "")
+    "half_sse",
+    "({t} - {y}) ** 2",
+    "({y} - {t})",
+    factor="0.5 * ",
+    equation="E = 1/2 sum (t - y)^2",
+    fast=_squares("0.5 * ", ""),
 )
 
-SSE, SSE_GRADIENT = pointwise("sse", "({t} - {y}) ** 2", "2 * ({y} - {t})", equation="E = sum (t - y)^2", fast=_squares("", "2 * "))
+SSE, SSE_GRADIENT = pointwise(
+    "sse", "({t} - {y}) ** 2", "2 * ({y} - {t})", equation="E = sum (t - y)^2", fast=_squares("", "2 * ")
+)
 
-MSE, MSE_GRADIENT = pointwise("mse", "({t} - {y}) ** 2", "2 * ({y} - {t})", equation="E = mean (t - y)^2", fast=_squares("", "2 * "))
+MSE, MSE_GRADIENT = pointwise(
+    "mse", "({t} - {y}) ** 2", "2 * ({y} - {t})", equation="E = mean (t - y)^2", fast=_squares("", "2 * ")
+)
 
 L1, L1_GRADIENT = pointwise(
     "l1", "np.where({y} > {t}, {y} - {t}, {t} - {y})", "np.sign({y} - {t})",
@@ -111,5 +120,3 @@ SIGMOID_BCE, SIGMOID_BCE_GRADIENT = pointwise(
     equation="E = -mean (t log p + (1 - t) log(1 - p)) with p = sigmoid(z): log(1 + exp(z)) - t z",
     fast=_fast_sigmoid_bce,
 )  # fmt: skip
-
-

@@ -16,6 +16,7 @@ def _total_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 TOTAL = Op("total", ("*",), scalar, _total_line, _total_vjp, equation="the weighted sum of all losses and penalties")
 
+
 def _fast_scale(e: Step, node: Node) -> bool:
     (x,) = node.ins
     if not x.type.shape:

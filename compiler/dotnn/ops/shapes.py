@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from dotnn.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
 from dotnn.ops.kernels import Step
-from dotnn.ops.base import Attrs, BATCH, Builder, Node, Op, TensorType, Value
 
 
 def _infer_reshape(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -109,9 +109,7 @@ def _sum_to_line(node: Node) -> str:
     return f"{{d}}.sum(axis={axes[0] if len(axes) == 1 else axes})"
 
 
-SUM_EXAMPLES_TO = Op(
-    "sum_examples_to", ("d",), lambda types, attrs: TensorType(tuple(attrs["shape"])), _sum_to_line
-)
+SUM_EXAMPLES_TO = Op("sum_examples_to", ("d",), lambda types, attrs: TensorType(tuple(attrs["shape"])), _sum_to_line)
 """Sum over the batch (and any further leading axes) down to the shape of a parameter."""
 
 
@@ -173,5 +171,8 @@ SELECT_D_SWITCH = Op(
 )
 
 SELECT_D_BRANCH = Op(
-    "select_d_branch", ("d", "s"), lambda types, attrs: types[0], lambda node: f"{{d}} * {{s}}[..., {node.attrs['k']}:{node.attrs['k'] + 1}]"
+    "select_d_branch",
+    ("d", "s"),
+    lambda types, attrs: types[0],
+    lambda node: f"{{d}} * {{s}}[..., {node.attrs['k']}:{node.attrs['k'] + 1}]",
 )

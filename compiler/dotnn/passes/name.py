@@ -14,8 +14,8 @@ from dotnn.ir.graph import Graph
 from dotnn.ops.base import Value
 
 SCRIPT_NAMES = {
-    "np", "params", "batch", "training", "rng", "outputs", "cache", "grads", "data", "state", "loss_and_grads", "forward",
-    "backward", "total_loss", "predict", "train", "main", "update", "self",
+    "np", "params", "batch", "training", "rng", "outputs", "cache", "grads", "data", "state", "loss_and_grads",
+    "forward", "backward", "total_loss", "predict", "train", "main", "update", "self",
 }  # fmt: skip
 LOSS_NAME = "loss"
 

@@ -117,6 +117,14 @@ class Anatomy:
         names = self.names_of(name)
         return [s for s in self.statements if s.reads & names and not s.is_load]
 
+    def terms_in_backward(self, name: str) -> list[str]:
+        """Return the names that the backward pass reads to assign `name`, each as often as it is read."""
+        function = self.functions.get(self.backward_function)
+        for node in walk_statements(function.body) if function else ():
+            if isinstance(node, ast.Assign) and name in assigned_names(node):
+                return [part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)]
+        return []
+
     def assigned_in_backward(self, name: str) -> Place:
         """Return the place where the backward pass assigns `name`, or returns the gradient called `name`."""
         function = self.functions.get(self.backward_function)

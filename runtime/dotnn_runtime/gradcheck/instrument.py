@@ -29,26 +29,30 @@ _SIGNS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", 
 
 @dataclass(frozen=True)
 class Instrumented:
-    """The traced tree, and the line of every branch site."""
+    """The traced tree, the line of every branch site, and the name and line of every reading of a value."""
 
     tree: ast.Module
     sites: list[int]
+    uses: list[tuple[str, int]]
 
 
 def instrument(anatomy: Anatomy) -> Instrumented:
     """Return a copy of the script's tree that reports to a tracer."""
     tree = ast.parse(anatomy.source)
     branches = _Branches(numpy_names(tree))
+    uses: list[tuple[str, int]] = []
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name in NOT_TRACED:
             continue
         if isinstance(node, ast.FunctionDef) and node.name in FORWARD_FUNCTIONS:
-            node.body = _ForwardTaps(anatomy.in_place[node.name], node.name == "total_loss").block(node.body, top=True)
+            node.body = _ForwardTaps(anatomy.in_place[node.name], uses, node.name == "total_loss").block(
+                node.body, top=True
+            )
         if isinstance(node, ast.FunctionDef) and node.name == anatomy.backward_function:
             node.body = _BackwardNotes().block(node.body, top=True)
         else:
             branches.visit(node)
-    return Instrumented(ast.fix_missing_locations(tree), branches.sites)
+    return Instrumented(ast.fix_missing_locations(tree), branches.sites, uses)
 
 
 def numpy_names(tree: ast.Module) -> set[str]:
@@ -76,8 +80,8 @@ def _load(name: str) -> ast.expr:
 class _ForwardTaps:
     """Inserts a tap behind every definition of a value, and one around every reading of it."""
 
-    def __init__(self, in_place: set[str], wraps_return: bool) -> None:
-        self.in_place = in_place
+    def __init__(self, in_place: set[str], uses: list[tuple[str, int]], wraps_return: bool) -> None:
+        self.in_place, self.uses = in_place, uses
         self.computing: tuple[type[ast.stmt], ...] = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)
         if wraps_return:
             self.computing += (ast.Return,)
@@ -91,7 +95,7 @@ class _ForwardTaps:
             if not loads(node):
                 result += self._taps(node, top)
                 if isinstance(node, self.computing):
-                    _Uses(node.lineno).visit(node)
+                    _Uses(node.lineno, self.uses).visit(node)
         return result
 
     def _taps(self, node: ast.stmt, top: bool) -> list[ast.stmt]:
@@ -107,8 +111,8 @@ class _ForwardTaps:
 class _Uses(ast.NodeTransformer):
     """Wraps the readings of names in one statement, so that a single use of a value can be displaced."""
 
-    def __init__(self, line: int) -> None:
-        self.line = line
+    def __init__(self, line: int, uses: list[tuple[str, int]]) -> None:
+        self.line, self.uses = line, uses
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._wrapped(node.id, node) if isinstance(node.ctx, ast.Load) else node
@@ -141,7 +145,9 @@ class _Uses(ast.NodeTransformer):
         return node  # cache = {…} keeps values, it does not use them
 
     def _wrapped(self, name: str, node: ast.expr) -> ast.expr:
-        return ast.copy_location(_call("use", ast.Constant(name), ast.Constant(self.line), node), node)
+        self.uses.append((name, self.line))
+        site = ast.Constant(len(self.uses) - 1)
+        return ast.copy_location(_call("use", ast.Constant(name), site, node), node)
 
 
 _ARRAY_METHODS = ("sum", "mean", "max", "min", "reshape", "transpose", "copy", "ravel", "dot", "astype", "prod", "clip")

@@ -16,7 +16,7 @@ class Key(NamedTuple):
     """One tensor that can be displaced.
 
     `kind` is `param`, `input`, `value` (a named value of the forward pass) or `use` (one reading of a value, `at`
-    being the line that reads it). For values, `at` counts the assignments in one run: time steps of a loop.
+    being its site). For values, `at` counts the assignments in one run: time steps of a loop.
     """
 
     kind: str

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
-from .anatomy import Place, Statement
+from .anatomy import Place
+from .fanout import FanOut
 from .kinds import Array, Key
 from .patterns import Pattern, Truth, measure, name_pattern
 from .probes import Oracle, Outcome, element, judge, scale_of
 from .report import Blame
-from .rows import EDGE, Row, fitted, group_notes
+from .rows import Row, fitted
 from .stand import Stand
 
 FEW_ELEMENTS = 400
-MOST_USES = 6
-AGREE = 1e-8
 
 
 def localise(stand: Stand, oracle: Oracle, rng: np.random.Generator) -> Blame | None:
@@ -96,9 +94,13 @@ class _Search:
     def _blame(self, step: _Step) -> Blame:
         name, row = step.name, step.row
         if len(self.stand.tape.values.get(row.keys[0].name, ())) <= 1:
-            found = self._faulty_edge(name, row) or self._faulty_sum(name, row)
-            if found:
-                return found
+            fan_out = FanOut(self.stand, self.oracle, self.rng, name, row)
+            edge = fan_out.wrong_edge(self._batch_size)
+            if edge:
+                return self._report(edge[0], row, edge[1])
+            wrong_sum = fan_out.wrong_sum()
+            if wrong_sum:
+                return self._report(name, row, wrong_sum)
         return self._report(name, row, self._missing_steps(name) or self._pattern(row), step.position)
 
     def _missing_steps(self, name: str) -> Pattern | None:
@@ -131,52 +133,6 @@ class _Search:
                 elements[index] = element(self.stand.evaluate, key, shape, index)
         return measure(lambda u: self._slope({key: u}), shape, self.rng, elements)
 
-    def _use(self, value: str, readers: Sequence[Statement], u: Array) -> dict[Key, Array]:
-        names = self.stand.script.anatomy.names_of(value)
-        return {Key("use", name, reader.line): u for reader in readers for name in names & reader.reads}
-
-    def _faulty_edge(self, name: str, row: Row) -> Blame | None:
-        """Look at each contribution `d_v_from_<user>`: displace `v` only where that user reads it."""
-        value = name.removeprefix("d_")
-        readers = self.stand.script.anatomy.readers(value)
-        edges = {n: a[-1] for n, a in group_notes(self.stand.notes).items() if n.startswith(name + EDGE)}
-        directions = [row.direction(self.rng)[row.keys[0]] for _ in range(3)]
-        slopes = {r: [self._slope(self._use(value, [r], u)) for u in directions] for r in readers} if edges else {}
-        for edge, array in edges.items():
-            claim = fitted(array, row.shape)
-            named = _users(edge.removeprefix(name + EDGE), readers)
-            candidates = [_total(slopes, chosen) for chosen in _subsets(readers, named)]
-            if claim is None or not any(Truth(directions, s).agrees(claim) for s in candidates):
-                expected = _total(slopes, named) if named else None
-                pattern = _SHAPE if claim is None else self._edge_pattern(claim, directions, expected)
-                return self._report(edge, row, pattern)
-        return None
-
-    def _edge_pattern(self, claim: Array, directions: list[Array], expected: list[float] | None) -> Pattern:
-        if expected is None:
-            return Pattern("no simple pattern", "This contribution is not the derivative through any single use.")
-        return name_pattern(claim, Truth(directions, expected), self._batch_size)
-
-    def _faulty_sum(self, name: str, row: Row) -> Blame | None:
-        """Explain the error of a sum by one use that it leaves out or counts more than once."""
-        value = name.removeprefix("d_") if row.kind == "cotangent" else row.keys[0].name
-        readers = self.stand.script.anatomy.readers(value)
-        if len(readers) < 2:
-            return None
-        directions = [row.direction(self.rng) for _ in range(3)]
-        excess = [row.slopes(d)[0] - self._slope(d) for d in directions]
-        parts = {r: [self._slope(self._use(value, [r], d[row.keys[0]])) for d in directions] for r in readers}
-        parts = {reader: slopes for reader, slopes in parts.items() if any(slopes)}  # `h.shape` is no use of h
-        for reader, part in parts.items() if len(parts) > 1 else ():
-            times = excess[0] / part[0] if part[0] else 0.0
-            size = max(map(abs, part))
-            if round(times) in (-1, 1) and all(
-                abs(e - round(times) * p) <= AGREE * size for e, p in zip(excess, part, strict=True)
-            ):
-                user = next(iter(reader.targets), "the loss")
-                return self._report(name, row, _left_out(user) if round(times) == -1 else _twice(user))
-        return None
-
     def _report(self, name: str, row: Row, pattern: Pattern, position: int | None = None) -> Blame:
         anatomy, notes = self.stand.script.anatomy, self.stand.notes
         place = anatomy.assigned_in_backward(name)
@@ -198,31 +154,3 @@ _TIES = Pattern(
     "Right everywhere but where a branch stands exactly on its edge: a >= in place of a >? The convention is "
     "relu'(0) = 0, and of equal maxima the first wins.",
 )
-_SHAPE = Pattern("wrong shape", "This contribution has another shape than the value it belongs to.")
-
-
-def _left_out(user: str) -> Pattern:
-    return Pattern(f"accumulation: {user} missing", f"The contribution through {user} is left out of the sum.")
-
-
-def _twice(user: str) -> Pattern:
-    return Pattern(f"accumulation: {user} twice", f"The contribution through {user} is counted twice.")
-
-
-def _users(user: str, readers: Sequence[Statement]) -> list[Statement]:
-    """Return the readers that a contribution's name refers to: `fc2` also stands for `fc2_z = …`."""
-    exact = [r for r in readers if user in r.targets]
-    return exact or [r for r in readers if any(target.startswith(user + "_") for target in r.targets)]
-
-
-def _subsets(readers: Sequence[Statement], named: Sequence[Statement]) -> Iterator[list[Statement]]:
-    """Yield the sets of uses that one contribution may stand for: those its name says, and perhaps others."""
-    others = [r for r in readers if r not in named][:MOST_USES]
-    for count in range(len(others) + 1):
-        for chosen in combinations(others, count):
-            if named or chosen:
-                yield [*named, *chosen]
-
-
-def _total(slopes: dict[Statement, list[float]], readers: Sequence[Statement]) -> list[float]:
-    return [sum(column) for column in zip(*(slopes[r] for r in readers), strict=True)]

@@ -32,6 +32,7 @@ class Script:
     traced: ModuleType
     tracer: Tracer
     sites: list[int]
+    uses: list[tuple[str, int]]
 
     @property
     def params(self) -> Mapping[str, tuple[int, ...]]:
@@ -63,7 +64,7 @@ def load_script(source: str, filename: str) -> Script:
     if missing:
         raise ScriptError(f"{filename}: a generated script has {', '.join(missing)}; this one does not")
     traced = _execute(traced_tree.tree, filename, {MODULE_NAME: tracer})
-    return Script(filename, anatomy, plain, traced, tracer, traced_tree.sites)
+    return Script(filename, anatomy, plain, traced, tracer, traced_tree.sites, traced_tree.uses)
 
 
 def _execute(tree: ast.Module, filename: str, names: Mapping[str, Any]) -> ModuleType:

@@ -99,9 +99,9 @@ class Tracer:
             value[...] = moved
         return value
 
-    def use(self, name: str, line: int, value: Any) -> Any:
-        """Stand around one reading of `name`, in the statement on `line`."""
-        delta = self.push.get(Key("use", name, line)) if self.push else None
+    def use(self, name: str, site: int, value: Any) -> Any:
+        """Stand around one reading of `name`."""
+        delta = self.push.get(Key("use", name, site)) if self.push else None
         return value if delta is None else value + delta
 
     def note(self, name: str, line: int, array: Any) -> None:

@@ -1,4 +1,4 @@
-"""Arrays of the fast style: parameters side by side in one buffer, so that an update is a few calls over all of them."""
+"""Arrays of the fast style: parameters side by side in one buffer, so that an update is a few calls over all."""
 
 import numpy as np
 

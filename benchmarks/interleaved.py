@@ -1,0 +1,141 @@
+"""Measuring in rotation: one process per peer, all asked in turn, so that what slows the machine down hits all alike.
+
+`python interleaved.py WORKLOAD PEER THREADS` is one such process: a line with a number of epochs on its stdin makes it
+train that many, and answer with one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import peers
+from peers.workloads import WORKLOADS, CannotDo
+
+THREAD_COUNTS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+LOST = 0.03  # a round in which a peer lost more of its time than this to other processes is done again
+
+
+def stolen():
+    """Seconds that the hypervisor gave to others instead of us, over all cores; 0 where unknown."""
+    try:
+        with open("/proc/stat") as file:
+            return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def kept_waiting(threads):
+    """Seconds in which threads of this process could run, but other processes had the cores; 0 where unknown."""
+    total = 0.0
+    for thread in threads:
+        try:
+            total += int(Path(f"/proc/self/task/{thread}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            continue
+    return total
+
+
+class Worker:
+    """A peer in a process of its own, with its own number of BLAS threads."""
+
+    def __init__(self, workload, peer, threads, seconds):
+        self.peer, self.workload, self.trouble = peer, WORKLOADS[workload], ""
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, workload, peer, str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | dict.fromkeys(THREAD_COUNTS, str(threads)),
+        )
+        try:
+            self._answer()
+            self.epochs = self._calibrated(seconds)
+        except (CannotDo, EOFError) as reason:
+            self.trouble = str(reason) or "its process ended"
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise EOFError
+        found = json.loads(line)
+        if "trouble" in found:
+            raise CannotDo(found["trouble"])
+        return found
+
+    def _run(self, epochs):
+        print(epochs, file=self.process.stdin, flush=True)
+        return self._answer()
+
+    def _calibrated(self, seconds):
+        """Return the number of epochs that takes about this long."""
+        epochs = 1
+        while True:
+            took = self._run(epochs)["seconds"]
+            if took > seconds / 2:
+                return max(1, round(epochs * seconds / took))
+            epochs = max(epochs * 2, int(epochs * seconds / max(took, 1e-3) * 0.8))
+
+    def measure(self):
+        """Return steps per second, and the part of the time that was lost to other processes."""
+        found = self._run(self.epochs)
+        return self.epochs * self.workload.steps / found["seconds"], found["lost"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measured(workload, names, *, threads, repeats, seconds):
+    """Return the rounds of a workload, each a dict from peer to steps/s, and why which peer is in none."""
+    missing = {name: "absent" for name in names if peers.absent(name)}
+    workers = [Worker(workload, name, threads, seconds) for name in names if name not in missing]
+    missing |= {w.peer: w.trouble for w in workers if w.trouble}
+    able = [w for w in workers if not w.trouble]
+    rounds = []
+    for turn in range(2 * repeats):
+        found = {w.peer: w.measure() for w in (able if turn % 2 else able[::-1])}
+        rounds.append((max((lost for _, lost in found.values()), default=0), {k: v[0] for k, v in found.items()}))
+        if sum(lost <= LOST for lost, _ in rounds) >= repeats:
+            break
+    for worker in workers:
+        worker.close()
+    rounds.sort(key=lambda one: one[0])
+    return [speeds for _, speeds in rounds[:repeats]], missing
+
+
+def timed(run, epochs):
+    """Return the seconds that these epochs took, without those in which other processes had this thread's core."""
+    run(1)  # caches and threads are cold after the others' turns
+    all_threads, this = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else [], [os.getpid()]
+    steal, waits, wait = stolen(), kept_waiting(all_threads), kept_waiting(this)
+    start = time.perf_counter()
+    run(epochs)
+    took = time.perf_counter() - start
+    steal, waits, wait = stolen() - steal, kept_waiting(all_threads) - waits, kept_waiting(this) - wait
+    return {"seconds": took - wait, "lost": (steal + waits) / took}
+
+
+def serve(workload, peer, threads):
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not come between the answers
+
+    def answer(found):
+        print(json.dumps(found), file=answers, flush=True)
+
+    try:
+        runner = peers.build(peer, WORKLOADS[workload], int(threads))
+    except CannotDo as reason:
+        answer({"trouble": str(reason)})
+        return
+    answer({})
+    for line in sys.stdin:
+        answer(timed(runner.run, int(line)))
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])

@@ -1,0 +1,45 @@
+"""The contestants. Each module has `build(workload, variant, threads)`, which returns an object with `run(epochs)`:
+train that many epochs from where it stands, in float32 unless it says otherwise, and return the last loss."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import NamedTuple
+
+
+class Peer(NamedTuple):
+    module: str
+    variant: str = ""
+    needs: str = "numpy"
+    steps_per_call: int = 1  # where the peer runs that many steps inside one compiled call
+
+
+PEERS = {
+    "dotnn": Peer("dotnn_script"),
+    "numpy_tuned": Peer("numpy_tuned"),
+    "numpy_text32": Peer("numpy_textbook", "float32"),
+    "numpy_text64": Peer("numpy_textbook", "float64"),
+    "sklearn": Peer("sklearn_mlp", needs="sklearn"),
+    "torch": Peer("torch_eager", needs="torch"),
+    "jax": Peer("jax_jit", "step", "jax"),
+    "jax_scan": Peer("jax_jit", "scan", "jax"),
+    "keras": Peer("keras_fit", "", "keras"),
+    "keras_spe50": Peer("keras_fit", "spe50", "keras"),
+    "tf_epoch": Peer("tensorflow_graph", "graph", "tensorflow"),
+    "tf_epoch_xla": Peer("tensorflow_graph", "xla", "tensorflow"),
+}
+
+
+def find(name):
+    """Return the peer of this name; the path of a generated script is a name, too."""
+    return Peer("dotnn_script", name) if name.endswith(".py") else PEERS[name]
+
+
+def absent(name):
+    return importlib.util.find_spec(find(name).needs) is None
+
+
+def build(name, workload, threads):
+    peer = find(name)
+    return importlib.import_module(f"peers.{peer.module}").build(workload, peer.variant, threads)

@@ -1,0 +1,73 @@
+"""The workloads: shapes, optimizer settings, data and initial weights, the same for every peer.
+
+Weights are a dict of float32 arrays, (inputs, outputs) each; `specs/` holds each workload as a spec.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class CannotDo(Exception):
+    """The peer has no way to build this network."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    kind: str  # xor | mlp | dag
+    dims: tuple[int, ...]
+    batch: int
+    steps: int  # per epoch
+    optimizer: str  # sgd | momentum | adam
+    lr: float
+    mu: float = 0.9
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+    @property
+    def count(self):
+        return self.batch * self.steps
+
+    @property
+    def spec(self):
+        return self.name.lower().replace("-", "_") + ".nn"
+
+    def data(self):
+        if self.kind == "xor":
+            x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+            return x, np.array([[0], [1], [1], [0]], np.float32)
+        rng = np.random.default_rng(1)
+        x = rng.standard_normal((self.count, self.dims[0]), dtype=np.float32)
+        return x, rng.integers(0, 10, self.count).astype(np.int32)
+
+    def shapes(self):
+        if self.kind == "dag":
+            sizes = dict(zip("iabcdwo", [(64, 64)] * 5 + [(64, 16), (80, 10)], strict=True))
+        else:
+            sizes = {str(i): s for i, s in enumerate(zip(self.dims, self.dims[1:], strict=False), 1)}
+        return {name: shape for key, s in sizes.items() for name, shape in (("W" + key, s), ("b" + key, s[1:]))}
+
+    def init(self):
+        rng = np.random.default_rng(2)
+        return {
+            name: (rng.standard_normal(s) / np.sqrt(s[0])).astype(np.float32) if len(s) > 1 else np.zeros(s, np.float32)
+            for name, s in self.shapes().items()
+        }
+
+
+WORKLOADS = {
+    w.name: w
+    for w in (
+        Workload("W1", "xor", (2, 4, 1), 4, 1, "sgd", 0.5),
+        Workload("W2", "mlp", (784, 128, 10), 128, 100, "momentum", 0.01),
+        Workload("W2-32", "mlp", (784, 128, 10), 32, 200, "momentum", 0.01),
+        Workload("W2-adam", "mlp", (784, 128, 10), 128, 100, "adam", 1e-3),
+        Workload("W2-32-adam", "mlp", (784, 128, 10), 32, 200, "adam", 1e-3),
+        Workload("W3", "mlp", (784, 1024, 1024, 10), 128, 25, "adam", 1e-3),
+        Workload("W6", "dag", (64, 64, 10), 64, 100, "adam", 1e-3),
+    )
+}

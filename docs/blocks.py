@@ -1,0 +1,139 @@
+"""Run the code blocks of a page of documentation. CONTRIBUTING says how blocks are marked.
+
+`python docs/blocks.py PAGE…` writes the output blocks anew; those that hold a `…` are left to a person.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass
+class Block:
+    """One fenced block: the line it starts in, the word behind the fence, the flags behind that, and its text."""
+
+    line: int
+    language: str
+    text: str
+    flags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_output(self) -> bool:
+        """Whether it shows what the block before it printed."""
+        return self.language == "output" or "output" in self.flags
+
+
+@dataclass
+class Outcome:
+    """What became of a block: `wrong` says what, `printed` is the latest output."""
+
+    block: Block
+    printed: str
+    wrong: str = ""
+
+
+def blocks(page: str) -> list[Block]:
+    """Return all blocks of a page."""
+    found = []
+    for match in FENCE.finditer(page):
+        language, *flags = match["info"].split() or [""]
+        pairs = {name: value for name, _, value in (flag.partition("=") for flag in flags)}
+        found.append(Block(page.count("\n", 0, match.start()) + 1, language, match["text"], pairs))
+    return found
+
+
+def run_page(page: str, folder: Path) -> Iterator[Outcome]:
+    """Run the blocks of a page, in order, in a folder that gets a copy of `specs/`."""
+    shutil.copytree(ROOT / "specs", folder / "specs", ignore=shutil.ignore_patterns("__pycache__"))
+    printed = ""
+    for block in blocks(page):
+        if block.is_output:
+            wrong = (
+                "" if fits(block.text, printed) else f"the page shows\n{block.text}\nbut this is printed:\n{printed}"
+            )
+            yield Outcome(block, printed, wrong)
+        elif block.language != "text":
+            promised, status, printed = perform(block, folder)
+            yield Outcome(block, printed, "" if status == promised else f"exit {status}, not {promised}\n{printed}")
+
+
+def perform(block: Block, folder: Path) -> tuple[int, int, str]:
+    """Return the exit status that the block promises, the real one, and what it printed."""
+    if block.language == "nn":
+        name = next((flag for flag in block.flags if flag.endswith(".nn")), f"line{block.line}.nn")
+        (folder / name).write_text(block.text, encoding="utf-8")
+        return (int("wrong" in block.flags), *run(["dotnn", "compile", name, "-o", "-"], folder))
+    if block.language == "sh":
+        return (int(block.flags.get("exit", 0)), *run(["bash", "-euo", "pipefail", "-c", block.text], folder))
+    if block.language == "python":
+        return (0, *run([sys.executable, "-c", block.text], folder))
+    return 0, 1, f"unknown mark {block.language!r}: see CONTRIBUTING"
+
+
+def run(command: list[str], folder: Path) -> tuple[int, str]:
+    """Run a command as a terminal would show it; return its status and output."""
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "110",
+        "NO_COLOR": "1",
+        "PYTHONUTF8": "1",
+    }
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
+    )
+    return done.returncode, done.stdout
+
+
+def fits(shown: str, real: str) -> bool:
+    """Whether real output is what the page shows: `…` stands for any text, on a line of its own for any lines."""
+    patterns = [r"(?:.*\n)*?" if line == "…" else f"{_pattern(line.rstrip())} *\n" for line in shown.split("\n")]
+    return re.fullmatch("".join(patterns), f"{real.rstrip()}\n\n") is not None
+
+
+def _pattern(line: str) -> str:
+    """Numbers below 1e-12 are rounding, which differs between machines: any such number may stand there."""
+    noise = r"\d\.\de(?:-1[2-9]|-2\d|\+00)"
+    pieces = re.split(r"(…|\d\.\de-1[2-9])", line)
+    return "".join(re.escape(p) if i % 2 == 0 else ".*" if p == "…" else noise for i, p in enumerate(pieces))
+
+
+def renewed(page: str, outcomes: list[Outcome]) -> str:
+    """Return the page with wrong output blocks replaced by what was printed, but for those with a `…`."""
+    lines = page.split("\n")
+    for outcome in reversed(outcomes):
+        if outcome.wrong and outcome.block.is_output and "…" not in outcome.block.text:
+            first = outcome.block.line
+            old = outcome.block.text.count("\n")
+            lines[first : first + old] = [line.rstrip() for line in outcome.printed.rstrip().split("\n")]
+    return "\n".join(lines)
+
+
+def main(names: list[str]) -> int:
+    """Renew pages; print what a person has to look at."""
+    left = 0
+    for path in map(Path, names):
+        page = path.read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            outcomes = list(run_page(page, Path(folder)))
+        path.write_text(renewed(page, outcomes), encoding="utf-8")
+        for outcome in outcomes:
+            if outcome.wrong and not (outcome.block.is_output and "…" not in outcome.block.text):
+                left += 1
+                print(f"{path}:{outcome.block.line}: {outcome.wrong}")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+"""A value that is used more than once: is one contribution to its cotangent wrong, or their sum?
+
+Each reading of the value in the forward pass is displaced by itself, which gives the true contribution of that use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+
+from .anatomy import Statement
+from .kinds import Array, Key
+from .patterns import Pattern, Truth, name_pattern
+from .probes import Oracle
+from .rows import EDGE, Row, fitted, group_notes
+from .stand import Stand
+
+MOST_USES = 8
+AGREE = 1e-8
+
+
+@dataclass(frozen=True)
+class Use:
+    """One reading of a value."""
+
+    key: Key
+    statement: Statement
+
+    @property
+    def user(self) -> str:
+        """What the reading statement computes."""
+        return next(iter(self.statement.targets), "the loss")
+
+
+@dataclass
+class FanOut:
+    """The uses of one value, and what each contributes along three directions."""
+
+    stand: Stand
+    oracle: Oracle
+    rng: np.random.Generator
+    name: str
+    row: Row
+
+    @cached_property
+    def directions(self) -> list[Array]:
+        """Three Gaussian directions of the value's shape."""
+        return [self.rng.standard_normal(self.row.shape) for _ in range(3)]
+
+    @cached_property
+    def contributions(self) -> dict[Use, list[float]]:
+        """The slopes through each use alone, along every direction; uses that contribute nothing are left out."""
+        value = self.name.removeprefix("d_") if self.row.kind == "cotangent" else self.row.name
+        uses = list(_uses(self.stand, value))[:MOST_USES]
+        found = {use: [self._slope(use.key, u) for u in self.directions] for use in uses}
+        return {use: slopes for use, slopes in found.items() if any(slopes)}
+
+    def _slope(self, key: Key, u: Array) -> float:
+        return self.oracle.derivative(self.stand.evaluate, {key: u})
+
+    def wrong_edge(self, batch_size: int) -> tuple[str, Pattern] | None:
+        """Return the first contribution `d_v_from_<user>` that is not what the user's readings of `v` contribute."""
+        notes = group_notes(self.stand.notes)
+        terms = [t for t in self.stand.script.anatomy.terms_in_backward(self.name) if EDGE in t]
+        for edge in [name for name in notes if name.startswith(self.name + EDGE)]:
+            claim = fitted(notes[edge][-1], self.row.shape)
+            if claim is None:
+                return edge, Pattern("wrong shape", "This contribution has another shape than its value.")
+            named = _of_user(edge.removeprefix(self.name + EDGE), self.contributions)
+            shared = terms.count(edge) > 1 or len(terms) < 2 or any(t.startswith(f"{edge}_") for t in terms)
+            sums = map(self._total, _subsets(list(self.contributions), named, in_parts=shared))
+            if not any(Truth(self.directions, slopes).agrees(claim) for slopes in sums):
+                return edge, self._edge_pattern(claim, named, batch_size)
+        return None
+
+    def _edge_pattern(self, claim: Array, named: list[Use], batch_size: int) -> Pattern:
+        if not named:
+            return Pattern("no simple pattern", "This contribution is not the derivative through any use.")
+        return name_pattern(claim, Truth(self.directions, self._total(named)), batch_size)
+
+    def _total(self, uses: Sequence[Use]) -> list[float]:
+        return [sum(column) for column in zip(*(self.contributions[use] for use in uses), strict=True)]
+
+    def wrong_sum(self) -> Pattern | None:
+        """Explain the error of the sum by one use that it leaves out or counts twice."""
+        if len(self.contributions) < 2:
+            return None
+        key = self.row.keys[0]
+        excess = [self.row.slopes({key: u})[0] - self._slope(key, u) for u in self.directions]
+        for user, part in self._parts():
+            times = round(excess[0] / part[0]) if part[0] else 0
+            size = max(map(abs, part))
+            if times in (-1, 1) and all(abs(e - times * p) <= AGREE * size for e, p in zip(excess, part, strict=True)):
+                how, words = ("missing", "left out of the sum") if times < 0 else ("twice", "counted twice")
+                return Pattern(f"accumulation: {user} {how}", f"The contribution through {user} is {words}.")
+        return None
+
+    def _parts(self) -> Iterator[tuple[str, list[float]]]:
+        """Yield what each statement, and each single reading, contributes."""
+        for statement in dict.fromkeys(use.statement for use in self.contributions):
+            uses = [use for use in self.contributions if use.statement == statement]
+            yield uses[0].user, self._total(uses)
+            if len(uses) > 1:
+                yield from ((use.user, self.contributions[use]) for use in uses)
+
+
+def _uses(stand: Stand, value: str) -> Iterator[Use]:
+    anatomy = stand.script.anatomy
+    readers = {statement.line: statement for statement in anatomy.readers(value)}
+    names = anatomy.names_of(value)
+    for site, (name, line) in enumerate(stand.script.uses):
+        if name in names and line in readers:
+            yield Use(Key("use", name, site), readers[line])
+
+
+def _of_user(user: str, uses: dict[Use, list[float]]) -> list[Use]:
+    """Return the uses that a contribution's name refers to: `fc2` also stands for `fc2_z = …`."""
+    exact = [use for use in uses if user in use.statement.targets]
+    return exact or [use for use in uses if any(t.startswith(user + "_") for t in use.statement.targets)]
+
+
+def _subsets(uses: list[Use], named: list[Use], in_parts: bool) -> Iterator[list[Use]]:
+    """Yield the sets of uses that one contribution may stand for.
+
+    Those its name says, others besides, or a part of them where several contributions share the name: in h * h each
+    factor contributes by itself.
+    """
+    inner, others = named or uses, [use for use in uses if named and use not in named]
+    for count in range(1 if in_parts or not named else len(inner), len(inner) + 1):
+        yield from map(list, combinations(inner, count))
+    for count in range(1, len(others) + 1):
+        for chosen in combinations(others, count):
+            yield [*named, *chosen]

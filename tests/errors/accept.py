@@ -1,0 +1,16 @@
+"""Writes what each case says now beside it, to be read by a person: python tests/errors/accept.py [NAME …]"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from runner import CASES, run_case
+
+for spec in sorted(CASES.glob("*.nn")):
+    if len(sys.argv) < 2 or spec.stem in sys.argv[1:]:
+        with tempfile.TemporaryDirectory() as scratch:
+            outcome = run_case(spec, Path(scratch))
+        if outcome.exit_code != 1:
+            sys.exit(f"{spec.name}: exit code {outcome.exit_code}, not 1")
+        spec.with_suffix(".txt").write_text(outcome.stderr, encoding="utf-8")

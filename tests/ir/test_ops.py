@@ -1,0 +1,86 @@
+"""Every op alone: the type it infers, and its VJP rule against the complex step of its own NumPy line."""
+
+import numpy as np
+import pytest
+from samples import LAYER_SPECS, layer_spec, loss_settings, loss_spec
+from support import complex_gradient, generic_point, model_of, module_of
+
+from dotnn.driver import lower
+from dotnn.ir.builder import GraphBuilder
+from dotnn.ir.interpret import evaluate, run
+from dotnn.ops import OPS
+from dotnn.ops.base import BATCH
+from dotnn.penalties import PENALTIES
+
+OP_SPECS = [
+    *(spec for _, spec in LAYER_SPECS),
+    *(loss_spec(f"{n}(y, t)", target, stage) for n, target, stage in loss_settings()),
+    *(
+        layer_spec("x -> dense(2)").replace("mse(y, t)", f"2 * mse(y, t)  decay = {p}")
+        for p, e in PENALTIES.items()
+        if e.op
+    ),
+    """model M { input x: [4]  target t: [1]  output y = x -> dense(2, threshold) -> dense(1) }
+    train { loss = mse(y, t) }""",
+]
+
+
+def graph_and_values(spec):
+    """The finished graph of a spec, and the value of everything in it at a random point, in training mode."""
+    graph = lower(model_of(spec), input_gradients=True)
+    params, batch = generic_point(module_of(spec), 4, examples=6)
+    return graph, run(graph, {**params, **batch}, rng=np.random.default_rng(4))
+
+
+def test_every_op_is_met_here():
+    met = {node.op for spec in OP_SPECS for node in lower(model_of(spec), input_gradients=True).nodes}
+    assert set(OPS) - met <= {"columns", "pad_columns"}  # only in second derivatives
+
+
+@pytest.mark.parametrize("spec", OP_SPECS)
+def test_ops_have_the_types_they_infer(spec):
+    graph, values = graph_and_values(spec)
+    for node in graph.nodes:
+        shape = tuple(6 if size == BATCH else size for size in node.out.type.shape)
+        assert np.shape(values[node.out.id]) == shape, node.op
+        if node.out.type.dtype == "real" and shape:
+            assert values[node.out.id].dtype == np.float64, node.op
+
+
+@pytest.mark.parametrize("spec", OP_SPECS)
+def test_the_rule_of_every_op(spec):
+    graph, values = graph_and_values(spec)
+    drawn = {v.id for node in graph.nodes if OPS[node.op].random for v in node.outs}
+    rng = np.random.default_rng(5)
+    for node in graph.nodes:
+        if OPS[node.op].vjp is None or OPS[node.op].random:
+            continue
+        sent = rng.standard_normal(np.shape(values[node.out.id]))
+        found = by_the_rule(node, values, sent)
+        for place, source in enumerate(node.ins):
+            if source.type.dtype != "real" or source.role == "target" or source.id in drawn:
+                continue
+            expected = by_complex_step(node, values, sent, place)
+            got = np.zeros(expected.shape) if found[place] is None else found[place]
+            np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12, err_msg=f"{node.op}, operand {place}")
+
+
+def by_the_rule(node, values, sent):
+    """What the op's VJP rule makes of the cotangent `sent`: an array per operand, None for zero."""
+    builder = GraphBuilder(10**6)
+    seed = builder.value("d", node.out.type)
+    cotangents = OPS[node.op].vjp(builder, node, seed)
+    env = {**values, seed.id: sent}
+    for step in builder.nodes:
+        env[step.out.id] = evaluate(step, [env[v.id] for v in step.ins], None, True)
+    return [None if cotangent is None else env[cotangent.id] for cotangent in cotangents]
+
+
+def by_complex_step(node, values, sent, place):
+    """The gradient of the sum of `sent` times the op's value by the operand at `place`."""
+    operands = [values[v.id] for v in node.ins]
+
+    def weighted(x):
+        return np.sum(sent * evaluate(node, [*operands[:place], x, *operands[place + 1 :]], None, True))
+
+    return complex_gradient(weighted, np.asarray(operands[place]))

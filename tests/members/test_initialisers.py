@@ -1,0 +1,46 @@
+"""Every initialiser alone: the mean and variance it promises, and that a seed gives the same draw again."""
+
+import math
+
+import numpy as np
+import pytest
+from support import module_of
+
+from dotnn.inits import INITS
+
+INIT_CALLS = {
+    "uniform": ("uniform(-0.3, 0.9)", lambda n_in, n_out: (0.3, 1.2**2 / 12)),
+    "normal": ("normal(0.2)", lambda n_in, n_out: (0, 0.04)),
+    "constant": ("constant(0.1)", lambda n_in, n_out: (0.1, 0)),
+    "zeros": ("zeros", lambda n_in, n_out: (0, 0)),
+    "xavier": ("xavier", lambda n_in, n_out: (0, 2 / (n_in + n_out))),
+    "xavier_in": ("xavier_in", lambda n_in, n_out: (0, 1 / n_in)),
+    "he": ("he", lambda n_in, n_out: (0, 2 / n_in)),
+    "orthogonal": ("orthogonal", lambda n_in, n_out: (0, 1 / max(n_in, n_out))),
+}
+"""A call of each initialiser, and the mean and the variance it promises; `file` is met in tests/golden."""
+
+
+@pytest.mark.parametrize("name", [name for name in INITS if name != "file"])
+@pytest.mark.parametrize(("n_in", "n_out"), [(90, 220), (220, 90)])
+def test_initialiser(name, n_in, n_out):
+    call, promise = INIT_CALLS[name]
+    spec = f"model M {{ input x: [{n_in}]  target t: [{n_out}]  output y = x -> dense({n_out}, init = {call}) }}"
+    module = module_of(f"{spec} train {{ loss = mse(y, t) }}")
+    w = module.init_params(1, np.float64)["y.W"]
+    mean, variance = promise(n_in, n_out)
+    assert abs(w.mean() - mean) <= 5 * math.sqrt(variance / w.size) + 1e-15
+    np.testing.assert_allclose(w.var(), variance, rtol=0.05, atol=1e-15)  # sampling error: sqrt(2/19800), 1%
+    np.testing.assert_array_equal(w, module.init_params(1, np.float64)["y.W"])
+    np.testing.assert_array_equal(w.astype(np.float32), module.init_params(1)["y.W"])
+    assert variance == 0 or (w != module.init_params(2, np.float64)["y.W"]).any()
+
+
+def test_orthogonal_is_orthogonal():
+    for n_in, n_out in ((5, 8), (8, 5), (6, 6)):
+        spec = (
+            f"model M {{ input x: [{n_in}]  target t: [{n_out}]  output y = x -> dense({n_out}, init = orthogonal) }}"
+        )
+        w = module_of(f"{spec} train {{ loss = mse(y, t) }}").init_params(1, np.float64)["y.W"]
+        product = w @ w.T if n_in <= n_out else w.T @ w
+        np.testing.assert_allclose(product, np.eye(min(n_in, n_out)), atol=1e-12)

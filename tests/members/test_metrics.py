@@ -1,0 +1,47 @@
+"""Every metric for every kind of target, in the target's own units, against scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+from support import generic_point, module_of
+
+from dotnn.metrics import METRICS
+from dotnn_runtime.script.split import split_indices
+
+METRIC_FORMULAS = {
+    ("accuracy", "class"): lambda y, t: reference.accuracy_score(t, y.argmax(axis=1)),
+    ("accuracy", "distribution"): lambda y, t: reference.accuracy_score(t.argmax(axis=1), y.argmax(axis=1)),
+    ("accuracy", "unit"): lambda y, t: np.mean((y > 0.5) == (t > 0.5)),
+    ("accuracy", "sign"): lambda y, t: np.mean(np.sign(y) == t),
+    **dict.fromkeys([("mae", k) for k in ("real", "unit", "sign", "distribution")], lambda y, t: abs(y - t).mean()),
+    **{
+        ("rmse", k): lambda y, t: reference.root_mean_squared_error(t, y)
+        for k in ("real", "unit", "sign", "distribution")
+    },
+    **{("r2", k): lambda y, t: reference.r2_score(t, y) for k in ("real", "unit", "sign", "distribution")},
+}
+SETTINGS = {
+    "real": ("mse", "", "[3]", "[[1, 2, 3]]"),
+    "unit": ("bce", "-> sigmoid", "[3]", "[[0, 1, 1]]"),
+    "sign": ("hinge", "", "[3]", "[[-1, 1, 1]]"),
+    "class": ("cross_entropy", "-> softmax", "class[3]", "[0]"),
+    "distribution": ("cross_entropy", "-> softmax", "[3]", "[[0, 0, 1]]"),
+}
+"""A loss that asks for this kind of target, the way to its output, the target, and one example of it."""
+
+
+@pytest.mark.parametrize(("name", "kind"), [(m.name, kind) for m in METRICS.values() for kind in m.functions])
+def test_metric(name, kind):
+    loss, stage, target, example = SETTINGS[kind]
+    scale = "scale = standard(x, t)" if kind == "real" else ""
+    module = module_of(
+        f"""model M {{ input x: [4]  target t: {target}  output y = x -> dense(3) {stage} }}
+        data {{ {scale}  split = split(train = 50%, test = 50%)  x = [[1, 2, 3, 4]]  t = {example} }}
+        train {{ loss = {loss}(y, t)  metrics = [{name}]  batch = all }}"""
+    )
+    _, batch = generic_point(module, 3, examples=20)
+    params, history = module.train(batch, epochs=2, dtype=np.float64)
+    rows = split_indices(20, {"train": 0.5, "test": 0.5}, 0)
+    for part, value in (("train", history[-1][name]), ("test", history.test[name])):
+        y = module.predict(params, {"x": batch["x"][rows[part]]}, history.scaling)["y"]
+        np.testing.assert_allclose(value, METRIC_FORMULAS[name, kind](y, batch["t"][rows[part]]), rtol=1e-10)

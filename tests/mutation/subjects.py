@@ -1,0 +1,157 @@
+"""The networks that are sabotaged: small, and no two sizes are equal by accident; one where all of them are.
+
+Together they hold every op of a backward pass, which a test makes sure of: a new op needs a line here, no more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+from support import model_of
+
+from dotnn.diagnostics import Source
+from dotnn.driver import Options, compile_model, lower
+from dotnn.losses import LOSSES
+from dotnn.model.resolve import resolve
+from dotnn.syntax.parse import parse
+from samples import loss_settings
+
+NETWORKS = {
+    "chain": """
+  input  x: [3]
+  target t: [2]
+  h = x -> dense(4, tanh)
+  output y = h -> dense(2, sigmoid)
+  train: half_sse(y, t)""",
+    "square": """
+  input  x: [4]
+  target t: [4]
+  h = x -> dense(4, tanh)
+  g = h -> dense(4, sigmoid)
+  output y = g -> dense(4)
+  train: sse(y, t)""",
+    "residual": """
+  input  x: [3]
+  target k: class[4]
+  h = x -> dense(6, relu)
+  f = h -> dense(7, tanh) -> dense(6)
+  r = h + f
+  output p = r -> dense(4, softmax)
+  train: cross_entropy(p, k, smoothing = 0.1)""",
+    "shared": """
+  input  a: [2]
+  input  b: [2]
+  target same: [1]
+  layer code = dense(3, tanh)
+  distance = (a -> code) - (b -> code)
+  output p = distance * distance -> dense(1, sigmoid)
+  train: bce(p, same)""",
+    "joins": """
+  input  x: [3]
+  input  u: [2]
+  target t: [4]
+  m = max(x -> dense(6), u -> dense(6))
+  s = select(x -> dense(2, softmax), m, u -> dense(6, tanh))
+  c = s - (s -> mean_features -> spread(6))
+  output y = concat(c, s -> sum_features, 0.7 * m) -> dense(4)
+  train: mse(y, t)""",
+    "kinked": """
+  input  x: [3]
+  target t: [2]
+  h = x -> dense(6) -> leaky_relu(0.1)
+  g = h -> dense(7) -> elu(0.7)
+  f = g -> dense(4, prelu)
+  output y = f -> dense(2)
+  train: mse(y, t)""",
+    "smooth": """
+  input  x: [3]
+  target t: [2]
+  h = x -> dense(6, gelu)
+  g = h -> dense(7, silu)
+  f = g -> dense(4, softplus)
+  output y = f -> dense(2)
+  train: mse(y, t)""",
+    "dropped": """
+  input  x: [3]
+  target t: [2]
+  h = x -> dense(7, tanh) -> dropout(30%)
+  output y = h -> dense(2)
+  train: mse(y, t)""",
+    "table": """
+  input  table: [2, 3]
+  target t: [7]
+  rows = table -> dense(5, prelu) -> reshape([5, 2])
+  output y = rows -> dense(4, tanh) -> flatten -> dense(7)
+  train: mse(y, t)""",
+    "tasks": """
+  input  x: [3]
+  target t: [2]
+  target u: [4]
+  h = x -> dense(6, tanh)
+  output y = h -> dense(2)
+  output z = h -> dense(4)
+  train: 0.3 * mse(y, t) + 0.5 * half_sse(z, u)
+  decay: l2(0.2)""",
+    "sparse": """
+  input  x: [3]
+  target t: [2]
+  output y = x -> dense(4, tanh) -> dense(2)
+  train: mse(y, t)
+  decay: l1(0.3)""",
+}  # fmt: skip
+
+ARGUMENTS = {"huber": ", delta = 0.8"}
+"""At a delta of one, a forgotten delta would not show."""
+
+
+def _losses() -> dict[str, str]:
+    """Return a network per loss, kind of target and way to the output."""
+    found = {}
+    for name, target, stage in loss_settings():
+        kind = "_rows" if target == "[3]" and LOSSES[name].target == "class" else ""
+        way = "_scaled" if "scale" in stage else ""
+        found[f"{name}{kind}{way}"] = f"""
+  input  x: [4]
+  target t: {target}
+  output y = x -> dense(3) {stage}
+  train: {name}(y, t{ARGUMENTS.get(name, "")})"""
+    return found
+
+
+SUBJECTS = {**NETWORKS, **_losses()}
+
+BATCH = {"square": 4}
+"""The number of examples where the validator is not to choose one that no other size equals."""
+
+
+def spec(name: str) -> str:
+    """The text of a subject as a spec."""
+    lines = [line.strip() for line in SUBJECTS[name].strip().splitlines()]
+    body = [line for line in lines if not line.startswith(("train:", "decay:"))]
+    train = [line.replace("train:", "loss =").replace("decay:", "decay =") for line in lines if line not in body]
+    inner = "\n".join(f"  {line}" for line in body)
+    return f"model M {{\n{inner}\n}}\ntrain {{ {'  '.join(train)} }}\n"
+
+
+@cache
+def model(name: str):
+    """The model of a subject, as from a file of its name."""
+    source = Source(f"{name}.nn", spec(name))
+    return resolve(parse(source), source)[0]
+
+
+def script(name: str, style: str = "explain") -> str:
+    """The script of a subject; not kept, because the ops may have been tampered with."""
+    return compile_model(model(name), Options(style, input_gradients=True)).script
+
+
+@cache
+def right_script(name: str, style: str = "explain") -> str:
+    """The script of a subject as the compiler writes it."""
+    return script(name, style)
+
+
+@cache
+def backward_ops(name: str) -> frozenset[str]:
+    """The ops of the backward pass of a subject."""
+    return frozenset(node.op for node in lower(model(name), input_gradients=True).phase("backward"))

@@ -1,0 +1,69 @@
+"""Small networks around one member of a registry. What no registry knows, a sample call, stands in a table here:
+
+a member that needs one and has none fails its tests, and so cannot be forgotten.
+"""
+
+from dotnn.layers import LAYERS
+from dotnn.losses import LOSSES
+from dotnn.schema import FRACTION, NUMBER, POSITIVE_INT, REQUIRED
+
+ARGUMENTS = {
+    POSITIVE_INT: "3",
+    NUMBER: "0.7",
+    FRACTION: "0.4",
+}
+CALLS = {
+    "select": ["select(x -> dense(2), u, v)", "select(x -> dense(3), u, v, u -> tanh)"],
+    "spread": ["x -> sum_features -> spread(3)"],
+    "reshape": ["x -> reshape([2, 2]) -> dense(2) -> reshape([4])"],
+    "dense": ["x -> dense(3)", "x -> dense(3, tanh, bias = false)", "table -> dense(2, prelu, penalty = l2(0.1))"],
+}
+
+
+def calls(layer):
+    """Sample uses of a layer on `x`, `u` and `v`, all of four features, and on the table of 2 by 3."""
+    if layer.name in CALLS:
+        return CALLS[layer.name]
+    required = [ARGUMENTS[arg.kind] for arg in layer.args if arg.default is REQUIRED]
+    operands = ["x", "u", "v"][: layer.arity[1] or 3]
+    found = [f"{layer.name}({', '.join([*operands, *required])})"]
+    if layer.arity == (1, 1):
+        found.append(f"{layer.name}({', '.join(['table', *required])})")
+    return found
+
+
+def layer_spec(call):
+    """A network around one use of a layer; its output is as wide as need be, and trainable layers stand around it."""
+    return f"""model M {{
+      input  raw: [4]
+      input  table: [2, 3]
+      target t: [1]
+      x = raw -> dense(4)
+      u = raw -> dense(4, tanh)
+      v = raw -> dense(4, sigmoid)
+      made = {call}
+      all  = concat(made -> flatten, x, u, v, table -> flatten)
+      output y = all -> dense(1)
+    }}
+    train {{ loss = mse(y, t) }}"""
+
+
+LAYER_SPECS = [(name, layer_spec(call)) for name, layer in LAYERS.items() for call in calls(layer)]
+
+
+STAGES = {"unit": ["-> sigmoid", "-> sigmoid -> scale(0.9)"], "class": ["-> softmax", "-> softmax -> scale(0.9)"]}
+"""Ways to a probability: one that is fused with the loss, and one that is not."""
+
+
+def loss_spec(call, target, stage):
+    """A network of three outputs under one loss."""
+    return f"""model M {{ input x: [4]  target t: {target}  output y = x -> dense(3) {stage} }}
+    train {{ loss = {call} }}"""
+
+
+def loss_settings():
+    """Every loss with every kind of target and every way to its output: (name, target, stage)."""
+    for name, loss in LOSSES.items():
+        for target in ["class[3]", "[3]"] if loss.target == "class" else ["[3]"]:
+            for stage in STAGES.get(loss.target, [""]):
+                yield name, target, stage
