@@ -112,11 +112,11 @@ def timed(run, epochs):
     """Return the seconds that these epochs took, without those in which other processes had this thread's core."""
     run(1)  # caches and threads are cold after the others' turns
     all_threads, this = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else [], [os.getpid()]
-    steal, waits, wait = stolen(), kept_waiting(all_threads), kept_waiting(this)
     start = time.perf_counter()
+    steal, waits, wait = stolen(), kept_waiting(all_threads), kept_waiting(this)
     run(epochs)
-    took = time.perf_counter() - start
     steal, waits, wait = stolen() - steal, kept_waiting(all_threads) - waits, kept_waiting(this) - wait
+    took = time.perf_counter() - start
     return {"seconds": took - wait, "lost": (steal + waits) / took}
 
 

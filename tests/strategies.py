@@ -1,30 +1,46 @@
 """Random valid specs for Hypothesis: any graph of layers, activations and joins, under any losses and penalties.
 
-The members come from the registries, so that a new activation, join, loss or penalty is drawn as soon as it exists.
+The members come from the registries, so that a new activation, join, loss, initialiser or penalty is drawn as soon as
+it exists. What has no slope by construction is not drawn (`v - v`, softmax of a single value, the maximum of a value
+and itself): a gradient that is zero everywhere proves nothing. Steps (`threshold`) are drawn, because the compiler
+declares the zeros that they leave behind.
 """
 
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
+from dotnn.inits import INITS
 from dotnn.layers import LAYERS
 from dotnn.losses import LOSSES
 from dotnn.optimizers import OPTIMIZERS
 from dotnn.penalties import PENALTIES
-from dotnn.schema import REQUIRED
+from dotnn.schema import FRACTION, NON_NEGATIVE, NUMBER, POSITIVE, REQUIRED
 
 WIDTHS = st.integers(1, 4)
+NUMBERS = {NUMBER: ["0.3", "0.05"], POSITIVE: ["0.7", "1.5"], NON_NEGATIVE: ["0.2", "0.9"], FRACTION: ["0.1", "0.4"]}
+"""Sample values for an argument, by its kind."""
+
 ACTIVATIONS = sorted(
     n for n, a in LAYERS.items() if a.family == "activation" and all(r.default is not REQUIRED for r in a.args)
 )
 JOINS = sorted(n for n, j in LAYERS.items() if j.family == "join" and n not in ("concat", "select"))
+INITIALISERS = sorted(name for name in INITS if name not in ("file", "zeros"))
 OUTPUT_STAGE = {"unit": " -> sigmoid", "class": " -> softmax"}
-BLOCK = """block Residual(n) {
+BLOCKS = {
+    "Residual": """block Residual(n) {
   input x: [n]
   f = x -> dense(n, tanh) -> dense(n)
   output relu(x + f)
 }
-"""
+""",
+    "Gated": """block Gated(act = tanh) {
+  input x: [n]
+  layer both = dense(n, act)
+  output y = (x -> both) * (x -> both -> sigmoid) + 0.5 * x
+}
+""",
+}
 
 
 @dataclass
@@ -34,8 +50,7 @@ class Network:
     widths: dict[str, int] = field(default_factory=dict)
     unread: dict[str, None] = field(default_factory=dict)
     statements: list[str] = field(default_factory=list)
-    shared: dict[str, int] = field(default_factory=dict)
-    block: bool = False
+    blocks: set[str] = field(default_factory=set)
 
     def add(self, name: str, width: int, statement: str) -> None:
         self.statements.append(statement)
@@ -49,17 +64,46 @@ class Network:
 
 @st.composite
 def specs(draw, *, dropout: bool = True, max_statements: int = 6) -> str:
-    """The text of a random spec with one to three inputs, up to two losses, and no data."""
+    """The text of a random spec with one to three inputs, up to three losses, and no data."""
     network = Network()
     _inputs(draw, network)
     for number in range(draw(st.integers(1, max_statements))):
         _statement(draw, network, f"v{number}", dropout)
     losses = _outputs(draw, network)
-    decay = draw(st.sampled_from([None, *sorted(PENALTIES)]))
     train = [f"loss = {' + '.join(losses)}", f"optim = {draw(st.sampled_from(sorted(OPTIMIZERS)))}(0.01)"]
-    train += [f"batch = {draw(st.sampled_from(['2', 'all', 'online']))}", *([f"decay = {decay}(0.1)"] if decay else [])]
+    train.append(f"batch = {draw(st.sampled_from(['2', 'all', 'online']))}")
+    train += [f"decay = {_penalty(draw)}"] if draw(st.booleans()) else []
+    init = INITS[draw(st.sampled_from(INITIALISERS))]
+    train += [f"init = {_call(draw, init, optional=False)}"] if draw(st.booleans()) else []
+    blocks = "".join(text for name, text in BLOCKS.items() if name in network.blocks)
     body = "\n  ".join(network.statements)
-    return f"{BLOCK if network.block else ''}model Random {{\n  {body}\n}}\ntrain {{\n  " + "\n  ".join(train) + "\n}\n"
+    return f"{blocks}model Random {{\n  {body}\n}}\ntrain {{\n  " + "\n  ".join(train) + "\n}\n"
+
+
+def _call(draw, entry, optional: bool = True) -> str:
+    """A member of a registry, with the numbers it needs and some of the optional ones: `elu(alpha = 0.7)`."""
+    given = [
+        f"{arg.name} = {draw(st.sampled_from(NUMBERS[arg.kind]))}"
+        for arg in entry.args
+        if arg.kind in NUMBERS and (arg.default is REQUIRED or (optional and draw(st.booleans())))
+    ]
+    return f"{entry.name}({', '.join(given)})" if given else entry.name
+
+
+def _penalty(draw) -> str:
+    return _call(draw, PENALTIES[draw(st.sampled_from(sorted(PENALTIES)))])
+
+
+def _activation(draw, width: int) -> str:
+    """An activation for this many units; softmax of a single one is always 1."""
+    return _call(draw, LAYERS[draw(st.sampled_from([a for a in ACTIVATIONS if width > 1 or a != "softmax"]))])
+
+
+def _dense_call(draw, width: int) -> str:
+    """A dense layer, with or without activation, bias and a penalty of its own."""
+    options = [", bias = false"] * draw(st.booleans())
+    options += [f", penalty = {_penalty(draw)}"] if draw(st.integers(0, 3)) == 0 else []
+    return f"dense({width}, {_activation(draw, width)}{''.join(options)})"
 
 
 def _inputs(draw, network: Network) -> None:
@@ -69,48 +113,54 @@ def _inputs(draw, network: Network) -> None:
     if draw(st.booleans()):
         rows, columns, units = draw(WIDTHS), draw(WIDTHS), draw(WIDTHS)
         network.statements.append(f"input table: [{rows}, {columns}]")
-        network.add("rows", rows * units, f"rows = table -> dense({units}, {_activation(draw)}) -> flatten")
-
-
-def _activation(draw) -> str:
-    return draw(st.sampled_from(ACTIVATIONS))
+        network.add("rows", rows * units, f"rows = table -> {_dense_call(draw, units)} -> flatten")
 
 
 def _value(draw, network: Network) -> str:
     return network.read(draw(st.sampled_from(sorted(network.widths))))
 
 
-def _fitted(draw, network: Network, width: int) -> str:
-    """An operand of this width."""
-    fitting = sorted(name for name, w in network.widths.items() if w == width)
+def _fitted(draw, network: Network, width: int, taken: tuple[str, ...] = ()) -> str:
+    """An operand of this width; none of the values in `taken`."""
+    fitting = sorted(name for name, w in network.widths.items() if w == width and name not in taken)
     if fitting and draw(st.booleans()):
         return network.read(draw(st.sampled_from(fitting)))
-    return f"({_value(draw, network)} -> dense({width}, {_activation(draw)}))"
+    return f"({_value(draw, network)} -> dense({width}, {_activation(draw, width)}))"
+
+
+def _operands(draw, network: Network, most: int) -> tuple[int, list[str]]:
+    """Two or more operands of one width, all of them different."""
+    operands = [_value(draw, network)]
+    width = network.widths[operands[0]]
+    for _ in range(draw(st.integers(1, most - 1))):
+        operands.append(_fitted(draw, network, width, tuple(operands)))
+    return width, operands
 
 
 def _statement(draw, network: Network, name: str, dropout: bool) -> None:
-    kinds = [_dense, _activated, _joined, _concatenated, _selected, _centred, _scaled, _sharing, _residual, _summed]
+    kinds = [
+        _dense, _activated, _joined, _concatenated, _selected, _centred, _scaled, _sharing, _block, _summed, _reshaped,
+    ]  # fmt: skip
     width, expression = draw(st.sampled_from(kinds + [_dropped] * dropout))(draw, network, name)
     network.add(name, width, f"{name} = {expression}")
 
 
 def _dense(draw, network: Network, name: str) -> tuple[int, str]:
-    width, bias = draw(WIDTHS), draw(st.sampled_from(["", ", bias = false"]))
-    return width, f"{_value(draw, network)} -> dense({width}, {_activation(draw)}{bias})"
+    width = draw(WIDTHS)
+    return width, f"{_value(draw, network)} -> {_dense_call(draw, width)}"
 
 
 def _activated(draw, network: Network, name: str) -> tuple[int, str]:
     value = _value(draw, network)
-    return network.widths[value], f"{value} -> {_activation(draw)}"
+    return network.widths[value], f"{value} -> {_activation(draw, network.widths[value])}"
 
 
 def _joined(draw, network: Network, name: str) -> tuple[int, str]:
-    first, join = _value(draw, network), draw(st.sampled_from(JOINS))
-    most = LAYERS[join].arity[1] or 3
-    others = [_fitted(draw, network, network.widths[first]) for _ in range(draw(st.integers(1, most - 1)))]
-    if join == "max" and first in others:  # a tie everywhere has no derivative
-        others = [f"({other} -> dense({network.widths[first]}))" for other in others]
-    return network.widths[first], f"{join}({', '.join([first, *others])})"
+    join = draw(st.sampled_from(JOINS))
+    width, operands = _operands(draw, network, LAYERS[join].arity[1] or 3)
+    if join == "max":  # two sums over nothing, two paths with equal values: a tie everywhere has no derivative
+        operands = [f"({operand} -> dense({width}))" for operand in operands]
+    return width, f"{join}({', '.join(operands)})"
 
 
 def _concatenated(draw, network: Network, name: str) -> tuple[int, str]:
@@ -119,15 +169,16 @@ def _concatenated(draw, network: Network, name: str) -> tuple[int, str]:
 
 
 def _selected(draw, network: Network, name: str) -> tuple[int, str]:
-    first, switch = _value(draw, network), _value(draw, network)
-    branches = [first, *(_fitted(draw, network, network.widths[first]) for _ in range(draw(st.integers(1, 2))))]
-    return network.widths[first], f"select({switch} -> dense({len(branches)}, softmax), {', '.join(branches)})"
+    switch = _value(draw, network)
+    width, branches = _operands(draw, network, 3)
+    return width, f"select({switch} -> dense({len(branches)}, softmax), {', '.join(branches)})"
 
 
 def _centred(draw, network: Network, name: str) -> tuple[int, str]:
     value = _value(draw, network)
     width = network.widths[value]
-    return width, f"{value} - ({value} -> mean_features -> spread({width}))"
+    mean = f"{value} -> mean_features"
+    return (width, f"{value} - ({mean} -> spread({width}))") if width > 1 else (1, mean)
 
 
 def _summed(draw, network: Network, name: str) -> tuple[int, str]:
@@ -136,27 +187,41 @@ def _summed(draw, network: Network, name: str) -> tuple[int, str]:
 
 def _scaled(draw, network: Network, name: str) -> tuple[int, str]:
     value = _value(draw, network)
-    return network.widths[value], draw(st.sampled_from([f"0.7 * {value}", f"-{value}"]))
+    return network.widths[value], draw(st.sampled_from([f"0.7 * {value}", f"-{value}", f"{value} -> scale(-1.5)"]))
 
 
 def _sharing(draw, network: Network, name: str) -> tuple[int, str]:
     """Two uses of one layer."""
     first, width, layer = _value(draw, network), draw(WIDTHS), f"s_{name}"
-    network.statements.append(f"layer {layer} = dense({width}, {_activation(draw)})")
+    network.statements.append(f"layer {layer} = {_dense_call(draw, width)}")
     second = _fitted(draw, network, network.widths[first])
     return width, f"({first} -> {layer}) + ({second} -> {layer})"
 
 
-def _residual(draw, network: Network, name: str) -> tuple[int, str]:
-    network.block = True
+def _block(draw, network: Network, name: str) -> tuple[int, str]:
     value, count = _value(draw, network), draw(st.integers(1, 2))
-    block = f"Residual({network.widths[value]})"
-    return network.widths[value], f"{value} -> {block if count == 1 else f'repeat({count}, {block})'}"
+    width = network.widths[value]
+    calls = {"Residual": f"Residual({width})", "Gated": f"Gated({_activation(draw, width)})"}
+    used = draw(st.sampled_from(sorted(calls)))
+    network.blocks.add(used)
+    return width, f"{value} -> {calls[used] if count == 1 else f'repeat({count}, {calls[used]})'}"
+
+
+def _reshaped(draw, network: Network, name: str) -> tuple[int, str]:
+    """A layer on the last axis of a value that was given several."""
+    value, units = _value(draw, network), draw(WIDTHS)
+    width = network.widths[value]
+    rows = draw(st.sampled_from([n for n in range(1, width + 1) if width % n == 0]))
+    columns = width // rows
+    if draw(st.integers(0, 3)) == 0:
+        return width, f"{value} -> reshape([1, {rows}, {columns}]) -> {_activation(draw, columns)} -> flatten"
+    layers = f"dense({units}, {_activation(draw, units)})"
+    return rows * units, f"{value} -> reshape([{rows}, {columns}]) -> {layers} -> flatten"
 
 
 def _dropped(draw, network: Network, name: str) -> tuple[int, str]:
     value = _value(draw, network)
-    return network.widths[value], f"{value} -> dropout(40%)"
+    return network.widths[value], f"{value} -> {_call(draw, LAYERS['dropout'])}"
 
 
 def _outputs(draw, network: Network) -> list[str]:
@@ -165,14 +230,31 @@ def _outputs(draw, network: Network) -> list[str]:
     source = left[0] if len(left) == 1 else "everything"
     if len(left) > 1:
         network.statements.append(f"everything = concat({', '.join(left)})")
-    return [_output(draw, network, number, source) for number in range(draw(st.integers(1, 2)))]
+    return [term for number in range(draw(st.integers(1, 2))) for term in _output(draw, network, number, source)]
 
 
-def _output(draw, network: Network, number: int, source: str) -> str:
-    loss, width = LOSSES[draw(st.sampled_from(sorted(LOSSES)))], draw(st.integers(2, 4))
-    by_class = loss.target == "class" and draw(st.booleans())
-    network.statements.append(f"target t{number}: {'class' if by_class else ''}[{width}]")
-    network.statements.append(f"output y{number} = {source} -> dense({width}){OUTPUT_STAGE.get(loss.target, '')}")
-    reduce = draw(st.sampled_from(["", ", reduce = sum", ", reduce = mean"]))
+def _output(draw, network: Network, number: int, source: str) -> list[str]:
+    """Add an output and its target; return one term of the loss, or two."""
+    name, width = draw(st.sampled_from(sorted(LOSSES))), draw(st.integers(2, 4))
+    target = LOSSES[name].target
+    stage, shape = f" -> dense({width}){OUTPUT_STAGE.get(target, '')}", f"[{width}]"
+    if target == "class" and draw(st.booleans()):
+        shape = f"class[{width}]"
+    elif draw(st.integers(0, 4)) == 0:  # a target of two axes
+        stage, shape = f" -> dense({2 * width}) -> reshape([2, {width}]){OUTPUT_STAGE.get(target, '')}", f"[2, {width}]"
+    network.statements.append(f"target t{number}: {shape}")
+    network.statements.append(f"output y{number} = {source}{stage}")
+    alike = sorted(n for n, loss in LOSSES.items() if loss.target == target)
+    names = [name, draw(st.sampled_from(alike))] if draw(st.integers(0, 4)) == 0 else [name]
+    return [_term(draw, name, number) for name in names]
+
+
+def _term(draw, name: str, number: int) -> str:
     weight = draw(st.sampled_from(["", "0.3 * "]))
-    return f"{weight}{loss.name}(y{number}, t{number}{reduce})"
+    reduce = draw(st.sampled_from(["", ", reduce = sum", ", reduce = mean"]))
+    numbers = [
+        f", {arg.name} = {draw(st.sampled_from(NUMBERS[arg.kind]))}"
+        for arg in LOSSES[name].args
+        if arg.kind in NUMBERS and draw(st.booleans())
+    ]
+    return f"{weight}{name}(y{number}, t{number}{''.join(numbers)}{reduce})"

@@ -88,6 +88,9 @@ def compile_command(
 @reports
 def check(spec: str, as_json: bool, seed: int | None, sets: tuple[str, ...]) -> int:
     """Validate the gradients of a spec, or of a generated script (SPEC ends in .py), edited or not."""
+    from dotnn.threads import use_one_thread
+
+    use_one_thread()
     from dotnn.checking import check_path
 
     return check_path(spec, sets=sets, seed=seed, as_json=as_json)
@@ -104,11 +107,17 @@ def check(spec: str, as_json: bool, seed: int | None, sets: tuple[str, ...]) -> 
 @JSON
 @SETS
 @reports
-def train(**options: Any) -> int:
+def train(spec: str, sets: tuple[str, ...], **options: Any) -> int:
     """Compile, train with a progress bar, write the run folder."""
-    from dotnn.training import train_spec
+    from dotnn.driver import front
+    from dotnn.threads import choose_threads
 
-    return train_spec(**options)
+    model, warnings = front(spec, sets)
+    warn(warnings)
+    choose_threads(model)
+    from dotnn.training import train_model
+
+    return train_model(model, sets=sets, **options)
 
 
 @main.command()

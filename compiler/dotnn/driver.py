@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.emit.numpy_script import HEADER, Options, numpy_script
@@ -18,10 +19,9 @@ from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
 from dotnn.passes import PASSES
 from dotnn.passes.differentiate import MissingRule, differentiate
-from dotnn.spec_files import initial_values
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
-from dotnn_runtime.script.storage import write_atomically
+from dotnn_runtime.script.atomic import write_atomically
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,17 @@ def compile_spec(path: str, options: Options | None = None, *, check: bool = Fal
 def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = (), *, check: bool = False) -> Compiled:
     """Run the stages after the model."""
     graph = lower(model, input_gradients=options.input_gradients, check=check)
-    options = replace(options, values=initial_values(model))
+    options = replace(options, values=_initial_values(model))
     return Compiled(model, graph, numpy_script(model, graph, options), warnings)
+
+
+def _initial_values(model: Model) -> Mapping[str, Any]:
+    """Return the arrays of parameters that start from a file. Only they bring NumPy into a compilation."""
+    if all(p.init.name != "file" for p in model.params.values()):
+        return {}
+    from dotnn.spec_files import initial_values
+
+    return initial_values(model)
 
 
 def write_script(text: str, path: Path, *, force: bool = False) -> None:

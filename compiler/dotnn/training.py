@@ -16,9 +16,9 @@ import click
 import numpy as np
 
 from dotnn import __version__
-from dotnn.console import show_json, warn
+from dotnn.console import show_json
 from dotnn.diagnostics import CompileError, Diagnostic
-from dotnn.driver import Options, compile_model, front
+from dotnn.driver import Options, compile_model
 from dotnn.model.model import Model
 from dotnn.spec_files import from_data_error, load_examples
 from dotnn_runtime.plots import loss_png
@@ -43,23 +43,26 @@ def load_module(path: Path) -> ModuleType:
     return module
 
 
-def train_spec(
-    spec: str, target: str, run_dir: str | None, data: str | None, style: str, epochs: int | None, overwrite: bool,
-    as_json: bool, sets: tuple[str, ...],
-) -> int:  # fmt: skip
+def train_model(
+    model: Model,
+    *,
+    target: str,
+    run_dir: str | None,
+    data: str | None,
+    style: str,
+    epochs: int | None,
+    overwrite: bool,
+    as_json: bool,
+    sets: tuple[str, ...],
+) -> int:
     """Compile, train, write the run folder, report. Returns the exit code."""
-    model, warnings = front(spec, sets)
-    warn(warnings)
     if epochs is not None:
         model = replace(model, train=replace(model.train, epochs=epochs))
     examples, labels = load_examples(model, data)
     compiled = compile_model(model, Options(style, sets))
     with _writing(run_dir):
-        folder = RunFolder.create(_run_path(run_dir, spec), version=__version__, overwrite=overwrite)
-        folder.write_spec(model.source.text)
-        folder.write_script(compiled.script)
-        if labels:
-            folder.write_labels(labels)
+        folder = RunFolder.create(_run_path(run_dir, model.source.path), version=__version__, overwrite=overwrite)
+        _begin(folder, model, compiled.script, labels)
     module = load_module(folder.path / "model.py")
     started = time.perf_counter()
     params, history = _run(module, model, examples, as_json)
@@ -71,6 +74,13 @@ def train_spec(
     else:
         _say(model, folder, history, result)
     return DIVERGED if history.stopped_by == "diverged" else 0
+
+
+def _begin(folder: RunFolder, model: Model, script: str, labels: dict[str, list[str]]) -> None:
+    folder.write_spec(model.source.text)
+    folder.write_script(script)
+    if labels:
+        folder.write_labels(labels)
 
 
 def _run_path(run_dir: str | None, spec: str) -> Path:

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from dotnn_runtime.script.arrays import check_arrays
+from dotnn_runtime.script.atomic import write_atomically
 from dotnn_runtime.script.csv_file import read_csv
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import read_npz
-from dotnn_runtime.script.storage import save_weights, write_atomically
+from dotnn_runtime.script.storage import save_weights
 
 Declarations = Mapping[str, tuple[str, tuple[int, ...]]]
 

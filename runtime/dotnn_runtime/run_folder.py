@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from dotnn_runtime.script.atomic import write_atomically
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.scaling import scaling_from_json, scaling_to_json
 from dotnn_runtime.script.storage import (
     load_weights,
     read_json,
     save_weights,
-    write_atomically,
     write_history,
     write_json,
 )

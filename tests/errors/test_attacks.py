@@ -29,7 +29,22 @@ model M { input x: [1]  target t: [1]  output p = x -> dense(1) }
 data { source = csv(FILE, x = [COLUMN], t = [t]) }
 train { loss = mse(p, t) }
 """
-NAMES = ["import", "def", "lambda", "None", "print", "exec", "np", "self", "params", "batch", "B", "__import__", "_", "__class__"]
+NAMES = [
+    "import",
+    "def",
+    "lambda",
+    "None",
+    "print",
+    "exec",
+    "np",
+    "self",
+    "params",
+    "batch",
+    "B",
+    "__import__",
+    "_",
+    "__class__",
+]
 
 
 def literal(text: str) -> str:
@@ -104,8 +119,9 @@ def test_a_setting_stays_a_comment(tmp_path):
 @pytest.mark.parametrize("style", ["explain", "fast"])
 @pytest.mark.parametrize("name", [*NAMES, *keyword.softkwlist])
 def test_words_of_python_are_names_like_others(tmp_path, name, style):
-    text = f"model {name} {{ input {name}: [2]  target t: [1]  {name}2 = {name} -> dense(3, tanh)  output p = {name}2 -> dense(1) }}\n"
-    text += f"data {{ {name} = [[1, 2]]  t = [[1]] }}\ntrain {{ loss = mse(p, t)  epochs = 2 }}\n"
+    model = f"input {name}: [2]  target t: [1]  {name}2 = {name} -> dense(3, tanh)  output p = {name}2 -> dense(1)"
+    data = f"data {{ {name} = [[1, 2]]  t = [[1]] }}"
+    text = f"model {name} {{ {model} }}\n{data}\ntrain {{ loss = mse(p, t)  epochs = 2 }}\n"
     (tmp_path / "spec.nn").write_text(text)
     outcome = dotnn("compile", "spec.nn", "--style", style, "-o", "script.py", folder=tmp_path)
     if outcome.exit_code:  # refused cleanly: the name is a word of the language

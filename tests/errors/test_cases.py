@@ -1,4 +1,4 @@
-"""Every malformed spec in `cases/` says exactly what stands in the text beside it. A new pair of files joins by itself."""
+"""Every malformed spec in `cases/` says exactly what stands in the text beside it. A new pair joins by itself."""
 
 import re
 

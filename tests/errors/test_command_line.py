@@ -59,7 +59,9 @@ def test_usage(args, folder):
     assert sorted(os.listdir(folder)) == before
 
 
-@pytest.mark.parametrize("command", [["compile"], ["check"], ["train"], ["dump"], ["fmt"], ["fmt", "--check"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [["compile"], ["check"], ["train"], ["dump"], ["fmt"], ["fmt", "--check"]], ids=" ".join
+)
 class TestTheSpec:
     def test_is_missing(self, command, folder):
         refused(dotnn(*command, "xro.nn", folder=folder), "error[NN001]: cannot read xro.nn: No such file", "help: ")
@@ -67,7 +69,11 @@ class TestTheSpec:
     def test_is_a_folder(self, command, folder):
         (folder / "specs").mkdir()
         (folder / "specs" / "one.nn").write_text("")
-        refused(dotnn(*command, "specs", folder=folder), "error[NN001]: cannot read specs", "help: name one of its specs: one.nn")
+        refused(
+            dotnn(*command, "specs", folder=folder),
+            "error[NN001]: cannot read specs",
+            "help: name one of its specs: one.nn",
+        )
 
     @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root can read everything")
     def test_is_unreadable(self, command, folder):
@@ -106,7 +112,11 @@ def test_an_own_script_is_overwritten_and_force_forces(folder):
 
 
 def test_a_script_for_a_missing_folder(folder):
-    refused(dotnn("compile", "xor.nn", "-o", "no/where.py", folder=folder), "error[NN503]: cannot write", "there is no folder no: make it first")
+    refused(
+        dotnn("compile", "xor.nn", "-o", "no/where.py", folder=folder),
+        "error[NN503]: cannot write",
+        "there is no folder no: make it first",
+    )
     assert os.listdir(folder) == ["xor.nn"]
 
 
@@ -151,7 +161,9 @@ class TestPredict:
     def test_with_a_run_that_did_not_finish(self, folder):
         assert dotnn("train", "xor.nn", "--run", "run", "--epochs", "1", folder=folder).exit_code == 0
         (folder / "run" / "weights.npz").unlink()
-        refused(dotnn("predict", "run", "--input", "a.csv", folder=folder), "error[NN406]: run: the run has no weights.npz")
+        refused(
+            dotnn("predict", "run", "--input", "a.csv", folder=folder), "error[NN406]: run: the run has no weights.npz"
+        )
 
     def test_with_a_damaged_script(self, folder):
         assert dotnn("train", "xor.nn", "--run", "run", "--epochs", "1", folder=folder).exit_code == 0
@@ -159,11 +171,19 @@ class TestPredict:
         refused(dotnn("predict", "run", "--input", "a.csv", folder=folder), "error[NN406]: run: model.py cannot be run")
 
     def test_without_the_input(self, finished):
-        refused(dotnn("predict", "run", "--input", "a.csv", folder=finished), "error[NN403]: cannot be read: No such file", "a.csv")
+        refused(
+            dotnn("predict", "run", "--input", "a.csv", folder=finished),
+            "error[NN403]: cannot be read: No such file",
+            "a.csv",
+        )
 
     def test_with_other_columns(self, finished):
         (finished / "other.csv").write_text("a,b\n1,2\n")
-        refused(dotnn("predict", "run", "--input", "other.csv", folder=finished), "error[NN403]: there is no column x1", "a, b")
+        refused(
+            dotnn("predict", "run", "--input", "other.csv", folder=finished),
+            "error[NN403]: there is no column x1",
+            "a, b",
+        )
 
     def test_with_a_wrong_cell(self, finished):
         (finished / "cell.csv").write_text("x1,x2\n0,1\n0,one\n")

@@ -10,6 +10,7 @@ from dotnn.model.model import Data, Declared, Model, Scale
 from dotnn.schema import show
 
 FIT = {"range": "fit_range", "standard": "fit_standard", "divide": "fit_divide"}
+_APPLY = ("    for name, s in scaling.items():", "        part[name] = apply_scaling(part[name], s)")
 
 
 def declarations(model: Model) -> tuple[dict[str, tuple[str, tuple[int, ...]]], dict[str, tuple[str, tuple[int, ...]]]]:
@@ -72,9 +73,9 @@ def prepare_lines(model: Model) -> list[str]:
     lines += _scale_lines(data.scales)
     lines += [
         "for part in parts.values():",
-        *(["    for name, s in scaling.items():", "        part[name] = apply_scaling(part[name], s)"] if data.scales else []),
+        *(_APPLY if data.scales else ()),
         "    for name, values in part.items():",
-        "        if values.dtype.kind == \"f\":",
+        '        if values.dtype.kind == "f":',
         "            part[name] = values.astype(dtype)",
         "return parts, scaling",
     ]

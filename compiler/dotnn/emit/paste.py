@@ -1,50 +1,64 @@
-"""Pasting helpers: real, tested functions of `dotnn_runtime.script`, copied by source, only the ones used."""
+"""Pasting helpers: real, tested functions of `dotnn_runtime.script`, copied by source, only the ones used.
+
+The package is read as text, not imported: it would bring NumPy in, which compiling does not need.
+"""
 
 from __future__ import annotations
 
 import ast
-import importlib
-import inspect
-import pkgutil
-import textwrap
+import importlib.util
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
-from types import FunctionType, ModuleType
+from pathlib import Path
 
-import dotnn_runtime.script as package
+PACKAGE = "dotnn_runtime.script"
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A function or class: its source text, the names it reads, and the standard modules its file imports."""
+
+    source: str
+    reads: frozenset[str]
+    modules: frozenset[str]
 
 
 @cache
-def _library() -> dict[str, tuple[ModuleType, object]]:
-    """Return every function and class of the helper package by name, in the order of the source."""
-    found: dict[str, tuple[ModuleType, object]] = {}
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
-        for name, value in vars(module).items():
-            if isinstance(value, (FunctionType, type)) and value.__module__ == module.__name__:
-                found[name] = (module, value)
+def library() -> dict[str, Helper]:
+    """Return every helper by name."""
+    spec = importlib.util.find_spec(PACKAGE)
+    assert spec is not None and spec.submodule_search_locations
+    found: dict[str, Helper] = {}
+    for path in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
+        found |= _helpers_of(path.read_text(encoding="utf-8"))
     return found
 
 
-@cache
-def _source(name: str) -> str:
-    return textwrap.dedent(inspect.getsource(_library()[name][1])).rstrip()  # type: ignore[arg-type]
+def _helpers_of(text: str) -> dict[str, Helper]:
+    tree, lines = ast.parse(text), text.split("\n")
+    imports = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
+    modules = frozenset(imports) - {"numpy"}
+    return {
+        node.name: Helper("\n".join(lines[node.lineno - 1 : node.end_lineno]), _reads(node), modules)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
 
 
-@cache
-def _reads(name: str) -> frozenset[str]:
-    """Return the names a helper reads, its annotations left out: they are stripped when it is pasted."""
-    return frozenset(n.id for n in ast.walk(ast.parse(_source(name))) if isinstance(n, ast.Name))
+def _reads(node: ast.AST) -> frozenset[str]:
+    return frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
 
 
 def needed(names: Iterable[str]) -> list[str]:
     """Return the helpers in `names` and all that they call, each after those it calls."""
+    helpers = library()
     order: dict[str, None] = {}
 
     def visit(name: str) -> None:
         if name in order:
             return
-        for other in sorted(_reads(name) & _library().keys() - {name}):
+        for other in sorted(helpers[name].reads & helpers.keys() - {name}):
             visit(other)
         order[name] = None
 
@@ -54,17 +68,17 @@ def needed(names: Iterable[str]) -> list[str]:
 
 
 def sources(names: Iterable[str]) -> list[str]:
-    """Return the source text of the helpers, in the order of `needed`."""
-    return [_source(name) for name in needed(names)]
+    """Return the source text of exactly these helpers."""
+    return [library()[name].source for name in names]
 
 
 def standard_modules(names: Iterable[str]) -> set[str]:
-    """Return the standard modules that the helpers use, as they are imported where the helpers live."""
-    used: set[str] = set()
-    for name in needed(names):
-        module = _library()[name][0]
-        for read in _reads(name):
-            value = getattr(module, read, None)
-            if isinstance(value, ModuleType) and read != "np":
-                used.add(value.__name__)
-    return used
+    """Return the standard modules that these helpers use."""
+    chosen = [library()[name] for name in names]
+    return {module for helper in chosen for module in helper.modules & helper.reads}
+
+
+def called_in(text: str) -> set[str]:
+    """Return the helpers that a piece of a script calls or catches."""
+    read = _reads(ast.parse(text))
+    return {name for name in library() if name in read}

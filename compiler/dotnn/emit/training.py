@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from dotnn.emit.data import scaled_outputs
 from dotnn.emit.lines import literal, wrapped
 from dotnn.ir.graph import Graph
@@ -20,7 +18,9 @@ def init_lines(model: Model, values: Mapping[str, Any]) -> list[str]:
     """Return the body of `init_params`; `values` are the arrays of parameters that start from a file."""
     lines = ["rng = np.random.default_rng(seed)"]
     files = sorted({p.init.attrs["path"] for p in model.params.values() if _read_later(p, values)})
-    lines += [f"stored_{i} = np.load(locate({literal(path)}, __file__), allow_pickle=False)" for i, path in enumerate(files)]
+    lines += [
+        f"stored_{i} = np.load(locate({literal(path)}, __file__), allow_pickle=False)" for i, path in enumerate(files)
+    ]
     lines.append("params = {")
     for name, p in model.params.items():
         lines += [f"    {line}" for line in _init_line(name, p, values, files)]
@@ -37,7 +37,7 @@ def _init_line(name: str, p: Parameter, values: Mapping[str, Any], files: list[s
         return [f'"{name}": {p.init.entry.line(p.shape, p.init.attrs)},']
     if _read_later(p, values):
         return [f'"{name}": stored_{files.index(p.init.attrs["path"])}["{name}"],']
-    rows = np.asarray(values[name], dtype=np.float64)
+    rows = values[name].astype(float)
     if rows.ndim < 2:
         return wrapped(f'"{name}": np.array([', [repr(float(v)) for v in rows.ravel()], "]),")
     return wrapped(f'"{name}": np.array([', [repr(row.tolist()) for row in rows], "]),")

@@ -20,7 +20,7 @@ from dotnn.model.messages import Fail, several
 from dotnn.model.model import Declared
 from dotnn.model.order import Circle, dependency_order
 from dotnn.model.places import Place, settle
-from dotnn.model.scope import Draft, Scope, SharedLayer, Tensor, names_read
+from dotnn.model.scope import Draft, Scope, SharedLayer, Tensor, names_read, terms_of
 from dotnn.model.shared import define_shared, use_shared
 from dotnn.syntax import nodes
 
@@ -258,7 +258,7 @@ class Network:
             factor = evaluate(constant, scope.constants)
             if isinstance(factor, (int, float)) and not isinstance(factor, bool):
                 return self.apply(LAYERS["scale"], {"factor": factor}, (self.value(value, scope),), expr.span, scope)
-        operands = [self.value(e, scope) for e in _terms(expr)]
+        operands = [self.value(e, scope) for e in terms_of(expr)]
         return self.apply(LAYERS[JOINS[expr.op]], {}, tuple(operands), expr.span, scope)
 
     def stage(self, stage: nodes.Expr, value: Tensor, scope: Scope) -> Tensor:
@@ -389,15 +389,3 @@ def _check_arity(layer: Layer, operands: Sequence[Tensor], span: Span) -> None:
     else:
         help = f"join them first: concat(a, b) -> {layer.name}{'(…)' if layer.args else ''}"
     raise Fail(messages.wrong_arity(span, layer.name, expected, len(operands), help))
-
-
-def _terms(expr: nodes.Binary) -> list[nodes.Expr]:
-    """Return the operands of a chain `a + b + c` (or of `*`) as one list; `-` is never a chain."""
-    if expr.op == "-":
-        return [expr.left, expr.right]
-    terms: list[nodes.Expr] = []
-    left: nodes.Expr = expr
-    while isinstance(left, nodes.Binary) and left.op == expr.op:
-        terms.append(left.right)
-        left = left.left
-    return [left, *reversed(terms)]

@@ -116,3 +116,15 @@ def names_read(expr: nodes.Expr) -> set[str]:
             case nodes.Range(low=low, high=high):
                 stack.extend((low, high))
     return found
+
+
+def terms_of(expr: nodes.Binary) -> list[nodes.Expr]:
+    """Return the operands of a chain `a + b + c` (or of `*`) as one list; `-` is never a chain."""
+    if expr.op == "-":
+        return [expr.left, expr.right]
+    terms: list[nodes.Expr] = []
+    left: nodes.Expr = expr
+    while isinstance(left, nodes.Binary) and left.op == expr.op:
+        terms.append(left.right)
+        left = left.left
+    return [left, *reversed(terms)]

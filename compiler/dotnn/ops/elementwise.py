@@ -34,8 +34,11 @@ def _same_array(e: Step, node: Node) -> bool:
 
 
 def _zero_once(e: Step, node: Node) -> bool:
-    e.out(node.out)
-    e.prepare(f"{node.out.name}[...] = 0")
+    out = e.out(node.out)
+    if e.parameter_of(node.out) is None:  # an array that the step may use for something else before
+        e.run(f"copyto({out}, 0)")
+    else:
+        e.prepare(f"{out}[...] = 0")
     return True
 
 

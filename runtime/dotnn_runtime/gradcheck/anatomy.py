@@ -12,6 +12,7 @@ from .kinds import Key
 
 BANNER = re.compile(r"#\s*(?P<text>.*?)\s{2,}(?P<place>\S+\.nn:\d+)$")
 FORWARD_FUNCTIONS = ("forward", "total_loss")
+CONTRACT = ("init_params", "forward", "total_loss", "backward", "loss_and_grads", "data_loss", "penalty")
 STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache"}
 
 
@@ -147,6 +148,30 @@ def _statements(function: ast.FunctionDef) -> Iterator[Statement]:
             yield Statement(function.name, node.lineno, targets, frozenset(reads(node)), bool(loads(node)))
         elif isinstance(node, ast.Return) and function.name == "total_loss":
             yield Statement(function.name, node.lineno, ("loss",), frozenset(reads(node)))
+
+
+def parse_script(source: str, filename: str = "<script>") -> ast.Module:
+    """Parse the text of a script, without the functions and classes that `CONTRACT` never reaches.
+
+    Training, files and the command line are most of a script; nothing that is checked depends on them.
+    """
+    tree = ast.parse(source, filename)
+    defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    others = [node for node in tree.body if node not in defined.values() and not _is_main_guard(node)]
+    reached = dict.fromkeys(name for name in CONTRACT if name in defined)
+    unread = [*others, *(defined[name] for name in reached)]
+    while unread:
+        names = {part.id for part in ast.walk(unread.pop()) if isinstance(part, ast.Name)}
+        found = [name for name in names if name in defined and name not in reached]
+        reached.update(dict.fromkeys(found))
+        unread += [defined[name] for name in found]
+    tree.body = [node for node in tree.body if node in others or getattr(node, "name", "") in reached]
+    return tree
+
+
+def _is_main_guard(node: ast.stmt) -> bool:
+    names = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)} if isinstance(node, ast.If) else ()
+    return "__name__" in names
 
 
 def walk_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:

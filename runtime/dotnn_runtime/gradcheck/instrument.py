@@ -17,6 +17,7 @@ from .anatomy import (
     blocks,
     loads,
     out_arguments,
+    parse_script,
     stored_key,
     written_into,
 )
@@ -38,7 +39,7 @@ class Instrumented:
 
 def instrument(anatomy: Anatomy) -> Instrumented:
     """Return a copy of the script's tree that reports to a tracer."""
-    tree = ast.parse(anatomy.source)
+    tree = parse_script(anatomy.source)
     branches = _Branches(numpy_names(tree))
     uses: list[tuple[str, int]] = []
     for node in tree.body:

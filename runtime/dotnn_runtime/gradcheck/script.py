@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from .anatomy import Anatomy
+from .anatomy import Anatomy, parse_script
 from .instrument import instrument
 from .tracer import MODULE_NAME, Tracer
 
@@ -53,7 +53,7 @@ class Script:
 def load_script(source: str, filename: str) -> Script:
     """Execute the source text of a generated script as two fresh modules."""
     try:
-        tree = ast.parse(source, filename)
+        tree = parse_script(source, filename)
     except SyntaxError as error:
         raise ScriptError(f"{filename}:{error.lineno}: {error.msg}") from error
     anatomy = Anatomy(source, tree)

@@ -18,8 +18,9 @@ class Stand:
     """Runs a traced script at one point.
 
     Making a stand runs the script once forward, recording values and branch decisions, and once backward, recording
-    cotangents. `snap` names values to be rounded to multiples of `1 / grid`, where ties abound; `shifts` moves named
-    values by constants. Either changes the function, not the rules of its derivative.
+    cotangents; `read_back` names the values that the second run took from the traced forward pass, so that it notices
+    when they are moved. `snap` names values to be rounded to multiples of `1 / grid`, where ties abound; `shifts`
+    moves named values by constants. Either changes the function, not the rules of its derivative.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Stand:
         self._complex: Point | None = None
         self.loss, self.grads = self._backward()
         self.notes = script.tracer.notes
+        self.read_back = script.tracer.passed
 
     def evaluate(self, push: Direction) -> Any:
         """Return the loss with tensors displaced, every branch decided as at the base point."""

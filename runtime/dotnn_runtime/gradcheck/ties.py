@@ -60,13 +60,14 @@ def _movable(
     """Return the values that can be moved by a constant without making a right backward pass wrong.
 
     A rule that reads the result in place of its operand (tanh' = 1 - a²) takes it for the unmoved one, and so does a
-    backward pass that computes values anew.
+    backward pass that computes values anew, as the fast style's does.
     """
 
     def bears(moved: set[str]) -> bool:
         return not _wrong_rows(_nudged(script, point, cost, moved, rng), oracle, rng)
 
-    return names if bears(names) else {name for name in sorted(names)[:MOST_NAMES] if bears({name})}
+    names = names & Stand(script, point, cost).read_back
+    return names if not names or bears(names) else {name for name in sorted(names)[:MOST_NAMES] if bears({name})}
 
 
 def _nudged(script: Script, point: Point, cost: Cost, names: set[str], rng: np.random.Generator) -> Stand:

@@ -77,6 +77,11 @@ class Tracer:
         """End a run: the inserted calls do nothing until the next."""
         self.mode, self.push = Mode.OFF, {}
 
+    @property
+    def passed(self) -> frozenset[str]:
+        """The names of the values that the last run computed."""
+        return frozenset(self._seen)
+
     def value(self, name: str, value: Any) -> Any:
         """Stand behind `name = …` in the forward pass; return the value to go on with."""
         if self.mode is Mode.OFF or not is_float(value):

@@ -1,16 +1,15 @@
 """Weights, histories and JSON on disk. A file is complete or not there: none is ever half written."""
 
-import contextlib
 import csv
 import io
 import json
-import os
 import pathlib
 import typing
 import zipfile
 
 import numpy as np
 
+from dotnn_runtime.script.atomic import write_atomically
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import load_arrays
 
@@ -66,18 +65,3 @@ def read_json(path: str | pathlib.Path) -> typing.Any:
         raise DataError(f"cannot be read: {error.strerror or error}", path) from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"not valid JSON: {error}", path) from None
-
-
-def write_atomically(path: str | pathlib.Path, content: bytes) -> None:
-    """Write a file through a temporary one beside it, so that a crash leaves the old file or the new one."""
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

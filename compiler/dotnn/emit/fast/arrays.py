@@ -68,6 +68,8 @@ class Arrays:
         held = self.of.get(source.id)
         self.setup.append(f"{value.name} = {expression}")
         if separate:
+            if held is not None:
+                held.whole = False  # its views live on after its own last read: it must never count as free
             self.of[value.id] = Storage(value.name, value.type.shape, self.reads[value.id], whole=False)
         elif held is not None:
             held.uses += self.reads[value.id]

@@ -40,7 +40,9 @@ def _functions(names: set[str]) -> list[str]:
     """Return the line that gives NumPy's functions local names: looking them up would cost as much as a small call."""
     ordered = sorted(names)
     left = ", ".join(ordered)
-    return wrapped(f"{left} = ", [f"np.{n}" for n in ordered], "") if len(left) < 45 else [f"{n} = np.{n}" for n in ordered]
+    if len(left) < 45:
+        return wrapped(f"{left} = ", [f"np.{n}" for n in ordered], "")
+    return [f"{n} = np.{n}" for n in ordered]
 
 
 def _sliced(line: str, scratch: list[str]) -> str:

@@ -129,7 +129,7 @@ class FastEmitter:
         self.arrays.alias(value, source, source.name)
 
     def view(self, value: Value, source: Value, expression: str) -> None:
-        """Let `value` be a view of `source`; views of an array that is only cut into columns do not disturb each other."""
+        """Let `value` be a view of `source`; views of an array that is only cut into columns are independent."""
         cut = all(n.op == "columns" for n in self.readers[source.id]) and source.id not in self.owners
         self.arrays.alias(value, source, expression, separate=cut)
 
@@ -274,7 +274,12 @@ class FastEmitter:
     def _part_of_concat(self, value: Value) -> str | None:
         """Return the slice of a concatenation that `value` can be written to directly."""
         for node in self.readers.get(value.id, []):
-            if node.op == "concat" and len(value.type.shape) == 2 and value.role == "act" and node.ins.count(value) == 1:
+            if (
+                node.op == "concat"
+                and len(value.type.shape) == 2
+                and value.role == "act"
+                and node.ins.count(value) == 1
+            ):
                 widths = [v.type.example[-1] for v in node.ins]
                 start = sum(widths[: node.ins.index(value)])
                 self.concatenation(node.out)
@@ -296,7 +301,7 @@ def _needed(setup: list[str], step: list[str]) -> list[str]:
     read = set(WORD.findall("\n".join(step)))
     kept: list[str] = []
     for line in reversed(setup):
-        name, _, expression = line.partition(" = ")
+        name, _, _ = line.partition(" = ")
         if name in read or not name.isidentifier():
             kept.append(line)
             read |= set(WORD.findall(line))

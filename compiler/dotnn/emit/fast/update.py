@@ -84,7 +84,7 @@ class _UpdateCompiler:
             self.call("copyto", target, result)
 
     def compile(self, expr: ast.expr, into: str) -> str:
-        """Write the calls that compute an array expression; return the array that holds it (`into`, or a plain name)."""
+        """Write the calls that compute an array expression; return the array that holds it (`into`, or a name)."""
         match expr:
             case ast.Name(id=name):
                 return name
@@ -188,5 +188,6 @@ def _combine(left: ast.expr | None, right: ast.expr | None, op: ast.operator) ->
 
 def _spelt(expr: ast.expr, values: dict[str, float]) -> str:
     """Return a number's expression with the arguments' values in it, and NumPy-free roots."""
-    text = ast.unparse(_Inline({k: ast.Constant(v) for k, v in values.items()}).visit(ast.parse(ast.unparse(expr)).body[0].value))  # type: ignore[attr-defined]
+    copy = ast.parse(ast.unparse(expr), mode="eval").body
+    text = ast.unparse(_Inline({k: ast.Constant(v) for k, v in values.items()}).visit(copy))
     return text.replace("sqrt(", "math.sqrt(")

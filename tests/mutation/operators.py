@@ -1,0 +1,369 @@
+"""Small, typical mistakes in one line of a backward pass.
+
+Every operator is a function from a node of a line's syntax tree to the faulty versions of that node; `whole` ones take
+the right side of the line, all others any expression in it. The docstring is what the documentation says about it.
+"""
+
+import ast
+import copy
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+PROLOGUE = '''
+
+def one_element_off(array):
+    """One element, the largest, 1% too large."""
+    array = np.array(array)
+    array.reshape(-1)[np.abs(array).argmax()] *= 1.01
+    return array
+'''
+"""What faulty lines call."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The line under attack: the name it assigns, its right side, and what else its function knows."""
+
+    name: str
+    value: ast.expr
+    cached: Collection[str] = ()
+    known: Collection[str] = ()
+
+
+Operator = Callable[[ast.expr, Line], Iterator[ast.expr]]
+
+
+@dataclass
+class _Registry:
+    """The operators by name: those of whole lines and those of their parts."""
+
+    whole: dict[str, Operator] = field(default_factory=dict)
+    part: dict[str, Operator] = field(default_factory=dict)
+
+    @property
+    def all(self) -> dict[str, Operator]:
+        """All of them."""
+        return self.whole | self.part
+
+
+OPERATORS = _Registry()
+
+
+def whole(function: Operator) -> Operator:
+    """Register an operator on the right side of a line."""
+    OPERATORS.whole[function.__name__] = function
+    return function
+
+
+def part(function: Operator) -> Operator:
+    """Register an operator on any expression of a line."""
+    OPERATORS.part[function.__name__] = function
+    return function
+
+
+def filled(text: str, **parts: ast.expr) -> ast.expr:
+    """Parse `text` with placeholders replaced by expressions."""
+
+    class Fill(ast.NodeTransformer):
+        def visit_Name(self, node):
+            return copy.deepcopy(parts.get(node.id, node))
+
+    return Fill().visit(ast.parse(text, mode="eval").body)
+
+
+def is_op(node: ast.AST, *ops: type[ast.operator]) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ops)
+
+
+def is_call(node: ast.AST, *functions: str) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in functions
+
+
+def is_sum(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sum"
+
+
+def axis_of(node: ast.Call) -> str:
+    return next((ast.unparse(k.value) for k in node.keywords if k.arg == "axis"), "")
+
+
+def is_batch_sum(node: ast.AST) -> bool:
+    return is_sum(node) and axis_of(node) not in ("", "-1")
+
+
+# ------------------------------------------------------------------------------------------------- whole lines
+
+
+@whole
+def sign(node, line):
+    """the whole line with the wrong sign"""
+    yield filled("-a", a=node)
+
+
+@whole
+def one_percent(node, line):
+    """the whole line times 1.01"""
+    yield filled("a * 1.01", a=node)
+
+
+@whole
+def one_element(node, line):
+    """one element times 1.01"""
+    yield filled("one_element_off(a)", a=node)
+
+
+@whole
+def cut_off(node, line):
+    """nothing is sent back: a path of a fan-out or a residual branch is forgotten"""
+    yield filled("a * 0", a=node)
+
+
+@whole
+def doubled(node, line):
+    """the whole line counted twice"""
+    yield filled("a + a", a=node)
+
+
+@whole
+def penalty_on_bias(node, line):
+    """the weights' penalty also put on the bias"""
+    parameter = line.name.removeprefix("d_")
+    if parameter.endswith("_b"):
+        yield filled(f'a + d_loss * 0.02 * params["{parameter[:-2]}.b"]', a=node)
+
+
+# ------------------------------------------------------------------------------------------- products and sums
+
+
+@part
+def dropped_transpose(node, line):
+    """a `.T` forgotten"""
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        yield node.value
+
+
+@part
+def transposed_product(node, line):
+    """a product transposed"""
+    if is_op(node, ast.MatMult):
+        yield filled("(a @ b).T", a=node.left, b=node.right)
+
+
+@part
+def swapped_operands(node, line):
+    """the operands of a product, a difference or a quotient swapped: `t - y` for `y - t`"""
+    if is_op(node, ast.MatMult, ast.Sub, ast.Div):
+        yield ast.BinOp(node.right, node.op, node.left)
+
+
+@part
+def dropped_batch_sum(node, line):
+    """the sum over the examples forgotten"""
+    if is_batch_sum(node):
+        yield filled("a[0]", a=node.func.value)
+
+
+@part
+def averaged_batch_sum(node, line):
+    """a mean where a sum over the examples belongs"""
+    if is_batch_sum(node):
+        yield filled(f"a.mean(axis={axis_of(node)})", a=node.func.value)
+
+
+@part
+def wrong_axis(node, line):
+    """a sum over the wrong axis"""
+    if is_sum(node) and axis_of(node):
+        other = "0" if "-1" in axis_of(node) else "1"
+        keep = ", keepdims=True" if any(k.arg == "keepdims" for k in node.keywords) else ""
+        yield filled(f"a.sum(axis={other}{keep})", a=node.func.value)
+
+
+@part
+def dropped_term(node, line):
+    """a term of a sum dropped: a use of a shared weight, a path, a penalty, half of a softmax's Jacobian"""
+    if is_op(node, ast.Add, ast.Sub):
+        yield node.left
+        yield node.right if is_op(node, ast.Add) else filled("-a", a=node.right)
+
+
+@part
+def doubled_term(node, line):
+    """a term of a sum counted twice"""
+    if is_op(node, ast.Add):
+        yield filled("a + a + b", a=node.left, b=node.right)
+        yield filled("a + b + b", a=node.left, b=node.right)
+
+
+@part
+def wrong_inner_sign(node, line):
+    """a plus for a minus, a minus for a plus"""
+    if is_op(node, ast.Add, ast.Sub):
+        yield ast.BinOp(node.left, ast.Sub() if is_op(node, ast.Add) else ast.Add(), node.right)
+
+
+@part
+def lost_minus(node, line):
+    """a minus sign lost"""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+        yield node.operand
+
+
+# ----------------------------------------------------------------------------------------- factors and divisors
+
+
+@part
+def softmax_jacobian(node, line):
+    """softmax's Jacobian with its sum unweighted (`d - sum d` for `d - sum d p`), or its diagonal alone"""
+    if is_op(node, ast.Sub) and is_sum(node.right) and is_op(node.right.func.value, ast.Mult):
+        cotangent, p = node.left, node.right.func.value.right
+        yield filled("d - d.sum(axis=-1, keepdims=True)", d=cotangent)
+        yield filled("d * (1 - p)", d=cotangent, p=p)
+
+
+@part
+def lost_factor(node, line):
+    """a factor dropped: the 2 of a square, a mask, a slope, a loss's weight, the cotangent itself"""
+    if is_op(node, ast.Mult):
+        yield node.left
+        yield node.right
+
+
+@part
+def missed_divisor(node, line):
+    """a division forgotten: the 1/B of a mean, the 1/n of an average"""
+    if is_op(node, ast.Div):
+        yield node.left
+
+
+@part
+def repeated_divisor(node, line):
+    """a division done twice"""
+    if is_op(node, ast.Div):
+        yield filled("a / b / b", a=node.left, b=node.right)
+
+
+@part
+def partial_divisor(node, line):
+    """1/B without 1/n, or 1/n without 1/B"""
+    if is_op(node, ast.Div) and is_op(node.right, ast.Mult):
+        yield filled("a / b", a=node.left, b=node.right.left)
+        yield filled("a / b", a=node.left, b=node.right.right)
+
+
+@part
+def wrong_constant(node, line):
+    """a constant a little off: a slope, an alpha, a delta, a strength"""
+    if isinstance(node, ast.Constant) and isinstance(node.value, float):
+        yield ast.Constant(node.value * 1.1)
+
+
+@part
+def lost_constant(node, line):
+    """a slope of one where the parameter stands: leaky_relu, elu, huber"""
+    if isinstance(node, ast.Constant) and isinstance(node.value, float):
+        yield ast.Constant(1.0)
+
+
+@part
+def lost_keep_rate(node, line):
+    """dropout's mask without its 1/rho"""
+    if isinstance(node, ast.Name) and node.id.endswith("_mask"):
+        yield filled("(a > 0)", a=node)
+
+
+@part
+def lost_smoothing(node, line):
+    """label smoothing forgotten in the backward pass"""
+    if is_call(node, "smooth"):
+        yield node.args[0]
+
+
+# ------------------------------------------------------------------------------------ operands of derivatives
+
+
+@part
+def input_for_output(node, line):
+    """z where a rule wants a, as in 1 - a²; or a where it wants z"""
+    if isinstance(node, ast.Name):
+        other = node.id.removesuffix("_z") if node.id.endswith("_z") else f"{node.id}_z"
+        if node.id in line.cached and other in line.cached:
+            yield filled(f'cache["{other}"]')
+
+
+@part
+def skipped_activation(node, line):
+    """the cotangent of a where that of z is wanted: an activation's derivative forgotten"""
+    if isinstance(node, ast.Name) and node.id.startswith("d_") and node.id.endswith("_z"):
+        before = node.id.removesuffix("_z")
+        if before in line.known:
+            yield ast.Name(before, ast.Load())
+
+
+@part
+def wrong_slope_function(node, line):
+    """the function itself, or its argument, where its slope belongs"""
+    if isinstance(node, ast.Call) and len(node.args) in (1, 2) and isinstance(node.func, ast.Name):
+        if node.func.id.endswith("_slope"):
+            yield ast.Call(ast.Name(node.func.id.removesuffix("_slope"), ast.Load()), node.args, [])
+            yield node.args[0]
+        elif node.func.id in ("sigmoid", "softmax"):
+            yield node.args[0]
+    if is_call(node, "np.exp", "np.sign"):
+        yield node.args[0]
+
+
+@part
+def wrong_operand(node, line):
+    """another value of the cache with the same shape, where all sizes are equal"""
+    if isinstance(node, ast.Name) and node.id in line.cached:
+        for other in sorted(set(line.cached) - {node.id}):
+            yield filled(f'cache["{other}"]')
+
+
+# ------------------------------------------------------------------------------------------ branches and indices
+
+_LOOSER = {ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Lt: ast.LtE, ast.LtE: ast.Lt}
+_TURNED = {ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Lt: ast.GtE, ast.LtE: ast.Gt}
+
+
+@part
+def tie(node, line):
+    """`>=` for `>` and the like: wrong on the edge alone"""
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in _LOOSER:
+        yield ast.Compare(node.left, [_LOOSER[type(node.ops[0])]()], node.comparators)
+
+
+@part
+def turned_comparison(node, line):
+    """`<=` for `>`: the wrong side of a branch"""
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in _TURNED:
+        yield ast.Compare(node.left, [_TURNED[type(node.ops[0])]()], node.comparators)
+
+
+@part
+def swapped_branches(node, line):
+    """the two values of `np.where` swapped, or one of them on both sides"""
+    if is_call(node, "np.where"):
+        condition, yes, no = node.args
+        yield filled("np.where(c, b, a)", c=condition, a=yes, b=no)
+        yield filled("np.where(c, a, a)", c=condition, a=yes)
+        yield filled("np.where(c, b, b)", c=condition, b=no)
+
+
+@part
+def shifted_columns(node, line):
+    """columns taken one off: the parts of a concatenation, the branch of a selection"""
+    if isinstance(node, ast.Slice) and isinstance(node.lower, ast.Constant) and isinstance(node.upper, ast.Constant):
+        low, high = node.lower.value, node.upper.value
+        for by in (1, -1) if low else (1,):
+            yield ast.Slice(ast.Constant(low + by), ast.Constant(high + by))
+
+
+@part
+def column_order(node, line):
+    """a reshape that runs through the elements in the other order"""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
+        turned = copy.deepcopy(node)
+        turned.keywords.append(ast.keyword("order", ast.Constant("F")))
+        yield turned

@@ -1,0 +1,206 @@
+"""Mistakes in the compiler's own rules: an op's derivative line, or its vector-Jacobian product.
+
+A rule is replaced in the registry, a network is compiled anew, and every line of the script that this changes is one
+that may be blamed.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from dotnn.ops import OPS
+from dotnn.ops.base import Op
+from mutation.subjects import script
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A faulty rule: which op, on which networks it is tried, what is wrong, and what becomes of the op."""
+
+    op: str
+    change: str
+    tamper: Callable[[Op], Op]
+    subjects: tuple[str, ...]
+
+
+def line(op: str, numpy: str, *subjects: str) -> Rule:
+    """An op whose NumPy line is wrong."""
+    return Rule(op, numpy, lambda right: replace(right, numpy=numpy), subjects)
+
+
+def product(op: str, change: str, vjp, *subjects: str) -> Rule:
+    """An op whose vector-Jacobian product is put together wrongly."""
+    return Rule(op, change, lambda right: replace(right, vjp=vjp), subjects)
+
+
+@contextmanager
+def tampered(rule: Rule) -> Iterator[None]:
+    """Put a faulty rule into the registry for a while."""
+    right = OPS[rule.op]
+    OPS[rule.op] = rule.tamper(right)
+    try:
+        yield
+    finally:
+        OPS[rule.op] = right
+
+
+def faulty_script(rule: Rule, subject: str) -> str:
+    """The script of a network, compiled with a faulty rule."""
+    with tampered(rule):
+        return script(subject)
+
+
+def _width(value) -> int:
+    return value.type.example[-1]
+
+
+def _other_columns(shift):
+    def vjp(b, node, d):
+        width, first = _width(node.out), _width(node.ins[0])
+        parts = [(0, first), *((width - _width(v), width) for v in node.ins[1:])]
+        return [b.emit("columns", d, start=s + shift(i), stop=e + shift(i)) for i, (s, e) in enumerate(parts)]
+
+    return vjp
+
+
+def _affine_by(d_input="affine_d_input", bias="sum_examples"):
+    def vjp(b, node, d):
+        x, weight = node.ins[:2]
+        d_bias = [b.emit(bias, d) if bias else None] if len(node.ins) == 3 else []
+        return [b.emit(d_input, d, weight) if d_input else None, b.emit("affine_d_weight", x, d), *d_bias]
+
+    return vjp
+
+
+RULES = [
+    line("affine_d_input", "{d} @ {W}", "square"),
+    line("affine_d_input", "({W} @ {d}.T)", "square"),
+    line("affine_d_weight", "{d}.T @ {x}", "square"),
+    line("affine_d_weight", "{x}.T @ {d} / len({d})", "chain", "square"),
+    line("affine_d_weight", "-({x}.T @ {d})", "residual", "shared"),
+    line("sum_examples", "{d}.mean(axis=0)", "chain", "tasks"),
+    line("sum_examples", "{d}.sum(axis=1)", "square"),
+    line("sum_examples", "{d}[0]", "chain", "residual"),
+    product("affine", "no gradient for b", _affine_by(bias=""), "chain", "joins"),
+    product("affine", "no cotangent for x", _affine_by(d_input=""), "chain", "residual"),
+    line("sigmoid_derivative", "{d} * (1 - {a})", "chain", "square"),
+    line("sigmoid_derivative", "{d} * {a} * {a}", "chain"),
+    line("sigmoid_derivative", "{d} * {a} * (1 + {a})", "square"),
+    product("sigmoid", "reads z, not a", lambda b, n, d: [b.emit("sigmoid_derivative", d, n.ins[0])], "chain"),
+    line("tanh_derivative", "{d} * (1 - {a})", "chain", "residual"),
+    line("tanh_derivative", "{d} * (1 + {a} * {a})", "shared"),
+    product("tanh", "reads z, not a", lambda b, n, d: [b.emit("tanh_derivative", d, n.ins[0])], "chain", "tasks"),
+    line("relu_derivative", "{d} * ({a} >= 0)", "residual"),
+    line("relu_derivative", "{d} * ({a} < 1)", "residual"),
+    line("relu_derivative", "{d} * {a}", "residual"),
+    line("leaky_relu_derivative", "np.where({z} > 0, {d}, 0)", "kinked"),
+    line("leaky_relu_derivative", "np.where({z} > 0, {slope} * {d}, {d})", "kinked"),
+    line("leaky_relu_derivative", "np.where({z} >= 0, {d}, {slope} * {d})", "kinked"),
+    line("elu_derivative", "np.where({z} > 0, {d}, {d} * np.exp(np.minimum({z}, 0)))", "kinked"),
+    line("elu_derivative", "np.where({z} > 0, {d}, {d} * {alpha} * (np.exp(np.minimum({z}, 0)) - 1))", "kinked"),
+    line("elu_derivative", "np.where({z} >= 0, {d}, {d} * {alpha} * np.exp(np.minimum({z}, 0)))", "kinked"),
+    line("gelu_derivative", "{d} * 0.5 * (1 + np.tanh(0.7978845608028654 * ({z} + 0.044715 * {z} * {z} * {z})))", "smooth"),
+    line("silu_derivative", "{d} * sigmoid({z})", "smooth"),
+    line("silu_derivative", "{d} * (sigmoid({z}) + {z} * sigmoid({z}))", "smooth"),
+    line("softplus_derivative", "{d} * sigmoid({z}) * (1 - sigmoid({z}))", "smooth"),
+    line("softplus_derivative", "{d} * ({z} > 0)", "smooth"),
+    line("prelu_derivative", "np.where({z} > 0, {d}, 0)", "kinked", "table"),
+    line("prelu_derivative", "np.where({z} >= 0, {d}, {slope} * {d})", "kinked", "table"),
+    line("prelu_derivative", "{slope} * {d}", "kinked"),
+    line("prelu_d_slope", "np.where({z} > 0, {d} * {z}, 0)", "kinked", "table"),
+    line("prelu_d_slope", "{d} * {z}", "kinked"),
+    line("prelu_d_slope", "np.where({z} > 0, 0, {d})", "table"),
+    line("sum_examples_to", "{d}[0]", "kinked"),
+    line("softmax_derivative", "{p} * ({d} - {d}.sum(axis=-1, keepdims=True))", "joins", "cross_entropy_scaled"),
+    line("softmax_derivative", "{d} * {p} * (1 - {p})", "joins", "cross_entropy_scaled"),
+    line("softmax_derivative", "{p} * ({d} + ({d} * {p}).sum(axis=-1, keepdims=True))", "joins"),
+    line("softmax_derivative", "{d} - ({d} * {p}).sum(axis=-1, keepdims=True)", "joins"),
+    line("softmax_derivative", "{p} * ({d} - ({d} * {p}).sum(axis=0, keepdims=True))", "joins"),
+    line("accumulate", "{0}", "residual", "tasks", "shared"),
+    line("accumulate", "{1}", "residual", "tasks", "shared"),
+    line("accumulate", "{0} - {1}", "residual", "joins"),
+    line("accumulate", "{0} + {1} + {1}", "residual", "shared"),
+    product("add", "no cotangent for the first", lambda b, n, d: [None, d], "residual"),
+    product("add", "no cotangent for the second", lambda b, n, d: [d, None], "residual"),
+    product("subtract", "no minus", lambda b, n, d: [d, d], "shared", "joins"),
+    product("subtract", "minus on the first", lambda b, n, d: [b.emit("negate", d), d], "joins"),
+    product(
+        "multiply", "operands swapped",
+        lambda b, n, d: [b.emit("multiply", d, n.ins[0]), b.emit("multiply", d, n.ins[0])],
+        "dropped",
+    ),
+    line("where_not_less", "{d} * ({a} > {b})", "joins"),
+    line("where_less", "{d} * ({a} <= {b})", "joins"),
+    product(
+        "maximum", "sides swapped",
+        lambda b, n, d: [b.emit("where_less", d, *n.ins), b.emit("where_not_less", d, *n.ins)],
+        "joins",
+    ),
+    product("concat", "offsets one too small", _other_columns(lambda i: -1 if i else 0), "joins"),
+    product("concat", "offsets one too large", _other_columns(lambda i: 0 if i else 1), "joins"),
+    product(
+        "select", "branch index one too large",
+        lambda b, n, d: [
+            b.emit("select_d_switch", d, *n.ins[1:]), *(b.emit("select_d_branch", d, n.ins[0], k=1) for _ in n.ins[1:])
+        ],
+        "joins",
+    ),
+    product(
+        "select", "branches swapped for the switch",
+        lambda b, n, d: [
+            b.emit("select_d_switch", d, *reversed(n.ins[1:])),
+            *(b.emit("select_d_branch", d, n.ins[0], k=k) for k in range(len(n.ins) - 1)),
+        ],
+        "joins",
+    ),
+    line("select_d_branch", "{d}", "joins"),
+    line("spread", "np.repeat({x} / {units}, {units}, axis=-1)", "joins"),
+    line("spread_mean", "np.repeat({d}, {units}, axis=-1)", "joins"),
+    line("sum_features", "{x}.mean(axis=-1, keepdims=True)", "joins"),
+    product("dropout", "mask forgotten", lambda b, n, d: [d, None], "dropped"),
+    line("scale", "{x} / {factor}", "tasks", "joins"),
+    line("l2_penalty_gradient", "{d} * {strength} * {W}", "tasks"),
+    line("l2_penalty_gradient", "2 * {strength} * {W}", "tasks"),
+    line("l2_penalty_gradient", "{d} * 2 * {W}", "tasks"),
+    line("l1_penalty_gradient", "{d} * {strength} * {W}", "sparse"),
+    line("l1_penalty_gradient", "{d} * 2 * {strength} * np.sign({W})", "sparse"),
+    product("total", "weights forgotten", lambda b, n, d: [d for _ in n.ins], "tasks"),
+    product(
+        "total", "penalties forgotten",
+        lambda b, n, d: [None if v.name.startswith("l2") else b.emit("scale", d, factor=w)
+                         for v, w in zip(n.ins, n.attrs["weights"], strict=True)],
+        "tasks",
+    ),
+]  # fmt: skip
+
+
+def loss_rules() -> list[Rule]:
+    """The mistakes that every loss admits, in its gradient's line."""
+    return [
+        Rule(op, change, tamper, (subject,))
+        for subject, op in _LOSSES.items()
+        for change, tamper in {
+            "half of it": lambda right: _relined(right, lambda text: f"0.5 * ({text})"),
+            "wrong sign": lambda right: _relined(right, lambda text: f"-({text})"),
+            "d_loss forgotten": lambda right: _relined(right, lambda text: text.replace("{d} * ", "", 1)),
+            "target and output swapped": lambda right: _relined(right, _exchanged),
+        }.items()
+    ]
+
+
+def _relined(op: Op, change: Callable[[str], str]) -> Op:
+    return replace(op, numpy=lambda node: change(op.template(node)))
+
+
+def _exchanged(text: str) -> str:
+    return text.replace("{y}", "{?}").replace("{t}", "{y}").replace("{?}", "{t}")
+
+
+_LOSSES = {
+    "bce": "sigmoid_bce_gradient",
+    "bce_scaled": "bce_gradient",
+    "cross_entropy": "softmax_cross_entropy_gradient",
+    "cross_entropy_scaled": "cross_entropy_gradient",
+    "cross_entropy_rows": "softmax_cross_entropy_gradient",
+    **{name: f"{name}_gradient" for name in ("hinge", "perceptron", "half_sse", "sse", "mse", "l1", "huber")},
+}

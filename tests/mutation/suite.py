@@ -1,0 +1,205 @@
+"""All mutants, and what the validator says to each: shared by the tests and by the table in the documentation."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from dotnn_runtime.gradcheck import check_script
+from mutation.operators import OPERATORS, PROLOGUE, Line
+from mutation.rules import RULES, Rule, faulty_script, loss_rules
+from mutation.subjects import BATCH, SUBJECTS, right_script
+
+RULE = "rule"
+SAME_SIZES = ("wrong_operand",)
+"""Operators that only make sense where all sizes are equal."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A faulty script: where it comes from, what was done to it, and which names and lines may be blamed."""
+
+    subject: str
+    operator: str
+    change: str
+    source: str
+    names: tuple[str, ...]
+    lines: tuple[int, ...] = ()
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """What identifies a mutant in the table of equivalent ones."""
+        return self.subject, self.change
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the validator said to a mutant."""
+
+    mutant: Mutant
+    verdict: str
+    blamed: str
+    line: int
+    pattern: str
+
+    @property
+    def caught(self) -> bool:
+        """Whether it was found to be wrong."""
+        return self.verdict == "FAIL"
+
+    @property
+    def blamed_right(self) -> bool:
+        """Whether the blame is on what was changed."""
+        return self.blamed in self.mutant.names and (not self.mutant.lines or self.line in self.mutant.lines)
+
+    def __str__(self) -> str:
+        m = self.mutant
+        where = f"{self.blamed or 'nothing'}, line {self.line} ({self.pattern})"
+        return f"{m.subject}/{m.operator}: {m.change!r} is {self.verdict}, blamed: {where}, expected: {m.names} {m.lines}"
+
+
+def run(mutant: Mutant) -> Row:
+    """Hand a mutant to the validator."""
+    report = check_script(mutant.source, f"{mutant.subject}.py", batch_size=BATCH.get(mutant.subject))
+    blame = report.blame
+    if blame is None:
+        return Row(mutant, str(report.verdict), "", 0, "")
+    return Row(mutant, str(report.verdict), blame.name, blame.line, blame.pattern)
+
+
+# ------------------------------------------------------------------------------------------------ mutants of lines
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """A script taken apart: its text, the functions of the backward pass, and the values of the cache."""
+
+    lines: list[str]
+    functions: dict[str, ast.FunctionDef]
+    cached: tuple[str, ...]
+
+
+@cache
+def _scene(subject: str) -> _Scene:
+    source = right_script(subject)
+    functions = {f.name: f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef)}
+    cache_dict = next(
+        n.value for n in functions["forward"].body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "cache"
+    )
+    return _Scene(source.splitlines(), functions, tuple(key.value for key in cache_dict.keys))
+
+
+@cache
+def line_mutants(subject: str) -> tuple[Mutant, ...]:
+    """Every faulty version of every line of `backward`, and of the helpers that are slopes; no text comes twice."""
+    scene = _scene(subject)
+    found: list[Mutant] = []
+    known: list[str] = []
+    for node in scene.functions["backward"].body:
+        if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])).startswith("d_"):
+            line = Line(name, node.value, scene.cached, tuple(known))
+            found += _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name} = ")
+            known.append(name)
+    for helper, function in scene.functions.items():
+        if helper.endswith("_slope"):
+            found += _helper_mutants(subject, scene, function)
+    return tuple(found)
+
+
+def _helper_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> Iterator[Mutant]:
+    """Yield the mutants of a slope function; the lines that call it are to blame, or its own where it stops."""
+    callers = [n for n in scene.functions["backward"].body if f"{function.name}(" in ast.unparse(n)]
+    names = tuple(ast.unparse(n.targets[0]) for n in callers)
+    numbers = tuple(n.lineno for n in callers)
+    for node in function.body:
+        if isinstance(node, ast.Assign | ast.Return) and node.value is not None:
+            start = f"{ast.unparse(node.targets[0])} = " if isinstance(node, ast.Assign) else "return "
+            yield from _mutants_of(subject, scene, node, Line("", node.value), names, numbers, start)
+
+
+def _mutants_of(subject, scene, node, line, names, numbers, start) -> Iterator[Mutant]:
+    seen = {ast.unparse(line.value)}
+    for operator, value in _versions(line):
+        text = ast.unparse(ast.fix_missing_locations(value))
+        if text in seen or (operator in SAME_SIZES and subject not in BATCH):
+            continue
+        seen.add(text)
+        lines = [*scene.lines]
+        lines[node.lineno - 1 : node.end_lineno] = [f"    {start}{text}"]
+        lines += [""] * (node.end_lineno - node.lineno)
+        yield Mutant(subject, operator, start + text, "\n".join(lines) + PROLOGUE, names, numbers)
+
+
+def _versions(line: Line) -> Iterator[tuple[str, ast.expr]]:
+    for name, operator in OPERATORS.part.items():
+        for i, node in enumerate(ast.walk(line.value)):
+            for new in operator(node, line):
+                yield name, _replaced(line.value, i, new)
+    for name, operator in OPERATORS.whole.items():
+        for new in operator(line.value, line):
+            yield name, new
+
+
+def _replaced(whole: ast.expr, index: int, new: ast.expr) -> ast.expr:
+    """Return a copy of `whole` with its `index`-th node, in the order of `ast.walk`, replaced."""
+    whole = ast.parse(ast.unparse(whole), mode="eval").body
+    target = list(ast.walk(whole))[index]
+
+    class Swap(ast.NodeTransformer):
+        def visit(self, node):
+            return new if node is target else self.generic_visit(node)
+
+    return Swap().visit(whole)
+
+
+# ------------------------------------------------------------------------------------------------ mutants of rules
+
+
+def rule_mutants() -> Iterator[Callable[[], Mutant]]:
+    """Yield all mutants of rules, to be made when they are run: the compiler works while its rule is faulty."""
+    for rule in [*RULES, *loss_rules()]:
+        for subject in rule.subjects:
+            yield lambda rule=rule, subject=subject: rule_mutant(rule, subject)
+
+
+def rule_mutant(rule: Rule, subject: str) -> Mutant:
+    """The script of a network compiled with a faulty rule; what differs from the right one may be blamed."""
+    source = faulty_script(rule, subject)
+    right, wrong = backward_lines(right_script(subject)), backward_lines(source)
+    changed = [name for name in {**wrong, **right} if right.get(name, ("",))[0] != wrong.get(name, ("",))[0]]
+    assert changed, f"{rule.op}: {rule.change} changes nothing in {subject}"
+    return Mutant(subject, RULE, f"{rule.op}: {rule.change}", source, tuple(changed))
+
+
+def backward_lines(source: str) -> dict[str, tuple[str, int]]:
+    """The lines of `backward`: assigned name → (right side, line number)."""
+    function = next(f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef) and f.name == "backward")
+    assignments = [n for n in function.body if isinstance(n, ast.Assign)]
+    return {
+        name: (ast.unparse(n.value), n.lineno)
+        for n in assignments
+        if (name := ast.unparse(n.targets[0])).startswith("d_")
+    }
+
+
+# -------------------------------------------------------------------------------------------------------- summary
+
+
+@dataclass(frozen=True)
+class Group:
+    """The mutants of one operator."""
+
+    name: str
+    doc: str
+    mutants: tuple[Mutant, ...]
+
+
+def groups() -> dict[str, Group]:
+    """All mutants of lines, by operator."""
+    found: dict[str, list[Mutant]] = {name: [] for name in OPERATORS.all}
+    for subject in SUBJECTS:
+        for mutant in line_mutants(subject):
+            found[mutant.operator].append(mutant)
+    docs = {name: re.sub(r"\s+", " ", operator.__doc__ or "") for name, operator in OPERATORS.all.items()}
+    return {name: Group(name, docs[name], tuple(mutants)) for name, mutants in found.items()}
