@@ -90,8 +90,10 @@ def _call(draw, entry, optional: bool = True) -> str:
     return f"{entry.name}({', '.join(given)})" if given else entry.name
 
 
-def _penalty(draw) -> str:
-    return _call(draw, PENALTIES[draw(st.sampled_from(sorted(PENALTIES)))])
+def _penalty(draw, *, of_layer: bool = False) -> str:
+    """A penalty; decoupled decay acts in the update, on all weights alike."""
+    fitting = sorted(name for name, penalty in PENALTIES.items() if penalty.op or not of_layer)
+    return _call(draw, PENALTIES[draw(st.sampled_from(fitting))])
 
 
 def _activation(draw, width: int) -> str:
@@ -102,7 +104,7 @@ def _activation(draw, width: int) -> str:
 def _dense_call(draw, width: int) -> str:
     """A dense layer, with or without activation, bias and a penalty of its own."""
     options = [", bias = false"] * draw(st.booleans())
-    options += [f", penalty = {_penalty(draw)}"] if draw(st.integers(0, 3)) == 0 else []
+    options += [f", penalty = {_penalty(draw, of_layer=True)}"] if draw(st.integers(0, 3)) == 0 else []
     return f"dense({width}, {_activation(draw, width)}{''.join(options)})"
 
 

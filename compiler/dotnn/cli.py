@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from dotnn import __version__
-from dotnn.console import show_errors, warn
+from dotnn.console import show_fault, show_errors, warn
 from dotnn.diagnostics import CompileError
 
 SETS = click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override a parameter of `params`.")
@@ -33,6 +34,13 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
             show_errors(error)
             code = 1
         except BrokenPipeError:
+            code = 1
+        except click.ClickException:
+            raise
+        except Exception as fault:  # a bug of ours must not look like a mistake of the user's
+            if os.environ.get("DOTNN_TRACEBACK"):
+                raise
+            show_fault(fault)
             code = 1
         sys.exit(code or 0)
 

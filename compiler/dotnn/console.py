@@ -27,6 +27,12 @@ def show_errors(error: CompileError) -> None:
     click.echo(f"\n{count} error{'s' if count != 1 else ''}", err=True)
 
 
+def show_fault(fault: Exception) -> None:
+    """Say that dotnn itself failed."""
+    text = f"error[NN901]: dotnn failed: {type(fault).__name__}: {fault}\n  note: this is a bug in dotnn, not in the spec"
+    click.echo(_coloured(f"{text}\n  help: set DOTNN_TRACEBACK=1, run again and report what it prints"), err=True)
+
+
 def show_json(value: Mapping[str, Any]) -> None:
     """Print exactly one JSON object on stdout."""
     click.echo(json.dumps(value, indent=2))

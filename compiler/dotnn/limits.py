@@ -3,6 +3,9 @@
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
 """The size of a spec, inline data included."""
 
+MAX_TOKENS = 100_000
+"""The words and signs of a spec; an inline list of numbers counts as one."""
+
 MAX_NESTING = 200
 """How deep brackets may nest."""
 

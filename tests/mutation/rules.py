@@ -72,6 +72,10 @@ def _affine_by(d_input="affine_d_input", bias="sum_examples"):
     return vjp
 
 
+def _own_operand(b, node, d):
+    return [b.emit("multiply", d, node.ins[0]) for _ in node.ins]
+
+
 RULES = [
     line("affine_d_input", "{d} @ {W}", "square"),
     line("affine_d_input", "({W} @ {d}.T)", "square"),
@@ -124,11 +128,7 @@ RULES = [
     product("add", "no cotangent for the second", lambda b, n, d: [d, None], "residual"),
     product("subtract", "no minus", lambda b, n, d: [d, d], "shared", "joins"),
     product("subtract", "minus on the first", lambda b, n, d: [b.emit("negate", d), d], "joins"),
-    product(
-        "multiply", "operands swapped",
-        lambda b, n, d: [b.emit("multiply", d, n.ins[0]), b.emit("multiply", d, n.ins[0])],
-        "dropped",
-    ),
+    product("multiply", "its own operand, not the other", _own_operand, "shared", "dropped"),
     line("where_not_less", "{d} * ({a} > {b})", "joins"),
     line("where_less", "{d} * ({a} <= {b})", "joins"),
     product(

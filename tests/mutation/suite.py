@@ -2,16 +2,18 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from dotnn_runtime.gradcheck import check_script
 from mutation.operators import OPERATORS, PROLOGUE, Line
 from mutation.rules import RULES, Rule, faulty_script, loss_rules
-from mutation.subjects import BATCH, SUBJECTS, right_script
+from mutation.subjects import BATCH, NETWORKS, SUBJECTS, right_script
 
 RULE = "rule"
+OUTER = ("d_y_W", "d_y_b", "d_x")
+"""The lines around a loss: they are the same in all networks of losses, and attacked in the others."""
 SAME_SIZES = ("wrong_operand",)
 """Operators that only make sense where all sizes are equal."""
 
@@ -42,6 +44,7 @@ class Row:
     blamed: str
     line: int
     pattern: str
+    words: str = ""
 
     @property
     def caught(self) -> bool:
@@ -50,8 +53,9 @@ class Row:
 
     @property
     def blamed_right(self) -> bool:
-        """Whether the blame is on what was changed."""
-        return self.blamed in self.mutant.names and (not self.mutant.lines or self.line in self.mutant.lines)
+        """Whether the blame is on what was changed, or says that it may be: a step that belongs to no value."""
+        named = self.blamed in self.mutant.names and (not self.mutant.lines or self.line in self.mutant.lines)
+        return named or any(f"{name} in line " in self.words for name in self.mutant.names)
 
     def __str__(self) -> str:
         m = self.mutant
@@ -65,7 +69,7 @@ def run(mutant: Mutant) -> Row:
     blame = report.blame
     if blame is None:
         return Row(mutant, str(report.verdict), "", 0, "")
-    return Row(mutant, str(report.verdict), blame.name, blame.line, blame.pattern)
+    return Row(mutant, str(report.verdict), blame.name, blame.line, blame.pattern, blame.words)
 
 
 # ------------------------------------------------------------------------------------------------ mutants of lines
@@ -98,9 +102,11 @@ def line_mutants(subject: str) -> tuple[Mutant, ...]:
     known: list[str] = []
     for node in scene.functions["backward"].body:
         if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])).startswith("d_"):
-            line = Line(name, node.value, scene.cached, tuple(known))
-            found += _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name} = ")
             known.append(name)
+            if subject not in NETWORKS and name in OUTER:
+                continue
+            line = Line(name, node.value, scene.cached, tuple(known[:-1]))
+            found += _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name} = ")
     for helper, function in scene.functions.items():
         if helper.endswith("_slope"):
             found += _helper_mutants(subject, scene, function)
@@ -108,14 +114,20 @@ def line_mutants(subject: str) -> tuple[Mutant, ...]:
 
 
 def _helper_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> Iterator[Mutant]:
-    """Yield the mutants of a slope function; the lines that call it are to blame, or its own where it stops."""
-    callers = [n for n in scene.functions["backward"].body if f"{function.name}(" in ast.unparse(n)]
+    """Yield the mutants of a slope function; the lines of `backward` that call it are to blame."""
+    callers = [n for n in scene.functions["backward"].body if function.name in _called(n, scene.functions)]
     names = tuple(ast.unparse(n.targets[0]) for n in callers)
     numbers = tuple(n.lineno for n in callers)
-    for node in function.body:
+    for node in function.body if callers else ():
         if isinstance(node, ast.Assign | ast.Return) and node.value is not None:
             start = f"{ast.unparse(node.targets[0])} = " if isinstance(node, ast.Assign) else "return "
             yield from _mutants_of(subject, scene, node, Line("", node.value), names, numbers, start)
+
+
+def _called(node: ast.AST, functions: Mapping[str, ast.FunctionDef]) -> set[str]:
+    """Return the functions of the script that a statement calls, and those that these call."""
+    found = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} & set(functions)
+    return found.union(*(_called(functions[name], functions) for name in found))
 
 
 def _mutants_of(subject, scene, node, line, names, numbers, start) -> Iterator[Mutant]:

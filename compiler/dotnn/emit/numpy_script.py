@@ -103,15 +103,11 @@ def _constants(model: Model, graph: Graph) -> dict[str, Any]:
     lines: list[str] = []
     for table, entries in tables.items():
         lines += wrapped(f"{table} = {{", [f"{literal(n)}: {literal(x)}" for n, x in entries.items()], "}")
-    dead = tuple(sorted(name for name in graph.grads if _is_zero(graph, name)))
+    zeros = {v.id for node in graph.nodes if node.op == "zeros_like" for v in node.outs}
+    dead = tuple(sorted(name for name, grad in graph.grads.items() if grad.id in zeros))
     if dead:
         lines.append(f"STRUCTURAL_ZEROS = {literal(dead)}  # the loss does not depend on them, or only through steps")
-    return {"tables": lines, "epochs": model.train.epochs, "batch_size": model.train.batch, "seed": model.train.seed}
-
-
-def _is_zero(graph: Graph, name: str) -> bool:
-    node = graph.producers().get(graph.grads[name].id)
-    return node is not None and node.op == "zeros_like"
+    return {"tables": lines, "dead": dead, "epochs": model.train.epochs, "batch_size": model.train.batch, "seed": model.train.seed}
 
 
 def _shape_of(model: Model, path: str) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from dotnn.schema import Arg, Bound, Symbol, registered
 ACTIVATION = registered("activation", "an activation such as relu")
 INIT = registered("init", "an initialiser such as xavier or uniform(-0.5, 0.5)")
 PENALTY = registered("penalty", "a penalty such as l2(1e-4)")
+DECAY = registered("decay", "a penalty such as l2(1e-4), or weight_decay(1e-4)")
 NONE = Symbol("none")
 INHERIT = Symbol("inherit")
 """The default of an initialiser or penalty that the train section may set for the whole model."""

@@ -21,7 +21,8 @@ from dotnn.syntax import nodes
 FAMILIES: dict[str, dict[str, Any]] = {
     "activation": dict(ACTIVATIONS),
     "init": dict(INITS),
-    "penalty": dict(PENALTIES),
+    "penalty": {name: p for name, p in PENALTIES.items() if p.op},
+    "decay": dict(PENALTIES),
     "loss": dict(LOSSES),
     "optimizer": dict(OPTIMIZERS),
 }
@@ -72,7 +73,7 @@ def convert(owner: str, arg: Arg, expr: nodes.Expr, constants: Constants, schema
     if arg.kind.registry:
         if isinstance(value, Symbol) and arg.default is not REQUIRED and value == arg.default:
             return default_of(arg)
-        if arg.kind.registry == "penalty" and value == Symbol("none"):
+        if arg.kind.registry in ("penalty", "decay") and value == Symbol("none"):
             return value
         return bind_entry(arg.kind.registry, value, expr.span, constants)
     converted = arg.kind.accept(value)

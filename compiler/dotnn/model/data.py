@@ -28,7 +28,7 @@ SCALES: dict[str, tuple[Arg, ...]] = {
     "divide": (Arg("by", number("a number other than 0", lambda v: v != 0), doc="the divisor"),),
 }
 SPLIT = (
-    Arg("train", FRACTION, 1.0, "share of the training part"),
+    Arg("train", FRACTION, 1.0, "share of the training part; where it is not given, the rest"),
     Arg("val", FRACTION, 0.0, "share of the validation part"),
     Arg("test", FRACTION, 0.0, "share of the test part"),
     Arg("seed", INTEGER, 0, "seed of the shuffle"),
@@ -153,10 +153,17 @@ def _split(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Sp
         classes = [d.name for d in declared.values() if d is not None and d.kind == "class"]
         help = f"stratify by {' or '.join(classes)}" if classes else "no target holds classes: leave stratify out"
         raise Fail(messages.split_form(by[0].value.span, f"{stratify.name} has no classes to stratify by", help))
+    given = {a.name.id for a in expr.args if a.name is not None}
     attrs = bind("split", SPLIT, [a for a in expr.args if a not in by], expr.span, constants)
     fractions = {k: attrs[k] for k in ("train", "val", "test")}
+    if "train" not in given and not _positional(expr):
+        fractions["train"] = max(0.0, round(1.0 - fractions["val"] - fractions["test"], 12))
     if abs(sum(fractions.values()) - 1) > 1e-9 or not fractions["train"]:
         shown = " + ".join(f"{v * 100:.4g}% {k}" for k, v in fractions.items() if v)
         total = f"{sum(fractions.values()) * 100:.4g}%"
         raise Fail(messages.split_form(expr.span, f"the parts must add up to 100%: {shown} are {total}"))
     return Split(fractions, stratify.name if stratify else "", attrs["seed"])
+
+
+def _positional(call: nodes.Call) -> bool:
+    return any(a.name is None for a in call.args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from dotnn.layers.base import INIT, PENALTY
+from dotnn.layers.base import DECAY, INIT
 from dotnn.metrics import METRICS
 from dotnn.model import messages
 from dotnn.model.bind import bind, bind_entry, entry_default
@@ -41,7 +41,7 @@ TRAIN_KEYS = (
 DEFAULT_KEYS = (
     Arg("init", INIT, Symbol("xavier"), "initialiser of all weights that name none"),
     Arg("bias_init", INIT, Symbol("zeros"), "initialiser of all biases that name none"),
-    Arg("decay", PENALTY, Symbol("none"), "penalty on all weights (not biases) that name none"),
+    Arg("decay", DECAY, Symbol("none"), "penalty on all weights (not biases) that name none"),
 )
 OTHER_KEYS = ("loss", "optim", "stop", "metrics")
 TRAIN_KEY_NAMES = ("loss", "optim", *(a.name for a in (*TRAIN_KEYS, *DEFAULT_KEYS)), "stop", "metrics")

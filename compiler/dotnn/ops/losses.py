@@ -105,7 +105,7 @@ HINGE, HINGE_GRADIENT = pointwise(
 )
 
 PERCEPTRON, PERCEPTRON_GRADIENT = pointwise(
-    "perceptron", "np.maximum(-{t} * {y}, 0)", "np.where({t} * {y} <= 0, -{t}, 0)",
+    "perceptron", "np.where({t} * {y} <= 0, -{t} * {y}, 0)", "np.where({t} * {y} <= 0, -{t}, 0)",
     equation="E = -sum of t y over the misclassified examples (t y <= 0)",
 )  # fmt: skip
 

@@ -12,4 +12,4 @@ from dotnn.passes.simplify import simplify
 
 Pass = Callable[[Graph], Graph]
 
-PASSES: tuple[Pass, ...] = (fuse_losses, differentiate, simplify, name)
+PASSES: tuple[Pass, ...] = (fuse_losses, name, differentiate, simplify, name)

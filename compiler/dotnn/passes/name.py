@@ -2,12 +2,17 @@
 
 Before:  two values both called `d_x_from_y` (y = x * x), an input called `np`
 After:   `d_x_from_y`, `d_x_from_y_2`; `np_`
+
+It runs twice: before differentiation, so that `d_v` is the derivative by what is called `v` in the end (a spec may
+call one value `h` and another `h_z` or `d_h`), and at the end, for the names that were made since.
 """
 
 from __future__ import annotations
 
 import builtins
+import itertools
 import keyword
+from collections.abc import Callable
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
@@ -18,6 +23,7 @@ SCRIPT_NAMES = {
     "forward", "backward", "total_loss", "predict", "train", "main", "update", "self",
 }  # fmt: skip
 LOSS_NAME = "loss"
+SEED_NAME = "d_loss"
 
 
 def reserved(helpers: set[str]) -> set[str]:
@@ -28,17 +34,26 @@ def reserved(helpers: set[str]) -> set[str]:
 def name(graph: Graph, helpers: set[str] | None = None) -> Graph:
     """Rename values; sources and results keep their names where they can, because they are named first."""
     taken = reserved(helpers or set())
+    cotangents: set[str] = set()
     names: dict[int, str] = {}
     if graph.seed:
-        names[graph.seed.id] = "d_loss"
-        taken.add("d_loss")
+        names[graph.seed.id] = SEED_NAME
     if graph.loss:
         names[graph.loss.id] = LOSS_NAME
-        taken.add(LOSS_NAME)
+        taken |= {LOSS_NAME, SEED_NAME}
+
+    def clashes(word: str) -> bool:
+        return word in taken or word in cotangents or f"d_{word}" in taken
+
     for value in [*graph.sources(), *graph.outputs.values(), *(v for n in graph.nodes for v in n.outs)]:
-        if value.id not in names:
-            names[value.id] = _free(value.name, taken)
-            taken.add(names[value.id])
+        if value.id in names:
+            continue
+        if value.role == "cotangent":
+            names[value.id] = _free(value.name, taken.__contains__)
+        else:
+            names[value.id] = _free(value.name, clashes)
+            cotangents.add(f"d_{names[value.id]}")
+        taken.add(names[value.id])
 
     def rename(value: Value) -> Value:
         return replace(value, name=names[value.id])
@@ -46,13 +61,10 @@ def name(graph: Graph, helpers: set[str] | None = None) -> Graph:
     return graph.map_values(rename)
 
 
-def _free(wanted: str, taken: set[str]) -> str:
+def _free(wanted: str, clashes: Callable[[str], bool]) -> str:
     """Return `wanted` if it is free, else with `_`, else with a number. Spec names start with a letter."""
-    candidate = wanted
-    if candidate in taken and f"{candidate}_" not in taken and not candidate.startswith("d_"):
-        return f"{candidate}_"
-    number = 2
-    while candidate in taken:
-        candidate = f"{wanted}_{number}"
-        number += 1
-    return candidate
+    if not clashes(wanted):
+        return wanted
+    if not wanted.startswith("d_") and not clashes(f"{wanted}_"):
+        return f"{wanted}_"
+    return next(c for n in itertools.count(2) if not clashes(c := f"{wanted}_{n}"))

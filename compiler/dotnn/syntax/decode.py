@@ -30,6 +30,8 @@ def check_text(source: Source) -> None:
     opened = scan.open_brackets(source.text, len(source.text), limits.MAX_NESTING)
     if len(opened) > limits.MAX_NESTING:
         raise refusal("NN105", source, Span(opened[-1], opened[-1] + 1), most=limits.MAX_NESTING)
+    if scan.has_more_tokens(source.text, limits.MAX_TOKENS):
+        raise refusal("NN108", source, None, most=f"{limits.MAX_TOKENS:,}")
 
 
 def _bad_byte(code: str, path: str, data: bytes, offset: int) -> CompileError:

@@ -27,6 +27,10 @@ TEXT_ERRORS = {
     "NN104": ("the spec is empty", "a whole spec can be this short:\n{minimal}"),
     "NN105": ("brackets nest too deep: at most {most} may be open at once", "name the inner parts: part = …"),
     "NN106": ("the expression is too deep: at most {most} levels", "name its parts: part = …"),
+    "NN108": (
+        "the spec is too long: more than {most} words and signs",
+        "use repeat(n, Block) for a chain of equal layers; keep data in a file of their own",
+    ),
     "NN107": ("the number is too large", "whole numbers have 64 bits, others are doubles (up to 1.8e308)"),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from dotnn.diagnostics import Span
@@ -28,6 +29,7 @@ _PIECE = re.compile(
     """,
     re.VERBOSE,
 )
+_TOKEN = re.compile(r'#[^\n]*|"[^"\n]*"|\[[-+0-9eE.,%\s\[\]]*\]|[A-Za-z0-9_.]+|[^\s#"]')
 _BRACKET = re.compile(r'#[^\n]*|"(?:[^"\\\n]|\\.)*"|[\[\](){}]')
 
 
@@ -49,6 +51,12 @@ def scan(text: str, start: int = 0) -> Iterator[Piece]:
     """Cut a text into pieces, from an offset between two of them; only white space is left out."""
     for match in _PIECE.finditer(text, start):
         yield Piece(match.lastgroup or "other", match[0], match.start(), match.end())
+
+
+def has_more_tokens(text: str, most: int) -> bool:
+    """Tell whether a text has more than `most` words and signs; a list of numbers counts as one."""
+    found = _TOKEN.finditer(text)
+    return next(islice(found, most, None), None) is not None
 
 
 def brackets(text: str, start: int = 0) -> Iterator[tuple[str, int]]:

@@ -17,7 +17,7 @@ from .report import CheckResult, Report, TensorResult, Verdict
 from .script import Script, load_script
 from .soundness import check_soundness
 from .ties import check_ties
-from .trail import blame_for_gradient, blame_for_seed
+from .trail import blame_for_gradient, blame_for_note, blame_for_seed
 
 SAMPLES = 16
 
@@ -145,6 +145,9 @@ class _Check:
         verdicts = {t.verdict for t in self.probing.results.values()} | {c.verdict for c in self.report.checks}
         if self.probing.failed_at is not None and Verdict.FAIL in verdicts:
             self.report.blame = localise(self.probing.failed_at, self.probing.oracle, self.probing.rng)
+            turned = blame_for_note(self.script, self.probing.failed_at.point, same_size=True)
+            if turned is not None and not (self.report.blame and self.report.blame.line <= turned.line):
+                self.report.blame = turned
         failed = next((c for c in self.report.checks if c.verdict is Verdict.FAIL and c.tensors), None)
         if self.report.blame is None and failed is not None and failed.id == "V1":
             self.report.blame = blame_for_seed(self.script, self.probing.stand.point)

@@ -54,7 +54,7 @@ class FanOut:
     @cached_property
     def contributions(self) -> dict[Use, list[float]]:
         """The slopes through each use alone, along every direction; uses that contribute nothing are left out."""
-        value = self.name.removeprefix("d_") if self.row.kind == "cotangent" else self.row.name
+        value = self.row.keys[0].name
         uses = list(_uses(self.stand, value))[:MOST_USES]
         found = {use: [self._slope(use.key, u) for u in self.directions] for use in uses}
         return {use: slopes for use, slopes in found.items() if any(slopes)}

@@ -7,7 +7,7 @@ A line whose result is wrong while everything before it was right holds the faul
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,11 +16,12 @@ from .fanout import FanOut
 from .kinds import Array, Key
 from .patterns import Pattern, Truth, measure, name_pattern
 from .probes import Oracle, Outcome, element, judge, scale_of
-from .report import Blame
-from .rows import Row, fitted
+from .report import Blame, Element
+from .rows import EDGE, Row, fitted
 from .stand import Stand
 
 FEW_ELEMENTS = 400
+WORST = 3
 
 
 def localise(stand: Stand, oracle: Oracle, rng: np.random.Generator) -> Blame | None:
@@ -42,6 +43,7 @@ class _Search:
     stand: Stand
     oracle: Oracle
     rng: np.random.Generator
+    _known: dict[Key, Array] = field(default_factory=dict)
 
     def first_wrong(self) -> Blame | None:
         rows = self.stand.rows()
@@ -100,12 +102,13 @@ class _Search:
                 return self._report(edge[0], row, edge[1])
             wrong_sum = fan_out.wrong_sum()
             if wrong_sum:
-                return self._report(name, row, wrong_sum)
-        return self._report(name, row, self._missing_steps(name) or self._pattern(row), step.position)
+                return replace(self._report(name, row, wrong_sum), worst=self._worst(row))
+        pattern = self._missing_steps(name, row) or self._pattern(row)
+        return replace(self._report(name, row, pattern, step.position), worst=self._worst(row))
 
-    def _missing_steps(self, name: str) -> Pattern | None:
+    def _missing_steps(self, name: str, row: Row) -> Pattern | None:
         """Compare how often a loop assigns a value with how often the backward pass assigns its cotangent."""
-        steps = len(self.stand.tape.values.get(name.removeprefix("d_"), ()))
+        steps = len(self.stand.tape.values.get(row.keys[0].name, ()))
         done = sum(note.name == name for note in self.stand.notes)
         if not 0 < done < steps:
             return None
@@ -121,17 +124,33 @@ class _Search:
         got, key = row.claims[0][-1], row.keys[-1]
         return name_pattern(got, self._truth(key, got.shape), self._batch_size)
 
+    def _worst(self, row: Row) -> tuple[Element, ...]:
+        """Return the worst elements of a small tensor."""
+        got, key = row.claims[0][-1], row.keys[-1]
+        elements = self._elements(key, got.shape)
+        if elements is None:
+            return ()
+        error = np.abs(got - elements)
+        order = [i for i in np.argsort(-error, axis=None, kind="stable")[:WORST] if error.flat[i]]
+        places = [tuple(int(n) for n in np.unravel_index(i, got.shape)) for i in order]
+        return tuple(Element(place, float(got[place]), float(elements[place])) for place in places)
+
     @property
     def _batch_size(self) -> int:
         return next((len(array) for array in self.stand.point.batch.values()), 1)
 
     def _truth(self, key: Key, shape: tuple[int, ...]) -> Truth:
-        elements = None
-        if int(np.prod(shape)) <= FEW_ELEMENTS and self.oracle.name == "complex step":
-            elements = np.zeros(shape)
+        return measure(lambda u: self._slope({key: u}), shape, self.rng, self._elements(key, shape))
+
+    def _elements(self, key: Key, shape: tuple[int, ...]) -> Array | None:
+        """Return the right gradient, all of it, where it is small."""
+        if int(np.prod(shape)) > FEW_ELEMENTS or self.oracle.name != "complex step":
+            return None
+        if key not in self._known:
+            self._known[key] = np.zeros(shape)
             for index in np.ndindex(*shape):
-                elements[index] = element(self.stand.evaluate, key, shape, index)
-        return measure(lambda u: self._slope({key: u}), shape, self.rng, elements)
+                self._known[key][index] = element(self.stand.evaluate, key, shape, index)
+        return self._known[key]
 
     def _report(self, name: str, row: Row, pattern: Pattern, position: int | None = None) -> Blame:
         anatomy, notes = self.stand.script.anatomy, self.stand.notes
@@ -139,8 +158,22 @@ class _Search:
         filled = name in anatomy.in_place.get(anatomy.backward_function, ())
         if position is not None and position < len(notes) and not filled:
             place = anatomy.place(notes[position].line)
-        spec = place if place.spec_line else anatomy.defined_at(row.name.removeprefix("d_"))
+        spec = place if place.spec_line else anatomy.defined_at(row.keys[0].name)
+        pattern = self._with_doubts(name, pattern)
         return blame_at(name, row.name, place, spec, pattern)
+
+
+    def _with_doubts(self, name: str, pattern: Pattern) -> Pattern:
+        """Add the lines that this one reads and that cannot be checked, because no value belongs to them."""
+        anatomy = self.stand.script.anatomy
+        checked = {row.name for row in self.stand.rows()} | {f"d_{alias}" for alias in anatomy.aliases}
+        unchecked = {note.name for note in self.stand.notes if EDGE not in note.name} - checked
+        doubtful = [term for term in dict.fromkeys(anatomy.terms_in_backward(name)) if term in unchecked]
+        if not doubtful:
+            return pattern
+        lines = [f"{term} in line {anatomy.assigned_in_backward(term).line}" for term in doubtful]
+        words = f"{pattern.words} If not here, the error is in {' or '.join(lines)}, which this line reads."
+        return Pattern(pattern.id, words)
 
 
 def blame_at(name: str, row_name: str, place: Place, spec: Place, pattern: Pattern) -> Blame:

@@ -148,7 +148,7 @@ class Probing:
             result.verdict, result.reason, result.rel_err = Verdict.INCONCLUSIVE, "no signal", None
 
     def _new_result(self, row: Row) -> TensorResult:
-        spec_line = self.script.anatomy.defined_at(row.name.removeprefix("d_")).spec_line
+        spec_line = self.script.anatomy.defined_at(row.keys[0].name).spec_line
         return TensorResult(row.name, row.kind, row.shape, spec_line)
 
     def _probe_together(self, rows: Sequence[Row]) -> None:

@@ -78,7 +78,11 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Blame:
-    """The rule that is wrong: its place in the spec and in the script, and the shape of the error."""
+    """The rule that is wrong: its place in the spec and in the script, and the shape of the error.
+
+    `worst` are its worst elements. Where the spec is at hand, `spec_text` is its line there, and `compiled` what
+    stands in a freshly compiled script in place of `text`.
+    """
 
     name: str
     layer: str
@@ -88,6 +92,9 @@ class Blame:
     text: str
     pattern: str
     words: str
+    worst: tuple[Element, ...] = ()
+    spec_text: str = ""
+    compiled: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the blame as the JSON report gives it."""

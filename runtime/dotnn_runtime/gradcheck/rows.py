@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -74,13 +74,23 @@ def cotangent_rows(
     """
     by_name = group_notes(notes)
     for name, noted in by_name.items():
-        value = name.removeprefix("d_")
+        value = value_of(name, by_name)
         if value in values:
-            yield from _value_row(name, noted, values[value], strict(value))
+            yield from _value_row(name, value, noted, values[value], strict(value))
         elif value in inputs:
             claim = fitted(noted[-1], inputs[value].shape)
             if claim is not None:
                 yield Row(name, "cotangent", (inputs_key(value),), ((claim,),), strict=False)
+
+
+def value_of(name: str, noted: Collection[str]) -> str:
+    """Return the value whose cotangent `name` is; a contribution `d_v_from_u` that is never added to another is all
+    of `d_v`.
+    """
+    value = name.removeprefix("d_")
+    whole, edge, _ = value.partition(EDGE)
+    alone = edge and f"d_{whole}" not in noted and sum(n.startswith(f"d_{whole}{EDGE}") for n in noted) == 1
+    return whole if alone else value
 
 
 def inputs_key(name: str) -> Key:
@@ -95,8 +105,7 @@ def group_notes(notes: Sequence[Note]) -> dict[str, list[Array]]:
     return {name: [n.array for n in group] for name, group in groupby(ordered, key=lambda note: note.name)}
 
 
-def _value_row(name: str, noted: list[Array], values: Sequence[Array], strict: bool) -> Iterator[Row]:
-    value = name.removeprefix("d_")
+def _value_row(name: str, value: str, noted: list[Array], values: Sequence[Array], strict: bool) -> Iterator[Row]:
     if len(noted) == len(values) == 1:
         keys: tuple[Key, ...] = (Key("value", value),)
         orders = [noted]

@@ -11,7 +11,7 @@ from .patterns import Pattern
 from .report import Blame, CheckResult, Verdict
 from .script import Script
 from .stand import loss_and_grads
-from .trail import blame_for_exception, blame_for_gradient, blame_for_shape
+from .trail import blame_for_exception, blame_for_gradient, blame_for_note
 
 TITLE = "V0", "finite, shapes, dtypes, repeatable"
 
@@ -25,10 +25,10 @@ def check_soundness(script: Script, point: Point, cost: Cost) -> tuple[CheckResu
     except Exception as error:
         blame = blame_for_exception(script, error)
         if blame is None or blame.text.startswith("d_"):
-            blame = blame_for_shape(script, point) or blame  # the line that stops may only meet what another did
+            blame = blame_for_note(script, point) or blame  # the line that stops may only meet what another did
         return CheckResult(*TITLE, Verdict.FAIL, f"{type(error).__name__}: {error}"), blame
     for name, pattern in _faults(script, point, grads):
-        blame = blame_for_shape(script, point) or blame_for_gradient(script, name, pattern)
+        blame = blame_for_note(script, point) or blame_for_gradient(script, name, pattern)
         return CheckResult(*TITLE, Verdict.FAIL, f"{name}: {pattern.words}"), blame
     if not np.isfinite(loss):
         return CheckResult(*TITLE, Verdict.FAIL, f"the loss is {loss}"), None

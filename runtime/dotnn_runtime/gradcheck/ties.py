@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from .anatomy import Anatomy, loads, reads, walk_statements
+from .anatomy import FORWARD_FUNCTIONS, Anatomy, loads, reads, walk_statements
 from .kinds import Cost, Key, Point, Unusable
 from .probes import Oracle, Outcome, probe_rows, scale_of
 from .report import CheckResult, Verdict
@@ -88,7 +88,7 @@ def _wrong_rows(stand: Stand, oracle: Oracle, rng: np.random.Generator) -> list[
 
 
 def branch_operands(anatomy: Anatomy) -> set[str]:
-    """Return the values of `forward` that stand in a single documented branch, there or in a helper.
+    """Return the values of `forward` that stand in a single documented branch, there, in the loss or in a helper.
 
     Expressions of several branches are left out: a smooth function may be put together from them (softplus from a
     maximum and an absolute value), and freezing each by itself would break it exactly at their common tie.
@@ -96,7 +96,8 @@ def branch_operands(anatomy: Anatomy) -> set[str]:
     sites = {name: sum(map(_branches, ast.walk(function))) for name, function in anatomy.functions.items()}
     found: set[str] = set()
     doubtful = set(anatomy.aliases)
-    for statement in walk_statements(anatomy.functions["forward"].body):
+    body = [node for name in FORWARD_FUNCTIONS if name in anatomy.functions for node in anatomy.functions[name].body]
+    for statement in walk_statements(body):
         if isinstance(statement, ast.Assign) and not loads(statement):
             parts = list(ast.walk(statement.value))
             count = sum(_branches(part) + sum(n for name, n in sites.items() if _calls(part, {name})) for part in parts)

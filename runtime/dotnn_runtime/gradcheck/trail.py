@@ -6,6 +6,7 @@ import traceback
 
 import numpy as np
 
+from .anatomy import CONTRACT
 from .kinds import Array, Point
 from .localise import blame_at
 from .patterns import Pattern
@@ -29,8 +30,12 @@ def backward_notes(script: Script, point: Point, d_loss: float = 1.0) -> list[No
     return script.tracer.notes
 
 
-def blame_for_shape(script: Script, point: Point) -> Blame | None:
-    """Blame the first line of the backward pass whose result has not the shape of what it belongs to."""
+def blame_for_note(script: Script, point: Point, *, same_size: bool = False) -> Blame | None:
+    """Blame the first line of the backward pass whose result cannot be right, whatever the numbers.
+
+    It has not the shape of what it belongs to, holds masks or integers, or is not finite. With `same_size` a shape
+    only counts as wrong when it holds as many elements: anything else may be meant to be broadcast.
+    """
     shapes = _shapes(script, point)
     written = set().union(*script.anatomy.in_place.values())
     for note in backward_notes(script, point) if script.explains else ():
@@ -41,12 +46,13 @@ def blame_for_shape(script: Script, point: Point) -> Blame | None:
         if not note.is_float:
             words = f"{note.name} holds no floating-point numbers: a mask in place of a product with it?"
             return _blame_line(script, note, value, Pattern("wrong dtype", words))
-        if note.array.shape != shapes[value]:
+        if not np.all(np.isfinite(note.array)):
+            return _blame_line(script, note, value, Pattern("not finite", f"{note.name} holds NaN or infinity."))
+        if note.array.shape != shapes[value] and not (same_size and note.array.size != np.prod(shapes[value])):
             words = f"The result has the shape {note.array.shape}, but {value} has {shapes[value]}."
-            turned = note.array.shape == shapes[value][::-1]
-            return _blame_line(
-                script, note, value, Pattern("wrong shape: transposed" if turned else "wrong shape", words)
-            )
+            turned = note.array.shape == shapes[value][::-1] and note.array.ndim > 1
+            pattern = "wrong shape: transposed" if turned else "wrong shape"
+            return _blame_line(script, note, value, Pattern(pattern, words))
     return None
 
 
@@ -58,6 +64,8 @@ def _shapes(script: Script, point: Point) -> dict[str, tuple[int, ...]]:
         rng = np.random.default_rng(point.rng_seed)
         _, cache = script.traced.forward(point.params, point.batch, training=True, rng=rng)
         script.traced.total_loss(point.params, point.batch, cache)
+    except Exception:
+        pass  # as above
     finally:
         script.tracer.stop()
     stores: dict[str, dict[str, Array]] = {"param": point.params, "input": point.batch}
@@ -97,8 +105,11 @@ def blame_for_exception(script: Script, error: Exception) -> Blame | None:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename]
     if not frames or frames[-1].lineno is None:
         return None
-    place = script.anatomy.place(frames[-1].lineno)
+    outer = [f for f in frames if f.name in CONTRACT]
+    chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
+    inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
+    place = script.anatomy.place(chosen.lineno or 0)
     target = place.text.partition(" =")[0]
-    name = target if target.isidentifier() else frames[-1].name
-    pattern = Pattern("exception", f"This line stops with {type(error).__name__}: {error}")
+    name = target if target.isidentifier() else chosen.name
+    pattern = Pattern("exception", f"This line stops{inner}: {type(error).__name__}: {error}.")
     return blame_at(name, name, place, place, pattern)

@@ -185,7 +185,8 @@ class FastEmitter:
     def with_gradient(self, node: Node) -> Node | None:
         """Return the node of a loss's gradient, if both can be written together; it counts as written then."""
         for other in self.readers.get(node.ins[0].id, []):
-            if other.op == f"{node.op}_gradient" and other.ins[1:] == node.ins and self.seed(other.ins[0]) is not None:
+            fits = other.op == f"{node.op}_gradient" and other.ins[1:] == node.ins and other.attrs == node.attrs
+            if fits and id(other) not in self._written and self.seed(other.ins[0]) is not None:
                 self._written.add(id(other))
                 self._reading.append(other)
                 return other
