@@ -58,8 +58,6 @@ def dotnn(pair: Pair) -> bool:
     return check_functions(pair.loss, pair.grads, pair.arrays).verdict is not Verdict.FAIL
 
 
-
-
 def torch(pair: Pair, fast: bool = False) -> bool:
     import torch
 

@@ -34,16 +34,16 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("compiler", "runtime", "tests")]
 
-import numpy as np  # noqa: E402
-from checkers import CHECKERS, OURS, Pair  # noqa: E402
-from mutation.suite import line_mutants  # noqa: E402
-from mutation.subjects import BATCH, SUBJECTS, right_script  # noqa: E402
+import numpy as np
+from checkers import CHECKERS, OURS, Pair
+from mutation.subjects import BATCH, SUBJECTS, right_script
+from mutation.suite import line_mutants
 
-from dotnn.diagnostics import Source  # noqa: E402
-from dotnn.driver import Options, compile_model  # noqa: E402
-from dotnn.model.resolve import resolve  # noqa: E402
-from dotnn.syntax.parse import parse  # noqa: E402
-from dotnn_runtime.gradcheck import Verdict, check_script  # noqa: E402
+from dotnn.diagnostics import Source
+from dotnn.driver import Options, compile_model
+from dotnn.model.resolve import resolve
+from dotnn.syntax.parse import parse
+from dotnn_runtime.gradcheck import Verdict, check_script
 
 WHOLE = "dotnn check"
 SCALES = (1.0, 1e-3)
@@ -123,6 +123,7 @@ def scaled(script: str, factor: float) -> str:
 
 def cases(every: int) -> Iterator[Case]:
     """Every right script, then the first fault of every kind on every network, at both scales."""
+    number = 0
     for subject in SUBJECTS:
         right = right_script(subject)
         pair = pair_of(right, BATCH.get(subject))
@@ -131,7 +132,8 @@ def cases(every: int) -> Iterator[Case]:
         for mutant in line_mutants(subject):
             if mutant.operator not in kinds and runs(mutant.source, BATCH.get(subject)):
                 kinds[mutant.operator] = mutant.change, mutant.source
-        for number, (kind, (change, script)) in enumerate(kinds.items()):
+        for kind, (change, script) in kinds.items():
+            number += bool(kind)
             if not kind or number % every == 0:
                 for scale in SCALES:
                     yield Case(subject, kind, change, scaled(script, scale / base), scale)
@@ -272,7 +274,10 @@ def table(lines: list[list[str]]) -> str:
 
 
 def versions(names: list[str]) -> str:
-    packages = {"numpy": None, **{package: None for name, (package, _) in CHECKERS.items() if package and name in names}}
+    packages = {
+        "numpy": None,
+        **{package: None for name, (package, _) in CHECKERS.items() if package and name in names},
+    }
     found = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in packages)
     return f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {found}"
 
@@ -291,7 +296,9 @@ def main() -> int:
     if options.one:
         print(json.dumps(cost(options.one[0], float(options.one[1]))))
         return 0
-    installed = {n: not package or importlib.util.find_spec(package) is not None for n, (package, _) in CHECKERS.items()}
+    installed = {
+        n: not package or importlib.util.find_spec(package) is not None for n, (package, _) in CHECKERS.items()
+    }
     names = [WHOLE, *(n for n, there in installed.items() if there)]
     print(versions(names))
     absent = [n for n, there in installed.items() if not there]

@@ -75,7 +75,8 @@ class Worker:
         """Return the number of epochs that takes about this long."""
         epochs = 1
         while True:
-            took = self._run(epochs)["seconds"]
+            found = self._run(epochs)
+            epochs, took = found["epochs"], found["seconds"]
             if took > seconds / 2:
                 return max(1, round(epochs * seconds / took))
             epochs = max(epochs * 2, int(epochs * seconds / max(took, 1e-3) * 0.8))
@@ -83,7 +84,7 @@ class Worker:
     def measure(self):
         """Return steps per second, and the part of the time that was lost to other processes."""
         found = self._run(self.epochs)
-        return self.epochs * self.workload.steps / found["seconds"], found["lost"]
+        return found["epochs"] * self.workload.steps / found["seconds"], found["lost"]
 
     def close(self):
         self.process.stdin.close()
@@ -108,16 +109,18 @@ def measured(workload, names, *, threads, repeats, seconds):
     return [speeds for _, speeds in rounds[:repeats]], missing
 
 
-def timed(run, epochs):
+def timed(runner, epochs):
     """Return the seconds that these epochs took, without those in which other processes had this thread's core."""
-    run(1)  # caches and threads are cold after the others' turns
+    unit = getattr(runner, "unit", 1)
+    epochs = -(-epochs // unit) * unit
+    runner.run(unit)  # caches and threads are cold after the others' turns
     all_threads, this = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else [], [os.getpid()]
     start = time.perf_counter()
     steal, waits, wait = stolen(), kept_waiting(all_threads), kept_waiting(this)
-    run(epochs)
+    runner.run(epochs)
     steal, waits, wait = stolen() - steal, kept_waiting(all_threads) - waits, kept_waiting(this) - wait
     took = time.perf_counter() - start
-    return {"seconds": took - wait, "lost": (steal + waits) / took}
+    return {"epochs": epochs, "seconds": took - wait, "lost": (steal + waits) / took}
 
 
 def serve(workload, peer, threads):
@@ -134,7 +137,7 @@ def serve(workload, peer, threads):
         return
     answer({})
     for line in sys.stdin:
-        answer(timed(runner.run, int(line)))
+        answer(timed(runner, int(line)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The contestants. Each module has `build(workload, variant, threads)`, which returns an object with `run(epochs)`:
-train that many epochs from where it stands, in float32 unless it says otherwise, and return the last loss."""
+train that many epochs, in float32 unless it says otherwise, and return the last loss. Where it has a `unit`, it runs
+that many epochs in one compiled call, and only multiples of it."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ class Peer(NamedTuple):
     module: str
     variant: str = ""
     needs: str = "numpy"
-    steps_per_call: int = 1  # where the peer runs that many steps inside one compiled call
 
 
 PEERS = {

@@ -31,14 +31,14 @@ def compiled(workload):
 
 
 class Runner:
-    def __init__(self, workload, script):
+    def __init__(self, workload, script="", dtype="float32"):
         self.module = load(script) if script else compiled(workload)
         x, y = workload.data()
         self.parts = {"train": {"x": x, "y": y}}
         start = workload.init()
         assert list(self.module.PARAMS.values()) == [value.shape for value in start.values()]
         self.names = dict(zip(start, self.module.PARAMS, strict=True))
-        self.params = {self.names[name]: value for name, value in start.items()}
+        self.params = {self.names[name]: value.astype(dtype) for name, value in start.items()}
 
     def run(self, epochs):
         self.params, history = self.module.fit(self.params, self.parts, None, epochs=epochs)

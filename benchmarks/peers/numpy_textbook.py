@@ -99,14 +99,21 @@ class Runner:
                 m_hat, v_hat = self.m[k] / (1 - w.beta1**self.t), self.v[k] / (1 - w.beta2**self.t)
                 p -= w.lr * m_hat / (np.sqrt(v_hat) + w.eps)
 
+    def step(self, rows):
+        loss, grads = self.loss_and_grads(self.x[rows], self.y[rows])
+        self.update(grads)
+        return float(loss)
+
     def run(self, epochs):
         for _ in range(epochs):
             order = self.rng.permutation(self.w.count)
             for i in range(0, self.w.count, self.w.batch):
-                rows = order[i : i + self.w.batch]
-                loss, grads = self.loss_and_grads(self.x[rows], self.y[rows])
-                self.update(grads)
-        return float(loss)
+                loss = self.step(order[i : i + self.w.batch])
+        return loss
+
+    def trace(self, batches):
+        """Return the losses before each of these steps."""
+        return [self.step(rows) for rows in batches]
 
 
 def build(workload, variant, threads):

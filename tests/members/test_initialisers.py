@@ -22,7 +22,7 @@ INIT_CALLS = {
 
 
 @pytest.mark.parametrize("name", [name for name in INITS if name != "file"])
-@pytest.mark.parametrize(("n_in", "n_out"), [(90, 220), (220, 90)])
+@pytest.mark.parametrize(("n_in", "n_out"), [(60, 130), (130, 60)])
 def test_initialiser(name, n_in, n_out):
     call, promise = INIT_CALLS[name]
     spec = f"model M {{ input x: [{n_in}]  target t: [{n_out}]  output y = x -> dense({n_out}, init = {call}) }}"
@@ -30,7 +30,7 @@ def test_initialiser(name, n_in, n_out):
     w = module.init_params(1, np.float64)["y.W"]
     mean, variance = promise(n_in, n_out)
     assert abs(w.mean() - mean) <= 5 * math.sqrt(variance / w.size) + 1e-15
-    np.testing.assert_allclose(w.var(), variance, rtol=0.05, atol=1e-15)  # sampling error: sqrt(2/19800), 1%
+    np.testing.assert_allclose(w.var(), variance, rtol=0.05, atol=1e-15)  # sampling error: sqrt(2/7800), 1.6%
     np.testing.assert_array_equal(w, module.init_params(1, np.float64)["y.W"])
     np.testing.assert_array_equal(w.astype(np.float32), module.init_params(1)["y.W"])
     assert variance == 0 or (w != module.init_params(2, np.float64)["y.W"]).any()

@@ -222,6 +222,14 @@ def softmax_jacobian(node, line):
 
 
 @part
+def partial_divisor(node, line):
+    """1/B without 1/n, or 1/n without 1/B"""
+    if is_op(node, ast.Div) and is_op(node.right, ast.Mult):
+        yield filled("a / b", a=node.left, b=node.right.left)
+        yield filled("a / b", a=node.left, b=node.right.right)
+
+
+@part
 def lost_factor(node, line):
     """a factor dropped: the 2 of a square, a mask, a slope, a loss's weight, the cotangent itself"""
     if is_op(node, ast.Mult):
@@ -241,14 +249,6 @@ def repeated_divisor(node, line):
     """a division done twice"""
     if is_op(node, ast.Div):
         yield filled("a / b / b", a=node.left, b=node.right)
-
-
-@part
-def partial_divisor(node, line):
-    """1/B without 1/n, or 1/n without 1/B"""
-    if is_op(node, ast.Div) and is_op(node.right, ast.Mult):
-        yield filled("a / b", a=node.left, b=node.right.left)
-        yield filled("a / b", a=node.left, b=node.right.right)
 
 
 @part

@@ -76,6 +76,13 @@ def _own_operand(b, node, d):
     return [b.emit("multiply", d, node.ins[0]) for _ in node.ins]
 
 
+def _emits(op, *attrs):
+    def vjp(b, node, d):
+        return [b.emit(op, d, **({"units": _width(node.ins[0])} if "units" in attrs else {}))]
+
+    return vjp
+
+
 RULES = [
     line("affine_d_input", "{d} @ {W}", "square"),
     line("affine_d_input", "({W} @ {d}.T)", "square"),
@@ -128,7 +135,7 @@ RULES = [
     product("add", "no cotangent for the second", lambda b, n, d: [d, None], "residual"),
     product("subtract", "no minus", lambda b, n, d: [d, d], "shared", "joins"),
     product("subtract", "minus on the first", lambda b, n, d: [b.emit("negate", d), d], "joins"),
-    product("multiply", "its own operand, not the other", _own_operand, "shared", "dropped"),
+    product("multiply", "its own operand, not the other", _own_operand, "joins"),
     line("where_not_less", "{d} * ({a} > {b})", "joins"),
     line("where_less", "{d} * ({a} <= {b})", "joins"),
     product(
@@ -154,11 +161,12 @@ RULES = [
         "joins",
     ),
     line("select_d_branch", "{d}", "joins"),
-    line("spread", "np.repeat({x} / {units}, {units}, axis=-1)", "joins"),
+    product("sum_features", "the gradient of a mean", _emits("spread_mean", "units"), "joins"),
+    product("mean_features", "the gradient of a sum", _emits("spread", "units"), "joins"),
+    product("spread", "a mean for a sum", _emits("mean_features"), "joins"),
+    product("scale", "factor forgotten", lambda b, n, d: [d], "joins"),
     line("spread_mean", "np.repeat({d}, {units}, axis=-1)", "joins"),
-    line("sum_features", "{x}.mean(axis=-1, keepdims=True)", "joins"),
     product("dropout", "mask forgotten", lambda b, n, d: [d, None], "dropped"),
-    line("scale", "{x} / {factor}", "tasks", "joins"),
     line("l2_penalty_gradient", "{d} * {strength} * {W}", "tasks"),
     line("l2_penalty_gradient", "2 * {strength} * {W}", "tasks"),
     line("l2_penalty_gradient", "{d} * 2 * {W}", "tasks"),

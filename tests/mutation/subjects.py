@@ -3,8 +3,6 @@
 Together they hold every op of a backward pass, which a test makes sure of: a new op needs a line here, no more.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 
 from support import model_of
@@ -53,7 +51,7 @@ NETWORKS = {
   m = max(x -> dense(6), u -> dense(6))
   s = select(x -> dense(2, softmax), m, u -> dense(6, tanh))
   c = s - (s -> mean_features -> spread(6))
-  output y = concat(c, s -> sum_features, 0.7 * m) -> dense(4)
+  output y = concat(c * m, s -> sum_features, 0.7 * m) -> dense(4)
   train: mse(y, t)""",
     "kinked": """
   input  x: [3]

@@ -12,6 +12,26 @@ from mutation.rules import RULES, Rule, faulty_script, loss_rules
 from mutation.subjects import BATCH, NETWORKS, SUBJECTS, right_script
 
 RULE = "rule"
+EQUIVALENT = [
+    ("input_for_output", r"len\(cache\['p'\]\)", "only the number of examples is read"),
+    ("input_for_output", r"cache\['p'\]\.dtype", "only the kind of number is read"),
+    ("input_for_output", r"d_h \* \(cache\['h_z'\] > 0\)", "relu(z) > 0 exactly where z > 0"),
+    ("input_for_output", r"np\.where\(cache\['(f|rows_dense)'\] > 0", "prelu keeps the sign of z, for slopes above 0"),
+    ("tie", r">= 0, 0, d_\w+ \* \w+_z\)", "where z is 0, both values are"),
+    ("tie", r"g_dense >= 0, d_g, d_g \* 0\.7", "elu's kink: no convention is documented, either slope would do"),
+    (RULE, r"^elu_derivative: np\.where\({z} >= 0", "elu's kink: no convention is documented, either slope would do"),
+    ("tie", r"p >= 1e-07", "the edge of a clip: no convention is documented, either slope would do"),
+    ("wrong_constant", r"1\.1e-07", "differs for probabilities between 1e-7 and 1.1e-7 alone"),
+]
+"""Mutants that compute the same, or differ only where nothing is promised: operator, pattern of the change, reason."""
+
+AMBIGUOUS = {
+    (
+        "shared", "d_distance_from_p_multiply = d_p_multiply * distance + d_p_multiply * distance"
+    ): "d_distance",  # in e + e, where e is the same for both factors: is e doubled, or the sum?
+}  # fmt: skip
+"""Mutants that two lines could have caused: the other one."""
+
 OUTER = ("d_y_W", "d_y_b", "d_x")
 """The lines around a loss: they are the same in all networks of losses, and attacked in the others."""
 SAME_SIZES = ("wrong_operand",)
@@ -35,6 +55,12 @@ class Mutant:
         return self.subject, self.change
 
 
+def equivalent(mutant: Mutant) -> str:
+    """Why a mutant cannot be caught, "" where it must be."""
+    found = (reason for operator, change, reason in EQUIVALENT if operator == mutant.operator and re.search(change, mutant.change))
+    return next(found, "")
+
+
 @dataclass(frozen=True)
 class Row:
     """What the validator said to a mutant."""
@@ -55,7 +81,10 @@ class Row:
     def blamed_right(self) -> bool:
         """Whether the blame is on what was changed, or says that it may be: a step that belongs to no value."""
         named = self.blamed in self.mutant.names and (not self.mutant.lines or self.line in self.mutant.lines)
-        return named or any(f"{name} in line " in self.words for name in self.mutant.names)
+        missing = re.fullmatch(r"accumulation: (\w+) missing", self.pattern)
+        left_out = missing and any(name.endswith(f"_from_{missing[1]}") for name in self.mutant.names)
+        doubted = any(f"{name} in line " in self.words for name in self.mutant.names)
+        return bool(named or left_out or doubted or self.blamed == AMBIGUOUS.get(self.mutant.id))
 
     def __str__(self) -> str:
         m = self.mutant
@@ -121,7 +150,8 @@ def _helper_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> I
     for node in function.body if callers else ():
         if isinstance(node, ast.Assign | ast.Return) and node.value is not None:
             start = f"{ast.unparse(node.targets[0])} = " if isinstance(node, ast.Assign) else "return "
-            yield from _mutants_of(subject, scene, node, Line("", node.value), names, numbers, start)
+            found = _mutants_of(subject, scene, node, Line("", node.value), names, numbers, start)
+            yield from (m for m in found if m.operator != "one_element")  # which may not reach the gradient
 
 
 def _called(node: ast.AST, functions: Mapping[str, ast.FunctionDef]) -> set[str]:

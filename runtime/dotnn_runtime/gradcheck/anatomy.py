@@ -13,7 +13,7 @@ from .kinds import Key
 BANNER = re.compile(r"#\s*(?P<text>.*?)\s{2,}(?P<place>\S+\.nn:\d+)$")
 FORWARD_FUNCTIONS = ("forward", "total_loss")
 CONTRACT = ("init_params", "forward", "total_loss", "backward", "loss_and_grads", "data_loss", "penalty")
-STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache"}
+STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache", "grads": "grad"}
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,29 @@ class Anatomy:
         for function in self.functions.values():
             self.in_place[function.name] = set(written_into(function.body))
             for node in walk_statements(function.body):
-                self.aliases |= {name: key for name, key in loads(node) if key.kind != "cache"}
+                self.aliases |= {name: key for name, key in loads(node) if key.kind not in ("cache", "grad")}
 
     @cached_property
     def functions(self) -> dict[str, ast.FunctionDef]:
         """The functions of the module, by name."""
         return {node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)}
+
+    @cached_property
+    def step(self) -> ast.FunctionDef | None:
+        """The training step of the fast style, a function inside `make_step`; it runs forward and backward."""
+        maker = self.functions.get("make_step")
+        return next((node for node in maker.body if isinstance(node, ast.FunctionDef)), None) if maker else None
+
+    @cached_property
+    def result_arrays(self) -> dict[str, list[str]]:
+        """The arrays that the fast style returns as gradients: `d_h_Wb = stacked(grads["h.W"], grads["h.b"])`."""
+        maker = self.functions.get("make_step")
+        found: dict[str, list[str]] = {}
+        for node in maker.body if maker else ():
+            if isinstance(node, ast.Assign):
+                keys = [key.name for part in ast.walk(node.value) if (key := stored_key(part)) and key.kind == "grad"]
+                found |= dict.fromkeys(assigned_names(node), keys) if keys else {}
+        return found
 
     @cached_property
     def lines(self) -> list[str]:
@@ -211,6 +228,15 @@ def written_into(body: Iterable[ast.stmt]) -> list[str]:
         if isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call):
             found += [name for name in map(_base_name, out_arguments(node.value)) if name]
     return found
+
+
+def last_argument(node: ast.stmt) -> str:
+    """Return the array that a statement of a fast step writes: the last argument, the first one of `copyto`."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or not node.value.args:
+        return ""
+    call = node.value
+    written = out_arguments(call) or [call.args[0 if ast.unparse(call.func).endswith("copyto") else -1]]
+    return written[0].id if isinstance(written[0], ast.Name) else ""
 
 
 def out_arguments(call: ast.Call) -> list[ast.expr]:

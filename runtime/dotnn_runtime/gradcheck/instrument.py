@@ -15,6 +15,7 @@ from .anatomy import (
     Anatomy,
     assigned_names,
     blocks,
+    last_argument,
     loads,
     out_arguments,
     parse_script,
@@ -53,6 +54,10 @@ def instrument(anatomy: Anatomy) -> Instrumented:
             node.body = _BackwardNotes().block(node.body, top=True)
         else:
             branches.visit(node)
+        if isinstance(node, ast.FunctionDef) and node.name == "make_step":
+            for step in node.body:
+                if isinstance(step, ast.FunctionDef):
+                    step.body = _BackwardNotes().block(step.body, top=True)
     return Instrumented(ast.fix_missing_locations(tree), branches.sites, uses)
 
 
@@ -162,7 +167,7 @@ class _BackwardNotes:
         for node in body:
             for inner in blocks(node):
                 inner[:] = self.block(inner, top=False)
-            names = dict.fromkeys([*assigned_names(node), *(written_into([node]) if top else ())])
+            names = dict.fromkeys([*assigned_names(node), *(written_into([node]) if top else ()), last_argument(node)])
             result += [node, *(self._note(name, node) for name in names if name.startswith("d_"))]
         return result
 

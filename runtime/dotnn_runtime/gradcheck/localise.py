@@ -64,8 +64,9 @@ class _Search:
         by_name = {row.name: row for row in rows if row.kind == "cotangent"}
         returned = {row.name: row for row in rows if row.kind != "cotangent"}
         # d_h1_W may be assigned by a line of its own, or stand only in the returned dict
-        of_result = {f"d_{name.replace('.', '_')}": name for name in returned}
-        of_result |= {f"d_{alias}": key.name for alias, key in anatomy.aliases.items() if key.name in returned}
+        of_result = {f"d_{name.replace('.', '_')}": [name] for name in returned}
+        of_result |= {f"d_{alias}": [key.name] for alias, key in anatomy.aliases.items() if key.name in returned}
+        of_result |= anatomy.result_arrays
         places: dict[str, list[int]] = {}
         for i, note in enumerate(self.stand.notes):
             places.setdefault(note.name, []).append(i)
@@ -76,14 +77,17 @@ class _Search:
                     steps += self._time_steps(by_name[name], at)
             elif name in by_name:
                 steps.append(_Step(at[-1], name, by_name[name]))
-            elif of_result.get(name) in returned and self._returns(at[-1], returned[of_result[name]]):
-                steps.append(_Step(at[-1], name, returned.pop(of_result[name])))
+            else:
+                results = [r for r in of_result.get(name, ()) if r in returned and self._returns(at[-1], returned[r])]
+                steps += [_Step(at[-1], name, returned.pop(result)) for result in results]
         # what is left has no line of its own: nearest to the loss first
         rest = [_Step(len(self.stand.notes), name, returned[name]) for name in reversed(list(returned))]
         return sorted(steps, key=lambda step: step.position) + rest
 
     def _returns(self, position: int, row: Row) -> bool:
         """Tell whether a note is what the backward pass returned, not a part of it."""
+        if self.stand.script.anatomy.step is not None:
+            return True  # the arrays of the fast style are returned as they are, or copied, or hold W and b at once
         return np.array_equal(self.stand.notes[position].array, row.claims[0][0])
 
     def _time_steps(self, row: Row, at: list[int]) -> Iterator[_Step]:
@@ -155,6 +159,8 @@ class _Search:
     def _report(self, name: str, row: Row, pattern: Pattern, position: int | None = None) -> Blame:
         anatomy, notes = self.stand.script.anatomy, self.stand.notes
         place = anatomy.assigned_in_backward(name)
+        if not place.line:
+            place = anatomy.place(next((note.line for note in reversed(notes) if note.name == name), 0))
         filled = name in anatomy.in_place.get(anatomy.backward_function, ())
         if position is not None and position < len(notes) and not filled:
             place = anatomy.place(notes[position].line)

@@ -67,6 +67,7 @@ def cotangent_rows(
     values: Mapping[str, Sequence[Array]],
     inputs: Mapping[str, Array],
     strict: Callable[[str], bool],
+    batch_last: bool = False,
 ) -> Iterator[Row]:
     """Yield one row per cotangent `d_v` that was noted, in the order of the backward pass.
 
@@ -76,9 +77,11 @@ def cotangent_rows(
     for name, noted in by_name.items():
         value = value_of(name, by_name)
         if value in values:
-            yield from _value_row(name, value, noted, values[value], strict(value))
+            # a fast step builds a cotangent up in one array, which holds it when the last statement is done
+            found = noted[-1:] if batch_last else noted
+            yield from _value_row(name, value, found, values[value], strict(value), batch_last)
         elif value in inputs:
-            claim = fitted(noted[-1], inputs[value].shape)
+            claim = fitted(noted[-1], inputs[value].shape, batch_last)
             if claim is not None:
                 yield Row(name, "cotangent", (inputs_key(value),), ((claim,),), strict=False)
 
@@ -105,7 +108,9 @@ def group_notes(notes: Sequence[Note]) -> dict[str, list[Array]]:
     return {name: [n.array for n in group] for name, group in groupby(ordered, key=lambda note: note.name)}
 
 
-def _value_row(name: str, value: str, noted: list[Array], values: Sequence[Array], strict: bool) -> Iterator[Row]:
+def _value_row(
+    name: str, value: str, noted: list[Array], values: Sequence[Array], strict: bool, batch_last: bool
+) -> Iterator[Row]:
     if len(noted) == len(values) == 1:
         keys: tuple[Key, ...] = (Key("value", value),)
         orders = [noted]
@@ -121,20 +126,19 @@ def _value_row(name: str, value: str, noted: list[Array], values: Sequence[Array
         strict, values = strict and len(values) == 1, values[-1:]
     claims = []
     for order in orders:
-        claim = [fitted(array, v.shape) for array, v in zip(order, values, strict=True)]
+        claim = [fitted(array, v.shape, batch_last) for array, v in zip(order, values, strict=True)]
         if all(array is not None for array in claim):
             claims.append(tuple(array for array in claim if array is not None))
     if claims:
         yield Row(name, "cotangent", keys, tuple(claims), strict)
 
 
-def fitted(array: Array, shape: tuple[int, ...]) -> Array | None:
+def fitted(array: Array, shape: tuple[int, ...], batch_last: bool = False) -> Array | None:
     """Return a cotangent in the layout of its value; the fast style keeps the batch in the last axis."""
-    if array.shape == shape:
-        return array
-    for turned in (array.T, np.moveaxis(array, -1, 0) if array.ndim else array):
-        if turned.shape == shape:
-            return turned
+    turned = [array.T, np.moveaxis(array, -1, 0) if array.ndim else array]
+    for candidate in turned[::-1] if batch_last else [array, *turned]:
+        if candidate.shape == shape:
+            return candidate
     try:
         return np.broadcast_to(array, shape)
     except ValueError:

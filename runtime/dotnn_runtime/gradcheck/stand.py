@@ -70,8 +70,9 @@ class Stand:
         aliases = self.script.anatomy.aliases
         inputs = {n: self.point.batch[n] for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
         rows = parameter_rows(self.grads, self.point.params, inputs)
+        batch_last = self.script.anatomy.step is not None
         named = inputs | {a: inputs[key.name] for a, key in aliases.items() if key.name in inputs}
-        for row in cotangent_rows(self.notes, self.tape.values, named, self._strict):
+        for row in cotangent_rows(self.notes, self.tape.values, named, self._strict, batch_last):
             key = row.keys[0]
             known = key.kind == "input" and key.name in aliases
             rows.append(Row(row.name, row.kind, (aliases[key.name],), row.claims, row.strict) if known else row)

@@ -8,7 +8,9 @@ derivative of what is left is that of the frozen branches (relu'(0) = 0, the fir
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,15 +33,14 @@ def check_ties(
     script: Script, point: Point, oracle: Oracle, cost: Cost, rng: np.random.Generator
 ) -> tuple[CheckResult | None, Stand | None]:
     """Check the gradient where branches tie; the stand is returned when it is wrong there."""
-    names = branch_operands(script.anatomy)
-    if not names:
+    branches = find_branches(script.anatomy)
+    if not branches.operands:
         return None, None
     try:
-        names = _movable(script, point, oracle, cost, names, rng)
+        names = _movable(script, point, oracle, cost, branches.operands, rng)
         if not names:
             return _skipped("no operand of a branch can be moved without the backward pass noticing"), None
-        stands = (Stand(script, point, cost, snap=names, grid=grid) for grid in GRIDS)
-        stand = next((s for s in stands if any(s.tape.ties.values())), None)
+        stand = _tied(script, point, cost, names, branches)
         if stand is None:
             return _skipped("no operand of a branch could be moved onto a tie"), None
         wrong = _wrong_rows(stand, oracle, rng)
@@ -52,6 +53,22 @@ def check_ties(
 
 def _skipped(reason: str) -> CheckResult:
     return CheckResult(*TITLE, Verdict.SKIPPED, reason)
+
+
+def _tied(script: Script, point: Point, cost: Cost, names: set[str], branches: Branches) -> Stand | None:
+    """Return a stand where branches tie, and only such as have a documented convention.
+
+    A tie may spread: where the operand of a relu is zero, so is that of an elu behind it. If it spreads to where there
+    is no convention, the values are moved one at a time.
+    """
+    doubtful = {i for i, line in enumerate(script.sites) if line in branches.doubtful_lines}
+    for some in [names, *({name} for name in sorted(names)[:MOST_NAMES] if len(names) > 1)]:
+        for grid in GRIDS:
+            stand = Stand(script, point, cost, snap=some, grid=grid)
+            met = {site for site, count in stand.tape.ties.items() if count}
+            if met and not met & doubtful:
+                return stand
+    return None
 
 
 def _movable(
@@ -87,27 +104,46 @@ def _wrong_rows(stand: Stand, oracle: Oracle, rng: np.random.Generator) -> list[
     return [name for name, probe in found.items() if probe.outcome is Outcome.WRONG]
 
 
-def branch_operands(anatomy: Anatomy) -> set[str]:
-    """Return the values of `forward` that stand in a single documented branch, there, in the loss or in a helper.
+@dataclass(frozen=True)
+class Branches:
+    """The values of `forward` that stand in a single documented branch, there, in the loss or in a helper.
 
     Expressions of several branches are left out: a smooth function may be put together from them (softplus from a
-    maximum and an absolute value), and freezing each by itself would break it exactly at their common tie.
+    maximum and an absolute value), and freezing each by itself would break it exactly at their common tie. Their
+    lines are `doubtful_lines`.
     """
-    sites = {name: sum(map(_branches, ast.walk(function))) for name, function in anatomy.functions.items()}
+
+    operands: set[str]
+    doubtful_lines: set[int]
+
+
+def find_branches(anatomy: Anatomy) -> Branches:
+    """Return the branches of the forward pass and the loss."""
+    counts = {name: _count(function) for name, function in anatomy.functions.items()}
     found: set[str] = set()
     doubtful = set(anatomy.aliases)
+    lines: set[int] = set()
     body = [node for name in FORWARD_FUNCTIONS if name in anatomy.functions for node in anatomy.functions[name].body]
     for statement in walk_statements(body):
         if isinstance(statement, ast.Assign) and not loads(statement):
-            parts = list(ast.walk(statement.value))
-            count = sum(_branches(part) + sum(n for name, n in sites.items() if _calls(part, {name})) for part in parts)
-            other = any(_calls(part, UNDOCUMENTED) for part in parts)
-            if count == 1 and not other:
+            helpers = [name for part in ast.walk(statement.value) for name in counts if _calls(part, {name})]
+            count = _count(statement.value) + sum(counts[name] for name in helpers)
+            if count == 1:
                 found |= reads(statement.value)
-            elif count or other:
+            elif count:
                 doubtful |= reads(statement.value)
+                lines.update(_lines(statement), *(_lines(anatomy.functions[name]) for name in helpers))
     defined = {t for s in anatomy.statements if s.function == "forward" and not s.is_load for t in s.targets}
-    return (found & defined) - doubtful
+    return Branches((found & defined) - doubtful, lines)
+
+
+def _count(node: ast.AST) -> float:
+    """Count the branches of an expression or a function; one without a convention makes the count infinite."""
+    return sum(math.inf if _calls(part, UNDOCUMENTED) else _branches(part) for part in ast.walk(node))
+
+
+def _lines(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def _branches(node: ast.AST) -> bool:

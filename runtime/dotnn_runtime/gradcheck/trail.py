@@ -41,13 +41,15 @@ def blame_for_note(script: Script, point: Point, *, same_size: bool = False) -> 
     for note in backward_notes(script, point) if script.explains else ():
         name = note.name.removeprefix("d_")
         value = name if name in shapes else name.partition(EDGE)[0]
-        if value not in shapes or value in written:
+        if value in written:
             continue
         if not note.is_float:
             words = f"{note.name} holds no floating-point numbers: a mask in place of a product with it?"
             return _blame_line(script, note, value, Pattern("wrong dtype", words))
         if not np.all(np.isfinite(note.array)):
             return _blame_line(script, note, value, Pattern("not finite", f"{note.name} holds NaN or infinity."))
+        if value not in shapes:
+            continue
         if note.array.shape != shapes[value] and not (same_size and note.array.size != np.prod(shapes[value])):
             words = f"The result has the shape {note.array.shape}, but {value} has {shapes[value]}."
             turned = note.array.shape == shapes[value][::-1] and note.array.ndim > 1

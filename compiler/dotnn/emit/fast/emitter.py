@@ -74,6 +74,8 @@ class FastEmitter:
                 self._reading = [node]
                 kernel = OPS[node.op].fast
                 if kernel is None or not kernel(self, node):
+                    self._written -= {id(other) for other in self._reading[1:]}  # what the kernel left after all
+                    self._reading = [node]
                     self._generic(node)
             self.arrays.release(node)
         self._copy_shared_gradients()
@@ -169,8 +171,10 @@ class FastEmitter:
 
     def example_array(self, hint: str, expression: str) -> str:
         """Return the rows, batch first, of an array made of the examples once, before training."""
-        self.plan.examples[hint] = expression
-        return self.bind(f"{hint}_rows", f'batch["{hint}"]')
+        key, number = hint, 2
+        while self.plan.examples.setdefault(key, expression) != expression:
+            key, number = f"{hint}_{number}", number + 1
+        return self.bind(f"{key}_rows", f'batch["{key}"]')
 
     def seed(self, value: Value) -> str | None:
         """Return the cotangent of a loss as an expression, if it is known before the step runs."""

@@ -1,0 +1,79 @@
+"""PyTorch, run as written."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def linear(p, key):
+    layer = nn.Linear(*p["W" + key].shape)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(p["W" + key].T.copy()))
+        layer.bias.copy_(torch.from_numpy(p["b" + key]))
+    return layer
+
+
+class Chain(nn.Module):
+    def __init__(self, p, activation):
+        super().__init__()
+        self.layers = nn.ModuleList(linear(p, str(i)) for i in range(1, len(p) // 2 + 1))
+        self.activation = activation
+
+    def forward(self, x):
+        for layer in self.layers[:-1]:
+            x = self.activation(layer(x))
+        return self.layers[-1](x)
+
+
+class Dag(nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        self.at = nn.ModuleDict({key: linear(p, key) for key in "iabcdwo"})
+
+    def forward(self, x):
+        at = self.at
+        h = F.relu(at["i"](x))
+        h = F.relu(h + at["b"](F.relu(at["a"](h))))
+        h = F.relu(h + at["d"](F.relu(at["c"](h))))
+        return at["o"](torch.cat([h, at["w"](x)], 1))
+
+
+class Runner:
+    def __init__(self, workload, threads):
+        torch.set_num_threads(threads)
+        self.w = w = workload
+        x, y = w.data()
+        self.x, self.y = torch.from_numpy(x), torch.from_numpy(y if w.kind == "xor" else y.astype("int64"))
+        p = w.init()
+        self.model = Dag(p) if w.kind == "dag" else Chain(p, torch.tanh if w.kind == "xor" else F.relu)
+        if w.optimizer == "adam":
+            self.optimizer = torch.optim.Adam(self.model.parameters(), w.lr, (w.beta1, w.beta2), w.eps)
+        else:
+            momentum = w.mu if w.optimizer == "momentum" else 0.0
+            self.optimizer = torch.optim.SGD(self.model.parameters(), w.lr, momentum=momentum)
+        self.loss = F.binary_cross_entropy_with_logits if w.kind == "xor" else F.cross_entropy
+
+    def step(self, x, y):
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss(self.model(x), y)
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def run(self, epochs):
+        b, n = self.w.batch, self.w.count
+        for _ in range(epochs):
+            if n == b:
+                loss = self.step(self.x, self.y)
+                continue
+            order = torch.randperm(n)
+            for i in range(0, n, b):
+                rows = order[i : i + b]
+                loss = self.step(self.x[rows], self.y[rows])
+        return loss.item()
+
+
+def build(workload, variant, threads):
+    return Runner(workload, threads)
