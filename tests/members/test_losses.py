@@ -125,9 +125,6 @@ def test_weight_decay_acts_in_the_update(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.xfail(
-    strict=True, reason="the update decays every parameter, though `decay` is documented for weights only"
-)
 def test_biases_do_not_decay(style):
     _, plain, decayed = one_decayed_step(style)
     np.testing.assert_allclose(decayed["y.b"], plain["y.b"], rtol=1e-12)

@@ -5,7 +5,7 @@ Together they hold every op of a backward pass, which a test makes sure of: a ne
 
 from functools import cache
 
-from support import model_of
+from support import ROOT
 
 from dotnn.diagnostics import Source
 from dotnn.driver import Options, compile_model, lower
@@ -117,6 +117,9 @@ def _losses() -> dict[str, str]:
 
 
 SUBJECTS = {**NETWORKS, **_losses()}
+
+ROOT_FILE = ROOT / "subject.nn"
+"""Where the subjects would stand if they were files."""
 
 BATCH = {"square": 4}
 """The number of examples where the validator is not to choose one that no other size equals."""

@@ -104,6 +104,9 @@ def _constants(model: Model, graph: Graph) -> dict[str, Any]:
     for table, entries in tables.items():
         lines += wrapped(f"{table} = {{", [f"{literal(n)}: {literal(x)}" for n, x in entries.items()], "}")
     zeros = {v.id for node in graph.nodes if node.op == "zeros_like" for v in node.outs}
+    decayed = tuple(name for name, p in model.params.items() if p.decayed)
+    if decayed:
+        lines.append(f"DECAYED = {literal(decayed)}  # what weight decay acts on")
     dead = tuple(sorted(name for name, grad in graph.grads.items() if grad.id in zeros))
     if dead:
         lines.append(f"STRUCTURAL_ZEROS = {literal(dead)}  # the loss does not depend on them, or only through steps")

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dotnn.model.model import Train
 from dotnn.schema import show
 
-DECAY = "w = w - lr * weight_decay * w"
-
-
 def equations(train: Train) -> tuple[str, ...]:
     """Return the update as assignments over w, g, t, the slots and the arguments."""
     bound = train.optimizer
     lines: tuple[str, ...] = bound.entry.equations(bound.attrs)
-    return (DECAY, *lines) if train.weight_decay else lines
+    return lines
 
 
 def fast_equations(train: Train) -> tuple[str, ...]:
@@ -21,7 +18,7 @@ def fast_equations(train: Train) -> tuple[str, ...]:
     if bound.entry.fast_equations is None:
         return equations(train)
     lines: tuple[str, ...] = bound.entry.fast_equations(bound.attrs)
-    return (DECAY, *lines) if train.weight_decay else lines
+    return lines
 
 
 def slots(train: Train) -> tuple[str, ...]:
@@ -33,8 +30,8 @@ def slots(train: Train) -> tuple[str, ...]:
 def arguments(train: Train) -> dict[str, float]:
     """Return the numbers that the equations read, by name."""
     attrs = {**train.optimizer.attrs, **({"weight_decay": train.weight_decay} if train.weight_decay else {})}
-    text = " ".join(equations(train))
-    return {k: v for k, v in attrs.items() if k in _words(text)}
+    read = _words(" ".join(equations(train))) | {"lr", "weight_decay"}
+    return {k: v for k, v in attrs.items() if k in read}
 
 
 def slot_start(train: Train) -> float:
@@ -70,6 +67,8 @@ def context(train: Train) -> dict[str, object]:
         "arguments": ", ".join(f"{k}={show(v)}" for k, v in arguments(train).items()),
         "equations": [numpy_equation(e) for e in equations(train)],
         "slots": names,
+        "weight_decay": show(train.weight_decay) if train.weight_decay else "",
+        "shrink": f"1 - {show(bound.attrs['lr'])} * {show(train.weight_decay)}",
         "counts": counts_updates(train),
         "state": ['"t": 0'] * counts_updates(train)
         + [f'"{s}": {{name: {fresh} for name, w in params.items()}}' for s in names],

@@ -29,13 +29,14 @@ class Declared:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One array to be trained."""
+    """One array to be trained; `decayed` if the regime's decoupled weight decay acts on it."""
 
     name: str
     shape: tuple[int, ...]
     init: Bound
     penalty: Bound | None
     span: Span
+    decayed: bool = False
 
     @property
     def size(self) -> int:

@@ -145,9 +145,10 @@ def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Mapping[str, 
         if defaults["init"].name == "file":
             init = defaults["init"]
     penalty = spec.penalty if isinstance(spec.penalty, Bound) else None
-    if spec.penalty == INHERIT and spec.is_weight and defaults["decay"] is not None and defaults["decay"].entry.op:
-        penalty = defaults["decay"]
-    return Parameter(name, spec.shape, init, penalty, draft.span)
+    decay = defaults["decay"] if spec.penalty == INHERIT and spec.is_weight else None
+    if decay is not None and decay.entry.op:
+        penalty, decay = decay, None
+    return Parameter(name, spec.shape, init, penalty, draft.span, decayed=decay is not None)
 
 
 def _check(section: nodes.Section | None, constants: dict[str, Any], reporter: Reporter) -> Check:

@@ -137,11 +137,14 @@ class Anatomy:
 
     def terms_in_backward(self, name: str) -> list[str]:
         """Return the names that the backward pass reads to assign `name`, each as often as it is read."""
-        function = self.functions.get(self.backward_function)
+        function = self.step or self.functions.get(self.backward_function)
+        found = []
         for node in walk_statements(function.body) if function else ():
             if isinstance(node, ast.Assign) and name in assigned_names(node):
                 return [part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)]
-        return []
+            if isinstance(node, ast.Expr) and last_argument(node) == name:
+                found += [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id != name]
+        return found
 
     def assigned_in_backward(self, name: str) -> Place:
         """Return the place where the backward pass assigns `name`, or returns the gradient called `name`."""

@@ -15,7 +15,7 @@ from .probes import NOISE, TOLERANCE
 from .probing import DRAWS, Probing
 from .report import CheckResult, Report, TensorResult, Verdict
 from .script import Script, load_script
-from .soundness import check_soundness
+from .soundness import check_forward, check_soundness
 from .ties import check_ties
 from .trail import blame_for_gradient, blame_for_note, blame_for_seed
 
@@ -75,11 +75,13 @@ class _Check:
         if sound.verdict is Verdict.FAIL:
             self._skip_tensors()
         else:
+            wrong = check_forward(self.script, point, probing.stand.loss, probing.cost)
+            if wrong is not None:
+                self._add(wrong)
             probing.run()
             self._run_invariants(point)
             self._run_ties(point)
             self._run_witnesses(point)
-            self._settle_cotangents()
             self._blame()
         self.report.tensors = list(probing.results.values())
         self.report.cost_forwards = probing.cost.forwards
@@ -121,25 +123,6 @@ class _Check:
             worst = max(errors, key=lambda key: errors[key])
             verdict = Verdict.PASS if errors[worst] <= TOLERANCE else Verdict.FAIL
             self._add(CheckResult("V8", f"against {name}", verdict, f"largest difference in {worst}", errors[worst]))
-
-    def _settle_cotangents(self) -> None:
-        """Drop what cannot be decided about cotangents, if the gradients made from them are right."""
-        strict = {row.name for row in self.probing.stand.rows() if row.strict}
-        cotangents = [r for r in self.probing.results.values() if r.kind == "cotangent"]
-        others = [r for r in self.probing.results.values() if r.kind != "cotangent"]
-        gradients_right = all(r.verdict is not Verdict.FAIL for r in others)
-        for result in cotangents:
-            if result.verdict is Verdict.INCONCLUSIVE:
-                result.verdict = Verdict.SKIPPED
-            if result.verdict is Verdict.FAIL and gradients_right:
-                if result.name not in strict:
-                    reason = "built up in several steps that have no counterpart in the forward pass"
-                elif any(self.probing.stand.tape.ties.values()):
-                    # where a unit is dead, the slope behind it is a matter of convention and reaches no parameter
-                    reason = "undefined at an exact tie, without effect on any gradient"
-                else:
-                    continue
-                result.verdict, result.reason, result.rel_err = Verdict.SKIPPED, reason, None
 
     def _blame(self) -> None:
         verdicts = {t.verdict for t in self.probing.results.values()} | {c.verdict for c in self.report.checks}

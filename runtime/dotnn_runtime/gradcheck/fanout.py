@@ -65,9 +65,10 @@ class FanOut:
     def wrong_edge(self, batch_size: int) -> tuple[str, Pattern] | None:
         """Return the first contribution `d_v_from_<user>` that is not what the user's readings of `v` contribute."""
         notes = group_notes(self.stand.notes)
+        batch_last = self.stand.script.anatomy.step is not None and self.row.kind == "cotangent"
         terms = [t for t in self.stand.script.anatomy.terms_in_backward(self.name) if EDGE in t]
         for edge in [name for name in notes if name.startswith(self.name + EDGE)]:
-            claim = fitted(notes[edge][-1], self.row.shape)
+            claim = fitted(notes[edge][-1], self.row.shape, batch_last)
             if claim is None:
                 return edge, Pattern("wrong shape", "This contribution has another shape than its value.")
             named = _of_user(edge.removeprefix(self.name + EDGE), self.contributions)

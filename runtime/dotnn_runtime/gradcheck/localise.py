@@ -168,7 +168,6 @@ class _Search:
         pattern = self._with_doubts(name, pattern)
         return blame_at(name, row.name, place, spec, pattern)
 
-
     def _with_doubts(self, name: str, pattern: Pattern) -> Pattern:
         """Add the lines that this one reads and that cannot be checked, because no value belongs to them."""
         anatomy = self.stand.script.anatomy

@@ -11,7 +11,7 @@ from .patterns import Pattern
 from .report import Blame, CheckResult, Verdict
 from .script import Script
 from .stand import loss_and_grads
-from .trail import blame_for_exception, blame_for_gradient, blame_for_note
+from .trail import blame_for_exception, blame_for_gradient, blame_for_note, blame_for_unsteady
 
 TITLE = "V0", "finite, shapes, dtypes, repeatable"
 
@@ -33,9 +33,9 @@ def check_soundness(script: Script, point: Point, cost: Cost) -> tuple[CheckResu
     if not np.isfinite(loss):
         return CheckResult(*TITLE, Verdict.FAIL, f"the loss is {loss}"), None
     if loss != again or any(not np.array_equal(grads[name], grads_again[name]) for name in grads):
-        return CheckResult(*TITLE, Verdict.FAIL, "two runs with the same seed give different results"), None
-    detail = _forward_fault(script, point, loss, cost)
-    return CheckResult(*TITLE, Verdict.FAIL if detail else Verdict.PASS, detail), None
+        detail = "two runs with the same seed give different results"
+        return CheckResult(*TITLE, Verdict.FAIL, detail), blame_for_unsteady(script, point)
+    return CheckResult(*TITLE, Verdict.PASS), None
 
 
 def _faults(script: Script, point: Point, grads: dict[str, Array]) -> Iterator[tuple[str, Pattern]]:
@@ -52,8 +52,13 @@ def _faults(script: Script, point: Point, grads: dict[str, Array]) -> Iterator[t
             yield name, Pattern("not finite", "The gradient holds NaN or infinity.")
 
 
+def check_forward(script: Script, point: Point, loss: float, cost: Cost) -> CheckResult | None:
+    """Compare what `forward` and `total_loss` give with the contract and with `loss`; None where all is well."""
+    detail = _forward_fault(script, point, loss, cost)
+    return CheckResult("V0", "forward and total_loss", Verdict.FAIL, detail) if detail else None
+
+
 def _forward_fault(script: Script, point: Point, loss: float, cost: Cost) -> str:
-    """Say what is wrong with `forward` and `total_loss`, "" for nothing."""
     cost.forwards += 1
     rng = np.random.default_rng(point.rng_seed)
     outputs, cache = script.plain.forward(point.params, point.batch, training=True, rng=rng)

@@ -71,7 +71,8 @@ def _shapes(script: Script, point: Point) -> dict[str, tuple[int, ...]]:
     finally:
         script.tracer.stop()
     stores: dict[str, dict[str, Array]] = {"param": point.params, "input": point.batch}
-    found = {a: stores[key.kind][key.name].shape for a, key in script.anatomy.aliases.items() if key.kind in stores}
+    keys = {alias: key for alias, key in script.anatomy.aliases.items() if key.name in stores.get(key.kind, ())}
+    found = {alias: stores[key.kind][key.name].shape for alias, key in keys.items()}
     return found | {name: arrays[-1].shape for name, arrays in tape.values.items()}
 
 
@@ -92,6 +93,17 @@ def _blame_line(script: Script, note: Note, value: str, pattern: Pattern) -> Bla
     return blame_at(note.name, key.name if key else value, place, spec, pattern)
 
 
+def blame_for_unsteady(script: Script, point: Point) -> Blame | None:
+    """Blame the first line whose result differs between two runs with the same seed."""
+    for one, two in zip(backward_notes(script, point), backward_notes(script, point), strict=False):
+        if not np.array_equal(one.array, two.array, equal_nan=True):
+            words = (
+                "The result changes from run to run: something is drawn anew, or an array is read before it is written."
+            )
+            return _blame_line(script, one, one.name.removeprefix("d_"), Pattern("not repeatable", words))
+    return None
+
+
 def blame_for_gradient(script: Script, name: str, pattern: Pattern) -> Blame:
     """Blame the line that computes the gradient of a parameter."""
     anatomy = script.anatomy
@@ -107,7 +119,7 @@ def blame_for_exception(script: Script, error: Exception) -> Blame | None:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename]
     if not frames or frames[-1].lineno is None:
         return None
-    outer = [f for f in frames if f.name in CONTRACT]
+    outer = [f for f in frames if f.name in CONTRACT or (script.anatomy.step and f.name == script.anatomy.step.name)]
     chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
     inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
     place = script.anatomy.place(chosen.lineno or 0)

@@ -1,0 +1,208 @@
+"""Mistakes in the training step of the fast style: statements that write into arrays, and arrays that share memory.
+
+Which line is to blame is found without the validator: the right step and the faulty one are run side by side, and the
+first cotangent that differs is the one.
+"""
+
+import ast
+import copy
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from support import as_module, generic_point
+
+from mutation.subjects import BATCH, ROOT_FILE, right_script
+
+Statements = list[ast.stmt]
+Operator = Callable[[ast.Expr, str], Iterator[Statements]]
+OPERATORS: dict[str, Operator] = {}
+SUBJECTS = ("chain", "square", "residual", "shared", "joins", "smooth", "dropped", "table", "tasks", "cross_entropy")
+_OTHER = {"add": "subtract", "subtract": "add", "multiply": "add", "greater": "less"}
+
+
+def operator(function: Operator) -> Operator:
+    OPERATORS[f"fast_{function.__name__}"] = function
+    return function
+
+
+def statements(text: str) -> Statements:
+    return ast.parse(text).body
+
+
+def written(node: ast.stmt) -> str:
+    """The array that a statement writes: the last argument, of `copyto` the first."""
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.args):
+        return ""
+    call = node.value
+    target = call.args[0 if ast.unparse(call.func) == "copyto" else -1]
+    target = next((k.value for k in call.keywords if k.arg == "out"), target)
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+@operator
+def skipped(node, out):
+    """a statement left out: its array keeps what an earlier one wrote"""
+    yield statements("pass")
+
+
+@operator
+def sign(node, out):
+    """the result with the wrong sign"""
+    yield [node, *statements(f"np.negative({out}, {out})")]
+
+
+@operator
+def one_percent(node, out):
+    """the result times 1.01"""
+    yield [node, *statements(f"np.multiply({out}, 1.01, {out})")]
+
+
+@operator
+def one_element(node, out):
+    """one element of the result times 1.01"""
+    index = f"np.arange({out}.size).reshape({out}.shape) == np.abs({out}).argmax()"
+    yield [node, *statements(f"np.multiply({out}, np.where({index}, 1.01, 1), {out})")]
+
+
+@operator
+def swapped_operands(node, out):
+    """the operands of a subtraction or a product swapped"""
+    if ast.unparse(node.value.func) in ("subtract", "dot"):
+        other = copy.deepcopy(node)
+        other.value.args[:2] = other.value.args[1::-1]
+        yield [other]
+
+
+@operator
+def other_function(node, out):
+    """another function: `subtract` for `add`, `less` for `greater`"""
+    function = ast.unparse(node.value.func)
+    if function in _OTHER:
+        other = copy.deepcopy(node)
+        other.value.func = ast.parse(f"np.{_OTHER[function]}", mode="eval").body
+        yield [other]
+
+
+@operator
+def transposed(node, out):
+    """the first factor of a product transposed, where all sizes are equal"""
+    if ast.unparse(node.value.func) == "dot":
+        other = copy.deepcopy(node)
+        other.value.args[0] = ast.Attribute(other.value.args[0], "T", ast.Load())
+        yield [other]
+
+
+STALE = "fast_stale_buffer"
+STALE_DOC = "an array put into memory that is still read afterwards"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A fast script taken apart: the function that makes the step, the step, and where its backward half begins."""
+
+    tree: ast.Module
+    maker: ast.FunctionDef
+    step: ast.FunctionDef
+    first: int
+
+
+def scene(source: str) -> Scene:
+    tree = ast.parse(source)
+    maker = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "make_step")
+    step = next(n for n in maker.body if isinstance(n, ast.FunctionDef))
+    backward = [i for i, n in enumerate(step.body) if written(n).startswith("d_")]
+    return Scene(tree, maker, step, min(backward, default=0))
+
+
+def edited(source: str, node: ast.stmt, text: str) -> str:
+    """The text of a script with one statement replaced."""
+    lines = source.splitlines(keepends=True)
+    lines[node.lineno - 1 : node.end_lineno] = [f"{' ' * node.col_offset}{text}\n"]
+    return "".join(lines)
+
+
+def right_source(subject: str) -> str:
+    """The right script; arrays begin as zeros, so that a statement left out does the same in every run."""
+    return right_script(subject, "fast").replace("np.empty(", "np.zeros(")
+
+
+def faulty_steps(subject: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (operator, change, source) of everything that can be done to the backward half of a step."""
+    source = right_source(subject)
+    right = scene(source)
+    for i, node in enumerate(right.step.body):
+        out = written(node)
+        if i < right.first or not out or not re.match(r"d_|.*_(slope|on)$", out) or f"{out} = grads" in source:
+            continue
+        for name, change in OPERATORS.items():
+            if name == "fast_transposed" and subject not in BATCH:
+                continue
+            for new in change(node, out):
+                text = "; ".join(ast.unparse(ast.fix_missing_locations(n)) for n in new)
+                yield name, f"{ast.unparse(node)} → {text}", edited(source, node, text)
+    yield from _stale(source, right)
+
+
+def _stale(source: str, right: Scene) -> Iterator[tuple[str, str, str]]:
+    """Put every cotangent that has an array of its own into every earlier array of the same shape."""
+    arrays: dict[str, str] = {}
+    for node in right.maker.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("np.zeros(("):
+            name, shape = ast.unparse(node.targets[0]), ast.unparse(node.value)
+            for earlier, same in arrays.items():
+                if name.startswith("d_") and shape == same and not earlier.startswith("d_"):
+                    text = f"{name} = {earlier}"
+                    yield STALE, text, edited(source, node, text)
+            arrays[name] = shape
+
+
+@cache
+def right_trace(subject: str) -> tuple[float, list[tuple[str, np.ndarray]], dict[str, np.ndarray]]:
+    """What the right step computes."""
+    return trace(right_source(subject), subject)
+
+
+def trace(source: str, subject: str):
+    """Run the step of a script once; return the loss, every cotangent as it is written, and the gradients."""
+    marked = scene(source)
+    body = []
+    for node in marked.step.body:
+        body.append(node)
+        if written(node).startswith("d_"):
+            body += statements(f"LOG.append(({written(node)!r}, np.array({written(node)})))")
+    marked.step.body = body
+    module = as_module(ast.unparse(ast.fix_missing_locations(marked.tree)), ROOT_FILE)
+    module.LOG = []
+    params, batch = generic_point(module, examples=BATCH.get(subject, 11))
+    with np.errstate(all="ignore"):
+        loss, grads = module.loss_and_grads(params, batch, rng=np.random.default_rng(0), d_loss=1.7)
+    return loss, module.LOG, grads
+
+
+def to_blame(source: str, subject: str) -> tuple[str, ...]:
+    """The first cotangent that is not the right step's, whatever is missing before it; nothing where all is the same."""
+    _, log, grads = trace(source, subject)
+    _, right_log, right_grads = right_trace(subject)
+    if all(_same(grads[name], g) for name, g in right_grads.items()):
+        return ()
+    last, right_last = dict(log), dict(right_log)
+    names: list[str] = []
+    for name in sorted(right_last, key=lambda n: max(i for i, (m, _) in enumerate(right_log) if m == n)):
+        if name not in last:
+            names += [name, *_results(source, name)]
+        elif not _same(last[name], right_last[name]):
+            return (*names, name)
+    return tuple(names)
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(np.allclose(a, b, rtol=1e-11, atol=1e-13 * np.abs(b).max(initial=0.0)))
+
+
+def _results(source: str, array: str) -> list[str]:
+    """The gradients that an array holds: `d_h_Wb = stacked(grads["h.W"], grads["h.b"])`."""
+    line = next((line for line in source.splitlines() if line.strip().startswith(f"{array} = ")), "")
+    return re.findall(r'grads\["([^"]+)"\]', line)

@@ -1,0 +1,83 @@
+"""What the validator says to a right script, and whether it may: shared by the short run and by the long one."""
+
+import statistics
+from dataclasses import dataclass, field
+
+import numpy as np
+from support import as_module, generic_point, gradients, loss_at, model_of, slope
+
+from dotnn.checking import fast_witness
+from dotnn.driver import Options, compile_model
+from dotnn_runtime.gradcheck import Report, Verdict, check_script, render_text
+
+NOISE = 1e-12
+LOOKS = 5
+
+
+@dataclass
+class Audit:
+    """The verdicts on many scripts, all of them right: what is not PASS is a finding."""
+
+    specs: int = 0
+    scripts: int = 0
+    passes: int = 0
+    zeros: int = 0
+    findings: list[str] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    disagreements: list[float] = field(default_factory=list)
+
+    def look_at(self, text: str, style: str) -> None:
+        """Check the script of a spec in one style; the explain style has the fast one for a witness."""
+        model = model_of(text)
+        script = compile_model(model, Options(style, input_gradients=True)).script
+        witnesses = {"fast style": fast_witness(model, ())} if style == "explain" else {}
+        report = check_script(script, "random.py", witnesses=witnesses)
+        self.scripts += 1
+        self.errors += [t.rel_err for t in report.tensors if t.rel_err is not None and t.verdict is Verdict.PASS]
+        self.disagreements += [c.value for c in report.checks if c.id == "V5"]
+        if report.verdict is Verdict.PASS:
+            self.passes += 1
+        elif report.verdict is Verdict.INCONCLUSIVE and zero_by_construction(script, silent(report)):
+            self.zeros += 1
+        else:
+            self.findings.append(f"{style}, {report.verdict}\n{text}\n{render_text(report)}")
+
+    def summary(self) -> str:
+        """The figures."""
+        return (
+            f"{self.specs} specs, {self.scripts} scripts: {self.passes} PASS, {self.zeros} INCONCLUSIVE because a "
+            f"gradient is zero by construction, {len(self.findings)} findings\n"
+            f"relative errors of {len(self.errors)} tensors: median {statistics.median(self.errors):.1e}, "
+            f"largest {max(self.errors):.1e}; the second oracle: within {max(self.disagreements):.1e}"
+        )
+
+
+def silent(report: Report) -> list[str]:
+    """The gradients that the validator could not decide, for want of a signal; none where there is another reason."""
+    open_ends = [t for t in report.tensors if t.verdict is Verdict.INCONCLUSIVE]
+    others = [c for c in report.checks if c.verdict is Verdict.INCONCLUSIVE]
+    return [] if others or any(t.reason != "no signal" for t in open_ends) else [t.name for t in open_ends]
+
+
+def zero_by_construction(script: str, names: list[str]) -> bool:
+    """Whether these gradients and the slopes of the loss are rounding at other points too.
+
+    A validator cannot certify a gradient that the loss does not feel: the sum of a softmax, a select of equals.
+    """
+    module = as_module(script, ROOT)
+    for seed in range(LOOKS):
+        params, batch = generic_point(module, seed, examples=20)
+        grads = gradients(module, params, batch, seed)
+        largest = max(np.abs(g).max() for g in grads.values())
+        for name in names:
+            direction = np.random.default_rng(seed).standard_normal(grads[name].shape)
+            table = params if name in params else batch
+
+            def loss(value, name=name, table=table, point=(params, batch), seed=seed):
+                both = [{k: v.astype(complex) if v.dtype.kind == "f" else v for k, v in t.items()} for t in point]
+                both[point[1] is table][name] = value
+                return loss_at(module, *both, seed)
+
+            if max(abs(slope(loss, table[name], direction)), np.abs(grads[name]).max()) > NOISE * largest:
+                return False
+    return bool(names)
