@@ -76,15 +76,19 @@ class Worker:
         epochs = 1
         while True:
             found = self._run(epochs)
-            epochs, took = found["epochs"], found["seconds"]
+            epochs, took = found["epochs"], found["seconds"] - min(found["waited"], found["seconds"] / 2)
             if took > seconds / 2:
                 return max(1, round(epochs * seconds / took))
             epochs = max(epochs * 2, int(epochs * seconds / max(took, 1e-3) * 0.8))
 
     def measure(self):
-        """Return steps per second, and the part of the time that was lost to other processes."""
-        found = self._run(self.epochs)
-        return found["epochs"] * self.workload.steps / found["seconds"], found["lost"]
+        """Return what `timed` says of one measurement."""
+        return self._run(self.epochs)
+
+    def speed(self, found, forgive):
+        """Return steps per second; `forgive` leaves out the time in which the process had to wait for a core."""
+        took = found["seconds"] - (found["waited"] if forgive else 0)
+        return found["epochs"] * self.workload.steps / took
 
     def close(self):
         self.process.stdin.close()
@@ -99,28 +103,42 @@ def measured(workload, names, *, threads, repeats, seconds):
     able = [w for w in workers if not w.trouble]
     rounds = []
     for turn in range(2 * repeats):
-        found = {w.peer: w.measure() for w in (able if turn % 2 else able[::-1])}
-        rounds.append((max((lost for _, lost in found.values()), default=0), {k: v[0] for k, v in found.items()}))
-        if sum(lost <= LOST for lost, _ in rounds) >= repeats:
+        rounds.append({w: w.measure() for w in (able if turn % 2 else able[::-1])})
+        if sum(lost(one) <= LOST for one in rounds) >= repeats:
             break
     for worker in workers:
         worker.close()
-    rounds.sort(key=lambda one: one[0])
-    return [speeds for _, speeds in rounds[:repeats]], missing
+    rounds = sorted(rounds, key=lost)[:repeats]
+    forgive = all(found["threads"] == 1 for one in rounds for found in one.values())
+    return [{w.peer: w.speed(found, forgive) for w, found in one.items()} for one in rounds], missing
+
+
+def lost(one):
+    """Return the largest part of its time that a peer of this round lost to other processes."""
+    return max((found["lost"] for found in one.values()), default=0)
 
 
 def timed(runner, epochs):
-    """Return the seconds that these epochs took, without those in which other processes had this thread's core."""
+    """Train this many epochs; return how long it took, and how much of that other processes took away.
+
+    `waited` is what one thread waited for a core. Where there are more threads, others may work meanwhile.
+    """
     unit = getattr(runner, "unit", 1)
     epochs = -(-epochs // unit) * unit
     runner.run(unit)  # caches and threads are cold after the others' turns
-    all_threads, this = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else [], [os.getpid()]
+    tasks = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else []
     start = time.perf_counter()
-    steal, waits, wait = stolen(), kept_waiting(all_threads), kept_waiting(this)
+    steal, waits = stolen(), kept_waiting(tasks)
     runner.run(epochs)
-    steal, waits, wait = stolen() - steal, kept_waiting(all_threads) - waits, kept_waiting(this) - wait
+    steal, waits = stolen() - steal, kept_waiting(tasks) - waits
     took = time.perf_counter() - start
-    return {"epochs": epochs, "seconds": took - wait, "lost": (steal + waits) / took}
+    return {
+        "epochs": epochs,
+        "seconds": took,
+        "waited": waits,
+        "lost": (steal + waits) / took,
+        "threads": len(tasks),
+    }
 
 
 def serve(workload, peer, threads):

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
-from dotnn.emit.numpy_script import HEADER, Options, numpy_script
+from dotnn.emit.numpy_script import HEADER, Options, is_unchanged, numpy_script
 from dotnn.ir.build import build
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
 from dotnn.limits import MAX_SOURCE_BYTES
+from dotnn.model import messages
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
@@ -62,6 +63,14 @@ def front(path: str, sets: Sequence[str] = ()) -> tuple[Model, tuple[str, ...]]:
     return model, tuple(render(d, source) for d in found)
 
 
+def _missing_data(model: Model) -> list[Diagnostic]:
+    """Return a warning where the data file is not there: compiling and checking do without it, training does not."""
+    source = model.data.source if model.data else None
+    if source is None or "\0" in source.path or (Path(model.source.path).parent / source.path).exists():
+        return []
+    return [messages.warn_no_data_file(source.span, source.path)]
+
+
 def passes(input_gradients: bool = False) -> list[tuple[str, Callable[[Graph], Graph]]]:
     """Return the passes with their names, `differentiate` told whose gradients are wanted."""
     told = partial(differentiate, input_gradients=input_gradients)
@@ -91,6 +100,7 @@ def compile_spec(path: str, options: Options | None = None, *, check: bool = Fal
     """Run all stages. Raises `CompileError`."""
     options = options or Options()
     model, warnings = front(path, options.sets)
+    warnings += tuple(render(d, model.source) for d in _missing_data(model))
     return compile_model(model, options, warnings, check=check)
 
 
@@ -113,9 +123,8 @@ def _initial_values(model: Model) -> Mapping[str, Any]:
 def write_script(text: str, path: Path, *, force: bool = False) -> None:
     """Write a script. A file that dotnn did not write is only overwritten with `force`. Raises `CompileError`."""
     try:
-        if path.exists() and not path.is_dir() and not force and not _is_ours(path):
-            help = "name another file or use --force"
-            raise CompileError([Diagnostic("NN503", f"{path} exists and was not written by dotnn", help=help)])
+        if path.is_file() and not force and (problem := _whose(path)):
+            raise CompileError([Diagnostic("NN503", f"{path} {problem}", help="name another file or use --force")])
         write_text(text, path)
     except OSError as error:
         raise CompileError([_cannot_write(path, error)]) from None
@@ -153,10 +162,12 @@ def _cannot_write(path: Path, error: OSError) -> Diagnostic:
     return Diagnostic("NN503", f"cannot write {path}: {error.strerror or error}", help=help)
 
 
-def _is_ours(path: Path) -> bool:
-    with open(path, "rb") as file:
-        head = file.read(400)
-    return HEADER.encode() in b"\n".join(head.split(b"\n")[:2])
+def _whose(path: Path) -> str:
+    """Return why a file must not be overwritten, "" where it is as dotnn wrote it."""
+    text = path.read_bytes().decode("utf-8", "replace")
+    if HEADER not in "\n".join(text.split("\n", 2)[:2]):
+        return "exists and was not written by dotnn"
+    return "" if is_unchanged(text) else "was edited since dotnn wrote it"
 
 
 def dump_stage(path: str, stage: str, sets: Sequence[str] = ()) -> str:

@@ -26,6 +26,7 @@ from dotnn_runtime.predict_io import read_inputs, write_predictions
 from dotnn_runtime.progress import TrainingProgress, format_record
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
 from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.storage import read_json
 
 DIVERGED = 3
 
@@ -161,7 +162,9 @@ def _say(model: Model, folder: RunFolder, history: Any, result: dict[str, Any]) 
     if history.stopped_by == "diverged":
         click.echo(f"{model.name} diverged in epoch {len(history)}: {history.diverged_at} is not finite", err=True)
         click.echo("  help: lower the learning rate, scale the data, or start from smaller weights", err=True)
-    click.echo(f"{model.name}: {result['epochs']} epochs, stopped by {result['stopped_by']}")
+    ended = "" if history.stopped_by == "epochs" else f", ended by: {history.stopped_by}"
+    kept = f"; kept the parameters of epoch {history.best_epoch}, the best" if history.best_epoch else ""
+    click.echo(f"{model.name}: {result['epochs']} epoch{'s' * (len(history) != 1)}{ended}{kept}")
     shown = {"loss": result["loss"], "val_loss": result["val_loss"], **result["metrics"]}
     click.echo(format_record({k: v for k, v in shown.items() if v is not None}, limit=20))
     click.echo(f"run folder: {folder.path}")
@@ -175,6 +178,7 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool) -> N
         params = folder.read_weights(module.PARAMS)
         columns = getattr(module, "INPUT_COLUMNS", None)
         inputs = read_inputs(input_file, module.INPUTS, columns)
+        _warn_of_divergence(folder)
         outputs = module.predict(params, inputs, folder.read_scaling() or None)
         write_predictions(_with_labels(outputs, folder.read_labels()), output, overwrite=force)
     except RunFolderError as error:
@@ -183,6 +187,12 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool) -> N
         raise CompileError([Diagnostic("NN406", message, help=help)]) from None
     except DataError as error:
         raise CompileError([from_data_error(error, None, str(error.path or input_file))]) from None
+
+
+def _warn_of_divergence(folder: RunFolder) -> None:
+    path = folder.path / "metrics.json"
+    if path.is_file() and read_json(path).get("stopped_by") == "diverged":
+        click.echo(f"warning: the training of {folder.path} diverged; its predictions mean nothing", err=True)
 
 
 def _finished(folder: RunFolder) -> ModuleType:

@@ -72,7 +72,7 @@ def write_predictions(
         return
     target = Path(path)
     if target.exists() and not overwrite:
-        raise DataError("the file exists", target, help="name another one, or overwrite it explicitly")
+        raise DataError("the file exists", target, help="name another file, or use --force")
     try:
         if target.suffix.lower() == ".npz":
             save_weights(target, dict(outputs))

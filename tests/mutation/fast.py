@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from support import as_module, generic_point
-
 from mutation.subjects import BATCH, ROOT_FILE, right_script
+from support import as_module, generic_point
 
 Statements = list[ast.stmt]
 Operator = Callable[[ast.Expr, str], Iterator[Statements]]
 OPERATORS: dict[str, Operator] = {}
-SUBJECTS = ("chain", "square", "residual", "shared", "joins", "smooth", "dropped", "table", "tasks", "cross_entropy")
+SUBJECTS = ("chain", "square", "residual", "shared", "joins", "table", "tasks")
+SAME_SIZES = ("fast_transposed",)
+MASKS = ("fast_skipped", "fast_other_function")
+"""What can be done to an array of booleans."""
+SCRATCH = ("_slope", "_on")
+VIEW = re.compile(r"\w+(\.T|\[[\d:-]+\]|\.reshape\(.*\))?|np\.moveaxis\(.*")
 _OTHER = {"add": "subtract", "subtract": "add", "multiply": "add", "greater": "less"}
 
 
@@ -55,16 +59,10 @@ def sign(node, out):
 
 
 @operator
-def one_percent(node, out):
-    """the result times 1.01"""
-    yield [node, *statements(f"np.multiply({out}, 1.01, {out})")]
-
-
-@operator
-def one_element(node, out):
-    """one element of the result times 1.01"""
-    index = f"np.arange({out}.size).reshape({out}.shape) == np.abs({out}).argmax()"
-    yield [node, *statements(f"np.multiply({out}, np.where({index}, 1.01, 1), {out})")]
+def one_example(node, out):
+    """the result of one example (or one column) times 1.01"""
+    first = f"np.where(np.arange({out}.shape[-1]) == 0, 1.01, 1)"
+    yield [node, *statements(f"np.multiply({out}, {first}, {out})")]
 
 
 @operator
@@ -95,6 +93,7 @@ def transposed(node, out):
         yield [other]
 
 
+LOSS = "the loss"
 STALE = "fast_stale_buffer"
 STALE_DOC = "an array put into memory that is still read afterwards"
 
@@ -107,6 +106,32 @@ class Scene:
     maker: ast.FunctionDef
     step: ast.FunctionDef
     first: int
+    sources: dict[str, str]
+
+    def whole(self, name: str) -> str:
+        """The array that a name is a transposed view of."""
+        turned = re.match(r"(?:np\.moveaxis\()?(\w+)(?:\.T$|, )", self.sources.get(name, ""))
+        return turned[1] if turned else name
+
+    def memory(self, name: str) -> set[str]:
+        """All names that share memory with an array."""
+        names = {name}
+        owners = {n: re.match(r"\w+", text.removeprefix("np.moveaxis("))[0] for n, text in self.sources.items()}
+        while more := {n for n, owner in owners.items() if owner in names} - names:
+            names |= more
+        return names
+
+    def readers(self, name: str) -> set[str]:
+        """The cotangents that are computed from an array, directly or by way of a slope."""
+        found, shared = set(), self.memory(name)
+        for node in self.step.body:
+            out = self.whole(written(node))
+            used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - {written(node)}
+            if out.startswith("d_") and used & shared:
+                found.add(out)
+            elif out.endswith(SCRATCH) and used & shared:
+                found |= self.readers(out)
+        return found
 
 
 def scene(source: str) -> Scene:
@@ -114,7 +139,9 @@ def scene(source: str) -> Scene:
     maker = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "make_step")
     step = next(n for n in maker.body if isinstance(n, ast.FunctionDef))
     backward = [i for i, n in enumerate(step.body) if written(n).startswith("d_")]
-    return Scene(tree, maker, step, min(backward, default=0))
+    assigned = {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in maker.body if isinstance(n, ast.Assign)}
+    sources = {name: text for name, text in assigned.items() if VIEW.fullmatch(text)}
+    return Scene(tree, maker, step, min(backward, default=0), sources)
 
 
 def edited(source: str, node: ast.stmt, text: str) -> str:
@@ -129,24 +156,25 @@ def right_source(subject: str) -> str:
     return right_script(subject, "fast").replace("np.empty(", "np.zeros(")
 
 
-def faulty_steps(subject: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (operator, change, source) of everything that can be done to the backward half of a step."""
+def faulty_steps(subject: str) -> Iterator[tuple[str, str, str, set[str]]]:
+    """Yield (operator, change, source, readers of what is spoilt) for all that can be done to the backward half."""
     source = right_source(subject)
     right = scene(source)
     for i, node in enumerate(right.step.body):
         out = written(node)
-        if i < right.first or not out or not re.match(r"d_|.*_(slope|on)$", out) or f"{out} = grads" in source:
+        if i < right.first or not (out.startswith("d_") or out.endswith(SCRATCH)):
             continue
         for name, change in OPERATORS.items():
-            if name == "fast_transposed" and subject not in BATCH:
+            if (name in SAME_SIZES and subject not in BATCH) or (out.endswith("_on") and name not in MASKS):
                 continue
             for new in change(node, out):
                 text = "; ".join(ast.unparse(ast.fix_missing_locations(n)) for n in new)
-                yield name, f"{ast.unparse(node)} → {text}", edited(source, node, text)
+                readers = right.readers(right.whole(out)) if name == "fast_skipped" else set()
+                yield name, f"{ast.unparse(node)} → {text}", edited(source, node, text), readers
     yield from _stale(source, right)
 
 
-def _stale(source: str, right: Scene) -> Iterator[tuple[str, str, str]]:
+def _stale(source: str, right: Scene) -> Iterator[tuple[str, str, str, set[str]]]:
     """Put every cotangent that has an array of its own into every earlier array of the same shape."""
     arrays: dict[str, str] = {}
     for node in right.maker.body:
@@ -155,7 +183,7 @@ def _stale(source: str, right: Scene) -> Iterator[tuple[str, str, str]]:
             for earlier, same in arrays.items():
                 if name.startswith("d_") and shape == same and not earlier.startswith("d_"):
                     text = f"{name} = {earlier}"
-                    yield STALE, text, edited(source, node, text)
+                    yield STALE, text, edited(source, node, text), right.readers(earlier)
             arrays[name] = shape
 
 
@@ -171,8 +199,9 @@ def trace(source: str, subject: str):
     body = []
     for node in marked.step.body:
         body.append(node)
-        if written(node).startswith("d_"):
-            body += statements(f"LOG.append(({written(node)!r}, np.array({written(node)})))")
+        name = marked.whole(written(node))
+        if name.startswith("d_"):
+            body += statements(f"LOG.append(({name!r}, np.array({name})))")
     marked.step.body = body
     module = as_module(ast.unparse(ast.fix_missing_locations(marked.tree)), ROOT_FILE)
     module.LOG = []
@@ -183,9 +212,14 @@ def trace(source: str, subject: str):
 
 
 def to_blame(source: str, subject: str) -> tuple[str, ...]:
-    """The first cotangent that is not the right step's, whatever is missing before it; nothing where all is the same."""
-    _, log, grads = trace(source, subject)
-    _, right_log, right_grads = right_trace(subject)
+    """The first cotangent that is not the right step's, whatever is missing before it; nothing where all is the same.
+
+    `LOSS` where that is wrong already; the script's own exceptions come through.
+    """
+    loss, log, grads = trace(source, subject)
+    right_loss, right_log, right_grads = right_trace(subject)
+    if not np.isclose(loss, right_loss, rtol=1e-11):
+        return (LOSS,)
     if all(_same(grads[name], g) for name, g in right_grads.items()):
         return ()
     last, right_last = dict(log), dict(right_log)

@@ -119,12 +119,6 @@ def cut_off(node, line):
 
 
 @whole
-def doubled(node, line):
-    """the whole line counted twice"""
-    yield filled("a + a", a=node)
-
-
-@whole
 def penalty_on_bias(node, line):
     """the weights' penalty also put on the bias"""
     parameter = line.name.removeprefix("d_")

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from mutation.subjects import script
+
 from dotnn.ops import OPS
 from dotnn.ops.base import Op
-from mutation.subjects import script
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ RULES = [
     line("elu_derivative", "np.where({z} > 0, {d}, {d} * np.exp(np.minimum({z}, 0)))", "kinked"),
     line("elu_derivative", "np.where({z} > 0, {d}, {d} * {alpha} * (np.exp(np.minimum({z}, 0)) - 1))", "kinked"),
     line("elu_derivative", "np.where({z} >= 0, {d}, {d} * {alpha} * np.exp(np.minimum({z}, 0)))", "kinked"),
-    line("gelu_derivative", "{d} * 0.5 * (1 + np.tanh(0.7978845608028654 * ({z} + 0.044715 * {z} * {z} * {z})))", "smooth"),
+    line("gelu_derivative", "{d} * gelu({z}) / {z}", "smooth"),
     line("silu_derivative", "{d} * sigmoid({z})", "smooth"),
     line("silu_derivative", "{d} * (sigmoid({z}) + {z} * sigmoid({z}))", "smooth"),
     line("softplus_derivative", "{d} * sigmoid({z}) * (1 - sigmoid({z}))", "smooth"),

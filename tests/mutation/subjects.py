@@ -5,6 +5,7 @@ Together they hold every op of a backward pass, which a test makes sure of: a ne
 
 from functools import cache
 
+from samples import loss_settings
 from support import ROOT
 
 from dotnn.diagnostics import Source
@@ -12,7 +13,6 @@ from dotnn.driver import Options, compile_model, lower
 from dotnn.losses import LOSSES
 from dotnn.model.resolve import resolve
 from dotnn.syntax.parse import parse
-from samples import loss_settings
 
 NETWORKS = {
     "chain": """

@@ -2,14 +2,16 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
-from dotnn_runtime.gradcheck import check_script
+from mutation import fast
 from mutation.operators import OPERATORS, PROLOGUE, Line
 from mutation.rules import RULES, Rule, faulty_script, loss_rules
 from mutation.subjects import BATCH, NETWORKS, SUBJECTS, right_script
+
+from dotnn_runtime.gradcheck import check_script
 
 RULE = "rule"
 EQUIVALENT = [
@@ -32,6 +34,8 @@ AMBIGUOUS = {
 }  # fmt: skip
 """Mutants that two lines could have caused: the other one."""
 
+SPOILT = ("fast_skipped", fast.STALE)
+"""Where a sum is never made, one of its terms is blamed."""
 OUTER = ("d_y_W", "d_y_b", "d_x")
 """The lines around a loss: they are the same in all networks of losses, and attacked in the others."""
 SAME_SIZES = ("wrong_operand",)
@@ -57,8 +61,8 @@ class Mutant:
 
 def equivalent(mutant: Mutant) -> str:
     """Why a mutant cannot be caught, "" where it must be."""
-    found = (reason for operator, change, reason in EQUIVALENT if operator == mutant.operator and re.search(change, mutant.change))
-    return next(found, "")
+    known = (entry for entry in EQUIVALENT if entry[0] == mutant.operator and re.search(entry[1], mutant.change))
+    return next((reason for _, _, reason in known), "")
 
 
 @dataclass(frozen=True)
@@ -78,18 +82,37 @@ class Row:
         return self.verdict == "FAIL"
 
     @property
+    def equivalent(self) -> bool:
+        """Whether it computes the same."""
+        same_step = self.mutant.operator.startswith("fast_") and not self.mutant.names and not self.mutant.lines
+        return bool(same_step or equivalent(self.mutant))
+
+    @property
+    def right(self) -> bool:
+        """Whether the validator's answer is what it should be."""
+        if self.equivalent:
+            return self.verdict == "PASS"
+        return self.caught and (self.blamed_right or self.mutant.names == (fast.LOSS,))
+
+    @property
     def blamed_right(self) -> bool:
         """Whether the blame is on what was changed, or says that it may be: a step that belongs to no value."""
+        if not self.mutant.names:
+            return self.line in self.mutant.lines
         named = self.blamed in self.mutant.names and (not self.mutant.lines or self.line in self.mutant.lines)
+        edge = any(
+            self.blamed.startswith(f"{name}_from_") for name in self.mutant.names if self.mutant.operator in SPOILT
+        )
         missing = re.fullmatch(r"accumulation: (\w+) missing", self.pattern)
         left_out = missing and any(name.endswith(f"_from_{missing[1]}") for name in self.mutant.names)
         doubted = any(f"{name} in line " in self.words for name in self.mutant.names)
-        return bool(named or left_out or doubted or self.blamed == AMBIGUOUS.get(self.mutant.id))
+        return bool(named or edge or left_out or doubted or self.blamed == AMBIGUOUS.get(self.mutant.id))
 
     def __str__(self) -> str:
         m = self.mutant
         where = f"{self.blamed or 'nothing'}, line {self.line} ({self.pattern})"
-        return f"{m.subject}/{m.operator}: {m.change!r} is {self.verdict}, blamed: {where}, expected: {m.names} {m.lines}"
+        expected = f"expected: {', '.join(m.names)} {m.lines or ''}"
+        return f"{m.subject}/{m.operator}: {m.change!r} is {self.verdict}, blamed: {where}, {expected}"
 
 
 def run(mutant: Mutant) -> Row:
@@ -198,13 +221,6 @@ def _replaced(whole: ast.expr, index: int, new: ast.expr) -> ast.expr:
 # ------------------------------------------------------------------------------------------------ mutants of rules
 
 
-def rule_mutants() -> Iterator[Callable[[], Mutant]]:
-    """Yield all mutants of rules, to be made when they are run: the compiler works while its rule is faulty."""
-    for rule in [*RULES, *loss_rules()]:
-        for subject in rule.subjects:
-            yield lambda rule=rule, subject=subject: rule_mutant(rule, subject)
-
-
 def rule_mutant(rule: Rule, subject: str) -> Mutant:
     """The script of a network compiled with a faulty rule; what differs from the right one may be blamed."""
     source = faulty_script(rule, subject)
@@ -225,23 +241,119 @@ def backward_lines(source: str) -> dict[str, tuple[str, int]]:
     }
 
 
+# --------------------------------------------------------------------------------------- mutants of the fast style
+
+
+@cache
+def fast_mutants(subject: str) -> tuple[Mutant, ...]:
+    """Every faulty version of the backward half of a fast step."""
+    found = []
+    for operator, change, source, readers in fast.faulty_steps(subject):
+        try:
+            names = fast.to_blame(source, subject)
+        except (ValueError, TypeError):
+            line = change.partition(" → ")[0]
+            number = next(
+                i for i, text in enumerate(fast.right_source(subject).splitlines(), 1) if text.strip() == line
+            )
+            found.append(Mutant(subject, operator, change, source, (), (number,)))
+            continue
+        found.append(Mutant(subject, operator, change, source, (*names, *sorted(readers)) if names else ()))
+    return tuple(found)
+
+
 # -------------------------------------------------------------------------------------------------------- summary
 
 
 @dataclass(frozen=True)
 class Group:
-    """The mutants of one operator."""
+    """Mutants of one kind: a line of the table in the documentation."""
 
     name: str
     doc: str
-    mutants: tuple[Mutant, ...]
+    mutants: Callable[[], Iterable[Mutant]]
+
+    @property
+    def title(self) -> str:
+        """Its name as the documentation shows it."""
+        return self.name.replace("fast_", "fast: ").replace("_", " ")
 
 
 def groups() -> dict[str, Group]:
-    """All mutants of lines, by operator."""
-    found: dict[str, list[Mutant]] = {name: [] for name in OPERATORS.all}
-    for subject in SUBJECTS:
-        for mutant in line_mutants(subject):
-            found[mutant.operator].append(mutant)
-    docs = {name: re.sub(r"\s+", " ", operator.__doc__ or "") for name, operator in OPERATORS.all.items()}
-    return {name: Group(name, docs[name], tuple(mutants)) for name, mutants in found.items()}
+    """All kinds of mutants: of the lines of scripts, of the compiler's rules, of the fast style."""
+    found = [Group(name, _doc(f), partial(_lines, name)) for name, f in OPERATORS.all.items()]
+    ops = dict.fromkeys(rule.op for rule in [*RULES, *loss_rules()])
+    found += [Group(f"{RULE} {op}", "", partial(_rules, op)) for op in ops]
+    docs = {name: _doc(f) for name, f in fast.OPERATORS.items()} | {fast.STALE: fast.STALE_DOC}
+    found += [Group(name, doc, partial(_steps, name)) for name, doc in docs.items()]
+    return {group.name: group for group in found}
+
+
+def _doc(function: Callable[..., object]) -> str:
+    return re.sub(r"\s+", " ", function.__doc__ or "")
+
+
+def _lines(operator: str) -> Iterator[Mutant]:
+    return (mutant for subject in SUBJECTS for mutant in line_mutants(subject) if mutant.operator == operator)
+
+
+def _rules(op: str) -> Iterator[Mutant]:
+    chosen = (rule for rule in [*RULES, *loss_rules()] if rule.op == op)
+    return (rule_mutant(rule, subject) for rule in chosen for subject in rule.subjects)
+
+
+def _steps(operator: str) -> Iterator[Mutant]:
+    return (mutant for subject in fast.SUBJECTS for mutant in fast_mutants(subject) if mutant.operator == operator)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a kind of mutants."""
+
+    group: Group
+    rows: tuple[Row, ...]
+
+    @property
+    def wrong(self) -> list[str]:
+        """The mutants that are not as they should be."""
+        return [str(row) for row in self.rows if not row.right]
+
+    def table_row(self) -> str:
+        """Return the line of the table, with one mutant as an example."""
+        mutants = [row for row in self.rows if not row.equivalent]
+        same = len(self.rows) - len(mutants)
+        forward = sum(row.mutant.names == (fast.LOSS,) for row in mutants)
+        example = next((row for row in mutants if row.blamed), mutants[0])
+        m = example.mutant
+        cells = [
+            f"**{self.group.title}**" + (f": {self.group.doc}" if self.group.doc else ""),
+            str(len(mutants)),
+            str(sum(row.caught for row in mutants)),
+            str(sum(row.right for row in mutants) - forward),
+            str(same or ""),
+            f"`{m.subject}`: `{m.change}`",
+            f"{example.verdict}, `{example.blamed}`: {example.pattern}",
+        ]
+        return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def run_group(group: Group) -> Result:
+    """Hand all mutants of a kind to the validator."""
+    return Result(group, tuple(run(mutant) for mutant in group.mutants()))
+
+
+HEAD = ("mistake", "mutants", "caught", "blamed", "same", "for example", "the answer")
+BEGIN, END = "<!-- generated: mutants -->\n", "<!-- end -->"
+
+
+def table_part(page: str) -> str:
+    """The generated part of the documentation."""
+    return BEGIN + page.partition(BEGIN)[2].partition(END)[0] + END
+
+
+def table(rows: Iterable[str]) -> str:
+    """Return the generated part of the documentation, with everything in one table and the equivalent ones below."""
+    head = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
+    same = ["| the same because | mistake |", "|---|---|"]
+    same += [f"| {reason} | {operator} |" for operator, _, reason in EQUIVALENT]
+    return BEGIN + "\n".join([*head, *rows, "", *same, ""]) + END

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.model.model import Model
+from dotnn.model.model import Data, EarlyStop, Model, StopWhen
 from dotnn.schema import show
 
 
@@ -30,7 +30,32 @@ def describe_model(model: Model) -> str:
         lines.append(f"  loss   {term.weight} * {call}   target: {term.target_kind}")
     lines.append(f"  optim  {t.optimizer.name}({', '.join(f'{k} = {show(v)}' for k, v in t.optimizer.attrs.items())})")
     lines.append(f"  epochs {t.epochs}, batch {t.batch or 'all'}, shuffle {show(t.shuffle)}, seed {t.seed}")
+    lines += [f"  stop   {_stop(s)}" for s in t.stops]
+    lines += [f"  metric {m.key} of ({m.output}, {m.target})" for m in t.metrics]
+    lines += _data(model.data) if model.data else []
     return "\n".join(lines) + "\n"
+
+
+def _stop(stop: StopWhen | EarlyStop) -> str:
+    if isinstance(stop, StopWhen):
+        return f"when({stop.quantity} {stop.op} {show(stop.threshold)})"
+    return f"early({stop.quantity}, patience = {stop.patience}, min_delta = {show(stop.min_delta)})"
+
+
+def _data(data: Data) -> list[str]:
+    lines = [f"  data   {name}: {len(rows)} examples inline" for name, rows in data.inline.items()]
+    if data.source:
+        fields = ", ".join(f"{name} = {show(list(keys))}" for name, keys in data.source.fields.items())
+        lines.append(f"  data   {data.source.format}({show(data.source.path)}, {fields})")
+    for scale in data.scales:
+        attrs = "".join(f", {k} = {show(v)}" for k, v in scale.attrs.items())
+        lines.append(f"  scale  {scale.method}({', '.join(scale.names)}{attrs}), fitted on the training part")
+    lines += [f"  one_hot {name}" for name in data.one_hot]
+    if data.split:
+        parts = ", ".join(f"{k} = {show(v)}" for k, v in data.split.fractions.items())
+        by = f", stratify = {data.split.stratify}" if data.split.stratify else ""
+        lines.append(f"  split  {parts}{by}, seed = {data.split.seed}")
+    return lines
 
 
 def _place(model: Model, step: object) -> str:

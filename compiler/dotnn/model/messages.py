@@ -439,3 +439,10 @@ def warn_not_probability(span: Span, loss: str, output: str) -> Diagnostic:
         "NN604", f"{loss} needs probabilities, but {output} may lie outside [0, 1]", span,
         help=f"end it with {activation}; the loss is then computed from the logits all the same", severity="warning",
     )  # fmt: skip
+
+
+def warn_no_data_file(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "NN605", f'there is no file "{name}" beside the spec', span,
+        help="it is needed to train, unless --data names another one", severity="warning",
+    )  # fmt: skip

@@ -115,7 +115,7 @@ SYNTAX_ERRORS = (
     SyntaxCase(
         "NN140",
         "names have no parts: `.` and `[ ]` select nothing here",
-        "give the part you need a name of its own and use that",
+        'a file or column goes in quotes: "house.csv"; a part of a value needs a name of its own',
         lambda m: (
             (m.found.text == "." and m.is_glued and m.before.kind == "name")
             or (m.found.text == "[" and m.has_value and m.is_glued and m.before.text not in ("]", "["))

@@ -11,6 +11,7 @@ from functools import cached_property
 from .kinds import Key
 
 BANNER = re.compile(r"#\s*(?P<text>.*?)\s{2,}(?P<place>\S+\.nn:\d+)$")
+_TURNED = re.compile(r"(\w+)\.T$|np\.moveaxis\((\w+), ")
 FORWARD_FUNCTIONS = ("forward", "total_loss")
 CONTRACT = ("init_params", "forward", "total_loss", "backward", "loss_and_grads", "data_loss", "penalty")
 STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache", "grads": "grad"}
@@ -73,6 +74,17 @@ class Anatomy:
         """The training step of the fast style, a function inside `make_step`; it runs forward and backward."""
         maker = self.functions.get("make_step")
         return next((node for node in maker.body if isinstance(node, ast.FunctionDef)), None) if maker else None
+
+    @cached_property
+    def views(self) -> dict[str, str]:
+        """The arrays of the fast style that are others with the batch in front: `d_h_rows = d_h.T`."""
+        maker = self.functions.get("make_step")
+        found: dict[str, str] = {}
+        for node in maker.body if maker else ():
+            turned = _TURNED.match(ast.unparse(node.value)) if isinstance(node, ast.Assign) else None
+            if turned is not None:
+                found |= dict.fromkeys(assigned_names(node), turned[1] or turned[2])
+        return found
 
     @cached_property
     def result_arrays(self) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from .probes import NOISE, TOLERANCE
 from .probing import DRAWS, Probing
 from .report import CheckResult, Report, TensorResult, Verdict
 from .script import Script, load_script
-from .soundness import check_forward, check_soundness
+from .soundness import check_soundness
 from .ties import check_ties
 from .trail import blame_for_gradient, blame_for_note, blame_for_seed
 
@@ -70,14 +70,12 @@ class _Check:
         """Run all checks, from the cheapest to the most telling, and complete the report."""
         probing, point = self.probing, self.probing.point(0)
         self.report.batch_size = next((len(a) for a in point.batch.values()), 0)
-        sound, self.report.blame = check_soundness(self.script, point, probing.cost)
-        self._add(sound)
-        if sound.verdict is Verdict.FAIL:
+        sound = check_soundness(self.script, point, probing.cost)
+        self.report.blame = sound.blame
+        self._add(sound.result)
+        if not sound.runs:
             self._skip_tensors()
         else:
-            wrong = check_forward(self.script, point, probing.stand.loss, probing.cost)
-            if wrong is not None:
-                self._add(wrong)
             probing.run()
             self._run_invariants(point)
             self._run_ties(point)

@@ -8,6 +8,7 @@ tracer off the traced script computes the same bits as the script.
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .anatomy import (
@@ -57,7 +58,7 @@ def instrument(anatomy: Anatomy) -> Instrumented:
         if isinstance(node, ast.FunctionDef) and node.name == "make_step":
             for step in node.body:
                 if isinstance(step, ast.FunctionDef):
-                    step.body = _BackwardNotes().block(step.body, top=True)
+                    step.body = _BackwardNotes(anatomy.views).block(step.body, top=True)
     return Instrumented(ast.fix_missing_locations(tree), branches.sites, uses)
 
 
@@ -160,15 +161,19 @@ _ARRAY_METHODS = ("sum", "mean", "max", "min", "reshape", "transpose", "copy", "
 
 
 class _BackwardNotes:
-    """Inserts a note behind every assignment of a cotangent."""
+    """Inserts a note behind every assignment of a cotangent; what is written through a view is noted itself."""
+
+    def __init__(self, views: Mapping[str, str] | None = None) -> None:
+        self.views = views or {}
 
     def block(self, body: list[ast.stmt], top: bool) -> list[ast.stmt]:
         result = []
         for node in body:
             for inner in blocks(node):
                 inner[:] = self.block(inner, top=False)
-            names = dict.fromkeys([*assigned_names(node), *(written_into([node]) if top else ()), last_argument(node)])
-            result += [node, *(self._note(name, node) for name in names if name.startswith("d_"))]
+            names = [*assigned_names(node), *(written_into([node]) if top else ()), last_argument(node)]
+            noted = dict.fromkeys(self.views.get(name, name) for name in names if name.startswith("d_"))
+            result += [node, *(self._note(name, node) for name in noted)]
         return result
 
     def _note(self, name: str, node: ast.stmt) -> ast.stmt:

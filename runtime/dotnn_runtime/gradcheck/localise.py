@@ -173,10 +173,11 @@ class _Search:
         anatomy = self.stand.script.anatomy
         checked = {row.name for row in self.stand.rows()} | {f"d_{alias}" for alias in anatomy.aliases}
         unchecked = {note.name for note in self.stand.notes if EDGE not in note.name} - checked
-        doubtful = [term for term in dict.fromkeys(anatomy.terms_in_backward(name)) if term in unchecked]
+        terms = dict.fromkeys(anatomy.views.get(term, term) for term in anatomy.terms_in_backward(name))
+        doubtful = {note.name: note.line for note in self.stand.notes if note.name in unchecked and note.name in terms}
         if not doubtful:
             return pattern
-        lines = [f"{term} in line {anatomy.assigned_in_backward(term).line}" for term in doubtful]
+        lines = [f"{term} in line {line}" for term, line in doubtful.items()]
         words = f"{pattern.words} If not here, the error is in {' or '.join(lines)}, which this line reads."
         return Pattern(pattern.id, words)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,9 +24,9 @@ PLAIN_WIDTH = 120
 
 def print_report(report: Report, console: Console | None = None) -> None:
     """Print a report: coloured on a terminal, plain in a pipe."""
-    console = console or Console(highlight=False)
+    console = console or _console()
     console.print(_tensor_table(report))
-    for check in report.checks:
+    for check in sorted(report.checks, key=lambda c: c.id):
         console.print(_check_line(check))
     for note in report.notes:
         console.print(f"note: {escape(note)}")
@@ -34,6 +35,11 @@ def print_report(report: Report, console: Console | None = None) -> None:
         _print_worst(result, console)
     _print_blame(report, console)
     console.print(_summary(report))
+
+
+def _console() -> Console:
+    """Return a console for stdout; a pipe gets whole lines."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def render_text(report: Report, width: int = PLAIN_WIDTH) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,31 +12,45 @@ from .patterns import Pattern
 from .report import Blame, CheckResult, Verdict
 from .script import Script
 from .stand import loss_and_grads
-from .trail import blame_for_exception, blame_for_gradient, blame_for_note, blame_for_unsteady
+from .trail import blame_for_exception, blame_for_gradient, blame_for_note, blame_for_unsteady, blame_for_value
 
 TITLE = "V0", "finite, shapes, dtypes, repeatable"
 
 
-def check_soundness(script: Script, point: Point, cost: Cost) -> tuple[CheckResult, Blame | None]:
+@dataclass(frozen=True)
+class Soundness:
+    """What V0 found, and whether there is something to be probed."""
+
+    result: CheckResult
+    blame: Blame | None = None
+    runs: bool = False
+
+
+def check_soundness(script: Script, point: Point, cost: Cost) -> Soundness:
     """Run the script twice and look at everything it returns."""
     try:
         loss, grads = loss_and_grads(script.plain, point)
         again, grads_again = loss_and_grads(script.plain, point)
         cost.forwards += 2
+        wrong_forward = _forward_fault(script, point, loss, cost)
     except Exception as error:
         blame = blame_for_exception(script, error)
         if blame is None or blame.text.startswith("d_"):
             blame = blame_for_note(script, point) or blame  # the line that stops may only meet what another did
-        return CheckResult(*TITLE, Verdict.FAIL, f"{type(error).__name__}: {error}"), blame
+        return _fails(f"{type(error).__name__}: {error}", blame)
     for name, pattern in _faults(script, point, grads):
         blame = blame_for_note(script, point) or blame_for_gradient(script, name, pattern)
-        return CheckResult(*TITLE, Verdict.FAIL, f"{name}: {pattern.words}"), blame
+        return _fails(f"{name}: {pattern.words}", blame)
     if not np.isfinite(loss):
-        return CheckResult(*TITLE, Verdict.FAIL, f"the loss is {loss}"), None
+        return _fails(f"the loss is {loss}", blame_for_value(script, point))
     if loss != again or any(not np.array_equal(grads[name], grads_again[name]) for name in grads):
-        detail = "two runs with the same seed give different results"
-        return CheckResult(*TITLE, Verdict.FAIL, detail), blame_for_unsteady(script, point)
-    return CheckResult(*TITLE, Verdict.PASS), None
+        return _fails("two runs with the same seed give different results", blame_for_unsteady(script, point))
+    verdict = Verdict.FAIL if wrong_forward else Verdict.PASS
+    return Soundness(CheckResult(*TITLE, verdict, wrong_forward), runs=True)
+
+
+def _fails(detail: str, blame: Blame | None) -> Soundness:
+    return Soundness(CheckResult(*TITLE, Verdict.FAIL, detail), blame)
 
 
 def _faults(script: Script, point: Point, grads: dict[str, Array]) -> Iterator[tuple[str, Pattern]]:
@@ -52,13 +67,8 @@ def _faults(script: Script, point: Point, grads: dict[str, Array]) -> Iterator[t
             yield name, Pattern("not finite", "The gradient holds NaN or infinity.")
 
 
-def check_forward(script: Script, point: Point, loss: float, cost: Cost) -> CheckResult | None:
-    """Compare what `forward` and `total_loss` give with the contract and with `loss`; None where all is well."""
-    detail = _forward_fault(script, point, loss, cost)
-    return CheckResult("V0", "forward and total_loss", Verdict.FAIL, detail) if detail else None
-
-
 def _forward_fault(script: Script, point: Point, loss: float, cost: Cost) -> str:
+    """Say what is wrong with `forward` and `total_loss`, "" for nothing."""
     cost.forwards += 1
     rng = np.random.default_rng(point.rng_seed)
     outputs, cache = script.plain.forward(point.params, point.batch, training=True, rng=rng)

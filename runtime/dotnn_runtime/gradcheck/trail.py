@@ -58,8 +58,27 @@ def blame_for_note(script: Script, point: Point, *, same_size: bool = False) -> 
     return None
 
 
+def blame_for_value(script: Script, point: Point) -> Blame | None:
+    """Blame the first value of the forward pass that is not finite."""
+    for name, arrays in _values(script, point).items():
+        for array in arrays:
+            if not np.all(np.isfinite(array)):
+                place = script.anatomy.defined_at(name)
+                words = f"{name} holds NaN or infinity, the first value on the way to the loss that does."
+                return blame_at(name, name, place, place, Pattern("not finite", words))
+    return None
+
+
 def _shapes(script: Script, point: Point) -> dict[str, tuple[int, ...]]:
     """Return the shapes of everything that the forward pass names."""
+    stores: dict[str, dict[str, Array]] = {"param": point.params, "input": point.batch}
+    keys = {alias: key for alias, key in script.anatomy.aliases.items() if key.name in stores.get(key.kind, ())}
+    found = {alias: stores[key.kind][key.name].shape for alias, key in keys.items()}
+    return found | {name: arrays[-1].shape for name, arrays in _values(script, point).items()}
+
+
+def _values(script: Script, point: Point) -> dict[str, list[Array]]:
+    """Return what the forward pass names, as far as it comes."""
     tape = Tape()
     script.tracer.start(Mode.RECORD, tape)
     try:
@@ -70,10 +89,7 @@ def _shapes(script: Script, point: Point) -> dict[str, tuple[int, ...]]:
         pass  # as above
     finally:
         script.tracer.stop()
-    stores: dict[str, dict[str, Array]] = {"param": point.params, "input": point.batch}
-    keys = {alias: key for alias, key in script.anatomy.aliases.items() if key.name in stores.get(key.kind, ())}
-    found = {alias: stores[key.kind][key.name].shape for alias, key in keys.items()}
-    return found | {name: arrays[-1].shape for name, arrays in tape.values.items()}
+    return tape.values
 
 
 def blame_for_seed(script: Script, point: Point) -> Blame | None:

@@ -1,0 +1,73 @@
+"""Sabotage: every mistake that changes a gradient is caught, and the line that holds it is blamed."""
+
+import warnings
+
+import numpy as np
+import pytest
+from mutation import fast, suite
+from mutation.subjects import BATCH, NETWORKS, SUBJECTS, backward_ops, model, right_script
+from samples import LAYER_SPECS, loss_settings, loss_spec
+from support import ROOT, as_module, generic_point, model_of
+
+from dotnn.driver import lower
+from dotnn_runtime.gradcheck import Verdict, check_script
+
+GROUPS = suite.groups()
+PAGE = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_mistake_is_caught_and_blamed(name):
+    result = suite.run_group(GROUPS[name])
+    assert result.rows
+    assert result.wrong == []
+    assert result.table_row() in PAGE, "run: python tests/mutation/make_table.py docs/validation.md"
+
+
+def test_the_table_shows_what_there_is():
+    shown = [line for line in suite.table_part(PAGE).splitlines() if line.startswith("| **")]
+    assert [line.partition("**")[2].partition("**")[0] for line in shown] == [g.title for g in GROUPS.values()]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("style", ["explain", "fast"])
+def test_without_a_mistake_there_is_no_alarm(subject, style):
+    report = check_script(right_script(subject, style), f"{subject}.py", batch_size=BATCH.get(subject))
+    assert report.verdict is Verdict.PASS
+    assert report.blame is None
+
+
+@pytest.mark.parametrize("subject", sorted(set(NETWORKS) - set(BATCH)))
+def test_no_two_sizes_of_a_layer_are_equal_by_accident(subject):
+    for name, param in model(subject).params.items():
+        assert len(set(param.shape)) == len(param.shape), name
+
+
+def test_every_op_of_a_backward_pass_is_attacked():
+    texts = [text for _, text in LAYER_SPECS] + [loss_spec(f"{name}(y, t)", t, s) for name, t, s in loss_settings()]
+    used = {node.op for text in texts for node in lower(model_of(text), input_gradients=True).phase("backward")}
+    assert used <= frozenset().union(*map(backward_ops, SUBJECTS))
+
+
+@pytest.mark.parametrize("entry", suite.EQUIVALENT, ids=[f"{e[0]}-{i}" for i, e in enumerate(suite.EQUIVALENT)])
+def test_equivalent_mistakes_compute_the_same(entry):
+    operator, _, reason = entry
+    group = next(g for g in GROUPS.values() if g.name == operator or (operator == suite.RULE and "elu" in g.name))
+    mutants = [m for m in group.mutants() if suite.equivalent(m) == reason]
+    assert mutants
+    for mutant in mutants:
+        right = as_module(right_script(mutant.subject), ROOT / "subject.nn")
+        wrong = as_module(mutant.source, ROOT / "subject.nn")
+        for seed in range(5):
+            params, batch = generic_point(right, seed)
+            params = {name: np.abs(w) if name.endswith("slope") else w for name, w in params.items()}
+            expected, found = (m.loss_and_grads(params, batch, rng=np.random.default_rng(0))[1] for m in (right, wrong))
+            for name, gradient in expected.items():
+                np.testing.assert_array_equal(found[name], gradient)
+
+
+def test_a_step_is_only_blamed_for_what_it_changes():
+    """The lines to be blamed in the fast style are found by comparing two runs; the right one equals itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fast.to_blame(fast.right_source("chain"), "chain") == ()

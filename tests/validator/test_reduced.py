@@ -1,0 +1,55 @@
+"""Networks on which the validator, or the compiler, was once wrong: what random specs found, reduced."""
+
+import pytest
+from support import STYLES
+from validator.audit import Audit
+
+SPECS = {
+    "a value with the name of another's sum": """
+  h_z = x -> dense(4, relu)
+  h = h_z -> dense(4, tanh)
+  output y = h -> dense(3)""",
+    "a value with the name of another's cotangent": """
+  h = x -> dense(4, tanh)
+  d_h = h -> dense(5, relu)
+  output y = d_h -> dense(3)
+  loss = 0.3 * sse(y, t) + l1(y, t)""",
+    "two losses of a kind on one output": """
+  output y = x -> dense(3)
+  loss = sse(y, t) + 0.3 * sse(y, t, reduce = mean)""",
+    "two smoothings of one target": """
+  output y = x -> dense(3, softmax)
+  loss = cross_entropy(y, t, smoothing = 0.4) + 0.3 * cross_entropy(y, t)""",
+    "softmax and cross-entropy behind a reshape": """
+  input rows: [2]
+  output y = concat(x, rows) -> dense(3) -> reshape([1, 3]) -> flatten -> softmax
+  loss = cross_entropy(y, t)""",
+    "sigmoid and binary cross-entropy behind a reshape": """
+  output y = x -> dense(3) -> reshape([3, 1]) -> flatten -> sigmoid
+  loss = bce(y, t)""",
+    "a kink behind the zeros of a relu": """
+  output y = x -> dense(4, relu) -> elu(alpha = 0.7) -> dense(3)""",
+    "a kink behind the zeros of dropout": """
+  output y = x -> dense(4) -> dropout(50%) -> elu(alpha = 0.7) -> dense(3)""",
+    "a tie that spreads to where there is no convention": """
+  output y = x -> dense(4, leaky_relu(0.1)) -> elu(alpha = 0.7) -> dense(3)""",
+    "a tie that spreads to a softplus": """
+  output y = x -> dense(4, leaky_relu(0.1)) -> softplus -> dense(3)""",
+    "steps, whose ties the fast style never sees": """
+  output y = max(x -> dense(4, threshold), x -> dense(4, relu)) -> dense(3)""",
+}
+
+
+def spec(text: str) -> str:
+    lines = [line.strip() for line in text.strip().splitlines()]
+    loss = next((line for line in lines if line.startswith("loss")), "loss = mse(y, t)")
+    body = "\n  ".join(line for line in lines if line != loss)
+    return f"model M {{\n  input x: [4]\n  target t: [3]\n  {body}\n}}\ntrain {{ {loss} }}\n"
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", SPECS)
+def test_right_scripts_pass(name, style):
+    audit = Audit()
+    audit.look_at(spec(SPECS[name]), style)
+    assert audit.passes == 1, audit.findings
