@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from dotnn import __version__
-from dotnn.console import show_fault, show_errors, warn
+from dotnn.console import show_errors, show_fault, warn
 from dotnn.diagnostics import CompileError
 
 SETS = click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override a parameter of `params`.")

@@ -29,7 +29,8 @@ def show_errors(error: CompileError) -> None:
 
 def show_fault(fault: Exception) -> None:
     """Say that dotnn itself failed."""
-    text = f"error[NN901]: dotnn failed: {type(fault).__name__}: {fault}\n  note: this is a bug in dotnn, not in the spec"
+    text = f"error[NN901]: dotnn failed: {type(fault).__name__}: {fault}\n"
+    text += "  note: this is a bug in dotnn, not in the spec"
     click.echo(_coloured(f"{text}\n  help: set DOTNN_TRACEBACK=1, run again and report what it prints"), err=True)
 
 

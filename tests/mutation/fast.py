@@ -156,8 +156,19 @@ def right_source(subject: str) -> str:
     return right_script(subject, "fast").replace("np.empty(", "np.zeros(")
 
 
-def faulty_steps(subject: str) -> Iterator[tuple[str, str, str, set[str]]]:
-    """Yield (operator, change, source, readers of what is spoilt) for all that can be done to the backward half."""
+@dataclass(frozen=True)
+class FaultyStep:
+    """A script with a mistake in its step, and the cotangents that are computed from what the mistake spoils."""
+
+    operator: str
+    change: str
+    source: str
+    line: int
+    readers: frozenset[str] = frozenset()
+
+
+def faulty_steps(subject: str) -> Iterator[FaultyStep]:
+    """Yield all that can be done to the backward half of a step."""
     source = right_source(subject)
     right = scene(source)
     for i, node in enumerate(right.step.body):
@@ -169,12 +180,13 @@ def faulty_steps(subject: str) -> Iterator[tuple[str, str, str, set[str]]]:
                 continue
             for new in change(node, out):
                 text = "; ".join(ast.unparse(ast.fix_missing_locations(n)) for n in new)
-                readers = right.readers(right.whole(out)) if name == "fast_skipped" else set()
-                yield name, f"{ast.unparse(node)} → {text}", edited(source, node, text), readers
+                readers = right.readers(right.whole(out)) if name == "fast_skipped" else frozenset()
+                change = f"{ast.unparse(node)} → {text}"
+                yield FaultyStep(name, change, edited(source, node, text), node.lineno, frozenset(readers))
     yield from _stale(source, right)
 
 
-def _stale(source: str, right: Scene) -> Iterator[tuple[str, str, str, set[str]]]:
+def _stale(source: str, right: Scene) -> Iterator[FaultyStep]:
     """Put every cotangent that has an array of its own into every earlier array of the same shape."""
     arrays: dict[str, str] = {}
     for node in right.maker.body:
@@ -183,7 +195,8 @@ def _stale(source: str, right: Scene) -> Iterator[tuple[str, str, str, set[str]]
             for earlier, same in arrays.items():
                 if name.startswith("d_") and shape == same and not earlier.startswith("d_"):
                     text = f"{name} = {earlier}"
-                    yield STALE, text, edited(source, node, text), right.readers(earlier)
+                    readers = frozenset(right.readers(earlier))
+                    yield FaultyStep(STALE, text, edited(source, node, text), node.lineno, readers)
             arrays[name] = shape
 
 

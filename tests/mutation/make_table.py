@@ -1,4 +1,4 @@
-"""Write the tables of mistakes in `docs/validation.md` anew: `python tests/mutation/make_table.py docs/validation.md`."""
+"""Write the table of mistakes anew: `python tests/mutation/make_table.py docs/validation.md`."""
 
 import sys
 from concurrent.futures import ProcessPoolExecutor

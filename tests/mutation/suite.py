@@ -248,17 +248,15 @@ def backward_lines(source: str) -> dict[str, tuple[str, int]]:
 def fast_mutants(subject: str) -> tuple[Mutant, ...]:
     """Every faulty version of the backward half of a fast step."""
     found = []
-    for operator, change, source, readers in fast.faulty_steps(subject):
+    for step in fast.faulty_steps(subject):
+        names: tuple[str, ...] = ()
+        lines: tuple[int, ...] = ()
         try:
-            names = fast.to_blame(source, subject)
-        except (ValueError, TypeError):
-            line = change.partition(" → ")[0]
-            number = next(
-                i for i, text in enumerate(fast.right_source(subject).splitlines(), 1) if text.strip() == line
-            )
-            found.append(Mutant(subject, operator, change, source, (), (number,)))
-            continue
-        found.append(Mutant(subject, operator, change, source, (*names, *sorted(readers)) if names else ()))
+            names = fast.to_blame(step.source, subject)
+        except (ValueError, TypeError):  # it stops: the very line is to blame
+            lines = (step.line,)
+        spoilt = tuple(sorted(step.readers)) if names else ()
+        found.append(Mutant(subject, step.operator, step.change, step.source, names + spoilt, lines))
     return tuple(found)
 
 

@@ -131,7 +131,9 @@ def _constants(model: Model, graph: Graph) -> dict[str, Any]:
     dead = tuple(sorted(name for name, grad in graph.grads.items() if grad.id in zeros))
     if dead:
         lines.append(f"STRUCTURAL_ZEROS = {literal(dead)}  # the loss does not depend on them, or only through steps")
-    return {"tables": lines, "dead": dead, "epochs": model.train.epochs, "batch_size": model.train.batch, "seed": model.train.seed}
+    train = model.train
+    numbers = {"epochs": train.epochs, "batch_size": train.batch, "seed": train.seed}
+    return {"tables": lines, "dead": dead, **numbers}
 
 
 def _shape_of(model: Model, path: str) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dotnn.model.model import Train
 from dotnn.schema import show
 
+
 def equations(train: Train) -> tuple[str, ...]:
     """Return the update as assignments over w, g, t, the slots and the arguments."""
     bound = train.optimizer

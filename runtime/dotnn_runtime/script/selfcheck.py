@@ -46,7 +46,7 @@ def compare_slope(grad: np.ndarray | None, direction: np.ndarray, slope: float) 
 
 
 def report_check(rows: list[tuple[str, float, str]]) -> bool:
-    """Print the rows of `check_gradients` as a table; return True if none is wrong and one is ok or all must be zero."""
+    """Print the rows of `check_gradients`; return True if none is wrong, and one is ok or all must be zero."""
     width = max([len("parameter"), *(len(name) for name, _, _ in rows)])
     print(f"{'parameter':<{width}}  relative error  verdict")
     for name, error, verdict in rows:
