@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from difflib import SequenceMatcher
 from pathlib import Path
 from types import ModuleType
 
@@ -11,12 +14,16 @@ from dotnn.console import show_json, warn
 from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.driver import Options, compile_model, front
 from dotnn.model.model import Model
-from dotnn_runtime.gradcheck import Point, Report, ScriptError, Witness, check_script, print_report
+from dotnn_runtime.gradcheck import Point, Report, ScriptError, Verdict, Witness, check_script, print_report
+
+HEADER_LINES = 12
+SHOWN = 5
+"""How many of the changed lines of a script are named."""
 
 
-def check_path(path: str, *, sets: tuple[str, ...], seed: int | None, as_json: bool) -> int:
+def check_path(path: str, *, spec: str | None, sets: tuple[str, ...], seed: int | None, as_json: bool) -> int:
     """Validate the gradients of a spec or, for a name that ends in .py, of a script. Returns the exit code."""
-    report = check_file(path, seed or 0) if path.endswith(".py") else check_spec(path, sets, seed)
+    report = check_file(path, seed or 0, spec, sets) if path.endswith(".py") else check_spec(path, sets, seed)
     if as_json:
         show_json(report.to_json())
     else:
@@ -28,20 +35,33 @@ def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None) -
     """Validate what dotnn generates for a spec: the explain style in full, the fast style against it."""
     model, warnings = front(path, sets)
     warn(warnings)
-    script = compile_model(model, Options("explain", sets, input_gradients=True)).script
-    return check_script(
-        script,
-        Path(path).stem + ".py",
-        seed=model.check.seed if seed is None else seed,
-        samples=model.check.samples or None,
-        witnesses={"fast style": _fast_style(model, sets)},
-    )
+    explain, fast = (_compiled(model, style, sets) for style in ("explain", "fast"))
+    name, chosen = Path(path).stem, model.check.seed if seed is None else seed
+    samples = model.check.samples or None
+    report = check_script(explain, f"{name}.py", seed=chosen, samples=samples, witnesses={"fast style": _witness(fast)})
+    if report.verdict is Verdict.FAIL and report.blame is None:
+        report.blame = check_script(fast, f"{name}_fast.py", seed=chosen, samples=samples).blame
+    return report
 
 
-def check_file(path: str, seed: int = 0) -> Report:
-    """Validate a script as it lies on disk, edited or not. The script is run. Raises `CompileError`."""
+def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[str, ...] = ()) -> Report:
+    """Validate a script as it lies on disk, edited or not. The script is run.
+
+    With the spec that it was compiled from, it is also compared with a freshly compiled one, and the blame shows the
+    lines of both. Raises `CompileError`.
+    """
     try:
-        return check_script(Path(path).read_text(encoding="utf-8"), path, seed=seed)
+        script = Path(path).read_text(encoding="utf-8")
+        if spec is None:
+            return check_script(script, path, seed=seed)
+        flags = _flags(script)
+        sets = sets or tuple(re.findall(r"--set (\S+)", flags))
+        model, warnings = front(spec, sets)
+        warn(warnings)
+        style = "fast" if "--style fast" in flags else "explain"
+        fresh = _compiled(model, style, sets, input_gradients="--input-gradients" in flags)
+        report = check_script(script, path, seed=seed, witnesses={f"{spec}, compiled": _witness(fresh)})
+        return compared(report, script, fresh, model)
     except (OSError, UnicodeDecodeError, ScriptError) as error:
         problem = Diagnostic(
             "NN407", f"cannot check {path}: {error}", help="a script that dotnn compile wrote is needed"
@@ -49,15 +69,52 @@ def check_file(path: str, seed: int = 0) -> Report:
         raise CompileError([problem]) from None
 
 
-def _fast_style(model: Model, sets: tuple[str, ...]) -> Witness:
-    """Return the fast style's loss and gradients at a point."""
-    module = ModuleType("dotnn_fast_style")
-    exec(
-        compile(compile_model(model, Options("fast", sets, input_gradients=True)).script, "<fast style>", "exec"),
-        vars(module),
-    )
+def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
+    """Add to a report in which lines a script differs from a freshly compiled one, and what stands there instead."""
+    changed = _changed_lines(script, fresh)
+    if changed:
+        listed = ", ".join(map(str, list(changed)[:SHOWN])) + (", …" if len(changed) > SHOWN else "")
+        path = Path(model.source.path).name
+        lines = "lines" if len(changed) > 1 else "line"
+        report.notes.append(f"The script differs from what {path} compiles to in {lines} {listed}.")
+    if report.blame is not None:
+        file, _, number = report.blame.spec_line.rpartition(":")
+        lines = model.source.text.splitlines()
+        text = lines[int(number) - 1].strip() if file and int(number) <= len(lines) else ""
+        report.blame = replace(report.blame, spec_text=text, compiled=changed.get(report.blame.line, ""))
+    return report
+
+
+def _changed_lines(script: str, fresh: str) -> dict[int, str]:
+    """Return the lines of a script that are not as compiled, with what was; comments and the header are left out."""
+    ours, theirs = ([line.partition("  # ")[0].rstrip() for line in text.splitlines()] for text in (script, fresh))
+    start = next((i for i, line in enumerate(ours) if line.startswith("def ")), 0)
+    found = {}
+    for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        if tag != "equal" and (b > start or a > start):
+            was = [line.strip() for line in theirs[c:d]]
+            found |= {i + 1: was[i - a] if i - a < len(was) else "" for i in range(a, max(b, a + 1))}
+    return found
+
+
+def _flags(script: str) -> str:
+    """Return what the header of a script says about how it was compiled."""
+    return "\n".join(line for line in script.splitlines()[:HEADER_LINES] if "--style" in line)
+
+
+def _compiled(model: Model, style: str, sets: tuple[str, ...], *, input_gradients: bool = True) -> str:
+    return compile_model(model, Options(style, sets, input_gradients)).script
+
+
+def _witness(script: str) -> Witness:
+    """Return the loss and the gradients of another script, as a function of the point."""
+    module = ModuleType("dotnn_witness")
+    exec(compile(script, "<compiled>", "exec"), vars(module))
 
     def witness(point: Point) -> tuple[float, dict[str, np.ndarray], dict[str, np.ndarray]]:
+        ours = {name: value.shape for name, value in point.params.items()}
+        if ours != {name: tuple(shape) for name, shape in module.PARAMS.items()}:
+            raise ScriptError("the script was compiled from another spec: its parameters differ")
         rng = np.random.default_rng(point.rng_seed)
         loss, grads = module.loss_and_grads(point.params, point.batch, training=True, rng=rng)
         return loss, {}, grads

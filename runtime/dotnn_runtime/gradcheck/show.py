@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
+import textwrap
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from .probes import WARNING
-from .report import CheckResult, Report, TensorResult, Verdict, worst_first
+from .report import CheckResult, Element, Report, TensorResult, Verdict, worst_first
 
 _COLOURS = {
     Verdict.PASS: "green",
@@ -31,8 +32,9 @@ def print_report(report: Report, console: Console | None = None) -> None:
     for note in report.notes:
         console.print(f"note: {escape(note)}")
     _print_crossings(report, console)
-    for result in worst_first([t for t in report.tensors if t.worst])[:3]:
-        _print_worst(result, console)
+    if report.blame is None or not report.blame.worst:
+        for result in worst_first([t for t in report.tensors if t.worst])[:3]:
+            _print_worst(result, console)
     _print_blame(report, console)
     console.print(_summary(report))
 
@@ -89,8 +91,8 @@ def _check_line(check: CheckResult) -> str:
 
 def _print_crossings(report: Report, console: Console) -> None:
     for kink in report.kinks:
-        text = f"kink: branches frozen that a step would have turned ({kink.count}), line {kink.line}: {kink.text}"
-        console.print(escape(text))
+        many = f"{kink.count} branch{'es' * (kink.count != 1)}"
+        console.print(escape(f"note: {many} near a kink held fixed in line {kink.line}: {kink.text}"), style="dim")
     for tie in report.ties:
         text = f"tie: {tie.count} exact (relu'(0) = 0, the first maximum wins), line {tie.line}: {tie.text}"
         console.print(escape(text))
@@ -109,12 +111,23 @@ def _print_blame(report: Report, console: Console) -> None:
         return
     console.print()
     console.print(f"[bold red]The faulty rule: {escape(blame.name)}[/]")
-    if blame.spec_line:
-        statement = f"{blame.layer} = {blame.op}" if blame.layer and blame.op else blame.op or blame.layer
-        console.print(f"  spec    {blame.spec_line}  {statement}", markup=False)
-    if blame.line:
-        console.print(f"  script  line {blame.line}: {blame.text}", markup=False)
-    console.print(f"  error   {blame.words} ({blame.pattern})", markup=False)
+    statement = f"{blame.layer} = {blame.op}" if blame.layer and blame.op else blame.op or blame.layer
+    parts = [
+        ("spec", f"{blame.spec_line}: {blame.spec_text or statement}" if blame.spec_line else ""),
+        ("script", f"line {blame.line}: {blame.text}" if blame.line else ""),
+        ("compiled", blame.compiled),
+        ("error", f"{blame.words} ({blame.pattern})"),
+        *(("found", _in_words(element)) for element in blame.worst),
+    ]
+    for label, text in parts:
+        for line in textwrap.wrap(text, max(40, console.width - 13)):
+            console.print(f"  {label:<9} {line}", markup=False, soft_wrap=True)
+            label = ""
+
+
+def _in_words(element: Element) -> str:
+    index = f"[{', '.join(map(str, element.index))}]" if element.index else "the number"
+    return f"{index} is {element.got:.9g}, right is {element.expected:.9g}"
 
 
 def _summary(report: Report) -> str:
