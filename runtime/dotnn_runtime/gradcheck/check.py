@@ -14,7 +14,7 @@ from .patterns import Pattern
 from .probes import NOISE, TOLERANCE
 from .probing import DRAWS, Probing
 from .report import CheckResult, Report, TensorResult, Verdict
-from .script import Script, load_script
+from .script import Script, ScriptError, load_script
 from .soundness import check_soundness
 from .ties import check_ties
 from .trail import blame_for_gradient, blame_for_note, blame_for_seed
@@ -68,7 +68,11 @@ class _Check:
 
     def run(self) -> None:
         """Run all checks, from the cheapest to the most telling, and complete the report."""
-        probing, point = self.probing, self.probing.point(0)
+        probing = self.probing
+        try:
+            point = probing.point(0)
+        except Exception as error:
+            raise ScriptError(f"{self.script.filename}: no point can be drawn to check it at: {error}") from error
         self.report.batch_size = next((len(a) for a in point.batch.values()), 0)
         sound = check_soundness(self.script, point, probing.cost)
         self.report.blame = sound.blame

@@ -14,7 +14,7 @@ import numpy as np
 from .anatomy import Place
 from .fanout import FanOut
 from .kinds import Array, Key
-from .patterns import Pattern, Truth, measure, name_pattern
+from .patterns import MASK_MISSING, NO_PATTERN, Pattern, Truth, measure, name_factor, name_pattern
 from .probes import Oracle, Outcome, element, judge, scale_of
 from .report import Blame, Element
 from .rows import EDGE, Row, fitted
@@ -126,7 +126,15 @@ class _Search:
         if self.stand.shifts:
             return _TIES
         got, key = row.claims[0][-1], row.keys[-1]
-        return name_pattern(got, self._truth(key, got.shape), self._batch_size)
+        truth = self._truth(key, got.shape)
+        pattern = name_pattern(got, truth, self._batch_size)
+        vague = pattern.id in (NO_PATTERN.id, MASK_MISSING)
+        return (name_factor(got, truth, self._named_arrays(row)) if vague else None) or pattern
+
+    def _named_arrays(self, row: Row) -> dict[str, Array]:
+        """Return the values of the forward pass and the other cotangents: what a factor may be made of."""
+        found = {name: arrays[-1] for name, arrays in self.stand.tape.values.items()}
+        return found | {note.name: note.array for note in self.stand.notes if note.name != row.name}
 
     def _worst(self, row: Row) -> tuple[Element, ...]:
         """Return the worst elements of a small tensor."""
@@ -165,6 +173,8 @@ class _Search:
         if position is not None and position < len(notes) and not filled:
             place = anatomy.place(notes[position].line)
         spec = place if place.spec_line else anatomy.defined_at(row.keys[0].name)
+        if pattern is NO_PATTERN and "@" in place.text:
+            pattern = Pattern(pattern.id, f"{pattern.words} Is a .T missing, or one too many?")
         pattern = self._with_doubts(name, pattern)
         return blame_at(name, row.name, place, spec, pattern)
 

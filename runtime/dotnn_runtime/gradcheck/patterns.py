@@ -6,7 +6,7 @@ tensor is; what needs every element is looked at where the tensor is small.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,10 +54,11 @@ def name_pattern(got: Array, truth: Truth, batch_size: int) -> Pattern:
     ratio = slope / truth.slopes[0] if truth.slopes[0] else 0.0
     if ratio and truth.agrees(got / ratio):
         return ratio_pattern(ratio, batch_size)
-    return _elementwise(got, truth.elements, batch_size) if truth.elements is not None else _NONE
+    return _elementwise(got, truth.elements, batch_size) if truth.elements is not None else NO_PATTERN
 
 
-_NONE = Pattern("no simple pattern", "The error follows no simple pattern: look at the operands of this rule.")
+MASK_MISSING = "not zero where it should be"
+NO_PATTERN = Pattern("no simple pattern", "The error follows no simple pattern: is every operand of this line the right one?")
 
 
 def ratio_pattern(ratio: float, batch_size: int) -> Pattern:
@@ -121,7 +122,7 @@ def _elementwise(got: Array, true: Array, batch_size: int) -> Pattern:
                 return Pattern(f"index {lines[0]} of axis {axis}", f"Only index {lines[0]} along axis {axis} is wrong.")
     if len(places) and _almost(got - true, float(np.mean(got - true))):
         return Pattern("constant added", f"Every element is off by the same amount, {np.mean(got - true):.6g}.")
-    return _per_axis(got, true) or _zero_where(got, true, wrong) or _NONE
+    return _per_axis(got, true) or _zero_where(got, true, wrong) or NO_PATTERN
 
 
 def _per_axis(got: Array, true: Array) -> Pattern | None:
@@ -143,10 +144,29 @@ def _zero_where(got: Array, true: Array, wrong: Array) -> Pattern | None:
             "zero where it should not be", "Where the gradient is wrong, it is zero: a mask cuts off too much."
         )
     if not np.any(true[wrong]):
-        return Pattern(
-            "not zero where it should be", "Where the gradient is wrong, it should be zero: a mask is missing."
-        )
+        return Pattern(MASK_MISSING, "Where the gradient is wrong, it should be zero: a mask is missing.")
     return None
+
+
+def name_factor(got: Array, truth: Truth, values: Mapping[str, Array]) -> Pattern | None:
+    """Find a factor, made of one of the named values, that is missing from `got` or that is there once too often."""
+    for name in sorted(values, key=lambda n: n.endswith("_z")):  # a rule is rather written with h than with h_z
+        value = values[name]
+        for text, factor in _factors(name, value) if value.shape == got.shape else ():
+            if truth.agrees(got * factor):
+                words = f"A factor {text} is missing: multiplied by it, element by element, your gradient is right."
+                return Pattern(f"factor {text} missing", words)
+            if np.all(factor) and truth.agrees(got / factor):
+                words = f"A factor {text} is too much: divided by it, element by element, your gradient is right."
+                return Pattern(f"factor {text} too much", words)
+    return None
+
+
+def _factors(name: str, value: Array) -> Iterator[tuple[str, Array]]:
+    yield name, value
+    yield f"(1 - {name})", 1 - value
+    yield f"(1 - {name} * {name})", 1 - value * value
+    yield f"({name} > 0)", np.asarray(value > 0, dtype=value.dtype)
 
 
 def _almost(values: Array, constant: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -14,7 +15,8 @@ from .anatomy import Anatomy, parse_script
 from .instrument import instrument
 from .tracer import MODULE_NAME, Tracer
 
-REQUIRED = ("PARAMS", "INPUTS", "TARGETS", "init_params", "forward", "total_loss", "loss_and_grads")
+TABLES = ("PARAMS", "INPUTS", "TARGETS")
+REQUIRED = (*TABLES, "init_params", "forward", "total_loss", "loss_and_grads")
 _SERIAL = itertools.count()
 
 
@@ -63,6 +65,9 @@ def load_script(source: str, filename: str) -> Script:
     missing = [name for name in REQUIRED if not hasattr(plain, name)]
     if missing:
         raise ScriptError(f"{filename}: a generated script has {', '.join(missing)}; this one does not")
+    for name in TABLES:
+        if not isinstance(getattr(plain, name), Mapping):
+            raise ScriptError(f"{filename}: {name} is a {type(getattr(plain, name)).__name__}, not a dict")
     traced = _execute(traced_tree.tree, filename, {MODULE_NAME: tracer})
     return Script(filename, anatomy, plain, traced, tracer, traced_tree.sites, traced_tree.uses)
 
@@ -73,6 +78,10 @@ def _execute(tree: ast.Module, filename: str, names: Mapping[str, Any]) -> Modul
     sys.modules[module.__name__] = module  # dataclasses look their module up while it runs
     try:
         exec(compile(tree, filename, "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
+        place = f"{filename}:{lines[-1]}" if lines else filename
+        raise ScriptError(f"{place}: {type(error).__name__}: {error}") from error
     finally:
         del sys.modules[module.__name__]
     return module

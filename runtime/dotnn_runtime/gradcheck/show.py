@@ -119,6 +119,8 @@ def _print_blame(report: Report, console: Console) -> None:
         ("error", f"{blame.words} ({blame.pattern})"),
         *(("found", _in_words(element)) for element in blame.worst),
     ]
+    if blame.line and not blame.worst == ():
+        console.print("  The lines before it are right; what else fails comes after it.", soft_wrap=True)
     for label, text in parts:
         for line in textwrap.wrap(text, max(40, console.width - 13)):
             console.print(f"  {label:<9} {line}", markup=False, soft_wrap=True)
@@ -127,7 +129,7 @@ def _print_blame(report: Report, console: Console) -> None:
 
 def _in_words(element: Element) -> str:
     index = f"[{', '.join(map(str, element.index))}]" if element.index else "the number"
-    return f"{index} is {element.got:.9g}, right is {element.expected:.9g}"
+    return f"{index} is {element.got + 0.0:.9g}, right is {element.expected + 0.0:.9g}"
 
 
 def _summary(report: Report) -> str:

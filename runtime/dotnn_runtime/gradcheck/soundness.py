@@ -33,16 +33,17 @@ def check_soundness(script: Script, point: Point, cost: Cost) -> Soundness:
         again, grads_again = loss_and_grads(script.plain, point)
         cost.forwards += 2
         wrong_forward = _forward_fault(script, point, loss, cost)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         blame = blame_for_exception(script, error)
-        if blame is None or blame.text.startswith("d_"):
+        if blame.text.startswith("d_"):
             blame = blame_for_note(script, point) or blame  # the line that stops may only meet what another did
         return _fails(f"{type(error).__name__}: {error}", blame)
-    for name, pattern in _faults(script, point, grads):
+    lost = None if np.isfinite(loss) else blame_for_value(script, point)
+    for name, pattern in _faults(script, point, grads) if lost is None else ():
         blame = blame_for_note(script, point) or blame_for_gradient(script, name, pattern)
         return _fails(f"{name}: {pattern.words}", blame)
     if not np.isfinite(loss):
-        return _fails(f"the loss is {loss}", blame_for_value(script, point))
+        return _fails(f"the loss is {loss}", lost)
     if loss != again or any(not np.array_equal(grads[name], grads_again[name]) for name in grads):
         return _fails("two runs with the same seed give different results", blame_for_unsteady(script, point))
     verdict = Verdict.FAIL if wrong_forward else Verdict.PASS
@@ -57,7 +58,7 @@ def _faults(script: Script, point: Point, grads: dict[str, Array]) -> Iterator[t
     inputs = {name: point.batch[name] for name in script.plain.INPUTS if name in grads}
     for name, value in (point.params | inputs).items():
         if name not in grads:
-            yield name, Pattern("missing", "The gradient is missing from the result.")
+            yield name, Pattern("missing", "The gradient is missing from the dict that is returned.")
         elif grads[name].shape != value.shape:
             words = f"The gradient has the shape {grads[name].shape}, the tensor itself {value.shape}."
             yield name, Pattern("wrong shape", words)

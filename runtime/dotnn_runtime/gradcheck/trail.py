@@ -52,6 +52,9 @@ def blame_for_note(script: Script, point: Point, *, same_size: bool = False) -> 
             continue
         if note.array.shape != shapes[value] and not (same_size and note.array.size != np.prod(shapes[value])):
             words = f"The result has the shape {note.array.shape}, but {value} has {shapes[value]}."
+            size = next((len(array) for array in point.batch.values()), 0)
+            if size in note.array.shape and size not in shapes[value]:
+                words += f" {size} is the batch size: does a sum run over the wrong axis?"
             turned = note.array.shape == shapes[value][::-1] and note.array.ndim > 1
             pattern = "wrong shape: transposed" if turned else "wrong shape"
             return _blame_line(script, note, value, Pattern(pattern, words))
@@ -130,11 +133,16 @@ def blame_for_gradient(script: Script, name: str, pattern: Pattern) -> Blame:
     return blame_at(result, name, place, place if place.spec_line else anatomy.defined_at(name), pattern)
 
 
-def blame_for_exception(script: Script, error: Exception) -> Blame | None:
-    """Blame the innermost line of the script that an exception passed through."""
+def blame_for_exception(script: Script, error: BaseException) -> Blame:
+    """Blame the innermost line of the script's contract that an exception passed through.
+
+    What complains about a result blames the last line of `loss_and_grads`, which returns it.
+    """
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename]
     if not frames or frames[-1].lineno is None:
-        return None
+        last = script.anatomy.functions.get("loss_and_grads")
+        place = script.anatomy.place(last.body[-1].lineno if last else 0)
+        return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{str(error).capitalize()}."))
     outer = [f for f in frames if f.name in CONTRACT or (script.anatomy.step and f.name == script.anatomy.step.name)]
     chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
     inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
