@@ -96,7 +96,7 @@ def pair_of(script: str, batch_size: int | None = None) -> Pair:
     inputs = {n: point.batch[n] for n, (kind, _) in module.INPUTS.items() if kind == "real"}
 
     def split(arrays):
-        return {n: arrays[n] for n in module.PARAMS}, {**point.batch, **{n: arrays[n] for n in inputs}}
+        return {n: arrays[n] for n in module.PARAMS}, {**point.batch, **{n: arrays[n] for n in inputs if n in arrays}}
 
     def loss(arrays):
         params, batch = split(arrays)
@@ -247,6 +247,7 @@ def cost_cell(checker: str, parameters: float, limit: float) -> str:
     except subprocess.TimeoutExpired:
         return f"> {limit:g} s"
     except (IndexError, ValueError):
+        print(done.stderr, file=sys.stderr)
         return "fails"
     if found["seconds"] > limit:
         return f"> {limit:g} s"

@@ -64,7 +64,9 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
         return compared(report, script, fresh, model)
     except (OSError, UnicodeDecodeError, ScriptError) as error:
         problem = Diagnostic(
-            "NN407", f"cannot check {path}: {error}", help="a script that dotnn compile wrote is needed"
+            "NN407",
+            f"cannot check {path}: {str(error).removeprefix(f'{path}: ')}",
+            help="a script that dotnn compile wrote is needed",
         )
         raise CompileError([problem]) from None
 
@@ -75,8 +77,8 @@ def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
     if changed:
         listed = ", ".join(map(str, list(changed)[:SHOWN])) + (", …" if len(changed) > SHOWN else "")
         path = Path(model.source.path).name
-        lines = "lines" if len(changed) > 1 else "line"
-        report.notes.append(f"The script differs from what {path} compiles to in {lines} {listed}.")
+        where = f"lines {listed}" if len(changed) > 1 else f"line {listed}"
+        report.notes.append(f"The script differs from what {path} compiles to in {where}.")
     if report.blame is not None:
         file, _, number = report.blame.spec_line.rpartition(":")
         lines = model.source.text.splitlines()
@@ -87,14 +89,18 @@ def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
 
 def _changed_lines(script: str, fresh: str) -> dict[int, str]:
     """Return the lines of a script that are not as compiled, with what was; comments and the header are left out."""
-    ours, theirs = ([line.partition("  # ")[0].rstrip() for line in text.splitlines()] for text in (script, fresh))
+    ours, theirs = _code(script), _code(fresh)
     start = next((i for i, line in enumerate(ours) if line.startswith("def ")), 0)
-    found = {}
+    found: dict[int, str] = {}
     for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         if tag != "equal" and (b > start or a > start):
-            was = [line.strip() for line in theirs[c:d]]
-            found |= {i + 1: was[i - a] if i - a < len(was) else "" for i in range(a, max(b, a + 1))}
+            before = [line.strip() for line in theirs[c:d]]
+            found |= {i + 1: before[i - a] if i - a < len(before) else "" for i in range(a, max(b, a + 1))}
     return found
+
+
+def _code(script: str) -> list[str]:
+    return [line.partition("  # ")[0].rstrip() for line in script.splitlines()]
 
 
 def _flags(script: str) -> str:

@@ -58,7 +58,9 @@ def name_pattern(got: Array, truth: Truth, batch_size: int) -> Pattern:
 
 
 MASK_MISSING = "not zero where it should be"
-NO_PATTERN = Pattern("no simple pattern", "The error follows no simple pattern: is every operand of this line the right one?")
+NO_PATTERN = Pattern(
+    "no simple pattern", "The error follows no simple pattern: is every operand of this line the right one?"
+)
 
 
 def ratio_pattern(ratio: float, batch_size: int) -> Pattern:

@@ -119,8 +119,10 @@ def _print_blame(report: Report, console: Console) -> None:
         ("error", f"{blame.words} ({blame.pattern})"),
         *(("found", _in_words(element)) for element in blame.worst),
     ]
-    if blame.line and not blame.worst == ():
-        console.print("  The lines before it are right; what else fails comes after it.", soft_wrap=True)
+    if blame.line and blame.worst:
+        console.print(
+            "  The lines of the backward pass before it are right; what else fails follows from it.", soft_wrap=True
+        )
     for label, text in parts:
         for line in textwrap.wrap(text, max(40, console.width - 13)):
             console.print(f"  {label:<9} {line}", markup=False, soft_wrap=True)

@@ -128,9 +128,11 @@ def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, di
     rng = np.random.default_rng(point.rng_seed)
     result = module.loss_and_grads(params, batch, rng=rng, **{"training": True, **options})
     if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping)):
-        raise TypeError("loss_and_grads must return two things: the loss, and a dict of gradients")
+        raise TypeError("It must return two things: the loss, and a dict of gradients")
     loss, grads = result
     if np.size(loss) != 1 or loss is None:
-        raise TypeError(f"the loss must be a number, not {'None' if loss is None else np.shape(loss)}")
+        raise TypeError(
+            f"The loss must be a number, not {'None' if loss is None else f'an array of shape {np.shape(loss)}'}"
+        )
     # a script may hand out its own buffers; the next call would write over them
     return float(loss), {name: np.array(value) for name, value in grads.items()}

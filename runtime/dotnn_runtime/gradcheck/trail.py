@@ -23,7 +23,7 @@ def backward_notes(script: Script, point: Point, d_loss: float = 1.0) -> list[No
     script.tracer.start(Mode.BACKWARD, Tape())
     try:
         loss_and_grads(script.traced, point, d_loss=d_loss)
-    except Exception:
+    except (Exception, SystemExit):
         pass  # what was noted before it is what is asked for
     finally:
         script.tracer.stop()
@@ -88,7 +88,7 @@ def _values(script: Script, point: Point) -> dict[str, list[Array]]:
         rng = np.random.default_rng(point.rng_seed)
         _, cache = script.traced.forward(point.params, point.batch, training=True, rng=rng)
         script.traced.total_loss(point.params, point.batch, cache)
-    except Exception:
+    except (Exception, SystemExit):
         pass  # as above
     finally:
         script.tracer.stop()
@@ -142,7 +142,7 @@ def blame_for_exception(script: Script, error: BaseException) -> Blame:
     if not frames or frames[-1].lineno is None:
         last = script.anatomy.functions.get("loss_and_grads")
         place = script.anatomy.place(last.body[-1].lineno if last else 0)
-        return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{str(error).capitalize()}."))
+        return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{error}."))
     outer = [f for f in frames if f.name in CONTRACT or (script.anatomy.step and f.name == script.anatomy.step.name)]
     chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
     inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"

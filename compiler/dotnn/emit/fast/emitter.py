@@ -49,6 +49,8 @@ class FastEmitter:
         self.plan = Plan()
         self.arrays = Arrays(self.graph, self.plan.setup, reuse=reuse)
         self.folded = foldable(self.graph) if fold else {}
+        self._carried = {node.ins[0].id for node in self.folded.values()}
+        self._paths = {v.id: name for name, v in self.graph.params.items()}
         self.banners = Banners(model)
         self.producers = self.graph.producers()
         self.readers = readers(self.graph.nodes)
@@ -94,7 +96,7 @@ class FastEmitter:
         """Return the name of the array that `value` is written to; it may overwrite a dead operand among `over`."""
         if value.id in self.owners:
             self.arrays.fresh(value, f'grads["{self.owners[value.id]}"]', pinned=True)
-        elif value.id in self._carried():
+        elif value.id in self._carried:
             whole = self._once(f"{value.name}_1", f"np.ones(({value.type.example[0] + 1}, size), dtype)", value.id)
             self._ones[value.id] = whole
             self.arrays.fresh(value, f"{whole}[:-1]  # the last row stays 1: it carries the bias", pinned=True)
@@ -202,9 +204,7 @@ class FastEmitter:
 
     def packed(self, table: str, weight: Value) -> str:
         """Return W with its bias as the last row: one block of the flat buffer. `table` is params or grads."""
-        path = next(name for name, v in self.graph.params.items() if v.id == weight.id)
-        bias = self.folded[weight.id].ins[2]
-        bias_path = next(name for name, v in self.graph.params.items() if v.id == bias.id)
+        path, bias_path = (self._paths[v.id] for v in (weight, self.folded[weight.id].ins[2]))
         prefix = "d_" if table == "grads" else ""
         return self.bind(f"{prefix}{weight.name}b", f'stacked({table}["{path}"], {table}["{bias_path}"])')
 
@@ -237,7 +237,7 @@ class FastEmitter:
             if value.id not in self._read_as_is():
                 continue
             axes = len(value.type.shape)
-            if value.id in self._carried():
+            if value.id in self._carried:
                 rows = self.example_array(name, f'with_ones(np.asarray(examples["{name}"], dtype))')
                 self._ones[value.id] = self.bind(f"{value.name}_1", f"{rows}.T")
                 setup.append(f"{value.name} = {self._ones[value.id]}[:-1]")
@@ -272,9 +272,6 @@ class FastEmitter:
                 alias = f"{value.name} = {rows}"
                 if alias not in self.plan.setup:
                     self.plan.setup.append(alias)
-
-    def _carried(self) -> set[int]:
-        return {node.ins[0].id for node in self.folded.values()}
 
     def _part_of_concat(self, value: Value) -> str | None:
         """Return the slice of a concatenation that `value` can be written to directly."""

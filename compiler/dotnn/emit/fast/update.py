@@ -119,7 +119,9 @@ class _UpdateCompiler:
         for others, name in ((above[1:], "multiply"), (below, "divide")):
             for other in others:
                 self.depth += 1
-                self.call(name, result, self.compile(other, self.scratch()), place)
+                # One scratch array less is one pass over the cache less.
+                unread = result != place and place not in _names(other)
+                self.call(name, result, self.compile(other, place if unread else self.scratch()), place)
                 self.depth -= 1
                 result = place
         if factor is not None:

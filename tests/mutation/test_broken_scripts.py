@@ -1,0 +1,83 @@
+"""Scripts that do not run, or return what they should not: the answer is a diagnosis, never a traceback."""
+
+import pytest
+from click.testing import CliRunner
+from support import SPECS
+
+from dotnn.cli import main
+from dotnn.driver import Options, compile_spec
+
+TANH = "p_dense1 = np.tanh(p_dense1_z)"
+BACK = "d_p_dense1 = d_p_z @ p_dense2_W.T"
+# what is replaced by what, and what the answer says
+BROKEN = {
+    "an unknown name in forward": (TANH, "p_dense1 = np.tanh(z)", "NameError: name 'z' is not defined"),
+    "shapes that do not fit in forward": ("x @ p_dense1_W", "p_dense1_W @ x", "This line stops: ValueError"),
+    "a division by zero in the loss": ("loss = (softplus", "loss = 1 / 0 * (softplus", "ZeroDivisionError"),
+    "NaN in forward": (TANH, f"{TANH} / (0 * p_dense1_z)", "p_dense1 holds NaN or infinity, the first value"),
+    "NaN in backward": (BACK, f"{BACK} * np.nan", "d_p_dense1 holds NaN or infinity"),
+    "an unknown name in backward": (BACK, "d_p_dense1 = d_z", "NameError: name 'd_z' is not defined"),
+    "the end of the program in backward": (BACK, "d_p_dense1 = sys.exit(3)", "This line stops: SystemExit"),
+    "a function without end": (BACK, "d_p_dense1 = backward(params, batch, cache)", "RecursionError"),
+    "an error inside a formula": ("p_z = p_dense1 @", "p_z = sigmoid(params) @", "inside sigmoid in line"),
+    "no gradients": ("    return grads\n", "    return None\n", "It must return two things"),
+    "a list of gradients": ("    return grads\n", "    return list(grads)\n", "It must return two things"),
+    "a gradient left out": ('"p.dense1.W": d_p_dense1_W, ', "", "missing from the dict that is returned"),
+    "a number for a gradient": ('"p.dense1.b": d_p_dense1_b', '"p.dense1.b": 3', "has the shape ()"),
+    "a text for a gradient": ('"p.dense1.b": d_p_dense1_b', '"p.dense1.b": "3"', "has the shape ()"),
+    "two losses": ("    return loss\n", "    return np.array([loss, loss])\n", "The loss must be a number"),
+    "no loss": ("    return loss\n", "    pass\n", "The loss must be a number, not None"),
+    "one result of forward": ("    return outputs, cache\n", "    return outputs\n", "not enough values to unpack"),
+    "no function total_loss": ("def total_loss(", "def total(", "a generated script has total_loss"),
+    "no function backward": ("def backward(", "def back(", "name 'backward' is not defined"),
+    "a syntax error": ("cache, d_loss=1.0):", "cache, d_loss=1.0)", "expected ':'"),
+    "a module that does not exist": ("import numpy as np", "import numpyy as np", "No module named 'numpyy'"),
+    "an error before any function": ("SEED = ", "SEED = 1 / 0 + ", "ZeroDivisionError"),
+    "an end before any function": ("def backward(", "sys.exit(3)\n\n\ndef backward(", "SystemExit"),
+    "an unknown kind of data": ('("real", (2,))', '("voice", (2,))', "kind 'voice'"),
+    "inputs that are no dict": ("INPUTS = {", "INPUTS = 3, {", "INPUTS is a tuple, not a dict"),
+    "parameters that cannot be made": ("seed, dtype=np.float32):", "seed):", "unexpected keyword argument 'dtype'"),
+}
+
+
+def check(tmp_path, text, *options):
+    path = tmp_path / "broken.py"
+    path.write_text(text, encoding="utf-8")
+    done = CliRunner().invoke(main, ["check", str(path), *options])
+    assert isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, " ".join(done.output.split())
+
+
+@pytest.fixture(scope="module")
+def script():
+    return compile_spec(str(SPECS / "xor.nn"), Options()).script
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_script_gets_a_diagnosis(name, script, tmp_path):
+    old, new, words = BROKEN[name]
+    assert old in script
+    code, told = check(tmp_path, script.replace(old, new, 1))
+    assert code == 1
+    assert words in told
+    assert "NN901" not in told
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_json_stays_json(name, script, tmp_path):
+    old, new, _ = BROKEN[name]
+    code, told = check(tmp_path, script.replace(old, new, 1), "--json")
+    assert code == 1
+    assert told.startswith(("{", "error[NN407]"))
+
+
+def test_a_script_of_another_spec_is_told_apart(script, tmp_path):
+    code, told = check(tmp_path, script, "--spec", str(SPECS / "iris.nn"))
+    assert code == 1
+    assert "the script was compiled from another spec" in told
+
+
+def test_no_script_at_all(tmp_path):
+    code, told = check(tmp_path, "")
+    assert code == 1
+    assert "a generated script has PARAMS" in told
