@@ -176,7 +176,8 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool) -> N
         folder = RunFolder.open(run)
         module = _finished(folder)
         params = folder.read_weights(module.PARAMS)
-        columns = getattr(module, "INPUT_COLUMNS", None)
+        by_column = not input_file.lower().endswith((".npz", ".npy"))
+        columns = getattr(module, "INPUT_COLUMNS", None) if by_column else None
         inputs = read_inputs(input_file, module.INPUTS, columns)
         _warn_of_divergence(folder)
         outputs = module.predict(params, inputs, folder.read_scaling() or None)

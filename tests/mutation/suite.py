@@ -255,7 +255,7 @@ def fast_mutants(subject: str) -> tuple[Mutant, ...]:
             names = fast.to_blame(step.source, subject)
         except (ValueError, TypeError):  # it stops: the very line is to blame
             lines = (step.line,)
-        spoilt = tuple(sorted(step.readers)) if names else ()
+        spoilt = tuple(sorted(step.readers)) if names and names != (fast.LOSS,) else ()
         found.append(Mutant(subject, step.operator, step.change, step.source, names + spoilt, lines))
     return tuple(found)
 

@@ -171,7 +171,9 @@ def _training(model: Model, graph: Graph) -> dict[str, Any]:
 
 def _input_columns(model: Model) -> dict[str, list[str]]:
     source = model.data.source if model.data else None
-    return {n: list(c) for n, c in source.fields.items() if n in model.inputs} if source else {}
+    if source is None or source.format != "csv":
+        return {}
+    return {n: list(c) for n, c in source.fields.items() if n in model.inputs}
 
 
 def value_names(model: Model, graph: Graph) -> dict[str, str]:
