@@ -245,22 +245,26 @@ def backward_lines(source: str) -> dict[str, tuple[str, int]]:
 
 
 @cache
-def fast_mutants(subject: str) -> tuple[Mutant, ...]:
+def faulty_steps(subject: str) -> tuple[fast.FaultyStep, ...]:
     """Every faulty version of the backward half of a fast step."""
-    found = []
-    for step in fast.faulty_steps(subject):
-        names: tuple[str, ...] = ()
-        lines: tuple[int, ...] = ()
-        try:
-            names = fast.to_blame(step.source, subject)
-        except (ValueError, TypeError):  # it stops: the very line is to blame
-            lines = (step.line,)
-        spoilt = tuple(sorted(step.readers)) if names and names != (fast.LOSS,) else ()
-        found.append(Mutant(subject, step.operator, step.change, step.source, names + spoilt, lines))
-    return tuple(found)
+    return tuple(fast.faulty_steps(subject))
+
+
+def fast_mutant(step: fast.FaultyStep, subject: str) -> Mutant:
+    """A faulty step as a mutant; what may be blamed is found by running it beside the right one."""
+    try:
+        names = fast.to_blame(step.source, subject)
+    except (ValueError, TypeError):  # it stops: the very line is to blame
+        return Mutant(subject, step.operator, step.change, step.source, (), (step.line,))
+    spoilt = tuple(sorted(step.readers)) if names and names != (fast.LOSS,) else ()
+    return Mutant(subject, step.operator, step.change, step.source, names + spoilt)
 
 
 # -------------------------------------------------------------------------------------------------------- summary
+
+
+Maker = Callable[[], Mutant]
+"""A mutant to be made when it is run: the compiler works while its rule is faulty."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +273,7 @@ class Group:
 
     name: str
     doc: str
-    mutants: Callable[[], Iterable[Mutant]]
+    makers: Callable[[], list[Maker]]
 
     @property
     def title(self) -> str:
@@ -291,17 +295,19 @@ def _doc(function: Callable[..., object]) -> str:
     return re.sub(r"\s+", " ", function.__doc__ or "")
 
 
-def _lines(operator: str) -> Iterator[Mutant]:
-    return (mutant for subject in SUBJECTS for mutant in line_mutants(subject) if mutant.operator == operator)
+def _lines(operator: str) -> list[Maker]:
+    mutants = (mutant for subject in SUBJECTS for mutant in line_mutants(subject) if mutant.operator == operator)
+    return [lambda mutant=mutant: mutant for mutant in mutants]
 
 
-def _rules(op: str) -> Iterator[Mutant]:
-    chosen = (rule for rule in [*RULES, *loss_rules()] if rule.op == op)
-    return (rule_mutant(rule, subject) for rule in chosen for subject in rule.subjects)
+def _rules(op: str) -> list[Maker]:
+    chosen = [rule for rule in [*RULES, *loss_rules()] if rule.op == op]
+    return [partial(rule_mutant, rule, subject) for rule in chosen for subject in rule.subjects]
 
 
-def _steps(operator: str) -> Iterator[Mutant]:
-    return (mutant for subject in fast.SUBJECTS for mutant in fast_mutants(subject) if mutant.operator == operator)
+def _steps(operator: str) -> list[Maker]:
+    steps = ((step, subject) for subject in fast.SUBJECTS for step in faulty_steps(subject))
+    return [partial(fast_mutant, step, subject) for step, subject in steps if step.operator == operator]
 
 
 @dataclass(frozen=True)
@@ -335,9 +341,12 @@ class Result:
         return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def run_group(group: Group) -> Result:
-    """Hand all mutants of a kind to the validator."""
-    return Result(group, tuple(run(mutant) for mutant in group.mutants()))
+def run_group(group: Group, most: int = 0) -> Result:
+    """Hand the mutants of a kind to the validator: all of them, or `most`, spread evenly."""
+    makers = group.makers()
+    if most and len(makers) > most:
+        makers = [makers[i * len(makers) // most] for i in range(most)]
+    return Result(group, tuple(run(make()) for make in makers))
 
 
 HEAD = ("mistake", "mutants", "caught", "blamed", "same", "for example", "the answer")
@@ -353,5 +362,5 @@ def table(rows: Iterable[str]) -> str:
     """Return the generated part of the documentation, with everything in one table and the equivalent ones below."""
     head = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
     same = ["| the same because | mistake |", "|---|---|"]
-    same += [f"| {reason} | {operator} |" for operator, _, reason in EQUIVALENT]
+    same += [f"| {reason} | {operator.replace('_', ' ')} |" for operator, _, reason in EQUIVALENT]
     return BEGIN + "\n".join([*head, *rows, "", *same, ""]) + END

@@ -35,6 +35,11 @@ SPECS = {
   output y = x -> dense(4, leaky_relu(0.1)) -> elu(alpha = 0.7) -> dense(3)""",
     "a tie that spreads to a softplus": """
   output y = x -> dense(4, leaky_relu(0.1)) -> softplus -> dense(3)""",
+    "a unit that is silent at most points": """
+  input u: [1]
+  layer s = dense(1, relu, bias = false)
+  v = (u -> s) + ((u -> dense(1, prelu)) -> s)
+  output y = concat(x, v, u -> dense(1, prelu, bias = false)) -> dense(3)""",
     "steps, whose ties the fast style never sees": """
   output y = max(x -> dense(4, threshold), x -> dense(4, relu)) -> dense(3)""",
 }

@@ -12,7 +12,7 @@ from .kinds import Array, Point, norm
 from .localise import localise
 from .patterns import Pattern
 from .probes import NOISE, TOLERANCE
-from .probing import DRAWS, Probing
+from .probing import Probing
 from .report import CheckResult, Report, TensorResult, Verdict
 from .script import Script, ScriptError, load_script
 from .soundness import check_soundness
@@ -20,6 +20,7 @@ from .ties import check_ties
 from .trail import blame_for_gradient, blame_for_note, blame_for_seed
 
 SAMPLES = 16
+POINTS = 5
 
 # loss, outputs and gradients of an independent implementation at the same point
 Witness = Callable[[Point], tuple[float, Mapping[str, Array], Mapping[str, Array]]]
@@ -94,7 +95,7 @@ class _Check:
         self._add(invariants.check_linear(self.script, point, probing.stand.grads, cost))
         for result in invariants.check_batch(self.script, point, cost):
             self._add(result)
-        for draw in range(DRAWS):
+        for draw in range(POINTS):
             # a unit within float32 rounding of its kink answers differently: look at another point
             result = invariants.check_float32(self.script, probing.point(draw), cost, probing.rng)
             if result.verdict is not Verdict.FAIL:

@@ -32,7 +32,7 @@ from .rows import Row
 from .script import Script
 from .stand import Stand
 
-DRAWS = 5
+DRAWS = 16
 ALL_ELEMENTS = 2000
 NUMERIC_ROWS = 32
 NUMERIC_ROWS_WRONG = 4  # enough to confirm that something is wrong
@@ -61,7 +61,10 @@ class Probing:
         self.rng = np.random.default_rng([self.seed, 1])
 
     def point(self, draw: int) -> Point:
-        """Draw a point in general position; the same one for the same number."""
+        """Draw a point in general position; the same one for the same number.
+
+        All points but the first have more examples: what is silent at the first may be silent for want of them.
+        """
         plain = self.script.plain
         shapes = [*self.script.params.values(), *(shape for _, shape in plain.INPUTS.values())]
         initial = plain.init_params(self.seed + draw, dtype=np.float64)
@@ -69,7 +72,7 @@ class Probing:
             initial,
             plain.INPUTS,
             plain.TARGETS,
-            batch_size=self.batch_size or generic_batch_size(shapes),
+            batch_size=self.batch_size or generic_batch_size(shapes, least=20 if draw else 5),
             rng=np.random.default_rng([self.seed, 0, draw]),
         )
 
