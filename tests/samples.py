@@ -13,6 +13,11 @@ ARGUMENTS = {
     FRACTION: "0.4",
 }
 CALLS = {
+    "rnn": ["table -> rnn(4)", "rnn(table, marks, 3, returns = sequence, act = relu, reverse = true)"],
+    "lstm": ["table -> lstm(2, returns = sequence) -> lstm(3, reverse = true)", "lstm(table, marks, 3, bias = false)"],
+    "gru": ["table -> gru(4)", "gru(table, marks, 3, reset = before, returns = sequence, recurrent_dropout = 0.4)"],
+    "padding_mask": ["rnn(table, marks -> padding_mask, 2, dropout = 0.4)"],
+    "sequence_dropout": ["table -> sequence_dropout(0.4)"],
     "select": ["select(x -> dense(2), u, v)", "select(x -> dense(3), u, v, u -> tanh)"],
     "spread": ["x -> sum_features -> spread(3)"],
     "reshape": ["x -> reshape([2, 2]) -> dense(2) -> reshape([4])"],
@@ -34,9 +39,11 @@ def calls(layer):
 
 def layer_spec(call):
     """A network around one use of a layer; its output is as wide as need be, and trainable layers stand around it."""
+    marks = "input  marks: int[2]" if "marks" in call else ""
     return f"""model M {{
       input  raw: [4]
       input  table: [2, 3]
+      {marks}
       target t: [1]
       x = raw -> dense(4)
       u = raw -> dense(4, tanh)

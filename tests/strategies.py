@@ -25,7 +25,7 @@ ACTIVATIONS = sorted(
     n for n, a in LAYERS.items() if a.family == "activation" and all(r.default is not REQUIRED for r in a.args)
 )
 JOINS = sorted(n for n, j in LAYERS.items() if j.family == "join" and n not in ("concat", "select"))
-INITIALISERS = sorted(name for name in INITS if name not in ("file", "zeros"))
+INITIALISERS = sorted(name for name in INITS if name not in ("file", "zeros", "forget_one"))
 OUTPUT_STAGE = {"unit": " -> sigmoid", "class": " -> softmax"}
 BLOCKS = {
     "Residual": """block Residual(n) {

@@ -46,7 +46,7 @@ def backward(model: Model, graph: Graph) -> list[str]:
 def helper_names(graph: Graph) -> set[str]:
     """Return the helpers that the lines of the graph call."""
     called: set[str] = set()
-    for node in graph.nodes:
+    for node in graph.all_nodes():
         op = OPS[node.op]
         text = op.template(node)
         called |= {h for h in op.helpers if f"{h}(" in text}
@@ -55,4 +55,4 @@ def helper_names(graph: Graph) -> set[str]:
 
 def draws(graph: Graph) -> bool:
     """Whether the forward pass draws random numbers in training."""
-    return any(OPS[n.op].random for n in graph.phase("forward"))
+    return any(OPS[n.op].random for n in graph.all_nodes())

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
+from operator import attrgetter
 
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.ops import OPS
-from dotnn.ops.base import Node, Value
+from dotnn.ops.base import BATCH, Loop, Node, Value
+
+NameOf = Callable[[Value], str]
 
 WIDTH = 110
 COMMENT_COLUMN = 52
@@ -46,7 +49,7 @@ class Body:
                 self.lines.append(f"# {remarks[layer]}")
             self.unpack([v for n in block for v in n.ins], {v.id for n in block for v in n.outs})
             for node in block:
-                self.lines.append(statement(node))
+                self.lines += loop_lines(node, node.loop) if node.loop else [statement(node)]
                 self.known.update(v.id for v in node.outs)
 
     def unpack(self, values: Iterable[Value], made_here: set[int] = frozenset()) -> None:  # type: ignore[assignment]
@@ -68,13 +71,68 @@ def _unpacking(values: Sequence[Value], container: str, key: Callable[[Value], s
     return lines
 
 
-def statement(node: Node) -> str:
+def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "") -> str:
     """Return `name = expression  # [shape]  equation`."""
     op = OPS[node.op]
-    line = op.line(node, lambda v: v.name)
+    line = op.line(node, name_of)
     if op.random:
         line = f"{line} if training else {op.otherwise}"
-    return with_comment(f"{node.out.name} = {line}", comment_of(node))
+    return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node))
+
+
+def loop_lines(node: Node, loop: Loop) -> list[str]:
+    """Return a loop over time: arrays for what it collects, its steps, and what is left after the last one."""
+    collected, final, summed = loop.outputs(node.outs)
+    like = next(v for v in node.ins if v.type.dtype == "real")
+    lines = [*_arrays(collected, like), *(f"{v.name} = {_zeros(v, like)}" for v in summed)]
+    lines += loop_steps(node, loop, attrgetter("name"))
+    return lines + [f"{out.name} = {v.name}" for out, v in zip(final, loop.final, strict=True)]
+
+
+def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> list[str]:
+    """Return the initial states and the loop itself.
+
+    `name_of` says what the values outside are called in it, `sums_in` how an array is written that holds a sum.
+    """
+    collected, _, summed = loop.outputs(node.outs)
+    states, inner = [v.name for v in loop.leaving], loop.made()
+
+    def name(value: Value) -> str:
+        return value.name if value.id in inner else name_of(value)
+
+    body = _assignments([v.name for v in loop.entering], states)
+    wholes = [f"{name_of(v)}[:, step]" for v in loop.sequences(node.ins)]
+    body += _assignments([v.name for v in loop.slices], wholes)
+    added = {v.id: f"{sums_in.format(name_of(out))} +=" for v, out in zip(loop.summed, summed, strict=True)}
+    body += [statement(n, name, added.get(n.out.id, "")) for n in loop.nodes]
+    body += _assignments([f"{name_of(v)}[:, step]" for v in collected], [v.name for v in loop.collected])
+    back = node.phase == "backward"
+    what = "back from the last step: backpropagation through time" if back else "one step after the other"
+    head = with_comment(f"for step in {loop.order()}:", what)
+    return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)]), head, *indented(body)]
+
+
+def _arrays(sequences: Sequence[Value], like: Value) -> list[str]:
+    """Return the lines that make the arrays of sequences, equal shapes together."""
+    lines = []
+    for shape, group in groupby(sequences, key=lambda v: v.type.shape):
+        names, dims = [v.name for v in group], ", ".join([f"len({like.name})", *map(str, shape[1:])])
+        for start in range(0, len(names), 4):
+            part = names[start : start + 4]
+            sizes = dims if len(part) == 1 else f"{len(part)}, {dims}"
+            lines.append(f"{', '.join(part)} = np.empty(({sizes}), {like.name}.dtype)")
+    return lines
+
+
+def _zeros(value: Value, like: Value) -> str:
+    dims = [f"len({like.name})" if size == BATCH else str(size) for size in value.type.shape]
+    return f"np.zeros(({', '.join(dims)}{',' if len(dims) == 1 else ''}), {like.name}.dtype)"
+
+
+def _assignments(left: Sequence[str], right: Sequence[str]) -> list[str]:
+    """Return `a, b = c, d`, four at a time."""
+    parts = [slice(i, i + 4) for i in range(0, len(left), 4)]
+    return [f"{', '.join(left[part])} = {', '.join(right[part])}" for part in parts]
 
 
 def comment_of(node: Node) -> str:

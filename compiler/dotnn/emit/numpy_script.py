@@ -178,8 +178,7 @@ def _input_columns(model: Model) -> dict[str, list[str]]:
 
 def value_names(model: Model, graph: Graph) -> dict[str, str]:
     """Return the identifier of every step's value in the script, by its path in the model."""
-    finals = {n.layer: n.out.name for n in graph.phase("forward")}
-    return {**{name: v.name for name, v in graph.inputs.items()}, **finals}
+    return {path: v.name for path, v in graph.steps.items()}
 
 
 __all__ = ["HEADER", "Options", "identifier", "numpy_script"]

@@ -31,7 +31,8 @@ class _Build:
         loss = self.total()
         return Graph(
             tuple(self.builder.nodes), self.inputs, self.targets, self.params,
-            {name: self.values[path] for name, path in self.model.outputs.items()}, loss, next_id=self.builder.next_id,
+            {name: self.values[path] for name, path in self.model.outputs.items()}, loss, steps=self.values,
+            next_id=self.builder.next_id,
         )  # fmt: skip
 
     def step(self, step: Step) -> Value:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from dotnn.diagnostics import Span
 from dotnn.ops import OPS
-from dotnn.ops.base import Node, TensorType, Value
+from dotnn.ops.base import Loop, Node, TensorType, Value
+
+STEP, BEFORE = "t", "before"
+"""How the value of one step is called: `h_t`; and the state that the step before left: `h_before`."""
 
 
 class GraphBuilder:
@@ -21,6 +24,7 @@ class GraphBuilder:
         self.layer = ""
         self.span: Span | None = None
         self.prefix = ""
+        self.suffix = ""
 
     def value(self, name: str, type: TensorType, role: str = "act") -> Value:
         """Return a fresh value."""
@@ -30,10 +34,61 @@ class GraphBuilder:
     def emit(self, op: str, *ins: Value, name: str = "", **attrs: Any) -> Value:
         """Append a node and return its output. `name` completes the current prefix: `h1` + `z` -> `h1_z`."""
         type = OPS[op].infer([v.type for v in ins], attrs)
-        full = "_".join(part for part in (self.prefix, name) if part) or op
-        out = self.value(full, type, "cotangent" if self.phase == "backward" else "act")
+        out = self.result(type, name or ("" if self.prefix else op))
         self.nodes.append(Node(op, ins, (out,), attrs, self.phase, self.layer, self.span))
         return out
+
+    def result(self, type: TensorType, name: str = "", suffix: str | None = None) -> Value:
+        """Return a fresh value for a result: `h1` + `z` -> `h1_z`, inside a loop `h1_z_t`."""
+        words = [self.prefix, name, self.suffix if suffix is None else suffix]
+        return self.value("_".join(filter(None, words)), type, "cotangent" if self.phase == "backward" else "act")
+
+    def scan(
+        self,
+        sequences: Mapping[str, Value],
+        states: Mapping[str, Value],
+        body: Callable[[Mapping[str, Value]], Mapping[str, Value]],
+        *,
+        collect: Mapping[str, str] = {},
+        final: Mapping[str, str] = {},
+        reverse: bool = False,
+        **attrs: Any,
+    ) -> tuple[Value, ...]:
+        """Append a loop over time; see `ops.base.Builder`."""
+        slices = {n: self.result(at_a_step(v.type), n, STEP) for n, v in sequences.items()}
+        entering = {n: self.result(v.type, n, BEFORE) for n, v in states.items()}
+        nodes, leaving = self.inner(lambda: body({**slices, **entering}))
+        steps = next(iter(sequences.values())).type.example[0]
+        loop = Loop(
+            steps, nodes, tuple(slices.values()), tuple(entering.values()), tuple(leaving[n] for n in states),
+            collected=tuple(leaving[n] for n in collect), final=tuple(leaving[n] for n in final), reverse=reverse,
+        )  # fmt: skip
+        outs = [self.result(over_time(leaving[n].type, steps), hint) for n, hint in collect.items()]
+        outs += [self.result(leaving[n].type, hint) for n, hint in final.items()]
+        self.append_loop(loop, (*sequences.values(), *states.values()), outs, **attrs)
+        return tuple(outs)
+
+    def inner(self, write: Callable[[], Any], inner_suffix: str = STEP) -> tuple[tuple[Node, ...], Any]:
+        """Return the nodes that `write` writes, which belong to one step of a loop, and what it returns."""
+        outside, suffix = self.nodes, self.suffix
+        self.nodes, self.suffix = [], inner_suffix
+        result = write()
+        nodes, self.nodes, self.suffix = tuple(self.nodes), outside, suffix
+        return nodes, result
+
+    def append_loop(self, loop: Loop, operands: Iterable[Value], outs: Iterable[Value], **attrs: Any) -> Node:
+        """Append a scan; what its steps read of the values outside follows the other operands."""
+        ins = (*operands, *loop.free())
+        self.nodes.append(Node("scan", ins, tuple(outs), attrs, self.phase, self.layer, self.span, loop))
+        return self.nodes[-1]
+
+    @contextmanager
+    def within(self, name: str) -> Iterator[None]:
+        """Let the names of what is written inside begin with `name`, behind the prefix."""
+        saved = self.prefix
+        self.prefix = "_".join(filter(None, [saved, name]))
+        yield
+        self.prefix = saved
 
     @contextmanager
     def at(self, layer: str, span: Span | None, prefix: str | None = None) -> Iterator[None]:
@@ -43,3 +98,19 @@ class GraphBuilder:
         self.prefix = layer if prefix is None else prefix
         yield
         self.layer, self.span, self.prefix = saved
+
+
+def at_a_step(type: TensorType) -> TensorType:
+    """Return the type of one step of a sequence."""
+    return TensorType((type.shape[0], *type.shape[2:]), type.dtype)
+
+
+def over_time(type: TensorType, steps: int) -> TensorType:
+    """Return the type of a sequence of such values."""
+    return TensorType((type.shape[0], steps, *type.shape[1:]), type.dtype)
+
+
+def loop_types(loop: Loop) -> tuple[TensorType, ...]:
+    """Return the types of a scan's outputs."""
+    sequences = (over_time(v.type, loop.steps) for v in loop.collected)
+    return (*sequences, *(v.type for v in (*loop.final, *loop.summed)))

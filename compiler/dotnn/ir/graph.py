@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from dotnn.ops.base import Node, Value
@@ -15,8 +15,8 @@ class Graph:
     """One network with its loss and, once differentiated, its gradients.
 
     `inputs`, `targets`, `params`, `outputs` and `grads` map the names of the spec to values; `seed` is the cotangent
-    of the loss (1 unless the caller says otherwise). `remarks` are shown in the script where a pass changed what the
-    reader would expect to see, by layer path.
+    of the loss (1 unless the caller says otherwise). `steps` holds the value of every step of the model, by its path;
+    `remarks` are shown in the script where a pass changed what the reader would expect to see, by layer path.
     """
 
     nodes: tuple[Node, ...]
@@ -27,12 +27,18 @@ class Graph:
     loss: Value | None = None
     seed: Value | None = None
     grads: Mapping[str, Value] = field(default_factory=dict)
+    steps: Mapping[str, Value] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
     next_id: int = 0
 
     def phase(self, *phases: str) -> tuple[Node, ...]:
         """Return the nodes of the given phases, in order."""
         return tuple(n for n in self.nodes if n.phase in phases)
+
+    def all_nodes(self) -> Iterator[Node]:
+        """Yield every node, those inside loops too."""
+        for node in self.nodes:
+            yield from node.all_nodes()
 
     def sources(self) -> list[Value]:
         """Return the values that no node assigns: inputs, targets, parameters, the seed."""
@@ -58,10 +64,10 @@ class Graph:
         def table(values: Mapping[str, Value]) -> dict[str, Value]:
             return {name: change(v) for name, v in values.items()}
 
-        nodes = [replace(n, ins=tuple(map(change, n.ins)), outs=tuple(map(change, n.outs))) for n in self.nodes]
         return replace(
             self,
-            nodes=tuple(nodes),
+            nodes=tuple(n.map_values(change) for n in self.nodes),
+            steps=table(self.steps),
             inputs=table(self.inputs),
             targets=table(self.targets),
             params=table(self.params),

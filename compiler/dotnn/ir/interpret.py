@@ -32,15 +32,39 @@ def _compiled(line: str) -> CodeType:
     return compile(line, "<op>", "eval")
 
 
-def evaluate(node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool) -> Array:
-    """Return the value of one node."""
+def evaluate(
+    node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool, step: int | None = None
+) -> Array:
+    """Return the value of one node with one output; `step` is the step of the loop that it stands in."""
     op = OPS[node.op]
     if op.random and not training:
         return np.ones(operands[0].shape, operands[0].dtype) if op.otherwise == "1.0" else float(op.otherwise)
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
     scope = {names[v.id]: x for v, x in zip(node.ins, operands, strict=True)}
     line = op.line(node, lambda v: names[v.id])
-    return eval(_compiled(line), {"np": np, "rng": rng, **helper_functions(), **scope})
+    return eval(_compiled(line), {"np": np, "rng": rng, "step": step, **helper_functions(), **scope})
+
+
+def evaluate_loop(node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool) -> list[Array]:
+    """Return the outputs of a scan."""
+    loop = node.loop
+    assert loop is not None
+    outside = {v.id: x for v, x in zip(node.ins, operands, strict=True)}
+    sequences = [outside[v.id] for v in loop.sequences(node.ins)]
+    states = [outside[v.id] for v in loop.initial(node.ins)]
+    seen: list[dict[int, Array]] = []
+    for step in reversed(range(loop.steps)) if loop.reverse else range(loop.steps):
+        env = dict(outside)
+        env |= {v.id: sequence[:, step] for v, sequence in zip(loop.slices, sequences, strict=True)}
+        env |= {v.id: state for v, state in zip(loop.entering, states, strict=True)}
+        for inner in loop.nodes:
+            env[inner.out.id] = evaluate(inner, [env[v.id] for v in inner.ins], rng, training, step)
+        states = [env[v.id] for v in loop.leaving]
+        seen.append(env)
+    in_order = seen[::-1] if loop.reverse else seen
+    collected = [np.stack([env[v.id] for env in in_order], axis=1) for v in loop.collected]
+    final = [seen[-1][v.id] for v in loop.final]
+    return [*collected, *final, *(sum(env[v.id] for env in seen) for v in loop.summed)]
 
 
 def run(
@@ -56,7 +80,11 @@ def run(
     if graph.seed:
         env[graph.seed.id] = d_loss
     for node in graph.nodes:
-        env[node.out.id] = evaluate(node, [env[v.id] for v in node.ins], rng, training)
+        operands = [env[v.id] for v in node.ins]
+        if node.loop is None:
+            env[node.out.id] = evaluate(node, operands, rng, training)
+        else:
+            env |= {v.id: x for v, x in zip(node.outs, evaluate_loop(node, operands, rng, training), strict=True)}
     return env
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dotnn.ir.builder import loop_types, over_time
 from dotnn.ir.graph import PHASES, Graph
 from dotnn.ops import OPS
+from dotnn.ops.base import Loop, Node
 
 
 class InvalidGraph(AssertionError):
@@ -31,13 +33,40 @@ def verify(graph: Graph) -> None:
         phase = PHASES.index(node.phase)
         if node.phase == "forward" and any(v.role in ("target", "seed") for v in node.ins):
             raise InvalidGraph(f"{where} reads a target in the forward phase")
-        inferred = OPS[node.op].infer([v.type for v in node.ins], node.attrs)
-        if inferred != node.out.type:
-            raise InvalidGraph(f"{where} has type {node.out.type}, inferred {inferred}")
-        if node.out.id in known:
+        inferred = loop_types(node.loop) if node.loop else (OPS[node.op].infer([v.type for v in node.ins], node.attrs),)
+        found = tuple(v.type for v in node.outs)
+        if inferred != found:
+            raise InvalidGraph(f"{where} has types {[*map(str, found)]}, inferred {[*map(str, inferred)]}")
+        if node.loop is not None:
+            _verify_loop(node, node.loop, where)
+        if any(v.id in known for v in node.outs):
             raise InvalidGraph(f"{where} is assigned twice")
-        known[node.out.id] = node.out
+        known |= {v.id: v for v in node.outs}
     _verify_results(graph, set(known))
+
+
+def _verify_loop(node: Node, loop: Loop, where: str) -> None:
+    """Check that operands fit, and that a step reads only what is there."""
+    sequences, initial = loop.sequences(node.ins), loop.initial(node.ins)
+    if [v.type for v in sequences] != [over_time(v.type, loop.steps) for v in loop.slices]:
+        raise InvalidGraph(f"{where}: the sequences do not fit the steps")
+    states = [[v.type for v in part] for part in (initial, loop.entering, loop.leaving)]
+    if states[0] != states[1] or states[1] != states[2]:
+        raise InvalidGraph(f"{where}: the states change their type: {states}")
+    known = {v.id for v in (*node.ins, *loop.slices, *loop.entering)}
+    for inner in loop.nodes:
+        missing = [v.name for v in inner.ins if v.id not in known]
+        if missing:
+            raise InvalidGraph(f"{where}: {inner.op} reads {missing} before assignment")
+        inferred = OPS[inner.op].infer([v.type for v in inner.ins], inner.attrs)
+        if inferred != inner.out.type:
+            raise InvalidGraph(f"{where}: {inner.out.name} has type {inner.out.type}, inferred {inferred}")
+        if inner.out.id in known:
+            raise InvalidGraph(f"{where}: {inner.out.name} is assigned twice")
+        known.add(inner.out.id)
+    lost = [v.name for v in (*loop.leaving, *loop.collected, *loop.final, *loop.summed) if v.id not in known]
+    if lost:
+        raise InvalidGraph(f"{where}: {lost} are never assigned")
 
 
 def _verify_results(graph: Graph, known: set[int]) -> None:

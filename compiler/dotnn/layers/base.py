@@ -102,9 +102,10 @@ def activation(name: str, doc: str, *args: Arg, op: str = "", keras: str = "", e
     return Layer(name, doc, lower, args, family="activation", keras=keras or name, equation=equation)
 
 
-def activate(b: Builder, bound: Bound, z: Value, params: Mapping[str, Value]) -> Value:
-    """Apply the activation that a layer was given as an argument."""
-    value: Value = bound.entry.lower(b, Lowering((z,), params, bound.attrs))
+def activate(b: Builder, bound: Bound, z: Value, params: Mapping[str, Value], name: str = "") -> Value:
+    """Apply the activation that a layer was given as an argument; `name` is a hint for the result."""
+    with b.within(name):
+        value: Value = bound.entry.lower(b, Lowering((z,), params, bound.attrs))
     return value
 
 

@@ -6,8 +6,9 @@ the operands' names filled in, what the reference interpreter evaluates: there i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from dotnn.diagnostics import Span
@@ -55,7 +56,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Node:
-    """One application of an op. `layer` is the path of the statement it belongs to; `phase` orders the graph."""
+    """One application of an op. `layer` is the path of the statement it belongs to; `phase` orders the graph.
+
+    Only a `scan` has a `loop`, and more than one output.
+    """
 
     op: str
     ins: tuple[Value, ...]
@@ -64,12 +68,92 @@ class Node:
     phase: str
     layer: str = ""
     span: Span | None = None
+    loop: Loop | None = None
 
     @property
     def out(self) -> Value:
         """The only output."""
         (value,) = self.outs
         return value
+
+    def all_nodes(self) -> Iterator[Node]:
+        """Yield the node, and those of its loop."""
+        yield self
+        for node in self.loop.nodes if self.loop else ():
+            yield from node.all_nodes()
+
+    def map_values(self, change: Callable[[Value], Value]) -> Node:
+        """Return the node with every value replaced by `change(value)`, those of its loop too."""
+        loop = self.loop.map_values(change) if self.loop else None
+        return replace(self, ins=tuple(map(change, self.ins)), outs=tuple(map(change, self.outs)), loop=loop)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The body of a `scan`: nodes that run once for every time step, and how they meet the values outside.
+
+    The operands of the scan are the sequences, the initial states, and the values that are the same in every step;
+    its outputs are the sequences that it collects, states after the last step, and sums over time.
+
+    steps      how many; `reverse`: the last comes first
+    slices     sequence [B, T, …] -> its value [B, …] at the step, in the order of the first operands
+    entering   the states when a step begins;  leaving  what they are when it ends
+    collected  values of a step that become a sequence;  final  states whose last value is an output
+    summed     values of a step that are added up
+    """
+
+    steps: int
+    nodes: tuple[Node, ...]
+    slices: tuple[Value, ...]
+    entering: tuple[Value, ...]
+    leaving: tuple[Value, ...]
+    collected: tuple[Value, ...] = ()
+    final: tuple[Value, ...] = ()
+    summed: tuple[Value, ...] = ()
+    reverse: bool = False
+
+    def map_values(self, change: Callable[[Value], Value]) -> Loop:
+        """Return the loop with every value replaced by `change(value)`."""
+
+        def all_of(values: tuple[Value, ...]) -> tuple[Value, ...]:
+            return tuple(map(change, values))
+
+        return replace(
+            self,
+            nodes=tuple(n.map_values(change) for n in self.nodes),
+            slices=all_of(self.slices),
+            entering=all_of(self.entering),
+            leaving=all_of(self.leaving),
+            collected=all_of(self.collected),
+            final=all_of(self.final),
+            summed=all_of(self.summed),
+        )
+
+    def sequences(self, operands: Sequence[Value]) -> Sequence[Value]:
+        """Return those of the scan's operands that are cut into steps."""
+        return operands[: len(self.slices)]
+
+    def initial(self, operands: Sequence[Value]) -> Sequence[Value]:
+        """Return those of the scan's operands that the states start from."""
+        return operands[len(self.slices) : len(self.slices) + len(self.entering)]
+
+    def order(self) -> str:
+        """Return what the loop runs over, as Python says it."""
+        return f"reversed(range({self.steps}))" if self.reverse else f"range({self.steps})"
+
+    def outputs(self, outs: Sequence[Value]) -> tuple[Sequence[Value], Sequence[Value], Sequence[Value]]:
+        """Return the scan's outputs in three parts: sequences, states after the last step, sums."""
+        first, second = len(self.collected), len(self.collected) + len(self.final)
+        return outs[:first], outs[first:second], outs[second:]
+
+    def made(self) -> set[int]:
+        """Return the numbers of the values that belong to one step."""
+        return {v.id for v in (*self.slices, *self.entering, *(v for n in self.nodes for v in n.outs))}
+
+    def free(self) -> list[Value]:
+        """Return what the steps read of the values outside."""
+        inner = self.made()
+        return list({v.id: v for n in self.nodes for v in n.ins if v.id not in inner}.values())
 
 
 class Builder(Protocol):
@@ -79,8 +163,32 @@ class Builder(Protocol):
         """Append a node with one output and return that output; `name` is a hint for the emitted script."""
         ...
 
+    def within(self, name: str) -> AbstractContextManager[None]:
+        """Let the names of what is written inside begin with `name`."""
+        ...
+
+    def scan(
+        self,
+        sequences: Mapping[str, Value],
+        states: Mapping[str, Value],
+        body: Callable[[Mapping[str, Value]], Mapping[str, Value]],
+        *,
+        collect: Mapping[str, str] = ...,
+        final: Mapping[str, str] = ...,
+        reverse: bool = False,
+        **attrs: Any,
+    ) -> tuple[Value, ...]:
+        """Append a loop over time, and return its outputs: the states to `collect` from every step [B, T, …], then
+        the `final` ones [B, …]; both map a state to the name hint of its output.
+
+        `body` writes one step: it gets the sequences' values at this step and the states by their names, and returns
+        what the states are when the step ends.
+        """
+        ...
+
 
 Infer = Callable[[Sequence[TensorType], Attrs], TensorType]
+"""The type of the result, from those of the operands and the attributes."""
 Vjp = Callable[[Builder, Node, Value], Sequence[Value | None]]
 Template = str | Callable[[Node], str]
 
@@ -100,6 +208,7 @@ class Op:
     random    draws from the generator `rng`, in training mode only; in prediction its value is `otherwise`
     fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
+    detached  no gradient goes through it: it reads the size of its operand, not its numbers
     """
 
     name: str
@@ -113,6 +222,7 @@ class Op:
     otherwise: str = ""
     fast: Callable[..., Any] | None = None
     elementwise: bool = False
+    detached: bool = False
 
     def template(self, node: Node) -> str:
         """Return the NumPy template for this node."""

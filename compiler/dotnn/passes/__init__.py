@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dotnn.ir.graph import Graph
 from dotnn.passes.differentiate import differentiate
 from dotnn.passes.fuse_losses import fuse_losses
+from dotnn.passes.join_columns import join_columns
 from dotnn.passes.name import name
 from dotnn.passes.simplify import simplify
 
 Pass = Callable[[Graph], Graph]
 
-PASSES: tuple[Pass, ...] = (fuse_losses, name, differentiate, simplify, name)
+PASSES: tuple[Pass, ...] = (fuse_losses, name, differentiate, join_columns, simplify, name)

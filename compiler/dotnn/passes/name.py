@@ -12,7 +12,7 @@ from __future__ import annotations
 import builtins
 import itertools
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
@@ -20,7 +20,7 @@ from dotnn.ops.base import Value
 
 SCRIPT_NAMES = {
     "np", "params", "batch", "training", "rng", "outputs", "cache", "grads", "data", "state", "loss_and_grads",
-    "forward", "backward", "total_loss", "predict", "train", "main", "update", "self",
+    "forward", "backward", "total_loss", "predict", "train", "main", "update", "self", "step",
 }  # fmt: skip
 LOSS_NAME = "loss"
 SEED_NAME = "d_loss"
@@ -45,7 +45,7 @@ def name(graph: Graph, helpers: set[str] | None = None) -> Graph:
     def clashes(word: str) -> bool:
         return word in taken or word in cotangents or f"d_{word}" in taken
 
-    for value in [*graph.sources(), *graph.outputs.values(), *(v for n in graph.nodes for v in n.outs)]:
+    for value in [*graph.sources(), *graph.outputs.values(), *_assigned(graph)]:
         if value.id in names:
             continue
         if value.role == "cotangent":
@@ -59,6 +59,14 @@ def name(graph: Graph, helpers: set[str] | None = None) -> Graph:
         return replace(value, name=names[value.id])
 
     return graph.map_values(rename)
+
+
+def _assigned(graph: Graph) -> Iterator[Value]:
+    """Yield what nodes assign, and what the steps of loops start with."""
+    for node in graph.all_nodes():
+        yield from node.outs
+        if node.loop is not None:
+            yield from (*node.loop.slices, *node.loop.entering)
 
 
 def _free(wanted: str, clashes: Callable[[str], bool]) -> str:

@@ -22,7 +22,7 @@ def drop_dead(graph: Graph) -> Graph:
     needed = {v.id for v in graph.results()}
     kept: list[Node] = []
     for node in reversed(graph.nodes):
-        if node.out.id in needed or node.phase == "forward":
+        if node.phase == "forward" or any(v.id in needed for v in node.outs):
             kept.append(node)
             needed.update(v.id for v in node.ins)
     return graph.with_nodes(reversed(kept))
@@ -38,7 +38,8 @@ def merge_equal(graph: Graph) -> Graph:
         if node.phase == "backward" and node.op not in ("zeros_like", "pass_on") and key in seen:
             alias[node.out.id] = seen[key]
             continue
-        seen[key] = node.out
+        if node.loop is None:
+            seen[key] = node.out
         kept.append(node)
     if not alias:
         return graph
@@ -50,7 +51,7 @@ def drop_unread(graph: Graph) -> Graph:
     needed = {v.id for v in [*graph.grads.values(), *([graph.loss] if graph.loss else [])]}
     kept: list[Node] = []
     for node in reversed(graph.nodes):
-        if node.out.id in needed:
+        if any(v.id in needed for v in node.outs):
             kept.append(node)
             needed.update(v.id for v in node.ins)
     return replace(graph.with_nodes(reversed(kept)), outputs={})

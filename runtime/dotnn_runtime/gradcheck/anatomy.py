@@ -230,15 +230,19 @@ def assigned_names(node: ast.stmt) -> list[str]:
         targets = [node.target]
     if isinstance(node, ast.AugAssign):
         targets = [node.target]
-    flat = [e for t in targets for e in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])]
-    return [t.id for t in flat if isinstance(t, ast.Name)]
+    return [t.id for t in _flat(targets) if isinstance(t, ast.Name)]
+
+
+def _flat(targets: Iterable[ast.expr]) -> list[ast.expr]:
+    """Return the targets of an assignment, those of a tuple one by one."""
+    return [e for t in targets for e in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])]
 
 
 def written_into(body: Iterable[ast.stmt]) -> list[str]:
     """Return the names of the arrays that statements write into: `h[:, t] = …`, `h[t] += …`, `np.f(…, out=h)`."""
     found = []
     for node in walk_statements(body):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        targets = _flat(node.targets) if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         found += [t.value.id for t in targets if isinstance(t, ast.Subscript) and isinstance(t.value, ast.Name)]
         if isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call):
             found += [name for name in map(_base_name, out_arguments(node.value)) if name]

@@ -67,6 +67,7 @@ def cotangent_rows(
     values: Mapping[str, Sequence[Array]],
     inputs: Mapping[str, Array],
     strict: Callable[[str], bool],
+    started: Callable[[str], bool] = lambda value: False,
     batch_last: bool = False,
 ) -> Iterator[Row]:
     """Yield one row per cotangent `d_v` that was noted, in the order of the backward pass.
@@ -79,7 +80,7 @@ def cotangent_rows(
         if value in values:
             # a fast step builds a cotangent up in one array, which holds it when the last statement is done
             found = noted[-1:] if batch_last else noted
-            yield from _value_row(name, value, found, values[value], strict(value), batch_last)
+            yield from _value_row(name, value, found, values[value], strict(value), batch_last, started(value))
         elif value in inputs:
             claim = fitted(noted[-1], inputs[value].shape, batch_last)
             if claim is not None:
@@ -109,15 +110,18 @@ def group_notes(notes: Sequence[Note]) -> dict[str, list[Array]]:
 
 
 def _value_row(
-    name: str, value: str, noted: list[Array], values: Sequence[Array], strict: bool, batch_last: bool
+    name: str, value: str, noted: list[Array], values: Sequence[Array], strict: bool, batch_last: bool, started: bool
 ) -> Iterator[Row]:
+    """Yield the row of a value; `started`: a loop's state, whose first value is what the loop starts from."""
+    first = int(started and len(values) == len(noted) + 1)
+    values = values[first:]
     if len(noted) == len(values) == 1:
         keys: tuple[Key, ...] = (Key("value", value),)
         orders = [noted]
     elif len(values) > 1 and len(noted) in (len(values), len(values) + 1):
         # time runs backward in the backward pass, which may carry a cotangent into the first step or out of the last;
         # a loop over anything else may run in either order
-        keys, strict = tuple(Key("value", value, i) for i in range(len(values))), False
+        keys, strict = tuple(Key("value", value, i) for i in range(first, first + len(values))), False
         orders = [noted[: len(values)][::-1], noted[-len(values) :][::-1], noted[-len(values) :]]
     else:
         keys = (Key("value", value, len(values) - 1),)

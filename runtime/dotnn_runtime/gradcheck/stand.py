@@ -72,7 +72,7 @@ class Stand:
         rows = parameter_rows(self.grads, self.point.params, inputs)
         batch_last = self.script.anatomy.step is not None
         named = inputs | {a: inputs[key.name] for a, key in aliases.items() if key.name in inputs}
-        for row in cotangent_rows(self.notes, self.tape.values, named, self._strict, batch_last):
+        for row in cotangent_rows(self.notes, self.tape.values, named, self._strict, self._started, batch_last):
             key = row.keys[0]
             known = key.kind == "input" and key.name in aliases
             rows.append(Row(row.name, row.kind, (aliases[key.name],), row.claims, row.strict) if known else row)
@@ -82,6 +82,10 @@ class Stand:
         """A value counts by itself when it is one array, assigned by one statement in either direction."""
         written = set().union(*self.script.anatomy.in_place.values())
         return self.script.explains and value not in written and f"d_{value}" not in written
+
+    def _started(self, value: str) -> bool:
+        """Whether a value is assigned before the loop that assigns it: the state that a recurrence starts from."""
+        return sum(value in s.targets and not s.is_load for s in self.script.anatomy.statements) > 1
 
     def _run(self, mode: Mode, tape: Tape, push: Direction | None = None, as_complex: bool = False) -> Any:
         self.cost.forwards += 1

@@ -97,3 +97,10 @@ def orthogonal(rng, shape):
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diag(r))
     return (q if rows >= columns else q.T).reshape(shape)
+
+
+def forget_one(shape):
+    """Zeros, but ones in the second quarter: the bias of an LSTM's forget gate (Jozefowicz et al. 2015)."""
+    values, quarter = np.zeros(shape), shape[-1] // 4
+    values[..., quarter : 2 * quarter] = 1
+    return values

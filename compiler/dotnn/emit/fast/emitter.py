@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from dotnn.emit.fast.arrays import Arrays, readers
 from dotnn.emit.fast.folding import foldable
-from dotnn.emit.lines import Banners
+from dotnn.emit.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.ops import OPS
-from dotnn.ops.base import Node, Value
+from dotnn.ops.base import Loop, Node, Value
 from dotnn.passes.name import reserved
 from dotnn.passes.simplify import drop_unread
 
@@ -78,7 +78,7 @@ class FastEmitter:
                 if kernel is None or not kernel(self, node):
                     self._written -= {id(other) for other in self._reading[1:]}  # what the kernel left after all
                     self._reading = [node]
-                    self._generic(node)
+                    self._loop(node, node.loop) if node.loop else self._generic(node)
             self.arrays.release(node)
         self._copy_shared_gradients()
         self.plan.setup = _needed(self.plan.setup, self.plan.step)
@@ -257,12 +257,28 @@ class FastEmitter:
         line = op.line(node, self.rows)
         if op.random:
             line = f"({line}) if training else {op.otherwise}"
-        if out.type.shape:
+        if out.type.shape and out.type.dtype == "real":
             self.out(out)
             line = f"copyto({self.rows(out)}, {line})"
         else:
             line = f"{out.name} = {line}"
         self.run(line)
+
+    def _loop(self, node: Node, loop: Loop) -> None:
+        """Write a loop over time as explain does, on views with the batch in front."""
+        for inner in node.all_nodes():
+            self.plan.helpers |= {h for h in OPS[inner.op].helpers if f"{h}(" in OPS[inner.op].template(inner)}
+        for value in node.ins:
+            self._integers(value)
+        for value in node.outs:
+            self.out(value)
+        _, final, summed = loop.outputs(node.outs)
+        for value in summed:
+            self.run(f"copyto({self.rows(value)}, 0)")
+        for line in loop_steps(node, loop, self.rows, "{}[...]"):
+            self.run(line)
+        for value, last in zip(final, loop.final, strict=True):
+            self.run(f"copyto({self.rows(value)}, {last.name})")
 
     def _integers(self, value: Value) -> None:
         """Bind an input or target of integers where an op reads it as it is."""

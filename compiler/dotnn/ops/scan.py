@@ -1,0 +1,100 @@
+"""The loop over time, and what it starts from.
+
+A `scan` runs its body once for every step; see `ops.base.Loop`. Its gradient is another scan, in the other direction,
+whose body is the gradient of the body: backpropagation through time. `passes.reverse` writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dotnn.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value, as_bool, same_as_first
+
+
+def _no_line(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    raise AssertionError("a scan has as many types as outputs: see Loop.types")
+
+
+SCAN = Op("scan", ("*",), _no_line, "")
+
+ZERO_STATE = Op(
+    "zero_state",
+    ("x",),
+    lambda types, attrs: TensorType((BATCH, attrs["units"])),
+    "np.zeros((len({x}), {units}), {x}.dtype)",
+    detached=True,
+)
+"""The state before the first step."""
+
+
+def _step_affine_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    _, h, weight = node.ins
+    return [d, b.emit("affine_d_input", d, weight), b.emit("affine_d_weight", h, d)]
+
+
+STEP_AFFINE = Op(
+    "step_affine", ("xz", "h", "U"), same_as_first, "{xz} + {h} @ {U}", _step_affine_vjp,
+    equation="z_t = x_t W + b + h_{{t-1}} U",
+)  # fmt: skip
+"""One step of a recurrent layer; x W + b was computed for all steps at once."""
+
+
+def _where_mask_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
+    mask = node.ins[0]
+    return [None, b.emit("where_kept", mask, d, new=True), b.emit("where_kept", mask, d, new=False)]
+
+
+WHERE_MASK = Op(
+    "where_mask", ("m", "new", "old"), lambda types, attrs: types[1], "np.where({m}[:, None], {new}, {old})",
+    _where_mask_vjp,
+)  # fmt: skip
+"""Where a step is padding, the state stays as it was."""
+
+WHERE_KEPT = Op(
+    "where_kept",
+    ("m", "d"),
+    lambda types, attrs: types[1],
+    lambda node: "np.where({m}[:, None], {d}, 0)" if node.attrs["new"] else "np.where({m}[:, None], 0, {d})",
+)
+
+
+def _gated_sum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    f, c, i, g = node.ins
+    return [b.emit("multiply", d, other) for other in (c, f, g, i)]
+
+
+GATED_SUM = Op(
+    "gated_sum", ("f", "c", "i", "g"), same_as_first, "{f} * {c} + {i} * {g}", _gated_sum_vjp, elementwise=True,
+    equation="c_t = f c_{{t-1}} + i g",
+)  # fmt: skip
+
+
+def _blend_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    z, h, g = node.ins
+    return [
+        b.emit("blend_d_share", d, h, g),
+        b.emit("multiply", d, z),
+        b.emit("blend_d_second", d, z),
+    ]
+
+
+BLEND = Op("blend", ("z", "h", "g"), same_as_first, "{z} * {h} + (1 - {z}) * {g}", _blend_vjp, elementwise=True)
+
+BLEND_D_SHARE = Op("blend_d_share", ("d", "h", "g"), same_as_first, "{d} * ({h} - {g})", elementwise=True)
+
+BLEND_D_SECOND = Op("blend_d_second", ("d", "z"), same_as_first, "{d} * (1 - {z})", elementwise=True)
+
+DIFFERS = Op("differs", ("x",), as_bool, "{x} != {value}")
+
+SEQUENCE_DROPOUT_MASK = Op(
+    "sequence_dropout_mask",
+    ("x",),
+    lambda types, attrs: TensorType((BATCH, 1, *types[0].shape[2:])),
+    "dropout_mask(rng, {x}[:, :1].shape, {keep}).astype({x}.real.dtype)",
+    None,
+    ("dropout_mask",),
+    equation="mask = 1/rho with probability rho = {keep}, else 0: the same in all steps",
+    random=True,
+    otherwise="1.0",
+    detached=True,
+)
