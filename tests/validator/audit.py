@@ -10,6 +10,9 @@ from dotnn.driver import Options, compile_model
 from dotnn_runtime.gradcheck import Report, Verdict, check_script, render_text
 
 NOISE = 1e-12
+SATURATED = 1e-5
+"""A gradient this much smaller than the largest one comes through saturated units, where 1 - a² has lost digits."""
+
 LOOKS = 5
 
 
@@ -30,7 +33,9 @@ class Audit:
         witnesses = {"fast style": fast_witness(text)} if style == "explain" else {}
         report = check_script(script, "random.py", witnesses=witnesses)
         self.scripts += 1
-        self.errors += [t.rel_err for t in report.tensors if t.rel_err is not None and t.verdict is Verdict.PASS]
+        largest = max(t.norm for t in report.tensors)
+        passed = [t for t in report.tensors if t.rel_err is not None and t.verdict is Verdict.PASS]
+        self.errors += [t.rel_err for t in passed if t.norm > SATURATED * largest]
         self.disagreements += [c.value for c in report.checks if c.id == "V5"]
         if report.verdict is Verdict.PASS:
             self.passes += 1

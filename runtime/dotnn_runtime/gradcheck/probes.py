@@ -19,8 +19,11 @@ TOLERANCE = 1e-10
 WARNING = 1e-12
 ELEMENT_TOLERANCE = 1e-9
 NUMERIC_TOLERANCE = 1e-8
-# Differences below this share of the largest gradient of the network are rounding. They prove nothing either way.
+# Below this share of the largest gradient of the network a gradient is rounding; it proves nothing either way.
 NOISE = 1e-13
+# So is a difference that is a few units in the last place of the largest gradient: behind a saturated unit, 1 - a²
+# has lost its digits.
+ROUNDING = 1e-15
 GROUPS = 64
 
 
@@ -49,10 +52,11 @@ def judge(row: Row, direction: Direction, true: float, scale: float, tolerance: 
     claimed = row.norm
     if max(claimed, abs(true)) == 0.0:
         return Probe(Outcome.SILENT, 0.0)
-    error = min(abs(slope - true) for slope in row.slopes(direction)) / max(claimed, abs(true))
+    size = max(claimed, abs(true))
+    error = min(abs(slope - true) for slope in row.slopes(direction)) / size
     if error <= tolerance:
         return Probe(Outcome.RIGHT, error)
-    silent = max(claimed, abs(true)) <= NOISE * scale
+    silent = size <= NOISE * scale or error * size <= ROUNDING * scale
     return Probe(Outcome.SILENT if silent else Outcome.WRONG, error)
 
 
