@@ -101,10 +101,15 @@ class FanOut:
         return None
 
     def _parts(self) -> Iterator[tuple[str, list[float]]]:
-        """Yield what each statement, and each single reading, contributes."""
-        for statement in dict.fromkeys(use.statement for use in self.contributions):
+        """Yield what each of several statements, and each single reading, contributes.
+
+        Where one statement contributes everything, its share counted twice is a gradient that is twice too large.
+        """
+        statements = dict.fromkeys(use.statement for use in self.contributions)
+        for statement in statements:
             uses = [use for use in self.contributions if use.statement == statement]
-            yield uses[0].user, self._total(uses)
+            if len(statements) > 1:
+                yield uses[0].user, self._total(uses)
             if len(uses) > 1:
                 yield from ((use.user, self.contributions[use]) for use in uses)
 
