@@ -33,17 +33,33 @@ class Symbol:
 
 
 @dataclass(frozen=True)
+class Duration:
+    """A stretch of training: `200` (steps, that is updates), `10%` (of all steps of the run) or `epochs(3)`.
+
+    `unit` is "steps", "share" or "epochs".
+    """
+
+    count: float
+    unit: str = "steps"
+
+    def __str__(self) -> str:
+        return {"steps": f"{self.count}", "share": f"{100 * self.count:.12g}%"}.get(self.unit, f"epochs({self.count})")
+
+
+@dataclass(frozen=True)
 class Kind:
     """A set of acceptable constants.
 
     `accept` returns the converted value, or None when the constant does not belong to the kind. `registry` names
-    the family ("init", "activation", …) when the argument is itself a call of a registered thing.
+    the family ("init", "activation", …) when the argument is itself a call of a registered thing; where it may
+    also be a number, as a learning rate may, the kind is `numeric` too.
     """
 
     expected: str
     accept: Callable[[Any], Any] = field(default=lambda value: None)
     registry: str = ""
     choices: tuple[str, ...] = ()
+    numeric: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +159,27 @@ def registered(family: str, expected: str) -> Kind:
     return Kind(expected, registry=family)
 
 
+def duration(expected: str, test: Callable[[float], bool] = lambda v: True) -> Kind:
+    """Return the kind of stretches of training whose count passes `test`.
+
+    A whole number counts steps; a fraction, as which `10%` arrives here, is a share of all steps.
+    """
+
+    def accept(value: Any) -> Any:
+        if isinstance(value, Duration):
+            return value if value.count > 0 else None
+        if isinstance(value, float) and 0 < value <= 1:
+            return Duration(value, "share")
+        steps = integer("", lambda v: v >= 0 and test(v)).accept(value)
+        return None if steps is None else Duration(steps)
+
+    return Kind(expected, accept)
+
+
+def _word(value: Any) -> Any:
+    return value.id if isinstance(value, Symbol) else None
+
+
 def _string(value: Any) -> Any:
     return value if isinstance(value, str) else None
 
@@ -165,3 +202,7 @@ INTEGER = integer("a whole number")
 BOOL = Kind("true or false", _boolean, choices=("true", "false"))
 STRING = Kind('a "text" in double quotes', _string)
 SIZES = Kind("a list of positive whole numbers such as [8, 8, 1]", _sizes)
+DURATION = duration("a number of steps, a share of all steps such as 10%, or epochs(3)")
+POSITIVE_DURATION = duration("a positive number of steps, a share of all steps such as 10%, or epochs(3)", lambda v: v > 0)
+QUANTITY = Kind("a reported quantity", _word)
+LEARNING_RATE = Kind("a positive number, or a schedule such as cosine(0.01)", POSITIVE.accept, "schedule", numeric=True)

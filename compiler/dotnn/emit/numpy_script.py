@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from dotnn import __version__
-from dotnn.emit import data, explain, optimizer, paste, training
+from dotnn.emit import data, explain, optimizer, paste, regime, training
 from dotnn.emit.fast.context import context as fast_context
 from dotnn.emit.fast.emitter import FastEmitter
 from dotnn.emit.lines import indented, literal, printable, wrapped
@@ -64,6 +64,7 @@ def numpy_script(model: Model, graph: Graph, options: Options) -> str:
         "loss_lines": explain.total_loss(model, graph),
         **({"fast": fast_context(model, graph, plan)} if plan else {"backward_lines": explain.backward(model, graph)}),
         "update": optimizer.context(model.train),
+        "regime": regime.context(model, graph, options.style),
         "draws": explain.draws(graph),
         "style": options.style,
         **_training(model, graph),
@@ -71,7 +72,7 @@ def numpy_script(model: Model, graph: Graph, options: Options) -> str:
     body = _render("numpy_script.py.j2", context)
     library = [name for name in paste.needed(paste.called_in(body)) if name not in formulas]
     tail = _render("library.py.j2", {"library": paste.sources(library)})
-    modules = sorted({"argparse", "math", "pathlib", "sys"} | paste.standard_modules([*formulas, *library]))
+    modules = sorted(regime.modules(model.train) | paste.standard_modules([*formulas, *library]))
     return sealed(body.replace(IMPORTS, "\n".join(f"import {m}" for m in modules)) + tail)
 
 
@@ -132,6 +133,8 @@ def _constants(model: Model, graph: Graph) -> dict[str, Any]:
     if dead:
         lines.append(f"STRUCTURAL_ZEROS = {literal(dead)}  # the loss does not depend on them, or only through steps")
     train = model.train
+    if train.checkpoint is not None:
+        lines.append(f"CHECKPOINT_EVERY, CHECKPOINT_BEST_BY = {train.checkpoint.every}, {literal(train.checkpoint.best_by)}")
     numbers = {"epochs": train.epochs, "batch_size": train.batch, "seed": train.seed}
     return {"tables": lines, "dead": dead, **numbers}
 

@@ -29,10 +29,10 @@ def slots(train: Train) -> tuple[str, ...]:
 
 
 def arguments(train: Train) -> dict[str, float]:
-    """Return the numbers that the equations read, by name."""
+    """Return the numbers that the equations read, by name; a learning rate that changes is none of them."""
     attrs = {**train.optimizer.attrs, **({"weight_decay": train.weight_decay} if train.weight_decay else {})}
     read = _words(" ".join(equations(train))) | {"lr", "weight_decay"}
-    return {k: v for k, v in attrs.items() if k in read}
+    return {k: v for k, v in attrs.items() if k in read and not (k == "lr" and train.schedule)}
 
 
 def slot_start(train: Train) -> float:
@@ -65,11 +65,11 @@ def context(train: Train) -> dict[str, object]:
         "optimizer": str(bound),
         "doc": bound.entry.doc,
         "source": bound.entry.source,
-        "arguments": ", ".join(f"{k}={show(v)}" for k, v in arguments(train).items()),
+        "arguments": ", ".join(["lr"] * bool(train.schedule) + [f"{k}={show(v)}" for k, v in arguments(train).items()]),
         "equations": [numpy_equation(e) for e in equations(train)],
         "slots": names,
         "weight_decay": show(train.weight_decay) if train.weight_decay else "",
-        "shrink": f"1 - {show(bound.attrs['lr'])} * {show(train.weight_decay)}",
+        "shrink": f"1 - {'rate' if train.schedule else show(bound.attrs['lr'])} * {show(train.weight_decay)}",
         "counts": counts_updates(train),
         "state": ['"t": 0'] * counts_updates(train)
         + [f'"{s}": {{name: {fresh} for name, w in params.items()}}' for s in names],

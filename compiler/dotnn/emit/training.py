@@ -8,7 +8,7 @@ from typing import Any
 from dotnn.emit.data import scaled_outputs
 from dotnn.emit.lines import literal, wrapped
 from dotnn.ir.graph import Graph
-from dotnn.model.model import EarlyStop, Model, Parameter, StopWhen
+from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, StopWhen, Train
 
 LITERAL_LIMIT = 5_000
 """Parameters from a file with more numbers than this are read when the script runs, not written into it."""
@@ -62,7 +62,8 @@ def metric_lines(model: Model, graph: Graph, names: Mapping[str, str]) -> list[s
         if m.target in scaled_targets:  # metrics are in the target's own units
             output = f'undo_scaling({output}, scaling["{m.target}"])'
             target = f'undo_scaling({target}, scaling["{m.target}"])'
-        lines.append(f'"{m.key}": {m.function}({output}, {target}),')
+        more = "".join(f", {name}={literal(value)}" for name, value in m.attrs.items())
+        lines.append(f'"{m.key}": {m.function}({output}, {target}{more}),')
     return lines
 
 
@@ -77,10 +78,23 @@ def stop_lines(model: Model) -> list[str]:
                 f'    history.stopped_by = "{text}"',
                 "    break",
             ]
+    limit = time_limit(model.train)
+    if limit is not None:
+        text = f"{limit.minutes:g} minute{'s' * (limit.minutes != 1)}"
+        lines += [
+            f"if time.monotonic() - started > {60 * limit.minutes!r}:",
+            f'    history.stopped_by = "{text}"',
+            "    break",
+        ]
     early = early_stop(model)
     if early is not None:
         lines += _early_lines(early)
     return lines
+
+
+def time_limit(train: Train) -> StopAfter | None:
+    """Return the shortest time budget, if the spec has one."""
+    return min((s for s in train.stops if isinstance(s, StopAfter)), key=lambda s: s.minutes, default=None)
 
 
 def _early_lines(early: EarlyStop) -> list[str]:

@@ -13,9 +13,10 @@ ACTIVATION = registered("activation", "an activation such as relu")
 INIT = registered("init", "an initialiser such as xavier or uniform(-0.5, 0.5)")
 PENALTY = registered("penalty", "a penalty such as l2(1e-4)")
 DECAY = registered("decay", "a penalty such as l2(1e-4), or weight_decay(1e-4)")
+CONSTRAINT = registered("constraint", "a constraint such as max_norm(3)")
 NONE = Symbol("none")
 INHERIT = Symbol("inherit")
-"""The default of an initialiser or penalty that the train section may set for the whole model."""
+"""The default of an initialiser, penalty or constraint that the train section may set for the whole model."""
 
 
 class ShapeError(Exception):
@@ -29,13 +30,17 @@ class ShapeError(Exception):
 
 @dataclass(frozen=True)
 class ParamSpec:
-    """One parameter of a layer: its short name, shape, initialiser, and penalty (None for none)."""
+    """One parameter of a layer: its short name, shape, initialiser, penalty (None for none) and constraint.
+
+    What is `INHERIT`ed is what the train section says of all weights.
+    """
 
     name: str
     shape: tuple[int, ...]
     init: Any
     penalty: Any = None
     is_weight: bool = True
+    constraint: Any = INHERIT
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dotnn.layers.base import (
     ACTIVATION,
+    CONSTRAINT,
     INHERIT,
     INIT,
     PENALTY,
@@ -36,7 +37,7 @@ def _infer(types: Types, attrs: Attrs) -> TensorType:
 
 def _params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
     inputs, units = types[0].example[-1], attrs["units"]
-    weights = [ParamSpec("W", (inputs, units), attrs["init"], attrs["penalty"])]
+    weights = [ParamSpec("W", (inputs, units), attrs["init"], attrs["penalty"], constraint=attrs["constraint"])]
     if attrs["bias"]:
         weights.append(ParamSpec("b", (units,), attrs["bias_init"], is_weight=False))
     z = TensorType((*types[0].shape[:-1], units))
@@ -61,6 +62,7 @@ DENSE = Layer(
         Arg("init", INIT, INHERIT, "initialiser of W; `train { init }`, else xavier"),
         Arg("bias_init", INIT, INHERIT, "initialiser of b; `train { bias_init }`, else zeros"),
         Arg("penalty", PENALTY, INHERIT, "penalty on W, added to the loss; `train { decay }`, else none"),
+        Arg("constraint", CONSTRAINT, INHERIT, "what W is put back to after an update; `train { constraint }`, else none"),
     ),
     infer=_infer,
     params=_params,

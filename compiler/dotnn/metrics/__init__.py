@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dotnn.registry import collect
+from dotnn.schema import Arg
 
 
 @dataclass(frozen=True)
@@ -13,13 +14,16 @@ class Metric:
     """One metric of an output against its target.
 
     `functions` maps the kind of the target ("real", "unit", "sign", "class", "distribution") to the function of
-    `dotnn_runtime.script.metrics` that computes it; a missing kind is an error in the spec.
+    `dotnn_runtime.script.metrics` that computes it; a missing kind is an error in the spec. `args` are what the
+    functions of the kinds in `args_for` take besides, each by its name.
     """
 
     name: str
     doc: str
     functions: Mapping[str, str]
     better: str = "max"
+    args: tuple[Arg, ...] = ()
+    args_for: tuple[str, ...] = ()
 
 
 METRICS: dict[str, Metric] = collect(__name__, __path__, Metric)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.metrics import Metric
+from dotnn.schema import Arg, choice
 
 ACCURACY = Metric(
     "accuracy",
@@ -13,6 +14,20 @@ ACCURACY = Metric(
         "unit": "accuracy_binary",
         "sign": "accuracy_sign",
     },
+)
+F1 = Metric(
+    "f1",
+    "The harmonic mean of precision and recall.",
+    {"class": "f1_class", "distribution": "f1_onehot", "unit": "f1_binary"},
+    args=(
+        Arg(
+            "average",
+            choice("macro", "weighted", "micro"),
+            "macro",
+            "over the classes: plain, by how often a class is true, or of all counts together",
+        ),
+    ),
+    args_for=("class", "distribution"),
 )
 _REAL = ("real", "unit", "sign", "distribution")
 MAE = Metric("mae", "The mean absolute error, in the target's own units.", dict.fromkeys(_REAL, "mae"), "min")

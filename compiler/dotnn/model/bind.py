@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dotnn.clips import CLIPS
+from dotnn.constraints import CONSTRAINTS
 from dotnn.diagnostics import Span, did_you_mean
 from dotnn.inits import INITS
 from dotnn.layers import ACTIVATIONS
@@ -15,7 +17,8 @@ from dotnn.model.elsewhere import suggest
 from dotnn.model.messages import Fail
 from dotnn.optimizers import OPTIMIZERS
 from dotnn.penalties import PENALTIES
-from dotnn.schema import REQUIRED, Arg, Bound, Symbol
+from dotnn.schedules import SCHEDULES
+from dotnn.schema import REQUIRED, Arg, Bound, Symbol, show
 from dotnn.syntax import nodes
 
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -25,8 +28,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "decay": dict(PENALTIES),
     "loss": dict(LOSSES),
     "optimizer": dict(OPTIMIZERS),
+    "schedule": dict(SCHEDULES),
+    "clip": dict(CLIPS),
+    "constraint": dict(CONSTRAINTS),
 }
-FAMILY_NAMES = {"init": "initialiser"}
+FAMILY_NAMES = {"init": "initialiser", "clip": "way to clip"}
+CAN_BE_NONE = ("penalty", "decay", "clip", "constraint")
 
 
 def bind(
@@ -73,14 +80,19 @@ def convert(owner: str, arg: Arg, expr: nodes.Expr, constants: Constants, schema
     if arg.kind.registry:
         if isinstance(value, Symbol) and arg.default is not REQUIRED and value == arg.default:
             return default_of(arg)
-        if arg.kind.registry in ("penalty", "decay") and value == Symbol("none"):
+        if arg.kind.registry in CAN_BE_NONE and value == Symbol("none"):
             return value
-        return bind_entry(arg.kind.registry, value, expr.span, constants)
+        if not arg.kind.numeric or isinstance(value, ConstCall) or _is_member(value, arg.kind.registry):
+            return bind_entry(arg.kind.registry, value, expr.span, constants)
     converted = arg.kind.accept(value)
     if converted is None:
         found, help = _refusal(arg, value, expr, constants, schema)
         raise Fail(messages.wrong_kind(expr.span, owner, arg.name, arg.kind.expected, found, help))
     return converted
+
+
+def _is_member(value: Any, family: str) -> bool:
+    return isinstance(value, Symbol) and value.id in FAMILIES[family]
 
 
 def _refusal(arg: Arg, value: Any, expr: nodes.Expr, constants: Constants, schema: Sequence[Arg]) -> tuple[str, str]:
@@ -121,7 +133,10 @@ def bind_entry(family: str, value: Any, span: Span, constants: Constants) -> Bou
     if name not in members:
         raise Fail(messages.unknown_entry(at, called, name, members))
     entry = members[name]
-    return Bound(entry, bind(name, entry.args, args, span, constants))
+    attrs = bind(name, entry.args, args, span, constants)
+    if "low" in attrs and attrs["low"] > attrs["high"]:
+        raise Fail(messages.ends_swapped(span, name, show(attrs["low"]), show(attrs["high"])))
+    return Bound(entry, attrs)
 
 
 def default_of(arg: Arg) -> Any:

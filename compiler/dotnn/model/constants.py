@@ -11,7 +11,7 @@ from typing import Any
 from dotnn.limits import MAX_NUMBER
 from dotnn.model import messages
 from dotnn.model.messages import Fail
-from dotnn.schema import Symbol, show
+from dotnn.schema import Duration, Symbol, show
 from dotnn.syntax import nodes
 
 WORDS: dict[str, Any] = {"true": True, "false": False}
@@ -72,6 +72,8 @@ def evaluate(expr: nodes.Expr, constants: Constants) -> Any:
             return _named(expr, constants)
         case nodes.List():
             return [evaluate(item, constants) for item in expr.items]
+        case nodes.Call(func=nodes.Name(id="epochs"), args=(nodes.Arg(name=None, value=count),)):
+            return Duration(_number(count, constants), "epochs")
         case nodes.Call():
             return ConstCall(expr)
         case nodes.Unary():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.model.model import Data, EarlyStop, Model, StopWhen
+from dotnn.model.model import Data, Model, Stop, StopAfter, StopWhen
 from dotnn.schema import show
 
 
@@ -20,8 +20,9 @@ def describe_model(model: Model) -> str:
         )
         for full in step.params.values():
             p = model.params[full]
-            penalty = f", penalty {p.penalty}" if p.penalty else ""
-            lines.append(f"      {full}: {list(p.shape)} ~ {p.init}{penalty}")
+            more = f", penalty {p.penalty}" if p.penalty else ""
+            more += f", constraint {p.constraint}" if p.constraint else ""
+            lines.append(f"      {full}: {list(p.shape)} ~ {p.init}{more}")
     lines += [f"  output {name} = {path}" for name, path in model.outputs.items()]
     t = model.train
     for term in t.losses:
@@ -30,13 +31,19 @@ def describe_model(model: Model) -> str:
         lines.append(f"  loss   {term.weight} * {call}   target: {term.target_kind}")
     lines.append(f"  optim  {t.optimizer.name}({', '.join(f'{k} = {show(v)}' for k, v in t.optimizer.attrs.items())})")
     lines.append(f"  epochs {t.epochs}, batch {t.batch or 'all'}, shuffle {show(t.shuffle)}, seed {t.seed}")
+    lines += [f"  clip   {t.clip}"] if t.clip else []
     lines += [f"  stop   {_stop(s)}" for s in t.stops]
+    if t.checkpoint:
+        best = f", the best by {t.checkpoint.best_by} besides" if t.checkpoint.best_by else ""
+        lines.append(f"  checkpoint every {t.checkpoint.every} epochs{best}")
     lines += [f"  metric {m.key} of ({m.output}, {m.target})" for m in t.metrics]
     lines += _data(model.data) if model.data else []
     return "\n".join(lines) + "\n"
 
 
-def _stop(stop: StopWhen | EarlyStop) -> str:
+def _stop(stop: Stop) -> str:
+    if isinstance(stop, StopAfter):
+        return f"minutes({show(stop.minutes)})"
     if isinstance(stop, StopWhen):
         return f"when({stop.quantity} {stop.op} {show(stop.threshold)})"
     return f"early({stop.quantity}, patience = {stop.patience}, min_delta = {show(stop.min_delta)})"

@@ -325,9 +325,31 @@ def metric_target(
     )  # fmt: skip
 
 
+def metric_argument(span: Span, metric: str, argument: str, target: str, kind: str) -> Diagnostic:
+    return Diagnostic(
+        "NN307", f'{metric} takes no {argument} for the target "{target}", which holds {HOLDS[kind]}', span,
+        help=f"delete it; {argument} is for classes",
+    )  # fmt: skip
+
+
+def checkpoint_form(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "NN311", "a checkpoint is every(epochs, keep = last or best)", span,
+        help="for instance: checkpoint = every(1), or every(5, keep = best)",
+    )  # fmt: skip
+
+
+def ends_swapped(span: Span, owner: str, low: str, high: str) -> Diagnostic:
+    return Diagnostic(
+        "NN312", f"{owner}: no number lies between {low} and {high}, its ends are swapped", span,
+        help=f"write {owner}({high}, {low})",
+    )  # fmt: skip
+
+
 def stop_form(span: Span, help: str) -> Diagnostic:
     return Diagnostic(
-        "NN308", "a stop rule is when(quantity < number) or early(quantity, patience = n)", span, help=help
+        "NN308", "a stop rule is when(quantity < number), early(quantity, patience = n) or minutes(n)", span,
+        help=help,
     )
 
 

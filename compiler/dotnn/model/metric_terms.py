@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from dotnn.diagnostics import Diagnostic
 from dotnn.metrics import METRICS, Metric
 from dotnn.model import messages
+from dotnn.model.bind import bind
 from dotnn.model.keys import Keys
 from dotnn.model.loss_terms import misfit, output_and_target
 from dotnn.model.messages import Fail
@@ -23,25 +25,36 @@ def metric_terms(expr: nodes.Expr, losses: Sequence[LossTerm], keys: Keys, netwo
     metric = METRICS.get(call.func.id)
     if metric is None:
         raise Fail(messages.unknown_entry(call.func.span, "metric", call.func.id, METRICS))
-    if call.args:
-        return [_named(metric, call, losses, keys, network)]
+    attrs = _attrs(metric, call, keys)
+    if any(a.name is None for a in call.args):
+        return [_named(metric, call, attrs, losses, keys, network)]
     fitting = [t for t in losses if _base(t.target_kind) in metric.functions]
     if not fitting and losses:
         raise Fail(_no_fit(metric, losses[0].target, _base(losses[0].target_kind), call))
-    return [_term(metric, t.output, t.target, t.target_kind, alone=len(fitting) == 1) for t in fitting]
+    alone = len(fitting) == 1
+    return [_term(metric, attrs, call, t.output, t.target, t.target_kind, alone=alone) for t in fitting]
 
 
-def _named(metric: Metric, call: nodes.Call, losses: Sequence[LossTerm], keys: Keys, network: Network) -> MetricTerm:
-    if len(call.args) != 2 or any(a.name for a in call.args):
+def _attrs(metric: Metric, call: nodes.Call, keys: Keys) -> dict[str, Any]:
+    """Return the arguments that have a name; those without are the output and the target."""
+    named = [a for a in call.args if a.name is not None]
+    return bind(metric.name, metric.args, named, call.span, keys.constants)
+
+
+def _named(
+    metric: Metric, call: nodes.Call, attrs: dict[str, Any], losses: Sequence[LossTerm], keys: Keys, network: Network
+) -> MetricTerm:
+    operands = [a.value for a in call.args if a.name is None]
+    if len(operands) != 2:
         raise Fail(messages.too_many_arguments(call.span, metric.name, ["an output", "a target"]))
-    output, target = output_and_target(call.args[0].value, call.args[1].value, keys, network, "metrics")
+    output, target = output_and_target(operands[0], operands[1], keys, network, "metrics")
     kind = _kind(target, losses)
     if _base(kind) not in metric.functions:
         raise Fail(_no_fit(metric, target.name, _base(kind), call))
     fault = misfit(metric.name, output, target, classes=_base(kind) == "class")
     if fault is not None:
         raise Fail(messages.loss_target(call.span, fault[0], network.origins((output,)), fault[1]))
-    return _term(metric, output.place.path, target.name, kind, alone=len(losses) == 1)
+    return _term(metric, attrs, call, output.place.path, target.name, kind, alone=len(losses) == 1)
 
 
 def _kind(target: Declared, losses: Sequence[LossTerm]) -> str:
@@ -59,6 +72,15 @@ def _no_fit(metric: Metric, target: str, kind: str, call: nodes.Call) -> Diagnos
     return messages.metric_target(call.span, metric.name, target, kind, list(metric.functions), others)
 
 
-def _term(metric: Metric, output: str, target: str, kind: str, *, alone: bool) -> MetricTerm:
-    key = metric.name if alone else f"{metric.name}_{output.replace('.', '_')}"
-    return MetricTerm(key, metric, output, target, metric.functions[_base(kind)])
+def _term(
+    metric: Metric, attrs: dict[str, Any], call: nodes.Call, output: str, target: str, kind: str, *, alone: bool
+) -> MetricTerm:
+    """Return the term; its key tells it from others of the same metric."""
+    if _base(kind) not in metric.args_for:
+        given = next((a.name for a in call.args if a.name is not None), None)
+        if given is not None:
+            raise Fail(messages.metric_argument(given.span, metric.name, given.id, target, _base(kind)))
+        attrs = {}
+    special = [str(attrs[a.name]) for a in metric.args if a.name in attrs and attrs[a.name] != a.default]
+    key = "_".join([metric.name, *special, *([] if alone else [output.replace(".", "_")])])
+    return MetricTerm(key, metric, output, target, metric.functions[_base(kind)], attrs)

@@ -37,6 +37,7 @@ class Parameter:
     penalty: Bound | None
     span: Span
     decayed: bool = False
+    constraint: Bound | None = None
 
     @property
     def size(self) -> int:
@@ -77,13 +78,14 @@ class LossTerm:
 
 @dataclass(frozen=True)
 class MetricTerm:
-    """A metric of an output against its target; `function` is the helper that computes it."""
+    """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name."""
 
     key: str
     metric: Metric
     output: str
     target: str
     function: str
+    attrs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,26 @@ class EarlyStop:
 
 
 @dataclass(frozen=True)
+class StopAfter:
+    """Stop after the first epoch that ends later than this many minutes after the start."""
+
+    minutes: float
+
+
+Stop = StopWhen | EarlyStop | StopAfter
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Save the state of the training after every `every` epochs; `best_by` names the quantity whose best is kept."""
+
+    every: int
+    best_by: str = ""
+
+
+@dataclass(frozen=True)
 class Train:
-    """The training regime. `batch` 0 means all examples at once."""
+    """The training regime. `batch` 0 means all examples at once. The optimizer's `lr` is a number or a schedule."""
 
     losses: tuple[LossTerm, ...]
     optimizer: Bound
@@ -116,8 +136,16 @@ class Train:
     batch: int
     shuffle: bool
     seed: int
-    stops: tuple[StopWhen | EarlyStop, ...]
+    stops: tuple[Stop, ...]
     metrics: tuple[MetricTerm, ...]
+    clip: Bound | None = None
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def schedule(self) -> Bound | None:
+        """The schedule of the learning rate, where it is no plain number."""
+        lr = self.optimizer.attrs["lr"]
+        return lr if isinstance(lr, Bound) else None
 
 
 @dataclass(frozen=True)

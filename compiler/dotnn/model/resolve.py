@@ -148,7 +148,9 @@ def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Mapping[str, 
     decay = defaults["decay"] if spec.penalty == INHERIT and spec.is_weight else None
     if decay is not None and decay.entry.op:
         penalty, decay = decay, None
-    return Parameter(name, spec.shape, init, penalty, draft.span, decayed=decay is not None)
+    held = defaults["constraint"] if spec.constraint == INHERIT and spec.is_weight else spec.constraint
+    constraint = held if isinstance(held, Bound) else None
+    return Parameter(name, spec.shape, init, penalty, draft.span, decay is not None, constraint)
 
 
 def _check(section: nodes.Section | None, constants: dict[str, Any], reporter: Reporter) -> Check:

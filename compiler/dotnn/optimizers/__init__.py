@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dotnn.registry import collect
-from dotnn.schema import POSITIVE, Arg
+from dotnn.schema import LEARNING_RATE, Arg
 
 Equations = tuple[str, ...]
 
@@ -35,7 +35,7 @@ class Optimizer:
 
 def learning_rate(default: float) -> Arg:
     """Return the argument every optimizer begins with."""
-    return Arg("lr", POSITIVE, default, "learning rate")
+    return Arg("lr", LEARNING_RATE, default, "learning rate, or its schedule")
 
 
 OPTIMIZERS: dict[str, Optimizer] = collect(__name__, __path__, Optimizer)

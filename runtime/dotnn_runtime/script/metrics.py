@@ -50,6 +50,12 @@ def f1_class(output: np.ndarray, target: np.ndarray, average: str = "macro") -> 
     return float(np.average(scores, weights=true[seen > 0] if average == "weighted" else None))
 
 
+def f1_onehot(output: np.ndarray, target: np.ndarray, average: str = "macro") -> float:
+    """Return `f1_class` for a target of one-hot rows or probabilities, `(n, …, classes)`."""
+    same_shape(output, target)
+    return f1_class(output, target.argmax(axis=-1), average)
+
+
 def f1_binary(output: np.ndarray, target: np.ndarray) -> float:
     """Return F1 = 2 tp / (2 tp + fp + fn) of probabilities above 0.5 against 0 and 1; 0 where nothing is positive."""
     predicted, actual = output > 0.5, target > 0.5

@@ -16,7 +16,7 @@ def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
     """Return the lines of the step and of the update."""
     assert graph.loss is not None
     update = plan_update(model.train)
-    start = optimizer.slot_start(model.train)
+    start, slots = optimizer.slot_start(model.train), optimizer.slots(model.train)
     blocked = len(update.passes) > 3
     return {
         "examples": [f'"{name}": {expression},' for name, expression in plan.examples.items()],
@@ -31,7 +31,8 @@ def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
         "update_functions": _functions(update.functions),
         "blocked": blocked,
         "blocked_passes": [_sliced(line, update.scratch) for line in update.passes],
-        "fresh_slot": f"np.full_like(w, {start})" if start else "np.zeros_like(w)",
+        "state": ['"t": 0'] * update.counts
+        + [f'"{s}": np.full_like(w, {start})' if start else f'"{s}": np.zeros_like(w)' for s in slots],
         "averaged": not all(t.attrs.get("reduce") == "sum" for t in model.train.losses),
     }
 

@@ -8,7 +8,7 @@ the buffer, it goes block by block, so that a block stays in the processor's cac
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dotnn.emit import optimizer
@@ -35,10 +35,11 @@ def plan_update(train: Train) -> UpdatePlan:
     """Return the update of a training regime.
 
     Where the gradient only ever appears as `lr * g`, the learning rate goes into the cotangent of the loss: the
-    gradient is linear in it, and a pass over all parameters is saved.
+    gradient is linear in it, and a pass over all parameters is saved. A learning rate that changes is not there yet
+    when the cotangent is made, and clipping looks at the true gradient.
     """
     lines = list(optimizer.fast_equations(train))
-    folded = _fold_learning_rate(lines)
+    folded = [] if train.schedule or train.clip else _fold_learning_rate(lines)
     return _UpdateCompiler(train, folded or lines, "lr" if folded else "").run()
 
 
@@ -56,6 +57,7 @@ def _names(tree: ast.AST) -> list[str]:
 class _UpdateCompiler:
     def __init__(self, train: Train, lines: Sequence[str], folded: str) -> None:
         self.values = optimizer.arguments(train)
+        self.changing = {"t", "lr"} if train.schedule else {"t"}
         self.slots = optimizer.slots(train)
         self.plan = UpdatePlan(arrays=["w", "g", *self.slots])
         self.plan.d_loss = str(self.values["lr"]) if folded else "1.0"
@@ -147,9 +149,9 @@ class _UpdateCompiler:
         """Return the name of a number: made once, or computed at every update where it depends on t."""
         text = ast.unparse(expr)
         if text not in self.made:
-            name = text if text in self.values else f"number_{len(self.made) + 1}"
+            name = text if text in (*self.values, *self.changing) else f"number_{len(self.made) + 1}"
             self.made[text] = name
-            if "t" in _names(expr):
+            if self.changing & set(_names(expr)):
                 self.plan.constants.append(f"{name} = np.empty((), w.dtype)")
                 self.plan.numbers.append(f"{name}[...] = {_spelt(expr, self.values)}")
             else:
@@ -188,8 +190,12 @@ def _combine(left: ast.expr | None, right: ast.expr | None, op: ast.operator) ->
     return right if left is None else ast.BinOp(left, op, right)
 
 
-def _spelt(expr: ast.expr, values: dict[str, float]) -> str:
-    """Return a number's expression with the arguments' values in it, and NumPy-free roots."""
+def _spelt(expr: ast.expr, values: Mapping[str, float]) -> str:
+    """Return a number's expression with the arguments' values in it, and NumPy-free roots.
+
+    A learning rate that is none of them is the argument of the update, `rate`.
+    """
     copy = ast.parse(ast.unparse(expr), mode="eval").body
-    text = ast.unparse(_Inline({k: ast.Constant(v) for k, v in values.items()}).visit(copy))
+    table: dict[str, ast.expr] = {"lr": ast.Name("rate"), **{k: ast.Constant(v) for k, v in values.items()}}
+    text = ast.unparse(_Inline(table).visit(copy))
     return text.replace("sqrt(", "math.sqrt(")

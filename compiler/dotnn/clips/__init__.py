@@ -1,0 +1,31 @@
+"""Gradient clipping: what is done to the gradients before the optimizer sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dotnn.registry import collect
+from dotnn.schema import POSITIVE, Arg
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One way to clip.
+
+    `helper` is the function of `dotnn_runtime.script.clipping` that the explain style calls with all gradients by
+    name and the limit. `fast` are the same as lines that work in place on `g`, one flat array: all gradients end to
+    end, or (`each`) one parameter's after the other. `equation` says it in one line, over `g` and `limit`.
+    """
+
+    name: str
+    doc: str
+    equation: str
+    helper: str
+    fast: tuple[str, ...]
+    source: str
+    keras: str
+    each: bool = False
+    args: tuple[Arg, ...] = (Arg("limit", POSITIVE, doc="the largest value that is let through"),)
+
+
+CLIPS: dict[str, Clip] = collect(__name__, __path__, Clip)

@@ -1,0 +1,151 @@
+"""What surrounds the optimizer in `fit`: the schedule, clipping, constraints, and checkpoints to go on from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dotnn.emit import learning_rate, optimizer, training
+from dotnn.emit.lines import indented, wrapped
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model, Train
+
+
+TRAIN_ARGUMENTS = [
+    "data=None", "*", "epochs=EPOCHS", "seed=SEED", "dtype=np.float32", "params=None", "on_epoch=None",
+]  # fmt: skip
+SAVING = ["checkpoint=None", "resume=None"]
+
+
+def context(model: Model, graph: Graph, style: str) -> dict[str, Any]:
+    """Return what the templates of the training loop show."""
+    train = model.train
+    fast = style == "fast"
+    checkpoint = train.checkpoint
+    return {
+        "learning_rate": learning_rate.context(train),
+        "rate": learning_rate.current(train),
+        "clip": _clip(train),
+        "constraints": constraint_lines(model),
+        "arguments": "".join(f", {name}" for name in SAVING * bool(checkpoint)),
+        "train_head": wrapped("def train(", TRAIN_ARGUMENTS + SAVING * bool(checkpoint), "):"),
+        "passed": ", checkpoint=checkpoint, resume=resume" if checkpoint else "",
+        "start": indented(_before(model, fast), 4),
+        "first": indented(_first_gradient(model, fast), 4),
+        "first_epoch": "len(history) + 1" if checkpoint else "1",
+        "step": _step(model, graph, fast),
+        "after_epoch": indented(learning_rate.after_epoch(train), 8),
+        "save": indented(_save(model, fast), 8) if checkpoint else [],
+        "checkpoint": checkpoint,
+    }
+
+
+def modules(train: Train) -> set[str]:
+    """Return the standard modules that the script itself uses."""
+    always = {"argparse", "math", "pathlib", "sys"}
+    saving = {"copy"} if train.checkpoint else set()
+    return always | saving | ({"time"} if training.time_limit(train) else set())
+
+
+def _before(model: Model, fast: bool) -> list[str]:
+    """Return the lines before the loop."""
+    started = ["started = time.monotonic()"] if training.time_limit(model.train) else []
+    restored = _restore(model, fast) if model.train.checkpoint else []
+    watched = learning_rate.watcher_lines(model.train)
+    return [*watched, *restored, *learning_rate.formula_lines(model.train), *started]
+
+
+def _first_gradient(model: Model, fast: bool) -> list[str]:
+    """Return the lines that compute the first gradient, where all examples at once are a batch: an epoch ends with
+    the gradient for the next one, so that its loss is that after the update."""
+    if model.train.batch:
+        return []
+    fresh = "loss = step(None, rng)" if fast else "loss, grads = loss_and_grads(params, examples, rng=rng)"
+    if model.train.checkpoint is None:
+        return [fresh]
+    saved = 'g[...] = resume["grads"]' if fast else 'grads = resume["grads"]'
+    return ["if resume is None:", f"    {fresh}", "else:", f"    {saved}"]
+
+
+# ------------------------------------------------------------------------------------------------------ the step
+
+
+def _clip(train: Train) -> dict[str, object]:
+    """Return what the fast style's `make_clip` shows; nothing where nothing is clipped."""
+    if train.clip is None:
+        return {}
+    entry = train.clip.entry
+    return {
+        "call": str(train.clip),
+        "equation": entry.equation,
+        "source": entry.source,
+        "limit": train.clip.attrs["limit"],
+        "each": entry.each,
+        "lines": entry.fast,
+    }
+
+
+def _step(model: Model, graph: Graph, fast: bool) -> list[str]:
+    """Return the lines between one gradient and the next."""
+    train, rate = model.train, learning_rate.current(model.train)
+    lines = []
+    if train.clip is not None:
+        # Gradients by inputs, where they were asked for, are nothing to be trained by.
+        grads = "grads" if graph.grads.keys() <= graph.params.keys() else "{name: grads[name] for name in PARAMS}"
+        lines.append("clip()" if fast else f"grads = {train.clip.entry.helper}({grads}, {train.clip.attrs['limit']})")
+    lines.append(f"update({rate})" if fast else f"update(params, grads, state{f', lr={rate}' if rate else ''})")
+    lines += ["constrain(params)"] if constraint_lines(model) else []
+    return lines + learning_rate.after_step(train)
+
+
+def constraint_lines(model: Model) -> list[str]:
+    """Return the body of `constrain`: one line for every parameter that is constrained."""
+    lines = []
+    for name, p in model.params.items():
+        if p.constraint is not None:
+            weight = f'params["{name}"]'
+            lines.append(f"{weight}[...] = {p.constraint.entry.line.format(w=weight, **p.constraint.attrs)}")
+    return lines
+
+
+# ------------------------------------------------------------------------------------------------- checkpoints
+
+
+def _parts(model: Model) -> dict[str, str]:
+    """Return the variables of `fit` that a checkpoint holds as they are, by their names in it."""
+    early = {name: name for name in ("best", "best_params", "waited")} if training.early_stop(model) else {}
+    return {**early, **({"plateau": "vars(plateau)"} if learning_rate.watcher(model.train) else {})}
+
+
+def _save(model: Model, fast: bool) -> list[str]:
+    """Return the lines that hand the state of the training over, after an epoch."""
+    assert model.train.checkpoint is not None
+    every = model.train.checkpoint.every
+    state = {"params": "params", "optimizer": "state", "rng": "rng.bit_generator.state", "history": "list(history)"}
+    state |= {"best_epoch": "history.best_epoch"} if training.early_stop(model) else {}
+    # All examples at once: the gradient for the next update has been computed, and its draws are spent.
+    state |= {"grads": "g" if fast else "grads"} if not model.train.batch else {}
+    entries = [f'"{name}": {value}' for name, value in {**state, **_parts(model)}.items()]
+    due = "" if every == 1 else f" and (epoch % {every} == 0 or epoch == epochs)"
+    return [
+        f"if checkpoint is not None{due}:",
+        *indented(wrapped("checkpoint(copy.deepcopy({", entries, "}))"), 4),
+    ]
+
+
+def _restore(model: Model, fast: bool) -> list[str]:
+    """Return the lines that put a state back, before the loop."""
+    parts = _parts(model)
+    lines = ["resume = copy.deepcopy(resume)"]
+    if fast:
+        lines += ["for name in PARAMS:", '    params[name][...] = resume["params"][name]']
+        lines += [f'state["{slot}"][...] = resume["optimizer"]["{slot}"]' for slot in optimizer.slots(model.train)]
+        lines += ['state["t"] = resume["optimizer"]["t"]'] * optimizer.counts_updates(model.train)
+    else:
+        lines.append('params, state = resume["params"], resume["optimizer"]')
+    lines.append('rng.bit_generator.state = resume["rng"]')
+    lines.append('history.extend(resume["history"])')
+    if training.early_stop(model):
+        lines += ['history.best_epoch = resume["best_epoch"]']
+    lines += [f'{name} = resume["{name}"]' for name in parts if name != "plateau"]
+    lines += ['vars(plateau).update(resume["plateau"])'] * ("plateau" in parts)
+    return ["if resume is not None:", *indented(lines, 4)]
