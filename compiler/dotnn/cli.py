@@ -112,6 +112,7 @@ def check(spec: str, origin: str | None, as_json: bool, seed: int | None, sets: 
 @click.option("--data", metavar="PATH", help="The data file, or the folder that holds it.")
 @click.option("--style", type=click.Choice(["explain", "fast"]), default="fast", show_default=True)
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the spec's.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint of the run, if there is one.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in the same folder.")
 @JSON
 @SETS
@@ -121,6 +122,8 @@ def train(spec: str, sets: tuple[str, ...], **options: Any) -> int:
     from dotnn.driver import front
     from dotnn.threads import choose_threads
 
+    if options["resume"] and options["overwrite"]:
+        raise click.UsageError("--resume goes on with a run, --overwrite replaces it: give one of them")
     model, warnings = front(spec, sets)
     warn(warnings)
     choose_threads(model)

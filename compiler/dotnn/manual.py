@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from dotnn import limits
+from dotnn.clips import CLIPS
+from dotnn.constraints import CONSTRAINTS
 from dotnn.inits import INITS, Init
 from dotnn.layers import LAYERS
 from dotnn.losses import LOSSES
 from dotnn.metrics import METRICS
-from dotnn.model import data, messages, resolve, train
+from dotnn.model import data, messages, resolve, stops, train
 from dotnn.optimizers import OPTIMIZERS, Optimizer
 from dotnn.penalties import PENALTIES
+from dotnn.schedules import SCHEDULES
 from dotnn.schema import BOOL, REQUIRED, Arg, show
 from dotnn.syntax.errors import SYNTAX_ERRORS, TEXT_ERRORS
 
@@ -124,6 +127,27 @@ def _variants(optimizer: Optimizer) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield f"with {arg.name}", attrs
 
 
+def _schedules() -> str:
+    parts = [
+        f"**{signature(s.name, s.args)}** {s.doc} Source: {s.source}. Keras: {s.keras}.\n"
+        + "\n".join(["```text", *s.equations, "```"])
+        for s in SCHEDULES.values()
+    ]
+    return "\n\n".join([*parts, _arguments((s.name, s.args) for s in SCHEDULES.values())])
+
+
+def _clips() -> str:
+    rows = [(signature(c.name, c.args), c.doc, _code(c.equation), c.source, c.keras) for c in CLIPS.values()]
+    head = ("way to clip", "acts on", "equation", "source", "Keras")
+    return f"{table(head, rows)}\n\n{_arguments((c.name, c.args) for c in CLIPS.values())}"
+
+
+def _constraints() -> str:
+    rows = [(signature(c.name, c.args), c.doc, _code(c.equation), c.source, c.keras) for c in CONSTRAINTS.values()]
+    head = ("constraint", "is", "equation", "source", "Keras")
+    return f"{table(head, rows)}\n\n{_arguments((c.name, c.args) for c in CONSTRAINTS.values())}"
+
+
 def _inits() -> str:
     rows = [(signature(i.name, i.args), i.doc, _code(_draw(i)), i.keras) for i in INITS.values()]
     head = ("initialiser", "is", "in NumPy", "Keras")
@@ -142,8 +166,9 @@ def _penalties() -> str:
 
 
 def _metrics() -> str:
-    rows = [(_code(m.name), m.doc, ", ".join(m.functions), m.better) for m in METRICS.values()]
-    return table(("metric", "is", "for targets that are", "better is"), rows)
+    rows = [(signature(m.name, m.args), m.doc, ", ".join(m.functions), m.better) for m in METRICS.values()]
+    head = ("metric", "is", "for targets that are", "better is")
+    return f"{table(head, rows)}\n\n{_arguments((m.name, m.args) for m in METRICS.values())}"
 
 
 # ------------------------------------------------------------------------------------------------ keys of sections
@@ -151,7 +176,8 @@ def _metrics() -> str:
 _BY_HAND = {
     "loss": "`loss(output, target)`, or a weighted sum of such terms. Must be given",
     "optim": "an optimizer; default `sgd(0.01)`",
-    "stop": "`when(quantity < number)`, `early(quantity, …)`, or a list of them; default: none",
+    "stop": "`when(quantity < number)`, `early(quantity, …)`, `minutes(number)`, or a list of them; default: none",
+    "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` goes on from; default: none",
     "metrics": "a metric, or a list; default: none",
     "source": '`csv("file", x = [columns], …)` or `npz("file", x = key, …)`',
     "scale": "a scaling, or a list of them; fitted on the training part, undone on prediction",
@@ -173,7 +199,7 @@ def _keys(names: Iterable[str], args: Iterable[Arg]) -> str:
 
 def _train() -> str:
     keys = _keys(train.TRAIN_KEY_NAMES, (*train.TRAIN_KEYS, *train.DEFAULT_KEYS))
-    return f"{keys}\n\n{_arguments([('early', train.EARLY)])}"
+    return f"{keys}\n\n{_arguments([('early', stops.EARLY), ('minutes', stops.MINUTES), ('every', train.CHECKPOINT)])}"
 
 
 def _data() -> str:
@@ -237,6 +263,9 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "joins": lambda: _layers("join"),
     "losses": _losses,
     "optimizers": _optimizers,
+    "schedules": _schedules,
+    "clips": _clips,
+    "constraints": _constraints,
     "initialisers": _inits,
     "penalties": _penalties,
     "metrics": _metrics,

@@ -203,6 +203,8 @@ BOOL = Kind("true or false", _boolean, choices=("true", "false"))
 STRING = Kind('a "text" in double quotes', _string)
 SIZES = Kind("a list of positive whole numbers such as [8, 8, 1]", _sizes)
 DURATION = duration("a number of steps, a share of all steps such as 10%, or epochs(3)")
-POSITIVE_DURATION = duration("a positive number of steps, a share of all steps such as 10%, or epochs(3)", lambda v: v > 0)
+POSITIVE_DURATION = duration(
+    "a positive number of steps, a share of all steps such as 10%, or epochs(3)", lambda v: v > 0
+)
 QUANTITY = Kind("a reported quantity", _word)
 LEARNING_RATE = Kind("a positive number, or a schedule such as cosine(0.01)", POSITIVE.accept, "schedule", numeric=True)

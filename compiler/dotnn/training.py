@@ -19,12 +19,14 @@ from dotnn import __version__
 from dotnn.console import show_json
 from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.driver import Options, compile_model
+from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
-from dotnn.spec_files import from_data_error, load_examples
+from dotnn.spec_files import from_data_error, load_examples, plain_message
 from dotnn_runtime.plots import loss_png
 from dotnn_runtime.predict_io import read_inputs, write_predictions
 from dotnn_runtime.progress import TrainingProgress, format_record
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
+from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.storage import read_json
 
@@ -53,27 +55,35 @@ def train_model(
     style: str,
     epochs: int | None,
     overwrite: bool,
+    resume: bool,
     as_json: bool,
     sets: tuple[str, ...],
 ) -> int:
-    """Compile, train, write the run folder, report. Returns the exit code."""
+    """Compile, train, write the run folder, report. Returns the exit code.
+
+    With `resume` the training goes on from the run's checkpoint, if the folder holds a run.
+    """
     if epochs is not None:
         model = replace(model, train=replace(model.train, epochs=epochs))
     examples, labels = load_examples(model, data)
     compiled = compile_model(model, Options(style, sets))
     with _writing(run_dir):
-        folder = RunFolder.create(_run_path(run_dir, model.source.path), version=__version__, overwrite=overwrite)
+        folder = _continued(run_dir, model, compiled.script) if resume else None
+        begun = folder is not None
+        if folder is None:
+            folder = RunFolder.create(_run_path(run_dir, model.source.path), version=__version__, overwrite=overwrite)
         _begin(folder, model, compiled.script, labels)
-    module = load_module(folder.path / "model.py")
+        module = load_module(folder.path / "model.py")
+        saving = _saving(folder, module, model, begun)
     started = time.perf_counter()
-    params, history = _run(module, model, examples, as_json)
+    params, history = _run(module, model, examples, as_json, saving)
     result = _result(model, folder, target, history, time.perf_counter() - started)
     with _writing(run_dir):
         _keep(folder, params, history, result)
     if as_json:
         show_json(result)
     else:
-        _say(model, folder, history, result)
+        _say(model, compiled.graph, folder, history, result)
     return DIVERGED if history.stopped_by == "diverged" else 0
 
 
@@ -82,6 +92,56 @@ def _begin(folder: RunFolder, model: Model, script: str, labels: dict[str, list[
     folder.write_script(script)
     if labels:
         folder.write_labels(labels)
+
+
+# ---------------------------------------------------------------------------------------------------- checkpoints
+
+
+def _continued(run_dir: str | None, model: Model, script: str) -> RunFolder | None:
+    """Return the run to go on with, None where there is none yet. Raises `CompileError` where it is another's run."""
+    if run_dir is None:
+        raise _cannot_resume("--resume needs the run to go on with", "name it: --run DIR")
+    if model.train.checkpoint is None:
+        raise _cannot_resume("the spec saves no checkpoints", "add one to its train section: checkpoint = every(1)")
+    if not (Path(run_dir) / "run.json").exists():
+        click.echo(f"{run_dir}: no run yet, starting one", err=True)
+        return None
+    folder = RunFolder.open(run_dir)
+    begun = folder.path / "model.py"
+    if begun.is_file() and _network(begun.read_text(encoding="utf-8")) != _network(script):
+        help = "restore the spec, --style and --set of the run, or start another run"
+        raise _cannot_resume(f"the run {run_dir} was begun with another network or regime", help)
+    return folder
+
+
+def _cannot_resume(message: str, help: str) -> CompileError:
+    return CompileError([Diagnostic("NN505", message, help=help)])
+
+
+def _network(script: str) -> list[str]:
+    """Return the lines of a script that must not change within a run: not its header, not the number of epochs."""
+    return [line for line in script.split("\n") if not line.startswith(("#", "EPOCHS = "))]
+
+
+def _saving(folder: RunFolder, module: ModuleType, model: Model, begun: bool) -> dict[str, Any]:
+    """Return what `train` of the script is told of checkpoints: where they go, and the state to go on from."""
+    checkpoint = model.train.checkpoint
+    if checkpoint is None:
+        return {}
+    try:
+        state = resumed_state(folder.path, module.PARAMS, True) if begun else None
+    except DataError as error:
+        raise _cannot_resume(plain_message(error), error.help) from None
+    if state is not None:
+        click.echo(f"{folder.path}: going on after epoch {len(state['history'])}", err=True)
+    folder.claim("checkpoint.npz")
+    if checkpoint.best_by:
+        folder.claim("best.npz")
+
+    def save(state: dict[str, Any]) -> None:
+        save_checkpoint(folder.path, state, every=checkpoint.every, best_by=checkpoint.best_by)
+
+    return {"checkpoint": save, "resume": state}
 
 
 def _run_path(run_dir: str | None, spec: str) -> Path:
@@ -105,11 +165,17 @@ def _writing(run_dir: str | None) -> Iterator[None]:
         raise CompileError([Diagnostic("NN504", message, help="check the disk and the folder's permissions")]) from None
 
 
-def _run(module: ModuleType, model: Model, examples: dict[str, np.ndarray], quiet: bool) -> tuple[Any, Any]:
+def _run(
+    module: ModuleType, model: Model, examples: dict[str, np.ndarray], quiet: bool, saving: dict[str, Any]
+) -> tuple[Any, Any]:
     try:
         with TrainingProgress(model.train.epochs, title=model.name, quiet=quiet) as progress, np.errstate(all="ignore"):
-            params, history = module.train(examples, on_epoch=progress)
+            params, history = module.train(examples, on_epoch=progress, **saving)
             return params, history
+    except KeyboardInterrupt:
+        if saving:
+            click.echo("\nto go on with this run, give the same command again with --resume", err=True)
+        raise
     except Exception as error:
         # The script carries its own copy of DataError: it is known by its name.
         if type(error).__name__ != "DataError":
@@ -153,14 +219,25 @@ def _keep(folder: RunFolder, params: dict[str, np.ndarray], history: Any, result
         folder.write_plot(png)
 
 
-def _say(model: Model, folder: RunFolder, history: Any, result: dict[str, Any]) -> None:
+def _culprit(model: Model, graph: Graph, name: str) -> str:
+    """Return what was not finite first, and where it stands in the spec."""
+    spans = {node.out.name: node.span for node in graph.phase("forward")}
+    spans |= {full: p.span for full, p in model.params.items()}
+    span = spans.get(name, model.train.losses[0].span)
+    line = f" ({model.source.path}:{model.source.line_of(span)})" if span else ""
+    return f"{name or 'the loss'} is not finite{line}"
+
+
+def _say(model: Model, graph: Graph, folder: RunFolder, history: Any, result: dict[str, Any]) -> None:
     from dotnn_runtime.curves import text_curve
 
     losses = [r["loss"] for r in history if np.isfinite(r["loss"])]
     if len(losses) > 1:
         click.echo(text_curve(losses))
     if history.stopped_by == "diverged":
-        click.echo(f"{model.name} diverged in epoch {len(history)}: {history.diverged_at} is not finite", err=True)
+        click.echo(
+            f"{model.name} diverged in epoch {len(history)}: {_culprit(model, graph, history.diverged_at)}", err=True
+        )
         click.echo("  help: lower the learning rate, scale the data, or start from smaller weights", err=True)
     ended = "" if history.stopped_by == "epochs" else f", ended by: {history.stopped_by}"
     kept = f"; kept the parameters of epoch {history.best_epoch}, the best" if history.best_epoch else ""
@@ -200,7 +277,8 @@ def _finished(folder: RunFolder) -> ModuleType:
     """Return the script of a run. Raises `RunFolderError` where it cannot be used."""
     for name in ("model.py", "weights.npz"):
         if not (folder.path / name).is_file():
-            help = "the training did not finish: train again"
+            unfinished = (folder.path / "checkpoint.npz").is_file()
+            help = f"the training did not finish: train again{', with --resume' if unfinished else ''}"
             raise RunFolderError(f"the run has no {name}", folder.path, help)
     try:
         return load_module(folder.path / "model.py")

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from dotnn import manual
+from dotnn.clips import CLIPS
+from dotnn.constraints import CONSTRAINTS
 from dotnn.inits import INITS
 from dotnn.layers import LAYERS
 from dotnn.losses import LOSSES
 from dotnn.metrics import METRICS
 from dotnn.optimizers import OPTIMIZERS
 from dotnn.penalties import PENALTIES
+from dotnn.schedules import SCHEDULES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
 
@@ -22,7 +25,7 @@ def test_every_part_is_on_the_page_once():
 
 
 def test_everything_registered_is_on_the_page():
-    for family in (LAYERS, LOSSES, OPTIMIZERS, INITS, PENALTIES, METRICS):
+    for family in (LAYERS, LOSSES, OPTIMIZERS, SCHEDULES, CLIPS, CONSTRAINTS, INITS, PENALTIES, METRICS):
         for name in family:
             assert f"`{name}(" in PAGE or f"`{name}`" in PAGE, name
 

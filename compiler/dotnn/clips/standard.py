@@ -13,7 +13,7 @@ VALUE = Clip(
     "g = min(max(g, -limit), limit)",
     "clip_by_value",
     ("np.clip(g, -limit, limit, g)",),
-    "Mikolov 2012, Section 3.2.2",
+    "Mikolov 2012",
     "clipvalue",
 )
 NORM = Clip(

@@ -134,7 +134,9 @@ def _constants(model: Model, graph: Graph) -> dict[str, Any]:
         lines.append(f"STRUCTURAL_ZEROS = {literal(dead)}  # the loss does not depend on them, or only through steps")
     train = model.train
     if train.checkpoint is not None:
-        lines.append(f"CHECKPOINT_EVERY, CHECKPOINT_BEST_BY = {train.checkpoint.every}, {literal(train.checkpoint.best_by)}")
+        lines.append(
+            f"CHECKPOINT_EVERY, CHECKPOINT_BEST_BY = {train.checkpoint.every}, {literal(train.checkpoint.best_by)}"
+        )
     numbers = {"epochs": train.epochs, "batch_size": train.batch, "seed": train.seed}
     return {"tables": lines, "dead": dead, **numbers}
 

@@ -9,7 +9,6 @@ from dotnn.emit.lines import indented, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
 
-
 TRAIN_ARGUMENTS = [
     "data=None", "*", "epochs=EPOCHS", "seed=SEED", "dtype=np.float32", "params=None", "on_epoch=None",
 ]  # fmt: skip

@@ -62,7 +62,12 @@ DENSE = Layer(
         Arg("init", INIT, INHERIT, "initialiser of W; `train { init }`, else xavier"),
         Arg("bias_init", INIT, INHERIT, "initialiser of b; `train { bias_init }`, else zeros"),
         Arg("penalty", PENALTY, INHERIT, "penalty on W, added to the loss; `train { decay }`, else none"),
-        Arg("constraint", CONSTRAINT, INHERIT, "what W is put back to after an update; `train { constraint }`, else none"),
+        Arg(
+            "constraint",
+            CONSTRAINT,
+            INHERIT,
+            "what W is put back to after an update; `train { constraint }`, else none",
+        ),
     ),
     infer=_infer,
     params=_params,

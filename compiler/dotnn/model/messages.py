@@ -348,7 +348,9 @@ def ends_swapped(span: Span, owner: str, low: str, high: str) -> Diagnostic:
 
 def stop_form(span: Span, help: str) -> Diagnostic:
     return Diagnostic(
-        "NN308", "a stop rule is when(quantity < number), early(quantity, patience = n) or minutes(n)", span,
+        "NN308",
+        "a stop rule is when(quantity < number), early(quantity, patience = n) or minutes(n)",
+        span,
         help=help,
     )
 

@@ -21,6 +21,7 @@ EARLY = (
 )
 MINUTES = (Arg("limit", POSITIVE, doc="how long to train, in minutes; the epoch that is running then is finished"),)
 
+
 class Quantities:
     """What is reported after an epoch. Nothing is known to be missing where the loss or a metric is wrong."""
 
@@ -37,7 +38,6 @@ class Quantities:
         if self.unsure and name.id.removeprefix("val_") != "loss":
             raise Poisoned
         raise Fail(messages.stop_quantity(name.span, name.id, self.names, METRICS))
-
 
     @property
     def default(self) -> str:

@@ -54,7 +54,7 @@ STEP = Schedule(
         Arg("factor", POSITIVE, 0.1, "what it is multiplied by then"),
     ),
     ("lr = lr * factor ** (step // every)",),
-    "He et al. 2016, Section 3.4",
+    "He et al. 2016, Section 4.2",
     "ExponentialDecay(lr, every, factor, staircase=True)",
 )
 EXPONENTIAL = Schedule(
@@ -66,7 +66,7 @@ EXPONENTIAL = Schedule(
         Arg("every", POSITIVE_DURATION, Duration(1, "epochs"), "the time for one such factor"),
     ),
     ("lr = lr * rate ** (step / every)",),
-    "Li and Arora 2020, Section 1",
+    "Keras's ExponentialDecay",
     "ExponentialDecay(lr, every, rate)",
 )
 WARMUP = Schedule(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dotnn.schedules import Schedule, peak
-from dotnn.schema import NON_NEGATIVE, POSITIVE, POSITIVE_INT, QUANTITY, Arg, Symbol, integer, number
+from dotnn.schema import NON_NEGATIVE, POSITIVE_INT, QUANTITY, Arg, Symbol, integer, number
 
 _COUNT = integer("a whole number that is not negative", lambda v: v >= 0)
 _BELOW_ONE = number("a number between 0 and 1", lambda v: 0 < v < 1)
@@ -21,7 +21,7 @@ PLATEAU = Schedule(
         Arg("least", NON_NEGATIVE, 0.0, "the learning rate does not fall below this"),
     ),
     ("lr = max(factor * lr, least)",),
-    "Keras's ReduceLROnPlateau",
+    "He et al. 2016, Section 3.4, by the rules of Keras's ReduceLROnPlateau",
     "ReduceLROnPlateau",
     watches="Plateau",
 )

@@ -10,6 +10,7 @@ from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import load_arrays
 from dotnn_runtime.script.storage import save_weights
 
+
 def save_state(path: str | pathlib.Path, state: dict[str, typing.Any]) -> None:
     """Write a dict of arrays, of dicts, and of what JSON knows; numbers come back as they were, bit by bit.
 
