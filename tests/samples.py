@@ -21,7 +21,12 @@ CALLS = {
     "select": ["select(x -> dense(2), u, v)", "select(x -> dense(3), u, v, u -> tanh)"],
     "spread": ["x -> sum_features -> spread(3)"],
     "reshape": ["x -> reshape([2, 2]) -> dense(2) -> reshape([4])"],
-    "dense": ["x -> dense(3)", "x -> dense(3, tanh, bias = false)", "table -> dense(2, prelu, penalty = l2(0.1))"],
+    "dense": [
+        "x -> dense(3)",
+        "x -> dense(3, tanh, bias = false)",
+        "table -> dense(2, prelu, penalty = l2(0.1))",
+        "x -> dense(3, constraint = max_norm(2))",
+    ],
 }
 
 

@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
+from dotnn.clips import CLIPS
 from dotnn.inits import INITS
 from dotnn.layers import LAYERS
 from dotnn.losses import LOSSES
 from dotnn.optimizers import OPTIMIZERS
 from dotnn.penalties import PENALTIES
-from dotnn.schema import FRACTION, NON_NEGATIVE, NUMBER, POSITIVE, REQUIRED
+from dotnn.schedules import SCHEDULES
+from dotnn.schema import DURATION, FRACTION, NON_NEGATIVE, NUMBER, POSITIVE, POSITIVE_DURATION, REQUIRED
 
 WIDTHS = st.integers(1, 4)
-NUMBERS = {NUMBER: ["0.3", "0.05"], POSITIVE: ["0.7", "1.5"], NON_NEGATIVE: ["0.2", "0.9"], FRACTION: ["0.1", "0.4"]}
+NUMBERS = {NUMBER: ["0.3", "0.05"], POSITIVE: ["0.7", "1.5"], NON_NEGATIVE: ["0.2", "0.9"], FRACTION: ["0.1", "0.4"],
+           POSITIVE_DURATION: ["3", "40%", "epochs(1)"], DURATION: ["0", "2", "30%", "epochs(1)"]}  # fmt: skip
 """Sample values for an argument, by its kind."""
 
 ACTIVATIONS = sorted(
@@ -70,9 +73,12 @@ def specs(draw, *, dropout: bool = True, max_statements: int = 6) -> str:
     for number in range(draw(st.integers(1, max_statements))):
         _statement(draw, network, f"v{number}", dropout)
     losses = _outputs(draw, network)
-    train = [f"loss = {' + '.join(losses)}", f"optim = {draw(st.sampled_from(sorted(OPTIMIZERS)))}(0.01)"]
+    train = [f"loss = {' + '.join(losses)}", f"optim = {draw(st.sampled_from(sorted(OPTIMIZERS)))}({_rate(draw)})"]
     train.append(f"batch = {draw(st.sampled_from(['2', 'all', 'online']))}")
     train += [f"decay = {_penalty(draw)}"] if draw(st.booleans()) else []
+    train += [f"clip = {_call(draw, CLIPS[draw(st.sampled_from(sorted(CLIPS)))])}"] if draw(st.booleans()) else []
+    train += [f"constraint = {_constraint(draw)}"] if draw(st.integers(0, 3)) == 0 else []
+    train += ["checkpoint = every(2)"] if draw(st.integers(0, 3)) == 0 else []
     init = INITS[draw(st.sampled_from(INITIALISERS))]
     train += [f"init = {_call(draw, init, optional=False)}"] if draw(st.booleans()) else []
     blocks = "".join(text for name, text in BLOCKS.items() if name in network.blocks)
@@ -88,6 +94,17 @@ def _call(draw, entry, optional: bool = True) -> str:
         if arg.kind in NUMBERS and (arg.default is REQUIRED or (optional and draw(st.booleans())))
     ]
     return f"{entry.name}({', '.join(given)})" if given else entry.name
+
+
+def _rate(draw) -> str:
+    """A learning rate: a number, or any schedule."""
+    name = draw(st.sampled_from(["", *sorted(SCHEDULES)]))
+    call = _call(draw, SCHEDULES[name]) if name else "0.01"
+    return call.replace("lr = 0.7", "lr = 0.01").replace("lr = 1.5", "lr = 0.02")
+
+
+def _constraint(draw) -> str:
+    return draw(st.sampled_from(["max_norm(0.8)", "bounds(-0.5, 0.4)"]))
 
 
 def _penalty(draw, *, of_layer: bool = False) -> str:

@@ -1,7 +1,9 @@
 """Bad use of the commands: what they say, their exit codes, and that nothing of anybody else's is touched."""
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -11,6 +13,19 @@ from support import SPECS
 
 SPEC = SPECS / "xor.nn"
 USAGE, ERROR = 2, 1
+KILLED = """
+import os
+from dotnn_runtime.script import checkpoint
+save = checkpoint.save_state
+def save_and_die(path, state):
+    save(path, state)
+    if len(state["history"]) == 3:
+        os._exit(9)
+checkpoint.save_state = save_and_die
+from dotnn.cli import main
+main()
+"""
+"""dotnn, in a process that dies after the checkpoint of the third epoch."""
 
 
 @pytest.fixture
@@ -151,6 +166,88 @@ def test_a_foreign_file_in_a_run_stays(folder):
     (folder / "run" / "labels.json").write_text("mine")
     assert dotnn("train", "xor.nn", "--run", "run", "--epochs", "1", "--overwrite", folder=folder).exit_code == 0
     assert (folder / "run" / "labels.json").read_text() == "mine"
+
+
+class TestResume:
+    """--resume: what it refuses, and that nothing is touched then."""
+
+    def spec(self, folder, more="checkpoint = every(1)"):
+        text = (SPECS / "xor.nn").read_text().replace("epochs  = 2000", f"epochs = 6  {more}")
+        (folder / "xor.nn").write_text(text)
+
+    def test_without_a_run(self, folder):
+        self.spec(folder)
+        refused(dotnn("train", "xor.nn", "--resume", folder=folder), "error[NN505]", "help: name it: --run DIR")
+
+    def test_without_a_checkpoint_in_the_spec(self, folder):
+        before = sorted(os.listdir(folder))
+        refused(dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder), "error[NN505]", "every(1)")
+        assert sorted(os.listdir(folder)) == before
+
+    def test_with_overwrite(self, folder):
+        self.spec(folder)
+        refused(dotnn("train", "xor.nn", "--run", "run", "--resume", "--overwrite", folder=folder), code=USAGE)
+
+    def test_a_run_of_another_network(self, folder):
+        self.spec(folder)
+        assert dotnn("train", "xor.nn", "--run", "run", folder=folder).exit_code == 0
+        files = {path: path.read_bytes() for path in (folder / "run").iterdir()}
+        for change in (["--set", "hidden=5"], ["--set", "lr=0.4"], ["--style", "explain"]):
+            refused(dotnn("train", "xor.nn", "--run", "run", "--resume", *change, folder=folder), "error[NN505]")
+        self.spec(folder, "checkpoint = every(2)")
+        refused(dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder), "error[NN505]")
+        assert {path: path.read_bytes() for path in (folder / "run").iterdir()} == files
+
+    def test_a_damaged_checkpoint(self, folder):
+        self.spec(folder)
+        assert dotnn("train", "xor.nn", "--run", "run", folder=folder).exit_code == 0
+        content = (folder / "run" / "checkpoint.npz").read_bytes()
+        for damaged in (content[:-30], b"", b"text"):
+            (folder / "run" / "checkpoint.npz").write_bytes(damaged)
+            refused(dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder), "error[NN505]", "help: ")
+
+    def test_a_folder_of_others(self, folder):
+        self.spec(folder)
+        (folder / "run").mkdir()
+        (folder / "run" / "checkpoint.npz").write_text("mine")
+        refused(dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder), "error[NN504]", "not empty")
+        assert os.listdir(folder / "run") == ["checkpoint.npz"]
+
+    def test_the_script_does_not_overwrite_a_checkpoint(self, folder):
+        self.spec(folder)
+        assert dotnn("compile", "xor.nn", folder=folder).exit_code == 0
+        command = [sys.executable, "xor.py", "train", "--out", "out"]
+        for epochs in ("3", "6"):
+            done = subprocess.run(
+                [*command, "--epochs", epochs], cwd=folder, capture_output=True, text=True, check=False
+            )
+        assert done.returncode == 1 and "--resume" in done.stderr and "Traceback" not in done.stderr
+        subprocess.run([*command, "--resume"], cwd=folder, capture_output=True, check=True)
+        whole = [sys.executable, "xor.py", "train", "--out", "whole"]
+        subprocess.run(whole, cwd=folder, capture_output=True, check=True)
+        weights = [(folder / run / "weights.npz").read_bytes() for run in ("out", "whole")]
+        assert weights[0] == weights[1]
+
+    @pytest.mark.parametrize("style", ["explain", "fast"])
+    def test_that_works(self, style, folder):
+        """A run killed after its third epoch, and one that was not: the same weights, history and result."""
+        self.spec(folder, "checkpoint = every(1, keep = best)")
+        options = ["--style", style, "--json"]
+        killed = [sys.executable, "-c", KILLED, "train", "xor.nn", "--run", "killed", *options]
+        assert subprocess.run(killed, cwd=folder, capture_output=True, check=False).returncode == 9
+        assert not (folder / "killed" / "weights.npz").exists()
+        refused(dotnn("predict", "killed", "--input", "a.csv", folder=folder), "error[NN406]", "with --resume")
+        results = {}
+        for run in ("killed", "whole"):
+            outcome = dotnn("train", "xor.nn", "--run", run, "--resume", *options, folder=folder)
+            assert outcome.exit_code == 0, outcome.stderr
+            assert ("going on after epoch 3" in outcome.stderr) == (run == "killed")
+            results[run] = json.loads(outcome.stdout)
+        for name in ("weights.npz", "history.csv", "checkpoint.npz", "best.npz", "model.py", "spec.nn"):
+            assert (folder / "killed" / name).read_bytes() == (folder / "whole" / name).read_bytes(), name
+        for result in results.values():
+            del result["run"], result["seconds"]
+        assert results["killed"] == results["whole"]
 
 
 class TestPredict:

@@ -13,6 +13,9 @@ METRIC_FORMULAS = {
     ("accuracy", "distribution"): lambda y, t: reference.accuracy_score(t.argmax(axis=1), y.argmax(axis=1)),
     ("accuracy", "unit"): lambda y, t: np.mean((y > 0.5) == (t > 0.5)),
     ("accuracy", "sign"): lambda y, t: np.mean(np.sign(y) == t),
+    ("f1", "class"): lambda y, t: reference.f1_score(t, y.argmax(axis=1), average="macro"),
+    ("f1", "distribution"): lambda y, t: reference.f1_score(t.argmax(axis=1), y.argmax(axis=1), average="macro"),
+    ("f1", "unit"): lambda y, t: reference.f1_score(t.ravel() > 0.5, y.ravel() > 0.5),
     **dict.fromkeys([("mae", k) for k in ("real", "unit", "sign", "distribution")], lambda y, t: abs(y - t).mean()),
     **{
         ("rmse", k): lambda y, t: reference.root_mean_squared_error(t, y)
@@ -45,3 +48,19 @@ def test_metric(name, kind):
     for part, value in (("train", history[-1][name]), ("test", history.test[name])):
         y = module.predict(params, {"x": batch["x"][rows[part]]}, history.scaling)["y"]
         np.testing.assert_allclose(value, METRIC_FORMULAS[name, kind](y, batch["t"][rows[part]]), rtol=1e-10)
+
+
+def test_f1_by_its_average():
+    """Each is a quantity of its own, that a stop rule may watch."""
+    module = module_of(
+        """model M { input x: [4]  target y: class[3]  output p = x -> dense(3, softmax) }
+        train { loss = cross_entropy(p, y)  batch = all  stop = early(f1_micro, patience = 100)
+          metrics = [f1, f1(average = micro), f1(p, y, average = weighted)] }"""
+    )
+    _, batch = generic_point(module, 3, examples=20)
+    params, history = module.train(batch, epochs=2, dtype=np.float64)
+    y = module.predict(params, {"x": batch["x"]})["p"].argmax(axis=1)
+    best = history[history.best_epoch - 1]
+    for key, average in (("f1", "macro"), ("f1_micro", "micro"), ("f1_weighted", "weighted")):
+        expected = reference.f1_score(batch["y"], y, average=average, zero_division=0)
+        np.testing.assert_allclose(best[key], expected, rtol=1e-12)

@@ -133,7 +133,7 @@ TRAININGS = {
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("train", TRAININGS)
 def test_training(train, style):
-    """Keras's learning rate has single precision; Adam's epsilon, which Keras places elsewhere, is too small to matter."""
+    """Keras's rate has single precision; Adam's epsilon, which Keras places elsewhere, is too small to matter."""
     module = module_of(NETWORK.format(train=f"optim = {train}"), style)
     params, batch = generic_point(module, examples=12)
     expected = keras_training(module, params, batch, *TRAININGS[train]())

@@ -14,8 +14,8 @@ train {{ loss = cross_entropy(p, y)  epochs = 9  checkpoint = every({every})  me
 REGIMES = {
     **{name: f"optim = {name}(0.1)  batch = 4" for name in OPTIMIZERS},
     "all at once": "optim = adam(0.1)  batch = all",
-    "momentum": "optim = sgd(linear(0.1, warmup = 3), momentum = 0.9)  batch = all  clip = norm(0.1)",
-    "schedule": "optim = adamw(cosine(0.1, warmup = 10%))  batch = 5  clip = global_norm(0.1)  constraint = max_norm(1)",
+    "momentum": "optim = sgd(linear(0.1, warmup = 3), momentum = 0.9)  batch = all  clip = global_norm(0.1)",
+    "schedule": "optim = adamw(cosine(0.1, warmup = 10%))  batch = 5  clip = norm(0.1)  constraint = max_norm(1)",
     "plateau": "optim = sgd(plateau(2, patience = 1, factor = 0.5, cooldown = 1))  batch = 5",
     "early": "optim = adam(0.3)  batch = 5  stop = early(val_loss, patience = 3)",
     "early by accuracy": "optim = adam(0.3)  batch = all  stop = early(val_accuracy, patience = 4)",

@@ -1,6 +1,7 @@
 """Every schedule, against its formula written out once more, and what it does to an update."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -115,12 +116,12 @@ def test_decoupled_decay_follows_the_rate(style):
 
 @pytest.mark.parametrize("style", STYLES)
 def test_plateau_in_a_training(style):
-    """w² at the rate 1.2 grows by 1.4² an epoch. After two epochs without a smaller loss the rate is 0.6, and w falls."""
+    """w² at the rate 1.2 grows by 1.4² an epoch. After two epochs of that the rate is 0.6, and w falls."""
     spec = weight_spec("plateau(1.2, loss, factor = 0.5, patience = 2)", batch="all")
     data = {"x": np.ones((1, 1)), "t": np.zeros((1, 1))}
     params, history = module_of(spec, style).train(data, epochs=6, dtype=np.float64)
     np.testing.assert_allclose(params["y.W"], [[0.7 * (-1.4) ** 3 * (-0.2) ** 3]], rtol=1e-12)
-    assert [a["loss"] > b["loss"] for a, b in zip(history, history[1:], strict=False)] == [False] * 2 + [True] * 3
+    assert [a["loss"] > b["loss"] for a, b in pairwise(history)] == [False] * 2 + [True] * 3
 
 
 def test_plateau_by_hand():

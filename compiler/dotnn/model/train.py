@@ -53,6 +53,8 @@ CHECKPOINT = (
 ELSEWHERE = {
     "lr": "the learning rate is an argument of the optimizer: optim = sgd(lr = 0.1)",
     "schedule": "a schedule stands where the learning rate is written: optim = adam(cosine(0.001, warmup = 200))",
+    "warmup": "the warm-up is part of a schedule: optim = adam(cosine(0.001, warmup = 200))",
+    "clipnorm": "write clip = norm(1.0), or global_norm(1.0)",
     "learning_rate": "the learning rate is an argument of the optimizer: optim = sgd(lr = 0.1)",
     "momentum": "momentum is an argument of the optimizer: optim = sgd(0.1, momentum = 0.9)",
     "patience": "patience is an argument of a stop rule: stop = early(val_loss, patience = 10)",
