@@ -5,10 +5,11 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from support import SPECS, STYLES, script_of
+from support import SPECS, STYLES, module_of, script_of
 
 
 @cache
@@ -67,6 +68,27 @@ def test_linear_regression_is_the_least_squares_solution():
     np.testing.assert_allclose(history[-1]["r2"], exact.score(data["x"], data["progression"]), rtol=1e-6)
 
 
+def test_non_negative_regression_is_that_of_lawson_and_hanson():
+    module, params, _ = trained("non_negative", np.float64)
+    parts, _ = module.prepare(module.load_data(), np.float64)
+    x, t = parts["train"]["x"], parts["train"]["progression"][:, 0]
+    # Scaled to mean 0, the bias of the best fit is 0.
+    exact, _ = nnls(x, t)
+    assert (exact > 0).sum() == 5
+    np.testing.assert_allclose(params["y.W"][:, 0], exact, atol=1e-9)
+
+
+def test_a_plateau_ends_the_noise_of_the_batches():
+    module, _, history = trained("plateau")
+    data = module.load_data()
+    exact = LinearRegression().fit(data["x"], data["progression"]).score(data["x"], data["progression"])
+    assert history[-1]["r2"] > exact - 1e-4
+    spec = (SPECS / "plateau.nn").read_text()
+    for seed in range(3):
+        constant = spec.replace("plateau(0.05, loss, factor = 0.7, patience = 10)", "0.05")
+        assert module_of(constant, STYLES[-1]).train(data, epochs=100, seed=seed)[1][-1]["r2"] < exact - 0.02
+
+
 def test_logistic_regression_is_the_penalised_optimum():
     module, params, history = trained("logistic", np.float64)
     parts, _ = module.prepare(module.load_data(), np.float64)
@@ -120,6 +142,25 @@ def test_digits_beats_scikit_learn():
 
 def test_digits_with_dropout():
     assert trained("digits_dropout")[2].test["accuracy"] >= 0.97
+
+
+def test_digits_with_a_cosine():
+    _, _, history = trained("digits_cosine")
+    assert len(history) <= 15
+    assert history.test["accuracy"] >= 0.97
+
+
+def test_digits_with_max_norm():
+    _, params, history = trained("digits_max_norm")
+    assert history.test["accuracy"] >= 0.97
+    lengths = [np.linalg.norm(params[name], axis=0) for name in ("h.W", "p.W")]
+    assert max(length.max() for length in lengths) <= 2 + 1e-6
+    assert sum((length > 1.999).sum() for length in lengths) > 5
+
+
+def test_one_cycle():
+    _, _, history = trained("one_cycle")
+    assert min(history.test["accuracy"], history.test["f1"]) >= 0.96
 
 
 def test_residual_mlp():
