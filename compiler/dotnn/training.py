@@ -221,7 +221,7 @@ def _keep(folder: RunFolder, params: dict[str, np.ndarray], history: Any, result
 
 def _culprit(model: Model, graph: Graph, name: str) -> str:
     """Return what was not finite first, and where it stands in the spec."""
-    spans = {node.out.name: node.span for node in graph.phase("forward")}
+    spans = {value.name: node.span for node in graph.phase("forward") for value in node.outs}
     spans |= {full: p.span for full, p in model.params.items()}
     span = spans.get(name, model.train.losses[0].span)
     line = f" ({model.source.path}:{model.source.line_of(span)})" if span else ""
