@@ -136,7 +136,7 @@ def _restore(model: Model, fast: bool) -> list[str]:
     parts = _parts(model)
     lines = ["resume = copy.deepcopy(resume)"]
     if fast:
-        lines += ["for name in PARAMS:", '    params[name][...] = resume["params"][name]']
+        lines += ["for name in params:", '    params[name][...] = resume["params"][name]']
         lines += [f'state["{slot}"][...] = resume["optimizer"]["{slot}"]' for slot in optimizer.slots(model.train)]
         lines += ['state["t"] = resume["optimizer"]["t"]'] * optimizer.counts_updates(model.train)
     else:

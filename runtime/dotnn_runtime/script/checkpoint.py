@@ -50,7 +50,7 @@ def load_state(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> 
         found = {name: w.shape for name, w in state["params"].items()}
     except (KeyError, TypeError, AttributeError, ValueError):
         raise DataError("this is no checkpoint, or it is damaged", path, help="start the training anew") from None
-    if found != shapes:
+    if any(found.get(name) != tuple(shape) for name, shape in shapes.items()):
         raise DataError("the checkpoint is not one of this network", path, help="start the training anew")
     return typing.cast(dict[str, typing.Any], state)
 
