@@ -14,7 +14,7 @@ from dotnn.ir.build import build
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
 from dotnn.limits import MAX_SOURCE_BYTES
-from dotnn.model import messages
+from dotnn.model import cautions
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
@@ -68,7 +68,7 @@ def _missing_data(model: Model) -> list[Diagnostic]:
     source = model.data.source if model.data else None
     if source is None or "\0" in source.path or (Path(model.source.path).parent / source.path).exists():
         return []
-    return [messages.warn_no_data_file(source.span, source.path)]
+    return [cautions.no_data_file(source.span, source.path)]
 
 
 def passes(input_gradients: bool = False) -> list[tuple[str, Callable[[Graph], Graph]]]:

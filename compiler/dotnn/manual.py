@@ -22,7 +22,7 @@ from dotnn.inits import INITS, Init
 from dotnn.layers import LAYERS
 from dotnn.losses import LOSSES
 from dotnn.metrics import METRICS
-from dotnn.model import data, messages, resolve, stops, train
+from dotnn.model import cautions, data, messages, resolve, stops, train
 from dotnn.optimizers import OPTIMIZERS, Optimizer
 from dotnn.penalties import PENALTIES
 from dotnn.schedules import SCHEDULES
@@ -233,9 +233,9 @@ def _errors() -> str:
 
 
 def _model_errors() -> dict[str, str]:
-    """Return the codes of the model stage with what they say, read from the source of `messages`."""
+    """Return the codes of the model stage with what they say, read from the source of its wording."""
     found: dict[str, str] = {}
-    for function in ast.parse(inspect.getsource(messages)).body:
+    for function in ast.parse(inspect.getsource(messages) + inspect.getsource(cautions)).body:
         for call in ast.walk(function):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "Diagnostic":
                 assert isinstance(function, ast.FunctionDef)

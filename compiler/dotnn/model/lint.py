@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dotnn.diagnostics import Diagnostic
-from dotnn.model import messages
+from dotnn.model import cautions
 from dotnn.model.model import Model
 
 
@@ -15,13 +15,13 @@ def lint(model: Model) -> list[Diagnostic]:
         act = step.attrs.get("act")
         is_softmax = step.layer.name == "softmax" or (act is not None and act.name == "softmax")
         if is_softmax and step.type.example[-1:] == (1,):
-            found.append(messages.warn_softmax_one(step.span))
+            found.append(cautions.softmax_one(step.span))
         weight = model.params.get(step.params.get("W", ""))
         if act is not None and act.name == "relu" and weight is not None and weight.init.name == "zeros":
-            found.append(messages.warn_relu_zero_init(step.span, weight.name))
+            found.append(cautions.relu_zero_init(step.span, weight.name))
     for path in model.outputs.values():
         if path in steps and steps[path].layer.name == "dropout":
-            found.append(messages.warn_dropout_before_output(steps[path].span))
+            found.append(cautions.dropout_before_output(steps[path].span))
     for term in model.train.losses:
         last = steps.get(term.output)
         if last is None or term.loss.op not in ("cross_entropy", "bce"):
@@ -29,5 +29,5 @@ def lint(model: Model) -> list[Diagnostic]:
         act = last.attrs.get("act")
         name = act.name if act is not None else last.layer.name
         if name not in ("softmax", "sigmoid"):
-            found.append(messages.warn_not_probability(last.span, term.loss.name, term.output))
+            found.append(cautions.not_probability(last.span, term.loss.name, term.output))
     return found

@@ -1,0 +1,40 @@
+"""Every warning, NN6xx: one function each, span first."""
+
+from __future__ import annotations
+
+from dotnn.diagnostics import Diagnostic, Span
+
+
+def relu_zero_init(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "NN601", f"{name} starts at zero in front of a relu: no gradient will ever reach it", span,
+        help="use init = he", severity="warning",
+    )  # fmt: skip
+
+
+def dropout_before_output(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "NN602", "dropout is the last thing before an output", span,
+        help="put it before the last dense layer", severity="warning",
+    )  # fmt: skip
+
+
+def softmax_one(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "NN603", "softmax of a single value is always 1", span, help="use sigmoid and bce", severity="warning"
+    )
+
+
+def not_probability(span: Span, loss: str, output: str) -> Diagnostic:
+    activation = "softmax" if loss == "cross_entropy" else "sigmoid"
+    return Diagnostic(
+        "NN604", f"{loss} needs probabilities, but {output} may lie outside [0, 1]", span,
+        help=f"end it with {activation}; the loss is then computed from the logits all the same", severity="warning",
+    )  # fmt: skip
+
+
+def no_data_file(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "NN605", f'there is no file "{name}" beside the spec', span,
+        help="it is needed to train, unless --data names another one", severity="warning",
+    )  # fmt: skip
