@@ -180,6 +180,11 @@ def _word(value: Any) -> Any:
     return value.id if isinstance(value, Symbol) else None
 
 
+def _weights(value: Any) -> Any:
+    items = [NON_NEGATIVE.accept(v) for v in value] if isinstance(value, list) else [None]
+    return tuple(items) if None not in items and any(items) else None
+
+
 def _string(value: Any) -> Any:
     return value if isinstance(value, str) else None
 
@@ -201,6 +206,7 @@ POSITIVE_INT = integer("a positive whole number", lambda v: v > 0)
 INTEGER = integer("a whole number")
 BOOL = Kind("true or false", _boolean, choices=("true", "false"))
 STRING = Kind('a "text" in double quotes', _string)
+WEIGHTS = Kind("a list of numbers that are not negative, such as [1, 2.5]", _weights)
 SIZES = Kind("a list of positive whole numbers such as [8, 8, 1]", _sizes)
 DURATION = duration("a number of steps, a share of all steps such as 10%, or epochs(3)")
 POSITIVE_DURATION = duration(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dotnn.losses.base import Loss, reduce_arg
-from dotnn.schema import FRACTION, Arg
+from dotnn.schema import FRACTION, WEIGHTS, Arg
 
 BCE = Loss(
     "bce", "Binary cross-entropy of a probability; fused with a sigmoid that produces it.", "bce", "unit",
@@ -16,7 +16,16 @@ CROSS_ENTROPY = Loss(
     " produces them.",
     "cross_entropy",
     "class",
-    args=(Arg("smoothing", FRACTION, 0.0, "target probability moved to all classes evenly"), reduce_arg("mean")),
+    args=(
+        Arg("smoothing", FRACTION, 0.0, "target probability moved to all classes evenly"),
+        reduce_arg("mean"),
+        Arg(
+            "class_weight",
+            WEIGHTS,
+            None,
+            "what the loss of an example of each class is multiplied by; the mean is over examples, as in Keras",
+        ),
+    ),
     equation="E = -mean over examples of sum_k t_k log p_k",
     keras="CategoricalCrossentropy",
 )

@@ -76,7 +76,14 @@ def _loss_term(call: nodes.Call, weight: float, keys: Keys, network: Network) ->
     output, target = output_and_target(operands[0], operands[1], keys, network, "loss")
     attrs = bind(loss.name, loss.args, call.args[2:], call.span, keys.constants)
     kind = _target_kind(loss, output, target, call, network)
+    _check_weights(attrs.get("class_weight"), output.type.example[-1:], call)
     return LossTerm(loss, attrs, weight, output.place.path, target.name, kind, call.span)
+
+
+def _check_weights(weights: tuple[float, ...] | None, classes: tuple[int, ...], call: nodes.Call) -> None:
+    if weights is not None and classes != (len(weights),):
+        place = next((a.value.span for a in call.args if isinstance(a.value, nodes.List)), call.span)
+        raise Fail(messages.class_weights(place, len(weights), classes[0]))
 
 
 def output_and_target(

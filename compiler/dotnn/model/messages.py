@@ -332,6 +332,13 @@ def metric_argument(span: Span, metric: str, argument: str, target: str, kind: s
     )  # fmt: skip
 
 
+def class_weights(span: Span, found: int, classes: int) -> Diagnostic:
+    return Diagnostic(
+        "NN313", f"there are {several(found, 'weight')} for {classes} classes", span,
+        help="give one weight for each class, in the order of their numbers",
+    )  # fmt: skip
+
+
 def checkpoint_form(span: Span) -> Diagnostic:
     return Diagnostic(
         "NN311", "a checkpoint is every(epochs, keep = last or best)", span,

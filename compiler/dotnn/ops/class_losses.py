@@ -13,18 +13,27 @@ from dotnn.ops.reduction import divisor, loss_ops, mean_factor
 def class_loss(
     name: str, term: str, slope: str, helpers: tuple[str, ...], equation: str, fast: Kernel | None = None
 ) -> tuple[Op, Op]:
-    """Return the ops of a categorical loss and of its gradient; `{rows}` stands for the target as rows."""
+    """Return the ops of a categorical loss and of its gradient; `{rows}` stands for the target as rows.
+
+    With weights of the classes, the loss of every example, and so its gradient, is multiplied by that of its class.
+    """
 
     def rows(node: Node, target: int) -> str:
         return target_rows(node, target, "{t}", "{y}.dtype")
 
     def line(node: Node) -> str:
-        return f"{term.replace('{rows}', rows(node, 1))}{divisor(node)}"
+        return f"{term.replace('{rows}', weight(node) + rows(node, 1))}{divisor(node)}"
 
     def gradient(node: Node) -> str:
-        return f"{{d}} * {slope.replace('{rows}', rows(node, 2))}{divisor(node)}"
+        return f"{{d}} * {weight(node)}{slope.replace('{rows}', rows(node, 2))}{divisor(node)}"
 
-    return loss_ops(name, line, gradient, helpers, equation, fast)
+    return loss_ops(name, line, gradient, (*helpers, "weight_of_class"), equation, fast)
+
+
+def weight(node: Node) -> str:
+    """Return the factor of each example's loss, "" where all classes count alike."""
+    weights = node.attrs["class_weight"]
+    return f"weight_of_class({{t}}, {weights}, {{y}}.dtype) * " if weights else ""
 
 
 def target_rows(node: Node, target: int, labels: str, dtype: str) -> str:
@@ -38,7 +47,7 @@ def _fast_softmax_cross_entropy(e: Step, node: Node) -> bool:
     """Turn the logits into their own gradient: subtract the maximum, exponentiate, normalise, subtract the target."""
     z, t = node.ins
     gradient = e.with_gradient(node)
-    if gradient is None or len(z.type.shape) != 2:
+    if gradient is None or len(z.type.shape) != 2 or node.attrs["class_weight"]:
         return False
     rows = e.example_array(f"{t.name}_target", target_rows(node, 1, e.example(t), "dtype"))
     target = e.bind(f"{t.name}_target", f"{rows}.T")
