@@ -12,6 +12,7 @@ ARGUMENTS = {
     NUMBER: "0.7",
     FRACTION: "0.4",
 }
+STEPS, IMAGE = "x -> dense(14) -> reshape([7, 2])", "x -> dense(40) -> reshape([5, 4, 2])"
 CALLS = {
     "rnn": ["table -> rnn(4)", "rnn(table, marks, 3, returns = sequence, act = relu, reverse = true)"],
     "lstm": ["table -> lstm(2, returns = sequence) -> lstm(3, reverse = true)", "lstm(table, marks, 3, bias = false)"],
@@ -27,13 +28,46 @@ CALLS = {
         "table -> dense(2, prelu, penalty = l2(0.1))",
         "x -> dense(3, constraint = max_norm(2))",
     ],
+    "conv1d": [
+        "STEPS -> conv1d(4, 3)",
+        "STEPS -> conv1d(3, 2, tanh, pad = same, stride = 2)",
+        "STEPS -> conv1d(4, 2, pad = [[2, 0]], dilation = 2, groups = 2, bias = false)",
+    ],
+    "conv2d": [
+        "IMAGE -> conv2d(3, 2, relu)",
+        "IMAGE -> conv2d(3, [3, 2], pad = same, bias = false, penalty = l2(0.1))",
+        "IMAGE -> conv2d(4, 2, tanh, stride = [2, 1], pad = [[1, 0], [0, 2]], groups = 2)",
+        "IMAGE -> conv2d(2, [2, 3], dilation = [3, 1], pad = 1)",
+    ],
+    "depthwise_conv2d": [
+        "IMAGE -> depthwise_conv2d(2)",
+        "IMAGE -> depthwise_conv2d([2, 3], prelu, 2, same, multiplier = 3)",
+    ],
+    "conv1d_transpose": ["STEPS -> conv1d_transpose(3, 3, stride = 2)"],
+    "conv2d_transpose": [
+        "IMAGE -> conv2d_transpose(3, 2, relu, stride = 2, pad = same)",
+        "IMAGE -> conv2d_transpose(3, [3, 1], stride = [1, 2], bias = false)",
+        "IMAGE -> conv2d_transpose(2, 3, pad = 1)",
+    ],
+    "maxpool": [
+        "STEPS -> maxpool(2)",
+        "STEPS -> maxpool(3, 2, same)",
+        "IMAGE -> maxpool(2)",
+        "IMAGE -> maxpool([2, 3], 1, same)",
+        "IMAGE -> maxpool([3, 2], [1, 2])",
+    ],
+    "avgpool": ["STEPS -> avgpool(3, 1)", "IMAGE -> avgpool(2)", "IMAGE -> avgpool([3, 2], 2, same)"],
+    "maxpool_global": ["STEPS -> maxpool_global", "IMAGE -> maxpool_global"],
+    "avgpool_global": ["STEPS -> avgpool_global", "IMAGE -> avgpool_global"],
+    "zeropad": ["STEPS -> zeropad([[2, 1]])", "IMAGE -> zeropad([1, 2])"],
+    "upsample": ["STEPS -> upsample(2)", "IMAGE -> upsample([2, 3])"],
 }
 
 
 def calls(layer):
     """Sample uses of a layer on `x`, `u` and `v`, all of four features, and on the table of 2 by 3."""
     if layer.name in CALLS:
-        return CALLS[layer.name]
+        return [call.replace("IMAGE", IMAGE).replace("STEPS", STEPS) for call in CALLS[layer.name]]
     required = [ARGUMENTS[arg.kind] for arg in layer.args if arg.default is REQUIRED]
     operands = ["x", "u", "v"][: layer.arity[1] or 3]
     found = [f"{layer.name}({', '.join([*operands, *required])})"]

@@ -45,12 +45,7 @@ def backward(model: Model, graph: Graph) -> list[str]:
 
 def helper_names(graph: Graph) -> set[str]:
     """Return the helpers that the lines of the graph call."""
-    called: set[str] = set()
-    for node in graph.all_nodes():
-        op = OPS[node.op]
-        text = op.template(node)
-        called |= {h for h in op.helpers if f"{h}(" in text}
-    return called
+    return {helper for node in graph.all_nodes() for helper in OPS[node.op].called(node)}
 
 
 def draws(graph: Graph) -> bool:

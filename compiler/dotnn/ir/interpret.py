@@ -5,16 +5,17 @@ It evaluates the very line that the script will show, with the operands in place
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
-import dotnn_runtime.script.encode as encode
-import dotnn_runtime.script.formulas as formulas
+import dotnn_runtime.script as library
 from dotnn.ir.graph import Graph
 from dotnn.ops import OPS
 from dotnn.ops.base import Node, Value
@@ -22,9 +23,11 @@ from dotnn.ops.base import Node, Value
 Array = Any
 
 
+@cache
 def helper_functions() -> dict[str, Any]:
-    """Return the functions that op lines may call, by name."""
-    return {name: f for module in (encode, formulas) for name, f in inspect.getmembers(module, inspect.isfunction)}
+    """Return the functions that op lines may call, by name: all that can be pasted into a script."""
+    names = (f"{library.__name__}.{info.name}" for info in pkgutil.iter_modules(library.__path__))
+    return {n: f for name in names for n, f in inspect.getmembers(importlib.import_module(name), inspect.isfunction)}
 
 
 @lru_cache(maxsize=4096)

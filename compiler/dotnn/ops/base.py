@@ -6,6 +6,7 @@ the operands' names filled in, what the reference interpreter evaluates: there i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -227,6 +228,10 @@ class Op:
     def template(self, node: Node) -> str:
         """Return the NumPy template for this node."""
         return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
+
+    def called(self, node: Node) -> set[str]:
+        """Return the helpers that this node's line names."""
+        return {h for h in self.helpers if re.search(rf"\b{h}\b", self.template(node))}
 
     def line(self, node: Node, name_of: Callable[[Value], str]) -> str:
         """Return the NumPy expression of `node` with the operands' names filled in."""

@@ -251,7 +251,7 @@ class FastEmitter:
 
     def _generic(self, node: Node) -> None:
         op, out = OPS[node.op], node.out
-        self.plan.helpers |= {h for h in op.helpers if f"{h}(" in op.template(node)}
+        self.plan.helpers |= op.called(node)
         for value in node.ins:
             self._integers(value)
         line = op.line(node, self.rows)
