@@ -82,6 +82,12 @@ def _fast_d_weight(e: Step, node: Node) -> bool:
 
 def _fast_sum_examples(e: Step, node: Node) -> bool:
     (d,) = node.ins
+    if e.planar(d):
+        planes = e.bind(f"{d.name}_planes", f"np.moveaxis({d.name}, 2, 0)")
+        matrix = e.bind(f"{d.name}_matrix", f"{planes}.reshape({d.type.example[-1]}, -1)")
+        ones = e.bind(f"{d.name}_ones", f"np.ones({matrix}.shape[1], dtype)")
+        e.run(f"dot({matrix}, {ones}, {e.out(node.out)})")
+        return True
     if len(d.type.shape) != 2:
         return False
     bias = e.parameter_of(node.out)

@@ -24,7 +24,13 @@ def _fast_reshape(e: Step, node: Node) -> bool:
     (x,) = node.ins
     if x.role == "input":
         return False  # a view of the batch-first rows is not contiguous: reshaping it would copy once and go stale
-    e.view(node.out, x, f"{x.name}.reshape({', '.join(map(str, node.out.type.example))}, size)")
+    if not e.planar(x):
+        e.view(node.out, x, f"{x.name}.reshape({', '.join(map(str, node.out.type.example))}, size)")
+        return True
+    if len(node.out.type.shape) == 4:
+        return False
+    grid = f"{e.out(node.out)}.reshape({', '.join(map(str, x.type.example))}, size)"
+    e.run(f"copyto({e.bind(f'{node.out.name}_grid', grid)}, {x.name})  # planes of an image have another order")
     return True
 
 

@@ -1,6 +1,7 @@
 """Which array every value lives in.
 
-Arrays of a batch are held features first, batch last. A value takes over the array of an operand that nobody reads
+Arrays of a batch are held features first, batch last; those of images as planes, one per channel, seen through a view
+with the channels behind (rows and columns move under a kernel, so they must lie together). A value takes over the array of an operand that nobody reads
 any more, or a free array of its shape, or a new one. With `reuse` off every value has an array of its own, and the
 numbers are the same.
 """
@@ -24,6 +25,7 @@ class Storage:
     uses: int = 0
     pinned: bool = False
     whole: bool = True
+    planar: bool = False
 
 
 class Arrays:
@@ -49,9 +51,14 @@ class Arrays:
             if held.shape == value.type.shape:
                 self._free.remove(held)
                 return self._join(value, held)
-        dims = [*map(str, value.type.example), *(["size"] if value.type.batched else [])]
-        self.fresh(value, f"np.empty(({', '.join(dims)}{',' if len(dims) == 1 else ''}), dtype)")
+        self.fresh(value, empty_array([*value.type.example, *(["size"] if value.type.batched else [])]))
+        self.of[value.id].planar = is_image(value)
         return None
+
+    def planar(self, value: Value) -> bool:
+        """Whether a value lives in planes of its own."""
+        held = self.of.get(value.id)
+        return held is not None and held.planar and held.shape == value.type.shape
 
     def take_over(self, value: Value, operands: Sequence[Value], reading: Sequence[Node]) -> bool:
         """Let `value` overwrite an operand whose last readers are the nodes being written. Returns whether it did."""
@@ -91,6 +98,20 @@ class Arrays:
 
     def _reads_of(self, held: Storage | None, node: Node) -> int:
         return sum(self.of.get(v.id) is held for v in node.ins)
+
+
+def is_image(value: Value) -> bool:
+    """Whether a value has rows, columns and channels."""
+    return value.type.batched and len(value.type.shape) == 4
+
+
+def empty_array(dims: Sequence[int | str], dtype: str = "dtype") -> str:
+    """Return the expression of a new array; one of rows, columns, channels and examples is held in planes."""
+    if len(dims) == 4 and dims[-1] == "size":
+        rows, columns, channels, size = dims
+        return f"np.moveaxis(np.empty(({channels}, {rows}, {columns}, {size}), {dtype}), 0, 2)"
+    shape = ", ".join(map(str, dims))
+    return f"np.empty(({shape}{',' if len(dims) == 1 else ''}), {dtype})"
 
 
 def readers(nodes: Iterable[Node]) -> dict[int, list[Node]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dotnn.emit.fast.arrays import Arrays, readers
+from dotnn.emit.fast.arrays import Arrays, empty_array, readers
 from dotnn.emit.fast.folding import foldable
 from dotnn.emit.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
@@ -18,8 +18,8 @@ from dotnn.passes.name import reserved
 from dotnn.passes.simplify import drop_unread
 
 FUNCTIONS = (
-    "add", "copyto", "divide", "dot", "exp", "greater", "log", "logaddexp", "maximum", "multiply", "negative", "sqrt",
-    "subtract", "take", "tanh",
+    "add", "copyto", "divide", "dot", "equal", "exp", "greater", "log", "logaddexp", "matmul", "maximum", "multiply",
+    "negative", "sqrt", "subtract", "take", "tanh",
 )  # fmt: skip
 
 
@@ -57,6 +57,7 @@ class FastEmitter:
         params = [(name, v) for name, v in self.graph.grads.items() if name in self.graph.params]
         self.owners = {v.id: name for name, v in reversed(params)}
         self._bound: dict[object, str] = {}
+        self._kept: set[object] = set()
         self._ones: dict[int, str] = {}
         self._parts: dict[int, tuple[int, int]] = {}
         self._taken = reserved(set(FUNCTIONS)) | {"size", "dtype", "examples", "chosen", "step", "arrays"}
@@ -115,8 +116,17 @@ class FastEmitter:
         return self.bind(f"{value.name}_T", f"{value.name}.T")
 
     def flat(self, value: Value) -> str:
-        """Return a name for a value's numbers in one row; its array must be contiguous."""
-        return self.bind(f"{value.name}_flat", f"{value.name}.reshape(-1)")
+        """Return a name for a value's numbers in one row; its array must be contiguous, in whatever order of axes."""
+        array = f"np.moveaxis({value.name}, 2, 0)" if self.arrays.planar(value) else value.name
+        return self.bind(f"{value.name}_flat", f"{array}.reshape(-1)")
+
+    def planar(self, value: Value) -> bool:
+        """Whether a value's array is held in planes: its view with the channels behind is not contiguous."""
+        return self.arrays.planar(value)
+
+    def workspace(self, hint: str, expression: str, key: object) -> tuple[str, bool]:
+        """Return the name of an array that one op keeps for a later one, and whether it is there already."""
+        return self._once(hint, expression, key), key in self._kept or bool(self._kept.add(key))
 
     def number(self, hint: str, expression: str) -> str:
         """Return the name of a number in the arrays' own precision (a 0-d array: the cheapest operand)."""
@@ -124,8 +134,7 @@ class FastEmitter:
 
     def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
         """Return the name of a scratch array; equal ones are shared, for no line needs it after its own op."""
-        shape = ", ".join(map(str, dims))
-        expression = f"np.empty(({shape}{',' if len(dims) == 1 else ''}), {dtype})"
+        expression = empty_array(dims, dtype)
         return self._once(hint, expression, (hint, expression))
 
     def same(self, value: Value, source: Value) -> None:
@@ -156,7 +165,7 @@ class FastEmitter:
 
     def contiguous(self, value: Value) -> bool:
         """Whether a value has an array of its own, features first."""
-        return value.id in self.arrays.of
+        return value.id in self.arrays.of and not self.arrays.planar(value)
 
     def contiguous_target(self, target: Value) -> str:
         """Return the name of a target's numbers, features first, in one contiguous array."""
