@@ -18,7 +18,7 @@ from dotnn.model import cautions
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
-from dotnn.passes import PASSES
+from dotnn.passes import FAST_PASSES, PASSES
 from dotnn.passes.differentiate import MissingRule, differentiate
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
@@ -71,17 +71,17 @@ def _missing_data(model: Model) -> list[Diagnostic]:
     return [cautions.no_data_file(source.span, source.path)]
 
 
-def passes(input_gradients: bool = False) -> list[tuple[str, Callable[[Graph], Graph]]]:
+def passes(input_gradients: bool = False, *, fast: bool = False) -> list[tuple[str, Callable[[Graph], Graph]]]:
     """Return the passes with their names, `differentiate` told whose gradients are wanted."""
     told = partial(differentiate, input_gradients=input_gradients)
-    return [(p.__name__, told if p is differentiate else p) for p in PASSES]
+    return [(p.__name__, told if p is differentiate else p) for p in (FAST_PASSES if fast else PASSES)]
 
 
-def lower(model: Model, *, input_gradients: bool = False, check: bool = False) -> Graph:
-    """Return the finished graph; with `check` the verifier runs after every pass."""
+def lower(model: Model, *, input_gradients: bool = False, fast: bool = False, check: bool = False) -> Graph:
+    """Return the finished graph, or that of a `fast` training step; with `check` the verifier runs after every pass."""
     graph = build(model)
     try:
-        for _, run in passes(input_gradients):
+        for _, run in passes(input_gradients, fast=fast):
             if check:
                 verify(graph)
             graph = run(graph)
@@ -107,8 +107,11 @@ def compile_spec(path: str, options: Options | None = None, *, check: bool = Fal
 def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = (), *, check: bool = False) -> Compiled:
     """Run the stages after the model."""
     graph = lower(model, input_gradients=options.input_gradients, check=check)
+    step = graph
+    if options.style == "fast":
+        step = lower(model, input_gradients=options.input_gradients, fast=True, check=check)
     options = replace(options, values=_initial_values(model))
-    return Compiled(model, graph, numpy_script(model, graph, options), warnings)
+    return Compiled(model, graph, numpy_script(model, graph, options, step), warnings)
 
 
 def _initial_values(model: Model) -> Mapping[str, Any]:
@@ -187,7 +190,7 @@ def dump_stage(path: str, stage: str, sets: Sequence[str] = ()) -> str:
         return _dump_passes(model, dump)
     from dotnn.emit.fast.context import describe_schedule
 
-    return describe_schedule(model, lower(model))
+    return describe_schedule(model, lower(model, fast=True))
 
 
 def _dump_passes(model: Model, dump: Callable[[Graph], str]) -> str:

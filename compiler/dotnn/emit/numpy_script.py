@@ -50,9 +50,12 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def numpy_script(model: Model, graph: Graph, options: Options) -> str:
-    """Return the text of the script. The same model, graph and options give the same bytes."""
-    plan = FastEmitter(model, graph).emit() if options.style == "fast" else None
+def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> str:
+    """Return the text of the script; the fast style trains by the graph `step`.
+
+    The same model, graphs and options give the same bytes.
+    """
+    plan = FastEmitter(model, step).emit() if options.style == "fast" else None
     called = explain.helper_names(graph) | (plan.helpers if plan else set()) | training.init_helpers(model)
     formulas = paste.needed(called - {"locate"})
     context: dict[str, Any] = {
@@ -62,7 +65,7 @@ def numpy_script(model: Model, graph: Graph, options: Options) -> str:
         "init_lines": indented(training.init_lines(model, options.values)),
         "forward_lines": explain.forward(model, graph),
         "loss_lines": explain.total_loss(model, graph),
-        **({"fast": fast_context(model, graph, plan)} if plan else {"backward_lines": explain.backward(model, graph)}),
+        **({"fast": fast_context(model, step, plan)} if plan else {"backward_lines": explain.backward(model, graph)}),
         "update": optimizer.context(model.train),
         "regime": regime.context(model, graph, options.style),
         "draws": explain.draws(graph),

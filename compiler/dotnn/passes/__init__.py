@@ -9,8 +9,13 @@ from dotnn.passes.differentiate import differentiate
 from dotnn.passes.fuse_losses import fuse_losses
 from dotnn.passes.join_columns import join_columns
 from dotnn.passes.name import name
+from dotnn.passes.pool_filters import pool_filters
 from dotnn.passes.simplify import simplify
 
 Pass = Callable[[Graph], Graph]
 
 PASSES: tuple[Pass, ...] = (fuse_losses, name, differentiate, join_columns, simplify, name)
+"""What the reader sees, and what the explain style runs."""
+
+FAST_PASSES: tuple[Pass, ...] = (fuse_losses, name, pool_filters, differentiate, join_columns, simplify, name)
+"""What a training step of the fast style runs: the same network, put together for speed."""

@@ -22,13 +22,16 @@ SCRIPT_NAMES = {
     "np", "params", "batch", "training", "rng", "outputs", "cache", "grads", "data", "state", "loss_and_grads",
     "forward", "backward", "total_loss", "predict", "train", "main", "update", "self", "step",
 }  # fmt: skip
+LOOP_NAMES = ("copy", "element", "is_larger", "place", "share")
+"""What the loops of the fast style call their variables."""
+
 LOSS_NAME = "loss"
 SEED_NAME = "d_loss"
 
 
 def reserved(helpers: set[str]) -> set[str]:
     """Return every word that a value must not be called: a spec is untrusted text."""
-    return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *SCRIPT_NAMES, *helpers}
+    return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *SCRIPT_NAMES, *LOOP_NAMES, *helpers}
 
 
 def name(graph: Graph, helpers: set[str] | None = None) -> Graph:

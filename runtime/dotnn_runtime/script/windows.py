@@ -33,3 +33,10 @@ def inside(planes: np.ndarray, pad: tuple[tuple[int, int], ...]) -> np.ndarray:
     """Return the view of planes without their border."""
     cut = [slice(low, n - high) for n, (low, high) in zip(planes.shape[1:-1], pad, strict=True)]
     return planes[(slice(None), *cut)]
+
+
+def filter_copies(bank: np.ndarray, kernel: tuple[int, ...], window: tuple[int, ...]) -> list[np.ndarray]:
+    """Return the views of a filter bank in which the copies of the filters lie, each moved by an offset of the window."""
+    parts = np.split(bank, int(np.prod(window)), axis=-1)
+    cuts = [tuple(slice(i, i + k) for i, k in zip(move, kernel, strict=True)) for move in np.ndindex(window)]
+    return [part[cut] for part, cut in zip(parts, cuts, strict=True)]

@@ -124,6 +124,10 @@ class FastEmitter:
         """Whether a value's array is held in planes: its view with the channels behind is not contiguous."""
         return self.arrays.planar(value)
 
+    def own(self, value: Value, expression: str) -> None:
+        """Give a value an array of its own, which no other value takes over."""
+        self.arrays.fresh(value, expression, pinned=True)
+
     def workspace(self, hint: str, expression: str, key: object) -> tuple[str, bool]:
         """Return the name of an array that one op keeps for a later one, and whether it is there already."""
         return self._once(hint, expression, key), key in self._kept or bool(self._kept.add(key))
