@@ -22,6 +22,11 @@ def loss_of(w, p, x, y):
         h = relu(h + dense("b", relu(dense("a", h))))
         h = relu(h + dense("d", relu(dense("c", h))))
         z = dense("o", jnp.concatenate([h, dense("w", x)], 1))
+    elif w.kind == "cnn":
+        for key, pad in (("1", "SAME"), ("2", "VALID")):
+            z = lax.conv_general_dilated(x, p["K" + key], (1, 1), pad, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            x = lax.reduce_window(relu(z + p["c" + key]), -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+        z = dense("5", relu(dense("4", relu(dense("3", x.reshape(len(x), -1))))))
     else:
         last = len(p) // 2
         for i in range(1, last):

@@ -20,12 +20,20 @@ def network(w):
         made.append((layer, [p["W" + key], p["b" + key]]))
         return layer(x)
 
-    x = y = keras.Input((w.dims[0],))
+    def conv(key, x, padding):
+        layer = L.Conv2D(p["K" + key].shape[-1], 5, padding=padding, activation="relu")
+        made.append((layer, [p["K" + key], p["c" + key]]))
+        return L.MaxPooling2D()(layer(x))
+
+    x = y = keras.Input((28, 28, 1) if w.kind == "cnn" else (w.dims[0],))
     if w.kind == "dag":
         h = dense("i", x, "relu")
         h = L.Activation("relu")(L.Add()([h, dense("b", dense("a", h, "relu"))]))
         h = L.Activation("relu")(L.Add()([h, dense("d", dense("c", h, "relu"))]))
         y = dense("o", L.Concatenate()([h, dense("w", x)]))
+    elif w.kind == "cnn":
+        y = L.Flatten()(conv("2", conv("1", x, "same"), "valid"))
+        y = dense("5", dense("4", dense("3", y, "relu"), "relu"))
     else:
         last = len(p) // 2
         for i in range(1, last):

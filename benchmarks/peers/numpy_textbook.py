@@ -25,18 +25,64 @@ def relu(x):
     return np.maximum(0, x)
 
 
+def windows(x, k):
+    """Index arrays (channel, row, column) that spread (n, c, h, w) into columns of k x k windows."""
+    _, c, h, w = x.shape
+    rows, columns = h - k + 1, w - k + 1
+    i = np.tile(np.repeat(np.arange(k), k), c)[:, None] + np.repeat(np.arange(rows), columns)
+    j = np.tile(np.arange(k), k * c)[:, None] + np.tile(np.arange(columns), rows)
+    return np.repeat(np.arange(c), k * k)[:, None], i, j
+
+
+def conv(x, kernel, bias, pad):
+    """Images (n, c, h, w), kernels (f, c, k, k): the windows as columns, by fancy indexing."""
+    n, f, k = len(x), len(kernel), kernel.shape[-1]
+    x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    where = windows(x, k)
+    columns = x[:, *where].transpose(1, 2, 0).reshape(kernel[0].size, -1)
+    out = kernel.reshape(f, -1) @ columns + bias[:, None]
+    return out.reshape(f, x.shape[2] - k + 1, -1, n).transpose(3, 0, 1, 2), (x.shape, where, columns, kernel, pad)
+
+
+def conv_back(d, cache, wanted=True):
+    shape, where, columns, kernel, pad = cache
+    f = len(kernel)
+    rows = d.transpose(1, 2, 3, 0).reshape(f, -1)
+    d_kernel, d_bias = (rows @ columns.T).reshape(kernel.shape), d.sum(axis=(0, 2, 3))
+    if not wanted:
+        return None, d_kernel, d_bias
+    d_columns = (kernel.reshape(f, -1).T @ rows).reshape(kernel[0].size, -1, shape[0]).transpose(2, 0, 1)
+    d_x = np.zeros(shape, d.dtype)
+    np.add.at(d_x, (slice(None), *where), d_columns)
+    return d_x[:, :, pad : shape[2] - pad, pad : shape[3] - pad], d_kernel, d_bias
+
+
+def pool(x):
+    n, c, h, w = x.shape
+    blocks = x.reshape(n, c, h // 2, 2, w // 2, 2)
+    out = blocks.max(axis=(3, 5))
+    return out, blocks == out[:, :, :, None, :, None]
+
+
+def pool_back(d, mask):
+    spread = d[:, :, :, None, :, None] * mask / mask.sum(axis=(3, 5), keepdims=True)
+    return spread.reshape(*d.shape[:2], 2 * d.shape[2], 2 * d.shape[3])
+
+
 class Runner:
     def __init__(self, workload, dtype):
         self.w = workload
         x, y = workload.data()
         self.x = x.astype(dtype)
+        if workload.kind == "cnn":
+            self.x = np.ascontiguousarray(self.x.transpose(0, 3, 1, 2))
         self.y = y.astype(dtype) if workload.kind == "xor" else y.astype(np.int64)
         self.p = {k: v.astype(dtype) for k, v in workload.init().items()}
         self.m = {k: np.zeros_like(v) for k, v in self.p.items()}
         self.v = {k: np.zeros_like(v) for k, v in self.p.items()}
         self.t = 0
         self.rng = np.random.default_rng(3)
-        self.loss_and_grads = {"xor": self.xor, "mlp": self.mlp, "dag": self.dag}[workload.kind]
+        self.loss_and_grads = {"xor": self.xor, "mlp": self.mlp, "cnn": self.cnn, "dag": self.dag}[workload.kind]
 
     def forward(self, key, x):
         return x @ self.p["W" + key] + self.p["b" + key]
@@ -65,6 +111,23 @@ class Runner:
             if i > 1:
                 d = d * (inputs[i - 1] > 0)
         return loss, g
+
+    def cnn(self, x, y):
+        g, p = {}, self.p
+        z1, of_1 = conv(x, p["K1"].transpose(3, 2, 0, 1), p["c1"], 2)
+        q1, mask1 = pool(relu(z1))
+        z2, of_2 = conv(q1, p["K2"].transpose(3, 2, 0, 1), p["c2"], 0)
+        q2, mask2 = pool(relu(z2))
+        flat = q2.transpose(0, 2, 3, 1).reshape(len(x), -1)
+        h3 = relu(self.forward("3", flat))
+        h4 = relu(self.forward("4", h3))
+        loss, d = softmax_loss(self.forward("5", h4), y)
+        d = self.back("5", h4, d, g) * (h4 > 0)
+        d = self.back("3", flat, self.back("4", h3, d, g) * (h3 > 0), g)
+        d = pool_back(d.reshape(len(x), 5, 5, 16).transpose(0, 3, 1, 2), mask2) * (z2 > 0)
+        d, kernel2, g["c2"] = conv_back(d, of_2)
+        _, kernel1, g["c1"] = conv_back(pool_back(d, mask1) * (z1 > 0), of_1, wanted=False)
+        return loss, g | {"K1": kernel1.transpose(2, 3, 1, 0), "K2": kernel2.transpose(2, 3, 1, 0)}
 
     def dag(self, x, y):
         g = {}

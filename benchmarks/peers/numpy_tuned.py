@@ -303,5 +303,137 @@ class Dag(Base):
         return loss
 
 
+class Cnn(Base):
+    """Batch-last layout (channel, row, column, batch), conv fused with the 2x2 pool that follows it.
+
+    The four convolution outputs under one pool window are computed together: a 6x6 input window times a
+    filter bank of 4 shifted copies of the 5x5 kernel. That shrinks the im2col buffer 2.8 times, makes the
+    GEMM fatter, and leaves the four pool candidates as four contiguous blocks. Bias and relu run after the
+    pool (they commute with max), on a quarter of the data.
+    """
+
+    def setup(self):
+        b = self.b = self.w.batch
+
+        def e(*s):
+            return np.empty(s, f4)
+
+        self.xb = e(b, 784)
+        self.xp = np.zeros((1, 32, 32, b), f4)
+        self.x = self.x.reshape(-1, 784)
+        self.l1 = ConvPool(1, 6, 14, b, self.P["K1"], self.P["c1"], self.G["K1"], self.G["c1"], False)
+        self.l2 = ConvPool(6, 16, 5, b, self.P["K2"], self.P["c2"], self.G["K2"], self.G["c2"], True)
+        self.fl = e(25, 16, b)  # flattened in (row, column, channel) order like Keras
+        self.dfl = e(25, 16, b)
+        self.h = [self.fl.reshape(400, b), e(120, b), e(84, b)]
+        self.d = [self.dfl.reshape(400, b), e(120, b), e(84, b)]
+        self.m = [None, np.empty((120, b), bool), np.empty((84, b), bool)]
+        self.z = e(10, b)
+        self.ce = SoftmaxCE(10, b, self.opt.gscale)
+        self.ones = np.ones(b, f4)
+
+    def loss_and_grads(self, rows):
+        P, G, b = self.P, self.G, self.b
+        np.take(self.x, rows, 0, self.xb, "clip")
+        np.take(self.onehot, rows, 0, self.ce.onehot, "clip")
+        self.xp[0, 2:30, 2:30] = self.xb.T.reshape(28, 28, b)
+        p1 = self.l1.forward(self.xp)
+        p2 = self.l2.forward(p1)
+        self.fl[...] = p2.reshape(16, 25, b).transpose(1, 0, 2)
+        h = self.h
+        for i in (0, 1):
+            np.dot(P[f"W{i + 3}"].T, h[i], h[i + 1])
+            np.add(h[i + 1], P[f"b{i + 3}"][:, None], h[i + 1])
+            np.maximum(h[i + 1], 0, out=h[i + 1])
+        np.dot(P["W5"].T, h[2], self.z)
+        np.add(self.z, P["b5"][:, None], self.z)
+        loss = self.ce(self.z)
+        dz = self.z
+        for i in (2, 1, 0):
+            np.dot(h[i], dz.T, G[f"W{i + 3}"])
+            np.dot(dz, self.ones, G[f"b{i + 3}"])
+            d = self.d[i]
+            np.dot(P[f"W{i + 3}"], dz, d)
+            if i:
+                np.greater(h[i], 0, self.m[i])
+                np.multiply(d, self.m[i], d)
+            dz = d
+        self.l2.dout[...] = self.dfl.transpose(1, 0, 2).reshape(16, 5, 5, b)
+        dx = self.l2.backward()
+        self.l1.dout[...] = dx
+        self.l1.backward()
+        return loss
+
+
+class ConvPool:
+    """5x5 convolution + 2x2 max-pool + bias + relu, batch-last, as one GEMM over 6x6 windows of stride 2."""
+
+    def __init__(self, c, f, o, b, K, bias, gK, gb, need_dx):
+
+        def e(*s):
+            return np.empty(s, f4)
+
+        self.dims = c, f, o, b
+        self.K, self.bias, self.gK, self.gb = K, bias, gK, gb
+        n = o * o * b
+        self.cols = e(c, 6, 6, o, o, b)
+        self.cols2 = self.cols.reshape(c * 36, n)
+        self.bank = np.zeros((2, 2, f, c, 6, 6), f4)
+        self.bank2 = self.bank.reshape(4 * f, c * 36)
+        self.z = e(2, 2, f, o, o, b)
+        self.z2 = self.z.reshape(4 * f, n)
+        self.rowmax, self.out = e(2, f, o, o, b), e(f, o, o, b)
+        self.left, self.top = np.empty((2, f, o, o, b), bool), np.empty((f, o, o, b), bool)
+        self.pos = np.empty((f, o, o, b), bool)
+        self.dout, self.drow = e(f, o, o, b), e(2, f, o, o, b)
+        self.gbank = e(c * 36, 4 * f)  # transposed: OpenBLAS is 10-20 % faster on this shape
+        self.dx = e(c, 2 * o + 4, 2 * o + 4, b) if need_dx else None
+        self.ones = np.ones(n, f4)
+
+    def forward(self, x):
+        c, _, o, b = self.dims
+        s = x.strides
+        win = np.lib.stride_tricks.as_strided(x, (c, 6, 6, o, o, b), (s[0], s[1], s[2], 2 * s[1], 2 * s[2], s[3]))
+        np.copyto(self.cols, win)
+        k = self.K.transpose(3, 2, 0, 1)  # (f, c, 5, 5)
+        for i in (0, 1):
+            for j in (0, 1):
+                self.bank[i, j, :, :, i : i + 5, j : j + 5] = k
+        np.dot(self.bank2, self.cols2, self.z2)
+        z = self.z
+        np.greater_equal(z[:, 0], z[:, 1], self.left)
+        np.maximum(z[:, 0], z[:, 1], out=self.rowmax)
+        np.greater_equal(self.rowmax[0], self.rowmax[1], self.top)
+        np.maximum(self.rowmax[0], self.rowmax[1], out=self.out)
+        np.add(self.out, self.bias[:, None, None, None], self.out)
+        np.maximum(self.out, 0, out=self.out)
+        return self.out
+
+    def backward(self):
+        c, f, o, _ = self.dims
+        d, dr, dz = self.dout, self.drow, self.z
+        np.greater(self.out, 0, self.pos)
+        np.multiply(d, self.pos, d)
+        np.dot(d.reshape(f, -1), self.ones, self.gb)
+        np.multiply(d, self.top, dr[0])
+        np.subtract(d, dr[0], dr[1])
+        np.multiply(dr, self.left, dz[:, 0])
+        np.subtract(dr, dz[:, 0], dz[:, 1])
+        np.dot(self.cols2, self.z2.T, self.gbank)
+        gb = self.gbank.reshape(c, 6, 6, 2, 2, f)
+        gk = gb[:, :5, :5, 0, 0] + gb[:, :5, 1:, 0, 1] + gb[:, 1:, :5, 1, 0] + gb[:, 1:, 1:, 1, 1]
+        self.gK[...] = gk.transpose(1, 2, 0, 3)
+        if self.dx is None:
+            return None
+        np.dot(self.bank2.T, self.z2, self.cols2)  # the im2col buffer is free now: reuse it
+        dx = self.dx
+        dx[...] = 0
+        for i in range(6):
+            for j in range(6):
+                v = dx[:, i : i + 2 * o : 2, j : j + 2 * o : 2]
+                np.add(v, self.cols[:, i, j], v)
+        return dx
+
+
 def build(workload, variant, threads):
-    return {"xor": TinyMlp, "mlp": Mlp, "dag": Dag}[workload.kind](workload)
+    return {"xor": TinyMlp, "mlp": Mlp, "cnn": Cnn, "dag": Dag}[workload.kind](workload)

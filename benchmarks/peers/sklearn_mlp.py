@@ -14,7 +14,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 
 class Runner:
     def __init__(self, workload):
-        if workload.kind == "dag":
+        if workload.kind in ("dag", "cnn"):
             raise CannotDo("MLPClassifier builds chains only")
         self.workload = workload
         self.x, y = workload.data()

@@ -22,6 +22,11 @@ def loss_of(w, p, x, y):
         h = relu(h + dense("b", relu(dense("a", h))))
         h = relu(h + dense("d", relu(dense("c", h))))
         z = dense("o", tf.concat([h, dense("w", x)], 1))
+    elif w.kind == "cnn":
+        for key, pad in (("1", "SAME"), ("2", "VALID")):
+            z = tf.nn.bias_add(tf.nn.conv2d(x, p["K" + key], 1, pad), p["c" + key])
+            x = tf.nn.max_pool2d(relu(z), 2, 2, "VALID")
+        z = dense("5", relu(dense("4", relu(dense("3", tf.reshape(x, (w.batch, -1)))))))
     else:
         last = len(p) // 2
         for i in range(1, last):

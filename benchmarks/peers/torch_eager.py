@@ -15,6 +15,15 @@ def linear(p, key):
     return layer
 
 
+def convolution(p, key, pad):
+    kernel = p["K" + key].transpose(3, 2, 0, 1)
+    layer = nn.Conv2d(kernel.shape[1], kernel.shape[0], kernel.shape[2], padding=pad)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(kernel.copy()))
+        layer.bias.copy_(torch.from_numpy(p["c" + key]))
+    return layer
+
+
 class Chain(nn.Module):
     def __init__(self, p, activation):
         super().__init__()
@@ -24,6 +33,21 @@ class Chain(nn.Module):
     def forward(self, x):
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
+        return self.layers[-1](x)
+
+
+class Cnn(nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        self.convolutions = nn.ModuleList(convolution(p, key, pad) for key, pad in (("1", 2), ("2", 0)))
+        self.layers = nn.ModuleList(linear(p, key) for key in "345")
+
+    def forward(self, x):
+        for layer in self.convolutions:
+            x = F.max_pool2d(F.relu(layer(x)), 2)
+        x = x.permute(0, 2, 3, 1).flatten(1)
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
         return self.layers[-1](x)
 
 
@@ -46,8 +70,11 @@ class Runner:
         self.w = w = workload
         x, y = w.data()
         self.x, self.y = torch.from_numpy(x), torch.from_numpy(y if w.kind == "xor" else y.astype("int64"))
+        if w.kind == "cnn":
+            self.x = self.x.permute(0, 3, 1, 2).contiguous()
         p = w.init()
-        self.model = Dag(p) if w.kind == "dag" else Chain(p, torch.tanh if w.kind == "xor" else F.relu)
+        networks = {"dag": Dag, "cnn": Cnn, "xor": lambda p: Chain(p, torch.tanh), "mlp": lambda p: Chain(p, F.relu)}
+        self.model = networks[w.kind](p)
         if w.optimizer == "adam":
             self.optimizer = torch.optim.Adam(self.model.parameters(), w.lr, (w.beta1, w.beta2), w.eps)
         else:

@@ -1,6 +1,7 @@
 """The workloads: shapes, optimizer settings, data and initial weights, the same for every peer.
 
-Weights are a dict of float32 arrays, (inputs, outputs) each; `specs/` holds each workload as a spec.
+Weights are a dict of float32 arrays, (inputs, outputs) each, kernels (rows, columns, inputs, outputs); `specs/` holds
+each workload as a spec.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class CannotDo(Exception):
 @dataclass(frozen=True)
 class Workload:
     name: str
-    kind: str  # xor | mlp | dag
+    kind: str  # xor | mlp | cnn | dag
     dims: tuple[int, ...]
     batch: int
     steps: int  # per epoch
@@ -41,10 +42,14 @@ class Workload:
             x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
             return x, np.array([[0], [1], [1], [0]], np.float32)
         rng = np.random.default_rng(1)
-        x = rng.standard_normal((self.count, self.dims[0]), dtype=np.float32)
+        x = rng.standard_normal((self.count, *((28, 28, 1) if self.kind == "cnn" else self.dims[:1])), dtype=np.float32)
         return x, rng.integers(0, 10, self.count).astype(np.int32)
 
     def shapes(self):
+        if self.kind == "cnn":
+            kernels = {"K1": (5, 5, 1, 6), "c1": (6,), "K2": (5, 5, 6, 16), "c2": (16,)}
+            sizes = zip("345", zip(self.dims, self.dims[1:], strict=False), strict=True)
+            return kernels | {name: s for key, both in sizes for name, s in (("W" + key, both), ("b" + key, both[1:]))}
         if self.kind == "dag":
             sizes = dict(zip("iabcdwo", [(64, 64)] * 5 + [(64, 16), (80, 10)], strict=True))
         else:
@@ -54,7 +59,9 @@ class Workload:
     def init(self):
         rng = np.random.default_rng(2)
         return {
-            name: (rng.standard_normal(s) / np.sqrt(s[0])).astype(np.float32) if len(s) > 1 else np.zeros(s, np.float32)
+            name: (rng.standard_normal(s) / np.sqrt(np.prod(s[:-1]))).astype(np.float32)
+            if len(s) > 1
+            else np.zeros(s, np.float32)
             for name, s in self.shapes().items()
         }
 
@@ -68,6 +75,7 @@ WORKLOADS = {
         Workload("W2-adam", "mlp", (784, 128, 10), 128, 100, "adam", 1e-3),
         Workload("W2-32-adam", "mlp", (784, 128, 10), 32, 200, "adam", 1e-3),
         Workload("W3", "mlp", (784, 1024, 1024, 10), 128, 25, "adam", 1e-3),
+        Workload("W4", "cnn", (400, 120, 84, 10), 64, 50, "sgd", 0.01),
         Workload("W6", "dag", (64, 64, 10), 64, 100, "adam", 1e-3),
     )
 }

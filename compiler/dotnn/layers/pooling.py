@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.layers.base import INHERIT, Attrs, Layer, Lowering, Types
-from dotnn.layers.windows import PAD, WINDOW, borders, entries, require_fit, require_places
+from dotnn.layers.windows import WINDOW, borders, entries, require_fit, require_places
 from dotnn.ops import windows
 from dotnn.ops.base import BATCH, Builder, TensorType, Value
 from dotnn.schema import Arg, choice

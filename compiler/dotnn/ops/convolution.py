@@ -80,4 +80,4 @@ RESHAPE_WEIGHT = Op(
     "reshape_weight", ("W",), lambda types, attrs: TensorType(tuple(attrs["shape"])), "{W}.reshape({shape})",
     lambda b, node, d: [b.emit("reshape_weight", d, shape=node.ins[0].type.shape)],
 )  # fmt: skip
-"""The same weights in another shape: a depthwise kernel [row, column, in, times] as one of groups [row, column, 1, out]."""
+"""The same weights in another shape: a depthwise kernel [row, column, in, times] as one by groups."""

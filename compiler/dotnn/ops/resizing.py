@@ -32,9 +32,7 @@ ZERO_PAD = Op(
     "zero_pad", ("x",), _infer_pad, lambda node: f"np.pad({{x}}, {((0, 0), *node.attrs['pad'], (0, 0))})", _pad_vjp
 )
 
-CROP = Op(
-    "crop", ("d",), _infer_crop, _crop_line, lambda b, node, d: [b.emit("zero_pad", d, pad=node.attrs["pad"])]
-)
+CROP = Op("crop", ("d",), _infer_crop, _crop_line, lambda b, node, d: [b.emit("zero_pad", d, pad=node.attrs["pad"])])
 
 
 def _infer_repeat(types: Sequence[TensorType], attrs: Attrs) -> TensorType:

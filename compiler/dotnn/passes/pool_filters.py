@@ -56,7 +56,9 @@ def _worth(conv: Node, pool: Node) -> bool:
     window, kernel = pool.attrs["window"], conv.ins[1].type.example[:-2]
     plain = all(s == d == 1 for s, d in zip(conv.attrs["stride"], conv.attrs["dilation"], strict=True))
     inside = window == pool.attrs["stride"] and not any(map(any, pool.attrs["pad"]))
-    return plain and inside and conv.attrs["groups"] == 1 and all(k >= 2 * w for k, w in zip(kernel, window, strict=True))
+    return (
+        plain and inside and conv.attrs["groups"] == 1 and all(k >= 2 * w for k, w in zip(kernel, window, strict=True))
+    )
 
 
 def _fused(graph: Graph, conv: Node, act: Node | None, pool: Node) -> Graph:

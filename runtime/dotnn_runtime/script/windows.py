@@ -1,4 +1,4 @@
-"""Views of images for the fast style: planes are [channel, row, column, example] (of sequences [channel, step, example]).
+"""Views of images for the fast style: planes are [channel, row, column, example], of sequences [channel, step, example].
 
 A view shares its numbers with the array it looks at: these functions are called once, before training.
 """
@@ -36,7 +36,7 @@ def inside(planes: np.ndarray, pad: tuple[tuple[int, int], ...]) -> np.ndarray:
 
 
 def filter_copies(bank: np.ndarray, kernel: tuple[int, ...], window: tuple[int, ...]) -> list[np.ndarray]:
-    """Return the views of a filter bank in which the copies of the filters lie, each moved by an offset of the window."""
+    """Return the views of a filter bank in which the copies of the filters lie, one for each offset of the window."""
     parts = np.split(bank, int(np.prod(window)), axis=-1)
     cuts = [tuple(slice(i, i + k) for i, k in zip(move, kernel, strict=True)) for move in np.ndindex(window)]
     return [part[cut] for part, cut in zip(parts, cuts, strict=True)]

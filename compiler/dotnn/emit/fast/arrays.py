@@ -1,9 +1,9 @@
 """Which array every value lives in.
 
 Arrays of a batch are held features first, batch last; those of images as planes, one per channel, seen through a view
-with the channels behind (rows and columns move under a kernel, so they must lie together). A value takes over the array of an operand that nobody reads
-any more, or a free array of its shape, or a new one. With `reuse` off every value has an array of its own, and the
-numbers are the same.
+with the channels behind: rows and columns move under a kernel, so they must lie together. A value takes over the array
+of an operand that nobody reads any more, or a free array of its shape, or a new one. With `reuse` off every value has
+an array of its own, and the numbers are the same.
 """
 
 from __future__ import annotations
