@@ -38,9 +38,9 @@ def _chains(graph: Graph) -> list[tuple[Node, Node | None, Node]]:
         before = producers.get(pool.ins[0].id) if pool.op in POOLED else None
         act = before if before is not None and before.op in MONOTONE else None
         conv = producers.get(act.ins[0].id) if act else before
-        if conv is not None and conv.op == POOLED[pool.op] and _worth(conv, pool):
-            if all(reads[n.out.id] == 1 for n in (conv, act) if n is not None):
-                found.append((conv, act, pool))
+        alone = all(reads[n.out.id] == 1 for n in (conv, act) if n is not None)
+        if conv is not None and conv.op == POOLED[pool.op] and alone and _worth(conv, pool):
+            found.append((conv, act, pool))
     return found
 
 

@@ -57,7 +57,6 @@ class FastEmitter:
         params = [(name, v) for name, v in self.graph.grads.items() if name in self.graph.params]
         self.owners = {v.id: name for name, v in reversed(params)}
         self._bound: dict[object, str] = {}
-        self._kept: set[object] = set()
         self._ones: dict[int, str] = {}
         self._parts: dict[int, tuple[int, int]] = {}
         self._taken = reserved(set(FUNCTIONS)) | {"size", "dtype", "examples", "chosen", "step", "arrays"}
@@ -130,7 +129,8 @@ class FastEmitter:
 
     def workspace(self, hint: str, expression: str, key: object) -> tuple[str, bool]:
         """Return the name of an array that one op keeps for a later one, and whether it is there already."""
-        return self._once(hint, expression, key), key in self._kept or bool(self._kept.add(key))
+        there = key in self._bound
+        return self._once(hint, expression, key), there
 
     def number(self, hint: str, expression: str) -> str:
         """Return the name of a number in the arrays' own precision (a 0-d array: the cheapest operand)."""
