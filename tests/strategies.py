@@ -159,6 +159,7 @@ def _operands(draw, network: Network, most: int) -> tuple[int, list[str]]:
 def _statement(draw, network: Network, name: str, dropout: bool) -> None:
     kinds = [
         _dense, _activated, _joined, _concatenated, _selected, _centred, _scaled, _sharing, _block, _summed, _reshaped,
+        _image, _sequence,
     ]  # fmt: skip
     width, expression = draw(st.sampled_from(kinds + [_dropped] * dropout))(draw, network, name)
     network.add(name, width, f"{name} = {expression}")
@@ -236,6 +237,45 @@ def _reshaped(draw, network: Network, name: str) -> tuple[int, str]:
         return width, f"{value} -> reshape([1, {rows}, {columns}]) -> {_activation(draw, columns)} -> flatten"
     layers = f"dense({units}, {_activation(draw, units)})"
     return rows * units, f"{value} -> reshape([{rows}, {columns}]) -> {layers} -> flatten"
+
+
+def _image(draw, network: Network, name: str) -> tuple[int, str]:
+    """A value as an image, one or two layers on it, and a dense layer behind."""
+    return _moved_over(draw, network, [draw(st.integers(3, 5)), draw(st.integers(3, 5))])
+
+
+def _sequence(draw, network: Network, name: str) -> tuple[int, str]:
+    return _moved_over(draw, network, [draw(st.integers(4, 7))])
+
+
+def _moved_over(draw, network: Network, lengths: list[int]) -> tuple[int, str]:
+    """Layers that move over images or sequences: every one leaves something for the next."""
+    channels, width = draw(st.integers(1, 3)), draw(WIDTHS)
+    size = channels
+    for length in lengths:
+        size *= length
+    stages = [f"dense({size})", f"reshape([{', '.join(map(str, [*lengths, channels]))}])"]
+    stages += [draw(st.sampled_from(_moving(draw, len(lengths)))) for _ in range(draw(st.integers(1, 3)))]
+    end = draw(st.sampled_from(["flatten", "maxpool_global", "avgpool_global"]))
+    return width, " -> ".join([_value(draw, network), *stages, end, f"dense({width})"])
+
+
+def _moving(draw, rank: int) -> list[str]:
+    """One call of every layer that moves over `rank` axes; all of them fit whatever is left of an image."""
+    k, s, filters = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    act = draw(st.sampled_from(["silu", "tanh", "identity"]))  # not relu: its zeros tie under a maximum
+    pad = draw(st.sampled_from(["same", "3", str([[2, 1]] * rank)]))
+    dilation = f"dilation = {draw(st.integers(1, 2))}" if s == 1 else f"stride = {s}"
+    return [
+        f"conv{rank}d({filters}, {k}, {act}, pad = {pad}, {dilation})",
+        f"conv{rank}d({filters}, 3, {act}, pad = same) -> maxpool(2, pad = same)",
+        f"conv{rank}d({filters}, 3, {act}, pad = 1) -> zeropad(1) -> maxpool(2)",
+        f"conv{rank}d({filters}, {k}, pad = same) -> conv{rank}d({2 * filters}, 2, pad = same, groups = {filters})",
+        f"conv{rank}d_transpose({filters}, {k}, {act}, stride = {s})",
+        f"zeropad({pad.replace('same', '2')}) -> maxpool({k}, {s})",
+        f"zeropad(2) -> avgpool({k}, {s}) -> upsample(2)",
+        *(["depthwise_conv2d(2, pad = same, multiplier = 2)"] if rank == 2 else []),
+    ]
 
 
 def _dropped(draw, network: Network, name: str) -> tuple[int, str]:

@@ -25,21 +25,26 @@ OP_SPECS = [
 ]
 
 
-def graph_and_values(spec):
+OP_CASES = [(spec, fast) for spec in OP_SPECS for fast in (False, True) if not fast or "conv" in spec]
+"""A fast step has ops of its own where it puts layers together."""
+
+
+def graph_and_values(spec, fast):
     """The finished graph of a spec, and the value of everything in it at a random point, in training mode."""
-    graph = lower(model_of(spec), input_gradients=True)
+    graph = lower(model_of(spec), input_gradients=True, fast=fast)
     params, batch = generic_point(module_of(spec), 4, examples=6)
     return graph, run(graph, {**params, **batch}, rng=np.random.default_rng(4))
 
 
 def test_every_op_is_met_here():
-    met = {node.op for spec in OP_SPECS for node in lower(model_of(spec), input_gradients=True).all_nodes()}
+    graphs = (lower(model_of(spec), input_gradients=True, fast=fast) for spec, fast in OP_CASES)
+    met = {node.op for graph in graphs for node in graph.all_nodes()}
     assert set(OPS) - met <= {"columns", "pad_columns"}  # only in second derivatives
 
 
-@pytest.mark.parametrize("spec", OP_SPECS)
-def test_ops_have_the_types_they_infer(spec):
-    graph, values = graph_and_values(spec)
+@pytest.mark.parametrize(("spec", "fast"), OP_CASES)
+def test_ops_have_the_types_they_infer(spec, fast):
+    graph, values = graph_and_values(spec, fast)
     for node in graph.nodes:
         for out in node.outs:
             shape = shape_of(out)
@@ -48,9 +53,9 @@ def test_ops_have_the_types_they_infer(spec):
                 assert values[out.id].dtype == np.float64, node.op
 
 
-@pytest.mark.parametrize("spec", OP_SPECS)
-def test_the_rule_of_every_op(spec):
-    graph, values = graph_and_values(spec)
+@pytest.mark.parametrize(("spec", "fast"), OP_CASES)
+def test_the_rule_of_every_op(spec, fast):
+    graph, values = graph_and_values(spec, fast)
     drawn = {v.id for node in graph.nodes if OPS[node.op].random for v in node.outs}
     rng = np.random.default_rng(5)
     for node in graph.all_nodes():

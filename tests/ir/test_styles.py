@@ -18,6 +18,24 @@ NETWORKS = {
     "a name that one of ours could have": """
         input t_target: [2]  input x: [2]  target t: class[2]
         output y = concat(t_target, x) -> dense(2) -> softmax""",
+    "names of the step's own loops": """
+        input share: [4, 4, 1]  input place: [3]  target t: [3]
+        element = share -> avgpool(2) -> conv2d(2, 2, pad = same)
+        copy = element -> conv2d_transpose(2, 2) -> conv2d(3, 3) -> maxpool_global
+        output y = copy + place -> dense(3)""",
+    "an image between flat values": """
+        input x: [4]  target t: [2]
+        image = x -> dense(18, tanh) -> reshape([3, 3, 2])
+        c = image + (image -> conv2d(2, 3, pad = same) -> sigmoid)
+        turned = c -> reshape([2, 3, 3]) -> conv2d(2, 2, relu)
+        output y = concat(turned -> flatten, c -> flatten) -> dense(2)""",
+    "filters shared by two images": """
+        input x: [5, 5, 1]  input r: [5, 5, 1]  target t: [2]
+        layer filters = conv2d(2, 2, relu)
+        output y = concat(x -> filters -> maxpool(2) -> flatten, r -> filters -> flatten) -> dense(2)""",
+    "an image as output": """
+        input x: [3, 3, 2]  target t: [5, 7, 1]
+        output y = x -> conv2d(2, 3, tanh, pad = [1, 2]) -> conv2d_transpose(1, 3)""",
     "classes by position": """
         input x: [3]  target t: [2, 3]
         output y = x -> dense(6) -> reshape([2, 3]) -> softmax""",
@@ -57,3 +75,26 @@ def test_scripts_with_gradients_by_their_inputs_train_too(spec):
     histories = [module_of(spec, s, input_gradients=True).train(batch, epochs=3, dtype=np.float64)[1] for s in STYLES]
     plain, fast = ([record["loss"] for record in history] for history in histories)
     np.testing.assert_allclose(fast, plain, rtol=1e-8)
+
+
+POOLED = {
+    "in one product": "x -> conv2d(3, 3, relu, pad = same) -> maxpool(2)",
+    "without an activation": "x -> conv2d(2, [3, 4]) -> maxpool([2, 3])",
+    "sequences in one product": "x -> reshape([12, 3]) -> conv1d(4, 3, relu) -> maxpool(2)",
+    "overlapping windows": "x -> conv2d(2, 2, relu) -> maxpool(3, 1, same)",
+    "over everything": "x -> conv2d(2, 2, relu) -> maxpool_global",
+}
+
+
+@pytest.mark.parametrize("stage", POOLED.values(), ids=POOLED)
+def test_the_styles_agree_where_maxima_tie(stage):
+    """On whole numbers many windows have several largest elements; relu makes many of them zero."""
+    spec = f"model M {{ input x: [6, 6, 1]  target t: [1]  output y = {stage} -> flatten -> dense(1) }}"
+    plain, fast = (module_of(f"{spec} train {{ loss = mse(y, t) }}", style, input_gradients=True) for style in STYLES)
+    rng = np.random.default_rng(0)
+    params = {name: rng.integers(-1, 2, shape).astype(float) for name, shape in plain.PARAMS.items()}
+    batch = {"x": rng.integers(-2, 3, (7, 6, 6, 1)).astype(float), "t": rng.standard_normal((7, 1))}
+    (loss, grads), (found, others) = (m.loss_and_grads(params, batch) for m in (plain, fast))
+    np.testing.assert_allclose(found, loss, rtol=1e-12)
+    for name, grad in grads.items():
+        np.testing.assert_allclose(others[name], grad, rtol=1e-12, atol=1e-12, err_msg=name)

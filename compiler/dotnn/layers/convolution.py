@@ -81,11 +81,10 @@ def _convolution(rank: int) -> Layer:
         (x,) = types
         require_places(x, name, rank)
         where = _geometry(x, attrs)
-        for what, count in ((f"the {x.example[-1]} channels", x.example[-1]), ("the filters", attrs["filters"])):
+        for what, count in (("channels", x.example[-1]), ("filters", attrs["filters"])):
             if count % where["groups"]:
-                raise ShapeError(
-                    f"{what} do not divide into {where['groups']} groups", f"groups must divide {count}"
-                )  # fmt: skip
+                message = f"{count} {what} do not divide into {where['groups']} groups"
+                raise ShapeError(message, f"the number of groups must divide {x.example[-1]} and {attrs['filters']}")
         span = _span(where["kernel"], where["dilation"])
         require_fit(windows.sizes(x), span, where["pad"], "the kernel", x)
         return TensorType((BATCH, *windows.places(windows.sizes(x), where["kernel"], where), attrs["filters"]))

@@ -47,34 +47,43 @@ BORDERS = Kind("a number that is not negative, or one per axis such as [1, 2] or
 PAD = Kind("valid, same, a number, or one per axis such as [1, 2] or [[0, 1], [2, 2]]", _pad, choices=("valid", "same"))
 
 
-def require_places(x: TensorType, layer: str, rank: int | None = None) -> int:
-    """Return along how many axes a window moves. Raises `ShapeError` unless it is a sequence or an image."""
+def require_places(x: TensorType, layer: str, rank: int | None = None) -> None:
+    """Raise `ShapeError` unless a window can move over the operand: a sequence, or an image."""
     require_real(x, layer)
     axes = len(x.example) - 1
     if axes not in ([rank] if rank else KINDS):
         needed = KINDS[rank] if rank else " or ".join(KINDS.values())
-        raise ShapeError(f"{layer} needs {needed}, but its operand has shape {shape_text(x)}", _other(x, layer, axes))
-    return axes
+        help = _likely_fix(x, layer, axes, rank)
+        raise ShapeError(f"{layer} needs {needed}, but its operand has shape {shape_text(x)}", help)
 
 
-def _other(x: TensorType, layer: str, axes: int) -> str:
-    if axes in KINDS and layer.startswith("conv") and layer[4:6] in ("1d", "2d"):
-        return f"did you mean {layer.replace(layer[4], str(axes), 1)}?"
-    if axes == 1:
-        return f"if the channels are missing: -> reshape([{x.example[0]}, {x.example[1]}, 1]) ->"
-    if axes == 0:
-        return f"if these are steps of one channel: -> reshape([{x.example[0]}, 1]) ->"
-    return "reshape([…]) gives it such a shape"
+def _likely_fix(x: TensorType, layer: str, axes: int, rank: int | None) -> str:
+    sizes = ", ".join(map(str, x.example))
+    if rank == 2 and axes == 1:
+        other = layer.replace("2d", "1d")
+        return f"for a sequence write {other}; if the channels are missing: -> reshape([{sizes}, 1]) ->"
+    if rank == 1 and axes == 2:
+        return f"for an image write {layer.replace('1d', '2d')}"
+    if rank != 2 and axes == 0:
+        return f"put it before flatten; if these are steps of one channel: -> reshape([{sizes}, 1]) ->"
+    return "put it before flatten, or reshape([…]) gives the numbers such a shape"
 
 
 def entries(value: Any, rank: int, what: str) -> tuple[int, ...]:
     """Return one number per axis: the same for all, or as listed. Raises `ShapeError`."""
     if isinstance(value, int):
         return (value,) * rank
-    if len(value) != rank:
-        axes = "an axis" if rank == 1 else f"{rank} axes"
-        raise ShapeError(f"{what} lists {len(value)} numbers, but the operand has {axes} besides its channels")
+    _require_entries(value, rank, what)
     return tuple(value)
+
+
+def _require_entries(listed: Sequence[Any], rank: int, what: str) -> None:
+    if len(listed) != rank:
+        axes = "1 axis" if rank == 1 else f"{rank} axes"
+        raise ShapeError(
+            f"{what} lists {len(listed)} entries, but the operand has {axes} besides its channels",
+            "list one entry per axis, or give a single number for all",
+        )
 
 
 def borders(pad: Any, lengths: Sequence[int], window: Sequence[int], stride: Sequence[int]) -> Pads:
@@ -91,8 +100,7 @@ def borders(pad: Any, lengths: Sequence[int], window: Sequence[int], stride: Seq
         return tuple((total // 2, total - total // 2) for total in totals)
     if isinstance(pad[0], int):
         return (pad,) * rank
-    if len(pad) != rank:
-        raise ShapeError(f"pad lists {len(pad)} borders, but the operand has {rank} {'axis' if rank == 1 else 'axes'}")
+    _require_entries(pad, rank, "pad")
     return tuple(pad)
 
 

@@ -52,13 +52,16 @@ def _reads(graph: Graph) -> Mapping[int, int]:
 
 
 def _worth(conv: Node, pool: Node) -> bool:
-    """Whether windows do not overlap, and the larger kernel is not much larger (measured: 5 under 2, not 3 under 2)."""
+    """Whether the windows do not overlap, and are smaller than the kernel.
+
+    Measured (2 x 2, batch 64): 1.5 to 1.9 times as fast for few channels, 1.07 for kernels of 3 x 3 on 32. A kernel
+    grows by the window less one, so one that is small beside the window would only multiply what is computed.
+    """
     window, kernel = pool.attrs["window"], conv.ins[1].type.example[:-2]
     plain = all(s == d == 1 for s, d in zip(conv.attrs["stride"], conv.attrs["dilation"], strict=True))
-    inside = window == pool.attrs["stride"] and not any(map(any, pool.attrs["pad"]))
-    return (
-        plain and inside and conv.attrs["groups"] == 1 and all(k >= 2 * w for k, w in zip(kernel, window, strict=True))
-    )
+    apart = window == pool.attrs["stride"] and not any(map(any, pool.attrs["pad"]))
+    smaller = all(w < k for w, k in zip(window, kernel, strict=True))
+    return plain and apart and smaller and conv.attrs["groups"] == 1
 
 
 def _fused(graph: Graph, conv: Node, act: Node | None, pool: Node) -> Graph:

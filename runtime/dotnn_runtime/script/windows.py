@@ -1,4 +1,4 @@
-"""Views for the fast style. Planes of images are [channel, row, column, example]; of sequences [channel, step, example].
+"""Views for the fast style. Planes are [channel, row, column, example], of sequences [channel, step, example].
 
 A view shares its numbers with the array it looks at: these functions are called once, before training.
 """
