@@ -59,7 +59,7 @@ def require_places(x: TensorType, layer: str, rank: int | None = None) -> None:
 
 def _likely_fix(x: TensorType, layer: str, axes: int, rank: int | None) -> str:
     sizes = ", ".join(map(str, x.example))
-    if rank == 2 and axes == 1:
+    if rank == 2 and axes == 1 and layer.startswith("conv"):
         other = layer.replace("2d", "1d")
         return f"for a sequence write {other}; if the channels are missing: -> reshape([{sizes}, 1]) ->"
     if rank == 1 and axes == 2:
