@@ -263,7 +263,7 @@ def _moved_over(draw, network: Network, lengths: list[int]) -> tuple[int, str]:
 def _moving(draw, rank: int) -> list[str]:
     """One call of every layer that moves over `rank` axes; all of them fit whatever is left of an image."""
     k, s, filters = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
-    act = draw(st.sampled_from(["silu", "tanh", "identity"]))  # not relu: its zeros tie under a maximum
+    act = draw(st.sampled_from(["relu", "tanh", "identity"]))
     pad = draw(st.sampled_from(["same", "3", str([[2, 1]] * rank)]))
     dilation = f"dilation = {draw(st.integers(1, 2))}" if s == 1 else f"stride = {s}"
     return [

@@ -85,9 +85,23 @@ def make_power_plant() -> None:
     write_npz("power_plant_weights.npz", weights)
 
 
+def make_four() -> None:
+    """The lecture's 6 x 6 image of a 4, grey values 0…255, and what its two filters make of it.
+
+    `image` (1, 6, 6, 1) uint8; `maps` (1, 6, 6, 2) int16: one filter prefers upright strokes, the other level ones.
+    """
+    image = np.zeros((6, 6), np.uint8)
+    image[1:4, 1] = image[2:5, 3] = image[3, 1:5] = 255
+    upright = np.array([[-1, 1, -1]] * 3)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(image.astype(np.int16), 1), (3, 3))
+    maps = np.stack([(windows * f).sum(axis=(2, 3)) for f in (upright, upright.T)], axis=-1)
+    write_npz("four.npz", {"image": image[None, :, :, None], "maps": maps[None].astype(np.int16)})
+
+
 if __name__ == "__main__":
     make_digits()
     make_iris()
     make_breast_cancer()
     make_diabetes()
     make_power_plant()
+    make_four()

@@ -186,6 +186,37 @@ def test_autoencoder_beats_principal_components():
     assert np.mean((outputs["copy"] - data["image"] / 16) ** 2) < 0.7 * of_linear
 
 
+def test_lenet():
+    assert trained("lenet")[2].test["accuracy"] >= 0.98
+
+
+def test_conv_autoencoder_beats_principal_components():
+    """As many numbers in the middle, and most of the weights used at several places."""
+    module, params, _ = trained("conv_autoencoder")
+    data = module.load_data()
+    pixels = rows(data, "image") / 16
+    outputs, _ = module.forward(params, {"image": data["image"] / 16})
+    numbers = outputs["code"][0].size
+    linear = PCA(numbers).fit(pixels)
+    of_linear = np.mean((linear.inverse_transform(linear.transform(pixels)) - pixels) ** 2)
+    assert numbers == 16
+    assert np.mean((outputs["copy"] - data["image"] / 16) ** 2) < 0.75 * of_linear
+
+
+def test_four():
+    """The lecture's filters are found from one image; on a moved image they make the same maps, moved."""
+    module, params, _ = trained("four", np.float64)
+    upright = np.array([[-1, 1, -1]] * 3)
+    np.testing.assert_allclose(params["found.W"][:, :, 0], np.stack([upright, upright.T], axis=-1), atol=1e-3)
+    data = module.load_data()
+    image, maps = data["image"] / 255, data["maps"] / 255
+    for place in [(1, 0), (0, -1), (-1, 1)]:
+        moved = module.forward(params, {"image": np.roll(image, place, (1, 2))})[0]["found"]
+        # The 4 has a border of one pixel, so its maps fill the image: what moves out at one side is lost.
+        inner = (slice(None), *(slice(max(n, 0), 6 + min(n, 0)) for n in place))
+        np.testing.assert_allclose(moved[inner], np.roll(maps, place, (1, 2))[inner], atol=3e-3)
+
+
 def test_wide_and_deep_is_no_worse_than_linear_regression():
     module, _, history = trained("wide_and_deep")
     parts, _ = module.prepare(module.load_data(), np.float64)
