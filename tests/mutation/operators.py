@@ -6,6 +6,7 @@ the right side of the line, all others any expression in it. The docstring is wh
 
 import ast
 import copy
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
@@ -313,6 +314,101 @@ def wrong_operand(node, line):
     if isinstance(node, ast.Name) and node.id in line.cached:
         for other in sorted(set(line.cached) - {node.id}):
             yield filled(f'cache["{other}"]')
+
+
+# ------------------------------------------------------------------------------------------ kernels and windows
+
+
+def _of_convolution(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and re.search(r"^(per_group\()?conv[12]d", ast.unparse(node)) is not None
+
+
+def _keyword(node: ast.Call, name: str) -> ast.keyword | None:
+    return next((k for k in node.keywords if k.arg == name), None)
+
+
+def _with_keyword(node: ast.Call, name: str, text: str) -> ast.expr:
+    changed = copy.deepcopy(node)
+    _keyword(changed, name).value = ast.parse(text, mode="eval").body
+    return changed
+
+
+def _entries(node: ast.Call, name: str) -> tuple | None:
+    """The value of a keyword, one entry per axis."""
+    keyword = _keyword(node, name) if isinstance(node, ast.Call) else None
+    if keyword is None:
+        return None
+    value = ast.literal_eval(keyword.value)
+    alone = isinstance(value, int) or (name == "pad" and isinstance(value[0], int))
+    return (value,) if alone else value
+
+
+def _one_per_axis(entries: tuple) -> str:
+    return str(entries if len(entries) > 1 else entries[0])
+
+
+@part
+def flipped_kernel(node, line):
+    """a kernel upside down: a true convolution where a cross-correlation belongs"""
+    if _of_convolution(node):
+        if "d_weight" in ast.unparse(node):
+            yield filled("a[::-1]", a=node)
+        else:
+            flipped = copy.deepcopy(node)
+            flipped.args[-1] = filled("w[::-1]", w=node.args[-1])
+            yield flipped
+
+
+@part
+def transposed_kernel(node, line):
+    """a kernel with its input and output channels exchanged"""
+    if _of_convolution(node):
+        if "d_weight" in ast.unparse(node):
+            yield filled("np.swapaxes(a, -1, -2)", a=node)
+        else:
+            turned = copy.deepcopy(node)
+            turned.args[-1] = filled("np.swapaxes(w, -1, -2)", w=node.args[-1])
+            yield turned
+
+
+@part
+def shifted_border(node, line):
+    """a border one too far to one side: (1, 2) for (2, 1)"""
+    pads = _entries(node, "pad")
+    for axis, (low, high) in enumerate(pads or ()):
+        for by in (1, -1):
+            if low + by >= 0 and high - by >= 0:
+                moved = (*pads[:axis], (low + by, high - by), *pads[axis + 1 :])
+                yield _with_keyword(node, "pad", _one_per_axis(moved))
+
+
+@part
+def wrong_stride(node, line):
+    """a stride or a dilation one too small"""
+    for name in ("stride", "dilation"):
+        steps = _entries(node, name)
+        for axis, step in enumerate(steps or ()):
+            if step > 1:
+                yield _with_keyword(node, name, _one_per_axis((*steps[:axis], step - 1, *steps[axis + 1 :])))
+
+
+@part
+def dropped_group(node, line):
+    """the last group of channels left out"""
+    if is_call(node, "per_group"):
+        yield filled("a * (np.arange(a.shape[-1]) < a.shape[-1] // 2)", a=node)
+
+
+@part
+def other_pooling(node, line):
+    """the gradient of a mean where that of a maximum belongs"""
+    if is_call(node, "max_pool1d_d_input", "max_pool2d_d_input"):
+        d, x, _, *where = node.args
+        size = filled("x.shape[1:-1]" if "2d" in node.func.id else "x.shape[1]", x=x)
+        yield ast.Call(ast.Name(node.func.id.replace("max", "avg"), ast.Load()), [d, size, *where], node.keywords)
+    if is_call(node, "max_global_d_input"):
+        d, x = node.args
+        yield filled("x * 0 + d.reshape(len(d), *([1] * (x.ndim - 2)), -1) / x[0, ..., 0].size", d=d, x=x)
 
 
 # ------------------------------------------------------------------------------------------ branches and indices

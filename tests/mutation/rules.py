@@ -12,6 +12,7 @@ from mutation.subjects import script
 
 from dotnn.ops import OPS
 from dotnn.ops.base import Op
+from dotnn.ops.windows import geometry, sizes
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,54 @@ def _emits(op, *attrs):
     return vjp
 
 
+def _convolved(rank, bias=True, to_input=lambda where: where, to_weight=lambda where: where):
+    """The product of a convolution with something wrong about its bias, or about where the kernel stands."""
+
+    def vjp(b, node, d):
+        x, weight = node.ins[:2]
+        where = geometry(node.attrs)
+        kernel = weight.type.example[:-2]
+        parts = [
+            b.emit(f"conv{rank}d_transpose", d, weight, size=x.type.example[:-1], **to_input(where)),
+            b.emit(f"conv{rank}d_d_weight", x, d, kernel=kernel, **to_weight(where)),
+        ]
+        return parts + [b.emit("sum_examples", d) if bias else None] * (len(node.ins) - 2)
+
+    return vjp
+
+
+def _turned_border(where):
+    return where | {"pad": tuple((high, low) for low, high in where["pad"])}
+
+
+def _no_stride(where):
+    return where | {"stride": (1,) * len(where["stride"])}
+
+
+def _as_mean(b, node, d):
+    return [b.emit(node.op.replace("max", "avg") + "_d_input", d, size=sizes(node.ins[0].type), **node.attrs)]
+
+
+def _relining(op: str, change: str, old: str, new: str, *subjects: str) -> Rule:
+    return Rule(op, change, lambda right: _relined(right, lambda text: text.replace(old, new)), subjects)
+
+
 RULES = [
+    product("conv2d", "no gradient for b", _convolved(2, bias=False), "image", "groups"),
+    product("conv2d", "border turned round for x", _convolved(2, to_input=_turned_border), "image", "groups"),
+    product("conv2d", "border turned round for W", _convolved(2, to_weight=_turned_border), "image", "groups"),
+    product("conv2d", "stride forgotten for W", _convolved(2, to_weight=_no_stride), "image"),
+    product("conv1d", "no gradient for b", _convolved(1, bias=False), "steps"),
+    product("conv1d", "border turned round for W", _convolved(1, to_weight=_turned_border), "steps"),
+    product("conv1d", "stride forgotten for x", _convolved(1, to_input=_no_stride), "steps"),
+    product("max_pool2d", "the gradient of a mean", _as_mean, "image"),
+    product("max_pool1d", "the gradient of a mean", _as_mean, "steps"),
+    product("max_global", "the gradient of a mean",
+            lambda b, n, d: [b.emit("avg_global_d_input", d, size=sizes(n.ins[0].type))], "image", "steps"),
+    line("avg_global_d_input", "np.tile({d}[:, None, None], (1, *{size}, 1))", "image", "groups"),
+    _relining("sum_blocks", "a mean for a sum", ".sum(", ".mean(", "decoder"),
+    product("zero_pad", "border turned round",
+            lambda b, n, d: [b.emit("crop", d, pad=_turned_border(n.attrs)["pad"])], "decoder"),
     line("affine_d_input", "{d} @ {W}", "square"),
     line("affine_d_input", "({W} @ {d}.T)", "square"),
     line("affine_d_weight", "{d}.T @ {x}", "square"),

@@ -81,6 +81,34 @@ NETWORKS = {
   rows = table -> dense(5, prelu) -> reshape([5, 2])
   output y = rows -> dense(4, tanh) -> flatten -> dense(7)
   train: mse(y, t)""",
+    "image": """
+  input  x: [6, 5, 1]
+  target t: [2]
+  h = x -> conv2d(4, [3, 2], tanh, stride = [1, 2], pad = [[1, 0], [2, 1]])
+  m = h -> maxpool([2, 3], 2, same)
+  g = m -> conv2d(3, 2, pad = [[0, 1], [1, 0]], bias = false)
+  output y = concat(g -> avgpool(2, 1, same) -> maxpool_global, h -> avgpool_global) -> dense(2)
+  train: mse(y, t)""",
+    "groups": """
+  input  x: [5, 4, 4]
+  target t: [3]
+  h = x -> conv2d(6, [3, 1], groups = 2, dilation = [2, 1], pad = [[2, 1], [0, 0]])
+  g = h -> depthwise_conv2d([2, 1], tanh, multiplier = 3)
+  output y = g -> avgpool_global -> dense(3)
+  train: mse(y, t)""",
+    "decoder": """
+  input  x: [6]
+  target t: [6, 7, 1]
+  h = x -> reshape([2, 3, 1]) -> zeropad([[1, 0], [0, 2]]) -> upsample([2, 1])
+  output y = h -> conv2d_transpose(4, [3, 2], tanh) -> conv2d_transpose(1, [2, 3], pad = [[1, 2], [1, 0]])
+  train: mse(y, t)""",
+    "steps": """
+  input  x: [7, 1]
+  target t: [5]
+  h = x -> conv1d(6, 3, tanh, stride = 2, pad = [[2, 1]])
+  u = h -> conv1d_transpose(2, 3) -> maxpool(3, 2, same)
+  output y = concat(u -> avgpool(2, 1) -> flatten, u -> maxpool_global, h -> avgpool_global) -> dense(5)
+  train: mse(y, t)""",
     "tasks": """
   input  x: [3]
   target t: [2]

@@ -23,6 +23,10 @@ EQUIVALENT = [
     ("tie", r"g_dense >= 0, d_g, d_g \* 0\.7", "elu's kink: no convention is documented, either slope would do"),
     (RULE, r"^elu_derivative: np\.where\({z} >= 0", "elu's kink: no convention is documented, either slope would do"),
     ("tie", r"p >= 1e-07", "the edge of a clip: no convention is documented, either slope would do"),
+    ("lost_minus", r"padded\(x, pad, np\.inf\)", "a border that is larger than all is not the maximum, either"),
+    ("one_percent", r"rows = x\.reshape", "the largest element stays the largest"),
+    ("column_order", r"\brows.*order='F'", "a sequence has one axis of places: either order is the same"),
+    ("flipped_kernel", r"\(1, kernel\).*\[::-1\]\[0\]", "the image of a sequence has one row"),
     ("wrong_constant", r"1\.1e-07", "differs for probabilities between 1e-7 and 1.1e-7 alone"),
 ]
 """Mutants that compute the same, or differ only where nothing is promised: operator, pattern of the change, reason."""
@@ -36,6 +40,8 @@ AMBIGUOUS = {
 
 SPOILT = ("fast_skipped", fast.STALE)
 """Where a sum is never made, one of its terms is blamed."""
+EMPTY = re.compile(r"np\.(zeros|empty)")
+"""A new array of zeros: there is nothing in it that a mistake could change."""
 OUTER = ("d_y_W", "d_y_b", "d_x")
 """The lines around a loss: they are the same in all networks of losses, and attacked in the others."""
 SAME_SIZES = ("wrong_operand",)
@@ -159,22 +165,30 @@ def line_mutants(subject: str) -> tuple[Mutant, ...]:
                 continue
             line = Line(name, node.value, scene.cached, tuple(known[:-1]))
             found += _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name} = ")
-    for helper, function in scene.functions.items():
-        if helper.endswith("_slope"):
-            found += _helper_mutants(subject, scene, function)
+    forward = {name for part in ("forward", "total_loss") for name in _called(scene.functions[part], scene.functions)}
+    for helper in sorted(_called(scene.functions["backward"], scene.functions) - forward):
+        found += _helper_mutants(subject, scene, scene.functions[helper])
     return tuple(found)
 
 
 def _helper_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> Iterator[Mutant]:
-    """Yield the mutants of a slope function; the lines of `backward` that call it are to blame."""
+    """Yield the mutants of a function of the backward pass alone; the lines of `backward` that call it are to blame."""
     callers = [n for n in scene.functions["backward"].body if function.name in _called(n, scene.functions)]
     names = tuple(ast.unparse(n.targets[0]) for n in callers)
     numbers = tuple(n.lineno for n in callers)
-    for node in function.body if callers else ():
-        if isinstance(node, ast.Assign | ast.Return) and node.value is not None:
-            start = f"{ast.unparse(node.targets[0])} = " if isinstance(node, ast.Assign) else "return "
+    for node in ast.walk(function) if callers else ():
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.Return) and not EMPTY.search(ast.unparse(node)):
+            start = _start(node)
             found = _mutants_of(subject, scene, node, Line("", node.value), names, numbers, start)
             yield from (m for m in found if m.operator != "one_element")  # which may not reach the gradient
+
+
+def _start(node: ast.Assign | ast.AugAssign | ast.Return) -> str:
+    """Return what stands before the right side of a statement."""
+    if isinstance(node, ast.Return):
+        return "return "
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    return f"{ast.unparse(target)} {'+=' if isinstance(node, ast.AugAssign) else '='} "
 
 
 def _called(node: ast.AST, functions: Mapping[str, ast.FunctionDef]) -> set[str]:
@@ -191,7 +205,7 @@ def _mutants_of(subject, scene, node, line, names, numbers, start) -> Iterator[M
             continue
         seen.add(text)
         lines = [*scene.lines]
-        lines[node.lineno - 1 : node.end_lineno] = [f"    {start}{text}"]
+        lines[node.lineno - 1 : node.end_lineno] = [f"{' ' * node.col_offset}{start}{text}"]
         lines += [""] * (node.end_lineno - node.lineno)
         yield Mutant(subject, operator, start + text, "\n".join(lines) + PROLOGUE, names, numbers)
 
