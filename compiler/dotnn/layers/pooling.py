@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from dotnn.layers.base import INHERIT, Attrs, Layer, Lowering, Types
+from dotnn.layers.base import Attrs, Layer, Lowering, Types
 from dotnn.layers.windows import WINDOW, borders, entries, require_fit, require_places
 from dotnn.ops import windows
 from dotnn.ops.base import BATCH, Builder, TensorType, Value
-from dotnn.schema import Arg, choice
+from dotnn.schema import Arg, Kind, Symbol, choice
+
+
+AS_WINDOW = Symbol("window")
+STRIDE = Kind(f"`window`, {WINDOW.expected}", lambda v: v if v == AS_WINDOW else WINDOW.accept(v), choices=("window",))
+PAD = choice("valid", "same")
 
 
 def _geometry(x: TensorType, attrs: Attrs) -> dict[str, Any]:
     lengths = windows.sizes(x)
     window = entries(attrs["window"], len(lengths), "window")
-    stride = window if attrs["stride"] == INHERIT else entries(attrs["stride"], len(lengths), "stride")
+    stride = window if attrs["stride"] == AS_WINDOW else entries(attrs["stride"], len(lengths), "stride")
     return {"window": window, "stride": stride, "pad": borders(attrs["pad"], lengths, window, stride)}
 
 
@@ -32,8 +37,8 @@ def _pooling(name: str, doc: str, op: str, equation: str, keras: str) -> Layer:
 
     args = (
         Arg("window", WINDOW, doc="size of the window, k or one number per axis"),
-        Arg("stride", WINDOW, INHERIT, "steps from place to place; as large as the window where nothing is said"),
-        Arg("pad", PAD_OF_POOLING, "valid", "`valid`: places inside only; `same`: ceil(n / stride) places"),
+        Arg("stride", STRIDE, AS_WINDOW, "steps from place to place; `window`: windows side by side"),
+        Arg("pad", PAD, "valid", "`valid`: places inside only; `same`: ceil(n / stride) places"),
     )
     return Layer(name, doc, lower, args, infer=infer, equation=equation, keras=keras)
 
@@ -46,7 +51,6 @@ def _global(name: str, doc: str, op: str, keras: str) -> Layer:
     return Layer(name, doc, lambda b, low: b.emit(op, low.x), infer=infer, keras=keras)
 
 
-PAD_OF_POOLING = choice("valid", "same")
 
 MAXPOOL = _pooling(
     "maxpool",
