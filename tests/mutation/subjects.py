@@ -107,7 +107,7 @@ NETWORKS = {
   target t: [5]
   h = x -> conv1d(6, 3, tanh, stride = 2, pad = [[2, 1]])
   u = h -> conv1d_transpose(2, 3) -> maxpool(3, 2, same)
-  output y = concat(u -> avgpool(2, 1) -> flatten, u -> maxpool_global, h -> avgpool_global) -> dense(5)
+  output y = concat(u -> avgpool(2, 1) -> flatten, h -> avgpool_global) -> dense(5)
   train: mse(y, t)""",
     "tasks": """
   input  x: [3]

@@ -10,7 +10,6 @@ from dotnn.ops import windows
 from dotnn.ops.base import BATCH, Builder, TensorType, Value
 from dotnn.schema import Arg, Kind, Symbol, choice
 
-
 AS_WINDOW = Symbol("window")
 STRIDE = Kind(f"`window`, {WINDOW.expected}", lambda v: v if v == AS_WINDOW else WINDOW.accept(v), choices=("window",))
 PAD = choice("valid", "same")
@@ -49,7 +48,6 @@ def _global(name: str, doc: str, op: str, keras: str) -> Layer:
         return TensorType((BATCH, types[0].example[-1]))
 
     return Layer(name, doc, lambda b, low: b.emit(op, low.x), infer=infer, keras=keras)
-
 
 
 MAXPOOL = _pooling(

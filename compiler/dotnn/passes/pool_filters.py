@@ -82,4 +82,6 @@ def _fused(graph: Graph, conv: Node, act: Node | None, pool: Node) -> Graph:
     assert value.type == pool.out.type
     gone = {id(conv), id(act)}
     nodes = [n for node in graph.nodes if id(node) not in gone for n in (b.nodes if node is pool else [node])]
-    return replace(graph, nodes=tuple(nodes), next_id=b.next_id)
+    lost = {n.out.id for n in (conv, act) if n is not None}
+    steps = {path: v for path, v in graph.steps.items() if v.id not in lost}
+    return replace(graph, nodes=tuple(nodes), steps=steps, next_id=b.next_id)
