@@ -37,7 +37,7 @@ CALLS = {
         "IMAGE -> conv2d(3, 2, relu)",
         "IMAGE -> conv2d(3, [3, 2], pad = same, bias = false, penalty = l2(0.1))",
         "IMAGE -> conv2d(4, 2, tanh, stride = [2, 1], pad = [[1, 0], [0, 2]], groups = 2)",
-        "IMAGE -> conv2d(2, [2, 3], dilation = [3, 1], pad = 1)",
+        "IMAGE -> conv2d(2, [2, 3], dilation = [3, 1], pad = 1, constraint = max_norm(2))",
     ],
     "depthwise_conv2d": [
         "IMAGE -> depthwise_conv2d(2)",

@@ -7,6 +7,7 @@ from typing import Any
 
 from dotnn.layers.base import (
     ACTIVATION,
+    CONSTRAINT,
     INHERIT,
     INIT,
     PENALTY,
@@ -39,6 +40,12 @@ WEIGHTS = (
     Arg("init", INIT, INHERIT, "initialiser of W; `train { init }`, else xavier"),
     Arg("bias_init", INIT, INHERIT, "initialiser of b; `train { bias_init }`, else zeros"),
     Arg("penalty", PENALTY, INHERIT, "penalty on W, added to the loss; `train { decay }`, else none"),
+    Arg(
+        "constraint",
+        CONSTRAINT,
+        INHERIT,
+        "what W is put back to after an update; `train { constraint }`, else none",
+    ),
 )
 
 
@@ -61,7 +68,7 @@ def _span(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
 
 
 def _weights(z: TensorType, kernel: Sequence[int], attrs: Attrs) -> tuple[ParamSpec, ...]:
-    weights = [ParamSpec("W", tuple(kernel), attrs["init"], attrs["penalty"])]
+    weights = [ParamSpec("W", tuple(kernel), attrs["init"], attrs["penalty"], constraint=attrs["constraint"])]
     if attrs["bias"]:
         weights.append(ParamSpec("b", z.shape[-1:], attrs["bias_init"], is_weight=False))  # type: ignore[arg-type]
     return (*weights, *attrs["act"].entry.params((z,), attrs["act"].attrs))
