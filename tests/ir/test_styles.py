@@ -18,6 +18,12 @@ NETWORKS = {
     "a name that one of ours could have": """
         input t_target: [2]  input x: [2]  target t: class[2]
         output y = concat(t_target, x) -> dense(2) -> softmax""",
+    "names of functions, NumPy's and ours": """
+        input add: [3]  input size: [4, 4, 1]  target t: [3]
+        max_pool2d = size -> conv2d(2, 2) -> maxpool(2)
+        copyto = max_pool2d -> flatten -> dense(3, tanh)
+        dot = copyto + add
+        output y = dot -> dense(3)""",
     "names of the step's own loops": """
         input share: [4, 4, 1]  input place: [3]  target t: [3]
         element = share -> avgpool(2) -> conv2d(2, 2, pad = same)

@@ -92,7 +92,7 @@ NETWORKS = {
     "groups": """
   input  x: [5, 4, 4]
   target t: [3]
-  h = x -> conv2d(6, [3, 1], groups = 2, dilation = [2, 1], pad = [[2, 1], [0, 0]])
+  h = x -> conv2d(6, [3, 1], groups = 2, dilation = [2, 1], pad = [[2, 1], [0, 1]])
   g = h -> depthwise_conv2d([2, 1], tanh, multiplier = 3)
   output y = g -> avgpool_global -> dense(3)
   train: mse(y, t)""",

@@ -25,6 +25,12 @@ EQUIVALENT = [
     ("tie", r"p >= 1e-07", "the edge of a clip: no convention is documented, either slope would do"),
     ("lost_minus", r"padded\(x, pad, np\.inf\)", "a border that is larger than all is not the maximum, either"),
     ("one_percent", r"rows = x\.reshape", "the largest element stays the largest"),
+    (
+        "transposed_kernel",
+        r"^d_\w+_by_group = ",
+        "a kernel of one channel has one input: its channels are the same row",
+    ),
+    ("lost_factor", r"\(n - \(k - 1\) - 1\)", "without a dilation its factor is 1"),
     ("flipped_kernel", r"\(1, kernel\).*\[::-1\]\[0\]", "the image of a sequence has one row"),
     ("wrong_constant", r"1\.1e-07", "differs for probabilities between 1e-7 and 1.1e-7 alone"),
 ]

@@ -10,6 +10,15 @@ from typing import Protocol
 
 from dotnn.ops.base import Node, Value
 
+FUNCTIONS = (
+    "add", "copyto", "divide", "dot", "equal", "exp", "greater", "log", "logaddexp", "matmul", "maximum", "multiply",
+    "negative", "sqrt", "subtract", "take", "tanh",
+)  # fmt: skip
+"""NumPy's functions that a step calls, by names of its own: looking them up would cost as much as a small call."""
+
+LOOP_NAMES = ("copy", "element", "is_larger", "place", "share")
+"""What the loops of a step call their variables."""
+
 
 class Step(Protocol):
     """What a kernel may ask of the emitter; see `emit.fast.emitter`."""

@@ -16,27 +16,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
+from dotnn.ops import OPS
 from dotnn.ops.base import Value
+from dotnn.ops.kernels import FUNCTIONS, LOOP_NAMES
 
 SCRIPT_NAMES = {
     "np", "params", "batch", "training", "rng", "outputs", "cache", "grads", "data", "state", "loss_and_grads",
-    "forward", "backward", "total_loss", "predict", "train", "main", "update", "self", "step",
+    "forward", "backward", "total_loss", "predict", "train", "main", "update", "self", "step", "arrays",
+    "chosen", "dtype", "examples", "size", "whole",
 }  # fmt: skip
-LOOP_NAMES = ("copy", "element", "is_larger", "place", "share")
-"""What the loops of the fast style call their variables."""
-
 LOSS_NAME = "loss"
 SEED_NAME = "d_loss"
 
 
-def reserved(helpers: set[str]) -> set[str]:
+def reserved() -> set[str]:
     """Return every word that a value must not be called: a spec is untrusted text."""
-    return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *SCRIPT_NAMES, *LOOP_NAMES, *helpers}
+    helpers = {helper for op in OPS.values() for helper in op.helpers}
+    return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *SCRIPT_NAMES, *FUNCTIONS, *LOOP_NAMES, *helpers}
 
 
-def name(graph: Graph, helpers: set[str] | None = None) -> Graph:
+def name(graph: Graph) -> Graph:
     """Rename values; sources and results keep their names where they can, because they are named first."""
-    taken = reserved(helpers or set())
+    taken = reserved()
     cotangents: set[str] = set()
     names: dict[int, str] = {}
     if graph.seed:

@@ -14,14 +14,9 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.ops import OPS
 from dotnn.ops.base import Loop, Node, Value
+from dotnn.ops.kernels import FUNCTIONS
 from dotnn.passes.name import reserved
 from dotnn.passes.simplify import drop_unread
-
-FUNCTIONS = (
-    "add", "copyto", "divide", "dot", "equal", "exp", "greater", "log", "logaddexp", "matmul", "maximum", "multiply",
-    "negative", "sqrt", "subtract", "take", "tanh",
-)  # fmt: skip
-
 
 WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -59,7 +54,7 @@ class FastEmitter:
         self._bound: dict[object, str] = {}
         self._ones: dict[int, str] = {}
         self._parts: dict[int, tuple[int, int]] = {}
-        self._taken = reserved(set(FUNCTIONS)) | {"size", "dtype", "examples", "chosen", "step", "arrays"}
+        self._taken = reserved()
         self._taken |= {v.name for v in self.graph.sources()} | {v.name for n in self.graph.nodes for v in n.outs}
         self._written: set[int] = set()
         self._reading: list[Node] = []
