@@ -13,6 +13,7 @@ from dotnn.ops.kernels import Step
 from dotnn.ops.windows import places, sizes
 
 Sizes = tuple[int, ...]
+Pads = tuple[tuple[int, int], ...]
 
 
 def planes(e: Step, value: Value) -> str:
@@ -46,7 +47,7 @@ def matrices(e: Step, value: Value, groups: int = 1) -> str:
     return e.bind(f"{value.name}_matrix", f"{source}.reshape({groups}, {value.type.example[-1] // groups}, -1)")
 
 
-def _bordered(e: Step, x: Value, pad: tuple[tuple[int, int], ...], border: str = "0") -> str:
+def _bordered(e: Step, x: Value, pad: Pads, border: str = "0") -> str:
     """Return contiguous planes of x with a border around them."""
     if not any(map(any, pad)):
         return _solid(e, x)
@@ -56,11 +57,11 @@ def _bordered(e: Step, x: Value, pad: tuple[tuple[int, int], ...], border: str =
     return whole
 
 
-def _widened(x: Value, pad: tuple[tuple[int, int], ...]) -> Sizes:
+def _widened(x: Value, pad: Pads) -> Sizes:
     return (x.type.example[-1], *(n + sum(border) for n, border in zip(sizes(x.type), pad, strict=True)))
 
 
-def _receiver(e: Step, value: Value, pad: tuple[tuple[int, int], ...]) -> str:
+def _receiver(e: Step, value: Value, pad: Pads) -> str:
     """Return planes that contributions are added to; with a border, which `_received` cuts off."""
     e.out(value)
     if not any(map(any, pad)):
@@ -68,7 +69,7 @@ def _receiver(e: Step, value: Value, pad: tuple[tuple[int, int], ...]) -> str:
     return e.workspace(f"{value.name}_bordered", _new(_widened(value, pad)), ("receiver", _widened(value, pad)))[0]
 
 
-def _received(e: Step, value: Value, pad: tuple[tuple[int, int], ...], whole: str) -> None:
+def _received(e: Step, value: Value, pad: Pads, whole: str) -> None:
     if any(map(any, pad)):
         e.run(f"copyto({planes(e, value)}, {e.bind(f'{value.name}_middle', f'inside({whole}, {pad})')})")
 
@@ -125,14 +126,17 @@ def fast_conv(e: Step, node: Node) -> bool:
 
 def _add_bias(e: Step, node: Node) -> None:
     if len(node.ins) == 3:
-        fast_add_bias(e, node, node.out.name, node.ins[2].name)
+        e.run(f"add({node.out.name}, {_column(e, node.ins[2])}, {node.out.name})")
 
 
-def fast_add_bias(e: Step, node: Node, source: str = "", bias: str = "") -> bool:
+def _column(e: Step, bias: Value) -> str:
+    return e.bind(f"{bias.name}_column", f"{bias.name}[:, None]")
+
+
+def fast_add_bias(e: Step, node: Node) -> bool:
     """Add one number per channel."""
-    source, bias = source or node.ins[0].name, bias or node.ins[1].name
-    out = node.out.name if len(node.ins) == 3 else e.out(node.out, over=node.ins[:1])
-    e.run(f"add({source}, {e.bind(f'{bias}_column', f'{bias}[:, None]')}, {out})")
+    x, bias = node.ins
+    e.run(f"add({x.name}, {_column(e, bias)}, {e.out(node.out, over=(x,))})")
     return True
 
 
