@@ -86,7 +86,7 @@ NETWORKS = {
   target t: [2]
   h = x -> conv2d(4, [3, 2], tanh, stride = [1, 2], pad = [[1, 0], [2, 1]])
   m = h -> maxpool([2, 3], 2, same)
-  g = m -> conv2d(3, 2, pad = [[0, 1], [1, 0]], bias = false)
+  g = m -> conv2d(3, [2, 1], pad = [[0, 1], [1, 0]], bias = false)
   output y = concat(g -> avgpool(2, 1, same) -> maxpool_global, h -> avgpool_global) -> dense(2)
   train: mse(y, t)""",
     "groups": """
