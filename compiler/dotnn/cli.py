@@ -17,7 +17,7 @@ from dotnn.diagnostics import CompileError
 
 SETS = click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override a parameter of `params`.")
 TARGET = click.option(
-    "--target", type=click.Choice(["numpy"]), default="numpy", show_default=True, help="What to generate."
+    "--target", type=click.Choice(["numpy", "tensorflow"]), default="numpy", show_default=True, help="What to generate."
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 SPEC = click.argument("spec", metavar="SPEC", type=click.Path())
@@ -78,7 +78,7 @@ def compile_command(
     """Write one self-contained script."""
     from dotnn.driver import Options, compile_spec, write_script
 
-    compiled = compile_spec(spec, Options(style, sets, input_gradients), check=verify)
+    compiled = compile_spec(spec, Options(style, sets, input_gradients, target), check=verify)
     warn(compiled.warnings)
     if output == "-":
         click.echo(compiled.script, nl=False)

@@ -10,6 +10,7 @@ from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.emit.numpy_script import HEADER, Options, is_unchanged, numpy_script
+from dotnn.emit.tensorflow.script import tensorflow_script
 from dotnn.ir.build import build
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
@@ -23,6 +24,12 @@ from dotnn.passes.differentiate import MissingRule, differentiate
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
 from dotnn_runtime.script.atomic import write_atomically
+
+TARGETS: Mapping[str, Callable[[Model, Graph, Options], str]] = {
+    "numpy": numpy_script,
+    "tensorflow": tensorflow_script,
+}
+"""What writes the script, by what `--target` says."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,8 @@ def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = ()
     """Run the stages after the model."""
     graph = lower(model, input_gradients=options.input_gradients, check=check)
     options = replace(options, values=_initial_values(model))
-    return Compiled(model, graph, numpy_script(model, graph, options), warnings)
+    write = TARGETS[options.target]
+    return Compiled(model, graph, write(model, graph, options), warnings)
 
 
 def _initial_values(model: Model) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.layers.base import Attrs, Layer, Lowering, ParamSpec, Types
+from dotnn.layers.keras import Keras
 from dotnn.ops.base import Builder, Value
 from dotnn.schema import NUMBER, Arg, Bound
 
@@ -18,6 +19,11 @@ def _lower(b: Builder, low: Lowering) -> Value:
     return b.emit("prelu", low.x, low.params["slope"])
 
 
+def _keras(types: Types, attrs: Attrs) -> Keras:
+    shared = list(range(1, len(types[0].example)))  # one slope per unit, whatever the other axes are
+    return Keras("PReLU", options={"shared_axes": shared} if shared else {}, variables={"slope": "alpha"})
+
+
 PRELU = Layer(
     "prelu",
     "Rectified linear unit with one learned slope per unit below zero.",
@@ -27,4 +33,5 @@ PRELU = Layer(
     family="activation",
     equation="a = z if z > 0 else slope z",
     keras="PReLU",
+    tensorflow=_keras,
 )

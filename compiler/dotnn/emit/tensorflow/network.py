@@ -1,0 +1,215 @@
+"""The body of `build_model`: one Keras layer for each statement of the spec, in Keras's functional style."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dotnn.diagnostics import CompileError, Diagnostic
+from dotnn.emit.lines import Banners, literal, with_comment, wrapped
+from dotnn.ir.graph import Graph
+from dotnn.ir.build import identifier
+from dotnn.layers.keras import Keras
+from dotnn.model.model import Model, Step
+from dotnn.ops.base import Node, TensorType, Value
+from dotnn.schema import Symbol
+
+NO_VARIABLES: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Keras layer of a statement: a dense layer whose activation Keras has no word for is two."""
+
+    keras: Keras
+    name: str
+    owner: str  # what its parameters belong to, "" where it has none
+    out: Value
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells a layer that is used again from another one."""
+        return self.owner, self.keras.name
+
+
+class Network:
+    """The lines of `build_model` and, by name, the variables and the values that the rest of the script asks for.
+
+    lines      the body up to the model itself
+    outputs    name of the spec -> Python name of the Keras tensor
+    read       key in `values` -> Keras layer that makes it, for what the loss or a metric reads besides the outputs
+    keys       value number -> its key in `values`
+    variables  parameter -> (Keras layer, its attribute)
+    xla        whether XLA speeds all layers up on a CPU
+    """
+
+    def __init__(self, model: Model, graph: Graph) -> None:
+        self.model, self.graph = model, graph
+        self.banners = Banners(model)
+        self.lines: list[str] = []
+        self.outputs: dict[str, str] = {}
+        self.read: dict[str, str] = {}
+        self.keys: dict[int, str] = {}
+        self.variables: dict[str, tuple[str, str]] = {}
+        self.xla = True
+        self.values: dict[str, Value] = {**graph.inputs, **{n.layer: n.out for n in graph.phase("forward")}}
+        self._wanted = _read_values(model, graph, self.values)
+        self._taken = set(model.inputs)
+        self._words = {v.name for v in [*graph.inputs.values(), *(n.out for n in graph.nodes)]}
+        self._uses = Counter(_owner(step) for step in model.steps if step.params)
+        self._made: dict[tuple[str, str], str] = {}
+        self._layer_of: dict[int, str] = {v.id: name for name, v in graph.inputs.items()}
+        self._write()
+
+    def _write(self) -> None:
+        for name, value in self.graph.inputs.items():
+            kind = self.model.input_kind(name)
+            dtype = "" if kind == "real" else ', dtype="int32"'
+            self.lines.append(f'{value.name} = keras.Input({literal(value.type.example)}, name="{name}"{dtype})')
+        for step in self.model.steps:
+            self._step(step)
+        for name, value in self.graph.outputs.items():
+            if value.role == "input":  # a model's output must come from a layer
+                self.lines.append(f'{self._word(name)} = keras.layers.Identity(name="{self._free(name)}")({value.name})')
+                self.outputs[name] = self._word(name)
+            else:
+                self.outputs[name] = value.name
+                self.keys.setdefault(value.id, name)
+        for value in self._wanted.values():
+            if value.id not in self.keys:
+                self._name_value(value)
+
+    def _name_value(self, value: Value) -> None:
+        """Let a value that is no output be found by the name of its layer."""
+        key = value.name
+        while key in self.outputs:
+            key += "_"
+        if value.id not in self._layer_of:
+            layer = self._free(key)
+            self.lines.append(f'{value.name} = keras.layers.Identity(name="{layer}")({value.name})')
+            self._layer_of[value.id] = layer
+        self.keys[value.id] = key
+        self.read[key] = self._layer_of[value.id]
+
+    # ------------------------------------------------------------------------------------------------ statements
+
+    def _step(self, step: Step) -> None:
+        operands = [self.values[path] for path in step.ins]
+        if step.layer.tensorflow is None:
+            raise CompileError([_no_counterpart(step)], self.model.source)
+        main = step.layer.tensorflow([v.type for v in operands], step.attrs)
+        parts = self._parts(step, main)
+        self.xla &= all(part.keras.xla for part in parts)
+        comment = f"{step.type}{self.banners.place(self._node(step))}"
+        for part in parts:
+            self._part(step, part, operands, comment)
+            operands, comment = [part.out], ""
+
+    def _parts(self, step: Step, main: Keras) -> list[Part]:
+        out, owner = self.values[step.path], _owner(step)
+        name = owner or step.path
+        if main.act is None or main.act.name == "identity":
+            return [Part(main, name, owner, out)]
+        entry, attrs = main.act.entry, main.act.attrs
+        if entry.tensorflow is None:
+            raise CompileError([_no_counterpart(replace(step, layer=entry))], self.model.source)
+        act = entry.tensorflow([step.type], attrs)
+        inner = self._before_activation(step)
+        if act.word is not None and inner.id not in self._wanted:
+            return [Part(replace(main, options={"activation": act.word, **main.options}), name, owner, out)]
+        second = step.path if step.path != name else f"{step.path}.{entry.name}"
+        has_params = bool(entry.params([step.type], attrs))
+        return [Part(main, name, owner, inner), Part(act, second, owner if has_params else "", out)]
+
+    def _before_activation(self, step: Step) -> Value:
+        """Return what the activation of a statement is applied to."""
+        (last,) = (n for n in self.graph.phase("forward") if n.out is self.values[step.path])
+        return last.ins[0]
+
+    def _node(self, step: Step) -> Node:
+        return next(n for n in self.graph.phase("forward") if n.layer == step.path)
+
+    def _part(self, step: Step, part: Part, operands: list[Value], comment: str) -> None:
+        names = [v.name for v in operands]
+        if part.keras.is_function:
+            self._line(f"{part.out.name} = {part.keras.name}(", names + _arguments(part.keras), ")", comment)
+            return
+        given = names[0] if step.layer.arity == (1, 1) else f"[{', '.join(names)}]"
+        shared = bool(part.owner) and self._uses[part.owner] > 1
+        if part.key in self._made:
+            self._line(f"{part.out.name} = {self._made[part.key]}(", [given], ")", comment)
+            return
+        layer = self._free(part.name)
+        self.variables |= self._variables_of(step, part, layer)
+        arguments = [*_arguments(part.keras), *self._penalties(step, part), f'name="{layer}"']
+        if shared:
+            self._made[part.key] = word = self._word(part.name)
+            self._line(f"{word} = {part.keras.name}(", arguments, ")", self.banners.place(self._node(step)).strip())
+            self._line(f"{part.out.name} = {word}(", [given], ")", comment)
+        else:
+            self._line(f"{part.out.name} = {part.keras.name}(", arguments, f")({given})", comment)
+            self._layer_of[part.out.id] = layer
+
+    def _line(self, start: str, items: list[str], end: str, comment: str) -> None:
+        first, *rest = wrapped(start, items, end)
+        self.lines += [with_comment(first, comment), *rest]
+
+    def _variables_of(self, step: Step, part: Part, layer: str) -> dict[str, tuple[str, str]]:
+        known = part.keras.variables if part.owner else NO_VARIABLES
+        return {full: (layer, known[short]) for short, full in step.params.items() if short in known}
+
+    def _penalties(self, step: Step, part: Part) -> Iterable[str]:
+        for full, (_, attribute) in self._variables_of(step, part, "").items():
+            penalty = self.model.params[full].penalty
+            if penalty is not None:
+                numbers = ", ".join(literal(v) for v in penalty.attrs.values())
+                word = attribute.rpartition(".")[2]
+                yield f"{word}_regularizer=keras.regularizers.{penalty.entry.keras}({numbers})"
+
+    # ----------------------------------------------------------------------------------------------------- names
+
+    def _free(self, name: str) -> str:
+        """Return a name that no Keras layer has yet."""
+        return _distinct(name, self._taken)
+
+    def _word(self, name: str) -> str:
+        """Return a Python name that nothing has yet."""
+        return _distinct(identifier(name), self._words)
+
+
+def _distinct(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted}_{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def _owner(step: Step) -> str:
+    return next(iter(step.params.values())).rpartition(".")[0] if step.params else ""
+
+
+def _arguments(call: Keras) -> list[str]:
+    return [*map(_text, call.arguments), *(f"{name}={_text(value)}" for name, value in call.options.items())]
+
+
+def _text(value: Any) -> str:
+    return value.id if isinstance(value, Symbol) else literal(value)
+
+
+def _read_values(model: Model, graph: Graph, values: dict[str, Value]) -> dict[int, Value]:
+    """Return what the loss and the metrics read of the network, by number."""
+    read = [n.ins[0] for n in graph.phase("loss") if len(n.ins) > 1 and n.ins[1].role == "target"]
+    read += [values[m.output] for m in model.train.metrics]
+    return {v.id: v for v in read}
+
+
+def _no_counterpart(step: Step) -> Diagnostic:
+    return Diagnostic(
+        "NN505", f"{step.layer.name} cannot be written for TensorFlow yet", step.span, help="use --target numpy"
+    )
+
+
+__all__ = ["Network", "Part", "TensorType"]

@@ -1,0 +1,52 @@
+"""The optimizer: Keras's own where it takes exactly this step, else a Keras optimizer made of the equations."""
+
+from __future__ import annotations
+
+import re
+
+from dotnn.emit import optimizer as numpy_optimizer
+from dotnn.emit.lines import literal
+from dotnn.model.model import Train
+
+CORRECTION = re.compile(r"\(1 - (\w+) \*\* t\)")
+
+
+def context(train: Train) -> dict[str, object]:
+    """Return what the templates of the optimizer show."""
+    bound = train.optimizer
+    own = bound.entry.tensorflow is None
+    name = class_name(bound.name) if own else f"keras.optimizers.{bound.entry.keras}"
+    options = {} if own else dict(bound.entry.tensorflow(bound.attrs))
+    options |= {"weight_decay": train.weight_decay} if train.weight_decay else {}
+    numbers = {k: v for k, v in numpy_optimizer.arguments(train).items() if k not in ("lr", "weight_decay")}
+    return {
+        "text": str(bound),
+        "own": own,
+        "name": name,
+        "call": f"{name}({', '.join([literal(bound.attrs['lr']), *(f'{k}={literal(v)}' for k, v in options.items())])})",
+        "decays": bool(train.weight_decay),
+        "doc": bound.entry.doc,
+        "source": bound.entry.source,
+        "remark": f" Keras: {bound.entry.keras}." if bound.entry.keras else "",
+        "slots": numpy_optimizer.slots(train),
+        "start": numpy_optimizer.slot_start(train),
+        "counts": numpy_optimizer.counts_updates(train),
+        "arguments": ", ".join(numbers),
+        "numbers": ", ".join(literal(v) for v in numbers.values()),
+        "equations": [_in_tensorflow(e, bound.attrs) for e in numpy_optimizer.equations(train)],
+    }
+
+
+def class_name(name: str) -> str:
+    """Return `HeavyBall` for `heavy_ball`."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _in_tensorflow(equation: str, attrs: dict[str, float]) -> str:
+    """Spell the functions as TensorFlow's; 1 - beta^t, taken literally, loses four digits of float32 in the first steps."""
+
+    def corrected(match: re.Match[str]) -> str:
+        beta = match.group(1)
+        return f"(-tf.math.expm1(t * math.log({beta})))" if attrs[beta] else match.group(0)
+
+    return CORRECTION.sub(corrected, equation.replace("sqrt(", "tf.sqrt("))
