@@ -107,6 +107,23 @@ def check(spec: str, origin: str | None, as_json: bool, seed: int | None, sets: 
 
 @main.command()
 @SPEC
+@JSON
+@click.option("--steps", type=click.IntRange(1), default=50, show_default=True, help="How many updates.")
+@click.option("--seed", type=int, default=None, help="Seed of parameters, batches and draws. Default: the spec's.")
+@SETS
+@reports
+def diff(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[str, ...]) -> int:
+    """Train on NumPy and TensorFlow side by side, in double precision; say where they part."""
+    from dotnn.threads import use_one_thread
+
+    use_one_thread()
+    from dotnn.diffing import diff_path
+
+    return diff_path(spec, sets=sets, steps=steps, seed=seed, as_json=as_json)
+
+
+@main.command()
+@SPEC
 @TARGET
 @click.option("--run", "run_dir", metavar="DIR", help="The run folder. Default: a fresh one in runs/.")
 @click.option("--data", metavar="PATH", help="The data file, or the folder that holds it.")

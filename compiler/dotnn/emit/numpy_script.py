@@ -168,6 +168,7 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "has_val": has_val,
         "has_test": has_test,
         "early": early,
+        "predict_dtype": "dtype",
         "predict_setup": "dtype = next(iter(params.values())).dtype if params else np.float64",
         "predict_forward": "outputs, cache = forward(params, batch)",
         "diverged_values": "params, forward(params, examples)[1]",

@@ -42,6 +42,7 @@ class Network:
     read       key in `values` -> Keras layer that makes it, for what the loss or a metric reads besides the outputs
     keys       value number -> its key in `values`
     variables  parameter -> (Keras layer, its attribute)
+    layers     path of a statement -> name of its (first) Keras layer
     xla        whether XLA speeds all layers up on a CPU
     """
 
@@ -53,6 +54,7 @@ class Network:
         self.read: dict[str, str] = {}
         self.keys: dict[int, str] = {}
         self.variables: dict[str, tuple[str, str]] = {}
+        self.layers: dict[str, str] = {}
         self.xla = True
         self.values: dict[str, Value] = {**graph.inputs, **{n.layer: n.out for n in graph.phase("forward")}}
         self._wanted = _read_values(model, graph, self.values)
@@ -143,6 +145,7 @@ class Network:
             return
         layer = self._free(part.name)
         self.variables |= self._variables_of(step, part, layer)
+        self.layers.setdefault(step.path, layer)
         arguments = [*_arguments(part.keras), *self._penalties(step, part), f'name="{layer}"']
         if shared:
             self._made[part.key] = word = self._word(part.name)

@@ -43,6 +43,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train),
         "xla": network.xla,
+        "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
         **training_context(model, graph),
         **_differences(model, network),
@@ -50,7 +51,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
     body = render("tensorflow_script.py.j2", context)
     library = [n for n in paste.needed(paste.called_in(body, paste.TENSORFLOW), paste.TENSORFLOW) if n not in layers]
     tail = render("library.py.j2", {"library": paste.sources(library, paste.TENSORFLOW)})
-    modules = {"argparse", "math", "pathlib", "sys"} | paste.standard_modules([*layers, *library], paste.TENSORFLOW)
+    modules = {"argparse", "importlib.util", "math", "pathlib", "sys"} | paste.standard_modules([*layers, *library], paste.TENSORFLOW)
     return sealed(body.replace(IMPORTS, "\n".join(f"import {m}" for m in sorted(modules))) + tail)
 
 
@@ -90,8 +91,9 @@ def _differences(model: Model, network: Network) -> dict[str, Any]:
         "snapshot": "weights(network)",
         "restore": "assign(network, best_params)",
         "fitted": "history",
-        "predict_setup": "dtype = keras.config.floatx()",
-        "predict_forward": "outputs = forward(as_model(params), batch)",
+        "predict_dtype": "model.variable_dtype",
+        "predict_setup": "model = params if isinstance(params, keras.Model) else build_model(params)",
+        "predict_forward": "outputs = forward(model, batch)",
         "scaled_inputs": scaled_inputs(model),
         "scaled_outputs": scaled_outputs(model),
     }

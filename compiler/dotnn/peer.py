@@ -1,0 +1,134 @@
+"""The same network twice, in double precision: the NumPy script, and the TensorFlow script fed with what it draws.
+
+TensorFlow is imported by the script that is run here, never by dotnn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from dotnn.diagnostics import CompileError, Diagnostic
+from dotnn.driver import Options, compile_model
+from dotnn.emit.tensorflow.network import Network
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+from dotnn.ops import OPS
+from dotnn.ops.base import Node
+
+Arrays = dict[str, np.ndarray]
+FRAMEWORKS = ("tensorflow", "keras")
+
+
+def missing_framework(error: ModuleNotFoundError) -> CompileError:
+    """Return what to say where TensorFlow is not installed; any other missing module is raised as it is."""
+    if (error.name or "").partition(".")[0] not in FRAMEWORKS:
+        raise error
+    problem = Diagnostic("NN506", "TensorFlow is not installed", help="pip install 'dotnn[tensorflow]'")
+    return CompileError([problem])
+
+
+def run_script(script: str, name: str) -> ModuleType:
+    """Return a generated script as a module. Raises `CompileError` where it needs TensorFlow and there is none."""
+    module = ModuleType(name)
+    module.__file__ = f"{name}.py"
+    try:
+        exec(compile(script, f"<{name}>", "exec"), vars(module))
+    except ModuleNotFoundError as error:
+        raise missing_framework(error) from None
+    return module
+
+
+class Peer:
+    """The TensorFlow script of a model, computing in float64 without TF32 until the end of its `with` block.
+
+    What the NumPy script draws (dropout masks, noise) is handed over: instead of drawing itself, a random Keras layer
+    computes its statement's ops with the arrays in `draws`, which `take` picks from the cache of a forward pass.
+    """
+
+    def __init__(self, model: Model, sets: tuple[str, ...] = ()) -> None:
+        compiled = compile_model(model, Options(sets=sets, target="tensorflow"))
+        self.graph = compiled.graph
+        self.module = run_script(compiled.script, "dotnn_tensorflow")
+        self.draws: Arrays = {}
+        self.precision = self.module.keras.config.floatx()
+        self.module.tf.config.experimental.enable_tensor_float_32_execution(False)
+        self.module.set_precision("float64")
+        built = self.module.build_model()
+        self._feed(built, Network(model, self.graph).layers)
+        self.network = self.module.training_model(built) if hasattr(self.module, "training_model") else built
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.module.set_precision(self.precision)
+
+        for layer in built.layers:
+            _keep_exact(layer)
+
+    def _feed(self, built: Any, layers: Mapping[str, str]) -> None:
+        for path in random_steps(self.graph):
+            built.get_layer(layers[path]).call = self._fed(path)
+
+    def _fed(self, path: str) -> Callable[..., Any]:
+        nodes = [n for n in self.graph.phase("forward") if n.layer == path]
+
+        def call(x: Any, training: bool | None = None) -> Any:
+            values = {nodes[0].ins[0].id: x}
+            for node in nodes:
+                values[node.out.id] = self.draws[node.out.name] if OPS[node.op].random else _value(node, values)
+            return values[nodes[-1].out.id]
+
+        return call
+
+    def take(self, cache: Mapping[str, np.ndarray]) -> None:
+        """Keep the draws of a forward pass of the NumPy script."""
+        names = [n.out.name for n in self.graph.phase("forward") if OPS[n.op].random]
+        self.draws = {name: cache[name] for name in names}
+
+    def loss_and_grads(self, params: Arrays, batch: Arrays) -> tuple[float, Arrays, Arrays]:
+        """Return the loss, the outputs and the gradients in training mode, with the draws taken last."""
+        self.module.assign(self.network, params)
+        loss, grads = self.module.loss_and_grads(self.network, batch)
+        inputs = {name: batch[name] for name in self.module.INPUTS}
+        values = self.network(inputs, training=True)
+        outputs = {name: values[name].numpy() for name in self.module.OUTPUTS}
+        return float(loss), outputs, self.arrays(grads)
+
+    def optimizer(self) -> Any:
+        """Return the script's optimizer, its numbers exact."""
+        optimizer = self.module.make_optimizer(self.network)
+        _keep_exact(optimizer)
+        return optimizer
+
+    def arrays(self, tensors: Mapping[str, Any]) -> Arrays:
+        """Return tensors as arrays; the gradient of an embedding is made dense."""
+        return {name: self.module.tf.convert_to_tensor(value).numpy() for name, value in tensors.items()}
+
+
+def _keep_exact(part: Any) -> None:
+    """Let a Keras layer or optimizer compute with its numbers as they are.
+
+    Keras rounds Python's floats to float32 (`ops.cast(0.9, "float64")` is 0.8999999762), but not NumPy's.
+    """
+    for name, value in list(vars(part).items()):
+        if type(value) is float:
+            setattr(part, name, np.float64(value))
+        elif name.endswith("_regularizer") and value is not None:
+            _keep_exact(value)
+
+
+def random_steps(graph: Graph) -> list[str]:
+    """Return the paths of the statements that draw random numbers."""
+    return list(dict.fromkeys(n.layer for n in graph.phase("forward") if OPS[n.op].random))
+
+
+def _value(node: Node, values: Mapping[int, Any]) -> Any:
+    """Return the value of a node of a random statement: its NumPy line, which there is arithmetic only."""
+    names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
+    line = OPS[node.op].line(node, lambda v: names[v.id])
+    return eval(line, {names[v.id]: values[v.id] for v in node.ins})
