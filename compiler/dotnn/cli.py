@@ -93,16 +93,19 @@ def compile_command(
 @JSON
 @click.option("--seed", type=int, default=None, help="Seed of parameters, data and probes. Default: the spec's.")
 @click.option("--spec", "origin", metavar="SPEC", type=click.Path(), help="For a script: what it was compiled from.")
+@click.option("--against", type=click.Choice(["tensorflow"]), help="Also compare with TensorFlow's own gradients.")
 @SETS
 @reports
-def check(spec: str, origin: str | None, as_json: bool, seed: int | None, sets: tuple[str, ...]) -> int:
+def check(
+    spec: str, origin: str | None, as_json: bool, seed: int | None, against: str | None, sets: tuple[str, ...]
+) -> int:
     """Validate the gradients of a spec, or of a generated script (SPEC ends in .py), edited or not."""
     from dotnn.threads import use_one_thread
 
     use_one_thread()
     from dotnn.checking import check_path
 
-    return check_path(spec, spec=origin, sets=sets, seed=seed, as_json=as_json)
+    return check_path(spec, spec=origin, sets=sets, seed=seed, against=against, as_json=as_json)
 
 
 @main.command()

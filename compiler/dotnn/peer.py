@@ -18,6 +18,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.ops import OPS
 from dotnn.ops.base import Node
+from dotnn_runtime.gradcheck import Point, Witness
 
 Arrays = dict[str, np.ndarray]
 FRAMEWORKS = ("tensorflow", "keras")
@@ -58,6 +59,8 @@ class Peer:
         self.module.tf.config.experimental.enable_tensor_float_32_execution(False)
         self.module.set_precision("float64")
         built = self.module.build_model()
+        for layer in built.layers:
+            _keep_exact(layer)
         self._feed(built, Network(model, self.graph).layers)
         self.network = self.module.training_model(built) if hasattr(self.module, "training_model") else built
 
@@ -66,9 +69,6 @@ class Peer:
 
     def __exit__(self, *error: object) -> None:
         self.module.set_precision(self.precision)
-
-        for layer in built.layers:
-            _keep_exact(layer)
 
     def _feed(self, built: Any, layers: Mapping[str, str]) -> None:
         for path in random_steps(self.graph):
@@ -89,6 +89,17 @@ class Peer:
         """Keep the draws of a forward pass of the NumPy script."""
         names = [n.out.name for n in self.graph.phase("forward") if OPS[n.op].random]
         self.draws = {name: cache[name] for name in names}
+
+    def witness(self, script: str) -> Witness:
+        """Return the loss, the outputs and the gradients at a point, with the draws of the NumPy script there."""
+        ours = run_script(script, "dotnn_numpy")
+
+        def witness(point: Point) -> tuple[float, Arrays, Arrays]:
+            rng = np.random.default_rng(point.rng_seed)
+            self.take(ours.forward(point.params, point.batch, training=True, rng=rng)[1])
+            return self.loss_and_grads(point.params, point.batch)
+
+        return witness
 
     def loss_and_grads(self, params: Arrays, batch: Arrays) -> tuple[float, Arrays, Arrays]:
         """Return the loss, the outputs and the gradients in training mode, with the draws taken last."""
