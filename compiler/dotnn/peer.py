@@ -60,7 +60,7 @@ class Peer:
         self.module.set_precision("float64")
         built = self.module.build_model()
         for layer in built.layers:
-            _keep_exact(layer)
+            self._keep_exact(layer)
         self._feed(built, Network(model, self.graph).layers)
         self.network = self.module.training_model(built) if hasattr(self.module, "training_model") else built
 
@@ -72,7 +72,19 @@ class Peer:
 
     def _feed(self, built: Any, layers: Mapping[str, str]) -> None:
         for path in random_steps(self.graph):
-            built.get_layer(layers[path]).call = self._fed(path)
+            layer = built.get_layer(layers[path])
+            if hasattr(layer, "cell"):
+                self._feed_cell(layer.cell, path)
+            else:
+                layer.call = self._fed(path)
+
+    def _feed_cell(self, cell: Any, path: str) -> None:
+        """Replace the masks of a recurrent layer: of its inputs, and of its state."""
+        for node in self.graph.phase("forward"):
+            if node.layer == path and node.op == "sequence_dropout_mask":
+                cell.get_dropout_mask = lambda x, name=node.out.name: self.draws[name][:, 0]
+            elif node.layer == path and node.op == "dropout_mask":
+                cell.get_recurrent_dropout_mask = lambda h, name=node.out.name: self.draws[name]
 
     def _fed(self, path: str) -> Callable[..., Any]:
         nodes = [n for n in self.graph.phase("forward") if n.layer == path]
@@ -113,24 +125,28 @@ class Peer:
     def optimizer(self) -> Any:
         """Return the script's optimizer, its numbers exact."""
         optimizer = self.module.make_optimizer(self.network)
-        _keep_exact(optimizer)
+        self._keep_exact(optimizer)
         return optimizer
 
+    def _keep_exact(self, part: Any) -> None:
+        """Let a Keras layer or optimizer compute with its numbers as they are.
+
+        Keras rounds Python's floats to float32 (`ops.cast(0.9, "float64")` is 0.8999999762), but not NumPy's;
+        `tf.nn.leaky_relu` has no other slope than a float32.
+        """
+        keras, tf = self.module.keras, self.module.tf
+        for name, value in list(vars(part).items()):
+            if type(value) is float:
+                setattr(part, name, np.float64(value))
+            elif isinstance(value, keras.Layer | keras.Regularizer):
+                self._keep_exact(value)
+        if isinstance(part, keras.layers.LeakyReLU):
+            part.call = lambda z: tf.where(z > 0, z, part.negative_slope * z)
+
     def arrays(self, tensors: Mapping[str, Any]) -> Arrays:
-        """Return tensors as arrays; the gradient of an embedding is made dense."""
-        return {name: self.module.tf.convert_to_tensor(value).numpy() for name, value in tensors.items()}
-
-
-def _keep_exact(part: Any) -> None:
-    """Let a Keras layer or optimizer compute with its numbers as they are.
-
-    Keras rounds Python's floats to float32 (`ops.cast(0.9, "float64")` is 0.8999999762), but not NumPy's.
-    """
-    for name, value in list(vars(part).items()):
-        if type(value) is float:
-            setattr(part, name, np.float64(value))
-        elif name.endswith("_regularizer") and value is not None:
-            _keep_exact(value)
+        """Return gradients as arrays by the spec's names; that of an embedding is made dense."""
+        arrays = {name: self.module.tf.convert_to_tensor(value).numpy() for name, value in tensors.items()}
+        return self.module.unstack(arrays) if hasattr(self.module, "unstack") else arrays
 
 
 def random_steps(graph: Graph) -> list[str]:

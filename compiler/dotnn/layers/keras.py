@@ -8,6 +8,14 @@ from typing import Any
 
 from dotnn.schema import Bound
 
+class NoCounterpart(Exception):
+    """Keras has nothing that means exactly this; the message says what, the help what to do."""
+
+    def __init__(self, message: str, help: str = "use --target numpy") -> None:
+        self.message, self.help = message, help
+        super().__init__(message)
+
+
 KERNEL_AND_BIAS = {"W": "kernel", "b": "bias"}
 
 
@@ -18,9 +26,12 @@ class Keras:
     name       the class; a function of `keras.ops`, which is applied to the operands itself; or a class or function of
                `dotnn_runtime.keras`, which is pasted into the script
     arguments  its arguments by position, Python constants or `Symbol`s (names of the script)
-    options    its arguments by keyword; what is Keras's default is left out
+    options    its arguments by keyword; what is Keras's default is left out. An activation stands as it was bound
     act        the activation that follows: written into the call where Keras has a word for it, else as a layer
-    variables  what Keras calls each of our parameters; where one has a penalty, the call gets `kernel_regularizer=`
+    then       a function of `keras.ops` that is applied to the result
+    operands   how the operands are passed, where they are several: `[{0}, {1}]`, or `{0}, mask={1}`
+    variables  what Keras calls each of our parameters, `bias[0]` where ours is one row of its array; where one has a
+               penalty, the call gets `kernel_regularizer=`
     xla        whether XLA speeds it up on a CPU
     """
 
@@ -28,6 +39,8 @@ class Keras:
     arguments: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     act: Bound | None = None
+    then: Keras | None = None
+    operands: str = ""
     variables: Mapping[str, str] = field(default_factory=lambda: KERNEL_AND_BIAS)
     xla: bool = True
 

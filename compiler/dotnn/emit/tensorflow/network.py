@@ -11,10 +11,12 @@ from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.emit.lines import Banners, literal, with_comment, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.ir.build import identifier
-from dotnn.layers.keras import Keras
+from dotnn.layers import Layer
+from dotnn.layers.base import Attrs, Types
+from dotnn.layers.keras import Keras, NoCounterpart
 from dotnn.model.model import Model, Step
-from dotnn.ops.base import Node, TensorType, Value
-from dotnn.schema import Symbol
+from dotnn.ops.base import Node, Value
+from dotnn.schema import Bound, Symbol
 
 NO_VARIABLES: dict[str, str] = {}
 
@@ -41,7 +43,7 @@ class Network:
     outputs    name of the spec -> Python name of the Keras tensor
     read       key in `values` -> Keras layer that makes it, for what the loss or a metric reads besides the outputs
     keys       value number -> its key in `values`
-    variables  parameter -> (Keras layer, its attribute)
+    variables  parameter -> (Keras layer, its attribute); `bias[0]` is a row
     layers     path of a statement -> name of its (first) Keras layer
     xla        whether XLA speeds all layers up on a CPU
     """
@@ -56,10 +58,10 @@ class Network:
         self.variables: dict[str, tuple[str, str]] = {}
         self.layers: dict[str, str] = {}
         self.xla = True
-        self.values: dict[str, Value] = {**graph.inputs, **{n.layer: n.out for n in graph.phase("forward")}}
+        self.values: dict[str, Value] = {**graph.inputs, **graph.steps}
         self._wanted = _read_values(model, graph, self.values)
         self._taken = set(model.inputs)
-        self._words = {v.name for v in [*graph.inputs.values(), *(n.out for n in graph.nodes)]}
+        self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
         self._uses = Counter(_owner(step) for step in model.steps if step.params)
         self._made: dict[tuple[str, str], str] = {}
         self._layer_of: dict[int, str] = {v.id: name for name, v in graph.inputs.items()}
@@ -99,9 +101,7 @@ class Network:
 
     def _step(self, step: Step) -> None:
         operands = [self.values[path] for path in step.ins]
-        if step.layer.tensorflow is None:
-            raise CompileError([_no_counterpart(step)], self.model.source)
-        main = step.layer.tensorflow([v.type for v in operands], step.attrs)
+        main = self._counterpart(step, step.layer, [v.type for v in operands], step.attrs)
         parts = self._parts(step, main)
         self.xla &= all(part.keras.xla for part in parts)
         comment = f"{step.type}{self.banners.place(self._node(step))}"
@@ -109,15 +109,22 @@ class Network:
             self._part(step, part, operands, comment)
             operands, comment = [part.out], ""
 
+    def _counterpart(self, step: Step, layer: Layer, types: Types, attrs: Attrs) -> Keras:
+        message, help = f"{layer.name} cannot be written for TensorFlow yet", "use --target numpy"
+        if layer.tensorflow is not None:
+            try:
+                return layer.tensorflow(types, attrs)
+            except NoCounterpart as reason:
+                message, help = reason.message, reason.help
+        raise CompileError([Diagnostic("NN505", message, step.span, help=help)], self.model.source)
+
     def _parts(self, step: Step, main: Keras) -> list[Part]:
         out, owner = self.values[step.path], _owner(step)
         name = owner or step.path
         if main.act is None or main.act.name == "identity":
-            return [Part(main, name, owner, out)]
+            return self._with_rest(main, name, owner, out)
         entry, attrs = main.act.entry, main.act.attrs
-        if entry.tensorflow is None:
-            raise CompileError([_no_counterpart(replace(step, layer=entry))], self.model.source)
-        act = entry.tensorflow([step.type], attrs)
+        act = self._counterpart(step, entry, [step.type], attrs)
         inner = self._before_activation(step)
         if act.word is not None and inner.id not in self._wanted:
             return [Part(replace(main, options={"activation": act.word, **main.options}), name, owner, out)]
@@ -125,9 +132,14 @@ class Network:
         has_params = bool(entry.params([step.type], attrs))
         return [Part(main, name, owner, inner), Part(act, second, owner if has_params else "", out)]
 
+    def _with_rest(self, main: Keras, name: str, owner: str, out: Value) -> list[Part]:
+        if main.then is None:
+            return [Part(main, name, owner, out)]
+        return [Part(main, name, owner, out), Part(main.then, "", "", out)]
+
     def _before_activation(self, step: Step) -> Value:
         """Return what the activation of a statement is applied to."""
-        (last,) = (n for n in self.graph.phase("forward") if n.out is self.values[step.path])
+        (last,) = (n for n in self.graph.phase("forward") if self.values[step.path].id in [v.id for v in n.outs])
         return last.ins[0]
 
     def _node(self, step: Step) -> Node:
@@ -136,9 +148,10 @@ class Network:
     def _part(self, step: Step, part: Part, operands: list[Value], comment: str) -> None:
         names = [v.name for v in operands]
         if part.keras.is_function:
-            self._line(f"{part.out.name} = {part.keras.name}(", names + _arguments(part.keras), ")", comment)
+            self._line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
             return
-        given = names[0] if step.layer.arity == (1, 1) else f"[{', '.join(names)}]"
+        several = part.keras.operands or f"[{', '.join(f'{{{i}}}' for i in range(len(names)))}]"
+        given = several.format(*names) if len(names) > 1 else names[0]
         shared = bool(part.owner) and self._uses[part.owner] > 1
         if part.key in self._made:
             self._line(f"{part.out.name} = {self._made[part.key]}(", [given], ")", comment)
@@ -146,7 +159,7 @@ class Network:
         layer = self._free(part.name)
         self.variables |= self._variables_of(step, part, layer)
         self.layers.setdefault(step.path, layer)
-        arguments = [*_arguments(part.keras), *self._penalties(step, part), f'name="{layer}"']
+        arguments = [*self._arguments(step, part.keras), *self._penalties(step, part), f'name="{layer}"']
         if shared:
             self._made[part.key] = word = self._word(part.name)
             self._line(f"{word} = {part.keras.name}(", arguments, ")", self.banners.place(self._node(step)).strip())
@@ -168,8 +181,22 @@ class Network:
             penalty = self.model.params[full].penalty
             if penalty is not None:
                 numbers = ", ".join(literal(v) for v in penalty.attrs.values())
-                word = attribute.rpartition(".")[2]
+                word = attribute.rpartition(".")[2].removesuffix("_kernel")
                 yield f"{word}_regularizer=keras.regularizers.{penalty.entry.keras}({numbers})"
+
+    def _arguments(self, step: Step, call: Keras) -> list[str]:
+        given = [f"{name}={self._text(step, value)}" for name, value in call.options.items()]
+        return [*(self._text(step, value) for value in call.arguments), *given]
+
+    def _text(self, step: Step, value: Any) -> str:
+        if not isinstance(value, Bound):
+            return value.id if isinstance(value, Symbol) else literal(value)
+        if value.name == "identity":
+            return "None"
+        act = self._counterpart(step, value.entry, [step.type], value.attrs)
+        if act.word is not None:
+            return self._text(step, act.word)
+        return f"{act.name}({', '.join(self._arguments(step, act))})"
 
     # ----------------------------------------------------------------------------------------------------- names
 
@@ -194,25 +221,8 @@ def _owner(step: Step) -> str:
     return next(iter(step.params.values())).rpartition(".")[0] if step.params else ""
 
 
-def _arguments(call: Keras) -> list[str]:
-    return [*map(_text, call.arguments), *(f"{name}={_text(value)}" for name, value in call.options.items())]
-
-
-def _text(value: Any) -> str:
-    return value.id if isinstance(value, Symbol) else literal(value)
-
-
 def _read_values(model: Model, graph: Graph, values: dict[str, Value]) -> dict[int, Value]:
     """Return what the loss and the metrics read of the network, by number."""
     read = [n.ins[0] for n in graph.phase("loss") if len(n.ins) > 1 and n.ins[1].role == "target"]
     read += [values[m.output] for m in model.train.metrics]
     return {v.id: v for v in read}
-
-
-def _no_counterpart(step: Step) -> Diagnostic:
-    return Diagnostic(
-        "NN505", f"{step.layer.name} cannot be written for TensorFlow yet", step.span, help="use --target numpy"
-    )
-
-
-__all__ = ["Network", "Part", "TensorType"]

@@ -39,6 +39,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "init_lines": indented(training.init_lines(model, options.values)),
         "model_lines": indented(_model_lines(model, graph, network)),
         "variable_lines": indented(_variable_lines(model, network), 8),
+        "stacked": literal(_stacked(model, network)) if _stacked(model, network) else "",
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train),
@@ -68,11 +69,23 @@ def _model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
 
 
 def _variable_lines(model: Model, network: Network) -> list[str]:
+    later_rows = {name for rows in _stacked(model, network).values() for name in rows[1:]}
     lines = []
     for full in model.params:
         layer, attribute = network.variables[full]
-        lines.append(f'"{full}": model.get_layer("{layer}").{attribute},')
+        if full not in later_rows:
+            lines.append(f'"{full}": model.get_layer("{layer}").{attribute.partition("[")[0]},')
     return lines
+
+
+def _stacked(model: Model, network: Network) -> dict[str, tuple[str, ...]]:
+    """Return the parameters that are the rows of one variable in Keras, by the first of them."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for full in model.params:
+        layer, attribute = network.variables[full]
+        if "[" in attribute:
+            rows.setdefault((layer, attribute.partition("[")[0]), []).append(full)
+    return {names[0]: tuple(names) for names in rows.values()}
 
 
 def _read_lines(network: Network) -> list[str]:
@@ -99,4 +112,4 @@ def _differences(model: Model, network: Network) -> dict[str, Any]:
     }
 
 
-__all__ = ["literal", "tensorflow_script"]
+__all__ = ["tensorflow_script"]
