@@ -23,6 +23,15 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obje
 SPEC = click.argument("spec", metavar="SPEC", type=click.Path())
 
 
+def _for_numpy(target: str, *options: str) -> None:
+    """Refuse options that mean nothing to another target. Raises `click.UsageError`."""
+    context = click.get_current_context()
+    given = [o for o in options if context.get_parameter_source(o) is not click.core.ParameterSource.DEFAULT]
+    if target != "numpy" and given:
+        flag = given[0].replace("_", "-")
+        raise click.UsageError(f"--{flag} does not apply to --target {target}: its scripts have one form")
+
+
 def reports(command: Callable[..., int | None]) -> Callable[..., None]:
     """Turn a `CompileError` into its text on stderr and exit code 1."""
 
@@ -50,7 +59,7 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dotnn")
 def main() -> None:
-    """Compile .nn specs to readable NumPy, check the gradients, train."""
+    """Compile .nn specs to readable NumPy or TensorFlow, check the gradients, train."""
 
 
 @main.command("compile")
@@ -76,6 +85,7 @@ def compile_command(
     sets: tuple[str, ...],
 ) -> None:
     """Write one self-contained script."""
+    _for_numpy(target, "style", "input_gradients")
     from dotnn.driver import Options, compile_spec, write_script
 
     compiled = compile_spec(spec, Options(style, sets, input_gradients, target), check=verify)
@@ -139,6 +149,7 @@ def diff(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[str
 @reports
 def train(spec: str, sets: tuple[str, ...], **options: Any) -> int:
     """Compile, train with a progress bar, write the run folder."""
+    _for_numpy(options["target"], "style")
     from dotnn.driver import front
     from dotnn.threads import choose_threads
 

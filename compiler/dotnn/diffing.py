@@ -13,7 +13,8 @@ import numpy as np
 from dotnn.console import show_json, warn
 from dotnn.driver import Options, compile_model, front
 from dotnn.model.model import Model
-from dotnn.peer import Arrays, Peer, run_script
+from dotnn.peer import Arrays, Peer
+from dotnn.scripts import run_script
 from dotnn.spec_files import load_examples
 from dotnn_runtime.script.selfcheck import generic_batch
 
@@ -99,17 +100,16 @@ def _steps(model: Model, ours: ModuleType, peer: Peer, steps: int, seed: int) ->
     params = ours.init_params(seed, np.float64)
     state, theirs = ours.optimizer_state(params), peer.module
     theirs.assign(peer.network, params)
-    optimizer, distances = peer.optimizer(), _Distances()
+    step, distances = peer.make_step(), _Distances()
     for number, batch in enumerate(_batches(model, ours, steps, seed)):
         outputs, cache = ours.forward(params, batch, training=True, rng=np.random.default_rng([seed, 2, number]))
         loss, grads = ours.total_loss(params, batch, cache), ours.backward(params, batch, cache)
         peer.take(cache)
-        their_loss, tensors = theirs.loss_and_grads(peer.network, batch)
+        their_loss, their_grads = step(batch)
         ours.update(params, grads, state)
-        optimizer.apply(list(tensors.values()))
         yield [
-            *distances("loss", {"": np.asarray(loss)}, {"": np.asarray(float(their_loss))}),
-            *distances("gradient", dict(reversed(grads.items())), peer.arrays(tensors)),
+            *distances("loss", {"": np.asarray(loss)}, {"": np.asarray(their_loss)}),
+            *distances("gradient", dict(reversed(grads.items())), their_grads),
             *distances("weight", params, theirs.weights(peer.network)),
         ]
 

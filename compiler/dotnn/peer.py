@@ -6,41 +6,20 @@ TensorFlow is imported by the script that is run here, never by dotnn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.driver import Options, compile_model
 from dotnn.emit.tensorflow.network import Network
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.ops import OPS
 from dotnn.ops.base import Node
+from dotnn.scripts import run_script
 from dotnn_runtime.gradcheck import Point, Witness
 
 Arrays = dict[str, np.ndarray]
-FRAMEWORKS = ("tensorflow", "keras")
-
-
-def missing_framework(error: ModuleNotFoundError) -> CompileError:
-    """Return what to say where TensorFlow is not installed; any other missing module is raised as it is."""
-    if (error.name or "").partition(".")[0] not in FRAMEWORKS:
-        raise error
-    problem = Diagnostic("NN506", "TensorFlow is not installed", help="pip install 'dotnn[tensorflow]'")
-    return CompileError([problem])
-
-
-def run_script(script: str, name: str) -> ModuleType:
-    """Return a generated script as a module. Raises `CompileError` where it needs TensorFlow and there is none."""
-    module = ModuleType(name)
-    module.__file__ = f"{name}.py"
-    try:
-        exec(compile(script, f"<{name}>", "exec"), vars(module))
-    except ModuleNotFoundError as error:
-        raise missing_framework(error) from None
-    return module
 
 
 class Peer:
@@ -122,11 +101,27 @@ class Peer:
         outputs = {name: values[name].numpy() for name in self.module.OUTPUTS}
         return float(loss), outputs, self.arrays(grads)
 
-    def optimizer(self) -> Any:
-        """Return the script's optimizer, its numbers exact."""
+    def make_step(self) -> Callable[[Arrays], tuple[float, Arrays]]:
+        """Return a function that takes one step of training on a batch, with the draws taken last.
+
+        It returns the loss and the gradients before the step; like the script's own step it is a TensorFlow graph.
+        """
         optimizer = self.module.make_optimizer(self.network)
         self._keep_exact(optimizer)
-        return optimizer
+
+        def graph(batch: Any, draws: Any) -> tuple[Any, Any]:
+            self.draws = draws
+            loss, grads = self.module.loss_and_grads(self.network, batch)
+            optimizer.apply(list(grads.values()))
+            return loss, grads
+
+        run = self.module.tf.function(graph, autograph=False)
+
+        def step(batch: Arrays) -> tuple[float, Arrays]:
+            loss, grads = run(batch, self.draws)
+            return float(loss), self.arrays(grads)
+
+        return step
 
     def _keep_exact(self, part: Any) -> None:
         """Let a Keras layer or optimizer compute with its numbers as they are.
