@@ -19,8 +19,11 @@ from dotnn.spec_files import load_examples
 from dotnn_runtime.script.selfcheck import generic_batch
 
 TOLERANCE = 1e-9
-NOISE = 1e-6
-"""A tensor is compared relative to its own size, or to this share of the largest of its kind."""
+NOISE = {"loss": 0.0, "gradient": 1e-6, "weight": 1e-3}
+"""A tensor is compared relative to its own size, or to this share of the largest of its kind.
+
+An optimizer such as Adam makes a step of a gradient that is nothing but rounding: weights need the larger share.
+"""
 INVENTED = 12
 """How many examples are drawn where the spec has no data."""
 
@@ -115,7 +118,7 @@ def _steps(model: Model, ours: ModuleType, peer: Peer, steps: int, seed: int) ->
 
 
 class _Distances:
-    """Distances of tensors, relative to their size, or to `NOISE` times the largest of their kind so far.
+    """Distances of tensors, relative to their size, or to the share `NOISE` of the largest of their kind so far.
 
     Rounding does not shrink with a gradient that cancels out, as that of a bias does near the minimum.
     """
@@ -126,7 +129,7 @@ class _Distances:
     def __call__(self, kind: str, ours: Arrays, theirs: Arrays) -> list[tuple[str, str, float]]:
         sizes = {name: float(np.linalg.norm(a)) for name, a in ours.items()}
         self.largest[kind] = max([self.largest.get(kind, 0.0), *sizes.values()])
-        floor = NOISE * self.largest[kind]
+        floor = NOISE[kind] * self.largest[kind]
         far = {name: float(np.linalg.norm(a - theirs[name])) for name, a in ours.items()}
         return [(kind, name, far[name] / (max(sizes[name], floor) or 1.0)) for name in ours]
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dotnn.driver import Options, compile_model
+from dotnn.emit.optimizer import slot_start
 from dotnn.emit.tensorflow.network import Network
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
@@ -32,6 +33,7 @@ class Peer:
     def __init__(self, model: Model, sets: tuple[str, ...] = ()) -> None:
         compiled = compile_model(model, Options(sets=sets, target="tensorflow"))
         self.graph = compiled.graph
+        self.start = slot_start(model.train)
         self.module = run_script(compiled.script, "dotnn_tensorflow")
         self.draws: Arrays = {}
         self.precision = self.module.keras.config.floatx()
@@ -40,6 +42,11 @@ class Peer:
         built = self.module.build_model()
         for layer in built.layers:
             self._keep_exact(layer)
+        for name, p in model.params.items():
+            if p.penalty is not None:
+                regularizer = self.module.variables(built)[name].regularizer
+                numbers = zip(vars(regularizer), p.penalty.attrs.values(), strict=True)
+                vars(regularizer).update({key: np.float64(value) for key, value in numbers})
         self._feed(built, Network(model, self.graph).layers)
         self.network = self.module.training_model(built) if hasattr(self.module, "training_model") else built
 
@@ -108,6 +115,9 @@ class Peer:
         """
         optimizer = self.module.make_optimizer(self.network)
         self._keep_exact(optimizer)
+        for memory in optimizer.variables:  # the number it starts from is rounded to float32, too
+            if self.start and np.all(memory.numpy() == np.float32(self.start)):
+                memory.assign(np.full(memory.shape, self.start))
 
         def graph(batch: Any, draws: Any) -> tuple[Any, Any]:
             self.draws = draws
@@ -133,7 +143,7 @@ class Peer:
         for name, value in list(vars(part).items()):
             if type(value) is float:
                 setattr(part, name, np.float64(value))
-            elif isinstance(value, keras.Layer | keras.Regularizer):
+            elif isinstance(value, keras.Layer):
                 self._keep_exact(value)
         if isinstance(part, keras.layers.LeakyReLU):
             part.call = lambda z: tf.where(z > 0, z, part.negative_slope * z)

@@ -19,11 +19,6 @@ def _lower(b: Builder, low: Lowering) -> Value:
     return b.emit("prelu", low.x, low.params["slope"])
 
 
-def _keras(types: Types, attrs: Attrs) -> Keras:
-    shared = list(range(1, len(types[0].example)))  # one slope per unit, whatever the other axes are
-    return Keras("PReLU", options={"shared_axes": shared} if shared else {}, variables={"slope": "alpha"})
-
-
 PRELU = Layer(
     "prelu",
     "Rectified linear unit with one learned slope per unit below zero.",
@@ -33,5 +28,5 @@ PRELU = Layer(
     family="activation",
     equation="a = z if z > 0 else slope z",
     keras="PReLU",
-    tensorflow=_keras,
+    tensorflow=lambda types, attrs: Keras("PReLU", variables={"slope": "alpha"}),
 )

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("dotnn")
 def gelu(z):
-    """Gelu in its tanh form; Keras's default is the form with erf."""
-    return tf.nn.gelu(z, approximate=True)
+    """z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) (Hendrycks and Gimpel 2016); Keras's default is the form with erf."""
+    return 0.5 * z * (1 + tf.tanh(0.7978845608028654 * (z + 0.044715 * z * z * z)))
 
 
 @keras.saving.register_keras_serializable("dotnn")
@@ -26,8 +26,11 @@ class Threshold(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("dotnn")
-class PReLU(keras.layers.PReLU):
-    """Keras's own has slope 0 where z is exactly 0; here the slope below zero holds there, too."""
+class PReLU(keras.layers.Layer):
+    """One learned slope per unit, for z <= 0; Keras's own has slope 0 where z is exactly 0."""
+
+    def build(self, input_shape):
+        self.alpha = self.add_weight(shape=input_shape[-1:], initializer="zeros", name="alpha")
 
     def call(self, z):
         return tf.where(z > 0, z, self.alpha * z)

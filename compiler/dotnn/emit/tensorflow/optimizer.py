@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from dotnn.emit import optimizer as numpy_optimizer
 from dotnn.emit.lines import literal
@@ -33,7 +34,7 @@ def context(train: Train) -> dict[str, object]:
         "counts": numpy_optimizer.counts_updates(train),
         "arguments": ", ".join(numbers),
         "numbers": ", ".join(literal(v) for v in numbers.values()),
-        "equations": [_in_tensorflow(e, bound.attrs) for e in numpy_optimizer.equations(train)],
+        "equations": [in_tensorflow(e, bound.attrs) for e in numpy_optimizer.equations(train)],
     }
 
 
@@ -42,7 +43,7 @@ def class_name(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def _in_tensorflow(equation: str, attrs: dict[str, float]) -> str:
+def in_tensorflow(equation: str, attrs: Mapping[str, float]) -> str:
     """Spell the functions as TensorFlow's; 1 - beta^t, taken literally, loses four digits of float32 in the first steps."""
 
     def corrected(match: re.Match[str]) -> str:
