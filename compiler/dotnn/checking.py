@@ -36,9 +36,7 @@ def check_path(
     return report.exit_code
 
 
-def check_spec(
-    path: str, sets: tuple[str, ...] = (), seed: int | None = None, *, tensorflow: bool = False
-) -> Report:
+def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None, *, tensorflow: bool = False) -> Report:
     """Validate what dotnn generates for a spec: the explain style in full, the fast style against it.
 
     With `tensorflow`, or where the spec asks for it, TensorFlow's gradients are compared with it, too.
@@ -49,7 +47,9 @@ def check_spec(
         from dotnn.peer import Peer
 
         with Peer(model, sets) as peer:
-            return _check_model(model, path, sets, seed, {"TensorFlow": peer.witness(_compiled(model, "explain", sets))})
+            return _check_model(
+                model, path, sets, seed, {"TensorFlow": peer.witness(_compiled(model, "explain", sets))}
+            )
     return _check_model(model, path, sets, seed, {})
 
 

@@ -107,7 +107,9 @@ def test_a_fault_in_the_numpy_script_is_found(monkeypatch):
     monkeypatch.setattr("dotnn.emit.optimizer.equations", lambda train: wrong)
     right = tuple(line.replace("sqrt(", "tf.sqrt(") for line in lines)
     monkeypatch.setattr("dotnn.emit.tensorflow.optimizer.in_tensorflow", lambda e, attrs: right[wrong.index(e)])
-    model = model_of("model M { input x: [2] target t: [1] output y = x -> dense(1) } train { loss = mse(y, t) optim = adam }")
+    model = model_of(
+        "model M { input x: [2] target t: [1] output y = x -> dense(1) } train { loss = mse(y, t) optim = adam }"
+    )
     found = compare(model, 3)
     assert found.first is not None
     assert (found.first.step, found.first.kind, found.place) == (1, "weight", "test.nn:1")

@@ -8,6 +8,7 @@ from typing import Any
 
 from dotnn.schema import Bound
 
+
 class NoCounterpart(Exception):
     """Keras has nothing that means exactly this; the message says what, the help what to do."""
 

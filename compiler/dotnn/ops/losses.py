@@ -91,12 +91,20 @@ HALF_SSE, HALF_SSE_GRADIENT = pointwise(
 )
 
 SSE, SSE_GRADIENT = pointwise(
-    "sse", "({t} - {y}) ** 2", "2 * ({y} - {t})", "tf.square({t} - {y})", equation="E = sum (t - y)^2",
+    "sse",
+    "({t} - {y}) ** 2",
+    "2 * ({y} - {t})",
+    "tf.square({t} - {y})",
+    equation="E = sum (t - y)^2",
     fast=_squares("", "2 * "),
 )
 
 MSE, MSE_GRADIENT = pointwise(
-    "mse", "({t} - {y}) ** 2", "2 * ({y} - {t})", "tf.square({t} - {y})", equation="E = mean (t - y)^2",
+    "mse",
+    "({t} - {y}) ** 2",
+    "2 * ({y} - {t})",
+    "tf.square({t} - {y})",
+    equation="E = mean (t - y)^2",
     fast=_squares("", "2 * "),
 )
 
@@ -106,12 +114,17 @@ L1, L1_GRADIENT = pointwise(
 )  # fmt: skip
 
 HUBER, HUBER_GRADIENT = pointwise(
-    "huber", "huber({y} - {t}, {delta})", "huber_slope({y} - {t}, {delta})", "huber({y} - {t}, {delta})", helpers=("huber", "huber_slope"),
+    "huber", "huber({y} - {t}, {delta})", "huber_slope({y} - {t}, {delta})", "huber({y} - {t}, {delta})",
+    helpers=("huber", "huber_slope"),
     equation="E = mean of 1/2 e^2 where |e| <= delta, else delta (|e| - delta/2);  e = y - t",
 )  # fmt: skip
 
 HINGE, HINGE_GRADIENT = pointwise(
-    "hinge", "np.maximum(1 - {t} * {y}, 0)", "np.where({t} * {y} < 1, -{t}, 0)", "tf.nn.relu(1 - {t} * {y})", equation="E = mean max(1 - t y, 0)"
+    "hinge",
+    "np.maximum(1 - {t} * {y}, 0)",
+    "np.where({t} * {y} < 1, -{t}, 0)",
+    "tf.nn.relu(1 - {t} * {y})",
+    equation="E = mean max(1 - t y, 0)",
 )
 
 PERCEPTRON, PERCEPTRON_GRADIENT = pointwise(

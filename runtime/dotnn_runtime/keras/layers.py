@@ -6,7 +6,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("dotnn")
 def gelu(z):
-    """z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) (Hendrycks and Gimpel 2016); Keras's default is the form with erf."""
+    """z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) (Hendrycks and Gimpel 2016); Keras's default has erf."""
     return 0.5 * z * (1 + tf.tanh(0.7978845608028654 * (z + 0.044715 * z * z * z)))
 
 

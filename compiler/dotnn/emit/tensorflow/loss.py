@@ -16,7 +16,9 @@ _PENALTY_OPS = {p.op for p in PENALTIES.values()}
 def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
     """Return the body of `total_loss(network, values, batch)`."""
     assert graph.loss is not None
-    banners, lines, known = Banners(model), [], set()
+    banners = Banners(model)
+    lines: list[str] = []
+    known: set[int] = set()
     keys = {v.id: ("batch", name) for name, v in graph.targets.items()}
     keys |= {number: ("values", key) for number, key in network.keys.items()}
     total: Node | None = None

@@ -9,8 +9,8 @@ from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.emit.lines import Banners, literal, with_comment, wrapped
-from dotnn.ir.graph import Graph
 from dotnn.ir.build import identifier
+from dotnn.ir.graph import Graph
 from dotnn.layers import Layer
 from dotnn.layers.base import Attrs, Types
 from dotnn.layers.keras import Keras, NoCounterpart
@@ -76,7 +76,9 @@ class Network:
             self._step(step)
         for name, value in self.graph.outputs.items():
             if value.role == "input":  # a model's output must come from a layer
-                self.lines.append(f'{self._word(name)} = keras.layers.Identity(name="{self._free(name)}")({value.name})')
+                self.lines.append(
+                    f'{self._word(name)} = keras.layers.Identity(name="{self._free(name)}")({value.name})'
+                )
                 self.outputs[name] = self._word(name)
             else:
                 self.outputs[name] = value.name

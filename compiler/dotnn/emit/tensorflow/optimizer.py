@@ -24,7 +24,7 @@ def context(train: Train) -> dict[str, object]:
         "text": str(bound),
         "own": own,
         "name": name,
-        "call": f"{name}({', '.join([literal(float(bound.attrs['lr'])), *(f'{k}={literal(v)}' for k, v in options.items())])})",
+        "call": f"{name}({', '.join([literal(float(bound.attrs['lr'])), *_options(options)])})",
         "decays": bool(train.weight_decay),
         "doc": bound.entry.doc,
         "source": bound.entry.source,
@@ -38,13 +38,17 @@ def context(train: Train) -> dict[str, object]:
     }
 
 
+def _options(options: Mapping[str, object]) -> list[str]:
+    return [f"{name}={literal(value)}" for name, value in options.items()]
+
+
 def class_name(name: str) -> str:
     """Return `HeavyBall` for `heavy_ball`."""
     return "".join(part.capitalize() for part in name.split("_"))
 
 
 def in_tensorflow(equation: str, attrs: Mapping[str, float]) -> str:
-    """Spell the functions as TensorFlow's; 1 - beta^t, taken literally, loses four digits of float32 in the first steps."""
+    """Spell the functions as TensorFlow's; 1 - beta^t as it stands would lose four digits of float32 at first."""
 
     def corrected(match: re.Match[str]) -> str:
         beta = match.group(1)
