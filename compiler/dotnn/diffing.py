@@ -104,12 +104,14 @@ def _steps(model: Model, ours: ModuleType, peer: Peer, steps: int, seed: int) ->
     state, theirs = ours.optimizer_state(params), peer.module
     theirs.assign(peer.network, params)
     step, distances = peer.make_step(), _Distances()
-    for number, batch in enumerate(_batches(model, ours, steps, seed)):
-        outputs, cache = ours.forward(params, batch, training=True, rng=np.random.default_rng([seed, 2, number]))
+    examples = _examples(model, ours, seed)
+    for number, batch in enumerate(_batches(model, examples, steps, seed)):
+        _, cache = ours.forward(params, batch, training=True, rng=np.random.default_rng([seed, 2, number]))
         loss, grads = ours.total_loss(params, batch, cache), ours.backward(params, batch, cache)
         peer.take(cache)
-        their_loss, their_grads = step(batch)
-        ours.update(params, grads, state)
+        rate = _rate(model, ours, number, examples)
+        their_loss, their_grads = step(batch, rate)
+        _update(model, ours, params, dict(grads), state, rate)
         yield [
             *distances("loss", {"": np.asarray(loss)}, {"": np.asarray(their_loss)}),
             *distances("gradient", dict(reversed(grads.items())), their_grads),
@@ -134,9 +136,28 @@ class _Distances:
         return [(kind, name, far[name] / (max(sizes[name], floor) or 1.0)) for name in ours]
 
 
-def _batches(model: Model, ours: ModuleType, steps: int, seed: int) -> Iterator[Arrays]:
+def _rate(model: Model, ours: ModuleType, step: int, examples: Arrays) -> float:
+    """Return the learning rate of a step; one that waits for a plateau is what it starts from."""
+    schedule = model.train.schedule
+    if schedule is None or schedule.entry.watches:
+        return float(schedule.attrs["lr"] if schedule else model.train.optimizer.attrs["lr"])
+    count = len(next(iter(examples.values())))
+    in_epoch = -(-count // (model.train.batch or count))
+    return float(ours.learning_rate(step, model.train.epochs * in_epoch, in_epoch))
+
+
+def _update(model: Model, ours: ModuleType, params: Arrays, grads: Arrays, state: Any, rate: float) -> None:
+    """Take the NumPy script's step, as its `fit` does: clip, update, constrain."""
+    clip = model.train.clip
+    if clip is not None:
+        grads = getattr(ours, clip.entry.helper)(grads, clip.attrs["limit"])
+    ours.update(params, grads, state, **({"lr": rate} if model.train.schedule else {}))
+    if hasattr(ours, "constrain"):
+        ours.constrain(params)
+
+
+def _batches(model: Model, examples: Arrays, steps: int, seed: int) -> Iterator[Arrays]:
     """Yield the batches of as many epochs as it takes, in the order that `fit` would choose without other draws."""
-    examples = _examples(model, ours, seed)
     count = len(next(iter(examples.values())))
     size = min(model.train.batch or count, count)
     rng = np.random.default_rng([seed, 1])

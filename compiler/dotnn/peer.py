@@ -108,8 +108,8 @@ class Peer:
         outputs = {name: values[name].numpy() for name in self.module.OUTPUTS}
         return float(loss), outputs, self.arrays(grads)
 
-    def make_step(self) -> Callable[[Arrays], tuple[float, Arrays]]:
-        """Return a function that takes one step of training on a batch, with the draws taken last.
+    def make_step(self) -> Callable[[Arrays, float], tuple[float, Arrays]]:
+        """Return a function that takes one step on a batch at a learning rate, with the draws taken last.
 
         It returns the loss and the gradients before the step; like the script's own step it is a TensorFlow graph.
         """
@@ -127,7 +127,8 @@ class Peer:
 
         run = self.module.tf.function(graph, autograph=False)
 
-        def step(batch: Arrays) -> tuple[float, Arrays]:
+        def step(batch: Arrays, rate: float) -> tuple[float, Arrays]:
+            optimizer.learning_rate = rate
             loss, grads = run(batch, self.draws)
             return float(loss), self.arrays(grads)
 

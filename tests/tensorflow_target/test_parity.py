@@ -60,7 +60,7 @@ def test_layers(name, spec):
         agrees(model_of(spec), 5)
     except CompileError as error:
         (problem,) = error.diagnostics
-        assert problem.code == "NN505" and any(call in spec for call in REFUSED)
+        assert problem.code == "NN507" and any(call in spec for call in REFUSED)
     else:
         assert not any(call in spec for call in REFUSED)
 

@@ -118,7 +118,7 @@ class Network:
                 return layer.tensorflow(types, attrs)
             except NoCounterpart as reason:
                 message, help = reason.message, reason.help
-        raise CompileError([Diagnostic("NN505", message, step.span, help=help)], self.model.source)
+        raise CompileError([Diagnostic("NN507", message, step.span, help=help)], self.model.source)
 
     def _parts(self, step: Step, main: Keras) -> list[Part]:
         out, owner = self.values[step.path], _owner(step)
@@ -161,7 +161,7 @@ class Network:
         layer = self._free(part.name)
         self.variables |= self._variables_of(step, part, layer)
         self.layers.setdefault(step.path, layer)
-        arguments = [*self._arguments(step, part.keras), *self._penalties(step, part), f'name="{layer}"']
+        arguments = [*self._arguments(step, part.keras), *self._options(step, part), f'name="{layer}"']
         if shared:
             self._made[part.key] = word = self._word(part.name)
             self._line(f"{word} = {part.keras.name}(", arguments, ")", self.banners.place(self._node(step)).strip())
@@ -178,13 +178,15 @@ class Network:
         known = part.keras.variables if part.owner else NO_VARIABLES
         return {full: (layer, known[short]) for short, full in step.params.items() if short in known}
 
-    def _penalties(self, step: Step, part: Part) -> Iterable[str]:
+    def _options(self, step: Step, part: Part) -> Iterable[str]:
+        """Return what is said of the single variables: penalties and constraints."""
         for full, (_, attribute) in self._variables_of(step, part, "").items():
-            penalty = self.model.params[full].penalty
+            penalty, constraint = self.model.params[full].penalty, self.model.params[full].constraint
+            word = attribute.rpartition(".")[2].removesuffix("_kernel")
             if penalty is not None:
-                numbers = ", ".join(literal(v) for v in penalty.attrs.values())
-                word = attribute.rpartition(".")[2].removesuffix("_kernel")
-                yield f"{word}_regularizer=keras.regularizers.{penalty.entry.keras}({numbers})"
+                yield f"{word}_regularizer=keras.regularizers.{penalty.entry.keras}({_numbers(penalty)})"
+            if constraint is not None:
+                yield f"{word}_constraint={class_name(constraint.name)}({_numbers(constraint)})"
 
     def _arguments(self, step: Step, call: Keras) -> list[str]:
         given = [f"{name}={self._text(step, value)}" for name, value in call.options.items()]
@@ -217,6 +219,15 @@ def _distinct(wanted: str, taken: set[str]) -> str:
         name, number = f"{wanted}_{number}", number + 1
     taken.add(name)
     return name
+
+
+def class_name(name: str) -> str:
+    """Return `MaxNorm` for `max_norm`."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _numbers(bound: Bound) -> str:
+    return ", ".join(literal(v) for v in bound.attrs.values())
 
 
 def _owner(step: Step) -> str:

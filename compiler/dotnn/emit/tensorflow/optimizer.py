@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from dotnn.emit import optimizer as numpy_optimizer
 from dotnn.emit.lines import literal
+from dotnn.emit.tensorflow.network import class_name
 from dotnn.model.model import Train
 
 CORRECTION = re.compile(r"\(1 - (\w+) \*\* t\)")
@@ -19,12 +20,14 @@ def context(train: Train) -> dict[str, object]:
     name = class_name(bound.name) if own else f"keras.optimizers.{bound.entry.keras}"
     options = {} if own else dict(bound.entry.tensorflow(bound.attrs))
     options |= {"weight_decay": train.weight_decay} if train.weight_decay else {}
+    options |= {train.clip.entry.keras: float(train.clip.attrs["limit"])} if train.clip else {}
+    start = train.schedule.attrs["lr"] if train.schedule else bound.attrs["lr"]
     numbers = {k: v for k, v in numpy_optimizer.arguments(train).items() if k not in ("lr", "weight_decay")}
     return {
         "text": str(bound),
         "own": own,
         "name": name,
-        "call": f"{name}({', '.join([literal(float(bound.attrs['lr'])), *_options(options)])})",
+        "call": f"{name}({', '.join([literal(float(start)), *_options(options)])})",
         "decays": bool(train.weight_decay),
         "doc": bound.entry.doc,
         "source": bound.entry.source,
@@ -40,11 +43,6 @@ def context(train: Train) -> dict[str, object]:
 
 def _options(options: Mapping[str, object]) -> list[str]:
     return [f"{name}={literal(value)}" for name, value in options.items()]
-
-
-def class_name(name: str) -> str:
-    """Return `HeavyBall` for `heavy_ball`."""
-    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def in_tensorflow(equation: str, attrs: Mapping[str, float]) -> str:

@@ -8,7 +8,8 @@ from dotnn.emit import paste, training
 from dotnn.emit.data import scaled_inputs, scaled_outputs
 from dotnn.emit.lines import indented, literal, wrapped
 from dotnn.emit.numpy_script import IMPORTS, Options, constants, header, render, sealed, training_context
-from dotnn.emit.tensorflow import optimizer
+from dotnn.emit.regime import modules as regime_modules
+from dotnn.emit.tensorflow import optimizer, regime
 from dotnn.emit.tensorflow.loss import loss_lines
 from dotnn.emit.tensorflow.network import Network
 from dotnn.ir.graph import Graph
@@ -43,6 +44,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train),
+        "regime": regime.context(model),
         "xla": network.xla,
         "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
@@ -52,7 +54,8 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
     body = render("tensorflow_script.py.j2", context)
     library = [n for n in paste.needed(paste.called_in(body, paste.TENSORFLOW), paste.TENSORFLOW) if n not in layers]
     tail = render("library.py.j2", {"library": paste.sources(library, paste.TENSORFLOW)})
-    modules = {"argparse", "importlib.util", "math", "pathlib", "sys"} | paste.standard_modules(
+    modules = {"importlib.util"} | regime_modules(model.train)
+    modules |= paste.standard_modules(
         [*layers, *library], paste.TENSORFLOW
     )
     return sealed(body.replace(IMPORTS, "\n".join(f"import {m}" for m in sorted(modules))) + tail)
