@@ -6,15 +6,27 @@ import sys
 
 import numpy as np
 import pytest
-from support import SPECS, as_module, compiled
+from support import SPECS, as_module, compiled, model_of
 
-from dotnn.driver import Options, compile_spec
+from dotnn.driver import Options, compile_model, compile_spec
 from dotnn.scripts import load_module
 
 # Keras hands its variables to NumPy in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-TRAINED = ["and_or", "digits", "iris", "maxout", "perceptron", "power_plant", "two_tasks", "xor"]
+TRAINED = [
+    "and_or", "digits", "digits_cosine", "iris", "maxout", "non_negative", "one_cycle", "perceptron", "plateau",
+    "power_plant", "two_tasks", "xor",
+]  # fmt: skip
+RESUMED = """model M {{
+  input  x: [3]
+  target t: [1]
+  output y = x -> dense(4, tanh) -> dropout(0.2) -> dense(1)
+}}
+train {{
+  loss = mse(y, t)  optim = adam(cosine(0.05))  batch = {batch}  epochs = 6
+  stop = early(loss, patience = 4)  checkpoint = every(1)
+}}"""
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +78,27 @@ def test_training_ends_where_numpy_ends(name, both, double):
         np.testing.assert_allclose(value, outputs[key], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("batch", ["4", "all"])
+def test_a_resumed_training_ends_where_an_uninterrupted_one_does(batch, tmp_path):
+    """Weights, the optimizer's memory, the order of batches and the masks of dropout: all of it goes on."""
+    file = tmp_path / "resumed.py"
+    options = Options(target="tensorflow")
+    file.write_text(compile_model(model_of(RESUMED.format(batch=batch)), options).script, encoding="utf-8")
+    script = load_module(file)
+    rng = np.random.default_rng(0)
+    data = {"x": rng.random((10, 3)), "t": rng.random((10, 1))}
+    states = []
+    whole, history = script.train(data, checkpoint=states.append)
+    script.save_state(tmp_path / "state.npz", states[2])
+    state = script.load_state(tmp_path / "state.npz", script.PARAMS)
+    params, resumed = script.train(data, resume=state)
+    assert list(resumed) == list(history) and len(history) == 6
+    for key, value in whole.items():
+        np.testing.assert_array_equal(params[key], value)
+
+
 def test_streamed_examples_train_like_resident_ones(both):
-    ours, script = both("iris")
+    ours, script = both("digits_cosine")
     data = ours.load_data()
     resident, _ = script.train(data, epochs=2)
     script.RESIDENT_BYTES = 0

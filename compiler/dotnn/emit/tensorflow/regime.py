@@ -44,7 +44,7 @@ def context(model: Model) -> dict[str, Any]:
 def _save(model: Model) -> list[str]:
     """Return the lines that hand the state of the training over, after an epoch."""
     state = {"params": "weights(network)", "rng": "rng.bit_generator.state", "history": "list(history)"}
-    state["variables"] = f"{{str(i): v.numpy() for i, v in enumerate({ALL_VARIABLES})}}"
+    state["variables"] = f"{{str(i): np.asarray(v.numpy()) for i, v in enumerate({ALL_VARIABLES})}}"
     state |= {"best_epoch": "history.best_epoch"} if training.early_stop(model) else {}
     state |= {"grads": "{name: g.numpy() for name, g in grads.items()}"} if not model.train.batch else {}
     entries = [f'"{name}": {value}' for name, value in {**state, **kept(model)}.items()]
