@@ -74,6 +74,8 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
     """
     try:
         script = Path(path).read_text(encoding="utf-8")
+        if "--target tensorflow" in "\n".join(script.splitlines()[:HEADER_LINES]):
+            raise ScriptError("it is for TensorFlow, which differentiates by itself")
         if spec is None:
             return check_script(script, path, seed=seed)
         flags = _flags(script)
@@ -88,7 +90,7 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
         problem = Diagnostic(
             "NN407",
             f"cannot check {path}: {str(error).removeprefix(f'{path}: ')}",
-            help="a script that dotnn compile wrote is needed",
+            help="a NumPy script that dotnn compile wrote is needed",
         )
         raise CompileError([problem]) from None
 

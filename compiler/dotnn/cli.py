@@ -113,6 +113,8 @@ def check(
     from dotnn.threads import use_one_thread
 
     use_one_thread()
+    if against and spec.endswith(".py"):
+        raise click.UsageError("--against compares what a spec compiles to: name the spec")
     from dotnn.checking import check_path
 
     return check_path(spec, spec=origin, sets=sets, seed=seed, against=against, as_json=as_json)

@@ -43,7 +43,11 @@ def run_script(script: str, name: str) -> ModuleType:
 
 def require(target: str) -> None:
     """Raise `CompileError` where what a target needs is not installed."""
-    if target == "tensorflow" and importlib.util.find_spec("tensorflow") is None:
+    try:
+        found = target != "tensorflow" or importlib.util.find_spec("tensorflow") is not None
+    except ValueError:  # a module that was put in its place
+        found = False
+    if not found:
         raise _missing()
 
 
