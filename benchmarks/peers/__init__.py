@@ -17,6 +17,7 @@ class Peer(NamedTuple):
 
 PEERS = {
     "dotnn": Peer("dotnn_script"),
+    "dotnn_tf": Peer("dotnn_tensorflow", needs="tensorflow"),
     "numpy_tuned": Peer("numpy_tuned"),
     "numpy_text32": Peer("numpy_textbook", "float32"),
     "numpy_text64": Peer("numpy_textbook", "float64"),

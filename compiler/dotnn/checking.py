@@ -21,9 +21,14 @@ SHOWN = 5
 """How many of the changed lines of a script are named."""
 
 
-def check_path(path: str, *, spec: str | None, sets: tuple[str, ...], seed: int | None, as_json: bool) -> int:
+def check_path(
+    path: str, *, spec: str | None, sets: tuple[str, ...], seed: int | None, against: str | None, as_json: bool
+) -> int:
     """Validate the gradients of a spec or, for a name that ends in .py, of a script. Returns the exit code."""
-    report = check_file(path, seed or 0, spec, sets) if path.endswith(".py") else check_spec(path, sets, seed)
+    if path.endswith(".py"):
+        report = check_file(path, seed or 0, spec, sets)
+    else:
+        report = check_spec(path, sets, seed, tensorflow=against == "tensorflow")
     if as_json:
         show_json(report.to_json())
     else:
@@ -31,14 +36,31 @@ def check_path(path: str, *, spec: str | None, sets: tuple[str, ...], seed: int 
     return report.exit_code
 
 
-def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None) -> Report:
-    """Validate what dotnn generates for a spec: the explain style in full, the fast style against it."""
+def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None, *, tensorflow: bool = False) -> Report:
+    """Validate what dotnn generates for a spec: the explain style in full, the fast style against it.
+
+    With `tensorflow`, or where the spec asks for it, TensorFlow's gradients are compared with it, too.
+    """
     model, warnings = front(path, sets)
     warn(warnings)
+    if tensorflow or "tensorflow" in model.check.against:
+        from dotnn.peer import Peer
+
+        with Peer(model, sets) as peer:
+            return _check_model(
+                model, path, sets, seed, {"TensorFlow": peer.witness(_compiled(model, "explain", sets))}
+            )
+    return _check_model(model, path, sets, seed, {})
+
+
+def _check_model(
+    model: Model, path: str, sets: tuple[str, ...], seed: int | None, witnesses: dict[str, Witness]
+) -> Report:
     explain, fast = (_compiled(model, style, sets) for style in ("explain", "fast"))
     name, chosen = Path(path).stem, model.check.seed if seed is None else seed
     samples = model.check.samples or None
-    report = check_script(explain, f"{name}.py", seed=chosen, samples=samples, witnesses={"fast style": _witness(fast)})
+    witnesses = {"fast style": _witness(fast), **witnesses}
+    report = check_script(explain, f"{name}.py", seed=chosen, samples=samples, witnesses=witnesses)
     if report.verdict is Verdict.FAIL and report.blame is None:
         report.blame = check_script(fast, f"{name}_fast.py", seed=chosen, samples=samples).blame
     return report
@@ -52,6 +74,8 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
     """
     try:
         script = Path(path).read_text(encoding="utf-8")
+        if "--target tensorflow" in "\n".join(script.splitlines()[:HEADER_LINES]):
+            raise ScriptError("it is for TensorFlow, which differentiates by itself")
         if spec is None:
             return check_script(script, path, seed=seed)
         flags = _flags(script)
@@ -66,7 +90,7 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
         problem = Diagnostic(
             "NN407",
             f"cannot check {path}: {str(error).removeprefix(f'{path}: ')}",
-            help="a script that dotnn compile wrote is needed",
+            help="a NumPy script that dotnn compile wrote is needed",
         )
         raise CompileError([problem]) from None
 

@@ -17,10 +17,19 @@ from dotnn.diagnostics import CompileError
 
 SETS = click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override a parameter of `params`.")
 TARGET = click.option(
-    "--target", type=click.Choice(["numpy"]), default="numpy", show_default=True, help="What to generate."
+    "--target", type=click.Choice(["numpy", "tensorflow"]), default="numpy", show_default=True, help="What to generate."
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 SPEC = click.argument("spec", metavar="SPEC", type=click.Path())
+
+
+def _for_numpy(target: str, *options: str) -> None:
+    """Refuse options that mean nothing to another target. Raises `click.UsageError`."""
+    context = click.get_current_context()
+    given = [o for o in options if context.get_parameter_source(o) is not click.core.ParameterSource.DEFAULT]
+    if target != "numpy" and given:
+        flag = given[0].replace("_", "-")
+        raise click.UsageError(f"--{flag} does not apply to --target {target}: its scripts have one form")
 
 
 def reports(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -50,7 +59,7 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dotnn")
 def main() -> None:
-    """Compile .nn specs to readable NumPy, check the gradients, train."""
+    """Compile .nn specs to readable NumPy or TensorFlow, check the gradients, train."""
 
 
 @main.command("compile")
@@ -76,9 +85,10 @@ def compile_command(
     sets: tuple[str, ...],
 ) -> None:
     """Write one self-contained script."""
+    _for_numpy(target, "style", "input_gradients")
     from dotnn.driver import Options, compile_spec, write_script
 
-    compiled = compile_spec(spec, Options(style, sets, input_gradients), check=verify)
+    compiled = compile_spec(spec, Options(style, sets, input_gradients, target), check=verify)
     warn(compiled.warnings)
     if output == "-":
         click.echo(compiled.script, nl=False)
@@ -93,16 +103,38 @@ def compile_command(
 @JSON
 @click.option("--seed", type=int, default=None, help="Seed of parameters, data and probes. Default: the spec's.")
 @click.option("--spec", "origin", metavar="SPEC", type=click.Path(), help="For a script: what it was compiled from.")
+@click.option("--against", type=click.Choice(["tensorflow"]), help="Also compare with TensorFlow's own gradients.")
 @SETS
 @reports
-def check(spec: str, origin: str | None, as_json: bool, seed: int | None, sets: tuple[str, ...]) -> int:
+def check(
+    spec: str, origin: str | None, as_json: bool, seed: int | None, against: str | None, sets: tuple[str, ...]
+) -> int:
     """Validate the gradients of a spec, or of a generated script (SPEC ends in .py), edited or not."""
     from dotnn.threads import use_one_thread
 
     use_one_thread()
+    if against and spec.endswith(".py"):
+        raise click.UsageError("--against compares what a spec compiles to: name the spec")
     from dotnn.checking import check_path
 
-    return check_path(spec, spec=origin, sets=sets, seed=seed, as_json=as_json)
+    return check_path(spec, spec=origin, sets=sets, seed=seed, against=against, as_json=as_json)
+
+
+@main.command()
+@SPEC
+@JSON
+@click.option("--steps", type=click.IntRange(1), default=50, show_default=True, help="How many updates.")
+@click.option("--seed", type=int, default=None, help="Seed of parameters, batches and draws. Default: the spec's.")
+@SETS
+@reports
+def diff(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[str, ...]) -> int:
+    """Train on NumPy and TensorFlow side by side, in double precision; say where they part."""
+    from dotnn.threads import use_one_thread
+
+    use_one_thread()
+    from dotnn.diffing import diff_path
+
+    return diff_path(spec, sets=sets, steps=steps, seed=seed, as_json=as_json)
 
 
 @main.command()
@@ -119,6 +151,7 @@ def check(spec: str, origin: str | None, as_json: bool, seed: int | None, sets: 
 @reports
 def train(spec: str, sets: tuple[str, ...], **options: Any) -> int:
     """Compile, train with a progress bar, write the run folder."""
+    _for_numpy(options["target"], "style")
     from dotnn.driver import front
     from dotnn.threads import choose_threads
 

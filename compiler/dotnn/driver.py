@@ -10,6 +10,7 @@ from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.emit.numpy_script import HEADER, Options, is_unchanged, numpy_script
+from dotnn.emit.tensorflow.script import tensorflow_script
 from dotnn.ir.build import build
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
@@ -107,10 +108,12 @@ def compile_spec(path: str, options: Options | None = None, *, check: bool = Fal
 def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = (), *, check: bool = False) -> Compiled:
     """Run the stages after the model."""
     graph = lower(model, input_gradients=options.input_gradients, check=check)
+    options = replace(options, values=_initial_values(model))
+    if options.target == "tensorflow":
+        return Compiled(model, graph, tensorflow_script(model, graph, options), warnings)
     step = graph
     if options.style == "fast":
         step = lower(model, input_gradients=options.input_gradients, fast=True, check=check)
-    options = replace(options, values=_initial_values(model))
     return Compiled(model, graph, numpy_script(model, graph, options, step), warnings)
 
 

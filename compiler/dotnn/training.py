@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.driver import Options, compile_model
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
+from dotnn.scripts import load_module, require
 from dotnn.spec_files import from_data_error, load_examples, plain_message
 from dotnn_runtime.plots import loss_png
 from dotnn_runtime.predict_io import read_inputs, write_predictions
@@ -31,19 +30,6 @@ from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.storage import read_json
 
 DIVERGED = 3
-
-
-def load_module(path: Path) -> ModuleType:
-    """Import a generated script from its file, without leaving bytecode beside it."""
-    spec = importlib.util.spec_from_file_location("dotnn_generated_model", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    saved, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.dont_write_bytecode = saved
-    return module
 
 
 def train_model(
@@ -63,10 +49,11 @@ def train_model(
 
     With `resume` the training goes on from the run's checkpoint, if the folder holds a run.
     """
+    require(target)
     if epochs is not None:
         model = replace(model, train=replace(model.train, epochs=epochs))
     examples, labels = load_examples(model, data)
-    compiled = compile_model(model, Options(style, sets))
+    compiled = compile_model(model, Options(style, sets, target=target))
     with _writing(run_dir):
         folder = _continued(run_dir, model, compiled.script) if resume else None
         begun = folder is not None
@@ -80,6 +67,8 @@ def train_model(
     result = _result(model, folder, target, history, time.perf_counter() - started)
     with _writing(run_dir):
         _keep(folder, params, history, result)
+        if target == "tensorflow":
+            module.build_model(params).save(folder.claim("model.keras"))
     if as_json:
         show_json(result)
     else:

@@ -45,8 +45,8 @@ class RunFolder:
     """A folder with the files of one run, each complete or absent, and `run.json`, which lists them.
 
     Files: `spec.nn`, `model.py`, `weights.npz`, `scaling.json`, `history.csv`, `metrics.json`, `labels.json`,
-    `loss.png`. A file is listed before it is written, so what is not listed was never written by dotnn, and is
-    neither overwritten nor deleted. All methods that write raise RunFolderError for such a file.
+    `loss.png`, `model.keras`. A file is listed before it is written, so what is not listed was never written by dotnn,
+    and is neither overwritten nor deleted. All methods that write raise RunFolderError for such a file.
     """
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:

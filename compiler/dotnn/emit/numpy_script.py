@@ -35,6 +35,7 @@ class Options:
     style: str = "explain"
     sets: tuple[str, ...] = ()
     input_gradients: bool = False
+    target: str = "numpy"
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -59,8 +60,8 @@ def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> s
     called = explain.helper_names(graph) | (plan.helpers if plan else set()) | training.init_helpers(model)
     formulas = paste.needed(called - {"locate"})
     context: dict[str, Any] = {
-        **_header(model, options),
-        **_constants(model, graph),
+        **header(model, options),
+        **constants(model, graph),
         "formulas": paste.sources(formulas),
         "init_lines": indented(training.init_lines(model, options.values)),
         "forward_lines": explain.forward(model, graph),
@@ -70,11 +71,11 @@ def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> s
         "regime": regime.context(model, graph, options.style),
         "draws": explain.draws(graph),
         "style": options.style,
-        **_training(model, graph),
+        **training_context(model, graph),
     }
-    body = _render("numpy_script.py.j2", context)
+    body = render("numpy_script.py.j2", context)
     library = [name for name in paste.needed(paste.called_in(body)) if name not in formulas]
-    tail = _render("library.py.j2", {"library": paste.sources(library)})
+    tail = render("library.py.j2", {"library": paste.sources(library)})
     modules = sorted(regime.modules(model.train) | paste.standard_modules([*formulas, *library]))
     return sealed(body.replace(IMPORTS, "\n".join(f"import {m}" for m in modules)) + tail)
 
@@ -96,12 +97,15 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _render(name: str, context: Mapping[str, Any]) -> str:
+def render(name: str, context: Mapping[str, Any]) -> str:
+    """Fill in a template."""
     return _environment().get_template(name).render(context)
 
 
-def _header(model: Model, options: Options) -> dict[str, Any]:
-    flags = [f"--style {options.style}", *(f"--set {s}" for s in options.sets)]
+def header(model: Model, options: Options) -> dict[str, Any]:
+    """Return what the head of a script says."""
+    flags = [f"--style {options.style}"] if options.target == "numpy" else []
+    flags += [f"--set {s}" for s in options.sets]
     flags += ["--input-gradients"] if options.input_gradients else []
     return {
         "header": HEADER,
@@ -114,7 +118,8 @@ def _header(model: Model, options: Options) -> dict[str, Any]:
     }
 
 
-def _constants(model: Model, graph: Graph) -> dict[str, Any]:
+def constants(model: Model, graph: Graph) -> dict[str, Any]:
+    """Return the tables at the top of a script."""
     inputs, targets = data.declarations(model)
     tables: dict[str, Mapping[str, object]] = {
         "PARAMS": {name: p.shape for name, p in model.params.items()},
@@ -149,7 +154,8 @@ def _shape_of(model: Model, path: str) -> tuple[int, ...]:
     return steps[path] if path in steps else model.inputs[path].type.example
 
 
-def _training(model: Model, graph: Graph) -> dict[str, Any]:
+def training_context(model: Model, graph: Graph) -> dict[str, Any]:
+    """Return what the templates of the data and of the training loop show."""
     on_train, has_val, has_test = training.evaluated_parts(model)
     add, report = training.epoch_loss(model)
     scaled = data.scaled_outputs(model)
@@ -159,12 +165,20 @@ def _training(model: Model, graph: Graph) -> dict[str, Any]:
         "shuffle": model.train.shuffle,
         "load_lines": indented(data.load_lines(model)),
         "prepare_lines": indented(data.prepare_lines(model)),
-        "metric_lines": indented(training.metric_lines(model, graph, names), 8),
+        "metric_lines": indented(training.metric_lines(model, names), 8),
         "stop_lines": indented(training.stop_lines(model), 8),
         "on_train": on_train,
         "has_val": has_val,
         "has_test": has_test,
         "early": early,
+        "predict_dtype": "dtype",
+        "predict_setup": "dtype = next(iter(params.values())).dtype if params else np.float64",
+        "predict_forward": "outputs, cache = forward(params, batch)",
+        "diverged_values": "params, forward(params, examples)[1]",
+        "subject": "params",
+        "snapshot": "params",
+        "restore": "params = best_params",
+        "fitted": "params, history",
         "worst": "-np.inf" if early and early.better == "max" else "np.inf",
         "add_loss": add,
         "report_loss": report,

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-PACKAGE = "dotnn_runtime.script"
+NUMPY = ("dotnn_runtime.script",)
+TENSORFLOW = ("dotnn_runtime.script", "dotnn_runtime.keras")
+"""The packages whose functions a script may call; of two with one name the later package's is meant."""
+
+FRAMEWORKS = {"numpy", "keras", "tensorflow"}
 CALL = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 
@@ -27,34 +31,39 @@ class Helper:
 
 
 @cache
-def library() -> dict[str, Helper]:
+def library(packages: tuple[str, ...] = NUMPY) -> dict[str, Helper]:
     """Return every helper by name."""
-    spec = importlib.util.find_spec(PACKAGE)
-    assert spec is not None and spec.submodule_search_locations
     found: dict[str, Helper] = {}
-    for path in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
-        found |= _helpers_of(path.read_text(encoding="utf-8"))
+    for package in packages:
+        spec = importlib.util.find_spec(package)
+        assert spec is not None and spec.submodule_search_locations
+        for path in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
+            found |= _helpers_of(path.read_text(encoding="utf-8"))
     return found
 
 
 def _helpers_of(text: str) -> dict[str, Helper]:
     tree, lines = ast.parse(text), text.split("\n")
     imports = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
-    modules = frozenset(imports) - {"numpy"}
+    modules = frozenset(imports) - FRAMEWORKS
     return {
-        node.name: Helper("\n".join(lines[node.lineno - 1 : node.end_lineno]), _reads(node), modules)
+        node.name: Helper("\n".join(lines[_first_line(node) - 1 : node.end_lineno]), _reads(node), modules)
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
+
+
+def _first_line(node: ast.FunctionDef | ast.ClassDef) -> int:
+    return min([node.lineno, *(d.lineno for d in node.decorator_list)])
 
 
 def _reads(node: ast.AST) -> frozenset[str]:
     return frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
 
 
-def needed(names: Iterable[str]) -> list[str]:
+def needed(names: Iterable[str], packages: tuple[str, ...] = NUMPY) -> list[str]:
     """Return the helpers in `names` and all that they call, each after those it calls."""
-    helpers = library()
+    helpers = library(packages)
     order: dict[str, None] = {}
 
     def visit(name: str) -> None:
@@ -69,22 +78,22 @@ def needed(names: Iterable[str]) -> list[str]:
     return list(order)
 
 
-def sources(names: Iterable[str]) -> list[str]:
+def sources(names: Iterable[str], packages: tuple[str, ...] = NUMPY) -> list[str]:
     """Return the source text of exactly these helpers."""
-    return [library()[name].source for name in names]
+    return [library(packages)[name].source for name in names]
 
 
-def standard_modules(names: Iterable[str]) -> set[str]:
+def standard_modules(names: Iterable[str], packages: tuple[str, ...] = NUMPY) -> set[str]:
     """Return the standard modules that these helpers use."""
-    chosen = [library()[name] for name in names]
+    chosen = [library(packages)[name] for name in names]
     return {module for helper in chosen for module in helper.modules & helper.reads}
 
 
-def called_in(text: str) -> set[str]:
+def called_in(text: str, packages: tuple[str, ...] = NUMPY) -> set[str]:
     """Return the helpers that a piece of a script calls; a comment, which may quote the spec, calls nothing.
 
     A syntax tree would say the same, but take a quarter of the time and memory of a long compilation.
     """
     code = "\n".join(line.partition("# ")[0] for line in text.split("\n"))
     called = set(CALL.findall(code)) | {"DataError"}
-    return {name for name in library() if name in called}
+    return {name for name in library(packages) if name in called}

@@ -109,31 +109,35 @@ def constraint_lines(model: Model) -> list[str]:
 # ------------------------------------------------------------------------------------------------- checkpoints
 
 
-def _parts(model: Model) -> dict[str, str]:
+def kept(model: Model) -> dict[str, str]:
     """Return the variables of `fit` that a checkpoint holds as they are, by their names in it."""
     early = {name: name for name in ("best", "best_params", "waited")} if training.early_stop(model) else {}
     return {**early, **({"plateau": "vars(plateau)"} if learning_rate.watcher(model.train) else {})}
 
 
+def due(train: Train) -> str:
+    """Return the condition under which a checkpoint is due, "" where it always is."""
+    every = train.checkpoint.every if train.checkpoint else 1
+    return "" if every == 1 else f" and (epoch % {every} == 0 or epoch == epochs)"
+
+
 def _save(model: Model, fast: bool) -> list[str]:
     """Return the lines that hand the state of the training over, after an epoch."""
     assert model.train.checkpoint is not None
-    every = model.train.checkpoint.every
     state = {"params": "params", "optimizer": "state", "rng": "rng.bit_generator.state", "history": "list(history)"}
     state |= {"best_epoch": "history.best_epoch"} if training.early_stop(model) else {}
     # All examples at once: the gradient for the next update has been computed, and its draws are spent.
     state |= {"grads": "g" if fast else "grads"} if not model.train.batch else {}
-    entries = [f'"{name}": {value}' for name, value in {**state, **_parts(model)}.items()]
-    due = "" if every == 1 else f" and (epoch % {every} == 0 or epoch == epochs)"
+    entries = [f'"{name}": {value}' for name, value in {**state, **kept(model)}.items()]
     return [
-        f"if checkpoint is not None{due}:",
+        f"if checkpoint is not None{due(model.train)}:",
         *indented(wrapped("checkpoint(copy.deepcopy({", entries, "}))"), 4),
     ]
 
 
 def _restore(model: Model, fast: bool) -> list[str]:
     """Return the lines that put a state back, before the loop."""
-    parts = _parts(model)
+    parts = kept(model)
     lines = ["resume = copy.deepcopy(resume)"]
     if fast:
         lines += ["for name in params:", '    params[name][...] = resume["params"][name]']

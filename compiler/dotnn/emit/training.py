@@ -7,7 +7,6 @@ from typing import Any
 
 from dotnn.emit.data import scaled_outputs
 from dotnn.emit.lines import literal, wrapped
-from dotnn.ir.graph import Graph
 from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, StopWhen, Train
 
 LITERAL_LIMIT = 5_000
@@ -50,13 +49,15 @@ def init_helpers(model: Model) -> set[str]:
     )
 
 
-def metric_lines(model: Model, graph: Graph, names: Mapping[str, str]) -> list[str]:
-    """Return the entries of the record that `evaluate` returns; `names` maps paths of the model to value names."""
+def metric_lines(
+    model: Model, names: Mapping[str, str], loss: str = "total_loss(params, examples, cache)", table: str = "cache"
+) -> list[str]:
+    """Return the entries of the record that `evaluate` returns; `names` maps paths of the model to keys of `table`."""
     undone = scaled_outputs(model)
     scaled_targets = set(undone.values())
-    lines = ['"loss": float(total_loss(params, examples, cache)),']
+    lines = [f'"loss": float({loss}),']
     for m in model.train.metrics:
-        output, target = f'cache["{names[m.output]}"]', f'examples["{m.target}"]'
+        output, target = f'{table}["{names[m.output]}"]', f'examples["{m.target}"]'
         if m.output in model.inputs:
             output = f'examples["{m.output}"]'
         if m.target in scaled_targets:  # metrics are in the target's own units
@@ -67,8 +68,8 @@ def metric_lines(model: Model, graph: Graph, names: Mapping[str, str]) -> list[s
     return lines
 
 
-def stop_lines(model: Model) -> list[str]:
-    """Return the lines after each epoch that decide whether to go on."""
+def stop_lines(model: Model, copy: str = "{name: w.copy() for name, w in params.items()}") -> list[str]:
+    """Return the lines after each epoch that decide whether to go on; `copy` keeps the parameters."""
     lines: list[str] = []
     for stop in model.train.stops:
         if isinstance(stop, StopWhen):
@@ -88,7 +89,7 @@ def stop_lines(model: Model) -> list[str]:
         ]
     early = early_stop(model)
     if early is not None:
-        lines += _early_lines(early)
+        lines += _early_lines(early, copy)
     return lines
 
 
@@ -97,14 +98,14 @@ def time_limit(train: Train) -> StopAfter | None:
     return min((s for s in train.stops if isinstance(s, StopAfter)), key=lambda s: s.minutes, default=None)
 
 
-def _early_lines(early: EarlyStop) -> list[str]:
+def _early_lines(early: EarlyStop, copy: str) -> list[str]:
     margin = f" {'-' if early.better == 'min' else '+'} {early.min_delta!r}" if early.min_delta else ""
     order = "<=" if early.better == "min" else ">="
     return [
         f"# Early stopping: keep the best parameters, stop after {early.patience} epochs without improvement.",
         f'if record["{early.quantity}"] {order} best{margin}:',
         f'    best, waited = record["{early.quantity}"], 0',
-        "    best_params = {name: w.copy() for name, w in params.items()}",
+        f"    best_params = {copy}",
         "    history.best_epoch = epoch",
         "else:",
         "    waited += 1",

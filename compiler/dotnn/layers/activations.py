@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dotnn.layers.base import Layer, Lowering, activation
+from dotnn.layers.base import Layer, Lowering, activation, keras
+from dotnn.layers.keras import Keras
 from dotnn.ops.base import Builder, Value
-from dotnn.schema import NUMBER, POSITIVE, Arg
+from dotnn.schema import NUMBER, POSITIVE, Arg, Symbol
 
 
 def _identity(b: Builder, low: Lowering) -> Value:
     return b.emit("pass_on", low.x)
 
 
-IDENTITY = Layer("identity", "a = z.", _identity, family="activation", equation="a = z", keras="linear")
+IDENTITY = Layer(
+    "identity", "a = z.", _identity, family="activation", equation="a = z", keras="linear",
+    tensorflow=keras("keras.layers.Identity"),
+)  # fmt: skip
 SIGMOID = activation("sigmoid", "The logistic function.", equation="a = 1 / (1 + exp(-z))")
 TANH = activation("tanh", "The hyperbolic tangent.", equation="a = tanh(z)")
 RELU = activation("relu", "Rectified linear unit; relu'(0) = 0.", equation="a = max(z, 0)")
@@ -20,18 +24,23 @@ LEAKY_RELU = activation(
     "Rectified linear unit with a small slope below zero.",
     Arg("slope", NUMBER, 0.01, "slope for z <= 0 (the lectures' 0.01; Keras has 0.3)"),
     equation="a = z if z > 0 else slope z",
+    tensorflow=lambda types, attrs: Keras(
+        "keras.layers.LeakyReLU" if attrs["slope"] >= 0 else "SteepReLU", (attrs["slope"],)
+    ),
 )
 ELU = activation(
     "elu",
     "Exponential linear unit.",
     Arg("alpha", POSITIVE, 1.0, "value approached for very negative z is -alpha"),
     equation="a = z if z > 0 else alpha (exp(z) - 1)",
+    tensorflow=lambda types, attrs: Keras("keras.layers.ELU", (attrs["alpha"],)),
 )
 GELU = activation(
     "gelu",
     "Gaussian error linear unit in its tanh form (NumPy has no erf, so not Keras's default form).",
     keras="gelu(approximate=True)",
     equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
+    tensorflow=keras("keras.layers.Activation", Symbol("gelu")),
 )
 SILU = activation("silu", "z times its logistic function (swish).", equation="a = z sigmoid(z)")
 SOFTPLUS = activation("softplus", "A smooth relu.", equation="a = log(1 + exp(z))")
@@ -44,4 +53,5 @@ THRESHOLD = activation(
     Arg("at", NUMBER, 0.0, "the threshold"),
     keras="none",
     equation="a = 1 if z >= at else 0",
+    tensorflow=lambda types, attrs: Keras("Threshold", (attrs["at"],)),
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dotnn.layers.keras import Keras
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import Arg, Bound, Symbol, registered
 
@@ -83,7 +84,9 @@ class Layer:
     lower    (builder, Lowering) -> the result, written as ops
     family   "layer", "activation" or "join"
     arity    how many operands it takes, at least and at most (None: any number)
-    keras    what Keras calls it
+    keras    what Keras calls it, for the manual
+    tensorflow  (operand types, attributes) -> the Keras layer that means exactly the same; without one, the TensorFlow
+             target refuses the layer
     """
 
     name: str
@@ -96,15 +99,35 @@ class Layer:
     arity: tuple[int, int | None] = (1, 1)
     equation: str = ""
     keras: str = ""
+    tensorflow: Callable[[Types, Attrs], Keras] | None = None
 
 
-def activation(name: str, doc: str, *args: Arg, op: str = "", keras: str = "", equation: str = "") -> Layer:
-    """Return the layer of an elementwise activation that is a single op with the same attributes."""
+def keras(name: str, *arguments: Any, **options: Any) -> Callable[[Types, Attrs], Keras]:
+    """Return the Keras counterpart of a layer whose arguments do not change it."""
+    return lambda types, attrs: Keras(name, arguments, options)
+
+
+def activation(
+    name: str,
+    doc: str,
+    *args: Arg,
+    op: str = "",
+    keras: str = "",
+    equation: str = "",
+    tensorflow: Callable[[Types, Attrs], Keras] | None = None,
+) -> Layer:
+    """Return the layer of an elementwise activation that is a single op with the same attributes.
+
+    Its Keras counterpart is the activation of the same name, unless `tensorflow` says otherwise.
+    """
 
     def lower(b: Builder, low: Lowering) -> Value:
         return b.emit(op or name, low.x, **low.attrs)
 
-    return Layer(name, doc, lower, args, family="activation", keras=keras or name, equation=equation)
+    counterpart = tensorflow or (lambda types, attrs: Keras("keras.layers.Activation", (name,)))
+    return Layer(
+        name, doc, lower, args, family="activation", keras=keras or name, equation=equation, tensorflow=counterpart
+    )
 
 
 def activate(b: Builder, bound: Bound, z: Value, params: Mapping[str, Value], name: str = "") -> Value:

@@ -18,6 +18,7 @@ from dotnn.layers.base import (
     is_identity,
     require_real,
 )
+from dotnn.layers.keras import Keras, without
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import BOOL, POSITIVE_INT, Arg, Symbol
 
@@ -51,6 +52,10 @@ def _lower(b: Builder, low: Lowering) -> Value:
     return z if is_identity(act) else activate(b, act, z, low.params)
 
 
+def _keras(types: Types, attrs: Attrs) -> Keras:
+    return Keras("keras.layers.Dense", (attrs["units"],), without(use_bias=attrs["bias"]), attrs["act"])
+
+
 DENSE = Layer(
     "dense",
     "Fully connected layer; acts on the last axis.",
@@ -73,4 +78,5 @@ DENSE = Layer(
     params=_params,
     equation="z = x W + b,  a = act(z)",
     keras="Dense",
+    tensorflow=_keras,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.layers.base import Layer, Lowering
+from dotnn.layers.keras import Keras
 from dotnn.ops.base import Builder, Value
 from dotnn.schema import FRACTION, Arg
 
@@ -20,4 +21,5 @@ DROPOUT = Layer(
     (Arg("rate", FRACTION, doc="probability that a unit is silenced; rho of the lectures is 1 - rate"),),
     equation="a' = a mask,  mask = 1/rho with probability rho, else 0",
     keras="Dropout",
+    tensorflow=lambda types, attrs: Keras("keras.layers.Dropout", (attrs["rate"],)),
 )

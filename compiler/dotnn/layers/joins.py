@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
-from dotnn.layers.base import Attrs, Layer, Lowering, ShapeError, Types, require_real, shape_text
+from dotnn.layers.base import Attrs, Layer, Lowering, ShapeError, Types, keras, require_real, shape_text
 from dotnn.ops.base import Builder, TensorType, Value
 
 
@@ -58,26 +58,30 @@ def _fold(op: str) -> object:
     return lower
 
 
-def _join(name: str, verb: str, doc: str, op: str, *, fold: bool = False, keras: str = "") -> Layer:
+def _join(name: str, verb: str, doc: str, op: str, counterpart: str, *, fold: bool = False) -> Layer:
     lower = _fold(op) if fold else (lambda b, low: b.emit(op, *low.ins))
-    return Layer(name, doc, lower, infer=_equal(verb), family="join", arity=(2, None), keras=keras)  # type: ignore[arg-type]
+    return Layer(
+        name, doc, lower, infer=_equal(verb), family="join", arity=(2, None), keras=counterpart,  # type: ignore[arg-type]
+        tensorflow=keras(f"keras.layers.{counterpart}"),
+    )  # fmt: skip
 
 
-SUM = _join("sum", "add", "The sum of its operands.", "add", keras="Add")
-MULTIPLY = _join("multiply", "multiply", "The elementwise product.", "multiply", fold=True, keras="Multiply")
+SUM = _join("sum", "add", "The sum of its operands.", "add", "Add")
+MULTIPLY = _join("multiply", "multiply", "The elementwise product.", "multiply", "Multiply", fold=True)
 MAXIMUM = _join(
     "max", "take the maximum of", "The elementwise maximum; of equal values the first receives the gradient.",
-    "maximum", fold=True, keras="Maximum",
+    "maximum", "Maximum", fold=True,
 )  # fmt: skip
 
 SUBTRACT = Layer(
     "subtract", "The first operand minus the second.", lambda b, low: b.emit("subtract", *low.ins),
     infer=_equal("subtract"), family="join", arity=(2, 2), keras="Subtract",  # type: ignore[arg-type]
+    tensorflow=keras("keras.layers.Subtract"),
 )  # fmt: skip
 
 CONCAT = Layer(
     "concat", "Its operands side by side along the last axis.", lambda b, low: b.emit("concat", *low.ins),
-    infer=_concat, family="join", arity=(2, None), keras="Concatenate",
+    infer=_concat, family="join", arity=(2, None), keras="Concatenate", tensorflow=keras("keras.layers.Concatenate"),
 )  # fmt: skip
 
 SELECT = Layer(
@@ -89,4 +93,5 @@ SELECT = Layer(
     arity=(3, None),
     equation="y = s_1 a + s_2 b + …",
     keras="none",
+    tensorflow=keras("Select"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.layers.base import Attrs, Layer, Lowering, ParamSpec, Types
+from dotnn.layers.keras import Keras
 from dotnn.ops.base import Builder, Value
 from dotnn.schema import NUMBER, Arg, Bound
 
@@ -27,4 +28,5 @@ PRELU = Layer(
     family="activation",
     equation="a = z if z > 0 else slope z",
     keras="PReLU",
+    tensorflow=lambda types, attrs: Keras("PReLU", variables={"slope": "alpha"}),
 )

@@ -26,6 +26,7 @@ from dotnn.layers.base import (
     require_real,
     shape_text,
 )
+from dotnn.layers.keras import Keras, NoCounterpart, without
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import BOOL, FRACTION, INTEGER, POSITIVE_INT, Arg, Symbol, choice
 
@@ -191,10 +192,37 @@ GATE = Arg("gate", ACTIVATION, Symbol("sigmoid"), "activation of the gates")
 MASKED = "A second operand, if there is one, is a mask [time]: where it is 0 the state stays as it was."
 
 
+def _keras(cell: Cell, name: str, types: Types, attrs: Attrs) -> Keras:
+    """Return the Keras layer; read backwards, Keras returns the sequence in the order in which it was read."""
+    if attrs["recurrent_dropout"] and cell.gates > 1:
+        raise NoCounterpart(
+            "with recurrent_dropout Keras silences each gate's state by a mask of its own, not all by the same",
+            "use --target numpy, or dropout of the inputs",
+        )
+    sequence, after = attrs["returns"] == "sequence", attrs.get("reset") == "after"
+    options = {
+        **({"activation": attrs["act"]} if attrs["act"].name != "tanh" else {}),
+        **({"recurrent_activation": attrs["gate"]} if "gate" in attrs and attrs["gate"].name != "sigmoid" else {}),
+        **without(use_bias=attrs["bias"]),
+        **({"reset_after": False} if attrs.get("reset") == "before" else {}),
+        **({"return_sequences": True} if sequence else {}),
+        **({"go_backwards": True} if attrs["reverse"] else {}),
+        **{rate: attrs[rate] for rate in ("dropout", "recurrent_dropout") if attrs[rate]},
+    }
+    bias = {"b": "cell.bias[0]", "b_U": "cell.bias[1]"} if after else {"b": "cell.bias"}
+    return Keras(
+        f"keras.layers.{name}", (attrs["units"],), options,
+        then=Keras("keras.ops.flip", options={"axis": 1}) if sequence and attrs["reverse"] else None,
+        operands="{0}, mask={1}", variables={"W": "cell.kernel", "U": "cell.recurrent_kernel", **bias},
+        xla=cell.gates == 1,
+    )  # fmt: skip
+
+
 def _layer(cell: Cell, doc: str, args: tuple[Arg, ...], equation: str, keras: str) -> Layer:
+    counterpart = partial(_keras, cell, keras.partition(",")[0])
     return Layer(
         cell.name, f"{doc} {MASKED}", partial(_lower, cell), args, partial(_infer, cell), partial(_params, cell),
-        arity=(1, 2), equation=equation, keras=keras,
+        arity=(1, 2), equation=equation, keras=keras, tensorflow=counterpart,
     )  # fmt: skip
 
 
@@ -243,6 +271,7 @@ PADDING_MASK = Layer(
     (Arg("padding", INTEGER, 0, "the token that fills short sequences up"),),
     infer=_mask_type,
     keras="Embedding(mask_zero=True)",
+    tensorflow=lambda types, attrs: Keras("keras.ops.not_equal", (attrs["padding"],)),
 )
 
 SEQUENCE_DROPOUT = Layer(
@@ -254,4 +283,5 @@ SEQUENCE_DROPOUT = Layer(
     (Arg("rate", FRACTION, doc="probability that a feature is silenced in all steps"),),
     infer=_is_sequence,
     keras="SpatialDropout1D",
+    tensorflow=lambda types, attrs: Keras("keras.layers.SpatialDropout1D", (attrs["rate"],)),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from dotnn.layers.base import Attrs, Layer, Lowering, ShapeError, Types, require_real, shape_text
+from dotnn.layers.base import Attrs, Layer, Lowering, ShapeError, Types, keras, require_real, shape_text
+from dotnn.layers.keras import Keras
 from dotnn.ops.base import BATCH, Builder, TensorType, Value
 from dotnn.schema import NUMBER, POSITIVE_INT, SIZES, Arg
 
@@ -43,7 +44,10 @@ def _spread(types: Types, attrs: Attrs) -> TensorType:
     return TensorType((*types[0].shape[:-1], attrs["units"]))
 
 
-FLATTEN = Layer("flatten", "All axes of an example as one.", _lower_flatten, infer=_flat, keras="Flatten")
+FLATTEN = Layer(
+    "flatten", "All axes of an example as one.", _lower_flatten, infer=_flat, keras="Flatten",
+    tensorflow=keras("keras.layers.Flatten"),
+)  # fmt: skip
 
 RESHAPE = Layer(
     "reshape",
@@ -52,16 +56,19 @@ RESHAPE = Layer(
     (Arg("shape", SIZES, doc="the new shape of one example"),),
     infer=_reshaped,
     keras="Reshape",
+    tensorflow=lambda types, attrs: Keras("keras.layers.Reshape", (tuple(attrs["shape"]),)),
 )
 
 MEAN = Layer(
     "mean_features", "The mean over the last axis, which keeps size 1.",
     lambda b, low: b.emit("mean_features", low.x), infer=_to_one, keras="ops.mean(axis=-1, keepdims=True)",
+    tensorflow=keras("keras.ops.mean", axis=-1, keepdims=True),
 )  # fmt: skip
 
 SUM = Layer(
     "sum_features", "The sum over the last axis, which keeps size 1.",
     lambda b, low: b.emit("sum_features", low.x), infer=_to_one, keras="ops.sum(axis=-1, keepdims=True)",
+    tensorflow=keras("keras.ops.sum", axis=-1, keepdims=True),
 )  # fmt: skip
 
 SPREAD = Layer(
@@ -71,6 +78,7 @@ SPREAD = Layer(
     (Arg("units", POSITIVE_INT, doc="how many copies"),),
     infer=_spread,
     keras="ops.repeat",
+    tensorflow=lambda types, attrs: Keras("keras.ops.repeat", (attrs["units"],), {"axis": -1}),
 )
 
 SCALE = Layer(
@@ -79,4 +87,5 @@ SCALE = Layer(
     lambda b, low: b.emit("scale", low.x, factor=low.attrs["factor"]),
     (Arg("factor", NUMBER, doc="the constant"),),
     keras="Rescaling",
+    tensorflow=lambda types, attrs: Keras("keras.layers.Rescaling", (attrs["factor"],)),
 )

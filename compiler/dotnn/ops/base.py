@@ -210,6 +210,7 @@ class Op:
     fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
     detached  no gradient goes through it: it reads the size of its operand, not its numbers
+    tensorflow  for a loss: template of one TensorFlow expression
     """
 
     name: str
@@ -224,6 +225,7 @@ class Op:
     fast: Callable[..., Any] | None = None
     elementwise: bool = False
     detached: bool = False
+    tensorflow: Template = ""
 
     def template(self, node: Node) -> str:
         """Return the NumPy template for this node."""

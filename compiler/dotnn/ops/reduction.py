@@ -4,6 +4,7 @@ by (the number of features where a loss averages over them, of positions for a s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from dotnn.ops.base import Builder, Node, Op, TensorType, Value, scalar
@@ -29,8 +30,29 @@ def mean_factor(node: Node) -> str:
     return " / size" if features == 1 else f" / ({features} * size)"
 
 
+def reduced(node: Node, term: str, axes: int = 0) -> str:
+    """Return the TensorFlow expression that reduces `term` to the loss.
+
+    `term` holds one number per feature (or, with `axes` 1, per position: the last axis is summed already).
+    """
+    outer = f"tf.reduce_{node.attrs['reduce']}"
+    sizes = node.ins[0].type.example
+    sizes = sizes[: len(sizes) - axes]
+    inner = "tf.reduce_mean" if node.attrs["features"] > 1 else "tf.reduce_sum"
+    if math.prod(sizes) == 1 or inner == outer:
+        return f"{outer}({term})"
+    places = tuple(range(1, len(sizes) + 1))
+    return f"{outer}({inner}({term}, axis={places[0] if len(places) == 1 else places}))"
+
+
 def loss_ops(
-    name: str, line: Line, gradient: Line, helpers: tuple[str, ...], equation: str, fast: Kernel | None
+    name: str,
+    line: Line,
+    gradient: Line,
+    helpers: tuple[str, ...],
+    equation: str,
+    fast: Kernel | None,
+    tensorflow: Line,
 ) -> tuple[Op, Op]:
     """Return the op of a loss of an output y and a target t, and the op of its gradient by y.
 
@@ -44,5 +66,5 @@ def loss_ops(
     def y_type(types: object, attrs: object) -> TensorType:
         return types[1]  # type: ignore[index, no-any-return]
 
-    forward = Op(name, ("y", "t"), scalar, line, vjp, helpers, equation, fast=fast)
+    forward = Op(name, ("y", "t"), scalar, line, vjp, helpers, equation, fast=fast, tensorflow=tensorflow)
     return forward, Op(f"{name}_gradient", ("d", "y", "t"), y_type, gradient, helpers=helpers)

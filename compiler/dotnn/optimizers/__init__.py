@@ -19,6 +19,8 @@ class Optimizer:
     `equations` are assignments over `w` (the parameter), `g` (its gradient), the slots, `t` (the number of this
     update, from 1), the arguments, and `sqrt`. They are written for one array and mean the same for all of them
     laid end to end. `slots` start at zero unless `start` names an argument. `source` is where the formula stands.
+    `tensorflow` gives the options with which `keras.optimizers.<keras>` takes exactly this step; without it, the
+    TensorFlow script makes a Keras optimizer of the equations.
     `fast_equations` are the same update with the slots scaled by constants, so that it takes fewer passes.
     """
 
@@ -31,6 +33,7 @@ class Optimizer:
     keras: str = ""
     slot_start: str = ""
     fast_equations: Callable[[Mapping[str, Any]], Equations] | None = None
+    tensorflow: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
 
 def learning_rate(default: float) -> Arg:

@@ -59,6 +59,7 @@ RMSPROP = Optimizer(
     lambda attrs: ("v",),
     "Tieleman and Hinton 2012, lecture 6e",
     "RMSprop",
+    tensorflow=lambda attrs: {"rho": attrs["rho"], "epsilon": attrs["epsilon"]},
 )
 
 ADAGRAD = Optimizer(
@@ -74,4 +75,5 @@ ADAGRAD = Optimizer(
     "Duchi et al. 2011",
     "Adagrad",
     slot_start="start",
+    tensorflow=lambda attrs: {"initial_accumulator_value": attrs["start"], "epsilon": attrs["epsilon"]},
 )

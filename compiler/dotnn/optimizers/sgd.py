@@ -28,4 +28,5 @@ SGD = Optimizer(
     lambda attrs: ("v",) if attrs["momentum"] else (),
     "Rumelhart et al. 1986; Nesterov 1983 in the form of Sutskever et al. 2013",
     "SGD",
+    tensorflow=lambda attrs: {name: attrs[name] for name in ("momentum", "nesterov") if attrs[name]},
 )

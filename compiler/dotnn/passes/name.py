@@ -12,7 +12,7 @@ from __future__ import annotations
 import builtins
 import itertools
 import keyword
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
@@ -35,9 +35,12 @@ def reserved() -> set[str]:
     return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *SCRIPT_NAMES, *FUNCTIONS, *LOOP_NAMES, *helpers}
 
 
-def name(graph: Graph) -> Graph:
-    """Rename values; sources and results keep their names where they can, because they are named first."""
-    taken = reserved()
+def name(graph: Graph, more: Collection[str] = ()) -> Graph:
+    """Rename values; sources and results keep their names where they can, because they are named first.
+
+    `more` are further words that a target's scripts use themselves.
+    """
+    taken = reserved() | set(more)
     cotangents: set[str] = set()
     names: dict[int, str] = {}
     if graph.seed:

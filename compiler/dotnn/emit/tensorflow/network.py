@@ -1,0 +1,241 @@
+"""The body of `build_model`: one Keras layer for each statement of the spec, in Keras's functional style."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dotnn.diagnostics import CompileError, Diagnostic
+from dotnn.emit.lines import Banners, literal, with_comment, wrapped
+from dotnn.ir.build import identifier
+from dotnn.ir.graph import Graph
+from dotnn.layers import Layer
+from dotnn.layers.base import Attrs, Types
+from dotnn.layers.keras import Keras, NoCounterpart
+from dotnn.model.model import Model, Step
+from dotnn.ops.base import Node, Value
+from dotnn.schema import Bound, Symbol
+
+NO_VARIABLES: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Keras layer of a statement: a dense layer whose activation Keras has no word for is two."""
+
+    keras: Keras
+    name: str
+    owner: str  # what its parameters belong to, "" where it has none
+    out: Value
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells a layer that is used again from another one."""
+        return self.owner, self.keras.name
+
+
+class Network:
+    """The lines of `build_model` and, by name, the variables and the values that the rest of the script asks for.
+
+    lines      the body up to the model itself
+    outputs    name of the spec -> Python name of the Keras tensor
+    read       key in `values` -> Keras layer that makes it, for what the loss or a metric reads besides the outputs
+    keys       value number -> its key in `values`
+    variables  parameter -> (Keras layer, its attribute); `bias[0]` is a row
+    layers     path of a statement -> name of its (first) Keras layer
+    xla        whether XLA speeds all layers up on a CPU
+    """
+
+    def __init__(self, model: Model, graph: Graph) -> None:
+        self.model, self.graph = model, graph
+        self.banners = Banners(model)
+        self.lines: list[str] = []
+        self.outputs: dict[str, str] = {}
+        self.read: dict[str, str] = {}
+        self.keys: dict[int, str] = {}
+        self.variables: dict[str, tuple[str, str]] = {}
+        self.layers: dict[str, str] = {}
+        self.xla = True
+        self.values: dict[str, Value] = {**graph.inputs, **graph.steps}
+        self._wanted = _read_values(model, graph, self.values)
+        self._taken = set(model.inputs)
+        self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
+        self._uses = Counter(_owner(step) for step in model.steps if step.params)
+        self._made: dict[tuple[str, str], str] = {}
+        self._layer_of: dict[int, str] = {v.id: name for name, v in graph.inputs.items()}
+        self._write()
+
+    def _write(self) -> None:
+        for name, value in self.graph.inputs.items():
+            kind = self.model.input_kind(name)
+            dtype = "" if kind == "real" else ', dtype="int32"'
+            self.lines.append(f'{value.name} = keras.Input({literal(value.type.example)}, name="{name}"{dtype})')
+        for step in self.model.steps:
+            self._step(step)
+        for name, value in self.graph.outputs.items():
+            if value.role == "input":  # a model's output must come from a layer
+                self.lines.append(
+                    f'{self._word(name)} = keras.layers.Identity(name="{self._free(name)}")({value.name})'
+                )
+                self.outputs[name] = self._word(name)
+            else:
+                self.outputs[name] = value.name
+                self.keys.setdefault(value.id, name)
+        for value in self._wanted.values():
+            if value.id not in self.keys:
+                self._name_value(value)
+
+    def _name_value(self, value: Value) -> None:
+        """Let a value that is no output be found by the name of its layer."""
+        key = value.name
+        while key in self.outputs:
+            key += "_"
+        if value.id not in self._layer_of:
+            layer = self._free(key)
+            self.lines.append(f'{value.name} = keras.layers.Identity(name="{layer}")({value.name})')
+            self._layer_of[value.id] = layer
+        self.keys[value.id] = key
+        self.read[key] = self._layer_of[value.id]
+
+    # ------------------------------------------------------------------------------------------------ statements
+
+    def _step(self, step: Step) -> None:
+        operands = [self.values[path] for path in step.ins]
+        main = self._counterpart(step, step.layer, [v.type for v in operands], step.attrs)
+        parts = self._parts(step, main)
+        self.xla &= all(part.keras.xla for part in parts)
+        comment = f"{step.type}{self.banners.place(self._node(step))}"
+        for part in parts:
+            self._part(step, part, operands, comment)
+            operands, comment = [part.out], ""
+
+    def _counterpart(self, step: Step, layer: Layer, types: Types, attrs: Attrs) -> Keras:
+        message, help = f"{layer.name} cannot be written for TensorFlow yet", "use --target numpy"
+        if layer.tensorflow is not None:
+            try:
+                return layer.tensorflow(types, attrs)
+            except NoCounterpart as reason:
+                message, help = reason.message, reason.help
+        raise CompileError([Diagnostic("NN507", message, step.span, help=help)], self.model.source)
+
+    def _parts(self, step: Step, main: Keras) -> list[Part]:
+        out, owner = self.values[step.path], _owner(step)
+        name = owner or step.path
+        if main.act is None or main.act.name == "identity":
+            return self._with_rest(main, name, owner, out)
+        entry, attrs = main.act.entry, main.act.attrs
+        act = self._counterpart(step, entry, [step.type], attrs)
+        inner = self._before_activation(step)
+        if act.word is not None and inner.id not in self._wanted:
+            return [Part(replace(main, options={"activation": act.word, **main.options}), name, owner, out)]
+        second = step.path if step.path != name else f"{step.path}.{entry.name}"
+        has_params = bool(entry.params([step.type], attrs))
+        return [Part(main, name, owner, inner), Part(act, second, owner if has_params else "", out)]
+
+    def _with_rest(self, main: Keras, name: str, owner: str, out: Value) -> list[Part]:
+        if main.then is None:
+            return [Part(main, name, owner, out)]
+        return [Part(main, name, owner, out), Part(main.then, "", "", out)]
+
+    def _before_activation(self, step: Step) -> Value:
+        """Return what the activation of a statement is applied to."""
+        (last,) = (n for n in self.graph.phase("forward") if self.values[step.path].id in [v.id for v in n.outs])
+        return last.ins[0]
+
+    def _node(self, step: Step) -> Node:
+        return next(n for n in self.graph.phase("forward") if n.layer == step.path)
+
+    def _part(self, step: Step, part: Part, operands: list[Value], comment: str) -> None:
+        names = [v.name for v in operands]
+        if part.keras.is_function:
+            self._line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
+            return
+        several = part.keras.operands or f"[{', '.join(f'{{{i}}}' for i in range(len(names)))}]"
+        given = several.format(*names) if len(names) > 1 else names[0]
+        shared = bool(part.owner) and self._uses[part.owner] > 1
+        if part.key in self._made:
+            self._line(f"{part.out.name} = {self._made[part.key]}(", [given], ")", comment)
+            return
+        layer = self._free(part.name)
+        self.variables |= self._variables_of(step, part, layer)
+        self.layers.setdefault(step.path, layer)
+        arguments = [*self._arguments(step, part.keras), *self._options(step, part), f'name="{layer}"']
+        if shared:
+            self._made[part.key] = word = self._word(part.name)
+            self._line(f"{word} = {part.keras.name}(", arguments, ")", self.banners.place(self._node(step)).strip())
+            self._line(f"{part.out.name} = {word}(", [given], ")", comment)
+        else:
+            self._line(f"{part.out.name} = {part.keras.name}(", arguments, f")({given})", comment)
+            self._layer_of[part.out.id] = layer
+
+    def _line(self, start: str, items: list[str], end: str, comment: str) -> None:
+        first, *rest = wrapped(start, items, end)
+        self.lines += [with_comment(first, comment), *rest]
+
+    def _variables_of(self, step: Step, part: Part, layer: str) -> dict[str, tuple[str, str]]:
+        known = part.keras.variables if part.owner else NO_VARIABLES
+        return {full: (layer, known[short]) for short, full in step.params.items() if short in known}
+
+    def _options(self, step: Step, part: Part) -> Iterable[str]:
+        """Return what is said of the single variables: penalties and constraints."""
+        for full, (_, attribute) in self._variables_of(step, part, "").items():
+            penalty, constraint = self.model.params[full].penalty, self.model.params[full].constraint
+            word = attribute.rpartition(".")[2].removesuffix("_kernel")
+            if penalty is not None:
+                yield f"{word}_regularizer=keras.regularizers.{penalty.entry.keras}({_numbers(penalty)})"
+            if constraint is not None:
+                yield f"{word}_constraint={class_name(constraint.name)}({_numbers(constraint)})"
+
+    def _arguments(self, step: Step, call: Keras) -> list[str]:
+        given = [f"{name}={self._text(step, value)}" for name, value in call.options.items()]
+        return [*(self._text(step, value) for value in call.arguments), *given]
+
+    def _text(self, step: Step, value: Any) -> str:
+        if not isinstance(value, Bound):
+            return value.id if isinstance(value, Symbol) else literal(value)
+        if value.name == "identity":
+            return "None"
+        act = self._counterpart(step, value.entry, [step.type], value.attrs)
+        if act.word is not None:
+            return self._text(step, act.word)
+        return f"{act.name}({', '.join(self._arguments(step, act))})"
+
+    # ----------------------------------------------------------------------------------------------------- names
+
+    def _free(self, name: str) -> str:
+        """Return a name that no Keras layer has yet."""
+        return _distinct(name, self._taken)
+
+    def _word(self, name: str) -> str:
+        """Return a Python name that nothing has yet."""
+        return _distinct(identifier(name), self._words)
+
+
+def _distinct(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted}_{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def class_name(name: str) -> str:
+    """Return `MaxNorm` for `max_norm`."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _numbers(bound: Bound) -> str:
+    return ", ".join(literal(v) for v in bound.attrs.values())
+
+
+def _owner(step: Step) -> str:
+    return next(iter(step.params.values())).rpartition(".")[0] if step.params else ""
+
+
+def _read_values(model: Model, graph: Graph, values: dict[str, Value]) -> dict[int, Value]:
+    """Return what the loss and the metrics read of the network, by number."""
+    read = [n.ins[0] for n in graph.phase("loss") if len(n.ins) > 1 and n.ins[1].role == "target"]
+    read += [values[m.output] for m in model.train.metrics]
+    return {v.id: v for v in read}

@@ -1,0 +1,118 @@
+"""The TensorFlow script: everything that the templates print, made into finished lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dotnn.emit import paste, training
+from dotnn.emit.data import scaled_inputs, scaled_outputs
+from dotnn.emit.lines import indented, literal, wrapped
+from dotnn.emit.numpy_script import IMPORTS, Options, constants, header, render, sealed, training_context
+from dotnn.emit.regime import modules as regime_modules
+from dotnn.emit.tensorflow import optimizer, regime
+from dotnn.emit.tensorflow.loss import loss_lines
+from dotnn.emit.tensorflow.network import Network
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+from dotnn.passes.name import name
+
+WORDS = {
+    "keras", "tf", "math", "model", "network", "values", "build_model", "init_params", "variables", "weights", "assign",
+    "training_model", "make_optimizer", "make_epoch", "fit", "evaluate", "prepare", "load_data", "set_precision",
+}  # fmt: skip
+"""What the script itself calls by name: no value of the network may be called so."""
+
+
+def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
+    """Return the text of the script. The same model, graph and options give the same bytes.
+
+    Raises `CompileError` for a layer that has no counterpart in Keras.
+    """
+    graph = name(graph, WORDS | set(paste.library(paste.TENSORFLOW)))
+    network = Network(model, graph)
+    losses = loss_lines(model, graph, network)
+    pasted = paste.called_in("\n".join([*network.lines, *losses]), paste.TENSORFLOW) | _activations(network)
+    layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, paste.TENSORFLOW)
+    context: dict[str, Any] = {
+        **header(model, options),
+        **constants(model, graph),
+        "layers": paste.sources(layers, paste.TENSORFLOW),
+        "init_lines": indented(training.init_lines(model, options.values)),
+        "model_lines": indented(_model_lines(model, graph, network)),
+        "variable_lines": indented(_variable_lines(model, network), 8),
+        "stacked": literal(_stacked(model, network)) if _stacked(model, network) else "",
+        "read_lines": indented(_read_lines(network)),
+        "loss_lines": indented(losses),
+        "optimizer": optimizer.context(model.train),
+        "regime": regime.context(model),
+        "xla": network.xla,
+        "first_input": next(iter(model.inputs)),
+        "summed": training.epoch_loss(model)[1] == "total",
+        **training_context(model, graph),
+        **_differences(model, network),
+    }
+    body = render("tensorflow_script.py.j2", context)
+    library = [n for n in paste.needed(paste.called_in(body, paste.TENSORFLOW), paste.TENSORFLOW) if n not in layers]
+    tail = render("library.py.j2", {"library": paste.sources(library, paste.TENSORFLOW)})
+    modules = {"importlib.util"} | regime_modules(model.train)
+    modules |= paste.standard_modules([*layers, *library], paste.TENSORFLOW)
+    return sealed(body.replace(IMPORTS, "\n".join(f"import {m}" for m in sorted(modules))) + tail)
+
+
+def _activations(network: Network) -> set[str]:
+    """Return the functions that stand in the model without being called: `activation=gelu`."""
+    text = "\n".join(network.lines)
+    return {n for n in ("gelu",) if f"activation={n}" in text or f"Activation({n}" in text}
+
+
+def _model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
+    inputs = ", ".join(f'"{n}": {v.name}' for n, v in graph.inputs.items())
+    outputs = [f'"{n}": {word}' for n, word in network.outputs.items()]
+    return [*network.lines, *wrapped(f"model = keras.Model({{{inputs}}}, {{", outputs, f'}}, name="{model.name}")')]
+
+
+def _variable_lines(model: Model, network: Network) -> list[str]:
+    later_rows = {name for rows in _stacked(model, network).values() for name in rows[1:]}
+    lines = []
+    for full in model.params:
+        layer, attribute = network.variables[full]
+        if full not in later_rows:
+            lines.append(f'"{full}": model.get_layer("{layer}").{attribute.partition("[")[0]},')
+    return lines
+
+
+def _stacked(model: Model, network: Network) -> dict[str, tuple[str, ...]]:
+    """Return the parameters that are the rows of one variable in Keras, by the first of them."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for full in model.params:
+        layer, attribute = network.variables[full]
+        if "[" in attribute:
+            rows.setdefault((layer, attribute.partition("[")[0]), []).append(full)
+    return {names[0]: tuple(names) for names in rows.values()}
+
+
+def _read_lines(network: Network) -> list[str]:
+    return [f'    "{key}": model.get_layer("{layer}").output,' for key, layer in network.read.items()]
+
+
+def _differences(model: Model, network: Network) -> dict[str, Any]:
+    """Return what the shared templates say otherwise than in the NumPy script."""
+    names = {path: network.keys.get(v.id, path) for path, v in network.values.items()}
+    loss = "total_loss(network, values, examples)"
+    return {
+        "metric_lines": indented(training.metric_lines(model, names, loss, "values"), 8),
+        "stop_lines": indented(training.stop_lines(model, "weights(network)"), 8),
+        "diverged_values": "weights(network), forward(network, examples)",
+        "subject": "network",
+        "snapshot": "weights(network)",
+        "restore": "assign(network, best_params)",
+        "fitted": "history",
+        "predict_dtype": "model.variable_dtype",
+        "predict_setup": "model = params if isinstance(params, keras.Model) else build_model(params)",
+        "predict_forward": "outputs = forward(model, batch)",
+        "scaled_inputs": scaled_inputs(model),
+        "scaled_outputs": scaled_outputs(model),
+    }
+
+
+__all__ = ["tensorflow_script"]

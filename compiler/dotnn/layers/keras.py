@@ -1,0 +1,61 @@
+"""How a layer is written in Keras, for the TensorFlow target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dotnn.schema import Bound
+
+
+class NoCounterpart(Exception):
+    """Keras has nothing that means exactly this; the message says what, the help what to do."""
+
+    def __init__(self, message: str, help: str = "use --target numpy") -> None:
+        self.message, self.help = message, help
+        super().__init__(message)
+
+
+KERNEL_AND_BIAS = {"W": "kernel", "b": "bias"}
+
+
+@dataclass(frozen=True)
+class Keras:
+    """One Keras layer as a call: `keras.layers.Dense(3, activation="tanh")`.
+
+    name       the class; a function of `keras.ops`, which is applied to the operands itself; or a class or function of
+               `dotnn_runtime.keras`, which is pasted into the script
+    arguments  its arguments by position, Python constants or `Symbol`s (names of the script)
+    options    its arguments by keyword; what is Keras's default is left out. An activation stands as it was bound
+    act        the activation that follows: written into the call where Keras has a word for it, else as a layer
+    then       a function of `keras.ops` that is applied to the result
+    operands   how the operands are passed, where they are several: `[{0}, {1}]`, or `{0}, mask={1}`
+    variables  what Keras calls each of our parameters, `bias[0]` where ours is one row of its array; where one has a
+               penalty, the call gets `kernel_regularizer=`
+    xla        whether XLA speeds it up on a CPU
+    """
+
+    name: str
+    arguments: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    act: Bound | None = None
+    then: Keras | None = None
+    operands: str = ""
+    variables: Mapping[str, str] = field(default_factory=lambda: KERNEL_AND_BIAS)
+    xla: bool = True
+
+    @property
+    def is_function(self) -> bool:
+        """Whether the call takes the operands itself instead of making a layer that does."""
+        return self.name.startswith("keras.ops.")
+
+    @property
+    def word(self) -> Any:
+        """What stands for it in `activation=`, or None."""
+        return self.arguments[0] if self.name == "keras.layers.Activation" else None
+
+
+def without(**options: bool) -> dict[str, bool]:
+    """Return `use_bias=False` for what is False: Keras's defaults are True."""
+    return {name: False for name, value in options.items() if not value}

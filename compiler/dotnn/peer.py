@@ -1,0 +1,167 @@
+"""The same network twice, in double precision: the NumPy script, and the TensorFlow script fed with what it draws.
+
+TensorFlow is imported by the script that is run here, never by dotnn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from dotnn.driver import Options, compile_model
+from dotnn.emit.optimizer import slot_start
+from dotnn.emit.tensorflow.network import Network
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+from dotnn.ops import OPS
+from dotnn.ops.base import Node
+from dotnn.scripts import run_script
+from dotnn_runtime.gradcheck import Point, Witness
+
+Arrays = dict[str, np.ndarray]
+
+
+class Peer:
+    """The TensorFlow script of a model, computing in float64 without TF32 until the end of its `with` block.
+
+    What the NumPy script draws (dropout masks, noise) is handed over: instead of drawing itself, a random Keras layer
+    computes its statement's ops with the arrays in `draws`, which `take` picks from the cache of a forward pass.
+    """
+
+    def __init__(self, model: Model, sets: tuple[str, ...] = ()) -> None:
+        compiled = compile_model(model, Options(sets=sets, target="tensorflow"))
+        self.graph = compiled.graph
+        self.start = slot_start(model.train)
+        self.module = run_script(compiled.script, "dotnn_tensorflow")
+        self.draws: Arrays = {}
+        self.precision = self.module.keras.config.floatx()
+        self.module.tf.config.experimental.enable_tensor_float_32_execution(False)
+        self.module.set_precision("float64")
+        built = self.module.build_model()
+        for layer in built.layers:
+            self._keep_exact(layer)
+        for name, p in model.params.items():
+            if p.penalty is not None:
+                regularizer = self.module.variables(built)[name].regularizer
+                numbers = zip(vars(regularizer), p.penalty.attrs.values(), strict=True)
+                vars(regularizer).update({key: np.float64(value) for key, value in numbers})
+        self._feed(built, Network(model, self.graph).layers)
+        self.network = self.module.training_model(built) if hasattr(self.module, "training_model") else built
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.module.set_precision(self.precision)
+
+    def _feed(self, built: Any, layers: Mapping[str, str]) -> None:
+        for path in random_steps(self.graph):
+            layer = built.get_layer(layers[path])
+            if hasattr(layer, "cell"):
+                self._feed_cell(layer.cell, path)
+            else:
+                layer.call = self._fed(path)
+
+    def _feed_cell(self, cell: Any, path: str) -> None:
+        """Replace the masks of a recurrent layer: of its inputs, and of its state."""
+        for node in self.graph.phase("forward"):
+            if node.layer == path and node.op == "sequence_dropout_mask":
+                cell.get_dropout_mask = lambda x, name=node.out.name: self.draws[name][:, 0]
+            elif node.layer == path and node.op == "dropout_mask":
+                cell.get_recurrent_dropout_mask = lambda h, name=node.out.name: self.draws[name]
+
+    def _fed(self, path: str) -> Callable[..., Any]:
+        nodes = [n for n in self.graph.phase("forward") if n.layer == path]
+
+        def call(x: Any, training: bool | None = None) -> Any:
+            values = {nodes[0].ins[0].id: x}
+            for node in nodes:
+                values[node.out.id] = self.draws[node.out.name] if OPS[node.op].random else _value(node, values)
+            return values[nodes[-1].out.id]
+
+        return call
+
+    def take(self, cache: Mapping[str, np.ndarray]) -> None:
+        """Keep the draws of a forward pass of the NumPy script."""
+        names = [n.out.name for n in self.graph.phase("forward") if OPS[n.op].random]
+        self.draws = {name: cache[name] for name in names}
+
+    def witness(self, script: str) -> Witness:
+        """Return the loss, the outputs and the gradients at a point, with the draws of the NumPy script there."""
+        ours = run_script(script, "dotnn_numpy")
+
+        def witness(point: Point) -> tuple[float, Arrays, Arrays]:
+            rng = np.random.default_rng(point.rng_seed)
+            self.take(ours.forward(point.params, point.batch, training=True, rng=rng)[1])
+            return self.loss_and_grads(point.params, point.batch)
+
+        return witness
+
+    def loss_and_grads(self, params: Arrays, batch: Arrays) -> tuple[float, Arrays, Arrays]:
+        """Return the loss, the outputs and the gradients in training mode, with the draws taken last."""
+        self.module.assign(self.network, params)
+        loss, grads = self.module.loss_and_grads(self.network, batch)
+        inputs = {name: batch[name] for name in self.module.INPUTS}
+        values = self.network(inputs, training=True)
+        outputs = {name: values[name].numpy() for name in self.module.OUTPUTS}
+        return float(loss), outputs, self.arrays(grads)
+
+    def make_step(self) -> Callable[[Arrays, float], tuple[float, Arrays]]:
+        """Return a function that takes one step on a batch at a learning rate, with the draws taken last.
+
+        It returns the loss and the gradients before the step; like the script's own step it is a TensorFlow graph.
+        """
+        optimizer = self.module.make_optimizer(self.network)
+        self._keep_exact(optimizer)
+        for memory in optimizer.variables:  # the number it starts from is rounded to float32, too
+            if self.start and np.all(memory.numpy() == np.float32(self.start)):
+                memory.assign(np.full(memory.shape, self.start))
+
+        def graph(batch: Any, draws: Any) -> tuple[Any, Any]:
+            self.draws = draws
+            loss, grads = self.module.loss_and_grads(self.network, batch)
+            optimizer.apply(list(grads.values()))
+            return loss, grads
+
+        run = self.module.tf.function(graph, autograph=False)
+
+        def step(batch: Arrays, rate: float) -> tuple[float, Arrays]:
+            optimizer.learning_rate = rate
+            loss, grads = run(batch, self.draws)
+            return float(loss), self.arrays(grads)
+
+        return step
+
+    def _keep_exact(self, part: Any) -> None:
+        """Let a Keras layer or optimizer compute with its numbers as they are.
+
+        Keras rounds Python's floats to float32 (`ops.cast(0.9, "float64")` is 0.8999999762), but not NumPy's;
+        `tf.nn.leaky_relu` has no other slope than a float32.
+        """
+        keras, tf = self.module.keras, self.module.tf
+        for name, value in list(vars(part).items()):
+            if type(value) is float:
+                setattr(part, name, np.float64(value))
+            elif isinstance(value, keras.Layer):
+                self._keep_exact(value)
+        if isinstance(part, keras.layers.LeakyReLU):
+            part.call = lambda z: tf.where(z > 0, z, part.negative_slope * z)
+
+    def arrays(self, tensors: Mapping[str, Any]) -> Arrays:
+        """Return gradients as arrays by the spec's names; that of an embedding is made dense."""
+        arrays = {name: self.module.tf.convert_to_tensor(value).numpy() for name, value in tensors.items()}
+        return self.module.unstack(arrays) if hasattr(self.module, "unstack") else arrays
+
+
+def random_steps(graph: Graph) -> list[str]:
+    """Return the paths of the statements that draw random numbers."""
+    return list(dict.fromkeys(n.layer for n in graph.phase("forward") if OPS[n.op].random))
+
+
+def _value(node: Node, values: Mapping[int, Any]) -> Any:
+    """Return the value of a node of a random statement: its NumPy line, which there is arithmetic only."""
+    names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
+    line = OPS[node.op].line(node, lambda v: names[v.id])
+    return eval(line, {names[v.id]: values[v.id] for v in node.ins})

@@ -1,0 +1,60 @@
+"""Layers that Keras does not have, or has with another meaning. They can be saved and loaded like Keras's own."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("dotnn")
+def gelu(z):
+    """z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) (Hendrycks and Gimpel 2016); Keras's default has erf."""
+    return 0.5 * z * (1 + tf.tanh(0.7978845608028654 * (z + 0.044715 * z * z * z)))
+
+
+@keras.saving.register_keras_serializable("dotnn")
+class Threshold(keras.layers.Layer):
+    """The McCulloch-Pitts unit: 1 from the threshold on, else 0. Nothing before it learns."""
+
+    def __init__(self, at=0.0, **options):
+        super().__init__(**options)
+        self.at = at
+
+    def call(self, z):
+        return tf.cast(z >= self.at, z.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "at": self.at}
+
+
+@keras.saving.register_keras_serializable("dotnn")
+class PReLU(keras.layers.Layer):
+    """One learned slope per unit, for z <= 0; Keras's own has slope 0 where z is exactly 0."""
+
+    def build(self, input_shape):
+        self.alpha = self.add_weight(shape=input_shape[-1:], initializer="zeros", name="alpha")
+
+    def call(self, z):
+        return tf.where(z > 0, z, self.alpha * z)
+
+
+@keras.saving.register_keras_serializable("dotnn")
+class SteepReLU(keras.layers.Layer):
+    """A leaky relu whose slope below zero may be negative, which Keras's own refuses."""
+
+    def __init__(self, slope, **options):
+        super().__init__(**options)
+        self.slope = slope
+
+    def call(self, z):
+        return tf.where(z > 0, z, self.slope * z)
+
+    def get_config(self):
+        return {**super().get_config(), "slope": self.slope}
+
+
+@keras.saving.register_keras_serializable("dotnn")
+class Select(keras.layers.Layer):
+    """A switch: the sum of the branches, each times its entry of the first operand."""
+
+    def call(self, operands):
+        switch, *branches = operands
+        return tf.add_n([switch[..., k : k + 1] * branch for k, branch in enumerate(branches)])

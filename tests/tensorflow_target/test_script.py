@@ -1,0 +1,200 @@
+"""The TensorFlow script as a user runs it: trained, saved, loaded, exported, asked from the command line."""
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from support import SPECS, as_module, compiled, model_of
+
+from dotnn.driver import Options, compile_model, compile_spec
+from dotnn.scripts import load_module
+
+# Keras hands its variables to NumPy in a way that NumPy 2 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+TRAINED = [
+    "and_or", "digits", "digits_cosine", "iris", "maxout", "non_negative", "one_cycle", "perceptron", "plateau",
+    "power_plant", "two_tasks", "xor",
+]  # fmt: skip
+RESUMED = """model M {{
+  input  x: [3]
+  target t: [1]
+  output y = x -> dense(4, tanh) -> dropout(0.2) -> dense(1)
+}}
+train {{
+  loss = mse(y, t)  optim = adam(cosine(0.05))  batch = {batch}  epochs = 6
+  stop = early(loss, patience = 4)  checkpoint = every(1)
+}}"""
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """The scripts of a spec for NumPy and for TensorFlow, as modules, with 3 epochs to train."""
+
+    def make(name):
+        path = SPECS / f"{name}.nn"
+        file = tmp_path_factory.mktemp(name) / f"{name}.py"
+        file.write_text(compile_spec(str(path), Options(target="tensorflow")).script, encoding="utf-8")
+        return as_module(compiled(path, "explain").script, path), load_module(file)
+
+    return make
+
+
+@pytest.fixture
+def double():
+    """Let a module compute in float64 for one test."""
+    changed = []
+
+    def use(module):
+        module.set_precision("float64")
+        changed.append(module)
+
+    yield use
+    for module in changed:
+        module.set_precision("float32")
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_ends_where_numpy_ends(name, both, double):
+    """The loop itself: XLA, the batches' order, the last small batch, metrics, stop rules, best weights, units."""
+    ours, theirs = both(name)
+    double(theirs)
+    data = ours.load_data()
+    params, history = ours.train(data, epochs=3, dtype=np.float64)
+    their_params, their_history = theirs.train(data, epochs=3)
+    assert their_params.keys() == params.keys()
+    for key, value in params.items():  # Keras rounds momentum and penalties to float32
+        np.testing.assert_allclose(their_params[key], value, rtol=1e-5, atol=1e-6, err_msg=key)
+    assert [record.keys() for record in their_history] == [record.keys() for record in history]
+    for record, their_record in zip(history, their_history, strict=True):
+        assert their_record == pytest.approx(record, rel=1e-5, abs=1e-6)
+    assert (their_history.stopped_by, their_history.best_epoch) == (history.stopped_by, history.best_epoch)
+    assert their_history.test == pytest.approx(history.test, rel=1e-5)
+    inputs = {key: data[key] for key in ours.INPUTS}
+    outputs = ours.predict(params, inputs, history.scaling or None)
+    for key, value in theirs.predict(params, inputs, history.scaling or None).items():
+        np.testing.assert_allclose(value, outputs[key], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch", ["4", "all"])
+def test_a_resumed_training_ends_where_an_uninterrupted_one_does(batch, tmp_path):
+    """Weights, the optimizer's memory, the order of batches and the masks of dropout: all of it goes on."""
+    file = tmp_path / "resumed.py"
+    options = Options(target="tensorflow")
+    file.write_text(compile_model(model_of(RESUMED.format(batch=batch)), options).script, encoding="utf-8")
+    script = load_module(file)
+    rng = np.random.default_rng(0)
+    data = {"x": rng.random((10, 3)), "t": rng.random((10, 1))}
+    states = []
+    whole, history = script.train(data, checkpoint=states.append)
+    script.save_state(tmp_path / "state.npz", states[2])
+    state = script.load_state(tmp_path / "state.npz", script.PARAMS)
+    params, resumed = script.train(data, resume=state)
+    assert list(resumed) == list(history) and len(history) == 6
+    for key, value in whole.items():
+        np.testing.assert_array_equal(params[key], value)
+
+
+def test_streamed_examples_train_like_resident_ones(both):
+    ours, script = both("digits_cosine")
+    data = ours.load_data()
+    resident, _ = script.train(data, epochs=2)
+    script.RESIDENT_BYTES = 0
+    streamed, _ = script.train(data, epochs=2)
+    for key, value in resident.items():
+        np.testing.assert_allclose(streamed[key], value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_learns(policy, both):
+    ours, script = both("digits_dropout")
+    data = ours.load_data()
+    try:
+        script.set_precision(policy)
+        params, history = script.train(data, epochs=4)
+    finally:
+        script.set_precision("float32")
+    assert all(value.dtype == np.float32 for value in params.values())
+    assert history[-1]["loss"] < 0.6 * history[0]["loss"]
+    assert history.test["accuracy"] > 0.9
+
+
+def test_dropout_draws_anew_in_every_step(both):
+    """The same seed trains to the same weights, another one to others; in prediction nothing is silenced."""
+    ours, script = both("digits_dropout")
+    data = ours.load_data()
+    first, again, other = (script.train(data, epochs=1, seed=seed)[0] for seed in (1, 1, 2))
+    assert all(np.array_equal(first[key], again[key]) for key in first)
+    assert not np.allclose(first["p.W"] - ours.init_params(1)["p.W"], other["p.W"] - ours.init_params(2)["p.W"])
+    model = script.build_model()
+    batch = {"image": np.ones((8, 8, 8, 1), np.float32)}
+    values = [model(batch, training=True)["p"].numpy() for _ in range(2)]
+    assert not np.allclose(*values) and not np.allclose(values[0][0], values[0][1])
+    assert np.allclose(model(batch)["p"][0], model(batch)["p"][1])
+
+
+@pytest.mark.parametrize("name", ["maxout", "experts", "and_or"])
+def test_a_saved_model_predicts_the_same(name, both, tmp_path):
+    """`.keras` and SavedModel; weights go both ways."""
+    ours, script = both(name)
+    keras, tf = script.keras, script.tf
+    params = {key: value + 0.1 for key, value in ours.init_params(3).items()}
+    model = script.build_model(params)
+    assert {key: value.shape for key, value in script.weights(model).items()} == ours.PARAMS
+    for key, value in script.weights(model).items():
+        np.testing.assert_array_equal(value, params[key])
+    batch = {key: np.random.default_rng(0).random((5, *shape), np.float32) for key, (_, shape) in ours.INPUTS.items()}
+    expected = ours.forward(params, batch)[0]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    model.export(tmp_path / "saved", verbose=False)
+    restored = tf.saved_model.load(tmp_path / "saved")
+    served = restored.serve({key: tf.constant(value) for key, value in batch.items()})
+    for key, value in expected.items():
+        for found in (model(batch)[key], loaded(batch)[key], served[key]):
+            np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-6)
+
+
+def test_keras_can_train_it_too(both):
+    """The model is an ordinary Keras model: `compile` and `fit` work, penalties and callbacks included."""
+    ours, script = both("softmax_regression")
+    parts, _ = script.prepare(ours.load_data())
+    model = script.build_model()
+    model.compile(script.make_optimizer(model), "sparse_categorical_crossentropy")
+    history = model.fit({"x": parts["train"]["x"]}, {"p": parts["train"]["species"]}, epochs=3, verbose=0)
+    assert history.history["loss"][-1] < history.history["loss"][0]
+    assert model.losses and float(model.losses[0]) > 0
+
+
+def test_command_line(tmp_path):
+    """Train, predict and check as a program; the NumPy script predicts the same from the same folder."""
+    spec = SPECS / "iris.nn"
+    scripts = {}
+    for target in ("numpy", "tensorflow"):
+        scripts[target] = tmp_path / f"for_{target}.py"
+        scripts[target].write_text(compile_spec(str(spec), Options(target=target)).script, encoding="utf-8")
+
+    def run(target, *arguments):
+        command = [sys.executable, scripts[target], *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    out = tmp_path / "out"
+    text = run(
+        "tensorflow", "train", "--data", spec.parent / "data" / "iris.csv", "--epochs", 2, "--out", out,
+        "--export", tmp_path / "saved",
+    )  # fmt: skip
+    assert "stopped by epochs after 2 epochs" in text
+    assert {path.name for path in out.iterdir()} == {"weights.npz", "model.keras", "history.csv", "scaling.json"}
+    assert (tmp_path / "saved" / "saved_model.pb").is_file()
+    (tmp_path / "new.csv").write_text("sepal_length,sepal_width,petal_length,petal_width\n5,3,1,0.2\n6,3,5,2\n")
+    tables = [
+        list(csv.reader(run(target, "predict", "--weights", out, "--input", "new.csv").splitlines()))
+        for target in ("numpy", "tensorflow")
+    ]
+    assert tables[0][0] == tables[1][0]
+    np.testing.assert_allclose(np.array(tables[0][1:], float), np.array(tables[1][1:], float), rtol=1e-5)
+    assert run("tensorflow", "check").splitlines()[-1] == "PASS"
