@@ -21,6 +21,8 @@ CALLS = {
     "select": ["select(x -> dense(2), u, v)", "select(x -> dense(3), u, v, u -> tanh)"],
     "spread": ["x -> sum_features -> spread(3)"],
     "reshape": ["x -> reshape([2, 2]) -> dense(2) -> reshape([4])"],
+    "batchnorm": ["batchnorm(x)", "table -> batchnorm(0.9, gamma = false)", "batchnorm(x, beta = false)"],
+    "layernorm": ["layernorm(x)", "table -> layernorm(gamma = false, beta = false)", "layernorm(x, epsilon = 0.01)"],
     "dense": [
         "x -> dense(3)",
         "x -> dense(3, tanh, bias = false)",

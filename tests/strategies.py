@@ -66,12 +66,15 @@ class Network:
 
 
 @st.composite
-def specs(draw, *, dropout: bool = True, max_statements: int = 6) -> str:
-    """The text of a random spec with one to three inputs, up to three losses, and no data."""
+def specs(draw, *, moods: bool = True, max_statements: int = 6) -> str:
+    """The text of a random spec with one to three inputs, up to three losses, and no data.
+
+    Without `moods` no layer is drawn that computes something else in training than in prediction.
+    """
     network = Network()
     _inputs(draw, network)
     for number in range(draw(st.integers(1, max_statements))):
-        _statement(draw, network, f"v{number}", dropout)
+        _statement(draw, network, f"v{number}", moods)
     losses = _outputs(draw, network)
     train = [f"loss = {' + '.join(losses)}", f"optim = {draw(st.sampled_from(sorted(OPTIMIZERS)))}({_rate(draw)})"]
     train.append(f"batch = {draw(st.sampled_from(['2', 'all', 'online']))}")
@@ -156,11 +159,12 @@ def _operands(draw, network: Network, most: int) -> tuple[int, list[str]]:
     return width, operands
 
 
-def _statement(draw, network: Network, name: str, dropout: bool) -> None:
+def _statement(draw, network: Network, name: str, moods: bool) -> None:
     kinds = [
         _dense, _activated, _joined, _concatenated, _selected, _centred, _scaled, _sharing, _block, _summed, _reshaped,
+        _normalised,
     ]  # fmt: skip
-    width, expression = draw(st.sampled_from(kinds + [_dropped] * dropout))(draw, network, name)
+    width, expression = draw(st.sampled_from(kinds + [_dropped, _batch_normalised] * moods))(draw, network, name)
     network.add(name, width, f"{name} = {expression}")
 
 
@@ -236,6 +240,24 @@ def _reshaped(draw, network: Network, name: str) -> tuple[int, str]:
         return width, f"{value} -> reshape([1, {rows}, {columns}]) -> {_activation(draw, columns)} -> flatten"
     layers = f"dense({units}, {_activation(draw, units)})"
     return rows * units, f"{value} -> reshape([{rows}, {columns}]) -> {layers} -> flatten"
+
+
+def _normalised(draw, network: Network, name: str) -> tuple[int, str]:
+    """Layer norm; of a single feature it would be a constant."""
+    value = _value(draw, network)
+    width = network.widths[value]
+    wide = value if width > 1 else f"{value} -> dense(3)"
+    return max(width, 3 * (width == 1)), f"{wide} -> {_norm_call(draw, 'layernorm')}"
+
+
+def _batch_normalised(draw, network: Network, name: str) -> tuple[int, str]:
+    value = _value(draw, network)
+    return network.widths[value], f"{value} -> {_norm_call(draw, 'batchnorm')}"
+
+
+def _norm_call(draw, name: str) -> str:
+    options = [f"{part} = false" for part in ("gamma", "beta") if draw(st.integers(0, 3)) == 0]
+    return f"{name}({', '.join(options)})" if options else name
 
 
 def _dropped(draw, network: Network, name: str) -> tuple[int, str]:

@@ -12,6 +12,7 @@ INIT_CALLS = {
     "uniform": ("uniform(-0.3, 0.9)", lambda n_in, n_out: (0.3, 1.2**2 / 12)),
     "normal": ("normal(0.2)", lambda n_in, n_out: (0, 0.04)),
     "constant": ("constant(0.1)", lambda n_in, n_out: (0.1, 0)),
+    "ones": ("ones", lambda n_in, n_out: (1, 0)),
     "zeros": ("zeros", lambda n_in, n_out: (0, 0)),
     "xavier": ("xavier", lambda n_in, n_out: (0, 2 / (n_in + n_out))),
     "xavier_in": ("xavier_in", lambda n_in, n_out: (0, 1 / n_in)),

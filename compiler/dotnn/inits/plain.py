@@ -20,6 +20,8 @@ CONSTANT = Init(
     (Arg("value", NUMBER, doc="the value; 0.1 is the lectures' bias for relu units"),), keras="Constant",
 )  # fmt: skip
 
+ONES = Init("ones", "One everywhere.", "np.ones({shape})", keras="Ones")
+
 ZEROS = Init("zeros", "Zero everywhere.", "np.zeros({shape})", keras="Zeros")
 
 FILE = Init(

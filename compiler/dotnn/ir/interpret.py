@@ -37,11 +37,9 @@ def evaluate(
 ) -> Array:
     """Return the value of one node with one output; `step` is the step of the loop that it stands in."""
     op = OPS[node.op]
-    if op.random and not training:
-        return np.ones(operands[0].shape, operands[0].dtype) if op.otherwise == "1.0" else float(op.otherwise)
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
     scope = {names[v.id]: x for v, x in zip(node.ins, operands, strict=True)}
-    line = op.line(node, lambda v: names[v.id])
+    line = (op.line if training else op.prediction_line)(node, lambda v: names[v.id])
     return eval(_compiled(line), {"np": np, "rng": rng, "step": step, **helper_functions(), **scope})
 
 
@@ -89,4 +87,4 @@ def run(
 
 
 def _named_sources(graph: Graph) -> list[tuple[str, Value]]:
-    return [*graph.params.items(), *graph.inputs.items(), *graph.targets.items()]
+    return [*graph.params.items(), *graph.state.items(), *graph.inputs.items(), *graph.targets.items()]

@@ -32,7 +32,8 @@ class ShapeError(Exception):
 class ParamSpec:
     """One parameter of a layer: its short name, shape, initialiser, penalty (None for none) and constraint.
 
-    What is `INHERIT`ed is what the train section says of all weights.
+    What is `INHERIT`ed is what the train section says of all weights. One that is not `trained` is state: it has no
+    gradient, and the layer says how a training step renews it (`Builder.renew`).
     """
 
     name: str
@@ -41,6 +42,7 @@ class ParamSpec:
     penalty: Any = None
     is_weight: bool = True
     constraint: Any = INHERIT
+    trained: bool = True
 
 
 @dataclass(frozen=True)

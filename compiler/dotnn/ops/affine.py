@@ -98,6 +98,7 @@ AFFINE = Op(
     lambda node: "{x} @ {W} + {b}" if len(node.ins) == 3 else "{x} @ {W}",
     _affine_vjp,
     equation="z = x W + b",
+    additive=(0, 2),
     fast=_fast_affine,
 )
 

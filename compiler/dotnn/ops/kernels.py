@@ -70,6 +70,34 @@ def chain(name: str) -> Kernel:
     return kernel
 
 
+def per_feature(e: Step, name: str) -> str:
+    """Return a name for an array of one number per feature that fits arrays with the batch behind the features."""
+    return e.bind(f"{name}_column", f"{name}[:, None]")
+
+
+def reduce_examples(e: Step, like_value: Value, source: str, out: str, share: str = "", indent: str = "") -> None:
+    """Sum an array, shaped like a value, over everything but its features, times `share` where one is given."""
+    if len(like_value.type.example) == 1:
+        e.run(f"{indent}dot({source}, {e.bind('ones', 'np.ones(size, dtype)')}, {out})")
+    else:
+        last = len(like_value.type.example)
+        e.run(f"{indent}add.reduce({source}, {(*range(last - 1), last)}, None, {out})")
+    if share:
+        e.run(f"{indent}multiply({out}, {share}, {out})")
+
+
+def sum_features(e: Step, value: Value, source: str, out: str, share: str = "") -> None:
+    """Sum an array, shaped like a value, over its features, times `share` where one is given."""
+    e.run(f"add.reduce({source}, {len(value.type.example) - 1}, None, {out}, True)")
+    if share:
+        e.run(f"multiply({out}, {share}, {out})")
+
+
+def repeated(e: Step, value: Value, source: str) -> None:
+    """Let `value` be a view in which the numbers of `source` are repeated; nothing may be written into it."""
+    e.prepare(f"{value.name} = np.broadcast_to({source}, ({', '.join(map(str, like(value)))}))")
+
+
 def like(value: Value) -> tuple[int | str, ...]:
     """Return the dimensions of a value's array."""
     return (*value.type.example, "size") if value.type.batched else value.type.example

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dotnn.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
-from dotnn.ops.kernels import Step
+from dotnn.ops.base import ALL, BATCH, Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.ops.kernels import Step, like, repeated, sum_features
 
 
 def _infer_reshape(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -52,6 +52,7 @@ def _fast_columns(e: Step, node: Node) -> bool:
 RESHAPE = Op(
     "reshape", ("x",), _infer_reshape, _reshape_line,
     lambda b, node, d: [b.emit("reshape", d, shape=node.ins[0].type.example)], fast=_fast_reshape,
+    additive=lambda node: (0,) if len(node.out.type.shape) == 2 else (),
 )  # fmt: skip
 
 
@@ -88,9 +89,11 @@ def _pad_line(node: Node) -> str:
     return f"np.pad({{d}}, ({lead}({node.attrs['before']}, {node.attrs['after']})))"
 
 
-CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp, fast=_fast_concat)
+CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp, additive=ALL, fast=_fast_concat)
 
-COLUMNS = Op("columns", ("x",), _infer_columns, "{x}[..., {start}:{stop}]", _columns_vjp, fast=_fast_columns)
+COLUMNS = Op(
+    "columns", ("x",), _infer_columns, "{x}[..., {start}:{stop}]", _columns_vjp, additive=(0,), fast=_fast_columns
+)
 
 PAD_COLUMNS = Op(
     "pad_columns",
@@ -125,21 +128,41 @@ def _width(node: Node) -> int:
     return node.ins[0].type.example[-1]
 
 
+def _fast_sum_features(e: Step, node: Node) -> bool:
+    (x,) = node.ins
+    mean = e.number("share", f"1 / {_width(node)}") if node.op == "mean_features" else ""
+    sum_features(e, x, x.name, e.out(node.out), mean)
+    return True
+
+
+def _fast_spread(e: Step, node: Node) -> bool:
+    (x,) = node.ins
+    source, units = x.name, node.attrs["units"]
+    if node.op == "spread_mean":
+        source = e.scratch(f"{node.out.name}_each", *like(x))
+        e.run(f"multiply({x.name}, {e.number('share', f'1 / {units}')}, {source})")
+    repeated(e, node.out, source)
+    return True
+
+
 SUM_FEATURES = Op(
     "sum_features", ("x",), _to_one, "{x}.sum(axis=-1, keepdims=True)",
-    lambda b, node, d: [b.emit("spread", d, units=_width(node))],
+    lambda b, node, d: [b.emit("spread", d, units=_width(node))], additive=(0,),
+    fast=_fast_sum_features,
 )  # fmt: skip
 
 MEAN_FEATURES = Op(
     "mean_features", ("x",), _to_one, lambda node: f"{{x}}.sum(axis=-1, keepdims=True) / {_width(node)}",
-    lambda b, node, d: [b.emit("spread_mean", d, units=_width(node))],
+    lambda b, node, d: [b.emit("spread_mean", d, units=_width(node))], additive=(0,),
+    fast=_fast_sum_features,
 )  # fmt: skip
 
 SPREAD = Op(
-    "spread", ("x",), _to_many, "np.repeat({x}, {units}, axis=-1)", lambda b, node, d: [b.emit("sum_features", d)]
-)
+    "spread", ("x",), _to_many, "np.repeat({x}, {units}, axis=-1)", lambda b, node, d: [b.emit("sum_features", d)],
+    additive=(0,), fast=_fast_spread,
+)  # fmt: skip
 
-SPREAD_MEAN = Op("spread_mean", ("d",), _to_many, "np.repeat({d} / {units}, {units}, axis=-1)")
+SPREAD_MEAN = Op("spread_mean", ("d",), _to_many, "np.repeat({d} / {units}, {units}, axis=-1)", fast=_fast_spread)
 
 
 def _select_line(node: Node) -> str:

@@ -86,7 +86,7 @@ def _values(script: Script, point: Point) -> dict[str, list[Array]]:
     script.tracer.start(Mode.RECORD, tape)
     try:
         rng = np.random.default_rng(point.rng_seed)
-        _, cache = script.traced.forward(point.params, point.batch, training=True, rng=rng)
+        _, cache = script.traced.forward(point.params, point.batch, training=point.training, rng=rng)
         script.traced.total_loss(point.params, point.batch, cache)
     except (Exception, SystemExit):
         pass  # as above

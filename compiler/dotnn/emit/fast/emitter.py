@@ -230,7 +230,7 @@ class FastEmitter:
 
     def _bind_sources(self) -> None:
         setup = self.plan.setup
-        for name, value in self.graph.params.items():
+        for name, value in {**self.graph.params, **self.graph.state}.items():
             if value.id in self.readers:
                 setup.append(f'{value.name} = params["{name}"]')
         for name, value in {**self.graph.inputs, **self.graph.targets}.items():
@@ -254,9 +254,7 @@ class FastEmitter:
         self.plan.helpers |= {h for h in op.helpers if f"{h}(" in op.template(node)}
         for value in node.ins:
             self._integers(value)
-        line = op.line(node, self.rows)
-        if op.random:
-            line = f"({line}) if training else {op.otherwise}"
+        line = op.line_of_both(node, self.rows)
         if out.type.shape and out.type.dtype == "real":
             self.out(out)
             line = f"copyto({self.rows(out)}, {line})"
