@@ -6,6 +6,7 @@ It evaluates the very line that the script will show, with the operands in place
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from types import CodeType
@@ -40,7 +41,8 @@ def evaluate(
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
     scope = {names[v.id]: x for v, x in zip(node.ins, operands, strict=True)}
     line = (op.line if training else op.prediction_line)(node, lambda v: names[v.id])
-    return eval(_compiled(line), {"np": np, "rng": rng, "step": step, **helper_functions(), **scope})
+    known = {"np": np, "math": math, "rng": rng, "step": step, "params": {}, **helper_functions()}
+    return eval(_compiled(line), {**known, **scope})
 
 
 def evaluate_loop(node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool) -> list[Array]:

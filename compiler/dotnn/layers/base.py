@@ -85,6 +85,7 @@ class Layer:
     lower    (builder, Lowering) -> the result, written as ops
     family   "layer", "activation" or "join"
     arity    how many operands it takes, at least and at most (None: any number)
+    bounds   for a layer of whole numbers: the argument that says how many there are, so that data are checked
     keras    what Keras calls it
     """
 
@@ -98,6 +99,7 @@ class Layer:
     arity: tuple[int, int | None] = (1, 1)
     equation: str = ""
     keras: str = ""
+    bounds: str = ""
 
 
 def activation(name: str, doc: str, *args: Arg, op: str = "", keras: str = "", equation: str = "") -> Layer:

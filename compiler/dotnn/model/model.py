@@ -225,5 +225,14 @@ class Model:
 
     def input_kind(self, name: str) -> str:
         """Return the kind of an input as `docs/script.md` lists them."""
-        declared = self.inputs[name]
-        return f"{declared.kind}:{declared.bound}" if declared.bound else declared.kind
+        kind = self.inputs[name].kind
+        bounds = [step.attrs[step.layer.bounds] for step in self.steps if step.layer.bounds and name in self._ids(step)]
+        return f"{kind}:{min(bounds)}" if bounds else kind
+
+    def _ids(self, step: Step) -> list[str]:
+        """Return where the whole numbers that a step reads come from, through steps that only rearrange them."""
+        makers = {s.path: s for s in self.steps}
+        path = step.ins[0]
+        while path in makers:
+            path = makers[path].ins[0]
+        return [path]

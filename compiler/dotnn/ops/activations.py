@@ -6,7 +6,7 @@ forward pass on complex numbers. Where the derivative is simpler in terms of the
 
 from __future__ import annotations
 
-from dotnn.ops.base import Builder, Node, Op, Value, same_as_first
+from dotnn.ops.base import Builder, Node, Op, Value, no_gradient, same_as_first
 from dotnn.ops.kernels import Kernel, Step, like, ufunc
 
 
@@ -137,7 +137,7 @@ SOFTPLUS, SOFTPLUS_DERIVATIVE = unary(
 )
 
 THRESHOLD = Op(
-    "threshold", ("z",), same_as_first, "({z} >= {at}).astype({z}.dtype)", lambda b, node, d: [None],
+    "threshold", ("z",), same_as_first, "({z} >= {at}).astype({z}.dtype)", no_gradient,
     equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists", elementwise=True,
 )  # fmt: skip
 

@@ -22,7 +22,7 @@ def _reshape_line(node: Node) -> str:
 
 def _fast_reshape(e: Step, node: Node) -> bool:
     (x,) = node.ins
-    if x.role == "input":
+    if x.role == "input" or x.type.dtype != "real":
         return False  # a view of the batch-first rows is not contiguous: reshaping it would copy once and go stale
     e.view(node.out, x, f"{x.name}.reshape({', '.join(map(str, node.out.type.example))}, size)")
     return True

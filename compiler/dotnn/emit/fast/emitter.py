@@ -255,7 +255,7 @@ class FastEmitter:
         for value in node.ins:
             self._integers(value)
         line = op.line_of_both(node, self.rows)
-        if out.type.shape and out.type.dtype == "real":
+        if out.type.shape and out.type.dtype == "real":  # whole numbers stay batch first, as they are read
             self.out(out)
             line = f"copyto({self.rows(out)}, {line})"
         else:
