@@ -77,9 +77,8 @@ def _own_operand(b, node, d):
     return [b.emit("multiply", d, node.ins[0]) for _ in node.ins]
 
 
-def _rescaled_without_factor(b, node, d):
-    right = OPS["rescale"].vjp(b, node, d)
-    return [d, *right[1:]]
+def _rescaled_without_factor(b, node, d, right=OPS["rescale"].vjp):
+    return [d, *right(b, node, d)[1:]]
 
 
 def _products(root=True, swap=False):
@@ -216,7 +215,7 @@ RULES = [
     product("einsum", "the scores transposed", _products(swap=True), "attentive"),
     line("softmax_derivative", "{p} * ({d} - ({d} * {p}).sum(axis=-2, keepdims=True))", "attentive"),
     line("mask_future_derivative", "np.where(np.tri(4, 4, -1, dtype=bool), {d}, 0)", "attentive"),
-    line("mask_keys_derivative", "np.where({mask}[:, None, :] > 0.5, 0, {d})", "attentive"),
+    line("mask_keys_derivative", "np.where({seen}[:, None, :], 0, {d})", "attentive"),
     line("l2_penalty_gradient", "{d} * {strength} * {W}", "tasks"),
     line("l2_penalty_gradient", "2 * {strength} * {W}", "tasks"),
     line("l2_penalty_gradient", "{d} * 2 * {W}", "tasks"),

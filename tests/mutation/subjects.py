@@ -95,12 +95,12 @@ NETWORKS = {
   train: mse(y, t)""",
     "attentive": """
   input  ids: int[4]
-  input  seen: [4]
+  input  u: [4]
   target k: class[3]
   e = ids -> embedding(7, 6) -> position_embedding
   a = e + (e -> multi_head_attention(3, 2, value_dim = 5, bias = false, causal = true))
-  r = attention(a -> dense(2), a -> dense(2, bias = false), e -> position_encoding, seen)
-  output p = r -> flatten -> dense(3, softmax)
+  r = attention(a -> dense(2), a -> dense(2, bias = false), e -> position_encoding, u -> softmax -> scale(2))
+  output p = concat(r -> flatten, u) -> dense(3, softmax)
   train: cross_entropy(p, k)""",
     "table": """
   input  table: [2, 3]

@@ -23,6 +23,11 @@ EQUIVALENT = [
     ("tie", r"g_dense >= 0, d_g, d_g \* 0\.7", "elu's kink: no convention is documented, either slope would do"),
     (RULE, r"^elu_derivative: np\.where\({z} >= 0", "elu's kink: no convention is documented, either slope would do"),
     ("tie", r"p >= 1e-07", "the edge of a clip: no convention is documented, either slope would do"),
+    (
+        "swapped_branches",
+        r"np\.where\((?:np\.tri|r_seen).*, (d_\w+), \1\)",
+        "softmax sends nothing to a masked score",
+    ),
     ("wrong_constant", r"1\.1e-07", "differs for probabilities between 1e-7 and 1.1e-7 alone"),
 ]
 """Mutants that compute the same, or differ only where nothing is promised: operator, pattern of the change, reason."""

@@ -58,7 +58,7 @@ def _weights(b: Builder, scores: Value, mask: tuple[Value, ...], causal: bool) -
     if causal:
         scores = b.emit("mask_future", scores, name="causal")
     if mask:
-        scores = b.emit("mask_keys", scores, *mask, name="masked")
+        scores = b.emit("mask_keys", scores, b.emit("is_seen", *mask, name="seen"), name="masked")
     return b.emit("softmax", scores, name="weights")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dotnn.ops.base import Attrs, Builder, Node, Op, Readers, TensorType, Value, no_gradient, same_as_first
+from dotnn.ops.base import Attrs, Builder, Node, Op, Readers, TensorType, Value, as_bool, no_gradient, same_as_first
 
 FAR_BELOW = "-1e9"
 """The score of a key that is masked: its weight, exp of it, is 0 exactly (as Keras)."""
@@ -89,16 +89,18 @@ MASK_FUTURE_DERIVATIVE = Op(
 
 def _seen(node: Node) -> str:
     between = "None, " * (len(node.ins[0].type.shape) - 2)
-    return f"{{mask}}[:, {between}:] > 0.5"
+    return f"{{seen}}[:, {between}:]"
 
+
+IS_SEEN = Op("is_seen", ("mask",), as_bool, "{mask} > 0.5", no_gradient)
 
 MASK_KEYS = Op(
-    "mask_keys", ("s", "mask"), same_as_first, lambda node: f"np.where({_seen(node)}, {{s}}, {FAR_BELOW})",
+    "mask_keys", ("s", "seen"), same_as_first, lambda node: f"np.where({_seen(node)}, {{s}}, {FAR_BELOW})",
     lambda b, node, d: [b.emit("mask_keys_derivative", d, node.ins[1]), None],
 )  # fmt: skip
 
 MASK_KEYS_DERIVATIVE = Op(
-    "mask_keys_derivative", ("d", "mask"), same_as_first, lambda node: f"np.where({_seen(node)}, {{d}}, 0)"
+    "mask_keys_derivative", ("d", "seen"), same_as_first, lambda node: f"np.where({_seen(node)}, {{d}}, 0)"
 )
 
 
