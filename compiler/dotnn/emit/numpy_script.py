@@ -141,13 +141,32 @@ def _constants(model: Model, graph: Graph) -> dict[str, Any]:
     dead = tuple(sorted({name for name, grad in graph.grads.items() if grad.id in zeros} | {*unfelt_parameters(graph)}))
     if dead:
         lines.append(f"STRUCTURAL_ZEROS = {literal(dead)}  # the loss does not feel them, or only through steps")
+    lsuv = _rescaled(model, graph)
+    if lsuv:
+        lines += wrapped("LSUV = {", [f"{literal(n)}: {literal(v)}" for n, v in lsuv.items()], "}")
     train = model.train
     if train.checkpoint is not None:
         lines.append(
             f"CHECKPOINT_EVERY, CHECKPOINT_BEST_BY = {train.checkpoint.every}, {literal(train.checkpoint.best_by)}"
         )
     numbers = {"epochs": train.epochs, "batch_size": train.batch, "seed": train.seed}
-    return {"tables": lines, "dead": dead, **numbers}
+    return {"tables": lines, "dead": dead, "lsuv": lsuv, "fresh": _fresh(bool(lsuv)), **numbers}
+
+
+def _rescaled(model: Model, graph: Graph) -> dict[str, str]:
+    """Return the weights that are to be rescaled by the examples, each with the first value made from it, in order."""
+    names = {v.id: name for name, v in graph.params.items() if model.params[name].init.entry.rescaled}
+    found: dict[str, str] = {}
+    for node in graph.phase("forward"):
+        for value in node.ins:
+            if value.id in names:
+                found.setdefault(names[value.id], node.out.name)
+    return found
+
+
+def _fresh(rescaled: bool) -> str:
+    """Return what training starts from."""
+    return 'unit_variance(init_params(seed, dtype), parts["train"])' if rescaled else "init_params(seed, dtype)"
 
 
 def _shape_of(model: Model, path: str) -> tuple[int, ...]:

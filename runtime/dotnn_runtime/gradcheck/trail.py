@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 
 import numpy as np
@@ -64,7 +65,7 @@ def blame_for_note(script: Script, point: Point, *, same_size: bool = False) -> 
 def _spreads_to(array: Array, shape: tuple[int, ...]) -> bool:
     """Whether an array holds fewer elements than `shape` and can be broadcast to it."""
     try:
-        return array.size < np.prod(shape) and np.broadcast_shapes(array.shape, shape) == shape
+        return array.size < math.prod(shape) and np.broadcast_shapes(array.shape, shape) == shape
     except ValueError:
         return False
 
