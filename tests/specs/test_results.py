@@ -175,7 +175,7 @@ def test_logistic_units_do_not_learn_in_a_deep_network_and_relu_does():
     accuracy, share = {}, {}
     for act in ("sigmoid", "relu"):
         module = script_of(SPECS / "vanishing.nn", STYLES[-1], (f"act={act}",))
-        params, history = module.train()
+        history = module.train()[1]
         accuracy[act] = history.test["accuracy"]
         parts, _ = module.prepare(module.load_data(), np.float64)
         start = module.init_params(0, np.float64)

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ops.base import Attrs, Builder, Node, Op, Readers, TensorType, Value, as_bool, no_gradient, same_as_first
+from dotnn.ops.kernels import Step, same_array
+from dotnn.ops.products import fast_product
 
 FAR_BELOW = "-1e9"
 """The score of a key that is masked: its weight, exp of it, is 0 exactly (as Keras)."""
@@ -65,7 +67,10 @@ def _leads_to_softmax(scores: Value, readers: Readers) -> bool:
     )
 
 
-EINSUM = Op("einsum", ("a", "b", "bias"), _infer_product, _product_line, _product_vjp, removes=_softmax_takes_it_out)
+EINSUM = Op(
+    "einsum", ("a", "b", "bias"), _infer_product, _product_line, _product_vjp, removes=_softmax_takes_it_out,
+    fast=fast_product,
+)  # fmt: skip
 
 
 def _future_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -77,13 +82,33 @@ def _tri(node: Node) -> str:
     return f"np.tri({queries}, {keys}, dtype=bool)"
 
 
+def _fast_mask_future(e: Step, node: Node) -> bool:
+    (s,) = node.ins
+    far = e.bind(
+        f"far_{s.type.shape[-2]}_{s.type.shape[-1]}", f"np.where({_tri(node)}, 0, {FAR_BELOW})[..., None].astype(dtype)"
+    )
+    e.run(f"add({s.name}, {far}, {e.out(node.out, over=(s,))})")
+    return True
+
+
+def _fast_mask_future_derivative(e: Step, node: Node) -> bool:
+    (d,) = node.ins
+    past = e.bind(f"past_{d.type.shape[-2]}_{d.type.shape[-1]}", f"{_tri(node)}[..., None]")
+    e.run(f"multiply({d.name}, {past}, {e.out(node.out, over=(d,))})")
+    return True
+
+
 MASK_FUTURE = Op(
     "mask_future", ("s",), same_as_first, lambda node: f"np.where({_tri(node)}, {{s}}, {FAR_BELOW})", _future_vjp,
-    equation="position i sees the positions up to i",
+    equation="position i sees the positions up to i", fast=_fast_mask_future,
 )  # fmt: skip
 
 MASK_FUTURE_DERIVATIVE = Op(
-    "mask_future_derivative", ("d",), same_as_first, lambda node: f"np.where({_tri(node)}, {{d}}, 0)"
+    "mask_future_derivative",
+    ("d",),
+    same_as_first,
+    lambda node: f"np.where({_tri(node)}, {{d}}, 0)",
+    fast=_fast_mask_future_derivative,
 )
 
 
@@ -109,9 +134,19 @@ def _positions_line(node: Node) -> str:
     return f"{{x}} + sinusoids({length}, {width}).astype({{x}}.real.dtype)"
 
 
+def _fast_positions(e: Step, node: Node) -> bool:
+    (x,) = node.ins
+    length, width = x.type.example
+    table = e.bind(f"sinusoids_{length}_{width}", f"sinusoids({length}, {width}).astype(dtype)[..., None]")
+    e.run(f"add({x.name}, {table}, {e.out(node.out, over=(x,))})")
+    return True
+
+
 ADD_POSITIONS = Op(
-    "add_positions", ("x",), same_as_first, _positions_line,
-    lambda b, node, d: [d], ("sinusoids",), equation="sin and cos of t / 10000^(2i/d)",
+    "add_positions", ("x",), same_as_first, _positions_line, fast=_fast_positions,
+    vjp=lambda b, node, d: [d], helpers=("sinusoids",), equation="sin and cos of t / 10000^(2i/d)",
 )  # fmt: skip
 
-STOP_GRADIENT = Op("stop_gradient", ("x",), same_as_first, "stop_gradient({x})", no_gradient, ("stop_gradient",))
+STOP_GRADIENT = Op(
+    "stop_gradient", ("x",), same_as_first, "stop_gradient({x})", no_gradient, ("stop_gradient",), fast=same_array
+)

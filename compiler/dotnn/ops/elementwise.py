@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dotnn.ops.base import ALL, Builder, Node, Op, Value, same_as_first
-from dotnn.ops.kernels import Step, chain, ufunc
+from dotnn.ops.kernels import Step, chain, same_array, ufunc
 
 
 def _terms(node: Node) -> str:
@@ -28,11 +28,6 @@ def _maximum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [b.emit("where_not_less", d, left, right), b.emit("where_less", d, left, right)]
 
 
-def _same_array(e: Step, node: Node) -> bool:
-    e.same(node.out, node.ins[0])
-    return True
-
-
 def _zero_once(e: Step, node: Node) -> bool:
     out = e.out(node.out)
     if e.parameter_of(node.out) is None:  # an array that the step may use for something else before
@@ -48,7 +43,7 @@ ACCUMULATE = Op("accumulate", ("*",), same_as_first, _terms, elementwise=True, f
 """The cotangent of a value that is used more than once is the sum of what each use sends back."""
 
 PASS_ON = Op(
-    "pass_on", ("d",), same_as_first, "{d}", lambda b, node, d: [d], additive=(0,), elementwise=True, fast=_same_array
+    "pass_on", ("d",), same_as_first, "{d}", lambda b, node, d: [d], additive=(0,), elementwise=True, fast=same_array
 )
 """Addition and identity send the cotangent on as it is."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from dotnn.ops.base import Attrs, Node, Op, TensorType, no_gradient
@@ -16,7 +17,20 @@ def _infer_rows(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 def _fast_sum_rows(e: Step, node: Node) -> bool:
-    return False
+    """For a small table, as one product with one-hot rows."""
+    ids, d = node.ins
+    rows, width = node.attrs["rows"], d.type.example[-1]
+    if rows > SMALL_TABLE or ids.role != "input":
+        return False
+    count = f"{math.prod(ids.type.example)} * size"
+    flat = e.bind(f"{ids.name}_flat", f"{e.integers(ids)}.reshape(-1)")
+    hot, each = e.scratch("hot", rows, count), e.scratch(f"{d.name}_each", count, width)
+    e.run(f"copyto({hot}, 0)")
+    e.run(f"{hot}[{flat}, {e.bind('places', f'np.arange({count})')}] = 1")
+    view = e.bind(f"{each}_rows", f"{each}.reshape({', '.join(map(str, ('size', *d.type.example)))})")
+    e.run(f"copyto({view}, {e.rows(d)})")
+    e.run(f"dot({hot}, {each}, {e.out(node.out)})")
+    return True
 
 
 TAKE_ROWS = Op(

@@ -18,8 +18,8 @@ from dotnn.passes.name import reserved
 from dotnn.passes.simplify import drop_unread
 
 FUNCTIONS = (
-    "add", "copyto", "divide", "dot", "exp", "greater", "log", "logaddexp", "maximum", "multiply", "negative", "sqrt",
-    "subtract", "take", "tanh",
+    "add", "copyto", "divide", "dot", "exp", "greater", "log", "logaddexp", "matmul", "maximum", "multiply", "negative",
+    "sqrt", "subtract", "take", "tanh",
 )  # fmt: skip
 
 
@@ -253,7 +253,7 @@ class FastEmitter:
         op, out = OPS[node.op], node.out
         self.plan.helpers |= {h for h in op.helpers if f"{h}(" in op.template(node)}
         for value in node.ins:
-            self._integers(value)
+            self.integers(value)
         line = op.line_of_both(node, self.rows)
         if out.type.shape and out.type.dtype == "real":  # whole numbers stay batch first, as they are read
             self.out(out)
@@ -267,7 +267,7 @@ class FastEmitter:
         for inner in node.all_nodes():
             self.plan.helpers |= {h for h in OPS[inner.op].helpers if f"{h}(" in OPS[inner.op].template(inner)}
         for value in node.ins:
-            self._integers(value)
+            self.integers(value)
         for value in node.outs:
             self.out(value)
         _, final, summed = loop.outputs(node.outs)
@@ -278,14 +278,15 @@ class FastEmitter:
         for value, last in zip(final, loop.final, strict=True):
             self.run(f"copyto({self.rows(value)}, {last.name})")
 
-    def _integers(self, value: Value) -> None:
-        """Bind an input or target of integers where an op reads it as it is."""
+    def integers(self, value: Value) -> str:
+        """Return the name of an input or target of integers, bound where an op reads it as it is."""
         for name, source in {**self.graph.inputs, **self.graph.targets}.items():
             if source.id == value.id and (value.type.dtype != "real" or len(value.type.shape) == 1):
                 rows = self.example_array(name, f'examples["{name}"]')
                 alias = f"{value.name} = {rows}"
                 if alias not in self.plan.setup:
                     self.plan.setup.append(alias)
+        return value.name
 
     def _part_of_concat(self, value: Value) -> str | None:
         """Return the slice of a concatenation that `value` can be written to directly."""
