@@ -26,7 +26,7 @@ INIT_CALLS = {
     ),
 }
 """A call of each initialiser, and the mean and the variance it promises; `file` is met in tests/golden."""
-FIXED = ("constant", "zeros", "forget_one")
+FIXED = ("constant", "ones", "zeros", "forget_one")
 
 
 @pytest.mark.parametrize("name", [name for name in INITS if name != "file"])

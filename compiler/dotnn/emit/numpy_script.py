@@ -160,7 +160,7 @@ def _rescaled(model: Model, graph: Graph) -> dict[str, str]:
     for node in graph.phase("forward"):
         for value in node.ins:
             if value.id in names:
-                found.setdefault(names[value.id], node.out.name)
+                found.setdefault(names[value.id], node.outs[0].name)
     return found
 
 

@@ -84,10 +84,10 @@ def _tri(node: Node) -> str:
 
 def _fast_mask_future(e: Step, node: Node) -> bool:
     (s,) = node.ins
-    far = e.bind(
-        f"far_{s.type.shape[-2]}_{s.type.shape[-1]}", f"np.where({_tri(node)}, 0, {FAR_BELOW})[..., None].astype(dtype)"
-    )
-    e.run(f"add({s.name}, {far}, {e.out(node.out, over=(s,))})")
+    future = e.bind(f"future_{s.type.shape[-2]}_{s.type.shape[-1]}", f"~{_tri(node)}[..., None]")
+    out = e.out(node.out, over=(s,))
+    e.run(f"copyto({out}, {s.name})")
+    e.run(f'copyto({out}, {FAR_BELOW}, "same_kind", {future})')
     return True
 
 
@@ -117,7 +117,7 @@ def _seen(node: Node) -> str:
     return f"{{seen}}[:, {between}:]"
 
 
-IS_SEEN = Op("is_seen", ("mask",), as_bool, "{mask} > 0.5", no_gradient)
+IS_SEEN = Op("is_seen", ("mask",), as_bool, "{mask} > 0.5", no_gradient, detached=True)
 
 MASK_KEYS = Op(
     "mask_keys", ("s", "seen"), same_as_first, lambda node: f"np.where({_seen(node)}, {{s}}, {FAR_BELOW})",

@@ -221,7 +221,7 @@ class Op:
               operand has no effect through this node
     fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
-    detached  no gradient goes through it: it reads the size of its operand, not its numbers
+    detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
     """
 
     name: str

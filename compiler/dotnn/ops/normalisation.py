@@ -108,7 +108,7 @@ def _fast_moving_average(e: Step, node: Node) -> bool:
 
 BATCH_SHARE = Op(
     "batch_share", ("x",), scalar, _share_line, no_gradient, otherwise="0.0",
-    fast=_fast_share, removes=_mean_takes_it_out,
+    fast=_fast_share, removes=_mean_takes_it_out, detached=True,
     equation="share of an example in the means; in prediction they are constants",
 )  # fmt: skip
 

@@ -29,7 +29,7 @@ def _fast_reshape(e: Step, node: Node) -> bool:
 
 
 def _fast_concat(e: Step, node: Node) -> bool:
-    if len(node.out.type.shape) != 2:
+    if len(node.out.type.shape) != 2 or not node.out.type.batched:
         return False
     e.concatenation(node.out)
     start = 0
@@ -43,7 +43,7 @@ def _fast_concat(e: Step, node: Node) -> bool:
 
 def _fast_columns(e: Step, node: Node) -> bool:
     (x,) = node.ins
-    if len(x.type.shape) != 2 or x.role == "input":
+    if len(x.type.shape) != 2 or x.role == "input" or not x.type.batched:
         return False
     e.view(node.out, x, f"{x.name}[{node.attrs['start']}:{node.attrs['stop']}]")
     return True

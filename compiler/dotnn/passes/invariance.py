@@ -35,4 +35,8 @@ def _is_lost(value: Value, node: Node, readers: Readers, deaf: Collection[int]) 
     if op.removes is not None and op.removes(value, node, readers):
         return True
     additive = op.additive(node) if callable(op.additive) else op.additive
-    return node.out.id in deaf and all(i in additive for i, v in enumerate(node.ins) if v.id == value.id)
+    return (
+        len(node.outs) == 1
+        and node.out.id in deaf
+        and all(i in additive for i, v in enumerate(node.ins) if v.id == value.id)
+    )
