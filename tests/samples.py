@@ -34,6 +34,7 @@ CALLS = {
         "attention(ids -> embedding(7, 3), table, table, raw -> dense(2, sigmoid), causal = true)",
     ],
     "multi_head_attention": [
+        "multi_head_attention(table, table, table, marks -> padding_mask, heads = 2, key_dim = 3)",
         "table -> multi_head_attention(3, 2)",
         "multi_head_attention(table, ids -> embedding(7, 5), heads = 2, key_dim = 4, value_dim = 1, bias = false)",
         "multi_head_attention(table, table, table -> tanh, raw -> dense(2, sigmoid), heads = 1, key_dim = 2,"

@@ -18,7 +18,7 @@ from dotnn.ops.base import BATCH, Builder, TensorType, Value
 from dotnn.schema import BOOL, POSITIVE_INT, Arg
 
 CAUSAL = Arg("causal", BOOL, False, "whether a position sees only itself and those before it")
-MASK = "A fourth operand of one number per key, 1 or 0, says which keys count."
+MASK = "A fourth operand is a mask, one number per key: where it is 0 the key is not seen."
 
 
 def _check_sequences(types: Types, what: str) -> None:
@@ -58,7 +58,8 @@ def _weights(b: Builder, scores: Value, mask: tuple[Value, ...], causal: bool) -
     if causal:
         scores = b.emit("mask_future", scores, name="causal")
     if mask:
-        scores = b.emit("mask_keys", scores, b.emit("is_seen", *mask, name="seen"), name="masked")
+        seen = mask[0] if mask[0].type.dtype == "bool" else b.emit("is_seen", *mask, name="seen")
+        scores = b.emit("mask_keys", scores, seen, name="masked")
     return b.emit("softmax", scores, name="weights")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.layers.base import INIT, Attrs, Layer, Lowering, ParamSpec, ShapeError, Types
+from dotnn.layers.base import INIT, Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, shape_text
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import POSITIVE_INT, Arg, Symbol
 
@@ -10,7 +10,8 @@ from dotnn.schema import POSITIVE_INT, Arg, Symbol
 def _need_integers(types: Types, name: str) -> TensorType:
     if types[0].dtype != "int":
         raise ShapeError(
-            f"{name} needs whole numbers, but its operand holds real ones", "declare the input as input x: int[40]"
+            f"{name} needs whole numbers, but its operand holds real ones",
+            f"declare an input of whole numbers: input x: int{shape_text(types[0])}",
         )
     return types[0]
 

@@ -8,6 +8,7 @@ are copied batch first, so that `matmul` finds a matrix per example and head: th
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from dotnn.ops.base import Node, Value
 from dotnn.ops.kernels import Step
@@ -29,7 +30,7 @@ def _matrix(e: Step, value: Value, rows: int, hint: str) -> str:
     return e.bind(f"{value.name}_{hint}", f"{value.name}.reshape({rows}, -1)")
 
 
-def _by_position(e: Step, value: Value) -> str | None:
+def by_position(e: Step, value: Value) -> str | None:
     """Return a name for a sequence's array with one feature axis, [time, features, batch]; None where it is no view."""
     time, *features = value.type.example
     if len(features) == 1:
@@ -43,19 +44,25 @@ def _projection(e: Step, node: Node, left: str, right: str, result: str) -> bool
     """x W: features of x against those rows (or columns) of W that are summed over."""
     x, weight = node.ins[:2]
     summed = "".join(letter for letter in right if letter not in result)
-    source = _by_position(e, x)
+    source = by_position(e, x)
     if source is None or left[:2] != result[:2] or left[2:] != summed or node.attrs.get("root"):
         return False
     rows_first = right.startswith(summed)
     rows = math.prod(weight.type.example[: len(summed) if rows_first else len(right) - len(summed)])
     matrix = _matrix(e, weight, rows, "matrix")
-    e.out(node.out)
-    out = _by_position(e, node.out)
+    matrix = e.bind(f"{matrix}_T", f"{matrix}.T") if rows_first else matrix
+    return times_matrix(e, source, matrix, node.out, node.ins[2:])
+
+
+def times_matrix(e: Step, source: str, matrix: str, result: Value, bias: Sequence[Value] = ()) -> bool:
+    """Multiply the features of every position, [time, features, batch], by a matrix from the left, and add a bias."""
+    e.out(result)
+    out = by_position(e, result)
     assert out is not None
-    e.run(f"matmul({e.bind(f'{matrix}_T', f'{matrix}.T') if rows_first else matrix}, {source}, {out})")
-    if len(node.ins) == 3:
-        bias = node.ins[2]
-        e.run(f"add({node.out.name}, {e.bind(f'{bias.name}_column', f'{bias.name}[..., None]')}, {node.out.name})")
+    e.run(f"matmul({matrix}, {source}, {out})")
+    for vector in bias:
+        column = e.bind(f"{vector.name}_column", f"{vector.name}[..., None]")
+        e.run(f"add({result.name}, {column}, {result.name})")
     return True
 
 
@@ -64,7 +71,12 @@ def _weight_gradient(e: Step, node: Node, left: str, right: str, result: str) ->
     a, d = node.ins[:2]
     if left[:2] != right[:2] or result != left[2:] + right[2:] or node.attrs.get("root"):
         return False
-    factors = [_by_position(e, a), _by_position(e, d)]
+    return sum_of_products(e, a, d, node.out)
+
+
+def sum_of_products(e: Step, a: Value, d: Value, result: Value) -> bool:
+    """Sum the products of every feature of one sequence with every feature of the other, over time and batch."""
+    factors = [by_position(e, a), by_position(e, d)]
     if None in factors:
         return False
     time, widths = a.type.example[0], [math.prod(v.type.example[1:]) for v in (a, d)]
@@ -72,7 +84,7 @@ def _weight_gradient(e: Step, node: Node, left: str, right: str, result: str) ->
     second = e.scratch("rows", time, "size", widths[1])
     e.run(f"copyto({first}, {e.bind(f'{factors[0]}_columns', f'{factors[0]}.swapaxes(0, 1)')})")
     e.run(f"copyto({second}, {e.bind(f'{factors[1]}_each', f'{factors[1]}.swapaxes(1, 2)')})")
-    out = e.out(node.out)
+    out = e.out(result)
     left_matrix = e.bind(f"{first}_matrix", f"{first}.reshape({widths[0]}, -1)")
     right_matrix = e.bind(f"{second}_matrix", f"{second}.reshape(-1, {widths[1]})")
     e.run(f"dot({left_matrix}, {right_matrix}, {e.bind(f'{out}_matrix', f'{out}.reshape({widths[0]}, -1)')})")
