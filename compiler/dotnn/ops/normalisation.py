@@ -80,7 +80,7 @@ def _fast_variance(e: Step, node: Node) -> bool:
 
 def _fast_variance_d(e: Step, node: Node) -> bool:
     d, share, centred = node.ins
-    slope = e.scratch(f"{node.out.name}_slope", *like(d))
+    slope = e.scratch(f"slope_of_{centred.name}", *like(d))
     e.run(f"multiply({d.name}, {e.bind(f'{share.name}_2', f'2 * {share.name}')}, {slope})")
     e.run(f"multiply({centred.name}, {per_feature(e, slope)}, {e.out(node.out, over=(centred,))})")
     return True
@@ -88,7 +88,7 @@ def _fast_variance_d(e: Step, node: Node) -> bool:
 
 def _fast_mean_d_x(e: Step, node: Node) -> bool:
     d, share, _ = node.ins
-    column = e.scratch(f"{node.out.name}_column", *like(d))
+    column = e.scratch(f"each_of_{node.out.name}", *like(d))
     e.run(f"multiply({d.name}, {share.name}, {column})")
     repeated(e, node.out, f"{column}[:, None]")
     return True
@@ -152,7 +152,7 @@ def _fast_feature_variance(e: Step, node: Node) -> bool:
 
 def _fast_feature_variance_d(e: Step, node: Node) -> bool:
     d, centred = node.ins
-    slope = e.scratch(f"{node.out.name}_slope", *like(d))
+    slope = e.scratch(f"slope_of_{centred.name}", *like(d))
     e.run(f"multiply({d.name}, {e.number('share_2', f'2 / {centred.type.example[-1]}')}, {slope})")
     e.run(f"multiply({centred.name}, {slope}, {e.out(node.out, over=(centred,))})")
     return True

@@ -24,7 +24,7 @@ def _fast_sum_rows(e: Step, node: Node) -> bool:
         return False
     count = f"{math.prod(ids.type.example)} * size"
     flat = e.bind(f"{ids.name}_flat", f"{e.integers(ids)}.reshape(-1)")
-    hot, each = e.scratch("hot", rows, count), e.scratch(f"{d.name}_each", count, width)
+    hot, each = e.scratch("hot", rows, count), e.scratch(f"rows_of_{d.name}", count, width)
     e.run(f"copyto({hot}, 0)")
     e.run(f"{hot}[{flat}, {e.bind('places', f'np.arange({count})')}] = 1")
     view = e.bind(f"{each}_rows", f"{each}.reshape({', '.join(map(str, ('size', *d.type.example)))})")

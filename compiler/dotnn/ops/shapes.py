@@ -139,7 +139,7 @@ def _fast_spread(e: Step, node: Node) -> bool:
     (x,) = node.ins
     source, units = x.name, node.attrs["units"]
     if node.op == "spread_mean":
-        source = e.scratch(f"{node.out.name}_each", *like(x))
+        source = e.scratch(f"each_of_{node.out.name}", *like(x))
         e.run(f"multiply({x.name}, {e.number('share', f'1 / {units}')}, {source})")
     repeated(e, node.out, source)
     return True
