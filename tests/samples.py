@@ -5,12 +5,13 @@ a member that needs one and has none fails its tests, and so cannot be forgotten
 
 from dotnn.layers import LAYERS
 from dotnn.losses import LOSSES
-from dotnn.schema import FRACTION, NUMBER, POSITIVE_INT, REQUIRED
+from dotnn.schema import FRACTION, NON_NEGATIVE, NUMBER, POSITIVE_INT, REQUIRED
 
 ARGUMENTS = {
     POSITIVE_INT: "3",
     NUMBER: "0.7",
     FRACTION: "0.4",
+    NON_NEGATIVE: "0.3",
 }
 STEPS, IMAGE = "x -> dense(14) -> reshape([7, 2])", "x -> dense(40) -> reshape([5, 4, 2])"
 CALLS = {
@@ -22,6 +23,24 @@ CALLS = {
     "select": ["select(x -> dense(2), u, v)", "select(x -> dense(3), u, v, u -> tanh)"],
     "spread": ["x -> sum_features -> spread(3)"],
     "reshape": ["x -> reshape([2, 2]) -> dense(2) -> reshape([4])"],
+    "batchnorm": ["batchnorm(x)", "table -> batchnorm(0.9, gamma = false)", "batchnorm(x, beta = false)"],
+    "layernorm": ["layernorm(x)", "table -> layernorm(gamma = false, beta = false)", "layernorm(x, epsilon = 0.01)"],
+    "stop_gradient": ["x -> stop_gradient", "table -> dense(2) -> stop_gradient"],
+    "embedding": ["ids -> embedding(7, 3)", "ids -> reshape([4, 1]) -> embedding(200, 2)"],
+    "one_hot": ["ids -> one_hot(7) -> dense(2)"],
+    "position_embedding": ["table -> position_embedding"],
+    "position_encoding": ["table -> position_encoding"],
+    "attention": [
+        "attention(table, table -> dense(3), table -> dense(4))",
+        "attention(ids -> embedding(7, 3), table, table, raw -> dense(2, sigmoid), causal = true)",
+    ],
+    "multi_head_attention": [
+        "multi_head_attention(table, table, table, marks -> padding_mask, heads = 2, key_dim = 3)",
+        "table -> multi_head_attention(3, 2)",
+        "multi_head_attention(table, ids -> embedding(7, 5), heads = 2, key_dim = 4, value_dim = 1, bias = false)",
+        "multi_head_attention(table, table, table -> tanh, raw -> dense(2, sigmoid), heads = 1, key_dim = 2,"
+        " causal = true)",
+    ],
     "dense": [
         "x -> dense(3)",
         "x -> dense(3, tanh, bias = false)",
@@ -81,11 +100,13 @@ def calls(layer):
 
 def layer_spec(call):
     """A network around one use of a layer; its output is as wide as need be, and trainable layers stand around it."""
+    ids = "input  ids: int[4]" if "ids" in call else ""
     marks = "input  marks: int[2]" if "marks" in call else ""
     return f"""model M {{
       input  raw: [4]
       input  table: [2, 3]
       {marks}
+      {ids}
       target t: [1]
       x = raw -> dense(4)
       u = raw -> dense(4, tanh)

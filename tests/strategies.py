@@ -27,7 +27,7 @@ NUMBERS = {NUMBER: ["0.3", "0.05"], POSITIVE: ["0.7", "1.5"], NON_NEGATIVE: ["0.
 ACTIVATIONS = sorted(
     n for n, a in LAYERS.items() if a.family == "activation" and all(r.default is not REQUIRED for r in a.args)
 )
-JOINS = sorted(n for n, j in LAYERS.items() if j.family == "join" and n not in ("concat", "select"))
+JOINS = sorted(n for n, j in LAYERS.items() if j.family == "join" and n not in ("concat", "select", "attention"))
 INITIALISERS = sorted(name for name in INITS if name not in ("file", "zeros", "forget_one"))
 OUTPUT_STAGE = {"unit": " -> sigmoid", "class": " -> softmax"}
 BLOCKS = {
@@ -66,12 +66,15 @@ class Network:
 
 
 @st.composite
-def specs(draw, *, dropout: bool = True, max_statements: int = 6) -> str:
-    """The text of a random spec with one to three inputs, up to three losses, and no data."""
+def specs(draw, *, moods: bool = True, max_statements: int = 6) -> str:
+    """The text of a random spec with one to three inputs, up to three losses, and no data.
+
+    Without `moods` no layer is drawn that computes something else in training than in prediction.
+    """
     network = Network()
     _inputs(draw, network)
     for number in range(draw(st.integers(1, max_statements))):
-        _statement(draw, network, f"v{number}", dropout)
+        _statement(draw, network, f"v{number}", moods)
     losses = _outputs(draw, network)
     train = [f"loss = {' + '.join(losses)}", f"optim = {draw(st.sampled_from(sorted(OPTIMIZERS)))}({_rate(draw)})"]
     train.append(f"batch = {draw(st.sampled_from(['2', 'all', 'online']))}")
@@ -133,6 +136,19 @@ def _inputs(draw, network: Network) -> None:
         rows, columns, units = draw(WIDTHS), draw(WIDTHS), draw(WIDTHS)
         network.statements.append(f"input table: [{rows}, {columns}]")
         network.add("rows", rows * units, f"rows = table -> {_dense_call(draw, units)} -> flatten")
+    if draw(st.integers(0, 2)) == 0:
+        _tokens(draw, network)
+
+
+def _tokens(draw, network: Network) -> None:
+    """An input of symbols, as one-hot rows or as learned vectors."""
+    length, units = draw(st.integers(2, 3)), draw(st.integers(2, 3))
+    network.statements.append(f"input ids: int[{length}]")
+    position = draw(st.sampled_from(["", " -> position_embedding", " -> position_encoding"]))
+    if draw(st.booleans()):
+        network.add("symbols", length * 4, f"symbols = ids -> one_hot(4){position} -> flatten")
+    else:
+        network.add("symbols", length * units, f"symbols = ids -> embedding(5, {units}){position} -> flatten")
 
 
 def _value(draw, network: Network) -> str:
@@ -156,12 +172,14 @@ def _operands(draw, network: Network, most: int) -> tuple[int, list[str]]:
     return width, operands
 
 
-def _statement(draw, network: Network, name: str, dropout: bool) -> None:
+def _statement(draw, network: Network, name: str, moods: bool) -> None:
     kinds = [
         _dense, _activated, _joined, _concatenated, _selected, _centred, _scaled, _sharing, _block, _summed, _reshaped,
-        _image, _sequence,
+        _image, _sequence, _normalised, _attending, _stopped,
     ]  # fmt: skip
-    width, expression = draw(st.sampled_from(kinds + [_dropped] * dropout))(draw, network, name)
+    width, expression = draw(st.sampled_from(kinds + [_dropped, _noisy, _batch_normalised] * moods))(
+        draw, network, name
+    )
     network.add(name, width, f"{name} = {expression}")
 
 
@@ -276,6 +294,48 @@ def _moving(draw, rank: int) -> list[str]:
         f"zeropad(2) -> avgpool({k}, {s}) -> upsample(2)",
         *(["depthwise_conv2d(2, pad = same, multiplier = 2)"] if rank == 2 else []),
     ]
+
+
+def _normalised(draw, network: Network, name: str) -> tuple[int, str]:
+    """Layer norm; of a single feature it would be a constant."""
+    value = _value(draw, network)
+    width = network.widths[value]
+    wide = value if width > 1 else f"{value} -> dense(3)"
+    return max(width, 3 * (width == 1)), f"{wide} -> {_norm_call(draw, 'layernorm')}"
+
+
+def _attending(draw, network: Network, name: str) -> tuple[int, str]:
+    """Attention within a sequence, or from one to another; one position would leave the softmax nothing to weigh."""
+    length, keys, width = draw(st.integers(2, 3)), draw(st.integers(2, 3)), draw(st.integers(1, 3))
+    causal = draw(st.sampled_from(["", ", causal = true"]))
+    sequence = f"{_value(draw, network)} -> dense({length * width}) -> reshape([{length}, {width}])"
+    if draw(st.booleans()):
+        bias = draw(st.sampled_from(["", ", bias = false"]))
+        heads, size = draw(st.integers(1, 2)), draw(st.integers(1, 3))
+        return length * width, f"{sequence} -> multi_head_attention({heads}, {size}{causal}{bias}) -> flatten"
+    key, value = (f"({_value(draw, network)} -> dense({keys * width}) -> reshape([{keys}, {width}]))" for _ in "kv")
+    return length * width, f"attention(({sequence}), {key}, {value}{causal}) -> flatten"
+
+
+def _stopped(draw, network: Network, name: str) -> tuple[int, str]:
+    """A value times itself as a constant: half of the derivative of its square."""
+    value = _value(draw, network)
+    return network.widths[value], f"{value} * ({value} -> stop_gradient)"
+
+
+def _noisy(draw, network: Network, name: str) -> tuple[int, str]:
+    value = _value(draw, network)
+    return network.widths[value], f"{value} -> gaussian_noise({draw(st.sampled_from(['0', '0.3']))})"
+
+
+def _batch_normalised(draw, network: Network, name: str) -> tuple[int, str]:
+    value = _value(draw, network)
+    return network.widths[value], f"{value} -> {_norm_call(draw, 'batchnorm')}"
+
+
+def _norm_call(draw, name: str) -> str:
+    options = [f"{part} = false" for part in ("gamma", "beta") if draw(st.integers(0, 3)) == 0]
+    return f"{name}({', '.join(options)})" if options else name
 
 
 def _dropped(draw, network: Network, name: str) -> tuple[int, str]:

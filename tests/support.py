@@ -62,6 +62,7 @@ def generic_point(module: ModuleType, seed: int = 0, examples: int = 5, spread: 
     """Random float64 parameters (no zeros, no ties) and a random batch of the declared kinds."""
     rng = np.random.default_rng(seed)
     params = {name: spread * rng.standard_normal(shape) for name, shape in module.PARAMS.items()}
+    params |= {name: rng.uniform(0.5, 1.5, shape) for name, shape in getattr(module, "STATE", {}).items()}
     return params, generic_batch({**module.INPUTS, **module.TARGETS}, rng, examples)
 
 

@@ -15,6 +15,7 @@ from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.driver import Options, compile_model, front
 from dotnn.model.model import Model
 from dotnn_runtime.gradcheck import Point, Report, ScriptError, Verdict, Witness, check_script, print_report
+from dotnn_runtime.run_folder import weight_shapes
 
 HEADER_LINES = 12
 SHOWN = 5
@@ -143,7 +144,7 @@ def _witness(script: str) -> Witness:
 
     def witness(point: Point) -> tuple[float, dict[str, np.ndarray], dict[str, np.ndarray]]:
         ours = {name: value.shape for name, value in point.params.items()}
-        if ours != {name: tuple(shape) for name, shape in module.PARAMS.items()}:
+        if ours != {name: tuple(shape) for name, shape in weight_shapes(module).items()}:
             raise ScriptError("the script was compiled from another spec: its parameters differ")
         rng = np.random.default_rng(point.rng_seed)
         loss, grads = module.loss_and_grads(point.params, point.batch, training=True, rng=rng)

@@ -24,7 +24,7 @@ from dotnn.spec_files import from_data_error, load_examples, plain_message
 from dotnn_runtime.plots import loss_png
 from dotnn_runtime.predict_io import read_inputs, write_predictions
 from dotnn_runtime.progress import TrainingProgress, format_record
-from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
+from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir, weight_shapes
 from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.storage import read_json
@@ -118,7 +118,7 @@ def _saving(folder: RunFolder, module: ModuleType, model: Model, begun: bool) ->
     if checkpoint is None:
         return {}
     try:
-        state = resumed_state(folder.path, module.PARAMS, True) if begun else None
+        state = resumed_state(folder.path, weight_shapes(module), True) if begun else None
     except DataError as error:
         raise _cannot_resume(plain_message(error), error.help) from None
     if state is not None:
@@ -241,7 +241,7 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool) -> N
     try:
         folder = RunFolder.open(run)
         module = _finished(folder)
-        params = folder.read_weights(module.PARAMS)
+        params = folder.read_weights(weight_shapes(module))
         by_column = not input_file.lower().endswith((".npz", ".npy"))
         columns = getattr(module, "INPUT_COLUMNS", None) if by_column else None
         inputs = read_inputs(input_file, module.INPUTS, columns)

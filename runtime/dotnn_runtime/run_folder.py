@@ -41,6 +41,11 @@ def fresh_run_dir(base: str | Path, name: str) -> Path:
         number += 1
 
 
+def weight_shapes(script: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of what a script stores: its parameters, and its state where it has any."""
+    return {**script.PARAMS, **getattr(script, "STATE", {})}
+
+
 class RunFolder:
     """A folder with the files of one run, each complete or absent, and `run.json`, which lists them.
 

@@ -5,6 +5,7 @@ The same scikit-learn data give the same bytes: no times are stored.
 
 import csv
 import zipfile
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,17 @@ def make_diabetes() -> None:
     write_csv("diabetes.csv", [*header, "progression"], rows)
 
 
+def make_brackets() -> None:
+    """All 252 rows of twelve brackets, six of each, that open first and close last; 132 of them are balanced.
+
+    `tokens` (252, 12) uint8, 0 for an opening and 1 for a closing one; `balanced` (252,) uint8. In lexical order.
+    """
+    closing = [{11, *inner} for inner in combinations(range(1, 11), 5)]
+    tokens = np.array([[int(i in places) for i in range(12)] for places in closing], dtype=np.uint8)
+    depth = np.cumsum(1 - 2 * tokens.astype(int), axis=1)
+    write_npz("brackets.npz", {"tokens": tokens, "balanced": (depth.min(axis=1) >= 0).astype(np.uint8)})
+
+
 def make_power_plant() -> None:
     """The worked example of the lecture: four examples, raw and scaled, and the weights it starts from."""
     write_csv("power_plant.csv", POWER_PLANT_HEADER, POWER_PLANT)
@@ -105,3 +117,4 @@ if __name__ == "__main__":
     make_diabetes()
     make_power_plant()
     make_four()
+    make_brackets()

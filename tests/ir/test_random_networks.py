@@ -35,7 +35,8 @@ def assert_same(found, expected):
 def test_no_pass_changes_a_number(text, seed):
     model = model_of(text)
     module = module_of(text, input_gradients=True)
-    params, batch = generic_point(module, seed)
+    # Small weights: a probability below 1e-7 is clipped before the loss is fused with its softmax, not after.
+    params, batch = generic_point(module, seed, spread=0.2)
     graph = build(model)
     verify(graph)
     before = results(graph, params, batch, seed)
@@ -80,7 +81,7 @@ def test_the_styles_agree(text, seed):
 
 
 @QUICK
-@given(specs(dropout=False), SEEDS)
+@given(specs(moods=False), SEEDS)
 def test_prediction_mode_is_training_mode_without_dropout(text, seed):
     module = module_of(text)
     params, batch = generic_point(module, seed)
@@ -88,7 +89,7 @@ def test_prediction_mode_is_training_mode_without_dropout(text, seed):
 
 
 @QUICK
-@given(specs(dropout=False), SEEDS)
+@given(specs(moods=False), SEEDS)
 def test_every_example_counts_alike(text, seed):
     """A batch twice over: the same means, twice the sums, the order of the examples aside."""
     module = module_of(text)

@@ -12,10 +12,13 @@ INIT_CALLS = {
     "uniform": ("uniform(-0.3, 0.9)", lambda n_in, n_out: (0.3, 1.2**2 / 12)),
     "normal": ("normal(0.2)", lambda n_in, n_out: (0, 0.04)),
     "constant": ("constant(0.1)", lambda n_in, n_out: (0.1, 0)),
+    "ones": ("ones", lambda n_in, n_out: (1, 0)),
     "zeros": ("zeros", lambda n_in, n_out: (0, 0)),
     "xavier": ("xavier", lambda n_in, n_out: (0, 2 / (n_in + n_out))),
     "xavier_in": ("xavier_in", lambda n_in, n_out: (0, 1 / n_in)),
     "he": ("he", lambda n_in, n_out: (0, 2 / n_in)),
+    "truncated_normal": ("truncated_normal(0.2)", lambda n_in, n_out: (0, 0.04)),
+    "lsuv": ("lsuv", lambda n_in, n_out: (0, 1 / max(n_in, n_out))),
     "orthogonal": ("orthogonal", lambda n_in, n_out: (0, 1 / max(n_in, n_out))),
     "forget_one": (
         "forget_one",
@@ -23,7 +26,7 @@ INIT_CALLS = {
     ),
 }
 """A call of each initialiser, and the mean and the variance it promises; `file` is met in tests/golden."""
-FIXED = ("constant", "zeros", "forget_one")
+FIXED = ("constant", "ones", "zeros", "forget_one")
 
 
 @pytest.mark.parametrize("name", [name for name in INITS if name != "file"])
@@ -39,6 +42,35 @@ def test_initialiser(name, n_in, n_out):
     np.testing.assert_array_equal(w, module.init_params(1, np.float64)["y.W"])
     np.testing.assert_array_equal(w.astype(np.float32), module.init_params(1)["y.W"])
     assert name in FIXED or (w != module.init_params(2, np.float64)["y.W"]).any()
+
+
+@pytest.mark.parametrize(
+    ("call", "variance"), [("xavier(truncated)", 2 / 190), ("xavier_in(truncated)", 1 / 60), ("he(truncated)", 2 / 60)]
+)
+def test_truncated_draws_keep_the_variance_within_two_sigma(call, variance):
+    spec = f"model M {{ input x: [60]  target t: [130]  output y = x -> dense(130, init = {call}) }}"
+    w = module_of(f"{spec} train {{ loss = mse(y, t) }}").init_params(1, np.float64)["y.W"]
+    np.testing.assert_allclose(w.var(), variance, rtol=0.05)
+    assert abs(w).max() <= 2 * math.sqrt(variance) / 0.8796
+    assert abs(w).max() > 1.9 * math.sqrt(variance) / 0.8796
+
+
+@pytest.mark.parametrize("style", ["explain", "fast"])
+def test_lsuv_gives_every_layer_unit_variance(style):
+    """Tiny inputs through ten layers; each weight is the orthogonal one but for a factor."""
+    layers = " -> ".join(["dense(30, tanh)"] * 9)
+    spec = f"""model M {{ input x: [20]  target t: [1]  output y = x -> {layers} -> dense(1) }}
+    train {{ loss = mse(y, t)  init = lsuv  epochs = 1 }}"""
+    module = module_of(spec, style)
+    data = {"x": 1e-3 * np.random.default_rng(0).standard_normal((300, 20)), "t": np.zeros((300, 1))}
+    start = module.init_params(0, np.float64)
+    params, _ = module.train(data, epochs=0, dtype=np.float64)
+    _, cache = module.forward(params, {"x": data["x"]})
+    assert list(module.LSUV) == [name for name in module.PARAMS if name.endswith("W")]
+    for name, value in module.LSUV.items():
+        np.testing.assert_allclose(cache[value].var(), 1, atol=0.1)
+        ratio = params[name] / start[name]
+        np.testing.assert_allclose(ratio, ratio.flat[0], rtol=1e-9)
 
 
 def test_orthogonal_is_orthogonal():

@@ -18,7 +18,7 @@ from support import as_module, generic_point
 Statements = list[ast.stmt]
 Operator = Callable[[ast.Expr, str], Iterator[Statements]]
 OPERATORS: dict[str, Operator] = {}
-SUBJECTS = ("chain", "square", "residual", "shared", "joins", "table", "tasks")
+SUBJECTS = ("chain", "square", "residual", "shared", "joins", "table", "tasks", "normed")
 SAME_SIZES = ("fast_transposed",)
 MASKS = ("fast_skipped", "fast_other_function")
 """What can be done to an array of booleans."""

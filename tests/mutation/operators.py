@@ -14,7 +14,7 @@ PROLOGUE = '''
 
 def one_element_off(array):
     """One element, the largest, 1% too large."""
-    array = np.array(array)
+    array = np.array(array, order="C")
     array.reshape(-1)[np.abs(array).argmax()] *= 1.01
     return array
 '''

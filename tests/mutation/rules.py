@@ -78,6 +78,29 @@ def _own_operand(b, node, d):
     return [b.emit("multiply", d, node.ins[0]) for _ in node.ins]
 
 
+def _rescaled_without_factor(b, node, d, right=OPS["rescale"].vjp):
+    return [d, *right(b, node, d)[1:]]
+
+
+def _products(root=True, swap=False):
+    """The rule of a product in Einstein's notation, without its root, or with the scores transposed."""
+
+    def vjp(b, node, d):
+        operands, _, result = node.attrs["equation"].partition("->")
+        left, _, right = operands.partition(",")
+        if swap and node.attrs.get("root"):
+            result = result.translate(str.maketrans("qs", "sq"))
+        kept = {"root": node.attrs["root"]} if root and node.attrs.get("root") else {}
+        d_bias = [b.emit("sum_examples_to", d, shape=v.type.shape) for v in node.ins[2:]]
+        return [
+            b.emit("einsum", d, node.ins[1], equation=f"{result},{right}->{left}", **kept),
+            b.emit("einsum", node.ins[0], d, equation=f"{left},{result}->{right}", **kept),
+            *d_bias,
+        ]
+
+    return vjp
+
+
 def _emits(op, *attrs):
     def vjp(b, node, d):
         return [b.emit(op, d, **({"units": _width(node.ins[0])} if "units" in attrs else {}))]
@@ -216,6 +239,31 @@ RULES = [
     product("scale", "factor forgotten", lambda b, n, d: [d], "joins"),
     line("spread_mean", "np.repeat({d}, {units}, axis=-1)", "joins"),
     product("dropout", "mask forgotten", lambda b, n, d: [d, None], "dropped"),
+    product("add", "no cotangent past the noise", lambda b, n, d: [None, d], "normed"),
+    product("stop_gradient", "passes the cotangent on", lambda b, n, d: [d], "stopped"),
+    product("batch_mean", "the mean taken for a constant", lambda b, n, d: [None, None, None], "normed"),
+    product("batch_variance", "the variance taken for a constant", lambda b, n, d: [None, None, None], "normed"),
+    line("batch_mean_d_x", "np.broadcast_to({d}, {x}.shape)", "normed", "layernormed"),
+    line("batch_variance_d_c", "{d} * 2 * {c}", "normed", "layernormed"),
+    line("batch_variance_d_c", "{d} * {share} * {c}", "normed"),
+    product("centre", "the mean taken for a constant", lambda b, n, d: [d, None], "normed", "layernormed"),
+    line("centre_d_mean", "{d}.sum(axis=0)", "normed"),
+    line("centre_d_mean", "-{d}.mean(axis=0)", "normed"),
+    line("inverse_root_derivative", "-0.5 * {d} * {r} ** 2", "normed", "layernormed"),
+    line("inverse_root_derivative", "-{d} * {r} ** 3", "normed"),
+    line("inverse_root_derivative", "-0.5 * {d} * ({r} ** -2 - 0.3) ** -1.5", "layernormed"),
+    product("rescale", "factor forgotten", _rescaled_without_factor, "layernormed"),
+    line("rescale_d_factor", "{d}.sum(axis=0)", "normed"),
+    line("rescale_d_factor", "({d} * {x}).mean(axis=0)", "normed"),
+    line("feature_variance_d_c", "{d} * 2 * {c}", "layernormed"),
+    line("feature_variance_d_c", "{d} / 6 * {c}", "layernormed"),
+    line("sum_rows", "sum_by_row({ids}[:1], {d}[:1], {rows})", "attentive"),
+    line("sum_rows", "np.array([{d}[{ids} == i][-1:].sum(axis=0) for i in range({rows})])", "attentive"),
+    product("einsum", "the root forgotten", _products(root=False), "attentive"),
+    product("einsum", "the scores transposed", _products(swap=True), "attentive"),
+    line("softmax_derivative", "{p} * ({d} - ({d} * {p}).sum(axis=-2, keepdims=True))", "attentive"),
+    line("mask_future_derivative", "np.where(np.tri(4, 4, -1, dtype=bool), {d}, 0)", "attentive"),
+    line("mask_keys_derivative", "np.where({seen}[:, None, :], 0, {d})", "attentive"),
     line("l2_penalty_gradient", "{d} * {strength} * {W}", "tasks"),
     line("l2_penalty_gradient", "2 * {strength} * {W}", "tasks"),
     line("l2_penalty_gradient", "{d} * 2 * {W}", "tasks"),

@@ -75,6 +75,33 @@ NETWORKS = {
   h = x -> dense(7, tanh) -> dropout(30%)
   output y = h -> dense(2)
   train: mse(y, t)""",
+    "stopped": """
+  input  x: [3]
+  target t: [2]
+  h = x -> dense(4, tanh)
+  output y = h * (h -> stop_gradient) -> dense(2)
+  train: mse(y, t)""",
+    "normed": """
+  input  x: [3]
+  target t: [2]
+  h = x -> dense(6, bias = false) -> batchnorm -> gaussian_noise(0.2) -> tanh
+  output y = h -> dense(7, bias = false) -> batchnorm(gamma = false) -> dense(2)
+  train: mse(y, t)""",
+    "layernormed": """
+  input  table: [2, 3]
+  target t: [4]
+  rows = table -> batchnorm(epsilon = 0.5) -> dense(6, tanh) -> layernorm(epsilon = 0.3)
+  output y = rows -> flatten -> dense(4)
+  train: mse(y, t)""",
+    "attentive": """
+  input  ids: int[4]
+  input  u: [4]
+  target k: class[3]
+  e = ids -> embedding(7, 6) -> position_embedding
+  a = e + (e -> multi_head_attention(3, 2, value_dim = 5, bias = false, causal = true))
+  r = attention(a -> dense(2), a -> dense(2, bias = false), e -> position_encoding, u -> softmax -> scale(2))
+  output p = concat(r -> flatten, u) -> dense(3, softmax)
+  train: cross_entropy(p, k)""",
     "table": """
   input  table: [2, 3]
   target t: [7]

@@ -32,6 +32,11 @@ EQUIVALENT = [
     ),
     ("lost_factor", r"\(n - \(k - 1\) - 1\)", "without a dilation its factor is 1"),
     ("flipped_kernel", r"\(1, kernel\).*\[::-1\]\[0\]", "the image of a sequence has one row"),
+    (
+        "swapped_branches",
+        r"np\.where\((?:np\.tri|r_seen).*, (d_\w+), \1\)",
+        "softmax sends nothing to a masked score",
+    ),
     ("wrong_constant", r"1\.1e-07", "differs for probabilities between 1e-7 and 1.1e-7 alone"),
 ]
 """Mutants that compute the same, or differ only where nothing is promised: operator, pattern of the change, reason."""

@@ -163,6 +163,54 @@ def test_one_cycle():
     assert min(history.test["accuracy"], history.test["f1"]) >= 0.96
 
 
+def test_digits_with_batch_normalisation():
+    module, params, history = trained("digits_batchnorm")
+    assert history.test["accuracy"] >= 0.98
+    assert set(module.STATE) <= set(params)
+    assert all((params[name] > 0).all() for name in module.STATE if name.endswith("var"))
+
+
+def test_logistic_units_do_not_learn_in_a_deep_network_and_relu_does():
+    """The first layer's gradient vanishes beside the last one's, and the accuracy stays at chance."""
+    accuracy, share = {}, {}
+    for act in ("sigmoid", "relu"):
+        module = script_of(SPECS / "vanishing.nn", STYLES[-1], (f"act={act}",))
+        history = module.train()[1]
+        accuracy[act] = history.test["accuracy"]
+        parts, _ = module.prepare(module.load_data(), np.float64)
+        start = module.init_params(0, np.float64)
+        grads = module.loss_and_grads(start, {name: rows[:200] for name, rows in parts["train"].items()})[1]
+        share[act] = np.linalg.norm(grads["first.W"]) / np.linalg.norm(grads["p.dense1.W"])
+    assert accuracy["sigmoid"] < 0.15
+    assert accuracy["relu"] >= 0.93
+    assert share["sigmoid"] < 1e-3
+    assert share["relu"] > 0.1
+
+
+def test_brackets():
+    module, params, history = trained("brackets")
+    assert history.test["accuracy"] >= 0.95
+    empty, full = [0] * 6 + [1] * 6, [0, 1] * 6
+    outputs = module.predict(params, {"tokens": [empty, full, [0, 1, 1, 0, 0, 1] * 2]})
+    np.testing.assert_array_equal(outputs["p"].argmax(axis=1), [1, 1, 0])
+
+
+def test_probe():
+    """The probe is trained on the code, and the code is what it is without the probe."""
+    module, params, history = trained("probe")
+    assert history.test["accuracy_p"] >= 0.85
+    parts, _ = module.prepare(module.load_data(), np.float64)
+    clean = parts["test"]["clean"]
+    noisy = clean + 0.3 * np.random.default_rng(0).standard_normal(clean.shape)
+    left = np.mean((module.forward(params, {"image": noisy})[0]["copy"] - clean) ** 2)
+    assert left < 0.5 * 0.3**2
+    point = {name: rows[:50] for name, rows in parts["train"].items()}
+    wrong = {**point, "digit": (point["digit"] + 1) % 10}
+    one, other = (module.loss_and_grads(params, b, rng=np.random.default_rng(1))[1] for b in (point, wrong))
+    for name in module.PARAMS:
+        assert (one[name] == other[name]).all() == (not name.startswith("p.")), name
+
+
 def test_residual_mlp():
     assert trained("residual_mlp")[2].test["accuracy"] >= 0.975
 

@@ -30,7 +30,8 @@ class Body:
         self.lines: list[str] = []
         self.known: set[int] = set()
         self.origin: dict[int, tuple[str, str]] = {}
-        for table, container in ((graph.params, "params"), (graph.inputs, "batch"), (graph.targets, "batch")):
+        sources = (graph.params, "params"), (graph.state, "params"), (graph.inputs, "batch"), (graph.targets, "batch")
+        for table, container in sources:
             self.origin |= {v.id: (container, name) for name, v in table.items()}
         self.banners = Banners(model)
 
@@ -63,20 +64,24 @@ class Body:
 
 def _unpacking(values: Sequence[Value], container: str, key: Callable[[Value], str]) -> list[str]:
     lines: list[str] = []
-    for start in range(0, len(values), 4):
-        part = values[start : start + 4]
-        left = ", ".join(v.name for v in part)
-        right = ", ".join(f'{container}["{key(v)}"]' for v in part)
-        lines.append(f"{left} = {right}")
-    return lines
+    part: list[Value] = []
+
+    def line(some: Sequence[Value]) -> str:
+        entries = (f'{container}["{key(v)}"]' for v in some)
+        return f"{', '.join(v.name for v in some)} = {', '.join(entries)}"
+
+    for value in values:
+        if part and (len(part) == 4 or len(line([*part, value])) > WIDTH):
+            lines.append(line(part))
+            part = []
+        part.append(value)
+    return [*lines, line(part)] if part else lines
 
 
 def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "") -> str:
     """Return `name = expression  # [shape]  equation`."""
     op = OPS[node.op]
-    line = op.line(node, name_of)
-    if op.random:
-        line = f"{line} if training else {op.otherwise}"
+    line = op.line_of_both(node, name_of)
     return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node))
 
 

@@ -55,11 +55,12 @@ def numpy_equation(equation: str) -> str:
     return equation.replace("sqrt(", "np.sqrt(")
 
 
-def context(train: Train) -> dict[str, object]:
+def context(train: Train, *, has_state: bool = False) -> dict[str, object]:
     """Return what the template of `update` shows."""
     names = slots(train)
     start = slot_start(train)
     fresh = "np.zeros_like(w)" if not start else f"np.full_like(w, {start})"
+    trained = " if name in PARAMS" if has_state else ""
     bound = train.optimizer
     return {
         "optimizer": str(bound),
@@ -72,5 +73,5 @@ def context(train: Train) -> dict[str, object]:
         "shrink": f"1 - {'rate' if train.schedule else show(bound.attrs['lr'])} * {show(train.weight_decay)}",
         "counts": counts_updates(train),
         "state": ['"t": 0'] * counts_updates(train)
-        + [f'"{s}": {{name: {fresh} for name, w in params.items()}}' for s in names],
+        + [f'"{s}": {{name: {fresh} for name, w in params.items(){trained}}}' for s in names],
     }

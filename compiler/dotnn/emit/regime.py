@@ -53,12 +53,17 @@ def _before(model: Model, fast: bool) -> list[str]:
     return [*watched, *restored, *learning_rate.formula_lines(model.train), *started]
 
 
+def gradient_function(model: Model) -> str:
+    """Return the function of the explain style that the training loop calls: with state, it is renewed on the way."""
+    return "loss_and_grads" if all(p.trained for p in model.params.values()) else "training_pass"
+
+
 def _first_gradient(model: Model, fast: bool) -> list[str]:
     """Return the lines that compute the first gradient, where all examples at once are a batch: an epoch ends with
     the gradient for the next one, so that its loss is that after the update."""
     if model.train.batch:
         return []
-    fresh = "loss = step(None, rng)" if fast else "loss, grads = loss_and_grads(params, examples, rng=rng)"
+    fresh = "loss = step(None, rng)" if fast else f"loss, grads = {gradient_function(model)}(params, examples, rng=rng)"
     if model.train.checkpoint is None:
         return [fresh]
     saved = 'g[...] = resume["grads"]' if fast else 'grads = resume["grads"]'

@@ -44,7 +44,8 @@ def _init_line(name: str, p: Parameter, values: Mapping[str, Any], files: list[s
 
 def init_helpers(model: Model) -> set[str]:
     """Return the helpers that `init_params` calls."""
-    return {h for p in model.params.values() for h in p.init.entry.helpers} | (
+    drawn = [p for p in model.params.values() if p.init.entry.helpers]
+    return {h for p in drawn for h in p.init.entry.helpers if f"{h}(" in p.init.entry.line(p.shape, p.init.attrs)} | (
         {"locate"} if any(p.init.name == "file" for p in model.params.values()) else set()
     )
 

@@ -15,7 +15,7 @@ class Init:
 
     `numpy` is a template over `{shape}`, `{n_in}`, `{n_out}` and the attributes, or a function from the attributes
     to one. `numpy` is None for values from a file, which the emitter writes as literals or reads when it runs.
-    Source of the formula in `doc`.
+    Source of the formula in `doc`. `rescaled`: by the examples, layer by layer, before training (`unit_variance`).
     """
 
     name: str
@@ -24,6 +24,7 @@ class Init:
     args: tuple[Arg, ...] = ()
     helpers: tuple[str, ...] = ()
     keras: str = ""
+    rescaled: bool = False
 
     def line(self, shape: tuple[int, ...], attrs: Mapping[str, Any]) -> str:
         """Return the NumPy expression that draws an array of `shape` from the generator `rng`."""

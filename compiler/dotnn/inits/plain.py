@@ -15,10 +15,19 @@ NORMAL = Init(
     (Arg("sigma", NON_NEGATIVE, 0.05, "standard deviation"),), keras="RandomNormal",
 )  # fmt: skip
 
+TRUNCATED_NORMAL = Init(
+    "truncated_normal", "Gaussian with mean 0, without what lies beyond two sigma, widened to keep its deviation.",
+    "{sigma} * truncated_normal(rng, {shape})",
+    (Arg("sigma", NON_NEGATIVE, 0.05, "standard deviation of what is drawn"),), ("truncated_normal",),
+    keras="TruncatedNormal(stddev = sigma / 0.8796)",
+)  # fmt: skip
+
 CONSTANT = Init(
     "constant", "The same value everywhere.", "np.full({shape}, {value}, dtype=float)",
     (Arg("value", NUMBER, doc="the value; 0.1 is the lectures' bias for relu units"),), keras="Constant",
 )  # fmt: skip
+
+ONES = Init("ones", "One everywhere.", "np.ones({shape})", keras="Ones")
 
 ZEROS = Init("zeros", "Zero everywhere.", "np.zeros({shape})", keras="Zeros")
 

@@ -21,7 +21,14 @@ class _Build:
         value = self.builder.value
         self.inputs = {n: value(n, d.type, "input") for n, d in model.inputs.items()}
         self.targets = {n: value(n, d.type, "target") for n, d in model.targets.items()}
-        self.params = {n: value(identifier(n), TensorType(p.shape), "param") for n, p in model.params.items()}
+        self.params, self.state = (
+            {
+                n: value(identifier(n), TensorType(p.shape), role)
+                for n, p in model.params.items()
+                if p.trained is trained
+            }
+            for role, trained in (("param", True), ("state", False))
+        )
         self.values: dict[str, Value] = dict(self.inputs)
 
     def run(self) -> Graph:
@@ -29,14 +36,16 @@ class _Build:
             self.values[step.path] = self.step(step)
         self.builder.phase = "loss"
         loss = self.total()
+        renewals = self.builder.renewals
         return Graph(
-            tuple(self.builder.nodes), self.inputs, self.targets, self.params,
+            (*self.builder.nodes, *renewals.values()), self.inputs, self.targets, self.params,
             {name: self.values[path] for name, path in self.model.outputs.items()}, loss, steps=self.values,
-            next_id=self.builder.next_id,
+            next_id=self.builder.next_id, state=self.state,
+            renewed={n: renewals[v.id].out for n, v in self.state.items() if v.id in renewals},
         )  # fmt: skip
 
     def step(self, step: Step) -> Value:
-        params = {short: self.params[full] for short, full in step.params.items()}
+        params = {short: (self.params | self.state)[full] for short, full in step.params.items()}
         with self.builder.at(step.path, step.span, identifier(step.path)):
             ins = tuple(self.values[path] for path in step.ins)
             value = step.layer.lower(self.builder, Lowering(ins, params, step.attrs))

@@ -19,6 +19,7 @@ class GraphBuilder:
 
     def __init__(self, next_id: int = 0) -> None:
         self.nodes: list[Node] = []
+        self.renewals: dict[int, Node] = {}
         self.next_id = next_id
         self.phase = "forward"
         self.layer = ""
@@ -89,6 +90,12 @@ class GraphBuilder:
         self.prefix = "_".join(filter(None, [saved, name]))
         yield
         self.prefix = saved
+
+    def renew(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
+        """Keep the node whose output replaces `state` after a training step; `build` appends it behind the loss."""
+        type = OPS[op].infer([v.type for v in ins], attrs)
+        out = self.value(f"{state.name}_next", type)
+        self.renewals[state.id] = Node(op, ins, (out,), attrs, "state", self.layer, self.span)
 
     @contextmanager
     def at(self, layer: str, span: Span | None, prefix: str | None = None) -> Iterator[None]:

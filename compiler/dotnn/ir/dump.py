@@ -20,6 +20,7 @@ def dump(graph: Graph) -> str:
     lines += ["", "-- results"]
     lines += [f"output {name} = {v.name}" for name, v in graph.outputs.items()]
     lines += [f"loss = {graph.loss.name}"] if graph.loss else []
+    lines += [f"state {name} = {v.name}" for name, v in graph.renewed.items()]
     lines += [f"gradient of {name} = {v.name}" for name, v in graph.grads.items()]
     return "\n".join(lines) + "\n"
 
@@ -30,6 +31,7 @@ def _sources(graph: Graph) -> list[tuple[str, list[Value]]]:
         ("input ", list(graph.inputs.values())),
         ("target", list(graph.targets.values())),
         ("param ", list(graph.params.values())),
+        ("state ", list(graph.state.values())),
         ("seed  ", seeds),
     ]
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field, replace
 
 from dotnn.ops.base import Node, Value
 
-PHASES = ("forward", "loss", "backward")
+PHASES = ("forward", "loss", "state", "backward")
 
 
 @dataclass(frozen=True)
 class Graph:
     """One network with its loss and, once differentiated, its gradients.
 
-    `inputs`, `targets`, `params`, `outputs` and `grads` map the names of the spec to values; `seed` is the cotangent
-    of the loss (1 unless the caller says otherwise). `steps` holds the value of every step of the model, by its path;
-    `remarks` are shown in the script where a pass changed what the reader would expect to see, by layer path.
+    `inputs`, `targets`, `params`, `outputs` and `grads` map the names of the spec to values. `state` are the parameters
+    that are not trained (running statistics), `renewed` what replaces them after a training step. `seed` is the
+    cotangent of the loss (1 unless the caller says otherwise). `steps` holds the value of every step of the model, by
+    its path; `remarks` are shown in the script where a pass changed what the reader would expect, by layer path.
     """
 
     nodes: tuple[Node, ...]
@@ -30,6 +31,8 @@ class Graph:
     steps: Mapping[str, Value] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
     next_id: int = 0
+    state: Mapping[str, Value] = field(default_factory=dict)
+    renewed: Mapping[str, Value] = field(default_factory=dict)
 
     def phase(self, *phases: str) -> tuple[Node, ...]:
         """Return the nodes of the given phases, in order."""
@@ -41,14 +44,16 @@ class Graph:
             yield from node.all_nodes()
 
     def sources(self) -> list[Value]:
-        """Return the values that no node assigns: inputs, targets, parameters, the seed."""
+        """Return the values that no node assigns: inputs, targets, parameters, state, the seed."""
         seeds = [self.seed] if self.seed else []
-        return [*self.inputs.values(), *self.targets.values(), *self.params.values(), *seeds]
+        return [
+            *self.inputs.values(), *self.targets.values(), *self.params.values(), *self.state.values(), *seeds
+        ]  # fmt: skip
 
     def results(self) -> list[Value]:
         """Return the values that somebody outside reads."""
         losses = [self.loss] if self.loss else []
-        return [*self.outputs.values(), *losses, *self.grads.values()]
+        return [*self.outputs.values(), *losses, *self.renewed.values(), *self.grads.values()]
 
     def producers(self) -> dict[int, Node]:
         """Return the node that assigns each value, by the value's number."""
@@ -73,6 +78,8 @@ class Graph:
             params=table(self.params),
             outputs=table(self.outputs),
             grads=table(self.grads),
+            state=table(self.state),
+            renewed=table(self.renewed),
             loss=change(self.loss) if self.loss else None,
             seed=change(self.seed) if self.seed else None,
         )

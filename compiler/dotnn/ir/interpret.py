@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import pkgutil
 from collections.abc import Mapping
 from functools import cache, lru_cache
@@ -40,12 +41,11 @@ def evaluate(
 ) -> Array:
     """Return the value of one node with one output; `step` is the step of the loop that it stands in."""
     op = OPS[node.op]
-    if op.random and not training:
-        return np.ones(operands[0].shape, operands[0].dtype) if op.otherwise == "1.0" else float(op.otherwise)
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
     scope = {names[v.id]: x for v, x in zip(node.ins, operands, strict=True)}
-    line = op.line(node, lambda v: names[v.id])
-    return eval(_compiled(line), {"np": np, "rng": rng, "step": step, **helper_functions(), **scope})
+    line = (op.line if training else op.prediction_line)(node, lambda v: names[v.id])
+    known = {"np": np, "math": math, "rng": rng, "step": step, "params": {}, **helper_functions()}
+    return eval(_compiled(line), {**known, **scope})
 
 
 def evaluate_loop(node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool) -> list[Array]:
@@ -92,4 +92,4 @@ def run(
 
 
 def _named_sources(graph: Graph) -> list[tuple[str, Value]]:
-    return [*graph.params.items(), *graph.inputs.items(), *graph.targets.items()]
+    return [*graph.params.items(), *graph.state.items(), *graph.inputs.items(), *graph.targets.items()]

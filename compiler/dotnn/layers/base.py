@@ -33,7 +33,8 @@ class ShapeError(Exception):
 class ParamSpec:
     """One parameter of a layer: its short name, shape, initialiser, penalty (None for none) and constraint.
 
-    What is `INHERIT`ed is what the train section says of all weights.
+    What is `INHERIT`ed is what the train section says of all weights. One that is not `trained` is state: it has no
+    gradient, and the layer says how a training step renews it (`Builder.renew`).
     """
 
     name: str
@@ -42,6 +43,7 @@ class ParamSpec:
     penalty: Any = None
     is_weight: bool = True
     constraint: Any = INHERIT
+    trained: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Layer:
     lower    (builder, Lowering) -> the result, written as ops
     family   "layer", "activation" or "join"
     arity    how many operands it takes, at least and at most (None: any number)
+    bounds   for a layer of whole numbers: the argument that says how many there are, so that data are checked
     keras    what Keras calls it, for the manual
     tensorflow  (operand types, attributes) -> the Keras layer that means exactly the same; without one, the TensorFlow
              target refuses the layer
@@ -100,6 +103,7 @@ class Layer:
     equation: str = ""
     keras: str = ""
     tensorflow: Callable[[Types, Attrs], Keras] | None = None
+    bounds: str = ""
 
 
 def keras(name: str, *arguments: Any, **options: Any) -> Callable[[Types, Attrs], Keras]:

@@ -33,6 +33,13 @@ def not_probability(span: Span, loss: str, output: str) -> Diagnostic:
     )  # fmt: skip
 
 
+def bias_before_batchnorm(span: Span, path: str, layer: str) -> Diagnostic:
+    return Diagnostic(
+        "NN606", f"the bias of {path} has no effect: batchnorm subtracts it again with the mean", span,
+        help=f"write {layer}(…, bias = false): beta takes its place", severity="warning",
+    )  # fmt: skip
+
+
 def no_data_file(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
         "NN605", f'there is no file "{name}" beside the spec', span,

@@ -113,10 +113,8 @@ def _first_bad(value: Any, expr: nodes.Expr, kind: str) -> nodes.Expr | None:
 
 def _allowed(value: float, kind: str) -> bool:
     base, _, count = kind.partition(":")
-    if base == "class":
-        return value == int(value) and 0 <= value < int(count)
-    if base == "int":
-        return value == int(value)
+    if base in ("class", "int"):
+        return value == int(value) and (not count or 0 <= value < int(count))
     if base == "sign":
         return value in (-1, 1)
     return base != "unit" or 0 <= value <= 1
@@ -128,6 +126,9 @@ def _not_allowed(name: str, kind: str, expr: nodes.Expr, loss: str) -> Diagnosti
     if base == "class":
         message = f"{name} holds {text}, which is not one of the {count} classes"
         return messages.inline_data(expr.span, message, "", f"classes are counted from 0: 0 to {int(count) - 1}")
+    if base == "int" and count:
+        message = f"{name} holds {text}, which is not one of the {count} symbols that a layer knows"
+        return messages.inline_data(expr.span, message, "", f"they are counted from 0: 0 to {int(count) - 1}")
     because = f": {loss} needs it" if loss else ""
     message = f"{name} holds {text}, but must be {RANGES[base]}{because}"
     help = f"scale it in `data`: scale = range({name}); or use another loss, such as mse" if base == "unit" else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dotnn.diagnostics import Diagnostic
 from dotnn.model import cautions
-from dotnn.model.model import Model
+from dotnn.model.model import Model, Step
 
 
 def lint(model: Model) -> list[Diagnostic]:
@@ -19,6 +19,9 @@ def lint(model: Model) -> list[Diagnostic]:
         weight = model.params.get(step.params.get("W", ""))
         if act is not None and act.name == "relu" and weight is not None and weight.init.name == "zeros":
             found.append(cautions.relu_zero_init(step.span, weight.name))
+        source = steps.get(step.ins[0]) if step.layer.name == "batchnorm" else None
+        if source is not None and source.attrs.get("bias") is True and _is_linear(source):
+            found.append(cautions.bias_before_batchnorm(source.span, source.path, source.layer.name))
     for path in model.outputs.values():
         if path in steps and steps[path].layer.name == "dropout":
             found.append(cautions.dropout_before_output(steps[path].span))
@@ -31,3 +34,8 @@ def lint(model: Model) -> list[Diagnostic]:
         if name not in ("softmax", "sigmoid"):
             found.append(cautions.not_probability(last.span, term.loss.name, term.output))
     return found
+
+
+def _is_linear(step: Step) -> bool:
+    act = step.attrs.get("act")
+    return act is None or act.name == "identity"

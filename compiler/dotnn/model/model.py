@@ -29,7 +29,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One array to be trained; `decayed` if the regime's decoupled weight decay acts on it."""
+    """One array to be trained, or state that training renews; `decayed` if decoupled weight decay acts on it."""
 
     name: str
     shape: tuple[int, ...]
@@ -38,6 +38,7 @@ class Parameter:
     span: Span
     decayed: bool = False
     constraint: Bound | None = None
+    trained: bool = True
 
     @property
     def size(self) -> int:
@@ -216,7 +217,7 @@ class Model:
     @property
     def size(self) -> int:
         """The number of trained numbers."""
-        return sum(p.size for p in self.params.values())
+        return sum(p.size for p in self.params.values() if p.trained)
 
     def target_kind(self, name: str) -> str:
         """Return the kind of a target as `docs/script.md` lists them."""
@@ -224,5 +225,14 @@ class Model:
 
     def input_kind(self, name: str) -> str:
         """Return the kind of an input as `docs/script.md` lists them."""
-        declared = self.inputs[name]
-        return f"{declared.kind}:{declared.bound}" if declared.bound else declared.kind
+        kind = self.inputs[name].kind
+        bounds = [step.attrs[step.layer.bounds] for step in self.steps if step.layer.bounds and name in self._ids(step)]
+        return f"{kind}:{min(bounds)}" if bounds else kind
+
+    def _ids(self, step: Step) -> list[str]:
+        """Return where the whole numbers that a step reads come from, through steps that only rearrange them."""
+        makers = {s.path: s for s in self.steps}
+        path = step.ins[0]
+        while path in makers:
+            path = makers[path].ins[0]
+        return [path]

@@ -150,7 +150,7 @@ def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Mapping[str, 
         penalty, decay = decay, None
     held = defaults["constraint"] if spec.constraint == INHERIT and spec.is_weight else spec.constraint
     constraint = held if isinstance(held, Bound) else None
-    return Parameter(name, spec.shape, init, penalty, draft.span, decay is not None, constraint)
+    return Parameter(name, spec.shape, init, penalty, draft.span, decay is not None, constraint, spec.trained)
 
 
 def _check(section: nodes.Section | None, constants: dict[str, Any], reporter: Reporter) -> Check:

@@ -6,7 +6,7 @@ forward pass on complex numbers. Where the derivative is simpler in terms of the
 
 from __future__ import annotations
 
-from dotnn.ops.base import Builder, Node, Op, Value, same_as_first
+from dotnn.ops.base import Builder, Node, Op, Value, no_gradient, same_as_first
 from dotnn.ops.kernels import Kernel, Step, like, ufunc
 
 
@@ -137,7 +137,7 @@ SOFTPLUS, SOFTPLUS_DERIVATIVE = unary(
 )
 
 THRESHOLD = Op(
-    "threshold", ("z",), same_as_first, "({z} >= {at}).astype({z}.dtype)", lambda b, node, d: [None],
+    "threshold", ("z",), same_as_first, "({z} >= {at}).astype({z}.dtype)", no_gradient,
     equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists", elementwise=True,
 )  # fmt: skip
 
@@ -158,6 +158,30 @@ PRELU_DERIVATIVE = Op("prelu_derivative", ("d", "z", "slope"), same_as_first, "n
 PRELU_D_SLOPE = Op("prelu_d_slope", ("d", "z"), same_as_first, "np.where({z} > 0, 0, {d} * {z})", elementwise=True)
 
 
+def _fast_softmax(e: Step, node: Node) -> bool:
+    (z,) = node.ins
+    axis, p = len(z.type.example) - 1, e.out(node.out, over=(z,))
+    row = e.scratch("row", *z.type.example[:-1], 1, "size")
+    e.run(f"maximum.reduce({z.name}, axis={axis}, keepdims=True, out={row})")
+    e.run(f"subtract({z.name}, {row}, {p})")
+    e.run(f"exp({p}, {p})")
+    e.run(f"add.reduce({p}, axis={axis}, keepdims=True, out={row})")
+    e.run(f"divide({p}, {row}, {p})")
+    return True
+
+
+def _fast_softmax_derivative(e: Step, node: Node) -> bool:
+    d, p = node.ins
+    product = e.scratch(f"{p.name}_product", *like(p))
+    row = e.scratch("row", *p.type.example[:-1], 1, "size")
+    e.run(f"multiply({d.name}, {p.name}, {product})")
+    e.run(f"add.reduce({product}, axis={len(p.type.example) - 1}, keepdims=True, out={row})")
+    out = e.out(node.out, over=(d,))
+    e.run(f"subtract({d.name}, {row}, {out})")
+    e.run(f"multiply({out}, {p.name}, {out})")
+    return True
+
+
 def _softmax_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [b.emit("softmax_derivative", d, node.out)]
 
@@ -170,9 +194,10 @@ SOFTMAX = Op(
     _softmax_vjp,
     ("softmax",),
     equation="p_i = exp(z_i) / sum_j exp(z_j)",
+    fast=_fast_softmax,
 )
 
 SOFTMAX_DERIVATIVE = Op(
     "softmax_derivative", ("d", "p"), same_as_first, "{p} * ({d} - ({d} * {p}).sum(axis=-1, keepdims=True))",
-    equation="dE/dz_i = p_i (dE/dp_i - sum_j dE/dp_j p_j)",
+    equation="dE/dz_i = p_i (dE/dp_i - sum_j dE/dp_j p_j)", fast=_fast_softmax_derivative,
 )  # fmt: skip

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ops.base import Attrs, Builder, Node, Op, TensorType, Value
-from dotnn.ops.kernels import Step
+from dotnn.ops.kernels import Step, reduce_examples
+from dotnn.ops.products import sum_of_products, times_matrix
 
 
 def _infer_affine(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -46,6 +47,8 @@ def _sum_line(node: Node) -> str:
 
 def _fast_affine(e: Step, node: Node) -> bool:
     x, weight = node.ins[:2]
+    if len(x.type.shape) == 3:
+        return times_matrix(e, x.name, e.transposed(weight), node.out, node.ins[2:])
     if len(x.type.shape) != 2:
         return False
     out = e.out(node.out)
@@ -62,6 +65,8 @@ def _fast_affine(e: Step, node: Node) -> bool:
 
 def _fast_d_input(e: Step, node: Node) -> bool:
     d, weight = node.ins
+    if len(d.type.shape) == 3:
+        return times_matrix(e, d.name, weight.name, node.out)
     if len(d.type.shape) != 2:
         return False
     e.run(f"dot({weight.name}, {d.name}, {e.out(node.out)})")
@@ -70,6 +75,8 @@ def _fast_d_input(e: Step, node: Node) -> bool:
 
 def _fast_d_weight(e: Step, node: Node) -> bool:
     x, d = node.ins
+    if len(d.type.shape) == 3:
+        return sum_of_products(e, x, d, node.out)
     if len(d.type.shape) != 2:
         return False
     weight = e.parameter_of(node.out)
@@ -89,7 +96,8 @@ def _fast_sum_examples(e: Step, node: Node) -> bool:
         e.run(f"dot({matrix}, {ones}, {e.out(node.out)})")
         return True
     if len(d.type.shape) != 2:
-        return False
+        reduce_examples(e, d, d.name, e.out(node.out))
+        return True
     bias = e.parameter_of(node.out)
     if bias is not None and bias.id in e.folded:
         return True  # it came with the gradient of W
@@ -104,6 +112,7 @@ AFFINE = Op(
     lambda node: "{x} @ {W} + {b}" if len(node.ins) == 3 else "{x} @ {W}",
     _affine_vjp,
     equation="z = x W + b",
+    additive=(0, 2),
     fast=_fast_affine,
 )
 

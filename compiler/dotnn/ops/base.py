@@ -14,6 +14,9 @@ from typing import Any, Protocol
 
 from dotnn.diagnostics import Span
 
+ALL = range(1_000)
+"""Every operand of an op that takes any number."""
+
 BATCH = "B"
 """The batch axis, whose length is known only when the script runs."""
 
@@ -46,7 +49,7 @@ class TensorType:
 class Value:
     """One value of the graph: assigned once. Compared by identity number only.
 
-    `role` is one of input, target, param, act, loss, seed, cotangent, grad.
+    `role` is one of input, target, param, state, act, loss, seed, cotangent, grad.
     """
 
     id: int
@@ -187,11 +190,16 @@ class Builder(Protocol):
         """
         ...
 
+    def renew(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
+        """Append the node whose output replaces `state` after a training step."""
+        ...
+
 
 Infer = Callable[[Sequence[TensorType], Attrs], TensorType]
 """The type of the result, from those of the operands and the attributes."""
 Vjp = Callable[[Builder, Node, Value], Sequence[Value | None]]
 Template = str | Callable[[Node], str]
+Readers = Mapping[int, Sequence[Node]]
 
 
 @dataclass(frozen=True)
@@ -206,10 +214,15 @@ class Op:
               zero everywhere. An op without a rule must not lie on a path from a parameter to the loss.
     helpers   functions of `dotnn_runtime.script.math` that the NumPy line calls
     equation  the textbook's line, shown as a comment where it says more than the NumPy line
-    random    draws from the generator `rng`, in training mode only; in prediction its value is `otherwise`
+    random    draws from the generator `rng`, in training mode only
+    otherwise its template in prediction mode, where that is another one; the NumPy line then holds in training only
+    additive  the operands (or a function from the node to them) to which a number per feature may be added with no
+              other effect than that a number per feature is added to the output; see `passes.invariance`
+    removes   (operand, node, the nodes that read each value) -> whether a number per feature that is added to the
+              operand has no effect through this node
     fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
-    detached  no gradient goes through it: it reads the size of its operand, not its numbers
+    detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
     tensorflow  for a loss: template of one TensorFlow expression
     """
 
@@ -222,6 +235,8 @@ class Op:
     equation: str = ""
     random: bool = False
     otherwise: str = ""
+    additive: Sequence[int] | Callable[[Node], Sequence[int]] = ()
+    removes: Callable[[Value, Node, Readers], bool] | None = None
     fast: Callable[..., Any] | None = None
     elementwise: bool = False
     detached: bool = False
@@ -237,8 +252,25 @@ class Op:
 
     def line(self, node: Node, name_of: Callable[[Value], str]) -> str:
         """Return the NumPy expression of `node` with the operands' names filled in."""
+        return self._filled(self.template(node), node, name_of)
+
+    def prediction_line(self, node: Node, name_of: Callable[[Value], str]) -> str:
+        """Return the NumPy expression that stands for `node` in prediction mode."""
+        return self._filled(self.otherwise or self.template(node), node, name_of)
+
+    def line_of_both(self, node: Node, name_of: Callable[[Value], str]) -> str:
+        """Return the expression that serves both modes: `training` says which."""
+        line = self.line(node, name_of)
+        return f"{line} if training else {self.prediction_line(node, name_of)}" if self.otherwise else line
+
+    def _filled(self, template: str, node: Node, name_of: Callable[[Value], str]) -> str:
         names = [name_of(v) for v in node.ins]
-        return self.template(node).format(*names, **dict(zip(self.operands, names, strict=False)), **node.attrs)
+        return template.format(*names, **dict(zip(self.operands, names, strict=False)), **node.attrs)
+
+
+def no_gradient(b: Builder, node: Node, d: Value) -> list[Value | None]:
+    """The rule of an op whose gradient is zero everywhere."""
+    return [None] * len(node.ins)
 
 
 def same_as_first(types: Sequence[TensorType], attrs: Attrs) -> TensorType:

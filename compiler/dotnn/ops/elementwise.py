@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dotnn.ops.base import Builder, Node, Op, Value, same_as_first
-from dotnn.ops.kernels import Step, chain, ufunc
+from dotnn.ops.base import ALL, Builder, Node, Op, Value, same_as_first
+from dotnn.ops.kernels import Step, chain, same_array, ufunc
 
 
 def _terms(node: Node) -> str:
@@ -28,11 +28,6 @@ def _maximum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [b.emit("where_not_less", d, left, right), b.emit("where_less", d, left, right)]
 
 
-def _same_array(e: Step, node: Node) -> bool:
-    e.same(node.out, node.ins[0])
-    return True
-
-
 def _zero_once(e: Step, node: Node) -> bool:
     out = e.out(node.out)
     if e.parameter_of(node.out) is None:  # an array that the step may use for something else before
@@ -42,17 +37,20 @@ def _zero_once(e: Step, node: Node) -> bool:
     return True
 
 
-ADD = Op("add", ("*",), same_as_first, _terms, _add_vjp, elementwise=True, fast=chain("add"))
+ADD = Op("add", ("*",), same_as_first, _terms, _add_vjp, additive=ALL, elementwise=True, fast=chain("add"))
 
 ACCUMULATE = Op("accumulate", ("*",), same_as_first, _terms, elementwise=True, fast=chain("add"))
 """The cotangent of a value that is used more than once is the sum of what each use sends back."""
 
-PASS_ON = Op("pass_on", ("d",), same_as_first, "{d}", lambda b, node, d: [d], elementwise=True, fast=_same_array)
+PASS_ON = Op(
+    "pass_on", ("d",), same_as_first, "{d}", lambda b, node, d: [d], additive=(0,), elementwise=True, fast=same_array
+)
 """Addition and identity send the cotangent on as it is."""
 
 SUBTRACT = Op(
-    "subtract", ("a", "b"), same_as_first, "{a} - {b}", _subtract_vjp, elementwise=True, fast=ufunc("subtract")
-)
+    "subtract", ("a", "b"), same_as_first, "{a} - {b}", _subtract_vjp, additive=ALL, elementwise=True,
+    fast=ufunc("subtract"),
+)  # fmt: skip
 
 NEGATE = Op(
     "negate",

@@ -44,6 +44,8 @@ class Step(Protocol):
     def planar(self, value: Value) -> bool: ...
     def own(self, value: Value, expression: str) -> None: ...
     def workspace(self, hint: str, expression: str, key: object) -> tuple[str, bool]: ...
+    def rows(self, value: Value) -> str: ...
+    def integers(self, value: Value) -> str: ...
     def number(self, hint: str, expression: str) -> str: ...
     def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str: ...
     def example_array(self, hint: str, expression: str) -> str: ...
@@ -80,6 +82,40 @@ def chain(name: str) -> Kernel:
         return True
 
     return kernel
+
+
+def per_feature(e: Step, name: str) -> str:
+    """Return a name for an array of one number per feature that fits arrays with the batch behind the features."""
+    return e.bind(f"{name}_column", f"{name}[:, None]")
+
+
+def reduce_examples(e: Step, like_value: Value, source: str, out: str, share: str = "", indent: str = "") -> None:
+    """Sum an array, shaped like a value, over everything but its features, times `share` where one is given."""
+    if len(like_value.type.example) == 1:
+        e.run(f"{indent}dot({source}, {e.bind('ones', 'np.ones(size, dtype)')}, {out})")
+    else:
+        last = len(like_value.type.example)
+        e.run(f"{indent}add.reduce({source}, {(*range(last - 1), last)}, None, {out})")
+    if share:
+        e.run(f"{indent}multiply({out}, {share}, {out})")
+
+
+def sum_features(e: Step, value: Value, source: str, out: str, share: str = "") -> None:
+    """Sum an array, shaped like a value, over its features, times `share` where one is given."""
+    e.run(f"add.reduce({source}, {len(value.type.example) - 1}, None, {out}, True)")
+    if share:
+        e.run(f"multiply({out}, {share}, {out})")
+
+
+def repeated(e: Step, value: Value, source: str) -> None:
+    """Let `value` be a view in which the numbers of `source` are repeated; nothing may be written into it."""
+    e.prepare(f"{value.name} = np.broadcast_to({source}, ({', '.join(map(str, like(value)))}))")
+
+
+def same_array(e: Step, node: Node) -> bool:
+    """The kernel of an op whose result is its operand."""
+    e.same(node.out, node.ins[0])
+    return True
 
 
 def like(value: Value) -> tuple[int | str, ...]:

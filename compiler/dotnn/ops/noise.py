@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.ops.base import Builder, Node, Op, Value, same_as_first
+from dotnn.ops.base import Builder, Node, Op, Value, no_gradient, same_as_first
 
 
 def _dropout_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
@@ -11,8 +11,13 @@ def _dropout_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
 
 DROPOUT_MASK = Op(
     "dropout_mask", ("x",), same_as_first, "dropout_mask(rng, {x}.shape, {keep}).astype({x}.real.dtype)",
-    lambda b, node, d: [None], ("dropout_mask",), equation="mask = 1/rho with probability rho, else 0   (rho = {keep})",
-    random=True, otherwise="1.0",
+    no_gradient, ("dropout_mask",), equation="mask = 1/rho with probability rho, else 0   (rho = {keep})",
+    random=True, otherwise="1.0", detached=True,
+)  # fmt: skip
+
+GAUSSIAN_NOISE = Op(
+    "gaussian_noise", ("x",), same_as_first, "rng.normal(0, {sigma}, {x}.shape).astype({x}.real.dtype)", no_gradient,
+    equation="noise ~ N(0, {sigma}^2)", random=True, otherwise="0.0", detached=True,
 )  # fmt: skip
 
 DROPOUT = Op("dropout", ("x", "mask"), same_as_first, "{x} * {mask}", _dropout_vjp, elementwise=True)

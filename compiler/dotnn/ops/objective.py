@@ -28,7 +28,8 @@ def _fast_scale(e: Step, node: Node) -> bool:
 
 SCALE = Op(
     "scale", ("x",), lambda types, attrs: types[0], "{factor} * {x}",
-    lambda b, node, d: [b.emit("scale", d, factor=node.attrs["factor"])], elementwise=True, fast=_fast_scale,
+    lambda b, node, d: [b.emit("scale", d, factor=node.attrs["factor"])], additive=(0,), elementwise=True,
+    fast=_fast_scale,
 )  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dotnn.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
-from dotnn.ops.kernels import Step
+from dotnn.ops.base import ALL, BATCH, Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.ops.kernels import Step, like, repeated, sum_features
 
 
 def _infer_reshape(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -22,7 +22,7 @@ def _reshape_line(node: Node) -> str:
 
 def _fast_reshape(e: Step, node: Node) -> bool:
     (x,) = node.ins
-    if x.role == "input":
+    if x.role == "input" or x.type.dtype != "real":
         return False  # a view of the batch-first rows is not contiguous: reshaping it would copy once and go stale
     if not e.planar(x):
         e.view(node.out, x, f"{x.name}.reshape({', '.join(map(str, node.out.type.example))}, size)")
@@ -35,7 +35,7 @@ def _fast_reshape(e: Step, node: Node) -> bool:
 
 
 def _fast_concat(e: Step, node: Node) -> bool:
-    if len(node.out.type.shape) != 2:
+    if len(node.out.type.shape) != 2 or not node.out.type.batched:
         return False
     e.concatenation(node.out)
     start = 0
@@ -49,7 +49,7 @@ def _fast_concat(e: Step, node: Node) -> bool:
 
 def _fast_columns(e: Step, node: Node) -> bool:
     (x,) = node.ins
-    if len(x.type.shape) != 2 or x.role == "input":
+    if len(x.type.shape) != 2 or x.role == "input" or not x.type.batched:
         return False
     e.view(node.out, x, f"{x.name}[{node.attrs['start']}:{node.attrs['stop']}]")
     return True
@@ -58,6 +58,7 @@ def _fast_columns(e: Step, node: Node) -> bool:
 RESHAPE = Op(
     "reshape", ("x",), _infer_reshape, _reshape_line,
     lambda b, node, d: [b.emit("reshape", d, shape=node.ins[0].type.example)], fast=_fast_reshape,
+    additive=lambda node: (0,) if len(node.out.type.shape) == 2 else (),
 )  # fmt: skip
 
 
@@ -94,9 +95,11 @@ def _pad_line(node: Node) -> str:
     return f"np.pad({{d}}, ({lead}({node.attrs['before']}, {node.attrs['after']})))"
 
 
-CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp, fast=_fast_concat)
+CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp, additive=ALL, fast=_fast_concat)
 
-COLUMNS = Op("columns", ("x",), _infer_columns, "{x}[..., {start}:{stop}]", _columns_vjp, fast=_fast_columns)
+COLUMNS = Op(
+    "columns", ("x",), _infer_columns, "{x}[..., {start}:{stop}]", _columns_vjp, additive=(0,), fast=_fast_columns
+)
 
 PAD_COLUMNS = Op(
     "pad_columns",
@@ -131,21 +134,41 @@ def _width(node: Node) -> int:
     return node.ins[0].type.example[-1]
 
 
+def _fast_sum_features(e: Step, node: Node) -> bool:
+    (x,) = node.ins
+    mean = e.number("share", f"1 / {_width(node)}") if node.op == "mean_features" else ""
+    sum_features(e, x, x.name, e.out(node.out), mean)
+    return True
+
+
+def _fast_spread(e: Step, node: Node) -> bool:
+    (x,) = node.ins
+    source, units = x.name, node.attrs["units"]
+    if node.op == "spread_mean":
+        source = e.scratch(f"each_of_{node.out.name}", *like(x))
+        e.run(f"multiply({x.name}, {e.number('share', f'1 / {units}')}, {source})")
+    repeated(e, node.out, source)
+    return True
+
+
 SUM_FEATURES = Op(
     "sum_features", ("x",), _to_one, "{x}.sum(axis=-1, keepdims=True)",
-    lambda b, node, d: [b.emit("spread", d, units=_width(node))],
+    lambda b, node, d: [b.emit("spread", d, units=_width(node))], additive=(0,),
+    fast=_fast_sum_features,
 )  # fmt: skip
 
 MEAN_FEATURES = Op(
     "mean_features", ("x",), _to_one, lambda node: f"{{x}}.sum(axis=-1, keepdims=True) / {_width(node)}",
-    lambda b, node, d: [b.emit("spread_mean", d, units=_width(node))],
+    lambda b, node, d: [b.emit("spread_mean", d, units=_width(node))], additive=(0,),
+    fast=_fast_sum_features,
 )  # fmt: skip
 
 SPREAD = Op(
-    "spread", ("x",), _to_many, "np.repeat({x}, {units}, axis=-1)", lambda b, node, d: [b.emit("sum_features", d)]
-)
+    "spread", ("x",), _to_many, "np.repeat({x}, {units}, axis=-1)", lambda b, node, d: [b.emit("sum_features", d)],
+    additive=(0,), fast=_fast_spread,
+)  # fmt: skip
 
-SPREAD_MEAN = Op("spread_mean", ("d",), _to_many, "np.repeat({d} / {units}, {units}, axis=-1)")
+SPREAD_MEAN = Op("spread_mean", ("d",), _to_many, "np.repeat({d} / {units}, {units}, axis=-1)", fast=_fast_spread)
 
 
 def _select_line(node: Node) -> str:

@@ -47,8 +47,8 @@ def merge_equal(graph: Graph) -> Graph:
 
 
 def drop_unread(graph: Graph) -> Graph:
-    """Keep only what the loss and the gradients need: a training step shows nobody its probabilities."""
-    needed = {v.id for v in [*graph.grads.values(), *([graph.loss] if graph.loss else [])]}
+    """Keep only what the loss, the gradients and the new state need: a step shows nobody its probabilities."""
+    needed = {v.id for v in [*graph.grads.values(), *graph.renewed.values(), *([graph.loss] if graph.loss else [])]}
     kept: list[Node] = []
     for node in reversed(graph.nodes):
         if any(v.id in needed for v in node.outs):

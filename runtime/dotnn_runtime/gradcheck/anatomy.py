@@ -11,7 +11,7 @@ from functools import cached_property
 from .kinds import Key
 
 BANNER = re.compile(r"#\s*(?P<text>.*?)\s{2,}(?P<place>\S+\.nn:\d+)$")
-_TURNED = re.compile(r"(\w+)\.T$|np\.moveaxis\((\w+), ")
+_TURNED = re.compile(r"(\w+)\.(?:T|(?:reshape|transpose|swapaxes)\(.*\))$|np\.moveaxis\((\w+), ")
 FORWARD_FUNCTIONS = ("forward", "total_loss")
 CONTRACT = ("init_params", "forward", "total_loss", "backward", "loss_and_grads", "data_loss", "penalty")
 STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache", "grads": "grad"}
@@ -77,7 +77,7 @@ class Anatomy:
 
     @cached_property
     def views(self) -> dict[str, str]:
-        """The arrays of the fast style that are others with the batch in front: `d_h_rows = d_h.T`."""
+        """The arrays of the fast style that are others in another shape: `d_h_rows = d_h.T`."""
         maker = self.functions.get("make_step")
         found: dict[str, str] = {}
         for node in maker.body if maker else ():

@@ -27,11 +27,15 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class Branch:
-    """A branching function: `decide(*args)` from real values, `apply(decision, *args)`, `ties(*args)` counted."""
+    """A branching function: `decide(*args)` from real values, `apply(decision, *args)`, `ties(*args)` counted.
+
+    `kinked` is false for what is held fixed without being a kink: the operand of `stop_gradient`.
+    """
 
     decide: Callable[..., Array]
     apply: Callable[..., Any]
     ties: Callable[..., int]
+    kinked: bool = True
 
 
 def _no_ties(*_args: Any, **_options: Any) -> int:
@@ -125,6 +129,10 @@ BRANCHES: dict[str, Branch] = {
     **dict.fromkeys(("abs", "absolute", "fabs"), _ABS),
     **{name: _step(getattr(np, name)) for name in ("argmax", "argmin", "floor", "ceil", "rint", "trunc", "heaviside")},
     "sign": _step(np.sign, _zeros),
+    "stop_gradient": Branch(lambda x: np.array(np.real(x)), lambda kept, x: kept, _no_ties, kinked=False),
     "clip": Branch(_clip_side, _clip, _no_ties),
 }
+PLAIN_NAMES = ("abs", "stop_gradient")
+"""Branches that a script calls by a plain name."""
+
 METHODS = ("max", "min", "argmax", "argmin", "clip")

@@ -34,6 +34,7 @@ def check_script(
     samples: int | None = None,
     batch_size: int | None = None,
     v4: bool = True,
+    training: bool = True,
     witnesses: Mapping[str, Witness] | None = None,
 ) -> Report:
     """Check every gradient of a generated script.
@@ -47,6 +48,7 @@ def check_script(
         samples: elements per tensor to be checked one by one where a network is too large to check all (16).
         batch_size: number of examples; by default one that no other size of the network equals.
         v4: whether to check elements one by one at all.
+        training: whether the network is in training mode (dropout, statistics of the batch) or in prediction mode.
         witnesses: independent implementations to compare with, by name (V8).
 
     Raises:
@@ -54,7 +56,9 @@ def check_script(
     """
     script = load_script(source, filename)
     report = Report(seed)
-    check = _Check(script, report, Probing(script, report, samples or SAMPLES, batch_size, v4), witnesses or {})
+    check = _Check(
+        script, report, Probing(script, report, samples or SAMPLES, batch_size, v4, training), witnesses or {}
+    )
     with np.errstate(all="ignore"):  # a probe may leave the domain of a logarithm; what is not finite decides nothing
         check.run()
     return report
@@ -116,7 +120,7 @@ class _Check:
             self.report.oracles.append(name)
             loss, outputs, grads = witness(point)
             rng = np.random.default_rng(point.rng_seed)
-            ours, _ = self.script.plain.forward(point.params, point.batch, training=True, rng=rng)
+            ours, _ = self.script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
             stand = self.probing.stand
             errors = {"loss": _distance(np.array(loss), np.array(stand.loss))}
             errors |= {key: _distance(value, ours[key]) for key, value in outputs.items()}

@@ -16,13 +16,19 @@ Kinds = Mapping[str, tuple[str, tuple[int, ...]]]
 
 
 def generic_point(
-    initial: Mapping[str, Array], inputs: Kinds, targets: Kinds, *, batch_size: int, rng: np.random.Generator
+    initial: Mapping[str, Array],
+    inputs: Kinds,
+    targets: Kinds,
+    *,
+    batch_size: int,
+    rng: np.random.Generator,
+    training: bool = True,
 ) -> Point:
     """Draw a point: parameters near `initial`, inputs and targets of the declared kinds."""
     params = {name: generic_parameter(value, rng) for name, value in initial.items()}
     batch = {name: generic_data(kind, (batch_size, *shape), rng) for name, (kind, shape) in inputs.items()}
     batch |= {name: generic_data(kind, (batch_size, *shape), rng) for name, (kind, shape) in targets.items()}
-    return Point(params, batch, int(rng.integers(2**31)))
+    return Point(params, batch, int(rng.integers(2**31)), training)
 
 
 def generic_parameter(value: Array, rng: np.random.Generator) -> Array:

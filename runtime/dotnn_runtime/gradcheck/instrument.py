@@ -23,7 +23,7 @@ from .anatomy import (
     stored_key,
     written_into,
 )
-from .branches import BRANCHES, COMPARISONS, METHODS
+from .branches import BRANCHES, COMPARISONS, METHODS, PLAIN_NAMES
 from .tracer import MODULE_NAME
 
 NOT_TRACED = ("init_params", "train", "predict", "main")
@@ -203,8 +203,8 @@ class _Branches(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         function = node.func
-        if isinstance(function, ast.Name) and function.id == "abs":
-            return self._branch(node, "abs", function)
+        if isinstance(function, ast.Name) and function.id in PLAIN_NAMES:
+            return self._branch(node, function.id, function)
         if not isinstance(function, ast.Attribute):
             return node
         owner, name = function.value, function.attr

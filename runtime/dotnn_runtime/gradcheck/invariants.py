@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def draws(script: Script, point: Point, cost: Cost) -> bool:
     rng = np.random.default_rng(point.rng_seed)
     untouched = rng.bit_generator.state
     cost.forwards += 1
-    script.plain.forward(point.params, point.batch, training=True, rng=rng)
+    script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
     return bool(rng.bit_generator.state != untouched)
 
 
@@ -50,13 +51,13 @@ def check_batch(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
     A mean stays the same when the batch is repeated, a sum grows by the data loss each time; so in either case
     L(4 batches) - L(2) = 2 (L(2) - L(1)), penalties included.
     """
-    training = not draws(script, point, cost)  # dropout would draw other masks for another batch
+    training = point.training and not draws(script, point, cost)  # dropout would draw other masks for another batch
     size = min(len(array) for array in point.batch.values()) if point.batch else 0
 
     def run(order: Array) -> tuple[float, dict[str, Array]]:
         cost.forwards += 1
         batch = {name: array[order] for name, array in point.batch.items()}
-        loss, grads = loss_and_grads(script.plain, Point(point.params, batch, point.rng_seed), training=training)
+        loss, grads = loss_and_grads(script.plain, replace(point, batch=batch, training=training))
         for name, shape in script.params.items():
             if grads[name].shape != shape:
                 raise ValueError(f"the gradient of {name} has the shape {grads[name].shape}, not {shape}")
@@ -88,7 +89,7 @@ def _check_parts(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
         return []
     rng = np.random.default_rng(point.rng_seed)
     cost.forwards += 1
-    _, cache = script.plain.forward(point.params, point.batch, training=True, rng=rng)
+    _, cache = script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
     total = float(script.plain.total_loss(point.params, point.batch, cache))
     parts = float(script.plain.data_loss(point.params, point.batch, cache)) + float(script.plain.penalty(point.params))
     return [_same("V7", "data loss + penalty = total", abs(total - parts) / max(abs(total), 1e-300))]
@@ -141,13 +142,15 @@ def check_float32(script: Script, point: Point, cost: Cost, rng: np.random.Gener
             tensors=(wide[0],),
         )
     largest = max(map(norm, high.values()), default=0.0)
-    floor = 1e-6 * largest
+    # An error of 1e-8 of the largest gradient is below float32's own rounding: in attention small gradients are
+    # what large terms leave behind.
+    floor = 1e-3 * largest
     errors = {n: norm(low[n] - g) / max(norm(g), floor) for n, g in high.items() if norm(g) > NOISE * largest}
     name, error = max(errors.items(), key=lambda item: item[1], default=("", 0.0))
     if error <= FLOAT32:
         return CheckResult(*title, Verdict.PASS, value=error)
     jiggled = {n: p * (1.0 + 2.0**-24 * rng.standard_normal(p.shape)) for n, p in double.params.items()}
-    _, moved = loss_and_grads(script.plain, Point(jiggled, double.batch, double.rng_seed))
+    _, moved = loss_and_grads(script.plain, replace(double, params=jiggled))
     cost.forwards += 1
     sensitivity = norm(moved[name] - high[name]) / max(norm(high[name]), floor)
     if error <= 10.0 * sensitivity:
@@ -158,4 +161,4 @@ def check_float32(script: Script, point: Point, cost: Cost, rng: np.random.Gener
 def _cast(point: Point, dtype: Any) -> Point:
     params = {name: value.astype(dtype) for name, value in point.params.items()}
     batch = {name: v.astype(dtype) if v.dtype.kind == "f" else v for name, v in point.batch.items()}
-    return Point(params, batch, point.rng_seed)
+    return replace(point, params=params, batch=batch)

@@ -34,11 +34,13 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Point:
-    """Where the gradient is checked: parameters, one batch, and the seed of the network's own random draws."""
+    """Where the gradient is checked: parameters (and state), one batch, the seed of the network's own random draws,
+    and whether the network is in training mode."""
 
     params: dict[str, Array]
     batch: dict[str, Array]
     rng_seed: int
+    training: bool = True
 
 
 @dataclass

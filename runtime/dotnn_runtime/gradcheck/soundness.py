@@ -56,7 +56,8 @@ def _fails(detail: str, blame: Blame | None) -> Soundness:
 
 def _faults(script: Script, point: Point, grads: dict[str, Array]) -> Iterator[tuple[str, Pattern]]:
     inputs = {name: point.batch[name] for name in script.plain.INPUTS if name in grads}
-    for name, value in (point.params | inputs).items():
+    params = {name: point.params[name] for name in script.params}
+    for name, value in (params | inputs).items():
         if name not in grads:
             yield name, Pattern("missing", "The gradient is missing from the dict that is returned.")
         elif grads[name].shape != value.shape:
@@ -72,7 +73,7 @@ def _forward_fault(script: Script, point: Point, loss: float, cost: Cost) -> str
     """Say what is wrong with `forward` and `total_loss`, "" for nothing."""
     cost.forwards += 1
     rng = np.random.default_rng(point.rng_seed)
-    outputs, cache = script.plain.forward(point.params, point.batch, training=True, rng=rng)
+    outputs, cache = script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
     total = float(script.plain.total_loss(point.params, point.batch, cache))
     if abs(total - loss) > 1e-12 * max(abs(total), abs(loss)):
         return f"loss_and_grads returns the loss {loss:.17g}, but forward and total_loss give {total:.17g}"

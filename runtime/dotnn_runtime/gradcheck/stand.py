@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ class Stand:
         tracer.start(mode, tape, push)
         try:
             rng = np.random.default_rng(self.point.rng_seed)
-            _, cache = module.forward(stores["param"], stores["input"], training=True, rng=rng)
+            _, cache = module.forward(stores["param"], stores["input"], training=point.training, rng=rng)
             return module.total_loss(stores["param"], stores["input"], cache)
         finally:
             tracer.stop()
@@ -121,7 +122,7 @@ class Stand:
             real_inputs = {n for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
             params = {name: value.astype(np.complex128) for name, value in self.point.params.items()}
             batch = {n: v.astype(np.complex128) if n in real_inputs else v for n, v in self.point.batch.items()}
-            self._complex = Point(params, batch, self.point.rng_seed)
+            self._complex = replace(self.point, params=params, batch=batch)
         return self._complex
 
 
@@ -130,7 +131,7 @@ def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, di
     params = {name: value.copy() for name, value in point.params.items()}
     batch = {name: value.copy() for name, value in point.batch.items()}
     rng = np.random.default_rng(point.rng_seed)
-    result = module.loss_and_grads(params, batch, rng=rng, **{"training": True, **options})
+    result = module.loss_and_grads(params, batch, rng=rng, **{"training": point.training, **options})
     if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping)):
         raise TypeError("It must return two things: the loss, and a dict of gradients")
     loss, grads = result

@@ -127,7 +127,7 @@ class Tracer:
             self.tape.ties[site] += branch.ties(*args, **options)
             return plain(*args, **options)
         decision = self._next_decision(site)
-        if self._watch_kinks:
+        if self._watch_kinks and branch.kinked:
             self.kinks[site] += int(np.count_nonzero(branch.decide(*args, **options) != decision))
         return branch.apply(decision, *args, **options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 
 import numpy as np
@@ -34,7 +35,7 @@ def blame_for_note(script: Script, point: Point, *, same_size: bool = False) -> 
     """Blame the first line of the backward pass whose result cannot be right, whatever the numbers.
 
     It has not the shape of what it belongs to, holds masks or integers, or is not finite. With `same_size` a shape
-    only counts as wrong when it holds as many elements: anything else may be meant to be broadcast.
+    that can be broadcast to the right one, and holds fewer elements, does not count as wrong: it may be meant so.
     """
     shapes = _shapes(script, point)
     written = set().union(*script.anatomy.in_place.values())
@@ -50,7 +51,7 @@ def blame_for_note(script: Script, point: Point, *, same_size: bool = False) -> 
             return _blame_line(script, note, value, Pattern("not finite", f"{note.name} holds NaN or infinity."))
         if value not in shapes:
             continue
-        if note.array.shape != shapes[value] and not (same_size and note.array.size != np.prod(shapes[value])):
+        if note.array.shape != shapes[value] and not (same_size and _spreads_to(note.array, shapes[value])):
             words = f"The result has the shape {note.array.shape}, but {value} has {shapes[value]}."
             size = next((len(array) for array in point.batch.values()), 0)
             if size in note.array.shape and size not in shapes[value]:
@@ -59,6 +60,14 @@ def blame_for_note(script: Script, point: Point, *, same_size: bool = False) -> 
             pattern = "wrong shape: transposed" if turned else "wrong shape"
             return _blame_line(script, note, value, Pattern(pattern, words))
     return None
+
+
+def _spreads_to(array: Array, shape: tuple[int, ...]) -> bool:
+    """Whether an array holds fewer elements than `shape` and can be broadcast to it."""
+    try:
+        return array.size < math.prod(shape) and np.broadcast_shapes(array.shape, shape) == shape
+    except ValueError:
+        return False
 
 
 def blame_for_value(script: Script, point: Point) -> Blame | None:
@@ -86,7 +95,7 @@ def _values(script: Script, point: Point) -> dict[str, list[Array]]:
     script.tracer.start(Mode.RECORD, tape)
     try:
         rng = np.random.default_rng(point.rng_seed)
-        _, cache = script.traced.forward(point.params, point.batch, training=True, rng=rng)
+        _, cache = script.traced.forward(point.params, point.batch, training=point.training, rng=rng)
         script.traced.total_loss(point.params, point.batch, cache)
     except (Exception, SystemExit):
         pass  # as above

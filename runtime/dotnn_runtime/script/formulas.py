@@ -87,6 +87,29 @@ def weight_of_class(target, weights, dtype):
     return table[target][..., None] if target.dtype.kind in "iu" else (target * table).sum(axis=-1, keepdims=True)
 
 
+def dtype_of(params):
+    """The precision in which the network computes."""
+    return next(iter(params.values())).dtype if params else np.dtype(float)
+
+
+def sum_by_row(ids, values, rows):
+    """Row i of the result is the sum of all values whose id is i: what `table[ids]` sends back to the table."""
+    total = np.zeros((rows, values.shape[-1]), values.dtype)
+    np.add.at(total, ids, values)
+    return total
+
+
+def sinusoids(length, width):
+    """A row per position t: sin and cos of t / 10000^(2i/width) in turn (Vaswani et al. 2017)."""
+    angle = np.arange(length)[:, None] / 10000 ** (np.arange(0, width, 2) / width)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, -1)[:, :width]
+
+
+def stop_gradient(v):
+    """v, as a constant: an imaginary part, which carries a derivative in a complex step, is dropped."""
+    return v.real
+
+
 def smooth(rows, amount):
     """Move `amount` of the target probability from the true class to all classes evenly (Szegedy et al. 2016)."""
     return (1 - amount) * rows + amount / rows.shape[-1]
@@ -95,6 +118,14 @@ def smooth(rows, amount):
 def dropout_mask(rng, shape, keep):
     """1/keep with probability `keep`, else 0: the expected value of every unit stays what it was."""
     return (rng.random(shape) < keep) / keep
+
+
+def truncated_normal(rng, shape):
+    """Gaussian numbers, those beyond two drawn again, scaled to a standard deviation of 1 (0.8796 after the cut)."""
+    values = rng.standard_normal(shape)
+    while (far := np.abs(values) > 2).any():
+        values[far] = rng.standard_normal(far.sum())
+    return values / 0.8796256610342398
 
 
 def orthogonal(rng, shape):

@@ -238,7 +238,7 @@ class FastEmitter:
 
     def _bind_sources(self) -> None:
         setup = self.plan.setup
-        for name, value in self.graph.params.items():
+        for name, value in {**self.graph.params, **self.graph.state}.items():
             if value.id in self.readers:
                 setup.append(f'{value.name} = params["{name}"]')
         for name, value in {**self.graph.inputs, **self.graph.targets}.items():
@@ -261,11 +261,9 @@ class FastEmitter:
         op, out = OPS[node.op], node.out
         self.plan.helpers |= op.called(node)
         for value in node.ins:
-            self._integers(value)
-        line = op.line(node, self.rows)
-        if op.random:
-            line = f"({line}) if training else {op.otherwise}"
-        if out.type.shape and out.type.dtype == "real":
+            self.integers(value)
+        line = op.line_of_both(node, self.rows)
+        if out.type.shape and out.type.dtype == "real":  # whole numbers stay batch first, as they are read
             self.out(out)
             line = f"copyto({self.rows(out)}, {line})"
         else:
@@ -277,7 +275,7 @@ class FastEmitter:
         for inner in node.all_nodes():
             self.plan.helpers |= {h for h in OPS[inner.op].helpers if f"{h}(" in OPS[inner.op].template(inner)}
         for value in node.ins:
-            self._integers(value)
+            self.integers(value)
         for value in node.outs:
             self.out(value)
         _, final, summed = loop.outputs(node.outs)
@@ -288,14 +286,15 @@ class FastEmitter:
         for value, last in zip(final, loop.final, strict=True):
             self.run(f"copyto({self.rows(value)}, {last.name})")
 
-    def _integers(self, value: Value) -> None:
-        """Bind an input or target of integers where an op reads it as it is."""
+    def integers(self, value: Value) -> str:
+        """Return the name of an input or target of integers, bound where an op reads it as it is."""
         for name, source in {**self.graph.inputs, **self.graph.targets}.items():
             if source.id == value.id and (value.type.dtype != "real" or len(value.type.shape) == 1):
                 rows = self.example_array(name, f'examples["{name}"]')
                 alias = f"{value.name} = {rows}"
                 if alias not in self.plan.setup:
                     self.plan.setup.append(alias)
+        return value.name
 
     def _part_of_concat(self, value: Value) -> str | None:
         """Return the slice of a concatenation that `value` can be written to directly."""

@@ -1,0 +1,34 @@
+"""Additive noise, and the wall for gradients."""
+
+from __future__ import annotations
+
+from dotnn.layers.base import Attrs, Layer, Lowering, Types, require_real
+from dotnn.ops.base import Builder, TensorType, Value
+from dotnn.schema import NON_NEGATIVE, Arg
+
+
+def _real(types: Types, attrs: Attrs) -> TensorType:
+    require_real(types[0], "noise")
+    return types[0]
+
+
+def _lower(b: Builder, low: Lowering) -> Value:
+    return b.emit("add", low.x, b.emit("gaussian_noise", low.x, name="noise", sigma=low.attrs["sigma"]))
+
+
+GAUSSIAN_NOISE = Layer(
+    "gaussian_noise",
+    "Adds Gaussian noise while training, to activities or to inputs; nothing in prediction.",
+    _lower,
+    (Arg("sigma", NON_NEGATIVE, doc="standard deviation of the noise"),),
+    infer=_real,
+    equation="a' = a + noise,  noise ~ N(0, sigma²)",
+    keras="GaussianNoise",
+)
+
+STOP_GRADIENT = Layer(
+    "stop_gradient",
+    "Its operand unchanged, as a constant: no gradient passes.",
+    lambda b, low: b.emit("stop_gradient", low.x),
+    keras="ops.stop_gradient",
+)
