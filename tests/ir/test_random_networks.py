@@ -23,10 +23,10 @@ def results(graph, params, batch, seed):
 
 
 def assert_same(found, expected):
-    """Whatever both tables hold is the same, to 1e-12 of its size; less than 1e-15 of the largest one is noise."""
+    """Whatever both tables hold is the same, to 1e-12 of its size; less than 1e-14 of the largest one is noise."""
     largest = max(np.abs(value).max() for value in expected.values())
     for key in found.keys() & expected.keys():
-        atol = max(1e-12 * np.abs(expected[key]).max(), 1e-15 * largest, 1e-300)
+        atol = max(1e-12 * np.abs(expected[key]).max(), 1e-14 * largest, 1e-300)
         np.testing.assert_allclose(found[key], expected[key], rtol=0, atol=atol, err_msg=str(key))
 
 

@@ -70,6 +70,7 @@ def _leads_to_softmax(scores: Value, readers: Readers) -> bool:
 EINSUM = Op(
     "einsum", ("a", "b", "bias"), _infer_product, _product_line, _product_vjp, removes=_softmax_takes_it_out,
     fast=fast_product,
+    positions=True,
 )  # fmt: skip
 
 

@@ -222,6 +222,7 @@ class Op:
               operand has no effect through this node
     fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
+    positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
     tensorflow  for a loss: template of one TensorFlow expression
     """
@@ -239,6 +240,7 @@ class Op:
     removes: Callable[[Value, Node, Readers], bool] | None = None
     fast: Callable[..., Any] | None = None
     elementwise: bool = False
+    positions: bool = False
     detached: bool = False
     tensorflow: Template = ""
 

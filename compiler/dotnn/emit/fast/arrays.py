@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dotnn.ir.graph import Graph
+from dotnn.ops import OPS
 from dotnn.ops.base import Dim, Node, Value
 
 
@@ -37,6 +38,7 @@ class Arrays:
         self.reads = Counter(v.id for n in graph.nodes for v in n.ins)
         for value in graph.results():
             self.reads[value.id] += 1
+        self.positions = {v.id for n in graph.nodes if OPS[n.op].positions for v in (*n.ins, *n.outs)}
         self.of: dict[int, Storage] = {}
         self._free: list[Storage] = []
 
@@ -48,12 +50,18 @@ class Arrays:
     def empty(self, value: Value) -> None:
         """Give `value` a free array of its shape, or a new one."""
         for held in self._free:
-            if held.shape == value.type.shape:
+            if self._fits(held, value):
                 self._free.remove(held)
                 return self._join(value, held)
-        self.fresh(value, empty_array([*value.type.example, *(["size"] if value.type.batched else [])]))
-        self.of[value.id].planar = is_image(value)
+        dims: list[int | str] = [*value.type.example, *(["size"] if value.type.batched else [])]
+        image = self._is_image(value)
+        self.fresh(value, planes(dims) if image else empty_array(dims))
+        self.of[value.id].planar = image
         return None
+
+    def _is_image(self, value: Value) -> bool:
+        """Whether a value has rows, columns and channels."""
+        return value.type.batched and len(value.type.shape) == 4 and value.id not in self.positions
 
     def planar(self, value: Value) -> bool:
         """Whether a value lives in planes of its own."""
@@ -65,7 +73,7 @@ class Arrays:
         for operand in operands:
             held = self.of.get(operand.id)
             now = sum(self._reads_of(held, node) for node in reading) if held else 0
-            if self.reuse and held and not held.pinned and held.uses == now and held.shape == value.type.shape:
+            if self.reuse and held and not held.pinned and held.uses == now and self._fits(held, value):
                 self._join(value, held)
                 return True
         return False
@@ -81,6 +89,9 @@ class Arrays:
         elif held is not None:
             held.uses += self.reads[value.id]
             self.of[value.id] = held
+
+    def _fits(self, held: Storage, value: Value) -> bool:
+        return held.shape == value.type.shape and held.planar == self._is_image(value)
 
     def release(self, node: Node) -> None:
         """Count the reads of a node that has been written; an array without further reads becomes free."""
@@ -100,16 +111,14 @@ class Arrays:
         return sum(self.of.get(v.id) is held for v in node.ins)
 
 
-def is_image(value: Value) -> bool:
-    """Whether a value has rows, columns and channels."""
-    return value.type.batched and len(value.type.shape) == 4
+def planes(dims: Sequence[int | str], dtype: str = "dtype") -> str:
+    """Return the expression of a new array of rows, columns, channels and examples that is held in planes."""
+    rows, columns, channels, size = dims
+    return f"np.moveaxis(np.empty(({channels}, {rows}, {columns}, {size}), {dtype}), 0, 2)"
 
 
 def empty_array(dims: Sequence[int | str], dtype: str = "dtype") -> str:
-    """Return the expression of a new array; one of rows, columns, channels and examples is held in planes."""
-    if len(dims) == 4 and dims[-1] == "size":
-        rows, columns, channels, size = dims
-        return f"np.moveaxis(np.empty(({channels}, {rows}, {columns}, {size}), {dtype}), 0, 2)"
+    """Return the expression of a new array."""
     shape = ", ".join(map(str, dims))
     return f"np.empty(({shape}{',' if len(dims) == 1 else ''}), {dtype})"
 

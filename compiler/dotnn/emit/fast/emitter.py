@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dotnn.emit.fast.arrays import Arrays, empty_array, readers
+from dotnn.emit.fast.arrays import Arrays, empty_array, planes, readers
 from dotnn.emit.fast.folding import foldable
 from dotnn.emit.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
@@ -133,7 +133,7 @@ class FastEmitter:
 
     def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
         """Return the name of a scratch array; equal ones are shared, for no line needs it after its own op."""
-        expression = empty_array(dims, dtype)
+        expression = (planes if len(dims) == 4 and dims[-1] == "size" else empty_array)(dims, dtype)
         return self._once(hint, expression, (hint, expression))
 
     def same(self, value: Value, source: Value) -> None:
