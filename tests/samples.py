@@ -25,21 +25,20 @@ CALLS = {
     "reshape": ["x -> reshape([2, 2]) -> dense(2) -> reshape([4])"],
     "batchnorm": ["batchnorm(x)", "table -> batchnorm(0.9, gamma = false)", "batchnorm(x, beta = false)"],
     "layernorm": ["layernorm(x)", "table -> layernorm(gamma = false, beta = false)", "layernorm(x, epsilon = 0.01)"],
-    "stop_gradient": ["x -> stop_gradient", "table -> dense(2) -> stop_gradient"],
+    "stop_gradient": ["x -> stop_gradient", "table -> stop_gradient -> dense(2)"],
     "embedding": ["ids -> embedding(7, 3)", "ids -> reshape([4, 1]) -> embedding(200, 2)"],
     "one_hot": ["ids -> one_hot(7) -> dense(2)"],
     "position_embedding": ["table -> position_embedding"],
     "position_encoding": ["table -> position_encoding"],
     "attention": [
         "attention(table, table -> dense(3), table -> dense(4))",
-        "attention(ids -> embedding(7, 3), table, table, raw -> dense(2, sigmoid), causal = true)",
+        "attention(ids -> embedding(7, 3), table, table, marks, causal = true)",
     ],
     "multi_head_attention": [
         "multi_head_attention(table, table, table, marks -> padding_mask, heads = 2, key_dim = 3)",
         "table -> multi_head_attention(3, 2)",
         "multi_head_attention(table, ids -> embedding(7, 5), heads = 2, key_dim = 4, value_dim = 1, bias = false)",
-        "multi_head_attention(table, table, table -> tanh, raw -> dense(2, sigmoid), heads = 1, key_dim = 2,"
-        " causal = true)",
+        "multi_head_attention(table, table, table -> tanh, marks, heads = 1, key_dim = 2, causal = true)",
     ],
     "dense": [
         "x -> dense(3)",

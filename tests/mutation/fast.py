@@ -23,7 +23,7 @@ SAME_SIZES = ("fast_transposed",)
 MASKS = ("fast_skipped", "fast_other_function")
 """What can be done to an array of booleans."""
 SCRATCH = ("_slope", "_on")
-VIEW = re.compile(r"\w+(\.T|\[[\d:-]+\]|\.reshape\(.*\))?|np\.moveaxis\(.*")
+VIEW = re.compile(r"\w+(\.T|\[[\d:-]+\]|\.(?:reshape|transpose|swapaxes)\(.*\))?|np\.moveaxis\(.*")
 _OTHER = {"add": "subtract", "subtract": "add", "multiply": "add", "greater": "less"}
 
 
@@ -109,8 +109,9 @@ class Scene:
     sources: dict[str, str]
 
     def whole(self, name: str) -> str:
-        """The array that a name is a transposed view of."""
-        turned = re.match(r"(?:np\.moveaxis\()?(\w+)(?:\.T$|, )", self.sources.get(name, ""))
+        """The array that a name is another view of."""
+        view = r"(?:np\.moveaxis\()?(\w+)(?:\.(?:T|(?:reshape|transpose|swapaxes)\(.*\))$|, )"
+        turned = re.match(view, self.sources.get(name, ""))
         return turned[1] if turned else name
 
     def memory(self, name: str) -> set[str]:
