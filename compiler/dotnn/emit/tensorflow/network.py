@@ -121,23 +121,23 @@ class Network:
         raise CompileError([Diagnostic("NN507", message, step.span, help=help)], self.model.source)
 
     def _parts(self, step: Step, main: Keras) -> list[Part]:
+        """Return the layers of a statement: what comes first, the layer itself, its activation, what comes last."""
         out, owner = self.values[step.path], _owner(step)
         name = owner or step.path
+        before = [Part(main.before, f"{name}.{_kind(main.before)}", "", out)] if main.before else []
+        then = [Part(main.then, f"{name}.{_kind(main.then)}", "", out)] if main.then else []
         if main.act is None or main.act.name == "identity":
-            return self._with_rest(main, name, owner, out)
+            return [*before, Part(main, name, owner, out), *then]
         entry, attrs = main.act.entry, main.act.attrs
         act = self._counterpart(step, entry, [step.type], attrs)
         inner = self._before_activation(step)
         if act.word is not None and inner.id not in self._wanted:
-            return [Part(replace(main, options={"activation": act.word, **main.options}), name, owner, out)]
+            whole = replace(main, options={"activation": act.word, **main.options})
+            return [*before, Part(whole, name, owner, out), *then]
         second = step.path if step.path != name else f"{step.path}.{entry.name}"
         has_params = bool(entry.params([step.type], attrs))
-        return [Part(main, name, owner, inner), Part(act, second, owner if has_params else "", out)]
-
-    def _with_rest(self, main: Keras, name: str, owner: str, out: Value) -> list[Part]:
-        if main.then is None:
-            return [Part(main, name, owner, out)]
-        return [Part(main, name, owner, out), Part(main.then, "", "", out)]
+        last = Part(act, second, owner if has_params else "", out)
+        return [*before, Part(main, name, owner, inner), *(replace(p, out=inner) for p in then), last]
 
     def _before_activation(self, step: Step) -> Value:
         """Return what the activation of a statement is applied to."""
@@ -151,9 +151,11 @@ class Network:
         names = [v.name for v in operands]
         if part.keras.is_function:
             self._line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
+            self._layer_of.pop(part.out.id, None)
             return
-        several = part.keras.operands or f"[{', '.join(f'{{{i}}}' for i in range(len(names)))}]"
-        given = several.format(*names) if len(names) > 1 else names[0]
+        given = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
+        if part.keras.operands:
+            given = part.keras.operands.format(*names)
         shared = bool(part.owner) and self._uses[part.owner] > 1
         if part.key in self._made:
             self._line(f"{part.out.name} = {self._made[part.key]}(", [given], ")", comment)
@@ -182,7 +184,8 @@ class Network:
         """Return what is said of the single variables: penalties and constraints."""
         for full, (_, attribute) in self._variables_of(step, part, "").items():
             penalty, constraint = self.model.params[full].penalty, self.model.params[full].constraint
-            word = attribute.rpartition(".")[2].removesuffix("_kernel")
+            variable = attribute.rpartition(".")[2]
+            word = part.keras.keywords.get(variable, variable.removesuffix("_kernel"))
             if penalty is not None:
                 yield f"{word}_regularizer=keras.regularizers.{penalty.entry.keras}({_numbers(penalty)})"
             if constraint is not None:
@@ -224,6 +227,10 @@ def _distinct(wanted: str, taken: set[str]) -> str:
 def class_name(name: str) -> str:
     """Return `MaxNorm` for `max_norm`."""
     return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _kind(call: Keras) -> str:
+    return call.name.rpartition(".")[2].lower()
 
 
 def _numbers(bound: Bound) -> str:
