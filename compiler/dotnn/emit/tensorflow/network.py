@@ -46,6 +46,7 @@ class Network:
     variables  parameter -> (Keras layer, its attribute); `bias[0]` is a row
     layers     path of a statement -> name of its (first) Keras layer
     xla        whether XLA speeds all layers up on a CPU
+    sparse     whether TensorFlow makes the gradient of a layer as a list of rows
     """
 
     def __init__(self, model: Model, graph: Graph) -> None:
@@ -58,6 +59,7 @@ class Network:
         self.variables: dict[str, tuple[str, str]] = {}
         self.layers: dict[str, str] = {}
         self.xla = True
+        self.sparse = False
         self.values: dict[str, Value] = {**graph.inputs, **graph.steps}
         self._wanted = _read_values(model, graph, self.values)
         self._taken = set(model.inputs)
@@ -106,6 +108,7 @@ class Network:
         main = self._counterpart(step, step.layer, [v.type for v in operands], step.attrs)
         parts = self._parts(step, main)
         self.xla &= all(part.keras.xla for part in parts)
+        self.sparse |= any(part.keras.name == "keras.layers.Embedding" for part in parts)
         comment = f"{step.type}{self.banners.place(self._node(step))}"
         for part in parts:
             self._part(step, part, operands, comment)
