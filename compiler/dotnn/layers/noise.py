@@ -19,7 +19,9 @@ def _lower(b: Builder, low: Lowering) -> Value:
 
 def _keras(types: Types, attrs: Attrs) -> Keras:
     if attrs["sigma"] > 1:
-        raise NoCounterpart("Keras's GaussianNoise takes no standard deviation above 1", "scale what the noise is added to")
+        raise NoCounterpart(
+            "Keras's GaussianNoise takes no standard deviation above 1", "scale what the noise is added to"
+        )
     return Keras("keras.layers.GaussianNoise", (attrs["sigma"],))
 
 

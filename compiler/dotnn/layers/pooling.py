@@ -40,6 +40,7 @@ def _pooling(name: str, doc: str, op: str, equation: str, keras: str) -> Layer:
         Arg("stride", STRIDE, AS_WINDOW, "steps from place to place; `window`: windows side by side"),
         Arg("pad", PAD, "valid", "`valid`: places inside only; `same`: ceil(n / stride) places"),
     )
+
     def counterpart(types: Types, attrs: Attrs) -> Keras:
         options = {"strides": attrs["stride"]} if attrs["stride"] != AS_WINDOW else {}
         options |= {"padding": "same"} if attrs["pad"] == "same" else {}
