@@ -16,8 +16,8 @@ from dotnn_runtime.script.selfcheck import generic_batch
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 TRAINED = [
-    "and_or", "digits", "digits_batchnorm", "digits_cosine", "four", "iris", "maxout", "non_negative", "one_cycle", "perceptron", "plateau",
-    "power_plant", "two_tasks", "xor",
+    "and_or", "digits", "digits_batchnorm", "digits_cosine", "four", "iris", "maxout", "non_negative", "one_cycle",
+    "perceptron", "plateau", "power_plant", "two_tasks", "xor",
 ]  # fmt: skip
 RESUMED = """model M {{
   input  x: [3]

@@ -62,6 +62,7 @@ class Network:
         self.sparse = False
         self.values: dict[str, Value] = {**graph.inputs, **graph.steps}
         self._wanted = _read_values(model, graph, self.values)
+        self._producers = graph.producers()
         self._taken = set(model.inputs)
         self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
         self._uses = Counter(_owner(step) for step in model.steps if step.params)
@@ -144,11 +145,10 @@ class Network:
 
     def _before_activation(self, step: Step) -> Value:
         """Return what the activation of a statement is applied to."""
-        (last,) = (n for n in self.graph.phase("forward") if self.values[step.path].id in [v.id for v in n.outs])
-        return last.ins[0]
+        return self._producers[self.values[step.path].id].ins[0]
 
     def _node(self, step: Step) -> Node:
-        return next(n for n in self.graph.phase("forward") if n.layer == step.path)
+        return self._producers[self.values[step.path].id]
 
     def _part(self, step: Step, part: Part, operands: list[Value], comment: str) -> None:
         names = [v.name for v in operands]
