@@ -108,6 +108,8 @@ def _steps(model: Model, ours: ModuleType, peer: Peer, steps: int, seed: int) ->
     for number, batch in enumerate(_batches(model, examples, steps, seed)):
         _, cache = ours.forward(params, batch, training=True, rng=np.random.default_rng([seed, 2, number]))
         loss, grads = ours.total_loss(params, batch, cache), ours.backward(params, batch, cache)
+        if hasattr(ours, "renew_state"):
+            ours.renew_state(params, cache)
         peer.take(cache)
         rate = _rate(model, ours, number, examples)
         their_loss, their_grads = step(batch, rate)

@@ -150,8 +150,8 @@ class Peer:
             part.call = lambda z: tf.where(z > 0, z, part.negative_slope * z)
 
     def arrays(self, tensors: Mapping[str, Any]) -> Arrays:
-        """Return gradients as arrays by the spec's names; that of an embedding is made dense."""
-        arrays = {name: self.module.tf.convert_to_tensor(value).numpy() for name, value in tensors.items()}
+        """Return gradients as arrays by the spec's names."""
+        arrays = {name: value.numpy() for name, value in tensors.items()}
         return self.module.unstack(arrays) if hasattr(self.module, "unstack") else arrays
 
 

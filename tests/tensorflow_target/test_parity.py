@@ -71,6 +71,13 @@ def test_losses(name, target, stage, reduce):
     agrees(model_of(loss_spec(f"{name}(y, t, reduce = {reduce})", target, stage)), 3)
 
 
+@pytest.mark.parametrize("stage", ["-> softmax", "-> softmax -> scale(0.9)"])
+@pytest.mark.parametrize("target", ["class[3]", "[3]"])
+def test_classes_with_weights_and_smoothing(target, stage):
+    call = "cross_entropy(y, t, smoothing = 0.1, class_weight = [1, 0.5, 3])"
+    agrees(model_of(loss_spec(call, target, stage)), 3)
+
+
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.nn")), ids=lambda p: p.stem)
 def test_specs_of_the_zoo(path):
     agrees(front(str(path))[0], 50 if LONG else 10)

@@ -10,13 +10,14 @@ from support import SPECS, as_module, compiled, model_of
 
 from dotnn.driver import Options, compile_model, compile_spec
 from dotnn.scripts import load_module
+from dotnn_runtime.script.selfcheck import generic_batch
 
 # Keras hands its variables to NumPy in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 TRAINED = [
-    "and_or", "digits", "digits_cosine", "iris", "maxout", "non_negative", "one_cycle", "perceptron", "plateau",
-    "power_plant", "two_tasks", "xor",
+    "and_or", "digits", "digits_batchnorm", "digits_cosine", "four", "iris", "maxout", "non_negative", "one_cycle",
+    "perceptron", "plateau", "power_plant", "two_tasks", "xor",
 ]  # fmt: skip
 RESUMED = """model M {{
   input  x: [3]
@@ -121,31 +122,37 @@ def test_mixed_precision_learns(policy, both):
     assert history.test["accuracy"] > 0.9
 
 
-def test_dropout_draws_anew_in_every_step(both):
+def test_dropout_draws_anew_in_every_step(tmp_path):
     """The same seed trains to the same weights, another one to others; in prediction nothing is silenced."""
-    ours, script = both("digits_dropout")
-    data = ours.load_data()
-    first, again, other = (script.train(data, epochs=1, seed=seed)[0] for seed in (1, 1, 2))
+    file = tmp_path / "dropout.py"
+    options = Options(target="tensorflow")
+    file.write_text(compile_model(model_of(RESUMED.format(batch=4)), options).script, encoding="utf-8")
+    script = load_module(file)
+    rng = np.random.default_rng(0)
+    data, start = {"x": rng.random((10, 3)), "t": rng.random((10, 1))}, script.init_params(0)
+    first, again, other = (script.train(data, epochs=1, seed=seed, params=start)[0] for seed in (1, 1, 2))
     assert all(np.array_equal(first[key], again[key]) for key in first)
-    assert not np.allclose(first["p.W"] - ours.init_params(1)["p.W"], other["p.W"] - ours.init_params(2)["p.W"])
+    assert not np.allclose(first["y.dense1.W"], other["y.dense1.W"])
     model = script.build_model()
-    batch = {"image": np.ones((8, 8, 8, 1), np.float32)}
-    values = [model(batch, training=True)["p"].numpy() for _ in range(2)]
-    assert not np.allclose(*values) and not np.allclose(values[0][0], values[0][1])
-    assert np.allclose(model(batch)["p"][0], model(batch)["p"][1])
+    batch = {"x": np.ones((50, 3), np.float32)}
+    values = [model(batch, training=True)["y"].numpy() for _ in range(2)]
+    assert not np.allclose(*values) and np.ptp(values[0]) > 0
+    assert np.ptp(model(batch)["y"]) == 0
 
 
-@pytest.mark.parametrize("name", ["maxout", "experts", "and_or"])
+@pytest.mark.parametrize("name", ["maxout", "experts", "and_or", "digits_batchnorm", "brackets", "lenet"])
 def test_a_saved_model_predicts_the_same(name, both, tmp_path):
     """`.keras` and SavedModel; weights go both ways."""
     ours, script = both(name)
     keras, tf = script.keras, script.tf
     params = {key: value + 0.1 for key, value in ours.init_params(3).items()}
     model = script.build_model(params)
-    assert {key: value.shape for key, value in script.weights(model).items()} == ours.PARAMS
+    shapes = {**ours.PARAMS, **getattr(ours, "STATE", {})}
+    assert {key: value.shape for key, value in script.weights(model).items()} == shapes
     for key, value in script.weights(model).items():
         np.testing.assert_array_equal(value, params[key])
-    batch = {key: np.random.default_rng(0).random((5, *shape), np.float32) for key, (_, shape) in ours.INPUTS.items()}
+    batch = generic_batch(ours.INPUTS, np.random.default_rng(0), 5)
+    batch = {key: value.astype(np.int32 if value.dtype.kind == "i" else np.float32) for key, value in batch.items()}
     expected = ours.forward(params, batch)[0]
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")

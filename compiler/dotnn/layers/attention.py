@@ -14,6 +14,7 @@ from dotnn.layers.base import (
     require_real,
     shape_text,
 )
+from dotnn.layers.keras import Keras, without
 from dotnn.ops.base import BATCH, Builder, TensorType, Value
 from dotnn.schema import BOOL, POSITIVE_INT, Arg
 
@@ -71,6 +72,10 @@ def _lower_attention(b: Builder, low: Lowering) -> Value:
     return b.emit("einsum", weights, value, equation="bqs,bsv->bqv")
 
 
+def _keras(types: Types, attrs: Attrs) -> Keras:
+    return Keras("Attention", options={"causal": True} if attrs["causal"] else {})
+
+
 ATTENTION = Layer(
     "attention",
     f"Scaled dot-product attention of queries [t, d], keys [s, d] and values [s, v]. {MASK}",
@@ -81,6 +86,7 @@ ATTENTION = Layer(
     arity=(3, 4),
     equation="y = softmax(q kᵀ / sqrt(d)) v",
     keras="Attention, divided by sqrt(d)",
+    tensorflow=_keras,
 )
 
 
@@ -132,6 +138,20 @@ def _lower_heads(b: Builder, low: Lowering) -> Value:
     return project(read, "o", "bqhv,hvd->bqd", last=True)
 
 
+def _keras_heads(types: Types, attrs: Attrs) -> Keras:
+    parts = {"q": "query_dense", "k": "key_dense", "v": "value_dense", "o": "output_dense"}
+    given = "{0}, {0}" if len(types) == 1 else ", ".join(f"{{{i}}}" for i in range(min(len(types), 3)))
+    if len(types) == 4:
+        given += ", key_mask={3}" if types[3].dtype == "bool" else ", key_mask={3} > 0.5"
+    return Keras(
+        "keras.layers.MultiHeadAttention", (attrs["heads"], attrs["key_dim"]),
+        {**({"value_dim": attrs["value_dim"]} if attrs["value_dim"] else {}), **without(use_bias=attrs["bias"])},
+        operands=given + (", use_causal_mask=True" if attrs["causal"] else ""),
+        variables={f"W{p}": f"{layer}.kernel" for p, layer in parts.items()}
+        | {f"b{p}": f"{layer}.bias" for p, layer in parts.items()},
+    )  # fmt: skip
+
+
 MULTI_HEAD_ATTENTION = Layer(
     "multi_head_attention",
     "Attention of a sequence to itself, or of the first operand to further ones, in Keras's order query, value, key"
@@ -151,4 +171,5 @@ MULTI_HEAD_ATTENTION = Layer(
     arity=(1, 4),
     equation="head h: softmax(q_h k_hᵀ / sqrt(key_dim)) v_h with q_h = x Wq_h + bq_h, …;  y = sum of head h Wo_h + bo",
     keras="MultiHeadAttention",
+    tensorflow=_keras_heads,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from dotnn.layers.base import (
@@ -20,6 +21,7 @@ from dotnn.layers.base import (
     activate,
     is_identity,
 )
+from dotnn.layers.keras import Keras, NoCounterpart, without
 from dotnn.layers.windows import PAD, WINDOW, borders, entries, require_fit, require_places
 from dotnn.ops import windows
 from dotnn.ops.base import BATCH, Builder, TensorType, Value
@@ -81,6 +83,28 @@ def _activated(b: Builder, low: Lowering, op: str, weight: Value, **attrs: Any) 
     return z if is_identity(act) else activate(b, act, z, low.params)
 
 
+def _keras(name: str, types: Types, attrs: Attrs, pads: Any) -> Keras:
+    """Return the Keras layer; a border in numbers is a layer before it. XLA slows convolutions on a CPU."""
+    rank = len(types[0].example) - 1
+    first = attrs["multiplier"] if name == "DepthwiseConv" else attrs["filters"]
+    numbers = attrs["pad"] not in ("valid", "same")
+    options = {
+        **({"depth_multiplier": first} if name == "DepthwiseConv" and first != 1 else {}),
+        **({"strides": attrs["stride"]} if attrs["stride"] != 1 else {}),
+        **({"padding": "same"} if attrs["pad"] == "same" else {}),
+        **({"dilation_rate": attrs["dilation"]} if attrs.get("dilation", 1) != 1 else {}),
+        **({"groups": attrs["groups"]} if attrs.get("groups", 1) != 1 else {}),
+        **without(use_bias=attrs["bias"]),
+    }
+    around = Keras(f"keras.layers.ZeroPadding{rank}D", (pads if rank > 1 else pads[0],)) if numbers and pads else None
+    depthwise = name == "DepthwiseConv"
+    return Keras(
+        f"keras.layers.{name.replace('Conv', f'Conv{rank}D', 1)}",
+        (attrs["kernel"],) if depthwise else (first, attrs["kernel"]),
+        options, attrs["act"], before=around, xla=False, keywords={"kernel": "depthwise"} if depthwise else {},
+    )  # fmt: skip
+
+
 def _convolution(rank: int) -> Layer:
     name = f"conv{rank}d"
 
@@ -117,6 +141,7 @@ def _convolution(rank: int) -> Layer:
         if rank == 1
         else "z[p, q] = sum_ij x[p s + i d, q s + j d] W[i, j] + b,  a = act(z)",
         keras=f"Conv{rank}D",
+        tensorflow=lambda types, attrs: _keras("Conv", types, attrs, _geometry(types[0], attrs)["pad"]),
     )
 
 
@@ -152,6 +177,16 @@ def _transposed(rank: int) -> Layer:
         found = where(low.x.type, low.attrs)
         return _activated(b, low, name, low.params["W"], size=found["size"], **windows.geometry(found))
 
+    def counterpart(types: Types, attrs: Attrs) -> Keras:
+        found = _keras("ConvTranspose", types, attrs, ())
+        if attrs["pad"] in ("valid", "same"):
+            return found
+        where = _geometry(types[0], attrs)
+        if any(k < s for k, s in zip(where["kernel"], where["stride"], strict=True)):
+            raise NoCounterpart(f"Keras's {name} has no border in numbers where the stride is longer than the kernel")
+        cut = where["pad"] if rank > 1 else where["pad"][0]
+        return replace(found, before=None, then=Keras(f"keras.layers.Cropping{rank}D", (cut,)))
+
     return Layer(
         name,
         "The way back through a convolution: every value writes the filters, times itself, into a larger result.",
@@ -163,6 +198,7 @@ def _transposed(rank: int) -> Layer:
         if rank == 1
         else "z[p s + i, q s + j] = sum over p, q, i, j of x[p, q] W[i, j]ᵀ, + b,  a = act(z)",
         keras=f"Conv{rank}DTranspose",
+        tensorflow=counterpart,
     )
 
 
@@ -208,4 +244,5 @@ DEPTHWISE_CONV2D = Layer(
     params=_depthwise_params,
     equation="z[p, q, c] = sum_ij x[p s + i d, q s + j d, c] W[i, j, c] + b[c],  a = act(z)",
     keras="DepthwiseConv2D",
+    tensorflow=lambda types, attrs: _keras("DepthwiseConv", types, attrs, _geometry(types[0], attrs)["pad"]),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.layers.base import INIT, Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, shape_text
+from dotnn.layers.keras import Keras
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import POSITIVE_INT, Arg, Symbol
 
@@ -46,6 +47,9 @@ EMBEDDING = Layer(
     bounds="vocab",
     equation="y_t = W[x_t]",
     keras="Embedding",
+    tensorflow=lambda types, attrs: Keras(
+        "keras.layers.Embedding", (attrs["vocab"], attrs["units"]), variables={"W": "embeddings"}
+    ),
 )
 
 ONE_HOT = Layer(
@@ -56,4 +60,5 @@ ONE_HOT = Layer(
     infer=_hot,
     bounds="units",
     keras="CategoryEncoding(output_mode='one_hot')",
+    tensorflow=lambda types, attrs: Keras("keras.ops.one_hot", (attrs["units"],)),
 )

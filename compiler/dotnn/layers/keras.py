@@ -29,10 +29,10 @@ class Keras:
     arguments  its arguments by position, Python constants or `Symbol`s (names of the script)
     options    its arguments by keyword; what is Keras's default is left out. An activation stands as it was bound
     act        the activation that follows: written into the call where Keras has a word for it, else as a layer
-    then       a function of `keras.ops` that is applied to the result
-    operands   how the operands are passed, where they are several: `[{0}, {1}]`, or `{0}, mask={1}`
+    before     a layer that is applied to the operand first;  then: a layer or a function that is applied to the result
+    operands   how the operands are passed, if not as one list: `{0}, mask={1}`
     variables  what Keras calls each of our parameters, `bias[0]` where ours is one row of its array; where one has a
-               penalty, the call gets `kernel_regularizer=`
+               penalty, the call gets `kernel_regularizer=`, or what `keywords` has instead of `kernel`
     xla        whether XLA speeds it up on a CPU
     """
 
@@ -40,9 +40,11 @@ class Keras:
     arguments: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     act: Bound | None = None
+    before: Keras | None = None
     then: Keras | None = None
     operands: str = ""
     variables: Mapping[str, str] = field(default_factory=lambda: KERNEL_AND_BIAS)
+    keywords: Mapping[str, str] = field(default_factory=dict)
     xla: bool = True
 
     @property

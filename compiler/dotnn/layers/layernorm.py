@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dotnn.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, require_real
-from dotnn.layers.normalise import scale_and_shift, scale_and_shift_params
+from dotnn.layers.normalise import normalisation, scale_and_shift, scale_and_shift_params
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import BOOL, POSITIVE, Arg
 
@@ -41,4 +41,5 @@ LAYERNORM = Layer(
     params=_params,
     equation="y = gamma (x - mu) / sqrt(sigma² + epsilon) + beta",
     keras="LayerNormalization",
+    tensorflow=lambda types, attrs: normalisation("LayerNormalization", attrs),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dotnn.layers.base import Attrs, Layer, Lowering, Types, require_real
+from dotnn.layers.base import Attrs, Layer, Lowering, Types, keras, require_real
+from dotnn.layers.keras import Keras, NoCounterpart
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import NON_NEGATIVE, Arg
 
@@ -16,6 +17,14 @@ def _lower(b: Builder, low: Lowering) -> Value:
     return b.emit("add", low.x, b.emit("gaussian_noise", low.x, name="noise", sigma=low.attrs["sigma"]))
 
 
+def _keras(types: Types, attrs: Attrs) -> Keras:
+    if attrs["sigma"] > 1:
+        raise NoCounterpart(
+            "Keras's GaussianNoise takes no standard deviation above 1", "scale what the noise is added to"
+        )
+    return Keras("keras.layers.GaussianNoise", (attrs["sigma"],))
+
+
 GAUSSIAN_NOISE = Layer(
     "gaussian_noise",
     "Adds Gaussian noise while training, to activities or to inputs; nothing in prediction.",
@@ -24,6 +33,7 @@ GAUSSIAN_NOISE = Layer(
     infer=_real,
     equation="a' = a + noise,  noise ~ N(0, sigma²)",
     keras="GaussianNoise",
+    tensorflow=_keras,
 )
 
 STOP_GRADIENT = Layer(
@@ -31,4 +41,5 @@ STOP_GRADIENT = Layer(
     "Its operand unchanged, as a constant: no gradient passes.",
     lambda b, low: b.emit("stop_gradient", low.x),
     keras="ops.stop_gradient",
+    tensorflow=keras("keras.ops.stop_gradient"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.layers.base import Attrs, Layer, Lowering, Types
+from dotnn.layers.keras import Keras
 from dotnn.layers.windows import WINDOW, borders, entries, require_fit, require_places
 from dotnn.ops import windows
 from dotnn.ops.base import BATCH, Builder, TensorType, Value
@@ -39,7 +40,18 @@ def _pooling(name: str, doc: str, op: str, equation: str, keras: str) -> Layer:
         Arg("stride", STRIDE, AS_WINDOW, "steps from place to place; `window`: windows side by side"),
         Arg("pad", PAD, "valid", "`valid`: places inside only; `same`: ceil(n / stride) places"),
     )
-    return Layer(name, doc, lower, args, infer=infer, equation=equation, keras=keras)
+
+    def counterpart(types: Types, attrs: Attrs) -> Keras:
+        options = {"strides": attrs["stride"]} if attrs["stride"] != AS_WINDOW else {}
+        options |= {"padding": "same"} if attrs["pad"] == "same" else {}
+        return Keras(_of_rank(keras, types), (attrs["window"],), options)
+
+    return Layer(name, doc, lower, args, infer=infer, equation=equation, keras=keras, tensorflow=counterpart)
+
+
+def _of_rank(names: str, types: Types) -> str:
+    """Return the Keras class for sequences or images, of `MaxPooling1D, MaxPooling2D`."""
+    return f"keras.layers.{names.split(', ')[len(types[0].example) - 2]}"
 
 
 def _global(name: str, doc: str, op: str, keras: str) -> Layer:
@@ -47,7 +59,10 @@ def _global(name: str, doc: str, op: str, keras: str) -> Layer:
         require_places(types[0], name)
         return TensorType((BATCH, types[0].example[-1]))
 
-    return Layer(name, doc, lambda b, low: b.emit(op, low.x), infer=infer, keras=keras)
+    return Layer(
+        name, doc, lambda b, low: b.emit(op, low.x), infer=infer, keras=keras,
+        tensorflow=lambda types, attrs: Keras(_of_rank(keras, types)),
+    )  # fmt: skip
 
 
 MAXPOOL = _pooling(

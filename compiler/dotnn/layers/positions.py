@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dotnn.layers.base import INIT, Attrs, Layer, ParamSpec, ShapeError, Types, require_real, shape_text
+from dotnn.layers.base import INIT, Attrs, Layer, ParamSpec, ShapeError, Types, keras, require_real, shape_text
+from dotnn.layers.keras import Keras
 from dotnn.ops.base import TensorType
 from dotnn.schema import Arg, Symbol
 
@@ -27,6 +28,7 @@ POSITION_EMBEDDING = Layer(
     params=_table,
     equation="y_t = x_t + W_t",
     keras="x + keras_hub.layers.PositionEmbedding(…)(x)",
+    tensorflow=lambda types, attrs: Keras("PositionEmbedding", variables={"W": "embeddings"}),
 )
 
 POSITION_ENCODING = Layer(
@@ -34,6 +36,7 @@ POSITION_ENCODING = Layer(
     "Adds sines and cosines of each position, in geometrically falling frequencies (Vaswani et al. 2017).",
     lambda b, low: b.emit("add_positions", low.x),
     infer=_sequence,
+    tensorflow=keras("PositionEncoding"),
     equation="y[t, 2i] = x[t, 2i] + sin(t / 10000^(2i/d)),  y[t, 2i+1] = x[t, 2i+1] + cos(t / 10000^(2i/d))",
     keras="none",
 )

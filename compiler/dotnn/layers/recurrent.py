@@ -213,8 +213,8 @@ def _keras(cell: Cell, name: str, types: Types, attrs: Attrs) -> Keras:
     return Keras(
         f"keras.layers.{name}", (attrs["units"],), options,
         then=Keras("keras.ops.flip", options={"axis": 1}) if sequence and attrs["reverse"] else None,
-        operands="{0}, mask={1}", variables={"W": "cell.kernel", "U": "cell.recurrent_kernel", **bias},
-        xla=cell.gates == 1,
+        operands="{0}, mask={1}" if len(types) == 2 else "",
+        variables={"W": "cell.kernel", "U": "cell.recurrent_kernel", **bias}, xla=cell.gates == 1,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.layers.base import Attrs, Layer, Lowering, Types
+from dotnn.layers.keras import Keras
 from dotnn.layers.windows import BORDERS, WINDOW, borders, entries, require_places
 from dotnn.ops import windows
 from dotnn.ops.base import BATCH, Builder, TensorType, Value
@@ -42,6 +43,11 @@ def _lower_repeat(b: Builder, low: Lowering) -> Value:
     return b.emit("repeat_blocks", low.x, times=_times(low.x.type, low.attrs))
 
 
+def _keras(name: str, types: Types, sizes: Any) -> Keras:
+    rank = len(types[0].example) - 1
+    return Keras(f"keras.layers.{name}{rank}D", (sizes if rank > 1 else sizes[0],))
+
+
 ZEROPAD = Layer(
     "zeropad",
     "A border of zeros around images, or before and after sequences.",
@@ -49,6 +55,7 @@ ZEROPAD = Layer(
     (Arg("pad", BORDERS, doc="its width: p, [p, q] for rows and columns, or [[before, after], …]"),),
     infer=_padded,
     keras="ZeroPadding1D, ZeroPadding2D",
+    tensorflow=lambda types, attrs: _keras("ZeroPadding", types, _borders(types[0], attrs)),
 )
 
 UPSAMPLE = Layer(
@@ -58,4 +65,5 @@ UPSAMPLE = Layer(
     (Arg("times", WINDOW, doc="how often, k or one number per axis"),),
     infer=_repeated,
     keras="UpSampling1D, UpSampling2D",
+    tensorflow=lambda types, attrs: _keras("UpSampling", types, _times(types[0], attrs)),
 )

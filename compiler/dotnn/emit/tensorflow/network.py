@@ -46,6 +46,7 @@ class Network:
     variables  parameter -> (Keras layer, its attribute); `bias[0]` is a row
     layers     path of a statement -> name of its (first) Keras layer
     xla        whether XLA speeds all layers up on a CPU
+    sparse     whether TensorFlow makes the gradient of a layer as a list of rows
     """
 
     def __init__(self, model: Model, graph: Graph) -> None:
@@ -58,8 +59,10 @@ class Network:
         self.variables: dict[str, tuple[str, str]] = {}
         self.layers: dict[str, str] = {}
         self.xla = True
+        self.sparse = False
         self.values: dict[str, Value] = {**graph.inputs, **graph.steps}
         self._wanted = _read_values(model, graph, self.values)
+        self._producers = graph.producers()
         self._taken = set(model.inputs)
         self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
         self._uses = Counter(_owner(step) for step in model.steps if step.params)
@@ -106,6 +109,7 @@ class Network:
         main = self._counterpart(step, step.layer, [v.type for v in operands], step.attrs)
         parts = self._parts(step, main)
         self.xla &= all(part.keras.xla for part in parts)
+        self.sparse |= any(part.keras.name == "keras.layers.Embedding" for part in parts)
         comment = f"{step.type}{self.banners.place(self._node(step))}"
         for part in parts:
             self._part(step, part, operands, comment)
@@ -121,39 +125,40 @@ class Network:
         raise CompileError([Diagnostic("NN507", message, step.span, help=help)], self.model.source)
 
     def _parts(self, step: Step, main: Keras) -> list[Part]:
+        """Return the layers of a statement: what comes first, the layer itself, its activation, what comes last."""
         out, owner = self.values[step.path], _owner(step)
         name = owner or step.path
+        before = [Part(main.before, f"{name}.{_kind(main.before)}", "", out)] if main.before else []
+        then = [Part(main.then, f"{name}.{_kind(main.then)}", "", out)] if main.then else []
         if main.act is None or main.act.name == "identity":
-            return self._with_rest(main, name, owner, out)
+            return [*before, Part(main, name, owner, out), *then]
         entry, attrs = main.act.entry, main.act.attrs
         act = self._counterpart(step, entry, [step.type], attrs)
         inner = self._before_activation(step)
         if act.word is not None and inner.id not in self._wanted:
-            return [Part(replace(main, options={"activation": act.word, **main.options}), name, owner, out)]
+            whole = replace(main, options={"activation": act.word, **main.options})
+            return [*before, Part(whole, name, owner, out), *then]
         second = step.path if step.path != name else f"{step.path}.{entry.name}"
         has_params = bool(entry.params([step.type], attrs))
-        return [Part(main, name, owner, inner), Part(act, second, owner if has_params else "", out)]
-
-    def _with_rest(self, main: Keras, name: str, owner: str, out: Value) -> list[Part]:
-        if main.then is None:
-            return [Part(main, name, owner, out)]
-        return [Part(main, name, owner, out), Part(main.then, "", "", out)]
+        last = Part(act, second, owner if has_params else "", out)
+        return [*before, Part(main, name, owner, inner), *(replace(p, out=inner) for p in then), last]
 
     def _before_activation(self, step: Step) -> Value:
         """Return what the activation of a statement is applied to."""
-        (last,) = (n for n in self.graph.phase("forward") if self.values[step.path].id in [v.id for v in n.outs])
-        return last.ins[0]
+        return self._producers[self.values[step.path].id].ins[0]
 
     def _node(self, step: Step) -> Node:
-        return next(n for n in self.graph.phase("forward") if n.layer == step.path)
+        return self._producers[self.values[step.path].id]
 
     def _part(self, step: Step, part: Part, operands: list[Value], comment: str) -> None:
         names = [v.name for v in operands]
         if part.keras.is_function:
             self._line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
+            self._layer_of.pop(part.out.id, None)
             return
-        several = part.keras.operands or f"[{', '.join(f'{{{i}}}' for i in range(len(names)))}]"
-        given = several.format(*names) if len(names) > 1 else names[0]
+        given = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
+        if part.keras.operands:
+            given = part.keras.operands.format(*names)
         shared = bool(part.owner) and self._uses[part.owner] > 1
         if part.key in self._made:
             self._line(f"{part.out.name} = {self._made[part.key]}(", [given], ")", comment)
@@ -182,7 +187,8 @@ class Network:
         """Return what is said of the single variables: penalties and constraints."""
         for full, (_, attribute) in self._variables_of(step, part, "").items():
             penalty, constraint = self.model.params[full].penalty, self.model.params[full].constraint
-            word = attribute.rpartition(".")[2].removesuffix("_kernel")
+            variable = attribute.rpartition(".")[2]
+            word = part.keras.keywords.get(variable, variable.removesuffix("_kernel"))
             if penalty is not None:
                 yield f"{word}_regularizer=keras.regularizers.{penalty.entry.keras}({_numbers(penalty)})"
             if constraint is not None:
@@ -224,6 +230,10 @@ def _distinct(wanted: str, taken: set[str]) -> str:
 def class_name(name: str) -> str:
     """Return `MaxNorm` for `max_norm`."""
     return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _kind(call: Keras) -> str:
+    return call.name.rpartition(".")[2].lower()
 
 
 def _numbers(bound: Bound) -> str:
