@@ -114,7 +114,7 @@ class Base:
 
     def __init__(self, w):
         self.w = w
-        init = w.init()
+        init = self.internal(w.init())
         layout = Flat({k: v.shape for k, v in init.items()}, self.packed)
         self.p, self.P = layout.alloc()
         self.g, self.G = layout.alloc()
@@ -125,6 +125,12 @@ class Base:
         self.onehot = np.eye(10, dtype=f4)[self.y] if self.y.dtype == np.int32 else None
         self.rng = np.random.default_rng(3)
         self.setup()
+
+    def internal(self, p):
+        """Return the weights in the order in which they are held here."""
+        return p
+
+    external = internal
 
     def run(self, epochs):
         w, b = self.w, self.w.batch
@@ -146,7 +152,7 @@ class Base:
 
     def grads(self, rows):
         loss = self.loss_and_grads(rows)
-        return loss, {k: v / self.opt.gscale for k, v in self.G.items()}
+        return loss, self.external({k: v / self.opt.gscale for k, v in self.G.items()})
 
 
 class TinyMlp(Base):
@@ -436,4 +442,7 @@ class ConvPool:
 
 
 def build(workload, variant, threads):
-    return {"xor": TinyMlp, "mlp": Mlp, "cnn": Cnn, "dag": Dag}[workload.kind](workload)
+    from peers.numpy_recurrent import Lstm, Rnn  # they build on this module
+
+    kinds = {"xor": TinyMlp, "mlp": Mlp, "cnn": Cnn, "dag": Dag, "lstm": Lstm, "rnn": Rnn}
+    return kinds[workload.kind](workload)
