@@ -130,7 +130,7 @@ def _fast_d_second(e: Step, node: Node) -> bool:
 
 BLEND = Op(
     "blend", ("z", "h", "g"), same_as_first, "{z} * {h} + (1 - {z}) * {g}", _blend_vjp, elementwise=True,
-    fast=_fast_blend,
+    equation="h_t = z h_{{t-1}} + (1 - z) g", fast=_fast_blend,
 )  # fmt: skip
 
 BLEND_D_SHARE = Op(
