@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from mutation import fast
-from mutation.operators import LOOPS, OPERATORS, PROLOGUE, Line, parts_of
+from mutation.operators import LOOPS, OPERATORS, PROLOGUE, Line, is_call, parts_of
 from mutation.rules import RULES, Rule, faulty_script, loss_rules
 from mutation.subjects import BATCH, NETWORKS, SUBJECTS, right_script
 
 from dotnn_runtime.gradcheck import check_script
-from dotnn_runtime.gradcheck.anatomy import walk_statements
+from dotnn_runtime.gradcheck.anatomy import assigned_names, walk_statements
 
 RULE = "rule"
 EQUIVALENT = [
@@ -55,6 +55,8 @@ EMPTY = re.compile(r"np\.(zeros|empty)")
 """A new array of zeros: there is nothing in it that a mistake could change."""
 OUTER = ("d_y_W", "d_y_b", "d_x")
 """The lines around a loss: they are the same in all networks of losses, and attacked in the others."""
+EMPTY = ("np.empty", "np.zeros", "np.zeros_like")
+"""What makes the arrays that a loop fills, and what a loop starts from."""
 SAME_SIZES = ("wrong_operand",)
 """Operators that only make sense where all sizes are equal."""
 
@@ -169,10 +171,12 @@ def line_mutants(subject: str) -> tuple[Mutant, ...]:
     scene = _scene(subject)
     found: list[Mutant] = []
     known: list[str] = []
-    for node in scene.functions["backward"].body:
+    body = scene.functions["backward"].body
+    starts = {name for loop in body if isinstance(loop, ast.For) for n in loop.body for name in assigned_names(n)}
+    for node in body:
         if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])).startswith("d_"):
             known.append(name)
-            if subject not in NETWORKS and name in OUTER:
+            if (subject not in NETWORKS and name in OUTER) or is_call(node.value, *EMPTY) or name in starts:
                 continue
             line = Line(name, node.value, scene.cached, tuple(known[:-1]))
             found += _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name} = ")

@@ -74,7 +74,7 @@ class Stand:
         batch_last = self.script.anatomy.step is not None
         named = inputs | {a: inputs[key.name] for a, key in aliases.items() if key.name in inputs}
         for row in cotangent_rows(
-            self.notes, self.tape.values, named, self._strict, self._started, self._step_line, batch_last
+            self.notes, self.tape.values, named, self._strict, self.started, self._step_line, batch_last
         ):
             key = row.keys[0]
             known = key.kind == "input" and key.name in aliases
@@ -93,7 +93,7 @@ class Stand:
             return 0
         return anatomy.stepwise[anatomy.backward_function].get(cotangent, 0)
 
-    def _started(self, value: str) -> bool:
+    def started(self, value: str) -> bool:
         """Whether a value is assigned before the loop that assigns it: the state that a recurrence starts from."""
         return sum(value in s.targets and not s.is_load for s in self.script.anatomy.statements) > 1
 
