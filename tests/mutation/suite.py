@@ -16,7 +16,7 @@ from dotnn_runtime.gradcheck.anatomy import assigned_names, walk_statements
 
 RULE = "rule"
 EQUIVALENT = [
-    ("input_for_output", r"len\(cache\['p'\]\)", "only the number of examples is read"),
+    ("input_for_output", r"len\(cache\['(p|y_z)'\]\)", "only the number of examples is read"),
     ("input_for_output", r"cache\['p'\]\.dtype", "only the kind of number is read"),
     ("input_for_output", r"d_h \* \(cache\['h_z'\] > 0\)", "relu(z) > 0 exactly where z > 0"),
     ("input_for_output", r"np\.where\(cache\['(f|rows_dense)'\] > 0", "prelu keeps the sign of z, for slopes above 0"),

@@ -128,6 +128,9 @@ class _Uses(ast.NodeTransformer):
         key = stored_key(node) if isinstance(node.ctx, ast.Load) else None
         if key is not None:
             return self._wrapped(key.name, node)
+        if isinstance(node.ctx, ast.Store):  # h[:, step] = …: the array is written, not read
+            node.slice = self.visit(node.slice)
+            return node
         self.generic_visit(node)
         return node
 
