@@ -62,6 +62,9 @@ def last_state(w, p, x):
 
 def update(w, p, state, g):
     each = jax.tree.map
+    if w.clip:
+        norm = jnp.sqrt(sum(jnp.sum(a * a) for a in g.values()))
+        g = each(lambda g: g * (w.clip / jnp.maximum(norm, w.clip)), g)
     m, v, t = state
     if w.optimizer == "sgd":
         return each(lambda p, g: p - w.lr * g, p, g), state

@@ -59,7 +59,7 @@ class Runner:
         self.x, self.y = w.data()
         self.model = network(w)
         if w.optimizer == "adam":
-            optimizer = keras.optimizers.Adam(w.lr, w.beta1, w.beta2, epsilon=w.eps)
+            optimizer = keras.optimizers.Adam(w.lr, w.beta1, w.beta2, epsilon=w.eps, global_clipnorm=w.clip or None)
         else:
             optimizer = keras.optimizers.SGD(w.lr, momentum=w.mu if w.optimizer == "momentum" else 0.0)
         losses = keras.losses

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from peers.numpy_tuned import Base, SoftmaxCE, f4
 
 

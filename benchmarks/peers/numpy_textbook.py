@@ -189,6 +189,9 @@ class Runner:
 
     def update(self, g):
         w = self.w
+        if w.clip:
+            norm = np.sqrt(sum(np.sum(v**2) for v in g.values()))
+            g = {k: v * (w.clip / max(norm, w.clip)) for k, v in g.items()}
         self.t += 1
         for k, p in self.p.items():
             if w.optimizer == "sgd":

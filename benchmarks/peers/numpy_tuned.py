@@ -62,6 +62,7 @@ class Optimizer:
             np.add(m, g, m)
             np.subtract(p, m, p)
             return
+        shrink = f4(w.clip / max(np.dot(g, g) ** 0.5, w.clip)) if w.clip else f4(1)
         self.t += 1
         c1, c2 = 1 - w.beta1**self.t, 1 - w.beta2**self.t
         # m, v are kept as plain decayed sums (without the 1-beta factors, which go into the step size)
@@ -70,6 +71,8 @@ class Optimizer:
         b1, b2 = f4(w.beta1), f4(w.beta2)
         mul, add = np.multiply, np.add
         for (p, g, m, v), t in zip(self.blocks, self.tmps, strict=True):
+            if shrink != 1:
+                mul(g, shrink, g)
             mul(m, b1, m)
             add(m, g, m)
             mul(g, g, g)

@@ -104,6 +104,8 @@ class Runner:
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(self.model(x), y)
         loss.backward()
+        if self.w.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.w.clip)
         self.optimizer.step()
         return loss
 

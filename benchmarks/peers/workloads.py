@@ -29,6 +29,7 @@ class Workload:
     beta2: float = 0.999
     eps: float = 1e-8
     length: int = 0  # time steps of a sequence
+    clip: float = 0.0  # the largest norm of all gradients together
 
     @property
     def count(self):
@@ -86,7 +87,7 @@ WORKLOADS = {
         Workload("W2-32-adam", "mlp", (784, 128, 10), 32, 200, "adam", 1e-3),
         Workload("W3", "mlp", (784, 1024, 1024, 10), 128, 25, "adam", 1e-3),
         Workload("W4", "cnn", (400, 120, 84, 10), 64, 50, "sgd", 0.01),
-        Workload("W5", "lstm", (32, 128, 10), 64, 10, "adam", 1e-3, length=50),
+        Workload("W5", "lstm", (32, 128, 10), 64, 10, "adam", 1e-3, length=50, clip=5.0),
         Workload("W6", "dag", (64, 64, 10), 64, 100, "adam", 1e-3),
         Workload("W7", "rnn", (2, 16, 1), 16, 100, "sgd", 0.01, length=20),
     )

@@ -129,9 +129,7 @@ def test_the_layer_is_the_lectures_cell_step_by_step(style):
   h{t} = (hx{t} -> wo) * (c{t} -> tanh)"""
         for t in range(steps)
     )
-    layers = "\n".join(
-        f"  layer w{k} = dense({units}, {'tanh' if k == 'g' else 'sigmoid'})" for k in GATES
-    )
+    layers = "\n".join(f"  layer w{k} = dense({units}, {'tanh' if k == 'g' else 'sigmoid'})" for k in GATES)
     inputs = "\n".join(f"  input x{t}: [{features}]" for t in range(steps))
     loss = "train { loss = half_sse(y, t, reduce = sum) }"
     written_out = module_of(
@@ -139,7 +137,8 @@ def test_the_layer_is_the_lectures_cell_step_by_step(style):
         f"  output y = h{steps - 1}\n}}\n{loss}"
     )
     layer = module_of(
-        f"model M {{ input x: [{steps}, {features}]  target t: [{units}]  output y = x -> lstm({units}) }} {loss}", style
+        f"model M {{ input x: [{steps}, {features}]  target t: [{units}]  output y = x -> lstm({units}) }} {loss}",
+        style,
     )
     params, batch = generic_point(layer)
     parts = {k: slice(n * units, (n + 1) * units) for n, k in enumerate(GATES)}

@@ -559,9 +559,8 @@ def shifted_step(loop, lines):
     for node, k in carried(loop):
         value = ast.unparse(parts_of(node.value)[k])
         if value.endswith("[:, step]"):
-            yield node.lineno, with_part(node, k, value.replace("step]", "step - 1]")), set(
-                [ast.unparse(parts_of(node.targets[0])[k])]
-            )
+            name = ast.unparse(parts_of(node.targets[0])[k])
+            yield node.lineno, with_part(node, k, value.replace("step]", "step - 1]")), {name}
 
 
 @of_loop

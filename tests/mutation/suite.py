@@ -210,11 +210,7 @@ def _mutants_in_loop(subject: str, scene: _Scene, loop: ast.For) -> Iterator[Mut
 
 def _first_readers(loop: ast.For, names: set[str]) -> tuple[int, ...]:
     """The lines of a loop that assign or read one of these names."""
-    return tuple(
-        n.lineno
-        for n in loop.body
-        if names & {part.id for part in ast.walk(n) if isinstance(part, ast.Name)}
-    )
+    return tuple(n.lineno for n in loop.body if names & {part.id for part in ast.walk(n) if isinstance(part, ast.Name)})
 
 
 def _helper_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> Iterator[Mutant]:

@@ -67,9 +67,7 @@ def _unpacking(values: Sequence[Value], container: str, key: Callable[[Value], s
     return _assignments([v.name for v in values], [f'{container}["{key(v)}"]' for v in values])
 
 
-def statement(
-    node: Node, name_of: NameOf = attrgetter("name"), target: str = "", column: int = COMMENT_COLUMN
-) -> str:
+def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "", column: int = COMMENT_COLUMN) -> str:
     """Return `name = expression  # [shape]  equation`, the comment in this column."""
     op = OPS[node.op]
     line = op.line_of_both(node, name_of)

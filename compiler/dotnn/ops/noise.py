@@ -21,4 +21,6 @@ GAUSSIAN_NOISE = Op(
     equation="noise ~ N(0, {sigma}^2)", random=True, otherwise="0.0", detached=True,
 )  # fmt: skip
 
-DROPOUT = Op("dropout", ("x", "mask"), same_as_first, "{x} * {mask}", _dropout_vjp, elementwise=True, fast_step=ufunc("multiply"))
+DROPOUT = Op(
+    "dropout", ("x", "mask"), same_as_first, "{x} * {mask}", _dropout_vjp, elementwise=True, fast_step=ufunc("multiply")
+)

@@ -18,6 +18,7 @@ def _no_line(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 SCAN = Op("scan", ("*",), _no_line, "")
 
+
 def _fast_zero_state(e: Step, node: Node) -> bool:
     e.zeros(node.out)
     return True

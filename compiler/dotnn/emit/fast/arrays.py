@@ -37,7 +37,13 @@ class Arrays:
     """Hands out arrays by liveness; `setup` collects the lines that make them."""
 
     def __init__(
-        self, graph: Graph, setup: list[str], free_name: Callable[[str], str], *, time_first: set[int], reuse: bool = True
+        self,
+        graph: Graph,
+        setup: list[str],
+        free_name: Callable[[str], str],
+        *,
+        time_first: set[int],
+        reuse: bool = True,
     ) -> None:
         self.setup = setup
         self.free_name = free_name

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from dotnn.emit.fast.arrays import Arrays, empty_array, planes, readers
 from dotnn.emit.fast.folding import foldable
 from dotnn.emit.fast.loops import write_loop
-from dotnn.emit.fast.sequences import names_in, packs, time_first
+from dotnn.emit.fast.packing import packs
+from dotnn.emit.fast.sequences import names_in, time_first
 from dotnn.emit.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dotnn.ops.base import Node, Value
 
 if TYPE_CHECKING:
-    from dotnn.emit.fast.loops import LoopWriter
+    from dotnn.emit.fast.places import LoopPlaces
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Gates:
     widths: Sequence[int]
     first: Node
 
-    def factors(self, w: LoopWriter) -> str:
+    def factors(self, w: LoopPlaces) -> str:
         """Return the name of a row that holds 1/2 for columns under sigmoid and 1 for those under tanh."""
-        return w.bind("half_of_sigmoid", self._row("0.5", "1"))
+        return w.e.bind("half_of_sigmoid", self._row("0.5", "1"))
 
-    def shifts(self, w: LoopWriter) -> str:
+    def shifts(self, w: LoopPlaces) -> str:
         """Return the name of a row that holds 1/2 for columns under sigmoid and 0 for those under tanh."""
-        return w.bind("half_or_zero", self._row("0.5", "0"))
+        return w.e.bind("half_or_zero", self._row("0.5", "0"))
 
     def _row(self, of_sigmoid: str, of_tanh: str) -> str:
         values = ", ".join(of_sigmoid if n.op == "sigmoid" else of_tanh for n in self.nodes)
@@ -38,7 +38,7 @@ class Gates:
         return f"np.repeat(np.array([{values}], dtype), {widths})"
 
 
-def find_gates(w: LoopWriter) -> Gates | None:
+def find_gates(w: LoopPlaces) -> Gates | None:
     """Return the first value of which every column goes through one sigmoid or tanh, some through each or all."""
     for z in (n.out for n in w.nodes):
         cuts = w.readers.get(z.id, [])
@@ -57,7 +57,7 @@ def find_gates(w: LoopWriter) -> Gates | None:
     return None
 
 
-def overwritten_gates(w: LoopWriter) -> tuple[int, str]:
+def overwritten_gates(w: LoopPlaces) -> tuple[int, str]:
     """Return the number of a concatenation of gradients that may be written over the gates, and the gates' array.
 
     A gradient may take the place of its gate if no later line reads that gate; (-1, "") if there is none such.
@@ -71,7 +71,7 @@ def overwritten_gates(w: LoopWriter) -> tuple[int, str]:
     return -1, ""
 
 
-def _array_over(w: LoopWriter, concat: Node) -> str:
+def _array_over(w: LoopPlaces, concat: Node) -> str:
     gates = {v: w.e.gate_of[s.id] for v in w.loop.slices if (s := w.sliced[v.id]).id in w.e.gate_of}
     parts: dict[tuple[int, int], Node] = {}
     for value in map(w.root, concat.ins):
@@ -86,13 +86,13 @@ def _array_over(w: LoopWriter, concat: Node) -> str:
         width = next(iter(inside.values()))[3]
         only_here = all(w.e.readers.get(out, []) == [w.node] for out in whole)
         summed = {w.root(v) for n, _ in w.hoisted for v in n.ins}
-        if width == concat.out.type.example[-1] and only_here and not summed & set(inside):
-            if all(_dead(w, gate, place[1], place[2], parts) for gate, place in inside.items()):
-                return array
+        free = width == concat.out.type.example[-1] and only_here and not summed & set(inside)
+        if free and all(_dead(w, gate, place[1], place[2], parts) for gate, place in inside.items()):
+            return array
     return ""
 
 
-def _dead(w: LoopWriter, gate: Value, start: int, stop: int, parts: dict[tuple[int, int], Node]) -> bool:
+def _dead(w: LoopPlaces, gate: Value, start: int, stop: int, parts: dict[tuple[int, int], Node]) -> bool:
     """Whether the gate at these columns is read for the last time before, or by, what overwrites it."""
     for (a, b), writer in parts.items():
         if a < stop and start < b:
