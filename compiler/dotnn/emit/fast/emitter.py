@@ -278,6 +278,11 @@ class FastEmitter:
             self.run(f"copyto({self._copies[value.id]}, {batch_first})")
         return self._copies[value.id]
 
+    def steps_elsewhere(self, value: Value, expression: str) -> str:
+        """Return a name for the steps of a sequence that lies in another order itself."""
+        self._copies[value.id] = self.bind(f"{value.name}_steps", expression)
+        return self._copies[value.id]
+
     def long_rows(self, value: Value) -> str:
         """Return a name for the rows of all steps under each other: one product serves them all."""
         return self.bind(f"{value.name}_long", f"{self.steps(value)}.reshape(-1, {value.type.example[-1]})")

@@ -83,10 +83,8 @@ class LoopWriter(LoopPlaces):
 
     def _generic(self, node: Node) -> None:
         op, out = OPS[node.op], node.out
-        self.e.plan.helpers |= {h for h in op.helpers if f"{h}(" in op.template(node)}
-        line = op.line(node, lambda v: v.name)
-        if op.random:
-            line = f"({line}) if training else {op.otherwise}"
+        self.e.plan.helpers |= op.called(node)
+        line = op.line_of_both(node, lambda v: v.name)
         if out.type.dtype == "real":
             line = f"copyto({self.out(out, over=node.ins)}, {line})"
         else:
@@ -152,7 +150,10 @@ class LoopWriter(LoopPlaces):
                 self.run(f"copyto({self.name(entering)}, {self.name(leaving)})")
 
     def _finish(self) -> None:
-        """Hand out the states after the last step."""
+        """Hand out the states after the last step, and the sequences that others want in another order."""
+        for out, steps in self.copied:
+            self.e.out(out)
+            self.e.run(f"copyto({self.e.rows(out)}, {self.e.bind(f'{steps}_rows', f'{steps}.swapaxes(0, 1)')})")
         for out, v in zip(self.final, self.loop.final, strict=True):
             place = self.place(v)
             if place.last:
@@ -218,6 +219,10 @@ class LoopWriter(LoopPlaces):
     def bind(self, hint: str, expression: str) -> str:
         """Return the name of an expression that is evaluated once, in the set-up."""
         return self.e.bind(hint, expression)
+
+    def planar(self, value: Value) -> bool:
+        """Whether a value is held in planes, as images are."""
+        return False
 
     def transposed(self, value: Value) -> str:
         """Return a name for a contiguous transpose of a matrix, renewed before the loop: its rows are read T times."""

@@ -72,6 +72,7 @@ class LoopPlaces:
         self.pieces: dict[str, str] = {}
         self.done: set[int] = set()
         self.called: set[int] = set()
+        self.copied: list[tuple[Value, str]] = []
         self.counts: Counter[int] = Counter()
         self.free: list[Place] = []
         self.prefix = self.pack.prefix if self.pack else self.node.layer.replace(".", "_") or self.node.outs[0].name
@@ -160,17 +161,15 @@ class LoopPlaces:
             root = self.root(v)
             if root.id == reused[0]:
                 self.places[root.id] = Place(root.name, reused[1], pinned=True)
-            if (
-                root.id not in self.places
-                and root.id not in self.homes
-                and root.id in self.made
-                and not self._packed(root)
-            ):
+            own = root.id in self.made and root.id not in self.places and root.id not in self.homes
+            if own and not self._packed(root) and out.id in self.e.time_first:
                 self.e.out(out)
                 self.places[root.id] = Place(root.name, self.e.time_first_name(out), pinned=True)
-            else:
+            elif out.id in self.e.time_first:
                 arrays.by_steps(out, self.place(root).whole)
                 self.e.note_gate(out, self.place(root).whole, self.homes.get(root.id), self.made)
+            else:
+                self.copied.append((out, self.e.steps_elsewhere(out, self.place(root).whole)))
         for k in self.kept:
             if k in self.made and k not in self.places and k not in self.homes:
                 self.place(self.made[k].out)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     pass
 
 AFFINE = ("affine", "affine_d_input")
+SAFE = (*AFFINE, "affine_d_weight", "sum_examples", "scan", "zero_state")
+"""Ops whose kernels read and write sequences that lie with time first, as elementwise ones do; others may take the
+features for the first axis in memory."""
 
 
 def names_in(graph: Graph) -> set[str]:
@@ -26,7 +29,10 @@ def names_in(graph: Graph) -> set[str]:
 
 
 def time_first(graph: Graph) -> set[int]:
-    """Return the sequences that loops read or write, and those that are computed from such row by row."""
+    """Return the sequences that loops read or write, and those that are computed from such row by row.
+
+    Not those that another op reads or writes: the loop then makes a copy.
+    """
     found: set[int] = set()
     for node in graph.nodes:
         if node.loop is not None and fits(node.loop):
@@ -37,7 +43,11 @@ def time_first(graph: Graph) -> set[int]:
             same = [v for v in node.ins if v.type.shape[:2] == node.out.type.shape[:2]]
             if any(v.id in found for v in same):
                 found.add(node.out.id)
-    return {v for v in found if v not in {i.id for i in (*graph.inputs.values(), *graph.targets.values())}}
+    unsafe = {v.id for v in (*graph.inputs.values(), *graph.targets.values())}
+    for node in graph.nodes:
+        if node.op not in SAFE and not OPS[node.op].elementwise:
+            unsafe |= {v.id for v in (*node.ins, *node.outs)}
+    return found - unsafe
 
 
 def is_sequence(type: TensorType) -> bool:
