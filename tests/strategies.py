@@ -141,7 +141,7 @@ def _inputs(draw, network: Network) -> None:
     if draw(st.integers(0, 2)) == 0:
         _tokens(draw, network)
     if draw(st.integers(0, 2)) == 0:
-        _sequence(draw, network)
+        _steps_of_time(draw, network)
 
 
 def _tokens(draw, network: Network) -> None:
@@ -155,7 +155,7 @@ def _tokens(draw, network: Network) -> None:
         network.add("symbols", length * units, f"symbols = ids -> embedding(5, {units}){position} -> flatten")
 
 
-def _sequence(draw, network: Network) -> None:
+def _steps_of_time(draw, network: Network) -> None:
     """A sequence of vectors that recurrent layers read, one or two above each other, some under a mask."""
     steps, width = draw(st.integers(1, 3)), draw(WIDTHS)
     network.statements.append(f"input sequence: [{steps}, {width}]")
