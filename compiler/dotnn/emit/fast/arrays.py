@@ -114,9 +114,6 @@ class Arrays:
             held.uses += self.reads[value.id]
             self.of[value.id] = held
 
-    def _fits(self, held: Storage, value: Value) -> bool:
-        return held.shape == value.type.shape and held.planar == self._is_image(value)
-
     def release(self, node: Node) -> None:
         """Count the reads of a node that has been written; an array without further reads becomes free."""
         for value in node.ins:
@@ -127,7 +124,8 @@ class Arrays:
                     self._free.append(held)
 
     def _fits(self, held: Storage, value: Value) -> bool:
-        return held.shape == value.type.shape and bool(held.steps) == (value.id in self.time_first)
+        alike = held.planar == self._is_image(value) and bool(held.steps) == (value.id in self.time_first)
+        return alike and held.shape == value.type.shape
 
     def _join(self, value: Value, held: Storage) -> None:
         self.setup.append(f"{value.name} = {held.name}")

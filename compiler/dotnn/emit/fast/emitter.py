@@ -161,11 +161,13 @@ class FastEmitter:
     def same(self, value: Value, source: Value) -> None:
         """Let `value` be another name of `source`."""
         self.arrays.alias(value, source, source.name)
+        self._strided |= {value.id} if source.id in self._strided else set()
 
     def view(self, value: Value, source: Value, expression: str) -> None:
         """Let `value` be a view of `source`; views of an array that is only cut into columns are independent."""
         cut = all(n.op == "columns" for n in self.readers[source.id]) and source.id not in self.owners
         self.arrays.alias(value, source, expression, separate=cut)
+        self._strided |= {value.id} if source.id in self._strided else set()
 
     def prepare(self, line: str) -> None:
         """Append a line to the set-up."""
