@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from mutation import fast
-from mutation.operators import LOOPS, OPERATORS, PROLOGUE, Line, is_call, parts_of
+from mutation.operators import LOOPS, OPERATORS, PROLOGUE, Line, parts_of
 from mutation.rules import RULES, Rule, faulty_script, loss_rules
 from mutation.subjects import BATCH, NETWORKS, SUBJECTS, right_script
 
@@ -55,8 +55,6 @@ EMPTY = re.compile(r"np\.(zeros|empty)")
 """A new array of zeros: there is nothing in it that a mistake could change."""
 OUTER = ("d_y_W", "d_y_b", "d_x")
 """The lines around a loss: they are the same in all networks of losses, and attacked in the others."""
-EMPTY = ("np.empty", "np.zeros", "np.zeros_like")
-"""What makes the arrays that a loop fills, and what a loop starts from."""
 SAME_SIZES = ("wrong_operand",)
 """Operators that only make sense where all sizes are equal."""
 
@@ -176,7 +174,7 @@ def line_mutants(subject: str) -> tuple[Mutant, ...]:
     for node in body:
         if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])).startswith("d_"):
             known.append(name)
-            if (subject not in NETWORKS and name in OUTER) or is_call(node.value, *EMPTY) or name in starts:
+            if (subject not in NETWORKS and name in OUTER) or EMPTY.search(ast.unparse(node.value)) or name in starts:
                 continue
             line = Line(name, node.value, scene.cached, tuple(known[:-1]))
             found += _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name} = ")
@@ -215,7 +213,8 @@ def _first_readers(loop: ast.For, names: set[str]) -> tuple[int, ...]:
 
 def _helper_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> Iterator[Mutant]:
     """Yield the mutants of a function of the backward pass alone; the lines of `backward` that call it are to blame."""
-    callers = [n for n in scene.functions["backward"].body if function.name in _called(n, scene.functions)]
+    lines = [n for n in walk_statements(scene.functions["backward"].body) if isinstance(n, ast.Assign)]
+    callers = [n for n in lines if function.name in _called(n, scene.functions)]
     names = tuple(ast.unparse(n.targets[0]) for n in callers)
     numbers = tuple(n.lineno for n in callers)
     for node in ast.walk(function) if callers else ():
