@@ -29,6 +29,8 @@ ACTIVATIONS = sorted(
 )
 JOINS = sorted(n for n, j in LAYERS.items() if j.family == "join" and n not in ("concat", "select", "attention"))
 INITIALISERS = sorted(name for name in INITS if name not in ("file", "zeros", "forget_one"))
+RECURRENT = ["rnn", "lstm", "gru"]
+RECURRENT_OPTIONS = ["reverse = true", "bias = false"]
 OUTPUT_STAGE = {"unit": " -> sigmoid", "class": " -> softmax"}
 BLOCKS = {
     "Residual": """block Residual(n) {
@@ -138,6 +140,8 @@ def _inputs(draw, network: Network) -> None:
         network.add("rows", rows * units, f"rows = table -> {_dense_call(draw, units)} -> flatten")
     if draw(st.integers(0, 2)) == 0:
         _tokens(draw, network)
+    if draw(st.integers(0, 2)) == 0:
+        _steps_of_time(draw, network)
 
 
 def _tokens(draw, network: Network) -> None:
@@ -149,6 +153,36 @@ def _tokens(draw, network: Network) -> None:
         network.add("symbols", length * 4, f"symbols = ids -> one_hot(4){position} -> flatten")
     else:
         network.add("symbols", length * units, f"symbols = ids -> embedding(5, {units}){position} -> flatten")
+
+
+def _steps_of_time(draw, network: Network) -> None:
+    """A sequence of vectors that recurrent layers read, one or two above each other, some under a mask."""
+    steps, width = draw(st.integers(1, 3)), draw(WIDTHS)
+    network.statements.append(f"input sequence: [{steps}, {width}]")
+    mask = ""
+    if draw(st.booleans()):
+        network.statements.append(f"input marks: int[{steps}]")
+        mask = draw(st.sampled_from([", marks", ", marks -> padding_mask"]))
+    below = "sequence"
+    if draw(st.booleans()):
+        below = f"({_recurrent(draw, below, draw(WIDTHS), draw(st.sampled_from(['', mask])), 'sequence')})"
+    units = draw(WIDTHS)
+    returns = draw(st.sampled_from(["last", "sequence"]))
+    width, end = (units, "") if returns == "last" else (units * steps, " -> flatten")
+    if returns == "sequence" and draw(st.booleans()):
+        width, end = 2 * steps, f" -> {_dense_call(draw, 2)} -> flatten"
+    network.add("read", width, f"read = {_recurrent(draw, below, units, mask, returns)}{end}")
+
+
+def _recurrent(draw, operand: str, units: int, mask: str, returns: str) -> str:
+    """A call of a recurrent layer with some of its options."""
+    layer = draw(st.sampled_from(RECURRENT))
+    chosen = [option for option in RECURRENT_OPTIONS if draw(st.integers(0, 3)) == 0]
+    if layer == "gru" and draw(st.booleans()):
+        chosen.append("reset = before")
+    if draw(st.booleans()):
+        chosen.append(f"act = {draw(st.sampled_from(['sigmoid', 'relu', 'identity', 'silu']))}")
+    return f"{layer}({operand}{mask}, {', '.join([str(units), f'returns = {returns}', *chosen])})"
 
 
 def _value(draw, network: Network) -> str:

@@ -27,6 +27,8 @@ def loss_of(w, p, x, y):
             z = lax.conv_general_dilated(x, p["K" + key], (1, 1), pad, dimension_numbers=("NHWC", "HWIO", "NHWC"))
             x = lax.reduce_window(relu(z + p["c" + key]), -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
         z = dense("5", relu(dense("4", relu(dense("3", x.reshape(len(x), -1))))))
+    elif w.length:
+        z = dense("o", last_state(w, p, x))
     else:
         last = len(p) // 2
         for i in range(1, last):
@@ -34,11 +36,35 @@ def loss_of(w, p, x, y):
         z = dense(str(last), x)
     if w.kind == "xor":
         return jnp.mean(jax.nn.softplus(z) - y * z)
+    if w.kind == "rnn":
+        return jnp.mean((z - y) ** 2)
     return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1))
+
+
+def last_state(w, p, x):
+    """Return h after the last step; the steps are a `lax.scan`."""
+
+    def rnn(state, xz):
+        (h,) = state
+        return (jnp.tanh(xz + h @ p["U"]),), None
+
+    def lstm(state, xz):
+        h, c = state
+        i, f, g, o = jnp.split(xz + h @ p["U"], 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    start = jnp.zeros((len(x), w.dims[1]))
+    xz = jnp.swapaxes(x @ p["W"] + p["b"], 0, 1)
+    state, _ = lax.scan(lstm, (start, start), xz) if w.kind == "lstm" else lax.scan(rnn, (start,), xz)
+    return state[0]
 
 
 def update(w, p, state, g):
     each = jax.tree.map
+    if w.clip:
+        norm = jnp.sqrt(sum(jnp.sum(a * a) for a in g.values()))
+        g = each(lambda g: g * (w.clip / jnp.maximum(norm, w.clip)), g)
     m, v, t = state
     if w.optimizer == "sgd":
         return each(lambda p, g: p - w.lr * g, p, g), state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -25,8 +26,13 @@ def network(w):
         made.append((layer, [p["K" + key], p["c" + key]]))
         return L.MaxPooling2D()(layer(x))
 
-    x = y = keras.Input((28, 28, 1) if w.kind == "cnn" else (w.dims[0],))
-    if w.kind == "dag":
+    steps = (w.length,) if w.length else ()
+    x = y = keras.Input((28, 28, 1) if w.kind == "cnn" else (*steps, w.dims[0]))
+    if w.length:
+        cell = (L.LSTM if w.kind == "lstm" else L.SimpleRNN)(w.dims[1])
+        made.append((cell, [p["W"], p["U"], p["b"]]))
+        y = dense("o", cell(x))
+    elif w.kind == "dag":
         h = dense("i", x, "relu")
         h = L.Activation("relu")(L.Add()([h, dense("b", dense("a", h, "relu"))]))
         h = L.Activation("relu")(L.Add()([h, dense("d", dense("c", h, "relu"))]))
@@ -53,13 +59,16 @@ class Runner:
         self.x, self.y = w.data()
         self.model = network(w)
         if w.optimizer == "adam":
-            optimizer = keras.optimizers.Adam(w.lr, w.beta1, w.beta2, epsilon=w.eps)
+            optimizer = keras.optimizers.Adam(w.lr, w.beta1, w.beta2, epsilon=w.eps, global_clipnorm=w.clip or None)
         else:
             optimizer = keras.optimizers.SGD(w.lr, momentum=w.mu if w.optimizer == "momentum" else 0.0)
         losses = keras.losses
-        loss = losses.BinaryCrossentropy if w.kind == "xor" else losses.SparseCategoricalCrossentropy
+        loss = {
+            "xor": partial(losses.BinaryCrossentropy, from_logits=True),
+            "rnn": losses.MeanSquaredError,
+        }.get(w.kind, partial(losses.SparseCategoricalCrossentropy, from_logits=True))
         options = {"steps_per_execution": min(50, w.steps)} if variant == "spe50" else {}
-        self.model.compile(optimizer, loss(from_logits=True), **options)
+        self.model.compile(optimizer, loss(), **options)
 
     def run(self, epochs):
         w = self.w

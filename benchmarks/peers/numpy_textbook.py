@@ -76,13 +76,13 @@ class Runner:
         self.x = x.astype(dtype)
         if workload.kind == "cnn":
             self.x = np.ascontiguousarray(self.x.transpose(0, 3, 1, 2))
-        self.y = y.astype(dtype) if workload.kind == "xor" else y.astype(np.int64)
+        self.y = y.astype(np.int64 if y.dtype.kind == "i" else dtype)
         self.p = {k: v.astype(dtype) for k, v in workload.init().items()}
         self.m = {k: np.zeros_like(v) for k, v in self.p.items()}
         self.v = {k: np.zeros_like(v) for k, v in self.p.items()}
         self.t = 0
         self.rng = np.random.default_rng(3)
-        self.loss_and_grads = {"xor": self.xor, "mlp": self.mlp, "cnn": self.cnn, "dag": self.dag}[workload.kind]
+        self.loss_and_grads = getattr(self, workload.kind)
 
     def forward(self, key, x):
         return x @ self.p["W" + key] + self.p["b" + key]
@@ -147,8 +147,51 @@ class Runner:
         self.back("i", x, d * (h0 > 0), g)
         return loss, g
 
+    def rnn(self, x, y):
+        p, g, states = self.p, {}, [np.zeros((len(x), self.w.dims[1]), x.dtype)]
+        for t in range(self.w.length):
+            states.append(np.tanh(x[:, t] @ p["W"] + states[-1] @ p["U"] + p["b"]))
+        error = self.forward("o", states[-1]) - y
+        d = self.back("o", states[-1], 2 * error / error.size, g)
+        g |= {k: np.zeros_like(p[k]) for k in ("W", "U", "b")}
+        for t in reversed(range(self.w.length)):
+            d = self.back_in_time(t, x, states[t], d * (1 - states[t + 1] ** 2), g)
+        return np.mean(error**2), g
+
+    def lstm(self, x, y):
+        p, g, h = self.p, {}, np.zeros((len(x), self.w.dims[1]), x.dtype)
+        c, saved = h, []
+        for t in range(self.w.length):
+            zi, zf, zg, zo = np.split(x[:, t] @ p["W"] + h @ p["U"] + p["b"], 4, axis=1)
+            gates = sigmoid(zi), sigmoid(zf), np.tanh(zg), sigmoid(zo)
+            i, f, new, o = gates
+            saved.append((*gates, c, h))
+            c = f * c + i * new
+            h = o * np.tanh(c)
+            saved[-1] += (np.tanh(c),)
+        loss, d = softmax_loss(self.forward("o", h), y)
+        d = self.back("o", h, d, g)
+        g |= {k: np.zeros_like(p[k]) for k in ("W", "U", "b")}
+        dc = np.zeros_like(d)
+        for t in reversed(range(self.w.length)):
+            i, f, new, o, c_before, h_before, tanh_c = saved[t]
+            dc = dc + d * o * (1 - tanh_c**2)
+            parts = dc * new * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - new**2), d * tanh_c * o * (1 - o)
+            d = self.back_in_time(t, x, h_before, np.concatenate(parts, axis=1), g)
+            dc = dc * f
+        return loss, g
+
+    def back_in_time(self, t, x, h_before, dz, g):
+        g["W"] += x[:, t].T @ dz
+        g["U"] += h_before.T @ dz
+        g["b"] += dz.sum(axis=0)
+        return dz @ self.p["U"].T
+
     def update(self, g):
         w = self.w
+        if w.clip:
+            norm = np.sqrt(sum(np.sum(v**2) for v in g.values()))
+            g = {k: v * (w.clip / max(norm, w.clip)) for k, v in g.items()}
         self.t += 1
         for k, p in self.p.items():
             if w.optimizer == "sgd":

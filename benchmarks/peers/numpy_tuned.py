@@ -62,6 +62,7 @@ class Optimizer:
             np.add(m, g, m)
             np.subtract(p, m, p)
             return
+        shrink = f4(w.clip / max(np.dot(g, g) ** 0.5, w.clip)) if w.clip else f4(1)
         self.t += 1
         c1, c2 = 1 - w.beta1**self.t, 1 - w.beta2**self.t
         # m, v are kept as plain decayed sums (without the 1-beta factors, which go into the step size)
@@ -70,6 +71,8 @@ class Optimizer:
         b1, b2 = f4(w.beta1), f4(w.beta2)
         mul, add = np.multiply, np.add
         for (p, g, m, v), t in zip(self.blocks, self.tmps, strict=True):
+            if shrink != 1:
+                mul(g, shrink, g)
             mul(m, b1, m)
             add(m, g, m)
             mul(g, g, g)
@@ -114,7 +117,7 @@ class Base:
 
     def __init__(self, w):
         self.w = w
-        init = w.init()
+        init = self.internal(w.init())
         layout = Flat({k: v.shape for k, v in init.items()}, self.packed)
         self.p, self.P = layout.alloc()
         self.g, self.G = layout.alloc()
@@ -125,6 +128,12 @@ class Base:
         self.onehot = np.eye(10, dtype=f4)[self.y] if self.y.dtype == np.int32 else None
         self.rng = np.random.default_rng(3)
         self.setup()
+
+    def internal(self, p):
+        """Return the weights in the order in which they are held here."""
+        return p
+
+    external = internal
 
     def run(self, epochs):
         w, b = self.w, self.w.batch
@@ -146,7 +155,7 @@ class Base:
 
     def grads(self, rows):
         loss = self.loss_and_grads(rows)
-        return loss, {k: v / self.opt.gscale for k, v in self.G.items()}
+        return loss, self.external({k: v / self.opt.gscale for k, v in self.G.items()})
 
 
 class TinyMlp(Base):
@@ -436,4 +445,7 @@ class ConvPool:
 
 
 def build(workload, variant, threads):
-    return {"xor": TinyMlp, "mlp": Mlp, "cnn": Cnn, "dag": Dag}[workload.kind](workload)
+    from peers.numpy_recurrent import Lstm, Rnn  # they build on this module
+
+    kinds = {"xor": TinyMlp, "mlp": Mlp, "cnn": Cnn, "dag": Dag, "lstm": Lstm, "rnn": Rnn}
+    return kinds[workload.kind](workload)

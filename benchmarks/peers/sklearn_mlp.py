@@ -14,7 +14,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 
 class Runner:
     def __init__(self, workload):
-        if workload.kind in ("dag", "cnn"):
+        if workload.kind in ("dag", "cnn", "lstm", "rnn"):
             raise CannotDo("MLPClassifier builds chains only")
         self.workload = workload
         self.x, y = workload.data()

@@ -9,6 +9,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
+from peers.workloads import CannotDo
+
 MANY = 1000  # epochs in one call where an epoch is a single step
 
 
@@ -39,6 +41,8 @@ def loss_of(w, p, x, y):
 
 class Runner:
     def __init__(self, workload, variant, threads):
+        if workload.length:
+            raise CannotDo("no recurrent network is written here")
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
         self.w = w = workload

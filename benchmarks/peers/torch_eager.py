@@ -64,28 +64,48 @@ class Dag(nn.Module):
         return at["o"](torch.cat([h, at["w"](x)], 1))
 
 
+class Recurrent(nn.Module):
+    """Gates in the order i f g o, as ours; torch has a second bias, which stays zero."""
+
+    def __init__(self, w, p):
+        super().__init__()
+        kind = nn.LSTM if w.kind == "lstm" else nn.RNN
+        self.cell = kind(*w.dims[:2], batch_first=True)
+        self.out = linear(p, "o")
+        with torch.no_grad():
+            for name, value in (("weight_ih_l0", p["W"].T), ("weight_hh_l0", p["U"].T), ("bias_ih_l0", p["b"])):
+                getattr(self.cell, name).copy_(torch.from_numpy(value.copy()))
+            self.cell.bias_hh_l0.zero_().requires_grad_(False)
+
+    def forward(self, x):
+        return self.out(self.cell(x)[0][:, -1])
+
+
 class Runner:
     def __init__(self, workload, threads):
         torch.set_num_threads(threads)
         self.w = w = workload
         x, y = w.data()
-        self.x, self.y = torch.from_numpy(x), torch.from_numpy(y if w.kind == "xor" else y.astype("int64"))
+        self.x, self.y = torch.from_numpy(x), torch.from_numpy(y.astype("int64") if y.dtype.kind == "i" else y)
         if w.kind == "cnn":
             self.x = self.x.permute(0, 3, 1, 2).contiguous()
         p = w.init()
         networks = {"dag": Dag, "cnn": Cnn, "xor": lambda p: Chain(p, torch.tanh), "mlp": lambda p: Chain(p, F.relu)}
-        self.model = networks[w.kind](p)
+        self.model = Recurrent(w, p) if w.length else networks[w.kind](p)
         if w.optimizer == "adam":
             self.optimizer = torch.optim.Adam(self.model.parameters(), w.lr, (w.beta1, w.beta2), w.eps)
         else:
             momentum = w.mu if w.optimizer == "momentum" else 0.0
             self.optimizer = torch.optim.SGD(self.model.parameters(), w.lr, momentum=momentum)
-        self.loss = F.binary_cross_entropy_with_logits if w.kind == "xor" else F.cross_entropy
+        losses = {"xor": F.binary_cross_entropy_with_logits, "rnn": F.mse_loss}
+        self.loss = losses.get(w.kind, F.cross_entropy)
 
     def step(self, x, y):
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(self.model(x), y)
         loss.backward()
+        if self.w.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.w.clip)
         self.optimizer.step()
         return loss
 

@@ -18,7 +18,7 @@ class CannotDo(Exception):
 @dataclass(frozen=True)
 class Workload:
     name: str
-    kind: str  # xor | mlp | cnn | dag
+    kind: str  # xor | mlp | cnn | dag | lstm | rnn
     dims: tuple[int, ...]
     batch: int
     steps: int  # per epoch
@@ -28,6 +28,8 @@ class Workload:
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    length: int = 0  # time steps of a sequence
+    clip: float = 0.0  # the largest norm of all gradients together
 
     @property
     def count(self):
@@ -42,7 +44,11 @@ class Workload:
             x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
             return x, np.array([[0], [1], [1], [0]], np.float32)
         rng = np.random.default_rng(1)
-        x = rng.standard_normal((self.count, *((28, 28, 1) if self.kind == "cnn" else self.dims[:1])), dtype=np.float32)
+        steps = (self.length,) if self.length else ()
+        shape = (28, 28, 1) if self.kind == "cnn" else (*steps, self.dims[0])
+        x = rng.standard_normal((self.count, *shape), dtype=np.float32)
+        if self.kind == "rnn":
+            return x, np.ascontiguousarray(x[:, :, :1].mean(axis=1))
         return x, rng.integers(0, 10, self.count).astype(np.int32)
 
     def shapes(self):
@@ -50,6 +56,11 @@ class Workload:
             kernels = {"K1": (5, 5, 1, 6), "c1": (6,), "K2": (5, 5, 6, 16), "c2": (16,)}
             sizes = zip("345", zip(self.dims, self.dims[1:], strict=False), strict=True)
             return kernels | {name: s for key, both in sizes for name, s in (("W" + key, both), ("b" + key, both[1:]))}
+        if self.length:
+            inputs, units, outputs = self.dims
+            gates = (4 if self.kind == "lstm" else 1) * units
+            matrices = {"W": (inputs, gates), "U": (units, gates), "b": (gates,)}
+            return matrices | {"Wo": (units, outputs), "bo": (outputs,)}
         if self.kind == "dag":
             sizes = dict(zip("iabcdwo", [(64, 64)] * 5 + [(64, 16), (80, 10)], strict=True))
         else:
@@ -76,6 +87,8 @@ WORKLOADS = {
         Workload("W2-32-adam", "mlp", (784, 128, 10), 32, 200, "adam", 1e-3),
         Workload("W3", "mlp", (784, 1024, 1024, 10), 128, 25, "adam", 1e-3),
         Workload("W4", "cnn", (400, 120, 84, 10), 64, 50, "sgd", 0.01),
+        Workload("W5", "lstm", (32, 128, 10), 64, 10, "adam", 1e-3, length=50, clip=5.0),
         Workload("W6", "dag", (64, 64, 10), 64, 100, "adam", 1e-3),
+        Workload("W7", "rnn", (2, 16, 1), 16, 100, "sgd", 0.01, length=20),
     )
 }

@@ -23,12 +23,16 @@ def one_element_off(array):
 
 @dataclass(frozen=True)
 class Line:
-    """The line under attack: the name it assigns, its right side, and what else its function knows."""
+    """The line under attack: the name it assigns, its right side, and what else its function knows.
+
+    `steps` are the values of the forward pass at a step, where the line stands in a loop over time.
+    """
 
     name: str
     value: ast.expr
     cached: Collection[str] = ()
     known: Collection[str] = ()
+    steps: Collection[str] = ()
 
 
 Operator = Callable[[ast.expr, Line], Iterator[ast.expr]]
@@ -457,3 +461,111 @@ def column_order(node, line):
         turned = copy.deepcopy(node)
         turned.keywords.append(ast.keyword("order", ast.Constant("F")))
         yield turned
+
+
+# ------------------------------------------------------------------------------------------------ loops over time
+
+
+@part
+def lost_mask(node, line):
+    """the mask of padded steps forgotten"""
+    if is_call(node, "np.where"):
+        values = [a for a in node.args[1:] if not isinstance(a, ast.Constant)]
+        if len(values) == 1:
+            yield values[0]
+
+
+@part
+def swapped_gates(node, line):
+    """two gates swapped where their gradients are put together"""
+    if is_call(node, "np.concatenate") and isinstance(node.args[0], ast.List):
+        parts = node.args[0].elts
+        for k in range(len(parts) - 1):
+            order = [*parts[:k], parts[k + 1], parts[k], *parts[k + 2 :]]
+            yield ast.Call(node.func, [ast.List(order, ast.Load())], node.keywords)
+
+
+@part
+def wrong_gate(node, line):
+    """another gate's value, or the state, in an activation's derivative"""
+    if is_op(node, ast.Sub) and isinstance(node.left, ast.Constant):
+        used = {part.id for part in ast.walk(node.right) if isinstance(part, ast.Name)}
+        for other in sorted(set(line.steps) - used) if len(used) == 1 else ():
+            yield filled("1 - a * a" if is_op(node.right, ast.Mult) else "1 - a", a=ast.Name(other, ast.Load()))
+
+
+LoopOperator = Callable[[ast.For, list[str]], Iterator[tuple[int, str, set[str]]]]
+LOOPS: dict[str, LoopOperator] = {}
+"""What can be done to a loop over time: each yields the number of a line, its new text, and the names whose values a
+faulty line spoils first; no name where the loop as a whole is wrong."""
+
+
+def of_loop(function: LoopOperator) -> LoopOperator:
+    """Register an operator on a loop."""
+    LOOPS[function.__name__] = function
+    return function
+
+
+def carried(loop: ast.For) -> list[tuple[ast.Assign, int]]:
+    """The parts of the assignments `a, b = c, d` of a loop, which hand over states and pieces of sequences."""
+    found = []
+    for node in loop.body:
+        pairs = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple | ast.Name)
+        if pairs and not isinstance(node.value, ast.BinOp | ast.Call):
+            found += [(node, k) for k in range(len(parts_of(node.targets[0])))]
+    return found
+
+
+def parts_of(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple) else [node]
+
+
+def with_part(node: ast.Assign, k: int, value: str) -> str:
+    """The text of an assignment with one of its right sides replaced."""
+    right = [ast.unparse(part) for part in parts_of(node.value)]
+    right[k] = value
+    return f"{', '.join(map(ast.unparse, parts_of(node.targets[0])))} = {', '.join(right)}"
+
+
+@of_loop
+def truncated_time(loop, lines):
+    """a loop over time that leaves out a step: the first or the last"""
+    head = lines[loop.lineno - 1].strip()
+    steps = next(part.value for part in ast.walk(loop.iter) if isinstance(part, ast.Constant))
+    for less in (f"range({steps - 1})", f"range(1, {steps})"):
+        yield loop.lineno, head.replace(f"range({steps})", less), set()
+
+
+@of_loop
+def wrong_direction(loop, lines):
+    """a loop over time in the wrong direction"""
+    head, inner = lines[loop.lineno - 1].strip(), ast.unparse(loop.iter)
+    turned = inner.removeprefix("reversed(")[:-1] if inner.startswith("reversed") else f"reversed({inner})"
+    yield loop.lineno, head.replace(inner, turned), set()
+
+
+@of_loop
+def lost_carry(loop, lines):
+    """what the next step sends back forgotten: the carry of h or of c"""
+    for node, k in carried(loop):
+        name = ast.unparse(parts_of(node.targets[0])[k])
+        if name.endswith("_next"):
+            yield node.lineno, with_part(node, k, f"np.zeros_like({ast.unparse(parts_of(node.value)[k])})"), {name}
+
+
+@of_loop
+def shifted_step(loop, lines):
+    """the value of the step before where that of the step belongs: h_t for h_before"""
+    for node, k in carried(loop):
+        value = ast.unparse(parts_of(node.value)[k])
+        if value.endswith("[:, step]"):
+            name = ast.unparse(parts_of(node.targets[0])[k])
+            yield node.lineno, with_part(node, k, value.replace("step]", "step - 1]")), {name}
+
+
+@of_loop
+def last_step_alone(loop, lines):
+    """the gradient of one step where the sum over time belongs"""
+    for node in loop.body:
+        if isinstance(node, ast.AugAssign):
+            yield node.lineno, f"{ast.unparse(node.target)} = {ast.unparse(node.value)}", {ast.unparse(node.target)}

@@ -151,6 +151,30 @@ NETWORKS = {
   output y = x -> dense(4, tanh) -> dense(2)
   train: mse(y, t)
   decay: l1(0.3)""",
+    "rnn": """
+  input  x: [3, 2]
+  target t: [6]
+  h = x -> rnn(4, returns = sequence)
+  output y = h -> rnn(6, reverse = true)
+  train: mse(y, t)""",
+    "lstm": """
+  input  x: [3, 2]
+  target t: [2]
+  h = x -> lstm(4)
+  output y = h -> dense(2)
+  train: mse(y, t)""",
+    "gru": """
+  input  x: [3, 2]
+  input  marks: int[3]
+  target t: [6]
+  h = gru(x, marks, 4, returns = sequence)
+  output y = h -> gru(6, reset = before)
+  train: mse(y, t)""",
+    "variational": """
+  input  x: [3, 2]
+  target t: [6]
+  output y = x -> sequence_dropout(30%) -> rnn(6, dropout = 30%, recurrent_dropout = 40%)
+  train: mse(y, t)""",
 }  # fmt: skip
 
 ARGUMENTS = {"huber": ", delta = 0.8"}
@@ -210,4 +234,5 @@ def right_script(name: str, style: str = "explain") -> str:
 @cache
 def backward_ops(name: str) -> frozenset[str]:
     """The ops of the backward pass of a subject."""
-    return frozenset(node.op for node in lower(model(name), input_gradients=True).phase("backward"))
+    nodes = lower(model(name), input_gradients=True).phase("backward")
+    return frozenset(inner.op for node in nodes for inner in node.all_nodes())

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from mutation import fast
-from mutation.operators import OPERATORS, PROLOGUE, Line
+from mutation.operators import LOOPS, OPERATORS, PROLOGUE, Line, parts_of
 from mutation.rules import RULES, Rule, faulty_script, loss_rules
 from mutation.subjects import BATCH, NETWORKS, SUBJECTS, right_script
 
 from dotnn_runtime.gradcheck import check_script
+from dotnn_runtime.gradcheck.anatomy import assigned_names, walk_statements
 
 RULE = "rule"
 EQUIVALENT = [
-    ("input_for_output", r"len\(cache\['p'\]\)", "only the number of examples is read"),
+    ("input_for_output", r"len\(cache\['(p|y_z)'\]\)", "only the number of examples is read"),
     ("input_for_output", r"cache\['p'\]\.dtype", "only the kind of number is read"),
     ("input_for_output", r"d_h \* \(cache\['h_z'\] > 0\)", "relu(z) > 0 exactly where z > 0"),
     ("input_for_output", r"np\.where\(cache\['(f|rows_dense)'\] > 0", "prelu keeps the sign of z, for slopes above 0"),
@@ -168,22 +169,52 @@ def line_mutants(subject: str) -> tuple[Mutant, ...]:
     scene = _scene(subject)
     found: list[Mutant] = []
     known: list[str] = []
-    for node in scene.functions["backward"].body:
+    body = scene.functions["backward"].body
+    starts = {name for loop in body if isinstance(loop, ast.For) for n in loop.body for name in assigned_names(n)}
+    for node in body:
         if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])).startswith("d_"):
             known.append(name)
-            if subject not in NETWORKS and name in OUTER:
+            if (subject not in NETWORKS and name in OUTER) or EMPTY.search(ast.unparse(node.value)) or name in starts:
                 continue
             line = Line(name, node.value, scene.cached, tuple(known[:-1]))
             found += _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name} = ")
+        elif isinstance(node, ast.For):
+            found += _mutants_in_loop(subject, scene, node)
     forward = {name for part in ("forward", "total_loss") for name in _called(scene.functions[part], scene.functions)}
     for helper in sorted(_called(scene.functions["backward"], scene.functions) - forward):
         found += _helper_mutants(subject, scene, scene.functions[helper])
     return tuple(found)
 
 
+def _mutants_in_loop(subject: str, scene: _Scene, loop: ast.For) -> Iterator[Mutant]:
+    """Yield the mutants of the lines of a loop over time, and those of the loop itself."""
+    targets = [ast.unparse(t) for n in loop.body if isinstance(n, ast.Assign) for t in parts_of(n.targets[0])]
+    steps = tuple(name for name in targets if not name.startswith("d_") and name.isidentifier())
+    for node in loop.body:
+        target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+        name = ast.unparse(target)
+        if isinstance(target, ast.Name) and name.startswith("d_") and not isinstance(node.value, ast.Name):
+            sign = " += " if isinstance(node, ast.AugAssign) else " = "
+            line = Line(name, node.value, (), (), steps)
+            yield from _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name}{sign}")
+    for operator, change in LOOPS.items():
+        for number, text, spoilt in change(loop, scene.lines):
+            lines = [*scene.lines]
+            indent = " " * (len(lines[number - 1]) - len(lines[number - 1].lstrip()))
+            lines[number - 1] = indent + text
+            places = _first_readers(loop, spoilt) or tuple(range(loop.lineno, (loop.end_lineno or 0) + 1))
+            yield Mutant(subject, operator, text.partition("  #")[0], "\n".join(lines) + PROLOGUE, (), places)
+
+
+def _first_readers(loop: ast.For, names: set[str]) -> tuple[int, ...]:
+    """The lines of a loop that assign or read one of these names."""
+    return tuple(n.lineno for n in loop.body if names & {part.id for part in ast.walk(n) if isinstance(part, ast.Name)})
+
+
 def _helper_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> Iterator[Mutant]:
     """Yield the mutants of a function of the backward pass alone; the lines of `backward` that call it are to blame."""
-    callers = [n for n in scene.functions["backward"].body if function.name in _called(n, scene.functions)]
+    lines = [n for n in walk_statements(scene.functions["backward"].body) if isinstance(n, ast.Assign)]
+    callers = [n for n in lines if function.name in _called(n, scene.functions)]
     names = tuple(ast.unparse(n.targets[0]) for n in callers)
     numbers = tuple(n.lineno for n in callers)
     for node in ast.walk(function) if callers else ():
@@ -257,7 +288,7 @@ def rule_mutant(rule: Rule, subject: str) -> Mutant:
 def backward_lines(source: str) -> dict[str, tuple[str, int]]:
     """The lines of `backward`: assigned name → (right side, line number)."""
     function = next(f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef) and f.name == "backward")
-    assignments = [n for n in function.body if isinstance(n, ast.Assign)]
+    assignments = [n for n in walk_statements(function.body) if isinstance(n, ast.Assign)]
     return {
         name: (ast.unparse(n.value), n.lineno)
         for n in assignments
@@ -307,7 +338,7 @@ class Group:
 
 def groups() -> dict[str, Group]:
     """All kinds of mutants: of the lines of scripts, of the compiler's rules, of the fast style."""
-    found = [Group(name, _doc(f), partial(_lines, name)) for name, f in OPERATORS.all.items()]
+    found = [Group(name, _doc(f), partial(_lines, name)) for name, f in (OPERATORS.all | LOOPS).items()]
     ops = dict.fromkeys(rule.op for rule in [*RULES, *loss_rules()])
     found += [Group(f"{RULE} {op}", "", partial(_rules, op)) for op in ops]
     docs = {name: _doc(f) for name, f in fast.OPERATORS.items()} | {fast.STALE: fast.STALE_DOC}

@@ -52,12 +52,15 @@ def test_without_a_mistake_there_is_no_alarm(subject, style):
 @pytest.mark.parametrize("subject", sorted(set(NETWORKS) - set(BATCH)))
 def test_no_two_sizes_of_a_layer_are_equal_by_accident(subject):
     for name, param in model(subject).params.items():
+        if subject in ("rnn", "variational") and name.endswith(".U"):
+            continue  # from the state to the state: square by nature
         assert len(set(param.shape)) == len(param.shape), name
 
 
 def test_every_op_of_a_backward_pass_is_attacked():
     texts = [text for _, text in LAYER_SPECS] + [loss_spec(f"{name}(y, t)", t, s) for name, t, s in loss_settings()]
-    used = {node.op for text in texts for node in lower(model_of(text), input_gradients=True).phase("backward")}
+    nodes = [node for text in texts for node in lower(model_of(text), input_gradients=True).phase("backward")]
+    used = {inner.op for node in nodes for inner in node.all_nodes()}
     assert used <= frozenset().union(*map(backward_ops, SUBJECTS))
 
 

@@ -301,3 +301,39 @@ def test_dueling():
 
 def test_experts():
     assert trained("experts")[2][-1]["rmse"] < 0.01
+
+
+# ------------------------------------------------------------------------------------------------------- sequences
+
+
+def root_mean_square(error):
+    return np.sqrt(np.mean(np.square(error)))
+
+
+def test_sunspots():
+    """The years that Weigend, Huberman and Rumelhart (1990) forecast, beside two forecasts that learn nothing."""
+    module, params, history = trained("sunspots")
+    with np.load(SPECS / "data" / "sunspots.npz") as data:
+        years, after, mean = data["later_years"][:35], data["later_after"][:35], data["after"].mean()
+    found = module.predict(params, {"years": years}, history.scaling)["y"]
+    assert root_mean_square(found - after) <= 20
+    np.testing.assert_allclose(root_mean_square(years[:, -1] - after), 25, atol=0.5)
+    np.testing.assert_allclose(root_mean_square(mean - after), 42, atol=0.5)
+
+
+def test_jabberwocky():
+    assert trained("jabberwocky")[2][-1]["accuracy"] >= 0.95
+
+
+def test_number_words():
+    module, params, history = trained("number_words")
+    assert history.test["accuracy"] >= 0.95
+    words = module.load_data()
+    longer = {"letters": words["letters"].copy(), "tokens": words["tokens"]}
+    longer["letters"][words["tokens"] == 0] = 1  # whatever stands in the padding
+    expected, found = (module.predict(params, {n: b[n] for n in longer})["p"] for b in (words, longer))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_adder():
+    assert trained("adder")[2].test["accuracy"] == 1

@@ -19,6 +19,7 @@ NameOf = Callable[[Value], str]
 
 WIDTH = 110
 COMMENT_COLUMN = 52
+INDENT = 4
 
 
 class Body:
@@ -63,26 +64,14 @@ class Body:
 
 
 def _unpacking(values: Sequence[Value], container: str, key: Callable[[Value], str]) -> list[str]:
-    lines: list[str] = []
-    part: list[Value] = []
-
-    def line(some: Sequence[Value]) -> str:
-        entries = (f'{container}["{key(v)}"]' for v in some)
-        return f"{', '.join(v.name for v in some)} = {', '.join(entries)}"
-
-    for value in values:
-        if part and (len(part) == 4 or len(line([*part, value])) > WIDTH):
-            lines.append(line(part))
-            part = []
-        part.append(value)
-    return [*lines, line(part)] if part else lines
+    return _assignments([v.name for v in values], [f'{container}["{key(v)}"]' for v in values])
 
 
-def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "") -> str:
-    """Return `name = expression  # [shape]  equation`."""
+def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "", column: int = COMMENT_COLUMN) -> str:
+    """Return `name = expression  # [shape]  equation`, the comment in this column."""
     op = OPS[node.op]
     line = op.line_of_both(node, name_of)
-    return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node))
+    return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node), column)
 
 
 def loop_lines(node: Node, loop: Loop) -> list[str]:
@@ -109,7 +98,7 @@ def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> 
     wholes = [f"{name_of(v)}[:, step]" for v in loop.sequences(node.ins)]
     body += _assignments([v.name for v in loop.slices], wholes)
     added = {v.id: f"{sums_in.format(name_of(out))} +=" for v, out in zip(loop.summed, summed, strict=True)}
-    body += [statement(n, name, added.get(n.out.id, "")) for n in loop.nodes]
+    body += [statement(n, name, added.get(n.out.id, ""), COMMENT_COLUMN - INDENT) for n in loop.nodes]
     body += _assignments([f"{name_of(v)}[:, step]" for v in collected], [v.name for v in loop.collected])
     back = node.phase == "backward"
     what = "back from the last step: backpropagation through time" if back else "one step after the other"
@@ -119,7 +108,7 @@ def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> 
 
 def _arrays(sequences: Sequence[Value], like: Value) -> list[str]:
     """Return the lines that make the arrays of sequences, equal shapes together."""
-    lines = []
+    lines = ["# what the steps leave behind, in the order of time"] if sequences else []
     for shape, group in groupby(sequences, key=lambda v: v.type.shape):
         names, dims = [v.name for v in group], ", ".join([f"len({like.name})", *map(str, shape[1:])])
         for start in range(0, len(names), 4):
@@ -135,15 +124,24 @@ def _zeros(value: Value, like: Value) -> str:
 
 
 def _assignments(left: Sequence[str], right: Sequence[str]) -> list[str]:
-    """Return `a, b = c, d`, four at a time."""
-    parts = [slice(i, i + 4) for i in range(0, len(left), 4)]
-    return [f"{', '.join(left[part])} = {', '.join(right[part])}" for part in parts]
+    """Return `a, b = c, d`: at most four at a time, and no more than fit on a line."""
+    lines: list[str] = []
+    start = 0
+    while start < len(left):
+        count = next((n for n in (4, 3, 2) if len(_pairs(left, right, start, n)) <= WIDTH - INDENT), 1)
+        lines.append(_pairs(left, right, start, count))
+        start += count
+    return lines
+
+
+def _pairs(left: Sequence[str], right: Sequence[str], start: int, count: int) -> str:
+    return f"{', '.join(left[start : start + count])} = {', '.join(right[start : start + count])}"
 
 
 def comment_of(node: Node) -> str:
-    """Return the shape of a result (none for a single number) and the textbook's equation."""
+    """Return the shape of a result (none for a single number) and the textbook's equation, or what its layer says."""
     shape = str(node.out.type) if node.out.type.shape else ""
-    equation = OPS[node.op].equation.format_map(_Lenient(node.attrs))
+    equation = node.attrs.get("says") or OPS[node.op].equation.format_map(_Lenient(node.attrs))
     return "   ".join(part for part in (shape, equation) if part)
 
 
@@ -152,11 +150,11 @@ class _Lenient(dict):  # type: ignore[type-arg]
         return "{" + key + "}"
 
 
-def with_comment(code: str, comment: str) -> str:
+def with_comment(code: str, comment: str, column: int = COMMENT_COLUMN) -> str:
     """Append a comment in a common column; a long line gets it above instead."""
     if not comment:
         return code
-    joined = f"{code:<{COMMENT_COLUMN}}  # {comment}"
+    joined = f"{code:<{column}}  # {comment}"
     return joined if len(joined) <= WIDTH else f"# {comment}\n{code}"
 
 
@@ -193,7 +191,7 @@ def wrapped(prefix: str, items: Sequence[str], suffix: str, indent: str = "    "
     return [*lines, current.rstrip(), suffix]
 
 
-def indented(lines: Iterable[str], by: int = 4) -> list[str]:
+def indented(lines: Iterable[str], by: int = INDENT) -> list[str]:
     """Return the lines moved right; a line may hold line ends."""
     return [(" " * by + part) if part else "" for line in lines for part in line.split("\n")]
 

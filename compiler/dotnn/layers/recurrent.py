@@ -125,7 +125,7 @@ def _lstm_step(b: Builder, low: Lowering, at: Values) -> Values:
     g = _act(b, low, "act", zg, "g")
     c = b.emit("gated_sum", f, at["c"], i, g, name=_name("c", at))
     o = _act(b, low, "gate", zo, "o")
-    h = b.emit("multiply", o, _act(b, low, "act", c, "c_act"), name=_name("h", at))
+    h = b.emit("multiply", o, _act(b, low, "act", c, "c_act"), name=_name("h", at), says="h_t = o act(c_t)")
     return {"h": h, "c": c}
 
 
@@ -157,8 +157,16 @@ def _gru_parts(b: Builder, low: Lowering) -> Values:
     return {f"U{name}": _gate(b, low.params["U"], k, low.attrs["units"], f"U{name}") for k, name in enumerate("zrg")}
 
 
+SAYS = {
+    "zi": "the input gate", "zf": "the forget gate", "zg": "what may be added to c", "zo": "the output gate",
+    "xz": "the update gate", "xr": "the reset gate", "xg": "the candidate for h",
+}  # fmt: skip
+"""What the columns belong to, for the reader of the script."""
+
+
 def _gate(b: Builder, z: Value, k: int, units: int, name: str) -> Value:
-    return b.emit("columns", z, name=name, start=k * units, stop=(k + 1) * units)
+    says = {"says": SAYS[name]} if name in SAYS else {}
+    return b.emit("columns", z, name=name, start=k * units, stop=(k + 1) * units, **says)
 
 
 def _name(state: str, at: Values) -> str:

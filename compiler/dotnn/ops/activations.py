@@ -51,19 +51,17 @@ def _fast_sigmoid(e: Step, node: Node) -> bool:
 
 def _fast_sigmoid_derivative(e: Step, node: Node) -> bool:
     d, a = node.ins
-    slope = e.scratch(f"{a.name}_slope", *like(a))
-    e.run(f"subtract({e.number('one', '1')}, {a.name}, {slope})")
-    e.run(f"multiply({slope}, {a.name}, {slope})")
-    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d,))})")
+    one = e.number("one", "1")
+    slope = e.slope(a, f"subtract({one}, {{a}}, {{slope}})", "multiply({slope}, {a}, {slope})")
+    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d, a))})")
     return True
 
 
 def _fast_tanh_derivative(e: Step, node: Node) -> bool:
     d, a = node.ins
-    slope = e.scratch(f"{a.name}_slope", *like(a))
-    e.run(f"multiply({a.name}, {a.name}, {slope})")
-    e.run(f"subtract({e.number('one', '1')}, {slope}, {slope})")
-    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d,))})")
+    one = e.number("one", "1")
+    slope = e.slope(a, "multiply({a}, {a}, {slope})", f"subtract({one}, {{slope}}, {{slope}})")
+    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d, a))})")
     return True
 
 
@@ -75,9 +73,8 @@ def _fast_relu(e: Step, node: Node) -> bool:
 
 def _fast_relu_derivative(e: Step, node: Node) -> bool:
     d, a = node.ins
-    mask = e.scratch(f"{a.name}_on", *like(a), dtype="bool")
-    e.run(f"greater({a.name}, {e.number('zero', '0')}, {mask})")
-    e.run(f"multiply({d.name}, {mask}, {e.out(node.out, over=(d,))})")
+    mask = e.slope(a, f"greater({{a}}, {e.number('zero', '0')}, {{slope}})", dtype="bool")
+    e.run(f"multiply({d.name}, {mask}, {e.out(node.out, over=(d, a))})")
     return True
 
 

@@ -47,6 +47,10 @@ def _sum_line(node: Node) -> str:
 
 def _fast_affine(e: Step, node: Node) -> bool:
     x, weight = node.ins[:2]
+    if e.taken_into_loop(node):
+        return True
+    if e.by_steps(node.out):
+        return _affine_of_steps(e, node)
     if len(x.type.shape) == 3:
         return times_matrix(e, x.name, e.transposed(weight), node.out, node.ins[2:])
     if len(x.type.shape) != 2:
@@ -63,8 +67,40 @@ def _fast_affine(e: Step, node: Node) -> bool:
     return True
 
 
+def _affine_of_steps(e: Step, node: Node) -> bool:
+    """All steps of all examples are the rows of one product."""
+    x, weight, *bias = node.ins
+    rows = e.long_rows(x)
+    e.out(node.out)
+    out = e.long_rows(node.out)
+    e.run(f"dot({rows}, {weight.name}, {out})")
+    if bias:
+        e.run(f"add({out}, {bias[0].name}, {out})")
+    return True
+
+
+def _step_affine(e: Step, node: Node) -> bool:
+    x, weight, *bias = node.ins
+    out = e.out(node.out)
+    e.run(f"dot({x.name}, {weight.name}, {out})")
+    if bias:
+        e.run(f"add({out}, {bias[0].name}, {out})")
+    return True
+
+
+def _step_d_input(e: Step, node: Node) -> bool:
+    d, weight = node.ins
+    e.run(f"dot({d.name}, {e.transposed(weight)}, {e.out(node.out)})")
+    return True
+
+
 def _fast_d_input(e: Step, node: Node) -> bool:
     d, weight = node.ins
+    if e.by_steps(node.out):
+        rows = e.long_rows(d)
+        e.out(node.out)
+        e.run(f"dot({rows}, {e.transposed(weight)}, {e.long_rows(node.out)})")
+        return True
     if len(d.type.shape) == 3:
         return times_matrix(e, d.name, weight.name, node.out)
     if len(d.type.shape) != 2:
@@ -75,6 +111,10 @@ def _fast_d_input(e: Step, node: Node) -> bool:
 
 def _fast_d_weight(e: Step, node: Node) -> bool:
     x, d = node.ins
+    if e.by_steps(d):
+        x_rows, d_rows = e.long_rows(x), e.long_rows(d)
+        e.run(f"dot({e.bind(f'{x_rows}_T', f'{x_rows}.T')}, {d_rows}, {e.out(node.out)})  # all steps at once")
+        return True
     if len(d.type.shape) == 3:
         return sum_of_products(e, x, d, node.out)
     if len(d.type.shape) != 2:
@@ -89,6 +129,10 @@ def _fast_d_weight(e: Step, node: Node) -> bool:
 
 def _fast_sum_examples(e: Step, node: Node) -> bool:
     (d,) = node.ins
+    if e.by_steps(d):
+        rows = e.long_rows(d)
+        e.run(f"dot({e.bind(f'{rows}_ones', f'np.ones(len({rows}), dtype)')}, {rows}, {e.out(node.out)})")
+        return True
     if e.planar(d):
         planes = e.bind(f"{d.name}_planes", f"np.moveaxis({d.name}, 2, 0)")
         matrix = e.bind(f"{d.name}_matrix", f"{planes}.reshape({d.type.example[-1]}, -1)")
@@ -114,6 +158,7 @@ AFFINE = Op(
     equation="z = x W + b",
     additive=(0, 2),
     fast=_fast_affine,
+    fast_step=_step_affine,
 )
 
 AFFINE_D_INPUT = Op(
@@ -122,6 +167,7 @@ AFFINE_D_INPUT = Op(
     lambda types, attrs: TensorType((*types[0].shape[:-1], types[1].shape[0])),
     "{d} @ {W}.T",
     fast=_fast_d_input,
+    fast_step=_step_d_input,
 )
 
 AFFINE_D_WEIGHT = Op("affine_d_weight", ("x", "d"), _infer_weight, _weight_line, fast=_fast_d_weight)

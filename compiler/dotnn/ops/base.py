@@ -221,6 +221,7 @@ class Op:
     removes   (operand, node, the nodes that read each value) -> whether a number per feature that is added to the
               operand has no effect through this node
     fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
+    fast_step the same inside a loop over time, where the batch comes first; elementwise ops need none
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
     positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
@@ -239,6 +240,7 @@ class Op:
     additive: Sequence[int] | Callable[[Node], Sequence[int]] = ()
     removes: Callable[[Value, Node, Readers], bool] | None = None
     fast: Callable[..., Any] | None = None
+    fast_step: Callable[..., Any] | None = None
     elementwise: bool = False
     positions: bool = False
     detached: bool = False

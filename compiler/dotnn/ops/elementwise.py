@@ -29,11 +29,10 @@ def _maximum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 
 def _zero_once(e: Step, node: Node) -> bool:
-    out = e.out(node.out)
-    if e.parameter_of(node.out) is None:  # an array that the step may use for something else before
-        e.run(f"copyto({out}, 0)")
+    if e.parameter_of(node.out) is None:
+        e.zeros(node.out)
     else:
-        e.prepare(f"{out}[...] = 0")
+        e.prepare(f"{e.out(node.out)}[...] = 0")
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.ops.base import Builder, Node, Op, Value, no_gradient, same_as_first
+from dotnn.ops.kernels import ufunc
 
 
 def _dropout_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
@@ -20,4 +21,6 @@ GAUSSIAN_NOISE = Op(
     equation="noise ~ N(0, {sigma}^2)", random=True, otherwise="0.0", detached=True,
 )  # fmt: skip
 
-DROPOUT = Op("dropout", ("x", "mask"), same_as_first, "{x} * {mask}", _dropout_vjp, elementwise=True)
+DROPOUT = Op(
+    "dropout", ("x", "mask"), same_as_first, "{x} * {mask}", _dropout_vjp, elementwise=True, fast_step=ufunc("multiply")
+)

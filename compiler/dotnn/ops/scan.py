@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value, as_bool, same_as_first
+from dotnn.ops.kernels import Step, like
 
 
 def _no_line(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -17,11 +18,18 @@ def _no_line(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 SCAN = Op("scan", ("*",), _no_line, "")
 
+
+def _fast_zero_state(e: Step, node: Node) -> bool:
+    e.zeros(node.out)
+    return True
+
+
 ZERO_STATE = Op(
     "zero_state",
     ("x",),
     lambda types, attrs: TensorType((BATCH, attrs["units"])),
     "np.zeros((len({x}), {units}), {x}.dtype)",
+    fast=_fast_zero_state,
     detached=True,
 )
 """The state before the first step."""
@@ -32,9 +40,17 @@ def _step_affine_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [d, b.emit("affine_d_input", d, weight), b.emit("affine_d_weight", h, d)]
 
 
+def _fast_step_affine(e: Step, node: Node) -> bool:
+    xz, h, weight = node.ins
+    z = e.out(node.out)
+    e.run(f"dot({h.name}, {weight.name}, {z})")
+    e.run(f"add({z}, {xz.name}, {z})")
+    return True
+
+
 STEP_AFFINE = Op(
     "step_affine", ("xz", "h", "U"), same_as_first, "{xz} + {h} @ {U}", _step_affine_vjp,
-    equation="z_t = x_t W + b + h_{{t-1}} U",
+    equation="z_t = x_t W + b + h_{{t-1}} U", fast_step=_fast_step_affine,
 )  # fmt: skip
 """One step of a recurrent layer; x W + b was computed for all steps at once."""
 
@@ -63,9 +79,18 @@ def _gated_sum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [b.emit("multiply", d, other) for other in (c, f, g, i)]
 
 
+def _fast_gated_sum(e: Step, node: Node) -> bool:
+    f, c, i, g = (v.name for v in node.ins)
+    product, out = e.scratch("product", *like(node.out)), e.out(node.out)
+    e.run(f"multiply({i}, {g}, {product})")
+    e.run(f"multiply({f}, {c}, {out})")
+    e.run(f"add({out}, {product}, {out})")
+    return True
+
+
 GATED_SUM = Op(
     "gated_sum", ("f", "c", "i", "g"), same_as_first, "{f} * {c} + {i} * {g}", _gated_sum_vjp, elementwise=True,
-    equation="c_t = f c_{{t-1}} + i g",
+    equation="c_t = f c_{{t-1}} + i g", fast=_fast_gated_sum,
 )  # fmt: skip
 
 
@@ -78,11 +103,44 @@ def _blend_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     ]
 
 
-BLEND = Op("blend", ("z", "h", "g"), same_as_first, "{z} * {h} + (1 - {z}) * {g}", _blend_vjp, elementwise=True)
+def _fast_blend(e: Step, node: Node) -> bool:
+    """Write z (h - g) + g."""
+    z, h, g = (v.name for v in node.ins)
+    out = e.out(node.out)
+    e.run(f"subtract({h}, {g}, {out})")
+    e.run(f"multiply({out}, {z}, {out})")
+    e.run(f"add({out}, {g}, {out})")
+    return True
 
-BLEND_D_SHARE = Op("blend_d_share", ("d", "h", "g"), same_as_first, "{d} * ({h} - {g})", elementwise=True)
 
-BLEND_D_SECOND = Op("blend_d_second", ("d", "z"), same_as_first, "{d} * (1 - {z})", elementwise=True)
+def _fast_d_share(e: Step, node: Node) -> bool:
+    d, h, g = (v.name for v in node.ins)
+    difference = e.scratch("difference", *like(node.out))
+    e.run(f"subtract({h}, {g}, {difference})")
+    e.run(f"multiply({d}, {difference}, {e.out(node.out, over=node.ins[:1])})")
+    return True
+
+
+def _fast_d_second(e: Step, node: Node) -> bool:
+    d, z = (v.name for v in node.ins)
+    rest = e.scratch("rest", *like(node.out))
+    e.run(f"subtract({e.number('one', '1')}, {z}, {rest})")
+    e.run(f"multiply({d}, {rest}, {e.out(node.out, over=node.ins[:1])})")
+    return True
+
+
+BLEND = Op(
+    "blend", ("z", "h", "g"), same_as_first, "{z} * {h} + (1 - {z}) * {g}", _blend_vjp, elementwise=True,
+    equation="h_t = z h_{{t-1}} + (1 - z) g", fast=_fast_blend,
+)  # fmt: skip
+
+BLEND_D_SHARE = Op(
+    "blend_d_share", ("d", "h", "g"), same_as_first, "{d} * ({h} - {g})", elementwise=True, fast=_fast_d_share
+)
+
+BLEND_D_SECOND = Op(
+    "blend_d_second", ("d", "z"), same_as_first, "{d} * (1 - {z})", elementwise=True, fast=_fast_d_second
+)
 
 DIFFERS = Op("differs", ("x",), as_bool, "{x} != {value}")
 

@@ -22,8 +22,8 @@ def _reshape_line(node: Node) -> str:
 
 def _fast_reshape(e: Step, node: Node) -> bool:
     (x,) = node.ins
-    if x.role == "input" or x.type.dtype != "real":
-        return False  # a view of the batch-first rows is not contiguous: reshaping it would copy once and go stale
+    if x.role == "input" or x.type.dtype != "real" or not (e.contiguous(x) or e.planar(x)):
+        return False  # reshaping what is not contiguous would copy once and go stale
     if not e.planar(x):
         e.view(node.out, x, f"{x.name}.reshape({', '.join(map(str, node.out.type.example))}, size)")
         return True

@@ -12,6 +12,8 @@ from .kinds import Key
 
 BANNER = re.compile(r"#\s*(?P<text>.*?)\s{2,}(?P<place>\S+\.nn:\d+)$")
 _TURNED = re.compile(r"(\w+)\.(?:T|(?:reshape|transpose|swapaxes)\(.*\))$|np\.moveaxis\((\w+), ")
+TIME = "step"
+"""What a generated loop over time counts."""
 FORWARD_FUNCTIONS = ("forward", "total_loss")
 CONTRACT = ("init_params", "forward", "total_loss", "backward", "loss_and_grads", "data_loss", "penalty")
 STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache", "grads": "grad"}
@@ -116,6 +118,11 @@ class Anatomy:
                 found += [s for s in _statements(self.functions[name]) if s.targets]
         return found
 
+    @cached_property
+    def stepwise(self) -> dict[str, dict[str, int]]:
+        """What the loops `for step in …` of each function assign by one statement alone, and the line of that."""
+        return {name: _assigned_once_in_loops(function) for name, function in self.functions.items()}
+
     def place(self, line: int) -> Place:
         """Return a line of the script with the nearest banner above it."""
         if not 0 < line <= len(self.lines):
@@ -170,6 +177,16 @@ class Anatomy:
                     if isinstance(key, ast.Constant) and key.value == name:
                         return self.place(value.lineno)
         return Place()
+
+
+def _assigned_once_in_loops(function: ast.FunctionDef) -> dict[str, int]:
+    found: dict[str, list[int]] = {}
+    for loop in walk_statements(function.body):
+        if isinstance(loop, ast.For) and ast.unparse(loop.target) == TIME:
+            for node in walk_statements(loop.body):
+                for name in assigned_names(node):
+                    found.setdefault(name, []).append(node.lineno)
+    return {name: lines[0] for name, lines in found.items() if len(lines) == 1}
 
 
 def _statements(function: ast.FunctionDef) -> Iterator[Statement]:

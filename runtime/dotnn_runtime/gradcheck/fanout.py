@@ -38,13 +38,17 @@ class Use:
 
 @dataclass
 class FanOut:
-    """The uses of one value, and what each contributes along three directions."""
+    """The uses of one value, and what each contributes along three directions.
+
+    `step` counts the steps of the loop that assigns the value, in the order of the forward pass; None outside of one.
+    """
 
     stand: Stand
     oracle: Oracle
     rng: np.random.Generator
     name: str
     row: Row
+    step: int | None = None
 
     @cached_property
     def directions(self) -> list[Array]:
@@ -55,7 +59,7 @@ class FanOut:
     def contributions(self) -> dict[Use, list[float]]:
         """The slopes through each use alone, along every direction; uses that contribute nothing are left out."""
         value = self.row.keys[0].name
-        uses = list(_uses(self.stand, value))[:MOST_USES]
+        uses = list(_uses(self.stand, value, self.step))[:MOST_USES]
         found = {use: [self._slope(use.key, u) for u in self.directions] for use in uses}
         return {use: slopes for use, slopes in found.items() if any(slopes)}
 
@@ -68,7 +72,8 @@ class FanOut:
         batch_last = self.stand.script.anatomy.step is not None and self.row.kind == "cotangent"
         terms = [t for t in self.stand.script.anatomy.terms_in_backward(self.name) if EDGE in t]
         for edge in [name for name in notes if name.startswith(self.name + EDGE)]:
-            claim = fitted(notes[edge][-1], self.row.shape, batch_last)
+            place = -1 if self.step is None else -1 - self.step  # the backward pass begins with the last step
+            claim = fitted(notes[edge][place], self.row.shape, batch_last) if -place <= len(notes[edge]) else None
             if claim is None:
                 return edge, Pattern("wrong shape", "This contribution has another shape than its value.")
             named = _of_user(edge.removeprefix(self.name + EDGE), self.contributions)
@@ -114,13 +119,16 @@ class FanOut:
                 yield from ((use.user, self.contributions[use]) for use in uses)
 
 
-def _uses(stand: Stand, value: str) -> Iterator[Use]:
+def _uses(stand: Stand, value: str, step: int | None) -> Iterator[Use]:
+    """Yield the readings of a value; of one assigned in a loop, those of this step: what stands above is the next."""
     anatomy = stand.script.anatomy
+    assigned = anatomy.stepwise["forward"].get(value, 0)
     readers = {statement.line: statement for statement in anatomy.readers(value)}
     names = anatomy.names_of(value)
     for site, (name, line) in enumerate(stand.script.uses):
         if name in names and line in readers:
-            yield Use(Key("use", name, site), readers[line])
+            time = 0 if step is None else step + (line < assigned)
+            yield Use(Key("use" if step is None else f"use@{time}", name, site), readers[line])
 
 
 def _of_user(user: str, uses: dict[Use, list[float]]) -> list[Use]:

@@ -128,6 +128,9 @@ class _Uses(ast.NodeTransformer):
         key = stored_key(node) if isinstance(node.ctx, ast.Load) else None
         if key is not None:
             return self._wrapped(key.name, node)
+        if isinstance(node.ctx, ast.Store):  # h[:, step] = …: the array is written, not read
+            node.slice = self.visit(node.slice)
+            return node
         self.generic_visit(node)
         return node
 
@@ -172,6 +175,8 @@ class _BackwardNotes:
             for inner in blocks(node):
                 inner[:] = self.block(inner, top=False)
             names = [*assigned_names(node), *(written_into([node]) if top else ()), last_argument(node)]
+            if _is_empty(node):
+                names = []  # a loop fills the array; so far it holds anything
             noted = dict.fromkeys(self.views.get(name, name) for name in names if name.startswith("d_"))
             result += [node, *(self._note(name, node) for name in noted)]
         return result
@@ -179,6 +184,11 @@ class _BackwardNotes:
     def _note(self, name: str, node: ast.stmt) -> ast.stmt:
         call = _call("note", ast.Constant(name), ast.Constant(node.lineno), _load(name))
         return ast.copy_location(ast.Expr(call), node)
+
+
+def _is_empty(node: ast.stmt) -> bool:
+    made = node.value if isinstance(node, ast.Assign) else None
+    return isinstance(made, ast.Call) and isinstance(made.func, ast.Attribute) and made.func.attr == "empty"
 
 
 class _Branches(ast.NodeTransformer):

@@ -91,7 +91,12 @@ class _Search:
         return np.array_equal(self.stand.notes[position].array, row.claims[0][0])
 
     def _time_steps(self, row: Row, at: list[int]) -> Iterator[_Step]:
-        """Yield the assignments of a loop one by one; the backward pass makes them from the last step to the first."""
+        """Yield the assignments of a loop one by one; the backward pass makes them from the last step to the first.
+
+        Of a strict row, what stands before the loop, in another line, is what it starts from.
+        """
+        line = self.stand.notes[at[-1]].line
+        at = [position for position in at if self.stand.notes[position].line == line or not row.strict]
         for position, key in zip(at, reversed(row.keys), strict=False):
             array = fitted(self.stand.notes[position].array, self.stand.base(key).shape)
             if array is not None:
@@ -99,20 +104,28 @@ class _Search:
 
     def _blame(self, step: _Step) -> Blame:
         name, row = step.name, step.row
-        if len(self.stand.tape.values.get(row.keys[0].name, ())) <= 1:
-            fan_out = FanOut(self.stand, self.oracle, self.rng, name, row)
+        time = self._step_of(row.keys[0])
+        if len(self.stand.tape.values.get(row.keys[0].name, ())) <= 1 or time is not None:
+            fan_out = FanOut(self.stand, self.oracle, self.rng, name, row, time)
             edge = fan_out.wrong_edge(self._batch_size)
             if edge:
                 return self._report(edge[0], row, edge[1])
             wrong_sum = fan_out.wrong_sum()
             if wrong_sum:
-                return replace(self._report(name, row, wrong_sum), worst=self._worst(row))
+                place = None if time is None else step.position
+                return replace(self._report(name, row, wrong_sum, place), worst=self._worst(row))
         pattern = self._missing_steps(name, row) or self._pattern(row)
         return replace(self._report(name, row, pattern, step.position), worst=self._worst(row))
 
+    def _step_of(self, key: Key) -> int | None:
+        """Return which step of a loop assigns a value, None where no loop does."""
+        looped = key.kind == "value" and key.name in self.stand.script.anatomy.stepwise.get("forward", {})
+        return key.at - int(self.stand.started(key.name)) if looped and self.stand.script.explains else None
+
     def _missing_steps(self, name: str, row: Row) -> Pattern | None:
         """Compare how often a loop assigns a value with how often the backward pass assigns its cotangent."""
-        steps = len(self.stand.tape.values.get(row.keys[0].name, ()))
+        value = row.keys[0].name
+        steps = len(self.stand.tape.values.get(value, ())) - int(self.stand.started(value))
         done = sum(note.name == name for note in self.stand.notes)
         if not 0 < done < steps:
             return None

@@ -20,7 +20,8 @@ class Row:
     """A claim to be tested: the derivative of the loss by the tensors `keys` is one of `claims`.
 
     There is more than one key where a loop assigns a value at every time step, and more than one claim where a
-    cotangent is built up in several statements. Only a `strict` row can fail by itself.
+    cotangent is built up in several statements. Only a `strict` row can fail by itself: one statement assigns the
+    value, and one its cotangent, in a loop over time in either direction.
     """
 
     name: str
@@ -68,18 +69,28 @@ def cotangent_rows(
     inputs: Mapping[str, Array],
     strict: Callable[[str], bool],
     started: Callable[[str], bool] = lambda value: False,
+    step_line: Callable[[str, str], int] = lambda value, name: 0,
     batch_last: bool = False,
 ) -> Iterator[Row]:
     """Yield one row per cotangent `d_v` that was noted, in the order of the backward pass.
 
-    `inputs` holds input arrays by the name they have in the script.
+    `inputs` holds input arrays by the name they have in the script. `step_line` says in which line a loop over time
+    assigns a cotangent, where that line alone does and one line alone assigns the value; else 0.
     """
     by_name = group_notes(notes)
+    of_name = {name: [note for note in notes if note.name == name] for name in by_name}
     for name, noted in by_name.items():
         value = value_of(name, by_name)
+        if value in values and (line := step_line(value, name)):
+            steps = [note.array for note in of_name[name] if note.line == line]
+            row = _row_of_steps(name, value, steps, values[value], int(started(value)))
+            if row is not None:
+                yield row
+                continue
         if value in values:
             # a fast step builds a cotangent up in one array, which holds it when the last statement is done
-            found = noted[-1:] if batch_last else noted
+            last = of_name[name][-1].line
+            found = [note.array for note in of_name[name] if note.line == last] if batch_last else noted
             yield from _value_row(name, value, found, values[value], strict(value), batch_last, started(value))
         elif value in inputs:
             claim = fitted(noted[-1], inputs[value].shape, batch_last)
@@ -109,6 +120,18 @@ def group_notes(notes: Sequence[Note]) -> dict[str, list[Array]]:
     return {name: [n.array for n in group] for name, group in groupby(ordered, key=lambda note: note.name)}
 
 
+def _row_of_steps(name: str, value: str, noted: list[Array], values: Sequence[Array], first: int) -> Row | None:
+    """Return the row of a value that a loop over time assigns, its `first` assignments aside.
+
+    What the forward pass does last, the backward pass does first. None where the two do not count the same steps.
+    """
+    claim = [fitted(array, v.shape) for array, v in zip(reversed(noted), values[first:], strict=False)]
+    found = tuple(array for array in claim if array is not None)
+    if not noted or not len(noted) == len(values) - first == len(found):
+        return None
+    return Row(name, "cotangent", tuple(Key("value", value, i) for i in range(first, len(values))), (found,))
+
+
 def _value_row(
     name: str, value: str, noted: list[Array], values: Sequence[Array], strict: bool, batch_last: bool, started: bool
 ) -> Iterator[Row]:
@@ -116,7 +139,7 @@ def _value_row(
     first = int(started and len(values) == len(noted) + 1)
     values = values[first:]
     if len(noted) == len(values) == 1:
-        keys: tuple[Key, ...] = (Key("value", value),)
+        keys: tuple[Key, ...] = (Key("value", value, first),)
         orders = [noted]
     elif len(values) > 1 and len(noted) in (len(values), len(values) + 1):
         # time runs backward in the backward pass, which may carry a cotangent into the first step or out of the last;

@@ -73,7 +73,9 @@ class Stand:
         rows = parameter_rows(self.grads, self.point.params, inputs)
         batch_last = self.script.anatomy.step is not None
         named = inputs | {a: inputs[key.name] for a, key in aliases.items() if key.name in inputs}
-        for row in cotangent_rows(self.notes, self.tape.values, named, self._strict, self._started, batch_last):
+        for row in cotangent_rows(
+            self.notes, self.tape.values, named, self._strict, self.started, self._step_line, batch_last
+        ):
             key = row.keys[0]
             known = key.kind == "input" and key.name in aliases
             rows.append(Row(row.name, row.kind, (aliases[key.name],), row.claims, row.strict) if known else row)
@@ -84,7 +86,14 @@ class Stand:
         written = set().union(*self.script.anatomy.in_place.values())
         return self.script.explains and value not in written and f"d_{value}" not in written
 
-    def _started(self, value: str) -> bool:
+    def _step_line(self, value: str, cotangent: str) -> int:
+        """Return the line of the backward loop that assigns a cotangent, 0 where it is not the only one that does."""
+        anatomy = self.script.anatomy
+        if not self.script.explains or value not in anatomy.stepwise["forward"]:
+            return 0
+        return anatomy.stepwise[anatomy.backward_function].get(cotangent, 0)
+
+    def started(self, value: str) -> bool:
         """Whether a value is assigned before the loop that assigns it: the state that a recurrence starts from."""
         return sum(value in s.targets and not s.is_load for s in self.script.anatomy.statements) > 1
 

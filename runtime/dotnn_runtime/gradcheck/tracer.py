@@ -61,6 +61,7 @@ class Tracer:
         self.snap: frozenset[str] = frozenset()
         self.grid = 4.0
         self._seen: Counter[str] = Counter()
+        self._used: Counter[int] = Counter()
         self._played = 0
         self._watch_kinks = False
 
@@ -68,6 +69,7 @@ class Tracer:
         """Begin a run."""
         self.mode, self.tape, self.push = mode, tape, push or {}
         self._seen.clear()
+        self._used.clear()
         self._played = 0
         self._watch_kinks = mode is Mode.REPLAY and not any(np.iscomplexobj(u) for u in self.push.values())
         if mode is Mode.BACKWARD:
@@ -105,8 +107,11 @@ class Tracer:
         return value
 
     def use(self, name: str, site: int, value: Any) -> Any:
-        """Stand around one reading of `name`."""
-        delta = self.push.get(Key("use", name, site)) if self.push else None
+        """Stand around one reading of `name`; in a loop, `use@2` is the third time that it is read there."""
+        if not self.push:
+            return value
+        delta = self.push.get(Key("use", name, site), self.push.get(Key(f"use@{self._used[site]}", name, site)))
+        self._used[site] += 1
         return value if delta is None else value + delta
 
     def note(self, name: str, line: int, array: Any) -> None:

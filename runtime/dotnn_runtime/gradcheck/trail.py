@@ -156,7 +156,7 @@ def blame_for_exception(script: Script, error: BaseException) -> Blame:
     chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
     inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
     place = script.anatomy.place(chosen.lineno or 0)
-    target = place.text.partition(" =")[0]
+    target = place.text.partition("=")[0].rstrip(" +")
     name = target if target.isidentifier() else chosen.name
     pattern = Pattern("exception", f"This line stops{inner}: {type(error).__name__}: {error}.")
     return blame_at(name, name, place, place, pattern)

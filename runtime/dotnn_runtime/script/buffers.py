@@ -17,12 +17,15 @@ def flat_arrays(shapes: dict[str, tuple[int, ...]], dtype: np.dtype) -> tuple[np
     return flat, {n: flat[s : s + int(np.prod(shapes[n]))].reshape(shapes[n]) for n, s in starts.items()}
 
 
-def stacked(weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Return W with b as one more row: a view of the buffer in which they lie side by side."""
-    if bias.ctypes.data != weight.ctypes.data + weight.nbytes:
-        raise ValueError("the bias does not follow its weights in the buffer")
-    rows, columns = weight.shape
-    return np.lib.stride_tricks.as_strided(weight, (rows + 1, columns), weight.strides)
+def stacked(first: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """Return matrices and vectors under each other: a view of the buffer in which they lie side by side."""
+    end, rows = first.ctypes.data + first.nbytes, len(first)
+    for part in others:
+        if part.ctypes.data != end:
+            raise ValueError("the parts do not follow each other in the buffer")
+        end += part.nbytes
+        rows += len(part) if part.ndim == 2 else 1
+    return np.lib.stride_tricks.as_strided(first, (rows, first.shape[1]), first.strides)
 
 
 def with_ones(rows: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ an array of its own, and the numbers are the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dotnn.ir.graph import Graph
@@ -19,7 +19,10 @@ from dotnn.ops.base import Dim, Node, Value
 
 @dataclass
 class Storage:
-    """One array. `uses` counts the reads still to come of all values that live in it."""
+    """One array. `uses` counts the reads still to come of all values that live in it.
+
+    `steps` is the name of the array with time first, [time, batch, features], where that is how it lies in memory.
+    """
 
     name: str
     shape: tuple[Dim, ...]
@@ -27,13 +30,24 @@ class Storage:
     pinned: bool = False
     whole: bool = True
     planar: bool = False
+    steps: str = ""
 
 
 class Arrays:
     """Hands out arrays by liveness; `setup` collects the lines that make them."""
 
-    def __init__(self, graph: Graph, setup: list[str], *, reuse: bool = True) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        setup: list[str],
+        free_name: Callable[[str], str],
+        *,
+        time_first: set[int],
+        reuse: bool = True,
+    ) -> None:
         self.setup = setup
+        self.free_name = free_name
+        self.time_first = time_first
         self.reuse = reuse
         self.reads = Counter(v.id for n in graph.nodes for v in n.ins)
         for value in graph.results():
@@ -53,6 +67,9 @@ class Arrays:
             if self._fits(held, value):
                 self._free.remove(held)
                 return self._join(value, held)
+        if value.id in self.time_first:
+            time, features = value.type.example
+            return self.by_steps(value, f"np.empty(({time}, size, {features}), dtype)", pinned=False)
         dims: list[int | str] = [*value.type.example, *(["size"] if value.type.batched else [])]
         image = self._is_image(value)
         self.fresh(value, planes(dims) if image else empty_array(dims))
@@ -67,6 +84,13 @@ class Arrays:
         """Whether a value lives in planes of its own."""
         held = self.of.get(value.id)
         return held is not None and held.planar and held.shape == value.type.shape
+
+    def by_steps(self, value: Value, expression: str, *, pinned: bool = True) -> None:
+        """Let `value` live in an array with time first: `expression` has the axes [time, batch, features]."""
+        steps = self.free_name(f"{value.name}_steps")
+        self.setup.append(f"{steps} = {expression}")
+        self.fresh(value, f"{steps}.transpose(0, 2, 1)", pinned=pinned)
+        self.of[value.id].steps = steps
 
     def take_over(self, value: Value, operands: Sequence[Value], reading: Sequence[Node]) -> bool:
         """Let `value` overwrite an operand whose last readers are the nodes being written. Returns whether it did."""
@@ -90,9 +114,6 @@ class Arrays:
             held.uses += self.reads[value.id]
             self.of[value.id] = held
 
-    def _fits(self, held: Storage, value: Value) -> bool:
-        return held.shape == value.type.shape and held.planar == self._is_image(value)
-
     def release(self, node: Node) -> None:
         """Count the reads of a node that has been written; an array without further reads becomes free."""
         for value in node.ins:
@@ -101,6 +122,10 @@ class Arrays:
                 held.uses -= 1
                 if held.uses == 0 and self.reuse and held.whole and not held.pinned and value.type.batched:
                     self._free.append(held)
+
+    def _fits(self, held: Storage, value: Value) -> bool:
+        alike = held.planar == self._is_image(value) and bool(held.steps) == (value.id in self.time_first)
+        return alike and held.shape == value.type.shape
 
     def _join(self, value: Value, held: Storage) -> None:
         self.setup.append(f"{value.name} = {held.name}")

@@ -3,18 +3,22 @@ its explain form, through views with the batch in front."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dotnn.emit.fast.arrays import Arrays, empty_array, planes, readers
 from dotnn.emit.fast.folding import foldable
+from dotnn.emit.fast.loops import write_loop
+from dotnn.emit.fast.packing import packs
+from dotnn.emit.fast.sequences import names_in, time_first
 from dotnn.emit.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.ops import OPS
 from dotnn.ops.base import Loop, Node, Value
-from dotnn.ops.kernels import FUNCTIONS
+from dotnn.ops.kernels import FUNCTIONS, like
 from dotnn.passes.name import reserved
 from dotnn.passes.simplify import drop_unread
 
@@ -42,7 +46,10 @@ class FastEmitter:
     def __init__(self, model: Model, graph: Graph, *, reuse: bool = True, fold: bool = True) -> None:
         self.graph = drop_unread(graph)
         self.plan = Plan()
-        self.arrays = Arrays(self.graph, self.plan.setup, reuse=reuse)
+        self.time_first = time_first(self.graph)
+        self.arrays = Arrays(
+            self.graph, self.plan.setup, self._free_name, time_first=self.time_first, reuse=reuse
+        )  # fmt: skip
         self.folded = foldable(self.graph) if fold else {}
         self._carried = {node.ins[0].id for node in self.folded.values()}
         self._paths = {v.id: name for name, v in self.graph.params.items()}
@@ -53,9 +60,14 @@ class FastEmitter:
         self.owners = {v.id: name for name, v in reversed(params)}
         self._bound: dict[object, str] = {}
         self._ones: dict[int, str] = {}
+        self._copies: dict[int, str] = {}
+        self.packed_arrays: dict[int, str] = {}
         self._parts: dict[int, tuple[int, int]] = {}
         self._taken = reserved()
-        self._taken |= {v.name for v in self.graph.sources()} | {v.name for n in self.graph.nodes for v in n.outs}
+        self._taken |= {v.name for v in self.graph.sources()} | names_in(self.graph)
+        self.packs = packs(self.graph)
+        self.gate_of: dict[int, tuple[str, int, int, int]] = {}
+        self._strided: set[int] = set()
         self._written: set[int] = set()
         self._reading: list[Node] = []
         self._banner = ""
@@ -69,7 +81,7 @@ class FastEmitter:
                 if node.layer != layer:
                     layer, self._banner = node.layer, self.banners.of(node)
                 self._reading = [node]
-                kernel = OPS[node.op].fast
+                kernel = write_loop if node.loop else OPS[node.op].fast
                 if kernel is None or not kernel(self, node):
                     self._written -= {id(other) for other in self._reading[1:]}  # what the kernel left after all
                     self._reading = [node]
@@ -101,9 +113,19 @@ class FastEmitter:
             self.arrays.empty(value)
         return value.name
 
-    def bind(self, hint: str, expression: str) -> str:
-        """Return the name of an expression that is evaluated once, in the set-up."""
+    def bind(self, hint: str, expression: str, *, own: bool = False) -> str:
+        """Return the name of an expression that is evaluated once, in the set-up.
+
+        `own`: the name is a value's, and free for it alone.
+        """
+        if own:
+            self.plan.setup.append(f"{hint} = {expression}")
+            return hint
         return self._once(hint, expression, expression)
+
+    def array(self, hint: str, expression: str) -> str:
+        """Return the name of an array that is made once, and belongs to this hint alone."""
+        return self._once(hint, expression, (hint, expression))
 
     def transposed(self, value: Value) -> str:
         """Return a name for the transpose of a value's matrix."""
@@ -112,7 +134,7 @@ class FastEmitter:
     def flat(self, value: Value) -> str:
         """Return a name for a value's numbers in one row; its array must be contiguous, in whatever order of axes."""
         array = f"np.moveaxis({value.name}, 2, 0)" if self.arrays.planar(value) else value.name
-        return self.bind(f"{value.name}_flat", f"{array}.reshape(-1)")
+        return self.bind(f"{value.name}_flat", f"{self.time_first_name(value) or array}.reshape(-1)")
 
     def planar(self, value: Value) -> bool:
         """Whether a value's array is held in planes: its view with the channels behind is not contiguous."""
@@ -139,11 +161,13 @@ class FastEmitter:
     def same(self, value: Value, source: Value) -> None:
         """Let `value` be another name of `source`."""
         self.arrays.alias(value, source, source.name)
+        self._strided |= {value.id} if source.id in self._strided else set()
 
     def view(self, value: Value, source: Value, expression: str) -> None:
         """Let `value` be a view of `source`; views of an array that is only cut into columns are independent."""
         cut = all(n.op == "columns" for n in self.readers[source.id]) and source.id not in self.owners
         self.arrays.alias(value, source, expression, separate=cut)
+        self._strided |= {value.id} if source.id in self._strided else set()
 
     def prepare(self, line: str) -> None:
         """Append a line to the set-up."""
@@ -164,7 +188,8 @@ class FastEmitter:
 
     def contiguous(self, value: Value) -> bool:
         """Whether a value has an array of its own, features first."""
-        return value.id in self.arrays.of and not self.arrays.planar(value)
+        own = value.id in self.arrays.of and not self.arrays.planar(value)
+        return own and not self.time_first_name(value) and value.id not in self._strided
 
     def contiguous_target(self, target: Value) -> str:
         """Return the name of a target's numbers, features first, in one contiguous array."""
@@ -221,19 +246,119 @@ class FastEmitter:
         axes = len(value.type.shape)
         if not value.type.batched or axes < 2 or value.type.dtype != "real":
             return value.name
-        view = f"{value.name}.T" if axes == 2 else f"np.moveaxis({value.name}, -1, 0)"
-        return self.bind(f"{value.name}_rows", view)
+        if steps := self.time_first_name(value):
+            return self.bind(f"{value.name}_rows", f"{steps}.swapaxes(0, 1)")
+        return self.bind(f"{value.name}_rows", self._batch_first(value))
+
+    def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
+        """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`."""
+        name = self.scratch(f"{value.name}_slope", *like(value), dtype=dtype)
+        for line in lines:
+            self.run(line.format(a=value.name, slope=name))
+        return name
+
+    def zeros(self, value: Value) -> None:
+        """Give a value zeros that nobody writes over."""
+        dims = ", ".join(map(str, like(value)))
+        self.arrays.fresh(value, f"np.zeros(({dims}{',' if len(like(value)) == 1 else ''}), dtype)", pinned=True)
+
+    def time_first_name(self, value: Value) -> str:
+        """Return the name of a sequence's array [time, batch, features], empty where it does not lie so."""
+        held = self.arrays.of.get(value.id)
+        return held.steps if held else ""
+
+    def steps(self, value: Value) -> str:
+        """Return the name of a sequence's array [time, batch, features]; of a copy, where it lies otherwise."""
+        if name := self.time_first_name(value):
+            return name
+        if value.id not in self._copies:
+            batch_first = self.bind(f"{value.name}_by_steps", f"{self.rows(value)}.swapaxes(0, 1)")
+            time, features = value.type.example
+            self._copies[value.id] = self._once(
+                f"{value.name}_steps", f"np.empty(({time}, size, {features}), dtype)", ("steps", value.id)
+            )
+            self.run(f"copyto({self._copies[value.id]}, {batch_first})")
+        return self._copies[value.id]
+
+    def steps_elsewhere(self, value: Value, expression: str) -> str:
+        """Return a name for the steps of a sequence that lies in another order itself."""
+        self._copies[value.id] = self.bind(f"{value.name}_steps", expression)
+        return self._copies[value.id]
+
+    def long_rows(self, value: Value) -> str:
+        """Return a name for the rows of all steps under each other: one product serves them all."""
+        return self.bind(f"{value.name}_long", f"{self.steps(value)}.reshape(-1, {value.type.example[-1]})")
+
+    def by_steps(self, value: Value) -> bool:
+        """Whether a sequence is, or will be, held with time first."""
+        return value.id in self.time_first
+
+    def strided(self, value: Value, expression: str) -> None:
+        """Let `value` be a view whose numbers do not lie side by side."""
+        self.arrays.fresh(value, expression, pinned=True)
+        self._strided.add(value.id)
+
+    def note_gate(self, out: Value, array: str, home: tuple[Value, int, int] | None, made: Mapping[int, Node]) -> None:
+        """Remember that a sequence lies in columns of an array that only holds gates."""
+        if home is not None and home[0].id in made:
+            self.gate_of[out.id] = (array.partition("[")[0], home[1], home[2], home[0].type.example[-1])
+
+    def mark_written(self, nodes: Iterable[Node]) -> None:
+        """Say that nodes are written already."""
+        self._written |= {id(node) for node in nodes}
+
+    def path_of(self, param: Value) -> str:
+        """Return a parameter's name in the spec's terms."""
+        return self._paths[param.id]
+
+    def side_by_side(self, found: Sequence[Value | None], wanted: Sequence[Value]) -> bool:
+        """Whether these are the wanted parameters, and lie one behind the other in the flat buffer."""
+        order = list(self.graph.params.values())
+        ids = [v.id for v in wanted]
+        if [v.id if v else 0 for v in found] != ids or any(v.role != "param" for v in wanted):
+            return False
+        start = [v.id for v in order].index(ids[0])
+        follows = [v.id for v in order[start : start + len(ids)]] == ids
+        matrices = [v for v in wanted if len(v.type.shape) == 2]
+        # a matrix starts at a multiple of 64 bytes, which are 16 numbers at most
+        return follows and all(math.prod(v.type.example) % 16 == 0 for v in matrices[:-1])
+
+    def taken_into_loop(self, node: Node) -> bool:
+        """Whether the loop that reads x W + b computes it, step by step; its x goes into the loop's array here."""
+        pack = self.packs.get(node.out.id)
+        if pack is None:
+            return False
+        place, x = pack.place_of_x(self), pack.x
+        source = self.time_first_name(x) or self.bind(f"{x.name}_by_steps", f"{self.rows(x)}.swapaxes(0, 1)")
+        self.run(f"copyto({place}, {source})")
+        return True
+
+    def integers(self, value: Value) -> str:
+        """Return the name of an input or target of integers, bound where an op reads it as it is."""
+        for name, source in {**self.graph.inputs, **self.graph.targets}.items():
+            if source.id == value.id and (value.type.dtype != "real" or len(value.type.shape) == 1):
+                rows = self.example_array(name, f'examples["{name}"]')
+                alias = f"{value.name} = {rows}"
+                if alias not in self.plan.setup:
+                    self.plan.setup.append(alias)
+        return value.name
 
     # ------------------------------------------------------------------------------------------------- inside
 
+    def _batch_first(self, value: Value) -> str:
+        return f"{value.name}.T" if len(value.type.shape) == 2 else f"np.moveaxis({value.name}, -1, 0)"
+
+    def _free_name(self, hint: str) -> str:
+        name, number = hint, 2
+        while name in self._taken:
+            name, number = f"{hint}_{number}", number + 1
+        self._taken.add(name)
+        return name
+
     def _once(self, hint: str, expression: str, key: object) -> str:
         if key not in self._bound:
-            name, number = hint, 2
-            while name in self._taken:
-                name, number = f"{hint}_{number}", number + 1
-            self._taken.add(name)
-            self._bound[key] = name
-            self.plan.setup.append(f"{name} = {expression}")
+            self._bound[key] = self._free_name(hint)
+            self.plan.setup.append(f"{self._bound[key]} = {expression}")
         return self._bound[key]
 
     def _bind_sources(self) -> None:
@@ -252,6 +377,7 @@ class FastEmitter:
             elif value.type.dtype == "real" and axes > 1:
                 rows = self.example_array(name, f'np.asarray(examples["{name}"], dtype)')
                 setup.append(f"{value.name} = " + (f"{rows}.T" if axes == 2 else f"np.moveaxis({rows}, 0, -1)"))
+                self._bound[self._batch_first(value)] = rows
 
     def _read_as_is(self) -> set[int]:
         """Return what some op reads in its own shape: a class target that is only turned into rows is not."""
@@ -285,16 +411,6 @@ class FastEmitter:
             self.run(line)
         for value, last in zip(final, loop.final, strict=True):
             self.run(f"copyto({self.rows(value)}, {last.name})")
-
-    def integers(self, value: Value) -> str:
-        """Return the name of an input or target of integers, bound where an op reads it as it is."""
-        for name, source in {**self.graph.inputs, **self.graph.targets}.items():
-            if source.id == value.id and (value.type.dtype != "real" or len(value.type.shape) == 1):
-                rows = self.example_array(name, f'examples["{name}"]')
-                alias = f"{value.name} = {rows}"
-                if alias not in self.plan.setup:
-                    self.plan.setup.append(alias)
-        return value.name
 
     def _part_of_concat(self, value: Value) -> str | None:
         """Return the slice of a concatenation that `value` can be written to directly."""
