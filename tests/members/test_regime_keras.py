@@ -54,7 +54,7 @@ def test_schedule(call):
         ({"global_clipnorm": 0.5}, lambda g: clip_by_global_norm(g, 0.5)),
         ({"global_clipnorm": 1e3}, lambda g: clip_by_global_norm(g, 1e3)),
     ],
-    ids=str,
+    ids=["value", "norm", "global_norm", "global_norm_not_reached"],
 )
 def test_clipping(options, clip):
     rng = np.random.default_rng(0)
