@@ -15,7 +15,11 @@ ARGUMENTS = {
 }
 STEPS, IMAGE = "x -> dense(14) -> reshape([7, 2])", "x -> dense(40) -> reshape([5, 4, 2])"
 CALLS = {
-    "rnn": ["table -> rnn(4)", "rnn(table, marks, 3, returns = sequence, act = relu, reverse = true)"],
+    "rnn": [
+        "table -> rnn(4)",
+        "table -> rnn(3, act = identity)",
+        "rnn(table, marks, 3, returns = sequence, act = relu, reverse = true)",
+    ],
     "lstm": ["table -> lstm(2, returns = sequence) -> lstm(3, reverse = true)", "lstm(table, marks, 3, bias = false)"],
     "gru": ["table -> gru(4)", "gru(table, marks, 3, reset = before, returns = sequence, recurrent_dropout = 0.4)"],
     "padding_mask": ["rnn(table, marks -> padding_mask, 2, dropout = 0.4)"],

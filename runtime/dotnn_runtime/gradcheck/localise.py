@@ -93,10 +93,10 @@ class _Search:
     def _time_steps(self, row: Row, at: list[int]) -> Iterator[_Step]:
         """Yield the assignments of a loop one by one; the backward pass makes them from the last step to the first.
 
-        Of a strict row, what stands before the loop, in another line, is what it starts from.
+        Where one line of the loop does, what stands before the loop is what it starts from.
         """
-        line = self.stand.notes[at[-1]].line
-        at = [position for position in at if self.stand.notes[position].line == line or not row.strict]
+        line = self.stand.step_line(row.keys[0].name, row.name)
+        at = [position for position in at if not line or self.stand.notes[position].line == line]
         for position, key in zip(at, reversed(row.keys), strict=False):
             array = fitted(self.stand.notes[position].array, self.stand.base(key).shape)
             if array is not None:

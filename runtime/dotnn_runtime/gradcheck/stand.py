@@ -74,7 +74,7 @@ class Stand:
         batch_last = self.script.anatomy.step is not None
         named = inputs | {a: inputs[key.name] for a, key in aliases.items() if key.name in inputs}
         for row in cotangent_rows(
-            self.notes, self.tape.values, named, self._strict, self.started, self._step_line, batch_last
+            self.notes, self.tape.values, named, self._strict, self.started, self.step_line, batch_last
         ):
             key = row.keys[0]
             known = key.kind == "input" and key.name in aliases
@@ -86,7 +86,7 @@ class Stand:
         written = set().union(*self.script.anatomy.in_place.values())
         return self.script.explains and value not in written and f"d_{value}" not in written
 
-    def _step_line(self, value: str, cotangent: str) -> int:
+    def step_line(self, value: str, cotangent: str) -> int:
         """Return the line of the backward loop that assigns a cotangent, 0 where it is not the only one that does."""
         anatomy = self.script.anatomy
         if not self.script.explains or value not in anatomy.stepwise["forward"]:

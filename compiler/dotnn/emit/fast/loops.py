@@ -7,6 +7,7 @@ time of products (the gradient of a weight) is one product over all steps, behin
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from dotnn.passes.reverse import whole_name
 if TYPE_CHECKING:
     from dotnn.emit.fast.emitter import FastEmitter
 
+PRODUCT = re.compile(r"dot\((.+), (\w+)\)$")
 SMALL = 64
 """Up to so many features a call costs more than its work: what can be done for all steps at once is."""
 
@@ -182,8 +184,15 @@ class LoopWriter(LoopPlaces):
         return self.e.bind(f"{whole_name(root)}_long", f"{self.place(root).whole}.reshape(-1, {root.type.example[-1]})")
 
     def run(self, line: str) -> None:
-        """Append a line to the body of the loop."""
-        self.lines.append(line)
+        """Append a line to the body of the loop; a product whose place is strided goes through a scratch array."""
+        product = PRODUCT.match(line)
+        place = next((p for p in self.places.values() if product and p.strided and p.name == product[2]), None)
+        if product is None or place is None:
+            self.lines.append(line)
+            return
+        width = next(v.type.example[-1] for n in self.loop.nodes for v in n.outs if v.name == place.name)
+        scratch = self.scratch("dense", width, "size")
+        self.lines += [f"dot({product[1]}, {scratch})", f"copyto({place.name}, {scratch})"]
 
     def same(self, value: Value, source: Value) -> None:
         """Write a value that is equal to another one."""

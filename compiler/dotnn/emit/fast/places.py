@@ -26,7 +26,8 @@ SUMS = ("affine_d_weight", "sum_examples")
 class Place:
     """Where a value of a step lives: in `whole`, an array of all steps, or in an array that every step uses again.
 
-    `uses` counts the reads that are still to come; `last` is the array of the step that comes last.
+    `uses` counts the reads that are still to come; `last` is the array of the step that comes last; `strided` says
+    that its rows do not lie side by side, so that no product can be written into it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Place:
     uses: int = 0
     pinned: bool = False
     last: str = ""
+    strided: bool = False
 
 
 @dataclass
@@ -145,9 +147,9 @@ class LoopPlaces:
             shape = f"({self.loop.steps + 1}, size, {entering.type.example[0]})"
             whole = self.e.array(f"{whole_name(leaving)}_states", f"np.zeros({shape}, dtype)")
         here, after, first = ("1:", ":-1", "-1") if self.loop.reverse else (":-1", "1:", "0")
-        self.places[entering.id] = Place(entering.name, f"{whole}[{here}]", pinned=True)
+        self.places[entering.id] = Place(entering.name, f"{whole}[{here}]", pinned=True, strided=packed)
         last = f"{whole}[{'0' if self.loop.reverse else '-1'}]"
-        self.places[leaving.id] = Place(leaving.name, f"{whole}[{after}]", pinned=True, last=last)
+        self.places[leaving.id] = Place(leaving.name, f"{whole}[{after}]", pinned=True, last=last, strided=packed)
         if not zero:
             self.before.append(
                 f"copyto({self.e.bind(f'{entering.name}_first', f'{whole}[{first}]')}, {self.e.rows(start)})"
@@ -186,14 +188,14 @@ class LoopPlaces:
             found = Place(value.name, self.e.steps(self.sliced[value.id]), pinned=True)
         elif self._packed(value):
             assert self.pack is not None
-            found = Place(value.name, self.pack.place_of_h(self.e, self.pack.here), pinned=True)
+            found = Place(value.name, self.pack.place_of_h(self.e, self.pack.here), pinned=True, strided=True)
         elif value.id in self.homes:
             base, start, stop = self.homes[value.id]
             at = self.place(base)
             whole = f"{at.whole}[:, :, {start}:{stop}]" if at.whole else ""
             name = value.name if whole else self.e.bind(value.name, f"{at.name}[:, {start}:{stop}]", own=True)
             at.pinned = True
-            found = Place(name, whole, pinned=True)
+            found = Place(name, whole, pinned=True, strided=True)
         elif value.id in self.kept:
             shape = f"({self.loop.steps}, size, {value.type.example[0]})"
             whole = self.e.array(f"{whole_name(value)}_steps", f"np.empty({shape}, dtype)")
