@@ -10,7 +10,6 @@ from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.emit.numpy_script import HEADER, Options, is_unchanged, numpy_script
-from dotnn.emit.tensorflow.script import tensorflow_script
 from dotnn.ir.build import build
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
@@ -110,6 +109,8 @@ def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = ()
     graph = lower(model, input_gradients=options.input_gradients, check=check)
     options = replace(options, values=_initial_values(model))
     if options.target == "tensorflow":
+        from dotnn.emit.tensorflow.script import tensorflow_script
+
         return Compiled(model, graph, tensorflow_script(model, graph, options), warnings)
     step = graph
     if options.style == "fast":
