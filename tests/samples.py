@@ -20,7 +20,11 @@ CALLS = {
         "table -> rnn(3, act = identity)",
         "rnn(table, marks, 3, returns = sequence, act = relu, reverse = true)",
     ],
-    "lstm": ["table -> lstm(2, returns = sequence) -> lstm(3, reverse = true)", "lstm(table, marks, 3, bias = false)"],
+    "lstm": [
+        "table -> lstm(3, returns = sequence, truncate = 1)",
+        "table -> lstm(2, returns = sequence) -> lstm(3, reverse = true)",
+        "lstm(table, marks, 3, bias = false)",
+    ],
     "gru": ["table -> gru(4)", "gru(table, marks, 3, reset = before, returns = sequence, recurrent_dropout = 0.4)"],
     "padding_mask": ["rnn(table, marks -> padding_mask, 2, dropout = 0.4)"],
     "sequence_dropout": ["table -> sequence_dropout(0.4)"],

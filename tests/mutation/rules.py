@@ -132,6 +132,10 @@ def _no_stride(where):
     return where | {"stride": (1,) * len(where["stride"])}
 
 
+def _cut_elsewhere(b, node, d):
+    return [b.emit("cut", d, every=node.attrs["every"], reverse=not node.attrs["reverse"])]
+
+
 def _as_mean(b, node, d):
     return [b.emit(node.op.replace("max", "avg") + "_d_input", d, size=sizes(node.ins[0].type), **node.attrs)]
 
@@ -240,6 +244,9 @@ RULES = [
     line("spread_mean", "np.repeat({d}, {units}, axis=-1)", "joins"),
     product("dropout", "mask forgotten", lambda b, n, d: [d, None], "dropped"),
     product("add", "no cotangent past the noise", lambda b, n, d: [None, d], "normed"),
+    product("truncate", "never cuts", lambda b, n, d: [d], "truncated"),
+    product("truncate", "cuts at another step", _cut_elsewhere, "truncated"),
+    line("cut", "{d}", "truncated"),
     product("stop_gradient", "passes the cotangent on", lambda b, n, d: [d], "stopped"),
     product("batch_mean", "the mean taken for a constant", lambda b, n, d: [None, None, None], "normed"),
     product("batch_variance", "the variance taken for a constant", lambda b, n, d: [None, None, None], "normed"),

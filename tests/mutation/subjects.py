@@ -170,6 +170,12 @@ NETWORKS = {
   h = gru(x, marks, 4, returns = sequence)
   output y = h -> gru(6, reset = before)
   train: mse(y, t)""",
+    "truncated": """
+  input  x: [7, 2]
+  target t: [3]
+  h = x -> rnn(4, returns = sequence, truncate = 3)
+  output y = h -> rnn(3, reverse = true, truncate = 2)
+  train: mse(y, t)""",
     "variational": """
   input  x: [3, 2]
   target t: [6]

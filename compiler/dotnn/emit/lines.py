@@ -114,7 +114,7 @@ def _arrays(sequences: Sequence[Value], like: Value) -> list[str]:
         for start in range(0, len(names), 4):
             part = names[start : start + 4]
             sizes = dims if len(part) == 1 else f"{len(part)}, {dims}"
-            lines.append(f"{', '.join(part)} = np.empty(({sizes}), {like.name}.dtype)")
+            lines.append(f"{', '.join(part)} = np.zeros(({sizes}), {like.name}.dtype)")
     return lines
 
 

@@ -37,7 +37,7 @@ def _compiled(line: str) -> CodeType:
 
 
 def evaluate(
-    node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool, step: int | None = None
+    node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool, step: int = 1
 ) -> Array:
     """Return the value of one node with one output; `step` is the step of the loop that it stands in."""
     op = OPS[node.op]

@@ -28,7 +28,7 @@ from dotnn.layers.base import (
 )
 from dotnn.layers.keras import Keras, NoCounterpart, without
 from dotnn.ops.base import Builder, TensorType, Value
-from dotnn.schema import BOOL, FRACTION, INTEGER, POSITIVE_INT, Arg, Symbol, choice
+from dotnn.schema import BOOL, COUNT, FRACTION, INTEGER, POSITIVE_INT, Arg, Symbol, choice
 
 Values = Mapping[str, Value]
 Step = Callable[[Builder, Lowering, Values], Values]
@@ -100,7 +100,10 @@ def _lower(cell: Cell, b: Builder, low: Lowering) -> Value:
         shared["h_mask"] = b.emit("dropout_mask", start["h"], name="h_mask", keep=1 - attrs["recurrent_dropout"])
 
     def body(at: Values) -> Values:
-        h = b.emit("dropout", at["h"], shared["h_mask"], name="h_in") if "h_mask" in shared else at["h"]
+        if attrs["truncate"]:
+            cut = {"every": attrs["truncate"], "reverse": attrs["reverse"]}
+            at = {**at, **{s: b.emit("truncate", at[s], name=f"{s}_in", **cut) for s in cell.states}}
+        h = b.emit("dropout", at["h"], shared["h_mask"], name="h_kept") if "h_mask" in shared else at["h"]
         after = cell.step(b, low, {**shared, **at, "h_in": h})
         if "m" not in at:
             return after
@@ -186,6 +189,7 @@ def _args(bias_init: Any, *more: Arg) -> tuple[Arg, ...]:
         Arg("act", ACTIVATION, Symbol("tanh"), "activation of the state"),
         *more,
         Arg("reverse", BOOL, False, "read from the last step to the first; a sequence keeps the order of time"),
+        Arg("truncate", COUNT, 0, "steps after which the gradient stops; the state is carried on (0: never)"),
         Arg("dropout", FRACTION, 0.0, "share of the inputs that is silenced, the same ones in every step"),
         Arg("recurrent_dropout", FRACTION, 0.0, "share of the state that is silenced, the same one in every step"),
         Arg("bias", BOOL, True, "whether to add b"),
@@ -202,6 +206,8 @@ MASKED = "A second operand, if there is one, is a mask [time]: where it is 0 the
 
 def _keras(cell: Cell, name: str, types: Types, attrs: Attrs) -> Keras:
     """Return the Keras layer; read backwards, Keras returns the sequence in the order in which it was read."""
+    if attrs["truncate"]:
+        raise NoCounterpart("Keras does not cut the gradient within a sequence", "use --target numpy, or truncate = 0")
     if attrs["recurrent_dropout"] and cell.gates > 1:
         raise NoCounterpart(
             "with recurrent_dropout Keras silences each gate's state by a mask of its own, not all by the same",

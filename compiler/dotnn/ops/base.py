@@ -223,6 +223,7 @@ class Op:
     fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
     fast_step the same inside a loop over time, where the batch comes first; elementwise ops need none
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
+    counts    its line reads `step`, the number of the time step that it stands in
     positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
     tensorflow  for a loss: template of one TensorFlow expression
@@ -242,6 +243,7 @@ class Op:
     fast: Callable[..., Any] | None = None
     fast_step: Callable[..., Any] | None = None
     elementwise: bool = False
+    counts: bool = False
     positions: bool = False
     detached: bool = False
     tensorflow: Template = ""

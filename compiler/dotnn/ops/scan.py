@@ -24,6 +24,26 @@ def _fast_zero_state(e: Step, node: Node) -> bool:
     return True
 
 
+def _goes_on(node: Node) -> str:
+    """Return the condition under which the gradient goes on to the step before."""
+    number = "(step + 1)" if node.attrs["reverse"] else "step"
+    return f"{number} % {node.attrs['every']}"
+
+
+TRUNCATE = Op(
+    "truncate",
+    ("h",),
+    same_as_first,
+    lambda node: f"{{h}} if {_goes_on(node)} else stop_gradient({{h}})",
+    lambda b, node, d: [b.emit("cut", d, **node.attrs)],
+    ("stop_gradient",),
+    equation="the same, but every {every} steps the gradient stops here",
+    counts=True,
+)
+"""Truncated backpropagation through time: the state is carried on, its gradient is not (Williams and Peng 1990)."""
+
+CUT = Op("cut", ("d",), same_as_first, lambda node: f"{{d}} if {_goes_on(node)} else np.zeros_like({{d}})", counts=True)
+
 ZERO_STATE = Op(
     "zero_state",
     ("x",),

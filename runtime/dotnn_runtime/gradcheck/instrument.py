@@ -176,7 +176,7 @@ class _BackwardNotes:
                 inner[:] = self.block(inner, top=False)
             names = [*assigned_names(node), *(written_into([node]) if top else ()), last_argument(node)]
             if _is_empty(node):
-                names = []  # a loop fills the array; so far it holds anything
+                names = []  # a loop fills the array; so far it holds nothing
             noted = dict.fromkeys(self.views.get(name, name) for name in names if name.startswith("d_"))
             result += [node, *(self._note(name, node) for name in noted)]
         return result
@@ -188,7 +188,7 @@ class _BackwardNotes:
 
 def _is_empty(node: ast.stmt) -> bool:
     made = node.value if isinstance(node, ast.Assign) else None
-    return isinstance(made, ast.Call) and isinstance(made.func, ast.Attribute) and made.func.attr == "empty"
+    return isinstance(made, ast.Call) and isinstance(made.func, ast.Attribute) and made.func.attr in ("empty", "zeros")
 
 
 class _Branches(ast.NodeTransformer):

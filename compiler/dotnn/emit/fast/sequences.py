@@ -67,5 +67,5 @@ def fits(loop: Loop) -> bool:
     rows = all(is_row(v.type) for v in (*loop.entering, *loop.collected))
     rows = rows and all(is_row(v.type) or (v.type.dtype != "real" and len(v.type.shape) == 1) for v in loop.slices)
     states = len(set(leaving)) == len(leaving) and made.issuperset(leaving)
-    flat = all(n.loop is None for n in loop.nodes)
+    flat = all(n.loop is None and not OPS[n.op].counts for n in loop.nodes)
     return rows and states and flat and {v.id for v in loop.final} <= set(leaving)
