@@ -18,11 +18,11 @@ def _need_integers(types: Types, name: str) -> TensorType:
 
 
 def _embedded(types: Types, attrs: Attrs) -> TensorType:
-    return TensorType((*_need_integers(types, "embedding").shape, attrs["units"]))
+    return TensorType((*_need_integers(types, "embedding").shape, attrs["dim"]))
 
 
 def _table(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
-    return (ParamSpec("W", (attrs["vocab"], attrs["units"]), attrs["init"]),)
+    return (ParamSpec("W", (attrs["vocab"], attrs["dim"]), attrs["init"]),)
 
 
 def _lower_embedding(b: Builder, low: Lowering) -> Value:
@@ -35,11 +35,11 @@ def _hot(types: Types, attrs: Attrs) -> TensorType:
 
 EMBEDDING = Layer(
     "embedding",
-    "A learned vector for each of `vocab` symbols: input x: int[40] becomes [40, units].",
+    "A learned vector for each of `vocab` symbols: input x: int[40] becomes [40, dim].",
     _lower_embedding,
     (
         Arg("vocab", POSITIVE_INT, doc="how many symbols there are; the input holds 0 … vocab - 1"),
-        Arg("units", POSITIVE_INT, doc="length of the vectors"),
+        Arg("dim", POSITIVE_INT, doc="length of the vectors"),
         Arg("init", INIT, Symbol("uniform"), "initialiser of the vectors: on [-0.05, 0.05), as Keras"),
     ),
     infer=_embedded,
@@ -48,7 +48,7 @@ EMBEDDING = Layer(
     equation="y_t = W[x_t]",
     keras="Embedding",
     tensorflow=lambda types, attrs: Keras(
-        "keras.layers.Embedding", (attrs["vocab"], attrs["units"]), variables={"W": "embeddings"}
+        "keras.layers.Embedding", (attrs["vocab"], attrs["dim"]), variables={"W": "embeddings"}
     ),
 )
 
