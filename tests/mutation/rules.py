@@ -155,7 +155,7 @@ RULES = [
     product("max_pool2d", "the gradient of a mean", _as_mean, "image"),
     product("max_pool1d", "the gradient of a mean", _as_mean, "steps"),
     product("max_global", "the gradient of a mean",
-            lambda b, n, d: [b.emit("avg_global_d_input", d, size=sizes(n.ins[0].type))], "image", "steps"),
+            lambda b, n, d: [b.emit("avg_global_d_input", d, size=sizes(n.ins[0].type))], "image"),
     line("avg_global_d_input", "np.tile({d}[:, None, None], (1, *{size}, 1))", "image", "groups"),
     _relining("sum_blocks", "a mean for a sum", ".sum(", ".mean(", "decoder"),
     product("zero_pad", "border turned round",

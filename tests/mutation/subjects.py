@@ -172,9 +172,10 @@ NETWORKS = {
   train: mse(y, t)""",
     "truncated": """
   input  x: [7, 2]
-  target t: [3]
+  target t: [6]
   h = x -> rnn(4, returns = sequence, truncate = 3)
-  output y = h -> rnn(3, reverse = true, truncate = 2)
+  g = x -> rnn(3, returns = sequence, reverse = true, truncate = 2)
+  output y = concat(h, g) -> flatten -> dense(6)
   train: mse(y, t)""",
     "variational": """
   input  x: [3, 2]

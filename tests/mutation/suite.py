@@ -38,6 +38,8 @@ EQUIVALENT = [
         r"np\.where\((?:np\.tri|r_seen).*, (d_\w+), \1\)",
         "softmax sends nothing to a masked score",
     ),
+    ("lost_mask", r"^d_\w+_scores = d_\w+_(masked|causal)$", "softmax sends nothing to a masked score"),
+    ("wrong_inner_sign", r"\(step - 1\) % 2", "every second step: counted from the one before or behind, the same"),
     ("wrong_constant", r"1\.1e-07", "differs for probabilities between 1e-7 and 1.1e-7 alone"),
 ]
 """Mutants that compute the same, or differ only where nothing is promised: operator, pattern of the change, reason."""

@@ -36,7 +36,8 @@ def check_soundness(script: Script, point: Point, cost: Cost) -> Soundness:
     except (Exception, SystemExit) as error:
         blame = blame_for_exception(script, error)
         if blame.text.startswith("d_"):
-            blame = blame_for_note(script, point) or blame  # the line that stops may only meet what another did
+            # the line that stops may only meet what another did
+            blame = blame_for_note(script, point) or blame_for_note(script, point, same_size=True) or blame
         return _fails(f"{type(error).__name__}: {error}", blame)
     lost = None if np.isfinite(loss) else blame_for_value(script, point)
     for name, pattern in _faults(script, point, grads) if lost is None else ():

@@ -42,7 +42,7 @@ def blame_for_note(script: Script, point: Point, *, same_size: bool = False) -> 
     for note in backward_notes(script, point) if script.explains else ():
         name = note.name.removeprefix("d_")
         value = name if name in shapes else name.partition(EDGE)[0]
-        if value in written:
+        if note.name in written or (value in written and not same_size):
             continue
         if not note.is_float:
             words = f"{note.name} holds no floating-point numbers: a mask in place of a product with it?"
