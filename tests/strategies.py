@@ -74,7 +74,7 @@ def specs(draw, *, moods: bool = True, max_statements: int = 6) -> str:
     Without `moods` no layer is drawn that computes something else in training than in prediction.
     """
     network = Network()
-    _inputs(draw, network)
+    _inputs(draw, network, moods)
     for number in range(draw(st.integers(1, max_statements))):
         _statement(draw, network, f"v{number}", moods)
     losses = _outputs(draw, network)
@@ -130,7 +130,7 @@ def _dense_call(draw, width: int) -> str:
     return f"dense({width}, {_activation(draw, width)}{''.join(options)})"
 
 
-def _inputs(draw, network: Network) -> None:
+def _inputs(draw, network: Network, moods: bool) -> None:
     for number in range(draw(st.integers(1, 2))):
         width = draw(WIDTHS)
         network.add(f"x{number}", width, f"input x{number}: [{width}]")
@@ -141,7 +141,7 @@ def _inputs(draw, network: Network) -> None:
     if draw(st.integers(0, 2)) == 0:
         _tokens(draw, network)
     if draw(st.integers(0, 2)) == 0:
-        _steps_of_time(draw, network)
+        _steps_of_time(draw, network, moods)
 
 
 def _tokens(draw, network: Network) -> None:
@@ -155,7 +155,7 @@ def _tokens(draw, network: Network) -> None:
         network.add("symbols", length * units, f"symbols = ids -> embedding(5, {units}){position} -> flatten")
 
 
-def _steps_of_time(draw, network: Network) -> None:
+def _steps_of_time(draw, network: Network, moods: bool) -> None:
     """A sequence of vectors that recurrent layers read, one or two above each other, some under a mask."""
     steps, width = draw(st.integers(1, 3)), draw(WIDTHS)
     network.statements.append(f"input sequence: [{steps}, {width}]")
@@ -163,7 +163,7 @@ def _steps_of_time(draw, network: Network) -> None:
     if draw(st.booleans()):
         network.statements.append(f"input marks: int[{steps}]")
         mask = draw(st.sampled_from([", marks", ", marks -> padding_mask"]))
-    below = "sequence"
+    below = draw(st.sampled_from(["sequence", "(sequence -> sequence_dropout(30%))" if moods else "sequence"]))
     if draw(st.booleans()):
         below = f"({_recurrent(draw, below, draw(WIDTHS), draw(st.sampled_from(['', mask])), 'sequence')})"
     units = draw(WIDTHS)

@@ -373,6 +373,7 @@ class Result:
 
     group: Group
     rows: tuple[Row, ...]
+    total: int
 
     @property
     def wrong(self) -> list[str]:
@@ -388,7 +389,8 @@ class Result:
         m = example.mutant
         cells = [
             f"**{self.group.title}**" + (f": {self.group.doc}" if self.group.doc else ""),
-            str(len(mutants)),
+            str(self.total),
+            str(len(self.rows)),
             str(sum(row.caught for row in mutants)),
             str(sum(row.right for row in mutants) - forward),
             str(same or ""),
@@ -401,12 +403,16 @@ class Result:
 def run_group(group: Group, most: int = 0) -> Result:
     """Hand the mutants of a kind to the validator: all of them, or `most`, spread evenly."""
     makers = group.makers()
+    total = len(makers)
     if most and len(makers) > most:
         makers = [makers[i * len(makers) // most] for i in range(most)]
-    return Result(group, tuple(run(make()) for make in makers))
+    return Result(group, tuple(run(make()) for make in makers), total)
 
 
-HEAD = ("mistake", "mutants", "caught", "blamed", "same", "for example", "the answer")
+HEAD = ("mistake", "mutants", "tried", "caught", "blamed", "same", "for example", "the answer")
+SAMPLE = 12
+"""How many mutants of a kind are run where not all of them are: in minutes, not in half an hour."""
+
 BEGIN, END = "<!-- generated: mutants -->\n", "<!-- end -->"
 
 

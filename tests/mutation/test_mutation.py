@@ -18,16 +18,14 @@ PAGE = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
 
 
 ALL = bool(os.environ.get("DOTNN_LONG"))
-SAMPLE = 12
-"""How many mutants of a kind are run where not all of them are: in a minute, not in five."""
 
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_every_mistake_is_caught_and_blamed(name):
-    result = suite.run_group(GROUPS[name], 0 if ALL else SAMPLE)
+    result = suite.run_group(GROUPS[name], 0 if ALL else suite.SAMPLE)
     assert result.rows
     assert result.wrong == []
-    if len(result.rows) == len(GROUPS[name].makers()):
+    if not ALL or result.total <= suite.SAMPLE:
         assert result.table_row() in PAGE, "run: python tests/mutation/make_table.py docs/validation.md"
 
 
@@ -37,8 +35,7 @@ def test_the_table_shows_what_there_is():
     titles = {row[0].partition("**")[2].partition("**")[0]: row for row in shown}
     assert list(titles) == [group.title for group in GROUPS.values()]
     for group in GROUPS.values():
-        numbers = titles[group.title][1], titles[group.title][4]
-        assert sum(int(n) for n in numbers if n.strip()) == len(group.makers()), group.name
+        assert int(titles[group.title][1]) == len(group.makers()), group.name
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
