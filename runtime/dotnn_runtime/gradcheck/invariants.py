@@ -16,6 +16,8 @@ from .stand import loss_and_grads
 
 SAME = 1e-12
 FLOAT32 = 1e-5
+CANCELLED = 1e-2
+"""Up to here float32 has merely lost digits, as in the variance of values that hardly vary; beyond, a line is unfit."""
 
 
 def check_linear(script: Script, point: Point, grads: Mapping[str, Array], cost: Cost) -> CheckResult:
@@ -154,6 +156,8 @@ def check_float32(script: Script, point: Point, cost: Cost, rng: np.random.Gener
     sensitivity = max(norm(moved - high[name]) for moved in moves) / max(norm(high[name]), floor)
     if error <= 10.0 * sensitivity:
         return CheckResult(*title, Verdict.SKIPPED, f"{name}: the point is ill-conditioned in float32", error)
+    if error <= CANCELLED:
+        return CheckResult(*title, Verdict.SKIPPED, f"{name}: {error:.1e} of its norm, lost to cancellation", error)
     return CheckResult(*title, Verdict.FAIL, f"{name}: {error:.1e} of its norm", error, (name,))
 
 
