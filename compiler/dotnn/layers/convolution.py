@@ -6,30 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from dotnn.layers.base import (
-    ACTIVATION,
-    CONSTRAINT,
-    INHERIT,
-    INIT,
-    PENALTY,
-    Attrs,
-    Layer,
-    Lowering,
-    ParamSpec,
-    ShapeError,
-    Types,
-    activate,
-    is_identity,
-)
+from dotnn.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types
 from dotnn.layers.keras import Keras, NoCounterpart, without
+from dotnn.layers.weighted import ACT, WEIGHTS, weighted, weights
 from dotnn.layers.windows import PAD, WINDOW, borders, entries, require_fit, require_places
 from dotnn.ops import windows
 from dotnn.ops.base import BATCH, Builder, TensorType, Value
-from dotnn.schema import BOOL, POSITIVE_INT, Arg, Symbol
+from dotnn.schema import POSITIVE_INT, Arg
 
 FILTERS = Arg("filters", POSITIVE_INT, doc="number of filters: the channels of the result")
 KERNEL = Arg("kernel", WINDOW, doc="size of the kernel, k or one number per axis")
-ACT = Arg("act", ACTIVATION, Symbol("identity"), "activation applied to z")
 STRIDE = Arg("stride", WINDOW, 1, "steps from place to place")
 BORDER = Arg(
     "pad", PAD, "valid",
@@ -37,18 +23,6 @@ BORDER = Arg(
 )  # fmt: skip
 DILATION = Arg("dilation", WINDOW, 1, "steps between the elements of the kernel")
 GROUPS = Arg("groups", POSITIVE_INT, 1, "groups of channels that meet filters of their own; all channels: depthwise")
-WEIGHTS = (
-    Arg("bias", BOOL, True, "whether to add b"),
-    Arg("init", INIT, INHERIT, "initialiser of W; `train { init }`, else xavier"),
-    Arg("bias_init", INIT, INHERIT, "initialiser of b; `train { bias_init }`, else zeros"),
-    Arg("penalty", PENALTY, INHERIT, "penalty on W, added to the loss; `train { decay }`, else none"),
-    Arg(
-        "constraint",
-        CONSTRAINT,
-        INHERIT,
-        "what W is put back to after an update; `train { constraint }`, else none",
-    ),
-)
 
 
 def _geometry(x: TensorType, attrs: Attrs) -> dict[str, Any]:
@@ -67,20 +41,6 @@ def _geometry(x: TensorType, attrs: Attrs) -> dict[str, Any]:
 
 def _span(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
     return tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-
-
-def _weights(z: TensorType, kernel: Sequence[int], attrs: Attrs) -> tuple[ParamSpec, ...]:
-    weights = [ParamSpec("W", tuple(kernel), attrs["init"], attrs["penalty"], constraint=attrs["constraint"])]
-    if attrs["bias"]:
-        weights.append(ParamSpec("b", z.shape[-1:], attrs["bias_init"], is_weight=False))  # type: ignore[arg-type]
-    return (*weights, *attrs["act"].entry.params((z,), attrs["act"].attrs))
-
-
-def _activated(b: Builder, low: Lowering, op: str, weight: Value, **attrs: Any) -> Value:
-    act = low.attrs["act"]
-    weights = [weight] + ([low.params["b"]] if low.attrs["bias"] else [])
-    z = b.emit(op, low.x, *weights, name="" if is_identity(act) else "z", **attrs)
-    return z if is_identity(act) else activate(b, act, z, low.params)
 
 
 def _keras(name: str, types: Types, attrs: Attrs, pads: Any) -> Keras:
@@ -123,11 +83,11 @@ def _convolution(rank: int) -> Layer:
     def params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
         where = _geometry(types[0], attrs)
         inputs = types[0].example[-1] // where["groups"]
-        return _weights(infer(types, attrs), (*where["kernel"], inputs, attrs["filters"]), attrs)
+        return weights(infer(types, attrs), (*where["kernel"], inputs, attrs["filters"]), attrs)
 
     def lower(b: Builder, low: Lowering) -> Value:
         where = _geometry(low.x.type, low.attrs)
-        return _activated(b, low, name, low.params["W"], **windows.geometry(where))
+        return weighted(b, low, name, **windows.geometry(where))
 
     kind = "sequences [steps, channels]" if rank == 1 else "images [rows, columns, channels]"
     return Layer(
@@ -171,11 +131,11 @@ def _transposed(rank: int) -> Layer:
 
     def params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
         kernel = entries(attrs["kernel"], rank, "kernel")
-        return _weights(infer(types, attrs), (*kernel, attrs["filters"], types[0].example[-1]), attrs)
+        return weights(infer(types, attrs), (*kernel, attrs["filters"], types[0].example[-1]), attrs)
 
     def lower(b: Builder, low: Lowering) -> Value:
         found = where(low.x.type, low.attrs)
-        return _activated(b, low, name, low.params["W"], size=found["size"], **windows.geometry(found))
+        return weighted(b, low, name, size=found["size"], **windows.geometry(found))
 
     def counterpart(types: Types, attrs: Attrs) -> Keras:
         found = _keras("ConvTranspose", types, attrs, ())
@@ -213,14 +173,14 @@ def _depthwise_infer(types: Types, attrs: Attrs) -> TensorType:
 
 def _depthwise_params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
     kernel = entries(attrs["kernel"], 2, "kernel")
-    return _weights(_depthwise_infer(types, attrs), (*kernel, types[0].example[-1], attrs["multiplier"]), attrs)
+    return weights(_depthwise_infer(types, attrs), (*kernel, types[0].example[-1], attrs["multiplier"]), attrs)
 
 
 def _depthwise_lower(b: Builder, low: Lowering) -> Value:
     where, channels = _geometry(low.x.type, low.attrs), low.x.type.example[-1]
     shape = (*where["kernel"], 1, channels * low.attrs["multiplier"])
     weight = b.emit("reshape_weight", low.params["W"], name="W_by_group", shape=shape)
-    return _activated(b, low, "conv2d", weight, **windows.geometry(where) | {"groups": channels})
+    return weighted(b, low, "conv2d", weight, **windows.geometry(where) | {"groups": channels})
 
 
 CONV1D = _convolution(1)

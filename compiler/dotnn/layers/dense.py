@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from dotnn.layers.base import (
-    ACTIVATION,
-    CONSTRAINT,
-    INHERIT,
-    INIT,
-    PENALTY,
-    Attrs,
-    Layer,
-    Lowering,
-    ParamSpec,
-    ShapeError,
-    Types,
-    activate,
-    is_identity,
-    require_real,
-)
+from dotnn.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, require_real
 from dotnn.layers.keras import Keras, without
+from dotnn.layers.weighted import ACT, WEIGHTS, weighted, weights
 from dotnn.ops.base import Builder, TensorType, Value
-from dotnn.schema import BOOL, POSITIVE_INT, Arg, Symbol
+from dotnn.schema import POSITIVE_INT, Arg
 
 
 def _infer(types: Types, attrs: Attrs) -> TensorType:
@@ -37,19 +23,11 @@ def _infer(types: Types, attrs: Attrs) -> TensorType:
 
 
 def _params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
-    inputs, units = types[0].example[-1], attrs["units"]
-    weights = [ParamSpec("W", (inputs, units), attrs["init"], attrs["penalty"], constraint=attrs["constraint"])]
-    if attrs["bias"]:
-        weights.append(ParamSpec("b", (units,), attrs["bias_init"], is_weight=False))
-    z = TensorType((*types[0].shape[:-1], units))
-    return (*weights, *attrs["act"].entry.params((z,), attrs["act"].attrs))
+    return weights(_infer(types, attrs), (types[0].example[-1], attrs["units"]), attrs)
 
 
 def _lower(b: Builder, low: Lowering) -> Value:
-    act = low.attrs["act"]
-    weights = [low.params["W"]] + ([low.params["b"]] if low.attrs["bias"] else [])
-    z = b.emit("affine", low.x, *weights, name="" if is_identity(act) else "z")
-    return z if is_identity(act) else activate(b, act, z, low.params)
+    return weighted(b, low, "affine")
 
 
 def _keras(types: Types, attrs: Attrs) -> Keras:
@@ -60,20 +38,7 @@ DENSE = Layer(
     "dense",
     "Fully connected layer; acts on the last axis.",
     _lower,
-    (
-        Arg("units", POSITIVE_INT, doc="number of outputs"),
-        Arg("act", ACTIVATION, Symbol("identity"), "activation applied to z"),
-        Arg("bias", BOOL, True, "whether to add b"),
-        Arg("init", INIT, INHERIT, "initialiser of W; `train { init }`, else xavier"),
-        Arg("bias_init", INIT, INHERIT, "initialiser of b; `train { bias_init }`, else zeros"),
-        Arg("penalty", PENALTY, INHERIT, "penalty on W, added to the loss; `train { decay }`, else none"),
-        Arg(
-            "constraint",
-            CONSTRAINT,
-            INHERIT,
-            "what W is put back to after an update; `train { constraint }`, else none",
-        ),
-    ),
+    (Arg("units", POSITIVE_INT, doc="number of outputs"), ACT, *WEIGHTS),
     infer=_infer,
     params=_params,
     equation="z = x W + b,  a = act(z)",
