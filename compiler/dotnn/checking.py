@@ -44,26 +44,24 @@ def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None, *
     """
     model, warnings = front(path, sets)
     warn(warnings)
+    scripts = {style: _compiled(model, style, sets) for style in ("explain", "fast")}
+    name, chosen = Path(path).stem, model.check.seed if seed is None else seed
     if tensorflow or "tensorflow" in model.check.against:
         from dotnn.peer import Peer
 
         with Peer(model, sets) as peer:
-            return _check_model(
-                model, path, sets, seed, {"TensorFlow": peer.witness(_compiled(model, "explain", sets))}
-            )
-    return _check_model(model, path, sets, seed, {})
+            return _check_scripts(model, name, scripts, chosen, {"TensorFlow": peer.witness(scripts["explain"])})
+    return _check_scripts(model, name, scripts, chosen, {})
 
 
-def _check_model(
-    model: Model, path: str, sets: tuple[str, ...], seed: int | None, witnesses: dict[str, Witness]
+def _check_scripts(
+    model: Model, name: str, scripts: dict[str, str], seed: int, witnesses: dict[str, Witness]
 ) -> Report:
-    explain, fast = (_compiled(model, style, sets) for style in ("explain", "fast"))
-    name, chosen = Path(path).stem, model.check.seed if seed is None else seed
     samples = model.check.samples or None
-    witnesses = {"fast style": _witness(fast), **witnesses}
-    report = check_script(explain, f"{name}.py", seed=chosen, samples=samples, witnesses=witnesses)
+    witnesses = {"fast style": _witness(scripts["fast"]), **witnesses}
+    report = check_script(scripts["explain"], f"{name}.py", seed=seed, samples=samples, witnesses=witnesses)
     if report.verdict is Verdict.FAIL and report.blame is None:
-        report.blame = check_script(fast, f"{name}_fast.py", seed=chosen, samples=samples).blame
+        report.blame = check_script(scripts["fast"], f"{name}_fast.py", seed=seed, samples=samples).blame
     return report
 
 

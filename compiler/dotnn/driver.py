@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from dotnn.model import cautions
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
-from dotnn.passes import FAST_PASSES, PASSES
+from dotnn.passes import FIRST, FOR_SPEED, PASSES, REST, Pass
 from dotnn.passes.differentiate import MissingRule, differentiate
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
@@ -71,23 +71,42 @@ def _missing_data(model: Model) -> list[Diagnostic]:
     return [cautions.no_data_file(source.span, source.path)]
 
 
-def passes(input_gradients: bool = False, *, fast: bool = False) -> list[tuple[str, Callable[[Graph], Graph]]]:
-    """Return the passes with their names, `differentiate` told whose gradients are wanted."""
+def passes(input_gradients: bool = False, which: Sequence[Pass] = PASSES) -> list[tuple[str, Pass]]:
+    """Return passes with their names, `differentiate` told whose gradients are wanted."""
     told = partial(differentiate, input_gradients=input_gradients)
-    return [(p.__name__, told if p is differentiate else p) for p in (FAST_PASSES if fast else PASSES)]
+    return [(p.__name__, told if p is differentiate else p) for p in which]
 
 
 def lower(model: Model, *, input_gradients: bool = False, fast: bool = False, check: bool = False) -> Graph:
     """Return the finished graph, or that of a `fast` training step; with `check` the verifier runs after every pass."""
-    graph = build(model)
+    graph = _run(passes(which=FIRST), build(model), check=check)
+    if fast:
+        graph = _run(passes(which=FOR_SPEED), graph, check=check)
+    return _finished(model, graph, input_gradients, check=check)
+
+
+def lower_twice(model: Model, *, input_gradients: bool = False, check: bool = False) -> tuple[Graph, Graph]:
+    """Return the finished graph and that of a fast training step: one and the same where nothing is done for speed."""
+    first = _run(passes(which=FIRST), build(model), check=check)
+    fast = _run(passes(which=FOR_SPEED), first, check=check)
+    graph = _finished(model, first, input_gradients, check=check)
+    return graph, graph if fast is first else _finished(model, fast, input_gradients, check=check)
+
+
+def _finished(model: Model, graph: Graph, input_gradients: bool, *, check: bool) -> Graph:
     try:
-        for _, run in passes(input_gradients, fast=fast):
-            if check:
-                verify(graph)
-            graph = run(graph)
+        graph = _run(passes(input_gradients, REST), graph, check=check)
     except MissingRule as missing:
         raise CompileError([_missing_rule(missing, model)], model.source) from None
     verify(graph)
+    return graph
+
+
+def _run(named: Iterable[tuple[str, Pass]], graph: Graph, *, check: bool) -> Graph:
+    for _, run in named:
+        if check:
+            verify(graph)
+        graph = run(graph)
     return graph
 
 
@@ -106,15 +125,14 @@ def compile_spec(path: str, options: Options | None = None, *, check: bool = Fal
 
 def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = (), *, check: bool = False) -> Compiled:
     """Run the stages after the model."""
-    graph = lower(model, input_gradients=options.input_gradients, check=check)
+    wanted = {"input_gradients": options.input_gradients, "check": check}
+    fast = options.target == "numpy" and options.style == "fast"
+    graph, step = lower_twice(model, **wanted) if fast else (lower(model, **wanted),) * 2
     options = replace(options, values=_initial_values(model))
     if options.target == "tensorflow":
         from dotnn.emit.tensorflow.script import tensorflow_script
 
         return Compiled(model, graph, tensorflow_script(model, graph, options), warnings)
-    step = graph
-    if options.style == "fast":
-        step = lower(model, input_gradients=options.input_gradients, fast=True, check=check)
     return Compiled(model, graph, numpy_script(model, graph, options, step), warnings)
 
 

@@ -351,28 +351,28 @@ def _one_per_axis(entries: tuple) -> str:
     return str(entries if len(entries) > 1 else entries[0])
 
 
+def _other_kernel(node, turned):
+    """A convolution with its kernel turned round, or the gradient of its kernel so."""
+    if not _of_convolution(node):
+        return
+    if "d_weight" in ast.unparse(node):
+        yield filled(turned, w=node)
+    else:
+        changed = copy.deepcopy(node)
+        changed.args[-1] = filled(turned, w=node.args[-1])
+        yield changed
+
+
 @part
 def flipped_kernel(node, line):
     """a kernel upside down: a true convolution where a cross-correlation belongs"""
-    if _of_convolution(node):
-        if "d_weight" in ast.unparse(node):
-            yield filled("a[::-1]", a=node)
-        else:
-            flipped = copy.deepcopy(node)
-            flipped.args[-1] = filled("w[::-1]", w=node.args[-1])
-            yield flipped
+    yield from _other_kernel(node, "w[::-1]")
 
 
 @part
 def transposed_kernel(node, line):
     """a kernel with its input and output channels exchanged"""
-    if _of_convolution(node):
-        if "d_weight" in ast.unparse(node):
-            yield filled("np.swapaxes(a, -1, -2)", a=node)
-        else:
-            turned = copy.deepcopy(node)
-            turned.args[-1] = filled("np.swapaxes(w, -1, -2)", w=node.args[-1])
-            yield turned
+    yield from _other_kernel(node, "np.swapaxes(w, -1, -2)")
 
 
 @part

@@ -17,7 +17,7 @@ def verify(graph: Graph) -> None:
 
     Raises `InvalidGraph` naming the node.
     """
-    known = {v.id: v for v in graph.sources()}
+    known = {v.id for v in graph.sources()}
     if len(known) != len(graph.sources()):
         raise InvalidGraph("two sources share a number")
     phase = 0
@@ -25,24 +25,29 @@ def verify(graph: Graph) -> None:
         where = f"{node.op} -> {', '.join(v.name for v in node.outs)} ({node.layer})"
         if node.op not in OPS:
             raise InvalidGraph(f"unknown op: {where}")
-        missing = [v.name for v in node.ins if v.id not in known]
-        if missing:
-            raise InvalidGraph(f"{where} reads {missing} before assignment")
         if PHASES.index(node.phase) < phase:
             raise InvalidGraph(f"{where} stands in phase {node.phase} after {PHASES[phase]}")
         phase = PHASES.index(node.phase)
         if node.phase == "forward" and any(v.role in ("target", "seed") for v in node.ins):
             raise InvalidGraph(f"{where} reads a target in the forward phase")
-        inferred = loop_types(node.loop) if node.loop else (OPS[node.op].infer([v.type for v in node.ins], node.attrs),)
-        found = tuple(v.type for v in node.outs)
-        if inferred != found:
-            raise InvalidGraph(f"{where} has types {[*map(str, found)]}, inferred {[*map(str, inferred)]}")
+        _verify_assignment(node, known, where)
         if node.loop is not None:
             _verify_loop(node, node.loop, where)
-        if any(v.id in known for v in node.outs):
-            raise InvalidGraph(f"{where} is assigned twice")
-        known |= {v.id: v for v in node.outs}
-    _verify_results(graph, set(known))
+    _verify_results(graph, known)
+
+
+def _verify_assignment(node: Node, known: set[int], where: str) -> None:
+    """Check that a node reads what is there and assigns something new, of the type that its op infers; then know it."""
+    missing = [v.name for v in node.ins if v.id not in known]
+    if missing:
+        raise InvalidGraph(f"{where} reads {missing} before assignment")
+    inferred = loop_types(node.loop) if node.loop else (OPS[node.op].infer([v.type for v in node.ins], node.attrs),)
+    found = tuple(v.type for v in node.outs)
+    if inferred != found:
+        raise InvalidGraph(f"{where} has types {[*map(str, found)]}, inferred {[*map(str, inferred)]}")
+    if any(v.id in known for v in node.outs):
+        raise InvalidGraph(f"{where} is assigned twice")
+    known |= {v.id for v in node.outs}
 
 
 def _verify_loop(node: Node, loop: Loop, where: str) -> None:
@@ -55,15 +60,7 @@ def _verify_loop(node: Node, loop: Loop, where: str) -> None:
         raise InvalidGraph(f"{where}: the states change their type: {states}")
     known = {v.id for v in (*node.ins, *loop.slices, *loop.entering)}
     for inner in loop.nodes:
-        missing = [v.name for v in inner.ins if v.id not in known]
-        if missing:
-            raise InvalidGraph(f"{where}: {inner.op} reads {missing} before assignment")
-        inferred = OPS[inner.op].infer([v.type for v in inner.ins], inner.attrs)
-        if inferred != inner.out.type:
-            raise InvalidGraph(f"{where}: {inner.out.name} has type {inner.out.type}, inferred {inferred}")
-        if inner.out.id in known:
-            raise InvalidGraph(f"{where}: {inner.out.name} is assigned twice")
-        known.add(inner.out.id)
+        _verify_assignment(inner, known, f"{where}: {inner.op} -> {', '.join(v.name for v in inner.outs)}")
     lost = [v.name for v in (*loop.leaving, *loop.collected, *loop.final, *loop.summed) if v.id not in known]
     if lost:
         raise InvalidGraph(f"{where}: {lost} are never assigned")

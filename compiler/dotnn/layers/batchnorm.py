@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dotnn.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, require_real
-from dotnn.layers.normalise import normalisation, scale_and_shift, scale_and_shift_params
+from dotnn.layers.normalise import SCALE_AND_SHIFT, normalisation, scale_and_shift, scale_and_shift_params
 from dotnn.ops.base import Builder, TensorType, Value
-from dotnn.schema import BOOL, FRACTION, POSITIVE, Arg, Bound
+from dotnn.schema import FRACTION, Arg, Bound
 
 
 def _infer(types: Types, attrs: Attrs) -> TensorType:
@@ -43,9 +43,7 @@ BATCHNORM = Layer(
     _lower,
     (
         Arg("momentum", FRACTION, 0.99, "how much of the running means is kept at each training step"),
-        Arg("epsilon", POSITIVE, 1e-3, "added to the variance"),
-        Arg("gamma", BOOL, True, "whether to multiply by a learned gamma"),
-        Arg("beta", BOOL, True, "whether to add a learned beta"),
+        *SCALE_AND_SHIFT,
     ),
     infer=_infer,
     params=_params,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dotnn.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, require_real
-from dotnn.layers.normalise import normalisation, scale_and_shift, scale_and_shift_params
+from dotnn.layers.normalise import SCALE_AND_SHIFT, normalisation, scale_and_shift, scale_and_shift_params
 from dotnn.ops.base import Builder, TensorType, Value
-from dotnn.schema import BOOL, POSITIVE, Arg
 
 
 def _infer(types: Types, attrs: Attrs) -> TensorType:
@@ -32,11 +31,7 @@ LAYERNORM = Layer(
     "layernorm",
     "Layer normalisation: each example (and position) by the mean and variance of its own features, the last axis.",
     _lower,
-    (
-        Arg("epsilon", POSITIVE, 1e-3, "added to the variance"),
-        Arg("gamma", BOOL, True, "whether to multiply by a learned gamma"),
-        Arg("beta", BOOL, True, "whether to add a learned beta"),
-    ),
+    SCALE_AND_SHIFT,
     infer=_infer,
     params=_params,
     equation="y = gamma (x - mu) / sqrt(sigma² + epsilon) + beta",

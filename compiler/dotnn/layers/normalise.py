@@ -5,7 +5,13 @@ from __future__ import annotations
 from dotnn.layers.base import Attrs, Lowering, ParamSpec
 from dotnn.layers.keras import Keras, without
 from dotnn.ops.base import Builder, TensorType, Value
-from dotnn.schema import Bound
+from dotnn.schema import BOOL, POSITIVE, Arg, Bound
+
+SCALE_AND_SHIFT = (
+    Arg("epsilon", POSITIVE, 1e-3, "added to the variance"),
+    Arg("gamma", BOOL, True, "whether to multiply by a learned gamma"),
+    Arg("beta", BOOL, True, "whether to add a learned beta"),
+)
 
 
 def scale_and_shift_params(x: TensorType, attrs: Attrs) -> tuple[ParamSpec, ...]:

@@ -14,8 +14,10 @@ from dotnn.passes.simplify import simplify
 
 Pass = Callable[[Graph], Graph]
 
-PASSES: tuple[Pass, ...] = (fuse_losses, name, differentiate, join_columns, simplify, name)
-"""What the reader sees, and what the explain style runs."""
+FIRST: tuple[Pass, ...] = (fuse_losses, name)
+FOR_SPEED: tuple[Pass, ...] = (pool_filters,)
+"""What a training step of the fast style runs in between: the same network, put together for speed."""
+REST: tuple[Pass, ...] = (differentiate, join_columns, simplify, name)
 
-FAST_PASSES: tuple[Pass, ...] = (fuse_losses, name, pool_filters, differentiate, join_columns, simplify, name)
-"""What a training step of the fast style runs: the same network, put together for speed."""
+PASSES: tuple[Pass, ...] = (*FIRST, *REST)
+"""What the reader sees, and what the explain style runs."""

@@ -73,7 +73,7 @@ class LoopWriter(LoopPlaces):
             self._packed_product(self.pack)
         else:
             local = replace(node, ins=tuple(replace(v, name=self.name(v)) for v in node.ins))
-            kernel = OPS[node.op].fast_step or (OPS[node.op].fast if OPS[node.op].elementwise else None)
+            kernel = self._kernel(node)
             if kernel is None or not kernel(self, local):
                 self._generic(local)
         for v, out in zip(self.loop.summed, self.summed, strict=True):

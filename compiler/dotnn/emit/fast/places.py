@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dotnn.emit.fast.arrays import readers
 from dotnn.emit.fast.gates import find_gates, overwritten_gates
@@ -124,7 +124,7 @@ class LoopPlaces:
         bases = [self.homes[v.id][0] for v in wanted if v.id in self.homes]
         return {v.id for v in (*wanted, *bases)}
 
-    def _kernel(self, node: Node) -> object:
+    def _kernel(self, node: Node) -> Callable[..., Any] | None:
         op = OPS[node.op]
         return op.fast_step or (op.fast if op.elementwise else None)
 

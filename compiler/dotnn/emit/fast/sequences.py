@@ -6,14 +6,9 @@ other as rows: both find what they need in an array [time, batch, features].
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dotnn.ir.graph import Graph
 from dotnn.ops import OPS
 from dotnn.ops.base import Loop, TensorType
-
-if TYPE_CHECKING:
-    pass
 
 AFFINE = ("affine", "affine_d_input")
 SAFE = (*AFFINE, "affine_d_weight", "sum_examples", "scan", "zero_state")
