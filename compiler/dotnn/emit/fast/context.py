@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.emit import optimizer
-from dotnn.emit.fast.emitter import FastEmitter, Plan
+from dotnn.emit.fast.emitter import FastEmitter
+from dotnn.emit.fast.plan import Plan
 from dotnn.emit.fast.update import plan_update
 from dotnn.emit.lines import wrapped
 from dotnn.ir.graph import Graph

@@ -4,51 +4,33 @@ its explain form, through views with the batch in front."""
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
-from dotnn.emit.fast.arrays import Arrays, empty_array, planes, readers
+from dotnn.emit.fast.arrays import Arrays, readers
 from dotnn.emit.fast.folding import foldable
 from dotnn.emit.fast.loops import write_loop
 from dotnn.emit.fast.packing import packs
+from dotnn.emit.fast.plan import Plan, PlanWriter
 from dotnn.emit.fast.sequences import names_in, time_first
 from dotnn.emit.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.ops import OPS
 from dotnn.ops.base import Loop, Node, Value
-from dotnn.ops.kernels import FUNCTIONS, like
+from dotnn.ops.kernels import like
 from dotnn.passes.name import reserved
 from dotnn.passes.simplify import drop_unread
 
-WORD = re.compile(r"[A-Za-z_]\w*")
 
-
-@dataclass
-class Plan:
-    """The finished lines.
-
-    `examples` are the arrays that are made of the examples once, before training (name -> expression); `setup` makes
-    the arrays of a step, `step` runs at every step. `functions` are NumPy's that the step calls, `helpers` ours.
-    """
-
-    examples: dict[str, str] = field(default_factory=dict)
-    setup: list[str] = field(default_factory=list)
-    step: list[str] = field(default_factory=list)
-    functions: set[str] = field(default_factory=set)
-    helpers: set[str] = field(default_factory=set)
-
-
-class FastEmitter:
+class FastEmitter(PlanWriter):
     """Writes the step of one graph. Ops see the methods without underscore."""
 
     def __init__(self, model: Model, graph: Graph, *, reuse: bool = True, fold: bool = True) -> None:
         self.graph = drop_unread(graph)
-        self.plan = Plan()
+        super().__init__(reserved() | {v.name for v in self.graph.sources()} | names_in(self.graph))
         self.time_first = time_first(self.graph)
         self.arrays = Arrays(
-            self.graph, self.plan.setup, self._free_name, time_first=self.time_first, reuse=reuse
+            self.graph, self.plan.setup, self.free_name, time_first=self.time_first, reuse=reuse
         )  # fmt: skip
         self.folded = foldable(self.graph) if fold else {}
         self._carried = {node.ins[0].id for node in self.folded.values()}
@@ -58,19 +40,15 @@ class FastEmitter:
         self.readers = readers(self.graph.nodes)
         params = [(name, v) for name, v in self.graph.grads.items() if name in self.graph.params]
         self.owners = {v.id: name for name, v in reversed(params)}
-        self._bound: dict[object, str] = {}
         self._ones: dict[int, str] = {}
         self._copies: dict[int, str] = {}
         self.packed_arrays: dict[int, str] = {}
         self._parts: dict[int, tuple[int, int]] = {}
-        self._taken = reserved()
-        self._taken |= {v.name for v in self.graph.sources()} | names_in(self.graph)
         self.packs = packs(self.graph)
         self.gate_of: dict[int, tuple[str, int, int, int]] = {}
         self._strided: set[int] = set()
         self._written: set[int] = set()
         self._reading: list[Node] = []
-        self._banner = ""
 
     def emit(self) -> Plan:
         """Write all nodes."""
@@ -79,7 +57,7 @@ class FastEmitter:
         for node in self.graph.nodes:
             if id(node) not in self._written:
                 if node.layer != layer:
-                    layer, self._banner = node.layer, self.banners.of(node)
+                    layer, self.banner = node.layer, self.banners.of(node)
                 self._reading = [node]
                 kernel = write_loop if node.loop else OPS[node.op].fast
                 if kernel is None or not kernel(self, node):
@@ -88,23 +66,17 @@ class FastEmitter:
                     self._loop(node, node.loop) if node.loop else self._generic(node)
             self.arrays.release(node)
         self._copy_shared_gradients()
-        self.plan.setup = _needed(self.plan.setup, self.plan.step)
+        self.plan.drop_unread()
         return self.plan
 
     # --------------------------------------------------------------------------------------- what ops may call
-
-    def run(self, line: str) -> None:
-        """Append a line to the step, under the banner of its statement."""
-        self.plan.step += [self._banner, line] if self._banner else [line]
-        self._banner = ""
-        self.plan.functions |= {f for f in FUNCTIONS if f"{f}(" in line or f"{f}.reduce(" in line}
 
     def out(self, value: Value, *, over: Sequence[Value] = ()) -> str:
         """Return the name of the array that `value` is written to; it may overwrite a dead operand among `over`."""
         if value.id in self.owners:
             self.arrays.fresh(value, f'grads["{self.owners[value.id]}"]', pinned=True)
         elif value.id in self._carried:
-            whole = self._once(f"{value.name}_1", f"np.ones(({value.type.example[0] + 1}, size), dtype)", value.id)
+            whole = self.once(f"{value.name}_1", f"np.ones(({value.type.example[0] + 1}, size), dtype)", value.id)
             self._ones[value.id] = whole
             self.arrays.fresh(value, f"{whole}[:-1]  # the last row stays 1: it carries the bias", pinned=True)
         elif (part := self._part_of_concat(value)) is not None:
@@ -112,20 +84,6 @@ class FastEmitter:
         elif not self.arrays.take_over(value, over, self._reading):
             self.arrays.empty(value)
         return value.name
-
-    def bind(self, hint: str, expression: str, *, own: bool = False) -> str:
-        """Return the name of an expression that is evaluated once, in the set-up.
-
-        `own`: the name is a value's, and free for it alone.
-        """
-        if own:
-            self.plan.setup.append(f"{hint} = {expression}")
-            return hint
-        return self._once(hint, expression, expression)
-
-    def array(self, hint: str, expression: str) -> str:
-        """Return the name of an array that is made once, and belongs to this hint alone."""
-        return self._once(hint, expression, (hint, expression))
 
     def transposed(self, value: Value) -> str:
         """Return a name for the transpose of a value's matrix."""
@@ -144,20 +102,6 @@ class FastEmitter:
         """Give a value an array of its own, which no other value takes over."""
         self.arrays.fresh(value, expression, pinned=True)
 
-    def workspace(self, hint: str, expression: str, key: object) -> tuple[str, bool]:
-        """Return the name of an array that one op keeps for a later one, and whether it is there already."""
-        there = key in self._bound
-        return self._once(hint, expression, key), there
-
-    def number(self, hint: str, expression: str) -> str:
-        """Return the name of a number in the arrays' own precision (a 0-d array: the cheapest operand)."""
-        return self.bind(hint, f"np.array({expression}, dtype)")
-
-    def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
-        """Return the name of a scratch array; equal ones are shared, for no line needs it after its own op."""
-        expression = (planes if len(dims) == 4 and dims[-1] == "size" else empty_array)(dims, dtype)
-        return self._once(hint, expression, (hint, expression))
-
     def same(self, value: Value, source: Value) -> None:
         """Let `value` be another name of `source`."""
         self.arrays.alias(value, source, source.name)
@@ -168,10 +112,6 @@ class FastEmitter:
         cut = all(n.op == "columns" for n in self.readers[source.id]) and source.id not in self.owners
         self.arrays.alias(value, source, expression, separate=cut)
         self._strided |= {value.id} if source.id in self._strided else set()
-
-    def prepare(self, line: str) -> None:
-        """Append a line to the set-up."""
-        self.plan.setup.append(line)
 
     def concatenation(self, value: Value) -> None:
         """Make sure that the array of a concatenation exists."""
@@ -203,13 +143,6 @@ class FastEmitter:
         """Return the expression of an input's or target's whole array, batch first."""
         name = next(n for n, v in {**self.graph.inputs, **self.graph.targets}.items() if v.id == source.id)
         return f'examples["{name}"]'
-
-    def example_array(self, hint: str, expression: str) -> str:
-        """Return the rows, batch first, of an array made of the examples once, before training."""
-        key, number = hint, 2
-        while self.plan.examples.setdefault(key, expression) != expression:
-            key, number = f"{hint}_{number}", number + 1
-        return self.bind(f"{key}_rows", f'batch["{key}"]')
 
     def seed(self, value: Value) -> str | None:
         """Return the cotangent of a loss as an expression, if it is known before the step runs."""
@@ -250,13 +183,6 @@ class FastEmitter:
             return self.bind(f"{value.name}_rows", f"{steps}.swapaxes(0, 1)")
         return self.bind(f"{value.name}_rows", self._batch_first(value))
 
-    def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
-        """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`."""
-        name = self.scratch(f"{value.name}_slope", *like(value), dtype=dtype)
-        for line in lines:
-            self.run(line.format(a=value.name, slope=name))
-        return name
-
     def zeros(self, value: Value) -> None:
         """Give a value zeros that nobody writes over."""
         dims = ", ".join(map(str, like(value)))
@@ -274,7 +200,7 @@ class FastEmitter:
         if value.id not in self._copies:
             batch_first = self.bind(f"{value.name}_by_steps", f"{self.rows(value)}.swapaxes(0, 1)")
             time, features = value.type.example
-            self._copies[value.id] = self._once(
+            self._copies[value.id] = self.once(
                 f"{value.name}_steps", f"np.empty(({time}, size, {features}), dtype)", ("steps", value.id)
             )
             self.run(f"copyto({self._copies[value.id]}, {batch_first})")
@@ -347,19 +273,6 @@ class FastEmitter:
 
     def _batch_first(self, value: Value) -> str:
         return f"{value.name}.T" if len(value.type.shape) == 2 else f"np.moveaxis({value.name}, -1, 0)"
-
-    def _free_name(self, hint: str) -> str:
-        name, number = hint, 2
-        while name in self._taken:
-            name, number = f"{hint}_{number}", number + 1
-        self._taken.add(name)
-        return name
-
-    def _once(self, hint: str, expression: str, key: object) -> str:
-        if key not in self._bound:
-            self._bound[key] = self._free_name(hint)
-            self.plan.setup.append(f"{self._bound[key]} = {expression}")
-        return self._bound[key]
 
     def _bind_sources(self) -> None:
         setup = self.plan.setup
@@ -435,15 +348,3 @@ class FastEmitter:
             if self.owners.get(value.id) != name or (held is not None and not held.pinned):
                 target = self.bind(f"d_{name.replace('.', '_')}_out", f'grads["{name}"]')
                 self.run(f"copyto({target}, {self.rows(value)})")
-
-
-def _needed(setup: list[str], step: list[str]) -> list[str]:
-    """Return the lines of the set-up whose name something reads."""
-    read = set(WORD.findall("\n".join(step)))
-    kept: list[str] = []
-    for line in reversed(setup):
-        name, _, _ = line.partition(" = ")
-        if name in read or not name.isidentifier():
-            kept.append(line)
-            read |= set(WORD.findall(line))
-    return kept[::-1]
