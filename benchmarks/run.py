@@ -23,7 +23,6 @@ from peers import PEERS, build, dotnn_script
 from peers.workloads import WORKLOADS
 
 RESULTS = Path(__file__).parent / "results"
-OURS = "dotnn"
 STEPS = 20
 GRADIENT_TOLERANCE, DOUBLE_TOLERANCE = 1e-5, 1e-9
 LOSS_TOLERANCE = 5e-4  # where rounding puts one unit of W3 on the other side of 0, Adam's first steps multiply it
@@ -41,7 +40,7 @@ def verify(name):
     """
     workload = WORKLOADS[name]
     first = np.arange(workload.batch)
-    (_, ours), (_, theirs) = (build(peer, workload, 1).grads(first) for peer in (OURS, "numpy_tuned"))
+    (_, ours), (_, theirs) = (build(peer, workload, 1).grads(first) for peer in ("dotnn", "numpy_tuned"))
     gradients = max(relative(ours[key], theirs[key]) for key in theirs)
     single, double = (losses(workload, *pair) for pair in (("float32", "numpy_tuned"), ("float64", "numpy_text64")))
     right = gradients <= GRADIENT_TOLERANCE and single <= LOSS_TOLERANCE and double <= DOUBLE_TOLERANCE
@@ -67,14 +66,14 @@ def cell(values, digits=0):
 
 
 def rows(name, names, rounds, missing):
-    """Return the lines of one workload: steps/s of every peer, and how many times as fast ours is."""
+    """Return the lines of one workload: steps/s of every peer, and how many times as fast the first one (ours) is."""
     for peer in names:
         if peer in missing:
             yield name, peer, missing[peer], ""
             continue
         speeds = [one[peer] for one in rounds]
-        ratios = [one[OURS] / one[peer] for one in rounds if OURS in one]
-        yield name, peer, cell(speeds), cell(ratios, 2) if ratios and peer != OURS else ""
+        ratios = [one[names[0]] / one[peer] for one in rounds if names[0] in one]
+        yield name, peer, cell(speeds), cell(ratios, 2) if ratios and peer != names[0] else ""
 
 
 def table(lines):
@@ -92,8 +91,9 @@ def heading(threads, repeats, seconds):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS), metavar="W")
-    parser.add_argument("--peers", nargs="+", metavar="PEER", default=[p for p in PEERS if p != OURS],
+    parser.add_argument("--peers", nargs="+", metavar="PEER", default=[p for p in PEERS if p != "dotnn"],
                         help=f"of {', '.join(PEERS)}; or the path of a generated script")  # fmt: skip
+    parser.add_argument("--ours", default="dotnn", choices=("dotnn", "dotnn_tf"), help="which script is compared")
     parser.add_argument("--repeats", type=int, default=5, help="rounds, each of which asks every peer once")
     parser.add_argument("--seconds", type=float, default=0.5, help="one measurement takes about so long")
     parser.add_argument("--threads", type=int, default=1, help="BLAS threads")
@@ -110,7 +110,7 @@ def main():
     options = arguments()
     if options.verify:
         return 0 if min(map(verify, options.workloads)) else 1
-    names = list(dict.fromkeys([OURS, *options.peers]))
+    names = list(dict.fromkeys([options.ours, *options.peers]))
     timing = {"threads": options.threads, "repeats": options.repeats, "seconds": options.seconds}
     lines = []
     for name in options.workloads:
