@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from dotnn_runtime.script.convolution import (
+from dotnn_runtime.script.formulas.convolution import (
     conv1d,
     conv1d_d_weight,
     conv1d_transpose,
@@ -13,8 +13,8 @@ from dotnn_runtime.script.convolution import (
     conv2d_transpose,
     per_group,
 )
-from dotnn_runtime.script.filter_banks import filter_bank, max_of_filters, max_of_filters_d_input
-from dotnn_runtime.script.pooling import avg_pool2d, max_global_d_input, max_pool2d, max_pool2d_d_input
+from dotnn_runtime.script.formulas.filter_banks import filter_bank, max_of_filters, max_of_filters_d_input
+from dotnn_runtime.script.formulas.pooling import avg_pool2d, max_global_d_input, max_pool2d, max_pool2d_d_input
 from dotnn_runtime.script.windows import elements, filter_copies, inside, windows
 
 RNG = np.random.default_rng(0)

@@ -15,8 +15,8 @@ import pytest
 import dotnn_runtime.script
 
 MODULES = {
-    module.name: importlib.import_module(f"dotnn_runtime.script.{module.name}")
-    for module in pkgutil.iter_modules(dotnn_runtime.script.__path__)
+    module.name: importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(dotnn_runtime.script.__path__, "dotnn_runtime.script.")
 }
 HELPERS = {
     name: value

@@ -37,7 +37,7 @@ def library(packages: tuple[str, ...] = NUMPY) -> dict[str, Helper]:
     for package in packages:
         spec = importlib.util.find_spec(package)
         assert spec is not None and spec.submodule_search_locations
-        for path in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
+        for path in sorted(Path(spec.submodule_search_locations[0]).rglob("*.py")):
             found |= _helpers_of(path.read_text(encoding="utf-8"))
     return found
 

@@ -212,7 +212,7 @@ class Op:
     numpy     template of one NumPy expression (or a function from the node to one); attributes may stand in it
     vjp       (builder, node, cotangent of the output) -> one cotangent per operand; None where the gradient is
               zero everywhere. An op without a rule must not lie on a path from a parameter to the loss.
-    helpers   functions of `dotnn_runtime.script.math` that the NumPy line calls
+    helpers   functions of `dotnn_runtime.script.formulas` that the NumPy line calls
     equation  the textbook's line, shown as a comment where it says more than the NumPy line
     random    draws from the generator `rng`, in training mode only
     otherwise its template in prediction mode, where that is another one; the NumPy line then holds in training only

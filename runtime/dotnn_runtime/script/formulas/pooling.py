@@ -5,7 +5,7 @@ Images are [batch, row, column, channel]; the names and arguments are those of `
 
 import numpy as np
 
-from dotnn_runtime.script.convolution import cropped, moved, padded, places
+from dotnn_runtime.script.formulas.convolution import cropped, moved, padded, places
 
 
 def max_pool2d(x, window, stride, pad=((0, 0), (0, 0))):

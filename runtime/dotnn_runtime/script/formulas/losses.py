@@ -1,0 +1,50 @@
+"""Losses, their slopes, and what they make of class labels."""
+
+import numpy as np
+
+
+def huber(error, delta):
+    """Half the square of a small error, linear in a large one (Huber 1964)."""
+    size = np.where(error > 0, error, -error)
+    return np.where(size <= delta, 0.5 * error * error, delta * (size - 0.5 * delta))
+
+
+def huber_slope(error, delta):
+    """The derivative of `huber`: the error, clipped to [-delta, delta]."""
+    return np.minimum(np.maximum(error, -delta), delta)
+
+
+def safe_log(p):
+    """The logarithm of a probability, of 1e-7 where it is smaller (as Keras)."""
+    return np.log(np.maximum(p, 1e-7))
+
+
+def safe_log_slope(p):
+    """The derivative of `safe_log`: zero where the probability was clipped."""
+    return (p > 1e-7) / np.maximum(p, 1e-7)
+
+
+def binary_cross_entropy(p, t):
+    """-t log p - (1 - t) log(1 - p)."""
+    return -(t * safe_log(p) + (1 - t) * safe_log(1 - p))
+
+
+def binary_cross_entropy_slope(p, t):
+    """The derivative of `binary_cross_entropy` by p."""
+    return (1 - t) * safe_log_slope(1 - p) - t * safe_log_slope(p)
+
+
+def one_hot_rows(labels, classes, dtype):
+    """A row per label: 1 in the label's column, 0 elsewhere."""
+    return np.eye(classes, dtype=dtype)[labels]
+
+
+def weight_of_class(target, weights, dtype):
+    """The weight of each example's class, as a column; targets are class numbers, or rows that sum to one."""
+    table = np.array(weights, dtype)
+    return table[target][..., None] if target.dtype.kind in "iu" else (target * table).sum(axis=-1, keepdims=True)
+
+
+def smooth(rows, amount):
+    """Move `amount` of the target probability from the true class to all classes evenly (Szegedy et al. 2016)."""
+    return (1 - amount) * rows + amount / rows.shape[-1]
