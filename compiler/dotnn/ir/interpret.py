@@ -27,7 +27,7 @@ Array = Any
 @cache
 def helper_functions() -> dict[str, Any]:
     """Return the functions that op lines may call, by name: all that can be pasted into a script."""
-    names = (f"{library.__name__}.{info.name}" for info in pkgutil.iter_modules(library.__path__))
+    names = (info.name for info in pkgutil.walk_packages(library.__path__, f"{library.__name__}."))
     return {n: f for name in names for n, f in inspect.getmembers(importlib.import_module(name), inspect.isfunction)}
 
 

@@ -42,7 +42,21 @@ TRUNCATE = Op(
 )
 """Truncated backpropagation through time: the state is carried on, its gradient is not (Williams and Peng 1990)."""
 
-CUT = Op("cut", ("d",), same_as_first, lambda node: f"{{d}} if {_goes_on(node)} else np.zeros_like({{d}})", counts=True)
+
+def _fast_cut(e: Step, node: Node) -> bool:
+    (d,) = node.ins
+    e.run(f"multiply({d.name}, {_goes_on(node)} != 0, {e.out(node.out, over=node.ins)})")
+    return True
+
+
+CUT = Op(
+    "cut",
+    ("d",),
+    same_as_first,
+    lambda node: f"{{d}} if {_goes_on(node)} else np.zeros_like({{d}})",
+    counts=True,
+    fast_step=_fast_cut,
+)
 
 ZERO_STATE = Op(
     "zero_state",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dotnn.emit.fast.gates import Gates
 from dotnn.emit.fast.packing import Pack, packed_gradient, packed_matrix
 from dotnn.emit.fast.places import LoopPlaces, Place
-from dotnn.emit.fast.sequences import fits, is_row
+from dotnn.emit.fast.sequences import ALIASES, fits, is_row
 from dotnn.emit.lines import WIDTH, indented, with_comment, wrapped
 from dotnn.ops import OPS
 from dotnn.ops.base import Node, Value
@@ -133,6 +133,9 @@ class LoopWriter(LoopPlaces):
         target = (
             inner if not masks else ", ".join([f"({inner})" if len(names) > 1 else inner, *(v.name for v, _ in masks)])
         )
+        if any(OPS[n.op].counts and n.op not in ALIASES for n in self.loop.nodes):
+            order = f"reversed(range({self.loop.steps}))" if self.loop.reverse else f"range({self.loop.steps})"
+            target, whole = f"step, ({target})", f"zip({order}, {whole})"
         head = f"for {target} in {whole}:"
         lines = [with_comment(head, way)] if len(head) < WIDTH - 8 else [f"# {way}", *_wrapped_head(target, whole)]
         return lines + indented(self.lines)

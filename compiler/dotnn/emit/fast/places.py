@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dotnn.emit.fast.arrays import readers
 from dotnn.emit.fast.gates import find_gates, overwritten_gates
 from dotnn.emit.fast.packing import Pack
-from dotnn.emit.fast.sequences import is_row
+from dotnn.emit.fast.sequences import ALIASES, is_row
 from dotnn.ops import OPS
 from dotnn.ops.base import Loop, Node, Value
 from dotnn.passes.reverse import whole_name
@@ -55,7 +55,7 @@ class LoopPlaces:
     def __post_init__(self) -> None:
         loop = self.loop
         self.leaving = {v.id: k for k, v in enumerate(loop.leaving)}
-        self.alias = {n.out.id: n.ins[0] for n in loop.nodes if n.op == "pass_on" and n.out.id not in self.leaving}
+        self.alias = {n.out.id: n.ins[0] for n in loop.nodes if n.op in ALIASES and n.out.id not in self.leaving}
         self.nodes = _sunk(loop.nodes, set(self.leaving))
         self.made = {n.out.id: n for n in loop.nodes}
         self.inside = loop.made()
@@ -115,7 +115,7 @@ class LoopPlaces:
 
     def _can_move(self, value: Value, concat: Node) -> bool:
         node = self.made.get(value.id)
-        own = node is not None and node.op not in ("columns", "pass_on", "concat") and value.id not in self.leaving
+        own = node is not None and node.op not in ("columns", "concat", *ALIASES) and value.id not in self.leaving
         return own and [self.root(v) for v in concat.ins].count(value) == 1
 
     def _kept(self) -> set[int]:
