@@ -18,11 +18,24 @@ from support import as_module, generic_point
 Statements = list[ast.stmt]
 Operator = Callable[[ast.Expr, str], Iterator[Statements]]
 OPERATORS: dict[str, Operator] = {}
-SUBJECTS = ("chain", "square", "residual", "shared", "joins", "table", "tasks", "normed")
+SUBJECTS = (
+    "chain",
+    "square",
+    "residual",
+    "shared",
+    "joins",
+    "table",
+    "tasks",
+    "normed",
+    "image",
+    "groups",
+    "layernormed",
+    "attentive",
+)
 SAME_SIZES = ("fast_transposed",)
 MASKS = ("fast_skipped", "fast_other_function")
 """What can be done to an array of booleans."""
-SCRATCH = ("_slope", "_on")
+SCRATCH = ("_slope", "_on", "_shares", "_bordered")
 VIEW = re.compile(r"\w+(\.T|\[[\d:-]+\]|\.(?:reshape|transpose|swapaxes)\(.*\))?|np\.moveaxis\(.*")
 _OTHER = {"add": "subtract", "subtract": "add", "multiply": "add", "greater": "less"}
 
@@ -37,11 +50,12 @@ def statements(text: str) -> Statements:
 
 
 def written(node: ast.stmt) -> str:
-    """The array that a statement writes: the last argument, of `copyto` the first."""
+    """The array that a statement writes: the last argument, of `copyto` the first, of `add.reduce` the fourth."""
     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.args):
         return ""
     call = node.value
-    target = call.args[0 if ast.unparse(call.func) == "copyto" else -1]
+    place = {"copyto": 0, "add.reduce": 3}.get(ast.unparse(call.func), -1)
+    target = call.args[place if place < len(call.args) else -1]
     target = next((k.value for k in call.keywords if k.arg == "out"), target)
     return target.id if isinstance(target, ast.Name) else ""
 
@@ -107,6 +121,11 @@ class Scene:
     step: ast.FunctionDef
     first: int
     sources: dict[str, str]
+    results: frozenset[str]
+
+    def is_scratch(self, name: str) -> bool:
+        """Whether an array is a step on the way to a cotangent."""
+        return name.endswith(SCRATCH) and name not in self.results
 
     def whole(self, name: str) -> str:
         """The array that a name is another view of."""
@@ -122,16 +141,18 @@ class Scene:
             names |= more
         return names
 
-    def readers(self, name: str) -> set[str]:
-        """The cotangents that are computed from an array, directly or by way of a slope."""
+    def readers(self, name: str, by_way_of: frozenset[str] = frozenset()) -> set[str]:
+        """The cotangents that are computed from an array, directly or by way of scratch arrays."""
         found, shared = set(), self.memory(name)
-        for node in self.step.body:
+        for node in self.step.body[self.first :]:
             out = self.whole(written(node))
             used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - {written(node)}
-            if out.startswith("d_") and used & shared:
+            if not out or not used & shared:
+                continue
+            if out.startswith("d_") and not self.is_scratch(out):
                 found.add(out)
-            elif out.endswith(SCRATCH) and used & shared:
-                found |= self.readers(out)
+            elif out not in by_way_of:
+                found |= self.readers(out, by_way_of | {name, out})
         return found
 
 
@@ -142,13 +163,14 @@ def scene(source: str) -> Scene:
     backward = [i for i, n in enumerate(step.body) if written(n).startswith("d_")]
     assigned = {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in maker.body if isinstance(n, ast.Assign)}
     sources = {name: text for name, text in assigned.items() if VIEW.fullmatch(text)}
-    return Scene(tree, maker, step, min(backward, default=0), sources)
+    results = frozenset(name for name, text in assigned.items() if "grads[" in text)
+    return Scene(tree, maker, step, min(backward, default=0), sources, results)
 
 
 def edited(source: str, node: ast.stmt, text: str) -> str:
-    """The text of a script with one statement replaced."""
+    """The text of a script with one statement replaced by one or two."""
     lines = source.splitlines(keepends=True)
-    lines[node.lineno - 1 : node.end_lineno] = [f"{' ' * node.col_offset}{text}\n"]
+    lines[node.lineno - 1 : node.end_lineno] = [f"{' ' * node.col_offset}{part}\n" for part in text.split("; ")]
     return "".join(lines)
 
 
@@ -174,7 +196,7 @@ def faulty_steps(subject: str) -> Iterator[FaultyStep]:
     right = scene(source)
     for i, node in enumerate(right.step.body):
         out = written(node)
-        if i < right.first or not (out.startswith("d_") or out.endswith(SCRATCH)):
+        if i < right.first or not (out.startswith("d_") or right.is_scratch(out)):
             continue
         for name, change in OPERATORS.items():
             if (name in SAME_SIZES and subject not in BATCH) or (out.endswith("_on") and name not in MASKS):
@@ -196,7 +218,7 @@ def _stale(source: str, right: Scene) -> Iterator[FaultyStep]:
             for earlier, same in arrays.items():
                 if name.startswith("d_") and shape == same and not earlier.startswith("d_"):
                     text = f"{name} = {earlier}"
-                    readers = frozenset(right.readers(earlier))
+                    readers = frozenset(right.readers(earlier) | right.readers(name))
                     yield FaultyStep(STALE, text, edited(source, node, text), node.lineno, readers)
             arrays[name] = shape
 
@@ -210,11 +232,12 @@ def right_trace(subject: str) -> tuple[float, list[tuple[str, np.ndarray]], dict
 def trace(source: str, subject: str):
     """Run the step of a script once; return the loss, every cotangent as it is written, and the gradients."""
     marked = scene(source)
-    body = []
+    body, cleared = [], ""  # what is set to zero, for the loop behind to fill
     for node in marked.step.body:
         body.append(node)
-        name = marked.whole(written(node))
-        if name.startswith("d_"):
+        name = cleared if isinstance(node, ast.For) else marked.whole(written(node))
+        cleared = name if ast.unparse(node).endswith(", 0)") else ""
+        if name.startswith("d_") and not marked.is_scratch(name):
             body += statements(f"LOG.append(({name!r}, np.array({name})))")
     marked.step.body = body
     module = as_module(ast.unparse(ast.fix_missing_locations(marked.tree)), ROOT_FILE)

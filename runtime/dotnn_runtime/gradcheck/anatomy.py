@@ -11,7 +11,8 @@ from functools import cached_property
 from .kinds import Key
 
 BANNER = re.compile(r"#\s*(?P<text>.*?)\s{2,}(?P<place>\S+\.nn:\d+)$")
-_TURNED = re.compile(r"(\w+)\.(?:T|(?:reshape|transpose|swapaxes)\(.*\))$|np\.moveaxis\((\w+), ")
+_AXES = r"np\.(?:moveaxis|swapaxes)\("
+_TURNED = re.compile(rf"(?:{_AXES})?(?P<array>\w+)(?:\.T|\.(?:reshape|transpose|swapaxes)\(.*\)|, [-\d]+, [-\d]+\).*)$")
 TIME = "step"
 """What a generated loop over time counts."""
 FORWARD_FUNCTIONS = ("forward", "total_loss")
@@ -79,24 +80,36 @@ class Anatomy:
 
     @cached_property
     def views(self) -> dict[str, str]:
-        """The arrays of the fast style that are others in another shape: `d_h_rows = d_h.T`."""
-        maker = self.functions.get("make_step")
+        """The arrays of the fast style that are others in another shape, or views of those: `d_h_rows = d_h.T`."""
         found: dict[str, str] = {}
-        for node in maker.body if maker else ():
-            turned = _TURNED.match(ast.unparse(node.value)) if isinstance(node, ast.Assign) else None
+        for node in self._made_before_steps:
+            turned = _TURNED.match(ast.unparse(node.value))
             if turned is not None:
-                found |= dict.fromkeys(assigned_names(node), turned[1] or turned[2])
+                found |= dict.fromkeys(assigned_names(node), found.get(turned["array"], turned["array"]))
         return found
+
+    @cached_property
+    def filled_by(self) -> dict[str, set[str]]:
+        """The cotangents of the fast style whose pieces a list holds, which a loop runs through to fill them."""
+        found: dict[str, set[str]] = {}
+        for node in self._made_before_steps:
+            names = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+            pieces = {self.views.get(name, name) for name in names if name.startswith("d_")}
+            found |= dict.fromkeys(assigned_names(node), pieces)
+        return found
+
+    @property
+    def _made_before_steps(self) -> list[ast.Assign]:
+        maker = self.functions.get("make_step")
+        return [node for node in (maker.body if maker else ()) if isinstance(node, ast.Assign)]
 
     @cached_property
     def result_arrays(self) -> dict[str, list[str]]:
         """The arrays that the fast style returns as gradients: `d_h_Wb = stacked(grads["h.W"], grads["h.b"])`."""
-        maker = self.functions.get("make_step")
         found: dict[str, list[str]] = {}
-        for node in maker.body if maker else ():
-            if isinstance(node, ast.Assign):
-                keys = [key.name for part in ast.walk(node.value) if (key := stored_key(part)) and key.kind == "grad"]
-                found |= dict.fromkeys(assigned_names(node), keys) if keys else {}
+        for node in self._made_before_steps:
+            keys = [key.name for part in ast.walk(node.value) if (key := stored_key(part)) and key.kind == "grad"]
+            found |= dict.fromkeys(assigned_names(node), keys) if keys else {}
         return found
 
     @cached_property
@@ -267,11 +280,15 @@ def written_into(body: Iterable[ast.stmt]) -> list[str]:
 
 
 def last_argument(node: ast.stmt) -> str:
-    """Return the array that a statement of a fast step writes: the last argument, the first one of `copyto`."""
+    """Return the array that a statement of a fast step writes: the last argument, the first one of `copyto`.
+
+    Behind that of `add.reduce(array, axis, dtype, out, keepdims)` more may come.
+    """
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or not node.value.args:
         return ""
-    call = node.value
-    written = out_arguments(call) or [call.args[0 if ast.unparse(call.func).endswith("copyto") else -1]]
+    call, function = node.value, ast.unparse(node.value.func)
+    place = 0 if function.endswith("copyto") else 3 if function.endswith(".reduce") and len(call.args) > 3 else -1
+    written = out_arguments(call) or [call.args[place]]
     return written[0].id if isinstance(written[0], ast.Name) else ""
 
 

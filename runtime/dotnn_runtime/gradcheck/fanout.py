@@ -71,7 +71,10 @@ class FanOut:
         notes = group_notes(self.stand.notes)
         batch_last = self.stand.script.anatomy.step is not None and self.row.kind == "cotangent"
         terms = [t for t in self.stand.script.anatomy.terms_in_backward(self.name) if EDGE in t]
-        for edge in [name for name in notes if name.startswith(self.name + EDGE)]:
+        edges = [name for name in notes if name.startswith(self.name + EDGE)]
+        if batch_last:  # an array that a contribution is made in, d_v_from_u_bordered, is none
+            edges = [name for name in edges if name in terms]
+        for edge in edges:
             place = -1 if self.step is None else -1 - self.step  # the backward pass begins with the last step
             claim = fitted(notes[edge][place], self.row.shape, batch_last) if -place <= len(notes[edge]) else None
             if claim is None:

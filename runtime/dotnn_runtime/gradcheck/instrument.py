@@ -58,7 +58,7 @@ def instrument(anatomy: Anatomy) -> Instrumented:
         if isinstance(node, ast.FunctionDef) and node.name == "make_step":
             for step in node.body:
                 if isinstance(step, ast.FunctionDef):
-                    step.body = _BackwardNotes(anatomy.views).block(step.body, top=True)
+                    step.body = _BackwardNotes(anatomy.views, anatomy.filled_by).block(step.body, top=True)
     return Instrumented(ast.fix_missing_locations(tree), branches.sites, uses)
 
 
@@ -164,26 +164,42 @@ _ARRAY_METHODS = ("sum", "mean", "max", "min", "reshape", "transpose", "copy", "
 
 
 class _BackwardNotes:
-    """Inserts a note behind every assignment of a cotangent; what is written through a view is noted itself."""
+    """Inserts a note behind every assignment of a cotangent; what is written through a view is noted itself.
 
-    def __init__(self, views: Mapping[str, str] | None = None) -> None:
-        self.views = views or {}
+    An array that is set to zero to be filled by the loop behind that is noted when the loop is over.
+    """
+
+    def __init__(self, views: Mapping[str, str] | None = None, filled_by: Mapping[str, set[str]] | None = None) -> None:
+        self.views, self.filled_by = views or {}, filled_by or {}
 
     def block(self, body: list[ast.stmt], top: bool) -> list[ast.stmt]:
-        result = []
-        for node in body:
+        result, cleared = [], set[str]()
+        for node, after in zip(body, [*body[1:], None], strict=True):
             for inner in blocks(node):
                 inner[:] = self.block(inner, top=False)
             names = [*assigned_names(node), *(written_into([node]) if top else ()), last_argument(node)]
             if _is_empty(node):
                 names = []  # a loop fills the array; so far it holds nothing
             noted = dict.fromkeys(self.views.get(name, name) for name in names if name.startswith("d_"))
-            result += [node, *(self._note(name, node) for name in noted)]
+            filled = self._filled(after) if _clears(node) else set()
+            cleared = cleared & self._filled(node)
+            result += [node, *(self._note(name, node) for name in [*noted, *cleared] if name not in filled)]
+            cleared = filled & noted.keys()
         return result
+
+    def _filled(self, loop: ast.stmt | None) -> set[str]:
+        """Return the cotangents that a loop fills."""
+        over = loop.iter if isinstance(loop, ast.For) else None
+        return self.filled_by.get(over.id, set()) if isinstance(over, ast.Name) else set()
 
     def _note(self, name: str, node: ast.stmt) -> ast.stmt:
         call = _call("note", ast.Constant(name), ast.Constant(node.lineno), _load(name))
         return ast.copy_location(ast.Expr(call), node)
+
+
+def _clears(node: ast.stmt) -> bool:
+    call = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(call, ast.Call) and ast.unparse(call.func).endswith("copyto") and ast.unparse(call.args[1]) == "0"
 
 
 def _is_empty(node: ast.stmt) -> bool:
