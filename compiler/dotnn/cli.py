@@ -70,6 +70,11 @@ def main() -> None:
 )
 @click.option("--style", type=click.Choice(["explain", "fast"]), default="explain", show_default=True)
 @click.option("--input-gradients", is_flag=True, help="Also compute the gradient by the network's inputs.")
+@click.option(
+    "--distribute",
+    type=click.Choice(["mirrored", "multiworker"]),
+    help="Train TensorFlow on several devices of a machine, or on several machines.",
+)
 @click.option("--verify", is_flag=True, help="Run the verifier after every pass.")
 @click.option("--force", is_flag=True, help="Overwrite a file that dotnn did not write.")
 @SETS
@@ -80,15 +85,19 @@ def compile_command(
     output: str | None,
     style: str,
     input_gradients: bool,
+    distribute: str | None,
     verify: bool,
     force: bool,
     sets: tuple[str, ...],
 ) -> None:
     """Write one self-contained script."""
     _for_numpy(target, "style", "input_gradients")
+    if distribute and target == "numpy":
+        raise click.UsageError("--distribute needs --target tensorflow")
     from dotnn.driver import Options, compile_spec, write_script
 
-    compiled = compile_spec(spec, Options(style, sets, input_gradients, target), check=verify)
+    options = Options(style, sets, input_gradients, target, distribute or "")
+    compiled = compile_spec(spec, options, check=verify)
     warn(compiled.warnings)
     if output == "-":
         click.echo(compiled.script, nl=False)

@@ -37,6 +37,7 @@ class Options:
     sets: tuple[str, ...] = ()
     input_gradients: bool = False
     target: str = "numpy"
+    distribute: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -111,6 +112,7 @@ def render(name: str, context: Mapping[str, Any]) -> str:
 def header(model: Model, options: Options) -> dict[str, Any]:
     """Return what the head of a script says."""
     flags = [f"--style {options.style}"] if options.target == "numpy" else []
+    flags += [f"--distribute {options.distribute}"] if options.distribute else []
     flags += [f"--set {s}" for s in options.sets]
     flags += ["--input-gradients"] if options.input_gradients else []
     return {

@@ -69,7 +69,11 @@ def metric_lines(
     return lines
 
 
-def stop_lines(model: Model, copy: str = "{name: w.copy() for name, w in params.items()}") -> list[str]:
+def stop_lines(
+    model: Model,
+    copy: str = "{name: w.copy() for name, w in params.items()}",
+    seconds: str = "time.monotonic() - started",
+) -> list[str]:
     """Return the lines after each epoch that decide whether to go on; `copy` keeps the parameters."""
     lines: list[str] = []
     for stop in model.train.stops:
@@ -84,7 +88,7 @@ def stop_lines(model: Model, copy: str = "{name: w.copy() for name, w in params.
     if limit is not None:
         text = f"{limit.minutes:g} minute{'s' * (limit.minutes != 1)}"
         lines += [
-            f"if time.monotonic() - started > {60 * limit.minutes!r}:",
+            f"if {seconds} > {60 * limit.minutes!r}:",
             f'    history.stopped_by = "{text}"',
             "    break",
         ]

@@ -50,6 +50,6 @@ BATCHNORM = Layer(
     equation="y = gamma (x - mu) / sqrt(sigma² + epsilon) + beta",
     keras="BatchNormalization",
     tensorflow=lambda types, attrs: normalisation(
-        "BatchNormalization", attrs, mean="moving_mean", var="moving_variance"
+        "BatchNormalization", attrs, "GlobalBatchNormalization", mean="moving_mean", var="moving_variance"
     ),
 )

@@ -21,5 +21,5 @@ DROPOUT = Layer(
     (Arg("rate", FRACTION, doc="probability that a unit is silenced; rho of the lectures is 1 - rate"),),
     equation="a' = a mask,  mask = 1/rho with probability rho, else 0",
     keras="Dropout",
-    tensorflow=lambda types, attrs: Keras("keras.layers.Dropout", (attrs["rate"],)),
+    tensorflow=lambda types, attrs: Keras("keras.layers.Dropout", (attrs["rate"],), replicas="GlobalDropout"),
 )

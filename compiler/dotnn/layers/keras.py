@@ -34,6 +34,8 @@ class Keras:
     variables  what Keras calls each of our parameters, `bias[0]` where ours is one row of its array; where one has a
                penalty, the call gets `kernel_regularizer=`, or what `keywords` has instead of `kernel`
     xla        whether XLA speeds it up on a CPU
+    replicas   for a layer that draws numbers or reads other examples of the batch: the class of `dotnn_runtime.keras`
+               that stands for it where replicas share a batch
     """
 
     name: str
@@ -46,6 +48,7 @@ class Keras:
     variables: Mapping[str, str] = field(default_factory=lambda: KERNEL_AND_BIAS)
     keywords: Mapping[str, str] = field(default_factory=dict)
     xla: bool = True
+    replicas: str = ""
 
     @property
     def is_function(self) -> bool:

@@ -22,7 +22,7 @@ def _keras(types: Types, attrs: Attrs) -> Keras:
         raise NoCounterpart(
             "Keras's GaussianNoise takes no standard deviation above 1", "scale what the noise is added to"
         )
-    return Keras("keras.layers.GaussianNoise", (attrs["sigma"],))
+    return Keras("keras.layers.GaussianNoise", (attrs["sigma"],), replicas="GlobalGaussianNoise")
 
 
 GAUSSIAN_NOISE = Layer(

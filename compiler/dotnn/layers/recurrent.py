@@ -303,5 +303,7 @@ SEQUENCE_DROPOUT = Layer(
     (Arg("rate", FRACTION, doc="probability that a feature is silenced in all steps"),),
     infer=_is_sequence,
     keras="SpatialDropout1D",
-    tensorflow=lambda types, attrs: Keras("keras.layers.SpatialDropout1D", (attrs["rate"],)),
+    tensorflow=lambda types, attrs: Keras(
+        "keras.layers.SpatialDropout1D", (attrs["rate"],), replicas="GlobalSequenceDropout"
+    ),
 )

@@ -30,19 +30,27 @@ def mean_factor(node: Node) -> str:
     return " / size" if features == 1 else f" / ({features} * size)"
 
 
+TENSORFLOW = {
+    "mean": "tf.reduce_mean({})",
+    "sum": "tf.reduce_sum({})",
+    "global mean": "tf.nn.compute_average_loss({}, global_batch_size=rows)",
+}
+"""How TensorFlow reduces over the batch; where replicas share it, `rows` is how many examples all of them have."""
+
+
 def reduced(node: Node, term: str, axes: int = 0) -> str:
     """Return the TensorFlow expression that reduces `term` to the loss.
 
     `term` holds one number per feature (or, with `axes` 1, per position: the last axis is summed already).
     """
-    outer = f"tf.reduce_{node.attrs['reduce']}"
+    outer = TENSORFLOW[node.attrs["reduce"]]
     sizes = node.ins[0].type.example
     sizes = sizes[: len(sizes) - axes]
     inner = "tf.reduce_mean" if node.attrs["features"] > 1 else "tf.reduce_sum"
-    if math.prod(sizes) == 1 or inner == outer:
-        return f"{outer}({term})"
+    if math.prod(sizes) == 1 or outer == f"{inner}({{}})":
+        return outer.replace("{}", term)
     places = tuple(range(1, len(sizes) + 1))
-    return f"{outer}({inner}({term}, axis={places[0] if len(places) == 1 else places}))"
+    return outer.replace("{}", f"{inner}({term}, axis={places[0] if len(places) == 1 else places})")
 
 
 def loss_ops(

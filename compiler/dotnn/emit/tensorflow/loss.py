@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dotnn.emit.lines import Banners, with_comment
 from dotnn.emit.tensorflow.network import Network
 from dotnn.ir.graph import Graph
@@ -14,7 +16,7 @@ _PENALTY_OPS = {p.op for p in PENALTIES.values()}
 
 
 def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
-    """Return the body of `total_loss(network, values, batch)`."""
+    """Return the body of `total_loss(network, values, batch)`; where replicas share a batch, each returns its part."""
     assert graph.loss is not None
     banners = Banners(model)
     lines: list[str] = []
@@ -30,9 +32,10 @@ def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
             fresh = [v for v in node.ins if v.id not in known]
             known.update(v.id for v in fresh)
             lines.append(_unpacking([(v, *keys[v.id]) for v in fresh])) if fresh else None
-            lines.append(with_comment(f"{node.out.name} = {_expression(node)}", OPS[node.op].equation))
+            line = f"{node.out.name} = {_expression(node, network.distributed)}"
+            lines.append(with_comment(line, OPS[node.op].equation))
     if total is not None:
-        lines.append(f"{total.out.name} = {_sum(total, graph)}")
+        lines.append(f"{total.out.name} = {_sum(total, graph, network.distributed)}")
     return [*lines, f"return {graph.loss.name}"]
 
 
@@ -42,14 +45,16 @@ def _unpacking(entries: list[tuple[Value, str, str]]) -> str:
     return f"{left} = {right}"
 
 
-def _expression(node: Node) -> str:
+def _expression(node: Node, distributed: bool) -> str:
     op = OPS[node.op]
+    if distributed and node.attrs.get("reduce") == "mean":
+        node = replace(node, attrs={**node.attrs, "reduce": "global mean"})
     template = op.tensorflow if isinstance(op.tensorflow, str) else op.tensorflow(node)
     names = {word: value.name for word, value in zip(op.operands, node.ins, strict=True)}
     return template.format(**names, **node.attrs)
 
 
-def _sum(total: Node, graph: Graph) -> str:
+def _sum(total: Node, graph: Graph, distributed: bool) -> str:
     """Return the weighted sum of the losses, and what the layers with a penalty add."""
     producers = graph.producers()
     terms, penalised = [], False
@@ -58,9 +63,5 @@ def _sum(total: Node, graph: Graph) -> str:
             penalised = True
         else:
             terms.append(value.name if weight == 1 else f"{weight} * {value.name}")
-    return " + ".join([*terms, *(["tf.add_n(network.losses)"] if penalised else [])])
-
-
-def helpers(graph: Graph) -> set[str]:
-    """Return the text of all loss expressions, to see which helpers they call."""
-    return {_expression(n) for n in graph.phase("loss") if OPS[n.op].tensorflow}
+    penalty = "tf.nn.scale_regularization_loss(network.losses)" if distributed else "tf.add_n(network.losses)"
+    return " + ".join([*terms, *([penalty] if penalised else [])])

@@ -15,6 +15,7 @@ from dotnn.layers import Layer
 from dotnn.layers.base import Attrs, Types
 from dotnn.layers.keras import Keras, NoCounterpart
 from dotnn.model.model import Model, Step
+from dotnn.ops import OPS
 from dotnn.ops.base import Node, Value
 from dotnn.schema import Bound, Symbol
 
@@ -47,10 +48,12 @@ class Network:
     layers     path of a statement -> name of its (first) Keras layer
     xla        whether XLA speeds all layers up on a CPU
     sparse     whether TensorFlow makes the gradient of a layer as a list of rows
+
+    With `distributed`, replicas share a batch.
     """
 
-    def __init__(self, model: Model, graph: Graph) -> None:
-        self.model, self.graph = model, graph
+    def __init__(self, model: Model, graph: Graph, *, distributed: bool = False) -> None:
+        self.model, self.graph, self.distributed = model, graph, distributed
         self.banners = Banners(model)
         self.lines: list[str] = []
         self.outputs: dict[str, str] = {}
@@ -107,6 +110,7 @@ class Network:
     def _step(self, step: Step) -> None:
         operands = [self.values[path] for path in step.ins]
         main = self._counterpart(step, step.layer, [v.type for v in operands], step.attrs)
+        main = self._for_replicas(step, main) if self.distributed else main
         parts = self._parts(step, main)
         self.xla &= all(part.keras.xla for part in parts)
         self.sparse |= any(part.keras.name == "keras.layers.Embedding" for part in parts)
@@ -123,6 +127,20 @@ class Network:
             except NoCounterpart as reason:
                 message, help = reason.message, reason.help
         raise CompileError([Diagnostic("NN507", message, step.span, help=help)], self.model.source)
+
+    def _for_replicas(self, step: Step, call: Keras) -> Keras:
+        """Return what stands for a layer where replicas share a batch; refuse one that would compute something else."""
+        if call.replicas:
+            return replace(call, name=call.replicas)
+        if any(OPS[n.op].random for n in self.graph.phase("forward") if n.layer == step.path):
+            message = f"{step.layer.name} cannot draw the same numbers when replicas share the batch"
+            help = "put sequence_dropout or dropout in front of it instead, or compile without --distribute"
+        elif any(not self.model.params[full].trained for full in step.params.values()):
+            message = f"{step.layer.name} would take its statistics of a replica's examples, not of the whole batch"
+            help = "compile without --distribute"
+        else:
+            return call
+        raise CompileError([Diagnostic("NN508", message, step.span, help=help)], self.model.source)
 
     def _parts(self, step: Step, main: Keras) -> list[Part]:
         """Return the layers of a statement: what comes first, the layer itself, its activation, what comes last."""

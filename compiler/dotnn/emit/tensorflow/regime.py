@@ -15,10 +15,11 @@ from dotnn.model.model import Model
 ALL_VARIABLES = "[*network.variables, *optimizer.variables]"
 
 
-def context(model: Model) -> dict[str, Any]:
+def context(model: Model, *, distributed: bool = False) -> dict[str, Any]:
     """Return what the templates of the training loop show."""
     train = model.train
     saving = SAVING if train.checkpoint else []
+    strategy = ["strategy=None"] if distributed else []
     arguments = [a for a in TRAIN_ARGUMENTS if not a.startswith("dtype")]
     formula = learning_rate.formula(train) is not None
     counted = ["done += steps_per_epoch"] if formula else []
@@ -29,7 +30,7 @@ def context(model: Model) -> dict[str, Any]:
         "learning_rate": learning_rate.context(train),
         "constraints": [],
         "arguments": "".join(f", {name}" for name in saving),
-        "train_head": wrapped("def train(", arguments + saving, "):"),
+        "train_head": wrapped("def train(", arguments + saving + strategy, "):"),
         "passed": ", checkpoint=checkpoint, resume=resume" if saving else "",
         "start": indented(before, 4),
         "first_epoch": "len(history) + 1" if saving else "1",

@@ -22,14 +22,18 @@ WORDS = {
 }  # fmt: skip
 """What the script itself calls by name: no value of the network may be called so."""
 
+DISTRIBUTED_WORDS = {"make_strategy", "global_loss_and_grads", "values_of", "rows"}
+
 
 def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
     """Return the text of the script. The same model, graph and options give the same bytes.
 
     Raises `CompileError` for a layer that has no counterpart in Keras.
     """
-    graph = name(graph, WORDS | set(paste.library(paste.TENSORFLOW)))
-    network = Network(model, graph)
+    distributed = bool(options.distribute)
+    words = WORDS | DISTRIBUTED_WORDS if distributed else WORDS
+    graph = name(graph, words | set(paste.library(paste.TENSORFLOW)))
+    network = Network(model, graph, distributed=distributed)
     losses = loss_lines(model, graph, network)
     pasted = paste.called_in("\n".join([*network.lines, *losses]), paste.TENSORFLOW) | _activations(network)
     layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, paste.TENSORFLOW)
@@ -44,7 +48,10 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train),
-        "regime": regime.context(model),
+        "regime": regime.context(model, distributed=distributed),
+        "distribute": options.distribute,
+        "workers": options.distribute == "multiworker",
+        "train_call": indented(_train_call(model, options.distribute)),
         "xla": network.xla,
         "sparse": network.sparse,
         "state": bool(graph.state),
@@ -52,7 +59,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
         **training_context(model, graph),
-        **_differences(model, network),
+        **_differences(model, network, options.distribute),
     }
     body = render("tensorflow_script.py.j2", context)
     library = [n for n in paste.needed(paste.called_in(body, paste.TENSORFLOW), paste.TENSORFLOW) if n not in layers]
@@ -72,6 +79,15 @@ def _model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
     inputs = ", ".join(f'"{n}": {v.name}' for n, v in graph.inputs.items())
     outputs = [f'"{n}": {word}' for n, word in network.outputs.items()]
     return [*network.lines, *wrapped(f"model = keras.Model({{{inputs}}}, {{", outputs, f'}}, name="{model.name}")')]
+
+
+def _train_call(model: Model, distribute: str) -> list[str]:
+    """Return the call of `train` in `run_train`."""
+    show = "show if chief else None" if distribute == "multiworker" else "show"
+    arguments = ["data", "epochs=options.epochs", "seed=options.seed", f"on_epoch={show}"]
+    arguments += ["strategy=strategy"] if distribute else []
+    arguments += ["**saving"] if model.train.checkpoint else []
+    return wrapped("params, history = train(", arguments, ")")
 
 
 def _variable_lines(model: Model, network: Network) -> list[str]:
@@ -98,13 +114,16 @@ def _read_lines(network: Network) -> list[str]:
     return [f'    "{key}": model.get_layer("{layer}").output,' for key, layer in network.read.items()]
 
 
-def _differences(model: Model, network: Network) -> dict[str, Any]:
+def _differences(model: Model, network: Network, distribute: str) -> dict[str, Any]:
     """Return what the shared templates say otherwise than in the NumPy script."""
     names = {path: network.keys.get(v.id, path) for path, v in network.values.items()}
     loss = "total_loss(network, values, examples)"
+    seconds = "time.monotonic() - started"
+    if distribute == "multiworker":  # each has a clock of its own, but all must stop after the same epoch
+        seconds = f"mean_over_workers(strategy, tf.constant({seconds}, tf.float64))"
     return {
         "metric_lines": indented(training.metric_lines(model, names, loss, "values"), 8),
-        "stop_lines": indented(training.stop_lines(model, "weights(network)"), 8),
+        "stop_lines": indented(training.stop_lines(model, "weights(network)", seconds), 8),
         "diverged_values": "weights(network), forward(network, examples)",
         "subject": "network",
         "snapshot": "weights(network)",

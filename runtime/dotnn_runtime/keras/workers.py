@@ -1,0 +1,32 @@
+"""What the workers of one training tell each other besides gradients."""
+
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+from dotnn_runtime.script.errors import DataError
+
+
+@tf.function
+def mean_over_workers(strategy, numbers):
+    """Return the mean of what the workers have, the same on all of them, so that they decide alike."""
+    return strategy.reduce("MEAN", strategy.run(lambda: numbers), axis=None)
+
+
+def digest_of(value):
+    """Return a checksum of a number, or of a table of arrays."""
+    arrays = value if isinstance(value, dict) else {"": np.asarray(value)}
+    text = repr([(name, array.shape, zlib.crc32(array.tobytes())) for name, array in arrays.items()])
+    return zlib.crc32(text.encode())
+
+
+def check_agreement(strategy, **values):
+    """Raise DataError where the workers do not all have the same values: they would train different networks."""
+    mine = tf.constant([digest_of(value) for value in values.values()], tf.float64)
+    differ = [name for name, same in zip(values, mine == mean_over_workers(strategy, mine), strict=True) if not same]
+    if differ:
+        raise DataError(
+            f"the workers differ in {', '.join(differ)}",
+            help="give all of them the same data and options, and an --out that all of them can read",
+        )
