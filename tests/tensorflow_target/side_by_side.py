@@ -10,18 +10,15 @@ import numpy as np
 
 from dotnn.scripts import load_module
 
-
-def record(file, params, history):
-    """Write the weights, and the records of the epochs as a table."""
-    np.savez(file, **params, history=[list(epoch.values()) for epoch in history], best=history.best_epoch)
-
-
 folder, words = Path(sys.argv[1]), sys.argv[2:]
-strategy = None
+make_strategy = None
 for name, precision in zip(words[::2], words[1::2], strict=True):
     one, many = load_module(folder / f"{name}.py"), load_module(folder / f"{name}_mirrored.py")
-    strategy = strategy or many.make_strategy(3)
+    many.make_strategy = make_strategy = make_strategy or many.make_strategy  # one strategy per process
+    out = str(folder / f"{name}_{precision}")
+    options = ["train", "--replicas", "3", "--precision", precision, "--out", out]
+    assert many.run_train(many.command_line().parse_args(options))
     one.XLA = False  # XLA draws other masks from the same seed
     one.set_precision(precision)
-    record(folder / f"{name}_{precision}_one.npz", *one.train())
-    record(folder / f"{name}_{precision}_many.npz", *many.train(strategy=strategy))
+    params, history = one.train()
+    np.savez(f"{out}.npz", **params, history=[list(record.values()) for record in history])

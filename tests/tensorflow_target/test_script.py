@@ -122,6 +122,19 @@ def test_mixed_precision_learns(policy, both):
     assert history.test["accuracy"] > 0.9
 
 
+def test_mixed_precision_with_a_penalty(both):
+    """The network computes in 16 bits, the loss and its penalty in 32."""
+    ours, script = both("softmax_regression")
+    data = ours.load_data()
+    _, expected = script.train(data, epochs=2)
+    try:
+        script.set_precision("mixed_bfloat16")
+        _, history = script.train(data, epochs=2)
+    finally:
+        script.set_precision("float32")
+    assert history[-1]["loss"] == pytest.approx(expected[-1]["loss"], rel=0.02)
+
+
 def test_dropout_draws_anew_in_every_step(tmp_path):
     """The same seed trains to the same weights, another one to others; in prediction nothing is silenced."""
     file = tmp_path / "dropout.py"

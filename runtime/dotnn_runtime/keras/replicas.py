@@ -61,7 +61,7 @@ class GlobalGaussianNoise(keras.layers.GaussianNoise):
 class GlobalBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation by the mean and variance of the global batch.
 
-    Keras's `synchronized=True` gives every replica the same weight, however few rows it has.
+    Keras's `synchronized=True` has the mean square minus the squared mean, which loses digits where the mean is large.
     """
 
     def call(self, x, training=False):
