@@ -218,3 +218,23 @@ def test_command_line(tmp_path):
     assert tables[0][0] == tables[1][0]
     np.testing.assert_allclose(np.array(tables[0][1:], float), np.array(tables[1][1:], float), rtol=1e-5)
     assert run("tensorflow", "check").splitlines()[-1] == "PASS"
+
+
+def test_lsuv_starts_from_the_same_weights():
+    model = model_of("""model M {
+      input  x: [6, 6, 1]
+      target t: [2]
+      h = x -> depthwise_conv2d(3, multiplier = 2) -> conv2d(3, 3, relu) -> maxpool(2) -> flatten -> dense(8, prelu)
+      output y = h -> dense(2)
+    }
+    train { loss = mse(y, t)  init = lsuv }""")
+    ours, theirs = (
+        as_module(compile_model(model, Options(target=target)).script, SPECS) for target in ("numpy", "tensorflow")
+    )
+    data = {"x": 0.01 * np.random.default_rng(0).standard_normal((100, 6, 6, 1)), "t": np.zeros((100, 2))}
+    start = theirs.train(data, epochs=0)[0]
+    for name, weight in ours.train(data, epochs=0)[0].items():
+        np.testing.assert_allclose(start[name], weight, rtol=1e-5)
+    values = ours.forward(start, {"x": data["x"].astype(np.float32)})[1]
+    for value in ours.LSUV.values():
+        np.testing.assert_allclose(values[value].var(), 1, atol=0.1)

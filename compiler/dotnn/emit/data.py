@@ -35,13 +35,19 @@ def _declared(model: Model, name: str) -> Declared:
     return model.inputs.get(name) or model.targets[name]
 
 
+_NO_DATA = 'raise DataError("the spec has no data section", help="pass data to train, or use --data FILE.npz")'
+
+
 def load_lines(model: Model) -> list[str]:
     """Return the body of `load_data`: the spec's own examples, as raw arrays."""
-    data = model.data
-    if data is None or (not data.inline and data.source is None):
-        return ['raise DataError("the spec has no data section", help="pass data to train, or use --data FILE.npz")']
+    data = model.data or Data()
     if data.source is None:
-        return _inline_lines(data.inline)
+        names = {name: name for name in (*model.inputs, *model.targets)}
+        return [
+            "if path is not None:",
+            f"    return read_npz(path, {literal(names)})",
+            *(_inline_lines(data.inline) if data.inline else [_NO_DATA]),
+        ]
     fields = {name: list(keys) for name, keys in data.source.fields.items()}
     path = f"locate({literal(data.source.path)}, __file__, path)"
     if data.source.format == "csv":

@@ -7,7 +7,9 @@ from typing import Any
 
 from dotnn.emit.data import scaled_outputs
 from dotnn.emit.lines import literal, wrapped
+from dotnn.ir.graph import Graph
 from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, StopWhen, Train
+from dotnn.ops.base import Value
 
 LITERAL_LIMIT = 5_000
 """Parameters from a file with more numbers than this are read when the script runs, not written into it."""
@@ -136,3 +138,16 @@ def epoch_loss(model: Model) -> tuple[str, str]:
     """Return how the losses of an epoch's batches are added up and reported: a summing loss is summed."""
     summed = all(t.attrs.get("reduce") == "sum" for t in model.train.losses)
     return ("float(loss)", "total") if summed else ("float(loss) * len(chosen)", "total / count")
+
+
+def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
+    """Return the weights that are to be rescaled by the examples, each with the first value made from it, in order."""
+    names = {v.id: name for name, v in graph.params.items() if model.params[name].init.entry.rescaled}
+    found: dict[str, Value] = {}
+    for node in graph.phase("forward"):
+        for value in node.ins:
+            if value.id in names and node.op == "reshape_weight":
+                names[node.out.id] = names[value.id]
+            elif value.id in names:
+                found.setdefault(names[value.id], node.outs[0])
+    return found

@@ -42,7 +42,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
     layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, paste.TENSORFLOW)
     context: dict[str, Any] = {
         **header(model, options),
-        **constants(model, graph),
+        **constants(model, graph, lambda v: network.keys[v.id]),
         "layers": paste.sources(layers, paste.TENSORFLOW),
         "init_lines": indented(training.init_lines(model, options.values)),
         "model_lines": indented(_model_lines(model, graph, network)),
