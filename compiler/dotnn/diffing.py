@@ -12,6 +12,8 @@ import numpy as np
 
 from dotnn.console import show_json, warn
 from dotnn.driver import Options, compile_model, front
+from dotnn.emit import learning_rate
+from dotnn.emit.training import epoch_loss
 from dotnn.model.model import Model
 from dotnn.peer import Arrays, Peer
 from dotnn.scripts import run_script
@@ -104,14 +106,15 @@ def _steps(model: Model, ours: ModuleType, peer: Peer, steps: int, seed: int) ->
     state, theirs = ours.optimizer_state(params), peer.module
     theirs.assign(peer.network, params)
     step, distances = peer.make_step(), _Distances()
-    examples = _examples(model, ours, seed)
-    for number, batch in enumerate(_batches(model, examples, steps, seed)):
+    data = _data(model, ours, seed)
+    rates = _Rates(model, ours, data)
+    for number, batch in enumerate(_batches(model, data, steps, seed)):
         _, cache = ours.forward(params, batch, training=True, rng=np.random.default_rng([seed, 2, number]))
         loss, grads = ours.total_loss(params, batch, cache), ours.backward(params, batch, cache)
+        rate = rates.before(number, float(loss), len(next(iter(batch.values()))), params)
         if hasattr(ours, "renew_state"):
             ours.renew_state(params, cache)
         peer.take(cache)
-        rate = _rate(model, ours, number, examples)
         their_loss, their_grads = step(batch, rate)
         _update(model, ours, params, dict(grads), state, rate)
         # Of a weight that the loss does not feel TensorFlow has a gradient of rounding, which Adam makes steps of.
@@ -121,6 +124,18 @@ def _steps(model: Model, ours: ModuleType, peer: Peer, steps: int, seed: int) ->
             *distances("gradient", dict(reversed(grads.items())), their_grads),
             *distances("weight", felt, theirs.weights(peer.network)),
         ]
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The parts of the examples, and how they were scaled."""
+
+    parts: dict[str, Arrays]
+    scaling: dict[str, Any]
+
+    @property
+    def count(self) -> int:
+        return len(next(iter(self.parts["train"].values())))
 
 
 class _Distances:
@@ -140,14 +155,47 @@ class _Distances:
         return [(kind, name, far[name] / (max(sizes[name], floor) or 1.0)) for name in ours]
 
 
-def _rate(model: Model, ours: ModuleType, step: int, examples: Arrays) -> float:
-    """Return the learning rate of a step; one that waits for a plateau is what it starts from."""
-    schedule = model.train.schedule
-    if schedule is None or schedule.entry.watches:
-        return float(schedule.attrs["lr"] if schedule else model.train.optimizer.attrs["lr"])
-    count = len(next(iter(examples.values())))
-    in_epoch = -(-count // (model.train.batch or count))
-    return float(ours.learning_rate(step, model.train.epochs * in_epoch, in_epoch))
+class _Rates:
+    """The learning rate of every step, as the NumPy script's `fit` chooses it. Both scripts take it.
+
+    A plateau is told of an epoch when the next one begins: with all examples in one batch, the loss of an epoch is
+    that after its step.
+    """
+
+    def __init__(self, model: Model, ours: ModuleType, data: _Data) -> None:
+        self.train, self.ours, self.data = model.train, ours, data
+        self.summed = epoch_loss(model)[1] == "total"
+        self.in_epoch = -(-data.count // (model.train.batch or data.count))
+        self.losses: list[float] = []
+        self.sizes: list[int] = []
+        watched = learning_rate.watcher(model.train)
+        if watched is not None:
+            numbers = dict(watched.attrs)
+            self.quantity = numbers.pop("quantity")
+            sign = 1 if learning_rate.better(model.train, self.quantity) == "min" else -1
+            self.plateau = ours.Plateau(**numbers, sign=sign)
+
+    def before(self, step: int, loss: float, size: int, params: Arrays) -> float:
+        """Return the rate of a step, given the loss and the size of its batch, and the weights before it."""
+        if learning_rate.formula(self.train) is not None:
+            return float(self.ours.learning_rate(step, self.train.epochs * self.in_epoch, self.in_epoch))
+        if self.train.schedule is None:
+            return float(self.train.optimizer.attrs["lr"])
+        if step and step % self.in_epoch == 0:
+            self.plateau.observe(self._watched(loss, params))
+            self.losses, self.sizes = [], []
+        self.losses.append(loss)
+        self.sizes.append(size)
+        return float(self.plateau.lr)
+
+    def _watched(self, loss: float, params: Arrays) -> float:
+        """Return the quantity that is watched, of the epoch that has ended."""
+        if self.quantity == "loss":
+            whole = sum(self.losses) if self.summed else np.average(self.losses, weights=self.sizes)
+            return float(whole if self.train.batch else loss)
+        key = self.quantity.removeprefix("val_")
+        part = self.data.parts["val" if self.quantity != key else "train"]
+        return float(self.ours.evaluate(params, part, self.data.scaling)[key])
 
 
 def _update(model: Model, ours: ModuleType, params: Arrays, grads: Arrays, state: Any, rate: float) -> None:
@@ -160,9 +208,9 @@ def _update(model: Model, ours: ModuleType, params: Arrays, grads: Arrays, state
         ours.constrain(params)
 
 
-def _batches(model: Model, examples: Arrays, steps: int, seed: int) -> Iterator[Arrays]:
+def _batches(model: Model, data: _Data, steps: int, seed: int) -> Iterator[Arrays]:
     """Yield the batches of as many epochs as it takes, in the order that `fit` would choose without other draws."""
-    count = len(next(iter(examples.values())))
+    count, examples = data.count, data.parts["train"]
     size = min(model.train.batch or count, count)
     rng = np.random.default_rng([seed, 1])
     taken = 0
@@ -175,13 +223,12 @@ def _batches(model: Model, examples: Arrays, steps: int, seed: int) -> Iterator[
             yield {name: values[order[start : start + size]] for name, values in examples.items()}
 
 
-def _examples(model: Model, ours: ModuleType, seed: int) -> Arrays:
-    """Return the training part of the spec's data, or what is drawn where it has none."""
+def _data(model: Model, ours: ModuleType, seed: int) -> _Data:
+    """Return the spec's data as `fit` gets them, or what is drawn where it has none."""
     if model.data is None or not (model.data.inline or model.data.source):
-        return generic_batch({**ours.INPUTS, **ours.TARGETS}, np.random.default_rng(seed), INVENTED)
-    examples, _ = load_examples(model)
-    parts: dict[str, Arrays] = ours.prepare(examples, np.float64)[0]
-    return parts["train"]
+        drawn = generic_batch({**ours.INPUTS, **ours.TARGETS}, np.random.default_rng(seed), INVENTED)
+        return _Data({"train": drawn}, {})
+    return _Data(*ours.prepare(load_examples(model)[0], np.float64))
 
 
 def _place(model: Model, difference: Difference) -> str:

@@ -65,12 +65,17 @@ class Peer:
                 layer.call = self._fed(path)
 
     def _feed_cell(self, cell: Any, path: str) -> None:
-        """Replace the masks of a recurrent layer: of its inputs, and of its state."""
+        """Replace the masks of a recurrent layer, of its inputs and of its state: one, or the same one for each gate."""
+        count = getattr(cell, "dropout_mask_count", None)
+
+        def masks(mask: Any) -> Any:
+            return [mask] * count if count else mask
+
         for node in self.graph.phase("forward"):
             if node.layer == path and node.op == "sequence_dropout_mask":
-                cell.get_dropout_mask = lambda x, name=node.out.name: self.draws[name][:, 0]
+                cell.get_dropout_mask = lambda x, name=node.out.name: masks(self.draws[name][:, 0])
             elif node.layer == path and node.op == "dropout_mask":
-                cell.get_recurrent_dropout_mask = lambda h, name=node.out.name: self.draws[name]
+                cell.get_recurrent_dropout_mask = lambda h, name=node.out.name: masks(self.draws[name])
 
     def _fed(self, path: str) -> Callable[..., Any]:
         nodes = [n for n in self.graph.phase("forward") if n.layer == path]
@@ -106,7 +111,17 @@ class Peer:
         inputs = {name: batch[name] for name in self.module.INPUTS}
         values = self.network(inputs, training=True)
         outputs = {name: values[name].numpy() for name in self.module.OUTPUTS}
-        return float(loss), outputs, self.arrays(grads)
+        return float(loss), outputs, {**self.arrays(grads), **self._input_grads(batch)}
+
+    def _input_grads(self, batch: Arrays) -> Arrays:
+        """Return the gradients by the network's real inputs, of a tape around the script's own."""
+        tf = self.module.tf
+        real = {name: tf.constant(batch[name]) for name, (kind, _) in self.module.INPUTS.items() if kind == "real"}
+        with tf.GradientTape() as tape:
+            tape.watch(real)
+            loss, _ = self.module.loss_and_grads(self.network, {**batch, **real})
+        grads = tape.gradient(loss, real, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return {name: tf.convert_to_tensor(grad).numpy() for name, grad in grads.items()}
 
     def make_step(self) -> Callable[[Arrays, float], tuple[float, Arrays]]:
         """Return a function that takes one step on a batch at a learning rate, with the draws taken last.

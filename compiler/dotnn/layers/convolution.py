@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from dotnn.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types
-from dotnn.layers.keras import Keras, NoCounterpart, without
+from dotnn.layers.keras import Keras, without
 from dotnn.layers.weighted import ACT, WEIGHTS, weighted, weights
 from dotnn.layers.windows import PAD, WINDOW, borders, entries, require_fit, require_places
 from dotnn.ops import windows
@@ -142,10 +142,11 @@ def _transposed(rank: int) -> Layer:
         if attrs["pad"] in ("valid", "same"):
             return found
         where = _geometry(types[0], attrs)
-        if any(k < s for k, s in zip(where["kernel"], where["stride"], strict=True)):
-            raise NoCounterpart(f"Keras's {name} has no border in numbers where the stride is longer than the kernel")
-        cut = where["pad"] if rank > 1 else where["pad"][0]
-        return replace(found, before=None, then=Keras(f"keras.layers.Cropping{rank}D", (cut,)))
+        around = zip(where["kernel"], where["stride"], where["pad"], strict=True)
+        # A stride longer than the kernel leaves zeros behind the last one: Keras keeps them, as `valid` does.
+        cut = tuple((before, after + max(s - k, 0)) for k, s, (before, after) in around)
+        cropping = Keras(f"keras.layers.Cropping{rank}D", (cut if rank > 1 else cut[0],))
+        return replace(found, before=None, then=cropping)
 
     return Layer(
         name,

@@ -9,14 +9,6 @@ from typing import Any
 from dotnn.schema import Bound
 
 
-class NoCounterpart(Exception):
-    """Keras has nothing that means exactly this; the message says what, the help what to do."""
-
-    def __init__(self, message: str, help: str = "use --target numpy") -> None:
-        self.message, self.help = message, help
-        super().__init__(message)
-
-
 KERNEL_AND_BIAS = {"W": "kernel", "b": "bias"}
 
 
@@ -29,6 +21,7 @@ class Keras:
     arguments  its arguments by position, Python constants or `Symbol`s (names of the script)
     options    its arguments by keyword; what is Keras's default is left out. An activation stands as it was bound
     act        the activation that follows: written into the call where Keras has a word for it, else as a layer
+    cell       the cell of a recurrent layer, if it is said apart: the first argument, which has the parameters
     before     a layer that is applied to the operand first;  then: a layer or a function that is applied to the result
     operands   how the operands are passed, if not as one list: `{0}, mask={1}`
     variables  what Keras calls each of our parameters, `bias[0]` where ours is one row of its array; where one has a
@@ -42,6 +35,7 @@ class Keras:
     arguments: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     act: Bound | None = None
+    cell: Keras | None = None
     before: Keras | None = None
     then: Keras | None = None
     operands: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dotnn.layers.base import Attrs, Layer, Lowering, Types, keras, require_real
-from dotnn.layers.keras import Keras, NoCounterpart
+from dotnn.layers.keras import Keras
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import NON_NEGATIVE, Arg
 
@@ -18,11 +18,8 @@ def _lower(b: Builder, low: Lowering) -> Value:
 
 
 def _keras(types: Types, attrs: Attrs) -> Keras:
-    if attrs["sigma"] > 1:
-        raise NoCounterpart(
-            "Keras's GaussianNoise takes no standard deviation above 1", "scale what the noise is added to"
-        )
-    return Keras("keras.layers.GaussianNoise", (attrs["sigma"],), replicas="GlobalGaussianNoise")
+    name = "StrongNoise" if attrs["sigma"] > 1 else "keras.layers.GaussianNoise"
+    return Keras(name, (attrs["sigma"],), replicas="GlobalGaussianNoise")
 
 
 GAUSSIAN_NOISE = Layer(

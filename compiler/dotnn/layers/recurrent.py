@@ -6,7 +6,7 @@ What does not depend on the step before, x W + b, is computed for all steps at o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from dotnn.layers.base import (
     require_real,
     shape_text,
 )
-from dotnn.layers.keras import Keras, NoCounterpart, without
+from dotnn.layers.keras import Keras, without
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import BOOL, COUNT, FRACTION, INTEGER, POSITIVE_INT, Arg, Symbol, choice
 
@@ -209,33 +209,42 @@ UNROLLED = 32
 as fast. LSTM and GRU are left to cuDNN, which wants them whole."""
 
 
-def _keras(cell: Cell, name: str, types: Types, attrs: Attrs) -> Keras:
-    """Return the Keras layer; read backwards, Keras returns the sequence in the order in which it was read."""
-    if attrs["truncate"]:
-        raise NoCounterpart("Keras does not cut the gradient within a sequence", "use --target numpy, or truncate = 0")
-    if attrs["recurrent_dropout"] and cell.gates > 1:
-        raise NoCounterpart(
-            "with recurrent_dropout Keras silences each gate's state by a mask of its own, not all by the same",
-            "use --target numpy, or dropout of the inputs",
-        )
-    sequence, after = attrs["returns"] == "sequence", attrs.get("reset") == "after"
-    options = {
+def _cell_options(attrs: Attrs) -> dict[str, Any]:
+    """Return what is said of the cell of a Keras layer: what one step computes."""
+    return {
         **({"activation": attrs["act"]} if attrs["act"].name != "tanh" else {}),
         **({"recurrent_activation": attrs["gate"]} if "gate" in attrs and attrs["gate"].name != "sigmoid" else {}),
         **without(use_bias=attrs["bias"]),
         **({"reset_after": False} if attrs.get("reset") == "before" else {}),
+        **{rate: attrs[rate] for rate in ("dropout", "recurrent_dropout") if attrs[rate]},
+    }
+
+
+def _keras(cell: Cell, name: str, types: Types, attrs: Attrs) -> Keras:
+    """Return the Keras layer; read backwards, Keras returns the sequence in the order in which it was read.
+
+    With gates and dropout of the state, or where the gradient is cut, it is a loop around a cell.
+    """
+    sequence, after = attrs["returns"] == "sequence", attrs.get("reset") == "after"
+    loop = {
         **({"return_sequences": True} if sequence else {}),
         **({"go_backwards": True} if attrs["reverse"] else {}),
-        **{rate: attrs[rate] for rate in ("dropout", "recurrent_dropout") if attrs[rate]},
-        **({"unroll": True} if cell.gates == 1 and types[0].example[0] <= UNROLLED else {}),
     }
+    unroll = {"unroll": True} if cell.gates == 1 and types[0].example[0] <= UNROLLED else {}
     bias = {"b": "cell.bias[0]", "b_U": "cell.bias[1]"} if after else {"b": "cell.bias"}
-    return Keras(
-        f"keras.layers.{name}", (attrs["units"],), options,
+    whole = Keras(
+        f"keras.layers.{name}", (attrs["units"],), {**_cell_options(attrs), **loop, **unroll},
         then=Keras("keras.ops.flip", options={"axis": 1}) if sequence and attrs["reverse"] else None,
         operands="{0}, mask={1}" if len(types) == 2 else "",
         variables={"W": "cell.kernel", "U": "cell.recurrent_kernel", **bias}, xla=cell.gates == 1,
     )  # fmt: skip
+    tied = attrs["recurrent_dropout"] and cell.gates > 1
+    if not (tied or attrs["truncate"]):
+        return whole
+    step = Keras(f"Tied{name}Cell" if tied else f"keras.layers.{name}Cell", (attrs["units"],), _cell_options(attrs))
+    around = replace(whole, name="keras.layers.RNN", arguments=(), options=loop, cell=step)
+    cut = {"truncate": attrs["truncate"], **loop}
+    return replace(around, name="TruncatedRNN", options=cut, xla=False) if attrs["truncate"] else around
 
 
 def _layer(cell: Cell, doc: str, args: tuple[Arg, ...], equation: str, keras: str) -> Layer:

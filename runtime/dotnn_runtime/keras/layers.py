@@ -52,6 +52,15 @@ class SteepReLU(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("dotnn")
+class StrongNoise(keras.layers.GaussianNoise):
+    """Gaussian noise of any standard deviation; Keras's own refuses one above 1."""
+
+    def __init__(self, stddev, **options):
+        super().__init__(min(stddev, 1.0), **options)
+        self.stddev = stddev
+
+
+@keras.saving.register_keras_serializable("dotnn")
 class Select(keras.layers.Layer):
     """A switch: the sum of the branches, each times its entry of the first operand."""
 

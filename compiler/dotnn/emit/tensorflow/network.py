@@ -14,7 +14,7 @@ from dotnn.ir.build import identifier
 from dotnn.ir.graph import Graph
 from dotnn.layers import Layer
 from dotnn.layers.base import Attrs, Types
-from dotnn.layers.keras import Keras, NoCounterpart
+from dotnn.layers.keras import Keras
 from dotnn.model.model import Model, Step
 from dotnn.ops import OPS
 from dotnn.ops.base import Node, Value
@@ -125,13 +125,10 @@ class Network:
             operands, comment = [part.out], ""
 
     def _counterpart(self, step: Step, layer: Layer, types: Types, attrs: Attrs) -> Keras:
-        message, help = f"{layer.name} cannot be written for TensorFlow yet", "use --target numpy"
         if layer.tensorflow is not None:
-            try:
-                return layer.tensorflow(types, attrs)
-            except NoCounterpart as reason:
-                message, help = reason.message, reason.help
-        raise CompileError([Diagnostic("NN507", message, step.span, help=help)], self.model.source)
+            return layer.tensorflow(types, attrs)
+        message = f"{layer.name} cannot be written for TensorFlow yet"
+        raise CompileError([Diagnostic("NN507", message, step.span, help="use --target numpy")], self.model.source)
 
     def _for_replicas(self, step: Step, call: Keras) -> Keras:
         """Return what stands for a layer where replicas share a batch; refuse one that would compute something else."""
@@ -196,7 +193,7 @@ class Network:
         layer = self._free(part.name)
         self.variables |= self._variables_of(step, part, layer)
         self.layers.setdefault(step.path, layer)
-        arguments = [*self._arguments(step, part.keras), *self._options(step, part), f'name="{layer}"']
+        arguments = [*self._call(step, part), f'name="{layer}"']
         if shared:
             self._made[part.key] = word = self._word(part.name)
             self._line(f"{word} = {part.keras.name}(", arguments, ")", self.banners.place(self._node(step)).strip())
@@ -223,6 +220,14 @@ class Network:
                 yield f"{word}_regularizer=keras.regularizers.{penalty.entry.keras}({_numbers(penalty)})"
             if constraint is not None:
                 yield f"{word}_constraint={class_name(constraint.name)}({_numbers(constraint)})"
+
+    def _call(self, step: Step, part: Part) -> list[str]:
+        """Return the arguments of a layer; what is said of its variables goes to the cell, if it has one."""
+        call, options = part.keras, self._options(step, part)
+        if call.cell is None:
+            return [*self._arguments(step, call), *options]
+        cell = ", ".join([*self._arguments(step, call.cell), *options])
+        return [f"{call.cell.name}({cell})", *self._arguments(step, call)]
 
     def _arguments(self, step: Step, call: Keras) -> list[str]:
         given = [f"{name}={self._text(step, value)}" for name, value in call.options.items()]

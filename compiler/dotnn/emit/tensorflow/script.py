@@ -67,7 +67,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
     body = render("tensorflow_script.py.j2", context)
     library = [n for n in paste.needed(paste.called_in(body, paste.TENSORFLOW), paste.TENSORFLOW) if n not in layers]
     tail = render("library.py.j2", {"library": paste.sources(library, paste.TENSORFLOW)})
-    modules = {"importlib.util"} | regime_modules(model.train) | MODULES.get(options.distribute, set())
+    modules = regime_modules(model.train) | MODULES.get(options.distribute, set())
     modules |= paste.standard_modules([*layers, *library], paste.TENSORFLOW)
     return sealed(body.replace(IMPORTS, "\n".join(f"import {m}" for m in sorted(modules))) + tail)
 
