@@ -81,9 +81,14 @@ def diff_path(path: str, *, sets: tuple[str, ...], steps: int, seed: int | None,
 
 def compare(model: Model, steps: int, seed: int = 0, sets: tuple[str, ...] = ()) -> Trajectory:
     """Take steps of training on both targets in float64, until they part."""
-    ours = run_script(compile_model(model, Options(sets=sets)).script, "dotnn_numpy")
     with Peer(model, sets) as peer:
-        return _walk(model, _steps(model, ours, peer, steps, seed))
+        return follow(model, peer, steps, seed, sets)
+
+
+def follow(model: Model, peer: Peer, steps: int, seed: int = 0, sets: tuple[str, ...] = ()) -> Trajectory:
+    """Take steps of training beside a TensorFlow script that is there already."""
+    ours = run_script(compile_model(model, Options(sets=sets)).script, "dotnn_numpy")
+    return _walk(model, _steps(model, ours, peer, steps, seed))
 
 
 def _walk(model: Model, steps: Iterator[list[tuple[str, str, float]]]) -> Trajectory:

@@ -65,7 +65,7 @@ class Peer:
                 layer.call = self._fed(path)
 
     def _feed_cell(self, cell: Any, path: str) -> None:
-        """Replace the masks of a recurrent layer, of its inputs and of its state: one, or the same one for each gate."""
+        """Replace the masks of a recurrent layer, of its inputs and of its state: one, or the same for each gate."""
         count = getattr(cell, "dropout_mask_count", None)
 
         def masks(mask: Any) -> Any:

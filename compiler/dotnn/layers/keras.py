@@ -8,7 +8,6 @@ from typing import Any
 
 from dotnn.schema import Bound
 
-
 KERNEL_AND_BIAS = {"W": "kernel", "b": "bias"}
 
 

@@ -220,6 +220,13 @@ def _cell_options(attrs: Attrs) -> dict[str, Any]:
     }
 
 
+def _order_and_mask(attrs: Attrs, *, masked: bool) -> Keras | None:
+    """Return what brings a sequence into the order of time, and takes the mask off that Keras would hand on."""
+    if attrs["reverse"]:
+        return Keras("keras.ops.flip", options={"axis": 1})
+    return Keras("keras.ops.copy") if masked else None
+
+
 def _keras(cell: Cell, name: str, types: Types, attrs: Attrs) -> Keras:
     """Return the Keras layer; read backwards, Keras returns the sequence in the order in which it was read.
 
@@ -234,7 +241,7 @@ def _keras(cell: Cell, name: str, types: Types, attrs: Attrs) -> Keras:
     bias = {"b": "cell.bias[0]", "b_U": "cell.bias[1]"} if after else {"b": "cell.bias"}
     whole = Keras(
         f"keras.layers.{name}", (attrs["units"],), {**_cell_options(attrs), **loop, **unroll},
-        then=Keras("keras.ops.flip", options={"axis": 1}) if sequence and attrs["reverse"] else None,
+        then=_order_and_mask(attrs, masked=len(types) == 2) if sequence else None,
         operands="{0}, mask={1}" if len(types) == 2 else "",
         variables={"W": "cell.kernel", "U": "cell.recurrent_kernel", **bias}, xla=cell.gates == 1,
     )  # fmt: skip

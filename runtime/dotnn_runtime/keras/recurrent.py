@@ -41,7 +41,7 @@ def tied(masks):
     return masks and masks[:1] * len(masks)
 
 
-class TiedMasks:
+class TiedMasks(keras.layers.Layer):
     """One dropout mask for all gates of a cell (Gal and Ghahramani 2016); Keras draws one for each."""
 
     def get_dropout_mask(self, x):
