@@ -25,6 +25,7 @@ CALLS = {
         "table -> lstm(3, returns = sequence, truncate = 1)",
         "table -> lstm(2, returns = sequence) -> lstm(3, reverse = true)",
         "lstm(table, marks, 3, bias = false)",
+        "lstm(table, marks, 3, returns = sequence) -> lstm(2)",
         "STEPS -> lstm(2, truncate = 3, reverse = true, dropout = 0.3, recurrent_dropout = 0.4)",
     ],
     "gru": [

@@ -116,10 +116,11 @@ class Peer:
     def _input_grads(self, batch: Arrays) -> Arrays:
         """Return the gradients by the network's real inputs, of a tape around the script's own."""
         tf = self.module.tf
-        real = {name: tf.constant(batch[name]) for name, (kind, _) in self.module.INPUTS.items() if kind == "real"}
+        tensors = {name: tf.constant(values) for name, values in batch.items()}
+        real = {name: tensors[name] for name, (kind, _) in self.module.INPUTS.items() if kind == "real"}
         with tf.GradientTape() as tape:
             tape.watch(real)
-            loss, _ = self.module.loss_and_grads(self.network, {**batch, **real})
+            loss, _ = self.module.loss_and_grads(self.network, tensors)
         grads = tape.gradient(loss, real, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return {name: tf.convert_to_tensor(grad).numpy() for name, grad in grads.items()}
 
