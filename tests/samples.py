@@ -31,7 +31,7 @@ CALLS = {
     "gru": [
         "table -> gru(4)",
         "gru(table, marks, 3, reset = before, returns = sequence, recurrent_dropout = 0.4)",
-        "gru(table, marks, 3, returns = sequence, reverse = true, truncate = 1, dropout = 0.3, recurrent_dropout = 0.4)",
+        "gru(table, marks, 3, returns = sequence, reverse = true, truncate = 1, recurrent_dropout = 0.4)",
     ],
     "padding_mask": ["rnn(table, marks -> padding_mask, 2, dropout = 0.4)"],
     "gaussian_noise": ["x -> gaussian_noise(0.3)", "table -> gaussian_noise(1.7)"],

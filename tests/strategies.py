@@ -30,7 +30,7 @@ ACTIVATIONS = sorted(
 JOINS = sorted(n for n, j in LAYERS.items() if j.family == "join" and n not in ("concat", "select", "attention"))
 INITIALISERS = sorted(name for name in INITS if name not in ("file", "zeros", "forget_one"))
 RECURRENT = ["rnn", "lstm", "gru"]
-RECURRENT_OPTIONS = ["reverse = true", "bias = false"]
+RECURRENT_OPTIONS = ["reverse = true", "bias = false", "truncate = 2"]
 OUTPUT_STAGE = {"unit": " -> sigmoid", "class": " -> softmax"}
 BLOCKS = {
     "Residual": """block Residual(n) {
@@ -165,19 +165,20 @@ def _steps_of_time(draw, network: Network, moods: bool) -> None:
         mask = draw(st.sampled_from([", marks", ", marks -> padding_mask"]))
     below = draw(st.sampled_from(["sequence", "(sequence -> sequence_dropout(30%))" if moods else "sequence"]))
     if draw(st.booleans()):
-        below = f"({_recurrent(draw, below, draw(WIDTHS), draw(st.sampled_from(['', mask])), 'sequence')})"
+        below = f"({_recurrent(draw, below, draw(WIDTHS), draw(st.sampled_from(['', mask])), 'sequence', moods)})"
     units = draw(WIDTHS)
     returns = draw(st.sampled_from(["last", "sequence"]))
     width, end = (units, "") if returns == "last" else (units * steps, " -> flatten")
     if returns == "sequence" and draw(st.booleans()):
         width, end = 2 * steps, f" -> {_dense_call(draw, 2)} -> flatten"
-    network.add("read", width, f"read = {_recurrent(draw, below, units, mask, returns)}{end}")
+    network.add("read", width, f"read = {_recurrent(draw, below, units, mask, returns, moods)}{end}")
 
 
-def _recurrent(draw, operand: str, units: int, mask: str, returns: str) -> str:
+def _recurrent(draw, operand: str, units: int, mask: str, returns: str, moods: bool) -> str:
     """A call of a recurrent layer with some of its options."""
     layer = draw(st.sampled_from(RECURRENT))
-    chosen = [option for option in RECURRENT_OPTIONS if draw(st.integers(0, 3)) == 0]
+    options = [*RECURRENT_OPTIONS, *["dropout = 0.3", "recurrent_dropout = 0.4"] * moods]
+    chosen = [option for option in options if draw(st.integers(0, 3)) == 0]
     if layer == "gru" and draw(st.booleans()):
         chosen.append("reset = before")
     if draw(st.booleans()):
@@ -359,7 +360,7 @@ def _stopped(draw, network: Network, name: str) -> tuple[int, str]:
 
 def _noisy(draw, network: Network, name: str) -> tuple[int, str]:
     value = _value(draw, network)
-    return network.widths[value], f"{value} -> gaussian_noise({draw(st.sampled_from(['0', '0.3']))})"
+    return network.widths[value], f"{value} -> gaussian_noise({draw(st.sampled_from(['0', '0.3', '1.5']))})"
 
 
 def _batch_normalised(draw, network: Network, name: str) -> tuple[int, str]:

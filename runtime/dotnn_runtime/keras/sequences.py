@@ -30,11 +30,26 @@ class Attention(keras.layers.Layer):
 class PositionEmbedding(keras.layers.Layer):
     """Adds a learned vector for each position of a sequence."""
 
+    def __init__(self, embeddings_regularizer=None, embeddings_constraint=None, **options):
+        super().__init__(**options)
+        self.embeddings_regularizer = keras.regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = keras.constraints.get(embeddings_constraint)
+
     def build(self, input_shape):
-        self.embeddings = self.add_weight(shape=input_shape[1:], initializer="uniform", name="embeddings")
+        self.embeddings = self.add_weight(
+            shape=input_shape[1:], initializer="uniform", name="embeddings",
+            regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint,
+        )  # fmt: skip
 
     def call(self, x):
         return x + self.embeddings
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "embeddings_regularizer": keras.regularizers.serialize(self.embeddings_regularizer),
+            "embeddings_constraint": keras.constraints.serialize(self.embeddings_constraint),
+        }
 
 
 @keras.saving.register_keras_serializable("dotnn")

@@ -211,7 +211,7 @@ class Network:
         return {full: (layer, known[short]) for short, full in step.params.items() if short in known}
 
     def _options(self, step: Step, part: Part) -> Iterable[str]:
-        """Return what is said of the single variables: penalties and constraints."""
+        """Return what is said of the single variables: penalties and constraints. Some have one word for several."""
         for full, (_, attribute) in self._variables_of(step, part, "").items():
             penalty, constraint = self.model.params[full].penalty, self.model.params[full].constraint
             variable = attribute.rpartition(".")[2]
@@ -223,7 +223,7 @@ class Network:
 
     def _call(self, step: Step, part: Part) -> list[str]:
         """Return the arguments of a layer; what is said of its variables goes to the cell, if it has one."""
-        call, options = part.keras, self._options(step, part)
+        call, options = part.keras, dict.fromkeys(self._options(step, part))
         if call.cell is None:
             return [*self._arguments(step, call), *options]
         cell = ", ".join([*self._arguments(step, call.cell), *options])
