@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from strategies import specs
-from support import SPECS, as_module, generic_point, model_of
+from support import SPECS, as_module, generic_point, model_of, module_of
 
 from dotnn.clips import CLIPS
 from dotnn.constraints import CONSTRAINTS
@@ -136,9 +136,40 @@ def test_fifty_steps_of_every_way_to_train(regime):
     )
 
 
+@pytest.mark.parametrize(
+    ("schedule", "data"),
+    [
+        ("sgd(plateau(0.1, patience = 2, min_delta = 0.01))", ""),
+        ("adam(plateau(0.1, loss, factor = 0.5, patience = 1))", "split = split(train = 70%, val = 30%)"),
+        ("sgd(plateau(0.1, factor = 0.5, patience = 1, min_delta = 0.01))", "split = split(train = 70%, val = 30%)"),
+        ("sgd(plateau(0.1, r2, factor = 0.5, patience = 1))", "scale = standard(x, t)"),
+        ("sgd(cosine(0.1, warmup = 5))", ""),
+    ],
+)
+@pytest.mark.parametrize("reduce", ["mean", "sum"])
+@pytest.mark.parametrize("batch", ["4", "all"])
+def test_the_rates_are_those_that_fit_chooses(schedule, data, reduce, batch, monkeypatch):
+    rows = np.random.default_rng(0).standard_normal((11, 2)).round(3)
+    model = model_of(f"""model M {{ input x: [2]  target t: [1]  output y = x -> dense(3, tanh) -> dense(1) }}
+    data {{ x = {rows.tolist()}  t = {rows[:, :1].tolist()}  {data} }}
+    train {{ loss = mse(y, t, reduce = {reduce})  optim = {schedule}  batch = {batch}  epochs = 8  metrics = [r2] }}""")
+    taken: list[float] = []
+    monkeypatch.setattr(Peer, "make_step", lambda self: lambda batch, rate: taken.append(rate) or (0.0, {}))
+    monkeypatch.setattr("dotnn.diffing.TOLERANCE", np.inf)
+    monkeypatch.setattr("dotnn.diffing._Distances.__call__", lambda *_: [("loss", "", 0.0)])
+    ours = module_of(model.source.text)
+    used, update = [], ours.update
+    ours.update = lambda params, grads, state, lr: used.append(lr) or update(params, grads, state, lr)
+    ours.train(dtype=np.float64)
+    compare(model, len(used))
+    assert len(set(used)) > 2
+    assert taken == pytest.approx(used, rel=1e-12)
+
+
 @pytest.mark.parametrize(("name", "spec"), LAYER_SPECS)
 def test_layers(name, spec):
-    agrees(model_of(spec), 5)
+    """Every layer, its weights under a penalty and a constraint."""
+    agrees(model_of(spec.replace("train {", "train { decay = l2(0.1)  constraint = max_norm(0.8) ")), 5)
 
 
 def test_a_layer_without_a_counterpart_is_refused(monkeypatch):

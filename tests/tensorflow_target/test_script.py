@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from support import SPECS, as_module, compiled, model_of
 
 from dotnn.driver import Options, compile_model, compile_spec
@@ -19,6 +20,12 @@ TRAINED = [
     "and_or", "digits", "digits_batchnorm", "digits_cosine", "four", "iris", "maxout", "non_negative", "one_cycle",
     "perceptron", "plateau", "power_plant", "two_tasks", "xor",
 ]  # fmt: skip
+WITHOUT_TENSORBOARD = """
+import runpy, sys
+sys.modules["tensorboard"] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 RESUMED = """model M {{
   input  x: [3]
   target t: [1]
@@ -238,3 +245,23 @@ def test_lsuv_starts_from_the_same_weights():
     values = ours.forward(start, {"x": data["x"].astype(np.float32)})[1]
     for value in ours.LSUV.values():
         np.testing.assert_allclose(values[value].var(), 1, atol=0.1)
+
+
+def test_what_tensorboard_is_told(tmp_path):
+    """The event file holds the figures of history.csv, as scalars, although the package is not installed."""
+    script = tmp_path / "iris.py"
+    script.write_text(compile_spec(str(SPECS / "iris.nn"), Options(target="tensorflow")).script, encoding="utf-8")
+    train = ["train", "--data", SPECS / "data" / "iris.csv", "--epochs", 4, "--out", tmp_path / "out"]
+    command = [sys.executable, "-c", WITHOUT_TENSORBOARD, script, *train, "--tensorboard", tmp_path / "logs"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "out" / "history.csv", newline="") as file:
+        records = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    (events,) = (tmp_path / "logs").iterdir()
+    written = [{} for _ in records]
+    for event in tf.compat.v1.train.summary_iterator(str(events)):
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name == "scalars"
+            written[event.step - 1][value.tag] = float(tf.make_ndarray(value.tensor))
+    assert len(records) == 4 and {"loss", "val_loss", "accuracy"} <= records[0].keys()
+    assert written == [pytest.approx(record, rel=1e-6) for record in records]
