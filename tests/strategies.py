@@ -6,6 +6,7 @@ and itself): a gradient that is zero everywhere proves nothing. Steps (`threshol
 declares the zeros that they leave behind.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
@@ -23,6 +24,10 @@ WIDTHS = st.integers(1, 4)
 NUMBERS = {NUMBER: ["0.3", "0.05"], POSITIVE: ["0.7", "1.5"], NON_NEGATIVE: ["0.2", "0.9"], FRACTION: ["0.1", "0.4"],
            POSITIVE_DURATION: ["3", "40%", "epochs(1)"], DURATION: ["0", "2", "30%", "epochs(1)"]}  # fmt: skip
 """Sample values for an argument, by its kind."""
+SMALL, SHARE = ["0.01", "0.02"], ["0.7", "0.9"]
+RATES = {"lr": SMALL, "end": SMALL, "least": SMALL, "factor": SHARE, "rate": SHARE}
+"""Sample values for the arguments of a schedule, by name: the learning rate is small, and does not grow."""
+NOTHING: Mapping[str, list[str]] = {}
 
 ACTIVATIONS = sorted(
     n for n, a in LAYERS.items() if a.family == "activation" and all(r.default is not REQUIRED for r in a.args)
@@ -91,10 +96,10 @@ def specs(draw, *, moods: bool = True, max_statements: int = 6) -> str:
     return f"{blocks}model Random {{\n  {body}\n}}\ntrain {{\n  " + "\n  ".join(train) + "\n}\n"
 
 
-def _call(draw, entry, optional: bool = True) -> str:
+def _call(draw, entry, optional: bool = True, numbers: Mapping[str, list[str]] = NOTHING) -> str:
     """A member of a registry, with the numbers it needs and some of the optional ones: `elu(alpha = 0.7)`."""
     given = [
-        f"{arg.name} = {draw(st.sampled_from(NUMBERS[arg.kind]))}"
+        f"{arg.name} = {draw(st.sampled_from(numbers.get(arg.name, NUMBERS[arg.kind])))}"
         for arg in entry.args
         if arg.kind in NUMBERS and (arg.default is REQUIRED or (optional and draw(st.booleans())))
     ]
@@ -104,8 +109,7 @@ def _call(draw, entry, optional: bool = True) -> str:
 def _rate(draw) -> str:
     """A learning rate: a number, or any schedule."""
     name = draw(st.sampled_from(["", *sorted(SCHEDULES)]))
-    call = _call(draw, SCHEDULES[name]) if name else "0.01"
-    return call.replace("lr = 0.7", "lr = 0.01").replace("lr = 1.5", "lr = 0.02")
+    return _call(draw, SCHEDULES[name], numbers=RATES) if name else "0.01"
 
 
 def _constraint(draw) -> str:

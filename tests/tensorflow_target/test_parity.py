@@ -6,21 +6,20 @@ The long run, hundreds of random specs with figures, from a seed of one's choice
 """
 
 import os
-import re
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from strategies import specs
-from support import SPECS, as_module, generic_point, model_of, module_of
+from support import SPECS, as_module, generic_point, model_of
 
 from dotnn.clips import CLIPS
 from dotnn.constraints import CONSTRAINTS
 from dotnn.diagnostics import CompileError
-from dotnn.diffing import NOISE, compare, follow
+from dotnn.diffing import compare, follow
 from dotnn.driver import Options, compile_model, front
 from dotnn.inits import INITS
 from dotnn.layers import LAYERS
@@ -32,8 +31,8 @@ from dotnn.schedules import SCHEDULES
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
 SEED = int(os.environ.get("DOTNN_SEED", "0"))
 SHORT = 8
-TOLERANCE = 1e-10
-"""Of a gradient at a point; relative to its norm, or to a share of the largest gradient: less than that is noise."""
+TOLERANCE, NOISE = 1e-10, 1e-4
+"""Of a gradient at a point: relative to its norm, or to this share of the largest gradient: less than that is noise."""
 
 OPTIMIZER_CALLS = [
     *(f"{name}(0.02)" for name in OPTIMIZERS),
@@ -66,12 +65,19 @@ REGIMES = [
 
 def agrees(model, steps):
     """Compare both targets at a random point, then over steps of training; return the largest difference."""
+    verdict, largest = compared(model, steps)
+    assert verdict == "PASS"
+    return largest
+
+
+def compared(model, steps):
+    """The verdict of `dotnn diff`, which must not be FAIL, after V8 at a random point; and the largest difference."""
     with Peer(model) as peer:
         largest = witnessed(model, peer, 0)
         found = follow(model, peer, steps)
-    assert found.first is None, (found.first, found.place, found.steps[-3:])
-    assert len(found.steps) == steps
-    return max(largest, found.worst.error)
+    assert found.verdict != "FAIL", (found.first, found.rounding, found.place, found.steps[-3:])
+    assert found.first or len(found.steps) == steps
+    return found.verdict, max(largest, found.worst.error)
 
 
 def witnessed(model, peer, seed):
@@ -87,7 +93,7 @@ def witnessed(model, peer, seed):
     return max(
         distance({"loss": np.array(loss)}, {"loss": np.array(theirs[0])}, 0),
         distance(outputs, theirs[1], 0),
-        distance(felt, theirs[2], NOISE["gradient"]),
+        distance(felt, theirs[2], NOISE),
     )
 
 
@@ -136,36 +142,6 @@ def test_fifty_steps_of_every_way_to_train(regime):
     )
 
 
-@pytest.mark.parametrize(
-    ("schedule", "data"),
-    [
-        ("sgd(plateau(0.1, patience = 2, min_delta = 0.01))", ""),
-        ("adam(plateau(0.1, loss, factor = 0.5, patience = 1))", "split = split(train = 70%, val = 30%)"),
-        ("sgd(plateau(0.1, factor = 0.5, patience = 1, min_delta = 0.01))", "split = split(train = 70%, val = 30%)"),
-        ("sgd(plateau(0.1, r2, factor = 0.5, patience = 1))", "scale = standard(x, t)"),
-        ("sgd(cosine(0.1, warmup = 5))", ""),
-    ],
-)
-@pytest.mark.parametrize("reduce", ["mean", "sum"])
-@pytest.mark.parametrize("batch", ["4", "all"])
-def test_the_rates_are_those_that_fit_chooses(schedule, data, reduce, batch, monkeypatch):
-    rows = np.random.default_rng(0).standard_normal((11, 2)).round(3)
-    model = model_of(f"""model M {{ input x: [2]  target t: [1]  output y = x -> dense(3, tanh) -> dense(1) }}
-    data {{ x = {rows.tolist()}  t = {rows[:, :1].tolist()}  {data} }}
-    train {{ loss = mse(y, t, reduce = {reduce})  optim = {schedule}  batch = {batch}  epochs = 8  metrics = [r2] }}""")
-    taken: list[float] = []
-    monkeypatch.setattr(Peer, "make_step", lambda self: lambda batch, rate: taken.append(rate) or (0.0, {}))
-    monkeypatch.setattr("dotnn.diffing.TOLERANCE", np.inf)
-    monkeypatch.setattr("dotnn.diffing._Distances.__call__", lambda *_: [("loss", "", 0.0)])
-    ours = module_of(model.source.text)
-    used, update = [], ours.update
-    ours.update = lambda params, grads, state, lr: used.append(lr) or update(params, grads, state, lr)
-    ours.train(dtype=np.float64)
-    compare(model, len(used))
-    assert len(set(used)) > 2
-    assert taken == pytest.approx(used, rel=1e-12)
-
-
 @pytest.mark.parametrize(("name", "spec"), LAYER_SPECS)
 def test_layers(name, spec):
     """Every layer, its weights under a penalty and a constraint."""
@@ -173,8 +149,8 @@ def test_layers(name, spec):
 
 
 def test_a_layer_without_a_counterpart_is_refused(monkeypatch):
-    monkeypatch.setitem(LAYERS, "tanh", replace(LAYERS["tanh"], tensorflow=None))
-    model = model_of("model M { input x: [2] target t: [1] output y = x -> dense(1, tanh) } train { loss = mse(y, t) }")
+    monkeypatch.setitem(LAYERS, "scale", replace(LAYERS["scale"], tensorflow=None))
+    model = model_of("model M { input x: [1] target t: [1] output y = x -> scale(2) } train { loss = mse(y, t) }")
     with pytest.raises(CompileError) as refused:
         compile_model(model, Options(target="tensorflow"))
     assert [problem.code for problem in refused.value.diagnostics] == ["NN507"]
@@ -215,10 +191,6 @@ def test_a_fault_in_the_numpy_script_is_found(monkeypatch):
     assert (found.first.step, found.first.kind, found.place) == (1, "weight", "test.nn:1")
 
 
-EQUALS = re.compile(r"init = (constant|ones)")
-"""Equal weights make equal values, of which rounding chooses the maximum: there is no gradient to agree on."""
-
-
 def random_specs(count, **options):
     return settings(
         max_examples=count, deadline=None, database=None, phases=[Phase.generate],
@@ -230,28 +202,25 @@ def test_random_specs():
     @random_specs(SHORT, derandomize=True)
     @given(specs())
     def run(text):
-        assume(not EQUALS.search(text))
-        agrees(model_of(text), 10)
+        compared(model_of(text), 10)
 
     run()
 
 
 @pytest.mark.skipif(not LONG, reason="set DOTNN_LONG to a number of specs")
 def test_many_random_specs():
-    """Fifty steps of each."""
-    largest = {}
+    """Fifty steps of each; few trainings multiply rounding so much that nothing can be said of them."""
+    found = {}
 
     @seed(SEED)
     @random_specs(LONG)
     @given(specs())
     def run(text):
-        assume(not EQUALS.search(text))
-        if text not in largest:
-            largest[text] = agrees(model_of(text), 50)
+        if text not in found:
+            found[text] = compared(model_of(text), 50)
 
-    try:
-        run()
-    finally:
-        figures = np.array(list(largest.values()))
-        print(f"\nseed {SEED}: {len(largest)} different specs agree, median {np.median(figures):.1e}", end=", ")
-        print(f"largest difference {figures.max():.1e}")
+    run()
+    figures = [largest for verdict, largest in found.values() if verdict == "PASS"]
+    print(f"\nseed {SEED}: {len(found)} different specs, {len(figures)} agree over 50 steps", end=" ")
+    print(f"(median {np.median(figures):.1e}, largest {max(figures):.1e}), the others multiply rounding")
+    assert len(figures) >= 0.9 * len(found)
