@@ -62,18 +62,25 @@ class Training:
         _, self.cache = self.script.forward(self.params, batch, training=True, rng=rng)
         loss = float(self.script.total_loss(self.params, batch, self.cache))
         grads = self.script.backward(self.params, batch, self.cache)
+        if not self.model.train.batch:  # an epoch is reported after the pass that begins the next one
+            self._renew()
         return loss, grads, self.rates.before(number, loss, len(next(iter(batch.values()))), self.params)
 
     def update(self, grads: Arrays, rate: float) -> None:
-        """Take the step, as `fit` does: renew the state, clip, update, constrain."""
-        if hasattr(self.script, "renew_state"):
-            self.script.renew_state(self.params, self.cache)
+        """Take the step, as `fit` does: clip, update, constrain."""
         train, grads = self.model.train, dict(grads)
+        if train.batch:
+            self._renew()
         if train.clip is not None:
             grads = getattr(self.script, train.clip.entry.helper)(grads, train.clip.attrs["limit"])
         self.script.update(self.params, grads, self.state, **({"lr": rate} if train.schedule else {}))
         if hasattr(self.script, "constrain"):
             self.script.constrain(self.params)
+
+    def _renew(self) -> None:
+        """Renew the state, such as running statistics, by the last forward pass."""
+        if hasattr(self.script, "renew_state"):
+            self.script.renew_state(self.params, self.cache)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,15 @@ SETTINGS = [
 ]
 
 
+def spied(training):
+    """A list of what the plateau of a training is told, as it is told."""
+    told = []
+    if hasattr(training.rates, "plateau"):
+        observe = training.rates.plateau.observe
+        training.rates.plateau.observe = lambda quantity: told.append(quantity) or observe(quantity)
+    return told
+
+
 @pytest.mark.parametrize("reduce", ["mean", "sum"])
 @pytest.mark.parametrize("batch", ["4", "all"])
 @pytest.mark.parametrize(("train", "data"), SETTINGS)
@@ -28,6 +37,7 @@ def test_it_ends_where_fit_ends(train, data, batch, reduce):
     text = SPEC.format(train=f"{train}  batch = {batch}", data=data, reduce=reduce)
     script = module_of(text)
     ours = Training(model_of(text), script, seed=3)
+    told = spied(ours)
     rates, steps = [], 8 * -(-ours.data.count // (4 if batch == "4" else ours.data.count))
     for number, examples in enumerate(ours.batches(steps)):
         _, grads, rate = ours.gradients(number, examples)
@@ -35,6 +45,8 @@ def test_it_ends_where_fit_ends(train, data, batch, reduce):
         rates.append(rate)
     assert len(rates) == steps
     assert ("sgd(0.1)" in train) == (len(set(rates)) == 1)
-    expected, _ = script.train(seed=3, dtype=np.float64)
+    expected, history = script.train(seed=3, dtype=np.float64)
+    assert told == pytest.approx([record[ours.rates.quantity] for record in history[:-1]] if told else [], rel=1e-12)
+    assert bool(told) == ("plateau" in train)
     for name in script.PARAMS:
         np.testing.assert_allclose(ours.params[name], expected[name], rtol=1e-12, atol=1e-15)

@@ -103,6 +103,8 @@ def test_they_are_trained_saved_and_loaded(layer, options, sigma, make, tmp_path
     assert json.dumps(loaded.get_config()) == json.dumps(model.get_config())
     assert float(sum(loaded.losses)) == float(sum(model.losses)) > 0
     assert script.weights(loaded).keys() == first.keys()
+    held = [[type(variable.constraint).__name__ for variable in m.trainable_variables] for m in (loaded, model)]
+    assert held[0] == held[1] and held[0].count("MaxNorm") == 6
     model.export(tmp_path / "saved", verbose=False)
     restored = script.tf.saved_model.load(tmp_path / "saved")
     np.testing.assert_allclose(restored.serve(x)["y"], model(x)["y"], rtol=1e-5, atol=1e-6)
