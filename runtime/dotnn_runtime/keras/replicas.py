@@ -6,6 +6,8 @@ Replica r of n holds rows r, r + n, r + 2n, … of the global batch. They can be
 import keras
 import tensorflow as tf
 
+from dotnn_runtime.keras.layers import StrongNoise
+
 
 def rows_of_replica(draw, shape):
     """Return this replica's rows of `draw(shape of the global batch)`, given the shape of its own part.
@@ -44,8 +46,8 @@ class GlobalSequenceDropout(GlobalDropout):
 
 
 @keras.saving.register_keras_serializable("dotnn")
-class GlobalGaussianNoise(keras.layers.GaussianNoise):
-    """Keras's noise, drawn for the global batch."""
+class GlobalGaussianNoise(StrongNoise):
+    """Keras's noise, without its limit, drawn for the global batch."""
 
     def call(self, x, training=False):
         if not training or self.stddev == 0:
