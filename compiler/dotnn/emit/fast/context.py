@@ -8,7 +8,7 @@ from dotnn.emit import optimizer
 from dotnn.emit.fast.emitter import FastEmitter
 from dotnn.emit.fast.plan import Plan
 from dotnn.emit.fast.update import plan_update
-from dotnn.emit.lines import wrapped
+from dotnn.emit.lines import WIDTH
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 
@@ -39,12 +39,10 @@ def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
 
 
 def _functions(names: set[str]) -> list[str]:
-    """Return the line that gives NumPy's functions local names: looking them up would cost as much as a small call."""
+    """Return the lines that give NumPy's functions local names: looking them up would cost as much as a small call."""
     ordered = sorted(names)
-    left = ", ".join(ordered)
-    if len(left) < 45:
-        return wrapped(f"{left} = ", [f"np.{n}" for n in ordered], "")
-    return [f"{n} = np.{n}" for n in ordered]
+    single = f"{', '.join(ordered)} = {', '.join(f'np.{n}' for n in ordered)}"
+    return [single] if len(single) <= WIDTH else [f"{n} = np.{n}" for n in ordered]
 
 
 def _sliced(line: str, scratch: list[str]) -> str:
