@@ -312,7 +312,9 @@ def fast_mutant(step: fast.FaultyStep, subject: str) -> Mutant:
     try:
         names = fast.to_blame(step.source, subject)
     except (ValueError, TypeError):  # it stops: the very line is to blame
-        return Mutant(subject, step.operator, step.change, step.source, (), (step.line,))
+        return Mutant(
+            subject, step.operator, step.change, step.source, (), (step.line, step.line + 1)
+        )  # of two statements, the second may stop
     spoilt = tuple(sorted(step.readers)) if names and names != (fast.LOSS,) else ()
     return Mutant(subject, step.operator, step.change, step.source, names + spoilt)
 
