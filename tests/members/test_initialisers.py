@@ -73,6 +73,16 @@ def test_lsuv_gives_every_layer_unit_variance(style):
         np.testing.assert_allclose(ratio, ratio.flat[0], rtol=1e-9)
 
 
+def test_lsuv_leaves_what_is_inside_of_a_layer():
+    spec = """model M { input x: [4, 3]  target t: [2]
+    output y = x -> multi_head_attention(2, 3) -> lstm(4) -> dense(2) }  train { loss = mse(y, t)  init = lsuv }"""
+    module = module_of(spec)
+    data = {"x": np.random.default_rng(0).standard_normal((50, 4, 3)), "t": np.zeros((50, 2))}
+    start, (params, _) = module.init_params(0), module.train(data, epochs=0)
+    changed = {name for name, weight in params.items() if (weight != start[name]).any()}
+    assert changed <= {"y.multi_head_attention1.Wo", "y.dense1.W"} and changed
+
+
 def test_orthogonal_is_orthogonal():
     for n_in, n_out in ((5, 8), (8, 5), (6, 6)):
         spec = (

@@ -141,13 +141,20 @@ def epoch_loss(model: Model) -> tuple[str, str]:
 
 
 def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
-    """Return the weights that are to be rescaled by the examples, each with the first value made from it, in order."""
+    """Return the weights that are to be rescaled by the examples, each with the first value made from it, in order.
+
+    That is what a layer computes, before its activation; weights of what is inside a layer (the gates of a recurrent
+    one, the queries of an attention) are left as they are.
+    """
     names = {v.id: name for name, v in graph.params.items() if model.params[name].init.entry.rescaled}
+    producers = graph.producers()
+    results = {v.id: producers[v.id] for v in graph.steps.values() if v.id in producers}
+    computed = {*results, *(node.ins[0].id for node in results.values() if node.ins and node.loop is None)}
     found: dict[str, Value] = {}
     for node in graph.phase("forward"):
         for value in node.ins:
             if value.id in names and node.op == "reshape_weight":
                 names[node.out.id] = names[value.id]
-            elif value.id in names:
+            elif value.id in names and node.outs[0].id in computed:
                 found.setdefault(names[value.id], node.outs[0])
     return found

@@ -53,6 +53,7 @@ ORTHOGONAL = Init(
 
 LSUV = Init(
     "lsuv", "Layer-sequential unit variance (Mishkin and Matas 2015): orthogonal, then, layer by layer, divided by the"
-    " standard deviation of what the layer makes of the training examples.", "orthogonal(rng, {shape})",
+    " standard deviation of what the layer makes of the training examples. Weights inside of a recurrent or attention"
+    " layer stay orthogonal.", "orthogonal(rng, {shape})",
     helpers=("orthogonal",), keras="none", rescaled=True,
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.emit.lines import Banners, literal, with_comment, wrapped
@@ -45,7 +45,6 @@ class Network:
     outputs    name of the spec -> Python name of the Keras tensor
     read       key in `values` -> Keras layer that makes it, for what the loss or a metric reads besides the outputs
     keys       value number -> its key in `values`
-    shown      numbers of the values that are Keras tensors here
     variables  parameter -> (Keras layer, its attribute); `bias[0]` is a row
     layers     path of a statement -> name of its (first) Keras layer
     xla        whether XLA speeds all layers up on a CPU
@@ -61,7 +60,6 @@ class Network:
         self.outputs: dict[str, str] = {}
         self.read: dict[str, str] = {}
         self.keys: dict[int, str] = {}
-        self.shown: set[int] = {v.id for v in graph.inputs.values()}
         self.variables: dict[str, tuple[str, str]] = {}
         self.layers: dict[str, str] = {}
         self.xla = True
@@ -98,8 +96,6 @@ class Network:
 
     def _name_value(self, value: Value) -> None:
         """Let a value that is no output be found by the name of its layer."""
-        if value.id not in self.shown:
-            self._refuse_lsuv(value)
         key = value.name
         while key in self.outputs:
             key += "_"
@@ -144,12 +140,6 @@ class Network:
             return call
         raise CompileError([Diagnostic("NN508", message, step.span, help=help)], self.model.source)
 
-    def _refuse_lsuv(self, value: Value) -> NoReturn:
-        step = next(step for step in self.model.steps if step.path == self._producers[value.id].layer)
-        message = f"lsuv needs a value inside of {step.layer.name}, which Keras does not show"
-        help = "use another init for its weights, or --target numpy"
-        raise CompileError([Diagnostic("NN507", message, step.span, help=help)], self.model.source)
-
     def _parts(self, step: Step, main: Keras) -> list[Part]:
         """Return the layers of a statement: what comes first, the layer itself, its activation, what comes last."""
         out, owner = self.values[step.path], _owner(step)
@@ -178,7 +168,6 @@ class Network:
 
     def _part(self, step: Step, part: Part, operands: list[Value], comment: str) -> None:
         names = [v.name for v in operands]
-        self.shown.add(part.out.id)
         if part.keras.is_function:
             self._line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
             self._layer_of.pop(part.out.id, None)
