@@ -145,7 +145,7 @@ def _writing(run_dir: str | None) -> Iterator[None]:
     except RunFolderError as error:
         message = str(error).removesuffix(f" ({error.help})")
         if error.path.is_dir() and (error.path / "run.json").exists():
-            help = "choose another --run, or replace the run with --overwrite"
+            help = "choose another --run, go on with it with --resume, or replace it with --overwrite"
         else:
             help = error.help or "choose another --run"
         raise CompileError([Diagnostic("NN504", message, help=help)]) from None

@@ -7,9 +7,10 @@ import pytest
 from samples import loss_settings, loss_spec
 from scipy import special
 from sklearn import metrics as reference
-from support import STYLES, assert_gradients, generic_point, module_of
+from support import STYLES, assert_gradients, generic_point, model_of, module_of
 
 from dotnn.losses import LOSSES
+from dotnn.model.lint import lint
 from dotnn.penalties import PENALTIES
 
 
@@ -128,3 +129,10 @@ def test_weight_decay_acts_in_the_update(style):
 def test_biases_do_not_decay(style):
     _, plain, decayed = one_decayed_step(style)
     np.testing.assert_allclose(decayed["y.b"], plain["y.b"], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("ending", "codes"), [("softmax", []), ("sigmoid", ["NN604"]), ("identity", ["NN604"])])
+def test_cross_entropy_warns_of_what_is_no_distribution(ending, codes):
+    model = model_of(f"""model M {{ input x: [4]  target t: class[3]  output y = x -> dense(3, {ending}) }}
+    train {{ loss = cross_entropy(y, t) }}""")
+    assert [d.code for d in lint(model)] == codes

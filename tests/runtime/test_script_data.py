@@ -1,4 +1,4 @@
-"""`--data` of a script whose spec names no data file."""
+"""The command line of a script: where examples come from, and what is refused before anything is trained."""
 
 import subprocess
 import sys
@@ -27,3 +27,27 @@ def test_examples_come_from_a_file(own, tmp_path):
     with np.load(tmp_path / "weights.npz") as stored:
         for name, weight in expected.items():
             np.testing.assert_array_equal(stored[name], weight)
+
+
+CHECKPOINT = "checkpoint = every(1)  stop = early(loss, patience = 2) }"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--epochs", "0"], "must be 1 or more"),
+        (["--seed", "-1"], "must be 0 or more"),
+        (["--resume"], "--resume needs --out"),
+        (["--out", "model.py"], "File exists"),
+        (["--data", "nothing.npz"], "cannot be read"),
+    ],
+)
+def test_options_that_cannot_be(options, message, tmp_path):
+    script = compile_model(model_of(NO_DATA.replace("epochs = 2 }", CHECKPOINT)), Options()).script
+    (tmp_path / "model.py").write_text(script, encoding="utf-8")
+    np.savez(tmp_path / "examples.npz", x=np.ones((4, 2)), t=np.ones((4, 1)))
+    command = [sys.executable, "model.py", "train", "--data", "examples.npz", *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert (tmp_path / "model.py").read_text(encoding="utf-8") == script

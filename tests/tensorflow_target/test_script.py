@@ -265,3 +265,13 @@ def test_what_tensorboard_is_told(tmp_path):
             written[event.step - 1][value.tag] = float(tf.make_ndarray(value.tensor))
     assert len(records) == 4 and {"loss", "val_loss", "accuracy"} <= records[0].keys()
     assert written == [pytest.approx(record, rel=1e-6) for record in records]
+
+
+def test_check_of_a_cut_gradient_says_what_can_check_it(tmp_path):
+    model = model_of("""model M { input x: [4]  target y: [1]  h = x -> dense(3, tanh)
+    output p = concat(h, h -> stop_gradient) -> dense(1) }  train { loss = mse(p, y) }""")
+    (tmp_path / "model.py").write_text(compile_model(model, Options(target="tensorflow")).script, encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "model.py"), "check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "--against tensorflow" in done.stderr and "WRONG" not in done.stdout

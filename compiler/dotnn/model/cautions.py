@@ -29,7 +29,15 @@ def not_probability(span: Span, loss: str, output: str) -> Diagnostic:
     activation = "softmax" if loss == "cross_entropy" else "sigmoid"
     return Diagnostic(
         "NN604", f"{loss} needs probabilities, but {output} may lie outside [0, 1]", span,
-        help=f"end it with {activation}; the loss is then computed from the logits all the same", severity="warning",
+        help=f"end it with {activation}: without, the loss may fall below 0 and training means nothing"
+        " (the loss is computed from the logits all the same)", severity="warning",
+    )  # fmt: skip
+
+
+def not_distribution(span: Span, output: str) -> Diagnostic:
+    return Diagnostic(
+        "NN604", f"cross_entropy needs probabilities that add up to 1, and those of {output} need not", span,
+        help="end it with softmax, or use bce where classes do not exclude each other", severity="warning",
     )  # fmt: skip
 
 

@@ -33,6 +33,8 @@ def lint(model: Model) -> list[Diagnostic]:
         name = act.name if act is not None else last.layer.name
         if name not in ("softmax", "sigmoid"):
             found.append(cautions.not_probability(last.span, term.loss.name, term.output))
+        elif name == "sigmoid" and term.loss.op == "cross_entropy":
+            found.append(cautions.not_distribution(last.span, term.output))
     return found
 
 

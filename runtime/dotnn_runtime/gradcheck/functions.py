@@ -119,7 +119,7 @@ def _results(
         result = TensorResult(row.name, "param", row.shape, "", verdict, reason, probe.error, oracle.name, row.norm, 1)
         if oracle is COMPLEX_STEP:
             places = list(np.ndindex(*row.shape)) if small else corner_and_random(row.shape, samples, rng)
-            error, result.worst = compare_elements(row, subject.evaluate, places)
+            error, result.worst = compare_elements(row, subject.evaluate, places, scale_of(rows))
             result.probes += len(places)
             if result.worst:
                 result.verdict, result.rel_err = Verdict.FAIL, max(error, probe.error)

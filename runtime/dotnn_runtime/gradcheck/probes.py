@@ -142,8 +142,13 @@ def corner_and_random(shape: tuple[int, ...], count: int, rng: np.random.Generat
     return list(dict.fromkeys(corners + drawn))
 
 
-def compare_elements(row: Row, evaluate: Evaluate, places: Sequence[tuple[int, ...]]) -> tuple[float, list[Element]]:
-    """Compare single elements of a gradient; return the largest relative error and the wrong ones, worst first."""
+def compare_elements(
+    row: Row, evaluate: Evaluate, places: Sequence[tuple[int, ...]], scale: float
+) -> tuple[float, list[Element]]:
+    """Compare single elements of a gradient; return the largest relative error and the wrong ones, worst first.
+
+    `scale`, the largest gradient of the network, tells rounding from an error, as in `judge`.
+    """
     claim = row.claims[0][0]
     largest = float(np.abs(claim).max(initial=0.0))
     worst, wrong = 0.0, []
@@ -152,6 +157,8 @@ def compare_elements(row: Row, evaluate: Evaluate, places: Sequence[tuple[int, .
         distance = abs(got - true)
         if distance <= NOISE * largest:
             worst = max(worst, distance / largest if largest else 0.0)
+            continue
+        if distance <= ROUNDING * scale:
             continue
         error = distance / max(abs(got), abs(true))
         worst = max(worst, error)

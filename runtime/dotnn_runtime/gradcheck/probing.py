@@ -174,10 +174,10 @@ class Probing:
         small = sum(math.prod(row.shape) for row in rows) <= ALL_ELEMENTS
         if not small and len(rows) * self.samples > ALL_ELEMENTS:
             rows = self._some(rows, max(1, ALL_ELEMENTS // self.samples))
-        count, worst = 0, 0.0
+        count, worst, scale = 0, 0.0, scale_of(self._live_rows())
         for row in rows:
             some = corner_and_random(row.shape, self.samples, self.rng) if not small else list(np.ndindex(*row.shape))
-            error, wrong = compare_elements(row, self.stand.evaluate, some)
+            error, wrong = compare_elements(row, self.stand.evaluate, some, scale)
             result = self.results[row.name]
             result.worst, result.probes = wrong[:5], result.probes + len(some)
             count, worst = count + len(some), max(worst, error)

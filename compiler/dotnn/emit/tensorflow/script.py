@@ -22,6 +22,9 @@ WORDS = {
 }  # fmt: skip
 """What the script itself calls by name: no value of the network may be called so."""
 
+CUTS = ("stop_gradient", "truncate")
+"""Ops through which the loss depends on a weight whose gradient does not know of it."""
+
 MODULES = {"mirrored": {"functools"}, "multiworker": {"functools", "os"}}
 """The standard modules that the script itself uses where replicas share a batch."""
 
@@ -57,6 +60,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "train_call": indented(_train_call(model, options.distribute)),
         "xla": network.xla,
         "sparse": network.sparse,
+        "cut": any(node.op in CUTS for node in graph.all_nodes()),
         "state": bool(graph.state),
         "all_params": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "first_input": next(iter(model.inputs)),
