@@ -138,7 +138,8 @@ class Peer:
         def graph(batch: Any, draws: Any) -> tuple[Any, Any]:
             self.draws = draws
             loss, grads = self.module.loss_and_grads(self.network, batch)
-            optimizer.apply(list(grads.values()))
+            with self.module.tf.control_dependencies([loss]):
+                optimizer.apply(list(grads.values()))
             return loss, grads
 
         run = self.module.tf.function(graph, autograph=False)

@@ -61,6 +61,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "xla": network.xla,
         "sparse": network.sparse,
         "cut": any(node.op in CUTS for node in graph.all_nodes()),
+        "unordered": any(node.op in (*CUTS, "threshold") for node in graph.all_nodes()),
         "state": bool(graph.state),
         "all_params": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "first_input": next(iter(model.inputs)),
