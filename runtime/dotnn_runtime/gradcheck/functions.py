@@ -109,7 +109,8 @@ def _oracle(subject: _Functions, rows: list[Row], rng: np.random.Generator, repo
 def _results(
     subject: _Functions, rows: list[Row], oracle: Oracle, rng: np.random.Generator, samples: int
 ) -> list[TensorResult]:
-    found = probe_rows(rows, subject.evaluate, oracle, rng, scale_of(rows))
+    scale = scale_of(rows)
+    found = probe_rows(rows, subject.evaluate, oracle, rng, scale)
     small = sum(math.prod(row.shape) for row in rows) <= ALL_ELEMENTS
     results = []
     for row in rows:
@@ -119,7 +120,7 @@ def _results(
         result = TensorResult(row.name, "param", row.shape, "", verdict, reason, probe.error, oracle.name, row.norm, 1)
         if oracle is COMPLEX_STEP:
             places = list(np.ndindex(*row.shape)) if small else corner_and_random(row.shape, samples, rng)
-            error, result.worst = compare_elements(row, subject.evaluate, places, scale_of(rows))
+            error, result.worst = compare_elements(row, subject.evaluate, places, scale)
             result.probes += len(places)
             if result.worst:
                 result.verdict, result.rel_err = Verdict.FAIL, max(error, probe.error)

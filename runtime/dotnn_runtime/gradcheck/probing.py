@@ -170,11 +170,12 @@ class Probing:
 
     def _probe_elements(self) -> None:
         """V4: every element of a small network, corners and random elements of a large one."""
-        rows = [row for row in self._live_rows() if row.kind != "cotangent"]
+        live = self._live_rows()
+        rows = [row for row in live if row.kind != "cotangent"]
         small = sum(math.prod(row.shape) for row in rows) <= ALL_ELEMENTS
         if not small and len(rows) * self.samples > ALL_ELEMENTS:
             rows = self._some(rows, max(1, ALL_ELEMENTS // self.samples))
-        count, worst, scale = 0, 0.0, scale_of(self._live_rows())
+        count, worst, scale = 0, 0.0, scale_of(live)
         for row in rows:
             some = corner_and_random(row.shape, self.samples, self.rng) if not small else list(np.ndindex(*row.shape))
             error, wrong = compare_elements(row, self.stand.evaluate, some, scale)

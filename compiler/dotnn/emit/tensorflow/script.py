@@ -14,6 +14,8 @@ from dotnn.emit.tensorflow.loss import loss_lines
 from dotnn.emit.tensorflow.network import Network
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
+from dotnn.ops import OPS
+from dotnn.ops.base import Node, no_gradient
 from dotnn.passes.name import name
 
 WORDS = {
@@ -61,9 +63,9 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "xla": network.xla,
         "sparse": network.sparse,
         "cut": any(node.op in CUTS for node in graph.all_nodes()),
-        "unordered": any(node.op in (*CUTS, "threshold") for node in graph.all_nodes()),
+        "unordered": any(map(_is_read_in_vain, graph.all_nodes())),
         "state": bool(graph.state),
-        "all_params": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
+        "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
         **training_context(model, graph),
@@ -87,6 +89,13 @@ def _model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
     inputs = ", ".join(f'"{n}": {v.name}' for n, v in graph.inputs.items())
     outputs = [f'"{n}": {word}' for n, word in network.outputs.items()]
     return [*network.lines, *wrapped(f"model = keras.Model({{{inputs}}}, {{", outputs, f'}}, name="{model.name}")')]
+
+
+def _is_read_in_vain(node: Node) -> bool:
+    """Whether real numbers are read whose gradient does not wait for what is computed from them."""
+    op = OPS[node.op]
+    blocks = op.vjp is no_gradient and not op.detached and node.ins[0].type.dtype == "real"
+    return blocks or node.op in CUTS
 
 
 def _train_call(model: Model, distribute: str) -> list[str]:
