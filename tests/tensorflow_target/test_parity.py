@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from samples import LAYER_SPECS, loss_settings, loss_spec
-from strategies import specs
+from strategies import ACTIVATIONS, specs
 from support import SPECS, as_module, generic_point, model_of, module_of
 
 from dotnn.clips import CLIPS
@@ -146,6 +146,29 @@ def test_fifty_steps_of_every_way_to_train(regime):
 def test_layers(name, spec):
     """Every layer, its weights under a penalty and a constraint."""
     agrees(model_of(spec.replace("train {", "train { decay = l2(0.1)  constraint = max_norm(0.8) ")), 5)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        *(f"dense(3) -> {name}" for name in ACTIVATIONS),
+        "dense(12, relu) -> reshape([6, 2]) -> conv1d(4, 2, pad = same, groups = 2) -> maxpool_global",
+        "dense(36) -> reshape([6, 6, 1]) -> conv2d(2, 3, pad = same) -> maxpool_global",
+        "dense(12, relu) -> reshape([6, 2]) -> conv1d(4, 2, pad = same) -> maxpool(3, 2, pad = same) -> flatten",
+        "dense(36) -> reshape([6, 6, 1]) -> conv2d(2, 3, pad = same) -> maxpool(3, 2) -> flatten",
+    ],
+)
+def test_at_a_kink(layers):
+    """Where all weighted sums are zero: of equal ones the same receive the gradient, and a slope at 0 is the same."""
+    agrees(
+        model_of(f"""model M {{
+          input  x: [2]
+          target t: [2]
+          output y = x -> scale(0) -> {layers} -> dense(2)
+        }}
+        train {{ loss = mse(y, t)  optim = sgd(0.1)  batch = all }}"""),
+        5,
+    )
 
 
 def test_a_layer_without_a_counterpart_is_refused(monkeypatch):
