@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from dotnn import __version__
-from dotnn.console import show_errors, show_fault, warn
+from dotnn.console import show_errors, show_fault, show_json, warn
 from dotnn.diagnostics import CompileError
 
 SETS = click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override a parameter of `params`.")
@@ -33,7 +33,7 @@ def _for_numpy(target: str, *options: str) -> None:
 
 
 def reports(command: Callable[..., int | None]) -> Callable[..., None]:
-    """Turn a `CompileError` into its text on stderr and exit code 1."""
+    """Turn a `CompileError` into its text on stderr, with --json into one object on stdout, too, and exit code 1."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -41,6 +41,8 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
             code = command(*args, **kwargs)
         except CompileError as error:
             show_errors(error)
+            if kwargs.get("as_json"):
+                show_json({"errors": error.to_json()})
             code = 1
         except BrokenPipeError:
             code = 1

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,13 @@ class Diagnostic:
     severity: str = "error"
     source: Source | None = None
 
+    def to_json(self, source: Source | None = None) -> dict[str, Any]:
+        """Return code, message, note and help, and the place: None where it has none. `source` is the spec."""
+        source = self.source or source
+        line, column = source.line_column(self.span.start) if source and self.span else (None, None)
+        told = {"code": self.code, "message": self.message, "note": self.note, "help": self.help}
+        return {**told, "path": source.path if source else None, "line": line, "column": column}
+
 
 class CompileError(Exception):
     """All the errors of one stage, ordered by their place; `more` when the stage gave up looking for others."""
@@ -89,6 +97,10 @@ class CompileError(Exception):
         if self.more:
             parts.append(f"There may be more: dotnn stops after {len(self.diagnostics)} errors.")
         return "\n\n".join(parts)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return every diagnostic for another program; lines and columns count from 1."""
+        return [d.to_json(self.source) for d in self.diagnostics]
 
 
 MAX_SHOWN_LINE = 160
