@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +24,12 @@ from dotnn.model.model import Model
 from dotnn.scripts import load_module, require
 from dotnn.spec_files import from_data_error, load_examples, plain_message
 from dotnn_runtime.plots import loss_png
-from dotnn_runtime.predict_io import read_inputs, write_predictions
+from dotnn_runtime.predict_io import read_inputs
 from dotnn_runtime.progress import TrainingProgress, format_record
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir, weight_shapes
 from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.predictions import write_predictions
 from dotnn_runtime.script.storage import read_json
 
 DIVERGED = 3
@@ -62,8 +65,9 @@ def train_model(
         _begin(folder, model, compiled.script, labels)
         module = load_module(folder.path / "model.py")
         saving = _saving(folder, module, model, begun)
+    finished = _say_where_it_goes_on(folder, saving, model.train.epochs)
     started = time.perf_counter()
-    params, history = _run(module, model, examples, as_json, saving)
+    params, history = _run(module, model, examples, as_json or finished, saving)
     result = _result(model, folder, target, history, time.perf_counter() - started)
     with _writing(run_dir):
         _keep(folder, params, history, result)
@@ -86,7 +90,7 @@ def _begin(folder: RunFolder, model: Model, script: str, labels: dict[str, list[
 # ---------------------------------------------------------------------------------------------------- checkpoints
 
 
-def _continued(run_dir: str | None, model: Model, script: str) -> RunFolder | None:
+def _continued(run_dir: str | None, model: Model, now: str) -> RunFolder | None:
     """Return the run to go on with, None where there is none yet. Raises `CompileError` where it is another's run."""
     if run_dir is None:
         raise _cannot_resume("--resume needs the run to go on with", "name it: --run DIR")
@@ -96,10 +100,15 @@ def _continued(run_dir: str | None, model: Model, script: str) -> RunFolder | No
         click.echo(f"{run_dir}: no run yet, starting one", err=True)
         return None
     folder = RunFolder.open(run_dir)
-    begun = folder.path / "model.py"
-    if begun.is_file() and _network(begun.read_text(encoding="utf-8")) != _network(script):
-        help = "restore the spec, --style and --set of the run, or start another run"
-        raise _cannot_resume(f"the run {run_dir} was begun with another network or regime", help)
+    script = folder.path / "model.py"
+    if script.is_file():
+        try:
+            same = _what_matters(script.read_text(encoding="utf-8")) == _what_matters(now)
+        except (SyntaxError, ValueError):
+            raise _cannot_resume(f"{script} is no script any more", "start another run") from None
+        if not same:
+            help = f"restore it, or start another run; {_what_changed(folder.path / 'spec.nn', model.source.text)}"
+            raise _cannot_resume(f"the run {run_dir} was begun with another network or regime", help)
     return folder
 
 
@@ -107,9 +116,22 @@ def _cannot_resume(message: str, help: str) -> CompileError:
     return CompileError([Diagnostic("NN505", message, help=help)])
 
 
-def _network(script: str) -> list[str]:
-    """Return the lines of a script that must not change within a run: not its header, not the number of epochs."""
-    return [line for line in script.split("\n") if not line.startswith(("#", "EPOCHS = "))]
+def _what_matters(script: str) -> list[str]:
+    """Return the statements of a script that must not change within a run: no comments, not the number of epochs."""
+    lines = ast.unparse(ast.parse(script)).split("\n")
+    return [line for line in lines if not line.startswith("EPOCHS = ")]
+
+
+def _what_changed(spec: Path, now: str) -> str:
+    """Return the first lines of a spec that differ from those of the run."""
+    before = spec.read_text(encoding="utf-8") if spec.is_file() else ""
+    changes = difflib.unified_diff(before.splitlines(), now.splitlines(), n=0, lineterm="")
+    changed = [line for line in changes if line[1:].strip() and not line.startswith(("---", "+++", "@@"))]
+    code = [line for line in changed if not line[1:].lstrip().startswith("#")]
+    if not code:
+        return "the spec says the same: --style, --target or --set differ"
+    old, new = (next((line[1:].strip() for line in code if line.startswith(sign)), "nothing") for sign in "-+")
+    return f"the spec said {old}\n        it now says   {new}"
 
 
 def _saving(folder: RunFolder, module: ModuleType, model: Model, begun: bool) -> dict[str, Any]:
@@ -118,11 +140,9 @@ def _saving(folder: RunFolder, module: ModuleType, model: Model, begun: bool) ->
     if checkpoint is None:
         return {}
     try:
-        state = resumed_state(folder.path, weight_shapes(module), True) if begun else None
+        state = resumed_state(folder.path, weight_shapes(module), resume=True) if begun else None
     except DataError as error:
         raise _cannot_resume(plain_message(error), error.help) from None
-    if state is not None:
-        click.echo(f"{folder.path}: going on after epoch {len(state['history'])}", err=True)
     folder.claim("checkpoint.npz")
     if checkpoint.best_by:
         folder.claim("best.npz")
@@ -131,6 +151,16 @@ def _saving(folder: RunFolder, module: ModuleType, model: Model, begun: bool) ->
         save_checkpoint(folder.path, state, every=checkpoint.every, best_by=checkpoint.best_by)
 
     return {"checkpoint": save, "resume": state}
+
+
+def _say_where_it_goes_on(folder: RunFolder, saving: dict[str, Any], epochs: int) -> bool:
+    """Return whether a run that is resumed has nothing left to train."""
+    if not saving or not saving["resume"]:
+        return False
+    trained = len(saving["resume"]["history"])
+    what = f"going on after epoch {trained}" if trained < epochs else f"nothing to do, it has trained {trained} epochs"
+    click.echo(f"{folder.path}: {what}", err=True)
+    return trained >= epochs
 
 
 def _run_path(run_dir: str | None, spec: str) -> Path:

@@ -195,8 +195,18 @@ class TestResume:
         for change in (["--set", "hidden=5"], ["--set", "lr=0.4"], ["--style", "explain"]):
             refused(dotnn("train", "xor.nn", "--run", "run", "--resume", *change, folder=folder), "error[NN505]")
         self.spec(folder, "checkpoint = every(2)")
-        refused(dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder), "error[NN505]")
+        changed = dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder)
+        refused(changed, "error[NN505]", "checkpoint = every(1)", "checkpoint = every(2)")
         assert {path: path.read_bytes() for path in (folder / "run").iterdir()} == files
+
+    def test_the_same_network_with_other_comments(self, folder):
+        self.spec(folder)
+        first = dotnn("train", "xor.nn", "--run", "run", "--epochs", "3", folder=folder)
+        (folder / "xor.nn").write_text("# moved by a line\n" + (folder / "xor.nn").read_text())
+        again = dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder)
+        done = dotnn("train", "xor.nn", "--run", "run", "--resume", "--epochs", "2", folder=folder)
+        assert [outcome.exit_code for outcome in (first, again, done)] == [0, 0, 0]
+        assert "going on after epoch 3" in again.stderr and "it has trained 6 epochs" in done.stderr
 
     def test_a_damaged_checkpoint(self, folder):
         self.spec(folder)
@@ -222,6 +232,8 @@ class TestResume:
                 [*command, "--epochs", epochs], cwd=folder, capture_output=True, text=True, check=False
             )
         assert done.returncode == 1 and "--resume" in done.stderr and "Traceback" not in done.stderr
+        both = subprocess.run([*command, "--resume", "--overwrite"], cwd=folder, capture_output=True, text=True)
+        assert both.returncode == 1 and "give one of them" in both.stderr
         subprocess.run([*command, "--resume"], cwd=folder, capture_output=True, check=True)
         whole = [sys.executable, "xor.py", "train", "--out", "whole"]
         subprocess.run(whole, cwd=folder, capture_output=True, check=True)
@@ -311,9 +323,18 @@ def test_fmt_formats_the_others(folder):
     assert "loss = mse(y, t)" in (folder / "good.nn").read_text()
 
 
-def test_json_leaves_stdout_empty_on_an_error(folder):
-    (folder / "xor.nn").write_text("model XOR {")
-    assert dotnn("train", "xor.nn", "--json", folder=folder).stdout == ""
+@pytest.mark.parametrize("command", ["train", "check"])
+def test_errors_as_json(command, folder):
+    """Exactly one object, with the place of every error; the text for people stands on stderr."""
+    (folder / "xor.nn").write_text(SPEC.read_text().replace("dense(", "dens(", 1))
+    outcome = dotnn(command, "xor.nn", "--json", folder=folder)
+    refused(outcome, "error[NN202]")
+    (error,) = json.loads(outcome.stdout)["errors"]
+    line, column = error["line"], error["column"]
+    assert (error["code"], error["path"]) == ("NN202", "xor.nn")
+    assert (folder / "xor.nn").read_text().splitlines()[line - 1][column - 1 :].startswith("dens(")
+    missing = json.loads(dotnn(command, "none.nn", "--json", folder=folder).stdout)["errors"]
+    assert [(e["code"], e["line"]) for e in missing] == [("NN001", None)]
 
 
 def test_a_path_that_is_no_text(folder):

@@ -96,3 +96,6 @@ def test_a_checkpoint_is_not_overwritten_unasked(tmp_path):
     with pytest.raises(DataError, match="--resume"):
         resumed_state(tmp_path, SHAPES, resume=False)
     assert_same(resumed_state(tmp_path, SHAPES, resume=True), state())
+    assert resumed_state(tmp_path, SHAPES, resume=False, overwrite=True) is None
+    with pytest.raises(DataError, match="give one of them"):
+        resumed_state(tmp_path, SHAPES, resume=True, overwrite=True)

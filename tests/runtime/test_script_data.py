@@ -29,6 +29,24 @@ def test_examples_come_from_a_file(own, tmp_path):
             np.testing.assert_array_equal(stored[name], weight)
 
 
+@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
+def test_results_are_not_overwritten_unasked(target, tmp_path):
+    script = compile_model(model_of(NO_DATA), Options(target=target)).script
+    (tmp_path / "model.py").write_text(script, encoding="utf-8")
+    np.savez(tmp_path / "examples.npz", x=np.ones((4, 2)), t=np.ones((4, 1)))
+    train = ["train", "--data", "examples.npz", "--out", "out"]
+    predict = ["predict", "--weights", "out", "--input", "examples.npz", "-o", "p.npz"]
+    for command, written, anyway in ((train, "out/weights.npz", "--overwrite"), (predict, "p.npz", "--force")):
+        command = [sys.executable, "model.py", *command]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        (tmp_path / written).write_bytes(before := (tmp_path / written).read_bytes() + b" ")
+        refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert refused.returncode == 1 and anyway in refused.stderr and "Traceback" not in refused.stderr
+        assert (tmp_path / written).read_bytes() == before
+        subprocess.run([*command, anyway], cwd=tmp_path, check=True, capture_output=True)
+        assert (tmp_path / written).read_bytes() == before[:-1]
+
+
 CHECKPOINT = "checkpoint = every(1)  stop = early(loss, patience = 2) }"
 
 

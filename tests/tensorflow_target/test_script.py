@@ -224,6 +224,10 @@ def test_command_line(tmp_path):
     ]
     assert tables[0][0] == tables[1][0]
     np.testing.assert_allclose(np.array(tables[0][1:], float), np.array(tables[1][1:], float), rtol=1e-5)
+    run("tensorflow", "predict", "--weights", out, "--input", "new.csv", "-o", "new.npz")
+    with np.load(tmp_path / "new.npz") as stored:
+        (values,) = stored.values()
+        np.testing.assert_allclose(values, np.array(tables[1][1:], float), rtol=1e-5)
     assert run("tensorflow", "check").splitlines()[-1] == "PASS"
 
 

@@ -71,15 +71,17 @@ def save_checkpoint(folder: pathlib.Path, state: dict[str, typing.Any], *, every
 
 
 def resumed_state(
-    folder: pathlib.Path, shapes: dict[str, tuple[int, ...]], resume: bool
+    folder: pathlib.Path, shapes: dict[str, tuple[int, ...]], *, resume: bool, overwrite: bool = False
 ) -> dict[str, typing.Any] | None:
-    """Return the state in the folder to go on from, None where there is none yet.
+    """Return the state in the folder to go on from, None where there is none yet, or it is to be overwritten.
 
-    Raises DataError where one stands there and nobody asked to resume: it would be overwritten.
+    Raises DataError where one stands there and nobody said what to do with it.
     """
     path = folder / "checkpoint.npz"
-    if not path.exists():
+    if resume and overwrite:
+        raise DataError("--resume goes on with a training, --overwrite replaces it", help="give one of them")
+    if overwrite or not path.exists():
         return None
     if not resume:
-        raise DataError("a checkpoint stands there", path, help="go on from it with --resume, or name another folder")
+        raise DataError("a checkpoint stands there", path, help="go on from it with --resume, or use --overwrite")
     return load_state(path, shapes)

@@ -1,9 +1,6 @@
-"""Where a script finds its files, and how it prints predictions."""
+"""Where a script finds its files, and where it puts them."""
 
 import pathlib
-import typing
-
-import numpy as np
 
 from dotnn_runtime.script.errors import DataError
 
@@ -18,10 +15,12 @@ def locate(name: str, script: str, given: str | None = None) -> pathlib.Path:
     return path
 
 
-def print_table(outputs: dict[str, np.ndarray], file: typing.TextIO) -> None:
-    """Write outputs, one row per example, as CSV with a header."""
-    columns = {name: np.asarray(values).reshape(len(values), -1) for name, values in outputs.items()}
-    header = [name if v.shape[1] == 1 else f"{name}{i + 1}" for name, v in columns.items() for i in range(v.shape[1])]
-    print(",".join(header), file=file)
-    for row in zip(*columns.values(), strict=True):
-        print(",".join(str(cell) for part in row for cell in part), file=file)
+def make_results_folder(folder: pathlib.Path, *, overwrite: bool) -> None:
+    """Make the folder for what a training writes, where it is missing.
+
+    Raises DataError where the weights of an earlier training stand there and nobody asked to overwrite them.
+    """
+    weights = folder / "weights.npz"
+    if weights.exists() and not overwrite:
+        raise DataError("an earlier training stands there", weights, help="name another folder, or use --overwrite")
+    folder.mkdir(parents=True, exist_ok=True)
