@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -30,12 +31,19 @@ LIKE_ROUNDING = 10
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one tensor of one step is from its counterpart. `kind` is loss, gradient or weight."""
+    """How far one tensor of one step is from its counterpart. `kind` is loss, gradient or weight.
+
+    `error` is infinite where one of them is not finite, and NaN where neither is: then both trainings diverge.
+    """
 
     step: int
     kind: str
     name: str
     error: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields; an error that is no number is null."""
+        return {**vars(self), "error": self.error if math.isfinite(self.error) else None}
 
     def __str__(self) -> str:
         return "the loss" if self.kind == "loss" else f"the {self.kind} of {self.name}"
@@ -56,21 +64,29 @@ class Trajectory:
 
     @property
     def verdict(self) -> str:
-        """PASS, FAIL, or INCONCLUSIVE where the training multiplies rounding until it is as large as the difference."""
+        """PASS, FAIL, or INCONCLUSIVE: the training diverges, or multiplies rounding until it is as large as the
+        difference."""
         if self.first is None:
             return "PASS"
+        if self.diverges:
+            return "INCONCLUSIVE"
         return "INCONCLUSIVE" if self.first.error <= LIKE_ROUNDING * self.rounding else "FAIL"
+
+    @property
+    def diverges(self) -> bool:
+        """Whether the trainings end in numbers that are not finite, on both targets in the same step."""
+        return self.first is not None and math.isnan(self.first.error)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as one JSON object."""
         parted = None
         if self.first is not None:
-            parted = {**vars(self.first), "place": self.place, "rounding": self.rounding}
+            parted = {**self.first.to_json(), "place": self.place, "rounding": self.rounding}
         return {
             "verdict": self.verdict,
             "steps": len(self.steps),
             "tolerance": TOLERANCE,
-            "largest": vars(self.worst),
+            "largest": self.worst.to_json(),
             "diverged": parted,
             "trajectory": self.steps,
         }
@@ -90,7 +106,7 @@ def diff_path(path: str, *, sets: tuple[str, ...], steps: int, seed: int | None,
 
 def compare(model: Model, steps: int, seed: int = 0, sets: tuple[str, ...] = ()) -> Trajectory:
     """Take steps of training on both targets in float64, until they part."""
-    with Peer(model, sets) as peer:
+    with Peer(model, sets) as peer, np.errstate(all="ignore"):
         return follow(model, peer, steps, seed, sets)
 
 
@@ -100,14 +116,14 @@ def follow(model: Model, peer: Peer, steps: int, seed: int = 0, sets: tuple[str,
     found = Trajectory()
     for number, differences in enumerate(_steps(Training(model, script, seed), peer, steps), 1):
         made = [Difference(number, *d) for d in differences]
-        largest = max(made, key=lambda d: d.error)
-        found.steps.append({"step": number, "largest": str(largest), "error": largest.error})
-        if not largest.error <= found.worst.error:
-            found.worst = largest
         found.first = next((d for d in made if not d.error <= TOLERANCE), None)
+        largest = max(made, key=lambda d: math.inf if math.isnan(d.error) else d.error)
+        found.steps.append({"step": number, "largest": str(largest), "error": largest.to_json()["error"]})
+        if largest.error > found.worst.error:
+            found.worst = largest
         if found.first is not None:
             found.place = _place(model, found.first)
-            found.rounding = rounding(model, script, number, seed)
+            found.rounding = 0.0 if found.diverges else rounding(model, script, number, seed)
             break
     return found
 
@@ -142,7 +158,7 @@ def rounding(model: Model, script: ModuleType, steps: int, seed: int = 0) -> flo
         one.update(grads, rate)
         two.update(other_grads, other_rate)
         found = distances((loss, grads, one.params), (other_loss, other_grads, two.params))
-        largest = max([largest, *(error for _, _, error in found)])
+        largest = max([largest, *(error for _, _, error in found if not math.isnan(error))])
     return largest
 
 
@@ -168,11 +184,24 @@ class _Distances:
         ]
 
     def _of(self, kind: str, ours: Arrays, theirs: Arrays) -> list[Distance]:
-        sizes = {name: float(np.linalg.norm(a)) for name, a in ours.items()}
+        sizes = {name: _norm(a) for name, a in ours.items()}
         self.largest[kind] = largest = max([self.largest.get(kind, 0.0), *sizes.values()])
         floors = {name: largest * (1.0 if name in self.zeros else NOISE[kind]) for name in ours}
-        far = {name: float(np.linalg.norm(a - theirs[name])) for name, a in ours.items()}
-        return [(kind, name, far[name] / (max(sizes[name], floors[name]) or 1.0)) for name in ours]
+        far = {name: _distance(a, theirs[name]) for name, a in ours.items()}
+        scales = {name: max(sizes[name], floors[name]) or 1.0 for name in ours}
+        return [(kind, n, error / scales[n] if math.isfinite(error) else error) for n, error in far.items()]
+
+
+def _distance(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return the norm of the difference; where something is not finite, NaN for both, infinity for one of them."""
+    finite = [bool(np.isfinite(a).all()) for a in (ours, theirs)]
+    return _norm(ours - theirs) if all(finite) else math.inf if any(finite) else math.nan
+
+
+def _norm(a: np.ndarray) -> float:
+    """Return the norm, whose squares do not overflow: a training that diverges has numbers that large."""
+    largest = float(np.abs(a).max(initial=0.0))
+    return largest * float(np.linalg.norm(a / largest)) if 0 < largest < math.inf else largest
 
 
 def _place(model: Model, difference: Difference) -> str:
@@ -186,6 +215,12 @@ def _say(found: Trajectory) -> None:
         click.echo(
             f"PASS  {len(found.steps)} steps on both targets agree to {found.worst.error:.1e}"
             f"  (largest: {found.worst} in step {found.worst.step})"
+        )
+        return
+    if found.diverges:
+        click.echo(
+            f"INCONCLUSIVE  {found.first} is not finite on either target in step {found.first.step}  ({found.place})\n"
+            f"Until then they agree to {found.worst.error:.1e}. A smaller learning rate says more."
         )
         return
     differs = f"{found.first} differs by {found.first.error:.1e} in step {found.first.step}  ({found.place})"

@@ -42,7 +42,7 @@ class Network:
     """The lines of `build_model` and, by name, the variables and the values that the rest of the script asks for.
 
     lines      the body up to the model itself
-    outputs    name of the spec -> Python name of the Keras tensor
+    outputs    name of the spec -> Python name of the Keras tensor; also what only the loss reads
     read       key in `values` -> Keras layer that makes it, for what the loss or a metric reads besides the outputs
     keys       value number -> its key in `values`
     variables  parameter -> (Keras layer, its attribute); `bias[0]` is a row
@@ -67,10 +67,12 @@ class Network:
         self.values: dict[str, Value] = {**graph.inputs, **graph.steps}
         self._wanted = _read_values(model, graph, self.values)
         self._producers = graph.producers()
+        self._looked_up = self._wanted.keys() & self._reached() - {v.id for v in graph.outputs.values()}
         self._taken = set(model.inputs)
         self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
         self._uses = Counter(_owner(step) for step in model.steps if step.params)
         self._made: dict[tuple[str, str], str] = {}
+        self._apart = {_owner(s) or s.path for s in model.steps if self._before_activation(s).id in self._wanted}
         self._layer_of: dict[int, str] = {v.id: name for name, v in graph.inputs.items()}
         self._write()
 
@@ -91,20 +93,38 @@ class Network:
                 self.outputs[name] = value.name
                 self.keys.setdefault(value.id, name)
         for value in self._wanted.values():
-            if value.id not in self.keys:
-                self._name_value(value)
+            if value.id in self.keys:
+                continue
+            self.keys[value.id] = key = self._key(value)
+            if value.id in self._looked_up:
+                self.read[key] = self._layer_of[value.id]
+            else:  # no layer of a Keras model stands beside the way to its outputs
+                self.outputs[key] = value.name
 
-    def _name_value(self, value: Value) -> None:
-        """Let a value that is no output be found by the name of its layer."""
+    def _key(self, value: Value) -> str:
+        """Return the key in `values` of one that is no output of the spec."""
         key = value.name
         while key in self.outputs:
             key += "_"
-        if value.id not in self._layer_of:
-            layer = self._free(key)
+        return key
+
+    def _reached(self) -> set[int]:
+        """Return the numbers of the values that outputs are made of."""
+        reached: set[int] = set()
+        ahead = list(self.graph.outputs.values())
+        while ahead:
+            value = ahead.pop()
+            if value.id not in reached:
+                reached.add(value.id)
+                ahead += self._producers[value.id].ins if value.id in self._producers else ()
+        return reached
+
+    def _name_value(self, value: Value) -> None:
+        """Give a value that is read a layer of its own, to be found by: what made it serves for others, too."""
+        if value.id in self._looked_up and value.id not in self._layer_of:
+            layer = self._free(value.name)
             self.lines.append(f'{value.name} = keras.layers.Identity(name="{layer}")({value.name})')
             self._layer_of[value.id] = layer
-        self.keys[value.id] = key
-        self.read[key] = self._layer_of[value.id]
 
     # ------------------------------------------------------------------------------------------------ statements
 
@@ -116,9 +136,11 @@ class Network:
         self.xla &= all(part.keras.xla for part in parts)
         self.sparse |= any(part.keras.name == "keras.layers.Embedding" for part in parts)
         comment = f"{step.type}{self.banners.place(self._node(step))}"
-        for part in parts:
+        for part, following in zip(parts, [*parts[1:], None], strict=True):
             self._part(step, part, operands, comment)
             operands, comment = [part.out], ""
+            if following is None or following.out is not part.out:
+                self._name_value(part.out)
 
     def _counterpart(self, step: Step, layer: Layer, types: Types, attrs: Attrs) -> Keras:
         if layer.tensorflow is not None:
@@ -151,7 +173,7 @@ class Network:
         entry, attrs = main.act.entry, main.act.attrs
         act = self._counterpart(step, entry, [step.type], attrs)
         inner = self._before_activation(step)
-        if act.word is not None and inner.id not in self._wanted:
+        if act.word is not None and name not in self._apart:
             whole = replace(main, options={"activation": act.word, **main.options})
             return [*before, Part(whole, name, owner, out), *then]
         second = step.path if step.path != name else f"{step.path}.{entry.name}"
@@ -160,7 +182,7 @@ class Network:
         return [*before, Part(main, name, owner, inner), *(replace(p, out=inner) for p in then), last]
 
     def _before_activation(self, step: Step) -> Value:
-        """Return what the activation of a statement is applied to."""
+        """Return what the activation of a statement is applied to: its first operand where it has none."""
         return self._producers[self.values[step.path].id].ins[0]
 
     def _node(self, step: Step) -> Node:

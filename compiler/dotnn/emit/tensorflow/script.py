@@ -148,7 +148,9 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, A
         "fitted": "history",
         "predict_dtype": "model.variable_dtype",
         "predict_setup": "model = params if isinstance(params, keras.Model) else build_model(params)",
-        "predict_forward": "outputs = forward(model, batch)",
+        "predict_forward": "outputs = forward(model, batch)"
+        if network.outputs.keys() == set(model.outputs)
+        else "outputs = {name: value for name, value in forward(model, batch).items() if name in OUTPUTS}",
         "scaled_inputs": scaled_inputs(model),
         "scaled_outputs": scaled_outputs(model),
     }
