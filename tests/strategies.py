@@ -33,7 +33,8 @@ ACTIVATIONS = sorted(
     n for n, a in LAYERS.items() if a.family == "activation" and all(r.default is not REQUIRED for r in a.args)
 )
 JOINS = sorted(n for n, j in LAYERS.items() if j.family == "join" and n not in ("concat", "select", "attention"))
-INITIALISERS = sorted(name for name in INITS if name not in ("file", "zeros", "forget_one"))
+INITIALISERS = sorted(name for name in INITS if name not in ("file", "zeros", "ones", "forget_one"))
+"""Without those that make all sums of a layer equal: such ties have no derivative, and rounding decides them."""
 RECURRENT = ["rnn", "lstm", "gru"]
 RECURRENT_OPTIONS = ["reverse = true", "bias = false", "truncate = 2"]
 OUTPUT_STAGE = {"unit": " -> sigmoid", "class": " -> softmax"}
@@ -400,11 +401,21 @@ def _output(draw, network: Network, number: int, source: str) -> list[str]:
         shape = f"class[{width}]"
     elif draw(st.integers(0, 4)) == 0:  # a target of two axes
         stage, shape = f" -> dense({2 * width}) -> reshape([2, {width}]){OUTPUT_STAGE.get(target, '')}", f"[2, {width}]"
+    elif draw(st.integers(0, 4)) == 0:
+        stage = _headed(draw, network, f"head{number}", width, OUTPUT_STAGE.get(target, ""))
     network.statements.append(f"target t{number}: {shape}")
-    network.statements.append(f"output y{number} = {source}{stage}")
+    kind = "" if number and draw(st.booleans()) else "output "  # the first is one; others may be for the loss alone
+    network.statements.append(f"{kind}y{number} = {source}{stage}")
     alike = sorted(n for n, loss in LOSSES.items() if loss.target == target)
     names = [name, draw(st.sampled_from(alike))] if draw(st.integers(0, 4)) == 0 else [name]
     return [_term(draw, name, number) for name in names]
+
+
+def _headed(draw, network: Network, head: str, width: int, end: str) -> str:
+    """Declare a layer, its activation inside or behind it; return stages that use it twice."""
+    inside = bool(end) and draw(st.booleans())
+    network.statements.append(f"layer {head} = dense({width}{end.replace(' -> ', ', ') if inside else ''})")
+    return f" -> dense({width}) -> {head} -> tanh -> {head}{'' if inside else end}"
 
 
 def _term(draw, name: str, number: int) -> str:

@@ -147,12 +147,12 @@ def _steps(ours: Training, peer: Peer, steps: int) -> Iterator[list[Distance]]:
 def rounding(model: Model, script: ModuleType, steps: int, seed: int = 0) -> float:
     """Return how far rounding alone takes the NumPy script's training from itself within these steps.
 
-    A twin has its weights moved by a unit in the last place before every step.
+    A twin has its weights moved by a unit in the last place before every step, zeros too: ties come out otherwise.
     """
     one, two = Training(model, script, seed), Training(model, script, seed)
     rng, distances, largest = np.random.default_rng(seed), _Distances(one.zeros), 0.0
     for number, batch in enumerate(one.batches(steps)):
-        two.params |= {n: w * (1 + EPSILON * rng.choice([-1, 1], w.shape)) for n, w in two.params.items()}
+        two.params |= {n: w + EPSILON * rng.choice([-1, 1], w.shape) * np.where(w, w, 1) for n, w in two.params.items()}
         loss, grads, rate = one.gradients(number, batch)
         other_loss, other_grads, other_rate = two.gradients(number, batch)
         one.update(grads, rate)

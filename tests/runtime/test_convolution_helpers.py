@@ -14,7 +14,7 @@ from dotnn_runtime.script.formulas.convolution import (
     per_group,
 )
 from dotnn_runtime.script.formulas.filter_banks import filter_bank, max_of_filters, max_of_filters_d_input
-from dotnn_runtime.script.formulas.pooling import avg_pool2d, max_pool2d, max_pool2d_d_input
+from dotnn_runtime.script.formulas.pooling import avg_pool2d, max_global_d_input, max_pool2d, max_pool2d_d_input
 from dotnn_runtime.script.windows import elements, filter_copies, inside, windows
 
 RNG = np.random.default_rng(0)
@@ -84,6 +84,7 @@ def test_of_equal_ones_the_first_receives_the_gradient():
     best = max_pool2d(x, (2, 2), (1, 1))
     found = max_pool2d_d_input(d, x, best, (2, 2), (1, 1))[0, :, :, 0]
     np.testing.assert_array_equal(found, [[0, 11, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(max_global_d_input(np.array([[5.0]]), x)[0, :, :, 0], [[0, 5, 0], [0, 0, 0]])
     candidates = np.array([[1.0, 3.0, 3.0, 3.0, 2.0, 1.0]])  # three copies of two filters
     np.testing.assert_array_equal(max_of_filters(candidates, 3), [[3, 3]])
     np.testing.assert_array_equal(max_of_filters_d_input(np.array([[5.0, 7.0]]), candidates, 3), [[0, 7, 5, 0, 0, 0]])

@@ -78,7 +78,7 @@ AVGPOOL = _pooling(
 )  # fmt: skip
 
 MAXPOOL_GLOBAL = _global(
-    "maxpool_global", "The largest value of every channel; of equal ones each receives an equal share of the gradient.",
+    "maxpool_global", "The largest value of every channel; of equal ones the first receives the gradient.",
     "max_global", "GlobalMaxPooling1D, GlobalMaxPooling2D",
 )  # fmt: skip
 

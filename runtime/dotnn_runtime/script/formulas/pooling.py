@@ -73,8 +73,8 @@ def avg_pool1d_d_input(d, size, window, stride, pad=(0, 0)):
 
 
 def max_global_d_input(d, x):
-    """The gradient of the maximum over all places of an image or sequence; equal values receive equal shares."""
+    """The gradient of the maximum over all places of an image or sequence; of equal values the first receives it."""
     rows = x.reshape(len(x), -1, x.shape[-1])
-    best = rows == rows.max(axis=1, keepdims=True)
-    share = d / best.sum(axis=1, dtype=d.dtype)
-    return (best * share[:, None]).reshape(x.shape)
+    d_rows = np.zeros_like(rows)
+    np.put_along_axis(d_rows, rows.argmax(axis=1)[:, None], d[:, None], axis=1)
+    return d_rows.reshape(x.shape)
