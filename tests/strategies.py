@@ -33,7 +33,7 @@ ACTIVATIONS = sorted(
     n for n, a in LAYERS.items() if a.family == "activation" and all(r.default is not REQUIRED for r in a.args)
 )
 JOINS = sorted(n for n, j in LAYERS.items() if j.family == "join" and n not in ("concat", "select", "attention"))
-INITIALISERS = sorted(name for name in INITS if name not in ("file", "zeros", "ones", "forget_one"))
+INITIALISERS = sorted(name for name in INITS if name not in ("file", "zeros", "ones", "constant", "forget_one"))
 """Without those that make all sums of a layer equal: such ties have no derivative, and rounding decides them."""
 RECURRENT = ["rnn", "lstm", "gru"]
 RECURRENT_OPTIONS = ["reverse = true", "bias = false", "truncate = 2"]

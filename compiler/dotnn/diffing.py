@@ -106,10 +106,11 @@ def diff_path(path: str, *, sets: tuple[str, ...], steps: int, seed: int | None,
 
 def compare(model: Model, steps: int, seed: int = 0, sets: tuple[str, ...] = ()) -> Trajectory:
     """Take steps of training on both targets in float64, until they part."""
-    with Peer(model, sets) as peer, np.errstate(all="ignore"):
+    with Peer(model, sets) as peer:
         return follow(model, peer, steps, seed, sets)
 
 
+@np.errstate(all="ignore")  # a training may diverge
 def follow(model: Model, peer: Peer, steps: int, seed: int = 0, sets: tuple[str, ...] = ()) -> Trajectory:
     """Take steps of training beside a TensorFlow script that is there already."""
     script = run_script(compile_model(model, Options(sets=sets)).script, "dotnn_numpy")

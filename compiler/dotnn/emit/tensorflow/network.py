@@ -72,6 +72,7 @@ class Network:
         self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
         self._uses = Counter(_owner(step) for step in model.steps if step.params)
         self._made: dict[tuple[str, str], str] = {}
+        # An activation is a layer of its own where a sum is read, in all uses of the layer that makes it.
         self._apart = {_owner(s) or s.path for s in model.steps if self._before_activation(s).id in self._wanted}
         self._layer_of: dict[int, str] = {v.id: name for name, v in graph.inputs.items()}
         self._write()
