@@ -20,6 +20,7 @@ train {{ loss = cross_entropy(p, y)  batch = all  epochs = 20  {train} }}"""
 
 @pytest.fixture(autouse=True)
 def in_double_precision():
+    keras.config.dtype_policy()  # made at the first question, of the precision there is then
     keras.config.set_floatx("float64")
     yield
     keras.config.set_floatx("float32")
