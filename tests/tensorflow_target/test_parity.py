@@ -197,6 +197,16 @@ def test_a_layer_without_a_counterpart_is_refused(monkeypatch):
     assert [problem.code for problem in refused.value.diagnostics] == ["NN507"]
 
 
+def test_two_biases_that_keras_would_clip_as_one_are_refused():
+    text = (
+        "model M { input x: [3, 2] target t: [1] output y = x -> gru(1) } train { loss = mse(y, t) clip = norm(0.1) }"
+    )
+    with pytest.raises(CompileError) as refused:
+        compile_model(model_of(text), Options(target="tensorflow"))
+    assert [problem.code for problem in refused.value.diagnostics] == ["NN507"]
+    agrees(model_of(text.replace("norm", "global_norm")), 3)
+
+
 @pytest.mark.parametrize("reduce", ["mean", "sum"])
 @pytest.mark.parametrize(("name", "target", "stage"), list(loss_settings()))
 def test_losses(name, target, stage, reduce):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.emit import paste, training
 from dotnn.emit.data import scaled_inputs, scaled_outputs
 from dotnn.emit.lines import indented, literal, wrapped
@@ -118,12 +119,20 @@ def _variable_lines(model: Model, network: Network) -> list[str]:
 
 
 def _stacked(model: Model, network: Network) -> dict[str, tuple[str, ...]]:
-    """Return the parameters that are the rows of one variable in Keras, by the first of them."""
+    """Return the parameters that are the rows of one variable in Keras, by the first of them.
+
+    Raises `CompileError` where their gradients would be clipped together.
+    """
     rows: dict[tuple[str, str], list[str]] = {}
     for full in model.params:
         layer, attribute = network.variables[full]
         if "[" in attribute:
             rows.setdefault((layer, attribute.partition("[")[0]), []).append(full)
+    clip = model.train.clip
+    if rows and clip is not None and clip.name == "norm":
+        name = next(iter(rows))[0]
+        message = f"clip = norm would clip the two biases of {name} together, which are one variable in Keras"
+        raise CompileError([Diagnostic("NN507", message, help="use clip = global_norm(…), or value(…)")], model.source)
     return {names[0]: tuple(names) for names in rows.values()}
 
 
