@@ -68,9 +68,8 @@ class Trajectory:
         difference."""
         if self.first is None:
             return "PASS"
-        if self.diverges:
-            return "INCONCLUSIVE"
-        return "INCONCLUSIVE" if self.first.error <= LIKE_ROUNDING * self.rounding else "FAIL"
+        proves_nothing = self.diverges or self.first.error <= LIKE_ROUNDING * self.rounding
+        return "INCONCLUSIVE" if proves_nothing else "FAIL"
 
     @property
     def diverges(self) -> bool:

@@ -59,6 +59,14 @@ class Graph:
         """Return the node that assigns each value, by the value's number."""
         return {v.id: n for n in self.nodes for v in n.outs}
 
+    def needed_for(self, ends: Iterable[Value]) -> set[int]:
+        """Return the numbers of all values that `ends` are made of, themselves included."""
+        needed = {v.id for v in ends}
+        for node in reversed(self.nodes):
+            if any(v.id in needed for v in node.outs):
+                needed.update(v.id for v in node.ins)
+        return needed
+
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
         """Return the same graph with other nodes."""
         return replace(self, nodes=tuple(nodes))

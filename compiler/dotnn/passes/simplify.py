@@ -19,13 +19,9 @@ def simplify(graph: Graph) -> Graph:
 
 def drop_dead(graph: Graph) -> Graph:
     """Keep a node only if a result depends on it. Forward values of the spec stay: prediction may show them."""
-    needed = {v.id for v in graph.results()}
-    kept: list[Node] = []
-    for node in reversed(graph.nodes):
-        if node.phase == "forward" or any(v.id in needed for v in node.outs):
-            kept.append(node)
-            needed.update(v.id for v in node.ins)
-    return graph.with_nodes(reversed(kept))
+    shown = [v for node in graph.phase("forward") for v in node.outs]
+    needed = graph.needed_for([*graph.results(), *shown])
+    return graph.with_nodes(node for node in graph.nodes if any(v.id in needed for v in node.outs))
 
 
 def merge_equal(graph: Graph) -> Graph:
@@ -48,10 +44,7 @@ def merge_equal(graph: Graph) -> Graph:
 
 def drop_unread(graph: Graph) -> Graph:
     """Keep only what the loss, the gradients and the new state need: a step shows nobody its probabilities."""
-    needed = {v.id for v in [*graph.grads.values(), *graph.renewed.values(), *([graph.loss] if graph.loss else [])]}
-    kept: list[Node] = []
-    for node in reversed(graph.nodes):
-        if any(v.id in needed for v in node.outs):
-            kept.append(node)
-            needed.update(v.id for v in node.ins)
-    return replace(graph.with_nodes(reversed(kept)), outputs={})
+    losses = [graph.loss] if graph.loss else []
+    needed = graph.needed_for([*graph.grads.values(), *graph.renewed.values(), *losses])
+    read = graph.with_nodes(node for node in graph.nodes if any(v.id in needed for v in node.outs))
+    return replace(read, outputs={})

@@ -67,7 +67,8 @@ class Network:
         self.values: dict[str, Value] = {**graph.inputs, **graph.steps}
         self._wanted = _read_values(model, graph, self.values)
         self._producers = graph.producers()
-        self._looked_up = self._wanted.keys() & self._reached() - {v.id for v in graph.outputs.values()}
+        outputs = graph.outputs.values()
+        self._looked_up = self._wanted.keys() & graph.needed_for(outputs) - {v.id for v in outputs}
         self._taken = set(model.inputs)
         self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
         self._uses = Counter(_owner(step) for step in model.steps if step.params)
@@ -108,17 +109,6 @@ class Network:
         while key in self.outputs:
             key += "_"
         return key
-
-    def _reached(self) -> set[int]:
-        """Return the numbers of the values that outputs are made of."""
-        reached: set[int] = set()
-        ahead = list(self.graph.outputs.values())
-        while ahead:
-            value = ahead.pop()
-            if value.id not in reached:
-                reached.add(value.id)
-                ahead += self._producers[value.id].ins if value.id in self._producers else ()
-        return reached
 
     def _name_value(self, value: Value) -> None:
         """Give a value that is read a layer of its own, to be found by: what made it serves for others, too."""

@@ -43,6 +43,8 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
     words = WORDS | DISTRIBUTED_WORDS if distributed else WORDS
     graph = name(graph, words | set(paste.library(paste.TENSORFLOW)))
     network = Network(model, graph, distributed=distributed)
+    stacked = _stacked(model, network)
+    _refuse_joint_clipping(model, network, stacked)
     losses = loss_lines(model, graph, network)
     pasted = paste.called_in("\n".join([*network.lines, *losses]), paste.TENSORFLOW) | _activations(network)
     layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, paste.TENSORFLOW)
@@ -52,8 +54,8 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "layers": paste.sources(layers, paste.TENSORFLOW),
         "init_lines": indented(training.init_lines(model, options.values)),
         "model_lines": indented(_model_lines(model, graph, network)),
-        "variable_lines": indented(_variable_lines(model, network), 8),
-        "stacked": literal(_stacked(model, network)) if _stacked(model, network) else "",
+        "variable_lines": indented(_variable_lines(model, network, stacked), 8),
+        "stacked": literal(stacked) if stacked else "",
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train),
@@ -108,8 +110,8 @@ def _train_call(model: Model, distribute: str) -> list[str]:
     return wrapped("params, history = train(", arguments, ")")
 
 
-def _variable_lines(model: Model, network: Network) -> list[str]:
-    later_rows = {name for rows in _stacked(model, network).values() for name in rows[1:]}
+def _variable_lines(model: Model, network: Network, stacked: dict[str, tuple[str, ...]]) -> list[str]:
+    later_rows = {name for rows in stacked.values() for name in rows[1:]}
     lines = []
     for full in model.params:
         layer, attribute = network.variables[full]
@@ -119,21 +121,22 @@ def _variable_lines(model: Model, network: Network) -> list[str]:
 
 
 def _stacked(model: Model, network: Network) -> dict[str, tuple[str, ...]]:
-    """Return the parameters that are the rows of one variable in Keras, by the first of them.
-
-    Raises `CompileError` where their gradients would be clipped together.
-    """
+    """Return the parameters that are the rows of one variable in Keras, by the first of them."""
     rows: dict[tuple[str, str], list[str]] = {}
     for full in model.params:
         layer, attribute = network.variables[full]
         if "[" in attribute:
             rows.setdefault((layer, attribute.partition("[")[0]), []).append(full)
-    clip = model.train.clip
-    if rows and clip is not None and clip.name == "norm":
-        name = next(iter(rows))[0]
-        message = f"clip = norm would clip the two biases of {name} together, which are one variable in Keras"
-        raise CompileError([Diagnostic("NN507", message, help="use clip = global_norm(…), or value(…)")], model.source)
     return {names[0]: tuple(names) for names in rows.values()}
+
+
+def _refuse_joint_clipping(model: Model, network: Network, stacked: dict[str, tuple[str, ...]]) -> None:
+    """Raise `CompileError` where gradients of two parameters would be clipped as that of one variable."""
+    clip = model.train.clip
+    if stacked and clip is not None and clip.name == "norm":
+        layer, _ = network.variables[next(iter(stacked))]
+        message = f"clip = norm would clip the two biases of {layer} together, which are one variable in Keras"
+        raise CompileError([Diagnostic("NN507", message, help="use clip = global_norm(…), or value(…)")], model.source)
 
 
 def _read_lines(network: Network) -> list[str]:
