@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -34,7 +35,10 @@ PEERS = {
 
 def find(name):
     """Return the peer of this name; the path of a generated script is a name, too."""
-    return Peer("dotnn_script", name) if name.endswith(".py") else PEERS[name]
+    if not name.endswith(".py"):
+        return PEERS[name]
+    for_tensorflow = "import tensorflow" in Path(name).read_text(encoding="utf-8")
+    return Peer("dotnn_tensorflow", name, "tensorflow") if for_tensorflow else Peer("dotnn_script", name)
 
 
 def absent(name):

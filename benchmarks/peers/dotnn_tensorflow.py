@@ -16,16 +16,20 @@ import tensorflow as tf
 from peers.dotnn_script import SPECS, load
 
 
-class Runner:
-    def __init__(self, workload, threads):
-        from dotnn.driver import Options, compile_spec
+def compiled(workload, folder):
+    from dotnn.driver import Options, compile_spec
 
+    path = Path(folder, "model.py")
+    path.write_text(compile_spec(str(SPECS / workload.spec), Options(target="tensorflow")).script)
+    return path
+
+
+class Runner:
+    def __init__(self, workload, script, threads):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "model.py")
-            path.write_text(compile_spec(str(SPECS / workload.spec), Options(target="tensorflow")).script)
-            self.module = module = load(path)
+            self.module = module = load(script or compiled(workload, folder))
             x, y = workload.data()
             self.parts = {"train": {"x": x, "y": y}}
             start = workload.init()
@@ -43,4 +47,4 @@ class Runner:
 
 
 def build(workload, variant, threads):
-    return Runner(workload, threads)
+    return Runner(workload, variant, threads)
