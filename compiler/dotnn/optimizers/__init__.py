@@ -21,7 +21,9 @@ class Optimizer:
     laid end to end. `slots` start at zero unless `start` names an argument. `source` is where the formula stands.
     `tensorflow` gives the options with which `keras.optimizers.<keras>` takes exactly this step; without it, the
     TensorFlow script makes a Keras optimizer of the equations.
-    `fast_equations` are the same update with the slots scaled by constants, so that it takes fewer passes.
+    `fast_equations` are the same update with the slots scaled by constants, so that it takes fewer passes;
+    `steady_equations` with slots scaled by the learning rate, too, for one that never changes: they are taken
+    instead of Keras's optimizer where XLA compiles the step, and () where there are none.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Optimizer:
     keras: str = ""
     slot_start: str = ""
     fast_equations: Callable[[Mapping[str, Any]], Equations] | None = None
+    steady_equations: Callable[[Mapping[str, Any]], Equations] = lambda attrs: ()
     tensorflow: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
 

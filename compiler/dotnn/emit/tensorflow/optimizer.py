@@ -10,34 +10,43 @@ from dotnn.emit.lines import literal
 from dotnn.emit.tensorflow.network import class_name
 from dotnn.model.model import Train
 
+STEADY = "Keras's {} keeps lr * v: the same while lr stays as it is, but XLA takes longer for it."
 CORRECTION = re.compile(r"/ \(1 - (\w+) \*\* t\)")
 
 
-def context(train: Train) -> dict[str, object]:
-    """Return what the templates of the optimizer show."""
+def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
+    """Return what the templates of the optimizer show; `stacked` says whether a variable of Keras is several of ours."""
     bound = train.optimizer
-    own = bound.entry.tensorflow is None
-    name = class_name(bound.name) if own else f"keras.optimizers.{bound.entry.keras}"
+    steady = bound.entry.steady_equations(bound.attrs) if xla and train.schedule is None else ()
+    own = bool(steady) or bound.entry.tensorflow is None
+    keras_name = f"keras.optimizers.{bound.entry.keras}"
     options = {} if own else dict(bound.entry.tensorflow(bound.attrs))
     options |= {"weight_decay": train.weight_decay} if train.weight_decay else {}
-    options |= {train.clip.entry.keras: float(train.clip.attrs["limit"])} if train.clip else {}
+    rows = stacked and train.clip is not None and train.clip.entry.each
+    options |= {train.clip.entry.keras: float(train.clip.attrs["limit"])} if train.clip and not rows else {}
+    if own:
+        name = f"Steady{bound.entry.keras}" if steady else class_name(bound.name)
+    else:
+        name = f"RowClipped{bound.entry.keras}" if rows else keras_name
     start = train.schedule.attrs["lr"] if train.schedule else bound.attrs["lr"]
     numbers = {k: v for k, v in numpy_optimizer.arguments(train).items() if k not in ("lr", "weight_decay")}
     return {
         "text": str(bound),
         "own": own,
         "name": name,
+        "base": "keras.optimizers.Optimizer" if own else keras_name,
+        "row_limit": literal(float(train.clip.attrs["limit"])) if train.clip and rows else "",
         "call": f"{name}({', '.join([literal(float(start)), *_options(options)])})",
         "decays": bool(train.weight_decay),
         "doc": bound.entry.doc,
         "source": bound.entry.source,
-        "remark": bound.entry.keras,
+        "remark": STEADY.format(bound.entry.keras) if steady else f"Keras has {bound.entry.keras}." * bool(bound.entry.keras),
         "slots": numpy_optimizer.slots(train),
         "start": numpy_optimizer.slot_start(train),
         "counts": numpy_optimizer.counts_updates(train),
         "arguments": ", ".join(numbers),
         "numbers": ", ".join(literal(v) for v in numbers.values()),
-        "equations": [in_tensorflow(e, bound.attrs) for e in numpy_optimizer.equations(train)],
+        "equations": [in_tensorflow(e, bound.attrs) for e in steady or numpy_optimizer.equations(train)],
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.emit import paste, training
 from dotnn.emit.data import scaled_inputs, scaled_outputs
 from dotnn.emit.lines import indented, literal, wrapped
@@ -44,7 +43,6 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
     graph = name(graph, words | set(paste.library(paste.TENSORFLOW)))
     network = Network(model, graph, distributed=distributed)
     stacked = _stacked(model, network)
-    _refuse_joint_clipping(model, network, stacked)
     losses = loss_lines(model, graph, network)
     pasted = paste.called_in("\n".join([*network.lines, *losses]), paste.TENSORFLOW) | _activations(network)
     layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, paste.TENSORFLOW)
@@ -58,7 +56,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "stacked": literal(stacked) if stacked else "",
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
-        "optimizer": optimizer.context(model.train),
+        "optimizer": optimizer.context(model.train, stacked=bool(stacked), xla=network.xla and not distributed),
         "regime": regime.context(model, distributed=distributed),
         "distribute": options.distribute,
         "workers": options.distribute == "multiworker",
@@ -128,15 +126,6 @@ def _stacked(model: Model, network: Network) -> dict[str, tuple[str, ...]]:
         if "[" in attribute:
             rows.setdefault((layer, attribute.partition("[")[0]), []).append(full)
     return {names[0]: tuple(names) for names in rows.values()}
-
-
-def _refuse_joint_clipping(model: Model, network: Network, stacked: dict[str, tuple[str, ...]]) -> None:
-    """Raise `CompileError` where gradients of two parameters would be clipped as that of one variable."""
-    clip = model.train.clip
-    if stacked and clip is not None and clip.name == "norm":
-        layer, _ = network.variables[next(iter(stacked))]
-        message = f"clip = norm would clip the two biases of {layer} together, which are one variable in Keras"
-        raise CompileError([Diagnostic("NN507", message, help="use clip = global_norm(…), or value(…)")], model.source)
 
 
 def _read_lines(network: Network) -> list[str]:
