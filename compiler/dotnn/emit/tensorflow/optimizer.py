@@ -15,38 +15,40 @@ CORRECTION = re.compile(r"/ \(1 - (\w+) \*\* t\)")
 
 
 def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
-    """Return what the templates of the optimizer show; `stacked` says whether a variable of Keras is several of ours."""
-    bound = train.optimizer
-    steady = bound.entry.steady_equations(bound.attrs) if xla and train.schedule is None else ()
-    own = bool(steady) or bound.entry.tensorflow is None
-    keras_name = f"keras.optimizers.{bound.entry.keras}"
-    options = {} if own else dict(bound.entry.tensorflow(bound.attrs))
+    """Return what the templates of the optimizer show.
+
+    `stacked` says whether a variable of Keras is several of our parameters, `xla` whether XLA compiles the step.
+    """
+    bound, clip = train.optimizer, train.clip
+    entry, attrs = bound.entry, bound.attrs
+    steady = entry.steady_equations(attrs) if xla and train.schedule is None else ()
+    own = bool(steady) or entry.tensorflow is None
+    by_rows = stacked and clip is not None and clip.entry.each
+    options = {} if own else dict(entry.tensorflow(attrs))
     options |= {"weight_decay": train.weight_decay} if train.weight_decay else {}
-    rows = stacked and train.clip is not None and train.clip.entry.each
-    options |= {train.clip.entry.keras: float(train.clip.attrs["limit"])} if train.clip and not rows else {}
-    if own:
-        name = f"Steady{bound.entry.keras}" if steady else class_name(bound.name)
-    else:
-        name = f"RowClipped{bound.entry.keras}" if rows else keras_name
-    start = train.schedule.attrs["lr"] if train.schedule else bound.attrs["lr"]
+    options |= {clip.entry.keras: float(clip.attrs["limit"])} if clip and not by_rows else {}
+    start = train.schedule.attrs["lr"] if train.schedule else attrs["lr"]
     numbers = {k: v for k, v in numpy_optimizer.arguments(train).items() if k not in ("lr", "weight_decay")}
+    base = "keras.optimizers.Optimizer" if own else f"keras.optimizers.{entry.keras}"
+    name = f"Steady{entry.keras}" if steady else class_name(bound.name) if own else base
+    name = f"RowClipped{entry.keras}" if by_rows and not own else name
     return {
         "text": str(bound),
         "own": own,
         "name": name,
-        "base": "keras.optimizers.Optimizer" if own else keras_name,
-        "row_limit": literal(float(train.clip.attrs["limit"])) if train.clip and rows else "",
+        "base": base,
+        "row_limit": literal(float(clip.attrs["limit"])) if clip and by_rows else "",
         "call": f"{name}({', '.join([literal(float(start)), *_options(options)])})",
         "decays": bool(train.weight_decay),
-        "doc": bound.entry.doc,
-        "source": bound.entry.source,
-        "remark": STEADY.format(bound.entry.keras) if steady else f"Keras has {bound.entry.keras}." * bool(bound.entry.keras),
+        "doc": entry.doc,
+        "source": entry.source,
+        "remark": (STEADY if steady else "Keras has {}.").format(entry.keras) if entry.keras else "",
         "slots": numpy_optimizer.slots(train),
         "start": numpy_optimizer.slot_start(train),
         "counts": numpy_optimizer.counts_updates(train),
         "arguments": ", ".join(numbers),
         "numbers": ", ".join(literal(v) for v in numbers.values()),
-        "equations": [in_tensorflow(e, bound.attrs) for e in steady or numpy_optimizer.equations(train)],
+        "equations": [in_tensorflow(e, attrs) for e in steady or numpy_optimizer.equations(train)],
     }
 
 
