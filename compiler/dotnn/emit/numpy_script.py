@@ -208,6 +208,10 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "scaled": bool(model.data and model.data.scales),
         "scaled_inputs": data.scaled_inputs(model),
         "scaled_outputs": scaled,
+        "saved_files": "weights.npz, history.csv",
+        "train_options": [],
+        "checked_with": "complex-step derivatives",
+        "workers": False,
         "csv": bool(model.data and model.data.source and model.data.source.format == "csv"),
         "csv_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
     }

@@ -59,7 +59,6 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
         "optimizer": optimizer.context(model.train, stacked=bool(stacked), xla=network.xla and not distributed),
         "regime": regime.context(model, distributed=distributed),
         "distribute": options.distribute,
-        "workers": options.distribute == "multiworker",
         "train_call": indented(_train_call(model, options.distribute)),
         "xla": network.xla,
         "sparse": network.sparse,
@@ -108,6 +107,21 @@ def _train_call(model: Model, distribute: str) -> list[str]:
     return wrapped("params, history = train(", arguments, ")")
 
 
+def _train_options(distribute: str) -> list[str]:
+    """Return the lines of `command_line` for what `train` of a NumPy script has not."""
+    lines = [
+        'command.add_argument("--export", metavar="DIR", help="folder for a SavedModel")',
+        'command.add_argument("--tensorboard", metavar="DIR", help="folder for TensorBoard\'s logs")',
+        "command.add_argument(",
+        '    "--precision", default="float32", choices=["float32", "float64", "mixed_bfloat16", "mixed_float16"]',
+        ")",
+    ]
+    if distribute == "mirrored":
+        help = "how many GPUs; without GPUs, logical CPU devices"
+        lines.append(f'command.add_argument("--replicas", metavar="N", type=int, help="{help}")')
+    return lines
+
+
 def _variable_lines(model: Model, network: Network, stacked: dict[str, tuple[str, ...]]) -> list[str]:
     later_rows = {name for rows in stacked.values() for name in rows[1:]}
     lines = []
@@ -140,6 +154,10 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, A
     if distribute == "multiworker":  # each has a clock of its own, but all must stop after the same epoch
         seconds = f"mean_over_workers(strategy, tf.constant({seconds}, tf.float64))"
     return {
+        "workers": distribute == "multiworker",
+        "saved_files": "weights.npz, model.keras, history.csv",
+        "train_options": indented(_train_options(distribute)),
+        "checked_with": "differences of the loss",
         "metric_lines": indented(training.metric_lines(model, names, loss, "values"), 8),
         "stop_lines": indented(training.stop_lines(model, "weights(network)", seconds), 8),
         "diverged_values": "weights(network), forward(network, examples)",
