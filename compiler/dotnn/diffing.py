@@ -27,6 +27,8 @@ An optimizer such as Adam makes a step of a gradient that is nothing but roundin
 EPSILON = float(np.finfo(float).eps)
 LIKE_ROUNDING = 10
 """A difference that is at most so many times what rounding alone does to the training says nothing of the scripts."""
+TWINS = 8
+"""In how many trainings it is looked at what rounding does."""
 
 
 @dataclass(frozen=True)
@@ -147,19 +149,27 @@ def _steps(ours: Training, peer: Peer, steps: int) -> Iterator[list[Distance]]:
 def rounding(model: Model, script: ModuleType, steps: int, seed: int = 0) -> float:
     """Return how far rounding alone takes the NumPy script's training from itself within these steps.
 
-    A twin has its weights moved by a unit in the last place before every step, zeros too: ties come out otherwise.
+    Twins have their weights moved by a unit in the last place before every step, zeros too: ties come out otherwise.
+    There are several: where terms cancel out exactly in one, nothing can be seen of what rounding does to the others.
     """
-    one, two = Training(model, script, seed), Training(model, script, seed)
-    rng, distances, largest = np.random.default_rng(seed), _Distances(one.zeros), 0.0
+    one, *twins = (Training(model, script, seed) for _ in range(1 + TWINS))
+    measured = [(twin, _Distances(one.zeros)) for twin in twins]
+    rng, largest = np.random.default_rng(seed), 0.0
     for number, batch in enumerate(one.batches(steps)):
-        two.params |= {n: w + EPSILON * rng.choice([-1, 1], w.shape) * np.where(w, w, 1) for n, w in two.params.items()}
         loss, grads, rate = one.gradients(number, batch)
-        other_loss, other_grads, other_rate = two.gradients(number, batch)
         one.update(grads, rate)
-        two.update(other_grads, other_rate)
-        found = distances((loss, grads, one.params), (other_loss, other_grads, two.params))
-        largest = max([largest, *(error for _, _, error in found if not math.isnan(error))])
+        for twin, distances in measured:
+            twin.params |= {name: _moved(w, rng) for name, w in twin.params.items()}
+            other_loss, other_grads, other_rate = twin.gradients(number, batch)
+            twin.update(other_grads, other_rate)
+            found = distances((loss, grads, one.params), (other_loss, other_grads, twin.params))
+            largest = max([largest, *(error for _, _, error in found if not math.isnan(error))])
     return largest
+
+
+def _moved(w: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return every number moved up or down by a unit in the last place; a zero by that of 1."""
+    return w + EPSILON * rng.choice([-1, 1], w.shape) * np.where(w, w, 1)
 
 
 class _Distances:
