@@ -15,6 +15,7 @@ import pytest
 from support import model_of
 
 from dotnn.driver import Options, compile_model
+from dotnn.scripts import run_script
 from dotnn_runtime.script.cluster import leads_cluster
 from dotnn_runtime.script.errors import DataError
 
@@ -54,11 +55,11 @@ train { loss = cross_entropy(p, t)  optim = adam(0.02)  batch = 5  epochs = 2 }"
 SEQUENCES = """model Sequences {
   input  ids: int[5]
   target u: [2]
-  h = ids -> embedding(7, 4) -> sequence_dropout(0.3) -> lstm(4)
+  h = ids -> embedding(7, 4) -> sequence_dropout(0.3) -> lstm(4, returns = sequence) -> gru(3)
   output y = h -> dense(2)
 }
 data { source = npz("data.npz", ids = ids, u = u) }
-train { loss = mse(y, u)  optim = rmsprop(0.01)  batch = 5  epochs = 2 }"""
+train { loss = mse(y, u)  optim = rmsprop(0.01)  clip = norm(0.1)  batch = 5  epochs = 2 }"""
 SPECS = {
     "everything": EVERYTHING.replace("EPOCHS", "40"),
     "sums": SUMS,
@@ -71,6 +72,14 @@ TOLERANCE = {"float64": 1e-11, "float32": 1e-6}
 
 def environment(**more):
     return {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", **more}
+
+
+@pytest.mark.parametrize("replicas", [-1, 0, 17])
+def test_a_number_of_replicas_that_cannot_be_is_refused(replicas):
+    script = compile_model(model_of(IMAGES), Options(target="tensorflow", distribute="mirrored")).script
+    module = run_script(script, "mirrored")
+    with pytest.raises(module.DataError):
+        module.make_strategy(replicas)
 
 
 @pytest.fixture(scope="module")
