@@ -62,3 +62,17 @@ def test_more_epochs_go_on_from_the_end():
     states = []
     module.train(data, epochs=4, checkpoint=states.append)
     assert_same_run(module.train(data, resume=states[-1]), module.train(data))
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_other_data_are_refused(part, style):
+    """One number of one example is enough."""
+    module = module_of(NETWORK.format(every=1, train="batch = 10"), style)
+    parts, scaling = module.prepare(generic_point(module, 1, examples=30)[1], np.float64)
+    states = []
+    module.fit(module.init_params(0), parts, scaling, epochs=2, checkpoint=states.append)
+    module.fit(module.init_params(0), parts, scaling, epochs=3, resume=states[-1])
+    parts[part]["x"][3, 2] += 1e-6
+    with pytest.raises(module.DataError):
+        module.fit(module.init_params(0), parts, scaling, epochs=3, resume=states[-1])

@@ -13,6 +13,9 @@ TRAIN_ARGUMENTS = [
     "data=None", "*", "epochs=EPOCHS", "seed=SEED", "dtype=np.float32", "params=None", "on_epoch=None",
 ]  # fmt: skip
 SAVING = ["checkpoint=None", "resume=None"]
+DIGEST = "digest = digest_of(parts) if checkpoint is not None or resume is not None else None"
+RESTORE = ["check_digest(resume, digest)", "resume = copy.deepcopy(resume)"]
+"""How a state is begun to be put back, on both targets."""
 
 
 def context(model: Model, graph: Graph, style: str) -> dict[str, Any]:
@@ -48,7 +51,7 @@ def modules(train: Train) -> set[str]:
 def _before(model: Model, fast: bool) -> list[str]:
     """Return the lines before the loop."""
     started = ["started = time.monotonic()"] if training.time_limit(model.train) else []
-    restored = _restore(model, fast) if model.train.checkpoint else []
+    restored = [DIGEST, *_restore(model, fast)] if model.train.checkpoint else []
     watched = learning_rate.watcher_lines(model.train)
     return [*watched, *restored, *learning_rate.formula_lines(model.train), *started]
 
@@ -130,6 +133,7 @@ def _save(model: Model, fast: bool) -> list[str]:
     """Return the lines that hand the state of the training over, after an epoch."""
     assert model.train.checkpoint is not None
     state = {"params": "params", "optimizer": "state", "rng": "rng.bit_generator.state", "history": "list(history)"}
+    state["data"] = "digest"
     state |= {"best_epoch": "history.best_epoch"} if training.early_stop(model) else {}
     # All examples at once: the gradient for the next update has been computed, and its draws are spent.
     state |= {"grads": "g" if fast else "grads"} if not model.train.batch else {}
@@ -143,7 +147,7 @@ def _save(model: Model, fast: bool) -> list[str]:
 def _restore(model: Model, fast: bool) -> list[str]:
     """Return the lines that put a state back, before the loop."""
     parts = kept(model)
-    lines = ["resume = copy.deepcopy(resume)"]
+    lines = list(RESTORE)
     if fast:
         lines += ["for name in params:", '    params[name][...] = resume["params"][name]']
         lines += [f'state["{slot}"][...] = resume["optimizer"]["{slot}"]' for slot in optimizer.slots(model.train)]

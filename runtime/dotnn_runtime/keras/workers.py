@@ -1,10 +1,8 @@
 """What the workers of one training tell each other besides gradients."""
 
-import zlib
-
-import numpy as np
 import tensorflow as tf
 
+from dotnn_runtime.script.digest import digest_of
 from dotnn_runtime.script.errors import DataError
 
 
@@ -12,13 +10,6 @@ from dotnn_runtime.script.errors import DataError
 def mean_over_workers(strategy, numbers):
     """Return the mean of what the workers have, the same on all of them, so that they decide alike."""
     return strategy.reduce("MEAN", strategy.run(lambda: numbers), axis=None)
-
-
-def digest_of(value):
-    """Return a checksum of a number, or of a table of arrays."""
-    arrays = value if isinstance(value, dict) else {"": np.asarray(value)}
-    text = repr([(name, array.shape, zlib.crc32(array.tobytes())) for name, array in arrays.items()])
-    return zlib.crc32(text.encode())
 
 
 def check_agreement(strategy, **values):

@@ -55,6 +55,13 @@ def load_state(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> 
     return typing.cast(dict[str, typing.Any], state)
 
 
+def check_digest(state: dict[str, typing.Any], digest: int) -> None:
+    """Raise DataError where a state to go on from is that of a training on other examples."""
+    if state.get("data") != digest:
+        message = "the checkpoint is that of a training on other data, or in another precision"
+        raise DataError(message, help="restore them, or start the training anew")
+
+
 def save_checkpoint(folder: pathlib.Path, state: dict[str, typing.Any], *, every: int = 1, best_by: str = "") -> None:
     """Write the state after every `every` epochs to `checkpoint.npz`.
 

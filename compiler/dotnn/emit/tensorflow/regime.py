@@ -9,7 +9,7 @@ from typing import Any
 
 from dotnn.emit import learning_rate, training
 from dotnn.emit.lines import indented, wrapped
-from dotnn.emit.regime import SAVING, TRAIN_ARGUMENTS, due, kept
+from dotnn.emit.regime import DIGEST, RESTORE, SAVING, TRAIN_ARGUMENTS, due, kept
 from dotnn.model.model import Model
 
 ALL_VARIABLES = "[*network.variables, *optimizer.variables]"
@@ -24,7 +24,7 @@ def context(model: Model, *, distributed: bool = False) -> dict[str, Any]:
     formula = learning_rate.formula(train) is not None
     counted = ["done += steps_per_epoch"] if formula else []
     started = ["started = time.monotonic()"] if training.time_limit(train) else []
-    restored = _restore(model) if train.checkpoint else []
+    restored = [DIGEST, *_restore(model)] if train.checkpoint else []
     before = [*learning_rate.watcher_lines(train), *restored, *learning_rate.formula_lines(train), *started]
     return {
         "learning_rate": learning_rate.context(train),
@@ -45,6 +45,7 @@ def context(model: Model, *, distributed: bool = False) -> dict[str, Any]:
 def _save(model: Model) -> list[str]:
     """Return the lines that hand the state of the training over, after an epoch."""
     state = {"params": "weights(network)", "rng": "rng.bit_generator.state", "history": "list(history)"}
+    state["data"] = "digest"
     state["variables"] = f"{{str(i): np.asarray(v.numpy()) for i, v in enumerate({ALL_VARIABLES})}}"
     state |= {"best_epoch": "history.best_epoch"} if training.early_stop(model) else {}
     state |= {"grads": "{name: g.numpy() for name, g in grads.items()}"} if not model.train.batch else {}
@@ -58,7 +59,7 @@ def _save(model: Model) -> list[str]:
 def _restore(model: Model) -> list[str]:
     """Return the lines that put a state back, before the loop."""
     lines = [
-        "resume = copy.deepcopy(resume)",
+        *RESTORE,
         f"for i, variable in enumerate({ALL_VARIABLES}):",
         '    variable.assign(resume["variables"][str(i)])',
         'rng.bit_generator.state = resume["rng"]',
