@@ -192,7 +192,8 @@ class Network:
         if part.key in self._made:
             self._line(f"{part.out.name} = {self._made[part.key]}(", [given], ")", comment)
             return
-        layer = self._free(part.name)
+        # What has parameters has the name of its statement; what follows it there, such as a pooling, is named in full.
+        layer = self._free(part.name if part.name not in self._taken else f"{step.path}.{step.layer.name}")
         self.variables |= self._variables_of(step, part, layer)
         self.layers.setdefault(step.path, layer)
         arguments = [*self._call(step, part), f'name="{layer}"']
