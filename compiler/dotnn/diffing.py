@@ -13,6 +13,8 @@ import numpy as np
 
 from dotnn.console import show_json, warn
 from dotnn.driver import Options, compile_model, front
+from dotnn.ir.graph import Graph
+from dotnn.ir.interpret import run
 from dotnn.model.model import Model
 from dotnn.peer import Arrays, Peer
 from dotnn.scripts import run_script
@@ -149,17 +151,16 @@ def _steps(ours: Training, peer: Peer, steps: int) -> Iterator[list[Distance]]:
 def rounding(model: Model, script: ModuleType, steps: int, seed: int = 0) -> float:
     """Return how far rounding alone takes the NumPy script's training from itself within these steps.
 
-    Twins have their weights moved by a unit in the last place before every step, zeros too: ties come out otherwise.
-    There are several: where terms cancel out exactly in one, nothing can be seen of what rounding does to the others.
+    There are several twins: where terms cancel out exactly in one, nothing can be seen of what rounding does to others.
     """
-    one, *twins = (Training(model, script, seed) for _ in range(1 + TWINS))
+    graph, one = compile_model(model, Options()).graph, Training(model, script, seed)
+    twins = [Twin(model, script, seed, graph, np.random.default_rng([seed, twin])) for twin in range(TWINS)]
     measured = [(twin, _Distances(one.zeros)) for twin in twins]
-    rng, largest = np.random.default_rng(seed), 0.0
+    largest = 0.0
     for number, batch in enumerate(one.batches(steps)):
         loss, grads, rate = one.gradients(number, batch)
         one.update(grads, rate)
         for twin, distances in measured:
-            twin.params |= {name: _moved(w, rng) for name, w in twin.params.items()}
             other_loss, other_grads, other_rate = twin.gradients(number, batch)
             twin.update(other_grads, other_rate)
             found = distances((loss, grads, one.params), (other_loss, other_grads, twin.params))
@@ -167,9 +168,39 @@ def rounding(model: Model, script: ModuleType, steps: int, seed: int = 0) -> flo
     return largest
 
 
-def _moved(w: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return every number moved up or down by a unit in the last place; a zero by that of 1."""
-    return w + EPSILON * rng.choice([-1, 1], w.shape) * np.where(w, w, 1)
+@dataclass
+class Twin(Training):
+    """A training whose numbers are all moved by a unit in the last place, up or down by chance, as they are computed.
+
+    Stochastic arithmetic: Vignes 1993, "A stochastic arithmetic for reliable scientific computation". Weights of zero
+    are moved, too, by that of 1: ties come out otherwise.
+    """
+
+    graph: Graph
+    chance: np.random.Generator
+
+    def forward_and_backward(self, batch: Arrays, rng: np.random.Generator) -> tuple[float, Arrays]:
+        """Return the loss and the gradients, computed by the reference interpreter."""
+        self.params |= {name: w + self._units(w) * np.where(w, w, 1) for name, w in self.params.items()}
+        values = run(self.graph, {**self.params, **batch}, rng=rng, rounded=self._moved)
+        self.cache = {v.name: values[v.id] for node in self.graph.phase("forward") for v in node.outs}
+        assert self.graph.loss is not None
+        return float(values[self.graph.loss.id]), {name: values[v.id] for name, v in self.graph.grads.items()}
+
+    def _moved(self, x: np.ndarray, operands: list[np.ndarray]) -> np.ndarray:
+        """Return a value rounded otherwise.
+
+        Whole numbers, and those that were chosen among the operands as a maximum is, have not been rounded.
+        """
+        x = np.asarray(x)
+        if x.dtype.kind != "f":
+            return x
+        exact = np.logical_or.reduce([x == np.rint(x), *(np.isin(x, operand) for operand in operands)])
+        return np.asarray(np.where(exact, x, x * (1 + self._units(x))))
+
+    def _units(self, x: np.ndarray) -> np.ndarray:
+        """Return for every number a unit in the last place of 1, up or down."""
+        return np.asarray(EPSILON * self.chance.choice([-1.0, 1.0], x.shape))
 
 
 class _Distances:
@@ -239,6 +270,6 @@ def _say(found: Trajectory) -> None:
         click.echo(f"  step {step['step']}: largest difference {step['error']:.1e} in {step['largest']}")
     if found.verdict == "INCONCLUSIVE":
         click.echo(
-            "This training multiplies rounding: NumPy beside NumPy, its weights moved by a unit in the last place\n"
-            f"before every step, differs by {found.rounding:.1e}. A smaller learning rate says more."
+            "This training multiplies rounding: NumPy beside NumPy, every number in it moved by a unit in the last\n"
+            f"place, differs by {found.rounding:.1e}. A smaller learning rate says more."
         )

@@ -58,13 +58,16 @@ class Training:
 
     def gradients(self, number: int, batch: Arrays) -> tuple[float, Arrays, float]:
         """Return the loss, the gradients and the learning rate of a step; `cache` has what was drawn in it."""
-        rng = np.random.default_rng([self.seed, 2, number])
-        _, self.cache = self.script.forward(self.params, batch, training=True, rng=rng)
-        loss = float(self.script.total_loss(self.params, batch, self.cache))
-        grads = self.script.backward(self.params, batch, self.cache)
+        loss, grads = self.forward_and_backward(batch, np.random.default_rng([self.seed, 2, number]))
         if not self.model.train.batch:  # an epoch is reported after the pass that begins the next one
             self._renew()
         return loss, grads, self.rates.before(number, loss, len(next(iter(batch.values()))), self.params)
+
+    def forward_and_backward(self, batch: Arrays, rng: np.random.Generator) -> tuple[float, Arrays]:
+        """Return the loss and the gradients of a batch."""
+        _, self.cache = self.script.forward(self.params, batch, training=True, rng=rng)
+        loss = float(self.script.total_loss(self.params, batch, self.cache))
+        return loss, self.script.backward(self.params, batch, self.cache)
 
     def update(self, grads: Arrays, rate: float) -> None:
         """Take the step, as `fit` does: clip, update, constrain."""

@@ -255,6 +255,13 @@ def test_a_training_that_multiplies_rounding_proves_nothing():
         assert found.verdict == found.to_json()["verdict"] == verdict
 
 
+@pytest.mark.parametrize(("name", "spec"), LAYER_SPECS)
+def test_rounding_alone_does_little_to_any_layer(name, spec):
+    """Every number moved by a unit in the last place makes no other function of it, in which a fault could hide."""
+    calm = spec.replace("train {", "train { optim = sgd(0.01)  bias_init = normal ")  # no sum is exactly zero
+    assert 0 < rounding(model_of(calm), module_of(calm), 3) < 1e-11
+
+
 @pytest.mark.parametrize("theirs_too", [True, False])
 def test_a_training_that_diverges(theirs_too, monkeypatch):
     """On both targets in the same step it says nothing of the scripts; on one of them they part."""

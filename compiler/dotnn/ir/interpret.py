@@ -9,7 +9,7 @@ import importlib
 import inspect
 import math
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from types import CodeType
 from typing import Any
@@ -22,6 +22,12 @@ from dotnn.ops import OPS
 from dotnn.ops.base import Node, Value
 
 Array = Any
+Rounding = Callable[[Array, list[Array]], Array]
+"""What becomes of a computed value, given it and what it was computed from."""
+
+
+def _as_it_is(x: Array, operands: list[Array]) -> Array:
+    return x
 
 
 @cache
@@ -48,8 +54,14 @@ def evaluate(
     return eval(_compiled(line), {**known, **scope})
 
 
-def evaluate_loop(node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool) -> list[Array]:
-    """Return the outputs of a scan."""
+def evaluate_loop(
+    node: Node,
+    operands: list[Array],
+    rng: np.random.Generator | None,
+    training: bool,
+    rounded: Rounding = _as_it_is,
+) -> list[Array]:
+    """Return the outputs of a scan; `rounded` is applied to every value in it."""
     loop = node.loop
     assert loop is not None
     outside = {v.id: x for v, x in zip(node.ins, operands, strict=True)}
@@ -61,7 +73,8 @@ def evaluate_loop(node: Node, operands: list[Array], rng: np.random.Generator | 
         env |= {v.id: sequence[:, step] for v, sequence in zip(loop.slices, sequences, strict=True)}
         env |= {v.id: state for v, state in zip(loop.entering, states, strict=True)}
         for inner in loop.nodes:
-            env[inner.out.id] = evaluate(inner, [env[v.id] for v in inner.ins], rng, training, step)
+            read = [env[v.id] for v in inner.ins]
+            env[inner.out.id] = rounded(evaluate(inner, read, rng, training, step), read)
         states = [env[v.id] for v in loop.leaving]
         seen.append(env)
     in_order = seen[::-1] if loop.reverse else seen
@@ -77,17 +90,22 @@ def run(
     rng: np.random.Generator | None = None,
     training: bool = True,
     d_loss: float = 1.0,
+    rounded: Rounding = _as_it_is,
 ) -> dict[int, Array]:
-    """Run all nodes; `values` maps parameter, input and target names to arrays. Returns arrays by value number."""
+    """Run all nodes; `values` maps parameter, input and target names to arrays. Returns arrays by value number.
+
+    `rounded` is applied to every value that is computed: another arithmetic than that of the processor.
+    """
     env: dict[int, Array] = {v.id: values[name] for name, v in _named_sources(graph) if name in values}
     if graph.seed:
         env[graph.seed.id] = d_loss
     for node in graph.nodes:
         operands = [env[v.id] for v in node.ins]
         if node.loop is None:
-            env[node.out.id] = evaluate(node, operands, rng, training)
+            env[node.out.id] = rounded(evaluate(node, operands, rng, training), operands)
         else:
-            env |= {v.id: x for v, x in zip(node.outs, evaluate_loop(node, operands, rng, training), strict=True)}
+            outs = evaluate_loop(node, operands, rng, training, rounded)
+            env |= {v.id: x for v, x in zip(node.outs, outs, strict=True)}
     return env
 
 
