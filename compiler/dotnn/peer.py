@@ -139,7 +139,7 @@ class Peer:
             self.draws = draws
             loss, grads = self.module.loss_and_grads(self.network, batch)
             with self.module.tf.control_dependencies([loss]):
-                optimizer.apply(list(grads.values()))
+                optimizer.apply(list(grads.values()), list(self.module.trained(self.network).values()))
             return loss, grads
 
         run = self.module.tf.function(graph, autograph=False)

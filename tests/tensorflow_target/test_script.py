@@ -195,6 +195,60 @@ def test_keras_can_train_it_too(both):
     assert model.losses and float(model.losses[0]) > 0
 
 
+def written(text, path):
+    """Compile a spec to a file, where TensorFlow finds the source of the loops that it makes graphs of."""
+    path.write_text(compile_model(model_of(text), Options(target="tensorflow")).script, encoding="utf-8")
+    return load_module(path)
+
+
+@pytest.mark.parametrize(
+    ("layers", "regime"),
+    [
+        ("dense(4)", "optim = adam(0.02)"),
+        ("dense(4)", "optim = adamw(0.02)"),
+        ("dense(4)", "optim = sgd(0.1, momentum = 0.9)"),
+        ("reshape([2, 2]) -> gru(4)", "optim = sgd(0.1, momentum = 0.9)  clip = norm(0.01)"),
+    ],
+)
+def test_keras_goes_on_with_a_compiled_model_that_was_saved(layers, regime, tmp_path):
+    """With the optimizer's memory: Keras orders variables by depth, where `a` comes last, and the spec has it first."""
+    text = f"""model M {{
+      input  x: [4]
+      target t: [2]
+      a = x -> {layers}
+      output y = concat(a, x -> dense(4) -> dense(4)) -> dense(2)
+    }}
+    train {{ loss = mse(y, t)  {regime}  batch = 4 }}"""
+    script = written(text, tmp_path / "compiled.py")
+    rng = np.random.default_rng(0)
+    x, t = {"x": rng.normal(size=(20, 4))}, {"y": rng.normal(size=(20, 2))}
+    model = script.build_model()
+    model.compile(script.make_optimizer(model), "mse")
+    model.fit(x, t, epochs=2, shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = script.keras.models.load_model(tmp_path / "model.keras")
+    for each in (model, again):
+        each.fit(x, t, epochs=2, shuffle=False, verbose=0)
+    for name, w in script.weights(model).items():
+        np.testing.assert_allclose(script.weights(again)[name], w, rtol=1e-6, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("batch", ["4", "all"])
+def test_a_frozen_layer_stays_as_it_is(batch, tmp_path):
+    text = f"""model M {{ input x: [2]  target t: [1]  h = x -> dense(3, tanh)  output y = h -> dense(1) }}
+    train {{ loss = mse(y, t)  optim = adam(0.1)  batch = {batch} }}"""
+    script = written(text, tmp_path / "frozen.py")
+    rng = np.random.default_rng(0)
+    parts, scaling = script.prepare({"x": rng.normal(size=(8, 2)), "t": rng.normal(size=(8, 1))})
+    model = script.build_model()
+    before = script.weights(model)
+    model.get_layer("h").trainable = False
+    script.fit(model, parts, scaling, epochs=2)
+    after = script.weights(model)
+    moved = {name for name, w in before.items() if not np.array_equal(after[name], w)}
+    assert moved == {"y.W", "y.b"}
+
+
 def test_command_line(tmp_path):
     """Train, predict and check as a program; the NumPy script predicts the same from the same folder."""
     spec = SPECS / "iris.nn"

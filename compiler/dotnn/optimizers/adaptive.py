@@ -43,7 +43,7 @@ ADAMW = Optimizer(
     lambda attrs: (*_MOMENTS, "w = w - lr * (m_hat / (sqrt(v_hat) + epsilon) + decay * w)"),
     lambda attrs: ("m", "v"),
     "Loshchilov and Hutter 2019, Algorithm 2",
-    "AdamW",
+    "AdamW, which places epsilon before the correction",
     fast_equations=lambda attrs: (*_FAST_MOMENTS, f"w = w - lr * ({_FAST_STEP} + decay * w)"),
 )
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 
 from dotnn.emit import optimizer as numpy_optimizer
-from dotnn.emit.lines import literal
+from dotnn.emit.lines import indented, literal, wrapped
 from dotnn.emit.tensorflow.network import class_name
 from dotnn.model.model import Train
+from dotnn.schema import Symbol
 
 STEADY = "Keras's {} keeps lr * v: the same while lr stays as it is, but XLA takes longer for it."
 CORRECTION = re.compile(r"/ \(1 - (\w+) \*\* t\)")
@@ -29,16 +30,19 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
     options |= {clip.entry.keras: float(clip.attrs["limit"])} if clip and not by_rows else {}
     start = train.schedule.attrs["lr"] if train.schedule else attrs["lr"]
     numbers = {k: v for k, v in numpy_optimizer.arguments(train).items() if k not in ("lr", "weight_decay")}
-    base = "keras.optimizers.Optimizer" if own else f"keras.optimizers.{entry.keras}"
-    name = f"Steady{entry.keras}" if steady else class_name(bound.name) if own else base
-    name = f"RowClipped{entry.keras}" if by_rows and not own else name
+    options = {**({"stacked": Symbol("stacked")} if by_rows else {}), **(numbers if own else {}), **options}
+    given = [*(numbers if own else ()), *["stacked"] * by_rows]
+    in_keras = entry.keras.partition(",")[0]
+    base = "keras.optimizers.Optimizer" if own else f"keras.optimizers.{in_keras}"
+    name = (f"Steady{in_keras}" if steady else in_keras or class_name(bound.name)) if own else base
+    name = f"RowClipped{in_keras}" if by_rows and not own else name
     return {
         "text": str(bound),
         "own": own,
         "name": name,
         "base": base,
         "row_limit": literal(float(clip.attrs["limit"])) if clip and by_rows else "",
-        "call": f"{name}({', '.join([literal(float(start)), *_options(options)])})",
+        "call": indented(wrapped(f"optimizer = {name}(", [literal(float(start)), *_options(options)], ")")),
         "decays": bool(train.weight_decay),
         "doc": entry.doc,
         "source": entry.source,
@@ -46,14 +50,23 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
         "slots": numpy_optimizer.slots(train),
         "start": numpy_optimizer.slot_start(train),
         "counts": numpy_optimizer.counts_updates(train),
-        "arguments": ", ".join(numbers),
-        "numbers": ", ".join(literal(v) for v in numbers.values()),
+        "given": ", ".join(given),
+        "kept": ", ".join(f"self.{name}" for name in given),
+        "config": indented(wrapped("return {", ["**super().get_config()", *map(_entry, given)], "}"), 8),
+        "numbers": ", ".join(numbers),
+        "read": ", ".join(f"self.{name}" for name in numbers),
+        "scheduled": bool(train.schedule),
         "equations": [in_tensorflow(e, attrs) for e in steady or numpy_optimizer.equations(train)],
     }
 
 
 def _options(options: Mapping[str, object]) -> list[str]:
-    return [f"{name}={literal(value)}" for name, value in options.items()]
+    return [f"{n}={value.id if isinstance(value, Symbol) else literal(value)}" for n, value in options.items()]
+
+
+def _entry(name: str) -> str:
+    value = "[*self.stacked]" if name == "stacked" else f"self.{name}"
+    return f'"{name}": {value}'
 
 
 def in_tensorflow(equation: str, attrs: Mapping[str, float]) -> str:

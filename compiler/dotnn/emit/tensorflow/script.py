@@ -19,8 +19,9 @@ from dotnn.ops.base import Node, no_gradient
 from dotnn.passes.name import name
 
 WORDS = {
-    "keras", "tf", "math", "model", "network", "values", "build_model", "init_params", "variables", "weights", "assign",
-    "training_model", "make_optimizer", "make_epoch", "fit", "evaluate", "prepare", "load_data", "set_precision",
+    "keras", "tf", "math", "model", "network", "values", "build_model", "init_params", "variables", "trained",
+    "weights", "assign", "training_model", "make_optimizer", "make_epoch", "fit", "evaluate", "prepare", "load_data",
+    "set_precision",
 }  # fmt: skip
 """What the script itself calls by name: no value of the network may be called so."""
 
