@@ -104,7 +104,7 @@ def compile_command(
     if output == "-":
         click.echo(compiled.script, nl=False)
         return
-    path = Path(output) if output else Path(Path(spec).stem + ".py")
+    path = Path(output) if output else Path(f"{Path(spec).stem}{'_tf' if target == 'tensorflow' else ''}.py")
     write_script(compiled.script, path, force=force)
     click.echo(f"wrote {path}", err=True)
 

@@ -146,7 +146,7 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
     zeros = {v.id for node in graph.nodes if node.op == "zeros_like" for v in node.outs}
     columns = _input_columns(model)
     if columns:
-        lines.append(f"INPUT_COLUMNS = {literal(columns)}")
+        lines += wrapped("INPUT_COLUMNS = {", [f"{literal(n)}: {literal(c)}" for n, c in columns.items()], "}")
     decayed = tuple(name for name, p in model.params.items() if p.decayed)
     if decayed:
         lines.append(f"DECAYED = {literal(decayed)}  # what weight decay acts on")
@@ -212,6 +212,7 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "train_options": [],
         "checked_with": "complex-step derivatives",
         "workers": False,
+        "tensorflow": False,
         "csv": bool(model.data and model.data.source and model.data.source.format == "csv"),
         "csv_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
     }

@@ -25,6 +25,8 @@ def init_lines(model: Model, values: Mapping[str, Any]) -> list[str]:
     lines.append("params = {")
     for name, p in model.params.items():
         lines += [f"    {line}" for line in _init_line(name, p, values, files)]
+    if not any("rng" in line for line in lines[1:]):
+        lines = lines[1:]
     lines += ["}", "return {name: np.asarray(value, dtype) for name, value in params.items()}"]
     return lines
 

@@ -9,4 +9,5 @@ def write_scalars(writer, record):
     metadata = tf.compat.v1.SummaryMetadata(plugin_data=scalars, data_class="DATA_CLASS_SCALAR")
     with writer.as_default(record["epoch"]):
         for key, value in record.items():
-            tf.summary.write(key, tf.constant(value, "float32"), metadata=metadata)
+            if key != "epoch":
+                tf.summary.write(key, tf.constant(value, "float32"), metadata=metadata)

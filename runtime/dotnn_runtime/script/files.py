@@ -15,12 +15,13 @@ def locate(name: str, script: str, given: str | None = None) -> pathlib.Path:
     return path
 
 
-def make_results_folder(folder: pathlib.Path, *, overwrite: bool) -> None:
+def make_results_folder(folder: pathlib.Path, *, overwrite: bool, known_by: str = "weights.npz") -> None:
     """Make the folder for what a training writes, where it is missing.
 
-    Raises DataError where the weights of an earlier training stand there and nobody asked to overwrite them.
+    Raises DataError where an earlier training, known by one of its files, stands there and nobody asked to overwrite
+    it.
     """
-    weights = folder / "weights.npz"
-    if weights.exists() and not overwrite:
-        raise DataError("an earlier training stands there", weights, help="name another folder, or use --overwrite")
+    earlier = folder / known_by
+    if earlier.exists() and not overwrite:
+        raise DataError("an earlier training stands there", earlier, help="name another folder, or use --overwrite")
     folder.mkdir(parents=True, exist_ok=True)

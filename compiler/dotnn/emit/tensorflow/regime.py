@@ -12,6 +12,7 @@ from dotnn.emit.lines import indented, wrapped
 from dotnn.emit.regime import DIGEST, RESTORE, SAVING, TRAIN_ARGUMENTS, due, kept
 from dotnn.model.model import Model
 
+EXAMPLES = '{**parts, "precision": keras.config.dtype_policy().name}'
 ALL_VARIABLES = "[*network.variables, *optimizer.variables]"
 
 
@@ -24,7 +25,7 @@ def context(model: Model, *, distributed: bool = False) -> dict[str, Any]:
     formula = learning_rate.formula(train) is not None
     counted = ["done += steps_per_epoch"] if formula else []
     started = ["started = time.monotonic()"] if training.time_limit(train) else []
-    restored = [DIGEST, *_restore(model)] if train.checkpoint else []
+    restored = [DIGEST.format(EXAMPLES), *_restore(model)] if train.checkpoint else []
     before = [*learning_rate.watcher_lines(train), *restored, *learning_rate.formula_lines(train), *started]
     return {
         "learning_rate": learning_rate.context(train),

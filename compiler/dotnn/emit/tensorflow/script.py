@@ -156,6 +156,7 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, A
         seconds = f"mean_over_workers(strategy, tf.constant({seconds}, tf.float64))"
     return {
         "workers": distribute == "multiworker",
+        "tensorflow": True,
         "saved_files": "weights.npz, model.keras, history.csv",
         "train_options": indented(_train_options(distribute)),
         "checked_with": "differences of the loss",
