@@ -206,8 +206,11 @@ class Network:
             self._layer_of[part.out.id] = layer
 
     def _line(self, start: str, items: list[str], end: str, comment: str) -> None:
-        first, *rest = wrapped(start, items, end)
-        self.lines += [with_comment(first, comment), *rest]
+        lines = wrapped(start, items, end)
+        if len(lines) == 1:
+            self.lines.append(with_comment(lines[0], comment))
+        else:
+            self.lines += [f"# {comment}"] * bool(comment) + lines
 
     def _variables_of(self, step: Step, part: Part, layer: str) -> dict[str, tuple[str, str]]:
         known = part.keras.variables if part.owner else NO_VARIABLES
