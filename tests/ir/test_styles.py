@@ -104,3 +104,27 @@ def test_the_styles_agree_where_maxima_tie(stage):
     np.testing.assert_allclose(found, loss, rtol=1e-12)
     for name, grad in grads.items():
         np.testing.assert_allclose(others[name], grad, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("batch", ["32", "12", "5", "all"])
+def test_training_is_that_of_explain_and_leaves_the_examples_as_they_are(batch):
+    """A batch may be larger than all there is; metrics are those of the examples, whatever order they were taken in."""
+    text = f"""model M {{ input x: [3]  target t: [1]
+      output y = x -> dense(4, tanh) -> dropout(0.3) -> dense(1) }}
+    train {{ loss = mse(y, t)  optim = adam(0.05)  batch = {batch}  epochs = 4  metrics = [rmse, r2] }}"""
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=(12, 3)), "t": rng.normal(size=(12, 1))}
+    found = {}
+    for style in STYLES:
+        module = module_of(text, style)
+        parts, scaling = module.prepare(given, np.float64)
+        before = {name: values.copy() for name, values in parts["train"].items()}
+        params, history = module.fit(module.init_params(0, np.float64), parts, scaling)
+        for name, values in before.items():
+            np.testing.assert_array_equal(parts["train"][name], values, err_msg=f"{style} {name}")
+        found[style] = params, list(history)
+        assert history[-1]["rmse"] == pytest.approx(module.evaluate(params, before, scaling)["rmse"], rel=1e-12)
+    (ours, records), (theirs, others) = found.values()
+    for name, w in ours.items():
+        np.testing.assert_allclose(theirs[name], w, rtol=1e-10, err_msg=name)
+    assert [pytest.approx(record, rel=1e-10) for record in records] == others
