@@ -105,14 +105,19 @@ def compile_command(
         click.echo(compiled.script, nl=False)
         return
     path = Path(output) if output else Path(f"{Path(spec).stem}{'_tf' if target == 'tensorflow' else ''}.py")
-    write_script(compiled.script, path, force=force)
+    write_script(compiled.script, path, force=force, spec=Path(spec))
     click.echo(f"wrote {path}", err=True)
 
 
 @main.command()
 @SPEC
 @JSON
-@click.option("--seed", type=int, default=None, help="Seed of parameters, data and probes. Default: the spec's.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=None,
+    help="Seed of parameters, data and probes. Default: the spec's.",
+)
 @click.option("--spec", "origin", metavar="SPEC", type=click.Path(), help="For a script: what it was compiled from.")
 @click.option("--against", type=click.Choice(["tensorflow"]), help="Also compare with TensorFlow's own gradients.")
 @SETS
@@ -135,7 +140,12 @@ def check(
 @SPEC
 @JSON
 @click.option("--steps", type=click.IntRange(1), default=50, show_default=True, help="How many updates.")
-@click.option("--seed", type=int, default=None, help="Seed of parameters, batches and draws. Default: the spec's.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=None,
+    help="Seed of parameters, batches and draws. Default: the spec's.",
+)
 @SETS
 @reports
 def diff(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[str, ...]) -> int:

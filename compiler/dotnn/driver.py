@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -145,8 +146,20 @@ def _initial_values(model: Model) -> Mapping[str, Any]:
     return initial_values(model)
 
 
-def write_script(text: str, path: Path, *, force: bool = False) -> None:
-    """Write a script. A file that dotnn did not write is only overwritten with `force`. Raises `CompileError`."""
+HIDDEN = (sys.stdlib_module_names | {"numpy", "keras", "tensorflow"}) - {"test"}
+"""Modules that a script of their name would hide from all Python programs in its folder."""
+
+
+def write_script(text: str, path: Path, *, spec: Path, force: bool = False) -> None:
+    """Write a script. A file that dotnn did not write is only overwritten with `force`, the `spec` never.
+
+    Raises `CompileError` for those, and for a file that would hide a module that scripts import.
+    """
+    if path.exists() and spec.exists() and path.samefile(spec):
+        raise CompileError([Diagnostic("NN503", f"{path} is the spec itself", help="name another file with -o")])
+    if path.suffix == ".py" and path.stem in HIDDEN and not force:
+        message = f"{path} would hide the module {path.stem} from all Python programs in its folder"
+        raise CompileError([Diagnostic("NN503", message, help="name another file with -o, or use --force")])
     try:
         if path.is_file() and not force and (problem := _whose(path)):
             raise CompileError([Diagnostic("NN503", f"{path} {problem}", help="name another file or use --force")])

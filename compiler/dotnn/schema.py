@@ -168,8 +168,8 @@ def duration(expected: str, test: Callable[[float], bool] = lambda v: True) -> K
     def accept(value: Any) -> Any:
         if isinstance(value, Duration):
             return value if value.count > 0 else None
-        if isinstance(value, float) and 0 < value <= 1:
-            return Duration(value, "share")
+        if isinstance(value, float):
+            return Duration(value, "share") if 0 < value <= 1 else None
         steps = integer("", lambda v: v >= 0 and test(v)).accept(value)
         return None if steps is None else Duration(steps)
 
@@ -205,6 +205,7 @@ FRACTION = number("a number from 0 up to (but not including) 1", lambda v: 0 <= 
 POSITIVE_INT = integer("a positive whole number", lambda v: v > 0)
 INTEGER = integer("a whole number")
 COUNT = integer("a whole number, 0 or more", lambda v: v >= 0)
+SEED = integer("a whole number from 0 to 4294967295", lambda v: 0 <= v < 2**32)
 BOOL = Kind("true or false", _boolean, choices=("true", "false"))
 STRING = Kind('a "text" in double quotes', _string)
 WEIGHTS = Kind("a list of numbers that are not negative, such as [1, 2.5]", _weights)

@@ -129,7 +129,7 @@ def _what_changed(spec: Path, now: str) -> str:
     changed = [line for line in changes if line[1:].strip() and not line.startswith(("---", "+++", "@@"))]
     code = [line for line in changed if not line[1:].lstrip().startswith("#")]
     if not code:
-        return "the spec says the same: --style, --target or --set differ"
+        return "the spec says the same: --style, --target or --set differ, or dotnn itself"
     old, new = (next((line[1:].strip() for line in code if line.startswith(sign)), "nothing") for sign in "-+")
     return f"the spec said {old}\n        it now says   {new}"
 
@@ -141,6 +141,11 @@ def _saving(folder: RunFolder, module: ModuleType, model: Model, begun: bool) ->
         return {}
     try:
         state = resumed_state(folder.path, weight_shapes(module), resume=True) if begun else None
+        if begun and state is None and (folder.path / "weights.npz").exists():
+            raise _cannot_resume(f"the run {folder.path} has no checkpoint any more", "train again with --overwrite")
+        if state is not None and len(state["history"]) > model.train.epochs:
+            trained = len(state["history"])
+            raise _cannot_resume(f"the run has trained {trained} epochs already", "resume it with more --epochs")
     except DataError as error:
         raise _cannot_resume(plain_message(error), error.help) from None
     folder.claim("checkpoint.npz")

@@ -113,8 +113,17 @@ def test_a_file_of_others_is_not_overwritten(folder):
 
 def test_the_spec_itself_is_not_overwritten(folder):
     text = (folder / "xor.nn").read_text()
-    refused(dotnn("compile", "xor.nn", "-o", "xor.nn", folder=folder), "error[NN503]")
+    for force in ([], ["--force"]):
+        refused(dotnn("compile", "xor.nn", "-o", "xor.nn", *force, folder=folder), "error[NN503]")
     assert (folder / "xor.nn").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["numpy", "random"])
+def test_a_script_that_would_hide_a_module_is_not_written(folder, name):
+    (folder / "xor.nn").rename(folder / f"{name}.nn")
+    refused(dotnn("compile", f"{name}.nn", folder=folder), "error[NN503]", "help: ")
+    assert dotnn("compile", f"{name}.nn", "-o", "xor.py", folder=folder).exit_code == 0
+    assert sorted(os.listdir(folder)) == [f"{name}.nn", "xor.py"]
 
 
 def test_an_own_script_is_overwritten_and_force_forces(folder):
@@ -204,9 +213,19 @@ class TestResume:
         first = dotnn("train", "xor.nn", "--run", "run", "--epochs", "3", folder=folder)
         (folder / "xor.nn").write_text("# moved by a line\n" + (folder / "xor.nn").read_text())
         again = dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder)
-        done = dotnn("train", "xor.nn", "--run", "run", "--resume", "--epochs", "2", folder=folder)
+        done = dotnn("train", "xor.nn", "--run", "run", "--resume", "--epochs", "6", folder=folder)
+        fewer = dotnn("train", "xor.nn", "--run", "run", "--resume", "--epochs", "2", folder=folder)
+        refused(fewer, "error[NN505]", "has trained 6 epochs already")
         assert [outcome.exit_code for outcome in (first, again, done)] == [0, 0, 0]
         assert "going on after epoch 3" in again.stderr and "it has trained 6 epochs" in done.stderr
+
+    def test_a_finished_run_without_its_checkpoint_is_kept(self, folder):
+        self.spec(folder)
+        assert dotnn("train", "xor.nn", "--run", "run", folder=folder).exit_code == 0
+        weights = (folder / "run" / "weights.npz").read_bytes()
+        (folder / "run" / "checkpoint.npz").unlink()
+        refused(dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder), "error[NN505]", "--overwrite")
+        assert (folder / "run" / "weights.npz").read_bytes() == weights
 
     def test_a_damaged_checkpoint(self, folder):
         self.spec(folder)

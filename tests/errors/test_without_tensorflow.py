@@ -33,7 +33,7 @@ def test_it_says_how_to_install_it(command, tmp_path):
 
 def test_compiling_does_without(tmp_path):
     assert run("compile", XOR, "--target", "tensorflow", folder=tmp_path).returncode == 0
-    assert (tmp_path / "xor.py").is_file()
+    assert (tmp_path / "xor_tf.py").is_file()
 
 
 @pytest.mark.parametrize("flag", [["--style", "fast"], ["--style", "explain"], ["--input-gradients"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +20,7 @@ from dotnn.emit.fast.emitter import FastEmitter
 from dotnn.emit.lines import indented, literal, printable, wrapped
 from dotnn.ir.build import identifier
 from dotnn.ir.graph import Graph
+from dotnn.model.describe import describe_model
 from dotnn.model.model import Model
 from dotnn.ops.base import Value
 from dotnn.passes.invariance import unfelt_parameters
@@ -123,9 +125,16 @@ def header(model: Model, options: Options) -> dict[str, Any]:
         "spec": printable(model.source.path.replace("\\", "/")),
         "digest": digest(model.source.text),
         "flags": printable(" ".join(flags)),
+        "training": _identity(model, options),
         "model_name": model.name,
         "size": f"{model.size:,}",
     }
+
+
+def _identity(model: Model, options: Options) -> str:
+    """Return what tells this training from others: a digest of all that the spec says but the number of epochs."""
+    said = re.sub(r"#[^\n]*|\bepochs \d+", "", describe_model(model))
+    return digest(f"{options.target} {options.style} {said}")
 
 
 def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attrgetter("name")) -> dict[str, Any]:
@@ -208,7 +217,7 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "scaled": bool(model.data and model.data.scales),
         "scaled_inputs": data.scaled_inputs(model),
         "scaled_outputs": scaled,
-        "saved_files": "weights.npz, history.csv",
+        **result_files(model, "weights.npz", "history.csv"),
         "train_options": [],
         "checked_with": "complex-step derivatives",
         "workers": False,
@@ -216,6 +225,13 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "csv": bool(model.data and model.data.source and model.data.source.format == "csv"),
         "csv_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
     }
+
+
+def result_files(model: Model, *always: str) -> dict[str, Any]:
+    """Return the names of what `train --out` writes, but for checkpoints."""
+    scaled = ["scaling.json"] if model.data and model.data.scales else []
+    best = ["best.npz"] if model.train.checkpoint and model.train.checkpoint.best_by else []
+    return {"result_files": [*always, *scaled], "results": literal((*always, *scaled, *best))}
 
 
 def _input_columns(model: Model) -> dict[str, list[str]]:

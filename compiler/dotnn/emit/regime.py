@@ -13,9 +13,16 @@ TRAIN_ARGUMENTS = [
     "data=None", "*", "epochs=EPOCHS", "seed=SEED", "dtype=np.float32", "params=None", "on_epoch=None",
 ]  # fmt: skip
 SAVING = ["checkpoint=None", "resume=None"]
-DIGEST = "digest = digest_of({}) if checkpoint is not None or resume is not None else None"
 RESTORE = ["check_digest(resume, digest)", "resume = copy.deepcopy(resume)"]
 """How a state is begun to be put back, on both targets."""
+
+
+def digest_lines(more: str = "") -> list[str]:
+    """Return the lines of `fit` that make out what a checkpoint must come from; `more` are entries of a dict."""
+    return [
+        f'made_of = {{**parts, "spec": TRAINING, "seed": seed{more}}}',
+        "digest = digest_of(made_of) if checkpoint or resume else None",
+    ]
 
 
 def context(model: Model, graph: Graph, style: str) -> dict[str, Any]:
@@ -51,7 +58,7 @@ def modules(train: Train) -> set[str]:
 def _before(model: Model, fast: bool) -> list[str]:
     """Return the lines before the loop."""
     started = ["started = time.monotonic()"] if training.time_limit(model.train) else []
-    restored = [DIGEST.format("parts"), *_restore(model, fast)] if model.train.checkpoint else []
+    restored = [*digest_lines(), *_restore(model, fast)] if model.train.checkpoint else []
     watched = learning_rate.watcher_lines(model.train)
     return [*watched, *restored, *learning_rate.formula_lines(model.train), *started]
 

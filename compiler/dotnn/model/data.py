@@ -14,7 +14,7 @@ from dotnn.model.inline import check_inline, read_inline
 from dotnn.model.keys import Keys, items
 from dotnn.model.messages import Fail
 from dotnn.model.model import Data, Declared, FileSource, Scale, Split
-from dotnn.schema import FRACTION, INTEGER, NUMBER, Arg, number
+from dotnn.schema import FRACTION, NUMBER, SEED, Arg, number
 from dotnn.syntax import nodes
 
 DATA_KEYS = ("source", "scale", "one_hot", "split")
@@ -31,7 +31,7 @@ SPLIT = (
     Arg("train", FRACTION, 1.0, "share of the training part; where it is not given, the rest"),
     Arg("val", FRACTION, 0.0, "share of the validation part"),
     Arg("test", FRACTION, 0.0, "share of the test part"),
-    Arg("seed", INTEGER, 0, "seed of the shuffle"),
+    Arg("seed", SEED, 0, "seed of the shuffle"),
 )
 
 

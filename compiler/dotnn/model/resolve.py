@@ -20,12 +20,12 @@ from dotnn.model.params import read_params
 from dotnn.model.scope import Draft
 from dotnn.model.train import ELSEWHERE, TRAIN_KEY_NAMES, read_defaults, read_train
 from dotnn.model.unused import unused_definitions, unused_names
-from dotnn.schema import INTEGER, POSITIVE_INT, Arg, Bound, Symbol
+from dotnn.schema import POSITIVE_INT, SEED, Arg, Bound, Symbol
 from dotnn.syntax import nodes
 
 CHECK_KEYS = (
     Arg("samples", POSITIVE_INT, 0, "elements checked one by one in each large tensor"),
-    Arg("seed", INTEGER, 0, "seed of the probes"),
+    Arg("seed", SEED, 0, "seed of the probes"),
 )
 ORACLES = ("complex_step", "finite_difference", "tensorflow")
 

@@ -17,7 +17,7 @@ from dotnn.model.model import Checkpoint, Data, LossTerm, Train
 from dotnn.model.network import Network
 from dotnn.model.stops import Quantities, read_stops, watched
 from dotnn.optimizers import OPTIMIZERS
-from dotnn.schema import BOOL, INTEGER, POSITIVE_INT, Arg, Bound, Kind, Symbol, choice, registered
+from dotnn.schema import BOOL, POSITIVE_INT, SEED, Arg, Bound, Kind, Symbol, choice, registered
 from dotnn.syntax import nodes
 
 
@@ -32,7 +32,7 @@ TRAIN_KEYS = (
     Arg("batch", Kind('a positive whole number, "all" or "online"', _batch, choices=("all", "online")), 32,
         "examples per update; `all`: one update an epoch, `online`: one example an update"),
     Arg("shuffle", BOOL, True, "draw a new order of the examples every epoch"),
-    Arg("seed", INTEGER, 0, "seed of every random draw: same seed, same result"),
+    Arg("seed", SEED, 0, "seed of every random draw: same seed, same result"),
     Arg("clip", registered("clip", "a way to clip such as global_norm(1.0)"), Symbol("none"),
         "what is done to the gradients before the optimizer sees them"),
 )  # fmt: skip

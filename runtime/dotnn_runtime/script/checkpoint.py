@@ -58,7 +58,7 @@ def load_state(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> 
 def check_digest(state: dict[str, typing.Any], digest: int) -> None:
     """Raise DataError where a state to go on from is that of a training on other examples."""
     if state.get("data") != digest:
-        message = "the checkpoint is that of a training on other data, or in another precision"
+        message = "the checkpoint is that of another training: the spec, the data, the seed or the precision differ"
         raise DataError(message, help="restore them, or start the training anew")
 
 

@@ -15,13 +15,15 @@ def locate(name: str, script: str, given: str | None = None) -> pathlib.Path:
     return path
 
 
-def make_results_folder(folder: pathlib.Path, *, overwrite: bool, known_by: str = "weights.npz") -> None:
-    """Make the folder for what a training writes, where it is missing.
+def make_results_folder(folder: pathlib.Path, files: tuple[str, ...], *, overwrite: bool) -> None:
+    """Make the folder for the `files` that a training writes, where it is missing.
 
-    Raises DataError where an earlier training, known by one of its files, stands there and nobody asked to overwrite
-    it.
+    Raises DataError where one of them stands there and nobody asked to overwrite it, and where no folder can be made.
     """
-    earlier = folder / known_by
-    if earlier.exists() and not overwrite:
-        raise DataError("an earlier training stands there", earlier, help="name another folder, or use --overwrite")
-    folder.mkdir(parents=True, exist_ok=True)
+    for path in [folder / name for name in files]:
+        if path.exists() and not overwrite:
+            raise DataError("the file is there already", path, help="name another folder, or use --overwrite")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"no folder can be made: {error.strerror}", folder, help="name another one") from None

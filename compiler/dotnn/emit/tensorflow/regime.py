@@ -9,10 +9,10 @@ from typing import Any
 
 from dotnn.emit import learning_rate, training
 from dotnn.emit.lines import indented, wrapped
-from dotnn.emit.regime import DIGEST, RESTORE, SAVING, TRAIN_ARGUMENTS, due, kept
+from dotnn.emit.regime import RESTORE, SAVING, TRAIN_ARGUMENTS, digest_lines, due, kept
 from dotnn.model.model import Model
 
-EXAMPLES = '{**parts, "precision": keras.config.dtype_policy().name}'
+PRECISION = ', "precision": keras.config.dtype_policy().name'
 ALL_VARIABLES = "[*network.variables, *optimizer.variables]"
 
 
@@ -25,7 +25,7 @@ def context(model: Model, *, distributed: bool = False) -> dict[str, Any]:
     formula = learning_rate.formula(train) is not None
     counted = ["done += steps_per_epoch"] if formula else []
     started = ["started = time.monotonic()"] if training.time_limit(train) else []
-    restored = [DIGEST.format(EXAMPLES), *_restore(model)] if train.checkpoint else []
+    restored = [*digest_lines(PRECISION), *_restore(model)] if train.checkpoint else []
     before = [*learning_rate.watcher_lines(train), *restored, *learning_rate.formula_lines(train), *started]
     return {
         "learning_rate": learning_rate.context(train),

@@ -7,7 +7,16 @@ from typing import Any
 from dotnn.emit import paste, training
 from dotnn.emit.data import scaled_inputs, scaled_outputs
 from dotnn.emit.lines import indented, literal, wrapped
-from dotnn.emit.numpy_script import IMPORTS, Options, constants, header, render, sealed, training_context
+from dotnn.emit.numpy_script import (
+    IMPORTS,
+    Options,
+    constants,
+    header,
+    render,
+    result_files,
+    sealed,
+    training_context,
+)
 from dotnn.emit.regime import modules as regime_modules
 from dotnn.emit.tensorflow import optimizer, regime
 from dotnn.emit.tensorflow.loss import loss_lines
@@ -157,7 +166,7 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, A
     return {
         "workers": distribute == "multiworker",
         "tensorflow": True,
-        "saved_files": "weights.npz, model.keras, history.csv",
+        **result_files(model, "weights.npz", "model.keras", "history.csv"),
         "train_options": indented(_train_options(distribute)),
         "checked_with": "differences of the loss",
         "metric_lines": indented(training.metric_lines(model, names, loss, "values"), 8),
