@@ -56,7 +56,9 @@ def _infer(cell: Cell, types: Types, attrs: Attrs) -> TensorType:
     if len(x.example) != 2:
         raise ShapeError(
             f"{name} reads a sequence [time, features], not {shape_text(x)}",
-            "with one feature a step, write -> reshape([time, 1])",
+            f"write returns = sequence in a recurrent layer before it, or -> reshape([{x.example[0]}, 1])"
+            if len(x.example) == 1
+            else "write -> reshape([time, features])",
         )
     for mask in masks:
         if mask.dtype == "real" or mask.example != x.example[:1]:

@@ -112,5 +112,7 @@ def require_fit(lengths: Sequence[int], window: Sequence[int], pads: Pads, what:
             border = f" and a border of {sum(pad)}" if sum(pad) else ""
             raise ShapeError(
                 f"{what} spans {k} {along[axis]}, but its operand {shape_text(x)} has {n}{border}",
-                "make it smaller, or write pad = same",
+                "channels stand last: declare [rows, columns, channels], and data.transpose(0, 2, 3, 1)"
+                if len(lengths) == 2 and x.example[0] in (1, 3) and x.example[0] < x.example[-1]
+                else "make it smaller, or write pad = same",
             )

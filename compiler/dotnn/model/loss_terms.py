@@ -159,6 +159,9 @@ def misfit(name: str, output: Tensor, target: Declared, *, classes: bool) -> tup
     if target.kind == "class":
         if output.type.shape == (*target.type.shape, count):
             return None
+        if output.type.shape[-1:] == (count,):  # one for each step, say
+            help = f"one row of {count} for each example is needed: returns = last in a recurrent layer, or -> flatten"
+            return f"{name}: the output has shape {shape}, but the target is one class for each example", help
         return (
             f"{name}: the output has shape {shape}, but the target has {count} classes",
             f"one probability for each class is needed: make the last layer dense({count}, softmax)",

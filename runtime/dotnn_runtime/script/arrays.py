@@ -57,6 +57,8 @@ def fit_shape(name: str, array: np.ndarray, kind: str, shape: tuple[int, ...]) -
         hint = f"one index per example is needed: {name}.argmax(axis=-1)"
     elif kind == "distribution" and given == shape[:-1]:
         hint = f"one row per example is needed: one_hot({name}, {shape[-1]})"
+    elif len(shape) == 3 and given == (shape[2], *shape[:2]):
+        hint = f"channels stand last here: {name}.transpose(0, 2, 3, 1)"
     elif np.prod(given) == np.prod(shape):
         hint = f"the sizes agree: {name}.reshape({', '.join(str(axis) for axis in (-1, *shape))}) if the order is right"
     raise DataError(f"{name} has shape {array.shape}, needed is {('n', *shape)}".replace("'n'", "n"), help=hint)
@@ -68,7 +70,9 @@ def check_integers(name: str, array: np.ndarray, count: int | None) -> np.ndarra
     # As float64, so that unsigned and negative integers compare alike.
     wide = array.astype(np.float64)
     if count is not None:
-        refuse(name, array, (wide < 0) | (wide >= count), f"allowed is 0…{count - 1}")
+        from_1 = wide.min() == 1 and wide.max() == count  # then the fix is known
+        hint = "count from 0: subtract 1" if from_1 else f"class numbers begin at 0; is {count} the number of them?"
+        refuse(name, array, (wide < 0) | (wide >= count), f"allowed is 0…{count - 1}", hint)
     refuse(name, array, abs(wide) >= 2.0**63, "which does not fit into 64 bits")
     return array.astype(np.int64)
 
@@ -86,8 +90,8 @@ def check_range(name: str, array: np.ndarray, kind: str) -> None:
         refuse(f"the sum of {name}", sums, abs(sums - 1) > 1e-5, "but probabilities sum to 1")
 
 
-def refuse(name: str, array: np.ndarray, bad: np.ndarray, reason: str) -> None:
+def refuse(name: str, array: np.ndarray, bad: np.ndarray, reason: str, help: str = "") -> None:
     """Raise DataError with the place and value of the first element where `bad` is true, if any is."""
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise DataError(f"{name}[{', '.join(str(i) for i in place)}] is {array[place]}, {reason}")
+        raise DataError(f"{name}[{', '.join(str(i) for i in place)}] is {array[place]}, {reason}", help=help)
