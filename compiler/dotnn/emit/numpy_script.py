@@ -125,7 +125,7 @@ def header(model: Model, options: Options) -> dict[str, Any]:
         "spec": printable(model.source.path.replace("\\", "/")),
         "digest": digest(model.source.text),
         "flags": printable(" ".join(flags)),
-        "training": _identity(model, options),
+        "training": _identity(model, options) if model.train.checkpoint else "",
         "model_name": model.name,
         "size": f"{model.size:,}",
     }
