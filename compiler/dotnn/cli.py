@@ -19,6 +19,7 @@ SETS = click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="
 TARGET = click.option(
     "--target", type=click.Choice(["numpy", "tensorflow"]), default="numpy", show_default=True, help="What to generate."
 )
+SEED = click.IntRange(0, 2**32 - 1)  # as in a spec
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 SPEC = click.argument("spec", metavar="SPEC", type=click.Path())
 
@@ -112,12 +113,7 @@ def compile_command(
 @main.command()
 @SPEC
 @JSON
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=None,
-    help="Seed of parameters, data and probes. Default: the spec's.",
-)
+@click.option("--seed", type=SEED, default=None, help="Seed of parameters, data and probes. Default: the spec's.")
 @click.option("--spec", "origin", metavar="SPEC", type=click.Path(), help="For a script: what it was compiled from.")
 @click.option("--against", type=click.Choice(["tensorflow"]), help="Also compare with TensorFlow's own gradients.")
 @SETS
@@ -140,12 +136,7 @@ def check(
 @SPEC
 @JSON
 @click.option("--steps", type=click.IntRange(1), default=50, show_default=True, help="How many updates.")
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=None,
-    help="Seed of parameters, batches and draws. Default: the spec's.",
-)
+@click.option("--seed", type=SEED, default=None, help="Seed of parameters, batches and draws. Default: the spec's.")
 @SETS
 @reports
 def diff(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[str, ...]) -> int:

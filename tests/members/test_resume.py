@@ -64,6 +64,18 @@ def test_more_epochs_go_on_from_the_end():
     assert_same_run(module.train(data, resume=states[-1]), module.train(data))
 
 
+def test_a_checkpoint_of_another_spec_is_refused():
+    """Whatever of the regime differs, weight decay too, which no parameter shows."""
+    regimes = [*REGIMES.values(), "batch = 5", "batch = 5  decay = weight_decay(0.1)", "batch = 5  shuffle = false"]
+    modules = [module_of(NETWORK.format(every=1, train=regime)) for regime in regimes]
+    assert len({module.TRAINING for module in modules}) == len(regimes)
+    _, data = generic_point(modules[0], 1, examples=30)
+    states = []
+    modules[0].train(data, epochs=2, checkpoint=states.append)
+    with pytest.raises(modules[1].DataError):
+        modules[1].train(data, resume=states[-1])
+
+
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("part", ["train", "val"])
 def test_other_data_are_refused(part, style):

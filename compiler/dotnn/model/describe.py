@@ -30,6 +30,7 @@ def describe_model(model: Model) -> str:
         call = f"{term.loss.name}({term.output}, {term.target}{attrs})"
         lines.append(f"  loss   {term.weight} * {call}   target: {term.target_kind}")
     lines.append(f"  optim  {t.optimizer.name}({', '.join(f'{k} = {show(v)}' for k, v in t.optimizer.attrs.items())})")
+    lines += [f"  decay  weight_decay({show(t.weight_decay)})"] if t.weight_decay else []
     lines.append(f"  epochs {t.epochs}, batch {t.batch or 'all'}, shuffle {show(t.shuffle)}, seed {t.seed}")
     lines += [f"  clip   {t.clip}"] if t.clip else []
     lines += [f"  stop   {_stop(s)}" for s in t.stops]

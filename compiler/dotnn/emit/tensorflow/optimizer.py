@@ -50,11 +50,9 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
         "slots": numpy_optimizer.slots(train),
         "start": numpy_optimizer.slot_start(train),
         "counts": numpy_optimizer.counts_updates(train),
-        "given": ", ".join(given),
-        "kept": ", ".join(f"self.{name}" for name in given),
+        "given": given,
         "config": indented(wrapped("return {", ["**super().get_config()", *map(_entry, given)], "}"), 8),
-        "numbers": ", ".join(numbers),
-        "read": ", ".join(f"self.{name}" for name in numbers),
+        "numbers": list(numbers),
         "scheduled": bool(train.schedule),
         "equations": [in_tensorflow(e, attrs) for e in steady or numpy_optimizer.equations(train)],
     }
