@@ -134,7 +134,18 @@ def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = ()
         from dotnn.emit.tensorflow.script import tensorflow_script
 
         return Compiled(model, graph, tensorflow_script(model, graph, options), warnings)
-    return Compiled(model, graph, numpy_script(model, graph, options, step), warnings)
+    script = numpy_script(model, graph, options, step)
+    if fast and check:
+        _verify_memory(model, step, script)
+    return Compiled(model, graph, script, warnings)
+
+
+def _verify_memory(model: Model, step: Graph, script: str) -> None:
+    """Check the memory of a fast step. Only this brings NumPy into a compilation."""
+    from dotnn.emit.fast.emitter import FastEmitter
+    from dotnn.emit.fast.verify import verify_plan
+
+    verify_plan(FastEmitter(model, step).emit(), script)
 
 
 def _initial_values(model: Model) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from dotnn.ops.base import Builder, Node, Op, Readers, TensorType, Value, no_gradient, same_as_first, scalar
-from dotnn.ops.kernels import Step, like, per_feature, reduce_examples, repeated, sum_features
+from dotnn.ops.kernels import Step, like, per_feature, reduce_examples, sum_features
 
 
 def _feature(types: object, attrs: object) -> TensorType:
@@ -90,7 +90,7 @@ def _fast_mean_d_x(e: Step, node: Node) -> bool:
     d, share, _ = node.ins
     column = e.scratch(f"each_of_{node.out.name}", *like(d))
     e.run(f"multiply({d.name}, {share.name}, {column})")
-    repeated(e, node.out, f"{column}[:, None]")
+    e.repeat_array(node.out, f"{column}[:, None]")
     return True
 
 

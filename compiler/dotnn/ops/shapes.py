@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from dotnn.ops.base import ALL, BATCH, Attrs, Builder, Node, Op, TensorType, Value
-from dotnn.ops.kernels import Step, like, repeated, sum_features
+from dotnn.ops.kernels import Step, like, sum_features
 
 
 def _infer_reshape(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -142,12 +142,16 @@ def _fast_sum_features(e: Step, node: Node) -> bool:
 
 
 def _fast_spread(e: Step, node: Node) -> bool:
-    (x,) = node.ins
-    source, units = x.name, node.attrs["units"]
-    if node.op == "spread_mean":
-        source = e.scratch(f"each_of_{node.out.name}", *like(x))
-        e.run(f"multiply({x.name}, {e.number('share', f'1 / {units}')}, {source})")
-    repeated(e, node.out, source)
+    e.repeat(node.out, node.ins[0])
+    return True
+
+
+def _fast_spread_mean(e: Step, node: Node) -> bool:
+    (d,) = node.ins
+    share = e.number("share", f"1 / {node.attrs['units']}")
+    each = e.scratch(f"each_of_{node.out.name}", *like(d))
+    e.run(f"multiply({d.name}, {share}, {each})")
+    e.repeat_array(node.out, each)
     return True
 
 
@@ -168,7 +172,7 @@ SPREAD = Op(
     additive=(0,), fast=_fast_spread,
 )  # fmt: skip
 
-SPREAD_MEAN = Op("spread_mean", ("d",), _to_many, "np.repeat({d} / {units}, {units}, axis=-1)", fast=_fast_spread)
+SPREAD_MEAN = Op("spread_mean", ("d",), _to_many, "np.repeat({d} / {units}, {units}, axis=-1)", fast=_fast_spread_mean)
 
 
 def _select_line(node: Node) -> str:

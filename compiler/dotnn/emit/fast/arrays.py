@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dotnn.ir.graph import Graph
 from dotnn.ops import OPS
 from dotnn.ops.base import Dim, Node, Value
+
+if TYPE_CHECKING:
+    from dotnn.emit.fast.plan import Plan
 
 
 @dataclass
@@ -34,18 +38,19 @@ class Storage:
 
 
 class Arrays:
-    """Hands out arrays by liveness; `setup` collects the lines that make them."""
+    """Hands out arrays by liveness; the set-up of `plan` collects the lines that make them."""
 
     def __init__(
         self,
         graph: Graph,
-        setup: list[str],
+        plan: Plan,
         free_name: Callable[[str], str],
         *,
         time_first: set[int],
         reuse: bool = True,
     ) -> None:
-        self.setup = setup
+        self.plan = plan
+        self.setup = plan.setup
         self.free_name = free_name
         self.time_first = time_first
         self.reuse = reuse
@@ -53,7 +58,9 @@ class Arrays:
         for value in graph.results():
             self.reads[value.id] += 1
         self.positions = {v.id for n in graph.nodes if OPS[n.op].positions for v in (*n.ins, *n.outs)}
+        self.left = Counter(self.reads)
         self.of: dict[int, Storage] = {}
+        self.fixed: set[int] = set()
         self._free: list[Storage] = []
 
     def fresh(self, value: Value, expression: str, *, pinned: bool = False, whole: bool = True) -> None:
@@ -102,15 +109,22 @@ class Arrays:
                 return True
         return False
 
-    def alias(self, value: Value, source: Value, expression: str, *, separate: bool = False) -> None:
-        """Let `value` be a view of `source`; `separate` where the views do not overlap and the source is not read."""
+    def alias(self, value: Value, source: Value, expression: str, *, cut: bool = False, fixed: bool = False) -> None:
+        """Let `value` be a view of `source`, whose array lives as long as both.
+
+        `cut`: the source is only read in pieces that do not overlap. Each piece is then an array of its own, if nobody
+        reads the source's numbers otherwise. `fixed`: nothing may be written into the view.
+        """
         held = self.of.get(source.id)
         self.setup.append(f"{value.name} = {expression}")
-        if separate:
-            if held is not None:
-                held.whole = False  # its views live on after its own last read: it must never count as free
+        if fixed or source.id in self.fixed:
+            self.fixed.add(value.id)
+        if held is None:
+            return
+        if cut and source.id not in self.fixed and held.uses == self.left[source.id]:
+            held.whole = False  # its pieces live on after its own last read: it must never count as free
             self.of[value.id] = Storage(value.name, value.type.shape, self.reads[value.id], whole=False)
-        elif held is not None:
+        else:
             held.uses += self.reads[value.id]
             self.of[value.id] = held
 
@@ -118,6 +132,7 @@ class Arrays:
         """Count the reads of a node that has been written; an array without further reads becomes free."""
         for value in node.ins:
             held = self.of.get(value.id)
+            self.left[value.id] -= 1
             if held is not None:
                 held.uses -= 1
                 if held.uses == 0 and self.reuse and held.whole and not held.pinned and value.type.batched:
@@ -129,6 +144,7 @@ class Arrays:
 
     def _join(self, value: Value, held: Storage) -> None:
         self.setup.append(f"{value.name} = {held.name}")
+        self.plan.reused.add(value.name)
         held.uses += self.reads[value.id]
         self.of[value.id] = held
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from dotnn.emit.fast.arrays import Arrays, readers
 from dotnn.emit.fast.folding import foldable
@@ -17,7 +18,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.ops import OPS
 from dotnn.ops.base import Loop, Node, Value
-from dotnn.ops.kernels import like
+from dotnn.ops.kernels import like, repeated
 from dotnn.passes.name import reserved
 from dotnn.passes.simplify import drop_unread
 
@@ -30,7 +31,7 @@ class FastEmitter(PlanWriter):
         super().__init__(reserved() | {v.name for v in self.graph.sources()} | names_in(self.graph))
         self.time_first = time_first(self.graph)
         self.arrays = Arrays(
-            self.graph, self.plan.setup, self.free_name, time_first=self.time_first, reuse=reuse
+            self.graph, self.plan, self.free_name, time_first=self.time_first, reuse=reuse
         )  # fmt: skip
         self.folded = foldable(self.graph) if fold else {}
         self._carried = {node.ins[0].id for node in self.folded.values()}
@@ -109,9 +110,19 @@ class FastEmitter(PlanWriter):
 
     def view(self, value: Value, source: Value, expression: str) -> None:
         """Let `value` be a view of `source`; views of an array that is only cut into columns are independent."""
-        cut = all(n.op == "columns" for n in self.readers[source.id]) and source.id not in self.owners
-        self.arrays.alias(value, source, expression, separate=cut)
+        cut = _disjoint(self.readers[source.id]) and source.id not in self.owners
+        self.arrays.alias(value, source, expression, cut=cut)
         self._strided |= {value.id} if source.id in self._strided else set()
+
+    def repeat(self, value: Value, source: Value) -> None:
+        """Let `value` be a view in which the numbers of `source` are repeated; nothing is written into it."""
+        self.arrays.alias(value, source, repeated(source.name, value), fixed=True)
+        self._strided.add(value.id)
+
+    def repeat_array(self, value: Value, array: str) -> None:
+        """Let `value` be a view in which the numbers of an array that is its own are repeated."""
+        self.prepare(f"{value.name} = {repeated(array, value)}")
+        self.arrays.fixed.add(value.id)
 
     def concatenation(self, value: Value) -> None:
         """Make sure that the array of a concatenation exists."""
@@ -348,3 +359,11 @@ class FastEmitter(PlanWriter):
             if self.owners.get(value.id) != name or (held is not None and not held.pinned):
                 target = self.bind(f"d_{name.replace('.', '_')}_out", f'grads["{name}"]')
                 self.run(f"copyto({target}, {self.rows(value)})")
+
+
+def _disjoint(nodes: Sequence[Node]) -> bool:
+    """Whether all nodes cut columns out of their operand, and no two the same column."""
+    if any(n.op != "columns" for n in nodes):
+        return False
+    pieces = sorted((n.attrs["start"], n.attrs["stop"]) for n in nodes)
+    return all(before[1] <= after[0] for before, after in pairwise(pieces))

@@ -227,6 +227,9 @@ class LoopPlaces:
         if place.name != value.name and value.id not in self.called:
             self.called.add(value.id)
             self.e.bind(value.name, place.name, own=True)
+            self.e.plan.reused.add(value.name)
+            if value.id in self.leaving:
+                self.e.plan.carried[place.name] = value.name
         return value.name
 
     def _piece(self, name: str, whole: str) -> str:

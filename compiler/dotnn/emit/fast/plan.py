@@ -18,6 +18,8 @@ class Plan:
 
     `examples` are the arrays that are made of the examples once, before training (name -> expression); `setup` makes
     the arrays of a step, `step` runs at every step. `functions` are NumPy's that the step calls, `helpers` ours.
+    `reused` are the values that took over an array of another value; `carried` maps a state of a loop to the value that
+    is written over it for the next step.
     """
 
     examples: dict[str, str] = field(default_factory=dict)
@@ -25,6 +27,8 @@ class Plan:
     step: list[str] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
     helpers: set[str] = field(default_factory=set)
+    reused: set[str] = field(default_factory=set)
+    carried: dict[str, str] = field(default_factory=dict)
 
     def drop_unread(self) -> None:
         """Drop the lines of the set-up whose name nothing reads."""
