@@ -162,7 +162,8 @@ class LoopPlaces:
         for v, out in zip(self.loop.collected, self.collected, strict=True):
             root = self.root(v)
             if root.id == reused[0]:
-                self.places[root.id] = Place(root.name, reused[1], pinned=True)
+                self._write_over(root, out, reused[1])
+                continue
             own = root.id in self.made and root.id not in self.places and root.id not in self.homes
             if own and not self._packed(root) and out.id in self.e.time_first:
                 self.e.out(out)
@@ -175,6 +176,17 @@ class LoopPlaces:
         for k in self.kept:
             if k in self.made and k not in self.places and k not in self.homes:
                 self.place(self.made[k].out)
+
+    def _write_over(self, value: Value, out: Value, gates: str) -> None:
+        """Let the gradients of all steps take over the array of the gates."""
+        if out.id in self.e.time_first:
+            self.e.arrays.by_steps(out, gates)
+            whole = self.e.time_first_name(out)
+        else:
+            whole = self.e.bind(f"{whole_name(value)}_steps", gates)
+            self.copied.append((out, self.e.steps_elsewhere(out, whole)))
+        self.e.plan.reused.add(whole)
+        self.places[value.id] = Place(value.name, whole, pinned=True)
 
     def _packed(self, value: Value) -> bool:
         return self.pack is not None and self.root(self.pack.step.ins[1]).id == value.id

@@ -80,8 +80,8 @@ class _Machine:
     def run(self) -> None:
         for statement in _parsed(self.plan.setup):
             self._execute(statement)
-            if isinstance(statement, ast.Assign) and isinstance(name := statement.targets[0], ast.Name):
-                self._bind(name.id, statement.value)
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                self._bind(statement.targets[0].id, statement.value)
         for _ in range(2):
             self._run_all(_parsed(self.plan.step))
         for name, pair in self._results():
@@ -159,7 +159,7 @@ class _Machine:
             if pairs and not (isinstance(tree, ast.Subscript) and pairs[0][0].base is None):
                 yield from ((ast.unparse(tree), *pair) for pair in pairs)
                 return
-        if not (isinstance(tree, ast.Attribute) and tree.attr in ("shape", "size") or _is_call(tree, "len")):
+        if not _is_size(tree):
             for child in ast.iter_child_nodes(tree):
                 yield from self._arrays(child)
 
@@ -225,7 +225,7 @@ def _bound(target: ast.expr, value: Any) -> dict[str, Any]:
 
 
 def _target(statement: ast.stmt, memory: _Memory) -> ast.expr | None:
-    """Return what a statement writes: the first argument of `copyto`, `out=`, else the last array among the arguments."""
+    """Return what a statement writes: the first argument of `copyto`, or `out=`, or else the last array it is given."""
     if isinstance(statement, ast.Assign):
         first = statement.targets[0]
         return first if isinstance(first, ast.Subscript) else None
@@ -249,6 +249,11 @@ def _operands(statement: ast.stmt, target: ast.expr | None) -> list[ast.AST]:
 
 def _is_call(tree: ast.AST | None, name: str) -> bool:
     return isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == name
+
+
+def _is_size(tree: ast.AST) -> bool:
+    """Whether an expression asks how large an array is, and not for its numbers."""
+    return _is_call(tree, "len") or (isinstance(tree, ast.Attribute) and tree.attr in ("shape", "size"))
 
 
 def _is_product(statement: ast.stmt) -> bool:
