@@ -78,7 +78,7 @@ def main() -> None:
     type=click.Choice(["mirrored", "multiworker"]),
     help="Train TensorFlow on several devices of a machine, or on several machines.",
 )
-@click.option("--verify", is_flag=True, help="Run the verifier after every pass.")
+@click.option("--verify", is_flag=True, help="Verify the graph after every pass, and the memory of a fast step.")
 @click.option("--force", is_flag=True, help="Overwrite a file that dotnn did not write.")
 @SETS
 @reports

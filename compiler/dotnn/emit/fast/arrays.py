@@ -61,6 +61,7 @@ class Arrays:
         self.left = Counter(self.reads)
         self.of: dict[int, Storage] = {}
         self.fixed: set[int] = set()
+        self.steps: dict[int, str] = {}
         self._free: list[Storage] = []
 
     def fresh(self, value: Value, expression: str, *, pinned: bool = False, whole: bool = True) -> None:
@@ -97,7 +98,7 @@ class Arrays:
         steps = self.free_name(f"{value.name}_steps")
         self.setup.append(f"{steps} = {expression}")
         self.fresh(value, f"{steps}.transpose(0, 2, 1)", pinned=pinned)
-        self.of[value.id].steps = steps
+        self.of[value.id].steps = self.steps[value.id] = steps
 
     def take_over(self, value: Value, operands: Sequence[Value], reading: Sequence[Node]) -> bool:
         """Let `value` overwrite an operand whose last readers are the nodes being written. Returns whether it did."""
@@ -119,6 +120,8 @@ class Arrays:
         self.setup.append(f"{value.name} = {expression}")
         if fixed or source.id in self.fixed:
             self.fixed.add(value.id)
+        if source.id in self.steps and expression == source.name:
+            self.steps[value.id] = self.steps[source.id]
         if held is None:
             return
         if cut and source.id not in self.fixed and held.uses == self.left[source.id]:
@@ -143,8 +146,13 @@ class Arrays:
         return alike and held.shape == value.type.shape
 
     def _join(self, value: Value, held: Storage) -> None:
-        self.setup.append(f"{value.name} = {held.name}")
-        self.plan.reused.add(value.name)
+        if held.steps:
+            steps = self.steps[value.id] = self.free_name(f"{value.name}_steps")
+            self.setup += [f"{steps} = {held.steps}", f"{value.name} = {steps}.transpose(0, 2, 1)"]
+            self.plan.reused.add(steps)
+        else:
+            self.setup.append(f"{value.name} = {held.name}")
+            self.plan.reused.add(value.name)
         held.uses += self.reads[value.id]
         self.of[value.id] = held
 

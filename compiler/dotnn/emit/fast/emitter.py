@@ -201,8 +201,7 @@ class FastEmitter(PlanWriter):
 
     def time_first_name(self, value: Value) -> str:
         """Return the name of a sequence's array [time, batch, features], empty where it does not lie so."""
-        held = self.arrays.of.get(value.id)
-        return held.steps if held else ""
+        return self.arrays.steps.get(value.id, "")
 
     def steps(self, value: Value) -> str:
         """Return the name of a sequence's array [time, batch, features]; of a copy, where it lies otherwise."""
