@@ -1,6 +1,7 @@
 """Every optimizer alone, against its source written out for one weight."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -64,10 +65,28 @@ UPDATES = {
 """Each optimizer for one weight, written from its source, with the arguments to try."""
 
 
+FUNCTIONS = {name: getattr(math, name) for name in ("sqrt", "exp", "log", "tanh", "cosh", "erf")} | {
+    "abs": abs, "min": min, "max": max, "sign": lambda x: math.copysign(1, x) if x else 0.0,
+}  # fmt: skip
+
+
+def by_its_equations(name, w, gradient, steps, **arguments):
+    """The member's own equations, one after the other, for one weight: what a script must do, known source or not."""
+    optimizer = OPTIMIZERS[name]
+    attrs = {arg.name: arg.default for arg in optimizer.args} | arguments
+    known = dict.fromkeys(optimizer.slots(attrs), attrs.get(optimizer.slot_start, 0.0)) | attrs
+    for k in range(steps):
+        known |= {"w": w, "g": gradient(w, k), "t": k + 1}
+        for equation in optimizer.equations(attrs):
+            exec(equation.replace("^", "**"), FUNCTIONS, known)
+        w = known["w"]
+    return w
+
+
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [(name, arguments) for name in OPTIMIZERS for arguments in UPDATES.get(name, (None, [None]))[1]],
+    [(name, arguments) for name in OPTIMIZERS for arguments in UPDATES.get(name, (None, [{}]))[1]],
 )
 def test_optimizer(name, arguments, style):
     """y = w x with the loss (w x - t)², one example at a time in order, three times over."""
@@ -81,4 +100,6 @@ def test_optimizer(name, arguments, style):
     data = {"x": np.array(x)[:, None], "t": np.array(t)[:, None]}
     params, _ = module.train(data, epochs=3, dtype=np.float64)
     gradient = lambda w, k: 2 * (w * x[k % 4] - t[k % 4]) * x[k % 4]  # noqa: E731
-    np.testing.assert_allclose(params["y.W"], [[UPDATES[name][0](0.7, gradient, 12, **arguments)]], rtol=1e-10)
+    sources = [UPDATES[name][0]] if name in UPDATES else []
+    for update in (*sources, partial(by_its_equations, name)):
+        np.testing.assert_allclose(params["y.W"], [[update(0.7, gradient, 12, **arguments)]], rtol=1e-10)
