@@ -5,7 +5,9 @@ TensorFlow is imported by the script that is run here, never by dotnn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -47,8 +49,8 @@ class Peer:
                 regularizer = self.module.variables(built)[name].regularizer
                 numbers = zip(vars(regularizer), p.penalty.attrs.values(), strict=True)
                 vars(regularizer).update({key: np.float64(value) for key, value in numbers})
-        self._feed(built, Network(model, self.graph).layers)
         self.network = self.module.training_model(built) if hasattr(self.module, "training_model") else built
+        self._feed(Network(model, self.graph).layers)
 
     def __enter__(self) -> Peer:
         return self
@@ -56,37 +58,43 @@ class Peer:
     def __exit__(self, *error: object) -> None:
         self.module.set_precision(self.precision)
 
-    def _feed(self, built: Any, layers: Mapping[str, str]) -> None:
+    def _feed(self, layers: Mapping[str, str]) -> None:
+        """Let every random layer take what is drawn for it; `layers` maps each use, by its path, to the layer."""
+        uses: dict[str, list[str]] = {}
         for path in random_steps(self.graph):
-            layer = built.get_layer(layers[path])
-            if hasattr(layer, "cell"):
-                self._feed_cell(layer.cell, path)
-            else:
-                layer.call = self._fed(path)
+            uses.setdefault(layers[path], []).append(path)
+        for name, paths in uses.items():
+            layer = self.network.get_layer(name)
+            feed = partial(self._with_masks, layer.cell, layer.call) if hasattr(layer, "cell") else self._computed
+            layer.call = _by_turns([partial(feed, paths[use]) for use in self._order_of_uses(layer)])
 
-    def _feed_cell(self, cell: Any, path: str) -> None:
-        """Replace the masks of a recurrent layer, of its inputs and of its state: one, or the same for each gate."""
+    def _order_of_uses(self, layer: Any) -> list[int]:
+        """Return which use of a layer is run first, which second, …: Keras goes through a network by depth."""
+        by_depth = self.network._nodes_by_depth
+        run = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if node.operation is layer]
+        return [layer._inbound_nodes.index(node) for node in run]
+
+    def _with_masks(self, cell: Any, call: Callable[..., Any], path: str, *operands: Any, **options: Any) -> Any:
+        """Call a recurrent layer with the masks of one use, of its inputs and its state: one, or the same per gate."""
         count = getattr(cell, "dropout_mask_count", None)
+        for node in self._nodes_of(path):
+            if OPS[node.op].random:
+                over_time = node.op == "sequence_dropout_mask"
+                mask = self.draws[node.out.name][:, 0] if over_time else self.draws[node.out.name]
+                getter = "get_dropout_mask" if over_time else "get_recurrent_dropout_mask"
+                setattr(cell, getter, lambda _, masks=[mask] * count if count else mask: masks)
+        return call(*operands, **options)
 
-        def masks(mask: Any) -> Any:
-            return [mask] * count if count else mask
+    def _computed(self, path: str, x: Any, training: bool | None = None) -> Any:
+        """Return the value of a random statement by its own ops, with what was drawn for it."""
+        nodes = self._nodes_of(path)
+        values = {nodes[0].ins[0].id: x}
+        for node in nodes:
+            values[node.out.id] = self.draws[node.out.name] if OPS[node.op].random else _value(node, values)
+        return values[nodes[-1].out.id]
 
-        for node in self.graph.phase("forward"):
-            if node.layer == path and node.op == "sequence_dropout_mask":
-                cell.get_dropout_mask = lambda x, name=node.out.name: masks(self.draws[name][:, 0])
-            elif node.layer == path and node.op == "dropout_mask":
-                cell.get_recurrent_dropout_mask = lambda h, name=node.out.name: masks(self.draws[name])
-
-    def _fed(self, path: str) -> Callable[..., Any]:
-        nodes = [n for n in self.graph.phase("forward") if n.layer == path]
-
-        def call(x: Any, training: bool | None = None) -> Any:
-            values = {nodes[0].ins[0].id: x}
-            for node in nodes:
-                values[node.out.id] = self.draws[node.out.name] if OPS[node.op].random else _value(node, values)
-            return values[nodes[-1].out.id]
-
-        return call
+    def _nodes_of(self, path: str) -> list[Node]:
+        return [node for node in self.graph.phase("forward") if node.layer == path]
 
     def take(self, cache: Mapping[str, np.ndarray]) -> None:
         """Keep the draws of a forward pass of the NumPy script."""
@@ -170,6 +178,12 @@ class Peer:
         """Return gradients as arrays by the spec's names."""
         arrays = {name: value.numpy() for name, value in tensors.items()}
         return self.module.unstack(arrays) if hasattr(self.module, "unstack") else arrays
+
+
+def _by_turns(calls: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    """Return a function that is one of `calls` after the other, over and over."""
+    turns = cycle(calls)
+    return lambda *operands, **options: next(turns)(*operands, **options)
 
 
 def random_steps(graph: Graph) -> list[str]:

@@ -36,12 +36,12 @@ class _Build:
             self.values[step.path] = self.step(step)
         self.builder.phase = "loss"
         loss = self.total()
-        renewals = self.builder.renewals
+        renewed = self.builder.renewed
         return Graph(
-            (*self.builder.nodes, *renewals.values()), self.inputs, self.targets, self.params,
+            (*self.builder.nodes, *self.builder.renewals), self.inputs, self.targets, self.params,
             {name: self.values[path] for name, path in self.model.outputs.items()}, loss, steps=self.values,
             next_id=self.builder.next_id, state=self.state,
-            renewed={n: renewals[v.id].out for n, v in self.state.items() if v.id in renewals},
+            renewed={n: renewed[v.id][-1] for n, v in self.state.items() if v.id in renewed},
         )  # fmt: skip
 
     def step(self, step: Step) -> Value:

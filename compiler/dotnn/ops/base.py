@@ -191,7 +191,10 @@ class Builder(Protocol):
         ...
 
     def renew(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
-        """Append the node whose output replaces `state` after a training step."""
+        """Append the node whose output replaces `state` after a training step.
+
+        An operand that is `state` itself is what the use before this one left, where a layer is used several times.
+        """
         ...
 
 

@@ -95,7 +95,7 @@ def _fast_mean_d_x(e: Step, node: Node) -> bool:
 
 
 def _fast_moving_average(e: Step, node: Node) -> bool:
-    """Renew the state in place; the result is nobody's operand."""
+    """Renew the state in place."""
     running, new = node.ins
     momentum, rest = node.attrs["momentum"], node.attrs["rest"]
     part = e.scratch(f"{new.name}_part", *like(new))
@@ -103,6 +103,7 @@ def _fast_moving_average(e: Step, node: Node) -> bool:
     e.run(f"    multiply({running.name}, {e.number('momentum', repr(momentum))}, {running.name})")
     e.run(f"    multiply({new.name}, {e.number('rest', repr(rest))}, {part})")
     e.run(f"    add({running.name}, {part}, {running.name})")
+    e.same(node.out, running)
     return True
 
 

@@ -67,3 +67,14 @@ class Select(keras.layers.Layer):
     def call(self, operands):
         switch, *branches = operands
         return tf.add_n([switch[..., k : k + 1] * branch for k, branch in enumerate(branches)])
+
+
+@keras.saving.register_keras_serializable("dotnn")
+class After(keras.layers.Layer):
+    """The first operand, not before the second is there: Keras runs layers in an order of its own.
+
+    A layer with state that is used several times is renewed by one use after the other, in the order of the spec.
+    """
+
+    def call(self, operands):
+        return operands[0]

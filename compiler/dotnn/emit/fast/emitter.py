@@ -48,6 +48,7 @@ class FastEmitter(PlanWriter):
         self.packs = packs(self.graph)
         self.gate_of: dict[int, tuple[str, int, int, int]] = {}
         self._strided: set[int] = set()
+        self._in_state = {v.id for v in self.graph.state.values()}
         self._written: set[int] = set()
         self._reading: list[Node] = []
 
@@ -67,6 +68,7 @@ class FastEmitter(PlanWriter):
                     self._loop(node, node.loop) if node.loop else self._generic(node)
             self.arrays.release(node)
         self._copy_shared_gradients()
+        self._store_state()
         self.plan.drop_unread()
         return self.plan
 
@@ -106,6 +108,7 @@ class FastEmitter(PlanWriter):
     def same(self, value: Value, source: Value) -> None:
         """Let `value` be another name of `source`."""
         self.arrays.alias(value, source, source.name)
+        self._in_state |= {value.id} if source.id in self._in_state else set()
         self._strided |= {value.id} if source.id in self._strided else set()
 
     def view(self, value: Value, source: Value, expression: str) -> None:
@@ -358,6 +361,14 @@ class FastEmitter(PlanWriter):
             if self.owners.get(value.id) != name or (held is not None and not held.pinned):
                 target = self.bind(f"d_{name.replace('.', '_')}_out", f'grads["{name}"]')
                 self.run(f"copyto({target}, {self.rows(value)})")
+
+    def _store_state(self) -> None:
+        """Copy what replaces a state to where it belongs, unless it was written there."""
+        late = [(n, v) for n, v in self.graph.renewed.items() if v.id not in self._in_state]
+        if late:
+            self.run("if training:")
+        for name, value in late:
+            self.run(f"    copyto({self.graph.state[name].name}, {self.rows(value)})")
 
 
 def _disjoint(nodes: Sequence[Node]) -> bool:

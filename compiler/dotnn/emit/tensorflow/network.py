@@ -38,6 +38,15 @@ class Part:
         return self.owner, self.keras.name
 
 
+@dataclass
+class Shared:
+    """A Keras layer that has several uses: its variable in the script, its name, and the value that was made last."""
+
+    word: str
+    layer: str
+    last: str = ""
+
+
 class Network:
     """The lines of `build_model` and, by name, the variables and the values that the rest of the script asks for.
 
@@ -46,7 +55,7 @@ class Network:
     read       key in `values` -> Keras layer that makes it, for what the loss or a metric reads besides the outputs
     keys       value number -> its key in `values`
     variables  parameter -> (Keras layer, its attribute); `bias[0]` is a row
-    layers     path of a statement -> name of its (first) Keras layer
+    layers     path of a statement -> name of its (first) Keras layer, which all uses of a shared layer have in common
     xla        whether XLA speeds all layers up on a CPU
     sparse     whether TensorFlow makes the gradient of a layer as a list of rows
 
@@ -72,7 +81,7 @@ class Network:
         self._taken = set(model.inputs)
         self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
         self._uses = Counter(_owner(step) for step in model.steps if step.params)
-        self._made: dict[tuple[str, str], str] = {}
+        self._made: dict[tuple[str, str], Shared] = {}
         # An activation is a layer of its own where a sum is read, in all uses of the layer that makes it.
         self._apart = {_owner(s) or s.path for s in model.steps if self._before_activation(s).id in self._wanted}
         self._layer_of: dict[int, str] = {v.id: name for name, v in graph.inputs.items()}
@@ -185,25 +194,37 @@ class Network:
             self._line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
             self._layer_of.pop(part.out.id, None)
             return
-        given = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
-        if part.keras.operands:
-            given = part.keras.operands.format(*names)
-        shared = bool(part.owner) and self._uses[part.owner] > 1
-        if part.key in self._made:
-            self._line(f"{part.out.name} = {self._made[part.key]}(", [given], ")", comment)
+        if self._uses[part.owner] > 1:
+            self._use(step, part, names, comment)
             return
+        layer, arguments = self._layer(step, part)
+        self._line(f"{part.out.name} = {part.keras.name}(", arguments, f")({_given(part.keras, names)})", comment)
+        self._layer_of[part.out.id] = layer
+
+    def _layer(self, step: Step, part: Part) -> tuple[str, list[str]]:
+        """Return the name of a new Keras layer, and the arguments of the call that makes it."""
         # What has parameters has the name of its statement; what follows it there, such as a pooling, is named in full.
         layer = self._free(part.name if part.name not in self._taken else f"{step.path}.{step.layer.name}")
         self.variables |= self._variables_of(step, part, layer)
         self.layers.setdefault(step.path, layer)
-        arguments = [*self._call(step, part), f'name="{layer}"']
-        if shared:
-            self._made[part.key] = word = self._word(part.name)
-            self._line(f"{word} = {part.keras.name}(", arguments, ")", self.banners.place(self._node(step)).strip())
-            self._line(f"{part.out.name} = {word}(", [given], ")", comment)
-        else:
-            self._line(f"{part.out.name} = {part.keras.name}(", arguments, f")({given})", comment)
-            self._layer_of[part.out.id] = layer
+        return layer, [*self._call(step, part), f'name="{layer}"']
+
+    def _use(self, step: Step, part: Part, names: list[str], comment: str) -> None:
+        """Write a use of a shared layer; the first has the layer in front of it.
+
+        Keras runs uses that do not depend on each other in an order of its own. State is renewed in the graph's order.
+        """
+        shared = self._made.get(part.key)
+        if shared is None:
+            layer, arguments = self._layer(step, part)
+            shared = self._made[part.key] = Shared(self._word(part.name), layer)
+            place = self.banners.place(self._node(step)).strip()
+            self._line(f"{shared.word} = {part.keras.name}(", arguments, ")", place)
+        elif any(not self.model.params[full].trained for full in step.params.values()):
+            names[0] = f'After(name="{self._free(f"{step.path}.after")}")([{names[0]}, {shared.last}])'
+        self.layers.setdefault(step.path, shared.layer)
+        self._line(f"{part.out.name} = {shared.word}(", [_given(part.keras, names)], ")", comment)
+        shared.last = part.out.name
 
     def _line(self, start: str, items: list[str], end: str, comment: str) -> None:
         lines = wrapped(start, items, end)
@@ -258,6 +279,11 @@ class Network:
     def _word(self, name: str) -> str:
         """Return a Python name that nothing has yet."""
         return _distinct(identifier(name), self._words)
+
+
+def _given(call: Keras, names: list[str]) -> str:
+    """Return the operands as the layer takes them."""
+    return call.operands.format(*names) if call.operands else names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
 def _distinct(wanted: str, taken: set[str]) -> str:
