@@ -1,0 +1,37 @@
+"""State, draws and masks of every use of a layer: Keras's, in the spec's order, whatever the order in which it runs."""
+
+import pytest
+from support import model_of
+from uses import FORMS, kept_or_drawn, network
+
+from dotnn.diffing import compare
+from dotnn.ir.build import build
+
+
+def assert_agree(text):
+    """Two steps on both targets: losses, gradients, and all weights, running statistics among them."""
+    found = compare(model_of(text), 2)
+    assert found.verdict == "PASS" and len(found.steps) == 2, (found.first, found.place)
+
+
+@pytest.fixture
+def untraced():
+    """Steps that are run line by line: graphs of TensorFlow cost more to make than they save here."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize("form", FORMS)
+def test_two_steps(form):
+    """All layers that have state or draw, in one network."""
+    assert_agree(network(form, *kept_or_drawn()))
+
+
+@pytest.mark.parametrize("form", ["shared", "shared in a block"])
+def test_two_steps_as_a_graph(form):
+    """As `train` takes them, where it is TensorFlow that decides when a variable is written."""
+    assert_agree(network(form, *(kept for kept in kept_or_drawn() if build(model_of(network(form, kept))).state)))
