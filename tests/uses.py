@@ -1,20 +1,21 @@
-"""Networks around every use of a layer that keeps state or draws: once, shared, in a block, repeated, shared in a block.
+"""Networks around the uses of every layer that keeps state or draws: once, shared, in a block, repeated, and so on.
 
-Such layers are found by what they declare, parameters that are not trained or ops that draw, in the sample calls of all
-layers: a new one joins with its sample.
+Such layers are found in the sample calls of all layers by what they declare: parameters that are not trained, or ops
+that draw. A new one joins with its sample.
 """
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from samples import LAYER_SPECS
 from support import model_of
 
+from dotnn.diagnostics import CompileError
 from dotnn.ir.build import build
 from dotnn.ops import OPS
-from dotnn.ops.base import TensorType
+from dotnn.ops.base import BATCH, TensorType
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Kept:
         return f"{name}({', '.join([*operands, *filter(None, [arguments.removesuffix(')')])])})"
 
     def operands(self, source: str, marks: str) -> list[str]:
-        """What the call is applied to: real numbers made of the vector `source`, integers and masks that are `marks`."""
+        """What the call is applied to: real numbers are made of the vector `source`, masks of `marks`."""
         made = f"({source} -> dense({{}}, tanh) -> reshape({{}}))"
         real = [made.format(math.prod(t.example), [*t.example]) for t in self.types]
         given = {"int": marks, "bool": f"({marks} -> padding_mask)"}
@@ -61,9 +62,10 @@ def _once(kept, i):
     return "", f"a{i} = {kept.on(*kept.operands('x', f'm{i}'))} -> flatten  b{i} = a{i} -> dense(2)"
 
 
-def _shared(kept, i):
+def _shared(kept, i, again=None):
     """Keras, left alone, would run the second use first: it comes to z before it comes to y."""
-    first, second = (", ".join(kept.operands(*given)) for given in [("x", f"m{i}"), ("u", f"n{i}")])
+    first = ", ".join(kept.operands("x", f"m{i}"))
+    second = ", ".join((again or kept).operands("u", f"n{i}"))
     return "", f"layer s{i} = {kept.call}  a{i} = s{i}({first}) -> flatten  b{i} = s{i}({second}) -> flatten"
 
 
@@ -71,6 +73,12 @@ def _in_turn(kept, i):
     """The second use reads the first."""
     first, second = (", ".join(kept.operands(*given)) for given in [("x", f"m{i}"), (f"a{i}", f"n{i}")])
     return "", f"layer s{i} = {kept.call}  a{i} = s{i}({first}) -> flatten  b{i} = s{i}({second}) -> flatten"
+
+
+def _of_two_ranks(kept, i):
+    """The second operand has one axis more than the first."""
+    wider = TensorType((BATCH, 2, *kept.types[0].example))
+    return _shared(kept, i, replace(kept, types=(wider, *kept.types[1:])))
 
 
 def _block(kept, i, body):
@@ -89,30 +97,42 @@ def _repeated(kept, i):
 
 
 def _shared_in_block(kept, i):
-    uses = "  ".join(
-        f"{name} = s({', '.join(kept.operands(source, 'm'))}) -> flatten" for name, source in ["ah", ("b", "(h -> tanh)")]
-    )
-    block = _block(kept, i, f"layer s = {kept.call}  {uses}  output o = concat(a, b)")
-    return block, _in_block(kept, i)[1]
+    first, second = (", ".join(kept.operands(source, "m")) for source in ("h", "(h -> tanh)"))
+    uses = f"a = s({first}) -> flatten  b = s({second}) -> flatten"
+    return _block(kept, i, f"layer s = {kept.call}  {uses}  output o = concat(a, b)"), _in_block(kept, i)[1]
 
 
 FORMS = {
     "once": _once,
     "shared": _shared,
     "one after the other": _in_turn,
+    "of two ranks": _of_two_ranks,
     "in a block": _in_block,
     "repeated": _repeated,
     "shared in a block": _shared_in_block,
 }
 
 
-def network(form: str, *calls: Kept, train: str = "batch = 4") -> str:
+@cache
+def calls(form: str) -> tuple[Kept, ...]:
+    """The calls that can be used in this form: not all layers take operands of several ranks."""
+    return tuple(kept for kept in kept_or_drawn() if form != "of two ranks" or _takes_two_ranks(kept))
+
+
+def _takes_two_ranks(kept):
+    try:
+        return model_of(network("of two ranks", kept)) is not None
+    except CompileError:
+        return False
+
+
+def network(form: str, *used: Kept) -> str:
     """A spec with two outputs, in which every call is used in this form."""
-    parts = [FORMS[form](kept, i) for i, kept in enumerate(calls)]
+    parts = [FORMS[form](kept, i) for i, kept in enumerate(used)]
     blocks, text = "".join(block for block, _ in parts), "  ".join(statements for _, statements in parts)
     read = set(re.findall(r"\w+", text))
-    marks = [f"input {m}{i}: {kept.marks}" for i, kept in enumerate(calls) for m in "mn" if f"{m}{i}" in read]
-    first, second = (", ".join(f"{name}{i}" for i in range(len(calls))) for name in "ab")
+    marks = [f"input {m}{i}: {kept.marks}" for i, kept in enumerate(used) for m in "mn" if f"{m}{i}" in read]
+    first, second = (", ".join(f"{name}{i}" for i in range(len(used))) for name in "ab")
     return f"""{blocks}model M {{
       input  x: [4]
       target t: [1]
@@ -123,4 +143,4 @@ def network(form: str, *calls: Kept, train: str = "batch = 4") -> str:
       output y = concat(x, {first}) -> dense(1)
       output z = concat(x, {second}) -> dense(2)
     }}
-    train {{ loss = mse(y, t) + 0.3 * mse(z, r)  optim = sgd(0.1)  {train} }}"""
+    train {{ loss = mse(y, t) + 0.3 * mse(z, r)  optim = sgd(0.1)  batch = 4 }}"""

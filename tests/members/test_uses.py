@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support import SPECS, STYLES, as_module, generic_point, model_of, module_of
-from uses import FORMS, Kept, kept_or_drawn, network
+from uses import FORMS, Kept, calls, kept_or_drawn, network
 
 from dotnn.driver import Options, compile_model, lower
 from dotnn.inits import INITS
@@ -14,7 +14,7 @@ from dotnn.ops.base import BATCH as ANY
 from dotnn.ops.base import TensorType
 from dotnn.schema import Bound
 
-CASES = [pytest.param(form, kept, id=f"{form}: {kept.call}") for form in FORMS for kept in kept_or_drawn()]
+CASES = [pytest.param(form, kept, id=f"{form}: {kept.call}") for form in FORMS for kept in calls(form)]
 COUNT, BATCH = 8, 4
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from support import model_of
-from uses import FORMS, kept_or_drawn, network
+from uses import FORMS, calls, network
 
 from dotnn.diffing import compare
 from dotnn.ir.build import build
@@ -28,10 +28,10 @@ def untraced():
 @pytest.mark.parametrize("form", FORMS)
 def test_two_steps(form):
     """All layers that have state or draw, in one network."""
-    assert_agree(network(form, *kept_or_drawn()))
+    assert_agree(network(form, *calls(form)))
 
 
-@pytest.mark.parametrize("form", ["shared", "shared in a block"])
+@pytest.mark.parametrize("form", ["shared", "of two ranks", "shared in a block"])
 def test_two_steps_as_a_graph(form):
     """As `train` takes them, where it is TensorFlow that decides when a variable is written."""
-    assert_agree(network(form, *(kept for kept in kept_or_drawn() if build(model_of(network(form, kept))).state)))
+    assert_agree(network(form, *(kept for kept in calls(form) if build(model_of(network(form, kept))).state)))

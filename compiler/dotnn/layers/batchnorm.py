@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dotnn.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, require_real
+from dotnn.layers.keras import Keras
 from dotnn.layers.normalise import SCALE_AND_SHIFT, normalisation, scale_and_shift, scale_and_shift_params
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import FRACTION, Arg, Bound
@@ -36,6 +39,11 @@ def _lower(b: Builder, low: Lowering) -> Value:
     return scale_and_shift(b, low, centred, sigma2)
 
 
+def _keras(types: Types, attrs: Attrs) -> Keras:
+    found = normalisation("BatchNormalization", attrs, mean="moving_mean", var="moving_variance")
+    return replace(found, replicas="GlobalBatchNormalization", any_rank="AnyRankBatchNormalization")
+
+
 BATCHNORM = Layer(
     "batchnorm",
     "Batch normalisation, over all axes but the last: with the batch's own mean and variance while training, with"
@@ -49,7 +57,5 @@ BATCHNORM = Layer(
     params=_params,
     equation="y = gamma (x - mu) / sqrt(sigma² + epsilon) + beta",
     keras="BatchNormalization",
-    tensorflow=lambda types, attrs: normalisation(
-        "BatchNormalization", attrs, "GlobalBatchNormalization", mean="moving_mean", var="moving_variance"
-    ),
+    tensorflow=_keras,
 )

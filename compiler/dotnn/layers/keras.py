@@ -28,6 +28,8 @@ class Keras:
     xla        whether XLA speeds it up on a CPU
     replicas   for a layer that draws numbers or reads other examples of the batch: the class of `dotnn_runtime.keras`
                that stands for it where replicas share a batch
+    any_rank   for a layer that Keras keeps to operands of as many axes as those of its first use: the class that stands
+               for it where a shared layer has others, too
     """
 
     name: str
@@ -42,6 +44,7 @@ class Keras:
     keywords: Mapping[str, str] = field(default_factory=dict)
     xla: bool = True
     replicas: str = ""
+    any_rank: str = ""
 
     @property
     def is_function(self) -> bool:

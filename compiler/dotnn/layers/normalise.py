@@ -26,13 +26,13 @@ def scale_and_shift_params(x: TensorType, attrs: Attrs) -> tuple[ParamSpec, ...]
     )
 
 
-def normalisation(name: str, attrs: Attrs, replicas: str = "", **variables: str) -> Keras:
-    """Return the Keras layer that normalises; `variables` are those beside gamma and beta, `replicas` as in `Keras`."""
+def normalisation(name: str, attrs: Attrs, **variables: str) -> Keras:
+    """Return the Keras layer that normalises; `variables` are those beside gamma and beta."""
     options = {"momentum": attrs["momentum"]} if attrs.get("momentum", 0.99) != 0.99 else {}
     options |= {"epsilon": attrs["epsilon"]} if attrs["epsilon"] != 1e-3 else {}
     return Keras(
         f"keras.layers.{name}", (), {**options, **without(center=attrs["beta"], scale=attrs["gamma"])},
-        variables={"gamma": "gamma", "beta": "beta", **variables}, replicas=replicas,
+        variables={"gamma": "gamma", "beta": "beta", **variables},
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from dotnn.model.model import Declared
 from dotnn.model.order import Circle, dependency_order
 from dotnn.model.places import Place, settle
 from dotnn.model.scope import Draft, Scope, SharedLayer, Tensor, names_read, terms_of
-from dotnn.model.shared import define_shared, use_shared
+from dotnn.model.shared import agree, define_shared, use_shared
 from dotnn.syntax import nodes
 
 JOINS = {"+": "sum", "-": "subtract", "*": "multiply"}
@@ -353,7 +353,7 @@ class Network:
         element = scope.element(shared.name if shared else layer.name)
         element.has_params = bool(specs) and shared is None
         if shared is not None:
-            shared.specs = shared.specs or specs
+            agree(self, shared, specs, operands, span)
         place = shared.place if shared else element.params
         value = Tensor(element.value, type, span, layer, attrs)
         self.drafts.append(Draft(layer, attrs, operands, value, specs, place, span))

@@ -39,7 +39,7 @@ class Tensor:
 
 @dataclass
 class SharedLayer:
-    """`layer s = dense(64)`: its parameters are made at the first use."""
+    """`layer s = dense(64)`: its parameters are made at the first use, on values of the shapes `first`."""
 
     name: str
     layer: Layer
@@ -47,8 +47,8 @@ class SharedLayer:
     place: Place
     span: Span
     specs: tuple[ParamSpec, ...] | None = None
-    first: Tensor | None = None
-    first_use: Span | None = None
+    first: str = ""
+    first_use: int = 0
 
 
 Binding = Tensor | SharedLayer | Poison

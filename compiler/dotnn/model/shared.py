@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dotnn.diagnostics import Span
 from dotnn.layers import LAYERS
-from dotnn.layers.base import ShapeError, shape_text
+from dotnn.layers.base import ParamSpec, shape_text
 from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.messages import Fail
@@ -40,19 +41,18 @@ def use_shared(
     network: Network, shared: SharedLayer, rest: Sequence[nodes.Arg], operands: Sequence[Tensor], call: nodes.Call,
     scope: Scope,
 ) -> Tensor:  # fmt: skip
-    """Apply a shared layer; all its uses must want parameters of the same shapes."""
+    """Apply a shared layer. Raises `Fail`."""
     if rest:
         raise Fail(messages.shared_arguments(rest[0].span, shared.name, network.line(shared.span)))
-    if shared.first is None or shared.first_use is None:
-        shared.first, shared.first_use = operands[0], call.span
-    elif _params(shared, shared.first) != _params(shared, operands[0]):
-        first, found = shape_text(shared.first.type), shape_text(operands[0].type)
-        raise Fail(messages.shared_shape(call.span, shared.name, first, found, network.line(shared.first_use)))
     return network.apply(shared.layer, shared.attrs, tuple(operands), call.span, scope, shared)
 
 
-def _params(shared: SharedLayer, operand: Tensor) -> object:
-    try:
-        return shared.layer.params([operand.type], shared.attrs)
-    except (ShapeError, IndexError):
-        return None  # the layer itself says what is wrong
+def agree(
+    network: Network, shared: SharedLayer, specs: tuple[ParamSpec, ...], operands: Sequence[Tensor], span: Span
+) -> None:
+    """Make the parameters of a shared layer at its first use. Raises `Fail` at another one that wants other shapes."""
+    found = ", ".join(shape_text(t.type) for t in operands)
+    if shared.specs is None:
+        shared.specs, shared.first, shared.first_use = specs, found, network.line(span)
+    elif specs != shared.specs:
+        raise Fail(messages.shared_shape(span, shared.name, shared.first, found, shared.first_use))

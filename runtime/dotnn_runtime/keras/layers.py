@@ -70,6 +70,19 @@ class Select(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("dotnn")
+class AnyRankBatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation of vectors and of sequences or images by one layer; Keras's own is for one kind."""
+
+    def build(self, input_shape):
+        super().build((None, input_shape[-1]))
+        self.input_spec = None
+
+    def call(self, x, training=None):
+        rows = super().call(keras.ops.reshape(x, (-1, x.shape[-1])), training=training)
+        return keras.ops.reshape(rows, (-1, *x.shape[1:]))
+
+
+@keras.saving.register_keras_serializable("dotnn")
 class After(keras.layers.Layer):
     """The first operand, not before the second is there: Keras runs layers in an order of its own.
 

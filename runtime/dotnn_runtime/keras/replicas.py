@@ -66,6 +66,10 @@ class GlobalBatchNormalization(keras.layers.BatchNormalization):
     Keras's `synchronized=True` has the mean square minus the squared mean, which loses digits where the mean is large.
     """
 
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.input_spec = None  # one layer serves vectors, sequences and images
+
     def call(self, x, training=False):
         if not training:
             return super().call(x, training=False)

@@ -81,6 +81,9 @@ class Network:
         self._taken = set(model.inputs)
         self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
         self._uses = Counter(_owner(step) for step in model.steps if step.params)
+        self._ranks: dict[str, set[int]] = {}
+        for step in model.steps:
+            self._ranks.setdefault(_owner(step), set()).add(len(self.values[step.ins[0]].type.shape))
         self._made: dict[tuple[str, str], Shared] = {}
         # An activation is a layer of its own where a sum is read, in all uses of the layer that makes it.
         self._apart = {_owner(s) or s.path for s in model.steps if self._before_activation(s).id in self._wanted}
@@ -131,7 +134,7 @@ class Network:
     def _step(self, step: Step) -> None:
         operands = [self.values[path] for path in step.ins]
         main = self._counterpart(step, step.layer, [v.type for v in operands], step.attrs)
-        main = self._for_replicas(step, main) if self.distributed else main
+        main = self._for_replicas(step, main) if self.distributed else self._for_all_ranks(step, main)
         parts = self._parts(step, main)
         self.xla &= all(part.keras.xla for part in parts)
         self.sparse |= any(part.keras.name == "keras.layers.Embedding" for part in parts)
@@ -147,6 +150,11 @@ class Network:
             return layer.tensorflow(types, attrs)
         message = f"{layer.name} cannot be written for TensorFlow yet"
         raise CompileError([Diagnostic("NN507", message, step.span, help="use --target numpy")], self.model.source)
+
+    def _for_all_ranks(self, step: Step, call: Keras) -> Keras:
+        """Return what stands for a shared layer whose uses have operands of different numbers of axes."""
+        several = len(self._ranks.get(_owner(step), ())) > 1
+        return replace(call, name=call.any_rank) if call.any_rank and several else call
 
     def _for_replicas(self, step: Step, call: Keras) -> Keras:
         """Return what stands for a layer where replicas share a batch; refuse one that would compute something else."""
