@@ -47,8 +47,9 @@ train {
 IMAGES = """model Images {
   input  image: [6, 6, 1]
   target t: class[3]
-  h = image -> conv2d(4, 3, bias = false) -> batchnorm -> relu -> maxpool(2) -> flatten
-  output p = h -> dense(3, softmax)
+  layer normed = batchnorm
+  h = image -> conv2d(4, 3, bias = false) -> normed -> relu -> maxpool(2) -> flatten
+  output p = h -> dense(4, tanh) -> normed -> dense(3, softmax)
 }
 data { source = npz("data.npz", image = image, t = label) }
 train { loss = cross_entropy(p, t)  optim = adam(0.02)  batch = 5  epochs = 2 }"""
