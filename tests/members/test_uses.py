@@ -39,10 +39,11 @@ def assert_same(found, expected):
 
 def assert_trained_alike(text):
     """Loss and gradients at a point, and all weights and statistics after two steps, of both styles."""
-    compiled = {style: compile_model(model_of(text), Options(style), check=True) for style in STYLES}
-    graph = compiled["explain"].graph
+    graph = lower(model_of(text))
     for style in STYLES:
-        module = as_module(compiled[style].script, SPECS / "uses.nn")
+        # The verifier of memory takes its time: it is for state that several uses renew in place.
+        script = compile_model(model_of(text), Options(style), check=bool(graph.state) and "layer" in text).script
+        module = as_module(script, SPECS / "uses.nn")
         params, data = generic_point(module, examples=COUNT)
         at = run(graph, {**params, **data}, rng=np.random.default_rng(5))
         loss, grads = module.loss_and_grads(params, data, rng=np.random.default_rng(5))
