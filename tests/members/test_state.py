@@ -122,6 +122,10 @@ def test_a_bias_before_batch_norm_is_warned_about():
     assert warnings_of("output y = x -> dense(4) -> batchnorm") == ["NN606"]
     assert warnings_of("output y = x -> dense(4, bias = false) -> batchnorm") == []
     assert warnings_of("output y = x -> dense(4, relu) -> batchnorm") == []
+    assert warnings_of("h = x -> dense(4)  output y = h + (h -> batchnorm)") == []
+    assert warnings_of("output y = x -> reshape([3, 1]) -> gru(4, act = identity) -> batchnorm") == []
+    assert warnings_of("layer d = dense(4)  a = x -> d -> batchnorm  output y = a + (x -> tanh -> d)") == []
+    assert warnings_of("layer d = dense(4)  a = x -> d -> batchnorm  output y = a + (x -> d -> batchnorm)") == ["NN606"]
 
 
 def test_integers_outside_the_vocabulary_are_refused():

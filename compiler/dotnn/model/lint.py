@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dotnn.diagnostics import Diagnostic
 from dotnn.model import cautions
 from dotnn.model.model import Model, Step
@@ -19,9 +21,7 @@ def lint(model: Model) -> list[Diagnostic]:
         weight = model.params.get(step.params.get("W", ""))
         if act is not None and act.name == "relu" and weight is not None and weight.init.name == "zeros":
             found.append(cautions.relu_zero_init(step.span, weight.name))
-        source = steps.get(step.ins[0]) if step.layer.name == "batchnorm" else None
-        if source is not None and source.attrs.get("bias") is True and _is_linear(source):
-            found.append(cautions.bias_before_batchnorm(source.span, source.path, source.layer.name))
+    found += _lost_biases(model)
     for path in model.outputs.values():
         if path in steps and steps[path].layer.name == "dropout":
             found.append(cautions.dropout_before_output(steps[path].span))
@@ -36,6 +36,23 @@ def lint(model: Model) -> list[Diagnostic]:
         elif name == "sigmoid" and term.loss.op == "cross_entropy":
             found.append(cautions.not_distribution(last.span, term.output))
     return found
+
+
+def _lost_biases(model: Model) -> Iterator[Diagnostic]:
+    """Yield a warning for every bias that nothing but batch norm reads, whichever use of its layer it is added in."""
+    compared = [*(term.output for term in model.train.losses), *(metric.output for metric in model.train.metrics)]
+    readers: dict[str, list[str]] = {path: ["the user"] for path in (*model.outputs.values(), *compared)}
+    for step in model.steps:
+        for path in step.ins:
+            readers.setdefault(path, []).append(step.layer.name)
+    uses: dict[str, list[Step]] = {}
+    for step in model.steps:
+        if "b" in step.params and "U" not in step.params:  # what a gate or a state adds up is no plain sum
+            uses.setdefault(step.params["b"], []).append(step)
+    for name, (first, *more) in uses.items():
+        if all(_is_linear(s) and set(readers.get(s.path, ())) == {"batchnorm"} for s in (first, *more)):
+            owner = name.removesuffix(".b") if more else first.path
+            yield cautions.bias_before_batchnorm(first.span, owner, first.layer.name)
 
 
 def _is_linear(step: Step) -> bool:
