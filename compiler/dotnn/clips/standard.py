@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dotnn.clips import Clip
 
-_SCALE = ("norm = math.sqrt(np.dot(g, g))", "if norm > limit:", "    np.multiply(g, limit / norm, g)")
+_SCALE = (
+    "norm = math.sqrt(np.dot(g, g))",
+    "if norm == math.inf:  # the squares are too large for a number; the gradients need not be",
+    '    g[...] = clip_by_global_norm({"g": g}, limit)["g"]',
+    "elif norm > limit:",
+    "    np.multiply(g, limit / norm, g)",
+)
 _SOURCE = "Pascanu et al. 2013, Algorithm 1"
 
 VALUE = Clip(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.emit import learning_rate, optimizer, training
-from dotnn.emit.lines import indented, wrapped
+from dotnn.emit.lines import indented, literal, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
 
@@ -44,6 +44,7 @@ def context(model: Model, graph: Graph, style: str) -> dict[str, Any]:
         "step": _step(model, graph, fast),
         "after_epoch": indented(learning_rate.after_epoch(train), 8),
         "save": indented(_save(model, fast), 8) if checkpoint else [],
+        "overflow": indented(_overflow(train, fast), 4),
         "checkpoint": checkpoint,
     }
 
@@ -119,6 +120,23 @@ def constraint_lines(model: Model) -> list[str]:
             weight = f'params["{name}"]'
             lines.append(f"{weight}[...] = {p.constraint.entry.line.format(w=weight, **p.constraint.attrs)}")
     return lines
+
+
+def _overflow(train: Train, fast: bool) -> list[str]:
+    """Return the lines after the loop that find what no loss shows: a last update, or a memory, that is not finite."""
+    slots = optimizer.slots(train)
+    if not slots and not train.batch:
+        return []  # the loss of an epoch is that after its only update
+    if not fast or not slots:
+        memories = ", ".join(f'"{slot}": state["{slot}"]' for slot in slots)
+        return [f"note_overflow(history, params, {{{memories}}})"]
+    return [
+        "memories = {}",
+        f"for slot in {literal(slots)}:",
+        "    g[...] = state[slot]  # it lies as the gradients do: `grads` knows the names",
+        "    memories[slot] = {name: grads[name].copy() for name in PARAMS}",
+        "note_overflow(history, params, memories)",
+    ]
 
 
 # ------------------------------------------------------------------------------------------------- checkpoints

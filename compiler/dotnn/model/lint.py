@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from dotnn.diagnostics import Diagnostic
 from dotnn.model import cautions
 from dotnn.model.model import Model, Step
@@ -22,6 +24,8 @@ def lint(model: Model) -> list[Diagnostic]:
         source = steps.get(step.ins[0]) if step.layer.name == "batchnorm" else None
         if source is not None and source.attrs.get("bias") is True and _is_linear(source):
             found.append(cautions.bias_before_batchnorm(source.span, source.path, source.layer.name))
+    if model.train.batch == 1:
+        found += batches_of_one(model, "every batch")
     for path in model.outputs.values():
         if path in steps and steps[path].layer.name == "dropout":
             found.append(cautions.dropout_before_output(steps[path].span))
@@ -36,6 +40,19 @@ def lint(model: Model) -> list[Diagnostic]:
         elif name == "sigmoid" and term.loss.op == "cross_entropy":
             found.append(cautions.not_distribution(last.span, term.output))
     return found
+
+
+def batches_of_one(model: Model, which: str) -> list[Diagnostic]:
+    """Return a warning for every layer that takes its statistics over the batch, which then holds a single example.
+
+    Such a layer is known by the state it keeps of them; one with several positions has those to take a mean over.
+    """
+    return [
+        cautions.batch_of_one(step.span, step.path, step.layer.name, which)
+        for step in model.steps
+        if any(not model.params[name].trained for name in step.params.values())
+        and math.prod(step.type.example[:-1]) == 1
+    ]
 
 
 def _is_linear(step: Step) -> bool:

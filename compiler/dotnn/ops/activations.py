@@ -40,12 +40,14 @@ def unary(
 
 
 def _fast_sigmoid(e: Step, node: Node) -> bool:
+    """1 / (1 + exp(-z)): where exp(-z) would overflow, the result is too small for a normal number anyway."""
     (z,) = node.ins
-    half, a = e.number("half", "0.5"), e.out(node.out, over=(z,))
-    e.run(f"multiply({z.name}, {half}, {a})")
-    e.run(f"tanh({a}, {a})")
-    e.run(f"multiply({a}, {half}, {a})")
-    e.run(f"add({a}, {half}, {a})")
+    one, a = e.number("one", "1"), e.out(node.out, over=(z,))
+    e.run(f"maximum({z.name}, {e.number('lowest', '1 - np.log(np.finfo(dtype).max)')}, out={a})")
+    e.run(f"negative({a}, {a})")
+    e.run(f"exp({a}, {a})")
+    e.run(f"add({a}, {one}, {a})")
+    e.run(f"divide({one}, {a}, {a})")
     return True
 
 
@@ -111,13 +113,13 @@ LEAKY_RELU, LEAKY_RELU_DERIVATIVE = unary(
 
 ELU, ELU_DERIVATIVE = unary(
     "elu",
-    "np.where({z} > 0, {z}, {alpha} * (np.exp(np.minimum({z}, 0)) - 1))",
+    "np.where({z} > 0, {z}, {alpha} * np.expm1(np.minimum({z}, 0)))",
     "np.where({z} > 0, {d}, {d} * {alpha} * np.exp(np.minimum({z}, 0)))",
     equation="a = z if z > 0 else alpha (exp(z) - 1)",
 )
 
 GELU, GELU_DERIVATIVE = unary(
-    "gelu", "gelu({z})", "{d} * gelu_slope({z})", helpers=("gelu", "gelu_slope"),
+    "gelu", "gelu({z})", "{d} * gelu_slope({z})", helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
     equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
 )  # fmt: skip
 

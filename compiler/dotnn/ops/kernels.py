@@ -11,8 +11,8 @@ from typing import Protocol
 from dotnn.ops.base import Node, Value
 
 FUNCTIONS = (
-    "add", "copyto", "divide", "dot", "equal", "exp", "greater", "log", "logaddexp", "matmul", "maximum", "multiply",
-    "negative", "sqrt", "subtract", "take", "tanh",
+    "add", "copysign", "copyto", "divide", "dot", "equal", "exp", "greater", "log", "log1p", "matmul", "maximum",
+    "multiply", "negative", "sqrt", "subtract", "take", "tanh",
 )  # fmt: skip
 """NumPy's functions that a step calls, by names of its own: looking them up would cost as much as a small call."""
 

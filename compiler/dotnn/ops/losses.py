@@ -58,22 +58,27 @@ def _squares(factor: str, slope: str) -> Kernel:
 
 
 def _fast_sigmoid_bce(e: Step, node: Node) -> bool:
-    """log(1 + exp(z)) - t z; and sigmoid(z) = exp(z - log(1 + exp(z))), so the gradient reuses the logarithm."""
+    """With s = 1 where z > 0, else 0: E = (s - t) z + log(1 + exp(-|z|)), and sigmoid(z) = max(s, exp(-|z|)) over
+    1 + exp(-|z|), so the gradient reuses the exponential."""
     z, t = node.ins
     gradient = e.with_gradient(node)
     if gradient is None or not e.contiguous(z):
         return False
-    softplus = e.scratch(f"{z.name}_softplus", *like(z))
-    ones = e.bind(f"{z.name}_ones", f"np.ones({z.name}.size, dtype)")
+    small, log, above = (e.scratch(f"{z.name}_{name}", *like(z)) for name in ("exp", "log", "above"))
+    ones, one = e.bind(f"{z.name}_ones", f"np.ones({z.name}.size, dtype)"), e.number("one", "1")
     target = e.contiguous_target(t)
-    e.run(f"logaddexp({z.name}, {e.number('zero', '0')}, {softplus})")
-    flat = e.bind(f"{softplus}_flat", f"{softplus}.reshape(-1)")
-    target_flat = e.bind(f"{target}_flat", f"{target}.reshape(-1)")
-    loss = f"dot({ones}, {flat}) - dot({target_flat}, {e.flat(z)})"
-    e.run(f"{node.out.name} = ({loss}){mean_factor(node)}")
+    e.run(f"copysign({z.name}, {e.number('minus_one', '-1')}, {small})")
+    e.run(f"exp({small}, {small})")
+    e.run(f"greater({z.name}, {e.number('zero', '0')}, {above})")
+    e.run(f"subtract({above}, {target}, {log})")
+    flat = e.bind(f"{log}_flat", f"{log}.reshape(-1)")
+    e.run(f"{node.out.name} = dot({flat}, {e.flat(z)})")
+    e.run(f"log1p({small}, {log})")
+    e.run(f"{node.out.name} = ({node.out.name} + dot({ones}, {flat})){mean_factor(node)}")
     d = e.out(gradient.out, over=(z,))
-    e.run(f"subtract({z.name}, {softplus}, {d})")
-    e.run(f"exp({d}, {d})")
+    e.run(f"maximum({above}, {small}, out={above})")
+    e.run(f"add({small}, {one}, {small})")
+    e.run(f"divide({above}, {small}, {d})")
     e.run(f"subtract({d}, {target}, {d})")
     scale = e.number("loss_scale", f"{e.seed(gradient.ins[0])}{mean_factor(node)}")
     e.run(f"multiply({d}, {scale}, {d})")
@@ -140,8 +145,8 @@ BCE, BCE_GRADIENT = pointwise(
 )  # fmt: skip
 
 SIGMOID_BCE, SIGMOID_BCE_GRADIENT = pointwise(
-    "sigmoid_bce", "softplus({y}) - {t} * {y}", "(sigmoid({y}) - {t})",
-    "tf.nn.sigmoid_cross_entropy_with_logits({t}, {y})", helpers=("softplus", "sigmoid"),
+    "sigmoid_bce", "sigmoid_cross_entropy({y}, {t})", "(sigmoid({y}) - {t})",
+    "tf.nn.sigmoid_cross_entropy_with_logits({t}, {y})", helpers=("sigmoid_cross_entropy", "sigmoid"),
     equation="E = -mean (t log p + (1 - t) log(1 - p)) with p = sigmoid(z): log(1 + exp(z)) - t z",
     fast=_fast_sigmoid_bce,
 )  # fmt: skip

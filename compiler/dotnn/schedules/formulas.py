@@ -38,7 +38,7 @@ ONE_CYCLE = Schedule(
     ),
     (
         "rises = step + 1 < warmup",
-        "x = (step + 1 - warmup) / max(warmup - 1 if rises else steps - warmup, 1)",  # -1, then 0 at the peak, then 1
+        "x = (step + 1 - warmup) / ((warmup - 1 if rises else steps - warmup) or 1)",  # -1, then 0 at the peak, then 1
         "low = lr / div if rises else lr / div / final_div",
         "lr = low + (lr - low) * (1 + cos(pi * x)) / 2",
     ),

@@ -10,7 +10,7 @@ def clip_by_value(grads: dict[str, np.ndarray], limit: float) -> dict[str, np.nd
 
 def clip_by_norm(grads: dict[str, np.ndarray], limit: float) -> dict[str, np.ndarray]:
     """Return the gradients, each scaled down to the norm `limit` where its own norm is larger."""
-    return {name: g * (limit / max(np.sqrt(np.sum(g * g)), limit)) for name, g in grads.items()}
+    return {name: clip_by_global_norm({name: g}, limit)[name] for name, g in grads.items()}
 
 
 def clip_by_global_norm(grads: dict[str, np.ndarray], limit: float) -> dict[str, np.ndarray]:
@@ -18,5 +18,17 @@ def clip_by_global_norm(grads: dict[str, np.ndarray], limit: float) -> dict[str,
 
     Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", Algorithm 1.
     """
-    norm = np.sqrt(sum(np.sum(g * g) for g in grads.values()))
-    return {name: g * (limit / max(norm, limit)) for name, g in grads.items()}
+    norm = common_norm(grads)
+    if norm < np.inf:
+        return {name: g * (limit / max(norm, limit)) for name, g in grads.items()}
+    # The squares are too large for a number; the gradients need not be.
+    largest = max(float(np.max(np.abs(g))) for g in grads.values())
+    scaled = {name: g / largest for name, g in grads.items()}
+    norm = float(common_norm(scaled))
+    return grads if norm * largest <= limit else {name: g * (limit / norm) for name, g in scaled.items()}
+
+
+def common_norm(grads: dict[str, np.ndarray]) -> np.floating:
+    """Return the root of the sum of all squares."""
+    norm: np.floating = np.sqrt(sum(np.sum(g * g) for g in grads.values()))
+    return norm
