@@ -7,7 +7,7 @@ from dotnn.clips import Clip
 _SCALE = (
     "norm = math.sqrt(np.dot(g, g))",
     "if norm == math.inf:  # the squares are too large for a number; the gradients need not be",
-    '    g[...] = clip_by_global_norm({"g": g}, limit)["g"]',
+    '    g[...] = clip_large({"g": g}, limit)["g"]',
     "elif norm > limit:",
     "    np.multiply(g, limit / norm, g)",
 )

@@ -40,14 +40,16 @@ def unary(
 
 
 def _fast_sigmoid(e: Step, node: Node) -> bool:
-    """1 / (1 + exp(-z)): where exp(-z) would overflow, the result is too small for a normal number anyway."""
+    """With s = 1 where z > 0, else 0: max(s, exp(-|z|)) / (1 + exp(-|z|))."""
     (z,) = node.ins
-    one, a = e.number("one", "1"), e.out(node.out, over=(z,))
-    e.run(f"maximum({z.name}, {e.number('lowest', '1 - np.log(np.finfo(dtype).max)')}, out={a})")
-    e.run(f"negative({a}, {a})")
-    e.run(f"exp({a}, {a})")
-    e.run(f"add({a}, {one}, {a})")
-    e.run(f"divide({one}, {a}, {a})")
+    small = e.scratch(f"{z.name}_exp", *like(z))
+    e.run(f"copysign({z.name}, {e.number('minus_one', '-1')}, {small})")
+    e.run(f"exp({small}, {small})")
+    a = e.out(node.out, over=(z,))
+    e.run(f"greater({z.name}, {e.number('zero', '0')}, {a})")
+    e.run(f"maximum({a}, {small}, out={a})")
+    e.run(f"add({small}, {e.number('one', '1')}, {small})")
+    e.run(f"divide({a}, {small}, {a})")
     return True
 
 

@@ -18,17 +18,15 @@ def clip_by_global_norm(grads: dict[str, np.ndarray], limit: float) -> dict[str,
 
     Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", Algorithm 1.
     """
-    norm = common_norm(grads)
-    if norm < np.inf:
-        return {name: g * (limit / max(norm, limit)) for name, g in grads.items()}
-    # The squares are too large for a number; the gradients need not be.
+    norm = np.sqrt(sum(np.sum(g * g) for g in grads.values()))
+    if norm == np.inf:  # the squares are too large for a number; the gradients need not be
+        return clip_large(grads, limit)
+    return {name: g * (limit / max(norm, limit)) for name, g in grads.items()}
+
+
+def clip_large(grads: dict[str, np.ndarray], limit: float) -> dict[str, np.ndarray]:
+    """Return what `clip_by_global_norm` does, by way of gradients that are divided by their largest number first."""
     largest = max(float(np.max(np.abs(g))) for g in grads.values())
     scaled = {name: g / largest for name, g in grads.items()}
-    norm = float(common_norm(scaled))
+    norm = float(np.sqrt(sum(np.sum(g * g) for g in scaled.values())))
     return grads if norm * largest <= limit else {name: g * (limit / norm) for name, g in scaled.items()}
-
-
-def common_norm(grads: dict[str, np.ndarray]) -> np.floating:
-    """Return the root of the sum of all squares."""
-    norm: np.floating = np.sqrt(sum(np.sum(g * g) for g in grads.values()))
-    return norm

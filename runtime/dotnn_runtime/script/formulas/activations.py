@@ -44,12 +44,10 @@ def gelu(z):
 
 def gelu_slope(z):
     """The derivative of `gelu`."""
-    gate = gelu_gate(z)
     z = np.minimum(np.maximum(z, -30), 30)
-    return gate * (1 + z * (1 - gate) * 1.5957691216057308 * (1 + 3 * 0.044715 * z * z))
+    return gelu_gate(z) * (1 + z * gelu_gate(-z) * 1.5957691216057308 * (1 + 3 * 0.044715 * z * z))
 
 
 def silu_slope(z):
     """The derivative of z sigmoid(z)."""
-    s = sigmoid(z)
-    return s * (1 + z * (1 - s))
+    return sigmoid(z) * (1 + z * sigmoid(-z))
