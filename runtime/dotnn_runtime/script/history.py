@@ -31,13 +31,19 @@ def first_not_finite(*tables: dict[str, typing.Any]) -> str:
     return ""
 
 
-def note_overflow(history: History, params: dict[str, np.ndarray], memories: dict[str, dict[str, np.ndarray]]) -> None:
-    """Let a training end as diverged where its last update, or a memory of its optimizer, is not finite.
+def note_overflow(
+    history: History,
+    params: dict[str, np.ndarray],
+    memories: dict[str, dict[str, np.ndarray]],
+    values: dict[str, np.ndarray] | None = None,
+) -> None:
+    """Let a training end as diverged where something is not finite that no loss has shown.
 
-    No loss shows either: the last update has none behind it, and a memory of squared gradients that has become
-    infinite makes every step zero. `memories` maps the name of each memory to its arrays by parameter.
+    The last update in `params` has no loss behind it; a memory of squared gradients that has overflowed makes every
+    step zero, and a variance that has overflowed every output. `memories` maps the name of each memory of the
+    optimizer to its arrays by parameter, `values` are those of the network for some examples.
     """
     named = [{f"{memory} of {name}": a for name, a in arrays.items()} for memory, arrays in memories.items()]
-    lost = first_not_finite(params, *named)
+    lost = first_not_finite(params, *named, values or {})
     if lost and history.stopped_by != "diverged":
         history.stopped_by, history.diverged_at = "diverged", lost
