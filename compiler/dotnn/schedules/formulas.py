@@ -53,7 +53,7 @@ STEP = Schedule(
         Arg("every", POSITIVE_DURATION, doc="how long the learning rate stays the same"),
         Arg("factor", POSITIVE, 0.1, "what it is multiplied by then"),
     ),
-    ("lr = lr * factor ** (step // every)",),
+    ("times = round(step / every, 9) // 1", "lr = lr * factor ** times"),  # 7% of 30 is 2.1, and 21 // 2.1 is 9
     "He et al. 2016, Section 4.2",
     "ExponentialDecay(lr, every, factor, staircase=True)",
 )
