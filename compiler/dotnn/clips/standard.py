@@ -31,6 +31,7 @@ NORM = Clip(
     _SOURCE,
     "clipnorm",
     each=True,
+    squares=True,
 )
 GLOBAL_NORM = Clip(
     "global_norm",
@@ -40,4 +41,5 @@ GLOBAL_NORM = Clip(
     _SCALE,
     _SOURCE,
     "global_clipnorm",
+    squares=True,
 )
