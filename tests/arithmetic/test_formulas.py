@@ -172,7 +172,7 @@ def test_sigmoid_cross_entropy(style, dtype):
             lambda z, t=t: (1 - mpf(t)) * reference.softplus(z) + mpf(t) * reference.softplus(-z), points, dtype,
         )  # fmt: skip
         right = np.array([float(reference.sigmoid(mpf(float(z))) - t) for z in points])
-        np.testing.assert_allclose([f[1] for f in found], right, rtol=0, atol=4 * np.finfo(dtype).eps)
+        np.testing.assert_allclose([f[1] for f in found], right, rtol=0, atol=FEW * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

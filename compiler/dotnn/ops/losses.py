@@ -58,29 +58,34 @@ def _squares(factor: str, slope: str) -> Kernel:
 
 
 def _fast_sigmoid_bce(e: Step, node: Node) -> bool:
-    """With s = 1 where z > 0, else 0: E = (s - t) z + log(1 + exp(-|z|)), and sigmoid(z) = max(s, exp(-|z|)) over
-    1 + exp(-|z|), so the gradient reuses the exponential."""
+    """For targets of 0 and 1: with sign = 1 - 2 t, E = log(1 + exp(sign z)), whose slope is sign sigmoid(sign z).
+
+    No digit cancels there, as some do in log(1 + exp(z)) - t z; and sigmoid(v) = exp(v - log(1 + exp(v))).
+    """
     z, t = node.ins
     gradient = e.with_gradient(node)
     if gradient is None or not e.contiguous(z):
         return False
-    small, log, above = (e.scratch(f"{z.name}_{name}", *like(z)) for name in ("exp", "log", "above"))
-    ones, one = e.bind(f"{z.name}_ones", f"np.ones({z.name}.size, dtype)"), e.number("one", "1")
-    target = e.contiguous_target(t)
-    e.run(f"copysign({z.name}, {e.number('minus_one', '-1')}, {small})")
-    e.run(f"exp({small}, {small})")
-    e.run(f"greater({z.name}, {e.number('zero', '0')}, {above})")
-    e.run(f"subtract({above}, {target}, {log})")
+    mean = mean_factor(node)
+    rows = e.example_array(f"{t.name}_sign", f"1 - 2 * np.asarray({e.example(t)}, dtype)")
+    axes = "" if len(z.type.shape) == 2 else f", {(*range(1, len(z.type.shape)), 0)}"
+    sign = e.bind(f"{t.name}_sign", f"np.transpose({rows}{axes})")
+    binary = e.bind(f"{t.name}_is_binary", f'(abs(arrays["{rows.removesuffix("_rows")}"]) == 1).all()')
+    signed, log = (e.scratch(f"{z.name}_{name}", *like(z)) for name in ("signed", "log"))
+    zero, ones = e.number("zero", "0"), e.bind(f"{z.name}_ones", f"np.ones({z.name}.size, dtype)")
     flat = e.bind(f"{log}_flat", f"{log}.reshape(-1)")
-    e.run(f"{node.out.name} = dot({flat}, {e.flat(z)})")
-    e.run(f"log1p({small}, {log})")
-    e.run(f"{node.out.name} = ({node.out.name} + dot({ones}, {flat})){mean_factor(node)}")
     d = e.out(gradient.out, over=(z,))
-    e.run(f"maximum({above}, {small}, out={above})")
-    e.run(f"add({small}, {one}, {small})")
-    e.run(f"divide({above}, {small}, {d})")
-    e.run(f"subtract({d}, {target}, {d})")
-    scale = e.number("loss_scale", f"{e.seed(gradient.ins[0])}{mean_factor(node)}")
+    e.run(f"if {binary}:")
+    e.run(f"    multiply({z.name}, {sign}, {signed})")
+    e.run(f"    logaddexp({signed}, {zero}, {log})")
+    e.run(f"    {node.out.name} = dot({ones}, {flat}){mean}")
+    e.run(f"    subtract({signed}, {log}, {d})")
+    e.run(f"    exp({d}, {d})")
+    e.run(f"    multiply({d}, {sign}, {d})")
+    e.run("else:")
+    e.run(f"    {node.out.name} = sigmoid_cross_entropy({z.name}, {t.name}).sum(){mean}")
+    e.run(f"    copyto({d}, sigmoid({z.name}) - {t.name})")
+    scale = e.number("loss_scale", f"{e.seed(gradient.ins[0])}{mean}")
     e.run(f"multiply({d}, {scale}, {d})")
     return True
 
