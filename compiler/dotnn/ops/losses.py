@@ -64,7 +64,7 @@ def _fast_sigmoid_bce(e: Step, node: Node) -> bool:
     """
     z, t = node.ins
     gradient = e.with_gradient(node)
-    if gradient is None or not e.contiguous(z):
+    if gradient is None:
         return False
     mean = mean_factor(node)
     rows = e.example_array(f"{t.name}_sign", f"1 - 2 * np.asarray({e.example(t)}, dtype)")
