@@ -16,10 +16,11 @@ import click
 import numpy as np
 
 from dotnn import __version__
-from dotnn.console import show_json
-from dotnn.diagnostics import CompileError, Diagnostic
+from dotnn.console import show_json, warn
+from dotnn.diagnostics import CompileError, Diagnostic, render
 from dotnn.driver import Options, compile_model
 from dotnn.ir.graph import Graph
+from dotnn.model.lint import batches_of_one
 from dotnn.model.model import Model
 from dotnn.scripts import load_module, require
 from dotnn.spec_files import from_data_error, load_examples, plain_message
@@ -30,6 +31,7 @@ from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir, w
 from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.predictions import write_predictions
+from dotnn_runtime.script.split import round_to_sum
 from dotnn_runtime.script.storage import read_json
 
 DIVERGED = 3
@@ -56,6 +58,7 @@ def train_model(
     if epochs is not None:
         model = replace(model, train=replace(model.train, epochs=epochs))
     examples, labels = load_examples(model, data)
+    _warn_of_batches_of_one(model, examples)
     compiled = compile_model(model, Options(style, sets, target=target))
     with _writing(run_dir):
         folder = _continued(run_dir, model, compiled.script) if resume else None
@@ -78,6 +81,24 @@ def train_model(
     else:
         _say(model, compiled.graph, folder, history, result)
     return DIVERGED if history.stopped_by == "diverged" else 0
+
+
+def _warn_of_batches_of_one(model: Model, examples: dict[str, np.ndarray]) -> None:
+    """Warn of batch statistics over one example, where only the data show that there are any."""
+    count = _training_examples(model, len(next(iter(examples.values()))))
+    size = min(model.train.batch or count, count)
+    which = "the only batch" if count == 1 else "the last batch of every epoch"
+    if model.train.batch != 1 and (count % size or size) == 1:
+        warn(tuple(render(warning, model.source) for warning in batches_of_one(model, which)))
+
+
+def _training_examples(model: Model, count: int) -> int:
+    """Return how many of so many examples are trained on."""
+    if model.data is None or model.data.split is None:
+        return count
+    shares = {part: share for part, share in model.data.split.fractions.items() if share}
+    sizes = round_to_sum(count * np.array([*shares.values()]), count)
+    return int(sizes[[*shares].index("train")])
 
 
 def _begin(folder: RunFolder, model: Model, script: str, labels: dict[str, list[str]]) -> None:
@@ -247,7 +268,7 @@ def _culprit(model: Model, graph: Graph, name: str) -> str:
     """Return what was not finite first, and where it stands in the spec."""
     spans = {value.name: node.span for node in graph.phase("forward") for value in node.outs}
     spans |= {full: p.span for full, p in model.params.items()}
-    span = spans.get(name, model.train.losses[0].span)
+    span = spans.get(name.rpartition(" of ")[2], model.train.losses[0].span)
     line = f" ({model.source.path}:{model.source.line_of(span)})" if span else ""
     return f"{name or 'the loss'} is not finite{line}"
 

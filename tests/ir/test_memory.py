@@ -1,7 +1,6 @@
 """The memory of a fast step: what its verifier lets pass computes what the readable style computes, and what breaks
 the planner's rules does not pass."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,10 +68,6 @@ def test_both_styles_have_the_same_gradients(name: str, loss: str):
         np.testing.assert_allclose(grads_2[parameter], gradient, rtol=1e-10, atol=1e-13 * largest)
 
 
-def always(answer: object) -> Callable[..., Any]:
-    return lambda *args, **kwargs: answer
-
-
 def without_counting(arrays: Arrays, value: Any, operands: Any, reading: Any) -> bool:
     """`take_over` that does not ask who else reads the operand."""
     for operand in operands:
@@ -106,7 +101,6 @@ SABOTAGE = {
     "an operand that others read is overwritten": (Arrays, "take_over", without_counting),
     "a repeated number loses its base": (FastEmitter, "repeat", without_a_base),
     "a piece of a shared array is given away": (Arrays, "alias", pieces_of_their_own),
-    "every array counts as contiguous": (FastEmitter, "contiguous", always(True)),
     "every array of a loop is given away": (LoopPlaces, "_taken_over", the_first_operand),
 }
 

@@ -13,7 +13,11 @@ BACK = "d_p_dense1 = d_p_z @ p_dense2_W.T"
 BROKEN = {
     "an unknown name in forward": (TANH, "p_dense1 = np.tanh(z)", "NameError: name 'z' is not defined"),
     "shapes that do not fit in forward": ("x @ p_dense1_W", "p_dense1_W @ x", "This line stops: ValueError"),
-    "a division by zero in the loss": ("loss = (softplus", "loss = 1 / 0 * (softplus", "ZeroDivisionError"),
+    "a division by zero in the loss": (
+        "loss = (sigmoid_cross_entropy",
+        "loss = 1 / 0 * (sigmoid_cross_entropy",
+        "ZeroDivisionError",
+    ),
     "NaN in forward": (TANH, f"{TANH} / (0 * p_dense1_z)", "p_dense1 holds NaN or infinity, the first value"),
     "NaN in backward": (BACK, f"{BACK} * np.nan", "d_p_dense1 holds NaN or infinity"),
     "an unknown name in backward": (BACK, "d_p_dense1 = d_z", "NameError: name 'd_z' is not defined"),

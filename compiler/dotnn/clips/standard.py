@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dotnn.clips import Clip
 
-_SCALE = ("norm = math.sqrt(np.dot(g, g))", "if norm > limit:", "    np.multiply(g, limit / norm, g)")
+_SCALE = (
+    "norm = math.sqrt(np.dot(g, g))",
+    "if norm == math.inf:  # the squares are too large for a number; the gradients need not be",
+    '    g[...] = clip_large({"g": g}, limit)["g"]',
+    "elif norm > limit:",
+    "    np.multiply(g, limit / norm, g)",
+)
 _SOURCE = "Pascanu et al. 2013, Algorithm 1"
 
 VALUE = Clip(
@@ -25,6 +31,7 @@ NORM = Clip(
     _SOURCE,
     "clipnorm",
     each=True,
+    squares=True,
 )
 GLOBAL_NORM = Clip(
     "global_norm",
@@ -34,4 +41,5 @@ GLOBAL_NORM = Clip(
     _SCALE,
     _SOURCE,
     "global_clipnorm",
+    squares=True,
 )

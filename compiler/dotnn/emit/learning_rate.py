@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from dotnn.emit.lines import literal
 from dotnn.model.model import Train
 from dotnn.schema import Bound, Duration
 
 SPELT = {"cos": "math.cos", "pi": "math.pi"}
-IN_STEPS = {"steps": "{0}", "share": "{0} * steps", "epochs": "{0} * steps_per_epoch"}
+UNITS = {"steps": "", "share": " * steps", "epochs": " * steps_per_epoch"}
+"""What a duration is multiplied by to be a number of steps."""
 
 
 def formula(train: Train) -> Bound | None:
@@ -36,7 +38,10 @@ def context(train: Train) -> dict[str, object]:
 
 
 def _value(value: object) -> str:
-    return IN_STEPS[value.unit].format(value.count) if isinstance(value, Duration) else literal(value)
+    if not isinstance(value, Duration):
+        return literal(value)
+    count = Fraction(str(value.count))  # 0.55 * 20 is a little more than 11, 11 * 20 / 20 is not
+    return f"{count.numerator}{UNITS[value.unit]}" + (f" / {count.denominator}" if count.denominator > 1 else "")
 
 
 def _numpy_free(equation: str) -> str:

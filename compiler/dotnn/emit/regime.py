@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.emit import learning_rate, optimizer, training
-from dotnn.emit.lines import indented, wrapped
+from dotnn.emit.lines import indented, literal, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
+from dotnn.ops import OPS
 
 TRAIN_ARGUMENTS = [
     "data=None", "*", "epochs=EPOCHS", "seed=SEED", "dtype=np.float32", "params=None", "on_epoch=None",
@@ -44,6 +45,7 @@ def context(model: Model, graph: Graph, style: str) -> dict[str, Any]:
         "step": _step(model, graph, fast),
         "after_epoch": indented(learning_rate.after_epoch(train), 8),
         "save": indented(_save(model, fast), 8) if checkpoint else [],
+        "overflow": indented(_overflow(model, graph, fast), 4),
         "checkpoint": checkpoint,
     }
 
@@ -119,6 +121,27 @@ def constraint_lines(model: Model) -> list[str]:
             weight = f'params["{name}"]'
             lines.append(f"{weight}[...] = {p.constraint.entry.line.format(w=weight, **p.constraint.attrs)}")
     return lines
+
+
+def _overflow(model: Model, graph: Graph, fast: bool) -> list[str]:
+    """Return the lines after the loop that find what no loss shows: a last update, a memory of the optimizer, a running
+    statistic or a value of the network that is not finite."""
+    slots = optimizer.slots(model.train)
+    hidden = any(OPS[n.op].vanishes for n in graph.all_nodes())
+    if not slots and not hidden and not model.train.batch:
+        return []  # the loss of an epoch is that after its only update
+    rows = "examples" if not model.train.batch else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
+    values = [f"forward(params, {rows})[1]"] if hidden else []
+    if not fast or not slots:
+        memories = ", ".join(f'"{slot}": state["{slot}"]' for slot in slots)
+        return wrapped("note_overflow(", ["history", "params", f"{{{memories}}}", *values], ")")
+    return [
+        "memories = {}",
+        f"for slot in {literal(slots)}:",
+        "    g[...] = state[slot]  # it lies as the gradients do: `grads` knows the names",
+        "    memories[slot] = {name: grads[name].copy() for name in PARAMS}",
+        *wrapped("note_overflow(", ["history", "params", "memories", *values], ")"),
+    ]
 
 
 # ------------------------------------------------------------------------------------------------- checkpoints

@@ -53,3 +53,11 @@ def no_data_file(span: Span, name: str) -> Diagnostic:
         "NN605", f'there is no file "{name}" beside the spec', span,
         help="it is needed to train, unless --data names another one", severity="warning",
     )  # fmt: skip
+
+
+def batch_of_one(span: Span, path: str, layer: str, which: str) -> Diagnostic:
+    return Diagnostic(
+        "NN611", f"{which} holds a single example: the mean that {layer} {path} subtracts is the example itself, so"
+        " its output does not depend on it", span,
+        help="choose another batch size, or use layernorm", severity="warning",
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from dotnn.diagnostics import Diagnostic
@@ -22,6 +23,8 @@ def lint(model: Model) -> list[Diagnostic]:
         if act is not None and act.name == "relu" and weight is not None and weight.init.name == "zeros":
             found.append(cautions.relu_zero_init(step.span, weight.name))
     found += _lost_biases(model)
+    if model.train.batch == 1:
+        found += batches_of_one(model, "every batch")
     for path in model.outputs.values():
         if path in steps and steps[path].layer.name == "dropout":
             found.append(cautions.dropout_before_output(steps[path].span))
@@ -53,6 +56,19 @@ def _lost_biases(model: Model) -> Iterator[Diagnostic]:
         if all(_is_linear(s) and set(readers.get(s.path, ())) == {"batchnorm"} for s in (first, *more)):
             owner = name.removesuffix(".b") if more else first.path
             yield cautions.bias_before_batchnorm(first.span, owner, first.layer.name)
+
+
+def batches_of_one(model: Model, which: str) -> list[Diagnostic]:
+    """Return a warning for every layer that takes its statistics over the batch, which then holds a single example.
+
+    Such a layer is known by the state it keeps of them; one with several positions has those to take a mean over.
+    """
+    return [
+        cautions.batch_of_one(step.span, step.path, step.layer.name, which)
+        for step in model.steps
+        if any(not model.params[name].trained for name in step.params.values())
+        and math.prod(step.type.example[:-1]) == 1
+    ]
 
 
 def _is_linear(step: Step) -> bool:

@@ -40,12 +40,16 @@ def unary(
 
 
 def _fast_sigmoid(e: Step, node: Node) -> bool:
+    """With s = 1 where z > 0, else 0: max(s, exp(-|z|)) / (1 + exp(-|z|))."""
     (z,) = node.ins
-    half, a = e.number("half", "0.5"), e.out(node.out, over=(z,))
-    e.run(f"multiply({z.name}, {half}, {a})")
-    e.run(f"tanh({a}, {a})")
-    e.run(f"multiply({a}, {half}, {a})")
-    e.run(f"add({a}, {half}, {a})")
+    small = e.scratch(f"{z.name}_exp", *like(z))
+    e.run(f"copysign({z.name}, {e.number('minus_one', '-1')}, {small})")
+    e.run(f"exp({small}, {small})")
+    a = e.out(node.out, over=(z,))
+    e.run(f"greater({z.name}, {e.number('zero', '0')}, {a})")
+    e.run(f"maximum({a}, {small}, out={a})")
+    e.run(f"add({small}, {e.number('one', '1')}, {small})")
+    e.run(f"divide({a}, {small}, {a})")
     return True
 
 
@@ -111,13 +115,13 @@ LEAKY_RELU, LEAKY_RELU_DERIVATIVE = unary(
 
 ELU, ELU_DERIVATIVE = unary(
     "elu",
-    "np.where({z} > 0, {z}, {alpha} * (np.exp(np.minimum({z}, 0)) - 1))",
+    "np.where({z} > 0, {z}, {alpha} * np.expm1(np.minimum({z}, 0)))",
     "np.where({z} > 0, {d}, {d} * {alpha} * np.exp(np.minimum({z}, 0)))",
     equation="a = z if z > 0 else alpha (exp(z) - 1)",
 )
 
 GELU, GELU_DERIVATIVE = unary(
-    "gelu", "gelu({z})", "{d} * gelu_slope({z})", helpers=("gelu", "gelu_slope"),
+    "gelu", "gelu({z})", "{d} * gelu_slope({z})", helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
     equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
 )  # fmt: skip
 

@@ -228,6 +228,7 @@ class Op:
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
     counts    its line reads `step`, the number of the time step that it stands in
     positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
+    vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
     tensorflow  for a loss: template of one TensorFlow expression
     """
@@ -248,6 +249,7 @@ class Op:
     elementwise: bool = False
     counts: bool = False
     positions: bool = False
+    vanishes: bool = False
     detached: bool = False
     tensorflow: Template = ""
 

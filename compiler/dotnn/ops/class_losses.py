@@ -98,7 +98,11 @@ def _fast_softmax_cross_entropy(e: Step, node: Node) -> bool:
     e.run(f"exp({p}, {p})")
     e.run(f"add.reduce({p}, axis=0, keepdims=True, out={row})")
     e.run(f"log({row}, {log})")
-    e.run(f"{node.out.name} = (add.reduce({log}, axis=None) - add.reduce({product}, axis=None)){mean_factor(node)}")
+    true = f"add.reduce({product}, axis=None)"
+    e.run(f"{node.out.name} = (add.reduce({log}, axis=None) - {true}){mean_factor(node)}")
+    e.run(f"if {node.out.name} < 0.001:  # 1 + the other exponentials has lost them, log1p adds them to 1")
+    e.run(f"    copyto({log}, np.log1p(np.sort({p}, axis=0)[:-1].sum(axis=0)))")
+    e.run(f"    {node.out.name} = (add.reduce({log}, axis=None) - {true}){mean_factor(node)}")
     e.run(f"divide({p}, {row}, {p})")
     e.run(f"subtract({p}, {target}, {p})")
     scale = e.number("loss_scale", f"{e.seed(gradient.ins[0])}{mean_factor(node)}")

@@ -58,24 +58,34 @@ def _squares(factor: str, slope: str) -> Kernel:
 
 
 def _fast_sigmoid_bce(e: Step, node: Node) -> bool:
-    """log(1 + exp(z)) - t z; and sigmoid(z) = exp(z - log(1 + exp(z))), so the gradient reuses the logarithm."""
+    """For targets of 0 and 1: with sign = 1 - 2 t, E = log(1 + exp(sign z)), whose slope is sign sigmoid(sign z).
+
+    No digit cancels there, as some do in log(1 + exp(z)) - t z; and sigmoid(v) = exp(v - log(1 + exp(v))).
+    """
     z, t = node.ins
     gradient = e.with_gradient(node)
-    if gradient is None or not e.contiguous(z):
+    if gradient is None:
         return False
-    softplus = e.scratch(f"{z.name}_softplus", *like(z))
-    ones = e.bind(f"{z.name}_ones", f"np.ones({z.name}.size, dtype)")
-    target = e.contiguous_target(t)
-    e.run(f"logaddexp({z.name}, {e.number('zero', '0')}, {softplus})")
-    flat = e.bind(f"{softplus}_flat", f"{softplus}.reshape(-1)")
-    target_flat = e.bind(f"{target}_flat", f"{target}.reshape(-1)")
-    loss = f"dot({ones}, {flat}) - dot({target_flat}, {e.flat(z)})"
-    e.run(f"{node.out.name} = ({loss}){mean_factor(node)}")
+    mean = mean_factor(node)
+    rows = e.example_array(f"{t.name}_sign", f"1 - 2 * np.asarray({e.example(t)}, dtype)")
+    axes = "" if len(z.type.shape) == 2 else f", {(*range(1, len(z.type.shape)), 0)}"
+    sign = e.bind(f"{t.name}_sign", f"np.transpose({rows}{axes})")
+    binary = e.bind(f"{t.name}_is_binary", f'(abs(arrays["{rows.removesuffix("_rows")}"]) == 1).all()')
+    signed, log = (e.scratch(f"{z.name}_{name}", *like(z)) for name in ("signed", "log"))
+    zero, ones = e.number("zero", "0"), e.bind(f"{z.name}_ones", f"np.ones({z.name}.size, dtype)")
+    flat = e.bind(f"{log}_flat", f"{log}.reshape(-1)")
     d = e.out(gradient.out, over=(z,))
-    e.run(f"subtract({z.name}, {softplus}, {d})")
-    e.run(f"exp({d}, {d})")
-    e.run(f"subtract({d}, {target}, {d})")
-    scale = e.number("loss_scale", f"{e.seed(gradient.ins[0])}{mean_factor(node)}")
+    e.run(f"if {binary}:")
+    e.run(f"    multiply({z.name}, {sign}, {signed})")
+    e.run(f"    logaddexp({signed}, {zero}, {log})")
+    e.run(f"    {node.out.name} = dot({ones}, {flat}){mean}")
+    e.run(f"    subtract({signed}, {log}, {d})")
+    e.run(f"    exp({d}, {d})")
+    e.run(f"    multiply({d}, {sign}, {d})")
+    e.run("else:")
+    e.run(f"    {node.out.name} = sigmoid_cross_entropy({z.name}, {t.name}).sum(){mean}")
+    e.run(f"    copyto({d}, sigmoid({z.name}) - {t.name})")
+    scale = e.number("loss_scale", f"{e.seed(gradient.ins[0])}{mean}")
     e.run(f"multiply({d}, {scale}, {d})")
     return True
 
@@ -140,8 +150,8 @@ BCE, BCE_GRADIENT = pointwise(
 )  # fmt: skip
 
 SIGMOID_BCE, SIGMOID_BCE_GRADIENT = pointwise(
-    "sigmoid_bce", "softplus({y}) - {t} * {y}", "(sigmoid({y}) - {t})",
-    "tf.nn.sigmoid_cross_entropy_with_logits({t}, {y})", helpers=("softplus", "sigmoid"),
+    "sigmoid_bce", "sigmoid_cross_entropy({y}, {t})", "(sigmoid({y}) - {t})",
+    "tf.nn.sigmoid_cross_entropy_with_logits({t}, {y})", helpers=("sigmoid_cross_entropy", "sigmoid"),
     equation="E = -mean (t log p + (1 - t) log(1 - p)) with p = sigmoid(z): log(1 + exp(z)) - t z",
     fast=_fast_sigmoid_bce,
 )  # fmt: skip

@@ -232,7 +232,7 @@ def _fast_inverse_root(e: Step, node: Node) -> bool:
 INVERSE_ROOT = Op(
     "inverse_root", ("v",), same_as_first, "1 / np.sqrt({v} + {epsilon})",
     lambda b, node, d: [b.emit("inverse_root_derivative", d, node.out)], fast=_fast_inverse_root,
-    equation="1 / sigma, kept away from a division by zero",
+    equation="1 / sigma, kept away from a division by zero", vanishes=True,
 )  # fmt: skip
 
 INVERSE_ROOT_DERIVATIVE = Op("inverse_root_derivative", ("d", "r"), same_as_first, "-0.5 * {d} * {r} ** 3")

@@ -44,7 +44,7 @@ def penalty(name: str, line: str, slope: str, helpers: tuple[str, ...] = (), equ
 
 
 L2_PENALTY, L2_PENALTY_GRADIENT = penalty(
-    "l2_penalty", "{strength} * ({W} ** 2).sum()", "{d} * 2 * {strength} * {W}", equation="penalty = strength sum W^2"
+    "l2_penalty", "({strength} * {W} * {W}).sum()", "{d} * 2 * {strength} * {W}", equation="penalty = strength sum W^2"
 )
 
 L1_PENALTY, L1_PENALTY_GRADIENT = penalty(

@@ -38,7 +38,7 @@ ONE_CYCLE = Schedule(
     ),
     (
         "rises = step + 1 < warmup",
-        "x = (step + 1 - warmup) / max(warmup - 1 if rises else steps - warmup, 1)",  # -1, then 0 at the peak, then 1
+        "x = (step + 1 - warmup) / ((warmup - 1 if rises else steps - warmup) or 1)",  # -1, then 0 at the peak, then 1
         "low = lr / div if rises else lr / div / final_div",
         "lr = low + (lr - low) * (1 + cos(pi * x)) / 2",
     ),
@@ -53,7 +53,7 @@ STEP = Schedule(
         Arg("every", POSITIVE_DURATION, doc="how long the learning rate stays the same"),
         Arg("factor", POSITIVE, 0.1, "what it is multiplied by then"),
     ),
-    ("lr = lr * factor ** (step // every)",),
+    ("times = round(step / every, 9) // 1", "lr = lr * factor ** times"),  # 7% of 30 is 2.1, and 21 // 2.1 is 9
     "He et al. 2016, Section 4.2",
     "ExponentialDecay(lr, every, factor, staircase=True)",
 )

@@ -12,9 +12,12 @@ class MaxNorm(keras.constraints.Constraint):
         self.limit = limit
 
     def __call__(self, w):
+        axes = tuple(range(len(w.shape) - 1))
         w = tf.convert_to_tensor(w)
-        norms = tf.sqrt(tf.reduce_sum(w * w, axis=tuple(range(len(w.shape) - 1)), keepdims=True))
-        return w * (self.limit / tf.maximum(norms, self.limit))
+        largest = tf.maximum(tf.reduce_max(tf.abs(w), axis=axes, keepdims=True), self.limit)
+        w = w / largest  # its square is too large for a number where w is
+        norms = tf.sqrt(tf.reduce_sum(w * w, axis=axes, keepdims=True))
+        return w * (self.limit / tf.maximum(norms, self.limit / largest))
 
     def get_config(self):
         return {"limit": self.limit}

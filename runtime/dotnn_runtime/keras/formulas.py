@@ -1,12 +1,15 @@
 """Parts of losses that TensorFlow has under no name of its own."""
 
+import math
+
 import tensorflow as tf
 
 
 def huber(error, delta):
     """Half the square of a small error, linear in a large one (Huber 1964)."""
     size = tf.abs(error)
-    return tf.where(size <= delta, 0.5 * tf.square(error), delta * (size - 0.5 * delta))
+    small = tf.minimum(size, delta)
+    return small * (size - 0.5 * small)
 
 
 def safe_log(p):
@@ -14,9 +17,14 @@ def safe_log(p):
     return tf.math.log(tf.maximum(p, 1e-7))
 
 
+def safe_log_rest(p):
+    """`safe_log` of 1 - p; log1p keeps the digits of a small p, which 1 - p would lose."""
+    return tf.where(1 - p > 1e-7, tf.math.log1p(-tf.minimum(p, 1 - 1e-7)), math.log(1e-7))
+
+
 def binary_cross_entropy(p, t):
     """-t log p - (1 - t) log(1 - p)."""
-    return -(t * safe_log(p) + (1 - t) * safe_log(1 - p))
+    return -(t * safe_log(p) + (1 - t) * safe_log_rest(p))
 
 
 def smooth(rows, amount):

@@ -7,7 +7,8 @@ import tensorflow as tf
 @keras.saving.register_keras_serializable("dotnn")
 def gelu(z):
     """z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) (Hendrycks and Gimpel 2016); Keras's default has erf."""
-    return 0.5 * z * (1 + tf.tanh(0.7978845608028654 * (z + 0.044715 * z * z * z)))
+    u = tf.clip_by_value(z, -30.0, 30.0)  # the result is 0 or z from there on, and z^3 may overflow
+    return z * tf.sigmoid(1.5957691216057308 * (u + 0.044715 * u * u * u))  # 1 + tanh loses small values
 
 
 @keras.saving.register_keras_serializable("dotnn")

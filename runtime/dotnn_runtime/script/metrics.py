@@ -73,7 +73,9 @@ def mae(output: np.ndarray, target: np.ndarray) -> float:
 def rmse(output: np.ndarray, target: np.ndarray) -> float:
     """Return the root of the mean squared error of every output, averaged over the outputs."""
     same_shape(output, target)
-    return float(np.mean(np.sqrt(np.mean(np.square(output - target), axis=0))))
+    errors = output - target
+    size = power_of_two(errors)
+    return float(np.mean(size * np.sqrt(np.mean(np.square(errors / size), axis=0))))
 
 
 def r2(output: np.ndarray, target: np.ndarray) -> float:
@@ -84,9 +86,21 @@ def r2(output: np.ndarray, target: np.ndarray) -> float:
     same_shape(output, target)
     if len(target) < 2:
         return float("nan")
-    sse = np.sum(np.square(target - output), axis=0)
-    sst = np.sum(np.square(target - target.mean(axis=0)), axis=0)
+    errors, deviations = target - output, target - target.mean(axis=0)
+    size = power_of_two(errors, deviations)
+    sse = np.sum(np.square(errors / size), axis=0)
+    sst = np.sum(np.square(deviations / size), axis=0)
     return float(np.mean(np.where(sst > 0, 1 - sse / np.where(sst > 0, sst, 1), sse == 0)))
+
+
+def power_of_two(*arrays: np.ndarray) -> np.ndarray:
+    """Return, for every output, a power of two of the size of its largest number in any of the arrays, `(n, …)`.
+
+    Division by it is exact, and the squares of what is left neither overflow nor vanish.
+    """
+    largest = np.max([np.max(np.abs(a), axis=0) for a in arrays], axis=0)
+    size: np.ndarray = np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1)
+    return size
 
 
 def same_shape(output: np.ndarray, target: np.ndarray) -> None:

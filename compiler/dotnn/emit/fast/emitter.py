@@ -145,14 +145,6 @@ class FastEmitter(PlanWriter):
         own = value.id in self.arrays.of and not self.arrays.planar(value)
         return own and not self.time_first_name(value) and value.id not in self._strided
 
-    def contiguous_target(self, target: Value) -> str:
-        """Return the name of a target's numbers, features first, in one contiguous array."""
-        if target.type.example == (1,):
-            return target.name
-        name = self.scratch(f"{target.name}_columns", *target.type.example, "size")
-        self.run(f"copyto({name}, {target.name})")
-        return name
-
     def example(self, source: Value) -> str:
         """Return the expression of an input's or target's whole array, batch first."""
         name = next(n for n, v in {**self.graph.inputs, **self.graph.targets}.items() if v.id == source.id)

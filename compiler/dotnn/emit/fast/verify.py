@@ -181,7 +181,8 @@ def _names(plan: Plan, module: ModuleType, *, training: bool) -> dict[str, Any]:
         array[...] = rng.uniform(0.5, 1, array.shape)
     grads |= {name: np.empty((EXAMPLES, *shape)) for name, (_, shape) in script["INPUTS"].items()}
     examples = generic_batch({**script["INPUTS"], **script["TARGETS"]}, rng, EXAMPLES)
-    arguments = {"params": params, "grads": grads, "batch": script["training_arrays"](examples, dtype)}
+    arrays = script["training_arrays"](examples, dtype)
+    arguments = {"params": params, "grads": grads, "arrays": arrays, "batch": arrays}
     functions = {name: getattr(np, name) for name in plan.functions}
     numbers = {"size": EXAMPLES, "dtype": dtype, "training": training, "d_loss": 1.0, "rng": rng}
     return {**script, **functions, **arguments, **numbers}

@@ -24,10 +24,11 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
     entry, attrs = bound.entry, bound.attrs
     steady = entry.steady_equations(attrs) if xla and train.schedule is None else ()
     own = bool(steady) or entry.tensorflow is None
+    clipped = clip is not None and clip.entry.squares
     by_rows = stacked and clip is not None and clip.entry.each
     options = {} if own else dict(entry.tensorflow(attrs))
     options |= {"weight_decay": train.weight_decay} if train.weight_decay else {}
-    options |= {clip.entry.keras: float(clip.attrs["limit"])} if clip and not by_rows else {}
+    options |= {clip.entry.keras: float(clip.attrs["limit"])} if clip and not clipped else {}
     start = train.schedule.attrs["lr"] if train.schedule else attrs["lr"]
     numbers = {k: v for k, v in numpy_optimizer.arguments(train).items() if k not in ("lr", "weight_decay")}
     options = {**({"stacked": Symbol("stacked")} if by_rows else {}), **(numbers if own else {}), **options}
@@ -35,13 +36,14 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
     in_keras = entry.keras.partition(",")[0]
     base = "keras.optimizers.Optimizer" if own else f"keras.optimizers.{in_keras}"
     name = (f"Steady{in_keras}" if steady else in_keras or class_name(bound.name)) if own else base
-    name = f"RowClipped{in_keras}" if by_rows and not own else name
+    name = f"Clipped{in_keras}" if clipped and not own else name
     return {
         "text": str(bound),
         "own": own,
         "name": name,
         "base": base,
-        "row_limit": literal(float(clip.attrs["limit"])) if clip and by_rows else "",
+        "clip": f"{clip.entry.helper}(grads, {literal(float(clip.attrs['limit']))}" if clip and clipped else "",
+        "by_rows": by_rows,
         "call": indented(wrapped(f"optimizer = {name}(", [literal(float(start)), *_options(options)], ")")),
         "decays": bool(train.weight_decay),
         "doc": entry.doc,

@@ -13,6 +13,7 @@ from dotnn.emit.regime import RESTORE, SAVING, TRAIN_ARGUMENTS, digest_lines, du
 from dotnn.model.model import Model
 
 PRECISION = ', "precision": keras.config.dtype_policy().name'
+OVERFLOW = 'note_overflow(history, weights(network), {"memory": {v.path: v.numpy() for v in optimizer.variables}})'
 ALL_VARIABLES = "[*network.variables, *optimizer.variables]"
 
 
@@ -39,6 +40,7 @@ def context(model: Model, *, distributed: bool = False) -> dict[str, Any]:
         "rate": "" if formula and train.batch else learning_rate.current(train),
         "after_epoch": indented([*counted, *learning_rate.after_epoch(train)], 8),
         "save": indented(_save(model), 8) if train.checkpoint else [],
+        "overflow": indented([OVERFLOW], 4),
         "checkpoint": train.checkpoint,
     }
 

@@ -1,12 +1,15 @@
 """Losses, their slopes, and what they make of class labels."""
 
+import math
+
 import numpy as np
 
 
 def huber(error, delta):
     """Half the square of a small error, linear in a large one (Huber 1964)."""
     size = np.where(error > 0, error, -error)
-    return np.where(size <= delta, 0.5 * error * error, delta * (size - 0.5 * delta))
+    small = np.minimum(size, delta)
+    return small * (size - 0.5 * small)
 
 
 def huber_slope(error, delta):
@@ -24,14 +27,27 @@ def safe_log_slope(p):
     return (p > 1e-7) / np.maximum(p, 1e-7)
 
 
+def safe_log_rest(p):
+    """`safe_log` of 1 - p; log1p keeps the digits of a small p, which 1 - p would lose."""
+    return np.where(1 - p > 1e-7, np.log1p(-np.minimum(p, 1 - 1e-7)), math.log(1e-7))
+
+
 def binary_cross_entropy(p, t):
     """-t log p - (1 - t) log(1 - p)."""
-    return -(t * safe_log(p) + (1 - t) * safe_log(1 - p))
+    return -(t * safe_log(p) + (1 - t) * safe_log_rest(p))
 
 
 def binary_cross_entropy_slope(p, t):
     """The derivative of `binary_cross_entropy` by p."""
     return (1 - t) * safe_log_slope(1 - p) - t * safe_log_slope(p)
+
+
+def sigmoid_cross_entropy(z, t):
+    """-t log p - (1 - t) log(1 - p) with p = sigmoid(z), which is log(1 + exp(z)) - t z.
+
+    Written with |z|: the two terms would cancel where z is large and t is 1.
+    """
+    return ((z > 0) - t) * z + np.log1p(np.exp(np.where(z > 0, -z, z)))
 
 
 def one_hot_rows(labels, classes, dtype):
