@@ -21,10 +21,15 @@ ELEMENT_TOLERANCE = 1e-9
 NUMERIC_TOLERANCE = 1e-8
 # Below this share of the largest gradient of the network a gradient is rounding; it proves nothing either way.
 NOISE = 1e-13
+# Below this share, a claim and the truth are both zero: an error of the rules would have to be zero itself.
+ZERO = 1e-14
 # So is a difference that is a few units in the last place of the largest gradient: behind a saturated unit, 1 - a²
 # has lost its digits.
 ROUNDING = 1e-15
 GROUPS = 64
+ZERO_POINTS = 3
+"""At so many points a gradient must be zero to be taken for zero."""
+SILENT = "nothing but rounding at any point"
 
 
 class Outcome(Enum):
@@ -37,10 +42,11 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Probe:
-    """The result of one probe."""
+    """The result of one probe; `zero` says that claim and truth are both zero but for rounding."""
 
     outcome: Outcome
     error: float
+    zero: bool = False
 
 
 def judge(row: Row, direction: Direction, true: float, scale: float, tolerance: float) -> Probe:
@@ -51,13 +57,13 @@ def judge(row: Row, direction: Direction, true: float, scale: float, tolerance: 
     """
     claimed = row.norm
     if max(claimed, abs(true)) == 0.0:
-        return Probe(Outcome.SILENT, 0.0)
+        return Probe(Outcome.SILENT, 0.0, zero=True)
     size = max(claimed, abs(true))
     error = min(abs(slope - true) for slope in row.slopes(direction)) / size
     if error <= tolerance:
         return Probe(Outcome.RIGHT, error)
     silent = size <= NOISE * scale or error * size <= ROUNDING * scale
-    return Probe(Outcome.SILENT if silent else Outcome.WRONG, error)
+    return Probe(Outcome.SILENT if silent else Outcome.WRONG, error, zero=size <= ZERO * scale)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,8 @@ from .probes import (
     NOISE,
     NUMERIC_TOLERANCE,
     RICHARDSON,
+    SILENT,
+    ZERO_POINTS,
     Oracle,
     Outcome,
     Probe,
@@ -34,6 +37,8 @@ from .stand import Stand
 
 DRAWS = 16
 ALL_ELEMENTS = 2000
+NEAR = 4
+"""From this draw on every second point is far from where training starts."""
 NUMERIC_ROWS = 32
 NUMERIC_ROWS_WRONG = 4  # enough to confirm that something is wrong
 MIN_ORDER = 1.9
@@ -64,7 +69,8 @@ class Probing:
     def point(self, draw: int) -> Point:
         """Draw a point in general position; the same one for the same number.
 
-        All points but the first have more examples: what is silent at the first may be silent for want of them.
+        All points but the first have more examples: what is silent at the first may be silent for want of them. Weights
+        from a file may keep a branch from ever being taken (a PReLU whose inputs are positive): some points leave them.
         """
         plain = self.script.plain
         shapes = [*self.script.params.values(), *(shape for _, shape in plain.INPUTS.values())]
@@ -76,6 +82,7 @@ class Probing:
             batch_size=self.batch_size or generic_batch_size(shapes, least=20 if draw else 5),
             rng=np.random.default_rng([self.seed, 0, draw]),
             training=self.training,
+            trained=self.script.params if draw >= NEAR and draw % 2 else (),
         )
 
     @cached_property
@@ -124,6 +131,7 @@ class Probing:
     def _probe_every_row(self) -> None:
         """V3: one probe for every parameter, input and cotangent; draw again where a probe carries no signal."""
         silent: set[str] = set()
+        zeros: Counter[str] = Counter()
         for draw in range(DRAWS):
             stand = self.stand if draw == 0 else Stand(self.script, self.point(draw), self.cost)
             rows = stand.rows()
@@ -131,9 +139,17 @@ class Probing:
             found = probe_rows(wanted, stand.evaluate, self.oracle, self.rng, scale_of(rows))
             for row in wanted:
                 self._settle(row, found[row.name], stand)
+                zeros[row.name] += found[row.name].zero
             silent = {name for name, r in self.results.items() if r.verdict is Verdict.INCONCLUSIVE}
             if not silent:
                 break
+        for name in silent:
+            if zeros[name] >= ZERO_POINTS and self.results[name].kind != "cotangent":
+                self.results[name].verdict, self.results[name].reason = Verdict.ZERO_OBSERVED, ""
+                self.report.notes.append(
+                    f"The gradient of {name} is zero at {zeros[name]} points, and so is the truth; no rule of the "
+                    "compiler says that it must be. Should the loss depend on it?"
+                )
 
     def _settle(self, row: Row, probe: Probe, stand: Stand) -> None:
         """Turn a probe into a verdict."""
@@ -152,7 +168,7 @@ class Probing:
         elif declared_zero:
             result.verdict, result.rel_err = Verdict.ZERO_STRUCTURAL, None
         else:
-            result.verdict, result.reason, result.rel_err = Verdict.INCONCLUSIVE, "no signal", None
+            result.verdict, result.reason, result.rel_err = Verdict.INCONCLUSIVE, SILENT, None
 
     def _new_result(self, row: Row) -> TensorResult:
         spec_line = self.script.anatomy.defined_at(row.keys[0].name).spec_line
