@@ -5,7 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dotnn.ops.algebra import ABOVE_ZERO, BILINEAR, LINEAR, RESHAPED, SIGN_KEPT, SIGNS, Algebra, Property
+from dotnn.ops.algebra import (
+    ABOVE_ZERO,
+    BILINEAR,
+    MOVED,
+    OVER_FEATURES,
+    RESHAPED,
+    SIGN_KEPT,
+    SIGNS,
+    TO_FEATURES,
+    Algebra,
+    Property,
+)
 from dotnn.ops.base import ALL, BATCH, Attrs, Builder, Node, Op, TensorType, Value
 from dotnn.ops.kernels import Step, like, sum_features
 
@@ -61,7 +72,7 @@ def _fast_columns(e: Step, node: Node) -> bool:
 RESHAPE = Op(
     "reshape", ("x",), _infer_reshape, _reshape_line,
     lambda b, node, d: [b.emit("reshape", d, shape=node.ins[0].type.example)], fast=_fast_reshape,
-    additive=lambda node: (0,) if len(node.out.type.shape) == 2 else (), algebra=RESHAPED
+    additive=lambda node: (0,) if len(node.out.type.shape) == 2 else (), algebra=MOVED
 )  # fmt: skip
 
 
@@ -177,18 +188,18 @@ def _fast_spread_mean(e: Step, node: Node) -> bool:
 SUM_FEATURES = Op(
     "sum_features", ("x",), _to_one, "{x}.sum(axis=-1, keepdims=True)",
     lambda b, node, d: [b.emit("spread", d, units=_width(node))], additive=(0,),
-    fast=_fast_sum_features, algebra=RESHAPED
+    fast=_fast_sum_features, algebra=OVER_FEATURES
 )  # fmt: skip
 
 MEAN_FEATURES = Op(
     "mean_features", ("x",), _to_one, lambda node: f"{{x}}.sum(axis=-1, keepdims=True) / {_width(node)}",
     lambda b, node, d: [b.emit("spread_mean", d, units=_width(node))], additive=(0,),
-    fast=_fast_sum_features, algebra=RESHAPED
+    fast=_fast_sum_features, algebra=OVER_FEATURES
 )  # fmt: skip
 
 SPREAD = Op(
     "spread", ("x",), _to_many, "np.repeat({x}, {units}, axis=-1)", lambda b, node, d: [b.emit("sum_features", d)],
-    additive=(0,), fast=_fast_spread, algebra=Algebra(linear=(0,), has=LEVEL, keeps=SIGNS)
+    additive=(0,), fast=_fast_spread, algebra=TO_FEATURES
 )  # fmt: skip
 
 SPREAD_MEAN = Op(
@@ -197,7 +208,7 @@ SPREAD_MEAN = Op(
     _to_many,
     "np.repeat({d} / {units}, {units}, axis=-1)",
     fast=_fast_spread_mean,
-    algebra=Algebra(linear=(0,), has=LEVEL, keeps=SIGNS),
+    algebra=TO_FEATURES,
 )
 
 
@@ -227,7 +238,7 @@ SELECT_D_SWITCH = Op(
     ("d", "*"),
     lambda types, attrs: TensorType((*types[0].shape[:-1], len(types) - 1)),
     _switch_line,
-    algebra=LINEAR,
+    algebra=Algebra(linear=(0,), alike_from=1),
 )
 
 SELECT_D_BRANCH = Op(

@@ -98,8 +98,9 @@ class _Facts:
             return Fact(())
         if op.random:
             return self._opaque(node.out, properties)
-        if algebra.weights is not None:
-            terms = _sum(zip(algebra.weights(node), (f.terms for f in operands), strict=True))
+        weights = algebra.weights(node)
+        if weights is not None:
+            terms = _sum(zip(weights, (f.terms for f in operands), strict=True))
         else:
             terms = self._multiplied_out(node, operands, linear)
         return _fact(terms, properties, node.out.type)
@@ -157,12 +158,14 @@ class _Facts:
 
 def _properties(node: Node, operands: Sequence[Fact]) -> frozenset[Property]:
     op = OPS[node.op]
-    algebra = op.algebra
+    algebra, weights = op.algebra, op.algebra.weights(node)
     real = [fact for fact, v in zip(operands, node.ins, strict=True) if v.type.dtype == "real"]
-    kept = algebra.keeps | ({Property.LEVEL} if op.elementwise or algebra.weights else frozenset())
+    kept = algebra.keeps | ({Property.LEVEL} if op.elementwise or weights else frozenset())
     found = algebra.has | {p for p in kept if real and all(fact.has(p) for fact in real)}
-    if algebra.weights is not None:
-        turned = [_turned(fact) if w < 0 else fact for w, fact in zip(algebra.weights(node), operands, strict=True)]
+    if algebra.alike_from is not None and len({fact.terms for fact in operands[algebra.alike_from :]}) == 1:
+        found |= {Property.LEVEL}
+    if weights is not None:
+        turned = [_turned(fact) if w < 0 else fact for w, fact in zip(weights, operands, strict=True)]
         found |= {p for p in SIGNS if all(fact.has(p) for fact in turned)}
     return found
 

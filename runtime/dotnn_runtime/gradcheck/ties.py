@@ -80,8 +80,9 @@ def _right_beside(stand: Stand, oracle: Oracle, rng: np.random.Generator) -> boo
     which only shows where the branch lets its cotangent pass.
     """
     names = sorted({key.name for key in stand.shifts})
-    sides = [{name: 1.0 if name == up else -1.0 for name in names} for up in names[:MOST_NAMES]]
-    sides += [dict.fromkeys(names, 1.0), dict.fromkeys(names, -1.0)]
+    sizes = {name: 1.0 + i / len(names) for i, name in enumerate(names)}  # two that tie must not move alike
+    sides = [{name: sizes[name] if name == up else -sizes[name] for name in names} for up in names[:MOST_NAMES]]
+    sides += [sizes, {name: -size for name, size in sizes.items()}]
     moves: list[dict[Key, Array]] = [
         {key: ASIDE * side[key.name] * np.ones(shift.shape) for key, shift in stand.shifts.items()} for side in sides
     ]
