@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ from .probes import (
     NOISE,
     NUMERIC_TOLERANCE,
     RICHARDSON,
+    ROUNDING,
     SILENT,
     ZERO_POINTS,
     Oracle,
@@ -138,6 +139,9 @@ class Probing:
             wanted = rows if draw == 0 else [row for row in rows if row.name in silent]
             found = probe_rows(wanted, stand.evaluate, self.oracle, self.rng, scale_of(rows))
             for row in wanted:
+                probe = found[row.name]
+                if probe.outcome is Outcome.WRONG and probe.distance <= stand.rounding[row.name]:
+                    found[row.name] = replace(probe, outcome=Outcome.SILENT)  # behind a saturated unit
                 self._settle(row, found[row.name], stand)
                 zeros[row.name] += found[row.name].zero
             silent = {name for name, r in self.results.items() if r.verdict is Verdict.INCONCLUSIVE}
@@ -176,13 +180,19 @@ class Probing:
 
     def _probe_together(self, rows: Sequence[Row]) -> None:
         """V2: all parameters at once, along Gaussian directions in which every tensor weighs alike."""
-        errors = []
-        for _ in range(3):
-            probe = joint_probe(rows, self.stand.evaluate, self.oracle, self.rng, floor=1e-6) if rows else None
-            errors += [probe.error] if probe else []
-        if errors:
-            verdict = Verdict.PASS if max(errors) <= self.oracle.tolerance else Verdict.FAIL
-            self._add(CheckResult("V2", "all parameters at once", verdict, value=max(errors)))
+        scale = scale_of(self.stand.rows())
+        probes = self._joint_probes(rows, {row.name: ROUNDING * scale for row in rows})
+        if any(probe.outcome is Outcome.WRONG for probe in probes):
+            probes = self._joint_probes(rows, self.stand.rounding)
+        if probes:
+            verdict = Verdict.FAIL if any(probe.outcome is Outcome.WRONG for probe in probes) else Verdict.PASS
+            self._add(CheckResult("V2", "all parameters at once", verdict, value=max(probe.error for probe in probes)))
+
+    def _joint_probes(self, rows: Sequence[Row], noise: Mapping[str, float]) -> list[Probe]:
+        if not rows:
+            return []
+        found = (joint_probe(rows, self.stand.evaluate, self.oracle, self.rng, 1e-6, noise) for _ in range(3))
+        return [probe for probe in found if probe is not None]
 
     def _probe_elements(self) -> None:
         """V4: every element of a small network, corners and random elements of a large one."""
@@ -191,10 +201,14 @@ class Probing:
         small = sum(math.prod(row.shape) for row in rows) <= ALL_ELEMENTS
         if not small and len(rows) * self.samples > ALL_ELEMENTS:
             rows = self._some(rows, max(1, ALL_ELEMENTS // self.samples))
-        count, worst, scale = 0, 0.0, scale_of(live)
+        count, worst = 0, 0.0
         for row in rows:
+            scale = scale_of(live)
             some = corner_and_random(row.shape, self.samples, self.rng) if not small else list(np.ndindex(*row.shape))
             error, wrong = compare_elements(row, self.stand.evaluate, some, scale)
+            if wrong:
+                scale = max(scale, self.stand.rounding[row.name] / ROUNDING)
+                error, wrong = compare_elements(row, self.stand.evaluate, some, scale)
             result = self.results[row.name]
             result.worst, result.probes = wrong[:5], result.probes + len(some)
             count, worst = count + len(some), max(worst, error)
@@ -241,7 +255,7 @@ class Probing:
         worst, resolved = 0.0, 0
         for row in rows:
             error = numeric_disagreement(row, self.stand.evaluate, self.rng, self.stand.base)
-            if error is None:
+            if error is None or (error > NUMERIC_TOLERANCE and error * row.norm <= self.stand.rounding[row.name]):
                 continue
             worst, resolved = max(worst, error), resolved + 1
             result = self.results[row.name]
@@ -280,7 +294,10 @@ class Probing:
             detail = "the loss is linear along the probe, there is no remainder"
             self._add(CheckResult("V6", "order of the Taylor remainder", Verdict.SKIPPED, detail))
         else:
-            verdict = Verdict.PASS if order >= MIN_ORDER else Verdict.FAIL
+            found = {result.verdict for result in self.results.values()} | {c.verdict for c in self.report.checks}
+            # where both oracles confirm the slope, steps are too long for a loss that is curved so much
+            low = Verdict.FAIL if Verdict.FAIL in found else Verdict.SKIPPED
+            verdict = Verdict.PASS if order >= MIN_ORDER else low
             self._add(CheckResult("V6", "order of the Taylor remainder", verdict, f"{order:.2f}", order))
 
     def _add(self, result: CheckResult) -> None:
