@@ -59,7 +59,8 @@ def check_functions(
     subject = _Functions(loss, grads, {name: np.asarray(a, dtype=np.float64) for name, a in arrays.items()})
     rng = np.random.default_rng(seed)
     report = Report(seed)
-    rows = subject.rows(report)
+    report.checks += subject.misfits()
+    rows = subject.rows()
     oracle = _oracle(subject, rows, rng, report)
     report.tensors = _results(subject, rows, oracle, rng, samples)
     direction = {key: u for row in rows for key, u in row.direction(rng).items()}
@@ -97,21 +98,22 @@ class _Functions:
         except (np.exceptions.ComplexWarning, TypeError, ValueError) as error:
             raise Unusable(f"the loss is not complex-safe: {error}") from error
 
-    def rows(self, report: Report | None = None) -> list[Row]:
-        """Return one row per array; an array without a gradient claims that it has none. Wrong shapes are reported."""
-        rows = []
-        for name, array in self.arrays.items():
-            gradient = self.claimed.get(name, np.zeros(array.shape))
-            if gradient.shape == array.shape:
-                rows.append(Row(name, "param", (Key("param", name),), ((gradient,),)))
-            elif report is not None:
-                detail = f"the gradient has the shape {gradient.shape}, the array {array.shape}"
-                report.checks.append(CheckResult("V0", name, Verdict.FAIL, detail))
-        unknown = [name for name in self.claimed if name not in self.arrays]
-        if report is not None:
-            detail = "a gradient is returned for it, but it is none of the arrays"
-            report.checks += [CheckResult("V0", name, Verdict.FAIL, detail) for name in unknown]
-        return rows
+    def rows(self) -> list[Row]:
+        """Return one row per array whose gradient fits; an array without a gradient claims that it has none."""
+        pairs = ((name, a, self.claimed.get(name, np.zeros(a.shape))) for name, a in self.arrays.items())
+        return [Row(name, "param", (Key("param", name),), ((g,),)) for name, a, g in pairs if g.shape == a.shape]
+
+    def misfits(self) -> list[CheckResult]:
+        """Return a failed check for every gradient that fits no array."""
+        found = []
+        for name, gradient in self.claimed.items():
+            if name not in self.arrays:
+                detail = "a gradient is returned for it, but it is none of the arrays"
+                found.append(CheckResult("V0", name, Verdict.FAIL, detail))
+            elif gradient.shape != self.arrays[name].shape:
+                detail = f"the gradient has the shape {gradient.shape}, the array {self.arrays[name].shape}"
+                found.append(CheckResult("V0", name, Verdict.FAIL, detail))
+        return found
 
     def moved(self, rng: np.random.Generator, reach: float) -> _Functions:
         """Return the same functions at arrays that are moved by `reach` times their size."""
