@@ -104,7 +104,9 @@ def _check_properties(node, rng):
     for wanted in op.algebra.has:
         assert _holds(wanted, _run(node, _operands(node, rng))), wanted
     for wanted in (op.algebra.keeps | ({Property.LEVEL} if op.elementwise else frozenset())) if real else ():
-        assert _holds(wanted, _run(node, _operands(node, rng, wanted))), wanted
+        keepers = op.algebra.keeps_from
+        arrays = [_operand(node, i, rng, wanted if i in keepers else None) for i in range(len(node.ins))]
+        assert _holds(wanted, _run(node, arrays)), wanted
     for i, wanted in op.algebra.zero_where.items():
         arrays = [_operand(node, k, rng, wanted if k == i else None) for k in range(len(node.ins))]
         assert np.abs(_run(node, arrays)).max() < 1e-14, wanted

@@ -45,6 +45,10 @@ KINDS = {
         "output y = x -> dense(4, relu) -> prelu -> dense(1)", {"y.prelu1.slope"},
         "output y = x -> dense(4, tanh) -> prelu -> dense(1)",
     ),
+    "relu before two prelus": (
+        "output y = x -> dense(4, relu) -> repeat(2, prelu(-0.6)) -> dense(1)", {"y.prelu1.slope", "y.prelu2.slope"},
+        "output y = x -> dense(4, silu) -> repeat(2, prelu(0.6)) -> dense(1)",
+    ),
     "a sum of values above 0 before prelu": (
         "h = x -> dense(4, sigmoid)  output y = h + h * (h -> softplus) -> prelu -> dense(1)", {"y.prelu1.slope"},
         "h = x -> dense(4, sigmoid)  output y = h - h * (h -> softplus) -> prelu -> dense(1)",

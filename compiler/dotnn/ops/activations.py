@@ -180,7 +180,8 @@ def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 PRELU = Op(
     "prelu", ("z", "slope"), same_as_first, "np.where({z} > 0, {z}, {slope} * {z})", _prelu_vjp,
-    equation="a = z if z > 0 else slope z, with one learned slope per unit (He et al. 2015)", algebra=FIXED_ABOVE_ZERO
+    equation="a = z if z > 0 else slope z, with one learned slope per unit (He et al. 2015)",
+    algebra=replace(FIXED_ABOVE_ZERO, keeps_from=(0,)),
 )  # fmt: skip
 
 PRELU_DERIVATIVE = Op(

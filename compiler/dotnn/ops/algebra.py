@@ -21,6 +21,7 @@ class Property(Enum):
     LEVEL = "along the last axis all elements are equal"
 
 
+ALL_OPERANDS = range(1_000)
 SIGNS = frozenset({Property.NON_NEGATIVE, Property.NON_POSITIVE})
 
 
@@ -31,7 +32,8 @@ class Algebra:
     linear      the operands (or a function from the node to them) in each of which the result is linear
     weights     (node) -> the weights where the result is a weighted sum of all operands; None where it is not
     has         properties of every result
-    keeps       properties that the result has if all real operands have them; elementwise ops keep LEVEL anyway
+    keeps       properties that the result has if all real operands have them, or those of `keeps_from`; elementwise
+                ops keep LEVEL anyway
     zero_where  operand -> a property of it under which the result is zero
     alike_from  the result is level if all operands from this one on are equal
     """
@@ -40,6 +42,7 @@ class Algebra:
     weights: Callable[[Node], Sequence[Fraction | int] | None] = lambda node: None
     has: frozenset[Property] = frozenset()
     keeps: frozenset[Property] = frozenset()
+    keeps_from: Sequence[int] = ALL_OPERANDS
     zero_where: Mapping[int, Property] = field(default_factory=dict)
     alike_from: int | None = None
 

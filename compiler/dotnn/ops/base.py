@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from dotnn.diagnostics import Span
-from dotnn.ops.algebra import UNKNOWN, Algebra
+from dotnn.ops.algebra import ALL_OPERANDS, UNKNOWN, Algebra
 
-ALL = range(1_000)
+ALL = ALL_OPERANDS
 """Every operand of an op that takes any number."""
 
 BATCH = "B"

@@ -159,7 +159,11 @@ class _Facts:
 def _properties(node: Node, operands: Sequence[Fact]) -> frozenset[Property]:
     op = OPS[node.op]
     algebra, weights = op.algebra, op.algebra.weights(node)
-    real = [fact for fact, v in zip(operands, node.ins, strict=True) if v.type.dtype == "real"]
+    real = [
+        fact
+        for i, (fact, v) in enumerate(zip(operands, node.ins, strict=True))
+        if v.type.dtype == "real" and i in algebra.keeps_from
+    ]
     kept = algebra.keeps | ({Property.LEVEL} if op.elementwise or weights else frozenset())
     found = algebra.has | {p for p in kept if real and all(fact.has(p) for fact in real)}
     if algebra.alike_from is not None and len({fact.terms for fact in operands[algebra.alike_from :]}) == 1:
