@@ -78,3 +78,25 @@ def test_weights_from_a_file_are_left_at_some_points(tmp_path):
     dropped = script.replace('"h.slope": d_h_slope', '"h.slope": 0 * d_h_slope')
     assert dropped != script
     assert check_script(dropped, "prelu.py").verdict is Verdict.FAIL
+
+
+def checks_of(text, script=None):
+    return {c.id: c for c in check_script(script or script_of(text), "extreme.py", v4=False).checks}
+
+
+def test_what_float32_cannot_hold_is_skipped():
+    text = """model L { input x: [3]  target t: [1]  h = x -> dense(4)  g = multiply(h, h, h) -> dense(4)
+      output y = multiply(g, g, g) -> dense(1) }  train { loss = mse(y, t)  init = constant(3e4) }"""
+    assert checks_of(text)["V9"].verdict is Verdict.SKIPPED
+    small = text.replace("3e4", "0.3")
+    assert checks_of(small)["V9"].verdict is Verdict.PASS
+    lost = script_of(small).replace('"h.W": d_h_W', '"h.W": d_h_W * 1e30 * 1e30 * 1e-30 * 1e-30')
+    assert checks_of(small, lost)["V9"].verdict is Verdict.FAIL
+
+
+def test_gradients_below_the_normal_numbers_are_doubled_but_for_rounding():
+    text = "model U { input x: [3]  target t: [2]  output y = x -> dense(2) } train { loss = mse(y, t) }"
+    tiny = script_of(text).replace('"y.W": d_y_W', '"y.W": d_y_W * 1e-312')
+    assert checks_of(text, tiny)["V1"].verdict is Verdict.PASS
+    squared = tiny.replace("1e-312", "1e-100 * d_loss")
+    assert checks_of(text, squared)["V1"].verdict is Verdict.FAIL
