@@ -45,13 +45,23 @@ def test_cotangents_of_a_loop_and_of_the_fast_style_are_found(script):
     assert fast["d_h"] is fast["d_y"] is Verdict.PASS
 
 
-def test_a_declared_zero_is_certified_and_an_undeclared_one_stays_open(script):
+def test_a_declared_zero_is_certified_and_an_undeclared_one_is_noted(script):
     report = check_script(script("batchnorm"), "batchnorm.py")
     assert {t.name: t.verdict for t in report.tensors}["h.b"] is Verdict.ZERO_STRUCTURAL
+    assert not report.notes
     undeclared = check_script(script("batchnorm", ('STRUCTURAL_ZEROS = ("h.b",)', "")), "batchnorm.py")
-    assert undeclared.verdict is Verdict.INCONCLUSIVE
-    assert undeclared.exit_code == 1
-    assert undeclared.to_json()["verdict"] == "INCONCLUSIVE(h.b: no signal)"
+    assert {t.name: t.verdict for t in undeclared.tensors}["h.b"] is Verdict.ZERO_OBSERVED
+    assert undeclared.exit_code == 0
+    assert [note.partition(" is zero")[0] for note in undeclared.notes] == ["The gradient of h.b"]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_zero_that_is_not_true_fails(script, declared):
+    table = 'STRUCTURAL_ZEROS = ("h.b",)'
+    also = table.replace(",)", ', "n.beta")') if declared else table
+    wrong = script("batchnorm", ('"n.beta": d_n_beta', '"n.beta": 0 * d_n_beta'), (table, also))
+    report = check_script(wrong, "batchnorm.py")
+    assert {t.name: t.verdict for t in report.tensors}["n.beta"] is Verdict.FAIL
 
 
 def test_a_zero_that_is_declared_but_not_true_fails(script):

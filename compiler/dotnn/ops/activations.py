@@ -6,8 +6,14 @@ forward pass on complex numbers. Where the derivative is simpler in terms of the
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from dotnn.ops.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SIGNS, UNKNOWN, Algebra, Property
 from dotnn.ops.base import Builder, Node, Op, Value, no_gradient, same_as_first
 from dotnn.ops.kernels import Kernel, Step, like, ufunc
+
+FIXED_ABOVE_ZERO = Algebra(keeps=ABOVE_ZERO.has)
+"""Values above 0 stay as they are; what happens to the others is a matter of a slope of any sign."""
 
 
 def unary(
@@ -19,11 +25,13 @@ def unary(
     equation: str = "",
     helpers: tuple[str, ...] = (),
     fast: tuple[Kernel, Kernel] | None = None,
+    algebra: Algebra = UNKNOWN,
+    idle: Property | None = None,
 ) -> tuple[Op, Op]:
     """Return the op of an activation and the op of its derivative.
 
     `derivative` is a template over `{d}` (the cotangent of a) and `{z}` or `{a}`, whichever `reads` says; `fast`
-    holds the kernels of both.
+    holds the kernels of both. `algebra` is what is known of a; where z or a is `idle` there is no slope.
     """
 
     def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -32,9 +40,19 @@ def unary(
 
     operands = ("d", "z" if reads == "input" else "a")
     run, run_back = fast or (None, None)
-    forward = Op(name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, fast=run)
+    slope = replace(LINEAR, zero_where={1: idle}) if idle else LINEAR
+    forward = Op(
+        name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, fast=run, algebra=algebra
+    )
     backward = Op(
-        f"{name}_derivative", operands, same_as_first, derivative, helpers=helpers, elementwise=True, fast=run_back
+        f"{name}_derivative",
+        operands,
+        same_as_first,
+        derivative,
+        helpers=helpers,
+        elementwise=True,
+        fast=run_back,
+        algebra=slope,
     )
     return forward, backward
 
@@ -90,6 +108,7 @@ SIGMOID, SIGMOID_DERIVATIVE = unary(
     equation="a = 1 / (1 + exp(-z))",
     helpers=("sigmoid",),
     fast=(_fast_sigmoid, _fast_sigmoid_derivative),
+    algebra=ABOVE_ZERO,
 )
 
 TANH, TANH_DERIVATIVE = unary(
@@ -98,6 +117,7 @@ TANH, TANH_DERIVATIVE = unary(
     "{d} * (1 - {a} * {a})",
     reads="output",
     fast=(ufunc("tanh"), _fast_tanh_derivative),
+    algebra=SIGN_KEPT,
 )
 
 RELU, RELU_DERIVATIVE = unary(
@@ -107,10 +127,15 @@ RELU, RELU_DERIVATIVE = unary(
     reads="output",
     equation="a = max(z, 0), relu'(0) = 0",
     fast=(_fast_relu, _fast_relu_derivative),
+    algebra=Algebra(has=ABOVE_ZERO.has, keeps=SIGNS),
+    idle=Property.NON_POSITIVE,
 )
 
 LEAKY_RELU, LEAKY_RELU_DERIVATIVE = unary(
-    "leaky_relu", "np.where({z} > 0, {z}, {slope} * {z})", "np.where({z} > 0, {d}, {slope} * {d})"
+    "leaky_relu",
+    "np.where({z} > 0, {z}, {slope} * {z})",
+    "np.where({z} > 0, {d}, {slope} * {d})",
+    algebra=FIXED_ABOVE_ZERO,
 )
 
 ELU, ELU_DERIVATIVE = unary(
@@ -118,11 +143,12 @@ ELU, ELU_DERIVATIVE = unary(
     "np.where({z} > 0, {z}, {alpha} * np.expm1(np.minimum({z}, 0)))",
     "np.where({z} > 0, {d}, {d} * {alpha} * np.exp(np.minimum({z}, 0)))",
     equation="a = z if z > 0 else alpha (exp(z) - 1)",
+    algebra=FIXED_ABOVE_ZERO,
 )
 
 GELU, GELU_DERIVATIVE = unary(
     "gelu", "gelu({z})", "{d} * gelu_slope({z})", helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
-    equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
+    equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))", algebra=SIGN_KEPT,
 )  # fmt: skip
 
 SILU, SILU_DERIVATIVE = unary(
@@ -131,15 +157,22 @@ SILU, SILU_DERIVATIVE = unary(
     "{d} * silu_slope({z})",
     helpers=("sigmoid", "silu_slope"),
     equation="a = z sigmoid(z)",
+    algebra=SIGN_KEPT,
 )
 
 SOFTPLUS, SOFTPLUS_DERIVATIVE = unary(
-    "softplus", "softplus({z})", "{d} * sigmoid({z})", helpers=("sigmoid", "softplus"), equation="a = log(1 + exp(z))"
+    "softplus",
+    "softplus({z})",
+    "{d} * sigmoid({z})",
+    helpers=("sigmoid", "softplus"),
+    equation="a = log(1 + exp(z))",
+    algebra=ABOVE_ZERO,
 )
 
 THRESHOLD = Op(
     "threshold", ("z",), same_as_first, "({z} >= {at}).astype({z}.dtype)", no_gradient,
     equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists", elementwise=True,
+    algebra=ABOVE_ZERO,
 )  # fmt: skip
 
 
@@ -152,11 +185,21 @@ def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 PRELU = Op(
     "prelu", ("z", "slope"), same_as_first, "np.where({z} > 0, {z}, {slope} * {z})", _prelu_vjp,
     equation="a = z if z > 0 else slope z, with one learned slope per unit (He et al. 2015)",
+    algebra=replace(FIXED_ABOVE_ZERO, keeps_from=(0,)),
 )  # fmt: skip
 
-PRELU_DERIVATIVE = Op("prelu_derivative", ("d", "z", "slope"), same_as_first, "np.where({z} > 0, {d}, {slope} * {d})")
+PRELU_DERIVATIVE = Op(
+    "prelu_derivative", ("d", "z", "slope"), same_as_first, "np.where({z} > 0, {d}, {slope} * {d})", algebra=LINEAR
+)
 
-PRELU_D_SLOPE = Op("prelu_d_slope", ("d", "z"), same_as_first, "np.where({z} > 0, 0, {d} * {z})", elementwise=True)
+PRELU_D_SLOPE = Op(
+    "prelu_d_slope",
+    ("d", "z"),
+    same_as_first,
+    "np.where({z} > 0, 0, {d} * {z})",
+    elementwise=True,
+    algebra=Algebra(linear=(0,), zero_where={1: Property.NON_NEGATIVE}),
+)
 
 
 def _fast_softmax(e: Step, node: Node) -> bool:
@@ -196,9 +239,11 @@ SOFTMAX = Op(
     ("softmax",),
     equation="p_i = exp(z_i) / sum_j exp(z_j)",
     fast=_fast_softmax,
+    algebra=ABOVE_ZERO,
 )
 
 SOFTMAX_DERIVATIVE = Op(
     "softmax_derivative", ("d", "p"), same_as_first, "{p} * ({d} - ({d} * {p}).sum(axis=-1, keepdims=True))",
     equation="dE/dz_i = p_i (dE/dp_i - sum_j dE/dp_j p_j)", fast=_fast_softmax_derivative,
+    algebra=Algebra(linear=(0,), zero_where={0: Property.LEVEL})
 )  # fmt: skip

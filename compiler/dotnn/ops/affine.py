@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dotnn.ops.algebra import BILINEAR, RESHAPED
 from dotnn.ops.base import Attrs, Builder, Node, Op, TensorType, Value
 from dotnn.ops.kernels import Step, reduce_examples
 from dotnn.ops.products import sum_of_products, times_matrix
@@ -168,10 +169,16 @@ AFFINE_D_INPUT = Op(
     "{d} @ {W}.T",
     fast=_fast_d_input,
     fast_step=_step_d_input,
+    algebra=BILINEAR,
 )
 
-AFFINE_D_WEIGHT = Op("affine_d_weight", ("x", "d"), _infer_weight, _weight_line, fast=_fast_d_weight)
+AFFINE_D_WEIGHT = Op("affine_d_weight", ("x", "d"), _infer_weight, _weight_line, fast=_fast_d_weight, algebra=BILINEAR)
 
 SUM_EXAMPLES = Op(
-    "sum_examples", ("d",), lambda types, attrs: TensorType(types[0].shape[-1:]), _sum_line, fast=_fast_sum_examples
+    "sum_examples",
+    ("d",),
+    lambda types, attrs: TensorType(types[0].shape[-1:]),
+    _sum_line,
+    fast=_fast_sum_examples,
+    algebra=RESHAPED,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dotnn.ops.algebra import PRODUCT, RESHAPED, SUM
 from dotnn.ops.base import Attrs, Builder, Node, Op, Readers, TensorType, Value, as_bool, no_gradient, same_as_first
 from dotnn.ops.kernels import Step, same_array
 from dotnn.ops.products import fast_product
@@ -70,7 +71,7 @@ def _leads_to_softmax(scores: Value, readers: Readers) -> bool:
 EINSUM = Op(
     "einsum", ("a", "b", "bias"), _infer_product, _product_line, _product_vjp, removes=_softmax_takes_it_out,
     fast=fast_product,
-    positions=True,
+    positions=True, algebra=PRODUCT
 )  # fmt: skip
 
 
@@ -110,6 +111,7 @@ MASK_FUTURE_DERIVATIVE = Op(
     same_as_first,
     lambda node: f"np.where({_tri(node)}, {{d}}, 0)",
     fast=_fast_mask_future_derivative,
+    algebra=RESHAPED,
 )
 
 
@@ -126,7 +128,11 @@ MASK_KEYS = Op(
 )  # fmt: skip
 
 MASK_KEYS_DERIVATIVE = Op(
-    "mask_keys_derivative", ("d", "seen"), same_as_first, lambda node: f"np.where({_seen(node)}, {{d}}, 0)"
+    "mask_keys_derivative",
+    ("d", "seen"),
+    same_as_first,
+    lambda node: f"np.where({_seen(node)}, {{d}}, 0)",
+    algebra=RESHAPED,
 )
 
 
@@ -149,5 +155,12 @@ ADD_POSITIONS = Op(
 )  # fmt: skip
 
 STOP_GRADIENT = Op(
-    "stop_gradient", ("x",), same_as_first, "stop_gradient({x})", no_gradient, ("stop_gradient",), fast=same_array
+    "stop_gradient",
+    ("x",),
+    same_as_first,
+    "stop_gradient({x})",
+    no_gradient,
+    ("stop_gradient",),
+    fast=same_array,
+    algebra=SUM,
 )

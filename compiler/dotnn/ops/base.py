@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from dotnn.diagnostics import Span
+from dotnn.ops.algebra import ALL_OPERANDS, UNKNOWN, Algebra
 
-ALL = range(1_000)
+ALL = ALL_OPERANDS
 """Every operand of an op that takes any number."""
 
 BATCH = "B"
@@ -223,6 +224,7 @@ class Op:
               other effect than that a number per feature is added to the output; see `passes.invariance`
     removes   (operand, node, the nodes that read each value) -> whether a number per feature that is added to the
               operand has no effect through this node
+    algebra   what is known of the result without computing it; see `passes.zeros`
     fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
     fast_step the same inside a loop over time, where the batch comes first; elementwise ops need none
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
@@ -244,6 +246,7 @@ class Op:
     otherwise: str = ""
     additive: Sequence[int] | Callable[[Node], Sequence[int]] = ()
     removes: Callable[[Value, Node, Readers], bool] | None = None
+    algebra: Algebra = UNKNOWN
     fast: Callable[..., Any] | None = None
     fast_step: Callable[..., Any] | None = None
     elementwise: bool = False

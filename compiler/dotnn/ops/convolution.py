@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from dotnn.ops.algebra import BILINEAR, PRODUCT, RESHAPED
 from dotnn.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
 from dotnn.ops.image_kernels import fast_conv, fast_conv_d_input, fast_conv_d_weight
 from dotnn.ops.windows import geometry, keywords, per_axis, places
@@ -47,13 +48,14 @@ def convolution(rank: int) -> tuple[Op, Op, Op]:
 
     helpers = (name, transpose, d_weight, "per_group")
     return (
-        Op(name, ("x", "W", "b"), infer, _call(name, "{x}, {W}"), vjp, helpers, EQUATIONS[rank], fast=fast_conv),
+        Op(name, ("x", "W", "b"), infer, _call(name, "{x}, {W}"), vjp, helpers, EQUATIONS[rank], fast=fast_conv,
+           algebra=PRODUCT),
         Op(
             transpose, ("d", "W", "b"), infer_transpose, _call(transpose, "{d}, {W}", "size"), vjp_transpose, helpers,
-            fast=fast_conv_d_input,
+            fast=fast_conv_d_input, algebra=PRODUCT,
         ),
         Op(d_weight, ("x", "d"), infer_d_weight, _call(d_weight, "{x}, {d}", "kernel"), None, helpers,
-           fast=fast_conv_d_weight),
+           fast=fast_conv_d_weight, algebra=BILINEAR),
     )  # fmt: skip
 
 
@@ -78,6 +80,6 @@ CONV2D, CONV2D_TRANSPOSE, CONV2D_D_WEIGHT = convolution(2)
 
 RESHAPE_WEIGHT = Op(
     "reshape_weight", ("W",), lambda types, attrs: TensorType(tuple(attrs["shape"])), "{W}.reshape({shape})",
-    lambda b, node, d: [b.emit("reshape_weight", d, shape=node.ins[0].type.shape)],
+    lambda b, node, d: [b.emit("reshape_weight", d, shape=node.ins[0].type.shape)], algebra=RESHAPED
 )  # fmt: skip
 """The same weights in another shape: a depthwise kernel [row, column, in, times] as one by groups."""

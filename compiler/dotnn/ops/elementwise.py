@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dotnn.ops.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
 from dotnn.ops.base import ALL, Builder, Node, Op, Value, same_as_first
 from dotnn.ops.kernels import Step, chain, same_array, ufunc
 
@@ -36,19 +37,27 @@ def _zero_once(e: Step, node: Node) -> bool:
     return True
 
 
-ADD = Op("add", ("*",), same_as_first, _terms, _add_vjp, additive=ALL, elementwise=True, fast=chain("add"))
+ADD = Op("add", ("*",), same_as_first, _terms, _add_vjp, additive=ALL, elementwise=True, fast=chain("add"), algebra=SUM)
 
-ACCUMULATE = Op("accumulate", ("*",), same_as_first, _terms, elementwise=True, fast=chain("add"))
+ACCUMULATE = Op("accumulate", ("*",), same_as_first, _terms, elementwise=True, fast=chain("add"), algebra=SUM)
 """The cotangent of a value that is used more than once is the sum of what each use sends back."""
 
 PASS_ON = Op(
-    "pass_on", ("d",), same_as_first, "{d}", lambda b, node, d: [d], additive=(0,), elementwise=True, fast=same_array
+    "pass_on",
+    ("d",),
+    same_as_first,
+    "{d}",
+    lambda b, node, d: [d],
+    additive=(0,),
+    elementwise=True,
+    fast=same_array,
+    algebra=SUM,
 )
 """Addition and identity send the cotangent on as it is."""
 
 SUBTRACT = Op(
     "subtract", ("a", "b"), same_as_first, "{a} - {b}", _subtract_vjp, additive=ALL, elementwise=True,
-    fast=ufunc("subtract"),
+    fast=ufunc("subtract"), algebra=Algebra(weights=lambda node: (1, -1))
 )  # fmt: skip
 
 NEGATE = Op(
@@ -59,10 +68,18 @@ NEGATE = Op(
     lambda b, node, d: [b.emit("negate", d)],
     elementwise=True,
     fast=ufunc("negative"),
+    algebra=Algebra(weights=lambda node: (-1,)),
 )
 
 MULTIPLY = Op(
-    "multiply", ("a", "b"), same_as_first, "{a} * {b}", _multiply_vjp, elementwise=True, fast=ufunc("multiply")
+    "multiply",
+    ("a", "b"),
+    same_as_first,
+    "{a} * {b}",
+    _multiply_vjp,
+    elementwise=True,
+    fast=ufunc("multiply"),
+    algebra=Algebra(linear=(0, 1), keeps=ABOVE_ZERO.has),
 )
 
 MAXIMUM = Op(
@@ -73,12 +90,15 @@ MAXIMUM = Op(
     _maximum_vjp,
     elementwise=True,
     fast=ufunc("maximum", "out="),
+    algebra=SIGN_KEPT,
 )
 """Elementwise maximum. Where both are equal the first one wins, so it alone receives the gradient."""
 
-WHERE_NOT_LESS = Op("where_not_less", ("d", "a", "b"), same_as_first, "{d} * ({a} >= {b})", elementwise=True)
+WHERE_NOT_LESS = Op(
+    "where_not_less", ("d", "a", "b"), same_as_first, "{d} * ({a} >= {b})", elementwise=True, algebra=LINEAR
+)
 
-WHERE_LESS = Op("where_less", ("d", "a", "b"), same_as_first, "{d} * ({a} < {b})", elementwise=True)
+WHERE_LESS = Op("where_less", ("d", "a", "b"), same_as_first, "{d} * ({a} < {b})", elementwise=True, algebra=LINEAR)
 
-ZEROS_LIKE = Op("zeros_like", ("a",), same_as_first, "np.zeros_like({a})", fast=_zero_once)
+ZEROS_LIKE = Op("zeros_like", ("a",), same_as_first, "np.zeros_like({a})", fast=_zero_once, algebra=ZEROS)
 """The gradient of a parameter that the loss does not depend on."""

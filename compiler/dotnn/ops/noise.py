@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dotnn.ops.algebra import ABOVE_ZERO, Algebra
 from dotnn.ops.base import Builder, Node, Op, Value, no_gradient, same_as_first
 from dotnn.ops.kernels import ufunc
 
@@ -13,7 +14,7 @@ def _dropout_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
 DROPOUT_MASK = Op(
     "dropout_mask", ("x",), same_as_first, "dropout_mask(rng, {x}.shape, {keep}).astype({x}.real.dtype)",
     no_gradient, ("dropout_mask",), equation="mask = 1/rho with probability rho, else 0   (rho = {keep})",
-    random=True, otherwise="1.0", detached=True,
+    random=True, otherwise="1.0", detached=True, algebra=ABOVE_ZERO
 )  # fmt: skip
 
 GAUSSIAN_NOISE = Op(
@@ -22,5 +23,12 @@ GAUSSIAN_NOISE = Op(
 )  # fmt: skip
 
 DROPOUT = Op(
-    "dropout", ("x", "mask"), same_as_first, "{x} * {mask}", _dropout_vjp, elementwise=True, fast_step=ufunc("multiply")
+    "dropout",
+    ("x", "mask"),
+    same_as_first,
+    "{x} * {mask}",
+    _dropout_vjp,
+    elementwise=True,
+    fast_step=ufunc("multiply"),
+    algebra=Algebra(linear=(0, 1), keeps=ABOVE_ZERO.has),
 )

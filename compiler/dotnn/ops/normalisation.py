@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 
+from dotnn.ops.algebra import ABOVE_ZERO, BILINEAR, LINEAR, PRODUCT, Algebra
 from dotnn.ops.base import Builder, Node, Op, Readers, TensorType, Value, no_gradient, same_as_first, scalar
 from dotnn.ops.kernels import Step, like, per_feature, reduce_examples, sum_features
 
@@ -110,7 +111,7 @@ def _fast_moving_average(e: Step, node: Node) -> bool:
 BATCH_SHARE = Op(
     "batch_share", ("x",), scalar, _share_line, no_gradient, otherwise="0.0",
     fast=_fast_share, removes=_mean_takes_it_out, detached=True,
-    equation="share of an example in the means; in prediction they are constants",
+    equation="share of an example in the means; in prediction they are constants", algebra=ABOVE_ZERO
 )  # fmt: skip
 
 BATCH_MEAN = Op(
@@ -120,18 +121,28 @@ BATCH_MEAN = Op(
 )  # fmt: skip
 
 BATCH_MEAN_D_X = Op(
-    "batch_mean_d_x", ("d", "share", "x"), _last, "np.broadcast_to({share} * {d}, {x}.shape)", fast=_fast_mean_d_x
+    "batch_mean_d_x",
+    ("d", "share", "x"),
+    _last,
+    "np.broadcast_to({share} * {d}, {x}.shape)",
+    fast=_fast_mean_d_x,
+    algebra=BILINEAR,
 )
 
 BATCH_VARIANCE = Op(
     "batch_variance", ("c", "running", "share"), _feature,
     lambda node: f"({{c}} * {{c}}).mean(axis={_axes(node.ins[0])})",
     lambda b, node, d: [b.emit("batch_variance_d_c", d, node.ins[2], node.ins[0]), None, None],
-    otherwise="{running}", equation="sigma2 = mean of (x - mu)^2", fast=_fast_variance,
+    otherwise="{running}", equation="sigma2 = mean of (x - mu)^2", fast=_fast_variance, algebra=ABOVE_ZERO
 )  # fmt: skip
 
 BATCH_VARIANCE_D_C = Op(
-    "batch_variance_d_c", ("d", "share", "c"), _last, "{d} * 2 * {share} * {c}", fast=_fast_variance_d
+    "batch_variance_d_c",
+    ("d", "share", "c"),
+    _last,
+    "{d} * 2 * {share} * {c}",
+    fast=_fast_variance_d,
+    algebra=Algebra(linear=(0, 2)),
 )
 
 MOVING_AVERAGE = Op(
@@ -162,12 +173,12 @@ def _fast_feature_variance_d(e: Step, node: Node) -> bool:
 FEATURE_VARIANCE = Op(
     "feature_variance", ("c",), lambda types, attrs: TensorType((*types[0].shape[:-1], 1)),
     "({c} * {c}).mean(axis=-1, keepdims=True)", lambda b, node, d: [b.emit("feature_variance_d_c", d, node.ins[0])],
-    equation="sigma2 = mean of (x - mu)^2", fast=_fast_feature_variance,
+    equation="sigma2 = mean of (x - mu)^2", fast=_fast_feature_variance, algebra=ABOVE_ZERO
 )  # fmt: skip
 
 FEATURE_VARIANCE_D_C = Op(
     "feature_variance_d_c", ("d", "c"), _last, lambda node: f"{{d}} * 2 / {node.ins[1].type.example[-1]} * {{c}}",
-    fast=_fast_feature_variance_d,
+    fast=_fast_feature_variance_d, algebra=BILINEAR
 )  # fmt: skip
 
 
@@ -217,7 +228,7 @@ CENTRE = Op(
     "centre", ("x", "mean"), same_as_first, "{x} - {mean}", _centre_vjp, fast=_fast_centre, removes=_mean_takes_it_out
 )
 
-CENTRE_D_MEAN = Op("centre_d_mean", ("d",), _sum_type, _sum_line("-{d}"), fast=_fast_centre_d_mean)  # type: ignore[arg-type]
+CENTRE_D_MEAN = Op("centre_d_mean", ("d",), _sum_type, _sum_line("-{d}"), fast=_fast_centre_d_mean, algebra=LINEAR)  # type: ignore[arg-type]
 
 
 def _fast_inverse_root(e: Step, node: Node) -> bool:
@@ -232,10 +243,12 @@ def _fast_inverse_root(e: Step, node: Node) -> bool:
 INVERSE_ROOT = Op(
     "inverse_root", ("v",), same_as_first, "1 / np.sqrt({v} + {epsilon})",
     lambda b, node, d: [b.emit("inverse_root_derivative", d, node.out)], fast=_fast_inverse_root,
-    equation="1 / sigma, kept away from a division by zero", vanishes=True,
+    equation="1 / sigma, kept away from a division by zero", algebra=ABOVE_ZERO, vanishes=True,
 )  # fmt: skip
 
-INVERSE_ROOT_DERIVATIVE = Op("inverse_root_derivative", ("d", "r"), same_as_first, "-0.5 * {d} * {r} ** 3")
+INVERSE_ROOT_DERIVATIVE = Op(
+    "inverse_root_derivative", ("d", "r"), same_as_first, "-0.5 * {d} * {r} ** 3", algebra=LINEAR
+)
 
 
 def _rescale_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -268,11 +281,11 @@ def _fast_rescale_d_factor(e: Step, node: Node) -> bool:
 RESCALE = Op(
     "rescale", ("x", "factor", "shift"), same_as_first,
     lambda node: "{factor} * {x} + {shift}" if len(node.ins) == 3 else "{factor} * {x}", _rescale_vjp,
-    additive=(2,), fast=_fast_rescale,
+    additive=(2,), fast=_fast_rescale, algebra=PRODUCT
 )  # fmt: skip
 
 RESCALE_D_FACTOR = Op(
-    "rescale_d_factor", ("d", "x"), _sum_type, _sum_line("({d} * {x})"), fast=_fast_rescale_d_factor  # type: ignore[arg-type]
+    "rescale_d_factor", ("d", "x"), _sum_type, _sum_line("({d} * {x})"), fast=_fast_rescale_d_factor, algebra=BILINEAR  # type: ignore[arg-type]
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dotnn.ops.algebra import LINEAR, Algebra, exact
 from dotnn.ops.base import Builder, Node, Op, TensorType, Value, scalar
 from dotnn.ops.kernels import Step
 
@@ -14,7 +15,15 @@ def _total_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [d if w == 1 else b.emit("scale", d, factor=w) for w in node.attrs["weights"]]
 
 
-TOTAL = Op("total", ("*",), scalar, _total_line, _total_vjp, equation="the weighted sum of all losses and penalties")
+TOTAL = Op(
+    "total",
+    ("*",),
+    scalar,
+    _total_line,
+    _total_vjp,
+    equation="the weighted sum of all losses and penalties",
+    algebra=Algebra(weights=lambda node: [exact(w) for w in node.attrs["weights"]]),
+)
 
 
 def _fast_scale(e: Step, node: Node) -> bool:
@@ -29,7 +38,7 @@ def _fast_scale(e: Step, node: Node) -> bool:
 SCALE = Op(
     "scale", ("x",), lambda types, attrs: types[0], "{factor} * {x}",
     lambda b, node, d: [b.emit("scale", d, factor=node.attrs["factor"])], additive=(0,), elementwise=True,
-    fast=_fast_scale,
+    fast=_fast_scale, algebra=Algebra(weights=lambda node: [exact(node.attrs["factor"])])
 )  # fmt: skip
 
 
@@ -40,7 +49,9 @@ def penalty(name: str, line: str, slope: str, helpers: tuple[str, ...] = (), equ
         return [b.emit(f"{name}_gradient", d, node.ins[0], **node.attrs)]
 
     forward = Op(name, ("W",), scalar, line, vjp, helpers, equation)
-    return forward, Op(f"{name}_gradient", ("d", "W"), lambda types, attrs: TensorType(types[1].shape), slope)
+    return forward, Op(
+        f"{name}_gradient", ("d", "W"), lambda types, attrs: TensorType(types[1].shape), slope, algebra=LINEAR
+    )
 
 
 L2_PENALTY, L2_PENALTY_GRADIENT = penalty(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from dotnn.ops.algebra import LINEAR, RESHAPED, SIGN_KEPT
 from dotnn.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
 from dotnn.ops.image_kernels import fast_avg_pool, fast_avg_pool_d_input, fast_max_pool, fast_max_pool_d_input
 from dotnn.ops.windows import keywords, per_axis, places, sizes
@@ -39,13 +40,14 @@ def pooling(rank: int) -> tuple[Op, Op, Op, Op]:
 
     where = "window", "stride"
     return (
-        Op(largest, ("x",), _pooled, _call(largest, "{x}", *where), max_vjp, (largest,), fast=fast_max_pool),
+        Op(largest, ("x",), _pooled, _call(largest, "{x}", *where), max_vjp, (largest,), fast=fast_max_pool,
+           algebra=SIGN_KEPT),
         Op(f"{largest}_d_input", ("d", "x", "a"), lambda types, attrs: types[1],
            _call(f"{largest}_d_input", "{d}, {x}, {a}", *where), None, (f"{largest}_d_input",),
-           fast=fast_max_pool_d_input),
-        Op(mean, ("x",), _pooled, _call(mean, "{x}", *where), avg_vjp, (mean,), fast=fast_avg_pool),
+           fast=fast_max_pool_d_input, algebra=LINEAR),
+        Op(mean, ("x",), _pooled, _call(mean, "{x}", *where), avg_vjp, (mean,), fast=fast_avg_pool, algebra=RESHAPED),
         Op(f"{mean}_d_input", ("d",), _unpooled, _call(f"{mean}_d_input", "{d}", "size", *where), None,
-           (f"{mean}_d_input",), fast=fast_avg_pool_d_input),
+           (f"{mean}_d_input",), fast=fast_avg_pool_d_input, algebra=RESHAPED),
     )  # fmt: skip
 
 
@@ -72,17 +74,17 @@ def _spread_line(node: Node) -> str:
 
 MAX_GLOBAL = Op(
     "max_global", ("x",), _no_places, lambda node: f"{{x}}.max(axis={_axes(node)})",
-    lambda b, node, d: [b.emit("max_global_d_input", d, node.ins[0])],
+    lambda b, node, d: [b.emit("max_global_d_input", d, node.ins[0])], algebra=SIGN_KEPT
 )  # fmt: skip
 
 MAX_GLOBAL_D_INPUT = Op(
     "max_global_d_input", ("d", "x"), lambda types, attrs: types[1], "max_global_d_input({d}, {x})",
-    helpers=("max_global_d_input",),
+    helpers=("max_global_d_input",), algebra=LINEAR
 )  # fmt: skip
 
 AVG_GLOBAL = Op(
     "avg_global", ("x",), _no_places, _mean_line,
-    lambda b, node, d: [b.emit("avg_global_d_input", d, size=sizes(node.ins[0].type))],
+    lambda b, node, d: [b.emit("avg_global_d_input", d, size=sizes(node.ins[0].type))], algebra=RESHAPED
 )  # fmt: skip
 
-AVG_GLOBAL_D_INPUT = Op("avg_global_d_input", ("d",), _unpooled, _spread_line)
+AVG_GLOBAL_D_INPUT = Op("avg_global_d_input", ("d",), _unpooled, _spread_line, algebra=RESHAPED)

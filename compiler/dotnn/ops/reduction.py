@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from dotnn.ops.algebra import LINEAR
 from dotnn.ops.base import Builder, Node, Op, TensorType, Value, scalar
 from dotnn.ops.kernels import Kernel
 
@@ -75,4 +76,4 @@ def loss_ops(
         return types[1]  # type: ignore[index, no-any-return]
 
     forward = Op(name, ("y", "t"), scalar, line, vjp, helpers, equation, fast=fast, tensorflow=tensorflow)
-    return forward, Op(f"{name}_gradient", ("d", "y", "t"), y_type, gradient, helpers=helpers)
+    return forward, Op(f"{name}_gradient", ("d", "y", "t"), y_type, gradient, helpers=helpers, algebra=LINEAR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dotnn.ops.algebra import RESHAPED
 from dotnn.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
 from dotnn.ops.windows import sizes
 
@@ -29,10 +30,22 @@ def _pad_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 
 ZERO_PAD = Op(
-    "zero_pad", ("x",), _infer_pad, lambda node: f"np.pad({{x}}, {((0, 0), *node.attrs['pad'], (0, 0))})", _pad_vjp
+    "zero_pad",
+    ("x",),
+    _infer_pad,
+    lambda node: f"np.pad({{x}}, {((0, 0), *node.attrs['pad'], (0, 0))})",
+    _pad_vjp,
+    algebra=RESHAPED,
 )
 
-CROP = Op("crop", ("d",), _infer_crop, _crop_line, lambda b, node, d: [b.emit("zero_pad", d, pad=node.attrs["pad"])])
+CROP = Op(
+    "crop",
+    ("d",),
+    _infer_crop,
+    _crop_line,
+    lambda b, node, d: [b.emit("zero_pad", d, pad=node.attrs["pad"])],
+    algebra=RESHAPED,
+)
 
 
 def _infer_repeat(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -63,10 +76,10 @@ def _blocks_line(node: Node) -> str:
 
 REPEAT_BLOCKS = Op(
     "repeat_blocks", ("x",), _infer_repeat, _repeat_line,
-    lambda b, node, d: [b.emit("sum_blocks", d, times=node.attrs["times"])],
+    lambda b, node, d: [b.emit("sum_blocks", d, times=node.attrs["times"])], algebra=RESHAPED
 )  # fmt: skip
 
 SUM_BLOCKS = Op(
     "sum_blocks", ("d",), _infer_blocks, _blocks_line,
-    lambda b, node, d: [b.emit("repeat_blocks", d, times=node.attrs["times"])],
+    lambda b, node, d: [b.emit("repeat_blocks", d, times=node.attrs["times"])], algebra=RESHAPED
 )  # fmt: skip

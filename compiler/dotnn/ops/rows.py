@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from dotnn.ops.algebra import ABOVE_ZERO, Algebra
 from dotnn.ops.base import Attrs, Node, Op, TensorType, no_gradient
 from dotnn.ops.kernels import Step
 
@@ -36,15 +37,15 @@ def _fast_sum_rows(e: Step, node: Node) -> bool:
 TAKE_ROWS = Op(
     "take_rows", ("ids", "W"), _infer_rows, "{W}[{ids}]",
     lambda b, node, d: [None, b.emit("sum_rows", node.ins[0], d, rows=node.ins[1].type.shape[0])],
-    equation="the row of W that each number names",
+    equation="the row of W that each number names", algebra=Algebra(linear=(1,))
 )  # fmt: skip
 
 SUM_ROWS = Op(
     "sum_rows", ("ids", "d"), lambda types, attrs: TensorType((attrs["rows"], types[1].shape[-1])),
-    "sum_by_row({ids}, {d}, {rows})", helpers=("sum_by_row",), fast=_fast_sum_rows,
+    "sum_by_row({ids}, {d}, {rows})", helpers=("sum_by_row",), fast=_fast_sum_rows, algebra=Algebra(linear=(1,))
 )  # fmt: skip
 
 ONE_HOT = Op(
     "one_hot", ("ids",), lambda types, attrs: TensorType((*types[0].shape, attrs["units"])),
-    "one_hot_rows({ids}, {units}, dtype_of(params))", no_gradient, ("one_hot_rows", "dtype_of"),
+    "one_hot_rows({ids}, {units}, dtype_of(params))", no_gradient, ("one_hot_rows", "dtype_of"), algebra=ABOVE_ZERO
 )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dotnn.ops.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
 from dotnn.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value, as_bool, same_as_first
 from dotnn.ops.kernels import Step, like
 
@@ -39,6 +40,7 @@ TRUNCATE = Op(
     ("stop_gradient",),
     equation="the same, but every {every} steps the gradient stops here",
     counts=True,
+    algebra=SUM,
 )
 """Truncated backpropagation through time: the state is carried on, its gradient is not (Williams and Peng 1990)."""
 
@@ -56,6 +58,7 @@ CUT = Op(
     lambda node: f"{{d}} if {_goes_on(node)} else np.zeros_like({{d}})",
     counts=True,
     fast_step=_fast_cut,
+    algebra=LINEAR,
 )
 
 ZERO_STATE = Op(
@@ -65,6 +68,7 @@ ZERO_STATE = Op(
     "np.zeros((len({x}), {units}), {x}.dtype)",
     fast=_fast_zero_state,
     detached=True,
+    algebra=ZEROS,
 )
 """The state before the first step."""
 
@@ -96,7 +100,7 @@ def _where_mask_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
 
 WHERE_MASK = Op(
     "where_mask", ("m", "new", "old"), lambda types, attrs: types[1], "np.where({m}[:, None], {new}, {old})",
-    _where_mask_vjp,
+    _where_mask_vjp, algebra=SIGN_KEPT
 )  # fmt: skip
 """Where a step is padding, the state stays as it was."""
 
@@ -105,6 +109,7 @@ WHERE_KEPT = Op(
     ("m", "d"),
     lambda types, attrs: types[1],
     lambda node: "np.where({m}[:, None], {d}, 0)" if node.attrs["new"] else "np.where({m}[:, None], 0, {d})",
+    algebra=Algebra(linear=(1,)),
 )
 
 
@@ -124,7 +129,7 @@ def _fast_gated_sum(e: Step, node: Node) -> bool:
 
 GATED_SUM = Op(
     "gated_sum", ("f", "c", "i", "g"), same_as_first, "{f} * {c} + {i} * {g}", _gated_sum_vjp, elementwise=True,
-    equation="c_t = f c_{{t-1}} + i g", fast=_fast_gated_sum,
+    equation="c_t = f c_{{t-1}} + i g", fast=_fast_gated_sum, algebra=Algebra(keeps=ABOVE_ZERO.has)
 )  # fmt: skip
 
 
@@ -169,11 +174,23 @@ BLEND = Op(
 )  # fmt: skip
 
 BLEND_D_SHARE = Op(
-    "blend_d_share", ("d", "h", "g"), same_as_first, "{d} * ({h} - {g})", elementwise=True, fast=_fast_d_share
+    "blend_d_share",
+    ("d", "h", "g"),
+    same_as_first,
+    "{d} * ({h} - {g})",
+    elementwise=True,
+    fast=_fast_d_share,
+    algebra=LINEAR,
 )
 
 BLEND_D_SECOND = Op(
-    "blend_d_second", ("d", "z"), same_as_first, "{d} * (1 - {z})", elementwise=True, fast=_fast_d_second
+    "blend_d_second",
+    ("d", "z"),
+    same_as_first,
+    "{d} * (1 - {z})",
+    elementwise=True,
+    fast=_fast_d_second,
+    algebra=LINEAR,
 )
 
 DIFFERS = Op("differs", ("x",), as_bool, "{x} != {value}")
@@ -189,4 +206,5 @@ SEQUENCE_DROPOUT_MASK = Op(
     random=True,
     otherwise="1.0",
     detached=True,
+    algebra=ABOVE_ZERO,
 )

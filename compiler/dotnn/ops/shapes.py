@@ -5,8 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from dotnn.ops.algebra import (
+    ABOVE_ZERO,
+    BILINEAR,
+    MOVED,
+    OVER_FEATURES,
+    RESHAPED,
+    SIGN_KEPT,
+    SIGNS,
+    TO_FEATURES,
+    Algebra,
+    Property,
+)
 from dotnn.ops.base import ALL, BATCH, Attrs, Builder, Node, Op, TensorType, Value
 from dotnn.ops.kernels import Step, like, sum_features
+
+LEVEL = frozenset({Property.LEVEL})
 
 
 def _infer_reshape(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -58,7 +72,7 @@ def _fast_columns(e: Step, node: Node) -> bool:
 RESHAPE = Op(
     "reshape", ("x",), _infer_reshape, _reshape_line,
     lambda b, node, d: [b.emit("reshape", d, shape=node.ins[0].type.example)], fast=_fast_reshape,
-    additive=lambda node: (0,) if len(node.out.type.shape) == 2 else (),
+    additive=lambda node: (0,) if len(node.out.type.shape) == 2 else (), algebra=MOVED
 )  # fmt: skip
 
 
@@ -95,10 +109,19 @@ def _pad_line(node: Node) -> str:
     return f"np.pad({{d}}, ({lead}({node.attrs['before']}, {node.attrs['after']})))"
 
 
-CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp, additive=ALL, fast=_fast_concat)
+CONCAT = Op(
+    "concat", ("*",), _infer_concat, _concat_line, _concat_vjp, additive=ALL, fast=_fast_concat, algebra=SIGN_KEPT
+)
 
 COLUMNS = Op(
-    "columns", ("x",), _infer_columns, "{x}[..., {start}:{stop}]", _columns_vjp, additive=(0,), fast=_fast_columns
+    "columns",
+    ("x",),
+    _infer_columns,
+    "{x}[..., {start}:{stop}]",
+    _columns_vjp,
+    additive=(0,),
+    fast=_fast_columns,
+    algebra=Algebra(linear=(0,), keeps=SIGNS | LEVEL),
 )
 
 PAD_COLUMNS = Op(
@@ -109,6 +132,7 @@ PAD_COLUMNS = Op(
     lambda b, node, d: [
         b.emit("columns", d, start=node.attrs["before"], stop=node.attrs["before"] + node.ins[0].type.example[-1])
     ],
+    algebra=RESHAPED,
 )
 
 
@@ -118,7 +142,13 @@ def _sum_to_line(node: Node) -> str:
     return f"{{d}}.sum(axis={axes[0] if len(axes) == 1 else axes})"
 
 
-SUM_EXAMPLES_TO = Op("sum_examples_to", ("d",), lambda types, attrs: TensorType(tuple(attrs["shape"])), _sum_to_line)
+SUM_EXAMPLES_TO = Op(
+    "sum_examples_to",
+    ("d",),
+    lambda types, attrs: TensorType(tuple(attrs["shape"])),
+    _sum_to_line,
+    algebra=Algebra(linear=(0,), keeps=SIGNS | LEVEL),
+)
 """Sum over the batch (and any further leading axes) down to the shape of a parameter."""
 
 
@@ -158,21 +188,28 @@ def _fast_spread_mean(e: Step, node: Node) -> bool:
 SUM_FEATURES = Op(
     "sum_features", ("x",), _to_one, "{x}.sum(axis=-1, keepdims=True)",
     lambda b, node, d: [b.emit("spread", d, units=_width(node))], additive=(0,),
-    fast=_fast_sum_features,
+    fast=_fast_sum_features, algebra=OVER_FEATURES
 )  # fmt: skip
 
 MEAN_FEATURES = Op(
     "mean_features", ("x",), _to_one, lambda node: f"{{x}}.sum(axis=-1, keepdims=True) / {_width(node)}",
     lambda b, node, d: [b.emit("spread_mean", d, units=_width(node))], additive=(0,),
-    fast=_fast_sum_features,
+    fast=_fast_sum_features, algebra=OVER_FEATURES
 )  # fmt: skip
 
 SPREAD = Op(
     "spread", ("x",), _to_many, "np.repeat({x}, {units}, axis=-1)", lambda b, node, d: [b.emit("sum_features", d)],
-    additive=(0,), fast=_fast_spread,
+    additive=(0,), fast=_fast_spread, algebra=TO_FEATURES
 )  # fmt: skip
 
-SPREAD_MEAN = Op("spread_mean", ("d",), _to_many, "np.repeat({d} / {units}, {units}, axis=-1)", fast=_fast_spread_mean)
+SPREAD_MEAN = Op(
+    "spread_mean",
+    ("d",),
+    _to_many,
+    "np.repeat({d} / {units}, {units}, axis=-1)",
+    fast=_fast_spread_mean,
+    algebra=TO_FEATURES,
+)
 
 
 def _select_line(node: Node) -> str:
@@ -193,7 +230,7 @@ def _switch_line(node: Node) -> str:
 
 SELECT = Op(
     "select", ("s", "*"), lambda types, attrs: types[1], _select_line, _select_vjp,
-    equation="y = s_1 a + s_2 b + …; a one-hot s switches one branch on",
+    equation="y = s_1 a + s_2 b + …; a one-hot s switches one branch on", algebra=Algebra(keeps=ABOVE_ZERO.has)
 )  # fmt: skip
 
 SELECT_D_SWITCH = Op(
@@ -201,6 +238,7 @@ SELECT_D_SWITCH = Op(
     ("d", "*"),
     lambda types, attrs: TensorType((*types[0].shape[:-1], len(types) - 1)),
     _switch_line,
+    algebra=Algebra(linear=(0,), alike_from=1),
 )
 
 SELECT_D_BRANCH = Op(
@@ -208,4 +246,5 @@ SELECT_D_BRANCH = Op(
     ("d", "s"),
     lambda types, attrs: types[0],
     lambda node: f"{{d}} * {{s}}[..., {node.attrs['k']}:{node.attrs['k'] + 1}]",
+    algebra=BILINEAR,
 )

@@ -6,7 +6,8 @@ one-hot targets and equal sizes hide errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -23,9 +24,16 @@ def generic_point(
     batch_size: int,
     rng: np.random.Generator,
     training: bool = True,
+    trained: Collection[str] = (),
 ) -> Point:
-    """Draw a point: parameters near `initial`, inputs and targets of the declared kinds."""
-    params = {name: generic_parameter(value, rng) for name, value in initial.items()}
+    """Draw a point: parameters near `initial`, inputs and targets of the declared kinds.
+
+    The parameters named in `trained` are drawn anew, whatever they are at first; a state (a variance) is not.
+    """
+    params = {
+        name: far_parameter(np.shape(value), rng) if name in trained else generic_parameter(value, rng)
+        for name, value in initial.items()
+    }
     batch = {name: generic_data(kind, (batch_size, *shape), rng) for name, (kind, shape) in inputs.items()}
     batch |= {name: generic_data(kind, (batch_size, *shape), rng) for name, (kind, shape) in targets.items()}
     return Point(params, batch, int(rng.integers(2**31)), training)
@@ -46,6 +54,11 @@ def generic_parameter(value: Array, rng: np.random.Generator) -> Array:
     if low == high:
         return np.asarray(value * (1.0 + 0.5 * rng.uniform(-1.0, 1.0, value.shape)))
     return np.asarray(value + 0.1 * value.std() * rng.standard_normal(value.shape))
+
+
+def far_parameter(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Draw a parameter that owes nothing to where training starts; it keeps the size of what passes through it."""
+    return rng.standard_normal(shape) / math.sqrt(max(4, math.prod(shape[:-1])))
 
 
 def generic_data(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

@@ -11,13 +11,16 @@ import numpy as np
 
 from .kinds import Array, Cost, Direction, Key, Unusable, norm
 from .oracles import complex_step, richardson, taylor_order
-from .patterns import measure, name_pattern
+from .patterns import Pattern, measure, name_pattern
 from .probes import (
     COMPLEX_STEP,
     NUMERIC_TOLERANCE,
     RICHARDSON,
+    SILENT,
+    ZERO_POINTS,
     Oracle,
     Outcome,
+    Probe,
     compare_elements,
     corner_and_random,
     probe_rows,
@@ -27,6 +30,11 @@ from .report import Blame, CheckResult, Report, TensorResult, Verdict
 from .rows import Row
 
 ALL_ELEMENTS = 2000
+FAR, CLOSE = 0.1, 1e-6
+"""How far other points are from the given one, in shares of each array's size: where a gradient is zero, does it stay
+so; and where it is wrong, is that point alone to blame, because it stands on a kink?"""
+MISSING = "no gradient is returned, but the loss depends on it; data stays out of `arrays`"
+ON_A_KINK = "right close by, but not at this very point: it stands on a kink"
 
 
 def check_functions(
@@ -41,39 +49,41 @@ def check_functions(
 
     `loss` returns a scalar and should work on complex arrays (no `abs`, no `float`); where it does not, Richardson
     extrapolation takes over and the report says so. There are no branches to freeze here: choose `arrays` away from
-    kinks. Only the arrays whose names `grads` returns are checked.
+    kinks. Every array needs a gradient, unless the loss does not depend on it. A gradient counts as right
+    (`ZERO_OBSERVED`) where it and the truth are zero, here and at two points near by.
 
         >>> report = check_functions(lambda a: np.sum(a["x"] ** 3), lambda a: {"x": 3 * a["x"] ** 2}, {"x": np.ones(4)})
         >>> print(report.verdict)
         PASS
     """
-    subject = _Functions(loss, {name: np.asarray(a, dtype=np.float64) for name, a in arrays.items()})
+    subject = _Functions(loss, grads, {name: np.asarray(a, dtype=np.float64) for name, a in arrays.items()})
     rng = np.random.default_rng(seed)
     report = Report(seed)
-    claimed = {name: np.asarray(g) for name, g in grads(dict(subject.arrays)).items()}
-    rows = []
-    for name, gradient in claimed.items():
-        if gradient.shape == subject.arrays[name].shape:
-            rows.append(Row(name, "param", (Key("param", name),), ((gradient,),)))
-        else:
-            detail = f"the gradient has the shape {gradient.shape}, the array {subject.arrays[name].shape}"
-            report.checks.append(CheckResult("V0", name, Verdict.FAIL, detail))
+    report.checks += subject.misfits()
+    rows = subject.rows()
     oracle = _oracle(subject, rows, rng, report)
     report.tensors = _results(subject, rows, oracle, rng, samples)
     direction = {key: u for row in rows for key, u in row.direction(rng).items()}
     report.taylor_order = taylor_order(subject.evaluate, direction, sum(r.slopes(direction)[0] for r in rows))
-    failed = next((t.name for t in report.tensors if t.verdict is Verdict.FAIL), None)
+    failed = next((t for t in report.tensors if t.verdict is Verdict.FAIL), None)
     if failed is not None:
-        report.blame = _blame(subject, next(row for row in rows if row.name == failed), oracle, rng)
+        report.blame = _blame(subject, next(row for row in rows if row.name == failed.name), oracle, rng, failed.reason)
     report.cost_forwards = subject.cost.forwards
     return report
 
 
 class _Functions:
-    """A loss as a function of displacements of its arrays."""
+    """A loss as a function of displacements of its arrays, and the gradients that are claimed there."""
 
-    def __init__(self, loss: Callable[[dict[str, Array]], Any], arrays: dict[str, Array]) -> None:
-        self.loss, self.arrays, self.cost = loss, arrays, Cost()
+    def __init__(
+        self,
+        loss: Callable[[dict[str, Array]], Any],
+        grads: Callable[[dict[str, Array]], Mapping[str, Array]],
+        arrays: dict[str, Array],
+        cost: Cost | None = None,
+    ) -> None:
+        self.loss, self.grads, self.arrays, self.cost = loss, grads, arrays, cost or Cost()
+        self.claimed = {name: np.asarray(g) for name, g in grads(dict(arrays)).items()}
 
     def evaluate(self, push: Direction) -> Any:
         self.cost.forwards += 1
@@ -88,22 +98,57 @@ class _Functions:
         except (np.exceptions.ComplexWarning, TypeError, ValueError) as error:
             raise Unusable(f"the loss is not complex-safe: {error}") from error
 
+    def rows(self) -> list[Row]:
+        """Return one row per array whose gradient fits; an array without a gradient claims that it has none."""
+        pairs = ((name, a, self.claimed.get(name, np.zeros(a.shape))) for name, a in self.arrays.items())
+        return [Row(name, "param", (Key("param", name),), ((g,),)) for name, a, g in pairs if g.shape == a.shape]
+
+    def misfits(self) -> list[CheckResult]:
+        """Return a failed check for every gradient that fits no array."""
+        found = []
+        for name, gradient in self.claimed.items():
+            if name not in self.arrays:
+                detail = "a gradient is returned for it, but it is none of the arrays"
+                found.append(CheckResult("V0", name, Verdict.FAIL, detail))
+            elif gradient.shape != self.arrays[name].shape:
+                detail = f"the gradient has the shape {gradient.shape}, the array {self.arrays[name].shape}"
+                found.append(CheckResult("V0", name, Verdict.FAIL, detail))
+        return found
+
+    def moved(self, rng: np.random.Generator, reach: float) -> _Functions:
+        """Return the same functions at arrays that are moved by `reach` times their size."""
+        sizes = {name: reach * (norm(a) / math.sqrt(max(1, a.size)) or 1.0) for name, a in self.arrays.items()}
+        arrays = {name: a + sizes[name] * rng.standard_normal(a.shape) for name, a in self.arrays.items()}
+        return _Functions(self.loss, self.grads, arrays, self.cost)
+
+    def probe(self, name: str, oracle: Oracle, rng: np.random.Generator) -> Probe:
+        """Return the probe of one array's gradient."""
+        rows = self.rows()
+        row = [row for row in rows if row.name == name]
+        return probe_rows(row, self.evaluate, oracle, rng, scale_of(rows))[name]
+
 
 def _oracle(subject: _Functions, rows: list[Row], rng: np.random.Generator, report: Report) -> Oracle:
-    direction = {key: u for row in rows for key, u in row.direction(rng).items()}
-    numeric = richardson(subject.evaluate, direction)
+    """Return the complex step if the loss is safe for it: at some point it agrees with Richardson extrapolation."""
+    why = "the complex step disagrees with it, so the loss is not complex-safe"
     try:
-        slope = complex_step(subject.evaluate, direction)
-        distance = abs(slope - numeric.value)
-        if distance <= max(NUMERIC_TOLERANCE * max(abs(slope), abs(numeric.value)), 10.0 * numeric.error):
-            report.oracles = ["complex step, h = 1e-20"]
-            return COMPLEX_STEP
-        why = "the complex step disagrees with it, so the loss is not complex-safe"
+        for here in range(ZERO_POINTS):  # on a kink the two may well differ
+            if _agree(subject if here == 0 else subject.moved(rng, FAR), rows, rng):
+                report.oracles = ["complex step, h = 1e-20"]
+                return COMPLEX_STEP
     except Unusable as error:
         why = str(error)
     report.oracles = ["Richardson extrapolation"]
     report.notes.append(f"Richardson extrapolation is the only oracle: {why}.")
     return RICHARDSON
+
+
+def _agree(subject: _Functions, rows: list[Row], rng: np.random.Generator) -> bool:
+    direction = {key: u for row in rows for key, u in row.direction(rng).items()}
+    slope, numeric = complex_step(subject.evaluate, direction), richardson(subject.evaluate, direction)
+    return abs(slope - numeric.value) <= max(
+        NUMERIC_TOLERANCE * max(abs(slope), abs(numeric.value)), 10.0 * numeric.error
+    )
 
 
 def _results(
@@ -115,23 +160,47 @@ def _results(
     results = []
     for row in rows:
         probe = found[row.name]
-        verdict = {Outcome.RIGHT: Verdict.PASS, Outcome.WRONG: Verdict.FAIL}.get(probe.outcome, Verdict.INCONCLUSIVE)
-        reason = "no signal" if verdict is Verdict.INCONCLUSIVE else ""
-        result = TensorResult(row.name, "param", row.shape, "", verdict, reason, probe.error, oracle.name, row.norm, 1)
-        if oracle is COMPLEX_STEP:
+        verdict, reason = _verdict(subject, row.name, probe, oracle, rng)
+        error = None if probe.outcome is Outcome.SILENT else probe.error
+        result = TensorResult(row.name, "param", row.shape, "", verdict, reason, error, oracle.name, row.norm, 1)
+        if oracle is COMPLEX_STEP and verdict in (Verdict.PASS, Verdict.FAIL):
             places = list(np.ndindex(*row.shape)) if small else corner_and_random(row.shape, samples, rng)
-            error, result.worst = compare_elements(row, subject.evaluate, places, scale)
+            worst, result.worst = compare_elements(row, subject.evaluate, places, scale)
             result.probes += len(places)
             if result.worst:
-                result.verdict, result.rel_err = Verdict.FAIL, max(error, probe.error)
+                result.verdict, result.rel_err = Verdict.FAIL, max(worst, probe.error)
         results.append(result)
     return results
 
 
-def _blame(subject: _Functions, row: Row, oracle: Oracle, rng: np.random.Generator) -> Blame:
+def _verdict(
+    subject: _Functions, name: str, probe: Probe, oracle: Oracle, rng: np.random.Generator
+) -> tuple[Verdict, str]:
+    """Return the verdict on an array, and the reason for it where one is wanted."""
+    if probe.outcome is Outcome.RIGHT:
+        return Verdict.PASS, ""
+    if probe.outcome is Outcome.WRONG:
+        if name not in subject.claimed:
+            return Verdict.FAIL, MISSING
+        close = (subject.moved(rng, CLOSE).probe(name, oracle, rng) for _ in range(ZERO_POINTS - 1))
+        on_a_kink = all(other.outcome is Outcome.RIGHT for other in close)
+        return (Verdict.INCONCLUSIVE, ON_A_KINK) if on_a_kink else (Verdict.FAIL, "")
+    others = [subject.moved(rng, FAR).probe(name, oracle, rng) for _ in range(ZERO_POINTS - 1)]
+    if any(other.outcome is Outcome.WRONG for other in others):
+        return Verdict.FAIL, MISSING if name not in subject.claimed else "zero here, but wrong near by"
+    if any(other.outcome is Outcome.RIGHT for other in others):
+        return Verdict.PASS, ""
+    if probe.zero and all(other.zero for other in others):
+        return Verdict.ZERO_OBSERVED, ""
+    return Verdict.INCONCLUSIVE, SILENT
+
+
+def _blame(subject: _Functions, row: Row, oracle: Oracle, rng: np.random.Generator, reason: str) -> Blame:
     got = row.claims[0][0]
     truth = measure(lambda u: oracle.derivative(subject.evaluate, {row.keys[0]: u}), got.shape, rng, None)
     pattern = name_pattern(got, truth, max(1, max(map(len, _with_axes(subject.arrays)), default=1)))
+    if reason:
+        pattern = Pattern("missing" if reason == MISSING else pattern.id, f"{reason[0].upper()}{reason[1:]}.")
     return Blame(row.name, "", "", "", 0, "", pattern.id, pattern.words)
 
 

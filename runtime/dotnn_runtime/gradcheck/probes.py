@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -21,10 +21,17 @@ ELEMENT_TOLERANCE = 1e-9
 NUMERIC_TOLERANCE = 1e-8
 # Below this share of the largest gradient of the network a gradient is rounding; it proves nothing either way.
 NOISE = 1e-13
+# Below this share, a claim and the truth are both zero: an error of the rules would have to be zero itself.
+ZERO = 1e-14
 # So is a difference that is a few units in the last place of the largest gradient: behind a saturated unit, 1 - a²
 # has lost its digits.
 ROUNDING = 1e-15
+MARGIN = 8.0
+"""So is a difference of so many times what a claim moves when the values of the forward pass are off by a rounding."""
 GROUPS = 64
+ZERO_POINTS = 3
+"""At so many points a gradient must be zero to be taken for zero."""
+SILENT = "nothing but rounding at any point"
 
 
 class Outcome(Enum):
@@ -37,10 +44,15 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Probe:
-    """The result of one probe."""
+    """The result of one probe: the relative error and the absolute one.
+
+    `zero` says that claim and truth are both zero but for rounding.
+    """
 
     outcome: Outcome
     error: float
+    zero: bool = False
+    distance: float = 0.0
 
 
 def judge(row: Row, direction: Direction, true: float, scale: float, tolerance: float) -> Probe:
@@ -51,13 +63,13 @@ def judge(row: Row, direction: Direction, true: float, scale: float, tolerance: 
     """
     claimed = row.norm
     if max(claimed, abs(true)) == 0.0:
-        return Probe(Outcome.SILENT, 0.0)
+        return Probe(Outcome.SILENT, 0.0, zero=True)
     size = max(claimed, abs(true))
     error = min(abs(slope - true) for slope in row.slopes(direction)) / size
     if error <= tolerance:
         return Probe(Outcome.RIGHT, error)
     silent = size <= NOISE * scale or error * size <= ROUNDING * scale
-    return Probe(Outcome.SILENT if silent else Outcome.WRONG, error)
+    return Probe(Outcome.SILENT if silent else Outcome.WRONG, error, size <= ZERO * scale, error * size)
 
 
 @dataclass(frozen=True)
@@ -104,12 +116,17 @@ def _batched(rows: Sequence[Row], size: int) -> list[Sequence[Row]]:
 
 
 def joint_probe(
-    rows: Sequence[Row], evaluate: Evaluate, oracle: Oracle, rng: np.random.Generator, floor: float = 0.0
+    rows: Sequence[Row],
+    evaluate: Evaluate,
+    oracle: Oracle,
+    rng: np.random.Generator,
+    floor: float = 0.0,
+    noise: Mapping[str, float] | None = None,
 ) -> Probe | None:
     """Probe rows all at once, each scaled to contribute alike; None if a row has more than one claim or none.
 
     Rows whose norm is below `floor` times the largest contribute less: what is nothing but rounding must not be blown
-    up to the size of the others.
+    up to the size of the others. `noise` is what may be rounding, in the units of each row.
     """
     if any(len(row.claims) != 1 or row.norm == 0.0 for row in rows):
         return None
@@ -117,14 +134,16 @@ def joint_probe(
     sizes = {row.name: max(row.norm, floor * largest) for row in rows}
     smallest = min(sizes.values())  # no displacement is larger than Gaussian: the complex step needs them tiny
     direction: dict[Key, Array] = {}
-    slope = 0.0
+    slope = rounding = 0.0
     for row in rows:
+        rounding += (noise or {}).get(row.name, 0.0) * smallest / sizes[row.name]
         part = {key: smallest / sizes[row.name] * u for key, u in row.direction(rng).items()}
         slope += row.slopes(part)[0]
         direction |= part
     true = oracle.derivative(evaluate, direction)
     error = abs(slope - true) / max(smallest * math.sqrt(len(rows)), abs(true))
-    return Probe(Outcome.RIGHT if error <= oracle.tolerance else Outcome.WRONG, error)
+    right = error <= oracle.tolerance or abs(slope - true) <= rounding
+    return Probe(Outcome.RIGHT if right else Outcome.WRONG, error)
 
 
 def element(evaluate: Evaluate, key: Key, shape: tuple[int, ...], index: tuple[int, ...]) -> float:

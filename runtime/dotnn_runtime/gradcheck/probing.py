@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +18,9 @@ from .probes import (
     NOISE,
     NUMERIC_TOLERANCE,
     RICHARDSON,
+    ROUNDING,
+    SILENT,
+    ZERO_POINTS,
     Oracle,
     Outcome,
     Probe,
@@ -34,6 +38,8 @@ from .stand import Stand
 
 DRAWS = 16
 ALL_ELEMENTS = 2000
+NEAR = 4
+"""From this draw on every second point is far from where training starts."""
 NUMERIC_ROWS = 32
 NUMERIC_ROWS_WRONG = 4  # enough to confirm that something is wrong
 MIN_ORDER = 1.9
@@ -64,7 +70,8 @@ class Probing:
     def point(self, draw: int) -> Point:
         """Draw a point in general position; the same one for the same number.
 
-        All points but the first have more examples: what is silent at the first may be silent for want of them.
+        All points but the first have more examples: what is silent at the first may be silent for want of them. Weights
+        from a file may keep a branch from ever being taken (a PReLU whose inputs are positive): some points leave them.
         """
         plain = self.script.plain
         shapes = [*self.script.params.values(), *(shape for _, shape in plain.INPUTS.values())]
@@ -76,6 +83,7 @@ class Probing:
             batch_size=self.batch_size or generic_batch_size(shapes, least=20 if draw else 5),
             rng=np.random.default_rng([self.seed, 0, draw]),
             training=self.training,
+            trained=self.script.params if draw >= NEAR and draw % 2 else (),
         )
 
     @cached_property
@@ -124,16 +132,28 @@ class Probing:
     def _probe_every_row(self) -> None:
         """V3: one probe for every parameter, input and cotangent; draw again where a probe carries no signal."""
         silent: set[str] = set()
+        zeros: Counter[str] = Counter()
         for draw in range(DRAWS):
             stand = self.stand if draw == 0 else Stand(self.script, self.point(draw), self.cost)
             rows = stand.rows()
             wanted = rows if draw == 0 else [row for row in rows if row.name in silent]
             found = probe_rows(wanted, stand.evaluate, self.oracle, self.rng, scale_of(rows))
             for row in wanted:
+                probe = found[row.name]
+                if probe.outcome is Outcome.WRONG and probe.distance <= stand.rounding[row.name]:
+                    found[row.name] = replace(probe, outcome=Outcome.SILENT)  # behind a saturated unit
                 self._settle(row, found[row.name], stand)
+                zeros[row.name] += found[row.name].zero
             silent = {name for name, r in self.results.items() if r.verdict is Verdict.INCONCLUSIVE}
             if not silent:
                 break
+        for name in silent:
+            if zeros[name] >= ZERO_POINTS and self.results[name].kind != "cotangent":
+                self.results[name].verdict, self.results[name].reason = Verdict.ZERO_OBSERVED, ""
+                self.report.notes.append(
+                    f"The gradient of {name} is zero at {zeros[name]} points, and so is the truth; no rule of the "
+                    "compiler says that it must be. Should the loss depend on it?"
+                )
 
     def _settle(self, row: Row, probe: Probe, stand: Stand) -> None:
         """Turn a probe into a verdict."""
@@ -152,7 +172,7 @@ class Probing:
         elif declared_zero:
             result.verdict, result.rel_err = Verdict.ZERO_STRUCTURAL, None
         else:
-            result.verdict, result.reason, result.rel_err = Verdict.INCONCLUSIVE, "no signal", None
+            result.verdict, result.reason, result.rel_err = Verdict.INCONCLUSIVE, SILENT, None
 
     def _new_result(self, row: Row) -> TensorResult:
         spec_line = self.script.anatomy.defined_at(row.keys[0].name).spec_line
@@ -160,13 +180,22 @@ class Probing:
 
     def _probe_together(self, rows: Sequence[Row]) -> None:
         """V2: all parameters at once, along Gaussian directions in which every tensor weighs alike."""
-        errors = []
-        for _ in range(3):
-            probe = joint_probe(rows, self.stand.evaluate, self.oracle, self.rng, floor=1e-6) if rows else None
-            errors += [probe.error] if probe else []
-        if errors:
-            verdict = Verdict.PASS if max(errors) <= self.oracle.tolerance else Verdict.FAIL
-            self._add(CheckResult("V2", "all parameters at once", verdict, value=max(errors)))
+        scale = scale_of(self.stand.rows())
+        probes = self._joint_probes(rows, {row.name: ROUNDING * scale for row in rows})
+        if any(probe.outcome is Outcome.WRONG for probe in probes):
+            probes = self._joint_probes(rows, self.stand.rounding)
+        if probes:
+            verdict = Verdict.FAIL if any(probe.outcome is Outcome.WRONG for probe in probes) else Verdict.PASS
+            worst = max(probe.error for probe in probes)
+            rounded = verdict is Verdict.PASS and worst > self.oracle.tolerance
+            detail = "what differs is rounding behind saturated units" if rounded else ""
+            self._add(CheckResult("V2", "all parameters at once", verdict, detail, worst))
+
+    def _joint_probes(self, rows: Sequence[Row], noise: Mapping[str, float]) -> list[Probe]:
+        if not rows:
+            return []
+        found = (joint_probe(rows, self.stand.evaluate, self.oracle, self.rng, 1e-6, noise) for _ in range(3))
+        return [probe for probe in found if probe is not None]
 
     def _probe_elements(self) -> None:
         """V4: every element of a small network, corners and random elements of a large one."""
@@ -175,10 +204,14 @@ class Probing:
         small = sum(math.prod(row.shape) for row in rows) <= ALL_ELEMENTS
         if not small and len(rows) * self.samples > ALL_ELEMENTS:
             rows = self._some(rows, max(1, ALL_ELEMENTS // self.samples))
-        count, worst, scale = 0, 0.0, scale_of(live)
+        count, worst = 0, 0.0
         for row in rows:
+            scale = scale_of(live)
             some = corner_and_random(row.shape, self.samples, self.rng) if not small else list(np.ndindex(*row.shape))
             error, wrong = compare_elements(row, self.stand.evaluate, some, scale)
+            if wrong:
+                scale = max(scale, self.stand.rounding[row.name] / ROUNDING)
+                error, wrong = compare_elements(row, self.stand.evaluate, some, scale)
             result = self.results[row.name]
             result.worst, result.probes = wrong[:5], result.probes + len(some)
             count, worst = count + len(some), max(worst, error)
@@ -225,7 +258,7 @@ class Probing:
         worst, resolved = 0.0, 0
         for row in rows:
             error = numeric_disagreement(row, self.stand.evaluate, self.rng, self.stand.base)
-            if error is None:
+            if error is None or (error > NUMERIC_TOLERANCE and error * row.norm <= self.stand.rounding[row.name]):
                 continue
             worst, resolved = max(worst, error), resolved + 1
             result = self.results[row.name]
@@ -264,7 +297,10 @@ class Probing:
             detail = "the loss is linear along the probe, there is no remainder"
             self._add(CheckResult("V6", "order of the Taylor remainder", Verdict.SKIPPED, detail))
         else:
-            verdict = Verdict.PASS if order >= MIN_ORDER else Verdict.FAIL
+            found = {result.verdict for result in self.results.values()} | {c.verdict for c in self.report.checks}
+            # where both oracles confirm the slope, steps are too long for a loss that is curved so much
+            low = Verdict.FAIL if Verdict.FAIL in found else Verdict.SKIPPED
+            verdict = Verdict.PASS if order >= MIN_ORDER else low
             self._add(CheckResult("V6", "order of the Taylor remainder", verdict, f"{order:.2f}", order))
 
     def _add(self, result: CheckResult) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 
 class Verdict(Enum):
-    """The five answers a check can give."""
+    """The six answers a check can give."""
 
     PASS = "PASS"
     FAIL = "FAIL"
     ZERO_STRUCTURAL = "ZERO_STRUCTURAL"
+    ZERO_OBSERVED = "ZERO_OBSERVED"
     INCONCLUSIVE = "INCONCLUSIVE"
     SKIPPED = "SKIPPED"
 
@@ -153,7 +154,7 @@ class Report:
             return ""
         rows = [f"{t.name}: {t.reason}" for t in self.tensors if t.verdict is Verdict.INCONCLUSIVE]
         rows += [f"{c.title}: {c.detail}" for c in self.checks if c.verdict is Verdict.INCONCLUSIVE]
-        return "; ".join(rows) or "there is no gradient to check"
+        return "; ".join(rows) or "no gradient carries a signal"
 
     @property
     def exit_code(self) -> int:

@@ -17,6 +17,7 @@ _COLOURS = {
     Verdict.PASS: "green",
     Verdict.FAIL: "bold red",
     Verdict.ZERO_STRUCTURAL: "cyan",
+    Verdict.ZERO_OBSERVED: "cyan",
     Verdict.INCONCLUSIVE: "yellow",
     Verdict.SKIPPED: "dim",
 }

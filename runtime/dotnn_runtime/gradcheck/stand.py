@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .kinds import Array, Cost, Direction, Key, Point, Unusable
+from .kinds import Array, Cost, Direction, Key, Point, Unusable, norm
+from .probes import MARGIN, scale_of
 from .rows import Row, cotangent_rows, parameter_rows
 from .script import Script
 from .tracer import Mode, Tape
+
+EPSILON = float(np.finfo(np.float64).eps)
+NUDGES = 3
+LEAP = 1e-9
+"""What moves a claim by more than this share of the largest gradient is no rounding."""
 
 
 class Stand:
@@ -65,6 +73,37 @@ class Stand:
         if key.kind == "input":
             return self.point.batch[key.name]
         return self.tape.values[key.name][key.at]
+
+    @cached_property
+    def rounding(self) -> dict[str, float]:
+        """How far a claim may be off for rounding alone, by the name of its row.
+
+        Every value of the forward pass is moved by a rounding, and the claims are looked at again: behind a saturated
+        unit, 1 - a² has lost its digits. A rule may rely on two values being equal to the last digit (where is the
+        maximum?): then a claim leaps, and the value that makes it leap is left as it is. In the fast style, which
+        computes the values anew, nothing moves.
+        """
+        rows = self.rows()
+        claims, leap = {row.name: row.claims[0] for row in rows}, LEAP * scale_of(rows)
+        names = list(self.tape.values)
+        if self._farthest(claims, names, 1) > leap:
+            names = [name for name in names if self._farthest(claims, [name], 1) <= leap]
+        return {name: min(MARGIN * moved, leap) for name, moved in self._moves(claims, names, NUDGES).items()}
+
+    def _farthest(self, claims: Mapping[str, tuple[Array, ...]], names: Iterable[str], times: int) -> float:
+        return max(self._moves(claims, names, times).values(), default=0.0)
+
+    def _moves(self, claims: Mapping[str, tuple[Array, ...]], names: Iterable[str], times: int) -> dict[str, float]:
+        """Return how far each claim moves where these values are off by a rounding, at most."""
+        found, rng = dict.fromkeys(claims, 0.0), np.random.default_rng(0)
+        values = {Key("value", name, i): a for name in names for i, a in enumerate(self.tape.values[name])}
+        for _ in range(times):
+            nudges = {key: EPSILON * np.abs(a) * rng.standard_normal(a.shape) for key, a in values.items()}
+            shifts = {key: self.shifts.get(key, 0.0) + nudge for key, nudge in nudges.items()}
+            for row in Stand(self.script, self.point, self.cost, shifts={**self.shifts, **shifts}).rows():
+                moved = math.hypot(*(norm(a - b) for a, b in zip(row.claims[0], claims[row.name], strict=True)))
+                found[row.name] = max(found[row.name], moved)
+        return found
 
     def rows(self) -> list[Row]:
         """Return every claim of the script: parameters, inputs, then cotangents in the order of the backward pass."""
