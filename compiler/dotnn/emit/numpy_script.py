@@ -156,6 +156,9 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
     columns = _input_columns(model)
     if columns:
         lines += wrapped("INPUT_COLUMNS = {", [f"{literal(n)}: {literal(c)}" for n, c in columns.items()], "}")
+    classes = data.classes(model)
+    if classes:
+        lines += wrapped("CLASSES = {", [f"{literal(n)}: {literal(t)}" for n, t in classes.items()], "}")
     decayed = tuple(name for name, p in model.params.items() if p.decayed)
     if decayed:
         lines.append(f"DECAYED = {literal(decayed)}  # what weight decay acts on")
@@ -195,6 +198,7 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "shuffle": model.train.shuffle,
         "data_file": bool(model.data and model.data.source),
         "load_lines": indented(data.load_lines(model)),
+        "classes": bool(data.classes(model)),
         "prepare_lines": indented(data.prepare_lines(model)),
         "metric_lines": indented(training.metric_lines(model, names), 8),
         "stop_lines": indented(training.stop_lines(model), 8),
@@ -203,7 +207,10 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "has_test": has_test,
         "early": early,
         "predict_dtype": "dtype",
-        "predict_setup": "dtype = next(iter(params.values())).dtype if params else np.float64",
+        "predict_setup": [
+            "dtype = next(iter(params.values())).dtype if params else np.float64",
+            "params = in_precision(params, dtype)",
+        ],
         "predict_forward": "outputs, cache = forward(params, batch)",
         "diverged_values": "params, forward(params, examples)[1]",
         "subject": "params",
@@ -230,8 +237,9 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
 def result_files(model: Model, *always: str) -> dict[str, Any]:
     """Return the names of what `train --out` writes, but for checkpoints."""
     scaled = ["scaling.json"] if model.data and model.data.scales else []
+    labels = ["labels.json"] if data.classes(model) else []
     best = ["best.npz"] if model.train.checkpoint and model.train.checkpoint.best_by else []
-    return {"result_files": [*always, *scaled], "results": literal((*always, *scaled, *best))}
+    return {"result_files": [*always, *scaled, *labels], "results": literal((*always, *scaled, *labels, *best))}
 
 
 def _input_columns(model: Model) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.diagnostics import Diagnostic, Span
+from dotnn.diagnostics import Diagnostic, Span, join_names
 
 
 def relu_zero_init(span: Span, name: str) -> Diagnostic:
@@ -52,4 +52,12 @@ def no_data_file(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
         "NN605", f'there is no file "{name}" beside the spec', span,
         help="it is needed to train, unless --data names another one", severity="warning",
+    )  # fmt: skip
+
+
+def few_classes(span: Span | None, column: str, texts: list[str], count: int) -> Diagnostic:
+    return Diagnostic(
+        "NN610", f"{column} has {len(texts)} different texts, but there are {count} classes", span,
+        note=join_names(texts), help="declare as many classes as there are: the others are never seen",
+        severity="warning",
     )  # fmt: skip

@@ -71,9 +71,9 @@ def mae(output: np.ndarray, target: np.ndarray) -> float:
 
 
 def rmse(output: np.ndarray, target: np.ndarray) -> float:
-    """Return the root of the mean squared error of every output, averaged over the outputs."""
+    """Return the root of the mean of (output - target)² over everything: of several outputs, the root of their mean."""
     same_shape(output, target)
-    return float(np.mean(np.sqrt(np.mean(np.square(output - target), axis=0))))
+    return float(np.sqrt(np.mean(np.square(output - target))))
 
 
 def r2(output: np.ndarray, target: np.ndarray) -> float:

@@ -177,7 +177,10 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, A
         "restore": "assign(network, best_params)",
         "fitted": "history",
         "predict_dtype": "model.variable_dtype",
-        "predict_setup": "model = params if isinstance(params, keras.Model) else build_model(params)",
+        "predict_setup": [
+            "model = params if isinstance(params, keras.Model) else build_model(params)",
+            "in_precision(weights(model), model.variable_dtype)  # raises DataError where one is not finite",
+        ],
         "predict_forward": "outputs = forward(model, batch)"
         if network.outputs.keys() == set(model.outputs)
         else "outputs = {name: value for name, value in forward(model, batch).items() if name in OUTPUTS}",
