@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dotnn.driver import Options, compile_model
+from dotnn.emit.hygiene import Mark
 from dotnn.emit.optimizer import slot_start
 from dotnn.emit.tensorflow.network import Network
 from dotnn.ir.graph import Graph
@@ -47,7 +48,7 @@ class Peer:
                 regularizer = self.module.variables(built)[name].regularizer
                 numbers = zip(vars(regularizer), p.penalty.attrs.values(), strict=True)
                 vars(regularizer).update({key: np.float64(value) for key, value in numbers})
-        self._feed(built, Network(model, self.graph).layers)
+        self._feed(built, Network(model, self.graph, Mark.for_text("")).layers)
         self.network = self.module.training_model(built) if hasattr(self.module, "training_model") else built
 
     def __enter__(self) -> Peer:

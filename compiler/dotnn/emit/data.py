@@ -45,7 +45,7 @@ _NO_DATA = 'raise DataError("the spec has no data section", help="pass data to t
 
 
 def load_lines(model: Model) -> list[str]:
-    """Return the body of `load_data`: the spec's own examples, as raw arrays (where classes may be texts, with them)."""
+    """Return the body of `load_data`: the spec's own examples, as raw arrays (or with texts of classes)."""
     data = model.data or Data()
     if data.source is None:
         names = {name: name for name in (*model.inputs, *model.targets)}

@@ -17,6 +17,7 @@ from dotnn import __version__
 from dotnn.emit import data, explain, optimizer, paste, regime, training
 from dotnn.emit.fast.context import context as fast_context
 from dotnn.emit.fast.emitter import FastEmitter
+from dotnn.emit.hygiene import Mark, names_of
 from dotnn.emit.lines import indented, literal, printable, wrapped
 from dotnn.ir.build import identifier
 from dotnn.ir.graph import Graph
@@ -60,8 +61,10 @@ def _environment() -> jinja2.Environment:
 def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> str:
     """Return the text of the script; the fast style trains by the graph `step`.
 
-    The same model, graphs and options give the same bytes.
+    The same model, graphs and options give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
     """
+    names, mark = names_of(graph, step), Mark.for_text("".join([model.source.text, *options.sets]))
+    graph, step = mark.on(graph), mark.on(step)
     plan = FastEmitter(model, step).emit() if options.style == "fast" else None
     called = explain.helper_names(graph) | (plan.helpers if plan else set()) | training.init_helpers(model)
     formulas = paste.needed(called - {"locate"})
@@ -88,7 +91,7 @@ def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> s
     library = [name for name in paste.needed(paste.called_in(body)) if name not in formulas]
     tail = render("library.py.j2", {"library": paste.sources(library)})
     modules = sorted(regime.modules(model.train) | paste.standard_modules([*formulas, *library]))
-    return sealed(body.replace(IMPORTS, "\n".join(f"import {m}" for m in modules)) + tail)
+    return sealed(mark.off(body.replace(IMPORTS, "\n".join(f"import {m}" for m in modules)) + tail, names))
 
 
 def sealed(script: str) -> str:

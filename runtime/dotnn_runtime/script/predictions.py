@@ -37,7 +37,8 @@ def write_predictions(
     """Write outputs, `(n, …)` each, to `path`: CSV, or .npz by its ending; None prints CSV.
 
     An output of strings, such as the names of classes, is allowed in CSV. `labels` holds the texts of the classes of
-    an output, which name its columns. Numbers are written so that they read back exactly. Raises DataError where the file exists and `overwrite` is not set, and where it cannot be written.
+    an output, which name its columns. Numbers are written so that they read back exactly. Raises DataError where the
+    file exists and `overwrite` is not set, and where it cannot be written.
     """
     if path is None:
         sys.stdout.write(predictions_csv(outputs, labels or {}))
