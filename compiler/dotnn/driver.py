@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.emit.heading import HEADER
 from dotnn.emit.hygiene import NamesMeet
-from dotnn.emit.numpy_script import HEADER, Options, is_unchanged, numpy_script
+from dotnn.emit.numpy_script import Options, is_unchanged, numpy_script
 from dotnn.ir.build import build
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify

@@ -42,7 +42,7 @@ def tensorflow_script(model: Model, graph: Graph, options: Options, words: Colle
     in Keras, and `NamesMeet` where there are more such words.
     """
     distributed = bool(options.distribute)
-    names, mark = names_of(graph), Mark.for_text("".join([model.source.text, *options.sets]))
+    names, mark = names_of(graph), Mark.for_text("".join([model.source.text, model.source.path, *options.sets]))
     graph = mark.on(graph)
     network = Network(model, graph, mark, words, distributed=distributed)
     stacked = _stacked(model, network)
