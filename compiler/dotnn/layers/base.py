@@ -124,13 +124,16 @@ def activation(
 ) -> Layer:
     """Return the layer of an elementwise activation that is a single op with the same attributes.
 
-    Its Keras counterpart is the activation of the same name, unless `tensorflow` says otherwise.
+    Its Keras counterpart is the activation of the same name, unless `tensorflow` says otherwise; with `keras="none"`
+    and no such word, the TensorFlow target refuses it.
     """
 
     def lower(b: Builder, low: Lowering) -> Value:
         return b.emit(op or name, low.x, **low.attrs)
 
-    counterpart = tensorflow or (lambda types, attrs: Keras("keras.layers.Activation", (name,)))
+    counterpart = tensorflow
+    if tensorflow is None and keras != "none":
+        counterpart = lambda types, attrs: Keras("keras.layers.Activation", (name,))  # noqa: E731
     return Layer(
         name, doc, lower, args, family="activation", keras=keras or name, equation=equation, tensorflow=counterpart
     )
