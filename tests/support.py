@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
-from dotnn.diagnostics import Source
+from dotnn.diagnostics import CompileError, Source
 from dotnn.driver import Compiled, Options, compile_model, compile_spec
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
@@ -42,6 +42,17 @@ def model_of(text: str) -> Model:
     """The model of a spec that stands in no file."""
     source = Source("test.nn", text)
     return resolve(parse(source), source)[0]
+
+
+@cache
+def is_a_name(word: str) -> bool:
+    """Whether the language lets a value be called so."""
+    spec = f"model M {{ input {word}: [1]  target t: [1]  output y = {word} -> dense(1) }} train {{ loss = mse(y, t) }}"
+    try:
+        model_of(spec)
+    except CompileError:
+        return False
+    return True
 
 
 def module_of(text: str, style: str = "explain", *, input_gradients: bool = False) -> ModuleType:

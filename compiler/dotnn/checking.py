@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -13,11 +12,11 @@ import numpy as np
 from dotnn.console import show_json, warn
 from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.driver import Options, compile_model, front
+from dotnn.emit.heading import read_heading
 from dotnn.model.model import Model
 from dotnn_runtime.gradcheck import Point, Report, ScriptError, Verdict, Witness, check_script, print_report
 from dotnn_runtime.run_folder import weight_shapes
 
-HEADER_LINES = 12
 SHOWN = 5
 """How many of the changed lines of a script are named."""
 
@@ -73,16 +72,17 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
     """
     try:
         script = Path(path).read_text(encoding="utf-8")
-        if "--target tensorflow" in "\n".join(script.splitlines()[:HEADER_LINES]):
+        facts = read_heading(script)
+        if facts.get("target") == "tensorflow":
             raise ScriptError("it is for TensorFlow, which differentiates by itself")
         if spec is None:
             return check_script(script, path, seed=seed)
-        flags = _flags(script)
-        sets = sets or tuple(re.findall(r"--set (\S+)", flags))
+        given = facts.get("set")
+        sets = sets or tuple(map(str, given if isinstance(given, list) else ()))
         model, warnings = front(spec, sets)
         warn(warnings)
-        style = "fast" if "--style fast" in flags else "explain"
-        fresh = _compiled(model, style, sets, input_gradients="--input-gradients" in flags)
+        style = "fast" if facts.get("style") == "fast" else "explain"
+        fresh = _compiled(model, style, sets, input_gradients=bool(facts.get("input_gradients")))
         report = check_script(script, path, seed=seed, witnesses={f"{spec}, compiled": _witness(fresh)})
         return compared(report, script, fresh, model)
     except (OSError, UnicodeDecodeError, ScriptError) as error:
@@ -124,11 +124,6 @@ def _changed_lines(script: str, fresh: str) -> dict[int, str]:
 
 def _code(script: str) -> list[str]:
     return [line.partition("  # ")[0].rstrip() for line in script.splitlines()]
-
-
-def _flags(script: str) -> str:
-    """Return what the header of a script says about how it was compiled."""
-    return "\n".join(line for line in script.splitlines()[:HEADER_LINES] if "--style" in line)
 
 
 def _compiled(model: Model, style: str, sets: tuple[str, ...], *, input_gradients: bool = True) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,22 @@ def _for_numpy(target: str, *options: str) -> None:
         raise click.UsageError(f"--{flag} does not apply to --target {target}: its scripts have one form")
 
 
+CLOSED_PIPE = 141
+"""The exit code of a program whose reader has gone, as shells count it: 128 + SIGPIPE."""
+
+
+def _flushed(code: int) -> int:
+    """Return the exit code of a command, once what it printed is written; a reader that has gone is no failure."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = code or CLOSED_PIPE
+    if code == CLOSED_PIPE:
+        with suppress(OSError, ValueError):  # else Python tries to write the rest at its end, and says so
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
 def reports(command: Callable[..., int | None]) -> Callable[..., None]:
     """Turn a `CompileError` into its text on stderr, with --json into one object on stdout, too, and exit code 1."""
 
@@ -46,7 +63,7 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
                 show_json({"errors": error.to_json()})
             code = 1
         except BrokenPipeError:
-            code = 1
+            code = CLOSED_PIPE
         except click.ClickException:
             raise
         except Exception as fault:  # a bug of ours must not look like a mistake of the user's
@@ -54,7 +71,7 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
                 raise
             show_fault(fault)
             code = 1
-        sys.exit(code or 0)
+        sys.exit(_flushed(code or 0))
 
     return run
 

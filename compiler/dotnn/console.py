@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +41,7 @@ def show_json(value: Mapping[str, Any]) -> None:
 
 
 def _coloured(text: str) -> str:
-    if not sys.stderr.isatty():
+    if os.environ.get("NO_COLOR") or not sys.stderr.isatty():  # https://no-color.org
         return text
     lines = []
     for line in text.split("\n"):

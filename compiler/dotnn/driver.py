@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
-from dotnn.emit.numpy_script import HEADER, Options, is_unchanged, numpy_script
+from dotnn.emit.heading import HEADER
+from dotnn.emit.hygiene import NamesMeet
+from dotnn.emit.numpy_script import Options, is_unchanged, numpy_script
 from dotnn.ir.build import build
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
@@ -21,6 +23,7 @@ from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
 from dotnn.passes import FIRST, FOR_SPEED, PASSES, REST, Pass
 from dotnn.passes.differentiate import MissingRule, differentiate
+from dotnn.passes.name import name
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
 from dotnn_runtime.script.atomic import write_atomically
@@ -72,40 +75,50 @@ def _missing_data(model: Model) -> list[Diagnostic]:
     return [cautions.no_data_file(source.span, source.path)]
 
 
-def passes(input_gradients: bool = False, which: Sequence[Pass] = PASSES) -> list[tuple[str, Pass]]:
-    """Return passes with their names, `differentiate` told whose gradients are wanted."""
-    told = partial(differentiate, input_gradients=input_gradients)
-    return [(p.__name__, told if p is differentiate else p) for p in which]
+@dataclass(frozen=True)
+class Wanted:
+    """What the passes need to know: whose gradients are wanted, which `words` no value may be called, and whether the
+    verifier runs after every pass (`check`)."""
+
+    input_gradients: bool = False
+    check: bool = False
+    words: frozenset[str] = frozenset()
+
+
+def passes(wanted: Wanted = Wanted(), which: Sequence[Pass] = PASSES) -> list[tuple[str, Pass]]:
+    """Return passes with their names, each told what it needs to know."""
+    told: dict[Pass, Pass] = {
+        differentiate: partial(differentiate, input_gradients=wanted.input_gradients),
+        name: partial(name, words=wanted.words),
+    }
+    return [(p.__name__, told.get(p, p)) for p in which]
 
 
 def lower(model: Model, *, input_gradients: bool = False, fast: bool = False, check: bool = False) -> Graph:
     """Return the finished graph, or that of a `fast` training step; with `check` the verifier runs after every pass."""
-    graph = _run(passes(which=FIRST), build(model), check=check)
-    if fast:
-        graph = _run(passes(which=FOR_SPEED), graph, check=check)
-    return _finished(model, graph, input_gradients, check=check)
+    return _lowered(model, Wanted(input_gradients, check), fast=fast)[-1 if fast else 0]
 
 
-def lower_twice(model: Model, *, input_gradients: bool = False, check: bool = False) -> tuple[Graph, Graph]:
-    """Return the finished graph and that of a fast training step: one and the same where nothing is done for speed."""
-    first = _run(passes(which=FIRST), build(model), check=check)
-    fast = _run(passes(which=FOR_SPEED), first, check=check)
-    graph = _finished(model, first, input_gradients, check=check)
-    return graph, graph if fast is first else _finished(model, fast, input_gradients, check=check)
+def _lowered(model: Model, wanted: Wanted, *, fast: bool) -> tuple[Graph, Graph]:
+    """Return the finished graph, and that of a `fast` training step: the same one where nothing is done for speed."""
+    first = _run(passes(wanted, FIRST), build(model), wanted)
+    sped = _run(passes(wanted, FOR_SPEED), first, wanted) if fast else first
+    graph = _finished(model, first, wanted)
+    return graph, graph if sped is first else _finished(model, sped, wanted)
 
 
-def _finished(model: Model, graph: Graph, input_gradients: bool, *, check: bool) -> Graph:
+def _finished(model: Model, graph: Graph, wanted: Wanted) -> Graph:
     try:
-        graph = _run(passes(input_gradients, REST), graph, check=check)
+        graph = _run(passes(wanted, REST), graph, wanted)
     except MissingRule as missing:
         raise CompileError([_missing_rule(missing, model)], model.source) from None
     verify(graph)
     return graph
 
 
-def _run(named: Iterable[tuple[str, Pass]], graph: Graph, *, check: bool) -> Graph:
+def _run(named: Iterable[tuple[str, Pass]], graph: Graph, wanted: Wanted) -> Graph:
     for _, run in named:
-        if check:
+        if wanted.check:
             verify(graph)
         graph = run(graph)
     return graph
@@ -125,19 +138,28 @@ def compile_spec(path: str, options: Options | None = None, *, check: bool = Fal
 
 
 def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = (), *, check: bool = False) -> Compiled:
-    """Run the stages after the model."""
-    wanted = {"input_gradients": options.input_gradients, "check": check}
-    fast = options.target == "numpy" and options.style == "fast"
-    graph, step = lower_twice(model, **wanted) if fast else (lower(model, **wanted),) * 2
+    """Run the stages after the model: once more, with other names, where the script has words that the spec uses."""
     options = replace(options, values=_initial_values(model))
+    wanted = Wanted(options.input_gradients, check)
+    while True:
+        try:
+            graph, script = _written(model, options, wanted)
+            return Compiled(model, graph, script, warnings)
+        except NamesMeet as met:
+            wanted = replace(wanted, words=wanted.words | met.words)
+
+
+def _written(model: Model, options: Options, wanted: Wanted) -> tuple[Graph, str]:
+    """Return the finished graph and the script. Raises `NamesMeet` where a value must be called otherwise."""
+    graph, step = _lowered(model, wanted, fast=options.target == "numpy" and options.style == "fast")
     if options.target == "tensorflow":
         from dotnn.emit.tensorflow.script import tensorflow_script
 
-        return Compiled(model, graph, tensorflow_script(model, graph, options), warnings)
+        return graph, tensorflow_script(model, graph, options, wanted.words)
     script = numpy_script(model, graph, options, step)
-    if fast and check:
+    if options.style == "fast" and wanted.check:
         _verify_memory(model, step, script)
-    return Compiled(model, graph, script, warnings)
+    return graph, script
 
 
 def _verify_memory(model: Model, step: Graph, script: str) -> None:
@@ -242,9 +264,9 @@ def dump_stage(path: str, stage: str, sets: Sequence[str] = ()) -> str:
 def _dump_passes(model: Model, dump: Callable[[Graph], str]) -> str:
     graph = build(model)
     parts = [f"==== build\n{dump(graph)}"]
-    for name, run in passes():
+    for stage, run in passes():
         graph = run(graph)
-        parts.append(f"==== {name}\n{dump(graph)}")
+        parts.append(f"==== {stage}\n{dump(graph)}")
     return "\n".join(parts)
 
 

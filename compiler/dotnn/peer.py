@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dotnn.driver import Options, compile_model
+from dotnn.emit.hygiene import Mark
 from dotnn.emit.optimizer import slot_start
 from dotnn.emit.tensorflow.network import Network
 from dotnn.ir.graph import Graph
@@ -50,7 +51,7 @@ class Peer:
                 numbers = zip(vars(regularizer), p.penalty.attrs.values(), strict=True)
                 vars(regularizer).update({key: np.float64(value) for key, value in numbers})
         self.network = self.module.training_model(built) if hasattr(self.module, "training_model") else built
-        self._feed(Network(model, self.graph).layers)
+        self._feed(Network(model, self.graph, Mark.for_text("")).layers)
 
     def __enter__(self) -> Peer:
         return self

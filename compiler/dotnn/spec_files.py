@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from dotnn.diagnostics import CompileError, Diagnostic, Source, Span
+from dotnn.console import warn
+from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.emit.data import raw_kinds
+from dotnn.model import cautions
 from dotnn.model.model import Model
 from dotnn.syntax.scan import scan
 from dotnn_runtime.script.arrays import check_arrays
@@ -92,6 +95,9 @@ def _stored(model: Model, file: str, names: list[str]) -> Arrays:
             message = f'"{name}" has the shape {list(array.shape)} in "{file}", but {list(p.shape)} in the model'
             help = f"its shape follows from the layer in line {model.source.line_of(p.span)}"
             problems.append(Diagnostic("NN404", message, span, help=help))
+        elif not np.isfinite(array).all():
+            message = f'"{name}" holds numbers in "{file}" that are not finite'
+            problems.append(Diagnostic("NN404", message, span, help="train the network that wrote it again"))
     if problems:
         raise _stop(model, *problems)
     return arrays
@@ -129,7 +135,15 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
 
 def _read(path: Path, format: str, fields: Mapping[str, Sequence[str]], model: Model) -> tuple[Arrays, Labels]:
     if format == "csv":
-        return read_csv(path, {n: list(columns) for n, columns in fields.items()}, raw_kinds(model))
+        kinds = raw_kinds(model)
+        with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
+            arrays, labels = read_csv(path, {n: list(columns) for n, columns in fields.items()}, kinds)
+        span = model.data.source.span if model.data and model.data.source else None
+        counts = {name: int(kinds[name].partition(":")[2]) for name in labels}
+        few = [n for n, texts in labels.items() if len(texts) < counts[n]]
+        told = [cautions.few_classes(span, fields[n][0], labels[n], counts[n]) for n in few]
+        warn(tuple(render(d, model.source) for d in told))
+        return arrays, labels
     return read_npz(path, {n: keys[0] for n, keys in fields.items()}), {}
 
 

@@ -30,6 +30,7 @@ from dotnn_runtime.progress import TrainingProgress, format_record
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir, weight_shapes
 from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.labels import add_likeliest
 from dotnn_runtime.script.predictions import write_predictions
 from dotnn_runtime.script.split import round_to_sum
 from dotnn_runtime.script.storage import read_json
@@ -222,11 +223,10 @@ def _run(
             click.echo("\nto go on with this run, give the same command again with --resume", err=True)
         raise
     except Exception as error:
-        # The script carries its own copy of DataError: it is known by its name.
-        if type(error).__name__ != "DataError":
+        known = _own(error)
+        if not isinstance(known, DataError):
             raise
         span = model.data.source.span if model.data and model.data.source else None
-        known = DataError(str(error))
         raise CompileError([from_data_error(known, span)], model.source) from None
 
 
@@ -302,14 +302,33 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool) -> N
         columns = getattr(module, "INPUT_COLUMNS", None) if by_column else None
         inputs = read_inputs(input_file, module.INPUTS, columns)
         _warn_of_divergence(folder)
-        outputs = module.predict(params, inputs, folder.read_scaling() or None)
-        write_predictions(_with_labels(outputs, folder.read_labels()), output, overwrite=force)
+        outputs = _predicted(module, params, inputs, folder.read_scaling() or None)
+        classes, labels = getattr(module, "CLASSES", {}), folder.read_labels()
+        named = {name: labels[target] for name, target in classes.items() if target in labels}
+        write_predictions(add_likeliest(outputs, classes, labels), output, overwrite=force, labels=named)
     except RunFolderError as error:
         message = str(error).removesuffix(f" ({error.help})")
         help = error.help or "a run is a folder that dotnn train wrote, such as runs/xor"
         raise CompileError([Diagnostic("NN406", message, help=help)]) from None
     except DataError as error:
         raise CompileError([from_data_error(error, None, str(error.path or input_file))]) from None
+
+
+def _predicted(module: ModuleType, *given: Any) -> dict[str, np.ndarray]:
+    """Return what the script predicts. Raises `DataError` where it refuses weights or inputs."""
+    try:
+        outputs: dict[str, np.ndarray] = module.predict(*given)
+    except Exception as error:
+        raise _own(error) from None
+    return outputs
+
+
+def _own(error: Exception) -> Exception:
+    """Return the `DataError` of dotnn for that of a script, which carries its own copy of the class; others as is."""
+    if type(error).__name__ != "DataError":
+        return error
+    help = getattr(error, "help", "")
+    return DataError(str(error).removesuffix(f" ({help})"), help=help)
 
 
 def _warn_of_divergence(folder: RunFolder) -> None:
@@ -329,12 +348,3 @@ def _finished(folder: RunFolder) -> ModuleType:
         return load_module(folder.path / "model.py")
     except (SyntaxError, ImportError) as error:
         raise RunFolderError(f"model.py cannot be run: {error}", folder.path, "train again") from None
-
-
-def _with_labels(outputs: dict[str, np.ndarray], labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
-    """Add the likeliest label where an output has one column per label of the only labelled target."""
-    if len(labels) != 1:
-        return outputs
-    ((target, names),) = labels.items()
-    found = [v for v in outputs.values() if v.ndim == 2 and v.shape[1] == len(names)]
-    return {**outputs, target: np.array(names)[found[-1].argmax(axis=1)]} if found else outputs

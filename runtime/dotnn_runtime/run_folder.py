@@ -10,6 +10,7 @@ import numpy as np
 
 from dotnn_runtime.script.atomic import write_atomically
 from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.labels import read_labels
 from dotnn_runtime.script.scaling import scaling_from_json, scaling_to_json
 from dotnn_runtime.script.storage import (
     load_weights,
@@ -147,10 +148,7 @@ class RunFolder:
 
     def read_labels(self) -> dict[str, list[str]]:
         """Return the strings of the classes by name, none where classes are integers; DataError if damaged."""
-        labels = read_json(self.path / "labels.json") if "labels.json" in self.files else {}
-        if not isinstance(labels, dict) or not all(isinstance(names, list) for names in labels.values()):
-            raise DataError('labels must read {"name": ["label", …]}', self.path / "labels.json")
-        return {name: [str(label) for label in names] for name, names in labels.items()}
+        return read_labels(self.path) if "labels.json" in self.files else {}
 
     def claim(self, name: str) -> Path:
         """Return the path of `name`, now listed as this run's; RunFolderError where another's file stands there."""

@@ -102,6 +102,8 @@ def test_gradient_of_the_forget_gates_weights(step):
     assert_printed(grads["f.b"], "delta_f")
     found = np.column_stack([grads["f.b"], grads["f.W"].T])
     assert_printed(found, "delta_W_f")
+    product = np.outer(printed("delta_f"), printed("hx"))  # Eq. 144, with nothing before it rounded otherwise
+    np.testing.assert_allclose(product, printed("delta_W_f"), rtol=0, atol=BOOK["backward"]["tolerance_eq144"])
 
 
 @pytest.mark.parametrize("style", STYLES)

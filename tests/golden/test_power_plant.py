@@ -164,3 +164,17 @@ def test_the_stop_rule_ends_training_there(spec, rate, updates):
     assert history.stopped_by == "loss < 0.0001"
     assert len(history) == updates
     assert history[-2]["loss"] >= 1e-4 > history[-1]["loss"]
+
+
+def test_table_13():
+    """The relu run whose predictions are printed: inputs normalised without rounding, targets of two decimals."""
+    table = BOOK["relu"]["table13"]
+    module = script_of(SPECS / "power_plant_relu.nn", sets=("lr=0.2",))
+    raw, low, high = (np.array(BOOK[key])[..., :2] for key in ("raw", "min", "max"))
+    data = {"d": (raw - low) / (high - low), "t": np.array(table["target"])[:, None]}
+    params, history = module.train(data, dtype=np.float64)
+    predictions = module.predict(params, {"d": data["d"]})["y"][:, 0]
+    np.testing.assert_allclose(predictions, table["prediction_printed"], atol=table["tolerance_prediction"])
+    assert history[-1]["loss"] < 1e-4
+    printed = np.array(table["prediction_printed"])  # the lecture adds up what it printed
+    np.testing.assert_allclose(0.5 * ((data["t"][:, 0] - printed) ** 2).sum(), table["sse_printed"], atol=1e-8)

@@ -1,14 +1,18 @@
 """Every loss and penalty alone: its value by an independent formula, its gradient against the complex step."""
 
+import decimal
 import math
+import re
 
 import numpy as np
 import pytest
-from samples import loss_settings, loss_spec
+from samples import calls, layer_spec, loss_settings, loss_spec
 from scipy import special
 from sklearn import metrics as reference
-from support import STYLES, assert_gradients, generic_point, model_of, module_of
+from support import SPECS, STYLES, as_module, assert_gradients, generic_point, model_of, module_of
 
+from dotnn.driver import Options, compile_model
+from dotnn.layers import LAYERS
 from dotnn.losses import LOSSES
 from dotnn.model.lint import lint
 from dotnn.penalties import PENALTIES
@@ -147,3 +151,55 @@ def test_cross_entropy_warns_of_what_is_no_distribution(ending, codes):
     model = model_of(f"""model M {{ input x: [4]  target t: class[3]  output y = x -> dense(3, {ending}) }}
     train {{ loss = cross_entropy(y, t) }}""")
     assert [d.code for d in lint(model)] == codes
+
+
+LOGITS = [50.0, -50.0, 30.0, -3.0, 0.5, -40.0]
+WAYS = {
+    "bce": [
+        "sigmoid(x) -> reshape([6, 1]) -> flatten",
+        "1.0 * sigmoid(x)",
+        "x -> reshape([2, 3]) -> sigmoid -> flatten",
+    ],
+    "cross_entropy": [
+        "1.0 * softmax(x)",
+        "x -> reshape([1, 6]) -> softmax -> reshape([6])",
+        "1 * (softmax(x) -> reshape([1, 6])) -> flatten",
+    ],
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(("loss", "way"), [(loss, way) for loss, ways in WAYS.items() for way in ways])
+def test_a_cross_entropy_behind_what_changes_nothing(loss, way, style):
+    """No warning, and as exact as from the logits, where the probability has no digits left."""
+    model = model_of(f"""model M {{ input raw: [6]  target t: [6]  x = raw -> dense(6)  output y = {way} }}
+    train {{ loss = {loss}(y, t, reduce = sum) }}""")
+    assert lint(model) == []
+    module = as_module(compile_model(model, Options(style)).script, SPECS / "test.nn")
+    params = {"x.W": np.eye(6), "x.b": np.zeros(6)}
+    t = np.roll(np.eye(6), 1, axis=1) if loss == "cross_entropy" else np.tile([0.0, 1.0, 0.25], (6, 2))
+    value, grads = module.loss_and_grads(params, {"raw": np.tile(LOGITS, (6, 1)), "t": t})
+    with decimal.localcontext() as context:
+        context.prec = 60
+        z, rows = [decimal.Decimal(v) for v in LOGITS], [[*map(decimal.Decimal, row)] for row in t]
+        if loss == "bce":
+            p, scale = [1 / (1 + (-v).exp()) for v in z], 6
+            terms = [a * b.ln() + (1 - a) * (1 - b).ln() for row in rows for a, b in zip(row, p, strict=True)]
+        else:
+            p, scale = [v.exp() / sum(u.exp() for u in z) for v in z], 1
+            terms = [a * b.ln() for row in rows for a, b in zip(row, p, strict=True)]
+        slopes = [float(sum(b - row[i] for row in rows) / scale) for i, b in enumerate(p)]
+        total = float(-sum(terms) / scale)
+    np.testing.assert_allclose(value, total, rtol=1e-13)
+    np.testing.assert_allclose(grads["x.b"], slopes, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", [name for name, layer in LAYERS.items() if layer.keeps_unit])
+def test_layers_that_make_probabilities_of_probabilities(name):
+    """What a layer says of itself, at the ends of the range and between them."""
+    text = layer_spec(calls(LAYERS[name])[0].replace("sum_features", "mean_features"))
+    text = re.sub(r"dense\((\d+)(, \w+)?\)", r"dense(\1, sigmoid)", text)
+    module = module_of(text)
+    params, batch = generic_point(module, examples=50, spread=3)
+    made = module.forward(params, batch | {"table": (batch["table"] > 0) * 1.0})[1]["made"]
+    assert made.min() >= 0 and made.max() <= 1 and made.std() > 0.01

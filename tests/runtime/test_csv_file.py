@@ -22,6 +22,9 @@ def write(tmp_path):
     return write
 
 
+CLASS_9 = {"y": "class:9"}
+
+
 def fails(path, columns, kinds=None, labels=None):
     with pytest.raises(DataError) as caught:
         read_csv(path, columns, kinds or {}, labels)
@@ -52,7 +55,7 @@ def test_integer_classes_are_kept_and_have_no_labels(write):
 
 
 def test_string_classes_become_indices_in_sorted_order(write):
-    arrays, labels = read_csv(write("y\npear\napple\npear\n"), {"y": ["y"]}, {"y": "class:3"})
+    arrays, labels = read_csv(write("y\npear\napple\npear\n"), {"y": ["y"]}, {"y": "class:2"})
     assert (arrays["y"].tolist(), labels) == ([1, 0, 1], {"y": ["apple", "pear"]})
 
 
@@ -116,6 +119,29 @@ def test_an_unknown_label_is_found(write):
 def test_an_empty_class_and_a_class_of_two_columns_are_refused(write):
     assert fails(write("i,y\n1,a\n2,\n"), {"y": ["y"]}, {"y": "class:2"}).row == 3
     assert "one column" in str(fails(write("i,y\n1,a\n"), {"y": ["i", "y"]}, {"y": "class:2"}))
+
+
+@pytest.mark.parametrize(
+    ("cells", "rows", "reason"),
+    [
+        (["0", "1", "b", "1", "c"], (4, "row 6"), "3 rows hold whole numbers"),
+        (["a", "b", "7", "b"], (4, ""), "3 rows hold texts"),
+        (["0", "1.5", "1"], (3, ""), "neither a whole number nor a text"),
+        (["a", "nan", "b", "NaN", "-inf"], (3, "rows 5, 6"), "neither a whole number nor a text"),
+        (["0.5", "1.5", "0.5"], (2, "rows 3, 4"), "neither a whole number nor a text"),
+        (["0", "1", "", "1", ""], (4, ""), "is empty"),
+    ],
+)
+def test_a_class_column_of_numbers_and_texts_is_refused_with_its_odd_rows(write, cells, rows, reason):
+    """pandas reads such a column as texts; renumbering 2 to 1 in silence would train another task."""
+    error = fails(write("\n".join(["i,y", *(f"{i},{cell}" for i, cell in enumerate(cells))])), {"y": ["y"]}, CLASS_9)
+    assert (error.row, error.column) == (rows[0], 2)
+    assert rows[1] in error.help and reason in str(error)
+
+
+def test_fewer_texts_than_classes_are_told(write):
+    with pytest.warns(UserWarning, match="y has 2 different texts, but there are 9 classes: a, b"):
+        assert read_csv(write("y\nb\na\n"), {"y": ["y"]}, CLASS_9)[0]["y"].tolist() == [1, 0]
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -63,6 +63,13 @@ def test_predictions_may_be_strings(capsys):
     assert capsys.readouterr().out == 'probs1,probs2,species\n0.25,0.75,"big, old"\n'
 
 
+def test_classes_are_headed_by_their_texts(capsys):
+    p, labels = np.array([[0.5, 0.25, 0.25]]), {"p": ["a", "b"], "q": ["a", "b"]}
+    write_predictions({"p": p, "q": p[:, :1]}, labels=labels)  # one class more than there are texts; one number
+    write_predictions({"p": p[:, :2], "p_a": p[:, :1]}, labels=labels)  # no column twice
+    assert capsys.readouterr().out == "p_a,p_b,p3,q\n0.5,0.25,0.25,0.5\np1,p2,p_a\n0.5,0.25,0.5\n"
+
+
 def test_predictions_as_npz_keep_their_shape(tmp_path):
     write_predictions({"p": np.ones((2, 3, 4), np.float32)}, tmp_path / "o.npz")
     with np.load(tmp_path / "o.npz") as stored:

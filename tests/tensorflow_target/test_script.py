@@ -285,6 +285,25 @@ def test_command_line(tmp_path):
     assert run("tensorflow", "check").splitlines()[-1] == "PASS"
 
 
+def test_classes_are_headed_by_their_texts_and_weights_are_finite(both, tmp_path, capsys):
+    """The command line of the script, in this process: TensorFlow takes seconds to begin."""
+    _, script = both("iris")
+    table, words = SPECS / "data" / "iris.csv", script.command_line().parse_args
+    script.run_train(words(["train", "--epochs", "1", "--out", str(tmp_path), "--data", str(table)]))
+    capsys.readouterr()
+    predict = words(["predict", "--weights", str(tmp_path), "--input", str(table)])
+    assert script.run_predict(predict)
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head == "p_setosa,p_versicolor,p_virginica,species"
+    texts = script.read_labels(tmp_path)["species"]
+    assert [row.split(",")[3] for row in rows] == [texts[np.argmax([*map(float, r.split(",")[:3])])] for r in rows]
+    weights = dict(np.load(tmp_path / "weights.npz"))
+    name = next(iter(weights))
+    np.savez(tmp_path / "weights.npz", **{**weights, name: np.full_like(weights[name], np.nan)})
+    with pytest.raises(script.DataError, match=rf"{name}\[0, 0\] is nan"):
+        script.run_predict(predict)
+
+
 def test_lsuv_starts_from_the_same_weights():
     model = model_of("""model M {
       input  x: [6, 6, 1]

@@ -28,7 +28,13 @@ def raw_kinds(model: Model) -> dict[str, str]:
     if model.data:
         kinds |= {name: f"class:{_declared(model, name).type.example[-1]}" for name in model.data.one_hot}
         kinds |= {name: "real" for scale in model.data.scales for name in scale.names}
+    kinds |= dict.fromkeys(binary_targets(model), "binary")
     return kinds
+
+
+def binary_targets(model: Model) -> list[str]:
+    """Return the targets of numbers that must be 0 or 1, because a metric takes them for classes."""
+    return [name for name in model.targets if model.raw_kind(name) == "binary"]
 
 
 def _declared(model: Model, name: str) -> Declared:
@@ -39,7 +45,7 @@ _NO_DATA = 'raise DataError("the spec has no data section", help="pass data to t
 
 
 def load_lines(model: Model) -> list[str]:
-    """Return the body of `load_data`: the spec's own examples, as raw arrays."""
+    """Return the body of `load_data`: the spec's own examples, as raw arrays (or with texts of classes)."""
     data = model.data or Data()
     if data.source is None:
         names = {name: name for name in (*model.inputs, *model.targets)}
@@ -54,8 +60,11 @@ def load_lines(model: Model) -> list[str]:
         kinds = {name: kind for name, kind in raw_kinds(model).items() if name in fields}
         return [
             *wrapped("columns = {", [f"{literal(n)}: {literal(c)}" for n, c in fields.items()], "}"),
-            f"data, labels = read_csv({path}, columns, {literal(kinds)})",
-            "return data",
+            *(
+                [f"return read_csv({path}, columns, {literal(kinds)})"]
+                if classes(model)
+                else [f"data, labels = read_csv({path}, columns, {literal(kinds)})", "return data"]
+            ),
         ]
     keys = {name: columns[0] for name, columns in fields.items()}
     return [f"return read_npz({path}, {literal(keys)})"]
@@ -78,12 +87,8 @@ def prepare_lines(model: Model) -> list[str]:
     lines += _split_lines(data)
     lines += _scale_lines(data.scales)
     lines += [
-        "for part in parts.values():",
-        *(_APPLY if data.scales else ()),
-        "    for name, values in part.items():",
-        '        if values.dtype.kind == "f":',
-        "            part[name] = values.astype(dtype)",
-        "return parts, scaling",
+        *(("for part in parts.values():", *_APPLY) if data.scales else ()),
+        "return {part: in_precision(examples, dtype) for part, examples in parts.items()}, scaling",
     ]
     return lines
 
@@ -91,10 +96,10 @@ def prepare_lines(model: Model) -> list[str]:
 def _check_table(model: Model) -> str:
     """Return the declarations to check raw arrays by; a scaled array may hold any numbers before it is scaled."""
     scaled = {name for s in (model.data.scales if model.data else ()) for name in s.names}
-    if not any(model.target_kind(n) == "unit" for n in scaled & model.targets.keys()):
-        return "{**INPUTS, **TARGETS}"
-    loose = ", ".join(f'"{n}": ("real", {_declared(model, n).type.example})' for n in sorted(scaled))
-    return f"{{**INPUTS, **TARGETS, {loose}}}"
+    loose = any(model.target_kind(n) == "unit" for n in scaled & model.targets.keys())
+    kinds = dict.fromkeys(sorted(scaled) if loose else (), "real") | dict.fromkeys(binary_targets(model), "binary")
+    raw = [f'"{n}": ("{kind}", {_declared(model, n).type.example})' for n, kind in kinds.items()]
+    return f"{{{', '.join(['**INPUTS', '**TARGETS', *raw])}}}"
 
 
 def _split_lines(data: Data) -> list[str]:
@@ -117,6 +122,14 @@ def _scale_lines(scales: tuple[Scale, ...]) -> list[str]:
         numbers = "".join(f", {show(v)}" for v in scale.attrs.values())
         lines += [f'    "{name}": {FIT[scale.method]}(parts["train"]["{name}"]{numbers}),' for name in scale.names]
     return [*lines, "}"]
+
+
+def classes(model: Model) -> dict[str, str]:
+    """Return the outputs that are trained towards a class which is a column of texts or numbers: output -> target."""
+    source = model.data.source if model.data else None
+    kinds = raw_kinds(model) if source and source.format == "csv" else {}
+    paths = {t.output: t.target for t in model.train.losses if kinds.get(t.target, "").startswith("class")}
+    return {name: paths[path] for name, path in model.outputs.items() if path in paths}
 
 
 def scaled_outputs(model: Model) -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from dotnn.model.model import Train
 from dotnn.schema import show
 
@@ -50,9 +53,38 @@ def _words(text: str) -> set[str]:
     return set("".join(c if c.isalnum() or c == "_" else " " for c in text).split())
 
 
+FUNCTIONS = {
+    "sqrt": ("sqrt", "tf.sqrt"),
+    "exp": ("exp", "tf.exp"),
+    "log": ("log", "tf.math.log"),
+    "tanh": ("tanh", "tf.tanh"),
+    "abs": ("absolute", "tf.abs"),
+    "sign": ("sign", "tf.sign"),
+    "minimum": ("minimum", "tf.minimum"),
+    "maximum": ("maximum", "tf.maximum"),
+}
+"""What an optimizer's equation may call: the name in NumPy, and the function of TensorFlow."""
+
+
+def ufunc(name: str) -> str:
+    """Return NumPy's name of a function that an equation calls. Raises `ValueError` for one that no script knows."""
+    if name not in FUNCTIONS:
+        raise ValueError(f"an optimizer's equation cannot call {name}; it may call {', '.join(FUNCTIONS)}")
+    return FUNCTIONS[name][0]
+
+
+def spelt(equation: str, spelling: Callable[[str], str]) -> str:
+    """Return an equation with its functions spelt otherwise. Raises `ValueError` for one that no script knows."""
+
+    def word(match: re.Match[str]) -> str:
+        return f"{spelling(match[1])}(" if ufunc(match[1]) else ""
+
+    return re.sub(r"\b([A-Za-z_]\w*)\(", word, equation)
+
+
 def numpy_equation(equation: str) -> str:
     """Return an equation with its functions spelt as NumPy's."""
-    return equation.replace("sqrt(", "np.sqrt(")
+    return spelt(equation, lambda name: f"np.{ufunc(name)}")
 
 
 def context(train: Train, *, has_state: bool = False) -> dict[str, object]:

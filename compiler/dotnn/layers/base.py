@@ -87,6 +87,7 @@ class Layer:
     family   "layer", "activation" or "join"
     arity    how many operands it takes, at least and at most (None: any number)
     bounds   for a layer of whole numbers: the argument that says how many there are, so that data are checked
+    keeps_unit  whether numbers from 0 to 1 stay such: of probabilities it makes probabilities
     keras    what Keras calls it, for the manual
     tensorflow  (operand types, attributes) -> the Keras layer that means exactly the same; without one, the TensorFlow
              target refuses the layer
@@ -104,6 +105,7 @@ class Layer:
     keras: str = ""
     tensorflow: Callable[[Types, Attrs], Keras] | None = None
     bounds: str = ""
+    keeps_unit: bool = False
 
 
 def keras(name: str, *arguments: Any, **options: Any) -> Callable[[Types, Attrs], Keras]:
@@ -122,13 +124,16 @@ def activation(
 ) -> Layer:
     """Return the layer of an elementwise activation that is a single op with the same attributes.
 
-    Its Keras counterpart is the activation of the same name, unless `tensorflow` says otherwise.
+    Its Keras counterpart is the activation of the same name, unless `tensorflow` says otherwise; with `keras="none"`
+    and no such word, the TensorFlow target refuses it.
     """
 
     def lower(b: Builder, low: Lowering) -> Value:
         return b.emit(op or name, low.x, **low.attrs)
 
-    counterpart = tensorflow or (lambda types, attrs: Keras("keras.layers.Activation", (name,)))
+    counterpart = tensorflow
+    if tensorflow is None and keras != "none":
+        counterpart = lambda types, attrs: Keras("keras.layers.Activation", (name,))  # noqa: E731
     return Layer(
         name, doc, lower, args, family="activation", keras=keras or name, equation=equation, tensorflow=counterpart
     )

@@ -58,19 +58,21 @@ def _fold(op: str) -> object:
     return lower
 
 
-def _join(name: str, verb: str, doc: str, op: str, counterpart: str, *, fold: bool = False) -> Layer:
+def _join(
+    name: str, verb: str, doc: str, op: str, counterpart: str, *, fold: bool = False, unit: bool = False
+) -> Layer:
     lower = _fold(op) if fold else (lambda b, low: b.emit(op, *low.ins))
     return Layer(
         name, doc, lower, infer=_equal(verb), family="join", arity=(2, None), keras=counterpart,  # type: ignore[arg-type]
-        tensorflow=keras(f"keras.layers.{counterpart}"),
+        tensorflow=keras(f"keras.layers.{counterpart}"), keeps_unit=unit,
     )  # fmt: skip
 
 
 SUM = _join("sum", "add", "The sum of its operands.", "add", "Add")
-MULTIPLY = _join("multiply", "multiply", "The elementwise product.", "multiply", "Multiply", fold=True)
+MULTIPLY = _join("multiply", "multiply", "The elementwise product.", "multiply", "Multiply", fold=True, unit=True)
 MAXIMUM = _join(
     "max", "take the maximum of", "The elementwise maximum; of equal values the first receives the gradient.",
-    "maximum", "Maximum", fold=True,
+    "maximum", "Maximum", fold=True, unit=True,
 )  # fmt: skip
 
 SUBTRACT = Layer(
@@ -82,6 +84,7 @@ SUBTRACT = Layer(
 CONCAT = Layer(
     "concat", "Its operands side by side along the last axis.", lambda b, low: b.emit("concat", *low.ins),
     infer=_concat, family="join", arity=(2, None), keras="Concatenate", tensorflow=keras("keras.layers.Concatenate"),
+    keeps_unit=True,
 )  # fmt: skip
 
 SELECT = Layer(

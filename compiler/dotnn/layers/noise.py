@@ -39,4 +39,5 @@ STOP_GRADIENT = Layer(
     lambda b, low: b.emit("stop_gradient", low.x),
     keras="ops.stop_gradient",
     tensorflow=keras("keras.ops.stop_gradient"),
+    keeps_unit=True,
 )

@@ -46,7 +46,9 @@ def _pooling(name: str, doc: str, op: str, equation: str, keras: str) -> Layer:
         options |= {"padding": "same"} if attrs["pad"] == "same" else {}
         return Keras(_of_rank(keras, types), (attrs["window"],), options)
 
-    return Layer(name, doc, lower, args, infer=infer, equation=equation, keras=keras, tensorflow=counterpart)
+    return Layer(
+        name, doc, lower, args, infer=infer, equation=equation, keras=keras, tensorflow=counterpart, keeps_unit=True
+    )
 
 
 def _of_rank(names: str, types: Types) -> str:
@@ -61,7 +63,7 @@ def _global(name: str, doc: str, op: str, keras: str) -> Layer:
 
     return Layer(
         name, doc, lambda b, low: b.emit(op, low.x), infer=infer, keras=keras,
-        tensorflow=lambda types, attrs: Keras(_of_rank(keras, types)),
+        tensorflow=lambda types, attrs: Keras(_of_rank(keras, types)), keeps_unit=True,
     )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ ZEROPAD = Layer(
     infer=_padded,
     keras="ZeroPadding1D, ZeroPadding2D",
     tensorflow=lambda types, attrs: _keras("ZeroPadding", types, _borders(types[0], attrs)),
+    keeps_unit=True,
 )
 
 UPSAMPLE = Layer(
@@ -66,4 +67,5 @@ UPSAMPLE = Layer(
     infer=_repeated,
     keras="UpSampling1D, UpSampling2D",
     tensorflow=lambda types, attrs: _keras("UpSampling", types, _times(types[0], attrs)),
+    keeps_unit=True,
 )

@@ -46,7 +46,7 @@ def _spread(types: Types, attrs: Attrs) -> TensorType:
 
 FLATTEN = Layer(
     "flatten", "All axes of an example as one.", _lower_flatten, infer=_flat, keras="Flatten",
-    tensorflow=keras("keras.layers.Flatten"),
+    tensorflow=keras("keras.layers.Flatten"), keeps_unit=True,
 )  # fmt: skip
 
 RESHAPE = Layer(
@@ -57,12 +57,13 @@ RESHAPE = Layer(
     infer=_reshaped,
     keras="Reshape",
     tensorflow=lambda types, attrs: Keras("keras.layers.Reshape", (tuple(attrs["shape"]),)),
+    keeps_unit=True,
 )
 
 MEAN = Layer(
     "mean_features", "The mean over the last axis, which keeps size 1.",
     lambda b, low: b.emit("mean_features", low.x), infer=_to_one, keras="ops.mean(axis=-1, keepdims=True)",
-    tensorflow=keras("keras.ops.mean", axis=-1, keepdims=True),
+    tensorflow=keras("keras.ops.mean", axis=-1, keepdims=True), keeps_unit=True,
 )  # fmt: skip
 
 SUM = Layer(
@@ -79,6 +80,7 @@ SPREAD = Layer(
     infer=_spread,
     keras="ops.repeat",
     tensorflow=lambda types, attrs: Keras("keras.ops.repeat", (attrs["units"],), {"axis": -1}),
+    keeps_unit=True,
 )
 
 SCALE = Layer(

@@ -13,8 +13,9 @@ from dotnn.schema import Arg
 class Metric:
     """One metric of an output against its target.
 
-    `functions` maps the kind of the target ("real", "unit", "sign", "class", "distribution") to the function of
-    `dotnn_runtime.script.metrics` that computes it; a missing kind is an error in the spec. `args` are what the
+    `functions` maps the kind of the target ("real", "unit", "sign", "class", "distribution", or "binary": a real one
+    whose values are all 0 or 1) to the function of `dotnn_runtime.script.metrics` that computes it; a missing kind is
+    an error in the spec. `args` are what the
     functions of the kinds in `args_for` take besides, each by its name.
     """
 

@@ -7,18 +7,19 @@ from dotnn.schema import Arg, choice
 
 ACCURACY = Metric(
     "accuracy",
-    "The share of examples that are classified correctly.",
+    "The share of examples that are classified correctly; of several outputs without classes, the share of numbers.",
     {
         "class": "accuracy_class",
         "distribution": "accuracy_onehot",
         "unit": "accuracy_binary",
         "sign": "accuracy_sign",
+        "binary": "accuracy_binary",
     },
 )
 F1 = Metric(
     "f1",
     "The harmonic mean of precision and recall.",
-    {"class": "f1_class", "distribution": "f1_onehot", "unit": "f1_binary"},
+    {"class": "f1_class", "distribution": "f1_onehot", "unit": "f1_binary", "binary": "f1_binary"},
     args=(
         Arg(
             "average",
@@ -30,6 +31,16 @@ F1 = Metric(
     args_for=("class", "distribution"),
 )
 _REAL = ("real", "unit", "sign", "distribution")
-MAE = Metric("mae", "The mean absolute error, in the target's own units.", dict.fromkeys(_REAL, "mae"), "min")
-RMSE = Metric("rmse", "The root mean squared error, in the target's own units.", dict.fromkeys(_REAL, "rmse"), "min")
-R2 = Metric("r2", "The coefficient of determination.", dict.fromkeys(_REAL, "r2"))
+MAE = Metric(
+    "mae",
+    "The mean absolute error of all examples and outputs, in the target's own units.",
+    dict.fromkeys(_REAL, "mae"),
+    "min",
+)
+RMSE = Metric(
+    "rmse",
+    "The root of `mse`, the mean squared error of all examples and outputs, in the target's own units.",
+    dict.fromkeys(_REAL, "rmse"),
+    "min",
+)
+R2 = Metric("r2", "The coefficient of determination of each output, averaged over them.", dict.fromkeys(_REAL, "r2"))

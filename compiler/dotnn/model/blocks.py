@@ -37,10 +37,10 @@ def use_block(
     element = scope.element(name, is_block=True)
     inner = Scope(constants, element.value, element.params, blocks_open=(*scope.blocks_open, name))
     _bind_inputs(network, block, operands, call, inner)
-    before = len(network.drafts)
+    before, errors = len(network.drafts), len(network.reporter.errors)
     network.body(block.statements, inner)
     element.has_params = any(d.specs for d in network.drafts[before:])
-    return _result(network, block, inner)
+    return _result(network, block, inner, whole=len(network.reporter.errors) == errors)
 
 
 def _constants(
@@ -86,13 +86,14 @@ def _bind_inputs(
         inner.names[decl.name.id] = operand.called(decl.name.id)
 
 
-def _result(network: Network, block: nodes.BlockSection, inner: Scope) -> Tensor:
+def _result(network: Network, block: nodes.BlockSection, inner: Scope, *, whole: bool) -> Tensor:
+    """Return the output; what is unused is only known where the `whole` block was understood."""
     outputs = [s for s in block.statements if isinstance(s, nodes.Output)]
     if len(outputs) != 1:
         raise Fail(messages.block_needs_one_output(block.name.span, block.name.id, len(outputs)))
     name = outputs[0].name.id if outputs[0].name else ""
     inner.used.add(name)
-    for diagnostic in unused_names(inner, block.statements):
+    for diagnostic in unused_names(inner, block.statements) if whole else ():
         network.report(diagnostic)
     bound = inner.names.get(name)
     if not isinstance(bound, Tensor):

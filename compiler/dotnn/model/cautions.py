@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.diagnostics import Diagnostic, Span
+from dotnn.diagnostics import Diagnostic, Span, join_names
 
 
 def relu_zero_init(span: Span, name: str) -> Diagnostic:
@@ -60,4 +60,12 @@ def batch_of_one(span: Span, path: str, layer: str, which: str) -> Diagnostic:
         "NN611", f"{which} holds a single example: the mean that {layer} {path} subtracts is the example itself, so"
         " its output does not depend on it", span,
         help="choose another batch size, or use layernorm", severity="warning",
+    )  # fmt: skip
+
+
+def few_classes(span: Span | None, column: str, texts: list[str], count: int) -> Diagnostic:
+    return Diagnostic(
+        "NN610", f"{column} has {len(texts)} different texts, but there are {count} classes", span,
+        note=join_names(texts), help="declare as many classes as there are: the others are never seen",
+        severity="warning",
     )  # fmt: skip

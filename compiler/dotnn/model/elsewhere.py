@@ -12,13 +12,33 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "fully_connected": ("dense",),
     "conv": ("conv2d",),
     "cnn": ("conv2d",),
-    "batchnorm": ("batch_norm",),
-    "maxpool": ("max_pool",),
-    "rnn": ("simple_rnn",),
+    "convolution": ("conv2d",),
+    "conv_transpose": ("conv2d_transpose",),
+    "deconv": ("conv2d_transpose",),
+    "batch_norm": ("batchnorm",),
+    "batch_normalization": ("batchnorm",),
+    "bn": ("batchnorm",),
+    "layer_norm": ("layernorm",),
+    "layer_normalization": ("layernorm",),
+    "max_pool": ("maxpool",),
+    "max_pooling": ("maxpool",),
+    "max_pool2d": ("maxpool",),
+    "max_pooling2d": ("maxpool",),
+    "avg_pool": ("avgpool",),
+    "average_pooling": ("avgpool",),
+    "avg_pool2d": ("avgpool",),
+    "global_max_pooling": ("maxpool_global",),
+    "global_average_pooling": ("avgpool_global",),
+    "zero_padding": ("zeropad",),
+    "up_sampling": ("upsample",),
+    "simple_rnn": ("rnn",),
+    "recurrent": ("rnn",),
+    "detach": ("stop_gradient",),
     "add": ("sum",),
     "concatenate": ("concat",),
     "cat": ("concat",),
     "maximum": ("max",),
+    "mul": ("multiply",),
     "logistic": ("sigmoid",),
     "swish": ("silu",),
     "step": ("threshold",),
@@ -28,7 +48,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "categorical_crossentropy": ("cross_entropy",),
     "sparse_categorical_crossentropy": ("cross_entropy",),
     "binary_crossentropy": ("bce",),
-    "bcewithlogits": ("bce",),
+    "bce_with_logits": ("bce",),
     "mean_squared_error": ("mse",),
     "mean_absolute_error": ("l1", "mae"),
     "mae": ("l1",),
@@ -36,7 +56,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "gd": ("sgd",),
     "learning_rate": ("lr",),
     "eta": ("lr",),
-    "alpha": ("lr", "alpha"),
+    "alpha": ("lr",),
     "activation": ("act",),
     "use_bias": ("bias",),
     "batch_size": ("batch",),
@@ -52,9 +72,8 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "minmax": ("range",),
     "cosine_decay": ("cosine",),
     "cosine_annealing": ("cosine",),
-    "onecycle": ("one_cycle",),
     "reduce_lr_on_plateau": ("plateau",),
-    "steplr": ("step",),
+    "step_lr": ("step",),
     "clipnorm": ("norm",),
     "global_clipnorm": ("global_norm",),
     "clipvalue": ("value",),
@@ -65,13 +84,15 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "no": ("false",),
     "off": ("false",),
 }
+"""What others say, and what it may be here; underscores count for nothing."""
+
+_PLAIN = {word.replace("_", ""): candidates for word, candidates in OTHER_NAMES.items()}
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return `did you mean "dense"?` for a word of another library or a misspelt one, else what is known here."""
     names = list(known)
-    plain = word.lower()
-    for candidate in OTHER_NAMES.get(plain, ()) + OTHER_NAMES.get(plain.replace("_", ""), ()):
+    for candidate in _PLAIN.get(word.lower().replace("_", ""), ()):
         if candidate in names:
             return f'did you mean "{candidate}"?'
     return did_you_mean(word, names)

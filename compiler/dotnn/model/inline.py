@@ -84,7 +84,7 @@ def _check_counts(keys: Keys, counts: Mapping[str, int]) -> None:
     keys.reporter.add(messages.inline_data(keys.spans[odd].span, message, "", help))
 
 
-RANGES = {"unit": "from 0 to 1", "sign": "-1 or +1", "int": "a whole number"}
+RANGES = {"unit": "from 0 to 1", "sign": "-1 or +1", "int": "a whole number", "binary": "0 or 1"}
 
 
 def check_values(keys: Keys, model: Model) -> None:
@@ -93,15 +93,21 @@ def check_values(keys: Keys, model: Model) -> None:
         return
     scaled = {name for scale in model.data.scales for name in scale.names}
     for name, value in model.data.inline.items():
-        kind = model.input_kind(name) if name in model.inputs else model.target_kind(name)
+        kind = model.input_kind(name) if name in model.inputs else model.raw_kind(name)
         if name in model.data.one_hot:
             kind = f"class:{(model.inputs.get(name) or model.targets[name]).type.example[-1]}"
-        elif name in scaled:
+        elif name in scaled and kind != "binary":
             continue
         bad = _first_bad(value, keys.values[name], kind)
         if bad is not None:
-            loss = next((t.loss.name for t in model.train.losses if t.target == name), "")
-            keys.reporter.add(_not_allowed(name, kind, bad, loss))
+            keys.reporter.add(_not_allowed(name, kind, bad, _asked_by(model, name, kind)))
+
+
+def _asked_by(model: Model, name: str, kind: str) -> str:
+    """Return the loss or the metric that allows no other values, "" where it is the declaration."""
+    if kind == "binary":
+        return next(m.metric.name for m in model.train.metrics if m.target == name and "real" not in m.metric.functions)
+    return next((t.loss.name for t in model.train.losses if t.target == name), "")
 
 
 def _first_bad(value: Any, expr: nodes.Expr, kind: str) -> nodes.Expr | None:
@@ -115,8 +121,8 @@ def _allowed(value: float, kind: str) -> bool:
     base, _, count = kind.partition(":")
     if base in ("class", "int"):
         return value == int(value) and (not count or 0 <= value < int(count))
-    if base == "sign":
-        return value in (-1, 1)
+    if base in ("sign", "binary"):
+        return value in ((-1, 1) if base == "sign" else (0, 1))
     return base != "unit" or 0 <= value <= 1
 
 
@@ -131,5 +137,9 @@ def _not_allowed(name: str, kind: str, expr: nodes.Expr, loss: str) -> Diagnosti
         return messages.inline_data(expr.span, message, "", f"they are counted from 0: 0 to {int(count) - 1}")
     because = f": {loss} needs it" if loss else ""
     message = f"{name} holds {text}, but must be {RANGES[base]}{because}"
-    help = f"scale it in `data`: scale = range({name}); or use another loss, such as mse" if base == "unit" else ""
+    fixes = {
+        "unit": f"scale it in `data`: scale = range({name}); or use another loss, such as mse",
+        "binary": "for other numbers there are the metrics mae, rmse and r2",
+    }
+    help = fixes.get(base, "")
     return messages.inline_data(expr.span, message, "", help or f"write numbers that are {RANGES[base]}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dotnn.diagnostics import Diagnostic
 from dotnn.model import cautions
@@ -32,11 +32,9 @@ def lint(model: Model) -> list[Diagnostic]:
         last = steps.get(term.output)
         if last is None or term.loss.op not in ("cross_entropy", "bce"):
             continue
-        act = last.attrs.get("act")
-        name = act.name if act is not None else last.layer.name
-        if name not in ("softmax", "sigmoid"):
+        if not _is_probability(last, steps):
             found.append(cautions.not_probability(last.span, term.loss.name, term.output))
-        elif name == "sigmoid" and term.loss.op == "cross_entropy":
+        elif term.loss.op == "cross_entropy" and not _is_distribution(last, steps):
             found.append(cautions.not_distribution(last.span, term.output))
     return found
 
@@ -69,6 +67,41 @@ def batches_of_one(model: Model, which: str) -> list[Diagnostic]:
         if any(not model.params[name].trained for name in step.params.values())
         and math.prod(step.type.example[:-1]) == 1
     ]
+
+
+def _ending(step: Step) -> str:
+    """Return the activation that a step ends with, else its layer."""
+    act = step.attrs.get("act")
+    return act.name if act is not None else step.layer.name
+
+
+def _is_probability(last: Step, steps: Mapping[str, Step]) -> bool:
+    """Whether all numbers of a step lie in [0, 1]: it makes such, or only takes, moves and shrinks such."""
+    pending, seen = [last.path], {last.path}
+    while pending:
+        step = steps.get(pending.pop())
+        if step is not None and _ending(step) in ("softmax", "sigmoid"):
+            continue
+        if step is None or not _keeps_unit(step):
+            return False
+        pending += [path for path in step.ins if path not in seen]
+        seen |= set(step.ins)
+    return True
+
+
+def _keeps_unit(step: Step) -> bool:
+    return step.layer.keeps_unit or (step.layer.name == "scale" and 0 <= step.attrs["factor"] <= 1)
+
+
+def _is_distribution(step: Step | None, steps: Mapping[str, Step]) -> bool:
+    """Whether each row of a step adds up to 1: it is a softmax, through whatever leaves its rows as they are."""
+    while step is not None and _ending(step) != "softmax":
+        before = steps.get(step.ins[0])
+        moved = step.layer.name in ("reshape", "flatten", "stop_gradient")
+        rows = before is not None and before.type.example[-1:] == step.type.example[-1:]
+        same = step.layer.name == "scale" and step.attrs["factor"] == 1
+        step = before if (moved and rows) or same else None
+    return step is not None
 
 
 def _is_linear(step: Step) -> bool:

@@ -312,7 +312,7 @@ def loss_target_name(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
 
 HOLDS = {
     "real": "any numbers", "unit": "numbers from 0 to 1", "sign": "-1 and +1", "class": "classes",
-    "distribution": "probabilities",
+    "distribution": "probabilities", "binary": "0 and 1",
 }  # fmt: skip
 
 

@@ -29,6 +29,8 @@ def metric_terms(expr: nodes.Expr, losses: Sequence[LossTerm], keys: Keys, netwo
     if any(a.name is None for a in call.args):
         return [_named(metric, call, attrs, losses, keys, network)]
     fitting = [t for t in losses if _base(t.target_kind) in metric.functions]
+    if not fitting:  # numbers are classes where all of them are 0 or 1, which is checked when they are read
+        fitting = [t for t in losses if _fitted(metric, t.target_kind) in metric.functions]
     if not fitting and losses:
         raise Fail(_no_fit(metric, losses[0].target, _base(losses[0].target_kind), call))
     alone = len(fitting) == 1
@@ -49,7 +51,7 @@ def _named(
         raise Fail(messages.too_many_arguments(call.span, metric.name, ["an output", "a target"]))
     output, target = output_and_target(operands[0], operands[1], keys, network, "metrics")
     kind = _kind(target, losses)
-    if _base(kind) not in metric.functions:
+    if _fitted(metric, kind) not in metric.functions:
         raise Fail(_no_fit(metric, target.name, _base(kind), call))
     fault = misfit(metric.name, output, target, classes=_base(kind) == "class")
     if fault is not None:
@@ -65,6 +67,12 @@ def _kind(target: Declared, losses: Sequence[LossTerm]) -> str:
 
 def _base(kind: str) -> str:
     return kind.partition(":")[0]
+
+
+def _fitted(metric: Metric, kind: str) -> str:
+    """Return the kind under which a metric takes a target: real numbers as 0 and 1 where it knows classes only."""
+    base = _base(kind)
+    return "binary" if base == "real" and base not in metric.functions else base
 
 
 def _no_fit(metric: Metric, target: str, kind: str, call: nodes.Call) -> Diagnostic:
@@ -83,4 +91,4 @@ def _term(
         attrs = {}
     special = [str(attrs[a.name]) for a in metric.args if a.name in attrs and attrs[a.name] != a.default]
     key = "_".join([metric.name, *special, *([] if alone else [output.replace(".", "_")])])
-    return MetricTerm(key, metric, output, target, metric.functions[_base(kind)], attrs)
+    return MetricTerm(key, metric, output, target, metric.functions[_fitted(metric, kind)], attrs)

@@ -223,6 +223,12 @@ class Model:
         """Return the kind of a target as `docs/script.md` lists them."""
         return next((t.target_kind for t in self.train.losses if t.target == name), "real")
 
+    def raw_kind(self, name: str) -> str:
+        """Return the kind that the data of a target must be of: `binary` where a metric takes numbers for classes."""
+        kind = self.target_kind(name)
+        metrics = [m.metric for m in self.train.metrics if m.target == name]
+        return "binary" if kind == "real" and any("real" not in m.functions for m in metrics) else kind
+
     def input_kind(self, name: str) -> str:
         """Return the kind of an input as `docs/script.md` lists them."""
         kind = self.inputs[name].kind

@@ -258,8 +258,30 @@ class Network:
             factor = evaluate(constant, scope.constants)
             if isinstance(factor, (int, float)) and not isinstance(factor, bool):
                 return self.apply(LAYERS["scale"], {"factor": factor}, (self.value(value, scope),), expr.span, scope)
-        operands = [self.value(e, scope) for e in terms_of(expr)]
+        terms = terms_of(expr)
+        numbers = {id(e): n for e in terms if expr.op == "*" and (n := self._number(e, scope)) is not None}
+        if numbers:
+            return self._scaled(numbers, [e for e in terms if id(e) not in numbers], expr, scope)
+        operands = [self.value(e, scope) for e in terms]
         return self.apply(LAYERS[JOINS[expr.op]], {}, tuple(operands), expr.span, scope)
+
+    def _number(self, expr: nodes.Expr, scope: Scope) -> float | None:
+        """Return the number that an expression is, None where it is a value or wrong."""
+        if self.is_value(expr, scope):
+            return None
+        try:
+            number = evaluate(expr, scope.constants)
+        except (Fail, Poisoned):
+            return None
+        return number if isinstance(number, (int, float)) and not isinstance(number, bool) else None
+
+    def _scaled(
+        self, numbers: Mapping[int, float], others: Sequence[nodes.Expr], expr: nodes.Binary, scope: Scope
+    ) -> Tensor:
+        """Return a product of values times the numbers that stand among them, wherever they do."""
+        values = tuple(self.value(e, scope) for e in others)
+        product = values[0] if len(values) == 1 else self.apply(LAYERS[JOINS["*"]], {}, values, expr.span, scope)
+        return self.apply(LAYERS["scale"], {"factor": math.prod(numbers.values())}, (product,), expr.span, scope)
 
     def stage(self, stage: nodes.Expr, value: Tensor, scope: Scope) -> Tensor:
         """Apply one stage of a pipe."""

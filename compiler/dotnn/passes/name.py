@@ -1,7 +1,9 @@
-"""Give every value a distinct identifier that no word of Python, of NumPy's script or of the spec can collide with.
+"""Give every value a distinct identifier that no word of Python, of the script or of the spec can collide with.
 
 Before:  two values both called `d_x_from_y` (y = x * x), an input called `np`
 After:   `d_x_from_y`, `d_x_from_y_2`; `np_`
+
+Which words a script has of its own is known once it is written (`emit.hygiene`): those that a spec uses are given then.
 
 It runs twice: before differentiation, so that `d_v` is the derivative by what is called `v` in the end (a spec may
 call one value `h` and another `h_z` or `d_h`), and at the end, for the names that were made since.
@@ -16,31 +18,23 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
-from dotnn.ops import OPS
 from dotnn.ops.base import Value
-from dotnn.ops.kernels import FUNCTIONS, LOOP_NAMES
 
-SCRIPT_NAMES = {
-    "np", "params", "batch", "training", "rng", "outputs", "cache", "grads", "data", "state", "loss_and_grads",
-    "forward", "backward", "total_loss", "predict", "train", "main", "update", "self", "step", "arrays",
-    "chosen", "dtype", "examples", "size", "whole",
-}  # fmt: skip
 LOSS_NAME = "loss"
 SEED_NAME = "d_loss"
 
 
 def reserved() -> set[str]:
-    """Return every word that a value must not be called: a spec is untrusted text."""
-    helpers = {helper for op in OPS.values() for helper in op.helpers}
-    return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *SCRIPT_NAMES, *FUNCTIONS, *LOOP_NAMES, *helpers}
+    """Return the words of Python, which no value may be called."""
+    return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 
 
-def name(graph: Graph, more: Collection[str] = ()) -> Graph:
+def name(graph: Graph, words: Collection[str] = ()) -> Graph:
     """Rename values; sources and results keep their names where they can, because they are named first.
 
-    `more` are further words that a target's scripts use themselves.
+    `words` are names of the spec that the script itself uses.
     """
-    taken = reserved() | set(more)
+    taken = reserved() | set(words)
     cotangents: set[str] = set()
     names: dict[int, str] = {}
     if graph.seed:
@@ -77,7 +71,9 @@ def _assigned(graph: Graph) -> Iterator[Value]:
 
 
 def _free(wanted: str, clashes: Callable[[str], bool]) -> str:
-    """Return `wanted` if it is free, else with `_`, else with a number. Spec names start with a letter."""
+    """Return `wanted` if it is free, else with `_`, else with a number; a name without a letter gets one."""
+    if not any(map(str.isalpha, wanted)):
+        wanted = f"v{wanted}"
     if not clashes(wanted):
         return wanted
     if not wanted.startswith("d_") and not clashes(f"{wanted}_"):

@@ -309,13 +309,20 @@ SYNTAX_ERRORS = (
         "NN136",
         "the shape of `{declared}` is missing",
         "write {declared}: [2] for two numbers, [28, 28, 1], int[40] or class[10]",
+        lambda m: m.on_new_line and (m.wants_only("COLON") or m.wants_only("NAME", "LSQB") or m.wants_only("LSQB")),
+        ("model X { input x:\n target t: [1] }", "model X { input x\n target t: [1] }", "model X {\n input x: int\n}"),
+        mark="before",
+    ),
+    SyntaxCase(
+        "NN136",
+        "the shape of `{declared}` is missing",
+        "write {declared}: [2] for two numbers, [28, 28, 1], int[40] or class[10]",
         lambda m: m.wants_only("COLON") or m.wants_only("NAME", "LSQB") or m.wants_only("LSQB"),
         (
             "model X { input x [2] }",
             "model X { input x }",
             "model X { input x: 2 }",
             "model X { target y: class(10) }",
-            "model X { input x:\n target t: [1] }",
             "model X { input x: }",
         ),
     ),
@@ -347,6 +354,16 @@ SYNTAX_ERRORS = (
         "a name starts with a letter; a product is written {before} * {found}",
         lambda m: m.has_value and m.is_glued and m.before.kind == "number" and m.found.kind in ("name", "number"),
         ("params { a = f(3x) }", "params { a = [2e] }", "params { a = f(0x10) }"),
+    ),
+    SyntaxCase(
+        "NN118",
+        "expected `,` between `{before}` and `{found}`",
+        'write a comma; the name of a column that has blanks is a text: "{before} {found}"',
+        lambda m: m.in_columns and "COMMA" in m.expected and m.before.kind == m.found.kind == "name",
+        (
+            'data { source = csv("d.csv", x = sepal length) }',
+            'data { source = csv("d.csv", x = [a, petal width (cm)]) }',
+        ),
     ),
     SyntaxCase(
         "NN118",

@@ -74,6 +74,11 @@ class Mishap:
         return self.opener is not None and self.opener.text != "{"
 
     @property
+    def in_columns(self) -> bool:
+        """The place is inside the brackets of a data section, where columns are named."""
+        return self.in_brackets and self.header.startswith("data") and not self.on_new_line
+
+    @property
     def wants_body(self) -> bool:
         """The `{` of a section was due."""
         return "LBRACE" in self.expected

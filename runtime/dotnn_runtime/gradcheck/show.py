@@ -40,9 +40,15 @@ def print_report(report: Report, console: Console | None = None) -> None:
     console.print(_summary(report))
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller what to do when the reader has gone: Rich would end the program with 1."""
+        raise BrokenPipeError
+
+
 def _console() -> Console:
     """Return a console for stdout; a pipe gets whole lines."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    return _Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def render_text(report: Report, width: int = PLAIN_WIDTH) -> str:

@@ -1,5 +1,7 @@
 """Checks that arrays are what the network declares: shape, kind, range, and one example each."""
 
+import typing
+
 import numpy as np
 
 from dotnn_runtime.script.errors import DataError, suggest
@@ -78,9 +80,12 @@ def check_integers(name: str, array: np.ndarray, count: int | None) -> np.ndarra
 
 
 def check_range(name: str, array: np.ndarray, kind: str) -> None:
-    """Raise DataError at the first value outside of what `kind` (real, unit, sign, distribution) allows."""
+    """Raise DataError at the first value outside of what `kind` (real, binary, unit, sign, distribution) allows."""
     if kind == "unit":
         refuse(name, array, (array < 0) | (array > 1), "allowed is 0…1")
+    if kind == "binary":
+        hint = "the accuracy of numbers is that of 0 and 1; for others there are mae, rmse and r2"
+        refuse(name, array, (array != 0) & (array != 1), "allowed is 0 and 1", hint)
     if kind == "sign":
         refuse(name, array, (array != 1) & (array != -1), "allowed is -1 and +1")
     if kind == "distribution":
@@ -88,6 +93,17 @@ def check_range(name: str, array: np.ndarray, kind: str) -> None:
         sums = array.sum(axis=-1, dtype=np.float64)
         # Rows that were stored in float32 sum to 1 within about 1e-6.
         refuse(f"the sum of {name}", sums, abs(sums - 1) > 1e-5, "but probabilities sum to 1")
+
+
+def in_precision(arrays: dict[str, np.ndarray], dtype: typing.Any) -> dict[str, np.ndarray]:
+    """Return `arrays` with those of floats in `dtype`; DataError where one of their numbers is not finite in it."""
+    with np.errstate(over="ignore"):  # what overflows is refused
+        cast = {name: array.astype(dtype) if array.dtype.kind == "f" else array for name, array in arrays.items()}
+    for name, array in cast.items():
+        if array.dtype.kind == "f":
+            reason = f"which is not finite in {array.dtype}"
+            refuse(name, arrays[name], ~np.isfinite(array), reason, "correct it, or scale it")
+    return cast
 
 
 def refuse(name: str, array: np.ndarray, bad: np.ndarray, reason: str, help: str = "") -> None:

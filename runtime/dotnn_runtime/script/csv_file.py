@@ -5,6 +5,7 @@ import io
 import math
 import pathlib
 import typing
+import warnings
 
 import numpy as np
 
@@ -23,7 +24,8 @@ def read_csv(
     `{"d": ["temperature", "humidity"], "y": ["species"]}` and `{"y": "class:3"}`.
     A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)`. A class
     column holds integers, kept as they are, or strings, which become indices: by their place in `labels[name]` where
-    given, else in sorted order. `labels` in the result holds the strings of every class that has some.
+    given, else in sorted order; a mixture is refused. `labels` in the result holds the strings of every class that
+    has some; where they are fewer than the classes of its kind, a warning says so.
     Blank lines are skipped, blanks around a cell ignored. Raises DataError; files above 512 MiB are refused.
     """
     table = CsvTable(path)
@@ -116,6 +118,8 @@ class CsvTable:
         cells = [row[column] for row in self.rows]
         if labels is None and all(is_integer(cell) for cell in cells):
             return np.array([parse_integer(cell) for cell in cells], dtype=np.int64), []
+        if labels is None:
+            self.check_texts(names[0], column)
         known = self.distinct(names[0], column, kind) if labels is None else [str(label) for label in labels]
         place = {label: i for i, label in enumerate(known)}
         for line, cell in zip(self.lines, cells, strict=True):
@@ -123,6 +127,24 @@ class CsvTable:
                 message = f"{names[0]} is {cell!r}, which is none of the classes"
                 raise DataError(message, self.path, line, column + 1, suggest(cell, known))
         return np.array([place[cell] for cell in cells], dtype=np.int64), known
+
+    def check_texts(self, name: str, column: int) -> None:
+        """Raise DataError, naming the rows, where a class column is not all texts: some are numbers, or nothing."""
+        cells = {line: row[column] for line, row in zip(self.lines, self.rows, strict=True)}
+        whole = [line for line, cell in cells.items() if is_integer(cell)]
+        broken = [line for line, cell in cells.items() if not cell or (is_float(cell) and not is_integer(cell))]
+        texts = [line for line, cell in cells.items() if cell and not is_float(cell)]
+        odd = broken or (min(texts, whole, key=len) if whole else [])
+        if not odd:
+            return
+        if not cells[odd[0]]:
+            raise self.bad_cell(name, odd[0], column, "", "a class")
+        rest = f"{len(texts)} rows hold texts" if odd == whole else f"{len(whole)} rows hold whole numbers"
+        reason = "which is neither a whole number nor a text" if broken else f"but {rest}"
+        more = ", ".join(str(line) for line in odd[1:8]) + (", …" if len(odd) > 8 else "")
+        hint = "write whole numbers from 0 in every row, or texts in every row"
+        hint += f"; the same in row{'s' * (len(odd) > 2)} {more}" if more else ""
+        raise DataError(f"{name} is {cells[odd[0]]!r}, {reason}", self.path, odd[0], column + 1, hint)
 
     def distinct(self, name: str, column: int, kind: str) -> list[str]:
         """Return the sorted distinct strings of a class column, at most as many as `kind` (`class:3`) allows."""
@@ -136,6 +158,9 @@ class CsvTable:
                 message = f"{name} is {row[column]!r}, the class number {len(seen)}, but there are {limit} classes"
                 hint = f"the classes above it: {', '.join(list(seen)[:-1])}"
                 raise DataError(message, self.path, line, column + 1, hint)
+        if ":" in kind and len(seen) < limit:
+            told = f"{name} has {len(seen)} different texts, but there are {limit} classes"
+            warnings.warn(f"{told}: {', '.join(sorted(seen))}", stacklevel=4)
         return sorted(seen)
 
 
@@ -162,6 +187,15 @@ def is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_float(cell: str) -> bool:
+    """Say whether `cell` reads as a number, finite or not (`nan`, `inf`)."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
 
 
 def is_integer(cell: str) -> bool:

@@ -71,11 +71,11 @@ def mae(output: np.ndarray, target: np.ndarray) -> float:
 
 
 def rmse(output: np.ndarray, target: np.ndarray) -> float:
-    """Return the root of the mean squared error of every output, averaged over the outputs."""
+    """Return the root of the mean of (output - target)² over everything: of several outputs, the root of their mean."""
     same_shape(output, target)
     errors = output - target
     size = power_of_two(errors)
-    return float(np.mean(size * np.sqrt(np.mean(np.square(errors / size), axis=0))))
+    return float(size * np.sqrt(np.mean(np.square(errors / size))))
 
 
 def r2(output: np.ndarray, target: np.ndarray) -> float:

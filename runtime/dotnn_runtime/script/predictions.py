@@ -14,26 +14,34 @@ from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.storage import save_weights
 
 
-def column_names(name: str, shape: typing.Sequence[int]) -> list[str]:
+def column_names(name: str, shape: typing.Sequence[int], texts: typing.Sequence[str] = ()) -> list[str]:
     """Return the CSV columns of a value without names of its own: `y` for one number, else `y1`, `y2`, …
 
-    With more axes than one the places are joined: `(2, 2)` gives `y1_1`, `y1_2`, `y2_1`, `y2_2`.
+    With more axes than one the places are joined: `(2, 2)` gives `y1_1`, `y1_2`, `y2_1`, `y2_2`. Where the numbers of
+    one axis belong to classes that have `texts`, these take the place of the numbers: `y_setosa`, `y_virginica`.
     """
     if math.prod(shape) == 1:
         return [name]
-    return [name + "_".join(str(i + 1) for i in place) for place in np.ndindex(*shape)]
+    columns = [name + "_".join(str(i + 1) for i in place) for place in np.ndindex(*shape)]
+    known = texts[: shape[0]] if len(shape) == 1 else ()
+    return [f"{name}_{text}" for text in known] + columns[len(known) :]
 
 
 def write_predictions(
-    outputs: dict[str, np.ndarray], path: str | pathlib.Path | None = None, *, overwrite: bool = False
+    outputs: dict[str, np.ndarray],
+    path: str | pathlib.Path | None = None,
+    *,
+    overwrite: bool = False,
+    labels: dict[str, list[str]] | None = None,
 ) -> None:
     """Write outputs, `(n, …)` each, to `path`: CSV, or .npz by its ending; None prints CSV.
 
-    An output of strings, such as the names of classes, is allowed in CSV. Numbers are written so that they read back
-    exactly. Raises DataError where the file exists and `overwrite` is not set, and where it cannot be written.
+    An output of strings, such as the names of classes, is allowed in CSV. `labels` holds the texts of the classes of
+    an output, which name its columns. Numbers are written so that they read back exactly. Raises DataError where the
+    file exists and `overwrite` is not set, and where it cannot be written.
     """
     if path is None:
-        sys.stdout.write(predictions_csv(outputs))
+        sys.stdout.write(predictions_csv(outputs, labels or {}))
         return
     path = pathlib.Path(path)
     if path.exists() and not overwrite:
@@ -42,16 +50,20 @@ def write_predictions(
         if path.suffix.lower() == ".npz":
             save_weights(path, outputs)
         else:
-            write_atomically(path, predictions_csv(outputs).encode())
+            write_atomically(path, predictions_csv(outputs, labels or {}).encode())
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror or error}", path) from None
 
 
-def predictions_csv(outputs: dict[str, np.ndarray]) -> str:
+def predictions_csv(outputs: dict[str, np.ndarray], labels: dict[str, list[str]]) -> str:
     """Return outputs as CSV with a header: a row per example, a column per number."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([column for name, values in outputs.items() for column in column_names(name, values.shape[1:])])
+    shapes = {name: values.shape[1:] for name, values in outputs.items()}
+    header = [c for name, shape in shapes.items() for c in column_names(name, shape, labels.get(name, ()))]
+    if len(set(header)) < len(header):  # a text makes another output's name
+        header = [c for name, shape in shapes.items() for c in column_names(name, shape)]
+    writer.writerow(header)
     blocks = [values.reshape(len(values), -1) for values in outputs.values()]
     # str of a NumPy number is the shortest text that reads back as that number in its own precision.
     writer.writerows([str(cell) for row in rows for cell in row] for rows in zip(*blocks, strict=True))

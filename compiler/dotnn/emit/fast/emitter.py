@@ -11,7 +11,7 @@ from dotnn.emit.fast.arrays import Arrays, readers
 from dotnn.emit.fast.folding import foldable
 from dotnn.emit.fast.loops import write_loop
 from dotnn.emit.fast.packing import packs
-from dotnn.emit.fast.plan import Plan, PlanWriter
+from dotnn.emit.fast.plan import Plan, PlanWriter, words
 from dotnn.emit.fast.sequences import names_in, time_first
 from dotnn.emit.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
@@ -19,7 +19,6 @@ from dotnn.model.model import Model
 from dotnn.ops import OPS
 from dotnn.ops.base import Loop, Node, Value
 from dotnn.ops.kernels import like, repeated
-from dotnn.passes.name import reserved
 from dotnn.passes.simplify import drop_unread
 
 
@@ -28,7 +27,7 @@ class FastEmitter(PlanWriter):
 
     def __init__(self, model: Model, graph: Graph, *, reuse: bool = True, fold: bool = True) -> None:
         self.graph = drop_unread(graph)
-        super().__init__(reserved() | {v.name for v in self.graph.sources()} | names_in(self.graph))
+        super().__init__(set(words()) | {v.name for v in self.graph.sources()} | names_in(self.graph))
         self.time_first = time_first(self.graph)
         self.arrays = Arrays(
             self.graph, self.plan, self.free_name, time_first=self.time_first, reuse=reuse

@@ -103,7 +103,7 @@ class LoopWriter(LoopPlaces):
             start = stop
 
     def _packed_product(self, pack: Pack) -> None:
-        rows = self._piece(f"{pack.prefix}_xh_t", f"{pack.array(self.e)}[{pack.here}]")
+        rows = self._piece(self.e.step_name(f"{pack.prefix}_xh_t"), f"{pack.array(self.e)}[{pack.here}]")
         scaled = self.gates.factors(self) if self.gates and self.gates.z is pack.step.out else ""
         matrix = packed_matrix(self.e, pack, scaled, self.before)
         self.run(f"dot({rows}, {matrix}, {self.out(pack.step.out)})")
@@ -213,7 +213,7 @@ class LoopWriter(LoopPlaces):
             all_steps = self.e.bind(f"{whole_name(value)}_all", place.whole)
             new = [line.format(a=all_steps, slope=whole) for line in lines]
             self.before += [line for line in new if line not in self.before]
-            return self._piece(f"{value.name}_slope", whole)
+            return self._piece(self.e.step_name(f"{value.name}_slope"), whole)
         slope = self.scratch("slope", *value.type.example, "size", dtype=dtype)
         for line in lines:
             self.run(line.format(a=self.name(value), slope=slope))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 from dotnn.emit.fast.arrays import empty_array, planes
+from dotnn.emit.hygiene import unmarked
+from dotnn.ops import OPS
 from dotnn.ops.base import Value
-from dotnn.ops.kernels import FUNCTIONS, like
+from dotnn.ops.kernels import FUNCTIONS, LOOP_NAMES, like
+from dotnn.passes.name import reserved
 
-WORD = re.compile(r"[A-Za-z_]\w*")
+WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass
@@ -42,14 +47,24 @@ class Plan:
         self.setup = kept[::-1]
 
 
+@cache
+def words() -> frozenset[str]:
+    """Return what a name made here must not be: words of Python, of the template, and of what is called."""
+    text = (Path(__file__).parents[1] / "templates" / "fast_gradients.py.j2").read_text(encoding="utf-8")
+    code = re.sub(r'""".*?"""|".*?"|\{[{%].*?[%}]\}', "", text, flags=re.DOTALL)
+    helpers = {helper for op in OPS.values() for helper in op.helpers}
+    return frozenset({*reserved(), *WORD.findall(code), "np", *FUNCTIONS, *LOOP_NAMES, *helpers})
+
+
 class PlanWriter:
     """Writes a plan line by line. Every name that the set-up makes is free, and made once."""
 
     def __init__(self, taken: set[str]) -> None:
         self.plan = Plan()
         self.banner = ""
-        self._taken = taken
+        self._taken = {unmarked(name) for name in taken}
         self._bound: dict[object, str] = {}
+        self._in_steps: dict[str, str] = {}
 
     def run(self, line: str) -> None:
         """Append a line to the step, under the banner of its statement."""
@@ -106,10 +121,16 @@ class PlanWriter:
     def free_name(self, hint: str) -> str:
         """Return the hint, or the hint with a number where another thing has its name."""
         name, number = hint, 2
-        while name in self._taken:
+        while unmarked(name) in self._taken:
             name, number = f"{hint}_{number}", number + 1
-        self._taken.add(name)
+        self._taken.add(unmarked(name))
         return name
+
+    def step_name(self, hint: str) -> str:
+        """Return a free name for what every step of a loop binds anew; the same hint is the same thing."""
+        if hint not in self._in_steps:
+            self._in_steps[hint] = self.free_name(hint)
+        return self._in_steps[hint]
 
     def once(self, hint: str, expression: str, key: object) -> str:
         """Return the name of the expression that was bound to this key; bind it now if none was."""

@@ -8,6 +8,7 @@ the buffer, it goes block by block, so that a block stays in the processor's cac
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -47,7 +48,7 @@ def _fold_learning_rate(lines: Sequence[str]) -> list[str]:
     folded = [line.replace("lr * g", "g") for line in lines]
     uses = sum(_names(ast.parse(line)).count("g") for line in lines)
     replaced = sum(line.count("lr * g") for line in lines)
-    return folded if uses == replaced and not any("g * g" in line for line in lines) else []
+    return folded if uses == replaced and not any("g *" in line for line in folded) else []
 
 
 def _names(tree: ast.AST) -> list[str]:
@@ -90,25 +91,37 @@ class _UpdateCompiler:
         match expr:
             case ast.Name(id=name):
                 return name
-            case ast.Call(args=[inner]):
-                self.call("sqrt", self.compile(inner, into), into)
+            case ast.Call(func=ast.Name(id=name), args=[inner]):
+                self.call(optimizer.ufunc(name), self.compile(inner, into), into)
                 return into
+            case ast.Call(func=ast.Name(id=name), args=[left, right]):
+                return self.both(optimizer.ufunc(name), left, right, into)
+            case ast.UnaryOp(op=ast.USub(), operand=inner):
+                self.call("negative", self.compile(inner, into), into)
+                return into
+            case ast.BinOp(op=ast.Pow(), left=left, right=right):
+                return self.both("power", left, right, into)
             case ast.BinOp(op=ast.Add() | ast.Sub()):
-                return self.sum(expr, into)
+                return self.both(OPERATIONS[type(expr.op)], expr.left, expr.right, into)
             case ast.BinOp():
                 return self.product(expr, into)
         raise AssertionError(f"an optimizer's equation cannot hold {ast.unparse(expr)}")
 
-    def sum(self, expr: ast.BinOp, into: str) -> str:
-        """Compile a sum. The left side may be computed in place only if the right one does not read the target."""
-        name = OPERATIONS[type(expr.op)]
-        if not self.is_array(expr.right):
-            self.call(name, self.compile(expr.left, into), self.number(expr.right), into)
+    def both(self, name: str, first: ast.expr, second: ast.expr, into: str) -> str:
+        """Compile a function of two operands, such as a sum, one of them an array.
+
+        The first may be computed in place only if the second does not read the target.
+        """
+        if not self.is_array(second):
+            self.call(name, self.compile(first, into), self.number(second), into)
             return into
-        place = self.scratch() if into in _names(expr.right) and not isinstance(expr.left, ast.Name) else into
-        left = self.compile(expr.left, place)
+        if not self.is_array(first):
+            self.call(name, self.number(first), self.compile(second, into), into)
+            return into
+        place = self.scratch() if into in _names(second) and not isinstance(first, ast.Name) else into
+        left = self.compile(first, place)
         self.depth += 1
-        right = self.compile(expr.right, self.scratch())
+        right = self.compile(second, self.scratch())
         self.call(name, left, right, into)
         self.depth -= 1
         return into
@@ -171,7 +184,9 @@ class _UpdateCompiler:
         if name == "copyto":
             self.plan.passes.append(f"copyto({arguments[0]}, {arguments[1]})")
         else:
-            self.plan.passes.append(f"{name}({', '.join(arguments)})")
+            *given, written = arguments
+            out = "out=" if name in ("maximum", "minimum") else ""  # NumPy deprecates their third argument by position
+            self.plan.passes.append(f"{name}({', '.join([*given, out + written])})")
 
 
 class _Inline(ast.NodeTransformer):
@@ -198,4 +213,4 @@ def _spelt(expr: ast.expr, values: Mapping[str, float]) -> str:
     copy = ast.parse(ast.unparse(expr), mode="eval").body
     table: dict[str, ast.expr] = {"lr": ast.Name("rate"), **{k: ast.Constant(v) for k, v in values.items()}}
     text = ast.unparse(_Inline(table).visit(copy))
-    return text.replace("sqrt(", "math.sqrt(")
+    return optimizer.spelt(text, lambda name: f"math.{name}" if hasattr(math, name) else f"np.{name}")

@@ -21,6 +21,7 @@ def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
     banners = Banners(model)
     lines: list[str] = []
     known: set[int] = set()
+    producers = graph.producers()
     keys = {v.id: ("batch", name) for name, v in graph.targets.items()}
     keys |= {number: ("values", key) for number, key in network.keys.items()}
     total: Node | None = None
@@ -29,9 +30,12 @@ def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
             total = node
         elif node.op not in _PENALTY_OPS:
             lines += [banners.of(node), *([f"# {graph.remarks[node.layer]}"] if node.layer in graph.remarks else [])]
-            fresh = [v for v in node.ins if v.id not in known]
+            views = [v for v in node.ins if v.id not in keys]
+            sources = [producers[v.id].ins[0] if v in views else v for v in node.ins]
+            fresh = [v for v in sources if v.id not in known]
             known.update(v.id for v in fresh)
             lines.append(_unpacking([(v, *keys[v.id]) for v in fresh])) if fresh else None
+            lines += [f"{v.name} = tf.reshape({producers[v.id].ins[0].name}, {(-1, *v.type.example)})" for v in views]
             line = f"{node.out.name} = {_expression(node, network.distributed)}"
             lines.append(with_comment(line, OPS[node.op].equation))
     if total is not None:

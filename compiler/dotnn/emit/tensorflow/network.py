@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic
+from dotnn.emit.hygiene import Mark
 from dotnn.emit.lines import Banners, literal, with_comment, wrapped
 from dotnn.emit.training import rescaled
 from dotnn.ir.build import identifier
@@ -59,10 +60,14 @@ class Network:
     xla        whether XLA speeds all layers up on a CPU
     sparse     whether TensorFlow makes the gradient of a layer as a list of rows
 
-    With `distributed`, replicas share a batch.
+    With `distributed`, replicas share a batch. The values of `graph` have the `mark`, and so has what is called after a
+    statement (`words_made`, without the mark); none of it is called by one of `words`.
     """
 
-    def __init__(self, model: Model, graph: Graph, *, distributed: bool = False) -> None:
+    def __init__(
+        self, model: Model, graph: Graph, mark: Mark, words: Collection[str] = (), *, distributed: bool = False
+    ) -> None:
+        self.mark, self.words_made = mark, set[str]()
         self.model, self.graph, self.distributed = model, graph, distributed
         self.banners = Banners(model)
         self.lines: list[str] = []
@@ -80,6 +85,7 @@ class Network:
         self._looked_up = self._wanted.keys() & graph.needed_for(outputs) - {v.id for v in outputs}
         self._taken = set(model.inputs)
         self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
+        self._words |= {mark.put(word) for word in words}
         self._uses = Counter(_owner(step) for step in model.steps if step.params)
         self._ranks: dict[str, set[int]] = {}
         for step in model.steps:
@@ -286,7 +292,9 @@ class Network:
 
     def _word(self, name: str) -> str:
         """Return a Python name that nothing has yet."""
-        return _distinct(identifier(name), self._words)
+        word = _distinct(self.mark.put(identifier(name)), self._words)
+        self.words_made.add(self.mark.plain(word))
+        return word
 
 
 def _given(call: Keras, names: list[str]) -> str:
@@ -319,9 +327,17 @@ def _owner(step: Step) -> str:
     return next(iter(step.params.values())).rpartition(".")[0] if step.params else ""
 
 
+def is_view(value: Value, producers: Mapping[int, Node], made: Collection[int]) -> bool:
+    """Whether only the loss reads this reshape: no layer makes it. `made` are the numbers of what layers make."""
+    return value.id not in made and value.id in producers and producers[value.id].op == "reshape"
+
+
 def _read_values(model: Model, graph: Graph, values: dict[str, Value]) -> dict[int, Value]:
     """Return what the loss, the metrics and the start of the weights read of the network, by number."""
+    producers = graph.producers()
+    made = {v.id for v in (*values.values(), *graph.inputs.values())}
     read = [n.ins[0] for n in graph.phase("loss") if len(n.ins) > 1 and n.ins[1].role == "target"]
+    read = [producers[v.id].ins[0] if is_view(v, producers, made) else v for v in read]
     read += [values[m.output] for m in model.train.metrics]
     read += rescaled(model, graph).values()
     return {v.id: v for v in read}

@@ -80,4 +80,4 @@ def in_tensorflow(equation: str, attrs: Mapping[str, float]) -> str:
         beta = match.group(1)
         return f"* (-1 / tf.math.expm1(t * math.log({beta})))" if attrs[beta] else match.group(0)
 
-    return CORRECTION.sub(corrected, equation.replace("sqrt(", "tf.sqrt("))
+    return CORRECTION.sub(corrected, numpy_optimizer.spelt(equation, lambda name: numpy_optimizer.FUNCTIONS[name][1]))

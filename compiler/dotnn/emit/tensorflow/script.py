@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from dotnn.emit import paste, training
 from dotnn.emit.data import scaled_inputs, scaled_outputs
+from dotnn.emit.hygiene import Mark, names_of
 from dotnn.emit.lines import indented, literal, wrapped
 from dotnn.emit.numpy_script import (
     IMPORTS,
@@ -25,14 +27,6 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.ops import OPS
 from dotnn.ops.base import Node, no_gradient
-from dotnn.passes.name import name
-
-WORDS = {
-    "keras", "tf", "math", "model", "network", "values", "build_model", "init_params", "variables", "trained",
-    "weights", "assign", "training_model", "make_optimizer", "make_epoch", "fit", "evaluate", "prepare", "load_data",
-    "set_precision",
-}  # fmt: skip
-"""What the script itself calls by name: no value of the network may be called so."""
 
 CUTS = ("stop_gradient", "truncate")
 """Ops through which the loss depends on a weight whose gradient does not know of it."""
@@ -40,18 +34,17 @@ CUTS = ("stop_gradient", "truncate")
 MODULES = {"mirrored": {"functools"}, "multiworker": {"functools", "os"}}
 """The standard modules that the script itself uses where replicas share a batch."""
 
-DISTRIBUTED_WORDS = {"make_strategy", "global_loss_and_grads", "values_of", "rows"}
 
-
-def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
+def tensorflow_script(model: Model, graph: Graph, options: Options, words: Collection[str] = ()) -> str:
     """Return the text of the script. The same model, graph and options give the same bytes.
 
-    Raises `CompileError` for a layer that has no counterpart in Keras.
+    `words` are names of the spec that the script itself uses. Raises `CompileError` for a layer that has no counterpart
+    in Keras, and `NamesMeet` where there are more such words.
     """
     distributed = bool(options.distribute)
-    words = WORDS | DISTRIBUTED_WORDS if distributed else WORDS
-    graph = name(graph, words | set(paste.library(paste.TENSORFLOW)))
-    network = Network(model, graph, distributed=distributed)
+    names, mark = names_of(graph), Mark.for_text("".join([model.source.text, model.source.path, *options.sets]))
+    graph = mark.on(graph)
+    network = Network(model, graph, mark, words, distributed=distributed)
     stacked = _stacked(model, network)
     losses = loss_lines(model, graph, network)
     pasted = paste.called_in("\n".join([*network.lines, *losses]), paste.TENSORFLOW) | _activations(network)
@@ -86,7 +79,8 @@ def tensorflow_script(model: Model, graph: Graph, options: Options) -> str:
     tail = render("library.py.j2", {"library": paste.sources(library, paste.TENSORFLOW)})
     modules = regime_modules(model.train) | MODULES.get(options.distribute, set())
     modules |= paste.standard_modules([*layers, *library], paste.TENSORFLOW)
-    return sealed(body.replace(IMPORTS, "\n".join(f"import {m}" for m in sorted(modules))) + tail)
+    script = body.replace(IMPORTS, "\n".join(f"import {m}" for m in sorted(modules))) + tail
+    return sealed(mark.off(script, names | network.words_made))
 
 
 def _activations(network: Network) -> set[str]:
@@ -177,7 +171,10 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, A
         "restore": "assign(network, best_params)",
         "fitted": "history",
         "predict_dtype": "model.variable_dtype",
-        "predict_setup": "model = params if isinstance(params, keras.Model) else build_model(params)",
+        "predict_setup": [
+            "model = params if isinstance(params, keras.Model) else build_model(params)",
+            "in_precision(weights(model), model.variable_dtype)  # raises DataError where one is not finite",
+        ],
         "predict_forward": "outputs = forward(model, batch)"
         if network.outputs.keys() == set(model.outputs)
         else "outputs = {name: value for name, value in forward(model, batch).items() if name in OUTPUTS}",

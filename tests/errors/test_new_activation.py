@@ -1,0 +1,33 @@
+"""The activation of one line in CONTRIBUTING.md: NumPy runs it, TensorFlow refuses what Keras has not."""
+
+import pytest
+from support import assert_gradients, model_of, module_of
+
+from dotnn.diagnostics import CompileError
+from dotnn.driver import Options, compile_model
+from dotnn.layers import ACTIVATIONS, LAYERS
+from dotnn.layers.base import activation
+from dotnn.model.bind import FAMILIES
+from dotnn.ops import OPS
+from dotnn.ops.activations import unary
+
+SPEC = """model M { input x: [3]  target t: [1]  output y = x -> dense(4, sine) -> dense(1) }
+train { loss = mse(y, t) }"""
+
+
+@pytest.fixture
+def sine(monkeypatch):
+    layer = activation("sine", "A sine.", keras="none", equation="a = sin(z)")
+    for op in unary("sine", "np.sin({z})", "{d} * np.cos({z})", equation="a = sin(z)"):
+        monkeypatch.setitem(OPS, op.name, op)
+    for table in (LAYERS, ACTIVATIONS, FAMILIES["activation"]):
+        monkeypatch.setitem(table, "sine", layer)
+
+
+@pytest.mark.usefixtures("sine")
+def test_an_activation_that_keras_has_not():
+    assert_gradients(module_of(SPEC))
+    with pytest.raises(CompileError) as refused:
+        compile_model(model_of(SPEC), Options(target="tensorflow"))
+    (diagnostic,) = refused.value.diagnostics
+    assert (diagnostic.code, SPEC[diagnostic.span.start : diagnostic.span.end]) == ("NN507", "dense(4, sine)")

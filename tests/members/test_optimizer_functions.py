@@ -1,0 +1,58 @@
+"""What an optimizer's equation may call means the same in every style; what no script knows is refused."""
+
+import numpy as np
+import pytest
+from support import STYLES, model_of, module_of
+
+from dotnn.driver import Options, compile_model
+from dotnn.emit.optimizer import FUNCTIONS
+from dotnn.model.bind import FAMILIES
+from dotnn.optimizers import Optimizer, learning_rate
+
+SPEC = """model M { input x: [2]  target t: [1]  output y = x -> dense(1) }
+train { loss = half_sse(y, t)  optim = OPTIM  batch = all  bias_init = constant(0.5) }"""
+TERMS = {
+    "exp": "exp(-abs(g))",
+    "minimum": "minimum(g, m)",
+    "maximum": "maximum(0.2, lr * g)",
+    "log": "log(1 + abs(g))",
+    "sqrt": "sqrt(abs(g))",
+}
+X, T = np.array([[0.5, -1.0], [2.0, 0.3]]), np.array([[3.0], [1.0]])
+
+
+def equations(name):
+    """An update by one function, of the gradient or of a memory, on either side of another term."""
+    return f"m = 0.5 * m - g ** 2 + {TERMS.get(name, f'{name}(g)')}", f"w = w - lr * {TERMS.get(name, f'{name}(m)')}"
+
+
+def by_hand(name, params, steps):
+    """The equations in NumPy, and the gradient of a line written down."""
+    w, m = np.concatenate([params["y.W"][:, 0], params["y.b"]]), np.zeros(3)
+    known = {name: getattr(np, ours) for name, (ours, _) in FUNCTIONS.items()} | {"lr": 0.1}
+    for _ in range(steps):
+        e = X @ w[:2] + w[2] - T[:, 0]
+        known |= {"g": np.array([*(e @ X), e.sum()]), "w": w, "m": m}
+        exec("; ".join(equations(name)), known)
+        w, m = known["w"], known["m"]
+    return w
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("rate", ["0.1", "linear(0.1, end = 0.1)"])
+def test_a_function_of_an_equation(name, style, rate, monkeypatch):
+    probe = Optimizer("probe", "", (learning_rate(0.1),), lambda attrs: equations(name), lambda attrs: ("m",), "none")
+    monkeypatch.setitem(FAMILIES["optimizer"], "probe", probe)
+    module = module_of(SPEC.replace("OPTIM", f"probe({rate})"), style)
+    start = module.init_params(1, np.float64)
+    after = module.train({"x": X, "t": T}, epochs=3, params=start, dtype=np.float64)[0]
+    np.testing.assert_allclose(np.concatenate([*after.values()], axis=None), by_hand(name, start, 3), rtol=1e-12)
+
+
+@pytest.mark.parametrize("options", [*map(Options, STYLES), Options(target="tensorflow")], ids=str)
+def test_another_function_is_refused(options, monkeypatch):
+    probe = Optimizer("probe", "", (learning_rate(0.1),), lambda attrs: ("w = w - lr * erf(g)",), lambda attrs: (), "")
+    monkeypatch.setitem(FAMILIES["optimizer"], "probe", probe)
+    with pytest.raises(ValueError, match="cannot call erf; it may call sqrt, exp"):
+        compile_model(model_of(SPEC.replace("OPTIM", "probe")), options)
