@@ -6,6 +6,7 @@ import typing
 
 import numpy as np
 
+from dotnn_runtime.script.digest import digest_of
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import load_arrays
 from dotnn_runtime.script.storage import save_weights
@@ -14,11 +15,12 @@ from dotnn_runtime.script.storage import save_weights
 def save_state(path: str | pathlib.Path, state: dict[str, typing.Any]) -> None:
     """Write a dict of arrays, of dicts, and of what JSON knows; numbers come back as they were, bit by bit.
 
-    What is no array stands as JSON under the key `rest`.
+    What is no array stands as JSON under the key `rest`, and under `seal` a digest of all, so that nothing can be
+    missing.
     """
     arrays, rest = split_state(state)
-    text = json.dumps(rest).encode()
-    save_weights(path, {**arrays, "rest": np.frombuffer(text, np.uint8)})
+    arrays["rest"] = np.frombuffer(json.dumps(rest).encode(), np.uint8)
+    save_weights(path, {**arrays, "seal": np.array(digest_of(arrays))})
 
 
 def split_state(state: dict[str, typing.Any], before: str = "") -> tuple[dict[str, np.ndarray], dict[str, typing.Any]]:
@@ -40,6 +42,8 @@ def load_state(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> 
     """Return what `save_state` wrote; DataError where it is damaged, or its parameters do not have these shapes."""
     arrays = load_arrays(path)
     try:
+        if arrays.pop("seal") != digest_of(arrays):
+            raise ValueError("something is missing")
         state = json.loads(arrays.pop("rest").tobytes())
         for place, array in arrays.items():
             *outer, name = place.split("/")
@@ -48,7 +52,7 @@ def load_state(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> 
                 table = table[key]
             table[name] = array
         found = {name: w.shape for name, w in state["params"].items()}
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
         raise DataError("this is no checkpoint, or it is damaged", path, help="start the training anew") from None
     if any(found.get(name) != tuple(shape) for name, shape in shapes.items()):
         raise DataError("the checkpoint is not one of this network", path, help="start the training anew")
@@ -62,8 +66,10 @@ def check_digest(state: dict[str, typing.Any], digest: int) -> None:
         raise DataError(message, help="restore them, or start the training anew")
 
 
-def save_checkpoint(folder: pathlib.Path, state: dict[str, typing.Any], *, every: int = 1, best_by: str = "") -> None:
-    """Write the state after every `every` epochs to `checkpoint.npz`.
+def save_checkpoint(
+    folder: pathlib.Path, state: dict[str, typing.Any], *, every: int = 1, best_by: str = "", model: str = ""
+) -> None:
+    """Write the state after every `every` epochs to `checkpoint.npz`; `model` is as in `save_weights`.
 
     With `best_by`, a quantity of the records that is to be small, `best.npz` holds the parameters with the smallest
     one so far, among the epochs that were saved.
@@ -73,7 +79,7 @@ def save_checkpoint(folder: pathlib.Path, state: dict[str, typing.Any], *, every
         *earlier, last = state["history"]
         saved = [record[best_by] for record in earlier if record["epoch"] % every == 0]
         if all(last[best_by] < value for value in saved):
-            save_weights(folder / "best.npz", state["params"])
+            save_weights(folder / "best.npz", state["params"], model)
     save_state(folder / "checkpoint.npz", state)
 
 
