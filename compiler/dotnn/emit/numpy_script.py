@@ -229,8 +229,7 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
 def result_files(model: Model, *always: str) -> dict[str, Any]:
     """Return the names of what `train --out` writes, but for checkpoints."""
     scaled = ["scaling.json"] if model.data and model.data.scales else []
-    best = ["best.npz"] if model.train.checkpoint and model.train.checkpoint.best_by else []
-    return {"result_files": [*always, *scaled], "results": literal((*always, *scaled, *best))}
+    return {"result_files": [*always, *scaled], "results": literal((*always, *scaled))}
 
 
 def _input_columns(model: Model) -> dict[str, list[str]]:

@@ -27,7 +27,9 @@ def path_beside(model: Model, name: str, span: Span) -> Path:
             model, Diagnostic("NN401", f'"{shown}" cannot be the name of a file', span, help=FILE_HELP)
         ) from None
     if not path.is_relative_to(folder):
-        help = "put the file beside the spec; dotnn train also takes its path on the command line, with --data"
+        help = "put the file beside the spec"
+        if model.data and model.data.source and model.data.source.path == name:
+            help += "; dotnn train also takes its path on the command line, with --data"
         raise stop(model, Diagnostic("NN402", f'"{name}" lies outside the folder of the spec', span, help=help))
     return path
 

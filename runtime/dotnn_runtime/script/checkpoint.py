@@ -1,5 +1,6 @@
 """The state of a training on disk: arrays and plain values in one .npz file, written as a whole or not at all."""
 
+import io
 import json
 import pathlib
 import typing
@@ -8,6 +9,7 @@ import numpy as np
 
 from dotnn_runtime.script.digest import digest_of
 from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.files import open_input
 from dotnn_runtime.script.npz_file import load_arrays
 from dotnn_runtime.script.storage import save_weights
 
@@ -40,7 +42,9 @@ def split_state(state: dict[str, typing.Any], before: str = "") -> tuple[dict[st
 
 def load_state(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, typing.Any]:
     """Return what `save_state` wrote; DataError where it is damaged, or its parameters do not have these shapes."""
-    arrays = load_arrays(path)
+    with open_input(path) as file:
+        size = file.seek(0, io.SEEK_END)
+    arrays = load_arrays(path, max_bytes=size)  # they are not compressed: more bytes than the file has are a lie
     try:
         if arrays.pop("seal") != digest_of(arrays):
             raise ValueError("something is missing")
@@ -93,8 +97,10 @@ def resumed_state(
     path = folder / "checkpoint.npz"
     if resume and overwrite:
         raise DataError("--resume goes on with a training, --overwrite replaces it", help="give one of them")
-    if overwrite or not path.exists():
+    there = next((p for p in (path, folder / "best.npz") if p.exists()), None)
+    if overwrite or there is None:
         return None
     if not resume:
-        raise DataError("a checkpoint stands there", path, help="go on from it with --resume, or use --overwrite")
-    return load_state(path, shapes)
+        raise DataError("a checkpoint stands there", there, help="go on from it with --resume, or use --overwrite")
+    # The best weights are written first: a kill before the first checkpoint leaves them alone.
+    return load_state(path, shapes) if path.exists() else None

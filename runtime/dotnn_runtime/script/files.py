@@ -53,7 +53,7 @@ def make_results_folder(folder: pathlib.Path, files: tuple[str, ...], *, overwri
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder, (*files, "checkpoint.npz"))
+        remove_leftovers(folder, (*files, "checkpoint.npz", "best.npz"))
         there = next((folder / name for name in files if (folder / name).exists()), None)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", "") or error
