@@ -22,7 +22,15 @@ TARGET = click.option(
 )
 SEED = click.IntRange(0, 2**32 - 1)  # as in a spec
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-FILE = click.Path()  # a name that the system refuses is an error of its own, see `_refused`
+
+
+class FileName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a file, taken as it is: `_check_names` asks the system about it, and the error is dotnn's own."""
+
+    name = "path"
+
+
+FILE = FileName()
 SPEC = click.argument("spec", metavar="SPEC", type=FILE)
 
 
@@ -70,7 +78,7 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
 def _check_names(context: click.Context) -> None:
     """Raise `CompileError` for a file name on the command line that the system refuses: too long, or with a NUL."""
     for param in context.command.params:
-        given = context.params.get(param.name or "") if isinstance(param.type, click.Path) else None
+        given = context.params.get(param.name or "") if isinstance(param.type, FileName) else None
         for name in given if isinstance(given, tuple) else [given] if given else []:
             try:
                 os.lstat(name)
