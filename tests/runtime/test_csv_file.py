@@ -1,3 +1,5 @@
+import contextlib
+import csv
 import math
 import time
 
