@@ -1,4 +1,5 @@
 import io
+import re
 import zipfile
 
 import numpy as np
@@ -100,7 +101,7 @@ def bomb(path, shape, numbers, method=zipfile.ZIP_DEFLATED):
 def test_what_declares_more_or_less_than_it_has_is_not_read(shape, tmp_path, monkeypatch):
     bomb(tmp_path / "d.npz", shape, 1000)
     monkeypatch.setattr(np.lib.format, "read_array", None)
-    assert "declares" in fails(tmp_path / "d.npz", {"x": "x"})
+    assert re.search(r"declares -?[\d,]+ bytes and has 8,", fails(tmp_path / "d.npz", {"x": "x"}))
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
