@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import click
 
 from dotnn import __version__
 from dotnn.console import show_errors, show_fault, show_json, warn
-from dotnn.diagnostics import CompileError
+from dotnn.diagnostics import CompileError, Diagnostic
 
 SETS = click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override a parameter of `params`.")
 TARGET = click.option(
@@ -22,7 +23,16 @@ TARGET = click.option(
 )
 SEED = click.IntRange(0, 2**32 - 1)  # as in a spec
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-SPEC = click.argument("spec", metavar="SPEC", type=click.Path())
+
+
+class FileName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a file, taken as it is: `_check_names` asks the system about it, and the error is dotnn's own."""
+
+    name = "path"
+
+
+FILE = FileName()
+SPEC = click.argument("spec", metavar="SPEC", type=FILE)
 
 
 def _for_numpy(target: str, *options: str) -> None:
@@ -56,6 +66,7 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
+            _check_names(click.get_current_context())
             code = command(*args, **kwargs)
         except CompileError as error:
             show_errors(error)
@@ -66,6 +77,11 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
             code = CLOSED_PIPE
         except click.ClickException:
             raise
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            help = "check the name, the disk and the permissions"
+            show_errors(CompileError([Diagnostic("NN001", f"{place}{error.strerror or error}", help=help)]))
+            code = 1
         except Exception as fault:  # a bug of ours must not look like a mistake of the user's
             if os.environ.get("DOTNN_TRACEBACK"):
                 raise
@@ -74,6 +90,24 @@ def reports(command: Callable[..., int | None]) -> Callable[..., None]:
         sys.exit(_flushed(code or 0))
 
     return run
+
+
+def _check_names(context: click.Context) -> None:
+    """Raise `CompileError` for a file name on the command line that the system refuses: too long, or with a NUL."""
+    for param in context.command.params:
+        given = context.params.get(param.name or "") if isinstance(param.type, FileName) else None
+        for name in given if isinstance(given, tuple) else [given] if given else []:
+            try:
+                os.lstat(name)
+            except (OSError, ValueError) as error:
+                if isinstance(error, ValueError) or error.errno in (errno.ENAMETOOLONG, errno.EINVAL):
+                    raise CompileError([_refused(name, error)]) from None
+
+
+def _refused(name: str, error: OSError | ValueError) -> Diagnostic:
+    shown = repr(name if len(name) < 80 else f"{name[:60]}…")
+    reason = getattr(error, "strerror", "") or error
+    return Diagnostic("NN001", f"{shown} cannot be the name of a file: {reason}", help="choose another name")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -86,7 +120,11 @@ def main() -> None:
 @SPEC
 @TARGET
 @click.option(
-    "-o", "--output", metavar="FILE", help="Where to write; - is stdout. Default: the spec's name with .py, here."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=FILE,
+    help="Where to write; - is stdout. Default: the spec's name with .py, here.",
 )
 @click.option("--style", type=click.Choice(["explain", "fast"]), default="explain", show_default=True)
 @click.option("--input-gradients", is_flag=True, help="Also compute the gradient by the network's inputs.")
@@ -119,7 +157,7 @@ def compile_command(
     options = Options(style, sets, input_gradients, target, distribute or "")
     compiled = compile_spec(spec, options, check=verify)
     warn(compiled.warnings)
-    if output == "-":
+    if output == "-" or (spec == "-" and not output):
         click.echo(compiled.script, nl=False)
         return
     path = Path(output) if output else Path(f"{Path(spec).stem}{'_tf' if target == 'tensorflow' else ''}.py")
@@ -131,7 +169,7 @@ def compile_command(
 @SPEC
 @JSON
 @click.option("--seed", type=SEED, default=None, help="Seed of parameters, data and probes. Default: the spec's.")
-@click.option("--spec", "origin", metavar="SPEC", type=click.Path(), help="For a script: what it was compiled from.")
+@click.option("--spec", "origin", metavar="SPEC", type=FILE, help="For a script: what it was compiled from.")
 @click.option("--against", type=click.Choice(["tensorflow"]), help="Also compare with TensorFlow's own gradients.")
 @SETS
 @reports
@@ -169,8 +207,8 @@ def diff(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[str
 @main.command()
 @SPEC
 @TARGET
-@click.option("--run", "run_dir", metavar="DIR", help="The run folder. Default: a fresh one in runs/.")
-@click.option("--data", metavar="PATH", help="The data file, or the folder that holds it.")
+@click.option("--run", "run_dir", metavar="DIR", type=FILE, help="The run folder. Default: a fresh one in runs/.")
+@click.option("--data", metavar="PATH", type=FILE, help="The data file, or the folder that holds it.")
 @click.option("--style", type=click.Choice(["explain", "fast"]), default="fast", show_default=True)
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the spec's.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of the run, if there is one.")
@@ -195,14 +233,16 @@ def train(spec: str, sets: tuple[str, ...], **options: Any) -> int:
 
 
 @main.command()
-@click.argument("run", metavar="RUN", type=click.Path())
-@click.option("--input", "input_file", metavar="FILE", required=True, help="CSV with a header, or .npz.")
-@click.option("-o", "--output", metavar="FILE", help="CSV or .npz to write. Default: CSV on stdout.")
+@click.argument("run", metavar="RUN", type=FILE)
+@click.option(
+    "--input", "input_file", metavar="FILE", type=FILE, required=True, help="CSV with a header, or .npz; - is stdin."
+)
+@click.option("-o", "--output", metavar="FILE", type=FILE, help="CSV or .npz to write. Default, and -: CSV on stdout.")
 @click.option("--force", is_flag=True, help="Overwrite the output file.")
 @reports
 def predict(run: str, input_file: str, output: str | None, force: bool) -> None:
     """Predict with a finished run, in the target's own units."""
-    from dotnn.training import predict_run
+    from dotnn.predicting import predict_run
 
     predict_run(run, input_file, output, force)
 
@@ -222,7 +262,7 @@ def dump(spec: str, stage: str, sets: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if a file would change.")
 @reports
 def fmt(files: tuple[str, ...], only_check: bool) -> int:

@@ -18,6 +18,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
 from dotnn.limits import MAX_SOURCE_BYTES
 from dotnn.model import cautions
+from dotnn.model.files import path_beside
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
@@ -26,7 +27,10 @@ from dotnn.passes.differentiate import MissingRule, differentiate
 from dotnn.passes.name import name
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
-from dotnn_runtime.script.atomic import write_atomically
+from dotnn_runtime.script.atomic import write_output
+
+STDIN = "<stdin>"
+"""What a spec from standard input is called."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,9 @@ class Compiled:
 
 
 def read_source(path: str) -> Source:
-    """Read a spec. Raises `CompileError` where there is none, or it is no text."""
+    """Read a spec, `-` from standard input. Raises `CompileError` where there is none, or it is no text."""
+    if path == "-":
+        return decode(STDIN, sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1))
     try:
         with open(path, "rb") as file:
             content = file.read(MAX_SOURCE_BYTES + 1)
@@ -68,9 +74,12 @@ def front(path: str, sets: Sequence[str] = ()) -> tuple[Model, tuple[str, ...]]:
 
 
 def _missing_data(model: Model) -> list[Diagnostic]:
-    """Return a warning where the data file is not there: compiling and checking do without it, training does not."""
+    """Return a warning where the data file is not there: compiling does without it, training does not.
+
+    Raises `CompileError` where the script would read a file that training refuses.
+    """
     source = model.data.source if model.data else None
-    if source is None or "\0" in source.path or (Path(model.source.path).parent / source.path).exists():
+    if source is None or path_beside(model, source.path, source.span).exists():
         return []
     return [cautions.no_data_file(source.span, source.path)]
 
@@ -202,12 +211,17 @@ def write_script(text: str, path: Path, *, spec: Path, force: bool = False) -> N
 
 
 def format_file(path: Path, *, only_check: bool = False) -> bool:
-    """Format a spec in place unless `only_check`; return whether it changes. Raises `CompileError`."""
+    """Format a spec in place unless `only_check`, `-` to standard output; return whether it changes.
+
+    Raises `CompileError`.
+    """
     from dotnn.syntax.pretty import format_source
 
     source = read_source(str(path))
     text = format_source(source)
-    if text != source.text and not only_check:
+    if str(path) == "-":
+        sys.stdout.write("" if only_check else text)
+    elif text != source.text and not only_check:
         write_text(text, path)
     return text != source.text
 
@@ -215,13 +229,7 @@ def format_file(path: Path, *, only_check: bool = False) -> bool:
 def write_text(text: str, path: Path) -> None:
     """Write a file with LF line ends, whole or not at all; a link stays one. Raises `CompileError`."""
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_bytes(text.encode())  # a device or a pipe is written to, never replaced by a file
-            return
-        mode = path.stat().st_mode if path.exists() else None
-        write_atomically(path.resolve(), text.encode())
-        if mode is not None:
-            path.chmod(mode)
+        write_output(path, text.encode())
     except OSError as error:
         raise CompileError([_cannot_write(path, error)]) from None
 

@@ -64,12 +64,13 @@ class Kind:
 
 @dataclass(frozen=True)
 class Arg:
-    """One argument: name, kind, default, and what it means."""
+    """One argument: name, kind, default, and what it means. One of `training` has no effect on predictions."""
 
     name: str
     kind: Kind
     default: Any = REQUIRED
     doc: str = ""
+    training: bool = False
 
 
 @dataclass(frozen=True)

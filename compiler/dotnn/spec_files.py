@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from dotnn.console import warn
-from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.diagnostics import Diagnostic, Source, Span, render
 from dotnn.emit.data import raw_kinds
 from dotnn.model import cautions
+from dotnn.model.files import path_beside, stop
 from dotnn.model.model import Model
 from dotnn.syntax.scan import scan
 from dotnn_runtime.script.arrays import check_arrays
@@ -25,34 +26,17 @@ from dotnn_runtime.script.npz_file import load_arrays, read_npz
 
 Arrays = dict[str, np.ndarray]
 Labels = dict[str, list[str]]
-FILE_HELP = "name a file beside the spec, such as data.csv"
 
 
 def inside(model: Model, name: str, span: Span) -> Path:
-    """Return the path of a file that the spec names. Raises `CompileError` where it leads out of the spec's folder."""
-    folder = Path(model.source.path).resolve().parent
-    if not name:
-        raise _stop(model, Diagnostic("NN401", "the name of the file is empty", span, help=FILE_HELP))
-    try:
-        path = (folder / name).resolve()
-        is_file, is_folder = path.is_file(), path.is_dir()
-    except (OSError, ValueError, RuntimeError):  # a NUL, a name too long, a circle of links
-        raise _stop(
-            model, Diagnostic("NN401", f'"{name}" cannot be the name of a file', span, help=FILE_HELP)
-        ) from None
-    if not path.is_relative_to(folder):
-        help = "put the file beside the spec, or pass its path on the command line with --data"
-        raise _stop(model, Diagnostic("NN402", f'"{name}" lies outside the folder of the spec', span, help=help))
-    if is_folder:
-        raise _stop(model, Diagnostic("NN401", f'"{name}" is a folder, not a file', span, help="name the file in it"))
-    if not is_file:
-        help = _similar_file(folder, name)
-        raise _stop(model, Diagnostic("NN401", f'there is no file "{name}" beside the spec', span, help=help))
+    """Return the path of a file that the spec names. Raises `CompileError` where there is none in the spec's folder."""
+    path = path_beside(model, name, span)
+    if path.is_dir():
+        raise stop(model, Diagnostic("NN401", f'"{name}" is a folder, not a file', span, help="name the file in it"))
+    if not path.is_file():
+        help = _similar_file(Path(model.source.path).resolve().parent, name)
+        raise stop(model, Diagnostic("NN401", f'there is no file "{name}" beside the spec', span, help=help))
     return path
-
-
-def _stop(model: Model, *diagnostics: Diagnostic) -> CompileError:
-    return CompileError(diagnostics, model.source)
 
 
 def _similar_file(folder: Path, name: str) -> str:
@@ -87,7 +71,7 @@ def _stored(model: Model, file: str, names: list[str]) -> Arrays:
     try:
         arrays = load_arrays(inside(model, file, span), names)
     except DataError as error:
-        raise _stop(model, from_data_error(error, span, file)) from None
+        raise stop(model, from_data_error(error, span, file)) from None
     problems = []
     for name, array in arrays.items():
         p = model.params[name]
@@ -99,7 +83,7 @@ def _stored(model: Model, file: str, names: list[str]) -> Arrays:
             message = f'"{name}" holds numbers in "{file}" that are not finite'
             problems.append(Diagnostic("NN404", message, span, help="train the network that wrote it again"))
     if problems:
-        raise _stop(model, *problems)
+        raise stop(model, *problems)
     return arrays
 
 
@@ -129,7 +113,7 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
             arrays, labels = _read(path, source.format, source.fields, model)
         check_arrays(arrays, _raw_declarations(model))
     except DataError as error:
-        raise _stop(model, _located(model, error, shown, span)) from None
+        raise stop(model, _located(model, error, shown, span)) from None
     return arrays, labels
 
 
@@ -163,15 +147,15 @@ def _data_file(model: Model, given: str | None) -> tuple[Path, str, Span | None]
     if given is not None:
         path = Path(given)
         path = path / source.path if source is not None and path.is_dir() else path
-        if not path.is_file():
+        if given != "-" and (path.is_dir() or not path.exists()):
             message = f'there is no file "{path}"'
             place = Source("--data", given)
-            raise _stop(model, Diagnostic("NN401", message, Span(0, len(given)), help="check the path", source=place))
+            raise stop(model, Diagnostic("NN401", message, Span(0, len(given)), help="check the path", source=place))
         return path, given, None
     if source is None:
         help = 'add data { source = csv("file.csv", …) } or pass --data FILE.npz'
         message = "there is nothing to train on: the spec has no data section"
-        raise _stop(model, Diagnostic("NN405", message, model.train.losses[0].span, help=help))
+        raise stop(model, Diagnostic("NN405", message, model.train.losses[0].span, help=help))
     return inside(model, source.path, source.span), source.path, source.span
 
 
@@ -197,6 +181,14 @@ def _place_of_fault(model: Model, error: DataError) -> Span | None:
     return None
 
 
+def own_error(error: Exception) -> Exception:
+    """Return the `DataError` of dotnn for that of a script, which carries its own copy of the class; others as is."""
+    if type(error).__name__ != "DataError":
+        return error
+    help = getattr(error, "help", "")
+    return DataError(str(error).removesuffix(f" ({help})"), help=help)
+
+
 def plain_message(error: DataError) -> str:
     """Return what an error says without its place and its hint."""
     where = [str(error.path)] if error.path is not None else []
@@ -207,7 +199,7 @@ def plain_message(error: DataError) -> str:
 
 
 IN_PLAIN_WORDS = (
-    (re.compile("cannot be read: Object arrays.*"), "an array holds Python objects instead of numbers"),
+    (re.compile("holds object, not"), "holds Python objects, not"),
     (re.compile(r"holds <U\d+, not"), "holds texts, not"),
 )
 """What NumPy says, and what it means."""

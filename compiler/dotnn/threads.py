@@ -1,18 +1,11 @@
-"""How many threads NumPy's linear algebra may use. OpenBLAS reads it once, when NumPy is imported.
-
-Two threads make a large product faster and a small one slower, on a busy machine by orders of magnitude.
-"""
+"""The threads of NumPy's linear algebra in the process of a command: the rule is that of the scripts."""
 
 from __future__ import annotations
 
 import os
 
+from dotnn.emit.threads import VARIABLES, one_thread_pays
 from dotnn.model.model import Model
-
-LARGE_PRODUCT = 50_000_000
-"""Multiplications in one product from which several threads pay."""
-
-VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def use_one_thread() -> None:
@@ -23,7 +16,5 @@ def use_one_thread() -> None:
 
 def choose_threads(model: Model) -> None:
     """Ask for one thread where even the largest product of a training step is small."""
-    batch = model.train.batch or 256
-    largest = max((batch * p.size for p in model.params.values() if len(p.shape) > 1), default=0)
-    if largest < LARGE_PRODUCT:
+    if one_thread_pays(model):
         use_one_thread()

@@ -1,12 +1,12 @@
-"""`dotnn train` and `dotnn predict`: run the generated script and keep what it leaves behind."""
+"""`dotnn train`: run the generated script and keep what it leaves behind."""
 
 from __future__ import annotations
 
-import ast
 import difflib
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -19,23 +19,26 @@ from dotnn import __version__
 from dotnn.console import show_json, warn
 from dotnn.diagnostics import CompileError, Diagnostic, render
 from dotnn.driver import Options, compile_model
+from dotnn.emit.numpy_script import is_unchanged
 from dotnn.ir.graph import Graph
+from dotnn.model.identity import training_identity
 from dotnn.model.lint import batches_of_one
 from dotnn.model.model import Model
 from dotnn.scripts import load_module, require
-from dotnn.spec_files import from_data_error, load_examples, plain_message
+from dotnn.spec_files import from_data_error, load_examples, own_error, plain_message
+from dotnn_runtime.interrupt import EpochEnds, Interrupted
 from dotnn_runtime.plots import loss_png
-from dotnn_runtime.predict_io import read_inputs
 from dotnn_runtime.progress import TrainingProgress, format_record
-from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir, weight_shapes
+from dotnn_runtime.run_folder import FILES, MANIFEST, RunFolder, RunFolderError, fresh_run_dir, weight_shapes
 from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError
-from dotnn_runtime.script.labels import add_likeliest
-from dotnn_runtime.script.predictions import write_predictions
+from dotnn_runtime.script.files import remove_leftovers
+from dotnn_runtime.script.lock import locked
 from dotnn_runtime.script.split import round_to_sum
-from dotnn_runtime.script.storage import read_json
 
-DIVERGED = 3
+INTERRUPTED = "Ctrl-C"
+EXIT_CODES = {"diverged": 3, INTERRUPTED: 1}
+"""How a training ended that did not end well."""
 
 
 def train_model(
@@ -58,30 +61,43 @@ def train_model(
     require(target)
     if epochs is not None:
         model = replace(model, train=replace(model.train, epochs=epochs))
+    if resume:
+        _check_resumable(run_dir, model)
     examples, labels = load_examples(model, data)
     _warn_of_batches_of_one(model, examples)
     compiled = compile_model(model, Options(style, sets, target=target))
-    with _writing(run_dir):
-        folder = _continued(run_dir, model, compiled.script) if resume else None
-        begun = folder is not None
-        if folder is None:
-            folder = RunFolder.create(_run_path(run_dir, model.source.path), version=__version__, overwrite=overwrite)
-        _begin(folder, model, compiled.script, labels)
-        module = load_module(folder.path / "model.py")
-        saving = _saving(folder, module, model, begun)
-    finished = _say_where_it_goes_on(folder, saving, model.train.epochs)
-    started = time.perf_counter()
-    params, history = _run(module, model, examples, as_json or finished, saving)
-    result = _result(model, folder, target, history, time.perf_counter() - started)
-    with _writing(run_dir):
-        _keep(folder, params, history, result)
-        if target == "tensorflow":
-            module.build_model(params).save(folder.claim("model.keras"))
+    path = _run_path(run_dir, model.source.path)
+    identity = training_identity(model, target, style)
+    info = {"training": identity, "target": target, "set": _values(model, sets)}
+    with ExitStack() as stack:
+        with _writing(run_dir):
+            stack.enter_context(locked(path))
+            folder = _continued(path, model, identity) if resume else None
+            begun = folder is not None
+            if folder is None:
+                folder = RunFolder.create(path, version=__version__, overwrite=overwrite, info=info)
+            _begin(folder, model, compiled.script, labels)
+            module = load_module(folder.path / "model.py")
+            saving = _saving(folder, module, model, begun)
+        finished = _say_where_it_goes_on(folder, saving, model.train.epochs)
+        started = time.perf_counter()
+        params, history = _run(module, model, examples, as_json or finished, saving)
+        result = {**_result(model, folder, target, history, time.perf_counter() - started), "set": info["set"]}
+        with _writing(run_dir):
+            _keep(folder, module, params, history, result)
+            if target == "tensorflow":
+                _keep_model(module.build_model(params), folder.claim("model.keras"))
     if as_json:
         show_json(result)
     else:
         _say(model, compiled.graph, folder, history, result)
-    return DIVERGED if history.stopped_by == "diverged" else 0
+    return EXIT_CODES.get(history.stopped_by, 0)
+
+
+def _values(model: Model, sets: tuple[str, ...]) -> dict[str, Any]:
+    """Return what `--set` has set, as the values that the model was made with."""
+    names = {text.partition("=")[0].strip() for text in sets}
+    return {name: value for name, value in model.constants.items() if name in names}
 
 
 def _warn_of_batches_of_one(model: Model, examples: dict[str, np.ndarray]) -> None:
@@ -112,25 +128,27 @@ def _begin(folder: RunFolder, model: Model, script: str, labels: dict[str, list[
 # ---------------------------------------------------------------------------------------------------- checkpoints
 
 
-def _continued(run_dir: str | None, model: Model, now: str) -> RunFolder | None:
-    """Return the run to go on with, None where there is none yet. Raises `CompileError` where it is another's run."""
+def _check_resumable(run_dir: str | None, model: Model) -> None:
+    """Raise `CompileError` where no run could be gone on with."""
     if run_dir is None:
         raise _cannot_resume("--resume needs the run to go on with", "name it: --run DIR")
     if model.train.checkpoint is None:
         raise _cannot_resume("the spec saves no checkpoints", "add one to its train section: checkpoint = every(1)")
-    if not (Path(run_dir) / "run.json").exists():
-        click.echo(f"{run_dir}: no run yet, starting one", err=True)
+
+
+def _continued(path: Path, model: Model, identity: str) -> RunFolder | None:
+    """Return the run to go on with, None where there is none yet. Raises `CompileError` where it is another's run."""
+    if not (path / "run.json").exists():
+        click.echo(f"{path}: no run yet, starting one", err=True)
         return None
-    folder = RunFolder.open(run_dir)
-    script = folder.path / "model.py"
-    if script.is_file():
-        try:
-            same = _what_matters(script.read_text(encoding="utf-8")) == _what_matters(now)
-        except (SyntaxError, ValueError):
-            raise _cannot_resume(f"{script} is no script any more", "start another run") from None
-        if not same:
-            help = f"restore it, or start another run; {_what_changed(folder.path / 'spec.nn', model.source.text)}"
-            raise _cannot_resume(f"the run {run_dir} was begun with another network or regime", help)
+    folder = RunFolder.open(path)
+    remove_leftovers(path, (*FILES, MANIFEST))
+    if folder.manifest.get("training", identity) != identity:
+        help = f"restore it, or start another run; {_what_changed(path / 'spec.nn', model.source.text)}"
+        raise _cannot_resume(f"the run {path} was begun with another network or regime", help)
+    script = path / "model.py"
+    if script.is_file() and not is_unchanged(script.read_bytes().decode("utf-8", "replace")):
+        raise _cannot_resume(f"{script} is not as dotnn wrote it", "move it away: it would be written anew")
     return folder
 
 
@@ -138,15 +156,9 @@ def _cannot_resume(message: str, help: str) -> CompileError:
     return CompileError([Diagnostic("NN505", message, help=help)])
 
 
-def _what_matters(script: str) -> list[str]:
-    """Return the statements of a script that must not change within a run: no comments, not the number of epochs."""
-    lines = ast.unparse(ast.parse(script)).split("\n")
-    return [line for line in lines if not line.startswith("EPOCHS = ")]
-
-
 def _what_changed(spec: Path, now: str) -> str:
     """Return the first lines of a spec that differ from those of the run."""
-    before = spec.read_text(encoding="utf-8") if spec.is_file() else ""
+    before = spec.read_text(encoding="utf-8", errors="replace") if spec.is_file() else ""
     changes = difflib.unified_diff(before.splitlines(), now.splitlines(), n=0, lineterm="")
     changed = [line for line in changes if line[1:].strip() and not line.startswith(("---", "+++", "@@"))]
     code = [line for line in changed if not line[1:].lstrip().startswith("#")]
@@ -175,7 +187,7 @@ def _saving(folder: RunFolder, module: ModuleType, model: Model, begun: bool) ->
         folder.claim("best.npz")
 
     def save(state: dict[str, Any]) -> None:
-        save_checkpoint(folder.path, state, every=checkpoint.every, best_by=checkpoint.best_by)
+        save_checkpoint(folder.path, state, every=checkpoint.every, best_by=checkpoint.best_by, model=module.MODEL)
 
     return {"checkpoint": save, "resume": state}
 
@@ -191,7 +203,7 @@ def _say_where_it_goes_on(folder: RunFolder, saving: dict[str, Any], epochs: int
 
 
 def _run_path(run_dir: str | None, spec: str) -> Path:
-    return Path(run_dir) if run_dir else fresh_run_dir("runs", Path(spec).stem)
+    return Path(run_dir) if run_dir else fresh_run_dir("runs", Path(spec).stem.strip("<>"))
 
 
 @contextmanager
@@ -206,6 +218,8 @@ def _writing(run_dir: str | None) -> Iterator[None]:
         else:
             help = error.help or "choose another --run"
         raise CompileError([Diagnostic("NN504", message, help=help)]) from None
+    except DataError as error:
+        raise CompileError([Diagnostic("NN504", f"{error.path}: {plain_message(error)}", help=error.help)]) from None
     except OSError as error:
         message = f"cannot write the run {run_dir or ''}: {error.strerror or error}"
         raise CompileError([Diagnostic("NN504", message, help="check the disk and the folder's permissions")]) from None
@@ -215,19 +229,33 @@ def _run(
     module: ModuleType, model: Model, examples: dict[str, np.ndarray], quiet: bool, saving: dict[str, Any]
 ) -> tuple[Any, Any]:
     try:
-        with TrainingProgress(model.train.epochs, title=model.name, quiet=quiet) as progress, np.errstate(all="ignore"):
-            params, history = module.train(examples, on_epoch=progress, **saving)
+        with (
+            TrainingProgress(model.train.epochs, title=model.name, quiet=quiet) as progress,
+            EpochEnds(progress) as epoch_ends,
+            np.errstate(all="ignore"),
+        ):
+            params, history = module.train(examples, on_epoch=epoch_ends, **saving)
             return params, history
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted) as ended:
         if saving:
             click.echo("\nto go on with this run, give the same command again with --resume", err=True)
-        raise
+        if saving or isinstance(ended, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        return _so_far(module, examples, ended)
     except Exception as error:
-        known = _own(error)
+        known = own_error(error)
         if not isinstance(known, DataError):
             raise
         span = model.data.source.span if model.data and model.data.source else None
         raise CompileError([from_data_error(known, span)], model.source) from None
+
+
+def _so_far(module: ModuleType, examples: dict[str, np.ndarray], ended: Interrupted) -> tuple[Any, Any]:
+    """Return the parameters and the history of a training that was interrupted."""
+    history = module.History(module.prepare(examples)[1])
+    history.extend(ended.records)
+    history.stopped_by = INTERRUPTED
+    return {name: np.array(w) for name, w in ended.params.items()}, history
 
 
 def _result(model: Model, folder: RunFolder, target: str, history: Any, seconds: float) -> dict[str, Any]:
@@ -253,8 +281,10 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def _keep(folder: RunFolder, params: dict[str, np.ndarray], history: Any, result: dict[str, Any]) -> None:
-    folder.write_weights(params)
+def _keep(
+    folder: RunFolder, module: ModuleType, params: dict[str, np.ndarray], history: Any, result: dict[str, Any]
+) -> None:
+    folder.write_weights(params, module.MODEL)
     if history.scaling:
         folder.write_scaling(history.scaling)
     folder.write_history(list(history))
@@ -262,6 +292,13 @@ def _keep(folder: RunFolder, params: dict[str, np.ndarray], history: Any, result
     png = loss_png(list(history), title=str(folder.path.name))
     if png is not None:
         folder.write_plot(png)
+
+
+def _keep_model(model: Any, path: Path) -> None:
+    """Save a Keras model as a whole or not at all: a kill meanwhile leaves the old one."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp.keras")  # Keras goes by the ending
+    model.save(temporary)
+    os.replace(temporary, path)
 
 
 def _culprit(model: Model, graph: Graph, name: str) -> str:
@@ -284,67 +321,11 @@ def _say(model: Model, graph: Graph, folder: RunFolder, history: Any, result: di
             f"{model.name} diverged in epoch {len(history)}: {_culprit(model, graph, history.diverged_at)}", err=True
         )
         click.echo("  help: lower the learning rate, scale the data, or start from smaller weights", err=True)
+    if history.stopped_by == INTERRUPTED:
+        click.echo("  help: a spec that says checkpoint = every(1) can be gone on with; this run can predict", err=True)
     ended = "" if history.stopped_by == "epochs" else f", ended by: {history.stopped_by}"
     kept = f"; kept the parameters of epoch {history.best_epoch}, the best" if history.best_epoch else ""
     click.echo(f"{model.name}: {result['epochs']} epoch{'s' * (len(history) != 1)}{ended}{kept}")
     shown = {"loss": result["loss"], "val_loss": result["val_loss"], **result["metrics"]}
     click.echo(format_record({k: v for k, v in shown.items() if v is not None}, limit=20))
     click.echo(f"run folder: {folder.path}")
-
-
-def predict_run(run: str, input_file: str, output: str | None, force: bool) -> None:
-    """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label."""
-    try:
-        folder = RunFolder.open(run)
-        module = _finished(folder)
-        params = folder.read_weights(weight_shapes(module))
-        by_column = not input_file.lower().endswith((".npz", ".npy"))
-        columns = getattr(module, "INPUT_COLUMNS", None) if by_column else None
-        inputs = read_inputs(input_file, module.INPUTS, columns)
-        _warn_of_divergence(folder)
-        outputs = _predicted(module, params, inputs, folder.read_scaling() or None)
-        classes, labels = getattr(module, "CLASSES", {}), folder.read_labels()
-        named = {name: labels[target] for name, target in classes.items() if target in labels}
-        write_predictions(add_likeliest(outputs, classes, labels), output, overwrite=force, labels=named)
-    except RunFolderError as error:
-        message = str(error).removesuffix(f" ({error.help})")
-        help = error.help or "a run is a folder that dotnn train wrote, such as runs/xor"
-        raise CompileError([Diagnostic("NN406", message, help=help)]) from None
-    except DataError as error:
-        raise CompileError([from_data_error(error, None, str(error.path or input_file))]) from None
-
-
-def _predicted(module: ModuleType, *given: Any) -> dict[str, np.ndarray]:
-    """Return what the script predicts. Raises `DataError` where it refuses weights or inputs."""
-    try:
-        outputs: dict[str, np.ndarray] = module.predict(*given)
-    except Exception as error:
-        raise _own(error) from None
-    return outputs
-
-
-def _own(error: Exception) -> Exception:
-    """Return the `DataError` of dotnn for that of a script, which carries its own copy of the class; others as is."""
-    if type(error).__name__ != "DataError":
-        return error
-    help = getattr(error, "help", "")
-    return DataError(str(error).removesuffix(f" ({help})"), help=help)
-
-
-def _warn_of_divergence(folder: RunFolder) -> None:
-    path = folder.path / "metrics.json"
-    if path.is_file() and read_json(path).get("stopped_by") == "diverged":
-        click.echo(f"warning: the training of {folder.path} diverged; its predictions mean nothing", err=True)
-
-
-def _finished(folder: RunFolder) -> ModuleType:
-    """Return the script of a run. Raises `RunFolderError` where it cannot be used."""
-    for name in ("model.py", "weights.npz"):
-        if not (folder.path / name).is_file():
-            unfinished = (folder.path / "checkpoint.npz").is_file()
-            help = f"the training did not finish: train again{', with --resume' if unfinished else ''}"
-            raise RunFolderError(f"the run has no {name}", folder.path, help)
-    try:
-        return load_module(folder.path / "model.py")
-    except (SyntaxError, ImportError) as error:
-        raise RunFolderError(f"model.py cannot be run: {error}", folder.path, "train again") from None

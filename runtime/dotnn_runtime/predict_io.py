@@ -10,6 +10,7 @@ import numpy as np
 from dotnn_runtime.script.arrays import check_arrays
 from dotnn_runtime.script.csv_file import read_csv
 from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.npz_file import read_npz
 from dotnn_runtime.script.predictions import column_names
 
@@ -22,7 +23,8 @@ def read_inputs(
     columns: Mapping[str, Sequence[str]] | None = None,
     labels: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Read the inputs of a network, in raw units, from `path`: a CSV file with a header, an .npz or an .npy file.
+    """Read the inputs of a network, in raw units, from `path`: a CSV file with a header, an .npz or an .npy file, `-`
+    for standard input.
 
     `declarations` is the script's `INPUTS`. `columns` maps an input to its CSV columns or, as a list of one, to its
     key in the .npz file; an input that it lacks has the columns of `column_names`, or the key of its own name.
@@ -30,7 +32,7 @@ def read_inputs(
     Raises DataError, with row and column for a cell.
     """
     given = columns or {}
-    if Path(path).suffix.lower() in (".npz", ".npy"):
+    if not is_table(str(path)):
         keys = {name: given[name][0] if len(given.get(name, ())) == 1 else name for name in declarations}
         return check_arrays(read_npz(path, keys), dict(declarations))
     wanted = {name: list(given.get(name, column_names(name, shape))) for name, (_, shape) in declarations.items()}

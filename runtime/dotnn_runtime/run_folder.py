@@ -10,17 +10,25 @@ import numpy as np
 
 from dotnn_runtime.script.atomic import write_atomically
 from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.files import remove_leftovers
 from dotnn_runtime.script.labels import read_labels
-from dotnn_runtime.script.scaling import scaling_from_json, scaling_to_json
+from dotnn_runtime.script.scaling import scaling_to_json
 from dotnn_runtime.script.storage import (
+    load_scaling,
     load_weights,
-    read_json,
+    read_sealed_json,
     save_weights,
     write_history,
     write_json,
+    write_sealed_json,
 )
 
 MANIFEST = "run.json"
+FILES = (
+    "spec.nn", "model.py", "weights.npz", "scaling.json", "history.csv", "metrics.json", "labels.json", "loss.png",
+    "model.keras", "checkpoint.npz", "best.npz",
+)  # fmt: skip
+"""The files of a run, besides `run.json`."""
 
 
 class RunFolderError(Exception):
@@ -47,11 +55,17 @@ def weight_shapes(script: Any) -> dict[str, tuple[int, ...]]:
     return {**script.PARAMS, **getattr(script, "STATE", {})}
 
 
+def reason_of(error: Exception) -> str:
+    """Return what an error says, without the place."""
+    if isinstance(error, DataError):
+        return str(error).removeprefix(f"{error.path}: ").removesuffix(f" ({error.help})")
+    return str(getattr(error, "strerror", "") or error)
+
+
 class RunFolder:
     """A folder with the files of one run, each complete or absent, and `run.json`, which lists them.
 
-    Files: `spec.nn`, `model.py`, `weights.npz`, `scaling.json`, `history.csv`, `metrics.json`, `labels.json`,
-    `loss.png`, `model.keras`. A file is listed before it is written, so what is not listed was never written by dotnn,
+    Files: those of `FILES`. A file is listed before it is written, so what is not listed was never written by dotnn,
     and is neither overwritten nor deleted. All methods that write raise RunFolderError for such a file.
     """
 
@@ -69,30 +83,31 @@ class RunFolder:
         the folder is not empty and no run, where it is a run and `overwrite` is not set, and where it cannot be made.
         """
         folder = Path(path)
-        is_run = (folder / MANIFEST).exists()
         try:
+            is_run = (folder / MANIFEST).exists()
             if is_run:
                 _remove_run(cls.open(folder), overwrite)
             folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(folder, (*FILES, MANIFEST))
             if not is_run and any(folder.iterdir()):
                 raise RunFolderError("the folder is not empty and not a run of dotnn", folder, "name another folder")
             run = cls(folder, {"written_by": "dotnn", "version": version, "files": [], **(info or {})})
             run._write_manifest()
-        except OSError as error:
-            raise RunFolderError(f"cannot be made: {error.strerror or error}", folder) from None
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"cannot be made: {getattr(error, 'strerror', '') or error}", folder) from None
         return run
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
         """Return the run that stands in the folder `path`; RunFolderError where there is none."""
         folder = Path(path)
-        if not (folder / MANIFEST).is_file():
-            raise RunFolderError(f"not a run of dotnn: there is no {MANIFEST}", folder)
         try:
-            manifest = read_json(folder / MANIFEST)
-        except DataError as error:
-            raise RunFolderError(str(error), folder) from None
-        files = manifest.get("files") if isinstance(manifest, dict) else None
+            if not (folder / MANIFEST).is_file():
+                raise RunFolderError(f"not a run of dotnn: there is no {MANIFEST}", folder)
+            manifest = read_sealed_json(folder / MANIFEST)
+        except (OSError, DataError, ValueError) as error:
+            raise RunFolderError(f"{MANIFEST}: {reason_of(error)}", folder) from None
+        files = manifest.get("files")
         if not isinstance(files, list) or manifest.get("written_by") != "dotnn" or not all(map(_plain_name, files)):
             raise RunFolderError(f"{MANIFEST} was not written by dotnn", folder)
         return cls(folder, manifest)
@@ -110,13 +125,13 @@ class RunFolder:
         """Write `model.py`, the generated script."""
         write_atomically(self.claim("model.py"), text.encode())
 
-    def write_weights(self, params: dict[str, np.ndarray]) -> None:
-        """Write `weights.npz`, one array per parameter."""
-        save_weights(self.claim("weights.npz"), params)
+    def write_weights(self, params: dict[str, np.ndarray], model: str = "") -> None:
+        """Write `weights.npz`, one array per parameter; `model` is what `save_weights` takes."""
+        save_weights(self.claim("weights.npz"), params, model)
 
     def write_scaling(self, scaling: dict[str, dict[str, np.ndarray]]) -> None:
         """Write `scaling.json`, the scaling of every scaled value by its name."""
-        write_json(self.claim("scaling.json"), scaling_to_json(scaling))
+        write_sealed_json(self.claim("scaling.json"), scaling_to_json(scaling))
 
     def write_history(self, history: list[dict[str, Any]]) -> None:
         """Write `history.csv`, one line per epoch."""
@@ -128,7 +143,7 @@ class RunFolder:
 
     def write_labels(self, labels: Mapping[str, Sequence[str]]) -> None:
         """Write `labels.json`, the strings of every class that is not made of integers, in the order of the indices."""
-        write_json(self.claim("labels.json"), {name: list(names) for name, names in labels.items()})
+        write_sealed_json(self.claim("labels.json"), {name: list(names) for name, names in labels.items()})
 
     def write_plot(self, png: bytes) -> None:
         """Write `loss.png`."""
@@ -138,13 +153,13 @@ class RunFolder:
         """Write another file of the run, such as a checkpoint."""
         write_atomically(self.claim(name), content)
 
-    def read_weights(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-        """Return the parameters; DataError where they do not have `shapes`."""
-        return load_weights(self.path / "weights.npz", shapes)
+    def read_weights(self, shapes: dict[str, tuple[int, ...]], model: str = "") -> dict[str, np.ndarray]:
+        """Return the parameters; DataError where they do not have `shapes`, or are those of another `model`."""
+        return load_weights(self.path / "weights.npz", shapes, model)
 
-    def read_scaling(self) -> dict[str, dict[str, np.ndarray]]:
-        """Return the scalings by name, none where the run scales nothing; DataError where the file is damaged."""
-        return scaling_from_json(read_json(self.path / "scaling.json")) if "scaling.json" in self.files else {}
+    def read_scaling(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, dict[str, np.ndarray]]:
+        """Return the scalings by name, of exactly the values in `shapes`; DataError where the file does not fit."""
+        return load_scaling(self.path / "scaling.json", shapes) if shapes else {}
 
     def read_labels(self) -> dict[str, list[str]]:
         """Return the strings of the classes by name, none where classes are integers; DataError if damaged."""
@@ -163,7 +178,7 @@ class RunFolder:
         return path
 
     def _write_manifest(self) -> None:
-        write_json(self.path / MANIFEST, self.manifest)
+        write_sealed_json(self.path / MANIFEST, self.manifest)
 
 
 def _remove_run(run: RunFolder, overwrite: bool) -> None:

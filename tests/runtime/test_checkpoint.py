@@ -99,3 +99,19 @@ def test_a_checkpoint_is_not_overwritten_unasked(tmp_path):
     assert resumed_state(tmp_path, SHAPES, resume=False, overwrite=True) is None
     with pytest.raises(DataError, match="give one of them"):
         resumed_state(tmp_path, SHAPES, resume=True, overwrite=True)
+
+
+@pytest.mark.parametrize("key", ["rest", "optimizer/m", "params/h.b", "optimizer/v/h.W", "seal"])
+def test_nothing_may_be_missing(key, tmp_path):
+    save_state(tmp_path / "s.npz", state())
+    with np.load(tmp_path / "s.npz") as stored:
+        np.savez(tmp_path / "s.npz", **{name: array for name, array in stored.items() if name != key})
+    with pytest.raises(DataError, match="no checkpoint, or it is damaged"):
+        load_state(tmp_path / "s.npz", SHAPES)
+
+
+def test_best_weights_of_a_killed_training_do_not_stand_in_the_way_of_its_resumption(tmp_path):
+    (tmp_path / "best.npz").write_bytes(b"written before the first checkpoint")
+    assert resumed_state(tmp_path, SHAPES, resume=True) is None
+    with pytest.raises(DataError, match="--resume"):
+        resumed_state(tmp_path, SHAPES, resume=False)

@@ -179,3 +179,16 @@ def test_integers_come_back_exactly(value):
 def test_a_cell_is_a_finite_number_or_refused(cell):
     with contextlib.suppress(ValueError):
         assert math.isfinite(parse_number(cell))
+
+
+def test_many_columns_take_no_long_time(tmp_path):
+    """The check for names that are there twice is linear: 60,000 columns would be 1.8 billion comparisons."""
+    names = [f"column{i}" for i in range(60_000)]
+    (tmp_path / "d.csv").write_text(f"{','.join(names)}\n{','.join('1' * 60_000)}\n")
+    started = time.process_time()
+    arrays, _ = read_csv(tmp_path / "d.csv", {"x": names}, {})
+    assert arrays["x"].shape == (1, 60_000) and time.process_time() - started < 2
+    (tmp_path / "d.csv").write_text("a,b,c,b\n1,2,3,4\n")
+    with pytest.raises(DataError, match="column 2 has the name b already") as caught:
+        read_csv(tmp_path / "d.csv", {"x": ["a"]}, {})
+    assert caught.value.column == 4

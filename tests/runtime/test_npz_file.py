@@ -1,8 +1,13 @@
+import io
+import re
+import zipfile
+
 import numpy as np
 import pytest
 
 from dotnn_runtime.script.data import DataError, read_npz
 from dotnn_runtime.script.npz_file import load_arrays
+from dotnn_runtime.script.storage import load_weights
 
 
 def fails(path, names):
@@ -80,3 +85,44 @@ def test_the_size_is_limited(tmp_path):
     np.savez_compressed(tmp_path / "d.npz", x=np.zeros(10_000))
     with pytest.raises(DataError, match="the limit is 1,000"):
         load_arrays(tmp_path / "d.npz", max_bytes=1000)
+
+
+def bomb(path, shape, numbers, method=zipfile.ZIP_DEFLATED):
+    """An .npz file of a few bytes whose array declares a shape, and unpacks to so many zeros."""
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(path, "w", method) as archive, archive.open("x.npy", "w", force_zip64=True) as member:
+        member.write(head.getvalue())
+        for _ in range(numbers // 1000):
+            member.write(bytes(8000))
+
+
+@pytest.mark.parametrize("shape", [(10**12,), (10**6, 10**6), (1000, 2**40), (-1,), (2**62, 4), (0, -5)])
+def test_what_declares_more_or_less_than_it_has_is_not_read(shape, tmp_path, monkeypatch):
+    bomb(tmp_path / "d.npz", shape, 1000)
+    monkeypatch.setattr(np.lib.format, "read_array", None)
+    assert re.search(r"declares -?[\d,]+ bytes and has 8,", fails(tmp_path / "d.npz", {"x": "x"}))
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    bomb(tmp_path / "d.npz", (2 * 10**6,), 2 * 10**6)
+    assert (tmp_path / "d.npz").stat().st_size < 100_000
+    monkeypatch.setattr(np.lib.format, "read_array", None)
+    with pytest.raises(DataError, match="the limit is 1,000,000"):
+        load_arrays(tmp_path / "d.npz", max_bytes=10**6)
+    with pytest.raises(DataError, match=r"x has shape \(2000000,\), needed is \(3,\)"):
+        load_weights(tmp_path / "d.npz", {"x": (3,)})
+
+
+def test_a_head_that_never_ends_is_not_read(tmp_path):
+    head = b"\x93NUMPY\x02\x00" + (2**31).to_bytes(4, "little") + b" " * 1000
+    (tmp_path / "d.npy").write_bytes(head)
+    assert "damaged" in fails(tmp_path / "d.npy", {"x": "x"})
+
+
+def test_arrays_in_the_order_of_fortran_and_of_other_bytes_come_back(tmp_path):
+    array = np.asfortranarray(np.arange(6.0).reshape(2, 3)).astype(">f4")
+    np.savez(tmp_path / "d.npz", x=array, empty=np.zeros((0, 3)), one=np.array(2.5))
+    found = load_arrays(tmp_path / "d.npz")
+    np.testing.assert_array_equal(found["x"], array, strict=True)
+    assert found["empty"].shape == (0, 3) and found["one"] == 2.5

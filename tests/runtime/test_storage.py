@@ -7,6 +7,7 @@ import pytest
 
 from dotnn_runtime.script import storage
 from dotnn_runtime.script.data import DataError
+from dotnn_runtime.script.scaling import scaling_to_json
 
 PARAMS = {"h.W": np.arange(6, dtype=np.float32).reshape(2, 3), "h.b": np.zeros(3), "s": np.array(2.5)}
 SHAPES = {name: array.shape for name, array in PARAMS.items()}
@@ -68,3 +69,17 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, step)
 def test_the_folder_must_exist(tmp_path):
     with pytest.raises(FileNotFoundError):
         storage.write_atomically(tmp_path / "none" / "f", b"")
+
+
+def test_a_changed_digit_is_noticed(tmp_path):
+    scaling = {"x": {"shift": np.array([1.25]), "scale": np.array([0.5])}}
+    storage.write_sealed_json(tmp_path / "s.json", scaling_to_json(scaling))
+    assert storage.load_scaling(tmp_path / "s.json", {"x": (1,)})["x"]["shift"] == 1.25
+    (tmp_path / "s.json").write_text((tmp_path / "s.json").read_text().replace("1.25", "1.35"))
+    with pytest.raises(DataError, match="checksum"):
+        storage.load_scaling(tmp_path / "s.json", {"x": (1,)})
+    storage.write_json(tmp_path / "own.json", scaling_to_json(scaling))
+    assert storage.load_scaling(tmp_path / "own.json", {"x": (1,)})["x"]["scale"] == 0.5
+    for shapes in ({}, {"x": (2,)}, {"x": (1,), "t": (1,)}, {"t": (1,)}):
+        with pytest.raises(DataError, match="does not fit"):
+            storage.load_scaling(tmp_path / "own.json", shapes)

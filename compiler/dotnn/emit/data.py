@@ -142,3 +142,9 @@ def scaled_outputs(model: Model) -> dict[str, str]:
 def scaled_inputs(model: Model) -> list[str]:
     """Return the inputs that the data section scales."""
     return [name for s in (model.data.scales if model.data else ()) for name in s.names if name in model.inputs]
+
+
+def scaled_shapes(model: Model) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of one example of what the data section scales."""
+    scales = model.data.scales if model.data else ()
+    return {name: _declared(model, name).type.example for scale in scales for name in scale.names}

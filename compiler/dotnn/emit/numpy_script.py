@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,9 +19,10 @@ from dotnn.emit.fast.emitter import FastEmitter
 from dotnn.emit.heading import heading
 from dotnn.emit.hygiene import Mark, names_of
 from dotnn.emit.lines import indented, literal, wrapped
+from dotnn.emit.threads import thread_lines
 from dotnn.ir.build import identifier
 from dotnn.ir.graph import Graph
-from dotnn.model.describe import describe_model
+from dotnn.model.identity import network_identity, training_identity
 from dotnn.model.model import Model
 from dotnn.ops.base import Value
 from dotnn.passes.zeros import zero_gradients
@@ -82,13 +82,14 @@ def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> s
         "update": optimizer.context(model.train, has_state=bool(graph.state)),
         "regime": regime.context(model, graph, options.style),
         "draws": explain.draws(graph),
+        "thread_lines": thread_lines(model),
         "style": options.style,
         **training_context(model, graph),
     }
     body = render("numpy_script.py.j2", context)
     library = [name for name in paste.needed(paste.called_in(body)) if name not in formulas]
     tail = render("library.py.j2", {"library": paste.sources(library)})
-    modules = sorted(regime.modules(model.train) | paste.standard_modules([*formulas, *library]))
+    modules = sorted({"os"} | regime.modules(model.train) | paste.standard_modules([*formulas, *library]))
     return sealed(mark.off(body.replace(IMPORTS, "\n".join(f"import {m}" for m in modules)) + tail, names))
 
 
@@ -128,16 +129,10 @@ def header(model: Model, options: Options) -> dict[str, Any]:
     }
     return {
         "header": heading(facts),
-        "training": _identity(model, options) if model.train.checkpoint else "",
+        "training": training_identity(model, options.target, options.style) if model.train.checkpoint else "",
         "model_name": model.name,
         "size": f"{model.size:,}",
     }
-
-
-def _identity(model: Model, options: Options) -> str:
-    """Return what tells this training from others: a digest of all that the spec says but the number of epochs."""
-    said = re.sub(r"#[^\n]*|\bepochs \d+", "", describe_model(model))
-    return digest(f"{options.target} {options.style} {said}")
 
 
 def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attrgetter("name")) -> dict[str, Any]:
@@ -170,6 +165,10 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
     lsuv = training.rescaled(model, graph)
     if lsuv:
         lines += wrapped("LSUV = {", [f"{literal(n)}: {literal(name_of(v))}" for n, v in lsuv.items()], "}")
+    scaled = data.scaled_shapes(model)
+    if scaled:
+        lines += wrapped("SCALED = {", [f"{literal(n)}: {literal(shape)}" for n, shape in scaled.items()], "}")
+    lines.append(f'MODEL = "{network_identity(model)}"  # what is computed: weights of another network are refused')
     train = model.train
     if train.checkpoint is not None:
         lines.append(
@@ -240,8 +239,7 @@ def result_files(model: Model, *always: str) -> dict[str, Any]:
     """Return the names of what `train --out` writes, but for checkpoints."""
     scaled = ["scaling.json"] if model.data and model.data.scales else []
     labels = ["labels.json"] if data.classes(model) else []
-    best = ["best.npz"] if model.train.checkpoint and model.train.checkpoint.best_by else []
-    return {"result_files": [*always, *scaled, *labels], "results": literal((*always, *scaled, *labels, *best))}
+    return {"result_files": [*always, *scaled, *labels], "results": literal((*always, *scaled, *labels))}
 
 
 def _input_columns(model: Model) -> dict[str, list[str]]:

@@ -19,9 +19,11 @@ def init_lines(model: Model, values: Mapping[str, Any]) -> list[str]:
     """Return the body of `init_params`; `values` are the arrays of parameters that start from a file."""
     lines = ["rng = np.random.default_rng(seed)"]
     files = sorted({p.init.attrs["path"] for p in model.params.values() if _read_later(p, values)})
-    lines += [
-        f"stored_{i} = np.load(locate({literal(path)}, __file__), allow_pickle=False)" for i, path in enumerate(files)
-    ]
+    for i, path in enumerate(files):
+        names = [n for n, p in model.params.items() if _read_later(p, values) and p.init.attrs["path"] == path]
+        lines += wrapped(
+            f"stored_{i} = load_arrays(locate({literal(path)}, __file__), [", [literal(n) for n in names], "])"
+        )
     lines.append("params = {")
     for name, p in model.params.items():
         lines += [f"    {line}" for line in _init_line(name, p, values, files)]

@@ -50,7 +50,7 @@ BATCHNORM = Layer(
     " their running means in prediction.",
     _lower,
     (
-        Arg("momentum", FRACTION, 0.99, "how much of the running means is kept at each training step"),
+        Arg("momentum", FRACTION, 0.99, "how much of the running means is kept at each training step", training=True),
         *SCALE_AND_SHIFT,
     ),
     infer=_infer,

@@ -18,7 +18,7 @@ DROPOUT = Layer(
     "dropout",
     "Silences each unit with probability `rate` while training and scales the others by 1/(1 - rate).",
     _lower,
-    (Arg("rate", FRACTION, doc="probability that a unit is silenced; rho of the lectures is 1 - rate"),),
+    (Arg("rate", FRACTION, doc="probability that a unit is silenced; rho of the lectures is 1 - rate", training=True),),
     equation="a' = a mask,  mask = 1/rho with probability rho, else 0",
     keras="Dropout",
     tensorflow=lambda types, attrs: Keras("keras.layers.Dropout", (attrs["rate"],), replicas="GlobalDropout"),

@@ -26,7 +26,7 @@ GAUSSIAN_NOISE = Layer(
     "gaussian_noise",
     "Adds Gaussian noise while training, to activities or to inputs; nothing in prediction.",
     _lower,
-    (Arg("sigma", NON_NEGATIVE, doc="standard deviation of the noise"),),
+    (Arg("sigma", NON_NEGATIVE, doc="standard deviation of the noise", training=True),),
     infer=_real,
     equation="a' = a + noise,  noise ~ N(0, sigma²)",
     keras="GaussianNoise",

@@ -184,6 +184,16 @@ def _act(b: Builder, low: Lowering, arg: str, z: Value, name: str) -> Value:
     return z if is_identity(bound) else activate(b, bound, z, low.params, name)
 
 
+_OF_TRAINING = tuple(
+    Arg(name, kind, default, doc, training=True)
+    for name, kind, default, doc in (
+        ("truncate", COUNT, 0, "steps after which the gradient stops; the state is carried on (0: never)"),
+        ("dropout", FRACTION, 0.0, "share of the inputs that is silenced, the same ones in every step"),
+        ("recurrent_dropout", FRACTION, 0.0, "share of the state that is silenced, the same one in every step"),
+    )
+)
+
+
 def _args(bias_init: Any, *more: Arg) -> tuple[Arg, ...]:
     return (
         Arg("units", POSITIVE_INT, doc="size of the state h"),
@@ -191,9 +201,23 @@ def _args(bias_init: Any, *more: Arg) -> tuple[Arg, ...]:
         Arg("act", ACTIVATION, Symbol("tanh"), "activation of the state"),
         *more,
         Arg("reverse", BOOL, False, "read from the last step to the first; a sequence keeps the order of time"),
-        Arg("truncate", COUNT, 0, "steps after which the gradient stops; the state is carried on (0: never)"),
-        Arg("dropout", FRACTION, 0.0, "share of the inputs that is silenced, the same ones in every step"),
-        Arg("recurrent_dropout", FRACTION, 0.0, "share of the state that is silenced, the same one in every step"),
+        Arg(
+            "truncate",
+            COUNT,
+            0,
+            "steps after which the gradient stops; the state is carried on (0: never)",
+            training=True,
+        ),
+        Arg(
+            "dropout", FRACTION, 0.0, "share of the inputs that is silenced, the same ones in every step", training=True
+        ),
+        Arg(
+            "recurrent_dropout",
+            FRACTION,
+            0.0,
+            "share of the state that is silenced, the same one in every step",
+            training=True,
+        ),
         Arg("bias", BOOL, True, "whether to add b"),
         Arg("init", INIT, INHERIT, "initialiser of W; `train { init }`, else xavier"),
         Arg("recurrent_init", INIT, Symbol("orthogonal"), "initialiser of U"),
@@ -318,7 +342,7 @@ SEQUENCE_DROPOUT = Layer(
     lambda b, low: b.emit(
         "dropout", low.x, b.emit("sequence_dropout_mask", low.x, name="mask", keep=1 - low.attrs["rate"])
     ),
-    (Arg("rate", FRACTION, doc="probability that a feature is silenced in all steps"),),
+    (Arg("rate", FRACTION, doc="probability that a feature is silenced in all steps", training=True),),
     infer=_is_sequence,
     keras="SpatialDropout1D",
     tensorflow=lambda types, attrs: Keras(

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 
 from dotnn_runtime.script.errors import DataError, suggest
+from dotnn_runtime.script.files import open_input
 
 
 def read_csv(
@@ -60,6 +61,7 @@ class CsvTable:
         self.lines = [line for line, _ in filled[1:]]
         self.rows = [row for _, row in filled[1:]]
         self.header = filled[0][1]
+        self.places = {name: column for column, name in reversed(list(enumerate(self.header)))}
         self.check_header(filled[0][0])
         self.check_rows()
 
@@ -69,8 +71,8 @@ class CsvTable:
         if len(self.header) == 1 and delimiter:
             raise DataError(f"the delimiter is {delimiter!r}, not a comma", self.path, line, help="save it with commas")
         for column, name in enumerate(self.header):
-            if name and name in self.header[:column]:
-                first = self.header.index(name) + 1
+            if name and self.places[name] != column:
+                first = self.places[name] + 1
                 raise DataError(f"column {first} has the name {name} already", self.path, line, column + 1)
 
     def check_rows(self) -> None:
@@ -85,11 +87,11 @@ class CsvTable:
 
     def index(self, name: str) -> int:
         """Return the place of a column, from 0."""
-        if name not in self.header:
+        if name not in self.places:
             no_header = all(is_number(cell) for cell in self.header)
             hint = "the first line must be a header with the names" if no_header else suggest(name, self.header)
             raise DataError(f"there is no column {name}", self.path, help=hint)
-        return self.header.index(name)
+        return self.places[name]
 
     def parsed(self, name: str, parse: typing.Callable[[str], float], wanted: str) -> list[float]:
         """Return the cells of a column, each read by `parse`, whose ValueError becomes a DataError with the place."""
@@ -209,16 +211,25 @@ def is_integer(cell: str) -> bool:
 
 def read_utf8(path: str | pathlib.Path, max_bytes: int) -> str:
     """Return the text of a UTF-8 file, with or without a byte order mark; DataError for all that can go wrong."""
-    try:
-        size = pathlib.Path(path).stat().st_size
-        if size > max_bytes:
-            message = f"the file has {size:,} bytes, the limit is {max_bytes:,}"
-            raise DataError(message, path, help="store the arrays in an .npz file")
-        content = pathlib.Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+    with open_input(path) as file:
+        content = read_limited(path, file, max_bytes)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         row = content.count(b"\n", 0, error.start) + 1
         raise DataError("the text is not UTF-8", path, row, help="save it with the encoding UTF-8") from None
+
+
+def read_limited(path: str | pathlib.Path, file: typing.IO[bytes], max_bytes: int) -> bytes:
+    """Return the bytes of an open file; DataError for more than `max_bytes`, before they are read."""
+    try:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        # A device has no size, and perhaps no end.
+        content = file.read(size or max_bytes + 1) if size <= max_bytes else b""
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+    if max(size, len(content)) > max_bytes:
+        message = f"the file has {max(size, len(content)):,} bytes, the limit is {max_bytes:,}"
+        raise DataError(message, path, help="store the arrays in an .npz file")
+    return content

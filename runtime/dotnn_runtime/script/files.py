@@ -1,16 +1,47 @@
-"""Where a script finds its files, and where it puts them."""
+"""Where a script finds its files, and where it puts them. The name `-` is standard input or output."""
 
+import contextlib
+import io
 import pathlib
+import re
+import sys
+import typing
 
 from dotnn_runtime.script.errors import DataError
+
+
+@contextlib.contextmanager
+def open_input(path: str | pathlib.Path) -> typing.Iterator[typing.IO[bytes]]:
+    """Open a file to read bytes from any place of it; `-` is standard input. Raises DataError where that fails."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stream = sys.stdin.buffer if str(path) == "-" else stack.enter_context(open(path, "rb"))
+            file = stream if stream.seekable() else io.BytesIO(stream.read(2**33))  # a pipe is read once
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            raise DataError(f"cannot be read: {getattr(error, 'strerror', '') or error}", path) from None
+        yield file
+
+
+def is_table(path: str) -> bool:
+    """Say whether a file is to be read as CSV: by its ending, standard input by its first bytes where they are seen."""
+    if path != "-":
+        return not path.lower().endswith((".npz", ".npy"))
+    peek = getattr(sys.stdin.buffer, "peek", None)
+    return peek is None or peek(2)[:2] not in (b"PK", b"\x93N")
 
 
 def locate(name: str, script: str, given: str | None = None) -> pathlib.Path:
     """Return the path of a data file: `given` where it is a file, inside `given` where that is a folder, else beside
     the script. Raises DataError where there is none."""
     base = pathlib.Path(given) if given else pathlib.Path(script).resolve().parent
-    path = base / name if base.is_dir() else base
-    if not path.is_file():
+    if given == "-":
+        return base
+    try:
+        path = base / name if base.is_dir() else base
+        found = path.exists() and not path.is_dir()
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be the name of a file: {getattr(error, 'strerror', '') or error}", base) from None
+    if not found:
         raise DataError("there is no such file", path, help="name the data file or its folder with --data")
     return path
 
@@ -20,10 +51,21 @@ def make_results_folder(folder: pathlib.Path, files: tuple[str, ...], *, overwri
 
     Raises DataError where one of them stands there and nobody asked to overwrite it, and where no folder can be made.
     """
-    for path in [folder / name for name in files]:
-        if path.exists() and not overwrite:
-            raise DataError("the file is there already", path, help="name another folder, or use --overwrite")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"no folder can be made: {error.strerror}", folder, help="name another one") from None
+        remove_leftovers(folder, (*files, "checkpoint.npz", "best.npz"))
+        there = next((folder / name for name in files if (folder / name).exists()), None)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", "") or error
+        raise DataError(f"no folder can be made: {reason}", folder, help="name another one") from None
+    if there is not None and not overwrite:
+        raise DataError("the file is there already", there, help="name another folder, or use --overwrite")
+
+
+def remove_leftovers(folder: pathlib.Path, files: typing.Iterable[str]) -> None:
+    """Delete what killed programs have left of `files` half written, see `write_atomically`."""
+    names = "|".join(re.escape(name) for name in files)
+    for path in list(folder.iterdir()):
+        if re.fullmatch(rf"({names})\.[0-9]+\.tmp(\.keras)?", path.name):
+            with contextlib.suppress(OSError):
+                path.unlink()

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from dotnn_runtime.script.errors import DataError
-from dotnn_runtime.script.storage import read_json
+from dotnn_runtime.script.storage import read_sealed_json
 
 
 def read_labels(folder: str | pathlib.Path) -> dict[str, list[str]]:
@@ -14,8 +14,8 @@ def read_labels(folder: str | pathlib.Path) -> dict[str, list[str]]:
     None where there is no such file. Raises DataError where it holds anything else.
     """
     path = pathlib.Path(folder) / "labels.json"
-    labels = read_json(path) if path.is_file() else {}
-    if not isinstance(labels, dict) or not all(isinstance(texts, list) for texts in labels.values()):
+    labels = read_sealed_json(path) if path.is_file() else {}
+    if not all(isinstance(texts, list) for texts in labels.values()):
         raise DataError('labels must read {"name": ["label", …]}', path)
     return {name: [str(text) for text in texts] for name, texts in labels.items()}
 

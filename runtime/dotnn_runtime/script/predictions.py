@@ -9,9 +9,9 @@ import typing
 
 import numpy as np
 
-from dotnn_runtime.script.atomic import write_atomically
+from dotnn_runtime.script.atomic import write_output
 from dotnn_runtime.script.errors import DataError
-from dotnn_runtime.script.storage import save_weights
+from dotnn_runtime.script.storage import npz_bytes
 
 
 def column_names(name: str, shape: typing.Sequence[int], texts: typing.Sequence[str] = ()) -> list[str]:
@@ -34,25 +34,25 @@ def write_predictions(
     overwrite: bool = False,
     labels: dict[str, list[str]] | None = None,
 ) -> None:
-    """Write outputs, `(n, …)` each, to `path`: CSV, or .npz by its ending; None prints CSV.
+    """Write outputs, `(n, …)` each, to `path`: CSV, or .npz by its ending; None and `-` print CSV.
 
     An output of strings, such as the names of classes, is allowed in CSV. `labels` holds the texts of the classes of
     an output, which name its columns. Numbers are written so that they read back exactly. Raises DataError where the
     file exists and `overwrite` is not set, and where it cannot be written.
     """
-    if path is None:
+    if path is None or str(path) == "-":
         sys.stdout.write(predictions_csv(outputs, labels or {}))
         return
     path = pathlib.Path(path)
-    if path.exists() and not overwrite:
-        raise DataError("the file exists", path, help="name another file, or use --force")
+    content = npz_bytes(outputs) if path.suffix.lower() == ".npz" else predictions_csv(outputs, labels or {}).encode()
     try:
-        if path.suffix.lower() == ".npz":
-            save_weights(path, outputs)
-        else:
-            write_atomically(path, predictions_csv(outputs, labels or {}).encode())
-    except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror or error}", path) from None
+        there = (path.is_file() or path.is_dir()) and not overwrite  # a pipe or a device loses nothing
+        if not there:
+            write_output(path, content)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be written: {getattr(error, 'strerror', '') or error}", path) from None
+    if there:
+        raise DataError("the file exists", path, help="name another file, or use --force")
 
 
 def predictions_csv(outputs: dict[str, np.ndarray], labels: dict[str, list[str]]) -> str:

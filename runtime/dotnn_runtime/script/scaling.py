@@ -1,5 +1,7 @@
 """Affine scaling, fitted per feature: `scaled = (raw - shift) * scale`."""
 
+import pathlib
+
 import numpy as np
 
 from dotnn_runtime.script.errors import DataError
@@ -58,9 +60,15 @@ def scaling_to_json(scaling: dict[str, dict[str, np.ndarray]]) -> dict[str, dict
     return {name: {key: array.tolist() for key, array in s.items()} for name, s in scaling.items()}
 
 
-def scaling_from_json(stored: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, np.ndarray]]:
-    """Return the scalings that `scaling_to_json` wrote; DataError where they are damaged."""
+def scaling_from_json(
+    stored: dict[str, dict[str, list[float]]], path: str | pathlib.Path | None = None
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the scalings that `scaling_to_json` wrote; DataError, which names the file, where they are damaged."""
     try:
-        return {name: affine(np.array(s["shift"], float), np.array(s["scale"], float)) for name, s in stored.items()}
-    except (KeyError, TypeError, AttributeError, ValueError):
-        raise DataError('a scaling must read {"name": {"shift": [numbers], "scale": [numbers]}}') from None
+        scaling = {n: affine(np.array(s["shift"], float), np.array(s["scale"], float)) for n, s in stored.items()}
+        damaged = any(s["shift"].shape != s["scale"].shape for s in scaling.values())
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        damaged = True
+    if damaged:
+        raise DataError('a scaling must read {"name": {"shift": [numbers], "scale": [numbers]}}', path)
+    return scaling

@@ -6,39 +6,59 @@ import json
 import pathlib
 import typing
 import zipfile
+import zlib
 
 import numpy as np
 
 from dotnn_runtime.script.atomic import write_atomically
 from dotnn_runtime.script.errors import DataError
-from dotnn_runtime.script.npz_file import load_arrays
+from dotnn_runtime.script.files import open_input
+from dotnn_runtime.script.npz_file import declared_shapes, load_arrays, npz_comment
+from dotnn_runtime.script.scaling import scaling_from_json
 
 
-def save_weights(path: str | pathlib.Path, params: dict[str, np.ndarray]) -> None:
-    """Write `params` as an .npz file; the same arrays give the same bytes (unlike numpy.savez, no time is stored)."""
+def save_weights(path: str | pathlib.Path, params: dict[str, np.ndarray], model: str = "") -> None:
+    """Write `params` as an .npz file; the same arrays give the same bytes (unlike numpy.savez, no time is stored).
+
+    `model`, a digest of what the network computes, goes into the file's comment, where `load_weights` looks for it.
+    """
+    write_atomically(path, npz_bytes(params, f"model {model}" if model else ""))
+
+
+def npz_bytes(arrays: dict[str, np.ndarray], comment: str = "") -> bytes:
+    """Return arrays as the content of an .npz file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in params.items():
+        for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
-    write_atomically(path, buffer.getvalue())
+        archive.comment = comment.encode()
+    return buffer.getvalue()
 
 
-def load_weights(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def load_weights(
+    path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]], model: str = ""
+) -> dict[str, np.ndarray]:
     """Read the parameters that `save_weights` wrote, in the order of `shapes` (`{"h1.W": (2, 3), …}`).
 
-    Raises DataError naming every parameter that is missing, unknown, of another shape or not of floats.
+    Raises DataError naming every parameter that is missing, unknown, of another shape or not of floats; and where the
+    file names another `model`, whose parameters may have the same names and shapes. A file that names none, such as
+    one of numpy.savez, is taken.
     """
-    stored = load_arrays(path)
-    faults = [f"{name} is missing" for name in shapes if name not in stored]
-    faults += [f"{name} is unknown" for name in stored if name not in shapes]
-    for name, shape in shapes.items():
-        if name in stored and stored[name].shape != tuple(shape):
-            faults.append(f"{name} has shape {stored[name].shape}, needed is {tuple(shape)}")
-        elif name in stored and stored[name].dtype.kind != "f":
-            faults.append(f"{name} holds {stored[name].dtype}, not floats")
+    declared = declared_shapes(path)
+    faults = [f"{name} is missing" for name in shapes if name not in declared]
+    faults += [f"{name} is unknown" for name in declared if name not in shapes]
+    for name, (found, dtype) in declared.items():
+        if name in shapes and found != tuple(shapes[name]):
+            faults.append(f"{name} has shape {found}, needed is {tuple(shapes[name])}")
+        elif name in shapes and dtype.kind != "f":
+            faults.append(f"{name} holds {dtype}, not floats")
     if faults:
         raise DataError(f"the weights do not fit this network: {'; '.join(faults)}", path)
+    if model and npz_comment(path) not in ("", f"model {model}"):
+        message = "the weights are those of another network, though of the same shapes"
+        raise DataError(message, path, help="a layer or an activation differs: use the script they were trained with")
+    stored = load_arrays(path)
     return {name: stored[name] for name in shapes}
 
 
@@ -60,8 +80,42 @@ def write_json(path: str | pathlib.Path, value: typing.Any) -> None:
 def read_json(path: str | pathlib.Path) -> typing.Any:
     """Read a JSON file; DataError where that fails."""
     try:
-        return json.loads(pathlib.Path(path).read_bytes())
+        with open_input(path) as file:
+            return json.load(file)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+    except DataError:
+        raise
     except (ValueError, RecursionError) as error:
         raise DataError(f"not valid JSON: {error}", path) from None
+
+
+def write_sealed_json(path: str | pathlib.Path, table: dict[str, typing.Any]) -> None:
+    """Write a dict as JSON with a checksum of it under the key `crc-32`: one changed digit is then noticed."""
+    write_json(path, {**table, "crc-32": json_checksum(table)})
+
+
+def read_sealed_json(path: str | pathlib.Path) -> dict[str, typing.Any]:
+    """Read what `write_sealed_json` wrote, or a dict without a checksum; DataError where it is not as it was."""
+    table = read_json(path)
+    if not isinstance(table, dict):
+        raise DataError('this must read {"name": …}', path, help="it is damaged")
+    seal = table.pop("crc-32", None)
+    if seal is not None and seal != json_checksum(table):
+        raise DataError("this is not what was written there: its checksum differs", path, help="it is damaged")
+    return table
+
+
+def json_checksum(value: typing.Any) -> int:
+    """Return the CRC-32 of a value as JSON, whatever the order of its keys."""
+    return zlib.crc32(json.dumps(value, sort_keys=True).encode())
+
+
+def load_scaling(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the scalings of exactly the values in `shapes`, `{"x": (2,)}`; DataError where the file is damaged, or
+    that of another network."""
+    scaling = scaling_from_json(read_sealed_json(path), path)
+    if {name: s["scale"].shape for name, s in scaling.items()} != {n: tuple(shape) for n, shape in shapes.items()}:
+        needed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+        raise DataError(f"the scaling does not fit this network: needed is one of {needed or 'nothing'}", path)
+    return scaling

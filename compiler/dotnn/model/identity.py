@@ -1,0 +1,62 @@
+"""What tells networks and trainings apart: digests of the model itself, not of how it is written down."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from dotnn.diagnostics import Source, Span
+from dotnn.model.model import Model, Step
+
+OF_TRAINING = ("init", "penalty", "decay", "constraint")
+"""The families whose members say how parameters come about, not what is computed with them."""
+
+
+def network_identity(model: Model) -> str:
+    """Return what tells a network from others in prediction: equal ones compute the same from the same weights."""
+    inputs = {name: (declared.kind, declared.bound, declared.type) for name, declared in model.inputs.items()}
+    shapes = {name: p.shape for name, p in model.params.items()}
+    return digest((inputs, tuple(map(_computed, model.steps)), model.outputs, shapes))
+
+
+def _computed(step: Step) -> tuple[Any, ...]:
+    lasting = {a.name for a in step.layer.args if a.kind.registry not in OF_TRAINING and not a.training}
+    return step.path, step.layer, {n: v for n, v in step.attrs.items() if n in lasting}, step.ins, step.params
+
+
+def training_identity(model: Model, target: str, style: str) -> str:
+    """Return what tells a training from others: all that the spec says, but the number of epochs, and how it is run."""
+    elsewhere = ("source", "constants", "train", "check")  # written down otherwise, or of no effect
+    parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in elsewhere}
+    regime = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}
+    return digest((parts, regime, target, style))
+
+
+def digest(value: Any) -> str:
+    """Return the start of the SHA-256 of a value made of dataclasses, mappings, sequences, numbers and texts.
+
+    A member of a registry counts by its name, a place in the spec not at all. Raises TypeError for anything else: what
+    is left out in silence would make two things one.
+    """
+    return hashlib.sha256(repr(_plain(value)).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return [(str(key), _plain(inner)) for key, inner in value.items()]
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "doc"):
+        return type(value).__name__, value.name
+    if is_dataclass(value) and not isinstance(value, Span | Source):
+        found = [(f.name, getattr(value, f.name)) for f in fields(value)]
+        return type(value).__name__, [(n, _plain(v)) for n, v in found if not _is_place(n, v)]
+    raise TypeError(f"{type(value).__name__} has no digest")
+
+
+def _is_place(name: str, value: Any) -> bool:
+    return name == "places" or isinstance(value, Span | Source)

@@ -1,0 +1,58 @@
+"""Ctrl-C during a training: it ends after the epoch, with what there is."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any
+
+
+class Interrupted(Exception):
+    """A training was ended by Ctrl-C, after an epoch: its `records` so far and the `params` of the last one."""
+
+    def __init__(self, records: list[dict[str, Any]], params: dict[str, Any]) -> None:
+        self.records, self.params = records, params
+        super().__init__(f"interrupted after {len(records)} epochs")
+
+
+class EpochEnds:
+    """The `on_epoch` of a training that Ctrl-C may end: raises `Interrupted` once the epoch in which it came is over.
+
+    In the middle of an epoch some parameters would be newer than others. A second Ctrl-C ends at once, as it would
+    without this. It is a context manager; only in the main thread, where Python delivers signals, does it change
+    anything.
+    """
+
+    def __init__(self, on_epoch: Callable[[Mapping[str, Any], Any], None]) -> None:
+        self.on_epoch = on_epoch
+        self.records: list[dict[str, Any]] = []
+        self.asked = False
+        self._previous: Any = None
+
+    def __enter__(self) -> EpochEnds:
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._previous = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def __call__(self, record: dict[str, Any], params: dict[str, Any]) -> None:
+        """Take the record of an epoch that has ended, and its parameters."""
+        self.on_epoch(record, params)
+        self.records.append(record)
+        if self.asked:
+            raise Interrupted(self.records, params)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        print(
+            "\nends after this epoch; Ctrl-C again ends at once, and keeps nothing of it", file=sys.stderr, flush=True
+        )

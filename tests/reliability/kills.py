@@ -1,0 +1,243 @@
+"""Trainings that are killed (SIGKILL) at random moments, and given again with --resume until they end.
+
+Right is a folder that the same command always goes on with, and in the end the very bytes of the uninterrupted run.
+
+    python tests/reliability/kills.py --rounds 100 --seed 0
+    python tests/reliability/kills.py --rounds 20 --seed 0 --target tensorflow
+    python tests/reliability/kills.py --rounds 100 --seed 0 --by script
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+SPEC = """
+model M {
+  input  x: [8]
+  target t: [1]
+  output p = x -> dense(16, tanh) -> dropout(0.2) -> dense(1)
+}
+data { source = npz("data.npz", x = x, t = t)  scale = standard(x)  split = split(train = 80%, val = 20%) }
+train { loss = mse(p, t)  optim = adam(cosine(0.01, warmup = 10%))  batch = 16  epochs = EPOCHS
+  checkpoint = every(2, keep = best)  stop = early(val_loss, patience = 1000)  clip = global_norm(1) }
+"""
+COMPARED = ("weights.npz", "history.csv", "checkpoint.npz", "best.npz", "scaling.json")
+IN_A_PROCESS = "import sys; from dotnn.cli import main; main(sys.argv[1:])"
+
+
+def prepare(folder: Path, epochs: int) -> None:
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((160, 8))
+    np.savez(folder / "data.npz", x=x, t=np.sin(x.sum(axis=1, keepdims=True)))
+    (folder / "spec.nn").write_text(SPEC.replace("EPOCHS", str(epochs)))
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Do some work in a child process, which needs not to start anew; return its number."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # no thread of ours holds a lock here
+        child = os.fork()
+    if child:
+        return child
+    try:
+        with open("out.txt", "w") as out:
+            os.dup2(out.fileno(), 1)
+            os.dup2(out.fileno(), 2)
+            code = work()
+        os._exit(int(code) if isinstance(code, int) else 0)
+    except SystemExit as end:
+        print(end.code)
+        sys.stdout.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(70)
+
+
+class Training:
+    """A command that trains in a run folder, killed or not: by dotnn or by the script, in a fork or a new process."""
+
+    def __init__(self, folder: Path, target: str, by: str) -> None:
+        self.folder, self.target, self.by = folder, target, by
+        if by == "script":
+            self._compile()
+        elif target == "numpy":
+            self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Load what a command needs: the forks are killed at work then, not while they load it."""
+        import matplotlib.backends.backend_agg  # noqa: F401
+
+        import dotnn.training  # noqa: F401
+        from dotnn.driver import Options, compile_spec
+
+        compile_spec(str(self.folder / "spec.nn"), Options("fast"))
+
+    def _compile(self) -> None:
+        options = ["--style", "fast"] if self.target == "numpy" else []
+        command = ["compile", "spec.nn", "-o", "model.py", "--target", self.target, *options]
+        subprocess.run([sys.executable, "-c", IN_A_PROCESS, *command], cwd=self.folder, check=True, capture_output=True)
+
+    def arguments(self, run: str) -> list[str]:
+        if self.by == "script":
+            return ["train", "--out", run, "--resume"]
+        return ["train", "spec.nn", "--run", run, "--resume", "--target", self.target]
+
+    def start(self, run: str) -> int:
+        """Start it, and return the number of the process. Its words go to out.txt."""
+        os.chdir(self.folder)
+        if self.target == "numpy":
+            return forked(lambda: self.work(run))
+        program = ["model.py"] if self.by == "script" else ["-c", IN_A_PROCESS]
+        with open("out.txt", "w") as out:
+            done = subprocess.Popen([sys.executable, *program, *self.arguments(run)], stdout=out, stderr=out)
+        return done.pid
+
+    def work(self, run: str) -> object:
+        if self.by == "script":
+            sys.argv = ["model.py", *self.arguments(run)]
+            names: dict[str, object] = {"__name__": "generated", "__file__": "model.py"}
+            exec(compile(Path("model.py").read_text(), "model.py", "exec"), names)
+            return names["main"]()  # type: ignore[operator]
+        from dotnn.cli import main
+
+        return main(self.arguments(run))
+
+    def end(self, child: int, after: float | None = None) -> bool:
+        """Wait for the end of a process, which is killed after some seconds; return whether it was.
+
+        Raises RuntimeError where it ends otherwise than well.
+        """
+        deadline = time.monotonic() + (1e9 if after is None else after)
+        while True:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                if status == 0 or os.WIFSIGNALED(status):
+                    return os.WIFSIGNALED(status)
+                raise RuntimeError((self.folder / "out.txt").read_text())
+            if time.monotonic() >= deadline:
+                os.kill(child, signal.SIGKILL)
+                _, status = os.waitpid(child, 0)
+                return os.WIFSIGNALED(status)
+            time.sleep(0.001)
+
+    def files(self, run: str) -> dict[str, bytes]:
+        paths = [self.folder / run / name for name in COMPARED]
+        return {path.name: path.read_bytes() for path in paths}
+
+    def left_over(self, run: str) -> list[str]:
+        return [path.name for path in (self.folder / run).iterdir() if ".tmp" in path.name]
+
+
+def die_at(moment: int) -> None:
+    """Kill this process at a moment of its writing, counted from 0: half way through a file, or around its renaming.
+
+    To be called in the child.
+    """
+    moments = iter(range(10**9))
+    sync, replace = os.fsync, os.replace
+
+    def is_now() -> bool:
+        return next(moments) == moment
+
+    def fsync(descriptor: int) -> None:
+        if is_now():
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        sync(descriptor)
+
+    def rename(source: str, target: str) -> None:
+        if is_now():
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+        if is_now():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.fsync, os.replace = fsync, rename  # type: ignore[assignment]
+
+
+def at_every_write(by: str, epochs: int = 4) -> tuple[int, list[str]]:
+    """Kill a training at every moment at which it writes, once; return the moments, and what went wrong."""
+    here, wrong, moment = Path.cwd(), [], 0
+    with tempfile.TemporaryDirectory() as scratch:
+        prepare(Path(scratch), epochs)
+        training = Training(Path(scratch), "numpy", by)
+        try:
+            training.end(training.start("whole"))
+            whole = training.files("whole")
+            killed = True
+            while killed:
+                run = f"run{moment}"
+                try:
+                    killed = training.end(forked(lambda: (die_at(moment), training.work(run))))  # noqa: B023
+                    training.end(training.start(run))
+                    wrong += [f"{run}: other files"] if training.files(run) != whole else []
+                    wrong += [f"{run}: {', '.join(left)} left"] if (left := training.left_over(run)) else []
+                except (RuntimeError, OSError) as error:
+                    wrong.append(f"{run}: {error}")
+                moment += 1
+                if moment == 500:
+                    raise RuntimeError("it never ends")
+        finally:
+            os.chdir(here)
+    return moment, wrong
+
+
+def rounds(number: int, seed: int, target: str, by: str, epochs: int, most: int = 3) -> tuple[int, int, list[str]]:
+    """Train `number` times, killed up to `most` times each; return the rounds, the kills, and what went wrong."""
+    draw, here = random.Random(seed), Path.cwd()
+    kills, wrong = 0, []
+    with tempfile.TemporaryDirectory() as scratch:
+        prepare(Path(scratch), epochs)
+        training = Training(Path(scratch), target, by)
+        try:
+            started = time.monotonic()
+            training.end(training.start("whole"))
+            seconds = time.monotonic() - started
+            whole = training.files("whole")
+            for count in range(number):
+                run = f"run{count}"
+                try:
+                    for _ in range(draw.randint(1, most)):
+                        kills += training.end(training.start(run), draw.uniform(0, seconds))
+                    training.end(training.start(run))
+                    differ = [name for name, content in training.files(run).items() if content != whole[name]]
+                    wrong += [f"{run}: {', '.join(differ)} differ"] if differ else []
+                    wrong += [f"{run}: {', '.join(left)} left"] if (left := training.left_over(run)) else []
+                except (RuntimeError, OSError) as error:
+                    wrong.append(f"{run}: {error}")
+        finally:
+            os.chdir(here)
+    return number, kills, wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--target", choices=["numpy", "tensorflow"], default="numpy")
+    parser.add_argument("--by", choices=["dotnn", "script"], default="dotnn", help="which command trains")
+    parser.add_argument("--epochs", type=int, default=60)
+    options = parser.parse_args()
+    started = time.perf_counter()
+    count, kills, wrong = rounds(options.rounds, options.seed, options.target, options.by, options.epochs)
+    print(*wrong, sep="\n" if wrong else "")
+    seconds = time.perf_counter() - started
+    print(f"{options.target}: {count} rounds, {kills} kills, {len(wrong)} gone wrong, {seconds:.0f} s")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

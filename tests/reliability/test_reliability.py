@@ -1,0 +1,28 @@
+"""Damaged files and killed trainings: short versions of damage.py and kills.py, and every write once."""
+
+import os
+
+import pytest
+from reliability import damage, kills
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks")
+
+
+def test_damaged_files_are_named_or_make_no_difference():
+    count, wrong = damage.run(60, seed=1)
+    assert count == 60 and not wrong, "\n".join(wrong)
+
+
+@needs_fork
+@pytest.mark.parametrize("by", ["dotnn", "script"])
+def test_a_training_that_is_killed_ends_as_one_that_was_not(by):
+    count, _, wrong = kills.rounds(2, 5, "numpy", by, epochs=20)
+    assert count == 2 and not wrong, "\n".join(wrong)
+
+
+@needs_fork
+@pytest.mark.parametrize("by", ["dotnn", "script"])
+def test_a_kill_at_any_write_leaves_a_folder_to_go_on_with(by, monkeypatch):
+    monkeypatch.setattr("dotnn.training.loss_png", lambda *args, **more: b"a picture")
+    moments, wrong = kills.at_every_write(by)
+    assert moments > 20 and not wrong, "\n".join(wrong)
