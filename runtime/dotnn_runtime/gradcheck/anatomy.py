@@ -280,16 +280,27 @@ def written_into(body: Iterable[ast.stmt]) -> list[str]:
 
 
 def last_argument(node: ast.stmt) -> str:
-    """Return the array that a statement of a fast step writes: the last argument, the first one of `copyto`.
+    """Return the name of the array that a statement of a fast step writes, "" where it has none."""
+    written = written_argument(node)
+    return written.id if isinstance(written, ast.Name) and not _is_take(node) else ""
+
+
+def written_argument(node: ast.stmt) -> ast.expr | None:
+    """Return what a statement of a fast step writes into: the last argument, the first one of `copyto`.
 
     Behind that of `add.reduce(array, axis, dtype, out, keepdims)` more may come.
     """
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or not node.value.args:
-        return ""
+        return None
     call, function = node.value, ast.unparse(node.value.func)
     place = 0 if function.endswith("copyto") else 3 if function.endswith(".reduce") and len(call.args) > 3 else -1
-    written = out_arguments(call) or [call.args[place]]
-    return written[0].id if isinstance(written[0], ast.Name) else ""
+    return next(iter(out_arguments(call)), call.args[3 if _is_take(node) else place])
+
+
+def _is_take(node: ast.stmt) -> bool:
+    """Whether a statement is `take(array, rows, axis, out, mode)`."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(call, ast.Call) and ast.unparse(call.func).endswith("take") and len(call.args) > 3
 
 
 def out_arguments(call: ast.Call) -> list[ast.expr]:

@@ -16,7 +16,9 @@ from .probing import Probing
 from .report import CheckResult, Report, TensorResult, Verdict
 from .script import Script, ScriptError, load_script
 from .soundness import check_soundness
+from .steps import Reference
 from .ties import check_ties
+from .training import check_training
 from .trail import blame_for_gradient, blame_for_note, blame_for_seed
 
 SAMPLES = 16
@@ -36,6 +38,7 @@ def check_script(
     v4: bool = True,
     training: bool = True,
     witnesses: Mapping[str, Witness] | None = None,
+    references: Mapping[str, Reference] | None = None,
 ) -> Report:
     """Check every gradient of a generated script.
 
@@ -50,6 +53,7 @@ def check_script(
         v4: whether to check elements one by one at all.
         training: whether the network is in training mode (dropout, statistics of the batch) or in prediction mode.
         witnesses: independent implementations to compare with, by name (V8).
+        references: independent implementations of a training step, by name (V10).
 
     Raises:
         ScriptError: the text is not a script in the form of the contract.
@@ -57,7 +61,11 @@ def check_script(
     script = load_script(source, filename)
     report = Report(seed)
     check = _Check(
-        script, report, Probing(script, report, samples or SAMPLES, batch_size, v4, training), witnesses or {}
+        script,
+        report,
+        Probing(script, report, samples or SAMPLES, batch_size, v4, training),
+        witnesses or {},
+        references or {},
     )
     with np.errstate(all="ignore"):  # a probe may leave the domain of a logarithm; what is not finite decides nothing
         check.run()
@@ -70,6 +78,7 @@ class _Check:
     report: Report
     probing: Probing
     witnesses: Mapping[str, Witness]
+    references: Mapping[str, Reference]
 
     def run(self) -> None:
         """Run all checks, from the cheapest to the most telling, and complete the report."""
@@ -91,6 +100,8 @@ class _Check:
             self._run_witnesses(point)
             self._blame()
         self.report.tensors = list(probing.results.values())
+        if sound.runs and point.training and self.report.verdict is not Verdict.FAIL:
+            self._run_training(point)
         self.report.cost_forwards = probing.cost.forwards
 
     def _run_invariants(self, point: Point) -> None:
@@ -134,6 +145,12 @@ class _Check:
             worst = max(errors, key=lambda key: errors[key])
             verdict = Verdict.PASS if errors[worst] <= TOLERANCE else Verdict.FAIL
             self._add(CheckResult("V8", f"against {name}", verdict, f"largest difference in {worst}", errors[worst]))
+
+    def _run_training(self, point: Point) -> None:
+        """V10: what `train` runs; where a gradient is wrong already, a step is, too."""
+        results, blame = check_training(self.script, self.report.seed, self.references, point)
+        self.report.checks += results
+        self.report.blame = blame
 
     def _blame(self) -> None:
         verdicts = {t.verdict for t in self.probing.results.values()} | {c.verdict for c in self.report.checks}

@@ -75,6 +75,16 @@ class CheckResult:
     value: float | None = None
     tensors: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the row of the JSON report."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "verdict": str(self.verdict),
+            "value": finite_or_none(self.value),
+            "detail": self.detail,
+        }
+
 
 @dataclass(frozen=True)
 class Blame:
@@ -148,11 +158,12 @@ class Report:
 
     @property
     def reason(self) -> str:
-        """Why the verdict is INCONCLUSIVE; empty for every other verdict."""
-        if self.verdict is not Verdict.INCONCLUSIVE:
+        """Why the verdict is FAIL or INCONCLUSIVE, empty for PASS: the tensors and the checks it comes from."""
+        verdict = self.verdict
+        if verdict is Verdict.PASS:
             return ""
-        rows = [f"{t.name}: {t.reason}" for t in self.tensors if t.verdict is Verdict.INCONCLUSIVE]
-        rows += [f"{c.title}: {c.detail}" for c in self.checks if c.verdict is Verdict.INCONCLUSIVE]
+        rows = [f"{t.name}: {t.reason or 'wrong'}" for t in self.tensors if t.verdict is verdict]
+        rows += [f"{c.id} {c.title}: {c.detail or 'it does not hold'}" for c in self.checks if c.verdict is verdict]
         return "; ".join(rows) or "there is no gradient to check"
 
     @property
@@ -164,6 +175,8 @@ class Report:
         """Return the report for programs; every value is plain JSON."""
         return {
             "verdict": _with_reason(self.verdict, self.reason),
+            "reason": self.reason or None,
+            "checks": [c.to_json() for c in self.checks],
             "tensors": [t.to_json() for t in self.tensors],
             "blame": self.blame.to_json() if self.blame else None,
             "kinks": [k.to_json() for k in self.kinks],

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,11 @@ class Script:
     tracer: Tracer
     sites: list[int]
     uses: list[tuple[str, int]]
+
+    @cached_property
+    def whole(self) -> ModuleType:
+        """The script with all that `train` and `predict` run, which the other two leave out. Raises `ScriptError`."""
+        return _execute(ast.parse(self.anatomy.source, self.filename), self.filename, {})
 
     @property
     def params(self) -> Mapping[str, tuple[int, ...]]:

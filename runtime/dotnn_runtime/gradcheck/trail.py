@@ -72,7 +72,7 @@ def _spreads_to(array: Array, shape: tuple[int, ...]) -> bool:
 
 def blame_for_value(script: Script, point: Point) -> Blame | None:
     """Blame the first value of the forward pass that is not finite."""
-    for name, arrays in _values(script, point).items():
+    for name, arrays in values_at(script, point).items():
         for array in arrays:
             if not np.all(np.isfinite(array)):
                 place = script.anatomy.defined_at(name)
@@ -86,11 +86,11 @@ def _shapes(script: Script, point: Point) -> dict[str, tuple[int, ...]]:
     stores: dict[str, dict[str, Array]] = {"param": point.params, "input": point.batch}
     keys = {alias: key for alias, key in script.anatomy.aliases.items() if key.name in stores.get(key.kind, ())}
     found = {alias: stores[key.kind][key.name].shape for alias, key in keys.items()}
-    return found | {name: arrays[-1].shape for name, arrays in _values(script, point).items()}
+    return found | {name: arrays[-1].shape for name, arrays in values_at(script, point).items()}
 
 
-def _values(script: Script, point: Point) -> dict[str, list[Array]]:
-    """Return what the forward pass names, as far as it comes."""
+def values_at(script: Script, point: Point) -> dict[str, list[Array]]:
+    """Return all values of every name of the forward pass, as far as it comes."""
     tape = Tape()
     script.tracer.start(Mode.RECORD, tape)
     try:
