@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -12,12 +13,24 @@ import numpy as np
 
 from dotnn.console import show_json, warn
 from dotnn.diagnostics import CompileError, Diagnostic
-from dotnn.driver import Options, compile_model, front
+from dotnn.driver import Compiled, Options, compile_model, front
 from dotnn.model.model import Model
-from dotnn_runtime.gradcheck import Point, Report, ScriptError, Verdict, Witness, check_script, print_report
+from dotnn.reference import SpecStep
+from dotnn_runtime.gradcheck import (
+    Blame,
+    Point,
+    Report,
+    ScriptError,
+    Verdict,
+    Witness,
+    check_script,
+    check_style,
+    print_report,
+)
 from dotnn_runtime.run_folder import weight_shapes
 
 HEADER_LINES = 12
+STYLES = ("explain", "fast")
 SHOWN = 5
 """How many of the changed lines of a script are named."""
 
@@ -44,24 +57,31 @@ def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None, *
     """
     model, warnings = front(path, sets)
     warn(warnings)
-    scripts = {style: _compiled(model, style, sets) for style in ("explain", "fast")}
+    scripts = {style: _compiled(model, style, sets) for style in STYLES}
     name, chosen = Path(path).stem, model.check.seed if seed is None else seed
     if tensorflow or "tensorflow" in model.check.against:
         from dotnn.peer import Peer
 
         with Peer(model, sets) as peer:
-            return _check_scripts(model, name, scripts, chosen, {"TensorFlow": peer.witness(scripts["explain"])})
-    return _check_scripts(model, name, scripts, chosen, {})
+            return _check_styles(name, scripts, chosen, {"TensorFlow": peer.witness(scripts["explain"].script)})
+    return _check_styles(name, scripts, chosen, {})
 
 
-def _check_scripts(
-    model: Model, name: str, scripts: dict[str, str], seed: int, witnesses: dict[str, Witness]
-) -> Report:
-    samples = model.check.samples or None
-    witnesses = {"fast style": _witness(scripts["fast"]), **witnesses}
-    report = check_script(scripts["explain"], f"{name}.py", seed=seed, samples=samples, witnesses=witnesses)
-    if report.verdict is Verdict.FAIL and report.blame is None:
-        report.blame = check_script(scripts["fast"], f"{name}_fast.py", seed=seed, samples=samples).blame
+def _check_styles(name: str, scripts: dict[str, Compiled], seed: int, witnesses: dict[str, Witness]) -> Report:
+    """Check the explain style in full, and beside it what the fast style computes and trains."""
+    explain, fast = scripts["explain"], scripts["fast"]
+    samples = explain.model.check.samples or None
+    witnesses = {"fast style": _witness(_module(fast.script)), **witnesses}
+    references = {"the interpreter": SpecStep(explain.model, explain.graph)}
+    report = check_script(
+        explain.script, f"{name}.py", seed=seed, samples=samples, witnesses=witnesses, references=references
+    )
+    if report.blame is None:
+        name, references = f"{name}_fast.py", {"the interpreter": SpecStep(fast.model, fast.graph, fast=True)}
+        results, report.blame = check_style(fast.script, name, seed, "fast style", references, _module(explain.script))
+        report.checks += results
+        if report.verdict is Verdict.FAIL and report.blame is None:
+            report.blame = check_script(fast.script, name, seed=seed, samples=samples).blame
     return report
 
 
@@ -83,8 +103,18 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
         warn(warnings)
         style = "fast" if "--style fast" in flags else "explain"
         fresh = _compiled(model, style, sets, input_gradients="--input-gradients" in flags)
-        report = check_script(script, path, seed=seed, witnesses={f"{spec}, compiled": _witness(fresh)})
-        return compared(report, script, fresh, model)
+        twin = _module(fresh.script, path)
+        name = f"{Path(spec).name}, compiled"
+        reference = SpecStep(model, fresh.graph, style == "fast")
+        report = check_script(
+            script,
+            path,
+            seed=seed,
+            witnesses={name: _witness(twin)},
+            references={"the interpreter": reference},
+            twins={name: twin},
+        )
+        return compared(report, script, fresh.script, model)
     except (OSError, UnicodeDecodeError, ScriptError) as error:
         problem = Diagnostic(
             "NN407",
@@ -102,6 +132,8 @@ def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
         path = Path(model.source.path).name
         where = f"lines {listed}" if len(changed) > 1 else f"line {listed}"
         report.notes.append(f"The script differs from what {path} compiles to in {where}.")
+    if report.verdict is Verdict.FAIL:
+        report.blame = _on_a_changed_line(report.blame, script, changed)
     if report.blame is not None:
         file, _, number = report.blame.spec_line.rpartition(":")
         lines = model.source.text.splitlines()
@@ -110,10 +142,38 @@ def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
     return report
 
 
+def _on_a_changed_line(blame: Blame | None, script: str, changed: dict[int, str]) -> Blame | None:
+    """Return the blame on the first changed line of the function that it names, or of those that this one calls.
+
+    Where no line is blamed, that of a step's loss and gradients is looked at.
+    """
+    if blame is not None and (blame.line in changed or not blame.by_function):
+        return blame
+    tree = ast.parse(script)
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    start = "loss_and_grads" if blame is None else next((n for n, f in functions.items() if _spans(f, blame.line)), "")
+    unread, reached = [start], list[str]()
+    while unread:
+        name = unread.pop(0)
+        if name in functions and name not in reached:
+            reached.append(name)
+            unread += [part.id for part in ast.walk(functions[name]) if isinstance(part, ast.Name)]
+    line = next((line for name in reached for line in changed if _spans(functions[name], line)), 0)
+    if not line:
+        return blame
+    text = script.splitlines()[line - 1].partition("  # ")[0].strip()
+    blame = blame or Blame(start, "", "", "", line, text, "another result", "The spec's network gives another result.")
+    return replace(blame, line=line, text=text)
+
+
+def _spans(function: ast.FunctionDef, line: int) -> bool:
+    return function.lineno <= line <= (function.end_lineno or 0)
+
+
 def _changed_lines(script: str, fresh: str) -> dict[int, str]:
     """Return the lines of a script that are not as compiled, with what was; comments and the header are left out."""
     ours, theirs = _code(script), _code(fresh)
-    start = next((i for i, line in enumerate(ours) if line.startswith("def ")), 0)
+    start = next((i for i, line in enumerate(ours) if line.startswith(("from ", "import ", "def "))), 0)
     found: dict[int, str] = {}
     for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         if tag != "equal" and (b > start or a > start):
@@ -131,14 +191,20 @@ def _flags(script: str) -> str:
     return "\n".join(line for line in script.splitlines()[:HEADER_LINES] if "--style" in line)
 
 
-def _compiled(model: Model, style: str, sets: tuple[str, ...], *, input_gradients: bool = True) -> str:
-    return compile_model(model, Options(style, sets, input_gradients)).script
+def _compiled(model: Model, style: str, sets: tuple[str, ...], *, input_gradients: bool = True) -> Compiled:
+    return compile_model(model, Options(style, sets, input_gradients))
 
 
-def _witness(script: str) -> Witness:
-    """Return the loss and the gradients of another script, as a function of the point."""
+def _module(script: str, path: str = "") -> ModuleType:
+    """Return a compiled script as a module that stands at a path."""
     module = ModuleType("dotnn_witness")
+    module.__file__ = path or "witness.py"
     exec(compile(script, "<compiled>", "exec"), vars(module))
+    return module
+
+
+def _witness(module: ModuleType) -> Witness:
+    """Return the loss and the gradients of another script, as a function of the point."""
 
     def witness(point: Point) -> tuple[float, dict[str, np.ndarray], dict[str, np.ndarray]]:
         ours = {name: value.shape for name, value in point.params.items()}

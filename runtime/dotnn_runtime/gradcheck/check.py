@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
 from . import invariants
 from .kinds import Array, Point, norm
+from .likeness import check_likeness
 from .localise import localise
 from .patterns import Pattern
 from .probes import NOISE, ROUNDING, TOLERANCE
@@ -18,8 +20,8 @@ from .script import Script, ScriptError, load_script
 from .soundness import check_soundness
 from .steps import Reference
 from .ties import check_ties
-from .training import check_training
 from .trail import blame_for_gradient, blame_for_note, blame_for_seed
+from .training import check_training
 
 SAMPLES = 16
 POINTS = 5
@@ -39,6 +41,7 @@ def check_script(
     training: bool = True,
     witnesses: Mapping[str, Witness] | None = None,
     references: Mapping[str, Reference] | None = None,
+    twins: Mapping[str, ModuleType] | None = None,
 ) -> Report:
     """Check every gradient of a generated script.
 
@@ -54,6 +57,7 @@ def check_script(
         training: whether the network is in training mode (dropout, statistics of the batch) or in prediction mode.
         witnesses: independent implementations to compare with, by name (V8).
         references: independent implementations of a training step, by name (V10).
+        twins: scripts, as modules, that must do the same in all besides the training step, by name (V11).
 
     Raises:
         ScriptError: the text is not a script in the form of the contract.
@@ -66,6 +70,7 @@ def check_script(
         Probing(script, report, samples or SAMPLES, batch_size, v4, training),
         witnesses or {},
         references or {},
+        twins or {},
     )
     with np.errstate(all="ignore"):  # a probe may leave the domain of a logarithm; what is not finite decides nothing
         check.run()
@@ -79,6 +84,7 @@ class _Check:
     probing: Probing
     witnesses: Mapping[str, Witness]
     references: Mapping[str, Reference]
+    twins: Mapping[str, ModuleType]
 
     def run(self) -> None:
         """Run all checks, from the cheapest to the most telling, and complete the report."""
@@ -98,7 +104,8 @@ class _Check:
             self._run_invariants(point)
             self._run_ties(point)
             self._run_witnesses(point)
-            self._blame()
+            if self.report.blame is None:
+                self._blame()
         self.report.tensors = list(probing.results.values())
         if sound.runs and point.training and self.report.verdict is not Verdict.FAIL:
             self._run_training(point)
@@ -147,10 +154,14 @@ class _Check:
             self._add(CheckResult("V8", f"against {name}", verdict, f"largest difference in {worst}", errors[worst]))
 
     def _run_training(self, point: Point) -> None:
-        """V10: what `train` runs; where a gradient is wrong already, a step is, too."""
+        """V10 and V11: what `train` and `predict` run; where a gradient is wrong already, a step is, too."""
         results, blame = check_training(self.script, self.report.seed, self.references, point)
         self.report.checks += results
         self.report.blame = blame
+        for name, twin in self.twins.items():
+            result, blame = check_likeness(self.script, twin, self.report.seed, name)
+            self._add(result)
+            self.report.blame = self.report.blame or blame
 
     def _blame(self) -> None:
         verdicts = {t.verdict for t in self.probing.results.values()} | {c.verdict for c in self.report.checks}

@@ -186,11 +186,13 @@ class Probing:
         size = generic_batch_size([*taken, (self._batch_size,)], least=self._batch_size + 1)
         stand = Stand(self.script, self._drawn(0, size), self.cost)
         live = {row.name for row in rows}
-        found = [row for row in stand.rows() if row.name in live]
-        probe = joint_probe(found, stand.evaluate, self.oracle, self.rng, floor=1e-6)
+        found, rng = [row for row in stand.rows() if row.name in live], np.random.default_rng([self.seed, 4])
+        probe = joint_probe(found, stand.evaluate, self.oracle, rng, floor=1e-6)
+        if probe is None:
+            return
         wrong = []
-        if probe.error > self.oracle.tolerance:
-            probes = probe_rows(found, stand.evaluate, self.oracle, self.rng, scale_of(stand.rows()))
+        if probe.outcome is Outcome.WRONG:
+            probes = probe_rows(found, stand.evaluate, self.oracle, rng, scale_of(stand.rows()))
             wrong = [row for row in found if probes[row.name].outcome is Outcome.WRONG]
             for row in wrong:
                 self._settle(row, probes[row.name], stand)

@@ -70,7 +70,9 @@ def record(module: ModuleType, params: Arrays, parts: Mapping[str, Arrays], *, e
     """
     recorder = (_FastRecorder if hasattr(module, "make_step") else _Recorder)(module, parts["train"])
     names = vars(module)
-    saved = {name: names[name] for name in (*PASSES, "make_step", "make_update", "update", "BATCH_SIZE") if name in names}
+    saved = {
+        name: names[name] for name in (*PASSES, "make_step", "make_update", "update", "BATCH_SIZE") if name in names
+    }
     try:
         if saved.get("BATCH_SIZE"):
             names["BATCH_SIZE"] = size
@@ -150,8 +152,9 @@ class _FastRecorder(_Recorder):
         """Replace the functions that make the step and the update."""
         names = vars(self.module)
         self.lr = 1.0
-        names["make_step"], names["make_update"] = self._make_step(self.module.make_step), self._make_update(
-            self.module.make_update
+        names["make_step"], names["make_update"] = (
+            self._make_step(self.module.make_step),
+            self._make_update(self.module.make_update),
         )
 
     def _make_step(self, make: Callable[..., Any]) -> Callable[..., Any]:

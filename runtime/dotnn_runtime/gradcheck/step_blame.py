@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 
+import numpy as np
+
 from .anatomy import assigned_names, last_argument, loads, walk_statements
-from .kinds import Array
+from .kinds import Array, Point
 from .localise import blame_at
 from .patterns import Pattern
-from .recording import PASSES, Arrays, Training
+from .recording import PASSES, Arrays, Step, Training
 from .report import Blame
 from .script import Script
 from .step_trace import first_strange_statement, first_strange_value, forward_values
@@ -47,7 +50,20 @@ def blame_for_step(
     line, words = next((found for found in lines if found[0]), (_line_of(script, fault), ""))
     place = script.anatomy.place(line)
     pattern = Pattern(PATTERN[fault.part], f"{words} {_sentence(fault)}".strip())
-    return blame_at(fault.name or fault.part, fault.name, place, place, pattern)
+    return replace(blame_at(fault.name or fault.part, fault.name, place, place, pattern), by_function=not words)
+
+
+def blame_for_forward(script: Script, point: Point) -> Blame | None:
+    """Return the line of a fast step that computes another value than `forward` does under this name; None if none."""
+    if script.anatomy.step is None:
+        return None
+    step = Step(point.batch, None, point.params, np.random.default_rng(point.rng_seed))
+    note = first_strange_value(script, step, forward_values(script, step))
+    if note is None:
+        return None
+    place = script.anatomy.place(note.line)
+    pattern = Pattern("wrong value", f"{note.name} is not what the function forward says it is.")
+    return blame_at(note.name, note.name, place, place, pattern)
 
 
 def _sentence(fault: Fault) -> str:

@@ -40,7 +40,10 @@ def first_strange_statement(script: Script, steps: Sequence[Step], examples: Arr
     pairs = zip((n for n in running if not n.name.startswith(TAKEN)), fresh, strict=False)
     for note, expected in pairs:
         if not _alike(note.array, expected.array):
-            return note, f"What it writes depends on the step before: {note.name} is another in a step that is the first."
+            return (
+                note,
+                f"What it writes depends on the step before: {note.name} is another in a step that is the first.",
+            )
     return None
 
 
@@ -53,7 +56,11 @@ def first_strange_value(script: Script, step: Step, values: Mapping[str, Array])
     last = {note.name: i for i, note in enumerate(written)}
     for i, note in enumerate(written):
         value = values.get(note.name)
-        if value is None or last[note.name] != i or sum(n.name == note.name and n.line == note.line for n in written) > 1:
+        if (
+            value is None
+            or last[note.name] != i
+            or sum(n.name == note.name and n.line == note.line for n in written) > 1
+        ):
             continue
         claim = fitted(note.array, np.shape(value), batch_last=True)
         if claim is not None and not _alike(claim, value):
@@ -110,4 +117,3 @@ def _alike(a: Array, b: Array) -> bool:
     with np.errstate(all="ignore"):
         size = max(float(np.abs(b).max(initial=0.0)), float(np.abs(a).max(initial=0.0)))
         return bool(np.allclose(a, b, rtol=SAME, atol=SAME * size, equal_nan=True)) if np.isfinite(size) else True
-

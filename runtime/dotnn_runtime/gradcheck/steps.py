@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Protocol
 
 import numpy as np
@@ -145,14 +146,14 @@ class Course:
         params = {name: generic_parameter(value, rng) for name, value in initial.items()}
         return cls(params, {"train": examples(count), "val": examples(small), "test": examples(small)}, (large, small))
 
-    def run(self, script: Script) -> Iterator[tuple[Training, Mapping[str, Arrays]]]:
-        """Train, and yield what was recorded with the examples it was trained on."""
+    def run(self, module: ModuleType) -> Iterator[tuple[Training, Arrays]]:
+        """Train a script, and yield what was recorded with the examples it was trained on."""
         large, small = self.sizes
-        counts = (2 * large + small,) if getattr(script.whole, "BATCH_SIZE", 0) else (large, small)
+        counts = (2 * large + small,) if getattr(module, "BATCH_SIZE", 0) else (large, small)
         for count in counts:
             train = {name: values[:count] for name, values in self.parts["train"].items()}
             parts = {**self.parts, "train": train}
-            yield record(script.whole, self.params, parts, epochs=EPOCHS, size=large), train
+            yield record(module, self.params, parts, epochs=EPOCHS, size=large), train
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 
+import numpy as np
+
+from .draw import generic_point
 from .kinds import Point
+from .likeness import check_loop
 from .localise import blame_at
 from .patterns import Pattern
 from .report import Blame, CheckResult, Verdict
-from .script import Script
+from .script import Script, load_script
 from .step_blame import blame_for_step
 from .steps import Course, OwnPass, Reference, compare
 from .trail import blame_for_exception, values_at
@@ -33,7 +38,7 @@ def check_training(
     count = 0
     course = Course.of(script, seed, shapes)
     try:
-        for training, examples in course.run(script):
+        for training, examples in course.run(script.whole):
             count += len(training.steps)
             for name, reference in {OWN: OwnPass(script), **references}.items():
                 found = compare(script, training, examples, reference)
@@ -44,12 +49,30 @@ def check_training(
                     blame = blame_for_step(script, found.fault, training, examples, values)
                     return [_result(title, name, Verdict.FAIL, str(found.fault), found.fault.error)], blame
     except (Exception, SystemExit) as error:
-        return [CheckResult(ID, title, Verdict.FAIL, f"{type(error).__name__}: {error}")], blame_for_exception(script, error)
+        return [CheckResult(ID, title, Verdict.FAIL, f"{type(error).__name__}: {error}")], blame_for_exception(
+            script, error
+        )
     if not count:
         return [CheckResult(ID, title, Verdict.FAIL, "fit takes no step")], _whole_fit(script)
     sizes = " and ".join(map(str, course.sizes))
     detail = f"{count} steps on {sizes} examples"
     return [_result(title, name, Verdict.PASS, detail, worst) for name, worst in results.items()], None
+
+
+def check_style(
+    source: str, filename: str, seed: int, style: str, references: Mapping[str, Reference], twin: ModuleType
+) -> tuple[list[CheckResult], Blame | None]:
+    """Compare what a script trains with references, and the order in which it does with that of another style."""
+    script = load_script(source, filename)
+    plain, rng = script.plain, np.random.default_rng([seed, 0])
+    initial = plain.init_params(seed, dtype=np.float64)
+    point = generic_point(initial, plain.INPUTS, plain.TARGETS, batch_size=2, rng=rng)
+    with np.errstate(all="ignore"):
+        results, blame = check_training(script, seed, references, point, style)
+        if blame is None:
+            result, blame = check_loop(script, twin, seed, "the explain style")
+            results.append(result)
+    return results, blame
 
 
 def _result(title: str, name: str, verdict: Verdict, detail: str, value: float) -> CheckResult:
