@@ -18,7 +18,7 @@ from .probing import Probing
 from .report import CheckResult, Report, TensorResult, Verdict
 from .script import Script, ScriptError, load_script
 from .soundness import check_soundness
-from .steps import Reference
+from .steps import Reference, Trial
 from .ties import check_ties
 from .trail import blame_for_gradient, blame_for_note, blame_for_seed
 from .training import check_training
@@ -108,7 +108,7 @@ class _Check:
                 self._blame()
         self.report.tensors = list(probing.results.values())
         if sound.runs and point.training and self.report.verdict is not Verdict.FAIL:
-            self._run_training(point)
+            self._run_training(Trial(self.script, self.report.seed))
         self.report.cost_forwards = probing.cost.forwards
 
     def _run_invariants(self, point: Point) -> None:
@@ -153,13 +153,13 @@ class _Check:
             verdict = Verdict.PASS if errors[worst] <= TOLERANCE else Verdict.FAIL
             self._add(CheckResult("V8", f"against {name}", verdict, f"largest difference in {worst}", errors[worst]))
 
-    def _run_training(self, point: Point) -> None:
+    def _run_training(self, trial: Trial) -> None:
         """V10 and V11: what `train` and `predict` run; where a gradient is wrong already, a step is, too."""
-        results, blame = check_training(self.script, self.report.seed, self.references, point)
+        results, blame = check_training(trial, self.references)
         self.report.checks += results
         self.report.blame = blame
         for name, twin in self.twins.items():
-            result, blame = check_likeness(self.script, twin, self.report.seed, name)
+            result, blame = check_likeness(trial, twin, name)
             self._add(result)
             self.report.blame = self.report.blame or blame
 

@@ -17,7 +17,7 @@ from .patterns import Pattern
 from .recording import Arrays, NeutralScaling, Training
 from .report import Blame, CheckResult, Verdict
 from .script import Script
-from .steps import Course, apart
+from .steps import Course, Trial, apart
 from .trail import blame_for_exception
 
 ID = "V11"
@@ -31,16 +31,14 @@ Difference = tuple[str, str]
 """The function or the constant that differs, and a sentence."""
 
 
-def check_likeness(script: Script, other: ModuleType, seed: int, name: str) -> tuple[CheckResult, Blame | None]:
+def check_likeness(trial: Trial, other: ModuleType, name: str) -> tuple[CheckResult, Blame | None]:
     """Compare all that a script does besides the steps of its training with what another module, `name`, does."""
-    course = Course.of(script, seed, {})
-    return _settled(script, f"data, loop and predictions against {name}", _all_differences(script.whole, other, course))
+    return _settled(trial.script, f"data, loop and predictions against {name}", _all_differences(trial, other))
 
 
-def check_loop(script: Script, other: ModuleType, seed: int, name: str) -> tuple[CheckResult, Blame | None]:
+def check_loop(trial: Trial, other: ModuleType, name: str) -> tuple[CheckResult, Blame | None]:
     """Compare only the batches and the learning rates: two styles round differently."""
-    course = Course.of(script, seed, {})
-    return _settled(script, f"batches and learning rates against {name}", _loop(script.whole, other, course))
+    return _settled(trial.script, f"batches and learning rates against {name}", _loop(trial, other))
 
 
 def _settled(script: Script, title: str, differences: Iterator[Difference]) -> tuple[CheckResult, Blame | None]:
@@ -52,7 +50,7 @@ def _settled(script: Script, title: str, differences: Iterator[Difference]) -> t
     if found is None:
         return CheckResult(ID, title, Verdict.PASS), None
     place = script.anatomy.place(_line(script, found[0]))
-    pattern = Pattern(f"another {found[0]}", f"{found[1]}.")
+    pattern = Pattern(f"another {found[0]}", f"{found[1][0].upper()}{found[1][1:]}.")
     blame = replace(blame_at(found[0], "", place, place, pattern), by_function=True)
     return CheckResult(ID, title, Verdict.FAIL, found[1]), blame
 
@@ -67,11 +65,12 @@ def _line(script: Script, name: str) -> int:
     return 0
 
 
-def _all_differences(ours: ModuleType, other: ModuleType, course: Course) -> Iterator[Difference]:
+def _all_differences(trial: Trial, other: ModuleType) -> Iterator[Difference]:
+    ours, course = trial.script.whole, trial.course
     yield from _constants(ours, other)
     yield from _first_weights(ours, other)
     yield from _data(ours, other, course)
-    yield from _loop(ours, other, course, figures=True)
+    yield from _loop(trial, other, figures=True)
     yield from _predictions(ours, other, course)
 
 
@@ -119,8 +118,8 @@ def _outcome(run: Callable[[], Any]) -> Any:
         return None
 
 
-def _loop(ours: ModuleType, other: ModuleType, course: Course, figures: bool = False) -> Iterator[Difference]:
-    for (mine, _), (theirs, _) in zip(course.run(ours), course.run(other), strict=False):
+def _loop(trial: Trial, other: ModuleType, figures: bool = False) -> Iterator[Difference]:
+    for (mine, _), (theirs, _) in zip(trial.trainings, trial.course.run(other), strict=False):
         yield from _steps(mine, theirs)
         if not figures:
             continue
@@ -138,9 +137,7 @@ def _steps(mine: Training, theirs: Training) -> Iterator[Difference]:
     for at, (step, right) in enumerate(zip(mine.steps, theirs.steps, strict=False), 1):
         for name, value in _unlike(step.batch, right.batch):
             yield "fit", f"step {at} takes other examples of {name}{value}"
-        if (step.rate or 0.0) != (right.rate or 0.0) and abs((step.rate or 0) - (right.rate or 0)) > CLOSE * (
-            right.rate or 0
-        ):
+        if not np.isclose(step.rate or 0.0, right.rate or 0.0, rtol=CLOSE, atol=0.0):
             yield "fit", f"step {at} has the learning rate {step.rate}, and should have {right.rate}"
         if (step.given is None) != (right.given is None):
             yield "fit", f"step {at} ends {'without' if step.given is None else 'with'} an update"

@@ -49,8 +49,8 @@ def check_soundness(script: Script, point: Point, cost: Cost) -> Soundness:
     if loss != again or any(not np.array_equal(grads[name], grads_again[name]) for name in grads):
         return _fails("two runs with the same seed give different results", blame_for_unsteady(script, point))
     verdict = Verdict.FAIL if wrong_forward else Verdict.PASS
-    blame = blame_for_forward(script, point) if wrong_forward else None
-    return Soundness(CheckResult(*TITLE, verdict, wrong_forward), blame, runs=True)
+    forward = blame_for_forward(script, point) if wrong_forward else None
+    return Soundness(CheckResult(*TITLE, verdict, wrong_forward), forward, runs=True)
 
 
 def _fails(detail: str, blame: Blame | None) -> Soundness:

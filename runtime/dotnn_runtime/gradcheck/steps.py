@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import ModuleType
 from typing import Protocol
 
@@ -130,20 +131,21 @@ class Course:
     sizes: tuple[int, int]
 
     @classmethod
-    def of(cls, script: Script, seed: int, shapes: Mapping[str, tuple[int, ...]]) -> Course:
-        """Draw the course of a script; `shapes` are those of the values that it computes of one batch."""
+    def of(cls, script: Script, seed: int) -> Course:
+        """Draw the course of a script."""
         plain, rng = script.plain, np.random.default_rng([seed, 3])
-        taken = [*script.params.values(), *(shape[1:] for shape in shapes.values()), *sizes_of(plain), (5,)]
-        small = generic_batch_size(taken, least=6)
-        large = generic_batch_size([*taken, (small,)], least=small + 1)
-        initial = plain.init_params(seed, dtype=np.float64)
         declared = {**plain.INPUTS, **plain.TARGETS}
-        count = 2 * large + small
 
         def examples(count: int) -> Arrays:
             return {name: generic_data(kind, (count, *shape), rng) for name, (kind, shape) in declared.items()}
 
+        initial = plain.init_params(seed, dtype=np.float64)
         params = {name: generic_parameter(value, rng) for name, value in initial.items()}
+        _, cache = plain.forward(params, examples(2), training=True, rng=np.random.default_rng(seed))
+        taken = [*script.params.values(), *(np.shape(value)[1:] for value in cache.values()), *sizes_of(plain), (5,)]
+        small = generic_batch_size(taken, least=6)
+        large = generic_batch_size([*taken, (small,)], least=small + 1)
+        count = 2 * large + small
         return cls(params, {"train": examples(count), "val": examples(small), "test": examples(small)}, (large, small))
 
     def run(self, module: ModuleType) -> Iterator[tuple[Training, Arrays]]:
@@ -154,6 +156,24 @@ class Course:
             train = {name: values[:count] for name, values in self.parts["train"].items()}
             parts = {**self.parts, "train": train}
             yield record(module, self.params, parts, epochs=EPOCHS, size=large), train
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A script and its course; it is trained once, when that is first asked for."""
+
+    script: Script
+    seed: int
+
+    @cached_property
+    def course(self) -> Course:
+        """What the script is trained on."""
+        return Course.of(self.script, self.seed)
+
+    @cached_property
+    def trainings(self) -> list[tuple[Training, Arrays]]:
+        """What `fit` did, with the examples it was given."""
+        return list(self.course.run(self.script.whole))
 
 
 @dataclass(frozen=True)
@@ -221,9 +241,9 @@ def _strange_rows(step: Step, examples: Arrays) -> Iterator[tuple[str, str, floa
 
 
 def _apart_together(ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> Iterator[tuple[str, float]]:
-    """Yield how far gradients are apart, those nearest to the loss first; noise beside the largest counts as nothing."""
+    """Yield how far gradients are apart, those nearest to the loss first; noise beside the largest is nothing."""
     largest = max(map(norm, theirs.values()), default=0.0)
-    for name, value in reversed(theirs.items()):
+    for name, value in reversed(list(theirs.items())):
         yield name, apart(ours.get(name), value, NOTHING / CLOSE * largest)
 
 

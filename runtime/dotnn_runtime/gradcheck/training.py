@@ -7,38 +7,35 @@ from types import ModuleType
 
 import numpy as np
 
-from .draw import generic_point
-from .kinds import Point
 from .likeness import check_loop
 from .localise import blame_at
 from .patterns import Pattern
 from .report import Blame, CheckResult, Verdict
 from .script import Script, load_script
 from .step_blame import blame_for_step
-from .steps import Course, OwnPass, Reference, compare
-from .trail import blame_for_exception, values_at
+from .steps import OwnPass, Reference, Trial, compare
+from .trail import blame_for_exception
 
 ID = "V10"
 OWN = "loss_and_grads"
 
 
 def check_training(
-    script: Script, seed: int, references: Mapping[str, Reference], point: Point, style: str = ""
+    trial: Trial, references: Mapping[str, Reference], style: str = ""
 ) -> tuple[list[CheckResult], Blame | None]:
     """Compare the steps of a script's `fit` with those of references, by name, and with its own `loss_and_grads`.
 
-    `point` is one at which its forward pass has run, `style` is named in the titles.
+    `style` is named in the titles.
     """
+    script = trial.script
     title = f"steps of training{f', {style}' * bool(style)}"
     fit = getattr(script.whole, "fit", None)
     if fit is None:
         return [CheckResult(ID, title, Verdict.SKIPPED, "the script has no function fit")], None
-    shapes = {name: arrays[-1].shape for name, arrays in values_at(script, point).items()}
     results: dict[str, float] = dict.fromkeys([OWN, *references], 0.0)
     count = 0
-    course = Course.of(script, seed, shapes)
     try:
-        for training, examples in course.run(script.whole):
+        for training, examples in trial.trainings:
             count += len(training.steps)
             for name, reference in {OWN: OwnPass(script), **references}.items():
                 found = compare(script, training, examples, reference)
@@ -54,7 +51,7 @@ def check_training(
         )
     if not count:
         return [CheckResult(ID, title, Verdict.FAIL, "fit takes no step")], _whole_fit(script)
-    sizes = " and ".join(map(str, course.sizes))
+    sizes = " and ".join(map(str, trial.course.sizes))
     detail = f"{count} steps on {sizes} examples"
     return [_result(title, name, Verdict.PASS, detail, worst) for name, worst in results.items()], None
 
@@ -63,14 +60,11 @@ def check_style(
     source: str, filename: str, seed: int, style: str, references: Mapping[str, Reference], twin: ModuleType
 ) -> tuple[list[CheckResult], Blame | None]:
     """Compare what a script trains with references, and the order in which it does with that of another style."""
-    script = load_script(source, filename)
-    plain, rng = script.plain, np.random.default_rng([seed, 0])
-    initial = plain.init_params(seed, dtype=np.float64)
-    point = generic_point(initial, plain.INPUTS, plain.TARGETS, batch_size=2, rng=rng)
+    trial = Trial(load_script(source, filename), seed)
     with np.errstate(all="ignore"):
-        results, blame = check_training(script, seed, references, point, style)
+        results, blame = check_training(trial, references, style)
         if blame is None:
-            result, blame = check_loop(script, twin, seed, "the explain style")
+            result, blame = check_loop(trial, twin, "the explain style")
             results.append(result)
     return results, blame
 
