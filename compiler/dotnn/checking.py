@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import ModuleType
 import numpy as np
 
 from dotnn.console import show_json, warn
+from dotnn.deadline import Ended, within
 from dotnn.diagnostics import CompileError, Diagnostic
 from dotnn.driver import Compiled, Options, compile_model, front
 from dotnn.model.model import Model
@@ -30,17 +32,31 @@ from dotnn_runtime.gradcheck import (
 from dotnn_runtime.run_folder import weight_shapes
 
 HEADER_LINES = 12
+PATIENCE = 60.0
+"""How many seconds the check of a script may take where nobody says otherwise."""
 STYLES = ("explain", "fast")
 SHOWN = 5
 """How many of the changed lines of a script are named."""
 
 
 def check_path(
-    path: str, *, spec: str | None, sets: tuple[str, ...], seed: int | None, against: str | None, as_json: bool
+    path: str,
+    *,
+    spec: str | None,
+    sets: tuple[str, ...],
+    seed: int | None,
+    against: str | None,
+    as_json: bool,
+    timeout: float | None = None,
 ) -> int:
-    """Validate the gradients of a spec or, for a name that ends in .py, of a script. Returns the exit code."""
+    """Validate the gradients of a spec or, for a name that ends in .py, of a script. Returns the exit code.
+
+    `timeout` is in seconds; without it a script has `PATIENCE`, and a spec all the time it needs.
+    """
     if path.endswith(".py"):
-        report = check_file(path, seed or 0, spec, sets)
+        report = check_file(path, seed or 0, spec, sets, timeout=timeout or PATIENCE)
+    elif timeout:
+        report = _in_time(path, timeout, lambda: check_spec(path, sets, seed, tensorflow=against == "tensorflow"))
     else:
         report = check_spec(path, sets, seed, tensorflow=against == "tensorflow")
     if as_json:
@@ -85,8 +101,17 @@ def _check_styles(name: str, scripts: dict[str, Compiled], seed: int, witnesses:
     return report
 
 
-def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[str, ...] = ()) -> Report:
-    """Validate a script as it lies on disk, edited or not. The script is run.
+def _in_time(path: str, seconds: float, work: Callable[[], Report]) -> Report:
+    try:
+        return within(seconds, work, path)
+    except Ended as error:
+        raise CompileError([Diagnostic("NN407", f"cannot check {path}: {error}", help=error.help)]) from None
+
+
+def check_file(
+    path: str, seed: int = 0, spec: str | None = None, sets: tuple[str, ...] = (), *, timeout: float = PATIENCE
+) -> Report:
+    """Validate a script as it lies on disk, edited or not. The script is run, for at most `timeout` seconds.
 
     With the spec that it was compiled from, it is also compared with a freshly compiled one, and the blame shows the
     lines of both. Raises `CompileError`.
@@ -96,24 +121,15 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
         if "--target tensorflow" in "\n".join(script.splitlines()[:HEADER_LINES]):
             raise ScriptError("it is for TensorFlow, which differentiates by itself")
         if spec is None:
-            return check_script(script, path, seed=seed)
+            return _in_time(path, timeout, lambda: check_script(script, path, seed=seed))
         flags = _flags(script)
         sets = sets or tuple(re.findall(r"--set (\S+)", flags))
         model, warnings = front(spec, sets)
         warn(warnings)
         style = "fast" if "--style fast" in flags else "explain"
         fresh = _compiled(model, style, sets, input_gradients="--input-gradients" in flags)
-        twin = _module(fresh.script, path)
-        name = f"{Path(spec).name}, compiled"
         reference = SpecStep(model, fresh.graph, style == "fast")
-        report = check_script(
-            script,
-            path,
-            seed=seed,
-            witnesses={name: _witness(twin)},
-            references={"the interpreter": reference},
-            twins={name: twin},
-        )
+        report = _in_time(path, timeout, lambda: _beside(script, path, seed, fresh.script, reference))
         return compared(report, script, fresh.script, model)
     except (OSError, UnicodeDecodeError, ScriptError) as error:
         problem = Diagnostic(
@@ -122,6 +138,19 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
             help="a NumPy script that dotnn compile wrote is needed",
         )
         raise CompileError([problem]) from None
+
+
+def _beside(script: str, path: str, seed: int, fresh: str, reference: SpecStep) -> Report:
+    """Check a script beside the freshly compiled one and the steps of its spec."""
+    twin, name = _module(fresh, path), f"{Path(reference.model.source.path).name}, compiled"
+    return check_script(
+        script,
+        path,
+        seed=seed,
+        witnesses={name: _witness(twin)},
+        references={"the interpreter": reference},
+        twins={name: twin},
+    )
 
 
 def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
