@@ -29,6 +29,7 @@ from dotnn_runtime.gradcheck import (
     check_style,
     print_report,
 )
+from dotnn_runtime.gradcheck.anatomy import all_functions, around
 from dotnn_runtime.run_folder import weight_shapes
 
 HEADER_LINES = 12
@@ -129,7 +130,7 @@ def check_file(
         style = "fast" if "--style fast" in flags else "explain"
         fresh = _compiled(model, style, sets, input_gradients="--input-gradients" in flags)
         reference = SpecStep(model, fresh.graph, style == "fast")
-        report = _in_time(path, timeout, lambda: _beside(script, path, seed, fresh.script, reference))
+        report = _in_time(path, timeout, lambda: beside(script, path, seed, fresh.script, reference))
         return compared(report, script, fresh.script, model)
     except (OSError, UnicodeDecodeError, ScriptError) as error:
         problem = Diagnostic(
@@ -140,7 +141,7 @@ def check_file(
         raise CompileError([problem]) from None
 
 
-def _beside(script: str, path: str, seed: int, fresh: str, reference: SpecStep) -> Report:
+def beside(script: str, path: str, seed: int, fresh: str, reference: SpecStep) -> Report:
     """Check a script beside the freshly compiled one and the steps of its spec."""
     twin, name = _module(fresh, path), f"{Path(reference.model.source.path).name}, compiled"
     return check_script(
@@ -172,31 +173,26 @@ def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
 
 
 def _on_a_changed_line(blame: Blame | None, script: str, changed: dict[int, str]) -> Blame | None:
-    """Return the blame on the first changed line of the function that it names, or of those that this one calls.
+    """Return the blame on the first changed line of the functions that it names, or of those that these call.
 
-    Where no line is blamed, that of a step's loss and gradients is looked at.
+    Where no line is blamed, those of a step's loss and gradients are looked at.
     """
-    if blame is not None and (blame.line in changed or not blame.by_function):
+    if blame is not None and (blame.line in changed or not blame.functions):
         return blame
-    tree = ast.parse(script)
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    start = "loss_and_grads" if blame is None else next((n for n, f in functions.items() if _spans(f, blame.line)), "")
-    unread, reached = [start], list[str]()
+    functions = all_functions(script)
+    unread, reached = list(blame.functions if blame else ("loss_and_grads",)), list[str]()
     while unread:
         name = unread.pop(0)
         if name in functions and name not in reached:
             reached.append(name)
             unread += [part.id for part in ast.walk(functions[name]) if isinstance(part, ast.Name)]
-    line = next((line for name in reached for line in changed if _spans(functions[name], line)), 0)
+    places = {line: around(script, line) for line in changed}
+    line = next((line for name in reached for line, place in places.items() if place == name), 0)
     if not line:
         return blame
     text = script.splitlines()[line - 1].partition("  # ")[0].strip()
-    blame = blame or Blame(start, "", "", "", line, text, "another result", "The spec's network gives another result.")
-    return replace(blame, line=line, text=text)
-
-
-def _spans(function: ast.FunctionDef, line: int) -> bool:
-    return function.lineno <= line <= (function.end_lineno or 0)
+    other = Blame(places[line], "", "", "", line, text, "another result", "The spec's network gives another result.")
+    return replace(blame or other, line=line, text=text)
 
 
 def _changed_lines(script: str, fresh: str) -> dict[int, str]:

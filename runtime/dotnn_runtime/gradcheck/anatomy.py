@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from .kinds import Key
 
@@ -229,6 +229,17 @@ def parse_script(source: str, filename: str = "<script>") -> ast.Module:
         unread += [defined[name] for name in found]
     tree.body = [node for node in tree.body if node in others or getattr(node, "name", "") in reached]
     return tree
+
+
+@lru_cache(maxsize=8)
+def all_functions(source: str) -> dict[str, ast.FunctionDef]:
+    """Return all functions of a script by name, those that `CONTRACT` never reaches, too."""
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+
+
+def around(source: str, line: int) -> str:
+    """Return the name of the function that a line stands in, "" where it stands in none."""
+    return next((n for n, f in all_functions(source).items() if f.lineno <= line <= (f.end_lineno or 0)), "")
 
 
 def _is_main_guard(node: ast.stmt) -> bool:

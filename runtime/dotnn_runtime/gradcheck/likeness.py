@@ -51,7 +51,7 @@ def _settled(script: Script, title: str, differences: Iterator[Difference]) -> t
         return CheckResult(ID, title, Verdict.PASS), None
     place = script.anatomy.place(_line(script, found[0]))
     pattern = Pattern(f"another {found[0]}", f"{found[1][0].upper()}{found[1][1:]}.")
-    blame = replace(blame_at(found[0], "", place, place, pattern), by_function=True)
+    blame = replace(blame_at(found[0], "", place, place, pattern), functions=(found[0],))
     return CheckResult(ID, title, Verdict.FAIL, found[1]), blame
 
 

@@ -91,7 +91,8 @@ class Blame:
     """The rule that is wrong: its place in the spec and in the script, and the shape of the error.
 
     `worst` are its worst elements. Where the spec is at hand, `spec_text` is its line there, and `compiled` what
-    stands in a freshly compiled script in place of `text`. `by_function`: what is known is the function alone.
+    stands in a freshly compiled script in place of `text`. Where not the line is known but only
+    what may hold it, `functions` names it, the likeliest first.
     """
 
     name: str
@@ -105,7 +106,7 @@ class Blame:
     worst: tuple[Element, ...] = ()
     spec_text: str = ""
     compiled: str = ""
-    by_function: bool = False
+    functions: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the blame as the JSON report gives it."""

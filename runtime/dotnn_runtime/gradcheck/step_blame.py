@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 
-from .anatomy import assigned_names, last_argument, loads, walk_statements
+from .anatomy import all_functions, assigned_names, last_argument, loads, walk_statements
 from .kinds import Array, Point
 from .localise import blame_at
 from .patterns import Pattern
@@ -31,12 +30,12 @@ PATTERN = {
 }
 FUNCTIONS = {
     "batch": ("fit",),
-    "loss": (*PASSES, "total_loss", "forward", "make_step"),
+    "loss": (*PASSES, "total_loss", "forward", "make_step", "fit"),
     "output": ("forward",),
-    "gradient": (*PASSES, "backward", "total_loss", "forward", "make_step"),
-    "state": ("renew_state", *PASSES, "make_step", "forward"),
+    "gradient": (*PASSES, "backward", "total_loss", "forward", "make_step", "fit"),
+    "state": ("renew_state", *PASSES, "make_step", "forward", "fit"),
     "clip": ("make_clip", "fit"),
-    "slot": ("update", "make_update", "optimizer_state"),
+    "slot": ("update", "make_update", "optimizer_state", "fit"),
     "weight": ("update", "make_update", "constrain", "fit"),
 }
 """The functions that compute a part of a step, in both styles."""
@@ -50,7 +49,8 @@ def blame_for_step(
     line, words = next((found for found in lines if found[0]), (_line_of(script, fault), ""))
     place = script.anatomy.place(line)
     pattern = Pattern(PATTERN[fault.part], f"{words} {_sentence(fault)}".strip())
-    return replace(blame_at(fault.name or fault.part, fault.name, place, place, pattern), by_function=not words)
+    functions = () if words else FUNCTIONS[fault.part]
+    return replace(blame_at(fault.name or fault.part, fault.name, place, place, pattern), functions=functions)
 
 
 def blame_for_forward(script: Script, point: Point) -> Blame | None:
@@ -94,14 +94,9 @@ def _strange_lines(
 _FAR = 1e-9
 
 
-@cache
-def _functions(source: str) -> dict[str, ast.FunctionDef]:
-    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
-
-
 def functions_of(script: Script, part: str) -> list[ast.FunctionDef]:
     """Return the functions of a script that compute a part of a step."""
-    functions = _functions(script.anatomy.source)
+    functions = all_functions(script.anatomy.source)
     return [functions[name] for name in FUNCTIONS[part] if name in functions]
 
 

@@ -232,6 +232,9 @@ def _strange_rows(step: Step, examples: Arrays) -> Iterator[tuple[str, str, floa
     """Yield the first array whose rows are not those of the same examples as the rows of the arrays before it."""
     same = None
     for name, values in step.batch.items():
+        if not values.size:
+            yield "batch", name, math.inf
+            return
         ours, all_ = values.reshape(len(values), 1, -1), examples[name].reshape(1, len(examples[name]), -1)
         equal = (ours == all_).all(axis=-1)
         same = equal if same is None else same & equal

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import traceback
+from dataclasses import replace
 
 import numpy as np
 
-from .anatomy import CONTRACT
+from .anatomy import CONTRACT, around
 from .kinds import Array, Point
 from .localise import blame_at
 from .patterns import Pattern
@@ -159,4 +160,5 @@ def blame_for_exception(script: Script, error: BaseException) -> Blame:
     target = place.text.partition("=")[0].rstrip(" +")
     name = target if target.isidentifier() else chosen.name
     pattern = Pattern("exception", f"This line stops{inner}: {type(error).__name__}: {error}.")
-    return blame_at(name, name, place, place, pattern)
+    passed = dict.fromkeys(around(script.anatomy.source, f.lineno or 0) for f in reversed(frames))
+    return replace(blame_at(name, name, place, place, pattern), functions=tuple(passed))
