@@ -22,6 +22,7 @@ from dotnn.diagnostics import CompileError
 from dotnn.diffing import Difference, Trajectory, compare, follow, rounding
 from dotnn.driver import Options, compile_model, front
 from dotnn.layers import LAYERS
+from dotnn.optimizers import OPTIMIZERS
 from dotnn.peer import Peer
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
@@ -213,6 +214,18 @@ def test_a_fault_in_the_numpy_script_is_found(rate, monkeypatch):
     found = compare(model_of(WILD.format(optim=f"adam({rate})")), 3)
     assert found.verdict == "FAIL"
     assert (found.first.step, found.first.kind, found.place) == (1, "weight", "test.nn:1")
+
+
+def test_a_fault_in_the_fast_style_is_found(monkeypatch):
+    """It is what `dotnn train` runs: where its update is another, the two other scripts agree, and it is named."""
+    adam = OPTIMIZERS["adam"]
+    wrong = tuple(line.replace("sqrt(v)", "sqrt(1.001 * v)") for line in adam.fast_equations({}))
+    monkeypatch.setitem(OPTIMIZERS, "adam", replace(adam, fast_equations=lambda attrs: wrong))
+    found = compare(model_of(WILD.format(optim="adam(0.001)")), 3)
+    assert found.verdict == "FAIL"
+    assert (found.first.step, found.first.kind, found.first.script) == (1, "weight", "fast style")
+    assert "in the fast style" in str(found.first)
+    assert found.to_json()["diverged"]["script"] == "fast style"
 
 
 def test_a_training_that_multiplies_rounding_proves_nothing():
