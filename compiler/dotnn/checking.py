@@ -97,8 +97,9 @@ def _check_styles(name: str, scripts: dict[str, Compiled], seed: int, witnesses:
         name, references = f"{name}_fast.py", {"the interpreter": SpecStep(fast.model, fast.graph, fast=True)}
         results, report.blame = check_style(fast.script, name, seed, "fast style", references, _module(explain.script))
         report.checks += results
-        if report.verdict is Verdict.FAIL and report.blame is None:
-            report.blame = check_script(fast.script, name, seed=seed, samples=samples).blame
+        if report.verdict is Verdict.FAIL and (report.blame is None or report.blame.functions):
+            line = check_script(fast.script, name, seed=seed, samples=samples).blame
+            report.blame = line or report.blame
     return report
 
 
