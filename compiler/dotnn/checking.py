@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -10,23 +12,51 @@ from types import ModuleType
 import numpy as np
 
 from dotnn.console import show_json, warn
+from dotnn.deadline import Ended, within
 from dotnn.diagnostics import CompileError, Diagnostic
-from dotnn.driver import Options, compile_model, front
+from dotnn.driver import Compiled, Options, compile_model, front
 from dotnn.emit.heading import read_heading
 from dotnn.model.model import Model
-from dotnn_runtime.gradcheck import Point, Report, ScriptError, Verdict, Witness, check_script, print_report
+from dotnn.reference import SpecStep
+from dotnn_runtime.gradcheck import (
+    Blame,
+    Point,
+    Report,
+    ScriptError,
+    Verdict,
+    Witness,
+    check_script,
+    check_style,
+    print_report,
+)
+from dotnn_runtime.gradcheck.anatomy import all_functions, around
 from dotnn_runtime.run_folder import weight_shapes
 
+PATIENCE = 60.0
+"""How many seconds the check of a script may take where nobody says otherwise."""
+STYLES = ("explain", "fast")
 SHOWN = 5
 """How many of the changed lines of a script are named."""
 
 
 def check_path(
-    path: str, *, spec: str | None, sets: tuple[str, ...], seed: int | None, against: str | None, as_json: bool
+    path: str,
+    *,
+    spec: str | None,
+    sets: tuple[str, ...],
+    seed: int | None,
+    against: str | None,
+    as_json: bool,
+    timeout: float | None = None,
 ) -> int:
-    """Validate the gradients of a spec or, for a name that ends in .py, of a script. Returns the exit code."""
+    """Validate the gradients of a spec or, for a name that ends in .py, of a script. Returns the exit code.
+
+    `timeout` is in seconds; without it a script has `PATIENCE`, and a spec all the time it needs.
+    """
     if path.endswith(".py"):
-        report = check_file(path, seed or 0, spec, sets)
+        report = check_file(path, seed or 0, spec, sets, timeout=timeout or PATIENCE)
+    elif timeout:
+        report = _in_time(path, timeout, lambda: check_spec(path, sets, seed, tensorflow=against == "tensorflow"))
     else:
         report = check_spec(path, sets, seed, tensorflow=against == "tensorflow")
     if as_json:
@@ -43,29 +73,46 @@ def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None, *
     """
     model, warnings = front(path, sets)
     warn(warnings)
-    scripts = {style: _compiled(model, style, sets) for style in ("explain", "fast")}
+    scripts = {style: _compiled(model, style, sets) for style in STYLES}
     name, chosen = Path(path).stem, model.check.seed if seed is None else seed
     if tensorflow or "tensorflow" in model.check.against:
         from dotnn.peer import Peer
 
         with Peer(model, sets) as peer:
-            return _check_scripts(model, name, scripts, chosen, {"TensorFlow": peer.witness(scripts["explain"])})
-    return _check_scripts(model, name, scripts, chosen, {})
+            return _check_styles(name, scripts, chosen, {"TensorFlow": peer.witness(scripts["explain"].script)})
+    return _check_styles(name, scripts, chosen, {})
 
 
-def _check_scripts(
-    model: Model, name: str, scripts: dict[str, str], seed: int, witnesses: dict[str, Witness]
-) -> Report:
-    samples = model.check.samples or None
-    witnesses = {"fast style": _witness(scripts["fast"]), **witnesses}
-    report = check_script(scripts["explain"], f"{name}.py", seed=seed, samples=samples, witnesses=witnesses)
-    if report.verdict is Verdict.FAIL and report.blame is None:
-        report.blame = check_script(scripts["fast"], f"{name}_fast.py", seed=seed, samples=samples).blame
+def _check_styles(name: str, scripts: dict[str, Compiled], seed: int, witnesses: dict[str, Witness]) -> Report:
+    """Check the explain style in full, and beside it what the fast style computes and trains."""
+    explain, fast = scripts["explain"], scripts["fast"]
+    samples = explain.model.check.samples or None
+    witnesses = {"fast style": _witness(_module(fast.script)), **witnesses}
+    references = {"the interpreter": SpecStep(explain.model, explain.graph)}
+    report = check_script(
+        explain.script, f"{name}.py", seed=seed, samples=samples, witnesses=witnesses, references=references
+    )
+    if report.blame is None:
+        name, references = f"{name}_fast.py", {"the interpreter": SpecStep(fast.model, fast.graph, fast=True)}
+        results, report.blame = check_style(fast.script, name, seed, "fast style", references, _module(explain.script))
+        report.checks += results
+        if report.verdict is Verdict.FAIL and (report.blame is None or report.blame.functions):
+            line = check_script(fast.script, name, seed=seed, samples=samples).blame
+            report.blame = line or report.blame
     return report
 
 
-def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[str, ...] = ()) -> Report:
-    """Validate a script as it lies on disk, edited or not. The script is run.
+def _in_time(path: str, seconds: float, work: Callable[[], Report]) -> Report:
+    try:
+        return within(seconds, work, path)
+    except Ended as error:
+        raise CompileError([Diagnostic("NN407", f"cannot check {path}: {error}", help=error.help)]) from None
+
+
+def check_file(
+    path: str, seed: int = 0, spec: str | None = None, sets: tuple[str, ...] = (), *, timeout: float = PATIENCE
+) -> Report:
+    """Validate a script as it lies on disk, edited or not. The script is run, for at most `timeout` seconds.
 
     With the spec that it was compiled from, it is also compared with a freshly compiled one, and the blame shows the
     lines of both. Raises `CompileError`.
@@ -76,15 +123,16 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
         if facts.get("target") == "tensorflow":
             raise ScriptError("it is for TensorFlow, which differentiates by itself")
         if spec is None:
-            return check_script(script, path, seed=seed)
+            return _in_time(path, timeout, lambda: check_script(script, path, seed=seed))
         given = facts.get("set")
         sets = sets or tuple(map(str, given if isinstance(given, list) else ()))
         model, warnings = front(spec, sets)
         warn(warnings)
         style = "fast" if facts.get("style") == "fast" else "explain"
         fresh = _compiled(model, style, sets, input_gradients=bool(facts.get("input_gradients")))
-        report = check_script(script, path, seed=seed, witnesses={f"{spec}, compiled": _witness(fresh)})
-        return compared(report, script, fresh, model)
+        reference = SpecStep(model, fresh.graph, style == "fast")
+        report = _in_time(path, timeout, lambda: beside(script, path, seed, fresh.script, reference))
+        return compared(report, script, fresh.script, model)
     except (OSError, UnicodeDecodeError, ScriptError) as error:
         problem = Diagnostic(
             "NN407",
@@ -92,6 +140,19 @@ def check_file(path: str, seed: int = 0, spec: str | None = None, sets: tuple[st
             help="a NumPy script that dotnn compile wrote is needed",
         )
         raise CompileError([problem]) from None
+
+
+def beside(script: str, path: str, seed: int, fresh: str, reference: SpecStep) -> Report:
+    """Check a script beside the freshly compiled one and the steps of its spec."""
+    twin, name = _module(fresh, path), f"{Path(reference.model.source.path).name}, compiled"
+    return check_script(
+        script,
+        path,
+        seed=seed,
+        witnesses={name: _witness(twin)},
+        references={"the interpreter": reference},
+        twins={name: twin},
+    )
 
 
 def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
@@ -102,6 +163,8 @@ def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
         path = Path(model.source.path).name
         where = f"lines {listed}" if len(changed) > 1 else f"line {listed}"
         report.notes.append(f"The script differs from what {path} compiles to in {where}.")
+    if report.verdict is Verdict.FAIL:
+        report.blame = _on_a_changed_line(report.blame, script, changed)
     if report.blame is not None:
         file, _, number = report.blame.spec_line.rpartition(":")
         lines = model.source.text.splitlines()
@@ -110,10 +173,33 @@ def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
     return report
 
 
+def _on_a_changed_line(blame: Blame | None, script: str, changed: dict[int, str]) -> Blame | None:
+    """Return the blame on the first changed line of the functions that it names, or of those that these call.
+
+    Where no line is blamed, those of a step's loss and gradients are looked at.
+    """
+    if blame is not None and (blame.line in changed or not blame.functions):
+        return blame
+    functions = all_functions(script)
+    unread, reached = list(blame.functions if blame else ("loss_and_grads",)), list[str]()
+    while unread:
+        name = unread.pop(0)
+        if name in functions and name not in reached:
+            reached.append(name)
+            unread += [part.id for part in ast.walk(functions[name]) if isinstance(part, ast.Name)]
+    places = {line: around(script, line) for line in changed}
+    line = next((line for name in reached for line, place in places.items() if place == name), 0)
+    if not line:
+        return blame
+    text = script.splitlines()[line - 1].partition("  # ")[0].strip()
+    other = Blame(places[line], "", "", "", line, text, "another result", "The spec's network gives another result.")
+    return replace(blame or other, line=line, text=text)
+
+
 def _changed_lines(script: str, fresh: str) -> dict[int, str]:
     """Return the lines of a script that are not as compiled, with what was; comments and the header are left out."""
     ours, theirs = _code(script), _code(fresh)
-    start = next((i for i, line in enumerate(ours) if line.startswith("def ")), 0)
+    start = next((i for i, line in enumerate(ours) if line.startswith(("from ", "import ", "def "))), 0)
     found: dict[int, str] = {}
     for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         if tag != "equal" and (b > start or a > start):
@@ -126,14 +212,20 @@ def _code(script: str) -> list[str]:
     return [line.partition("  # ")[0].rstrip() for line in script.splitlines()]
 
 
-def _compiled(model: Model, style: str, sets: tuple[str, ...], *, input_gradients: bool = True) -> str:
-    return compile_model(model, Options(style, sets, input_gradients)).script
+def _compiled(model: Model, style: str, sets: tuple[str, ...], *, input_gradients: bool = True) -> Compiled:
+    return compile_model(model, Options(style, sets, input_gradients))
 
 
-def _witness(script: str) -> Witness:
-    """Return the loss and the gradients of another script, as a function of the point."""
+def _module(script: str, path: str = "") -> ModuleType:
+    """Return a compiled script as a module that stands at a path."""
     module = ModuleType("dotnn_witness")
+    module.__file__ = path or "witness.py"
     exec(compile(script, "<compiled>", "exec"), vars(module))
+    return module
+
+
+def _witness(module: ModuleType) -> Witness:
+    """Return the loss and the gradients of another script, as a function of the point."""
 
     def witness(point: Point) -> tuple[float, dict[str, np.ndarray], dict[str, np.ndarray]]:
         ours = {name: value.shape for name, value in point.params.items()}

@@ -171,10 +171,22 @@ def compile_command(
 @click.option("--seed", type=SEED, default=None, help="Seed of parameters, data and probes. Default: the spec's.")
 @click.option("--spec", "origin", metavar="SPEC", type=FILE, help="For a script: what it was compiled from.")
 @click.option("--against", type=click.Choice(["tensorflow"]), help="Also compare with TensorFlow's own gradients.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="S",
+    help="End the check after so many seconds. Default: 60 for a script, none for a spec.",
+)
 @SETS
 @reports
 def check(
-    spec: str, origin: str | None, as_json: bool, seed: int | None, against: str | None, sets: tuple[str, ...]
+    spec: str,
+    origin: str | None,
+    as_json: bool,
+    seed: int | None,
+    against: str | None,
+    timeout: float | None,
+    sets: tuple[str, ...],
 ) -> int:
     """Validate the gradients of a spec, or of a generated script (SPEC ends in .py), edited or not."""
     from dotnn.threads import use_one_thread
@@ -184,7 +196,7 @@ def check(
         raise click.UsageError("--against compares what a spec compiles to: name the spec")
     from dotnn.checking import check_path
 
-    return check_path(spec, spec=origin, sets=sets, seed=seed, against=against, as_json=as_json)
+    return check_path(spec, spec=origin, sets=sets, seed=seed, against=against, as_json=as_json, timeout=timeout)
 
 
 @main.command()

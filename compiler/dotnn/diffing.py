@@ -1,4 +1,7 @@
-"""`dotnn diff`: both targets train from the same start, on the same batches and draws; where do they part?"""
+"""`dotnn diff`: the scripts of a spec train from the same start, on the same batches and draws; where do they part?
+
+The explain style's is compared with TensorFlow's, and with that of the fast style, which `dotnn train` runs.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from dotnn.ir.interpret import run
 from dotnn.model.model import Model
 from dotnn.peer import Arrays, Peer
 from dotnn.scripts import run_script
-from dotnn.stepping import Training
+from dotnn.stepping import FastTraining, Training
 
 TOLERANCE = 1e-9
 NOISE = {"loss": 0.0, "gradient": 1e-6, "weight": 1e-3}
@@ -31,13 +34,14 @@ LIKE_ROUNDING = 10
 """A difference that is at most so many times what rounding alone does to the training says nothing of the scripts."""
 LIKE_TIES = 1e-9
 """A difference that is less than this share of what ties do to the training does not come from ties."""
+TENSORFLOW, FAST = "TensorFlow", "fast style"
 TWINS = 8
 """In how many trainings it is looked at what rounding does."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one tensor of one step is from its counterpart. `kind` is loss, gradient or weight.
+    """How far one tensor of one step is from its counterpart in another script. `kind` is loss, gradient or weight.
 
     `error` is infinite where one of them is not finite, and NaN where neither is: then both trainings diverge.
     """
@@ -46,13 +50,15 @@ class Difference:
     kind: str
     name: str
     error: float
+    script: str = TENSORFLOW
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields; an error that is no number is null."""
         return {**vars(self), "error": self.error if math.isfinite(self.error) else None}
 
     def __str__(self) -> str:
-        return "the loss" if self.kind == "loss" else f"the {self.kind} of {self.name}"
+        what = "the loss" if self.kind == "loss" else f"the {self.kind} of {self.name}"
+        return what if self.script == TENSORFLOW else f"{what} in the {self.script}"
 
 
 @dataclass
@@ -118,9 +124,9 @@ def compare(model: Model, steps: int, seed: int = 0, sets: tuple[str, ...] = ())
 @np.errstate(all="ignore")  # a training may diverge
 def follow(model: Model, peer: Peer, steps: int, seed: int = 0, sets: tuple[str, ...] = ()) -> Trajectory:
     """Take steps of training beside a TensorFlow script that is there already."""
-    script = run_script(compile_model(model, Options(sets=sets)).script, "dotnn_numpy")
-    found = Trajectory()
-    for number, differences in enumerate(_steps(Training(model, script, seed), peer, steps), 1):
+    script, fast = (run_script(compile_model(model, Options(style, sets)).script, "dotnn_numpy") for style in STYLES)
+    found, ours = Trajectory(), Training(model, script, seed)
+    for number, differences in enumerate(_steps(ours, FastTraining(fast, ours), peer, steps), 1):
         made = [Difference(number, *d) for d in differences]
         found.first = next((d for d in made if not d.error <= TOLERANCE), None)
         largest = max(made, key=lambda d: math.inf if math.isnan(d.error) else d.error)
@@ -135,19 +141,26 @@ def follow(model: Model, peer: Peer, steps: int, seed: int = 0, sets: tuple[str,
 
 
 Distance = tuple[str, str, float]
+STYLES = ("explain", "fast")
 
 
-def _steps(ours: Training, peer: Peer, steps: int) -> Iterator[list[Distance]]:
-    """Yield the distances of all tensors, step by step."""
+def _steps(ours: Training, fast: FastTraining, peer: Peer, steps: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the distances of all tensors, step by step, those from the fast style with its name."""
     theirs = peer.module
     theirs.assign(peer.network, ours.params)
-    step, distances = peer.make_step(), _Distances(ours.zeros)
+    step, distances, styles = peer.make_step(), _Distances(ours.zeros), _Distances(ours.zeros)
     for number, batch in enumerate(ours.batches(steps)):
         loss, grads, rate = ours.gradients(number, batch)
         peer.take(ours.cache)
         their_loss, their_grads = step(batch, rate)
+        fast_loss, fast_grads = fast.gradients(number, ours.rows)
         ours.update(grads, rate)
-        yield distances((loss, grads, ours.params), (their_loss, their_grads, theirs.weights(peer.network)))
+        fast.update(rate)
+        mine = loss, grads, ours.params
+        yield [
+            *distances(mine, (their_loss, their_grads, theirs.weights(peer.network))),
+            *((*d, FAST) for d in styles(mine, (fast_loss, fast_grads, fast.params))),
+        ]
 
 
 def _explanation(model: Model, script: ModuleType, first: Difference, seed: int) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dotnn.emit import learning_rate
+from dotnn.emit.fast.update import plan_update
 from dotnn.emit.training import epoch_loss
 from dotnn.model.model import Model
 from dotnn.spec_files import load_examples
@@ -43,8 +44,12 @@ class Training:
         return getattr(self.script, "STRUCTURAL_ZEROS", ())
 
     def batches(self, steps: int) -> Iterator[Arrays]:
-        """Yield the batches of as many epochs as it takes, in the order that `fit` would choose without other draws."""
+        """Yield the batches of as many epochs as it takes, in the order that `fit` would choose without other draws.
+
+        `rows` then says which examples the last one holds.
+        """
         examples, count = self.data.parts["train"], self.data.count
+        self.rows = np.arange(0)
         size = min(self.model.train.batch or count, count)
         rng = np.random.default_rng([self.seed, 1])
         taken = 0
@@ -54,7 +59,8 @@ class Training:
                 if taken == steps:
                     return
                 taken += 1
-                yield {name: values[order[start : start + size]] for name, values in examples.items()}
+                self.rows = order[start : start + size]
+                yield {name: values[self.rows] for name, values in examples.items()}
 
     def gradients(self, number: int, batch: Arrays) -> tuple[float, Arrays, float]:
         """Return the loss, the gradients and the learning rate of a step; `cache` has what was drawn in it."""
@@ -84,6 +90,39 @@ class Training:
         """Renew the state, such as running statistics, by the last forward pass."""
         if hasattr(self.script, "renew_state"):
             self.script.renew_state(self.params, self.cache)
+
+
+class FastTraining:
+    """The same training by a script of the fast style, whose arrays are filled anew by every step, as in `fit`."""
+
+    def __init__(self, script: ModuleType, beside: Training) -> None:
+        self.script, self.seed = script, beside.seed
+        w, self.params = script.flat_arrays(script.PARAMS, np.float64)
+        g, self._g = script.flat_arrays(script.PARAMS, np.float64)
+        self.params |= {name: np.empty(shape) for name, shape in getattr(script, "STATE", {}).items()}
+        for name, values in self.params.items():
+            values[...] = beside.params[name]
+        self.lr = float(plan_update(beside.model.train).d_loss)
+        self.arrays = script.training_arrays(beside.data.parts["train"], np.float64)
+        self.steps: dict[int, Any] = {}
+        self.clip = script.make_clip(g, self._g) if hasattr(script, "make_clip") else lambda: None
+        self.run = script.make_update(w, g, script.optimizer_state(w), self.params)
+        self.rated = beside.model.train.schedule is not None
+
+    def gradients(self, number: int, rows: np.ndarray) -> tuple[float, Arrays]:
+        """Return the loss and the gradients of a step on some of the examples."""
+        size = len(rows)
+        if size not in self.steps:
+            self.steps[size] = self.script.make_step(self.params, self._g, self.arrays, size, d_loss=self.lr)
+        loss = self.steps[size](rows, np.random.default_rng([self.seed, 2, number]))
+        return loss, {name: g / self.lr for name, g in self._g.items()}
+
+    def update(self, rate: float) -> None:
+        """Take the step by these gradients, as `fit` does."""
+        self.clip()
+        self.run(*([rate] if self.rated else []))
+        if hasattr(self.script, "constrain"):
+            self.script.constrain(self.params)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from mutation import suite  # noqa: E402
 
 
 def row_of(name: str) -> str:
-    result = suite.run_group(suite.groups()[name], suite.SAMPLE)
+    group = suite.groups()[name]
+    result = suite.run_group(group, group.sample)
     print(f"{name}: {len(result.rows)} mutants, {len(result.wrong)} not as they should be", file=sys.stderr)
     return result.table_row()
 

@@ -25,7 +25,8 @@ def one_element_off(array):
 class Line:
     """The line under attack: the name it assigns, its right side, and what else its function knows.
 
-    `steps` are the values of the forward pass at a step, where the line stands in a loop over time.
+    `steps` are the values of the forward pass at a step, where the line stands in a loop over time; `batch` is the
+    number of examples that the validator takes first.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Line:
     cached: Collection[str] = ()
     known: Collection[str] = ()
     steps: Collection[str] = ()
+    batch: int = 5
 
 
 Operator = Callable[[ast.expr, Line], Iterator[ast.expr]]
@@ -492,6 +494,13 @@ def wrong_gate(node, line):
         used = {part.id for part in ast.walk(node.right) if isinstance(part, ast.Name)}
         for other in sorted(set(line.steps) - used) if len(used) == 1 else ():
             yield filled("1 - a * a" if is_op(node.right, ast.Mult) else "1 - a", a=ast.Name(other, ast.Load()))
+
+
+@part
+def hard_coded_batch(node, line):
+    """the number of examples that the validator happens to take, in place of B"""
+    if is_call(node, "len"):
+        yield ast.Constant(line.batch)
 
 
 LoopOperator = Callable[[ast.For, list[str]], Iterator[tuple[int, str, set[str]]]]

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
-from mutation import fast
+from mutation import fast, trained
 from mutation.operators import LOOPS, OPERATORS, PROLOGUE, Line, parts_of
 from mutation.rules import RULES, Rule, faulty_script, loss_rules
-from mutation.subjects import BATCH, NETWORKS, SUBJECTS, right_script
+from mutation.subjects import BATCH, NETWORKS, ROOT_FILE, SUBJECTS, right_script
+from support import as_module
 
-from dotnn_runtime.gradcheck import check_script
+from dotnn_runtime.gradcheck import Report, check_script
 from dotnn_runtime.gradcheck.anatomy import assigned_names, walk_statements
+from dotnn_runtime.gradcheck.draw import generic_batch_size
 
 RULE = "rule"
 EQUIVALENT = [
@@ -71,6 +73,13 @@ class Mutant:
     source: str
     names: tuple[str, ...]
     lines: tuple[int, ...] = ()
+    beside: trained.Subject | None = None
+
+    def check(self) -> Report:
+        """Hand it to the validator, a mistake in what is trained beside the spec."""
+        if self.beside is not None:
+            return self.beside.check(self.source, self.operator)
+        return check_script(self.source, f"{self.subject}.py", batch_size=BATCH.get(self.subject))
 
     @property
     def id(self) -> tuple[str, str]:
@@ -136,7 +145,7 @@ class Row:
 
 def run(mutant: Mutant) -> Row:
     """Hand a mutant to the validator."""
-    report = check_script(mutant.source, f"{mutant.subject}.py", batch_size=BATCH.get(mutant.subject))
+    report = mutant.check()
     blame = report.blame
     if blame is None:
         return Row(mutant, str(report.verdict), "", 0, "")
@@ -148,11 +157,14 @@ def run(mutant: Mutant) -> Row:
 
 @dataclass(frozen=True)
 class _Scene:
-    """A script taken apart: its text, the functions of the backward pass, and the values of the cache."""
+    """A script taken apart: its text, the functions of the backward pass, the values of the cache, and how many
+    examples the validator takes first.
+    """
 
     lines: list[str]
     functions: dict[str, ast.FunctionDef]
     cached: tuple[str, ...]
+    batch: int
 
 
 @cache
@@ -162,7 +174,10 @@ def _scene(subject: str) -> _Scene:
     cache_dict = next(
         n.value for n in functions["forward"].body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "cache"
     )
-    return _Scene(source.splitlines(), functions, tuple(key.value for key in cache_dict.keys))
+    module = as_module(source, ROOT_FILE)
+    shapes = [*module.PARAMS.values(), *(shape for _, shape in module.INPUTS.values())]
+    batch = BATCH.get(subject) or generic_batch_size(shapes)
+    return _Scene(source.splitlines(), functions, tuple(key.value for key in cache_dict.keys), batch)
 
 
 @cache
@@ -178,7 +193,7 @@ def line_mutants(subject: str) -> tuple[Mutant, ...]:
             known.append(name)
             if (subject not in NETWORKS and name in OUTER) or EMPTY.search(ast.unparse(node.value)) or name in starts:
                 continue
-            line = Line(name, node.value, scene.cached, tuple(known[:-1]))
+            line = Line(name, node.value, scene.cached, tuple(known[:-1]), (), scene.batch)
             found += _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name} = ")
         elif isinstance(node, ast.For):
             found += _mutants_in_loop(subject, scene, node)
@@ -197,7 +212,7 @@ def _mutants_in_loop(subject: str, scene: _Scene, loop: ast.For) -> Iterator[Mut
         name = ast.unparse(target)
         if isinstance(target, ast.Name) and name.startswith("d_") and not isinstance(node.value, ast.Name):
             sign = " += " if isinstance(node, ast.AugAssign) else " = "
-            line = Line(name, node.value, (), (), steps)
+            line = Line(name, node.value, (), (), steps, scene.batch)
             yield from _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name}{sign}")
     for operator, change in LOOPS.items():
         for number, text, spoilt in change(loop, scene.lines):
@@ -222,7 +237,7 @@ def _helper_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> I
     for node in ast.walk(function) if callers else ():
         if isinstance(node, ast.Assign | ast.AugAssign | ast.Return) and not EMPTY.search(ast.unparse(node)):
             start = _start(node)
-            found = _mutants_of(subject, scene, node, Line("", node.value), names, numbers, start)
+            found = _mutants_of(subject, scene, node, Line("", node.value, batch=scene.batch), names, numbers, start)
             yield from (m for m in found if m.operator != "one_element")  # which may not reach the gradient
 
 
@@ -322,6 +337,10 @@ def fast_mutant(step: fast.FaultyStep, subject: str) -> Mutant:
 # -------------------------------------------------------------------------------------------------------- summary
 
 
+SAMPLE = 12
+"""How many mutants of a kind are run where not all of them are: in minutes, not in half an hour; of those that must be
+trained half as many."""
+
 Maker = Callable[[], Mutant]
 """A mutant to be made when it is run: the compiler works while its rule is faulty."""
 
@@ -333,11 +352,12 @@ class Group:
     name: str
     doc: str
     makers: Callable[[], list[Maker]]
+    sample: int = SAMPLE
 
     @property
     def title(self) -> str:
         """Its name as the documentation shows it."""
-        return self.name.replace("fast_", "fast: ").replace("_", " ")
+        return self.name.replace("fast_", "fast: ").replace("trained_", "training: ").replace("_", " ")
 
 
 def groups() -> dict[str, Group]:
@@ -347,6 +367,7 @@ def groups() -> dict[str, Group]:
     found += [Group(f"{RULE} {op}", "", partial(_rules, op)) for op in ops]
     docs = {name: _doc(f) for name, f in fast.OPERATORS.items()} | {fast.STALE: fast.STALE_DOC}
     found += [Group(name, doc, partial(_steps, name)) for name, doc in docs.items()]
+    found += [Group(name, _doc(f), partial(_trained, name), SAMPLE // 2) for name, f in trained.OPERATORS.items()]
     return {group.name: group for group in found}
 
 
@@ -367,6 +388,15 @@ def _rules(op: str) -> list[Maker]:
 def _steps(operator: str) -> list[Maker]:
     steps = ((step, subject) for subject in fast.SUBJECTS for step in faulty_steps(subject))
     return [partial(fast_mutant, step, subject) for step, subject in steps if step.operator == operator]
+
+
+def _trained(operator: str) -> list[Maker]:
+    found = (
+        Mutant(f"{m.subject.name}, {m.subject.style}", operator, m.change, m.source, (), (m.line,), m.subject)
+        for m in trained.mistakes()
+        if m.operator == operator
+    )
+    return [lambda mutant=mutant: mutant for mutant in found]
 
 
 @dataclass(frozen=True)
@@ -412,9 +442,6 @@ def run_group(group: Group, most: int = 0) -> Result:
 
 
 HEAD = ("mistake", "mutants", "tried", "caught", "blamed", "same", "for example", "the answer")
-SAMPLE = 12
-"""How many mutants of a kind are run where not all of them are: in minutes, not in half an hour."""
-
 BEGIN, END = "<!-- generated: mutants -->\n", "<!-- end -->"
 
 

@@ -12,55 +12,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from regimes import OPTIMIZER_CALLS, REGIMES
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from strategies import ACTIVATIONS, specs
 from support import SPECS, as_module, generic_point, model_of, module_of
 
 from dotnn.clips import CLIPS
-from dotnn.constraints import CONSTRAINTS
 from dotnn.diagnostics import CompileError
 from dotnn.diffing import Difference, Trajectory, compare, follow, rounding
 from dotnn.driver import Options, compile_model, front
-from dotnn.inits import INITS
 from dotnn.layers import LAYERS
-from dotnn.optimizers import OPTIMIZERS
 from dotnn.peer import Peer
-from dotnn.penalties import PENALTIES
-from dotnn.schedules import SCHEDULES
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
 SEED = int(os.environ.get("DOTNN_SEED", "0"))
 SHORT = 8
 TOLERANCE, NOISE = 1e-10, 1e-4
 """Of a gradient at a point: relative to its norm, or to this share of the largest gradient: less than that is noise."""
-
-OPTIMIZER_CALLS = [
-    *(f"{name}(0.02)" for name in OPTIMIZERS),
-    "sgd(0.1, momentum = 0.9)",
-    "sgd(0.1, momentum = 0.9, nesterov = true)",
-    "adam(0.02, beta1 = 0)",
-    "rmsprop(0.02, rho = 0.5, epsilon = 1e-3)",
-]
-SCHEDULE_CALLS = {
-    "cosine": ["cosine(0.1, warmup = 10)"],
-    "linear": ["linear(0.1, epochs(1), 0.01)"],
-    "one_cycle": ["one_cycle(0.2)"],
-    "step": ["step(0.1, every = 7)"],
-    "exponential": ["exponential(0.1, rate = 0.5, every = 25%)"],
-    "warmup": ["warmup(0.1, over = 30)"],
-    "plateau": ["plateau(0.1, patience = 2, min_delta = 9)", "plateau(0.1, mae, factor = 0.5, patience = 1)"],
-}
-CONSTRAINT_CALLS = {"max_norm": "max_norm(0.8)", "bounds": "bounds(-0.3, 0.2)"}
-INIT_CALLS = {"constant": "constant(0.1)"}
-"""Sample calls; a member of a registry that needs one and has none fails its tests, and so cannot be forgotten."""
-REGIMES = [
-    *(f"optim = sgd({call})" for name in SCHEDULES for call in SCHEDULE_CALLS[name]),
-    *(f"optim = adam({call})  batch = all" for call in SCHEDULE_CALLS["plateau"]),
-    *(f"optim = sgd(0.1, momentum = 0.9)  clip = {name}(0.05)" for name in CLIPS),
-    *(f"optim = sgd(0.1)  constraint = {CONSTRAINT_CALLS[name]}" for name in CONSTRAINTS),
-    *(f"optim = sgd(0.1)  decay = {name}(0.02)" for name in PENALTIES),
-    *(f"optim = sgd(0.1)  init = {INIT_CALLS.get(name, name)}" for name in INITS if name != "file"),
-]
 
 
 def agrees(model, steps):
@@ -245,6 +213,19 @@ def test_a_fault_in_the_numpy_script_is_found(rate, monkeypatch):
     found = compare(model_of(WILD.format(optim=f"adam({rate})")), 3)
     assert found.verdict == "FAIL"
     assert (found.first.step, found.first.kind, found.place) == (1, "weight", "test.nn:1")
+
+
+def test_a_fault_in_the_fast_style_is_found(monkeypatch):
+    """It is what `dotnn train` runs: where its update is another, the two other scripts agree, and it is named."""
+    from dotnn.optimizers import adaptive
+
+    wrong = tuple(line.replace("- lr *", "- 1.001 * lr *") for line in adaptive.ADAM.fast_equations({}))
+    monkeypatch.setattr("dotnn.emit.optimizer.fast_equations", lambda train: wrong)
+    found = compare(model_of(WILD.format(optim="adam(0.001)")), 3)
+    assert found.verdict == "FAIL"
+    assert (found.first.step, found.first.kind, found.first.script) == (1, "weight", "fast style")
+    assert "in the fast style" in str(found.first)
+    assert found.to_json()["diverged"]["script"] == "fast style"
 
 
 def test_a_training_that_multiplies_rounding_proves_nothing():

@@ -12,13 +12,17 @@ from .kinds import Point
 from .report import Blame, CheckResult, Crossing, Element, Report, TensorResult, Verdict
 from .script import ScriptError
 from .show import print_report, render_text
+from .steps import Expected, Reference
+from .training import check_style
 
 __all__ = [
     "Blame",
     "CheckResult",
     "Crossing",
     "Element",
+    "Expected",
     "Point",
+    "Reference",
     "Report",
     "ScriptError",
     "TensorResult",
@@ -26,6 +30,7 @@ __all__ = [
     "Witness",
     "check_functions",
     "check_script",
+    "check_style",
     "print_report",
     "render_text",
 ]

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from .kinds import Key
 
@@ -231,6 +231,17 @@ def parse_script(source: str, filename: str = "<script>") -> ast.Module:
     return tree
 
 
+@lru_cache(maxsize=8)
+def all_functions(source: str) -> dict[str, ast.FunctionDef]:
+    """Return all functions of a script by name, those that `CONTRACT` never reaches, too."""
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+
+
+def around(source: str, line: int) -> str:
+    """Return the name of the function that a line stands in, "" where it stands in none."""
+    return next((n for n, f in all_functions(source).items() if f.lineno <= line <= (f.end_lineno or 0)), "")
+
+
 def _is_main_guard(node: ast.stmt) -> bool:
     names = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)} if isinstance(node, ast.If) else ()
     return "__name__" in names
@@ -280,16 +291,27 @@ def written_into(body: Iterable[ast.stmt]) -> list[str]:
 
 
 def last_argument(node: ast.stmt) -> str:
-    """Return the array that a statement of a fast step writes: the last argument, the first one of `copyto`.
+    """Return the name of the array that a statement of a fast step writes, "" where it has none."""
+    written = written_argument(node)
+    return written.id if isinstance(written, ast.Name) and not _is_take(node) else ""
+
+
+def written_argument(node: ast.stmt) -> ast.expr | None:
+    """Return what a statement of a fast step writes into: the last argument, the first one of `copyto`.
 
     Behind that of `add.reduce(array, axis, dtype, out, keepdims)` more may come.
     """
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or not node.value.args:
-        return ""
+        return None
     call, function = node.value, ast.unparse(node.value.func)
     place = 0 if function.endswith("copyto") else 3 if function.endswith(".reduce") and len(call.args) > 3 else -1
-    written = out_arguments(call) or [call.args[place]]
-    return written[0].id if isinstance(written[0], ast.Name) else ""
+    return next(iter(out_arguments(call)), call.args[3 if _is_take(node) else place])
+
+
+def _is_take(node: ast.stmt) -> bool:
+    """Whether a statement is `take(array, rows, axis, out, mode)`."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(call, ast.Call) and ast.unparse(call.func).endswith("take") and len(call.args) > 3
 
 
 def out_arguments(call: ast.Call) -> list[ast.expr]:

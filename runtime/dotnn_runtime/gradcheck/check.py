@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
 from . import invariants
 from .kinds import Array, Point, norm
+from .likeness import check_likeness
 from .localise import localise
 from .patterns import Pattern
-from .probes import NOISE, ROUNDING, TOLERANCE
+from .probes import NOISE, ROUNDING, TOLERANCE, WARNING
 from .probing import Probing
 from .report import CheckResult, Report, TensorResult, Verdict
 from .script import Script, ScriptError, load_script
 from .soundness import check_soundness
+from .steps import Reference, Trial
 from .ties import check_ties
 from .trail import blame_for_gradient, blame_for_note, blame_for_seed
+from .training import check_training
 
 SAMPLES = 16
 POINTS = 5
@@ -36,6 +40,8 @@ def check_script(
     v4: bool = True,
     training: bool = True,
     witnesses: Mapping[str, Witness] | None = None,
+    references: Mapping[str, Reference] | None = None,
+    twins: Mapping[str, ModuleType] | None = None,
 ) -> Report:
     """Check every gradient of a generated script.
 
@@ -50,6 +56,8 @@ def check_script(
         v4: whether to check elements one by one at all.
         training: whether the network is in training mode (dropout, statistics of the batch) or in prediction mode.
         witnesses: independent implementations to compare with, by name (V8).
+        references: independent implementations of a training step, by name (V10).
+        twins: scripts, as modules, that must do the same in all besides the training step, by name (V11).
 
     Raises:
         ScriptError: the text is not a script in the form of the contract.
@@ -57,7 +65,12 @@ def check_script(
     script = load_script(source, filename)
     report = Report(seed)
     check = _Check(
-        script, report, Probing(script, report, samples or SAMPLES, batch_size, v4, training), witnesses or {}
+        script,
+        report,
+        Probing(script, report, samples or SAMPLES, batch_size, v4, training),
+        witnesses or {},
+        references or {},
+        twins or {},
     )
     with np.errstate(all="ignore"):  # a probe may leave the domain of a logarithm; what is not finite decides nothing
         check.run()
@@ -70,6 +83,8 @@ class _Check:
     report: Report
     probing: Probing
     witnesses: Mapping[str, Witness]
+    references: Mapping[str, Reference]
+    twins: Mapping[str, ModuleType]
 
     def run(self) -> None:
         """Run all checks, from the cheapest to the most telling, and complete the report."""
@@ -89,8 +104,11 @@ class _Check:
             self._run_invariants(point)
             self._run_ties(point)
             self._run_witnesses(point)
-            self._blame()
+            if self.report.blame is None:
+                self._blame()
         self.report.tensors = list(probing.results.values())
+        if sound.runs and point.training and self.report.verdict is not Verdict.FAIL:
+            self._run_training(Trial(self.script, self.report.seed))
         self.report.cost_forwards = probing.cost.forwards
 
     def _run_invariants(self, point: Point) -> None:
@@ -118,7 +136,14 @@ class _Check:
         """V8: the loss, the outputs and the gradients of independent implementations."""
         for name, witness in self.witnesses.items():
             self.report.oracles.append(name)
-            loss, outputs, grads = witness(point)
+            try:
+                loss, outputs, grads = witness(point)
+            except ScriptError:  # it is a witness of something else
+                raise
+            except Exception as error:
+                detail = f"it stops: {type(error).__name__}: {error}"
+                self._add(CheckResult("V8", f"against {name}", Verdict.FAIL, detail))
+                continue
             rng = np.random.default_rng(point.rng_seed)
             ours, _ = self.script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
             stand = self.probing.stand
@@ -134,7 +159,18 @@ class _Check:
                     errors[key] = error
             worst = max(errors, key=lambda key: errors[key])
             verdict = Verdict.PASS if errors[worst] <= TOLERANCE else Verdict.FAIL
-            self._add(CheckResult("V8", f"against {name}", verdict, f"largest difference in {worst}", errors[worst]))
+            detail = f"largest difference in {worst}" if errors[worst] > WARNING else ""  # less than that is rounding
+            self._add(CheckResult("V8", f"against {name}", verdict, detail, errors[worst]))
+
+    def _run_training(self, trial: Trial) -> None:
+        """V10 and V11: what `train` and `predict` run; where a gradient is wrong already, a step is, too."""
+        results, blame = check_training(trial, self.references)
+        self.report.checks += results
+        self.report.blame = blame
+        for name, twin in self.twins.items():
+            result, blame = check_likeness(trial, twin, name)
+            self._add(result)
+            self.report.blame = self.report.blame or blame
 
     def _blame(self) -> None:
         verdicts = {t.verdict for t in self.probing.results.values()} | {c.verdict for c in self.report.checks}

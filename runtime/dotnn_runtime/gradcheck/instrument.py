@@ -21,6 +21,7 @@ from .anatomy import (
     out_arguments,
     parse_script,
     stored_key,
+    written_argument,
     written_into,
 )
 from .branches import BRANCHES, COMPARISONS, METHODS, PLAIN_NAMES
@@ -59,6 +60,7 @@ def instrument(anatomy: Anatomy) -> Instrumented:
             for step in node.body:
                 if isinstance(step, ast.FunctionDef):
                     step.body = _BackwardNotes(anatomy.views, anatomy.filled_by).block(step.body, top=True)
+                    step.body = _written_noted(step.body)
     return Instrumented(ast.fix_missing_locations(tree), branches.sites, uses)
 
 
@@ -195,6 +197,29 @@ class _BackwardNotes:
     def _note(self, name: str, node: ast.stmt) -> ast.stmt:
         call = _call("note", ast.Constant(name), ast.Constant(node.lineno), _load(name))
         return ast.copy_location(ast.Expr(call), node)
+
+
+def _written_noted(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements of a fast step, each followed by a note of what it has written."""
+    result = []
+    for node in body:
+        for inner in blocks(node):
+            inner[:] = _written_noted(inner)
+        result.append(node)
+        written = written_argument(node)
+        targets = [_load(name) for name in assigned_names(node)] + ([written] if written is not None else [])
+        for target in targets if not _is_note(node) else ():
+            arguments = ast.Constant(ast.unparse(target)), ast.Constant(node.lineno), _loaded(target)
+            result.append(ast.copy_location(ast.Expr(_call("wrote", *arguments)), node))
+    return result
+
+
+def _loaded(node: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(node), mode="eval").body
+
+
+def _is_note(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and ast.unparse(node.value).startswith(f"{MODULE_NAME}.")
 
 
 def _clears(node: ast.stmt) -> bool:

@@ -34,7 +34,7 @@ from .probes import (
 from .report import CheckResult, Crossing, Report, TensorResult, Verdict
 from .rows import Row
 from .script import Script
-from .stand import Stand
+from .stand import Stand, sizes_of
 
 DRAWS = 16
 ALL_ELEMENTS = 2000
@@ -75,12 +75,16 @@ class Probing:
         """
         plain = self.script.plain
         shapes = [*self.script.params.values(), *(shape for _, shape in plain.INPUTS.values())]
+        return self._drawn(draw, self.batch_size or generic_batch_size(shapes, least=20 if draw else 5))
+
+    def _drawn(self, draw: int, batch_size: int) -> Point:
+        plain = self.script.plain
         initial = plain.init_params(self.seed + draw, dtype=np.float64)
         return generic_point(
             initial,
             plain.INPUTS,
             plain.TARGETS,
-            batch_size=self.batch_size or generic_batch_size(shapes, least=20 if draw else 5),
+            batch_size=batch_size,
             rng=np.random.default_rng([self.seed, 0, draw]),
             training=self.training,
             trained=self.script.params if draw >= NEAR and draw % 2 else (),
@@ -91,12 +95,17 @@ class Probing:
         """The script at the first point."""
         return Stand(self.script, self.point(0), self.cost)
 
+    @property
+    def _batch_size(self) -> int:
+        return next((len(array) for array in self.stand.point.batch.values()), 1)
+
     def run(self) -> None:
         """Find an oracle, probe everything with it, and note the verdict on every tensor."""
         self._choose_oracle()
         self._probe_every_row()
         rows = [row for row in self._live_rows() if row.kind == "param"]
         self._probe_together(rows)
+        self._probe_another_size(rows)
         if self.v4 and self.oracle is COMPLEX_STEP:
             self._probe_elements()
         self._settle_cotangents()
@@ -196,6 +205,31 @@ class Probing:
             return []
         found = (joint_probe(rows, self.stand.evaluate, self.oracle, self.rng, 1e-6, noise) for _ in range(3))
         return [probe for probe in found if probe is not None]
+
+    def _probe_another_size(self, rows: Sequence[Row]) -> None:
+        """V2 on a batch of another size: one that is written into a line is right at one size alone."""
+        if self.failed_at is not None or not rows:
+            return
+        taken = [*self.script.params.values(), *sizes_of(self.script.plain)]
+        taken += [value.shape for values in self.stand.tape.values.values() for value in values]
+        size = generic_batch_size([*taken, (self._batch_size,)], least=self._batch_size + 1)
+        stand = Stand(self.script, self._drawn(0, size), self.cost)
+        live = {row.name for row in rows}
+        found, rng = [row for row in stand.rows() if row.name in live], np.random.default_rng([self.seed, 4])
+        probe = joint_probe(found, stand.evaluate, self.oracle, rng, floor=1e-6)
+        if probe is None:
+            return
+        wrong = []
+        if probe.outcome is Outcome.WRONG:
+            probes = probe_rows(found, stand.evaluate, self.oracle, rng, scale_of(stand.rows()))
+            wrong = [row for row in found if probes[row.name].outcome is Outcome.WRONG]
+            for row in wrong:
+                self._settle(row, probes[row.name], stand)
+        names = tuple(row.name for row in wrong)
+        detail = f"wrong: {', '.join(names)}" if names else ""
+        verdict = Verdict.FAIL if names else Verdict.PASS
+        title = f"all parameters at once, {size} examples"
+        self._add(CheckResult("V2", title, verdict, detail, probe.error, names))
 
     def _probe_elements(self) -> None:
         """V4: every element of a small network, corners and random elements of a large one."""

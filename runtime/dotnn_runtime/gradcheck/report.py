@@ -76,13 +76,24 @@ class CheckResult:
     value: float | None = None
     tensors: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the row of the JSON report."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "verdict": str(self.verdict),
+            "value": finite_or_none(self.value),
+            "detail": self.detail,
+        }
+
 
 @dataclass(frozen=True)
 class Blame:
     """The rule that is wrong: its place in the spec and in the script, and the shape of the error.
 
     `worst` are its worst elements. Where the spec is at hand, `spec_text` is its line there, and `compiled` what
-    stands in a freshly compiled script in place of `text`.
+    stands in a freshly compiled script in place of `text`. Where not the line is known but only
+    what may hold it, `functions` names it, the likeliest first.
     """
 
     name: str
@@ -96,6 +107,7 @@ class Blame:
     worst: tuple[Element, ...] = ()
     spec_text: str = ""
     compiled: str = ""
+    functions: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the blame as the JSON report gives it."""
@@ -149,11 +161,12 @@ class Report:
 
     @property
     def reason(self) -> str:
-        """Why the verdict is INCONCLUSIVE; empty for every other verdict."""
-        if self.verdict is not Verdict.INCONCLUSIVE:
+        """Why the verdict is FAIL or INCONCLUSIVE, empty for PASS: the tensors and the checks it comes from."""
+        verdict = self.verdict
+        if verdict is Verdict.PASS:
             return ""
-        rows = [f"{t.name}: {t.reason}" for t in self.tensors if t.verdict is Verdict.INCONCLUSIVE]
-        rows += [f"{c.title}: {c.detail}" for c in self.checks if c.verdict is Verdict.INCONCLUSIVE]
+        rows = [f"{t.name}: {t.reason or 'wrong'}" for t in self.tensors if t.verdict is verdict]
+        rows += [f"{c.id} {c.title}: {c.detail or 'it does not hold'}" for c in self.checks if c.verdict is verdict]
         return "; ".join(rows) or "no gradient carries a signal"
 
     @property
@@ -165,6 +178,8 @@ class Report:
         """Return the report for programs; every value is plain JSON."""
         return {
             "verdict": _with_reason(self.verdict, self.reason),
+            "reason": self.reason or None,
+            "checks": [c.to_json() for c in self.checks],
             "tensors": [t.to_json() for t in self.tensors],
             "blame": self.blame.to_json() if self.blame else None,
             "kinks": [k.to_json() for k in self.kinks],

@@ -8,11 +8,12 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 from .anatomy import Anatomy, parse_script
-from .instrument import instrument
+from .instrument import Instrumented, instrument
 from .tracer import MODULE_NAME, Tracer
 
 TABLES = ("PARAMS", "INPUTS", "TARGETS")
@@ -26,15 +27,37 @@ class ScriptError(ValueError):
 
 @dataclass(frozen=True)
 class Script:
-    """A generated script: its functions (`plain`), their traced twins (`traced`) and its static facts."""
+    """A generated script: its functions (`plain`), what looks on while their twins run, and its static facts."""
 
     filename: str
     anatomy: Anatomy
     plain: ModuleType
-    traced: ModuleType
     tracer: Tracer
-    sites: list[int]
-    uses: list[tuple[str, int]]
+
+    @cached_property
+    def instrumented(self) -> Instrumented:
+        """The syntax tree with calls of the tracer in it, and where its branches and readings of values are."""
+        return instrument(self.anatomy)
+
+    @cached_property
+    def traced(self) -> ModuleType:
+        """The traced twin of `plain`, made when it is first asked for."""
+        return _execute(self.instrumented.tree, self.filename, {MODULE_NAME: self.tracer})
+
+    @property
+    def sites(self) -> list[int]:
+        """The line of every branch."""
+        return self.instrumented.sites
+
+    @property
+    def uses(self) -> list[tuple[str, int]]:
+        """The name and the line of every reading of a value."""
+        return self.instrumented.uses
+
+    @cached_property
+    def whole(self) -> ModuleType:
+        """The script with all that `train` and `predict` run, which the other two leave out. Raises `ScriptError`."""
+        return _execute(ast.parse(self.anatomy.source, self.filename), self.filename, {})
 
     @property
     def params(self) -> Mapping[str, tuple[int, ...]]:
@@ -59,8 +82,6 @@ def load_script(source: str, filename: str) -> Script:
     except SyntaxError as error:
         raise ScriptError(f"{filename}:{error.lineno}: {error.msg}") from error
     anatomy = Anatomy(source, tree)
-    traced_tree = instrument(anatomy)
-    tracer = Tracer()
     plain = _execute(tree, filename, {})
     missing = [name for name in REQUIRED if not hasattr(plain, name)]
     if missing:
@@ -68,8 +89,7 @@ def load_script(source: str, filename: str) -> Script:
     for name in TABLES:
         if not isinstance(getattr(plain, name), Mapping):
             raise ScriptError(f"{filename}: {name} is a {type(getattr(plain, name)).__name__}, not a dict")
-    traced = _execute(traced_tree.tree, filename, {MODULE_NAME: tracer})
-    return Script(filename, anatomy, plain, traced, tracer, traced_tree.sites, traced_tree.uses)
+    return Script(filename, anatomy, plain, Tracer())
 
 
 def _execute(tree: ast.Module, filename: str, names: Mapping[str, Any]) -> ModuleType:

@@ -28,7 +28,7 @@ def print_report(report: Report, console: Console | None = None) -> None:
     """Print a report: coloured on a terminal, plain in a pipe."""
     console = console or _console()
     console.print(_tensor_table(report))
-    for check in sorted(report.checks, key=lambda c: c.id):
+    for check in sorted(report.checks, key=lambda c: (len(c.id), c.id)):
         console.print(_check_line(check))
     for note in report.notes:
         console.print(f"note: {escape(note)}")
@@ -145,4 +145,5 @@ def _summary(report: Report) -> str:
     errors = [t.rel_err for t in report.tensors if t.verdict is Verdict.PASS and t.rel_err is not None]
     worst = f", largest relative error {max(errors):.1e}" if errors else ""
     forwards = f"{report.cost_forwards} forward passes, seed {report.seed}, batch {report.batch_size}"
-    return f"{_coloured(report.verdict, report.reason)}  {len(report.tensors)} tensors{worst}  ({forwards})"
+    reason = report.reason if report.verdict is Verdict.INCONCLUSIVE else ""
+    return f"{_coloured(report.verdict, reason)}  {len(report.tensors)} tensors{worst}  ({forwards})"

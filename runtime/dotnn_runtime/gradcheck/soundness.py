@@ -12,6 +12,7 @@ from .patterns import Pattern
 from .report import Blame, CheckResult, Verdict
 from .script import Script
 from .stand import loss_and_grads
+from .step_blame import blame_for_forward
 from .trail import blame_for_exception, blame_for_gradient, blame_for_note, blame_for_unsteady, blame_for_value
 
 TITLE = "V0", "finite, shapes, dtypes, repeatable"
@@ -48,7 +49,8 @@ def check_soundness(script: Script, point: Point, cost: Cost) -> Soundness:
     if loss != again or any(not np.array_equal(grads[name], grads_again[name]) for name in grads):
         return _fails("two runs with the same seed give different results", blame_for_unsteady(script, point))
     verdict = Verdict.FAIL if wrong_forward else Verdict.PASS
-    return Soundness(CheckResult(*TITLE, verdict, wrong_forward), runs=True)
+    forward = blame_for_forward(script, point) if wrong_forward else None
+    return Soundness(CheckResult(*TITLE, verdict, wrong_forward), forward, runs=True)
 
 
 def _fails(detail: str, blame: Blame | None) -> Soundness:

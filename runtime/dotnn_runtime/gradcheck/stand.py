@@ -189,3 +189,12 @@ def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, di
         )
     # a script may hand out its own buffers; the next call would write over them
     return float(loss), {name: np.array(value) for name, value in grads.items()}
+
+
+def sizes_of(module: Any) -> list[tuple[int, ...]]:
+    """Return the shapes of one example of everything that a script declares, and the numbers of its classes."""
+    tables = [module.INPUTS, module.TARGETS]
+    declared = [entry for table in tables for entry in table.values()]
+    bounds = [int(count) for kind, _ in declared if (count := kind.partition(":")[2]).isdigit()]
+    outputs = getattr(module, "OUTPUTS", {}).values()
+    return [*(tuple(shape) for _, shape in declared), *(tuple(shape) for shape in outputs), tuple(bounds)]

@@ -23,6 +23,7 @@ class Mode(Enum):
     RECORD = "record named values and branch decisions"
     REPLAY = "replay branch decisions, add displacements"
     BACKWARD = "record cotangents"
+    STEP = "record all that a fast step writes"
 
 
 @dataclass
@@ -55,6 +56,7 @@ class Tracer:
         self.mode = Mode.OFF
         self.tape = Tape()
         self.notes: list[Note] = []
+        self.written: list[Note] = []
         self.kinks: Counter[int] = Counter()
         self.push: Direction = {}
         self.shifts: dict[Key, Array] = {}
@@ -74,6 +76,8 @@ class Tracer:
         self._watch_kinks = mode is Mode.REPLAY and not any(np.iscomplexobj(u) for u in self.push.values())
         if mode is Mode.BACKWARD:
             self.notes = []
+        if mode is Mode.STEP:
+            self.written = []
 
     def stop(self) -> None:
         """End a run: the inserted calls do nothing until the next."""
@@ -121,10 +125,15 @@ class Tracer:
             copied = np.array(array, dtype=None if right_kind else np.float64)  # buffers are reused
             self.notes.append(Note(name, line, copied, right_kind))
 
+    def wrote(self, name: str, line: int, array: Any) -> None:
+        """Stand behind every statement of a fast step."""
+        if self.mode is Mode.STEP and isinstance(array, np.ndarray | np.generic | float | int):
+            self.written.append(Note(name, line, np.array(array)))
+
     def branch(self, site: int, function: str, plain: Any, *args: Any, **options: Any) -> Any:
         """Stand in for a comparison or a branching function; `plain` is what the script would have called."""
         unknown = set(options) - {"axis", "keepdims"}
-        if self.mode in (Mode.OFF, Mode.BACKWARD) or unknown or not any(is_float(a) for a in args):
+        if self.mode in (Mode.OFF, Mode.BACKWARD, Mode.STEP) or unknown or not any(is_float(a) for a in args):
             return plain(*args, **options)
         branch = BRANCHES[function]
         if self.mode is Mode.RECORD:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import traceback
+from dataclasses import replace
 
 import numpy as np
 
-from .anatomy import CONTRACT
+from .anatomy import CONTRACT, around
 from .kinds import Array, Point
 from .localise import blame_at
 from .patterns import Pattern
@@ -72,7 +73,7 @@ def _spreads_to(array: Array, shape: tuple[int, ...]) -> bool:
 
 def blame_for_value(script: Script, point: Point) -> Blame | None:
     """Blame the first value of the forward pass that is not finite."""
-    for name, arrays in _values(script, point).items():
+    for name, arrays in values_at(script, point).items():
         for array in arrays:
             if not np.all(np.isfinite(array)):
                 place = script.anatomy.defined_at(name)
@@ -86,11 +87,11 @@ def _shapes(script: Script, point: Point) -> dict[str, tuple[int, ...]]:
     stores: dict[str, dict[str, Array]] = {"param": point.params, "input": point.batch}
     keys = {alias: key for alias, key in script.anatomy.aliases.items() if key.name in stores.get(key.kind, ())}
     found = {alias: stores[key.kind][key.name].shape for alias, key in keys.items()}
-    return found | {name: arrays[-1].shape for name, arrays in _values(script, point).items()}
+    return found | {name: arrays[-1].shape for name, arrays in values_at(script, point).items()}
 
 
-def _values(script: Script, point: Point) -> dict[str, list[Array]]:
-    """Return what the forward pass names, as far as it comes."""
+def values_at(script: Script, point: Point) -> dict[str, list[Array]]:
+    """Return all values of every name of the forward pass, as far as it comes."""
     tape = Tape()
     script.tracer.start(Mode.RECORD, tape)
     try:
@@ -152,11 +153,16 @@ def blame_for_exception(script: Script, error: BaseException) -> Blame:
         last = script.anatomy.functions.get("loss_and_grads")
         place = script.anatomy.place(last.body[-1].lineno if last else 0)
         return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{error}."))
-    outer = [f for f in frames if f.name in CONTRACT or (script.anatomy.step and f.name == script.anatomy.step.name)]
+    outer = [
+        f
+        for f in frames
+        if f.name in (*CONTRACT, "make_step") or (script.anatomy.step and f.name == script.anatomy.step.name)
+    ]
     chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
     inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
     place = script.anatomy.place(chosen.lineno or 0)
     target = place.text.partition("=")[0].rstrip(" +")
     name = target if target.isidentifier() else chosen.name
     pattern = Pattern("exception", f"This line stops{inner}: {type(error).__name__}: {error}.")
-    return blame_at(name, name, place, place, pattern)
+    passed = dict.fromkeys(around(script.anatomy.source, f.lineno or 0) for f in reversed(frames))
+    return replace(blame_at(name, name, place, place, pattern), functions=tuple(passed))
