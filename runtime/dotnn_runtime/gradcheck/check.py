@@ -140,8 +140,8 @@ class _Check:
                 loss, outputs, grads = witness(point)
             except ScriptError:  # it is a witness of something else
                 raise
-            except Exception as error:
-                detail = f"it stops: {type(error).__name__}: {error}"
+            except Exception as stopped:
+                detail = f"it stops: {type(stopped).__name__}: {stopped}"
                 self._add(CheckResult("V8", f"against {name}", Verdict.FAIL, detail))
                 continue
             rng = np.random.default_rng(point.rng_seed)
