@@ -26,6 +26,10 @@ def real(*shape: int) -> TensorType:
     return TensorType((BATCH, *shape))
 
 
+Fitting = tuple[list[TensorType], list[str], TensorType]
+"""The types of operands, the arguments as they are written, and the type of the result."""
+
+
 @dataclass(frozen=True)
 class Form:
     """How a value is written: a template of its operands, and whether it binds as tightly as a name."""
@@ -144,8 +148,11 @@ class Body:
 
     # ------------------------------------------------------------------------------------------------ members
 
-    def fitting(self, member: str, tries: int = 4000) -> tuple[list[TensorType], list[str], TensorType] | None:
-        """Types of operands and arguments that a layer takes, found by asking it; and what it makes of them."""
+    def fitting(self, member: str, *, moods: bool, tries: int = 4000) -> Fitting | None:
+        """Types of operands and arguments that a layer takes, found by asking it; and what it makes of them.
+
+        Without `moods`, nothing is dropped in training.
+        """
         layer = LAYERS[member]
         for _ in range(tries):
             least, most = layer.arity
@@ -153,6 +160,8 @@ class Body:
             if self.is_block and any(t.dtype != "real" or not t.example for t in types):
                 continue
             texts, attrs = Drawing(self.rng).arguments(layer.args)
+            if not moods and any(attrs[name] for name in attrs if "dropout" in name):
+                continue
             try:
                 result = layer.infer(types, attrs)
                 weight = sum(math.prod(p.shape) for p in layer.params(types, attrs))

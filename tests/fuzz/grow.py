@@ -14,7 +14,7 @@ from dotnn.layers import LAYERS
 from dotnn.ops.base import TensorType
 
 from fuzz.arguments import arguments
-from fuzz.bodies import Body, Form, real
+from fuzz.bodies import Body, Fitting, Form, real
 from fuzz.regimes import Regime
 from fuzz.registries import focus
 
@@ -22,25 +22,32 @@ ACTIVATIONS = sorted(name for name, layer in LAYERS.items() if layer.family == "
 JOINS = sorted(name for name, layer in LAYERS.items() if layer.family == "join")
 
 
+MOST = 7
+"""So many statements at most, beside those that bring types together."""
+
+
 class Undrawable(Exception):
     """No operands were found that a layer takes."""
 
 
-def spec(number: int, *, most: int = 7, moods: bool = True) -> str:
-    """The text of the spec of this number, with up to so many statements beside those that bring types together.
+def spec(number: int, *, moods: bool = True, files: bool = True) -> str:
+    """The text of the spec of this number.
 
-    Without `moods` it computes the same in training as in prediction.
+    Without `moods` it computes the same in training as in prediction; without `files` no weight comes from a file.
     """
     rng = random.Random(number)
     growth = Growth(rng, moods)
-    growth.use(focus("layer", number))
-    for _ in range(rng.randint(0, most)):
+    first = focus("layer", number)
+    growth.use(first if moods or first not in MOODY else "dense")
+    for _ in range(rng.randint(0, MOST)):
         growth.step()
     growth.finish()
     regime = Regime(rng, number)
     outputs = regime.outputs(growth.model)
     model = [*growth.model.lines(), *outputs]
-    return f"{growth.blocks_text(model)}model Random {{\n{_indented(model)}\n}}\ntrain {{\n{_indented(regime.lines())}\n}}\n"
+    train = _indented(regime.lines())
+    text = f"{growth.blocks_text(model)}model Random {{\n{_indented(model)}\n}}\ntrain {{\n{train}\n}}\n"
+    return text if files else re.sub(r"\bfile\([^)]*\)", "xavier", text)
 
 
 def _indented(lines: list[str]) -> str:
@@ -48,7 +55,7 @@ def _indented(lines: list[str]) -> str:
 
 
 MOODY = ("dropout", "gaussian_noise", "sequence_dropout", "batchnorm")
-"""Layers that compute something else in training; further ones are known by the arguments with these words."""
+"""Layers that compute something else in training, beside those with an argument that says so."""
 
 
 @dataclass
@@ -117,13 +124,11 @@ class Growth:
         operands = [self.body.value(type) for type in types]
         self.body.add(result, self.body.write(member, operands, texts))
 
-    def _fitting(self, member: str) -> tuple[list[TensorType], list[str], TensorType] | None:
-        while True:
-            found = self.body.fitting(member)
-            if found is None and not self.body.is_block:
-                raise Undrawable(f"no operands and arguments were found that {member} takes")
-            if found is None or self.moods or not any("dropout" in text for text in found[1]):
-                return found
+    def _fitting(self, member: str) -> Fitting | None:
+        found = self.body.fitting(member, moods=self.moods)
+        if found is None and not self.body.is_block:
+            raise Undrawable(f"no operands and arguments were found that {member} takes")
+        return found
 
     def _shared(self) -> None:
         """Two or three uses of one layer, one of them perhaps of what it has made itself."""

@@ -37,7 +37,7 @@ def shrink(text: str, fails: Fails, seconds: float = 60) -> str:
 
 
 def _formatted(text: str, fails: Fails) -> str:
-    pretty = format_source(Source("", text))
+    pretty = format_source(Source("", "\n".join(line for line in text.splitlines() if line.strip())))
     return pretty if fails(pretty) else text
 
 

@@ -4,7 +4,6 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -45,6 +44,16 @@ class Failure(Exception):
     def __init__(self, kind: str, detail: str) -> None:
         self.kind = kind
         super().__init__(f"{kind}: {detail}")
+
+    @property
+    def of_check(self) -> bool:
+        """Whether it takes the validator to see it."""
+        return self.kind.startswith("check")
+
+    @property
+    def of_tensorflow(self) -> bool:
+        """Whether it takes TensorFlow to see it."""
+        return self.kind.startswith("tensorflow")
 
 
 @contextlib.contextmanager
@@ -248,11 +257,12 @@ class Trial:
             report = _check_scripts(self.model, "random", scripts, self.seed, {})
             if report.verdict is Verdict.PASS:
                 return "ok"
-            if report.verdict is Verdict.INCONCLUSIVE and zero_by_construction(scripts["explain"], silent(report)):
-                return "zero by construction"
-            reasons = sorted({t.reason for t in report.tensors if t.verdict is not Verdict.PASS and t.reason})
-            checks = sorted({c.id for c in report.checks if c.verdict is not Verdict.PASS})
-        raise Failure(f"check {report.verdict.name} {'/'.join(checks)} {'/'.join(reasons)}", render_text(report))
+            if report.verdict is Verdict.INCONCLUSIVE and silent(report):
+                zero = zero_by_construction(scripts["explain"], silent(report))
+                return "zero by construction" if zero else "no signal at this point"
+            checks = sorted({c.id for c in report.checks if c.verdict is report.verdict})
+        lines = [line for line in render_text(report).splitlines() if report.verdict.name in line or "script" in line]
+        raise Failure(f"check says {report.verdict.name} {' '.join(checks)}", "\n".join(lines[:8]))
 
     def tensorflow(self) -> str:
         """`dotnn diff` finds no difference."""
@@ -275,15 +285,3 @@ def attempt(text: str, seed: int, *, check: bool = True, tensorflow: bool = Fals
         if tensorflow:
             found["tensorflow"] = trial.tensorflow()
     return found
-
-
-def failure(text: str, seed: int, **options: bool) -> Failure | None:
-    """What goes wrong with a spec, None where all is well."""
-    return next(_failures(partial(attempt, text, seed, **options)), None)
-
-
-def _failures(action: Callable[[], Any]) -> Iterator[Failure]:
-    try:
-        action()
-    except Failure as found:
-        yield found

@@ -157,7 +157,7 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
     if columns:
         lines += wrapped("INPUT_COLUMNS = {", [f"{literal(n)}: {literal(c)}" for n, c in columns.items()], "}")
     decayed = tuple(name for name, p in model.params.items() if p.decayed)
-    if decayed:
+    if model.train.weight_decay:
         lines.append(f"DECAYED = {literal(decayed)}  # what weight decay acts on")
     dead = tuple(sorted({name for name, grad in graph.grads.items() if grad.id in zeros} | {*unfelt_parameters(graph)}))
     if dead:
