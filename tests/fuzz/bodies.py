@@ -201,4 +201,3 @@ class Body:
             else:
                 lines.append(f"{name} = {text}")
         return lines
-

@@ -225,7 +225,10 @@ class Growth:
     def _end(self, name: str) -> None:
         """Make real numbers of a value that nothing reads, or take it out."""
         type = self.model.types[name]
-        if type.dtype == "bool":
+        if type.dtype == "bool" and len(type.example) == 1:
+            sequence = self.model.value(real(*type.example, self.rng.choice(self.model.sizes)))
+            self.model.add(real(2), Form("rnn({0}, {1}, 2)", (sequence, name), tight=True))
+        elif type.dtype == "bool":
             self.model.drop(name)
         elif type.dtype == "int":
             self.model.add(TensorType((*type.shape, 2)), Form("{0} -> one_hot(2)", (name,)))

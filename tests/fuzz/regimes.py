@@ -123,7 +123,9 @@ class Regime:
 
     def _metric(self) -> str:
         """A metric that the target of some loss fits, with arguments where all such targets take them."""
-        fitting = {name: kinds for name, metric in METRICS.items() if (kinds := set(metric.functions) & set(self.kinds))}
+        fitting = {
+            name: kinds for name, metric in METRICS.items() if (kinds := set(metric.functions) & set(self.kinds))
+        }
         if not fitting or self.rng.random() < 0.5:
             return ""
         name = focus("metric", self.number)

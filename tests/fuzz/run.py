@@ -6,8 +6,10 @@ spec of each kind of failure, with the number that makes it again: `make fuzz NU
 
 import argparse
 import itertools
+import logging
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,15 +20,19 @@ from fuzz.trial import Failure, attempt
 
 FIRST = 1_000_000
 TENSORFLOW_EVERY = 30
-SHRINKING = 60
-"""Seconds that the search for a smaller spec may take."""
 
 
 @dataclass
 class Campaign:
-    """What came of many specs; failures by kind, each with the numbers of its specs."""
+    """What came of many specs; failures by kind, each with the numbers of its specs.
 
+    Every `check_every`-th spec is checked by the validator, every `tensorflow_every`-th compared with TensorFlow (0:
+    none); `shrinking` is how many seconds the search for a smaller spec may take.
+    """
+
+    check_every: int = 1
     tensorflow_every: int = TENSORFLOW_EVERY
+    shrinking: float = 60
     specs: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: dict[str, list[int]] = field(default_factory=dict)
@@ -37,21 +43,33 @@ class Campaign:
             if time.monotonic() > until:
                 return
             self.specs += 1
-            with_tensorflow = bool(self.tensorflow_every) and number % self.tensorflow_every == 0
-            failure = self._tried(spec(number), number, with_tensorflow)
+            failure = self._tried(spec(number), number)
             if failure is not None:
                 known = self.failures.setdefault(failure.kind, [])
                 known.append(number)
                 if len(known) == 1:
-                    show(report(failure, number, with_tensorflow))
+                    show(self.report(failure, number))
 
-    def _tried(self, text: str, number: int, with_tensorflow: bool) -> Failure | None:
+    def _tried(self, text: str, number: int) -> Failure | None:
+        check, tensorflow = (every > 0 and number % every == 0 for every in (self.check_every, self.tensorflow_every))
         try:
-            found = attempt(text, number, tensorflow=with_tensorflow)
+            found = attempt(text, number, check=check, tensorflow=tensorflow)
         except Failure as failure:
             return failure
         self.outcomes.update(f"{name}: {outcome}" for name, outcome in found.items())
         return None
+
+    def report(self, failure: Failure, number: int) -> str:
+        """A failure and the smallest spec of its kind, as text."""
+
+        def fails(text: str) -> bool:
+            try:
+                attempt(text, number, check=failure.of_check, tensorflow=failure.of_tensorflow)
+            except Failure as found:
+                return found.kind == failure.kind
+            return False
+
+        return f"\n{'=' * 20} number {number}: {failure}\n{shrink(spec(number), fails, self.shrinking)}"
 
     def summary(self) -> str:
         """The figures of the run, as text."""
@@ -65,19 +83,6 @@ def _some(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
 
 
-def report(failure: Failure, number: int, with_tensorflow: bool) -> str:
-    """A failure and the smallest spec of its kind, as text."""
-
-    def fails(text: str) -> bool:
-        try:
-            attempt(text, number, check=failure.of_check, tensorflow=with_tensorflow and failure.of_tensorflow)
-        except Failure as found:
-            return found.kind == failure.kind
-        return False
-
-    return f"\n{'=' * 20} number {number}: {failure}\n{shrink(spec(number), fails, SHRINKING)}"
-
-
 def main() -> None:
     """Run from the command line; exit with 1 where anything fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -86,12 +91,14 @@ def main() -> None:
     parser.add_argument("--number", type=int, help="try the spec of this number only")
     parser.add_argument("--tensorflow-every", type=int, default=TENSORFLOW_EVERY, help="0: never")
     options = parser.parse_args()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of functions that are traced anew
+    warnings.simplefilter("ignore")  # Keras warns of a softmax of one number
     begun, cpu = time.monotonic(), time.process_time()
     numbers: Iterable[int] = itertools.count(options.seed * FIRST)
     if options.number is not None:
         print(spec(options.number))
         numbers = [options.number]
-    campaign = Campaign(options.tensorflow_every)
+    campaign = Campaign(tensorflow_every=options.tensorflow_every)
     until = begun + 60 * options.minutes
     campaign.run(_shown(numbers, campaign, begun), show=lambda text: print(text, flush=True), until=until)
     minutes = (time.process_time() - cpu) / 60

@@ -1,8 +1,11 @@
 """Random specs: a short run of what `make fuzz` does for hours, and that every member of every registry is drawn."""
 
+from dataclasses import replace
+
 import pytest
 from support import model_of
 
+from dotnn.diagnostics import CompileError
 from dotnn.driver import Options, compile_model
 from dotnn.model.model import Model
 
@@ -12,18 +15,17 @@ from fuzz.run import Campaign
 from fuzz.shrink import shrink
 from fuzz.trial import Failure, attempt
 
-SHORT = 60
-TURNS = 120
-"""Specs in which each member has its turn, the rarer ones several times by chance."""
+TURNS = 2 * len(REGISTRIES["layer"])
+"""Specs in which each layer has its turn twice, and the members of the other registries several times."""
 
 
 def test_a_short_run():
-    """Specs whose first layers are all there are, in turn."""
+    """Specs that have every layer there is in turn; every sixth is checked by the validator."""
     found: list[str] = []
-    campaign = Campaign(tensorflow_every=0)
-    campaign.run(range(SHORT), show=found.append)
+    campaign = Campaign(check_every=6, tensorflow_every=0, shrinking=20)
+    campaign.run(range(len(REGISTRIES["layer"])), show=found.append)
     assert not campaign.failures, "\n".join(found)
-    assert campaign.specs == SHORT
+    assert campaign.outcomes["numbers: ok"] > 0.9 * campaign.specs
 
 
 def test_every_member_is_drawn():
@@ -51,3 +53,47 @@ def drawn(model: Model) -> set[tuple[str, str]]:
     found |= {("decay", p.penalty.name) for p in params if p.penalty}
     found |= {("decay", "weight_decay") for p in params if p.decayed}
     return found | {("constraint", p.constraint.name) for p in params if p.constraint}
+
+
+@pytest.mark.parametrize(
+    ("style", "line", "wrong"),
+    [("fast", "return float(loss)", "return 1.000001 * float(loss)"), ("explain", "return loss\n", "return -loss\n")],
+)
+def test_a_wrong_style_is_found_and_shown_small(style, line, wrong, monkeypatch):
+    """The interpreter is the judge, and what is printed is no larger than it need be."""
+
+    def spoilt(model, options, **more):
+        compiled = compile_model(model, options, **more)
+        return replace(
+            compiled, script=compiled.script.replace(line, wrong) if options.style == style else compiled.script
+        )
+
+    monkeypatch.setattr("fuzz.trial.compile_model", spoilt)
+    shown: list[str] = []
+    campaign = Campaign(check_every=0, tensorflow_every=0, shrinking=10)
+    campaign.run([14], show=shown.append)
+    assert campaign.failures == {f"{style} is wrong": [14]}
+    assert len(spec(14).splitlines()) > 15 > len(shown[0].splitlines())
+
+
+def test_a_crash_is_a_failure_of_its_own_kind(monkeypatch):
+    def crash(*args, **options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("fuzz.trial.run", crash)
+    with pytest.raises(Failure) as failure:
+        attempt(spec(0), 0, check=False)
+    assert failure.value.kind == "the interpreter raises ZeroDivisionError in crash"
+
+
+def test_the_smallest_spec_with_an_lstm():
+    def has_lstm(text: str) -> bool:
+        try:
+            return any(step.layer.name == "lstm" for step in model_of(text).steps)
+        except CompileError:
+            return False
+
+    number = next(n for n in range(TURNS) if has_lstm(spec(n)) and "block" in spec(n))
+    model = model_of(shrink(spec(number), has_lstm, seconds=20))
+    assert [step.layer.name for step in model.steps] in (["lstm"], ["reshape", "lstm"])
+    assert len(model.train.losses) == 1 and not model.train.metrics

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from support import STYLES, as_module
-from validator.audit import silent, zero_by_construction
 
 from dotnn.checking import _check_scripts
 from dotnn.diagnostics import CompileError, Source
@@ -23,7 +22,7 @@ from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
 from dotnn.peer import Peer
 from dotnn.syntax.parse import parse
-from dotnn_runtime.gradcheck import Verdict, render_text
+from dotnn_runtime.gradcheck import Report, Verdict, render_text
 from dotnn_runtime.script.selfcheck import generic_batch
 
 from fuzz.arguments import WEIGHTS_FILE
@@ -48,7 +47,7 @@ class Failure(Exception):
     @property
     def of_check(self) -> bool:
         """Whether it takes the validator to see it."""
-        return self.kind.startswith("check")
+        return self.kind.startswith(("check", "the compiler"))
 
     @property
     def of_tensorflow(self) -> bool:
@@ -143,7 +142,9 @@ def distance(ours: Trained, theirs: Trained) -> tuple[float, str]:
             return float("inf"), f"{kind}: {sorted(a.keys() ^ b.keys())}"
         largest = max((float(np.abs(value).max(initial=0)) for value in b.values()), default=0.0)
         for name, value in b.items():
-            worst = max(worst, (_relative(a[name], value, NOISE * largest if kind == "params" else 0), f"{kind} {name}"))
+            worst = max(
+                worst, (_relative(a[name], value, NOISE * largest if kind == "params" else 0), f"{kind} {name}")
+            )
     return worst
 
 
@@ -189,12 +190,14 @@ class Trial:
     seed: int
     folder: Path
 
+    verify: bool = True
+
     def __post_init__(self) -> None:
         self.path = self.folder / "random.py"
         with stage("the compiler"):
             self.model = model_in(self.folder, self.text, self.seed)
             self.compiled: dict[str, Compiled] = {
-                style: compile_model(self.model, Options(style), check=True) for style in STYLES
+                style: compile_model(self.model, Options(style), check=self.verify) for style in STYLES
             }
         self.graph = self.compiled["explain"].graph
 
@@ -257,9 +260,8 @@ class Trial:
             report = _check_scripts(self.model, "random", scripts, self.seed, {})
             if report.verdict is Verdict.PASS:
                 return "ok"
-            if report.verdict is Verdict.INCONCLUSIVE and silent(report):
-                zero = zero_by_construction(scripts["explain"], silent(report))
-                return "zero by construction" if zero else "no signal at this point"
+            if _without_signal(report):
+                return "no signal at this point"
             checks = sorted({c.id for c in report.checks if c.verdict is report.verdict})
         lines = [line for line in render_text(report).splitlines() if report.verdict.name in line or "script" in line]
         raise Failure(f"check says {report.verdict.name} {' '.join(checks)}", "\n".join(lines[:8]))
@@ -271,14 +273,27 @@ class Trial:
                 found = follow(self.model, peer, STEPS)
             if found.verdict == "FAIL":
                 assert found.first is not None
-                raise Failure(f"tensorflow differs in the {found.first.kind}", f"{found.first} by {found.first.error:.1e}")
+                raise Failure(
+                    f"tensorflow differs in the {found.first.kind}", f"{found.first} by {found.first.error:.1e}"
+                )
         return "ok" if found.verdict == "PASS" else "multiplies rounding"
 
 
+def _without_signal(report: Report) -> bool:
+    """Whether all that the validator could not decide are gradients that the loss does not feel at its point."""
+    undecided = [t for t in report.tensors if t.verdict is Verdict.INCONCLUSIVE]
+    checks = [c for c in report.checks if c.verdict is Verdict.INCONCLUSIVE]
+    open_only = report.verdict is Verdict.INCONCLUSIVE and not checks
+    return open_only and all(tensor.reason == "no signal" for tensor in undecided)
+
+
 def attempt(text: str, seed: int, *, check: bool = True, tensorflow: bool = False) -> dict[str, str]:
-    """Try a spec; return what each property came to. Raises `Failure`."""
+    """Try a spec; return what each property came to. Raises `Failure`.
+
+    Numbers are always compared; with `check` the verifiers of the compiler and the validator run besides.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        trial = Trial(text, seed, Path(folder))
+        trial = Trial(text, seed, Path(folder), verify=check)
         found = {"numbers": trial.numbers()}
         if check:
             found["check"] = trial.check()
