@@ -1,18 +1,18 @@
 """The statements of a model or block as they grow: values by name and type, and how they are written.
 
-Whether a value gets a statement of its own, or stands where it is read, is decided last (`Body.lines`): the same network
-is written in one statement or in several.
+Whether a value gets a statement of its own, or stands where it is read, is decided last (`Body.lines`): the same
+network is written in one statement or in several.
 """
 
 import math
 import random
 from dataclasses import dataclass, field
 
+from fuzz.arguments import Drawing, arguments
+
 from dotnn.layers import LAYERS
 from dotnn.layers.base import ShapeError
 from dotnn.ops.base import BATCH, TensorType
-
-from fuzz.arguments import Drawing, arguments
 
 LARGEST = 48
 """The most numbers in one example of one value."""

@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dotnn.layers import LAYERS
-from dotnn.ops.base import TensorType
-
 from fuzz.arguments import arguments
 from fuzz.bodies import Body, Fitting, Form, real
 from fuzz.regimes import Regime
 from fuzz.registries import focus
+
+from dotnn.layers import LAYERS
+from dotnn.ops.base import TensorType
 
 ACTIVATIONS = sorted(name for name, layer in LAYERS.items() if layer.family == "activation")
 JOINS = sorted(name for name, layer in LAYERS.items() if layer.family == "join")

@@ -3,15 +3,15 @@
 import math
 import random
 
+from fuzz.arguments import Drawing, arguments
+from fuzz.bodies import Body, Form, real
+from fuzz.registries import focus
+
 from dotnn.losses import LOSSES, Loss
 from dotnn.metrics import METRICS
 from dotnn.model.train import DEFAULT_KEYS, TRAIN_KEYS
 from dotnn.optimizers import OPTIMIZERS
 from dotnn.schema import Arg
-
-from fuzz.arguments import Drawing, arguments
-from fuzz.bodies import Body, Form, real
-from fuzz.registries import focus
 
 STAGES = {"unit": ["sigmoid", "sigmoid -> scale(0.9)"], "class": ["softmax", "softmax -> scale(0.9)"]}
 """Ways to a probability: one that is fused with the loss, and one that is not."""

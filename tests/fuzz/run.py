@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--number", type=int, help="try the spec of this number only")
+    parser.add_argument("--check-every", type=int, default=1, help="0: never")
     parser.add_argument("--tensorflow-every", type=int, default=TENSORFLOW_EVERY, help="0: never")
     options = parser.parse_args()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of functions that are traced anew
@@ -98,7 +99,7 @@ def main() -> None:
     if options.number is not None:
         print(spec(options.number))
         numbers = [options.number]
-    campaign = Campaign(tensorflow_every=options.tensorflow_every)
+    campaign = Campaign(options.check_every, options.tensorflow_every)
     until = begun + 60 * options.minutes
     campaign.run(_shown(numbers, campaign, begun), show=lambda text: print(text, flush=True), until=until)
     minutes = (time.process_time() - cpu) / 60

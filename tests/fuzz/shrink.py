@@ -19,20 +19,21 @@ Edit = tuple[int, int, str]
 
 
 def shrink(text: str, fails: Fails, seconds: float = 60) -> str:
-    """Return the smallest spec that was found in time, for which `fails` still holds."""
-    end = time.monotonic() + seconds
-    seen = {text}
-    progress = True
-    while progress:
-        progress = False
-        for smaller in _smaller(text):
-            if time.monotonic() > end:
-                return _formatted(text, fails)
-            if smaller not in seen:
-                seen.add(smaller)
-                if fails(smaller):
-                    text, progress = smaller, True
-                    break
+    """Return the smallest spec that was found in so many seconds of CPU, for which `fails` still holds."""
+    end = time.process_time() + seconds
+    tried: set[str] = set()
+    place = waited = 0
+    edits = _edits_of(text)
+    while edits and waited < len(edits) and time.process_time() < end:
+        smaller = edits[place % len(edits)]
+        place, waited = place + 1, waited + 1
+        if smaller in tried:
+            continue
+        clean = swept(smaller)
+        if clean not in tried and fails(clean):
+            place, waited, text = place - 1, 0, clean  # what stood behind it is at its place now
+            edits = _edits_of(text)
+        tried |= {smaller, clean}
     return _formatted(text, fails)
 
 
@@ -41,17 +42,15 @@ def _formatted(text: str, fails: Fails) -> str:
     return pretty if fails(pretty) else text
 
 
-def _smaller(text: str) -> Iterator[str]:
-    """Yield texts with something taken out, the largest pieces first."""
+def _edits_of(text: str) -> list[str]:
+    """Return texts with something taken out: statements, then parts of expressions, then sizes."""
     file = _parsed(text)
     if file is None:
-        return
-    for section in file.sections:
-        for statement in section.statements:
-            yield from (swept(t) for t in _without(text, section, statement))
+        return []
+    found = [t for section in file.sections for s in reversed(section.statements) for t in _without(text, section, s)]
     edits = sorted(_edits(text, file), key=lambda edit: edit[0] - edit[1] + len(edit[2]))
-    yield from (swept(text[:start] + new + text[stop:]) for start, stop, new in edits)
-    yield from _smaller_sizes(text)
+    found += [text[:start] + new + text[stop:] for start, stop, new in edits]
+    return [*found, *_smaller_sizes(text)]
 
 
 def _parsed(text: str) -> nodes.File | None:

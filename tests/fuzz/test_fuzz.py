@@ -3,17 +3,16 @@
 from dataclasses import replace
 
 import pytest
-from support import model_of
-
-from dotnn.diagnostics import CompileError
-from dotnn.driver import Options, compile_model
-from dotnn.model.model import Model
-
 from fuzz.grow import spec
 from fuzz.registries import REGISTRIES
 from fuzz.run import Campaign
 from fuzz.shrink import shrink
 from fuzz.trial import Failure, attempt
+from support import model_of
+
+from dotnn.diagnostics import CompileError
+from dotnn.driver import Options, compile_model
+from dotnn.model.model import Model
 
 TURNS = 2 * len(REGISTRIES["layer"])
 """Specs in which each layer has its turn twice, and the members of the other registries several times."""
@@ -64,9 +63,8 @@ def test_a_wrong_style_is_found_and_shown_small(style, line, wrong, monkeypatch)
 
     def spoilt(model, options, **more):
         compiled = compile_model(model, options, **more)
-        return replace(
-            compiled, script=compiled.script.replace(line, wrong) if options.style == style else compiled.script
-        )
+        old = line if options.style == style else wrong
+        return replace(compiled, script=compiled.script.replace(old, wrong))
 
     monkeypatch.setattr("fuzz.trial.compile_model", spoilt)
     shown: list[str] = []

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from fuzz.arguments import WEIGHTS_FILE
 from support import STYLES, as_module
 
 from dotnn.checking import _check_scripts
@@ -24,8 +25,6 @@ from dotnn.peer import Peer
 from dotnn.syntax.parse import parse
 from dotnn_runtime.gradcheck import Report, Verdict, render_text
 from dotnn_runtime.script.selfcheck import generic_batch
-
-from fuzz.arguments import WEIGHTS_FILE
 
 Arrays = dict[str, np.ndarray]
 TOLERANCE = 1e-9
