@@ -14,7 +14,7 @@ from validator.audit import Audit
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
 SEED = int(os.environ.get("DOTNN_SEED", "0"))
-SHORT = 30
+SHORT = 6
 
 MEDIAN, LARGEST, SECOND_ORACLE = 1e-14, 1e-11, 1e-8
 
