@@ -106,6 +106,14 @@ def trained(module: ModuleType, examples: Arrays, seed: int, **start: Any) -> Tr
     return Trained([r["loss"] for r in history], figures, dict(params), module.predict(params, inputs))
 
 
+class Cache(dict[str, Any]):
+    """The values of a forward pass by name, as in a script, and all values by number."""
+
+    def __init__(self, named: Arrays, values: dict[int, Any]) -> None:
+        super().__init__(named)
+        self.values_by_id = values
+
+
 def interpreted(script: str, path: Path, graph: Graph, rounded: Callable[..., Any] | None = None) -> ModuleType:
     """An explain script in which the interpreter computes the network, forward and backward, and renews the state."""
     module = as_module(script, path)
@@ -115,16 +123,17 @@ def interpreted(script: str, path: Path, graph: Graph, rounded: Callable[..., An
         whole = graph if graph.targets.keys() <= batch.keys() else replace(graph, nodes=graph.phase("forward"))
         values = run(whole, {**params, **batch}, rng=rng, training=training, **options)
         named = {v.name: values[v.id] for node in whole.nodes for v in node.outs}
-        return {name: values[v.id] for name, v in graph.outputs.items()}, {**named, "every value": values}
+        return {name: values[v.id] for name, v in graph.outputs.items()}, Cache(named, values)
 
-    def loss_of(params: Arrays, batch: Arrays, cache: Any) -> Any:
-        return cache["every value"][graph.loss.id]
+    def loss_of(params: Arrays, batch: Arrays, cache: Cache) -> Any:
+        assert graph.loss is not None
+        return cache.values_by_id[graph.loss.id]
 
-    def backward(params: Arrays, batch: Arrays, cache: Any, d_loss: float = 1.0) -> Arrays:
-        return {name: cache["every value"][v.id] for name, v in graph.grads.items()}
+    def backward(params: Arrays, batch: Arrays, cache: Cache, d_loss: float = 1.0) -> Arrays:
+        return {name: cache.values_by_id[v.id] for name, v in graph.grads.items()}
 
-    def renew_state(params: Arrays, cache: Any) -> None:
-        params |= {name: cache["every value"][v.id] for name, v in graph.renewed.items()}
+    def renew_state(params: Arrays, cache: Cache) -> None:
+        params |= {name: cache.values_by_id[v.id] for name, v in graph.renewed.items()}
 
     vars(module).update(forward=forward, total_loss=loss_of, backward=backward)
     if graph.renewed:

@@ -29,7 +29,7 @@ from dotnn.schedules import SCHEDULES
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
 SEED = int(os.environ.get("DOTNN_SEED", "0"))
-SHORT = 8
+SHORT = 6
 TOLERANCE, NOISE = 1e-10, 1e-4
 """Of a gradient at a point: relative to its norm, or to this share of the largest gradient: less than that is noise."""
 
@@ -324,7 +324,7 @@ def test_an_update_waits_until_the_weight_is_read():
 
 
 def test_random_specs():
-    for number in range(SHORT):
+    for number in range(SHORT, 2 * SHORT):
         compared(model_of(spec(number, files=False)), 10)
 
 
