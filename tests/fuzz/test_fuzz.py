@@ -78,7 +78,7 @@ def test_a_crash_is_a_failure_of_its_own_kind(monkeypatch):
     def crash(*args, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("fuzz.trial.run", crash)
+    monkeypatch.setattr("fuzz.reference.run", crash)
     with pytest.raises(Failure) as failure:
         attempt(spec(0), 0, check=False)
     assert failure.value.kind == "the interpreter raises ZeroDivisionError in crash"
