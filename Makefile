@@ -4,7 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test lint format bench manual clean
+MINUTES ?= 5
+SEED    ?= 0
+
+.PHONY: help demo test fuzz lint format bench manual clean
 
 help:            ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -21,6 +24,9 @@ demo: $(READY)   ## compile, check and train a network on real digits, beside sc
 test: $(READY)   ## all tests, then lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 -q tests
 	@$(MAKE) --no-print-directory lint
+
+fuzz: $(READY)   ## random specs for MINUTES=5 from SEED=0 on; what fails is made small and printed
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzz.run --minutes $(MINUTES) --seed $(SEED) $(if $(NUMBER),--number $(NUMBER))
 
 lint: $(READY)   ## style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -36,7 +36,12 @@ CALLS = {
     "padding_mask": ["rnn(table, marks -> padding_mask, 2, dropout = 0.4, recurrent_dropout = 0.3)"],
     "gaussian_noise": ["x -> gaussian_noise(0.3)", "table -> gaussian_noise(1.7)"],
     "sequence_dropout": ["table -> sequence_dropout(0.4)"],
-    "select": ["select(x -> dense(2), u, v)", "select(x -> dense(3), u, v, u -> tanh)"],
+    "select": [
+        "select(x -> dense(2), u, v)",
+        "select(x -> dense(3), u, v, u -> tanh)",
+        "select(x -> dense(2), table, table -> tanh)",
+        "select(x -> dense(2), IMAGE -> conv2d(2, 2), IMAGE -> maxpool(2, 1))",
+    ],
     "spread": ["x -> sum_features -> spread(3)"],
     "reshape": ["x -> reshape([2, 2]) -> dense(2) -> reshape([4])"],
     "batchnorm": ["batchnorm(x)", "table -> batchnorm(0.9, gamma = false)", "batchnorm(x, beta = false)"],

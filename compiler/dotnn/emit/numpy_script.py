@@ -157,7 +157,7 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
     if classes:
         lines += wrapped("CLASSES = {", [f"{literal(n)}: {literal(t)}" for n, t in classes.items()], "}")
     decayed = tuple(name for name, p in model.params.items() if p.decayed)
-    if decayed:
+    if model.train.weight_decay:
         lines.append(f"DECAYED = {literal(decayed)}  # what weight decay acts on")
     dead = zero_gradients(graph)
     if dead:

@@ -65,7 +65,8 @@ Attrs = Mapping[str, Any]
 
 
 def same_shape(types: Types, attrs: Attrs) -> TensorType:
-    """Infer the shape of the operand."""
+    """Infer the shape of the operand, which must hold real numbers."""
+    require_real(types[0], "this layer")
     return types[0]
 
 

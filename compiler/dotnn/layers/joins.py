@@ -41,6 +41,7 @@ def _concat(types: Types, attrs: Attrs) -> TensorType:
 
 def _select(types: Types, attrs: Attrs) -> TensorType:
     switch, *branches = types
+    require_real(switch, "select")
     if switch.example != (len(branches),):
         raise ShapeError(
             f"select switches between {len(branches)} branches, so its first operand must have shape"

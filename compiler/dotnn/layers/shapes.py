@@ -39,6 +39,7 @@ def _to_one(types: Types, attrs: Attrs) -> TensorType:
 
 
 def _spread(types: Types, attrs: Attrs) -> TensorType:
+    require_real(types[0], "spread")
     if not types[0].example or types[0].example[-1] != 1:
         raise ShapeError(f"spread repeats a single feature, but its operand has shape {shape_text(types[0])}")
     return TensorType((*types[0].shape[:-1], attrs["units"]))

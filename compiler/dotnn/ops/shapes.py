@@ -214,7 +214,13 @@ SPREAD_MEAN = Op(
 
 def _select_line(node: Node) -> str:
     branches = range(1, len(node.ins))
-    return " + ".join(f"{{0}}[..., {k - 1}:{k}] * {{{k}}}" for k in branches)
+    return " + ".join(f"{{0}}{_entry(k - 1, node.out.type)} * {{{k}}}" for k in branches)
+
+
+def _entry(k: int, branch: TensorType) -> str:
+    """Return the index of the switch's entry k, one number per example, with an axis for each of the branch's."""
+    axes = len(branch.example)
+    return f"[..., {k}:{k + 1}]" if axes == 1 else f"[:, {k}{', None' * axes}]"
 
 
 def _select_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -224,7 +230,10 @@ def _select_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 
 def _switch_line(node: Node) -> str:
-    sums = (f"({{0}} * {{{k}}}).sum(axis=-1, keepdims=True)" for k in range(1, len(node.ins)))
+    """Return one sum for each branch, over all axes of an example."""
+    axes = tuple(range(1, len(node.ins[0].type.shape)))
+    total = ".sum(axis=-1, keepdims=True)" if len(axes) == 1 else f".sum(axis={axes})[:, None]" if axes else "[:, None]"
+    sums = (f"({{0}} * {{{k}}}){total}" for k in range(1, len(node.ins)))
     return f"np.concatenate([{', '.join(sums)}], axis=-1)"
 
 
@@ -236,7 +245,7 @@ SELECT = Op(
 SELECT_D_SWITCH = Op(
     "select_d_switch",
     ("d", "*"),
-    lambda types, attrs: TensorType((*types[0].shape[:-1], len(types) - 1)),
+    lambda types, attrs: TensorType((*types[0].shape[:1], len(types) - 1)),
     _switch_line,
     algebra=Algebra(linear=(0,), alike_from=1),
 )
@@ -245,6 +254,6 @@ SELECT_D_BRANCH = Op(
     "select_d_branch",
     ("d", "s"),
     lambda types, attrs: types[0],
-    lambda node: f"{{d}} * {{s}}[..., {node.attrs['k']}:{node.attrs['k'] + 1}]",
+    lambda node: f"{{d}} * {{s}}{_entry(node.attrs['k'], node.out.type)}",
     algebra=BILINEAR,
 )

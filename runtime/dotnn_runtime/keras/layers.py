@@ -67,7 +67,8 @@ class Select(keras.layers.Layer):
 
     def call(self, operands):
         switch, *branches = operands
-        return tf.add_n([switch[..., k : k + 1] * branch for k, branch in enumerate(branches)])
+        axes = [1] * (len(branches[0].shape) - 1)
+        return tf.add_n([tf.reshape(switch[:, k], [-1, *axes]) * branch for k, branch in enumerate(branches)])
 
 
 @keras.saving.register_keras_serializable("dotnn")

@@ -1,0 +1,234 @@
+"""Random valid specs: any graph of layers, joins, blocks and shared layers, under any losses and any regime.
+
+A spec is a function of its number. All members come from the registries, in turn and by chance: a new one is drawn as
+soon as it exists, with arguments from its schema and operands of whatever types its shape rule takes. One that no types
+are found for raises `Undrawable`.
+"""
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fuzz.arguments import arguments
+from fuzz.bodies import Body, Fitting, Form, real
+from fuzz.regimes import Regime
+from fuzz.registries import focus
+
+from dotnn.layers import LAYERS
+from dotnn.ops.base import TensorType
+
+ACTIVATIONS = sorted(name for name, layer in LAYERS.items() if layer.family == "activation")
+JOINS = sorted(name for name, layer in LAYERS.items() if layer.family == "join")
+
+
+MOST = 7
+"""So many statements at most, beside those that bring types together."""
+
+
+class Undrawable(Exception):
+    """No operands were found that a layer takes."""
+
+
+def spec(number: int, *, moods: bool = True, files: bool = True) -> str:
+    """The text of the spec of this number.
+
+    Without `moods` it computes the same in training as in prediction; without `files` no weight comes from a file.
+    """
+    rng = random.Random(number)
+    growth = Growth(rng, moods)
+    first = focus("layer", number)
+    growth.use(first if moods or first not in MOODY else "dense")
+    for _ in range(rng.randint(0, MOST)):
+        growth.step()
+    growth.finish()
+    regime = Regime(rng, number)
+    outputs = regime.outputs(growth.model)
+    model = [*growth.model.lines(), *outputs]
+    train = _indented(regime.lines())
+    text = f"{growth.blocks_text(model)}model Random {{\n{_indented(model)}\n}}\ntrain {{\n{train}\n}}\n"
+    return text if files else re.sub(r"\bfile\([^)]*\)", "xavier", text)
+
+
+def _indented(lines: list[str]) -> str:
+    return "\n".join(f"  {line}" for line in lines)
+
+
+MOODY = ("dropout", "gaussian_noise", "sequence_dropout", "batchnorm")
+"""Layers that compute something else in training, beside those with an argument that says so."""
+
+
+@dataclass
+class Block:
+    """A block that is there: the types it takes, the one it makes, its arguments for a call."""
+
+    name: str
+    takes: list[TensorType]
+    makes: TensorType
+    calls: list[str]
+    lines: list[str]
+
+
+@dataclass
+class Growth:
+    """The network as it grows."""
+
+    rng: random.Random
+    moods: bool
+    blocks: list[Block] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        sizes = [*self.rng.sample([1, 2, 3, 4], 2), self.rng.choice([3, 4, 5, 6])]
+        self.body = self.model = Body(self.rng, sizes)
+        for _ in range(self.rng.randint(1, 2)):
+            self.body.declare(real(*(self.rng.choice(sizes) for _ in range(self.rng.choice([1, 1, 2])))))
+
+    # ------------------------------------------------------------------------------------------------ statements
+
+    def step(self) -> None:
+        """Add a statement of some sort."""
+        kinds: list[tuple[Callable[[], None], int]] = [
+            (self._anything, 6), (self._joined, 3), (self._shared, 2), (self._repeated, 1), (self._block, 2),
+            (self._centred, 1),
+        ]  # fmt: skip
+        self.rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]()
+
+    def _member(self, names: list[str]) -> str:
+        fitting = [name for name in names if self.moods or name not in MOODY]
+        return self.rng.choice(fitting)
+
+    def _anything(self) -> None:
+        self.use(self._member(sorted(LAYERS)))
+
+    def _joined(self) -> None:
+        self.use(self._member(JOINS))
+
+    def _centred(self) -> None:
+        """A value beside what its own features have in common, spread over all of them again."""
+        types = [t for t in self.body.types.values() if t.dtype == "real" and t.example and t.example[-1] > 1]
+        if not types:
+            return self._anything()
+        value = self.body.value(self.rng.choice(types))
+        type = self.body.types[value]
+        one = real(*type.example[:-1], 1)
+        common = self.body.add(one, Form(f"{{0}} -> {self.rng.choice(['mean_features', 'sum_features'])}", (value,)))
+        spread = self.body.add(type, Form(f"{{0}} -> spread({type.example[-1]})", (common,)))
+        self.body.add(type, Form(f"{{0}} {self.rng.choice('+-*')} {{1}}", (value, spread), wants_tight=True))
+
+    def use(self, member: str) -> None:
+        """Apply a layer to values of types that it takes."""
+        found = self._fitting(member)
+        if found is None:
+            return
+        types, texts, result = found
+        operands = [self.body.value(type) for type in types]
+        self.body.add(result, self.body.write(member, operands, texts))
+
+    def _fitting(self, member: str) -> Fitting | None:
+        found = self.body.fitting(member, moods=self.moods)
+        if found is None and not self.body.is_block:
+            raise Undrawable(f"no operands and arguments were found that {member} takes")
+        return found
+
+    def _shared(self) -> None:
+        """Two or three uses of one layer, one of them perhaps of what it has made itself."""
+        member = self._member(sorted(n for n, layer in LAYERS.items() if layer.family != "join"))
+        found = self._fitting(member)
+        if found is None:
+            return
+        types, texts, result = found
+        layer = self.body.fresh("s")
+        self.body.declared.append(f"layer {layer} = {member}{arguments(texts)}")
+        made: list[str] = []
+        for _ in range(self.rng.choice([1, 2, 2, 2, 3])):
+            operands = [self.body.value(type) for type in types]
+            if made and result == types[0] and self.rng.random() < 0.4:
+                operands[0] = self.rng.choice(made)
+            rest = arguments([f"{{{i}}}" for i in range(1, len(operands))])
+            made.append(self.body.add(result, Form(f"{{0}} -> {layer}{rest}", tuple(operands))))
+
+    def _repeated(self) -> None:
+        """Copies of a layer, or of a block, one behind the other."""
+        for _ in range(20):
+            member = self._member(sorted(n for n, layer in LAYERS.items() if layer.arity[0] == 1))
+            found = self._fitting(member)
+            if found is not None and len(found[0]) == 1 and found[2] == found[0][0]:
+                types, texts, result = found
+                count = self.rng.randint(1, 3)
+                value = self.body.value(types[0])
+                self.body.add(result, Form(f"{{0}} -> repeat({count}, {member}{arguments(texts)})", (value,)))
+                return
+
+    # ------------------------------------------------------------------------------------------------ blocks
+
+    def _block(self) -> None:
+        """A use of a block, of a new one or of one that is there."""
+        if self.body.is_block and not self.blocks:
+            return self._joined()
+        if not self.body.is_block and (not self.blocks or self.rng.random() < 0.6):
+            self.blocks.append(self._new_block())
+        block = self.rng.choice(self.blocks)
+        values = tuple(self.body.value(type) for type in block.takes)
+        call = self.rng.choice(block.calls)
+        inner = call.partition("(")[2].removesuffix(")")
+        name = block.name
+        if len(values) == 1 and block.makes == block.takes[0] and self.rng.random() < 0.5:
+            self.body.add(block.makes, Form(f"{{0}} -> repeat({self.rng.randint(1, 3)}, {call})", values))
+        elif len(values) == 1 and self.rng.random() < 0.6:
+            self.body.add(block.makes, Form(f"{{0}} -> {call}", values))
+        else:
+            places = [f"{{{i}}}" for i in range(len(values))] + ([inner] if inner else [])
+            self.body.add(block.makes, Form(f"{name}({', '.join(places)})", values, tight=True))
+
+    def _new_block(self) -> Block:
+        """Grow a block of one or two inputs, whose sizes may have names."""
+        outer, name = self.body, f"Block{len(self.blocks) + 1}"
+        self.body = body = Body(self.rng, outer.sizes, is_block=True)
+        takes = [real(*(self.rng.choice(body.sizes) for _ in range(self.rng.choice([1, 1, 2]))))]
+        takes += [self.rng.choice([takes[0], real(self.rng.choice(body.sizes))])] * self.rng.choice([0, 0, 1])
+        named = len(takes[0].example) == 1 and self.rng.random() < 0.5
+        for place, type in enumerate(takes):
+            body.declare(type, "[n]" if named and not place else "")
+        for _ in range(self.rng.randint(1, 3)):
+            self.step()
+        act = self.rng.choice(ACTIVATIONS) if self.rng.random() < 0.4 else ""
+        makes = takes[0]
+        ends = [v if body.types[v] == makes else body.brought_to(v, makes, "n" if named else "") for v in body.unread()]
+        end = ends[0]
+        for other in ends[1:]:
+            end = body.add(makes, Form(f"{{0}} {self.rng.choice('+-*')} {{1}}", (end, other), wants_tight=True))
+        if act:
+            width = "n" if named else makes.example[-1]
+            end = body.add(makes, Form(f"{{0}} -> dense({width}, act)", (end,)))
+        head = f"block {name}(act = {act}) {{" if act else f"block {name} {{"
+        body.read(end)
+        last = f"output {end}" if self.rng.random() < 0.5 else f"output made = {end}"
+        calls = [name, f"{name}(act = {self.rng.choice(ACTIVATIONS)})"] if act else [name, f"{name}()"]
+        self.body = outer
+        return Block(name, takes, makes, calls, [head, *(f"  {line}" for line in [*body.lines(), last]), "}"])
+
+    def blocks_text(self, lines: list[str]) -> str:
+        """The blocks that these lines use, and those that only such blocks use."""
+        text = "\n".join(lines)
+        for block in reversed(self.blocks):
+            if re.search(rf"\b{block.name}\b", text):
+                text = "\n".join([*block.lines, text])
+        return text.removesuffix("\n".join(lines))
+
+    # ------------------------------------------------------------------------------------------------ the end
+
+    def finish(self) -> None:
+        """Let all that nothing reads be real numbers."""
+        for name in self.model.unread():
+            self._end(name)
+
+    def _end(self, name: str) -> None:
+        """Make real numbers of a value that nothing reads, or take it out."""
+        type = self.model.types[name]
+        if type.dtype == "bool" and len(type.example) == 1:
+            sequence = self.model.value(real(*type.example, self.rng.choice(self.model.sizes)))
+            self.model.add(real(2), Form("rnn({0}, {1}, 2)", (sequence, name), tight=True))
+        elif type.dtype == "bool":
+            self.model.drop(name)
+        elif type.dtype == "int":
+            self.model.add(TensorType((*type.shape, 2)), Form("{0} -> one_hot(2)", (name,)))

@@ -1,0 +1,120 @@
+"""The judge of both styles: a training whose network the interpreter computes, and how far another is from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from support import as_module
+
+from dotnn.ir.graph import Graph
+from dotnn.ir.interpret import run
+
+Arrays = dict[str, np.ndarray]
+NOISE = 1e-3
+"""Arrays are compared relative to their size, or to this share of the largest: an optimizer makes steps of rounding."""
+EPSILON = float(np.finfo(float).eps)
+
+
+@dataclass
+class Trained:
+    """What a training ends with."""
+
+    losses: list[float]
+    figures: Arrays
+    params: Arrays
+    outputs: Arrays
+
+
+def trained(module: ModuleType, examples: Arrays, seed: int, **start: Any) -> Trained:
+    """Train as `dotnn train` does, but in float64, and predict."""
+    params, history = module.train(examples, dtype=np.float64, seed=seed, **start)
+    figures = {key: np.array([record[key] for record in history]) for key in history[0] if key != "epoch"}
+    inputs = {name: examples[name] for name in module.INPUTS}
+    return Trained([r["loss"] for r in history], figures, dict(params), module.predict(params, inputs))
+
+
+class Cache(dict[str, Any]):
+    """The values of a forward pass by name, as in a script, and all values by number."""
+
+    def __init__(self, named: Arrays, values: dict[int, Any]) -> None:
+        super().__init__(named)
+        self.values_by_id = values
+
+
+def interpreted(script: str, path: Path, graph: Graph, rounded: Callable[..., Any] | None = None) -> ModuleType:
+    """An explain script in which the interpreter computes the network, forward and backward, and renews the state."""
+    module = as_module(script, path)
+    options = {"rounded": rounded} if rounded else {}
+
+    def forward(params: Arrays, batch: Arrays, *, training: bool = False, rng: Any = None) -> tuple[Arrays, Arrays]:
+        whole = graph if graph.targets.keys() <= batch.keys() else replace(graph, nodes=graph.phase("forward"))
+        values = run(whole, {**params, **batch}, rng=rng, training=training, **options)
+        named = {v.name: values[v.id] for node in whole.nodes for v in node.outs}
+        return {name: values[v.id] for name, v in graph.outputs.items()}, Cache(named, values)
+
+    def loss_of(params: Arrays, batch: Arrays, cache: Cache) -> Any:
+        assert graph.loss is not None
+        return cache.values_by_id[graph.loss.id]
+
+    def backward(params: Arrays, batch: Arrays, cache: Cache, d_loss: float = 1.0) -> Arrays:
+        return {name: cache.values_by_id[v.id] for name, v in graph.grads.items()}
+
+    def renew_state(params: Arrays, cache: Cache) -> None:
+        params |= {name: cache.values_by_id[v.id] for name, v in graph.renewed.items()}
+
+    vars(module).update(forward=forward, total_loss=loss_of, backward=backward)
+    if graph.renewed:
+        vars(module).update(renew_state=renew_state)
+    return module
+
+
+def distance(ours: Trained, theirs: Trained) -> tuple[float, str]:
+    """How far two trainings are from each other, relative to the second, and where they are farthest apart."""
+    worst = (0.0, "")
+    for kind in ("figures", "params", "outputs"):
+        a, b = getattr(ours, kind), getattr(theirs, kind)
+        if a.keys() != b.keys():
+            return float("inf"), f"{kind}: {sorted(a.keys() ^ b.keys())}"
+        largest = max((float(np.abs(value).max(initial=0)) for value in b.values()), default=0.0)
+        for name, value in b.items():
+            worst = max(
+                worst, (_relative(a[name], value, NOISE * largest if kind == "params" else 0), f"{kind} {name}")
+            )
+    return worst
+
+
+def _relative(a: np.ndarray, b: np.ndarray, floor: float) -> float:
+    if a.shape != b.shape:
+        return float("inf")
+    if np.array_equal(a, b, equal_nan=True):
+        return 0.0
+    size = max(float(np.abs(b).max(initial=0)), floor)
+    far = float(np.abs(a - b).max(initial=0))
+    return far / size if np.isfinite(far) and size else float("inf")
+
+
+class Twin:
+    """Another arithmetic: every number that is computed is moved by a unit in the last place, by chance."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = np.random.default_rng(seed)
+
+    def __call__(self, x: Any, operands: list[Any]) -> Any:
+        """Return a value rounded otherwise; whole numbers, and those chosen among the operands, are exact."""
+        x = np.asarray(x)
+        if x.dtype.kind != "f":
+            return x
+        exact = np.logical_or.reduce([x == np.rint(x), *(np.isin(x, operand) for operand in operands)])
+        return np.where(exact, x, x * (1 + self.units(x)))
+
+    def units(self, x: np.ndarray) -> np.ndarray:
+        """A unit in the last place of 1 for every number, up or down."""
+        return EPSILON * self.chance.choice([-1.0, 1.0], np.shape(x))
+
+    def moved(self, params: Arrays, *, ties: bool) -> Arrays:
+        """Parameters moved likewise; zeros, too, where `ties` are to be broken."""
+        zero = 1.0 if ties else 0.0
+        return {name: w + self.units(w) * np.where(w, w, zero) for name, w in params.items()}

@@ -1,0 +1,205 @@
+"""What must hold for a valid spec: the interpreter, both styles, the validator and TensorFlow say the same of it."""
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from fuzz.arguments import WEIGHTS_FILE
+from fuzz.reference import Arrays, Twin, distance, interpreted, trained
+from support import STYLES, as_module
+
+from dotnn.checking import check_spec
+from dotnn.diagnostics import CompileError, Source
+from dotnn.diffing import follow
+from dotnn.driver import Compiled, Options, compile_model
+from dotnn.inits import INITS
+from dotnn.model.model import Model
+from dotnn.model.resolve import resolve
+from dotnn.peer import Peer
+from dotnn.syntax.parse import parse
+from dotnn_runtime.gradcheck import Report, Verdict, render_text
+from dotnn_runtime.script.selfcheck import generic_batch
+
+SPEC = "random.nn"
+TOLERANCE = 1e-9
+STEPS = 3
+TWINS, LIKE_ROUNDING, LIKE_TIES = 6, 10, 1e-9
+"""As in `dotnn diff`: what rounding does is seen in twins, whose every number is moved by a unit in the last place."""
+
+
+class Failure(Exception):
+    """A property that does not hold; failures of one `kind` have, in all likelihood, one cause."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        self.kind = kind
+        super().__init__(f"{kind}: {detail}")
+
+    @property
+    def of_check(self) -> bool:
+        """Whether it takes the validator to see it."""
+        return self.kind.startswith(("check", "the compiler"))
+
+    @property
+    def of_tensorflow(self) -> bool:
+        """Whether it takes TensorFlow to see it."""
+        return self.kind.startswith("tensorflow")
+
+
+@contextlib.contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Turn whatever goes wrong in here into a failure of its own kind."""
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except Failure:
+        raise
+    except Exception as error:
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        code = error.diagnostics[0].code if isinstance(error, CompileError) else ""
+        where = place.tb_frame.f_code.co_name if place is not None else ""
+        raise Failure(f"{name} raises {type(error).__name__}{code} in {where}", str(error)[:300]) from error
+
+
+def model_in(folder: Path, text: str, seed: int) -> Model:
+    """The model of a spec in a folder, and beside it the file that initialisers of the spec read."""
+    source = Source(str(folder / SPEC), text)
+    Path(source.path).write_text(text, encoding="utf-8")
+    model = resolve(parse(source), source)[0]
+    rng = np.random.default_rng(seed)
+    read = {name: rng.standard_normal(p.shape) for name, p in model.params.items() if p.init.name == "file"}
+    if read:
+        np.savez(folder / WEIGHTS_FILE, **read)
+    return model
+
+
+def examples_for(model: Model, module: ModuleType, seed: int) -> Arrays:
+    """Random examples: three steps of an epoch, the last one smaller where batches can be."""
+    count = 2 * model.train.batch + 1 if model.train.batch else 4
+    return generic_batch({**module.INPUTS, **module.TARGETS}, np.random.default_rng(seed), count)
+
+
+@dataclass
+class Trial:
+    """One spec under test."""
+
+    text: str
+    seed: int
+    folder: Path
+
+    verify: bool = True
+
+    def __post_init__(self) -> None:
+        self.path = (self.folder / SPEC).with_suffix(".py")
+        with stage("the compiler"):
+            self.model = model_in(self.folder, self.text, self.seed)
+            self.compiled: dict[str, Compiled] = {
+                style: compile_model(self.model, Options(style), check=self.verify) for style in STYLES
+            }
+        self.graph = self.compiled["explain"].graph
+
+    def numbers(self) -> str:
+        """Compare both styles with the interpreter over a training; return "ok" or why nothing can be said."""
+        with stage("explain"):
+            explain = as_module(self.compiled["explain"].script, self.path)
+            examples = examples_for(self.model, explain, self.seed)
+            found = {"explain": trained(explain, examples, self.seed)}
+        with stage("fast"):
+            fast = as_module(self.compiled["fast"].script, self.path)
+            found["fast"] = trained(fast, examples, self.seed)
+        with stage("the interpreter"):
+            reference = trained(self._interpreted(), examples, self.seed)
+        if not all(np.isfinite(value).all() for value in reference.params.values()):
+            return "diverges"
+        for style, one in found.items():
+            error, place = distance(one, reference)
+            if not error <= TOLERANCE:
+                if self._rounding_explains(error, examples):
+                    return "multiplies rounding"
+                raise Failure(f"{style} is wrong", f"{place} is off by {error:.1e}")
+        return "ok"
+
+    def _interpreted(self, rounded: Callable[..., Any] | None = None) -> ModuleType:
+        return interpreted(self.compiled["explain"].script, self.path, self.graph, rounded)
+
+    def _rounding_explains(self, error: float, examples: Arrays) -> bool:
+        """Whether rounding alone does as much to this training, or a tie that rounding decides."""
+        calm = self._torn(examples, ties=False)
+        if error <= LIKE_ROUNDING * calm:
+            return True
+        torn = self._torn(examples, ties=True)
+        return error <= LIKE_ROUNDING * torn and error > LIKE_TIES * torn
+
+    def _torn(self, examples: Arrays, *, ties: bool) -> float:
+        """How far twins are from the training that starts where they do, but for a unit in the last place."""
+        plain = self._interpreted()
+        start = self._start(plain, examples)
+        with stage("the interpreter"):
+            straight = trained(plain, examples, self.seed, params=start)
+            errors = []
+            for number in range(TWINS):
+                twin = Twin(number)
+                moved = trained(self._interpreted(twin), examples, self.seed, params=twin.moved(start, ties=ties))
+                errors.append(distance(moved, straight)[0])
+        return max(errors)
+
+    def _start(self, module: ModuleType, examples: Arrays) -> Arrays:
+        params: Arrays = module.init_params(self.seed, np.float64)
+        if any(INITS[p.init.name].rescaled for p in self.model.params.values()):
+            params = module.unit_variance(params, examples)
+        return params
+
+    def check(self) -> str:
+        """`dotnn check` passes, or has nothing to see where gradients are zero by construction."""
+        with stage("check"):
+            with contextlib.redirect_stderr(io.StringIO()):  # it shows the spec's warnings
+                report = check_spec(str(self.folder / SPEC), seed=self.seed)
+            if report.verdict is Verdict.PASS:
+                return "ok"
+            if _without_signal(report):
+                return "no signal at this point"
+            checks = sorted({c.id for c in report.checks if c.verdict is report.verdict})
+        lines = [line for line in render_text(report).splitlines() if report.verdict.name in line or "script" in line]
+        raise Failure(f"check says {report.verdict.name} {' '.join(checks)}", "\n".join(lines[:8]))
+
+    def tensorflow(self) -> str:
+        """`dotnn diff` finds no difference."""
+        with stage("tensorflow"):
+            with Peer(self.model) as peer:
+                found = follow(self.model, peer, STEPS)
+            if found.verdict == "FAIL":
+                assert found.first is not None
+                raise Failure(
+                    f"tensorflow differs in the {found.first.kind}", f"{found.first} by {found.first.error:.1e}"
+                )
+        return "ok" if found.verdict == "PASS" else "multiplies rounding"
+
+
+def _without_signal(report: Report) -> bool:
+    """Whether all that the validator could not decide are gradients that the loss does not feel at its point."""
+    undecided = [t for t in report.tensors if t.verdict is Verdict.INCONCLUSIVE]
+    checks = [c for c in report.checks if c.verdict is Verdict.INCONCLUSIVE]
+    open_only = report.verdict is Verdict.INCONCLUSIVE and not checks
+    return open_only and all(tensor.reason == "no signal" for tensor in undecided)
+
+
+def attempt(text: str, seed: int, *, check: bool = True, tensorflow: bool = False) -> dict[str, str]:
+    """Try a spec; return what each property came to. Raises `Failure`.
+
+    Numbers are always compared; with `check` the verifiers of the compiler and the validator run besides.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Trial(text, seed, Path(folder), verify=check)
+        found = {"numbers": trial.numbers()}
+        if check:
+            found["check"] = trial.check()
+        if tensorflow:
+            found["tensorflow"] = trial.tensorflow()
+    return found
