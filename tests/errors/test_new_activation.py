@@ -1,7 +1,7 @@
 """The activation of one line in CONTRIBUTING.md: NumPy runs it, TensorFlow refuses what Keras has not."""
 
 import pytest
-from support import assert_gradients, model_of, module_of
+from support import assert_gradients, generic_point, model_of, module_of
 
 from dotnn.diagnostics import CompileError
 from dotnn.driver import Options, compile_model
@@ -26,7 +26,8 @@ def sine(monkeypatch):
 
 @pytest.mark.usefixtures("sine")
 def test_an_activation_that_keras_has_not():
-    assert_gradients(module_of(SPEC))
+    module = module_of(SPEC)
+    assert_gradients(module, *generic_point(module))
     with pytest.raises(CompileError) as refused:
         compile_model(model_of(SPEC), Options(target="tensorflow"))
     (diagnostic,) = refused.value.diagnostics

@@ -66,7 +66,7 @@ UPDATES = {
 
 
 FUNCTIONS = {name: getattr(math, name) for name in ("sqrt", "exp", "log", "tanh", "cosh", "erf")} | {
-    "abs": abs, "min": min, "max": max, "sign": lambda x: math.copysign(1, x) if x else 0.0,
+    "abs": abs, "minimum": min, "maximum": max, "sign": lambda x: math.copysign(1, x) if x else 0.0,
 }  # fmt: skip
 
 
