@@ -269,7 +269,8 @@ def test_command_line(tmp_path):
         "--export", tmp_path / "saved",
     )  # fmt: skip
     assert "stopped by epochs after 2 epochs" in text
-    assert {path.name for path in out.iterdir()} == {"weights.npz", "model.keras", "history.csv", "scaling.json"}
+    results = {"weights.npz", "model.keras", "history.csv", "scaling.json", "labels.json"}
+    assert {path.name for path in out.iterdir()} == results
     assert (tmp_path / "saved" / "saved_model.pb").is_file()
     (tmp_path / "new.csv").write_text("sepal_length,sepal_width,petal_length,petal_width\n5,3,1,0.2\n6,3,5,2\n")
     tables = [
@@ -277,11 +278,12 @@ def test_command_line(tmp_path):
         for target in ("numpy", "tensorflow")
     ]
     assert tables[0][0] == tables[1][0]
-    np.testing.assert_allclose(np.array(tables[0][1:], float), np.array(tables[1][1:], float), rtol=1e-5)
+    ours, theirs = (np.array([row[:3] for row in table[1:]], float) for table in tables)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
     run("tensorflow", "predict", "--weights", out, "--input", "new.csv", "-o", "new.npz")
     with np.load(tmp_path / "new.npz") as stored:
-        (values,) = stored.values()
-        np.testing.assert_allclose(values, np.array(tables[1][1:], float), rtol=1e-5)
+        np.testing.assert_allclose(stored["p"], theirs, rtol=1e-5)
+        assert stored["species"].tolist() == [row[3] for row in tables[1][1:]]
     assert run("tensorflow", "check").splitlines()[-1] == "PASS"
 
 

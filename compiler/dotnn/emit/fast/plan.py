@@ -106,10 +106,10 @@ class PlanWriter:
 
     def example_array(self, hint: str, expression: str) -> str:
         """Return the rows, batch first, of an array made of the examples once, before training."""
-        key, number = hint, 2
-        while self.plan.examples.setdefault(key, expression) != expression:
-            key, number = f"{hint}_{number}", number + 1
-        return self.bind(f"{key}_rows", f'batch["{key}"]')
+        name, number = hint, 2
+        while self.plan.examples.setdefault(unmarked(name), expression) != expression:
+            name, number = f"{hint}_{number}", number + 1
+        return self.bind(f"{name}_rows", f'batch["{unmarked(name)}"]')
 
     def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
         """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`."""
