@@ -22,7 +22,6 @@ from dotnn.diagnostics import CompileError
 from dotnn.diffing import Difference, Trajectory, compare, follow, rounding
 from dotnn.driver import Options, compile_model, front
 from dotnn.layers import LAYERS
-from dotnn.optimizers import OPTIMIZERS
 from dotnn.peer import Peer
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
@@ -218,9 +217,10 @@ def test_a_fault_in_the_numpy_script_is_found(rate, monkeypatch):
 
 def test_a_fault_in_the_fast_style_is_found(monkeypatch):
     """It is what `dotnn train` runs: where its update is another, the two other scripts agree, and it is named."""
-    adam = OPTIMIZERS["adam"]
-    wrong = tuple(line.replace("sqrt(v)", "sqrt(1.001 * v)") for line in adam.fast_equations({}))
-    monkeypatch.setitem(OPTIMIZERS, "adam", replace(adam, fast_equations=lambda attrs: wrong))
+    from dotnn.optimizers import adaptive
+
+    wrong = tuple(line.replace("- lr *", "- 1.001 * lr *") for line in adaptive.ADAM.fast_equations({}))
+    monkeypatch.setattr("dotnn.emit.optimizer.fast_equations", lambda train: wrong)
     found = compare(model_of(WILD.format(optim="adam(0.001)")), 3)
     assert found.verdict == "FAIL"
     assert (found.first.step, found.first.kind, found.first.script) == (1, "weight", "fast style")

@@ -1,11 +1,12 @@
 """V10 and V11: what `train` runs is what was proven, in both styles, for every member of the registry."""
 
 import pytest
+from ir.test_memory import BRANCHES, SABOTAGE, spec
 from regimes import OPTIMIZER_CALLS, REGIMES
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import ROOT, as_module, model_of
 
-from dotnn.checking import beside
+from dotnn.checking import beside, check_spec
 from dotnn.driver import Options, compile_model
 from dotnn.reference import SpecStep
 from dotnn_runtime.gradcheck import Verdict, check_script, check_style
@@ -144,3 +145,17 @@ def test_every_failure_is_in_the_json():
     assert found["verdict"] == "FAIL" and failed == ["V8"]
     assert found["reason"].startswith("V8 against test.nn, compiled: ")
     assert {row["id"] for row in found["checks"]} >= {"V0", "V1", "V2", "V4", "V5", "V6", "V7", "V8", "V9"}
+
+
+@pytest.mark.parametrize("what", list(SABOTAGE)[:3])
+def test_a_planner_without_one_of_its_rules_is_found_by_check(what, monkeypatch, tmp_path):
+    """A wrong fast step, forward or backward, fails the check of the spec and is blamed on a line of that step."""
+    monkeypatch.setattr(*SABOTAGE[what])
+    texts = (spec(name, "mse") for name in BRANCHES)
+    text = next(text for text in texts if results(text, "fast")[1] is not None)
+    path = tmp_path / "branch.nn"
+    path.write_text(text, encoding="utf-8")
+    report = check_spec(str(path))
+    fast = compile_model(model_of(text), Options("fast", input_gradients=True)).script
+    assert report.verdict is Verdict.FAIL
+    assert line_of(fast, "def make_step(") < report.blame.line < line_of(fast, "    return step\n")

@@ -136,7 +136,14 @@ class _Check:
         """V8: the loss, the outputs and the gradients of independent implementations."""
         for name, witness in self.witnesses.items():
             self.report.oracles.append(name)
-            loss, outputs, grads = witness(point)
+            try:
+                loss, outputs, grads = witness(point)
+            except ScriptError:  # it is a witness of something else
+                raise
+            except Exception as stopped:
+                detail = f"it stops: {type(stopped).__name__}: {stopped}"
+                self._add(CheckResult("V8", f"against {name}", Verdict.FAIL, detail))
+                continue
             rng = np.random.default_rng(point.rng_seed)
             ours, _ = self.script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
             stand = self.probing.stand

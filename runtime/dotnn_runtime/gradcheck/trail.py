@@ -153,7 +153,11 @@ def blame_for_exception(script: Script, error: BaseException) -> Blame:
         last = script.anatomy.functions.get("loss_and_grads")
         place = script.anatomy.place(last.body[-1].lineno if last else 0)
         return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{error}."))
-    outer = [f for f in frames if f.name in CONTRACT or (script.anatomy.step and f.name == script.anatomy.step.name)]
+    outer = [
+        f
+        for f in frames
+        if f.name in (*CONTRACT, "make_step") or (script.anatomy.step and f.name == script.anatomy.step.name)
+    ]
     chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
     inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
     place = script.anatomy.place(chosen.lineno or 0)
