@@ -35,6 +35,8 @@ LIKE_ROUNDING = 10
 LIKE_TIES = 1e-9
 """A difference that is less than this share of what ties do to the training does not come from ties."""
 TENSORFLOW, FAST = "TensorFlow", "fast style"
+HUGE = float(np.finfo(float).max) ** 0.25
+"""Beyond such weights a training diverges: products overflow in the order of one style and not in that of the other."""
 TWINS = 8
 """In how many trainings it is looked at what rounding does."""
 
@@ -157,10 +159,10 @@ def _steps(ours: Training, fast: FastTraining, peer: Peer, steps: int) -> Iterat
         ours.update(grads, rate)
         fast.update(rate)
         mine = loss, grads, ours.params
-        yield [
-            *distances(mine, (their_loss, their_grads, theirs.weights(peer.network))),
-            *((*d, FAST) for d in styles(mine, (fast_loss, fast_grads, fast.params))),
-        ]
+        found: list[tuple[Any, ...]] = distances(mine, (their_loss, their_grads, theirs.weights(peer.network)))
+        if all((np.abs(w) < HUGE).all() for w in ours.params.values()):
+            found = [*found, *((*d, FAST) for d in styles(mine, (fast_loss, fast_grads, fast.params)))]
+        yield found
 
 
 def _explanation(model: Model, script: ModuleType, first: Difference, seed: int) -> float:

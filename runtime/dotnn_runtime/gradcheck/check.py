@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 
 from . import invariants
+from .course import Trial
 from .kinds import Array, Point, norm
 from .likeness import check_likeness
 from .localise import localise
@@ -18,7 +19,7 @@ from .probing import Probing
 from .report import CheckResult, Report, TensorResult, Verdict
 from .script import Script, ScriptError, load_script
 from .soundness import check_soundness
-from .steps import Reference, Trial
+from .steps import Reference
 from .ties import check_ties
 from .trail import blame_for_gradient, blame_for_note, blame_for_seed
 from .training import check_training

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from .course import Course, Trial
 from .localise import blame_at
 from .patterns import Pattern
 from .recording import Arrays, NeutralScaling, Training
 from .report import Blame, CheckResult, Verdict
 from .script import Script
-from .steps import Course, Trial, apart
+from .steps import apart
 from .trail import blame_for_exception
 
 ID = "V11"

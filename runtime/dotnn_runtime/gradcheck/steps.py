@@ -9,17 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 
-from .draw import generic_batch_size, generic_data, generic_parameter
 from .kinds import Array, norm
-from .recording import Arrays, Step, Training, record
+from .recording import Arrays, Step, Training
 from .script import Script
-from .stand import sizes_of
 
 CLOSE = 1e-9
 """Two computations of the same step in float64 differ by no more than this of a tensor's norm …"""
@@ -27,7 +23,6 @@ NOTHING = 1e-12
 """… or of the largest gradient: what is smaller is what larger terms leave behind."""
 UNMOVED = 1e-5
 """A step is measured by its own length, or by this share of the weights: their last digits are rounded."""
-EPOCHS = 2
 
 
 Slots = dict[str, Arrays]
@@ -116,64 +111,6 @@ class OwnPass:
     def update(self, params: Arrays, grads: Arrays, rate: float | None, memory: Memory) -> None:
         """Only a spec says what the optimizer is."""
         return
-
-
-@dataclass(frozen=True)
-class Course:
-    """What a script is trained on to look at its steps: generic weights and examples, and two sizes of a batch.
-
-    Neither is a size of the network. A script that takes batches takes two of the larger size and one of the smaller
-    in each epoch; one that takes all examples at once is trained on as many as either.
-    """
-
-    params: Arrays
-    parts: Mapping[str, Arrays]
-    sizes: tuple[int, int]
-
-    @classmethod
-    def of(cls, script: Script, seed: int) -> Course:
-        """Draw the course of a script."""
-        plain, rng = script.plain, np.random.default_rng([seed, 3])
-        declared = {**plain.INPUTS, **plain.TARGETS}
-
-        def examples(count: int) -> Arrays:
-            return {name: generic_data(kind, (count, *shape), rng) for name, (kind, shape) in declared.items()}
-
-        initial = plain.init_params(seed, dtype=np.float64)
-        params = {name: generic_parameter(value, rng) for name, value in initial.items()}
-        _, cache = plain.forward(params, examples(2), training=True, rng=np.random.default_rng(seed))
-        taken = [*script.params.values(), *(np.shape(value)[1:] for value in cache.values()), *sizes_of(plain), (5,)]
-        small = generic_batch_size(taken, least=6)
-        large = generic_batch_size([*taken, (small,)], least=small + 1)
-        count = 2 * large + small
-        return cls(params, {"train": examples(count), "val": examples(small), "test": examples(small)}, (large, small))
-
-    def run(self, module: ModuleType) -> Iterator[tuple[Training, Arrays]]:
-        """Train a script, and yield what was recorded with the examples it was trained on."""
-        large, small = self.sizes
-        counts = (2 * large + small,) if getattr(module, "BATCH_SIZE", 0) else (large, small)
-        for count in counts:
-            train = {name: values[:count] for name, values in self.parts["train"].items()}
-            parts = {**self.parts, "train": train}
-            yield record(module, self.params, parts, epochs=EPOCHS, size=large), train
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A script and its course; it is trained once, when that is first asked for."""
-
-    script: Script
-    seed: int
-
-    @cached_property
-    def course(self) -> Course:
-        """What the script is trained on."""
-        return Course.of(self.script, self.seed)
-
-    @cached_property
-    def trainings(self) -> list[tuple[Training, Arrays]]:
-        """What `fit` did, with the examples it was given."""
-        return list(self.course.run(self.script.whole))
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from types import ModuleType
 
 import numpy as np
 
+from .course import Trial
 from .likeness import check_loop
 from .localise import blame_at
 from .patterns import Pattern
 from .report import Blame, CheckResult, Verdict
 from .script import Script, load_script
 from .step_blame import blame_for_step
-from .steps import OwnPass, Reference, Trial, compare
+from .steps import OwnPass, Reference, compare
 from .trail import blame_for_exception
 
 ID = "V10"
