@@ -26,6 +26,10 @@ MOST = 7
 """So many statements at most, beside those that bring types together."""
 
 
+NUMBERS_EVERY = 8
+"""One in so many specs has an input of single numbers, of no axis."""
+
+
 class Undrawable(Exception):
     """No operands were found that a layer takes."""
 
@@ -37,6 +41,8 @@ def spec(number: int, *, moods: bool = True, files: bool = True) -> str:
     """
     rng = random.Random(number)
     growth = Growth(rng, moods)
+    if number % NUMBERS_EVERY == NUMBERS_EVERY // 2:
+        growth.model.declare(real())
     first = focus("layer", number)
     growth.use(first if moods or first not in MOODY else "dense")
     for _ in range(rng.randint(0, MOST)):

@@ -30,6 +30,10 @@ def _equal(verb: str) -> object:
 def _concat(types: Types, attrs: Attrs) -> TensorType:
     for t in types:
         require_real(t, "concat")
+        if not t.example:
+            raise ShapeError(
+                "concat needs values with an axis, and a single number has none", "declare it with shape [1]"
+            )
     odd = next((t for t in types if t.shape[:-1] != types[0].shape[:-1]), None)
     if odd is not None:
         raise ShapeError(

@@ -39,7 +39,8 @@ def _fast_reshape(e: Step, node: Node) -> bool:
     if x.role == "input" or x.type.dtype != "real" or not (e.contiguous(x) or e.planar(x)):
         return False  # reshaping what is not contiguous would copy once and go stale
     if not e.planar(x):
-        e.view(node.out, x, f"{x.name}.reshape({', '.join(map(str, node.out.type.example))}, size)")
+        shape = ", ".join([*map(str, node.out.type.example), "size"])
+        e.view(node.out, x, f"{x.name}.reshape({shape})")
         return True
     if len(node.out.type.shape) == 4:
         return False

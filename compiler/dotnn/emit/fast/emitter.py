@@ -266,7 +266,7 @@ class FastEmitter(PlanWriter):
     def integers(self, value: Value) -> str:
         """Return the name of an input or target of integers, bound where an op reads it as it is."""
         for name, source in {**self.graph.inputs, **self.graph.targets}.items():
-            if source.id == value.id and (value.type.dtype != "real" or len(value.type.shape) == 1):
+            if source.id == value.id and value.type.dtype != "real":
                 rows = self.example_array(name, f'examples["{name}"]')
                 alias = f"{value.name} = {rows}"
                 if alias not in self.plan.setup:
@@ -291,9 +291,10 @@ class FastEmitter(PlanWriter):
                 rows = self.example_array(name, f'with_ones(np.asarray(examples["{name}"], dtype))')
                 self._ones[value.id] = self.bind(f"{value.name}_1", f"{rows}.T")
                 setup.append(f"{value.name} = {self._ones[value.id]}[:-1]")
-            elif value.type.dtype == "real" and axes > 1:
+            elif value.type.dtype == "real":
                 rows = self.example_array(name, f'np.asarray(examples["{name}"], dtype)')
-                setup.append(f"{value.name} = " + (f"{rows}.T" if axes == 2 else f"np.moveaxis({rows}, 0, -1)"))
+                turned = {1: rows, 2: f"{rows}.T"}.get(axes, f"np.moveaxis({rows}, 0, -1)")
+                setup.append(f"{value.name} = {turned}")
                 self._bound[self._batch_first(value)] = rows
 
     def _read_as_is(self) -> set[int]:

@@ -1,0 +1,37 @@
+"""Specs on which the compiler was once wrong: what random specs found, made small."""
+
+import pytest
+from fuzz.trial import attempt
+
+SPECS = {
+    "weight decay and no weights": """
+model M { input x: [1]  target t: [1]  output y = x }
+train { loss = half_sse(y, t)  decay = weight_decay }""",
+    "weight decay where all weights have penalties of their own": """
+model M { input x: [3]  target t: [2]  output y = x -> dense(2, penalty = l2) }
+train { loss = mse(y, t)  decay = weight_decay  batch = 2 }""",
+    "a select of tables, as many rows as examples": """
+model M {
+  input  x: [2]
+  input  a: [4, 3]
+  input  b: [4, 3]
+  target t: [4, 3]
+  output y = select(x -> dense(2, softmax), a, b -> dense(3))
+}
+train { loss = mse(y, t)  batch = all  epochs = 3 }""",
+    "a select of single numbers": """
+model M { input x: [3]  input a: []  input b: []  target t: []  output y = select(x -> dense(2), a, b -> tanh) }
+train { loss = mse(y, t)  batch = 2 }""",
+    "a feature spread to one": """
+model M { input x: [1]  target t: [1]  h = x -> dense(1)  output y = h -> spread(1) -> dense(1) }
+train { loss = half_sse(y, t)  batch = 2 }""",
+    "a feature spread to one that meets a branch": """
+block B { input a: [n]  input b: [1]  s = b -> dense(1) -> spread(1)  o = b -> dense(1)  output y = a * s + o }
+model M { input x: [1]  target t: [1]  output y = B(x, x) }
+train { loss = bce(y, t)  batch = 2 }""",
+}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_all_agree(name):
+    assert attempt(SPECS[name], seed=0)["numbers"] == "ok"
