@@ -5,6 +5,7 @@ Right is a folder that the same command always goes on with, and in the end the 
     python tests/reliability/kills.py --rounds 100 --seed 0
     python tests/reliability/kills.py --rounds 20 --seed 0 --target tensorflow
     python tests/reliability/kills.py --rounds 100 --seed 0 --by script
+    python tests/reliability/kills.py --every-write
 """
 
 import argparse
@@ -168,8 +169,12 @@ def die_at(moment: int) -> None:
     os.fsync, os.replace = fsync, rename  # type: ignore[assignment]
 
 
-def at_every_write(by: str, epochs: int = 4) -> tuple[int, list[str]]:
-    """Kill a training at every moment at which it writes, once; return the moments, and what went wrong."""
+def at_every_write(by: str, stride: int = 1, epochs: int = 4) -> tuple[int, list[str]]:
+    """Kill a training at every moment at which it writes, or every so many, once each; return the number of moments,
+    and what went wrong.
+
+    A file has three moments: every third one would be of one kind.
+    """
     here, wrong, moment = Path.cwd(), [], 0
     with tempfile.TemporaryDirectory() as scratch:
         prepare(Path(scratch), epochs)
@@ -187,8 +192,8 @@ def at_every_write(by: str, epochs: int = 4) -> tuple[int, list[str]]:
                     wrong += [f"{run}: {', '.join(left)} left"] if (left := training.left_over(run)) else []
                 except (RuntimeError, OSError) as error:
                     wrong.append(f"{run}: {error}")
-                moment += 1
-                if moment == 500:
+                moment += stride
+                if moment > 500:
                     raise RuntimeError("it never ends")
         finally:
             os.chdir(here)
@@ -230,9 +235,14 @@ def main() -> int:
     parser.add_argument("--target", choices=["numpy", "tensorflow"], default="numpy")
     parser.add_argument("--by", choices=["dotnn", "script"], default="dotnn", help="which command trains")
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--every-write", action="store_true", help="instead: once at every moment of writing")
     options = parser.parse_args()
     started = time.perf_counter()
-    count, kills, wrong = rounds(options.rounds, options.seed, options.target, options.by, options.epochs)
+    if options.every_write:
+        count, wrong = at_every_write(options.by)
+        kills = count - 1
+    else:
+        count, kills, wrong = rounds(options.rounds, options.seed, options.target, options.by, options.epochs)
     print(*wrong, sep="\n" if wrong else "")
     seconds = time.perf_counter() - started
     print(f"{options.target}: {count} rounds, {kills} kills, {len(wrong)} gone wrong, {seconds:.0f} s")

@@ -9,8 +9,8 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks")
 
 
 def test_damaged_files_are_named_or_make_no_difference():
-    count, wrong = damage.run(60, seed=1)
-    assert count == 60 and not wrong, "\n".join(wrong)
+    count, wrong = damage.run(40, seed=1)
+    assert count == 40 and not wrong, "\n".join(wrong)
 
 
 @needs_fork
@@ -21,8 +21,8 @@ def test_a_training_that_is_killed_ends_as_one_that_was_not(by):
 
 
 @needs_fork
-@pytest.mark.parametrize("by", ["dotnn", "script"])
-def test_a_kill_at_any_write_leaves_a_folder_to_go_on_with(by, monkeypatch):
+@pytest.mark.parametrize(("by", "stride"), [("dotnn", 4), ("script", 2)])
+def test_a_kill_at_any_write_leaves_a_folder_to_go_on_with(by, stride, monkeypatch):
     monkeypatch.setattr("dotnn.training.loss_png", lambda *args, **more: b"a picture")
-    moments, wrong = kills.at_every_write(by)
+    moments, wrong = kills.at_every_write(by, stride)
     assert moments > 20 and not wrong, "\n".join(wrong)
