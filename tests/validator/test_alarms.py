@@ -48,7 +48,7 @@ def script_of(text, style="explain"):
 def test_a_tie_never_blames_a_right_line():
     """At seeds 29 and 39 a tie lets a cotangent through to a tanh whose value was moved there."""
     script = script_of(TIES)
-    for seed in (29, 39, *range(10)):
+    for seed in (29, 39, *range(4)):
         report = check_script(script, "ties.py", seed=seed, v4=False)
         assert report.verdict is Verdict.PASS, (seed, report.blame)
 
