@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from dotnn.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.emit.fast.plan import Plan
 from dotnn.emit.heading import HEADER
 from dotnn.emit.hygiene import NamesMeet
-from dotnn.emit.numpy_script import Options, is_unchanged, numpy_script
+from dotnn.emit.numpy_script import Options, is_unchanged, numpy_script, step_plan
 from dotnn.ir.build import build
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
@@ -167,16 +168,15 @@ def _written(model: Model, options: Options, wanted: Wanted) -> tuple[Graph, str
         return graph, tensorflow_script(model, graph, options, wanted.words)
     script = numpy_script(model, graph, options, step)
     if options.style == "fast" and wanted.check:
-        _verify_memory(model, step, script)
+        _verify_memory(step_plan(model, step, options), script)
     return graph, script
 
 
-def _verify_memory(model: Model, step: Graph, script: str) -> None:
+def _verify_memory(plan: Plan, script: str) -> None:
     """Check the memory of a fast step. Only this brings NumPy into a compilation."""
-    from dotnn.emit.fast.emitter import FastEmitter
     from dotnn.emit.fast.verify import verify_plan
 
-    verify_plan(FastEmitter(model, step).emit(), script)
+    verify_plan(plan, script)
 
 
 def _initial_values(model: Model) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from dotnn import __version__
 from dotnn.emit import data, explain, optimizer, paste, regime, training
 from dotnn.emit.fast.context import context as fast_context
 from dotnn.emit.fast.emitter import FastEmitter
+from dotnn.emit.fast.plan import Plan
 from dotnn.emit.heading import heading
 from dotnn.emit.hygiene import Mark, names_of
 from dotnn.emit.lines import indented, literal, wrapped
@@ -61,7 +62,7 @@ def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> s
 
     The same model, graphs and options give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
     """
-    names, mark = names_of(graph, step), Mark.for_text("".join([model.source.text, model.source.path, *options.sets]))
+    names, mark = names_of(graph, step), mark_of(model, options)
     graph, step = mark.on(graph), mark.on(step)
     plan = FastEmitter(model, step).emit() if options.style == "fast" else None
     called = explain.helper_names(graph) | (plan.helpers if plan else set()) | training.init_helpers(model)
@@ -91,6 +92,17 @@ def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> s
     tail = render("library.py.j2", {"library": paste.sources(library)})
     modules = sorted({"os"} | regime.modules(model.train) | paste.standard_modules([*formulas, *library]))
     return sealed(mark.off(body.replace(IMPORTS, "\n".join(f"import {m}" for m in modules)) + tail, names))
+
+
+def mark_of(model: Model, options: Options) -> Mark:
+    """Return the mark of the spec's names while a script is written."""
+    return Mark.for_text("".join([model.source.text, model.source.path, *options.sets]))
+
+
+def step_plan(model: Model, step: Graph, options: Options) -> Plan:
+    """Return the plan of a fast step with the names that it has in the script."""
+    mark = mark_of(model, options)
+    return FastEmitter(model, mark.on(step)).emit().spelt(mark.plain)
 
 
 def sealed(script: str) -> str:

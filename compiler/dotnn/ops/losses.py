@@ -67,10 +67,11 @@ def _fast_sigmoid_bce(e: Step, node: Node) -> bool:
     if gradient is None:
         return False
     mean = mean_factor(node)
-    rows = e.example_array(f"{t.name}_sign", f"1 - 2 * np.asarray({e.example(t)}, dtype)")
+    signs = (f"{t.name}_sign", f"1 - 2 * np.asarray({e.example(t)}, dtype)")
+    rows = e.example_array(*signs)
     axes = "" if len(z.type.shape) == 2 else f", {(*range(1, len(z.type.shape)), 0)}"
     sign = e.bind(f"{t.name}_sign", f"np.transpose({rows}{axes})")
-    binary = e.bind(f"{t.name}_is_binary", f'bool((abs(arrays["{rows.removesuffix("_rows")}"]) == 1).all())')
+    binary = e.bind(f"{t.name}_is_binary", f"bool((abs({e.all_examples(*signs)}) == 1).all())")
     signed, log = (e.scratch(f"{z.name}_{name}", *like(z)) for name in ("signed", "log"))
     zero, ones = e.number("zero", "0"), e.bind(f"{z.name}_ones", f"np.ones({z.name}.size, dtype)")
     flat = e.bind(f"{log}_flat", f"{log}.reshape(-1)")

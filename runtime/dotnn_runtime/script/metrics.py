@@ -74,8 +74,8 @@ def rmse(output: np.ndarray, target: np.ndarray) -> float:
     """Return the root of the mean of (output - target)² over everything: of several outputs, the root of their mean."""
     same_shape(output, target)
     errors = output - target
-    size = power_of_two(errors)
-    return float(size * np.sqrt(np.mean(np.square(errors / size))))
+    largest = power_of_two(errors).max()
+    return float(largest * np.sqrt(np.mean(np.square(errors / largest))))
 
 
 def r2(output: np.ndarray, target: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,18 @@ class Plan:
     helpers: set[str] = field(default_factory=set)
     reused: set[str] = field(default_factory=set)
     carried: dict[str, str] = field(default_factory=dict)
+
+    def spelt(self, change: Callable[[str], str]) -> Plan:
+        """Return the plan with `change` applied to every text."""
+        return Plan(
+            {change(name): change(expression) for name, expression in self.examples.items()},
+            [change(line) for line in self.setup],
+            [change(line) for line in self.step],
+            self.functions,
+            self.helpers,
+            {change(name) for name in self.reused},
+            {change(entering): change(leaving) for entering, leaving in self.carried.items()},
+        )
 
     def drop_unread(self) -> None:
         """Drop the lines of the set-up whose name nothing reads."""
@@ -106,10 +119,19 @@ class PlanWriter:
 
     def example_array(self, hint: str, expression: str) -> str:
         """Return the rows, batch first, of an array made of the examples once, before training."""
+        name = self._example_name(hint, expression)
+        return self.bind(f"{name}_rows", f'batch["{unmarked(name)}"]')
+
+    def all_examples(self, hint: str, expression: str) -> str:
+        """Return the expression of that array with the rows of all examples, not of a batch alone."""
+        return f'arrays["{unmarked(self._example_name(hint, expression))}"]'
+
+    def _example_name(self, hint: str, expression: str) -> str:
+        """Return the name of an array of the examples, distinct without its mark, too: that is its key."""
         name, number = hint, 2
         while self.plan.examples.setdefault(unmarked(name), expression) != expression:
             name, number = f"{hint}_{number}", number + 1
-        return self.bind(f"{name}_rows", f'batch["{unmarked(name)}"]')
+        return name
 
     def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
         """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`."""

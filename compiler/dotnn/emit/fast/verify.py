@@ -41,9 +41,13 @@ def verify_plan(plan: Plan, script: str) -> None:
     """
     module = ModuleType("planned")
     exec(compile(script, "planned", "exec"), vars(module))
+    parsed = _parsed(plan.setup), _parsed(plan.step)
     for training in (True, False):
         with np.errstate(all="ignore"):
-            _Machine(plan, module, training=training).run()
+            _Machine(plan, _names(plan, module, training=training), _names(plan, module, training=training)).run(
+                *parsed
+            )
+    _code.cache_clear()
 
 
 class _Memory:
@@ -70,20 +74,20 @@ class _Memory:
 class _Machine:
     """Runs the statements of a plan in both memories: `placed` as the plan says, `apart` with an array per value."""
 
-    def __init__(self, plan: Plan, module: ModuleType, *, training: bool) -> None:
+    def __init__(self, plan: Plan, apart: dict[str, Any], placed: dict[str, Any]) -> None:
         self.plan = plan
-        self.apart, self.placed = (_Memory(_names(plan, module, training=training)) for _ in range(2))
+        self.apart, self.placed = _Memory(apart), _Memory(placed)
         self.numbers = count(1)
         self.written: dict[int, str] = {}
         self.copies: dict[str, list[Array]] = {}
 
-    def run(self) -> None:
-        for statement in _parsed(self.plan.setup):
+    def run(self, setup: Sequence[ast.stmt], step: Sequence[ast.stmt]) -> None:
+        for statement in setup:
             self._execute(statement)
             if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 self._bind(statement.targets[0].id, statement.value)
         for _ in range(2):
-            self._run_all(_parsed(self.plan.step))
+            self._run_all(step)
         for name, pair in self._results():
             self._compare(*pair, f"the end of the step reads {name}")
         for name, sources in self.copies.items():
