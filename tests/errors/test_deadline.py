@@ -60,5 +60,5 @@ def test_a_check_in_time_is_as_without(tmp_path):
     plain, timed = (CliRunner().invoke(main, [*command, *more]) for more in ([], ["--timeout", "50"]))
     assert plain.exit_code == timed.exit_code == 0
     assert plain.output == timed.output
-    assert CliRunner().invoke(main, ["check", str(SPECS / "xor.nn"), "--timeout", "0.01"]).exit_code == 1
+    assert CliRunner().invoke(main, ["check", str(SPECS / "number_words.nn"), "--timeout", "0.01"]).exit_code == 1
     assert CliRunner().invoke(main, ["check", str(script), "--timeout", "0"]).exit_code == 2
