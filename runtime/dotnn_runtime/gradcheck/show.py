@@ -99,7 +99,8 @@ def _check_line(check: CheckResult) -> str:
 def _print_crossings(report: Report, console: Console) -> None:
     for kink in report.kinks:
         many = f"{kink.count} branch{'es' * (kink.count != 1)}"
-        console.print(escape(f"note: {many} about to switch, held fixed, line {kink.line}: {kink.text}"), style="dim")
+        text = f"note: {many} about to switch, held fixed, line {kink.line}: {kink.text}"
+        console.print(escape(text), style="dim", soft_wrap=True)  # a line of code is not broken
     for tie in report.ties:
         text = f"tie: {tie.count} exact (relu'(0) = 0, the first maximum wins), line {tie.line}: {tie.text}"
         console.print(escape(text))
