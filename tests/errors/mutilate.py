@@ -1,0 +1,85 @@
+"""Mutilated specs, each a function of its number, and what must hold of every one of them."""
+
+import ast
+import random
+import re
+
+from support import ROOT, SPECS
+
+from dotnn.diagnostics import CompileError, Source
+from dotnn.driver import Options, compile_model
+from dotnn.model.lint import lint
+from dotnn.model.model import Model
+from dotnn.model.resolve import resolve
+from dotnn.syntax.parse import parse
+
+FILES = sorted([*SPECS.glob("*.nn"), *(ROOT / "tests" / "errors" / "cases").rglob("*.nn")])
+TEXTS = [p.read_text(encoding="utf-8", errors="replace") for p in FILES if p.stat().st_size < 3000]
+WHOLE = [p.read_text(encoding="utf-8") for p in sorted(SPECS.glob("*.nn")) if p.stat().st_size < 3000]
+TOKEN = re.compile(r'"[^"\n]*"|\w+|\s+|->|\.\.|[^\w\s]')
+PIECES = sorted({piece for text in TEXTS for piece in TOKEN.findall(text) if not piece.isspace() and len(piece) < 20})
+ODD = [
+    "0", "-1", "1e308", "10**9", "10**400", "[]", "()", "{", "}", '"', '""', "in 1..2", "-> repeat(3, dense(2))",
+    "true", "none", "\0", "\ufeff", "é", "𝐱", "\t", "\r",
+]  # fmt: skip
+
+
+def mutilated(number: int) -> str:
+    """A spec with one to four of its tokens lost, doubled, replaced, swapped or moved, or a heap of tokens."""
+    rng = random.Random(number)
+    if rng.random() < 0.1:
+        heap = " ".join(rng.choices(PIECES + ODD, k=rng.randrange(40)))
+        return "model M { input x: [2]  target t: [1]\n" + heap + "\n}\ntrain { loss = mse(p, t) }"
+    pieces = TOKEN.findall(rng.choice(WHOLE if rng.random() < 0.5 else TEXTS)) or [""]
+    for _ in range(rng.randint(1, 4)):
+        _mutilate(pieces, rng)
+    return "".join(pieces)
+
+
+def _mutilate(pieces: list[str], rng: random.Random) -> None:
+    here, there = rng.randrange(len(pieces)), rng.randrange(len(pieces))
+    match rng.choice(["lose", "insert", "replace", "swap", "move", "lose many"]):
+        case "lose":
+            pieces[here] = ""
+        case "insert":
+            pieces[here] += f" {rng.choice(PIECES + ODD)} "
+        case "replace":
+            pieces[here] = rng.choice(PIECES + ODD)
+        case "swap":
+            pieces[here], pieces[there] = pieces[there], pieces[here]
+        case "move":
+            pieces.insert(here, pieces[there])
+        case "lose many":
+            pieces[here : here + rng.randint(1, 20)] = []
+            pieces += [""] * (not pieces)
+
+
+def front(text: str) -> Model | None:
+    """The model of a spec, None where it is refused: then every error has a code, and a place inside the text."""
+    source = Source(str(SPECS / "fuzz.nn"), text)
+    try:
+        model, _ = resolve(parse(source), source)
+        lint(model)
+        return model
+    except CompileError as error:
+        refused(error)
+        return None
+
+
+def refused(error: CompileError) -> None:
+    assert error.diagnostics
+    for d in error.diagnostics:
+        where = d.source or error.source
+        assert d.span is None or (where is not None and 0 <= d.span.start <= d.span.end <= len(where.text) + 1)
+        assert re.fullmatch(r"NN\d{3}", d.code)
+    assert "error[" in error.render()
+
+
+def compiles(model: Model) -> None:
+    """A model becomes valid Python, or is refused."""
+    # What the compiler must survive is the spec; how long a network of a million layers takes is another matter.
+    if model.size < 10**6 and len(model.steps) < 200:
+        try:
+            ast.parse(compile_model(model, Options()).script)
+        except CompileError as error:
+            refused(error)
