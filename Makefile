@@ -6,8 +6,9 @@ READY  := $(VENV)/.ready
 
 MINUTES ?= 5
 SEED    ?= 0
+SLOW    := docs fuzz keras mutation reliability specs tensorflow_target validator
 
-.PHONY: help demo test fuzz lint format bench manual clean
+.PHONY: help demo test quick fuzz lint format bench manual clean
 
 help:            ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -27,6 +28,9 @@ test: $(READY)   ## all tests, then lint
 
 fuzz: $(READY)   ## random specs for MINUTES=5 from SEED=0 on; what fails is made small and printed
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzz.run --minutes $(MINUTES) --seed $(SEED) $(if $(NUMBER),--number $(NUMBER))
+
+quick: $(READY)  ## the tests that take seconds each: no TensorFlow, no sabotage, no long training
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 -q tests -k "not tensorflow" $(addprefix --ignore=tests/,$(SLOW))
 
 lint: $(READY)   ## style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from runner import CASES, run_case
 
-for spec in sorted(CASES.glob("*.nn")):
+for spec in sorted(CASES.rglob("*.nn")):
     if len(sys.argv) < 2 or spec.stem in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as scratch:
             outcome = run_case(spec, Path(scratch))

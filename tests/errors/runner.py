@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from dotnn.cli import main
 
 CASES = Path(__file__).parent / "cases"
+"""A folder for each code, with pairs of a spec and what is said of it; a pair is where its first error belongs."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ def command(spec: Path) -> list[str]:
 
 
 def run_case(spec: Path, scratch: Path) -> Outcome:
-    """Run the command of a case; should it succeed after all, it leaves nothing in the folder of the cases."""
+    """Run the command of a case on a copy of the spec in `scratch`, beside a copy of the cases' data."""
+    folder = scratch / spec.stem
+    shutil.copytree(CASES / "data", folder / "data")
+    shutil.copy(spec, folder)
     words = command(spec)
     leaves = {"compile": ["-o", "-"], "train": ["--run", str(scratch / "run")]}
-    return dotnn(*words, *leaves.get(words[0], []), folder=spec.parent)
+    return dotnn(*words, *leaves.get(words[0], []), folder=folder)

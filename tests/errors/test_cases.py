@@ -5,7 +5,7 @@ import re
 import pytest
 from errors.runner import CASES, run_case
 
-SPECS = sorted(CASES.glob("*.nn"))
+SPECS = sorted(CASES.rglob("*.nn"))
 LONGEST = 1.0
 
 
@@ -47,4 +47,9 @@ def test_it_has_all_parts(spec):
 
 
 def test_texts_without_a_spec():
-    assert not {p.stem for p in CASES.glob("*.txt")} - {p.stem for p in SPECS}
+    assert not {p.stem for p in CASES.rglob("*.txt")} - {p.stem for p in SPECS}
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=[p.stem for p in SPECS])
+def test_it_is_in_the_folder_of_its_code(spec):
+    assert spec.with_suffix(".txt").read_text(encoding="utf-8").startswith(f"error[{spec.parent.name}]")

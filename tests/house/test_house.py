@@ -72,7 +72,7 @@ def test_the_gate_can_be_run():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
-@pytest.mark.parametrize("word", ["demo", "test", "lint", "format", "bench", "clean"])
+@pytest.mark.parametrize("word", ["demo", "test", "quick", "fuzz", "lint", "format", "bench", "clean"])
 def test_make_knows(word: str):
     assert re.search(rf"^{word}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
