@@ -22,6 +22,9 @@ train { loss = mse(y, t)  batch = all  epochs = 3 }""",
     "a select of single numbers": """
 model M { input x: [3]  input a: []  input b: []  target t: []  output y = select(x -> dense(2), a, b -> tanh) }
 train { loss = mse(y, t)  batch = 2 }""",
+    "a slope of a single number": """
+model M { input x: []  target t: [3]  output y = x -> prelu -> flatten -> dense(3) }
+train { loss = hinge(y, t)  batch = 2 }""",
     "a feature spread to one": """
 model M { input x: [1]  target t: [1]  h = x -> dense(1)  output y = h -> spread(1) -> dense(1) }
 train { loss = half_sse(y, t)  batch = 2 }""",

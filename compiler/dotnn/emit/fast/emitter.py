@@ -307,7 +307,7 @@ class FastEmitter(PlanWriter):
         for value in node.ins:
             self.integers(value)
         line = op.line_of_both(node, self.rows)
-        if out.type.shape and out.type.dtype == "real":  # whole numbers stay batch first, as they are read
+        if (out.type.shape or out.id in self.owners) and out.type.dtype == "real":  # whole numbers stay batch first, as they are read
             self.out(out)
             line = f"copyto({self.rows(out)}, {line})"
         else:

@@ -78,18 +78,22 @@ class _Machine:
         self.plan = plan
         self.apart, self.placed = _Memory(apart), _Memory(placed)
         self.numbers = count(1)
+        self.parameters = [*apart["PARAMS"]]
         self.written: dict[int, str] = {}
         self.copies: dict[str, list[Array]] = {}
 
     def run(self, setup: Sequence[ast.stmt], step: Sequence[ast.stmt]) -> None:
         for statement in setup:
-            self._execute(statement)
+            self._run_one(statement)
             if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 self._bind(statement.targets[0].id, statement.value)
         for _ in range(2):
             self._run_all(step)
         for name, pair in self._results():
             self._compare(*pair, f"the end of the step reads {name}")
+        for parameter in self.parameters:
+            if not self.placed.writers(self.placed.names["grads"][parameter]).all():
+                raise InvalidPlan(f"no statement writes all of the gradient of {parameter}")
         for name, sources in self.copies.items():
             self._check_copy(name, sources)
 
