@@ -307,7 +307,8 @@ class FastEmitter(PlanWriter):
         for value in node.ins:
             self.integers(value)
         line = op.line_of_both(node, self.rows)
-        if (out.type.shape or out.id in self.owners) and out.type.dtype == "real":  # whole numbers stay batch first, as they are read
+        held = bool(out.type.shape) or out.id in self.owners  # in an array, as the gradient of a single number is, too
+        if held and out.type.dtype == "real":  # whole numbers stay batch first, as they are read
             self.out(out)
             line = f"copyto({self.rows(out)}, {line})"
         else:
