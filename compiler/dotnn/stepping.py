@@ -100,14 +100,18 @@ class FastTraining:
         w, self.params = script.flat_arrays(script.PARAMS, np.float64)
         g, self._g = script.flat_arrays(script.PARAMS, np.float64)
         self.params |= {name: np.empty(shape) for name, shape in getattr(script, "STATE", {}).items()}
-        for name, values in self.params.items():
-            values[...] = beside.params[name]
+        self.start_from(beside.params)
         self.lr = float(plan_update(beside.model.train).d_loss)
         self.arrays = script.training_arrays(beside.data.parts["train"], np.float64)
         self.steps: dict[int, Any] = {}
         self.clip = script.make_clip(g, self._g) if hasattr(script, "make_clip") else lambda: None
         self.run = script.make_update(w, g, script.optimizer_state(w), self.params)
         self.rated = beside.model.train.schedule is not None
+
+    def start_from(self, params: Arrays) -> None:
+        """Let the next step start from these weights."""
+        for name, values in self.params.items():
+            values[...] = params[name]
 
     def gradients(self, number: int, rows: np.ndarray) -> tuple[float, Arrays]:
         """Return the loss and the gradients of a step on some of the examples."""

@@ -245,6 +245,40 @@ def test_rounding_alone_does_little_to_any_layer(name, spec):
     assert 0 < rounding(model_of(calm), module_of(calm), 3) < 1e-11
 
 
+SATURATED = """model M {
+  input  x: [6, 2]
+  target t: [1]
+  output p = x -> scale(200) -> gru(3) -> dense(1)
+}
+train { loss = mse(p, t)  optim = adam(0.01)  batch = 4 }"""
+
+
+def test_saturated_gates_take_the_same_steps():
+    """One after the other rounding takes them apart; each from the same weights, they agree to what rounding does."""
+    found = compare(model_of(SATURATED), 6)
+    assert found.first is not None and found.alike and found.verdict == "PASS"
+
+
+@pytest.mark.parametrize("wrong", [1 + 1e-5, 1 - 1e-5])
+def test_a_wrong_step_is_not_taken_for_rounding(wrong, monkeypatch):
+    """However much rounding is said to explain of the trajectory."""
+    honest = Peer.make_step
+
+    def spoilt(peer):
+        step = honest(peer)
+
+        def one(batch, rate):
+            loss, grads = step(batch, rate)
+            return loss, {name: g * wrong for name, g in grads.items()}
+
+        return one
+
+    monkeypatch.setattr(Peer, "make_step", spoilt)
+    monkeypatch.setattr("dotnn.diffing.rounding", lambda *_, **__: np.inf)
+    found = compare(model_of(WILD.format(optim="sgd(0.1)")), 3)
+    assert not found.alike and found.verdict == "INCONCLUSIVE"
+
+
 @pytest.mark.parametrize("theirs_too", [True, False])
 def test_a_training_that_diverges(theirs_too, monkeypatch):
     """On both targets in the same step it says nothing of the scripts; on one of them they part."""
