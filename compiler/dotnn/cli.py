@@ -173,7 +173,7 @@ def compile_command(
 @click.option("--against", type=click.Choice(["tensorflow"]), help="Also compare with TensorFlow's own gradients.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0, 1e6, min_open=True),
     metavar="S",
     help="End the check after so many seconds. Default: 60 for a script, none for a spec.",
 )

@@ -91,6 +91,10 @@ class CompileError(Exception):
         self.more = more
         super().__init__("\n".join(f"{d.code}: {d.message}" for d in self.diagnostics))
 
+    def __reduce__(self) -> Any:
+        """Take all parts along to another process."""
+        return _compile_error, (self.diagnostics, self.source, self.more)
+
     def render(self) -> str:
         """Return the text a person reads: every diagnostic, separated by blank lines."""
         parts = [render(d, self.source) for d in self.diagnostics]
@@ -101,6 +105,10 @@ class CompileError(Exception):
     def to_json(self) -> list[dict[str, Any]]:
         """Return every diagnostic for another program; lines and columns count from 1."""
         return [d.to_json(self.source) for d in self.diagnostics]
+
+
+def _compile_error(diagnostics: tuple[Diagnostic, ...], source: Source | None, more: bool) -> CompileError:
+    return CompileError(diagnostics, source, more=more)
 
 
 MAX_SHOWN_LINE = 160

@@ -30,7 +30,7 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool) -> N
         folder = RunFolder.open(run)
         module, edited = _script_of(folder)
         params = folder.read_weights(weight_shapes(module), getattr(module, "MODEL", ""))
-        scaling = folder.read_scaling(getattr(module, "SCALED", {}))
+        scaling = folder.read_scaling(getattr(module, "SCALED", None))
         labels = folder.read_labels()
         _warn_of_divergence(folder)
         columns = getattr(module, "INPUT_COLUMNS", None) if is_table(input_file) else None

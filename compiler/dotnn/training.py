@@ -105,7 +105,7 @@ def _warn_of_batches_of_one(model: Model, examples: dict[str, np.ndarray]) -> No
     count = _training_examples(model, len(next(iter(examples.values()))))
     size = min(model.train.batch or count, count)
     which = "the only batch" if count == 1 else "the last batch of every epoch"
-    if model.train.batch != 1 and (count % size or size) == 1:
+    if model.train.batch != 1 and size and (count % size or size) == 1:
         warn(tuple(render(warning, model.source) for warning in batches_of_one(model, which)))
 
 

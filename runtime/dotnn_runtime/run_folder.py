@@ -10,7 +10,7 @@ import numpy as np
 
 from dotnn_runtime.script.atomic import write_atomically
 from dotnn_runtime.script.errors import DataError
-from dotnn_runtime.script.files import remove_leftovers
+from dotnn_runtime.script.files import leftovers, remove_leftovers
 from dotnn_runtime.script.labels import read_labels
 from dotnn_runtime.script.scaling import scaling_to_json
 from dotnn_runtime.script.storage import (
@@ -88,8 +88,10 @@ class RunFolder:
             if is_run:
                 _remove_run(cls.open(folder), overwrite)
             folder.mkdir(parents=True, exist_ok=True)
-            remove_leftovers(folder, (*FILES, MANIFEST))
-            if not is_run and any(folder.iterdir()):
+            there = {path.name for path in folder.iterdir()} - {".lock"}
+            if is_run or there <= leftovers(folder, (*FILES, MANIFEST)):  # of a run that was killed at its first write
+                remove_leftovers(folder, (*FILES, MANIFEST))
+            else:
                 raise RunFolderError("the folder is not empty and not a run of dotnn", folder, "name another folder")
             run = cls(folder, {"written_by": "dotnn", "version": version, "files": [], **(info or {})})
             run._write_manifest()
@@ -157,9 +159,13 @@ class RunFolder:
         """Return the parameters; DataError where they do not have `shapes`, or are those of another `model`."""
         return load_weights(self.path / "weights.npz", shapes, model)
 
-    def read_scaling(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, dict[str, np.ndarray]]:
-        """Return the scalings by name, of exactly the values in `shapes`; DataError where the file does not fit."""
-        return load_scaling(self.path / "scaling.json", shapes) if shapes else {}
+    def read_scaling(self, shapes: dict[str, tuple[int, ...]] | None) -> dict[str, dict[str, np.ndarray]]:
+        """Return the scalings by name, of exactly the values in `shapes`; DataError where the file does not fit.
+
+        None takes whatever is there: a script that has no scaling does not say what it scales.
+        """
+        wanted = "scaling.json" in self.files if shapes is None else bool(shapes)
+        return load_scaling(self.path / "scaling.json", shapes) if wanted else {}
 
     def read_labels(self) -> dict[str, list[str]]:
         """Return the strings of the classes by name, none where classes are integers; DataError if damaged."""

@@ -146,9 +146,10 @@ def test_leftovers_of_others_stay(folder):
     assert dotnn("train", "s.nn", "--run", "run", folder=folder).exit_code == 0
     assert not [name for name in os.listdir(folder / "run") if "tmp" in name]
     (folder / "other").mkdir()
-    (folder / "other" / "thesis.12.tmp").write_text("mine")
+    for name in ("thesis.12.tmp", "model.py.12.tmp"):
+        (folder / "other" / name).write_text("mine")
     assert dotnn("train", "s.nn", "--run", "other", folder=folder).exit_code == 1
-    assert os.listdir(folder / "other") == ["thesis.12.tmp"]
+    assert sorted(os.listdir(folder / "other")) == ["model.py.12.tmp", "thesis.12.tmp"]
 
 
 def test_an_edited_script_is_not_written_over(folder):

@@ -81,9 +81,15 @@ def model_in(folder: Path, text: str, seed: int) -> Model:
 
 
 def examples_for(model: Model, module: ModuleType, seed: int) -> Arrays:
-    """Random examples: three steps of an epoch, the last one smaller where batches can be."""
+    """Random examples: three steps of an epoch, the last one smaller where batches can be; every other time classes.
+
+    Data between 0 and 1 are 0 and 1 then.
+    """
     count = 2 * model.train.batch + 1 if model.train.batch else 4
-    return generic_batch({**module.INPUTS, **module.TARGETS}, np.random.default_rng(seed), count)
+    declared = {**module.INPUTS, **module.TARGETS}
+    examples = generic_batch(declared, np.random.default_rng(seed), count)
+    units = [name for name, (kind, _) in declared.items() if kind == "unit" and seed % 2]
+    return examples | {name: np.rint(examples[name]) for name in units}
 
 
 @dataclass

@@ -43,6 +43,9 @@ BRANCHES = {
         6, "  h = x -> dense(2, elu)\n  c = concat(h, x -> dense(1, tanh))\n  output y = concat(c, c * x)"
     ),
     "the maximum of a spread": (3, "  h = x -> dense(3)\n  output y = max(h, h -> mean_features -> spread(3))"),
+    "a map of several channels": (
+        3, "  h = x -> dense(12)\n  output y = h -> reshape([2, 2, 3]) -> conv2d(3, 1) -> flatten -> dense(3)"
+    ),
     "normalised branches": (3, "  h = x -> dense(3) -> layernorm\n  output y = h + (h -> sum_features -> spread(3))"),
 }  # fmt: skip
 

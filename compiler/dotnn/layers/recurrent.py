@@ -184,16 +184,6 @@ def _act(b: Builder, low: Lowering, arg: str, z: Value, name: str) -> Value:
     return z if is_identity(bound) else activate(b, bound, z, low.params, name)
 
 
-_OF_TRAINING = tuple(
-    Arg(name, kind, default, doc, training=True)
-    for name, kind, default, doc in (
-        ("truncate", COUNT, 0, "steps after which the gradient stops; the state is carried on (0: never)"),
-        ("dropout", FRACTION, 0.0, "share of the inputs that is silenced, the same ones in every step"),
-        ("recurrent_dropout", FRACTION, 0.0, "share of the state that is silenced, the same one in every step"),
-    )
-)
-
-
 def _args(bias_init: Any, *more: Arg) -> tuple[Arg, ...]:
     return (
         Arg("units", POSITIVE_INT, doc="size of the state h"),

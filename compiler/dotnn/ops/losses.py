@@ -5,7 +5,7 @@ The cotangent of the loss, `{d}`, is 1 unless a weight scales it.
 
 from __future__ import annotations
 
-from dotnn.ops.base import Node, Op
+from dotnn.ops.base import Node, Op, Value
 from dotnn.ops.kernels import Kernel, Step, like
 from dotnn.ops.reduction import divisor, loss_ops, mean_factor, reduced
 
@@ -57,6 +57,14 @@ def _squares(factor: str, slope: str) -> Kernel:
     return kernel
 
 
+def _sum(e: Step, value: Value, array: str) -> str:
+    """Return the expression of the sum of an array, shaped like a value; the planes of images do not lie as rows do."""
+    if len(value.type.shape) == 4:
+        return f"add.reduce({array}, axis=None)"
+    ones = e.bind(f"{value.name}_ones", f"np.ones({value.name}.size, dtype)")
+    return f"dot({ones}, {e.bind(f'{array}_flat', f'{array}.reshape(-1)')})"
+
+
 def _fast_sigmoid_bce(e: Step, node: Node) -> bool:
     """For targets of 0 and 1: with sign = 1 - 2 t, E = log(1 + exp(sign z)), whose slope is sign sigmoid(sign z).
 
@@ -73,13 +81,12 @@ def _fast_sigmoid_bce(e: Step, node: Node) -> bool:
     sign = e.bind(f"{t.name}_sign", f"np.transpose({rows}{axes})")
     binary = e.bind(f"{t.name}_is_binary", f"bool((abs({e.all_examples(*signs)}) == 1).all())")
     signed, log = (e.scratch(f"{z.name}_{name}", *like(z)) for name in ("signed", "log"))
-    zero, ones = e.number("zero", "0"), e.bind(f"{z.name}_ones", f"np.ones({z.name}.size, dtype)")
-    flat = e.bind(f"{log}_flat", f"{log}.reshape(-1)")
+    zero = e.number("zero", "0")
     d = e.out(gradient.out, over=(z,))
     e.run(f"if {binary}:")
     e.run(f"    multiply({z.name}, {sign}, {signed})")
     e.run(f"    logaddexp({signed}, {zero}, {log})")
-    e.run(f"    {node.out.name} = dot({ones}, {flat}){mean}")
+    e.run(f"    {node.out.name} = {_sum(e, z, log)}{mean}")
     e.run(f"    subtract({signed}, {log}, {d})")
     e.run(f"    exp({d}, {d})")
     e.run(f"    multiply({d}, {sign}, {d})")

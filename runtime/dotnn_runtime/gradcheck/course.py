@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from types import ModuleType
 
 import numpy as np
 
-from .draw import generic_batch_size, generic_data, generic_parameter
+from .draw import Kinds, as_classes, generic_batch_size, generic_data, generic_parameter
 from .recording import Arrays, Training, record
 from .script import Script
 from .stand import sizes_of
@@ -22,12 +23,14 @@ class Course:
     """What a script is trained on to look at its steps: generic weights and examples, and two sizes of a batch.
 
     Neither is a size of the network. A script that takes batches takes two of the larger size and one of the smaller
-    in each epoch; one that takes all examples at once is trained on as many as either.
+    in each epoch; one that takes all examples at once is trained on as many as either. Where there are data in [0, 1],
+    all of it is done a second time with 0 or 1 in their place.
     """
 
     params: Arrays
     parts: Mapping[str, Arrays]
     sizes: tuple[int, int]
+    declared: Kinds
 
     @classmethod
     def of(cls, script: Script, seed: int) -> Course:
@@ -45,14 +48,17 @@ class Course:
         small = generic_batch_size(taken, least=6)
         large = generic_batch_size([*taken, (small,)], least=small + 1)
         count = 2 * large + small
-        return cls(params, {"train": examples(count), "val": examples(small), "test": examples(small)}, (large, small))
+        parts = {"train": examples(count), "val": examples(small), "test": examples(small)}
+        return cls(params, parts, (large, small), declared)
 
     def run(self, module: ModuleType) -> Iterator[tuple[Training, Arrays]]:
         """Train a script, and yield what was recorded with the examples it was trained on."""
         large, small = self.sizes
         counts = (2 * large + small,) if getattr(module, "BATCH_SIZE", 0) else (large, small)
-        for count in counts:
+        units = any(kind == "unit" for kind, _ in self.declared.values())
+        for count, whole in product(counts, (False, True) if units else (False,)):
             train = {name: values[:count] for name, values in self.parts["train"].items()}
+            train = as_classes(train, self.declared) if whole else train
             parts = {**self.parts, "train": train}
             yield record(module, self.params, parts, epochs=EPOCHS, size=large), train
 

@@ -78,6 +78,11 @@ def generic_data(kind: str, shape: tuple[int, ...], rng: np.random.Generator) ->
     raise ValueError(f"the script declares data of kind {kind!r}; known are real, int, class, unit, sign, distribution")
 
 
+def as_classes(batch: Mapping[str, Array], declared: Kinds) -> dict[str, Array]:
+    """Return the data with those in [0, 1] rounded to 0 or 1: a script may compute by other lines then."""
+    return {name: np.rint(data) if declared[name][0] == "unit" else data for name, data in batch.items()}
+
+
 def generic_batch_size(shapes: list[tuple[int, ...]], least: int = 5) -> int:
     """Return a batch size that equals no other size in the network, so that a swapped axis cannot go unnoticed."""
     taken = {size for shape in shapes for size in shape}

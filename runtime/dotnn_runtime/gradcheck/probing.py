@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .draw import generic_batch_size, generic_point
+from .draw import as_classes, generic_batch_size, generic_point
 from .kinds import Array, Cost, Key, Point, Unusable, norm
 from .oracles import complex_step, richardson, taylor_order
 from .probes import (
@@ -207,13 +207,18 @@ class Probing:
         return [probe for probe in found if probe is not None]
 
     def _probe_another_size(self, rows: Sequence[Row]) -> None:
-        """V2 on a batch of another size: one that is written into a line is right at one size alone."""
+        """V2 on a batch of another size, where targets in [0, 1] are 0 or 1.
+
+        A size that is written into a line is right at one size alone, and a script may treat classes in its own way.
+        """
         if self.failed_at is not None or not rows:
             return
         taken = [*self.script.params.values(), *sizes_of(self.script.plain)]
         taken += [value.shape for values in self.stand.tape.values.values() for value in values]
         size = generic_batch_size([*taken, (self._batch_size,)], least=self._batch_size + 1)
-        stand = Stand(self.script, self._drawn(0, size), self.cost)
+        point = self._drawn(0, size)
+        batch = as_classes(point.batch, {**self.script.plain.INPUTS, **self.script.plain.TARGETS})
+        stand = Stand(self.script, replace(point, batch=batch), self.cost)
         live = {row.name for row in rows}
         found, rng = [row for row in stand.rows() if row.name in live], np.random.default_rng([self.seed, 4])
         probe = joint_probe(found, stand.evaluate, self.oracle, rng, floor=1e-6)

@@ -16,17 +16,26 @@ def open_input(path: str | pathlib.Path) -> typing.Iterator[typing.IO[bytes]]:
     with contextlib.ExitStack() as stack:
         try:
             stream = sys.stdin.buffer if str(path) == "-" else stack.enter_context(open(path, "rb"))
-            file = stream if stream.seekable() else io.BytesIO(stream.read(2**33))  # a pipe is read once
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            file = stream if stream.seekable() else read_stream(stream)  # a pipe is read once
+        except (AttributeError, OSError, ValueError) as error:  # a closed standard input, a NUL in the name
             raise DataError(f"cannot be read: {getattr(error, 'strerror', '') or error}", path) from None
         yield file
+
+
+def read_stream(stream: typing.IO[bytes], most: int = 2**33) -> io.BytesIO:
+    """Return what comes through a pipe, `most` bytes at most, piece by piece: it may be little."""
+    content = io.BytesIO()
+    while content.tell() < most and (piece := stream.read(2**20)):
+        content.write(piece)
+    content.seek(0)
+    return content
 
 
 def is_table(path: str) -> bool:
     """Say whether a file is to be read as CSV: by its ending, standard input by its first bytes where they are seen."""
     if path != "-":
         return not path.lower().endswith((".npz", ".npy"))
-    peek = getattr(sys.stdin.buffer, "peek", None)
+    peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
     return peek is None or peek(2)[:2] not in (b"PK", b"\x93N")
 
 
@@ -53,7 +62,10 @@ def make_results_folder(folder: pathlib.Path, files: tuple[str, ...], *, overwri
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder, (*files, "checkpoint.npz", "best.npz"))
+        ours = (*files, "checkpoint.npz", "best.npz")
+        others = {path.name for path in folder.iterdir()} - {".lock"} - leftovers(folder, ours)
+        if not others or any(name in others for name in ours):  # else what looks like a leftover may be somebody's
+            remove_leftovers(folder, ours)
         there = next((folder / name for name in files if (folder / name).exists()), None)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", "") or error
@@ -64,8 +76,13 @@ def make_results_folder(folder: pathlib.Path, files: tuple[str, ...], *, overwri
 
 def remove_leftovers(folder: pathlib.Path, files: typing.Iterable[str]) -> None:
     """Delete what killed programs have left of `files` half written, see `write_atomically`."""
+    for name in leftovers(folder, files):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
+
+
+def leftovers(folder: pathlib.Path, files: typing.Iterable[str]) -> set[str]:
+    """Return the names of what killed programs have left of `files` in a folder."""
     names = "|".join(re.escape(name) for name in files)
-    for path in list(folder.iterdir()):
-        if re.fullmatch(rf"({names})\.[0-9]+\.tmp(\.keras)?", path.name):
-            with contextlib.suppress(OSError):
-                path.unlink()
+    there = [path.name for path in folder.iterdir()]
+    return {name for name in there if re.fullmatch(rf"({names})\.[0-9]+\.tmp(\.keras)?", name)}

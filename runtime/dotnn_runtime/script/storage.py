@@ -111,11 +111,14 @@ def json_checksum(value: typing.Any) -> int:
     return zlib.crc32(json.dumps(value, sort_keys=True).encode())
 
 
-def load_scaling(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, dict[str, np.ndarray]]:
+def load_scaling(
+    path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]] | None
+) -> dict[str, dict[str, np.ndarray]]:
     """Return the scalings of exactly the values in `shapes`, `{"x": (2,)}`; DataError where the file is damaged, or
     that of another network."""
     scaling = scaling_from_json(read_sealed_json(path), path)
-    if {name: s["scale"].shape for name, s in scaling.items()} != {n: tuple(shape) for n, shape in shapes.items()}:
+    found = {name: s["scale"].shape for name, s in scaling.items()}
+    if shapes is not None and found != {name: tuple(shape) for name, shape in shapes.items()}:
         needed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
         raise DataError(f"the scaling does not fit this network: needed is one of {needed or 'nothing'}", path)
     return scaling

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import count
+from itertools import count, product
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -36,17 +36,17 @@ class InvalidPlan(AssertionError):
 def verify_plan(plan: Plan, script: str) -> None:
     """Run two consecutive steps of `plan` in training mode, and two in prediction mode, in two memories.
 
+    Where a condition asks for numbers, both branches are taken, whatever they are.
     `script` is the script that holds the plan: its declarations say which arrays there are. Raises `InvalidPlan`
     naming the statement, the value that it reads, and the statement that destroyed it.
     """
     module = ModuleType("planned")
     exec(compile(script, "planned", "exec"), vars(module))
     parsed = _parsed(plan.setup), _parsed(plan.step)
-    for training in (True, False):
+    for training, branch in product((True, False), (True, False)):
+        names = [_names(plan, module, training=training) for _ in ("apart", "placed")]
         with np.errstate(all="ignore"):
-            _Machine(plan, _names(plan, module, training=training), _names(plan, module, training=training)).run(
-                *parsed
-            )
+            _Machine(plan, *names, branch=branch).run(*parsed)
     _code.cache_clear()
 
 
@@ -74,8 +74,8 @@ class _Memory:
 class _Machine:
     """Runs the statements of a plan in both memories: `placed` as the plan says, `apart` with an array per value."""
 
-    def __init__(self, plan: Plan, apart: dict[str, Any], placed: dict[str, Any]) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, apart: dict[str, Any], placed: dict[str, Any], *, branch: bool) -> None:
+        self.plan, self.branch = plan, branch
         self.apart, self.placed = _Memory(apart), _Memory(placed)
         self.numbers = count(1)
         self.parameters = [*apart["PARAMS"]]
@@ -122,7 +122,9 @@ class _Machine:
             if isinstance(statement, ast.For):
                 self._run_loop(statement)
             elif isinstance(statement, ast.If):
-                self._run_all(statement.body if self.placed.evaluate(statement.test) else statement.orelse)
+                mode = ast.unparse(statement.test) == "training"
+                taken = self.placed.evaluate(statement.test) if mode else self.branch
+                self._run_all(statement.body if taken else statement.orelse)
             else:
                 self._run_one(statement)
 
