@@ -191,11 +191,21 @@ def numeric_disagreement(
 ) -> float | None:
     """Return the error of a row against Richardson extrapolation; None where that cannot resolve the tolerance.
 
-    The steps are in proportion to the tensor's own size.
+    The steps are in proportion to the tensor's own size. Where they are longer than what bends the loss (a power of a
+    power behind a sigmoid), all of them agree on a wrong value: a disagreement has to show with much shorter ones, too.
     """
     sizes = [norm(base(key)) / math.sqrt(max(1, base(key).size)) for key in row.keys]
-    direction = row.direction(rng)
-    estimate = richardson(evaluate, direction, reach=0.1 * max(*sizes, 0.1))
+    direction, reach = row.direction(rng), 0.1 * max(*sizes, 0.1)
+    error = _apart(row, evaluate, direction, reach)
+    for shorter in (1e-2, 1e-4):
+        if error is not None and error > NUMERIC_TOLERANCE:
+            error = _apart(row, evaluate, direction, shorter * reach)
+    return error
+
+
+def _apart(row: Row, evaluate: Evaluate, direction: Direction, reach: float) -> float | None:
+    """Return how far a row is from Richardson extrapolation over this reach, None where that resolves too little."""
+    estimate = richardson(evaluate, direction, reach)
     size = max(row.norm, abs(estimate.value))
     if size == 0.0 or not np.isfinite(estimate.error) or estimate.error > 0.1 * NUMERIC_TOLERANCE * size:
         return None
