@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -20,6 +20,7 @@ from dotnn.model.model import Model
 from dotnn.reference import SpecStep
 from dotnn_runtime.gradcheck import (
     Blame,
+    CheckResult,
     Point,
     Report,
     ScriptError,
@@ -35,6 +36,12 @@ from dotnn_runtime.run_folder import weight_shapes
 PATIENCE = 60.0
 """How many seconds the check of a script may take where nobody says otherwise."""
 STYLES = ("explain", "fast")
+COMPARED = (
+    "init_params", "forward", "total_loss", "backward", "loss_and_grads", "training_pass", "renew_state",
+    "optimizer_state", "update", "constrain", "learning_rate", "training_arrays", "make_step", "make_update",
+    "make_clip", "load_data", "prepare", "predict", "evaluate",
+)  # fmt: skip
+"""Functions of a script whose results are compared with those of a freshly compiled one."""
 SHOWN = 5
 """How many of the changed lines of a script are named."""
 
@@ -165,6 +172,9 @@ def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
         report.notes.append(f"The script differs from what {path} compiles to in {where}.")
     if report.verdict is Verdict.FAIL:
         report.blame = _on_a_changed_line(report.blame, script, changed)
+    elif unseen := _unseen(script, changed):
+        detail = f"{unseen} is not as compiled, and nothing that was tried shows whether that matters"
+        report.checks.append(CheckResult("V11", "lines of the loop and the commands", Verdict.INCONCLUSIVE, detail))
     if report.blame is not None:
         file, _, number = report.blame.spec_line.rpartition(":")
         lines = model.source.text.splitlines()
@@ -173,27 +183,43 @@ def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
     return report
 
 
+def _unseen(script: str, changed: dict[int, str]) -> str:
+    """Return the first changed line of what no comparison runs through all cases: stopping, keeping, the commands."""
+    compared = {"", *_reached(script, COMPARED)}
+    places = ((line, around(script, line)) for line in changed)
+    return next((f"line {line}, in {place}," for line, place in places if place not in compared), "")
+
+
 def _on_a_changed_line(blame: Blame | None, script: str, changed: dict[int, str]) -> Blame | None:
     """Return the blame on the first changed line of the functions that it names, or of those that these call.
 
     Where no line is blamed, those of a step's loss and gradients are looked at.
     """
-    if blame is not None and (blame.line in changed or not blame.functions):
+    if blame is not None and blame.line in changed:
         return blame
-    functions = all_functions(script)
-    unread, reached = list(blame.functions if blame else ("loss_and_grads",)), list[str]()
-    while unread:
-        name = unread.pop(0)
-        if name in functions and name not in reached:
-            reached.append(name)
-            unread += [part.id for part in ast.walk(functions[name]) if isinstance(part, ast.Name)]
     places = {line: around(script, line) for line in changed}
+    start = (
+        blame.functions if blame and blame.functions else ("forward", "total_loss") if blame else ("loss_and_grads",)
+    )
+    reached = _reached(script, start)
     line = next((line for name in reached for line, place in places.items() if place == name), 0)
     if not line:
         return blame
     text = script.splitlines()[line - 1].partition("  # ")[0].strip()
     other = Blame(places[line], "", "", "", line, text, "another result", "The spec's network gives another result.")
-    return replace(blame or other, line=line, text=text)
+    # A line of the backward pass that is as compiled can only be wrong for a forward pass that is not.
+    return replace(blame, line=line, text=text) if blame is not None and blame.functions else other
+
+
+def _reached(script: str, start: Iterable[str]) -> list[str]:
+    """Return functions of a script and those that they call, in the order in which they are met."""
+    functions, unread, reached = all_functions(script), list(start), list[str]()
+    while unread:
+        name = unread.pop(0)
+        if name in functions and name not in reached:
+            reached.append(name)
+            unread += [part.id for part in ast.walk(functions[name]) if isinstance(part, ast.Name)]
+    return reached
 
 
 def _changed_lines(script: str, fresh: str) -> dict[int, str]:

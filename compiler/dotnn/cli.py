@@ -194,6 +194,8 @@ def check(
     use_one_thread()
     if against and spec.endswith(".py"):
         raise click.UsageError("--against compares what a spec compiles to: name the spec")
+    if sets and spec.endswith(".py") and origin is None:
+        raise click.UsageError("--set changes a spec: name the spec, or give it with --spec")
     from dotnn.checking import check_path
 
     return check_path(spec, spec=origin, sets=sets, seed=seed, against=against, as_json=as_json, timeout=timeout)

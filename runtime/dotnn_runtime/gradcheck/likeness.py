@@ -149,7 +149,8 @@ def _steps(mine: Training, theirs: Training) -> Iterator[Difference]:
 def _predictions(ours: ModuleType, other: ModuleType, course: Course) -> Iterator[Difference]:
     examples = course.parts["test"]
     inputs = {name: examples[name] for name in other.INPUTS}
-    mine, theirs = (_predicted(module, course.params, inputs) for module in (ours, other))
+    scaling = _scaling(other)
+    mine, theirs = (_predicted(module, course.params, inputs, scaling) for module in (ours, other))
     for name, value in _unlike(mine, theirs):
         yield "predict", f"the predictions of {name} differ{value}"
     own, right = (
@@ -160,8 +161,17 @@ def _predictions(ours: ModuleType, other: ModuleType, course: Course) -> Iterato
             yield "evaluate", f"{key} is {own.get(key)}, and should be {value}"
 
 
-def _predicted(module: ModuleType, params: Arrays, inputs: Arrays) -> Arrays:
-    return {name: np.array(v) for name, v in module.predict(_copies(params), _copies(inputs), NeutralScaling()).items()}
+def _scaling(module: ModuleType) -> dict[str, Any]:
+    """Return a scaling of all that a script scales, by which nothing stays as it is."""
+    shapes: Mapping[str, tuple[int, ...]] = getattr(module, "SCALED", {})
+    rng = np.random.default_rng(0)
+    found = {n: {"shift": rng.standard_normal(s), "scale": rng.uniform(0.5, 2.0, s)} for n, s in shapes.items()}
+    return found or NeutralScaling()
+
+
+def _predicted(module: ModuleType, params: Arrays, inputs: Arrays, scaling: dict[str, Any]) -> Arrays:
+    found = module.predict(_copies(params), _copies(inputs), scaling)
+    return {name: np.array(values) for name, values in found.items()}
 
 
 def _copies(arrays: Arrays) -> Arrays:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 import textwrap
 
@@ -143,7 +144,7 @@ def _in_words(element: Element) -> str:
 
 
 def _summary(report: Report) -> str:
-    errors = [t.rel_err for t in report.tensors if t.verdict is Verdict.PASS and t.rel_err is not None]
+    errors = [t.rel_err for t in report.tensors if t.rel_err is not None and math.isfinite(t.rel_err)]
     worst = f", largest relative error {max(errors):.1e}" if errors else ""
     forwards = f"{report.cost_forwards} forward passes, seed {report.seed}, batch {report.batch_size}"
     reason = report.reason if report.verdict is Verdict.INCONCLUSIVE else ""
