@@ -135,6 +135,8 @@ def check_file(
         sets = sets or tuple(map(str, given if isinstance(given, list) else ()))
         model, warnings = front(spec, sets)
         warn(warnings)
+        if isinstance(epochs := facts.get("epochs"), int):
+            model = replace(model, train=replace(model.train, epochs=epochs))
         style = "fast" if facts.get("style") == "fast" else "explain"
         fresh = _compiled(model, style, sets, input_gradients=bool(facts.get("input_gradients")))
         reference = SpecStep(model, fresh.graph, style == "fast")
@@ -198,10 +200,8 @@ def _on_a_changed_line(blame: Blame | None, script: str, changed: dict[int, str]
     if blame is not None and blame.line in changed:
         return blame
     places = {line: around(script, line) for line in changed}
-    start = (
-        blame.functions if blame and blame.functions else ("forward", "total_loss") if blame else ("loss_and_grads",)
-    )
-    reached = _reached(script, start)
+    named = blame.functions if blame else ("loss_and_grads",)
+    reached = _reached(script, named or ("forward", "total_loss"))
     line = next((line for name in reached for line, place in places.items() if place == name), 0)
     if not line:
         return blame

@@ -24,7 +24,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.identity import training_identity
 from dotnn.model.lint import batches_of_one
 from dotnn.model.model import Model
-from dotnn.scripts import load_module, require
+from dotnn.scripts import load_module, require, run_script
 from dotnn.spec_files import from_data_error, load_examples, own_error, plain_message
 from dotnn_runtime.interrupt import EpochEnds, Interrupted
 from dotnn_runtime.plots import loss_png
@@ -65,7 +65,8 @@ def train_model(
         _check_resumable(run_dir, model)
     examples, labels = load_examples(model, data)
     _warn_of_batches_of_one(model, examples)
-    compiled = compile_model(model, Options(style, sets, target=target))
+    compiled = compile_model(model, Options(style, sets, target=target, epochs=epochs or 0))
+    tried = _tried(model, compiled.script if target == "numpy" else "", examples)
     path = _run_path(run_dir, model.source.path)
     identity = training_identity(model, target, style)
     info = {"training": identity, "target": target, "set": _values(model, sets)}
@@ -76,9 +77,9 @@ def train_model(
             begun = folder is not None
             if folder is None:
                 folder = RunFolder.create(path, version=__version__, overwrite=overwrite, info=info)
+            saving = _saving(folder, tried, model, begun)
             _begin(folder, model, compiled.script, labels)
             module = load_module(folder.path / "model.py")
-            saving = _saving(folder, module, model, begun)
         finished = _say_where_it_goes_on(folder, saving, model.train.epochs)
         started = time.perf_counter()
         params, history = _run(module, model, examples, as_json or finished, saving)
@@ -116,6 +117,28 @@ def _training_examples(model: Model, count: int) -> int:
     shares = {part: share for part, share in model.data.split.fractions.items() if share}
     sizes = round_to_sum(count * np.array([*shares.values()]), count)
     return int(sizes[[*shares].index("train")])
+
+
+def _tried(model: Model, script: str, examples: dict[str, np.ndarray]) -> ModuleType:
+    """Return a NumPy script of the model that has prepared the examples: what it refuses must not cost an earlier run.
+
+    Raises `CompileError` where it refuses them.
+    """
+    module = run_script(script or compile_model(model, Options()).script, "dotnn_tried")
+    try:
+        with np.errstate(all="ignore"):
+            module.prepare(dict(examples), np.float32)
+    except Exception as error:
+        known = own_error(error)
+        if not isinstance(known, DataError):
+            raise
+        raise _refused(known, model) from None
+    return module
+
+
+def _refused(error: DataError, model: Model) -> CompileError:
+    span = model.data.source.span if model.data and model.data.source else None
+    return CompileError([from_data_error(error, span)], model.source)
 
 
 def _begin(folder: RunFolder, model: Model, script: str, labels: dict[str, list[str]]) -> None:
@@ -246,8 +269,7 @@ def _run(
         known = own_error(error)
         if not isinstance(known, DataError):
             raise
-        span = model.data.source.span if model.data and model.data.source else None
-        raise CompileError([from_data_error(known, span)], model.source) from None
+        raise _refused(known, model) from None
 
 
 def _so_far(module: ModuleType, examples: dict[str, np.ndarray], ended: Interrupted) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from dotnn_runtime.script.files import leftovers, remove_leftovers
 from dotnn_runtime.script.labels import read_labels
 from dotnn_runtime.script.scaling import scaling_to_json
 from dotnn_runtime.script.storage import (
+    json_checksum,
     load_scaling,
     load_weights,
     read_sealed_json,
@@ -133,7 +134,7 @@ class RunFolder:
 
     def write_scaling(self, scaling: dict[str, dict[str, np.ndarray]]) -> None:
         """Write `scaling.json`, the scaling of every scaled value by its name."""
-        write_sealed_json(self.claim("scaling.json"), scaling_to_json(scaling))
+        self._write_table("scaling.json", scaling_to_json(scaling))
 
     def write_history(self, history: list[dict[str, Any]]) -> None:
         """Write `history.csv`, one line per epoch."""
@@ -145,7 +146,7 @@ class RunFolder:
 
     def write_labels(self, labels: Mapping[str, Sequence[str]]) -> None:
         """Write `labels.json`, the strings of every class that is not made of integers, in the order of the indices."""
-        write_sealed_json(self.claim("labels.json"), {name: list(names) for name, names in labels.items()})
+        self._write_table("labels.json", {name: list(names) for name, names in labels.items()})
 
     def write_plot(self, png: bytes) -> None:
         """Write `loss.png`."""
@@ -165,11 +166,29 @@ class RunFolder:
         None takes whatever is there: a script that has no scaling does not say what it scales.
         """
         wanted = "scaling.json" in self.files if shapes is None else bool(shapes)
-        return load_scaling(self.path / "scaling.json", shapes) if wanted else {}
+        scaling = load_scaling(self.path / "scaling.json", shapes) if wanted else {}
+        self._check_table("scaling.json")
+        return scaling
 
     def read_labels(self) -> dict[str, list[str]]:
         """Return the strings of the classes by name, none where classes are integers; DataError if damaged."""
-        return read_labels(self.path) if "labels.json" in self.files else {}
+        labels = read_labels(self.path) if "labels.json" in self.files else {}
+        self._check_table("labels.json")
+        return labels
+
+    def _write_table(self, name: str, table: dict[str, Any]) -> None:
+        """Write a table whose checksum `run.json` keeps: that of another run fits the network, too."""
+        path = self.claim(name)
+        self.manifest.setdefault("tables", {})[name] = json_checksum(table)
+        self._write_manifest()
+        write_sealed_json(path, table)
+
+    def _check_table(self, name: str) -> None:
+        """Raise DataError where a table is missing, or is not the one that this run wrote."""
+        tables = self.manifest.get("tables")
+        known = tables.get(name) if isinstance(tables, dict) else None
+        if known is not None and json_checksum(read_sealed_json(self.path / name)) != known:
+            raise DataError("this is another run's", self.path / name, help="put the right one back, or train again")
 
     def claim(self, name: str) -> Path:
         """Return the path of `name`, now listed as this run's; RunFolderError where another's file stands there."""

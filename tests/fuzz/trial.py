@@ -18,7 +18,6 @@ from dotnn.checking import check_spec
 from dotnn.diagnostics import CompileError, Source
 from dotnn.diffing import follow
 from dotnn.driver import Compiled, Options, compile_model
-from dotnn.inits import INITS
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
 from dotnn.peer import Peer
@@ -158,7 +157,7 @@ class Trial:
 
     def _start(self, module: ModuleType, examples: Arrays) -> Arrays:
         params: Arrays = module.init_params(self.seed, np.float64)
-        if any(INITS[p.init.name].rescaled for p in self.model.params.values()):
+        if hasattr(module, "unit_variance"):
             params = module.unit_variance(params, examples)
         return params
 

@@ -35,13 +35,14 @@ IMPORTS = "import IMPORTS"
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line adds to the spec. `sets` are the `--set` texts, for the header."""
+    """What the command line adds to the spec. For the header: the texts of `--set`, and of --epochs what it says."""
 
     style: str = "explain"
     sets: tuple[str, ...] = ()
     input_gradients: bool = False
     target: str = "numpy"
     distribute: str = ""
+    epochs: int = 0
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -138,6 +139,7 @@ def header(model: Model, options: Options) -> dict[str, Any]:
         **({"distribute": options.distribute} if options.distribute else {}),
         **({"set": [*options.sets]} if options.sets else {}),
         **({"input_gradients": True} if options.input_gradients else {}),
+        **({"epochs": options.epochs} if options.epochs else {}),
     }
     return {
         "header": heading(facts),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dotnn.layers.keras import Keras
+from dotnn.ops import OPS
 from dotnn.ops.base import Builder, TensorType, Value
 from dotnn.schema import Arg, Bound, Symbol, registered
 
@@ -132,12 +133,18 @@ def activation(
     def lower(b: Builder, low: Lowering) -> Value:
         return b.emit(op or name, low.x, **low.attrs)
 
+    def infer(types: Types, attrs: Attrs) -> TensorType:
+        if not types[0].example and not OPS[op or name].elementwise:
+            raise ShapeError(f"{name} works along an axis, but its operand is a single number", "flatten it first")
+        return same_shape(types, attrs)
+
     counterpart = tensorflow
     if tensorflow is None and keras != "none":
         counterpart = lambda types, attrs: Keras("keras.layers.Activation", (name,))  # noqa: E731
     return Layer(
-        name, doc, lower, args, family="activation", keras=keras or name, equation=equation, tensorflow=counterpart
-    )
+        name, doc, lower, args, infer, family="activation", keras=keras or name, equation=equation,
+        tensorflow=counterpart,
+    )  # fmt: skip
 
 
 def activate(b: Builder, bound: Bound, z: Value, params: Mapping[str, Value], name: str = "") -> Value:
