@@ -139,6 +139,7 @@ def _lower_heads(b: Builder, low: Lowering) -> Value:
 
 
 def _keras_heads(types: Types, attrs: Attrs) -> Keras:
+    _refuse_misread_bias(types, attrs)
     parts = {"q": "query_dense", "k": "key_dense", "v": "value_dense", "o": "output_dense"}
     given = "{0}, {0}" if len(types) == 1 else ", ".join(f"{{{i}}}" for i in range(min(len(types), 3)))
     if len(types) == 4:
@@ -150,6 +151,17 @@ def _keras_heads(types: Types, attrs: Attrs) -> Keras:
         variables={f"W{p}": f"{layer}.kernel" for p, layer in parts.items()}
         | {f"b{p}": f"{layer}.bias" for p, layer in parts.items()},
     )  # fmt: skip
+
+
+def _refuse_misread_bias(types: Types, attrs: Attrs) -> None:
+    """Raise `ShapeError` where Keras would add a bias of the heads to the positions.
+
+    `keras.ops.add` on TensorFlow (3.x) takes a bias [heads, 1] for one of the second axis where that is as long.
+    """
+    thin = 1 in (attrs["key_dim"], attrs["value_dim"] or attrs["key_dim"])
+    if attrs["bias"] and thin and 1 < attrs["heads"] in {t.example[0] for t in types[:3]}:
+        message = f"Keras would add the biases of {attrs['heads']} heads to the {attrs['heads']} positions"
+        raise ShapeError(message, "choose more features for each head, or bias = false")
 
 
 MULTI_HEAD_ATTENTION = Layer(

@@ -14,7 +14,7 @@ from dotnn.emit.training import rescaled
 from dotnn.ir.build import identifier
 from dotnn.ir.graph import Graph
 from dotnn.layers import Layer
-from dotnn.layers.base import Attrs, Types
+from dotnn.layers.base import Attrs, ShapeError, Types
 from dotnn.layers.keras import Keras
 from dotnn.model.model import Model, Step
 from dotnn.ops import OPS
@@ -152,10 +152,13 @@ class Network:
                 self._name_value(part.out)
 
     def _counterpart(self, step: Step, layer: Layer, types: Types, attrs: Attrs) -> Keras:
+        message, help = f"{layer.name} cannot be written for TensorFlow yet", "use --target numpy"
         if layer.tensorflow is not None:
-            return layer.tensorflow(types, attrs)
-        message = f"{layer.name} cannot be written for TensorFlow yet"
-        raise CompileError([Diagnostic("NN507", message, step.span, help="use --target numpy")], self.model.source)
+            try:
+                return layer.tensorflow(types, attrs)
+            except ShapeError as error:
+                message, help = f"{layer.name} cannot be written for TensorFlow: {error}", error.help
+        raise CompileError([Diagnostic("NN507", message, step.span, help=help)], self.model.source)
 
     def _for_all_ranks(self, step: Step, call: Keras) -> Keras:
         """Return what stands for a shared layer whose uses have operands of different numbers of axes."""
