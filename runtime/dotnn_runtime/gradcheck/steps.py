@@ -21,6 +21,8 @@ CLOSE = 1e-9
 """Two computations of the same step in float64 differ by no more than this of a tensor's norm …"""
 NOTHING = 1e-12
 """… or of the largest gradient: what is smaller is what larger terms leave behind."""
+HUGE = float(np.finfo(float).max) ** 0.25
+"""A loss beyond this says that a training diverges."""
 UNMOVED = 1e-5
 """A step is measured by its own length, or by this share of the weights: their last digits are rounded."""
 
@@ -126,6 +128,8 @@ def compare(script: Script, training: Training, examples: Arrays, reference: Ref
     memory = Memory()
     worst = scale = 0.0
     for at, step in enumerate(training.steps):
+        if at and not abs(step.loss) < HUGE:
+            break  # it diverges: products overflow in one order of the factors and not in another
         size = len(next(iter(step.batch.values()), ()))
         scale = max(scale, abs(step.loss))
         for part, name, error in _parts(script, step, examples, reference, memory, scale):
