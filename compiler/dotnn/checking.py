@@ -18,6 +18,7 @@ from dotnn.driver import Compiled, Options, compile_model, front
 from dotnn.emit.heading import read_heading
 from dotnn.model.model import Model
 from dotnn.reference import SpecStep
+from dotnn.scripts import run_script
 from dotnn_runtime.gradcheck import (
     Blame,
     CheckResult,
@@ -36,6 +37,7 @@ from dotnn_runtime.run_folder import weight_shapes
 PATIENCE = 60.0
 """How many seconds the check of a script may take where nobody says otherwise."""
 STYLES = ("explain", "fast")
+WITNESS = "dotnn_witness"
 COMPARED = (
     "init_params", "forward", "total_loss", "backward", "loss_and_grads", "training_pass", "renew_state",
     "optimizer_state", "update", "constrain", "learning_rate", "training_arrays", "make_step", "make_update",
@@ -94,14 +96,16 @@ def _check_styles(name: str, scripts: dict[str, Compiled], seed: int, witnesses:
     """Check the explain style in full, and beside it what the fast style computes and trains."""
     explain, fast = scripts["explain"], scripts["fast"]
     samples = explain.model.check.samples or None
-    witnesses = {"fast style": _witness(_module(fast.script)), **witnesses}
+    witnesses = {"fast style": _witness(run_script(fast.script, WITNESS)), **witnesses}
     references = {"the interpreter": SpecStep(explain.model, explain.graph)}
     report = check_script(
         explain.script, f"{name}.py", seed=seed, samples=samples, witnesses=witnesses, references=references
     )
     if report.blame is None:
         name, references = f"{name}_fast.py", {"the interpreter": SpecStep(fast.model, fast.graph, fast=True)}
-        results, report.blame = check_style(fast.script, name, seed, "fast style", references, _module(explain.script))
+        results, report.blame = check_style(
+            fast.script, name, seed, "fast style", references, run_script(explain.script, WITNESS)
+        )
         report.checks += results
         if report.verdict is Verdict.FAIL and (report.blame is None or report.blame.functions):
             line = check_script(fast.script, name, seed=seed, samples=samples).blame
@@ -153,7 +157,7 @@ def check_file(
 
 def beside(script: str, path: str, seed: int, fresh: str, reference: SpecStep) -> Report:
     """Check a script beside the freshly compiled one and the steps of its spec."""
-    twin, name = _module(fresh, path), f"{Path(reference.model.source.path).name}, compiled"
+    twin, name = run_script(fresh, WITNESS, path), f"{Path(reference.model.source.path).name}, compiled"
     return check_script(
         script,
         path,
@@ -240,14 +244,6 @@ def _code(script: str) -> list[str]:
 
 def _compiled(model: Model, style: str, sets: tuple[str, ...], *, input_gradients: bool = True) -> Compiled:
     return compile_model(model, Options(style, sets, input_gradients))
-
-
-def _module(script: str, path: str = "") -> ModuleType:
-    """Return a compiled script as a module that stands at a path."""
-    module = ModuleType("dotnn_witness")
-    module.__file__ = path or "witness.py"
-    exec(compile(script, "<compiled>", "exec"), vars(module))
-    return module
 
 
 def _witness(module: ModuleType) -> Witness:

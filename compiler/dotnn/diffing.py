@@ -18,6 +18,7 @@ from dotnn.console import show_json, warn
 from dotnn.driver import Options, compile_model, front
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
+from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
 from dotnn.peer import Arrays, Peer
 from dotnn.scripts import run_script
@@ -29,7 +30,6 @@ NOISE = {"loss": 0.0, "gradient": 1e-6, "weight": 1e-3}
 
 An optimizer such as Adam makes a step of a gradient that is nothing but rounding: weights need the larger share.
 """
-EPSILON = float(np.finfo(float).eps)
 LIKE_ROUNDING = 10
 """A difference that is at most so many times what rounding alone does to the training says nothing of the scripts."""
 LIKE_TIES = 1e-9
@@ -155,11 +155,7 @@ def _alike_one_by_one(ours: Training, fast: FastTraining, peer: Peer, steps: int
     What rounding does within a step is measured beside it: a saturated unit multiplies it, too, but a step too few
     times to hide a difference that is not rounding.
     """
-    graph = compile_model(ours.model, Options()).graph
-    twins = [
-        Twin(ours.model, ours.script, ours.seed, graph, np.random.default_rng([ours.seed, twin]), False)
-        for twin in range(TWINS)
-    ]
+    twins = _twins(ours)
     step, scale = peer.make_step(), _Distances(ours.zeros)
     for number, batch in enumerate(ours.batches(steps)):
         peer.module.assign(peer.network, ours.params)
@@ -231,9 +227,8 @@ def rounding(model: Model, script: ModuleType, steps: int, seed: int = 0, *, tie
     With `ties`, weights of zero are moved, too, by a unit in the last place of 1: equal values are no longer equal.
     There are several twins: where terms cancel out exactly in one, nothing can be seen of what rounding does to others.
     """
-    graph, one = compile_model(model, Options()).graph, Training(model, script, seed)
-    twins = [Twin(model, script, seed, graph, np.random.default_rng([seed, twin]), ties) for twin in range(TWINS)]
-    measured = [(twin, _Distances(one.zeros)) for twin in twins]
+    one = Training(model, script, seed)
+    measured = [(twin, _Distances(one.zeros)) for twin in _twins(one, ties=ties)]
     largest = 0.0
     for number, batch in enumerate(one.batches(steps)):
         loss, grads, rate = one.gradients(number, batch)
@@ -248,38 +243,26 @@ def rounding(model: Model, script: ModuleType, steps: int, seed: int = 0, *, tie
 
 @dataclass
 class Twin(Training):
-    """A training whose numbers are all moved by a unit in the last place, up or down by chance, as they are computed.
-
-    Stochastic arithmetic: Vignes 1993, "A stochastic arithmetic for reliable scientific computation".
-    """
+    """A training by the reference interpreter, every number rounded by chance; with `ties` zeros are moved, too."""
 
     graph: Graph
-    chance: np.random.Generator
+    rounding: RandomRounding
     ties: bool
 
     def forward_and_backward(self, batch: Arrays, rng: np.random.Generator) -> tuple[float, Arrays]:
-        """Return the loss and the gradients, computed by the reference interpreter."""
-        zero = 1.0 if self.ties else 0.0
-        self.params |= {name: w + self._units(w) * np.where(w, w, zero) for name, w in self.params.items()}
-        values = run(self.graph, {**self.params, **batch}, rng=rng, rounded=self._moved)
+        """Return the loss and the gradients."""
+        self.params |= self.rounding.moved(self.params, ties=self.ties)
+        values = run(self.graph, {**self.params, **batch}, rng=rng, rounded=self.rounding)
         self.cache = {v.name: values[v.id] for node in self.graph.phase("forward") for v in node.outs}
         assert self.graph.loss is not None
         return float(values[self.graph.loss.id]), {name: values[v.id] for name, v in self.graph.grads.items()}
 
-    def _moved(self, x: np.ndarray, operands: list[np.ndarray]) -> np.ndarray:
-        """Return a value rounded otherwise.
 
-        Whole numbers, and those that were chosen among the operands as a maximum is, have not been rounded.
-        """
-        x = np.asarray(x)
-        if x.dtype.kind != "f":
-            return x
-        exact = np.logical_or.reduce([x == np.rint(x), *(np.isin(x, operand) for operand in operands)])
-        return np.asarray(np.where(exact, x, x * (1 + self._units(x))))
-
-    def _units(self, x: np.ndarray) -> np.ndarray:
-        """Return for every number a unit in the last place of 1, up or down."""
-        return np.asarray(EPSILON * self.chance.choice([-1.0, 1.0], x.shape))
+def _twins(one: Training, *, ties: bool = False) -> list[Twin]:
+    """Return as many twins of a training as are looked at, each with another rounding."""
+    graph = compile_model(one.model, Options()).graph
+    roundings = [RandomRounding(np.random.default_rng([one.seed, twin])) for twin in range(TWINS)]
+    return [Twin(one.model, one.script, one.seed, graph, rounding, ties) for rounding in roundings]
 
 
 class _Distances:

@@ -32,10 +32,13 @@ def load_module(path: Path) -> ModuleType:
     return module
 
 
-def run_script(script: str, name: str) -> ModuleType:
-    """Return a generated script as a module. Raises `CompileError` where it needs TensorFlow and there is none."""
+def run_script(script: str, name: str, file: str = "") -> ModuleType:
+    """Return a generated script as a module that would lie at `file`, beside which it looks for data.
+
+    Raises `CompileError` where it needs TensorFlow and there is none.
+    """
     module = ModuleType(name)
-    module.__file__ = f"{name}.py"
+    module.__file__ = file or f"{name}.py"
     with _framework():
         exec(compile(script, f"<{name}>", "exec"), vars(module))
     return module

@@ -79,7 +79,7 @@ def train_model(
                 folder = RunFolder.create(path, version=__version__, overwrite=overwrite, info=info)
             saving = _saving(folder, tried, model, begun)
             _begin(folder, model, compiled.script, labels)
-            module = load_module(folder.path / "model.py")
+            module = tried if target == "numpy" else load_module(folder.path / "model.py")
         finished = _say_where_it_goes_on(folder, saving, model.train.epochs)
         started = time.perf_counter()
         params, history = _run(module, model, examples, as_json or finished, saving)

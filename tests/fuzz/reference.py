@@ -15,7 +15,6 @@ from dotnn.ir.interpret import run
 Arrays = dict[str, np.ndarray]
 NOISE = 1e-3
 """Arrays are compared relative to their size, or to this share of the largest: an optimizer makes steps of rounding."""
-EPSILON = float(np.finfo(float).eps)
 
 
 @dataclass
@@ -94,27 +93,3 @@ def _relative(a: np.ndarray, b: np.ndarray, floor: float) -> float:
     size = max(float(np.abs(b).max(initial=0)), floor)
     far = float(np.abs(a - b).max(initial=0))
     return far / size if np.isfinite(far) and size else float("inf")
-
-
-class Twin:
-    """Another arithmetic: every number that is computed is moved by a unit in the last place, by chance."""
-
-    def __init__(self, seed: int) -> None:
-        self.chance = np.random.default_rng(seed)
-
-    def __call__(self, x: Any, operands: list[Any]) -> Any:
-        """Return a value rounded otherwise; whole numbers, and those chosen among the operands, are exact."""
-        x = np.asarray(x)
-        if x.dtype.kind != "f":
-            return x
-        exact = np.logical_or.reduce([x == np.rint(x), *(np.isin(x, operand) for operand in operands)])
-        return np.where(exact, x, x * (1 + self.units(x)))
-
-    def units(self, x: np.ndarray) -> np.ndarray:
-        """A unit in the last place of 1 for every number, up or down."""
-        return EPSILON * self.chance.choice([-1.0, 1.0], np.shape(x))
-
-    def moved(self, params: Arrays, *, ties: bool) -> Arrays:
-        """Parameters moved likewise; zeros, too, where `ties` are to be broken."""
-        zero = 1.0 if ties else 0.0
-        return {name: w + self.units(w) * np.where(w, w, zero) for name, w in params.items()}

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 from fuzz.arguments import WEIGHTS_FILE
-from fuzz.reference import Arrays, Twin, distance, interpreted, trained
+from fuzz.reference import Arrays, distance, interpreted, trained
 from support import STYLES, as_module
 
 from dotnn.checking import check_spec
 from dotnn.diagnostics import CompileError, Source
-from dotnn.diffing import follow
+from dotnn.diffing import LIKE_ROUNDING, LIKE_TIES, follow
 from dotnn.driver import Compiled, Options, compile_model
+from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
 from dotnn.peer import Peer
@@ -28,8 +29,8 @@ from dotnn_runtime.script.selfcheck import generic_batch
 SPEC = "random.nn"
 TOLERANCE = 1e-9
 STEPS = 3
-TWINS, LIKE_ROUNDING, LIKE_TIES = 6, 10, 1e-9
-"""As in `dotnn diff`: what rounding does is seen in twins, whose every number is moved by a unit in the last place."""
+TWINS = 6
+"""In how many trainings it is looked at what rounding does, as `dotnn diff` does."""
 
 
 class Failure(Exception):
@@ -150,7 +151,7 @@ class Trial:
             straight = trained(plain, examples, self.seed, params=start)
             errors = []
             for number in range(TWINS):
-                twin = Twin(number)
+                twin = RandomRounding(np.random.default_rng(number))
                 moved = trained(self._interpreted(twin), examples, self.seed, params=twin.moved(start, ties=ties))
                 errors.append(distance(moved, straight)[0])
         return max(errors)

@@ -21,7 +21,8 @@ class Property(Enum):
     LEVEL = "along the last axis all elements are equal"
 
 
-ALL_OPERANDS = range(1_000)
+ALL = range(1_000)
+"""Every operand of an op that takes any number."""
 SIGNS = frozenset({Property.NON_NEGATIVE, Property.NON_POSITIVE})
 
 
@@ -42,7 +43,7 @@ class Algebra:
     weights: Callable[[Node], Sequence[Fraction | int] | None] = lambda node: None
     has: frozenset[Property] = frozenset()
     keeps: frozenset[Property] = frozenset()
-    keeps_from: Sequence[int] = ALL_OPERANDS
+    keeps_from: Sequence[int] = ALL
     zero_where: Mapping[int, Property] = field(default_factory=dict)
     alike_from: int | None = None
 
@@ -84,5 +85,7 @@ RESHAPED = Algebra(linear=(0,), keeps=SIGNS)
 MOVED = replace(RESHAPED, weights=_identity)
 """Elements in another shape, or in the same one."""
 ABOVE_ZERO = Algebra(has=frozenset({Property.NON_NEGATIVE}))
+FACTORS = replace(BILINEAR, keeps=ABOVE_ZERO.has)
+"""A product element by element."""
 SIGN_KEPT = Algebra(keeps=SIGNS)
 ZEROS = Algebra(has=frozenset({Property.ZERO}))

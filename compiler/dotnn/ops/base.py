@@ -13,10 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from dotnn.diagnostics import Span
-from dotnn.ops.algebra import ALL_OPERANDS, UNKNOWN, Algebra
-
-ALL = ALL_OPERANDS
-"""Every operand of an op that takes any number."""
+from dotnn.ops.algebra import UNKNOWN, Algebra
 
 BATCH = "B"
 """The batch axis, whose length is known only when the script runs."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dotnn.ops.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
-from dotnn.ops.base import ALL, Builder, Node, Op, Value, same_as_first
+from dotnn.ops.algebra import ALL, FACTORS, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
+from dotnn.ops.base import Builder, Node, Op, Value, same_as_first
 from dotnn.ops.kernels import Step, chain, same_array, ufunc
 
 
@@ -79,7 +79,7 @@ MULTIPLY = Op(
     _multiply_vjp,
     elementwise=True,
     fast=ufunc("multiply"),
-    algebra=Algebra(linear=(0, 1), keeps=ABOVE_ZERO.has),
+    algebra=FACTORS,
 )
 
 MAXIMUM = Op(

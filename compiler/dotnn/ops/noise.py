@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.ops.algebra import ABOVE_ZERO, Algebra
+from dotnn.ops.algebra import ABOVE_ZERO, FACTORS
 from dotnn.ops.base import Builder, Node, Op, Value, no_gradient, same_as_first
 from dotnn.ops.kernels import ufunc
 
@@ -30,5 +30,5 @@ DROPOUT = Op(
     _dropout_vjp,
     elementwise=True,
     fast_step=ufunc("multiply"),
-    algebra=Algebra(linear=(0, 1), keeps=ABOVE_ZERO.has),
+    algebra=FACTORS,
 )

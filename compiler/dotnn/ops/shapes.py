@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from dotnn.ops.algebra import (
     ABOVE_ZERO,
+    ALL,
     BILINEAR,
     MOVED,
     OVER_FEATURES,
@@ -17,7 +18,7 @@ from dotnn.ops.algebra import (
     Algebra,
     Property,
 )
-from dotnn.ops.base import ALL, BATCH, Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
 from dotnn.ops.kernels import Step, like, sum_features
 
 LEVEL = frozenset({Property.LEVEL})
