@@ -6,10 +6,10 @@ from types import ModuleType
 
 import numpy as np
 
-from dotnn.diagnostics import CompileError, Source
-from dotnn.driver import Compiled, Options, compile_model, compile_spec
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
+from dotnn.session import Compiled, Options, compile_model, compile_spec
 from dotnn.syntax.parse import parse
 from dotnn_runtime.script.selfcheck import generic_batch
 

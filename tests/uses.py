@@ -12,10 +12,10 @@ from functools import cache
 from samples import LAYER_SPECS
 from support import model_of
 
-from dotnn.diagnostics import CompileError
-from dotnn.ir.build import build
-from dotnn.ops import OPS
-from dotnn.ops.base import BATCH, TensorType
+from dotnn.core.diagnostics import CompileError
+from dotnn.library.ops import OPS
+from dotnn.library.ops.base import BATCH, TensorType
+from dotnn.passes.build import build
 
 
 @dataclass(frozen=True)

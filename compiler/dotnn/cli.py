@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from dotnn import __version__
-from dotnn.console import show_errors, show_fault, show_json, warn
-from dotnn.diagnostics import CompileError, Diagnostic
+from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.reports.console import show_errors, show_fault, show_json, warn
 
 SETS = click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override a parameter of `params`.")
 TARGET = click.option(
@@ -152,7 +152,7 @@ def compile_command(
     _for_numpy(target, "style", "input_gradients")
     if distribute and target == "numpy":
         raise click.UsageError("--distribute needs --target tensorflow")
-    from dotnn.driver import Options, compile_spec, write_script
+    from dotnn.session import Options, compile_spec, write_script
 
     options = Options(style, sets, input_gradients, target, distribute or "")
     compiled = compile_spec(spec, options, check=verify)
@@ -189,14 +189,14 @@ def check(
     sets: tuple[str, ...],
 ) -> int:
     """Validate the gradients of a spec, or of a generated script (SPEC ends in .py), edited or not."""
-    from dotnn.threads import use_one_thread
+    from dotnn.running.threads import use_one_thread
 
     use_one_thread()
     if against and spec.endswith(".py"):
         raise click.UsageError("--against compares what a spec compiles to: name the spec")
     if sets and spec.endswith(".py") and origin is None:
         raise click.UsageError("--set changes a spec: name the spec, or give it with --spec")
-    from dotnn.checking import check_path
+    from dotnn.commands.checking import check_path
 
     return check_path(spec, spec=origin, sets=sets, seed=seed, against=against, as_json=as_json, timeout=timeout)
 
@@ -210,10 +210,10 @@ def check(
 @reports
 def diff(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[str, ...]) -> int:
     """Train on NumPy and TensorFlow side by side, in double precision; say where they part."""
-    from dotnn.threads import use_one_thread
+    from dotnn.running.threads import use_one_thread
 
     use_one_thread()
-    from dotnn.diffing import diff_path
+    from dotnn.commands.diffing import diff_path
 
     return diff_path(spec, sets=sets, steps=steps, seed=seed, as_json=as_json)
 
@@ -233,15 +233,15 @@ def diff(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[str
 def train(spec: str, sets: tuple[str, ...], **options: Any) -> int:
     """Compile, train with a progress bar, write the run folder."""
     _for_numpy(options["target"], "style")
-    from dotnn.driver import front
-    from dotnn.threads import choose_threads
+    from dotnn.running.threads import choose_threads
+    from dotnn.session import front
 
     if options["resume"] and options["overwrite"]:
         raise click.UsageError("--resume goes on with a run, --overwrite replaces it: give one of them")
     model, warnings = front(spec, sets)
     warn(warnings)
     choose_threads(model)
-    from dotnn.training import train_model
+    from dotnn.commands.training import train_model
 
     return train_model(model, sets=sets, **options)
 
@@ -256,7 +256,7 @@ def train(spec: str, sets: tuple[str, ...], **options: Any) -> int:
 @reports
 def predict(run: str, input_file: str, output: str | None, force: bool) -> None:
     """Predict with a finished run, in the target's own units."""
-    from dotnn.predicting import predict_run
+    from dotnn.commands.predicting import predict_run
 
     predict_run(run, input_file, output, force)
 
@@ -270,7 +270,7 @@ def predict(run: str, input_file: str, output: str | None, force: bool) -> None:
 @reports
 def dump(spec: str, stage: str, sets: tuple[str, ...]) -> None:
     """Print a stage as readable text."""
-    from dotnn.driver import dump_stage
+    from dotnn.session import dump_stage
 
     click.echo(dump_stage(spec, stage, sets), nl=False)
 
@@ -281,7 +281,7 @@ def dump(spec: str, stage: str, sets: tuple[str, ...]) -> None:
 @reports
 def fmt(files: tuple[str, ...], only_check: bool) -> int:
     """Format specs in place; comments stay."""
-    from dotnn.driver import format_file
+    from dotnn.session import format_file
 
     code = 0
     for name in files:

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from dotnn import manual
-from dotnn.clips import CLIPS
-from dotnn.constraints import CONSTRAINTS
-from dotnn.inits import INITS
-from dotnn.layers import LAYERS
-from dotnn.losses import LOSSES
-from dotnn.metrics import METRICS
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.penalties import PENALTIES
-from dotnn.schedules import SCHEDULES
+from dotnn.library.clips import CLIPS
+from dotnn.library.constraints import CONSTRAINTS
+from dotnn.library.inits import INITS
+from dotnn.library.layers import LAYERS
+from dotnn.library.losses import LOSSES
+from dotnn.library.metrics import METRICS
+from dotnn.library.optimizers import OPTIMIZERS
+from dotnn.library.penalties import PENALTIES
+from dotnn.library.schedules import SCHEDULES
+from dotnn.reports import manual
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
 

@@ -3,13 +3,13 @@
 import pytest
 from support import assert_gradients, generic_point, model_of, module_of
 
-from dotnn.diagnostics import CompileError
-from dotnn.driver import Options, compile_model
-from dotnn.layers import ACTIVATIONS, LAYERS
-from dotnn.layers.base import activation
+from dotnn.core.diagnostics import CompileError
+from dotnn.library.layers import ACTIVATIONS, LAYERS
+from dotnn.library.layers.base import activation
+from dotnn.library.ops import OPS
+from dotnn.library.ops.activations import unary
 from dotnn.model.bind import FAMILIES
-from dotnn.ops import OPS
-from dotnn.ops.activations import unary
+from dotnn.session import Options, compile_model
 
 SPEC = """model M { input x: [3]  target t: [1]  output y = x -> dense(4, sine) -> dense(1) }
 train { loss = mse(y, t) }"""

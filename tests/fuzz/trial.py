@@ -14,14 +14,14 @@ from fuzz.arguments import WEIGHTS_FILE
 from fuzz.reference import Arrays, distance, interpreted, trained
 from support import STYLES, as_module
 
-from dotnn.checking import check_spec
-from dotnn.diagnostics import CompileError, Source
-from dotnn.diffing import LIKE_ROUNDING, LIKE_TIES, follow
-from dotnn.driver import Compiled, Options, compile_model
+from dotnn.commands.checking import check_spec
+from dotnn.commands.diffing import LIKE_ROUNDING, LIKE_TIES, follow
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
-from dotnn.peer import Peer
+from dotnn.running.peer import Peer
+from dotnn.session import Compiled, Options, compile_model
 from dotnn.syntax.parse import parse
 from dotnn_runtime.gradcheck import Report, Verdict, render_text
 from dotnn_runtime.script.selfcheck import generic_batch

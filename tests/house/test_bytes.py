@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dotnn.driver import Options, compile_spec
+from dotnn.session import Options, compile_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 HASHES = Path(__file__).with_name("bytes.json")

@@ -7,13 +7,13 @@ import pytest
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import model_of
 
-from dotnn.ir.build import build
 from dotnn.ir.interpret import evaluate
-from dotnn.ops import OPS
-from dotnn.ops.algebra import UNKNOWN, Property
+from dotnn.library.ops import OPS
+from dotnn.library.ops.algebra import UNKNOWN, Property
+from dotnn.library.penalties import PENALTIES
+from dotnn.passes.build import build
 from dotnn.passes.differentiate import differentiate
 from dotnn.passes.fuse_losses import fuse_losses
-from dotnn.penalties import PENALTIES
 
 BATCH = 5
 EVERYTHING = """model M { input x: [4]  target t: [4]

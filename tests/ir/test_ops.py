@@ -5,12 +5,12 @@ import pytest
 from samples import LAYER_SPECS, layer_spec, loss_settings, loss_spec
 from support import complex_gradient, generic_point, model_of, module_of
 
-from dotnn.driver import lower
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.interpret import evaluate, run
-from dotnn.ops import OPS
-from dotnn.ops.base import BATCH
-from dotnn.penalties import PENALTIES
+from dotnn.library.ops import OPS
+from dotnn.library.ops.base import BATCH
+from dotnn.library.penalties import PENALTIES
+from dotnn.session import lower
 
 OP_SPECS = [
     *(spec for _, spec in LAYER_SPECS),

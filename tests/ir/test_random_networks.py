@@ -5,10 +5,10 @@ import pytest
 from fuzz.grow import spec
 from support import generic_point, gradients, loss_at, model_of, module_of
 
-from dotnn.driver import Wanted, passes
-from dotnn.ir.build import build
 from dotnn.ir.interpret import run
 from dotnn.ir.verify import verify
+from dotnn.passes.build import build
+from dotnn.session import Wanted, passes
 
 NUMBERS = range(30)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from support import STYLES, model_of, module_of
 
-from dotnn.driver import Options, compile_model
-from dotnn.emit.optimizer import FUNCTIONS
+from dotnn.codegen.optimizer import FUNCTIONS
+from dotnn.library.optimizers import Optimizer, learning_rate
 from dotnn.model.bind import FAMILIES
-from dotnn.optimizers import Optimizer, learning_rate
+from dotnn.session import Options, compile_model
 
 SPEC = """model M { input x: [2]  target t: [1]  output y = x -> dense(1) }
 train { loss = half_sse(y, t)  optim = OPTIM  batch = all  bias_init = constant(0.5) }"""

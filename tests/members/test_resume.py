@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import STYLES, generic_point, module_of
 
-from dotnn.optimizers import OPTIMIZERS
+from dotnn.library.optimizers import OPTIMIZERS
 from dotnn_runtime.script.checkpoint import load_state, save_state
 
 NETWORK = """model M {{ input x: [4]  target y: class[3]

@@ -7,9 +7,9 @@ import pytest
 from mutation.subjects import right_script
 from support import STYLES, generic_point, model_of, module_of
 
-from dotnn.driver import lower
 from dotnn.model.lint import lint
 from dotnn.passes.invariance import unfelt_parameters
+from dotnn.session import lower
 from dotnn_runtime.gradcheck import Verdict, check_script
 
 TRAINED = """model M {{

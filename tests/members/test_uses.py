@@ -5,14 +5,14 @@ import pytest
 from support import SPECS, STYLES, as_module, generic_point, model_of, module_of
 from uses import FORMS, Kept, calls, kept_or_drawn, network
 
-from dotnn.driver import Options, compile_model, lower
-from dotnn.inits import INITS
+from dotnn.core.arguments import Bound
 from dotnn.ir.interpret import run
-from dotnn.layers import LAYERS
-from dotnn.layers.base import Layer, ParamSpec
-from dotnn.ops.base import BATCH as ANY
-from dotnn.ops.base import TensorType
-from dotnn.schema import Bound
+from dotnn.library.inits import INITS
+from dotnn.library.layers import LAYERS
+from dotnn.library.layers.base import Layer, ParamSpec
+from dotnn.library.ops.base import BATCH as ANY
+from dotnn.library.ops.base import TensorType
+from dotnn.session import Options, compile_model, lower
 
 CASES = [pytest.param(form, kept, id=f"{form}: {kept.call}") for form in FORMS for kept in calls(form)]
 COUNT, BATCH = 8, 4

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from mutation.subjects import script
 
-from dotnn.ops import OPS
-from dotnn.ops.base import Op
-from dotnn.ops.windows import geometry, sizes
+from dotnn.library.ops import OPS
+from dotnn.library.ops.base import Op
+from dotnn.library.ops.windows import geometry, sizes
 
 
 @dataclass(frozen=True)

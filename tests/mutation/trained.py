@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from dotnn.checking import beside, compared
-from dotnn.diagnostics import Source
-from dotnn.driver import Compiled, Options, compile_model
+from dotnn.commands.checking import beside, compared
+from dotnn.core.diagnostics import Source
 from dotnn.model.resolve import resolve
-from dotnn.reference import SpecStep
+from dotnn.running.spec_step import SpecStep
+from dotnn.session import Compiled, Options, compile_model
 from dotnn.syntax.parse import parse
 from dotnn_runtime.gradcheck import Report, check_script
 

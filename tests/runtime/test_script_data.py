@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import SPECS, compiled, model_of
 
-from dotnn.driver import Options, compile_model
+from dotnn.session import Options, compile_model
 
 NO_DATA = "model M { input x: [2]  target t: [1]  output y = x -> dense(1) }  train { loss = mse(y, t)  epochs = 2 }"
 

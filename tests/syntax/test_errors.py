@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dotnn.diagnostics import CompileError, Source
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.syntax.errors import SYNTAX_ERRORS, TEXT_ERRORS
 from dotnn.syntax.explain import MAX_EXPECTED, expected_things
 from dotnn.syntax.parse import MAX_ERRORS, _parser, parse, parse_expression

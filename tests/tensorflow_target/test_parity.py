@@ -16,12 +16,12 @@ from regimes import OPTIMIZER_CALLS, REGIMES
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import SPECS, as_module, generic_point, model_of, module_of
 
-from dotnn.clips import CLIPS
-from dotnn.diagnostics import CompileError
-from dotnn.diffing import Difference, Trajectory, compare, follow, rounding
-from dotnn.driver import Options, compile_model, front
-from dotnn.layers import LAYERS
-from dotnn.peer import Peer
+from dotnn.commands.diffing import Difference, Trajectory, compare, follow, rounding
+from dotnn.core.diagnostics import CompileError
+from dotnn.library.clips import CLIPS
+from dotnn.library.layers import LAYERS
+from dotnn.running.peer import Peer
+from dotnn.session import Options, compile_model, front
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
 SEED = int(os.environ.get("DOTNN_SEED", "0"))
@@ -202,13 +202,13 @@ train {{ loss = mse(y, t)  optim = {optim}  batch = 4 }}"""
 @pytest.mark.parametrize("rate", [0.001, 0.5])
 def test_a_fault_in_the_numpy_script_is_found(rate, monkeypatch):
     """What both scripts do is compared, not assumed: another formula for the update parts them in the first step."""
-    from dotnn.optimizers import adaptive
+    from dotnn.library.optimizers import adaptive
 
     lines = adaptive.ADAM.equations({})
     wrong = tuple(line.replace("sqrt(v_hat) + epsilon", "sqrt(v_hat + epsilon)") for line in lines)
-    monkeypatch.setattr("dotnn.emit.optimizer.equations", lambda train: wrong)
+    monkeypatch.setattr("dotnn.codegen.optimizer.equations", lambda train: wrong)
     right = tuple(line.replace("sqrt(", "tf.sqrt(") for line in lines)
-    monkeypatch.setattr("dotnn.emit.tensorflow.optimizer.in_tensorflow", lambda e, attrs: right[wrong.index(e)])
+    monkeypatch.setattr("dotnn.targets.keras.optimizer.in_tensorflow", lambda e, attrs: right[wrong.index(e)])
     found = compare(model_of(WILD.format(optim=f"adam({rate})")), 3)
     assert found.verdict == "FAIL"
     assert (found.first.step, found.first.kind, found.place) == (1, "weight", "test.nn:1")
@@ -216,10 +216,10 @@ def test_a_fault_in_the_numpy_script_is_found(rate, monkeypatch):
 
 def test_a_fault_in_the_fast_style_is_found(monkeypatch):
     """It is what `dotnn train` runs: where its update is another, the two other scripts agree, and it is named."""
-    from dotnn.optimizers import adaptive
+    from dotnn.library.optimizers import adaptive
 
     wrong = tuple(line.replace("- lr *", "- 1.001 * lr *") for line in adaptive.ADAM.fast_equations({}))
-    monkeypatch.setattr("dotnn.emit.optimizer.fast_equations", lambda train: wrong)
+    monkeypatch.setattr("dotnn.codegen.optimizer.fast_equations", lambda train: wrong)
     found = compare(model_of(WILD.format(optim="adam(0.001)")), 3)
     assert found.verdict == "FAIL"
     assert (found.first.step, found.first.kind, found.first.script) == (1, "weight", "fast style")
@@ -274,7 +274,7 @@ def test_a_wrong_step_is_not_taken_for_rounding(wrong, monkeypatch):
         return one
 
     monkeypatch.setattr(Peer, "make_step", spoilt)
-    monkeypatch.setattr("dotnn.diffing.rounding", lambda *_, **__: np.inf)
+    monkeypatch.setattr("dotnn.commands.diffing.rounding", lambda *_, **__: np.inf)
     found = compare(model_of(WILD.format(optim="sgd(0.1)")), 3)
     assert not found.alike and found.verdict == "INCONCLUSIVE"
 
@@ -290,7 +290,7 @@ def test_a_training_that_diverges(theirs_too, monkeypatch):
             return lambda batch, rate: step(batch, 0.0)
 
         monkeypatch.setattr(Peer, "make_step", calm)
-        monkeypatch.setattr("dotnn.diffing.TOLERANCE", 1e300)
+        monkeypatch.setattr("dotnn.commands.diffing.TOLERANCE", 1e300)
     found = compare(model_of(WILD.format(optim="sgd(1e150)")), 50)
     assert found.first.step == len(found.steps) < 50
     assert found.verdict == ("INCONCLUSIVE" if theirs_too else "FAIL")

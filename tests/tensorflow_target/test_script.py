@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from support import SPECS, as_module, compiled, model_of
 
-from dotnn.driver import Options, compile_model, compile_spec
-from dotnn.scripts import load_module
+from dotnn.running.scripts import load_module
+from dotnn.session import Options, compile_model, compile_spec
 from dotnn_runtime.script.selfcheck import generic_batch
 
 # Keras hands its variables to NumPy in a way that NumPy 2 warns of.

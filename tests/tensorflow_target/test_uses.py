@@ -4,8 +4,8 @@ import pytest
 from support import model_of
 from uses import FORMS, calls, network
 
-from dotnn.diffing import compare
-from dotnn.ir.build import build
+from dotnn.commands.diffing import compare
+from dotnn.passes.build import build
 
 
 def assert_agree(text):

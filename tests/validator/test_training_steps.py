@@ -6,9 +6,9 @@ from regimes import OPTIMIZER_CALLS, REGIMES
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import ROOT, as_module, model_of
 
-from dotnn.checking import beside, check_spec
-from dotnn.driver import Options, compile_model
-from dotnn.reference import SpecStep
+from dotnn.commands.checking import beside, check_spec
+from dotnn.running.spec_step import SpecStep
+from dotnn.session import Options, compile_model
 from dotnn_runtime.gradcheck import Verdict, check_script, check_style
 from dotnn_runtime.gradcheck.course import Trial
 from dotnn_runtime.gradcheck.script import load_script

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dotnn.diagnostics import Span
-from dotnn.ops import OPS
-from dotnn.ops.base import Loop, Node, TensorType, Value
+from dotnn.core.diagnostics import Span
+from dotnn.library.ops import OPS
+from dotnn.library.ops.base import Loop, Node, TensorType, Value
 
 STEP, BEFORE = "t", "before"
 """How the value of one step is called: `h_t`; and the state that the step before left: `h_before`."""

@@ -18,8 +18,8 @@ import numpy as np
 
 import dotnn_runtime.script as library
 from dotnn.ir.graph import Graph
-from dotnn.ops import OPS
-from dotnn.ops.base import Node, Value
+from dotnn.library.ops import OPS
+from dotnn.library.ops.base import Node, Value
 
 Array = Any
 Rounding = Callable[[Array, list[Array]], Array]

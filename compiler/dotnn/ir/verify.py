@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dotnn.ir.builder import loop_types, over_time
 from dotnn.ir.graph import PHASES, Graph
-from dotnn.ops import OPS
-from dotnn.ops.base import Loop, Node
+from dotnn.library.ops import OPS
+from dotnn.library.ops.base import Loop, Node
 
 
 class InvalidGraph(AssertionError):

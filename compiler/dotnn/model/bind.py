@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dotnn.clips import CLIPS
-from dotnn.constraints import CONSTRAINTS
-from dotnn.diagnostics import Span, did_you_mean
-from dotnn.inits import INITS
-from dotnn.layers import ACTIVATIONS
-from dotnn.losses import LOSSES
+from dotnn.core.arguments import REQUIRED, Arg, Bound, Symbol, show
+from dotnn.core.diagnostics import Span, did_you_mean
+from dotnn.library.clips import CLIPS
+from dotnn.library.constraints import CONSTRAINTS
+from dotnn.library.inits import INITS
+from dotnn.library.layers import ACTIVATIONS
+from dotnn.library.losses import LOSSES
+from dotnn.library.optimizers import OPTIMIZERS
+from dotnn.library.penalties import PENALTIES
+from dotnn.library.schedules import SCHEDULES
 from dotnn.model import messages
 from dotnn.model.constants import Constants, ConstCall, describe, evaluate
-from dotnn.model.elsewhere import suggest
 from dotnn.model.messages import Fail
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.penalties import PENALTIES
-from dotnn.schedules import SCHEDULES
-from dotnn.schema import REQUIRED, Arg, Bound, Symbol, show
+from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 
 FAMILIES: dict[str, dict[str, Any]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dotnn.diagnostics import Span
-from dotnn.layers.base import shape_text
-from dotnn.limits import MAX_BLOCKS, MAX_SIZE
+from dotnn.core.diagnostics import Span
+from dotnn.core.limits import MAX_BLOCKS, MAX_SIZE
+from dotnn.library.layers.base import shape_text
 from dotnn.model import messages
 from dotnn.model.bind import match
 from dotnn.model.constants import Poisoned, evaluate, integer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.diagnostics import Diagnostic, Span, join_names
+from dotnn.core.diagnostics import Diagnostic, Span, join_names
 
 
 def relu_zero_init(span: Span, name: str) -> Diagnostic:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dotnn.limits import MAX_NUMBER
+from dotnn.core.arguments import Duration, Symbol, show
+from dotnn.core.limits import MAX_NUMBER
 from dotnn.model import messages
 from dotnn.model.messages import Fail
-from dotnn.schema import Duration, Symbol, show
 from dotnn.syntax import nodes
 
 WORDS: dict[str, Any] = {"true": True, "false": False}

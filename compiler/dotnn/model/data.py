@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dotnn.diagnostics import Span, did_you_mean
+from dotnn.core.arguments import FRACTION, NUMBER, SEED, Arg, number
+from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.constants import Constants, Poisoned
-from dotnn.model.elsewhere import suggest
 from dotnn.model.inline import check_inline, read_inline
-from dotnn.model.keys import Keys, items
 from dotnn.model.messages import Fail
 from dotnn.model.model import Data, Declared, FileSource, Scale, Split
-from dotnn.schema import FRACTION, NUMBER, SEED, Arg, number
+from dotnn.model.section import Keys, items
+from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 
 DATA_KEYS = ("source", "scale", "one_hot", "split")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from dotnn.diagnostics import Span
-from dotnn.limits import MAX_SIZE
+from dotnn.core.diagnostics import Span
+from dotnn.core.limits import MAX_SIZE
+from dotnn.library.ops.base import BATCH, TensorType
 from dotnn.model import messages
 from dotnn.model.constants import Constants, integer
 from dotnn.model.messages import Fail
 from dotnn.model.model import Declared
-from dotnn.ops.base import BATCH, TensorType
 from dotnn.syntax import nodes
 
 KINDS = ("int", "class")

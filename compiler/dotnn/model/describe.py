@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dotnn.core.arguments import show
 from dotnn.model.model import Data, Model, Stop, StopAfter, StopWhen
-from dotnn.schema import show
 
 
 def describe_model(model: Model) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dotnn.diagnostics import CompileError, Diagnostic, Span
+from dotnn.core.diagnostics import CompileError, Diagnostic, Span
 from dotnn.model.model import Model
 
 FILE_HELP = "name a file beside the spec, such as data.csv"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from dotnn.diagnostics import Source, Span
+from dotnn.core.diagnostics import Source, Span
 from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")

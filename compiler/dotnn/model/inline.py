@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dotnn.diagnostics import Diagnostic
+from dotnn.core.diagnostics import Diagnostic
 from dotnn.model import messages
 from dotnn.model.constants import Constants, describe, evaluate
-from dotnn.model.keys import Keys
 from dotnn.model.messages import Fail, several
 from dotnn.model.model import Declared, Model
+from dotnn.model.section import Keys
 from dotnn.syntax import nodes
 
 Shape = tuple[int, ...]

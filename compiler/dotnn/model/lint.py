@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from dotnn.diagnostics import Diagnostic
+from dotnn.core.diagnostics import Diagnostic
 from dotnn.model import cautions
 from dotnn.model.model import Model, Step
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dotnn.layers.base import shape_text
-from dotnn.losses import LOSSES, Loss
+from dotnn.core.arguments import NON_NEGATIVE
+from dotnn.library.layers.base import shape_text
+from dotnn.library.losses import LOSSES, Loss
 from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.constants import Poison, Poisoned, describe, evaluate
-from dotnn.model.keys import Keys
 from dotnn.model.messages import Fail
 from dotnn.model.model import Declared, LossTerm
 from dotnn.model.network import Network
 from dotnn.model.scope import Tensor
-from dotnn.schema import NON_NEGATIVE
+from dotnn.model.section import Keys
 from dotnn.syntax import nodes
 
 SUM = "a loss is one term, or a sum of terms with weights"

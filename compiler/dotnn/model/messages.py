@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dotnn.diagnostics import Diagnostic, Span, did_you_mean, join_names
-from dotnn.model.elsewhere import suggest
+from dotnn.core.diagnostics import Diagnostic, Span, did_you_mean, join_names
+from dotnn.model.synonyms import suggest
 
 ARTICLE_AN = tuple("aeio")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dotnn.diagnostics import Diagnostic
-from dotnn.metrics import METRICS, Metric
+from dotnn.core.diagnostics import Diagnostic
+from dotnn.library.metrics import METRICS, Metric
 from dotnn.model import messages
 from dotnn.model.bind import bind
-from dotnn.model.keys import Keys
 from dotnn.model.loss_terms import misfit, output_and_target
 from dotnn.model.messages import Fail
 from dotnn.model.model import Declared, LossTerm, MetricTerm
 from dotnn.model.network import Network
+from dotnn.model.section import Keys
 from dotnn.syntax import nodes
 
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dotnn.diagnostics import Source, Span
-from dotnn.layers import Layer
-from dotnn.losses import Loss
-from dotnn.metrics import Metric
-from dotnn.ops.base import TensorType
-from dotnn.schema import Bound, show_call
+from dotnn.core.arguments import Bound, show_call
+from dotnn.core.diagnostics import Source, Span
+from dotnn.library.layers import Layer
+from dotnn.library.losses import Loss
+from dotnn.library.metrics import Metric
+from dotnn.library.ops.base import TensorType
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from dotnn.diagnostics import Diagnostic, Reporter, Span
-from dotnn.layers import LAYERS, Layer
-from dotnn.layers.base import ShapeError, shape_text
-from dotnn.limits import MAX_EXPRESSION_DEPTH, MAX_LAYERS, MAX_PARAMETERS, MAX_REPEAT, MAX_SIZE
+from dotnn.core.diagnostics import Diagnostic, Reporter, Span
+from dotnn.core.limits import MAX_EXPRESSION_DEPTH, MAX_LAYERS, MAX_PARAMETERS, MAX_REPEAT, MAX_SIZE
+from dotnn.library.layers import LAYERS, Layer
+from dotnn.library.layers.base import ShapeError, shape_text
 from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.blocks import use_block
@@ -19,7 +19,7 @@ from dotnn.model.declare import read_declaration
 from dotnn.model.messages import Fail, several
 from dotnn.model.model import Declared
 from dotnn.model.order import Circle, dependency_order
-from dotnn.model.places import Place, settle
+from dotnn.model.paths import Place, settle
 from dotnn.model.scope import Draft, Scope, SharedLayer, Tensor, names_read, terms_of
 from dotnn.model.shared import agree, define_shared, use_shared
 from dotnn.syntax import nodes

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dotnn.diagnostics import CompileError, Reporter, Source, Span
-from dotnn.layers import ACTIVATIONS
+from dotnn.core.arguments import Symbol, show
+from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
+from dotnn.library.layers import ACTIVATIONS
 from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, Interval, Poison, Poisoned, covers, describe, evaluate, limits_of
-from dotnn.model.elsewhere import suggest
-from dotnn.model.keys import STATEMENTS
 from dotnn.model.messages import Fail
-from dotnn.schema import Symbol, show
+from dotnn.model.section import STATEMENTS
+from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 from dotnn.syntax.parse import parse_expression
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dotnn.diagnostics import CompileError, Reporter, Source, Span
-from dotnn.layers import LAYERS
-from dotnn.layers.base import INHERIT, ParamSpec
+from dotnn.core.arguments import POSITIVE_INT, SEED, Arg, Bound, Symbol
+from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
+from dotnn.library.layers import LAYERS
+from dotnn.library.layers.base import INHERIT, ParamSpec
 from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data
 from dotnn.model.inline import check_values
-from dotnn.model.keys import Keys, head_of
 from dotnn.model.messages import Fail
 from dotnn.model.model import Check, Declared, Model, Parameter, Step
 from dotnn.model.network import Network
 from dotnn.model.params import read_params
 from dotnn.model.scope import Draft
+from dotnn.model.section import Keys, head_of
 from dotnn.model.train import ELSEWHERE, TRAIN_KEY_NAMES, read_defaults, read_train
 from dotnn.model.unused import unused_definitions, unused_names
-from dotnn.schema import POSITIVE_INT, SEED, Arg, Bound, Symbol
 from dotnn.syntax import nodes
 
 CHECK_KEYS = (

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dotnn.diagnostics import Span
-from dotnn.layers import Layer
-from dotnn.layers.base import ParamSpec
+from dotnn.core.arguments import show_call
+from dotnn.core.diagnostics import Span
+from dotnn.library.layers import Layer
+from dotnn.library.layers.base import ParamSpec
+from dotnn.library.ops.base import TensorType
 from dotnn.model.constants import Poison
-from dotnn.model.places import Element, Place
-from dotnn.ops.base import TensorType
-from dotnn.schema import show_call
+from dotnn.model.paths import Element, Place
 from dotnn.syntax import nodes
 
 

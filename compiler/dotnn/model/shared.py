@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dotnn.diagnostics import Span
-from dotnn.layers import LAYERS
-from dotnn.layers.base import ParamSpec, shape_text
+from dotnn.core.diagnostics import Span
+from dotnn.library.layers import LAYERS
+from dotnn.library.layers.base import ParamSpec, shape_text
 from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.messages import Fail
-from dotnn.model.places import Place
+from dotnn.model.paths import Place
 from dotnn.model.scope import Scope, SharedLayer, Tensor
 from dotnn.syntax import nodes
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from dotnn.metrics import METRICS
+from dotnn.core.arguments import NON_NEGATIVE, POSITIVE, POSITIVE_INT, QUANTITY, Arg, Symbol
+from dotnn.library.metrics import METRICS
 from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.constants import Poisoned, describe, evaluate
-from dotnn.model.keys import Keys
 from dotnn.model.messages import Fail
 from dotnn.model.model import EarlyStop, MetricTerm, Stop, StopAfter, StopWhen
-from dotnn.schema import NON_NEGATIVE, POSITIVE, POSITIVE_INT, QUANTITY, Arg, Symbol
+from dotnn.model.section import Keys
 from dotnn.syntax import nodes
 
 EARLY = (

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dotnn.layers.base import CONSTRAINT, DECAY, INIT
+from dotnn.core.arguments import BOOL, POSITIVE_INT, SEED, Arg, Bound, Kind, Symbol, choice, registered
+from dotnn.library.layers.base import CONSTRAINT, DECAY, INIT
+from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.model import messages
 from dotnn.model.bind import bind, bind_entry, entry_default
 from dotnn.model.constants import evaluate
-from dotnn.model.keys import Keys
 from dotnn.model.loss_terms import loss_terms
 from dotnn.model.messages import Fail
 from dotnn.model.metric_terms import metric_terms
 from dotnn.model.model import Checkpoint, Data, LossTerm, Train
 from dotnn.model.network import Network
+from dotnn.model.section import Keys
 from dotnn.model.stops import Quantities, read_stops, watched
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.schema import BOOL, POSITIVE_INT, SEED, Arg, Bound, Kind, Symbol, choice, registered
 from dotnn.syntax import nodes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dotnn.diagnostics import Diagnostic
+from dotnn.core.diagnostics import Diagnostic
 from dotnn.model import messages
 from dotnn.model.constants import Poison
 from dotnn.model.scope import Scope, names_read

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
-from dotnn.ops.base import TensorType, Value
+from dotnn.library.ops.base import TensorType, Value
 from dotnn.passes.reverse import MissingRule, Reverse, count_uses, reached_from
 
 __all__ = ["MissingRule", "differentiate"]

@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
-from dotnn.ops import OPS
-from dotnn.ops.base import Node, Value
+from dotnn.library.ops import OPS
+from dotnn.library.ops.base import Node, Value
 
 FUSED = {("softmax", "cross_entropy"): "softmax_cross_entropy", ("sigmoid", "bce"): "sigmoid_bce"}
 

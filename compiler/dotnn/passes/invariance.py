@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from dotnn.ir.graph import Graph
-from dotnn.ops import OPS
-from dotnn.ops.base import Node, Readers, Value
+from dotnn.library.ops import OPS
+from dotnn.library.ops.base import Node, Readers, Value
 
 
 def unfelt_parameters(graph: Graph) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
-from dotnn.ops.base import Node
+from dotnn.library.ops.base import Node
 
 
 def join_columns(graph: Graph) -> Graph:

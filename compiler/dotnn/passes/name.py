@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
-from dotnn.ops.base import Value
+from dotnn.library.ops.base import Value
 
 LOSS_NAME = "loss"
 SEED_NAME = "d_loss"

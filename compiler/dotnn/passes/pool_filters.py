@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
-from dotnn.ops.base import Node
+from dotnn.library.ops.base import Node
 
 POOLED = {"max_pool1d": "conv1d", "max_pool2d": "conv2d"}
 MONOTONE = ("relu",)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dotnn.ir.builder import BEFORE, STEP, GraphBuilder, over_time
-from dotnn.ops import OPS
-from dotnn.ops.base import Loop, Node, Value
+from dotnn.library.ops import OPS
+from dotnn.library.ops.base import Loop, Node, Value
 
 
 class MissingRule(Exception):

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from dotnn.ir.graph import Graph
-from dotnn.ops import OPS
-from dotnn.ops.algebra import SIGNS, Property
-from dotnn.ops.base import Loop, Node, TensorType, Value
+from dotnn.library.ops import OPS
+from dotnn.library.ops.algebra import SIGNS, Property
+from dotnn.library.ops.base import Loop, Node, TensorType, Value
 from dotnn.passes.invariance import unfelt_parameters
 
 MOST_TERMS = 16

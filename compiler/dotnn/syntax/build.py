@@ -13,8 +13,8 @@ from typing import Any
 
 from lark import Token, Transformer
 
-from dotnn import limits
-from dotnn.diagnostics import Span
+from dotnn.core import limits
+from dotnn.core.diagnostics import Span
 from dotnn.syntax import nodes
 
 Children = list[Any]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dotnn import limits
-from dotnn.diagnostics import CompileError, Diagnostic, Source, Span
+from dotnn.core import limits
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span
 from dotnn.syntax import scan
 from dotnn.syntax.errors import TEXT_ERRORS
 

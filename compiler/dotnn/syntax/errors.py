@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dotnn.syntax.mishap import Mishap
+from dotnn.syntax.parse_context import Mishap
 from dotnn.syntax.scan import KEYWORDS
 
 MINIMAL_SPEC = """\

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
-from dotnn.diagnostics import Diagnostic, Source, did_you_mean
+from dotnn.core.diagnostics import Diagnostic, Source, did_you_mean
 from dotnn.syntax.errors import SYNTAX_ERRORS
-from dotnn.syntax.mishap import Mishap
+from dotnn.syntax.parse_context import Mishap
 from dotnn.syntax.scan import CLOSER_OF, SECTION_WORDS, STATEMENT_WORDS, Piece, open_brackets, scan
 
 MAX_SHOWN = 30

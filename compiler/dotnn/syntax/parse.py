@@ -10,8 +10,8 @@ from typing import cast
 
 from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from dotnn import limits
-from dotnn.diagnostics import CompileError, Diagnostic, Source
+from dotnn.core import limits
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source
 from dotnn.syntax import nodes
 from dotnn.syntax.build import Builder, NumberTooLarge
 from dotnn.syntax.decode import check_text, refusal

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dotnn.diagnostics import Source
+from dotnn.core.diagnostics import Source
 from dotnn.syntax import nodes
 from dotnn.syntax.layout import INDENT, WIDTH, Layout, Line
 from dotnn.syntax.parse import parse

@@ -1,0 +1,249 @@
+"""Activation functions: a = f(z), and the derivative line that multiplies the cotangent by f'(z).
+
+Every line is complex-safe (it branches on order, never takes an absolute value), because the validator runs the
+forward pass on complex numbers. Where the derivative is simpler in terms of the output a, it is written so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dotnn.library.ops.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SIGNS, UNKNOWN, Algebra, Property
+from dotnn.library.ops.base import Builder, Node, Op, Value, no_gradient, same_as_first
+from dotnn.library.ops.kernels import Kernel, Step, like, ufunc
+
+FIXED_ABOVE_ZERO = Algebra(keeps=ABOVE_ZERO.has)
+"""Values above 0 stay as they are; what happens to the others is a matter of a slope of any sign."""
+
+
+def unary(
+    name: str,
+    numpy: str,
+    derivative: str,
+    *,
+    reads: str = "input",
+    equation: str = "",
+    helpers: tuple[str, ...] = (),
+    fast: tuple[Kernel, Kernel] | None = None,
+    algebra: Algebra = UNKNOWN,
+    idle: Property | None = None,
+) -> tuple[Op, Op]:
+    """Return the op of an activation and the op of its derivative.
+
+    `derivative` is a template over `{d}` (the cotangent of a) and `{z}` or `{a}`, whichever `reads` says; `fast`
+    holds the kernels of both. `algebra` is what is known of a; where z or a is `idle` there is no slope.
+    """
+
+    def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+        saved = node.ins[0] if reads == "input" else node.out
+        return [b.emit(f"{name}_derivative", d, saved, **node.attrs)]
+
+    operands = ("d", "z" if reads == "input" else "a")
+    run, run_back = fast or (None, None)
+    slope = replace(LINEAR, zero_where={1: idle}) if idle else LINEAR
+    forward = Op(
+        name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, fast=run, algebra=algebra
+    )
+    backward = Op(
+        f"{name}_derivative",
+        operands,
+        same_as_first,
+        derivative,
+        helpers=helpers,
+        elementwise=True,
+        fast=run_back,
+        algebra=slope,
+    )
+    return forward, backward
+
+
+def _fast_sigmoid(e: Step, node: Node) -> bool:
+    """With s = 1 where z > 0, else 0: max(s, exp(-|z|)) / (1 + exp(-|z|))."""
+    (z,) = node.ins
+    small = e.scratch(f"{z.name}_exp", *like(z))
+    e.run(f"copysign({z.name}, {e.number('minus_one', '-1')}, {small})")
+    e.run(f"exp({small}, {small})")
+    a = e.out(node.out, over=(z,))
+    e.run(f"greater({z.name}, {e.number('zero', '0')}, {a})")
+    e.run(f"maximum({a}, {small}, out={a})")
+    e.run(f"add({small}, {e.number('one', '1')}, {small})")
+    e.run(f"divide({a}, {small}, {a})")
+    return True
+
+
+def _fast_sigmoid_derivative(e: Step, node: Node) -> bool:
+    d, a = node.ins
+    one = e.number("one", "1")
+    slope = e.slope(a, f"subtract({one}, {{a}}, {{slope}})", "multiply({slope}, {a}, {slope})")
+    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d, a))})")
+    return True
+
+
+def _fast_tanh_derivative(e: Step, node: Node) -> bool:
+    d, a = node.ins
+    one = e.number("one", "1")
+    slope = e.slope(a, "multiply({a}, {a}, {slope})", f"subtract({one}, {{slope}}, {{slope}})")
+    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d, a))})")
+    return True
+
+
+def _fast_relu(e: Step, node: Node) -> bool:
+    (z,) = node.ins
+    e.run(f"maximum({z.name}, {e.number('zero', '0')}, out={e.out(node.out, over=(z,))})")
+    return True
+
+
+def _fast_relu_derivative(e: Step, node: Node) -> bool:
+    d, a = node.ins
+    mask = e.slope(a, f"greater({{a}}, {e.number('zero', '0')}, {{slope}})", dtype="bool")
+    e.run(f"multiply({d.name}, {mask}, {e.out(node.out, over=(d, a))})")
+    return True
+
+
+SIGMOID, SIGMOID_DERIVATIVE = unary(
+    "sigmoid",
+    "sigmoid({z})",
+    "{d} * {a} * (1 - {a})",
+    reads="output",
+    equation="a = 1 / (1 + exp(-z))",
+    helpers=("sigmoid",),
+    fast=(_fast_sigmoid, _fast_sigmoid_derivative),
+    algebra=ABOVE_ZERO,
+)
+
+TANH, TANH_DERIVATIVE = unary(
+    "tanh",
+    "np.tanh({z})",
+    "{d} * (1 - {a} * {a})",
+    reads="output",
+    fast=(ufunc("tanh"), _fast_tanh_derivative),
+    algebra=SIGN_KEPT,
+)
+
+RELU, RELU_DERIVATIVE = unary(
+    "relu",
+    "np.maximum({z}, 0)",
+    "{d} * ({a} > 0)",
+    reads="output",
+    equation="a = max(z, 0), relu'(0) = 0",
+    fast=(_fast_relu, _fast_relu_derivative),
+    algebra=Algebra(has=ABOVE_ZERO.has, keeps=SIGNS),
+    idle=Property.NON_POSITIVE,
+)
+
+LEAKY_RELU, LEAKY_RELU_DERIVATIVE = unary(
+    "leaky_relu",
+    "np.where({z} > 0, {z}, {slope} * {z})",
+    "np.where({z} > 0, {d}, {slope} * {d})",
+    algebra=FIXED_ABOVE_ZERO,
+)
+
+ELU, ELU_DERIVATIVE = unary(
+    "elu",
+    "np.where({z} > 0, {z}, {alpha} * np.expm1(np.minimum({z}, 0)))",
+    "np.where({z} > 0, {d}, {d} * {alpha} * np.exp(np.minimum({z}, 0)))",
+    equation="a = z if z > 0 else alpha (exp(z) - 1)",
+    algebra=FIXED_ABOVE_ZERO,
+)
+
+GELU, GELU_DERIVATIVE = unary(
+    "gelu", "gelu({z})", "{d} * gelu_slope({z})", helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
+    equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))", algebra=SIGN_KEPT,
+)  # fmt: skip
+
+SILU, SILU_DERIVATIVE = unary(
+    "silu",
+    "{z} * sigmoid({z})",
+    "{d} * silu_slope({z})",
+    helpers=("sigmoid", "silu_slope"),
+    equation="a = z sigmoid(z)",
+    algebra=SIGN_KEPT,
+)
+
+SOFTPLUS, SOFTPLUS_DERIVATIVE = unary(
+    "softplus",
+    "softplus({z})",
+    "{d} * sigmoid({z})",
+    helpers=("sigmoid", "softplus"),
+    equation="a = log(1 + exp(z))",
+    algebra=ABOVE_ZERO,
+)
+
+THRESHOLD = Op(
+    "threshold", ("z",), same_as_first, "({z} >= {at}).astype({z}.dtype)", no_gradient,
+    equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists", elementwise=True,
+    algebra=ABOVE_ZERO,
+)  # fmt: skip
+
+
+def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    z, slope = node.ins
+    per_unit = b.emit("prelu_d_slope", d, z, name="each")
+    return [b.emit("prelu_derivative", d, z, slope), b.emit("sum_examples_to", per_unit, shape=slope.type.shape)]
+
+
+PRELU = Op(
+    "prelu", ("z", "slope"), same_as_first, "np.where({z} > 0, {z}, {slope} * {z})", _prelu_vjp,
+    equation="a = z if z > 0 else slope z, with one learned slope per unit (He et al. 2015)",
+    algebra=replace(FIXED_ABOVE_ZERO, keeps_from=(0,)),
+)  # fmt: skip
+
+PRELU_DERIVATIVE = Op(
+    "prelu_derivative", ("d", "z", "slope"), same_as_first, "np.where({z} > 0, {d}, {slope} * {d})", algebra=LINEAR
+)
+
+PRELU_D_SLOPE = Op(
+    "prelu_d_slope",
+    ("d", "z"),
+    same_as_first,
+    "np.where({z} > 0, 0, {d} * {z})",
+    elementwise=True,
+    algebra=Algebra(linear=(0,), zero_where={1: Property.NON_NEGATIVE}),
+)
+
+
+def _fast_softmax(e: Step, node: Node) -> bool:
+    (z,) = node.ins
+    axis, p = len(z.type.example) - 1, e.out(node.out, over=(z,))
+    row = e.scratch("row", *z.type.example[:-1], 1, "size")
+    e.run(f"maximum.reduce({z.name}, axis={axis}, keepdims=True, out={row})")
+    e.run(f"subtract({z.name}, {row}, {p})")
+    e.run(f"exp({p}, {p})")
+    e.run(f"add.reduce({p}, axis={axis}, keepdims=True, out={row})")
+    e.run(f"divide({p}, {row}, {p})")
+    return True
+
+
+def _fast_softmax_derivative(e: Step, node: Node) -> bool:
+    d, p = node.ins
+    product = e.scratch(f"{p.name}_product", *like(p))
+    row = e.scratch("row", *p.type.example[:-1], 1, "size")
+    e.run(f"multiply({d.name}, {p.name}, {product})")
+    e.run(f"add.reduce({product}, axis={len(p.type.example) - 1}, keepdims=True, out={row})")
+    out = e.out(node.out, over=(d,))
+    e.run(f"subtract({d.name}, {row}, {out})")
+    e.run(f"multiply({out}, {p.name}, {out})")
+    return True
+
+
+def _softmax_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    return [b.emit("softmax_derivative", d, node.out)]
+
+
+SOFTMAX = Op(
+    "softmax",
+    ("z",),
+    same_as_first,
+    "softmax({z})",
+    _softmax_vjp,
+    ("softmax",),
+    equation="p_i = exp(z_i) / sum_j exp(z_j)",
+    fast=_fast_softmax,
+    algebra=ABOVE_ZERO,
+)
+
+SOFTMAX_DERIVATIVE = Op(
+    "softmax_derivative", ("d", "p"), same_as_first, "{p} * ({d} - ({d} * {p}).sum(axis=-1, keepdims=True))",
+    equation="dE/dz_i = p_i (dE/dp_i - sum_j dE/dp_j p_j)", fast=_fast_softmax_derivative,
+    algebra=Algebra(linear=(0,), zero_where={0: Property.LEVEL})
+)  # fmt: skip

@@ -1,0 +1,299 @@
+"""What an op is: a declaration of shapes, one line of NumPy, and one rule for its vector-Jacobian product.
+
+The NumPy line is a template such as `{x} @ {W} + {b}`. It is at once what the emitted script shows and, with
+the operands' names filled in, what the reference interpreter evaluates: there is no second version to drift.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from dotnn.core.diagnostics import Span
+from dotnn.library.ops.algebra import UNKNOWN, Algebra
+
+BATCH = "B"
+"""The batch axis, whose length is known only when the script runs."""
+
+Dim = int | str
+Attrs = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape (with `BATCH` first where the value belongs to a batch) and kind: "real", "int" or "bool"."""
+
+    shape: tuple[Dim, ...]
+    dtype: str = "real"
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first axis is the batch."""
+        return bool(self.shape) and self.shape[0] == BATCH
+
+    @property
+    def example(self) -> tuple[int, ...]:
+        """The shape without the batch axis."""
+        return tuple(d for d in self.shape if isinstance(d, int))
+
+    def __str__(self) -> str:
+        return f"[{', '.join(map(str, self.shape))}]" + ("" if self.dtype == "real" else f" {self.dtype}")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of the graph: assigned once. Compared by identity number only.
+
+    `role` is one of input, target, param, state, act, loss, seed, cotangent, grad.
+    """
+
+    id: int
+    name: str = field(compare=False)
+    type: TensorType = field(compare=False)
+    role: str = field(compare=False, default="act")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One application of an op. `layer` is the path of the statement it belongs to; `phase` orders the graph.
+
+    Only a `scan` has a `loop`, and more than one output.
+    """
+
+    op: str
+    ins: tuple[Value, ...]
+    outs: tuple[Value, ...]
+    attrs: Attrs
+    phase: str
+    layer: str = ""
+    span: Span | None = None
+    loop: Loop | None = None
+
+    @property
+    def out(self) -> Value:
+        """The only output."""
+        (value,) = self.outs
+        return value
+
+    def all_nodes(self) -> Iterator[Node]:
+        """Yield the node, and those of its loop."""
+        yield self
+        for node in self.loop.nodes if self.loop else ():
+            yield from node.all_nodes()
+
+    def map_values(self, change: Callable[[Value], Value]) -> Node:
+        """Return the node with every value replaced by `change(value)`, those of its loop too."""
+        loop = self.loop.map_values(change) if self.loop else None
+        return replace(self, ins=tuple(map(change, self.ins)), outs=tuple(map(change, self.outs)), loop=loop)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The body of a `scan`: nodes that run once for every time step, and how they meet the values outside.
+
+    The operands of the scan are the sequences, the initial states, and the values that are the same in every step;
+    its outputs are the sequences that it collects, states after the last step, and sums over time.
+
+    steps      how many; `reverse`: the last comes first
+    slices     sequence [B, T, …] -> its value [B, …] at the step, in the order of the first operands
+    entering   the states when a step begins;  leaving  what they are when it ends
+    collected  values of a step that become a sequence;  final  states whose last value is an output
+    summed     values of a step that are added up
+    """
+
+    steps: int
+    nodes: tuple[Node, ...]
+    slices: tuple[Value, ...]
+    entering: tuple[Value, ...]
+    leaving: tuple[Value, ...]
+    collected: tuple[Value, ...] = ()
+    final: tuple[Value, ...] = ()
+    summed: tuple[Value, ...] = ()
+    reverse: bool = False
+
+    def map_values(self, change: Callable[[Value], Value]) -> Loop:
+        """Return the loop with every value replaced by `change(value)`."""
+
+        def all_of(values: tuple[Value, ...]) -> tuple[Value, ...]:
+            return tuple(map(change, values))
+
+        return replace(
+            self,
+            nodes=tuple(n.map_values(change) for n in self.nodes),
+            slices=all_of(self.slices),
+            entering=all_of(self.entering),
+            leaving=all_of(self.leaving),
+            collected=all_of(self.collected),
+            final=all_of(self.final),
+            summed=all_of(self.summed),
+        )
+
+    def sequences(self, operands: Sequence[Value]) -> Sequence[Value]:
+        """Return those of the scan's operands that are cut into steps."""
+        return operands[: len(self.slices)]
+
+    def initial(self, operands: Sequence[Value]) -> Sequence[Value]:
+        """Return those of the scan's operands that the states start from."""
+        return operands[len(self.slices) : len(self.slices) + len(self.entering)]
+
+    def order(self) -> str:
+        """Return what the loop runs over, as Python says it."""
+        return f"reversed(range({self.steps}))" if self.reverse else f"range({self.steps})"
+
+    def outputs(self, outs: Sequence[Value]) -> tuple[Sequence[Value], Sequence[Value], Sequence[Value]]:
+        """Return the scan's outputs in three parts: sequences, states after the last step, sums."""
+        first, second = len(self.collected), len(self.collected) + len(self.final)
+        return outs[:first], outs[first:second], outs[second:]
+
+    def made(self) -> set[int]:
+        """Return the numbers of the values that belong to one step."""
+        return {v.id for v in (*self.slices, *self.entering, *(v for n in self.nodes for v in n.outs))}
+
+    def free(self) -> list[Value]:
+        """Return what the steps read of the values outside."""
+        inner = self.made()
+        return list({v.id: v for n in self.nodes for v in n.ins if v.id not in inner}.values())
+
+
+class Builder(Protocol):
+    """What layers, losses and VJP rules use to write nodes."""
+
+    def emit(self, op: str, *ins: Value, name: str = "", **attrs: Any) -> Value:
+        """Append a node with one output and return that output; `name` is a hint for the emitted script."""
+        ...
+
+    def within(self, name: str) -> AbstractContextManager[None]:
+        """Let the names of what is written inside begin with `name`."""
+        ...
+
+    def scan(
+        self,
+        sequences: Mapping[str, Value],
+        states: Mapping[str, Value],
+        body: Callable[[Mapping[str, Value]], Mapping[str, Value]],
+        *,
+        collect: Mapping[str, str] = ...,
+        final: Mapping[str, str] = ...,
+        reverse: bool = False,
+        **attrs: Any,
+    ) -> tuple[Value, ...]:
+        """Append a loop over time, and return its outputs: the states to `collect` from every step [B, T, …], then
+        the `final` ones [B, …]; both map a state to the name hint of its output.
+
+        `body` writes one step: it gets the sequences' values at this step and the states by their names, and returns
+        what the states are when the step ends.
+        """
+        ...
+
+    def renew(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
+        """Append the node whose output replaces `state` after a training step.
+
+        An operand that is `state` itself is what the use before this one left, where a layer is used several times.
+        """
+        ...
+
+
+Infer = Callable[[Sequence[TensorType], Attrs], TensorType]
+"""The type of the result, from those of the operands and the attributes."""
+Vjp = Callable[[Builder, Node, Value], Sequence[Value | None]]
+Template = str | Callable[[Node], str]
+Readers = Mapping[int, Sequence[Node]]
+
+
+@dataclass(frozen=True)
+class Op:
+    """One op.
+
+    name      unique, in the field's standard terms
+    operands  the names of the operands in `numpy` and `equation`; `*` as the last one takes any number
+    infer     output type from operand types and attributes
+    numpy     template of one NumPy expression (or a function from the node to one); attributes may stand in it
+    vjp       (builder, node, cotangent of the output) -> one cotangent per operand; None where the gradient is
+              zero everywhere. An op without a rule must not lie on a path from a parameter to the loss.
+    helpers   functions of `dotnn_runtime.script.formulas` that the NumPy line calls
+    equation  the textbook's line, shown as a comment where it says more than the NumPy line
+    random    draws from the generator `rng`, in training mode only
+    otherwise its template in prediction mode, where that is another one; the NumPy line then holds in training only
+    additive  the operands (or a function from the node to them) to which a number per feature may be added with no
+              other effect than that a number per feature is added to the output; see `passes.invariance`
+    removes   (operand, node, the nodes that read each value) -> whether a number per feature that is added to the
+              operand has no effect through this node
+    algebra   what is known of the result without computing it; see `passes.zeros`
+    fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
+    fast_step the same inside a loop over time, where the batch comes first; elementwise ops need none
+    elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
+    counts    its line reads `step`, the number of the time step that it stands in
+    positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
+    vanishes  its result is zero where its operand has overflowed: no loss shows that
+    detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
+    tensorflow  for a loss: template of one TensorFlow expression
+    """
+
+    name: str
+    operands: tuple[str, ...]
+    infer: Infer
+    numpy: Template
+    vjp: Vjp | None = None
+    helpers: tuple[str, ...] = ()
+    equation: str = ""
+    random: bool = False
+    otherwise: str = ""
+    additive: Sequence[int] | Callable[[Node], Sequence[int]] = ()
+    removes: Callable[[Value, Node, Readers], bool] | None = None
+    algebra: Algebra = UNKNOWN
+    fast: Callable[..., Any] | None = None
+    fast_step: Callable[..., Any] | None = None
+    elementwise: bool = False
+    counts: bool = False
+    positions: bool = False
+    vanishes: bool = False
+    detached: bool = False
+    tensorflow: Template = ""
+
+    def template(self, node: Node) -> str:
+        """Return the NumPy template for this node."""
+        return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
+
+    def called(self, node: Node) -> set[str]:
+        """Return the helpers that this node's line names."""
+        return {h for h in self.helpers if re.search(rf"\b{h}\b", self.template(node))}
+
+    def line(self, node: Node, name_of: Callable[[Value], str]) -> str:
+        """Return the NumPy expression of `node` with the operands' names filled in."""
+        return self._filled(self.template(node), node, name_of)
+
+    def prediction_line(self, node: Node, name_of: Callable[[Value], str]) -> str:
+        """Return the NumPy expression that stands for `node` in prediction mode."""
+        return self._filled(self.otherwise or self.template(node), node, name_of)
+
+    def line_of_both(self, node: Node, name_of: Callable[[Value], str]) -> str:
+        """Return the expression that serves both modes: `training` says which."""
+        line = self.line(node, name_of)
+        return f"{line} if training else {self.prediction_line(node, name_of)}" if self.otherwise else line
+
+    def _filled(self, template: str, node: Node, name_of: Callable[[Value], str]) -> str:
+        names = [name_of(v) for v in node.ins]
+        return template.format(*names, **dict(zip(self.operands, names, strict=False)), **node.attrs)
+
+
+def no_gradient(b: Builder, node: Node, d: Value) -> list[Value | None]:
+    """The rule of an op whose gradient is zero everywhere."""
+    return [None] * len(node.ins)
+
+
+def same_as_first(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    """Infer the type of the first operand."""
+    return types[0]
+
+
+def as_bool(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    """Infer a mask of the first operand's shape."""
+    return TensorType(types[0].shape, "bool")
+
+
+def scalar(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    """Infer one number."""
+    return TensorType(())

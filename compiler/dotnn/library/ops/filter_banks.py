@@ -1,0 +1,71 @@
+"""A convolution under max pooling as one convolution: what `passes.pool_filters` turns the two into.
+
+Pooling by a window of (m, n) looks at m n places of a filter. They are the m n copies of the filter, each moved by one
+place, at a single place of a larger kernel: so a convolution by all copies, in the pooling's own steps, gives all
+candidates of a maximum side by side, and no place is computed apart from the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from dotnn.library.ops.base import Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.library.ops.image_kernels import (
+    fast_add_bias,
+    fast_filter_bank,
+    fast_filter_bank_d_weight,
+    fast_max_of_filters,
+    fast_max_of_filters_d_input,
+)
+
+
+def _infer_bank(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    *kernel, channels, filters = types[0].example
+    larger = (k + w - 1 for k, w in zip(kernel, attrs["window"], strict=True))
+    return TensorType((*larger, channels, math.prod(attrs["window"]) * filters))
+
+
+def _infer_d_weight(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    *larger, channels, copies = types[0].example
+    kernel = (k - w + 1 for k, w in zip(larger, attrs["window"], strict=True))
+    return TensorType((*kernel, channels, copies // math.prod(attrs["window"])))
+
+
+def _bank_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    return [b.emit("filter_bank_d_weight", d, window=node.attrs["window"])]
+
+
+def _max_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    return [b.emit("max_of_filters_d_input", d, node.ins[0], copies=node.attrs["copies"])]
+
+
+def _largest(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    return TensorType((*types[0].shape[:-1], types[0].example[-1] // attrs["copies"]))
+
+
+def _add_bias_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    return [d, b.emit("sum_examples", d)]
+
+
+FILTER_BANK = Op(
+    "filter_bank", ("W",), _infer_bank, "filter_bank({W}, {window})", _bank_vjp, ("filter_bank",),
+    fast=fast_filter_bank,
+)  # fmt: skip
+
+FILTER_BANK_D_WEIGHT = Op(
+    "filter_bank_d_weight", ("d",), _infer_d_weight, "filter_bank_d_weight({d}, {window})",
+    helpers=("filter_bank_d_weight",), fast=fast_filter_bank_d_weight,
+)  # fmt: skip
+
+MAX_OF_FILTERS = Op(
+    "max_of_filters", ("c",), _largest, "max_of_filters({c}, {copies})", _max_vjp, ("max_of_filters",),
+    fast=fast_max_of_filters,
+)  # fmt: skip
+
+MAX_OF_FILTERS_D_INPUT = Op(
+    "max_of_filters_d_input", ("d", "c"), lambda types, attrs: types[1], "max_of_filters_d_input({d}, {c}, {copies})",
+    helpers=("max_of_filters_d_input",), fast=fast_max_of_filters_d_input,
+)  # fmt: skip
+
+ADD_BIAS = Op("add_bias", ("x", "b"), lambda types, attrs: types[0], "{x} + {b}", _add_bias_vjp, fast=fast_add_bias)

@@ -1,0 +1,64 @@
+"""The objective: the weighted sum of losses and penalties, and the penalties on parameters."""
+
+from __future__ import annotations
+
+from dotnn.library.ops.algebra import LINEAR, Algebra, exact
+from dotnn.library.ops.base import Builder, Node, Op, TensorType, Value, scalar
+from dotnn.library.ops.kernels import Step
+
+
+def _total_line(node: Node) -> str:
+    return " + ".join(f"{{{i}}}" if w == 1 else f"{w} * {{{i}}}" for i, w in enumerate(node.attrs["weights"]))
+
+
+def _total_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+    return [d if w == 1 else b.emit("scale", d, factor=w) for w in node.attrs["weights"]]
+
+
+TOTAL = Op(
+    "total",
+    ("*",),
+    scalar,
+    _total_line,
+    _total_vjp,
+    equation="the weighted sum of all losses and penalties",
+    algebra=Algebra(weights=lambda node: [exact(w) for w in node.attrs["weights"]]),
+)
+
+
+def _fast_scale(e: Step, node: Node) -> bool:
+    (x,) = node.ins
+    if not x.type.shape:
+        return False
+    factor = e.number("factor", repr(node.attrs["factor"]))
+    e.run(f"multiply({x.name}, {factor}, {e.out(node.out, over=(x,))})")
+    return True
+
+
+SCALE = Op(
+    "scale", ("x",), lambda types, attrs: types[0], "{factor} * {x}",
+    lambda b, node, d: [b.emit("scale", d, factor=node.attrs["factor"])], additive=(0,), elementwise=True,
+    fast=_fast_scale, algebra=Algebra(weights=lambda node: [exact(node.attrs["factor"])])
+)  # fmt: skip
+
+
+def penalty(name: str, line: str, slope: str, helpers: tuple[str, ...] = (), equation: str = "") -> tuple[Op, Op]:
+    """Return the ops of a penalty on a parameter and of its gradient."""
+
+    def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
+        return [b.emit(f"{name}_gradient", d, node.ins[0], **node.attrs)]
+
+    forward = Op(name, ("W",), scalar, line, vjp, helpers, equation)
+    return forward, Op(
+        f"{name}_gradient", ("d", "W"), lambda types, attrs: TensorType(types[1].shape), slope, algebra=LINEAR
+    )
+
+
+L2_PENALTY, L2_PENALTY_GRADIENT = penalty(
+    "l2_penalty", "({strength} * {W} * {W}).sum()", "{d} * 2 * {strength} * {W}", equation="penalty = strength sum W^2"
+)
+
+L1_PENALTY, L1_PENALTY_GRADIENT = penalty(
+    "l1_penalty", "{strength} * np.where({W} > 0, {W}, -{W}).sum()",
+    "{d} * {strength} * np.sign({W})", equation="penalty = strength sum |W|",
+)  # fmt: skip

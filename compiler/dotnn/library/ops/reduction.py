@@ -1,0 +1,79 @@
+"""How losses reduce: attributes `reduce` ("mean" or "sum" over the batch) and `features`, what else the sum is divided
+by (the number of features where a loss averages over them, of positions for a sequence of class targets; 1: nothing).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from dotnn.library.ops.algebra import LINEAR
+from dotnn.library.ops.base import Builder, Node, Op, TensorType, Value, scalar
+from dotnn.library.ops.kernels import Kernel
+
+Line = Callable[[Node], str]
+
+
+def divisor(node: Node) -> str:
+    """Return the text ` / n` that turns a sum into the loss's mean, or nothing."""
+    factors = [str(node.attrs["features"])] if node.attrs["features"] > 1 else []
+    factors += ["len({y})"] if node.attrs["reduce"] == "mean" else []
+    if len(factors) == 2:
+        return f" / ({' * '.join(factors)})"
+    return f" / {factors[0]}" if factors else ""
+
+
+def mean_factor(node: Node) -> str:
+    """Return what a sum is multiplied by in a training step, where the batch has `size` examples."""
+    features, mean = node.attrs["features"], node.attrs["reduce"] == "mean"
+    if not mean:
+        return "" if features == 1 else f" / {features}"
+    return " / size" if features == 1 else f" / ({features} * size)"
+
+
+TENSORFLOW = {
+    "mean": "tf.reduce_mean({})",
+    "sum": "tf.reduce_sum({})",
+    "global mean": "tf.nn.compute_average_loss({}, global_batch_size=rows)",
+}
+"""How TensorFlow reduces over the batch; where replicas share it, `rows` is how many examples all of them have."""
+
+
+def reduced(node: Node, term: str, axes: int = 0) -> str:
+    """Return the TensorFlow expression that reduces `term` to the loss.
+
+    `term` holds one number per feature (or, with `axes` 1, per position: the last axis is summed already).
+    """
+    outer = TENSORFLOW[node.attrs["reduce"]]
+    sizes = node.ins[0].type.example
+    sizes = sizes[: len(sizes) - axes]
+    inner = "tf.reduce_mean" if node.attrs["features"] > 1 else "tf.reduce_sum"
+    if math.prod(sizes) == 1 or outer == f"{inner}({{}})":
+        return outer.replace("{}", term)
+    places = tuple(range(1, len(sizes) + 1))
+    return outer.replace("{}", f"{inner}({term}, axis={places[0] if len(places) == 1 else places})")
+
+
+def loss_ops(
+    name: str,
+    line: Line,
+    gradient: Line,
+    helpers: tuple[str, ...],
+    equation: str,
+    fast: Kernel | None,
+    tensorflow: Line,
+) -> tuple[Op, Op]:
+    """Return the op of a loss of an output y and a target t, and the op of its gradient by y.
+
+    `fast` writes both together; the gradient alone has no fast form.
+    """
+
+    def vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
+        y, t = node.ins
+        return [b.emit(f"{name}_gradient", d, y, t, **node.attrs), None]
+
+    def y_type(types: object, attrs: object) -> TensorType:
+        return types[1]  # type: ignore[index, no-any-return]
+
+    forward = Op(name, ("y", "t"), scalar, line, vjp, helpers, equation, fast=fast, tensorflow=tensorflow)
+    return forward, Op(f"{name}_gradient", ("d", "y", "t"), y_type, gradient, helpers=helpers, algebra=LINEAR)

@@ -1,0 +1,48 @@
+"""Optimizers: each is a few equations, printed as they stand, that turn a gradient into an update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dotnn.core.arguments import LEARNING_RATE, Arg
+from dotnn.core.registry import collect
+
+Equations = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """One optimizer.
+
+    `equations` are assignments over `w` (the parameter), `g` (its gradient), the slots, `t` (the number of this
+    update, from 1), the arguments, and the functions sqrt, exp, log, tanh, abs, sign, minimum and maximum. They are
+    written for one array and mean the same for all of them laid end to end. `slots` start at zero unless `start` names
+    an argument. `source` is where the formula stands.
+    `tensorflow` gives the options with which `keras.optimizers.<keras>` takes exactly this step; without it, the
+    TensorFlow script makes a Keras optimizer of the equations.
+    `fast_equations` are the same update with the slots scaled by constants, so that it takes fewer passes;
+    `steady_equations` with slots scaled by the learning rate, too, for one that never changes: they are taken
+    instead of Keras's optimizer where XLA compiles the step, and () where there are none.
+    """
+
+    name: str
+    doc: str
+    args: tuple[Arg, ...]
+    equations: Callable[[Mapping[str, Any]], Equations]
+    slots: Callable[[Mapping[str, Any]], tuple[str, ...]]
+    source: str
+    keras: str = ""
+    slot_start: str = ""
+    fast_equations: Callable[[Mapping[str, Any]], Equations] | None = None
+    steady_equations: Callable[[Mapping[str, Any]], Equations] = lambda attrs: ()
+    tensorflow: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+
+
+def learning_rate(default: float) -> Arg:
+    """Return the argument every optimizer begins with."""
+    return Arg("lr", LEARNING_RATE, default, "learning rate, or its schedule")
+
+
+OPTIMIZERS: dict[str, Optimizer] = collect(__name__, __path__, Optimizer)

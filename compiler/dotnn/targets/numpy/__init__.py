@@ -1,0 +1,1 @@
+"""NumPy: a script that can be read, and a fast one."""
