@@ -119,7 +119,8 @@ def test_a_fit_that_stops_is_a_failure():
 @pytest.mark.parametrize("wrong", ["gradients", "clipped", "update"])
 def test_a_reference_that_differs_is_noticed(wrong, monkeypatch):
     """What the interpreter and the equations say is compared, not assumed."""
-    honest = getattr(SpecStep, wrong)
+    method = "_pass" if wrong == "gradients" else wrong
+    honest = getattr(SpecStep, method)
 
     def off(self, *arguments):
         result = honest(self, *arguments)
@@ -127,7 +128,7 @@ def test_a_reference_that_differs_is_noticed(wrong, monkeypatch):
         arrays["y.W"] = arrays["y.W"] * (1 + 1e-6)
         return result
 
-    monkeypatch.setattr(SpecStep, wrong, off)
+    monkeypatch.setattr(SpecStep, method, off)
     for style in ("explain", "fast"):
         checks, _ = results(NET.format(regime="clip = norm(9)  batch = 4"), style)
         assert checks[0].verdict is Verdict.FAIL

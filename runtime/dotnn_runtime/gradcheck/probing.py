@@ -146,11 +146,8 @@ class Probing:
             stand = self.stand if draw == 0 else Stand(self.script, self.point(draw), self.cost)
             rows = stand.rows()
             wanted = rows if draw == 0 else [row for row in rows if row.name in silent]
-            found = probe_rows(wanted, stand.evaluate, self.oracle, self.rng, scale_of(rows))
+            found = self._probes(wanted, stand, self.rng, scale_of(rows))
             for row in wanted:
-                probe = found[row.name]
-                if probe.outcome is Outcome.WRONG and probe.distance <= stand.rounding[row.name]:
-                    found[row.name] = replace(probe, outcome=Outcome.SILENT)  # behind a saturated unit
                 self._settle(row, found[row.name], stand)
                 zeros[row.name] += found[row.name].zero
             silent = {name for name, r in self.results.items() if r.verdict is Verdict.INCONCLUSIVE}
@@ -163,6 +160,14 @@ class Probing:
                     f"The gradient of {name} is zero at {zeros[name]} points, and so is the truth; no rule of the "
                     "compiler says that it must be. Should the loss depend on it?"
                 )
+
+    def _probes(self, rows: Sequence[Row], stand: Stand, rng: np.random.Generator, scale: float) -> dict[str, Probe]:
+        """Probe rows at one point; a difference that rounding alone can make there says nothing."""
+        found = probe_rows(rows, stand.evaluate, self.oracle, rng, scale)
+        for name, probe in found.items():
+            if probe.outcome is Outcome.WRONG and probe.distance <= stand.rounding[name]:
+                found[name] = replace(probe, outcome=Outcome.SILENT)  # behind a saturated unit
+        return found
 
     def _settle(self, row: Row, probe: Probe, stand: Stand) -> None:
         """Turn a probe into a verdict."""
@@ -226,7 +231,7 @@ class Probing:
             return
         wrong = []
         if probe.outcome is Outcome.WRONG:
-            probes = probe_rows(found, stand.evaluate, self.oracle, rng, scale_of(stand.rows()))
+            probes = self._probes(found, stand, rng, scale_of(stand.rows()))
             wrong = [row for row in found if probes[row.name].outcome is Outcome.WRONG]
             for row in wrong:
                 self._settle(row, probes[row.name], stand)
