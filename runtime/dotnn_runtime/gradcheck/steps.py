@@ -117,14 +117,7 @@ class OwnPass:
     def rounded(self, params: Arrays, batch: Arrays, draws: np.random.Generator, number: int) -> Expected:
         """Return the same where weights and inputs are off by a unit in the last place; a script rounds as it does."""
         chance = np.random.default_rng(number)
-        moved = [
-            {
-                name: a * (1 + EPSILON * chance.choice([-1, 1], a.shape)) if is_float(a) else a
-                for name, a in part.items()
-            }
-            for part in (params, batch)
-        ]
-        return self.gradients(*moved, draws)
+        return self.gradients(_moved(params, chance), _moved(batch, chance), draws)
 
     def clipped(self, grads: Arrays) -> None:
         """Only a spec says how gradients are clipped."""
@@ -133,6 +126,11 @@ class OwnPass:
     def update(self, params: Arrays, grads: Arrays, rate: float | None, memory: Memory) -> None:
         """Only a spec says what the optimizer is."""
         return
+
+
+def _moved(arrays: Arrays, chance: np.random.Generator) -> Arrays:
+    """Return arrays whose numbers are off by a unit in the last place, up or down."""
+    return {n: a * (1 + EPSILON * chance.choice([-1, 1], a.shape)) if is_float(a) else a for n, a in arrays.items()}
 
 
 @dataclass(frozen=True)
