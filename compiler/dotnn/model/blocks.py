@@ -11,7 +11,7 @@ from dotnn.library.layers.base import shape_text
 from dotnn.model import messages
 from dotnn.model.bind import match
 from dotnn.model.constants import Poisoned, evaluate, integer
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail, several
 from dotnn.model.scope import Scope, Tensor
 from dotnn.model.unused import unused_names
 from dotnn.syntax import nodes
@@ -27,11 +27,15 @@ def use_block(
     """Expand a block: its inputs become the operands, its shape variables their sizes. Returns its output."""
     name = block.name.id
     if name in scope.blocks_open:
-        raise Fail(messages.recursive_block(call.func.span, scope.blocks_open[scope.blocks_open.index(name) :]))
+        raise Fail(
+            messages.sections.recursive_block(call.func.span, scope.blocks_open[scope.blocks_open.index(name) :])
+        )
     network.blocks_used += 1
     if network.blocks_used > MAX_BLOCKS:
         raise Fail(
-            messages.limit(call.span, f"blocks are used more than {MAX_BLOCKS:,} times", "repeat them less often")
+            messages.shapes.limit(
+                call.span, f"blocks are used more than {MAX_BLOCKS:,} times", "repeat them less often"
+            )
         )
     constants = _constants(network, block, args, call, scope)
     element = scope.element(name, is_block=True)
@@ -58,7 +62,7 @@ def _constants(
         elif param.default is not None:
             values[param.name.id] = evaluate(param.default, {**outer, **values})
         else:
-            raise Fail(messages.missing_block_argument(call.func.span, name, param.name.id))
+            raise Fail(messages.calls.missing_block_argument(call.func.span, name, param.name.id))
     return {**outer, **values}
 
 
@@ -70,17 +74,17 @@ def _bind_inputs(
     for decl in declared:
         if decl.role != "input":
             help = "declare it in the model; a block only computes"
-            raise Fail(messages.statement_not_allowed(decl.span, "a target", "block", help))
+            raise Fail(messages.sections.statement_not_allowed(decl.span, "a target", "block", help))
         network.check_name(decl.name, inner)
     if len(declared) != len(operands):
         names = ", ".join(d.name.id for d in declared)
         help = f"pass one value for each input: {name}({names})" if declared else "declare an input in the block"
-        expected = messages.several(len(declared), "value")
-        raise Fail(messages.wrong_arity(call.func.span, f"block {name}", expected, len(operands), help))
+        expected = several(len(declared), "value")
+        raise Fail(messages.calls.wrong_arity(call.func.span, f"block {name}", expected, len(operands), help))
     for decl, operand in zip(declared, operands, strict=True):
         if decl.name.id in inner.names:
             first = next(d for d in declared if d.name.id == decl.name.id)
-            raise Fail(messages.duplicate_name(decl.name.span, decl.name.id, network.line(first.span)))
+            raise Fail(messages.names.duplicate_name(decl.name.span, decl.name.id, network.line(first.span)))
         assert isinstance(inner.constants, dict)
         unify(name, decl, operand, inner.constants, call.func.span)
         inner.names[decl.name.id] = operand.called(decl.name.id)
@@ -90,7 +94,7 @@ def _result(network: Network, block: nodes.BlockSection, inner: Scope, *, whole:
     """Return the output; what is unused is only known where the `whole` block was understood."""
     outputs = [s for s in block.statements if isinstance(s, nodes.Output)]
     if len(outputs) != 1:
-        raise Fail(messages.block_needs_one_output(block.name.span, block.name.id, len(outputs)))
+        raise Fail(messages.sections.block_needs_one_output(block.name.span, block.name.id, len(outputs)))
     name = outputs[0].name.id if outputs[0].name else ""
     inner.used.add(name)
     for diagnostic in unused_names(inner, block.statements) if whole else ():
@@ -107,9 +111,7 @@ def unify(block: str, decl: nodes.TensorDecl, operand: Tensor, constants: dict[s
     declared = f"[{', '.join(_dim_text(d) for d in decl.dims)}]"
     notes = []
     if len(found) != len(decl.dims):
-        notes.append(
-            f"declared with {messages.several(len(decl.dims), 'axis').replace('axiss', 'axes')}, not {len(found)}"
-        )
+        notes.append(f"declared with {several(len(decl.dims), 'axis').replace('axiss', 'axes')}, not {len(found)}")
     for dim, size in zip(decl.dims, found, strict=False):
         if isinstance(dim, nodes.Name) and dim.id not in constants:
             constants[dim.id] = size
@@ -123,7 +125,7 @@ def unify(block: str, decl: nodes.TensorDecl, operand: Tensor, constants: dict[s
             )
     if notes:
         shape = shape_text(operand.type)
-        raise Fail(messages.block_shape(span, block, decl.name.id, declared, shape, notes[0]))
+        raise Fail(messages.shapes.block_shape(span, block, decl.name.id, declared, shape, notes[0]))
 
 
 def _dim_text(dim: nodes.Expr) -> str:

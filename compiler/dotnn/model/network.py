@@ -16,7 +16,7 @@ from dotnn.model.bind import bind
 from dotnn.model.blocks import use_block
 from dotnn.model.constants import WORDS, Poison, Poisoned, describe, evaluate, integer
 from dotnn.model.declare import read_declaration
-from dotnn.model.messages import Fail, several
+from dotnn.model.messages.base import Fail, several
 from dotnn.model.model import Declared
 from dotnn.model.order import Circle, dependency_order
 from dotnn.model.paths import Place, settle
@@ -65,16 +65,16 @@ class Network:
         for statement in outputs:
             self._output(statement)
         if not any(d.role == "input" for d in declarations):
-            self.report(messages.no_input(section.name.span))
+            self.report(messages.sections.no_input(section.name.span))
         if not outputs:
-            self.report(messages.no_output(section.name.span))
+            self.report(messages.sections.no_output(section.name.span))
             self.scope.names.setdefault("", Poison())
 
     def _declare(self, decl: nodes.TensorDecl) -> None:
         name = decl.name.id
         first = self.inputs.get(name) or self.targets.get(name)
         if first is not None:
-            raise Fail(messages.duplicate_name(decl.name.span, name, self.line(first.span)))
+            raise Fail(messages.names.duplicate_name(decl.name.span, name, self.line(first.span)))
         self.check_name(decl.name, self.scope)
         declared = read_declaration(decl, self.scope.constants)
         if declared.role == "input":
@@ -86,7 +86,7 @@ class Network:
     def _output(self, statement: nodes.Output) -> None:
         if statement.name is None and not isinstance(statement.value, nodes.Name):
             keyword = Span(statement.span.start, statement.span.start + len("output"))
-            self.report(messages.output_needs_name(keyword))
+            self.report(messages.sections.output_needs_name(keyword))
             self.scope.names[""] = Poison()
             return
         name = statement.name.id if statement.name else statement.value.id  # type: ignore[attr-defined]
@@ -116,7 +116,7 @@ class Network:
                 return dependency_order(reads)
             except Circle as circle:
                 first = definitions[circle.names[0]]
-                self.report(messages.cycle(first.name.span if first.name else first.span, circle.names))
+                self.report(messages.names.cycle(first.name.span if first.name else first.span, circle.names))
                 for name in circle.names:
                     scope.names[name] = Poison()
                     reads.pop(name)
@@ -134,7 +134,7 @@ class Network:
         if scope is self.scope and name in self.targets:
             earlier = self.targets[name].span
         if earlier is not None:
-            self.report(messages.duplicate_name(s.name.span, name, self.line(earlier)))
+            self.report(messages.names.duplicate_name(s.name.span, name, self.line(earlier)))
             return
         try:
             self.check_name(s.name, scope)
@@ -146,15 +146,15 @@ class Network:
     def check_name(self, name: nodes.Name, scope: Scope) -> None:
         """Raise `Fail` for a new name that already means something else."""
         if name.id in LAYERS or name.id in self.blocks or name.id == "repeat" or name.id in WORDS:
-            raise Fail(messages.reserved_name(name.span, name.id))
+            raise Fail(messages.names.reserved_name(name.span, name.id))
         if name.id in scope.constants:
-            raise Fail(messages.name_is_parameter(name.span, name.id))
+            raise Fail(messages.names.name_is_parameter(name.span, name.id))
 
     def _define(self, name: str, statement: Definition, scope: Scope) -> None:
         if isinstance(statement, nodes.Assign) and statement.limits is not None:
             help = "limits belong to the numbers in `params`: params { hidden = 4 in 2..64 }"
             what = "a range (`in …`)"
-            self.report(messages.statement_not_allowed(statement.limits.span, what, "model", help))
+            self.report(messages.sections.statement_not_allowed(statement.limits.span, what, "model", help))
         if isinstance(statement, nodes.LayerDef):
             scope.names[name] = define_shared(self, statement, scope)
             return
@@ -189,7 +189,7 @@ class Network:
         self.depth += 1
         if self.depth + 4 * len(scope.blocks_open) > MAX_EXPRESSION_DEPTH:
             message = "calls and blocks nest too deep here"
-            raise Fail(messages.limit(expr.span, message, "give the inner parts names of their own: part = …"))
+            raise Fail(messages.shapes.limit(expr.span, message, "give the inner parts names of their own: part = …"))
         result = self._value(expr, scope)
         self.depth -= 1
         return result
@@ -211,10 +211,10 @@ class Network:
                 value = self.value(operand, scope)
                 return self.apply(LAYERS["scale"], {"factor": -1}, (value,), expr.span, scope)
             case nodes.Binary(op=op):
-                raise Fail(messages.not_a_value(expr.span, f"an expression with `{op}`", INSTEAD.get(op, "")))
+                raise Fail(messages.calls.not_a_value(expr.span, f"an expression with `{op}`", INSTEAD.get(op, "")))
         help = "to join values write concat(a, b) or a + b" if isinstance(expr, nodes.List) else ""
         help = help or "to shift a value use the bias of a layer, to scale it write 2 * x"
-        raise Fail(messages.not_a_value(expr.span, describe(evaluate(expr, scope.constants)), help))
+        raise Fail(messages.calls.not_a_value(expr.span, describe(evaluate(expr, scope.constants)), help))
 
     def _named(self, expr: nodes.Name, scope: Scope) -> Tensor:
         bound, name = scope.names.get(expr.id), expr.id
@@ -224,16 +224,18 @@ class Network:
         if isinstance(bound, Poison):
             raise Poisoned
         if isinstance(bound, SharedLayer) or name in LAYERS or name in self.blocks:
-            raise Fail(messages.layer_without_input(expr.span, name, name))
+            raise Fail(messages.calls.layer_without_input(expr.span, name, name))
         if scope is not self.scope and (name in self.scope.names or name in self.targets):
-            raise Fail(messages.outside_the_block(expr.span, name))
+            raise Fail(messages.names.outside_the_block(expr.span, name))
         if name in self.targets:
             help = "a target is compared with an output in the loss: loss = mse(y, t)"
-            raise Fail(messages.not_a_value(expr.span, f"the target {name}", help))
+            raise Fail(messages.calls.not_a_value(expr.span, f"the target {name}", help))
         if name in scope.constants:
             evaluate(expr, scope.constants)
-            raise Fail(messages.not_a_value(expr.span, f"the parameter {name}", f"to scale a value write {name} * x"))
-        raise Fail(messages.unknown_name(expr.span, name, [n for n in scope.names if n]))
+            raise Fail(
+                messages.calls.not_a_value(expr.span, f"the parameter {name}", f"to scale a value write {name} * x")
+            )
+        raise Fail(messages.names.unknown_name(expr.span, name, [n for n in scope.names if n]))
 
     def is_value(self, expr: nodes.Expr, scope: Scope) -> bool:
         """Whether `expr` denotes a value of the network rather than a constant."""
@@ -292,17 +294,17 @@ class Network:
                 return self._repeat(stage, value, scope)
             return self._call(stage, (value,), scope)
         text = self.reporter.source.text[stage.span.start : stage.span.end]
-        raise Fail(messages.not_a_layer(stage.span, text, "an expression"))
+        raise Fail(messages.calls.not_a_layer(stage.span, text, "an expression"))
 
     def _repeat(self, call: nodes.Call, value: Tensor, scope: Scope) -> Tensor:
         if len(call.args) != 2 or any(a.name for a in call.args):
-            raise Fail(messages.repeat_form(call.span))
+            raise Fail(messages.calls.repeat_form(call.span))
         count = integer(call.args[0].value, scope.constants, "the count of repeat", MAX_REPEAT)
         before = len(self.drafts)
         for done in range(count):
             value = self.stage(call.args[1].value, value, scope)
             if done == 0 and before + count * (len(self.drafts) - before) > MAX_LAYERS:
-                raise Fail(messages.limit(call.args[0].span, TOO_MANY_LAYERS, "repeat less often"))
+                raise Fail(messages.shapes.limit(call.args[0].span, TOO_MANY_LAYERS, "repeat less often"))
         return value
 
     def _call(self, call: nodes.Call, piped: tuple[Tensor, ...], scope: Scope) -> Tensor:
@@ -312,7 +314,7 @@ class Network:
         if isinstance(bound, Poison) and name not in LAYERS:
             raise Poisoned
         if isinstance(bound, Tensor):
-            raise Fail(messages.not_a_layer(call.func.span, name, "a value"))
+            raise Fail(messages.calls.not_a_layer(call.func.span, name, "a value"))
         if not isinstance(bound, SharedLayer) and name not in LAYERS and name not in self.blocks:
             self._unknown_call(call, scope)
         operands, rest = list(piped), list(call.args)
@@ -332,13 +334,13 @@ class Network:
     def _unknown_call(self, call: nodes.Call, scope: Scope) -> None:
         name = call.func.id
         if name == "repeat":
-            raise Fail(messages.layer_without_input(call.func.span, name, self.text(call.span)))
+            raise Fail(messages.calls.layer_without_input(call.func.span, name, self.text(call.span)))
         if name in self.targets:
-            raise Fail(messages.not_a_layer(call.func.span, name, "a target"))
+            raise Fail(messages.calls.not_a_layer(call.func.span, name, "a target"))
         if name in scope.constants and name not in WORDS:
-            raise Fail(messages.not_a_layer(call.func.span, name, "a parameter"))
+            raise Fail(messages.calls.not_a_layer(call.func.span, name, "a parameter"))
         known = [*LAYERS, *self.blocks, *(n for n, b in scope.names.items() if isinstance(b, SharedLayer)), "repeat"]
-        raise Fail(messages.unknown_layer(call.func.span, name, known))
+        raise Fail(messages.calls.unknown_layer(call.func.span, name, known))
 
     def _takes_only_values(self, name: str) -> bool:
         """Whether every argument by position must be a value: of a join, or of an activation without arguments."""
@@ -351,7 +353,7 @@ class Network:
             name = first.value.id
             if name not in scope.constants and name not in LAYERS:
                 self._named(first.value, scope)
-        raise Fail(messages.layer_without_input(call.func.span, call.func.id, self.text(call.span)))
+        raise Fail(messages.calls.layer_without_input(call.func.span, call.func.id, self.text(call.span)))
 
     def text(self, span: Span) -> str:
         """Return what the spec says at `span`, in one line."""
@@ -370,7 +372,9 @@ class Network:
             type = layer.infer(types, attrs)
             specs = layer.params(types, attrs)
         except ShapeError as error:
-            raise Fail(messages.shape_mismatch(span, error.message, self.origins(operands), error.help)) from None
+            raise Fail(
+                messages.shapes.shape_mismatch(span, error.message, self.origins(operands), error.help)
+            ) from None
         self._check_limits(specs if shared is None or shared.specs is None else (), math.prod(type.example), span)
         element = scope.element(shared.name if shared else layer.name)
         element.has_params = bool(specs) and shared is None
@@ -393,11 +397,13 @@ class Network:
         self.size += sum(math.prod(s.shape) for s in specs)
         if self.size > MAX_PARAMETERS:
             message = f"the model would have more than {MAX_PARAMETERS:,} parameters ({self.size:,})"
-            raise Fail(messages.limit(span, message, "make this layer smaller"))
+            raise Fail(messages.shapes.limit(span, message, "make this layer smaller"))
         if size > MAX_SIZE:
-            raise Fail(messages.limit(span, f"this would hold {size:,} numbers for each example, at most {MAX_SIZE:,}"))
+            raise Fail(
+                messages.shapes.limit(span, f"this would hold {size:,} numbers for each example, at most {MAX_SIZE:,}")
+            )
         if len(self.drafts) >= MAX_LAYERS:
-            raise Fail(messages.limit(span, TOO_MANY_LAYERS, "use fewer of them"))
+            raise Fail(messages.shapes.limit(span, TOO_MANY_LAYERS, "use fewer of them"))
 
 
 def _check_arity(layer: Layer, operands: Sequence[Tensor], span: Span) -> None:
@@ -410,4 +416,4 @@ def _check_arity(layer: Layer, operands: Sequence[Tensor], span: Span) -> None:
         help = f"write {layer.name}({', '.join('abcdefgh'[: max(least, 2)])}{', …' if most is None else ''})"
     else:
         help = f"join them first: concat(a, b) -> {layer.name}{'(…)' if layer.args else ''}"
-    raise Fail(messages.wrong_arity(span, layer.name, expected, len(operands), help))
+    raise Fail(messages.calls.wrong_arity(span, layer.name, expected, len(operands), help))

@@ -13,7 +13,7 @@ from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data
 from dotnn.model.inline import check_values
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.model import Check, Declared, Model, Parameter, Step
 from dotnn.model.network import Network
 from dotnn.model.params import read_params
@@ -38,7 +38,7 @@ def resolve(file: nodes.File, source: Source, sets: Sequence[str] = ()) -> tuple
     section = sections.get("model")
     if not isinstance(section, nodes.ModelSection):
         example = "model Net { input x: [2]  target t: [1]  output y = x -> dense(1) }"
-        reporter.add(messages.missing_section(_first_head(file), "model", example))
+        reporter.add(messages.sections.missing_section(_first_head(file), "model", example))
         raise CompileError(reporter.errors, source)
     network = Network(section, blocks, constants, reporter)
     model = _experiment(network, file, sections, constants, reporter)
@@ -54,7 +54,7 @@ def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Sec
             _add_block(section, blocks, reporter)
         elif section.keyword in sections:
             line = reporter.source.line_of(sections[section.keyword].span)
-            reporter.add(messages.duplicate_section(head_of(section), section.keyword, line))
+            reporter.add(messages.sections.duplicate_section(head_of(section), section.keyword, line))
         else:
             sections[section.keyword] = section
     return sections, blocks
@@ -64,9 +64,9 @@ def _add_block(section: nodes.BlockSection, blocks: dict[str, nodes.BlockSection
     name = section.name
     if name.id in blocks:
         line = reporter.source.line_of(blocks[name.id].span)
-        reporter.add(messages.duplicate_name(name.span, name.id, line))
+        reporter.add(messages.names.duplicate_name(name.span, name.id, line))
     elif name.id in LAYERS or name.id == "repeat" or name.id in WORDS:
-        reporter.add(messages.reserved_name(name.span, name.id))
+        reporter.add(messages.names.reserved_name(name.span, name.id))
     else:
         blocks[name.id] = section
 
@@ -85,7 +85,7 @@ def _experiment(
     train_keys = Keys(sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, elsewhere=ELSEWHERE)
     if "train" not in sections:
         example = "train { loss = mse(y, t)  optim = sgd(0.1) }"
-        reporter.add(messages.missing_section(_first_head(file), "train", example))
+        reporter.add(messages.sections.missing_section(_first_head(file), "train", example))
     defaults = read_defaults(train_keys)
     declared = _declarations(network)
     computed = {n: f"{n} is computed by the model; data are given for inputs and targets" for n in network.scope.names}
@@ -162,7 +162,7 @@ def _check(section: nodes.Section | None, constants: dict[str, Any], reporter: R
 def _against(expr: nodes.Expr, constants: Constants) -> str:
     value = evaluate(expr, constants)
     if not isinstance(value, Symbol):
-        raise Fail(messages.needs_entry(expr.span, "oracle", describe(value), "", ORACLES))
+        raise Fail(messages.calls.needs_entry(expr.span, "oracle", describe(value), "", ORACLES))
     if value.id not in ORACLES:
-        raise Fail(messages.unknown_entry(expr.span, "oracle", value.id, ORACLES))
+        raise Fail(messages.calls.unknown_entry(expr.span, "oracle", value.id, ORACLES))
     return value.id

@@ -10,7 +10,7 @@ from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import ParamSpec, shape_text
 from dotnn.model import messages
 from dotnn.model.bind import bind
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.paths import Place
 from dotnn.model.scope import Scope, SharedLayer, Tensor
 from dotnn.syntax import nodes
@@ -25,13 +25,13 @@ def define_shared(network: Network, statement: nodes.LayerDef, scope: Scope) -> 
     call = nodes.Call(expr.span, expr, ()) if isinstance(expr, nodes.Name) else expr
     if not isinstance(call, nodes.Call):
         found = "a pipe" if isinstance(expr, nodes.Pipe) else "an expression"
-        raise Fail(messages.shared_is_one_layer(expr.span, found))
+        raise Fail(messages.calls.shared_is_one_layer(expr.span, found))
     name = call.func.id
     if name in network.blocks:
-        raise Fail(messages.shared_is_one_layer(call.func.span, f"the block {name}"))
+        raise Fail(messages.calls.shared_is_one_layer(call.func.span, f"the block {name}"))
     layer = LAYERS.get(name)
     if layer is None:
-        raise Fail(messages.unknown_layer(call.func.span, name, LAYERS))
+        raise Fail(messages.calls.unknown_layer(call.func.span, name, LAYERS))
     attrs = bind(layer.name, layer.args, call.args, call.span, scope.constants)
     place = Place(scope.param_place, statement.name.id)
     return SharedLayer(statement.name.id, layer, attrs, place, statement.span)
@@ -43,7 +43,7 @@ def use_shared(
 ) -> Tensor:  # fmt: skip
     """Apply a shared layer. Raises `Fail`."""
     if rest:
-        raise Fail(messages.shared_arguments(rest[0].span, shared.name, network.line(shared.span)))
+        raise Fail(messages.calls.shared_arguments(rest[0].span, shared.name, network.line(shared.span)))
     return network.apply(shared.layer, shared.attrs, tuple(operands), call.span, scope, shared)
 
 
@@ -55,4 +55,4 @@ def agree(
     if shared.specs is None:
         shared.specs, shared.first, shared.first_use = specs, found, network.line(span)
     elif specs != shared.specs:
-        raise Fail(messages.shared_shape(span, shared.name, shared.first, found, shared.first_use))
+        raise Fail(messages.shapes.shared_shape(span, shared.name, shared.first, found, shared.first_use))

@@ -12,7 +12,7 @@ from dotnn.model import messages
 from dotnn.model.bind import bind, bind_entry, entry_default
 from dotnn.model.constants import evaluate
 from dotnn.model.loss_terms import loss_terms
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.metric_terms import metric_terms
 from dotnn.model.model import Checkpoint, Data, LossTerm, Train
 from dotnn.model.network import Network
@@ -73,7 +73,7 @@ def read_train(keys: Keys, network: Network, data: Data | None, *, data_failed: 
     plain = {arg.name: keys.take(arg) for arg in TRAIN_KEYS}
     losses: tuple[LossTerm, ...] = keys.read("loss", lambda e: loss_terms(e, keys, network), ())
     if "loss" not in keys.values and keys.section is not None:
-        keys.reporter.add(messages.missing_key(keys.head, "train", "loss", "loss = mse(y, t)"))
+        keys.reporter.add(messages.sections.missing_key(keys.head, "train", "loss", "loss = mse(y, t)"))
         keys.failed.add("loss")
     found = keys.each("metrics", lambda e: metric_terms(e, losses, keys, network))
     metrics = tuple(term for terms in found for term in terms)
@@ -100,7 +100,7 @@ def _optimizer(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Bound:
 
 def _checkpoint(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Checkpoint:
     if not isinstance(expr, nodes.Call) or expr.func.id != "every":
-        raise Fail(messages.checkpoint_form(expr.span))
+        raise Fail(messages.training.checkpoint_form(expr.span))
     attrs = bind("every", CHECKPOINT, expr.args, expr.span, keys.constants)
     best_by = quantities.default if attrs["keep"] == "best" else ""
     return Checkpoint(attrs["epochs"], best_by)
