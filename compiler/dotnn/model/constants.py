@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from dotnn.core.arguments import Duration, Symbol, show
 from dotnn.core.limits import MAX_NUMBER
@@ -55,6 +55,11 @@ class Poisoned(Exception):
 
 
 Constants = Mapping[str, Any]
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether a constant is a number; `true` and `false` are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def evaluate(expr: nodes.Expr, constants: Constants) -> Any:

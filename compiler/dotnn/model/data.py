@@ -13,7 +13,7 @@ from dotnn.model.constants import Constants, Poisoned
 from dotnn.model.inline import check_inline, read_inline
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Data, Declared, FileSource, Scale, Split
-from dotnn.model.section import Keys, items
+from dotnn.model.section import SectionReader, items
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 
@@ -39,7 +39,7 @@ Declarations = Mapping[str, Declared | None]
 """Inputs and targets by name; None where the declaration itself is wrong, which has been reported."""
 
 
-def read_data(keys: Keys, declared: Declarations) -> Data | None:
+def read_data(keys: SectionReader, declared: Declarations) -> Data | None:
     """Return where the examples come from; errors go to the reporter of `keys`."""
     if keys.section is None:
         return None
@@ -62,7 +62,7 @@ def read_data(keys: Keys, declared: Declarations) -> Data | None:
     return Data(inline, source, scales, one_hot, split)
 
 
-def _complete(keys: Keys, declared: Declarations, source: FileSource | None) -> None:
+def _complete(keys: SectionReader, declared: Declarations, source: FileSource | None) -> None:
     given = keys.values.keys() | set(source.fields if source else ())
     missing = [name for name in declared if name not in given]
     if missing and "source" not in keys.failed:

@@ -10,7 +10,7 @@ from dotnn.model import messages
 from dotnn.model.constants import Constants, describe, evaluate
 from dotnn.model.messages.base import Fail, several
 from dotnn.model.model import Declared, Model
-from dotnn.model.section import Keys
+from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 Shape = tuple[int, ...]
@@ -56,7 +56,7 @@ def _words(shape: Shape) -> str:
 
 
 def check_inline(
-    keys: Keys, inline: Mapping[str, Any], declared: Mapping[str, Declared], one_hot: Sequence[str]
+    keys: SectionReader, inline: Mapping[str, Any], declared: Mapping[str, Declared], one_hot: Sequence[str]
 ) -> None:
     """Report arrays whose examples have another shape than declared, and differing numbers of examples."""
     for name, value in inline.items():
@@ -76,7 +76,7 @@ def check_inline(
     _check_counts(keys, {name: len(value) for name, value in inline.items()})
 
 
-def _check_counts(keys: Keys, counts: Mapping[str, int]) -> None:
+def _check_counts(keys: SectionReader, counts: Mapping[str, int]) -> None:
     if len(set(counts.values())) < 2:
         return
     first, *others = counts
@@ -89,7 +89,7 @@ def _check_counts(keys: Keys, counts: Mapping[str, int]) -> None:
 RANGES = {"unit": "from 0 to 1", "sign": "-1 or +1", "int": "a whole number", "binary": "0 or 1"}
 
 
-def check_values(keys: Keys, model: Model) -> None:
+def check_values(keys: SectionReader, model: Model) -> None:
     """Report the first number of each array that its loss (or its kind) does not allow."""
     if model.data is None:
         return

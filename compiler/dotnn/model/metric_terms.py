@@ -12,12 +12,14 @@ from dotnn.model.bind import bind
 from dotnn.model.loss_terms import misfit, output_and_target
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, LossTerm, MetricTerm
-from dotnn.model.network import Network
-from dotnn.model.section import Keys
+from dotnn.model.network import NetworkReader
+from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 
-def metric_terms(expr: nodes.Expr, losses: Sequence[LossTerm], keys: Keys, network: Network) -> list[MetricTerm]:
+def metric_terms(
+    expr: nodes.Expr, losses: Sequence[LossTerm], keys: SectionReader, network: NetworkReader
+) -> list[MetricTerm]:
     """Return one term for every loss that the metric fits, or for the output and target it names. Raises `Fail`."""
     call = nodes.Call(expr.span, expr, ()) if isinstance(expr, nodes.Name) else expr
     if not isinstance(call, nodes.Call):
@@ -37,14 +39,19 @@ def metric_terms(expr: nodes.Expr, losses: Sequence[LossTerm], keys: Keys, netwo
     return [_term(metric, attrs, call, t.output, t.target, t.target_kind, alone=alone) for t in fitting]
 
 
-def _attrs(metric: Metric, call: nodes.Call, keys: Keys) -> dict[str, Any]:
+def _attrs(metric: Metric, call: nodes.Call, keys: SectionReader) -> dict[str, Any]:
     """Return the arguments that have a name; those without are the output and the target."""
     named = [a for a in call.args if a.name is not None]
     return bind(metric.name, metric.args, named, call.span, keys.constants)
 
 
 def _named(
-    metric: Metric, call: nodes.Call, attrs: dict[str, Any], losses: Sequence[LossTerm], keys: Keys, network: Network
+    metric: Metric,
+    call: nodes.Call,
+    attrs: dict[str, Any],
+    losses: Sequence[LossTerm],
+    keys: SectionReader,
+    network: NetworkReader,
 ) -> MetricTerm:
     operands = [a.value for a in call.args if a.name is None]
     if len(operands) != 2:
@@ -55,8 +62,8 @@ def _named(
         raise Fail(_no_fit(metric, target.name, _base(kind), call))
     fault = misfit(metric.name, output, target, classes=_base(kind) == "class")
     if fault is not None:
-        raise Fail(messages.training.loss_target(call.span, fault[0], network.origins((output,)), fault[1]))
-    return _term(metric, attrs, call, output.place.path, target.name, kind, alone=len(losses) == 1)
+        raise Fail(messages.training.loss_target(call.span, fault[0], network.steps.origins((output,)), fault[1]))
+    return _term(metric, attrs, call, output.path, target.name, kind, alone=len(losses) == 1)
 
 
 def _kind(target: Declared, losses: Sequence[LossTerm]) -> str:

@@ -15,7 +15,7 @@ from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
 
 
-class Keys:
+class SectionReader:
     """The keys of one section, each to be taken exactly once.
 
     `known` are the section's own keys, `others` more that it takes (the names of inputs and targets in `data`), and

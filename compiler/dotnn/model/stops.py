@@ -11,7 +11,7 @@ from dotnn.model.bind import bind
 from dotnn.model.constants import Poisoned, describe, evaluate
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import EarlyStop, MetricTerm, Stop, StopAfter, StopWhen
-from dotnn.model.section import Keys
+from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 EARLY = (
@@ -52,7 +52,7 @@ class Quantities:
 WHEN = "for instance: stop = when(loss < 0.01)"
 
 
-def read_stops(keys: Keys, quantities: Quantities) -> tuple[Stop, ...]:
+def read_stops(keys: SectionReader, quantities: Quantities) -> tuple[Stop, ...]:
     """Return the stop rules; errors go to the reporter of `keys`."""
     stops = keys.each("stop", lambda e: _stop(e, quantities, keys))
     _one_early(keys, stops)
@@ -69,7 +69,7 @@ def watched(args: Sequence[nodes.Arg], position: int, quantity: str | Symbol, qu
     return str(quantity)
 
 
-def _stop(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Stop:
+def _stop(expr: nodes.Expr, quantities: Quantities, keys: SectionReader) -> Stop:
     if isinstance(expr, nodes.Call) and expr.func.id == "when" and len(expr.args) == 1:
         return _when(expr.args[0].value, quantities, keys)
     if isinstance(expr, nodes.Call) and expr.func.id == "early":
@@ -86,7 +86,7 @@ def _stop(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Stop:
 COMPARISONS = ("<", "<=", ">", ">=")
 
 
-def _when(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> StopWhen:
+def _when(expr: nodes.Expr, quantities: Quantities, keys: SectionReader) -> StopWhen:
     if not isinstance(expr, nodes.Binary) or not isinstance(expr.left, nodes.Name):
         raise Fail(messages.training.stop_form(expr.span, WHEN))
     if expr.op not in COMPARISONS:
@@ -99,7 +99,7 @@ def _when(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> StopWhen:
     return StopWhen(expr.left.id, expr.op, threshold)
 
 
-def _one_early(keys: Keys, stops: Sequence[Stop]) -> None:
+def _one_early(keys: SectionReader, stops: Sequence[Stop]) -> None:
     if sum(isinstance(s, EarlyStop) for s in stops) > 1:
         help = "keep one of them; the parameters of the best epoch by that quantity are returned"
         keys.reporter.add(messages.training.several_early(keys.values["stop"].span, help))
