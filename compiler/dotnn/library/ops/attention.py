@@ -71,7 +71,7 @@ def _leads_to_softmax(scores: Value, readers: Readers) -> bool:
 
 
 EINSUM = Op(
-    "einsum", ("a", "b", "bias"), _infer_product, _product_line, _product_vjp, removes=_softmax_takes_it_out,
+    "einsum", ("a", "b", "bias"), _infer_product, _product_line, _product_vjp, shift_invariant=_softmax_takes_it_out,
     fast=fast_product,
     positions=True, algebra=PRODUCT
 )  # fmt: skip

@@ -111,15 +111,15 @@ def _fast_moving_average(e: Step, node: Node) -> bool:
 
 
 BATCH_SHARE = Op(
-    "batch_share", ("x",), scalar, _share_line, no_gradient, otherwise="0.0",
-    fast=_fast_share, removes=_mean_takes_it_out, detached=True,
+    "batch_share", ("x",), scalar, _share_line, no_gradient, inference="0.0",
+    fast=_fast_share, shift_invariant=_mean_takes_it_out, detached=True,
     equation="share of an example in the means; in prediction they are constants", algebra=ABOVE_ZERO
 )  # fmt: skip
 
 BATCH_MEAN = Op(
     "batch_mean", ("x", "running", "share"), _feature, lambda node: f"{{x}}.mean(axis={_axes(node.ins[0])})",
     lambda b, node, d: [b.emit("batch_mean_d_x", d, node.ins[2], node.ins[0]), None, None],
-    otherwise="{running}", equation="mu = mean of x", fast=_fast_mean, removes=_mean_takes_it_out,
+    inference="{running}", equation="mu = mean of x", fast=_fast_mean, shift_invariant=_mean_takes_it_out,
 )  # fmt: skip
 
 BATCH_MEAN_D_X = Op(
@@ -135,7 +135,7 @@ BATCH_VARIANCE = Op(
     "batch_variance", ("c", "running", "share"), _feature,
     lambda node: f"({{c}} * {{c}}).mean(axis={_axes(node.ins[0])})",
     lambda b, node, d: [b.emit("batch_variance_d_c", d, node.ins[2], node.ins[0]), None, None],
-    otherwise="{running}", equation="sigma2 = mean of (x - mu)^2", fast=_fast_variance, algebra=ABOVE_ZERO
+    inference="{running}", equation="sigma2 = mean of (x - mu)^2", fast=_fast_variance, algebra=ABOVE_ZERO
 )  # fmt: skip
 
 BATCH_VARIANCE_D_C = Op(
@@ -227,7 +227,13 @@ def _fast_centre_d_mean(e: Step, node: Node) -> bool:
 
 
 CENTRE = Op(
-    "centre", ("x", "mean"), same_as_first, "{x} - {mean}", _centre_vjp, fast=_fast_centre, removes=_mean_takes_it_out
+    "centre",
+    ("x", "mean"),
+    same_as_first,
+    "{x} - {mean}",
+    _centre_vjp,
+    fast=_fast_centre,
+    shift_invariant=_mean_takes_it_out,
 )
 
 CENTRE_D_MEAN = Op("centre_d_mean", ("d",), _sum_type, _sum_line("-{d}"), fast=_fast_centre_d_mean, algebra=LINEAR)  # type: ignore[arg-type]
