@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dotnn.codegen.heading import HEADER
 from dotnn.codegen.hygiene import NamesMeet
@@ -29,6 +29,9 @@ from dotnn.syntax.parse import parse
 from dotnn.targets.numpy.fast.plan import Plan
 from dotnn.targets.numpy.script import Options, is_unchanged, numpy_script, step_plan
 from dotnn_runtime.script.atomic import write_output
+
+if TYPE_CHECKING:
+    from dotnn.targets.keras.witness import Peer
 
 STDIN = "<stdin>"
 """What a spec from standard input is called."""
@@ -157,6 +160,14 @@ def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = ()
             return Compiled(model, graph, script, warnings)
         except NamesMeet as met:
             wanted = replace(wanted, words=wanted.words | met.words)
+
+
+def witness(model: Model, sets: tuple[str, ...] = ()) -> Peer:
+    """Return the same network on TensorFlow, beside which the NumPy script is looked at."""
+    from dotnn.targets.keras.witness import Peer
+
+    compiled = compile_model(model, Options(sets=sets, target="tensorflow"))
+    return Peer(model, compiled.graph, compiled.script)
 
 
 def _written(model: Model, options: Options, wanted: Wanted) -> tuple[Graph, str]:

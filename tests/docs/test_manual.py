@@ -11,7 +11,7 @@ from dotnn.library.metrics import METRICS
 from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
-from dotnn.reports import manual
+from dotnn.commands import manual
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
 

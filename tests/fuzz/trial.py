@@ -20,8 +20,7 @@ from dotnn.core.diagnostics import CompileError, Source
 from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
-from dotnn.running.peer import Peer
-from dotnn.session import Compiled, Options, compile_model
+from dotnn.session import Compiled, Options, compile_model, witness
 from dotnn.syntax.parse import parse
 from dotnn_runtime.gradcheck import Report, Verdict, render_text
 from dotnn_runtime.script.selfcheck import generic_batch
@@ -184,7 +183,7 @@ class Trial:
                 if {d.code for d in error.diagnostics} != {"NN507"}:
                     raise
                 return "refused"
-            with Peer(self.model) as peer:
+            with witness(self.model) as peer:
                 found = follow(self.model, peer, STEPS)
             if found.verdict == "FAIL":
                 assert found.first is not None

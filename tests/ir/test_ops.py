@@ -7,8 +7,8 @@ from support import complex_gradient, generic_point, model_of, module_of
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.interpret import evaluate, run
+from dotnn.ir.tensor import BATCH
 from dotnn.library.ops import OPS
-from dotnn.library.ops.base import BATCH
 from dotnn.library.penalties import PENALTIES
 from dotnn.session import lower
 
@@ -56,10 +56,10 @@ def test_ops_have_the_types_they_infer(spec, fast):
 @pytest.mark.parametrize(("spec", "fast"), OP_CASES)
 def test_the_rule_of_every_op(spec, fast):
     graph, values = graph_and_values(spec, fast)
-    drawn = {v.id for node in graph.nodes if OPS[node.op].random for v in node.outs}
+    drawn = {v.id for node in graph.nodes if node.rule.random for v in node.outs}
     rng = np.random.default_rng(5)
     for node in graph.all_nodes():
-        if OPS[node.op].vjp is None or OPS[node.op].random:
+        if node.rule.vjp is None or node.rule.random:
             continue
         # inside a loop any numbers will do, as long as the result belongs to them
         values |= {v.id: anything(v, rng) for v in node.ins if v.id not in values}
@@ -86,9 +86,9 @@ def anything(value, rng):
 
 def by_the_rule(node, values, sent):
     """What the op's VJP rule makes of the cotangent `sent`: an array per operand, None for zero."""
-    builder = GraphBuilder(10**6)
+    builder = GraphBuilder(OPS, 10**6)
     seed = builder.value("d", node.out.type)
-    cotangents = OPS[node.op].vjp(builder, node, seed)
+    cotangents = node.rule.vjp(builder, node, seed)
     env = {**values, seed.id: sent}
     for step in builder.nodes:
         env[step.out.id] = evaluate(step, [env[v.id] for v in step.ins], None, True)

@@ -7,11 +7,11 @@ from uses import FORMS, Kept, calls, kept_or_drawn, network
 
 from dotnn.core.arguments import Bound
 from dotnn.ir.interpret import run
+from dotnn.ir.tensor import BATCH as ANY
+from dotnn.ir.tensor import TensorType
 from dotnn.library.inits import INITS
 from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import Layer, ParamSpec
-from dotnn.library.ops.base import BATCH as ANY
-from dotnn.library.ops.base import TensorType
 from dotnn.session import Options, compile_model, lower
 
 CASES = [pytest.param(form, kept, id=f"{form}: {kept.call}") for form in FORMS for kept in calls(form)]

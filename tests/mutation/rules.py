@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from mutation.subjects import script
 
+from dotnn.ir.op import Op
 from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Op
 from dotnn.library.ops.windows import geometry, sizes
 
 
@@ -38,12 +38,12 @@ def product(op: str, change: str, vjp, *subjects: str) -> Rule:
 @contextmanager
 def tampered(rule: Rule) -> Iterator[None]:
     """Put a faulty rule into the registry for a while."""
-    right = OPS[rule.op]
-    OPS[rule.op] = rule.tamper(right)
+    right = rule.rule
+    rule.rule = rule.tamper(right)
     try:
         yield
     finally:
-        OPS[rule.op] = right
+        rule.rule = right
 
 
 def faulty_script(rule: Rule, subject: str) -> str:

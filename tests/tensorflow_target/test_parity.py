@@ -20,8 +20,8 @@ from dotnn.commands.diffing import Difference, Trajectory, compare, follow, roun
 from dotnn.core.diagnostics import CompileError
 from dotnn.library.clips import CLIPS
 from dotnn.library.layers import LAYERS
-from dotnn.running.peer import Peer
-from dotnn.session import Options, compile_model, front
+from dotnn.session import Options, compile_model, front, witness
+from dotnn.targets.keras.witness import Peer
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
 SEED = int(os.environ.get("DOTNN_SEED", "0"))
@@ -42,7 +42,7 @@ def compared(model, steps):
 
     That is the largest difference; where rounding explains it, how many times as large it is as what rounding does.
     """
-    with Peer(model) as peer:
+    with witness(model) as peer:
         largest = witnessed(model, peer, 0)
         found = follow(model, peer, steps)
     assert found.verdict != "FAIL", (found.first, found.rounding, found.place, found.steps[-3:])

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops.base import Value
+from dotnn.ir.node import Value
 from dotnn.passes.name import LOSS_NAME, SEED_NAME
 
 PLAIN = string.ascii_uppercase + string.ascii_lowercase

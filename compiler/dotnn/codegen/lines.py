@@ -11,8 +11,8 @@ from itertools import groupby
 from operator import attrgetter
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import BATCH, Loop, Node, Value
+from dotnn.ir.node import Loop, Node, Value
+from dotnn.ir.tensor import BATCH
 from dotnn.model.model import Model
 
 NameOf = Callable[[Value], str]
@@ -69,7 +69,7 @@ def _unpacking(values: Sequence[Value], container: str, key: Callable[[Value], s
 
 def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "", column: int = COMMENT_COLUMN) -> str:
     """Return `name = expression  # [shape]  equation`, the comment in this column."""
-    op = OPS[node.op]
+    op = node.rule
     line = op.line_of_both(node, name_of)
     return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node), column)
 
@@ -141,7 +141,7 @@ def _pairs(left: Sequence[str], right: Sequence[str], start: int, count: int) ->
 def comment_of(node: Node) -> str:
     """Return the shape of a result (none for a single number) and the textbook's equation, or what its layer says."""
     shape = str(node.out.type) if node.out.type.shape else ""
-    equation = node.attrs.get("says") or OPS[node.op].equation.format_map(_Lenient(node.attrs))
+    equation = node.attrs.get("says") or node.rule.equation.format_map(_Lenient(node.attrs))
     return "   ".join(part for part in (shape, equation) if part)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from dotnn.codegen import learning_rate, optimizer, training
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
 from dotnn.model.model import Model, Train
 
 TRAIN_ARGUMENTS = [
@@ -127,7 +126,7 @@ def _overflow(model: Model, graph: Graph, fast: bool) -> list[str]:
     """Return the lines after the loop that find what no loss shows: a last update, a memory of the optimizer, a running
     statistic or a value of the network that is not finite."""
     slots = optimizer.slots(model.train)
-    hidden = any(OPS[n.op].vanishes for n in graph.all_nodes())
+    hidden = any(n.rule.vanishes for n in graph.all_nodes())
     if not slots and not hidden and not model.train.batch:
         return []  # the loss of an epoch is that after its only update
     rows = "examples" if not model.train.batch else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"

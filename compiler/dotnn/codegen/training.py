@@ -8,7 +8,7 @@ from typing import Any
 from dotnn.codegen.data import scaled_outputs
 from dotnn.codegen.lines import literal, wrapped
 from dotnn.ir.graph import Graph
-from dotnn.library.ops.base import Value
+from dotnn.ir.node import Value
 from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, StopWhen, Train
 
 LITERAL_LIMIT = 5_000

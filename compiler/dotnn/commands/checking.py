@@ -18,7 +18,7 @@ from dotnn.reports.console import show_json, warn
 from dotnn.running.deadline import Ended, within
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_step import SpecStep
-from dotnn.session import Compiled, Options, compile_model, front
+from dotnn.session import Compiled, Options, compile_model, front, witness
 from dotnn_runtime.gradcheck import (
     Blame,
     CheckResult,
@@ -85,9 +85,7 @@ def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None, *
     scripts = {style: _compiled(model, style, sets) for style in STYLES}
     name, chosen = Path(path).stem, model.check.seed if seed is None else seed
     if tensorflow or "tensorflow" in model.check.against:
-        from dotnn.running.peer import Peer
-
-        with Peer(model, sets) as peer:
+        with witness(model, sets) as peer:
             return _check_styles(name, scripts, chosen, {"TensorFlow": peer.witness(scripts["explain"].script)})
     return _check_styles(name, scripts, chosen, {})
 

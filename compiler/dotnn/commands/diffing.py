@@ -19,10 +19,10 @@ from dotnn.ir.interpret import run
 from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
 from dotnn.reports.console import show_json, warn
-from dotnn.running.peer import Arrays, Peer
 from dotnn.running.scripts import run_script
-from dotnn.running.stepping import FastTraining, Training
-from dotnn.session import Options, compile_model, front
+from dotnn.session import Options, compile_model, front, witness
+from dotnn.targets.keras.witness import Arrays, Peer
+from dotnn.targets.numpy.steps import FastTraining, Training
 
 TOLERANCE = 1e-9
 NOISE = {"loss": 0.0, "gradient": 1e-6, "weight": 1e-3}
@@ -123,7 +123,7 @@ def diff_path(path: str, *, sets: tuple[str, ...], steps: int, seed: int | None,
 
 def compare(model: Model, steps: int, seed: int = 0, sets: tuple[str, ...] = ()) -> Trajectory:
     """Take steps of training on both targets in float64, until they part."""
-    with Peer(model, sets) as peer:
+    with witness(model, sets) as peer:
         return follow(model, peer, steps, seed, sets)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops.base import Loop, Node, Value
+from dotnn.ir.node import Loop, Node, Value
 
 
 def dump(graph: Graph) -> str:

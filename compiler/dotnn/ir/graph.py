@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from dotnn.library.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 
 PHASES = ("forward", "loss", "state", "backward")
 

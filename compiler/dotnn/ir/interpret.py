@@ -18,8 +18,7 @@ import numpy as np
 
 import dotnn_runtime.script as library
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 
 Array = Any
 Rounding = Callable[[Array, list[Array]], Array]
@@ -46,7 +45,7 @@ def evaluate(
     node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool, step: int = 1
 ) -> Array:
     """Return the value of one node with one output; `step` is the step of the loop that it stands in."""
-    op = OPS[node.op]
+    op = node.rule
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
     scope = {names[v.id]: x for v, x in zip(node.ins, operands, strict=True)}
     line = (op.line if training else op.prediction_line)(node, lambda v: names[v.id])

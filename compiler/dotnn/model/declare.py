@@ -6,7 +6,7 @@ import math
 
 from dotnn.core.diagnostics import Span
 from dotnn.core.limits import MAX_SIZE
-from dotnn.library.ops.base import BATCH, TensorType
+from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.model import messages
 from dotnn.model.constants import Constants, integer
 from dotnn.model.messages import Fail

@@ -9,10 +9,10 @@ from typing import Any
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.losses import Loss
 from dotnn.library.metrics import Metric
-from dotnn.library.ops.base import TensorType
 
 
 @dataclass(frozen=True)

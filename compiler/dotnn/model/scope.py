@@ -8,9 +8,9 @@ from typing import Any
 
 from dotnn.core.arguments import show_call
 from dotnn.core.diagnostics import Span
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import ParamSpec
-from dotnn.library.ops.base import TensorType
 from dotnn.model.constants import Poison
 from dotnn.model.paths import Element, Place
 from dotnn.syntax import nodes

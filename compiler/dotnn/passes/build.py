@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
+from dotnn.ir.node import Value
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Lowering
-from dotnn.library.ops.base import TensorType, Value
+from dotnn.library.ops import OPS
 from dotnn.model.model import LossTerm, Model, Step
 
 
@@ -17,7 +19,7 @@ def build(model: Model) -> Graph:
 class _Build:
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.builder = GraphBuilder()
+        self.builder = GraphBuilder(OPS)
         value = self.builder.value
         self.inputs = {n: value(n, d.type, "input") for n, d in model.inputs.items()}
         self.targets = {n: value(n, d.type, "target") for n, d in model.targets.items()}

@@ -16,15 +16,15 @@ from dataclasses import replace
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
+from dotnn.ir.node import Node, Value
 from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Node, Value
 
 FUSED = {("softmax", "cross_entropy"): "softmax_cross_entropy", ("sigmoid", "bce"): "sigmoid_bce"}
 
 
 def fuse_losses(graph: Graph) -> Graph:
     """Replace every loss of `FUSED` whose first operand is the matching activation's output."""
-    b = GraphBuilder(graph.next_id)
+    b = GraphBuilder(OPS, graph.next_id)
     producers = graph.producers()
     remarks = dict(graph.remarks)
     nodes: list[Node] = []
@@ -39,9 +39,11 @@ def fuse_losses(graph: Graph) -> Graph:
             if z.type.example != shape:
                 reshaped = b.value(f"{z.name}_reshape", node.ins[0].type)
                 last = producers[node.ins[0].id]
-                views.append(Node("reshape", (z,), (reshaped,), {"shape": shape}, "forward", last.layer, last.span))
+                views.append(
+                    Node(OPS["reshape"], (z,), (reshaped,), {"shape": shape}, "forward", last.layer, last.span)
+                )
                 z = reshaped
-            node = replace(node, op=fused, ins=(z, *node.ins[1:]))
+            node = replace(node, rule=OPS[fused], ins=(z, *node.ins[1:]))
             assert OPS[fused].infer([v.type for v in node.ins], node.attrs) == node.out.type
         nodes.append(node)
     forward = [n for n in nodes if n.phase == "forward"]

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Node, Readers, Value
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Readers
 
 
 def unfelt_parameters(graph: Graph) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def unfelt_parameters(graph: Graph) -> tuple[str, ...]:
 
 def _is_lost(value: Value, node: Node, readers: Readers, deaf: Collection[int]) -> bool:
     """Whether what is added to `value` has no effect through this use of it."""
-    op = OPS[node.op]
+    op = node.rule
     if op.removes is not None and op.removes(value, node, readers):
         return True
     additive = op.additive(node) if callable(op.additive) else op.additive

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops.base import Node
+from dotnn.ir.node import Node
+from dotnn.library.ops import OPS
 
 
 def join_columns(graph: Graph) -> Graph:
@@ -35,4 +36,4 @@ def _side_by_side(node: Node, parts: Sequence[Node]) -> Node | None:
     ends = [0, *(pad.out.type.example[-1] - pad.attrs["after"] for pad in ordered)]
     if [pad.attrs["before"] for pad in ordered] != ends[:-1] or ends[-1] != node.out.type.example[-1]:
         return None
-    return replace(node, op="concat", ins=tuple(pad.ins[0] for pad in ordered), attrs={})
+    return replace(node, rule=OPS["concat"], ins=tuple(pad.ins[0] for pad in ordered), attrs={})

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops.base import Value
+from dotnn.ir.node import Value
 
 LOSS_NAME = "loss"
 SEED_NAME = "d_loss"

@@ -16,7 +16,8 @@ from dataclasses import replace
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
-from dotnn.library.ops.base import Node
+from dotnn.ir.node import Node
+from dotnn.library.ops import OPS
 
 POOLED = {"max_pool1d": "conv1d", "max_pool2d": "conv2d"}
 MONOTONE = ("relu",)
@@ -66,7 +67,7 @@ def _worth(conv: Node, pool: Node) -> bool:
 
 def _fused(graph: Graph, conv: Node, act: Node | None, pool: Node) -> Graph:
     """Return the graph with one chain replaced; the result keeps the value of the pooling."""
-    b = GraphBuilder(graph.next_id)
+    b = GraphBuilder(OPS, graph.next_id)
     window = pool.attrs["window"]
     with b.at(conv.layer, conv.span, conv.out.name):
         bank = b.emit("filter_bank", conv.ins[1], name="bank", window=window)

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dotnn.ir.builder import BEFORE, STEP, GraphBuilder, over_time
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Loop, Node, Value
+from dotnn.ir.node import Loop, Node, Value
 
 
 class MissingRule(Exception):
@@ -48,7 +47,7 @@ class Reverse:
                         self.nodes[index] = _LoopGradient(self, node, node.loop).run()
 
     def _node(self, node: Node) -> None:
-        rule = OPS[node.op].vjp
+        rule = node.rule.vjp
         if rule is None:
             raise MissingRule(node)
         total = self.total(node.out)
@@ -219,6 +218,6 @@ def reached_from(nodes: Iterable[Node], sources: Iterable[int]) -> set[int]:
     """Return the numbers of all values that depend on `sources`, the sources included."""
     reached = set(sources)
     for node in nodes:
-        if not OPS[node.op].detached and any(v.id in reached for v in node.ins):
+        if not node.rule.detached and any(v.id in reached for v in node.ins):
             reached.update(v.id for v in node.outs)
     return reached

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 
 
 def simplify(graph: Graph) -> Graph:

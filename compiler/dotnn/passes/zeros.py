@@ -18,10 +18,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from dotnn.ir.algebra import SIGNS, Property
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.algebra import SIGNS, Property
-from dotnn.library.ops.base import Loop, Node, TensorType, Value
+from dotnn.ir.node import Loop, Node, Value
+from dotnn.ir.tensor import TensorType
 from dotnn.passes.invariance import unfelt_parameters
 
 MOST_TERMS = 16
@@ -87,7 +87,7 @@ class _Facts:
         return ((self.numbers.setdefault(key, len(self.numbers)), Fraction(1)),)
 
     def _result(self, node: Node) -> Fact:
-        op, operands = OPS[node.op], [self.of(v) for v in node.ins]
+        op, operands = node.rule, [self.of(v) for v in node.ins]
         algebra, properties = op.algebra, _properties(node, operands)
         linear = algebra.linear_in(node)
         if (
@@ -157,7 +157,7 @@ class _Facts:
 
 
 def _properties(node: Node, operands: Sequence[Fact]) -> frozenset[Property]:
-    op = OPS[node.op]
+    op = node.rule
     algebra, weights = op.algebra, op.algebra.weights(node)
     real = [
         fact

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import NUMBER, POSITIVE, Arg, Symbol
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
 from dotnn.library.layers.base import Layer, Lowering, activation, keras
 from dotnn.library.layers.keras import Keras
-from dotnn.library.ops.base import Builder, Value
 
 
 def _identity(b: Builder, low: Lowering) -> Value:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import BOOL, POSITIVE_INT, Arg
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import (
     INHERIT,
     INIT,
@@ -16,7 +19,6 @@ from dotnn.library.layers.base import (
     shape_text,
 )
 from dotnn.library.layers.keras import Keras, without
-from dotnn.library.ops.base import BATCH, Builder, TensorType, Value
 
 CAUSAL = Arg("causal", BOOL, False, "whether a position sees only itself and those before it")
 MASK = "A fourth operand is a mask, one number per key: where it is 0 the key is not seen."

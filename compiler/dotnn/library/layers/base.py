@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dotnn.core.arguments import Arg, Bound, Symbol, registered
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.keras import Keras
 from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Builder, TensorType, Value
 
 ACTIVATION = registered("activation", "an activation such as relu")
 INIT = registered("init", "an initialiser such as xavier or uniform(-0.5, 0.5)")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dotnn.core.arguments import FRACTION, Arg, Bound
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, require_real
 from dotnn.library.layers.keras import Keras
 from dotnn.library.layers.normalise import SCALE_AND_SHIFT, normalisation, scale_and_shift, scale_and_shift_params
-from dotnn.library.ops.base import Builder, TensorType, Value
 
 
 def _infer(types: Types, attrs: Attrs) -> TensorType:

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from dotnn.core.arguments import POSITIVE_INT, Arg
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types
 from dotnn.library.layers.keras import Keras, without
 from dotnn.library.layers.weighted import ACT, WEIGHTS, weighted, weights
 from dotnn.library.layers.windows import PAD, WINDOW, borders, entries, require_fit, require_places
 from dotnn.library.ops import windows
-from dotnn.library.ops.base import BATCH, Builder, TensorType, Value
 
 FILTERS = Arg("filters", POSITIVE_INT, doc="number of filters: the channels of the result")
 KERNEL = Arg("kernel", WINDOW, doc="size of the kernel, k or one number per axis")

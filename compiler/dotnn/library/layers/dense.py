@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import POSITIVE_INT, Arg
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, require_real
 from dotnn.library.layers.keras import Keras, without
 from dotnn.library.layers.weighted import ACT, WEIGHTS, weighted, weights
-from dotnn.library.ops.base import Builder, TensorType, Value
 
 
 def _infer(types: Types, attrs: Attrs) -> TensorType:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import FRACTION, Arg
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
 from dotnn.library.layers.base import Layer, Lowering
 from dotnn.library.layers.keras import Keras
-from dotnn.library.ops.base import Builder, Value
 
 
 def _lower(b: Builder, low: Lowering) -> Value:

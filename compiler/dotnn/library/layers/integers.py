@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import POSITIVE_INT, Arg, Symbol
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import INIT, Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, shape_text
 from dotnn.library.layers.keras import Keras
-from dotnn.library.ops.base import Builder, TensorType, Value
 
 
 def _need_integers(types: Types, name: str) -> TensorType:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import reduce
 
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types, keras, require_real, shape_text
-from dotnn.library.ops.base import Builder, TensorType, Value
 
 
 def _equal(verb: str) -> object:

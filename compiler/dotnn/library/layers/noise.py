@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import NON_NEGATIVE, Arg
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types, keras, require_real
 from dotnn.library.layers.keras import Keras
-from dotnn.library.ops.base import Builder, TensorType, Value
 
 
 def _real(types: Types, attrs: Attrs) -> TensorType:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import BOOL, POSITIVE, Arg, Bound
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Attrs, Lowering, ParamSpec
 from dotnn.library.layers.keras import Keras, without
-from dotnn.library.ops.base import Builder, TensorType, Value
 
 SCALE_AND_SHIFT = (
     Arg("epsilon", POSITIVE, 1e-3, "added to the variance"),

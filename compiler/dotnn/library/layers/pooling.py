@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.core.arguments import Arg, Kind, Symbol, choice
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
 from dotnn.library.layers.keras import Keras
 from dotnn.library.layers.windows import WINDOW, borders, entries, require_fit, require_places
 from dotnn.library.ops import windows
-from dotnn.library.ops.base import BATCH, Builder, TensorType, Value
 
 AS_WINDOW = Symbol("window")
 STRIDE = Kind(f"`window`, {WINDOW.expected}", lambda v: v if v == AS_WINDOW else WINDOW.accept(v), choices=("window",))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import Arg, Symbol
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import INIT, Attrs, Layer, ParamSpec, ShapeError, Types, keras, require_real, shape_text
 from dotnn.library.layers.keras import Keras
-from dotnn.library.ops.base import TensorType
 
 
 def _sequence(types: Types, attrs: Attrs) -> TensorType:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import NUMBER, Arg, Bound
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, Types
 from dotnn.library.layers.keras import Keras
-from dotnn.library.ops.base import Builder, Value
 
 
 def _params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:

@@ -11,6 +11,9 @@ from functools import partial
 from typing import Any
 
 from dotnn.core.arguments import BOOL, COUNT, FRACTION, INTEGER, POSITIVE_INT, Arg, Symbol, choice
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import (
     ACTIVATION,
     INHERIT,
@@ -28,7 +31,6 @@ from dotnn.library.layers.base import (
     shape_text,
 )
 from dotnn.library.layers.keras import Keras, without
-from dotnn.library.ops.base import Builder, TensorType, Value
 
 Values = Mapping[str, Value]
 Step = Callable[[Builder, Lowering, Values], Values]

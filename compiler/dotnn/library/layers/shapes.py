@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 from dotnn.core.arguments import NUMBER, POSITIVE_INT, SIZES, Arg
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types, keras, require_real, shape_text
 from dotnn.library.layers.keras import Keras
-from dotnn.library.ops.base import BATCH, Builder, TensorType, Value
 
 
 def _flat(types: Types, attrs: Attrs) -> TensorType:

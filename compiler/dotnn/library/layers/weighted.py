@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from dotnn.core.arguments import BOOL, Arg, Symbol
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import (
     ACTIVATION,
     CONSTRAINT,
@@ -18,7 +21,6 @@ from dotnn.library.layers.base import (
     activate,
     is_identity,
 )
-from dotnn.library.ops.base import Builder, TensorType, Value
 
 ACT = Arg("act", ACTIVATION, Symbol("identity"), "activation applied to z")
 WEIGHTS = (

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dotnn.core.arguments import POSITIVE_INT, Kind, Symbol, integer
+from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import ShapeError, require_real, shape_text
-from dotnn.library.ops.base import TensorType
 
 Pads = tuple[tuple[int, int], ...]
 BORDER = integer("a whole number that is not negative", lambda v: v >= 0)

@@ -1,7 +1,7 @@
 """The tensor ops: about textbook-equation size, one file per family, each with its VJP rule."""
 
 from dotnn.core.registry import collect
-from dotnn.library.ops.base import Op
+from dotnn.ir.op import Op
 
 __all__ = ["OPS", "Op"]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dotnn.library.ops.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SIGNS, UNKNOWN, Algebra, Property
-from dotnn.library.ops.base import Builder, Node, Op, Value, no_gradient, same_as_first
+from dotnn.ir.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SIGNS, UNKNOWN, Algebra, Property
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op, no_gradient, same_as_first
 from dotnn.library.ops.kernels import Kernel, Step, like, ufunc
 
 FIXED_ABOVE_ZERO = Algebra(keeps=ABOVE_ZERO.has)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dotnn.library.ops.algebra import BILINEAR, RESHAPED
-from dotnn.library.ops.base import Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.ir.algebra import BILINEAR, RESHAPED
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op
+from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.ops.kernels import Step, reduce_examples
 from dotnn.library.ops.products import sum_of_products, times_matrix
 

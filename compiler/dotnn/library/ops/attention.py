@@ -5,19 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dotnn.library.ops.algebra import PRODUCT, RESHAPED, SUM
-from dotnn.library.ops.base import (
-    Attrs,
-    Builder,
-    Node,
-    Op,
-    Readers,
-    TensorType,
-    Value,
-    as_bool,
-    no_gradient,
-    same_as_first,
-)
+from dotnn.ir.algebra import PRODUCT, RESHAPED, SUM
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op, Readers, as_bool, no_gradient, same_as_first
+from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.ops.kernels import Step, same_array
 from dotnn.library.ops.products import fast_product
 

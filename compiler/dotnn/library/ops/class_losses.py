@@ -5,7 +5,8 @@ Targets are class numbers (spread to one-hot rows where a line needs them) or ro
 
 from __future__ import annotations
 
-from dotnn.library.ops.base import Node, Op
+from dotnn.ir.node import Node
+from dotnn.ir.op import Op
 from dotnn.library.ops.kernels import Kernel, Step, like
 from dotnn.library.ops.reduction import Line, divisor, loss_ops, mean_factor, reduced
 

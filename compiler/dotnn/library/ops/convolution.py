@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dotnn.library.ops.algebra import BILINEAR, PRODUCT, RESHAPED
-from dotnn.library.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.ir.algebra import BILINEAR, PRODUCT, RESHAPED
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op
+from dotnn.ir.tensor import BATCH, Attrs, TensorType
 from dotnn.library.ops.image_kernels import fast_conv, fast_conv_d_input, fast_conv_d_weight
 from dotnn.library.ops.windows import geometry, keywords, per_axis, places
 

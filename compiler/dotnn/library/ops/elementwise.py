@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dotnn.library.ops.algebra import ALL, FACTORS, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
-from dotnn.library.ops.base import Builder, Node, Op, Value, same_as_first
+from dotnn.ir.algebra import ALL, FACTORS, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op, same_as_first
 from dotnn.library.ops.kernels import Step, chain, same_array, ufunc
 
 

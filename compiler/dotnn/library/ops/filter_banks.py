@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dotnn.library.ops.base import Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op
+from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.ops.image_kernels import (
     fast_add_bias,
     fast_filter_bank,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from dotnn.library.ops.base import Attrs, Node, Value
+from dotnn.ir.node import Node, Value
+from dotnn.ir.tensor import Attrs
 from dotnn.library.ops.kernels import Step
 from dotnn.library.ops.windows import places, sizes
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from dotnn.library.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 
 FUNCTIONS = (
     "add", "copysign", "copyto", "divide", "dot", "equal", "exp", "greater", "log", "logaddexp", "matmul",

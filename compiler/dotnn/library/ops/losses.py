@@ -5,7 +5,8 @@ The cotangent of the loss, `{d}`, is 1 unless a weight scales it.
 
 from __future__ import annotations
 
-from dotnn.library.ops.base import Node, Op, Value
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Op
 from dotnn.library.ops.kernels import Kernel, Step, like
 from dotnn.library.ops.reduction import divisor, loss_ops, mean_factor, reduced
 

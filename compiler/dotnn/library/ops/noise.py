@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dotnn.library.ops.algebra import ABOVE_ZERO, FACTORS
-from dotnn.library.ops.base import Builder, Node, Op, Value, no_gradient, same_as_first
+from dotnn.ir.algebra import ABOVE_ZERO, FACTORS
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op, no_gradient, same_as_first
 from dotnn.library.ops.kernels import ufunc
 
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 
-from dotnn.library.ops.algebra import ABOVE_ZERO, BILINEAR, LINEAR, PRODUCT, Algebra
-from dotnn.library.ops.base import Builder, Node, Op, Readers, TensorType, Value, no_gradient, same_as_first, scalar
+from dotnn.ir.algebra import ABOVE_ZERO, BILINEAR, LINEAR, PRODUCT, Algebra
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op, Readers, no_gradient, same_as_first, scalar
+from dotnn.ir.tensor import TensorType
 from dotnn.library.ops.kernels import Step, like, per_feature, reduce_examples, sum_features
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dotnn.library.ops.algebra import LINEAR, Algebra, exact
-from dotnn.library.ops.base import Builder, Node, Op, TensorType, Value, scalar
+from dotnn.ir.algebra import LINEAR, Algebra, exact
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op, scalar
+from dotnn.ir.tensor import TensorType
 from dotnn.library.ops.kernels import Step
 
 

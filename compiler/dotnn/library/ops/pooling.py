@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from dotnn.library.ops.algebra import LINEAR, RESHAPED, SIGN_KEPT
-from dotnn.library.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.ir.algebra import LINEAR, RESHAPED, SIGN_KEPT
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op
+from dotnn.ir.tensor import BATCH, Attrs, TensorType
 from dotnn.library.ops.image_kernels import fast_avg_pool, fast_avg_pool_d_input, fast_max_pool, fast_max_pool_d_input
 from dotnn.library.ops.windows import keywords, per_axis, places, sizes
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dotnn.library.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 from dotnn.library.ops.kernels import Step
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from dotnn.library.ops.algebra import LINEAR
-from dotnn.library.ops.base import Builder, Node, Op, TensorType, Value, scalar
+from dotnn.ir.algebra import LINEAR
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op, scalar
+from dotnn.ir.tensor import TensorType
 from dotnn.library.ops.kernels import Kernel
 
 Line = Callable[[Node], str]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dotnn.library.ops.algebra import RESHAPED
-from dotnn.library.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.ir.algebra import RESHAPED
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op
+from dotnn.ir.tensor import BATCH, Attrs, TensorType
 from dotnn.library.ops.windows import sizes
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dotnn.library.ops.algebra import ABOVE_ZERO, Algebra
-from dotnn.library.ops.base import Attrs, Node, Op, TensorType, no_gradient
+from dotnn.ir.algebra import ABOVE_ZERO, Algebra
+from dotnn.ir.node import Node
+from dotnn.ir.op import Op, no_gradient
+from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.ops.kernels import Step
 
 SMALL_TABLE = 128

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dotnn.library.ops.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
-from dotnn.library.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value, as_bool, same_as_first
+from dotnn.ir.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op, as_bool, same_as_first
+from dotnn.ir.tensor import BATCH, Attrs, TensorType
 from dotnn.library.ops.kernels import Step, like
 
 

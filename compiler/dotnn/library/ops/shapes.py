@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dotnn.library.ops.algebra import (
+from dotnn.ir.algebra import (
     ABOVE_ZERO,
     ALL,
     BILINEAR,
@@ -18,7 +18,9 @@ from dotnn.library.ops.algebra import (
     Algebra,
     Property,
 )
-from dotnn.library.ops.base import BATCH, Attrs, Builder, Node, Op, TensorType, Value
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op
+from dotnn.ir.tensor import BATCH, Attrs, TensorType
 from dotnn.library.ops.kernels import Step, like, sum_features
 
 LEVEL = frozenset({Property.LEVEL})

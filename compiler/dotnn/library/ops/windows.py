@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dotnn.library.ops.base import Attrs, Node, TensorType
+from dotnn.ir.node import Node
+from dotnn.ir.tensor import Attrs, TensorType
 
 NOTHING = {"stride": 1, "pad": (0, 0), "dilation": 1, "groups": 1}
 """What stands for "as usual", and is not written down."""

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from dotnn.codegen.lines import Banners, with_comment
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 from dotnn.library.penalties import PENALTIES
 from dotnn.model.model import Model
 from dotnn.targets.keras.network import Network
@@ -37,7 +36,7 @@ def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
             lines.append(_unpacking([(v, *keys[v.id]) for v in fresh])) if fresh else None
             lines += [f"{v.name} = tf.reshape({producers[v.id].ins[0].name}, {(-1, *v.type.example)})" for v in views]
             line = f"{node.out.name} = {_expression(node, network.distributed)}"
-            lines.append(with_comment(line, OPS[node.op].equation))
+            lines.append(with_comment(line, node.rule.equation))
     if total is not None:
         lines.append(f"{total.out.name} = {_sum(total, graph, network.distributed)}")
     return [*lines, f"return {graph.loss.name}"]
@@ -50,7 +49,7 @@ def _unpacking(entries: list[tuple[Value, str, str]]) -> str:
 
 
 def _expression(node: Node, distributed: bool) -> str:
-    op = OPS[node.op]
+    op = node.rule
     if distributed and node.attrs.get("reduce") == "mean":
         node = replace(node, attrs={**node.attrs, "reduce": "global mean"})
     template = op.tensorflow if isinstance(op.tensorflow, str) else op.tensorflow(node)

@@ -13,11 +13,10 @@ from dotnn.codegen.training import rescaled
 from dotnn.core.arguments import Bound, Symbol
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.ir.graph import Graph
+from dotnn.ir.node import Node, Value
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import Attrs, ShapeError, Types
 from dotnn.library.layers.keras import Keras
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Node, Value
 from dotnn.model.model import Model, Step
 from dotnn.passes.build import identifier
 
@@ -169,7 +168,7 @@ class Network:
         """Return what stands for a layer where replicas share a batch; refuse one that would compute something else."""
         if call.replicas:
             return replace(call, name=call.replicas)
-        if any(OPS[n.op].random for n in self.graph.phase("forward") if n.layer == step.path):
+        if any(n.rule.random for n in self.graph.phase("forward") if n.layer == step.path):
             message = f"{step.layer.name} cannot draw the same numbers when replicas share the batch"
             help = "put sequence_dropout or dropout in front of it instead, or compile without --distribute"
         elif any(not self.model.params[full].trained for full in step.params.values()):

@@ -11,8 +11,8 @@ from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.regime import modules as regime_modules
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Node, no_gradient
+from dotnn.ir.node import Node
+from dotnn.ir.op import no_gradient
 from dotnn.model.model import Model
 from dotnn.targets.keras import optimizer, regime
 from dotnn.targets.keras.loss import loss_lines
@@ -97,7 +97,7 @@ def _model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
 
 def _is_read_in_vain(node: Node) -> bool:
     """Whether real numbers are read whose gradient does not wait for what is computed from them."""
-    op = OPS[node.op]
+    op = node.rule
     blocks = op.vjp is no_gradient and not op.detached and node.ins[0].type.dtype == "real"
     return blocks or node.op in CUTS
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dotnn.codegen.lines import Body, indented, wrapped
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
 from dotnn.model.model import Model
 
 
@@ -54,9 +53,9 @@ def renewal(model: Model, graph: Graph) -> list[str]:
 
 def helper_names(graph: Graph) -> set[str]:
     """Return the helpers that the lines of the graph call."""
-    return {helper for node in graph.all_nodes() for helper in OPS[node.op].called(node)}
+    return {helper for node in graph.all_nodes() for helper in node.rule.called(node)}
 
 
 def draws(graph: Graph) -> bool:
     """Whether the forward pass draws random numbers in training."""
-    return any(OPS[n.op].random for n in graph.all_nodes())
+    return any(n.rule.random for n in graph.all_nodes())

@@ -19,7 +19,7 @@ from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.threads import thread_lines
 from dotnn.ir.graph import Graph
-from dotnn.library.ops.base import Value
+from dotnn.ir.node import Value
 from dotnn.model.identity import network_identity, training_identity
 from dotnn.model.model import Model
 from dotnn.passes.build import identifier

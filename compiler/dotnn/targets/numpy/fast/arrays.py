@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Dim, Node, Value
+from dotnn.ir.node import Node, Value
+from dotnn.ir.tensor import Dim
 
 if TYPE_CHECKING:
     from dotnn.targets.numpy.fast.plan import Plan
@@ -57,7 +57,7 @@ class Arrays:
         self.reads = Counter(v.id for n in graph.nodes for v in n.ins)
         for value in graph.results():
             self.reads[value.id] += 1
-        self.positions = {v.id for n in graph.nodes if OPS[n.op].positions for v in (*n.ins, *n.outs)}
+        self.positions = {v.id for n in graph.nodes if n.rule.positions for v in (*n.ins, *n.outs)}
         self.left = Counter(self.reads)
         self.of: dict[int, Storage] = {}
         self.fixed: set[int] = set()

@@ -9,8 +9,7 @@ from itertools import pairwise
 
 from dotnn.codegen.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Loop, Node, Value
+from dotnn.ir.node import Loop, Node, Value
 from dotnn.library.ops.kernels import like, repeated
 from dotnn.model.model import Model
 from dotnn.passes.simplify import drop_unread
@@ -60,7 +59,7 @@ class FastEmitter(PlanWriter):
                 if node.layer != layer:
                     layer, self.banner = node.layer, self.banners.of(node)
                 self._reading = [node]
-                kernel = write_loop if node.loop else OPS[node.op].fast
+                kernel = write_loop if node.loop else node.rule.fast
                 if kernel is None or not kernel(self, node):
                     self._written -= {id(other) for other in self._reading[1:]}  # what the kernel left after all
                     self._reading = [node]
@@ -302,7 +301,7 @@ class FastEmitter(PlanWriter):
         return {v.id for v in [*self.graph.inputs.values(), *self.graph.targets.values()] if v.id in self.readers}
 
     def _generic(self, node: Node) -> None:
-        op, out = OPS[node.op], node.out
+        op, out = node.rule, node.out
         self.plan.helpers |= op.called(node)
         for value in node.ins:
             self.integers(value)
@@ -318,7 +317,7 @@ class FastEmitter(PlanWriter):
     def _loop(self, node: Node, loop: Loop) -> None:
         """Write a loop over time as explain does, on views with the batch in front."""
         for inner in node.all_nodes():
-            self.plan.helpers |= {h for h in OPS[inner.op].helpers if f"{h}(" in OPS[inner.op].template(inner)}
+            self.plan.helpers |= {h for h in inner.rule.helpers if f"{h}(" in inner.rule.template(inner)}
         for value in node.ins:
             self.integers(value)
         for value in node.outs:

@@ -10,8 +10,7 @@ array of its own.
 from __future__ import annotations
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.fast.arrays import readers
 
 FOLD_LIMIT = 1024
@@ -43,7 +42,7 @@ def _can_carry(x: Value, producers: dict[int, Node], reading: dict[int, list[Nod
         return True
     node = producers[x.id]
     seen_as_view = any(n.op in VIEWS for n in reading[x.id])
-    return OPS[node.op].elementwise and OPS[node.op].fast is not None and node.op not in VIEWS and not seen_as_view
+    return node.rule.elementwise and node.rule.fast is not None and node.op not in VIEWS and not seen_as_view
 
 
 def _shared_gradients(graph: Graph) -> set[int]:

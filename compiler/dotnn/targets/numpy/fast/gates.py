@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dotnn.library.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 
 if TYPE_CHECKING:
     from dotnn.targets.numpy.fast.places import LoopPlaces

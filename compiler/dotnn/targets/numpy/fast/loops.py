@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dotnn.codegen.lines import WIDTH, indented, with_comment, wrapped
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
 from dotnn.targets.numpy.fast.gates import Gates
 from dotnn.targets.numpy.fast.packing import Pack, packed_gradient, packed_matrix
@@ -84,7 +83,7 @@ class LoopWriter(LoopPlaces):
         self._release(node)
 
     def _generic(self, node: Node) -> None:
-        op, out = OPS[node.op], node.out
+        op, out = node.rule, node.out
         self.e.plan.helpers |= op.called(node)
         line = op.line_of_both(node, lambda v: v.name)
         if out.type.dtype == "real":
@@ -133,7 +132,7 @@ class LoopWriter(LoopPlaces):
         target = (
             inner if not masks else ", ".join([f"({inner})" if len(names) > 1 else inner, *(v.name for v, _ in masks)])
         )
-        if any(OPS[n.op].counts and n.op not in ALIASES for n in self.loop.nodes):
+        if any(n.rule.counts and n.op not in ALIASES for n in self.loop.nodes):
             order = f"reversed(range({self.loop.steps}))" if self.loop.reverse else f"range({self.loop.steps})"
             target, whole = f"step, ({target})", f"zip({order}, {whole})"
         head = f"for {target} in {whole}:"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.fast.arrays import readers
 from dotnn.targets.numpy.fast.sequences import fits
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Loop, Node, Value
+from dotnn.ir.node import Loop, Node, Value
 from dotnn.passes.reverse import whole_name
 from dotnn.targets.numpy.fast.arrays import readers
 from dotnn.targets.numpy.fast.gates import find_gates, overwritten_gates
@@ -111,7 +110,7 @@ class LoopPlaces:
     def _overwrites(self, node: Node, operand: Value) -> bool:
         """Whether an activation may be written over its pre-activation."""
         alone = len(node.ins) == 1 and len(self.readers[node.ins[0].id]) == 1 and node.ins[0].id == operand.id
-        return alone and bool(self._kernel(node)) and OPS[node.op].elementwise and node.out.id not in self.leaving
+        return alone and bool(self._kernel(node)) and node.rule.elementwise and node.out.id not in self.leaving
 
     def _can_move(self, value: Value, concat: Node) -> bool:
         node = self.made.get(value.id)
@@ -125,7 +124,7 @@ class LoopPlaces:
         return {v.id for v in (*wanted, *bases)}
 
     def _kernel(self, node: Node) -> Callable[..., Any] | None:
-        op = OPS[node.op]
+        op = node.rule
         return op.fast_step or (op.fast if op.elementwise else None)
 
     def _place_state(self, k: int) -> None:
@@ -328,7 +327,7 @@ def _sunk(nodes: Sequence[Node], leaving: set[int]) -> list[Node]:
     ordered = list(nodes)
     for node in nodes:
         read = any(v.id == node.out.id for n in nodes for v in n.ins)
-        if node.out.id in leaving and not read and OPS[node.op].elementwise:
+        if node.out.id in leaving and not read and node.rule.elementwise:
             made = {n.out.id for n in nodes}
             first = next((v for v in node.ins if v.id in made), None)
             last = max((ordered.index(n) for n in ordered if first in n.ins and n is not node), default=0)

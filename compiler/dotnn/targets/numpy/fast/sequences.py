@@ -7,8 +7,8 @@ other as rows: both find what they need in an array [time, batch, features].
 from __future__ import annotations
 
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Loop, TensorType
+from dotnn.ir.node import Loop
+from dotnn.ir.tensor import TensorType
 
 AFFINE = ("affine", "affine_d_input")
 SAFE = (*AFFINE, "affine_d_weight", "sum_examples", "scan", "zero_state")
@@ -37,13 +37,13 @@ def time_first(graph: Graph) -> set[int]:
             collected = node.loop.outputs(node.outs)[0]
             found |= {v.id for v in (*node.loop.sequences(node.ins), *collected) if is_sequence(v.type)}
     for node in graph.nodes:
-        if node.loop is None and is_sequence(node.out.type) and (OPS[node.op].elementwise or node.op in AFFINE):
+        if node.loop is None and is_sequence(node.out.type) and (node.rule.elementwise or node.op in AFFINE):
             same = [v for v in node.ins if v.type.shape[:2] == node.out.type.shape[:2]]
             if any(v.id in found for v in same):
                 found.add(node.out.id)
     unsafe = {v.id for v in (*graph.inputs.values(), *graph.targets.values())}
     for node in graph.nodes:
-        if node.op not in SAFE and not OPS[node.op].elementwise:
+        if node.op not in SAFE and not node.rule.elementwise:
             unsafe |= {v.id for v in (*node.ins, *node.outs)}
     return found - unsafe
 
@@ -65,5 +65,5 @@ def fits(loop: Loop) -> bool:
     rows = all(is_row(v.type) for v in (*loop.entering, *loop.collected))
     rows = rows and all(is_row(v.type) or (v.type.dtype != "real" and len(v.type.shape) == 1) for v in loop.slices)
     states = len(set(leaving)) == len(leaving) and made.issuperset(leaving)
-    flat = all(n.loop is None and (n.op in ALIASES or not OPS[n.op].counts or OPS[n.op].fast_step) for n in loop.nodes)
+    flat = all(n.loop is None and (n.op in ALIASES or not n.rule.counts or n.rule.fast_step) for n in loop.nodes)
     return rows and states and flat and {v.id for v in loop.final} <= set(leaving)

@@ -15,11 +15,9 @@ import numpy as np
 from dotnn.codegen.hygiene import Mark
 from dotnn.codegen.optimizer import slot_start
 from dotnn.ir.graph import Graph
-from dotnn.library.ops import OPS
-from dotnn.library.ops.base import Node
+from dotnn.ir.node import Node
 from dotnn.model.model import Model
 from dotnn.running.scripts import run_script
-from dotnn.session import Options, compile_model
 from dotnn.targets.keras.network import Network
 from dotnn_runtime.gradcheck import Point, Witness
 
@@ -33,11 +31,10 @@ class Peer:
     computes its statement's ops with the arrays in `draws`, which `take` picks from the cache of a forward pass.
     """
 
-    def __init__(self, model: Model, sets: tuple[str, ...] = ()) -> None:
-        compiled = compile_model(model, Options(sets=sets, target="tensorflow"))
-        self.graph = compiled.graph
+    def __init__(self, model: Model, graph: Graph, script: str) -> None:
+        self.graph = graph
         self.start = slot_start(model.train)
-        self.module = run_script(compiled.script, "dotnn_tensorflow")
+        self.module = run_script(script, "dotnn_tensorflow")
         self.draws: Arrays = {}
         self.precision = self.module.keras.config.floatx()
         self.module.tf.config.experimental.enable_tensor_float_32_execution(False)
@@ -79,7 +76,7 @@ class Peer:
         """Call a recurrent layer with the masks of one use, of its inputs and its state: one, or the same per gate."""
         count = getattr(cell, "dropout_mask_count", None)
         for node in self._nodes_of(path):
-            if OPS[node.op].random:
+            if node.rule.random:
                 over_time = node.op == "sequence_dropout_mask"
                 mask = self.draws[node.out.name][:, 0] if over_time else self.draws[node.out.name]
                 getter = "get_dropout_mask" if over_time else "get_recurrent_dropout_mask"
@@ -91,7 +88,7 @@ class Peer:
         nodes = self._nodes_of(path)
         values = {nodes[0].ins[0].id: x}
         for node in nodes:
-            values[node.out.id] = self.draws[node.out.name] if OPS[node.op].random else _value(node, values)
+            values[node.out.id] = self.draws[node.out.name] if node.rule.random else _value(node, values)
         return values[nodes[-1].out.id]
 
     def _nodes_of(self, path: str) -> list[Node]:
@@ -99,7 +96,7 @@ class Peer:
 
     def take(self, cache: Mapping[str, np.ndarray]) -> None:
         """Keep the draws of a forward pass of the NumPy script."""
-        names = [n.out.name for n in self.graph.phase("forward") if OPS[n.op].random]
+        names = [n.out.name for n in self.graph.phase("forward") if n.rule.random]
         self.draws = {name: cache[name] for name in names}
 
     def witness(self, script: str) -> Witness:
@@ -189,11 +186,11 @@ def _by_turns(calls: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
 
 def random_steps(graph: Graph) -> list[str]:
     """Return the paths of the statements that draw random numbers."""
-    return list(dict.fromkeys(n.layer for n in graph.phase("forward") if OPS[n.op].random))
+    return list(dict.fromkeys(n.layer for n in graph.phase("forward") if n.rule.random))
 
 
 def _value(node: Node, values: Mapping[int, Any]) -> Any:
     """Return the value of a node of a random statement: its NumPy line, which there is arithmetic only."""
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
-    line = OPS[node.op].line(node, lambda v: names[v.id])
+    line = node.rule.line(node, lambda v: names[v.id])
     return eval(line, {names[v.id]: values[v.id] for v in node.ins})

@@ -1,6 +1,6 @@
 """The tables of the reference manual, made from the registries: what a layer takes is written down once.
 
-`python -m dotnn.reports.manual docs/language.md` renews all between `<!-- generated: NAME -->` and `<!-- end -->`;
+`python -m dotnn.commands.manual docs/language.md` renews all between `<!-- generated: NAME -->` and `<!-- end -->`;
 a test compares the page with what this module makes of it.
 """
 

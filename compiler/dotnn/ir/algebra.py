@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dotnn.library.ops.base import Node
+    from dotnn.ir.node import Node
 
 
 class Property(Enum):
