@@ -160,7 +160,7 @@ def _slope(formula):
         ("z ** 3", "3 * z ** 2"),
         ("z / (1 + abs(z))", "(1 + np.absolute(z) - z * np.sign(z)) / (1 + np.absolute(z)) ** 2"),
         ("softplus(z)", "sigmoid(z)"),
-        ("cos(pi * z)", "-np.pi * np.sin(np.pi * z)"),
+        ("cos(pi * z)", "-math.pi * np.sin(math.pi * z)"),
         ("exp(-z * z / 2) + 1", "-z * np.exp(-z * z / 2)"),
     ],
 )

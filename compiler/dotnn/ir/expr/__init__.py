@@ -7,6 +7,7 @@ What a dialect cannot spell is an error, never a default.
 
 from dotnn.ir.expr.derive import NoDerivative, derive
 from dotnn.ir.expr.functions import FUNCTIONS, Function
+from dotnn.ir.expr.infer import NoType, infer
 from dotnn.ir.expr.parse import NotAnExpression, equation, parse
 from dotnn.ir.expr.spell import DIALECTS, Dialect, Unspellable, spell
 from dotnn.ir.expr.tree import (
@@ -35,7 +36,7 @@ from dotnn.ir.expr.tree import (
 
 __all__ = [
     "DIALECTS", "FUNCTIONS", "Attribute", "Binary", "Bracketed", "Call", "Choice", "Dialect", "Equation", "Expr",
-    "Function", "Index", "Keyword", "Literal", "Method", "Name", "NoDerivative", "NotAnExpression", "Number",
-    "Sequence", "Slice", "Unary", "Unspellable", "calls", "derive", "equation", "map_children", "parse", "reads",
-    "spell", "substitute", "walk",
+    "Function", "Index", "Keyword", "Literal", "Method", "Name", "NoDerivative", "NoType", "NotAnExpression",
+    "Number", "Sequence", "Slice", "Unary", "Unspellable", "calls", "derive", "equation", "infer", "map_children",
+    "parse", "reads", "spell", "substitute", "walk",
 ]  # fmt: skip

@@ -83,7 +83,7 @@ _ALL = (
         tensorflow="tf.clip_by_value", math="min(max({x}, {low}), {high})",
     ),
     Function("round", ("x", "*"), ("0",), {"math": "round"}),
-    Function("pi", (), (), {"numpy": "np.pi", "math": "math.pi"}),
+    Function("pi", (), (), {"math": "math.pi"}),
     Function("len", ("x",), (), {"numpy": "len", "jax": "len", "math": "len"}, elementwise=False),
     _array("einsum", "equation *", tensorflow="tf.einsum", keras="keras.ops.einsum"),
     _array("concatenate", "arrays *", tensorflow="tf.concat", keras="keras.ops.concatenate"),
@@ -95,6 +95,7 @@ _ALL = (
     _array("full", "shape value *"),
     _array("pad", "x widths *"),
     _array("tri", "n *"),
+    _array("tile", "x times", tensorflow="tf.tile", keras="keras.ops.tile"),
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Function] = {f.name: f for f in _ALL}

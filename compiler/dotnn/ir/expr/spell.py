@@ -47,8 +47,6 @@ class Dialect:
     logic     how `and`, `or`, `not` of masks are written
     methods   method -> the function that takes its operand first; None: methods stay methods, all of them
     rewrites  function -> what is written in place of it, from its operands
-    numbers   the key of the dialect that writes a function of plain numbers: Python's, so that what it gives takes the
-              precision of the arrays around it; "" where there is none
     """
 
     title: str
@@ -57,11 +55,13 @@ class Dialect:
     logic: Mapping[str, str] = field(default_factory=dict)
     methods: Mapping[str, str] | None = None
     rewrites: Mapping[str, Callable[..., Expr]] = field(default_factory=dict)
-    numbers: str = "math"
 
     def word(self, function: Function, of_numbers: bool) -> str:
-        """Return the spelling of a function, here of plain numbers or of arrays. Raises `Unspellable`."""
-        for key in (self.numbers if of_numbers else "", self.key, self.like):
+        """Return the spelling of a function. Raises `Unspellable`.
+
+        One of plain numbers is Python's: its result then takes the precision of the arrays around it.
+        """
+        for key in ("math" if of_numbers else "", self.key, self.like):
             if key in function.spellings:
                 return function.spellings[key]
         raise Unspellable(f"{self.title} has no {function.name}: a formula that calls it cannot be written for it")
@@ -85,7 +85,7 @@ def _log_of_sum(x: Expr, y: Expr) -> Expr:
 
 _MASKS = {"and": "&", "or": "|", "not": "~"}
 _REDUCED = {"sum": "sum", "mean": "mean", "max": "max", "min": "min"}
-NUMPY = Dialect("NumPy", "numpy", logic=_MASKS, numbers="")
+NUMPY = Dialect("NumPy", "numpy", logic=_MASKS)
 ANALYTIC = Dialect("NumPy on complex numbers", "analytic", "numpy", _MASKS, rewrites={
     "abs": _absolute, "sign": _by_real_part("sign"), "floor": _by_real_part("floor"), "logaddexp": _log_of_sum,
 })  # fmt: skip
