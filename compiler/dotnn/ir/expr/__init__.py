@@ -9,7 +9,7 @@ from dotnn.ir.expr.derive import NoDerivative, derive
 from dotnn.ir.expr.functions import FUNCTIONS, Function
 from dotnn.ir.expr.infer import NoType, infer
 from dotnn.ir.expr.parse import NotAnExpression, equation, parse
-from dotnn.ir.expr.spell import DIALECTS, Dialect, Unspellable, spell
+from dotnn.ir.expr.spell import DIALECTS, Dialect, Unspellable, spell, ufunc
 from dotnn.ir.expr.tree import (
     Attribute,
     Binary,
@@ -29,6 +29,7 @@ from dotnn.ir.expr.tree import (
     Unary,
     calls,
     map_children,
+    number,
     reads,
     substitute,
     walk,
@@ -37,6 +38,6 @@ from dotnn.ir.expr.tree import (
 __all__ = [
     "DIALECTS", "FUNCTIONS", "Attribute", "Binary", "Bracketed", "Call", "Choice", "Dialect", "Equation", "Expr",
     "Function", "Index", "Keyword", "Literal", "Method", "Name", "NoDerivative", "NoType", "NotAnExpression",
-    "Number", "Sequence", "Slice", "Unary", "Unspellable", "calls", "derive", "equation", "infer", "map_children",
-    "parse", "reads", "spell", "substitute", "walk",
+    "Number", "Sequence", "Slice", "Unary", "Unspellable", "calls", "derive", "equation", "infer", "map_children", "number",
+    "parse", "reads", "spell", "substitute", "ufunc", "walk",
 ]  # fmt: skip

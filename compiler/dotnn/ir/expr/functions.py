@@ -60,11 +60,11 @@ _ALL = (
     _elementwise("tanh", "x", "1 - a * a"),
     _elementwise(
         "sigmoid", "x", "a * (1 - a)",
-        numpy="sigmoid", jax="jax.nn.sigmoid", tensorflow="tf.sigmoid", math="",
+        numpy="", jax="jax.nn.sigmoid", tensorflow="tf.sigmoid", math="",
     ),
     _elementwise(
         "softplus", "x", "sigmoid(x)",
-        numpy="softplus", jax="jax.nn.softplus", tensorflow="tf.math.softplus", math="",
+        numpy="", jax="jax.nn.softplus", tensorflow="tf.math.softplus", math="",
     ),
     _elementwise(
         "erf", "x", "2 / sqrt(pi) * exp(-x * x)",

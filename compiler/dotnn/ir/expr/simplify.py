@@ -11,15 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 
-from dotnn.ir.expr.tree import Binary, Call, Expr, Name, Number, Unary
+from dotnn.ir.expr.tree import Binary, Call, Expr, Name, Number, Unary, number
 
 ZERO, ONE = Number(0), Number(1)
 
 
 def constant(value: float) -> Expr:
-    """Return a number, with its sign in front."""
-    value = int(value) if float(value).is_integer() else value
-    return Unary("-", Number(-value)) if value < 0 else Number(value)
+    """Return a number, a whole one without its point."""
+    return number(int(value) if float(value).is_integer() else value)
 
 
 @dataclass

@@ -96,12 +96,13 @@ MATH = Dialect("Python's math", "math", methods={})
 DIALECTS = {d.key: d for d in (NUMPY, ANALYTIC, TENSORFLOW, KERAS, JAX, MATH)}
 
 
-def spell(expr: Expr, dialect: Dialect = NUMPY, helpers: Collection[str] = ()) -> str:
-    """Return the text of an expression; `helpers` are the functions besides the dialect's that it may call.
+def spell(expr: Expr, dialect: Dialect = NUMPY, helpers: Collection[str] = (), numbers: Collection[str] = ()) -> str:
+    """Return the text of an expression.
 
+    `helpers` are the functions besides the dialect's that it may call, `numbers` the names of plain numbers.
     Raises `Unspellable` where the dialect has no word for something.
     """
-    return _Writer(dialect, helpers).text(_rewritten(expr, dialect) if dialect.rewrites else expr)
+    return _Writer(dialect, helpers, numbers).text(_rewritten(expr, dialect) if dialect.rewrites else expr)
 
 
 def _rewritten(expr: Expr, dialect: Dialect) -> Expr:
@@ -110,10 +111,20 @@ def _rewritten(expr: Expr, dialect: Dialect) -> Expr:
     return rewrite(*expr.args) if isinstance(expr, Call) and rewrite else expr
 
 
+def ufunc(function: str) -> str:
+    """Return NumPy's name of a function that can write into an array. Raises `Unspellable` for another one."""
+    found = FUNCTIONS.get(function)
+    word = found.spellings.get("numpy", "") if found and found.elementwise and len(found.operands) < 3 else ""
+    if not word:
+        raise Unspellable(f"NumPy has no {function} that writes into an array that exists")
+    return word.removeprefix("np.")
+
+
 class _Writer:
-    def __init__(self, dialect: Dialect, helpers: Collection[str]) -> None:
+    def __init__(self, dialect: Dialect, helpers: Collection[str], numbers: Collection[str]) -> None:
         self.dialect = dialect
         self.helpers = helpers
+        self.numbers = numbers
 
     def text(self, expr: Expr, binding: int = 0) -> str:
         """Return the text of a part, in brackets where it binds less tightly than it must."""
@@ -166,12 +177,19 @@ class _Writer:
 
     def known(self, function: Function, args: tuple[Expr, ...]) -> str:
         """Return the call of a function of the table."""
-        word = self.dialect.word(function, of_numbers=function.elementwise and all(map(_is_number, args)))
+        word = self.dialect.word(function, of_numbers=function.elementwise and all(map(self.is_number, args)))
         if not function.operands:
             return word
         if "{" in word:
             return word.format(**dict(zip(function.operands, map(self.text, args), strict=True)))
         return f"{word}({self.items(args)})"
+
+    def is_number(self, expr: Expr) -> bool:
+        """Whether an expression holds nothing but plain numbers and functions of them."""
+        plain = (Number, Unary, Binary, Call)
+        return all(
+            isinstance(part, plain) or (isinstance(part, Name) and part.id in self.numbers) for part in walk(expr)
+        )
 
     def items(self, items: tuple[Expr, ...]) -> str:
         return ", ".join(map(self.text, items))
@@ -198,11 +216,6 @@ class _Writer:
             case Method(_, name):
                 raise Unspellable(f"{self.dialect.title} has no method {name}")
         raise AssertionError(expr)
-
-
-def _is_number(expr: Expr) -> bool:
-    """Whether an expression holds nothing but numbers and functions of them."""
-    return all(isinstance(part, Number | Unary | Binary | Call) for part in walk(expr))
 
 
 def _literal(expr: Literal) -> str:

@@ -34,6 +34,11 @@ class Number(Expr):
         return self.text or repr(self.value)
 
 
+def number(value: float) -> Expr:
+    """Return a number as an expression, its sign in front."""
+    return Unary("-", Number(-value)) if value < 0 else Number(value)
+
+
 @dataclass(frozen=True)
 class Literal(Expr):
     """A text, `True`, `False`, `None`, or the `...` of an index."""
