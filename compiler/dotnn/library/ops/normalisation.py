@@ -10,19 +10,20 @@ mean is 0 where it is 1/N in training, and with it go the terms of the gradient 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 from dotnn.ir.algebra import ABOVE_ZERO, BILINEAR, LINEAR, PRODUCT, Algebra
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, Readers, no_gradient, same_as_first, scalar
-from dotnn.ir.tensor import TensorType
+from dotnn.ir.tensor import Attrs, TensorType
 
 
-def _feature(types: object, attrs: object) -> TensorType:
-    return TensorType(types[0].shape[-1:])  # type: ignore[index]
+def _feature(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    return TensorType(types[0].shape[-1:])
 
 
-def _last(types: object, attrs: object) -> TensorType:
-    return types[-1]  # type: ignore[index, no-any-return]
+def _last(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    return types[-1]
 
 
 def _axes(value: Value) -> str:
@@ -140,7 +141,7 @@ def _centre_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [d, b.emit("centre_d_mean", d, per_feature=is_per_feature(node.ins[1]))]
 
 
-def _sum_line(term: str) -> object:
+def _sum_line(term: str) -> Callable[[Node], str]:
     def line(node: Node) -> str:
         if node.attrs["per_feature"]:
             return f"{term}.sum(axis={_axes(node.ins[0])})"
@@ -149,14 +150,14 @@ def _sum_line(term: str) -> object:
     return line
 
 
-def _sum_type(types: object, attrs: object) -> TensorType:
-    shape = types[0].shape  # type: ignore[index]
-    return TensorType(shape[-1:] if attrs["per_feature"] else (*shape[:-1], 1))  # type: ignore[index]
+def _sum_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    shape = types[0].shape
+    return TensorType(shape[-1:] if attrs["per_feature"] else (*shape[:-1], 1))
 
 
 CENTRE = Op("centre", ("x", "mean"), same_as_first, "{x} - {mean}", _centre_vjp, removes=_mean_takes_it_out)
 
-CENTRE_D_MEAN = Op("centre_d_mean", ("d",), _sum_type, _sum_line("-{d}"), algebra=LINEAR)  # type: ignore[arg-type]
+CENTRE_D_MEAN = Op("centre_d_mean", ("d",), _sum_type, _sum_line("-{d}"), algebra=LINEAR)
 
 
 INVERSE_ROOT = Op(
@@ -197,7 +198,7 @@ RESCALE_D_FACTOR = Op(
     ("d", "x"),
     _sum_type,
     _sum_line("({d} * {x})"),
-    algebra=BILINEAR,  # type: ignore[arg-type]
+    algebra=BILINEAR,
 )
 
 

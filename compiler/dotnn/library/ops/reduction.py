@@ -5,12 +5,12 @@ by (the number of features where a loss averages over them, of positions for a s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dotnn.ir.algebra import LINEAR
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, scalar
-from dotnn.ir.tensor import TensorType
+from dotnn.ir.tensor import Attrs, TensorType
 
 Line = Callable[[Node], str]
 
@@ -61,8 +61,8 @@ def loss_ops(
         y, t = node.ins
         return [b.emit(f"{name}_gradient", d, y, t, **node.attrs), None]
 
-    def y_type(types: object, attrs: object) -> TensorType:
-        return types[1]  # type: ignore[index, no-any-return]
+    def y_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+        return types[1]
 
     forward = Op(name, ("y", "t"), scalar, line, vjp, helpers, equation, tensorflow=tensorflow)
     return forward, Op(f"{name}_gradient", ("d", "y", "t"), y_type, gradient, helpers=helpers, algebra=LINEAR)
