@@ -6,7 +6,8 @@ from regimes import OPTIMIZER_CALLS, REGIMES
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import ROOT, as_module, model_of
 
-from dotnn.commands.checking import beside, check_spec
+from dotnn.commands.checking.script import beside
+from dotnn.commands.checking.spec import check_spec
 from dotnn.running.spec_step import SpecStep
 from dotnn.session import Options, compile_model
 from dotnn_runtime.gradcheck import Verdict, check_script, check_style

@@ -1,7 +1,7 @@
 """The tables of the reference manual, made from the registries: what a layer takes is written down once.
 
-`python -m dotnn.commands.manual docs/language.md` renews all between `<!-- generated: NAME -->` and `<!-- end -->`;
-a test compares the page with what this module makes of it.
+They are all that lies between `<!-- generated: NAME -->` and `<!-- end -->` in a page; a test compares the page with
+what this module makes of it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from dotnn.core import limits
@@ -286,9 +284,3 @@ def renewed(page: str) -> str:
 def parts(page: str) -> list[str]:
     """Return the names of the generated parts of a page."""
     return [m[1] for m in _PART.finditer(page)]
-
-
-if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        path = Path(name)
-        path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")
