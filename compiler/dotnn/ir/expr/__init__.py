@@ -38,6 +38,7 @@ from dotnn.ir.expr.tree import (
 __all__ = [
     "DIALECTS", "FUNCTIONS", "Attribute", "Binary", "Bracketed", "Call", "Choice", "Dialect", "Equation", "Expr",
     "Function", "Index", "Keyword", "Literal", "Method", "Name", "NoDerivative", "NoType", "NotAnExpression",
-    "Number", "Sequence", "Slice", "Unary", "Unspellable", "calls", "derive", "equation", "infer", "map_children", "number",
+    "Number", "Sequence", "Slice", "Unary", "Unspellable", "calls", "derive", "equation", "infer", "map_children",
+    "number",
     "parse", "reads", "spell", "substitute", "ufunc", "walk",
 ]  # fmt: skip

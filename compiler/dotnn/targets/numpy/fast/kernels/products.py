@@ -11,10 +11,10 @@ import math
 from collections.abc import Sequence
 
 from dotnn.ir.node import Node, Value
-from dotnn.library.ops.kernels import Step
+from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 
 
-def fast_product(e: Step, node: Node) -> bool:
+def _product(e: Step, node: Node) -> bool:
     """Write a product in Einstein's notation; b is the batch."""
     operands, _, result = node.attrs["equation"].partition("->")
     left, _, right = operands.partition(",")
@@ -131,3 +131,6 @@ def _gathered(e: Step, value: Value, letters: str, order: str, sizes: dict[str, 
     else:
         e.run(f"copyto({copy}, {view})")
     return copy
+
+
+EINSUM = Kernel("einsum", _product)
