@@ -31,7 +31,7 @@ from dotnn_runtime.gradcheck import (
     check_style,
     print_report,
 )
-from dotnn_runtime.gradcheck.anatomy import all_functions, around
+from dotnn_runtime.gradcheck.reading.structure import all_functions, around
 from dotnn_runtime.run_folder import weight_shapes
 
 PATIENCE = 60.0

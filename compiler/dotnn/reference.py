@@ -14,7 +14,7 @@ from dotnn.emit import optimizer
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import helper_functions, run
 from dotnn.model.model import Model
-from dotnn_runtime.gradcheck.steps import Expected, Memory, Slots
+from dotnn_runtime.gradcheck.probing.steps import Expected, Memory, Slots
 
 Arrays = dict[str, np.ndarray]
 

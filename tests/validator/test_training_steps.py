@@ -10,8 +10,8 @@ from dotnn.checking import beside, check_spec
 from dotnn.driver import Options, compile_model
 from dotnn.reference import SpecStep
 from dotnn_runtime.gradcheck import Verdict, check_script, check_style
-from dotnn_runtime.gradcheck.course import Trial
-from dotnn_runtime.gradcheck.script import load_script
+from dotnn_runtime.gradcheck.probing.course import Trial
+from dotnn_runtime.gradcheck.tracing.traced import load_script
 
 NET = """model M {{
   input  x: [3]
