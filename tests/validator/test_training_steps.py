@@ -11,8 +11,8 @@ from dotnn.commands.checking.spec import check_spec
 from dotnn.running.spec_step import SpecStep
 from dotnn.session import Options, compile_model
 from dotnn_runtime.gradcheck import Verdict, check_script, check_style
-from dotnn_runtime.gradcheck.course import Trial
-from dotnn_runtime.gradcheck.script import load_script
+from dotnn_runtime.gradcheck.probing.course import Trial
+from dotnn_runtime.gradcheck.tracing.traced import load_script
 
 NET = """model M {{
   input  x: [3]

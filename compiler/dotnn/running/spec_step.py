@@ -16,7 +16,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import helper_functions, run
 from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
-from dotnn_runtime.gradcheck.steps import Expected, Memory, Slots
+from dotnn_runtime.gradcheck.probing.steps import Expected, Memory, Slots
 
 Arrays = dict[str, np.ndarray]
 
