@@ -6,10 +6,11 @@ What a dialect cannot spell is an error, never a default.
 """
 
 from dotnn.ir.expr.derive import NoDerivative, derive
+from dotnn.ir.expr.dialects import DIALECTS, Dialect, Unspellable, ufunc
 from dotnn.ir.expr.functions import FUNCTIONS, Function
 from dotnn.ir.expr.infer import NoType, infer
 from dotnn.ir.expr.parse import NotAnExpression, equation, parse
-from dotnn.ir.expr.spell import DIALECTS, Dialect, Unspellable, spell, ufunc
+from dotnn.ir.expr.spell import spell
 from dotnn.ir.expr.tree import (
     Attribute,
     Binary,
@@ -28,6 +29,7 @@ from dotnn.ir.expr.tree import (
     Slice,
     Unary,
     calls,
+    constant,
     map_children,
     number,
     reads,
@@ -38,7 +40,6 @@ from dotnn.ir.expr.tree import (
 __all__ = [
     "DIALECTS", "FUNCTIONS", "Attribute", "Binary", "Bracketed", "Call", "Choice", "Dialect", "Equation", "Expr",
     "Function", "Index", "Keyword", "Literal", "Method", "Name", "NoDerivative", "NoType", "NotAnExpression",
-    "Number", "Sequence", "Slice", "Unary", "Unspellable", "calls", "derive", "equation", "infer", "map_children",
-    "number",
-    "parse", "reads", "spell", "substitute", "ufunc", "walk",
+    "Number", "Sequence", "Slice", "Unary", "Unspellable", "calls", "constant", "derive", "equation", "infer",
+    "map_children", "number", "parse", "reads", "spell", "substitute", "ufunc", "walk",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from functools import cache
 
 from dotnn.ir.expr.functions import FUNCTIONS, PIECEWISE
 from dotnn.ir.expr.parse import parse
-from dotnn.ir.expr.simplify import ONE, ZERO, constant, minus, negative, over, plus, power, times, where
+from dotnn.ir.expr.simplify import ONE, ZERO, minus, negative, over, plus, power, times, where, whole
 from dotnn.ir.expr.tree import (
     Binary,
     Bracketed,
@@ -27,7 +27,7 @@ from dotnn.ir.expr.tree import (
 )
 
 FLAT = frozenset(("<", "<=", ">", ">=", "==", "!=", "//", "and", "or", "not"))
-"""Operators whose results are constant wherever they are smooth."""
+"""Operators whose results are whole wherever they are smooth."""
 
 
 class NoDerivative(ValueError):
@@ -93,12 +93,12 @@ class _Derivative:
         d_u, d_v = self.of(expr.left), self.of(expr.right)
         if d_v == ZERO:
             return over(d_u, v)
-        return over(minus(times(d_u, v), times(u, d_v)), power(v, constant(2)))
+        return over(minus(times(d_u, v), times(u, d_v)), power(v, whole(2)))
 
     def power(self, expr: Binary, u: Expr, v: Expr) -> Expr:
         """Return d(u ** v) = v u ** (v - 1) du + u ** v log(u) dv."""
         d_u, d_v = self.of(expr.left), self.of(expr.right)
-        less = constant(v.value - 1) if isinstance(v, Number) else minus(v, ONE)
+        less = whole(v.value - 1) if isinstance(v, Number) else minus(v, ONE)
         return plus(times(v, power(u, less), d_u), times(Binary("**", u, v), Call("log", (u,)), d_v))
 
     def call(self, expr: Call) -> Expr:

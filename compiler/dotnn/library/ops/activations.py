@@ -54,8 +54,8 @@ def unary(
 
 SIGMOID, SIGMOID_DERIVATIVE = unary(
     "sigmoid",
-    "sigmoid({z})",
-    "{d} * {a} * (1 - {a})",
+    "sigmoid(z)",
+    "d * a * (1 - a)",
     reads="output",
     equation="a = 1 / (1 + exp(-z))",
     helpers=("sigmoid",),
@@ -64,16 +64,16 @@ SIGMOID, SIGMOID_DERIVATIVE = unary(
 
 TANH, TANH_DERIVATIVE = unary(
     "tanh",
-    "np.tanh({z})",
-    "{d} * (1 - {a} * {a})",
+    "tanh(z)",
+    "d * (1 - a * a)",
     reads="output",
     algebra=SIGN_KEPT,
 )
 
 RELU, RELU_DERIVATIVE = unary(
     "relu",
-    "np.maximum({z}, 0)",
-    "{d} * ({a} > 0)",
+    "maximum(z, 0)",
+    "d * (a > 0)",
     reads="output",
     equation="a = max(z, 0), relu'(0) = 0",
     algebra=Algebra(has=ABOVE_ZERO.has, keeps=SIGNS),
@@ -82,28 +82,28 @@ RELU, RELU_DERIVATIVE = unary(
 
 LEAKY_RELU, LEAKY_RELU_DERIVATIVE = unary(
     "leaky_relu",
-    "np.where({z} > 0, {z}, {slope} * {z})",
-    "np.where({z} > 0, {d}, {slope} * {d})",
+    "where(z > 0, z, slope * z)",
+    "where(z > 0, d, slope * d)",
     algebra=FIXED_ABOVE_ZERO,
 )
 
 ELU, ELU_DERIVATIVE = unary(
     "elu",
-    "np.where({z} > 0, {z}, {alpha} * np.expm1(np.minimum({z}, 0)))",
-    "np.where({z} > 0, {d}, {d} * {alpha} * np.exp(np.minimum({z}, 0)))",
+    "where(z > 0, z, alpha * expm1(minimum(z, 0)))",
+    "where(z > 0, d, d * alpha * exp(minimum(z, 0)))",
     equation="a = z if z > 0 else alpha (exp(z) - 1)",
     algebra=FIXED_ABOVE_ZERO,
 )
 
 GELU, GELU_DERIVATIVE = unary(
-    "gelu", "gelu({z})", "{d} * gelu_slope({z})", helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
+    "gelu", "gelu(z)", "d * gelu_slope(z)", helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
     equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))", algebra=SIGN_KEPT,
 )  # fmt: skip
 
 SILU, SILU_DERIVATIVE = unary(
     "silu",
-    "{z} * sigmoid({z})",
-    "{d} * silu_slope({z})",
+    "z * sigmoid(z)",
+    "d * silu_slope(z)",
     helpers=("sigmoid", "silu_slope"),
     equation="a = z sigmoid(z)",
     algebra=SIGN_KEPT,
@@ -111,15 +111,15 @@ SILU, SILU_DERIVATIVE = unary(
 
 SOFTPLUS, SOFTPLUS_DERIVATIVE = unary(
     "softplus",
-    "softplus({z})",
-    "{d} * sigmoid({z})",
+    "softplus(z)",
+    "d * sigmoid(z)",
     helpers=("sigmoid", "softplus"),
     equation="a = log(1 + exp(z))",
     algebra=ABOVE_ZERO,
 )
 
 THRESHOLD = Op(
-    "threshold", ("z",), same_as_first, "({z} >= {at}).astype({z}.dtype)", no_gradient,
+    "threshold", ("z",), same_as_first, "(z >= at).astype(z.dtype)", no_gradient,
     equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists", elementwise=True,
     algebra=ABOVE_ZERO,
 )  # fmt: skip
@@ -132,20 +132,20 @@ def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 
 PRELU = Op(
-    "prelu", ("z", "slope"), same_as_first, "np.where({z} > 0, {z}, {slope} * {z})", _prelu_vjp,
+    "prelu", ("z", "slope"), same_as_first, "where(z > 0, z, slope * z)", _prelu_vjp,
     equation="a = z if z > 0 else slope z, with one learned slope per unit (He et al. 2015)",
     algebra=replace(FIXED_ABOVE_ZERO, keeps_from=(0,)),
 )  # fmt: skip
 
 PRELU_DERIVATIVE = Op(
-    "prelu_derivative", ("d", "z", "slope"), same_as_first, "np.where({z} > 0, {d}, {slope} * {d})", algebra=LINEAR
+    "prelu_derivative", ("d", "z", "slope"), same_as_first, "where(z > 0, d, slope * d)", algebra=LINEAR
 )
 
 PRELU_D_SLOPE = Op(
     "prelu_d_slope",
     ("d", "z"),
     same_as_first,
-    "np.where({z} > 0, 0, {d} * {z})",
+    "where(z > 0, 0, d * z)",
     elementwise=True,
     algebra=Algebra(linear=(0,), zero_where={1: Property.NON_NEGATIVE}),
 )
@@ -159,7 +159,7 @@ SOFTMAX = Op(
     "softmax",
     ("z",),
     same_as_first,
-    "softmax({z})",
+    "softmax(z)",
     _softmax_vjp,
     ("softmax",),
     equation="p_i = exp(z_i) / sum_j exp(z_j)",
@@ -170,7 +170,7 @@ SOFTMAX_DERIVATIVE = Op(
     "softmax_derivative",
     ("d", "p"),
     same_as_first,
-    "{p} * ({d} - ({d} * {p}).sum(axis=-1, keepdims=True))",
+    "p * (d - (d * p).sum(axis=-1, keepdims=True))",
     equation="dE/dz_i = p_i (dE/dp_i - sum_j dE/dp_j p_j)",
     algebra=Algebra(linear=(0,), zero_where={0: Property.LEVEL}),
 )

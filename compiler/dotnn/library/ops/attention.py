@@ -31,9 +31,9 @@ def _infer_product(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 def _product_line(node: Node) -> str:
-    bias = " + {bias}" if len(node.ins) == 3 else ""
+    bias = " + bias" if len(node.ins) == 3 else ""
     root = f" / math.sqrt({node.attrs['root']})" if node.attrs.get("root") else ""
-    return f'np.einsum("{{equation}}", {{a}}, {{b}}){root}{bias}'
+    return f"np.einsum(equation, a, b){root}{bias}"
 
 
 def _product_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -94,7 +94,7 @@ MASK_FUTURE = Op(
     "mask_future",
     ("s",),
     same_as_first,
-    lambda node: f"np.where({tri(node)}, {{s}}, {FAR_BELOW})",
+    lambda node: f"np.where({tri(node)}, s, {FAR_BELOW})",
     _future_vjp,
     equation="position i sees the positions up to i",
 )
@@ -103,20 +103,20 @@ MASK_FUTURE_DERIVATIVE = Op(
     "mask_future_derivative",
     ("d",),
     same_as_first,
-    lambda node: f"np.where({tri(node)}, {{d}}, 0)",
+    lambda node: f"np.where({tri(node)}, d, 0)",
     algebra=RESHAPED,
 )
 
 
 def _seen(node: Node) -> str:
     between = "None, " * (len(node.ins[0].type.shape) - 2)
-    return f"{{seen}}[:, {between}:]"
+    return f"seen[:, {between}:]"
 
 
-IS_SEEN = Op("is_seen", ("mask",), as_bool, "{mask} > 0.5", no_gradient, detached=True)
+IS_SEEN = Op("is_seen", ("mask",), as_bool, "mask > 0.5", no_gradient, detached=True)
 
 MASK_KEYS = Op(
-    "mask_keys", ("s", "seen"), same_as_first, lambda node: f"np.where({_seen(node)}, {{s}}, {FAR_BELOW})",
+    "mask_keys", ("s", "seen"), same_as_first, lambda node: f"np.where({_seen(node)}, s, {FAR_BELOW})",
     lambda b, node, d: [b.emit("mask_keys_derivative", d, node.ins[1]), None],
 )  # fmt: skip
 
@@ -124,14 +124,14 @@ MASK_KEYS_DERIVATIVE = Op(
     "mask_keys_derivative",
     ("d", "seen"),
     same_as_first,
-    lambda node: f"np.where({_seen(node)}, {{d}}, 0)",
+    lambda node: f"np.where({_seen(node)}, d, 0)",
     algebra=RESHAPED,
 )
 
 
 def _positions_line(node: Node) -> str:
     length, width = node.ins[0].type.example
-    return f"{{x}} + sinusoids({length}, {width}).astype({{x}}.real.dtype)"
+    return f"x + sinusoids({length}, {width}).astype(x.real.dtype)"
 
 
 ADD_POSITIONS = Op(
@@ -148,7 +148,7 @@ STOP_GRADIENT = Op(
     "stop_gradient",
     ("x",),
     same_as_first,
-    "stop_gradient({x})",
+    "stop_gradient(x)",
     no_gradient,
     ("stop_gradient",),
     algebra=SUM,

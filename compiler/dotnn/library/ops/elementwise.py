@@ -8,7 +8,7 @@ from dotnn.ir.op import Builder, Op, same_as_first
 
 
 def _terms(node: Node) -> str:
-    return " + ".join(f"{{{i}}}" for i in range(len(node.ins)))
+    return " + ".join(f"x{i}" for i in range(len(node.ins)))
 
 
 def _add_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -38,7 +38,7 @@ PASS_ON = Op(
     "pass_on",
     ("d",),
     same_as_first,
-    "{d}",
+    "d",
     lambda b, node, d: [d],
     additive=(0,),
     elementwise=True,
@@ -50,7 +50,7 @@ SUBTRACT = Op(
     "subtract",
     ("a", "b"),
     same_as_first,
-    "{a} - {b}",
+    "a - b",
     _subtract_vjp,
     additive=ALL,
     elementwise=True,
@@ -61,7 +61,7 @@ NEGATE = Op(
     "negate",
     ("a",),
     same_as_first,
-    "-{a}",
+    "-a",
     lambda b, node, d: [b.emit("negate", d)],
     elementwise=True,
     algebra=Algebra(weights=lambda node: (-1,)),
@@ -71,7 +71,7 @@ MULTIPLY = Op(
     "multiply",
     ("a", "b"),
     same_as_first,
-    "{a} * {b}",
+    "a * b",
     _multiply_vjp,
     elementwise=True,
     algebra=FACTORS,
@@ -81,18 +81,16 @@ MAXIMUM = Op(
     "maximum",
     ("a", "b"),
     same_as_first,
-    "np.maximum({a}, {b})",
+    "maximum(a, b)",
     _maximum_vjp,
     elementwise=True,
     algebra=SIGN_KEPT,
 )
 """Elementwise maximum. Where both are equal the first one wins, so it alone receives the gradient."""
 
-WHERE_NOT_LESS = Op(
-    "where_not_less", ("d", "a", "b"), same_as_first, "{d} * ({a} >= {b})", elementwise=True, algebra=LINEAR
-)
+WHERE_NOT_LESS = Op("where_not_less", ("d", "a", "b"), same_as_first, "d * (a >= b)", elementwise=True, algebra=LINEAR)
 
-WHERE_LESS = Op("where_less", ("d", "a", "b"), same_as_first, "{d} * ({a} < {b})", elementwise=True, algebra=LINEAR)
+WHERE_LESS = Op("where_less", ("d", "a", "b"), same_as_first, "d * (a < b)", elementwise=True, algebra=LINEAR)
 
-ZEROS_LIKE = Op("zeros_like", ("a",), same_as_first, "np.zeros_like({a})", algebra=ZEROS)
+ZEROS_LIKE = Op("zeros_like", ("a",), same_as_first, "np.zeros_like(a)", algebra=ZEROS)
 """The gradient of a parameter that the loss does not depend on."""

@@ -47,7 +47,7 @@ FILTER_BANK = Op(
     "filter_bank",
     ("W",),
     _infer_bank,
-    "filter_bank({W}, {window})",
+    "filter_bank(W, window)",
     _bank_vjp,
     ("filter_bank",),
 )
@@ -56,7 +56,7 @@ FILTER_BANK_D_WEIGHT = Op(
     "filter_bank_d_weight",
     ("d",),
     _infer_d_weight,
-    "filter_bank_d_weight({d}, {window})",
+    "filter_bank_d_weight(d, window)",
     helpers=("filter_bank_d_weight",),
 )
 
@@ -64,7 +64,7 @@ MAX_OF_FILTERS = Op(
     "max_of_filters",
     ("c",),
     _largest,
-    "max_of_filters({c}, {copies})",
+    "max_of_filters(c, copies)",
     _max_vjp,
     ("max_of_filters",),
 )
@@ -73,8 +73,8 @@ MAX_OF_FILTERS_D_INPUT = Op(
     "max_of_filters_d_input",
     ("d", "c"),
     lambda types, attrs: types[1],
-    "max_of_filters_d_input({d}, {c}, {copies})",
+    "max_of_filters_d_input(d, c, copies)",
     helpers=("max_of_filters_d_input",),
 )
 
-ADD_BIAS = Op("add_bias", ("x", "b"), lambda types, attrs: types[0], "{x} + {b}", _add_bias_vjp)
+ADD_BIAS = Op("add_bias", ("x", "b"), lambda types, attrs: types[0], "x + b", _add_bias_vjp)

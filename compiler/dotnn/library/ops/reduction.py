@@ -5,20 +5,18 @@ by (the number of features where a loss averages over them, of positions for a s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from dotnn.ir.algebra import LINEAR
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, scalar
+from dotnn.ir.op import Builder, Line, Op, scalar
 from dotnn.ir.tensor import Attrs, TensorType
-
-Line = Callable[[Node], str]
 
 
 def divisor(node: Node) -> str:
     """Return the text ` / n` that turns a sum into the loss's mean, or nothing."""
     factors = [str(node.attrs["features"])] if node.attrs["features"] > 1 else []
-    factors += ["len({y})"] if node.attrs["reduce"] == "mean" else []
+    factors += ["len(y)"] if node.attrs["reduce"] == "mean" else []
     if len(factors) == 2:
         return f" / ({' * '.join(factors)})"
     return f" / {factors[0]}" if factors else ""

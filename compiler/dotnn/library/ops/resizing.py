@@ -24,7 +24,7 @@ def _infer_crop(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 def _crop_line(node: Node) -> str:
     lengths = sizes(node.ins[0].type)
     inside = (f"{low}:{n - high}" for n, (low, high) in zip(lengths, node.attrs["pad"], strict=True))
-    return f"{{d}}[:, {', '.join(inside)}]"
+    return f"d[:, {', '.join(inside)}]"
 
 
 def _pad_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -35,7 +35,7 @@ ZERO_PAD = Op(
     "zero_pad",
     ("x",),
     _infer_pad,
-    lambda node: f"np.pad({{x}}, {((0, 0), *node.attrs['pad'], (0, 0))})",
+    lambda node: f"np.pad(x, {((0, 0), *node.attrs['pad'], (0, 0))})",
     _pad_vjp,
     algebra=RESHAPED,
 )
@@ -56,7 +56,7 @@ def _infer_repeat(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 def _repeat_line(node: Node) -> str:
-    line = "{x}"
+    line = "x"
     for axis, times in enumerate(node.attrs["times"], 1):
         line = f"np.repeat({line}, {times}, axis={axis})"
     return line
@@ -73,7 +73,7 @@ def _blocks_line(node: Node) -> str:
     pairs = zip(sizes(node.out.type), times, strict=True)
     shape = ", ".join(f"{blocks}, {inside}" for blocks, inside in pairs)
     axes = tuple(range(2, 2 * len(times) + 1, 2))
-    return f"{{d}}.reshape(-1, {shape}, {channels}).sum(axis={axes if len(axes) > 1 else axes[0]})"
+    return f"d.reshape(-1, {shape}, {channels}).sum(axis={axes if len(axes) > 1 else axes[0]})"
 
 
 REPEAT_BLOCKS = Op(

@@ -31,7 +31,7 @@ TRUNCATE = Op(
     "truncate",
     ("h",),
     same_as_first,
-    lambda node: f"{{h}} if {goes_on(node)} else stop_gradient({{h}})",
+    lambda node: f"h if {goes_on(node)} else stop_gradient(h)",
     lambda b, node, d: [b.emit("cut", d, **node.attrs)],
     ("stop_gradient",),
     equation="the same, but every {every} steps the gradient stops here",
@@ -45,7 +45,7 @@ CUT = Op(
     "cut",
     ("d",),
     same_as_first,
-    lambda node: f"{{d}} if {goes_on(node)} else np.zeros_like({{d}})",
+    lambda node: f"d if {goes_on(node)} else np.zeros_like(d)",
     uses_step=True,
     algebra=LINEAR,
 )
@@ -54,7 +54,7 @@ ZERO_STATE = Op(
     "zero_state",
     ("x",),
     lambda types, attrs: TensorType((BATCH, attrs["units"])),
-    "np.zeros((len({x}), {units}), {x}.dtype)",
+    "np.zeros((len(x), units), x.dtype)",
     detached=True,
     algebra=ZEROS,
 )
@@ -70,7 +70,7 @@ STEP_AFFINE = Op(
     "step_affine",
     ("xz", "h", "U"),
     same_as_first,
-    "{xz} + {h} @ {U}",
+    "xz + h @ U",
     _step_affine_vjp,
     equation="z_t = x_t W + b + h_{{t-1}} U",
 )
@@ -83,7 +83,7 @@ def _where_mask_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
 
 
 WHERE_MASK = Op(
-    "where_mask", ("m", "new", "old"), lambda types, attrs: types[1], "np.where({m}[:, None], {new}, {old})",
+    "where_mask", ("m", "new", "old"), lambda types, attrs: types[1], "np.where(m[:, None], new, old)",
     _where_mask_vjp, algebra=SIGN_KEPT
 )  # fmt: skip
 """Where a step is padding, the state stays as it was."""
@@ -92,7 +92,7 @@ WHERE_KEPT = Op(
     "where_kept",
     ("m", "d"),
     lambda types, attrs: types[1],
-    lambda node: "np.where({m}[:, None], {d}, 0)" if node.attrs["new"] else "np.where({m}[:, None], 0, {d})",
+    lambda node: "np.where(m[:, None], d, 0)" if node.attrs["new"] else "np.where(m[:, None], 0, d)",
     algebra=Algebra(linear=(1,)),
 )
 
@@ -106,7 +106,7 @@ GATED_SUM = Op(
     "gated_sum",
     ("f", "c", "i", "g"),
     same_as_first,
-    "{f} * {c} + {i} * {g}",
+    "f * c + i * g",
     _gated_sum_vjp,
     elementwise=True,
     equation="c_t = f c_{{t-1}} + i g",
@@ -127,7 +127,7 @@ BLEND = Op(
     "blend",
     ("z", "h", "g"),
     same_as_first,
-    "{z} * {h} + (1 - {z}) * {g}",
+    "z * h + (1 - z) * g",
     _blend_vjp,
     elementwise=True,
     equation="h_t = z h_{{t-1}} + (1 - z) g",
@@ -137,7 +137,7 @@ BLEND_D_SHARE = Op(
     "blend_d_share",
     ("d", "h", "g"),
     same_as_first,
-    "{d} * ({h} - {g})",
+    "d * (h - g)",
     elementwise=True,
     algebra=LINEAR,
 )
@@ -146,18 +146,18 @@ BLEND_D_SECOND = Op(
     "blend_d_second",
     ("d", "z"),
     same_as_first,
-    "{d} * (1 - {z})",
+    "d * (1 - z)",
     elementwise=True,
     algebra=LINEAR,
 )
 
-DIFFERS = Op("differs", ("x",), as_bool, "{x} != {value}")
+DIFFERS = Op("differs", ("x",), as_bool, "x != value")
 
 SEQUENCE_DROPOUT_MASK = Op(
     "sequence_dropout_mask",
     ("x",),
     lambda types, attrs: TensorType((BATCH, 1, *types[0].shape[2:])),
-    "dropout_mask(rng, {x}[:, :1].shape, {keep}).astype({x}.real.dtype)",
+    "dropout_mask(rng, x[:, :1].shape, keep).astype(x.real.dtype)",
     None,
     ("dropout_mask",),
     equation="mask = 1/rho with probability rho = {keep}, else 0: the same in all steps",

@@ -49,12 +49,9 @@ def _unpacking(entries: list[tuple[Value, str, str]]) -> str:
 
 
 def _expression(node: Node, distributed: bool) -> str:
-    op = node.rule
     if distributed and node.attrs.get("reduce") == "mean":
         node = replace(node, attrs={**node.attrs, "reduce": "global mean"})
-    template = op.tensorflow if isinstance(op.tensorflow, str) else op.tensorflow(node)
-    names = {word: value.name for word, value in zip(op.operands, node.ins, strict=True)}
-    return template.format(**names, **node.attrs)
+    return node.rule.tensorflow_line(node, lambda value: value.name)
 
 
 def _sum(total: Node, graph: Graph, distributed: bool) -> str:
