@@ -12,7 +12,7 @@ from dotnn.model import messages
 from dotnn.model.bind import match
 from dotnn.model.constants import Poisoned, evaluate, integer
 from dotnn.model.messages import Fail
-from dotnn.model.scope import Scope, Tensor
+from dotnn.model.scope import OpenUse, Scope, Tensor
 from dotnn.model.unused import unused_names
 from dotnn.syntax import nodes
 
@@ -37,6 +37,10 @@ def use_block(
     element = scope.element(name, is_block=True)
     inner = Scope(constants, element.value, element.params, blocks_open=(*scope.blocks_open, name))
     _bind_inputs(network, block, operands, call, inner)
+    bound = {n: t for n, t in inner.names.items() if isinstance(t, Tensor)}
+    own = {param.name.id: constants[param.name.id] for param in block.params}
+    use = OpenUse(name, own, bound, element, call.span, block.span)
+    inner.uses = (*scope.uses, use)
     before, errors = len(network.drafts), len(network.reporter.errors)
     network.body(block.statements, inner)
     element.has_params = any(d.specs for d in network.drafts[before:])

@@ -158,7 +158,7 @@ class Network:
         if isinstance(statement, nodes.LayerDef):
             scope.names[name] = define_shared(self, statement, scope)
             return
-        scope.begin(name)
+        scope.begin(name, statement.span)
         value = self.value(statement.value, scope)
         settle(scope.elements, named=bool(name))
         scope.names[name] = value.called(name)
@@ -378,7 +378,7 @@ class Network:
             agree(self, shared, specs, operands, span)
         place = shared.place if shared else element.params
         value = Tensor(element.value, type, span, layer, attrs)
-        self.drafts.append(Draft(layer, attrs, operands, value, specs, place, span))
+        self.drafts.append(Draft(layer, attrs, operands, value, specs, place, span, scope.statement, scope.uses))
         return value
 
     def origins(self, operands: Sequence[Tensor]) -> str:

@@ -12,6 +12,7 @@ from dotnn.ir.tensor import TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import ParamSpec
 from dotnn.model.constants import Poison
+from dotnn.model.model import Use
 from dotnn.model.paths import Element, Place
 from dotnn.syntax import nodes
 
@@ -54,6 +55,24 @@ class SharedLayer:
 Binding = Tensor | SharedLayer | Poison
 
 
+@dataclass(frozen=True)
+class OpenUse:
+    """A use of a block whose paths are not settled yet; see `model.Use`."""
+
+    block: str
+    args: Mapping[str, Any]
+    inputs: Mapping[str, Tensor]
+    element: Element
+    span: Span
+    declared: Span
+
+    def settled(self) -> Use:
+        """Return the use with its paths."""
+        inputs = {name: t.place.path for name, t in self.inputs.items()}
+        place = self.element
+        return Use(self.block, self.args, inputs, place.value.path, place.params.path, self.span, self.declared)
+
+
 @dataclass
 class Scope:
     """The names visible in the model or in one use of a block."""
@@ -67,9 +86,12 @@ class Scope:
     statement_value: Place | None = None
     statement_params: Place | None = None
     blocks_open: tuple[str, ...] = ()
+    uses: tuple[OpenUse, ...] = ()
+    statement: Span | None = None
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, span: Span | None = None) -> None:
         """Start a statement; "" for an unnamed output."""
+        self.statement = span
         self.statement_value = Place(self.value_place, name)
         self.statement_params = Place(self.param_place, name)
         self.elements = []
@@ -92,6 +114,8 @@ class Draft:
     specs: tuple[ParamSpec, ...]
     params: Place
     span: Span
+    statement: Span | None = None
+    uses: tuple[OpenUse, ...] = ()
 
 
 def names_read(expr: nodes.Expr) -> set[str]:
