@@ -35,17 +35,14 @@ class Printer:
     def module(self, module: tree.Module) -> None:
         """Print a whole script."""
         self.lines += module.head.rstrip("\n").split("\n")
-        after_banner = False
         for item in module.items:
-            self.lines += [] if isinstance(item, tree.Banner) and not self.lines else _gap(item)
+            self.lines += [""] if isinstance(item, tree.Banner) else ["", ""]
             self._item(item)
-            after_banner = isinstance(item, tree.Banner)
-        assert not after_banner
 
     def _item(self, item: tree.Item) -> None:
         match item:
             case tree.Banner(title):
-                self.lines.append(f"# {title:->{BANNER - 2}}".replace(title, f" {title}", 1)[:2] + _banner(title))
+                self.lines.append(f"# {'-' * (BANNER - len(title) - 3)} {title}")
             case tree.Prose(text):
                 self.lines += text.rstrip("\n").split("\n")
             case tree.Function():
@@ -97,14 +94,6 @@ class Printer:
         elif comment and len(f"{made[0]}  # {comment}") <= WIDTH and made[0][-1] in "([{":
             made[0] = f"{made[0]}  # {comment}"
         self.lines += made
-
-
-def _gap(item: tree.Item) -> list[str]:
-    return [""] if isinstance(item, tree.Banner) else ["", ""]
-
-
-def _banner(title: str) -> str:
-    return f"{'-' * (BANNER - len(title) - 3)} {title}"
 
 
 def _signature(item: tree.Function) -> list[str]:

@@ -39,7 +39,7 @@ def use_block(
     _bind_inputs(network, block, operands, call, inner)
     bound = {n: t for n, t in inner.names.items() if isinstance(t, Tensor)}
     own = {param.name.id: constants[param.name.id] for param in block.params}
-    use = OpenUse(name, own, bound, element, call.span, block.span)
+    use = OpenUse(name, own, bound, element, call.span, scope.statement, block.span)
     inner.uses = (*scope.uses, use)
     before, errors = len(network.drafts), len(network.reporter.errors)
     network.body(block.statements, inner)

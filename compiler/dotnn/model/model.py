@@ -59,6 +59,7 @@ class Use:
     path: str
     params: str
     span: Span
+    statement: Span | None
     declared: Span
 
     def __hash__(self) -> int:

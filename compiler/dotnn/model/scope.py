@@ -64,13 +64,14 @@ class OpenUse:
     inputs: Mapping[str, Tensor]
     element: Element
     span: Span
+    statement: Span | None
     declared: Span
 
     def settled(self) -> Use:
         """Return the use with its paths."""
         inputs = {name: t.place.path for name, t in self.inputs.items()}
         place = self.element
-        return Use(self.block, self.args, inputs, place.value.path, place.params.path, self.span, self.declared)
+        return Use(self.block, self.args, inputs, place.value.path, place.params.path, self.span, self.statement, self.declared)
 
 
 @dataclass

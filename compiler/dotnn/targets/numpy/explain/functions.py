@@ -1,0 +1,133 @@
+"""The functions of a network: one for every block and composite layer, written once for all of its equal uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from dotnn.codegen import tree
+from dotnn.codegen.printer import print_body
+from dotnn.targets.numpy.explain.calls import Call
+
+
+@dataclass
+class Half:
+    """The forward or the backward function of a call: argument names, body, the names of what it returns."""
+
+    arguments: list[str]
+    body: list[tree.Stmt]
+    results: list[str]
+    keys: list[str] = field(default_factory=list)
+
+    @property
+    def code(self) -> list[str]:
+        """The lines of the body, without comments."""
+        return print_body(self.body)
+
+
+@dataclass(eq=False)
+class Pair:
+    """A forward and a backward function; `cache` is what the first saves, by key."""
+
+    base: str
+    call: Call
+    forward: Half
+    backward: Half | None
+    cache: dict[str, str]
+    name: str = ""
+    shapes: str = ""
+    uses: list[Call] = field(default_factory=list)
+
+    @property
+    def saves(self) -> bool:
+        """Whether the forward function returns a cache."""
+        return self.backward is not None or bool(self.cache)
+
+
+def covers(big: Pair, small: Pair) -> bool:
+    """Whether the functions of one call can do what those of another do, and more."""
+    one, other = big.forward, small.forward
+    if (one.arguments, one.results, one.code) != (other.arguments, other.results, other.code):
+        return False
+    if any(big.cache.get(key) != text for key, text in small.cache.items()):
+        return False
+    if small.backward is None or big.backward is None:
+        return small.backward is None
+    back, smaller = big.backward, small.backward
+    params = {name for name in back.arguments if not name.startswith("d_")}
+    if [a for a in back.arguments if a not in params] != [a for a in smaller.arguments if a not in params]:
+        return False
+    if set(smaller.arguments) - set(back.arguments) or back.keys != smaller.keys:
+        return False
+    return not set(smaller.results) - set(back.results) and is_part(smaller.code, back.code)
+
+
+def is_part(some: Sequence[str], lines: Sequence[str]) -> bool:
+    """Whether lines occur in others, in their order."""
+    rest: Iterator[str] = iter(lines)
+    return all(line in rest for line in some)
+
+
+class Library:
+    """The pairs of functions of a script, each with its name, in the order in which they are needed."""
+
+    def __init__(self) -> None:
+        self.pairs: list[Pair] = []
+        self.by_base: dict[str, list[Pair]] = {}
+
+    def add(self, pairs: Iterable[Pair]) -> dict[Call, Pair]:
+        """Return for every call the pair that serves it; equal ones, and those that do less, share one."""
+        served: dict[Call, Pair] = {}
+        fresh: list[Pair] = []
+        for pair in pairs:
+            known = self.by_base.setdefault(pair.base, [])
+            match = next((p for p in known if covers(p, pair)), None)
+            if match is None:
+                less = next((p for p in known if p in fresh and covers(pair, p)), None)
+                if less is not None:
+                    known[known.index(less)] = pair
+                    fresh[fresh.index(less)] = pair
+                    self.pairs[self.pairs.index(less)] = pair
+                    pair.uses = less.uses
+                    pair.forward = replace(pair.forward, body=both(pair.forward.body, less.forward.body))
+                    served |= {call: pair for call in less.uses}
+                else:
+                    known.append(pair)
+                    fresh.append(pair)
+                    self.pairs.append(pair)
+                match = pair
+            else:
+                match.forward = replace(match.forward, body=both(match.forward.body, pair.forward.body))
+                if match.backward and pair.backward and match.backward.code == pair.backward.code:
+                    match.backward = replace(match.backward, body=both(match.backward.body, pair.backward.body))
+            match.uses.append(pair.call)
+            served[pair.call] = match
+        for pair in fresh:
+            number = self.by_base[pair.base].index(pair) + 1
+            pair.name = pair.base if number == 1 else f"{pair.base}_{number}"
+        return served
+
+
+def both(one: Sequence[tree.Stmt], other: Sequence[tree.Stmt]) -> list[tree.Stmt]:
+    """Return the statements of two uses of a function, where the comments name the shapes of both."""
+    if len(one) != len(other):
+        return list(one)
+    return [_both(a, b) for a, b in zip(one, other, strict=True)]
+
+
+def _both(one: tree.Stmt, other: tree.Stmt) -> tree.Stmt:
+    if isinstance(one, tree.For) and isinstance(other, tree.For):
+        return replace(one, body=tuple(both(one.body, other.body)))
+    if not (isinstance(one, tree.Assign) and isinstance(other, tree.Assign)) or one.comment == other.comment:
+        return one
+    shape, _, rest = one.comment.partition("   ")
+    added = other.comment.partition("   ")[0]
+    if added in shape.split(" or "):
+        return one
+    return replace(one, comment="   ".join([f"{shape} or {added}", *([rest] if rest else [])]))
+
+
+def snake_case(name: str) -> str:
+    """Return `ConvPool` as `conv_pool`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
