@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -57,12 +58,13 @@ class Printer:
 
     def body(self, body: Iterable[tree.Stmt], indent: int) -> None:
         """Print statements."""
-        first = True
+        before: tree.Stmt | None = None
         for stmt in body:
-            if isinstance(stmt, tree.Heading) and not first and self.lines[-1]:
+            begun = before is None or isinstance(before, tree.Assign) and before.value == "{}"
+            if isinstance(stmt, tree.Heading) and not begun and self.lines[-1]:
                 self.lines.append("")
             self._statement(stmt, indent)
-            first = False
+            before = stmt
 
     def _statement(self, stmt: tree.Stmt, indent: int) -> None:
         match stmt:
@@ -106,7 +108,7 @@ def _signature(item: tree.Function) -> list[str]:
 
 def docstring(doc: str, place: str = "", indent: int = INDENT) -> list[str]:
     """Return the lines of a docstring, its place at the right of the first line."""
-    first, *rest = doc.split("\n")
+    first, *rest = doc.split("\n") if place else textwrap.wrap(doc, WIDTH - indent - 6) or [""]
     line = aligned(f'{" " * indent}"""', first, place, '"""' if not rest else "")
     return [line, *(f"{' ' * indent}{text}".rstrip() for text in rest), *([f'{" " * indent}"""'] if rest else [])]
 

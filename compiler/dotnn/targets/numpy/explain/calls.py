@@ -84,6 +84,7 @@ class _Tree:
             self._place(graph.phase(phase), phase)
         _hoist(self.root)
         gather(self.root, graph.next_id + 1_000_000)
+        _zeros_at_the_end(self.root, graph)
         fold(self.root, {v.id for v in graph.grads.values()})
 
     def _place(self, nodes: Iterable[Node], phase: str) -> None:
@@ -188,15 +189,33 @@ def gather(root: Call, fresh: int) -> None:
             at = next(i for i, item in enumerate(around.backward) if item is node)
             if len(own) == len(node.ins):  # the whole sum moves in
                 del around.backward[at]
-                call.backward.append(node)
-                sums[key] = call, node
+                moved = replace(node, layer="", span=None)
+                call.backward.append(moved)
+                sums[key] = call, moved
                 continue
             fresh += 1
             total = Value(fresh, node.out.name, node.out.type, "cotangent")
-            call.backward.append(replace(node, ins=tuple(own), outs=(total,)))
+            call.backward.append(replace(node, ins=tuple(own), outs=(total,), layer="", span=None))
             around.backward[at] = rest = replace(node, ins=(*_in_order(node.ins, own, total),))
             sums[key] = around, rest
             adding[total.id] = key
+
+
+def _zeros_at_the_end(root: Call, graph: Graph) -> None:
+    """Let what comes back from beyond the last step be made like what comes back to it, not like the first state."""
+    starts = {n.out.id for n in graph.nodes if n.op == "zero_state"}
+    for call in _inside_out(root):
+        loops = [item for item in call.backward if isinstance(item, Node) and item.loop is not None]
+        zeros = {n.out.id: n for n in _direct(call, "zeros_like") if n.ins[0].id in starts}
+        for node in loops:
+            assert node.loop is not None
+            first = node.loop.initial(node.ins)
+            known = [v for v in first if v.id not in zeros]
+            for v in first:
+                like = next((k for k in known if k.type == v.type), None)
+                if v.id in zeros and like is not None:
+                    at = next(i for i, item in enumerate(call.backward) if item is zeros[v.id])
+                    call.backward[at] = replace(zeros[v.id], ins=(like,))
 
 
 def _sums(call: Call) -> list[Node]:

@@ -56,6 +56,7 @@ class Flow:
         self.frames: dict[Call, Frame] = {}
         self.home: dict[int, Call] = {}
         self.home_back: dict[int, Call] = {}
+        self.of_loss = {v.id for node in graph.phase("loss", "state") for v in node.outs}
         self.inside_out = list(calls_inside_out(root))
         for call in self.inside_out:
             self._forward(call)
@@ -135,7 +136,8 @@ class Flow:
             self.save(v, self.root)
         for node in self.graph.phase("loss", "state"):
             for v in self.reads(node):
-                self.save(v, self.root)
+                if v.id not in self.of_loss:
+                    self.save(v, self.root)
 
     def _leave(self, v: Value, reader: Call) -> None:
         around = {id(c) for c in reader.ancestors()}
@@ -150,7 +152,8 @@ class Flow:
         direct = [(item, call) for call in self.inside_out for item in call.backward if isinstance(item, Node)]
         self.home_back = {v.id: call for node, call in direct for v in self.makes(node)}
         for node, call in direct:
-            for v in self.reads(node):
+            sized = self.sized_like(node, call)
+            for v in [*self.reads(node), *([sized] if sized else [])]:
                 if v.id in self.home_back or v.role == "seed":
                     self._send(v, call)
                 else:
@@ -162,6 +165,14 @@ class Flow:
                 for v in self.frames[item].d_params.values() if isinstance(item, Call) else ():
                     if self.owns(call, v):
                         self.frames[call].d_params[v.id] = v
+
+    def sized_like(self, node: Node, call: Call) -> Value | None:
+        """Return the operand of a call whose size a node restores: it is read from that, not written down."""
+        size = node.attrs.get("size")
+        if call.parent is None or size is None or node.loop is not None:
+            return None
+        operands = self.frames[call].entering.values()
+        return next((v for v in operands if v.type.example[:-1] == tuple(size)), None)
 
     def save(self, v: Value, reader: Call) -> None:
         """Let forward keep a value so that `reader` finds it; what it cannot find there is handed to it."""

@@ -39,6 +39,13 @@ class Pair:
     shapes: str = ""
     uses: list[Call] = field(default_factory=list)
 
+    def share_comments(self, other: Pair, *, first: Pair) -> None:
+        """Let comments name the shapes of another use, too; `first` is the use that comes first."""
+        turned = first is other
+        self.forward = replace(self.forward, body=both(self.forward.body, other.forward.body, turned=turned))
+        if self.backward and other.backward:
+            self.backward = replace(self.backward, body=both(self.backward.body, other.backward.body, turned=turned))
+
     @property
     def saves(self) -> bool:
         """Whether the forward function returns a cache."""
@@ -60,7 +67,16 @@ def covers(big: Pair, small: Pair) -> bool:
         return False
     if set(smaller.arguments) - set(back.arguments) or back.keys != smaller.keys:
         return False
-    return not set(smaller.results) - set(back.results) and is_part(smaller.code, back.code)
+    if set(smaller.results) - set(back.results) or not is_part(smaller.code, back.code):
+        return False
+    more = [line for line in back.code if line not in smaller.code]
+    return sizes(more) <= sizes([*smaller.code, *other.code])
+
+
+def sizes(lines: Iterable[str]) -> set[str]:
+    """Return the numbers that stand in lines, those in one bracket together: what a line knows of shapes."""
+    text = re.sub(r"\.shape\[1:\d\]", "", "\n".join(lines))
+    return set(re.findall(r"\([\d(), -]*\d[\d(), -]*\)|(?<![\w.])\d+(?![\w.])", text))
 
 
 def is_part(some: Sequence[str], lines: Sequence[str]) -> bool:
@@ -90,7 +106,7 @@ class Library:
                     fresh[fresh.index(less)] = pair
                     self.pairs[self.pairs.index(less)] = pair
                     pair.uses = less.uses
-                    pair.forward = replace(pair.forward, body=both(pair.forward.body, less.forward.body))
+                    pair.share_comments(less, first=less)
                     served |= {call: pair for call in less.uses}
                 else:
                     known.append(pair)
@@ -98,9 +114,7 @@ class Library:
                     self.pairs.append(pair)
                 match = pair
             else:
-                match.forward = replace(match.forward, body=both(match.forward.body, pair.forward.body))
-                if match.backward and pair.backward and match.backward.code == pair.backward.code:
-                    match.backward = replace(match.backward, body=both(match.backward.body, pair.backward.body))
+                match.share_comments(pair, first=match)
             match.uses.append(pair.call)
             served[pair.call] = match
         for pair in fresh:
@@ -109,23 +123,36 @@ class Library:
         return served
 
 
-def both(one: Sequence[tree.Stmt], other: Sequence[tree.Stmt]) -> list[tree.Stmt]:
-    """Return the statements of two uses of a function, where the comments name the shapes of both."""
-    if len(one) != len(other):
-        return list(one)
-    return [_both(a, b) for a, b in zip(one, other, strict=True)]
+def both(one: Sequence[tree.Stmt], other: Sequence[tree.Stmt], *, turned: bool = False) -> list[tree.Stmt]:
+    """Return the statements of the first of two uses of a function, where the comments name the shapes of both."""
+    rest = list(other)
+    made: list[tree.Stmt] = []
+    for stmt in one:
+        alike = next((s for s in rest if _same_code(stmt, s)), None)
+        if alike is not None:
+            del rest[: rest.index(alike) + 1]
+        made.append(_both(stmt, alike, turned=turned) if alike is not None else stmt)
+    return made
 
 
-def _both(one: tree.Stmt, other: tree.Stmt) -> tree.Stmt:
+def _same_code(one: tree.Stmt, other: tree.Stmt) -> bool:
     if isinstance(one, tree.For) and isinstance(other, tree.For):
-        return replace(one, body=tuple(both(one.body, other.body)))
+        return one.head == other.head
+    plain = isinstance(one, tree.Assign) and isinstance(other, tree.Assign)
+    return plain and (one.targets, one.value) == (other.targets, other.value)
+
+
+def _both(one: tree.Stmt, other: tree.Stmt, *, turned: bool) -> tree.Stmt:
+    if isinstance(one, tree.For) and isinstance(other, tree.For):
+        return replace(one, body=tuple(both(one.body, other.body, turned=turned)))
     if not (isinstance(one, tree.Assign) and isinstance(other, tree.Assign)) or one.comment == other.comment:
         return one
     shape, _, rest = one.comment.partition("   ")
     added = other.comment.partition("   ")[0]
     if added in shape.split(" or "):
         return one
-    return replace(one, comment="   ".join([f"{shape} or {added}", *([rest] if rest else [])]))
+    pair = (added, shape) if turned else (shape, added)
+    return replace(one, comment="   ".join([" or ".join(pair), *([rest] if rest else [])]))
 
 
 def snake_case(name: str) -> str:

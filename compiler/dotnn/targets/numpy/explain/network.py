@@ -116,8 +116,7 @@ class NetworkWriter:
             return f"block {call.use.block}{f'({args})' * bool(args)}: {shapes}", self.spec.place(call.use.declared)
         assert call.step is not None
         layer = call.step.layer
-        text = " ".join((layer.equation or layer.doc).split())
-        return text, ""
+        return " ".join((layer.equation or layer.doc).split()), ""
 
     def _shapes(self, pair: Pair) -> str:
         frame = self.flow.frames[pair.call]
@@ -132,9 +131,8 @@ class NetworkWriter:
         names = [r.removeprefix("d_") for r in back.results if r.startswith("d_")]
         of = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else ""
         if pair.call.use is not None:
-            params = "those with respect to the block's parameters" if back.keys else ""
-            gradient = f"the derivative of the loss with respect to {of}" if of else ""
-            return f"Return {', and '.join(part for part in (gradient, params) if part)}."
+            params = "its parameters, by name" if back.keys else ""
+            return f"Return the derivative of the loss with respect to {', and to '.join(filter(None, (of, params)))}."
         loops = any(isinstance(i, Node) and i.loop for i in pair.call.backward)
         if loops:
             return "Backpropagation through time: the loop of the forward pass, back from its last step."

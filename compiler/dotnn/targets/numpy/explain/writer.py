@@ -22,7 +22,7 @@ from dotnn.targets.numpy.explain.spec_text import SpecText
 FEW_PARAMS = 4
 """So many parameters of a layer are arguments of its function; more come as a dict."""
 OWN = {"np", "math", "params", "batch", "cache", "training", "rng", "d_loss", "outputs", "grads", "part", "loss"}
-MANY_SHARES = 2
+NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
 class Writer:
@@ -136,7 +136,8 @@ class Writer:
                     found[values[-1].id] = [name]
         if self.call.parent is not None and len(self.frame.leaving) == 1:
             (v,) = self.frame.leaving.values()
-            if v.id not in found:
+            of_loop = any(isinstance(i, Node) and i.loop and v in i.loop.outputs(i.outs)[1] for i in self.call.forward)
+            if v.id not in found and not of_loop:
                 found[v.id] = ["y"]
         return {i: [*names, *self._longer(i)] for i, names in found.items() if i not in self.scope.names}
 
@@ -231,6 +232,11 @@ class Writer:
                 if out.id in self.scope.names:
                     self.scope.names[inner.id] = self.scope.names.pop(out.id)
                 self.alias[out.id] = inner
+        for item in self.call.backward:
+            if isinstance(item, Node) and item.loop is not None:
+                held = {v.id for v in (*item.loop.leaving, *item.loop.summed)}
+                passed = (n for n in item.loop.nodes if n.op == "pass_on" and n.out.id not in held)
+                self.alias |= {n.out.id: n.ins[0] for n in passed}
         readers = Counter(v.id for item in self.call.forward for n in _nodes(item) for v in set(n.ins))
         zeros = {n.out.id: n for n in self.call.forward if isinstance(n, Node) and n.op == "zero_state"}
         for item in self.call.forward:
@@ -263,7 +269,9 @@ class Writer:
             return f'{"p" if self.call.parent else "params"}["{".".join(inside(name, self.call.params))}"]'
         if phase == "forward":
             return f'batch["{self._source(v)}"]' if self.call.parent is None and v.id in self.flow.sources else ""
-        if v.id in self.flow.home_back or v.role == "seed" or v.id in self.frame.returning:
+        flow = self.flow
+        elsewhere = v.id in flow.home_back or v.id in flow.of_loss or v.id in self.words.inner
+        if elsewhere or v.role == "seed" or v.id in self.frame.returning:
             return ""
         if self.call.parent is None and v.id in self.flow.sources:
             return f'batch["{self._source(v)}"]'
@@ -308,8 +316,8 @@ class Writer:
         if span is not None:
             return [tree.Heading(self.spec.text(span), self.spec.place(span))]
         first = next((n for i in items for n in _nodes(i)), None)
-        if first is None:
-            return []
+        if first is None or not first.layer:
+            return [tree.Blank()]
         if first.op in ("accumulate", "zeros_like") and first.span is None:
             shared = first.op == "accumulate"
             return [tree.Heading("what is used several times" if shared else "what the loss does not depend on")]
@@ -327,7 +335,8 @@ class Writer:
 
     def _reads(self, node: Node) -> list[Value]:
         if node.loop is None:
-            return list(node.ins)
+            text = node.rule.line_of_both(node, lambda v: f"<{v.id}>")
+            return [v for v in node.ins for _ in range(max(1, text.count(f"<{v.id}>") // node.ins.count(v)))]
         inner = node.loop.made()
         inside_reads = [v for n in node.loop.nodes for v in n.ins if v.id not in inner]
         return [*self.flow.reads(node), *inside_reads]
@@ -688,8 +697,6 @@ class Writer:
         """Return the statements of one node."""
         if node.loop is not None:
             return self.loop(node, node.loop, phase)
-        if node.out.id in self.alias and node.op != "zero_state":
-            return []
         targets = self.targets.get(node.out.id) or [self.name(node.out)]
         made: list[tree.Stmt] = [
             tree.Assign((targets[0],), self.expression(node, phase), self.comment(node), origin=self.origin(node))
@@ -704,6 +711,10 @@ class Writer:
     def expression(self, node: Node, phase: str, inner: Mapping[int, str] = {}) -> str:
         """Return the right side of a node's statement; `inner` are expressions for values of a loop."""
         text = node.rule.line_of_both(node, lambda v: inner.get(v.id) or self.ref(v, phase))
+        like = self.flow.sized_like(node, self.call)
+        if like is not None:
+            size = str(tuple(node.attrs["size"]))
+            text = text.replace(f"size={size}", f"size={self.ref(like, phase)}.shape[1:{1 + len(node.attrs['size'])}]")
         return re.sub(r"\bstep\b", "t", text) if node.rule.counts else text
 
     def comment(self, node: Node) -> str:
@@ -711,7 +722,9 @@ class Writer:
         shape = str(node.out.type) if node.out.type.shape else ""
         says = node.attrs.get("says", "")
         if node.op == "accumulate" and not says:
-            says = f"{len(node.ins)} uses" if len(node.ins) > MANY_SHARES else "two uses"
+            primal, _ = self.words.of_cotangent(node.out)
+            count = NUMBERS.get(len(node.ins), str(len(node.ins)))
+            says = f"{count} uses of {self.name(primal)}" if primal is not None else ""
         return "   ".join(part for part in (shape, says) if part)
 
     # ------------------------------------------------------------------------------------------------------ loops
@@ -786,6 +799,8 @@ class Writer:
         self.sliced = sliced
         added = {v.id: self._target(out) for v, out in zip(loop.summed, loop.outputs(node.outs)[2], strict=True)}
         for inner in loop.nodes:
+            if inner.out.id in self.alias:
+                continue
             expression = self.expression(inner, phase, sliced)
             origin = self.origin(inner)
             if inner.out.id in added:
