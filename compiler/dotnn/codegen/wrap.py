@@ -17,6 +17,11 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
     start, node = _value(code)
     if node is None:
         return [line]
+    targets, equals, _ = code[:start].rpartition(" = ")
+    if equals and len(line) - len(code) + start > width - 40 and targets.count(", "):
+        value = _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
+        value[0] = " " * indent + value[0].lstrip()
+        return [" " * indent + "(", *_filled(targets.split(", "), indent + INDENT, width), *value]
     return _broken(code[:start], code[start:], indent, width)
 
 
@@ -66,8 +71,19 @@ def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> l
         first = " " * indent + head + value[:start]
         if len(first) > width or len(" " * indent + value[stop:]) > width:
             continue
-        return [first, *wrapped(inner, indent + INDENT, width), " " * indent + value[stop:]]
+        return [first, *_content(inner, indent + INDENT, width), " " * indent + value[stop:]]
     return [" " * indent + head + value]
+
+
+def _content(inner: str, indent: int, width: int) -> list[str]:
+    """Return what stands in round brackets: the arguments of a call, or one expression."""
+    call = ast.parse(f"f({inner})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    if len(call.args) + len(call.keywords) > 1:
+        return _filled(_bracket(f"f({inner})", call)[1], indent, width)
+    node = ast.parse(inner, mode="eval").body
+    parts = _operands(inner, node)
+    return _joined(parts, indent, width) if len(inner) + indent > width else [" " * indent + inner]
 
 
 def _spans(value: str, node: ast.expr) -> list[tuple[int, int]]:
@@ -119,7 +135,24 @@ def _filled(items: Sequence[str], indent: int, width: int) -> list[str]:
             lines.append(" " * indent + current)
             joined = f"{item},"
         current = joined
+        if len(current) + indent > width:
+            *whole, last = _item(item, indent, width)
+            lines += [*whole, f"{last},"]
+            current = ""
     return [*lines, " " * indent + current] if current else lines
+
+
+def _item(item: str, indent: int, width: int) -> list[str]:
+    """Return an item that is too long for a line, broken inside."""
+    for separator in ("=", ": ", ""):
+        head, found, rest = item.partition(separator) if separator else ("", "", item)
+        try:
+            ast.parse(rest, mode="eval")
+        except SyntaxError:
+            continue
+        if not found or head.strip('"').replace(".", "").isidentifier():
+            return _broken(head + found, rest, indent, width)
+    return [" " * indent + item]
 
 
 LOOSE = (ast.Add, ast.Sub)

@@ -11,6 +11,7 @@ from dotnn.passes.build import identifier
 from dotnn.targets.numpy.explain.calls import Call
 
 STEP_SUFFIX = re.compile(r"_t(_\d+)?$")
+TERM = re.compile(r"penalty of (\S+)|\w+\(([\w.]+), ")
 NUMBERED = re.compile(r"_\d+$")
 
 
@@ -68,6 +69,10 @@ class Words:
 
     def candidates(self, v: Value, call: Call) -> list[str]:
         """Return what a value of the forward pass may be called in a function, the shortest first."""
+        term = TERM.match(self.layers.get(v.id, ""))
+        if term is not None and v.id not in self.inner and v.name not in ("loss", "total"):
+            names = suffixes((term[1] or term[2]).split("."), "")
+            return [f"{v.name.partition('_')[0]}_{name}" for name in names] + [v.name]
         parts, hint = self.parts(v, call)
         if v.id in self.params:
             least = 1 if call.step or len(parts) == 1 else 2

@@ -207,6 +207,8 @@ class Writer:
             return [base]
         user = self.words.forward.get(through)
         name = self.name(user) if user is not None and self._is_local(user) else through
+        if user is not None and user.id in self.flow.of_loss and primal.id in self.flow.params:
+            return [f"{base}_from_{name.partition('_')[0]}", f"{base}_from_{name}"]
         return [f"{base}_from_{name}"] if self._shares(v) else [base, f"{base}_from_{name}"]
 
     def _shares(self, v: Value) -> bool:
@@ -636,11 +638,15 @@ class Writer:
         targets = [self._target(own[name]) if name in own else "_" for name in back.results]
         values = [v for v in self.flow.frames[child].sent.values() if writer.keyed(v)]
         final = self.final_entries() if not self.flat else {}
-        whole = bool(values) and all(v.id in final and len(final[v.id]) == 1 for v in values)
+        alone = sum(c.params == child.params for c in self.call.children) == 1
+        whole = bool(values) and (alone or all(v.id in final for v in values))
+        whole = whole and all(len(final.get(v.id, [""])) == 1 for v in values)
         dictionary = "d" if whole or not values else self.scope.free(f"d_{base_name(child)}_params")
-        for v in values if not whole else ():
+        prefix = "".join(f"{part}." for part in inside(child.params, self.call.params))
+        for v in values:
             if v.id not in final:
-                self.targets[v.id] = [f'{dictionary}["{writer.keyed(v)}"]']
+                key = writer.keyed(v)
+                self.targets[v.id] = [f'grads["{prefix}{key}"]' if whole else f'{dictionary}["{key}"]']
         if back.keys:
             targets.append(dictionary if values else "_")
         arguments = [*self._texts(child, "backward"), *self._cache_of(child, back, f'"{self.child_keys[child]}"')]
