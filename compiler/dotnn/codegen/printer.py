@@ -37,7 +37,8 @@ class Printer:
         """Print a whole script."""
         self.lines += module.head.rstrip("\n").split("\n")
         for item in module.items:
-            self.lines += [""] if isinstance(item, tree.Banner) else ["", ""]
+            first = isinstance(item, tree.Banner) and item is module.items[0]
+            self.lines += [""] if first else ["", ""]
             self._item(item)
 
     def _item(self, item: tree.Item) -> None:
@@ -59,12 +60,13 @@ class Printer:
     def body(self, body: Iterable[tree.Stmt], indent: int) -> None:
         """Print statements."""
         before: tree.Stmt | None = None
+        headed = False
         for stmt in body:
-            begun = before is None or isinstance(before, tree.Assign) and before.value == "{}"
+            begun = before is None or isinstance(before, tree.Assign) and (before.value == "{}" or not headed)
             if isinstance(stmt, tree.Heading) and not begun and self.lines[-1]:
                 self.lines.append("")
             self._statement(stmt, indent)
-            before = stmt
+            before, headed = stmt, headed or isinstance(stmt, tree.Heading)
 
     def _statement(self, stmt: tree.Stmt, indent: int) -> None:
         match stmt:

@@ -366,6 +366,10 @@ class Writer:
             if v.id not in self.unpacked:
                 groups.setdefault(self.stored(v, phase).partition("[")[0], []).append(v)
         made: list[tree.Stmt] = []
+        few = [(self.name(v), self.stored(v, phase)) for some in groups.values() for v in some]
+        if 1 < len(few) <= 3 and len(groups) > 1 and sum(len(a) + len(b) for a, b in few) < 85:
+            self.unpacked |= {v.id: self.name(v) for some in groups.values() for v in some}
+            return [_pairs(few)]
         for container in ("batch", "params", "p", "cache"):
             chosen = groups.get(container, [])
             pairs = [(self.name(v), self.stored(v, phase)) for v in chosen]

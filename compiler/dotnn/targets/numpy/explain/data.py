@@ -1,0 +1,247 @@
+"""The data of a script: a few plain lines that read, split and scale exactly what this spec names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dotnn.codegen import data as shared
+from dotnn.codegen import tree
+from dotnn.codegen.lines import literal
+from dotnn.codegen.wrap import wrapped
+from dotnn.core.arguments import show
+from dotnn.model.model import Data, FileSource, Model, Split
+from dotnn.targets.numpy.explain.prose import prose
+
+CAST = "{n: v.astype(dtype) if v.dtype == float else v for n, v in %s.items()}"
+
+READ_CSV = '''
+def read_csv(path, columns):
+    """Return the named columns as an array of texts, one row for each example."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file, skipinitialspace=True))
+    return np.array([[row[column] for column in columns] for row in rows])
+'''
+CLASSES = '''
+def class_numbers(texts):
+    """Return whole numbers as they are, other texts by their place in sorted order."""
+    try:
+        return texts.astype(int)
+    except ValueError:
+        return np.unique(texts, return_inverse=True)[1].reshape(texts.shape)
+'''
+STANDARD = '''
+def standard(values):
+    """Return what brings every feature to mean 0 and deviation 1; a constant one is only shifted."""
+    constant = values.max(axis=0) == values.min(axis=0)
+    shift = np.where(constant, values[0], values.mean(axis=0))
+    return {"shift": shift, "scale": 1 / np.where(constant, 1, values.std(axis=0))}
+'''
+RANGE = '''
+def to_range(values, low, high):
+    """Return what brings the numbers of every feature between `low` and `high`; a constant one is only shifted."""
+    least, most = values.min(axis=0), values.max(axis=0)
+    scale = (high - low) / np.where(most > least, most - least, 1)
+    return {"shift": least - low / scale, "scale": scale}
+'''
+STRATIFIED = '''
+def split_rows(labels, shares, seed):
+    """Return the rows of each part; every class has its share in each of them, to within one example."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]  # class by class
+    totals = whole(len(labels) * np.array(shares), len(labels))
+    exact = np.unique(labels, return_counts=True)[1][:, None] * np.array(shares)
+    counts = np.floor(exact + 1e-9).astype(int)
+    for row, wanted in zip(counts, exact, strict=True):  # what is left goes to the parts that need most
+        neediest = np.lexsort((row - wanted, counts.sum(axis=0) - totals))
+        row[neediest[: round(wanted.sum()) - row.sum()]] += 1
+    part = np.concatenate([np.repeat(np.arange(len(shares)), row) for row in counts])
+    return [np.sort(order[part == i]) for i in range(len(shares))]
+'''
+WHOLE = '''
+def whole(exact, total):
+    """Return numbers rounded so that their sum is `total`: the largest remainders are rounded up."""
+    counts = np.floor(exact + 1e-9).astype(int)
+    counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
+    return counts
+'''
+
+
+class DataWriter:
+    """Writes what a script does with data."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.data = model.data or Data()
+
+    def items(self) -> list[tree.Item]:
+        """Return the functions."""
+        source, scales = self.data.source, {s.method for s in self.data.scales}
+        helpers = [READ_CSV] if source and source.format == "csv" else []
+        helpers += [CLASSES] if self._has_texts() else []
+        helpers += [STANDARD] if "standard" in scales else []
+        helpers += [RANGE] if "range" in scales else []
+        split = self.data.split
+        helpers += [WHOLE] if split else []
+        helpers += [STRATIFIED] if split and split.stratify else []
+        functions = [self._load(), self._prepare()]
+        return [tree.Prose(text.strip("\n")) for text in [*helpers, *functions]]
+
+    def modules(self) -> set[str]:
+        """Return the standard modules that they use."""
+        source = self.data.source
+        return ({"pathlib"} if source else set()) | ({"csv"} if source and source.format == "csv" else set())
+
+    def _has_texts(self) -> bool:
+        source = self.data.source
+        kinds = shared.raw_kinds(self.model)
+        return bool(source and source.format == "csv" and any(kinds[n].startswith("class") for n in source.fields))
+
+    # ------------------------------------------------------------------------------------------------------- load
+
+    def _load(self) -> str:
+        source = self.data.source
+        head = ["def load_data(path=None):", '    """Return the examples of the spec, raw, by name."""']
+        if source is not None:
+            parts = f"pathlib.Path(__file__).parent / {literal(source.path)}"
+            head.append(f"    path = path or {parts}")
+            return prose([*head, *(self._csv(source) if source.format == "csv" else self._npz(source))])
+        if not self.data.inline:
+            head[1] = '    """Return the examples in an .npz file, by name; the spec has none of its own."""'
+            names = ", ".join(f'"{n}"' for n in (*self.model.inputs, *self.model.targets))
+            return prose([*head, "    arrays = np.load(path)", f"    return {{name: arrays[name] for name in ({names},)}}"])
+        if all(len(str(rows)) < 300 for rows in self.data.inline.values()):
+            entries = ", ".join(f'"{n}": np.array({show(rows)})' for n, rows in self.data.inline.items())
+            return prose([*head, *wrapped(f"return {{{entries}}}", 4)])
+        return prose([*head, *self._inline()])
+
+    def _inline(self) -> list[str]:
+        lines = ["    return {"]
+        for name, rows in self.data.inline.items():
+            made = wrapped(f"return [{', '.join(show(row) for row in rows)}]", 8)
+            made = [line.removesuffix(" ") for line in made]
+            if len(made) == 1:
+                lines.append(f'        "{name}": np.array({made[0].strip().removeprefix("return ")}),')
+            else:
+                lines += [f'        "{name}": np.array([', *made[1:-1], "        ]),"]
+        return [*lines, "    }"]
+
+    def _csv(self, source: FileSource) -> list[str]:
+        kinds = shared.raw_kinds(self.model)
+        entries = []
+        for name, columns in source.fields.items():
+            inputs = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(columns))
+            cells = f"read_csv(path, {inputs})"
+            if kinds[name].startswith("class"):
+                entries.append(f'"{name}": class_numbers({cells}[:, 0])')
+            else:
+                entries.append(f'"{name}": {cells}.astype({"int" if kinds[name].startswith("int") else "float"})')
+        return _dict("return ", entries)
+
+    def _npz(self, source: FileSource) -> list[str]:
+        keys = {name: columns[0] for name, columns in source.fields.items()}
+        if all(name == key for name, key in keys.items()):
+            names = ", ".join(f'"{name}"' for name in keys)
+            return ["    arrays = np.load(path)", f"    return {{name: arrays[name] for name in ({names},)}}".replace(",)", "," * (len(keys) == 1) + ")")]
+        return ["    arrays = np.load(path)", *_dict("return ", [f'"{n}": arrays[{literal(k)}]' for n, k in keys.items()])]
+
+    # ---------------------------------------------------------------------------------------------------- prepare
+
+    def _prepare(self) -> str:
+        split, scales = self.data.split, self.data.scales
+        what = [word for word, there in (("Split", split), ("scale", scales)) if there]
+        doc = f"{' and '.join(what).capitalize()}: return" if what else "Return"
+        rest = "the parts, and what was fitted on the training part" if scales else "the examples as arrays; nothing is scaled"
+        lines = ["def prepare(data, dtype=np.float32):", f'    """{doc} {rest}."""']
+        for name in self.data.one_hot:
+            classes = shared._declared(self.model, name).type.example[-1]
+            lines.append(f'    data = data | {{"{name}": np.eye({classes})[np.asarray(data["{name}"], int)]}}')
+        if split is None and not scales and not self.data.one_hot:
+            return prose([*lines, *self._plain()])
+        lines += [
+            "    arrays = {}",
+            "    for name, (kind, shape) in (INPUTS | TARGETS).items():",
+            "        values = np.asarray(data[name], int if kind.startswith((\"int\", \"class\")) else float)",
+            "        arrays[name] = values.reshape(len(values), *shape)",
+        ]
+        if split is None and not scales:
+            return prose([*lines, f"    return {{\"train\": {CAST % 'arrays'}}}, {{}}"])
+        lines += self._split(split) if split else ['    parts = {"train": arrays}']
+        lines += self._scale()
+        scaling = "scaling" if scales else "{}"
+        cast = f"{{part: {CAST % 'examples'} for part, examples in parts.items()}}"
+        if len(cast) + len(scaling) > 95:
+            return prose([
+                *lines, "    for part, examples in parts.items():",
+                f"        parts[part] = {CAST % 'examples'}", f"    return parts, {scaling}",
+            ])  # fmt: skip
+        return prose([*lines, f"    return {cast}, {scaling}"])
+
+    def _plain(self) -> list[str]:
+        """Return the arrays as they are given, in the declared shapes."""
+        entries = []
+        inputs, targets = shared.declarations(self.model)
+        for name, (kind, shape) in {**inputs, **targets}.items():
+            dtype = "int" if kind.startswith(("int", "class")) else "dtype"
+            entries.append(f'"{name}": np.asarray(data["{name}"], {dtype}).reshape({", ".join(map(str, (-1, *shape)))})')
+        return wrapped(f'return {{"train": {{{", ".join(entries)}}}}}, {{}}', 4)
+
+    def _split(self, split: Split) -> list[str]:
+        shares = {part: share for part, share in split.fractions.items() if share}
+        names, numbers = list(shares), list(shares.values())
+        first = next(iter(self.model.inputs))
+        if split.stratify:
+            rows = f'split_rows(arrays["{split.stratify}"], {numbers}, seed={split.seed})'
+        else:
+            rows = "map(np.sort, np.split(order, np.cumsum(sizes)[:-1]))"
+        before = [] if split.stratify else [
+            f'    count = len(arrays["{first}"])',
+            f"    sizes = whole(count * np.array({numbers}), count)",
+            f"    order = np.random.default_rng({split.seed}).permutation(count)",
+        ]  # fmt: skip
+        return [
+            *before,
+            f"    rows = dict(zip({tuple(names)!r}, {rows}, strict=True))".replace("'", '"'),
+            "    parts = {part: {n: v[chosen] for n, v in arrays.items()} for part, chosen in rows.items()}",
+        ]
+
+    def _scale(self) -> list[str]:
+        if not self.data.scales:
+            return []
+        entries = []
+        for scale in self.data.scales:
+            for name in scale.names:
+                values = f'parts["train"]["{name}"]'
+                if scale.method == "divide":
+                    by, shape = show(scale.attrs["by"]), shared._declared(self.model, name).type.example
+                    shift, factor = f"np.zeros({_shape(shape)})", f"np.full({_shape(shape)}, 1 / {by})"
+                    entries.append(f'"{name}": {{"shift": {shift}, "scale": {factor}}}')
+                elif scale.method == "range":
+                    low, high = (show(v) for v in scale.attrs.values())
+                    entries.append(f'"{name}": to_range({values}, {low}, {high})')
+                else:
+                    entries.append(f'"{name}": standard({values})')
+        return [
+            *_dict("scaling = ", entries),
+            "    for examples in parts.values():",
+            "        for name, s in scaling.items():",
+            '            examples[name] = (examples[name] - s["shift"]) * s["scale"]',
+        ]
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return str(shape[0]) if len(shape) == 1 else literal(tuple(shape))
+
+
+def _dict(head: str, entries: Sequence[str]) -> list[str]:
+    """Return a dict on one line where it fits, else with an entry a line."""
+    line = f"    {head}{{{', '.join(entries)}}}"
+    if len(line) <= 110:
+        return [line]
+    return [f"    {head}{{", *(made for e in entries for made in _entry(e)), "    }"]
+
+
+def _entry(entry: str) -> list[str]:
+    if len(entry) + 9 <= 110:
+        return [f"        {entry},"]
+    made = wrapped(entry.partition(": ")[2], 8)
+    return [f"        {entry.partition(': ')[0]}: {made[0].strip()}", *made[1:-1], f"{made[-1]},"]
