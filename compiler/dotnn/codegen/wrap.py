@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 WIDTH = 110
 INDENT = 4
+SHORT_HEAD = 14
+"""Behind a head no longer than this, a dict begins on the same line."""
 
 
 def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
@@ -47,6 +49,15 @@ def _offset(code: str, node: ast.expr) -> int:
 def _broken(head: str, value: str, indent: int, width: int) -> list[str]:
     """Return `head value` over several lines."""
     node = ast.parse(value, mode="eval").body
+    if isinstance(node, ast.Tuple) and value[0] != "(":
+        items = [ast.get_source_segment(value, e) or "" for e in node.elts]
+        return [" " * indent + head + "(", *_filled(items, indent + INDENT, width), " " * indent + ")"]
+    if isinstance(node, ast.Dict) and len(head) <= SHORT_HEAD and indent <= INDENT:
+        _, items, _ = _bracket(value, node)
+        body = _filled(items, indent + len(head) + 1, width - 1)
+        if all(len(line) < width for line in body):
+            body[0] = f"{' ' * indent}{head}{{{body[0].lstrip()}"
+            return [*body[:-1], body[-1].rstrip(",") + "}"]
     if isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.Call) and value[-1] in ")}]":
         opening, items, closing = _bracket(value, node)
         if opening and len(" " * indent + head + opening) <= width:

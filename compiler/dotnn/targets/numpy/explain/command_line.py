@@ -49,8 +49,7 @@ class CommandLine:
             *(["    w = params[name]"] * self.state),
             "    v = rng.standard_normal(w.shape)",
             "    moved = params | {name: w + 1e-20j * v}",
-            f"    cache = forward(moved, batch, training=True{rng})[1]",
-            "    expected = total_loss(moved, batch, cache).imag / 1e-20",
+            *wrapped(f"expected = total_loss(moved, batch, forward(moved, batch, training=True{rng})[1]).imag / 1e-20", 4),
             "    error = abs((grads[name] * v).sum() - expected) / max(abs(expected), smallest, 1e-300)",
             "    worst = max(worst, error)",
             f"    print(f\"{{name:{width}}}  {{error:.1e}}  {{'ok' if error < 1e-10 else 'WRONG'}}\")",
@@ -71,64 +70,53 @@ class CommandLine:
 
     def main(self) -> str:
         """Return `main`."""
-        lines = [
+        given = self.model.data and (self.model.data.source or not self.model.data.inline)
+        data = '    parser.add_argument("--data", metavar="FILE", help="train on this instead of the spec\'s own")'
+        examples = "load_data(options.data), " if given else ""
+        return prose([
             "def main():",
-            '    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)',
-            '    commands = parser.add_subparsers(dest="command", required=True)',
-            '    command = commands.add_parser("train")',
-            '    command.add_argument("--data", metavar="FILE", help="instead of the spec\'s own")',
-            '    command.add_argument("--epochs", type=int, default=EPOCHS)',
-            '    command.add_argument("--seed", type=int, default=SEED)',
-            '    command.add_argument("--save", metavar="FILE", help="where the weights go, as .npz")',
-            '    command = commands.add_parser("predict")',
-            '    command.add_argument("weights", help="what train --save wrote")',
-            f'    command.add_argument("data", help="{"a CSV file" if self.csv else "an .npz file"} with the inputs")',
-            '    commands.add_parser("check")',
+            "    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)",
+            '    parser.add_argument("command", choices=["train", "predict", "check"])',
+            '    parser.add_argument("weights", nargs="?", help="for predict: what train --save wrote")',
+            f'    parser.add_argument("data", nargs="?", help="for predict: {self._file()} with the inputs")'.replace('"data", n', '"inputs", n'),
+            *([data] if given else []),
+            '    parser.add_argument("--epochs", type=int, default=EPOCHS)',
+            '    parser.add_argument("--seed", type=int, default=SEED)',
+            '    parser.add_argument("--save", metavar="FILE", help="where train puts the weights, as .npz")',
             "    options = parser.parse_args()",
             '    if options.command == "check":',
             "        raise SystemExit(0 if check() else 1)",
             '    if options.command == "predict":',
             *self._predict(),
-            "        return",
-            "    params, history = train(load_data(options.data), epochs=options.epochs, seed=options.seed)"
-            if self.model.data and (self.model.data.source or not self.model.data.inline)
-            else "    params, history = train(epochs=options.epochs, seed=options.seed)",
-            '    print(*(f"{key} {value:.6g}" for key, value in (history[-1] | history.test).items()))'
-            if self._tests()
-            else '    print(*(f"{key} {value:.6g}" for key, value in history[-1].items()))',
-            "    if options.save:",
+            "    else:",
+            f"        params, history = train({examples}epochs=options.epochs, seed=options.seed)",
+            '        print(*(f"{key} {value:.6g}" for key, value in history[-1].items()))',
+            "        if options.save:",
             *self._save(),
-        ]
-        if not (self.model.data and (self.model.data.source or not self.model.data.inline)):
-            lines = [line for line in lines if "--data" not in line]
-        return prose(lines)
+        ])  # fmt: skip
 
-    def _tests(self) -> bool:
-        return False
+    def _file(self) -> str:
+        return "a CSV file" if self.csv else "an .npz file"
 
     def _predict(self) -> list[str]:
-        lines = ["        params, scaling = dict(np.load(options.weights)), None"]
+        inputs = "{n: read_csv(options.inputs, INPUT_COLUMNS[n]) for n in INPUTS}" if self.csv else "np.load(options.inputs)"
+        lines = []
+        params, scaling = "dict(np.load(options.weights))", ""
         if self.scaled:
             lines = [
-                "        params = dict(np.load(options.weights))",
+                f"        params = {params}",
                 '        scaling = {n: {k: params.pop(f"{n}.{k}") for k in ("shift", "scale")} for n in SCALED}',
             ]
-        if self.csv:
-            lines.append("        inputs = {n: read_csv(options.data, INPUT_COLUMNS[n]) for n in INPUTS}")
-        else:
-            lines.append("        inputs = np.load(options.data)")
-        lines += [
-            "        for name, value in predict(params, inputs, scaling).items():",
-            '            print(name, value, sep="\\n")',
-        ]
-        return lines
+            params, scaling = "params", ", scaling"
+        call = f"        outputs = predict({params}, {inputs}{scaling})"
+        return [*lines, call, '        print(*(f"{name}\\n{value}" for name, value in outputs.items()), sep="\\n")']
 
     def _save(self) -> list[str]:
         if not self.scaled:
-            return ["        np.savez(options.save, **params)"]
+            return ["            np.savez(options.save, **params)"]
         return [
-            '        fitted = {f"{n}.{k}": a for n, s in history.scaling.items() for k, a in s.items()}',
-            "        np.savez(options.save, **params, **fitted)",
+            '            fitted = {f"{n}.{k}": a for n, s in history.scaling.items() for k, a in s.items()}',
+            "            np.savez(options.save, **params, **fitted)",
         ]
 
 

@@ -12,7 +12,6 @@ from dotnn.core.arguments import show
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.targets.numpy.explain.prose import prose
 
-CAST = "{n: v.astype(dtype) if v.dtype == float else v for n, v in %s.items()}"
 
 READ_CSV = '''
 def read_csv(path, columns):
@@ -24,10 +23,12 @@ def read_csv(path, columns):
 CLASSES = '''
 def class_numbers(texts):
     """Return whole numbers as they are, other texts by their place in sorted order."""
-    try:
-        return texts.astype(int)
-    except ValueError:
-        return np.unique(texts, return_inverse=True)[1].reshape(texts.shape)
+    return texts.astype(int) if np.char.isdigit(texts).all() else np.unique(texts, return_inverse=True)[1]
+'''
+SCALE = '''
+def scale(values, s):
+    """Return raw numbers scaled."""
+    return (values - s["shift"]) * s["scale"]
 '''
 STANDARD = '''
 def standard(values):
@@ -48,21 +49,16 @@ def split_rows(labels, shares, seed):
     """Return the rows of each part; every class has its share in each of them, to within one example."""
     order = np.random.default_rng(seed).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]  # class by class
-    totals = whole(len(labels) * np.array(shares), len(labels))
-    exact = np.unique(labels, return_counts=True)[1][:, None] * np.array(shares)
-    counts = np.floor(exact + 1e-9).astype(int)
-    for row, wanted in zip(counts, exact, strict=True):  # what is left goes to the parts that need most
-        neediest = np.lexsort((row - wanted, counts.sum(axis=0) - totals))
-        row[neediest[: round(wanted.sum()) - row.sum()]] += 1
+    exact = len(labels) * np.array(shares)
+    totals = np.floor(exact + 1e-9).astype(int)
+    totals[np.argsort(totals - exact, kind="stable")[: len(labels) - totals.sum()]] += 1
+    sizes = np.unique(labels, return_counts=True)[1]
+    counts = np.floor(np.outer(sizes, shares) + 1e-9).astype(int)
+    for row, size in zip(counts, sizes, strict=True):  # what is left goes to the parts that need most
+        neediest = np.lexsort((row - size * np.array(shares), counts.sum(axis=0) - totals))
+        row[neediest[: size - row.sum()]] += 1
     part = np.concatenate([np.repeat(np.arange(len(shares)), row) for row in counts])
     return [np.sort(order[part == i]) for i in range(len(shares))]
-'''
-WHOLE = '''
-def whole(exact, total):
-    """Return numbers rounded so that their sum is `total`: the largest remainders are rounded up."""
-    counts = np.floor(exact + 1e-9).astype(int)
-    counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
-    return counts
 '''
 
 
@@ -81,7 +77,7 @@ class DataWriter:
         helpers += [STANDARD] if "standard" in scales else []
         helpers += [RANGE] if "range" in scales else []
         split = self.data.split
-        helpers += [WHOLE] if split else []
+        helpers += [SCALE] if scales else []
         helpers += [STRATIFIED] if split and split.stratify else []
         functions = [self._load(), self._prepare()]
         return [tree.Prose(text.strip("\n")) for text in [*helpers, *functions]]
@@ -148,69 +144,66 @@ class DataWriter:
 
     def _prepare(self) -> str:
         split, scales = self.data.split, self.data.scales
-        what = [word for word, there in (("Split", split), ("scale", scales)) if there]
-        doc = f"{' and '.join(what).capitalize()}: return" if what else "Return"
-        rest = "the parts, and what was fitted on the training part" if scales else "the examples as arrays; nothing is scaled"
-        lines = ["def prepare(data, dtype=np.float32):", f'    """{doc} {rest}."""']
-        for name in self.data.one_hot:
-            classes = shared._declared(self.model, name).type.example[-1]
-            lines.append(f'    data = data | {{"{name}": np.eye({classes})[np.asarray(data["{name}"], int)]}}')
-        if split is None and not scales and not self.data.one_hot:
-            return prose([*lines, *self._plain()])
-        lines += [
-            "    arrays = {}",
-            "    for name, (kind, shape) in (INPUTS | TARGETS).items():",
-            "        values = np.asarray(data[name], int if kind.startswith((\"int\", \"class\")) else float)",
-            "        arrays[name] = values.reshape(len(values), *shape)",
-        ]
-        if split is None and not scales:
-            return prose([*lines, f"    return {{\"train\": {CAST % 'arrays'}}}, {{}}"])
-        lines += self._split(split) if split else ['    parts = {"train": arrays}']
-        lines += self._scale()
+        what = " and ".join(word for word, there in (("split", split), ("scale", scales)) if there).capitalize()
+        fitted = "what was fitted on the training part" if scales else "that nothing is scaled"
+        doc = f"{what + ': return' if what else 'Return'} the parts, and {fitted}."
+        lines = ["def prepare(data, dtype=np.float32):", f'    """{doc}"""', *self._arrays()]
+        lines += self._split(split) if split else []
+        if scales:
+            where = '[rows["train"]]' if split else ""
+            lines += _dict("scaling = ", self._fitted(where))
+            lines += ["    for name, s in scaling.items():", "        arrays[name] = scale(arrays[name], s)"]
         scaling = "scaling" if scales else "{}"
-        cast = f"{{part: {CAST % 'examples'} for part, examples in parts.items()}}"
-        if len(cast) + len(scaling) > 95:
-            return prose([
-                *lines, "    for part, examples in parts.items():",
-                f"        parts[part] = {CAST % 'examples'}", f"    return parts, {scaling}",
-            ])  # fmt: skip
-        return prose([*lines, f"    return {cast}, {scaling}"])
+        whole = [n for n, (kind, _) in self._declared().items() if kind.startswith(("int", "class"))]
+        rows = "[r]" if split else ""
+        cast = f"v{rows}.astype(dtype)" if not whole else f"v{rows}.astype(dtype if v.dtype == float else int)"
+        arrays = f"{{n: {cast} for n, v in arrays.items()}}"
+        if not split and not scales and not self.data.one_hot:
+            return prose([*lines, f'    return {{"train": arrays}}, {scaling}'])
+        if not split:
+            return prose([*lines, f'    return {{"train": {arrays}}}, {scaling}'])
+        end = f"    return {{part: {arrays} for part, r in rows.items()}}, {scaling}"
+        if len(end) > 110:
+            end = f"    parts = {{part: {arrays} for part, r in rows.items()}}\n    return parts, {scaling}"
+        return prose([*lines, end])
 
-    def _plain(self) -> list[str]:
-        """Return the arrays as they are given, in the declared shapes."""
-        entries = []
+    def _declared(self) -> dict[str, tuple[str, tuple[int, ...]]]:
         inputs, targets = shared.declarations(self.model)
-        for name, (kind, shape) in {**inputs, **targets}.items():
-            dtype = "int" if kind.startswith(("int", "class")) else "dtype"
-            entries.append(f'"{name}": np.asarray(data["{name}"], {dtype}).reshape({", ".join(map(str, (-1, *shape)))})')
-        return wrapped(f'return {{"train": {{{", ".join(entries)}}}}}, {{}}', 4)
+        return {**inputs, **targets}
+
+    def _arrays(self) -> list[str]:
+        """Return the arrays in the declared shapes."""
+        plain = not self.data.split and not self.data.scales and not self.data.one_hot
+        entries = []
+        for name, (kind, shape) in self._declared().items():
+            dtype = "int" if kind.startswith(("int", "class")) else "dtype" if plain else "float"
+            text = f'np.asarray(data["{name}"], {dtype})'
+            if name in self.data.one_hot:
+                text = f'np.eye({shape[-1]})[np.asarray(data["{name}"], int)]'
+            entries.append(f'"{name}": {text}.reshape({", ".join(map(str, (-1, *shape)))})')
+        return wrapped(f"arrays = {{{', '.join(entries)}}}", 4)
 
     def _split(self, split: Split) -> list[str]:
         shares = {part: share for part, share in split.fractions.items() if share}
-        names, numbers = list(shares), list(shares.values())
-        first = next(iter(self.model.inputs))
+        names, numbers = str(tuple(shares)).replace("'", '"'), list(shares.values())
         if split.stratify:
             rows = f'split_rows(arrays["{split.stratify}"], {numbers}, seed={split.seed})'
-        else:
-            rows = "map(np.sort, np.split(order, np.cumsum(sizes)[:-1]))"
-        before = [] if split.stratify else [
-            f'    count = len(arrays["{first}"])',
-            f"    sizes = whole(count * np.array({numbers}), count)",
-            f"    order = np.random.default_rng({split.seed}).permutation(count)",
-        ]  # fmt: skip
+            return [f"    parts = {rows}", f"    rows = dict(zip({names}, parts, strict=True))"]
+        first = next(iter(self.model.inputs))
         return [
-            *before,
-            f"    rows = dict(zip({tuple(names)!r}, {rows}, strict=True))".replace("'", '"'),
-            "    parts = {part: {n: v[chosen] for n, v in arrays.items()} for part, chosen in rows.items()}",
+            f'    count = len(arrays["{first}"])',
+            f"    exact = count * np.array({numbers})",
+            "    sizes = np.floor(exact + 1e-9).astype(int)",
+            "    sizes[np.argsort(sizes - exact, kind=\"stable\")[: count - sizes.sum()]] += 1",
+            f"    parts = np.split(np.random.default_rng({split.seed}).permutation(count), np.cumsum(sizes)[:-1])",
+            f"    rows = dict(zip({names}, map(np.sort, parts), strict=True))",
         ]
 
-    def _scale(self) -> list[str]:
-        if not self.data.scales:
-            return []
+    def _fitted(self, where: str) -> list[str]:
         entries = []
         for scale in self.data.scales:
             for name in scale.names:
-                values = f'parts["train"]["{name}"]'
+                values = f'arrays["{name}"]{where}'
                 if scale.method == "divide":
                     by, shape = show(scale.attrs["by"]), shared._declared(self.model, name).type.example
                     shift, factor = f"np.zeros({_shape(shape)})", f"np.full({_shape(shape)}, 1 / {by})"
@@ -220,12 +213,7 @@ class DataWriter:
                     entries.append(f'"{name}": to_range({values}, {low}, {high})')
                 else:
                     entries.append(f'"{name}": standard({values})')
-        return [
-            *_dict("scaling = ", entries),
-            "    for examples in parts.values():",
-            "        for name, s in scaling.items():",
-            '            examples[name] = (examples[name] - s["shift"]) * s["scale"]',
-        ]
+        return entries
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -149,7 +149,7 @@ class NetworkWriter:
         outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
         cache = root.cache()
         end = self._returned(cache, [outputs], children, saves=True)
-        body = [*self._cache_begins(children), *half.body, tree.Blank(), *end]
+        body = [*self._cache_begins(children), *half.body, *([tree.Blank()] if len(half.body) > 12 else []), *end]
         doc = "Return the outputs, and the values that backward reads."
         return tree.Function("forward", FORWARD, doc, "", tuple(body))
 
@@ -165,10 +165,11 @@ class NetworkWriter:
         if single:
             (node,) = nodes
             made += root.unpack(many, "backward")
-            said = self._loss_comment(node)
+            said, text, place = self._loss_comment(node), self._label(node, root), self.spec.place(node.span)
+            if said and len(text) + len(said) + len(place) < 90:
+                text, said = f"{text}: {said}", ""
             made += [tree.Note(said)] if said else []
             made.append(tree.Return(root.expression(node, "backward"), root.origin(node)))
-            text, place = self._label(node, root), self.spec.place(node.span)
             return [tree.Function("total_loss", ("params", "batch", "cache"), text, place, tuple(made))]
         for node in nodes:
             made.append(tree.Heading(self._label(node, root), self.spec.place(node.span)))
@@ -185,7 +186,7 @@ class NetworkWriter:
     def _label(self, node: Node, root: Writer) -> str:
         if node.layer in self.graph.remarks:
             z = root.name(node.ins[0])
-            return f"{node.layer}, from {z}: stable for extreme values"
+            return f"{node.layer}, from {z}"
         return node.layer
 
     def _loss_comment(self, node: Node) -> str:

@@ -20,14 +20,12 @@ from dotnn.targets.numpy.explain.spec_text import SpecText
 HISTORY = '''
 class History(list):
     """One record per epoch; and how training ended."""
-
     stopped_by, best_epoch, diverged_at, scaling, test = "epochs", 0, "", {}, {}
 '''
 ARGUMENTS = [
     "data=None", "*", "epochs=EPOCHS", "seed=SEED", "dtype=np.float32", "params=None", "resume=None", "on_epoch=None",
 ]  # fmt: skip
 DOC = '''Train on raw arrays by name (None: the spec's own); return the parameters and one record per epoch.
-
 `on_epoch(record, state)` gets all that training goes on from; `resume` takes such a state.'''
 INLINE_METRICS = {
     "accuracy_class": "np.mean({out}.argmax(axis=-1) == {target})",
@@ -68,7 +66,7 @@ class TrainingWriter:
     def modules(self) -> set[str]:
         """Return the standard modules that it uses."""
         timed = {"time"} if common.time_limit(self.train) else set()
-        return {"copy"} | timed | ({"math"} if self.formula and self.train.batch or self._uses_math() else set())
+        return timed | ({"math"} if self.formula and self.train.batch or self._uses_math() else set())
 
     def _uses_math(self) -> bool:
         return "math." in (self.schedule() or "")
@@ -171,7 +169,8 @@ class TrainingWriter:
         line = f"def train({', '.join(ARGUMENTS)}):"
         heading = [line] if len(line) <= 110 else ["def train(", *head[1:-1], head[-1].removesuffix(")") + ",", "):"]
         body = [*self._begin(), *self._first(), *self._epochs(), *self._end()]
-        doc = function("", DOC, []).split("\n")[1:]
+        first, second = DOC.split("\n")
+        doc = [f'    """{first}', f'    {second}"""']
         return prose([*heading, *doc, *(f"    {line}".rstrip() for line in body)])
 
     def _begin(self) -> list[str]:
@@ -191,7 +190,9 @@ class TrainingWriter:
         """Return the lines that make the state that training goes on from, or take it up."""
         entries = {"params": "params", "optimizer": "optimizer_state(params)", "history": "[]", **self.kept()}
         text = ", ".join(f'"{key}": {value}' for key, value in entries.items())
-        lines = wrapped(f"state = copy.deepcopy(resume) or {{{text}}}")
+        lines = [f"state = resume or {{{text}}}"]
+        if len(lines[0]) > 106:
+            lines = [*(line[4:] for line in wrapped(f"state = {{{text}}}", 4)), "state |= resume or {}"]
         lines.append('params, memory, history = state["params"], state["optimizer"], History(state["history"])')
         lines += ["history.scaling = scaling"] if scaled else []
         if self.uses_rng():
@@ -327,10 +328,13 @@ class TrainingWriter:
         order = "<=" if early.better == "min" else ">="
         quantity = f'history[-1]["{early.quantity}"]'
         better = f'"best": {quantity}, "best_params": dict(params), "best_epoch": epoch, "waited": 0'
+        kept = [f"    state |= {{{better}}}"]
+        if len(kept[0]) > 102:
+            kept = [f"    state |= {{{better.removesuffix(', ' + better.rpartition(', ')[2])}}}", '    state["waited"] = 0']
         lines = [
             'state["waited"] += 1',
             f'if {quantity} {order} state["best"]{margin}:',
-            *wrapped(f"state |= {{{better}}}", 4),
+            *kept,
             f'elif state["waited"] == {early.patience}:',
             f'    state["stopped_by"] = "no better {early.quantity} for {early.patience} epochs"',
         ]
@@ -346,6 +350,8 @@ class TrainingWriter:
         memories = f'{{f"{{s}} of {{n}}": a for s in ({slots}) for n, a in memory[s].items()}}'
         arrays = f"(params | {memories})" if self.slots else "params"
         lost = f'next((n for n, a in {arrays}.items() if not np.isfinite(a).all()), "")'
+        if len(self.slots) == 1:
+            memories = f'{{f"{self.slots[0]} of {{n}}": a for n, a in memory["{self.slots[0]}"].items()}}'
         if self.slots:
             lines += wrapped(f"arrays = params | {memories}")
             lost = 'next((name for name, a in arrays.items() if not np.isfinite(a).all()), "")'
@@ -366,18 +372,19 @@ class TrainingWriter:
         scaled = set(shared.scaled_outputs(self.model).values())
         body = ["outputs, cache = forward(params, examples)"]
         entries = ['"loss": float(total_loss(params, examples, cache))']
-        undone: dict[str, tuple[str, str]] = {}
         for m in self.train.metrics:
             out, target = self.sources[m.output], f'examples["{m.target}"]'
             if m.target in scaled:
                 undo = 'undo(%s, scaling["' + m.target + '"])'
                 out, target = undo % out, undo % target
-            undone[m.key] = (out, target)
             if m.function in INLINE_METRICS:
                 text = f"float({INLINE_METRICS[m.function].format(out=out, target=target)})"
             else:
                 more = "".join(f", {name}={literal(value)}" for name, value in m.attrs.items())
                 text = f"{m.function}({out}, {target}{more})"
+            if m.key.isidentifier():
+                body += wrapped(f"{m.key} = {text}")
+                text = m.key
             entries.append(f'"{m.key}": {text}')
         line = f"return {{{', '.join(entries)}}}"
         made = [line] if len(line) < 100 else ["return {", *(f"    {made}" for e in entries for made in _entry(e)), "}"]
@@ -391,7 +398,7 @@ class TrainingWriter:
         model = self.model
         scaled_in, scaled_out = shared.scaled_inputs(model), shared.scaled_outputs(model)
         doc = "Return the outputs for raw inputs by name"
-        doc += ", in the targets' own units; `scaling` is that of the history." if model.data and model.data.scales else "."
+        doc += ", in the targets' own units; `scaling` is the history's." if model.data and model.data.scales else "."
         first = next(iter(model.params), "")
         body = [f'dtype = params["{first}"].dtype'] if first else ["dtype = float"]
         entries = []
@@ -401,13 +408,16 @@ class TrainingWriter:
             kind = "int" if whole else "float" if name in scaled_in else "dtype"
             text = f'np.asarray(inputs["{name}"], {kind}).reshape({axes})'
             if name in scaled_in:
-                s = f'scaling["{name}"]'
-                text = f'(({text} - {s}["shift"]) * {s}["scale"]).astype(dtype)'
+                text = f'scale({text}, scaling["{name}"]).astype(dtype)'
             entries.append(f'"{name}": {text}')
-        if all(model.input_kind(n).startswith("int") for n in model.inputs) :
+        if not any("dtype" in entry for entry in entries):
             body = []
-        body += wrapped(f"batch = {{{', '.join(entries)}}}")
-        cast = "batch"
+        cast = f"{{{', '.join(entries)}}}"
+        if len(cast) > 70:
+            body += wrapped(f"batch = {cast}")
+            cast = "batch"
+        elif body and cast.count("dtype") == 1:
+            cast = cast.replace("dtype", body.pop().removeprefix("dtype = "))
         if scaled_out:
             body.append(f"outputs = forward(params, {cast})[0]")
             for output, target in scaled_out.items():
