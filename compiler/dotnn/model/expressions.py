@@ -20,7 +20,7 @@ from dotnn.model.model import Declared
 from dotnn.model.scope import Binding, Scope, SharedLayer, Tensor, terms_of
 from dotnn.model.steps import TOO_MANY_LAYERS, Steps
 from dotnn.syntax import nodes
-from dotnn.syntax.walk import children
+from dotnn.syntax.walk import by_position, children
 
 JOINS = {"+": "sum", "-": "subtract", "*": "multiply"}
 INSTEAD = {
@@ -258,11 +258,6 @@ class ExpressionReader(ABC):
             if name not in scope.constants and name not in LAYERS:
                 self._named(first.value, scope)
         return messages.calls.layer_without_input(call.func.span, call.func.id, self.source.words_at(call.span))
-
-
-def by_position(call: nodes.Call) -> list[nodes.Expr]:
-    """Return the arguments of a call that have no name."""
-    return [a.value for a in call.args if a.name is None]
 
 
 def _takes_only_values(name: str) -> bool:
