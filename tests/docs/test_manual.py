@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dotnn.commands import manual
+from dotnn.commands.manual import tables as manual
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
 from dotnn.library.inits import INITS

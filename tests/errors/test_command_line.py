@@ -215,9 +215,9 @@ class TestResume:
         again = dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder)
         done = dotnn("train", "xor.nn", "--run", "run", "--resume", "--epochs", "6", folder=folder)
         fewer = dotnn("train", "xor.nn", "--run", "run", "--resume", "--epochs", "2", folder=folder)
-        refused(fewer, "error[NN505]", "has trained 6 epochs already")
+        refused(fewer, "error[NN505]", "has already trained 6 epochs")
         assert [outcome.exit_code for outcome in (first, again, done)] == [0, 0, 0]
-        assert "going on after epoch 3" in again.stderr and "it has trained 6 epochs" in done.stderr
+        assert "continuing after epoch 3" in again.stderr and "it has trained 6 epochs" in done.stderr
 
     def test_a_finished_run_without_its_checkpoint_is_kept(self, folder):
         self.spec(folder)
@@ -272,7 +272,7 @@ class TestResume:
         for run in ("killed", "whole"):
             outcome = dotnn("train", "xor.nn", "--run", run, "--resume", *options, folder=folder)
             assert outcome.exit_code == 0, outcome.stderr
-            assert ("going on after epoch 3" in outcome.stderr) == (run == "killed")
+            assert ("continuing after epoch 3" in outcome.stderr) == (run == "killed")
             results[run] = json.loads(outcome.stdout)
         for name in ("weights.npz", "history.csv", "checkpoint.npz", "best.npz", "model.py", "spec.nn"):
             assert (folder / "killed" / name).read_bytes() == (folder / "whole" / name).read_bytes(), name

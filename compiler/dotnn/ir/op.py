@@ -81,8 +81,6 @@ class Op:
     shift_invariant  (operand, node, readers of each value) -> whether a number per feature that is added to the
               operand has no effect through this node
     algebra   what is known of the result without computing it; see `passes.zeros`
-    fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
-    fast_step the same inside a loop over time, where the batch comes first; elementwise ops need none
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
     uses_step its line reads `step`, the number of the time step that it stands in
     positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
@@ -103,8 +101,6 @@ class Op:
     additive: Sequence[int] | Callable[[Node], Sequence[int]] = ()
     shift_invariant: Callable[[Value, Node, Readers], bool] | None = None
     algebra: Algebra = UNKNOWN
-    fast: Callable[..., Any] | None = None
-    fast_step: Callable[..., Any] | None = None
     elementwise: bool = False
     uses_step: bool = False
     positions: bool = False

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dotnn.codegen.data import raw_kinds
-from dotnn.core.diagnostics import Diagnostic, Source, Span, render
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.model import messages
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import Model
@@ -179,6 +180,19 @@ def _place_of_fault(model: Model, error: DataError) -> Span | None:
         if error.row is None and message.startswith((f"{name} ", f"{name}[")):
             return source.places[words[0]]
     return None
+
+
+@contextmanager
+def refusals(model: Model) -> Iterator[None]:
+    """Turn the `DataError` of a script that refuses the examples into a `CompileError` at the spec's data source."""
+    try:
+        yield
+    except Exception as error:
+        known = own_error(error)
+        if not isinstance(known, DataError):
+            raise
+        span = model.data.source.span if model.data and model.data.source else None
+        raise CompileError([from_data_error(known, span)], model.source) from None
 
 
 def own_error(error: Exception) -> Exception:

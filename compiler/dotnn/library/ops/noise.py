@@ -5,7 +5,6 @@ from __future__ import annotations
 from dotnn.ir.algebra import ABOVE_ZERO, FACTORS
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, no_gradient, same_as_first
-from dotnn.library.ops.kernels import ufunc
 
 
 def _dropout_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
@@ -30,6 +29,5 @@ DROPOUT = Op(
     "{x} * {mask}",
     _dropout_vjp,
     elementwise=True,
-    fast_step=ufunc("multiply"),
     algebra=FACTORS,
 )
