@@ -246,7 +246,8 @@ class ExpressionReader(ABC):
             return messages.calls.not_a_layer(span, name, "a target")
         if name in scope.constants and name not in WORDS:
             evaluate(call.func, scope.constants)  # what is wrong with the parameter itself has been said
-            return messages.calls.not_a_layer(span, name, "a parameter")
+            help = f"a layer takes its value as an argument, as in x -> dense({name}); or let it name an activation"
+            return messages.calls.not_a_layer(span, name, "a parameter", help)
         shared = [n for n, bound in scope.names.items() if isinstance(bound, SharedLayer)]
         return messages.calls.unknown_layer(span, name, [*LAYERS, *self.blocks, *shared, "repeat"])
 
