@@ -17,7 +17,7 @@ import numpy as np
 from dotnn.codegen.data import raw_kinds
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.library.sources import SOURCES, DataSource
-from dotnn.model import cautions
+from dotnn.model import messages
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
 from dotnn.reports.console import warn
@@ -142,7 +142,7 @@ def _reader(entry: DataSource) -> Callable[..., Any]:
 def _warn_of_few_classes(model: Model, source: FileSource, labels: Labels, kinds: Mapping[str, str]) -> None:
     counts = {name: int(kinds[name].partition(":")[2]) for name in labels}
     few = [name for name, texts in labels.items() if len(texts) < counts[name]]
-    found = [cautions.few_classes(source.span, source.fields[n][0], labels[n], counts[n]) for n in few]
+    found = [messages.warnings.few_classes(source.span, source.fields[n][0], labels[n], counts[n]) for n in few]
     warn(tuple(render(d, model.source) for d in found))
 
 
