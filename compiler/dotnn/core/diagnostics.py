@@ -50,6 +50,10 @@ class Source:
         """Return the 1-based line where `span` starts, 0 for none."""
         return self.line_column(span.start)[0] if span else 0
 
+    def words_at(self, span: Span) -> str:
+        """Return what the text says at `span`, in one line."""
+        return " ".join(self.text[span.start : span.end].split())
+
     def line_text(self, line: int) -> str:
         """Return the text of a 1-based line without its line end."""
         index = line - self.first_line

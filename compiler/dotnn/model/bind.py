@@ -17,7 +17,7 @@ from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
 from dotnn.model import messages
 from dotnn.model.constants import Constants, ConstCall, describe, evaluate
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 
@@ -49,7 +49,7 @@ def bind(
         if arg.name in given:
             values[arg.name] = convert(owner, arg, given[arg.name], constants, schema)
         elif arg.default is REQUIRED:
-            raise Fail(messages.missing_argument(span, owner, arg.name, arg.doc))
+            raise Fail(messages.calls.missing_argument(span, owner, arg.name, arg.doc))
         else:
             values[arg.name] = default_of(arg)
     return values
@@ -62,14 +62,14 @@ def match(owner: str, names: Sequence[str], args: Iterable[nodes.Arg]) -> dict[s
     for arg in args:
         if arg.name is None:
             if position >= len(names):
-                raise Fail(messages.too_many_arguments(arg.span, owner, names))
+                raise Fail(messages.calls.too_many_arguments(arg.span, owner, names))
             name, position = names[position], position + 1
         else:
             name = arg.name.id
             if name not in names:
-                raise Fail(messages.unknown_argument(arg.name.span, owner, name, names))
+                raise Fail(messages.calls.unknown_argument(arg.name.span, owner, name, names))
         if name in given:
-            raise Fail(messages.repeated_argument(arg.span, owner, name))
+            raise Fail(messages.calls.repeated_argument(arg.span, owner, name))
         given[name] = arg.value
     return given
 
@@ -87,7 +87,7 @@ def convert(owner: str, arg: Arg, expr: nodes.Expr, constants: Constants, schema
     converted = arg.kind.accept(value)
     if converted is None:
         found, help = _refusal(arg, value, expr, constants, schema)
-        raise Fail(messages.wrong_kind(expr.span, owner, arg.name, arg.kind.expected, found, help))
+        raise Fail(messages.calls.wrong_kind(expr.span, owner, arg.name, arg.kind.expected, found, help))
     return converted
 
 
@@ -129,13 +129,13 @@ def bind_entry(family: str, value: Any, span: Span, constants: Constants) -> Bou
         name, args, at = value.id, (), span
     else:
         help = f"write it without quotes: {value}" if isinstance(value, str) and value in members else ""
-        raise Fail(messages.needs_entry(span, called, describe(value), help, members))
+        raise Fail(messages.calls.needs_entry(span, called, describe(value), help, members))
     if name not in members:
-        raise Fail(messages.unknown_entry(at, called, name, members))
+        raise Fail(messages.calls.unknown_entry(at, called, name, members))
     entry = members[name]
     attrs = bind(name, entry.args, args, span, constants)
     if "low" in attrs and attrs["low"] > attrs["high"]:
-        raise Fail(messages.ends_swapped(span, name, show(attrs["low"]), show(attrs["high"])))
+        raise Fail(messages.calls.ends_swapped(span, name, show(attrs["low"]), show(attrs["high"])))
     return Bound(entry, attrs)
 
 

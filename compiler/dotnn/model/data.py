@@ -11,9 +11,9 @@ from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.constants import Constants, Poisoned
 from dotnn.model.inline import check_inline, read_inline
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.model import Data, Declared, FileSource, Scale, Split
-from dotnn.model.section import Keys, items
+from dotnn.model.section import SectionReader, items
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 
@@ -39,7 +39,7 @@ Declarations = Mapping[str, Declared | None]
 """Inputs and targets by name; None where the declaration itself is wrong, which has been reported."""
 
 
-def read_data(keys: Keys, declared: Declarations) -> Data | None:
+def read_data(keys: SectionReader, declared: Declarations) -> Data | None:
     """Return where the examples come from; errors go to the reporter of `keys`."""
     if keys.section is None:
         return None
@@ -51,7 +51,7 @@ def read_data(keys: Keys, declared: Declarations) -> Data | None:
     one_hot = tuple(d.name for d in keys.each("one_hot", lambda e: _declared_name(e, declared)))
     source = keys.read("source", lambda e: _source(e, declared, one_hot), None)
     if inline and source:
-        keys.reporter.add(messages.inline_and_source(keys.spans["source"].span, list(inline)))
+        keys.reporter.add(messages.data.inline_and_source(keys.spans["source"].span, list(inline)))
     else:
         _complete(keys, declared, source)
     scales = keys.each("scale", lambda e: _scale(e, keys.constants, declared))
@@ -62,29 +62,31 @@ def read_data(keys: Keys, declared: Declarations) -> Data | None:
     return Data(inline, source, scales, one_hot, split)
 
 
-def _complete(keys: Keys, declared: Declarations, source: FileSource | None) -> None:
+def _complete(keys: SectionReader, declared: Declarations, source: FileSource | None) -> None:
     given = keys.values.keys() | set(source.fields if source else ())
     missing = [name for name in declared if name not in given]
     if missing and "source" not in keys.failed:
-        keys.reporter.add(messages.data_missing(keys.spans["source"].span if source else keys.head, missing))
+        keys.reporter.add(messages.data.data_missing(keys.spans["source"].span if source else keys.head, missing))
 
 
 def _source(expr: nodes.Expr, declared: Declarations, one_hot: Sequence[str]) -> FileSource:
     form = 'a source is csv("file", x = [columns]) or npz("file", x = key)'
     if not isinstance(expr, nodes.Call):
-        raise Fail(messages.source_form(expr.span, form))
+        raise Fail(messages.data.source_form(expr.span, form))
     if expr.func.id not in FORMATS:
         hint = did_you_mean(expr.func.id, FORMATS)
-        raise Fail(messages.source_form(expr.func.span, f'there is no data format "{expr.func.id}"', hint))
+        raise Fail(messages.data.source_form(expr.func.span, f'there is no data format "{expr.func.id}"', hint))
     head = expr.args[0] if expr.args else None
     if head is None or head.name is not None or not isinstance(head.value, nodes.String):
-        raise Fail(messages.source_form(head.span if head else expr.span, "a source starts with the name of its file"))
+        raise Fail(
+            messages.data.source_form(head.span if head else expr.span, "a source starts with the name of its file")
+        )
     fields: dict[str, tuple[str, ...]] = {}
     places: dict[str, Span] = {}
     for arg in expr.args[1:]:
         if arg.name is None:
             message = "columns and keys are given by the name of their input or target"
-            raise Fail(messages.source_form(arg.span, message))
+            raise Fail(messages.data.source_form(arg.span, message))
         item = _declared_name(arg.name, declared)
         words = [_word(e) for e in items(arg.value)]
         places |= {word: e.span for word, e in zip(words, items(arg.value), strict=True)}
@@ -98,13 +100,13 @@ def _check_width(format: str, item: Declared, found: int, one_hot: Sequence[str]
     shape = item.type.example
     if format == "npz":
         if found != 1:
-            raise Fail(messages.source_form(arg.span, f"{item.name} is one array of an npz file: name one key"))
+            raise Fail(messages.data.source_form(arg.span, f"{item.name} is one array of an npz file: name one key"))
         return
     if len(shape) > 1:
-        raise Fail(messages.columns_rank(arg.span, item.name, str(list(shape))))
+        raise Fail(messages.data.columns_rank(arg.span, item.name, str(list(shape))))
     width = shape[0] if shape and item.name not in one_hot else 1
     if found != width:
-        raise Fail(messages.columns_shape(arg.span, item.name, str(list(shape)), width, found))
+        raise Fail(messages.data.columns_shape(arg.span, item.name, str(list(shape)), width, found))
 
 
 def _word(expr: nodes.Expr) -> str:
@@ -113,13 +115,13 @@ def _word(expr: nodes.Expr) -> str:
         return expr.id
     if isinstance(expr, nodes.String):
         return expr.value
-    raise Fail(messages.source_form(expr.span, 'a column is written as a word, or as a text: "sepal length (cm)"'))
+    raise Fail(messages.data.source_form(expr.span, 'a column is written as a word, or as a text: "sepal length (cm)"'))
 
 
 def _declared_name(expr: nodes.Expr, declared: Declarations) -> Declared:
     name = expr.id if isinstance(expr, nodes.Name) else ""
     if name not in declared:
-        raise Fail(messages.data_name(expr.span, name or "this", list(declared)))
+        raise Fail(messages.data.data_name(expr.span, name or "this", list(declared)))
     found = declared[name]
     if found is None:
         raise Poisoned
@@ -129,30 +131,30 @@ def _declared_name(expr: nodes.Expr, declared: Declarations) -> Declared:
 def _scale(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Scale:
     call = nodes.Call(expr.span, expr, ()) if isinstance(expr, nodes.Name) else expr
     if not isinstance(call, nodes.Call):
-        raise Fail(messages.scale_form(expr.span, "for instance: scale = range(x, t)"))
+        raise Fail(messages.data.scale_form(expr.span, "for instance: scale = range(x, t)"))
     method = call.func.id
     if method not in SCALES:
-        raise Fail(messages.scale_form(call.func.span, suggest(method, SCALES)))
+        raise Fail(messages.data.scale_form(call.func.span, suggest(method, SCALES)))
     named = [a for a in call.args if a.name is None and isinstance(a.value, nodes.Name) and a.value.id not in constants]
     chosen = [_declared_name(a.value, declared) for a in named]
     attrs = bind(method, SCALES[method], [a for a in call.args if a not in named], call.span, constants)
     for item, arg in zip(chosen, named, strict=True):
         if item.kind != "real":
             kind = "classes" if item.kind == "class" else "whole numbers that stand for something"
-            raise Fail(messages.scale_target(arg.span, item.name, kind))
+            raise Fail(messages.data.scale_target(arg.span, item.name, kind))
     chosen = chosen or [d for d in declared.values() if d is not None and d.role == "input" and d.kind == "real"]
     return Scale(method, tuple(d.name for d in chosen), attrs)
 
 
 def _split(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Split:
     if not isinstance(expr, nodes.Call) or expr.func.id != "split":
-        raise Fail(messages.split_form(expr.span, "a split is written split(train = 80%, val = 20%)"))
+        raise Fail(messages.data.split_form(expr.span, "a split is written split(train = 80%, val = 20%)"))
     by = [a for a in expr.args if a.name is not None and a.name.id == "stratify"]
     stratify = _declared_name(by[0].value, declared) if by else None
     if stratify is not None and stratify.kind != "class":
         classes = [d.name for d in declared.values() if d is not None and d.kind == "class"]
         help = f"stratify by {' or '.join(classes)}" if classes else "no target holds classes: leave stratify out"
-        raise Fail(messages.split_form(by[0].value.span, f"{stratify.name} has no classes to stratify by", help))
+        raise Fail(messages.data.split_form(by[0].value.span, f"{stratify.name} has no classes to stratify by", help))
     given = {a.name.id for a in expr.args if a.name is not None}
     attrs = bind("split", SPLIT, [a for a in expr.args if a not in by], expr.span, constants)
     fractions = {k: attrs[k] for k in ("train", "val", "test")}
@@ -161,7 +163,7 @@ def _split(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Sp
     if abs(sum(fractions.values()) - 1) > 1e-9 or not fractions["train"]:
         shown = " + ".join(f"{v * 100:.4g}% {k}" for k, v in fractions.items() if v)
         total = f"{sum(fractions.values()) * 100:.4g}%"
-        raise Fail(messages.split_form(expr.span, f"the parts must add up to 100%: {shown} are {total}"))
+        raise Fail(messages.data.split_form(expr.span, f"the parts must add up to 100%: {shown} are {total}"))
     return Split(fractions, stratify.name if stratify else "", attrs["seed"])
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from dotnn.core.diagnostics import Diagnostic
 from dotnn.model import messages
 from dotnn.model.constants import Constants, describe, evaluate
-from dotnn.model.messages import Fail, several
+from dotnn.model.messages.base import Fail, several
 from dotnn.model.model import Declared, Model
-from dotnn.model.section import Keys
+from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 Shape = tuple[int, ...]
@@ -21,7 +21,9 @@ def read_inline(name: str, expr: nodes.Expr, constants: Constants) -> Any:
     value = evaluate(expr, constants)
     if not isinstance(value, list) or not value:
         found = "an empty list" if value == [] else describe(value)
-        raise Fail(messages.inline_data(expr.span, f"{name} must be a list with one entry per example, not {found}"))
+        raise Fail(
+            messages.data.inline_data(expr.span, f"{name} must be a list with one entry per example, not {found}")
+        )
     _shape(value, expr, name)
     return value
 
@@ -31,7 +33,7 @@ def _shape(value: Any, expr: nodes.Expr, name: str) -> Shape:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             message = f"{name} holds {describe(value)} where a number is needed"
             raise Fail(
-                messages.inline_data(
+                messages.data.inline_data(
                     expr.span, message, "", "texts and larger tables belong in a file: source = csv(…)"
                 )
             )
@@ -43,7 +45,7 @@ def _shape(value: Any, expr: nodes.Expr, name: str) -> Shape:
             first = shape
         elif shape != first:
             message = f"this row of {name} has {_words(shape)}, the first has {_words(first)}"
-            raise Fail(messages.inline_data(item.span, message, "", "all rows are of the same length"))
+            raise Fail(messages.data.inline_data(item.span, message, "", "all rows are of the same length"))
     return (len(value), *first)
 
 
@@ -54,7 +56,7 @@ def _words(shape: Shape) -> str:
 
 
 def check_inline(
-    keys: Keys, inline: Mapping[str, Any], declared: Mapping[str, Declared], one_hot: Sequence[str]
+    keys: SectionReader, inline: Mapping[str, Any], declared: Mapping[str, Declared], one_hot: Sequence[str]
 ) -> None:
     """Report arrays whose examples have another shape than declared, and differing numbers of examples."""
     for name, value in inline.items():
@@ -69,25 +71,25 @@ def check_inline(
         help = f"declare {declared[name].role} {name}: {list(found)}, or write rows of the declared shape"
         if declared[name].kind == "class":
             help = "a class is one whole number from 0: y = [0, 2, 1]"
-        keys.reporter.add(messages.inline_data(expr.items[0].span, message, "", help))
+        keys.reporter.add(messages.data.inline_data(expr.items[0].span, message, "", help))
         return
     _check_counts(keys, {name: len(value) for name, value in inline.items()})
 
 
-def _check_counts(keys: Keys, counts: Mapping[str, int]) -> None:
+def _check_counts(keys: SectionReader, counts: Mapping[str, int]) -> None:
     if len(set(counts.values())) < 2:
         return
     first, *others = counts
     odd = next(name for name in others if counts[name] != counts[first])
     message = f"{odd} has {several(counts[odd], 'example')}, but {first} has {counts[first]}"
     help = "every example needs one entry in each array"
-    keys.reporter.add(messages.inline_data(keys.spans[odd].span, message, "", help))
+    keys.reporter.add(messages.data.inline_data(keys.spans[odd].span, message, "", help))
 
 
 RANGES = {"unit": "from 0 to 1", "sign": "-1 or +1", "int": "a whole number", "binary": "0 or 1"}
 
 
-def check_values(keys: Keys, model: Model) -> None:
+def check_values(keys: SectionReader, model: Model) -> None:
     """Report the first number of each array that its loss (or its kind) does not allow."""
     if model.data is None:
         return
@@ -131,10 +133,10 @@ def _not_allowed(name: str, kind: str, expr: nodes.Expr, loss: str) -> Diagnosti
     text = describe(evaluate(expr, {}))
     if base == "class":
         message = f"{name} holds {text}, which is not one of the {count} classes"
-        return messages.inline_data(expr.span, message, "", f"classes are counted from 0: 0 to {int(count) - 1}")
+        return messages.data.inline_data(expr.span, message, "", f"classes are counted from 0: 0 to {int(count) - 1}")
     if base == "int" and count:
         message = f"{name} holds {text}, which is not one of the {count} symbols that a layer knows"
-        return messages.inline_data(expr.span, message, "", f"they are counted from 0: 0 to {int(count) - 1}")
+        return messages.data.inline_data(expr.span, message, "", f"they are counted from 0: 0 to {int(count) - 1}")
     because = f": {loss} needs it" if loss else ""
     message = f"{name} holds {text}, but must be {RANGES[base]}{because}"
     fixes = {
@@ -142,4 +144,4 @@ def _not_allowed(name: str, kind: str, expr: nodes.Expr, loss: str) -> Diagnosti
         "binary": "for other numbers there are the metrics mae, rmse and r2",
     }
     help = fixes.get(base, "")
-    return messages.inline_data(expr.span, message, "", help or f"write numbers that are {RANGES[base]}")
+    return messages.data.inline_data(expr.span, message, "", help or f"write numbers that are {RANGES[base]}")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from dotnn.core.diagnostics import Diagnostic
-from dotnn.model import cautions
+from dotnn.model import messages
 from dotnn.model.model import Model, Step
 
 
@@ -18,24 +18,24 @@ def lint(model: Model) -> list[Diagnostic]:
         act = step.attrs.get("act")
         is_softmax = step.layer.name == "softmax" or (act is not None and act.name == "softmax")
         if is_softmax and step.type.example[-1:] == (1,):
-            found.append(cautions.softmax_one(step.span))
+            found.append(messages.warnings.softmax_one(step.span))
         weight = model.params.get(step.params.get("W", ""))
         if act is not None and act.name == "relu" and weight is not None and weight.init.name == "zeros":
-            found.append(cautions.relu_zero_init(step.span, weight.name))
+            found.append(messages.warnings.relu_zero_init(step.span, weight.name))
     found += _lost_biases(model)
     if model.train.batch == 1:
         found += batches_of_one(model, "every batch")
     for path in model.outputs.values():
         if path in steps and steps[path].layer.name == "dropout":
-            found.append(cautions.dropout_before_output(steps[path].span))
+            found.append(messages.warnings.dropout_before_output(steps[path].span))
     for term in model.train.losses:
         last = steps.get(term.output)
         if last is None or term.loss.op not in ("cross_entropy", "bce"):
             continue
         if not _is_probability(last, steps):
-            found.append(cautions.not_probability(last.span, term.loss.name, term.output))
+            found.append(messages.warnings.not_probability(last.span, term.loss.name, term.output))
         elif term.loss.op == "cross_entropy" and not _is_distribution(last, steps):
-            found.append(cautions.not_distribution(last.span, term.output))
+            found.append(messages.warnings.not_distribution(last.span, term.output))
     return found
 
 
@@ -53,7 +53,7 @@ def _lost_biases(model: Model) -> Iterator[Diagnostic]:
     for name, (first, *more) in uses.items():
         if all(_is_linear(s) and set(readers.get(s.path, ())) == {"batchnorm"} for s in (first, *more)):
             owner = name.removesuffix(".b") if more else first.path
-            yield cautions.bias_before_batchnorm(first.span, owner, first.layer.name)
+            yield messages.warnings.bias_before_batchnorm(first.span, owner, first.layer.name)
 
 
 def batches_of_one(model: Model, which: str) -> list[Diagnostic]:
@@ -62,7 +62,7 @@ def batches_of_one(model: Model, which: str) -> list[Diagnostic]:
     Such a layer is known by the state it keeps of them; one with several positions has those to take a mean over.
     """
     return [
-        cautions.batch_of_one(step.span, step.path, step.layer.name, which)
+        messages.warnings.batch_of_one(step.span, step.path, step.layer.name, which)
         for step in model.steps
         if any(not model.params[name].trained for name in step.params.values())
         and math.prod(step.type.example[:-1]) == 1

@@ -11,7 +11,7 @@ from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
 from dotnn.library.layers import ACTIVATIONS
 from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, Interval, Poison, Poisoned, covers, describe, evaluate, limits_of
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.section import STATEMENTS
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
@@ -29,11 +29,11 @@ def read_params(section: nodes.Section | None, sets: Sequence[str], reporter: Re
     for statement in section.statements if section else ():
         if not isinstance(statement, nodes.Assign):
             what, home = STATEMENTS[type(statement)]
-            reporter.add(messages.statement_not_allowed(statement.span, what, "params", home))
+            reporter.add(messages.sections.statement_not_allowed(statement.span, what, "params", home))
             continue
         name = statement.name
         if name.id in lines:
-            reporter.add(messages.duplicate_name(name.span, name.id, lines[name.id]))
+            reporter.add(messages.names.duplicate_name(name.span, name.id, lines[name.id]))
             continue
         lines[name.id] = reporter.source.line_of(name.span)
         try:
@@ -48,7 +48,7 @@ def read_params(section: nodes.Section | None, sets: Sequence[str], reporter: Re
 def _value(statement: nodes.Assign, constants: Constants, overrides: Overrides, reporter: Reporter) -> Any:
     name = statement.name.id
     if name in ACTIVATIONS or name in WORDS:
-        raise Fail(messages.reserved_name(statement.name.span, name))
+        raise Fail(messages.names.reserved_name(statement.name.span, name))
     if name in overrides:
         expr, source = overrides[name]
         try:
@@ -69,7 +69,7 @@ def _check_limits(statement: nodes.Assign, value: Any, span: Span, constants: Co
     if covers(limits, value):
         return
     line = reporter.source.line_of(statement.limits.span)
-    error = messages.out_of_range(span, statement.name.id, show(value), text, line)
+    error = messages.constants.out_of_range(span, statement.name.id, show(value), text, line)
     if isinstance(limits, Interval) and not isinstance(value, (int, float)):
         error = replace(error, help=f"it must be a number; {describe(value)} is none")
     elif not isinstance(limits, Interval) and isinstance(value, Symbol):
@@ -84,11 +84,11 @@ def _overrides(sets: Sequence[str], known: Sequence[str], reporter: Reporter) ->
         before, equals, value = text.partition("=")
         name, source = before.strip(), Source("--set", text)
         if not equals or not name or not value.strip():
-            reporter.add(replace(messages.set_syntax(Span(0, len(text)), text), source=source))
+            reporter.add(replace(messages.constants.set_syntax(Span(0, len(text)), text), source=source))
         elif name not in known:
-            reporter.add(replace(messages.unknown_set(Span(0, len(before)), name, known), source=source))
+            reporter.add(replace(messages.constants.unknown_set(Span(0, len(before)), name, known), source=source))
         elif name in found:
-            reporter.add(replace(messages.set_twice(Span(0, len(before)), name), source=source))
+            reporter.add(replace(messages.constants.set_twice(Span(0, len(before)), name), source=source))
         else:
             # Blanks in place of `name=` keep the offsets of the value as they are in the whole text.
             try:

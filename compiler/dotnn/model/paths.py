@@ -11,21 +11,21 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Place:
+class PathPart:
     """One link of a chain. An empty label adds nothing to the path."""
 
-    parent: Place | None
+    parent: PathPart | None
     label: str = ""
 
     @property
     def path(self) -> str:
         """The labels from the outside in, joined by dots."""
         labels: list[str] = []
-        place: Place | None = self
-        while place is not None:
-            if place.label:
-                labels.append(place.label)
-            place = place.parent
+        part: PathPart | None = self
+        while part is not None:
+            if part.label:
+                labels.append(part.label)
+            part = part.parent
         return ".".join(reversed(labels))
 
 
@@ -34,8 +34,8 @@ class Element:
     """A layer or block used in a statement: where its value and where its parameters are named."""
 
     kind: str
-    value: Place
-    params: Place
+    value: PathPart
+    params: PathPart
     has_params: bool = False
     is_block: bool = False
 

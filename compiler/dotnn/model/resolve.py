@@ -13,12 +13,12 @@ from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data
 from dotnn.model.inline import check_values
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.model import Check, Declared, Model, Parameter, Step
-from dotnn.model.network import Network
+from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.scope import Draft
-from dotnn.model.section import Keys, head_of
+from dotnn.model.section import SectionReader, head_of
 from dotnn.model.train import ELSEWHERE, TRAIN_KEY_NAMES, read_defaults, read_train
 from dotnn.model.unused import unused_definitions, unused_names
 from dotnn.syntax import nodes
@@ -38,9 +38,9 @@ def resolve(file: nodes.File, source: Source, sets: Sequence[str] = ()) -> tuple
     section = sections.get("model")
     if not isinstance(section, nodes.ModelSection):
         example = "model Net { input x: [2]  target t: [1]  output y = x -> dense(1) }"
-        reporter.add(messages.missing_section(_first_head(file), "model", example))
+        reporter.add(messages.sections.missing_section(_first_head(file), "model", example))
         raise CompileError(reporter.errors, source)
-    network = Network(section, blocks, constants, reporter)
+    network = NetworkReader(section, blocks, constants, reporter)
     model = _experiment(network, file, sections, constants, reporter)
     reporter.stop_on_errors()
     return model, reporter
@@ -54,7 +54,7 @@ def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Sec
             _add_block(section, blocks, reporter)
         elif section.keyword in sections:
             line = reporter.source.line_of(sections[section.keyword].span)
-            reporter.add(messages.duplicate_section(head_of(section), section.keyword, line))
+            reporter.add(messages.sections.duplicate_section(head_of(section), section.keyword, line))
         else:
             sections[section.keyword] = section
     return sections, blocks
@@ -64,9 +64,9 @@ def _add_block(section: nodes.BlockSection, blocks: dict[str, nodes.BlockSection
     name = section.name
     if name.id in blocks:
         line = reporter.source.line_of(blocks[name.id].span)
-        reporter.add(messages.duplicate_name(name.span, name.id, line))
+        reporter.add(messages.names.duplicate_name(name.span, name.id, line))
     elif name.id in LAYERS or name.id == "repeat" or name.id in WORDS:
-        reporter.add(messages.reserved_name(name.span, name.id))
+        reporter.add(messages.names.reserved_name(name.span, name.id))
     else:
         blocks[name.id] = section
 
@@ -79,17 +79,19 @@ def _first_head(file: nodes.File) -> Span:
 
 
 def _experiment(
-    network: Network, file: nodes.File, sections: Mapping[str, nodes.Section], constants: dict[str, Any],
+    network: NetworkReader, file: nodes.File, sections: Mapping[str, nodes.Section], constants: dict[str, Any],
     reporter: Reporter,
 ) -> Model:  # fmt: skip
-    train_keys = Keys(sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, elsewhere=ELSEWHERE)
+    train_keys = SectionReader(
+        sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, elsewhere=ELSEWHERE
+    )
     if "train" not in sections:
         example = "train { loss = mse(y, t)  optim = sgd(0.1) }"
-        reporter.add(messages.missing_section(_first_head(file), "train", example))
+        reporter.add(messages.sections.missing_section(_first_head(file), "train", example))
     defaults = read_defaults(train_keys)
     declared = _declarations(network)
     computed = {n: f"{n} is computed by the model; data are given for inputs and targets" for n in network.scope.names}
-    data_keys = Keys(
+    data_keys = SectionReader(
         sections.get("data"), "data", DATA_KEYS, constants, reporter, others=tuple(declared), elsewhere=computed
     )
     data = read_data(data_keys, declared)
@@ -99,7 +101,7 @@ def _experiment(
     _unused(network, file)
     reporter.stop_on_errors()
     steps, params = _settle(network, defaults)
-    outputs = {name: t.place.path for name, t in network.outputs.items()}
+    outputs = {name: t.path for name, t in network.outputs.items()}
     model = Model(
         reporter.source, network.section.name.id, constants, network.inputs, network.targets, steps, outputs, params,
         train, data, check,
@@ -108,7 +110,7 @@ def _experiment(
     return model
 
 
-def _declarations(network: Network) -> dict[str, Declared | None]:
+def _declarations(network: NetworkReader) -> dict[str, Declared | None]:
     """Return inputs and targets by name, None for a declaration that is wrong."""
     found: dict[str, Declared | None] = {**network.inputs, **network.targets}
     for statement in network.section.statements:
@@ -117,24 +119,24 @@ def _declarations(network: Network) -> dict[str, Declared | None]:
     return found
 
 
-def _unused(network: Network, file: nodes.File) -> None:
+def _unused(network: NetworkReader, file: nodes.File) -> None:
     network.scope.used |= set(network.outputs)
     for diagnostic in (*unused_names(network.scope, network.section.statements), *unused_definitions(file)):
         network.report(diagnostic)
 
 
-def _settle(network: Network, defaults: Mapping[str, Any]) -> tuple[tuple[Step, ...], dict[str, Parameter]]:
+def _settle(network: NetworkReader, defaults: Mapping[str, Any]) -> tuple[tuple[Step, ...], dict[str, Parameter]]:
     """Turn drafts into steps, now that all names are known."""
     steps: list[Step] = []
     params: dict[str, Parameter] = {}
-    for draft in network.drafts:
+    for draft in network.steps.drafts:
         owner = draft.params.path
         names = {spec.name: f"{owner}.{spec.name}" for spec in draft.specs}
         for spec in draft.specs:
             if names[spec.name] not in params:
                 params[names[spec.name]] = _parameter(names[spec.name], spec, draft, defaults)
-        ins = tuple(t.place.path for t in draft.ins)
-        steps.append(Step(draft.out.place.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span))
+        ins = tuple(t.path for t in draft.ins)
+        steps.append(Step(draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span))
     return tuple(steps), params
 
 
@@ -154,7 +156,7 @@ def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Mapping[str, 
 
 
 def _check(section: nodes.Section | None, constants: dict[str, Any], reporter: Reporter) -> Check:
-    keys = Keys(section, "check", [a.name for a in CHECK_KEYS] + ["against"], constants, reporter)
+    keys = SectionReader(section, "check", [a.name for a in CHECK_KEYS] + ["against"], constants, reporter)
     plain = {arg.name: keys.take(arg) for arg in CHECK_KEYS}
     return Check(against=keys.each("against", lambda e: _against(e, constants)), **plain)
 
@@ -162,7 +164,7 @@ def _check(section: nodes.Section | None, constants: dict[str, Any], reporter: R
 def _against(expr: nodes.Expr, constants: Constants) -> str:
     value = evaluate(expr, constants)
     if not isinstance(value, Symbol):
-        raise Fail(messages.needs_entry(expr.span, "oracle", describe(value), "", ORACLES))
+        raise Fail(messages.calls.needs_entry(expr.span, "oracle", describe(value), "", ORACLES))
     if value.id not in ORACLES:
-        raise Fail(messages.unknown_entry(expr.span, "oracle", value.id, ORACLES))
+        raise Fail(messages.calls.unknown_entry(expr.span, "oracle", value.id, ORACLES))
     return value.id

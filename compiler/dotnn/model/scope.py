@@ -12,7 +12,7 @@ from dotnn.ir.tensor import TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import ParamSpec
 from dotnn.model.constants import Poison
-from dotnn.model.paths import Element, Place
+from dotnn.model.paths import Element, PathPart
 from dotnn.syntax import nodes
 
 
@@ -20,7 +20,7 @@ from dotnn.syntax import nodes
 class Tensor:
     """A value of the network, made by a layer with these attributes (None: an input)."""
 
-    place: Place
+    part: PathPart
     type: TensorType
     span: Span
     layer: Layer | None = None
@@ -31,6 +31,11 @@ class Tensor:
     def origin(self) -> str:
         """What made it, as a person would write it."""
         return show_call(self.layer.name, self.layer.args, dict(self.attrs)) if self.layer else "input"
+
+    @property
+    def path(self) -> str:
+        """Its path, once the statement that it is made in has been read."""
+        return self.part.path
 
     def called(self, label: str) -> Tensor:
         """Return the same value under the name by which a statement refers to it."""
@@ -44,7 +49,7 @@ class SharedLayer:
     name: str
     layer: Layer
     attrs: Mapping[str, Any]
-    place: Place
+    part: PathPart
     span: Span
     specs: tuple[ParamSpec, ...] | None = None
     first: str = ""
@@ -59,24 +64,24 @@ class Scope:
     """The names visible in the model or in one use of a block."""
 
     constants: Mapping[str, Any]
-    value_place: Place | None
-    param_place: Place | None
+    value_part: PathPart | None
+    param_part: PathPart | None
     names: dict[str, Binding] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     elements: list[Element] = field(default_factory=list)
-    statement_value: Place | None = None
-    statement_params: Place | None = None
+    statement_value: PathPart | None = None
+    statement_params: PathPart | None = None
     blocks_open: tuple[str, ...] = ()
 
     def begin(self, name: str) -> None:
         """Start a statement; "" for an unnamed output."""
-        self.statement_value = Place(self.value_place, name)
-        self.statement_params = Place(self.param_place, name)
+        self.statement_value = PathPart(self.value_part, name)
+        self.statement_params = PathPart(self.param_part, name)
         self.elements = []
 
     def element(self, kind: str, *, is_block: bool = False) -> Element:
         """Add a layer or block to the statement."""
-        made = Element(kind, Place(self.statement_value), Place(self.statement_params), is_block=is_block)
+        made = Element(kind, PathPart(self.statement_value), PathPart(self.statement_params), is_block=is_block)
         self.elements.append(made)
         return made
 
@@ -90,7 +95,7 @@ class Draft:
     ins: tuple[Tensor, ...]
     out: Tensor
     specs: tuple[ParamSpec, ...]
-    params: Place
+    params: PathPart
     span: Span
 
 

@@ -12,11 +12,11 @@ from dotnn.model import messages
 from dotnn.model.bind import bind, bind_entry, entry_default
 from dotnn.model.constants import evaluate
 from dotnn.model.loss_terms import loss_terms
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.metric_terms import metric_terms
 from dotnn.model.model import Checkpoint, Data, LossTerm, Train
-from dotnn.model.network import Network
-from dotnn.model.section import Keys
+from dotnn.model.network import NetworkReader
+from dotnn.model.section import SectionReader
 from dotnn.model.stops import Quantities, read_stops, watched
 from dotnn.syntax import nodes
 
@@ -65,15 +65,17 @@ ELSEWHERE = {
     "samples": "it belongs in `check`",
     "against": "it belongs in `check`",
 }
-"""Keys that beginners look for in `train`, and where they belong."""
+"""SectionReader that beginners look for in `train`, and where they belong."""
 
 
-def read_train(keys: Keys, network: Network, data: Data | None, *, data_failed: bool, decay: Any) -> Train:
+def read_train(
+    keys: SectionReader, network: NetworkReader, data: Data | None, *, data_failed: bool, decay: Any
+) -> Train:
     """Return the training regime; errors go to the reporter of `keys`."""
     plain = {arg.name: keys.take(arg) for arg in TRAIN_KEYS}
     losses: tuple[LossTerm, ...] = keys.read("loss", lambda e: loss_terms(e, keys, network), ())
     if "loss" not in keys.values and keys.section is not None:
-        keys.reporter.add(messages.missing_key(keys.head, "train", "loss", "loss = mse(y, t)"))
+        keys.reporter.add(messages.sections.missing_key(keys.head, "train", "loss", "loss = mse(y, t)"))
         keys.failed.add("loss")
     found = keys.each("metrics", lambda e: metric_terms(e, losses, keys, network))
     metrics = tuple(term for terms in found for term in terms)
@@ -87,7 +89,7 @@ def read_train(keys: Keys, network: Network, data: Data | None, *, data_failed: 
     return Train(losses, optimizer, decoupled, stops=stops, metrics=metrics, checkpoint=checkpoint, **plain)
 
 
-def _optimizer(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Bound:
+def _optimizer(expr: nodes.Expr, quantities: Quantities, keys: SectionReader) -> Bound:
     """Return the optimizer; the quantity that its schedule watches, if any, is a reported one."""
     optimizer = bind_entry("optimizer", evaluate(expr, keys.constants), expr.span, keys.constants)
     schedule = optimizer.attrs["lr"]
@@ -98,15 +100,15 @@ def _optimizer(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Bound:
     return optimizer
 
 
-def _checkpoint(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Checkpoint:
+def _checkpoint(expr: nodes.Expr, quantities: Quantities, keys: SectionReader) -> Checkpoint:
     if not isinstance(expr, nodes.Call) or expr.func.id != "every":
-        raise Fail(messages.checkpoint_form(expr.span))
+        raise Fail(messages.training.checkpoint_form(expr.span))
     attrs = bind("every", CHECKPOINT, expr.args, expr.span, keys.constants)
     best_by = quantities.default if attrs["keep"] == "best" else ""
     return Checkpoint(attrs["epochs"], best_by)
 
 
-def read_defaults(keys: Keys) -> Mapping[str, Any]:
+def read_defaults(keys: SectionReader) -> Mapping[str, Any]:
     """Return the initialisers, the penalty and the constraint that the train section sets for the whole model."""
     found = {arg.name: keys.take(arg) for arg in DEFAULT_KEYS}
     return {name: None if value == Symbol("none") else value for name, value in found.items()}

@@ -15,7 +15,7 @@ import numpy as np
 
 from dotnn.codegen.data import raw_kinds
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
-from dotnn.model import cautions
+from dotnn.model import messages
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import Model
 from dotnn.reports.console import warn
@@ -126,7 +126,7 @@ def _read(path: Path, format: str, fields: Mapping[str, Sequence[str]], model: M
         span = model.data.source.span if model.data and model.data.source else None
         counts = {name: int(kinds[name].partition(":")[2]) for name in labels}
         few = [n for n, texts in labels.items() if len(texts) < counts[n]]
-        told = [cautions.few_classes(span, fields[n][0], labels[n], counts[n]) for n in few]
+        told = [messages.warnings.few_classes(span, fields[n][0], labels[n], counts[n]) for n in few]
         warn(tuple(render(d, model.source) for d in told))
         return arrays, labels
     return read_npz(path, {n: keys[0] for n, keys in fields.items()}), {}

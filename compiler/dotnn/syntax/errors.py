@@ -1,7 +1,7 @@
 """The wording of every syntax error, each with bad examples that must give it (they are its tests).
 
 `SYNTAX_ERRORS` is read from top to bottom and the first case that applies speaks. The words in braces are filled in by
-`explain`; codes stay, once given.
+`diagnose`; codes stay, once given.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dotnn.syntax.parse_context import Mishap
+from dotnn.syntax.parse_context import ParseContext
 from dotnn.syntax.scan import KEYWORDS
 
 MINIMAL_SPEC = """\
@@ -42,7 +42,7 @@ class SyntaxCase:
     code: str
     message: str
     help: str
-    applies: Callable[[Mishap], bool]
+    applies: Callable[[ParseContext], bool]
     bad: tuple[str, ...]
     note: str = ""
     mark: str = "found"  # which piece gets the caret: found, before, earlier or opener

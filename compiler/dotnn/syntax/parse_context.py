@@ -14,7 +14,7 @@ _VALUE_KINDS = frozenset(["name", "number", "string"])
 
 
 @dataclass(frozen=True)
-class Mishap:
+class ParseContext:
     """The piece that does not fit, its neighbours, what would have fitted, and the brackets open around it."""
 
     source: Source

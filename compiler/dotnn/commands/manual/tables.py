@@ -24,7 +24,7 @@ from dotnn.library.metrics import METRICS
 from dotnn.library.optimizers import OPTIMIZERS, Optimizer
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
-from dotnn.model import cautions, data, messages, resolve, stops, train
+from dotnn.model import data, messages, resolve, stops, train
 from dotnn.syntax.errors import SYNTAX_ERRORS, TEXT_ERRORS
 
 Rows = Iterable[Sequence[str]]
@@ -233,7 +233,8 @@ def _errors() -> str:
 def _model_errors() -> dict[str, str]:
     """Return the codes of the model stage with what they say, read from the source of its wording."""
     found: dict[str, str] = {}
-    for function in ast.parse(inspect.getsource(messages) + inspect.getsource(cautions)).body:
+    modules = filter(inspect.ismodule, vars(messages).values())
+    for function in ast.parse("".join(map(inspect.getsource, modules))).body:
         for call in ast.walk(function):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "Diagnostic":
                 assert isinstance(function, ast.FunctionDef)

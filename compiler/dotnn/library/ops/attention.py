@@ -74,7 +74,7 @@ EINSUM = Op(
     _infer_product,
     _product_line,
     _product_vjp,
-    removes=_softmax_takes_it_out,
+    shift_invariant=_softmax_takes_it_out,
     positions=True,
     algebra=PRODUCT,
 )

@@ -59,8 +59,8 @@ BATCH_SHARE = Op(
     scalar,
     _share_line,
     no_gradient,
-    otherwise="0.0",
-    removes=_mean_takes_it_out,
+    inference="0.0",
+    shift_invariant=_mean_takes_it_out,
     detached=True,
     equation="share of an example in the means; in prediction they are constants",
     algebra=ABOVE_ZERO,
@@ -72,9 +72,9 @@ BATCH_MEAN = Op(
     _feature,
     lambda node: f"{{x}}.mean(axis={_axes(node.ins[0])})",
     lambda b, node, d: [b.emit("batch_mean_d_x", d, node.ins[2], node.ins[0]), None, None],
-    otherwise="{running}",
+    inference="{running}",
     equation="mu = mean of x",
-    removes=_mean_takes_it_out,
+    shift_invariant=_mean_takes_it_out,
 )
 
 BATCH_MEAN_D_X = Op(
@@ -91,7 +91,7 @@ BATCH_VARIANCE = Op(
     _feature,
     lambda node: f"({{c}} * {{c}}).mean(axis={_axes(node.ins[0])})",
     lambda b, node, d: [b.emit("batch_variance_d_c", d, node.ins[2], node.ins[0]), None, None],
-    otherwise="{running}",
+    inference="{running}",
     equation="sigma2 = mean of (x - mu)^2",
     algebra=ABOVE_ZERO,
 )
@@ -155,7 +155,7 @@ def _sum_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     return TensorType(shape[-1:] if attrs["per_feature"] else (*shape[:-1], 1))
 
 
-CENTRE = Op("centre", ("x", "mean"), same_as_first, "{x} - {mean}", _centre_vjp, removes=_mean_takes_it_out)
+CENTRE = Op("centre", ("x", "mean"), same_as_first, "{x} - {mean}", _centre_vjp, shift_invariant=_mean_takes_it_out)
 
 CENTRE_D_MEAN = Op("centre_d_mean", ("d",), _sum_type, _sum_line("-{d}"), algebra=LINEAR)
 

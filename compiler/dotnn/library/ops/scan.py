@@ -35,7 +35,7 @@ TRUNCATE = Op(
     lambda b, node, d: [b.emit("cut", d, **node.attrs)],
     ("stop_gradient",),
     equation="the same, but every {every} steps the gradient stops here",
-    counts=True,
+    uses_step=True,
     algebra=SUM,
 )
 """Truncated backpropagation through time: the state is carried on, its gradient is not (Williams and Peng 1990)."""
@@ -46,7 +46,7 @@ CUT = Op(
     ("d",),
     same_as_first,
     lambda node: f"{{d}} if {goes_on(node)} else np.zeros_like({{d}})",
-    counts=True,
+    uses_step=True,
     algebra=LINEAR,
 )
 
@@ -162,7 +162,7 @@ SEQUENCE_DROPOUT_MASK = Op(
     ("dropout_mask",),
     equation="mask = 1/rho with probability rho = {keep}, else 0: the same in all steps",
     random=True,
-    otherwise="1.0",
+    inference="1.0",
     detached=True,
     algebra=ABOVE_ZERO,
 )

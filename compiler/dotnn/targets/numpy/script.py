@@ -78,7 +78,7 @@ def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> s
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "all_params": "{**params, **state}" if graph.state else "params",
         "step": regime.gradient_function(model),
-        "state_lines": explain.renewal(model, graph) if graph.renewed else [],
+        "state_lines": explain.renewal(model, graph) if graph.new_state else [],
         **({"fast": fast_context(model, step, plan)} if plan else {"backward_lines": explain.backward(model, graph)}),
         "update": optimizer.context(model.train, has_state=bool(graph.state)),
         "regime": regime.context(model, graph, options.style),

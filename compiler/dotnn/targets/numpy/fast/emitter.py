@@ -357,7 +357,7 @@ class FastEmitter(PlanWriter):
 
     def _store_state(self) -> None:
         """Copy what replaces a state to where it belongs, unless it was written there."""
-        late = [(n, v) for n, v in self.graph.renewed.items() if v.id not in self._in_state]
+        late = [(n, v) for n, v in self.graph.new_state.items() if v.id not in self._in_state]
         if late:
             self.run("if training:")
         for name, value in late:

@@ -66,5 +66,7 @@ def fits(loop: Loop) -> bool:
     rows = all(is_row(v.type) for v in (*loop.entering, *loop.collected))
     rows = rows and all(is_row(v.type) or (v.type.dtype != "real" and len(v.type.shape) == 1) for v in loop.slices)
     states = len(set(leaving)) == len(leaving) and made.issuperset(leaving)
-    flat = all(n.loop is None and (n.op in ALIASES or not n.rule.counts or kernel_in_loop(n.rule)) for n in loop.nodes)
+    flat = all(
+        n.loop is None and (n.op in ALIASES or not n.rule.uses_step or kernel_in_loop(n.rule)) for n in loop.nodes
+    )
     return rows and states and flat and {v.id for v in loop.final} <= set(leaving)

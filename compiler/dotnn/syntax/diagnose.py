@@ -6,7 +6,7 @@ import unicodedata
 
 from dotnn.core.diagnostics import Diagnostic, Source, did_you_mean
 from dotnn.syntax.errors import SYNTAX_ERRORS
-from dotnn.syntax.parse_context import Mishap
+from dotnn.syntax.parse_context import ParseContext
 from dotnn.syntax.scan import CLOSER_OF, SECTION_WORDS, STATEMENT_WORDS, Piece, open_brackets, scan
 
 MAX_SHOWN = 30
@@ -33,53 +33,53 @@ _IMPLIED = {"INPUT": {"a name"}, "NUMBER": {"a name", "`[`", "`(`"}}
 MAX_EXPECTED = 5
 
 
-def explain(source: Source, offset: int, expected: frozenset[str]) -> Diagnostic:
+def diagnose(source: Source, offset: int, expected: frozenset[str]) -> Diagnostic:
     """Say in words what is wrong at `offset`, where one of the terminals `expected` would have fitted."""
-    mishap = _surroundings(source, offset, expected)
-    case = next(case for case in SYNTAX_ERRORS if case.applies(mishap))
-    words = _words(mishap)
-    marked: Piece | None = getattr(mishap, case.mark)
+    context = _surroundings(source, offset, expected)
+    case = next(case for case in SYNTAX_ERRORS if case.applies(context))
+    words = _words(context)
+    marked: Piece | None = getattr(context, case.mark)
     return Diagnostic(
         case.code,
         case.message.format_map(words),
-        (marked or mishap.found).span,
+        (marked or context.found).span,
         case.note.format_map(words),
         case.help.format_map(words),
     )
 
 
-def _surroundings(source: Source, offset: int, expected: frozenset[str]) -> Mishap:
+def _surroundings(source: Source, offset: int, expected: frozenset[str]) -> ParseContext:
     text_end = len(source.text.rstrip())
     pieces = [piece for piece in scan(source.text) if piece.kind != "comment"]
     pieces.append(Piece("end", "", text_end, text_end + 1))
     index = next((i for i, piece in enumerate(pieces) if piece.end > offset), len(pieces) - 1)
     opened = open_brackets(source.text, offset)
     opener = Piece("mark", source.text[opened[-1]], opened[-1], opened[-1] + 1) if opened else None
-    return Mishap(source, pieces, index, expected, opener)
+    return ParseContext(source, pieces, index, expected, opener)
 
 
-def _words(mishap: Mishap) -> dict[str, str]:
+def _words(context: ParseContext) -> dict[str, str]:
     """Return all that a message may mention."""
-    source, opener = mishap.source, mishap.opener or mishap.found
+    source, opener = context.source, context.opener or context.found
     line, column = source.line_column(opener.start)
     return {
-        "found": _short(mishap.found.text),
-        "before": _short(mishap.before.text),
-        "earlier": _short(mishap.earlier.text),
-        "found_words": _in_words(mishap.found),
-        "found_name": _character(mishap.found.text),
-        "before_words": _in_words(mishap.before),
-        "closes": {closer: opener for opener, closer in CLOSER_OF.items()}.get(mishap.found.text, ""),
+        "found": _short(context.found.text),
+        "before": _short(context.before.text),
+        "earlier": _short(context.earlier.text),
+        "found_words": _in_words(context.found),
+        "found_name": _character(context.found.text),
+        "before_words": _in_words(context.before),
+        "closes": {closer: opener for opener, closer in CLOSER_OF.items()}.get(context.found.text, ""),
         "opener": opener.text,
         "opener_line": str(line),
         "opener_column": str(column),
         "opener_closer": CLOSER_OF.get(opener.text, ""),
         "last_line": str(source.line_column(len(source.text.rstrip()))[0]),
-        "header": _short(" ".join(mishap.header.split())),
-        "declared": _short(mishap.declared),
-        "did_you_mean_section": did_you_mean(mishap.found.text, SECTION_WORDS),
-        "did_you_mean_statement": did_you_mean(mishap.before.text, STATEMENT_WORDS),
-        "expected": ", ".join(expected_things(mishap.expected)),
+        "header": _short(" ".join(context.header.split())),
+        "declared": _short(context.declared),
+        "did_you_mean_section": did_you_mean(context.found.text, SECTION_WORDS),
+        "did_you_mean_statement": did_you_mean(context.before.text, STATEMENT_WORDS),
+        "expected": ", ".join(expected_things(context.expected)),
     }
 
 
