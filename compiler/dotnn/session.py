@@ -15,7 +15,7 @@ from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, rende
 from dotnn.core.limits import MAX_SOURCE_BYTES
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
-from dotnn.model import cautions
+from dotnn.model import messages
 from dotnn.model.files import path_beside
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
@@ -85,7 +85,7 @@ def _missing_data(model: Model) -> list[Diagnostic]:
     source = model.data.source if model.data else None
     if source is None or path_beside(model, source.path, source.span).exists():
         return []
-    return [cautions.no_data_file(source.span, source.path)]
+    return [messages.warnings.no_data_file(source.span, source.path)]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dotnn.commands.manual import tables as manual
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
 from dotnn.library.inits import INITS
@@ -11,7 +12,6 @@ from dotnn.library.metrics import METRICS
 from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
-from dotnn.commands import manual
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
 

@@ -14,12 +14,14 @@ from fuzz.arguments import WEIGHTS_FILE
 from fuzz.reference import Arrays, distance, interpreted, trained
 from support import STYLES, as_module
 
-from dotnn.commands.checking import check_spec
-from dotnn.commands.diffing import LIKE_ROUNDING, LIKE_TIES, follow
+from dotnn.commands.checking.spec import check_spec
+from dotnn.commands.comparing.follow import follow
+from dotnn.commands.comparing.rounding import LIKE_TIES
 from dotnn.core.diagnostics import CompileError, Source
 from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
+from dotnn.reports.trajectory import LIKE_ROUNDING
 from dotnn.session import Compiled, Options, compile_model, witness
 from dotnn.syntax.parse import parse
 from dotnn_runtime.gradcheck import Report, Verdict, render_text

@@ -26,7 +26,7 @@ def interpreted(graph, params, data):
         values = run(graph, {**params, **{name: a[chosen] for name, a in data.items()}}, rng=rng)
         losses.append(values[graph.loss.id])
         trained = {name: params[name] - 0.1 * values[d.id] for name, d in graph.grads.items()}
-        params = {**trained, **{name: values[v.id] for name, v in graph.renewed.items()}}
+        params = {**trained, **{name: values[v.id] for name, v in graph.new_state.items()}}
     return np.mean(losses), params
 
 
@@ -69,7 +69,7 @@ def apart(text, call):
 def results(graph, params, data):
     """The loss, the gradients and what replaces the state, with draws from one seed."""
     values = run(graph, {**params, **data}, rng=np.random.default_rng(3))
-    grads, state = ({name: values[v.id] for name, v in table.items()} for table in (graph.grads, graph.renewed))
+    grads, state = ({name: values[v.id] for name, v in table.items()} for table in (graph.grads, graph.new_state))
     return values[graph.loss.id], grads, state
 
 
@@ -95,7 +95,7 @@ def _counted(b, low):
     """What is not so in the registry: state that an op renews which does not know of state, in an array of its own."""
     share = b.emit("batch_share", low.x, name="share")
     mean = b.emit("batch_mean", low.x, low.params["total"], share, name="mean")
-    b.renew(low.params["total"], "add", low.params["total"], mean)
+    b.update_state(low.params["total"], "add", low.params["total"], mean)
     return b.emit("centre", low.x, mean)
 
 

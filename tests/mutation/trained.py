@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from dotnn.commands.checking import beside, compared
+from dotnn.commands.checking.changes import compared
+from dotnn.commands.checking.script import beside
 from dotnn.core.diagnostics import Source
 from dotnn.model.resolve import resolve
 from dotnn.running.spec_step import SpecStep

@@ -81,7 +81,7 @@ class Training:
         """Load what a command needs: the forks are killed at work then, not while they load it."""
         import matplotlib.backends.backend_agg  # noqa: F401
 
-        import dotnn.commands.training  # noqa: F401
+        import dotnn.commands.training.run  # noqa: F401
         from dotnn.session import Options, compile_spec
 
         compile_spec(str(self.folder / "spec.nn"), Options("fast"))

@@ -23,6 +23,6 @@ def test_a_training_that_is_killed_ends_as_one_that_was_not(by):
 @needs_fork
 @pytest.mark.parametrize(("by", "stride"), [("dotnn", 4), ("script", 2)])
 def test_a_kill_at_any_write_leaves_a_folder_to_go_on_with(by, stride, monkeypatch):
-    monkeypatch.setattr("dotnn.commands.training.loss_png", lambda *args, **more: b"a picture")
+    monkeypatch.setattr("dotnn.running.run_files.loss_png", lambda *args, **more: b"a picture")
     moments, wrong = kills.at_every_write(by, stride)
     assert moments > 20 and not wrong, "\n".join(wrong)

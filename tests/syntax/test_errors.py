@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dotnn.core.diagnostics import CompileError, Source
+from dotnn.syntax.diagnose import MAX_EXPECTED, expected_things
 from dotnn.syntax.errors import SYNTAX_ERRORS, TEXT_ERRORS
-from dotnn.syntax.explain import MAX_EXPECTED, expected_things
 from dotnn.syntax.parse import MAX_ERRORS, _parser, parse, parse_expression
 
 BAD = [(case, text) for case in SYNTAX_ERRORS for text in case.bad]

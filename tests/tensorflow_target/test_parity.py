@@ -16,10 +16,12 @@ from regimes import OPTIMIZER_CALLS, REGIMES
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import SPECS, as_module, generic_point, model_of, module_of
 
-from dotnn.commands.diffing import Difference, Trajectory, compare, follow, rounding
+from dotnn.commands.comparing.follow import compare, follow
+from dotnn.commands.comparing.rounding import rounding
 from dotnn.core.diagnostics import CompileError
 from dotnn.library.clips import CLIPS
 from dotnn.library.layers import LAYERS
+from dotnn.reports.trajectory import Difference, Trajectory
 from dotnn.session import Options, compile_model, front, witness
 from dotnn.targets.keras.witness import Peer
 
@@ -274,7 +276,7 @@ def test_a_wrong_step_is_not_taken_for_rounding(wrong, monkeypatch):
         return one
 
     monkeypatch.setattr(Peer, "make_step", spoilt)
-    monkeypatch.setattr("dotnn.commands.diffing.rounding", lambda *_, **__: np.inf)
+    monkeypatch.setattr("dotnn.commands.comparing.rounding.rounding", lambda *_, **__: np.inf)
     found = compare(model_of(WILD.format(optim="sgd(0.1)")), 3)
     assert not found.alike and found.verdict == "INCONCLUSIVE"
 
@@ -290,7 +292,7 @@ def test_a_training_that_diverges(theirs_too, monkeypatch):
             return lambda batch, rate: step(batch, 0.0)
 
         monkeypatch.setattr(Peer, "make_step", calm)
-        monkeypatch.setattr("dotnn.commands.diffing.TOLERANCE", 1e300)
+        monkeypatch.setattr("dotnn.reports.trajectory.TOLERANCE", 1e300)
     found = compare(model_of(WILD.format(optim="sgd(1e150)")), 50)
     assert found.first.step == len(found.steps) < 50
     assert found.verdict == ("INCONCLUSIVE" if theirs_too else "FAIL")

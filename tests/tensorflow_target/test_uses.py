@@ -4,7 +4,7 @@ import pytest
 from support import model_of
 from uses import FORMS, calls, network
 
-from dotnn.commands.diffing import compare
+from dotnn.commands.comparing.follow import compare
 from dotnn.passes.build import build
 
 

@@ -21,8 +21,8 @@ class GraphBuilder:
     def __init__(self, ops: Mapping[str, Op], next_id: int = 0) -> None:
         self.ops = ops
         self.nodes: list[Node] = []
-        self.renewals: list[Node] = []
-        self.renewed: dict[int, list[Value]] = {}
+        self.state_updates: list[Node] = []
+        self.new_state: dict[int, list[Value]] = {}
         self.next_id = next_id
         self.phase = "forward"
         self.layer = ""
@@ -65,9 +65,15 @@ class GraphBuilder:
         nodes, leaving = self.inner(lambda: body({**slices, **entering}))
         steps = next(iter(sequences.values())).type.example[0]
         loop = Loop(
-            steps, nodes, tuple(slices.values()), tuple(entering.values()), tuple(leaving[n] for n in states),
-            collected=tuple(leaving[n] for n in collect), final=tuple(leaving[n] for n in final), reverse=reverse,
-        )  # fmt: skip
+            steps,
+            nodes,
+            tuple(slices.values()),
+            tuple(entering.values()),
+            tuple(leaving[n] for n in states),
+            collected=tuple(leaving[n] for n in collect),
+            final=tuple(leaving[n] for n in final),
+            reverse=reverse,
+        )
         outs = [self.result(over_time(leaving[n].type, steps), hint) for n, hint in collect.items()]
         outs += [self.result(leaving[n].type, hint) for n, hint in final.items()]
         self.append_loop(loop, (*sequences.values(), *states.values()), outs, **attrs)
@@ -95,16 +101,16 @@ class GraphBuilder:
         yield
         self.prefix = saved
 
-    def renew(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
+    def update_state(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
         """Keep the node whose output replaces `state` after a training step; `build` appends it behind the loss.
 
         A layer that is used several times renews its state once per use: each starts from what the one before it left.
         """
-        made = self.renewed.setdefault(state.id, [])
+        made = self.new_state.setdefault(state.id, [])
         ins = tuple(made[-1] if made and v.id == state.id else v for v in ins)
         name = f"{state.name}_next" + f"_{len(made) + 1}" * bool(made)
         made.append(self.value(name, self.ops[op].infer([v.type for v in ins], attrs)))
-        self.renewals.append(Node(self.ops[op], ins, (made[-1],), attrs, "state", self.layer, self.span))
+        self.state_updates.append(Node(self.ops[op], ins, (made[-1],), attrs, "state", self.layer, self.span))
 
     @contextmanager
     def at(self, layer: str, span: Span | None, prefix: str | None = None) -> Iterator[None]:

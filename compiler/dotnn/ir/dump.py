@@ -20,7 +20,7 @@ def dump(graph: Graph) -> str:
     lines += ["", "-- results"]
     lines += [f"output {name} = {v.name}" for name, v in graph.outputs.items()]
     lines += [f"loss = {graph.loss.name}"] if graph.loss else []
-    lines += [f"state {name} = {v.name}" for name, v in graph.renewed.items()]
+    lines += [f"state {name} = {v.name}" for name, v in graph.new_state.items()]
     lines += [f"gradient of {name} = {v.name}" for name, v in graph.grads.items()]
     return "\n".join(lines) + "\n"
 

@@ -47,7 +47,7 @@ class Builder(Protocol):
         """
         ...
 
-    def renew(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
+    def update_state(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
         """Append the node whose output replaces `state` after a training step.
 
         An operand that is `state` itself is what the use before this one left, where a layer is used several times.
@@ -75,16 +75,14 @@ class Op:
     helpers   functions of `dotnn_runtime.script.formulas` that the NumPy line calls
     equation  the textbook's line, shown as a comment where it says more than the NumPy line
     random    draws from the generator `rng`, in training mode only
-    otherwise its template in prediction mode, where that is another one; the NumPy line then holds in training only
+    inference its template in prediction mode, where that is another one; the NumPy line then holds in training only
     additive  the operands (or a function from the node to them) to which a number per feature may be added with no
               other effect than that a number per feature is added to the output; see `passes.invariance`
-    removes   (operand, node, the nodes that read each value) -> whether a number per feature that is added to the
+    shift_invariant  (operand, node, readers of each value) -> whether a number per feature that is added to the
               operand has no effect through this node
     algebra   what is known of the result without computing it; see `passes.zeros`
-    fast      fast NumPy statements that write into preallocated arrays (see `emit.fast`), or None
-    fast_step the same inside a loop over time, where the batch comes first; elementwise ops need none
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
-    counts    its line reads `step`, the number of the time step that it stands in
+    uses_step its line reads `step`, the number of the time step that it stands in
     positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
     vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
@@ -99,14 +97,12 @@ class Op:
     helpers: tuple[str, ...] = ()
     equation: str = ""
     random: bool = False
-    otherwise: str = ""
+    inference: str = ""
     additive: Sequence[int] | Callable[[Node], Sequence[int]] = ()
-    removes: Callable[[Value, Node, Readers], bool] | None = None
+    shift_invariant: Callable[[Value, Node, Readers], bool] | None = None
     algebra: Algebra = UNKNOWN
-    fast: Callable[..., Any] | None = None
-    fast_step: Callable[..., Any] | None = None
     elementwise: bool = False
-    counts: bool = False
+    uses_step: bool = False
     positions: bool = False
     vanishes: bool = False
     detached: bool = False
@@ -126,12 +122,12 @@ class Op:
 
     def prediction_line(self, node: Node, name_of: Callable[[Value], str]) -> str:
         """Return the NumPy expression that stands for `node` in prediction mode."""
-        return self._filled(self.otherwise or self.template(node), node, name_of)
+        return self._filled(self.inference or self.template(node), node, name_of)
 
     def line_of_both(self, node: Node, name_of: Callable[[Value], str]) -> str:
         """Return the expression that serves both modes: `training` says which."""
         line = self.line(node, name_of)
-        return f"{line} if training else {self.prediction_line(node, name_of)}" if self.otherwise else line
+        return f"{line} if training else {self.prediction_line(node, name_of)}" if self.inference else line
 
     def _filled(self, template: str, node: Node, name_of: Callable[[Value], str]) -> str:
         names = [name_of(v) for v in node.ins]

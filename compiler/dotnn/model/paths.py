@@ -11,21 +11,21 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Place:
+class PathPart:
     """One link of a chain. An empty label adds nothing to the path."""
 
-    parent: Place | None
+    parent: PathPart | None
     label: str = ""
 
     @property
     def path(self) -> str:
         """The labels from the outside in, joined by dots."""
         labels: list[str] = []
-        place: Place | None = self
-        while place is not None:
-            if place.label:
-                labels.append(place.label)
-            place = place.parent
+        part: PathPart | None = self
+        while part is not None:
+            if part.label:
+                labels.append(part.label)
+            part = part.parent
         return ".".join(reversed(labels))
 
 
@@ -34,8 +34,8 @@ class Element:
     """A layer or block used in a statement: where its value and where its parameters are named."""
 
     kind: str
-    value: Place
-    params: Place
+    value: PathPart
+    params: PathPart
     has_params: bool = False
     is_block: bool = False
 
@@ -50,13 +50,16 @@ def settle(elements: list[Element], named: bool) -> None:
     totals = Counter(e.kind for e in elements)
     owners = [e for e in elements if e.has_params]
     seen: Counter[str] = Counter()
-    for position, element in enumerate(elements):
+    for element in elements:
         seen[element.kind] += 1
-        numbered = f"{element.kind}{seen[element.kind]}"
         only_owner = named and owners == [element]
-        element.params.label = "" if only_owner else numbered
-        short = totals[element.kind] == 1 and (only_owner or not element.has_params)
-        element.value.label = element.kind if short else numbered
-        is_last = position == len(elements) - 1
-        if is_last and (not element.is_block or len(elements) == 1):
-            element.value.label = ""
+        _label(element, seen[element.kind], only_owner=only_owner, only_one=totals[element.kind] == 1)
+    if elements and (not elements[-1].is_block or len(elements) == 1):
+        elements[-1].value.label = ""
+
+
+def _label(element: Element, number: int, *, only_owner: bool, only_one: bool) -> None:
+    numbered = f"{element.kind}{number}"
+    element.params.label = "" if only_owner else numbered
+    unnumbered = only_one and (only_owner or not element.has_params)
+    element.value.label = element.kind if unnumbered else numbered

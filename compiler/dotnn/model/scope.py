@@ -13,7 +13,7 @@ from dotnn.library.layers import Layer
 from dotnn.library.layers.base import ParamSpec
 from dotnn.model.constants import Poison
 from dotnn.model.model import Use
-from dotnn.model.paths import Element, Place
+from dotnn.model.paths import Element, PathPart
 from dotnn.syntax import nodes
 
 
@@ -21,7 +21,7 @@ from dotnn.syntax import nodes
 class Tensor:
     """A value of the network, made by a layer with these attributes (None: an input)."""
 
-    place: Place
+    part: PathPart
     type: TensorType
     span: Span
     layer: Layer | None = None
@@ -32,6 +32,11 @@ class Tensor:
     def origin(self) -> str:
         """What made it, as a person would write it."""
         return show_call(self.layer.name, self.layer.args, dict(self.attrs)) if self.layer else "input"
+
+    @property
+    def path(self) -> str:
+        """Its path, once the statement that it is made in has been read."""
+        return self.part.path
 
     def called(self, label: str) -> Tensor:
         """Return the same value under the name by which a statement refers to it."""
@@ -45,7 +50,7 @@ class SharedLayer:
     name: str
     layer: Layer
     attrs: Mapping[str, Any]
-    place: Place
+    part: PathPart
     span: Span
     specs: tuple[ParamSpec, ...] | None = None
     first: str = ""
@@ -69,9 +74,9 @@ class OpenUse:
 
     def settled(self) -> Use:
         """Return the use with its paths."""
-        inputs = {name: t.place.path for name, t in self.inputs.items()}
-        place = self.element
-        return Use(self.block, self.args, inputs, place.value.path, place.params.path, self.span, self.statement, self.declared)
+        inputs = {name: t.path for name, t in self.inputs.items()}
+        value, params = self.element.value.path, self.element.params.path
+        return Use(self.block, self.args, inputs, value, params, self.span, self.statement, self.declared)
 
 
 @dataclass
@@ -79,13 +84,13 @@ class Scope:
     """The names visible in the model or in one use of a block."""
 
     constants: Mapping[str, Any]
-    value_place: Place | None
-    param_place: Place | None
+    value_part: PathPart | None
+    param_part: PathPart | None
     names: dict[str, Binding] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     elements: list[Element] = field(default_factory=list)
-    statement_value: Place | None = None
-    statement_params: Place | None = None
+    statement_value: PathPart | None = None
+    statement_params: PathPart | None = None
     blocks_open: tuple[str, ...] = ()
     uses: tuple[OpenUse, ...] = ()
     statement: Span | None = None
@@ -93,13 +98,13 @@ class Scope:
     def begin(self, name: str, span: Span | None = None) -> None:
         """Start a statement; "" for an unnamed output."""
         self.statement = span
-        self.statement_value = Place(self.value_place, name)
-        self.statement_params = Place(self.param_place, name)
+        self.statement_value = PathPart(self.value_part, name)
+        self.statement_params = PathPart(self.param_part, name)
         self.elements = []
 
     def element(self, kind: str, *, is_block: bool = False) -> Element:
         """Add a layer or block to the statement."""
-        made = Element(kind, Place(self.statement_value), Place(self.statement_params), is_block=is_block)
+        made = Element(kind, PathPart(self.statement_value), PathPart(self.statement_params), is_block=is_block)
         self.elements.append(made)
         return made
 
@@ -113,7 +118,7 @@ class Draft:
     ins: tuple[Tensor, ...]
     out: Tensor
     specs: tuple[ParamSpec, ...]
-    params: Place
+    params: PathPart
     span: Span
     statement: Span | None = None
     uses: tuple[OpenUse, ...] = ()

@@ -11,11 +11,11 @@ from dotnn.core.diagnostics import Reporter, Span
 from dotnn.model import messages
 from dotnn.model.bind import convert, default_of
 from dotnn.model.constants import Constants, Poisoned
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
 
 
-class Keys:
+class SectionReader:
     """The keys of one section, each to be taken exactly once.
 
     `known` are the section's own keys, `others` more that it takes (the names of inputs and targets in `data`), and
@@ -23,9 +23,16 @@ class Keys:
     """
 
     def __init__(
-        self, section: nodes.Section | None, keyword: str, known: Sequence[str], constants: Constants,
-        reporter: Reporter, *, others: Sequence[str] = (), elsewhere: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        section: nodes.Section | None,
+        keyword: str,
+        known: Sequence[str],
+        constants: Constants,
+        reporter: Reporter,
+        *,
+        others: Sequence[str] = (),
+        elsewhere: Mapping[str, str] | None = None,
+    ) -> None:
         self.section = section
         self.keyword = keyword
         self.constants = constants
@@ -40,18 +47,20 @@ class Keys:
     def _add(self, statement: nodes.Stmt, known: Sequence[str]) -> None:
         if not isinstance(statement, nodes.Assign):
             what, home = STATEMENTS[type(statement)]
-            self.reporter.add(messages.statement_not_allowed(statement.span, what, self.keyword, home))
+            self.reporter.add(messages.sections.statement_not_allowed(statement.span, what, self.keyword, home))
             return
         name = statement.name
         if statement.limits is not None:
             help = f"give the value a name in `params` and use it here: params {{ {name.id} = … in … }}"
-            self.reporter.add(messages.statement_not_allowed(statement.limits.span, "a range", self.keyword, help))
+            self.reporter.add(
+                messages.sections.statement_not_allowed(statement.limits.span, "a range", self.keyword, help)
+            )
         if name.id not in known:
             help = self.elsewhere.get(name.id, "")
-            self.reporter.add(messages.unknown_key(name.span, self.keyword, name.id, known, help))
+            self.reporter.add(messages.sections.unknown_key(name.span, self.keyword, name.id, known, help))
         elif name.id in self.values:
             line = self.reporter.source.line_of(self.spans[name.id].span)
-            self.reporter.add(messages.duplicate_key(name.span, name.id, line))
+            self.reporter.add(messages.names.duplicate_key(name.span, name.id, line))
         else:
             self.values[name.id] = statement.value
             self.spans[name.id] = name

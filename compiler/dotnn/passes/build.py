@@ -38,12 +38,12 @@ class _Build:
             self.values[step.path] = self.step(step)
         self.builder.phase = "loss"
         loss = self.total()
-        renewed = self.builder.renewed
+        new_state = self.builder.new_state
         return Graph(
-            (*self.builder.nodes, *self.builder.renewals), self.inputs, self.targets, self.params,
+            (*self.builder.nodes, *self.builder.state_updates), self.inputs, self.targets, self.params,
             {name: self.values[path] for name, path in self.model.outputs.items()}, loss, steps=self.values,
             next_id=self.builder.next_id, state=self.state,
-            renewed={n: renewed[v.id][-1] for n, v in self.state.items() if v.id in renewed},
+            new_state={n: new_state[v.id][-1] for n, v in self.state.items() if v.id in new_state},
         )  # fmt: skip
 
     def step(self, step: Step) -> Value:

@@ -45,6 +45,6 @@ def merge_equal(graph: Graph) -> Graph:
 def drop_unread(graph: Graph) -> Graph:
     """Keep only what the loss, the gradients and the new state need: a step shows nobody its probabilities."""
     losses = [graph.loss] if graph.loss else []
-    needed = graph.needed_for([*graph.grads.values(), *graph.renewed.values(), *losses])
+    needed = graph.needed_for([*graph.grads.values(), *graph.new_state.values(), *losses])
     read = graph.with_nodes(node for node in graph.nodes if any(v.id in needed for v in node.outs))
     return replace(read, outputs={})

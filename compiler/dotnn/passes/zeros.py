@@ -22,7 +22,7 @@ from dotnn.ir.algebra import SIGNS, Property
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Loop, Node, Value
 from dotnn.ir.tensor import TensorType
-from dotnn.passes.invariance import unfelt_parameters
+from dotnn.passes.invariance import shift_invariant_parameters
 
 MOST_TERMS = 16
 """A product of sums is multiplied out up to so many terms."""
@@ -41,7 +41,7 @@ def zero_gradients(graph: Graph) -> tuple[str, ...]:
     facts = _Facts()
     facts.run(graph.nodes)
     proven = {name for name, grad in graph.grads.items() if facts.of(grad).zero}
-    return tuple(sorted({*proven, *unfelt_parameters(graph)}))
+    return tuple(sorted({*proven, *shift_invariant_parameters(graph)}))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Callable
 from typing import IO, Any, TypeVar, cast
 
+from dotnn.core.diagnostics import CompileError, Diagnostic
+
 T = TypeVar("T")
 GRACE = 0.5
 """How long the process has to say where it is before it is ended, in seconds."""
@@ -26,6 +28,14 @@ class Ended(Exception):
     def __init__(self, text: str, help: str) -> None:
         super().__init__(text)
         self.help = help
+
+
+def check_in_time(path: str, seconds: float, work: Callable[[], T]) -> T:
+    """Return what a check of the file `path` returns. Raises `CompileError` where it takes more than `seconds`."""
+    try:
+        return within(seconds, work, path)
+    except Ended as error:
+        raise CompileError([Diagnostic("NN407", f"cannot check {path}: {error}", help=error.help)]) from None
 
 
 def within(seconds: float, work: Callable[[], T], file: str = "") -> T:

@@ -32,7 +32,7 @@ class NumberTooLarge(Exception):
         self.span = span
 
 
-class Builder(Transformer[Token, nodes.File]):
+class TreeBuilder(Transformer[Token, nodes.File]):
     """Lark calls a method with the children of its rule as soon as the rule is reduced."""
 
     # ------------------------------------------------------------------------------------------------ sections

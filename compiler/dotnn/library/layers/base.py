@@ -37,7 +37,7 @@ class ParamSpec:
     """One parameter of a layer: its short name, shape, initialiser, penalty (None for none) and constraint.
 
     What is `INHERIT`ed is what the train section says of all weights. One that is not `trained` is state: it has no
-    gradient, and the layer says how a training step renews it (`Builder.renew`).
+    gradient, and the layer says how a training step updates it (`Builder.update_state`).
     """
 
     name: str

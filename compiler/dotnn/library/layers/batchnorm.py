@@ -36,8 +36,8 @@ def _lower(b: Builder, low: Lowering) -> Value:
     mu = b.emit("batch_mean", x, mean, share, name="mu")
     centred = b.emit("centre", x, mu, name="centred")
     sigma2 = b.emit("batch_variance", centred, var, share, name="sigma2")
-    b.renew(mean, "moving_average", mean, mu, momentum=momentum, rest=rest)
-    b.renew(var, "moving_average", var, sigma2, momentum=momentum, rest=rest)
+    b.update_state(mean, "moving_average", mean, mu, momentum=momentum, rest=rest)
+    b.update_state(var, "moving_average", var, sigma2, momentum=momentum, rest=rest)
     return scale_and_shift(b, low, centred, sigma2)
 
 

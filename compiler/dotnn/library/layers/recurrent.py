@@ -132,7 +132,7 @@ def _lstm_step(b: Builder, low: Lowering, at: Values) -> Values:
     g = _act(b, low, "act", zg, "g")
     c = b.emit("gated_sum", f, at["c"], i, g, name=_name("c", at))
     o = _act(b, low, "gate", zo, "o")
-    h = b.emit("multiply", o, _act(b, low, "act", c, "c_act"), name=_name("h", at), says="h_t = o act(c_t)")
+    h = b.emit("multiply", o, _act(b, low, "act", c, "c_act"), name=_name("h", at), comment="h_t = o act(c_t)")
     return {"h": h, "c": c}
 
 
@@ -164,7 +164,7 @@ def _gru_parts(b: Builder, low: Lowering) -> Values:
     return {f"U{name}": _gate(b, low.params["U"], k, low.attrs["units"], f"U{name}") for k, name in enumerate("zrg")}
 
 
-SAYS = {
+COMMENTS = {
     "zi": "the input gate", "zf": "the forget gate", "zg": "what may be added to c", "zo": "the output gate",
     "xz": "the update gate", "xr": "the reset gate", "xg": "the candidate for h",
 }  # fmt: skip
@@ -172,8 +172,8 @@ SAYS = {
 
 
 def _gate(b: Builder, z: Value, k: int, units: int, name: str) -> Value:
-    says = {"says": SAYS[name]} if name in SAYS else {}
-    return b.emit("columns", z, name=name, start=k * units, stop=(k + 1) * units, **says)
+    comment = {"comment": COMMENTS[name]} if name in COMMENTS else {}
+    return b.emit("columns", z, name=name, start=k * units, stop=(k + 1) * units, **comment)
 
 
 def _name(state: str, at: Values) -> str:

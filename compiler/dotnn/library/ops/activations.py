@@ -11,7 +11,6 @@ from dataclasses import replace
 from dotnn.ir.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SIGNS, UNKNOWN, Algebra, Property
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, no_gradient, same_as_first
-from dotnn.library.ops.kernels import Kernel, Step, like, ufunc
 
 FIXED_ABOVE_ZERO = Algebra(keeps=ABOVE_ZERO.has)
 """Values above 0 stay as they are; what happens to the others is a matter of a slope of any sign."""
@@ -25,14 +24,13 @@ def unary(
     reads: str = "input",
     equation: str = "",
     helpers: tuple[str, ...] = (),
-    fast: tuple[Kernel, Kernel] | None = None,
     algebra: Algebra = UNKNOWN,
     idle: Property | None = None,
 ) -> tuple[Op, Op]:
     """Return the op of an activation and the op of its derivative.
 
-    `derivative` is a template over `{d}` (the cotangent of a) and `{z}` or `{a}`, whichever `reads` says; `fast`
-    holds the kernels of both. `algebra` is what is known of a; where z or a is `idle` there is no slope.
+    `derivative` is a template over `{d}` (the cotangent of a) and `{z}` or `{a}`, whichever `reads` says. `algebra` is
+    what is known of a; where z or a is `idle` there is no slope.
     """
 
     def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -40,11 +38,8 @@ def unary(
         return [b.emit(f"{name}_derivative", d, saved, **node.attrs)]
 
     operands = ("d", "z" if reads == "input" else "a")
-    run, run_back = fast or (None, None)
     slope = replace(LINEAR, zero_where={1: idle}) if idle else LINEAR
-    forward = Op(
-        name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, fast=run, algebra=algebra
-    )
+    forward = Op(name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, algebra=algebra)
     backward = Op(
         f"{name}_derivative",
         operands,
@@ -52,53 +47,9 @@ def unary(
         derivative,
         helpers=helpers,
         elementwise=True,
-        fast=run_back,
         algebra=slope,
     )
     return forward, backward
-
-
-def _fast_sigmoid(e: Step, node: Node) -> bool:
-    """With s = 1 where z > 0, else 0: max(s, exp(-|z|)) / (1 + exp(-|z|))."""
-    (z,) = node.ins
-    small = e.scratch(f"{z.name}_exp", *like(z))
-    e.run(f"copysign({z.name}, {e.number('minus_one', '-1')}, {small})")
-    e.run(f"exp({small}, {small})")
-    a = e.out(node.out, over=(z,))
-    e.run(f"greater({z.name}, {e.number('zero', '0')}, {a})")
-    e.run(f"maximum({a}, {small}, out={a})")
-    e.run(f"add({small}, {e.number('one', '1')}, {small})")
-    e.run(f"divide({a}, {small}, {a})")
-    return True
-
-
-def _fast_sigmoid_derivative(e: Step, node: Node) -> bool:
-    d, a = node.ins
-    one = e.number("one", "1")
-    slope = e.slope(a, f"subtract({one}, {{a}}, {{slope}})", "multiply({slope}, {a}, {slope})")
-    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d, a))})")
-    return True
-
-
-def _fast_tanh_derivative(e: Step, node: Node) -> bool:
-    d, a = node.ins
-    one = e.number("one", "1")
-    slope = e.slope(a, "multiply({a}, {a}, {slope})", f"subtract({one}, {{slope}}, {{slope}})")
-    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d, a))})")
-    return True
-
-
-def _fast_relu(e: Step, node: Node) -> bool:
-    (z,) = node.ins
-    e.run(f"maximum({z.name}, {e.number('zero', '0')}, out={e.out(node.out, over=(z,))})")
-    return True
-
-
-def _fast_relu_derivative(e: Step, node: Node) -> bool:
-    d, a = node.ins
-    mask = e.slope(a, f"greater({{a}}, {e.number('zero', '0')}, {{slope}})", dtype="bool")
-    e.run(f"multiply({d.name}, {mask}, {e.out(node.out, over=(d, a))})")
-    return True
 
 
 SIGMOID, SIGMOID_DERIVATIVE = unary(
@@ -108,7 +59,6 @@ SIGMOID, SIGMOID_DERIVATIVE = unary(
     reads="output",
     equation="a = 1 / (1 + exp(-z))",
     helpers=("sigmoid",),
-    fast=(_fast_sigmoid, _fast_sigmoid_derivative),
     algebra=ABOVE_ZERO,
 )
 
@@ -117,7 +67,6 @@ TANH, TANH_DERIVATIVE = unary(
     "np.tanh({z})",
     "{d} * (1 - {a} * {a})",
     reads="output",
-    fast=(ufunc("tanh"), _fast_tanh_derivative),
     algebra=SIGN_KEPT,
 )
 
@@ -127,7 +76,6 @@ RELU, RELU_DERIVATIVE = unary(
     "{d} * ({a} > 0)",
     reads="output",
     equation="a = max(z, 0), relu'(0) = 0",
-    fast=(_fast_relu, _fast_relu_derivative),
     algebra=Algebra(has=ABOVE_ZERO.has, keeps=SIGNS),
     idle=Property.NON_POSITIVE,
 )
@@ -203,30 +151,6 @@ PRELU_D_SLOPE = Op(
 )
 
 
-def _fast_softmax(e: Step, node: Node) -> bool:
-    (z,) = node.ins
-    axis, p = len(z.type.example) - 1, e.out(node.out, over=(z,))
-    row = e.scratch("row", *z.type.example[:-1], 1, "size")
-    e.run(f"maximum.reduce({z.name}, axis={axis}, keepdims=True, out={row})")
-    e.run(f"subtract({z.name}, {row}, {p})")
-    e.run(f"exp({p}, {p})")
-    e.run(f"add.reduce({p}, axis={axis}, keepdims=True, out={row})")
-    e.run(f"divide({p}, {row}, {p})")
-    return True
-
-
-def _fast_softmax_derivative(e: Step, node: Node) -> bool:
-    d, p = node.ins
-    product = e.scratch(f"{p.name}_product", *like(p))
-    row = e.scratch("row", *p.type.example[:-1], 1, "size")
-    e.run(f"multiply({d.name}, {p.name}, {product})")
-    e.run(f"add.reduce({product}, axis={len(p.type.example) - 1}, keepdims=True, out={row})")
-    out = e.out(node.out, over=(d,))
-    e.run(f"subtract({d.name}, {row}, {out})")
-    e.run(f"multiply({out}, {p.name}, {out})")
-    return True
-
-
 def _softmax_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [b.emit("softmax_derivative", d, node.out)]
 
@@ -239,12 +163,14 @@ SOFTMAX = Op(
     _softmax_vjp,
     ("softmax",),
     equation="p_i = exp(z_i) / sum_j exp(z_j)",
-    fast=_fast_softmax,
     algebra=ABOVE_ZERO,
 )
 
 SOFTMAX_DERIVATIVE = Op(
-    "softmax_derivative", ("d", "p"), same_as_first, "{p} * ({d} - ({d} * {p}).sum(axis=-1, keepdims=True))",
-    equation="dE/dz_i = p_i (dE/dp_i - sum_j dE/dp_j p_j)", fast=_fast_softmax_derivative,
-    algebra=Algebra(linear=(0,), zero_where={0: Property.LEVEL})
-)  # fmt: skip
+    "softmax_derivative",
+    ("d", "p"),
+    same_as_first,
+    "{p} * ({d} - ({d} * {p}).sum(axis=-1, keepdims=True))",
+    equation="dE/dz_i = p_i (dE/dp_i - sum_j dE/dp_j p_j)",
+    algebra=Algebra(linear=(0,), zero_where={0: Property.LEVEL}),
+)

@@ -9,8 +9,6 @@ from dotnn.ir.algebra import PRODUCT, RESHAPED, SUM
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, Readers, as_bool, no_gradient, same_as_first
 from dotnn.ir.tensor import Attrs, TensorType
-from dotnn.library.ops.kernels import Step, same_array
-from dotnn.library.ops.products import fast_product
 
 FAR_BELOW = "-1e9"
 """The score of a key that is masked: its weight, exp of it, is 0 exactly (as Keras)."""
@@ -71,48 +69,41 @@ def _leads_to_softmax(scores: Value, readers: Readers) -> bool:
 
 
 EINSUM = Op(
-    "einsum", ("a", "b", "bias"), _infer_product, _product_line, _product_vjp, removes=_softmax_takes_it_out,
-    fast=fast_product,
-    positions=True, algebra=PRODUCT
-)  # fmt: skip
+    "einsum",
+    ("a", "b", "bias"),
+    _infer_product,
+    _product_line,
+    _product_vjp,
+    shift_invariant=_softmax_takes_it_out,
+    positions=True,
+    algebra=PRODUCT,
+)
 
 
 def _future_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [b.emit("mask_future_derivative", d)]
 
 
-def _tri(node: Node) -> str:
+def tri(node: Node) -> str:
+    """Return the expression of which keys (columns) each query (row) sees: those up to its own place."""
     queries, keys = node.ins[0].type.shape[-2:]
     return f"np.tri({queries}, {keys}, dtype=bool)"
 
 
-def _fast_mask_future(e: Step, node: Node) -> bool:
-    (s,) = node.ins
-    future = e.bind(f"future_{s.type.shape[-2]}_{s.type.shape[-1]}", f"~{_tri(node)}[..., None]")
-    out = e.out(node.out, over=(s,))
-    e.run(f"copyto({out}, {s.name})")
-    e.run(f'copyto({out}, {FAR_BELOW}, "same_kind", {future})')
-    return True
-
-
-def _fast_mask_future_derivative(e: Step, node: Node) -> bool:
-    (d,) = node.ins
-    past = e.bind(f"past_{d.type.shape[-2]}_{d.type.shape[-1]}", f"{_tri(node)}[..., None]")
-    e.run(f"multiply({d.name}, {past}, {e.out(node.out, over=(d,))})")
-    return True
-
-
 MASK_FUTURE = Op(
-    "mask_future", ("s",), same_as_first, lambda node: f"np.where({_tri(node)}, {{s}}, {FAR_BELOW})", _future_vjp,
-    equation="position i sees the positions up to i", fast=_fast_mask_future,
-)  # fmt: skip
+    "mask_future",
+    ("s",),
+    same_as_first,
+    lambda node: f"np.where({tri(node)}, {{s}}, {FAR_BELOW})",
+    _future_vjp,
+    equation="position i sees the positions up to i",
+)
 
 MASK_FUTURE_DERIVATIVE = Op(
     "mask_future_derivative",
     ("d",),
     same_as_first,
-    lambda node: f"np.where({_tri(node)}, {{d}}, 0)",
-    fast=_fast_mask_future_derivative,
+    lambda node: f"np.where({tri(node)}, {{d}}, 0)",
     algebra=RESHAPED,
 )
 
@@ -143,18 +134,15 @@ def _positions_line(node: Node) -> str:
     return f"{{x}} + sinusoids({length}, {width}).astype({{x}}.real.dtype)"
 
 
-def _fast_positions(e: Step, node: Node) -> bool:
-    (x,) = node.ins
-    length, width = x.type.example
-    table = e.bind(f"sinusoids_{length}_{width}", f"sinusoids({length}, {width}).astype(dtype)[..., None]")
-    e.run(f"add({x.name}, {table}, {e.out(node.out, over=(x,))})")
-    return True
-
-
 ADD_POSITIONS = Op(
-    "add_positions", ("x",), same_as_first, _positions_line, fast=_fast_positions,
-    vjp=lambda b, node, d: [d], helpers=("sinusoids",), equation="sin and cos of t / 10000^(2i/d)",
-)  # fmt: skip
+    "add_positions",
+    ("x",),
+    same_as_first,
+    _positions_line,
+    vjp=lambda b, node, d: [d],
+    helpers=("sinusoids",),
+    equation="sin and cos of t / 10000^(2i/d)",
+)
 
 STOP_GRADIENT = Op(
     "stop_gradient",
@@ -163,6 +151,5 @@ STOP_GRADIENT = Op(
     "stop_gradient({x})",
     no_gradient,
     ("stop_gradient",),
-    fast=same_array,
     algebra=SUM,
 )

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dotnn.ir.node import Node
 from dotnn.ir.op import Op
-from dotnn.library.ops.kernels import Kernel, Step, like
-from dotnn.library.ops.reduction import Line, divisor, loss_ops, mean_factor, reduced
+from dotnn.library.ops.reduction import Line, divisor, loss_ops, reduced
 
 
 def class_loss(
@@ -18,7 +17,6 @@ def class_loss(
     helpers: tuple[str, ...],
     equation: str,
     tensorflow: Line,
-    fast: Kernel | None = None,
 ) -> tuple[Op, Op]:
     """Return the ops of a categorical loss and of its gradient; `{rows}` stands for the target as rows.
 
@@ -38,7 +36,7 @@ def class_loss(
     def in_tensorflow(node: Node) -> str:
         return reduced(node, _tf_weight(node) + tensorflow(node), axes=1)
 
-    return loss_ops(name, line, gradient, (*helpers, "weight_of_class"), equation, fast, in_tensorflow)
+    return loss_ops(name, line, gradient, (*helpers, "weight_of_class"), equation, in_tensorflow)
 
 
 def weight(node: Node) -> str:
@@ -83,34 +81,6 @@ def _tf_softmax_cross_entropy(node: Node) -> str:
     return f"tf.nn.softmax_cross_entropy_with_logits({_tf_rows(node)}, {{y}})"
 
 
-def _fast_softmax_cross_entropy(e: Step, node: Node) -> bool:
-    """Turn the logits into their own gradient: subtract the maximum, exponentiate, normalise, subtract the target."""
-    z, t = node.ins
-    gradient = e.with_gradient(node)
-    if gradient is None or len(z.type.shape) != 2 or node.attrs["class_weight"]:
-        return False
-    rows = e.example_array(f"{t.name}_target", target_rows(node, 1, e.example(t), "dtype"))
-    target = e.bind(f"{t.name}_target", f"{rows}.T")
-    row, log = e.scratch("row", 1, "size"), e.scratch("log_sum", 1, "size")
-    product, p = e.scratch(f"{z.name}_product", *like(z)), e.out(gradient.out, over=(z,))
-    e.run(f"maximum.reduce({z.name}, axis=0, keepdims=True, out={row})")
-    e.run(f"subtract({z.name}, {row}, {p})")
-    e.run(f"multiply({p}, {target}, {product})")
-    e.run(f"exp({p}, {p})")
-    e.run(f"add.reduce({p}, axis=0, keepdims=True, out={row})")
-    e.run(f"log({row}, {log})")
-    true = f"add.reduce({product}, axis=None)"
-    e.run(f"{node.out.name} = (add.reduce({log}, axis=None) - {true}){mean_factor(node)}")
-    e.run(f"if {node.out.name} < 0.001:  # 1 + the other exponentials has lost them, log1p adds them to 1")
-    e.run(f"    copyto({log}, np.log1p(np.sort({p}, axis=0)[:-1].sum(axis=0)))")
-    e.run(f"    {node.out.name} = (add.reduce({log}, axis=None) - {true}){mean_factor(node)}")
-    e.run(f"divide({p}, {row}, {p})")
-    e.run(f"subtract({p}, {target}, {p})")
-    scale = e.number("loss_scale", f"{e.seed(gradient.ins[0])}{mean_factor(node)}")
-    e.run(f"multiply({p}, {scale}, {p})")
-    return True
-
-
 CROSS_ENTROPY, CROSS_ENTROPY_GRADIENT = class_loss(
     "cross_entropy", "-({rows} * safe_log({y})).sum()", "-{rows} * safe_log_slope({y})",
     ("one_hot_rows", "smooth", "safe_log", "safe_log_slope"), "E = -mean over examples of sum_k t_k log p_k",
@@ -122,5 +92,4 @@ SOFTMAX_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY_GRADIENT = class_loss(
     ("one_hot_rows", "smooth", "log_softmax", "softmax"),
     "E = -mean over examples of sum_k t_k log p_k with p = softmax(z)",
     _tf_softmax_cross_entropy,
-    _fast_softmax_cross_entropy,
 )  # fmt: skip

@@ -12,7 +12,6 @@ from dotnn.ir.algebra import BILINEAR, PRODUCT, RESHAPED
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
-from dotnn.library.ops.image_kernels import fast_conv, fast_conv_d_input, fast_conv_d_weight
 from dotnn.library.ops.windows import geometry, keywords, per_axis, places
 
 EQUATIONS = {1: "z[p] = sum_i x[p s + i d] W[i]", 2: "z[p, q] = sum_ij x[p s + i d, q s + j d] W[i, j]"}
@@ -50,14 +49,14 @@ def convolution(rank: int) -> tuple[Op, Op, Op]:
 
     helpers = (name, transpose, d_weight, "per_group")
     return (
-        Op(name, ("x", "W", "b"), infer, _call(name, "{x}, {W}"), vjp, helpers, EQUATIONS[rank], fast=fast_conv,
+        Op(name, ("x", "W", "b"), infer, _call(name, "{x}, {W}"), vjp, helpers, EQUATIONS[rank],
            algebra=PRODUCT),
         Op(
             transpose, ("d", "W", "b"), infer_transpose, _call(transpose, "{d}, {W}", "size"), vjp_transpose, helpers,
-            fast=fast_conv_d_input, algebra=PRODUCT,
+            algebra=PRODUCT,
         ),
         Op(d_weight, ("x", "d"), infer_d_weight, _call(d_weight, "{x}, {d}", "kernel"), None, helpers,
-           fast=fast_conv_d_weight, algebra=BILINEAR),
+           algebra=BILINEAR),
     )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dotnn.ir.algebra import ALL, FACTORS, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, same_as_first
-from dotnn.library.ops.kernels import Step, chain, same_array, ufunc
 
 
 def _terms(node: Node) -> str:
@@ -30,17 +29,9 @@ def _maximum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [b.emit("where_not_less", d, left, right), b.emit("where_less", d, left, right)]
 
 
-def _zero_once(e: Step, node: Node) -> bool:
-    if e.parameter_of(node.out) is None:
-        e.zeros(node.out)
-    else:
-        e.prepare(f"{e.out(node.out)}[...] = 0")
-    return True
+ADD = Op("add", ("*",), same_as_first, _terms, _add_vjp, additive=ALL, elementwise=True, algebra=SUM)
 
-
-ADD = Op("add", ("*",), same_as_first, _terms, _add_vjp, additive=ALL, elementwise=True, fast=chain("add"), algebra=SUM)
-
-ACCUMULATE = Op("accumulate", ("*",), same_as_first, _terms, elementwise=True, fast=chain("add"), algebra=SUM)
+ACCUMULATE = Op("accumulate", ("*",), same_as_first, _terms, elementwise=True, algebra=SUM)
 """The cotangent of a value that is used more than once is the sum of what each use sends back."""
 
 PASS_ON = Op(
@@ -51,15 +42,20 @@ PASS_ON = Op(
     lambda b, node, d: [d],
     additive=(0,),
     elementwise=True,
-    fast=same_array,
     algebra=SUM,
 )
 """Addition and identity send the cotangent on as it is."""
 
 SUBTRACT = Op(
-    "subtract", ("a", "b"), same_as_first, "{a} - {b}", _subtract_vjp, additive=ALL, elementwise=True,
-    fast=ufunc("subtract"), algebra=Algebra(weights=lambda node: (1, -1))
-)  # fmt: skip
+    "subtract",
+    ("a", "b"),
+    same_as_first,
+    "{a} - {b}",
+    _subtract_vjp,
+    additive=ALL,
+    elementwise=True,
+    algebra=Algebra(weights=lambda node: (1, -1)),
+)
 
 NEGATE = Op(
     "negate",
@@ -68,7 +64,6 @@ NEGATE = Op(
     "-{a}",
     lambda b, node, d: [b.emit("negate", d)],
     elementwise=True,
-    fast=ufunc("negative"),
     algebra=Algebra(weights=lambda node: (-1,)),
 )
 
@@ -79,7 +74,6 @@ MULTIPLY = Op(
     "{a} * {b}",
     _multiply_vjp,
     elementwise=True,
-    fast=ufunc("multiply"),
     algebra=FACTORS,
 )
 
@@ -90,7 +84,6 @@ MAXIMUM = Op(
     "np.maximum({a}, {b})",
     _maximum_vjp,
     elementwise=True,
-    fast=ufunc("maximum", "out="),
     algebra=SIGN_KEPT,
 )
 """Elementwise maximum. Where both are equal the first one wins, so it alone receives the gradient."""
@@ -101,5 +94,5 @@ WHERE_NOT_LESS = Op(
 
 WHERE_LESS = Op("where_less", ("d", "a", "b"), same_as_first, "{d} * ({a} < {b})", elementwise=True, algebra=LINEAR)
 
-ZEROS_LIKE = Op("zeros_like", ("a",), same_as_first, "np.zeros_like({a})", fast=_zero_once, algebra=ZEROS)
+ZEROS_LIKE = Op("zeros_like", ("a",), same_as_first, "np.zeros_like({a})", algebra=ZEROS)
 """The gradient of a parameter that the loss does not depend on."""

@@ -13,13 +13,6 @@ from collections.abc import Sequence
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op
 from dotnn.ir.tensor import Attrs, TensorType
-from dotnn.library.ops.image_kernels import (
-    fast_add_bias,
-    fast_filter_bank,
-    fast_filter_bank_d_weight,
-    fast_max_of_filters,
-    fast_max_of_filters_d_input,
-)
 
 
 def _infer_bank(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -51,23 +44,37 @@ def _add_bias_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 
 FILTER_BANK = Op(
-    "filter_bank", ("W",), _infer_bank, "filter_bank({W}, {window})", _bank_vjp, ("filter_bank",),
-    fast=fast_filter_bank,
-)  # fmt: skip
+    "filter_bank",
+    ("W",),
+    _infer_bank,
+    "filter_bank({W}, {window})",
+    _bank_vjp,
+    ("filter_bank",),
+)
 
 FILTER_BANK_D_WEIGHT = Op(
-    "filter_bank_d_weight", ("d",), _infer_d_weight, "filter_bank_d_weight({d}, {window})",
-    helpers=("filter_bank_d_weight",), fast=fast_filter_bank_d_weight,
-)  # fmt: skip
+    "filter_bank_d_weight",
+    ("d",),
+    _infer_d_weight,
+    "filter_bank_d_weight({d}, {window})",
+    helpers=("filter_bank_d_weight",),
+)
 
 MAX_OF_FILTERS = Op(
-    "max_of_filters", ("c",), _largest, "max_of_filters({c}, {copies})", _max_vjp, ("max_of_filters",),
-    fast=fast_max_of_filters,
-)  # fmt: skip
+    "max_of_filters",
+    ("c",),
+    _largest,
+    "max_of_filters({c}, {copies})",
+    _max_vjp,
+    ("max_of_filters",),
+)
 
 MAX_OF_FILTERS_D_INPUT = Op(
-    "max_of_filters_d_input", ("d", "c"), lambda types, attrs: types[1], "max_of_filters_d_input({d}, {c}, {copies})",
-    helpers=("max_of_filters_d_input",), fast=fast_max_of_filters_d_input,
-)  # fmt: skip
+    "max_of_filters_d_input",
+    ("d", "c"),
+    lambda types, attrs: types[1],
+    "max_of_filters_d_input({d}, {c}, {copies})",
+    helpers=("max_of_filters_d_input",),
+)
 
-ADD_BIAS = Op("add_bias", ("x", "b"), lambda types, attrs: types[0], "{x} + {b}", _add_bias_vjp, fast=fast_add_bias)
+ADD_BIAS = Op("add_bias", ("x", "b"), lambda types, attrs: types[0], "{x} + {b}", _add_bias_vjp)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dotnn.ir.algebra import ABOVE_ZERO, FACTORS
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, no_gradient, same_as_first
-from dotnn.library.ops.kernels import ufunc
 
 
 def _dropout_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
@@ -15,12 +14,12 @@ def _dropout_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
 DROPOUT_MASK = Op(
     "dropout_mask", ("x",), same_as_first, "dropout_mask(rng, {x}.shape, {keep}).astype({x}.real.dtype)",
     no_gradient, ("dropout_mask",), equation="mask = 1/rho with probability rho, else 0   (rho = {keep})",
-    random=True, otherwise="1.0", detached=True, algebra=ABOVE_ZERO
+    random=True, inference="1.0", detached=True, algebra=ABOVE_ZERO
 )  # fmt: skip
 
 GAUSSIAN_NOISE = Op(
     "gaussian_noise", ("x",), same_as_first, "rng.normal(0, {sigma}, {x}.shape).astype({x}.real.dtype)", no_gradient,
-    equation="noise ~ N(0, {sigma}^2)", random=True, otherwise="0.0", detached=True,
+    equation="noise ~ N(0, {sigma}^2)", random=True, inference="0.0", detached=True,
 )  # fmt: skip
 
 DROPOUT = Op(
@@ -30,6 +29,5 @@ DROPOUT = Op(
     "{x} * {mask}",
     _dropout_vjp,
     elementwise=True,
-    fast_step=ufunc("multiply"),
     algebra=FACTORS,
 )

@@ -6,7 +6,6 @@ from dotnn.ir.algebra import LINEAR, Algebra, exact
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, scalar
 from dotnn.ir.tensor import TensorType
-from dotnn.library.ops.kernels import Step
 
 
 def _total_line(node: Node) -> str:
@@ -28,20 +27,16 @@ TOTAL = Op(
 )
 
 
-def _fast_scale(e: Step, node: Node) -> bool:
-    (x,) = node.ins
-    if not x.type.shape:
-        return False
-    factor = e.number("factor", repr(node.attrs["factor"]))
-    e.run(f"multiply({x.name}, {factor}, {e.out(node.out, over=(x,))})")
-    return True
-
-
 SCALE = Op(
-    "scale", ("x",), lambda types, attrs: types[0], "{factor} * {x}",
-    lambda b, node, d: [b.emit("scale", d, factor=node.attrs["factor"])], additive=(0,), elementwise=True,
-    fast=_fast_scale, algebra=Algebra(weights=lambda node: [exact(node.attrs["factor"])])
-)  # fmt: skip
+    "scale",
+    ("x",),
+    lambda types, attrs: types[0],
+    "{factor} * {x}",
+    lambda b, node, d: [b.emit("scale", d, factor=node.attrs["factor"])],
+    additive=(0,),
+    elementwise=True,
+    algebra=Algebra(weights=lambda node: [exact(node.attrs["factor"])]),
+)
 
 
 def penalty(name: str, line: str, slope: str, helpers: tuple[str, ...] = (), equation: str = "") -> tuple[Op, Op]:

@@ -9,7 +9,6 @@ from dotnn.ir.algebra import LINEAR, RESHAPED, SIGN_KEPT
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
-from dotnn.library.ops.image_kernels import fast_avg_pool, fast_avg_pool_d_input, fast_max_pool, fast_max_pool_d_input
 from dotnn.library.ops.windows import keywords, per_axis, places, sizes
 
 
@@ -42,14 +41,14 @@ def pooling(rank: int) -> tuple[Op, Op, Op, Op]:
 
     where = "window", "stride"
     return (
-        Op(largest, ("x",), _pooled, _call(largest, "{x}", *where), max_vjp, (largest,), fast=fast_max_pool,
+        Op(largest, ("x",), _pooled, _call(largest, "{x}", *where), max_vjp, (largest,),
            algebra=SIGN_KEPT),
         Op(f"{largest}_d_input", ("d", "x", "a"), lambda types, attrs: types[1],
            _call(f"{largest}_d_input", "{d}, {x}, {a}", *where), None, (f"{largest}_d_input",),
-           fast=fast_max_pool_d_input, algebra=LINEAR),
-        Op(mean, ("x",), _pooled, _call(mean, "{x}", *where), avg_vjp, (mean,), fast=fast_avg_pool, algebra=RESHAPED),
+           algebra=LINEAR),
+        Op(mean, ("x",), _pooled, _call(mean, "{x}", *where), avg_vjp, (mean,), algebra=RESHAPED),
         Op(f"{mean}_d_input", ("d",), _unpooled, _call(f"{mean}_d_input", "{d}", "size", *where), None,
-           (f"{mean}_d_input",), fast=fast_avg_pool_d_input, algebra=RESHAPED),
+           (f"{mean}_d_input",), algebra=RESHAPED),
     )  # fmt: skip
 
 

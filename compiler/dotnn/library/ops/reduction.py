@@ -5,13 +5,12 @@ by (the number of features where a loss averages over them, of positions for a s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dotnn.ir.algebra import LINEAR
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, scalar
-from dotnn.ir.tensor import TensorType
-from dotnn.library.ops.kernels import Kernel
+from dotnn.ir.tensor import Attrs, TensorType
 
 Line = Callable[[Node], str]
 
@@ -23,14 +22,6 @@ def divisor(node: Node) -> str:
     if len(factors) == 2:
         return f" / ({' * '.join(factors)})"
     return f" / {factors[0]}" if factors else ""
-
-
-def mean_factor(node: Node) -> str:
-    """Return what a sum is multiplied by in a training step, where the batch has `size` examples."""
-    features, mean = node.attrs["features"], node.attrs["reduce"] == "mean"
-    if not mean:
-        return "" if features == 1 else f" / {features}"
-    return " / size" if features == 1 else f" / ({features} * size)"
 
 
 TENSORFLOW = {
@@ -62,20 +53,16 @@ def loss_ops(
     gradient: Line,
     helpers: tuple[str, ...],
     equation: str,
-    fast: Kernel | None,
     tensorflow: Line,
 ) -> tuple[Op, Op]:
-    """Return the op of a loss of an output y and a target t, and the op of its gradient by y.
-
-    `fast` writes both together; the gradient alone has no fast form.
-    """
+    """Return the op of a loss of an output y and a target t, and the op of its gradient by y."""
 
     def vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
         y, t = node.ins
         return [b.emit(f"{name}_gradient", d, y, t, **node.attrs), None]
 
-    def y_type(types: object, attrs: object) -> TensorType:
-        return types[1]  # type: ignore[index, no-any-return]
+    def y_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+        return types[1]
 
-    forward = Op(name, ("y", "t"), scalar, line, vjp, helpers, equation, fast=fast, tensorflow=tensorflow)
+    forward = Op(name, ("y", "t"), scalar, line, vjp, helpers, equation, tensorflow=tensorflow)
     return forward, Op(f"{name}_gradient", ("d", "y", "t"), y_type, gradient, helpers=helpers, algebra=LINEAR)

@@ -21,7 +21,6 @@ from dotnn.ir.algebra import (
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
-from dotnn.library.ops.kernels import Step, like, sum_features
 
 LEVEL = frozenset({Property.LEVEL})
 
@@ -37,47 +36,15 @@ def _reshape_line(node: Node) -> str:
     return f"{{x}}.reshape({', '.join(map(str, (-1, *node.attrs['shape'])))})"
 
 
-def _fast_reshape(e: Step, node: Node) -> bool:
-    (x,) = node.ins
-    if x.role == "input" or x.type.dtype != "real" or not (e.contiguous(x) or e.planar(x)):
-        return False  # reshaping what is not contiguous would copy once and go stale
-    if not e.planar(x):
-        shape = ", ".join([*map(str, node.out.type.example), "size"])
-        e.view(node.out, x, f"{x.name}.reshape({shape})")
-        return True
-    if len(node.out.type.shape) == 4:
-        return False
-    grid = f"{e.out(node.out)}.reshape({', '.join(map(str, x.type.example))}, size)"
-    e.run(f"copyto({e.bind(f'{node.out.name}_grid', grid)}, {x.name})  # planes of an image have another order")
-    return True
-
-
-def _fast_concat(e: Step, node: Node) -> bool:
-    if len(node.out.type.shape) != 2 or not node.out.type.batched:
-        return False
-    e.concatenation(node.out)
-    start = 0
-    for value in node.ins:
-        stop = start + value.type.example[-1]
-        if not e.is_part(value, node.out, start):
-            e.run(f"copyto({e.bind(f'{node.out.name}_part', f'{node.out.name}[{start}:{stop}]')}, {value.name})")
-        start = stop
-    return True
-
-
-def _fast_columns(e: Step, node: Node) -> bool:
-    (x,) = node.ins
-    if len(x.type.shape) != 2 or x.role == "input" or not x.type.batched:
-        return False
-    e.view(node.out, x, f"{x.name}[{node.attrs['start']}:{node.attrs['stop']}]")
-    return True
-
-
 RESHAPE = Op(
-    "reshape", ("x",), _infer_reshape, _reshape_line,
-    lambda b, node, d: [b.emit("reshape", d, shape=node.ins[0].type.example)], fast=_fast_reshape,
-    additive=lambda node: (0,) if len(node.out.type.shape) == 2 else (), algebra=MOVED
-)  # fmt: skip
+    "reshape",
+    ("x",),
+    _infer_reshape,
+    _reshape_line,
+    lambda b, node, d: [b.emit("reshape", d, shape=node.ins[0].type.example)],
+    additive=lambda node: (0,) if len(node.out.type.shape) == 2 else (),
+    algebra=MOVED,
+)
 
 
 def _infer_concat(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
@@ -113,9 +80,7 @@ def _pad_line(node: Node) -> str:
     return f"np.pad({{d}}, ({lead}({node.attrs['before']}, {node.attrs['after']})))"
 
 
-CONCAT = Op(
-    "concat", ("*",), _infer_concat, _concat_line, _concat_vjp, additive=ALL, fast=_fast_concat, algebra=SIGN_KEPT
-)
+CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp, additive=ALL, algebra=SIGN_KEPT)
 
 COLUMNS = Op(
     "columns",
@@ -124,7 +89,6 @@ COLUMNS = Op(
     "{x}[..., {start}:{stop}]",
     _columns_vjp,
     additive=(0,),
-    fast=_fast_columns,
     algebra=Algebra(linear=(0,), keeps=SIGNS | LEVEL),
 )
 
@@ -168,50 +132,41 @@ def _width(node: Node) -> int:
     return node.ins[0].type.example[-1]
 
 
-def _fast_sum_features(e: Step, node: Node) -> bool:
-    (x,) = node.ins
-    mean = e.number("share", f"1 / {_width(node)}") if node.op == "mean_features" else ""
-    sum_features(e, x, x.name, e.out(node.out), mean)
-    return True
-
-
-def _fast_spread(e: Step, node: Node) -> bool:
-    e.repeat(node.out, node.ins[0])
-    return True
-
-
-def _fast_spread_mean(e: Step, node: Node) -> bool:
-    (d,) = node.ins
-    share = e.number("share", f"1 / {node.attrs['units']}")
-    each = e.scratch(f"each_of_{node.out.name}", *like(d))
-    e.run(f"multiply({d.name}, {share}, {each})")
-    e.repeat_array(node.out, each)
-    return True
-
-
 SUM_FEATURES = Op(
-    "sum_features", ("x",), _to_one, "{x}.sum(axis=-1, keepdims=True)",
-    lambda b, node, d: [b.emit("spread", d, units=_width(node))], additive=(0,),
-    fast=_fast_sum_features, algebra=OVER_FEATURES
-)  # fmt: skip
+    "sum_features",
+    ("x",),
+    _to_one,
+    "{x}.sum(axis=-1, keepdims=True)",
+    lambda b, node, d: [b.emit("spread", d, units=_width(node))],
+    additive=(0,),
+    algebra=OVER_FEATURES,
+)
 
 MEAN_FEATURES = Op(
-    "mean_features", ("x",), _to_one, lambda node: f"{{x}}.sum(axis=-1, keepdims=True) / {_width(node)}",
-    lambda b, node, d: [b.emit("spread_mean", d, units=_width(node))], additive=(0,),
-    fast=_fast_sum_features, algebra=OVER_FEATURES
-)  # fmt: skip
+    "mean_features",
+    ("x",),
+    _to_one,
+    lambda node: f"{{x}}.sum(axis=-1, keepdims=True) / {_width(node)}",
+    lambda b, node, d: [b.emit("spread_mean", d, units=_width(node))],
+    additive=(0,),
+    algebra=OVER_FEATURES,
+)
 
 SPREAD = Op(
-    "spread", ("x",), _to_many, "np.repeat({x}, {units}, axis=-1)", lambda b, node, d: [b.emit("sum_features", d)],
-    additive=(0,), fast=_fast_spread, algebra=TO_FEATURES
-)  # fmt: skip
+    "spread",
+    ("x",),
+    _to_many,
+    "np.repeat({x}, {units}, axis=-1)",
+    lambda b, node, d: [b.emit("sum_features", d)],
+    additive=(0,),
+    algebra=TO_FEATURES,
+)
 
 SPREAD_MEAN = Op(
     "spread_mean",
     ("d",),
     _to_many,
     "np.repeat({d} / {units}, {units}, axis=-1)",
-    fast=_fast_spread_mean,
     algebra=TO_FEATURES,
 )
 

@@ -47,7 +47,7 @@ def renewal(model: Model, graph: Graph) -> list[str]:
     body = Body(model, graph)
     body.cached(v for n in graph.phase("forward") for v in n.outs)
     body.nodes(graph.phase("state"))
-    body.lines += ["", *(f'params["{name}"] = {v.name}' for name, v in graph.renewed.items())]
+    body.lines += ["", *(f'params["{name}"] = {v.name}' for name, v in graph.new_state.items())]
     return indented(body.lines)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,7 +13,7 @@ import jinja2
 
 from dotnn import __version__
 from dotnn.codegen import data, optimizer, paste, regime, training
-from dotnn.codegen.heading import heading
+from dotnn.codegen.heading import digest, heading, is_unchanged, sealed
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.threads import thread_lines
@@ -29,7 +28,6 @@ from dotnn.targets.numpy.fast.context import context as fast_context
 from dotnn.targets.numpy.fast.emitter import FastEmitter
 from dotnn.targets.numpy.fast.plan import Plan
 
-CHECKSUM = "CHECKSUM"
 IMPORTS = "import IMPORTS"
 """Stands in the template where the imports go, which are known once the rest is written."""
 
@@ -80,7 +78,7 @@ def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> s
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "all_params": "{**params, **state}" if graph.state else "params",
         "step": regime.gradient_function(model),
-        "state_lines": explain.renewal(model, graph) if graph.renewed else [],
+        "state_lines": explain.renewal(model, graph) if graph.new_state else [],
         **({"fast": fast_context(model, step, plan)} if plan else {"backward_lines": explain.backward(model, graph)}),
         "update": optimizer.context(model.train, has_state=bool(graph.state)),
         "regime": regime.context(model, graph, options.style),
@@ -105,23 +103,6 @@ def step_plan(model: Model, step: Graph, options: Options) -> Plan:
     """Return the plan of a fast step with the names that it has in the script."""
     mark = mark_of(model, options)
     return FastEmitter(model, mark.on(step)).emit().spelt(mark.plain)
-
-
-def sealed(script: str) -> str:
-    """Write the checksum of what follows it into the header: an edited script can be told from a generated one."""
-    head, mark, rest = script.partition(CHECKSUM)
-    return f"{head}{digest(rest)}{rest}" if mark else script
-
-
-def is_unchanged(script: str) -> bool:
-    """Whether a script is as dotnn wrote it."""
-    lines = script.split("\n", 3)
-    return len(lines) == 4 and lines[2].endswith(digest(f"\n{lines[3]}"))
-
-
-def digest(text: str) -> str:
-    """Return the start of a text's SHA-256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def render(name: str, context: Mapping[str, Any]) -> str:
@@ -245,8 +226,8 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "checked_with": "complex-step derivatives",
         "workers": False,
         "tensorflow": False,
-        "csv": bool(model.data and model.data.source and model.data.source.format == "csv"),
-        "csv_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
+        "table": table.entry if (table := data.table_source(model)) else None,
+        "column_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
     }
 
 
@@ -258,10 +239,8 @@ def result_files(model: Model, *always: str) -> dict[str, Any]:
 
 
 def _input_columns(model: Model) -> dict[str, list[str]]:
-    source = model.data.source if model.data else None
-    if source is None or source.format != "csv":
-        return {}
-    return {n: list(c) for n, c in source.fields.items() if n in model.inputs}
+    table = data.table_source(model)
+    return {n: list(c) for n, c in table.fields.items() if n in model.inputs} if table else {}
 
 
 def value_names(model: Model, graph: Graph) -> dict[str, str]:
@@ -269,4 +248,4 @@ def value_names(model: Model, graph: Graph) -> dict[str, str]:
     return {path: v.name for path, v in graph.steps.items()}
 
 
-__all__ = ["Options", "identifier", "numpy_script"]
+__all__ = ["Options", "identifier", "is_unchanged", "numpy_script", "sealed"]

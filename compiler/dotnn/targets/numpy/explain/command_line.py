@@ -17,7 +17,7 @@ class CommandLine:
     def __init__(self, model: Model, graph: Graph) -> None:
         self.model, self.graph = model, graph
         self.scaled = bool(model.data and model.data.scales)
-        self.csv = bool(model.data and model.data.source and model.data.source.format == "csv")
+        self.csv = bool(model.data and model.data.source and model.data.source.entry.table)
         self.draws = any(n.rule.random for n in graph.all_nodes())
         self.state = bool(graph.state)
 

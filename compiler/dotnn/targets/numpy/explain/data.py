@@ -72,7 +72,7 @@ class DataWriter:
     def items(self) -> list[tree.Item]:
         """Return the functions."""
         source, scales = self.data.source, {s.method for s in self.data.scales}
-        helpers = [READ_CSV] if source and source.format == "csv" else []
+        helpers = [READ_CSV] if source and source.entry.table else []
         helpers += [CLASSES] if self._has_texts() else []
         helpers += [STANDARD] if "standard" in scales else []
         helpers += [RANGE] if "range" in scales else []
@@ -85,12 +85,12 @@ class DataWriter:
     def modules(self) -> set[str]:
         """Return the standard modules that they use."""
         source = self.data.source
-        return ({"pathlib"} if source else set()) | ({"csv"} if source and source.format == "csv" else set())
+        return ({"pathlib"} if source else set()) | ({"csv"} if source and source.entry.table else set())
 
     def _has_texts(self) -> bool:
         source = self.data.source
         kinds = shared.raw_kinds(self.model)
-        return bool(source and source.format == "csv" and any(kinds[n].startswith("class") for n in source.fields))
+        return bool(source and source.entry.table and any(kinds[n].startswith("class") for n in source.fields))
 
     # ------------------------------------------------------------------------------------------------------- load
 
@@ -100,7 +100,7 @@ class DataWriter:
         if source is not None:
             parts = f"pathlib.Path(__file__).parent / {literal(source.path)}"
             head.append(f"    path = path or {parts}")
-            return prose([*head, *(self._csv(source) if source.format == "csv" else self._npz(source))])
+            return prose([*head, *(self._csv(source) if source.entry.table else self._npz(source))])
         if not self.data.inline:
             head[1] = '    """Return the examples in an .npz file, by name; the spec has none of its own."""'
             names = ", ".join(f'"{n}"' for n in (*self.model.inputs, *self.model.targets))

@@ -108,7 +108,7 @@ class Flow:
             self._enter(frame, self.reads(item), made)
             for node in item.all_nodes():
                 frame.draws |= node.rule.random
-                frame.modes |= node.rule.random or bool(node.rule.otherwise)
+                frame.modes |= node.rule.random or bool(node.rule.inference)
             for v in self.makes(item):
                 self.home[v.id] = call
                 made.add(v.id)

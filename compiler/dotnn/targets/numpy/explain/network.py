@@ -214,11 +214,11 @@ class NetworkWriter:
 
     def renewal(self) -> tree.Function | None:
         """Return `renew_state`, None where there is no state."""
-        if not self.graph.renewed:
+        if not self.graph.new_state:
             return None
         root = self.writers[self.root]
         root.unpacked, root.targets = {}, {}
-        final = {v.id: f'params["{name}"]' for name, v in self.graph.renewed.items()}
+        final = {v.id: f'params["{name}"]' for name, v in self.graph.new_state.items()}
         made: list[tree.Stmt] = []
         for node in self.graph.phase("state"):
             step = self.spec.steps[node.layer]

@@ -144,7 +144,7 @@ class _Script:
         model = self.model
         name = model.source.path.replace("\\", "/").rpartition("/")[2].removesuffix(".nn").strip("<>") or "script"
         name = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in name)
-        own = bool(model.data and model.data.source and model.data.source.format == "csv")
+        own = bool(model.data and model.data.source and model.data.source.entry.table)
         lines = [
             "#!/usr/bin/env python3",
             f"# {HEADER} {_facts(self.facts)}",
@@ -173,7 +173,7 @@ class _Script:
             "OUTPUTS": {name: _shape_of(model, path) for name, path in model.outputs.items()},
         }
         source = model.data.source if model.data else None
-        if source and source.format == "csv":
+        if source and source.entry.table:
             tables["INPUT_COLUMNS"] = {n: list(c) for n, c in source.fields.items() if n in model.inputs}
         tables |= {"CLASSES": shared.classes(model)} if shared.classes(model) else {}
         tables |= {"SCALED": shared.scaled_shapes(model)} if shared.scaled_shapes(model) else {}

@@ -725,7 +725,7 @@ class Writer:
         if like is not None:
             size = str(tuple(node.attrs["size"]))
             text = text.replace(f"size={size}", f"size={self.ref(like, phase)}.shape[1:{1 + len(node.attrs['size'])}]")
-        return re.sub(r"\bstep\b", "t", text) if node.rule.counts else text
+        return re.sub(r"\bstep\b", "t", text) if node.rule.uses_step else text
 
     def comment(self, node: Node) -> str:
         """Return the shape of a result, and what its layer says of it."""

@@ -1,5 +1,5 @@
-"""Writing the step. An op says in its own file how it is written here (`Op.fast`); one that does not is written in
-its explain form, through views with the batch in front."""
+"""Writing the step. `kernels` has how an op is written here; an op without a kernel is written in its explain form,
+through views with the batch in front."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from itertools import pairwise
 from dotnn.codegen.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Loop, Node, Value
-from dotnn.library.ops.kernels import like, repeated
 from dotnn.model.model import Model
 from dotnn.passes.simplify import drop_unread
 from dotnn.targets.numpy.fast.arrays import Arrays, readers
 from dotnn.targets.numpy.fast.folding import foldable
+from dotnn.targets.numpy.fast.kernels import kernel
+from dotnn.targets.numpy.fast.kernels.pieces import like, repeated
 from dotnn.targets.numpy.fast.loops import write_loop
 from dotnn.targets.numpy.fast.packing import packs
 from dotnn.targets.numpy.fast.plan import Plan, PlanWriter, words
@@ -59,8 +60,8 @@ class FastEmitter(PlanWriter):
                 if node.layer != layer:
                     layer, self.banner = node.layer, self.banners.of(node)
                 self._reading = [node]
-                kernel = write_loop if node.loop else node.rule.fast
-                if kernel is None or not kernel(self, node):
+                write = write_loop if node.loop else kernel(node.rule)
+                if write is None or not write(self, node):
                     self._written -= {id(other) for other in self._reading[1:]}  # what the kernel left after all
                     self._reading = [node]
                     self._loop(node, node.loop) if node.loop else self._generic(node)
@@ -356,7 +357,7 @@ class FastEmitter(PlanWriter):
 
     def _store_state(self) -> None:
         """Copy what replaces a state to where it belongs, unless it was written there."""
-        late = [(n, v) for n, v in self.graph.renewed.items() if v.id not in self._in_state]
+        late = [(n, v) for n, v in self.graph.new_state.items() if v.id not in self._in_state]
         if late:
             self.run("if training:")
         for name, value in late:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.fast.arrays import readers
+from dotnn.targets.numpy.fast.kernels import kernel
 
 FOLD_LIMIT = 1024
 """The most weights of a layer whose bias is folded in (measured: larger layers gain nothing)."""
@@ -42,7 +43,7 @@ def _can_carry(x: Value, producers: dict[int, Node], reading: dict[int, list[Nod
         return True
     node = producers[x.id]
     seen_as_view = any(n.op in VIEWS for n in reading[x.id])
-    return node.rule.elementwise and node.rule.fast is not None and node.op not in VIEWS and not seen_as_view
+    return node.rule.elementwise and kernel(node.rule) is not None and node.op not in VIEWS and not seen_as_view
 
 
 def _shared_gradients(graph: Graph) -> set[int]:

@@ -16,6 +16,7 @@ from dotnn.codegen.lines import WIDTH, indented, with_comment, wrapped
 from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
 from dotnn.targets.numpy.fast.gates import Gates
+from dotnn.targets.numpy.fast.kernels import kernel_in_loop
 from dotnn.targets.numpy.fast.packing import Pack, packed_gradient, packed_matrix
 from dotnn.targets.numpy.fast.places import LoopPlaces, Place
 from dotnn.targets.numpy.fast.sequences import ALIASES, fits, is_row
@@ -72,8 +73,8 @@ class LoopWriter(LoopPlaces):
             self._packed_product(self.pack)
         else:
             local = replace(node, ins=tuple(replace(v, name=self.name(v)) for v in node.ins))
-            kernel = self._kernel(node)
-            if kernel is None or not kernel(self, local):
+            write = kernel_in_loop(node.rule)
+            if write is None or not write(self, local):
                 self._generic(local)
         for v, out in zip(self.loop.summed, self.summed, strict=True):
             if v.id == node.out.id:
@@ -132,7 +133,7 @@ class LoopWriter(LoopPlaces):
         target = (
             inner if not masks else ", ".join([f"({inner})" if len(names) > 1 else inner, *(v.name for v, _ in masks)])
         )
-        if any(n.rule.counts and n.op not in ALIASES for n in self.loop.nodes):
+        if any(n.rule.uses_step and n.op not in ALIASES for n in self.loop.nodes):
             order = f"reversed(range({self.loop.steps}))" if self.loop.reverse else f"range({self.loop.steps})"
             target, whole = f"step, ({target})", f"zip({order}, {whole})"
         head = f"for {target} in {whole}:"

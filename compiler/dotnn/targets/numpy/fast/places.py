@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dotnn.ir.node import Loop, Node, Value
 from dotnn.passes.reverse import whole_name
 from dotnn.targets.numpy.fast.arrays import readers
 from dotnn.targets.numpy.fast.gates import find_gates, overwritten_gates
+from dotnn.targets.numpy.fast.kernels import kernel_in_loop
 from dotnn.targets.numpy.fast.packing import Pack
 from dotnn.targets.numpy.fast.sequences import ALIASES, is_row
 
@@ -110,7 +111,7 @@ class LoopPlaces:
     def _overwrites(self, node: Node, operand: Value) -> bool:
         """Whether an activation may be written over its pre-activation."""
         alone = len(node.ins) == 1 and len(self.readers[node.ins[0].id]) == 1 and node.ins[0].id == operand.id
-        return alone and bool(self._kernel(node)) and node.rule.elementwise and node.out.id not in self.leaving
+        return alone and bool(kernel_in_loop(node.rule)) and node.rule.elementwise and node.out.id not in self.leaving
 
     def _can_move(self, value: Value, concat: Node) -> bool:
         node = self.made.get(value.id)
@@ -122,10 +123,6 @@ class LoopPlaces:
         wanted = [self.root(v) for v in (*self.loop.collected, *(v for n, _ in self.hoisted for v in n.ins))]
         bases = [self.homes[v.id][0] for v in wanted if v.id in self.homes]
         return {v.id for v in (*wanted, *bases)}
-
-    def _kernel(self, node: Node) -> Callable[..., Any] | None:
-        op = node.rule
-        return op.fast_step or (op.fast if op.elementwise else None)
 
     def _place_state(self, k: int) -> None:
         """Give a state its place: rows of an array that keeps all of them, or one array that every step renews."""

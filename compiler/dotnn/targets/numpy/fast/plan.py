@@ -11,9 +11,9 @@ from pathlib import Path
 from dotnn.codegen.hygiene import unmarked
 from dotnn.ir.node import Value
 from dotnn.library.ops import OPS
-from dotnn.library.ops.kernels import FUNCTIONS, LOOP_NAMES, like
 from dotnn.passes.name import reserved
 from dotnn.targets.numpy.fast.arrays import empty_array, planes
+from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, LOOP_NAMES, like
 
 WORD = re.compile(r"[^\W\d]\w*")
 

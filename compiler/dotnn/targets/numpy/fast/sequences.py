@@ -9,6 +9,7 @@ from __future__ import annotations
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Loop
 from dotnn.ir.tensor import TensorType
+from dotnn.targets.numpy.fast.kernels import kernel_in_loop
 
 AFFINE = ("affine", "affine_d_input")
 SAFE = (*AFFINE, "affine_d_weight", "sum_examples", "scan", "zero_state")
@@ -65,5 +66,7 @@ def fits(loop: Loop) -> bool:
     rows = all(is_row(v.type) for v in (*loop.entering, *loop.collected))
     rows = rows and all(is_row(v.type) or (v.type.dtype != "real" and len(v.type.shape) == 1) for v in loop.slices)
     states = len(set(leaving)) == len(leaving) and made.issuperset(leaving)
-    flat = all(n.loop is None and (n.op in ALIASES or not n.rule.counts or n.rule.fast_step) for n in loop.nodes)
+    flat = all(
+        n.loop is None and (n.op in ALIASES or not n.rule.uses_step or kernel_in_loop(n.rule)) for n in loop.nodes
+    )
     return rows and states and flat and {v.id for v in loop.final} <= set(leaving)

@@ -1,0 +1,28 @@
+"""`dotnn predict`: what a finished run makes of other inputs."""
+
+from __future__ import annotations
+
+import click
+
+from dotnn.commands.options import FILE
+
+
+@click.command("predict")
+@click.argument("run", metavar="RUN", type=FILE)
+@click.option(
+    "--input",
+    "input_file",
+    metavar="FILE",
+    type=FILE,
+    required=True,
+    help="The inputs: CSV with a header, or .npz; - is stdin.",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", type=FILE, help="The file to write, CSV or .npz. Default, and -: CSV on stdout."
+)
+@click.option("--force", is_flag=True, help="Overwrite the output file.")
+def command(run: str, input_file: str, output: str | None, force: bool) -> None:
+    """Predict with a finished run, in the target's own units."""
+    from dotnn.running.predictions import predict_run
+
+    predict_run(run, input_file, output, force)
