@@ -12,7 +12,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dotnn.ir.algebra import UNKNOWN, Algebra
-from dotnn.ir.expr import DIALECTS, Dialect, Expr, calls, constant, parse, reads, spell, substitute
+from dotnn.ir.expr import (
+    DIALECTS,
+    Call,
+    Dialect,
+    Expr,
+    Keyword,
+    Literal,
+    Name,
+    calls,
+    constant,
+    parse,
+    reads,
+    spell,
+    substitute,
+)
 from dotnn.ir.node import Node, Value
 from dotnn.ir.tensor import Attrs, TensorType
 
@@ -159,6 +173,39 @@ class Op:
 def _numpy(node: Node) -> Dialect:
     """Return how a node is written: the validator runs the forward pass on complex numbers, the backward pass never."""
     return DIALECTS["numpy" if node.phase == "backward" else "analytic"]
+
+
+def sends(**shares: str) -> Vjp:
+    """Return the rule that sends an op's result to each operand: `sends(W="affine_d_weight(x, d)", …)`.
+
+    The ops read `d`, the cotangent of the output `out`, and the other operands by their names; keywords are attributes,
+    a name there one of the node's. They are written in the order given here; "d" is the cotangent as it is, and an
+    operand without a share gets none.
+    """
+
+    def vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
+        names = node.rule.names(len(node.ins))
+        known = {**dict(zip(names, node.ins, strict=True)), "d": d, "out": node.out}
+        sent = {name: _written(b, parse(share), known, node.attrs) for name, share in shares.items() if name in names}
+        return [sent.get(name) for name in names]
+
+    return vjp
+
+
+def _written(b: Builder, share: Expr, values: Mapping[str, Value], attrs: Attrs) -> Value:
+    """Write the op that a share calls, and return its result."""
+    match share:
+        case Name(name):
+            return values[name]
+        case Call(op, args):
+            ins = [values[a.id] for a in args if isinstance(a, Name)]
+            return b.emit(op, *ins, **{a.name: _attribute(a.value, attrs) for a in args if isinstance(a, Keyword)})
+    raise AssertionError(share)
+
+
+def _attribute(value: Expr, attrs: Attrs) -> Any:
+    assert isinstance(value, Name | Literal)
+    return attrs[value.id] if isinstance(value, Name) else value.value
 
 
 def no_gradient(b: Builder, node: Node, d: Value) -> list[Value | None]:

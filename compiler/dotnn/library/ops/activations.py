@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from dotnn.ir.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SIGNS, UNKNOWN, Algebra, Property
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, no_gradient, same_as_first
+from dotnn.ir.op import Builder, Op, no_gradient, same_as_first, sends
 
 FIXED_ABOVE_ZERO = Algebra(keeps=ABOVE_ZERO.has)
 """Values above 0 stay as they are; what happens to the others is a matter of a slope of any sign."""
@@ -151,16 +151,12 @@ PRELU_D_SLOPE = Op(
 )
 
 
-def _softmax_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [b.emit("softmax_derivative", d, node.out)]
-
-
 SOFTMAX = Op(
     "softmax",
     ("z",),
     same_as_first,
     "softmax(z)",
-    _softmax_vjp,
+    sends(z="softmax_derivative(d, out)"),
     ("softmax",),
     equation="p_i = exp(z_i) / sum_j exp(z_j)",
     algebra=ABOVE_ZERO,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ir.algebra import BILINEAR, RESHAPED
-from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op
+from dotnn.ir.node import Node
+from dotnn.ir.op import Op, sends
 from dotnn.ir.tensor import Attrs, TensorType
 
 
@@ -19,12 +19,6 @@ def _infer_affine(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     if x.shape[-1] != weight.shape[0]:
         raise ValueError(f"affine: {x} does not fit {weight}")
     return TensorType((*x.shape[:-1], weight.shape[1]))
-
-
-def _affine_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    x, weight = node.ins[:2]
-    d_weights = [b.emit("affine_d_weight", x, d)] + ([b.emit("sum_examples", d)] if len(node.ins) == 3 else [])
-    return [b.emit("affine_d_input", d, weight), *d_weights]
 
 
 def _flat_rows(name: str, node: Node, operand: int) -> str:
@@ -51,7 +45,7 @@ AFFINE = Op(
     ("x", "W", "b"),
     _infer_affine,
     lambda node: "x @ W + b" if len(node.ins) == 3 else "x @ W",
-    _affine_vjp,
+    sends(W="affine_d_weight(x, d)", b="sum_examples(d)", x="affine_d_input(d, W)"),
     equation="z = x W + b",
     additive=(0, 2),
 )

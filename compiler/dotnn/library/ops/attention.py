@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dotnn.ir.algebra import PRODUCT, RESHAPED, SUM
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, Readers, as_bool, no_gradient, same_as_first
+from dotnn.ir.op import Builder, Op, Readers, as_bool, no_gradient, same_as_first, sends
 from dotnn.ir.tensor import Attrs, TensorType
 
 FAR_BELOW = "-1e9"
@@ -80,10 +80,6 @@ EINSUM = Op(
 )
 
 
-def _future_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [b.emit("mask_future_derivative", d)]
-
-
 def tri(node: Node) -> str:
     """Return the expression of which keys (columns) each query (row) sees: those up to its own place."""
     queries, keys = node.ins[0].type.shape[-2:]
@@ -95,7 +91,7 @@ MASK_FUTURE = Op(
     ("s",),
     same_as_first,
     lambda node: f"np.where({tri(node)}, s, {FAR_BELOW})",
-    _future_vjp,
+    sends(s="mask_future_derivative(d)"),
     equation="position i sees the positions up to i",
 )
 
@@ -117,7 +113,7 @@ IS_SEEN = Op("is_seen", ("mask",), as_bool, "mask > 0.5", no_gradient, detached=
 
 MASK_KEYS = Op(
     "mask_keys", ("s", "seen"), same_as_first, lambda node: f"np.where({_seen(node)}, s, {FAR_BELOW})",
-    lambda b, node, d: [b.emit("mask_keys_derivative", d, node.ins[1]), None],
+    sends(s="mask_keys_derivative(d, seen)"),
 )  # fmt: skip
 
 MASK_KEYS_DERIVATIVE = Op(
@@ -139,7 +135,7 @@ ADD_POSITIONS = Op(
     ("x",),
     same_as_first,
     _positions_line,
-    vjp=lambda b, node, d: [d],
+    vjp=sends(x="d"),
     helpers=("sinusoids",),
     equation="sin and cos of t / 10000^(2i/d)",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dotnn.ir.algebra import ALL, FACTORS, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, same_as_first
+from dotnn.ir.op import Builder, Op, same_as_first, sends
 
 
 def _terms(node: Node) -> str:
@@ -13,20 +13,6 @@ def _terms(node: Node) -> str:
 
 def _add_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [d for _ in node.ins]
-
-
-def _subtract_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [d, b.emit("negate", d)]
-
-
-def _multiply_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    left, right = node.ins
-    return [b.emit("multiply", d, right), b.emit("multiply", d, left)]
-
-
-def _maximum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    left, right = node.ins
-    return [b.emit("where_not_less", d, left, right), b.emit("where_less", d, left, right)]
 
 
 ADD = Op("add", ("*",), same_as_first, _terms, _add_vjp, additive=ALL, elementwise=True, algebra=SUM)
@@ -39,7 +25,7 @@ PASS_ON = Op(
     ("d",),
     same_as_first,
     "d",
-    lambda b, node, d: [d],
+    sends(d="d"),
     additive=(0,),
     elementwise=True,
     algebra=SUM,
@@ -51,7 +37,7 @@ SUBTRACT = Op(
     ("a", "b"),
     same_as_first,
     "a - b",
-    _subtract_vjp,
+    sends(a="d", b="negate(d)"),
     additive=ALL,
     elementwise=True,
     algebra=Algebra(weights=lambda node: (1, -1)),
@@ -62,7 +48,7 @@ NEGATE = Op(
     ("a",),
     same_as_first,
     "-a",
-    lambda b, node, d: [b.emit("negate", d)],
+    sends(a="negate(d)"),
     elementwise=True,
     algebra=Algebra(weights=lambda node: (-1,)),
 )
@@ -72,7 +58,7 @@ MULTIPLY = Op(
     ("a", "b"),
     same_as_first,
     "a * b",
-    _multiply_vjp,
+    sends(a="multiply(d, b)", b="multiply(d, a)"),
     elementwise=True,
     algebra=FACTORS,
 )
@@ -82,7 +68,7 @@ MAXIMUM = Op(
     ("a", "b"),
     same_as_first,
     "maximum(a, b)",
-    _maximum_vjp,
+    sends(a="where_not_less(d, a, b)", b="where_less(d, a, b)"),
     elementwise=True,
     algebra=SIGN_KEPT,
 )

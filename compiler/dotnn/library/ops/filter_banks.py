@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op
+from dotnn.ir.op import Op, sends
 from dotnn.ir.tensor import Attrs, TensorType
 
 
@@ -27,20 +26,8 @@ def _infer_d_weight(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     return TensorType((*kernel, channels, copies // math.prod(attrs["window"])))
 
 
-def _bank_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [b.emit("filter_bank_d_weight", d, window=node.attrs["window"])]
-
-
-def _max_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [b.emit("max_of_filters_d_input", d, node.ins[0], copies=node.attrs["copies"])]
-
-
 def _largest(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     return TensorType((*types[0].shape[:-1], types[0].example[-1] // attrs["copies"]))
-
-
-def _add_bias_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [d, b.emit("sum_examples", d)]
 
 
 FILTER_BANK = Op(
@@ -48,7 +35,7 @@ FILTER_BANK = Op(
     ("W",),
     _infer_bank,
     "filter_bank(W, window)",
-    _bank_vjp,
+    sends(W="filter_bank_d_weight(d, window=window)"),
     ("filter_bank",),
 )
 
@@ -65,7 +52,7 @@ MAX_OF_FILTERS = Op(
     ("c",),
     _largest,
     "max_of_filters(c, copies)",
-    _max_vjp,
+    sends(c="max_of_filters_d_input(d, c, copies=copies)"),
     ("max_of_filters",),
 )
 
@@ -77,4 +64,4 @@ MAX_OF_FILTERS_D_INPUT = Op(
     helpers=("max_of_filters_d_input",),
 )
 
-ADD_BIAS = Op("add_bias", ("x", "b"), lambda types, attrs: types[0], "x + b", _add_bias_vjp)
+ADD_BIAS = Op("add_bias", ("x", "b"), lambda types, attrs: types[0], "x + b", sends(x="d", b="sum_examples(d)"))

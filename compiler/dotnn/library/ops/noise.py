@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from dotnn.ir.algebra import ABOVE_ZERO, FACTORS
-from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, no_gradient, same_as_first
-
-
-def _dropout_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
-    return [b.emit("multiply", d, node.ins[1]), None]
-
+from dotnn.ir.op import Op, no_gradient, same_as_first, sends
 
 DROPOUT_MASK = Op(
     "dropout_mask", ("x",), same_as_first, "dropout_mask(rng, x.shape, keep).astype(x.real.dtype)",
@@ -27,7 +21,7 @@ DROPOUT = Op(
     ("x", "mask"),
     same_as_first,
     "x * mask",
-    _dropout_vjp,
+    sends(x="multiply(d, mask)"),
     elementwise=True,
     algebra=FACTORS,
 )

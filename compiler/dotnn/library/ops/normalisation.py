@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from dotnn.ir.algebra import ABOVE_ZERO, BILINEAR, LINEAR, PRODUCT, Algebra
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, Readers, no_gradient, same_as_first, scalar
+from dotnn.ir.op import Builder, Op, Readers, no_gradient, same_as_first, scalar, sends
 from dotnn.ir.tensor import Attrs, TensorType
 
 
@@ -71,7 +71,7 @@ BATCH_MEAN = Op(
     ("x", "running", "share"),
     _feature,
     lambda node: f"x.mean(axis={_axes(node.ins[0])})",
-    lambda b, node, d: [b.emit("batch_mean_d_x", d, node.ins[2], node.ins[0]), None, None],
+    sends(x="batch_mean_d_x(d, share, x)"),
     inference="running",
     equation="mu = mean of x",
     shift_invariant=_mean_takes_it_out,
@@ -90,7 +90,7 @@ BATCH_VARIANCE = Op(
     ("c", "running", "share"),
     _feature,
     lambda node: f"(c * c).mean(axis={_axes(node.ins[0])})",
-    lambda b, node, d: [b.emit("batch_variance_d_c", d, node.ins[2], node.ins[0]), None, None],
+    sends(c="batch_variance_d_c(d, share, c)"),
     inference="running",
     equation="sigma2 = mean of (x - mu)^2",
     algebra=ABOVE_ZERO,
@@ -120,7 +120,7 @@ FEATURE_VARIANCE = Op(
     ("c",),
     lambda types, attrs: TensorType((*types[0].shape[:-1], 1)),
     "(c * c).mean(axis=-1, keepdims=True)",
-    lambda b, node, d: [b.emit("feature_variance_d_c", d, node.ins[0])],
+    sends(c="feature_variance_d_c(d, c)"),
     equation="sigma2 = mean of (x - mu)^2",
     algebra=ABOVE_ZERO,
 )
@@ -165,7 +165,7 @@ INVERSE_ROOT = Op(
     ("v",),
     same_as_first,
     "1 / sqrt(v + epsilon)",
-    lambda b, node, d: [b.emit("inverse_root_derivative", d, node.out)],
+    sends(v="inverse_root_derivative(d, out)"),
     equation="1 / sigma, kept away from a division by zero",
     algebra=ABOVE_ZERO,
     vanishes=True,

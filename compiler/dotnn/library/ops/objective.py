@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dotnn.ir.algebra import LINEAR, Algebra, exact
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, scalar
+from dotnn.ir.op import Builder, Op, scalar, sends
 from dotnn.ir.tensor import TensorType
 
 
@@ -32,7 +32,7 @@ SCALE = Op(
     ("x",),
     lambda types, attrs: types[0],
     "factor * x",
-    lambda b, node, d: [b.emit("scale", d, factor=node.attrs["factor"])],
+    sends(x="scale(d, factor=factor)"),
     additive=(0,),
     elementwise=True,
     algebra=Algebra(weights=lambda node: [exact(node.attrs["factor"])]),

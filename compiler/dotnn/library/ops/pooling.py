@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from dotnn.ir.algebra import LINEAR, RESHAPED, SIGN_KEPT
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op
+from dotnn.ir.op import Builder, Op, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
 from dotnn.library.ops.windows import keywords, per_axis, places, sizes
 
@@ -75,7 +75,7 @@ def _spread_line(node: Node) -> str:
 
 MAX_GLOBAL = Op(
     "max_global", ("x",), _no_places, lambda node: f"x.max(axis={_axes(node)})",
-    lambda b, node, d: [b.emit("max_global_d_input", d, node.ins[0])], algebra=SIGN_KEPT
+    sends(x="max_global_d_input(d, x)"), algebra=SIGN_KEPT
 )  # fmt: skip
 
 MAX_GLOBAL_D_INPUT = Op(

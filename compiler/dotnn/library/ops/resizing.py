@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ir.algebra import RESHAPED
-from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op
+from dotnn.ir.node import Node
+from dotnn.ir.op import Op, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
 from dotnn.library.ops.windows import sizes
 
@@ -27,16 +27,12 @@ def _crop_line(node: Node) -> str:
     return f"d[:, {', '.join(inside)}]"
 
 
-def _pad_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [b.emit("crop", d, pad=node.attrs["pad"])]
-
-
 ZERO_PAD = Op(
     "zero_pad",
     ("x",),
     _infer_pad,
     lambda node: f"np.pad(x, {((0, 0), *node.attrs['pad'], (0, 0))})",
-    _pad_vjp,
+    sends(x="crop(d, pad=pad)"),
     algebra=RESHAPED,
 )
 
@@ -45,7 +41,7 @@ CROP = Op(
     ("d",),
     _infer_crop,
     _crop_line,
-    lambda b, node, d: [b.emit("zero_pad", d, pad=node.attrs["pad"])],
+    sends(d="zero_pad(d, pad=pad)"),
     algebra=RESHAPED,
 )
 
@@ -78,10 +74,10 @@ def _blocks_line(node: Node) -> str:
 
 REPEAT_BLOCKS = Op(
     "repeat_blocks", ("x",), _infer_repeat, _repeat_line,
-    lambda b, node, d: [b.emit("sum_blocks", d, times=node.attrs["times"])], algebra=RESHAPED
+    sends(x="sum_blocks(d, times=times)"), algebra=RESHAPED
 )  # fmt: skip
 
 SUM_BLOCKS = Op(
     "sum_blocks", ("d",), _infer_blocks, _blocks_line,
-    lambda b, node, d: [b.emit("repeat_blocks", d, times=node.attrs["times"])], algebra=RESHAPED
+    sends(d="repeat_blocks(d, times=times)"), algebra=RESHAPED
 )  # fmt: skip

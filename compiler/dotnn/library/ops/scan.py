@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ir.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
-from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, as_bool, same_as_first
+from dotnn.ir.node import Node
+from dotnn.ir.op import Op, as_bool, same_as_first, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
 
 
@@ -61,30 +61,20 @@ ZERO_STATE = Op(
 """The state before the first step."""
 
 
-def _step_affine_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    _, h, weight = node.ins
-    return [d, b.emit("affine_d_input", d, weight), b.emit("affine_d_weight", h, d)]
-
-
 STEP_AFFINE = Op(
     "step_affine",
     ("xz", "h", "U"),
     same_as_first,
     "xz + h @ U",
-    _step_affine_vjp,
+    sends(xz="d", h="affine_d_input(d, U)", U="affine_d_weight(h, d)"),
     equation="z_t = x_t W + b + h_{{t-1}} U",
 )
 """One step of a recurrent layer; x W + b was computed for all steps at once."""
 
 
-def _where_mask_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
-    mask = node.ins[0]
-    return [None, b.emit("where_kept", mask, d, new=True), b.emit("where_kept", mask, d, new=False)]
-
-
 WHERE_MASK = Op(
     "where_mask", ("m", "new", "old"), lambda types, attrs: types[1], "np.where(m[:, None], new, old)",
-    _where_mask_vjp, algebra=SIGN_KEPT
+    sends(new="where_kept(m, d, new=True)", old="where_kept(m, d, new=False)"), algebra=SIGN_KEPT
 )  # fmt: skip
 """Where a step is padding, the state stays as it was."""
 
@@ -97,30 +87,16 @@ WHERE_KEPT = Op(
 )
 
 
-def _gated_sum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    f, c, i, g = node.ins
-    return [b.emit("multiply", d, other) for other in (c, f, g, i)]
-
-
 GATED_SUM = Op(
     "gated_sum",
     ("f", "c", "i", "g"),
     same_as_first,
     "f * c + i * g",
-    _gated_sum_vjp,
+    sends(f="multiply(d, c)", c="multiply(d, f)", i="multiply(d, g)", g="multiply(d, i)"),
     elementwise=True,
     equation="c_t = f c_{{t-1}} + i g",
     algebra=Algebra(keeps=ABOVE_ZERO.has),
 )
-
-
-def _blend_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    z, h, g = node.ins
-    return [
-        b.emit("blend_d_share", d, h, g),
-        b.emit("multiply", d, z),
-        b.emit("blend_d_second", d, z),
-    ]
 
 
 BLEND = Op(
@@ -128,7 +104,7 @@ BLEND = Op(
     ("z", "h", "g"),
     same_as_first,
     "z * h + (1 - z) * g",
-    _blend_vjp,
+    sends(z="blend_d_share(d, h, g)", h="multiply(d, z)", g="blend_d_second(d, z)"),
     elementwise=True,
     equation="h_t = z h_{{t-1}} + (1 - z) g",
 )

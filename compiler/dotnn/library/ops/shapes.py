@@ -19,7 +19,7 @@ from dotnn.ir.algebra import (
     Property,
 )
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op
+from dotnn.ir.op import Builder, Op, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
 
 LEVEL = frozenset({Property.LEVEL})
@@ -157,7 +157,7 @@ SPREAD = Op(
     ("x",),
     _to_many,
     "np.repeat(x, units, axis=-1)",
-    lambda b, node, d: [b.emit("sum_features", d)],
+    sends(x="sum_features(d)"),
     additive=(0,),
     algebra=TO_FEATURES,
 )
