@@ -11,7 +11,7 @@ from functools import cache
 
 from dotnn.ir.expr.functions import FUNCTIONS, PIECEWISE
 from dotnn.ir.expr.parse import parse
-from dotnn.ir.expr.simplify import ONE, ZERO, minus, negative, over, plus, power, times, where, whole
+from dotnn.ir.expr.simplify import ONE, ZERO, chained, minus, negative, over, plus, power, times, where, whole
 from dotnn.ir.expr.tree import (
     Binary,
     Bracketed,
@@ -41,6 +41,13 @@ def derive(expr: Expr, name: str, reuse: Mapping[Expr, Expr] = {}) -> Expr:
     At a kink the derivative is what `functions` says. Raises `NoDerivative`.
     """
     return _Derivative(name, reuse).of(expr)
+
+
+@cache
+def sent_back(formula: str, name: str, value: str = "") -> Expr:
+    """Return `d` times the derivative of a formula; `value` is what its own value is called, if that may be read."""
+    tree = parse(formula)
+    return chained(Name("d"), derive(tree, name, {tree: Name(value)} if value else {}))
 
 
 class _Derivative:

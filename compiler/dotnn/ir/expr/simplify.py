@@ -127,6 +127,13 @@ def times(*factors: Expr) -> Expr:
     return product.expr()
 
 
+def chained(left: Expr, right: Expr) -> Expr:
+    """Return left * right without brackets around the factors of the right one: d * (2 * e) is d * 2 * e."""
+    if isinstance(right, Binary) and right.op in ("*", "/"):
+        return Binary(right.op, chained(left, right.left), right.right)
+    return Binary("*", left, right)
+
+
 def over(above: Expr, below: Expr) -> Expr:
     """Return a quotient."""
     product = _Product()

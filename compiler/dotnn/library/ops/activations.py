@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dotnn.ir.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SIGNS, UNKNOWN, Algebra, Property
+from dotnn.ir.expr import Expr
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, no_gradient, same_as_first, sends
 
@@ -19,7 +20,7 @@ FIXED_ABOVE_ZERO = Algebra(keeps=ABOVE_ZERO.has)
 def unary(
     name: str,
     numpy: str,
-    derivative: str,
+    derivative: str = "",
     *,
     reads: str = "input",
     equation: str = "",
@@ -29,13 +30,18 @@ def unary(
 ) -> tuple[Op, Op]:
     """Return the op of an activation and the op of its derivative.
 
-    `derivative` is a template over `{d}` (the cotangent of a) and `{z}` or `{a}`, whichever `reads` says. `algebra` is
-    what is known of a; where z or a is `idle` there is no slope.
+    `derivative` is a formula over `d` (the cotangent of a) and `z` or `a`, whichever `reads` says; without one it is
+    found by differentiation. `algebra` is what is known of a; where z or a is `idle` there is no slope.
     """
 
     def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
         saved = node.ins[0] if reads == "input" else node.out
         return [b.emit(f"{name}_derivative", d, saved, **node.attrs)]
+
+    def derived(node: Node) -> Expr:
+        from dotnn.ir.expr.derive import sent_back  # only where it is needed: compiling starts faster without it
+
+        return sent_back(numpy, "z", "a" if reads == "output" else "")
 
     operands = ("d", "z" if reads == "input" else "a")
     slope = replace(LINEAR, zero_where={1: idle}) if idle else LINEAR
@@ -44,7 +50,7 @@ def unary(
         f"{name}_derivative",
         operands,
         same_as_first,
-        derivative,
+        derivative or derived,
         helpers=helpers,
         elementwise=True,
         algebra=slope,

@@ -17,7 +17,7 @@ class Optimizer:
     """One optimizer.
 
     `equations` are assignments over `w` (the parameter), `g` (its gradient), the slots, `t` (the number of this
-    update, from 1), the arguments, and the functions sqrt, exp, log, tanh, abs, sign, minimum and maximum. They are
+    update, from 1), the arguments, and the elementwise functions of `ir.expr.functions`. They are
     written for one array and mean the same for all of them laid end to end. `slots` start at zero unless `start` names
     an argument. `source` is where the formula stands.
     `tensorflow` gives the options with which `keras.optimizers.<keras>` takes exactly this step; without it, the
