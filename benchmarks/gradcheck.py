@@ -44,7 +44,7 @@ from dotnn.model.resolve import resolve
 from dotnn.session import Options, compile_model
 from dotnn.syntax.parse import parse
 from dotnn_runtime.gradcheck import Verdict, check_script
-from dotnn_runtime.gradcheck.draw import generic_batch_size, generic_point
+from dotnn_runtime.gradcheck.probing.draws import generic_batch_size, generic_point
 
 WHOLE = "dotnn check"
 SCALES = (1.0, 1e-3)

@@ -8,7 +8,7 @@ import pytest
 
 import dotnn_runtime.gradcheck as gradcheck
 from dotnn_runtime.gradcheck import ScriptError, check_script
-from dotnn_runtime.gradcheck.draw import generic_batch_size, generic_data, generic_parameter
+from dotnn_runtime.gradcheck.probing.draws import generic_batch_size, generic_data, generic_parameter
 
 
 def test_a_text_that_is_no_script_is_refused():

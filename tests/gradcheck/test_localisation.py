@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dotnn_runtime.gradcheck import Verdict, check_script, render_text
-from dotnn_runtime.gradcheck.patterns import measure, name_pattern
+from dotnn_runtime.gradcheck.blame.patterns import measure, name_pattern
 
 RIGHT = np.random.default_rng(1).standard_normal((4, 4))
 

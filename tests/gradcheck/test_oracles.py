@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dotnn_runtime.gradcheck import Verdict, check_functions, check_script
-from dotnn_runtime.gradcheck.branches import BRANCHES
-from dotnn_runtime.gradcheck.kinds import Key
-from dotnn_runtime.gradcheck.oracles import complex_step, richardson, taylor_order
+from dotnn_runtime.gradcheck.probing.oracles import complex_step, richardson, taylor_order
+from dotnn_runtime.gradcheck.reading.types import Key
+from dotnn_runtime.gradcheck.tracing.branches import BRANCHES
 
 X = Key("param", "x")
 

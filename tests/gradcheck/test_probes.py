@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dotnn_runtime.gradcheck.kinds import Key
-from dotnn_runtime.gradcheck.probes import TOLERANCE, Outcome, judge
-from dotnn_runtime.gradcheck.rows import Row
+from dotnn_runtime.gradcheck.probing.probes import TOLERANCE, Outcome, judge
+from dotnn_runtime.gradcheck.reading.types import Key
+from dotnn_runtime.gradcheck.tracing.rows import Row
 
 DIRECTION = {Key("param", "w"): np.ones(1)}
 

@@ -13,8 +13,8 @@ from mutation.subjects import BATCH, NETWORKS, ROOT_FILE, SUBJECTS, right_script
 from support import as_module
 
 from dotnn_runtime.gradcheck import Report, check_script
-from dotnn_runtime.gradcheck.anatomy import assigned_names, walk_statements
-from dotnn_runtime.gradcheck.draw import generic_batch_size
+from dotnn_runtime.gradcheck.probing.draws import generic_batch_size
+from dotnn_runtime.gradcheck.reading.structure import assigned_names, walk_statements
 
 RULE = "rule"
 EQUIVALENT = [

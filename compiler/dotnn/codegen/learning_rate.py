@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 
 from dotnn.codegen.lines import literal
 from dotnn.core.arguments import Bound, Duration
+from dotnn.ir.expr import DIALECTS, equation, spell
 from dotnn.model.model import Train
 
-SPELT = {"cos": "math.cos", "pi": "math.pi"}
 UNITS = {"steps": "", "share": " * steps", "epochs": " * steps_per_epoch"}
 """What a duration is multiplied by to be a number of steps."""
 
@@ -33,7 +32,8 @@ def context(train: Train) -> dict[str, object]:
         return {}
     entry = schedule.entry
     lines = [f"{name} = {_value(value)}" for name, value in schedule.attrs.items()]
-    lines += [_numpy_free(equation) for equation in entry.equations]
+    for line in map(equation, entry.equations):
+        lines.append(f"{line.target} = {spell(line.value, DIALECTS['math'])}")
     return {"call": str(schedule), "doc": entry.doc, "source": entry.source, "lines": lines}
 
 
@@ -42,10 +42,6 @@ def _value(value: object) -> str:
         return literal(value)
     count = Fraction(str(value.count))  # 0.55 * 20 is a little more than 11, 11 * 20 / 20 is not
     return f"{count.numerator}{UNITS[value.unit]}" + (f" / {count.denominator}" if count.denominator > 1 else "")
-
-
-def _numpy_free(equation: str) -> str:
-    return re.sub(r"\b(cos|pi)\b", lambda m: SPELT[m[0]], equation)
 
 
 def current(train: Train) -> str:

@@ -1,12 +1,12 @@
-"""The update: the optimizer's equations, printed as they stand."""
+"""The update: the optimizer's equations, as the explain style prints them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
 from dotnn.core.arguments import show
+from dotnn.ir.expr import DIALECTS, equation, reads, spell
 from dotnn.model.model import Train
+
+NUMPY = DIALECTS["numpy"]
 
 
 def equations(train: Train) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def slots(train: Train) -> tuple[str, ...]:
 def arguments(train: Train) -> dict[str, float]:
     """Return the numbers that the equations read, by name; a learning rate that changes is none of them."""
     attrs = {**train.optimizer.attrs, **({"weight_decay": train.weight_decay} if train.weight_decay else {})}
-    read = _words(" ".join(equations(train))) | {"lr", "weight_decay"}
+    read = _read(train) | {"lr", "weight_decay"}
     return {k: v for k, v in attrs.items() if k in read and not (k == "lr" and train.schedule)}
 
 
@@ -46,45 +46,17 @@ def slot_start(train: Train) -> float:
 
 def counts_updates(train: Train) -> bool:
     """Whether the equations read t, the number of the update."""
-    return "t" in _words(" ".join(equations(train)))
+    return "t" in _read(train)
 
 
-def _words(text: str) -> set[str]:
-    return set("".join(c if c.isalnum() or c == "_" else " " for c in text).split())
+def _read(train: Train) -> set[str]:
+    return {name for line in equations(train) for name in reads(equation(line).value)}
 
 
-FUNCTIONS = {
-    "sqrt": ("sqrt", "tf.sqrt"),
-    "exp": ("exp", "tf.exp"),
-    "log": ("log", "tf.math.log"),
-    "tanh": ("tanh", "tf.tanh"),
-    "abs": ("absolute", "tf.abs"),
-    "sign": ("sign", "tf.sign"),
-    "minimum": ("minimum", "tf.minimum"),
-    "maximum": ("maximum", "tf.maximum"),
-}
-"""What an optimizer's equation may call: the name in NumPy, and the function of TensorFlow."""
-
-
-def ufunc(name: str) -> str:
-    """Return NumPy's name of a function that an equation calls. Raises `ValueError` for one that no script knows."""
-    if name not in FUNCTIONS:
-        raise ValueError(f"an optimizer's equation cannot call {name}; it may call {', '.join(FUNCTIONS)}")
-    return FUNCTIONS[name][0]
-
-
-def spelt(equation: str, spelling: Callable[[str], str]) -> str:
-    """Return an equation with its functions spelt otherwise. Raises `ValueError` for one that no script knows."""
-
-    def word(match: re.Match[str]) -> str:
-        return f"{spelling(match[1])}(" if ufunc(match[1]) else ""
-
-    return re.sub(r"\b([A-Za-z_]\w*)\(", word, equation)
-
-
-def numpy_equation(equation: str) -> str:
-    """Return an equation with its functions spelt as NumPy's."""
-    return spelt(equation, lambda name: f"np.{ufunc(name)}")
+def numpy_equation(train: Train, line: str) -> str:
+    """Return an equation as the explain style has it. Raises `Unspellable`."""
+    found = equation(line)
+    return f"{found.target} = {spell(found.value, NUMPY, numbers=arguments(train))}"
 
 
 def context(train: Train, *, has_state: bool = False) -> dict[str, object]:
@@ -99,7 +71,7 @@ def context(train: Train, *, has_state: bool = False) -> dict[str, object]:
         "doc": bound.entry.doc,
         "source": bound.entry.source,
         "arguments": ", ".join(["lr"] * bool(train.schedule) + [f"{k}={show(v)}" for k, v in arguments(train).items()]),
-        "equations": [numpy_equation(e) for e in equations(train)],
+        "equations": [numpy_equation(train, e) for e in equations(train)],
         "slots": names,
         "weight_decay": show(train.weight_decay) if train.weight_decay else "",
         "shrink": f"1 - {'rate' if train.schedule else show(bound.attrs['lr'])} * {show(train.weight_decay)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.running.output import check_output
 from dotnn.running.requirement import Requirement
 from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import from_data_error, own_error
@@ -30,6 +32,8 @@ NEEDED = ("PARAMS", "INPUTS", "predict")
 
 def predict_run(run: str, input_file: str, output: str | None, force: bool, needs: Needs) -> None:
     """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label."""
+    if output is not None and output != "-":
+        check_output(Path(output), force=force)
     try:
         folder = RunFolder.open(run)
         module, edited = _script_of(folder, needs)
@@ -62,7 +66,9 @@ def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
     script = path.read_bytes().decode("utf-8", "replace")
     edited = not is_unchanged(script)
     if edited:
-        click.echo(f"warning: {path} is not as dotnn wrote it; the predictions are those of what it is now", err=True)
+        click.echo(
+            f"warning: {path} was edited since dotnn wrote it; the predictions are those of the edited script", err=True
+        )
     try:
         module = load_module(path, needs(script))
     except CompileError:

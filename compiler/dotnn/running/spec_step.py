@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dotnn.codegen import optimizer
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import helper_functions, run
+from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
-from dotnn_runtime.gradcheck.steps import Expected, Memory, Slots
+from dotnn_runtime.gradcheck.probing.steps import Expected, Memory, Slots
 
 Arrays = dict[str, np.ndarray]
 
@@ -32,7 +34,14 @@ class SpecStep:
 
     def gradients(self, params: Arrays, batch: Arrays, draws: np.random.Generator) -> Expected:
         """Return what the interpreter makes of a batch in training mode."""
-        values = run(self.graph, {**params, **batch}, rng=draws)
+        return self._pass(run(self.graph, {**params, **batch}, rng=draws))
+
+    def rounded(self, params: Arrays, batch: Arrays, draws: np.random.Generator, number: int) -> Expected:
+        """Return the same in another arithmetic: every number is rounded by chance, in each try otherwise."""
+        chance = RandomRounding(np.random.default_rng(number))
+        return self._pass(run(self.graph, {**params, **batch}, rng=draws, rounded=chance))
+
+    def _pass(self, values: dict[int, Any]) -> Expected:
         assert self.graph.loss is not None
         return Expected(
             float(values[self.graph.loss.id]),

@@ -6,14 +6,13 @@ The derivatives are found by the complex step, so they are right to about 15 dig
 agree, and where they do not, which line of the backward pass is wrong and in which way.
 """
 
-from .check import Witness, check_script
+from .check import Witness, check_script, check_style
 from .functions import check_functions
-from .kinds import Point
-from .report import Blame, CheckResult, Crossing, Element, Report, TensorResult, Verdict
-from .script import ScriptError
-from .show import print_report, render_text
-from .steps import Expected, Reference
-from .training import check_style
+from .probing.steps import Expected, Reference
+from .reading.script import ScriptError
+from .reading.types import Point
+from .report.results import Blame, CheckResult, Crossing, Element, Report, TensorResult, Verdict
+from .report.text import print_report, render_text
 
 __all__ = [
     "Blame",

@@ -8,21 +8,22 @@ from types import ModuleType
 
 import numpy as np
 
-from . import invariants
-from .course import Trial
-from .kinds import Array, Point, norm
-from .likeness import check_likeness
-from .localise import localise
-from .patterns import Pattern
-from .probes import NOISE, ROUNDING, TOLERANCE, WARNING
-from .probing import Probing
-from .report import CheckResult, Report, TensorResult, Verdict
-from .script import Script, ScriptError, load_script
-from .soundness import check_soundness
-from .steps import Reference
-from .ties import check_ties
-from .trail import blame_for_gradient, blame_for_note, blame_for_seed
-from .training import check_training
+from .blame.checks import blame_for_gradient, blame_for_note, blame_for_seed, blame_for_unsound
+from .blame.localise import localise
+from .blame.training import blame_for_difference, blame_for_training
+from .probing import invariants
+from .probing.course import Trial
+from .probing.gradients import Probing
+from .probing.likeness import check_likeness, check_loop
+from .probing.probes import NOISE, ROUNDING, TOLERANCE
+from .probing.soundness import check_soundness
+from .probing.steps import Reference
+from .probing.ties import check_ties
+from .probing.training import check_training
+from .reading.script import ScriptError
+from .reading.types import Array, Point, norm
+from .report.results import WARNING, Blame, CheckResult, Pattern, Report, TensorResult, Verdict
+from .tracing.traced import TracedScript, load_script
 
 SAMPLES = 16
 POINTS = 5
@@ -78,9 +79,23 @@ def check_script(
     return report
 
 
+def check_style(
+    source: str, filename: str, seed: int, style: str, references: Mapping[str, Reference], twin: ModuleType
+) -> tuple[list[CheckResult], Blame | None]:
+    """Compare what a script trains with references, and the order in which it does with that of another style."""
+    script = load_script(source, filename)
+    trial = Trial(script, seed)
+    with np.errstate(all="ignore"):
+        results, wrong = check_training(trial, references, style)
+        if wrong is not None:
+            return results, blame_for_training(script, wrong)
+        result, difference = check_loop(trial, twin, "the explain style")
+        return [*results, result], blame_for_difference(script, difference)
+
+
 @dataclass
 class _Check:
-    script: Script
+    script: TracedScript
     report: Report
     probing: Probing
     witnesses: Mapping[str, Witness]
@@ -96,7 +111,7 @@ class _Check:
             raise ScriptError(f"{self.script.filename}: no point can be drawn to check it at: {error}") from error
         self.report.batch_size = next((len(a) for a in point.batch.values()), 0)
         sound = check_soundness(self.script, point, probing.cost)
-        self.report.blame = sound.blame
+        self.report.blame = blame_for_unsound(self.script, point, sound)
         self._add(sound.result)
         if not sound.runs:
             self._skip_tensors()
@@ -115,7 +130,7 @@ class _Check:
     def _run_invariants(self, point: Point) -> None:
         """V1, V7 and V9: what must hold between runs of the script itself."""
         probing, cost = self.probing, self.probing.cost
-        self._add(invariants.check_linear(self.script, point, probing.stand.grads, cost))
+        self._add(invariants.check_linear(self.script, point, probing.evaluation.grads, cost))
         for result in invariants.check_batch(self.script, point, cost):
             self._add(result)
         for draw in range(POINTS):
@@ -147,15 +162,15 @@ class _Check:
                 continue
             rng = np.random.default_rng(point.rng_seed)
             ours, _ = self.script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
-            stand = self.probing.stand
-            errors = {"loss": _distance(np.array(loss), np.array(stand.loss))}
+            evaluation = self.probing.evaluation
+            errors = {"loss": _distance(np.array(loss), np.array(evaluation.loss))}
             errors |= {key: _distance(value, ours[key]) for key, value in outputs.items()}
             largest = max(map(norm, grads.values()), default=0.0)
-            common = {key: value for key, value in grads.items() if key in stand.grads}
+            common = {key: value for key, value in grads.items() if key in evaluation.grads}
             live = {key: value for key, value in common.items() if norm(value) > NOISE * largest}
             for key, value in live.items():
-                error, apart = _distance(value, stand.grads[key]), norm(value - np.asarray(stand.grads[key]))
-                lost = apart <= ROUNDING * largest or (error > TOLERANCE and apart <= stand.rounding.get(key, 0.0))
+                error, apart = _distance(value, evaluation.grads[key]), norm(value - np.asarray(evaluation.grads[key]))
+                lost = apart <= ROUNDING * largest or (error > TOLERANCE and apart <= evaluation.rounding.get(key, 0.0))
                 if error <= TOLERANCE or not lost:  # else both lost these digits
                     errors[key] = error
             worst = max(errors, key=lambda key: errors[key])
@@ -165,13 +180,13 @@ class _Check:
 
     def _run_training(self, trial: Trial) -> None:
         """V10 and V11: what `train` and `predict` run; where a gradient is wrong already, a step is, too."""
-        results, blame = check_training(trial, self.references)
+        results, wrong = check_training(trial, self.references)
         self.report.checks += results
-        self.report.blame = blame
+        self.report.blame = blame_for_training(self.script, wrong)
         for name, twin in self.twins.items():
-            result, blame = check_likeness(trial, twin, name)
+            result, difference = check_likeness(trial, twin, name)
             self._add(result)
-            self.report.blame = self.report.blame or blame
+            self.report.blame = self.report.blame or blame_for_difference(self.script, difference)
 
     def _blame(self) -> None:
         verdicts = {t.verdict for t in self.probing.results.values()} | {c.verdict for c in self.report.checks}
@@ -182,7 +197,7 @@ class _Check:
                 self.report.blame = turned
         failed = next((c for c in self.report.checks if c.verdict is Verdict.FAIL and c.tensors), None)
         if self.report.blame is None and failed is not None and failed.id == "V1":
-            self.report.blame = blame_for_seed(self.script, self.probing.stand.point)
+            self.report.blame = blame_for_seed(self.script, self.probing.evaluation.point)
         if self.report.blame is None and failed is not None:
             pattern = Pattern(failed.title, failed.detail)
             self.report.blame = blame_for_gradient(self.script, failed.tensors[0], pattern)
@@ -190,7 +205,7 @@ class _Check:
     def _skip_tensors(self) -> None:
         blamed = self.report.blame.name if self.report.blame else ""
         for name, shape in self.script.params.items():
-            result = TensorResult(name, "param", shape, self.script.anatomy.defined_at(name).spec_line)
+            result = TensorResult(name, "param", shape, self.script.structure.defined_at(name).spec_line)
             fails = blamed in (name, f"d_{name.replace('.', '_')}")
             result.verdict, result.reason = (
                 (Verdict.FAIL, "") if fails else (Verdict.SKIPPED, "the script does not run")

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .kinds import Array, Cost, Direction, Key, Unusable, norm
-from .oracles import complex_step, richardson, taylor_order
-from .patterns import Pattern, measure, name_pattern
-from .probes import (
+from .blame.patterns import measure, name_pattern
+from .probing.oracles import complex_step, richardson, taylor_order
+from .probing.probes import (
     COMPLEX_STEP,
     NUMERIC_TOLERANCE,
     RICHARDSON,
@@ -26,8 +25,9 @@ from .probes import (
     probe_rows,
     scale_of,
 )
-from .report import Blame, CheckResult, Report, TensorResult, Verdict
-from .rows import Row
+from .reading.types import Array, Cost, Direction, Key, Unusable, norm
+from .report.results import Blame, CheckResult, Pattern, Report, TensorResult, Verdict
+from .tracing.rows import Row
 
 ALL_ELEMENTS = 2000
 FAR, CLOSE = 0.1, 1e-6

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dotnn.model.model import Model
 from dotnn_runtime.gradcheck import Blame, CheckResult, Report, Verdict
-from dotnn_runtime.gradcheck.anatomy import all_functions, around
+from dotnn_runtime.gradcheck.reading.structure import all_functions, around
 
 COMPARED = (
     "init_params",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from dotnn.codegen import optimizer as numpy_optimizer
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.core.arguments import Symbol
+from dotnn.ir.expr import DIALECTS, Binary, Expr, Name, Number, equation, map_children, parse, spell, substitute
 from dotnn.model.model import Train
 from dotnn.targets.keras import rules
 from dotnn.targets.keras.network import class_name
@@ -16,7 +16,6 @@ from dotnn.targets.keras.rules.base import OptimizerRule
 
 STEADY = "Keras's {} keeps lr * v: the same while lr stays as it is, but XLA takes longer for it."
 NO_RULE = OptimizerRule("", "")
-CORRECTION = re.compile(r"/ \(1 - (\w+) \*\* t\)")
 
 
 def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
@@ -61,7 +60,7 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
         "config": indented(wrapped("return {", ["**super().get_config()", *map(_entry, given)], "}"), 8),
         "numbers": list(numbers),
         "scheduled": bool(train.schedule),
-        "equations": [in_tensorflow(e, attrs) for e in steady or numpy_optimizer.equations(train)],
+        "equations": [in_tensorflow(e, numbers) for e in steady or numpy_optimizer.equations(train)],
     }
 
 
@@ -74,15 +73,20 @@ def _entry(name: str) -> str:
     return f'"{name}": {value}'
 
 
-def in_tensorflow(equation: str, attrs: Mapping[str, float]) -> str:
-    """Spell the functions as TensorFlow's.
+def in_tensorflow(line: str, numbers: Mapping[str, float]) -> str:
+    """Return an equation in TensorFlow, over plain numbers by their names. Raises `Unspellable`."""
+    found = equation(line)
+    return f"{found.target} = {spell(_corrected(found.value, numbers), DIALECTS['tensorflow'], numbers=numbers)}"
 
-    1 - beta^t as it stands would lose four digits of float32 at first; and one division of a number is faster than one
-    of every element (5 % of W3's step).
+
+def _corrected(expr: Expr, numbers: Mapping[str, float]) -> Expr:
+    """Return an expression with another form of x / (1 - beta ** t).
+
+    As it stands it would lose four digits of float32 at first; and one division of a number is faster than one of
+    every element (5 % of W3's step).
     """
-
-    def corrected(match: re.Match[str]) -> str:
-        beta = match.group(1)
-        return f"* (-1 / tf.math.expm1(t * math.log({beta})))" if attrs[beta] else match.group(0)
-
-    return CORRECTION.sub(corrected, numpy_optimizer.spelt(equation, lambda name: numpy_optimizer.FUNCTIONS[name][1]))
+    match map_children(expr, lambda part: _corrected(part, numbers)):
+        case Binary("/", x, Binary("-", Number(1), Binary("**", Name(beta), Name("t")))) if numbers.get(beta):
+            return Binary("*", x, substitute(parse("-1 / expm1(t * log(beta))"), {"beta": beta}))
+        case other:
+            return other

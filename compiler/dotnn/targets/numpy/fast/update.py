@@ -7,15 +7,31 @@ the buffer, it goes block by block, so that a block stays in the processor's cac
 
 from __future__ import annotations
 
-import ast
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dotnn.codegen import optimizer
+from dotnn.ir.expr import (
+    DIALECTS,
+    Binary,
+    Call,
+    Equation,
+    Expr,
+    Name,
+    Number,
+    Unary,
+    equation,
+    map_children,
+    number,
+    reads,
+    spell,
+    substitute,
+    ufunc,
+    walk,
+)
 from dotnn.model.model import Train
 
-OPERATIONS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
+OPERATIONS = {"+": "add", "-": "subtract", "**": "power"}
 
 
 @dataclass
@@ -39,75 +55,75 @@ def plan_update(train: Train) -> UpdatePlan:
     gradient is linear in it, and a pass over all parameters is saved. A learning rate that changes is not there yet
     when the cotangent is made, and clipping looks at the true gradient.
     """
-    lines = list(optimizer.fast_equations(train))
-    folded = [] if train.schedule or train.clip else _fold_learning_rate(lines)
+    lines = [equation(line) for line in optimizer.fast_equations(train)]
+    folded = None if train.schedule or train.clip else _fold_learning_rate(lines)
     return _UpdateCompiler(train, folded or lines, "lr" if folded else "").run()
 
 
-def _fold_learning_rate(lines: Sequence[str]) -> list[str]:
-    folded = [line.replace("lr * g", "g") for line in lines]
-    uses = sum(_names(ast.parse(line)).count("g") for line in lines)
-    replaced = sum(line.count("lr * g") for line in lines)
-    return folded if uses == replaced and not any("g *" in line for line in folded) else []
+SCALED = Binary("*", Name("lr"), Name("g"))
 
 
-def _names(tree: ast.AST) -> list[str]:
-    return [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)]
+def _fold_learning_rate(lines: Sequence[Equation]) -> list[Equation] | None:
+    """Return the equations with g for every `lr * g`, None where g appears otherwise, too, or not at all."""
+    parts = [part for line in lines for part in walk(line.value)]
+    if not parts.count(SCALED) == parts.count(Name("g")) > 0:
+        return None
+    return [Equation(line.target, _without_rate(line.value)) for line in lines]
+
+
+def _without_rate(expr: Expr) -> Expr:
+    return Name("g") if expr == SCALED else map_children(expr, _without_rate)
 
 
 class _UpdateCompiler:
-    def __init__(self, train: Train, lines: Sequence[str], folded: str) -> None:
+    def __init__(self, train: Train, lines: Sequence[Equation], folded: str) -> None:
         self.values = optimizer.arguments(train)
         self.changing = {"t", "lr"} if train.schedule else {"t"}
         self.slots = optimizer.slots(train)
         self.plan = UpdatePlan(arrays=["w", "g", *self.slots])
         self.plan.d_loss = str(self.values["lr"]) if folded else "1.0"
-        self.lines = [ast.parse(line).body[0] for line in lines]
-        self.inlined: dict[str, ast.expr] = {}
+        self.lines = lines
+        self.inlined: dict[str, Expr] = {}
         self.made: dict[str, str] = {}
         self.depth = 0
 
     def run(self) -> UpdatePlan:
         for line in self.lines:
-            assert isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name)
-            target, value = line.targets[0].id, _Inline(self.inlined).visit(line.value)
-            if target not in self.plan.arrays:
-                self.inlined[target] = value  # m_hat and the like: written where they are used
+            value = substitute(line.value, self.inlined)
+            if line.target not in self.plan.arrays:
+                self.inlined[line.target] = value  # m_hat and the like: written where they are used
                 continue
-            self.assign(target, value)
+            self.assign(line.target, value)
         text = " ".join(self.plan.passes)
         self.plan.scratch = [name for name in self.plan.scratch if name in text]
-        self.plan.counts = any("** t" in n for n in self.plan.numbers)
         return self.plan
 
-    def assign(self, target: str, value: ast.expr) -> None:
+    def assign(self, target: str, value: Expr) -> None:
         """Compile `target = value` so that the target is overwritten in place."""
         result = self.compile(value, target)
         if result != target:
             self.call("copyto", target, result)
 
-    def compile(self, expr: ast.expr, into: str) -> str:
+    def compile(self, expr: Expr, into: str) -> str:
         """Write the calls that compute an array expression; return the array that holds it (`into`, or a name)."""
         match expr:
-            case ast.Name(id=name):
+            case Name(name):
                 return name
-            case ast.Call(func=ast.Name(id=name), args=[inner]):
-                self.call(optimizer.ufunc(name), self.compile(inner, into), into)
+            case Call(name, (inner,)):
+                self.call(ufunc(name), self.compile(inner, into), into)
                 return into
-            case ast.Call(func=ast.Name(id=name), args=[left, right]):
-                return self.both(optimizer.ufunc(name), left, right, into)
-            case ast.UnaryOp(op=ast.USub(), operand=inner):
+            case Call(name, (left, right)):
+                return self.both(ufunc(name), left, right, into)
+            case Unary("-", inner):
                 self.call("negative", self.compile(inner, into), into)
                 return into
-            case ast.BinOp(op=ast.Pow(), left=left, right=right):
-                return self.both("power", left, right, into)
-            case ast.BinOp(op=ast.Add() | ast.Sub()):
-                return self.both(OPERATIONS[type(expr.op)], expr.left, expr.right, into)
-            case ast.BinOp():
+            case Binary(op, left, right) if op in OPERATIONS:
+                return self.both(OPERATIONS[op], left, right, into)
+            case Binary("*" | "/"):
                 return self.product(expr, into)
-        raise AssertionError(f"an optimizer's equation cannot hold {ast.unparse(expr)}")
+        raise AssertionError(f"an optimizer's equation cannot hold {spell(expr)}")
 
-    def both(self, name: str, first: ast.expr, second: ast.expr, into: str) -> str:
+    def both(self, name: str, first: Expr, second: Expr, into: str) -> str:
         """Compile a function of two operands, such as a sum, one of them an array.
 
         The first may be computed in place only if the second does not read the target.
@@ -118,7 +134,7 @@ class _UpdateCompiler:
         if not self.is_array(first):
             self.call(name, self.number(first), self.compile(second, into), into)
             return into
-        place = self.scratch() if into in _names(second) and not isinstance(first, ast.Name) else into
+        place = self.scratch() if into in reads(second) and not isinstance(first, Name) else into
         left = self.compile(first, place)
         self.depth += 1
         right = self.compile(second, self.scratch())
@@ -126,16 +142,16 @@ class _UpdateCompiler:
         self.depth -= 1
         return into
 
-    def product(self, expr: ast.BinOp, into: str) -> str:
+    def product(self, expr: Expr, into: str) -> str:
         """Compile a product: its numbers are gathered into one factor, its arrays are multiplied or divided in turn."""
         above, below, factor = self.factors(expr)
-        place = into if not any(into in _names(e) for e in [*above[1:], *below]) else self.scratch()
+        place = into if not any(into in reads(e) for e in [*above[1:], *below]) else self.scratch()
         result = self.compile(above[0], place)
         for others, name in ((above[1:], "multiply"), (below, "divide")):
             for other in others:
                 self.depth += 1
                 # One scratch array less is one pass over the cache less.
-                unread = result != place and place not in _names(other)
+                unread = result != place and place not in reads(other)
                 self.call(name, result, self.compile(other, place if unread else self.scratch()), place)
                 self.depth -= 1
                 result = place
@@ -144,32 +160,42 @@ class _UpdateCompiler:
             result = place
         return result
 
-    def factors(self, expr: ast.expr) -> tuple[list[ast.expr], list[ast.expr], ast.expr | None]:
+    def factors(self, expr: Expr) -> tuple[list[Expr], list[Expr], Expr | None]:
         """Return the array factors above and below the line, and the product of all numbers."""
-        if isinstance(expr, ast.BinOp) and isinstance(expr.op, ast.Mult | ast.Div) and self.is_array(expr):
-            above, below, left = self.factors(expr.left)
-            more, less, right = self.factors(expr.right)
-            if isinstance(expr.op, ast.Div):
-                more, less = less, more
-            return above + more, below + less, _combine(left, right, expr.op)
+        match expr:
+            case Binary("*" | "/" as op, first, second) if self.is_array(expr):
+                above, below, left = self.factors(first)
+                more, less, right = self.factors(second)
+                if op == "/":
+                    more, less = less, more
+                return above + more, below + less, _combine(left, right, op)
         return ([expr], [], None) if self.is_array(expr) else ([], [], expr)
 
-    def is_array(self, expr: ast.expr) -> bool:
+    def is_array(self, expr: Expr) -> bool:
         """Whether an expression reads an array."""
-        return any(name in self.plan.arrays for name in _names(expr))
+        return any(name in self.plan.arrays for name in reads(expr))
 
-    def number(self, expr: ast.expr) -> str:
+    def number(self, expr: Expr) -> str:
         """Return the name of a number: made once, or computed at every update where it depends on t."""
-        text = ast.unparse(expr)
+        text = spell(expr)
         if text not in self.made:
             name = text if text in (*self.values, *self.changing) else f"number_{len(self.made) + 1}"
             self.made[text] = name
-            if self.changing & set(_names(expr)):
+            if self.changing & set(reads(expr)):
+                self.plan.counts |= "t" in reads(expr)
                 self.plan.constants.append(f"{name} = np.empty((), w.dtype)")
-                self.plan.numbers.append(f"{name}[...] = {_spelt(expr, self.values)}")
+                self.plan.numbers.append(f"{name}[...] = {self.spelt(expr)}")
             else:
-                self.plan.constants.append(f"{name} = np.array({_spelt(expr, self.values)}, w.dtype)")
+                self.plan.constants.append(f"{name} = np.array({self.spelt(expr)}, w.dtype)")
         return self.made[text]
+
+    def spelt(self, expr: Expr) -> str:
+        """Return a number's expression with the arguments' values in it.
+
+        A learning rate that is none of them is the argument of the update, `rate`.
+        """
+        values = {"lr": Name("rate"), **{k: number(v) for k, v in self.values.items()}}
+        return spell(substitute(expr, values), DIALECTS["math"])
 
     def scratch(self) -> str:
         """Return the scratch array of the present depth."""
@@ -189,28 +215,9 @@ class _UpdateCompiler:
             self.plan.passes.append(f"{name}({', '.join([*given, out + written])})")
 
 
-class _Inline(ast.NodeTransformer):
-    def __init__(self, table: dict[str, ast.expr]) -> None:
-        self.table = table
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.table.get(node.id, node)
-
-
-def _combine(left: ast.expr | None, right: ast.expr | None, op: ast.operator) -> ast.expr | None:
+def _combine(left: Expr | None, right: Expr | None, op: str) -> Expr | None:
     if right is None:
         return left
-    if left is None and isinstance(op, ast.Div):
-        left = ast.Constant(1)
-    return right if left is None else ast.BinOp(left, op, right)
-
-
-def _spelt(expr: ast.expr, values: Mapping[str, float]) -> str:
-    """Return a number's expression with the arguments' values in it, and NumPy-free roots.
-
-    A learning rate that is none of them is the argument of the update, `rate`.
-    """
-    copy = ast.parse(ast.unparse(expr), mode="eval").body
-    table: dict[str, ast.expr] = {"lr": ast.Name("rate"), **{k: ast.Constant(v) for k, v in values.items()}}
-    text = ast.unparse(_Inline(table).visit(copy))
-    return optimizer.spelt(text, lambda name: f"math.{name}" if hasattr(math, name) else f"np.{name}")
+    if left is None and op == "/":
+        left = Number(1)
+    return right if left is None else Binary(op, left, right)

@@ -1,0 +1,193 @@
+"""The nodes of an expression, and what is asked of every tree: its parts, its names, and itself with parts replaced.
+
+The tree knows no dialect: `exp` is a call of "exp", however NumPy or TensorFlow spell it (see `functions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import EllipsisType
+
+
+class Expr:
+    """Any node. Nodes are frozen and compared by what they hold."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Name(Expr):
+    """A value, an argument, a slot."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Number(Expr):
+    """A number that is not negative; `text` is how its author wrote it."""
+
+    value: float
+    text: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return self.text or repr(self.value)
+
+
+def number(value: float) -> Expr:
+    """Return a number as an expression, its sign in front."""
+    return Unary("-", Number(-value)) if value < 0 else Number(value)
+
+
+@dataclass(frozen=True)
+class Literal(Expr):
+    """A text, `True`, `False`, `None`, or the `...` of an index."""
+
+    value: str | bool | EllipsisType | None
+
+
+@dataclass(frozen=True)
+class Unary(Expr):
+    """`-x` or `not x`."""
+
+    op: str
+    operand: Expr
+
+
+@dataclass(frozen=True)
+class Binary(Expr):
+    """`left op right`: arithmetic, a comparison, `and`, `or`."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True)
+class Keyword(Expr):
+    """`name=value` among the arguments of a call."""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Call(Expr):
+    """`function(args)`: a name of `functions`, or a helper's. A constant such as pi is a call without arguments."""
+
+    function: str
+    args: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True)
+class Method(Expr):
+    """`operand.name(args)`."""
+
+    operand: Expr
+    name: str
+    args: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True)
+class Attribute(Expr):
+    """`operand.name`, such as `W.T`."""
+
+    operand: Expr
+    name: str
+
+
+@dataclass(frozen=True)
+class Index(Expr):
+    """`operand[items]`."""
+
+    operand: Expr
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Slice(Expr):
+    """`start:stop` in an index; either may be missing."""
+
+    start: Expr | None = None
+    stop: Expr | None = None
+
+
+@dataclass(frozen=True)
+class Choice(Expr):
+    """`yes if test else no`, where the test is one number."""
+
+    test: Expr
+    yes: Expr
+    no: Expr
+
+
+@dataclass(frozen=True)
+class Sequence(Expr):
+    """A tuple, or with `brackets` "[]" a list."""
+
+    items: tuple[Expr, ...]
+    brackets: str = "()"
+
+
+@dataclass(frozen=True)
+class Bracketed(Expr):
+    """Brackets that no precedence asks for, which their author wrote for the reader."""
+
+    inner: Expr
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`target = value`."""
+
+    target: str
+    value: Expr
+
+
+def children(expr: Expr) -> Iterator[Expr]:
+    """Yield the direct parts of a node, from left to right."""
+    if isinstance(expr, Choice):
+        yield from (expr.yes, expr.test, expr.no)
+        return
+    for part in vars(expr).values():
+        if isinstance(part, Expr):
+            yield part
+        elif isinstance(part, tuple):
+            yield from part
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Yield the node and all below it, from left to right."""
+    yield expr
+    for child in children(expr):
+        yield from walk(child)
+
+
+def reads(expr: Expr) -> tuple[str, ...]:
+    """Return the names that an expression reads, each once, in the order of the text."""
+    return tuple(dict.fromkeys(e.id for e in walk(expr) if isinstance(e, Name)))
+
+
+def calls(expr: Expr) -> tuple[str, ...]:
+    """Return the functions that an expression calls, each once, in the order of the text."""
+    return tuple(dict.fromkeys(e.function for e in walk(expr) if isinstance(e, Call)))
+
+
+def map_children(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """Return the node with every direct part replaced by `change(part)`; the node itself where nothing changes."""
+
+    def changed(part: object) -> object:
+        if isinstance(part, Expr):
+            return change(part)
+        return tuple(map(change, part)) if isinstance(part, tuple) else part
+
+    parts = {name: changed(part) for name, part in vars(expr).items()}
+    return expr if parts == vars(expr) else type(expr)(**parts)
+
+
+def substitute(expr: Expr, values: Mapping[str, Expr | str]) -> Expr:
+    """Return the expression with names replaced by expressions, or (a text) by other names."""
+    if isinstance(expr, Name):
+        value = values.get(expr.id, expr)
+        return Name(value) if isinstance(value, str) else value
+    return map_children(expr, lambda part: substitute(part, values))

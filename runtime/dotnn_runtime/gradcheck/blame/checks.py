@@ -1,0 +1,185 @@
+"""Faults that show without an oracle: wrong shapes, exceptions, lines that do not scale with the seed."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from dataclasses import replace
+
+import numpy as np
+
+from ..probing.evaluation import loss_and_grads
+from ..probing.soundness import Soundness, Unsound
+from ..reading.structure import CONTRACT, around
+from ..reading.types import Array, Point
+from ..report.results import Blame, Pattern
+from ..tracing.rows import EDGE
+from ..tracing.traced import TracedScript
+from ..tracing.tracer import Mode, Note, Tape
+from .localise import blame_at
+from .steps import blame_for_forward
+
+
+def blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> Blame | None:
+    """Blame the line that is behind what V0 found."""
+    if found.error is not None:
+        blame = blame_for_exception(script, found.error)
+        if not blame.text.startswith("d_"):
+            return blame
+        # the line that stops may only meet what another did
+        return blame_for_note(script, point) or blame_for_note(script, point, same_size=True) or blame
+    if found.pattern is not None:
+        return blame_for_note(script, point) or blame_for_gradient(script, found.name, found.pattern)
+    by_kind = {
+        Unsound.NOT_FINITE: blame_for_value, Unsound.UNSTEADY: blame_for_unsteady, Unsound.FORWARD: blame_for_forward,
+    }  # fmt: skip
+    return by_kind[found.fault](script, point) if found.fault else None
+
+
+def backward_notes(script: TracedScript, point: Point, d_loss: float = 1.0) -> list[Note]:
+    """Return the cotangents of one backward pass, as far as it comes."""
+    script.tracer.shifts = {}
+    script.tracer.start(Mode.BACKWARD, Tape())
+    try:
+        loss_and_grads(script.traced, point, d_loss=d_loss)
+    except (Exception, SystemExit):
+        pass  # what was noted before it is what is asked for
+    finally:
+        script.tracer.stop()
+    return script.tracer.notes
+
+
+def blame_for_note(script: TracedScript, point: Point, *, same_size: bool = False) -> Blame | None:
+    """Blame the first line of the backward pass whose result cannot be right, whatever the numbers.
+
+    It has not the shape of what it belongs to, holds masks or integers, or is not finite. With `same_size` a shape
+    that can be broadcast to the right one, and holds fewer elements, does not count as wrong: it may be meant so.
+    """
+    shapes = _shapes(script, point)
+    written = set().union(*script.structure.in_place.values())
+    for note in backward_notes(script, point) if script.explains else ():
+        name = note.name.removeprefix("d_")
+        value = name if name in shapes else name.partition(EDGE)[0]
+        if note.name in written or (value in written and not same_size):
+            continue
+        if not note.is_float:
+            words = f"{note.name} holds no floating-point numbers: a mask in place of a product with it?"
+            return _blame_line(script, note, value, Pattern("wrong dtype", words))
+        if not np.all(np.isfinite(note.array)):
+            return _blame_line(script, note, value, Pattern("not finite", f"{note.name} holds NaN or infinity."))
+        if value not in shapes:
+            continue
+        if note.array.shape != shapes[value] and not (same_size and _spreads_to(note.array, shapes[value])):
+            words = f"The result has the shape {note.array.shape}, but {value} has {shapes[value]}."
+            size = next((len(array) for array in point.batch.values()), 0)
+            if size in note.array.shape and size not in shapes[value]:
+                words += f" {size} is the batch size: does a sum run over the wrong axis?"
+            turned = note.array.shape == shapes[value][::-1] and note.array.ndim > 1
+            pattern = "wrong shape: transposed" if turned else "wrong shape"
+            return _blame_line(script, note, value, Pattern(pattern, words))
+    return None
+
+
+def _spreads_to(array: Array, shape: tuple[int, ...]) -> bool:
+    """Whether an array holds fewer elements than `shape` and can be broadcast to it."""
+    try:
+        return array.size < math.prod(shape) and np.broadcast_shapes(array.shape, shape) == shape
+    except ValueError:
+        return False
+
+
+def blame_for_value(script: TracedScript, point: Point) -> Blame | None:
+    """Blame the first value of the forward pass that is not finite."""
+    for name, arrays in values_at(script, point).items():
+        for array in arrays:
+            if not np.all(np.isfinite(array)):
+                place = script.structure.defined_at(name)
+                words = f"{name} holds NaN or infinity, the first value on the way to the loss that does."
+                return blame_at(name, name, place, place, Pattern("not finite", words))
+    return None
+
+
+def _shapes(script: TracedScript, point: Point) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of everything that the forward pass names."""
+    stores: dict[str, dict[str, Array]] = {"param": point.params, "input": point.batch}
+    keys = {alias: key for alias, key in script.structure.aliases.items() if key.name in stores.get(key.kind, ())}
+    found = {alias: stores[key.kind][key.name].shape for alias, key in keys.items()}
+    return found | {name: arrays[-1].shape for name, arrays in values_at(script, point).items()}
+
+
+def values_at(script: TracedScript, point: Point) -> dict[str, list[Array]]:
+    """Return all values of every name of the forward pass, as far as it comes."""
+    tape = Tape()
+    script.tracer.start(Mode.RECORD, tape)
+    try:
+        rng = np.random.default_rng(point.rng_seed)
+        _, cache = script.traced.forward(point.params, point.batch, training=point.training, rng=rng)
+        script.traced.total_loss(point.params, point.batch, cache)
+    except (Exception, SystemExit):
+        pass  # as above
+    finally:
+        script.tracer.stop()
+    return tape.values
+
+
+def blame_for_seed(script: TracedScript, point: Point) -> Blame | None:
+    """Blame the first line whose result is not zero for `d_loss` = 0, or not doubled for 2."""
+    once, twice = backward_notes(script, point), backward_notes(script, point, 2.0)
+    for none, one, two in zip(backward_notes(script, point, 0.0), once, twice, strict=False):
+        if np.any(none.array) or not np.array_equal(two.array, 2.0 * one.array):
+            words = "The result does not scale with d_loss: a factor d_loss is missing, or stands there twice."
+            return _blame_line(script, one, one.name.removeprefix("d_"), Pattern("not linear in d_loss", words))
+    return None
+
+
+def _blame_line(script: TracedScript, note: Note, value: str, pattern: Pattern) -> Blame:
+    place = script.structure.place(note.line)
+    key = script.structure.aliases.get(value)
+    spec = place if place.spec_line else script.structure.defined_at(value)
+    return blame_at(note.name, key.name if key else value, place, spec, pattern)
+
+
+def blame_for_unsteady(script: TracedScript, point: Point) -> Blame | None:
+    """Blame the first line whose result differs between two runs with the same seed."""
+    for one, two in zip(backward_notes(script, point), backward_notes(script, point), strict=False):
+        if not np.array_equal(one.array, two.array, equal_nan=True):
+            words = (
+                "The result changes from run to run: something is drawn anew, or an array is read before it is written."
+            )
+            return _blame_line(script, one, one.name.removeprefix("d_"), Pattern("not repeatable", words))
+    return None
+
+
+def blame_for_gradient(script: TracedScript, name: str, pattern: Pattern) -> Blame:
+    """Blame the line that computes the gradient of a parameter."""
+    structure = script.structure
+    aliases = [f"d_{alias}" for alias, key in structure.aliases.items() if key.name == name]
+    names = [f"d_{name.replace('.', '_')}", *aliases, name]
+    places = ((n, structure.assigned_in_backward(n)) for n in names)
+    result, place = next(((n, p) for n, p in places if p.line), (name, structure.place(0)))
+    return blame_at(result, name, place, place if place.spec_line else structure.defined_at(name), pattern)
+
+
+def blame_for_exception(script: TracedScript, error: BaseException) -> Blame:
+    """Blame the innermost line of the script's contract that an exception passed through.
+
+    What complains about a result blames the last line of `loss_and_grads`, which returns it.
+    """
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename]
+    if not frames or frames[-1].lineno is None:
+        last = script.structure.functions.get("loss_and_grads")
+        place = script.structure.place(last.body[-1].lineno if last else 0)
+        return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{error}."))
+    outer = [
+        f
+        for f in frames
+        if f.name in (*CONTRACT, "make_step") or (script.structure.step and f.name == script.structure.step.name)
+    ]
+    chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
+    inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
+    place = script.structure.place(chosen.lineno or 0)
+    target = place.text.partition("=")[0].rstrip(" +")
+    name = target if target.isidentifier() else chosen.name
+    pattern = Pattern("exception", f"This line stops{inner}: {type(error).__name__}: {error}.")
+    passed = dict.fromkeys(around(script.structure.source, f.lineno or 0) for f in reversed(frames))
+    return replace(blame_at(name, name, place, place, pattern), functions=tuple(passed))

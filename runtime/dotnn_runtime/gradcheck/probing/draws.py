@@ -1,0 +1,89 @@
+"""Generic points: data and parameters at which no two numbers coincide by accident.
+
+A gradient that is wrong only in general position must be looked at in general position: zero biases, unit scales,
+one-hot targets and equal sizes hide errors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from ..reading.types import Array, Point
+
+Kinds = Mapping[str, tuple[str, tuple[int, ...]]]
+
+
+def generic_point(
+    initial: Mapping[str, Array],
+    inputs: Kinds,
+    targets: Kinds,
+    *,
+    batch_size: int,
+    rng: np.random.Generator,
+    training: bool = True,
+    trained: Collection[str] = (),
+) -> Point:
+    """Draw a point: parameters near `initial`, inputs and targets of the declared kinds.
+
+    The parameters named in `trained` are drawn anew, whatever they are at first; a state (a variance) is not.
+    """
+    params = {
+        name: far_parameter(np.shape(value), rng) if name in trained else generic_parameter(value, rng)
+        for name, value in initial.items()
+    }
+    batch = {name: generic_data(kind, (batch_size, *shape), rng) for name, (kind, shape) in inputs.items()}
+    batch |= {name: generic_data(kind, (batch_size, *shape), rng) for name, (kind, shape) in targets.items()}
+    return Point(params, batch, int(rng.integers(2**31)), training)
+
+
+def generic_parameter(value: Array, rng: np.random.Generator) -> Array:
+    """Move a parameter off every special value, without changing its size or the sign of a constant.
+
+    Zeros (biases) become Gaussian; a constant (a scale of one, a slope of 0.25) is multiplied by 0.5…1.5, so that
+    variances and slopes stay positive; anything else gets a tenth of its own spread.
+    """
+    value = np.asarray(value, dtype=np.float64)
+    if value.size == 0:
+        return value
+    low, high = float(value.min()), float(value.max())
+    if low == high == 0.0:
+        return 0.3 * rng.standard_normal(value.shape)
+    if low == high:
+        return np.asarray(value * (1.0 + 0.5 * rng.uniform(-1.0, 1.0, value.shape)))
+    return np.asarray(value + 0.1 * value.std() * rng.standard_normal(value.shape))
+
+
+def far_parameter(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Draw a parameter that owes nothing to where training starts; it keeps the size of what passes through it."""
+    return rng.standard_normal(shape) / math.sqrt(max(4, math.prod(shape[:-1])))
+
+
+def generic_data(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Draw an array of one of the kinds that scripts declare in `INPUTS` and `TARGETS`."""
+    name, _, bound = kind.partition(":")
+    if name == "real":
+        return rng.standard_normal(shape)
+    if name in ("int", "class"):
+        return np.asarray(rng.integers(int(bound) if bound else 2, size=shape))
+    if name == "unit":
+        return rng.uniform(0.05, 0.95, shape)
+    if name == "sign":
+        return np.asarray(rng.choice(np.array([-1.0, 1.0]), shape))
+    if name == "distribution":
+        weights = np.exp(rng.standard_normal(shape))
+        return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+    raise ValueError(f"the script declares data of kind {kind!r}; known are real, int, class, unit, sign, distribution")
+
+
+def as_classes(batch: Mapping[str, Array], declared: Kinds) -> dict[str, Array]:
+    """Return the data with those in [0, 1] rounded to 0 or 1: a script may compute by other lines then."""
+    return {name: np.rint(data) if declared[name][0] == "unit" else data for name, data in batch.items()}
+
+
+def generic_batch_size(shapes: list[tuple[int, ...]], least: int = 5) -> int:
+    """Return a batch size that equals no other size in the network, so that a swapped axis cannot go unnoticed."""
+    taken = {size for shape in shapes for size in shape}
+    return next(size for size in range(least, least + len(taken) + 1) if size not in taken)

@@ -1,0 +1,199 @@
+"""Checks that need no oracle: what must hold between runs of the script itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..reading.script import Script
+from ..reading.types import Array, Cost, Point, is_float, norm
+from ..report.results import CheckResult, Verdict
+from ..tracing.traced import TracedScript
+from .evaluation import EPSILON, Evaluation, loss_and_grads
+from .probes import NOISE
+
+SAME = 1e-12
+FLOAT32 = 1e-5
+FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
+SUBNORMAL = 1e-300
+"""What numbers below the smallest normal one add up to: they have fewer digits than others."""
+FLOAT32_SQUARE = 1e19
+"""The square of a number beyond this overflows in float32."""
+CANCELLED = 1e-2
+"""Up to here float32 has merely lost digits, as in the variance of values that hardly vary; beyond, a line is unfit."""
+
+
+def check_linear(script: Script, point: Point, grads: Mapping[str, Array], cost: Cost) -> CheckResult:
+    """V1: the gradient is linear in the seed `d_loss`: nothing for 0, exactly twice for 2."""
+    title = "V1", "linear in the seed d_loss"
+    _, none = loss_and_grads(script.plain, point, d_loss=0.0)
+    _, twice = loss_and_grads(script.plain, point, d_loss=2.0)
+    cost.forwards += 2
+    leaks = [name for name in grads if np.any(none[name])]
+    if leaks:
+        return CheckResult(*title, Verdict.FAIL, f"with d_loss=0, {', '.join(leaks)} is not zero", tensors=tuple(leaks))
+    # doubling is exact in binary floating point, save where a gradient is subnormal
+    bent = [n for n, g in grads.items() if not np.all(np.abs(twice[n] - 2.0 * g) <= SUBNORMAL)]
+    if bent:
+        return CheckResult(
+            *title, Verdict.FAIL, f"with d_loss=2, {', '.join(bent)} is not exactly doubled", tensors=tuple(bent)
+        )
+    return CheckResult(*title, Verdict.PASS)
+
+
+def draws(script: Script, point: Point, cost: Cost) -> bool:
+    """Tell whether the network draws random numbers while it trains (dropout, noise)."""
+    rng = np.random.default_rng(point.rng_seed)
+    untouched = rng.bit_generator.state
+    cost.forwards += 1
+    script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
+    return bool(rng.bit_generator.state != untouched)
+
+
+def check_batch(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
+    """V7: the loss and its gradient do not depend on the order of the examples, and are affine in their number.
+
+    A mean stays the same when the batch is repeated, a sum grows by the data loss each time; so in either case
+    L(4 batches) - L(2) = 2 (L(2) - L(1)), penalties included.
+    """
+    training = point.training and not draws(script, point, cost)  # dropout would draw other masks for another batch
+    size = min(len(array) for array in point.batch.values()) if point.batch else 0
+
+    def run(order: Array) -> tuple[float, dict[str, Array]]:
+        cost.forwards += 1
+        batch = {name: array[order] for name, array in point.batch.items()}
+        loss, grads = loss_and_grads(script.plain, replace(point, batch=batch, training=training))
+        for name, shape in script.params.items():
+            if grads[name].shape != shape:
+                raise ValueError(f"the gradient of {name} has the shape {grads[name].shape}, not {shape}")
+        return loss, {name: grads[name] for name in script.params}
+
+    once = np.arange(size)
+    try:
+        base, permuted = run(once), run(once[::-1])
+        double, fourfold = run(np.tile(once, 2)), run(np.tile(once, 4))
+    except Exception as error:
+        return [
+            CheckResult("V7", "repeated and permuted batch", Verdict.SKIPPED, f"cannot run on other batches: {error}")
+        ]
+    results = [_same("V7", "permuted batch", _distance(base, permuted))]
+    grows = _combine(double, base, -1.0)
+    results.append(
+        _same("V7", "repeated batch", _distance(_combine(fourfold, double, -1.0), _combine(grows, grows, 1.0), base))
+    )
+    mean = _distance(double, base) <= SAME
+    reduction = "the loss averages over the batch" if mean else "the loss sums over the batch"
+    if results[-1].verdict is Verdict.PASS:
+        results[-1] = CheckResult("V7", "repeated batch", Verdict.PASS, reduction, results[-1].value)
+    return [*results, *_check_parts(script, point, cost)]
+
+
+def _check_parts(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
+    """Data loss + penalty = total, where the script offers the parts as functions of their own."""
+    if not (hasattr(script.plain, "data_loss") and hasattr(script.plain, "penalty")):
+        return []
+    rng = np.random.default_rng(point.rng_seed)
+    cost.forwards += 1
+    _, cache = script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
+    total = float(script.plain.total_loss(point.params, point.batch, cache))
+    parts = float(script.plain.data_loss(point.params, point.batch, cache)) + float(script.plain.penalty(point.params))
+    return [_same("V7", "data loss + penalty = total", abs(total - parts) / max(abs(total), 1e-300))]
+
+
+LossAndGrads = tuple[float, dict[str, Array]]
+
+
+def _combine(a: LossAndGrads, b: LossAndGrads, factor: float) -> LossAndGrads:
+    return a[0] + factor * b[0], {name: a[1][name] + factor * b[1][name] for name in a[1]}
+
+
+def _distance(a: LossAndGrads, b: LossAndGrads, size: LossAndGrads | None = None) -> float:
+    """Return the distance of two results relative to their size, all gradients taken as one vector."""
+    loss_size = max(abs(x[0]) for x in (a, b, size or a))
+    norms = [_total_norm(x[1]) for x in (a, b, size or a)]
+    apart = _total_norm({name: a[1][name] - b[1][name] for name in a[1]})
+    loss_error = abs(a[0] - b[0]) / loss_size if loss_size else 0.0
+    return max(loss_error, apart / max(norms) if max(norms) else 0.0)
+
+
+def _total_norm(grads: Mapping[str, Array]) -> float:
+    return float(np.sqrt(sum(norm(g) ** 2 for g in grads.values())))
+
+
+def _same(id_: str, title: str, distance: float) -> CheckResult:
+    if distance <= SAME:
+        return CheckResult(id_, title, Verdict.PASS, value=distance)
+    return CheckResult(id_, title, Verdict.FAIL, f"the results differ by {distance:.1e} of their size", distance)
+
+
+def check_float32(script: TracedScript, point: Point, cost: Cost, rng: np.random.Generator) -> CheckResult:
+    """V9: the script in float32 agrees with itself in float64, at a point that float32 can represent.
+
+    Where moving parameters and inputs by half a float32 rounding already changes the gradient as much, or moving the
+    values of the forward pass by one, the point is ill-conditioned: nothing is concluded.
+    """
+    title = "V9", "float32 against float64"
+    single = _cast(point, np.float32)
+    double = _cast(single, np.float64)
+    _, low = loss_and_grads(script.plain, single)
+    _, high = loss_and_grads(script.plain, double)
+    cost.forwards += 2
+    wide = [name for name, g in low.items() if g.dtype != np.float32]
+    if wide:
+        return CheckResult(
+            *title,
+            Verdict.FAIL,
+            f"{', '.join(wide)}: the gradient is {low[wide[0]].dtype}, not float32",
+            tensors=(wide[0],),
+        )
+    overflown = [name for name, g in low.items() if not np.all(np.isfinite(g))]
+    if overflown and (reach := _reach(script, double, cost)) > FLOAT32_SQUARE:
+        detail = f"{overflown[0]}: not finite in float32, values go up to {reach:.0e}"
+        return CheckResult(*title, Verdict.SKIPPED, detail)
+    largest = max(map(norm, high.values()), default=0.0)
+    # An error of 1e-8 of the largest gradient is below float32's own rounding: in attention small gradients are
+    # what large terms leave behind.
+    floor = 1e-3 * largest
+    errors = {n: norm(low[n] - g) / max(norm(g), floor) for n, g in high.items() if norm(g) > NOISE * largest}
+    name, error = max(errors.items(), key=lambda item: item[1], default=("", 0.0))
+    if error <= FLOAT32:
+        return CheckResult(*title, Verdict.PASS, value=error)
+    moves = [loss_and_grads(script.plain, _jiggled(double, rng))[1][name] for _ in range(3)]
+    cost.forwards += len(moves)
+    size = max(norm(high[name]), floor)
+    sensitivity = max(norm(moved - high[name]) for moved in moves) / size
+    if error <= 10.0 * sensitivity:
+        return CheckResult(*title, Verdict.SKIPPED, f"{name}: the point is ill-conditioned in float32", error)
+    if error * size <= Evaluation(script, double, cost).rounding.get(name, 0.0) * FLOAT32_EPSILON / EPSILON:
+        return CheckResult(*title, Verdict.SKIPPED, f"{name}: {error:.1e} of its norm, rounding that grows", error)
+    if error <= CANCELLED:
+        return CheckResult(*title, Verdict.SKIPPED, f"{name}: {error:.1e} of its norm, lost to cancellation", error)
+    return CheckResult(*title, Verdict.FAIL, f"{name}: {error:.1e} of its norm", error, (name,))
+
+
+def _reach(script: Script, point: Point, cost: Cost) -> float:
+    """Return the size of the largest value of the forward pass."""
+    cost.forwards += 1
+    rng = np.random.default_rng(point.rng_seed)
+    _, cache = script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
+    values = [value for value in cache.values() if is_float(value) and np.size(value)]
+    return max((float(np.abs(value).max()) for value in values), default=0.0)
+
+
+def _jiggled(point: Point, rng: np.random.Generator) -> Point:
+    """Return the point moved by half a rounding of float32."""
+
+    def moved(values: Mapping[str, Array]) -> dict[str, Array]:
+        noise = {n: 1.0 + 2.0**-24 * rng.standard_normal(v.shape) for n, v in values.items() if v.dtype.kind == "f"}
+        return {n: v * noise[n] if n in noise else v for n, v in values.items()}
+
+    return replace(point, params=moved(point.params), batch=moved(point.batch))
+
+
+def _cast(point: Point, dtype: Any) -> Point:
+    params = {name: value.astype(dtype) for name, value in point.params.items()}
+    batch = {name: v.astype(dtype) if v.dtype.kind == "f" else v for name, v in point.batch.items()}
+    return replace(point, params=params, batch=batch)

@@ -1,0 +1,363 @@
+"""What can be read off a script without running it: its statements, names, aliases and places in the spec."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from .types import Key
+
+BANNER = re.compile(r"#\s*(?P<text>.*?)\s{2,}(?P<place>\S+\.nn:\d+)$")
+_AXES = r"np\.(?:moveaxis|swapaxes)\("
+_TURNED = re.compile(rf"(?:{_AXES})?(?P<array>\w+)(?:\.T|\.(?:reshape|transpose|swapaxes)\(.*\)|, [-\d]+, [-\d]+\).*)$")
+TIME = "step"
+"""What a generated loop over time counts."""
+FORWARD_FUNCTIONS = ("forward", "total_loss")
+CONTRACT = ("init_params", "forward", "total_loss", "backward", "loss_and_grads", "data_loss", "penalty")
+STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache", "grads": "grad"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the script, and the statement of the spec that it came from."""
+
+    line: int = 0
+    text: str = ""
+    banner: str = ""
+    spec_line: str = ""
+
+    @property
+    def layer(self) -> str:
+        """The name on the left of the spec's statement."""
+        name, equals, _ = self.banner.partition("=")
+        return name.removeprefix("output ").strip() if equals else ""
+
+    @property
+    def op(self) -> str:
+        """The expression on the right of the spec's statement."""
+        return self.banner.partition("=")[2].strip() or self.banner
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One assignment: where it stands, what it defines and which tensors it reads."""
+
+    function: str
+    line: int
+    targets: tuple[str, ...]
+    reads: frozenset[str]
+    is_load: bool = False
+
+
+@dataclass
+class Structure:
+    """The static facts about a script."""
+
+    source: str
+    tree: ast.Module
+    aliases: dict[str, Key] = field(default_factory=dict)
+    in_place: dict[str, set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for function in self.functions.values():
+            self.in_place[function.name] = set(written_into(function.body))
+            for node in walk_statements(function.body):
+                self.aliases |= {name: key for name, key in loads(node) if key.kind not in ("cache", "grad")}
+
+    @cached_property
+    def functions(self) -> dict[str, ast.FunctionDef]:
+        """The functions of the module, by name."""
+        return {node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)}
+
+    @cached_property
+    def step(self) -> ast.FunctionDef | None:
+        """The training step of the fast style, a function inside `make_step`; it runs forward and backward."""
+        maker = self.functions.get("make_step")
+        return next((node for node in maker.body if isinstance(node, ast.FunctionDef)), None) if maker else None
+
+    @cached_property
+    def views(self) -> dict[str, str]:
+        """The arrays of the fast style that are others in another shape, or views of those: `d_h_rows = d_h.T`."""
+        found: dict[str, str] = {}
+        for node in self._made_before_steps:
+            turned = _TURNED.match(ast.unparse(node.value))
+            if turned is not None:
+                found |= dict.fromkeys(assigned_names(node), found.get(turned["array"], turned["array"]))
+        return found
+
+    @cached_property
+    def filled_by(self) -> dict[str, set[str]]:
+        """The cotangents of the fast style whose pieces a list holds, which a loop runs through to fill them."""
+        found: dict[str, set[str]] = {}
+        for node in self._made_before_steps:
+            names = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+            pieces = {self.views.get(name, name) for name in names if name.startswith("d_")}
+            found |= dict.fromkeys(assigned_names(node), pieces)
+        return found
+
+    @property
+    def _made_before_steps(self) -> list[ast.Assign]:
+        maker = self.functions.get("make_step")
+        return [node for node in (maker.body if maker else ()) if isinstance(node, ast.Assign)]
+
+    @cached_property
+    def result_arrays(self) -> dict[str, list[str]]:
+        """The arrays that the fast style returns as gradients: `d_h_Wb = stacked(grads["h.W"], grads["h.b"])`."""
+        found: dict[str, list[str]] = {}
+        for node in self._made_before_steps:
+            keys = [key.name for part in ast.walk(node.value) if (key := stored_key(part)) and key.kind == "grad"]
+            found |= dict.fromkeys(assigned_names(node), keys) if keys else {}
+        return found
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the source text."""
+        return self.source.splitlines()
+
+    @property
+    def backward_function(self) -> str:
+        """The function that assigns the cotangents: `backward`, or `loss_and_grads` where there is none."""
+        return "backward" if "backward" in self.functions else "loss_and_grads"
+
+    @cached_property
+    def statements(self) -> list[Statement]:
+        """All assignments of the forward pass and the loss, in the order of the text."""
+        found = []
+        for name in FORWARD_FUNCTIONS:
+            if name in self.functions:
+                found += [s for s in _statements(self.functions[name]) if s.targets]
+        return found
+
+    @cached_property
+    def stepwise(self) -> dict[str, dict[str, int]]:
+        """What the loops `for step in …` of each function assign by one statement alone, and the line of that."""
+        return {name: _assigned_once_in_loops(function) for name, function in self.functions.items()}
+
+    def place(self, line: int) -> Place:
+        """Return a line of the script with the nearest banner above it."""
+        if not 0 < line <= len(self.lines):
+            return Place()
+        text = self.lines[line - 1].partition("  # ")[0].strip()
+        for above in range(line - 1, -1, -1):
+            match = BANNER.search(self.lines[above])
+            if match:
+                return Place(line, text, match["text"], match["place"])
+            if self.lines[above].startswith(("def ", "class ")):
+                break
+        return Place(line, text)
+
+    def defined_at(self, name: str) -> Place:
+        """Return the place in the forward pass that defines or first reads `name`."""
+        for statement in self.statements:
+            if name in statement.targets and not statement.is_load:
+                return self.place(statement.line)
+        readers = self.readers(name)
+        return self.place(readers[0].line) if readers else Place()
+
+    def names_of(self, name: str) -> set[str]:
+        """Return everything `name` is read as: itself, its key in `params` or `batch`, other aliases of that key."""
+        key = self.aliases[name].name if name in self.aliases else name
+        return {name, key} | {alias for alias, of in self.aliases.items() if of.name == key}
+
+    def readers(self, name: str) -> list[Statement]:
+        """Return the statements that compute something from `name`."""
+        names = self.names_of(name)
+        return [s for s in self.statements if s.reads & names and not s.is_load]
+
+    def terms_in_backward(self, name: str) -> list[str]:
+        """Return the names that the backward pass reads to assign `name`, each as often as it is read."""
+        function = self.step or self.functions.get(self.backward_function)
+        found = []
+        for node in walk_statements(function.body) if function else ():
+            if isinstance(node, ast.Assign) and name in assigned_names(node):
+                return [part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)]
+            if isinstance(node, ast.Expr) and last_argument(node) == name:
+                found += [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id != name]
+        return found
+
+    def assigned_in_backward(self, name: str) -> Place:
+        """Return the place where the backward pass assigns `name`, or returns the gradient called `name`."""
+        function = self.functions.get(self.backward_function)
+        for statement in _statements(function) if function else ():
+            if name in statement.targets:
+                return self.place(statement.line)
+        for node in ast.walk(function) if function else ():
+            if isinstance(node, ast.Dict):
+                for key, value in zip(node.keys, node.values, strict=True):
+                    if isinstance(key, ast.Constant) and key.value == name:
+                        return self.place(value.lineno)
+        return Place()
+
+
+def _assigned_once_in_loops(function: ast.FunctionDef) -> dict[str, int]:
+    found: dict[str, list[int]] = {}
+    for loop in walk_statements(function.body):
+        if isinstance(loop, ast.For) and ast.unparse(loop.target) == TIME:
+            for node in walk_statements(loop.body):
+                for name in assigned_names(node):
+                    found.setdefault(name, []).append(node.lineno)
+    return {name: lines[0] for name, lines in found.items() if len(lines) == 1}
+
+
+def _statements(function: ast.FunctionDef) -> Iterator[Statement]:
+    for node in walk_statements(function.body):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr):
+            written = [*assigned_names(node), *written_into([node])]
+            targets = tuple(dict.fromkeys(written))
+            yield Statement(function.name, node.lineno, targets, frozenset(reads(node)), bool(loads(node)))
+        elif isinstance(node, ast.Return) and function.name == "total_loss":
+            yield Statement(function.name, node.lineno, ("loss",), frozenset(reads(node)))
+
+
+def parse_script(source: str, filename: str = "<script>") -> ast.Module:
+    """Parse the text of a script, without the functions and classes that `CONTRACT` never reaches.
+
+    Training, files and the command line are most of a script; nothing that is checked depends on them.
+    """
+    tree = ast.parse(source, filename)
+    defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    others = [node for node in tree.body if node not in defined.values() and not _is_main_guard(node)]
+    reached = dict.fromkeys(name for name in CONTRACT if name in defined)
+    unread = [*others, *(defined[name] for name in reached)]
+    while unread:
+        names = {part.id for part in ast.walk(unread.pop()) if isinstance(part, ast.Name)}
+        found = [name for name in names if name in defined and name not in reached]
+        reached.update(dict.fromkeys(found))
+        unread += [defined[name] for name in found]
+    tree.body = [node for node in tree.body if node in others or getattr(node, "name", "") in reached]
+    return tree
+
+
+@lru_cache(maxsize=8)
+def all_functions(source: str) -> dict[str, ast.FunctionDef]:
+    """Return all functions of a script by name, those that `CONTRACT` never reaches, too."""
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+
+
+def around(source: str, line: int) -> str:
+    """Return the name of the function that a line stands in, "" where it stands in none."""
+    return next((n for n, f in all_functions(source).items() if f.lineno <= line <= (f.end_lineno or 0)), "")
+
+
+def _is_main_guard(node: ast.stmt) -> bool:
+    names = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)} if isinstance(node, ast.If) else ()
+    return "__name__" in names
+
+
+def walk_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements and the statements inside them, but not those of nested functions."""
+    for node in body:
+        yield node
+        for inner in blocks(node):
+            yield from walk_statements(inner)
+
+
+def blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Yield the blocks of a compound statement, but not the body of a nested function or class."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if block:
+                yield block
+
+
+def assigned_names(node: ast.stmt) -> list[str]:
+    """Return the plain names that a statement assigns."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        targets = [node.target]
+    if isinstance(node, ast.AugAssign):
+        targets = [node.target]
+    return [t.id for t in _flat(targets) if isinstance(t, ast.Name)]
+
+
+def _flat(targets: Iterable[ast.expr]) -> list[ast.expr]:
+    """Return the targets of an assignment, those of a tuple one by one."""
+    return [e for t in targets for e in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])]
+
+
+def written_into(body: Iterable[ast.stmt]) -> list[str]:
+    """Return the names of the arrays that statements write into: `h[:, t] = …`, `h[t] += …`, `np.f(…, out=h)`."""
+    found = []
+    for node in walk_statements(body):
+        targets = _flat(node.targets) if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        found += [t.value.id for t in targets if isinstance(t, ast.Subscript) and isinstance(t.value, ast.Name)]
+        if isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call):
+            found += [name for name in map(_base_name, out_arguments(node.value)) if name]
+    return found
+
+
+def last_argument(node: ast.stmt) -> str:
+    """Return the name of the array that a statement of a fast step writes, "" where it has none."""
+    written = written_argument(node)
+    return written.id if isinstance(written, ast.Name) and not _is_take(node) else ""
+
+
+def written_argument(node: ast.stmt) -> ast.expr | None:
+    """Return what a statement of a fast step writes into: the last argument, the first one of `copyto`.
+
+    Behind that of `add.reduce(array, axis, dtype, out, keepdims)` more may come.
+    """
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or not node.value.args:
+        return None
+    call, function = node.value, ast.unparse(node.value.func)
+    place = 0 if function.endswith("copyto") else 3 if function.endswith(".reduce") and len(call.args) > 3 else -1
+    return next(iter(out_arguments(call)), call.args[3 if _is_take(node) else place])
+
+
+def _is_take(node: ast.stmt) -> bool:
+    """Whether a statement is `take(array, rows, axis, out, mode)`."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(call, ast.Call) and ast.unparse(call.func).endswith("take") and len(call.args) > 3
+
+
+def out_arguments(call: ast.Call) -> list[ast.expr]:
+    """Return the arrays a call writes its result into."""
+    return [k.value for k in call.keywords if k.arg == "out"]
+
+
+def _base_name(node: ast.expr) -> str:
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def stored_key(node: ast.AST) -> Key | None:
+    """Return the key of `params["…"]`, `batch["…"]` or `cache["…"]`, None for any other expression."""
+    if not (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in STORES):
+        return None
+    if not (isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)):
+        return None
+    return Key(STORES[node.value.id], node.slice.value)
+
+
+def reads(node: ast.AST) -> set[str]:
+    """Return the names and the keys of `params`, `batch` and `cache` that a statement computes something from.
+
+    `cache = {…}` keeps values and computes nothing.
+    """
+    found = set()
+    for part in ast.walk(node) if not isinstance(getattr(node, "value", None), ast.Dict) else ():
+        key = stored_key(part)
+        if key is not None:
+            found.add(key.name)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and part.id not in STORES:
+            found.add(part.id)
+    return found
+
+
+def loads(node: ast.stmt) -> list[tuple[str, Key]]:
+    """Return (name, key) for `name = params["…"]`, `x = batch["…"]`, `h = cache["…"]`; empty for other statements."""
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+        return []
+    target, value = node.targets[0], node.value
+    lefts = target.elts if isinstance(target, ast.Tuple) else [target]
+    rights = value.elts if isinstance(value, ast.Tuple) else [value]
+    if isinstance(value, ast.Name) and value.id == "cache":
+        return [(left.id, Key("cache", left.id)) for left in lefts if isinstance(left, ast.Name)]
+    keys = [stored_key(right) for right in rights]
+    pairs = [(left.id, key) for left, key in zip(lefts, keys, strict=False) if isinstance(left, ast.Name) and key]
+    return pairs if len(pairs) == len(lefts) else []
