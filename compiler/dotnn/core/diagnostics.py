@@ -169,15 +169,19 @@ MANY_NAMES = 200
 
 def closest(word: str, known: Iterable[str]) -> str:
     """Return the known name most like `word`, or "" when none is near enough to be meant."""
-    names = sorted(set(known))
     wanted = word.lower()[:80]
-    if len(names) > MANY_NAMES:  # comparing with each of thousands would take seconds
-        names = [n for n in names if n[:1].lower() == wanted[:1] and abs(len(n) - len(word)) < 3][:MANY_NAMES]
-    lowered = {name.lower(): name for name in reversed(names)}
+    lowered = {name.lower(): name for name in reversed(_comparable(wanted, sorted(set(known))))}
     hits = difflib.get_close_matches(wanted, lowered, n=1, cutoff=0.6)
     if not hits and len(wanted) > 1:  # the ratio is harsh on short names
         hits = [name for name in lowered if _one_letter_apart(name, wanted)]
     return lowered[hits[0]] if hits else ""
+
+
+def _comparable(wanted: str, names: list[str]) -> list[str]:
+    """Return the names, or the likeliest of thousands: to compare with all of these would take seconds."""
+    if len(names) <= MANY_NAMES:
+        return names
+    return [n for n in names if n[:1].lower() == wanted[:1] and abs(len(n) - len(wanted)) < 3][:MANY_NAMES]
 
 
 def _one_letter_apart(a: str, b: str) -> bool:

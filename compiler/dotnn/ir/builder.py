@@ -65,9 +65,15 @@ class GraphBuilder:
         nodes, leaving = self.inner(lambda: body({**slices, **entering}))
         steps = next(iter(sequences.values())).type.example[0]
         loop = Loop(
-            steps, nodes, tuple(slices.values()), tuple(entering.values()), tuple(leaving[n] for n in states),
-            collected=tuple(leaving[n] for n in collect), final=tuple(leaving[n] for n in final), reverse=reverse,
-        )  # fmt: skip
+            steps,
+            nodes,
+            tuple(slices.values()),
+            tuple(entering.values()),
+            tuple(leaving[n] for n in states),
+            collected=tuple(leaving[n] for n in collect),
+            final=tuple(leaving[n] for n in final),
+            reverse=reverse,
+        )
         outs = [self.result(over_time(leaving[n].type, steps), hint) for n, hint in collect.items()]
         outs += [self.result(leaving[n].type, hint) for n, hint in final.items()]
         self.append_loop(loop, (*sequences.values(), *states.values()), outs, **attrs)

@@ -46,9 +46,7 @@ class Graph:
     def sources(self) -> list[Value]:
         """Return the values that no node assigns: inputs, targets, parameters, state, the seed."""
         seeds = [self.seed] if self.seed else []
-        return [
-            *self.inputs.values(), *self.targets.values(), *self.params.values(), *self.state.values(), *seeds
-        ]  # fmt: skip
+        return [*self.inputs.values(), *self.targets.values(), *self.params.values(), *self.state.values(), *seeds]
 
     def results(self) -> list[Value]:
         """Return the values that somebody outside reads."""

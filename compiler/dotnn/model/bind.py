@@ -82,13 +82,18 @@ def convert(owner: str, arg: Arg, expr: nodes.Expr, constants: Constants, schema
             return default_of(arg)
         if arg.kind.registry in CAN_BE_NONE and value == Symbol("none"):
             return value
-        if not arg.kind.numeric or isinstance(value, ConstCall) or _is_member(value, arg.kind.registry):
+        if _is_entry(arg, value):
             return bind_entry(arg.kind.registry, value, expr.span, constants)
     converted = arg.kind.accept(value)
     if converted is None:
         found, help = _refusal(arg, value, expr, constants, schema)
         raise Fail(messages.calls.wrong_kind(expr.span, owner, arg.name, arg.kind.expected, found, help))
     return converted
+
+
+def _is_entry(arg: Arg, value: Any) -> bool:
+    """Whether a constant is to be looked up in the argument's registry: where a number would do, only a name of it."""
+    return not arg.kind.numeric or isinstance(value, ConstCall) or _is_member(value, arg.kind.registry)
 
 
 def _is_member(value: Any, family: str) -> bool:
@@ -102,14 +107,19 @@ def _refusal(arg: Arg, value: Any, expr: nodes.Expr, constants: Constants, schem
         return f"but the parameter {expr.id} is {describe(value)}", meaning
     if isinstance(value, str) and arg.kind.accept(Symbol(value)) is not None:
         return f"not {describe(value)}", f"write it without quotes: {value}"
-    if not isinstance(value, Symbol):
-        return f"not {describe(value)}", meaning
-    other = next((a for a in schema if a is not arg and accepts(a, value)), None)
+    if isinstance(value, Symbol):
+        return _refused_word(arg, value, constants, schema, meaning)
+    return f"not {describe(value)}", meaning
+
+
+def _refused_word(arg: Arg, word: Symbol, constants: Constants, schema: Sequence[Arg], meaning: str) -> tuple[str, str]:
+    """Return the same for a word: it may belong to a neighbour, or be misspelt."""
+    other = next((a for a in schema if a is not arg and accepts(a, word)), None)
     if other is not None:
-        return f"not {describe(value)}", f"{value.id} belongs to another argument: {other.name} = {value.id}"
+        return f"not {describe(word)}", f"{word.id} belongs to another argument: {other.name} = {word.id}"
     if arg.kind.choices:
-        return f"not {describe(value)}", suggest(value.id, arg.kind.choices)
-    return f'but "{value.id}" is not defined', did_you_mean(value.id, constants) or meaning
+        return f"not {describe(word)}", suggest(word.id, arg.kind.choices)
+    return f'but "{word.id}" is not defined', did_you_mean(word.id, constants) or meaning
 
 
 def accepts(arg: Arg, value: Symbol) -> bool:

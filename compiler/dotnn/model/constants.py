@@ -6,9 +6,10 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from dotnn.core.arguments import Duration, Symbol, show
+from dotnn.core.diagnostics import Span
 from dotnn.core.limits import MAX_NUMBER
 from dotnn.model import messages
 from dotnn.model.messages.base import Fail
@@ -69,9 +70,7 @@ def evaluate(expr: nodes.Expr, constants: Constants) -> Any:
     `Poisoned` where a name's own definition is wrong.
     """
     match expr:
-        case nodes.Number():
-            return expr.value
-        case nodes.String():
+        case nodes.Number() | nodes.String():
             return expr.value
         case nodes.Name():
             return _named(expr, constants)
@@ -115,31 +114,26 @@ def _binary(expr: nodes.Binary, constants: Constants) -> Any:
         raise Fail(messages.constants.bad_constant(expr.span, f"`{expr.op}` cannot be used in a constant", help))
     left, right = _number(expr.left, constants), _number(expr.right, constants)
     if expr.op == "/" and not right:
-        raise Fail(
-            messages.constants.bad_constant(
-                expr.right.span, "division by zero", "divide by another number", "this is 0"
-            )
-        )
-    large = messages.constants.bad_constant(
-        expr.span,
-        "the result is too large for a number",
-        "whole numbers have 64 bits, others are doubles (up to 1.8e308)",
-    )
-    if expr.op == "^" and _is_huge_power(left, right):
-        raise Fail(large)
+        help = "divide by another number"
+        raise Fail(messages.constants.bad_constant(expr.right.span, "division by zero", help, "this is 0"))
     try:
-        value = apply(left, right)
+        if expr.op == "^" and _is_huge_power(left, right):
+            raise OverflowError
+        return _checked(apply(left, right), expr.span)
     except ZeroDivisionError:
-        raise Fail(
-            messages.constants.bad_constant(expr.span, "division by zero: 0 has no negative power", _POWERS)
-        ) from None
+        message = "division by zero: 0 has no negative power"
     except OverflowError:
-        raise Fail(large) from None
+        raise Fail(messages.constants.bad_constant(expr.span, "the result is too large for a number", _SIZES)) from None
+    raise Fail(messages.constants.bad_constant(expr.span, message, _POWERS))
+
+
+def _checked(value: Any, span: Span) -> int | float:
+    """Return a result that is a number of the language. Raises OverflowError for one that is too large."""
     if isinstance(value, complex):
-        raise Fail(messages.constants.bad_constant(expr.span, "a negative number has no such power", _POWERS))
+        raise Fail(messages.constants.bad_constant(span, "a negative number has no such power", _POWERS))
     if abs(value) > MAX_NUMBER if isinstance(value, int) else not math.isfinite(value):
-        raise Fail(large)
-    return value
+        raise OverflowError
+    return cast(int | float, value)
 
 
 def _is_huge_power(base: float, exponent: float) -> bool:
@@ -148,7 +142,7 @@ def _is_huge_power(base: float, exponent: float) -> bool:
     return whole and abs(base) > 1 and exponent > MAX_NUMBER.bit_length()
 
 
-_POWERS = "check the number in front of the ^"
+_POWERS = "a number above 0 has every power, one below 0 has whole powers only, and 0 has none below 0"
 _SIZES = "whole numbers have 64 bits, others are doubles (up to 1.8e308)"
 
 
@@ -196,21 +190,24 @@ def limits_of(expr: nodes.Expr, constants: Constants) -> tuple[Any, str]:
     if isinstance(expr, nodes.Call) and expr.func.id == "choice" and expr.args:
         values = [evaluate(a.value, constants) for a in expr.args]
         return values, f"choice({', '.join(map(show, values))})"
-    inner = expr
     if isinstance(expr, nodes.Call) and expr.func.id == "log" and len(expr.args) == 1:
         inner = expr.args[0].value
-    value = evaluate(inner, constants)
+        interval = _interval(inner, constants)
+        if interval.low <= 0:
+            help = f"for instance: in log(1e-5..{show(interval.high)})"
+            raise Fail(messages.constants.bad_constant(inner.span, "a logarithmic range starts above 0", help))
+        return interval, f"log({interval})"
+    interval = _interval(expr, constants)
+    return interval, str(interval)
+
+
+def _interval(expr: nodes.Expr, constants: Constants) -> Interval:
+    value = evaluate(expr, constants)
     if not isinstance(value, Interval):
         message = "limits are low..high, log(low..high) or choice(a, b, …)"
         raise Fail(messages.constants.bad_constant(expr.span, message, "for instance: in 2..64"))
     if value.low > value.high:
-        turned = f"{show(value.high)}..{show(value.low)}"
-        raise Fail(
-            messages.constants.bad_constant(
-                inner.span, f"no number lies in {value}: its ends are swapped", f"write {turned}"
-            )
-        )
-    if inner is not expr and value.low <= 0:
-        help = f"for instance: in log(1e-5..{show(value.high)})"
-        raise Fail(messages.constants.bad_constant(inner.span, "a logarithmic range starts above 0", help))
-    return value, str(value) if inner is expr else f"log({value})"
+        help = f"write {show(value.high)}..{show(value.low)}"
+        message = f"no number lies in {value}: its ends are swapped"
+        raise Fail(messages.constants.bad_constant(expr.span, message, help))
+    return value

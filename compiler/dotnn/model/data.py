@@ -17,6 +17,7 @@ from dotnn.model.model import Data, Declared, FileSource, Scale, Split
 from dotnn.model.section import SectionReader, items
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
+from dotnn.syntax.walk import by_position
 
 DATA_KEYS = ("source", "scale", "one_hot", "split")
 SCALES: dict[str, tuple[Arg, ...]] = {
@@ -174,15 +175,19 @@ def _real_inputs(declared: Declarations) -> tuple[str, ...]:
 def _split(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Split:
     if not isinstance(expr, nodes.Call) or expr.func.id != "split":
         raise Fail(messages.data.split_form(expr.span, "a split is written split(train = 80%, val = 20%)"))
-    by = [a for a in expr.args if a.name is not None and a.name.id == "stratify"]
-    stratify = _classes_named(by[0].value, declared) if by else ""
+    by = _named(expr, "stratify")
     shares = [a for a in expr.args if a not in by]
     attrs = bind("split", SPLIT, shares, expr.span, constants)
     fractions = {part: attrs[part] for part in ("train", "val", "test")}
-    if not any(a.name is None or a.name.id == "train" for a in shares):
+    if not by_position(expr) and not _named(expr, "train"):
         fractions["train"] = max(0.0, round(1.0 - fractions["val"] - fractions["test"], 12))
+    stratify = _classes_named(by[0].value, declared) if by else ""
     _check_sum(fractions, expr.span)
     return Split(fractions, stratify, attrs["seed"])
+
+
+def _named(call: nodes.Call, name: str) -> list[nodes.Arg]:
+    return [a for a in call.args if a.name is not None and a.name.id == name]
 
 
 def _classes_named(expr: nodes.Expr, declared: Declarations) -> str:

@@ -20,7 +20,7 @@ from dotnn.model.model import Declared
 from dotnn.model.scope import Binding, Scope, SharedLayer, Tensor, terms_of
 from dotnn.model.steps import TOO_MANY_LAYERS, Steps
 from dotnn.syntax import nodes
-from dotnn.syntax.walk import children
+from dotnn.syntax.walk import by_position, children
 
 JOINS = {"+": "sum", "-": "subtract", "*": "multiply"}
 INSTEAD = {
@@ -246,7 +246,8 @@ class ExpressionReader(ABC):
             return messages.calls.not_a_layer(span, name, "a target")
         if name in scope.constants and name not in WORDS:
             evaluate(call.func, scope.constants)  # what is wrong with the parameter itself has been said
-            return messages.calls.not_a_layer(span, name, "a parameter")
+            help = f"a layer takes its value as an argument, as in x -> dense({name}); or let it name an activation"
+            return messages.calls.not_a_layer(span, name, "a parameter", help)
         shared = [n for n, bound in scope.names.items() if isinstance(bound, SharedLayer)]
         return messages.calls.unknown_layer(span, name, [*LAYERS, *self.blocks, *shared, "repeat"])
 
@@ -258,11 +259,6 @@ class ExpressionReader(ABC):
             if name not in scope.constants and name not in LAYERS:
                 self._named(first.value, scope)
         return messages.calls.layer_without_input(call.func.span, call.func.id, self.source.words_at(call.span))
-
-
-def by_position(call: nodes.Call) -> list[nodes.Expr]:
-    """Return the arguments of a call that have no name."""
-    return [a.value for a in call.args if a.name is None]
 
 
 def _takes_only_values(name: str) -> bool:

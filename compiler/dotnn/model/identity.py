@@ -28,10 +28,10 @@ def _computed(step: Step) -> tuple[Any, ...]:
 
 def training_identity(model: Model, target: str, style: str) -> str:
     """Return what tells a training from others: all that the spec says, but the number of epochs, and how it is run."""
-    elsewhere = ("source", "constants", "train", "check")  # written down otherwise, or of no effect
-    parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in elsewhere}
-    regime = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}
-    return digest((parts, regime, target, style))
+    left_out = ("source", "constants", "train", "check")  # part of something else here, or of no effect
+    parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in left_out}
+    train = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}
+    return digest((parts, train, target, style))
 
 
 def digest(value: Any) -> str:
@@ -53,9 +53,13 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "doc"):
         return type(value).__name__, value.name
     if is_dataclass(value) and not isinstance(value, Span | Source):
-        found = [(f.name, getattr(value, f.name)) for f in fields(value)]
-        return type(value).__name__, [(n, _plain(v)) for n, v in found if not _is_place(n, v)]
+        return type(value).__name__, _fields(value)
     raise TypeError(f"{type(value).__name__} has no digest")
+
+
+def _fields(value: Any) -> list[tuple[str, Any]]:
+    found = [(f.name, getattr(value, f.name)) for f in fields(value)]
+    return [(name, _plain(inner)) for name, inner in found if not _is_place(name, inner)]
 
 
 def _is_place(name: str, value: Any) -> bool:

@@ -56,53 +56,64 @@ def _words(shape: Shape) -> str:
 
 
 def check_inline(
-    keys: SectionReader, inline: Mapping[str, Any], declared: Mapping[str, Declared], one_hot: Sequence[str]
+    section: SectionReader, inline: Mapping[str, Any], declared: Mapping[str, Declared], one_hot: Sequence[str]
 ) -> None:
     """Report arrays whose examples have another shape than declared, and differing numbers of examples."""
     for name, value in inline.items():
         wanted = () if name in one_hot else declared[name].type.example
-        found = _shape(value, keys.values[name], name)[1:]
-        if found == wanted or (wanted[-1:] == (1,) and found == wanted[:-1]) or (wanted == () and found == (1,)):
-            continue
-        expr = keys.values[name]
-        assert isinstance(expr, nodes.List)
-        kind = f"class[{declared[name].bound}]" if declared[name].kind == "class" else str(list(wanted))
-        message = f"each example of {name} has {_words(found)}, but {name} is declared {kind}"
-        help = f"declare {declared[name].role} {name}: {list(found)}, or write rows of the declared shape"
-        if declared[name].kind == "class":
-            help = "a class is one whole number from 0: y = [0, 2, 1]"
-        keys.reporter.add(messages.data.inline_data(expr.items[0].span, message, "", help))
-        return
-    _check_counts(keys, {name: len(value) for name, value in inline.items()})
+        found = _shape(value, section.values[name], name)[1:]
+        if not _fits(found, wanted):
+            section.reporter.add(_misshapen(declared[name], section.values[name], found, wanted))
+            return
+    _check_counts(section, {name: len(value) for name, value in inline.items()})
 
 
-def _check_counts(keys: SectionReader, counts: Mapping[str, int]) -> None:
+def _fits(found: Shape, wanted: Shape) -> bool:
+    """Whether examples have the shape that is wanted; the brackets around a single number may be left out, or added."""
+    return found == wanted or (wanted[-1:] == (1,) and found == wanted[:-1]) or (wanted == () and found == (1,))
+
+
+def _misshapen(declared: Declared, expr: nodes.Expr, found: Shape, wanted: Shape) -> Diagnostic:
+    assert isinstance(expr, nodes.List)
+    name = declared.name
+    kind = str(list(wanted))
+    help = f"declare {declared.role} {name}: {list(found)}, or write rows of the declared shape"
+    if declared.kind == "class":
+        kind, help = f"class[{declared.bound}]", "a class is one whole number from 0: y = [0, 2, 1]"
+    message = f"each example of {name} has {_words(found)}, but {name} is declared {kind}"
+    return messages.data.inline_data(expr.items[0].span, message, "", help)
+
+
+def _check_counts(section: SectionReader, counts: Mapping[str, int]) -> None:
     if len(set(counts.values())) < 2:
         return
     first, *others = counts
     odd = next(name for name in others if counts[name] != counts[first])
     message = f"{odd} has {several(counts[odd], 'example')}, but {first} has {counts[first]}"
     help = "every example needs one entry in each array"
-    keys.reporter.add(messages.data.inline_data(keys.spans[odd].span, message, "", help))
+    section.reporter.add(messages.data.inline_data(section.spans[odd].span, message, "", help))
 
 
 RANGES = {"unit": "from 0 to 1", "sign": "-1 or +1", "int": "a whole number", "binary": "0 or 1"}
 
 
-def check_values(keys: SectionReader, model: Model) -> None:
+def check_values(section: SectionReader, model: Model) -> None:
     """Report the first number of each array that its loss (or its kind) does not allow."""
-    if model.data is None:
-        return
-    scaled = {name for scale in model.data.scales for name in scale.names}
-    for name, value in model.data.inline.items():
-        kind = model.input_kind(name) if name in model.inputs else model.raw_kind(name)
-        if name in model.data.one_hot:
-            kind = f"class:{(model.inputs.get(name) or model.targets[name]).type.example[-1]}"
-        elif name in scaled and kind != "binary":
-            continue
-        bad = _first_bad(value, keys.values[name], kind)
+    for name, value in model.data.inline.items() if model.data else ():
+        kind = _checked_kind(model, name)
+        bad = _first_bad(value, section.values[name], kind)
         if bad is not None:
-            keys.reporter.add(_not_allowed(name, kind, bad, _asked_by(model, name, kind)))
+            section.reporter.add(_not_allowed(name, kind, bad, _asked_by(model, name, kind)))
+
+
+def _checked_kind(model: Model, name: str) -> str:
+    """Return the kind of which an array must be as it is written in the spec: any numbers, where they are scaled."""
+    assert model.data is not None
+    if name in model.data.one_hot:
+        return f"class:{(model.inputs.get(name) or model.targets[name]).type.example[-1]}"
+    kind = model.input_kind(name) if name in model.inputs else model.raw_kind(name)
+    scaled = any(name in scale.names for scale in model.data.scales)
+    return "real" if scaled and kind != "binary" else kind
 
 
 def _asked_by(model: Model, name: str, kind: str) -> str:

@@ -20,27 +20,27 @@ from dotnn.syntax import nodes
 SUM = "a loss is one term, or a sum of terms with weights"
 
 
-def loss_terms(expr: nodes.Expr, keys: SectionReader, network: NetworkReader) -> tuple[LossTerm, ...]:
+def loss_terms(expr: nodes.Expr, section: SectionReader, network: NetworkReader) -> tuple[LossTerm, ...]:
     """Return the terms of a loss. Every wrong term is reported."""
     terms = []
-    for call, weight in _weighted(expr, 1, keys, network):
-        with keys.reporting("loss"):
-            terms.append(_loss_term(call, weight, keys, network))
+    for call, weight in _weighted(expr, 1, section, network):
+        with section.reporting("loss"):
+            terms.append(_loss_term(call, weight, section, network))
     return tuple(terms)
 
 
 def _weighted(
-    expr: nodes.Expr, weight: float, keys: SectionReader, network: NetworkReader
+    expr: nodes.Expr, weight: float, section: SectionReader, network: NetworkReader
 ) -> Iterator[tuple[nodes.Call, float]]:
     match expr:
         case nodes.Call():
             yield expr, weight
         case nodes.Binary(op="+", left=left, right=right):
-            yield from _weighted(left, weight, keys, network)
-            yield from _weighted(right, weight, keys, network)
+            yield from _weighted(left, weight, section, network)
+            yield from _weighted(right, weight, section, network)
         case nodes.Binary(op="*", left=left, right=right):
             factor, term = (right, left) if isinstance(left, nodes.Call) else (left, right)
-            value = evaluate(factor, keys.constants)
+            value = evaluate(factor, section.constants)
             if NON_NEGATIVE.accept(value) is None:
                 message = f"the weight of a loss must be a number that is not negative, not {describe(value)}"
                 raise Fail(
@@ -48,7 +48,7 @@ def _weighted(
                         factor.span, message, f"for instance: loss = 0.3 * {_example('mse', network)}"
                     )
                 )
-            yield from _weighted(term, weight * value, keys, network)
+            yield from _weighted(term, weight * value, section, network)
         case nodes.Binary(op="/", left=left):
             help = f"multiply instead: 0.5 * {network.source.words_at(left.span)}"
             raise Fail(messages.training.loss_form(expr.span, "a loss cannot be divided", help))
@@ -71,7 +71,7 @@ def _example(loss: str, network: NetworkReader) -> str:
     return f"{loss}({output}, {target})"
 
 
-def _loss_term(call: nodes.Call, weight: float, keys: SectionReader, network: NetworkReader) -> LossTerm:
+def _loss_term(call: nodes.Call, weight: float, section: SectionReader, network: NetworkReader) -> LossTerm:
     loss = LOSSES.get(call.func.id)
     if loss is None:
         raise Fail(messages.calls.unknown_entry(call.func.span, "loss", call.func.id, LOSSES))
@@ -81,8 +81,8 @@ def _loss_term(call: nodes.Call, weight: float, keys: SectionReader, network: Ne
         raise Fail(
             messages.training.loss_form(call.span, f"{loss.name} compares an output with a target: it needs both", help)
         )
-    output, target = output_and_target(operands[0], operands[1], keys, network, "loss")
-    attrs = bind(loss.name, loss.args, call.args[2:], call.span, keys.constants)
+    output, target = output_and_target(operands[0], operands[1], section, network, "loss")
+    attrs = bind(loss.name, loss.args, call.args[2:], call.span, section.constants)
     kind = _target_kind(loss, output, target, call, network)
     _check_weights(attrs.get("class_weight"), output.type.example[-1:], call)
     return LossTerm(loss, attrs, weight, output.path, target.name, kind, call.span)
@@ -95,7 +95,7 @@ def _check_weights(weights: tuple[float, ...] | None, classes: tuple[int, ...], 
 
 
 def output_and_target(
-    output: nodes.Expr, target: nodes.Expr, keys: SectionReader, network: NetworkReader, key: str
+    output: nodes.Expr, target: nodes.Expr, section: SectionReader, network: NetworkReader, key: str
 ) -> tuple[Tensor, Declared]:
     """Return what the operands of a loss or metric (`key` says which) name; where both are wrong, both are reported."""
     if isinstance(output, nodes.Name) and isinstance(target, nodes.Name):
@@ -103,9 +103,9 @@ def output_and_target(
         if swapped and isinstance(network.scope.names.get(target.id), Tensor):
             raise Fail(messages.training.loss_swapped(output.span, output.id, target.id))
     found: list[Tensor | Declared] = []
-    with keys.reporting(key):
+    with section.reporting(key):
         found.append(_target_named(target, network))
-    with keys.reporting(key):
+    with section.reporting(key):
         found.append(_output_named(output, network))
     if len(found) != 2:
         raise Poisoned

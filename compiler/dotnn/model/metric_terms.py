@@ -18,31 +18,40 @@ from dotnn.syntax import nodes
 
 
 def metric_terms(
-    expr: nodes.Expr, losses: Sequence[LossTerm], keys: SectionReader, network: NetworkReader
-) -> list[MetricTerm]:
+    expr: nodes.Expr, losses: Sequence[LossTerm], section: SectionReader, network: NetworkReader
+) -> tuple[MetricTerm, ...]:
     """Return one term for every loss that the metric fits, or for the output and target it names. Raises `Fail`."""
+    metric, call = _metric(expr)
+    attrs = _attrs(metric, call, section)
+    if any(a.name is None for a in call.args):
+        return (_named(metric, call, attrs, losses, section, network),)
+    fitting = _fitting(metric, losses)
+    if not fitting and losses:
+        raise Fail(_no_fit(metric, losses[0].target, _base(losses[0].target_kind), call))
+    alone = len(fitting) == 1
+    return tuple(_term(metric, attrs, call, t.output, t.target, t.target_kind, alone=alone) for t in fitting)
+
+
+def _metric(expr: nodes.Expr) -> tuple[Metric, nodes.Call]:
     call = nodes.Call(expr.span, expr, ()) if isinstance(expr, nodes.Name) else expr
     if not isinstance(call, nodes.Call):
         raise Fail(messages.calls.needs_entry(expr.span, "metric", "an expression", "", METRICS))
     metric = METRICS.get(call.func.id)
     if metric is None:
         raise Fail(messages.calls.unknown_entry(call.func.span, "metric", call.func.id, METRICS))
-    attrs = _attrs(metric, call, keys)
-    if any(a.name is None for a in call.args):
-        return [_named(metric, call, attrs, losses, keys, network)]
-    fitting = [t for t in losses if _base(t.target_kind) in metric.functions]
-    if not fitting:  # numbers are classes where all of them are 0 or 1, which is checked when they are read
-        fitting = [t for t in losses if _fitted(metric, t.target_kind) in metric.functions]
-    if not fitting and losses:
-        raise Fail(_no_fit(metric, losses[0].target, _base(losses[0].target_kind), call))
-    alone = len(fitting) == 1
-    return [_term(metric, attrs, call, t.output, t.target, t.target_kind, alone=alone) for t in fitting]
+    return metric, call
 
 
-def _attrs(metric: Metric, call: nodes.Call, keys: SectionReader) -> dict[str, Any]:
+def _fitting(metric: Metric, losses: Sequence[LossTerm]) -> list[LossTerm]:
+    """Return the losses whose targets the metric takes; numbers as classes only where it takes no other target."""
+    plainly = [t for t in losses if _base(t.target_kind) in metric.functions]
+    return plainly or [t for t in losses if _fitted(metric, t.target_kind) in metric.functions]
+
+
+def _attrs(metric: Metric, call: nodes.Call, section: SectionReader) -> dict[str, Any]:
     """Return the arguments that have a name; those without are the output and the target."""
     named = [a for a in call.args if a.name is not None]
-    return bind(metric.name, metric.args, named, call.span, keys.constants)
+    return bind(metric.name, metric.args, named, call.span, section.constants)
 
 
 def _named(
@@ -50,13 +59,13 @@ def _named(
     call: nodes.Call,
     attrs: dict[str, Any],
     losses: Sequence[LossTerm],
-    keys: SectionReader,
+    section: SectionReader,
     network: NetworkReader,
 ) -> MetricTerm:
     operands = [a.value for a in call.args if a.name is None]
     if len(operands) != 2:
         raise Fail(messages.calls.too_many_arguments(call.span, metric.name, ["an output", "a target"]))
-    output, target = output_and_target(operands[0], operands[1], keys, network, "metrics")
+    output, target = output_and_target(operands[0], operands[1], section, network, "metrics")
     kind = _kind(target, losses)
     if _fitted(metric, kind) not in metric.functions:
         raise Fail(_no_fit(metric, target.name, _base(kind), call))

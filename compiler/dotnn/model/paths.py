@@ -50,13 +50,16 @@ def settle(elements: list[Element], named: bool) -> None:
     totals = Counter(e.kind for e in elements)
     owners = [e for e in elements if e.has_params]
     seen: Counter[str] = Counter()
-    for position, element in enumerate(elements):
+    for element in elements:
         seen[element.kind] += 1
-        numbered = f"{element.kind}{seen[element.kind]}"
         only_owner = named and owners == [element]
-        element.params.label = "" if only_owner else numbered
-        short = totals[element.kind] == 1 and (only_owner or not element.has_params)
-        element.value.label = element.kind if short else numbered
-        is_last = position == len(elements) - 1
-        if is_last and (not element.is_block or len(elements) == 1):
-            element.value.label = ""
+        _label(element, seen[element.kind], only_owner=only_owner, only_one=totals[element.kind] == 1)
+    if elements and (not elements[-1].is_block or len(elements) == 1):
+        elements[-1].value.label = ""
+
+
+def _label(element: Element, number: int, *, only_owner: bool, only_one: bool) -> None:
+    numbered = f"{element.kind}{number}"
+    element.params.label = "" if only_owner else numbered
+    unnumbered = only_one and (only_owner or not element.has_params)
+    element.value.label = element.kind if unnumbered else numbered

@@ -79,35 +79,56 @@ def _first_head(file: nodes.File) -> Span:
 
 
 def _experiment(
-    network: NetworkReader, file: nodes.File, sections: Mapping[str, nodes.Section], constants: dict[str, Any],
+    network: NetworkReader,
+    file: nodes.File,
+    sections: Mapping[str, nodes.Section],
+    constants: dict[str, Any],
     reporter: Reporter,
-) -> Model:  # fmt: skip
-    train_keys = SectionReader(
-        sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, elsewhere=ELSEWHERE
-    )
-    if "train" not in sections:
-        example = "train { loss = mse(y, t)  optim = sgd(0.1) }"
-        reporter.add(messages.sections.missing_section(_first_head(file), "train", example))
-    defaults = read_defaults(train_keys)
-    declared = _declarations(network)
-    computed = {n: f"{n} is computed by the model; data are given for inputs and targets" for n in network.scope.names}
-    data_keys = SectionReader(
-        sections.get("data"), "data", DATA_KEYS, constants, reporter, others=tuple(declared), elsewhere=computed
-    )
-    data = read_data(data_keys, declared)
-    train = read_train(train_keys, network, data, data_failed="split" in data_keys.failed, decay=defaults["decay"])
+) -> Model:
+    train_section = _train_section(file, sections, constants, reporter)
+    defaults = read_defaults(train_section)
+    data_section = _data_section(network, sections, constants, reporter)
+    data = read_data(data_section, _declarations(network))
+    data_failed = "split" in data_section.failed
+    train = read_train(train_section, network, data, data_failed=data_failed, decay=defaults["decay"])
     check = _check(sections.get("check"), constants, reporter)
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
     _unused(network, file)
     reporter.stop_on_errors()
     steps, params = _settle(network, defaults)
-    outputs = {name: t.path for name, t in network.outputs.items()}
     model = Model(
-        reporter.source, network.section.name.id, constants, network.inputs, network.targets, steps, outputs, params,
-        train, data, check,
-    )  # fmt: skip
-    check_values(data_keys, model)
+        source=reporter.source,
+        name=network.section.name.id,
+        constants=constants,
+        inputs=network.inputs,
+        targets=network.targets,
+        steps=steps,
+        outputs={name: t.path for name, t in network.outputs.items()},
+        params=params,
+        train=train,
+        data=data,
+        check=check,
+    )
+    check_values(data_section, model)
     return model
+
+
+def _train_section(
+    file: nodes.File, sections: Mapping[str, nodes.Section], constants: Constants, reporter: Reporter
+) -> SectionReader:
+    if "train" not in sections:
+        example = "train { loss = mse(y, t)  optim = sgd(0.1) }"
+        reporter.add(messages.sections.missing_section(_first_head(file), "train", example))
+    return SectionReader(sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, elsewhere=ELSEWHERE)
+
+
+def _data_section(
+    network: NetworkReader, sections: Mapping[str, nodes.Section], constants: Constants, reporter: Reporter
+) -> SectionReader:
+    declared = tuple(_declarations(network))
+    computed = {n: f"{n} is computed by the model; data are given for inputs and targets" for n in network.scope.names}
+    section = sections.get("data")
+    return SectionReader(section, "data", DATA_KEYS, constants, reporter, others=declared, elsewhere=computed)
 
 
 def _declarations(network: NetworkReader) -> dict[str, Declared | None]:
@@ -141,18 +162,31 @@ def _settle(network: NetworkReader, defaults: Mapping[str, Any]) -> tuple[tuple[
 
 
 def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Mapping[str, Any]) -> Parameter:
-    init = spec.init
-    if init == INHERIT:
-        init = defaults["init" if spec.is_weight else "bias_init"]
-        if defaults["init"].name == "file":
-            init = defaults["init"]
+    """Return a parameter, with what the train section says of all weights where its layer says nothing else."""
     penalty = spec.penalty if isinstance(spec.penalty, Bound) else None
     decay = defaults["decay"] if spec.penalty == INHERIT and spec.is_weight else None
-    if decay is not None and decay.entry.op:
-        penalty, decay = decay, None
-    held = defaults["constraint"] if spec.constraint == INHERIT and spec.is_weight else spec.constraint
-    constraint = held if isinstance(held, Bound) else None
-    return Parameter(name, spec.shape, init, penalty, draft.span, decay is not None, constraint, spec.trained)
+    decoupled = decay is not None and not decay.entry.op
+    if decay is not None and not decoupled:
+        penalty = decay
+    constraint = defaults["constraint"] if spec.constraint == INHERIT and spec.is_weight else spec.constraint
+    return Parameter(
+        name,
+        spec.shape,
+        _init(spec, defaults),
+        penalty,
+        draft.span,
+        decoupled,
+        constraint if isinstance(constraint, Bound) else None,
+        spec.trained,
+    )
+
+
+def _init(spec: ParamSpec, defaults: Mapping[str, Any]) -> Any:
+    """Return the initialiser; one that reads a file serves weights and biases."""
+    if spec.init != INHERIT:
+        return spec.init
+    everywhere = spec.is_weight or defaults["init"].name == "file"
+    return defaults["init"] if everywhere else defaults["bias_init"]
 
 
 def _check(section: nodes.Section | None, constants: dict[str, Any], reporter: Reporter) -> Check:

@@ -23,9 +23,16 @@ class SectionReader:
     """
 
     def __init__(
-        self, section: nodes.Section | None, keyword: str, known: Sequence[str], constants: Constants,
-        reporter: Reporter, *, others: Sequence[str] = (), elsewhere: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        section: nodes.Section | None,
+        keyword: str,
+        known: Sequence[str],
+        constants: Constants,
+        reporter: Reporter,
+        *,
+        others: Sequence[str] = (),
+        elsewhere: Mapping[str, str] | None = None,
+    ) -> None:
         self.section = section
         self.keyword = keyword
         self.constants = constants

@@ -27,15 +27,15 @@ def _batch(value: Any) -> Any:
     return POSITIVE_INT.accept(value)
 
 
+BATCH = Kind('a positive whole number, "all" or "online"', _batch, choices=("all", "online"))
+CLIP = registered("clip", "a way to clip such as global_norm(1.0)")
 TRAIN_KEYS = (
     Arg("epochs", POSITIVE_INT, 1, "passes over the training examples"),
-    Arg("batch", Kind('a positive whole number, "all" or "online"', _batch, choices=("all", "online")), 32,
-        "examples per update; `all`: one update an epoch, `online`: one example an update"),
+    Arg("batch", BATCH, 32, "examples per update; `all`: one update an epoch, `online`: one example an update"),
     Arg("shuffle", BOOL, True, "draw a new order of the examples every epoch"),
     Arg("seed", SEED, 0, "seed of every random draw: same seed, same result"),
-    Arg("clip", registered("clip", "a way to clip such as global_norm(1.0)"), Symbol("none"),
-        "what is done to the gradients before the optimizer sees them"),
-)  # fmt: skip
+    Arg("clip", CLIP, Symbol("none"), "what is done to the gradients before the optimizer sees them"),
+)
 DEFAULT_KEYS = (
     Arg("init", INIT, Symbol("xavier"), "initialiser of all weights that name none"),
     Arg("bias_init", INIT, Symbol("zeros"), "initialiser of all biases that name none"),
@@ -69,29 +69,37 @@ ELSEWHERE = {
 
 
 def read_train(
-    keys: SectionReader, network: NetworkReader, data: Data | None, *, data_failed: bool, decay: Any
+    section: SectionReader, network: NetworkReader, data: Data | None, *, data_failed: bool, decay: Bound | None
 ) -> Train:
-    """Return the training regime; errors go to the reporter of `keys`."""
-    plain = {arg.name: keys.take(arg) for arg in TRAIN_KEYS}
-    losses: tuple[LossTerm, ...] = keys.read("loss", lambda e: loss_terms(e, keys, network), ())
-    if "loss" not in keys.values and keys.section is not None:
-        keys.reporter.add(messages.sections.missing_key(keys.head, "train", "loss", "loss = mse(y, t)"))
-        keys.failed.add("loss")
-    found = keys.each("metrics", lambda e: metric_terms(e, losses, keys, network))
-    metrics = tuple(term for terms in found for term in terms)
-    has_validation = data_failed or bool(data and data.split and data.split.fractions["val"])
-    quantities = Quantities(metrics, has_validation, keys.failed & {"loss", "metrics"})
-    optimizer = keys.read("optim", lambda e: _optimizer(e, quantities, keys), entry_default(OPTIMIZERS["sgd"]))
-    stops = read_stops(keys, quantities)
-    checkpoint = keys.read("checkpoint", lambda e: _checkpoint(e, quantities, keys), None)
-    decoupled = decay.attrs["strength"] if decay is not None and not decay.entry.op else 0.0
+    """Return how the network is trained; errors go to the reporter of `section`."""
+    plain = {arg.name: section.take(arg) for arg in TRAIN_KEYS}
     plain["clip"] = plain["clip"] if isinstance(plain["clip"], Bound) else None
+    losses = _losses(section, network)
+    metrics = sum(section.each("metrics", lambda e: metric_terms(e, losses, section, network)), ())
+    has_validation = data_failed or _has_validation(data)
+    quantities = Quantities(metrics, has_validation, section.failed & {"loss", "metrics"})
+    optimizer = section.read("optim", lambda e: _optimizer(e, quantities, section), entry_default(OPTIMIZERS["sgd"]))
+    stops = read_stops(section, quantities)
+    checkpoint = section.read("checkpoint", lambda e: _checkpoint(e, quantities, section), None)
+    decoupled = decay.attrs["strength"] if decay is not None and not decay.entry.op else 0.0
     return Train(losses, optimizer, decoupled, stops=stops, metrics=metrics, checkpoint=checkpoint, **plain)
 
 
-def _optimizer(expr: nodes.Expr, quantities: Quantities, keys: SectionReader) -> Bound:
+def _losses(section: SectionReader, network: NetworkReader) -> tuple[LossTerm, ...]:
+    losses: tuple[LossTerm, ...] = section.read("loss", lambda e: loss_terms(e, section, network), ())
+    if "loss" not in section.values and section.section is not None:
+        section.reporter.add(messages.sections.missing_key(section.head, "train", "loss", "loss = mse(y, t)"))
+        section.failed.add("loss")
+    return losses
+
+
+def _has_validation(data: Data | None) -> bool:
+    return data is not None and data.split is not None and data.split.fractions["val"] > 0
+
+
+def _optimizer(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> Bound:
     """Return the optimizer; the quantity that its schedule watches, if any, is a reported one."""
-    optimizer = bind_entry("optimizer", evaluate(expr, keys.constants), expr.span, keys.constants)
+    optimizer = bind_entry("optimizer", evaluate(expr, section.constants), expr.span, section.constants)
     schedule = optimizer.attrs["lr"]
     if isinstance(schedule, Bound) and schedule.entry.watches:
         assert isinstance(expr, nodes.Call)
@@ -100,15 +108,15 @@ def _optimizer(expr: nodes.Expr, quantities: Quantities, keys: SectionReader) ->
     return optimizer
 
 
-def _checkpoint(expr: nodes.Expr, quantities: Quantities, keys: SectionReader) -> Checkpoint:
+def _checkpoint(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> Checkpoint:
     if not isinstance(expr, nodes.Call) or expr.func.id != "every":
         raise Fail(messages.training.checkpoint_form(expr.span))
-    attrs = bind("every", CHECKPOINT, expr.args, expr.span, keys.constants)
+    attrs = bind("every", CHECKPOINT, expr.args, expr.span, section.constants)
     best_by = quantities.default if attrs["keep"] == "best" else ""
     return Checkpoint(attrs["epochs"], best_by)
 
 
-def read_defaults(keys: SectionReader) -> Mapping[str, Any]:
+def read_defaults(section: SectionReader) -> Mapping[str, Any]:
     """Return the initialisers, the penalty and the constraint that the train section sets for the whole model."""
-    found = {arg.name: keys.take(arg) for arg in DEFAULT_KEYS}
+    found = {arg.name: section.take(arg) for arg in DEFAULT_KEYS}
     return {name: None if value == Symbol("none") else value for name, value in found.items()}

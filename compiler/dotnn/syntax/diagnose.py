@@ -65,6 +65,8 @@ def _words(context: ParseContext) -> dict[str, str]:
     return {
         "found": _short(context.found.text),
         "before": _short(context.before.text),
+        "after": _short(context.after.text),
+        "digits": _short(context.digits),
         "earlier": _short(context.earlier.text),
         "found_words": _in_words(context.found),
         "found_name": _character(context.found.text),

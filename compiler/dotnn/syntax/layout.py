@@ -74,13 +74,18 @@ class Layout:
             self._start_line(self._column_for(piece))
         elif self._parts:
             self._write(self._gap(index) + self._padding.get(index, ""))
-        if is_arrow and self._arrow_column is None:
-            self._arrow_column = self._column if self._column <= MAX_ARROW_COLUMN else self._indent + CONTINUATION
+        if is_arrow:
+            self._remember_arrow()
         self._write(piece.text)
         if piece.text in _OPENERS:
             self._open(index)
         elif piece.text in _CLOSERS:
             self._brackets.pop()
+
+    def _remember_arrow(self) -> None:
+        """Let the lines after this one that start with an arrow start where the first arrow stands, if that is near."""
+        if self._arrow_column is None:
+            self._arrow_column = self._column if self._column <= MAX_ARROW_COLUMN else self._indent + CONTINUATION
 
     def _comment(self, index: int) -> None:
         comment = self._pieces[index].text.rstrip()

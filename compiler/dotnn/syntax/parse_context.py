@@ -160,6 +160,12 @@ class ParseContext:
         ahead = self.after.kind == "number" and self.after.start == self.found.end
         return self.found.text == "." and (ahead or (self.is_glued and self.before.kind == "number"))
 
+    @property
+    def is_hyphen(self) -> bool:
+        """A minus was found between two words of what was meant as one name: `my-x`."""
+        inside = self.is_glued and self.found.end == self.after.start
+        return self.found.text == "-" and inside and self.before.kind == self.after.kind == "name"
+
     def starts(self, *texts: str) -> bool:
         """The text at the place starts with one of these."""
         return self.source.text.startswith(texts, self.found.start)
@@ -170,6 +176,15 @@ class ParseContext:
     def near_statement(self) -> str:
         """The statement keyword that the word before may have meant."""
         return closest(self.before.text, STATEMENT_WORDS)
+
+    @property
+    def digits(self) -> str:
+        """A number without the `_` between its digits, "" where there is none: `1000` for `1_000`."""
+        for number, rest in ((self.earlier, self.before), (self.before, self.found)):
+            is_one = number.kind == "number" and number.end == rest.start
+            if is_one and rest.text.startswith("_") and rest.text.replace("_", "").isdigit():
+                return number.text + rest.text.replace("_", "")
+        return ""
 
     @property
     def header(self) -> str:

@@ -50,21 +50,30 @@ def _items(
     opening, items = "", list[_Item]()
     previous, rest, index = opener, iter(parts), 0
     while index < len(pieces):
-        first, start = pieces[index], index
+        first = pieces[index]
         line_ends = text.count("\n", previous.end, first.start) if previous else 1
-        is_comment = first.kind == "comment"
-        if is_comment and line_ends == 0 and items:
+        blank_before = line_ends > 1 and bool(items)
+        end = index + 1
+        if first.kind != "comment":
+            node = next(rest)
+            end = _end_of(node, pieces, index)
+            items.append(_Item(node, list(pieces[index:end]), blank_before))
+        elif line_ends > 0:
+            items.append(_Item(None, [first], blank_before))
+        elif items:
             items[-1].comment = first.text.rstrip()
-        elif is_comment and line_ends == 0:
-            opening = first.text.rstrip()
         else:
-            node = None if is_comment else next(rest)
-            while node and index + 1 < len(pieces) and pieces[index + 1].start < node.span.end:
-                index += 1
-            items.append(_Item(node, list(pieces[start : index + 1]), line_ends > 1 and bool(items)))
-        previous = pieces[index]
-        index += 1
+            opening = first.text.rstrip()
+        previous, index = pieces[end - 1], end
     return opening, items
+
+
+def _end_of(node: nodes.Section | nodes.Stmt, pieces: Sequence[Piece], index: int) -> int:
+    """Return the index behind the last piece of a node whose first piece has this index."""
+    end = index + 1
+    while end < len(pieces) and pieces[end].start < node.span.end:
+        end += 1
+    return end
 
 
 # ---------------------------------------------------------------------------------------------------- sections

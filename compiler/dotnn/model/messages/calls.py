@@ -63,12 +63,12 @@ def repeat_form(span: Span) -> Diagnostic:
     )
 
 
-def not_a_layer(span: Span, name: str, what: str) -> Diagnostic:
+def not_a_layer(span: Span, name: str, what: str, help: str = "") -> Diagnostic:
     return Diagnostic(
         "NN211",
         f'"{name}" is {what}, not a layer',
         span,
-        help="a pipe `->` leads into layers; to join values write a + b, a * b or concat(a, b)",
+        help=help or "a pipe `->` leads into layers; to join values write a + b, a * b or concat(a, b)",
     )
 
 

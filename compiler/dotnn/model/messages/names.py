@@ -53,7 +53,7 @@ def reserved_name(span: Span, name: str) -> Diagnostic:
     )
 
 
-def cycle(span: Span, names: Sequence[str]) -> Diagnostic:
+def cycle(span: Span, names: Sequence[str], help: str = "") -> Diagnostic:
     path = ", ".join(f"{a} needs {b}" for a, b in zip(names, [*names[1:], names[0]], strict=True))
     itself = f"a name stands for one value: call the new one {names[0]}2, or start from an input"
     around = "break the circle: a line can only use values that are computed without it"
@@ -61,7 +61,7 @@ def cycle(span: Span, names: Sequence[str]) -> Diagnostic:
         "NN206",
         f"these definitions depend on each other in a circle: {path}",
         span,
-        help=itself if len(names) == 1 else around,
+        help=help or (itself if len(names) == 1 else around),
     )
 
 
