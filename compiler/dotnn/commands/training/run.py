@@ -1,4 +1,4 @@
-"""`dotnn train`: run the generated script and keep what it leaves behind."""
+"""`dotnn train`: run the generated script and keep the result."""
 
 from __future__ import annotations
 
@@ -112,23 +112,19 @@ def _run(
     module: ModuleType, model: Model, examples: Arrays, saving: Saving, *, quiet: bool
 ) -> tuple[dict[str, np.ndarray] | None, Any]:
     """Return the parameters and the history of a training; no parameters where Ctrl-C left nothing to be kept."""
-    with (
-        refusals(model),
-        TrainingProgress(model.train.epochs, title=model.name, quiet=quiet) as progress,
-        EpochEnds(progress) as epoch_ends,
-        np.errstate(all="ignore"),
-    ):
-        try:
+    progress = TrainingProgress(model.train.epochs, title=model.name, quiet=quiet)
+    epoch_ends = EpochEnds(progress)
+    try:
+        with refusals(model), progress, epoch_ends, np.errstate(all="ignore"):
             params, history = module.train(examples, on_epoch=epoch_ends, **saving.arguments)
             return params, history
-        except (KeyboardInterrupt, Interrupted) as ended:
-            interrupted = ended
-    history = module.History({})
-    history.extend([*saving.history, *epoch_ends.records])
-    history.stopped_by = INTERRUPTED
-    if saving.checkpoint is None and isinstance(interrupted, Interrupted):
-        history.scaling = module.prepare(examples)[1]
-        return {name: np.array(w) for name, w in interrupted.params.items()}, history
+    except (KeyboardInterrupt, Interrupted) as ended:
+        history = module.History({})
+        history.extend([*saving.history, *epoch_ends.records])
+        history.stopped_by = INTERRUPTED
+        if saving.checkpoint is None and isinstance(ended, Interrupted):
+            history.scaling = module.prepare(examples)[1]
+            return {name: np.array(w) for name, w in ended.params.items()}, history
     continued = "to continue this run, give the same command again with --resume"
     click.echo(f"\n{continued if saving.checkpoint else 'nothing of this training was kept'}", err=True)
     return None, history
