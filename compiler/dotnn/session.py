@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dotnn.codegen.heading import HEADER
 from dotnn.codegen.hygiene import NamesMeet
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.core.limits import MAX_SOURCE_BYTES
@@ -27,8 +26,7 @@ from dotnn.passes.name import name
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
 from dotnn.targets.numpy.fast.plan import Plan
-from dotnn.targets.numpy.script import Options, is_unchanged, numpy_script, step_plan
-from dotnn_runtime.script.atomic import write_output
+from dotnn.targets.numpy.script import Options, numpy_script, step_plan
 
 if TYPE_CHECKING:
     from dotnn.targets.keras.witness import Peer
@@ -199,67 +197,6 @@ def _initial_values(model: Model) -> Mapping[str, Any]:
     return initial_values(model)
 
 
-HIDDEN = (sys.stdlib_module_names | {"numpy", "keras", "tensorflow"}) - {"test"}
-"""Modules that a script of their name would hide from all Python programs in its folder."""
-
-
-def write_script(text: str, path: Path, *, spec: Path, force: bool = False) -> None:
-    """Write a script. A file that dotnn did not write is only overwritten with `force`, the `spec` never.
-
-    Raises `CompileError` for those, and for a file that would hide a module that scripts import.
-    """
-    if path.exists() and spec.exists() and path.samefile(spec):
-        raise CompileError([Diagnostic("NN503", f"{path} is the spec itself", help="name another file with -o")])
-    if path.suffix == ".py" and path.stem in HIDDEN and not force:
-        message = f"{path} would hide the module {path.stem} from all Python programs in its folder"
-        raise CompileError([Diagnostic("NN503", message, help="name another file with -o, or use --force")])
-    try:
-        if path.is_file() and not force and (problem := _whose(path)):
-            raise CompileError([Diagnostic("NN503", f"{path} {problem}", help="name another file or use --force")])
-        write_text(text, path)
-    except OSError as error:
-        raise CompileError([_cannot_write(path, error)]) from None
-
-
-def format_file(path: Path, *, only_check: bool = False) -> bool:
-    """Format a spec in place unless `only_check`, `-` to standard output; return whether it changes.
-
-    Raises `CompileError`.
-    """
-    from dotnn.syntax.pretty import format_source
-
-    source = read_source(str(path))
-    text = format_source(source)
-    if str(path) == "-":
-        sys.stdout.write("" if only_check else text)
-    elif text != source.text and not only_check:
-        write_text(text, path)
-    return text != source.text
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a file with LF line ends, whole or not at all; a link stays one. Raises `CompileError`."""
-    try:
-        write_output(path, text.encode())
-    except OSError as error:
-        raise CompileError([_cannot_write(path, error)]) from None
-
-
-def _cannot_write(path: Path, error: OSError) -> Diagnostic:
-    help = "name a file, not a folder" if path.is_dir() else "check the folder and its permissions"
-    if not path.parent.is_dir():
-        help = f"there is no folder {path.parent}: make it first"
-    return Diagnostic("NN503", f"cannot write {path}: {error.strerror or error}", help=help)
-
-
-def _whose(path: Path) -> str:
-    """Return why a file must not be overwritten, "" where it is as dotnn wrote it."""
-    text = path.read_bytes().decode("utf-8", "replace")
-    if HEADER not in "\n".join(text.split("\n", 2)[:2]):
-        return "exists and was not written by dotnn"
-    return "" if is_unchanged(text) else "was edited since dotnn wrote it"
-
-
 def dump_stage(path: str, stage: str, sets: Sequence[str] = ()) -> str:
     """Return the readable text of a stage: ast, model, ir, passes or schedule."""
     from dotnn.ir.dump import dump
@@ -289,7 +226,4 @@ def _dump_passes(model: Model, dump: Callable[[Graph], str]) -> str:
     return "\n".join(parts)
 
 
-__all__ = [
-    "Compiled", "Options", "compile_model", "compile_spec", "dump_stage", "format_file", "front", "lower",
-    "read_source", "write_script", "write_text",
-]  # fmt: skip
+__all__ = ["Compiled", "Options", "compile_model", "compile_spec", "dump_stage", "front", "lower", "read_source"]

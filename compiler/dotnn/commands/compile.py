@@ -52,7 +52,8 @@ def command(
     if distribute and target == "numpy":
         raise click.UsageError("--distribute needs --target tensorflow")
     from dotnn.reports.console import warn
-    from dotnn.session import Options, compile_spec, write_script
+    from dotnn.running.output import write_script
+    from dotnn.session import Options, compile_spec
 
     options = Options(style, sets, input_gradients, target, distribute or "")
     compiled = compile_spec(spec, options, check=verify)
