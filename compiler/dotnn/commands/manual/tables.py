@@ -27,6 +27,7 @@ from dotnn.library.schedules import SCHEDULES
 from dotnn.library.sources import SOURCES
 from dotnn.model import data, messages, resolve, stops, train
 from dotnn.syntax.errors import SYNTAX_ERRORS, TEXT_ERRORS
+from dotnn.targets import WITNESSES
 
 Rows = Iterable[Sequence[str]]
 
@@ -182,7 +183,7 @@ _BY_HAND = {
     "scale": "a scaling, or a list of them; fitted on the training part, undone on prediction",
     "one_hot": "names of inputs or targets whose class numbers become one-hot rows",
     "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0, stratify = target)`; default: all for training",
-    "against": f"a list of {', '.join(resolve.ORACLES)}; default: what the command line says",
+    "against": f"a list of {', '.join([*resolve.ORACLES, *WITNESSES])}; default: what the command line says",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,9 +21,10 @@ from dotnn.reports.training import EXIT_CODES, INTERRUPTED, show_training, train
 from dotnn.running.resume import Saving, check_resumable, prepare_saving, resumed_folder, say_where_it_continues
 from dotnn.running.resume_differences import Training
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
-from dotnn.running.scripts import load_module, require
+from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import Arrays, load_examples, refusals
-from dotnn.session import Options, compile_model
+from dotnn.session import Compilation
+from dotnn.targets import TARGETS, Options
 from dotnn_runtime.interrupt import EpochEnds, Interrupted
 from dotnn_runtime.progress import TrainingProgress
 from dotnn_runtime.run_folder import RunFolder
@@ -42,32 +43,33 @@ class Request:
     overwrite: bool
     resume: bool
     as_json: bool
-    sets: tuple[str, ...]
 
 
-def train_model(model: Model, asked: Request) -> int:
+def train_model(begun: Compilation, asked: Request) -> int:
     """Compile, train, write the run folder, report. Returns the exit code.
 
     With `resume` the training continues from the run's checkpoint, if the folder holds a run.
     """
-    require(asked.target)
+    target = TARGETS[asked.target]
+    if target.needs is not None:
+        target.needs.require()
     if asked.epochs is not None:
-        model = replace(model, train=replace(model.train, epochs=asked.epochs))
+        begun = begun.with_epochs(asked.epochs)
+    model = begun.model
     if asked.resume:
         check_resumable(asked.run_dir, model)
     examples, labels = load_examples(model, asked.data)
     warn_of_batches_of_one(model, examples)
-    options = Options(asked.style, asked.sets, target=asked.target, epochs=asked.epochs or 0)
-    compiled = compile_model(model, options)
-    module = tried(model, compiled.script if asked.target == "numpy" else "", examples)
+    compiled = begun.compiled(Options(asked.style, begun.sets, asked.target, asked.epochs or 0))
+    module = tried(model, begun.script() if target.needs else compiled.script, examples)
     path = run_path(asked.run_dir, model.source.path)
     with ExitStack() as stack:
         with run_errors(asked.run_dir):
             stack.enter_context(locked(path))
-            saving = _opened(path, model, asked, module)
+            saving = _opened(path, begun, asked, module)
             write_inputs(saving.folder, model.source.text, compiled.script, labels)
-            if asked.target != "numpy":
-                module = load_module(saving.folder.path / "model.py")
+            if target.needs:
+                module = load_module(saving.folder.path / "model.py", target.needs)
         quiet = say_where_it_continues(saving, model.train.epochs) or asked.as_json
         started = time.perf_counter()
         params, history = _run(module, model, examples, saving, quiet=quiet)
@@ -76,11 +78,13 @@ def train_model(model: Model, asked: Request) -> int:
             "target": asked.target,
             **training_result(model, history),
             "seconds": round(time.perf_counter() - started, 3),
-            "set": _values(model, asked.sets),
+            "set": _values(model, begun.sets),
         }
         if params is not None:
             with run_errors(asked.run_dir):
                 write_results(saving.folder, module, params, history, result)
+                for name, write in target.results.items():
+                    write(module, params, saving.folder.claim(name))
     if asked.as_json:
         show_json(result)
     elif params is not None:
@@ -88,18 +92,21 @@ def train_model(model: Model, asked: Request) -> int:
     return EXIT_CODES.get(history.stopped_by, 0)
 
 
-def _opened(path: Path, model: Model, asked: Request, script: ModuleType) -> Saving:
+def _opened(path: Path, begun: Compilation, asked: Request, script: ModuleType) -> Saving:
     """Return the run to continue, or a new one, with its checkpoints."""
-    values = _values(model, asked.sets)
-    identity = training_identity(model, asked.target, asked.style)
+    model, target = begun.model, TARGETS[asked.target]
+    style, values = target.style(asked.style).name, _values(model, begun.sets)
+    identity = training_identity(model, target.name, style)
     folder = None
     if asked.resume:
-        folder = resumed_folder(path, Training(identity, model.source.text, asked.target, asked.style, values))
-    begun = folder is not None
+        folder = resumed_folder(
+            path, Training(identity, model.source.text, target.name, style if target.has_styles else "", values)
+        )
+    continued = folder is not None
     if folder is None:
-        info = {"training": identity, "target": asked.target, "set": values}
+        info = {"training": identity, "target": target.name, "set": values}
         folder = RunFolder.create(path, version=__version__, overwrite=asked.overwrite, info=info)
-    return prepare_saving(folder, script, model, begun=begun)
+    return prepare_saving(folder, script, model, begun=continued)
 
 
 def _values(model: Model, sets: tuple[str, ...]) -> dict[str, Any]:

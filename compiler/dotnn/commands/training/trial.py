@@ -12,16 +12,15 @@ from dotnn.model.model import Model
 from dotnn.reports.console import warn
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_files import Arrays, refusals
-from dotnn.session import Options, compile_model
 from dotnn_runtime.script.split import round_to_sum
 
 
 def tried(model: Model, script: str, examples: Arrays) -> ModuleType:
-    """Return a NumPy script of the model, `script` or a new one, that has prepared the examples.
+    """Return a NumPy script of the model that has prepared the examples.
 
     Raises `CompileError` where it refuses them.
     """
-    module = run_script(script or compile_model(model, Options()).script, "dotnn_tried")
+    module = run_script(script, "dotnn_tried")
     with refusals(model), np.errstate(all="ignore"):
         module.prepare(dict(examples), np.float32)
     return module
