@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dotnn.codegen.heading import HEADER, is_unchanged
 from dotnn.codegen.hygiene import NamesMeet
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.core.limits import MAX_SOURCE_BYTES
@@ -27,10 +26,9 @@ from dotnn.running.peer import Peer
 from dotnn.syntax import nodes
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
-from dotnn.targets import TARGETS, WITNESSES, Draft, Options, chosen
-from dotnn_runtime.script.atomic import write_output
+from dotnn.targets import WITNESSES, Draft, Options, chosen
 
-__all__ = ["Compilation", "Compiled", "Options", "compile_model", "compile_spec", "format_file", "front", "lower"]
+__all__ = ["Compilation", "Compiled", "Options", "compile_model", "compile_spec", "front", "lower"]
 
 STDIN = "<stdin>"
 """What a spec from standard input is called."""
@@ -239,68 +237,3 @@ def compile_spec(path: str, options: Options | None = None, *, check: bool = Fal
 def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = (), *, check: bool = False) -> Compiled:
     """Run the stages after the model."""
     return Compilation.of(model, options.sets, warnings, check=check).compiled(options)
-
-
-HIDDEN = {
-    *sys.stdlib_module_names,
-    "numpy",
-    *(module for target in TARGETS.values() if target.needs for module in target.needs.modules),
-} - {"test"}
-"""Modules that a script of their name would hide from all Python programs in its folder."""
-
-
-def write_script(text: str, path: Path, *, spec: Path, force: bool = False) -> None:
-    """Write a script. A file that dotnn did not write is only overwritten with `force`, the `spec` never.
-
-    Raises `CompileError` for those, and for a file that would hide a module that scripts import.
-    """
-    if path.exists() and spec.exists() and path.samefile(spec):
-        raise CompileError([Diagnostic("NN503", f"{path} is the spec itself", help="name another file with -o")])
-    if path.suffix == ".py" and path.stem in HIDDEN and not force:
-        message = f"{path} would hide the module {path.stem} from all Python programs in its folder"
-        raise CompileError([Diagnostic("NN503", message, help="name another file with -o, or use --force")])
-    try:
-        if path.is_file() and not force and (problem := _whose(path)):
-            raise CompileError([Diagnostic("NN503", f"{path} {problem}", help="name another file or use --force")])
-        write_text(text, path)
-    except OSError as error:
-        raise CompileError([_cannot_write(path, error)]) from None
-
-
-def format_file(path: Path, *, only_check: bool = False) -> bool:
-    """Format a spec in place unless `only_check`, `-` to standard output; return whether it changes.
-
-    Raises `CompileError`.
-    """
-    from dotnn.syntax.pretty import format_source
-
-    source = read_source(str(path))
-    text = format_source(source)
-    if str(path) == "-":
-        sys.stdout.write("" if only_check else text)
-    elif text != source.text and not only_check:
-        write_text(text, path)
-    return text != source.text
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a file with LF line ends, whole or not at all; a link stays one. Raises `CompileError`."""
-    try:
-        write_output(path, text.encode())
-    except OSError as error:
-        raise CompileError([_cannot_write(path, error)]) from None
-
-
-def _cannot_write(path: Path, error: OSError) -> Diagnostic:
-    help = "name a file, not a folder" if path.is_dir() else "check the folder and its permissions"
-    if not path.parent.is_dir():
-        help = f"there is no folder {path.parent}: make it first"
-    return Diagnostic("NN503", f"cannot write {path}: {error.strerror or error}", help=help)
-
-
-def _whose(path: Path) -> str:
-    """Return why a file must not be overwritten, "" where it is as dotnn wrote it."""
-    text = path.read_bytes().decode("utf-8", "replace")
-    if HEADER not in "\n".join(text.split("\n", 2)[:2]):
-        return "exists and was not written by dotnn"
-    return "" if is_unchanged(text) else "was edited since dotnn wrote it"

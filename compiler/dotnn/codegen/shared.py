@@ -33,8 +33,8 @@ def training_context(model: Model) -> dict[str, Any]:
         "scaled": bool(model.data and model.data.scales),
         "scaled_inputs": data.scaled_inputs(model),
         "scaled_outputs": scaled,
-        "csv": bool(model.data and model.data.source and model.data.source.format == "csv"),
-        "csv_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
+        "table": table.entry if (table := data.table_source(model)) else None,
+        "column_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
     }
 
 

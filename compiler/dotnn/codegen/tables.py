@@ -69,7 +69,5 @@ def _shape_of(model: Model, path: str) -> tuple[int, ...]:
 
 
 def _input_columns(model: Model) -> dict[str, list[str]]:
-    source = model.data.source if model.data else None
-    if source is None or source.format != "csv":
-        return {}
-    return {n: list(c) for n, c in source.fields.items() if n in model.inputs}
+    table = data.table_source(model)
+    return {n: list(c) for n, c in table.fields.items() if n in model.inputs} if table else {}

@@ -47,7 +47,8 @@ def command(
     """Write one self-contained script."""
     refuse_what_does_not_apply(TARGETS[target])
     from dotnn.reports.console import warn
-    from dotnn.session import compile_spec, write_script
+    from dotnn.running.output import write_script
+    from dotnn.session import compile_spec
 
     options = Options(style, sets, target, **own)
     compiled = compile_spec(spec, options, check=verify)
@@ -56,5 +57,10 @@ def command(
         click.echo(compiled.script, nl=False)
         return
     path = Path(output) if output else Path(TARGETS[target].file_of(spec))
-    write_script(compiled.script, path, force=force, spec=Path(spec))
+    write_script(compiled.script, path, spec=Path(spec), imported=_imported(), force=force)
     click.echo(f"wrote {path}", err=True)
+
+
+def _imported() -> set[str]:
+    """Return what scripts import besides the standard library, for any target."""
+    return {"numpy", *(module for target in TARGETS.values() if target.needs for module in target.needs.modules)}

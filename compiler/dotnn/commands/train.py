@@ -52,6 +52,7 @@ def _trained(spec: str, sets: tuple[str, ...], options: dict[str, Any]) -> int:
     begun = Compilation.read(spec, sets)
     warn(begun.warnings)
     choose_threads(begun.model)  # before NumPy is imported
-    from dotnn.commands.training.run import Request, train_model
+    from dotnn.commands.training.prepare import Request
+    from dotnn.commands.training.run import train_model
 
     return train_model(begun, Request(**options))

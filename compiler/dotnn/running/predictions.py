@@ -12,10 +12,10 @@ import numpy as np
 
 from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.running.data_errors import from_data_error, own_error
 from dotnn.running.output import check_output
 from dotnn.running.requirement import Requirement
 from dotnn.running.scripts import load_module
-from dotnn.running.spec_files import from_data_error, own_error
 from dotnn_runtime.predict_io import read_inputs
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, reason_of, weight_shapes
 from dotnn_runtime.script.errors import DataError

@@ -102,7 +102,13 @@ def _entries(text: str) -> dict[str, list[str]]:
 
 
 def _on_one_line(text: str) -> str:
-    return " ".join(word for line in text.splitlines() for word in line.partition("#")[0].split())
+    """Return a piece of a spec without comments and line ends."""
+    shown, end = "", 0
+    for piece in scan(text):
+        if piece.kind != "comment":
+            shown += (" " if shown and piece.start > end else "") + piece.text
+            end = piece.end
+    return shown
 
 
 def _name(statement: nodes.Stmt) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic
-from dotnn.running.spec_files import plain_message
+from dotnn.running.data_errors import plain_message
 from dotnn_runtime.plots import loss_png
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
 from dotnn_runtime.script.errors import DataError

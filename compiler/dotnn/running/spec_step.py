@@ -1,4 +1,4 @@
-"""A training step as the spec has it: the graph, run by the interpreter, and the optimizer's equations as they stand.
+"""A training step as the spec has it: the graph, run by the interpreter, and the optimizer's equations.
 
 It shares no emitted line with a script, so a step of any script of the spec can be compared with it.
 """

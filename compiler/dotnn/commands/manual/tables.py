@@ -204,7 +204,7 @@ _BY_HAND = {
     "loss": "`loss(output, target)`, or a weighted sum of such terms. Must be given",
     "optim": "an optimizer; default `sgd(0.01)`",
     "stop": "`when(quantity < number)`, `early(quantity, …)`, `minutes(number)`, or a list of them; default: none",
-    "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` goes on from; default: none",
+    "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` continues from; default: none",
     "metrics": "a metric, or a list; default: none",
     "source": " or ".join(f"`{s.form[:-1]}, …)`" for s in SOURCES.values()),
     "scale": "a scaling, or a list of them; fitted on the training part, undone on prediction",
@@ -307,7 +307,7 @@ _PART = re.compile(r"(?<=<!-- generated: )(\w+)( -->\n).*?(?=<!-- end -->)", re.
 
 
 def renewed(page: str) -> str:
-    """Return the page with every generated part made anew. Raises `KeyError` for a part that does not exist."""
+    """Return the page with every generated part renewed. Raises `KeyError` for a part that does not exist."""
     return _PART.sub(lambda m: f"{m[1]}{m[2]}{SECTIONS[m[1]]()}\n", page)
 
 
