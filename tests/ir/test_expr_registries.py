@@ -7,7 +7,9 @@ import pytest
 from ir.test_ops import OP_CASES
 from support import model_of
 
-from dotnn.ir.expr import DIALECTS, NoDerivative, NotAnExpression, NoType, derive, equation, infer, parse, spell
+from dotnn.ir.expr import DIALECTS, NotAnExpression, equation, parse, spell
+from dotnn.ir.expr.derive import NoDerivative, derive
+from dotnn.ir.expr.infer import NoType, infer
 from dotnn.ir.interpret import evaluate, helper_functions
 from dotnn.ir.tensor import TensorType
 from dotnn.library.constraints import CONSTRAINTS
@@ -125,7 +127,7 @@ def test_schedules_mean_the_same_in_plain_numbers(name):
 
 def test_lines_of_constraints_and_initialisers_are_formulas():
     for entry in CONSTRAINTS.values():
-        text = entry.line.format(w="w", **{a.name: 0.5 for a in entry.args})
+        text = entry.written("w", {a.name: 0.5 for a in entry.args})
         assert spell(parse(text), NUMPY, {entry.helper}) == text
     for entry in INITS.values():
         if entry.numpy is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import is_
 from types import EllipsisType
 
 
@@ -144,6 +145,16 @@ class Equation:
     value: Expr
 
 
+def constant(value: object) -> Expr:
+    """Return a plain value of Python as an expression."""
+    if isinstance(value, tuple | list):
+        return Sequence(tuple(map(constant, value)), "[]" if isinstance(value, list) else "()")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value)
+    assert isinstance(value, str | bool | None)
+    return Literal(value)
+
+
 def children(expr: Expr) -> Iterator[Expr]:
     """Yield the direct parts of a node, from left to right."""
     if isinstance(expr, Choice):
@@ -179,10 +190,13 @@ def map_children(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
     def changed(part: object) -> object:
         if isinstance(part, Expr):
             return change(part)
-        return tuple(map(change, part)) if isinstance(part, tuple) else part
+        if not isinstance(part, tuple):
+            return part
+        items = tuple(map(change, part))
+        return part if all(map(is_, items, part)) else items
 
     parts = {name: changed(part) for name, part in vars(expr).items()}
-    return expr if parts == vars(expr) else type(expr)(**parts)
+    return expr if all(parts[name] is part for name, part in vars(expr).items()) else type(expr)(**parts)
 
 
 def substitute(expr: Expr, values: Mapping[str, Expr | str]) -> Expr:
@@ -190,4 +204,4 @@ def substitute(expr: Expr, values: Mapping[str, Expr | str]) -> Expr:
     if isinstance(expr, Name):
         value = values.get(expr.id, expr)
         return Name(value) if isinstance(value, str) else value
-    return map_children(expr, lambda part: substitute(part, values))
+    return expr if isinstance(expr, Number | Literal) else map_children(expr, lambda part: substitute(part, values))

@@ -5,6 +5,7 @@ Targets are class numbers (spread to one-hot rows where a line needs them) or ro
 
 from __future__ import annotations
 
+from dotnn.ir.expr import Expr, parse, substitute
 from dotnn.ir.node import Node
 from dotnn.ir.op import Op
 from dotnn.library.ops.reduction import divisor, loss_ops
@@ -17,19 +18,18 @@ def class_loss(
     helpers: tuple[str, ...],
     equation: str,
 ) -> tuple[Op, Op]:
-    """Return the ops of a categorical loss and of its gradient; `{rows}` stands for the target as rows.
+    """Return the ops of a categorical loss and of its gradient; `rows` stands for the target as rows.
 
     With weights of the classes, the loss of every example, and so its gradient, is multiplied by that of its class.
     """
 
-    def rows(node: Node, target: int) -> str:
-        return target_rows(node, target, "{t}", "{y}.dtype")
+    def line(node: Node) -> Expr:
+        rows = parse(weight(node) + target_rows(node, 1, "t", "y.dtype"))
+        return substitute(parse(f"{term}{divisor(node)}"), {"rows": rows})
 
-    def line(node: Node) -> str:
-        return f"{term.replace('{rows}', weight(node) + rows(node, 1))}{divisor(node)}"
-
-    def gradient(node: Node) -> str:
-        return f"{{d}} * {weight(node)}{slope.replace('{rows}', rows(node, 2))}{divisor(node)}"
+    def gradient(node: Node) -> Expr:
+        rows = parse(target_rows(node, 2, "t", "y.dtype"))
+        return substitute(parse(f"d * {weight(node)}{slope}{divisor(node)}"), {"rows": rows})
 
     return loss_ops(name, line, gradient, (*helpers, "weight_of_class"), equation)
 
@@ -37,7 +37,7 @@ def class_loss(
 def weight(node: Node) -> str:
     """Return the factor of each example's loss, "" where all classes count alike."""
     weights = node.attrs["class_weight"]
-    return f"weight_of_class({{t}}, {weights}, {{y}}.dtype) * " if weights else ""
+    return f"weight_of_class(t, {weights}, y.dtype) * " if weights else ""
 
 
 def target_rows(node: Node, target: int, labels: str, dtype: str) -> str:
@@ -48,12 +48,12 @@ def target_rows(node: Node, target: int, labels: str, dtype: str) -> str:
 
 
 CROSS_ENTROPY, CROSS_ENTROPY_GRADIENT = class_loss(
-    "cross_entropy", "-({rows} * safe_log({y})).sum()", "-{rows} * safe_log_slope({y})",
+    "cross_entropy", "-(rows * safe_log(y)).sum()", "-rows * safe_log_slope(y)",
     ("one_hot_rows", "smooth", "safe_log", "safe_log_slope"), "E = -mean over examples of sum_k t_k log p_k",
 )  # fmt: skip
 
 SOFTMAX_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY_GRADIENT = class_loss(
-    "softmax_cross_entropy", "-({rows} * log_softmax({y})).sum()", "(softmax({y}) - {rows})",
+    "softmax_cross_entropy", "-(rows * log_softmax(y)).sum()", "(softmax(y) - rows)",
     ("one_hot_rows", "smooth", "log_softmax", "softmax"),
     "E = -mean over examples of sum_k t_k log p_k with p = softmax(z)",
 )  # fmt: skip

@@ -17,7 +17,7 @@ class Optimizer:
     """One optimizer.
 
     `equations` are assignments over `w` (the parameter), `g` (its gradient), the slots, `t` (the number of this
-    update, from 1), the arguments, and the functions sqrt, exp, log, tanh, abs, sign, minimum and maximum. They are
+    update, from 1), the arguments, and the elementwise functions of `ir.expr.functions`. They are
     written for one array and mean the same for all of them laid end to end. `slots` start at zero unless `start` names
     an argument. `source` is where the formula stands.
     `fast_equations` are the same update with the slots scaled by constants, so that it takes fewer passes.

@@ -20,11 +20,10 @@ from dotnn.model.model import Model
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer, regime
 from dotnn.targets.keras.loss import loss_lines
+from dotnn.targets.keras.lowered import PACKAGES
 from dotnn.targets.keras.network import Network
 
 TEMPLATES = Path(__file__).parent / "templates"
-PACKAGES = (*paste.SCRIPT, "dotnn_runtime.keras")
-"""Whose functions are pasted: those for Keras stand for those of their names for NumPy."""
 
 CUTS = ("stop_gradient", "truncate")
 """Ops through which the loss depends on a weight whose gradient does not know of it."""
@@ -48,12 +47,14 @@ def script(draft: Draft) -> str:
     network = Network(model, graph, mark, draft.words, distributed=bool(distribute))
     stacked = _stacked(model, network)
     losses = loss_lines(model, graph, network)
-    pasted = paste.called_in("\n".join([*network.lines, *losses]), PACKAGES) | _activations(network)
+    pasted = paste.called_in(
+        "\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES
+    ) | _activations(network)
     layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, PACKAGES)
     context: dict[str, Any] = {
         **header(model, draft.facts, draft.style.name),
         **constants(model, graph, lambda v: network.keys[v.id]),
-        "layers": paste.sources(layers, PACKAGES),
+        "layers": [*paste.sources(layers, PACKAGES), *network.functions.values()],
         "init_lines": indented(training.init_lines(model, draft.values)),
         "model_lines": indented(_model_lines(model, graph, network)),
         "variable_lines": indented(_variable_lines(model, network, stacked), 8),

@@ -96,7 +96,7 @@ def constraint_lines(model: Model) -> list[str]:
     for name, p in model.params.items():
         if p.constraint is not None:
             weight = f'params["{name}"]'
-            lines.append(f"{weight}[...] = {p.constraint.entry.line.format(w=weight, **p.constraint.attrs)}")
+            lines.append(f"{weight}[...] = {p.constraint.entry.written(weight, p.constraint.attrs)}")
     return lines
 
 

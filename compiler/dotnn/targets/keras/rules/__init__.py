@@ -24,10 +24,9 @@ CLIPS: Mapping[str, ClipRule] = collect(__name__, __path__, ClipRule)
 CONSTRAINTS: Mapping[str, ConstraintRule] = collect(__name__, __path__, ConstraintRule)
 NOTES: Mapping[str, Note] = collect(__name__, __path__, Note)
 
-_FAMILIES: Mapping[str, Mapping[str, LayerRule | LossRule | OptimizerRule | PenaltyRule | ClipRule | ConstraintRule]]
+_FAMILIES: Mapping[str, Mapping[str, LayerRule | OptimizerRule | PenaltyRule | ClipRule | ConstraintRule]]
 _FAMILIES = {
     "layer": LAYERS,
-    "loss": LOSSES,
     "optimizer": OPTIMIZERS,
     "penalty": PENALTIES,
     "clip": CLIPS,

@@ -69,11 +69,10 @@ def with_arguments(name: str, keras: str, *attributes: str, remark: str = "", **
 
 @dataclass(frozen=True)
 class LossRule:
-    """How the op of a loss is written: `term` is (node) -> template of an expression, `says` what Keras calls it."""
+    """How the op of a loss is written: `formula`, (node) -> formula, in TensorFlow's own words."""
 
     name: str
-    term: Callable[[Node], str]
-    says: str = ""
+    formula: Callable[[Node], str]
 
 
 @dataclass(frozen=True)

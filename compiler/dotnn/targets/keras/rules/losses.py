@@ -1,9 +1,12 @@
-"""Losses: terms of TensorFlow, reduced as the spec says. Where replicas share a batch, all of them have `rows`."""
+"""Losses: what they sum, in TensorFlow's own words where it has better ones, and how that is reduced.
+
+Where replicas share a batch, all of them have `rows`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from dotnn.ir.node import Node
 from dotnn.targets.keras.rules.base import LossRule
@@ -31,14 +34,18 @@ def reduced(node: Node, term: str, axes: int = 0) -> str:
     return outer.replace("{}", f"{inner}({term}, axis={places[0] if len(places) == 1 else places})")
 
 
-def pointwise(name: str, term: str, says: str = "", factor: str = "") -> LossRule:
-    """Return the rule of a loss that sums a term over features and examples."""
-    return LossRule(name, lambda node: f"{factor}{reduced(node, term)}", says)
+def formula(node: Node, rules: Mapping[str, LossRule]) -> str:
+    """Return the formula of a loss, by its rule or by what it sums; "" where it has neither."""
+    rule = rules.get(node.op)
+    if rule is not None:
+        return rule.formula(node)
+    term = node.rule.term
+    return f"{term.factor}{reduced(node, term.formula)}" if term else ""
 
 
-def class_loss(name: str, term: Callable[[Node], str], says: str = "") -> LossRule:
+def class_loss(name: str, term: Callable[[Node], str]) -> LossRule:
     """Return the rule of a loss over the classes; `term` is the loss of each position."""
-    return LossRule(name, lambda node: reduced(node, _weight(node) + term(node), axes=1), says)
+    return LossRule(name, lambda node: reduced(node, _weight(node) + term(node), axes=1))
 
 
 def _weight(node: Node) -> str:
@@ -46,37 +53,30 @@ def _weight(node: Node) -> str:
     weights = node.attrs["class_weight"]
     if not weights:
         return ""
-    table = f"tf.constant({[*weights]}, {{y}}.dtype)"
+    table = f"tf.constant({[*weights]}, y.dtype)"
     by_number = node.ins[1].type.dtype == "int"
-    return f"tf.gather({table}, {{t}}) * " if by_number else f"tf.linalg.matvec({{t}}, {table}) * "
+    return f"tf.gather({table}, t) * " if by_number else f"tf.linalg.matvec(t, {table}) * "
 
 
 def _rows(node: Node) -> str:
     """Return the target as rows that sum to one."""
     y, t = node.ins
-    rows = f"tf.one_hot({{t}}, {y.type.example[-1]}, dtype={{y}}.dtype)" if t.type.dtype == "int" else "{t}"
+    rows = f"tf.one_hot(t, {y.type.example[-1]}, dtype=y.dtype)" if t.type.dtype == "int" else "t"
     smoothing = node.attrs["smoothing"]
     return f"smooth({rows}, {smoothing})" if smoothing else rows
 
 
 def _cross_entropy(node: Node) -> str:
-    return f"-tf.reduce_sum({_rows(node)} * safe_log({{y}}), axis=-1)"
+    return f"-tf.reduce_sum({_rows(node)} * safe_log(y), axis=-1)"
 
 
 def _softmax_cross_entropy(node: Node) -> str:
     if node.ins[1].type.dtype == "int" and not node.attrs["smoothing"]:
-        return "tf.nn.sparse_softmax_cross_entropy_with_logits({t}, {y})"
-    return f"tf.nn.softmax_cross_entropy_with_logits({_rows(node)}, {{y}})"
+        return "tf.nn.sparse_softmax_cross_entropy_with_logits(t, y)"
+    return f"tf.nn.softmax_cross_entropy_with_logits({_rows(node)}, y)"
 
 
-HALF_SSE = pointwise("half_sse", "tf.square({t} - {y})", factor="0.5 * ")
-SSE = pointwise("sse", "tf.square({t} - {y})")
-MSE = pointwise("mse", "tf.square({t} - {y})", "MeanSquaredError")
-L1 = pointwise("l1", "tf.abs({y} - {t})", "MeanAbsoluteError")
-HUBER = pointwise("huber", "huber({y} - {t}, {delta})", "Huber")
-HINGE = pointwise("hinge", "tf.nn.relu(1 - {t} * {y})", "Hinge")
-PERCEPTRON = pointwise("perceptron", "tf.where({t} * {y} <= 0, -{t} * {y}, tf.zeros_like({y}))")
-BCE = pointwise("bce", "binary_cross_entropy({y}, {t})", "BinaryCrossentropy")
-SIGMOID_BCE = pointwise("sigmoid_bce", "tf.nn.sigmoid_cross_entropy_with_logits({t}, {y})")
-CROSS_ENTROPY = class_loss("cross_entropy", _cross_entropy, "CategoricalCrossentropy")
+PERCEPTRON = LossRule("perceptron", lambda node: reduced(node, "tf.where(t * y <= 0, -t * y, tf.zeros_like(y))"))
+SIGMOID_BCE = LossRule("sigmoid_bce", lambda node: reduced(node, "tf.nn.sigmoid_cross_entropy_with_logits(t, y)"))
+CROSS_ENTROPY = class_loss("cross_entropy", _cross_entropy)
 SOFTMAX_CROSS_ENTROPY = class_loss("softmax_cross_entropy", _softmax_cross_entropy)

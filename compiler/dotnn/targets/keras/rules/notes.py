@@ -1,8 +1,15 @@
-"""Initialisers and schedules, which the script computes by the lines of the NumPy script: what Keras calls them."""
+"""What Keras calls members that the script computes by their own formulas: losses, initialisers and schedules."""
 
 from __future__ import annotations
 
 from dotnn.targets.keras.rules.base import Note
+
+MSE = Note("loss mse", "MeanSquaredError")
+L1 = Note("loss l1", "MeanAbsoluteError")
+HUBER = Note("loss huber", "Huber")
+HINGE = Note("loss hinge", "Hinge")
+BCE = Note("loss bce", "BinaryCrossentropy")
+CROSS_ENTROPY = Note("loss cross_entropy", "CategoricalCrossentropy")
 
 UNIFORM = Note("init uniform", "RandomUniform")
 NORMAL = Note("init normal", "RandomNormal")
