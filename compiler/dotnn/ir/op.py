@@ -86,7 +86,6 @@ class Op:
     positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
     vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
-    tensorflow  for a loss: template of one TensorFlow expression
     """
 
     name: str
@@ -106,7 +105,6 @@ class Op:
     positions: bool = False
     vanishes: bool = False
     detached: bool = False
-    tensorflow: Template = ""
 
     def template(self, node: Node) -> str:
         """Return the NumPy template for this node."""

@@ -78,6 +78,14 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Framework:
+    """A library with names of its own: `says` is (family, member) -> what it calls a member of ours, "" for nothing."""
+
+    title: str
+    says: Callable[[str, str], str]
+
+
+@dataclass(frozen=True)
 class Target:
     """One target.
 
@@ -89,6 +97,7 @@ class Target:
     gradients  whether its scripts spell out the backward pass, so that `dotnn check` can prove it; the others are
                refused, because `reason`
     needs      what must be installed to run its scripts, besides NumPy
+    framework  what its users call the members of the library, for the manual
     suffix     what is put behind the spec's name to name a script
     witness    (model, graph, script) -> the network, for its gradients and training to be compared with NumPy's
     results    files that only its trainings leave in a run folder, each with (script, parameters, where to write it)
@@ -103,6 +112,7 @@ class Target:
     reason: str = ""
     needs: Requirement | None = None
     suffix: str = ""
+    framework: Framework | None = None
     witness: Callable[[Model, Graph, str], Peer] | None = None
     results: Mapping[str, Callable[[ModuleType, Any, Path], None]] = field(default_factory=dict)
 

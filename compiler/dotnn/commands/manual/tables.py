@@ -27,9 +27,13 @@ from dotnn.library.schedules import SCHEDULES
 from dotnn.library.sources import SOURCES
 from dotnn.model import data, messages, resolve, stops, train
 from dotnn.syntax.errors import SYNTAX_ERRORS, TEXT_ERRORS
-from dotnn.targets import WITNESSES
+from dotnn.targets import TARGETS, WITNESSES
 
 Rows = Iterable[Sequence[str]]
+
+_NAMING = [target for target in TARGETS.values() if target.framework is not None]
+TITLES = [target.framework.title for target in _NAMING if target.framework]
+"""Frameworks that have names of their own for what the language has."""
 
 
 # ------------------------------------------------------------------------------------------------------- pieces
@@ -66,6 +70,17 @@ def _arguments(entries: Iterable[tuple[str, Sequence[Arg]]]) -> str:
     return table(("argument", "of", "must be", "default", "means"), rows)
 
 
+def _counterparts(family: str, member: str) -> list[str]:
+    """Return what each target whose framework has names of its own calls a member."""
+    return [target.framework.says(family, member) for target in _NAMING if target.framework]
+
+
+def _also(family: str, member: str) -> str:
+    """Return the same as sentences."""
+    named = zip(TITLES, _counterparts(family, member), strict=True)
+    return "".join(f" {title}: {says or 'none'}." for title, says in named)
+
+
 # ----------------------------------------------------------------------------------------------------- registries
 
 
@@ -76,8 +91,8 @@ def _layers(family: str) -> str:
     for layer in chosen:
         more = ["…"] if layer.arity[1] is None else []
         call = signature(layer.name, layer.args, [*operands, *more] if operands else [])
-        rows.append((call, layer.doc, _code(layer.equation), layer.keras))
-    parts = [table((family, "does", "equation", "Keras"), rows)]
+        rows.append((call, layer.doc, _code(layer.equation), *_counterparts("layer", layer.name)))
+    parts = [table((family, "does", "equation", *TITLES), rows)]
     if any(layer.args for layer in chosen):
         parts.append(_arguments((layer.name, layer.args) for layer in chosen))
     return "\n\n".join(parts)
@@ -93,10 +108,16 @@ _TARGETS = {
 
 def _losses() -> str:
     rows = [
-        (signature(loss.name, loss.args, ("y", "t")), loss.doc, _code(loss.equation), _TARGETS[loss.target], loss.keras)
+        (
+            signature(loss.name, loss.args, ("y", "t")),
+            loss.doc,
+            _code(loss.equation),
+            _TARGETS[loss.target],
+            *_counterparts("loss", loss.op),
+        )
         for loss in LOSSES.values()
     ]
-    head = ("loss", "is", "equation", "target holds", "Keras")
+    head = ("loss", "is", "equation", "target holds", *TITLES)
     return f"{table(head, rows)}\n\n{_arguments((loss.name, loss.args) for loss in LOSSES.values())}"
 
 
@@ -106,7 +127,7 @@ def _optimizers() -> str:
 
 
 def _optimizer(optimizer: Optimizer) -> str:
-    about = f"{optimizer.doc} Source: {optimizer.source}. Keras: {optimizer.keras}."
+    about = f"{optimizer.doc} Source: {optimizer.source}.{_also('optimizer', optimizer.name)}"
     lines = [f"**{signature(optimizer.name, optimizer.args)}** {about}", "```text"]
     for label, attrs in _variants(optimizer):
         lines += [f"# {label}"] if label else []
@@ -129,7 +150,7 @@ def _variants(optimizer: Optimizer) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _schedules() -> str:
     parts = [
-        f"**{signature(s.name, s.args)}** {s.doc} Source: {s.source}. Keras: {s.keras}.\n"
+        f"**{signature(s.name, s.args)}** {s.doc} Source: {s.source}.{_also('schedule', s.name)}\n"
         + "\n".join(["```text", *s.equations, "```"])
         for s in SCHEDULES.values()
     ]
@@ -137,20 +158,26 @@ def _schedules() -> str:
 
 
 def _clips() -> str:
-    rows = [(signature(c.name, c.args), c.doc, _code(c.equation), c.source, c.keras) for c in CLIPS.values()]
-    head = ("way to clip", "acts on", "equation", "source", "Keras")
+    rows = [
+        (signature(c.name, c.args), c.doc, _code(c.equation), c.source, *_counterparts("clip", c.name))
+        for c in CLIPS.values()
+    ]
+    head = ("way to clip", "acts on", "equation", "source", *TITLES)
     return f"{table(head, rows)}\n\n{_arguments((c.name, c.args) for c in CLIPS.values())}"
 
 
 def _constraints() -> str:
-    rows = [(signature(c.name, c.args), c.doc, _code(c.equation), c.source, c.keras) for c in CONSTRAINTS.values()]
-    head = ("constraint", "is", "equation", "source", "Keras")
+    rows = [
+        (signature(c.name, c.args), c.doc, _code(c.equation), c.source, *_counterparts("constraint", c.name))
+        for c in CONSTRAINTS.values()
+    ]
+    head = ("constraint", "is", "equation", "source", *TITLES)
     return f"{table(head, rows)}\n\n{_arguments((c.name, c.args) for c in CONSTRAINTS.values())}"
 
 
 def _inits() -> str:
-    rows = [(signature(i.name, i.args), i.doc, _code(_draw(i)), i.keras) for i in INITS.values()]
-    head = ("initialiser", "is", "in NumPy", "Keras")
+    rows = [(signature(i.name, i.args), i.doc, _code(_draw(i)), *_counterparts("init", i.name)) for i in INITS.values()]
+    head = ("initialiser", "is", "in NumPy", *TITLES)
     return f"{table(head, rows)}\n\n{_arguments((i.name, i.args) for i in INITS.values())}"
 
 
@@ -161,8 +188,8 @@ def _draw(init: Init) -> str:
 
 
 def _penalties() -> str:
-    rows = [(signature(p.name, p.args), p.doc, p.keras) for p in PENALTIES.values()]
-    return f"{table(('penalty', 'is', 'Keras'), rows)}\n\n{_arguments((p.name, p.args) for p in PENALTIES.values())}"
+    rows = [(signature(p.name, p.args), p.doc, *_counterparts("penalty", p.name)) for p in PENALTIES.values()]
+    return f"{table(('penalty', 'is', *TITLES), rows)}\n\n{_arguments((p.name, p.args) for p in PENALTIES.values())}"
 
 
 def _metrics() -> str:

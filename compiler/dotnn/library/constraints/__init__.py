@@ -21,7 +21,6 @@ class Constraint:
     line: str
     args: tuple[Arg, ...]
     source: str
-    keras: str
     helper: str = ""
 
 

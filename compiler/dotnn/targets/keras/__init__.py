@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dotnn.running.requirement import Requirement
-from dotnn.targets.base import Draft, Style, Target
+from dotnn.targets.base import Draft, Framework, Style, Target
 from dotnn.targets.options import Option, Options
 
 if TYPE_CHECKING:
@@ -45,6 +45,12 @@ def _witness(model: Model, graph: Graph, script: str) -> Peer:
     return KerasPeer(model, graph, script)
 
 
+def _says(family: str, member: str) -> str:
+    from dotnn.targets.keras.rules import says
+
+    return says(family, member)
+
+
 def _save_model(module: ModuleType, params: Any, path: Path) -> None:
     from dotnn.targets.keras.saving import save_model
 
@@ -66,6 +72,7 @@ TENSORFLOW = Target(
     reason="it is for TensorFlow, which computes the gradients itself",
     needs=NEEDS,
     suffix="_tf",
+    framework=Framework("Keras", _says),
     witness=_witness,
     results={"model.keras": _save_model},
 )

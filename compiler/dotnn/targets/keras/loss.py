@@ -9,6 +9,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.library.penalties import PENALTIES
 from dotnn.model.model import Model
+from dotnn.targets.keras import rules
 from dotnn.targets.keras.network import Network
 
 _PENALTY_OPS = {p.op for p in PENALTIES.values()}
@@ -49,11 +50,10 @@ def _unpacking(entries: list[tuple[Value, str, str]]) -> str:
 
 
 def _expression(node: Node, distributed: bool) -> str:
-    op = node.rule
     if distributed and node.attrs.get("reduce") == "mean":
         node = replace(node, attrs={**node.attrs, "reduce": "global mean"})
-    template = op.tensorflow if isinstance(op.tensorflow, str) else op.tensorflow(node)
-    names = {word: value.name for word, value in zip(op.operands, node.ins, strict=True)}
+    template = rules.LOSSES[node.op].term(node)
+    names = {word: value.name for word, value in zip(node.rule.operands, node.ins, strict=True)}
     return template.format(**names, **node.attrs)
 
 

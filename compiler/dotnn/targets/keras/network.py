@@ -16,9 +16,10 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import Attrs, ShapeError, Types
-from dotnn.library.layers.keras import Keras
 from dotnn.model.model import Model, Step
 from dotnn.passes.build import identifier
+from dotnn.targets.keras import rules
+from dotnn.targets.keras.call import Keras
 
 NO_VARIABLES: dict[str, str] = {}
 
@@ -152,9 +153,9 @@ class Network:
 
     def _counterpart(self, step: Step, layer: Layer, types: Types, attrs: Attrs) -> Keras:
         message, help = f"{layer.name} cannot be written for TensorFlow yet", "use --target numpy"
-        if layer.tensorflow is not None:
+        if layer.name in rules.LAYERS:
             try:
-                return layer.tensorflow(types, attrs)
+                return rules.LAYERS[layer.name].call(types, attrs)
             except ShapeError as error:
                 message, help = f"{layer.name} cannot be written for TensorFlow: {error}", error.help
         raise CompileError([Diagnostic("NN507", message, step.span, help=help)], self.model.source)
@@ -260,9 +261,11 @@ class Network:
             variable = attribute.rpartition(".")[2]
             word = part.keras.keywords.get(variable, variable.removesuffix("_kernel"))
             if penalty is not None:
-                yield f"{word}_regularizer=keras.regularizers.{penalty.entry.keras}({_numbers(penalty)})"
+                kind = rules.PENALTIES[penalty.name].keras
+                yield f"{word}_regularizer=keras.regularizers.{kind}({_numbers(penalty)})"
             if constraint is not None:
-                yield f"{word}_constraint={class_name(constraint.name)}({_numbers(constraint)})"
+                kind = rules.CONSTRAINTS[constraint.name].keras
+                yield f"{word}_constraint={kind}({_numbers(constraint)})"
 
     def _call(self, step: Step, part: Part) -> list[str]:
         """Return the arguments of a layer; what is said of its variables goes to the cell, if it has one."""
