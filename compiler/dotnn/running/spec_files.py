@@ -1,4 +1,4 @@
-"""Files that a spec names: data and initial weights, only from the folder of the spec."""
+"""Files that a spec names, only from its folder, and the examples in them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
 from dotnn.reports.console import warn
 from dotnn.running.data_errors import from_data_error, own_error, plain_message
-from dotnn.syntax.scan import scan
 from dotnn_runtime.script.arrays import check_arrays
 from dotnn_runtime.script.errors import DataError
-from dotnn_runtime.script.npz_file import load_arrays, read_npz
+from dotnn_runtime.script.npz_file import read_npz
 
 Arrays = dict[str, np.ndarray]
 Labels = dict[str, list[str]]
@@ -50,52 +49,6 @@ def _similar_file(folder: Path, name: str) -> str:
         return f'there is no folder "{wanted.parent}" either'
     close = difflib.get_close_matches(wanted.name, there, n=1, cutoff=0.7)
     return f'did you mean "{wanted.with_name(close[0])}"?' if close else "check the name, or put the file there"
-
-
-# ------------------------------------------------------------------------------------------------ initial weights
-
-
-def initial_values(model: Model) -> dict[str, Any]:
-    """Return the arrays of the parameters that start from a file. Raises `CompileError`."""
-    values: dict[str, Any] = {}
-    wanted: dict[str, list[str]] = {}
-    for name, p in model.params.items():
-        if p.init.name == "file":
-            wanted.setdefault(p.init.attrs["path"], []).append(name)
-    for file, names in wanted.items():
-        values |= _stored(model, file, names)
-    return values
-
-
-def _stored(model: Model, file: str, names: list[str]) -> Arrays:
-    """Return the arrays of one file, checked against the parameters of these names."""
-    span = _place_of_text(model, file) or model.params[names[0]].span
-    try:
-        arrays = load_arrays(inside(model, file, span), names)
-    except DataError as error:
-        raise stop(model, from_data_error(error, span, file)) from None
-    problems = []
-    for name, array in arrays.items():
-        p = model.params[name]
-        if array.shape != p.shape or array.dtype.kind not in "fiu":
-            message = f'"{name}" has the shape {list(array.shape)} in "{file}", but {list(p.shape)} in the model'
-            help = f"its shape follows from the layer in line {model.source.line_of(p.span)}"
-            problems.append(Diagnostic("NN404", message, span, help=help))
-        elif not np.isfinite(array).all():
-            message = f'"{name}" holds numbers in "{file}" that are not finite'
-            problems.append(Diagnostic("NN404", message, span, help="train the network that wrote it again"))
-    if problems:
-        raise stop(model, *problems)
-    return arrays
-
-
-def _place_of_text(model: Model, text: str) -> Span | None:
-    """Return where the spec writes this text, if it does so plainly."""
-    pieces = scan(model.source.text)
-    return next((p.span for p in pieces if p.kind == "string" and p.text == f'"{text}"'), None)
-
-
-# ------------------------------------------------------------------------------------------------------- examples
 
 
 def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Labels]:
