@@ -164,7 +164,7 @@ def misfit(name: str, output: Tensor, target: Declared, *, classes: bool) -> tup
     """Return why the loss or metric `name` cannot compare output and target, and the fix; None where it can."""
     shape, count = shape_text(output.type), target.bound
     if target.kind == "class" and not classes:
-        help = f"use cross_entropy, or declare target {target.name}: {shape}"
+        help = f"use cross_entropy for classes; only if it holds numbers, declare target {target.name}: {shape}"
         return f"{name} needs numbers, but the target {target.name} is class[{count}]", help
     if target.kind == "class":
         if output.type.shape == (*target.type.shape, count):

@@ -19,6 +19,7 @@ from dotnn.model import messages
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import Model
 from dotnn.reports.console import warn
+from dotnn.running.data_help import fix_of, in_table
 from dotnn.syntax.scan import scan
 from dotnn_runtime.script.arrays import check_arrays
 from dotnn_runtime.script.csv_file import read_csv
@@ -114,7 +115,7 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
             arrays, labels = _read(path, source.format, source.fields, model)
         check_arrays(arrays, _raw_declarations(model))
     except DataError as error:
-        raise stop(model, _located(model, error, shown, span)) from None
+        raise stop(model, _located(model, _in_table(model, error, path), shown, span)) from None
     return arrays, labels
 
 
@@ -130,6 +131,14 @@ def _read(path: Path, format: str, fields: Mapping[str, Sequence[str]], model: M
         warn(tuple(render(d, model.source) for d in told))
         return arrays, labels
     return read_npz(path, {n: keys[0] for n, keys in fields.items()}), {}
+
+
+def _in_table(model: Model, error: DataError, path: Path) -> DataError:
+    """Return an error of one element of an array with its line, where the array was read from a table."""
+    source = model.data.source if model.data else None
+    if source is None or source.format != "csv":
+        return error
+    return in_table(error, path, {name: columns[0] for name, columns in source.fields.items() if len(columns) == 1})
 
 
 def _located(model: Model, error: DataError, shown: str, span: Span | None) -> Diagnostic:
@@ -218,20 +227,13 @@ IN_PLAIN_WORDS = (
 )
 """What NumPy says, and what it means."""
 
-FIXES = (
-    (re.compile("cells, the header"), "give every row as many cells as the header has"),
-    (re.compile("finite number|an integer"), "correct the cell, or leave the row out"),
-    (re.compile("has shape"), "store arrays of the declared shape, or change the declaration"),
-)
-"""The fix, where the data readers do not say it."""
-
 
 def from_data_error(error: DataError, span: Span | None, file: str = "") -> Diagnostic:
     """Turn an error of the data readers into a diagnostic: at the line of the data file, else in the spec."""
     message = plain_message(error)
     for pattern, words in IN_PLAIN_WORDS:
         message = pattern.sub(words, message)
-    help = error.help or next((h for pattern, h in FIXES if pattern.search(message)), "check the file")
+    help = fix_of(message, error.help)
     if file.endswith(".npz") and "UTF-8" in message:
         help = "it is no table; read it with npz(…)"
     source = _line_of(error, file)
