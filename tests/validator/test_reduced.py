@@ -4,7 +4,7 @@ import pytest
 from support import STYLES
 from validator.audit import Audit
 
-from dotnn.commands.checking import check_spec
+from dotnn.commands.checking.spec import check_spec
 
 SPECS = {
     "a value with the name of another's sum": """

@@ -7,7 +7,7 @@ from typing import Any
 
 from dotnn.codegen.lines import literal, wrapped
 from dotnn.core.arguments import show
-from dotnn.model.model import Data, Declared, Model, Scale
+from dotnn.model.model import Data, Declared, FileSource, Model, Scale
 
 FIT = {"range": "fit_range", "standard": "fit_standard", "divide": "fit_divide"}
 _APPLY = ("    for name, s in scaling.items():", "        part[name] = apply_scaling(part[name], s)")
@@ -54,20 +54,23 @@ def load_lines(model: Model) -> list[str]:
             f"    return read_npz(path, {literal(names)})",
             *(_inline_lines(data.inline) if data.inline else [_NO_DATA]),
         ]
-    fields = {name: list(keys) for name, keys in data.source.fields.items()}
     path = f"locate({literal(data.source.path)}, __file__, path)"
-    if data.source.format == "csv":
-        kinds = {name: kind for name, kind in raw_kinds(model).items() if name in fields}
-        return [
-            *wrapped("columns = {", [f"{literal(n)}: {literal(c)}" for n, c in fields.items()], "}"),
-            *(
-                [f"return read_csv({path}, columns, {literal(kinds)})"]
-                if classes(model)
-                else [f"data, labels = read_csv({path}, columns, {literal(kinds)})", "return data"]
-            ),
-        ]
-    keys = {name: columns[0] for name, columns in fields.items()}
-    return [f"return read_npz({path}, {literal(keys)})"]
+    return _table_lines(model, data.source, path) if data.source.entry.table else [_arrays_line(data.source, path)]
+
+
+def _table_lines(model: Model, source: FileSource, path: str) -> list[str]:
+    """Return the lines that read columns, with the texts of the classes where they are wanted."""
+    columns = [f"{literal(name)}: {literal(list(names))}" for name, names in source.fields.items()]
+    kinds = {name: kind for name, kind in raw_kinds(model).items() if name in source.fields}
+    read = f"{source.entry.function}({path}, columns, {literal(kinds)})"
+    returned = [f"return {read}"] if classes(model) else [f"data, labels = {read}", "return data"]
+    return [*wrapped("columns = {", columns, "}"), *returned]
+
+
+def _arrays_line(source: FileSource, path: str) -> str:
+    """Return the line that reads arrays by their keys."""
+    keys = {name: words[0] for name, words in source.fields.items()}
+    return f"return {source.entry.function}({path}, {literal(keys)})"
 
 
 def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
@@ -124,10 +127,15 @@ def _scale_lines(scales: tuple[Scale, ...]) -> list[str]:
     return [*lines, "}"]
 
 
+def table_source(model: Model) -> FileSource | None:
+    """Return where the examples come from, if that is a table."""
+    source = model.data.source if model.data else None
+    return source if source is not None and source.entry.table else None
+
+
 def classes(model: Model) -> dict[str, str]:
     """Return the outputs that are trained towards a class which is a column of texts or numbers: output -> target."""
-    source = model.data.source if model.data else None
-    kinds = raw_kinds(model) if source and source.format == "csv" else {}
+    kinds = raw_kinds(model) if table_source(model) else {}
     paths = {t.output: t.target for t in model.train.losses if kinds.get(t.target, "").startswith("class")}
     return {name: paths[path] for name, path in model.outputs.items() if path in paths}
 

@@ -33,13 +33,24 @@ def command(spec: str, sets: tuple[str, ...], **options: Any) -> int:
     refuse_for_other_targets(options["target"], "style")
     if options["resume"] and options["overwrite"]:
         raise click.UsageError("--resume continues a run, --overwrite replaces it: give one of them")
+    try:
+        return _trained(spec, sets, options)
+    except KeyboardInterrupt:  # before the training, or a second Ctrl-C in it
+        if options["as_json"]:
+            from dotnn.reports.console import show_json
+
+            show_json({"stopped_by": "Ctrl-C"})
+        raise
+
+
+def _trained(spec: str, sets: tuple[str, ...], options: dict[str, Any]) -> int:
     from dotnn.reports.console import warn
     from dotnn.running.threads import choose_threads
     from dotnn.session import front
 
     model, warnings = front(spec, sets)
     warn(warnings)
-    choose_threads(model)
+    choose_threads(model)  # before NumPy is imported
     from dotnn.commands.training.run import Request, train_model
 
     return train_model(model, Request(sets=sets, **options))

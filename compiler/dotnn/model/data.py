@@ -7,6 +7,7 @@ from typing import Any
 
 from dotnn.core.arguments import FRACTION, NUMBER, SEED, Arg, number
 from dotnn.core.diagnostics import Span, did_you_mean
+from dotnn.library.sources import SOURCES, DataSource
 from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.constants import Constants, Poisoned
@@ -19,7 +20,6 @@ from dotnn.syntax import nodes
 from dotnn.syntax.walk import by_position
 
 DATA_KEYS = ("source", "scale", "one_hot", "split")
-FORMATS = ("csv", "npz")
 SCALES: dict[str, tuple[Arg, ...]] = {
     "range": (
         Arg("low", NUMBER, 0.0, "where the training part's minimum goes"),
@@ -85,11 +85,11 @@ def _complete(section: SectionReader, declared: Declarations, source: FileSource
 
 
 def _source(expr: nodes.Expr, declared: Declarations, one_hot: Sequence[str]) -> FileSource:
-    form = 'a source is csv("file", x = [columns]) or npz("file", x = key)'
     if not isinstance(expr, nodes.Call):
-        raise Fail(messages.data.source_form(expr.span, form))
-    if expr.func.id not in FORMATS:
-        hint = did_you_mean(expr.func.id, FORMATS)
+        forms = " or ".join(entry.form for entry in SOURCES.values())
+        raise Fail(messages.data.source_form(expr.span, f"a source is {forms}"))
+    if expr.func.id not in SOURCES:
+        hint = did_you_mean(expr.func.id, SOURCES)
         raise Fail(messages.data.source_form(expr.func.span, f'there is no data format "{expr.func.id}"', hint))
     head = expr.args[0] if expr.args else None
     if head is None or head.name is not None or not isinstance(head.value, nodes.String):
@@ -106,22 +106,20 @@ def _source(expr: nodes.Expr, declared: Declarations, one_hot: Sequence[str]) ->
         words = [_word(e) for e in items(arg.value)]
         places |= {word: e.span for word, e in zip(words, items(arg.value), strict=True)}
         fields[item.name] = tuple(words)
-        _check_width(expr.func.id, item, len(words), one_hot, arg)
+        _check_width(SOURCES[expr.func.id], item, len(words), one_hot, arg)
     return FileSource(expr.func.id, head.value.value, fields, head.value.span, places)
 
 
-def _check_width(format: str, item: Declared, found: int, one_hot: Sequence[str], arg: nodes.Arg) -> None:
-    """Raise `Fail` where a table's columns, or the arrays of an npz file, cannot make up an example."""
+def _check_width(entry: DataSource, item: Declared, found: int, one_hot: Sequence[str], arg: nodes.Arg) -> None:
+    """Raise `Fail` where the columns or arrays of a source cannot make up an example."""
     shape = item.type.example
-    if format == "npz":
-        if found != 1:
-            raise Fail(messages.data.source_form(arg.span, f"{item.name} is one array of an npz file: name one key"))
-        return
-    if len(shape) > 1:
+    if not entry.holds(shape):
         raise Fail(messages.data.columns_rank(arg.span, item.name, str(list(shape))))
-    width = shape[0] if shape and item.name not in one_hot else 1
-    if found != width:
+    width = 1 if item.name in one_hot else entry.width(shape)
+    if found != width and entry.table:
         raise Fail(messages.data.columns_shape(arg.span, item.name, str(list(shape)), width, found))
+    if found != width:
+        raise Fail(messages.data.source_form(arg.span, f"{item.name} is one array of {entry.file}: name one key"))
 
 
 def _word(expr: nodes.Expr) -> str:

@@ -13,6 +13,7 @@ from dotnn.ir.tensor import TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.losses import Loss
 from dotnn.library.metrics import Metric
+from dotnn.library.sources import SOURCES, DataSource
 
 
 @dataclass(frozen=True)
@@ -151,13 +152,21 @@ class Train:
 
 @dataclass(frozen=True)
 class FileSource:
-    """`csv("file", x = [columns])` or `npz("file", x = key)`; `places` is where each column or key stands."""
+    """A file of examples, such as `csv("file", x = [columns])`; `format` is a name in `SOURCES`.
+
+    `places` says where each column or key is in the text of the spec.
+    """
 
     format: str
     path: str
     fields: Mapping[str, tuple[str, ...]]
     span: Span
     places: Mapping[str, Span] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> DataSource:
+        """The registered format."""
+        return SOURCES[self.format]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.running.output import check_output
 from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import from_data_error, own_error
 from dotnn_runtime.predict_io import read_inputs
@@ -26,6 +28,8 @@ NEEDED = ("PARAMS", "INPUTS", "predict")
 
 def predict_run(run: str, input_file: str, output: str | None, force: bool) -> None:
     """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label."""
+    if output is not None and output != "-":
+        check_output(Path(output), force=force)
     try:
         folder = RunFolder.open(run)
         module, edited = _script_of(folder)
@@ -57,7 +61,9 @@ def _script_of(folder: RunFolder) -> tuple[ModuleType, bool]:
     path = folder.path / "model.py"
     edited = not is_unchanged(path.read_bytes().decode("utf-8", "replace"))
     if edited:
-        click.echo(f"warning: {path} is not as dotnn wrote it; the predictions are those of what it is now", err=True)
+        click.echo(
+            f"warning: {path} was edited since dotnn wrote it; the predictions are those of the edited script", err=True
+        )
     try:
         module = load_module(path)
     except CompileError:

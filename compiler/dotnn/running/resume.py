@@ -64,8 +64,7 @@ def resumed_folder(path: Path, training: Training) -> RunFolder | None:
     folder = RunFolder.open(path)
     remove_leftovers(path, (*FILES, MANIFEST))
     if folder.manifest.get("training", training.identity) != training.identity:
-        found = "\n        ".join(differences(folder, training))
-        help = f"restore what differs, or start another run; {found}"
+        help = "\n        ".join(["restore what differs, or start another run:", *differences(folder, training)])
         raise _cannot_resume(f"the run {path} was begun with another network or another training", help)
     script = path / "model.py"
     if script.is_file() and not is_unchanged(script.read_bytes().decode("utf-8", "replace")):

@@ -19,7 +19,7 @@ from dotnn_runtime.run_folder import RunFolder
 
 FREE = ("train.epochs",)
 """What may differ: a run may be made longer."""
-SHOWN = 4
+SHOWN = 8
 """How many differences are named."""
 
 
@@ -81,7 +81,7 @@ def _of_specs(before: str, now: str) -> list[str]:
 def _of_entry(before: list[str], now: list[str]) -> Iterator[str]:
     for old, new in zip_longest(before, now):
         if _words(old) != _words(new):
-            yield f"the spec said {old or 'nothing'}\n        it now says   {new or 'nothing'}"
+            yield f"the spec said {old or 'nothing'}, it now says {new or 'nothing'}"
 
 
 def _words(text: str | None) -> list[str]:
@@ -102,7 +102,7 @@ def _entries(text: str) -> dict[str, list[str]]:
 
 
 def _on_one_line(text: str) -> str:
-    return " ".join(line.partition("#")[0].strip() for line in text.splitlines()).strip()
+    return " ".join(word for line in text.splitlines() for word in line.partition("#")[0].split())
 
 
 def _name(statement: nodes.Stmt) -> str:

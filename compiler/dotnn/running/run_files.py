@@ -19,8 +19,16 @@ from dotnn_runtime.script.errors import DataError
 
 
 def run_path(given: str | None, spec: str) -> Path:
-    """Return the folder of a run: the one that was asked for, else a new one in `runs/`."""
-    return Path(given) if given else fresh_run_dir("runs", Path(spec).stem.strip("<>"))
+    """Return the folder of a run: the one that was asked for, else a new one in `runs/`.
+
+    Raises `CompileError` where a file is in its place.
+    """
+    path = Path(given) if given else fresh_run_dir("runs", Path(spec).stem.strip("<>"))
+    in_the_way = next((part for part in (path, *path.parents) if part.exists() and not part.is_dir()), None)
+    if in_the_way is not None:
+        message = f"the run folder cannot be {path}: {in_the_way} is a file"
+        raise CompileError([Diagnostic("NN504", message, help="choose another --run")])
+    return path
 
 
 @contextmanager

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,14 @@ import numpy as np
 
 from dotnn.codegen.data import raw_kinds
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
-from dotnn.model import messages
+from dotnn.library.sources import SOURCES, DataSource
 from dotnn.model.files import path_beside, stop
-from dotnn.model.model import Model
+from dotnn.model.model import FileSource, Model
 from dotnn.reports.console import warn
 from dotnn.running.data_help import fix_of, in_table
+from dotnn.running.data_warnings import table_warnings
 from dotnn.syntax.scan import scan
 from dotnn_runtime.script.arrays import check_arrays
-from dotnn_runtime.script.csv_file import read_csv
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import load_arrays, read_npz
 
@@ -109,28 +110,34 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
     path, shown, span = _data_file(model, given)
     try:
         if source is None:
-            keys = {name: name for name in (*model.inputs, *model.targets)}
-            arrays, labels = _read(path, "npz", {n: [k] for n, k in keys.items()}, model)
+            arrays, labels = read_npz(path, {name: name for name in (*model.inputs, *model.targets)}), Labels()
         else:
-            arrays, labels = _read(path, source.format, source.fields, model)
+            arrays, labels = _read(path, source, model)
         check_arrays(arrays, _raw_declarations(model))
     except DataError as error:
         raise stop(model, _located(model, _in_table(model, error, path), shown, span)) from None
     return arrays, labels
 
 
-def _read(path: Path, format: str, fields: Mapping[str, Sequence[str]], model: Model) -> tuple[Arrays, Labels]:
-    if format == "csv":
-        kinds = raw_kinds(model)
-        with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
-            arrays, labels = read_csv(path, {n: list(columns) for n, columns in fields.items()}, kinds)
-        span = model.data.source.span if model.data and model.data.source else None
-        counts = {name: int(kinds[name].partition(":")[2]) for name in labels}
-        few = [n for n, texts in labels.items() if len(texts) < counts[n]]
-        told = [messages.warnings.few_classes(span, fields[n][0], labels[n], counts[n]) for n in few]
-        warn(tuple(render(d, model.source) for d in told))
-        return arrays, labels
-    return read_npz(path, {n: keys[0] for n, keys in fields.items()}), {}
+def _read(path: Path, source: FileSource, model: Model) -> tuple[Arrays, Labels]:
+    """Return what the reader of a source finds at `path`: tables also have the texts of classes."""
+    reader = _reader(source.entry)
+    if not source.entry.table:
+        return reader(path, {name: keys[0] for name, keys in source.fields.items()}), {}
+    kinds = raw_kinds(model)
+    arrays: Arrays
+    labels: Labels
+    with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
+        arrays, labels = reader(path, {name: list(columns) for name, columns in source.fields.items()}, kinds)
+    warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
+    return arrays, labels
+
+
+def _reader(entry: DataSource) -> Callable[..., Any]:
+    """Return the function that reads a source, the one whose text a script carries."""
+    module, _, function = entry.reader.rpartition(".")
+    reader: Callable[..., Any] = getattr(import_module(f"dotnn_runtime.script.{module}"), function)
+    return reader
 
 
 def _in_table(model: Model, error: DataError, path: Path) -> DataError:
@@ -183,7 +190,7 @@ def _place_of_fault(model: Model, error: DataError) -> Span | None:
         return None
     message, source = plain_message(error), model.data.source
     for word, span in source.places.items():
-        if message in (f"there is no column {word}", f"there is no array {word}"):
+        if message == f"there is no {source.entry.noun} {word}":
             return span
     for name, words in source.fields.items():
         if error.row is None and message.startswith((f"{name} ", f"{name}[")):
@@ -234,12 +241,17 @@ def from_data_error(error: DataError, span: Span | None, file: str = "") -> Diag
     for pattern, words in IN_PLAIN_WORDS:
         message = pattern.sub(words, message)
     help = fix_of(message, error.help)
-    if file.endswith(".npz") and "UTF-8" in message:
-        help = "it is no table; read it with npz(…)"
+    if "UTF-8" in message and (name := _format_of_arrays(file)):
+        help = f"it is no table; read it with {name}(…)"
     source = _line_of(error, file)
     if source is not None:
         return Diagnostic("NN403", message, _cell(source.text, error.column), "", help, source=source)
     return Diagnostic("NN403", message, span, file if error.path is not None else "", help)
+
+
+def _format_of_arrays(file: str) -> str:
+    """Return the source of arrays whose files are named like this one, "" for none."""
+    return next((s.name for s in SOURCES.values() if not s.table and file.endswith(s.ending)), "")
 
 
 def _line_of(error: DataError, file: str) -> Source | None:

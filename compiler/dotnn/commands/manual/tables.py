@@ -24,6 +24,7 @@ from dotnn.library.metrics import METRICS
 from dotnn.library.optimizers import OPTIMIZERS, Optimizer
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
+from dotnn.library.sources import SOURCES
 from dotnn.model import data, messages, resolve, stops, train
 from dotnn.syntax.errors import SYNTAX_ERRORS, TEXT_ERRORS
 
@@ -177,7 +178,7 @@ _BY_HAND = {
     "stop": "`when(quantity < number)`, `early(quantity, …)`, `minutes(number)`, or a list of them; default: none",
     "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` goes on from; default: none",
     "metrics": "a metric, or a list; default: none",
-    "source": '`csv("file", x = [columns], …)` or `npz("file", x = key, …)`',
+    "source": " or ".join(f"`{s.form[:-1]}, …)`" for s in SOURCES.values()),
     "scale": "a scaling, or a list of them; fitted on the training part, undone on prediction",
     "one_hot": "names of inputs or targets whose class numbers become one-hot rows",
     "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0, stratify = target)`; default: all for training",

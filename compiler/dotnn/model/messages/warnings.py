@@ -93,3 +93,13 @@ def few_classes(span: Span | None, column: str, texts: list[str], count: int) ->
         help="declare as many classes as there are: the others are never seen",
         severity="warning",
     )
+
+
+def constant_column(span: Span, column: str, rows: int) -> Diagnostic:
+    return Diagnostic(
+        "NN612",
+        f"the column {column} has the same value in all {rows} rows",
+        span,
+        help="leave it out: nothing can be learned from it",
+        severity="warning",
+    )

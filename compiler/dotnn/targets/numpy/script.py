@@ -226,8 +226,8 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "checked_with": "complex-step derivatives",
         "workers": False,
         "tensorflow": False,
-        "csv": bool(model.data and model.data.source and model.data.source.format == "csv"),
-        "csv_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
+        "table": table.entry if (table := data.table_source(model)) else None,
+        "column_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
     }
 
 
@@ -239,10 +239,8 @@ def result_files(model: Model, *always: str) -> dict[str, Any]:
 
 
 def _input_columns(model: Model) -> dict[str, list[str]]:
-    source = model.data.source if model.data else None
-    if source is None or source.format != "csv":
-        return {}
-    return {n: list(c) for n, c in source.fields.items() if n in model.inputs}
+    table = data.table_source(model)
+    return {n: list(c) for n, c in table.fields.items() if n in model.inputs} if table else {}
 
 
 def value_names(model: Model, graph: Graph) -> dict[str, str]:

@@ -1,0 +1,12 @@
+"""Arrays of NumPy, of any shape, by their keys."""
+
+from dotnn.library.sources.base import DataSource
+
+NPZ = DataSource(
+    "npz",
+    "Arrays that `numpy.savez` wrote, their first axis the examples.",
+    reader="npz_file.read_npz",
+    file="an npz file",
+    ending=".npz",
+    form='npz("file", x = key)',
+)
