@@ -13,7 +13,8 @@ from dotnn.model import messages
 from dotnn.model.bind import match
 from dotnn.model.constants import evaluate, integer
 from dotnn.model.messages.base import Fail, several
-from dotnn.model.scope import Scope, Tensor
+from dotnn.model.paths import Element
+from dotnn.model.scope import OpenUse, Scope, Tensor
 from dotnn.syntax import nodes
 
 
@@ -76,6 +77,12 @@ class BlockUse:
                 raise Fail(messages.names.duplicate_name(decl.name.span, name, source.line_of(first.span)))
             self._unify(decl, operand, constants)
             inner.names[name] = operand.called(name)
+
+    def opened(self, inner: Scope, constants: Mapping[str, Any], element: Element, statement: Span | None) -> OpenUse:
+        """Return what the steps in it know of this use."""
+        bound = {name: t for name, t in inner.names.items() if isinstance(t, Tensor)}
+        own = {param.name.id: constants[param.name.id] for param in self.block.params}
+        return OpenUse(self.name, own, bound, element, self.call.span, statement, self.block.span)
 
     def _unify(self, decl: nodes.TensorDecl, operand: Tensor, constants: dict[str, Any]) -> None:
         """Bind the free names in an input's shape to the operand's sizes; the others must be equal."""

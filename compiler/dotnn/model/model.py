@@ -48,6 +48,34 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Use:
+    """One use of a block: `inputs` maps its own names of its inputs to the paths of what it was given.
+
+    The paths of what is computed in it begin with `path`, the names of its parameters with `params`.
+    """
+
+    block: str
+    args: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    path: str
+    params: str
+    span: Span
+    statement: Span | None
+    declared: Span
+
+    def __hash__(self) -> int:
+        return hash((self.block, self.path, self.span))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a step stands in the spec: in which statement, and in which uses of blocks, from the outside in."""
+
+    statement: Span | None = None
+    uses: tuple[Use, ...] = ()
+
+
+@dataclass(frozen=True)
 class Step:
     """One layer applied to earlier values. `params` maps the layer's short names to full names."""
 
@@ -58,6 +86,7 @@ class Step:
     params: Mapping[str, str]
     type: TensorType
     span: Span
+    places: Places = Places()
 
     @property
     def call(self) -> str:

@@ -152,7 +152,7 @@ class NetworkReader(ExpressionReader):
         if isinstance(statement, nodes.LayerDef):
             scope.names[name] = define_shared(statement, self.blocks, scope)
             return
-        scope.begin(name)
+        scope.begin(name, statement.span)
         value = self.value(statement.value, scope)
         settle(scope.elements, named=bool(name))
         scope.names[name] = value.called(name)
@@ -174,6 +174,7 @@ class NetworkReader(ExpressionReader):
         for decl in use.inputs():
             self._check_name(decl.name, inner)
         use.bind_inputs(inner, constants, self.source)
+        inner.uses = (*scope.uses, use.opened(inner, constants, element, scope.statement))
         before, errors = len(self.steps.drafts), len(self.reporter.errors)
         self.body(use.block.statements, inner)
         element.has_params = any(d.specs for d in self.steps.drafts[before:])

@@ -14,7 +14,7 @@ from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data
 from dotnn.model.inline import check_values
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Check, Declared, Model, Parameter, Step
+from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
 from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.scope import Draft
@@ -157,7 +157,8 @@ def _settle(network: NetworkReader, defaults: Mapping[str, Any]) -> tuple[tuple[
             if names[spec.name] not in params:
                 params[names[spec.name]] = _parameter(names[spec.name], spec, draft, defaults)
         ins = tuple(t.path for t in draft.ins)
-        steps.append(Step(draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span))
+        places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
+        steps.append(Step(draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span, places))
     return tuple(steps), params
 
 

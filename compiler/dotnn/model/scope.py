@@ -12,6 +12,7 @@ from dotnn.ir.tensor import TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import ParamSpec
 from dotnn.model.constants import Poison
+from dotnn.model.model import Use
 from dotnn.model.paths import Element, PathPart
 from dotnn.syntax import nodes
 
@@ -59,6 +60,25 @@ class SharedLayer:
 Binding = Tensor | SharedLayer | Poison
 
 
+@dataclass(frozen=True)
+class OpenUse:
+    """A use of a block whose paths are not settled yet; see `model.Use`."""
+
+    block: str
+    args: Mapping[str, Any]
+    inputs: Mapping[str, Tensor]
+    element: Element
+    span: Span
+    statement: Span | None
+    declared: Span
+
+    def settled(self) -> Use:
+        """Return the use with its paths."""
+        inputs = {name: t.path for name, t in self.inputs.items()}
+        value, params = self.element.value.path, self.element.params.path
+        return Use(self.block, self.args, inputs, value, params, self.span, self.statement, self.declared)
+
+
 @dataclass
 class Scope:
     """The names visible in the model or in one use of a block."""
@@ -72,9 +92,12 @@ class Scope:
     statement_value: PathPart | None = None
     statement_params: PathPart | None = None
     blocks_open: tuple[str, ...] = ()
+    uses: tuple[OpenUse, ...] = ()
+    statement: Span | None = None
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, span: Span | None = None) -> None:
         """Start a statement; "" for an unnamed output."""
+        self.statement = span
         self.statement_value = PathPart(self.value_part, name)
         self.statement_params = PathPart(self.param_part, name)
         self.elements = []
@@ -97,6 +120,8 @@ class Draft:
     specs: tuple[ParamSpec, ...]
     params: PathPart
     span: Span
+    statement: Span | None = None
+    uses: tuple[OpenUse, ...] = ()
 
 
 def names_read(expr: nodes.Expr) -> set[str]:

@@ -36,7 +36,7 @@ class Steps:
         element = scope.element(layer.name)
         element.has_params = bool(specs)
         value = Tensor(element.value, type, span, layer, attrs)
-        return self._append(value, operands, specs, element.params)
+        return self._append(value, operands, specs, element.params, scope)
 
     def apply_shared(self, shared: SharedLayer, operands: tuple[Tensor, ...], span: Span, scope: Scope) -> Tensor:
         """Add one use of a shared layer, whose parameters the first use makes. Raises `Fail`."""
@@ -45,7 +45,7 @@ class Steps:
         element = scope.element(shared.name)
         self._agree(shared, specs, operands, span)
         value = Tensor(element.value, type, span, shared.layer, shared.attrs)
-        return self._append(value, operands, specs, shared.part)
+        return self._append(value, operands, specs, shared.part, scope)
 
     def origins(self, operands: Sequence[Tensor]) -> str:
         """Say of what shape values are, and where they come from."""
@@ -56,10 +56,11 @@ class Steps:
         return ";  ".join(parts)
 
     def _append(
-        self, value: Tensor, operands: tuple[Tensor, ...], specs: tuple[ParamSpec, ...], params: PathPart
+        self, value: Tensor, operands: tuple[Tensor, ...], specs: tuple[ParamSpec, ...], params: PathPart, scope: Scope
     ) -> Tensor:
         assert value.layer is not None
-        self.drafts.append(Draft(value.layer, value.attrs, operands, value, specs, params, value.span))
+        where = (scope.statement, scope.uses)
+        self.drafts.append(Draft(value.layer, value.attrs, operands, value, specs, params, value.span, *where))
         return value
 
     def _infer(
