@@ -69,7 +69,7 @@ class Op:
     name      unique, in the field's standard terms
     operands  the names of the operands in `numpy` and `equation`; `*` as the last one takes any number
     infer     output type from operand types and attributes
-    numpy     template of one NumPy expression (or a function from the node to one); attributes may stand in it
+    numpy     template of one NumPy expression (or a function from the node to one); it may contain attributes
     vjp       (builder, node, cotangent of the output) -> one cotangent per operand; None where the gradient is
               zero everywhere. An op without a rule must not lie on a path from a parameter to the loss.
     helpers   functions of `dotnn_runtime.script.formulas` that the NumPy line calls
@@ -82,8 +82,8 @@ class Op:
               operand has no effect through this node
     algebra   what is known of the result without computing it; see `passes.zeros`
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
-    uses_step its line reads `step`, the number of the time step that it stands in
-    positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
+    uses_step its line reads `step`, the number of its time step
+    positions operands and result hold positions, not the planes of images: arrays are laid out as their shape says
     vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
     tensorflow  for a loss: template of one TensorFlow expression
@@ -121,7 +121,7 @@ class Op:
         return self._filled(self.template(node), node, name_of)
 
     def prediction_line(self, node: Node, name_of: Callable[[Value], str]) -> str:
-        """Return the NumPy expression that stands for `node` in prediction mode."""
+        """Return the NumPy expression of `node` in prediction mode."""
         return self._filled(self.inference or self.template(node), node, name_of)
 
     def line_of_both(self, node: Node, name_of: Callable[[Value], str]) -> str:

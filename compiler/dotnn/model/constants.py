@@ -137,7 +137,7 @@ def _checked(value: Any, span: Span) -> int | float:
 
 
 def _is_huge_power(base: float, exponent: float) -> bool:
-    """Whether a whole power has too many digits to be worth computing (a float overflows by itself)."""
+    """Whether a whole power has too many digits to be worth computing (a float overflows at once)."""
     whole = isinstance(base, int) and isinstance(exponent, int)
     return whole and abs(base) > 1 and exponent > MAX_NUMBER.bit_length()
 

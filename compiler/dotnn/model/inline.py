@@ -1,4 +1,4 @@
-"""Arrays that stand in the spec: `x = [[0, 0], [0, 1]]`. What is wrong with them is said at the very row."""
+"""Arrays that are written in the spec: `x = [[0, 0], [0, 1]]`. An error points at the row that is wrong."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Places:
-    """Where a step stands in the spec: in which statement, and in which uses of blocks, from the outside in."""
+    """Where a step is in the spec: in which statement, and in which uses of blocks, from the outside in."""
 
     statement: Span | None = None
     uses: tuple[Use, ...] = ()
@@ -158,7 +158,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Train:
-    """The training regime. `batch` 0 means all examples at once. The optimizer's `lr` is a number or a schedule."""
+    """How the network is trained. `batch` 0 means all examples at once; the optimizer's `lr` may be a schedule."""
 
     losses: tuple[LossTerm, ...]
     optimizer: Bound

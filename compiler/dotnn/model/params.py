@@ -103,7 +103,7 @@ class _Params:
         line = self.reporter.source.line_of(statement.limits.span)
         error = messages.constants.out_of_range(span, statement.name.id, show(value), text, line)
         if isinstance(limits, Interval) and not isinstance(value, (int, float)):
-            error = replace(error, help=f"it must be a number; {describe(value)} is none")
+            error = replace(error, help=f"it must be a number, and {describe(value)} is not one")
         elif not isinstance(limits, Interval) and isinstance(value, Symbol):
             error = replace(error, help=suggest(value.id, [str(v) for v in limits]))
         raise Fail(error)

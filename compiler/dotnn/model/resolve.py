@@ -19,7 +19,7 @@ from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.scope import Draft
 from dotnn.model.section import SectionReader, head_of
-from dotnn.model.train import ELSEWHERE, TRAIN_KEY_NAMES, read_defaults, read_train
+from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, read_defaults, read_train
 from dotnn.model.unused import unused_definitions, unused_names
 from dotnn.syntax import nodes
 
@@ -119,7 +119,7 @@ def _train_section(
     if "train" not in sections:
         example = "train { loss = mse(y, t)  optim = sgd(0.1) }"
         reporter.add(messages.sections.missing_section(_first_head(file), "train", example))
-    return SectionReader(sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, elsewhere=ELSEWHERE)
+    return SectionReader(sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, hints=MISPLACED)
 
 
 def _data_section(
@@ -128,7 +128,7 @@ def _data_section(
     declared = tuple(_declarations(network))
     computed = {n: f"{n} is computed by the model; data are given for inputs and targets" for n in network.scope.names}
     section = sections.get("data")
-    return SectionReader(section, "data", DATA_KEYS, constants, reporter, others=declared, elsewhere=computed)
+    return SectionReader(section, "data", DATA_KEYS, constants, reporter, others=declared, hints=computed)
 
 
 def _declarations(network: NetworkReader) -> dict[str, Declared | None]:
@@ -163,7 +163,7 @@ def _settle(network: NetworkReader, defaults: Mapping[str, Any]) -> tuple[tuple[
 
 
 def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Mapping[str, Any]) -> Parameter:
-    """Return a parameter, with what the train section says of all weights where its layer says nothing else."""
+    """Return a parameter, with the defaults of the train section where its layer sets nothing else."""
     penalty = spec.penalty if isinstance(spec.penalty, Bound) else None
     decay = defaults["decay"] if spec.penalty == INHERIT and spec.is_weight else None
     decoupled = decay is not None and not decay.entry.op

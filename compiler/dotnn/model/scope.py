@@ -1,4 +1,4 @@
-"""What a name can stand for while a model is being read."""
+"""What a name can denote while a model is being read."""
 
 from __future__ import annotations
 

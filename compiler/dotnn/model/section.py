@@ -19,7 +19,7 @@ class SectionReader:
     """The keys of one section, each to be taken exactly once.
 
     `known` are the section's own keys, `others` more that it takes (the names of inputs and targets in `data`), and
-    `elsewhere` says of a key that belongs somewhere else where that is. `failed` holds the keys that were wrong.
+    `hints` says of a key that belongs somewhere else where that is. `failed` holds the keys that were wrong.
     """
 
     def __init__(
@@ -31,13 +31,13 @@ class SectionReader:
         reporter: Reporter,
         *,
         others: Sequence[str] = (),
-        elsewhere: Mapping[str, str] | None = None,
+        hints: Mapping[str, str] | None = None,
     ) -> None:
         self.section = section
         self.keyword = keyword
         self.constants = constants
         self.reporter = reporter
-        self.elsewhere = elsewhere or {}
+        self.hints = hints or {}
         self.values: dict[str, nodes.Expr] = {}
         self.spans: dict[str, nodes.Name] = {}
         self.failed: set[str] = set()
@@ -56,7 +56,7 @@ class SectionReader:
                 messages.sections.statement_not_allowed(statement.limits.span, "a range", self.keyword, help)
             )
         if name.id not in known:
-            help = self.elsewhere.get(name.id, "")
+            help = self.hints.get(name.id, "")
             self.reporter.add(messages.sections.unknown_key(name.span, self.keyword, name.id, known, help))
         elif name.id in self.values:
             line = self.reporter.source.line_of(self.spans[name.id].span)

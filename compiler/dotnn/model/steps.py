@@ -82,7 +82,7 @@ class Steps:
             message = f"the model would have more than {MAX_PARAMETERS:,} parameters ({self.size:,})"
             raise Fail(messages.shapes.limit(span, message, "make this layer smaller"))
         if size > MAX_SIZE:
-            message = f"this would hold {size:,} numbers for each example, at most {MAX_SIZE:,}"
+            message = f"this would hold {size:,} numbers per example; the limit is {MAX_SIZE:,}"
             raise Fail(messages.shapes.limit(span, message))
         if len(self.drafts) >= MAX_LAYERS:
             raise Fail(messages.shapes.limit(span, TOO_MANY_LAYERS, "use fewer of them"))

@@ -8,7 +8,7 @@ from dotnn.core.diagnostics import Diagnostic, Span, join_names
 def relu_zero_init(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
         "NN601",
-        f"{name} starts at zero in front of a relu: no gradient will ever reach it",
+        f"{name} starts at zero before a relu: no gradient will ever reach it",
         span,
         help="use init = he",
         severity="warning",
