@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
-from dotnn.ir.tensor import TensorType
+from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.losses import Loss
 from dotnn.library.metrics import Metric
 from dotnn.library.sources import SOURCES, DataSource
+
+Nested: TypeAlias = "int | float | list[Nested]"
+"""An array as nested lists of numbers."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Use:
     """
 
     block: str
-    args: Mapping[str, Any]
+    args: Mapping[str, object]
     inputs: Mapping[str, str]
     path: str
     params: str
@@ -81,7 +84,7 @@ class Step:
 
     path: str
     layer: Layer
-    attrs: Mapping[str, Any]
+    attrs: Attrs
     ins: tuple[str, ...]
     params: Mapping[str, str]
     type: TensorType
@@ -99,7 +102,7 @@ class LossTerm:
     """`weight * loss(output, target)`; `target_kind` is how the target's values are to be drawn and checked."""
 
     loss: Loss
-    attrs: Mapping[str, Any]
+    attrs: Attrs
     weight: float
     output: str
     target: str
@@ -116,7 +119,7 @@ class MetricTerm:
     output: str
     target: str
     function: str
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Attrs = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,7 @@ class Scale:
 
     method: str
     names: tuple[str, ...]
-    attrs: Mapping[str, Any]
+    attrs: Attrs
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,7 @@ class Split:
 class Data:
     """Where examples come from: `inline` arrays (nested lists) or a file."""
 
-    inline: Mapping[str, Any] = field(default_factory=dict)
+    inline: Mapping[str, list[Nested]] = field(default_factory=dict)
     source: FileSource | None = None
     scales: tuple[Scale, ...] = ()
     one_hot: tuple[str, ...] = ()
@@ -242,7 +245,7 @@ class Model:
 
     source: Source
     name: str
-    constants: Mapping[str, Any]
+    constants: Mapping[str, object]
     inputs: Mapping[str, Declared]
     targets: Mapping[str, Declared]
     steps: tuple[Step, ...]

@@ -82,7 +82,7 @@ def _experiment(
     network: NetworkReader,
     file: nodes.File,
     sections: Mapping[str, nodes.Section],
-    constants: dict[str, Any],
+    constants: Constants,
     reporter: Reporter,
 ) -> Model:
     train_section = _train_section(file, sections, constants, reporter)
@@ -190,7 +190,7 @@ def _init(spec: ParamSpec, defaults: Mapping[str, Any]) -> Any:
     return defaults["init"] if everywhere else defaults["bias_init"]
 
 
-def _check(section: nodes.Section | None, constants: dict[str, Any], reporter: Reporter) -> Check:
+def _check(section: nodes.Section | None, constants: Constants, reporter: Reporter) -> Check:
     keys = SectionReader(section, "check", [a.name for a in CHECK_KEYS] + ["against"], constants, reporter)
     plain = {arg.name: keys.take(arg) for arg in CHECK_KEYS}
     return Check(against=keys.each("against", lambda e: _against(e, constants)), **plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from dotnn.core.arguments import Arg
 from dotnn.core.diagnostics import Reporter, Span
@@ -13,6 +13,8 @@ from dotnn.model.bind import convert, default_of
 from dotnn.model.constants import Constants, Poisoned
 from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
+
+T = TypeVar("T")
 
 
 class SectionReader:
@@ -88,14 +90,14 @@ class SectionReader:
                 return convert(f"`{self.keyword}`", arg, self.values[arg.name], self.constants)
         return default_of(arg)
 
-    def read(self, key: str, reader: Callable[[nodes.Expr], Any], default: Any) -> Any:
+    def read(self, key: str, reader: Callable[[nodes.Expr], T], default: T) -> T:
         """Return what `reader` makes of a key's expression, or `default`."""
         if key in self.values:
             with self.reporting(key):
                 return reader(self.values[key])
         return default
 
-    def each(self, key: str, reader: Callable[[nodes.Expr], Any]) -> tuple[Any, ...]:
+    def each(self, key: str, reader: Callable[[nodes.Expr], T]) -> tuple[T, ...]:
         """Return what `reader` makes of each element of a key's list (or of its only value), without the wrong ones."""
         found = []
         for item in items(self.values[key]) if key in self.values else ():
