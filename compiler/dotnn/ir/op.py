@@ -6,10 +6,10 @@ the operands' names filled in, what the reference interpreter evaluates: there i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from dotnn.ir.algebra import UNKNOWN, Algebra
 from dotnn.ir.expr import (
@@ -76,6 +76,13 @@ Line = str | Expr | Callable[[Node], str | Expr]
 Readers = Mapping[int, Sequence[Node]]
 
 
+class Term(NamedTuple):
+    """What a loss sums, a formula over its operands and attributes, and what stands in front of the sum: `0.5 * `."""
+
+    formula: str
+    factor: str = ""
+
+
 @dataclass(frozen=True)
 class Op:
     """One op.
@@ -96,11 +103,11 @@ class Op:
               operand has no effect through this node
     algebra   what is known of the result without computing it; see `passes.zeros`
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
-    uses_step its line reads `step`, the number of the time step that it stands in
-    positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
+    uses_step its line reads `step`, the number of its time step
+    positions operands and result hold positions, not the planes of images: arrays are laid out as their shape says
     vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
-    tensorflow  for a loss: the formula in TensorFlow's words
+    term      for a loss: what its line sums over features and examples
     """
 
     name: str
@@ -120,7 +127,7 @@ class Op:
     positions: bool = False
     vanishes: bool = False
     detached: bool = False
-    tensorflow: Line = ""
+    term: Term | None = None
 
     def formula(self, node: Node, *, training: bool = True) -> Expr:
         """Return the node's line, in training or in prediction mode, over the names of the operands.
@@ -129,9 +136,15 @@ class Op:
         """
         return self._read(self.inference if self.inference and not training else self.numpy, node)
 
-    def tensorflow_line(self, node: Node, name_of: Callable[[Value], str]) -> str:
-        """Return the TensorFlow expression of a loss."""
-        return self._spelt(self._read(self.tensorflow, node), node, name_of, DIALECTS["tensorflow"])
+    def written(
+        self, node: Node, name_of: Callable[[Value], str], dialect: Dialect, line: Line, helpers: Collection[str]
+    ) -> str:
+        """Return the node's line, or another over its operands and attributes, in a dialect that has these helpers.
+
+        Raises `Unspellable`.
+        """
+        names = dict(zip(self.names(len(node.ins)), map(name_of, node.ins), strict=True))
+        return spell(substitute(self._read(line or self.numpy, node), names), dialect, helpers)
 
     def _read(self, line: Line, node: Node) -> Expr:
         """Return a line as a formula, the attributes that it reads as constants; operands hide those of their name."""
@@ -157,7 +170,7 @@ class Op:
         return self._spelt(self.formula(node), node, name_of, _numpy(node))
 
     def prediction_line(self, node: Node, name_of: Callable[[Value], str]) -> str:
-        """Return the NumPy expression that stands for `node` in prediction mode."""
+        """Return the NumPy expression of `node` in prediction mode."""
         return self._spelt(self.formula(node, training=False), node, name_of, _numpy(node))
 
     def line_of_both(self, node: Node, name_of: Callable[[Value], str]) -> str:

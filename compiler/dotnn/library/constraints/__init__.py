@@ -24,7 +24,6 @@ class Constraint:
     line: str
     args: tuple[Arg, ...]
     source: str
-    keras: str
     helper: str = ""
 
     def written(self, weight: str, attrs: Mapping[str, Any]) -> str:

@@ -12,7 +12,6 @@ MAX_NORM = Constraint(
     "max_norm(w, limit)",
     (Arg("limit", POSITIVE, 2.0, "the largest norm"),),
     "Srebro and Shraibman 2005; Srivastava et al. 2014, Section 5.1",
-    "MaxNorm(limit, axis=0), which divides by |w| + 1e-7",
     "max_norm",
 )
 BOUNDS = Constraint(
@@ -22,5 +21,4 @@ BOUNDS = Constraint(
     "clip(w, low, high)",
     (Arg("low", NUMBER, doc="the smallest weight"), Arg("high", NUMBER, doc="the largest weight")),
     "projected gradient descent, Bertsekas 1976",
-    "none; NonNeg is bounds(0, 1e30)",
 )

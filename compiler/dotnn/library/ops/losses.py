@@ -6,8 +6,8 @@ The cotangent of the loss, `d`, is 1 unless a weight scales it.
 from __future__ import annotations
 
 from dotnn.ir.node import Node
-from dotnn.ir.op import Op
-from dotnn.library.ops.reduction import divisor, loss_ops, reduced
+from dotnn.ir.op import Op, Term
+from dotnn.library.ops.reduction import divisor, loss_ops
 
 
 def pointwise(
@@ -20,10 +20,7 @@ def pointwise(
     equation: str = "",
     factor: str = "",
 ) -> tuple[Op, Op]:
-    """Return the ops of a loss that sums `term(y, t)` over features and examples, and of its gradient by y.
-
-    `tensorflow` is the term in TensorFlow's own words, where those are better than the formula's.
-    """
+    """Return the ops of a loss that sums `term(y, t)` over features and examples, and of its gradient by y."""
 
     def line(node: Node) -> str:
         return f"{factor}({term}).sum(){divisor(node)}"
@@ -31,10 +28,7 @@ def pointwise(
     def gradient(node: Node) -> str:
         return f"d * {slope}{divisor(node)}"
 
-    def in_tensorflow(node: Node) -> str:
-        return f"{factor}{reduced(node, tensorflow or term)}"
-
-    return loss_ops(name, line, gradient, helpers, equation, in_tensorflow)
+    return loss_ops(name, line, gradient, helpers, equation, Term(term, factor))
 
 
 HALF_SSE, HALF_SSE_GRADIENT = pointwise(
@@ -60,14 +54,19 @@ MSE, MSE_GRADIENT = pointwise(
 )
 
 L1, L1_GRADIENT = pointwise(
-    "l1", "abs(y - t)", "sign(y - t)", equation="E = mean |y - t|",
-)  # fmt: skip
+    "l1",
+    "abs(y - t)",
+    "sign(y - t)",
+    equation="E = mean |y - t|",
+)
 
 HUBER, HUBER_GRADIENT = pointwise(
-    "huber", "huber(y - t, delta)", "huber_slope(y - t, delta)",
+    "huber",
+    "huber(y - t, delta)",
+    "huber_slope(y - t, delta)",
     helpers=("huber", "huber_slope"),
     equation="E = mean of 1/2 e^2 where |e| <= delta, else delta (|e| - delta/2);  e = y - t",
-)  # fmt: skip
+)
 
 HINGE, HINGE_GRADIENT = pointwise(
     "hinge",
@@ -77,22 +76,24 @@ HINGE, HINGE_GRADIENT = pointwise(
 )
 
 PERCEPTRON, PERCEPTRON_GRADIENT = pointwise(
-    "perceptron", "where(t * y <= 0, -t * y, 0)", "where(t * y <= 0, -t, 0)",
-    tensorflow="tf.where(t * y <= 0, -t * y, tf.zeros_like(y))",
+    "perceptron",
+    "where(t * y <= 0, -t * y, 0)",
+    "where(t * y <= 0, -t, 0)",
     equation="E = -sum of t y over the misclassified examples (t y <= 0)",
-)  # fmt: skip
+)
 
 BCE, BCE_GRADIENT = pointwise(
-    "bce", "binary_cross_entropy(y, t)", "binary_cross_entropy_slope(y, t)",
+    "bce",
+    "binary_cross_entropy(y, t)",
+    "binary_cross_entropy_slope(y, t)",
     helpers=("binary_cross_entropy", "binary_cross_entropy_slope"),
     equation="E = -mean (t log p + (1 - t) log(1 - p))",
-)  # fmt: skip
+)
 
 SIGMOID_BCE, SIGMOID_BCE_GRADIENT = pointwise(
     "sigmoid_bce",
     "sigmoid_cross_entropy(y, t)",
     "(sigmoid(y) - t)",
-    tensorflow="tf.nn.sigmoid_cross_entropy_with_logits(t, y)",
     helpers=("sigmoid_cross_entropy", "sigmoid"),
     equation="E = -mean (t log p + (1 - t) log(1 - p)) with p = sigmoid(z): log(1 + exp(z)) - t z",
 )
