@@ -12,8 +12,8 @@ import click
 from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.model.model import Checkpoint, Model
+from dotnn.running.data_errors import plain_message
 from dotnn.running.resume_differences import Training, differences
-from dotnn.running.spec_files import plain_message
 from dotnn_runtime.run_folder import FILES, MANIFEST, RunFolder, weight_shapes
 from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError

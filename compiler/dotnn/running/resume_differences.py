@@ -25,7 +25,7 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Training:
-    """What makes a training: its identity, its spec, and what the command line adds to it."""
+    """What makes a training: its identity, its spec, and what the command line adds to it; no style, no choice."""
 
     identity: str
     spec: str
@@ -42,7 +42,7 @@ def differences(folder: RunFolder, now: Training) -> list[str]:
         *_of_specs(_text(folder.path / "spec.nn"), now.spec),
         *_of_settings(before if isinstance(before, dict) else {}, after),
         *_of_option("target", folder.manifest.get("target"), now.target),
-        *_of_option("style", read_heading(script).get("style"), now.style if now.target == "numpy" else None),
+        *_of_option("style", read_heading(script).get("style"), now.style),
     ]
     if not found:
         version = folder.manifest.get("version")
@@ -102,7 +102,13 @@ def _entries(text: str) -> dict[str, list[str]]:
 
 
 def _on_one_line(text: str) -> str:
-    return " ".join(word for line in text.splitlines() for word in line.partition("#")[0].split())
+    """Return a piece of a spec without comments and line ends."""
+    shown, end = "", 0
+    for piece in scan(text):
+        if piece.kind != "comment":
+            shown += (" " if shown and piece.start > end else "") + piece.text
+            end = piece.end
+    return shown
 
 
 def _name(statement: nodes.Stmt) -> str:
