@@ -141,7 +141,7 @@ class Compilation:
         """The arrays of parameters that start from a file. Only they bring NumPy into a compilation."""
         if all(p.init.name != "file" for p in self.model.params.values()):
             return {}
-        from dotnn.running.spec_files import initial_values
+        from dotnn.running.initial_values import initial_values
 
         return initial_values(self.model)
 

@@ -1,10 +1,10 @@
-"""Files that a spec names: data and initial weights, only from the folder of the spec."""
+"""Files that a spec names, only from its folder, and the examples in them."""
 
 from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -16,15 +16,15 @@ import numpy as np
 from dotnn.codegen.data import raw_kinds
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.library.sources import DataSource
-from dotnn.model import messages
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
 from dotnn.reports.console import warn
 from dotnn.running.data_errors import from_data_error, own_error, plain_message
-from dotnn.syntax.scan import scan
+from dotnn.running.data_help import in_table
+from dotnn.running.data_warnings import table_warnings
 from dotnn_runtime.script.arrays import check_arrays
 from dotnn_runtime.script.errors import DataError
-from dotnn_runtime.script.npz_file import load_arrays, read_npz
+from dotnn_runtime.script.npz_file import read_npz
 
 Arrays = dict[str, np.ndarray]
 Labels = dict[str, list[str]]
@@ -52,52 +52,6 @@ def _similar_file(folder: Path, name: str) -> str:
     return f'did you mean "{wanted.with_name(close[0])}"?' if close else "check the name, or put the file there"
 
 
-# ------------------------------------------------------------------------------------------------ initial weights
-
-
-def initial_values(model: Model) -> dict[str, Any]:
-    """Return the arrays of the parameters that start from a file. Raises `CompileError`."""
-    values: dict[str, Any] = {}
-    wanted: dict[str, list[str]] = {}
-    for name, p in model.params.items():
-        if p.init.name == "file":
-            wanted.setdefault(p.init.attrs["path"], []).append(name)
-    for file, names in wanted.items():
-        values |= _stored(model, file, names)
-    return values
-
-
-def _stored(model: Model, file: str, names: list[str]) -> Arrays:
-    """Return the arrays of one file, checked against the parameters of these names."""
-    span = _place_of_text(model, file) or model.params[names[0]].span
-    try:
-        arrays = load_arrays(inside(model, file, span), names)
-    except DataError as error:
-        raise stop(model, from_data_error(error, span, file)) from None
-    problems = []
-    for name, array in arrays.items():
-        p = model.params[name]
-        if array.shape != p.shape or array.dtype.kind not in "fiu":
-            message = f'"{name}" has the shape {list(array.shape)} in "{file}", but {list(p.shape)} in the model'
-            help = f"its shape follows from the layer in line {model.source.line_of(p.span)}"
-            problems.append(Diagnostic("NN404", message, span, help=help))
-        elif not np.isfinite(array).all():
-            message = f'"{name}" holds numbers in "{file}" that are not finite'
-            problems.append(Diagnostic("NN404", message, span, help="train the network that wrote it again"))
-    if problems:
-        raise stop(model, *problems)
-    return arrays
-
-
-def _place_of_text(model: Model, text: str) -> Span | None:
-    """Return where the spec writes this text, if it does so plainly."""
-    pieces = scan(model.source.text)
-    return next((p.span for p in pieces if p.kind == "string" and p.text == f'"{text}"'), None)
-
-
-# ------------------------------------------------------------------------------------------------------- examples
-
-
 def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Labels]:
     """Return raw arrays by name, and the labels of classes that are strings.
 
@@ -114,7 +68,7 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
             arrays, labels = _read(path, source, model)
         check_arrays(arrays, _raw_declarations(model))
     except DataError as error:
-        raise stop(model, _located(model, error, shown, span)) from None
+        raise stop(model, _located(model, _in_table(model, error, path), shown, span)) from None
     return arrays, labels
 
 
@@ -128,7 +82,7 @@ def _read(path: Path, source: FileSource, model: Model) -> tuple[Arrays, Labels]
     labels: Labels
     with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
         arrays, labels = reader(path, {name: list(columns) for name, columns in source.fields.items()}, kinds)
-    _warn_of_few_classes(model, source, labels, kinds)
+    warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
     return arrays, labels
 
 
@@ -139,11 +93,12 @@ def _reader(entry: DataSource) -> Callable[..., Any]:
     return reader
 
 
-def _warn_of_few_classes(model: Model, source: FileSource, labels: Labels, kinds: Mapping[str, str]) -> None:
-    counts = {name: int(kinds[name].partition(":")[2]) for name in labels}
-    few = [name for name, texts in labels.items() if len(texts) < counts[name]]
-    found = [messages.warnings.few_classes(source.span, source.fields[n][0], labels[n], counts[n]) for n in few]
-    warn(tuple(render(d, model.source) for d in found))
+def _in_table(model: Model, error: DataError, path: Path) -> DataError:
+    """Return an error of one element of an array with its line, where the array was read from a table."""
+    source = model.data.source if model.data else None
+    if source is None or source.format != "csv":
+        return error
+    return in_table(error, path, {name: columns[0] for name, columns in source.fields.items() if len(columns) == 1})
 
 
 def _located(model: Model, error: DataError, shown: str, span: Span | None) -> Diagnostic:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
+from dotnn.ir.expr.frozen import Frozen
 from dotnn.ir.expr.functions import FUNCTIONS, Function
 from dotnn.ir.expr.tree import Attribute, Binary, Call, Expr, Number, Unary, map_children
 
@@ -13,12 +13,7 @@ class Unspellable(ValueError):
     """A dialect has no word for something; the message says which."""
 
 
-def _as_it_is(part: Expr) -> Expr:
-    return part
-
-
-@dataclass(frozen=True)
-class Dialect:
+class Dialect(Frozen):
     """How one target writes expressions.
 
     title    what it is called in errors
@@ -32,10 +27,10 @@ class Dialect:
     title: str
     key: str
     like: str = ""
-    logic: Mapping[str, str] = field(default_factory=dict)
+    logic: Mapping[str, str] = {}
     methods: Mapping[str, str] | None = None
     modules: tuple[str, ...] = ()
-    idiom: Callable[[Expr], Expr] = _as_it_is
+    idiom: Callable[[Expr], Expr] | None = None
 
     def has(self, function: str) -> bool:
         """Whether it has a word for a function."""
@@ -54,7 +49,7 @@ class Dialect:
 
     def idiomatic(self, expr: Expr) -> Expr:
         """Return an expression with the dialect's idioms."""
-        return expr if self.idiom is _as_it_is else self.idiom(map_children(expr, self.idiomatic))
+        return self.idiom(map_children(expr, self.idiomatic)) if self.idiom else expr
 
 
 def _by_order(part: Expr) -> Expr:

@@ -8,11 +8,11 @@ operand. A function with no derivatives can be called, but nothing is differenti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from dotnn.ir.expr.frozen import Frozen
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(Frozen):
     """One function.
 
     operands     their names in `derivatives`; `*` as the last one stands for any number, and for keywords

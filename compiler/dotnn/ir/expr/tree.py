@@ -6,30 +6,29 @@ The tree knows no dialect: `exp` is a call of "exp", however NumPy or TensorFlow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from operator import is_
 from types import EllipsisType
+from typing import ClassVar
+
+from dotnn.ir.expr.frozen import Frozen
 
 
-class Expr:
-    """Any node. Nodes are frozen and compared by what they hold."""
-
-    __slots__ = ()
+class Expr(Frozen):
+    """Any node."""
 
 
-@dataclass(frozen=True)
 class Name(Expr):
     """A value, an argument, a slot."""
 
     id: str
 
 
-@dataclass(frozen=True)
 class Number(Expr):
     """A number that is not negative; `text` is how its author wrote it."""
 
     value: float
-    text: str = field(default="", compare=False)
+    text: str = ""
+    _uncompared: ClassVar[frozenset[str]] = frozenset({"text"})
 
     def __str__(self) -> str:
         return self.text or repr(self.value)
@@ -40,14 +39,12 @@ def number(value: float) -> Expr:
     return Unary("-", Number(-value)) if value < 0 else Number(value)
 
 
-@dataclass(frozen=True)
 class Literal(Expr):
     """A text, `True`, `False`, `None`, or the `...` of an index."""
 
     value: str | bool | EllipsisType | None
 
 
-@dataclass(frozen=True)
 class Unary(Expr):
     """`-x` or `not x`."""
 
@@ -55,7 +52,6 @@ class Unary(Expr):
     operand: Expr
 
 
-@dataclass(frozen=True)
 class Binary(Expr):
     """`left op right`: arithmetic, a comparison, `and`, `or`."""
 
@@ -64,7 +60,6 @@ class Binary(Expr):
     right: Expr
 
 
-@dataclass(frozen=True)
 class Keyword(Expr):
     """`name=value` among the arguments of a call."""
 
@@ -72,7 +67,6 @@ class Keyword(Expr):
     value: Expr
 
 
-@dataclass(frozen=True)
 class Call(Expr):
     """`function(args)`: a name of `functions`, or a helper's. A constant such as pi is a call without arguments."""
 
@@ -80,7 +74,6 @@ class Call(Expr):
     args: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True)
 class Method(Expr):
     """`operand.name(args)`."""
 
@@ -89,7 +82,6 @@ class Method(Expr):
     args: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True)
 class Attribute(Expr):
     """`operand.name`, such as `W.T`."""
 
@@ -97,7 +89,6 @@ class Attribute(Expr):
     name: str
 
 
-@dataclass(frozen=True)
 class Index(Expr):
     """`operand[items]`."""
 
@@ -105,7 +96,6 @@ class Index(Expr):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
 class Slice(Expr):
     """`start:stop` in an index; either may be missing."""
 
@@ -113,7 +103,6 @@ class Slice(Expr):
     stop: Expr | None = None
 
 
-@dataclass(frozen=True)
 class Choice(Expr):
     """`yes if test else no`, where the test is one number."""
 
@@ -122,7 +111,6 @@ class Choice(Expr):
     no: Expr
 
 
-@dataclass(frozen=True)
 class Sequence(Expr):
     """A tuple, or with `brackets` "[]" a list."""
 
@@ -130,15 +118,13 @@ class Sequence(Expr):
     brackets: str = "()"
 
 
-@dataclass(frozen=True)
 class Bracketed(Expr):
     """Brackets that no precedence asks for, which their author wrote for the reader."""
 
     inner: Expr
 
 
-@dataclass(frozen=True)
-class Equation:
+class Equation(Frozen):
     """`target = value`."""
 
     target: str
