@@ -11,6 +11,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 STYLES = ("explain", "fast")
 TARGETS = ("numpy", "tensorflow")
+PRECISIONS = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 
 
 class FileName(click.ParamType):  # type: ignore[type-arg]

@@ -8,6 +8,8 @@ import click
 
 from dotnn.commands.options import (
     FILE,
+    PRECISIONS,
+    SEED,
     json_option,
     refuse_for_other_targets,
     set_option,
@@ -24,6 +26,14 @@ from dotnn.commands.options import (
 @click.option("--data", metavar="PATH", type=FILE, help="The data file, or the folder that holds it.")
 @style_option("fast")
 @click.option("--epochs", type=click.IntRange(1), help="The number of epochs, instead of the spec's.")
+@click.option("--seed", type=SEED, help="The seed of the training, instead of the spec's.")
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=PRECISIONS[0],
+    show_default=True,
+    help="What to compute in; the mixed ones are TensorFlow's.",
+)
 @click.option("--resume", is_flag=True, help="Continue from the run's last checkpoint, if there is one.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in the same folder.")
 @json_option
@@ -31,6 +41,8 @@ from dotnn.commands.options import (
 def command(spec: str, sets: tuple[str, ...], **options: Any) -> int:
     """Compile, train, and write the run folder."""
     refuse_for_other_targets(options["target"], "style")
+    if options["precision"].startswith("mixed") and options["target"] == "numpy":
+        raise click.UsageError(f"--precision {options['precision']} needs --target tensorflow")
     if options["resume"] and options["overwrite"]:
         raise click.UsageError("--resume continues a run, --overwrite replaces it: give one of them")
     try:

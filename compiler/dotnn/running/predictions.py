@@ -9,9 +9,9 @@ from typing import Any
 import click
 import numpy as np
 
-from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.running.output import check_output
+from dotnn.running.run_files import script_was_edited
 from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import from_data_error, own_error
 from dotnn_runtime.predict_io import read_inputs
@@ -59,7 +59,7 @@ def _script_of(folder: RunFolder) -> tuple[ModuleType, bool]:
             help = f"the training did not finish: train again{', with --resume' if unfinished else ''}"
             raise RunFolderError(f"the run has no {name}", folder.path, help)
     path = folder.path / "model.py"
-    edited = not is_unchanged(path.read_bytes().decode("utf-8", "replace"))
+    edited = script_was_edited(folder)
     if edited:
         click.echo(
             f"warning: {path} was edited since dotnn wrote it; the predictions are those of the edited script", err=True

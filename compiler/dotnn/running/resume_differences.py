@@ -32,6 +32,14 @@ class Training:
     target: str
     style: str
     values: Mapping[str, Any]
+    seed: int
+    precision: str
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What `run.json` says of it."""
+        options = {"target": self.target, "seed": self.seed, "precision": self.precision}
+        return {"training": self.identity, **options, "set": dict(self.values)}
 
 
 def differences(folder: RunFolder, now: Training) -> list[str]:
@@ -42,6 +50,8 @@ def differences(folder: RunFolder, now: Training) -> list[str]:
         *_of_specs(_text(folder.path / "spec.nn"), now.spec),
         *_of_settings(before if isinstance(before, dict) else {}, after),
         *_of_option("target", folder.manifest.get("target"), now.target),
+        *_of_option("seed", folder.manifest.get("seed"), now.seed),
+        *_of_option("precision", folder.manifest.get("precision"), now.precision),
         *_of_option("style", read_heading(script).get("style"), now.style if now.target == "numpy" else None),
     ]
     if not found:
@@ -54,9 +64,9 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
-def _of_option(name: str, before: object, now: str | None) -> list[str]:
+def _of_option(name: str, before: object, now: object) -> list[str]:
     """Return how an option differs from that of the run; nothing is said where the run does not tell."""
-    return [f"the run was begun with --{name} {before}, not {now}"] if before and now and before != now else []
+    return [f"the run was begun with --{name} {before}, not {now}"] if None not in (before, now) and before != now else []
 
 
 def _of_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.running.spec_files import plain_message
 from dotnn_runtime.plots import loss_png
@@ -60,6 +61,13 @@ def write_inputs(folder: RunFolder, spec: str, script: str, labels: Mapping[str,
         folder.write_labels(labels)
 
 
+def script_was_edited(folder: RunFolder) -> bool:
+    """Whether `model.py` is not what dotnn wrote there. An old run does not know it: the script itself does."""
+    text = (folder.path / "model.py").read_bytes().decode("utf-8", "replace")
+    known = folder.wrote_script(text)
+    return not (is_unchanged(text) if known is None else known)
+
+
 def write_results(
     folder: RunFolder, module: ModuleType, params: dict[str, np.ndarray], history: Any, result: Mapping[str, Any]
 ) -> None:
@@ -73,6 +81,7 @@ def write_results(
     if png is not None:
         folder.write_plot(png)
     if hasattr(module, "build_model"):
+        module.set_precision("float32")  # what it was trained in does not matter to who uses it
         _write_keras_model(module.build_model(params), folder.claim("model.keras"))
 
 

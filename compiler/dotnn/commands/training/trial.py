@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import numpy as np
 
 from dotnn.core.diagnostics import render
@@ -16,15 +14,14 @@ from dotnn.session import Options, compile_model
 from dotnn_runtime.script.split import round_to_sum
 
 
-def tried(model: Model, script: str, examples: Arrays) -> ModuleType:
-    """Return a NumPy script of the model, `script` or a new one, that has prepared the examples.
+def try_examples(model: Model, script: str, examples: Arrays) -> None:
+    """Prepare the examples with a script of the fast style, `script` or a new one: it refuses what it cannot train on.
 
-    Raises `CompileError` where it refuses them.
+    Raises `CompileError`.
     """
-    module = run_script(script or compile_model(model, Options()).script, "dotnn_tried")
+    module = run_script(script or compile_model(model, Options("fast")).script, "dotnn_tried")
     with refusals(model), np.errstate(all="ignore"):
         module.prepare(dict(examples), np.float32)
-    return module
 
 
 def warn_of_batches_of_one(model: Model, examples: Arrays) -> None:

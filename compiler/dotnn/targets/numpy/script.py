@@ -186,7 +186,7 @@ def _shape_of(model: Model, path: str) -> tuple[int, ...]:
 
 def training_context(model: Model, graph: Graph) -> dict[str, Any]:
     """Return what the templates of the data and of the training loop show."""
-    on_train, has_val, has_test = training.evaluated_parts(model)
+    has_test = training.evaluated_parts(model)[2]
     add, report = training.epoch_loss(model)
     scaled = data.scaled_outputs(model)
     names = value_names(model, graph)
@@ -198,9 +198,6 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "classes": bool(data.classes(model)),
         "prepare_lines": indented(data.prepare_lines(model)),
         "metric_lines": indented(training.metric_lines(model, names), 8),
-        "stop_lines": indented(training.stop_lines(model), 8),
-        "on_train": on_train,
-        "has_val": has_val,
         "has_test": has_test,
         "early": early,
         "predict_dtype": "dtype",
@@ -211,10 +208,8 @@ def training_context(model: Model, graph: Graph) -> dict[str, Any]:
         "predict_forward": "outputs, cache = forward(params, batch)",
         "diverged_values": "params, forward(params, examples)[1]",
         "subject": "params",
-        "snapshot": "params",
-        "restore": "params = best_params",
+        "restore": 'params = state["best_params"]',
         "fitted": "params, history",
-        "worst": "-np.inf" if early and early.better == "max" else "np.inf",
         "add_loss": add,
         "report_loss": report,
         "full_batch": model.train.batch == 0,
