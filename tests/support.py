@@ -28,7 +28,7 @@ def compiled(
 
 @cache
 def _compiled(path: Path, text: bytes, style: str, sets: tuple[str, ...], input_gradients: bool) -> Compiled:
-    return compile_spec(str(path), Options(style, sets, input_gradients), check=True)
+    return compile_spec(str(path), Options(style, sets, input_gradients=input_gradients), check=True)
 
 
 def script_of(

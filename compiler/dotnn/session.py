@@ -1,15 +1,14 @@
-"""The only file that knows the order of the stages."""
+"""A spec on its way to scripts: the only file that knows the order of the stages."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dotnn.codegen.heading import HEADER
 from dotnn.codegen.hygiene import NamesMeet
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.core.limits import MAX_SOURCE_BYTES
@@ -19,19 +18,17 @@ from dotnn.model import messages
 from dotnn.model.files import path_beside
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
-from dotnn.model.resolve import resolve
-from dotnn.passes import FIRST, FOR_SPEED, PASSES, REST, Pass
+from dotnn.model.resolve import ORACLES, resolve
+from dotnn.passes.base import Pass, Pipeline
 from dotnn.passes.build import build
-from dotnn.passes.differentiate import MissingRule, differentiate
-from dotnn.passes.name import name
+from dotnn.passes.differentiate import MissingRule
+from dotnn.running.peer import Peer
+from dotnn.syntax import nodes
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
-from dotnn.targets.numpy.fast.plan import Plan
-from dotnn.targets.numpy.script import Options, is_unchanged, numpy_script, step_plan
-from dotnn_runtime.script.atomic import write_output
+from dotnn.targets import WITNESSES, Draft, Options, chosen
 
-if TYPE_CHECKING:
-    from dotnn.targets.keras.witness import Peer
+__all__ = ["Compilation", "Compiled", "Options", "compile_model", "compile_spec", "front", "lower"]
 
 STDIN = "<stdin>"
 """What a spec from standard input is called."""
@@ -45,6 +42,139 @@ class Compiled:
     graph: Graph
     script: str
     warnings: tuple[str, ...]
+
+
+class Compilation:
+    """A spec on its way to scripts. Every stage is computed once, when it is first asked for.
+
+    `source` is its text, and `sets` are the texts of `--set`. With `check` the verifier runs after every pass, and over
+    the memory of a fast step. Whatever is wrong with a spec is a `CompileError` of the stage that finds it.
+    """
+
+    def __init__(self, source: Source, sets: Sequence[str] = (), *, check: bool = False) -> None:
+        self.source, self.sets, self.check = source, tuple(sets), check
+        self._graphs: dict[tuple[int, Pass[[]]], tuple[Graph, Graph]] = {}
+        self._verified: set[int] = set()
+        self._compiled: dict[Options, Compiled] = {}
+
+    @classmethod
+    def read(cls, path: str, sets: Sequence[str] = (), *, check: bool = False) -> Compilation:
+        """Begin with a file, or with standard input for `-`."""
+        return cls(read_source(path), sets, check=check)
+
+    @classmethod
+    def of(
+        cls, model: Model, sets: Sequence[str] = (), warnings: tuple[str, ...] = (), *, check: bool = False
+    ) -> Compilation:
+        """Begin with a model that is there already."""
+        begun = cls(model.source, sets, check=check)
+        vars(begun).update(model=model, warnings=warnings)
+        return begun
+
+    def with_epochs(self, epochs: int) -> Compilation:
+        """Return the compilation of the same spec with another number of epochs."""
+        model = replace(self.model, train=replace(self.model.train, epochs=epochs))
+        return Compilation.of(model, self.sets, self.warnings, check=self.check)
+
+    @cached_property
+    def tree(self) -> nodes.File:
+        """The syntax tree."""
+        return parse(self.source)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model: names bound, defaults written out."""
+        model, reporter = resolve(self.tree, self.source, self.sets, [*ORACLES, *WITNESSES])
+        found = [d for d in [*reporter.found, *lint(model)] if d.severity == "warning"]
+        vars(self)["warnings"] = tuple(render(d, self.source) for d in found)
+        return model
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the spec, as text."""
+        _ = self.model
+        return vars(self)["warnings"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def built(self) -> Graph:
+        """The graph as the layers wrote it, before any pass."""
+        return build(self.model)
+
+    def graph(self, target: str = "", style: str = "", **own: Any) -> Graph:
+        """Return the graph of a training step, after all passes of a target's style."""
+        options = Options(style, self.sets, target, **own)
+        return self.after(chosen(options)[1].pipeline(options))
+
+    def script(self, target: str = "", style: str = "", epochs: int = 0, **own: Any) -> str:
+        """Return a script."""
+        return self.compiled(Options(style, self.sets, target, epochs, **own)).script
+
+    def compiled(self, options: Options) -> Compiled:
+        """Return the script that is wanted, and the graph of what it computes."""
+        if options not in self._compiled:
+            graph, script = self._written(options)
+            self._compiled[options] = Compiled(self.model, graph, script, self.warnings)
+        return self._compiled[options]
+
+    def _written(self, options: Options) -> tuple[Graph, str]:
+        """Write a script; once more, with other names, where it has words of its own that the spec uses."""
+        words = frozenset[str]()
+        while True:
+            draft = self._draft(options, words)
+            try:
+                script = draft.target.write(draft)
+            except NamesMeet as met:
+                words |= met.words
+                continue
+            if self.check and draft.style.check is not None:
+                draft.style.check(draft, script)
+            return draft.graph, script
+
+    def _draft(self, options: Options, words: frozenset[str]) -> Draft:
+        target, style = chosen(options)
+        graph = self.after(style.passes(options, words))
+        step = self.after(style.step(options, words)) if style.step else graph
+        return Draft(self.model, target, style, options, graph, step, self._values, words)
+
+    @cached_property
+    def _values(self) -> Mapping[str, Any]:
+        """The arrays of parameters that start from a file. Only they bring NumPy into a compilation."""
+        if all(p.init.name != "file" for p in self.model.params.values()):
+            return {}
+        from dotnn.running.initial_values import initial_values
+
+        return initial_values(self.model)
+
+    def after(self, pipeline: Pipeline) -> Graph:
+        """Return the graph after some passes, verified. Pipelines that begin alike share the work."""
+        graph = self.built
+        try:
+            for step in pipeline:
+                if self.check:
+                    self._verify(graph)
+                graph = self._after(graph, step)
+        except MissingRule as missing:
+            raise CompileError([_missing_rule(missing)], self.model.source) from None
+        self._verify(graph)
+        return graph
+
+    def _after(self, graph: Graph, step: Pass[[]]) -> Graph:
+        key = id(graph), step
+        if key not in self._graphs:
+            self._graphs[key] = graph, step(graph)  # kept, so that no other graph gets its id
+        return self._graphs[key][1]
+
+    def _verify(self, graph: Graph) -> None:
+        if id(graph) not in self._verified:
+            verify(graph)
+            self._verified.add(id(graph))
+
+    def witness(self, name: str = "") -> Peer:
+        """Return the same network in another target's hands, beside which the NumPy script is looked at."""
+        target = WITNESSES[name] if name else next(iter(WITNESSES.values()))
+        assert target.witness is not None
+        compiled = self.compiled(Options(sets=self.sets, target=target.name))
+        return target.witness(self.model, compiled.graph, compiled.script)
 
 
 def read_source(path: str) -> Source:
@@ -71,10 +201,8 @@ def _look(path: str) -> str:
 
 def front(path: str, sets: Sequence[str] = ()) -> tuple[Model, tuple[str, ...]]:
     """Return the model of a spec and its warnings."""
-    source = read_source(path)
-    model, reporter = resolve(parse(source), source, sets)
-    found = [d for d in [*reporter.found, *lint(model)] if d.severity == "warning"]
-    return model, tuple(render(d, source) for d in found)
+    begun = Compilation.read(path, sets)
+    return begun.model, begun.warnings
 
 
 def _missing_data(model: Model) -> list[Diagnostic]:
@@ -88,56 +216,12 @@ def _missing_data(model: Model) -> list[Diagnostic]:
     return [messages.warnings.no_data_file(source.span, source.path)]
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What the passes need to know: whose gradients are wanted, which `words` no value may be called, and whether the
-    verifier runs after every pass (`check`)."""
-
-    input_gradients: bool = False
-    check: bool = False
-    words: frozenset[str] = frozenset()
+def lower(model: Model, style: str = "", *, check: bool = False, **own: Any) -> Graph:
+    """Return the graph of a training step of the NumPy script; with `check` the verifier runs after every pass."""
+    return Compilation.of(model, check=check).graph(style=style, **own)
 
 
-def passes(wanted: Wanted = Wanted(), which: Sequence[Pass] = PASSES) -> list[tuple[str, Pass]]:
-    """Return passes with their names, each told what it needs to know."""
-    told: dict[Pass, Pass] = {
-        differentiate: partial(differentiate, input_gradients=wanted.input_gradients),
-        name: partial(name, words=wanted.words),
-    }
-    return [(p.__name__, told.get(p, p)) for p in which]
-
-
-def lower(model: Model, *, input_gradients: bool = False, fast: bool = False, check: bool = False) -> Graph:
-    """Return the finished graph, or that of a `fast` training step; with `check` the verifier runs after every pass."""
-    return _lowered(model, Wanted(input_gradients, check), fast=fast)[-1 if fast else 0]
-
-
-def _lowered(model: Model, wanted: Wanted, *, fast: bool) -> tuple[Graph, Graph]:
-    """Return the finished graph, and that of a `fast` training step: the same one where nothing is done for speed."""
-    first = _run(passes(wanted, FIRST), build(model), wanted)
-    sped = _run(passes(wanted, FOR_SPEED), first, wanted) if fast else first
-    graph = _finished(model, first, wanted)
-    return graph, graph if sped is first else _finished(model, sped, wanted)
-
-
-def _finished(model: Model, graph: Graph, wanted: Wanted) -> Graph:
-    try:
-        graph = _run(passes(wanted, REST), graph, wanted)
-    except MissingRule as missing:
-        raise CompileError([_missing_rule(missing, model)], model.source) from None
-    verify(graph)
-    return graph
-
-
-def _run(named: Iterable[tuple[str, Pass]], graph: Graph, wanted: Wanted) -> Graph:
-    for _, run in named:
-        if wanted.check:
-            verify(graph)
-        graph = run(graph)
-    return graph
-
-
-def _missing_rule(missing: MissingRule, model: Model) -> Diagnostic:
+def _missing_rule(missing: MissingRule) -> Diagnostic:
     span = missing.node.span or Span(0, 0)
     return Diagnostic("NN502", str(missing), span, help="nothing behind it can be trained")
 
@@ -151,145 +235,5 @@ def compile_spec(path: str, options: Options | None = None, *, check: bool = Fal
 
 
 def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = (), *, check: bool = False) -> Compiled:
-    """Run the stages after the model: once more, with other names, where the script has words that the spec uses."""
-    options = replace(options, values=_initial_values(model))
-    wanted = Wanted(options.input_gradients, check)
-    while True:
-        try:
-            graph, script = _written(model, options, wanted)
-            return Compiled(model, graph, script, warnings)
-        except NamesMeet as met:
-            wanted = replace(wanted, words=wanted.words | met.words)
-
-
-def witness(model: Model, sets: tuple[str, ...] = ()) -> Peer:
-    """Return the same network on TensorFlow, beside which the NumPy script is looked at."""
-    from dotnn.targets.keras.witness import Peer
-
-    compiled = compile_model(model, Options(sets=sets, target="tensorflow"))
-    return Peer(model, compiled.graph, compiled.script)
-
-
-def _written(model: Model, options: Options, wanted: Wanted) -> tuple[Graph, str]:
-    """Return the finished graph and the script. Raises `NamesMeet` where a value must be called otherwise."""
-    graph, step = _lowered(model, wanted, fast=options.target == "numpy" and options.style == "fast")
-    if options.target == "tensorflow":
-        from dotnn.targets.keras.script import tensorflow_script
-
-        return graph, tensorflow_script(model, graph, options, wanted.words)
-    script = numpy_script(model, graph, options, step)
-    if options.style == "fast" and wanted.check:
-        _verify_memory(step_plan(model, step, options), script)
-    return graph, script
-
-
-def _verify_memory(plan: Plan, script: str) -> None:
-    """Check the memory of a fast step. Only this brings NumPy into a compilation."""
-    from dotnn.targets.numpy.fast.verify import verify_plan
-
-    verify_plan(plan, script)
-
-
-def _initial_values(model: Model) -> Mapping[str, Any]:
-    """Return the arrays of parameters that start from a file. Only they bring NumPy into a compilation."""
-    if all(p.init.name != "file" for p in model.params.values()):
-        return {}
-    from dotnn.running.spec_files import initial_values
-
-    return initial_values(model)
-
-
-HIDDEN = (sys.stdlib_module_names | {"numpy", "keras", "tensorflow"}) - {"test"}
-"""Modules that a script of their name would hide from all Python programs in its folder."""
-
-
-def write_script(text: str, path: Path, *, spec: Path, force: bool = False) -> None:
-    """Write a script. A file that dotnn did not write is only overwritten with `force`, the `spec` never.
-
-    Raises `CompileError` for those, and for a file that would hide a module that scripts import.
-    """
-    if path.exists() and spec.exists() and path.samefile(spec):
-        raise CompileError([Diagnostic("NN503", f"{path} is the spec itself", help="name another file with -o")])
-    if path.suffix == ".py" and path.stem in HIDDEN and not force:
-        message = f"{path} would hide the module {path.stem} from all Python programs in its folder"
-        raise CompileError([Diagnostic("NN503", message, help="name another file with -o, or use --force")])
-    try:
-        if path.is_file() and not force and (problem := _whose(path)):
-            raise CompileError([Diagnostic("NN503", f"{path} {problem}", help="name another file or use --force")])
-        write_text(text, path)
-    except OSError as error:
-        raise CompileError([_cannot_write(path, error)]) from None
-
-
-def format_file(path: Path, *, only_check: bool = False) -> bool:
-    """Format a spec in place unless `only_check`, `-` to standard output; return whether it changes.
-
-    Raises `CompileError`.
-    """
-    from dotnn.syntax.pretty import format_source
-
-    source = read_source(str(path))
-    text = format_source(source)
-    if str(path) == "-":
-        sys.stdout.write("" if only_check else text)
-    elif text != source.text and not only_check:
-        write_text(text, path)
-    return text != source.text
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a file with LF line ends, whole or not at all; a link stays one. Raises `CompileError`."""
-    try:
-        write_output(path, text.encode())
-    except OSError as error:
-        raise CompileError([_cannot_write(path, error)]) from None
-
-
-def _cannot_write(path: Path, error: OSError) -> Diagnostic:
-    help = "name a file, not a folder" if path.is_dir() else "check the folder and its permissions"
-    if not path.parent.is_dir():
-        help = f"there is no folder {path.parent}: make it first"
-    return Diagnostic("NN503", f"cannot write {path}: {error.strerror or error}", help=help)
-
-
-def _whose(path: Path) -> str:
-    """Return why a file must not be overwritten, "" where it is as dotnn wrote it."""
-    text = path.read_bytes().decode("utf-8", "replace")
-    if HEADER not in "\n".join(text.split("\n", 2)[:2]):
-        return "exists and was not written by dotnn"
-    return "" if is_unchanged(text) else "was edited since dotnn wrote it"
-
-
-def dump_stage(path: str, stage: str, sets: Sequence[str] = ()) -> str:
-    """Return the readable text of a stage: ast, model, ir, passes or schedule."""
-    from dotnn.ir.dump import dump
-    from dotnn.model.describe import describe_model
-    from dotnn.syntax.tree import show_tree
-
-    if stage == "ast":
-        return show_tree(parse(read_source(path)))
-    model, _ = front(path, sets)
-    if stage == "model":
-        return describe_model(model)
-    if stage == "ir":
-        return dump(build(model))
-    if stage == "passes":
-        return _dump_passes(model, dump)
-    from dotnn.targets.numpy.fast.context import describe_schedule
-
-    return describe_schedule(model, lower(model, fast=True))
-
-
-def _dump_passes(model: Model, dump: Callable[[Graph], str]) -> str:
-    graph = build(model)
-    parts = [f"==== build\n{dump(graph)}"]
-    for stage, run in passes():
-        graph = run(graph)
-        parts.append(f"==== {stage}\n{dump(graph)}")
-    return "\n".join(parts)
-
-
-__all__ = [
-    "Compiled", "Options", "compile_model", "compile_spec", "dump_stage", "format_file", "front", "lower",
-    "read_source", "write_script", "write_text",
-]  # fmt: skip
+    """Run the stages after the model."""
+    return Compilation.of(model, options.sets, warnings, check=check).compiled(options)

@@ -57,5 +57,5 @@ class EpochEnds:
             raise KeyboardInterrupt
         self.asked = True
         print(
-            "\nends after this epoch; Ctrl-C again ends at once, and keeps nothing of it", file=sys.stderr, flush=True
+            "\nstopping after this epoch; press Ctrl-C again to stop at once and lose it", file=sys.stderr, flush=True
         )

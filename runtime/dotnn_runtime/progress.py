@@ -57,7 +57,7 @@ class TrainingProgress:
             self._bar.stop()
         elif not self.quiet:
             seconds = time.monotonic() - self._start
-            ended = "ended" if kind is None else "broken off"
+            ended = "ended" if kind is None else "stopped"
             text = f"{self.title}: {ended} after {self.done} epochs, {seconds:.1f} s  {format_record(self.record)}"
             self._say(text.rstrip())
 

@@ -138,15 +138,19 @@ def test_an_own_script_is_overwritten_and_force_forces(folder):
 def test_a_script_for_a_missing_folder(folder):
     refused(
         dotnn("compile", "xor.nn", "-o", "no/where.py", folder=folder),
-        "error[NN503]: cannot write",
-        "there is no folder no: make it first",
+        "error[NN503]: cannot write no/where.py: there is no folder no",
+        "help: make the folder first",
     )
     assert os.listdir(folder) == ["xor.nn"]
 
 
 def test_a_script_onto_a_folder(folder):
     (folder / "out").mkdir()
-    refused(dotnn("compile", "xor.nn", "-o", "out", folder=folder), "error[NN503]: cannot write out", "name a file")
+    refused(
+        dotnn("compile", "xor.nn", "-o", "out", folder=folder),
+        "error[NN503]: cannot write out: it is a folder",
+        "name a file",
+    )
     assert os.listdir(folder / "out") == []
 
 

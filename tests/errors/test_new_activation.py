@@ -17,7 +17,7 @@ train { loss = mse(y, t) }"""
 
 @pytest.fixture
 def sine(monkeypatch):
-    layer = activation("sine", "A sine.", keras="none", equation="a = sin(z)")
+    layer = activation("sine", "A sine.", equation="a = sin(z)")
     for op in unary("sine", "np.sin({z})", "{d} * np.cos({z})", equation="a = sin(z)"):
         monkeypatch.setitem(OPS, op.name, op)
     for table in (LAYERS, ACTIVATIONS, FAMILIES["activation"]):

@@ -119,7 +119,7 @@ def test_ctrl_c_and_json(more, folder, monkeypatch):
 
 
 def test_ctrl_c_before_the_first_epoch(folder, monkeypatch):
-    monkeypatch.setattr("dotnn.commands.training.run.load_examples", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("dotnn.commands.training.prepare.load_examples", lambda *_: signal.raise_signal(signal.SIGINT))
     outcome = dotnn("train", "s.nn", "--run", "run", "--json", folder=folder)
     assert outcome.exit_code == 1 and json.loads(outcome.stdout) == {"stopped_by": "Ctrl-C"}
 

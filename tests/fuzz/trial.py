@@ -22,7 +22,7 @@ from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
 from dotnn.reports.trajectory import LIKE_ROUNDING
-from dotnn.session import Compiled, Options, compile_model, witness
+from dotnn.session import Compilation, Compiled, Options, compile_model
 from dotnn.syntax.parse import parse
 from dotnn_runtime.gradcheck import Report, Verdict, render_text
 from dotnn_runtime.script.selfcheck import generic_batch
@@ -185,8 +185,9 @@ class Trial:
                 if {d.code for d in error.diagnostics} != {"NN507"}:
                     raise
                 return "refused"
-            with witness(self.model) as peer:
-                found = follow(self.model, peer, STEPS)
+            begun = Compilation.of(self.model)
+            with begun.witness() as peer:
+                found = follow(begun, peer, STEPS)
             if found.verdict == "FAIL":
                 assert found.first is not None
                 raise Failure(

@@ -17,20 +17,19 @@ from dotnn.ir.expr import (
     Choice,
     Index,
     Name,
-    NoDerivative,
     NotAnExpression,
     Number,
     Sequence,
     Unary,
     Unspellable,
     calls,
-    derive,
     equation,
     parse,
     reads,
     spell,
     substitute,
 )
+from dotnn.ir.expr.derive import NoDerivative, derive, sent_back
 from dotnn.ir.expr.functions import PIECEWISE
 from dotnn.ir.interpret import helper_functions
 
@@ -167,6 +166,12 @@ def _slope(formula):
 def test_derivatives_read_like_a_textbook(text, slope):
     formula = parse(text)
     assert spell(derive(formula, "z", {formula: Name("a")}), NUMPY, {"sigmoid"}) == slope
+
+
+def test_what_is_sent_back_has_no_brackets_that_it_does_not_need():
+    assert spell(sent_back("z ** 2 / 3", "z")) == "d * 2 * z / 3"
+    assert spell(sent_back("z * tanh(z)", "z")) == "d * (np.tanh(z) + z * (1 - np.tanh(z) ** 2))"
+    assert spell(sent_back("tanh(z)", "z", "a")) == "d * (1 - a * a)"
 
 
 def test_kinks_have_the_derivatives_that_are_promised():

@@ -7,11 +7,15 @@ import pytest
 from ir.test_ops import OP_CASES
 from support import model_of
 
-from dotnn.ir.expr import DIALECTS, NoDerivative, NotAnExpression, NoType, derive, equation, infer, parse, spell
+from dotnn.ir.builder import GraphBuilder
+from dotnn.ir.expr import DIALECTS, NotAnExpression, equation, parse, spell
+from dotnn.ir.expr.derive import NoDerivative, derive
+from dotnn.ir.expr.infer import NoType, infer
 from dotnn.ir.interpret import evaluate, helper_functions
 from dotnn.ir.tensor import TensorType
 from dotnn.library.constraints import CONSTRAINTS
 from dotnn.library.inits import INITS
+from dotnn.library.ops.activations import unary
 from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.schedules import SCHEDULES
 from dotnn.session import lower
@@ -125,7 +129,7 @@ def test_schedules_mean_the_same_in_plain_numbers(name):
 
 def test_lines_of_constraints_and_initialisers_are_formulas():
     for entry in CONSTRAINTS.values():
-        text = entry.line.format(w="w", **{a.name: 0.5 for a in entry.args})
+        text = entry.written("w", {a.name: 0.5 for a in entry.args})
         assert spell(parse(text), NUMPY, {entry.helper}) == text
     for entry in INITS.values():
         if entry.numpy is not None:
@@ -155,3 +159,21 @@ def _agree(slope, found, z, line):
     expected = evaluate(slope, [np.ones_like(z), operand], None, True)
     actual = eval(spell(found, NUMPY, helper_functions()), known) * np.ones_like(z)
     np.testing.assert_allclose(actual, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "line", ["sin(z)", "z / (1 + abs(z))", "z * tanh(log(1 + exp(z)))", "where(z > 0, z, 0.3 * z)"]
+)
+def test_an_activation_without_a_derivative_line_gets_one(line):
+    forward, backward = unary("probe", line)
+    ops = {"probe": forward, "probe_derivative": backward}
+    builder = GraphBuilder(ops, 0)
+    z, sent = builder.value("z", TensorType(("B",))), builder.value("d", TensorType(("B",)))
+    a = builder.emit("probe", z)
+    (slope,) = forward.vjp(builder, builder.nodes[0], sent)
+    points = np.linspace(-2, 1.7, 9)
+    values = {z.id: points + 1e-30j, sent.id: np.full(9, 3.0)}
+    values[a.id] = evaluate(builder.nodes[0], [values[z.id]], None, True)
+    found = evaluate(builder.nodes[1], [np.real(values[v.id]) for v in builder.nodes[1].ins], None, True)
+    assert slope.id == builder.nodes[1].out.id
+    np.testing.assert_allclose(found, 3 * np.imag(values[a.id]) / 1e-30, rtol=1e-12)

@@ -72,7 +72,7 @@ def test_a_broken_run_says_so_and_does_not_swallow_the_error():
     with pytest.raises(KeyboardInterrupt), TrainingProgress(9, stream=stream) as progress:
         progress({"epoch": 3, "loss": math.nan})
         raise KeyboardInterrupt
-    assert "broken off after 3 epochs" in stream.getvalue()
+    assert "stopped after 3 epochs" in stream.getvalue()
     assert stream.getvalue().rstrip().endswith("loss nan")
 
 

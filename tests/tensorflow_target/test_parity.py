@@ -16,20 +16,30 @@ from regimes import OPTIMIZER_CALLS, REGIMES
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import SPECS, as_module, generic_point, model_of, module_of
 
-from dotnn.commands.comparing.follow import compare, follow
-from dotnn.commands.comparing.rounding import rounding
+from dotnn.commands.comparing import follow
+from dotnn.commands.comparing import rounding as rounded
 from dotnn.core.diagnostics import CompileError
 from dotnn.library.clips import CLIPS
 from dotnn.library.layers import LAYERS
 from dotnn.reports.trajectory import Difference, Trajectory
-from dotnn.session import Options, compile_model, front, witness
-from dotnn.targets.keras.witness import Peer
+from dotnn.session import Compilation, Options, compile_model, front
+from dotnn.targets.keras.witness import KerasPeer
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
 SEED = int(os.environ.get("DOTNN_SEED", "0"))
 SHORT = 6
 TOLERANCE, NOISE = 1e-10, 1e-4
 """Of a gradient at a point: relative to its norm, or to this share of the largest gradient: less than that is noise."""
+
+
+def compare(model, steps):
+    """What `dotnn diff` finds."""
+    return follow.compare(Compilation.of(model), steps)
+
+
+def rounding(model, script, steps):
+    """What rounding alone does to a training."""
+    return rounded.rounding(Compilation.of(model), script, steps)
 
 
 def agrees(model, steps):
@@ -44,9 +54,10 @@ def compared(model, steps):
 
     That is the largest difference; where rounding explains it, how many times as large it is as what rounding does.
     """
-    with witness(model) as peer:
+    begun = Compilation.of(model)
+    with begun.witness() as peer:
         largest = witnessed(model, peer, 0)
-        found = follow(model, peer, steps)
+        found = follow.follow(begun, peer, steps)
     assert found.verdict != "FAIL", (found.first, found.rounding, found.place, found.steps[-3:])
     assert found.first or len(found.steps) == steps
     return found.verdict, found.first.error / found.rounding if found.rounding else max(largest, found.worst.error)
@@ -264,7 +275,7 @@ def test_saturated_gates_take_the_same_steps():
 @pytest.mark.parametrize("wrong", [1 + 1e-5, 1 - 1e-5])
 def test_a_wrong_step_is_not_taken_for_rounding(wrong, monkeypatch):
     """However much rounding is said to explain of the trajectory."""
-    honest = Peer.make_step
+    honest = KerasPeer.make_step
 
     def spoilt(peer):
         step = honest(peer)
@@ -275,7 +286,7 @@ def test_a_wrong_step_is_not_taken_for_rounding(wrong, monkeypatch):
 
         return one
 
-    monkeypatch.setattr(Peer, "make_step", spoilt)
+    monkeypatch.setattr(KerasPeer, "make_step", spoilt)
     monkeypatch.setattr("dotnn.commands.comparing.rounding.rounding", lambda *_, **__: np.inf)
     found = compare(model_of(WILD.format(optim="sgd(0.1)")), 3)
     assert not found.alike and found.verdict == "INCONCLUSIVE"
@@ -285,13 +296,13 @@ def test_a_wrong_step_is_not_taken_for_rounding(wrong, monkeypatch):
 def test_a_training_that_diverges(theirs_too, monkeypatch):
     """On both targets in the same step it says nothing of the scripts; on one of them they part."""
     if not theirs_too:
-        honest = Peer.make_step
+        honest = KerasPeer.make_step
 
         def calm(peer):
             step = honest(peer)
             return lambda batch, rate: step(batch, 0.0)
 
-        monkeypatch.setattr(Peer, "make_step", calm)
+        monkeypatch.setattr(KerasPeer, "make_step", calm)
         monkeypatch.setattr("dotnn.reports.trajectory.TOLERANCE", 1e300)
     found = compare(model_of(WILD.format(optim="sgd(1e150)")), 50)
     assert found.first.step == len(found.steps) < 50

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from dotnn.core.arguments import show
-from dotnn.ir.expr import DIALECTS, equation, reads, spell
+from dotnn.ir.expr import DIALECTS, equation, reads, spell, substitute
 from dotnn.model.model import Train
 
 NUMPY = DIALECTS["numpy"]
@@ -53,10 +55,14 @@ def _read(train: Train) -> set[str]:
     return {name for line in equations(train) for name in reads(equation(line).value)}
 
 
-def numpy_equation(train: Train, line: str) -> str:
-    """Return an equation as the explain style has it. Raises `Unspellable`."""
+def numpy_equation(line: str, numbers: Collection[str] = (), names: Mapping[str, str] = {}) -> str:
+    """Return an equation in NumPy; `numbers` are arguments, `names` what w, g and the slots are called.
+
+    Raises `Unspellable`.
+    """
     found = equation(line)
-    return f"{found.target} = {spell(found.value, NUMPY, numbers=arguments(train))}"
+    value = spell(substitute(found.value, names), NUMPY, numbers=numbers)
+    return f"{names.get(found.target, found.target)} = {value}"
 
 
 def context(train: Train, *, has_state: bool = False) -> dict[str, object]:
@@ -71,7 +77,7 @@ def context(train: Train, *, has_state: bool = False) -> dict[str, object]:
         "doc": bound.entry.doc,
         "source": bound.entry.source,
         "arguments": ", ".join(["lr"] * bool(train.schedule) + [f"{k}={show(v)}" for k, v in arguments(train).items()]),
-        "equations": [numpy_equation(train, e) for e in equations(train)],
+        "equations": [numpy_equation(e, arguments(train)) for e in equations(train)],
         "slots": names,
         "weight_decay": show(train.weight_decay) if train.weight_decay else "",
         "shrink": f"1 - {'rate' if train.schedule else show(bound.attrs['lr'])} * {show(train.weight_decay)}",

@@ -8,30 +8,35 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
-NUMPY = ("dotnn_runtime.script",)
-TENSORFLOW = ("dotnn_runtime.script", "dotnn_runtime.keras")
-"""The packages whose functions a script may call; of two with one name the later package's is meant."""
+Packages = tuple[str, ...]
+"""Packages whose functions a script may call; of two with one name the later package's is meant."""
 
-FRAMEWORKS = {"numpy", "keras", "tensorflow"}
+SCRIPT: Packages = ("dotnn_runtime.script",)
 CALL = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 
 @dataclass(frozen=True)
 class Helper:
-    """A function or class: its source text, the names it reads, and the standard modules its file imports."""
+    """A function or class: its source text and its syntax tree, and the standard modules its file imports."""
 
     source: str
-    reads: frozenset[str]
+    tree: ast.AST
     modules: frozenset[str]
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The names it reads: found when asked for, since a script needs few helpers."""
+        return frozenset(n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name))
 
 
 @cache
-def library(packages: tuple[str, ...] = NUMPY) -> dict[str, Helper]:
+def library(packages: Packages = SCRIPT) -> dict[str, Helper]:
     """Return every helper by name."""
     found: dict[str, Helper] = {}
     for package in packages:
@@ -45,9 +50,9 @@ def library(packages: tuple[str, ...] = NUMPY) -> dict[str, Helper]:
 def _helpers_of(text: str) -> dict[str, Helper]:
     tree, lines = ast.parse(text), text.split("\n")
     imports = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
-    modules = frozenset(imports) - FRAMEWORKS
+    modules = frozenset(imports) & sys.stdlib_module_names
     return {
-        node.name: Helper("\n".join(lines[_first_line(node) - 1 : node.end_lineno]), _reads(node), modules)
+        node.name: Helper("\n".join(lines[_first_line(node) - 1 : node.end_lineno]), node, modules)
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
@@ -57,11 +62,7 @@ def _first_line(node: ast.FunctionDef | ast.ClassDef) -> int:
     return min([node.lineno, *(d.lineno for d in node.decorator_list)])
 
 
-def _reads(node: ast.AST) -> frozenset[str]:
-    return frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
-
-
-def needed(names: Iterable[str], packages: tuple[str, ...] = NUMPY) -> list[str]:
+def needed(names: Iterable[str], packages: Packages = SCRIPT) -> list[str]:
     """Return the helpers in `names` and all that they call, each after those it calls."""
     helpers = library(packages)
     order: dict[str, None] = {}
@@ -78,18 +79,18 @@ def needed(names: Iterable[str], packages: tuple[str, ...] = NUMPY) -> list[str]
     return list(order)
 
 
-def sources(names: Iterable[str], packages: tuple[str, ...] = NUMPY) -> list[str]:
+def sources(names: Iterable[str], packages: Packages = SCRIPT) -> list[str]:
     """Return the source text of exactly these helpers."""
     return [library(packages)[name].source for name in names]
 
 
-def standard_modules(names: Iterable[str], packages: tuple[str, ...] = NUMPY) -> set[str]:
+def standard_modules(names: Iterable[str], packages: Packages = SCRIPT) -> set[str]:
     """Return the standard modules that these helpers use."""
     chosen = [library(packages)[name] for name in names]
     return {module for helper in chosen for module in helper.modules & helper.reads}
 
 
-def called_in(text: str, packages: tuple[str, ...] = NUMPY) -> set[str]:
+def called_in(text: str, packages: Packages = SCRIPT) -> set[str]:
     """Return the helpers that a piece of a script calls; a comment, which may quote the spec, calls nothing.
 
     A syntax tree would say the same, but take a quarter of the time and memory of a long compilation.

@@ -21,7 +21,9 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
         return [line]
     targets, equals, _ = code[:start].rpartition(" = ")
     if equals and len(line) - len(code) + start > width - 40 and targets.count(", "):
-        value = _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
+        value = (
+            _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
+        )
         value[0] = " " * indent + value[0].lstrip()
         return [" " * indent + "(", *_filled(targets.split(", "), indent + INDENT, width), *value]
     return _broken(code[:start], code[start:], indent, width)
@@ -69,9 +71,11 @@ def _broken(head: str, value: str, indent: int, width: int) -> list[str]:
     if len(parts) > 1:
         body = _joined(parts, indent + INDENT, width)
         return [" " * indent + head + "(", *body, " " * indent + ")"]
-    return [" " * indent + head + "(", *wrapped(value, indent + INDENT, width), " " * indent + ")"] if (
-        len(head) > 2 and len(" " * (indent + INDENT) + value) <= width
-    ) else _inside(head, value, node, indent, width)
+    return (
+        [" " * indent + head + "(", *wrapped(value, indent + INDENT, width), " " * indent + ")"]
+        if (len(head) > 2 and len(" " * (indent + INDENT) + value) <= width)
+        else _inside(head, value, node, indent, width)
+    )
 
 
 def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dotnn.commands.options import FILE, SEED, json_option, set_option, spec_argument
+from dotnn.targets import WITNESSES
 
 
 @click.command("check")
@@ -12,7 +13,7 @@ from dotnn.commands.options import FILE, SEED, json_option, set_option, spec_arg
 @json_option
 @click.option("--seed", type=SEED, default=None, help="Seed of parameters, data and probes. Default: the spec's.")
 @click.option("--spec", "origin", metavar="SPEC", type=FILE, help="For a script: the spec that it was compiled from.")
-@click.option("--against", type=click.Choice(["tensorflow"]), help="Also compare with TensorFlow's own gradients.")
+@click.option("--against", type=click.Choice([*WITNESSES]), help="Also compare with another target's own gradients.")
 @click.option(
     "--timeout",
     type=click.FloatRange(0, 1e6, min_open=True),

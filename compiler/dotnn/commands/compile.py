@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from dotnn.commands.options import (
     FILE,
-    refuse_for_other_targets,
+    own_options,
+    refuse_what_does_not_apply,
     set_option,
     spec_argument,
     style_option,
     target_option,
 )
+from dotnn.targets import PROVEN, TARGETS, Options
 
 
 @click.command("compile")
@@ -26,13 +29,8 @@ from dotnn.commands.options import (
     type=FILE,
     help="The file to write; - is stdout. Default: the spec's name with .py, in this folder.",
 )
-@style_option("explain")
-@click.option("--input-gradients", is_flag=True, help="Also compute the gradients with respect to the inputs.")
-@click.option(
-    "--distribute",
-    type=click.Choice(["mirrored", "multiworker"]),
-    help="TensorFlow only: train on several devices of one machine, or on several machines.",
-)
+@style_option(PROVEN.styles[0])
+@own_options
 @click.option("--verify", is_flag=True, help="Verify the graph after every pass, and the memory of a fast step.")
 @click.option("--force", is_flag=True, help="Overwrite a file that dotnn did not write.")
 @set_option
@@ -41,25 +39,28 @@ def command(
     target: str,
     output: str | None,
     style: str,
-    input_gradients: bool,
-    distribute: str | None,
     verify: bool,
     force: bool,
     sets: tuple[str, ...],
+    **own: Any,
 ) -> None:
     """Write one self-contained script."""
-    refuse_for_other_targets(target, "style", "input_gradients")
-    if distribute and target == "numpy":
-        raise click.UsageError("--distribute needs --target tensorflow")
+    refuse_what_does_not_apply(TARGETS[target])
     from dotnn.reports.console import warn
-    from dotnn.session import Options, compile_spec, write_script
+    from dotnn.running.output import write_script
+    from dotnn.session import compile_spec
 
-    options = Options(style, sets, input_gradients, target, distribute or "")
+    options = Options(style, sets, target, **own)
     compiled = compile_spec(spec, options, check=verify)
     warn(compiled.warnings)
     if output == "-" or (spec == "-" and not output):
         click.echo(compiled.script, nl=False)
         return
-    path = Path(output) if output else Path(f"{Path(spec).stem}{'_tf' if target == 'tensorflow' else ''}.py")
-    write_script(compiled.script, path, force=force, spec=Path(spec))
+    path = Path(output) if output else Path(TARGETS[target].file_of(spec))
+    write_script(compiled.script, path, spec=Path(spec), imported=_imported(), force=force)
     click.echo(f"wrote {path}", err=True)
+
+
+def _imported() -> set[str]:
+    """Return what scripts import besides the standard library, for any target."""
+    return {"numpy", *(module for target in TARGETS.values() if target.needs for module in target.needs.modules)}

@@ -24,11 +24,11 @@ def command(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[
     use_one_thread()
     from dotnn.commands.comparing.follow import compare
     from dotnn.reports.console import show_json, warn
-    from dotnn.session import front
+    from dotnn.session import Compilation
 
-    model, warnings = front(spec, sets)
-    warn(warnings)
-    found = compare(model, steps, model.train.seed if seed is None else seed, sets)
+    begun = Compilation.read(spec, sets)
+    warn(begun.warnings)
+    found = compare(begun, steps, begun.model.train.seed if seed is None else seed)
     if as_json:
         show_json(found.to_json())
     else:

@@ -19,18 +19,32 @@ def command(files: tuple[str, ...], only_check: bool) -> int:
 
     The name - formats stdin to stdout.
     """
-    return max([_formatted(name, only_check) for name in files])
+    return max([_exit_code(name, only_check) for name in files])
 
 
-def _formatted(name: str, only_check: bool) -> int:
-    """Return the exit code of one file: an error in it does not keep the others from being formatted."""
-    from dotnn.session import format_file
-
+def _exit_code(name: str, only_check: bool) -> int:
+    """Format a file, return its exit code: an error in it does not keep the others from being formatted."""
     try:
-        changed = format_file(Path(name), only_check=only_check)
+        changed = _format(name, only_check)
     except CompileError as error:
         show_errors(error)
         return 1
     if changed:
         click.echo(f"{'would change' if only_check else 'formatted'} {name}", err=True)
     return int(changed and only_check)
+
+
+def _format(name: str, only_check: bool) -> bool:
+    """Format a file, `-` to standard output; return whether it changes. Raises `CompileError`."""
+    from dotnn.running.output import write_text
+    from dotnn.session import read_source
+    from dotnn.syntax.pretty import format_source
+
+    source = read_source(name)
+    text = format_source(source)
+    changed = text != source.text
+    if name == "-":
+        click.echo("" if only_check else text, nl=False)
+    elif changed and not only_check:
+        write_text(text, Path(name))
+    return changed

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+from dotnn.targets import PROVEN, TARGETS, Option, Style, Target
 
-STYLES = ("explain", "fast")
-TARGETS = ("numpy", "tensorflow")
-PRECISIONS = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class FileName(click.ParamType):  # type: ignore[type-arg]
@@ -33,26 +31,53 @@ set_option = click.option(
     metavar="NAME=VALUE",
     help="Change a parameter of the spec's `params`. May be given several times.",
 )
+precisions = list(dict.fromkeys(name for target in TARGETS.values() for name in target.precisions))
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(precisions),
+    default=PROVEN.precisions[0],
+    show_default=True,
+    help="What to compute in; not every target knows all of them.",
+)
 target_option = click.option(
-    "--target", type=click.Choice(TARGETS), default="numpy", show_default=True, help="What to generate."
+    "--target", type=click.Choice([*TARGETS]), default=PROVEN.name, show_default=True, help="What to generate."
 )
 
 
-def style_option(default: str) -> Decorator:
-    """Return the option that chooses the style of a NumPy script."""
+def style_option(default: Style) -> Decorator:
+    """Return the option that chooses the style of a script, of the targets that have several."""
+    styled = [target for target in TARGETS.values() if target.has_styles]
     return click.option(
         "--style",
-        type=click.Choice(STYLES),
-        default=default,
+        type=click.Choice(list(dict.fromkeys(style.name for target in styled for style in target.styles))),
+        default=default.name,
         show_default=True,
-        help="NumPy only: explain is written to be read, fast to be run.",
+        help=f"{_only(styled)}: {', '.join(f'{s.name} is written {s.purpose}' for s in PROVEN.styles)}.",
     )
 
 
-def refuse_for_other_targets(target: str, *options: str) -> None:
-    """Refuse options that mean nothing to another target than NumPy. Raises `click.UsageError`."""
+def own_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that only some targets have."""
+    owners: dict[Option, list[Target]] = {}
+    for target in TARGETS.values():
+        for option in target.options:
+            owners.setdefault(option, []).append(target)
+    for option, targets in reversed(owners.items()):
+        kind: dict[str, Any] = {"type": click.Choice(option.choices)} if option.choices else {"is_flag": True}
+        command = click.option(option.flag, help=f"{_only(targets)}: {option.help}", **kind)(command)
+    return command
+
+
+def _only(targets: Sequence[Target]) -> str:
+    return f"{' and '.join(target.title for target in targets)} only"
+
+
+def refuse_what_does_not_apply(target: Target) -> None:
+    """Refuse options that mean nothing to a target. Raises `click.UsageError`."""
     context = click.get_current_context()
-    given = [o for o in options if context.get_parameter_source(o) is not click.core.ParameterSource.DEFAULT]
-    if target != "numpy" and given:
-        flag = given[0].replace("_", "-")
-        raise click.UsageError(f"--{flag} does not apply to --target {target}: its scripts have one form")
+    for option in ["style", *(o.name for other in TARGETS.values() for o in other.options)]:
+        source = context.get_parameter_source(option)
+        if source not in (None, click.core.ParameterSource.DEFAULT) and not target.takes(option):
+            owners = " or ".join(other.name for other in TARGETS.values() if other.takes(option))
+            flag = f"--{option.replace('_', '-')}"
+            raise click.UsageError(f"{flag} does not apply to --target {target.name}, only to --target {owners}")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dotnn.commands.options import FILE
+
+if TYPE_CHECKING:
+    from dotnn.running.requirement import Requirement
 
 
 @click.command("predict")
@@ -25,4 +30,13 @@ def command(run: str, input_file: str, output: str | None, force: bool) -> None:
     """Predict with a finished run, in the target's own units."""
     from dotnn.running.predictions import predict_run
 
-    predict_run(run, input_file, output, force)
+    predict_run(run, input_file, output, force, _needs)
+
+
+def _needs(script: str) -> Requirement | None:
+    """Return what must be installed to run a script."""
+    from dotnn.codegen.heading import read_heading
+    from dotnn.targets import TARGETS
+
+    target = TARGETS.get(read_heading(script).get("target", ""))
+    return target.needs if target else None

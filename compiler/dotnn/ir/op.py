@@ -1,18 +1,32 @@
 """What an op is: a declaration of shapes, one line of NumPy, and one rule for its vector-Jacobian product.
 
-The NumPy line is a template such as `{x} @ {W} + {b}`. It is at once what the emitted script shows and, with
+The NumPy line is a formula such as `x @ W + b` (see `ir.expr`). It is at once what the emitted script shows and, with
 the operands' names filled in, what the reference interpreter evaluates: there is no second version to drift.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from dotnn.ir.algebra import UNKNOWN, Algebra
+from dotnn.ir.expr import (
+    DIALECTS,
+    Call,
+    Dialect,
+    Expr,
+    Keyword,
+    Literal,
+    Name,
+    calls,
+    constant,
+    parse,
+    reads,
+    spell,
+    substitute,
+)
 from dotnn.ir.node import Node, Value
 from dotnn.ir.tensor import Attrs, TensorType
 
@@ -58,8 +72,15 @@ class Builder(Protocol):
 Infer = Callable[[Sequence[TensorType], Attrs], TensorType]
 """The type of the result, from those of the operands and the attributes."""
 Vjp = Callable[[Builder, Node, Value], Sequence[Value | None]]
-Template = str | Callable[[Node], str]
+Line = str | Expr | Callable[[Node], str | Expr]
 Readers = Mapping[int, Sequence[Node]]
+
+
+class Term(NamedTuple):
+    """What a loss sums, a formula over its operands and attributes, and what stands in front of the sum: `0.5 * `."""
+
+    formula: str
+    factor: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,13 +90,13 @@ class Op:
     name      unique, in the field's standard terms
     operands  the names of the operands in `numpy` and `equation`; `*` as the last one takes any number
     infer     output type from operand types and attributes
-    numpy     template of one NumPy expression (or a function from the node to one); attributes may stand in it
+    numpy     one formula over the operands and attributes (or a function from the node to one)
     vjp       (builder, node, cotangent of the output) -> one cotangent per operand; None where the gradient is
               zero everywhere. An op without a rule must not lie on a path from a parameter to the loss.
     helpers   functions of `dotnn_runtime.script.formulas` that the NumPy line calls
     equation  the textbook's line, shown as a comment where it says more than the NumPy line
     random    draws from the generator `rng`, in training mode only
-    inference its template in prediction mode, where that is another one; the NumPy line then holds in training only
+    inference its formula in prediction mode, where that is another one; the NumPy line then holds in training only
     additive  the operands (or a function from the node to them) to which a number per feature may be added with no
               other effect than that a number per feature is added to the output; see `passes.invariance`
     shift_invariant  (operand, node, readers of each value) -> whether a number per feature that is added to the
@@ -86,13 +107,13 @@ class Op:
     positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
     vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
-    tensorflow  for a loss: template of one TensorFlow expression
+    term      for a loss: what its line sums over features and examples
     """
 
     name: str
     operands: tuple[str, ...]
     infer: Infer
-    numpy: Template
+    numpy: Line
     vjp: Vjp | None = None
     helpers: tuple[str, ...] = ()
     equation: str = ""
@@ -106,32 +127,98 @@ class Op:
     positions: bool = False
     vanishes: bool = False
     detached: bool = False
-    tensorflow: Template = ""
+    term: Term | None = None
 
-    def template(self, node: Node) -> str:
-        """Return the NumPy template for this node."""
-        return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
+    def formula(self, node: Node, *, training: bool = True) -> Expr:
+        """Return the node's line, in training or in prediction mode, over the names of the operands.
+
+        Attributes are constants in it. Operand i of those that `*` stands for is called `x{i}`.
+        """
+        return self._read(self.inference if self.inference and not training else self.numpy, node)
+
+    def written(
+        self, node: Node, name_of: Callable[[Value], str], dialect: Dialect, line: Line, helpers: Collection[str]
+    ) -> str:
+        """Return the node's line, or another over its operands and attributes, in a dialect that has these helpers.
+
+        Raises `Unspellable`.
+        """
+        names = dict(zip(self.names(len(node.ins)), map(name_of, node.ins), strict=True))
+        return spell(substitute(self._read(line or self.numpy, node), names), dialect, helpers)
+
+    def _read(self, line: Line, node: Node) -> Expr:
+        """Return a line as a formula, the attributes that it reads as constants; operands hide those of their name."""
+        given = line if isinstance(line, str | Expr) else line(node)
+        formula = parse(given) if isinstance(given, str) else given
+        read = [name for name in reads(formula) if name in node.attrs and name not in self.operands]
+        return substitute(formula, {name: constant(node.attrs[name]) for name in read}) if read else formula
+
+    def names(self, count: int) -> list[str]:
+        """Return what the operands are called in the formula of a node that has so many."""
+        fixed = [name for name in self.operands if name != "*"]
+        return [*fixed[:count], *(f"x{i}" for i in range(len(fixed), count))]
 
     def called(self, node: Node) -> set[str]:
-        """Return the helpers that this node's line names."""
-        return {h for h in self.helpers if re.search(rf"\b{h}\b", self.template(node))}
+        """Return the helpers that this node's line names; a loop has no line."""
+        if not self.numpy:
+            return set()
+        formula = self.formula(node)
+        return {*self.helpers} & {*calls(formula), *reads(formula)}
 
     def line(self, node: Node, name_of: Callable[[Value], str]) -> str:
         """Return the NumPy expression of `node` with the operands' names filled in."""
-        return self._filled(self.template(node), node, name_of)
+        return self._spelt(self.formula(node), node, name_of, _numpy(node))
 
     def prediction_line(self, node: Node, name_of: Callable[[Value], str]) -> str:
         """Return the NumPy expression that stands for `node` in prediction mode."""
-        return self._filled(self.inference or self.template(node), node, name_of)
+        return self._spelt(self.formula(node, training=False), node, name_of, _numpy(node))
 
     def line_of_both(self, node: Node, name_of: Callable[[Value], str]) -> str:
         """Return the expression that serves both modes: `training` says which."""
         line = self.line(node, name_of)
         return f"{line} if training else {self.prediction_line(node, name_of)}" if self.inference else line
 
-    def _filled(self, template: str, node: Node, name_of: Callable[[Value], str]) -> str:
-        names = [name_of(v) for v in node.ins]
-        return template.format(*names, **dict(zip(self.operands, names, strict=False)), **node.attrs)
+    def _spelt(self, formula: Expr, node: Node, name_of: Callable[[Value], str], dialect: Dialect) -> str:
+        names = dict(zip(self.names(len(node.ins)), map(name_of, node.ins), strict=True))
+        return spell(substitute(formula, names), dialect, self.helpers)
+
+
+def _numpy(node: Node) -> Dialect:
+    """Return how a node is written: the validator runs the forward pass on complex numbers, the backward pass never."""
+    return DIALECTS["numpy" if node.phase == "backward" else "analytic"]
+
+
+def sends(**shares: str) -> Vjp:
+    """Return the rule that sends an op's result to each operand: `sends(W="affine_d_weight(x, d)", …)`.
+
+    The ops read `d`, the cotangent of the output `out`, and the other operands by their names; keywords are attributes,
+    a name there one of the node's. They are written in the order given here; "d" is the cotangent as it is, and an
+    operand without a share gets none.
+    """
+
+    def vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
+        names = node.rule.names(len(node.ins))
+        known = {**dict(zip(names, node.ins, strict=True)), "d": d, "out": node.out}
+        sent = {name: _written(b, parse(share), known, node.attrs) for name, share in shares.items() if name in names}
+        return [sent.get(name) for name in names]
+
+    return vjp
+
+
+def _written(b: Builder, share: Expr, values: Mapping[str, Value], attrs: Attrs) -> Value:
+    """Write the op that a share calls, and return its result."""
+    match share:
+        case Name(name):
+            return values[name]
+        case Call(op, args):
+            ins = [values[a.id] for a in args if isinstance(a, Name)]
+            return b.emit(op, *ins, **{a.name: _attribute(a.value, attrs) for a in args if isinstance(a, Keyword)})
+    raise AssertionError(share)
+
+
+def _attribute(value: Expr, attrs: Attrs) -> Any:
+    assert isinstance(value, Name | Literal)
+    return attrs[value.id] if isinstance(value, Name) else value.value
 
 
 def no_gradient(b: Builder, node: Node, d: Value) -> list[Value | None]:

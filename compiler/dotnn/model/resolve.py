@@ -27,11 +27,17 @@ CHECK_KEYS = (
     Arg("samples", POSITIVE_INT, 0, "elements checked one by one in each large tensor"),
     Arg("seed", SEED, 0, "seed of the probes"),
 )
-ORACLES = ("complex_step", "finite_difference", "tensorflow")
+ORACLES = ("complex_step", "finite_difference")
+"""What a check may compare with, besides the targets that can be a witness."""
 
 
-def resolve(file: nodes.File, source: Source, sets: Sequence[str] = ()) -> tuple[Model, Reporter]:
-    """Return the model and the reporter, which holds the warnings. Raises `CompileError` with all errors."""
+def resolve(
+    file: nodes.File, source: Source, sets: Sequence[str] = (), oracles: Sequence[str] = ORACLES
+) -> tuple[Model, Reporter]:
+    """Return the model and the reporter, which holds the warnings; a check may be against the `oracles`.
+
+    Raises `CompileError` with all errors.
+    """
     reporter = Reporter(source)
     sections, blocks = _sections(file, reporter)
     constants = read_params(sections.get("params"), sets, reporter)
@@ -41,7 +47,7 @@ def resolve(file: nodes.File, source: Source, sets: Sequence[str] = ()) -> tuple
         reporter.add(messages.sections.missing_section(_first_head(file), "model", example))
         raise CompileError(reporter.errors, source)
     network = NetworkReader(section, blocks, constants, reporter)
-    model = _experiment(network, file, sections, constants, reporter)
+    model = _experiment(network, file, sections, constants, reporter, oracles)
     reporter.stop_on_errors()
     return model, reporter
 
@@ -84,6 +90,7 @@ def _experiment(
     sections: Mapping[str, nodes.Section],
     constants: dict[str, Any],
     reporter: Reporter,
+    oracles: Sequence[str],
 ) -> Model:
     train_section = _train_section(file, sections, constants, reporter)
     defaults = read_defaults(train_section)
@@ -91,7 +98,7 @@ def _experiment(
     data = read_data(data_section, _declarations(network))
     data_failed = "split" in data_section.failed
     train = read_train(train_section, network, data, data_failed=data_failed, decay=defaults["decay"])
-    check = _check(sections.get("check"), constants, reporter)
+    check = _check(sections.get("check"), constants, reporter, oracles)
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
     _unused(network, file)
     reporter.stop_on_errors()
@@ -190,16 +197,18 @@ def _init(spec: ParamSpec, defaults: Mapping[str, Any]) -> Any:
     return defaults["init"] if everywhere else defaults["bias_init"]
 
 
-def _check(section: nodes.Section | None, constants: dict[str, Any], reporter: Reporter) -> Check:
+def _check(
+    section: nodes.Section | None, constants: dict[str, Any], reporter: Reporter, oracles: Sequence[str]
+) -> Check:
     keys = SectionReader(section, "check", [a.name for a in CHECK_KEYS] + ["against"], constants, reporter)
     plain = {arg.name: keys.take(arg) for arg in CHECK_KEYS}
-    return Check(against=keys.each("against", lambda e: _against(e, constants)), **plain)
+    return Check(against=keys.each("against", lambda e: _against(e, constants, oracles)), **plain)
 
 
-def _against(expr: nodes.Expr, constants: Constants) -> str:
+def _against(expr: nodes.Expr, constants: Constants, oracles: Sequence[str]) -> str:
     value = evaluate(expr, constants)
     if not isinstance(value, Symbol):
-        raise Fail(messages.calls.needs_entry(expr.span, "oracle", describe(value), "", ORACLES))
-    if value.id not in ORACLES:
-        raise Fail(messages.calls.unknown_entry(expr.span, "oracle", value.id, ORACLES))
+        raise Fail(messages.calls.needs_entry(expr.span, "oracle", describe(value), "", oracles))
+    if value.id not in oracles:
+        raise Fail(messages.calls.unknown_entry(expr.span, "oracle", value.id, oracles))
     return value.id

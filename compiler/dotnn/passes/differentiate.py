@@ -17,11 +17,13 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.ir.tensor import TensorType
 from dotnn.library.ops import OPS
+from dotnn.passes.base import as_pass
 from dotnn.passes.reverse import MissingRule, Reverse, count_uses, reached_from
 
 __all__ = ["MissingRule", "differentiate"]
 
 
+@as_pass
 def differentiate(graph: Graph, *, input_gradients: bool = False) -> Graph:
     """Append the backward phase; the gradients of all parameters (and, if asked for, of real inputs).
 

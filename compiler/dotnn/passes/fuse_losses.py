@@ -18,10 +18,12 @@ from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.library.ops import OPS
+from dotnn.passes.base import as_pass
 
 FUSED = {("softmax", "cross_entropy"): "softmax_cross_entropy", ("sigmoid", "bce"): "sigmoid_bce"}
 
 
+@as_pass
 def fuse_losses(graph: Graph) -> Graph:
     """Replace every loss of `FUSED` whose first operand is the matching activation's output."""
     b = GraphBuilder(OPS, graph.next_id)

@@ -12,8 +12,10 @@ from dataclasses import replace
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node
 from dotnn.library.ops import OPS
+from dotnn.passes.base import as_pass
 
 
+@as_pass
 def join_columns(graph: Graph) -> Graph:
     """Replace every sum of padded parts that lie side by side by their concatenation, inside loops too."""
     return graph.with_nodes(_joined(graph.nodes))

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
+from dotnn.passes.base import as_pass
 
 LOSS_NAME = "loss"
 SEED_NAME = "d_loss"
@@ -29,7 +30,8 @@ def reserved() -> set[str]:
     return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 
 
-def name(graph: Graph, words: Collection[str] = ()) -> Graph:
+@as_pass
+def name(graph: Graph, *, words: Collection[str] = ()) -> Graph:
     """Rename values; sources and results keep their names where they can, because they are named first.
 
     `words` are names of the spec that the script itself uses.

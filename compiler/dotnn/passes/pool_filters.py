@@ -18,12 +18,14 @@ from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node
 from dotnn.library.ops import OPS
+from dotnn.passes.base import as_pass
 
 POOLED = {"max_pool1d": "conv1d", "max_pool2d": "conv2d"}
 MONOTONE = ("relu",)
 """Activations that keep the order and have a single kink, so that they may change places with a maximum."""
 
 
+@as_pass
 def pool_filters(graph: Graph) -> Graph:
     """Replace every convolution that only a max pooling reads, through relu or not."""
     for chain in _chains(graph):

@@ -10,8 +10,10 @@ from dataclasses import replace
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
+from dotnn.passes.base import as_pass
 
 
+@as_pass
 def simplify(graph: Graph) -> Graph:
     """Merge equal nodes of the backward phase, then drop dead nodes."""
     return drop_dead(merge_equal(graph))

@@ -10,7 +10,6 @@ TOLERANCE = 1e-9
 """Scripts agree where no tensor of a step differs by more than this share of its size."""
 LIKE_ROUNDING = 10
 """A difference that is at most so many times what rounding alone does to the training says nothing of the scripts."""
-TENSORFLOW, FAST = "TensorFlow", "fast style"
 LAST_STEPS = 5
 """How many steps before the first difference are shown."""
 
@@ -19,22 +18,25 @@ LAST_STEPS = 5
 class Difference:
     """How far one tensor of one step is from its counterpart in another script. `kind` is loss, gradient or weight.
 
-    `error` is infinite where one of them is not finite, and NaN where neither is: then both trainings diverge.
+    `error` is infinite where one of them is not finite, and NaN where neither is: then both trainings diverge. `script`
+    says which other script it is, and `style` whether that is another style of the same target.
     """
 
     step: int
     kind: str
     name: str
     error: float
-    script: str = TENSORFLOW
+    script: str = ""
+    style: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields; an error that is no number is null."""
-        return {**vars(self), "error": self.error if math.isfinite(self.error) else None}
+        fields = {name: value for name, value in vars(self).items() if name != "style"}
+        return {**fields, "error": self.error if math.isfinite(self.error) else None}
 
     def __str__(self) -> str:
         what = "the loss" if self.kind == "loss" else f"the {self.kind} of {self.name}"
-        return what if self.script == TENSORFLOW else f"{what} in the {self.script}"
+        return f"{what} in the {self.script}" if self.style else what
 
 
 def explains(rounding: float, error: float) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Set
 from pathlib import Path
 
 from dotnn.codegen.heading import HEADER, is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn_runtime.script.atomic import write_output
 
-HIDDEN = (sys.stdlib_module_names | {"numpy", "keras", "tensorflow"}) - {"test"}
-"""Modules that a script of their name would hide from all Python programs in its folder."""
+MAY_BE_HIDDEN = {"test"}
+"""A module of Python that no program imports."""
 
 
 def check_output(path: Path, *, force: bool) -> None:
@@ -23,14 +24,16 @@ def check_output(path: Path, *, force: bool) -> None:
         raise _refused(f"{path} already exists", "name another file, or use --force")
 
 
-def write_script(text: str, path: Path, *, spec: Path, force: bool = False) -> None:
+def write_script(text: str, path: Path, *, spec: Path, imported: Set[str], force: bool = False) -> None:
     """Write a script. A file that dotnn did not write is only overwritten with `force`, the `spec` never.
 
-    Raises `CompileError` for those, and for a file that would hide a module that scripts import.
+    Raises `CompileError` for those, and for a script that would hide a module of Python, or one that is `imported` by
+    scripts, from all Python programs in its folder.
     """
     if path.exists() and spec.exists() and path.samefile(spec):
         raise _refused(f"{path} is the spec itself", "name another file with -o")
-    if path.suffix == ".py" and path.stem in HIDDEN and not force:
+    modules = sys.stdlib_module_names - MAY_BE_HIDDEN | imported
+    if path.suffix == ".py" and path.stem in modules and not force:
         message = f"{path} would hide the module {path.stem} from all Python programs in its folder"
         raise _refused(message, "name another file with -o, or use --force")
     _check_place(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,10 +11,11 @@ import click
 import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.running.data_errors import from_data_error, own_error
 from dotnn.running.output import check_output
+from dotnn.running.requirement import Requirement
 from dotnn.running.run_files import script_was_edited
 from dotnn.running.scripts import load_module
-from dotnn.running.spec_files import from_data_error, own_error
 from dotnn_runtime.predict_io import read_inputs
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, reason_of, weight_shapes
 from dotnn_runtime.script.errors import DataError
@@ -22,17 +24,19 @@ from dotnn_runtime.script.labels import add_likeliest
 from dotnn_runtime.script.predictions import write_predictions
 from dotnn_runtime.script.storage import read_json
 
+Needs = Callable[[str], Requirement | None]
+"""What must be installed to run a script."""
 NEEDED = ("PARAMS", "INPUTS", "predict")
 """What a script must have to predict."""
 
 
-def predict_run(run: str, input_file: str, output: str | None, force: bool) -> None:
+def predict_run(run: str, input_file: str, output: str | None, force: bool, needs: Needs) -> None:
     """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label."""
     if output is not None and output != "-":
         check_output(Path(output), force=force)
     try:
         folder = RunFolder.open(run)
-        module, edited = _script_of(folder)
+        module, edited = _script_of(folder, needs)
         params = folder.read_weights(weight_shapes(module), getattr(module, "MODEL", ""))
         scaling = folder.read_scaling(getattr(module, "SCALED", None))
         labels = folder.read_labels()
@@ -51,7 +55,7 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool) -> N
         raise CompileError([from_data_error(error, None, str(error.path or input_file))]) from None
 
 
-def _script_of(folder: RunFolder) -> tuple[ModuleType, bool]:
+def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
     """Return the script of a run, and whether it was edited. Raises `RunFolderError` where it cannot be used."""
     for name in ("model.py", "weights.npz"):
         if not (folder.path / name).is_file():
@@ -59,13 +63,14 @@ def _script_of(folder: RunFolder) -> tuple[ModuleType, bool]:
             help = f"the training did not finish: train again{', with --resume' if unfinished else ''}"
             raise RunFolderError(f"the run has no {name}", folder.path, help)
     path = folder.path / "model.py"
+    script = path.read_bytes().decode("utf-8", "replace")
     edited = script_was_edited(folder)
     if edited:
         click.echo(
             f"warning: {path} was edited since dotnn wrote it; the predictions are those of the edited script", err=True
         )
     try:
-        module = load_module(path)
+        module = load_module(path, needs(script))
     except CompileError:
         raise
     except Exception as error:  # whatever an edited, or a damaged, script may raise

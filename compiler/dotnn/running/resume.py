@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import click
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
+from dotnn.running.data_errors import plain_message
 from dotnn.running.resume_differences import Training, differences
 from dotnn.running.run_files import script_was_edited
-from dotnn.running.spec_files import plain_message
 from dotnn_runtime.run_folder import FILES, MANIFEST, RunFolder
 from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError
@@ -40,12 +41,19 @@ class Saving:
         """The records of the epochs before."""
         return self.state["history"] if self.state else []
 
+    @cached_property
+    def network(self) -> str:
+        """What tells the network from others."""
+        return network_identity(self.model)
+
     def save(self, record: Mapping[str, Any], state: Mapping[str, Any]) -> None:
         """Write a checkpoint after an epoch, where the spec says so."""
-        train, path = self.model.train, self.folder.path
-        if train.checkpoint is not None:
-            schedule = {"epochs": train.epochs, "every": train.checkpoint.every, "best_by": train.checkpoint.best_by}
-            save_checkpoint(path, dict(state), self.made_of, model=network_identity(self.model), **schedule)
+        epochs, checkpoint = self.model.train.epochs, self.model.train.checkpoint
+        if checkpoint is not None:
+            schedule = {"epochs": epochs, "every": checkpoint.every}
+            save_checkpoint(
+                self.folder.path, dict(state), self.made_of, **schedule, best_by=checkpoint.best_by, model=self.network
+            )
 
 
 def check_resumable(run_dir: str | None, model: Model) -> None:

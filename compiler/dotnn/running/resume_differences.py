@@ -25,21 +25,22 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Training:
-    """What makes a training: its identity, its spec, and what the command line adds to it."""
+    """What makes a training: its identity, its spec, and what the command line adds to it; no style, no choice.
+
+    `more` are options that have a value in every training.
+    """
 
     identity: str
     spec: str
     target: str
     style: str
     values: Mapping[str, Any]
-    seed: int
-    precision: str
+    more: Mapping[str, Any]
 
     @property
     def info(self) -> dict[str, Any]:
         """What `run.json` says of it."""
-        options = {"target": self.target, "seed": self.seed, "precision": self.precision}
-        return {"training": self.identity, **options, "set": dict(self.values)}
+        return {"training": self.identity, "target": self.target, "set": dict(self.values), **self.more}
 
 
 def differences(folder: RunFolder, now: Training) -> list[str]:
@@ -50,9 +51,8 @@ def differences(folder: RunFolder, now: Training) -> list[str]:
         *_of_specs(_text(folder.path / "spec.nn"), now.spec),
         *_of_settings(before if isinstance(before, dict) else {}, after),
         *_of_option("target", folder.manifest.get("target"), now.target),
-        *_of_option("seed", folder.manifest.get("seed"), now.seed),
-        *_of_option("precision", folder.manifest.get("precision"), now.precision),
-        *_of_option("style", read_heading(script).get("style"), now.style if now.target == "numpy" else None),
+        *_of_option("style", read_heading(script).get("style"), now.style),
+        *(line for name, value in now.more.items() for line in _of_option(name, folder.manifest.get(name), value)),
     ]
     if not found:
         version = folder.manifest.get("version")
@@ -66,7 +66,8 @@ def _text(path: Path) -> str:
 
 def _of_option(name: str, before: object, now: object) -> list[str]:
     """Return how an option differs from that of the run; nothing is said where the run does not tell."""
-    return [f"the run was begun with --{name} {before}, not {now}"] if None not in (before, now) and before != now else []
+    told = before not in (None, "") and now != ""
+    return [f"the run was begun with --{name} {before}, not {now}"] if told and before != now else []
 
 
 def _of_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
@@ -112,7 +113,13 @@ def _entries(text: str) -> dict[str, list[str]]:
 
 
 def _on_one_line(text: str) -> str:
-    return " ".join(word for line in text.splitlines() for word in line.partition("#")[0].split())
+    """Return a piece of a spec without comments and line ends."""
+    shown, end = "", 0
+    for piece in scan(text):
+        if piece.kind != "comment":
+            shown += (" " if shown and piece.start > end else "") + piece.text
+            end = piece.end
+    return shown
 
 
 def _name(statement: nodes.Stmt) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
-from dotnn.running.spec_files import plain_message
+from dotnn.running.data_errors import plain_message
 from dotnn_runtime.plots import loss_png
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
 from dotnn_runtime.script.errors import DataError
@@ -71,7 +70,7 @@ def script_was_edited(folder: RunFolder) -> bool:
 def write_results(
     folder: RunFolder, module: ModuleType, params: dict[str, np.ndarray], history: Any, result: Mapping[str, Any]
 ) -> None:
-    """Write what a training has made, of a script for TensorFlow its Keras model, too."""
+    """Write what a training has made."""
     folder.write_weights(params, module.MODEL)
     if history.scaling:
         folder.write_scaling(history.scaling)
@@ -80,13 +79,3 @@ def write_results(
     png = loss_png(list(history), title=str(folder.path.name))
     if png is not None:
         folder.write_plot(png)
-    if hasattr(module, "build_model"):
-        module.set_precision("float32")  # what it was trained in does not matter to who uses it
-        _write_keras_model(module.build_model(params), folder.claim("model.keras"))
-
-
-def _write_keras_model(model: Any, path: Path) -> None:
-    """Save a Keras model as a whole or not at all: a kill meanwhile leaves the old one."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp.keras")  # Keras goes by the ending
-    model.save(temporary)
-    os.replace(temporary, path)

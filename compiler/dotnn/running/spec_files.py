@@ -1,9 +1,8 @@
-"""Files that a spec names: data and initial weights, only from the folder of the spec."""
+"""Files that a spec names, only from its folder, and the examples in them."""
 
 from __future__ import annotations
 
 import difflib
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,15 +15,15 @@ import numpy as np
 
 from dotnn.codegen.data import raw_kinds
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
-from dotnn.library.sources import SOURCES, DataSource
+from dotnn.library.sources import DataSource
 from dotnn.model import messages
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
 from dotnn.reports.console import warn
-from dotnn.syntax.scan import scan
+from dotnn.running.data_errors import from_data_error, own_error, plain_message
 from dotnn_runtime.script.arrays import check_arrays
 from dotnn_runtime.script.errors import DataError
-from dotnn_runtime.script.npz_file import load_arrays, read_npz
+from dotnn_runtime.script.npz_file import read_npz
 
 Arrays = dict[str, np.ndarray]
 Labels = dict[str, list[str]]
@@ -50,52 +49,6 @@ def _similar_file(folder: Path, name: str) -> str:
         return f'there is no folder "{wanted.parent}" either'
     close = difflib.get_close_matches(wanted.name, there, n=1, cutoff=0.7)
     return f'did you mean "{wanted.with_name(close[0])}"?' if close else "check the name, or put the file there"
-
-
-# ------------------------------------------------------------------------------------------------ initial weights
-
-
-def initial_values(model: Model) -> dict[str, Any]:
-    """Return the arrays of the parameters that start from a file. Raises `CompileError`."""
-    values: dict[str, Any] = {}
-    wanted: dict[str, list[str]] = {}
-    for name, p in model.params.items():
-        if p.init.name == "file":
-            wanted.setdefault(p.init.attrs["path"], []).append(name)
-    for file, names in wanted.items():
-        values |= _stored(model, file, names)
-    return values
-
-
-def _stored(model: Model, file: str, names: list[str]) -> Arrays:
-    """Return the arrays of one file, checked against the parameters of these names."""
-    span = _place_of_text(model, file) or model.params[names[0]].span
-    try:
-        arrays = load_arrays(inside(model, file, span), names)
-    except DataError as error:
-        raise stop(model, from_data_error(error, span, file)) from None
-    problems = []
-    for name, array in arrays.items():
-        p = model.params[name]
-        if array.shape != p.shape or array.dtype.kind not in "fiu":
-            message = f'"{name}" has the shape {list(array.shape)} in "{file}", but {list(p.shape)} in the model'
-            help = f"its shape follows from the layer in line {model.source.line_of(p.span)}"
-            problems.append(Diagnostic("NN404", message, span, help=help))
-        elif not np.isfinite(array).all():
-            message = f'"{name}" holds numbers in "{file}" that are not finite'
-            problems.append(Diagnostic("NN404", message, span, help="train the network that wrote it again"))
-    if problems:
-        raise stop(model, *problems)
-    return arrays
-
-
-def _place_of_text(model: Model, text: str) -> Span | None:
-    """Return where the spec writes this text, if it does so plainly."""
-    pieces = scan(model.source.text)
-    return next((p.span for p in pieces if p.kind == "string" and p.text == f'"{text}"'), None)
-
-
-# ------------------------------------------------------------------------------------------------------- examples
 
 
 def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Labels]:
@@ -207,80 +160,3 @@ def refusals(model: Model) -> Iterator[None]:
             raise
         span = model.data.source.span if model.data and model.data.source else None
         raise CompileError([from_data_error(known, span)], model.source) from None
-
-
-def own_error(error: Exception) -> Exception:
-    """Return the `DataError` of dotnn for that of a script, which carries its own copy of the class; others as is."""
-    if type(error).__name__ != "DataError":
-        return error
-    help = getattr(error, "help", "")
-    return DataError(str(error).removesuffix(f" ({help})"), help=help)
-
-
-def plain_message(error: DataError) -> str:
-    """Return what an error says without its place and its hint."""
-    where = [str(error.path)] if error.path is not None else []
-    where += [f"row {error.row}"] if error.row is not None else []
-    where += [f"column {error.column}"] if error.column is not None else []
-    message = str(error).removeprefix(f"{', '.join(where)}: " if where else "")
-    return message.removesuffix(f" ({error.help})") if error.help else message
-
-
-IN_PLAIN_WORDS = (
-    (re.compile("holds object, not"), "holds Python objects, not"),
-    (re.compile(r"holds <U\d+, not"), "holds texts, not"),
-)
-"""What NumPy says, and what it means."""
-
-FIXES = (
-    (re.compile("cells, the header"), "give every row as many cells as the header has"),
-    (re.compile("finite number|an integer"), "correct the cell, or leave the row out"),
-    (re.compile("has shape"), "store arrays of the declared shape, or change the declaration"),
-)
-"""The fix, where the data readers do not say it."""
-
-
-def from_data_error(error: DataError, span: Span | None, file: str = "") -> Diagnostic:
-    """Turn an error of the data readers into a diagnostic: at the line of the data file, else in the spec."""
-    message = plain_message(error)
-    for pattern, words in IN_PLAIN_WORDS:
-        message = pattern.sub(words, message)
-    help = error.help or next((h for pattern, h in FIXES if pattern.search(message)), "check the file")
-    if "UTF-8" in message and (name := _format_of_arrays(file)):
-        help = f"it is no table; read it with {name}(…)"
-    source = _line_of(error, file)
-    if source is not None:
-        return Diagnostic("NN403", message, _cell(source.text, error.column), "", help, source=source)
-    return Diagnostic("NN403", message, span, file if error.path is not None else "", help)
-
-
-def _format_of_arrays(file: str) -> str:
-    """Return the source of arrays whose files are named like this one, "" for none."""
-    return next((s.name for s in SOURCES.values() if not s.table and file.endswith(s.ending)), "")
-
-
-def _line_of(error: DataError, file: str) -> Source | None:
-    """Return the line of the data file that an error is about, if it has one that can be shown."""
-    if error.path is None or error.row is None:
-        return None
-    try:
-        with open(error.path, encoding="utf-8-sig", newline="") as lines:
-            text = next(line for number, line in enumerate(lines, 1) if number == error.row)
-    except (OSError, UnicodeDecodeError, StopIteration):
-        return None
-    return Source(file or str(error.path), text.rstrip("\r\n"), first_line=error.row)
-
-
-def _cell(line: str, column: int | None) -> Span:
-    """Return the place of a cell (counted from 1) in a line of CSV; the end of the line for one that is missing."""
-    starts, quoted = [0], False
-    for offset, char in enumerate(line):
-        quoted ^= char == '"'
-        if char == "," and not quoted:
-            starts.append(offset + 1)
-    if column is None:
-        return Span(0, len(line))
-    if column > len(starts):
-        return Span(len(line), len(line) + 1)
-    ends = [*(start - 1 for start in starts[1:]), len(line)]
-    return Span(starts[column - 1], max(starts[column - 1] + 1, ends[column - 1]))

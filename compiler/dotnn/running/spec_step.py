@@ -1,4 +1,4 @@
-"""A training step as the spec has it: the graph, run by the interpreter, and the optimizer's equations as they stand.
+"""A training step as the spec has it: the graph, run by the interpreter, and the optimizer's equations.
 
 It shares no emitted line with a script, so a step of any script of the spec can be compared with it.
 """
@@ -25,12 +25,12 @@ Arrays = dict[str, np.ndarray]
 class SpecStep:
     """What a training step of a model must give, as `steps.Reference` wants it.
 
-    `fast` says in which scale the optimizer's memories are compared: the fast style leaves constant factors out.
+    `scaled` says in which scale the optimizer's memories are compared: whether the script leaves constant factors out.
     """
 
     model: Model
     graph: Graph
-    fast: bool = False
+    scaled: bool = False
 
     def gradients(self, params: Arrays, batch: Arrays, draws: np.random.Generator) -> Expected:
         """Return what the interpreter makes of a batch in training mode."""
@@ -64,13 +64,13 @@ class SpecStep:
         """Return the parameters after the optimizer's equations and the constraints, and renew the memories."""
         train = self.model.train
         memory.updates += 1
-        if self.fast:  # what is compared are these memories; the weights are those of the textbook's equations
+        if self.scaled:  # what is compared are these memories; the weights are those of the textbook's equations
             self._solve(optimizer.fast_equations(train), params, grads, rate, memory.slots, memory.updates)
-        slots = memory.of_textbook if self.fast else memory.slots
+        slots = memory.of_textbook if self.scaled else memory.slots
         after = self._solve(optimizer.equations(train), params, grads, rate, slots, memory.updates)
         for name, p in self.model.params.items():
             if p.constraint is not None:
-                line = p.constraint.entry.line.format(w="w", **p.constraint.attrs)
+                line = p.constraint.entry.written("w", p.constraint.attrs)
                 after[name] = eval(line, {"np": np, "w": after[name], **helper_functions()})
         return after
 

@@ -19,6 +19,6 @@ def check_path(
         return check_file(path, seed or 0, spec, sets, timeout=timeout or PATIENCE)
 
     def check() -> Report:
-        return check_spec(path, sets, seed, tensorflow=against == "tensorflow")
+        return check_spec(path, sets, seed, [against] if against else [])
 
     return check_in_time(path, timeout, check) if timeout else check()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,12 @@ from dotnn.codegen.heading import read_heading
 from dotnn.commands.checking.changes import compared
 from dotnn.commands.checking.spec import WITNESS, witness_of
 from dotnn.core.diagnostics import CompileError, Diagnostic
-from dotnn.model.model import Model
 from dotnn.reports.console import warn
 from dotnn.running.deadline import check_in_time
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_step import SpecStep
-from dotnn.session import Compiled, Options, compile_model, front
+from dotnn.session import Compilation, Compiled
+from dotnn.targets import PROVEN, TARGETS, Options
 from dotnn_runtime.gradcheck import Report, ScriptError, check_script
 
 PATIENCE = 60.0
@@ -33,12 +32,13 @@ def check_file(
     try:
         script = Path(path).read_text(encoding="utf-8")
         facts = read_heading(script)
-        if facts.get("target") == "tensorflow":
-            raise ScriptError("it is for TensorFlow, which computes the gradients itself")
+        target = TARGETS.get(facts.get("target", ""), PROVEN)
+        if not target.gradients:
+            raise ScriptError(target.reason)
         if spec is None:
             return check_in_time(path, timeout, lambda: check_script(script, path, seed=seed))
         fresh = _compiled_as(facts, spec, sets)
-        reference = SpecStep(fresh.model, fresh.graph, fast=_style(facts) == "fast")
+        reference = SpecStep(fresh.model, fresh.graph, scaled=PROVEN.style(facts.get("style", "")).scaled)
         report = check_in_time(path, timeout, lambda: beside(script, path, seed, fresh.script, reference))
         return compared(report, script, fresh.script, fresh.model)
     except (OSError, UnicodeDecodeError, ScriptError) as error:
@@ -51,18 +51,12 @@ def _compiled_as(facts: dict[str, Any], spec: str, sets: tuple[str, ...]) -> Com
     """Return what a spec compiles to with the options in the header of a script."""
     given = facts.get("set")
     sets = sets or tuple(map(str, given if isinstance(given, list) else ()))
-    model, warnings = front(spec, sets)
-    warn(warnings)
-    model = _with_epochs(model, facts.get("epochs"))
-    return compile_model(model, Options(_style(facts), sets, bool(facts.get("input_gradients"))))
-
-
-def _with_epochs(model: Model, epochs: object) -> Model:
-    return replace(model, train=replace(model.train, epochs=epochs)) if isinstance(epochs, int) else model
-
-
-def _style(facts: dict[str, Any]) -> str:
-    return "fast" if facts.get("style") == "fast" else "explain"
+    begun = Compilation.read(spec, sets)
+    warn(begun.warnings)
+    if isinstance(epochs := facts.get("epochs"), int):
+        begun = begun.with_epochs(epochs)
+    own: dict[str, Any] = {option.name: facts.get(option.name) for option in PROVEN.options}
+    return begun.compiled(Options(PROVEN.style(facts.get("style", "")).name, sets, **own))
 
 
 def beside(script: str, path: str, seed: int, fresh: str, reference: SpecStep) -> Report:

@@ -11,44 +11,45 @@ import numpy as np
 
 from dotnn.commands.comparing.one_by_one import alike_one_by_one
 from dotnn.commands.comparing.rounding import explanation
-from dotnn.commands.options import STYLES
 from dotnn.model.model import Model
-from dotnn.reports.trajectory import FAST, Difference, Trajectory
+from dotnn.reports.trajectory import Difference, Trajectory
 from dotnn.running.distances import Distances
+from dotnn.running.peer import Peer
 from dotnn.running.scripts import run_script
-from dotnn.session import Options, compile_model, witness
-from dotnn.targets.keras.witness import Peer
+from dotnn.session import Compilation
+from dotnn.targets import PROVEN
 from dotnn.targets.numpy.steps import FastTraining, Training
 
 HUGE = float(np.finfo(float).max) ** 0.25
 """Beyond such weights a training diverges: products overflow in the order of one style and not in that of the other."""
 
 
-def compare(model: Model, steps: int, seed: int = 0, sets: tuple[str, ...] = ()) -> Trajectory:
+def compare(begun: Compilation, steps: int, seed: int = 0) -> Trajectory:
     """Take steps of training on both targets in float64, until they differ."""
-    with witness(model, sets) as peer:
-        return follow(model, peer, steps, seed, sets)
+    with begun.witness() as peer:
+        return follow(begun, peer, steps, seed)
 
 
 @np.errstate(all="ignore")  # a training may diverge
-def follow(model: Model, peer: Peer, steps: int, seed: int = 0, sets: tuple[str, ...] = ()) -> Trajectory:
+def follow(begun: Compilation, peer: Peer, steps: int, seed: int = 0) -> Trajectory:
     """Take steps of training beside a TensorFlow script that is there already."""
-    script, fast = (run_script(compile_model(model, Options(style, sets)).script, "dotnn_numpy") for style in STYLES)
+    model = begun.model
+    script, fast = (run_script(begun.script(style=style.name), "dotnn_numpy") for style in PROVEN.styles)
     found, ours = Trajectory(), Training(model, script, seed)
     for number, differences in enumerate(_steps(ours, FastTraining(fast, ours), peer, steps), 1):
         found.add(number, [Difference(number, *d) for d in differences])
         if found.first is not None:
             found.place = _place(model, found.first)
-            found.rounding = 0.0 if found.diverges else explanation(model, script, found.first, seed)
+            found.rounding = 0.0 if found.diverges else explanation(begun, script, found.first, seed)
             break
     if found.verdict == "INCONCLUSIVE" and not found.diverges:
         ours = Training(model, script, seed)
-        found.alike = alike_one_by_one(ours, FastTraining(fast, ours), peer, steps)
+        found.alike = alike_one_by_one(begun, ours, FastTraining(fast, ours), peer, steps)
     return found
 
 
-Found = tuple[str, str, float] | tuple[str, str, float, str]
-"""Kind, name and distance of a tensor, and the script where it is not TensorFlow's."""
+Found = tuple[str, str, float, str, bool]
+"""Kind, name and distance of a tensor, the other script, and whether that is another style of the same target."""
 
 
 def _steps(ours: Training, fast: FastTraining, peer: Peer, steps: int) -> Iterator[list[Found]]:
@@ -64,9 +65,13 @@ def _steps(ours: Training, fast: FastTraining, peer: Peer, steps: int) -> Iterat
         ours.update(grads, rate)
         fast.update(rate)
         mine = loss, grads, ours.params
-        found: list[Found] = [*distances(mine, (their_loss, their_grads, theirs.weights(peer.network)))]
+        apart = distances(mine, (their_loss, their_grads, theirs.weights(peer.network)))
+        found: list[Found] = [(*d, peer.title, False) for d in apart]
         if all((np.abs(w) < HUGE).all() for w in ours.params.values()):
-            found += [(*d, FAST) for d in styles(mine, (fast_loss, fast_grads, fast.params))]
+            found += [
+                (*d, f"{PROVEN.styles[-1].name} style", True)
+                for d in styles(mine, (fast_loss, fast_grads, fast.params))
+            ]
         yield found
 
 

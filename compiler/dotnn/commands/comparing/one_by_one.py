@@ -7,20 +7,21 @@ from collections.abc import Iterable, Sequence
 from dotnn.commands.comparing.rounding import Perturbed, perturbed
 from dotnn.reports.trajectory import LIKE_ROUNDING, TOLERANCE
 from dotnn.running.distances import Distance, Distances, Step
-from dotnn.targets.keras.witness import Peer
+from dotnn.running.peer import Peer
+from dotnn.session import Compilation
 from dotnn.targets.numpy.steps import Arrays, FastTraining, Training
 
 MUCH_ROUNDING = 1e-6
 """Where rounding alone moves a tensor of a single step by more than this share of it, its numbers prove nothing."""
 
 
-def alike_one_by_one(ours: Training, fast: FastTraining, peer: Peer, steps: int) -> bool:
+def alike_one_by_one(begun: Compilation, ours: Training, fast: FastTraining, peer: Peer, steps: int) -> bool:
     """Whether every step does the same in all scripts when it starts from the same weights.
 
     What rounding does within a step is measured beside it: a saturated unit multiplies it, too, but a step too few
     times to hide a difference that is not rounding.
     """
-    copies = perturbed(ours)
+    copies = perturbed(begun, ours)
     step, scale = peer.make_step(), Distances(ours.zeros)
     for number, batch in enumerate(ours.batches(steps)):
         peer.module.assign(peer.network, ours.params)

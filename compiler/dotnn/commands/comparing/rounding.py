@@ -11,10 +11,10 @@ import numpy as np
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.ir.rounding import RandomRounding
-from dotnn.model.model import Model
 from dotnn.reports.trajectory import Difference, explains
 from dotnn.running.distances import Distances
-from dotnn.session import Options, compile_model
+from dotnn.session import Compilation
+from dotnn.targets import Options
 from dotnn.targets.numpy.steps import Arrays, Training
 
 LIKE_TIES = 1e-9
@@ -40,34 +40,34 @@ class Perturbed(Training):
         return float(values[self.graph.loss.id]), {name: values[v.id] for name, v in self.graph.grads.items()}
 
 
-def perturbed(one: Training, *, ties: bool = False) -> list[Perturbed]:
+def perturbed(begun: Compilation, one: Training, *, ties: bool = False) -> list[Perturbed]:
     """Return `COPIES` of a training, each with another rounding."""
-    graph = compile_model(one.model, Options()).graph
+    graph = begun.compiled(Options(sets=begun.sets)).graph
     roundings = [RandomRounding(np.random.default_rng([one.seed, copy])) for copy in range(COPIES)]
     return [Perturbed(one.model, one.script, one.seed, graph, rounding, ties) for rounding in roundings]
 
 
-def explanation(model: Model, script: ModuleType, first: Difference, seed: int) -> float:
+def explanation(begun: Compilation, script: ModuleType, first: Difference, seed: int) -> float:
     """Return what rounding does until the first difference, with the ties that it decides where only they explain it.
 
     A tie that is decided otherwise makes a difference of about its own size: not one that is smaller by far, even
     where a gradient that it makes is compared with the floor of one that was zero.
     """
-    calm = rounding(model, script, first.step, seed)
+    calm = rounding(begun, script, first.step, seed)
     if explains(calm, first.error):
         return calm
-    torn = rounding(model, script, first.step, seed, ties=True)
+    torn = rounding(begun, script, first.step, seed, ties=True)
     return torn if explains(torn, first.error) and first.error > LIKE_TIES * torn else calm
 
 
-def rounding(model: Model, script: ModuleType, steps: int, seed: int = 0, *, ties: bool = False) -> float:
+def rounding(begun: Compilation, script: ModuleType, steps: int, seed: int = 0, *, ties: bool = False) -> float:
     """Return how far rounding alone takes the NumPy script's training from itself within these steps.
 
     With `ties`, weights of zero are moved, too, by a unit in the last place of 1: equal values are no longer equal.
     There are several copies: where terms cancel out exactly in one, it shows nothing of what rounding does to others.
     """
-    one = Training(model, script, seed)
-    measured = [(copy, Distances(one.zeros)) for copy in perturbed(one, ties=ties)]
+    one = Training(begun.model, script, seed)
+    measured = [(copy, Distances(one.zeros)) for copy in perturbed(begun, one, ties=ties)]
     largest = 0.0
     for number, batch in enumerate(one.batches(steps)):
         loss, grads, rate = one.gradients(number, batch)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from dotnn.commands.manual.tables import renewed
+from dotnn.commands.manual.page import renewed
 
 for page in map(Path, sys.argv[1:]):
     page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")

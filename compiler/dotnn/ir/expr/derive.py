@@ -11,7 +11,7 @@ from functools import cache
 
 from dotnn.ir.expr.functions import FUNCTIONS, PIECEWISE
 from dotnn.ir.expr.parse import parse
-from dotnn.ir.expr.simplify import ONE, ZERO, constant, minus, negative, over, plus, power, times, where
+from dotnn.ir.expr.simplify import ONE, ZERO, chained, minus, negative, over, plus, power, times, where, whole
 from dotnn.ir.expr.tree import (
     Binary,
     Bracketed,
@@ -27,7 +27,7 @@ from dotnn.ir.expr.tree import (
 )
 
 FLAT = frozenset(("<", "<=", ">", ">=", "==", "!=", "//", "and", "or", "not"))
-"""Operators whose results are constant wherever they are smooth."""
+"""Operators whose results are whole wherever they are smooth."""
 
 
 class NoDerivative(ValueError):
@@ -41,6 +41,13 @@ def derive(expr: Expr, name: str, reuse: Mapping[Expr, Expr] = {}) -> Expr:
     At a kink the derivative is what `functions` says. Raises `NoDerivative`.
     """
     return _Derivative(name, reuse).of(expr)
+
+
+@cache
+def sent_back(formula: str, name: str, value: str = "") -> Expr:
+    """Return `d` times the derivative of a formula; `value` is what its own value is called, if that may be read."""
+    tree = parse(formula)
+    return chained(Name("d"), derive(tree, name, {tree: Name(value)} if value else {}))
 
 
 class _Derivative:
@@ -93,12 +100,12 @@ class _Derivative:
         d_u, d_v = self.of(expr.left), self.of(expr.right)
         if d_v == ZERO:
             return over(d_u, v)
-        return over(minus(times(d_u, v), times(u, d_v)), power(v, constant(2)))
+        return over(minus(times(d_u, v), times(u, d_v)), power(v, whole(2)))
 
     def power(self, expr: Binary, u: Expr, v: Expr) -> Expr:
         """Return d(u ** v) = v u ** (v - 1) du + u ** v log(u) dv."""
         d_u, d_v = self.of(expr.left), self.of(expr.right)
-        less = constant(v.value - 1) if isinstance(v, Number) else minus(v, ONE)
+        less = whole(v.value - 1) if isinstance(v, Number) else minus(v, ONE)
         return plus(times(v, power(u, less), d_u), times(Binary("**", u, v), Call("log", (u,)), d_v))
 
     def call(self, expr: Call) -> Expr:

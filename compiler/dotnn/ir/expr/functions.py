@@ -8,11 +8,11 @@ operand. A function with no derivatives can be called, but nothing is differenti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from dotnn.ir.expr.frozen import Frozen
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(Frozen):
     """One function.
 
     operands     their names in `derivatives`; `*` as the last one stands for any number, and for keywords
@@ -71,6 +71,8 @@ _ALL = (
         numpy="", jax="jax.scipy.special.erf", tensorflow="tf.math.erf",
     ),
     _elementwise("abs", "x", "sign(x)", numpy="np.absolute", math="abs"),
+    _elementwise("relu", "x", "where(x > 0, 1, 0)", numpy="np.maximum({x}, 0)", jax="jax.nn.relu",
+                 tensorflow="tf.nn.relu", math="max({x}, 0)"),
     _elementwise("sign", "x", "0", math="np.sign"),
     _elementwise("floor", "x", "0"),
     _elementwise("square", "x", "2 * x", math=""),

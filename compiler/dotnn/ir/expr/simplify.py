@@ -16,7 +16,7 @@ from dotnn.ir.expr.tree import Binary, Call, Expr, Name, Number, Unary, number
 ZERO, ONE = Number(0), Number(1)
 
 
-def constant(value: float) -> Expr:
+def whole(value: float) -> Expr:
     """Return a number, a whole one without its point."""
     return number(int(value) if float(value).is_integer() else value)
 
@@ -77,7 +77,7 @@ class _Product:
             above, powers = -above, flipped
         over = [_power(b, e, alone=len(powers) == 1 and above in (1, -1)) for b, e in powers.items() if e > 0]
         under = [_power(b, -e, alone=False) for b, e in powers.items() if e < 0]
-        top = _chain(([] if over and above in (1, -1) else [constant(above)]) + over)
+        top = _chain(([] if over and above in (1, -1) else [whole(above)]) + over)
         top = _signed(top) if over and above == -1 else top
         bottom = ([Number(below)] if below != 1 else []) + under
         return Binary("/", top, _chain(bottom)) if bottom else top
@@ -111,7 +111,7 @@ def _power(base: Expr, exponent: float, alone: bool) -> Expr:
         return root if exponent == 0.5 else Binary("*", _power(base, exponent - 0.5, alone=False), root)
     if exponent == 2 and alone and isinstance(base, Name):
         return Binary("*", base, base)
-    return Binary("**", base, constant(exponent))
+    return Binary("**", base, whole(exponent))
 
 
 def times(*factors: Expr) -> Expr:
@@ -127,6 +127,13 @@ def times(*factors: Expr) -> Expr:
     return product.expr()
 
 
+def chained(left: Expr, right: Expr) -> Expr:
+    """Return left * right without brackets around the factors of the right one: d * (2 * e) is d * 2 * e."""
+    if isinstance(right, Binary) and right.op in ("*", "/"):
+        return Binary(right.op, chained(left, right.left), right.right)
+    return Binary("*", left, right)
+
+
 def over(above: Expr, below: Expr) -> Expr:
     """Return a quotient."""
     product = _Product()
@@ -137,7 +144,7 @@ def over(above: Expr, below: Expr) -> Expr:
 
 def negative(expr: Expr) -> Expr:
     """Return -expr."""
-    return times(constant(-1), expr)
+    return times(whole(-1), expr)
 
 
 def power(base: Expr, exponent: Expr) -> Expr:
@@ -167,9 +174,9 @@ def plus(*terms: Expr) -> Expr:
     ordered = found[first : first + 1] + found[:first] + found[first + 1 :]
     if not ordered:
         return ZERO
-    result = times(constant(ordered[0][1]), ordered[0][0])
+    result = times(whole(ordered[0][1]), ordered[0][0])
     for core, amount in ordered[1:]:
-        result = Binary("+" if amount > 0 else "-", result, times(constant(abs(amount)), core))
+        result = Binary("+" if amount > 0 else "-", result, times(whole(abs(amount)), core))
     return result
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 
+from dotnn.ir.expr.dialects import NUMPY, Dialect, Unspellable
 from dotnn.ir.expr.functions import FUNCTIONS, Function
 from dotnn.ir.expr.tree import (
     Attribute,
@@ -22,7 +22,6 @@ from dotnn.ir.expr.tree import (
     Sequence,
     Slice,
     Unary,
-    map_children,
     walk,
 )
 
@@ -34,90 +33,13 @@ BINDING = {
 """How tightly an operator binds, as in Python."""
 
 
-class Unspellable(ValueError):
-    """A dialect has no word for something; the message says which and where."""
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How one target writes expressions.
-
-    title     what it is called in errors
-    key       its entry in `Function.spellings`; one that is missing there is looked up under `like`
-    logic     how `and`, `or`, `not` of masks are written
-    methods   method -> the function that takes its operand first; None: methods stay methods, all of them
-    rewrites  function -> what is written in place of it, from its operands
-    """
-
-    title: str
-    key: str
-    like: str = ""
-    logic: Mapping[str, str] = field(default_factory=dict)
-    methods: Mapping[str, str] | None = None
-    rewrites: Mapping[str, Callable[..., Expr]] = field(default_factory=dict)
-
-    def word(self, function: Function, of_numbers: bool) -> str:
-        """Return the spelling of a function. Raises `Unspellable`.
-
-        One of plain numbers is Python's: its result then takes the precision of the arrays around it.
-        """
-        for key in ("math" if of_numbers else "", self.key, self.like):
-            if key in function.spellings:
-                return function.spellings[key]
-        raise Unspellable(f"{self.title} has no {function.name}: a formula that calls it cannot be written for it")
-
-
-def _absolute(x: Expr) -> Expr:
-    """Return |x| by order, which complex numbers have here, and not by size, which is no analytic function."""
-    if isinstance(x, Binary) and x.op == "-":
-        return Call("where", (Binary(">", x.left, x.right), x, Binary("-", x.right, x.left)))
-    return Call("where", (Binary(">", x, Number(0)), x, Unary("-", x)))
-
-
-def _by_real_part(function: str) -> Callable[..., Expr]:
-    """Return what a step function of x is, which complex numbers do not have."""
-    return lambda x: Call(function, (Attribute(x, "real"),))
-
-
-def _log_of_sum(x: Expr, y: Expr) -> Expr:
-    return Binary("+", y, Call("softplus", (Binary("-", x, y),)))
-
-
-_MASKS = {"and": "&", "or": "|", "not": "~"}
-_REDUCED = {"sum": "sum", "mean": "mean", "max": "max", "min": "min"}
-NUMPY = Dialect("NumPy", "numpy", logic=_MASKS)
-ANALYTIC = Dialect("NumPy on complex numbers", "analytic", "numpy", _MASKS, rewrites={
-    "abs": _absolute, "sign": _by_real_part("sign"), "floor": _by_real_part("floor"), "logaddexp": _log_of_sum,
-})  # fmt: skip
-TENSORFLOW = Dialect("TensorFlow", "tensorflow", logic=_MASKS, methods={m: f"tf.reduce_{m}" for m in _REDUCED})
-KERAS = Dialect("Keras", "keras", logic=_MASKS, methods={m: f"keras.ops.{m}" for m in _REDUCED})
-JAX = Dialect("JAX", "jax", logic=_MASKS)
-MATH = Dialect("Python's math", "math", methods={})
-DIALECTS = {d.key: d for d in (NUMPY, ANALYTIC, TENSORFLOW, KERAS, JAX, MATH)}
-
-
 def spell(expr: Expr, dialect: Dialect = NUMPY, helpers: Collection[str] = (), numbers: Collection[str] = ()) -> str:
     """Return the text of an expression.
 
     `helpers` are the functions besides the dialect's that it may call, `numbers` the names of plain numbers.
     Raises `Unspellable` where the dialect has no word for something.
     """
-    return _Writer(dialect, helpers, numbers).text(_rewritten(expr, dialect) if dialect.rewrites else expr)
-
-
-def _rewritten(expr: Expr, dialect: Dialect) -> Expr:
-    expr = map_children(expr, lambda part: _rewritten(part, dialect))
-    rewrite = dialect.rewrites.get(expr.function) if isinstance(expr, Call) else None
-    return rewrite(*expr.args) if isinstance(expr, Call) and rewrite else expr
-
-
-def ufunc(function: str) -> str:
-    """Return NumPy's name of a function that can write into an array. Raises `Unspellable` for another one."""
-    found = FUNCTIONS.get(function)
-    word = found.spellings.get("numpy", "") if found and found.elementwise and len(found.operands) < 3 else ""
-    if not word:
-        raise Unspellable(f"NumPy has no {function} that writes into an array that exists")
-    return word.removeprefix("np.")
+    return _Writer(dialect, helpers, numbers).text(dialect.idiomatic(expr))
 
 
 class _Writer:
@@ -169,7 +91,7 @@ class _Writer:
         return f"not {self.text(expr.operand, NOT)}", NOT
 
     def call(self, expr: Call) -> tuple[str, int]:
-        if expr.function in self.helpers:
+        if expr.function in self.helpers and not self.dialect.has(expr.function):
             return f"{expr.function}({self.items(expr.args)})", POSTFIX
         if expr.function not in FUNCTIONS:
             raise Unspellable(f"{self.dialect.title} has no {expr.function}, and it is none of the helpers here")
@@ -196,10 +118,8 @@ class _Writer:
 
     def postfix(self, expr: Expr) -> str:
         match expr:
-            case Method(operand, name, args) if self.dialect.methods is None:
-                return f"{self.text(operand, POSTFIX)}.{name}({self.items(args)})"
-            case Method(operand, name, args) if name in (self.dialect.methods or {}):
-                return f"{(self.dialect.methods or {})[name]}({self.items((operand, *args))})"
+            case Method():
+                return self.method(expr)
             case Attribute(operand, name):
                 return f"{self.text(operand, POSTFIX)}.{name}"
             case Index(operand, items):
@@ -213,9 +133,22 @@ class _Writer:
                 return f"{brackets[0]}{self.items(items)}{comma}{brackets[1]}"
             case Bracketed(inner):
                 return f"({self.text(inner)})"
-            case Method(_, name):
-                raise Unspellable(f"{self.dialect.title} has no method {name}")
         raise AssertionError(expr)
+
+    def method(self, expr: Method) -> str:
+        words = self.dialect.methods
+        if words is None or _root(expr) in self.dialect.modules:
+            return f"{self.text(expr.operand, POSTFIX)}.{expr.name}({self.items(expr.args)})"
+        if expr.name not in words:
+            raise Unspellable(f"{self.dialect.title} has no method {expr.name}")
+        return f"{words[expr.name]}({self.items((expr.operand, *expr.args))})"
+
+
+def _root(expr: Expr) -> str:
+    """Return the name that a chain of dots begins with, "" where it is none."""
+    while isinstance(expr, Method | Attribute):
+        expr = expr.operand
+    return expr.id if isinstance(expr, Name) else ""
 
 
 def _literal(expr: Literal) -> str:

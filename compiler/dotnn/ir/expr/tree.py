@@ -6,29 +6,29 @@ The tree knows no dialect: `exp` is a call of "exp", however NumPy or TensorFlow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from operator import is_
 from types import EllipsisType
+from typing import ClassVar
+
+from dotnn.ir.expr.frozen import Frozen
 
 
-class Expr:
-    """Any node. Nodes are frozen and compared by what they hold."""
-
-    __slots__ = ()
+class Expr(Frozen):
+    """Any node."""
 
 
-@dataclass(frozen=True)
 class Name(Expr):
     """A value, an argument, a slot."""
 
     id: str
 
 
-@dataclass(frozen=True)
 class Number(Expr):
     """A number that is not negative; `text` is how its author wrote it."""
 
     value: float
-    text: str = field(default="", compare=False)
+    text: str = ""
+    _uncompared: ClassVar[frozenset[str]] = frozenset({"text"})
 
     def __str__(self) -> str:
         return self.text or repr(self.value)
@@ -39,14 +39,12 @@ def number(value: float) -> Expr:
     return Unary("-", Number(-value)) if value < 0 else Number(value)
 
 
-@dataclass(frozen=True)
 class Literal(Expr):
     """A text, `True`, `False`, `None`, or the `...` of an index."""
 
     value: str | bool | EllipsisType | None
 
 
-@dataclass(frozen=True)
 class Unary(Expr):
     """`-x` or `not x`."""
 
@@ -54,7 +52,6 @@ class Unary(Expr):
     operand: Expr
 
 
-@dataclass(frozen=True)
 class Binary(Expr):
     """`left op right`: arithmetic, a comparison, `and`, `or`."""
 
@@ -63,7 +60,6 @@ class Binary(Expr):
     right: Expr
 
 
-@dataclass(frozen=True)
 class Keyword(Expr):
     """`name=value` among the arguments of a call."""
 
@@ -71,7 +67,6 @@ class Keyword(Expr):
     value: Expr
 
 
-@dataclass(frozen=True)
 class Call(Expr):
     """`function(args)`: a name of `functions`, or a helper's. A constant such as pi is a call without arguments."""
 
@@ -79,7 +74,6 @@ class Call(Expr):
     args: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True)
 class Method(Expr):
     """`operand.name(args)`."""
 
@@ -88,7 +82,6 @@ class Method(Expr):
     args: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True)
 class Attribute(Expr):
     """`operand.name`, such as `W.T`."""
 
@@ -96,7 +89,6 @@ class Attribute(Expr):
     name: str
 
 
-@dataclass(frozen=True)
 class Index(Expr):
     """`operand[items]`."""
 
@@ -104,7 +96,6 @@ class Index(Expr):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
 class Slice(Expr):
     """`start:stop` in an index; either may be missing."""
 
@@ -112,7 +103,6 @@ class Slice(Expr):
     stop: Expr | None = None
 
 
-@dataclass(frozen=True)
 class Choice(Expr):
     """`yes if test else no`, where the test is one number."""
 
@@ -121,7 +111,6 @@ class Choice(Expr):
     no: Expr
 
 
-@dataclass(frozen=True)
 class Sequence(Expr):
     """A tuple, or with `brackets` "[]" a list."""
 
@@ -129,19 +118,27 @@ class Sequence(Expr):
     brackets: str = "()"
 
 
-@dataclass(frozen=True)
 class Bracketed(Expr):
     """Brackets that no precedence asks for, which their author wrote for the reader."""
 
     inner: Expr
 
 
-@dataclass(frozen=True)
-class Equation:
+class Equation(Frozen):
     """`target = value`."""
 
     target: str
     value: Expr
+
+
+def constant(value: object) -> Expr:
+    """Return a plain value of Python as an expression."""
+    if isinstance(value, tuple | list):
+        return Sequence(tuple(map(constant, value)), "[]" if isinstance(value, list) else "()")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value)
+    assert isinstance(value, str | bool | None)
+    return Literal(value)
 
 
 def children(expr: Expr) -> Iterator[Expr]:
@@ -179,10 +176,13 @@ def map_children(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
     def changed(part: object) -> object:
         if isinstance(part, Expr):
             return change(part)
-        return tuple(map(change, part)) if isinstance(part, tuple) else part
+        if not isinstance(part, tuple):
+            return part
+        items = tuple(map(change, part))
+        return part if all(map(is_, items, part)) else items
 
     parts = {name: changed(part) for name, part in vars(expr).items()}
-    return expr if parts == vars(expr) else type(expr)(**parts)
+    return expr if all(parts[name] is part for name, part in vars(expr).items()) else type(expr)(**parts)
 
 
 def substitute(expr: Expr, values: Mapping[str, Expr | str]) -> Expr:
@@ -190,4 +190,4 @@ def substitute(expr: Expr, values: Mapping[str, Expr | str]) -> Expr:
     if isinstance(expr, Name):
         value = values.get(expr.id, expr)
         return Name(value) if isinstance(value, str) else value
-    return map_children(expr, lambda part: substitute(part, values))
+    return expr if isinstance(expr, Number | Literal) else map_children(expr, lambda part: substitute(part, values))

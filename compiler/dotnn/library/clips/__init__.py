@@ -15,8 +15,6 @@ class Clip:
     `helper` is the function of `dotnn_runtime.script.clipping` that the explain style calls with all gradients by
     name and the limit. `fast` are the same as lines that work in place on `g`, one flat array: all gradients end to
     end, or (`each`) one parameter's after the other. `equation` says it in one line, over `g` and `limit`.
-    `keras` is the option of a Keras optimizer that means the same. Where one `squares` the gradients, which may
-    overflow, the TensorFlow script calls the function of `dotnn_runtime.keras.clipping` of the helper's name.
     """
 
     name: str
@@ -25,9 +23,7 @@ class Clip:
     helper: str
     fast: tuple[str, ...]
     source: str
-    keras: str
     each: bool = False
-    squares: bool = False
     args: tuple[Arg, ...] = (Arg("limit", POSITIVE, doc="the largest value that is let through"),)
 
 

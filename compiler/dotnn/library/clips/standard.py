@@ -20,7 +20,6 @@ VALUE = Clip(
     "clip_by_value",
     ("np.clip(g, -limit, limit, g)",),
     "Mikolov 2012",
-    "clipvalue",
 )
 NORM = Clip(
     "norm",
@@ -29,9 +28,7 @@ NORM = Clip(
     "clip_by_norm",
     _SCALE,
     _SOURCE,
-    "clipnorm",
     each=True,
-    squares=True,
 )
 GLOBAL_NORM = Clip(
     "global_norm",
@@ -40,6 +37,4 @@ GLOBAL_NORM = Clip(
     "clip_by_global_norm",
     _SCALE,
     _SOURCE,
-    "global_clipnorm",
-    squares=True,
 )

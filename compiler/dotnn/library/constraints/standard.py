@@ -9,18 +9,16 @@ MAX_NORM = Constraint(
     "max_norm",
     "The weights into each unit, as a vector, are no longer than `limit`; a longer one is scaled back.",
     "w = w limit / |w| where |w| > limit, for the weights w of one unit",
-    "max_norm({w}, {limit})",
+    "max_norm(w, limit)",
     (Arg("limit", POSITIVE, 2.0, "the largest norm"),),
     "Srebro and Shraibman 2005; Srivastava et al. 2014, Section 5.1",
-    "MaxNorm(limit, axis=0), which divides by |w| + 1e-7",
     "max_norm",
 )
 BOUNDS = Constraint(
     "bounds",
     "No single weight leaves the interval.",
     "w = min(max(w, low), high)",
-    "np.clip({w}, {low}, {high})",
+    "clip(w, low, high)",
     (Arg("low", NUMBER, doc="the smallest weight"), Arg("high", NUMBER, doc="the largest weight")),
     "projected gradient descent, Bertsekas 1976",
-    "none; NonNeg is bounds(0, 1e30)",
 )

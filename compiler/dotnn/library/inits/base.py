@@ -23,7 +23,6 @@ class Init:
     numpy: str | Callable[[Mapping[str, Any]], str] | None
     args: tuple[Arg, ...] = ()
     helpers: tuple[str, ...] = ()
-    keras: str = ""
     rescaled: bool = False
 
     def line(self, shape: tuple[int, ...], attrs: Mapping[str, Any]) -> str:

@@ -9,5 +9,4 @@ FORGET_ONE = Init(
     "Zero, but 1 for the second of four gates: an LSTM starts by remembering (Jozefowicz et al. 2015).",
     "forget_one({shape})",
     helpers=("forget_one",),
-    keras="LSTM(unit_forget_bias=True)",
 )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dotnn.core.arguments import NUMBER, POSITIVE, Arg, Symbol
+from dotnn.core.arguments import NUMBER, POSITIVE, Arg
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
-from dotnn.library.layers.base import Layer, Lowering, activation, keras
-from dotnn.library.layers.keras import Keras
+from dotnn.library.layers.base import Layer, Lowering, activation
 
 
 def _identity(b: Builder, low: Lowering) -> Value:
@@ -14,8 +13,7 @@ def _identity(b: Builder, low: Lowering) -> Value:
 
 
 IDENTITY = Layer(
-    "identity", "a = z.", _identity, family="activation", equation="a = z", keras="linear",
-    tensorflow=keras("keras.layers.Identity"),
+    "identity", "a = z.", _identity, family="activation", equation="a = z",
 )  # fmt: skip
 SIGMOID = activation("sigmoid", "The logistic function.", equation="a = 1 / (1 + exp(-z))")
 TANH = activation("tanh", "The hyperbolic tangent.", equation="a = tanh(z)")
@@ -25,23 +23,17 @@ LEAKY_RELU = activation(
     "Rectified linear unit with a small slope below zero.",
     Arg("slope", NUMBER, 0.01, "slope for z <= 0 (the lectures' 0.01; Keras has 0.3)"),
     equation="a = z if z > 0 else slope z",
-    tensorflow=lambda types, attrs: Keras(
-        "keras.layers.LeakyReLU" if attrs["slope"] >= 0 else "SteepReLU", (attrs["slope"],)
-    ),
 )
 ELU = activation(
     "elu",
     "Exponential linear unit.",
     Arg("alpha", POSITIVE, 1.0, "value approached for very negative z is -alpha"),
     equation="a = z if z > 0 else alpha (exp(z) - 1)",
-    tensorflow=lambda types, attrs: Keras("keras.layers.ELU", (attrs["alpha"],)),
 )
 GELU = activation(
     "gelu",
     "Gaussian error linear unit in its tanh form (NumPy has no erf, so not Keras's default form).",
-    keras="gelu(approximate=True)",
     equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
-    tensorflow=keras("keras.layers.Activation", Symbol("gelu")),
 )
 SILU = activation("silu", "z times its logistic function (swish).", equation="a = z sigmoid(z)")
 SOFTPLUS = activation("softplus", "A smooth relu.", equation="a = log(1 + exp(z))")
@@ -52,7 +44,5 @@ THRESHOLD = activation(
     "threshold",
     "The McCulloch-Pitts unit: 1 from the threshold on, else 0. Its derivative is zero: nothing before it learns.",
     Arg("at", NUMBER, 0.0, "the threshold"),
-    keras="none",
     equation="a = 1 if z >= at else 0",
-    tensorflow=lambda types, attrs: Keras("Threshold", (attrs["at"],)),
 )

@@ -18,7 +18,6 @@ from dotnn.library.layers.base import (
     require_real,
     shape_text,
 )
-from dotnn.library.layers.keras import Keras, without
 
 CAUSAL = Arg("causal", BOOL, False, "whether a position sees only itself and those before it")
 MASK = "A fourth operand is a mask, one number per key: where it is 0 the key is not seen."
@@ -74,10 +73,6 @@ def _lower_attention(b: Builder, low: Lowering) -> Value:
     return b.emit("einsum", weights, value, equation="bqs,bsv->bqv")
 
 
-def _keras(types: Types, attrs: Attrs) -> Keras:
-    return Keras("Attention", options={"causal": True} if attrs["causal"] else {})
-
-
 ATTENTION = Layer(
     "attention",
     f"Scaled dot-product attention of queries [t, d], keys [s, d] and values [s, v]. {MASK}",
@@ -87,8 +82,6 @@ ATTENTION = Layer(
     family="join",
     arity=(3, 4),
     equation="y = softmax(q kᵀ / sqrt(d)) v",
-    keras="Attention, divided by sqrt(d)",
-    tensorflow=_keras,
 )
 
 
@@ -140,32 +133,6 @@ def _lower_heads(b: Builder, low: Lowering) -> Value:
     return project(read, "o", "bqhv,hvd->bqd", last=True)
 
 
-def _keras_heads(types: Types, attrs: Attrs) -> Keras:
-    _refuse_misread_bias(types, attrs)
-    parts = {"q": "query_dense", "k": "key_dense", "v": "value_dense", "o": "output_dense"}
-    given = "{0}, {0}" if len(types) == 1 else ", ".join(f"{{{i}}}" for i in range(min(len(types), 3)))
-    if len(types) == 4:
-        given += ", key_mask={3}" if types[3].dtype == "bool" else ", key_mask={3} > 0.5"
-    return Keras(
-        "keras.layers.MultiHeadAttention", (attrs["heads"], attrs["key_dim"]),
-        {**({"value_dim": attrs["value_dim"]} if attrs["value_dim"] else {}), **without(use_bias=attrs["bias"])},
-        operands=given + (", use_causal_mask=True" if attrs["causal"] else ""),
-        variables={f"W{p}": f"{layer}.kernel" for p, layer in parts.items()}
-        | {f"b{p}": f"{layer}.bias" for p, layer in parts.items()},
-    )  # fmt: skip
-
-
-def _refuse_misread_bias(types: Types, attrs: Attrs) -> None:
-    """Raise `ShapeError` where Keras would add a bias of the heads to the positions.
-
-    `keras.ops.add` on TensorFlow (3.x) takes a bias [heads, 1] for one of the second axis where that is as long.
-    """
-    thin = 1 in (attrs["key_dim"], attrs["value_dim"] or attrs["key_dim"])
-    if attrs["bias"] and thin and 1 < attrs["heads"] in {t.example[0] for t in types[:3]}:
-        message = f"Keras would add the biases of {attrs['heads']} heads to the {attrs['heads']} positions"
-        raise ShapeError(message, "choose more features for each head, or bias = false")
-
-
 MULTI_HEAD_ATTENTION = Layer(
     "multi_head_attention",
     "Attention of a sequence to itself, or of the first operand to further ones, in Keras's order query, value, key"
@@ -184,6 +151,4 @@ MULTI_HEAD_ATTENTION = Layer(
     params=_params_heads,
     arity=(1, 4),
     equation="head h: softmax(q_h k_hᵀ / sqrt(key_dim)) v_h with q_h = x Wq_h + bq_h, …;  y = sum of head h Wo_h + bo",
-    keras="MultiHeadAttention",
-    tensorflow=_keras_heads,
 )

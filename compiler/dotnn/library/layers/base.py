@@ -10,7 +10,6 @@ from dotnn.core.arguments import Arg, Bound, Symbol, registered
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import TensorType
-from dotnn.library.layers.keras import Keras
 from dotnn.library.ops import OPS
 
 ACTIVATION = registered("activation", "an activation such as relu")
@@ -92,9 +91,6 @@ class Layer:
     arity    how many operands it takes, at least and at most (None: any number)
     bounds   for a layer of whole numbers: the argument that says how many there are, so that data are checked
     keeps_unit  whether numbers from 0 to 1 stay such: of probabilities it makes probabilities
-    keras    what Keras calls it, for the manual
-    tensorflow  (operand types, attributes) -> the Keras layer that means exactly the same; without one, the TensorFlow
-             target refuses the layer
     """
 
     name: str
@@ -106,15 +102,8 @@ class Layer:
     family: str = "layer"
     arity: tuple[int, int | None] = (1, 1)
     equation: str = ""
-    keras: str = ""
-    tensorflow: Callable[[Types, Attrs], Keras] | None = None
     bounds: str = ""
     keeps_unit: bool = False
-
-
-def keras(name: str, *arguments: Any, **options: Any) -> Callable[[Types, Attrs], Keras]:
-    """Return the Keras counterpart of a layer whose arguments do not change it."""
-    return lambda types, attrs: Keras(name, arguments, options)
 
 
 def activation(
@@ -122,15 +111,9 @@ def activation(
     doc: str,
     *args: Arg,
     op: str = "",
-    keras: str = "",
     equation: str = "",
-    tensorflow: Callable[[Types, Attrs], Keras] | None = None,
 ) -> Layer:
-    """Return the layer of an elementwise activation that is a single op with the same attributes.
-
-    Its Keras counterpart is the activation of the same name, unless `tensorflow` says otherwise; with `keras="none"`
-    and no such word, the TensorFlow target refuses it.
-    """
+    """Return the layer of an elementwise activation that is a single op with the same attributes."""
 
     def lower(b: Builder, low: Lowering) -> Value:
         return b.emit(op or name, low.x, **low.attrs)
@@ -140,13 +123,15 @@ def activation(
             raise ShapeError(f"{name} works along an axis, but its operand is a single number", "flatten it first")
         return same_shape(types, attrs)
 
-    counterpart = tensorflow
-    if tensorflow is None and keras != "none":
-        counterpart = lambda types, attrs: Keras("keras.layers.Activation", (name,))  # noqa: E731
     return Layer(
-        name, doc, lower, args, infer, family="activation", keras=keras or name, equation=equation,
-        tensorflow=counterpart,
-    )  # fmt: skip
+        name,
+        doc,
+        lower,
+        args,
+        infer,
+        family="activation",
+        equation=equation,
+    )
 
 
 def activate(b: Builder, bound: Bound, z: Value, params: Mapping[str, Value], name: str = "") -> Value:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dotnn.core.arguments import FRACTION, Arg, Bound
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, require_real
-from dotnn.library.layers.keras import Keras
-from dotnn.library.layers.normalise import SCALE_AND_SHIFT, normalisation, scale_and_shift, scale_and_shift_params
+from dotnn.library.layers.normalise import SCALE_AND_SHIFT, scale_and_shift, scale_and_shift_params
 
 
 def _infer(types: Types, attrs: Attrs) -> TensorType:
@@ -41,11 +38,6 @@ def _lower(b: Builder, low: Lowering) -> Value:
     return scale_and_shift(b, low, centred, sigma2)
 
 
-def _keras(types: Types, attrs: Attrs) -> Keras:
-    found = normalisation("BatchNormalization", attrs, mean="moving_mean", var="moving_variance")
-    return replace(found, replicas="GlobalBatchNormalization", any_rank="AnyRankBatchNormalization")
-
-
 BATCHNORM = Layer(
     "batchnorm",
     "Batch normalisation, over all axes but the last: with the batch's own mean and variance while training, with"
@@ -58,6 +50,4 @@ BATCHNORM = Layer(
     infer=_infer,
     params=_params,
     equation="y = gamma (x - mu) / sqrt(sigma² + epsilon) + beta",
-    keras="BatchNormalization",
-    tensorflow=_keras,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from dotnn.core.arguments import POSITIVE_INT, Arg
@@ -11,7 +10,6 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types
-from dotnn.library.layers.keras import Keras, without
 from dotnn.library.layers.weighted import ACT, WEIGHTS, weighted, weights
 from dotnn.library.layers.windows import PAD, WINDOW, borders, entries, require_fit, require_places
 from dotnn.library.ops import windows
@@ -27,7 +25,7 @@ DILATION = Arg("dilation", WINDOW, 1, "steps between the elements of the kernel"
 GROUPS = Arg("groups", POSITIVE_INT, 1, "groups of channels that meet filters of their own; all channels: depthwise")
 
 
-def _geometry(x: TensorType, attrs: Attrs) -> dict[str, Any]:
+def geometry(x: TensorType, attrs: Attrs) -> dict[str, Any]:
     """Return where the kernel stands, one entry per axis, and its size."""
     lengths = windows.sizes(x)
     kernel, stride, dilation = (
@@ -45,35 +43,13 @@ def _span(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
     return tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
 
 
-def _keras(name: str, types: Types, attrs: Attrs, pads: Any) -> Keras:
-    """Return the Keras layer; a border in numbers is a layer before it. XLA slows convolutions on a CPU."""
-    rank = len(types[0].example) - 1
-    first = attrs["multiplier"] if name == "DepthwiseConv" else attrs["filters"]
-    numbers = attrs["pad"] not in ("valid", "same")
-    options = {
-        **({"depth_multiplier": first} if name == "DepthwiseConv" and first != 1 else {}),
-        **({"strides": attrs["stride"]} if attrs["stride"] != 1 else {}),
-        **({"padding": "same"} if attrs["pad"] == "same" else {}),
-        **({"dilation_rate": attrs["dilation"]} if attrs.get("dilation", 1) != 1 else {}),
-        **({"groups": attrs["groups"]} if attrs.get("groups", 1) != 1 else {}),
-        **without(use_bias=attrs["bias"]),
-    }
-    around = Keras(f"keras.layers.ZeroPadding{rank}D", (pads if rank > 1 else pads[0],)) if numbers and pads else None
-    depthwise = name == "DepthwiseConv"
-    return Keras(
-        f"keras.layers.{name.replace('Conv', f'Conv{rank}D', 1)}",
-        (attrs["kernel"],) if depthwise else (first, attrs["kernel"]),
-        options, attrs["act"], before=around, xla=False, keywords={"kernel": "depthwise"} if depthwise else {},
-    )  # fmt: skip
-
-
 def _convolution(rank: int) -> Layer:
     name = f"conv{rank}d"
 
     def infer(types: Types, attrs: Attrs) -> TensorType:
         (x,) = types
         require_places(x, name, rank)
-        where = _geometry(x, attrs)
+        where = geometry(x, attrs)
         for what, count in (("channels", x.example[-1]), ("filters", attrs["filters"])):
             if count % where["groups"]:
                 message = f"{count} {what} do not divide into {where['groups']} groups"
@@ -83,12 +59,12 @@ def _convolution(rank: int) -> Layer:
         return TensorType((BATCH, *windows.places(windows.sizes(x), where["kernel"], where), attrs["filters"]))
 
     def params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
-        where = _geometry(types[0], attrs)
+        where = geometry(types[0], attrs)
         inputs = types[0].example[-1] // where["groups"]
         return weights(infer(types, attrs), (*where["kernel"], inputs, attrs["filters"]), attrs)
 
     def lower(b: Builder, low: Lowering) -> Value:
-        where = _geometry(low.x.type, low.attrs)
+        where = geometry(low.x.type, low.attrs)
         return weighted(b, low, name, **windows.geometry(where))
 
     kind = "sequences [steps, channels]" if rank == 1 else "images [rows, columns, channels]"
@@ -102,8 +78,6 @@ def _convolution(rank: int) -> Layer:
         equation="z[p] = sum_i x[p s + i d] W[i] + b,  a = act(z)"
         if rank == 1
         else "z[p, q] = sum_ij x[p s + i d, q s + j d] W[i, j] + b,  a = act(z)",
-        keras=f"Conv{rank}D",
-        tensorflow=lambda types, attrs: _keras("Conv", types, attrs, _geometry(types[0], attrs)["pad"]),
     )
 
 
@@ -112,7 +86,7 @@ def _transposed(rank: int) -> Layer:
 
     def where(x: TensorType, attrs: Attrs) -> dict[str, Any]:
         """Return the geometry of the convolution that this one turns round, and the size of its input."""
-        found = _geometry(x, attrs)
+        found = geometry(x, attrs)
         around = zip(windows.sizes(x), found["kernel"], found["stride"], strict=True)
         if attrs["pad"] == "same":
             size = tuple(n * s for n, _, s in around)
@@ -139,17 +113,6 @@ def _transposed(rank: int) -> Layer:
         found = where(low.x.type, low.attrs)
         return weighted(b, low, name, size=found["size"], **windows.geometry(found))
 
-    def counterpart(types: Types, attrs: Attrs) -> Keras:
-        found = _keras("ConvTranspose", types, attrs, ())
-        if attrs["pad"] in ("valid", "same"):
-            return found
-        where = _geometry(types[0], attrs)
-        around = zip(where["kernel"], where["stride"], where["pad"], strict=True)
-        # A stride longer than the kernel leaves zeros behind the last one: Keras keeps them, as `valid` does.
-        cut = tuple((before, after + max(s - k, 0)) for k, s, (before, after) in around)
-        cropping = Keras(f"keras.layers.Cropping{rank}D", (cut if rank > 1 else cut[0],))
-        return replace(found, before=None, then=cropping)
-
     return Layer(
         name,
         "The way back through a convolution: every value writes the filters, times itself, into a larger result.",
@@ -160,15 +123,13 @@ def _transposed(rank: int) -> Layer:
         equation="z[p s + i] = sum over p, i of x[p] W[i]ᵀ, + b,  a = act(z)"
         if rank == 1
         else "z[p s + i, q s + j] = sum over p, q, i, j of x[p, q] W[i, j]ᵀ, + b,  a = act(z)",
-        keras=f"Conv{rank}DTranspose",
-        tensorflow=counterpart,
     )
 
 
 def _depthwise_infer(types: Types, attrs: Attrs) -> TensorType:
     (x,) = types
     require_places(x, "depthwise_conv2d", 2)
-    where = _geometry(x, attrs)
+    where = geometry(x, attrs)
     require_fit(windows.sizes(x), _span(where["kernel"], where["dilation"]), where["pad"], "the kernel", x)
     places = windows.places(windows.sizes(x), where["kernel"], where)
     return TensorType((BATCH, *places, x.example[-1] * attrs["multiplier"]))
@@ -180,7 +141,7 @@ def _depthwise_params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
 
 
 def _depthwise_lower(b: Builder, low: Lowering) -> Value:
-    where, channels = _geometry(low.x.type, low.attrs), low.x.type.example[-1]
+    where, channels = geometry(low.x.type, low.attrs), low.x.type.example[-1]
     shape = (*where["kernel"], 1, channels * low.attrs["multiplier"])
     weight = b.emit("reshape_weight", low.params["W"], name="W_by_group", shape=shape)
     return weighted(b, low, "conv2d", weight, **windows.geometry(where) | {"groups": channels})
@@ -206,6 +167,4 @@ DEPTHWISE_CONV2D = Layer(
     infer=_depthwise_infer,
     params=_depthwise_params,
     equation="z[p, q, c] = sum_ij x[p s + i d, q s + j d, c] W[i, j, c] + b[c],  a = act(z)",
-    keras="DepthwiseConv2D",
-    tensorflow=lambda types, attrs: _keras("DepthwiseConv", types, attrs, _geometry(types[0], attrs)["pad"]),
 )

@@ -7,7 +7,6 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, require_real
-from dotnn.library.layers.keras import Keras, without
 from dotnn.library.layers.weighted import ACT, WEIGHTS, weighted, weights
 
 
@@ -32,10 +31,6 @@ def _lower(b: Builder, low: Lowering) -> Value:
     return weighted(b, low, "affine")
 
 
-def _keras(types: Types, attrs: Attrs) -> Keras:
-    return Keras("keras.layers.Dense", (attrs["units"],), without(use_bias=attrs["bias"]), attrs["act"])
-
-
 DENSE = Layer(
     "dense",
     "Fully connected layer; acts on the last axis.",
@@ -44,6 +39,4 @@ DENSE = Layer(
     infer=_infer,
     params=_params,
     equation="z = x W + b,  a = act(z)",
-    keras="Dense",
-    tensorflow=_keras,
 )

@@ -6,7 +6,6 @@ from dotnn.core.arguments import FRACTION, Arg
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.library.layers.base import Layer, Lowering
-from dotnn.library.layers.keras import Keras
 
 
 def _lower(b: Builder, low: Lowering) -> Value:
@@ -21,6 +20,4 @@ DROPOUT = Layer(
     _lower,
     (Arg("rate", FRACTION, doc="probability that a unit is silenced; rho of the lectures is 1 - rate", training=True),),
     equation="a' = a mask,  mask = 1/rho with probability rho, else 0",
-    keras="Dropout",
-    tensorflow=lambda types, attrs: Keras("keras.layers.Dropout", (attrs["rate"],), replicas="GlobalDropout"),
 )

@@ -7,7 +7,6 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import INIT, Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, shape_text
-from dotnn.library.layers.keras import Keras
 
 
 def _need_integers(types: Types, name: str) -> TensorType:
@@ -48,10 +47,6 @@ EMBEDDING = Layer(
     params=_table,
     bounds="vocab",
     equation="y_t = W[x_t]",
-    keras="Embedding",
-    tensorflow=lambda types, attrs: Keras(
-        "keras.layers.Embedding", (attrs["vocab"], attrs["dim"]), variables={"W": "embeddings"}
-    ),
 )
 
 ONE_HOT = Layer(
@@ -61,6 +56,4 @@ ONE_HOT = Layer(
     (Arg("units", POSITIVE_INT, doc="how many symbols there are; the input holds 0 … units - 1"),),
     infer=_hot,
     bounds="units",
-    keras="CategoryEncoding(output_mode='one_hot')",
-    tensorflow=lambda types, attrs: Keras("keras.ops.one_hot", (attrs["units"],)),
 )

@@ -7,7 +7,7 @@ from functools import reduce
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import TensorType
-from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types, keras, require_real, shape_text
+from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types, require_real, shape_text
 
 
 def _equal(verb: str) -> object:
@@ -65,32 +65,29 @@ def _fold(op: str) -> object:
     return lower
 
 
-def _join(
-    name: str, verb: str, doc: str, op: str, counterpart: str, *, fold: bool = False, unit: bool = False
-) -> Layer:
+def _join(name: str, verb: str, doc: str, op: str, *, fold: bool = False, unit: bool = False) -> Layer:
     lower = _fold(op) if fold else (lambda b, low: b.emit(op, *low.ins))
     return Layer(
-        name, doc, lower, infer=_equal(verb), family="join", arity=(2, None), keras=counterpart,  # type: ignore[arg-type]
-        tensorflow=keras(f"keras.layers.{counterpart}"), keeps_unit=unit,
+        name, doc, lower, infer=_equal(verb), family="join", arity=(2, None),  # type: ignore[arg-type]
+        keeps_unit=unit,
     )  # fmt: skip
 
 
-SUM = _join("sum", "add", "The sum of its operands.", "add", "Add")
-MULTIPLY = _join("multiply", "multiply", "The elementwise product.", "multiply", "Multiply", fold=True, unit=True)
+SUM = _join("sum", "add", "The sum of its operands.", "add")
+MULTIPLY = _join("multiply", "multiply", "The elementwise product.", "multiply", fold=True, unit=True)
 MAXIMUM = _join(
     "max", "take the maximum of", "The elementwise maximum; of equal values the first receives the gradient.",
-    "maximum", "Maximum", fold=True, unit=True,
+    "maximum", fold=True, unit=True,
 )  # fmt: skip
 
 SUBTRACT = Layer(
     "subtract", "The first operand minus the second.", lambda b, low: b.emit("subtract", *low.ins),
-    infer=_equal("subtract"), family="join", arity=(2, 2), keras="Subtract",  # type: ignore[arg-type]
-    tensorflow=keras("keras.layers.Subtract"),
+    infer=_equal("subtract"), family="join", arity=(2, 2),  # type: ignore[arg-type]
 )  # fmt: skip
 
 CONCAT = Layer(
     "concat", "Its operands side by side along the last axis.", lambda b, low: b.emit("concat", *low.ins),
-    infer=_concat, family="join", arity=(2, None), keras="Concatenate", tensorflow=keras("keras.layers.Concatenate"),
+    infer=_concat, family="join", arity=(2, None),
     keeps_unit=True,
 )  # fmt: skip
 
@@ -102,6 +99,4 @@ SELECT = Layer(
     family="join",
     arity=(3, None),
     equation="y = s_1 a + s_2 b + …",
-    keras="none",
-    tensorflow=keras("Select"),
 )

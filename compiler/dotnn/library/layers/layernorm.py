@@ -6,7 +6,7 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types, require_real
-from dotnn.library.layers.normalise import SCALE_AND_SHIFT, normalisation, scale_and_shift, scale_and_shift_params
+from dotnn.library.layers.normalise import SCALE_AND_SHIFT, scale_and_shift, scale_and_shift_params
 
 
 def _infer(types: Types, attrs: Attrs) -> TensorType:
@@ -37,6 +37,4 @@ LAYERNORM = Layer(
     infer=_infer,
     params=_params,
     equation="y = gamma (x - mu) / sqrt(sigma² + epsilon) + beta",
-    keras="LayerNormalization",
-    tensorflow=lambda types, attrs: normalisation("LayerNormalization", attrs),
 )

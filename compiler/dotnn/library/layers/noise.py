@@ -6,8 +6,7 @@ from dotnn.core.arguments import NON_NEGATIVE, Arg
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import TensorType
-from dotnn.library.layers.base import Attrs, Layer, Lowering, Types, keras, require_real
-from dotnn.library.layers.keras import Keras
+from dotnn.library.layers.base import Attrs, Layer, Lowering, Types, require_real
 
 
 def _real(types: Types, attrs: Attrs) -> TensorType:
@@ -19,11 +18,6 @@ def _lower(b: Builder, low: Lowering) -> Value:
     return b.emit("add", low.x, b.emit("gaussian_noise", low.x, name="noise", sigma=low.attrs["sigma"]))
 
 
-def _keras(types: Types, attrs: Attrs) -> Keras:
-    name = "StrongNoise" if attrs["sigma"] > 1 else "keras.layers.GaussianNoise"
-    return Keras(name, (attrs["sigma"],), replicas="GlobalGaussianNoise")
-
-
 GAUSSIAN_NOISE = Layer(
     "gaussian_noise",
     "Adds Gaussian noise while training, to activities or to inputs; nothing in prediction.",
@@ -31,15 +25,11 @@ GAUSSIAN_NOISE = Layer(
     (Arg("sigma", NON_NEGATIVE, doc="standard deviation of the noise", training=True),),
     infer=_real,
     equation="a' = a + noise,  noise ~ N(0, sigma²)",
-    keras="GaussianNoise",
-    tensorflow=_keras,
 )
 
 STOP_GRADIENT = Layer(
     "stop_gradient",
     "Its operand unchanged, as a constant: no gradient passes.",
     lambda b, low: b.emit("stop_gradient", low.x),
-    keras="ops.stop_gradient",
-    tensorflow=keras("keras.ops.stop_gradient"),
     keeps_unit=True,
 )

@@ -7,7 +7,6 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Attrs, Lowering, ParamSpec
-from dotnn.library.layers.keras import Keras, without
 
 SCALE_AND_SHIFT = (
     Arg("epsilon", POSITIVE, 1e-3, "added to the variance"),
@@ -26,16 +25,6 @@ def scale_and_shift_params(x: TensorType, attrs: Attrs) -> tuple[ParamSpec, ...]
         for name, start in starts.items()
         if attrs[name]
     )
-
-
-def normalisation(name: str, attrs: Attrs, **variables: str) -> Keras:
-    """Return the Keras layer that normalises; `variables` are those beside gamma and beta."""
-    options = {"momentum": attrs["momentum"]} if attrs.get("momentum", 0.99) != 0.99 else {}
-    options |= {"epsilon": attrs["epsilon"]} if attrs["epsilon"] != 1e-3 else {}
-    return Keras(
-        f"keras.layers.{name}", (), {**options, **without(center=attrs["beta"], scale=attrs["gamma"])},
-        variables={"gamma": "gamma", "beta": "beta", **variables},
-    )  # fmt: skip
 
 
 def scale_and_shift(b: Builder, low: Lowering, centred: Value, variance: Value) -> Value:

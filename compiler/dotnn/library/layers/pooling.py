@@ -9,7 +9,6 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
-from dotnn.library.layers.keras import Keras
 from dotnn.library.layers.windows import WINDOW, borders, entries, require_fit, require_places
 from dotnn.library.ops import windows
 
@@ -25,7 +24,7 @@ def _geometry(x: TensorType, attrs: Attrs) -> dict[str, Any]:
     return {"window": window, "stride": stride, "pad": borders(attrs["pad"], lengths, window, stride)}
 
 
-def _pooling(name: str, doc: str, op: str, equation: str, keras: str) -> Layer:
+def _pooling(name: str, doc: str, op: str, equation: str) -> Layer:
     def infer(types: Types, attrs: Attrs) -> TensorType:
         (x,) = types
         require_places(x, name)
@@ -43,49 +42,35 @@ def _pooling(name: str, doc: str, op: str, equation: str, keras: str) -> Layer:
         Arg("pad", PAD, "valid", "`valid`: places inside only; `same`: ceil(n / stride) places"),
     )
 
-    def counterpart(types: Types, attrs: Attrs) -> Keras:
-        options = {"strides": attrs["stride"]} if attrs["stride"] != AS_WINDOW else {}
-        options |= {"padding": "same"} if attrs["pad"] == "same" else {}
-        return Keras(_of_rank(keras, types), (attrs["window"],), options)
-
-    return Layer(
-        name, doc, lower, args, infer=infer, equation=equation, keras=keras, tensorflow=counterpart, keeps_unit=True
-    )
+    return Layer(name, doc, lower, args, infer=infer, equation=equation, keeps_unit=True)
 
 
-def _of_rank(names: str, types: Types) -> str:
-    """Return the Keras class for sequences or images, of `MaxPooling1D, MaxPooling2D`."""
-    return f"keras.layers.{names.split(', ')[len(types[0].example) - 2]}"
-
-
-def _global(name: str, doc: str, op: str, keras: str) -> Layer:
+def _global(name: str, doc: str, op: str) -> Layer:
     def infer(types: Types, attrs: Attrs) -> TensorType:
         require_places(types[0], name)
         return TensorType((BATCH, types[0].example[-1]))
 
     return Layer(
-        name, doc, lambda b, low: b.emit(op, low.x), infer=infer, keras=keras,
-        tensorflow=lambda types, attrs: Keras(_of_rank(keras, types)), keeps_unit=True,
+        name, doc, lambda b, low: b.emit(op, low.x), infer=infer,
+        keeps_unit=True,
     )  # fmt: skip
 
 
 MAXPOOL = _pooling(
     "maxpool",
     "The largest value under the window, per channel; of equal ones, row by row, the first receives the gradient.",
-    "max_pool", "a[p, q] = max over (i, j) of x[p s + i, q s + j]", "MaxPooling1D, MaxPooling2D",
+    "max_pool", "a[p, q] = max over (i, j) of x[p s + i, q s + j]",
 )  # fmt: skip
 
 AVGPOOL = _pooling(
     "avgpool",
     "The mean of what is under the window, per channel; a border does not count.",
-    "avg_pool", "a[p, q] = mean over (i, j) of x[p s + i, q s + j]", "AveragePooling1D, AveragePooling2D",
+    "avg_pool", "a[p, q] = mean over (i, j) of x[p s + i, q s + j]",
 )  # fmt: skip
 
 MAXPOOL_GLOBAL = _global(
     "maxpool_global", "The largest value of every channel; of equal ones the first receives the gradient.",
-    "max_global", "GlobalMaxPooling1D, GlobalMaxPooling2D",
+    "max_global",
 )  # fmt: skip
 
-AVGPOOL_GLOBAL = _global(
-    "avgpool_global", "The mean of every channel.", "avg_global", "GlobalAveragePooling1D, GlobalAveragePooling2D"
-)
+AVGPOOL_GLOBAL = _global("avgpool_global", "The mean of every channel.", "avg_global")

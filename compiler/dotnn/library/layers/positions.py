@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dotnn.core.arguments import Arg, Symbol
 from dotnn.ir.tensor import TensorType
-from dotnn.library.layers.base import INIT, Attrs, Layer, ParamSpec, ShapeError, Types, keras, require_real, shape_text
-from dotnn.library.layers.keras import Keras
+from dotnn.library.layers.base import INIT, Attrs, Layer, ParamSpec, ShapeError, Types, require_real, shape_text
 
 
 def _sequence(types: Types, attrs: Attrs) -> TensorType:
@@ -27,8 +26,6 @@ POSITION_EMBEDDING = Layer(
     infer=_sequence,
     params=_table,
     equation="y_t = x_t + W_t",
-    keras="x + keras_hub.layers.PositionEmbedding(…)(x)",
-    tensorflow=lambda types, attrs: Keras("PositionEmbedding", variables={"W": "embeddings"}),
 )
 
 POSITION_ENCODING = Layer(
@@ -36,7 +33,5 @@ POSITION_ENCODING = Layer(
     "Adds sines and cosines of each position, in geometrically falling frequencies (Vaswani et al. 2017).",
     lambda b, low: b.emit("add_positions", low.x),
     infer=_sequence,
-    tensorflow=keras("PositionEncoding"),
     equation="y[t, 2i] = x[t, 2i] + sin(t / 10000^(2i/d)),  y[t, 2i+1] = x[t, 2i+1] + cos(t / 10000^(2i/d))",
-    keras="none",
 )

@@ -6,7 +6,6 @@ from dotnn.core.arguments import NUMBER, Arg, Bound
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, Types
-from dotnn.library.layers.keras import Keras
 
 
 def _params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
@@ -28,6 +27,4 @@ PRELU = Layer(
     params=_params,
     family="activation",
     equation="a = z if z > 0 else slope z",
-    keras="PReLU",
-    tensorflow=lambda types, attrs: Keras("PReLU", variables={"slope": "alpha"}),
 )

@@ -6,7 +6,7 @@ What does not depend on the step before, x W + b, is computed for all steps at o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,6 @@ from dotnn.library.layers.base import (
     require_real,
     shape_text,
 )
-from dotnn.library.layers.keras import Keras, without
 
 Values = Mapping[str, Value]
 Step = Callable[[Builder, Lowering, Values], Values]
@@ -222,67 +221,16 @@ GATE = Arg("gate", ACTIVATION, Symbol("sigmoid"), "activation of the gates")
 MASKED = "A second operand, if there is one, is a mask [time]: where it is 0 the state stays as it was."
 
 
-UNROLLED = 32
-"""So many steps of an rnn are written out for XLA, which then fuses them: measured at 20 steps of 16 units, 1.5 times
-as fast. LSTM and GRU are left to cuDNN, which wants them whole."""
-
-
-def _cell_options(attrs: Attrs) -> dict[str, Any]:
-    """Return what is said of the cell of a Keras layer: what one step computes."""
-    return {
-        **({"activation": attrs["act"]} if attrs["act"].name != "tanh" else {}),
-        **({"recurrent_activation": attrs["gate"]} if "gate" in attrs and attrs["gate"].name != "sigmoid" else {}),
-        **without(use_bias=attrs["bias"]),
-        **({"reset_after": False} if attrs.get("reset") == "before" else {}),
-        **{rate: attrs[rate] for rate in ("dropout", "recurrent_dropout") if attrs[rate]},
-    }
-
-
-def _order_and_mask(attrs: Attrs, *, masked: bool) -> Keras | None:
-    """Return what brings a sequence into the order of time, and takes the mask off that Keras would hand on."""
-    if attrs["reverse"]:
-        return Keras("keras.ops.flip", options={"axis": 1})
-    return Keras("keras.ops.copy") if masked else None
-
-
-def _keras(cell: Cell, name: str, types: Types, attrs: Attrs) -> Keras:
-    """Return the Keras layer; read backwards, Keras returns the sequence in the order in which it was read.
-
-    With gates and dropout of the state, or where the gradient is cut, it is a loop around a cell.
-    """
-    sequence, after = attrs["returns"] == "sequence", attrs.get("reset") == "after"
-    loop = {
-        **({"return_sequences": True} if sequence else {}),
-        **({"go_backwards": True} if attrs["reverse"] else {}),
-    }
-    unroll = {"unroll": True} if cell.gates == 1 and types[0].example[0] <= UNROLLED else {}
-    bias = {"b": "cell.bias[0]", "b_U": "cell.bias[1]"} if after else {"b": "cell.bias"}
-    whole = Keras(
-        f"keras.layers.{name}", (attrs["units"],), {**_cell_options(attrs), **loop, **unroll},
-        then=_order_and_mask(attrs, masked=len(types) == 2) if sequence else None,
-        operands="{0}, mask={1}" if len(types) == 2 else "",
-        variables={"W": "cell.kernel", "U": "cell.recurrent_kernel", **bias}, xla=cell.gates == 1,
-    )  # fmt: skip
-    tied = attrs["recurrent_dropout"] and cell.gates > 1
-    if not (tied or attrs["truncate"]):
-        return whole
-    step = Keras(f"Tied{name}Cell" if tied else f"keras.layers.{name}Cell", (attrs["units"],), _cell_options(attrs))
-    around = replace(whole, name="keras.layers.RNN", arguments=(), options=loop, cell=step)
-    cut = {"truncate": attrs["truncate"], **loop}
-    return replace(around, name="TruncatedRNN", options=cut, xla=False) if attrs["truncate"] else around
-
-
-def _layer(cell: Cell, doc: str, args: tuple[Arg, ...], equation: str, keras: str) -> Layer:
-    counterpart = partial(_keras, cell, keras.partition(",")[0])
+def _layer(cell: Cell, doc: str, args: tuple[Arg, ...], equation: str) -> Layer:
     return Layer(
         cell.name, f"{doc} {MASKED}", partial(_lower, cell), args, partial(_infer, cell), partial(_params, cell),
-        arity=(1, 2), equation=equation, keras=keras, tensorflow=counterpart,
+        arity=(1, 2), equation=equation,
     )  # fmt: skip
 
 
 RNN = _layer(
     Cell("rnn", "h", 1, _rnn_step), "Recurrent layer of Elman (1990).", _args(INHERIT),
-    equation="h_t = act(x_t W + h_{t-1} U + b)", keras="SimpleRNN",
+    equation="h_t = act(x_t W + h_{t-1} U + b)",
 )  # fmt: skip
 
 LSTM = _layer(
@@ -290,7 +238,7 @@ LSTM = _layer(
     "Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate Gers et al. 2000).",
     _args(Symbol("forget_one"), GATE),
     equation="z = x_t W + h_{t-1} U + b in four parts i f g o,  c_t = gate(f) c_{t-1} + gate(i) act(g),"
-    "  h_t = gate(o) act(c_t)", keras="LSTM",
+    "  h_t = gate(o) act(c_t)",
 )  # fmt: skip
 
 RESET = Arg("reset", choice("after", "before"), "after", "where the gate r acts: behind the product with U, or on h")
@@ -299,7 +247,6 @@ GRU = _layer(
     Cell("gru", "h", 3, _gru_step, _gru_parts), "Gated recurrent unit (Cho et al. 2014).", _args(INHERIT, GATE, RESET),
     equation="z, r: gates;  g = act(x_t W_g + r (h_{t-1} U_g + b_U)), or act(x_t W_g + (r h_{t-1}) U_g);"
     "  h_t = z h_{t-1} + (1 - z) g",
-    keras="GRU, whose bias [2, 3 units] is b above b_U; reset = before is reset_after=False",
 )  # fmt: skip
 
 
@@ -324,8 +271,6 @@ PADDING_MASK = Layer(
     lambda b, low: b.emit("differs", low.x, value=low.attrs["padding"]),
     (Arg("padding", INTEGER, 0, "the token that fills short sequences up"),),
     infer=_mask_type,
-    keras="Embedding(mask_zero=True)",
-    tensorflow=lambda types, attrs: Keras("keras.ops.not_equal", (attrs["padding"],)),
 )
 
 SEQUENCE_DROPOUT = Layer(
@@ -336,8 +281,4 @@ SEQUENCE_DROPOUT = Layer(
     ),
     (Arg("rate", FRACTION, doc="probability that a feature is silenced in all steps", training=True),),
     infer=_is_sequence,
-    keras="SpatialDropout1D",
-    tensorflow=lambda types, attrs: Keras(
-        "keras.layers.SpatialDropout1D", (attrs["rate"],), replicas="GlobalSequenceDropout"
-    ),
 )

@@ -9,12 +9,12 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
-from dotnn.library.layers.keras import Keras
 from dotnn.library.layers.windows import BORDERS, WINDOW, borders, entries, require_places
 from dotnn.library.ops import windows
 
 
-def _borders(x: TensorType, attrs: Attrs) -> Any:
+def pads_of(x: TensorType, attrs: Attrs) -> Any:
+    """Return the border, (before, after) for every axis."""
     ones = (1,) * len(windows.sizes(x))
     return borders(attrs["pad"], windows.sizes(x), ones, ones)
 
@@ -22,32 +22,28 @@ def _borders(x: TensorType, attrs: Attrs) -> Any:
 def _padded(types: Types, attrs: Attrs) -> TensorType:
     (x,) = types
     require_places(x, "zeropad")
-    lengths = (n + sum(pad) for n, pad in zip(windows.sizes(x), _borders(x, attrs), strict=True))
+    lengths = (n + sum(pad) for n, pad in zip(windows.sizes(x), pads_of(x, attrs), strict=True))
     return TensorType((BATCH, *lengths, x.example[-1]))
 
 
 def _lower_pad(b: Builder, low: Lowering) -> Value:
-    return b.emit("zero_pad", low.x, pad=_borders(low.x.type, low.attrs))
+    return b.emit("zero_pad", low.x, pad=pads_of(low.x.type, low.attrs))
 
 
-def _times(x: TensorType, attrs: Attrs) -> tuple[int, ...]:
+def times_of(x: TensorType, attrs: Attrs) -> tuple[int, ...]:
+    """Return how often an element is repeated along each axis."""
     return entries(attrs["times"], len(windows.sizes(x)), "times")
 
 
 def _repeated(types: Types, attrs: Attrs) -> TensorType:
     (x,) = types
     require_places(x, "upsample")
-    lengths = (n * k for n, k in zip(windows.sizes(x), _times(x, attrs), strict=True))
+    lengths = (n * k for n, k in zip(windows.sizes(x), times_of(x, attrs), strict=True))
     return TensorType((BATCH, *lengths, x.example[-1]))
 
 
 def _lower_repeat(b: Builder, low: Lowering) -> Value:
-    return b.emit("repeat_blocks", low.x, times=_times(low.x.type, low.attrs))
-
-
-def _keras(name: str, types: Types, sizes: Any) -> Keras:
-    rank = len(types[0].example) - 1
-    return Keras(f"keras.layers.{name}{rank}D", (sizes if rank > 1 else sizes[0],))
+    return b.emit("repeat_blocks", low.x, times=times_of(low.x.type, low.attrs))
 
 
 ZEROPAD = Layer(
@@ -56,8 +52,6 @@ ZEROPAD = Layer(
     _lower_pad,
     (Arg("pad", BORDERS, doc="its width: p, [p, q] for rows and columns, or [[before, after], …]"),),
     infer=_padded,
-    keras="ZeroPadding1D, ZeroPadding2D",
-    tensorflow=lambda types, attrs: _keras("ZeroPadding", types, _borders(types[0], attrs)),
     keeps_unit=True,
 )
 
@@ -67,7 +61,5 @@ UPSAMPLE = Layer(
     _lower_repeat,
     (Arg("times", WINDOW, doc="how often, k or one number per axis"),),
     infer=_repeated,
-    keras="UpSampling1D, UpSampling2D",
-    tensorflow=lambda types, attrs: _keras("UpSampling", types, _times(types[0], attrs)),
     keeps_unit=True,
 )

@@ -8,8 +8,7 @@ from dotnn.core.arguments import NUMBER, POSITIVE_INT, SIZES, Arg
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import BATCH, TensorType
-from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types, keras, require_real, shape_text
-from dotnn.library.layers.keras import Keras
+from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types, require_real, shape_text
 
 
 def _flat(types: Types, attrs: Attrs) -> TensorType:
@@ -48,8 +47,8 @@ def _spread(types: Types, attrs: Attrs) -> TensorType:
 
 
 FLATTEN = Layer(
-    "flatten", "All axes of an example as one.", _lower_flatten, infer=_flat, keras="Flatten",
-    tensorflow=keras("keras.layers.Flatten"), keeps_unit=True,
+    "flatten", "All axes of an example as one.", _lower_flatten, infer=_flat,
+    keeps_unit=True,
 )  # fmt: skip
 
 RESHAPE = Layer(
@@ -58,21 +57,18 @@ RESHAPE = Layer(
     _lower_reshape,
     (Arg("shape", SIZES, doc="the new shape of one example"),),
     infer=_reshaped,
-    keras="Reshape",
-    tensorflow=lambda types, attrs: Keras("keras.layers.Reshape", (tuple(attrs["shape"]),)),
     keeps_unit=True,
 )
 
 MEAN = Layer(
     "mean_features", "The mean over the last axis, which keeps size 1.",
-    lambda b, low: b.emit("mean_features", low.x), infer=_to_one, keras="ops.mean(axis=-1, keepdims=True)",
-    tensorflow=keras("keras.ops.mean", axis=-1, keepdims=True), keeps_unit=True,
+    lambda b, low: b.emit("mean_features", low.x), infer=_to_one,
+    keeps_unit=True,
 )  # fmt: skip
 
 SUM = Layer(
     "sum_features", "The sum over the last axis, which keeps size 1.",
-    lambda b, low: b.emit("sum_features", low.x), infer=_to_one, keras="ops.sum(axis=-1, keepdims=True)",
-    tensorflow=keras("keras.ops.sum", axis=-1, keepdims=True),
+    lambda b, low: b.emit("sum_features", low.x), infer=_to_one,
 )  # fmt: skip
 
 SPREAD = Layer(
@@ -81,8 +77,6 @@ SPREAD = Layer(
     lambda b, low: b.emit("spread", low.x, units=low.attrs["units"]),
     (Arg("units", POSITIVE_INT, doc="how many copies"),),
     infer=_spread,
-    keras="ops.repeat",
-    tensorflow=lambda types, attrs: Keras("keras.ops.repeat", (attrs["units"],), {"axis": -1}),
     keeps_unit=True,
 )
 
@@ -91,6 +85,4 @@ SCALE = Layer(
     "Its operand times a constant; `0.5 * h` and `-h` are spellings of it.",
     lambda b, low: b.emit("scale", low.x, factor=low.attrs["factor"]),
     (Arg("factor", NUMBER, doc="the constant"),),
-    keras="Rescaling",
-    tensorflow=lambda types, attrs: Keras("keras.layers.Rescaling", (attrs["factor"],)),
 )

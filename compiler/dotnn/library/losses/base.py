@@ -24,7 +24,6 @@ class Loss:
     averages: bool = False
     args: tuple[Arg, ...] = ()
     equation: str = ""
-    keras: str = ""
 
 
 def reduce_arg(default: str) -> Arg:

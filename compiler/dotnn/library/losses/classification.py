@@ -8,7 +8,6 @@ from dotnn.library.losses.base import Loss, reduce_arg
 BCE = Loss(
     "bce", "Binary cross-entropy of a probability; fused with a sigmoid that produces it.", "bce", "unit",
     averages=True, args=(reduce_arg("mean"),), equation="E = -mean (t log p + (1 - t) log(1 - p))",
-    keras="BinaryCrossentropy",
 )  # fmt: skip
 CROSS_ENTROPY = Loss(
     "cross_entropy",
@@ -27,11 +26,10 @@ CROSS_ENTROPY = Loss(
         ),
     ),
     equation="E = -mean over examples of sum_k t_k log p_k",
-    keras="CategoricalCrossentropy",
 )
 HINGE = Loss(
     "hinge", "Zero once the margin t y reaches 1; targets are -1 and +1.", "hinge", "sign", averages=True,
-    args=(reduce_arg("mean"),), equation="E = mean max(1 - t y, 0)", keras="Hinge",
+    args=(reduce_arg("mean"),), equation="E = mean max(1 - t y, 0)",
 )  # fmt: skip
 PERCEPTRON = Loss(
     "perceptron", "The perceptron criterion: -t y summed over misclassified examples; targets are -1 and +1.",

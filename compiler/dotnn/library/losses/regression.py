@@ -12,14 +12,13 @@ HALF_SSE = Loss(
 SSE = Loss("sse", "The sum of squared errors.", "sse", args=(reduce_arg("sum"),), equation="E = sum (t - y)²")
 MSE = Loss(
     "mse", "The mean squared error, over examples and features.", "mse", averages=True, args=(reduce_arg("mean"),),
-    equation="E = mean (t - y)²", keras="MeanSquaredError",
+    equation="E = mean (t - y)²",
 )  # fmt: skip
 L1 = Loss(
     "l1", "The mean absolute error.", "l1", averages=True, args=(reduce_arg("mean"),), equation="E = mean |y - t|",
-    keras="MeanAbsoluteError",
 )  # fmt: skip
 HUBER = Loss(
     "huber", "Quadratic for small errors, linear for large ones.", "huber", averages=True,
     args=(Arg("delta", POSITIVE, 1.0, "where it turns linear"), reduce_arg("mean")),
-    equation="E = mean of 1/2 e² where |e| <= delta, else delta (|e| - delta/2)", keras="Huber",
+    equation="E = mean of 1/2 e² where |e| <= delta, else delta (|e| - delta/2)",
 )  # fmt: skip

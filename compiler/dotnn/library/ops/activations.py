@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dotnn.ir.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SIGNS, UNKNOWN, Algebra, Property
+from dotnn.ir.expr import Expr
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, no_gradient, same_as_first
+from dotnn.ir.op import Builder, Op, no_gradient, same_as_first, sends
 
 FIXED_ABOVE_ZERO = Algebra(keeps=ABOVE_ZERO.has)
 """Values above 0 stay as they are; what happens to the others is a matter of a slope of any sign."""
@@ -19,7 +20,7 @@ FIXED_ABOVE_ZERO = Algebra(keeps=ABOVE_ZERO.has)
 def unary(
     name: str,
     numpy: str,
-    derivative: str,
+    derivative: str = "",
     *,
     reads: str = "input",
     equation: str = "",
@@ -29,13 +30,18 @@ def unary(
 ) -> tuple[Op, Op]:
     """Return the op of an activation and the op of its derivative.
 
-    `derivative` is a template over `{d}` (the cotangent of a) and `{z}` or `{a}`, whichever `reads` says. `algebra` is
-    what is known of a; where z or a is `idle` there is no slope.
+    `derivative` is a formula over `d` (the cotangent of a) and `z` or `a`, whichever `reads` says; without one it is
+    found by differentiation. `algebra` is what is known of a; where z or a is `idle` there is no slope.
     """
 
     def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
         saved = node.ins[0] if reads == "input" else node.out
         return [b.emit(f"{name}_derivative", d, saved, **node.attrs)]
+
+    def derived(node: Node) -> Expr:
+        from dotnn.ir.expr.derive import sent_back  # only where it is needed: compiling starts faster without it
+
+        return sent_back(numpy, "z", "a" if reads == "output" else "")
 
     operands = ("d", "z" if reads == "input" else "a")
     slope = replace(LINEAR, zero_where={1: idle}) if idle else LINEAR
@@ -44,7 +50,7 @@ def unary(
         f"{name}_derivative",
         operands,
         same_as_first,
-        derivative,
+        derivative or derived,
         helpers=helpers,
         elementwise=True,
         algebra=slope,
@@ -54,8 +60,8 @@ def unary(
 
 SIGMOID, SIGMOID_DERIVATIVE = unary(
     "sigmoid",
-    "sigmoid({z})",
-    "{d} * {a} * (1 - {a})",
+    "sigmoid(z)",
+    "d * a * (1 - a)",
     reads="output",
     equation="a = 1 / (1 + exp(-z))",
     helpers=("sigmoid",),
@@ -64,16 +70,16 @@ SIGMOID, SIGMOID_DERIVATIVE = unary(
 
 TANH, TANH_DERIVATIVE = unary(
     "tanh",
-    "np.tanh({z})",
-    "{d} * (1 - {a} * {a})",
+    "tanh(z)",
+    "d * (1 - a * a)",
     reads="output",
     algebra=SIGN_KEPT,
 )
 
 RELU, RELU_DERIVATIVE = unary(
     "relu",
-    "np.maximum({z}, 0)",
-    "{d} * ({a} > 0)",
+    "maximum(z, 0)",
+    "d * (a > 0)",
     reads="output",
     equation="a = max(z, 0), relu'(0) = 0",
     algebra=Algebra(has=ABOVE_ZERO.has, keeps=SIGNS),
@@ -82,28 +88,28 @@ RELU, RELU_DERIVATIVE = unary(
 
 LEAKY_RELU, LEAKY_RELU_DERIVATIVE = unary(
     "leaky_relu",
-    "np.where({z} > 0, {z}, {slope} * {z})",
-    "np.where({z} > 0, {d}, {slope} * {d})",
+    "where(z > 0, z, slope * z)",
+    "where(z > 0, d, slope * d)",
     algebra=FIXED_ABOVE_ZERO,
 )
 
 ELU, ELU_DERIVATIVE = unary(
     "elu",
-    "np.where({z} > 0, {z}, {alpha} * np.expm1(np.minimum({z}, 0)))",
-    "np.where({z} > 0, {d}, {d} * {alpha} * np.exp(np.minimum({z}, 0)))",
+    "where(z > 0, z, alpha * expm1(minimum(z, 0)))",
+    "where(z > 0, d, d * alpha * exp(minimum(z, 0)))",
     equation="a = z if z > 0 else alpha (exp(z) - 1)",
     algebra=FIXED_ABOVE_ZERO,
 )
 
 GELU, GELU_DERIVATIVE = unary(
-    "gelu", "gelu({z})", "{d} * gelu_slope({z})", helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
+    "gelu", "gelu(z)", "d * gelu_slope(z)", helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
     equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))", algebra=SIGN_KEPT,
 )  # fmt: skip
 
 SILU, SILU_DERIVATIVE = unary(
     "silu",
-    "{z} * sigmoid({z})",
-    "{d} * silu_slope({z})",
+    "z * sigmoid(z)",
+    "d * silu_slope(z)",
     helpers=("sigmoid", "silu_slope"),
     equation="a = z sigmoid(z)",
     algebra=SIGN_KEPT,
@@ -111,15 +117,15 @@ SILU, SILU_DERIVATIVE = unary(
 
 SOFTPLUS, SOFTPLUS_DERIVATIVE = unary(
     "softplus",
-    "softplus({z})",
-    "{d} * sigmoid({z})",
+    "softplus(z)",
+    "d * sigmoid(z)",
     helpers=("sigmoid", "softplus"),
     equation="a = log(1 + exp(z))",
     algebra=ABOVE_ZERO,
 )
 
 THRESHOLD = Op(
-    "threshold", ("z",), same_as_first, "({z} >= {at}).astype({z}.dtype)", no_gradient,
+    "threshold", ("z",), same_as_first, "(z >= at).astype(z.dtype)", no_gradient,
     equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists", elementwise=True,
     algebra=ABOVE_ZERO,
 )  # fmt: skip
@@ -132,35 +138,31 @@ def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 
 PRELU = Op(
-    "prelu", ("z", "slope"), same_as_first, "np.where({z} > 0, {z}, {slope} * {z})", _prelu_vjp,
+    "prelu", ("z", "slope"), same_as_first, "where(z > 0, z, slope * z)", _prelu_vjp,
     equation="a = z if z > 0 else slope z, with one learned slope per unit (He et al. 2015)",
     algebra=replace(FIXED_ABOVE_ZERO, keeps_from=(0,)),
 )  # fmt: skip
 
 PRELU_DERIVATIVE = Op(
-    "prelu_derivative", ("d", "z", "slope"), same_as_first, "np.where({z} > 0, {d}, {slope} * {d})", algebra=LINEAR
+    "prelu_derivative", ("d", "z", "slope"), same_as_first, "where(z > 0, d, slope * d)", algebra=LINEAR
 )
 
 PRELU_D_SLOPE = Op(
     "prelu_d_slope",
     ("d", "z"),
     same_as_first,
-    "np.where({z} > 0, 0, {d} * {z})",
+    "where(z > 0, 0, d * z)",
     elementwise=True,
     algebra=Algebra(linear=(0,), zero_where={1: Property.NON_NEGATIVE}),
 )
-
-
-def _softmax_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [b.emit("softmax_derivative", d, node.out)]
 
 
 SOFTMAX = Op(
     "softmax",
     ("z",),
     same_as_first,
-    "softmax({z})",
-    _softmax_vjp,
+    "softmax(z)",
+    sends(z="softmax_derivative(d, out)"),
     ("softmax",),
     equation="p_i = exp(z_i) / sum_j exp(z_j)",
     algebra=ABOVE_ZERO,
@@ -170,7 +172,7 @@ SOFTMAX_DERIVATIVE = Op(
     "softmax_derivative",
     ("d", "p"),
     same_as_first,
-    "{p} * ({d} - ({d} * {p}).sum(axis=-1, keepdims=True))",
+    "p * (d - (d * p).sum(axis=-1, keepdims=True))",
     equation="dE/dz_i = p_i (dE/dp_i - sum_j dE/dp_j p_j)",
     algebra=Algebra(linear=(0,), zero_where={0: Property.LEVEL}),
 )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ir.algebra import BILINEAR, RESHAPED
-from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op
+from dotnn.ir.node import Node
+from dotnn.ir.op import Op, sends
 from dotnn.ir.tensor import Attrs, TensorType
 
 
@@ -21,16 +21,10 @@ def _infer_affine(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     return TensorType((*x.shape[:-1], weight.shape[1]))
 
 
-def _affine_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    x, weight = node.ins[:2]
-    d_weights = [b.emit("affine_d_weight", x, d)] + ([b.emit("sum_examples", d)] if len(node.ins) == 3 else [])
-    return [b.emit("affine_d_input", d, weight), *d_weights]
-
-
 def _flat_rows(name: str, node: Node, operand: int) -> str:
     """Rows of all examples (and time steps) under each other, so that one product serves them all."""
     shape = node.ins[operand].type.shape
-    return f"{{{name}}}" if len(shape) == 2 else f"{{{name}}}.reshape(-1, {shape[-1]})"
+    return name if len(shape) == 2 else f"{name}.reshape(-1, {shape[-1]})"
 
 
 def _weight_line(node: Node) -> str:
@@ -43,15 +37,15 @@ def _infer_weight(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 def _sum_line(node: Node) -> str:
     axes = tuple(range(len(node.ins[0].type.shape) - 1))
-    return f"{{d}}.sum(axis={axes[0] if len(axes) == 1 else axes})"
+    return f"d.sum(axis={axes[0] if len(axes) == 1 else axes})"
 
 
 AFFINE = Op(
     "affine",
     ("x", "W", "b"),
     _infer_affine,
-    lambda node: "{x} @ {W} + {b}" if len(node.ins) == 3 else "{x} @ {W}",
-    _affine_vjp,
+    lambda node: "x @ W + b" if len(node.ins) == 3 else "x @ W",
+    sends(W="affine_d_weight(x, d)", b="sum_examples(d)", x="affine_d_input(d, W)"),
     equation="z = x W + b",
     additive=(0, 2),
 )
@@ -60,7 +54,7 @@ AFFINE_D_INPUT = Op(
     "affine_d_input",
     ("d", "W"),
     lambda types, attrs: TensorType((*types[0].shape[:-1], types[1].shape[0])),
-    "{d} @ {W}.T",
+    "d @ W.T",
     algebra=BILINEAR,
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dotnn.ir.algebra import PRODUCT, RESHAPED, SUM
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, Readers, as_bool, no_gradient, same_as_first
+from dotnn.ir.op import Builder, Op, Readers, as_bool, no_gradient, same_as_first, sends
 from dotnn.ir.tensor import Attrs, TensorType
 
 FAR_BELOW = "-1e9"
@@ -31,9 +31,9 @@ def _infer_product(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 def _product_line(node: Node) -> str:
-    bias = " + {bias}" if len(node.ins) == 3 else ""
+    bias = " + bias" if len(node.ins) == 3 else ""
     root = f" / math.sqrt({node.attrs['root']})" if node.attrs.get("root") else ""
-    return f'np.einsum("{{equation}}", {{a}}, {{b}}){root}{bias}'
+    return f"np.einsum(equation, a, b){root}{bias}"
 
 
 def _product_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -80,10 +80,6 @@ EINSUM = Op(
 )
 
 
-def _future_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [b.emit("mask_future_derivative", d)]
-
-
 def tri(node: Node) -> str:
     """Return the expression of which keys (columns) each query (row) sees: those up to its own place."""
     queries, keys = node.ins[0].type.shape[-2:]
@@ -94,8 +90,8 @@ MASK_FUTURE = Op(
     "mask_future",
     ("s",),
     same_as_first,
-    lambda node: f"np.where({tri(node)}, {{s}}, {FAR_BELOW})",
-    _future_vjp,
+    lambda node: f"np.where({tri(node)}, s, {FAR_BELOW})",
+    sends(s="mask_future_derivative(d)"),
     equation="position i sees the positions up to i",
 )
 
@@ -103,35 +99,35 @@ MASK_FUTURE_DERIVATIVE = Op(
     "mask_future_derivative",
     ("d",),
     same_as_first,
-    lambda node: f"np.where({tri(node)}, {{d}}, 0)",
+    lambda node: f"np.where({tri(node)}, d, 0)",
     algebra=RESHAPED,
 )
 
 
 def _seen(node: Node) -> str:
     between = "None, " * (len(node.ins[0].type.shape) - 2)
-    return f"{{seen}}[:, {between}:]"
+    return f"seen[:, {between}:]"
 
 
-IS_SEEN = Op("is_seen", ("mask",), as_bool, "{mask} > 0.5", no_gradient, detached=True)
+IS_SEEN = Op("is_seen", ("mask",), as_bool, "mask > 0.5", no_gradient, detached=True)
 
 MASK_KEYS = Op(
-    "mask_keys", ("s", "seen"), same_as_first, lambda node: f"np.where({_seen(node)}, {{s}}, {FAR_BELOW})",
-    lambda b, node, d: [b.emit("mask_keys_derivative", d, node.ins[1]), None],
+    "mask_keys", ("s", "seen"), same_as_first, lambda node: f"np.where({_seen(node)}, s, {FAR_BELOW})",
+    sends(s="mask_keys_derivative(d, seen)"),
 )  # fmt: skip
 
 MASK_KEYS_DERIVATIVE = Op(
     "mask_keys_derivative",
     ("d", "seen"),
     same_as_first,
-    lambda node: f"np.where({_seen(node)}, {{d}}, 0)",
+    lambda node: f"np.where({_seen(node)}, d, 0)",
     algebra=RESHAPED,
 )
 
 
 def _positions_line(node: Node) -> str:
     length, width = node.ins[0].type.example
-    return f"{{x}} + sinusoids({length}, {width}).astype({{x}}.real.dtype)"
+    return f"x + sinusoids({length}, {width}).astype(x.real.dtype)"
 
 
 ADD_POSITIONS = Op(
@@ -139,7 +135,7 @@ ADD_POSITIONS = Op(
     ("x",),
     same_as_first,
     _positions_line,
-    vjp=lambda b, node, d: [d],
+    vjp=sends(x="d"),
     helpers=("sinusoids",),
     equation="sin and cos of t / 10000^(2i/d)",
 )
@@ -148,7 +144,7 @@ STOP_GRADIENT = Op(
     "stop_gradient",
     ("x",),
     same_as_first,
-    "stop_gradient({x})",
+    "stop_gradient(x)",
     no_gradient,
     ("stop_gradient",),
     algebra=SUM,

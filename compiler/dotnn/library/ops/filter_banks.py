@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op
+from dotnn.ir.op import Op, sends
 from dotnn.ir.tensor import Attrs, TensorType
 
 
@@ -27,28 +26,16 @@ def _infer_d_weight(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     return TensorType((*kernel, channels, copies // math.prod(attrs["window"])))
 
 
-def _bank_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [b.emit("filter_bank_d_weight", d, window=node.attrs["window"])]
-
-
-def _max_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [b.emit("max_of_filters_d_input", d, node.ins[0], copies=node.attrs["copies"])]
-
-
 def _largest(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     return TensorType((*types[0].shape[:-1], types[0].example[-1] // attrs["copies"]))
-
-
-def _add_bias_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [d, b.emit("sum_examples", d)]
 
 
 FILTER_BANK = Op(
     "filter_bank",
     ("W",),
     _infer_bank,
-    "filter_bank({W}, {window})",
-    _bank_vjp,
+    "filter_bank(W, window)",
+    sends(W="filter_bank_d_weight(d, window=window)"),
     ("filter_bank",),
 )
 
@@ -56,7 +43,7 @@ FILTER_BANK_D_WEIGHT = Op(
     "filter_bank_d_weight",
     ("d",),
     _infer_d_weight,
-    "filter_bank_d_weight({d}, {window})",
+    "filter_bank_d_weight(d, window)",
     helpers=("filter_bank_d_weight",),
 )
 
@@ -64,8 +51,8 @@ MAX_OF_FILTERS = Op(
     "max_of_filters",
     ("c",),
     _largest,
-    "max_of_filters({c}, {copies})",
-    _max_vjp,
+    "max_of_filters(c, copies)",
+    sends(c="max_of_filters_d_input(d, c, copies=copies)"),
     ("max_of_filters",),
 )
 
@@ -73,8 +60,8 @@ MAX_OF_FILTERS_D_INPUT = Op(
     "max_of_filters_d_input",
     ("d", "c"),
     lambda types, attrs: types[1],
-    "max_of_filters_d_input({d}, {c}, {copies})",
+    "max_of_filters_d_input(d, c, copies)",
     helpers=("max_of_filters_d_input",),
 )
 
-ADD_BIAS = Op("add_bias", ("x", "b"), lambda types, attrs: types[0], "{x} + {b}", _add_bias_vjp)
+ADD_BIAS = Op("add_bias", ("x", "b"), lambda types, attrs: types[0], "x + b", sends(x="d", b="sum_examples(d)"))

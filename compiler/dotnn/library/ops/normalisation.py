@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from dotnn.ir.algebra import ABOVE_ZERO, BILINEAR, LINEAR, PRODUCT, Algebra
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, Readers, no_gradient, same_as_first, scalar
+from dotnn.ir.op import Builder, Op, Readers, no_gradient, same_as_first, scalar, sends
 from dotnn.ir.tensor import Attrs, TensorType
 
 
@@ -50,7 +50,7 @@ def _mean_takes_it_out(x: Value, node: Node, readers: Readers) -> bool:
 
 def _share_line(node: Node) -> str:
     positions = math.prod(node.ins[0].type.example[:-1])
-    return "1 / len({x})" if positions == 1 else f"1 / ({positions} * len({{x}}))"
+    return "1 / len(x)" if positions == 1 else f"1 / ({positions} * len(x))"
 
 
 BATCH_SHARE = Op(
@@ -70,9 +70,9 @@ BATCH_MEAN = Op(
     "batch_mean",
     ("x", "running", "share"),
     _feature,
-    lambda node: f"{{x}}.mean(axis={_axes(node.ins[0])})",
-    lambda b, node, d: [b.emit("batch_mean_d_x", d, node.ins[2], node.ins[0]), None, None],
-    inference="{running}",
+    lambda node: f"x.mean(axis={_axes(node.ins[0])})",
+    sends(x="batch_mean_d_x(d, share, x)"),
+    inference="running",
     equation="mu = mean of x",
     shift_invariant=_mean_takes_it_out,
 )
@@ -81,7 +81,7 @@ BATCH_MEAN_D_X = Op(
     "batch_mean_d_x",
     ("d", "share", "x"),
     _last,
-    "np.broadcast_to({share} * {d}, {x}.shape)",
+    "np.broadcast_to(share * d, x.shape)",
     algebra=BILINEAR,
 )
 
@@ -89,9 +89,9 @@ BATCH_VARIANCE = Op(
     "batch_variance",
     ("c", "running", "share"),
     _feature,
-    lambda node: f"({{c}} * {{c}}).mean(axis={_axes(node.ins[0])})",
-    lambda b, node, d: [b.emit("batch_variance_d_c", d, node.ins[2], node.ins[0]), None, None],
-    inference="{running}",
+    lambda node: f"(c * c).mean(axis={_axes(node.ins[0])})",
+    sends(c="batch_variance_d_c(d, share, c)"),
+    inference="running",
     equation="sigma2 = mean of (x - mu)^2",
     algebra=ABOVE_ZERO,
 )
@@ -100,7 +100,7 @@ BATCH_VARIANCE_D_C = Op(
     "batch_variance_d_c",
     ("d", "share", "c"),
     _last,
-    "{d} * 2 * {share} * {c}",
+    "d * 2 * share * c",
     algebra=Algebra(linear=(0, 2)),
 )
 
@@ -108,7 +108,7 @@ MOVING_AVERAGE = Op(
     "moving_average",
     ("running", "new"),
     same_as_first,
-    "{momentum} * {running} + {rest} * {new}",
+    "momentum * running + rest * new",
 )
 
 
@@ -119,8 +119,8 @@ FEATURE_VARIANCE = Op(
     "feature_variance",
     ("c",),
     lambda types, attrs: TensorType((*types[0].shape[:-1], 1)),
-    "({c} * {c}).mean(axis=-1, keepdims=True)",
-    lambda b, node, d: [b.emit("feature_variance_d_c", d, node.ins[0])],
+    "(c * c).mean(axis=-1, keepdims=True)",
+    sends(c="feature_variance_d_c(d, c)"),
     equation="sigma2 = mean of (x - mu)^2",
     algebra=ABOVE_ZERO,
 )
@@ -129,7 +129,7 @@ FEATURE_VARIANCE_D_C = Op(
     "feature_variance_d_c",
     ("d", "c"),
     _last,
-    lambda node: f"{{d}} * 2 / {node.ins[1].type.example[-1]} * {{c}}",
+    lambda node: f"d * 2 / {node.ins[1].type.example[-1]} * c",
     algebra=BILINEAR,
 )
 
@@ -155,25 +155,23 @@ def _sum_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     return TensorType(shape[-1:] if attrs["per_feature"] else (*shape[:-1], 1))
 
 
-CENTRE = Op("centre", ("x", "mean"), same_as_first, "{x} - {mean}", _centre_vjp, shift_invariant=_mean_takes_it_out)
+CENTRE = Op("centre", ("x", "mean"), same_as_first, "x - mean", _centre_vjp, shift_invariant=_mean_takes_it_out)
 
-CENTRE_D_MEAN = Op("centre_d_mean", ("d",), _sum_type, _sum_line("-{d}"), algebra=LINEAR)
+CENTRE_D_MEAN = Op("centre_d_mean", ("d",), _sum_type, _sum_line("-d"), algebra=LINEAR)
 
 
 INVERSE_ROOT = Op(
     "inverse_root",
     ("v",),
     same_as_first,
-    "1 / np.sqrt({v} + {epsilon})",
-    lambda b, node, d: [b.emit("inverse_root_derivative", d, node.out)],
+    "1 / sqrt(v + epsilon)",
+    sends(v="inverse_root_derivative(d, out)"),
     equation="1 / sigma, kept away from a division by zero",
     algebra=ABOVE_ZERO,
     vanishes=True,
 )
 
-INVERSE_ROOT_DERIVATIVE = Op(
-    "inverse_root_derivative", ("d", "r"), same_as_first, "-0.5 * {d} * {r} ** 3", algebra=LINEAR
-)
+INVERSE_ROOT_DERIVATIVE = Op("inverse_root_derivative", ("d", "r"), same_as_first, "-0.5 * d * r ** 3", algebra=LINEAR)
 
 
 def _rescale_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -187,7 +185,7 @@ RESCALE = Op(
     "rescale",
     ("x", "factor", "shift"),
     same_as_first,
-    lambda node: "{factor} * {x} + {shift}" if len(node.ins) == 3 else "{factor} * {x}",
+    lambda node: "factor * x + shift" if len(node.ins) == 3 else "factor * x",
     _rescale_vjp,
     additive=(2,),
     algebra=PRODUCT,
@@ -197,7 +195,7 @@ RESCALE_D_FACTOR = Op(
     "rescale_d_factor",
     ("d", "x"),
     _sum_type,
-    _sum_line("({d} * {x})"),
+    _sum_line("(d * x)"),
     algebra=BILINEAR,
 )
 
@@ -207,5 +205,5 @@ def _shift_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     return [d, b.emit("sum_examples", d) if len(shape) == 1 else b.emit("sum_examples_to", d, shape=shape)]
 
 
-SHIFT = Op("shift", ("x", "b"), same_as_first, "{x} + {b}", _shift_vjp, additive=(0, 1))
+SHIFT = Op("shift", ("x", "b"), same_as_first, "x + b", _shift_vjp, additive=(0, 1))
 """The same numbers added to every example: per feature, or per position and feature."""

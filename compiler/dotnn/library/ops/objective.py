@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dotnn.ir.algebra import LINEAR, Algebra, exact
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, scalar
+from dotnn.ir.op import Builder, Op, scalar, sends
 from dotnn.ir.tensor import TensorType
 
 
 def _total_line(node: Node) -> str:
-    return " + ".join(f"{{{i}}}" if w == 1 else f"{w} * {{{i}}}" for i, w in enumerate(node.attrs["weights"]))
+    return " + ".join(f"x{i}" if w == 1 else f"{w} * x{i}" for i, w in enumerate(node.attrs["weights"]))
 
 
 def _total_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -31,8 +31,8 @@ SCALE = Op(
     "scale",
     ("x",),
     lambda types, attrs: types[0],
-    "{factor} * {x}",
-    lambda b, node, d: [b.emit("scale", d, factor=node.attrs["factor"])],
+    "factor * x",
+    sends(x="scale(d, factor=factor)"),
     additive=(0,),
     elementwise=True,
     algebra=Algebra(weights=lambda node: [exact(node.attrs["factor"])]),
@@ -52,10 +52,10 @@ def penalty(name: str, line: str, slope: str, helpers: tuple[str, ...] = (), equ
 
 
 L2_PENALTY, L2_PENALTY_GRADIENT = penalty(
-    "l2_penalty", "({strength} * {W} * {W}).sum()", "{d} * 2 * {strength} * {W}", equation="penalty = strength sum W^2"
+    "l2_penalty", "(strength * W * W).sum()", "d * 2 * strength * W", equation="penalty = strength sum W^2"
 )
 
 L1_PENALTY, L1_PENALTY_GRADIENT = penalty(
-    "l1_penalty", "{strength} * np.where({W} > 0, {W}, -{W}).sum()",
-    "{d} * {strength} * np.sign({W})", equation="penalty = strength sum |W|",
+    "l1_penalty", "strength * abs(W).sum()",
+    "d * strength * sign(W)", equation="penalty = strength sum |W|",
 )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from dotnn.ir.algebra import LINEAR, RESHAPED, SIGN_KEPT
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op
+from dotnn.ir.op import Builder, Op, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
 from dotnn.library.ops.windows import keywords, per_axis, places, sizes
 
@@ -41,13 +41,13 @@ def pooling(rank: int) -> tuple[Op, Op, Op, Op]:
 
     where = "window", "stride"
     return (
-        Op(largest, ("x",), _pooled, _call(largest, "{x}", *where), max_vjp, (largest,),
+        Op(largest, ("x",), _pooled, _call(largest, "x", *where), max_vjp, (largest,),
            algebra=SIGN_KEPT),
         Op(f"{largest}_d_input", ("d", "x", "a"), lambda types, attrs: types[1],
-           _call(f"{largest}_d_input", "{d}, {x}, {a}", *where), None, (f"{largest}_d_input",),
+           _call(f"{largest}_d_input", "d, x, a", *where), None, (f"{largest}_d_input",),
            algebra=LINEAR),
-        Op(mean, ("x",), _pooled, _call(mean, "{x}", *where), avg_vjp, (mean,), algebra=RESHAPED),
-        Op(f"{mean}_d_input", ("d",), _unpooled, _call(f"{mean}_d_input", "{d}", "size", *where), None,
+        Op(mean, ("x",), _pooled, _call(mean, "x", *where), avg_vjp, (mean,), algebra=RESHAPED),
+        Op(f"{mean}_d_input", ("d",), _unpooled, _call(f"{mean}_d_input", "d", "size", *where), None,
            (f"{mean}_d_input",), algebra=RESHAPED),
     )  # fmt: skip
 
@@ -65,21 +65,21 @@ def _axes(node: Node) -> str:
 
 
 def _mean_line(node: Node) -> str:
-    return f"{{x}}.sum(axis={_axes(node)}) / {math.prod(sizes(node.ins[0].type))}"
+    return f"x.sum(axis={_axes(node)}) / {math.prod(sizes(node.ins[0].type))}"
 
 
 def _spread_line(node: Node) -> str:
     size = node.attrs["size"]
-    return f"np.tile({{d}}[:{', None' * len(size)}] / {math.prod(size)}, {(1, *size, 1)})"
+    return f"np.tile(d[:{', None' * len(size)}] / {math.prod(size)}, {(1, *size, 1)})"
 
 
 MAX_GLOBAL = Op(
-    "max_global", ("x",), _no_places, lambda node: f"{{x}}.max(axis={_axes(node)})",
-    lambda b, node, d: [b.emit("max_global_d_input", d, node.ins[0])], algebra=SIGN_KEPT
+    "max_global", ("x",), _no_places, lambda node: f"x.max(axis={_axes(node)})",
+    sends(x="max_global_d_input(d, x)"), algebra=SIGN_KEPT
 )  # fmt: skip
 
 MAX_GLOBAL_D_INPUT = Op(
-    "max_global_d_input", ("d", "x"), lambda types, attrs: types[1], "max_global_d_input({d}, {x})",
+    "max_global_d_input", ("d", "x"), lambda types, attrs: types[1], "max_global_d_input(d, x)",
     helpers=("max_global_d_input",), algebra=LINEAR
 )  # fmt: skip
 

@@ -4,47 +4,21 @@ by (the number of features where a loss averages over them, of positions for a s
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from dotnn.ir.algebra import LINEAR
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, scalar
+from dotnn.ir.op import Builder, Line, Op, Term, scalar
 from dotnn.ir.tensor import Attrs, TensorType
-
-Line = Callable[[Node], str]
 
 
 def divisor(node: Node) -> str:
     """Return the text ` / n` that turns a sum into the loss's mean, or nothing."""
     factors = [str(node.attrs["features"])] if node.attrs["features"] > 1 else []
-    factors += ["len({y})"] if node.attrs["reduce"] == "mean" else []
+    factors += ["len(y)"] if node.attrs["reduce"] == "mean" else []
     if len(factors) == 2:
         return f" / ({' * '.join(factors)})"
     return f" / {factors[0]}" if factors else ""
-
-
-TENSORFLOW = {
-    "mean": "tf.reduce_mean({})",
-    "sum": "tf.reduce_sum({})",
-    "global mean": "tf.nn.compute_average_loss({}, global_batch_size=rows)",
-}
-"""How TensorFlow reduces over the batch; where replicas share it, `rows` is how many examples all of them have."""
-
-
-def reduced(node: Node, term: str, axes: int = 0) -> str:
-    """Return the TensorFlow expression that reduces `term` to the loss.
-
-    `term` holds one number per feature (or, with `axes` 1, per position: the last axis is summed already).
-    """
-    outer = TENSORFLOW[node.attrs["reduce"]]
-    sizes = node.ins[0].type.example
-    sizes = sizes[: len(sizes) - axes]
-    inner = "tf.reduce_mean" if node.attrs["features"] > 1 else "tf.reduce_sum"
-    if math.prod(sizes) == 1 or outer == f"{inner}({{}})":
-        return outer.replace("{}", term)
-    places = tuple(range(1, len(sizes) + 1))
-    return outer.replace("{}", f"{inner}({term}, axis={places[0] if len(places) == 1 else places})")
 
 
 def loss_ops(
@@ -53,7 +27,7 @@ def loss_ops(
     gradient: Line,
     helpers: tuple[str, ...],
     equation: str,
-    tensorflow: Line,
+    term: Term | None = None,
 ) -> tuple[Op, Op]:
     """Return the op of a loss of an output y and a target t, and the op of its gradient by y."""
 
@@ -64,5 +38,5 @@ def loss_ops(
     def y_type(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
         return types[1]
 
-    forward = Op(name, ("y", "t"), scalar, line, vjp, helpers, equation, tensorflow=tensorflow)
+    forward = Op(name, ("y", "t"), scalar, line, vjp, helpers, equation, term=term)
     return forward, Op(f"{name}_gradient", ("d", "y", "t"), y_type, gradient, helpers=helpers, algebra=LINEAR)

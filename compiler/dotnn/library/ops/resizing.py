@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ir.algebra import RESHAPED
-from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op
+from dotnn.ir.node import Node
+from dotnn.ir.op import Op, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
 from dotnn.library.ops.windows import sizes
 
@@ -24,19 +24,15 @@ def _infer_crop(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 def _crop_line(node: Node) -> str:
     lengths = sizes(node.ins[0].type)
     inside = (f"{low}:{n - high}" for n, (low, high) in zip(lengths, node.attrs["pad"], strict=True))
-    return f"{{d}}[:, {', '.join(inside)}]"
-
-
-def _pad_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    return [b.emit("crop", d, pad=node.attrs["pad"])]
+    return f"d[:, {', '.join(inside)}]"
 
 
 ZERO_PAD = Op(
     "zero_pad",
     ("x",),
     _infer_pad,
-    lambda node: f"np.pad({{x}}, {((0, 0), *node.attrs['pad'], (0, 0))})",
-    _pad_vjp,
+    lambda node: f"np.pad(x, {((0, 0), *node.attrs['pad'], (0, 0))})",
+    sends(x="crop(d, pad=pad)"),
     algebra=RESHAPED,
 )
 
@@ -45,7 +41,7 @@ CROP = Op(
     ("d",),
     _infer_crop,
     _crop_line,
-    lambda b, node, d: [b.emit("zero_pad", d, pad=node.attrs["pad"])],
+    sends(d="zero_pad(d, pad=pad)"),
     algebra=RESHAPED,
 )
 
@@ -56,7 +52,7 @@ def _infer_repeat(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 def _repeat_line(node: Node) -> str:
-    line = "{x}"
+    line = "x"
     for axis, times in enumerate(node.attrs["times"], 1):
         line = f"np.repeat({line}, {times}, axis={axis})"
     return line
@@ -73,15 +69,15 @@ def _blocks_line(node: Node) -> str:
     pairs = zip(sizes(node.out.type), times, strict=True)
     shape = ", ".join(f"{blocks}, {inside}" for blocks, inside in pairs)
     axes = tuple(range(2, 2 * len(times) + 1, 2))
-    return f"{{d}}.reshape(-1, {shape}, {channels}).sum(axis={axes if len(axes) > 1 else axes[0]})"
+    return f"d.reshape(-1, {shape}, {channels}).sum(axis={axes if len(axes) > 1 else axes[0]})"
 
 
 REPEAT_BLOCKS = Op(
     "repeat_blocks", ("x",), _infer_repeat, _repeat_line,
-    lambda b, node, d: [b.emit("sum_blocks", d, times=node.attrs["times"])], algebra=RESHAPED
+    sends(x="sum_blocks(d, times=times)"), algebra=RESHAPED
 )  # fmt: skip
 
 SUM_BLOCKS = Op(
     "sum_blocks", ("d",), _infer_blocks, _blocks_line,
-    lambda b, node, d: [b.emit("repeat_blocks", d, times=node.attrs["times"])], algebra=RESHAPED
+    sends(d="repeat_blocks(d, times=times)"), algebra=RESHAPED
 )  # fmt: skip

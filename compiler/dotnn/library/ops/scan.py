@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ir.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
-from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op, as_bool, same_as_first
+from dotnn.ir.node import Node
+from dotnn.ir.op import Op, as_bool, same_as_first, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
 
 
@@ -31,7 +31,7 @@ TRUNCATE = Op(
     "truncate",
     ("h",),
     same_as_first,
-    lambda node: f"{{h}} if {goes_on(node)} else stop_gradient({{h}})",
+    lambda node: f"h if {goes_on(node)} else stop_gradient(h)",
     lambda b, node, d: [b.emit("cut", d, **node.attrs)],
     ("stop_gradient",),
     equation="the same, but every {every} steps the gradient stops here",
@@ -45,7 +45,7 @@ CUT = Op(
     "cut",
     ("d",),
     same_as_first,
-    lambda node: f"{{d}} if {goes_on(node)} else np.zeros_like({{d}})",
+    lambda node: f"d if {goes_on(node)} else np.zeros_like(d)",
     uses_step=True,
     algebra=LINEAR,
 )
@@ -54,37 +54,27 @@ ZERO_STATE = Op(
     "zero_state",
     ("x",),
     lambda types, attrs: TensorType((BATCH, attrs["units"])),
-    "np.zeros((len({x}), {units}), {x}.dtype)",
+    "np.zeros((len(x), units), x.dtype)",
     detached=True,
     algebra=ZEROS,
 )
 """The state before the first step."""
 
 
-def _step_affine_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    _, h, weight = node.ins
-    return [d, b.emit("affine_d_input", d, weight), b.emit("affine_d_weight", h, d)]
-
-
 STEP_AFFINE = Op(
     "step_affine",
     ("xz", "h", "U"),
     same_as_first,
-    "{xz} + {h} @ {U}",
-    _step_affine_vjp,
+    "xz + h @ U",
+    sends(xz="d", h="affine_d_input(d, U)", U="affine_d_weight(h, d)"),
     equation="z_t = x_t W + b + h_{{t-1}} U",
 )
 """One step of a recurrent layer; x W + b was computed for all steps at once."""
 
 
-def _where_mask_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
-    mask = node.ins[0]
-    return [None, b.emit("where_kept", mask, d, new=True), b.emit("where_kept", mask, d, new=False)]
-
-
 WHERE_MASK = Op(
-    "where_mask", ("m", "new", "old"), lambda types, attrs: types[1], "np.where({m}[:, None], {new}, {old})",
-    _where_mask_vjp, algebra=SIGN_KEPT
+    "where_mask", ("m", "new", "old"), lambda types, attrs: types[1], "np.where(m[:, None], new, old)",
+    sends(new="where_kept(m, d, new=True)", old="where_kept(m, d, new=False)"), algebra=SIGN_KEPT
 )  # fmt: skip
 """Where a step is padding, the state stays as it was."""
 
@@ -92,43 +82,29 @@ WHERE_KEPT = Op(
     "where_kept",
     ("m", "d"),
     lambda types, attrs: types[1],
-    lambda node: "np.where({m}[:, None], {d}, 0)" if node.attrs["new"] else "np.where({m}[:, None], 0, {d})",
+    lambda node: "np.where(m[:, None], d, 0)" if node.attrs["new"] else "np.where(m[:, None], 0, d)",
     algebra=Algebra(linear=(1,)),
 )
-
-
-def _gated_sum_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    f, c, i, g = node.ins
-    return [b.emit("multiply", d, other) for other in (c, f, g, i)]
 
 
 GATED_SUM = Op(
     "gated_sum",
     ("f", "c", "i", "g"),
     same_as_first,
-    "{f} * {c} + {i} * {g}",
-    _gated_sum_vjp,
+    "f * c + i * g",
+    sends(f="multiply(d, c)", c="multiply(d, f)", i="multiply(d, g)", g="multiply(d, i)"),
     elementwise=True,
     equation="c_t = f c_{{t-1}} + i g",
     algebra=Algebra(keeps=ABOVE_ZERO.has),
 )
 
 
-def _blend_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-    z, h, g = node.ins
-    return [
-        b.emit("blend_d_share", d, h, g),
-        b.emit("multiply", d, z),
-        b.emit("blend_d_second", d, z),
-    ]
-
-
 BLEND = Op(
     "blend",
     ("z", "h", "g"),
     same_as_first,
-    "{z} * {h} + (1 - {z}) * {g}",
-    _blend_vjp,
+    "z * h + (1 - z) * g",
+    sends(z="blend_d_share(d, h, g)", h="multiply(d, z)", g="blend_d_second(d, z)"),
     elementwise=True,
     equation="h_t = z h_{{t-1}} + (1 - z) g",
 )
@@ -137,7 +113,7 @@ BLEND_D_SHARE = Op(
     "blend_d_share",
     ("d", "h", "g"),
     same_as_first,
-    "{d} * ({h} - {g})",
+    "d * (h - g)",
     elementwise=True,
     algebra=LINEAR,
 )
@@ -146,18 +122,18 @@ BLEND_D_SECOND = Op(
     "blend_d_second",
     ("d", "z"),
     same_as_first,
-    "{d} * (1 - {z})",
+    "d * (1 - z)",
     elementwise=True,
     algebra=LINEAR,
 )
 
-DIFFERS = Op("differs", ("x",), as_bool, "{x} != {value}")
+DIFFERS = Op("differs", ("x",), as_bool, "x != value")
 
 SEQUENCE_DROPOUT_MASK = Op(
     "sequence_dropout_mask",
     ("x",),
     lambda types, attrs: TensorType((BATCH, 1, *types[0].shape[2:])),
-    "dropout_mask(rng, {x}[:, :1].shape, {keep}).astype({x}.real.dtype)",
+    "dropout_mask(rng, x[:, :1].shape, keep).astype(x.real.dtype)",
     None,
     ("dropout_mask",),
     equation="mask = 1/rho with probability rho = {keep}, else 0: the same in all steps",

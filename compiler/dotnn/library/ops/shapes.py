@@ -19,7 +19,7 @@ from dotnn.ir.algebra import (
     Property,
 )
 from dotnn.ir.node import Node, Value
-from dotnn.ir.op import Builder, Op
+from dotnn.ir.op import Builder, Op, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
 
 LEVEL = frozenset({Property.LEVEL})
@@ -33,7 +33,7 @@ def _infer_reshape(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 def _reshape_line(node: Node) -> str:
-    return f"{{x}}.reshape({', '.join(map(str, (-1, *node.attrs['shape'])))})"
+    return f"x.reshape({', '.join(map(str, (-1, *node.attrs['shape'])))})"
 
 
 RESHAPE = Op(
@@ -54,7 +54,7 @@ def _infer_concat(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 def _concat_line(node: Node) -> str:
-    return f"np.concatenate([{', '.join(f'{{{i}}}' for i in range(len(node.ins)))}], axis=-1)"
+    return f"np.concatenate([{', '.join(f'x{i}' for i in range(len(node.ins)))}], axis=-1)"
 
 
 def _concat_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -77,7 +77,7 @@ def _columns_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 def _pad_line(node: Node) -> str:
     lead = "(0, 0), " * (len(node.ins[0].type.shape) - 1)
-    return f"np.pad({{d}}, ({lead}({node.attrs['before']}, {node.attrs['after']})))"
+    return f"np.pad(d, ({lead}({node.attrs['before']}, {node.attrs['after']})))"
 
 
 CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp, additive=ALL, algebra=SIGN_KEPT)
@@ -86,7 +86,7 @@ COLUMNS = Op(
     "columns",
     ("x",),
     _infer_columns,
-    "{x}[..., {start}:{stop}]",
+    "x[..., start:stop]",
     _columns_vjp,
     additive=(0,),
     algebra=Algebra(linear=(0,), keeps=SIGNS | LEVEL),
@@ -107,7 +107,7 @@ PAD_COLUMNS = Op(
 def _sum_to_line(node: Node) -> str:
     lead = len(node.ins[0].type.shape) - len(node.attrs["shape"])
     axes = tuple(range(lead))
-    return f"{{d}}.sum(axis={axes[0] if len(axes) == 1 else axes})"
+    return f"d.sum(axis={axes[0] if len(axes) == 1 else axes})"
 
 
 SUM_EXAMPLES_TO = Op(
@@ -136,7 +136,7 @@ SUM_FEATURES = Op(
     "sum_features",
     ("x",),
     _to_one,
-    "{x}.sum(axis=-1, keepdims=True)",
+    "x.sum(axis=-1, keepdims=True)",
     lambda b, node, d: [b.emit("spread", d, units=_width(node))],
     additive=(0,),
     algebra=OVER_FEATURES,
@@ -146,7 +146,7 @@ MEAN_FEATURES = Op(
     "mean_features",
     ("x",),
     _to_one,
-    lambda node: f"{{x}}.sum(axis=-1, keepdims=True) / {_width(node)}",
+    lambda node: f"x.sum(axis=-1, keepdims=True) / {_width(node)}",
     lambda b, node, d: [b.emit("spread_mean", d, units=_width(node))],
     additive=(0,),
     algebra=OVER_FEATURES,
@@ -156,8 +156,8 @@ SPREAD = Op(
     "spread",
     ("x",),
     _to_many,
-    "np.repeat({x}, {units}, axis=-1)",
-    lambda b, node, d: [b.emit("sum_features", d)],
+    "np.repeat(x, units, axis=-1)",
+    sends(x="sum_features(d)"),
     additive=(0,),
     algebra=TO_FEATURES,
 )
@@ -166,14 +166,14 @@ SPREAD_MEAN = Op(
     "spread_mean",
     ("d",),
     _to_many,
-    "np.repeat({d} / {units}, {units}, axis=-1)",
+    "np.repeat(d / units, units, axis=-1)",
     algebra=TO_FEATURES,
 )
 
 
 def _select_line(node: Node) -> str:
     branches = range(1, len(node.ins))
-    return " + ".join(f"{{0}}{_entry(k - 1, node.out.type)} * {{{k}}}" for k in branches)
+    return " + ".join(f"s{_entry(k - 1, node.out.type)} * x{k}" for k in branches)
 
 
 def _entry(k: int, branch: TensorType) -> str:
@@ -192,7 +192,7 @@ def _switch_line(node: Node) -> str:
     """Return one sum for each branch, over all axes of an example."""
     axes = tuple(range(1, len(node.ins[0].type.shape)))
     total = ".sum(axis=-1, keepdims=True)" if len(axes) == 1 else f".sum(axis={axes})[:, None]" if axes else "[:, None]"
-    sums = (f"({{0}} * {{{k}}}){total}" for k in range(1, len(node.ins)))
+    sums = (f"(d * x{k}){total}" for k in range(1, len(node.ins)))
     return f"np.concatenate([{', '.join(sums)}], axis=-1)"
 
 
@@ -213,6 +213,6 @@ SELECT_D_BRANCH = Op(
     "select_d_branch",
     ("d", "s"),
     lambda types, attrs: types[0],
-    lambda node: f"{{d}} * {{s}}{_entry(node.attrs['k'], node.out.type)}",
+    lambda node: f"d * s{_entry(node.attrs['k'], node.out.type)}",
     algebra=BILINEAR,
 )

@@ -17,14 +17,10 @@ class Optimizer:
     """One optimizer.
 
     `equations` are assignments over `w` (the parameter), `g` (its gradient), the slots, `t` (the number of this
-    update, from 1), the arguments, and the functions sqrt, exp, log, tanh, abs, sign, minimum and maximum. They are
+    update, from 1), the arguments, and the elementwise functions of `ir.expr.functions`. They are
     written for one array and mean the same for all of them laid end to end. `slots` start at zero unless `start` names
     an argument. `source` is where the formula stands.
-    `tensorflow` gives the options with which `keras.optimizers.<keras>` takes exactly this step; without it, the
-    TensorFlow script makes a Keras optimizer of the equations.
-    `fast_equations` are the same update with the slots scaled by constants, so that it takes fewer passes;
-    `steady_equations` with slots scaled by the learning rate, too, for one that never changes: they are taken
-    instead of Keras's optimizer where XLA compiles the step, and () where there are none.
+    `fast_equations` are the same update with the slots scaled by constants, so that it takes fewer passes.
     """
 
     name: str
@@ -33,11 +29,8 @@ class Optimizer:
     equations: Callable[[Mapping[str, Any]], Equations]
     slots: Callable[[Mapping[str, Any]], tuple[str, ...]]
     source: str
-    keras: str = ""
     slot_start: str = ""
     fast_equations: Callable[[Mapping[str, Any]], Equations] | None = None
-    steady_equations: Callable[[Mapping[str, Any]], Equations] = lambda attrs: ()
-    tensorflow: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
 
 def learning_rate(default: float) -> Arg:

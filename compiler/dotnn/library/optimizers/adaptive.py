@@ -32,7 +32,6 @@ ADAM = Optimizer(
     lambda attrs: (*_MOMENTS, "w = w - lr * m_hat / (sqrt(v_hat) + epsilon)"),
     lambda attrs: ("m", "v"),
     "Kingma and Ba 2015, Algorithm 1 (epsilon outside the root, after bias correction)",
-    "Adam, which places epsilon before the correction",
     fast_equations=lambda attrs: (*_FAST_MOMENTS, f"w = w - lr * {_FAST_STEP}"),
 )
 
@@ -43,7 +42,6 @@ ADAMW = Optimizer(
     lambda attrs: (*_MOMENTS, "w = w - lr * (m_hat / (sqrt(v_hat) + epsilon) + decay * w)"),
     lambda attrs: ("m", "v"),
     "Loshchilov and Hutter 2019, Algorithm 2",
-    "AdamW, which places epsilon before the correction",
     fast_equations=lambda attrs: (*_FAST_MOMENTS, f"w = w - lr * ({_FAST_STEP} + decay * w)"),
 )
 
@@ -58,8 +56,6 @@ RMSPROP = Optimizer(
     lambda attrs: ("v = rho * v + (1 - rho) * g * g", "w = w - lr * g / sqrt(v + epsilon)"),
     lambda attrs: ("v",),
     "Tieleman and Hinton 2012, lecture 6e",
-    "RMSprop",
-    tensorflow=lambda attrs: {"rho": attrs["rho"], "epsilon": attrs["epsilon"]},
 )
 
 ADAGRAD = Optimizer(
@@ -73,7 +69,5 @@ ADAGRAD = Optimizer(
     lambda attrs: ("s = s + g * g", "w = w - lr * g / sqrt(s + epsilon)"),
     lambda attrs: ("s",),
     "Duchi et al. 2011",
-    "Adagrad",
     slot_start="start",
-    tensorflow=lambda attrs: {"initial_accumulator_value": attrs["start"], "epsilon": attrs["epsilon"]},
 )

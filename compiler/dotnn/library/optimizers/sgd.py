@@ -16,16 +16,6 @@ def _equations(attrs: Mapping[str, Any]) -> Equations:
     return (velocity, "w = w + momentum * v - lr * g" if attrs["nesterov"] else "w = w + v")
 
 
-def _steady_equations(attrs: Mapping[str, Any]) -> Equations:
-    """Return the update with v / -lr as the velocity.
-
-    XLA of TensorFlow 2.21 takes twice as long for `w + v`, a lone addition of arrays, as for `w - lr * v`.
-    """
-    if not attrs["momentum"] or attrs["nesterov"]:
-        return ()
-    return ("v = momentum * v + g", "w = w - lr * v")
-
-
 SGD = Optimizer(
     "sgd",
     "Gradient descent; with `momentum` a velocity carries past gradients on.",
@@ -37,7 +27,4 @@ SGD = Optimizer(
     _equations,
     lambda attrs: ("v",) if attrs["momentum"] else (),
     "Rumelhart et al. 1986; Nesterov 1983 in the form of Sutskever et al. 2013",
-    "SGD",
-    steady_equations=_steady_equations,
-    tensorflow=lambda attrs: {name: attrs[name] for name in ("momentum", "nesterov") if attrs[name]},
 )

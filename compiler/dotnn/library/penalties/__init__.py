@@ -16,7 +16,6 @@ class Penalty:
     doc: str
     op: str
     args: tuple[Arg, ...]
-    keras: str = ""
 
 
 PENALTIES: dict[str, Penalty] = collect(__name__, __path__, Penalty)

@@ -23,7 +23,6 @@ class Schedule:
     args: tuple[Arg, ...]
     equations: tuple[str, ...]
     source: str
-    keras: str = ""
     watches: str = ""
 
 

@@ -17,7 +17,6 @@ COSINE = Schedule(
     (_PEAK, _WARMUP, _END),
     (_PROGRESS, "falling = end + (lr - end) * (1 + cos(pi * progress)) / 2", _RISE),
     "Loshchilov and Hutter 2017, Eq. 5, for one cycle; warm-up of Goyal et al. 2017, Section 2.2",
-    "CosineDecay(0, steps - warmup, end / lr, lr, warmup)",
 )
 LINEAR = Schedule(
     "linear",
@@ -25,7 +24,6 @@ LINEAR = Schedule(
     (_PEAK, _WARMUP, _END),
     (_PROGRESS, "falling = lr + (end - lr) * progress", _RISE),
     "Devlin et al. 2019, Section A.2",
-    "PolynomialDecay(lr, steps, end), which has no warm-up",
 )
 ONE_CYCLE = Schedule(
     "one_cycle",
@@ -43,7 +41,6 @@ ONE_CYCLE = Schedule(
         "lr = low + (lr - low) * (1 + cos(pi * x)) / 2",
     ),
     "Smith and Topin 2018, with the waves of PyTorch's OneCycleLR",
-    "none",
 )
 STEP = Schedule(
     "step",
@@ -55,7 +52,6 @@ STEP = Schedule(
     ),
     ("times = round(step / every, 9) // 1", "lr = lr * factor ** times"),  # 7% of 30 is 2.1, and 21 // 2.1 is 9
     "He et al. 2016, Section 4.2",
-    "ExponentialDecay(lr, every, factor, staircase=True)",
 )
 EXPONENTIAL = Schedule(
     "exponential",
@@ -67,7 +63,6 @@ EXPONENTIAL = Schedule(
     ),
     ("lr = lr * rate ** (step / every)",),
     "Keras's ExponentialDecay",
-    "ExponentialDecay(lr, every, rate)",
 )
 WARMUP = Schedule(
     "warmup",
@@ -75,5 +70,4 @@ WARMUP = Schedule(
     (_PEAK, Arg("over", POSITIVE_DURATION, doc="how long it rises")),
     ("lr = lr * min(step / over, 1)",),
     "Goyal et al. 2017, Section 2.2",
-    "none",
 )

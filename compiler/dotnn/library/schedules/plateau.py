@@ -22,6 +22,5 @@ PLATEAU = Schedule(
     ),
     ("lr = max(factor * lr, least)",),
     "He et al. 2016, Section 3.4, by the rules of Keras's ReduceLROnPlateau",
-    "ReduceLROnPlateau",
     watches="Plateau",
 )

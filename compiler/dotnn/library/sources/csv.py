@@ -4,7 +4,8 @@ from dotnn.library.sources.base import DataSource
 
 CSV = DataSource(
     "csv",
-    "A UTF-8 file with a header; classes may be numbers or texts.",
+    "A table in UTF-8 with a header. Names that are no words are in quotes. A column of classes holds whole numbers, "
+    "or texts, which are numbered in sorted order and head the predictions (`p_setosa`); `nan` is neither.",
     reader="csv_file.read_csv",
     file="a CSV file",
     ending=".csv",

@@ -4,7 +4,7 @@ from dotnn.library.sources.base import DataSource
 
 NPZ = DataSource(
     "npz",
-    "Arrays that `numpy.savez` wrote, their first axis the examples.",
+    "Arrays by their keys, as `numpy.savez` writes them. The first axis counts the examples.",
     reader="npz_file.read_npz",
     file="an npz file",
     ending=".npz",

@@ -2,59 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dotnn.codegen.lines import Banners, with_comment
+from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.library.penalties import PENALTIES
 from dotnn.model.model import Model
+from dotnn.targets.keras.lowered import refusal, written
 from dotnn.targets.keras.network import Network
+from dotnn.targets.keras.rules import LOSSES
+from dotnn.targets.keras.rules.losses import formula
 
 _PENALTY_OPS = {p.op for p in PENALTIES.values()}
 
 
 def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
-    """Return the body of `total_loss(network, values, batch)`; where replicas share a batch, each returns its part."""
+    """Return the body of `total_loss(network, values, batch)`; where replicas share a batch, each returns its part.
+
+    Raises `CompileError` for a loss that has no formula in TensorFlow.
+    """
     assert graph.loss is not None
-    banners = Banners(model)
-    lines: list[str] = []
-    known: set[int] = set()
-    producers = graph.producers()
-    keys = {v.id: ("batch", name) for name, v in graph.targets.items()}
-    keys |= {number: ("values", key) for number, key in network.keys.items()}
+    body = _Body(model, graph, network)
     total: Node | None = None
     for node in graph.phase("loss"):
         if node.op == "total":
             total = node
         elif node.op not in _PENALTY_OPS:
-            lines += [banners.of(node), *([f"# {graph.remarks[node.layer]}"] if node.layer in graph.remarks else [])]
-            views = [v for v in node.ins if v.id not in keys]
-            sources = [producers[v.id].ins[0] if v in views else v for v in node.ins]
-            fresh = [v for v in sources if v.id not in known]
-            known.update(v.id for v in fresh)
-            lines.append(_unpacking([(v, *keys[v.id]) for v in fresh])) if fresh else None
-            lines += [f"{v.name} = tf.reshape({producers[v.id].ins[0].name}, {(-1, *v.type.example)})" for v in views]
-            line = f"{node.out.name} = {_expression(node, network.distributed)}"
-            lines.append(with_comment(line, node.rule.equation))
+            body.loss(node)
     if total is not None:
-        lines.append(f"{total.out.name} = {_sum(total, graph, network.distributed)}")
-    return [*lines, f"return {graph.loss.name}"]
+        body.lines.append(f"{total.out.name} = {_sum(total, graph, network.distributed)}")
+    return [*body.lines, f"return {graph.loss.name}"]
+
+
+class _Body:
+    """The lines so far, and which values they have taken out of `values` and `batch`."""
+
+    def __init__(self, model: Model, graph: Graph, network: Network) -> None:
+        self.model, self.graph, self.distributed = model, graph, network.distributed
+        self.banners = Banners(model)
+        self.lines: list[str] = []
+        self.known: set[int] = set()
+        self.producers = graph.producers()
+        self.keys = {v.id: ("batch", name) for name, v in graph.targets.items()}
+        self.keys |= {number: ("values", key) for number, key in network.keys.items()}
+
+    def loss(self, node: Node) -> None:
+        """Append a loss, under the line of the spec that it comes from."""
+        self.lines.append(self.banners.of(node))
+        self.lines += [f"# {self.graph.remarks[node.layer]}"] if node.layer in self.graph.remarks else []
+        self._operands(node.ins)
+        self.lines.append(with_comment(f"{node.out.name} = {self._expression(node)}", node.rule.equation))
+
+    def _operands(self, operands: Sequence[Value]) -> None:
+        """Append what takes the operands out of the tables; of a reshape that only the loss reads, what it reads."""
+        views = [v for v in operands if v.id not in self.keys]
+        sources = [self.producers[v.id].ins[0] if v in views else v for v in operands]
+        fresh = [v for v in sources if v.id not in self.known]
+        self.known.update(v.id for v in fresh)
+        if fresh:
+            self.lines.append(_unpacking([(v, *self.keys[v.id]) for v in fresh]))
+        for v in views:
+            source = self.producers[v.id].ins[0].name
+            self.lines.append(f"{v.name} = tf.reshape({source}, {(-1, *v.type.example)})")
+
+    def _expression(self, node: Node) -> str:
+        if self.distributed and node.attrs.get("reduce") == "mean":
+            node = replace(node, attrs={**node.attrs, "reduce": "global mean"})
+        found = formula(node, LOSSES)
+        try:
+            if not found:
+                raise Unspellable(f"{node.op} has no rule for TensorFlow")
+            return written(node, found)
+        except Unspellable as error:
+            raise refusal(self.model, node.span, f"{node.layer} cannot be written for TensorFlow: {error}") from None
 
 
 def _unpacking(entries: list[tuple[Value, str, str]]) -> str:
     left = ", ".join(value.name for value, _, _ in entries)
     right = ", ".join(f'{table}["{key}"]' for _, table, key in entries)
     return f"{left} = {right}"
-
-
-def _expression(node: Node, distributed: bool) -> str:
-    op = node.rule
-    if distributed and node.attrs.get("reduce") == "mean":
-        node = replace(node, attrs={**node.attrs, "reduce": "global mean"})
-    template = op.tensorflow if isinstance(op.tensorflow, str) else op.tensorflow(node)
-    names = {word: value.name for word, value in zip(op.operands, node.ins, strict=True)}
-    return template.format(**names, **node.attrs)
 
 
 def _sum(total: Node, graph: Graph, distributed: bool) -> str:

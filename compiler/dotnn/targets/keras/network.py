@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from dotnn.codegen.hygiene import Mark
@@ -12,13 +13,16 @@ from dotnn.codegen.lines import Banners, literal, with_comment, wrapped
 from dotnn.codegen.training import rescaled
 from dotnn.core.arguments import Bound, Symbol
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import Attrs, ShapeError, Types
-from dotnn.library.layers.keras import Keras
 from dotnn.model.model import Model, Step
 from dotnn.passes.build import identifier
+from dotnn.targets.keras import rules
+from dotnn.targets.keras.call import Keras
+from dotnn.targets.keras.lowered import function, refusal
 
 NO_VARIABLES: dict[str, str] = {}
 
@@ -56,6 +60,7 @@ class Network:
     keys       value number -> its key in `values`
     variables  parameter -> (Keras layer, its attribute); `bias[0]` is a row
     layers     path of a statement -> name of its (first) Keras layer, which all uses of a shared layer have in common
+    functions  name -> source of what is made of the formulas of a layer without a rule
     xla        whether XLA speeds all layers up on a CPU
     sparse     whether TensorFlow makes the gradient of a layer as a list of rows
 
@@ -75,6 +80,7 @@ class Network:
         self.keys: dict[int, str] = {}
         self.variables: dict[str, tuple[str, str]] = {}
         self.layers: dict[str, str] = {}
+        self.functions: dict[str, str] = {}
         self.xla = True
         self.sparse = False
         self.values: dict[str, Value] = {**graph.inputs, **graph.steps}
@@ -151,13 +157,26 @@ class Network:
                 self._name_value(part.out)
 
     def _counterpart(self, step: Step, layer: Layer, types: Types, attrs: Attrs) -> Keras:
-        message, help = f"{layer.name} cannot be written for TensorFlow yet", "use --target numpy"
-        if layer.tensorflow is not None:
-            try:
-                return layer.tensorflow(types, attrs)
-            except ShapeError as error:
-                message, help = f"{layer.name} cannot be written for TensorFlow: {error}", error.help
-        raise CompileError([Diagnostic("NN507", message, step.span, help=help)], self.model.source)
+        """Return the call of a layer by its rule, else of a function of its formulas. Raises `CompileError`."""
+        try:
+            rule = rules.LAYERS.get(layer.name)
+            return rule.call(types, attrs) if rule else self._lowered(layer, types, attrs)
+        except ShapeError as error:
+            message = f"{layer.name} cannot be written for TensorFlow: {error}"
+            raise refusal(self.model, step.span, message, error.help) from None
+        except Unspellable as error:
+            message = f"{layer.name} cannot be written for TensorFlow: {error}"
+            raise refusal(self.model, step.span, message) from None
+
+    def _lowered(self, layer: Layer, types: Types, attrs: Attrs) -> Keras:
+        """Return the call of a function that is made of a layer's ops. Raises `Unspellable`."""
+        name = next(n for n in _numbered(layer.name) if self._is_function(n, layer, types, attrs))
+        return Keras("keras.layers.Activation", (Symbol(name),))
+
+    def _is_function(self, name: str, layer: Layer, types: Types, attrs: Attrs) -> bool:
+        """Whether the script has this layer, with these attributes, as the function of this name from now on."""
+        text = function(layer, name, types, attrs)
+        return self.functions.setdefault(name, text) == text
 
     def _for_all_ranks(self, step: Step, call: Keras) -> Keras:
         """Return what stands for a shared layer whose uses have operands of different numbers of axes."""
@@ -260,9 +279,11 @@ class Network:
             variable = attribute.rpartition(".")[2]
             word = part.keras.keywords.get(variable, variable.removesuffix("_kernel"))
             if penalty is not None:
-                yield f"{word}_regularizer=keras.regularizers.{penalty.entry.keras}({_numbers(penalty)})"
+                kind = rules.PENALTIES[penalty.name].keras
+                yield f"{word}_regularizer=keras.regularizers.{kind}({_numbers(penalty)})"
             if constraint is not None:
-                yield f"{word}_constraint={class_name(constraint.name)}({_numbers(constraint)})"
+                kind = rules.CONSTRAINTS[constraint.name].keras
+                yield f"{word}_constraint={kind}({_numbers(constraint)})"
 
     def _call(self, step: Step, part: Part) -> list[str]:
         """Return the arguments of a layer; what is said of its variables goes to the cell, if it has one."""
@@ -304,10 +325,14 @@ def _given(call: Keras, names: list[str]) -> str:
     return call.operands.format(*names) if call.operands else names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
+def _numbered(name: str) -> Iterator[str]:
+    """Yield `name`, `name_2`, `name_3`, …"""
+    yield name
+    yield from (f"{name}_{number}" for number in count(2))
+
+
 def _distinct(wanted: str, taken: set[str]) -> str:
-    name, number = wanted, 2
-    while name in taken:
-        name, number = f"{wanted}_{number}", number + 1
+    name = next(n for n in _numbered(wanted) if n not in taken)
     taken.add(name)
     return name
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from dotnn.codegen import optimizer as numpy_optimizer
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.core.arguments import Symbol
 from dotnn.ir.expr import DIALECTS, Binary, Expr, Name, Number, equation, map_children, parse, spell, substitute
 from dotnn.model.model import Train
+from dotnn.targets.keras import rules
 from dotnn.targets.keras.network import class_name
+from dotnn.targets.keras.rules.base import OptimizerRule
 
 STEADY = "Keras's {} keeps lr * v: the same while lr stays as it is, but XLA takes longer for it."
+NO_RULE = OptimizerRule("", "")
 
 
 def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
@@ -21,18 +25,19 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
     """
     bound, clip = train.optimizer, train.clip
     entry, attrs = bound.entry, bound.attrs
-    steady = entry.steady_equations(attrs) if xla and train.schedule is None else ()
-    own = bool(steady) or entry.tensorflow is None
-    clipped = clip is not None and clip.entry.squares
+    rule, clipping = rules.OPTIMIZERS.get(bound.name, NO_RULE), rules.CLIPS[clip.name] if clip else None
+    steady = rule.steady(attrs) if xla and train.schedule is None else ()
+    own = bool(steady) or rule.options is None
+    clipped = clipping is not None and clipping.squares
     by_rows = stacked and clip is not None and clip.entry.each
-    options = {} if own else dict(entry.tensorflow(attrs))
+    options: dict[str, Any] = {} if own or rule.options is None else dict(rule.options(attrs))
     options |= {"weight_decay": train.weight_decay} if train.weight_decay else {}
-    options |= {clip.entry.keras: float(clip.attrs["limit"])} if clip and not clipped else {}
+    options |= {clipping.keras: float(clip.attrs["limit"])} if clip and clipping and not clipped else {}
     start = train.schedule.attrs["lr"] if train.schedule else attrs["lr"]
     numbers = {k: v for k, v in numpy_optimizer.arguments(train).items() if k not in ("lr", "weight_decay")}
     options = {**({"stacked": Symbol("stacked")} if by_rows else {}), **(numbers if own else {}), **options}
     given = [*(numbers if own else ()), *["stacked"] * by_rows]
-    in_keras = entry.keras.partition(",")[0]
+    in_keras = rule.keras
     base = "keras.optimizers.Optimizer" if own else f"keras.optimizers.{in_keras}"
     name = (f"Steady{in_keras}" if steady else in_keras or class_name(bound.name)) if own else base
     name = f"Clipped{in_keras}" if clipped and not own else name
@@ -47,7 +52,7 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
         "decays": bool(train.weight_decay),
         "doc": entry.doc,
         "source": entry.source,
-        "remark": (STEADY if steady else "Keras has {}.").format(entry.keras) if entry.keras else "",
+        "remark": (STEADY if steady else "Keras has {}.").format(rule.says) if rule.says else "",
         "slots": numpy_optimizer.slots(train),
         "start": numpy_optimizer.slot_start(train),
         "counts": numpy_optimizer.counts_updates(train),

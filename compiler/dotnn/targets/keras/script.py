@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from dotnn.codegen import paste, training
-from dotnn.codegen.data import scaled_inputs, scaled_outputs
+from dotnn.codegen.heading import header, sealed
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.regime import modules as regime_modules
+from dotnn.codegen.render import assembled
+from dotnn.codegen.shared import result_files, training_context
+from dotnn.codegen.tables import constants
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node
 from dotnn.ir.op import no_gradient
 from dotnn.model.model import Model
+from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer, regime
 from dotnn.targets.keras.loss import loss_lines
+from dotnn.targets.keras.lowered import PACKAGES
 from dotnn.targets.keras.network import Network
-from dotnn.targets.numpy.script import (
-    IMPORTS,
-    Options,
-    constants,
-    header,
-    render,
-    result_files,
-    sealed,
-    training_context,
-)
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 CUTS = ("stop_gradient", "truncate")
 """Ops through which the loss depends on a weight whose gradient does not know of it."""
@@ -35,34 +32,39 @@ MODULES = {"mirrored": {"functools"}, "multiworker": {"functools", "os"}}
 """The standard modules that the script itself uses where replicas share a batch."""
 
 
-def tensorflow_script(model: Model, graph: Graph, options: Options, words: Collection[str] = ()) -> str:
-    """Return the text of the script. The same model, graph and options give the same bytes.
+def script(draft: Draft) -> str:
+    """Return the text of the script. Equal drafts give the same bytes.
 
-    `words` are names of the spec that the script itself uses. Raises `CompileError` for a layer that has no counterpart
+    Raises `CompileError` for a layer that has no counterpart
     in Keras, and `NamesMeet` where there are more such words.
     """
-    distributed = bool(options.distribute)
-    names, mark = names_of(graph), Mark.for_text("".join([model.source.text, model.source.path, *options.sets]))
-    graph = mark.on(graph)
-    network = Network(model, graph, mark, words, distributed=distributed)
+    model, distribute = draft.model, draft.options.get("distribute")
+    names, mark = (
+        names_of(draft.graph),
+        Mark.for_text(model.source.text + model.source.path + "".join(draft.options.sets)),
+    )
+    graph = mark.on(draft.graph)
+    network = Network(model, graph, mark, draft.words, distributed=bool(distribute))
     stacked = _stacked(model, network)
     losses = loss_lines(model, graph, network)
-    pasted = paste.called_in("\n".join([*network.lines, *losses]), paste.TENSORFLOW) | _activations(network)
-    layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, paste.TENSORFLOW)
+    pasted = paste.called_in(
+        "\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES
+    ) | _activations(network)
+    layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, PACKAGES)
     context: dict[str, Any] = {
-        **header(model, options),
+        **header(model, draft.facts, draft.style.name),
         **constants(model, graph, lambda v: network.keys[v.id]),
-        "layers": paste.sources(layers, paste.TENSORFLOW),
-        "init_lines": indented(training.init_lines(model, options.values)),
+        "layers": [*paste.sources(layers, PACKAGES), *network.functions.values()],
+        "init_lines": indented(training.init_lines(model, draft.values)),
         "model_lines": indented(_model_lines(model, graph, network)),
         "variable_lines": indented(_variable_lines(model, network, stacked), 8),
         "stacked": literal(stacked) if stacked else "",
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
-        "optimizer": optimizer.context(model.train, stacked=bool(stacked), xla=network.xla and not distributed),
-        "regime": regime.context(model, options.distribute),
-        "distribute": options.distribute,
-        "train_call": indented(_train_call(model, options.distribute)),
+        "optimizer": optimizer.context(model.train, stacked=bool(stacked), xla=network.xla and not distribute),
+        "regime": regime.context(model, distribute),
+        "distribute": distribute,
+        "train_call": indented(_train_call(model, distribute)),
         "xla": network.xla,
         "sparse": network.sparse,
         "cut": any(node.op in CUTS for node in graph.all_nodes()),
@@ -71,16 +73,12 @@ def tensorflow_script(model: Model, graph: Graph, options: Options, words: Colle
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
-        **training_context(model, graph),
-        **_differences(model, network, options.distribute),
+        **training_context(model),
+        **_differences(model, network, distribute),
     }
-    body = render("tensorflow_script.py.j2", context)
-    library = [n for n in paste.needed(paste.called_in(body, paste.TENSORFLOW), paste.TENSORFLOW) if n not in layers]
-    tail = render("library.py.j2", {"library": paste.sources(library, paste.TENSORFLOW)})
-    modules = regime_modules(model.train) | MODULES.get(options.distribute, set())
-    modules |= paste.standard_modules([*layers, *library], paste.TENSORFLOW)
-    script = body.replace(IMPORTS, "\n".join(f"import {m}" for m in sorted(modules))) + tail
-    return sealed(mark.off(script, names | network.words_made))
+    modules = regime_modules(model.train) | MODULES.get(distribute, set())
+    text = assembled(TEMPLATES, context, layers, modules, PACKAGES)
+    return sealed(mark.off(text, names | network.words_made))
 
 
 def _activations(network: Network) -> set[str]:
@@ -157,7 +155,9 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, A
     loss = "total_loss(network, values, examples)"
     return {
         "workers": distribute == "multiworker",
-        "tensorflow": True,
+        "framework_errors": True,
+        "noted_at_once": False,
+        "more_made_of": ', "precision": options.precision',
         **result_files(model, "weights.npz", "model.keras", "history.csv"),
         "train_options": indented(_train_options(distribute)),
         "checked_with": "differences of the loss",
@@ -174,9 +174,4 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, A
         "predict_forward": "outputs = forward(model, batch)"
         if network.outputs.keys() == set(model.outputs)
         else "outputs = {name: value for name, value in forward(model, batch).items() if name in OUTPUTS}",
-        "scaled_inputs": scaled_inputs(model),
-        "scaled_outputs": scaled_outputs(model),
     }
-
-
-__all__ = ["tensorflow_script"]

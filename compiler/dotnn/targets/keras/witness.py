@@ -17,24 +17,26 @@ from dotnn.codegen.optimizer import slot_start
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node
 from dotnn.model.model import Model
+from dotnn.running.peer import Arrays
 from dotnn.running.scripts import run_script
+from dotnn.targets.keras import NEEDS
 from dotnn.targets.keras.network import Network
 from dotnn_runtime.gradcheck import Point, Witness
 
-Arrays = dict[str, np.ndarray]
 
-
-class Peer:
+class KerasPeer:
     """The TensorFlow script of a model, computing in float64 without TF32 until the end of its `with` block.
 
     What the NumPy script draws (dropout masks, noise) is handed over: instead of drawing itself, a random Keras layer
     computes its statement's ops with the arrays in `draws`, which `take` picks from the cache of a forward pass.
     """
 
+    title = "TensorFlow"
+
     def __init__(self, model: Model, graph: Graph, script: str) -> None:
         self.graph = graph
         self.start = slot_start(model.train)
-        self.module = run_script(script, "dotnn_tensorflow")
+        self.module = run_script(script, "dotnn_tensorflow", needs=NEEDS)
         self.draws: Arrays = {}
         self.precision = self.module.keras.config.floatx()
         self.module.tf.config.experimental.enable_tensor_float_32_execution(False)
@@ -50,7 +52,7 @@ class Peer:
         self.network = self.module.training_model(built) if hasattr(self.module, "training_model") else built
         self._feed(Network(model, self.graph, Mark.for_text("")).layers)
 
-    def __enter__(self) -> Peer:
+    def __enter__(self) -> KerasPeer:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -80,7 +80,11 @@ class NetworkWriter:
         call = pair.call
         forward, back = pair.forward, pair.backward
         children = any(self.served[c].saves for c in call.children)
-        body = [*self._cache_begins(children), *forward.body, *self._returned(pair.cache, forward.results, children, pair.saves)]
+        body = [
+            *self._cache_begins(children),
+            *forward.body,
+            *self._returned(pair.cache, forward.results, children, pair.saves),
+        ]
         doc, place = self._doc(pair)
         made: list[tree.Item] = [tree.Function(pair.name, tuple(forward.arguments), doc, place, tuple(body))]
         if back is not None:
@@ -222,7 +226,7 @@ class NetworkWriter:
         made: list[tree.Stmt] = []
         for node in self.graph.phase("state"):
             step = self.spec.steps[node.layer]
-            statement = (step.places.uses[0].statement if step.places.uses else step.places.statement)
+            statement = step.places.uses[0].statement if step.places.uses else step.places.statement
             heading = tree.Heading(self.spec.text(statement), self.spec.place(statement)) if statement else None
             if heading and heading not in made:
                 made.append(heading)

@@ -187,10 +187,16 @@ class _Script:
             lines += wrapped(f"DECAYED = {literal(decayed)}")
         dead = zero_gradients(self.graph)
         if dead:
-            lines += ["# the loss does not depend on these, or only through steps", *wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}")]
+            lines += [
+                "# the loss does not depend on these, or only through steps",
+                *wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}"),
+            ]
         every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
         lines.append(f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}")
-        return [*lines, f'MODEL = "{network_identity(model)}"  # what is computed: weights of another network are refused']
+        return [
+            *lines,
+            f'MODEL = "{network_identity(model)}"  # what is computed: weights of another network are refused',
+        ]
 
 
 def _short_doc(source: str) -> str:
@@ -206,4 +212,3 @@ def _facts(facts: Mapping[str, Any]) -> str:
 def _shape_of(model: Model, path: str) -> tuple[int, ...]:
     steps = {s.path: s.type.example for s in model.steps}
     return steps[path] if path in steps else model.inputs[path].type.example
-

@@ -112,7 +112,9 @@ class Writer:
             found |= {i: [given[i]] for i in self.frame.entering if i in given}
         elif call.step is not None:
             names = operand_names(call)
-            given = {self._path_value(path): name for path, name in reversed([*zip(call.step.ins, names, strict=False)])}
+            given = {
+                self._path_value(path): name for path, name in reversed([*zip(call.step.ins, names, strict=False)])
+            }
             found |= {i: [given[i]] for i in self.frame.entering if i in given}
         else:
             graph = self.flow.graph
@@ -743,7 +745,9 @@ class Writer:
         """Return a loop over time."""
         collected, final, summed = loop.outputs(node.outs)
         record = self.flow.records.get(node.outs[0].id) if phase == "forward" else None
-        arrays = [(out, v) for out, v in zip(collected, loop.collected, strict=True) if out.id not in self.flow.record_of]
+        arrays = [
+            (out, v) for out, v in zip(collected, loop.collected, strict=True) if out.id not in self.flow.record_of
+        ]
         like = self._like(node, phase)
         made = self._arrays([out for out, _ in arrays], like)
         made += [tree.Assign((self._target(out),), self._zeros(out, like)) for out in summed]
@@ -795,8 +799,11 @@ class Writer:
             (self.name(last), self.ref(first, phase))
             for last, first in zip(loop.leaving, loop.initial(node.ins), strict=True)
         ]
-        return [tree.Assign(tuple(a for a, _ in some), ", ".join(b for _, b in some)) for some in [
-            [(a, b) for a, b in pairs if a != b]] if some]
+        return [
+            tree.Assign(tuple(a for a, _ in some), ", ".join(b for _, b in some))
+            for some in [[(a, b) for a, b in pairs if a != b]]
+            if some
+        ]
 
     def _step(self, node: Node, loop: Loop, phase: str) -> list[tree.Stmt]:
         """Return the statements of one step."""
@@ -835,10 +842,15 @@ class Writer:
                 sliced[v.id] = text
             else:
                 body.append(tree.Assign((self.name(v),), text))
-        for record in {self.flow.record_of[w.id].whole.id: self.flow.record_of[w.id] for w in loop.sequences(node.ins)
-                       if w.id in self.flow.record_of}.values():
+        for record in {
+            self.flow.record_of[w.id].whole.id: self.flow.record_of[w.id]
+            for w in loop.sequences(node.ins)
+            if w.id in self.flow.record_of
+        }.values():
             names = [record_names.get(v.id, "_") for v in record.inner]
-            body.append(tree.Assign((*names, *([""] if len(names) == 1 else [])), f"{self.ref(record.whole, phase)}[t]"))
+            body.append(
+                tree.Assign((*names, *([""] if len(names) == 1 else [])), f"{self.ref(record.whole, phase)}[t]")
+            )
         return sliced
 
 

@@ -318,7 +318,7 @@ class FastEmitter(PlanWriter):
     def _loop(self, node: Node, loop: Loop) -> None:
         """Write a loop over time as explain does, on views with the batch in front."""
         for inner in node.all_nodes():
-            self.plan.helpers |= {h for h in inner.rule.helpers if f"{h}(" in inner.rule.template(inner)}
+            self.plan.helpers |= inner.rule.called(inner)
         for value in node.ins:
             self.integers(value)
         for value in node.outs:

@@ -1,4 +1,4 @@
-"""How a layer is written in Keras, for the TensorFlow target."""
+"""A Keras layer as a call."""
 
 from __future__ import annotations
 
