@@ -10,12 +10,12 @@ from typing import Any
 import click
 import numpy as np
 
-from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.library.sources import SOURCES
 from dotnn.running.data_errors import from_data_error, own_error
 from dotnn.running.output import check_output
 from dotnn.running.requirement import Requirement
+from dotnn.running.run_files import script_was_edited
 from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import reader_of
 from dotnn_runtime.predict_io import read_inputs
@@ -75,7 +75,7 @@ def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
             raise RunFolderError(f"the run has no {name}", folder.path, help)
     path = folder.path / "model.py"
     script = path.read_bytes().decode("utf-8", "replace")
-    edited = not is_unchanged(script)
+    edited = script_was_edited(folder)
     if edited:
         click.echo(
             f"warning: {path} was edited since dotnn wrote it; the predictions are those of the edited script", err=True

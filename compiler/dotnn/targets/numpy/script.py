@@ -58,7 +58,7 @@ def script(draft: Draft) -> str:
         **training_context(model),
         **_own(model, graph),
     }
-    text = assembled(TEMPLATES, context, formulas, {"os", *modules(model.train)}, paste.SCRIPT)
+    text = assembled(TEMPLATES, context, formulas, modules(model.train), paste.SCRIPT)
     return sealed(mark.off(text, names))
 
 
@@ -66,7 +66,6 @@ def _own(model: Model, graph: Graph) -> dict[str, Any]:
     """Return what the shared templates say otherwise for other targets."""
     return {
         "metric_lines": indented(training.metric_lines(model, value_names(model, graph)), 8),
-        "stop_lines": indented(training.stop_lines(model), 8),
         "predict_dtype": "dtype",
         "predict_setup": [
             "dtype = next(iter(params.values())).dtype if params else np.float64",
@@ -75,8 +74,7 @@ def _own(model: Model, graph: Graph) -> dict[str, Any]:
         "predict_forward": "outputs, cache = forward(params, batch)",
         "diverged_values": "params, forward(params, examples)[1]",
         "subject": "params",
-        "snapshot": "params",
-        "restore": "params = best_params",
+        "restore": 'params = state["best_params"]',
         "fitted": "params, history",
         **result_files(model, "weights.npz", "history.csv"),
         "train_options": [],
@@ -84,6 +82,7 @@ def _own(model: Model, graph: Graph) -> dict[str, Any]:
         "workers": False,
         "framework_errors": False,
         "noted_at_once": True,
+        "more_made_of": "",
     }
 
 
