@@ -164,7 +164,10 @@ class DataWriter:
             return prose([*lines, f'    return {{"train": {arrays}}}, {scaling}'])
         end = f"    return {{part: {arrays} for part, r in rows.items()}}, {scaling}"
         if len(end) > 110:
-            end = f"    parts = {{part: {arrays} for part, r in rows.items()}}\n    return parts, {scaling}"
+            parts = f"    parts = {{part: {{n: v[r] for n, v in arrays.items()}} for part, r in rows.items()}}"
+            cast = cast.replace(rows, "")
+            made = f"{{p: {{n: {cast} for n, v in a.items()}} for p, a in parts.items()}}"
+            end = f"{parts}\n    return {made}, {scaling}"
         return prose([*lines, end])
 
     def _declared(self) -> dict[str, tuple[str, tuple[int, ...]]]:

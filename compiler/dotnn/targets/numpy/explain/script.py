@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from dotnn.codegen.heading import HEADER
 from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import Mark, print_module
 from dotnn.codegen.threads import one_thread_pays
-from dotnn.codegen.wrap import wrapped
+from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
@@ -87,7 +88,7 @@ class _Script:
             tree.Prose(LOSS_AND_GRADS.strip("\n")),
             *state,
             tree.Banner("the training"),
-            *(tree.Prose(text) for text in paste.sources(n for n in pasted if n not in formulas)),
+            *(tree.Prose(_short_doc(text)) for text in paste.sources(n for n in pasted if n not in formulas)),
             *self._unit_variance(writer),
             *(tree.Prose(text) for text in training.functions()),
             tree.Banner("data"),
@@ -194,8 +195,14 @@ class _Script:
 
 
 def _short_doc(source: str) -> str:
-    """Return a pasted function with the first paragraph of its docstring."""
-    return re.sub(r'(\n    """[^"\n]*?)\n\n(?:(?!""").|\n)*?"""', r'\1"""', source, count=1)
+    """Return a pasted function with the first paragraph of its docstring, in lines that fit."""
+    found = re.search(r'\n    """((?:(?!""").|\n)*?)"""', source)
+    if found is None:
+        return source
+    text = " ".join(found[1].split("\n\n")[0].split())
+    lines = textwrap.wrap(text, WIDTH - 10)
+    quoted = [f'    """{lines[0]}', *(f"    {line}" for line in lines[1:])]
+    return f"{source[: found.start()]}\n{prose(quoted)}\"\"\"{source[found.end() :]}"
 
 
 def _facts(facts: Mapping[str, Any]) -> str:

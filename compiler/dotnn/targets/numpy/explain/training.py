@@ -86,7 +86,9 @@ class TrainingWriter:
             names = ", ".join(f'"{s}"' for s in self.slots)
             table = f"{{slot: {each} for slot in ({names})}}"
             text = f"{{{', '.join(entries)}}} | {table}" if entries else table
-            return function(head, doc, wrapped(f"return {text}"))
+            if len(text) > 98:
+                return function(head, doc, [f"slots = {table}", f"return {{{', '.join(entries)}}} | slots" if entries else "return slots"])
+            return function(head, doc, [f"return {text}"])
         entries += [f'"{s}": {each}' for s in self.slots]
         return function(head, doc, wrapped(f"return {{{', '.join(entries)}}}"))
 
@@ -110,7 +112,7 @@ class TrainingWriter:
             held = ", ".join(f'state["{n}"]' for n in names)
             lines.append(f"    {', '.join(names)} = {held}")
         more = len(self.graph.grads) > len(self.graph.params)
-        equations = [optimizer.numpy_equation(e) for e in optimizer.equations(train)]
+        equations = [optimizer.numpy_equation(train, e) for e in optimizer.equations(train)]
         if more:
             lines += ["    for name in PARAMS:", "        g = grads[name]"]
         else:
@@ -382,7 +384,7 @@ class TrainingWriter:
             else:
                 more = "".join(f", {name}={literal(value)}" for name, value in m.attrs.items())
                 text = f"{m.function}({out}, {target}{more})"
-            if m.key.isidentifier():
+            if m.key.isidentifier() and m.key not in self.helpers():
                 body += wrapped(f"{m.key} = {text}")
                 text = m.key
             entries.append(f'"{m.key}": {text}')
