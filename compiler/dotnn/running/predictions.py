@@ -16,6 +16,7 @@ from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import from_data_error, own_error
 from dotnn_runtime.predict_io import read_inputs
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, reason_of, weight_shapes
+from dotnn_runtime.script.arrays import in_precision
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.labels import add_likeliest
@@ -39,6 +40,10 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool) -> N
         _warn_of_divergence(folder)
         columns = getattr(module, "INPUT_COLUMNS", None) if is_table(input_file) else None
         inputs = read_inputs(input_file, module.INPUTS, columns)
+        dtype = next(iter(params.values())).dtype if params else np.float64
+        params = in_precision(params, dtype)
+        if not scaling:
+            in_precision(inputs, dtype)
         outputs = _outputs(folder, module, edited, (params, inputs, scaling or None))
         classes = getattr(module, "CLASSES", {})
         named = {name: labels[target] for name, target in classes.items() if target in labels}

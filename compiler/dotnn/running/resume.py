@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +17,8 @@ from dotnn.model.model import Checkpoint, Model
 from dotnn.running.resume_differences import Training, differences
 from dotnn.running.spec_files import plain_message
 from dotnn_runtime.run_folder import FILES, MANIFEST, RunFolder, weight_shapes
-from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
+from dotnn_runtime.script.checkpoint import check_digest, resumed_state, save_checkpoint
+from dotnn_runtime.script.digest import digest_of
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.files import remove_leftovers
 
@@ -30,11 +33,29 @@ class Saving:
     module: ModuleType
     checkpoint: Checkpoint | None = None
     state: State | None = None
+    of: int = 0
 
     @property
     def arguments(self) -> dict[str, Any]:
         """What `train` of the script takes."""
-        return {"checkpoint": self.save, "resume": self.state} if self.checkpoint else {}
+        if not self.checkpoint or self.hands_over:
+            return {"resume": self.state} if self.hands_over else {}
+        return {"checkpoint": self.save, "resume": self.state}
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether the script hands its state to `on_epoch`, as the explain style does."""
+        return "checkpoint" not in inspect.signature(self.module.train).parameters and not hasattr(
+            self.module, "build_model"
+        ) and "resume" in inspect.signature(self.module.train).parameters
+
+    def after_epoch(self, record: Mapping[str, Any], state: State, epochs: int) -> None:
+        """Save what a script hands over after an epoch; one that has come to its end is not continued from there."""
+        every = self.checkpoint.every if self.checkpoint else 0
+        ended = state.get("stopped_by", "epochs") != "epochs"
+        if every and not ended and (record["epoch"] % every == 0 or record["epoch"] == epochs):
+            best = {"best_epoch": state["best_epoch"]} if "best_epoch" in state else {}
+            self.save({**state, **best, "data": self.of})
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -93,6 +114,16 @@ def prepare_saving(folder: RunFolder, module: ModuleType, model: Model, *, begun
     if checkpoint.best_by:
         folder.claim("best.npz")
     return Saving(folder, module, checkpoint, state)
+
+
+def bound_to_data(saving: Saving, made_of: Mapping[str, Any]) -> Saving:
+    """Return the same with a digest of what a training is made of. Raises `DataError` for another one's checkpoint."""
+    if not saving.hands_over or saving.checkpoint is None:
+        return saving
+    digest = digest_of(dict(made_of))
+    if saving.state is not None:
+        check_digest(saving.state, digest)
+    return replace(saving, of=digest)
 
 
 def say_where_it_continues(saving: Saving, epochs: int) -> bool:

@@ -18,7 +18,7 @@ from dotnn.model.identity import training_identity
 from dotnn.model.model import Model
 from dotnn.reports.console import show_json
 from dotnn.reports.training import EXIT_CODES, INTERRUPTED, show_training, training_result
-from dotnn.running.resume import Saving, check_resumable, prepare_saving, resumed_folder, say_where_it_continues
+from dotnn.running.resume import Saving, bound_to_data, check_resumable, prepare_saving, resumed_folder, say_where_it_continues
 from dotnn.running.resume_differences import Training
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
 from dotnn.running.scripts import load_module, require
@@ -70,7 +70,8 @@ def train_model(model: Model, asked: Request) -> int:
                 module = load_module(saving.folder.path / "model.py")
         quiet = say_where_it_continues(saving, model.train.epochs) or asked.as_json
         started = time.perf_counter()
-        params, history = _run(module, model, examples, saving, quiet=quiet)
+        identity = training_identity(model, asked.target, asked.style)
+        params, history = _run(module, model, examples, saving, identity, quiet=quiet)
         result = {
             "run": str(path),
             "target": asked.target,
@@ -109,7 +110,7 @@ def _values(model: Model, sets: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _run(
-    module: ModuleType, model: Model, examples: Arrays, saving: Saving, *, quiet: bool
+    module: ModuleType, model: Model, examples: Arrays, saving: Saving, training: str, *, quiet: bool
 ) -> tuple[dict[str, np.ndarray] | None, Any]:
     """Return the parameters and the history of a training; no parameters where Ctrl-C left nothing to be kept."""
     with (
@@ -118,8 +119,15 @@ def _run(
         EpochEnds(progress) as epoch_ends,
         np.errstate(all="ignore"),
     ):
+        saving = bound_to_data(saving, {**examples, "spec": training, "seed": model.train.seed})
+
+        def on_epoch(record: dict[str, Any], state: dict[str, Any]) -> None:
+            if saving.hands_over:
+                saving.after_epoch(record, state, model.train.epochs)
+            epoch_ends(record, state["params"] if saving.hands_over else state)
+
         try:
-            params, history = module.train(examples, on_epoch=epoch_ends, **saving.arguments)
+            params, history = module.train(examples, on_epoch=on_epoch, **saving.arguments)
             return params, history
         except (KeyboardInterrupt, Interrupted) as ended:
             interrupted = ended

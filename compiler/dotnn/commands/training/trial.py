@@ -10,6 +10,7 @@ from dotnn.core.diagnostics import render
 from dotnn.model.lint import batches_of_one
 from dotnn.model.model import Model
 from dotnn.reports.console import warn
+from dotnn.running.examples import checked_parts
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_files import Arrays, refusals
 from dotnn.session import Options, compile_model
@@ -23,7 +24,7 @@ def tried(model: Model, script: str, examples: Arrays) -> ModuleType:
     """
     module = run_script(script or compile_model(model, Options()).script, "dotnn_tried")
     with refusals(model), np.errstate(all="ignore"):
-        module.prepare(dict(examples), np.float32)
+        checked_parts(model, examples)
     return module
 
 

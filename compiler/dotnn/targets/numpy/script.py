@@ -24,6 +24,7 @@ from dotnn.model.model import Model
 from dotnn.passes.build import identifier
 from dotnn.passes.zeros import zero_gradients
 from dotnn.targets.numpy import equations as explain
+from dotnn.targets.numpy.explain.script import explain_script
 from dotnn.targets.numpy.fast.context import context as fast_context
 from dotnn.targets.numpy.fast.emitter import FastEmitter
 from dotnn.targets.numpy.fast.plan import Plan
@@ -62,6 +63,13 @@ def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> s
 
     The same model, graphs and options give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
     """
+    if options.style == "explain":
+        return explain_script(model, graph, facts_of(model, options), options.values).text
+    return templated_script(model, graph, options, step)
+
+
+def templated_script(model: Model, graph: Graph, options: Options, step: Graph) -> str:
+    """Return the text of a script that templates make. Raises `NamesMeet` where a value must be called otherwise."""
     names, mark = names_of(graph, step), mark_of(model, options)
     graph, step = mark.on(graph), mark.on(step)
     plan = FastEmitter(model, step).emit() if options.style == "fast" else None
@@ -110,9 +118,9 @@ def render(name: str, context: Mapping[str, Any]) -> str:
     return _environment().get_template(name).render(context)
 
 
-def header(model: Model, options: Options) -> dict[str, Any]:
-    """Return what the head of a script says."""
-    facts: dict[str, Any] = {
+def facts_of(model: Model, options: Options) -> dict[str, Any]:
+    """Return what the head of a script says of how it was compiled."""
+    return {
         "version": __version__,
         "spec": model.source.path.replace("\\", "/"),
         "sha256": digest(model.source.text),
@@ -123,8 +131,12 @@ def header(model: Model, options: Options) -> dict[str, Any]:
         **({"input_gradients": True} if options.input_gradients else {}),
         **({"epochs": options.epochs} if options.epochs else {}),
     }
+
+
+def header(model: Model, options: Options) -> dict[str, Any]:
+    """Return what the templates of the head show."""
     return {
-        "header": heading(facts),
+        "header": heading(facts_of(model, options)),
         "training": training_identity(model, options.target, options.style) if model.train.checkpoint else "",
         "model_name": model.name,
         "size": f"{model.size:,}",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dotnn.codegen import data as shared
 from dotnn.codegen import paste, tree
 from dotnn.codegen import training as common
-from dotnn.codegen.heading import HEADER
+from dotnn.codegen.heading import head_lines
 from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import Mark, print_module
 from dotnn.codegen.threads import one_thread_pays
@@ -100,7 +99,9 @@ class _Script:
         modules = {"argparse"} | data.modules() | training.modules() | self._modules([*formulas, *pasted], body)
         head = self._head(sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
         text, marks = print_module(tree.Module(head, parts))
-        return Explained(text, marks)
+        first = ["#!/usr/bin/env python3", *head_lines(self.facts, text)]
+        moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)
+        return Explained("\n".join([*first, text]), moved)
 
     def _code(self, items: list[tree.Item]) -> str:
         return print_module(tree.Module("", items))[0]
@@ -147,8 +148,6 @@ class _Script:
         name = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in name)
         own = bool(model.data and model.data.source and model.data.source.entry.table)
         lines = [
-            "#!/usr/bin/env python3",
-            f"# {HEADER} {_facts(self.facts)}",
             f'"""{model.name}: {model.size:,} parameters, NumPy only.',
             "",
             f"    python {name}.py train [--epochs N] [--seed S] [--save weights.npz]",
@@ -203,11 +202,6 @@ def _short_doc(source: str) -> str:
     lines = textwrap.wrap(text, WIDTH - 10)
     quoted = [f'    """{lines[0]}', *(f"    {line}" for line in lines[1:])]
     return f"{source[: found.start()]}\n{prose(quoted)}\"\"\"{source[found.end() :]}"
-
-
-def _facts(facts: Mapping[str, Any]) -> str:
-    text = json.dumps(facts, ensure_ascii=False)
-    return text if text.isprintable() else json.dumps(facts)
 
 
 def _shape_of(model: Model, path: str) -> tuple[int, ...]:
