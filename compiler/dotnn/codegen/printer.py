@@ -36,10 +36,12 @@ class Printer:
     def module(self, module: tree.Module) -> None:
         """Print a whole script."""
         self.lines += module.head.rstrip("\n").split("\n")
+        before: tree.Item | None = None
         for item in module.items:
-            first = isinstance(item, tree.Banner) and item is module.items[0]
-            self.lines += [""] if first else ["", ""]
+            near = isinstance(before, tree.Banner) or before is None
+            self.lines += [""] if near else ["", ""]
             self._item(item)
+            before = item
 
     def _item(self, item: tree.Item) -> None:
         match item:

@@ -90,6 +90,10 @@ def _content(inner: str, indent: int, width: int) -> list[str]:
     """Return what stands in round brackets: the arguments of a call, or one expression."""
     call = ast.parse(f"f({inner})", mode="eval").body
     assert isinstance(call, ast.Call)
+    if len(call.args) == 1 and isinstance(call.args[0], ast.GeneratorExp):
+        element = (ast.get_source_segment(f"f({inner})", call.args[0].elt) or "")
+        start = inner.index(element) + len(element)
+        return [" " * indent + part for part in (inner[:start].strip(), inner[start:].strip())]
     if len(call.args) + len(call.keywords) > 1:
         return _filled(_bracket(f"f({inner})", call)[1], indent, width)
     node = ast.parse(inner, mode="eval").body

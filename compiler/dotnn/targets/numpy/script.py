@@ -64,7 +64,8 @@ def numpy_script(model: Model, graph: Graph, options: Options, step: Graph) -> s
     The same model, graphs and options give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
     """
     if options.style == "explain":
-        return explain_script(model, graph, facts_of(model, options), options.values).text
+        told = {name: value for name, value in facts_of(model, options).items() if name not in ("sha256", "target")}
+        return explain_script(model, graph, told, options.values).text
     return templated_script(model, graph, options, step)
 
 

@@ -190,7 +190,7 @@ class _Script:
             lines += ["# the loss does not depend on these, or only through steps", *wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}")]
         every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
         lines.append(f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}")
-        return [*lines, f'MODEL = "{network_identity(model)}"  # what is computed: weights of another network are refused']
+        return [*lines, f'MODEL = "{network_identity(model)}"  # identifies the network: weights of another one are refused']
 
 
 def _short_doc(source: str) -> str:
@@ -201,7 +201,18 @@ def _short_doc(source: str) -> str:
     text = " ".join(found[1].split("\n\n")[0].split())
     lines = textwrap.wrap(text, WIDTH - 10)
     quoted = [f'    """{lines[0]}', *(f"    {line}" for line in lines[1:])]
-    return f"{source[: found.start()]}\n{prose(quoted)}\"\"\"{source[found.end() :]}"
+    rest = "\n".join(made for line in source[found.end() :].split("\n") for made in _narrow(line))
+    return f"{source[: found.start()]}\n{prose(quoted)}\"\"\"{rest}"
+
+
+def _narrow(line: str) -> list[str]:
+    """Return a line of a pasted function in lines that fit; a long signature loses its annotations."""
+    if len(line) <= WIDTH:
+        return [line]
+    code = line.strip()
+    if re.match(r"(self|\w+: )", code):
+        return [re.sub(r": (float|int|bool|str)\b", "", line)]
+    return wrapped(code, len(line) - len(code))
 
 
 def _shape_of(model: Model, path: str) -> tuple[int, ...]:
