@@ -17,8 +17,9 @@ from dotnn.codegen.threads import thread_lines
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
-from dotnn.targets.numpy import FAST, regime
+from dotnn.targets.numpy import EXPLAIN, FAST, regime
 from dotnn.targets.numpy import equations as explain
+from dotnn.targets.numpy.explain.script import explain_script
 from dotnn.targets.numpy.fast.context import context as fast_context
 from dotnn.targets.numpy.fast.emitter import FastEmitter
 from dotnn.targets.numpy.fast.plan import Plan
@@ -31,6 +32,13 @@ def script(draft: Draft) -> str:
 
     Equal drafts give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
     """
+    if draft.style is EXPLAIN:
+        return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
+    return _templated(draft)
+
+
+def _templated(draft: Draft) -> str:
+    """Return the text of a script that templates make. Raises `NamesMeet` where a value must be called otherwise."""
     model, fast = draft.model, draft.style is FAST
     names, mark = names_of(draft.graph, draft.step), _mark(draft)
     graph, step = mark.on(draft.graph), mark.on(draft.step)
@@ -58,7 +66,7 @@ def script(draft: Draft) -> str:
         **training_context(model),
         **_own(model, graph),
     }
-    text = assembled(TEMPLATES, context, formulas, {"os", *modules(model.train)}, paste.SCRIPT)
+    text = assembled(TEMPLATES, context, formulas, modules(model.train), paste.SCRIPT)
     return sealed(mark.off(text, names))
 
 
@@ -66,7 +74,6 @@ def _own(model: Model, graph: Graph) -> dict[str, Any]:
     """Return what the shared templates say otherwise for other targets."""
     return {
         "metric_lines": indented(training.metric_lines(model, value_names(model, graph)), 8),
-        "stop_lines": indented(training.stop_lines(model), 8),
         "predict_dtype": "dtype",
         "predict_setup": [
             "dtype = next(iter(params.values())).dtype if params else np.float64",
@@ -75,8 +82,7 @@ def _own(model: Model, graph: Graph) -> dict[str, Any]:
         "predict_forward": "outputs, cache = forward(params, batch)",
         "diverged_values": "params, forward(params, examples)[1]",
         "subject": "params",
-        "snapshot": "params",
-        "restore": "params = best_params",
+        "restore": 'params = state["best_params"]',
         "fitted": "params, history",
         **result_files(model, "weights.npz", "history.csv"),
         "train_options": [],
@@ -84,6 +90,7 @@ def _own(model: Model, graph: Graph) -> dict[str, Any]:
         "workers": False,
         "framework_errors": False,
         "noted_at_once": True,
+        "more_made_of": "",
     }
 
 
