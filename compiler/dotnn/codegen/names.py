@@ -31,7 +31,9 @@ class Scope:
         while True:
             chosen = {key: names[level[key]] for key, names in wanted.items()}
             counts = Counter(chosen.values())
-            clashing = [k for k, n in chosen.items() if (counts[n] > 1 or n in self.taken) and level[k] + 1 < len(wanted[k])]
+            clashing = [
+                k for k, n in chosen.items() if (counts[n] > 1 or n in self.taken) and level[k] + 1 < len(wanted[k])
+            ]
             if not clashing:
                 break
             for key in clashing:

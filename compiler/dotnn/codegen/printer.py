@@ -64,7 +64,7 @@ class Printer:
         before: tree.Stmt | None = None
         headed = False
         for stmt in body:
-            begun = before is None or isinstance(before, tree.Assign) and (before.value == "{}" or not headed)
+            begun = before is None or (isinstance(before, tree.Assign) and (before.value == "{}" or not headed))
             if isinstance(stmt, tree.Heading) and not begun and self.lines[-1]:
                 self.lines.append("")
             self._statement(stmt, indent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Sequence
 
 WIDTH = 110
@@ -21,7 +22,9 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
         return [line]
     targets, equals, _ = code[:start].rpartition(" = ")
     if equals and len(line) - len(code) + start > width - 40 and targets.count(", "):
-        value = _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
+        value = (
+            _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
+        )
         value[0] = " " * indent + value[0].lstrip()
         return [" " * indent + "(", *_filled(targets.split(", "), indent + INDENT, width), *value]
     return _broken(code[:start], code[start:], indent, width)
@@ -69,9 +72,11 @@ def _broken(head: str, value: str, indent: int, width: int) -> list[str]:
     if len(parts) > 1:
         body = _joined(parts, indent + INDENT, width)
         return [" " * indent + head + "(", *body, " " * indent + ")"]
-    return [" " * indent + head + "(", *wrapped(value, indent + INDENT, width), " " * indent + ")"] if (
-        len(head) > 2 and len(" " * (indent + INDENT) + value) <= width
-    ) else _inside(head, value, node, indent, width)
+    return (
+        [" " * indent + head + "(", *wrapped(value, indent + INDENT, width), " " * indent + ")"]
+        if (len(head) > 2 and len(" " * (indent + INDENT) + value) <= width)
+        else _inside(head, value, node, indent, width)
+    )
 
 
 def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
@@ -91,7 +96,7 @@ def _content(inner: str, indent: int, width: int) -> list[str]:
     call = ast.parse(f"f({inner})", mode="eval").body
     assert isinstance(call, ast.Call)
     if len(call.args) == 1 and isinstance(call.args[0], ast.GeneratorExp):
-        element = (ast.get_source_segment(f"f({inner})", call.args[0].elt) or "")
+        element = ast.get_source_segment(f"f({inner})", call.args[0].elt) or ""
         start = inner.index(element) + len(element)
         return [" " * indent + part for part in (inner[:start].strip(), inner[start:].strip())]
     if len(call.args) + len(call.keywords) > 1:
@@ -130,14 +135,14 @@ def _bracket(value: str, node: ast.expr) -> tuple[str, list[str], str]:
         return value[0], [ast.get_source_segment(value, e) or "" for e in node.elts], closing
     assert isinstance(node, ast.Call)
     pieces = [*node.args, *node.keywords]
-    if not pieces or len(pieces) == 1 and isinstance(pieces[0], ast.GeneratorExp):
+    if not pieces or (len(pieces) == 1 and isinstance(pieces[0], ast.GeneratorExp)):
         return "", [], ""
     opening = f"{ast.get_source_segment(value, node.func)}("
     return opening, [_with_stars(value, piece) for piece in pieces], ")"
 
 
 def _with_stars(value: str, piece: ast.AST) -> str:
-    return ast.get_source_segment(value, piece) or ""  # type: ignore[arg-type]
+    return ast.get_source_segment(value, piece) or ""
 
 
 def _filled(items: Sequence[str], indent: int, width: int) -> list[str]:
@@ -187,7 +192,7 @@ def _operands(value: str, node: ast.expr) -> list[str]:
         cuts.append(_operator(value, left))
         left = left.left
     bounds = [0, *reversed(cuts), len(value)]
-    return [value[a:b].strip() for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [value[a:b].strip() for a, b in itertools.pairwise(bounds)]
 
 
 def _in_brackets(value: str, inner: ast.expr, outer: ast.expr) -> bool:

@@ -1,4 +1,4 @@
-"""The examples of a spec as a training takes them: checked, split and scaled; a lean script trusts what it is handed."""
+"""The examples of a spec as a training takes them: checked, split and scaled."""
 
 from __future__ import annotations
 

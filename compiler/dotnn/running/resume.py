@@ -45,9 +45,11 @@ class Saving:
     @property
     def hands_over(self) -> bool:
         """Whether the script hands its state to `on_epoch`, as the explain style does."""
-        return "checkpoint" not in inspect.signature(self.module.train).parameters and not hasattr(
-            self.module, "build_model"
-        ) and "resume" in inspect.signature(self.module.train).parameters
+        return (
+            "checkpoint" not in inspect.signature(self.module.train).parameters
+            and not hasattr(self.module, "build_model")
+            and "resume" in inspect.signature(self.module.train).parameters
+        )
 
     def after_epoch(self, record: Mapping[str, Any], state: State, epochs: int) -> None:
         """Save what a script hands over after an epoch; one that has come to its end is not continued from there."""

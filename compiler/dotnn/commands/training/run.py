@@ -18,7 +18,14 @@ from dotnn.model.identity import training_identity
 from dotnn.model.model import Model
 from dotnn.reports.console import show_json
 from dotnn.reports.training import EXIT_CODES, INTERRUPTED, show_training, training_result
-from dotnn.running.resume import Saving, bound_to_data, check_resumable, prepare_saving, resumed_folder, say_where_it_continues
+from dotnn.running.resume import (
+    Saving,
+    bound_to_data,
+    check_resumable,
+    prepare_saving,
+    resumed_folder,
+    say_where_it_continues,
+)
 from dotnn.running.resume_differences import Training
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
 from dotnn.running.scripts import load_module, require

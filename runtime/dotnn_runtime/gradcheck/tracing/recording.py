@@ -88,7 +88,7 @@ def record(module: ModuleType, params: Arrays, parts: Mapping[str, Arrays], *, e
 
 def trains(module: ModuleType) -> bool:
     """Whether a script has a training that can be recorded."""
-    return hasattr(module, "fit") or hasattr(module, "train") and hasattr(module, "prepare")
+    return hasattr(module, "fit") or (hasattr(module, "train") and hasattr(module, "prepare"))
 
 
 def fit_of(module: ModuleType) -> Callable[..., Any]:

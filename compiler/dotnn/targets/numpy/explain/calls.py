@@ -265,4 +265,3 @@ def _inside_out(call: Call) -> Iterator[Call]:
     for inner in call.children:
         yield from _inside_out(inner)
     yield call
-

@@ -49,13 +49,18 @@ class CommandLine:
             *(["    w = params[name]"] * self.state),
             "    v = rng.standard_normal(w.shape)",
             "    moved = params | {name: w + 1e-20j * v}",
-            *wrapped(f"expected = total_loss(moved, batch, forward(moved, batch, training=True{rng})[1]).imag / 1e-20", 4),
+            *wrapped(
+                f"expected = total_loss(moved, batch, forward(moved, batch, training=True{rng})[1]).imag / 1e-20", 4
+            ),
             "    error = abs((grads[name] * v).sum() - expected) / max(abs(expected), smallest, 1e-300)",
             "    worst = max(worst, error)",
             f"    print(f\"{{name:{width}}}  {{error:.1e}}  {{'ok' if error < 1e-10 else 'WRONG'}}\")",
             "return worst < 1e-10",
         ]
-        lines = [line if line.startswith("    ") and i in self._wrapped_at(body) else f"    {line}" for i, line in enumerate(body)]
+        lines = [
+            line if line.startswith("    ") and i in self._wrapped_at(body) else f"    {line}"
+            for i, line in enumerate(body)
+        ]
         return prose(["def check(seed=0, examples=5):", *lines])
 
     def _wrapped_at(self, body: list[str]) -> set[int]:
@@ -78,7 +83,7 @@ class CommandLine:
             "    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)",
             '    parser.add_argument("command", choices=["train", "predict", "check"])',
             '    parser.add_argument("weights", nargs="?", help="for predict: what train --save wrote")',
-            f'    parser.add_argument("data", nargs="?", help="for predict: {self._file()} with the inputs")'.replace('"data", n', '"inputs", n'),
+            f'    parser.add_argument("inputs", nargs="?", help="for predict: {self._file()} with the inputs")',
             *([data] if given else []),
             '    parser.add_argument("--epochs", type=int, default=EPOCHS)',
             '    parser.add_argument("--seed", type=int, default=SEED)',
@@ -99,7 +104,9 @@ class CommandLine:
         return "a CSV file" if self.csv else "an .npz file"
 
     def _predict(self) -> list[str]:
-        inputs = "{n: read_csv(options.inputs, INPUT_COLUMNS[n]) for n in INPUTS}" if self.csv else "np.load(options.inputs)"
+        inputs = (
+            "{n: read_csv(options.inputs, INPUT_COLUMNS[n]) for n in INPUTS}" if self.csv else "np.load(options.inputs)"
+        )
         lines = []
         params, scaling = "dict(np.load(options.weights))", ""
         if self.scaled:

@@ -12,7 +12,6 @@ from dotnn.core.arguments import show
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.targets.numpy.explain.prose import prose
 
-
 READ_CSV = '''
 def read_csv(path, columns):
     """Return the named columns as an array of texts, one row for each example."""
@@ -104,7 +103,9 @@ class DataWriter:
         if not self.data.inline:
             head[1] = '    """Return the examples in an .npz file, by name; the spec has none of its own."""'
             names = ", ".join(f'"{n}"' for n in (*self.model.inputs, *self.model.targets))
-            return prose([*head, "    arrays = np.load(path)", f"    return {{name: arrays[name] for name in ({names},)}}"])
+            return prose(
+                [*head, "    arrays = np.load(path)", f"    return {{name: arrays[name] for name in ({names},)}}"]
+            )
         if all(len(str(rows)) < 300 for rows in self.data.inline.values()):
             entries = ", ".join(f'"{n}": np.array({show(rows)})' for n, rows in self.data.inline.items())
             return prose([*head, *wrapped(f"return {{{entries}}}", 4)])
@@ -137,8 +138,14 @@ class DataWriter:
         keys = {name: columns[0] for name, columns in source.fields.items()}
         if all(name == key for name, key in keys.items()):
             names = ", ".join(f'"{name}"' for name in keys)
-            return ["    arrays = np.load(path)", f"    return {{name: arrays[name] for name in ({names},)}}".replace(",)", "," * (len(keys) == 1) + ")")]
-        return ["    arrays = np.load(path)", *_dict("return ", [f'"{n}": arrays[{literal(k)}]' for n, k in keys.items()])]
+            return [
+                "    arrays = np.load(path)",
+                f"    return {{name: arrays[name] for name in ({names},)}}".replace(",)", "," * (len(keys) == 1) + ")"),
+            ]
+        return [
+            "    arrays = np.load(path)",
+            *_dict("return ", [f'"{n}": arrays[{literal(k)}]' for n, k in keys.items()]),
+        ]
 
     # ---------------------------------------------------------------------------------------------------- prepare
 
@@ -187,7 +194,7 @@ class DataWriter:
             f'    count = len(arrays["{first}"])',
             f"    exact = count * np.array({numbers})",
             "    sizes = np.floor(exact + 1e-9).astype(int)",
-            "    sizes[np.argsort(sizes - exact, kind=\"stable\")[: count - sizes.sum()]] += 1",
+            '    sizes[np.argsort(sizes - exact, kind="stable")[: count - sizes.sum()]] += 1',
             f"    parts = np.split(np.random.default_rng({split.seed}).permutation(count), np.cumsum(sizes)[:-1])",
             f"    rows = dict(zip({names}, map(np.sort, parts), strict=True))",
         ]

@@ -91,7 +91,9 @@ def inside(path: str, around: str) -> list[str]:
 
 def suffixes(parts: Sequence[str], hint: str, least: int = 1) -> list[str]:
     """Return `dense1_z`, `p_dense1_z` for the parts p, dense1 and the hint z."""
-    return ["_".join([*parts[-k:], *([hint] if hint else [])]) for k in range(min(least, len(parts)), len(parts) + 1) if k]
+    return [
+        "_".join([*parts[-k:], *([hint] if hint else [])]) for k in range(min(least, len(parts)), len(parts) + 1) if k
+    ]
 
 
 Names = Iterable[str]

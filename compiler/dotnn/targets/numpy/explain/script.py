@@ -58,7 +58,7 @@ class Explained:
 
 
 def explain_script(model: Model, graph: Graph, facts: Mapping[str, Any], values: Mapping[str, Any]) -> Explained:
-    """Return the script of a model; `facts` are the head's, `values` the arrays of parameters that start from a file."""
+    """Return the script of a model; `facts` are the head's, `values` the arrays that are read from files."""
     return _Script(model, graph, facts, values).run()
 
 
@@ -74,7 +74,7 @@ class _Script:
         data, command_line = DataWriter(self.model), CommandLine(self.model, self.graph)
         formulas = self._formulas()
         fresh = init_params(self.model, self.values)
-        state = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
+        state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
         own = [tree.Prose(PART.strip("\n"))] if "part(" in self._code([*network.parts, *network.functions]) else []
         pasted = paste.needed(training.helpers())
         parts: list[tree.Item] = [
@@ -187,10 +187,16 @@ class _Script:
             lines += wrapped(f"DECAYED = {literal(decayed)}")
         dead = zero_gradients(self.graph)
         if dead:
-            lines += ["# the loss does not depend on these, or only through steps", *wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}")]
+            lines += [
+                "# the loss does not depend on these, or only through steps",
+                *wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}"),
+            ]
         every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
         lines.append(f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}")
-        return [*lines, f'MODEL = "{network_identity(model)}"  # identifies the network: weights of another one are refused']
+        return [
+            *lines,
+            f'MODEL = "{network_identity(model)}"  # identifies the network: weights of another one are refused',
+        ]
 
 
 def _short_doc(source: str) -> str:
@@ -202,7 +208,7 @@ def _short_doc(source: str) -> str:
     lines = textwrap.wrap(text, WIDTH - 10)
     quoted = [f'    """{lines[0]}', *(f"    {line}" for line in lines[1:])]
     rest = "\n".join(made for line in source[found.end() :].split("\n") for made in _narrow(line))
-    return f"{source[: found.start()]}\n{prose(quoted)}\"\"\"{rest}"
+    return f'{source[: found.start()]}\n{prose(quoted)}"""{rest}'
 
 
 def _narrow(line: str) -> list[str]:
@@ -218,4 +224,3 @@ def _narrow(line: str) -> list[str]:
 def _shape_of(model: Model, path: str) -> tuple[int, ...]:
     steps = {s.path: s.type.example for s in model.steps}
     return steps[path] if path in steps else model.inputs[path].type.example
-

@@ -26,8 +26,8 @@ class History(list):
 ARGUMENTS = [
     "data=None", "*", "epochs=EPOCHS", "seed=SEED", "dtype=np.float32", "params=None", "resume=None", "on_epoch=None",
 ]  # fmt: skip
-DOC = '''Train on raw arrays by name (None: the spec's own); return the parameters and one record per epoch.
-`on_epoch(record, state)` gets all that training goes on from; `resume` takes such a state.'''
+DOC = """Train on raw arrays by name (None: the spec's own); return the parameters and one record per epoch.
+`on_epoch(record, state)` gets all that training goes on from; `resume` takes such a state."""
 INLINE_METRICS = {
     "accuracy_class": "np.mean({out}.argmax(axis=-1) == {target})",
     "accuracy_onehot": "np.mean({out}.argmax(axis=-1) == {target}.argmax(axis=-1))",
@@ -67,7 +67,7 @@ class TrainingWriter:
     def modules(self) -> set[str]:
         """Return the standard modules that it uses."""
         timed = {"time"} if common.time_limit(self.train) else set()
-        return timed | ({"math"} if self.formula and self.train.batch or self._uses_math() else set())
+        return timed | ({"math"} if (self.formula and self.train.batch) or self._uses_math() else set())
 
     def _uses_math(self) -> bool:
         return "math." in (self.schedule() or "")
@@ -88,7 +88,11 @@ class TrainingWriter:
             table = f"{{slot: {each} for slot in ({names})}}"
             text = f"{{{', '.join(entries)}}} | {table}" if entries else table
             if len(text) > 98:
-                return function(head, doc, [f"slots = {table}", f"return {{{', '.join(entries)}}} | slots" if entries else "return slots"])
+                return function(
+                    head,
+                    doc,
+                    [f"slots = {table}", f"return {{{', '.join(entries)}}} | slots" if entries else "return slots"],
+                )
             return function(head, doc, [f"return {text}"])
         entries += [f'"{s}": {each}' for s in self.slots]
         return function(head, doc, lines_of(f"return {{{', '.join(entries)}}}"))
@@ -200,7 +204,11 @@ class TrainingWriter:
         lines.append('params, memory, history = state["params"], state["optimizer"], History(state["history"])')
         lines += ["history.scaling = scaling"] if scaled else []
         if self.uses_rng():
-            lines += ["rng = np.random.default_rng([seed, 1])", "if resume:", '    rng.bit_generator.state = resume["rng"]']
+            lines += [
+                "rng = np.random.default_rng([seed, 1])",
+                "if resume:",
+                '    rng.bit_generator.state = resume["rng"]',
+            ]
         if self.plateau:
             lines += learning_rate.watcher_lines(self.train)
             lines += ['vars(plateau).update(state["plateau"])']
@@ -209,7 +217,7 @@ class TrainingWriter:
 
     def uses_rng(self) -> bool:
         """Whether training draws numbers."""
-        return self.draws or not self.full and self.train.shuffle
+        return self.draws or (not self.full and self.train.shuffle)
 
     def _lsuv(self) -> bool:
         return bool(common.rescaled(self.model, self.graph))
@@ -265,7 +273,7 @@ class TrainingWriter:
         on_train, has_val, _ = common.evaluated_parts(self.model)
         scaling = ", scaling" if self._unscales() else ""
         if on_train:
-            body.append(f'history[-1] = evaluate(params, examples{scaling}) | history[-1]')
+            body.append(f"history[-1] = evaluate(params, examples{scaling}) | history[-1]")
             body[-1] = f"history[-1] |= evaluate(params, examples{scaling}) | history[-1]"
         if has_val:
             figures = f'evaluate(params, parts["val"]{scaling})'
@@ -334,7 +342,10 @@ class TrainingWriter:
         better = f'"best": {quantity}, "best_params": dict(params), "best_epoch": epoch, "waited": 0'
         kept = [f"    state |= {{{better}}}"]
         if len(kept[0]) > 102:
-            kept = [f"    state |= {{{better.removesuffix(', ' + better.rpartition(', ')[2])}}}", '    state["waited"] = 0']
+            kept = [
+                f"    state |= {{{better.removesuffix(', ' + better.rpartition(', ')[2])}}}",
+                '    state["waited"] = 0',
+            ]
         lines = [
             'state["waited"] += 1',
             f'if {quantity} {order} state["best"]{margin}:',
@@ -347,8 +358,10 @@ class TrainingWriter:
         return lines
 
     def _end(self) -> list[str]:
-        lines = ['history.stopped_by, history.best_epoch = state["stopped_by"], state["best_epoch"]'] if self.early else (
-            ['history.stopped_by = state["stopped_by"]'] if self._stops() else []
+        lines = (
+            ['history.stopped_by, history.best_epoch = state["stopped_by"], state["best_epoch"]']
+            if self.early
+            else (['history.stopped_by = state["stopped_by"]'] if self._stops() else [])
         )
         slots = ", ".join(f'"{slot}"' for slot in self.slots) + "," * (len(self.slots) == 1)
         memories = f'{{f"{{s}} of {{n}}": a for s in ({slots}) for n, a in memory[s].items()}}'
@@ -448,8 +461,11 @@ class TrainingWriter:
         made = function("def predict(params, inputs, scaling=None):", doc, body)
         if not scaled_out:
             return made
-        undo = function("def undo(values, s):", "Return scaled numbers in their own units.", [
-            'return values / s["scale"] + s["shift"]'])
+        undo = function(
+            "def undo(values, s):",
+            "Return scaled numbers in their own units.",
+            ['return values / s["scale"] + s["shift"]'],
+        )
         return f"{undo}\n\n\n{made}"
 
 
