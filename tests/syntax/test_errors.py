@@ -62,7 +62,7 @@ error[NN118]: expected `,` between `0.1` and `momentum`
               |                   ^^^^^^^^
   help: write a comma""",
     "model X { output p = (x -> f) (y -> g) }": """\
-error[NN100]: did not expect `(` after `)`
+error[NN100]: unexpected `(` after `)`
   bad.nn:1:31 | model X { output p = (x -> f) (y -> g) }
               |                               ^
   help: expected here: a statement (name = value, input, target, layer, output), an operator, `}`""",

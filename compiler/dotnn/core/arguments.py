@@ -56,7 +56,7 @@ class Kind:
     """
 
     expected: str
-    accept: Callable[[Any], Any] = field(default=lambda value: None)
+    accept: Callable[[object], Any] = field(default=lambda value: None)
     registry: str = ""
     choices: tuple[str, ...] = ()
     numeric: bool = False
@@ -102,7 +102,7 @@ def show_call(name: str, args: tuple[Arg, ...], attrs: dict[str, Any]) -> str:
     return f"{name}({', '.join(shown)})" if shown else name
 
 
-def show(value: Any) -> str:
+def show(value: object) -> str:
     """Write a constant in the language's own spelling."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -115,12 +115,12 @@ def show(value: Any) -> str:
     return str(value)
 
 
-def same(a: Any, b: Any) -> bool:
+def same(a: object, b: object) -> bool:
     """Compare an attribute with a default that may still be spelled as a symbol (`identity`)."""
     return bool(a == b) or str(a) == str(b)
 
 
-def _number(value: Any) -> float | int | None:
+def _number(value: object) -> float | int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return value
@@ -129,7 +129,7 @@ def _number(value: Any) -> float | int | None:
 def number(expected: str, test: Callable[[float], bool] = lambda v: True) -> Kind:
     """Return the kind of finite numbers that pass `test`."""
 
-    def accept(value: Any) -> Any:
+    def accept(value: object) -> float | int | None:
         v = _number(value)
         return v if v is not None and test(v) else None
 
@@ -139,7 +139,7 @@ def number(expected: str, test: Callable[[float], bool] = lambda v: True) -> Kin
 def integer(expected: str, test: Callable[[int], bool] = lambda v: True) -> Kind:
     """Return the kind of whole numbers that pass `test`."""
 
-    def accept(value: Any) -> Any:
+    def accept(value: object) -> int | None:
         v = _number(value)
         return int(v) if v is not None and v == int(v) and test(int(v)) else None
 
@@ -149,7 +149,7 @@ def integer(expected: str, test: Callable[[int], bool] = lambda v: True) -> Kind
 def choice(*names: str) -> Kind:
     """Return the kind of a few words."""
 
-    def accept(value: Any) -> Any:
+    def accept(value: object) -> str | None:
         return value.id if isinstance(value, Symbol) and value.id in names else None
 
     return Kind(" or ".join(names) if len(names) < 3 else "one of " + ", ".join(names), accept, choices=names)
@@ -166,7 +166,7 @@ def duration(expected: str, test: Callable[[float], bool] = lambda v: True) -> K
     A whole number counts steps; a fraction, as which `10%` arrives here, is a share of all steps.
     """
 
-    def accept(value: Any) -> Any:
+    def accept(value: object) -> Duration | None:
         if isinstance(value, Duration):
             return value if value.count > 0 else None
         if isinstance(value, float):
@@ -177,25 +177,25 @@ def duration(expected: str, test: Callable[[float], bool] = lambda v: True) -> K
     return Kind(expected, accept)
 
 
-def _word(value: Any) -> Any:
+def _word(value: object) -> str | None:
     return value.id if isinstance(value, Symbol) else None
 
 
-def _weights(value: Any) -> Any:
-    items = [NON_NEGATIVE.accept(v) for v in value] if isinstance(value, list) else [None]
+def _weights(value: object) -> tuple[float, ...] | None:
+    items: list[Any] = [NON_NEGATIVE.accept(v) for v in value] if isinstance(value, list) else [None]
     return tuple(items) if None not in items and any(items) else None
 
 
-def _string(value: Any) -> Any:
+def _string(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _boolean(value: Any) -> Any:
+def _boolean(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _sizes(value: Any) -> Any:
-    items = [POSITIVE_INT.accept(v) for v in value] if isinstance(value, list) else [None]
+def _sizes(value: object) -> tuple[int, ...] | None:
+    items: list[Any] = [POSITIVE_INT.accept(v) for v in value] if isinstance(value, list) else [None]
     return tuple(items) if None not in items and items else None
 
 

@@ -66,7 +66,7 @@ class Source:
 class Diagnostic:
     """One thing that is wrong (or, as a warning, doubtful), with its place and the likely fix.
 
-    `note` stands behind the caret, `help` below it. `source` is set where the text is not the spec itself
+    `note` is shown after the caret, `help` below it. `source` is set where the text is not the spec itself
     (a `--set` on the command line, a data file).
     """
 
@@ -82,8 +82,8 @@ class Diagnostic:
         """Return code, message, note and help, and the place: None where it has none. `source` is the spec."""
         source = self.source or source
         line, column = source.line_column(self.span.start) if source and self.span else (None, None)
-        told = {"code": self.code, "message": self.message, "note": self.note, "help": self.help}
-        return {**told, "path": source.path if source else None, "line": line, "column": column}
+        shown = {"code": self.code, "message": self.message, "note": self.note, "help": self.help}
+        return {**shown, "path": source.path if source else None, "line": line, "column": column}
 
 
 class CompileError(Exception):

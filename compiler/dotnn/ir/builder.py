@@ -95,16 +95,16 @@ class GraphBuilder:
 
     @contextmanager
     def within(self, name: str) -> Iterator[None]:
-        """Let the names of what is written inside begin with `name`, behind the prefix."""
+        """Let the names of what is written inside begin with `name`, after the prefix."""
         saved = self.prefix
         self.prefix = "_".join(filter(None, [saved, name]))
         yield
         self.prefix = saved
 
     def update_state(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
-        """Keep the node whose output replaces `state` after a training step; `build` appends it behind the loss.
+        """Keep the node whose output replaces `state` after a training step; `build` appends it after the loss.
 
-        A layer that is used several times renews its state once per use: each starts from what the one before it left.
+        A layer that is used several times updates its state once per use: each starts from what the one before it left.
         """
         made = self.new_state.setdefault(state.id, [])
         ins = tuple(made[-1] if made and v.id == state.id else v for v in ins)

@@ -16,7 +16,7 @@ class Graph:
 
     `inputs`, `targets`, `params`, `outputs` and `grads` map the names of the spec to values. `state` are the parameters
     that are not trained (running statistics), `new_state` what replaces them after a training step. `seed` is the
-    cotangent of the loss (1 unless the caller says otherwise). `steps` holds the value of every step of the model, by
+    cotangent of the loss (1 unless the caller gives another). `steps` holds the value of every step of the model, by
     its path; `remarks` are shown in the script where a pass changed what the reader would expect, by layer path.
     """
 
@@ -49,7 +49,7 @@ class Graph:
         return [*self.inputs.values(), *self.targets.values(), *self.params.values(), *self.state.values(), *seeds]
 
     def results(self) -> list[Value]:
-        """Return the values that somebody outside reads."""
+        """Return the values that are read from outside."""
         losses = [self.loss] if self.loss else []
         return [*self.outputs.values(), *losses, *self.new_state.values(), *self.grads.values()]
 

@@ -44,7 +44,7 @@ def _compiled(line: str) -> CodeType:
 def evaluate(
     node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool, step: int = 1
 ) -> Array:
-    """Return the value of one node with one output; `step` is the step of the loop that it stands in."""
+    """Return the value of one node with one output; `step` is the step of the loop that it belongs to."""
     op = node.rule
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
     scope = {names[v.id]: x for v, x in zip(node.ins, operands, strict=True)}

@@ -103,8 +103,8 @@ class Op:
               operand has no effect through this node
     algebra   what is known of the result without computing it; see `passes.zeros`
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
-    uses_step its line reads `step`, the number of the time step that it stands in
-    positions operands and result hold positions, not the planes of images: their arrays lie as their shape says
+    uses_step its line reads `step`, the number of its time step
+    positions operands and result hold positions, not the planes of images: arrays are laid out as their shape says
     vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
     term      for a loss: what its line sums over features and examples
@@ -170,7 +170,7 @@ class Op:
         return self._spelt(self.formula(node), node, name_of, _numpy(node))
 
     def prediction_line(self, node: Node, name_of: Callable[[Value], str]) -> str:
-        """Return the NumPy expression that stands for `node` in prediction mode."""
+        """Return the NumPy expression of `node` in prediction mode."""
         return self._spelt(self.formula(node, training=False), node, name_of, _numpy(node))
 
     def line_of_both(self, node: Node, name_of: Callable[[Value], str]) -> str:

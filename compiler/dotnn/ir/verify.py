@@ -26,7 +26,7 @@ def verify(graph: Graph) -> None:
     for node in graph.nodes:
         where = f"{node.op} -> {', '.join(v.name for v in node.outs)} ({node.layer})"
         if PHASES.index(node.phase) < phase:
-            raise InvalidGraph(f"{where} stands in phase {node.phase} after {PHASES[phase]}")
+            raise InvalidGraph(f"{where} is in phase {node.phase} after {PHASES[phase]}")
         phase = PHASES.index(node.phase)
         if node.phase == "forward" and any(v.role in ("target", "seed") for v in node.ins):
             raise InvalidGraph(f"{where} reads a target in the forward phase")

@@ -16,7 +16,7 @@ from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
 from dotnn.model import messages
-from dotnn.model.constants import Constants, ConstCall, describe, evaluate
+from dotnn.model.constants import Constant, Constants, ConstCall, describe, evaluate
 from dotnn.model.messages.base import Fail
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
@@ -91,16 +91,18 @@ def convert(owner: str, arg: Arg, expr: nodes.Expr, constants: Constants, schema
     return converted
 
 
-def _is_entry(arg: Arg, value: Any) -> bool:
+def _is_entry(arg: Arg, value: Constant) -> bool:
     """Whether a constant is to be looked up in the argument's registry: where a number would do, only a name of it."""
     return not arg.kind.numeric or isinstance(value, ConstCall) or _is_member(value, arg.kind.registry)
 
 
-def _is_member(value: Any, family: str) -> bool:
+def _is_member(value: Constant, family: str) -> bool:
     return isinstance(value, Symbol) and value.id in FAMILIES[family]
 
 
-def _refusal(arg: Arg, value: Any, expr: nodes.Expr, constants: Constants, schema: Sequence[Arg]) -> tuple[str, str]:
+def _refusal(
+    arg: Arg, value: Constant, expr: nodes.Expr, constants: Constants, schema: Sequence[Arg]
+) -> tuple[str, str]:
     """Return what an argument was found to be, and the likely fix."""
     meaning = f"{arg.name}: {arg.doc}" if arg.doc else ""
     if isinstance(expr, nodes.Name) and expr.id in constants:
@@ -129,7 +131,7 @@ def accepts(arg: Arg, value: Symbol) -> bool:
     return arg.kind.accept(value) is not None
 
 
-def bind_entry(family: str, value: Any, span: Span, constants: Constants) -> Bound:
+def bind_entry(family: str, value: Constant, span: Span, constants: Constants) -> Bound:
     """Resolve `relu`, `leaky_relu(0.2)`, `he(normal)` in its family and bind its arguments."""
     members = FAMILIES[family]
     called = FAMILY_NAMES.get(family, family)

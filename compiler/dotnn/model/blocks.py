@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dotnn.core.diagnostics import Diagnostic, Source, Span
 from dotnn.core.limits import MAX_SIZE
 from dotnn.library.layers.base import shape_text
 from dotnn.model import messages
 from dotnn.model.bind import match
-from dotnn.model.constants import evaluate, integer
+from dotnn.model.constants import Constant, Constants, evaluate, integer
 from dotnn.model.messages.base import Fail, several
 from dotnn.model.paths import Element
 from dotnn.model.scope import OpenUse, Scope, Tensor
@@ -37,10 +36,10 @@ class BlockUse:
         """The place of the called name."""
         return self.call.func.span
 
-    def constants(self, outer: Mapping[str, Any], caller: Mapping[str, Any]) -> dict[str, Any]:
+    def constants(self, outer: Constants, caller: Constants) -> dict[str, Constant]:
         """Return the constants that the block sees: the spec's parameters (`outer`) and its own."""
         given = match(f"block {self.name}", [p.name.id for p in self.block.params], self.args)
-        values: dict[str, Any] = {}
+        values: dict[str, Constant] = {}
         for param in self.block.params:
             expr = given.get(param.name.id)
             if expr is not None:
@@ -68,7 +67,7 @@ class BlockUse:
         expected, found = several(len(names), "value"), len(self.operands)
         return messages.calls.wrong_arity(self.span, f"block {self.name}", expected, found, help)
 
-    def bind_inputs(self, inner: Scope, constants: dict[str, Any], source: Source) -> None:
+    def bind_inputs(self, inner: Scope, constants: dict[str, Constant], source: Source) -> None:
         """Let the names of the inputs denote the operands, and free names in their shapes the operands' sizes."""
         for decl, operand in zip(self.inputs(), self.operands, strict=True):
             name = decl.name.id
@@ -78,13 +77,13 @@ class BlockUse:
             self._unify(decl, operand, constants)
             inner.names[name] = operand.called(name)
 
-    def opened(self, inner: Scope, constants: Mapping[str, Any], element: Element, statement: Span | None) -> OpenUse:
+    def opened(self, inner: Scope, constants: Constants, element: Element, statement: Span | None) -> OpenUse:
         """Return what the steps in it know of this use."""
         bound = {name: t for name, t in inner.names.items() if isinstance(t, Tensor)}
         own = {param.name.id: constants[param.name.id] for param in self.block.params}
         return OpenUse(self.name, own, bound, element, self.call.span, statement, self.block.span)
 
-    def _unify(self, decl: nodes.TensorDecl, operand: Tensor, constants: dict[str, Any]) -> None:
+    def _unify(self, decl: nodes.TensorDecl, operand: Tensor, constants: dict[str, Constant]) -> None:
         """Bind the free names in an input's shape to the operand's sizes; the others must be equal."""
         sizes = operand.type.example
         problems = [_wrong_rank(len(decl.dims), len(sizes))] if len(sizes) != len(decl.dims) else []
@@ -102,7 +101,7 @@ def _wrong_rank(declared: int, found: int) -> str:
     return f"declared with {declared} {'axis' if declared == 1 else 'axes'}, not {found}"
 
 
-def _wrong_size(dim: nodes.Expr, size: int, constants: Mapping[str, Any]) -> list[str]:
+def _wrong_size(dim: nodes.Expr, size: int, constants: Constants) -> list[str]:
     """Return what is wrong with a size, nothing where it is the declared one."""
     wanted = integer(dim, constants, "a size", MAX_SIZE)
     if wanted == size:

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeAlias, TypeGuard, cast
 
 from dotnn.core.arguments import Duration, Symbol, show
 from dotnn.core.diagnostics import Span
@@ -15,7 +15,7 @@ from dotnn.model import messages
 from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
 
-WORDS: dict[str, Any] = {"true": True, "false": False}
+WORDS: dict[str, bool] = {"true": True, "false": False}
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -55,15 +55,16 @@ class Poisoned(Exception):
     """A statement depends on a poisoned name and is given up silently."""
 
 
-Constants = Mapping[str, Any]
+Constant: TypeAlias = "bool | int | float | str | Symbol | Duration | Interval | ConstCall | Poison | list[Constant]"
+Constants = Mapping[str, Constant]
 
 
-def is_number(value: Any) -> TypeGuard[int | float]:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a constant is a number; `true` and `false` are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def evaluate(expr: nodes.Expr, constants: Constants) -> Any:
+def evaluate(expr: nodes.Expr, constants: Constants) -> Constant:
     """Return the constant that `expr` denotes; a name that is no constant is a `Symbol`.
 
     Raises `Fail` for arithmetic on things that are no numbers, for division by zero and for huge powers, and
@@ -90,24 +91,24 @@ def evaluate(expr: nodes.Expr, constants: Constants) -> Any:
     raise Fail(messages.constants.bad_constant(expr.span, "a constant is needed here, not a pipe", example))
 
 
-def _named(expr: nodes.Name, constants: Constants) -> Any:
+def _named(expr: nodes.Name, constants: Constants) -> Constant:
     value = WORDS.get(expr.id, constants.get(expr.id, Symbol(expr.id)))
     if isinstance(value, Poison):
         raise Poisoned
     return value
 
 
-def _number(expr: nodes.Expr, constants: Constants) -> Any:
+def _number(expr: nodes.Expr, constants: Constants) -> int | float:
     value = evaluate(expr, constants)
     if isinstance(value, Symbol):
         raise Fail(messages.names.unknown_name(expr.span, value.id, constants))
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if not is_number(value):
         help = "for instance 3, 0.5, 1e-3 or 80%"
         raise Fail(messages.constants.bad_constant(expr.span, f"a number is needed here, not {describe(value)}", help))
     return value
 
 
-def _binary(expr: nodes.Binary, constants: Constants) -> Any:
+def _binary(expr: nodes.Binary, constants: Constants) -> int | float:
     apply = _ARITHMETIC.get(expr.op)
     if apply is None:
         help = "constants are computed with + - * / and ^"
@@ -137,7 +138,7 @@ def _checked(value: Any, span: Span) -> int | float:
 
 
 def _is_huge_power(base: float, exponent: float) -> bool:
-    """Whether a whole power has too many digits to be worth computing (a float overflows by itself)."""
+    """Whether a whole power has too many digits to be worth computing (a float overflows at once)."""
     whole = isinstance(base, int) and isinstance(exponent, int)
     return whole and abs(base) > 1 and exponent > MAX_NUMBER.bit_length()
 
@@ -146,7 +147,7 @@ _POWERS = "a number above 0 has every power, one below 0 has whole powers only, 
 _SIZES = "whole numbers have 64 bits, others are doubles (up to 1.8e308)"
 
 
-def describe(value: Any) -> str:
+def describe(value: object) -> str:
     """Say what a constant is, for an error message."""
     if isinstance(value, bool):
         return show(value)
@@ -178,14 +179,14 @@ def integer(expr: nodes.Expr, constants: Constants, what: str, most: int) -> int
     return int(value)
 
 
-def covers(limits: Any, value: Any) -> bool:
+def covers(limits: Interval | list[Constant], value: Constant) -> bool:
     """Whether a value lies within the limits of a parameter: an interval or a list of choices."""
     if isinstance(limits, Interval):
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and limits.low <= value <= limits.high
+        return is_number(value) and limits.low <= value <= limits.high
     return value in limits
 
 
-def limits_of(expr: nodes.Expr, constants: Constants) -> tuple[Any, str]:
+def limits_of(expr: nodes.Expr, constants: Constants) -> tuple[Interval | list[Constant], str]:
     """Return limits and their spelling: `2..64`, `log(1e-5..1e-1)` (searched on a log scale), `choice(a, b)`."""
     if isinstance(expr, nodes.Call) and expr.func.id == "choice" and expr.args:
         values = [evaluate(a.value, constants) for a in expr.args]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from dotnn.core.arguments import FRACTION, NUMBER, SEED, Arg, number
 from dotnn.core.diagnostics import Span, did_you_mean
@@ -13,7 +12,7 @@ from dotnn.model.bind import bind
 from dotnn.model.constants import Constants, Poisoned
 from dotnn.model.inline import check_inline, read_inline
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Data, Declared, FileSource, Scale, Split
+from dotnn.model.model import Data, Declared, FileSource, Nested, Scale, Split
 from dotnn.model.section import SectionReader, items
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
@@ -59,9 +58,9 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     return Data(inline, source, scales, one_hot, split)
 
 
-def _inline(section: SectionReader, declared: Declarations) -> dict[str, Any]:
+def _inline(section: SectionReader, declared: Declarations) -> dict[str, list[Nested]]:
     """Return the arrays that are written in the spec, by the name of their input or target."""
-    inline: dict[str, Any] = {}
+    inline: dict[str, list[Nested]] = {}
     for name, expr in section.values.items():
         if name in declared:
             with section.reporting(name):
@@ -70,7 +69,7 @@ def _inline(section: SectionReader, declared: Declarations) -> dict[str, Any]:
 
 
 def _check_inline(
-    section: SectionReader, declared: Declarations, inline: Mapping[str, Any], one_hot: Sequence[str]
+    section: SectionReader, declared: Declarations, inline: Mapping[str, list[Nested]], one_hot: Sequence[str]
 ) -> None:
     whole = {name: d for name, d in declared.items() if d is not None}
     check_inline(section, {name: v for name, v in inline.items() if name in whole}, whole, one_hot)
@@ -85,29 +84,33 @@ def _complete(section: SectionReader, declared: Declarations, source: FileSource
 
 
 def _source(expr: nodes.Expr, declared: Declarations, one_hot: Sequence[str]) -> FileSource:
+    call, file = _file_call(expr)
+    fields: dict[str, tuple[str, ...]] = {}
+    places: dict[str, Span] = {}
+    for arg in call.args[1:]:
+        if arg.name is None:
+            message = "columns and keys are given by the name of their input or target"
+            raise Fail(messages.data.source_form(arg.span, message))
+        item = _declared_name(arg.name, declared)
+        places |= {_word(e): e.span for e in items(arg.value)}
+        fields[item.name] = tuple(map(_word, items(arg.value)))
+        _check_width(SOURCES[call.func.id], item, len(fields[item.name]), one_hot, arg)
+    return FileSource(call.func.id, file.value, fields, file.span, places)
+
+
+def _file_call(expr: nodes.Expr) -> tuple[nodes.Call, nodes.String]:
+    """Return the call of a registered source, and the name of its file, or raise `Fail`."""
     if not isinstance(expr, nodes.Call):
         forms = " or ".join(entry.form for entry in SOURCES.values())
         raise Fail(messages.data.source_form(expr.span, f"a source is {forms}"))
     if expr.func.id not in SOURCES:
         hint = did_you_mean(expr.func.id, SOURCES)
         raise Fail(messages.data.source_form(expr.func.span, f'there is no data format "{expr.func.id}"', hint))
-    head = expr.args[0] if expr.args else None
-    if head is None or head.name is not None or not isinstance(head.value, nodes.String):
-        raise Fail(
-            messages.data.source_form(head.span if head else expr.span, "a source starts with the name of its file")
-        )
-    fields: dict[str, tuple[str, ...]] = {}
-    places: dict[str, Span] = {}
-    for arg in expr.args[1:]:
-        if arg.name is None:
-            message = "columns and keys are given by the name of their input or target"
-            raise Fail(messages.data.source_form(arg.span, message))
-        item = _declared_name(arg.name, declared)
-        words = [_word(e) for e in items(arg.value)]
-        places |= {word: e.span for word, e in zip(words, items(arg.value), strict=True)}
-        fields[item.name] = tuple(words)
-        _check_width(SOURCES[expr.func.id], item, len(words), one_hot, arg)
-    return FileSource(expr.func.id, head.value.value, fields, head.value.span, places)
+    place = expr.args[0].span if expr.args else expr.span
+    first = expr.args[0].value if expr.args and expr.args[0].name is None else None
+    if not isinstance(first, nodes.String):
+        raise Fail(messages.data.source_form(place, "a source starts with the name of its file"))
+    return expr, first
 
 
 def _check_width(entry: DataSource, item: Declared, found: int, one_hot: Sequence[str], arg: nodes.Arg) -> None:

@@ -24,9 +24,8 @@ def read_declaration(decl: nodes.TensorDecl, constants: Constants) -> Declared:
         raise Fail(messages.calls.unknown_entry(span, "kind of tensor", kind, KINDS))
     sizes = [integer(d, constants, "a size", MAX_SIZE) for d in decl.dims]
     if math.prod(sizes) > MAX_SIZE:
-        raise Fail(
-            messages.shapes.limit(decl.span, f"{name} would hold {math.prod(sizes):,} numbers, at most {MAX_SIZE:,}")
-        )
+        message = f"{name} would hold {math.prod(sizes):,} numbers; the limit is {MAX_SIZE:,}"
+        raise Fail(messages.shapes.limit(decl.span, message))
     if kind == "class":
         return _classes(decl, sizes, span)
     if kind == "int" and decl.role != "input":

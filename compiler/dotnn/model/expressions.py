@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from dotnn.core.arguments import Symbol
 from dotnn.core.diagnostics import Diagnostic, Reporter
@@ -14,7 +13,7 @@ from dotnn.library.layers import ACTIVATIONS, LAYERS
 from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.blocks import BlockUse
-from dotnn.model.constants import WORDS, ConstCall, Poison, Poisoned, describe, evaluate, integer, is_number
+from dotnn.model.constants import WORDS, Constants, ConstCall, Poison, Poisoned, describe, evaluate, integer, is_number
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
 from dotnn.model.scope import Binding, Scope, SharedLayer, Tensor, terms_of
@@ -34,9 +33,7 @@ SCALE = LAYERS["scale"]
 class ExpressionReader(ABC):
     """Evaluates expressions in a scope; every layer that is applied adds a step."""
 
-    def __init__(
-        self, blocks: Mapping[str, nodes.BlockSection], constants: Mapping[str, Any], reporter: Reporter
-    ) -> None:
+    def __init__(self, blocks: Mapping[str, nodes.BlockSection], constants: Constants, reporter: Reporter) -> None:
         self.blocks = blocks
         self.reporter = reporter
         self.source = reporter.source
@@ -157,7 +154,7 @@ class ExpressionReader(ABC):
         if self.is_value(expr, scope):
             return None
         try:
-            number: Any = evaluate(expr, scope.constants)
+            number = evaluate(expr, scope.constants)
         except (Fail, Poisoned):
             return None
         return number if is_number(number) else None

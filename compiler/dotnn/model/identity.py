@@ -1,4 +1,4 @@
-"""What tells networks and trainings apart: digests of the model itself, not of how it is written down."""
+"""Digests that identify a network and a training run: of the model, not of how it is written down."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OF_TRAINING = ("init", "penalty", "decay", "constraint")
 
 
 def network_identity(model: Model) -> str:
-    """Return what tells a network from others in prediction: equal ones compute the same from the same weights."""
+    """Return the identity of a network in prediction: equal ones compute the same from the same weights."""
     inputs = {name: (declared.kind, declared.bound, declared.type) for name, declared in model.inputs.items()}
     shapes = {name: p.shape for name, p in model.params.items()}
     return digest((inputs, tuple(map(_computed, model.steps)), model.outputs, shapes))
@@ -27,7 +27,7 @@ def _computed(step: Step) -> tuple[Any, ...]:
 
 
 def training_identity(model: Model, target: str, style: str) -> str:
-    """Return what tells a training from others: all that the spec says, but the number of epochs, and how it is run."""
+    """Return what identifies a training run: all that the spec says but the number of epochs, and how it is run."""
     left_out = ("source", "constants", "train", "check")  # part of something else here, or of no effect
     parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in left_out}
     train = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}

@@ -1,22 +1,22 @@
-"""Arrays that stand in the spec: `x = [[0, 0], [0, 1]]`. What is wrong with them is said at the very row."""
+"""Arrays that are written in the spec: `x = [[0, 0], [0, 1]]`. An error points at the row that is wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 
 from dotnn.core.diagnostics import Diagnostic
 from dotnn.model import messages
 from dotnn.model.constants import Constants, describe, evaluate
 from dotnn.model.messages.base import Fail, several
-from dotnn.model.model import Declared, Model
+from dotnn.model.model import Declared, Model, Nested
 from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 Shape = tuple[int, ...]
 
 
-def read_inline(name: str, expr: nodes.Expr, constants: Constants) -> Any:
+def read_inline(name: str, expr: nodes.Expr, constants: Constants) -> list[Nested]:
     """Return nested lists of numbers that form an array, or raise `Fail` at the first row that does not fit."""
     value = evaluate(expr, constants)
     if not isinstance(value, list) or not value:
@@ -25,11 +25,11 @@ def read_inline(name: str, expr: nodes.Expr, constants: Constants) -> Any:
             messages.data.inline_data(expr.span, f"{name} must be a list with one entry per example, not {found}")
         )
     _shape(value, expr, name)
-    return value
+    return cast(list[Nested], value)
 
 
-def _shape(value: Any, expr: nodes.Expr, name: str) -> Shape:
-    if not isinstance(expr, nodes.List):
+def _shape(value: object, expr: nodes.Expr, name: str) -> Shape:
+    if not isinstance(expr, nodes.List) or not isinstance(value, list):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             message = f"{name} holds {describe(value)} where a number is needed"
             raise Fail(
@@ -56,7 +56,7 @@ def _words(shape: Shape) -> str:
 
 
 def check_inline(
-    section: SectionReader, inline: Mapping[str, Any], declared: Mapping[str, Declared], one_hot: Sequence[str]
+    section: SectionReader, inline: Mapping[str, list[Nested]], declared: Mapping[str, Declared], one_hot: Sequence[str]
 ) -> None:
     """Report arrays whose examples have another shape than declared, and differing numbers of examples."""
     for name, value in inline.items():
@@ -123,11 +123,11 @@ def _asked_by(model: Model, name: str, kind: str) -> str:
     return next((t.loss.name for t in model.train.losses if t.target == name), "")
 
 
-def _first_bad(value: Any, expr: nodes.Expr, kind: str) -> nodes.Expr | None:
-    if isinstance(expr, nodes.List):
+def _first_bad(value: Nested, expr: nodes.Expr, kind: str) -> nodes.Expr | None:
+    if isinstance(expr, nodes.List) and isinstance(value, list):
         bad = (_first_bad(part, item, kind) for part, item in zip(value, expr.items, strict=True))
         return next((expr for expr in bad if expr is not None), None)
-    return None if _allowed(value, kind) else expr
+    return None if _allowed(cast(float, value), kind) else expr
 
 
 def _allowed(value: float, kind: str) -> bool:

@@ -101,7 +101,7 @@ def _ending(step: Step) -> str:
 
 
 def _is_probability(last: Step, steps: Mapping[str, Step]) -> bool:
-    """Whether all numbers of a step lie in [0, 1]: it makes such, or only takes, moves and shrinks such."""
+    """Whether all numbers of a step lie in [0, 1]: it makes such numbers, or only takes, moves and shrinks them."""
     pending, seen = [last.path], {last.path}
     while pending:
         step = steps.get(pending.pop())

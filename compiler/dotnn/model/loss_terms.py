@@ -9,7 +9,7 @@ from dotnn.library.layers.base import shape_text
 from dotnn.library.losses import LOSSES, Loss
 from dotnn.model import messages
 from dotnn.model.bind import bind
-from dotnn.model.constants import Poison, Poisoned, describe, evaluate
+from dotnn.model.constants import Poison, Poisoned, describe, evaluate, is_number
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, LossTerm
 from dotnn.model.network import NetworkReader
@@ -41,7 +41,7 @@ def _weighted(
         case nodes.Binary(op="*", left=left, right=right):
             factor, term = (right, left) if isinstance(left, nodes.Call) else (left, right)
             value = evaluate(factor, section.constants)
-            if NON_NEGATIVE.accept(value) is None:
+            if not is_number(value) or NON_NEGATIVE.accept(value) is None:
                 message = f"the weight of a loss must be a number that is not negative, not {describe(value)}"
                 raise Fail(
                     messages.training.loss_form(
@@ -164,7 +164,7 @@ def misfit(name: str, output: Tensor, target: Declared, *, classes: bool) -> tup
     """Return why the loss or metric `name` cannot compare output and target, and the fix; None where it can."""
     shape, count = shape_text(output.type), target.bound
     if target.kind == "class" and not classes:
-        help = f"use cross_entropy, or declare target {target.name}: {shape}"
+        help = f"use cross_entropy for classes; only if it holds numbers, declare target {target.name}: {shape}"
         return f"{name} needs numbers, but the target {target.name} is class[{count}]", help
     if target.kind == "class":
         if output.type.shape == (*target.type.shape, count):

@@ -99,7 +99,7 @@ def _no_fit(metric: Metric, target: str, kind: str, call: nodes.Call) -> Diagnos
 def _term(
     metric: Metric, attrs: dict[str, Any], call: nodes.Call, output: str, target: str, kind: str, *, alone: bool
 ) -> MetricTerm:
-    """Return the term; its key tells it from others of the same metric."""
+    """Return the term; its key identifies it among those of the same metric."""
     if _base(kind) not in metric.args_for:
         given = next((a.name for a in call.args if a.name is not None), None)
         if given is not None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
-from dotnn.ir.tensor import TensorType
+from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.losses import Loss
 from dotnn.library.metrics import Metric
 from dotnn.library.sources import SOURCES, DataSource
+
+Nested: TypeAlias = "int | float | list[Nested]"
+"""An array as nested lists of numbers."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Use:
     """
 
     block: str
-    args: Mapping[str, Any]
+    args: Mapping[str, object]
     inputs: Mapping[str, str]
     path: str
     params: str
@@ -69,7 +72,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Places:
-    """Where a step stands in the spec: in which statement, and in which uses of blocks, from the outside in."""
+    """Where a step is in the spec: in which statement, and in which uses of blocks, from the outside in."""
 
     statement: Span | None = None
     uses: tuple[Use, ...] = ()
@@ -81,7 +84,7 @@ class Step:
 
     path: str
     layer: Layer
-    attrs: Mapping[str, Any]
+    attrs: Attrs
     ins: tuple[str, ...]
     params: Mapping[str, str]
     type: TensorType
@@ -99,7 +102,7 @@ class LossTerm:
     """`weight * loss(output, target)`; `target_kind` is how the target's values are to be drawn and checked."""
 
     loss: Loss
-    attrs: Mapping[str, Any]
+    attrs: Attrs
     weight: float
     output: str
     target: str
@@ -116,7 +119,7 @@ class MetricTerm:
     output: str
     target: str
     function: str
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Attrs = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Train:
-    """The training regime. `batch` 0 means all examples at once. The optimizer's `lr` is a number or a schedule."""
+    """How the network is trained. `batch` 0 means all examples at once; the optimizer's `lr` may be a schedule."""
 
     losses: tuple[LossTerm, ...]
     optimizer: Bound
@@ -204,7 +207,7 @@ class Scale:
 
     method: str
     names: tuple[str, ...]
-    attrs: Mapping[str, Any]
+    attrs: Attrs
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,7 @@ class Split:
 class Data:
     """Where examples come from: `inline` arrays (nested lists) or a file."""
 
-    inline: Mapping[str, Any] = field(default_factory=dict)
+    inline: Mapping[str, list[Nested]] = field(default_factory=dict)
     source: FileSource | None = None
     scales: tuple[Scale, ...] = ()
     one_hot: tuple[str, ...] = ()
@@ -242,7 +245,7 @@ class Model:
 
     source: Source
     name: str
-    constants: Mapping[str, Any]
+    constants: Mapping[str, object]
     inputs: Mapping[str, Declared]
     targets: Mapping[str, Declared]
     steps: tuple[Step, ...]

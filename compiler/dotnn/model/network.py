@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from dotnn.core.diagnostics import Diagnostic, Reporter, Span
 from dotnn.core.limits import MAX_BLOCKS
 from dotnn.library.layers import LAYERS
 from dotnn.model import messages
 from dotnn.model.blocks import BlockUse
-from dotnn.model.constants import WORDS, Poison, Poisoned
+from dotnn.model.constants import WORDS, Constants, Poison, Poisoned
 from dotnn.model.declare import read_declaration
 from dotnn.model.expressions import ExpressionReader
 from dotnn.model.messages.base import Fail
@@ -33,7 +32,7 @@ class NetworkReader(ExpressionReader):
         self,
         section: nodes.ModelSection,
         blocks: Mapping[str, nodes.BlockSection],
-        constants: Mapping[str, Any],
+        constants: Constants,
         reporter: Reporter,
     ) -> None:
         super().__init__(blocks, constants, reporter)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from dotnn.core.arguments import Symbol, show
 from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
 from dotnn.library.layers import ACTIVATIONS
 from dotnn.model import messages
-from dotnn.model.constants import WORDS, Interval, Poison, Poisoned, covers, describe, evaluate, limits_of
+from dotnn.model.constants import WORDS, Constant, Interval, Poison, Poisoned, covers, describe, evaluate, limits_of
 from dotnn.model.messages.base import Fail
 from dotnn.model.order import Circle, dependency_order
 from dotnn.model.scope import names_read
@@ -22,7 +21,7 @@ from dotnn.syntax.parse import parse_expression
 Overrides = Mapping[str, tuple[nodes.Expr, Source]]
 
 
-def read_params(section: nodes.Section | None, sets: Sequence[str], reporter: Reporter) -> dict[str, Any]:
+def read_params(section: nodes.Section | None, sets: Sequence[str], reporter: Reporter) -> dict[str, Constant]:
     """Return the constants of the spec, in its order; a wrong one is `Poison`. They may use each other in any order."""
     definitions = _definitions(section, reporter)
     params = _Params(definitions, _overrides(sets, list(definitions), reporter), reporter)
@@ -53,7 +52,7 @@ class _Params:
         self.definitions = definitions
         self.overrides = overrides
         self.reporter = reporter
-        self.constants: dict[str, Any] = {}
+        self.constants: dict[str, Constant] = {}
 
     def in_order(self) -> list[str]:
         """Return the names so that each comes after what it needs; circles are reported and left out."""
@@ -82,7 +81,7 @@ class _Params:
             if isinstance(failure, Fail):
                 self.reporter.add(failure.diagnostic)
 
-    def _value(self, statement: nodes.Assign) -> Any:
+    def _value(self, statement: nodes.Assign) -> Constant:
         name = statement.name.id
         if name in ACTIVATIONS or name in WORDS:
             raise Fail(messages.names.reserved_name(statement.name.span, name))
@@ -94,7 +93,7 @@ class _Params:
             raise Fail(replace(failure.diagnostic, source=source)) from None
         return value
 
-    def _check_limits(self, statement: nodes.Assign, value: Any, span: Span) -> None:
+    def _check_limits(self, statement: nodes.Assign, value: Constant, span: Span) -> None:
         if statement.limits is None:
             return
         limits, text = limits_of(statement.limits, self.constants)
@@ -103,7 +102,7 @@ class _Params:
         line = self.reporter.source.line_of(statement.limits.span)
         error = messages.constants.out_of_range(span, statement.name.id, show(value), text, line)
         if isinstance(limits, Interval) and not isinstance(value, (int, float)):
-            error = replace(error, help=f"it must be a number; {describe(value)} is none")
+            error = replace(error, help=f"it must be a number, and {describe(value)} is not one")
         elif not isinstance(limits, Interval) and isinstance(value, Symbol):
             error = replace(error, help=suggest(value.id, [str(v) for v in limits]))
         raise Fail(error)

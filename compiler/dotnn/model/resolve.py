@@ -19,7 +19,7 @@ from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.scope import Draft
 from dotnn.model.section import SectionReader, head_of
-from dotnn.model.train import ELSEWHERE, TRAIN_KEY_NAMES, read_defaults, read_train
+from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, read_defaults, read_train
 from dotnn.model.unused import unused_definitions, unused_names
 from dotnn.syntax import nodes
 
@@ -88,7 +88,7 @@ def _experiment(
     network: NetworkReader,
     file: nodes.File,
     sections: Mapping[str, nodes.Section],
-    constants: dict[str, Any],
+    constants: Constants,
     reporter: Reporter,
     oracles: Sequence[str],
 ) -> Model:
@@ -126,7 +126,7 @@ def _train_section(
     if "train" not in sections:
         example = "train { loss = mse(y, t)  optim = sgd(0.1) }"
         reporter.add(messages.sections.missing_section(_first_head(file), "train", example))
-    return SectionReader(sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, elsewhere=ELSEWHERE)
+    return SectionReader(sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, hints=MISPLACED)
 
 
 def _data_section(
@@ -135,7 +135,7 @@ def _data_section(
     declared = tuple(_declarations(network))
     computed = {n: f"{n} is computed by the model; data are given for inputs and targets" for n in network.scope.names}
     section = sections.get("data")
-    return SectionReader(section, "data", DATA_KEYS, constants, reporter, others=declared, elsewhere=computed)
+    return SectionReader(section, "data", DATA_KEYS, constants, reporter, others=declared, hints=computed)
 
 
 def _declarations(network: NetworkReader) -> dict[str, Declared | None]:
@@ -170,7 +170,7 @@ def _settle(network: NetworkReader, defaults: Mapping[str, Any]) -> tuple[tuple[
 
 
 def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Mapping[str, Any]) -> Parameter:
-    """Return a parameter, with what the train section says of all weights where its layer says nothing else."""
+    """Return a parameter, with the defaults of the train section where its layer sets nothing else."""
     penalty = spec.penalty if isinstance(spec.penalty, Bound) else None
     decay = defaults["decay"] if spec.penalty == INHERIT and spec.is_weight else None
     decoupled = decay is not None and not decay.entry.op
@@ -197,9 +197,7 @@ def _init(spec: ParamSpec, defaults: Mapping[str, Any]) -> Any:
     return defaults["init"] if everywhere else defaults["bias_init"]
 
 
-def _check(
-    section: nodes.Section | None, constants: dict[str, Any], reporter: Reporter, oracles: Sequence[str]
-) -> Check:
+def _check(section: nodes.Section | None, constants: Constants, reporter: Reporter, oracles: Sequence[str]) -> Check:
     keys = SectionReader(section, "check", [a.name for a in CHECK_KEYS] + ["against"], constants, reporter)
     plain = {arg.name: keys.take(arg) for arg in CHECK_KEYS}
     return Check(against=keys.each("against", lambda e: _against(e, constants, oracles)), **plain)

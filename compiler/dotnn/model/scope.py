@@ -1,17 +1,16 @@
-"""What a name can stand for while a model is being read."""
+"""What a name can denote while a model is being read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from dotnn.core.arguments import show_call
 from dotnn.core.diagnostics import Span
-from dotnn.ir.tensor import TensorType
+from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import ParamSpec
-from dotnn.model.constants import Poison
+from dotnn.model.constants import Constants, Poison
 from dotnn.model.model import Use
 from dotnn.model.paths import Element, PathPart
 from dotnn.syntax import nodes
@@ -25,7 +24,7 @@ class Tensor:
     type: TensorType
     span: Span
     layer: Layer | None = None
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Attrs = field(default_factory=dict)
     label: str = ""
 
     @property
@@ -49,7 +48,7 @@ class SharedLayer:
 
     name: str
     layer: Layer
-    attrs: Mapping[str, Any]
+    attrs: Attrs
     part: PathPart
     span: Span
     specs: tuple[ParamSpec, ...] | None = None
@@ -65,7 +64,7 @@ class OpenUse:
     """A use of a block whose paths are not settled yet; see `model.Use`."""
 
     block: str
-    args: Mapping[str, Any]
+    args: Mapping[str, object]
     inputs: Mapping[str, Tensor]
     element: Element
     span: Span
@@ -83,7 +82,7 @@ class OpenUse:
 class Scope:
     """The names visible in the model or in one use of a block."""
 
-    constants: Mapping[str, Any]
+    constants: Constants
     value_part: PathPart | None
     param_part: PathPart | None
     names: dict[str, Binding] = field(default_factory=dict)
@@ -114,7 +113,7 @@ class Draft:
     """A step whose names are not settled yet."""
 
     layer: Layer
-    attrs: Mapping[str, Any]
+    attrs: Attrs
     ins: tuple[Tensor, ...]
     out: Tensor
     specs: tuple[ParamSpec, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from dotnn.core.arguments import Arg
 from dotnn.core.diagnostics import Reporter, Span
@@ -14,12 +14,14 @@ from dotnn.model.constants import Constants, Poisoned
 from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
 
+T = TypeVar("T")
+
 
 class SectionReader:
     """The keys of one section, each to be taken exactly once.
 
     `known` are the section's own keys, `others` more that it takes (the names of inputs and targets in `data`), and
-    `elsewhere` says of a key that belongs somewhere else where that is. `failed` holds the keys that were wrong.
+    `hints` says of a key that belongs somewhere else where that is. `failed` holds the keys that were wrong.
     """
 
     def __init__(
@@ -31,13 +33,13 @@ class SectionReader:
         reporter: Reporter,
         *,
         others: Sequence[str] = (),
-        elsewhere: Mapping[str, str] | None = None,
+        hints: Mapping[str, str] | None = None,
     ) -> None:
         self.section = section
         self.keyword = keyword
         self.constants = constants
         self.reporter = reporter
-        self.elsewhere = elsewhere or {}
+        self.hints = hints or {}
         self.values: dict[str, nodes.Expr] = {}
         self.spans: dict[str, nodes.Name] = {}
         self.failed: set[str] = set()
@@ -56,7 +58,7 @@ class SectionReader:
                 messages.sections.statement_not_allowed(statement.limits.span, "a range", self.keyword, help)
             )
         if name.id not in known:
-            help = self.elsewhere.get(name.id, "")
+            help = self.hints.get(name.id, "")
             self.reporter.add(messages.sections.unknown_key(name.span, self.keyword, name.id, known, help))
         elif name.id in self.values:
             line = self.reporter.source.line_of(self.spans[name.id].span)
@@ -88,14 +90,14 @@ class SectionReader:
                 return convert(f"`{self.keyword}`", arg, self.values[arg.name], self.constants)
         return default_of(arg)
 
-    def read(self, key: str, reader: Callable[[nodes.Expr], Any], default: Any) -> Any:
+    def read(self, key: str, reader: Callable[[nodes.Expr], T], default: T) -> T:
         """Return what `reader` makes of a key's expression, or `default`."""
         if key in self.values:
             with self.reporting(key):
                 return reader(self.values[key])
         return default
 
-    def each(self, key: str, reader: Callable[[nodes.Expr], Any]) -> tuple[Any, ...]:
+    def each(self, key: str, reader: Callable[[nodes.Expr], T]) -> tuple[T, ...]:
         """Return what `reader` makes of each element of a key's list (or of its only value), without the wrong ones."""
         found = []
         for item in items(self.values[key]) if key in self.values else ():

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from dotnn.core.diagnostics import Source, Span
 from dotnn.core.limits import MAX_LAYERS, MAX_PARAMETERS, MAX_SIZE
-from dotnn.ir.tensor import TensorType
+from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import ParamSpec, ShapeError, shape_text
 from dotnn.model import messages
@@ -27,9 +26,7 @@ class Steps:
         self.drafts: list[Draft] = []
         self.size = 0
 
-    def apply(
-        self, layer: Layer, attrs: Mapping[str, Any], operands: tuple[Tensor, ...], span: Span, scope: Scope
-    ) -> Tensor:
+    def apply(self, layer: Layer, attrs: Attrs, operands: tuple[Tensor, ...], span: Span, scope: Scope) -> Tensor:
         """Add one step with parameters of its own. Raises `Fail` where operands do not fit, or a limit is reached."""
         type, specs = self._infer(layer, attrs, operands, span)
         self._check_limits(specs, type, span)
@@ -64,7 +61,7 @@ class Steps:
         return value
 
     def _infer(
-        self, layer: Layer, attrs: Mapping[str, Any], operands: Sequence[Tensor], span: Span
+        self, layer: Layer, attrs: Attrs, operands: Sequence[Tensor], span: Span
     ) -> tuple[TensorType, tuple[ParamSpec, ...]]:
         """Return the type of the result, and the parameters that the layer needs."""
         _check_arity(layer, operands, span)
@@ -82,7 +79,7 @@ class Steps:
             message = f"the model would have more than {MAX_PARAMETERS:,} parameters ({self.size:,})"
             raise Fail(messages.shapes.limit(span, message, "make this layer smaller"))
         if size > MAX_SIZE:
-            message = f"this would hold {size:,} numbers for each example, at most {MAX_SIZE:,}"
+            message = f"this would hold {size:,} numbers per example; the limit is {MAX_SIZE:,}"
             raise Fail(messages.shapes.limit(span, message))
         if len(self.drafts) >= MAX_LAYERS:
             raise Fail(messages.shapes.limit(span, TOO_MANY_LAYERS, "use fewer of them"))

@@ -21,7 +21,7 @@ from dotnn.model.stops import Quantities, read_stops, watched
 from dotnn.syntax import nodes
 
 
-def _batch(value: Any) -> Any:
+def _batch(value: object) -> Any:
     if isinstance(value, Symbol):
         return {"all": 0, "online": 1}.get(value.id)
     return POSITIVE_INT.accept(value)
@@ -46,13 +46,13 @@ TRAIN_KEY_NAMES = ("loss", "optim", *(a.name for a in (*TRAIN_KEYS, *DEFAULT_KEY
 
 CHECKPOINT = (
     Arg("epochs", POSITIVE_INT, 1, "epochs from one checkpoint to the next; the last epoch has one, too"),
-    Arg("keep", choice("last", "best"), "last", "`best`: the best weights so far are kept besides, in `best.npz`"),
+    Arg("keep", choice("last", "best"), "last", "`best`: the best weights so far are kept as well, in `best.npz`"),
 )
 
 
-ELSEWHERE = {
+MISPLACED = {
     "lr": "the learning rate is an argument of the optimizer: optim = sgd(lr = 0.1)",
-    "schedule": "a schedule stands where the learning rate is written: optim = adam(cosine(0.001, warmup = 200))",
+    "schedule": "a schedule takes the place of the learning rate: optim = adam(cosine(0.001, warmup = 200))",
     "warmup": "the warm-up is part of a schedule: optim = adam(cosine(0.001, warmup = 200))",
     "clipnorm": "write clip = norm(1.0), or global_norm(1.0)",
     "learning_rate": "the learning rate is an argument of the optimizer: optim = sgd(lr = 0.1)",

@@ -3,7 +3,7 @@
 Before:  two values both called `d_x_from_y` (y = x * x), an input called `np`
 After:   `d_x_from_y`, `d_x_from_y_2`; `np_`
 
-Which words a script has of its own is known once it is written (`emit.hygiene`): those that a spec uses are given then.
+Which words a script has of its own is known once it is written (`codegen.hygiene`): those that a spec uses come then.
 
 It runs twice: before differentiation, so that `d_v` is the derivative by what is called `v` in the end (a spec may
 call one value `h` and another `h_z` or `d_h`), and at the end, for the names that were made since.

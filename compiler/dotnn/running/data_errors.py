@@ -6,6 +6,7 @@ import re
 
 from dotnn.core.diagnostics import Diagnostic, Source, Span
 from dotnn.library.sources import SOURCES
+from dotnn.running.data_help import fix_of
 from dotnn_runtime.script.errors import DataError
 
 
@@ -32,20 +33,13 @@ IN_PLAIN_WORDS = (
 )
 """What NumPy says, and what it means."""
 
-FIXES = (
-    (re.compile("cells, the header"), "give every row as many cells as the header has"),
-    (re.compile("finite number|an integer"), "correct the cell, or leave the row out"),
-    (re.compile("has shape"), "store arrays of the declared shape, or change the declaration"),
-)
-"""The fix, where the data readers do not say it."""
-
 
 def from_data_error(error: DataError, span: Span | None, file: str = "") -> Diagnostic:
     """Turn an error of the data readers into a diagnostic: at the line of the data file, else in the spec."""
     message = plain_message(error)
     for pattern, words in IN_PLAIN_WORDS:
         message = pattern.sub(words, message)
-    help = error.help or next((h for pattern, h in FIXES if pattern.search(message)), "check the file")
+    help = fix_of(message, error.help)
     if "UTF-8" in message and (name := _format_of_arrays(file)):
         help = f"it is no table; read it with {name}(…)"
     source = _line_of(error, file)

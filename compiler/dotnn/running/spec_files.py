@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -16,11 +16,12 @@ import numpy as np
 from dotnn.codegen.data import raw_kinds
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.library.sources import DataSource
-from dotnn.model import messages
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
 from dotnn.reports.console import warn
 from dotnn.running.data_errors import from_data_error, own_error, plain_message
+from dotnn.running.data_help import in_table
+from dotnn.running.data_warnings import table_warnings
 from dotnn_runtime.script.arrays import check_arrays
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import read_npz
@@ -67,13 +68,13 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
             arrays, labels = _read(path, source, model)
         check_arrays(arrays, _raw_declarations(model))
     except DataError as error:
-        raise stop(model, _located(model, error, shown, span)) from None
+        raise stop(model, _located(model, _in_table(model, error, path), shown, span)) from None
     return arrays, labels
 
 
 def _read(path: Path, source: FileSource, model: Model) -> tuple[Arrays, Labels]:
     """Return what the reader of a source finds at `path`: tables also have the texts of classes."""
-    reader = _reader(source.entry)
+    reader = reader_of(source.entry)
     if not source.entry.table:
         return reader(path, {name: keys[0] for name, keys in source.fields.items()}), {}
     kinds = raw_kinds(model)
@@ -81,22 +82,23 @@ def _read(path: Path, source: FileSource, model: Model) -> tuple[Arrays, Labels]
     labels: Labels
     with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
         arrays, labels = reader(path, {name: list(columns) for name, columns in source.fields.items()}, kinds)
-    _warn_of_few_classes(model, source, labels, kinds)
+    warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
     return arrays, labels
 
 
-def _reader(entry: DataSource) -> Callable[..., Any]:
+def reader_of(entry: DataSource) -> Callable[..., Any]:
     """Return the function that reads a source, the one whose text a script carries."""
     module, _, function = entry.reader.rpartition(".")
     reader: Callable[..., Any] = getattr(import_module(f"dotnn_runtime.script.{module}"), function)
     return reader
 
 
-def _warn_of_few_classes(model: Model, source: FileSource, labels: Labels, kinds: Mapping[str, str]) -> None:
-    counts = {name: int(kinds[name].partition(":")[2]) for name in labels}
-    few = [name for name, texts in labels.items() if len(texts) < counts[name]]
-    found = [messages.warnings.few_classes(source.span, source.fields[n][0], labels[n], counts[n]) for n in few]
-    warn(tuple(render(d, model.source) for d in found))
+def _in_table(model: Model, error: DataError, path: Path) -> DataError:
+    """Return an error of one element of an array with its line, where the array was read from a table."""
+    source = model.data.source if model.data else None
+    if source is None or source.format != "csv":
+        return error
+    return in_table(error, path, {name: columns[0] for name, columns in source.fields.items() if len(columns) == 1})
 
 
 def _located(model: Model, error: DataError, shown: str, span: Span | None) -> Diagnostic:

@@ -11,7 +11,7 @@ from dotnn.syntax.scan import CLOSER_OF, SECTION_WORDS, STATEMENT_WORDS, Piece, 
 
 MAX_SHOWN = 30
 
-# What a set of expected terminals is called: the first terminal of a line that is expected stands for all of them.
+# What a set of expected terminals is called: the first terminal of a line that is expected represents all of them.
 _CALLED = (
     (("MODEL",), "a section (params, model, block, data, train, check)"),
     (("INPUT",), "a statement (name = value, input, target, layer, output)"),

@@ -39,7 +39,7 @@ def parse(source: Source) -> nodes.File:
 
 
 def parse_expression(text: str, source: Source | None = None) -> nodes.Expr:
-    """Read one expression, such as the value of `--set name=value`; `source` only names where it stands."""
+    """Read one expression, such as the value of `--set name=value`; `source` only names where it comes from."""
     origin = Source(source.path if source else "<expression>", text)
     check_text(origin)
     try:
@@ -100,7 +100,7 @@ def _expected(error: UnexpectedInput, source: Source, offset: int, start: str) -
 
 
 def _first_errors(source: Source, stop: _Stopped) -> list[Diagnostic]:
-    """Go on with the next section behind an error, as if the text began there, until the text ends."""
+    """Go on with the next section after an error, as if the text began there, until the text ends."""
     found = [stop.diagnostic]
     while len(found) < MAX_ERRORS:
         start = _next_section(source.text, stop.offset)

@@ -30,17 +30,17 @@ class ParseContext:
 
     @property
     def after(self) -> Piece:
-        """The piece behind it (the end, at the end)."""
+        """The piece after it (the end, at the end)."""
         return self.pieces[min(self.index + 1, len(self.pieces) - 1)]
 
     @property
     def before(self) -> Piece:
-        """The piece in front of it, an empty one at the very start."""
+        """The piece before it, an empty one at the very start."""
         return self._back(1)
 
     @property
     def earlier(self) -> Piece:
-        """The piece two in front of it."""
+        """The piece two before it."""
         return self._back(2)
 
     def _back(self, steps: int) -> Piece:
@@ -101,11 +101,11 @@ class ParseContext:
 
     @property
     def is_glued(self) -> bool:
-        """Nothing stands between the piece and the one before."""
+        """Nothing separates the piece from the one before."""
         return self.before.end == self.found.start > 0
 
     def is_glued_to(self, *texts: str) -> bool:
-        """Directly before the piece stands one of these."""
+        """Directly before the piece is one of these."""
         return self.is_glued and self.before.text in texts
 
     @property

@@ -35,7 +35,7 @@ class ShapeError(Exception):
 class ParamSpec:
     """One parameter of a layer: its short name, shape, initialiser, penalty (None for none) and constraint.
 
-    What is `INHERIT`ed is what the train section says of all weights. One that is not `trained` is state: it has no
+    What is `INHERIT`ed is what the train section sets for all weights. One that is not `trained` is state: it has no
     gradient, and the layer says how a training step updates it (`Builder.update_state`).
     """
 

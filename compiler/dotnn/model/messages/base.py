@@ -16,7 +16,7 @@ class Fail(Exception):
 
 
 def a(word: str) -> str:
-    """Return the word behind its article: `an activation`."""
+    """Return the word after its article: `an activation`."""
     return f"{'an' if word.startswith(ARTICLE_AN) else 'a'} {word}"
 
 

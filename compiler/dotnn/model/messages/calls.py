@@ -57,7 +57,7 @@ def repeated_argument(span: Span, owner: str, name: str) -> Diagnostic:
 def repeat_form(span: Span) -> Diagnostic:
     return Diagnostic(
         "NN210",
-        "repeat takes a count and what is to be repeated",
+        "repeat takes a count and the layer or block to repeat",
         span,
         help="for instance: x -> repeat(3, dense(8, relu))",
     )

@@ -16,7 +16,7 @@ def out_of_range(span: Span, name: str, value: str, limits: str, line: int) -> D
         "NN233",
         f"{name} = {value} is outside its limits {limits}",
         span,
-        f"the limits stand in line {line}",
+        f"the limits are in line {line}",
         "choose a value within the limits, or widen them",
     )
 

@@ -15,9 +15,9 @@ def data_name(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
 def data_missing(span: Span, names: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         "NN321",
-        f"the data section gives nothing for {join_names(names)}",
+        f"the data section has nothing for {join_names(names)}",
         span,
-        help=f"every input and target needs an array, {names[0]} = [[…], …], or a place in the source",
+        help=f"every input and target needs an array, {names[0]} = [[…], …], or columns of the source",
     )
 
 

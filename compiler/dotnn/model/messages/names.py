@@ -28,7 +28,7 @@ def duplicate_name(span: Span, name: str, line: int) -> Diagnostic:
         f'"{name}" is defined twice',
         span,
         f"first defined in line {line}",
-        "a name stands for one thing: give one of them another name",
+        "a name has one meaning: give one of them another name",
     )
 
 
@@ -40,7 +40,7 @@ def duplicate_key(span: Span, name: str, line: int) -> Diagnostic:
 
 def name_is_parameter(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
-        "NN205", f'"{name}" is defined twice: it is a parameter already', span, help="give one of them another name"
+        "NN205", f'"{name}" is defined twice: it is already a parameter', span, help="give one of them another name"
     )
 
 
@@ -55,7 +55,7 @@ def reserved_name(span: Span, name: str) -> Diagnostic:
 
 def cycle(span: Span, names: Sequence[str], help: str = "") -> Diagnostic:
     path = ", ".join(f"{a} needs {b}" for a, b in zip(names, [*names[1:], names[0]], strict=True))
-    itself = f"a name stands for one value: call the new one {names[0]}2, or start from an input"
+    itself = f"a name has one value: call the new one {names[0]}2, or start from an input"
     around = "break the circle: a line can only use values that are computed without it"
     return Diagnostic(
         "NN206",

@@ -42,7 +42,7 @@ def recursive_block(span: Span, names: Sequence[str]) -> Diagnostic:
     through = f" through {', '.join(names[1:])}" if len(names) > 1 else ""
     return Diagnostic(
         "NN227",
-        f"block {names[0]} uses itself{through}: it would never end",
+        f"block {names[0]} uses itself{through} and would never end",
         span,
         help="for a chain of copies write x -> repeat(3, Block) in the model",
     )

@@ -8,7 +8,7 @@ from dotnn.core.diagnostics import Diagnostic, Span, join_names
 def relu_zero_init(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
         "NN601",
-        f"{name} starts at zero in front of a relu: no gradient will ever reach it",
+        f"{name} starts at zero before a relu: no gradient will ever reach it",
         span,
         help="use init = he",
         severity="warning",
@@ -91,5 +91,15 @@ def few_classes(span: Span | None, column: str, texts: list[str], count: int) ->
         span,
         note=join_names(texts),
         help="declare as many classes as there are: the others are never seen",
+        severity="warning",
+    )
+
+
+def constant_column(span: Span, column: str, rows: int) -> Diagnostic:
+    return Diagnostic(
+        "NN612",
+        f"the column {column} has the same value in all {rows} rows",
+        span,
+        help="leave it out: nothing can be learned from it",
         severity="warning",
     )

@@ -89,7 +89,7 @@ EXPRESSIONS = (
     ),
     SyntaxCase(
         "NN100",
-        "did not expect {found_words} after {before_words}",
+        "unexpected {found_words} after {before_words}",
         "expected here: {expected}",
         lambda m: True,
         (

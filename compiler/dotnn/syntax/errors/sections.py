@@ -22,7 +22,7 @@ SECTIONS = (
     SyntaxCase(
         "NN121",
         "expected a section, not {found_words}",
-        "every statement stands inside one: params, model, block, data, train or check {{ … }}",
+        "every statement belongs in a section: params, model, block, data, train or check {{ … }}",
         lambda m: m.at_file_level,
         ("a = 1", "params { }\nlr = 0.1", "input x: [2]", "output x", "params { a = 1 }, data { }", "3", "x -> f(1)"),
     ),

@@ -9,14 +9,14 @@ train { loss = bce(p, t)  optim = sgd(0.5)  epochs = 2000 }"""
 
 TEXT_ERRORS = {
     "NN101": (
-        "the spec is too large: {size} bytes, at most {most}",
+        "the spec is too large: {size} bytes; the limit is {most}",
         'keep large data in a file of its own: source = csv("…") or npz("…")',
     ),
     "NN102": ("byte {byte} in line {line} is not UTF-8 text", "a spec is plain text; save it as UTF-8"),
     "NN103": ("there is a NUL byte in line {line}", "a spec is plain text; is this the right file?"),
     "NN104": ("the spec is empty", "a whole spec can be this short:\n{minimal}"),
-    "NN105": ("brackets nest too deep: at most {most} may be open at once", "name the inner parts: part = …"),
-    "NN106": ("the expression is too deep: at most {most} levels", "name its parts: part = …"),
+    "NN105": ("brackets nest too deep: the limit is {most} open at once", "name the inner parts: part = …"),
+    "NN106": ("the expression is too deep: the limit is {most} levels", "name its parts: part = …"),
     "NN108": (
         "the spec is too long: more than {most} words and signs",
         "use repeat(n, Block) for a chain of equal layers; keep data in a file of their own",

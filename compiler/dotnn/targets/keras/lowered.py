@@ -37,7 +37,7 @@ def _helpers(op: Op) -> set[str]:
 def function(layer: Layer, name: str, types: Types, attrs: Attrs) -> str:
     """Return the definition of a function that computes a layer of one operand. Raises `Unspellable`."""
     if len(types) != 1 or layer.params(types, attrs):
-        raise Unspellable(f"{layer.name} has no counterpart in Keras")
+        raise Unspellable("it has no counterpart in Keras")
     builder = GraphBuilder(OPS)
     operand = builder.value(OPERAND, types[0])
     result = layer.lower(builder, Lowering((operand,), {}, attrs))
@@ -55,9 +55,9 @@ def function(layer: Layer, name: str, types: Types, attrs: Attrs) -> str:
 
 
 def _named(nodes: list[Node], result: Value) -> list[Node]:
-    """Return nodes whose last one makes the result."""
-    if not nodes or nodes[-1].out.id != result.id:
-        raise Unspellable("its result is not what its last op computes")
+    """Return nodes whose last one makes the result; it must be of the operand's shape, as that of an activation is."""
+    if not nodes or nodes[-1].out.id != result.id or result.type != nodes[0].ins[0].type:
+        raise Unspellable("it has no counterpart in Keras")
     return nodes
 
 
@@ -65,5 +65,5 @@ def _line(node: Node) -> str:
     """Return the line of a node that TensorFlow may differentiate and that is the same in both modes."""
     op = node.rule
     if node.loop is not None or op.random or op.inference or op.vjp is no_gradient:
-        raise Unspellable(f"{op.name} has no formula that TensorFlow could differentiate")
+        raise Unspellable(f"there is no formula of {op.name} that TensorFlow could differentiate")
     return written(node)

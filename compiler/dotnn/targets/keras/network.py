@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
+from dotnn.codegen import paste
 from dotnn.codegen.hygiene import Mark
 from dotnn.codegen.lines import Banners, literal, with_comment, wrapped
 from dotnn.codegen.training import rescaled
@@ -22,7 +23,7 @@ from dotnn.model.model import Model, Step
 from dotnn.passes.build import identifier
 from dotnn.targets.keras import rules
 from dotnn.targets.keras.call import Keras
-from dotnn.targets.keras.lowered import function, refusal
+from dotnn.targets.keras.lowered import PACKAGES, function, refusal
 
 NO_VARIABLES: dict[str, str] = {}
 
@@ -170,7 +171,8 @@ class Network:
 
     def _lowered(self, layer: Layer, types: Types, attrs: Attrs) -> Keras:
         """Return the call of a function that is made of a layer's ops. Raises `Unspellable`."""
-        name = next(n for n in _numbered(layer.name) if self._is_function(n, layer, types, attrs))
+        free = (name for name in _numbered(layer.name) if name not in paste.library(PACKAGES))
+        name = next(name for name in free if self._is_function(name, layer, types, attrs))
         return Keras("keras.layers.Activation", (Symbol(name),))
 
     def _is_function(self, name: str, layer: Layer, types: Types, attrs: Attrs) -> bool:
