@@ -20,6 +20,7 @@ from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import reader_of
 from dotnn_runtime.predict_io import read_inputs
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, reason_of, weight_shapes
+from dotnn_runtime.script.arrays import in_precision
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.labels import add_likeliest
@@ -44,6 +45,10 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
         labels = folder.read_labels()
         _warn_of_divergence(folder)
         inputs = _inputs(module, input_file)
+        dtype = next(iter(params.values())).dtype if params else np.float64
+        params = in_precision(params, dtype)
+        if not scaling:
+            in_precision(inputs, dtype)
         outputs = _outputs(folder, module, edited, (params, inputs, scaling or None))
         classes = getattr(module, "CLASSES", {})
         named = {name: labels[target] for name, target in classes.items() if target in labels}

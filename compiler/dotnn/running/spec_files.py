@@ -66,7 +66,7 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
             arrays, labels = read_npz(path, {name: name for name in (*model.inputs, *model.targets)}), Labels()
         else:
             arrays, labels = _read(path, source, model)
-        check_arrays(arrays, _raw_declarations(model))
+        arrays = check_arrays(arrays, _raw_declarations(model))
     except DataError as error:
         raise stop(model, _located(model, _in_table(model, error, path), shown, span)) from None
     return arrays, labels
