@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _write(draft: Draft) -> str:
     from dotnn.targets.numpy.script import script
 
-    return script(draft)
+    return script(draft, fast=draft.style is FAST)
 
 
 def _plain(options: Options, words: frozenset[str]) -> Pipeline:

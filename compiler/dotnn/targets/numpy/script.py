@@ -17,8 +17,8 @@ from dotnn.codegen.threads import thread_lines
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
-from dotnn.targets.numpy import FAST, regime
 from dotnn.targets.numpy import equations as explain
+from dotnn.targets.numpy import regime
 from dotnn.targets.numpy.fast.context import context as fast_context
 from dotnn.targets.numpy.fast.emitter import FastEmitter
 from dotnn.targets.numpy.fast.plan import Plan
@@ -26,12 +26,12 @@ from dotnn.targets.numpy.fast.plan import Plan
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def script(draft: Draft) -> str:
-    """Return the text of the script; a step of the fast style computes the graph `draft.step`.
+def script(draft: Draft, *, fast: bool) -> str:
+    """Return the text of the script; with `fast` a training step computes the graph `draft.step` in arrays that exist.
 
     Equal drafts give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
     """
-    model, fast = draft.model, draft.style is FAST
+    model = draft.model
     names, mark = names_of(draft.graph, draft.step), _mark(draft)
     graph, step = mark.on(draft.graph), mark.on(draft.step)
     plan = FastEmitter(model, step).emit() if fast else None
