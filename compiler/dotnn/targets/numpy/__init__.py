@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 
 def _write(draft: Draft) -> str:
-    from dotnn.targets.numpy.script import script
+    if draft.style is FAST:
+        from dotnn.targets.numpy.script import script
 
-    return script(draft)
+        return script(draft, fast=True)
+    from dotnn.targets.numpy.explain.script import explain_script
+
+    return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
 
 
 def _plain(options: Options, words: frozenset[str]) -> Pipeline:
