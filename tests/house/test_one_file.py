@@ -112,7 +112,9 @@ def test_a_source_trains_like_the_same_table_in_another_format(copy):
         run(copy, f"of_{name}.py", "predict", "--weights", f"{name}-script", "--input", f"d.{name}")
         for name in ("csv", "tsv")
     ]
+    predicted += [run(copy, "-m", "dotnn", "predict", name, "--input", f"d.{name}") for name in ("csv", "tsv")]
     assert predicted[0].stdout == predicted[1].stdout != "", predicted[1].stderr
+    assert predicted[2].stdout == predicted[3].stdout != "", predicted[3].stderr
 
 
 def test_a_source_is_checked_and_its_errors_have_their_place(copy):

@@ -62,7 +62,7 @@ def test_early_stopping_returns_the_state_of_the_best_epoch(style):
     module = module_of(TRAINED.format(**data), style)
     seen = []
     params, history = module.train(
-        on_epoch=lambda record, params: seen.append({n: w.copy() for n, w in params.items()})
+        on_epoch=lambda record, state: seen.append({n: w.copy() for n, w in state["params"].items()})
     )
     assert 0 < history.best_epoch < len(history)
     for name in (*module.PARAMS, *module.STATE):

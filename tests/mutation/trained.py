@@ -54,8 +54,8 @@ FUNCTIONS = (
 """What is attacked: all that decides what is trained and predicted, and is no gradient."""
 SILENT = ("stopped_by", "dtype =", "DataError", "scratch_", "max(steps - warmup, ")
 """Lines whose mistakes show in messages, in speed, or in a training that is nothing but its warm-up."""
-RARE = ("isfinite", "on_epoch")
-"""Conditions of blocks that run when training fails, or where somebody looks on."""
+RARE = ("isfinite", "on_epoch", "resume")
+"""Conditions of blocks that run when training fails or is resumed, or where somebody looks on."""
 
 OPERATORS: dict[str, Callable[[ast.stmt], Iterator[ast.stmt]]] = {}
 

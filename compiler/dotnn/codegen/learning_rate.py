@@ -56,8 +56,7 @@ def formula_lines(train: Train) -> list[str]:
     if formula(train) is None:
         return []
     steps = "math.ceil(count / BATCH_SIZE)" if train.batch else "1"
-    start = "len(history) * steps_per_epoch" if train.checkpoint else "0"
-    return [f"steps_per_epoch = {steps}", f"done, steps = {start}, epochs * steps_per_epoch"]
+    return [f"steps_per_epoch = {steps}", "done, steps = len(history) * steps_per_epoch, epochs * steps_per_epoch"]
 
 
 def watcher_lines(train: Train) -> list[str]:
@@ -78,7 +77,7 @@ def after_step(train: Train) -> list[str]:
 def after_epoch(train: Train) -> list[str]:
     """Return the lines after an epoch."""
     plateau = watcher(train)
-    return [f'plateau.observe(record["{plateau.attrs["quantity"]}"])'] if plateau is not None else []
+    return [f'plateau.observe(history[-1]["{plateau.attrs["quantity"]}"])'] if plateau is not None else []
 
 
 def better(train: Train, quantity: str) -> str:

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 Packages = tuple[str, ...]
@@ -23,16 +23,11 @@ CALL = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 @dataclass(frozen=True)
 class Helper:
-    """A function or class: its source text and its syntax tree, and the standard modules its file imports."""
+    """A function or class: its source text, the names it reads, and the standard modules its file imports."""
 
     source: str
-    tree: ast.AST
+    reads: frozenset[str]
     modules: frozenset[str]
-
-    @cached_property
-    def reads(self) -> frozenset[str]:
-        """The names it reads: found when asked for, since a script needs few helpers."""
-        return frozenset(n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name))
 
 
 @cache
@@ -52,7 +47,7 @@ def _helpers_of(text: str) -> dict[str, Helper]:
     imports = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
     modules = frozenset(imports) & sys.stdlib_module_names
     return {
-        node.name: Helper("\n".join(lines[_first_line(node) - 1 : node.end_lineno]), node, modules)
+        node.name: Helper("\n".join(lines[_first_line(node) - 1 : node.end_lineno]), _reads(node), modules)
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
@@ -60,6 +55,10 @@ def _helpers_of(text: str) -> dict[str, Helper]:
 
 def _first_line(node: ast.FunctionDef | ast.ClassDef) -> int:
     return min([node.lineno, *(d.lineno for d in node.decorator_list)])
+
+
+def _reads(node: ast.AST) -> frozenset[str]:
+    return frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
 
 
 def needed(names: Iterable[str], packages: Packages = SCRIPT) -> list[str]:

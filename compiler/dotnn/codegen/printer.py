@@ -36,10 +36,12 @@ class Printer:
     def module(self, module: tree.Module) -> None:
         """Print a whole script."""
         self.lines += module.head.rstrip("\n").split("\n")
+        before: tree.Item | None = None
         for item in module.items:
-            first = isinstance(item, tree.Banner) and item is module.items[0]
-            self.lines += [""] if first else ["", ""]
+            near = isinstance(before, tree.Banner) or before is None
+            self.lines += [""] if near else ["", ""]
             self._item(item)
+            before = item
 
     def _item(self, item: tree.Item) -> None:
         match item:
@@ -62,7 +64,7 @@ class Printer:
         before: tree.Stmt | None = None
         headed = False
         for stmt in body:
-            begun = before is None or isinstance(before, tree.Assign) and (before.value == "{}" or not headed)
+            begun = before is None or (isinstance(before, tree.Assign) and (before.value == "{}" or not headed))
             if isinstance(stmt, tree.Heading) and not begun and self.lines[-1]:
                 self.lines.append("")
             self._statement(stmt, indent)

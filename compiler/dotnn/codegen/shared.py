@@ -12,7 +12,7 @@ from dotnn.model.model import Model
 
 def training_context(model: Model) -> dict[str, Any]:
     """Return what the templates of the data and of the training loop show, whatever the target."""
-    on_train, has_val, has_test = training.evaluated_parts(model)
+    has_test = training.evaluated_parts(model)[2]
     add, report = training.epoch_loss(model)
     scaled = data.scaled_outputs(model)
     early = training.early_stop(model)
@@ -22,11 +22,8 @@ def training_context(model: Model) -> dict[str, Any]:
         "load_lines": indented(data.load_lines(model)),
         "classes": bool(data.classes(model)),
         "prepare_lines": indented(data.prepare_lines(model)),
-        "on_train": on_train,
-        "has_val": has_val,
         "has_test": has_test,
         "early": early,
-        "worst": "-np.inf" if early and early.better == "max" else "np.inf",
         "add_loss": add,
         "report_loss": report,
         "full_batch": model.train.batch == 0,

@@ -9,7 +9,7 @@ from dotnn.codegen.data import scaled_outputs
 from dotnn.codegen.lines import literal, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
-from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, StopWhen, Train
+from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, Train
 
 LITERAL_LIMIT = 5_000
 """Parameters from a file with more numbers than this are read when the script runs, not written into it."""
@@ -75,55 +75,9 @@ def metric_lines(
     return lines
 
 
-def stop_lines(
-    model: Model,
-    copy: str = "{name: w.copy() for name, w in params.items()}",
-    seconds: str = "time.monotonic() - started",
-) -> list[str]:
-    """Return the lines after each epoch that decide whether to go on; `copy` keeps the parameters."""
-    lines: list[str] = []
-    for stop in model.train.stops:
-        if isinstance(stop, StopWhen):
-            text = f"{stop.quantity} {stop.op} {stop.threshold!r}"
-            lines += [
-                f'if record["{stop.quantity}"] {stop.op} {stop.threshold!r}:',
-                f'    history.stopped_by = "{text}"',
-                "    break",
-            ]
-    limit = time_limit(model.train)
-    if limit is not None:
-        text = f"{limit.minutes:g} minute{'s' * (limit.minutes != 1)}"
-        lines += [
-            f"if {seconds} > {60 * limit.minutes!r}:",
-            f'    history.stopped_by = "{text}"',
-            "    break",
-        ]
-    early = early_stop(model)
-    if early is not None:
-        lines += _early_lines(early, copy)
-    return lines
-
-
 def time_limit(train: Train) -> StopAfter | None:
     """Return the shortest time budget, if the spec has one."""
     return min((s for s in train.stops if isinstance(s, StopAfter)), key=lambda s: s.minutes, default=None)
-
-
-def _early_lines(early: EarlyStop, copy: str) -> list[str]:
-    margin = f" {'-' if early.better == 'min' else '+'} {early.min_delta!r}" if early.min_delta else ""
-    order = "<=" if early.better == "min" else ">="
-    return [
-        f"# Early stopping: keep the best parameters, stop after {early.patience} epochs without improvement.",
-        f'if record["{early.quantity}"] {order} best{margin}:',
-        f'    best, waited = record["{early.quantity}"], 0',
-        f"    best_params = {copy}",
-        "    history.best_epoch = epoch",
-        "else:",
-        "    waited += 1",
-        f"    if waited == {early.patience}:",
-        f'        history.stopped_by = "no better {early.quantity} for {early.patience} epochs"',
-        "        break",
-    ]
 
 
 def early_stop(model: Model) -> EarlyStop | None:

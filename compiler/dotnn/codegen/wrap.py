@@ -94,6 +94,10 @@ def _content(inner: str, indent: int, width: int) -> list[str]:
     """Return what stands in round brackets: the arguments of a call, or one expression."""
     call = ast.parse(f"f({inner})", mode="eval").body
     assert isinstance(call, ast.Call)
+    if len(call.args) == 1 and isinstance(call.args[0], ast.GeneratorExp):
+        element = ast.get_source_segment(f"f({inner})", call.args[0].elt) or ""
+        start = inner.index(element) + len(element)
+        return [" " * indent + part for part in (inner[:start].strip(), inner[start:].strip())]
     if len(call.args) + len(call.keywords) > 1:
         return _filled(_bracket(f"f({inner})", call)[1], indent, width)
     node = ast.parse(inner, mode="eval").body
@@ -130,7 +134,7 @@ def _bracket(value: str, node: ast.expr) -> tuple[str, list[str], str]:
         return value[0], [ast.get_source_segment(value, e) or "" for e in node.elts], closing
     assert isinstance(node, ast.Call)
     pieces = [*node.args, *node.keywords]
-    if not pieces or len(pieces) == 1 and isinstance(pieces[0], ast.GeneratorExp):
+    if not pieces or (len(pieces) == 1 and isinstance(pieces[0], ast.GeneratorExp)):
         return "", [], ""
     opening = f"{ast.get_source_segment(value, node.func)}("
     return opening, [_with_stars(value, piece) for piece in pieces], ")"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,10 +11,8 @@ from dotnn.commands.options import refuse_what_does_not_apply, set_option, spec_
 from dotnn.targets import PROVEN, TARGETS, Options, Style, Target
 
 if TYPE_CHECKING:
+    from dotnn.passes.base import Pipeline
     from dotnn.session import Compilation
-
-FIRST = ("ast", "model", "ir", "passes")
-"""The stages of every target, but for the single passes."""
 
 
 @click.command("dump")
@@ -33,12 +31,12 @@ def command(spec: str, stage: str, target: str, style: str, sets: tuple[str, ...
     """Print a stage of the compiler as readable text."""
     refuse_what_does_not_apply(TARGETS[target])
     chosen = _style_of(stage, TARGETS[target], style)
-    known = [*FIRST, *dict.fromkeys(step.name for step in chosen.pipeline(Options())), *chosen.stages]
+    known = [*STAGES, *dict.fromkeys(step.name for step in chosen.pipeline(Options())), *chosen.stages]
     if stage not in known:
         raise click.BadParameter(f"{stage!r} is none of {', '.join(known)}", param_hint="--stage")
     from dotnn.session import Compilation
 
-    click.echo(_shown(Compilation.read(spec, sets), chosen)[stage](), nl=False)
+    click.echo(_shown(Compilation.read(spec, sets), stage, chosen), nl=False)
 
 
 def _style_of(stage: str, target: Target, name: str) -> Style:
@@ -49,30 +47,50 @@ def _style_of(stage: str, target: Target, name: str) -> Style:
     return target.style(name)
 
 
-def _shown(begun: Compilation, style: Style) -> Mapping[str, Callable[[], str]]:
-    """Return what prints each stage."""
+def _shown(begun: Compilation, stage: str, style: Style) -> str:
+    """Return the text of a stage."""
     from dotnn.ir.dump import dump
-    from dotnn.model.describe import describe_model
-    from dotnn.syntax.tree import show_tree
 
     pipeline = style.pipeline(Options())
+    if stage in STAGES:
+        return STAGES[stage](begun, pipeline)
+    if stage in style.stages:
+        return style.stages[stage](begun.model, begun.after(pipeline))
+    last = max(number for number, step in enumerate(pipeline, 1) if step.name == stage)
+    return dump(begun.after(pipeline[:last]))
 
-    def after(number: int) -> str:
-        return dump(begun.after(pipeline[:number]))
 
-    def passes() -> str:
-        parts = [f"==== build\n{after(0)}"]
-        return "\n".join(parts + [f"==== {step.name}\n{after(number)}" for number, step in enumerate(pipeline, 1)])
+def _ast(begun: Compilation, pipeline: Pipeline) -> str:
+    from dotnn.syntax.tree import show_tree
 
-    shown: dict[str, Callable[[], str]] = {
-        "ast": lambda: show_tree(begun.tree),
-        "model": lambda: describe_model(begun.model),
-        "ir": lambda: after(0),
-        "passes": passes,
-    }
-    shown |= {step.name: lambda number=number: after(number) for number, step in enumerate(pipeline, 1)}  # type: ignore[misc]
-    shown |= {
-        name: lambda show=show: show(begun.model, begun.after(pipeline))  # type: ignore[misc]
-        for name, show in style.stages.items()
-    }
-    return shown
+    return show_tree(begun.tree)
+
+
+def _model(begun: Compilation, pipeline: Pipeline) -> str:
+    from dotnn.model.describe import describe_model
+
+    return describe_model(begun.model)
+
+
+def _ir(begun: Compilation, pipeline: Pipeline) -> str:
+    from dotnn.ir.dump import dump
+
+    return dump(begun.after(pipeline[:0]))
+
+
+def _passes(begun: Compilation, pipeline: Pipeline) -> str:
+    """Return the graph as the layers wrote it, and after every pass."""
+    from dotnn.ir.dump import dump
+
+    names = ["build", *(step.name for step in pipeline)]
+    graphs = (begun.after(pipeline[:number]) for number in range(len(names)))
+    return "\n".join(f"==== {name}\n{dump(graph)}" for name, graph in zip(names, graphs, strict=True))
+
+
+STAGES: dict[str, Callable[[Compilation, Pipeline], str]] = {
+    "ast": _ast,
+    "model": _model,
+    "ir": _ir,
+    "passes": _passes,
+}
+"""The stages of every target, but for the single passes."""

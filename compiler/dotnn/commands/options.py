@@ -31,6 +31,14 @@ set_option = click.option(
     metavar="NAME=VALUE",
     help="Change a parameter of the spec's `params`. May be given several times.",
 )
+precisions = list(dict.fromkeys(name for target in TARGETS.values() for name in target.precisions))
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(precisions),
+    default=PROVEN.precisions[0],
+    show_default=True,
+    help="What to compute in; not every target knows all of them.",
+)
 target_option = click.option(
     "--target", type=click.Choice([*TARGETS]), default=PROVEN.name, show_default=True, help="What to generate."
 )

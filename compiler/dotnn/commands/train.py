@@ -8,7 +8,9 @@ import click
 
 from dotnn.commands.options import (
     FILE,
+    SEED,
     json_option,
+    precision_option,
     refuse_what_does_not_apply,
     set_option,
     spec_argument,
@@ -25,13 +27,18 @@ from dotnn.targets import PROVEN, TARGETS
 @click.option("--data", metavar="PATH", type=FILE, help="The data file, or the folder that holds it.")
 @style_option(PROVEN.styles[-1])
 @click.option("--epochs", type=click.IntRange(1), help="The number of epochs, instead of the spec's.")
+@click.option("--seed", type=SEED, help="The seed of the training, instead of the spec's.")
+@precision_option
 @click.option("--resume", is_flag=True, help="Continue from the run's last checkpoint, if there is one.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in the same folder.")
 @json_option
 @set_option
 def command(spec: str, sets: tuple[str, ...], **options: Any) -> int:
     """Compile, train, and write the run folder."""
-    refuse_what_does_not_apply(TARGETS[options["target"]])
+    target, precision = TARGETS[options["target"]], options["precision"]
+    refuse_what_does_not_apply(target)
+    if precision not in target.precisions:
+        raise click.UsageError(f"--precision {precision} does not apply to --target {target.name}")
     if options["resume"] and options["overwrite"]:
         raise click.UsageError("--resume continues a run, --overwrite replaces it: give one of them")
     try:

@@ -1,4 +1,4 @@
-"""Parameters that the loss cannot feel, because a normalisation takes out again what they add.
+"""Parameters that have no effect on the loss, because a normalisation takes out again what they add.
 
 A bias before batch norm adds the same number to a feature of every example; the mean has it too, and the difference
 has not. A bias of the keys of attention adds the same number to all scores of a query, which softmax does not see.
@@ -8,7 +8,7 @@ results back, a value is *shift invariant* if a number per feature could be adde
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
@@ -18,15 +18,22 @@ from dotnn.ir.op import Readers
 def shift_invariant_parameters(graph: Graph) -> tuple[str, ...]:
     """Return the parameters whose gradient is zero for this reason, in training mode."""
     nodes = graph.phase("forward", "loss")
+    readers = _readers(nodes)
+    invariant: set[int] = set()
+    for value in reversed([*graph.params.values(), *(v for n in nodes for v in n.outs)]):
+        reading = readers.get(value.id, ())
+        if reading and all(_is_lost(value, node, readers, invariant) for node in reading):
+            invariant.add(value.id)
+    return tuple(name for name, v in graph.params.items() if v.id in invariant)
+
+
+def _readers(nodes: Sequence[Node]) -> dict[int, list[Node]]:
+    """Return the nodes that read each value, by its number."""
     readers: dict[int, list[Node]] = {}
     for node in nodes:
         for value in node.ins:
             readers.setdefault(value.id, []).append(node)
-    invariant: set[int] = set()
-    for value in reversed([*graph.params.values(), *(v for n in nodes for v in n.outs)]):
-        if readers.get(value.id) and all(_is_lost(value, node, readers, invariant) for node in readers[value.id]):
-            invariant.add(value.id)
-    return tuple(name for name, v in graph.params.items() if v.id in invariant)
+    return readers
 
 
 def _is_lost(value: Value, node: Node, readers: Readers, invariant: Collection[int]) -> bool:

@@ -10,14 +10,17 @@ from typing import Any
 import click
 import numpy as np
 
-from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.library.sources import SOURCES
 from dotnn.running.data_errors import from_data_error, own_error
 from dotnn.running.output import check_output
 from dotnn.running.requirement import Requirement
+from dotnn.running.run_files import script_was_edited
 from dotnn.running.scripts import load_module
+from dotnn.running.spec_files import reader_of
 from dotnn_runtime.predict_io import read_inputs
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, reason_of, weight_shapes
+from dotnn_runtime.script.arrays import in_precision
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.labels import add_likeliest
@@ -41,8 +44,11 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
         scaling = folder.read_scaling(getattr(module, "SCALED", None))
         labels = folder.read_labels()
         _warn_of_divergence(folder)
-        columns = getattr(module, "INPUT_COLUMNS", None) if is_table(input_file) else None
-        inputs = read_inputs(input_file, module.INPUTS, columns)
+        inputs = _inputs(module, input_file)
+        dtype = next(iter(params.values())).dtype if params else np.float64
+        params = in_precision(params, dtype)
+        if not scaling:
+            in_precision(inputs, dtype)
         outputs = _outputs(folder, module, edited, (params, inputs, scaling or None))
         classes = getattr(module, "CLASSES", {})
         named = {name: labels[target] for name, target in classes.items() if target in labels}
@@ -55,6 +61,16 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
         raise CompileError([from_data_error(error, None, str(error.path or input_file))]) from None
 
 
+def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
+    """Read the inputs with the source that the name of the file tells, from standard input as CSV or .npz."""
+    named = next((source for source in SOURCES.values() if file.lower().endswith(source.ending)), None)
+    if named is None:
+        return read_inputs(file, module.INPUTS, getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None)
+    if named.table:
+        return read_inputs(file, module.INPUTS, getattr(module, "INPUT_COLUMNS", None), table=reader_of(named))
+    return read_inputs(file, module.INPUTS, arrays=reader_of(named))
+
+
 def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
     """Return the script of a run, and whether it was edited. Raises `RunFolderError` where it cannot be used."""
     for name in ("model.py", "weights.npz"):
@@ -64,7 +80,7 @@ def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
             raise RunFolderError(f"the run has no {name}", folder.path, help)
     path = folder.path / "model.py"
     script = path.read_bytes().decode("utf-8", "replace")
-    edited = not is_unchanged(script)
+    edited = script_was_edited(folder)
     if edited:
         click.echo(
             f"warning: {path} was edited since dotnn wrote it; the predictions are those of the edited script", err=True

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
 
-from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
-from dotnn.model.model import Checkpoint, Model
+from dotnn.model.identity import network_identity
+from dotnn.model.model import Model
 from dotnn.running.data_errors import plain_message
 from dotnn.running.resume_differences import Training, differences
-from dotnn_runtime.run_folder import FILES, MANIFEST, RunFolder, weight_shapes
+from dotnn.running.run_files import script_was_edited
+from dotnn_runtime.run_folder import FILES, MANIFEST, RunFolder
 from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.files import remove_leftovers
@@ -24,28 +26,34 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class Saving:
-    """Where a script's `train` saves its state, and the state that it continues from; both None for no checkpoints."""
+    """Where the states of a training go, and the one that it continues from, None for one that begins.
+
+    `made_of` is a digest of what the training is made of, by which a checkpoint is known again.
+    """
 
     folder: RunFolder
-    module: ModuleType
-    checkpoint: Checkpoint | None = None
+    model: Model
+    made_of: int
     state: State | None = None
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What `train` of the script takes."""
-        return {"checkpoint": self.save, "resume": self.state} if self.checkpoint else {}
 
     @property
     def history(self) -> list[dict[str, float]]:
         """The records of the epochs before."""
         return self.state["history"] if self.state else []
 
-    def save(self, state: State) -> None:
-        """Write a checkpoint."""
-        assert self.checkpoint is not None
-        every, best_by = self.checkpoint.every, self.checkpoint.best_by
-        save_checkpoint(self.folder.path, state, every=every, best_by=best_by, model=self.module.MODEL)
+    @cached_property
+    def network(self) -> str:
+        """What tells the network from others."""
+        return network_identity(self.model)
+
+    def save(self, record: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+        """Write a checkpoint after an epoch, where the spec says so."""
+        epochs, checkpoint = self.model.train.epochs, self.model.train.checkpoint
+        if checkpoint is not None:
+            schedule = {"epochs": epochs, "every": checkpoint.every}
+            save_checkpoint(
+                self.folder.path, dict(state), self.made_of, **schedule, best_by=checkpoint.best_by, model=self.network
+            )
 
 
 def check_resumable(run_dir: str | None, model: Model) -> None:
@@ -67,21 +75,22 @@ def resumed_folder(path: Path, training: Training) -> RunFolder | None:
         help = "\n        ".join(["restore what differs, or start another run:", *differences(folder, training)])
         raise _cannot_resume(f"the run {path} was begun with another network or another training", help)
     script = path / "model.py"
-    if script.is_file() and not is_unchanged(script.read_bytes().decode("utf-8", "replace")):
+    if script.is_file() and script_was_edited(folder):
         raise _cannot_resume(f"{script} was edited since dotnn wrote it", "move it away: it would be overwritten")
     return folder
 
 
-def prepare_saving(folder: RunFolder, module: ModuleType, model: Model, *, begun: bool) -> Saving:
+def prepare_saving(folder: RunFolder, model: Model, made_of: int, *, begun: bool) -> Saving:
     """Return where checkpoints go, and of a run that was `begun` the state of the last one.
 
     Raises `CompileError` where it cannot be continued from there.
     """
     checkpoint = model.train.checkpoint
     if checkpoint is None:
-        return Saving(folder, module)
+        return Saving(folder, model, made_of)
+    shapes = {name: p.shape for name, p in model.params.items()}
     try:
-        state = resumed_state(folder.path, weight_shapes(module), resume=True) if begun else None
+        state = resumed_state(folder.path, shapes, made_of, resume=True) if begun else None
     except DataError as error:
         raise _cannot_resume(plain_message(error), error.help) from None
     if begun and state is None and (folder.path / "weights.npz").exists():
@@ -92,7 +101,7 @@ def prepare_saving(folder: RunFolder, module: ModuleType, model: Model, *, begun
     folder.claim("checkpoint.npz")
     if checkpoint.best_by:
         folder.claim("best.npz")
-    return Saving(folder, module, checkpoint, state)
+    return Saving(folder, model, made_of, state)
 
 
 def say_where_it_continues(saving: Saving, epochs: int) -> bool:
@@ -100,7 +109,7 @@ def say_where_it_continues(saving: Saving, epochs: int) -> bool:
     trained = len(saving.history)
     if saving.state is None:
         return False
-    done = trained >= epochs
+    done = trained >= epochs or saving.state.get("stopped_by", "epochs") != "epochs"
     what = f"nothing to do, it has trained {trained} epochs" if done else f"continuing after epoch {trained}"
     click.echo(f"{saving.folder.path}: {what}", err=True)
     return done

@@ -25,13 +25,22 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Training:
-    """What makes a training: its identity, its spec, and what the command line adds to it; no style, no choice."""
+    """What makes a training: its identity, its spec, and what the command line adds to it; no style, no choice.
+
+    `more` are options that have a value in every training.
+    """
 
     identity: str
     spec: str
     target: str
     style: str
     values: Mapping[str, Any]
+    more: Mapping[str, Any]
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What `run.json` says of it."""
+        return {"training": self.identity, "target": self.target, "set": dict(self.values), **self.more}
 
 
 def differences(folder: RunFolder, now: Training) -> list[str]:
@@ -43,6 +52,7 @@ def differences(folder: RunFolder, now: Training) -> list[str]:
         *_of_settings(before if isinstance(before, dict) else {}, after),
         *_of_option("target", folder.manifest.get("target"), now.target),
         *_of_option("style", read_heading(script).get("style"), now.style),
+        *(line for name, value in now.more.items() for line in _of_option(name, folder.manifest.get(name), value)),
     ]
     if not found:
         version = folder.manifest.get("version")
@@ -54,9 +64,10 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
-def _of_option(name: str, before: object, now: str | None) -> list[str]:
+def _of_option(name: str, before: object, now: object) -> list[str]:
     """Return how an option differs from that of the run; nothing is said where the run does not tell."""
-    return [f"the run was begun with --{name} {before}, not {now}"] if before and now and before != now else []
+    told = before not in (None, "") and now != ""
+    return [f"the run was begun with --{name} {before}, not {now}"] if told and before != now else []
 
 
 def _of_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

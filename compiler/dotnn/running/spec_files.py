@@ -66,7 +66,7 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
             arrays, labels = read_npz(path, {name: name for name in (*model.inputs, *model.targets)}), Labels()
         else:
             arrays, labels = _read(path, source, model)
-        check_arrays(arrays, _raw_declarations(model))
+        arrays = check_arrays(arrays, _raw_declarations(model))
     except DataError as error:
         raise stop(model, _located(model, _in_table(model, error, path), shown, span)) from None
     return arrays, labels
@@ -74,7 +74,7 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
 
 def _read(path: Path, source: FileSource, model: Model) -> tuple[Arrays, Labels]:
     """Return what the reader of a source finds at `path`: tables also have the texts of classes."""
-    reader = _reader(source.entry)
+    reader = reader_of(source.entry)
     if not source.entry.table:
         return reader(path, {name: keys[0] for name, keys in source.fields.items()}), {}
     kinds = raw_kinds(model)
@@ -86,7 +86,7 @@ def _read(path: Path, source: FileSource, model: Model) -> tuple[Arrays, Labels]
     return arrays, labels
 
 
-def _reader(entry: DataSource) -> Callable[..., Any]:
+def reader_of(entry: DataSource) -> Callable[..., Any]:
     """Return the function that reads a source, the one whose text a script carries."""
     module, _, function = entry.reader.rpartition(".")
     reader: Callable[..., Any] = getattr(import_module(f"dotnn_runtime.script.{module}"), function)

@@ -100,6 +100,7 @@ class Target:
     framework  what its users call the members of the library, for the manual
     suffix     what is put behind the spec's name to name a script
     witness    (model, graph, script) -> the network, for its gradients and training to be compared with NumPy's
+    precisions what its trainings may compute in, the usual one first
     results    files that only its trainings leave in a run folder, each with (script, parameters, where to write it)
     """
 
@@ -114,6 +115,7 @@ class Target:
     suffix: str = ""
     framework: Framework | None = None
     witness: Callable[[Model, Graph, str], Peer] | None = None
+    precisions: tuple[str, ...] = ("float32", "float64")
     results: Mapping[str, Callable[[ModuleType, Any, Path], None]] = field(default_factory=dict)
 
     def style(self, name: str) -> Style:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from dotnn.running.resume import check_resumable
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_files import Arrays, Labels, load_examples, refusals
 from dotnn.session import Compilation, Compiled
-from dotnn.targets import TARGETS, Options
+from dotnn.targets import PROVEN, TARGETS, Options
 from dotnn_runtime.script.split import round_to_sum
 
 
@@ -28,6 +27,8 @@ class Request:
     data: str | None
     style: str
     epochs: int | None
+    seed: int | None
+    precision: str
     overwrite: bool
     resume: bool
     as_json: bool
@@ -35,11 +36,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is ready before the run folder is touched; `tried` is a NumPy script that has taken the examples."""
+    """What is ready before the run folder is touched."""
 
     begun: Compilation
     compiled: Compiled
-    tried: ModuleType
     examples: Arrays
     labels: Labels
 
@@ -61,19 +61,15 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     examples, labels = load_examples(begun.model, asked.data)
     _warn_of_batches_of_one(begun.model, examples)
     compiled = begun.compiled(Options(asked.style, begun.sets, asked.target, asked.epochs or 0))
-    script = begun.script() if needs else compiled.script
-    return Prepared(begun, compiled, _tried(begun.model, script, examples), examples, labels)
+    _try(begun, examples)
+    return Prepared(begun, compiled, examples, labels)
 
 
-def _tried(model: Model, script: str, examples: Arrays) -> ModuleType:
-    """Return a NumPy script of the model that has prepared the examples.
-
-    Raises `CompileError` where it refuses them.
-    """
-    module = run_script(script, "dotnn_tried")
-    with refusals(model), np.errstate(all="ignore"):
+def _try(begun: Compilation, examples: Arrays) -> None:
+    """Prepare the examples with the strictest script. Raises `CompileError` where it refuses them."""
+    module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_tried")
+    with refusals(begun.model), np.errstate(all="ignore"):
         module.prepare(dict(examples), np.float32)
-    return module
 
 
 def _warn_of_batches_of_one(model: Model, examples: Arrays) -> None:

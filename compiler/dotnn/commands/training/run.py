@@ -12,10 +12,11 @@ import click
 import numpy as np
 
 from dotnn import __version__
+from dotnn.commands.training.divergence import first_lost
 from dotnn.commands.training.prepare import Prepared, Request, prepare
 from dotnn.model.identity import training_identity
 from dotnn.reports.console import show_json
-from dotnn.reports.training import EXIT_CODES, INTERRUPTED, show_training, training_result
+from dotnn.reports.training import DIVERGED, EXIT_CODES, INTERRUPTED, show_training, training_result
 from dotnn.running.resume import Saving, prepare_saving, resumed_folder, say_where_it_continues
 from dotnn.running.resume_differences import Training
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
@@ -26,6 +27,8 @@ from dotnn.targets import TARGETS, Target
 from dotnn_runtime.interrupt import EpochEnds, Interrupted
 from dotnn_runtime.progress import TrainingProgress
 from dotnn_runtime.run_folder import RunFolder
+from dotnn_runtime.script.digest import digest_of
+from dotnn_runtime.script.history import History
 from dotnn_runtime.script.lock import locked
 
 
@@ -43,7 +46,7 @@ def train_model(begun: Compilation, asked: Request) -> int:
             module = _written(saving, ready, TARGETS[asked.target])
         quiet = say_where_it_continues(saving, ready.model.train.epochs) or asked.as_json
         started = time.perf_counter()
-        params, history = _run(module, ready, saving, quiet=quiet)
+        params, history = _run(module, ready, asked, saving, quiet=quiet)
         result = _result(path, ready, asked, history, time.perf_counter() - started)
         if params is not None:
             with run_errors(asked.run_dir):
@@ -61,9 +64,9 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
     folder = resumed_folder(path, now) if asked.resume else None
     continued = folder is not None
     if folder is None:
-        info = {"training": now.identity, "target": now.target, "set": now.values}
-        folder = RunFolder.create(path, version=__version__, overwrite=asked.overwrite, info=info)
-    return prepare_saving(folder, ready.tried, ready.model, begun=continued)
+        folder = RunFolder.create(path, version=__version__, overwrite=asked.overwrite, info=now.info)
+    made_of = digest_of({**ready.examples, "training": now.identity, **now.more})
+    return prepare_saving(folder, ready.model, made_of, begun=continued)
 
 
 def _training(ready: Prepared, asked: Request) -> Training:
@@ -71,13 +74,18 @@ def _training(ready: Prepared, asked: Request) -> Training:
     target = TARGETS[asked.target]
     style, text = target.style(asked.style).name, ready.model.source.text
     identity = training_identity(ready.model, target.name, style)
-    return Training(identity, text, target.name, style if target.has_styles else "", _values(ready))
+    more = {"seed": _seed(ready, asked), "precision": asked.precision}
+    return Training(identity, text, target.name, style if target.has_styles else "", _values(ready), more)
+
+
+def _seed(ready: Prepared, asked: Request) -> int:
+    return ready.model.train.seed if asked.seed is None else asked.seed
 
 
 def _written(saving: Saving, ready: Prepared, target: Target) -> ModuleType:
     """Write what is known before the training; return the script that trains."""
     write_inputs(saving.folder, ready.model.source.text, ready.compiled.script, ready.labels)
-    return load_module(saving.folder.path / "model.py", target.needs) if target.needs else ready.tried
+    return load_module(saving.folder.path / "model.py", target.needs)
 
 
 def _values(ready: Prepared) -> dict[str, Any]:
@@ -87,25 +95,29 @@ def _values(ready: Prepared) -> dict[str, Any]:
 
 
 def _run(
-    module: ModuleType, ready: Prepared, saving: Saving, *, quiet: bool
+    module: ModuleType, ready: Prepared, asked: Request, saving: Saving, *, quiet: bool
 ) -> tuple[dict[str, np.ndarray] | None, Any]:
     """Return the parameters and the history of a training; no parameters where Ctrl-C left nothing to be kept."""
     model, examples = ready.model, ready.examples
     progress = TrainingProgress(model.train.epochs, title=model.name, quiet=quiet)
-    epoch_ends = EpochEnds(progress)
+    epoch_ends = EpochEnds(progress, saving.save)
+    options = {"epochs": model.train.epochs, "seed": _seed(ready, asked), "dtype": asked.precision}
     try:
         with refusals(model), progress, epoch_ends, np.errstate(all="ignore"):
-            params, history = module.train(examples, on_epoch=epoch_ends, **saving.arguments)
+            params, history = module.train(examples, **options, resume=saving.state, on_epoch=epoch_ends)
+            if history.stopped_by == DIVERGED and not history.diverged_at:
+                lost = epoch_ends.state.get("params", params)
+                history.diverged_at = first_lost(ready.compiled.graph, lost, module.prepare(examples)[0]["train"])
             return params, history
     except (KeyboardInterrupt, Interrupted) as ended:
-        history = module.History({})
+        history = History({})
         history.extend([*saving.history, *epoch_ends.records])
         history.stopped_by = INTERRUPTED
-        if saving.checkpoint is None and isinstance(ended, Interrupted):
+        if model.train.checkpoint is None and isinstance(ended, Interrupted):
             history.scaling = module.prepare(examples)[1]
-            return {name: np.array(w) for name, w in ended.params.items()}, history
+            return {name: np.array(w) for name, w in ended.state["params"].items()}, history
     continued = "to continue this run, give the same command again with --resume"
-    click.echo(f"\n{continued if saving.checkpoint else 'nothing of this training was kept'}", err=True)
+    click.echo(f"\n{continued if model.train.checkpoint else 'nothing of this training was kept'}", err=True)
     return None, history
 
 

@@ -47,6 +47,7 @@ def _says(family: str, member: str) -> str:
 def _save_model(module: ModuleType, params: Any, path: Path) -> None:
     from dotnn.targets.keras.saving import save_model
 
+    module.set_precision("float32")  # what it was trained in does not matter to who uses it
     save_model(module.build_model(params), path)
 
 
@@ -67,5 +68,6 @@ TENSORFLOW = Target(
     suffix="_tf",
     framework=Framework("Keras", _says),
     witness=_witness,
+    precisions=("float32", "float64", "mixed_bfloat16", "mixed_float16"),
     results={"model.keras": _save_model},
 )

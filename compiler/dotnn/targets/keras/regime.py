@@ -1,4 +1,4 @@
-"""What surrounds the optimizer in `fit`: the schedule, what stops, and checkpoints to go on from.
+"""What surrounds the optimizer in `fit`: the schedule, what stops, and the state to go on from.
 
 Clipping is an option of the Keras optimizer, and a constraint one of the Keras layer.
 """
@@ -7,69 +7,48 @@ from __future__ import annotations
 
 from typing import Any
 
-from dotnn.codegen import learning_rate, training
+from dotnn.codegen import learning_rate
+from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, wrapped
-from dotnn.codegen.regime import RESTORE, SAVING, TRAIN_ARGUMENTS, digest_lines, due, kept
+from dotnn.codegen.regime import TRAIN_ARGUMENTS
 from dotnn.model.model import Model
 
-PRECISION = ', "precision": keras.config.dtype_policy().name'
 OVERFLOW = 'note_overflow(history, weights(network), {"memory": {v.path: v.numpy() for v in optimizer.variables}})'
-ALL_VARIABLES = "[*network.variables, *optimizer.variables]"
+VARIABLES = "{str(i): v for i, v in enumerate([*network.variables, *optimizer.variables])}"
+SECONDS = "time.monotonic() - started"
+OF_ALL_WORKERS = f"mean_over_workers(strategy, tf.constant({SECONDS}, tf.float64))"
+"""Each worker has a clock of its own, but all must stop after the same epoch."""
 
 
-def context(model: Model, *, distributed: bool = False) -> dict[str, Any]:
+def context(model: Model, distribute: str = "") -> dict[str, Any]:
     """Return what the templates of the training loop show."""
     train = model.train
-    saving = SAVING if train.checkpoint else []
-    strategy = ["strategy=None"] if distributed else []
-    arguments = [a for a in TRAIN_ARGUMENTS if not a.startswith("dtype")]
+    arguments = [a if not a.startswith("dtype") else "dtype=None" for a in TRAIN_ARGUMENTS]
     formula = learning_rate.formula(train) is not None
+    seconds = OF_ALL_WORKERS if distribute == "multiworker" else SECONDS
+    loop = Loop(model, Words(subject="network", best="weights(network)", seconds=seconds))
+    made = loop.state({"variables": VARIABLES, "history": "history"})
+    taken = [*_restore(model), *loop.taken_up()]
+    now = {"params": "weights(network)"}
+    now |= {"rng": "rng.bit_generator.state"} if train.batch else {"grads": "grads"}
     counted = ["done += steps_per_epoch"] if formula else []
-    started = ["started = time.monotonic()"] if training.time_limit(train) else []
-    restored = [*digest_lines(PRECISION), *_restore(model)] if train.checkpoint else []
-    before = [*learning_rate.watcher_lines(train), *restored, *learning_rate.formula_lines(train), *started]
     return {
         "learning_rate": learning_rate.context(train),
         "constraints": [],
-        "arguments": "".join(f", {name}" for name in saving),
-        "train_head": wrapped("def train(", arguments + saving + strategy, "):"),
-        "passed": ", checkpoint=checkpoint, resume=resume" if saving else "",
-        "start": indented(before, 4),
-        "first_epoch": "len(history) + 1" if saving else "1",
+        "train_head": wrapped("def train(", arguments + ["strategy=None"] * bool(distribute), "):"),
+        "start": indented([*made, "if resume is not None:", *indented(taken), *loop.begin()], 4),
+        "head": HEAD,
+        "over": indented(loop.over(), 8),
         "rates": formula and train.batch > 0,
         "rate": "" if formula and train.batch else learning_rate.current(train),
-        "after_epoch": indented([*counted, *learning_rate.after_epoch(train)], 8),
-        "save": indented(_save(model), 8) if train.checkpoint else [],
+        "after": indented([*counted, *loop.after(now)], 8),
+        "end": indented(loop.end(), 4),
         "overflow": indented([OVERFLOW], 4),
         "checkpoint": train.checkpoint,
     }
 
 
-def _save(model: Model) -> list[str]:
-    """Return the lines that hand the state of the training over, after an epoch."""
-    state = {"params": "weights(network)", "rng": "rng.bit_generator.state", "history": "list(history)"}
-    state["data"] = "digest"
-    state["variables"] = f"{{str(i): np.asarray(v.numpy()) for i, v in enumerate({ALL_VARIABLES})}}"
-    state |= {"best_epoch": "history.best_epoch"} if training.early_stop(model) else {}
-    state |= {"grads": "{name: g.numpy() for name, g in grads.items()}"} if not model.train.batch else {}
-    entries = [f'"{name}": {value}' for name, value in {**state, **kept(model)}.items()]
-    return [
-        f"if checkpoint is not None{due(model.train)}:",
-        *indented(wrapped("checkpoint(copy.deepcopy({", entries, "}))"), 4),
-    ]
-
-
 def _restore(model: Model) -> list[str]:
-    """Return the lines that put a state back, before the loop."""
-    lines = [
-        *RESTORE,
-        f"for i, variable in enumerate({ALL_VARIABLES}):",
-        '    variable.assign(resume["variables"][str(i)])',
-        'rng.bit_generator.state = resume["rng"]',
-        'history.extend(resume["history"])',
-    ]
-    lines += ['history.best_epoch = resume["best_epoch"]'] if training.early_stop(model) else []
-    parts = kept(model)
-    lines += [f'{name} = resume["{name}"]' for name in parts if name != "plateau"]
-    lines += ['vars(plateau).update(resume["plateau"])'] * ("plateau" in parts)
-    return ["if resume is not None:", *indented(lines, 4)]
+    """Return the lines that put the variables and the generator back."""
+    lines = ['for i, variable in state["variables"].items():', '    variable.assign(resume["variables"][i])']
+    return lines + ['rng.bit_generator.state = resume["rng"]'] * bool(model.train.batch)

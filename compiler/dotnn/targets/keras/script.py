@@ -62,7 +62,7 @@ def script(draft: Draft) -> str:
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train, stacked=bool(stacked), xla=network.xla and not distribute),
-        "regime": regime.context(model, distributed=bool(distribute)),
+        "regime": regime.context(model, distribute),
         "distribute": distribute,
         "train_call": indented(_train_call(model, distribute)),
         "xla": network.xla,
@@ -102,10 +102,11 @@ def _is_read_in_vain(node: Node) -> bool:
 
 def _train_call(model: Model, distribute: str) -> list[str]:
     """Return the call of `train` in `run_train`."""
-    show = "show if chief else None" if distribute == "multiworker" else "show"
-    arguments = ["data", "epochs=options.epochs", "seed=options.seed", f"on_epoch={show}"]
+    shown = "after_epoch if chief else None" if distribute == "multiworker" else "after_epoch"
+    arguments = ["data", "epochs=options.epochs", "seed=options.seed"]
+    arguments += ["resume=resume"] if model.train.checkpoint else []
+    arguments += [f"on_epoch={shown}"]
     arguments += ["strategy=strategy"] if distribute else []
-    arguments += ["**saving"] if model.train.checkpoint else []
     return wrapped("params, history = train(", arguments, ")")
 
 
@@ -152,22 +153,18 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, A
     """Return what the shared templates say otherwise than in the NumPy script."""
     names = {path: network.keys.get(v.id, path) for path, v in network.values.items()}
     loss = "total_loss(network, values, examples)"
-    seconds = "time.monotonic() - started"
-    if distribute == "multiworker":  # each has a clock of its own, but all must stop after the same epoch
-        seconds = f"mean_over_workers(strategy, tf.constant({seconds}, tf.float64))"
     return {
         "workers": distribute == "multiworker",
         "framework_errors": True,
         "noted_at_once": False,
+        "more_made_of": ', "precision": options.precision',
         **result_files(model, "weights.npz", "model.keras", "history.csv"),
         "train_options": indented(_train_options(distribute)),
         "checked_with": "differences of the loss",
         "metric_lines": indented(training.metric_lines(model, names, loss, "values"), 8),
-        "stop_lines": indented(training.stop_lines(model, "weights(network)", seconds), 8),
         "diverged_values": "weights(network), forward(network, examples)",
         "subject": "network",
-        "snapshot": "weights(network)",
-        "restore": "assign(network, best_params)",
+        "restore": 'assign(network, state["best_params"])',
         "fitted": "history",
         "predict_dtype": "model.variable_dtype",
         "predict_setup": [

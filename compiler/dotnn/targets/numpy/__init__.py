@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 
 def _write(draft: Draft) -> str:
+    if draft.style is EXPLAIN:
+        from dotnn.targets.numpy.explain.script import explain_script
+
+        return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
     from dotnn.targets.numpy.script import script
 
-    return script(draft, fast=draft.style is FAST)
+    return script(draft)
 
 
 def _plain(options: Options, words: frozenset[str]) -> Pipeline:

@@ -116,6 +116,9 @@ class CommandLine:
             ]
             params, scaling = "params", ", scaling"
         call = f"        outputs = predict({params}, {inputs}{scaling})"
+        if len(call) > 110:
+            lines.append(f"        inputs = {inputs}")
+            call = f"        outputs = predict({params}, inputs{scaling})"
         return [*lines, call, '        print(*(f"{name}\\n{value}" for name, value in outputs.items()), sep="\\n")']
 
     def _save(self) -> list[str]:

@@ -38,7 +38,7 @@ def standard(values):
 '''
 RANGE = '''
 def to_range(values, low, high):
-    """Return what brings the numbers of every feature between `low` and `high`; a constant one is only shifted."""
+    """Return what brings every feature between `low` and `high`; a constant one is only shifted."""
     least, most = values.min(axis=0), values.max(axis=0)
     scale = (high - low) / np.where(most > least, most - least, 1)
     return {"shift": least - low / scale, "scale": scale}
@@ -159,20 +159,13 @@ class DataWriter:
         if scales:
             where = '[rows["train"]]' if split else ""
             lines += _dict("scaling = ", self._fitted(where))
-            lines += ["    for name, s in scaling.items():", "        arrays[name] = scale(arrays[name], s)"]
+            for name in (n for scale in scales for n in scale.names):
+                lines.append(f'    arrays["{name}"] = scale(arrays["{name}"], scaling["{name}"]).astype(dtype)')
         scaling = "scaling" if scales else "{}"
-        whole = [n for n, (kind, _) in self._declared().items() if kind.startswith(("int", "class"))]
-        rows = "[r]" if split else ""
-        cast = f"v{rows}.astype(dtype)" if not whole else f"v{rows}.astype(dtype if v.dtype == float else int)"
-        arrays = f"{{n: {cast} for n, v in arrays.items()}}"
-        if not split and not scales and not self.data.one_hot:
-            return prose([*lines, f'    return {{"train": arrays}}, {scaling}'])
         if not split:
-            return prose([*lines, f'    return {{"train": {arrays}}}, {scaling}'])
-        end = f"    return {{part: {arrays} for part, r in rows.items()}}, {scaling}"
-        if len(end) > 110:
-            end = f"    parts = {{part: {arrays} for part, r in rows.items()}}\n    return parts, {scaling}"
-        return prose([*lines, end])
+            return prose([*lines, f'    return {{"train": arrays}}, {scaling}'])
+        parts = "{part: {n: v[r] for n, v in arrays.items()} for part, r in rows.items()}"
+        return prose([*lines, f"    return {parts}, {scaling}"])
 
     def _declared(self) -> dict[str, tuple[str, tuple[int, ...]]]:
         inputs, targets = shared.declarations(self.model)
@@ -180,13 +173,13 @@ class DataWriter:
 
     def _arrays(self) -> list[str]:
         """Return the arrays in the declared shapes."""
-        plain = not self.data.split and not self.data.scales and not self.data.one_hot
+        scaled = {n for scale in self.data.scales for n in scale.names}
         entries = []
         for name, (kind, shape) in self._declared().items():
-            dtype = "int" if kind.startswith(("int", "class")) else "dtype" if plain else "float"
-            text = f'np.asarray(data["{name}"], {dtype})'
+            whole = kind.startswith(("int", "class"))
+            text = f'np.asarray(data["{name}"], {"int" if whole else "float" if name in scaled else "dtype"})'
             if name in self.data.one_hot:
-                text = f'np.eye({shape[-1]})[np.asarray(data["{name}"], int)]'
+                text = f'np.eye({shape[-1]}, dtype=dtype)[np.asarray(data["{name}"], int)]'
             entries.append(f'"{name}": {text}.reshape({", ".join(map(str, (-1, *shape)))})')
         return wrapped(f"arrays = {{{', '.join(entries)}}}", 4)
 

@@ -88,7 +88,7 @@ class Flow:
             return False
         if call.step is not None:
             return name in call.step.params.values()
-        return not call.params and call.kind == "root" or name.startswith(f"{call.params}.")
+        return (not call.params and call.kind == "root") or name.startswith(f"{call.params}.")
 
     # ------------------------------------------------------------------------------------------------- forward
 

@@ -107,7 +107,7 @@ class Library:
                     self.pairs[self.pairs.index(less)] = pair
                     pair.uses = less.uses
                     pair.share_comments(less, first=less)
-                    served |= {call: pair for call in less.uses}
+                    served |= dict.fromkeys(less.uses, pair)
                 else:
                     known.append(pair)
                     fresh.append(pair)

@@ -33,7 +33,7 @@ def expression(name: str, p: Parameter, values: Mapping[str, Any], files: Sequen
     """Return the value that a parameter starts from."""
     if p.init.name != "file":
         text = p.init.entry.line(p.shape, p.init.attrs)
-        text = re.sub(r"\((\d+),\)", r"\1", text)
+        text = re.sub(r"np\.(zeros|ones)\(\((\d+),\)\)", r"np.\1(\2)", text)
         return text.replace("np.sqrt(3 * 2 / ", "np.sqrt(6 / ")
     if common._read_later(p, values):
         return f'stored_{files.index(p.init.attrs["path"])}["{name}"]'

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
+import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dotnn.codegen import data as shared
 from dotnn.codegen import paste, tree
 from dotnn.codegen import training as common
-from dotnn.codegen.heading import HEADER
+from dotnn.codegen.heading import head_lines
 from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import Mark, print_module
 from dotnn.codegen.threads import one_thread_pays
-from dotnn.codegen.wrap import wrapped
+from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
@@ -87,7 +87,7 @@ class _Script:
             tree.Prose(LOSS_AND_GRADS.strip("\n")),
             *state,
             tree.Banner("the training"),
-            *(tree.Prose(text) for text in paste.sources(n for n in pasted if n not in formulas)),
+            *(tree.Prose(_short_doc(text)) for text in paste.sources(n for n in pasted if n not in formulas)),
             *self._unit_variance(writer),
             *(tree.Prose(text) for text in training.functions()),
             tree.Banner("data"),
@@ -99,7 +99,9 @@ class _Script:
         modules = {"argparse"} | data.modules() | training.modules() | self._modules([*formulas, *pasted], body)
         head = self._head(sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
         text, marks = print_module(tree.Module(head, parts))
-        return Explained(text, marks)
+        first = ["#!/usr/bin/env python3", *head_lines(self.facts, text)]
+        moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)
+        return Explained("\n".join([*first, text]), moved)
 
     def _code(self, items: list[tree.Item]) -> str:
         return print_module(tree.Module("", items))[0]
@@ -146,8 +148,6 @@ class _Script:
         name = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in name)
         own = bool(model.data and model.data.source and model.data.source.entry.table)
         lines = [
-            "#!/usr/bin/env python3",
-            f"# {HEADER} {_facts(self.facts)}",
             f'"""{model.name}: {model.size:,} parameters, NumPy only.',
             "",
             f"    python {name}.py train [--epochs N] [--seed S] [--save weights.npz]",
@@ -195,18 +195,30 @@ class _Script:
         lines.append(f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}")
         return [
             *lines,
-            f'MODEL = "{network_identity(model)}"  # what is computed: weights of another network are refused',
+            f'MODEL = "{network_identity(model)}"  # identifies the network: weights of another one are refused',
         ]
 
 
 def _short_doc(source: str) -> str:
-    """Return a pasted function with the first paragraph of its docstring."""
-    return re.sub(r'(\n    """[^"\n]*?)\n\n(?:(?!""").|\n)*?"""', r'\1"""', source, count=1)
+    """Return a pasted function with the first paragraph of its docstring, in lines that fit."""
+    found = re.search(r'\n    """((?:(?!""").|\n)*?)"""', source)
+    if found is None:
+        return source
+    text = " ".join(found[1].split("\n\n")[0].split())
+    lines = textwrap.wrap(text, WIDTH - 10)
+    quoted = [f'    """{lines[0]}', *(f"    {line}" for line in lines[1:])]
+    rest = "\n".join(made for line in source[found.end() :].split("\n") for made in _narrow(line))
+    return f'{source[: found.start()]}\n{prose(quoted)}"""{rest}'
 
 
-def _facts(facts: Mapping[str, Any]) -> str:
-    text = json.dumps(facts, ensure_ascii=False)
-    return text if text.isprintable() else json.dumps(facts)
+def _narrow(line: str) -> list[str]:
+    """Return a line of a pasted function in lines that fit; a long signature loses its annotations."""
+    if len(line) <= WIDTH:
+        return [line]
+    code = line.strip()
+    if re.match(r"(self|\w+: )", code):
+        return [re.sub(r": (float|int|bool|str)\b", "", line)]
+    return wrapped(code, len(line) - len(code))
 
 
 def _shape_of(model: Model, path: str) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from dotnn.codegen import data as shared
@@ -10,12 +11,12 @@ from dotnn.codegen import learning_rate, optimizer
 from dotnn.codegen import training as common
 from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import aligned, docstring
-from dotnn.codegen.wrap import wrapped
+from dotnn.codegen.regime import constraint_lines
+from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.core.arguments import show
 from dotnn.ir.graph import Graph
 from dotnn.model.model import EarlyStop, Model, StopWhen
-from dotnn.targets.numpy import regime
-from dotnn.targets.numpy.explain.prose import function, prose
+from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
 HISTORY = '''
@@ -61,13 +62,13 @@ class TrainingWriter:
         found = {m.function for m in self.train.metrics if m.function not in INLINE_METRICS}
         found |= {self.train.clip.entry.helper} if self.train.clip else set()
         found |= {self.plateau.entry.watches} if self.plateau else set()
-        constraints = "\n".join(regime.constraint_lines(self.model))
+        constraints = "\n".join(constraint_lines(self.model))
         return found | set(re.findall(r"\b(max_norm)\(", constraints))
 
     def modules(self) -> set[str]:
         """Return the standard modules that it uses."""
         timed = {"time"} if common.time_limit(self.train) else set()
-        return timed | ({"math"} if self.formula and self.train.batch or self._uses_math() else set())
+        return timed | ({"math"} if (self.formula and self.train.batch) or self._uses_math() else set())
 
     def _uses_math(self) -> bool:
         return "math." in (self.schedule() or "")
@@ -87,9 +88,15 @@ class TrainingWriter:
             names = ", ".join(f'"{s}"' for s in self.slots)
             table = f"{{slot: {each} for slot in ({names})}}"
             text = f"{{{', '.join(entries)}}} | {table}" if entries else table
-            return function(head, doc, wrapped(f"return {text}"))
+            if len(text) > 98:
+                return function(
+                    head,
+                    doc,
+                    [f"slots = {table}", f"return {{{', '.join(entries)}}} | slots" if entries else "return slots"],
+                )
+            return function(head, doc, [f"return {text}"])
         entries += [f'"{s}": {each}' for s in self.slots]
-        return function(head, doc, wrapped(f"return {{{', '.join(entries)}}}"))
+        return function(head, doc, lines_of(f"return {{{', '.join(entries)}}}"))
 
     def update(self) -> str:
         """Return `update`: the equations of the optimizer."""
@@ -111,7 +118,9 @@ class TrainingWriter:
             held = ", ".join(f'state["{n}"]' for n in names)
             lines.append(f"    {', '.join(names)} = {held}")
         more = len(self.graph.grads) > len(self.graph.params)
-        equations = [optimizer.numpy_equation(e) for e in optimizer.equations(train)]
+        names = {"w": "params[name]", **{slot: f"{slot}[name]" for slot in self.slots}}
+        numbers = optimizer.arguments(train)
+        equations = [optimizer.numpy_equation(e, numbers, names) for e in optimizer.equations(train)]
         if more:
             lines += ["    for name in PARAMS:", "        g = grads[name]"]
         else:
@@ -119,15 +128,8 @@ class TrainingWriter:
         if train.weight_decay:
             lines.append("        if name in DECAYED:")
             lines.append("            params[name] = params[name] - lr * weight_decay * params[name]")
-        lines += [line for e in equations for line in wrapped(self._by_name(e), 8)]
+        lines += [line for e in equations for line in wrapped(e, 8)]
         return prose([f"def update({', '.join(arguments)}):", *lines])
-
-    def _by_name(self, equation: str) -> str:
-        """Return an equation over w and the slots with `params[name]` and `m[name]` in their places."""
-        text = re.sub(r"(?<![\w.])w(?![\w(])", "params[name]", equation)
-        for slot in self.slots:
-            text = re.sub(rf"(?<![\w.]){slot}(?![\w(])", f"{slot}[name]", text)
-        return re.sub(r" \*\* ", "**", text)
 
     def place(self, key: str) -> str:
         """Return where the spec's train section says something."""
@@ -149,18 +151,19 @@ class TrainingWriter:
             body[-1] = f"return {body[-1].removeprefix('lr = ')}"
         else:
             body.append("return lr")
-        body = [made for line in body for made in wrapped(line)]
-        doc = f"{context['call']}: the rate of a step, counted from 0.\n\n{context['doc']} Source: {context['source']}."
-        made = docstring(doc, " ")
+        body = [made for line in body for made in lines_of(line)]
+        made = [f'    """{context["call"]}: the rate of a step, counted from 0.', ""]
+        made += [f"    {line}" for line in textwrap.wrap(f"{context['doc']} Source: {context['source']}.", WIDTH - 4)]
+        made.append('    """')
         return prose(["def learning_rate(step, steps, steps_per_epoch):", *made, *(f"    {line}" for line in body)])
 
     def constrain(self) -> str:
         """Return `constrain`, where weights have limits."""
-        lines = regime.constraint_lines(self.model)
+        lines = constraint_lines(self.model)
         if not lines:
             return ""
         doc = "Put weights that an update led out of their limits back."
-        return function("def constrain(params):", doc, [made for line in lines for made in wrapped(line)])
+        return function("def constrain(params):", doc, [made for line in lines for made in lines_of(line)])
 
     # ------------------------------------------------------------------------------------------------------- loop
 
@@ -184,7 +187,7 @@ class TrainingWriter:
             lines = [f"parts, {'scaling' if scaled else '_'} = {prepared}", 'examples = parts["train"]']
         first = next(iter(self.model.inputs))
         lines += [f'count = len(examples["{first}"])'] if not self.full else []
-        lines += wrapped(f"params = {fresh} if params is None else {{n: w.astype(dtype) for n, w in params.items()}}")
+        lines += lines_of(f"params = {fresh} if params is None else {{n: w.astype(dtype) for n, w in params.items()}}")
         return lines + self._state_begins(scaled)
 
     def _state_begins(self, scaled: bool) -> list[str]:
@@ -210,7 +213,7 @@ class TrainingWriter:
 
     def uses_rng(self) -> bool:
         """Whether training draws numbers."""
-        return self.draws or not self.full and self.train.shuffle
+        return self.draws or (not self.full and self.train.shuffle)
 
     def _lsuv(self) -> bool:
         return bool(common.rescaled(self.model, self.graph))
@@ -256,7 +259,7 @@ class TrainingWriter:
                 grads = "{name: grads[name] for name in PARAMS}"
             lines.append(f"grads = {self.train.clip.entry.helper}({grads}, {self.train.clip.attrs['limit']})")
         lines.append(f"update(params, grads, memory{f', lr={self.rate}' if self.rate else ''})")
-        lines += ["constrain(params)"] if regime.constraint_lines(self.model) else []
+        lines += ["constrain(params)"] if constraint_lines(self.model) else []
         return [*lines, *learning_rate.after_step(self.train)]
 
     def _epochs(self) -> list[str]:
@@ -278,7 +281,7 @@ class TrainingWriter:
         now += ['"rng": rng.bit_generator.state'] if self.uses_rng() else []
         now += ['"grads": grads'] if self._kept_grads() else []
         body += ["if on_epoch is not None:"]
-        body += wrapped(f"on_epoch(history[-1], state | {{{', '.join(now)}}})", 4)
+        body += [f"    {line}" for line in lines_of(f"on_epoch(history[-1], state | {{{', '.join(now)}}})", 3)]
         return ["for epoch in range(len(history) + 1, epochs + 1):", *(f"    {line}" for line in body)]
 
     def _full_batch(self) -> list[str]:
@@ -363,7 +366,7 @@ class TrainingWriter:
         if len(self.slots) == 1:
             memories = f'{{f"{self.slots[0]} of {{n}}": a for n, a in memory["{self.slots[0]}"].items()}}'
         if self.slots:
-            lines += wrapped(f"arrays = params | {memories}")
+            lines += lines_of(f"arrays = params | {memories}")
             lost = 'next((name for name, a in arrays.items() if not np.isfinite(a).all()), "")'
         lines += [f"lost = {lost}"]
         seen = 'history and not np.isfinite(history[-1]["loss"])'
@@ -385,15 +388,14 @@ class TrainingWriter:
         for m in self.train.metrics:
             out, target = self.sources[m.output], f'examples["{m.target}"]'
             if m.target in scaled:
-                undo = 'undo(%s, scaling["' + m.target + '"])'
-                out, target = undo % out, undo % target
+                out, target = self._in_own_units(m.target, out, target, body)
             if m.function in INLINE_METRICS:
                 text = f"float({INLINE_METRICS[m.function].format(out=out, target=target)})"
             else:
                 more = "".join(f", {name}={literal(value)}" for name, value in m.attrs.items())
                 text = f"{m.function}({out}, {target}{more})"
-            if m.key.isidentifier():
-                body += wrapped(f"{m.key} = {text}")
+            if m.key.isidentifier() and m.key not in self.helpers():
+                body += lines_of(f"{m.key} = {text}")
                 text = m.key
             entries.append(f'"{m.key}": {text}')
         line = f"return {{{', '.join(entries)}}}"
@@ -402,6 +404,18 @@ class TrainingWriter:
         if not self.train.metrics:
             doc = "Return the loss of prepared examples, in prediction mode."
         return function("def evaluate(params, examples, scaling=None):", doc, [*body, *made])
+
+    def _in_own_units(self, name: str, out: str, target: str, body: list[str]) -> tuple[str, str]:
+        """Return the names of an output and of its target in their own units; append what makes them."""
+        found = re.search(r'"([A-Za-z_]\w*)"\]$', out)
+        names = [f"{found[1] if found else 'output'}_raw", f"{name}_raw"]
+        if names[0] == names[1]:
+            names[0] = "output_raw"
+        for text, own in zip((out, target), names, strict=True):
+            line = f'{own} = undo({text}, scaling["{name}"])'
+            if line not in body:
+                body.append(line)
+        return names[0], names[1]
 
     def predict(self) -> str:
         """Return `predict`."""
@@ -420,13 +434,18 @@ class TrainingWriter:
             if name in scaled_in:
                 text = f'scale({text}, scaling["{name}"]).astype(dtype)'
             entries.append(f'"{name}": {text}')
-        if not any("dtype" in entry for entry in entries):
+        own = f"{{{', '.join(entries)}}}"
+        if len(own) > 70 and len(entries) == 1 and len(own) > 93:
+            name = next(iter(model.inputs))
+            body.append(f"{name} = {own.partition(': ')[2][:-1]}")
+            entries = [f'"{name}": {name}']
+        if not any("dtype" in text for text in [*entries, *body[1:]]):
             body = []
         cast = f"{{{', '.join(entries)}}}"
         if len(cast) > 70:
-            body += wrapped(f"batch = {cast}")
+            body += lines_of(f"batch = {cast}")
             cast = "batch"
-        elif body and cast.count("dtype") == 1:
+        elif body and cast.count("dtype") == 1 and len(cast) < 56:
             cast = cast.replace("dtype", body.pop().removeprefix("dtype = "))
         if scaled_out:
             body.append(f"outputs = forward(params, {cast})[0]")

@@ -357,7 +357,7 @@ class Writer:
             layer_cache = self.call.kind == "layer" and stored.startswith("cache")
             flat = self.flat and (stored.startswith(("params", "batch", "cache")))
             often = counts[i] > 1 or stored.startswith("batch")
-            if layer_cache or flat or often or stored.count("[") > 1 and counts[i] > 1:
+            if layer_cache or flat or often or (stored.count("[") > 1 and counts[i] > 1):
                 chosen.add(i)
         return chosen
 
@@ -398,7 +398,7 @@ class Writer:
     def _body(self, phase: str, write_call: Callable[[Call, Sequence[Call]], list[tree.Stmt]]) -> list[tree.Stmt]:
         chosen = self.choose_unpacked(phase)
         body: list[tree.Stmt] = []
-        at_top = phase == "backward" and (self.call.kind == "layer" or self.flat and len(chosen) <= 9)
+        at_top = phase == "backward" and (self.call.kind == "layer" or (self.flat and len(chosen) <= 9))
         at_top = at_top or self.call.kind == "layer"
         if at_top:
             wanted = self.wanted(phase, self.call.items(phase))
