@@ -19,6 +19,7 @@ class DataSource:
     the reader takes `(path, {name: key})` and returns the arrays. Errors of a reader about a column or a key begin
     with "there is no column NAME" or "there is no array NAME", so that they can be shown at that place of the spec.
 
+    Where it is `located`, `csv_file.CsvTable` finds the cell of a number that is wrong, and the error shows it.
     A script that is to be read has `plain` instead, which takes the file to be as it should, and imports `modules`. Of
     a table it is the text of a function of the reader's name, from `(path, [column, …])` to an array of texts, a row
     for each example; of another source the expression that gives the arrays by their keys, from `path`.
@@ -33,6 +34,7 @@ class DataSource:
     plain: str
     modules: tuple[str, ...] = ()
     table: bool = False
+    located: bool = False
 
     @property
     def function(self) -> str:

@@ -21,4 +21,5 @@ CSV = DataSource(
     plain=PLAIN,
     modules=("csv",),
     table=True,
+    located=True,
 )
