@@ -11,11 +11,11 @@ from dotnn.codegen import learning_rate, optimizer
 from dotnn.codegen import training as common
 from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import aligned, docstring
+from dotnn.codegen.regime import constraint_lines
 from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.core.arguments import show
 from dotnn.ir.graph import Graph
 from dotnn.model.model import EarlyStop, Model, StopWhen
-from dotnn.targets.numpy import regime
 from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
@@ -62,7 +62,7 @@ class TrainingWriter:
         found = {m.function for m in self.train.metrics if m.function not in INLINE_METRICS}
         found |= {self.train.clip.entry.helper} if self.train.clip else set()
         found |= {self.plateau.entry.watches} if self.plateau else set()
-        constraints = "\n".join(regime.constraint_lines(self.model))
+        constraints = "\n".join(constraint_lines(self.model))
         return found | set(re.findall(r"\b(max_norm)\(", constraints))
 
     def modules(self) -> set[str]:
@@ -159,7 +159,7 @@ class TrainingWriter:
 
     def constrain(self) -> str:
         """Return `constrain`, where weights have limits."""
-        lines = regime.constraint_lines(self.model)
+        lines = constraint_lines(self.model)
         if not lines:
             return ""
         doc = "Put weights that an update led out of their limits back."
@@ -259,7 +259,7 @@ class TrainingWriter:
                 grads = "{name: grads[name] for name in PARAMS}"
             lines.append(f"grads = {self.train.clip.entry.helper}({grads}, {self.train.clip.attrs['limit']})")
         lines.append(f"update(params, grads, memory{f', lr={self.rate}' if self.rate else ''})")
-        lines += ["constrain(params)"] if regime.constraint_lines(self.model) else []
+        lines += ["constrain(params)"] if constraint_lines(self.model) else []
         return [*lines, *learning_rate.after_step(self.train)]
 
     def _epochs(self) -> list[str]:
