@@ -97,7 +97,7 @@ def _optimizer_lines():
         defaults = {a.name: a.default for a in entry.args}
         for momentum in (0, 0.9):
             attrs = {**defaults, "momentum": momentum} if "momentum" in defaults else defaults
-            for lines in (entry.equations, entry.fast_equations, entry.steady_equations):
+            for lines in (entry.equations, entry.fast_equations):
                 yield from ((name, line) for line in (lines(attrs) if lines else ()))
 
 
