@@ -9,22 +9,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dotnn.running.requirement import Requirement
 from dotnn.targets.base import Draft, Framework, Style, Target
-from dotnn.targets.options import Option, Options
+from dotnn.targets.keras.needs import NEEDS
+from dotnn.targets.options import HELPERS, Option, Options
 
 if TYPE_CHECKING:
     from dotnn.ir.graph import Graph
     from dotnn.model.model import Model
     from dotnn.passes.base import Pipeline
     from dotnn.running.peer import Peer
-
-NEEDS = Requirement(
-    "TensorFlow",
-    ("tensorflow", "keras"),
-    "pip install 'dotnn[tensorflow]'",
-    {"TF_CPP_MIN_LOG_LEVEL": "2"},  # without its notes on the processor
-)
 
 
 def _write(draft: Draft) -> str:
@@ -69,6 +62,7 @@ TENSORFLOW = Target(
             "train on several devices of one machine, or on several machines.",
             ("mirrored", "multiworker"),
         ),
+        HELPERS,
     ),
     reason="it is for TensorFlow, which computes the gradients itself",
     needs=NEEDS,

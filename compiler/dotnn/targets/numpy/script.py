@@ -10,16 +10,15 @@ from dotnn.codegen.heading import header, sealed
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented
 from dotnn.codegen.regime import modules
-from dotnn.codegen.render import assembled
+from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context, value_names
 from dotnn.codegen.tables import constants
 from dotnn.codegen.threads import thread_lines
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
-from dotnn.targets.numpy import EXPLAIN, FAST, regime
 from dotnn.targets.numpy import equations as explain
-from dotnn.targets.numpy.explain.script import explain_script
+from dotnn.targets.numpy import regime
 from dotnn.targets.numpy.fast.context import context as fast_context
 from dotnn.targets.numpy.fast.emitter import FastEmitter
 from dotnn.targets.numpy.fast.plan import Plan
@@ -27,19 +26,12 @@ from dotnn.targets.numpy.fast.plan import Plan
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def script(draft: Draft) -> str:
-    """Return the text of the script; a step of the fast style computes the graph `draft.step`.
+def script(draft: Draft, *, fast: bool) -> str:
+    """Return the text of the script; with `fast` a training step computes the graph `draft.step` in arrays that exist.
 
     Equal drafts give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
     """
-    if draft.style is EXPLAIN:
-        return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
-    return _templated(draft)
-
-
-def _templated(draft: Draft) -> str:
-    """Return the text of a script that templates make. Raises `NamesMeet` where a value must be called otherwise."""
-    model, fast = draft.model, draft.style is FAST
+    model = draft.model
     names, mark = names_of(draft.graph, draft.step), _mark(draft)
     graph, step = mark.on(draft.graph), mark.on(draft.step)
     plan = FastEmitter(model, step).emit() if fast else None
@@ -66,7 +58,8 @@ def _templated(draft: Draft) -> str:
         **training_context(model),
         **_own(model, graph),
     }
-    text = assembled(TEMPLATES, context, formulas, modules(model.train), paste.SCRIPT)
+    alone = draft.options.get("helpers") != "import"
+    text = assembled(Parts(TEMPLATES, paste.SCRIPT, formulas, modules(model.train), alone), context)
     return sealed(mark.off(text, names))
 
 
