@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from dotnn.codegen.lines import WIDTH, wrapped
+
 Packages = tuple[str, ...]
 """Packages whose functions a script may call; of two with one name the later package's is meant."""
 
@@ -23,11 +25,13 @@ CALL = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 @dataclass(frozen=True)
 class Helper:
-    """A function or class: its source text, the names it reads, and the standard modules its file imports."""
+    """A function or class: its source text, the names it reads, the standard modules its file imports, and its file's
+    own name as a module (`home`)."""
 
     source: str
     reads: frozenset[str]
     modules: frozenset[str]
+    home: str
 
 
 @cache
@@ -37,17 +41,19 @@ def library(packages: Packages = SCRIPT) -> dict[str, Helper]:
     for package in packages:
         spec = importlib.util.find_spec(package)
         assert spec is not None and spec.submodule_search_locations
-        for path in sorted(Path(spec.submodule_search_locations[0]).rglob("*.py")):
-            found |= _helpers_of(path.read_text(encoding="utf-8"))
+        folder = Path(spec.submodule_search_locations[0])
+        for path in sorted(folder.rglob("*.py")):
+            home = ".".join([package, *path.relative_to(folder).with_suffix("").parts])
+            found |= _helpers_of(path.read_text(encoding="utf-8"), home)
     return found
 
 
-def _helpers_of(text: str) -> dict[str, Helper]:
+def _helpers_of(text: str, home: str) -> dict[str, Helper]:
     tree, lines = ast.parse(text), text.split("\n")
     imports = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
     modules = frozenset(imports) & sys.stdlib_module_names
     return {
-        node.name: Helper("\n".join(lines[_first_line(node) - 1 : node.end_lineno]), _reads(node), modules)
+        node.name: Helper("\n".join(lines[_first_line(node) - 1 : node.end_lineno]), _reads(node), modules, home)
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
@@ -81,6 +87,18 @@ def needed(names: Iterable[str], packages: Packages = SCRIPT) -> list[str]:
 def sources(names: Iterable[str], packages: Packages = SCRIPT) -> list[str]:
     """Return the source text of exactly these helpers."""
     return [library(packages)[name].source for name in names]
+
+
+def imports(names: Iterable[str], packages: Packages = SCRIPT) -> list[str]:
+    """Return the lines that import exactly these helpers, for a script that need not stand alone."""
+    homes: dict[str, list[str]] = {}
+    for name in sorted(names):
+        homes.setdefault(library(packages)[name].home, []).append(name)
+    lines = []
+    for home, members in sorted(homes.items()):
+        line = f"from {home} import {', '.join(members)}"
+        lines += [line] if len(line) <= WIDTH else wrapped(f"from {home} import (", members, ")")
+    return lines
 
 
 def standard_modules(names: Iterable[str], packages: Packages = SCRIPT) -> set[str]:

@@ -45,7 +45,7 @@ def command(
     **own: Any,
 ) -> None:
     """Write one self-contained script."""
-    refuse_what_does_not_apply(TARGETS[target])
+    refuse_what_does_not_apply(TARGETS[target], TARGETS[target].style(style))
     from dotnn.reports.console import warn
     from dotnn.running.output import write_script
     from dotnn.session import compile_spec

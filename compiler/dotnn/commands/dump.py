@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @set_option
 def command(spec: str, stage: str, target: str, style: str, sets: tuple[str, ...]) -> None:
     """Print a stage of the compiler as readable text."""
-    refuse_what_does_not_apply(TARGETS[target])
+    refuse_what_does_not_apply(TARGETS[target], TARGETS[target].style(style))
     chosen = _style_of(stage, TARGETS[target], style)
     known = [*STAGES, *dict.fromkeys(step.name for step in chosen.pipeline(Options())), *chosen.stages]
     if stage not in known:

@@ -72,9 +72,14 @@ def _only(targets: Sequence[Target]) -> str:
     return f"{' and '.join(target.title for target in targets)} only"
 
 
-def refuse_what_does_not_apply(target: Target) -> None:
-    """Refuse options that mean nothing to a target. Raises `click.UsageError`."""
+def refuse_what_does_not_apply(target: Target, style: Style) -> None:
+    """Refuse options that mean nothing to a target, or to its style. Raises `click.UsageError`."""
     context = click.get_current_context()
+    for option in style.lacks:
+        if context.params.get(option):
+            others = " or ".join(other.name for other in target.styles if option not in other.lacks)
+            flag = f"--{option.replace('_', '-')}"
+            raise click.UsageError(f"{flag} does not apply to --style {style.name}, only to --style {others}")
     for option in ["style", *(o.name for other in TARGETS.values() for o in other.options)]:
         source = context.get_parameter_source(option)
         if source not in (None, click.core.ParameterSource.DEFAULT) and not target.takes(option):

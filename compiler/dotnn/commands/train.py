@@ -36,7 +36,7 @@ from dotnn.targets import PROVEN, TARGETS
 def command(spec: str, sets: tuple[str, ...], **options: Any) -> int:
     """Compile, train, and write the run folder."""
     target, precision = TARGETS[options["target"]], options["precision"]
-    refuse_what_does_not_apply(target)
+    refuse_what_does_not_apply(target, target.style(options["style"]))
     if precision not in target.precisions:
         raise click.UsageError(f"--precision {precision} does not apply to --target {target.name}")
     if options["resume"] and options["overwrite"]:

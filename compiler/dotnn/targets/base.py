@@ -33,6 +33,7 @@ class Style:
     step    the same for the graph of a training step, where that is another one
     stages  (model, graph of the step) -> text, by the name under which `dotnn dump` shows it
     check   (draft, script) -> None: raises where the script is not as it was planned
+    lacks   options of the target that mean nothing to it
     scaled  whether an optimizer's memories leave constant factors out
     """
 
@@ -42,6 +43,7 @@ class Style:
     step: Callable[[Options, frozenset[str]], Pipeline] | None = None
     stages: Mapping[str, Callable[[Model, Graph], str]] = field(default_factory=dict)
     check: Callable[[Draft, str], None] | None = None
+    lacks: tuple[str, ...] = ()
     scaled: bool = False
 
     def pipeline(self, options: Options, words: frozenset[str] = NO_WORDS) -> Pipeline:

@@ -20,6 +20,11 @@ class Option:
         return f"--{self.name.replace('_', '-')}"
 
 
+HELPERS = Option(
+    "helpers", "paste the helpers into the script, or import them from dotnn_runtime.", ("paste", "import")
+)
+
+
 @dataclass(frozen=True, init=False)
 class Options:
     """Which script of a spec is wanted. Equal ones give the same script.

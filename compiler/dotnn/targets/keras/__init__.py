@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dotnn.targets.base import Draft, Framework, Style, Target
 from dotnn.targets.keras.needs import NEEDS
-from dotnn.targets.options import Option, Options
+from dotnn.targets.options import HELPERS, Option, Options
 
 if TYPE_CHECKING:
     from dotnn.ir.graph import Graph
@@ -62,6 +62,7 @@ TENSORFLOW = Target(
             "train on several devices of one machine, or on several machines.",
             ("mirrored", "multiworker"),
         ),
+        HELPERS,
     ),
     reason="it is for TensorFlow, which computes the gradients itself",
     needs=NEEDS,

@@ -10,7 +10,7 @@ from dotnn.codegen.heading import header, sealed
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.regime import modules as regime_modules
-from dotnn.codegen.render import assembled
+from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context
 from dotnn.codegen.tables import constants
 from dotnn.ir.graph import Graph
@@ -77,7 +77,8 @@ def script(draft: Draft) -> str:
         **_differences(model, network, distribute),
     }
     modules = regime_modules(model.train) | MODULES.get(distribute, set())
-    text = assembled(TEMPLATES, context, layers, modules, PACKAGES)
+    alone = draft.options.get("helpers") != "import"
+    text = assembled(Parts(TEMPLATES, PACKAGES, layers, modules, alone), context)
     return sealed(mark.off(text, names | network.words_made))
 
 

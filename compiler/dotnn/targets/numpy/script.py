@@ -10,7 +10,7 @@ from dotnn.codegen.heading import header, sealed
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented
 from dotnn.codegen.regime import modules
-from dotnn.codegen.render import assembled
+from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context, value_names
 from dotnn.codegen.tables import constants
 from dotnn.codegen.threads import thread_lines
@@ -56,7 +56,8 @@ def script(draft: Draft) -> str:
         **training_context(model),
         **_own(model, graph),
     }
-    text = assembled(TEMPLATES, context, formulas, modules(model.train), paste.SCRIPT)
+    alone = draft.options.get("helpers") != "import"
+    text = assembled(Parts(TEMPLATES, paste.SCRIPT, formulas, modules(model.train), alone), context)
     return sealed(mark.off(text, names))
 
 

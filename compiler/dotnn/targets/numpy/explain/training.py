@@ -118,9 +118,9 @@ class TrainingWriter:
             held = ", ".join(f'state["{n}"]' for n in names)
             lines.append(f"    {', '.join(names)} = {held}")
         more = len(self.graph.grads) > len(self.graph.params)
-        names = {"w": "params[name]", **{slot: f"{slot}[name]" for slot in self.slots}}
+        called = {"w": "params[name]", **{slot: f"{slot}[name]" for slot in self.slots}}
         numbers = optimizer.arguments(train)
-        equations = [optimizer.numpy_equation(e, numbers, names) for e in optimizer.equations(train)]
+        equations = [optimizer.numpy_equation(e, numbers, called) for e in optimizer.equations(train)]
         if more:
             lines += ["    for name in PARAMS:", "        g = grads[name]"]
         else:
