@@ -96,9 +96,9 @@ class DataWriter:
         if not self.data.inline:
             head[1] = '    """Return the examples in an .npz file, by name; the spec has none of its own."""'
             names = ", ".join(f'"{n}"' for n in (*self.model.inputs, *self.model.targets))
-            return prose(
-                [*head, "    arrays = np.load(path)", f"    return {{name: arrays[name] for name in ({names},)}}"]
-            )
+            no_path = '        raise ValueError("the spec has no data: give arrays to train, or an .npz file with --data")'
+            both = [f"    return {{name: arrays[name] for name in ({names})}}"]
+            return prose([*head, "    if path is None:", no_path, "    arrays = np.load(path)", *both])
         if all(len(str(rows)) < 300 for rows in self.data.inline.values()):
             entries = ", ".join(f'"{n}": np.array({show(rows)})' for n, rows in self.data.inline.items())
             return prose([*head, *wrapped(f"return {{{entries}}}", 4)])
