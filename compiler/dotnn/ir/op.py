@@ -104,7 +104,6 @@ class Op:
               operand has no effect through this node
     algebra   what is known of the result without computing it; see `passes.zeros`
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
-    uses_step its line reads `step`, the number of its time step
     positions operands and result hold positions, not the planes of images: arrays are laid out as their shape says
     vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
@@ -124,7 +123,6 @@ class Op:
     shift_invariant: Callable[[Value, Node, Readers], bool] | None = None
     algebra: Algebra = UNKNOWN
     elementwise: bool = False
-    uses_step: bool = False
     positions: bool = False
     vanishes: bool = False
     detached: bool = False
@@ -156,6 +154,10 @@ class Op:
         """Return what the operands are called in the formula of a node that has so many."""
         fixed = [name for name in self.operands if name != "*"]
         return [*fixed[:count], *(f"x{i}" for i in range(len(fixed), count))]
+
+    def uses_step(self, node: Node) -> bool:
+        """Whether the node's line reads `step`, the number of its time step."""
+        return bool(self.numpy) and "step" in reads(self.formula(node))
 
     def called(self, node: Node) -> set[str]:
         """Return the helpers that this node's line names; a loop has no line."""
