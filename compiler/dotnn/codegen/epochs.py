@@ -61,7 +61,7 @@ class Loop:
         return wrapped("state = {", entries, "}")
 
     def taken_up(self) -> list[str]:
-        """Return the lines, for a state in `resume`, that take over what is kept; parameters and memory are the target's."""
+        """Return the lines that take over from `resume` all but the parameters, the memory and the generator."""
         names = [literal(name) for name in self.kept()]
         lines = wrapped("state |= {name: resume[name] for name in (", names, ")}") if len(names) > 1 else []
         lines = lines or [f"state[{name}] = resume[{name}]" for name in names]

@@ -1,4 +1,4 @@
-"""The explain style: `forward`, `total_loss` and `backward` as a textbook would write them."""
+"""`forward` and `total_loss` as a textbook would write them: those of the fast style, too, compute in prediction so."""
 
 from __future__ import annotations
 
@@ -28,26 +28,6 @@ def total_loss(model: Model, graph: Graph) -> list[str]:
     body.cached(v for n in graph.phase("forward") for v in n.outs)
     body.nodes(graph.phase("loss"), graph.remarks)
     body.lines.append(f"return {graph.loss.name}")
-    return indented(body.lines)
-
-
-def backward(model: Model, graph: Graph) -> list[str]:
-    """Return the body of `backward`: the forward pass in reverse, equation by equation."""
-    body = Body(model, graph)
-    body.cached(v for n in graph.phase("forward", "loss") for v in n.outs)
-    body.nodes(graph.phase("backward"))
-    body.lines.append("")
-    body.lines += wrapped("grads = {", [f'"{name}": {v.name}' for name, v in graph.grads.items()], "}")
-    body.lines.append("return grads")
-    return indented(body.lines)
-
-
-def renewal(model: Model, graph: Graph) -> list[str]:
-    """Return the body of `renew_state`: what replaces the state after a training step."""
-    body = Body(model, graph)
-    body.cached(v for n in graph.phase("forward") for v in n.outs)
-    body.nodes(graph.phase("state"))
-    body.lines += ["", *(f'params["{name}"] = {v.name}' for name, v in graph.new_state.items())]
     return indented(body.lines)
 
 

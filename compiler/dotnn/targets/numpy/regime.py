@@ -5,63 +5,53 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.codegen import learning_rate, optimizer
-from dotnn.codegen.epochs import HEAD, Loop, Words
+from dotnn.codegen.epochs import HEAD, Loop
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.regime import TRAIN_ARGUMENTS
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
 
-EXPLAIN = Words(best="dict(params)")
-FAST = Words()
 
-
-def context(model: Model, graph: Graph, *, fast: bool) -> dict[str, Any]:
+def context(model: Model, graph: Graph) -> dict[str, Any]:
     """Return what the templates of the training loop show."""
     train = model.train
-    loop = Loop(model, FAST if fast else EXPLAIN)
+    loop = Loop(model)
     return {
         "learning_rate": learning_rate.context(train),
         "rate": learning_rate.current(train),
         "clip": _clip(train),
         "constraints": constraint_lines(model),
         "train_head": wrapped("def train(", TRAIN_ARGUMENTS, "):"),
-        "start": indented(_before(model, loop, fast), 4),
-        "first": indented(_first_gradient(model, fast), 4),
+        "start": indented(_before(model, loop), 4),
+        "first": indented(_first_gradient(model), 4),
         "head": HEAD,
         "over": indented(loop.over(), 8),
-        "step": _step(model, graph, fast),
-        "after": indented(loop.after({"rng": "rng.bit_generator.state", **_next_grads(model, fast)}), 8),
+        "step": _step(model),
+        "after": indented(loop.after({"rng": "rng.bit_generator.state", **_next_gradient(model)}), 8),
         "end": indented(loop.end(), 4),
-        "overflow": indented(_overflow(model, graph, fast), 4),
+        "overflow": indented(_overflow(model, graph), 4),
         "checkpoint": train.checkpoint,
     }
 
 
-def _before(model: Model, loop: Loop, fast: bool) -> list[str]:
+def _before(model: Model, loop: Loop) -> list[str]:
     """Return the lines before the loop."""
     made = loop.state({"params": "params", "optimizer": "memory", "history": "history"})
-    taken = [*_restore(model, fast), *loop.taken_up()]
+    taken = [*_restore(model), *loop.taken_up()]
     return [*made, "if resume is not None:", *indented(taken, 4), *loop.begin()]
 
 
-def gradient_function(model: Model) -> str:
-    """Return the function of the explain style that the training loop calls: with state, it is renewed on the way."""
-    return "loss_and_grads" if all(p.trained for p in model.params.values()) else "training_pass"
-
-
-def _first_gradient(model: Model, fast: bool) -> list[str]:
+def _first_gradient(model: Model) -> list[str]:
     """Return the lines that compute the first gradient, where all examples at once are a batch: an epoch ends with
     the gradient for the next one, so that its loss is that after the update."""
     if model.train.batch:
         return []
-    fresh = "loss = step(None, rng)" if fast else f"loss, grads = {gradient_function(model)}(params, examples, rng=rng)"
-    saved = 'g[...] = resume["grads"]' if fast else 'grads = resume["grads"]'
-    return ["if resume is None:", f"    {fresh}", "else:", f"    {saved}"]
+    return ["if resume is None:", "    loss = step(None, rng)", "else:", '    g[...] = resume["grads"]']
 
 
-def _next_grads(model: Model, fast: bool) -> dict[str, str]:
+def _next_gradient(model: Model) -> dict[str, str]:
     """Return the entry of a state for the gradient of the next update, whose draws are spent."""
-    return {} if model.train.batch else {"grads": "g" if fast else "grads"}
+    return {} if model.train.batch else {"grads": "g"}
 
 
 # ------------------------------------------------------------------------------------------------------ the step
@@ -82,15 +72,11 @@ def _clip(train: Train) -> dict[str, object]:
     }
 
 
-def _step(model: Model, graph: Graph, fast: bool) -> list[str]:
+def _step(model: Model) -> list[str]:
     """Return the lines between one gradient and the next."""
-    train, rate = model.train, learning_rate.current(model.train)
-    lines = []
-    if train.clip is not None:
-        # Gradients by inputs, where they were asked for, are nothing to be trained by.
-        grads = "grads" if graph.grads.keys() <= graph.params.keys() else "{name: grads[name] for name in PARAMS}"
-        lines.append("clip()" if fast else f"grads = {train.clip.entry.helper}({grads}, {train.clip.attrs['limit']})")
-    lines.append(f"update({rate})" if fast else f"update(params, grads, memory{f', lr={rate}' if rate else ''})")
+    train = model.train
+    lines = ["clip()"] if train.clip is not None else []
+    lines.append(f"update({learning_rate.current(train)})")
     lines += ["constrain(params)"] if constraint_lines(model) else []
     return lines + learning_rate.after_step(train)
 
@@ -105,7 +91,7 @@ def constraint_lines(model: Model) -> list[str]:
     return lines
 
 
-def _overflow(model: Model, graph: Graph, fast: bool) -> list[str]:
+def _overflow(model: Model, graph: Graph) -> list[str]:
     """Return the lines after the loop that find what no loss shows: a last update, a memory of the optimizer, a running
     statistic or a value of the network that is not finite."""
     slots = optimizer.slots(model.train)
@@ -114,9 +100,8 @@ def _overflow(model: Model, graph: Graph, fast: bool) -> list[str]:
         return []  # the loss of an epoch is that after its only update
     rows = "examples" if not model.train.batch else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
     values = [f"forward(params, {rows})[1]"] if hidden else []
-    if not fast or not slots:
-        memories = ", ".join(f'"{slot}": memory["{slot}"]' for slot in slots)
-        return wrapped("note_overflow(", ["history", "params", f"{{{memories}}}", *values], ")")
+    if not slots:
+        return wrapped("note_overflow(", ["history", "params", "{}", *values], ")")
     return [
         "memories = {}",
         f"for slot in {literal(slots)}:",
@@ -129,12 +114,8 @@ def _overflow(model: Model, graph: Graph, fast: bool) -> list[str]:
 # ------------------------------------------------------------------------------------------------------- the state
 
 
-def _restore(model: Model, fast: bool) -> list[str]:
+def _restore(model: Model) -> list[str]:
     """Return the lines that put parameters, the optimizer's memory and the generator back."""
-    if not fast:
-        lines = ['params, memory = dict(resume["params"]), resume["optimizer"]']
-        lines.append('state |= {"params": params, "optimizer": memory}')
-        return [*lines, 'rng.bit_generator.state = resume["rng"]']
     lines = ["for name in params:", '    params[name][...] = resume["params"][name]']
     lines += [f'memory["{slot}"][...] = resume["optimizer"]["{slot}"]' for slot in optimizer.slots(model.train)]
     lines += ['memory["t"] = resume["optimizer"]["t"]'] * optimizer.counts_updates(model.train)

@@ -17,7 +17,7 @@ from dotnn.codegen.threads import thread_lines
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
-from dotnn.targets.numpy import EXPLAIN, FAST, regime
+from dotnn.targets.numpy import EXPLAIN, regime
 from dotnn.targets.numpy import equations as explain
 from dotnn.targets.numpy.explain.script import explain_script
 from dotnn.targets.numpy.fast.context import context as fast_context
@@ -34,16 +34,16 @@ def script(draft: Draft) -> str:
     """
     if draft.style is EXPLAIN:
         return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
-    return _templated(draft)
+    return _fast(draft)
 
 
-def _templated(draft: Draft) -> str:
-    """Return the text of a script that templates make. Raises `NamesMeet` where a value must be called otherwise."""
-    model, fast = draft.model, draft.style is FAST
+def _fast(draft: Draft) -> str:
+    """Return the text of a script of the fast style. Raises `NamesMeet` where a value must be called otherwise."""
+    model = draft.model
     names, mark = names_of(draft.graph, draft.step), _mark(draft)
     graph, step = mark.on(draft.graph), mark.on(draft.step)
-    plan = FastEmitter(model, step).emit() if fast else None
-    called = explain.helper_names(graph) | (plan.helpers if plan else set()) | training.init_helpers(model)
+    plan = FastEmitter(model, step).emit()
+    called = explain.helper_names(graph) | plan.helpers | training.init_helpers(model)
     formulas = paste.needed(called - {"locate"})
     context: dict[str, Any] = {
         **header(model, draft.facts, draft.style.name),
@@ -55,14 +55,11 @@ def _templated(draft: Draft) -> str:
         "state": bool(graph.state),
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "all_params": "{**params, **state}" if graph.state else "params",
-        "step": regime.gradient_function(model),
-        "state_lines": explain.renewal(model, graph) if graph.new_state else [],
-        **({"fast": fast_context(model, step, plan)} if plan else {"backward_lines": explain.backward(model, graph)}),
+        "fast": fast_context(model, step, plan),
         "update": optimizer.context(model.train, has_state=bool(graph.state)),
-        "regime": regime.context(model, graph, fast=fast),
+        "regime": regime.context(model, graph),
         "draws": explain.draws(graph),
         "thread_lines": thread_lines(model),
-        "style": draft.style.name,
         **training_context(model),
         **_own(model, graph),
     }
