@@ -18,6 +18,7 @@ from dotnn.commands import COMMANDS
 from dotnn.commands.options import FileName
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.reports.console import show_errors, show_fault, show_json
+from dotnn.targets import TARGETS
 
 CLOSED_PIPE = 141
 """The exit code of a program whose reader has gone, as shells count it: 128 + SIGPIPE."""
@@ -27,11 +28,15 @@ def command_line(commands: dict[str, click.Command] = COMMANDS) -> click.Group:
     """Return `dotnn` with these commands."""
     group = click.Group(
         "dotnn",
-        help="Compile .nn specs to readable NumPy or TensorFlow, check the gradients, train.",
+        help=f"Compile .nn specs to readable {_targets()}, check the gradients, train.",
         commands={name: _reporting(command) for name, command in commands.items()},
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     return click.version_option(__version__, prog_name="dotnn")(group)
+
+
+def _targets() -> str:
+    return " or ".join(target.title for target in TARGETS.values())
 
 
 def _reporting(command: click.Command) -> click.Command:

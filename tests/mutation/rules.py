@@ -39,12 +39,12 @@ def product(op: str, change: str, vjp, *subjects: str) -> Rule:
 @contextmanager
 def tampered(rule: Rule) -> Iterator[None]:
     """Put a faulty rule into the registry for a while."""
-    right = rule.rule
-    rule.rule = rule.tamper(right)
+    right = OPS[rule.op]
+    OPS[rule.op] = rule.tamper(right)
     try:
         yield
     finally:
-        rule.rule = right
+        OPS[rule.op] = right
 
 
 def faulty_script(rule: Rule, subject: str) -> str:
@@ -268,7 +268,7 @@ RULES = [
     line("feature_variance_d_c", "d * 2 * c", "layernormed"),
     line("feature_variance_d_c", "d / 6 * c", "layernormed"),
     line("sum_rows", "sum_by_row(ids[:1], d[:1], rows)", "attentive"),
-    line("sum_rows", "np.array([d[ids == i][-1:].sum(axis=0) for i in range(rows)])", "attentive"),
+    line("sum_rows", "sum_by_row(ids, d, rows) / len(ids)", "attentive"),
     product("einsum", "the root forgotten", _products(root=False), "attentive"),
     product("einsum", "the scores transposed", _products(swap=True), "attentive"),
     line("softmax_derivative", "p * (d - (d * p).sum(axis=-2, keepdims=True))", "attentive"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Sequence
 
 WIDTH = 110
@@ -141,7 +142,7 @@ def _bracket(value: str, node: ast.expr) -> tuple[str, list[str], str]:
 
 
 def _with_stars(value: str, piece: ast.AST) -> str:
-    return ast.get_source_segment(value, piece) or ""  # type: ignore[arg-type]
+    return ast.get_source_segment(value, piece) or ""
 
 
 def _filled(items: Sequence[str], indent: int, width: int) -> list[str]:
@@ -191,7 +192,7 @@ def _operands(value: str, node: ast.expr) -> list[str]:
         cuts.append(_operator(value, left))
         left = left.left
     bounds = [0, *reversed(cuts), len(value)]
-    return [value[a:b].strip() for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [value[a:b].strip() for a, b in itertools.pairwise(bounds)]
 
 
 def _in_brackets(value: str, inner: ast.expr, outer: ast.expr) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dotnn.running.requirement import Requirement
 from dotnn.targets.base import Draft, Framework, Style, Target
+from dotnn.targets.keras.needs import NEEDS
 from dotnn.targets.options import HELPERS, Option, Options
 
 if TYPE_CHECKING:
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from dotnn.model.model import Model
     from dotnn.passes.base import Pipeline
     from dotnn.running.peer import Peer
-
-NEEDS = Requirement(
-    "TensorFlow",
-    ("tensorflow", "keras"),
-    "pip install 'dotnn[tensorflow]'",
-    {"TF_CPP_MIN_LOG_LEVEL": "2"},  # without its notes on the processor
-)
 
 
 def _write(draft: Draft) -> str:

@@ -19,7 +19,7 @@ from dotnn.ir.node import Node
 from dotnn.model.model import Model
 from dotnn.running.peer import Arrays
 from dotnn.running.scripts import run_script
-from dotnn.targets.keras import NEEDS
+from dotnn.targets.keras.needs import NEEDS
 from dotnn.targets.keras.network import Network
 from dotnn_runtime.gradcheck import Point, Witness
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dotnn.targets.base import Draft, Style, Target
-from dotnn.targets.options import HELPERS, Option, Options
+from dotnn.targets.options import Option, Options
 
 if TYPE_CHECKING:
     from dotnn.ir.graph import Graph
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 
 def _write(draft: Draft) -> str:
+    if draft.style is EXPLAIN:
+        from dotnn.targets.numpy.explain.script import explain_script
+
+        return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
     from dotnn.targets.numpy.script import script
 
     return script(draft)
@@ -47,7 +51,7 @@ def _check_memory(draft: Draft, script: str) -> None:
     verify_plan(step_plan(draft), script)
 
 
-EXPLAIN = Style("explain", "to be read", _plain, lacks=("helpers",))
+EXPLAIN = Style("explain", "to be read", _plain)
 FAST = Style("fast", "to be run", _plain, _for_speed, {"schedule": _schedule}, _check_memory, scaled=True)
 
 NUMPY = Target(
@@ -55,6 +59,6 @@ NUMPY = Target(
     "NumPy",
     _write,
     (EXPLAIN, FAST),
-    options=(Option("input_gradients", "also compute the gradients with respect to the inputs."), HELPERS),
+    options=(Option("input_gradients", "also compute the gradients with respect to the inputs."),),
     gradients=True,
 )

@@ -1,4 +1,4 @@
-"""`forward` and `total_loss` as a textbook would write them: those of the fast style, too, compute in prediction so."""
+"""What a fast script computes outside of training: `forward` and `total_loss`, one equation a line."""
 
 from __future__ import annotations
 

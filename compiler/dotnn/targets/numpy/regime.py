@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.codegen import learning_rate, optimizer
-from dotnn.codegen.epochs import HEAD, Loop
+from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, literal, wrapped
-from dotnn.codegen.regime import TRAIN_ARGUMENTS
+from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraint_lines
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
 
@@ -15,7 +15,7 @@ from dotnn.model.model import Model, Train
 def context(model: Model, graph: Graph) -> dict[str, Any]:
     """Return what the templates of the training loop show."""
     train = model.train
-    loop = Loop(model)
+    loop = Loop(model, Words())
     return {
         "learning_rate": learning_rate.context(train),
         "rate": learning_rate.current(train),
@@ -27,7 +27,7 @@ def context(model: Model, graph: Graph) -> dict[str, Any]:
         "head": HEAD,
         "over": indented(loop.over(), 8),
         "step": _step(model),
-        "after": indented(loop.after({"rng": "rng.bit_generator.state", **_next_gradient(model)}), 8),
+        "after": indented(loop.after({"rng": "rng.bit_generator.state", **_next_grads(model)}), 8),
         "end": indented(loop.end(), 4),
         "overflow": indented(_overflow(model, graph), 4),
         "checkpoint": train.checkpoint,
@@ -49,7 +49,7 @@ def _first_gradient(model: Model) -> list[str]:
     return ["if resume is None:", "    loss = step(None, rng)", "else:", '    g[...] = resume["grads"]']
 
 
-def _next_gradient(model: Model) -> dict[str, str]:
+def _next_grads(model: Model) -> dict[str, str]:
     """Return the entry of a state for the gradient of the next update, whose draws are spent."""
     return {} if model.train.batch else {"grads": "g"}
 
@@ -58,7 +58,7 @@ def _next_gradient(model: Model) -> dict[str, str]:
 
 
 def _clip(train: Train) -> dict[str, object]:
-    """Return what the fast style's `make_clip` shows; nothing where nothing is clipped."""
+    """Return what `make_clip` shows; nothing where nothing is clipped."""
     if train.clip is None:
         return {}
     entry = train.clip.entry
@@ -74,21 +74,10 @@ def _clip(train: Train) -> dict[str, object]:
 
 def _step(model: Model) -> list[str]:
     """Return the lines between one gradient and the next."""
-    train = model.train
+    train, rate = model.train, learning_rate.current(model.train)
     lines = ["clip()"] if train.clip is not None else []
-    lines.append(f"update({learning_rate.current(train)})")
-    lines += ["constrain(params)"] if constraint_lines(model) else []
+    lines += [f"update({rate})", *(["constrain(params)"] if constraint_lines(model) else [])]
     return lines + learning_rate.after_step(train)
-
-
-def constraint_lines(model: Model) -> list[str]:
-    """Return the body of `constrain`: one line for every parameter that is constrained."""
-    lines = []
-    for name, p in model.params.items():
-        if p.constraint is not None:
-            weight = f'params["{name}"]'
-            lines.append(f"{weight}[...] = {p.constraint.entry.written(weight, p.constraint.attrs)}")
-    return lines
 
 
 def _overflow(model: Model, graph: Graph) -> list[str]:

@@ -1,4 +1,4 @@
-"""The NumPy script: everything that the templates print, made into finished lines."""
+"""The script of the fast style: everything that the templates print, made into finished lines."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from dotnn.codegen.threads import thread_lines
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
-from dotnn.targets.numpy import EXPLAIN, regime
-from dotnn.targets.numpy import equations as explain
-from dotnn.targets.numpy.explain.script import explain_script
+from dotnn.targets.numpy import regime
+from dotnn.targets.numpy.equations import draws, forward, helper_names, renewal, total_loss
 from dotnn.targets.numpy.fast.context import context as fast_context
 from dotnn.targets.numpy.fast.emitter import FastEmitter
 from dotnn.targets.numpy.fast.plan import Plan
@@ -28,37 +27,31 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def script(draft: Draft) -> str:
-    """Return the text of the script; a step of the fast style computes the graph `draft.step`.
+    """Return the text of the script: a training step computes the graph `draft.step` in arrays that exist.
 
     Equal drafts give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
     """
-    if draft.style is EXPLAIN:
-        return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
-    return _fast(draft)
-
-
-def _fast(draft: Draft) -> str:
-    """Return the text of a script of the fast style. Raises `NamesMeet` where a value must be called otherwise."""
     model = draft.model
     names, mark = names_of(draft.graph, draft.step), _mark(draft)
     graph, step = mark.on(draft.graph), mark.on(draft.step)
     plan = FastEmitter(model, step).emit()
-    called = explain.helper_names(graph) | plan.helpers | training.init_helpers(model)
+    called = helper_names(graph) | plan.helpers | training.init_helpers(model)
     formulas = paste.needed(called - {"locate"})
     context: dict[str, Any] = {
         **header(model, draft.facts, draft.style.name),
         **constants(model, graph),
         "formulas": paste.sources(formulas),
         "init_lines": indented(training.init_lines(model, draft.values)),
-        "forward_lines": explain.forward(model, graph),
-        "loss_lines": explain.total_loss(model, graph),
+        "forward_lines": forward(model, graph),
+        "loss_lines": total_loss(model, graph),
         "state": bool(graph.state),
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "all_params": "{**params, **state}" if graph.state else "params",
+        "state_lines": renewal(model, graph) if graph.new_state else [],
         "fast": fast_context(model, step, plan),
         "update": optimizer.context(model.train, has_state=bool(graph.state)),
         "regime": regime.context(model, graph),
-        "draws": explain.draws(graph),
+        "draws": draws(graph),
         "thread_lines": thread_lines(model),
         **training_context(model),
         **_own(model, graph),

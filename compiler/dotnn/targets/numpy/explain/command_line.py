@@ -83,7 +83,7 @@ class CommandLine:
             "    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)",
             '    parser.add_argument("command", choices=["train", "predict", "check"])',
             '    parser.add_argument("weights", nargs="?", help="for predict: what train --save wrote")',
-            f'    parser.add_argument("data", nargs="?", help="for predict: {self._file()} with the inputs")'.replace('"data", n', '"inputs", n'),
+            f'    parser.add_argument("inputs", nargs="?", help="for predict: {self._file()} with the inputs")',
             *([data] if given else []),
             '    parser.add_argument("--epochs", type=int, default=EPOCHS)',
             '    parser.add_argument("--seed", type=int, default=SEED)',

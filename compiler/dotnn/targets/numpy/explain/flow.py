@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -199,7 +200,7 @@ class Flow:
         if call not in chain:
             return call if v.id in self.frames[call].entering else None
         inside = chain[: chain.index(call) + 1][::-1]
-        for around, inner in zip(inside, inside[1:], strict=False):
+        for around, inner in itertools.pairwise(inside):
             if v.id in self.frames[inner].leaving:
                 return around
         return inside[-1]

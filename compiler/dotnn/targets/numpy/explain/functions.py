@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from dotnn.codegen import tree
 from dotnn.codegen.printer import print_body
-from dotnn.targets.numpy.explain.calls import Call
+from dotnn.ir.node import Node
+from dotnn.targets.numpy.explain.calls import Call, Item
 
 
 @dataclass
@@ -138,8 +139,9 @@ def both(one: Sequence[tree.Stmt], other: Sequence[tree.Stmt], *, turned: bool =
 def _same_code(one: tree.Stmt, other: tree.Stmt) -> bool:
     if isinstance(one, tree.For) and isinstance(other, tree.For):
         return one.head == other.head
-    plain = isinstance(one, tree.Assign) and isinstance(other, tree.Assign)
-    return plain and (one.targets, one.value) == (other.targets, other.value)
+    if not (isinstance(one, tree.Assign) and isinstance(other, tree.Assign)):
+        return False
+    return (one.targets, one.value) == (other.targets, other.value)
 
 
 def _both(one: tree.Stmt, other: tree.Stmt, *, turned: bool) -> tree.Stmt:
@@ -158,3 +160,16 @@ def _both(one: tree.Stmt, other: tree.Stmt, *, turned: bool) -> tree.Stmt:
 def snake_case(name: str) -> str:
     """Return `ConvPool` as `conv_pool`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def base_name(call: Call) -> str:
+    """Return what the function of a call is called, if it is the only one of its kind."""
+    if call.use is not None:
+        return snake_case(call.use.block)
+    assert call.step is not None
+    return call.step.layer.name
+
+
+def nodes_of(item: Item) -> list[Node]:
+    """Return a node, and those of its loop; nothing for a call."""
+    return list(item.all_nodes()) if isinstance(item, Node) else []

@@ -11,10 +11,10 @@ from dotnn.ir.node import Node, Value
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.calls import Call, call_tree
 from dotnn.targets.numpy.explain.flow import Flow
-from dotnn.targets.numpy.explain.functions import Library, Pair
-from dotnn.targets.numpy.explain.naming import Words, inside
+from dotnn.targets.numpy.explain.functions import Library, Pair, base_name
+from dotnn.targets.numpy.explain.naming import Words
 from dotnn.targets.numpy.explain.spec_text import SpecText
-from dotnn.targets.numpy.explain.writer import Writer, base_name
+from dotnn.targets.numpy.explain.writer import Writer
 
 FORWARD = ("params", "batch", "*", "training=False", "rng=None")
 
@@ -62,8 +62,7 @@ class NetworkWriter:
 
     def _writer(self, call: Call) -> Writer:
         frame = self.flow.frames[call]
-        writer = Writer(self.flow, frame, self.words, self.spec, self.served, flat=self.flat)
-        writer.writers = writer.root_writers = self.writers  # type: ignore[assignment]
+        writer = Writer(self.flow, frame, self.words, self.spec, self.served, self.writers, flat=self.flat)
         self.writers[call] = writer
         return writer
 
@@ -92,7 +91,7 @@ class NetworkWriter:
             begin: list[tree.Stmt] = [tree.Assign(("grads",), "{}")] if own else []
             results = ", ".join([*back.results, *(["grads"] if own else [])])
             end: list[tree.Stmt] = [tree.Return(results)] if results else []
-            text = tuple([*begin, *back.body, *end])
+            text = (*begin, *back.body, *end)
             made.append(tree.Function(f"{pair.name}_backward", tuple(back.arguments), self._back_doc(pair), "", text))
         return made
 
@@ -214,7 +213,7 @@ class NetworkWriter:
             names = "PARAMS" if not more else f"(*PARAMS, {', '.join(repr(n) for n in more)})"
             end = [tree.Return(f"{{name: grads[name] for name in {names}}}")]
         doc = "Return the gradient of the loss: the chain rule from the loss back to every parameter."
-        return tree.Function("backward", ("params", "batch", "cache", "d_loss=1.0"), doc, "", tuple([*body, *end]))
+        return tree.Function("backward", ("params", "batch", "cache", "d_loss=1.0"), doc, "", (*body, *end))
 
     def renewal(self) -> tree.Function | None:
         """Return `renew_state`, None where there is no state."""
@@ -267,6 +266,3 @@ def _heights(root: Call) -> dict[Call, int]:
 
     visit(root)
     return heights
-
-
-__all__ = ["Network", "NetworkWriter", "inside"]

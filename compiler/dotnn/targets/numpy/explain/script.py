@@ -58,7 +58,7 @@ class Explained:
 
 
 def explain_script(model: Model, graph: Graph, facts: Mapping[str, Any], values: Mapping[str, Any]) -> Explained:
-    """Return the script of a model; `facts` are the head's, `values` the arrays of parameters that start from a file."""
+    """Return the script of a model; `facts` are the head's, `values` the arrays that are read from files."""
     return _Script(model, graph, facts, values).run()
 
 
@@ -74,7 +74,7 @@ class _Script:
         data, command_line = DataWriter(self.model), CommandLine(self.model, self.graph)
         formulas = self._formulas()
         fresh = init_params(self.model, self.values)
-        state = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
+        state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
         own = [tree.Prose(PART.strip("\n"))] if "part(" in self._code([*network.parts, *network.functions]) else []
         pasted = paste.needed(training.helpers())
         parts: list[tree.Item] = [

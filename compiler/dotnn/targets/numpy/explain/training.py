@@ -12,11 +12,11 @@ from dotnn.codegen import training as common
 from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import aligned, docstring
+from dotnn.codegen.regime import constraint_lines
 from dotnn.codegen.wrap import INDENT, WIDTH, wrapped
 from dotnn.core.arguments import show
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
-from dotnn.targets.numpy import regime
 from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
@@ -65,7 +65,7 @@ class TrainingWriter:
         found = {m.function for m in self.train.metrics if m.function not in INLINE_METRICS}
         found |= {self.train.clip.entry.helper} if self.train.clip else set()
         found |= {self.plateau.entry.watches} if self.plateau else set()
-        constraints = "\n".join(regime.constraint_lines(self.model))
+        constraints = "\n".join(constraint_lines(self.model))
         return found | set(re.findall(r"\b(max_norm)\(", constraints))
 
     def modules(self) -> set[str]:
@@ -121,9 +121,9 @@ class TrainingWriter:
             held = ", ".join(f'state["{n}"]' for n in names)
             lines.append(f"    {', '.join(names)} = {held}")
         more = len(self.graph.grads) > len(self.graph.params)
-        names = {"w": "params[name]", **{slot: f"{slot}[name]" for slot in self.slots}}
+        called = {"w": "params[name]", **{slot: f"{slot}[name]" for slot in self.slots}}
         numbers = optimizer.arguments(train)
-        equations = [optimizer.numpy_equation(e, numbers, names) for e in optimizer.equations(train)]
+        equations = [optimizer.numpy_equation(e, numbers, called) for e in optimizer.equations(train)]
         if more:
             lines += ["    for name in PARAMS:", "        g = grads[name]"]
         else:
@@ -162,7 +162,7 @@ class TrainingWriter:
 
     def constrain(self) -> str:
         """Return `constrain`, where weights have limits."""
-        lines = regime.constraint_lines(self.model)
+        lines = constraint_lines(self.model)
         if not lines:
             return ""
         doc = "Put weights that an update led out of their limits back."
@@ -241,7 +241,7 @@ class TrainingWriter:
                 grads = "{name: grads[name] for name in PARAMS}"
             lines.append(f"grads = {self.train.clip.entry.helper}({grads}, {self.train.clip.attrs['limit']})")
         lines.append(f"update(params, grads, memory{f', lr={self.rate}' if self.rate else ''})")
-        lines += ["constrain(params)"] if regime.constraint_lines(self.model) else []
+        lines += ["constrain(params)"] if constraint_lines(self.model) else []
         return [*lines, *learning_rate.after_step(self.train)]
 
     def _epochs(self) -> list[str]:

@@ -63,7 +63,7 @@ class Plan:
 @cache
 def words() -> frozenset[str]:
     """Return what a name made here must not be: words of Python, of the template, and of what is called."""
-    text = (Path(__file__).parents[1] / "templates" / "fast_gradients.py.j2").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "templates" / "gradients.py.j2").read_text(encoding="utf-8")
     code = re.sub(r'""".*?"""|".*?"|\{[{%].*?[%}]\}', "", text, flags=re.DOTALL)
     helpers = {helper for op in OPS.values() for helper in op.helpers}
     return frozenset({*reserved(), *WORD.findall(code), "np", *FUNCTIONS, *LOOP_NAMES, *helpers})
