@@ -23,8 +23,8 @@ SPENT = 'state["stopped_by"] != "epochs"'
 class Words:
     """How a target says what the loop needs.
 
-    `subject` is what `evaluate` takes beside examples and `scaling`; `best` are parameters that stay as they are, `first`
-    the best ones before the first epoch; `finite` tests a number, `seconds` is how long training has taken.
+    `subject` is what `evaluate` takes beside examples and `scaling`; `best` are parameters that stay as they are, and
+    `first` the best before the first epoch; `finite` tests a number, `seconds` is how long training has taken.
     """
 
     subject: str = "params"

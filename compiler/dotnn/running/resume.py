@@ -71,7 +71,7 @@ def resumed_folder(path: Path, training: Training) -> RunFolder | None:
         return None
     folder = RunFolder.open(path)
     remove_leftovers(path, (*FILES, MANIFEST))
-    if folder.manifest.get("training", training.identity) != training.identity:
+    if any(folder.manifest.get(name, value) != value for name, value in training.told.items()):
         help = "\n        ".join(["restore what differs, or start another run:", *differences(folder, training)])
         raise _cannot_resume(f"the run {path} was begun with another network or another training", help)
     script = path / "model.py"
