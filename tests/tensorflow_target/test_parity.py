@@ -68,7 +68,7 @@ def witnessed(model, peer, seed):
     script = compile_model(model, Options(input_gradients=True)).script
     ours = as_module(script, SPECS / "generated.nn")
     params, batch = generic_point(ours, seed)
-    theirs = peer.witness(script)(SimpleNamespace(params=params, batch=batch, rng_seed=seed))
+    theirs = peer.witness()(SimpleNamespace(params=params, batch=batch, rng_seed=seed))
     loss, grads = ours.loss_and_grads(params, batch, rng=np.random.default_rng(seed))
     outputs, _ = ours.forward(params, batch, training=True, rng=np.random.default_rng(seed))
     assert grads.keys() == theirs[2].keys()

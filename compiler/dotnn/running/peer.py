@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ Arrays = dict[str, np.ndarray]
 class Peer(Protocol):
     """The network of a spec in another target's hands, computing in float64 until the end of its `with` block.
 
-    It draws nothing itself: what the NumPy script has drawn (dropout masks, noise) is handed over by `take`.
+    It draws nothing itself: what the NumPy script draws (dropout masks, noise) `draw` keeps.
     """
 
     title: str
@@ -31,11 +31,11 @@ class Peer(Protocol):
         """Put the precision back."""
         ...
 
-    def take(self, cache: Mapping[str, np.ndarray]) -> None:
-        """Keep the draws of a forward pass of the NumPy script."""
+    def draw(self, params: Arrays, batch: Arrays, rng: np.random.Generator) -> None:
+        """Keep what a NumPy script draws in a forward pass with this generator."""
         ...
 
-    def witness(self, script: str) -> Witness:
+    def witness(self) -> Witness:
         """Return the loss, the outputs and the gradients at a point, with the draws that a NumPy script makes there."""
         ...
 

@@ -96,7 +96,7 @@ def reader_of(entry: DataSource) -> Callable[..., Any]:
 def _in_table(model: Model, error: DataError, path: Path) -> DataError:
     """Return an error of one element of an array with its line, where the array was read from a table."""
     source = model.data.source if model.data else None
-    if source is None or source.format != "csv":
+    if source is None or not source.entry.located:
         return error
     return in_table(error, path, {name: columns[0] for name, columns in source.fields.items() if len(columns) == 1})
 

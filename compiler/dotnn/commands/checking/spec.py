@@ -34,7 +34,7 @@ def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None, a
     wanted = [target for name, target in WITNESSES.items() if name in (*against, *begun.model.check.against)]
     with ExitStack() as stack:
         peers = {target.title: stack.enter_context(begun.witness(target.name)) for target in wanted}
-        witnesses = {title: peer.witness(scripts[0].script) for title, peer in peers.items()}
+        witnesses = {title: peer.witness() for title, peer in peers.items()}
         return _check_styles(Path(path).stem, scripts, begun.model.check.seed if seed is None else seed, witnesses)
 
 

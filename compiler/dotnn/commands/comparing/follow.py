@@ -58,8 +58,8 @@ def _steps(ours: Training, fast: FastTraining, peer: Peer, steps: int) -> Iterat
     theirs.assign(peer.network, ours.params)
     step, distances, styles = peer.make_step(), Distances(ours.zeros), Distances(ours.zeros)
     for number, batch in enumerate(ours.batches(steps)):
+        peer.draw(ours.params, batch, ours.rng(number))
         loss, grads, rate = ours.gradients(number, batch)
-        peer.take(ours.cache)
         their_loss, their_grads = step(batch, rate)
         fast_loss, fast_grads = fast.gradients(number, ours.rows)
         ours.update(grads, rate)

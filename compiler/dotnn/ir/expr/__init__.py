@@ -26,14 +26,10 @@ from dotnn.ir.expr.tree import (
     Sequence,
     Slice,
     Unary,
-    calls,
     constant,
-    map_children,
     number,
-    reads,
-    substitute,
-    walk,
 )
+from dotnn.ir.expr.visit import calls, map_children, reads, substitute, walk
 
 __all__ = [
     "DIALECTS", "FUNCTIONS", "Attribute", "Binary", "Bracketed", "Call", "Choice", "Dialect", "Equation", "Expr",

@@ -11,20 +11,10 @@ from functools import cache
 
 from dotnn.ir.expr.functions import FUNCTIONS, PIECEWISE
 from dotnn.ir.expr.parse import parse
-from dotnn.ir.expr.simplify import ONE, ZERO, chained, minus, negative, over, plus, power, times, where, whole
-from dotnn.ir.expr.tree import (
-    Binary,
-    Bracketed,
-    Call,
-    Choice,
-    Expr,
-    Name,
-    Number,
-    Unary,
-    map_children,
-    reads,
-    substitute,
-)
+from dotnn.ir.expr.product import ONE, ZERO, whole
+from dotnn.ir.expr.simplify import chained, minus, negative, over, plus, power, times, where
+from dotnn.ir.expr.tree import Binary, Bracketed, Call, Choice, Expr, Name, Number, Unary
+from dotnn.ir.expr.visit import map_children, reads, substitute
 
 FLAT = frozenset(("<", "<=", ">", ">=", "==", "!=", "//", "and", "or", "not"))
 """Operators whose results are whole wherever they are smooth."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from dotnn.ir.expr.frozen import Frozen
 from dotnn.ir.expr.functions import FUNCTIONS, Function
-from dotnn.ir.expr.tree import Attribute, Binary, Call, Expr, Number, Unary, map_children
+from dotnn.ir.expr.tree import Attribute, Binary, Call, Expr, Number, Unary
+from dotnn.ir.expr.visit import map_children
 
 
 class Unspellable(ValueError):

@@ -1,16 +1,12 @@
-"""The type of a formula from the types of its names: shapes, and what kind of numbers.
-
-Two values meet element by element where their shapes are equal, where one is a single number, a parameter that fits the
-last axes of the other, or has axes of length 1 that a reduction left. Nothing else broadcasts.
-"""
+"""The type of a formula from the types of its names: its shape, and what kind of numbers it holds."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import reduce
 
 from dotnn.ir.expr.functions import FUNCTIONS
+from dotnn.ir.expr.shapes import NoType, product, reduced, reshaped, together, typed
 from dotnn.ir.expr.tree import (
     Attribute,
     Binary,
@@ -28,14 +24,10 @@ from dotnn.ir.expr.tree import (
     Slice,
     Unary,
 )
-from dotnn.ir.tensor import BATCH, Dim, TensorType
+from dotnn.ir.tensor import Dim, TensorType
 
 MASKS = ("<", "<=", ">", ">=", "==", "!=", "and", "or", "not")
 REDUCTIONS = ("sum", "mean", "max", "min")
-
-
-class NoType(ValueError):
-    """Shapes do not fit, or a formula does something whose result has no shape here; the message says which."""
 
 
 def infer(expr: Expr, types: Mapping[str, TensorType]) -> TensorType:
@@ -49,12 +41,12 @@ def infer(expr: Expr, types: Mapping[str, TensorType]) -> TensorType:
             return infer(inner, types)
         case Unary(op, operand):
             found = infer(operand, types)
-            return _typed(found, "bool") if op == "not" else found
+            return typed(found, "bool") if op == "not" else found
         case Binary("@", left, right):
-            return _product(infer(left, types), infer(right, types))
+            return product(infer(left, types), infer(right, types))
         case Binary(op, left, right):
             found = together(infer(left, types), infer(right, types))
-            return _typed(found, "bool") if op in MASKS else _typed(found, "real") if op == "/" else found
+            return typed(found, "bool") if op in MASKS else typed(found, "real") if op == "/" else found
         case Choice(_, yes, no):
             return together(infer(yes, types), infer(no, types))
         case Attribute(operand, "T"):
@@ -67,34 +59,6 @@ def infer(expr: Expr, types: Mapping[str, TensorType]) -> TensorType:
         case Call(name, args):
             return _call(name, args, types)
     raise NoType(f"a {type(expr).__name__.lower()} has no shape")
-
-
-def together(left: TensorType, right: TensorType) -> TensorType:
-    """Return the type of an elementwise result. Raises `NoType` where two shapes do not meet."""
-    longer, shorter = (left, right) if len(left.shape) >= len(right.shape) else (right, left)
-    lead = len(longer.shape) - len(shorter.shape)
-    if shorter.batched and lead:
-        raise NoType(f"{left} and {right} do not fit: their batches are different axes")
-    pairs = list(zip(longer.shape[lead:], shorter.shape, strict=True))
-    if any(a != b and 1 not in (a, b) for a, b in pairs):
-        raise NoType(f"{left} and {right} do not fit")
-    kind = max(left.dtype, right.dtype, key=["bool", "int", "real"].index)
-    return TensorType((*longer.shape[:lead], *(b if a == 1 else a for a, b in pairs)), kind)
-
-
-def _typed(found: TensorType, kind: str) -> TensorType:
-    return TensorType(found.shape, kind)
-
-
-def _product(x: TensorType, weight: TensorType) -> TensorType:
-    """Return the type of x @ W: the last axis of x with the first of W, or a product for each of the leading axes."""
-    if not x.shape or not weight.shape:
-        raise NoType(f"{x} @ {weight}: a single number has no axis to multiply along")
-    paired = min(len(x.shape), len(weight.shape)) >= 3
-    inner = weight.shape[-2 if paired else 0]
-    if x.shape[-1] != inner or (paired and x.shape[:-2] != weight.shape[:-2]):
-        raise NoType(f"{x} @ {weight}: the shapes do not fit")
-    return TensorType((*x.shape[:-1], *(weight.shape[-1:] if paired else weight.shape[1:])))
 
 
 def _indexed(x: TensorType, items: tuple[Expr, ...]) -> TensorType:
@@ -149,35 +113,16 @@ def _keywords(args: tuple[Expr, ...]) -> dict[str, Expr]:
 
 def _method(x: TensorType, name: str, args: tuple[Expr, ...]) -> TensorType:
     if name in REDUCTIONS:
-        return _reduced(x, name, _keywords(args))
+        keywords = _keywords(args)
+        axes = _whole_all(keywords["axis"]) if "axis" in keywords else range(len(x.shape))
+        found = reduced(x, axes, kept=keywords.get("keepdims") == Literal(True))
+        return typed(found, "real") if name == "mean" else found
     if name == "reshape":
         sizes = args[0].items if len(args) == 1 and isinstance(args[0], Sequence) else args
-        return _reshaped(x, [n for size in sizes if (n := _whole(size)) is not None])
+        return reshaped(x, [n for size in sizes if (n := _whole(size)) is not None])
     if name == "astype":
-        return _typed(x, "real")
+        return typed(x, "real")
     raise NoType(f"the method {name} has no type here")
-
-
-def _reduced(x: TensorType, name: str, keywords: Mapping[str, Expr]) -> TensorType:
-    """Return the type of a sum, a mean, … over axes: all of them where none is named."""
-    rank = len(x.shape)
-    axes = _whole_all(keywords["axis"]) if "axis" in keywords else list(range(rank))
-    if not all(-rank <= a < rank for a in axes):
-        raise NoType(f"{x} has no axis {axes}")
-    gone = {a % rank for a in axes}
-    kept = keywords.get("keepdims") == Literal(True)
-    shape = (1 if i in gone else d for i, d in enumerate(x.shape) if kept or i not in gone)
-    return TensorType(tuple(shape), "real" if name == "mean" or x.dtype != "int" else "int")
-
-
-def _reshaped(x: TensorType, sizes: list[int]) -> TensorType:
-    """Return the type of x.reshape(sizes), where -1 is the batch, or what is left."""
-    known = math.prod(n for n in sizes if n != -1)
-    if x.batched and -1 in sizes and known == math.prod(x.example):
-        return TensorType(tuple(BATCH if n == -1 else n for n in sizes), x.dtype)
-    if x.batched or known == 0 or math.prod(x.example) % known or (-1 not in sizes and math.prod(x.example) != known):
-        raise NoType(f"{x} cannot have the shape {sizes}")
-    return TensorType(tuple(math.prod(x.example) // known if n == -1 else n for n in sizes), x.dtype)
 
 
 def _call(name: str, args: tuple[Expr, ...], types: Mapping[str, TensorType]) -> TensorType:
@@ -188,8 +133,8 @@ def _call(name: str, args: tuple[Expr, ...], types: Mapping[str, TensorType]) ->
     operands = [infer(a, types) for a in args if not isinstance(a, Keyword)]
     if name == "where":
         values = together(operands[1], operands[2])
-        return _typed(together(operands[0], values), values.dtype)
-    return _typed(reduce(together, operands, TensorType(())), "real")
+        return typed(together(operands[0], values), values.dtype)
+    return typed(reduce(together, operands, TensorType(())), "real")
 
 
 def _einsum(args: tuple[Expr, ...], types: Mapping[str, TensorType]) -> TensorType:

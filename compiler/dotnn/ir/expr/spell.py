@@ -22,8 +22,8 @@ from dotnn.ir.expr.tree import (
     Sequence,
     Slice,
     Unary,
-    walk,
 )
+from dotnn.ir.expr.visit import walk
 
 CHOICE, NOT, COMPARISON, SIGN, POWER, NUMBER, POSTFIX = 1, 4, 5, 10, 11, 12, 13
 BINDING = {

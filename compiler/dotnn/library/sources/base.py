@@ -18,6 +18,11 @@ class DataSource:
     `(path, {name: [column, …]}, {name: kind})` and returns `(arrays, labels)`. Of another source it names one array;
     the reader takes `(path, {name: key})` and returns the arrays. Errors of a reader about a column or a key begin
     with "there is no column NAME" or "there is no array NAME", so that they can be shown at that place of the spec.
+
+    Where it is `located`, `csv_file.CsvTable` finds the cell of a number that is wrong, and the error shows it.
+    A script that is to be read has `plain` instead, which takes the file to be as it should, and imports `modules`. Of
+    a table it is the text of a function of the reader's name, from `(path, [column, …])` to an array of texts, a row
+    for each example; of another source the expression that gives the arrays by their keys, from `path`.
     """
 
     name: str
@@ -26,7 +31,10 @@ class DataSource:
     file: str
     ending: str
     form: str
+    plain: str
+    modules: tuple[str, ...] = ()
     table: bool = False
+    located: bool = False
 
     @property
     def function(self) -> str:

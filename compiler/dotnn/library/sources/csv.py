@@ -2,6 +2,14 @@
 
 from dotnn.library.sources.base import DataSource
 
+PLAIN = '''
+def read_csv(path, columns):
+    """Return the named columns as an array of texts, one row for each example."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file, skipinitialspace=True))
+    return np.array([[row[column] for column in columns] for row in rows])
+'''
+
 CSV = DataSource(
     "csv",
     "A table in UTF-8 with a header. Names that are no words are in quotes. A column of classes holds whole numbers, "
@@ -10,5 +18,8 @@ CSV = DataSource(
     file="a CSV file",
     ending=".csv",
     form='csv("file", x = [columns])',
+    plain=PLAIN,
+    modules=("csv",),
     table=True,
+    located=True,
 )

@@ -9,4 +9,5 @@ NPZ = DataSource(
     file="an npz file",
     ending=".npz",
     form='npz("file", x = key)',
+    plain="np.load(path)",
 )

@@ -15,6 +15,7 @@ import numpy as np
 from dotnn.codegen.hygiene import Mark
 from dotnn.codegen.optimizer import slot_start
 from dotnn.ir.graph import Graph
+from dotnn.ir.interpret import run
 from dotnn.ir.node import Node
 from dotnn.model.model import Model
 from dotnn.running.peer import Arrays
@@ -28,7 +29,7 @@ class KerasPeer:
     """The TensorFlow script of a model, computing in float64 without TF32 until the end of its `with` block.
 
     What the NumPy script draws (dropout masks, noise) is handed over: instead of drawing itself, a random Keras layer
-    computes its statement's ops with the arrays in `draws`, which `take` picks from the cache of a forward pass.
+    computes its statement's ops with the arrays in `draws`, which `draw` draws as the script does.
     """
 
     title = "TensorFlow"
@@ -96,18 +97,18 @@ class KerasPeer:
     def _nodes_of(self, path: str) -> list[Node]:
         return [node for node in self.graph.phase("forward") if node.layer == path]
 
-    def take(self, cache: Mapping[str, np.ndarray]) -> None:
-        """Keep the draws of a forward pass of the NumPy script."""
-        names = [n.out.name for n in self.graph.phase("forward") if n.rule.random]
-        self.draws = {name: cache[name] for name in names}
+    def draw(self, params: Arrays, batch: Arrays, rng: np.random.Generator) -> None:
+        """Keep what a NumPy script draws in a forward pass: the interpreter draws the same in the same order."""
+        forward = self.graph.with_nodes(self.graph.phase("forward"))
+        drawn = [node.out for node in forward.nodes if node.rule.random]
+        values = run(forward, {**params, **batch}, rng=rng) if drawn else {}
+        self.draws = {v.name: values[v.id] for v in drawn}
 
-    def witness(self, script: str) -> Witness:
-        """Return the loss, the outputs and the gradients at a point, with the draws of the NumPy script there."""
-        ours = run_script(script, "dotnn_numpy")
+    def witness(self) -> Witness:
+        """Return the loss, the outputs and the gradients at a point, with the draws of a NumPy script there."""
 
         def witness(point: Point) -> tuple[float, Arrays, Arrays]:
-            rng = np.random.default_rng(point.rng_seed)
-            self.take(ours.forward(point.params, point.batch, training=True, rng=rng)[1])
+            self.draw(point.params, point.batch, np.random.default_rng(point.rng_seed))
             return self.loss_and_grads(point.params, point.batch)
 
         return witness

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def _write(draft: Draft) -> str:
-    if draft.style is EXPLAIN:
-        from dotnn.targets.numpy.explain.script import explain_script
+    if draft.style is FAST:
+        from dotnn.targets.numpy.script import script
 
-        return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
-    from dotnn.targets.numpy.script import script
+        return script(draft)
+    from dotnn.targets.numpy.explain.script import explain_script
 
-    return script(draft)
+    return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
 
 
 def _plain(options: Options, words: frozenset[str]) -> Pipeline:

@@ -63,11 +63,15 @@ class Training:
                 yield {name: values[self.rows] for name, values in examples.items()}
 
     def gradients(self, number: int, batch: Arrays) -> tuple[float, Arrays, float]:
-        """Return the loss, the gradients and the learning rate of a step; `cache` has what was drawn in it."""
-        loss, grads = self.forward_and_backward(batch, np.random.default_rng([self.seed, 2, number]))
+        """Return the loss, the gradients and the learning rate of a step."""
+        loss, grads = self.forward_and_backward(batch, self.rng(number))
         if not self.model.train.batch:  # an epoch is reported after the pass that begins the next one
             self._renew()
         return loss, grads, self.rates.before(number, loss, len(next(iter(batch.values()))), self.params)
+
+    def rng(self, number: int) -> np.random.Generator:
+        """Return the generator of what a step draws."""
+        return np.random.default_rng([self.seed, 2, number])
 
     def forward_and_backward(self, batch: Arrays, rng: np.random.Generator) -> tuple[float, Arrays]:
         """Return the loss and the gradients of a batch."""

@@ -17,7 +17,7 @@ class CommandLine:
     def __init__(self, model: Model, graph: Graph) -> None:
         self.model, self.graph = model, graph
         self.scaled = bool(model.data and model.data.scales)
-        self.csv = bool(model.data and model.data.source and model.data.source.entry.table)
+        self.table = shared.table_source(model)
         self.draws = any(n.rule.random for n in graph.all_nodes())
         self.state = bool(graph.state)
 
@@ -101,12 +101,12 @@ class CommandLine:
         ])  # fmt: skip
 
     def _file(self) -> str:
-        return "a CSV file" if self.csv else "an .npz file"
+        return self.table.entry.file if self.table else "an .npz file"
 
     def _predict(self) -> list[str]:
-        inputs = (
-            "{n: read_csv(options.inputs, INPUT_COLUMNS[n]) for n in INPUTS}" if self.csv else "np.load(options.inputs)"
-        )
+        inputs = "np.load(options.inputs)"
+        if self.table:
+            inputs = f"{{n: {self.table.entry.function}(options.inputs, INPUT_COLUMNS[n]) for n in INPUTS}}"
         lines = []
         params, scaling = "dict(np.load(options.weights))", ""
         if self.scaled:

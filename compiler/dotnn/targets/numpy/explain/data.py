@@ -12,13 +12,6 @@ from dotnn.core.arguments import show
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.targets.numpy.explain.prose import prose
 
-READ_CSV = '''
-def read_csv(path, columns):
-    """Return the named columns as an array of texts, one row for each example."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file, skipinitialspace=True))
-    return np.array([[row[column] for column in columns] for row in rows])
-'''
 CLASSES = '''
 def class_numbers(texts):
     """Return whole numbers as they are, other texts by their place in sorted order."""
@@ -71,7 +64,7 @@ class DataWriter:
     def items(self) -> list[tree.Item]:
         """Return the functions."""
         source, scales = self.data.source, {s.method for s in self.data.scales}
-        helpers = [READ_CSV] if source and source.entry.table else []
+        helpers = [source.entry.plain] if source and source.entry.table else []
         helpers += [CLASSES] if self._has_texts() else []
         helpers += [STANDARD] if "standard" in scales else []
         helpers += [RANGE] if "range" in scales else []
@@ -84,7 +77,7 @@ class DataWriter:
     def modules(self) -> set[str]:
         """Return the standard modules that they use."""
         source = self.data.source
-        return ({"pathlib"} if source else set()) | ({"csv"} if source and source.entry.table else set())
+        return {"pathlib", *source.entry.modules} if source else set()
 
     def _has_texts(self) -> bool:
         source = self.data.source
@@ -99,7 +92,7 @@ class DataWriter:
         if source is not None:
             parts = f"pathlib.Path(__file__).parent / {literal(source.path)}"
             head.append(f"    path = path or {parts}")
-            return prose([*head, *(self._csv(source) if source.entry.table else self._npz(source))])
+            return prose([*head, *(self._table(source) if source.entry.table else self._arrays_of(source))])
         if not self.data.inline:
             head[1] = '    """Return the examples in an .npz file, by name; the spec has none of its own."""'
             names = ", ".join(f'"{n}"' for n in (*self.model.inputs, *self.model.targets))
@@ -122,28 +115,28 @@ class DataWriter:
                 lines += [f'        "{name}": np.array([', *made[1:-1], "        ]),"]
         return [*lines, "    }"]
 
-    def _csv(self, source: FileSource) -> list[str]:
+    def _table(self, source: FileSource) -> list[str]:
         kinds = shared.raw_kinds(self.model)
         entries = []
         for name, columns in source.fields.items():
             inputs = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(columns))
-            cells = f"read_csv(path, {inputs})"
+            cells = f"{source.entry.function}(path, {inputs})"
             if kinds[name].startswith("class"):
                 entries.append(f'"{name}": class_numbers({cells}[:, 0])')
             else:
                 entries.append(f'"{name}": {cells}.astype({"int" if kinds[name].startswith("int") else "float"})')
         return _dict("return ", entries)
 
-    def _npz(self, source: FileSource) -> list[str]:
+    def _arrays_of(self, source: FileSource) -> list[str]:
         keys = {name: columns[0] for name, columns in source.fields.items()}
         if all(name == key for name, key in keys.items()):
             names = ", ".join(f'"{name}"' for name in keys)
             return [
-                "    arrays = np.load(path)",
+                f"    arrays = {source.entry.plain}",
                 f"    return {{name: arrays[name] for name in ({names},)}}".replace(",)", "," * (len(keys) == 1) + ")"),
             ]
         return [
-            "    arrays = np.load(path)",
+            f"    arrays = {source.entry.plain}",
             *_dict("return ", [f'"{n}": arrays[{literal(k)}]' for n, k in keys.items()]),
         ]
 

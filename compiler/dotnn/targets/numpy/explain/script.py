@@ -146,12 +146,12 @@ class _Script:
         model = self.model
         name = model.source.path.replace("\\", "/").rpartition("/")[2].removesuffix(".nn").strip("<>") or "script"
         name = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in name)
-        own = bool(model.data and model.data.source and model.data.source.entry.table)
+        table = shared.table_source(model)
         lines = [
             f'"""{model.name}: {model.size:,} parameters, NumPy only.',
             "",
             f"    python {name}.py train [--epochs N] [--seed S] [--save weights.npz]",
-            f"    python {name}.py predict weights.npz data.{'csv' if own else 'npz'}",
+            f"    python {name}.py predict weights.npz data{table.entry.ending if table else '.npz'}",
             f"    python {name}.py check",
             "",
             "Arrays are batch-first: B counts the examples. d_v is the derivative of the loss with respect to v.",
