@@ -208,7 +208,7 @@ class NetworkWriter:
             body = list(half.body)
         if self.flat:
             entries = ", ".join(f'"{name}": {root.ref(v, "backward")}' for name, v in grads.items())
-            end: list[tree.Stmt] = [tree.Blank(), tree.Return("{" + entries + "}")]
+            end: list[tree.Stmt] = [*([tree.Blank()] if len(body) > 12 else []), tree.Return("{" + entries + "}")]
         else:
             body[:0] = [tree.Assign(("grads",), "{}")]
             for name, v in grads.items():  # what no statement has put there
