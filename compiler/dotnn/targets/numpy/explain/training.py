@@ -24,6 +24,16 @@ class History(list):
     """One record per epoch; and how training ended."""
     stopped_by, best_epoch, diverged_at, scaling, test = "epochs", 0, "", {}, {}
 '''
+OVERFLOWS = '''
+def overflows(params, examples):
+    """Whether a number overflows in the forward pass: no loss shows a variance that does."""
+    try:
+        with np.errstate(over="raise"):
+            forward(params, examples)
+    except FloatingPointError:
+        return True
+    return False
+'''
 ARGUMENTS = [
     "data=None", "*", "epochs=EPOCHS", "seed=SEED", "dtype=np.float32", "params=None", "resume=None", "on_epoch=None",
 ]  # fmt: skip
@@ -50,11 +60,19 @@ class TrainingWriter:
         self.formula = learning_rate.formula(self.train)
         self.plateau = learning_rate.watcher(self.train)
         self.state = bool(graph.state)
+        self.hidden = any(n.rule.vanishes for n in graph.all_nodes())
         self.draws = any(n.rule.random for n in graph.all_nodes())
 
     def functions(self) -> list[str]:
         """Return the texts of all functions, in order."""
-        some = [self.optimizer_state(), self.update(), self.schedule(), self.constrain(), HISTORY.strip("\n")]
+        some = [
+            self.optimizer_state(),
+            self.update(),
+            self.schedule(),
+            self.constrain(),
+            HISTORY.strip("\n"),
+            OVERFLOWS.strip("\n") * self.hidden,
+        ]
         return [text for text in [*some, self.loop(), self.evaluate(), self.predict()] if text]
 
     def helpers(self) -> set[str]:
@@ -370,7 +388,10 @@ class TrainingWriter:
             lost = 'next((name for name, a in arrays.items() if not np.isfinite(a).all()), "")'
         lines += [f"lost = {lost}"]
         seen = 'history and not np.isfinite(history[-1]["loss"])'
-        lines.append(f"if lost or {seen}:" if self.slots or not self.full else f"if {seen}:")
+        rows = "examples" if self.full else "{n: v[:BATCH_SIZE] for n, v in examples.items()}"
+        conditions = ["lost"] if self.slots or not self.full or self.state else []
+        lines += [f"hidden = overflows(params, {rows})"] * self.hidden
+        lines.append(f"if {' or '.join([*conditions, *['hidden'] * self.hidden, seen])}:")
         lines.append('    history.stopped_by, history.diverged_at = "diverged", lost')
         lines += ['params = state["best_params"]'] if self.early else []
         if common.evaluated_parts(self.model)[2]:
