@@ -125,15 +125,8 @@ class RunFolder:
         write_atomically(self.claim("spec.nn"), text.encode())
 
     def write_script(self, text: str) -> None:
-        """Write `model.py`, the generated script; `run.json` keeps its checksum."""
-        path = self.claim("model.py")
-        self.manifest["script"] = json_checksum(text)
-        self._write_manifest()
-        write_atomically(path, text.encode())
-
-    def wrote_script(self, text: str) -> bool | None:
-        """Whether this is the script that was written; None for a run that keeps no checksum of it."""
-        return json_checksum(text) == self.manifest["script"] if "script" in self.manifest else None
+        """Write `model.py`, the generated script."""
+        write_atomically(self.claim("model.py"), text.encode())
 
     def write_weights(self, params: dict[str, np.ndarray], model: str = "") -> None:
         """Write `weights.npz`, one array per parameter; `model` is what `save_weights` takes."""

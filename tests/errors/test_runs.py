@@ -45,7 +45,7 @@ def test_a_folder_is_locked_while_it_is_trained_in_and_no_longer(folder):
     try:
         holder.stdout.readline()
         refused = dotnn("train", "s.nn", "--run", "run", folder=folder)
-        assert dotnn("compile", "s.nn", "-o", "s.py", folder=folder).exit_code == 0
+        assert dotnn("compile", "s.nn", "--style", "fast", folder=folder).exit_code == 0
         command = [sys.executable, "s.py", "train", "--out", "run"]
         script = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     finally:

@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 def run(stream, epochs=2000, **options):
     with TrainingProgress(epochs, stream=stream, **options) as progress:
         for epoch in range(1, epochs + 1):
-            progress({"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.5}, params=None)
+            progress({"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.5}, state={})
     return stream.getvalue()
 
 

@@ -31,9 +31,6 @@ def test_a_whole_run(tmp_path):
         "checkpoint.npz",
     )  # fmt: skip
     assert {file.name for file in run.path.iterdir()} == {*run.files, "run.json"}
-    assert again.wrote_script("print('ü')\n") and not again.wrote_script("print('u')\n")
-    again.manifest.pop("script")
-    assert again.wrote_script("print('ü')\n") is None
     assert set(again.manifest.pop("tables")) == {"scaling.json", "labels.json"}
     assert again.manifest | {"files": []} == {"written_by": "dotnn", "version": "1.2.3", "files": [], "seed": 7}
     assert (run.path / "history.csv").read_text() == "epoch,loss\n1,0.5\n2,0.4\n"

@@ -23,13 +23,14 @@ SPENT = 'state["stopped_by"] != "epochs"'
 class Words:
     """How a target says what the loop needs.
 
-    `subject` is what `evaluate` takes beside examples and `scaling`, `best` parameters that stay as they are, `finite`
-    the function that tests a number, `seconds` how long the training has taken.
+    `subject` is what `evaluate` takes beside examples and `scaling`; `best` are parameters that stay as they are, and
+    `first` the best before the first epoch; `finite` tests a number, `seconds` is how long training has taken.
     """
 
     subject: str = "params"
     scaling: str = ", scaling"
     best: str = "{name: w.copy() for name, w in params.items()}"
+    first: str = "{name: w.copy() for name, w in params.items()}"
     finite: str = "math.isfinite"
     seconds: str = "time.monotonic() - started"
 
@@ -51,7 +52,7 @@ class Loop:
         kept: dict[str, str] = {}
         if self.early:
             worst = "-np.inf" if self.early.better == "max" else "np.inf"
-            kept |= {"best": worst, "best_params": self.words.best, "best_epoch": "0", "waited": "0"}
+            kept |= {"best": worst, "best_params": self.words.first, "best_epoch": "0", "waited": "0"}
         kept |= {"plateau": "{}"} if learning_rate.watcher(self.model.train) else {}
         return kept | ({"stopped_by": '"epochs"'} if self.model.train.stops else {})
 
@@ -61,7 +62,7 @@ class Loop:
         return wrapped("state = {", entries, "}")
 
     def taken_up(self) -> list[str]:
-        """Return the lines that take over what a state in `resume` keeps; parameters and memory are the target's."""
+        """Return the lines that take over from `resume` all but the parameters, the memory and the generator."""
         names = [literal(name) for name in self.kept()]
         lines = wrapped("state |= {name: resume[name] for name in (", names, ")}") if len(names) > 1 else []
         lines = lines or [f"state[{name}] = resume[{name}]" for name in names]
@@ -154,8 +155,9 @@ class Loop:
 
     def end(self) -> list[str]:
         """Return the lines after the loop that tell the history how it ended."""
-        lines = ['history.stopped_by = state["stopped_by"]'] if self.model.train.stops else []
-        return lines + (['history.best_epoch = state["best_epoch"]'] if self.early else [])
+        if self.early:
+            return ['history.stopped_by, history.best_epoch = state["stopped_by"], state["best_epoch"]']
+        return ['history.stopped_by = state["stopped_by"]'] if self.model.train.stops else []
 
 
 def minutes(number: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import click
 import numpy as np
 
+from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.library.sources import SOURCES
 from dotnn.running.data_errors import from_data_error, own_error
 from dotnn.running.output import check_output
 from dotnn.running.requirement import Requirement
-from dotnn.running.run_files import script_was_edited
 from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import reader_of
 from dotnn_runtime.predict_io import read_inputs
@@ -27,6 +27,7 @@ from dotnn_runtime.script.labels import add_likeliest
 from dotnn_runtime.script.predictions import write_predictions
 from dotnn_runtime.script.storage import read_json
 
+Arrays = dict[str, np.ndarray]
 Needs = Callable[[str], Requirement | None]
 """What must be installed to run a script."""
 NEEDED = ("PARAMS", "INPUTS", "predict")
@@ -45,10 +46,7 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
         labels = folder.read_labels()
         _warn_of_divergence(folder)
         inputs = _inputs(module, input_file)
-        dtype = next(iter(params.values())).dtype if params else np.float64
-        params = in_precision(params, dtype)
-        if not scaling:
-            in_precision(inputs, dtype)
+        _check_finite(params, inputs, scaling)
         outputs = _outputs(folder, module, edited, (params, inputs, scaling or None))
         classes = getattr(module, "CLASSES", {})
         named = {name: labels[target] for name, target in classes.items() if target in labels}
@@ -71,6 +69,15 @@ def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
     return read_inputs(file, module.INPUTS, arrays=reader_of(named))
 
 
+def _check_finite(params: Arrays, inputs: Arrays, scaling: Mapping[str, Any]) -> None:
+    """Raise `DataError` where parameters, or inputs in their precision, are not finite: not every script looks.
+
+    What is to be scaled may be of any size before it is.
+    """
+    dtype = next(iter(params.values())).dtype if params else np.dtype(float)
+    in_precision({**params, **{name: values for name, values in inputs.items() if name not in scaling}}, dtype)
+
+
 def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
     """Return the script of a run, and whether it was edited. Raises `RunFolderError` where it cannot be used."""
     for name in ("model.py", "weights.npz"):
@@ -80,7 +87,7 @@ def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
             raise RunFolderError(f"the run has no {name}", folder.path, help)
     path = folder.path / "model.py"
     script = path.read_bytes().decode("utf-8", "replace")
-    edited = script_was_edited(folder)
+    edited = not is_unchanged(script)
     if edited:
         click.echo(
             f"warning: {path} was edited since dotnn wrote it; the predictions are those of the edited script", err=True

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
+from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
 from dotnn.running.data_errors import plain_message
 from dotnn.running.resume_differences import Training, differences
-from dotnn.running.run_files import script_was_edited
 from dotnn_runtime.run_folder import FILES, MANIFEST, RunFolder
 from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError
@@ -71,11 +71,11 @@ def resumed_folder(path: Path, training: Training) -> RunFolder | None:
         return None
     folder = RunFolder.open(path)
     remove_leftovers(path, (*FILES, MANIFEST))
-    if folder.manifest.get("training", training.identity) != training.identity:
+    if any(folder.manifest.get(name, value) != value for name, value in training.told.items()):
         help = "\n        ".join(["restore what differs, or start another run:", *differences(folder, training)])
         raise _cannot_resume(f"the run {path} was begun with another network or another training", help)
     script = path / "model.py"
-    if script.is_file() and script_was_edited(folder):
+    if script.is_file() and not is_unchanged(script.read_bytes().decode("utf-8", "replace")):
         raise _cannot_resume(f"{script} was edited since dotnn wrote it", "move it away: it would be overwritten")
     return folder
 

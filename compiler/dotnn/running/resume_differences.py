@@ -38,9 +38,14 @@ class Training:
     more: Mapping[str, Any]
 
     @property
+    def told(self) -> dict[str, Any]:
+        """What tells it from others."""
+        return {"training": self.identity, **self.more}
+
+    @property
     def info(self) -> dict[str, Any]:
         """What `run.json` says of it."""
-        return {"training": self.identity, "target": self.target, "set": dict(self.values), **self.more}
+        return {**self.told, "target": self.target, "set": dict(self.values)}
 
 
 def differences(folder: RunFolder, now: Training) -> list[str]:

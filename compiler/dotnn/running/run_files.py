@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.running.data_errors import plain_message
 from dotnn_runtime.plots import loss_png
@@ -58,13 +57,6 @@ def write_inputs(folder: RunFolder, spec: str, script: str, labels: Mapping[str,
     folder.write_script(script)
     if labels:
         folder.write_labels(labels)
-
-
-def script_was_edited(folder: RunFolder) -> bool:
-    """Whether `model.py` is not what dotnn wrote there. An old run does not know it: the script itself does."""
-    text = (folder.path / "model.py").read_bytes().decode("utf-8", "replace")
-    known = folder.wrote_script(text)
-    return not (is_unchanged(text) if known is None else known)
 
 
 def write_results(

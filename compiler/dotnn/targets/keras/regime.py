@@ -26,7 +26,7 @@ def context(model: Model, distribute: str = "") -> dict[str, Any]:
     arguments = [a if not a.startswith("dtype") else "dtype=None" for a in TRAIN_ARGUMENTS]
     formula = learning_rate.formula(train) is not None
     seconds = OF_ALL_WORKERS if distribute == "multiworker" else SECONDS
-    loop = Loop(model, Words(subject="network", best="weights(network)", seconds=seconds))
+    loop = Loop(model, Words(subject="network", best="weights(network)", first="weights(network)", seconds=seconds))
     made = loop.state({"variables": VARIABLES, "history": "history"})
     taken = [*_restore(model), *loop.taken_up()]
     now = {"params": "weights(network)"}

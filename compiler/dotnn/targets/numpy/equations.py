@@ -31,15 +31,6 @@ def total_loss(model: Model, graph: Graph) -> list[str]:
     return indented(body.lines)
 
 
-def renewal(model: Model, graph: Graph) -> list[str]:
-    """Return the body of `renew_state`: what replaces the state after a training step."""
-    body = Body(model, graph)
-    body.cached(v for n in graph.phase("forward") for v in n.outs)
-    body.nodes(graph.phase("state"))
-    body.lines += ["", *(f'params["{name}"] = {v.name}' for name, v in graph.new_state.items())]
-    return indented(body.lines)
-
-
 def helper_names(graph: Graph) -> set[str]:
     """Return the helpers that the lines of the graph call."""
     return {helper for node in graph.all_nodes() for helper in node.rule.called(node)}

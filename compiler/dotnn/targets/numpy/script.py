@@ -18,7 +18,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
 from dotnn.targets.numpy import regime
-from dotnn.targets.numpy.equations import draws, forward, helper_names, renewal, total_loss
+from dotnn.targets.numpy.equations import draws, forward, helper_names, total_loss
 from dotnn.targets.numpy.fast.context import context as fast_context
 from dotnn.targets.numpy.fast.emitter import FastEmitter
 from dotnn.targets.numpy.fast.plan import Plan
@@ -47,7 +47,6 @@ def script(draft: Draft) -> str:
         "state": bool(graph.state),
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "all_params": "{**params, **state}" if graph.state else "params",
-        "state_lines": renewal(model, graph) if graph.new_state else [],
         "fast": fast_context(model, step, plan),
         "update": optimizer.context(model.train, has_state=bool(graph.state)),
         "regime": regime.context(model, graph),

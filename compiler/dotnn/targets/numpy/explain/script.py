@@ -11,7 +11,7 @@ from typing import Any
 from dotnn.codegen import data as shared
 from dotnn.codegen import paste, tree
 from dotnn.codegen import training as common
-from dotnn.codegen.heading import head_lines
+from dotnn.codegen.heading import head_lines, origin
 from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import Mark, print_module
 from dotnn.codegen.threads import one_thread_pays
@@ -99,7 +99,7 @@ class _Script:
         modules = {"argparse"} | data.modules() | training.modules() | self._modules([*formulas, *pasted], body)
         head = self._head(sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
         text, marks = print_module(tree.Module(head, parts))
-        first = ["#!/usr/bin/env python3", *head_lines(self.facts, text)]
+        first = ["#!/usr/bin/env python3", *head_lines({**origin(self.model), **self.facts}, text)]
         moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)
         return Explained("\n".join([*first, text]), moved)
 

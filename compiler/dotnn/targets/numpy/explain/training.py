@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from dotnn.codegen import data as shared
 from dotnn.codegen import learning_rate, optimizer
 from dotnn.codegen import training as common
+from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import aligned, docstring
 from dotnn.codegen.regime import constraint_lines
-from dotnn.codegen.wrap import WIDTH, wrapped
+from dotnn.codegen.wrap import INDENT, WIDTH, wrapped
 from dotnn.core.arguments import show
 from dotnn.ir.graph import Graph
-from dotnn.model.model import EarlyStop, Model, StopWhen
+from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
@@ -62,6 +63,8 @@ class TrainingWriter:
         self.state = bool(graph.state)
         self.hidden = any(n.rule.vanishes for n in graph.all_nodes())
         self.draws = any(n.rule.random for n in graph.all_nodes())
+        scaling = ", scaling" if self._unscales() else ""
+        self.around = Loop(model, Words(scaling=scaling, best="dict(params)", first="params", finite="np.isfinite"))
 
     def functions(self) -> list[str]:
         """Return the texts of all functions, in order."""
@@ -210,7 +213,7 @@ class TrainingWriter:
 
     def _state_begins(self, scaled: bool) -> list[str]:
         """Return the lines that make the state that training goes on from, or take it up."""
-        entries = {"params": "params", "optimizer": "optimizer_state(params)", "history": "[]", **self.kept()}
+        entries = {"params": "params", "optimizer": "optimizer_state(params)", "history": "[]", **self.around.kept()}
         text = ", ".join(f'"{key}": {value}' for key, value in entries.items())
         lines = [f"state = resume or {{{text}}}"]
         if len(lines[0]) > 106:
@@ -223,11 +226,7 @@ class TrainingWriter:
                 "if resume:",
                 '    rng.bit_generator.state = resume["rng"]',
             ]
-        if self.plateau:
-            lines += learning_rate.watcher_lines(self.train)
-            lines += ['vars(plateau).update(state["plateau"])']
-        lines += ["started = time.monotonic()"] if common.time_limit(self.train) else []
-        return lines
+        return [*lines, *self.around.clock_anew(), *self.around.begin()]
 
     def uses_rng(self) -> bool:
         """Whether training draws numbers."""
@@ -236,35 +235,18 @@ class TrainingWriter:
     def _lsuv(self) -> bool:
         return bool(common.rescaled(self.model, self.graph))
 
-    def kept(self) -> dict[str, str]:
-        """Return what a state begins with, besides parameters, the optimizer's memory and the history."""
-        kept: dict[str, str] = {}
-        if self.early:
-            worst = "-np.inf" if self.early.better == "max" else "np.inf"
-            kept |= {"best": worst, "best_params": "params", "best_epoch": "0", "waited": "0"}
-        kept |= {"plateau": "{}"} if self.plateau else {}
-        return kept | ({"stopped_by": '"epochs"'} if self._stops() else {})
-
-    def _stops(self) -> bool:
-        return bool(self.train.stops)
-
     def _kept_grads(self) -> bool:
         """Whether the next gradient cannot be computed anew: it has drawn numbers, or renewed the state."""
         return self.full and (self.draws or self.state)
 
     def _first(self) -> list[str]:
         """Return the lines before the first epoch: with all examples at once, an epoch ends with the next gradient."""
-        lines = []
-        if self.full:
-            call = f"{self._pass()}(params, examples{', rng=rng' * self.draws})"
-            lines = [f"loss, grads = {call}"]
-            if self._kept_grads():
-                lines = [f'grads = resume["grads"] if resume else {call}[1]']
-        if self.formula:
-            steps = "math.ceil(count / BATCH_SIZE)" if self.train.batch else "1"
-            lines += [f"steps_per_epoch = {steps}"]
-            lines += ["done, steps = len(history) * steps_per_epoch, epochs * steps_per_epoch"]
-        return lines
+        if not self.full:
+            return []
+        call = f"{self._pass()}(params, examples{', rng=rng' * self.draws})"
+        if self._kept_grads():
+            return [f'grads = resume["grads"] if resume else {call}[1]']
+        return [f"loss, grads = {call}"]
 
     def _pass(self) -> str:
         return "training_pass" if self.state else "loss_and_grads"
@@ -281,26 +263,14 @@ class TrainingWriter:
         return [*lines, *learning_rate.after_step(self.train)]
 
     def _epochs(self) -> list[str]:
-        body = ['if state["stopped_by"] != "epochs":', "    break"] if self._stops() else []
-        body += self._full_batch() if self.full else self._batches()
-        body += ['if not np.isfinite(history[-1]["loss"]):', "    break"]
-        on_train, has_val, _ = common.evaluated_parts(self.model)
-        scaling = ", scaling" if self._unscales() else ""
-        if on_train:
-            body.append(f"history[-1] = evaluate(params, examples{scaling}) | history[-1]")
-            body[-1] = f"history[-1] |= evaluate(params, examples{scaling}) | history[-1]"
-        if has_val:
-            figures = f'evaluate(params, parts["val"]{scaling})'
-            body.append(f'history[-1] |= {{f"val_{{key}}": value for key, value in {figures}.items()}}')
-        body += [line.replace("record[", "history[-1][") for line in learning_rate.after_epoch(self.train)]
-        body += ['state["plateau"] = vars(plateau)'] if self.plateau else []
-        body += self._stop_rules()
-        now = ['"history": history[:]']
-        now += ['"rng": rng.bit_generator.state'] if self.uses_rng() else []
-        now += ['"grads": grads'] if self._kept_grads() else []
-        body += ["if on_epoch is not None:"]
-        body += [f"    {line}" for line in lines_of(f"on_epoch(history[-1], state | {{{', '.join(now)}}})", 3)]
-        return ["for epoch in range(len(history) + 1, epochs + 1):", *(f"    {line}" for line in body)]
+        body = [*self.around.over(), *(self._full_batch() if self.full else self._batches())]
+        now = {"history": "history[:]"}
+        now |= {"rng": "rng.bit_generator.state"} if self.uses_rng() else {}
+        now |= {"grads": "grads"} if self._kept_grads() else {}
+        for line in self.around.after(now, self._stop_remark()):
+            code = line.lstrip()
+            body += [line] if code[0] == "#" else wrapped(code, len(line) - len(code), WIDTH - 2 * INDENT)
+        return [HEAD, *(f"    {line}" for line in body)]
 
     def _full_batch(self) -> list[str]:
         call = f"{self._pass()}(params, examples{', rng=rng' * self.draws})"
@@ -327,56 +297,16 @@ class TrainingWriter:
         scaled = set(shared.scaled_outputs(self.model).values())
         return any(m.target in scaled for m in self.train.metrics)
 
-    def _stop_rules(self) -> list[str]:
-        lines: list[str] = []
-        for stop in self.train.stops:
-            if isinstance(stop, StopWhen):
-                text = f"{stop.quantity} {stop.op} {stop.threshold!r}"
-                lines += [f'if history[-1]["{stop.quantity}"] {stop.op} {stop.threshold!r}:']
-                lines += [f'    state["stopped_by"] = "{text}"']
-        limit = common.time_limit(self.train)
-        if limit is not None:
-            text = f"{limit.minutes:g} minute{'s' * (limit.minutes != 1)}"
-            lines += [f"if time.monotonic() - started > {60 * limit.minutes!r}:"]
-            lines += [f'    state["stopped_by"] = "{text}"']
-        if self.early is not None:
-            lines += self._early_rule(self.early, lines)
-        if not lines:
-            return []
-        return [aligned("    " * 2 + "# ", self._stop_text(), self.place("stop"))[8:], *lines]
+    def _stop_remark(self) -> str:
+        """Return the comment above the rules that stop: what the spec says, and where."""
+        return aligned("    " * 2 + "# ", self._stop_text(), self.place("stop"))[8:]
 
     def _stop_text(self) -> str:
         found = re.search(r"^[^#\n]*?\b(stop\w*\s*=[^#\n]*)", self.model.source.text, re.MULTILINE)
         return " ".join(found[1].split()) if found else "when to stop"
 
-    def _early_rule(self, early: EarlyStop, before: Sequence[str]) -> list[str]:
-        margin = f" {'-' if early.better == 'min' else '+'} {early.min_delta!r}" if early.min_delta else ""
-        order = "<=" if early.better == "min" else ">="
-        quantity = f'history[-1]["{early.quantity}"]'
-        better = f'"best": {quantity}, "best_params": dict(params), "best_epoch": epoch, "waited": 0'
-        kept = [f"    state |= {{{better}}}"]
-        if len(kept[0]) > 102:
-            kept = [
-                f"    state |= {{{better.removesuffix(', ' + better.rpartition(', ')[2])}}}",
-                '    state["waited"] = 0',
-            ]
-        lines = [
-            'state["waited"] += 1',
-            f'if {quantity} {order} state["best"]{margin}:',
-            *kept,
-            f'elif state["waited"] == {early.patience}:',
-            f'    state["stopped_by"] = "no better {early.quantity} for {early.patience} epochs"',
-        ]
-        if before:
-            return ['if state["stopped_by"] == "epochs":', *(f"    {line}" for line in lines)]
-        return lines
-
     def _end(self) -> list[str]:
-        lines = (
-            ['history.stopped_by, history.best_epoch = state["stopped_by"], state["best_epoch"]']
-            if self.early
-            else (['history.stopped_by = state["stopped_by"]'] if self._stops() else [])
-        )
+        lines = self.around.end()
         slots = ", ".join(f'"{slot}"' for slot in self.slots) + "," * (len(self.slots) == 1)
         memories = f'{{f"{{s}} of {{n}}": a for s in ({slots}) for n, a in memory[s].items()}}'
         arrays = f"(params | {memories})" if self.slots else "params"
