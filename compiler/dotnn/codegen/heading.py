@@ -63,16 +63,15 @@ def _heading_at(script: str) -> tuple[dict[str, Any], int]:
     return {}, 0
 
 
+def origin(model: Model) -> dict[str, Any]:
+    """Return by what a script was compiled, and from what."""
+    return {"version": __version__, "spec": model.source.path.replace("\\", "/")}
+
+
 def header(model: Model, facts: Mapping[str, Any], style: str) -> dict[str, Any]:
     """Return what the head of a script shows; `facts` say how it was compiled."""
-    whole = {
-        "version": __version__,
-        "spec": model.source.path.replace("\\", "/"),
-        "sha256": digest(model.source.text),
-        **facts,
-    }
     return {
-        "header": heading(whole),
+        "header": heading({**origin(model), "sha256": digest(model.source.text), **facts}),
         "training": training_identity(model, facts["target"], style) if model.train.checkpoint else "",
         "model_name": model.name,
         "size": f"{model.size:,}",

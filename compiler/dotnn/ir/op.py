@@ -74,6 +74,7 @@ Infer = Callable[[Sequence[TensorType], Attrs], TensorType]
 Vjp = Callable[[Builder, Node, Value], Sequence[Value | None]]
 Line = str | Expr | Callable[[Node], str | Expr]
 Readers = Mapping[int, Sequence[Node]]
+NameOf = Callable[[Value], str]
 
 
 class Term(NamedTuple):
@@ -103,7 +104,6 @@ class Op:
               operand has no effect through this node
     algebra   what is known of the result without computing it; see `passes.zeros`
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
-    uses_step its line reads `step`, the number of its time step
     positions operands and result hold positions, not the planes of images: arrays are laid out as their shape says
     vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
@@ -123,7 +123,6 @@ class Op:
     shift_invariant: Callable[[Value, Node, Readers], bool] | None = None
     algebra: Algebra = UNKNOWN
     elementwise: bool = False
-    uses_step: bool = False
     positions: bool = False
     vanishes: bool = False
     detached: bool = False
@@ -136,9 +135,7 @@ class Op:
         """
         return self._read(self.inference if self.inference and not training else self.numpy, node)
 
-    def written(
-        self, node: Node, name_of: Callable[[Value], str], dialect: Dialect, line: Line, helpers: Collection[str]
-    ) -> str:
+    def written(self, node: Node, name_of: NameOf, dialect: Dialect, line: Line, helpers: Collection[str]) -> str:
         """Return the node's line, or another over its operands and attributes, in a dialect that has these helpers.
 
         Raises `Unspellable`.
@@ -158,6 +155,10 @@ class Op:
         fixed = [name for name in self.operands if name != "*"]
         return [*fixed[:count], *(f"x{i}" for i in range(len(fixed), count))]
 
+    def uses_step(self, node: Node) -> bool:
+        """Whether the node's line reads `step`, the number of its time step."""
+        return bool(self.numpy) and "step" in reads(self.formula(node))
+
     def called(self, node: Node) -> set[str]:
         """Return the helpers that this node's line names; a loop has no line."""
         if not self.numpy:
@@ -165,22 +166,25 @@ class Op:
         formula = self.formula(node)
         return {*self.helpers} & {*calls(formula), *reads(formula)}
 
-    def line(self, node: Node, name_of: Callable[[Value], str]) -> str:
-        """Return the NumPy expression of `node` with the operands' names filled in."""
-        return self._spelt(self.formula(node), node, name_of, _numpy(node))
+    def line(self, node: Node, name_of: NameOf, others: Mapping[str, str] = {}) -> str:
+        """Return the NumPy expression of `node` with the operands' names filled in.
 
-    def prediction_line(self, node: Node, name_of: Callable[[Value], str]) -> str:
+        `others` are what further names are called, such as that of the time step.
+        """
+        return self._spelt(self.formula(node), node, name_of, others)
+
+    def prediction_line(self, node: Node, name_of: NameOf, others: Mapping[str, str] = {}) -> str:
         """Return the NumPy expression of `node` in prediction mode."""
-        return self._spelt(self.formula(node, training=False), node, name_of, _numpy(node))
+        return self._spelt(self.formula(node, training=False), node, name_of, others)
 
-    def line_of_both(self, node: Node, name_of: Callable[[Value], str]) -> str:
+    def line_of_both(self, node: Node, name_of: NameOf, others: Mapping[str, str] = {}) -> str:
         """Return the expression that serves both modes: `training` says which."""
-        line = self.line(node, name_of)
-        return f"{line} if training else {self.prediction_line(node, name_of)}" if self.inference else line
+        line = self.line(node, name_of, others)
+        return f"{line} if training else {self.prediction_line(node, name_of, others)}" if self.inference else line
 
-    def _spelt(self, formula: Expr, node: Node, name_of: Callable[[Value], str], dialect: Dialect) -> str:
+    def _spelt(self, formula: Expr, node: Node, name_of: NameOf, others: Mapping[str, str]) -> str:
         names = dict(zip(self.names(len(node.ins)), map(name_of, node.ins), strict=True))
-        return spell(substitute(formula, names), dialect, self.helpers)
+        return spell(substitute(formula, {**others, **names}), _numpy(node), self.helpers)
 
 
 def _numpy(node: Node) -> Dialect:

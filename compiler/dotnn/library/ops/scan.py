@@ -35,7 +35,6 @@ TRUNCATE = Op(
     lambda b, node, d: [b.emit("cut", d, **node.attrs)],
     ("stop_gradient",),
     equation="the same, but every {every} steps the gradient stops here",
-    uses_step=True,
     algebra=SUM,
 )
 """Truncated backpropagation through time: the state is carried on, its gradient is not (Williams and Peng 1990)."""
@@ -46,7 +45,6 @@ CUT = Op(
     ("d",),
     same_as_first,
     lambda node: f"d if {goes_on(node)} else np.zeros_like(d)",
-    uses_step=True,
     algebra=LINEAR,
 )
 

@@ -75,8 +75,10 @@ class CommandLine:
 
     def main(self) -> str:
         """Return `main`."""
-        given = self.model.data and (self.model.data.source or not self.model.data.inline)
-        data = '    parser.add_argument("--data", metavar="FILE", help="train on this instead of the spec\'s own")'
+        data = self.model.data
+        missing = data is None or not (data.source or data.inline)
+        given = missing or (data is not None and data.source is not None)
+        help = "train on this .npz file" if missing else "train on this instead of the spec's own"
         examples = "load_data(options.data), " if given else ""
         return prose([
             "def main():",
@@ -84,11 +86,13 @@ class CommandLine:
             '    parser.add_argument("command", choices=["train", "predict", "check"])',
             '    parser.add_argument("weights", nargs="?", help="for predict: what train --save wrote")',
             f'    parser.add_argument("inputs", nargs="?", help="for predict: {self._file()} with the inputs")',
-            *([data] if given else []),
+            *([f'    parser.add_argument("--data", metavar="FILE", help="{help}")'] if given else []),
             '    parser.add_argument("--epochs", type=int, default=EPOCHS)',
             '    parser.add_argument("--seed", type=int, default=SEED)',
             '    parser.add_argument("--save", metavar="FILE", help="where train puts the weights, as .npz")',
             "    options = parser.parse_args()",
+            *(['    if options.command == "train" and options.data is None:'] if missing else []),
+            *(['        parser.error("the spec has no data: name an .npz file with --data")'] if missing else []),
             '    if options.command == "check":',
             "        raise SystemExit(0 if check() else 1)",
             '    if options.command == "predict":',

@@ -95,10 +95,14 @@ class DataWriter:
             return prose([*head, *(self._table(source) if source.entry.table else self._arrays_of(source))])
         if not self.data.inline:
             head[1] = '    """Return the examples in an .npz file, by name; the spec has none of its own."""'
-            names = ", ".join(f'"{n}"' for n in (*self.model.inputs, *self.model.targets))
-            return prose(
-                [*head, "    arrays = np.load(path)", f"    return {{name: arrays[name] for name in ({names},)}}"]
-            )
+            names = literal((*self.model.inputs, *self.model.targets))
+            return prose([
+                *head,
+                "    if path is None:",
+                '        raise ValueError("the spec has no data: pass them to train, or name a file with --data")',
+                "    arrays = np.load(path)",
+                *wrapped(f"return {{name: arrays[name] for name in {names}}}", 4),
+            ])  # fmt: skip
         if all(len(str(rows)) < 300 for rows in self.data.inline.values()):
             entries = ", ".join(f'"{n}": np.array({show(rows)})' for n, rows in self.data.inline.items())
             return prose([*head, *wrapped(f"return {{{entries}}}", 4)])
@@ -145,7 +149,7 @@ class DataWriter:
     def _prepare(self) -> str:
         split, scales = self.data.split, self.data.scales
         what = " and ".join(word for word, there in (("split", split), ("scale", scales)) if there).capitalize()
-        fitted = "what was fitted on the training part" if scales else "that nothing is scaled"
+        fitted = "what was fitted on the training part" if scales else "an empty dict: nothing is scaled"
         doc = f"{what + ': return' if what else 'Return'} the parts, and {fitted}."
         lines = ["def prepare(data, dtype=np.float32):", f'    """{doc}"""', *self._arrays()]
         lines += self._split(split) if split else []

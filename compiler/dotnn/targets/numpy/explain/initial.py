@@ -8,7 +8,7 @@ from typing import Any
 
 from dotnn.codegen import training as common
 from dotnn.codegen.lines import literal
-from dotnn.codegen.wrap import wrapped
+from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.model.model import Model, Parameter
 from dotnn.targets.numpy.explain.prose import prose
 
@@ -98,9 +98,8 @@ def _table(entries: Sequence[Entry], sign: str, indent: int) -> list[str]:
     for key, text in entries:
         made = wrapped(f"return {text}", indent + 4)
         made[0] = made[0].replace("return ", f"{key}: ", 1)
-        if len(made[0]) > 110:
+        if len(made[0]) > WIDTH:
             made = wrapped(f"return {{{key}: {text}}}", indent)[1:-1] or made
-            lines += made
-            continue
+            made[-1] = made[-1].rstrip(",")
         lines += [*made[:-1], f"{made[-1]},"]
     return [*lines, f"{' ' * indent}}}"]

@@ -11,7 +11,7 @@ from typing import Any
 from dotnn.codegen import data as shared
 from dotnn.codegen import paste, tree
 from dotnn.codegen import training as common
-from dotnn.codegen.heading import head_lines
+from dotnn.codegen.heading import head_lines, origin
 from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import Mark, print_module
 from dotnn.codegen.threads import one_thread_pays
@@ -24,7 +24,7 @@ from dotnn.targets.numpy.explain.command_line import CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
 from dotnn.targets.numpy.explain.initial import init_params
 from dotnn.targets.numpy.explain.network import NetworkWriter
-from dotnn.targets.numpy.explain.prose import function, prose
+from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.training import TrainingWriter
 
 PART = '''
@@ -70,7 +70,7 @@ class _Script:
         writer = NetworkWriter(self.model, self.graph)
         network = writer.run()
         renewal = writer.renewal()
-        training = TrainingWriter(self.model, self.graph, writer.spec, network.metrics)
+        training = TrainingWriter(self.model, self.graph, writer.spec, network)
         data, command_line = DataWriter(self.model), CommandLine(self.model, self.graph)
         formulas = self._formulas()
         fresh = init_params(self.model, self.values)
@@ -99,7 +99,7 @@ class _Script:
         modules = {"argparse"} | data.modules() | training.modules() | self._modules([*formulas, *pasted], body)
         head = self._head(sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
         text, marks = print_module(tree.Module(head, parts))
-        first = ["#!/usr/bin/env python3", *head_lines(self.facts, text)]
+        first = ["#!/usr/bin/env python3", *head_lines({**origin(self.model), **self.facts}, text)]
         moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)
         return Explained("\n".join([*first, text]), moved)
 
@@ -120,15 +120,14 @@ class _Script:
             return []
         root = writer.writers[writer.root]
         root.unpacked, root.targets = {}, {}
-        entries = ", ".join(f'"{name}": {root.stored(v, "backward")}' for name, v in lsuv.items())
+        entries = ", ".join(f'"{name}": lambda cache: {root.stored(v, "backward")}' for name, v in lsuv.items())
         body = [
             "params = dict(params)",
             "batch = {name: values[:1000] for name, values in examples.items()}",
-            f"for name in ({', '.join(literal(n) for n in lsuv)}{',' * (len(lsuv) == 1)}):",
+            *lines_of(f"made_by = {{{entries}}}"),
+            "for name, value in made_by.items():",
             "    for _ in range(10):",
-            "        cache = forward(params, batch)[1]",
-            *wrapped(f"values = {{{entries}}}", 8),
-            "        variance = values[name].var()",
+            "        variance = value(forward(params, batch)[1]).var()",
             "        if abs(variance - 1) < 0.1 or variance == 0:",
             "            break",
             "        params[name] = params[name] / np.sqrt(variance)",
@@ -136,9 +135,7 @@ class _Script:
         ]
         doc = "Divide weights, layer by layer, until what a layer makes of the examples has variance 1 (LSUV).\n\n"
         doc += "Source: Mishkin and Matas 2015, whose tolerance of 0.1 and at most 10 trials these are."
-        made = [line.removeprefix("        ") if line.startswith("        values = {") else line for line in body]
-        made = ["        " + line if line.startswith("values = {") else line for line in made]
-        return [tree.Prose(function("def unit_variance(params, examples):", doc, made))]
+        return [tree.Prose(function("def unit_variance(params, examples):", doc, body))]
 
     # -------------------------------------------------------------------------------------------------------- head
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from dotnn.codegen import tree
@@ -36,12 +35,12 @@ class Statements(References):
 
     def expression(self, node: Node, phase: str, inner: Mapping[int, str] = {}) -> str:
         """Return the right side of a node's statement; `inner` are expressions for values of a loop."""
-        text = node.rule.line_of_both(node, lambda v: inner.get(v.id) or self.ref(v, phase))
+        text = node.rule.line_of_both(node, lambda v: inner.get(v.id) or self.ref(v, phase), {"step": "t"})
         like = self.flow.sized_like(node, self.call)
         if like is not None:
             size = str(tuple(node.attrs["size"]))
             text = text.replace(f"size={size}", f"size={self.ref(like, phase)}.shape[1:{1 + len(node.attrs['size'])}]")
-        return re.sub(r"\bstep\b", "t", text) if node.rule.uses_step else text
+        return text
 
     def comment(self, node: Node) -> str:
         """Return the shape of a result, and what its layer says of it."""

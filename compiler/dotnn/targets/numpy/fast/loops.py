@@ -133,7 +133,7 @@ class LoopWriter(LoopPlaces):
         target = (
             inner if not masks else ", ".join([f"({inner})" if len(names) > 1 else inner, *(v.name for v, _ in masks)])
         )
-        if any(n.rule.uses_step and n.op not in ALIASES for n in self.loop.nodes):
+        if any(n.rule.uses_step(n) and n.op not in ALIASES for n in self.loop.nodes):
             order = f"reversed(range({self.loop.steps}))" if self.loop.reverse else f"range({self.loop.steps})"
             target, whole = f"step, ({target})", f"zip({order}, {whole})"
         head = f"for {target} in {whole}:"

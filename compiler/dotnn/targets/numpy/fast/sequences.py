@@ -67,6 +67,6 @@ def fits(loop: Loop) -> bool:
     rows = rows and all(is_row(v.type) or (v.type.dtype != "real" and len(v.type.shape) == 1) for v in loop.slices)
     states = len(set(leaving)) == len(leaving) and made.issuperset(leaving)
     flat = all(
-        n.loop is None and (n.op in ALIASES or not n.rule.uses_step or kernel_in_loop(n.rule)) for n in loop.nodes
+        n.loop is None and (n.op in ALIASES or not n.rule.uses_step(n) or kernel_in_loop(n.rule)) for n in loop.nodes
     )
     return rows and states and flat and {v.id for v in loop.final} <= set(leaving)
