@@ -270,10 +270,10 @@ def _alike(text: str, names: Mapping[str, Any], arrays: Mapping[str, Any]) -> It
 
 def _wrapped(part: ast.expr) -> Iterator[ast.expr]:
     """Yield an expression with another factor or term that needs no other value."""
-    if isinstance(part, ast.BinOp | ast.Call | ast.Name | ast.Subscript | ast.Attribute):
-        if isinstance(getattr(part, "ctx", ast.Load()), ast.Load):
-            texts = "-a", "1 - a", "1 + a", "a * a", "1 - a * a", "a * (1 - a)", "a.T", "2 * a", "a / 2", "a ** 2"
-            yield from (_parsed(t, a=part) for t in (*texts, "a / len(a)", "a * len(a)", "a / a.size", "a - 1"))
+    values = ast.BinOp | ast.Call | ast.Name | ast.Subscript | ast.Attribute
+    if isinstance(part, values) and isinstance(getattr(part, "ctx", ast.Load()), ast.Load):
+        texts = "-a", "1 - a", "1 + a", "a * a", "1 - a * a", "a * (1 - a)", "a.T", "2 * a", "a / 2", "a ** 2"
+        yield from (_parsed(t, a=part) for t in (*texts, "a / len(a)", "a * len(a)", "a / a.size", "a - 1"))
 
 
 def _extended(arrays: Mapping[str, Any], slopes: Sequence[str]) -> Any:

@@ -65,6 +65,7 @@ class Expectations:
         if found:
             return Expectation(found)
         free = event.seeded and event.value is not None and not self.truths.find(event.value)
+        free = free and event.site.kind != "return"
         return returned if free or (returned and "[" in event.name) else None
 
     def is_partial(self, event: Event) -> bool:
@@ -92,20 +93,23 @@ class Expectations:
 
     def _by_name(self, event: Event) -> Iterable[Target]:
         name, edge, _ = event.name.removeprefix("d_").partition(EDGE)
-        for node in self._nodes(event.frame, name):
+        for node in self._nodes(event.frame, name, whole=not edge):
             if not edge:
                 yield Target(node)
             else:
-                yield from (t for t in self.truths.of_shape(np.shape(node.total)) if t.node is node)
+                found = (t for t in self.truths.of_shape(np.shape(node.total)) if t.node is node)
+                yield from (t for t in found if not _splits_a_use(t))
 
-    def _nodes(self, frame: int, name: str) -> list[Node]:
+    def _nodes(self, frame: int, name: str, whole: bool) -> list[Node]:
         """Return the values of a name in the functions that a call of the backward pass belongs to."""
         found: dict[int, Node] = {}
-        for number in self.partners(frame):
+        partners = self.partners(frame)
+        for number in partners:
             for event in self._forward_events.get((number, name), ()):
-                for node in _ancestors(event.node):
-                    if node.total is not None:
-                        found[node.order] = node
+                names = [node for node in _ancestors(event.node) if node.total is not None]
+                if whole and names and all(user.frame in partners for user, _ in names[-1].uses):
+                    names = names[-1:]  # all that is read here under any name
+                found |= {node.order: node for node in names}
         return list(found.values())
 
     @cached_property
@@ -137,6 +141,13 @@ class Expectations:
                 if dep < self.run.start_of_backward:
                     found[event.frame][self.run.events[dep].frame] += 1
         return found
+
+
+def _splits_a_use(target: Target) -> bool:
+    """Whether a part of a cotangent is through one factor of h * h, and not through the other."""
+    users = [user.order for user, _ in target.node.uses]
+    chosen = {users[i] for i in target.shares}
+    return any(users[i] in chosen and i not in target.shares for i in range(len(users))) if chosen else False
 
 
 def _is_identity(node: Node) -> bool:

@@ -8,6 +8,7 @@ repair; then the right value is handed in, and the search goes on.
 from __future__ import annotations
 
 import ast
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,14 +28,18 @@ from .truth import Target, Truths
 
 MOST_FAULTS = 12
 MOST_ROUNDS = 80
+SECONDS = 12.0
+"""After so long no more lines are looked for."""
 MOST_REPAIRS = 6
+SURE, UNSURE = 0.3, 2.0
+"""How many seconds a repair is looked for where one line alone is suspected, and where several are."""
 FAR = 48
 """So many events behind a suspect show whether another value makes more of them right."""
 
 
 @dataclass
 class Fault:
-    """A line that is wrong: its site, what it made there first, and what would have been right.
+    """A line that is wrong: its site, what it made there, the value that shows it, and what would have been right.
 
     `paths` say in which calls and turns it was met.
     """
@@ -42,7 +47,9 @@ class Fault:
     site: Site
     line: int
     event: Event
+    wrong: Event
     right: Target | None
+    expected: tuple[Target, ...] = ()
     repair: str = ""
     paths: list[tuple[str, ...]] = field(default_factory=list)
     run: Run | None = None
@@ -53,10 +60,11 @@ class Judge:
 
     def __init__(self, follower: Follower, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> None:
         self.follower, self.point, self.shifts = follower, point, shifts
-        self.replay = follower.prepare(point)
+        self.replay = follower.prepare(point, shifts)
         self.overrides: dict[Place, Array] = {}
         self.faults: list[Fault] = []
         self.known: dict[int, Fault] = {}
+        self.deadline = time.process_time() + SECONDS
 
     def judge(self) -> list[Fault]:
         """Return the faults, in the order of the backward pass."""
@@ -64,7 +72,7 @@ class Judge:
         try:
             with np.errstate(all="ignore"):
                 for _ in range(MOST_ROUNDS):
-                    if len(self.faults) >= MOST_FAULTS or not self._round():
+                    if time.process_time() > self.deadline or len(self.faults) >= MOST_FAULTS or not self._round():
                         break
         finally:
             self.follower.patches.clear()
@@ -90,7 +98,9 @@ class Judge:
         site, repair = self._culprit(event, expectation)
         fault = self.known.get(site.number)
         if fault is None:
-            fault = Fault(site, self._line(site, event), self._shown(site, event), None, run=self.run)
+            shown = self._shown(site, event)
+            fault = Fault(site, self._line(site, event), shown, event, None, self._expectation_of(event, expectation))
+            fault.run = self.run
             self.known[site.number] = fault
             self.faults.append(fault)
         fault.paths.append(self.run.path(event))
@@ -109,6 +119,9 @@ class Judge:
         self.overrides[event.place] = target.value
         return True
 
+    def _expectation_of(self, event: Event, expectation: Expectation | None) -> tuple[Target, ...]:
+        return expectation.targets if expectation is not None else ()
+
     # --------------------------------------------------------------------------------------- what is wrong
 
     def _first_wrong(self) -> tuple[Event, Expectation | None] | None:
@@ -120,12 +133,22 @@ class Judge:
                 return self._where_it_stopped(event), expectation
             if event.value is None or expectation is None or expectation.met(self.truths, event.value):
                 continue
+            if event.value.dtype.kind not in "fc":
+                return event, expectation
             if not expectation.sure and not self.expected.consumers[event.number]:
                 continue
             doubtful = bool(self.truths.find(event.value)) or not event.seeded
             if expectation.sure or not doubtful or self._gain(event, expectation) > 0:
-                return self._source(event, expectation)
+                return self._in_caller(event), expectation
         return None
+
+    def _in_caller(self, event: Event) -> Event:
+        """Return the event of an argument as one of the statement that has passed it."""
+        frame = self.run.frames[event.frame]
+        if event.site.kind != "argument" or frame.site < 0:
+            return event
+        site = self.follower.sites[frame.site]
+        return replace(event, site=site, line=site.line, frame=frame.caller)
 
     def _where_it_stopped(self, event: Event) -> Event:
         """Return the event of the innermost line of the backward pass that an exception passed through."""
@@ -137,14 +160,17 @@ class Judge:
             return event
         place = Place(sites[0].number, 0, "", 0)
         name = sites[0].names[0] if sites[0].names else ""
-        return replace(event, site=sites[0], line=sites[0].line, place=place, name=name, deps=(), execution=0)
+        calls = [f.number for f in self.run.frames if f.function == sites[0].function]
+        frame = calls[-1] if calls else event.frame
+        changes = {"site": sites[0], "line": sites[0].line, "place": place, "name": name, "frame": frame}
+        return replace(event, deps=(), execution=0, **changes)
 
     def _lines_of(self, error: BaseException | None) -> list[tuple[str, int]]:
         frames = traceback.extract_tb(error.__traceback__) if error is not None else []
         found = [f for f in frames if f.filename == self.follower.script.filename]
         return [(f.name, f.lineno or 0) for f in found]
 
-    def _source(self, event: Event, expectation: Expectation) -> tuple[Event, Expectation]:
+    def _source(self, event: Event) -> Event:
         """Return the event that made a value which was only handed on since: a function's result, another name."""
         while len(event.deps) == 1 and event.deps[0] >= self.run.start_of_backward and event.value is not None:
             before = self.run.events[event.deps[0]]
@@ -152,7 +178,7 @@ class Judge:
             if not same or before.site.kind != "return" or before.place in self.overrides:
                 break
             event = before
-        return event, expectation
+        return event
 
     def _right(self, expectation: Expectation | None, value: Array | None) -> bool:
         if expectation is None:
@@ -198,11 +224,13 @@ class Judge:
     def _gain(self, event: Event, expectation: Expectation) -> int:
         """Return how many more events are right with the best of the values that are expected."""
         behind = self._behind(event)
-        before = self._score(self.replay(self.overrides), behind)
+        run = self.replay(self.overrides)
+        before = self._score(run, behind) - (run.error is not None)
         return max((self._score_with(event, t, behind) for t in expectation.targets[:12]), default=before) - before
 
     def _score_with(self, event: Event, target: Target, behind: list[Event]) -> int:
-        return self._score(self.replay({**self.overrides, event.place: target.value}), behind)
+        run = self.replay({**self.overrides, event.place: target.value})
+        return self._score(run, behind) - (run.error is not None)
 
     def _best_target(self, event: Event, expectation: Expectation | None) -> Target | None:
         """Return what should be handed in for an event: what makes the most of the events behind it right."""
@@ -224,12 +252,15 @@ class Judge:
 
     def _culprit(self, event: Event, expectation: Expectation | None) -> tuple[Site, Repair | None]:
         """Return the site to blame for a wrong event, and its repair if one was found."""
+        misplaced = self._under_another_name(event)
+        if misplaced is not None:
+            return misplaced, None
         suspects = self._suspects(event)
         suspects.sort(key=lambda site: (site.number != event.site.number, site.kind != "loop"))
         for site in suspects:
             if site.number in self.known and site.number not in self.follower.patches:
                 return site, None
-        search = Repairs(self.follower, self.replay, self.overrides)
+        search = Repairs(self.follower, self.replay, self.overrides, SURE if len(suspects) == 1 else UNSURE)
         before = self._wrong(self.replay(self.overrides))
         found: list[tuple[int, int, int, Repair]] = []
         for tier in range(TIERS):
@@ -250,7 +281,18 @@ class Judge:
         if found:
             best = min(found, key=lambda entry: entry[:3])[3]
             return best.site, best
-        return event.site, None
+        return self._source(event).site, None
+
+    def _under_another_name(self, event: Event) -> Site | None:
+        """Return the statement that has put a gradient where another belongs, where one is missing at the end."""
+        missing = event.stopped.args[0] if isinstance(event.stopped, KeyError) and event.stopped.args else None
+        right = self.run.params.get(missing) if isinstance(missing, str) else None
+        if right is None or right.total is None:
+            return None
+        for e in self.run.backward:
+            if "[" in e.name and e.site.kind != "return" and self.truths.same(e.value, right.total):
+                return e.site
+        return None
 
     def _repaired(self, event: Event, expectation: Expectation | None) -> bool:
         """Whether an event is right in a replay, or the gradient that it should be."""
@@ -260,6 +302,9 @@ class Judge:
             if any(grads.get(n) is not None and self._right(expectation, grads[n]) for n in self._names(expectation)):
                 return True
             now = run.at(event.place)
+        elif event.place.index >= 1 and event.site.kind != "unpack":  # finished later, perhaps
+            all_of_it = [e for e in self.replay(self.overrides).events if e.place[:3] == event.place[:3]]
+            return any(self._right(expectation, e.value) for e in all_of_it)
         else:
             now = self.replay(self.overrides, event.place, kept={event.place}).at(event.place)
         if event.stopped is not None and expectation is None:
@@ -284,7 +329,12 @@ class Judge:
 
     def _local(self, site: Site, event: Event, expectation: Expectation | None) -> Callable[[Any], bool] | None:
         """Return what judges the value of a site's own expression, where that is the value of the event."""
-        if site.number != event.site.number or event.place.index >= 2 or site.kind == "loop" or expectation is None:
+        if (
+            not site.number == event.site.number == event.place.site
+            or event.place.index >= 2
+            or site.kind == "loop"
+            or expectation is None
+        ):
             return None
         if site.kind == "part" and event.place.index == 1:
             return None
@@ -305,7 +355,7 @@ class Judge:
     def _suspects(self, event: Event) -> list[Site]:
         """Return the statements that may be to blame for an event, its own first."""
         found: dict[int, Site] = {}
-        unread, seen = [event], {event.number}
+        unread, seen = [event, self._source(event)], {event.number}
         while unread:
             e = unread.pop(0)
             if e.site.kind != "argument" and (e is event or e.site.function not in self.shared):
@@ -392,10 +442,9 @@ class Judge:
         for loop in self.follower.sites:
             if loop.kind == "loop" and loop.function == site.function and loop.function not in self.shared:
                 function = self.follower.script.structure.functions.get(loop.function)
-                for node in ast.walk(function) if function else ():
-                    if isinstance(node, ast.For) and node.lineno == loop.line:
-                        if loop.line < site.line <= (node.end_lineno or 0):
-                            yield loop
+                heads = [n for n in ast.walk(function) if isinstance(n, ast.For)] if function else []
+                if any(n.lineno == loop.line < site.line <= (n.end_lineno or 0) for n in heads):
+                    yield loop
 
     def _first_frame_back(self) -> int:
         return next((f.number for f in self.run.frames if f.function == "backward"), len(self.run.frames))

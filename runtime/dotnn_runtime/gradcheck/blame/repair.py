@@ -14,8 +14,6 @@ from ..tracing.follow import Follower, Overrides, Patch, Replay
 from ..tracing.weave import Site
 from .edits import edits
 
-SECONDS = 3.0
-"""So long may the search for one repair take."""
 MOST_TRIED = 4000
 
 Local = Callable[[Any], bool]
@@ -51,9 +49,9 @@ def patch_of(expression: ast.expr) -> Callable[[dict[str, Any]], Any]:
 class Repairs:
     """Looks for repairs of single sites."""
 
-    def __init__(self, follower: Follower, replay: Replay, overrides: Overrides) -> None:
+    def __init__(self, follower: Follower, replay: Replay, overrides: Overrides, seconds: float) -> None:
         self.follower, self.replay, self.overrides = follower, replay, overrides
-        self.deadline = time.process_time() + SECONDS
+        self.deadline = time.process_time() + seconds
 
     def at(
         self, site: Site, execution: int, right: Callable[[], bool], local: Local | None, tier: int

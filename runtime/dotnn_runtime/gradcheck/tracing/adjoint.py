@@ -151,7 +151,7 @@ def _through_einsum(subscripts: str, operands: Sequence[Array]) -> Pull:
 
     def back(i: int, g: Array) -> Array:
         others = [j for j in range(len(terms)) if j != i]
-        given = {axis for axis in output} | {axis for j in others for axis in terms[j]}
+        given = set(output) | {axis for j in others for axis in terms[j]}
         alone = [axis for axis in terms[i] if axis not in given]  # summed over by itself: one element for all
         ones = [np.ones(sizes[axis]) for axis in alone]
         spelled = ",".join([output, *(terms[j] for j in others), *alone])

@@ -36,6 +36,8 @@ from .values import (
 from .weave import MODULE_NAME, Site, Weaver
 
 MOST_EVENTS = 200_000
+ROOT = ("forward", "total_loss")
+"""The functions whose values may be shifted."""
 
 
 class Place(NamedTuple):
@@ -204,9 +206,10 @@ class Follower:
         finally:
             RECORDER.forward = True
 
-    def prepare(self, point: Point) -> Replay:
+    def prepare(self, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> Replay:
         """Run forward with plain arrays; return what runs the backward pass behind it, as often as it is called."""
         self._begin(Run(), {})
+        self.shifts = shifts or {}
         rng = np.random.default_rng(point.rng_seed)
         _, cache = self.module.forward(point.params, point.batch, training=point.training, rng=rng)
         given = pickle.loads(pickle.dumps((point.params, point.batch, cache)))
@@ -218,7 +221,7 @@ class Follower:
             seed: float = 1.0,
             kept: Collection[Place] | None = None,
         ) -> Run:
-            run = Run()
+            run, seed = Run(), np.float64(seed)
             self.kept = kept
             self._begin(run, overrides)
             self._go_back()
@@ -247,6 +250,7 @@ class Follower:
         self.run, self.overrides = run, overrides
         self._turns: Counter[tuple[int, int, str]] = Counter()
         self._done: Counter[int] = Counter()
+        self._shifted: set[tuple[str, int]] = set()
         self._stack = [0]
         self._loops: list[list[str]] = [[]]
         self._current = -1
@@ -380,6 +384,8 @@ class Follower:
                     self._note(Place(site.number, index, key, 0), site, (key,), None, wrong, line)
             return value
         if not is_float(value):
+            if isinstance(value, np.ndarray) and name.startswith("d_") and self._back:
+                return self._event(site, index, "", name, site.line, value)  # a mask for a product with it
             return value
         lines = site.lines if not site.keys else ()
         return self._event(site, index, "", name, lines[index] if index < len(lines) else site.line, value)
@@ -389,13 +395,15 @@ class Follower:
         self._turns[place.line_of_code] += 1
         right = self.overrides.get(place) if self._back else None
         event = self._note(place, site, (key or name,), value, None, line)
-        if right is not None and np.shape(right) == np.shape(value):
+        if right is not None and (index < 2 or np.shape(right) == np.shape(value)):
             value = np.array(right)
-        if not self._following:
-            return value
+        if not self._following or not is_float(value):
+            shift = self._shift(site, name, place.turn)
+            return value if shift is None else value - shift
         before = node_of(value)
-        if (name, place.turn) in self.shifts and not self._back:
-            value = value - self.shifts[name, place.turn]
+        shift = self._shift(site, name, place.turn)
+        if shift is not None:
+            value = value - shift
             before = node_of(value)
             event.value = np.array(stripped(value))
         node = identity(before) if before is not None else new_node([], None)
@@ -410,6 +418,15 @@ class Follower:
         if isinstance(value, Followed) and isinstance(found, Followed):
             found.source = (value, ALIAS)
         return found
+
+    def _shift(self, site: Site, name: str, turn: int) -> Array | None:
+        """Return what is subtracted from a value of the forward pass."""
+        if not self.shifts or self._back or site.function not in ROOT or site.kind not in ("assign", "unpack"):
+            return None
+        if (name, turn) in self._shifted:  # read again, by the loss
+            return None
+        self._shifted.add((name, turn))
+        return self.shifts.get((name, turn))
 
     def _note(
         self, place: Place, site: Site, names: Sequence[str], value: Any, error: BaseException | None, line: int = 0
@@ -427,6 +444,7 @@ class Follower:
         if place == self.until:
             raise Enough
         return event
+
 
 def _leaf(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":

@@ -159,7 +159,7 @@ for _name in METHODS:
 
 
 class Recorder:
-    """What is going on while arrays are followed: the number of nodes, whether they will be differentiated, the call."""
+    """What is going on while arrays are followed: how many nodes, for a derivative or not, in which call."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -302,7 +302,8 @@ def _converted(function: Any, value: Any, args: Any, options: Any) -> Any:
 def differentiate(loss: Node) -> list[Node]:
     """Give every node that the loss comes from its `total` and its `uses`: the chain rule, from the last to the first.
 
-    Returns these nodes, the first one first. Where an operation has no known way back, the nodes behind it have none of either.
+    Returns these nodes, the first one first. Where an operation has no known way back, the nodes that it was computed
+    from have no derivative.
     """
     found: dict[int, Node] = {}
     unread = [loss]
