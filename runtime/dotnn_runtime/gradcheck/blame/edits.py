@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def _parsed(text: str, **parts: ast.expr) -> ast.expr:
             return copy.deepcopy(parts[node.id]) if node.id in parts else node
 
     expression = ast.parse(text, mode="eval").body
-    return Fill().visit(expression) if parts else expression
+    return cast(ast.expr, Fill().visit(expression)) if parts else expression
 
 
 def _replaced(whole: ast.expr, index: int, new: ast.expr) -> ast.expr:
@@ -70,7 +70,7 @@ def _replaced(whole: ast.expr, index: int, new: ast.expr) -> ast.expr:
         def visit(self, node: ast.AST) -> ast.AST:
             return new if node is target else self.generic_visit(node)
 
-    return ast.fix_missing_locations(Swap().visit(whole))
+    return cast(ast.expr, ast.fix_missing_locations(Swap().visit(whole)))
 
 
 _OTHER: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {

@@ -70,7 +70,7 @@ class Expectations:
 
     def is_partial(self, event: Event) -> bool:
         """Whether an event is only a part of what gets its name: all that is made of it is assigned to it again."""
-        if event.site.kind == "part" and event.place.index == 0:
+        if event.site.kind == "part" and event.place.part == 0:
             return True
         users = self.consumers[event.number]
         return bool(users) and all(u.name == event.name and u.frame == event.frame for u in users)
@@ -97,7 +97,7 @@ class Expectations:
             if not edge:
                 yield Target(node)
             else:
-                found = (t for t in self.truths.of_shape(np.shape(node.total)) if t.node is node)
+                found = (t for t in self.truths.of_shape(node.shape) if t.node is node)
                 yield from (t for t in found if not _splits_a_use(t))
 
     def _nodes(self, frame: int, name: str, whole: bool) -> list[Node]:

@@ -93,7 +93,7 @@ def _pattern(point: Point, fault: Fault, place: Line) -> Pattern:
         words = f"The result has the shape {wrong.value.shape}, but {value} has {right.value.shape}."
         turned = wrong.value.shape == right.value.shape[::-1] and wrong.value.ndim > 1
         return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
-    return _accumulation(fault) or _steps_missing(fault) or _shape_of_error(point, fault, right, place)
+    return _steps_missing(fault) or _accumulation(fault) or _shape_of_error(point, fault, right, place)
 
 
 def _shape_of_error(point: Point, fault: Fault, right: Target, place: Line) -> Pattern:
@@ -143,7 +143,7 @@ def _users(run: Run, node: Node) -> list[tuple[str, Array]]:
     by_name: dict[tuple[str, int], Array] = {}
     single: list[tuple[str, Array]] = []
     for user, share in node.uses:
-        while user.event is not None and len(user.uses) == 1:  # another name
+        while user.event is not None and len({u.order for u, _ in user.uses}) == 1:  # another name
             user = user.uses[0][0]
         owner = names.get(user.order, ("the loss", 0))
         by_name[owner] = by_name[owner] + share if owner in by_name else share

@@ -162,8 +162,8 @@ class Judge:
         name = sites[0].names[0] if sites[0].names else ""
         calls = [f.number for f in self.run.frames if f.function == sites[0].function]
         frame = calls[-1] if calls else event.frame
-        changes = {"site": sites[0], "line": sites[0].line, "place": place, "name": name, "frame": frame}
-        return replace(event, deps=(), execution=0, **changes)
+        made = replace(event, deps=(), execution=0, place=place, name=name, frame=frame)
+        return replace(made, site=sites[0], line=sites[0].line)
 
     def _lines_of(self, error: BaseException | None) -> list[tuple[str, int]]:
         frames = traceback.extract_tb(error.__traceback__) if error is not None else []
@@ -302,7 +302,7 @@ class Judge:
             if any(grads.get(n) is not None and self._right(expectation, grads[n]) for n in self._names(expectation)):
                 return True
             now = run.at(event.place)
-        elif event.place.index >= 1 and event.site.kind != "unpack":  # finished later, perhaps
+        elif event.place.part >= 1 and event.site.kind != "unpack":  # finished later, perhaps
             all_of_it = [e for e in self.replay(self.overrides).events if e.place[:3] == event.place[:3]]
             return any(self._right(expectation, e.value) for e in all_of_it)
         else:
@@ -331,17 +331,17 @@ class Judge:
         """Return what judges the value of a site's own expression, where that is the value of the event."""
         if (
             not site.number == event.site.number == event.place.site
-            or event.place.index >= 2
+            or event.place.part >= 2
             or site.kind == "loop"
             or expectation is None
         ):
             return None
-        if site.kind == "part" and event.place.index == 1:
+        if site.kind == "part" and event.place.part == 1:
             return None
         place, many = event.place, site.kind in ("unpack", "return") and len(site.names) > 1
 
         def judge(value: Any) -> bool:
-            value = value[place.index] if many else value
+            value = value[place.part] if many else value
             value = value[place.key] if place.key else value
             return expectation.met(self.truths, np.asarray(value))
 

@@ -54,7 +54,7 @@ class Truths:
         self._targets: dict[tuple[int, ...], list[Target]] = defaultdict(list)
         marks: dict[tuple[int, ...], list[Array]] = defaultdict(list)
         for node in nodes:
-            shape = np.shape(node.total)
+            shape = node.shape
             own = [self._mark(share) for _, share in node.uses]
             self._targets[shape].append(Target(node))
             marks[shape].append(self._mark(np.asarray(node.total)))

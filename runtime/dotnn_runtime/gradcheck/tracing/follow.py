@@ -44,14 +44,14 @@ class Place(NamedTuple):
     """Identifies an event in every run: the site, which of its values, and the how manieth time."""
 
     site: int
-    index: int
+    part: int
     key: str
     turn: int
 
     @property
     def line_of_code(self) -> tuple[int, int, str]:
         """The same in every turn."""
-        return self.site, self.index, self.key
+        return self.site, self.part, self.key
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class Follower:
         self._begin(run, overrides or {})
         params = {name: _leaf(value) for name, value in point.params.items()}
         batch = {name: _leaf(value) for name, value in point.batch.items()}
-        run.params = {name: value.node for name, value in params.items() if isinstance(value, Followed)}
+        run.params = {name: node for name, value in params.items() if (node := node_of(value)) is not None}
         seed = _leaf(np.array(1.0))
         seed.node.seeded = True
         self._with_followed_numpy(lambda: self._both(run, params, batch, point, seed))
@@ -236,15 +236,20 @@ class Follower:
 
         for array in _arrays_in(given):
             array.flags.writeable = False  # another version of a line may write into what all runs read
-        if isinstance(replay({}).error, ValueError):  # so may the backward pass itself
-            original = replay
+        if not isinstance(replay({}).error, ValueError):
+            return replay
 
-            def replay(*args: Any, **options: Any) -> Run:
-                nonlocal given
-                given = pickle.loads(before)
-                return original(*args, **options)
+        def replay_on_copies(
+            overrides: Overrides,
+            until: Place | None = None,
+            seed: float = 1.0,
+            kept: Collection[Place] | None = None,
+        ) -> Run:
+            nonlocal given  # the backward pass itself writes into what it is given
+            given = pickle.loads(before)
+            return replay(overrides, until, seed, kept)
 
-        return replay
+        return replay_on_copies
 
     def _begin(self, run: Run, overrides: Overrides) -> None:
         self.run, self.overrides = run, overrides

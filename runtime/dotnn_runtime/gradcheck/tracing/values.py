@@ -33,6 +33,7 @@ class Node:
     is the call in which it was computed; a node is `seeded` if it comes from the seed of the backward pass.
     """
 
+    seeded: bool
     __slots__ = ("event", "frame", "order", "parents", "pull", "seeded", "total", "uses")
 
     def __init__(self, parents: Sequence[Node | None], pull: Pull | None, order: int) -> None:
@@ -42,6 +43,11 @@ class Node:
         self.event: int | None = None
         self.total: Array | None = None
         self.uses: list[tuple[Node, Array]] = []
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the derivative."""
+        return () if self.total is None else self.total.shape
 
 
 class Followed(np.ndarray):
@@ -114,12 +120,12 @@ class Followed(np.ndarray):
         mutate(self, new_node(parents, lambda: pull) if any(parents) else None)
 
     @property
-    def T(self) -> Any:  # type: ignore[override]
+    def T(self) -> Any:
         """The transpose."""
         return np.transpose(self)
 
-    @property
-    def real(self) -> Any:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def real(self) -> Any:
         """The array itself: what is followed is real."""
         return self
 
@@ -131,7 +137,7 @@ class Followed(np.ndarray):
         """As for every array."""
         return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
-    def astype(self, dtype: Any, **options: Any) -> Any:
+    def astype(self, dtype: Any, **options: Any) -> Any:  # type: ignore[override]
         """As for every array."""
         return _same(self, self.view(np.ndarray).astype(dtype, **options))
 
@@ -178,7 +184,7 @@ def new_node(parents: Sequence[Node | None], make: Callable[[], Pull] | None) ->
     if RECORDER.forward and make is not None:
         cached: list[Pull] = []
 
-        def pull(g: Array) -> list[Array | None]:
+        def pull(g: Array) -> Sequence[Array | None]:
             if not cached:
                 cached.append(make())
             return cached[0](g)
@@ -317,7 +323,7 @@ def differentiate(loss: Node) -> list[Node]:
     for order in sorted(found, reverse=True):
         node = found[order]
         lost = order in unknown or node.pull is None
-        shares: list[Array | None] = [None] * len(node.parents)
+        shares: Sequence[Array | None] = [None] * len(node.parents)
         if not lost and node.total is not None:
             try:
                 shares = node.pull(node.total)  # type: ignore[misc]

@@ -132,7 +132,7 @@ class Weaver:
     def _stored(self, site: ast.expr, buffers: list[ast.expr], node: ast.stmt) -> list[ast.stmt]:
         if not buffers:
             return []
-        names = ast.Constant(tuple(map(ast.unparse, buffers)))
+        names = ast.Tuple([ast.Constant(ast.unparse(b)) for b in buffers], ast.Load())
         loaded = [ast.parse(ast.unparse(b), mode="eval").body for b in buffers]
         return [_statement(_call("stored", site, names, _thunk(ast.Tuple(loaded, ast.Load()))), node)]
 
@@ -186,11 +186,11 @@ def _thunk(value: ast.expr) -> ast.expr:
 
 
 def _statement(call: ast.expr, like: ast.AST) -> ast.stmt:
-    return ast.copy_location(ast.Expr(call), like)  # type: ignore[type-var]
+    return ast.copy_location(ast.Expr(call), like)
 
 
 def _assign(name: str, value: ast.expr, like: ast.AST) -> ast.stmt:
-    return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), like)  # type: ignore[type-var]
+    return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), like)
 
 
 def _load(name: str) -> ast.expr:
