@@ -41,7 +41,7 @@ class Target:
         """The cotangent."""
         if self.is_whole:
             return np.asarray(self.node.total)
-        return np.sum([self.node.uses[i][1] for i in self.shares], axis=0)
+        return np.asarray(np.sum([self.node.uses[i][1] for i in self.shares], axis=0))
 
 
 class Truths:
