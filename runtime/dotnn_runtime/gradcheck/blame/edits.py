@@ -29,11 +29,22 @@ def edits(whole: ast.expr, names: Mapping[str, Any], slopes: Sequence[str], tier
     other values in, the third and the fourth add factors and terms.
     """
     arrays = _arrays(names)
+    if tier == 1:
+        yield from _renamed(whole, arrays)
     for kind in ((_small, _swapped(arrays, names), _wrapped, _extended(arrays, slopes))[tier],):
         for i, part in enumerate(ast.walk(whole)):
             if isinstance(part, ast.expr):
                 for new in kind(part):
                     yield _replaced(whole, i, new)
+
+
+def _renamed(whole: ast.expr, arrays: Mapping[str, Any]) -> Iterator[ast.expr]:
+    """Yield an expression with another value in all places of one that it reads several times."""
+    read = [n.id for n in ast.walk(whole) if isinstance(n, ast.Name) and n.id in arrays]
+    for name in dict.fromkeys(n for n in read if read.count(n) > 1):
+        for other, value in arrays.items():
+            if other != name and np.ndim(value) == np.ndim(arrays[name]):
+                yield ast.fix_missing_locations(_parsed(ast.unparse(whole), **{name: _parsed(other)}))
 
 
 def _arrays(names: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,11 @@ def _blame(script: Script, point: Point, fault: Fault, at_ties: bool) -> Blame:
     pattern = TIES if at_ties else _pattern(point, fault, place)
     if fault.repair:
         pattern = replace(pattern, words=f"{pattern.words} Right would be: {fault.repair}")
+    elif fault.doubts:
+        lines = " or ".join(f"{name} in line {line}" for name, line in fault.doubts)
+        pattern = replace(
+            pattern, words=f"{pattern.words} If not here, the error is in {lines}, which this line reads."
+        )
     paths = tuple(dict.fromkeys(", ".join(p for p in path if p and p != "after") for path in fault.paths))
     name = event.name if fault.site.kind != "return" or event.place.key else _returned_name(event)
     layer = parameter.rpartition(".")[0] or spec.layer

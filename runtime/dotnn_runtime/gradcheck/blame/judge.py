@@ -41,7 +41,7 @@ FAR = 48
 class Fault:
     """A line that is wrong: its site, what it made there, the value that shows it, and what would have been right.
 
-    `paths` say in which calls and turns it was met.
+    `doubts` are other lines that may be to blame, where no repair was found. `paths` say in which calls and turns it was met.
     """
 
     site: Site
@@ -51,6 +51,7 @@ class Fault:
     right: Target | None
     expected: tuple[Target, ...] = ()
     repair: str = ""
+    doubts: list[tuple[str, int]] = field(default_factory=list)
     paths: list[tuple[str, ...]] = field(default_factory=list)
     run: Run | None = None
 
@@ -104,6 +105,9 @@ class Judge:
             self.known[site.number] = fault
             self.faults.append(fault)
         fault.paths.append(self.run.path(event))
+        if repair is None and not fault.doubts:
+            others = [s for s in self._suspects(event) if s.kind == "assign" and s is not site and not _only_reads(s)]
+            fault.doubts = [(s.names[0], s.line) for s in others[:3] if s.names[0].isidentifier()]
         if repair is not None:
             fault.repair = repair.text
             self.follower.patches[site.number] = repair.patch
@@ -138,7 +142,7 @@ class Judge:
             if not expectation.sure and not self.expected.consumers[event.number]:
                 continue
             doubtful = bool(self.truths.find(event.value)) or not event.seeded
-            if expectation.sure or not doubtful or self._gain(event, expectation) > 0:
+            if expectation.sure or not doubtful or self._helps(event, expectation):
                 return self._in_caller(event), expectation
         return None
 
@@ -228,6 +232,14 @@ class Judge:
         before = self._score(run, behind) - (run.error is not None)
         return max((self._score_with(event, t, behind) for t in expectation.targets[:12]), default=before) - before
 
+    def _helps(self, event: Event, expectation: Expectation) -> bool:
+        """Whether one of the values that are expected makes most of what is wrong right."""
+        if self._gain(event, expectation) <= 0:
+            return False
+        before = self._wrong(self.replay(self.overrides))
+        targets = expectation.targets[:12]
+        return any(2 * self._wrong(self.replay({**self.overrides, event.place: t.value})) <= before for t in targets)
+
     def _score_with(self, event: Event, target: Target, behind: list[Event]) -> int:
         run = self.replay({**self.overrides, event.place: target.value})
         return self._score(run, behind) - (run.error is not None)
@@ -271,7 +283,7 @@ class Judge:
                 right = partial(self._repaired, event, expectation)
                 for repair in islice(search.at(site, self._execution(site, event), right, local, tier), MOST_REPAIRS):
                     wrong = self._wrong(self.replay(self.overrides))
-                    if wrong < before:
+                    if wrong < before if site.number == event.site.number else 2 * wrong <= before:
                         found.append((wrong, tier + repair.rank // 200, order, repair))
                     if not wrong:
                         break
@@ -281,7 +293,9 @@ class Judge:
         if found:
             best = min(found, key=lambda entry: entry[:3])[3]
             return best.site, best
-        return self._source(event).site, None
+        source = self._source(event)  # a function whose lines are judged, or a helper, which is its caller's matter
+        judged = any(e.frame == source.frame for e, _ in self._judged)
+        return source.site if judged else event.site, None
 
     def _under_another_name(self, event: Event) -> Site | None:
         """Return the statement that has put a gradient where another belongs, where one is missing at the end."""
@@ -358,9 +372,15 @@ class Judge:
         unread, seen = [event, self._source(event)], {event.number}
         while unread:
             e = unread.pop(0)
-            if e.site.kind != "argument" and (e is event or e.site.function not in self.shared):
+            if (
+                e.site.kind != "argument"
+                and not _keeps_its_promise(e.site)
+                and (e is event or e.site.function not in self.shared)
+            ):
                 found.setdefault(e.site.number, e.site)
             for site in self._helpers(e):
+                if _keeps_its_promise(site):
+                    continue
                 found.setdefault(site.number, site)
             for number in e.deps:
                 dep = self.run.events[number]
@@ -462,6 +482,23 @@ class Judge:
 
 def _base(name: str) -> str:
     return name.partition("[")[0].partition(".")[0]
+
+
+def _keeps_its_promise(site: Site) -> bool:
+    """Whether a statement reads values under their own names: `h = cache["h"]`."""
+    value = getattr(site.node, "value", None)
+    if site.kind not in ("assign", "unpack") or value is None:
+        return False
+    parts = value.elts if isinstance(value, ast.Tuple) and site.kind == "unpack" else [value]
+    keys = [
+        p.slice.value if isinstance(p, ast.Subscript) and isinstance(p.slice, ast.Constant) else None for p in parts
+    ]
+    pairs = zip(site.names, keys, strict=False)
+    return len(keys) == len(site.names) and all(isinstance(k, str) and _is_name_of(n, k) for n, k in pairs)
+
+
+def _is_name_of(name: str, key: str) -> bool:
+    return f"_{key.replace('.', '_')}".endswith(f"_{name}")
 
 
 def _texts(node: ast.AST) -> list[str]:
