@@ -17,8 +17,8 @@ from types import ModuleType
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from dotnn.driver import front
 from dotnn.model.model import Model
+from dotnn.session import front
 
 SPEC, DATA, FOLDER = "specs/digits.nn", "specs/data/digits.npz", Path("build/demo")
 SEEDS = range(5)

@@ -39,9 +39,9 @@ from checkers import CHECKERS, OURS, Pair
 from mutation.subjects import BATCH, SUBJECTS, right_script
 from mutation.suite import equivalent, line_mutants
 
-from dotnn.diagnostics import Source
-from dotnn.driver import Options, compile_model
+from dotnn.core.diagnostics import Source
 from dotnn.model.resolve import resolve
+from dotnn.session import Options, compile_model
 from dotnn.syntax.parse import parse
 from dotnn_runtime.gradcheck import Verdict, check_script
 from dotnn_runtime.gradcheck.probing.draws import generic_batch_size, generic_point

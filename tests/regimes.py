@@ -1,11 +1,11 @@
 """Sample training regimes: a call of every optimizer, schedule, clip, constraint, penalty and initialiser."""
 
-from dotnn.clips import CLIPS
-from dotnn.constraints import CONSTRAINTS
-from dotnn.inits import INITS
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.penalties import PENALTIES
-from dotnn.schedules import SCHEDULES
+from dotnn.library.clips import CLIPS
+from dotnn.library.constraints import CONSTRAINTS
+from dotnn.library.inits import INITS
+from dotnn.library.optimizers import OPTIMIZERS
+from dotnn.library.penalties import PENALTIES
+from dotnn.library.schedules import SCHEDULES
 
 OPTIMIZER_CALLS = [
     *(f"{name}(0.02)" for name in OPTIMIZERS),

@@ -3,9 +3,9 @@
 a member that needs one and has none fails its tests, and so cannot be forgotten.
 """
 
-from dotnn.layers import LAYERS
-from dotnn.losses import LOSSES
-from dotnn.schema import FRACTION, NON_NEGATIVE, NUMBER, POSITIVE_INT, REQUIRED
+from dotnn.core.arguments import FRACTION, NON_NEGATIVE, NUMBER, POSITIVE_INT, REQUIRED
+from dotnn.library.layers import LAYERS
+from dotnn.library.losses import LOSSES
 
 ARGUMENTS = {
     POSITIVE_INT: "3",

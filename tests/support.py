@@ -1,15 +1,19 @@
 """What the tests of compiled scripts share: compile a spec, run it as a module, differentiate it independently."""
 
+import sys
+from collections import defaultdict
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
+from typing import Any
 
 import numpy as np
 
-from dotnn.diagnostics import CompileError, Source
-from dotnn.driver import Compiled, Options, compile_model, compile_spec
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
+from dotnn.session import Compiled, Options, compile_model, compile_spec
 from dotnn.syntax.parse import parse
 from dotnn_runtime.script.selfcheck import generic_batch
 
@@ -28,7 +32,7 @@ def compiled(
 
 @cache
 def _compiled(path: Path, text: bytes, style: str, sets: tuple[str, ...], input_gradients: bool) -> Compiled:
-    return compile_spec(str(path), Options(style, sets, input_gradients), check=True)
+    return compile_spec(str(path), Options(style, sets, input_gradients=input_gradients), check=True)
 
 
 def script_of(
@@ -88,6 +92,31 @@ def gradients(module: ModuleType, params, batch, rng_seed: int | None = None):
     """The gradients of the script; with a seed in training mode."""
     rng = None if rng_seed is None else np.random.default_rng(rng_seed)
     return module.loss_and_grads(params, batch, training=rng is not None, rng=rng)[1]
+
+
+def values_in(function: str, call: Callable[[], Any]) -> dict[str, list[Any]]:
+    """Return what each variable of a script's function held during a call, one value after the other."""
+    held: dict[str, list[Any]] = defaultdict(list)
+
+    def note(frame: FrameType, _event: str, _argument: Any) -> Callable[..., Any]:
+        for name, value in frame.f_locals.items():
+            if not held[name] or held[name][-1] is not value:
+                held[name].append(value)
+        return note
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, *_: note if frame.f_code.co_name == function else None)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return held
+
+
+def forward_values(module: ModuleType, params, batch, **options: Any) -> dict[str, Any]:
+    """Return every value that the script's `forward` computes, by the name of its variable; of several, the last."""
+    held = values_in("forward", lambda: module.forward(params, batch, **options))
+    return {name: values[-1] for name, values in held.items()}
 
 
 def slope(loss, value: np.ndarray, direction: np.ndarray) -> float:

@@ -12,10 +12,9 @@ from functools import cache
 from samples import LAYER_SPECS
 from support import model_of
 
-from dotnn.diagnostics import CompileError
-from dotnn.ir.build import build
-from dotnn.ops import OPS
-from dotnn.ops.base import BATCH, TensorType
+from dotnn.core.diagnostics import CompileError
+from dotnn.ir.tensor import BATCH, TensorType
+from dotnn.passes.build import build
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def kept_or_drawn() -> tuple[Kept, ...]:
     for _, spec in LAYER_SPECS:
         model = model_of(spec)
         graph = build(model)
-        drawing = {node.layer for node in graph.all_nodes() if OPS[node.op].random}
+        drawing = {node.layer for node in graph.all_nodes() if node.rule.random}
         for step in model.steps:
             if step.path in drawing or any(not model.params[name].trained for name in step.params.values()):
                 types = tuple(graph.steps[path].type for path in step.ins)

@@ -17,7 +17,7 @@ from peers.dotnn_script import SPECS, load
 
 
 def compiled(workload, folder):
-    from dotnn.driver import Options, compile_spec
+    from dotnn.session import Options, compile_spec
 
     path = Path(folder, "model.py")
     path.write_text(compile_spec(str(SPECS / workload.spec), Options(target="tensorflow")).script)

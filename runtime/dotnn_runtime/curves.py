@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -29,21 +29,34 @@ def text_curve(values: Sequence[float], *, width: int = 64, height: int = 10, ti
     The scale is logarithmic where all values are positive and the greatest is more than 30 times the least.
     """
     points = _thin(values, width)
-    finite = [value for value in points if math.isfinite(value)]
+    finite = list(filter(math.isfinite, points))
     if not finite:
         return f"{title}: nothing to draw"
     logarithmic = min(finite) > 0 and max(finite) > 30 * min(finite)
-    scaled = [math.log10(value) if logarithmic and math.isfinite(value) else value for value in points]
+    scaled = list(map(_logarithm, points)) if logarithmic else points
     low, high = min(filter(math.isfinite, scaled)), max(filter(math.isfinite, scaled))
     step = (high - low) / (height - 1) or 1.0
     rows = [round((value - low) / step) if math.isfinite(value) else -1 for value in scaled]
-    lines = [f"{title}{', logarithmic scale' if logarithmic else ''}"]
+    levels = [low + row * step for row in range(height)]
+    labels = [f"{10**level if logarithmic else level:9.3g}" for level in levels]
+    lines = [f"{title}{', logarithmic scale' if logarithmic else ''}", *_grid(rows, labels)]
+    return "\n".join([*lines, *_axis(len(points), len(values))])
+
+
+def _axis(width: int, epochs: int) -> tuple[str, str]:
+    return f"{'':9} └{'─' * width}", f"{'':11}{'1':<{max(width - len(str(epochs)), 1)}}{epochs} epochs"
+
+
+def _logarithm(value: float) -> float:
+    return math.log10(value) if math.isfinite(value) else value
+
+
+def _grid(rows: Sequence[int], labels: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of a curve from the top, a label at the highest and at every third from below."""
+    height = len(labels)
     for row in reversed(range(height)):
-        level = low + row * step
-        label = f"{10**level if logarithmic else level:9.3g}" if row % 3 == 0 or row == height - 1 else " " * 9
-        lines.append(f"{label} │{_row_of_marks(rows, row)}".rstrip())
-    lines.append(f"{'':9} └{'─' * len(points)}")
-    return "\n".join([*lines, f"{'':11}{'1':<{max(len(points) - len(str(len(values))), 1)}}{len(values)} epochs"])
+        label = labels[row] if row % 3 == 0 or row == height - 1 else " " * 9
+        yield f"{label} │{_row_of_marks(rows, row)}".rstrip()
 
 
 def _row_of_marks(rows: Sequence[int], row: int) -> str:

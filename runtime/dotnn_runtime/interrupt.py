@@ -11,24 +11,25 @@ from typing import Any
 
 
 class Interrupted(Exception):
-    """A training was ended by Ctrl-C, after an epoch: its `records` so far and the `params` of the last one."""
+    """A training was ended by Ctrl-C, after an epoch: its `records` so far and the `state` it was in then."""
 
-    def __init__(self, records: list[dict[str, Any]], params: dict[str, Any]) -> None:
-        self.records, self.params = records, params
+    def __init__(self, records: list[dict[str, Any]], state: Mapping[str, Any]) -> None:
+        self.records, self.state = records, state
         super().__init__(f"interrupted after {len(records)} epochs")
 
 
 class EpochEnds:
     """The `on_epoch` of a training that Ctrl-C may end: raises `Interrupted` once the epoch in which it came is over.
 
-    In the middle of an epoch some parameters would be newer than others. A second Ctrl-C ends at once, as it would
-    without this. It is a context manager; only in the main thread, where Python delivers signals, does it change
-    anything.
+    What is to be done `after` an epoch gets its record and the state of the training, one after the other. In the
+    middle of an epoch some parameters would be newer than others. A second Ctrl-C ends at once, as it would without
+    this. It is a context manager; only in the main thread, where Python delivers signals, does it change anything.
     """
 
-    def __init__(self, on_epoch: Callable[[Mapping[str, Any], Any], None]) -> None:
-        self.on_epoch = on_epoch
+    def __init__(self, *after: Callable[[dict[str, Any], Mapping[str, Any]], None]) -> None:
+        self.after = after
         self.records: list[dict[str, Any]] = []
+        self.state: Mapping[str, Any] = {}
         self.asked = False
         self._previous: Any = None
 
@@ -42,17 +43,19 @@ class EpochEnds:
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
 
-    def __call__(self, record: dict[str, Any], params: dict[str, Any]) -> None:
-        """Take the record of an epoch that has ended, and its parameters."""
-        self.on_epoch(record, params)
+    def __call__(self, record: dict[str, Any], state: Mapping[str, Any]) -> None:
+        """Take the record of an epoch that has ended, and what training would go on from."""
+        self.state = state
+        for do in self.after:
+            do(record, state)
         self.records.append(record)
         if self.asked:
-            raise Interrupted(self.records, params)
+            raise Interrupted(self.records, state)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
         print(
-            "\nends after this epoch; Ctrl-C again ends at once, and keeps nothing of it", file=sys.stderr, flush=True
+            "\nstopping after this epoch; press Ctrl-C again to stop at once and lose it", file=sys.stderr, flush=True
         )

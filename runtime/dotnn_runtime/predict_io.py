@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,24 +22,25 @@ def read_inputs(
     path: str | Path,
     declarations: Declarations,
     columns: Mapping[str, Sequence[str]] | None = None,
-    labels: Mapping[str, Sequence[str]] | None = None,
+    *,
+    table: Callable[..., Any] | None = None,
+    arrays: Callable[..., Any] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Read the inputs of a network, in raw units, from `path`: a CSV file with a header, an .npz or an .npy file, `-`
-    for standard input.
+    """Read the inputs of a network, in raw units, from `path`; `-` is standard input.
 
-    `declarations` is the script's `INPUTS`. `columns` maps an input to its CSV columns or, as a list of one, to its
-    key in the .npz file; an input that it lacks has the columns of `column_names`, or the key of its own name.
-    `labels` holds the strings of a class that is an input. Returns arrays `(n, *shape)`, checked by `check_arrays`.
-    Raises DataError, with row and column for a cell.
+    `declarations` is the script's `INPUTS`. The reader is `table`, or `arrays`, with the arguments of `read_csv` or
+    `read_npz`; without one it is one of these, by the name of the file. `columns` maps an input to its columns or, as
+    a list of one, to its key; an input that it lacks has the columns of `column_names`, or the key of its own name.
+    Returns arrays `(n, *shape)`, checked by `check_arrays`. Raises DataError, with row and column for a cell.
     """
     given = columns or {}
-    if not is_table(str(path)):
+    if table is None and (arrays is not None or not is_table(str(path))):
         keys = {name: given[name][0] if len(given.get(name, ())) == 1 else name for name in declarations}
-        return check_arrays(read_npz(path, keys), dict(declarations))
+        return check_arrays((arrays or read_npz)(path, keys), dict(declarations))
     wanted = {name: list(given.get(name, column_names(name, shape))) for name, (_, shape) in declarations.items()}
     kinds = {name: kind for name, (kind, _) in declarations.items()}
-    arrays, _ = read_csv(path, wanted, kinds, {name: list(names) for name, names in (labels or {}).items()})
-    shaped = {name: _unflatten(name, arrays[name], shape) for name, (_, shape) in declarations.items()}
+    found, _ = (table or read_csv)(path, wanted, kinds)
+    shaped = {name: _unflatten(name, found[name], shape) for name, (_, shape) in declarations.items()}
     return check_arrays(shaped, dict(declarations))
 
 

@@ -42,8 +42,8 @@ class TrainingProgress:
             self._say(f"{self.title}: {self.epochs} epochs")
         return self
 
-    def __call__(self, record: Mapping[str, Any], params: object = None) -> None:
-        """Take the record of an epoch that has ended; `params`, which `on_epoch` may pass, is not used."""
+    def __call__(self, record: Mapping[str, Any], state: object = None) -> None:
+        """Take the record of an epoch that has ended; the `state`, which `on_epoch` passes, is not used."""
         self.done = int(record.get("epoch", self.done + 1))
         self.record = record
         if self._bar is not None and time.monotonic() >= self._next:
@@ -57,7 +57,7 @@ class TrainingProgress:
             self._bar.stop()
         elif not self.quiet:
             seconds = time.monotonic() - self._start
-            ended = "ended" if kind is None else "broken off"
+            ended = "ended" if kind is None else "stopped"
             text = f"{self.title}: {ended} after {self.done} epochs, {seconds:.1f} s  {format_record(self.record)}"
             self._say(text.rstrip())
 

@@ -78,7 +78,7 @@ class RunFolder:
     def create(
         cls, path: str | Path, *, version: str, overwrite: bool = False, info: Mapping[str, Any] | None = None
     ) -> RunFolder:
-        """Make the folder `path`, or empty the run that stands there where `overwrite` is set.
+        """Make the folder `path`, or empty the run that is already there where `overwrite` is set.
 
         `version` is dotnn's; `info` holds more entries for `run.json`, such as the seed. Raises RunFolderError where
         the folder is not empty and no run, where it is a run and `overwrite` is not set, and where it cannot be made.
@@ -102,7 +102,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
-        """Return the run that stands in the folder `path`; RunFolderError where there is none."""
+        """Return the run in the folder `path`; RunFolderError where there is none."""
         folder = Path(path)
         try:
             if not (folder / MANIFEST).is_file():
@@ -191,13 +191,13 @@ class RunFolder:
             raise DataError("this is another run's", self.path / name, help="put the right one back, or train again")
 
     def claim(self, name: str) -> Path:
-        """Return the path of `name`, now listed as this run's; RunFolderError where another's file stands there."""
+        """Return the path of `name`, now listed as this run's; RunFolderError where it is another's file."""
         path = self.path / name
         if name not in self.manifest["files"]:
             if not _plain_name(name):
                 raise RunFolderError(f"{name!r} cannot be the name of a file of a run", self.path)
             if path.exists() or path.is_symlink():
-                raise RunFolderError(f"{name} stands there and was not written by dotnn", self.path, "move it away")
+                raise RunFolderError(f"{name} already exists and was not written by dotnn", self.path, "move it away")
             self.manifest["files"].append(name)
             self._write_manifest()
         return path
@@ -209,7 +209,7 @@ class RunFolder:
 def _remove_run(run: RunFolder, overwrite: bool) -> None:
     """Delete the files that a run lists, and nothing else; `run.json` stays until the new one replaces it."""
     if not overwrite:
-        raise RunFolderError("a run stands there already", run.path, "name another folder, or overwrite it explicitly")
+        raise RunFolderError("it already holds a run", run.path, "name another folder, or overwrite it explicitly")
     for name in run.files:
         (run.path / name).unlink(missing_ok=True)
 

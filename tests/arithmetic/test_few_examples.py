@@ -9,7 +9,7 @@ from arithmetic.cases import in_folder
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import STYLES, module_of
 
-from dotnn.losses import LOSSES
+from dotnn.library.losses import LOSSES
 from dotnn_runtime.script.selfcheck import generic_batch
 
 FIRST = dict(reversed(LAYER_SPECS))

@@ -13,8 +13,8 @@ from arithmetic import reference
 from mpmath import mpf
 from support import STYLES, module_of
 
-from dotnn.layers import LAYERS
-from dotnn.losses import LOSSES
+from dotnn.library.layers import LAYERS
+from dotnn.library.losses import LOSSES
 
 DTYPES = [np.float32, np.float64]
 FEW = 8

@@ -6,7 +6,7 @@ import pytest
 from arithmetic.reference import mp
 from mpmath import mpf
 
-from dotnn.inits import INITS
+from dotnn.library.inits import INITS
 from dotnn_runtime.script.formulas.draws import truncated_normal
 from dotnn_runtime.script.formulas.tables import sinusoids
 

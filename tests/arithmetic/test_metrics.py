@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from dotnn.metrics import METRICS
+from dotnn.library.metrics import METRICS
 from dotnn_runtime.script import metrics
 
 

@@ -6,10 +6,10 @@ import pytest
 from mpmath import mpf
 from support import STYLES, module_of
 
-from dotnn.clips import CLIPS
-from dotnn.constraints import CONSTRAINTS
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.penalties import PENALTIES
+from dotnn.library.clips import CLIPS
+from dotnn.library.constraints import CONSTRAINTS
+from dotnn.library.optimizers import OPTIMIZERS
+from dotnn.library.penalties import PENALTIES
 from dotnn_runtime.script import clipping
 
 LARGE = [(np.float32, 1e12), (np.float64, 1e90)]

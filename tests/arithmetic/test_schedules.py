@@ -9,7 +9,7 @@ import pytest
 from mpmath import mp, mpf
 from support import STYLES, module_of
 
-from dotnn.schedules import SCHEDULES
+from dotnn.library.schedules import SCHEDULES
 
 LENGTHS = range(1, 41)
 

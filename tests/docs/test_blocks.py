@@ -39,6 +39,8 @@ def test_the_blocks_of_a_page(page: Path, tmp_path: Path):
         ("loss 0.1…\n", "loss 0.223\n", False),
         ("error 1.2e-16 ok\n", "error 3.4e-15 ok\n", True),
         ("error 1.2e-16 ok\n", "error 3.4e-05 ok\n", False),
+        ("error 0.0e+00 ok\n", "error 1.2e-16 ok\n", True),
+        ("error 0.0e+00 ok\n", "error 1.0e+00 ok\n", False),
     ],
 )
 def test_fits(shown: str, real: str, expected: bool):

@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
-from dotnn import manual
-from dotnn.clips import CLIPS
-from dotnn.constraints import CONSTRAINTS
-from dotnn.inits import INITS
-from dotnn.layers import LAYERS
-from dotnn.losses import LOSSES
-from dotnn.metrics import METRICS
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.penalties import PENALTIES
-from dotnn.schedules import SCHEDULES
+from dotnn.commands.manual import page as manual
+from dotnn.commands.manual.markdown import table
+from dotnn.library.clips import CLIPS
+from dotnn.library.constraints import CONSTRAINTS
+from dotnn.library.inits import INITS
+from dotnn.library.layers import LAYERS
+from dotnn.library.losses import LOSSES
+from dotnn.library.metrics import METRICS
+from dotnn.library.optimizers import OPTIMIZERS
+from dotnn.library.penalties import PENALTIES
+from dotnn.library.schedules import SCHEDULES
+from dotnn.library.sources import SOURCES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
 
@@ -25,10 +27,10 @@ def test_every_part_is_on_the_page_once():
 
 
 def test_everything_registered_is_on_the_page():
-    for family in (LAYERS, LOSSES, OPTIMIZERS, SCHEDULES, CLIPS, CONSTRAINTS, INITS, PENALTIES, METRICS):
+    for family in (LAYERS, LOSSES, OPTIMIZERS, SCHEDULES, CLIPS, CONSTRAINTS, INITS, PENALTIES, METRICS, SOURCES):
         for name in family:
             assert f"`{name}(" in PAGE or f"`{name}`" in PAGE, name
 
 
 def test_a_bar_does_not_break_a_table():
-    assert manual.table(["a"], [["|W|"]]).splitlines()[2] == r"| \|W\| |"
+    assert table(["a"], [["|W|"]]).splitlines()[2] == r"| \|W\| |"

@@ -6,11 +6,11 @@ import re
 
 from support import ROOT, SPECS
 
-from dotnn.diagnostics import CompileError, Source
-from dotnn.driver import Options, compile_model
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
+from dotnn.session import Options, compile_model
 from dotnn.syntax.parse import parse
 
 FILES = sorted([*SPECS.glob("*.nn"), *(ROOT / "tests" / "errors" / "cases").rglob("*.nn")])

@@ -138,15 +138,19 @@ def test_an_own_script_is_overwritten_and_force_forces(folder):
 def test_a_script_for_a_missing_folder(folder):
     refused(
         dotnn("compile", "xor.nn", "-o", "no/where.py", folder=folder),
-        "error[NN503]: cannot write",
-        "there is no folder no: make it first",
+        "error[NN503]: cannot write no/where.py: there is no folder no",
+        "help: make the folder first",
     )
     assert os.listdir(folder) == ["xor.nn"]
 
 
 def test_a_script_onto_a_folder(folder):
     (folder / "out").mkdir()
-    refused(dotnn("compile", "xor.nn", "-o", "out", folder=folder), "error[NN503]: cannot write out", "name a file")
+    refused(
+        dotnn("compile", "xor.nn", "-o", "out", folder=folder),
+        "error[NN503]: cannot write out: it is a folder",
+        "name a file",
+    )
     assert os.listdir(folder / "out") == []
 
 
@@ -158,9 +162,14 @@ def test_a_run_in_a_folder_of_others(folder):
     assert os.listdir(folder / "run") == ["thesis.tex"]
 
 
-def test_a_run_where_a_file_stands(folder):
+@pytest.mark.parametrize("run", ["run", "run/in it"])
+def test_a_run_where_a_file_is(run, folder):
     (folder / "run").write_text("mine")
-    refused(dotnn("train", "xor.nn", "--run", "run", "--epochs", "1", folder=folder), "error[NN504]")
+    refused(
+        dotnn("train", "xor.nn", "--run", run, "--epochs", "1", folder=folder),
+        f"error[NN504]: the run folder cannot be {run}: run is a file",
+        "choose another --run",
+    )
     assert (folder / "run").read_text() == "mine"
 
 
@@ -205,8 +214,23 @@ class TestResume:
             refused(dotnn("train", "xor.nn", "--run", "run", "--resume", *change, folder=folder), "error[NN505]")
         self.spec(folder, "checkpoint = every(2)")
         changed = dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder)
-        refused(changed, "error[NN505]", "checkpoint = every(1)", "checkpoint = every(2)")
+        refused(changed, "error[NN505]", "said checkpoint = every(1), it now says checkpoint = every(2)")
         assert {path: path.read_bytes() for path in (folder / "run").iterdir()} == files
+
+    def test_what_differs_is_named(self, folder):
+        """All of it, wherever it comes from; epochs may differ, so they are not blamed for the refusal."""
+        self.spec(folder)
+        assert dotnn("train", "xor.nn", "--run", "run", "--set", "hidden=5", folder=folder).exit_code == 0
+        text = (folder / "xor.nn").read_text()
+        (folder / "xor.nn").write_text(
+            text.replace("epochs = 6", "epochs = 9  decay = l2(0.1)").replace("seed = 7", "seed = 8") + "# a comment"
+        )
+        changed = dotnn(
+            "train", "xor.nn", "--run", "run", "--resume", "--set", "lr=0.4", "--style", "explain", folder=folder
+        )
+        refused(changed, "error[NN505]", "with --set hidden=5", "without --set lr=0.4", "--style fast, not explain")
+        assert "epochs" not in changed.stderr and "comment" not in changed.stderr
+        refused(changed, "the spec said nothing, it now says decay = l2(0.1)")
 
     def test_the_same_network_with_other_comments(self, folder):
         self.spec(folder)
@@ -215,9 +239,9 @@ class TestResume:
         again = dotnn("train", "xor.nn", "--run", "run", "--resume", folder=folder)
         done = dotnn("train", "xor.nn", "--run", "run", "--resume", "--epochs", "6", folder=folder)
         fewer = dotnn("train", "xor.nn", "--run", "run", "--resume", "--epochs", "2", folder=folder)
-        refused(fewer, "error[NN505]", "has trained 6 epochs already")
+        refused(fewer, "error[NN505]", "has already trained 6 epochs")
         assert [outcome.exit_code for outcome in (first, again, done)] == [0, 0, 0]
-        assert "going on after epoch 3" in again.stderr and "it has trained 6 epochs" in done.stderr
+        assert "continuing after epoch 3" in again.stderr and "it has trained 6 epochs" in done.stderr
 
     def test_a_finished_run_without_its_checkpoint_is_kept(self, folder):
         self.spec(folder)
@@ -244,7 +268,7 @@ class TestResume:
 
     def test_the_script_does_not_overwrite_a_checkpoint(self, folder):
         self.spec(folder)
-        assert dotnn("compile", "xor.nn", folder=folder).exit_code == 0
+        assert dotnn("compile", "xor.nn", "--style", "fast", folder=folder).exit_code == 0
         command = [sys.executable, "xor.py", "train", "--out", "out"]
         for epochs in ("3", "6"):
             done = subprocess.run(
@@ -272,7 +296,7 @@ class TestResume:
         for run in ("killed", "whole"):
             outcome = dotnn("train", "xor.nn", "--run", run, "--resume", *options, folder=folder)
             assert outcome.exit_code == 0, outcome.stderr
-            assert ("going on after epoch 3" in outcome.stderr) == (run == "killed")
+            assert ("continuing after epoch 3" in outcome.stderr) == (run == "killed")
             results[run] = json.loads(outcome.stdout)
         for name in ("weights.npz", "history.csv", "checkpoint.npz", "best.npz", "model.py", "spec.nn"):
             assert (folder / "killed" / name).read_bytes() == (folder / "whole" / name).read_bytes(), name
@@ -324,8 +348,23 @@ class TestPredict:
     def test_onto_an_existing_file(self, finished):
         (finished / "in.csv").write_text("x1,x2\n0,1\n")
         (finished / "out.csv").write_text("mine")
-        refused(dotnn("predict", "run", "--input", "in.csv", "-o", "out.csv", folder=finished), "error[NN40", "out.csv")
+        outcome = dotnn("predict", "run", "--input", "in.csv", "-o", "out.csv", folder=finished)
+        refused(outcome, "error[NN503]: out.csv already exists", "--force")
         assert (finished / "out.csv").read_text() == "mine"
+
+    @pytest.mark.parametrize("force", [[], ["--force"]])
+    def test_where_no_file_can_be(self, force, finished):
+        """Said before anything is read: neither the run nor the input is there."""
+        (finished / "a folder").mkdir(exist_ok=True)
+        (finished / "a file").write_text("mine")
+        for output, reason in {
+            "a folder": "it is a folder",
+            "none/out.csv": "there is no folder none",
+            "a file/out.csv": "a file is a file, not a folder",
+        }.items():
+            outcome = dotnn("predict", "no run", "--input", "none.csv", "-o", output, *force, folder=finished)
+            refused(outcome, f"error[NN503]: cannot write {output}: {reason}", "help: ")
+        assert os.listdir(finished / "a folder") == [] and (finished / "a file").read_text() == "mine"
 
     def test_that_works(self, finished):
         (finished / "in.csv").write_text("x1,x2\n0,1\n")

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from support import SPECS
 
 from dotnn.cli import main
-from dotnn.deadline import Ended, within
-from dotnn.driver import Options, compile_spec
+from dotnn.running.deadline import Ended, within
+from dotnn.session import Options, compile_spec
 
 ENDLESS = {
     "in Python": "while True: pass",

@@ -2,11 +2,11 @@
 
 import pytest
 
-from dotnn.layers import LAYERS
-from dotnn.metrics import METRICS
+from dotnn.library.layers import LAYERS
+from dotnn.library.metrics import METRICS
 from dotnn.model.bind import FAMILIES
 from dotnn.model.data import DATA_KEYS, SCALES
-from dotnn.model.elsewhere import OTHER_NAMES, suggest
+from dotnn.model.synonyms import OTHER_NAMES, suggest
 from dotnn.model.train import TRAIN_KEY_NAMES
 
 REGISTRIES = {**FAMILIES, "layer": LAYERS, "metric": METRICS, "scale": SCALES}

@@ -3,8 +3,8 @@
 import pytest
 from errors.runner import dotnn
 
-from dotnn.diagnostics import MAX_ERRORS
-from dotnn.limits import MAX_BLOCKS, MAX_LAYERS, MAX_SOURCE_BYTES
+from dotnn.core.diagnostics import MAX_ERRORS
+from dotnn.core.limits import MAX_BLOCKS, MAX_LAYERS, MAX_SOURCE_BYTES
 
 HEAD = "input x: [2]  target t: [1]"
 TRAIN = "train { loss = mse(p, t) }\n"

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from errors.runner import dotnn
 from support import SPECS
 
-from dotnn.cli import FileName, main
+from dotnn.cli import main
+from dotnn.commands.options import FileName
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 FILES = [

@@ -7,7 +7,7 @@ from errors.mutilate import TEXTS, WHOLE, compiles, front, mutilated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dotnn.diagnostics import CompileError, Source
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.model.resolve import resolve
 from dotnn.syntax.parse import parse
 

@@ -3,7 +3,7 @@
 import pytest
 from errors.runner import dotnn
 
-from dotnn.emit.heading import heading, read_heading
+from dotnn.codegen.heading import heading, read_heading
 
 SPEC = """params { hidden = 3 in 2..16  act = tanh }
 model M { input x: [2]  target t: [1]  output p = x -> dense(hidden, act) -> dense(1) }

@@ -45,7 +45,7 @@ def test_a_folder_is_locked_while_it_is_trained_in_and_no_longer(folder):
     try:
         holder.stdout.readline()
         refused = dotnn("train", "s.nn", "--run", "run", folder=folder)
-        assert dotnn("compile", "s.nn", "-o", "s.py", folder=folder).exit_code == 0
+        assert dotnn("compile", "s.nn", "--style", "fast", folder=folder).exit_code == 0
         command = [sys.executable, "s.py", "train", "--out", "run"]
         script = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     finally:
@@ -101,6 +101,27 @@ def interrupted_after(epoch, monkeypatch):
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(TrainingProgress, "__call__", call)
+
+
+@pytest.mark.parametrize("more", ["", "checkpoint = every(1)"])
+def test_ctrl_c_and_json(more, folder, monkeypatch):
+    """One object with the figures so far, with and without a checkpoint; a resumed run counts all of its epochs."""
+    write(folder, more=more)
+    command = ["train", "s.nn", "--run", "run", "--json"]
+    whole = json.loads(dotnn("train", "s.nn", "--run", "whole", "--json", folder=folder).stdout)
+    for epoch in (4, 6) if more else (4,):
+        with monkeypatch.context() as patch:
+            interrupted_after(epoch, patch)
+            outcome = dotnn(*command, *(["--resume"] if more else []), folder=folder)
+        result = json.loads(outcome.stdout)
+        assert (outcome.exit_code, result["stopped_by"], result["epochs"]) == (1, "Ctrl-C", epoch)
+        assert result.keys() == whole.keys() and result["loss"] > whole["loss"]
+
+
+def test_ctrl_c_before_the_first_epoch(folder, monkeypatch):
+    monkeypatch.setattr("dotnn.commands.training.prepare.load_examples", lambda *_: signal.raise_signal(signal.SIGINT))
+    outcome = dotnn("train", "s.nn", "--run", "run", "--json", folder=folder)
+    assert outcome.exit_code == 1 and json.loads(outcome.stdout) == {"stopped_by": "Ctrl-C"}
 
 
 @pytest.mark.parametrize("style", ["explain", "fast"])
@@ -160,4 +181,4 @@ def test_an_edited_script_is_not_written_over(folder):
     outcome = dotnn("train", "s.nn", "--run", "run", "--resume", folder=folder)
     assert outcome.exit_code == 1 and "error[NN505]" in outcome.stderr
     assert (folder / "run/model.py").read_text() == edited
-    assert "is not as dotnn wrote it" in dotnn("predict", "run", "--input", "in.npz", folder=folder).stderr
+    assert "was edited since dotnn wrote it" in dotnn("predict", "run", "--input", "in.npz", folder=folder).stderr

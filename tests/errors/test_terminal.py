@@ -42,3 +42,42 @@ def test_a_reader_that_has_gone(words, tmp_path):
     os.close(writer)
     assert outcome.returncode == 141
     assert "Traceback" not in outcome.stderr and "BrokenPipe" not in outcome.stderr
+
+
+@pytest.mark.parametrize("words", [["train", "--epochs", "3"], ["check"], ["train", "--help"]], ids=str)
+@pytest.mark.parametrize(
+    "style",
+    [
+        pytest.param("explain", marks=pytest.mark.xfail(reason="a lean script lets the error of its print through")),
+        "fast",
+    ],
+)
+def test_a_reader_of_a_script_that_has_gone(words, style, tmp_path):
+    (tmp_path / "s.nn").write_text(SPEC.replace("}\ntrain", "}\ndata { x = [[0, 1], [1, 1]]  t = [[0], [1]] }\ntrain"))
+    program = [sys.executable, "-m", "dotnn", "compile", "s.nn", "--style", style]
+    subprocess.run(program, cwd=tmp_path, check=True, capture_output=True)
+    reader, writer = os.pipe()
+    os.close(reader)
+    outcome = subprocess.run(
+        [sys.executable, "s.py", *words], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert "Traceback" not in outcome.stderr and "Exception ignored" not in outcome.stderr
+
+
+LIGHT = """
+import sys
+from dotnn.cli import main
+try:
+    main(["--help"])
+except SystemExit as end:
+    print(end.code, file=sys.stderr)
+heavy = sys.modules.keys() & {"numpy", "lark", "jinja2", "rich", "matplotlib", "tensorflow", "keras"}
+print(sorted(heavy), file=sys.stderr)
+"""
+
+
+def test_help_is_quick():
+    """It imports nothing that only the work of a command needs."""
+    outcome = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True)
+    assert outcome.stderr.split() == ["0", "[]"]

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dotnn.core.arguments import REQUIRED, Arg, Bound, Duration, Kind, Symbol
 from dotnn.model.bind import CAN_BE_NONE, FAMILIES, default_of
-from dotnn.schema import REQUIRED, Arg, Bound, Duration, Kind, Symbol
 
 WEIGHTS_FILE = "weights.npz"
 """Where initialisers that read a file find the arrays of their parameters."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from fuzz.arguments import Drawing, arguments
 
-from dotnn.layers import LAYERS
-from dotnn.layers.base import ShapeError
-from dotnn.ops.base import BATCH, TensorType
+from dotnn.ir.tensor import BATCH, TensorType
+from dotnn.library.layers import LAYERS
+from dotnn.library.layers.base import ShapeError
 
 LARGEST = 48
 """The most numbers in one example of one value."""

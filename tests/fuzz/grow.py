@@ -15,8 +15,8 @@ from fuzz.bodies import Body, Fitting, Form, real
 from fuzz.regimes import Regime
 from fuzz.registries import focus
 
-from dotnn.layers import LAYERS
-from dotnn.ops.base import TensorType
+from dotnn.ir.tensor import TensorType
+from dotnn.library.layers import LAYERS
 
 ACTIVATIONS = sorted(name for name, layer in LAYERS.items() if layer.family == "activation")
 JOINS = sorted(name for name, layer in LAYERS.items() if layer.family == "join")

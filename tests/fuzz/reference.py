@@ -62,10 +62,10 @@ def interpreted(script: str, path: Path, graph: Graph, rounded: Callable[..., An
         return {name: cache.values_by_id[v.id] for name, v in graph.grads.items()}
 
     def renew_state(params: Arrays, cache: Cache) -> None:
-        params |= {name: cache.values_by_id[v.id] for name, v in graph.renewed.items()}
+        params |= {name: cache.values_by_id[v.id] for name, v in graph.new_state.items()}
 
     vars(module).update(forward=forward, total_loss=loss_of, backward=backward)
-    if graph.renewed:
+    if graph.new_state:
         vars(module).update(renew_state=renew_state)
     return module
 

@@ -7,11 +7,11 @@ from fuzz.arguments import Drawing, arguments
 from fuzz.bodies import Body, Form, real
 from fuzz.registries import focus
 
-from dotnn.losses import LOSSES, Loss
-from dotnn.metrics import METRICS
+from dotnn.core.arguments import Arg
+from dotnn.library.losses import LOSSES, Loss
+from dotnn.library.metrics import METRICS
+from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.model.train import DEFAULT_KEYS, TRAIN_KEYS
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.schema import Arg
 
 STAGES = {"unit": ["sigmoid", "sigmoid -> scale(0.9)"], "class": ["softmax", "softmax -> scale(0.9)"]}
 """Ways to a probability: one that is fused with the loss, and one that is not."""

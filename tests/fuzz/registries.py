@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dotnn.clips import CLIPS
-from dotnn.constraints import CONSTRAINTS
-from dotnn.inits import INITS
-from dotnn.layers import LAYERS
-from dotnn.losses import LOSSES
-from dotnn.metrics import METRICS
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.penalties import PENALTIES
-from dotnn.schedules import SCHEDULES
+from dotnn.library.clips import CLIPS
+from dotnn.library.constraints import CONSTRAINTS
+from dotnn.library.inits import INITS
+from dotnn.library.layers import LAYERS
+from dotnn.library.losses import LOSSES
+from dotnn.library.metrics import METRICS
+from dotnn.library.optimizers import OPTIMIZERS
+from dotnn.library.penalties import PENALTIES
+from dotnn.library.schedules import SCHEDULES
 
 REGISTRIES: dict[str, Mapping[str, Any]] = {
     "layer": LAYERS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "init": INITS, "clip": CLIPS,

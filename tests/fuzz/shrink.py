@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 
-from dotnn.diagnostics import CompileError, Source, Span
+from dotnn.core.diagnostics import CompileError, Source, Span
 from dotnn.syntax import nodes
 from dotnn.syntax.parse import parse
 from dotnn.syntax.pretty import format_source

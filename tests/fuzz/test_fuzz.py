@@ -10,9 +10,9 @@ from fuzz.shrink import shrink
 from fuzz.trial import Failure, attempt
 from support import model_of
 
-from dotnn.diagnostics import CompileError
-from dotnn.driver import Options, compile_model
+from dotnn.core.diagnostics import CompileError
 from dotnn.model.model import Model
+from dotnn.session import Options, compile_model
 
 TURNS = 2 * len(REGISTRIES["layer"])
 """Specs in which each layer has its turn twice, and the members of the other registries several times."""

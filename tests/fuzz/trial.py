@@ -14,14 +14,15 @@ from fuzz.arguments import WEIGHTS_FILE
 from fuzz.reference import Arrays, distance, interpreted, trained
 from support import STYLES, as_module
 
-from dotnn.checking import check_spec
-from dotnn.diagnostics import CompileError, Source
-from dotnn.diffing import LIKE_ROUNDING, LIKE_TIES, follow
-from dotnn.driver import Compiled, Options, compile_model
+from dotnn.commands.checking.spec import check_spec
+from dotnn.commands.comparing.follow import follow
+from dotnn.commands.comparing.rounding import LIKE_TIES
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
-from dotnn.peer import Peer
+from dotnn.reports.trajectory import LIKE_ROUNDING
+from dotnn.session import Compilation, Compiled, Options, compile_model
 from dotnn.syntax.parse import parse
 from dotnn_runtime.gradcheck import Report, Verdict, render_text
 from dotnn_runtime.script.selfcheck import generic_batch
@@ -184,8 +185,9 @@ class Trial:
                 if {d.code for d in error.diagnostics} != {"NN507"}:
                     raise
                 return "refused"
-            with Peer(self.model) as peer:
-                found = follow(self.model, peer, STEPS)
+            begun = Compilation.of(self.model)
+            with begun.witness() as peer:
+                found = follow(begun, peer, STEPS)
             if found.verdict == "FAIL":
                 assert found.first is not None
                 raise Failure(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import module_of
+from support import forward_values, module_of
 
 from dotnn_runtime.script.scaling import apply_scaling, fit_range, undo_scaling
 
@@ -19,19 +19,20 @@ def sigma(z):
 
 
 def slopes(stage, loss, target="[3]"):
-    """The script of a loss behind a stage, its cache, and the gradient by what goes into the stage."""
+    """The loss behind a stage, the values of the forward pass, and the gradient by what goes into the stage."""
     module = module_of(
         f"""model M {{ input x: [3]  target t: {target}  z = x -> dense(3)  output y = z {stage} }}
         train {{ loss = {loss} }}"""
     )
     params, batch = {"z.W": np.eye(3), "z.b": np.zeros(3)}, {"x": Z, "t": T}
     cache = module.forward(params, batch)[1]
-    return module.total_loss(params, batch, cache), cache, module.loss_and_grads(params, batch)[1]["z.b"]
+    values = forward_values(module, params, batch)
+    return module.total_loss(params, batch, cache), values, module.loss_and_grads(params, batch)[1]["z.b"]
 
 
 def equation_23():
-    _, cache, found = slopes("-> scale(1)", "half_sse(y, t, reduce = sum)")
-    return found, (cache["y"] - T).sum(axis=0), (T - cache["y"]).sum(axis=0)
+    _, values, found = slopes("-> scale(1)", "half_sse(y, t, reduce = sum)")
+    return found, (values["y"] - T).sum(axis=0), (T - values["y"]).sum(axis=0)
 
 
 def tanh_by_sigma():
@@ -39,16 +40,16 @@ def tanh_by_sigma():
 
 
 def softmax_module():
-    _, cache, found = slopes("-> softmax", "half_sse(y, t, reduce = sum)")
-    y = cache["y"]
+    _, values, found = slopes("-> softmax", "half_sse(y, t, reduce = sum)")
+    y = values["y"]
     s = (y - T) * y
     total = s.sum(axis=1, keepdims=True)
     return found, (s - y * total).sum(axis=0), (s - total).sum(axis=0)
 
 
 def binary_cross_entropy():
-    found, cache, _ = slopes("-> sigmoid", "bce(y, t)")
-    y = cache["y"]
+    found, values, _ = slopes("-> sigmoid", "bce(y, t)")
+    y = values["y"]
     printed = (T * np.log(y) + (1 - T) * np.log(1 - y)).mean()
     return found, -printed, printed
 
@@ -67,9 +68,9 @@ def dropout_backward():
         train { loss = half_sse(y, t, reduce = sum) }"""
     )
     params, batch = {"z.W": np.eye(3), "z.b": np.zeros(3)}, {"x": Z, "t": T}
-    _, cache = module.forward(params, batch, training=True, rng=np.random.default_rng(1))
+    values = forward_values(module, params, batch, training=True, rng=np.random.default_rng(1))
     found = module.loss_and_grads(params, batch, rng=np.random.default_rng(1))[1]["z.b"]
-    kept, d = cache["y"] != 0, cache["y"] - T
+    kept, d = values["y"] != 0, values["y"] - T
     return found, (d * kept / 0.75).sum(axis=0), (d * kept).sum(axis=0)
 
 
@@ -82,8 +83,8 @@ def not_gate():
 
 def last_gate():
     """Eq. 140: the slope of the state's tanh."""
-    _, cache, found = slopes("-> tanh", "half_sse(y, t, reduce = sum)")
-    d, a = cache["y"] - T, cache["y"]
+    _, values, found = slopes("-> tanh", "half_sse(y, t, reduce = sum)")
+    d, a = values["y"] - T, values["y"]
     return found, (d * (1 - a**2)).sum(axis=0), (d * (1 - a)).sum(axis=0)
 
 

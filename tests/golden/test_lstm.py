@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import STYLES, as_module, compiled, generic_point, module_of
+from support import STYLES, as_module, compiled, forward_values, generic_point, module_of, values_in
 
 BOOK = json.loads((Path(__file__).parent / "lstm.json").read_text())
 GATES = ("i", "f", "g", "o")
@@ -64,10 +64,10 @@ def step(tmp_path_factory):
     rows = {"x": "x", "h_before": "h_prev", "c_before": "c_prev"}
     batch = {name: np.array([book[key]]) for name, key in rows.items()}
     batch |= {name: np.zeros((1, 2)) for name in ("at_f", "at_c", "at_tanh")}
-    outputs, cache = module.forward(params, batch)
+    values = forward_values(module, params, batch)
     sent = np.array(book["dE_next_dh"]) + book["dE_t_do"]
-    batch |= {"h_wanted": outputs["y"] - sent, "c_wanted": outputs["memory"] - book["dE_next_dc"]}
-    return cache, module.loss_and_grads(params, batch)[1]
+    batch |= {"h_wanted": values["h"] - sent, "c_wanted": values["c"] - book["dE_next_dc"]}
+    return values, module.loss_and_grads(params, batch)[1]
 
 
 def printed(name):
@@ -79,19 +79,19 @@ def assert_printed(found, name):
 
 
 def test_forward_of_the_step(step):
-    cache, _ = step
-    assert_printed(cache["o"][0], "o_dagger")
-    assert_printed(1 - np.tanh(cache["c"][0]) ** 2, "one_minus_tanh2_c")
-    f = cache["f"][0]
+    values, _ = step
+    assert_printed(values["o"][0], "o_dagger")
+    assert_printed(1 - np.tanh(values["c"][0]) ** 2, "one_minus_tanh2_c")
+    f = values["f"][0]
     assert_printed(f * (1 - f), "f_times_1_minus_f")
 
 
 def test_backward_of_the_step(step):
     """Eq. 123-134: from the state and the output back to the forget gate."""
-    cache, grads = step
+    values, grads = step
     assert_printed(printed("dE_next_dh") + printed("dE_t_do"), "dE_do")
     assert_printed(grads["at_tanh"][0], "dE_do_ddagger")
-    assert_printed(grads["at_tanh"][0] * (1 - np.tanh(cache["c"][0]) ** 2), "delta_o_ddagger")
+    assert_printed(grads["at_tanh"][0] * (1 - np.tanh(values["c"][0]) ** 2), "delta_o_ddagger")
     assert_printed(grads["at_c"][0], "dE_dc")
     assert_printed(grads["at_f"][0], "dE_df")
 
@@ -117,8 +117,10 @@ def test_forget_gate(style):
     w_f = np.array(book["W_f"], dtype=float)
     params["y.W"][:, 3:6], params["y.b"][3:6], params["y.U"][:, 3:6] = w_f[:, 1:].T, w_f[:, 0], 0
     batch["x"][:] = book["hx"][1:]
-    _, cache = module.forward(params, batch)
-    np.testing.assert_allclose(cache["y_f"], np.broadcast_to(book["f"], (5, 2, 3)), atol=BOOK["backward"]["tolerance"])
+    where, gate = ("lstm", "f") if style == "explain" else ("forward", "y_f_t")
+    opened = values_in(where, lambda: module.forward(params, batch))[gate]
+    found, expected = np.stack(opened, axis=1), np.broadcast_to(book["f"], (5, 2, 3))
+    np.testing.assert_allclose(found, expected, atol=BOOK["backward"]["tolerance"])
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import SPECS, script_of
+from support import SPECS, forward_values, script_of
 
 BOOK = json.loads((Path(__file__).parent / "textbook.json").read_text())["power_plant"]
 PLACES = {3: ("hidden1", 0), 4: ("hidden1", 1), 5: ("hidden1", 2), 6: ("hidden2", 0), 7: ("hidden2", 1), 8: ("y", 0)}
@@ -53,12 +53,12 @@ def test_forward(run):
     module, params, data, printed = run
     outputs, cache = module.forward(params, data)
     np.testing.assert_allclose(outputs["y"][:, 0], printed["prediction"], atol=PRINTED)
-    second = printed["d2"]
-    sums = {layer: cache[f"{layer}_z"] for layer in ("hidden1", "hidden2", "y")}
+    second, values = printed["d2"], forward_values(module, params, data)
+    sums = {layer: values[f"{layer}_z"] for layer in ("hidden1", "hidden2", "y")}
     for neuron, z in second["z"].items():
         np.testing.assert_allclose(value(sums, neuron)[SECOND], z, atol=second["tolerance_z"], err_msg=neuron)
     for neuron, a in second.get("a", {}).items():
-        np.testing.assert_allclose(value(cache, neuron)[SECOND], a, atol=PRINTED, err_msg=neuron)
+        np.testing.assert_allclose(value(values, neuron)[SECOND], a, atol=PRINTED, err_msg=neuron)
     loss = module.total_loss(params, data, cache)
     np.testing.assert_allclose(loss, printed["sse_half"], atol=printed["tolerance_sse"])
     if "error" in printed:
@@ -125,8 +125,7 @@ def test_one_update():
 def test_the_dead_unit_gets_no_gradient():
     module = script_of(SPECS / "power_plant_relu.nn")
     params, data = module.init_params(0, np.float64), module.load_data()
-    _, cache = module.forward(params, data)
-    assert (cache["hidden1_z"][:, 1] <= 0).all()
+    assert (forward_values(module, params, data)["hidden1_z"][:, 1] <= 0).all()
     grads = module.loss_and_grads(params, data)[1]
     assert not grads["hidden1.W"][:, 1].any()
     assert not grads["hidden1.b"][1]

@@ -1,11 +1,12 @@
 """Activations, initial weights, dropout and early stopping as lecture 002 defines them."""
 
+import copy
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import SPECS, assert_gradients, module_of, script_of
+from support import SPECS, assert_gradients, forward_values, module_of, script_of
 
 BOOK = json.loads((Path(__file__).parent / "textbook.json").read_text())
 
@@ -84,12 +85,12 @@ def test_variances_multiply_from_layer_to_layer():
     train {{ loss = mse(y, t)  init = normal({first["var_w"] ** 0.5}) }}"""
     module = module_of(spec)
     rng = np.random.default_rng(0)
-    caches = []
+    runs = []
     for seed in range(40):
         x = np.sqrt(first["var_d"]) * rng.standard_normal((50, first["n_in"]))
-        caches.append(module.forward(module.init_params(seed, np.float64), {"x": x})[1])
-    np.testing.assert_allclose(np.var([c["h"] for c in caches]), first["var_z"], rtol=0.05)
-    np.testing.assert_allclose(np.var([c["y"] for c in caches]), second["var_z"], rtol=0.05)
+        runs.append(forward_values(module, module.init_params(seed, np.float64), {"x": x}))
+    np.testing.assert_allclose(np.var([run["h"] for run in runs]), first["var_z"], rtol=0.05)
+    np.testing.assert_allclose(np.var([run["y"] for run in runs]), second["var_z"], rtol=0.05)
 
 
 def test_the_bias_for_relu_units():
@@ -113,19 +114,19 @@ def dropout():
 def test_dropout_keeps_units_with_the_rates_of_the_lecture(dropout):
     module, params, batch = dropout
     batch = {"image": np.repeat(batch["image"], 500, axis=0)}
-    _, cache = module.forward(params, batch, training=True, rng=np.random.default_rng(2))
+    values = forward_values(module, params, batch, training=True, rng=np.random.default_rng(2))
     pixels = batch["image"].reshape(len(batch["image"]), -1)
-    kept = cache["noisy"] != 0
+    kept = values["noisy"] != 0
     np.testing.assert_allclose(kept.mean(), BOOK["dropout"]["rho_input"], atol=0.005)
-    np.testing.assert_allclose(cache["noisy"][kept], (pixels / BOOK["dropout"]["rho_input"])[kept], rtol=1e-12)
-    np.testing.assert_allclose(cache["h_mask"].mean(), 1, atol=0.01)
-    assert set(np.unique(cache["h_mask"])) == {0, 1 / BOOK["dropout"]["rho_hidden"]}
+    np.testing.assert_allclose(values["noisy"][kept], (pixels / BOOK["dropout"]["rho_input"])[kept], rtol=1e-12)
+    np.testing.assert_allclose(values["h_mask"].mean(), 1, atol=0.01)
+    assert set(np.unique(values["h_mask"])) == {0, 1 / BOOK["dropout"]["rho_hidden"]}
 
 
 def test_dropout_is_off_in_prediction(dropout):
     module, params, batch = dropout
-    _, cache = module.forward(params, batch)
-    np.testing.assert_array_equal(cache["noisy"], batch["image"].reshape(6, 64))
+    values = forward_values(module, params, batch)
+    np.testing.assert_array_equal(values["noisy"], batch["image"].reshape(6, 64))
 
 
 def test_the_backward_pass_divides_by_rho_too(dropout):
@@ -165,7 +166,7 @@ def test_algorithm_1(patience):
     losses = [record["val_loss"] for record in endless.train(dtype=np.float64)[1]]
     seen = []
     module = module_of(NOISY.format(x=x, t=t, patience=patience))
-    keep = lambda record, params: seen.append({name: w.copy() for name, w in params.items()})  # noqa: E731
+    keep = lambda record, state: seen.append(copy.deepcopy(state["params"]))  # noqa: E731
     params, history = module.train(dtype=np.float64, on_epoch=keep)
     assert (len(history), history.best_epoch) == algorithm_1(losses, patience)
     for name, w in params.items():

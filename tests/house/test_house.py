@@ -90,3 +90,27 @@ def test_files_stay_small(package: str):
         if (n := len(p.read_text().splitlines())) > 460
     }
     assert not long
+
+
+PAGES = [p for p in FILES if p.suffix == ".md" and p.name != "CHANGELOG.md"]
+NAMED = re.compile(r"`([\w.-]+(?:/[\w.-]+)*/?)`|\]\(([^)#:]+)(?:#[^)]*)?\)")
+BASES = ("", "compiler/dotnn", "runtime/dotnn_runtime", "docs", "tests")
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def there_is(page: Path, path: str, *, link: bool) -> bool:
+    """A link leads from its page; a path, from the root or a package; a mere file name, from anywhere."""
+    if link:
+        return (page.parent / path).exists()
+    if "/" in path:
+        return any((ROOT / base / path).exists() for base in BASES)
+    is_file = path.endswith((".py", ".md")) and not path.startswith(("SPEC", "SCRIPT"))  # these stand for another
+    return not is_file or any(p.name == path for p in FILES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
+def test_what_a_page_names_exists(page: Path):
+    """Outside of code blocks, which have a test of their own."""
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    named = [(plain or linked, bool(linked)) for plain, linked in NAMED.findall(text)]
+    assert not [path for path, link in named if not there_is(page, path, link=link)]

@@ -7,13 +7,13 @@ import pytest
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import model_of
 
-from dotnn.ir.build import build
+from dotnn.ir.algebra import UNKNOWN, Property
 from dotnn.ir.interpret import evaluate
-from dotnn.ops import OPS
-from dotnn.ops.algebra import UNKNOWN, Property
+from dotnn.library.ops import OPS
+from dotnn.library.penalties import PENALTIES
+from dotnn.passes.build import build
 from dotnn.passes.differentiate import differentiate
 from dotnn.passes.fuse_losses import fuse_losses
-from dotnn.penalties import PENALTIES
 
 BATCH = 5
 EVERYTHING = """model M { input x: [4]  target t: [4]
@@ -37,7 +37,7 @@ def _nodes():
     found = {}
     for text in _specs():
         for node in differentiate(fuse_losses(build(model_of(text))), input_gradients=True).all_nodes():
-            if node.loop is None and OPS[node.op].algebra is not UNKNOWN:
+            if node.loop is None and node.rule.algebra is not UNKNOWN:
                 types = " ".join(str(v.type) for v in (*node.ins, node.out))
                 found.setdefault((node.op, types, repr(sorted(node.attrs.items()))), node)
     by_op = {}
@@ -100,7 +100,7 @@ def test_what_an_op_says_of_its_result(name):
 
 
 def _check_properties(node, rng):
-    op, real = OPS[node.op], any(v.type.dtype == "real" for v in node.ins)
+    op, real = node.rule, any(v.type.dtype == "real" for v in node.ins)
     for wanted in op.algebra.has:
         assert _holds(wanted, _run(node, _operands(node, rng))), wanted
     for wanted in (op.algebra.keeps | ({Property.LEVEL} if op.elementwise else frozenset())) if real else ():
@@ -116,7 +116,7 @@ def _check_properties(node, rng):
 
 
 def _check_sums(node, rng):
-    algebra, operands = OPS[node.op].algebra, _operands(node, rng)
+    algebra, operands = node.rule.algebra, _operands(node, rng)
     weights = algebra.weights(node)
     if weights is not None:
         expected = sum(float(w) * a for w, a in zip(weights, operands, strict=True))

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dotnn.emit.fast.context import _functions
-from dotnn.ops.kernels import FUNCTIONS
+from dotnn.targets.numpy.fast.context import _functions
+from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS
 
 
 @given(st.sets(st.sampled_from(sorted(FUNCTIONS)), min_size=1))

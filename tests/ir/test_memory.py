@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from support import SPECS, model_of, module_of
 
-from dotnn.driver import Options, compile_model, compile_spec
-from dotnn.emit.fast.arrays import Arrays
-from dotnn.emit.fast.emitter import FastEmitter
-from dotnn.emit.fast.places import LoopPlaces
-from dotnn.emit.fast.verify import InvalidPlan
+from dotnn.session import Options, compile_model, compile_spec
+from dotnn.targets.numpy.fast.arrays import Arrays
+from dotnn.targets.numpy.fast.emitter import FastEmitter
+from dotnn.targets.numpy.fast.places import LoopPlaces
+from dotnn.targets.numpy.fast.verify import InvalidPlan
 from dotnn_runtime.script.selfcheck import generic_batch
 
 SPEC = """model M {{

@@ -10,8 +10,8 @@ import pytest
 from samples import LAYER_SPECS
 from support import ROOT, STYLES, as_module, generic_point, is_a_name, model_of, module_of
 
-from dotnn.driver import Options, compile_model
-from dotnn.emit.hygiene import ALPHABETS
+from dotnn.codegen.hygiene import ALPHABETS
+from dotnn.session import Options, compile_model
 
 PLAIN = """model M {{ {inputs}  {targets}
   x = {first} -> dense(4)

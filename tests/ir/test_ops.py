@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from samples import LAYER_SPECS, layer_spec, loss_settings, loss_spec
-from support import complex_gradient, generic_point, model_of, module_of
+from support import STYLES, complex_gradient, generic_point, model_of, module_of
 
-from dotnn.driver import lower
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.interpret import evaluate, run
-from dotnn.ops import OPS
-from dotnn.ops.base import BATCH
-from dotnn.penalties import PENALTIES
+from dotnn.ir.tensor import BATCH
+from dotnn.library.ops import OPS
+from dotnn.library.penalties import PENALTIES
+from dotnn.session import lower
 
 OP_SPECS = [
     *(spec for _, spec in LAYER_SPECS),
@@ -25,26 +25,26 @@ OP_SPECS = [
 ]
 
 
-OP_CASES = [(spec, fast) for spec in OP_SPECS for fast in (False, True) if not fast or "conv" in spec]
+OP_CASES = [(spec, style) for spec in OP_SPECS for style in STYLES if style == "explain" or "conv" in spec]
 """A fast step has ops of its own where it puts layers together."""
 
 
-def graph_and_values(spec, fast):
+def graph_and_values(spec, style):
     """The finished graph of a spec, and the value of everything in it at a random point, in training mode."""
-    graph = lower(model_of(spec), input_gradients=True, fast=fast)
+    graph = lower(model_of(spec), input_gradients=True, style=style)
     params, batch = generic_point(module_of(spec), 4, examples=6)
     return graph, run(graph, {**params, **batch}, rng=np.random.default_rng(4))
 
 
 def test_every_op_is_met_here():
-    graphs = (lower(model_of(spec), input_gradients=True, fast=fast) for spec, fast in OP_CASES)
+    graphs = (lower(model_of(spec), input_gradients=True, style=style) for spec, style in OP_CASES)
     met = {node.op for graph in graphs for node in graph.all_nodes()}
     assert set(OPS) - met <= {"columns", "pad_columns"}  # only in second derivatives
 
 
-@pytest.mark.parametrize(("spec", "fast"), OP_CASES)
-def test_ops_have_the_types_they_infer(spec, fast):
-    graph, values = graph_and_values(spec, fast)
+@pytest.mark.parametrize(("spec", "style"), OP_CASES)
+def test_ops_have_the_types_they_infer(spec, style):
+    graph, values = graph_and_values(spec, style)
     for node in graph.nodes:
         for out in node.outs:
             shape = shape_of(out)
@@ -53,13 +53,13 @@ def test_ops_have_the_types_they_infer(spec, fast):
                 assert values[out.id].dtype == np.float64, node.op
 
 
-@pytest.mark.parametrize(("spec", "fast"), OP_CASES)
-def test_the_rule_of_every_op(spec, fast):
-    graph, values = graph_and_values(spec, fast)
-    drawn = {v.id for node in graph.nodes if OPS[node.op].random for v in node.outs}
+@pytest.mark.parametrize(("spec", "style"), OP_CASES)
+def test_the_rule_of_every_op(spec, style):
+    graph, values = graph_and_values(spec, style)
+    drawn = {v.id for node in graph.nodes if node.rule.random for v in node.outs}
     rng = np.random.default_rng(5)
     for node in graph.all_nodes():
-        if OPS[node.op].vjp is None or OPS[node.op].random:
+        if node.rule.vjp is None or node.rule.random:
             continue
         # inside a loop any numbers will do, as long as the result belongs to them
         values |= {v.id: anything(v, rng) for v in node.ins if v.id not in values}
@@ -86,9 +86,9 @@ def anything(value, rng):
 
 def by_the_rule(node, values, sent):
     """What the op's VJP rule makes of the cotangent `sent`: an array per operand, None for zero."""
-    builder = GraphBuilder(10**6)
+    builder = GraphBuilder(OPS, 10**6)
     seed = builder.value("d", node.out.type)
-    cotangents = OPS[node.op].vjp(builder, node, seed)
+    cotangents = node.rule.vjp(builder, node, seed)
     env = {**values, seed.id: sent}
     for step in builder.nodes:
         env[step.out.id] = evaluate(step, [env[v.id] for v in step.ins], None, True)

@@ -5,10 +5,10 @@ import pytest
 from fuzz.grow import spec
 from support import generic_point, gradients, loss_at, model_of, module_of
 
-from dotnn.driver import Wanted, passes
-from dotnn.ir.build import build
 from dotnn.ir.interpret import run
 from dotnn.ir.verify import verify
+from dotnn.passes.build import build
+from dotnn.passes.pipelines import plain
 
 NUMBERS = range(30)
 
@@ -38,7 +38,7 @@ def test_no_pass_changes_a_number(seed):
     graph = build(model)
     verify(graph)
     before = results(graph, params, batch, seed)
-    for _, step in passes(Wanted(input_gradients=True)):
+    for step in plain(input_gradients=True):
         graph = step(graph)
         verify(graph)
         after = results(graph, params, batch, seed)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from support import SPECS, STYLES, as_module, assert_gradients, generic_point, model_of, module_of
 
-from dotnn.driver import Options, compile_model
+from dotnn.session import Options, compile_model
 
 NETWORK = """model M {{ input x: [4]  target y: {target}  output p = x -> dense(3){stage} }}
 train {{ loss = cross_entropy(p, y{more})  batch = 4 }}"""

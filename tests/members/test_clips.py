@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import STYLES, generic_point, module_of
 
-from dotnn.clips import CLIPS
+from dotnn.library.clips import CLIPS
 from dotnn_runtime.script import clipping
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import STYLES, generic_point, module_of
 
-from dotnn.constraints import CONSTRAINTS
+from dotnn.library.constraints import CONSTRAINTS
 
 NETWORK = """model M {{ input x: [4]  target t: [2]
   h = x -> dense(5, tanh{layer})

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from support import SPECS, generic_point, model_of, module_of
 
-from dotnn.driver import Options, compile_model, front
-from dotnn.emit.threads import VARIABLES
-from dotnn.layers import LAYERS
+from dotnn.codegen.threads import VARIABLES
+from dotnn.library.layers import LAYERS
 from dotnn.model.identity import network_identity, training_identity
+from dotnn.session import Options, compile_model, front
 
 NETWORK = """model M {{ input x: {shape}  target t: [1]
   h = x -> {call}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import module_of
 
-from dotnn.inits import INITS
+from dotnn.library.inits import INITS
 
 INIT_CALLS = {
     "uniform": ("uniform(-0.3, 0.9)", lambda n_in, n_out: (0.3, 1.2**2 / 12)),

@@ -11,11 +11,11 @@ from scipy import special
 from sklearn import metrics as reference
 from support import SPECS, STYLES, as_module, assert_gradients, generic_point, model_of, module_of
 
-from dotnn.driver import Options, compile_model
-from dotnn.layers import LAYERS
-from dotnn.losses import LOSSES
+from dotnn.library.layers import LAYERS
+from dotnn.library.losses import LOSSES
+from dotnn.library.penalties import PENALTIES
 from dotnn.model.lint import lint
-from dotnn.penalties import PENALTIES
+from dotnn.session import Options, compile_model
 
 
 def _rows(t, y):

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as reference
 from support import STYLES, generic_point, module_of
 
-from dotnn.metrics import METRICS
+from dotnn.library.metrics import METRICS
 from dotnn_runtime.script.split import split_indices
 
 METRIC_FORMULAS = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import STYLES, module_of
 
-from dotnn.optimizers import OPTIMIZERS
+from dotnn.library.optimizers import OPTIMIZERS
 
 
 def sgd(w, gradient, steps, lr, momentum=0.0, nesterov=False):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import STYLES, module_of
 
-from dotnn.schedules import SCHEDULES
+from dotnn.library.schedules import SCHEDULES
 from dotnn_runtime.script.plateau import Plateau
 
 STEPS, EPOCH = 60, 12

@@ -7,9 +7,9 @@ import pytest
 from mutation.subjects import right_script
 from support import STYLES, generic_point, model_of, module_of
 
-from dotnn.driver import lower
 from dotnn.model.lint import lint
-from dotnn.passes.invariance import unfelt_parameters
+from dotnn.passes.invariance import shift_invariant_parameters
+from dotnn.session import lower
 from dotnn_runtime.gradcheck import Verdict, check_script
 
 TRAINED = """model M {{
@@ -62,7 +62,7 @@ def test_early_stopping_returns_the_state_of_the_best_epoch(style):
     module = module_of(TRAINED.format(**data), style)
     seen = []
     params, history = module.train(
-        on_epoch=lambda record, params: seen.append({n: w.copy() for n, w in params.items()})
+        on_epoch=lambda record, state: seen.append({n: w.copy() for n, w in state["params"].items()})
     )
     assert 0 < history.best_epoch < len(history)
     for name in (*module.PARAMS, *module.STATE):
@@ -81,7 +81,7 @@ def test_noise_has_the_deviation_it_says_and_none_in_prediction():
     np.testing.assert_array_equal(module.forward(params, batch)[1]["y_gaussian_noise"], batch["x"])
 
 
-UNFELT = {
+INVARIANT = {
     "h = x -> dense(4) -> batchnorm  output y = h": {"h.dense1.b"},
     "h = x -> dense(4, relu) -> batchnorm  output y = h": set(),
     "h = x -> dense(4)  output y = h + (h -> batchnorm)": set(),
@@ -102,16 +102,16 @@ UNFELT = {
 """Networks, and the parameters that a normalisation takes out again."""
 
 
-@pytest.mark.parametrize("body", UNFELT)
+@pytest.mark.parametrize("body", INVARIANT)
 def test_what_a_normalisation_takes_out_again(body):
     """As the graph says, and as the gradients of a trained mode say."""
     graph = lower(model_of(spec(body)))
-    assert set(unfelt_parameters(graph)) == UNFELT[body]
+    assert set(shift_invariant_parameters(graph)) == INVARIANT[body]
     module = module_of(spec(body))
     params, batch = generic_point(module, 1)
     grads = module.loss_and_grads(params, batch)[1]
     largest = max(np.abs(grad).max() for grad in grads.values())
-    assert {name for name, grad in grads.items() if np.abs(grad).max() < 1e-13 * largest} == UNFELT[body]
+    assert {name for name, grad in grads.items() if np.abs(grad).max() < 1e-13 * largest} == INVARIANT[body]
 
 
 def warnings_of(body):

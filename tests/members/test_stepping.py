@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import model_of, module_of
 
-from dotnn.stepping import Training
+from dotnn.targets.numpy.steps import Training
 
 ROWS = np.random.default_rng(0).standard_normal((11, 2)).round(3)
 HELD_BACK = "split = split(train = 70%, val = 30%)"

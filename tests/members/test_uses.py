@@ -5,14 +5,14 @@ import pytest
 from support import SPECS, STYLES, as_module, generic_point, model_of, module_of
 from uses import FORMS, Kept, calls, kept_or_drawn, network
 
-from dotnn.driver import Options, compile_model, lower
-from dotnn.inits import INITS
+from dotnn.core.arguments import Bound
 from dotnn.ir.interpret import run
-from dotnn.layers import LAYERS
-from dotnn.layers.base import Layer, ParamSpec
-from dotnn.ops.base import BATCH as ANY
-from dotnn.ops.base import TensorType
-from dotnn.schema import Bound
+from dotnn.ir.tensor import BATCH as ANY
+from dotnn.ir.tensor import TensorType
+from dotnn.library.inits import INITS
+from dotnn.library.layers import LAYERS
+from dotnn.library.layers.base import Layer, ParamSpec
+from dotnn.session import Options, compile_model, lower
 
 CASES = [pytest.param(form, kept, id=f"{form}: {kept.call}") for form in FORMS for kept in calls(form)]
 COUNT, BATCH = 8, 4
@@ -26,7 +26,7 @@ def interpreted(graph, params, data):
         values = run(graph, {**params, **{name: a[chosen] for name, a in data.items()}}, rng=rng)
         losses.append(values[graph.loss.id])
         trained = {name: params[name] - 0.1 * values[d.id] for name, d in graph.grads.items()}
-        params = {**trained, **{name: values[v.id] for name, v in graph.renewed.items()}}
+        params = {**trained, **{name: values[v.id] for name, v in graph.new_state.items()}}
     return np.mean(losses), params
 
 
@@ -69,7 +69,7 @@ def apart(text, call):
 def results(graph, params, data):
     """The loss, the gradients and what replaces the state, with draws from one seed."""
     values = run(graph, {**params, **data}, rng=np.random.default_rng(3))
-    grads, state = ({name: values[v.id] for name, v in table.items()} for table in (graph.grads, graph.renewed))
+    grads, state = ({name: values[v.id] for name, v in table.items()} for table in (graph.grads, graph.new_state))
     return values[graph.loss.id], grads, state
 
 
@@ -95,7 +95,7 @@ def _counted(b, low):
     """What is not so in the registry: state that an op renews which does not know of state, in an array of its own."""
     share = b.emit("batch_share", low.x, name="share")
     mean = b.emit("batch_mean", low.x, low.params["total"], share, name="mean")
-    b.renew(low.params["total"], "add", low.params["total"], mean)
+    b.update_state(low.params["total"], "add", low.params["total"], mean)
     return b.emit("centre", low.x, mean)
 
 

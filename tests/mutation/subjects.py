@@ -8,10 +8,10 @@ from functools import cache
 from samples import loss_settings
 from support import ROOT
 
-from dotnn.diagnostics import Source
-from dotnn.driver import Options, compile_model, lower
-from dotnn.losses import LOSSES
+from dotnn.core.diagnostics import Source
+from dotnn.library.losses import LOSSES
 from dotnn.model.resolve import resolve
+from dotnn.session import Options, compile_model, lower
 from dotnn.syntax.parse import parse
 
 NETWORKS = {

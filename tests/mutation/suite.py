@@ -24,7 +24,7 @@ EQUIVALENT = [
     ("input_for_output", r"np\.where\(cache\['(f|rows_dense)'\] > 0", "prelu keeps the sign of z, for slopes above 0"),
     ("tie", r">= 0, 0, d_\w+ \* \w+_z\)", "where z is 0, both values are"),
     ("tie", r"g_dense >= 0, d_g, d_g \* 0\.7", "elu's kink: no convention is documented, either slope would do"),
-    (RULE, r"^elu_derivative: np\.where\({z} >= 0", "elu's kink: no convention is documented, either slope would do"),
+    (RULE, r"^elu_derivative: np\.where\(z >= 0", "elu's kink: no convention is documented, either slope would do"),
     ("tie", r"p >= 1e-07", "the edge of a clip: no convention is documented, either slope would do"),
     ("lost_minus", r"padded\(x, pad, np\.inf\)", "a border that is larger than all is not the maximum, either"),
     ("one_percent", r"rows = x\.reshape", "the largest element stays the largest"),

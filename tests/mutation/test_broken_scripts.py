@@ -5,7 +5,7 @@ from click.testing import CliRunner
 from support import SPECS
 
 from dotnn.cli import main
-from dotnn.driver import Options, compile_spec
+from dotnn.session import Options, compile_spec
 
 TANH = "p_dense1 = np.tanh(p_dense1_z)"
 BACK = "d_p_dense1 = d_p_z @ p_dense2_W.T"

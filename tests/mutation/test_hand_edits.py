@@ -6,7 +6,7 @@ from mutation.subjects import SUBJECTS, spec
 from support import SPECS
 
 from dotnn.cli import main
-from dotnn.driver import Options, compile_spec
+from dotnn.session import Options, compile_spec
 
 # spec, what the line was, what a person wrote, what the answer says of it
 EDITS = {

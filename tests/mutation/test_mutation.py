@@ -10,7 +10,7 @@ from mutation.subjects import BATCH, NETWORKS, SUBJECTS, backward_ops, model, ri
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import ROOT, as_module, generic_point, model_of
 
-from dotnn.driver import lower
+from dotnn.session import lower
 from dotnn_runtime.gradcheck import Verdict, check_script
 
 GROUPS = suite.groups()

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from dotnn.checking import beside, compared
-from dotnn.diagnostics import Source
-from dotnn.driver import Compiled, Options, compile_model
+from dotnn.commands.checking.changes import compared
+from dotnn.commands.checking.script import beside
+from dotnn.core.diagnostics import Source
 from dotnn.model.resolve import resolve
-from dotnn.reference import SpecStep
+from dotnn.running.spec_step import SpecStep
+from dotnn.session import Compiled, Options, compile_model
 from dotnn.syntax.parse import parse
 from dotnn_runtime.gradcheck import Report, check_script
 
@@ -53,8 +54,8 @@ FUNCTIONS = (
 """What is attacked: all that decides what is trained and predicted, and is no gradient."""
 SILENT = ("stopped_by", "dtype =", "DataError", "scratch_", "max(steps - warmup, ")
 """Lines whose mistakes show in messages, in speed, or in a training that is nothing but its warm-up."""
-RARE = ("isfinite", "on_epoch")
-"""Conditions of blocks that run when training fails, or where somebody looks on."""
+RARE = ("isfinite", "on_epoch", "resume")
+"""Conditions of blocks that run when training fails or is resumed, or where somebody looks on."""
 
 OPERATORS: dict[str, Callable[[ast.stmt], Iterator[ast.stmt]]] = {}
 

@@ -51,7 +51,7 @@ class Result:
         if "Traceback" in self.said or "NN901" in self.said:
             return False
         if self.code == 0:
-            return self.numbers == right.numbers or "is not as dotnn wrote it" in self.said
+            return self.numbers == right.numbers or "was edited since dotnn wrote it" in self.said
         return bool(re.search(r"^error(\[NN\d+\])?: \S", self.said, re.MULTILINE))
 
 

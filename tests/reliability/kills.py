@@ -5,6 +5,7 @@ Right is a folder that the same command always goes on with, and in the end the 
     python tests/reliability/kills.py --rounds 100 --seed 0
     python tests/reliability/kills.py --rounds 20 --seed 0 --target tensorflow
     python tests/reliability/kills.py --rounds 100 --seed 0 --by script
+    python tests/reliability/kills.py --rounds 100 --seed 0 --style explain
     python tests/reliability/kills.py --every-write
 """
 
@@ -70,8 +71,9 @@ def forked(work: Callable[[], object]) -> int:
 class Training:
     """A command that trains in a run folder, killed or not: by dotnn or by the script, in a fork or a new process."""
 
-    def __init__(self, folder: Path, target: str, by: str) -> None:
+    def __init__(self, folder: Path, target: str, by: str, style: str = "fast") -> None:
         self.folder, self.target, self.by = folder, target, by
+        self.style = ["--style", style] if target == "numpy" else []
         if by == "script":
             self._compile()
         elif target == "numpy":
@@ -81,20 +83,19 @@ class Training:
         """Load what a command needs: the forks are killed at work then, not while they load it."""
         import matplotlib.backends.backend_agg  # noqa: F401
 
-        import dotnn.training  # noqa: F401
-        from dotnn.driver import Options, compile_spec
+        import dotnn.commands.training.run  # noqa: F401
+        from dotnn.session import Options, compile_spec
 
-        compile_spec(str(self.folder / "spec.nn"), Options("fast"))
+        compile_spec(str(self.folder / "spec.nn"), Options(*self.style[1:]))
 
     def _compile(self) -> None:
-        options = ["--style", "fast"] if self.target == "numpy" else []
-        command = ["compile", "spec.nn", "-o", "model.py", "--target", self.target, *options]
+        command = ["compile", "spec.nn", "-o", "model.py", "--target", self.target, *self.style]
         subprocess.run([sys.executable, "-c", IN_A_PROCESS, *command], cwd=self.folder, check=True, capture_output=True)
 
     def arguments(self, run: str) -> list[str]:
         if self.by == "script":
             return ["train", "--out", run, "--resume"]
-        return ["train", "spec.nn", "--run", run, "--resume", "--target", self.target]
+        return ["train", "spec.nn", "--run", run, "--resume", "--target", self.target, *self.style]
 
     def start(self, run: str) -> int:
         """Start it, and return the number of the process. Its words go to out.txt."""
@@ -169,7 +170,7 @@ def die_at(moment: int) -> None:
     os.fsync, os.replace = fsync, rename  # type: ignore[assignment]
 
 
-def at_every_write(by: str, stride: int = 1, epochs: int = 4) -> tuple[int, list[str]]:
+def at_every_write(by: str, stride: int = 1, epochs: int = 4, style: str = "fast") -> tuple[int, list[str]]:
     """Kill a training at every moment at which it writes, or every so many, once each; return the number of moments,
     and what went wrong.
 
@@ -178,7 +179,7 @@ def at_every_write(by: str, stride: int = 1, epochs: int = 4) -> tuple[int, list
     here, wrong, moment = Path.cwd(), [], 0
     with tempfile.TemporaryDirectory() as scratch:
         prepare(Path(scratch), epochs)
-        training = Training(Path(scratch), "numpy", by)
+        training = Training(Path(scratch), "numpy", by, style)
         try:
             training.end(training.start("whole"))
             whole = training.files("whole")
@@ -200,13 +201,15 @@ def at_every_write(by: str, stride: int = 1, epochs: int = 4) -> tuple[int, list
     return moment, wrong
 
 
-def rounds(number: int, seed: int, target: str, by: str, epochs: int, most: int = 3) -> tuple[int, int, list[str]]:
+def rounds(
+    number: int, seed: int, target: str, by: str, epochs: int, style: str = "fast", most: int = 3
+) -> tuple[int, int, list[str]]:
     """Train `number` times, killed up to `most` times each; return the rounds, the kills, and what went wrong."""
     draw, here = random.Random(seed), Path.cwd()
     kills, wrong = 0, []
     with tempfile.TemporaryDirectory() as scratch:
         prepare(Path(scratch), epochs)
-        training = Training(Path(scratch), target, by)
+        training = Training(Path(scratch), target, by, style)
         try:
             started = time.monotonic()
             training.end(training.start("whole"))
@@ -234,15 +237,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--target", choices=["numpy", "tensorflow"], default="numpy")
     parser.add_argument("--by", choices=["dotnn", "script"], default="dotnn", help="which command trains")
+    parser.add_argument("--style", choices=["explain", "fast"], default="fast", help="of the NumPy script")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--every-write", action="store_true", help="instead: once at every moment of writing")
     options = parser.parse_args()
     started = time.perf_counter()
     if options.every_write:
-        count, wrong = at_every_write(options.by)
+        count, wrong = at_every_write(options.by, style=options.style)
         kills = count - 1
     else:
-        count, kills, wrong = rounds(options.rounds, options.seed, options.target, options.by, options.epochs)
+        count, kills, wrong = rounds(
+            options.rounds, options.seed, options.target, options.by, options.epochs, options.style
+        )
     print(*wrong, sep="\n" if wrong else "")
     seconds = time.perf_counter() - started
     print(f"{options.target}: {count} rounds, {kills} kills, {len(wrong)} gone wrong, {seconds:.0f} s")

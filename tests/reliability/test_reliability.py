@@ -14,15 +14,17 @@ def test_damaged_files_are_named_or_make_no_difference():
 
 
 @needs_fork
-@pytest.mark.parametrize("by", ["dotnn", "script"])
-def test_a_training_that_is_killed_ends_as_one_that_was_not(by):
-    count, _, wrong = kills.rounds(2, 5, "numpy", by, epochs=20)
+@pytest.mark.parametrize(("by", "style"), [("dotnn", "fast"), ("dotnn", "explain"), ("script", "fast")])
+def test_a_training_that_is_killed_ends_as_one_that_was_not(by, style):
+    count, _, wrong = kills.rounds(2, 5, "numpy", by, 20, style)
     assert count == 2 and not wrong, "\n".join(wrong)
 
 
 @needs_fork
-@pytest.mark.parametrize(("by", "stride"), [("dotnn", 4), ("script", 2)])
-def test_a_kill_at_any_write_leaves_a_folder_to_go_on_with(by, stride, monkeypatch):
-    monkeypatch.setattr("dotnn.training.loss_png", lambda *args, **more: b"a picture")
-    moments, wrong = kills.at_every_write(by, stride)
+@pytest.mark.parametrize(
+    ("by", "style", "stride"), [("dotnn", "fast", 4), ("dotnn", "explain", 7), ("script", "fast", 2)]
+)
+def test_a_kill_at_any_write_leaves_a_folder_to_go_on_with(by, style, stride, monkeypatch):
+    monkeypatch.setattr("dotnn.running.run_files.loss_png", lambda *args, **more: b"a picture")
+    moments, wrong = kills.at_every_write(by, stride, style=style)
     assert moments > 20 and not wrong, "\n".join(wrong)

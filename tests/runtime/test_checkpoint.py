@@ -78,27 +78,29 @@ def test_the_best_of_what_was_saved(tmp_path):
     for epochs, loss in ((2, 3 / 2), (4, 3 / 4), (5, 3 / 5), (6, 2.0)):
         now = state(loss, epochs)
         now["params"]["h.b"][0] = epochs
-        save_checkpoint(tmp_path / "out", now, every=2, best_by="loss")
+        save_checkpoint(tmp_path / "out", now, 0, epochs=5 if epochs == 5 else 9, every=2, best_by="loss")
         weights.append(np.load(tmp_path / "out" / "best.npz")["h.b"][0])
         assert len(load_state(tmp_path / "out" / "checkpoint.npz", SHAPES)["history"]) == epochs
     assert weights == [2, 4, 5, 5]
 
 
 def test_without_best_there_is_one_file(tmp_path):
-    save_checkpoint(tmp_path, state())
+    save_checkpoint(tmp_path, state(), 7, epochs=3)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
 
 
 def test_a_checkpoint_is_not_overwritten_unasked(tmp_path):
-    assert resumed_state(tmp_path, SHAPES, resume=False) is None
-    assert resumed_state(tmp_path, SHAPES, resume=True) is None
-    save_checkpoint(tmp_path, state())
+    assert resumed_state(tmp_path, SHAPES, 7, resume=False) is None
+    assert resumed_state(tmp_path, SHAPES, 7, resume=True) is None
+    save_checkpoint(tmp_path, state(), 7, epochs=3)
     with pytest.raises(DataError, match="--resume"):
-        resumed_state(tmp_path, SHAPES, resume=False)
-    assert_same(resumed_state(tmp_path, SHAPES, resume=True), state())
-    assert resumed_state(tmp_path, SHAPES, resume=False, overwrite=True) is None
+        resumed_state(tmp_path, SHAPES, 7, resume=False)
+    assert_same(resumed_state(tmp_path, SHAPES, 7, resume=True), {**state(), "data": 7})
+    with pytest.raises(DataError, match="another training"):
+        resumed_state(tmp_path, SHAPES, 8, resume=True)
+    assert resumed_state(tmp_path, SHAPES, 7, resume=False, overwrite=True) is None
     with pytest.raises(DataError, match="give one of them"):
-        resumed_state(tmp_path, SHAPES, resume=True, overwrite=True)
+        resumed_state(tmp_path, SHAPES, 7, resume=True, overwrite=True)
 
 
 @pytest.mark.parametrize("key", ["rest", "optimizer/m", "params/h.b", "optimizer/v/h.W", "seal"])
@@ -112,6 +114,6 @@ def test_nothing_may_be_missing(key, tmp_path):
 
 def test_best_weights_of_a_killed_training_do_not_stand_in_the_way_of_its_resumption(tmp_path):
     (tmp_path / "best.npz").write_bytes(b"written before the first checkpoint")
-    assert resumed_state(tmp_path, SHAPES, resume=True) is None
+    assert resumed_state(tmp_path, SHAPES, 7, resume=True) is None
     with pytest.raises(DataError, match="--resume"):
-        resumed_state(tmp_path, SHAPES, resume=False)
+        resumed_state(tmp_path, SHAPES, 7, resume=False)

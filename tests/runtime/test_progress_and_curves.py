@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 def run(stream, epochs=2000, **options):
     with TrainingProgress(epochs, stream=stream, **options) as progress:
         for epoch in range(1, epochs + 1):
-            progress({"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.5}, params=None)
+            progress({"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.5}, state={})
     return stream.getvalue()
 
 
@@ -72,7 +72,7 @@ def test_a_broken_run_says_so_and_does_not_swallow_the_error():
     with pytest.raises(KeyboardInterrupt), TrainingProgress(9, stream=stream) as progress:
         progress({"epoch": 3, "loss": math.nan})
         raise KeyboardInterrupt
-    assert "broken off after 3 epochs" in stream.getvalue()
+    assert "stopped after 3 epochs" in stream.getvalue()
     assert stream.getvalue().rstrip().endswith("loss nan")
 
 

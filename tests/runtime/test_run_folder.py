@@ -68,11 +68,11 @@ def test_a_run_is_only_overwritten_on_demand_and_only_its_own_files(tmp_path):
     run.write_labels({"y": ["a"]})
     (run.path / "notes.txt").write_text("mine")
     (run.path / "model.py").write_text("mine")
-    with pytest.raises(RunFolderError, match="a run stands there"):
+    with pytest.raises(RunFolderError, match="already holds a run"):
         create(run.path)
     again = create(run.path, overwrite=True)
     assert {file.name for file in run.path.iterdir()} == {"run.json", "notes.txt", "model.py"}
-    with pytest.raises(RunFolderError, match=r"model.py stands there and was not written by dotnn"):
+    with pytest.raises(RunFolderError, match=r"model.py already exists and was not written by dotnn"):
         again.write_script("new")
     assert (run.path / "model.py").read_text() == "mine"
 

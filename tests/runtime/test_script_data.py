@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from support import SPECS, compiled, model_of
 
-from dotnn.driver import Options, compile_model
+from dotnn.session import Options, compile_model
 
 NO_DATA = "model M { input x: [2]  target t: [1]  output y = x -> dense(1) }  train { loss = mse(y, t)  epochs = 2 }"
 
 
 @pytest.mark.parametrize("own", [False, True], ids=["no data", "rows in the spec"])
 def test_examples_come_from_a_file(own, tmp_path):
-    script = compiled(SPECS / "xor.nn", "explain") if own else compile_model(model_of(NO_DATA), Options())
+    script = compiled(SPECS / "xor.nn", "fast") if own else compile_model(model_of(NO_DATA), Options("fast"))
     (tmp_path / "model.py").write_text(script.script, encoding="utf-8")
     rng = np.random.default_rng(0)
     data = {"x": rng.standard_normal((30, 2)), "t": rng.integers(0, 2, (30, 1)).astype(float)}
@@ -31,7 +31,7 @@ def test_examples_come_from_a_file(own, tmp_path):
 
 @pytest.mark.parametrize("target", ["numpy", "tensorflow"])
 def test_results_are_not_overwritten_unasked(target, tmp_path):
-    script = compile_model(model_of(NO_DATA), Options(target=target)).script
+    script = compile_model(model_of(NO_DATA), Options("fast", target=target)).script
     (tmp_path / "model.py").write_text(script, encoding="utf-8")
     np.savez(tmp_path / "examples.npz", x=np.ones((4, 2)), t=np.ones((4, 1)))
     train = ["train", "--data", "examples.npz", "--out", "out"]
@@ -61,7 +61,7 @@ CHECKPOINT = "checkpoint = every(1)  stop = early(loss, patience = 2) }"
     ],
 )
 def test_options_that_cannot_be(options, message, tmp_path):
-    script = compile_model(model_of(NO_DATA.replace("epochs = 2 }", CHECKPOINT)), Options()).script
+    script = compile_model(model_of(NO_DATA.replace("epochs = 2 }", CHECKPOINT)), Options("fast")).script
     (tmp_path / "model.py").write_text(script, encoding="utf-8")
     np.savez(tmp_path / "examples.npz", x=np.ones((4, 2)), t=np.ones((4, 1)))
     command = [sys.executable, "model.py", "train", "--data", "examples.npz", *options]

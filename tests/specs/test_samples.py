@@ -3,7 +3,7 @@
 import pytest
 from support import ROOT
 
-from dotnn.driver import Options, compile_spec
+from dotnn.session import Options, compile_spec
 from dotnn_runtime.gradcheck import Verdict, check_script
 
 SAMPLES = sorted((ROOT / "tests" / "syntax" / "samples").glob("*.nn"))

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from support import ROOT, SPECS, STYLES, assert_gradients, compiled, generic_point, script_of
 
 from dotnn.cli import main
-from dotnn.driver import front, read_source
+from dotnn.session import front, read_source
 from dotnn.syntax.pretty import format_source
 from dotnn_runtime.gradcheck import Verdict, check_script
 
@@ -23,7 +23,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 DIGESTS = """
 import hashlib, sys
-from dotnn.driver import Options, compile_spec
+from dotnn.session import Options, compile_spec
 for style in sys.argv[1].split():
     for path in sys.argv[2:]:
         print(hashlib.sha256(compile_spec(path, Options(style)).script.encode()).hexdigest())

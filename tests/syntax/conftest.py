@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dotnn.diagnostics import Source, Span
+from dotnn.core.diagnostics import Source, Span
 from dotnn.syntax import nodes
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from dotnn import limits
-from dotnn.diagnostics import CompileError, Source
+from dotnn.core import limits
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.syntax.decode import decode
 from dotnn.syntax.errors import MINIMAL_SPEC
 from dotnn.syntax.parse import parse

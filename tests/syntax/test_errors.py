@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dotnn.diagnostics import CompileError, Source
+from dotnn.core.diagnostics import CompileError, Source
+from dotnn.syntax.diagnose import MAX_EXPECTED, expected_things
 from dotnn.syntax.errors import SYNTAX_ERRORS, TEXT_ERRORS
-from dotnn.syntax.explain import MAX_EXPECTED, expected_things
 from dotnn.syntax.parse import MAX_ERRORS, _parser, parse, parse_expression
 
 BAD = [(case, text) for case in SYNTAX_ERRORS for text in case.bad]
@@ -62,7 +62,7 @@ error[NN118]: expected `,` between `0.1` and `momentum`
               |                   ^^^^^^^^
   help: write a comma""",
     "model X { output p = (x -> f) (y -> g) }": """\
-error[NN100]: did not expect `(` after `)`
+error[NN100]: unexpected `(` after `)`
   bad.nn:1:31 | model X { output p = (x -> f) (y -> g) }
               |                               ^
   help: expected here: a statement (name = value, input, target, layer, output), an operator, `}`""",

@@ -28,7 +28,7 @@ def test_every_rule_has_a_builder():
     rules = {str(rule.alias or rule.origin.name) for rule in parse._parser().rules}
     inlined = {"expr", "comparison", "range", "sum", "product", "unary", "power"} - {"range", "unary"}
     assert {rule for rule in rules if not rule.startswith("_")} - inlined == {
-        name for name in vars(build.Builder) if not name.startswith("_")
+        name for name in vars(build.TreeBuilder) if not name.startswith("_")
     }
 
 

@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from dotnn import limits
-from dotnn.diagnostics import CompileError, Source
+from dotnn.core import limits
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.syntax.parse import parse, parse_expression
 
 DEEP = 10**6

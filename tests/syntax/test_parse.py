@@ -1,6 +1,6 @@
 import pytest
 
-from dotnn.diagnostics import CompileError, Source
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.syntax import nodes
 from dotnn.syntax.parse import parse, parse_expression
 from dotnn.syntax.scan import KEYWORDS

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dotnn.diagnostics import CompileError, Source
+from dotnn.core.diagnostics import CompileError, Source
 from dotnn.syntax.parse import parse
 from dotnn.syntax.pretty import format_source
 from dotnn.syntax.scan import scan

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dotnn.scripts import load_module
+from dotnn.running.scripts import load_module
 
 folder, words = Path(sys.argv[1]), sys.argv[2:]
 make_strategy = None

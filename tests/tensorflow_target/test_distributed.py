@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from support import model_of
 
-from dotnn.driver import Options, compile_model
-from dotnn.scripts import run_script
+from dotnn.running.scripts import run_script
+from dotnn.session import Options, compile_model
 from dotnn_runtime.script.cluster import leads_cluster
 from dotnn_runtime.script.errors import DataError
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from support import model_of
 
-from dotnn.driver import Options, compile_model
-from dotnn.scripts import load_module
+from dotnn.running.scripts import load_module
+from dotnn.session import Options, compile_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 

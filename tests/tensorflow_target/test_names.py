@@ -5,8 +5,8 @@ import ast
 import numpy as np
 from support import is_a_name, model_of
 
-from dotnn.driver import Options, compile_model
-from dotnn.scripts import load_module
+from dotnn.running.scripts import load_module
+from dotnn.session import Options, compile_model
 from dotnn_runtime.script.selfcheck import generic_batch
 
 WHERE_VALUES_ARE = {"build_model", "total_loss", "loss_and_grads"}

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from support import model_of
 
-from dotnn.clips import CLIPS
-from dotnn.driver import Options, compile_model
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.scripts import load_module
+from dotnn.library.clips import CLIPS
+from dotnn.library.optimizers import OPTIMIZERS
+from dotnn.running.scripts import load_module
+from dotnn.session import Options, compile_model
 from dotnn_runtime.script import clipping
 
 SPEC = """model M {{ input x: [3]  target t: [1]  output y = x -> dense(1, bias = false, init = constant(2){more}) }}

@@ -16,18 +16,30 @@ from regimes import OPTIMIZER_CALLS, REGIMES
 from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import SPECS, as_module, generic_point, model_of, module_of
 
-from dotnn.clips import CLIPS
-from dotnn.diagnostics import CompileError
-from dotnn.diffing import Difference, Trajectory, compare, follow, rounding
-from dotnn.driver import Options, compile_model, front
-from dotnn.layers import LAYERS
-from dotnn.peer import Peer
+from dotnn.commands.comparing import follow
+from dotnn.commands.comparing import rounding as rounded
+from dotnn.core.diagnostics import CompileError
+from dotnn.library.clips import CLIPS
+from dotnn.library.layers import LAYERS
+from dotnn.reports.trajectory import Difference, Trajectory
+from dotnn.session import Compilation, Options, compile_model, front
+from dotnn.targets.keras.witness import KerasPeer
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
 SEED = int(os.environ.get("DOTNN_SEED", "0"))
 SHORT = 6
 TOLERANCE, NOISE = 1e-10, 1e-4
 """Of a gradient at a point: relative to its norm, or to this share of the largest gradient: less than that is noise."""
+
+
+def compare(model, steps):
+    """What `dotnn diff` finds."""
+    return follow.compare(Compilation.of(model), steps)
+
+
+def rounding(model, script, steps):
+    """What rounding alone does to a training."""
+    return rounded.rounding(Compilation.of(model), script, steps)
 
 
 def agrees(model, steps):
@@ -42,9 +54,10 @@ def compared(model, steps):
 
     That is the largest difference; where rounding explains it, how many times as large it is as what rounding does.
     """
-    with Peer(model) as peer:
+    begun = Compilation.of(model)
+    with begun.witness() as peer:
         largest = witnessed(model, peer, 0)
-        found = follow(model, peer, steps)
+        found = follow.follow(begun, peer, steps)
     assert found.verdict != "FAIL", (found.first, found.rounding, found.place, found.steps[-3:])
     assert found.first or len(found.steps) == steps
     return found.verdict, found.first.error / found.rounding if found.rounding else max(largest, found.worst.error)
@@ -55,7 +68,7 @@ def witnessed(model, peer, seed):
     script = compile_model(model, Options(input_gradients=True)).script
     ours = as_module(script, SPECS / "generated.nn")
     params, batch = generic_point(ours, seed)
-    theirs = peer.witness(script)(SimpleNamespace(params=params, batch=batch, rng_seed=seed))
+    theirs = peer.witness()(SimpleNamespace(params=params, batch=batch, rng_seed=seed))
     loss, grads = ours.loss_and_grads(params, batch, rng=np.random.default_rng(seed))
     outputs, _ = ours.forward(params, batch, training=True, rng=np.random.default_rng(seed))
     assert grads.keys() == theirs[2].keys()
@@ -202,13 +215,13 @@ train {{ loss = mse(y, t)  optim = {optim}  batch = 4 }}"""
 @pytest.mark.parametrize("rate", [0.001, 0.5])
 def test_a_fault_in_the_numpy_script_is_found(rate, monkeypatch):
     """What both scripts do is compared, not assumed: another formula for the update parts them in the first step."""
-    from dotnn.optimizers import adaptive
+    from dotnn.library.optimizers import adaptive
 
     lines = adaptive.ADAM.equations({})
     wrong = tuple(line.replace("sqrt(v_hat) + epsilon", "sqrt(v_hat + epsilon)") for line in lines)
-    monkeypatch.setattr("dotnn.emit.optimizer.equations", lambda train: wrong)
+    monkeypatch.setattr("dotnn.codegen.optimizer.equations", lambda train: wrong)
     right = tuple(line.replace("sqrt(", "tf.sqrt(") for line in lines)
-    monkeypatch.setattr("dotnn.emit.tensorflow.optimizer.in_tensorflow", lambda e, attrs: right[wrong.index(e)])
+    monkeypatch.setattr("dotnn.targets.keras.optimizer.in_tensorflow", lambda e, attrs: right[wrong.index(e)])
     found = compare(model_of(WILD.format(optim=f"adam({rate})")), 3)
     assert found.verdict == "FAIL"
     assert (found.first.step, found.first.kind, found.place) == (1, "weight", "test.nn:1")
@@ -216,10 +229,10 @@ def test_a_fault_in_the_numpy_script_is_found(rate, monkeypatch):
 
 def test_a_fault_in_the_fast_style_is_found(monkeypatch):
     """It is what `dotnn train` runs: where its update is another, the two other scripts agree, and it is named."""
-    from dotnn.optimizers import adaptive
+    from dotnn.library.optimizers import adaptive
 
     wrong = tuple(line.replace("- lr *", "- 1.001 * lr *") for line in adaptive.ADAM.fast_equations({}))
-    monkeypatch.setattr("dotnn.emit.optimizer.fast_equations", lambda train: wrong)
+    monkeypatch.setattr("dotnn.codegen.optimizer.fast_equations", lambda train: wrong)
     found = compare(model_of(WILD.format(optim="adam(0.001)")), 3)
     assert found.verdict == "FAIL"
     assert (found.first.step, found.first.kind, found.first.script) == (1, "weight", "fast style")
@@ -262,7 +275,7 @@ def test_saturated_gates_take_the_same_steps():
 @pytest.mark.parametrize("wrong", [1 + 1e-5, 1 - 1e-5])
 def test_a_wrong_step_is_not_taken_for_rounding(wrong, monkeypatch):
     """However much rounding is said to explain of the trajectory."""
-    honest = Peer.make_step
+    honest = KerasPeer.make_step
 
     def spoilt(peer):
         step = honest(peer)
@@ -273,8 +286,8 @@ def test_a_wrong_step_is_not_taken_for_rounding(wrong, monkeypatch):
 
         return one
 
-    monkeypatch.setattr(Peer, "make_step", spoilt)
-    monkeypatch.setattr("dotnn.diffing.rounding", lambda *_, **__: np.inf)
+    monkeypatch.setattr(KerasPeer, "make_step", spoilt)
+    monkeypatch.setattr("dotnn.commands.comparing.rounding.rounding", lambda *_, **__: np.inf)
     found = compare(model_of(WILD.format(optim="sgd(0.1)")), 3)
     assert not found.alike and found.verdict == "INCONCLUSIVE"
 
@@ -283,14 +296,14 @@ def test_a_wrong_step_is_not_taken_for_rounding(wrong, monkeypatch):
 def test_a_training_that_diverges(theirs_too, monkeypatch):
     """On both targets in the same step it says nothing of the scripts; on one of them they part."""
     if not theirs_too:
-        honest = Peer.make_step
+        honest = KerasPeer.make_step
 
         def calm(peer):
             step = honest(peer)
             return lambda batch, rate: step(batch, 0.0)
 
-        monkeypatch.setattr(Peer, "make_step", calm)
-        monkeypatch.setattr("dotnn.diffing.TOLERANCE", 1e300)
+        monkeypatch.setattr(KerasPeer, "make_step", calm)
+        monkeypatch.setattr("dotnn.reports.trajectory.TOLERANCE", 1e300)
     found = compare(model_of(WILD.format(optim="sgd(1e150)")), 50)
     assert found.first.step == len(found.steps) < 50
     assert found.verdict == ("INCONCLUSIVE" if theirs_too else "FAIL")

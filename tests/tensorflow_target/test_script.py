@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from support import SPECS, as_module, compiled, model_of
 
-from dotnn.driver import Options, compile_model, compile_spec
-from dotnn.scripts import load_module
+from dotnn.running.scripts import load_module
+from dotnn.session import Options, compile_model, compile_spec
 from dotnn_runtime.script.selfcheck import generic_batch
 
 # Keras hands its variables to NumPy in a way that NumPy 2 warns of.
@@ -95,9 +95,12 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(batch, tmp_path
     script = load_module(file)
     rng = np.random.default_rng(0)
     data = {"x": rng.random((10, 3)), "t": rng.random((10, 1))}
-    states = []
-    whole, history = script.train(data, checkpoint=states.append)
-    script.save_state(tmp_path / "state.npz", states[2])
+
+    def keep(record, state):
+        if record["epoch"] == 3:
+            script.save_state(tmp_path / "state.npz", state)
+
+    whole, history = script.train(data, on_epoch=keep)
     state = script.load_state(tmp_path / "state.npz", script.PARAMS)
     params, resumed = script.train(data, resume=state)
     assert list(resumed) == list(history) and len(history) == 6

@@ -4,13 +4,14 @@ import pytest
 from support import model_of
 from uses import FORMS, calls, network
 
-from dotnn.diffing import compare
-from dotnn.ir.build import build
+from dotnn.commands.comparing.follow import compare
+from dotnn.passes.build import build
+from dotnn.session import Compilation
 
 
 def assert_agree(text):
     """Two steps on both targets: losses, gradients, and all weights, running statistics among them."""
-    found = compare(model_of(text), 2)
+    found = compare(Compilation.of(model_of(text)), 2)
     assert found.verdict == "PASS" and len(found.steps) == 2, (found.first, found.place)
 
 

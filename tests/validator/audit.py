@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from support import ROOT, as_module, generic_point, gradients, loss_at, model_of, module_of, slope
 
-from dotnn.driver import Options, compile_model
+from dotnn.session import Options, compile_model
 from dotnn_runtime.gradcheck import Verdict, check_script, render_text
 
 NOISE = 1e-12

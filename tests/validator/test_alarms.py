@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from support import model_of
 
-from dotnn.checking import check_spec
-from dotnn.driver import Options, compile_model, compile_spec
+from dotnn.commands.checking.spec import check_spec
+from dotnn.session import Options, compile_model, compile_spec
 from dotnn_runtime.gradcheck import Verdict, check_script
 
 TIES = """model R {

@@ -4,7 +4,7 @@ from math import prod
 
 from support import model_of, module_of
 
-from dotnn.driver import Options, compile_model
+from dotnn.session import Options, compile_model
 from dotnn_runtime.gradcheck import Verdict, check_script
 
 MLP = """model MLP {{

@@ -4,6 +4,8 @@ import pytest
 from support import STYLES
 from validator.audit import Audit
 
+from dotnn.commands.checking.spec import check_spec
+
 SPECS = {
     "a value with the name of another's sum": """
   h_z = x -> dense(4, relu)
@@ -58,3 +60,26 @@ def test_right_scripts_pass(name, style):
     audit = Audit()
     audit.look_at(spec(SPECS[name]), style)
     assert audit.passes == 1, audit.findings
+
+
+LARGE_SCORES = """model M {
+  input  x: [2]
+  h = x -> dense(6) -> dense(6) -> reshape([2, 3])
+  a = h -> repeat(2, multi_head_attention(heads = 2, key_dim = 2)) -> flatten
+  target t: [2, 3]
+  output y = concat(x, a) -> dense(6) -> reshape([2, 3])
+}
+train {
+  loss      = perceptron(y, t)
+  init      = ones
+  bias_init = ones
+}
+"""
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_rounding_alone_makes_is_no_fault(seed, tmp_path):
+    """Scores in the thousands leave few digits to the gradient of queries: in probes, in float32, in training steps."""
+    (tmp_path / "m.nn").write_text(LARGE_SCORES, encoding="utf-8")
+    report = check_spec(str(tmp_path / "m.nn"), seed=seed)
+    assert report.verdict.value == "PASS", [c for c in report.checks if c.verdict.value == "FAIL"]

@@ -9,8 +9,8 @@ import re
 import pytest
 from support import model_of
 
-from dotnn.driver import Options, compile_model, lower
 from dotnn.passes.zeros import zero_gradients
+from dotnn.session import Options, compile_model, lower
 from dotnn_runtime.gradcheck import Verdict, check_script
 
 TWINS = "input u: [3]  layer s = dense(4)  {}  output y = d * d -> sum_features"

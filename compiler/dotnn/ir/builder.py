@@ -1,4 +1,4 @@
-"""Writing nodes: the one implementation of `ops.base.Builder`."""
+"""Writing nodes: the one implementation of `ir.op.Builder`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dotnn.diagnostics import Span
-from dotnn.ops import OPS
-from dotnn.ops.base import Loop, Node, TensorType, Value
+from dotnn.core.diagnostics import Span
+from dotnn.ir.node import Loop, Node, Value
+from dotnn.ir.op import Op
+from dotnn.ir.tensor import TensorType
 
 STEP, BEFORE = "t", "before"
 """How the value of one step is called: `h_t`; and the state that the step before left: `h_before`."""
 
 
 class GraphBuilder:
-    """Appends nodes; infers the type of every output; remembers phase, layer and place in the spec."""
+    """Appends nodes of the given ops; infers the type of every output; remembers phase, layer and place in the spec."""
 
-    def __init__(self, next_id: int = 0) -> None:
+    def __init__(self, ops: Mapping[str, Op], next_id: int = 0) -> None:
+        self.ops = ops
         self.nodes: list[Node] = []
-        self.renewals: list[Node] = []
-        self.renewed: dict[int, list[Value]] = {}
+        self.state_updates: list[Node] = []
+        self.new_state: dict[int, list[Value]] = {}
         self.next_id = next_id
         self.phase = "forward"
         self.layer = ""
@@ -35,9 +37,10 @@ class GraphBuilder:
 
     def emit(self, op: str, *ins: Value, name: str = "", **attrs: Any) -> Value:
         """Append a node and return its output. `name` completes the current prefix: `h1` + `z` -> `h1_z`."""
-        type = OPS[op].infer([v.type for v in ins], attrs)
+        rule = self.ops[op]
+        type = rule.infer([v.type for v in ins], attrs)
         out = self.result(type, name or ("" if self.prefix else op))
-        self.nodes.append(Node(op, ins, (out,), attrs, self.phase, self.layer, self.span))
+        self.nodes.append(Node(rule, ins, (out,), attrs, self.phase, self.layer, self.span))
         return out
 
     def result(self, type: TensorType, name: str = "", suffix: str | None = None) -> Value:
@@ -56,15 +59,21 @@ class GraphBuilder:
         reverse: bool = False,
         **attrs: Any,
     ) -> tuple[Value, ...]:
-        """Append a loop over time; see `ops.base.Builder`."""
+        """Append a loop over time; see `ir.op.Builder`."""
         slices = {n: self.result(at_a_step(v.type), n, STEP) for n, v in sequences.items()}
         entering = {n: self.result(v.type, n, BEFORE) for n, v in states.items()}
         nodes, leaving = self.inner(lambda: body({**slices, **entering}))
         steps = next(iter(sequences.values())).type.example[0]
         loop = Loop(
-            steps, nodes, tuple(slices.values()), tuple(entering.values()), tuple(leaving[n] for n in states),
-            collected=tuple(leaving[n] for n in collect), final=tuple(leaving[n] for n in final), reverse=reverse,
-        )  # fmt: skip
+            steps,
+            nodes,
+            tuple(slices.values()),
+            tuple(entering.values()),
+            tuple(leaving[n] for n in states),
+            collected=tuple(leaving[n] for n in collect),
+            final=tuple(leaving[n] for n in final),
+            reverse=reverse,
+        )
         outs = [self.result(over_time(leaving[n].type, steps), hint) for n, hint in collect.items()]
         outs += [self.result(leaving[n].type, hint) for n, hint in final.items()]
         self.append_loop(loop, (*sequences.values(), *states.values()), outs, **attrs)
@@ -81,27 +90,27 @@ class GraphBuilder:
     def append_loop(self, loop: Loop, operands: Iterable[Value], outs: Iterable[Value], **attrs: Any) -> Node:
         """Append a scan; what its steps read of the values outside follows the other operands."""
         ins = (*operands, *loop.free())
-        self.nodes.append(Node("scan", ins, tuple(outs), attrs, self.phase, self.layer, self.span, loop))
+        self.nodes.append(Node(self.ops["scan"], ins, tuple(outs), attrs, self.phase, self.layer, self.span, loop))
         return self.nodes[-1]
 
     @contextmanager
     def within(self, name: str) -> Iterator[None]:
-        """Let the names of what is written inside begin with `name`, behind the prefix."""
+        """Let the names of what is written inside begin with `name`, after the prefix."""
         saved = self.prefix
         self.prefix = "_".join(filter(None, [saved, name]))
         yield
         self.prefix = saved
 
-    def renew(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
-        """Keep the node whose output replaces `state` after a training step; `build` appends it behind the loss.
+    def update_state(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
+        """Keep the node whose output replaces `state` after a training step; `build` appends it after the loss.
 
-        A layer that is used several times renews its state once per use: each starts from what the one before it left.
+        A layer that is used several times updates its state once per use: each starts from what the one before it left.
         """
-        made = self.renewed.setdefault(state.id, [])
+        made = self.new_state.setdefault(state.id, [])
         ins = tuple(made[-1] if made and v.id == state.id else v for v in ins)
         name = f"{state.name}_next" + f"_{len(made) + 1}" * bool(made)
-        made.append(self.value(name, OPS[op].infer([v.type for v in ins], attrs)))
-        self.renewals.append(Node(op, ins, (made[-1],), attrs, "state", self.layer, self.span))
+        made.append(self.value(name, self.ops[op].infer([v.type for v in ins], attrs)))
+        self.state_updates.append(Node(self.ops[op], ins, (made[-1],), attrs, "state", self.layer, self.span))
 
     @contextmanager
     def at(self, layer: str, span: Span | None, prefix: str | None = None) -> Iterator[None]:

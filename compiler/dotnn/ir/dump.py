@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ir.graph import Graph
-from dotnn.ops.base import Loop, Node, Value
+from dotnn.ir.node import Loop, Node, Value
 
 
 def dump(graph: Graph) -> str:
@@ -20,7 +20,7 @@ def dump(graph: Graph) -> str:
     lines += ["", "-- results"]
     lines += [f"output {name} = {v.name}" for name, v in graph.outputs.items()]
     lines += [f"loss = {graph.loss.name}"] if graph.loss else []
-    lines += [f"state {name} = {v.name}" for name, v in graph.renewed.items()]
+    lines += [f"state {name} = {v.name}" for name, v in graph.new_state.items()]
     lines += [f"gradient of {name} = {v.name}" for name, v in graph.grads.items()]
     return "\n".join(lines) + "\n"
 

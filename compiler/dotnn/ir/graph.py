@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from dotnn.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
 
 PHASES = ("forward", "loss", "state", "backward")
 
@@ -15,8 +15,8 @@ class Graph:
     """One network with its loss and, once differentiated, its gradients.
 
     `inputs`, `targets`, `params`, `outputs` and `grads` map the names of the spec to values. `state` are the parameters
-    that are not trained (running statistics), `renewed` what replaces them after a training step. `seed` is the
-    cotangent of the loss (1 unless the caller says otherwise). `steps` holds the value of every step of the model, by
+    that are not trained (running statistics), `new_state` what replaces them after a training step. `seed` is the
+    cotangent of the loss (1 unless the caller gives another). `steps` holds the value of every step of the model, by
     its path; `remarks` are shown in the script where a pass changed what the reader would expect, by layer path.
     """
 
@@ -32,7 +32,7 @@ class Graph:
     remarks: Mapping[str, str] = field(default_factory=dict)
     next_id: int = 0
     state: Mapping[str, Value] = field(default_factory=dict)
-    renewed: Mapping[str, Value] = field(default_factory=dict)
+    new_state: Mapping[str, Value] = field(default_factory=dict)
 
     def phase(self, *phases: str) -> tuple[Node, ...]:
         """Return the nodes of the given phases, in order."""
@@ -46,14 +46,12 @@ class Graph:
     def sources(self) -> list[Value]:
         """Return the values that no node assigns: inputs, targets, parameters, state, the seed."""
         seeds = [self.seed] if self.seed else []
-        return [
-            *self.inputs.values(), *self.targets.values(), *self.params.values(), *self.state.values(), *seeds
-        ]  # fmt: skip
+        return [*self.inputs.values(), *self.targets.values(), *self.params.values(), *self.state.values(), *seeds]
 
     def results(self) -> list[Value]:
-        """Return the values that somebody outside reads."""
+        """Return the values that are read from outside."""
         losses = [self.loss] if self.loss else []
-        return [*self.outputs.values(), *losses, *self.renewed.values(), *self.grads.values()]
+        return [*self.outputs.values(), *losses, *self.new_state.values(), *self.grads.values()]
 
     def producers(self) -> dict[int, Node]:
         """Return the node that assigns each value, by the value's number."""
@@ -87,7 +85,7 @@ class Graph:
             outputs=table(self.outputs),
             grads=table(self.grads),
             state=table(self.state),
-            renewed=table(self.renewed),
+            new_state=table(self.new_state),
             loss=change(self.loss) if self.loss else None,
             seed=change(self.seed) if self.seed else None,
         )

@@ -9,7 +9,7 @@ import importlib
 import inspect
 import math
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from types import CodeType
 from typing import Any
@@ -18,8 +18,7 @@ import numpy as np
 
 import dotnn_runtime.script as library
 from dotnn.ir.graph import Graph
-from dotnn.ops import OPS
-from dotnn.ops.base import Node, Value
+from dotnn.ir.node import Loop, Node, Value
 
 Array = Any
 Rounding = Callable[[Array, list[Array]], Array]
@@ -45,8 +44,8 @@ def _compiled(line: str) -> CodeType:
 def evaluate(
     node: Node, operands: list[Array], rng: np.random.Generator | None, training: bool, step: int = 1
 ) -> Array:
-    """Return the value of one node with one output; `step` is the step of the loop that it stands in."""
-    op = OPS[node.op]
+    """Return the value of one node with one output; `step` is the step of the loop that it belongs to."""
+    op = node.rule
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
     scope = {names[v.id]: x for v, x in zip(node.ins, operands, strict=True)}
     line = (op.line if training else op.prediction_line)(node, lambda v: names[v.id])
@@ -64,23 +63,32 @@ def evaluate_loop(
     """Return the outputs of a scan; `rounded` is applied to every value in it."""
     loop = node.loop
     assert loop is not None
-    outside = {v.id: x for v, x in zip(node.ins, operands, strict=True)}
-    sequences = [outside[v.id] for v in loop.sequences(node.ins)]
+    outside = _by_id(node.ins, operands)
     states = [outside[v.id] for v in loop.initial(node.ins)]
-    seen: list[dict[int, Array]] = []
-    for step in reversed(range(loop.steps)) if loop.reverse else range(loop.steps):
-        env = dict(outside)
-        env |= {v.id: sequence[:, step] for v, sequence in zip(loop.slices, sequences, strict=True)}
-        env |= {v.id: state for v, state in zip(loop.entering, states, strict=True)}
+    order = range(loop.steps)
+    seen: dict[int, dict[int, Array]] = {}
+    for step in reversed(order) if loop.reverse else order:
+        slices = [outside[v.id][:, step] for v in loop.sequences(node.ins)]
+        env = outside | _by_id(loop.slices, slices) | _by_id(loop.entering, states)
         for inner in loop.nodes:
             read = [env[v.id] for v in inner.ins]
             env[inner.out.id] = rounded(evaluate(inner, read, rng, training, step), read)
         states = [env[v.id] for v in loop.leaving]
-        seen.append(env)
-    in_order = seen[::-1] if loop.reverse else seen
-    collected = [np.stack([env[v.id] for env in in_order], axis=1) for v in loop.collected]
-    final = [seen[-1][v.id] for v in loop.final]
-    return [*collected, *final, *(sum(env[v.id] for env in seen) for v in loop.summed)]
+        seen[step] = env
+    return _loop_outputs(loop, seen)
+
+
+def _by_id(values: Sequence[Value], arrays: Sequence[Array]) -> dict[int, Array]:
+    return {v.id: x for v, x in zip(values, arrays, strict=True)}
+
+
+def _loop_outputs(loop: Loop, seen: Mapping[int, Mapping[int, Array]]) -> list[Array]:
+    """Return sequences, last states and sums, from the values of every step in the order in which they ran."""
+    *_, last = seen.values()
+    collected = [np.stack([seen[step][v.id] for step in range(loop.steps)], axis=1) for v in loop.collected]
+    final = [last[v.id] for v in loop.final]
+    summed = [sum(env[v.id] for env in seen.values()) for v in loop.summed]
+    return [*collected, *final, *summed]
 
 
 def run(
@@ -104,8 +112,7 @@ def run(
         if node.loop is None:
             env[node.out.id] = rounded(evaluate(node, operands, rng, training), operands)
         else:
-            outs = evaluate_loop(node, operands, rng, training, rounded)
-            env |= {v.id: x for v, x in zip(node.outs, outs, strict=True)}
+            env |= _by_id(node.outs, evaluate_loop(node, operands, rng, training, rounded))
     return env
 
 

@@ -20,7 +20,7 @@ class RandomRounding:
         self.chance = chance
 
     def __call__(self, value: Any, operands: list[Any]) -> np.ndarray:
-        """Return a value rounded otherwise.
+        """Return a value rounded in another way.
 
         Whole numbers, and those that were chosen among the operands as a maximum is, have not been rounded.
         """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dotnn.ir.builder import loop_types, over_time
 from dotnn.ir.graph import PHASES, Graph
-from dotnn.ops import OPS
-from dotnn.ops.base import Loop, Node
+from dotnn.ir.node import Loop, Node, Value
+from dotnn.ir.tensor import TensorType
 
 
 class InvalidGraph(AssertionError):
@@ -13,7 +15,7 @@ class InvalidGraph(AssertionError):
 
 
 def verify(graph: Graph) -> None:
-    """Check topological order, single assignment, known ops, re-inferred types, order of phases, and roles.
+    """Check topological order, single assignment, re-inferred types, order of phases, and roles.
 
     Raises `InvalidGraph` naming the node.
     """
@@ -23,10 +25,8 @@ def verify(graph: Graph) -> None:
     phase = 0
     for node in graph.nodes:
         where = f"{node.op} -> {', '.join(v.name for v in node.outs)} ({node.layer})"
-        if node.op not in OPS:
-            raise InvalidGraph(f"unknown op: {where}")
         if PHASES.index(node.phase) < phase:
-            raise InvalidGraph(f"{where} stands in phase {node.phase} after {PHASES[phase]}")
+            raise InvalidGraph(f"{where} is in phase {node.phase} after {PHASES[phase]}")
         phase = PHASES.index(node.phase)
         if node.phase == "forward" and any(v.role in ("target", "seed") for v in node.ins):
             raise InvalidGraph(f"{where} reads a target in the forward phase")
@@ -38,36 +38,44 @@ def verify(graph: Graph) -> None:
 
 def _verify_assignment(node: Node, known: set[int], where: str) -> None:
     """Check that a node reads what is there and assigns something new, of the type that its op infers; then know it."""
-    missing = [v.name for v in node.ins if v.id not in known]
+    missing = _unknown(node.ins, known)
     if missing:
         raise InvalidGraph(f"{where} reads {missing} before assignment")
-    inferred = loop_types(node.loop) if node.loop else (OPS[node.op].infer([v.type for v in node.ins], node.attrs),)
+    inferred = loop_types(node.loop) if node.loop else (node.rule.infer([v.type for v in node.ins], node.attrs),)
     found = tuple(v.type for v in node.outs)
     if inferred != found:
         raise InvalidGraph(f"{where} has types {[*map(str, found)]}, inferred {[*map(str, inferred)]}")
-    if any(v.id in known for v in node.outs):
+    made = {v.id for v in node.outs}
+    if made & known:
         raise InvalidGraph(f"{where} is assigned twice")
-    known |= {v.id for v in node.outs}
+    known |= made
+
+
+def _unknown(values: Iterable[Value], known: set[int]) -> list[str]:
+    return [v.name for v in values if v.id not in known]
 
 
 def _verify_loop(node: Node, loop: Loop, where: str) -> None:
     """Check that operands fit, and that a step reads only what is there."""
-    sequences, initial = loop.sequences(node.ins), loop.initial(node.ins)
-    if [v.type for v in sequences] != [over_time(v.type, loop.steps) for v in loop.slices]:
+    if _types(loop.sequences(node.ins)) != [over_time(v.type, loop.steps) for v in loop.slices]:
         raise InvalidGraph(f"{where}: the sequences do not fit the steps")
-    states = [[v.type for v in part] for part in (initial, loop.entering, loop.leaving)]
+    states = [_types(part) for part in (loop.initial(node.ins), loop.entering, loop.leaving)]
     if states[0] != states[1] or states[1] != states[2]:
         raise InvalidGraph(f"{where}: the states change their type: {states}")
     known = {v.id for v in (*node.ins, *loop.slices, *loop.entering)}
     for inner in loop.nodes:
         _verify_assignment(inner, known, f"{where}: {inner.op} -> {', '.join(v.name for v in inner.outs)}")
-    lost = [v.name for v in (*loop.leaving, *loop.collected, *loop.final, *loop.summed) if v.id not in known]
+    lost = _unknown((*loop.leaving, *loop.collected, *loop.final, *loop.summed), known)
     if lost:
         raise InvalidGraph(f"{where}: {lost} are never assigned")
 
 
+def _types(values: Iterable[Value]) -> list[TensorType]:
+    return [v.type for v in values]
+
+
 def _verify_results(graph: Graph, known: set[int]) -> None:
-    lost = [v.name for v in graph.results() if v.id not in known]
+    lost = _unknown(graph.results(), known)
     if lost:
         raise InvalidGraph(f"results {lost} are never assigned")
     for name, grad in graph.grads.items():

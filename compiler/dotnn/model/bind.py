@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dotnn.clips import CLIPS
-from dotnn.constraints import CONSTRAINTS
-from dotnn.diagnostics import Span, did_you_mean
-from dotnn.inits import INITS
-from dotnn.layers import ACTIVATIONS
-from dotnn.losses import LOSSES
+from dotnn.core.arguments import REQUIRED, Arg, Bound, Symbol, show
+from dotnn.core.diagnostics import Span, did_you_mean
+from dotnn.library.clips import CLIPS
+from dotnn.library.constraints import CONSTRAINTS
+from dotnn.library.inits import INITS
+from dotnn.library.layers import ACTIVATIONS
+from dotnn.library.losses import LOSSES
+from dotnn.library.optimizers import OPTIMIZERS
+from dotnn.library.penalties import PENALTIES
+from dotnn.library.schedules import SCHEDULES
 from dotnn.model import messages
-from dotnn.model.constants import Constants, ConstCall, describe, evaluate
-from dotnn.model.elsewhere import suggest
-from dotnn.model.messages import Fail
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.penalties import PENALTIES
-from dotnn.schedules import SCHEDULES
-from dotnn.schema import REQUIRED, Arg, Bound, Symbol, show
+from dotnn.model.constants import Constant, Constants, ConstCall, describe, evaluate
+from dotnn.model.messages.base import Fail
+from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -49,7 +49,7 @@ def bind(
         if arg.name in given:
             values[arg.name] = convert(owner, arg, given[arg.name], constants, schema)
         elif arg.default is REQUIRED:
-            raise Fail(messages.missing_argument(span, owner, arg.name, arg.doc))
+            raise Fail(messages.calls.missing_argument(span, owner, arg.name, arg.doc))
         else:
             values[arg.name] = default_of(arg)
     return values
@@ -62,14 +62,14 @@ def match(owner: str, names: Sequence[str], args: Iterable[nodes.Arg]) -> dict[s
     for arg in args:
         if arg.name is None:
             if position >= len(names):
-                raise Fail(messages.too_many_arguments(arg.span, owner, names))
+                raise Fail(messages.calls.too_many_arguments(arg.span, owner, names))
             name, position = names[position], position + 1
         else:
             name = arg.name.id
             if name not in names:
-                raise Fail(messages.unknown_argument(arg.name.span, owner, name, names))
+                raise Fail(messages.calls.unknown_argument(arg.name.span, owner, name, names))
         if name in given:
-            raise Fail(messages.repeated_argument(arg.span, owner, name))
+            raise Fail(messages.calls.repeated_argument(arg.span, owner, name))
         given[name] = arg.value
     return given
 
@@ -82,34 +82,46 @@ def convert(owner: str, arg: Arg, expr: nodes.Expr, constants: Constants, schema
             return default_of(arg)
         if arg.kind.registry in CAN_BE_NONE and value == Symbol("none"):
             return value
-        if not arg.kind.numeric or isinstance(value, ConstCall) or _is_member(value, arg.kind.registry):
+        if _is_entry(arg, value):
             return bind_entry(arg.kind.registry, value, expr.span, constants)
     converted = arg.kind.accept(value)
     if converted is None:
         found, help = _refusal(arg, value, expr, constants, schema)
-        raise Fail(messages.wrong_kind(expr.span, owner, arg.name, arg.kind.expected, found, help))
+        raise Fail(messages.calls.wrong_kind(expr.span, owner, arg.name, arg.kind.expected, found, help))
     return converted
 
 
-def _is_member(value: Any, family: str) -> bool:
+def _is_entry(arg: Arg, value: Constant) -> bool:
+    """Whether a constant is to be looked up in the argument's registry: where a number would do, only a name of it."""
+    return not arg.kind.numeric or isinstance(value, ConstCall) or _is_member(value, arg.kind.registry)
+
+
+def _is_member(value: Constant, family: str) -> bool:
     return isinstance(value, Symbol) and value.id in FAMILIES[family]
 
 
-def _refusal(arg: Arg, value: Any, expr: nodes.Expr, constants: Constants, schema: Sequence[Arg]) -> tuple[str, str]:
+def _refusal(
+    arg: Arg, value: Constant, expr: nodes.Expr, constants: Constants, schema: Sequence[Arg]
+) -> tuple[str, str]:
     """Return what an argument was found to be, and the likely fix."""
     meaning = f"{arg.name}: {arg.doc}" if arg.doc else ""
     if isinstance(expr, nodes.Name) and expr.id in constants:
         return f"but the parameter {expr.id} is {describe(value)}", meaning
     if isinstance(value, str) and arg.kind.accept(Symbol(value)) is not None:
         return f"not {describe(value)}", f"write it without quotes: {value}"
-    if not isinstance(value, Symbol):
-        return f"not {describe(value)}", meaning
-    other = next((a for a in schema if a is not arg and accepts(a, value)), None)
+    if isinstance(value, Symbol):
+        return _refused_word(arg, value, constants, schema, meaning)
+    return f"not {describe(value)}", meaning
+
+
+def _refused_word(arg: Arg, word: Symbol, constants: Constants, schema: Sequence[Arg], meaning: str) -> tuple[str, str]:
+    """Return the same for a word: it may belong to a neighbour, or be misspelt."""
+    other = next((a for a in schema if a is not arg and accepts(a, word)), None)
     if other is not None:
-        return f"not {describe(value)}", f"{value.id} belongs to another argument: {other.name} = {value.id}"
+        return f"not {describe(word)}", f"{word.id} belongs to another argument: {other.name} = {word.id}"
     if arg.kind.choices:
-        return f"not {describe(value)}", suggest(value.id, arg.kind.choices)
-    return f'but "{value.id}" is not defined', did_you_mean(value.id, constants) or meaning
+        return f"not {describe(word)}", suggest(word.id, arg.kind.choices)
+    return f'but "{word.id}" is not defined', did_you_mean(word.id, constants) or meaning
 
 
 def accepts(arg: Arg, value: Symbol) -> bool:
@@ -119,7 +131,7 @@ def accepts(arg: Arg, value: Symbol) -> bool:
     return arg.kind.accept(value) is not None
 
 
-def bind_entry(family: str, value: Any, span: Span, constants: Constants) -> Bound:
+def bind_entry(family: str, value: Constant, span: Span, constants: Constants) -> Bound:
     """Resolve `relu`, `leaky_relu(0.2)`, `he(normal)` in its family and bind its arguments."""
     members = FAMILIES[family]
     called = FAMILY_NAMES.get(family, family)
@@ -129,13 +141,13 @@ def bind_entry(family: str, value: Any, span: Span, constants: Constants) -> Bou
         name, args, at = value.id, (), span
     else:
         help = f"write it without quotes: {value}" if isinstance(value, str) and value in members else ""
-        raise Fail(messages.needs_entry(span, called, describe(value), help, members))
+        raise Fail(messages.calls.needs_entry(span, called, describe(value), help, members))
     if name not in members:
-        raise Fail(messages.unknown_entry(at, called, name, members))
+        raise Fail(messages.calls.unknown_entry(at, called, name, members))
     entry = members[name]
     attrs = bind(name, entry.args, args, span, constants)
     if "low" in attrs and attrs["low"] > attrs["high"]:
-        raise Fail(messages.ends_swapped(span, name, show(attrs["low"]), show(attrs["high"])))
+        raise Fail(messages.calls.ends_swapped(span, name, show(attrs["low"]), show(attrs["high"])))
     return Bound(entry, attrs)
 
 

@@ -6,15 +6,16 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard, cast
 
-from dotnn.limits import MAX_NUMBER
+from dotnn.core.arguments import Duration, Symbol, show
+from dotnn.core.diagnostics import Span
+from dotnn.core.limits import MAX_NUMBER
 from dotnn.model import messages
-from dotnn.model.messages import Fail
-from dotnn.schema import Duration, Symbol, show
+from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
 
-WORDS: dict[str, Any] = {"true": True, "false": False}
+WORDS: dict[str, bool] = {"true": True, "false": False}
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -54,19 +55,23 @@ class Poisoned(Exception):
     """A statement depends on a poisoned name and is given up silently."""
 
 
-Constants = Mapping[str, Any]
+Constant: TypeAlias = "bool | int | float | str | Symbol | Duration | Interval | ConstCall | Poison | list[Constant]"
+Constants = Mapping[str, Constant]
 
 
-def evaluate(expr: nodes.Expr, constants: Constants) -> Any:
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a constant is a number; `true` and `false` are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def evaluate(expr: nodes.Expr, constants: Constants) -> Constant:
     """Return the constant that `expr` denotes; a name that is no constant is a `Symbol`.
 
     Raises `Fail` for arithmetic on things that are no numbers, for division by zero and for huge powers, and
     `Poisoned` where a name's own definition is wrong.
     """
     match expr:
-        case nodes.Number():
-            return expr.value
-        case nodes.String():
+        case nodes.Number() | nodes.String():
             return expr.value
         case nodes.Name():
             return _named(expr, constants)
@@ -83,65 +88,66 @@ def evaluate(expr: nodes.Expr, constants: Constants) -> Any:
         case nodes.Binary():
             return _binary(expr, constants)
     example = "write a number, a word, a text or a list; values of the network are computed in `model`"
-    raise Fail(messages.bad_constant(expr.span, "a constant is needed here, not a pipe", example))
+    raise Fail(messages.constants.bad_constant(expr.span, "a constant is needed here, not a pipe", example))
 
 
-def _named(expr: nodes.Name, constants: Constants) -> Any:
+def _named(expr: nodes.Name, constants: Constants) -> Constant:
     value = WORDS.get(expr.id, constants.get(expr.id, Symbol(expr.id)))
     if isinstance(value, Poison):
         raise Poisoned
     return value
 
 
-def _number(expr: nodes.Expr, constants: Constants) -> Any:
+def _number(expr: nodes.Expr, constants: Constants) -> int | float:
     value = evaluate(expr, constants)
     if isinstance(value, Symbol):
-        raise Fail(messages.unknown_name(expr.span, value.id, constants))
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Fail(messages.names.unknown_name(expr.span, value.id, constants))
+    if not is_number(value):
         help = "for instance 3, 0.5, 1e-3 or 80%"
-        raise Fail(messages.bad_constant(expr.span, f"a number is needed here, not {describe(value)}", help))
+        raise Fail(messages.constants.bad_constant(expr.span, f"a number is needed here, not {describe(value)}", help))
     return value
 
 
-def _binary(expr: nodes.Binary, constants: Constants) -> Any:
+def _binary(expr: nodes.Binary, constants: Constants) -> int | float:
     apply = _ARITHMETIC.get(expr.op)
     if apply is None:
         help = "constants are computed with + - * / and ^"
-        raise Fail(messages.bad_constant(expr.span, f"`{expr.op}` cannot be used in a constant", help))
+        raise Fail(messages.constants.bad_constant(expr.span, f"`{expr.op}` cannot be used in a constant", help))
     left, right = _number(expr.left, constants), _number(expr.right, constants)
     if expr.op == "/" and not right:
-        raise Fail(messages.bad_constant(expr.right.span, "division by zero", "divide by another number", "this is 0"))
-    large = messages.bad_constant(
-        expr.span,
-        "the result is too large for a number",
-        "whole numbers have 64 bits, others are doubles (up to 1.8e308)",
-    )
-    if expr.op == "^" and _is_huge_power(left, right):
-        raise Fail(large)
+        help = "divide by another number"
+        raise Fail(messages.constants.bad_constant(expr.right.span, "division by zero", help, "this is 0"))
     try:
-        value = apply(left, right)
+        if expr.op == "^" and _is_huge_power(left, right):
+            raise OverflowError
+        return _checked(apply(left, right), expr.span)
     except ZeroDivisionError:
-        raise Fail(messages.bad_constant(expr.span, "division by zero: 0 has no negative power", _POWERS)) from None
+        message = "division by zero: 0 has no negative power"
     except OverflowError:
-        raise Fail(large) from None
+        raise Fail(messages.constants.bad_constant(expr.span, "the result is too large for a number", _SIZES)) from None
+    raise Fail(messages.constants.bad_constant(expr.span, message, _POWERS))
+
+
+def _checked(value: Any, span: Span) -> int | float:
+    """Return a result that is a number of the language. Raises OverflowError for one that is too large."""
     if isinstance(value, complex):
-        raise Fail(messages.bad_constant(expr.span, "a negative number has no such power", _POWERS))
+        raise Fail(messages.constants.bad_constant(span, "a negative number has no such power", _POWERS))
     if abs(value) > MAX_NUMBER if isinstance(value, int) else not math.isfinite(value):
-        raise Fail(large)
-    return value
+        raise OverflowError
+    return cast(int | float, value)
 
 
 def _is_huge_power(base: float, exponent: float) -> bool:
-    """Whether a whole power has too many digits to be worth computing (a float overflows by itself)."""
+    """Whether a whole power has too many digits to be worth computing (a float overflows at once)."""
     whole = isinstance(base, int) and isinstance(exponent, int)
     return whole and abs(base) > 1 and exponent > MAX_NUMBER.bit_length()
 
 
-_POWERS = "check the number in front of the ^"
+_POWERS = "a number above 0 has every power, one below 0 has whole powers only, and 0 has none below 0"
 _SIZES = "whole numbers have 64 bits, others are doubles (up to 1.8e308)"
 
 
-def describe(value: Any) -> str:
+def describe(value: object) -> str:
     """Say what a constant is, for an error message."""
     if isinstance(value, bool):
         return show(value)
@@ -167,37 +173,42 @@ def integer(expr: nodes.Expr, constants: Constants, what: str, most: int) -> int
     value = _number(expr, constants)
     if value != int(value) or value < 1:
         message = f"{what} must be a positive whole number, not {describe(value)}"
-        raise Fail(messages.bad_constant(expr.span, message, "for instance 3"))
+        raise Fail(messages.constants.bad_constant(expr.span, message, "for instance 3"))
     if value > most:
-        raise Fail(messages.limit(expr.span, f"{what} may be {most:,} at most, not {describe(value)}"))
+        raise Fail(messages.shapes.limit(expr.span, f"{what} may be {most:,} at most, not {describe(value)}"))
     return int(value)
 
 
-def covers(limits: Any, value: Any) -> bool:
+def covers(limits: Interval | list[Constant], value: Constant) -> bool:
     """Whether a value lies within the limits of a parameter: an interval or a list of choices."""
     if isinstance(limits, Interval):
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and limits.low <= value <= limits.high
+        return is_number(value) and limits.low <= value <= limits.high
     return value in limits
 
 
-def limits_of(expr: nodes.Expr, constants: Constants) -> tuple[Any, str]:
+def limits_of(expr: nodes.Expr, constants: Constants) -> tuple[Interval | list[Constant], str]:
     """Return limits and their spelling: `2..64`, `log(1e-5..1e-1)` (searched on a log scale), `choice(a, b)`."""
     if isinstance(expr, nodes.Call) and expr.func.id == "choice" and expr.args:
         values = [evaluate(a.value, constants) for a in expr.args]
         return values, f"choice({', '.join(map(show, values))})"
-    inner = expr
     if isinstance(expr, nodes.Call) and expr.func.id == "log" and len(expr.args) == 1:
         inner = expr.args[0].value
-    value = evaluate(inner, constants)
+        interval = _interval(inner, constants)
+        if interval.low <= 0:
+            help = f"for instance: in log(1e-5..{show(interval.high)})"
+            raise Fail(messages.constants.bad_constant(inner.span, "a logarithmic range starts above 0", help))
+        return interval, f"log({interval})"
+    interval = _interval(expr, constants)
+    return interval, str(interval)
+
+
+def _interval(expr: nodes.Expr, constants: Constants) -> Interval:
+    value = evaluate(expr, constants)
     if not isinstance(value, Interval):
         message = "limits are low..high, log(low..high) or choice(a, b, …)"
-        raise Fail(messages.bad_constant(expr.span, message, "for instance: in 2..64"))
+        raise Fail(messages.constants.bad_constant(expr.span, message, "for instance: in 2..64"))
     if value.low > value.high:
-        turned = f"{show(value.high)}..{show(value.low)}"
-        raise Fail(
-            messages.bad_constant(inner.span, f"no number lies in {value}: its ends are swapped", f"write {turned}")
-        )
-    if inner is not expr and value.low <= 0:
-        help = f"for instance: in log(1e-5..{show(value.high)})"
-        raise Fail(messages.bad_constant(inner.span, "a logarithmic range starts above 0", help))
-    return value, str(value) if inner is expr else f"log({value})"
+        help = f"write {show(value.high)}..{show(value.low)}"
+        message = f"no number lies in {value}: its ends are swapped"
+        raise Fail(messages.constants.bad_constant(expr.span, message, help))
+    return value

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from dotnn.diagnostics import Span
-from dotnn.limits import MAX_SIZE
+from dotnn.core.diagnostics import Span
+from dotnn.core.limits import MAX_SIZE
+from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.model import messages
 from dotnn.model.constants import Constants, integer
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
-from dotnn.ops.base import BATCH, TensorType
 from dotnn.syntax import nodes
 
 KINDS = ("int", "class")
@@ -21,15 +21,16 @@ def read_declaration(decl: nodes.TensorDecl, constants: Constants) -> Declared:
     name, kind = decl.name.id, decl.kind.id if decl.kind else "real"
     span = decl.kind.span if decl.kind else decl.span
     if kind not in ("real", *KINDS):
-        raise Fail(messages.unknown_entry(span, "kind of tensor", kind, KINDS))
+        raise Fail(messages.calls.unknown_entry(span, "kind of tensor", kind, KINDS))
     sizes = [integer(d, constants, "a size", MAX_SIZE) for d in decl.dims]
     if math.prod(sizes) > MAX_SIZE:
-        raise Fail(messages.limit(decl.span, f"{name} would hold {math.prod(sizes):,} numbers, at most {MAX_SIZE:,}"))
+        message = f"{name} would hold {math.prod(sizes):,} numbers; the limit is {MAX_SIZE:,}"
+        raise Fail(messages.shapes.limit(decl.span, message))
     if kind == "class":
         return _classes(decl, sizes, span)
     if kind == "int" and decl.role != "input":
         help = f"for classes: target {name}: class[10]; for numbers: target {name}: [{', '.join(map(str, sizes))}]"
-        raise Fail(messages.bad_declaration(span, "a target cannot be int[…]", help))
+        raise Fail(messages.shapes.bad_declaration(span, "a target cannot be int[…]", help))
     return Declared(name, decl.role, kind, TensorType((BATCH, *sizes), kind), 0, decl.span)
 
 
@@ -37,8 +38,8 @@ def _classes(decl: nodes.TensorDecl, sizes: list[int], span: Span) -> Declared:
     name = decl.name.id
     if decl.role != "target":
         help = f"classes are targets; whole numbers come in as input {name}: int[1]"
-        raise Fail(messages.bad_declaration(span, "an input cannot be class[…]", help))
+        raise Fail(messages.shapes.bad_declaration(span, "an input cannot be class[…]", help))
     if len(sizes) != 1:
         help = f"for instance: target {name}: class[10]"
-        raise Fail(messages.bad_declaration(span, "class[…] takes one number, how many classes there are", help))
+        raise Fail(messages.shapes.bad_declaration(span, "class[…] takes one number, how many classes there are", help))
     return Declared(name, decl.role, "class", TensorType((BATCH,), "int"), sizes[0], decl.span)

@@ -2,44 +2,65 @@
 
 from __future__ import annotations
 
-from dotnn.model.model import Data, Model, Stop, StopAfter, StopWhen
-from dotnn.schema import show
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dotnn.core.arguments import show
+from dotnn.model.model import Checkpoint, Data, Declared, Model, Step, Stop, StopAfter, StopWhen, Train
 
 
 def describe_model(model: Model) -> str:
     """Return every declaration, step and parameter with all defaults written out."""
     lines = [f"model {model.name}   ({model.size:,} parameters)"]
     lines += [f"  param  {name} = {show(value)}" for name, value in model.constants.items()]
-    for declared in (*model.inputs.values(), *model.targets.values()):
-        kind = f"{declared.kind}[{declared.bound}]" if declared.bound else str(declared.type)
-        lines.append(f"  {declared.role:6} {declared.name}: {kind}")
-    for step in model.steps:
-        attrs = "".join(f", {k} = {show(v)}" for k, v in step.attrs.items())
-        lines.append(
-            f"  {step.path} = {step.layer.name}({', '.join(step.ins)}{attrs}): {step.type}   # {_place(model, step)}"
-        )
-        for full in step.params.values():
-            p = model.params[full]
-            more = f", penalty {p.penalty}" if p.penalty else ""
-            more += f", constraint {p.constraint}" if p.constraint else ""
-            lines.append(f"      {full}: {list(p.shape)} ~ {p.init}{more}")
+    lines += [_declared(declared) for declared in (*model.inputs.values(), *model.targets.values())]
+    lines += [line for step in model.steps for line in _step(model, step)]
     lines += [f"  output {name} = {path}" for name, path in model.outputs.items()]
-    t = model.train
-    for term in t.losses:
-        attrs = "".join(f", {k} = {show(v)}" for k, v in term.attrs.items())
-        call = f"{term.loss.name}({term.output}, {term.target}{attrs})"
-        lines.append(f"  loss   {term.weight} * {call}   target: {term.target_kind}")
-    lines.append(f"  optim  {t.optimizer.name}({', '.join(f'{k} = {show(v)}' for k, v in t.optimizer.attrs.items())})")
-    lines += [f"  decay  weight_decay({show(t.weight_decay)})"] if t.weight_decay else []
-    lines.append(f"  epochs {t.epochs}, batch {t.batch or 'all'}, shuffle {show(t.shuffle)}, seed {t.seed}")
-    lines += [f"  clip   {t.clip}"] if t.clip else []
-    lines += [f"  stop   {_stop(s)}" for s in t.stops]
-    if t.checkpoint:
-        best = f", the best by {t.checkpoint.best_by} besides" if t.checkpoint.best_by else ""
-        lines.append(f"  checkpoint every {t.checkpoint.every} epochs{best}")
-    lines += [f"  metric {m.key} of ({m.output}, {m.target})" for m in t.metrics]
+    lines += _train(model.train)
     lines += _data(model.data) if model.data else []
     return "\n".join(lines) + "\n"
+
+
+def _declared(declared: Declared) -> str:
+    kind = f"{declared.kind}[{declared.bound}]" if declared.bound else str(declared.type)
+    return f"  {declared.role:6} {declared.name}: {kind}"
+
+
+def _step(model: Model, step: Step) -> Iterator[str]:
+    attrs = ", ".join([*step.ins, *_arguments(step.attrs)])
+    line = model.source.line_of(step.span)
+    yield f"  {step.path} = {step.layer.name}({attrs}): {step.type}   # line {line}"
+    for name in step.params.values():
+        p = model.params[name]
+        penalty = f", penalty {p.penalty}" if p.penalty else ""
+        constraint = f", constraint {p.constraint}" if p.constraint else ""
+        yield f"      {name}: {list(p.shape)} ~ {p.init}{penalty}{constraint}"
+
+
+def _arguments(attrs: Mapping[str, Any]) -> list[str]:
+    return [f"{name} = {show(value)}" for name, value in attrs.items()]
+
+
+def _train(train: Train) -> Iterator[str]:
+    for term in train.losses:
+        arguments = ", ".join([term.output, term.target, *_arguments(term.attrs)])
+        yield f"  loss   {term.weight} * {term.loss.name}({arguments})   target: {term.target_kind}"
+    yield f"  optim  {train.optimizer.name}({', '.join(_arguments(train.optimizer.attrs))})"
+    if train.weight_decay:
+        yield f"  decay  weight_decay({show(train.weight_decay)})"
+    batch, shuffle = train.batch or "all", show(train.shuffle)
+    yield f"  epochs {train.epochs}, batch {batch}, shuffle {shuffle}, seed {train.seed}"
+    if train.clip:
+        yield f"  clip   {train.clip}"
+    yield from (f"  stop   {_stop(s)}" for s in train.stops)
+    if train.checkpoint:
+        yield f"  checkpoint {_checkpoint(train.checkpoint)}"
+    yield from (f"  metric {m.key} of ({m.output}, {m.target})" for m in train.metrics)
+
+
+def _checkpoint(checkpoint: Checkpoint) -> str:
+    best = f", the best by {checkpoint.best_by} besides" if checkpoint.best_by else ""
+    return f"every {checkpoint.every} epochs{best}"
 
 
 def _stop(stop: Stop) -> str:
@@ -50,21 +71,15 @@ def _stop(stop: Stop) -> str:
     return f"early({stop.quantity}, patience = {stop.patience}, min_delta = {show(stop.min_delta)})"
 
 
-def _data(data: Data) -> list[str]:
-    lines = [f"  data   {name}: {len(rows)} examples inline" for name, rows in data.inline.items()]
+def _data(data: Data) -> Iterator[str]:
+    yield from (f"  data   {name}: {len(rows)} examples inline" for name, rows in data.inline.items())
     if data.source:
-        fields = ", ".join(f"{name} = {show(list(keys))}" for name, keys in data.source.fields.items())
-        lines.append(f"  data   {data.source.format}({show(data.source.path)}, {fields})")
+        fields = _arguments({name: list(keys) for name, keys in data.source.fields.items()})
+        yield f"  data   {data.source.format}({', '.join([show(data.source.path), *fields])})"
     for scale in data.scales:
-        attrs = "".join(f", {k} = {show(v)}" for k, v in scale.attrs.items())
-        lines.append(f"  scale  {scale.method}({', '.join(scale.names)}{attrs}), fitted on the training part")
-    lines += [f"  one_hot {name}" for name in data.one_hot]
+        arguments = ", ".join([", ".join(scale.names), *_arguments(scale.attrs)])
+        yield f"  scale  {scale.method}({arguments}), fitted on the training part"
+    yield from (f"  one_hot {name}" for name in data.one_hot)
     if data.split:
-        parts = ", ".join(f"{k} = {show(v)}" for k, v in data.split.fractions.items())
-        by = f", stratify = {data.split.stratify}" if data.split.stratify else ""
-        lines.append(f"  split  {parts}{by}, seed = {data.split.seed}")
-    return lines
-
-
-def _place(model: Model, step: object) -> str:
-    return f"line {model.source.line_of(step.span)}"  # type: ignore[attr-defined]
+        by = [f"stratify = {data.split.stratify}"] if data.split.stratify else []
+        yield f"  split  {', '.join([*_arguments(data.split.fractions), *by, f'seed = {data.split.seed}'])}"

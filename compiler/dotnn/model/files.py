@@ -1,10 +1,10 @@
-"""Where the files lie that a spec names: beside it, or in a folder there. A spec is untrusted text."""
+"""Where the files are that a spec names: beside it, or in a folder there. A spec is untrusted text."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from dotnn.diagnostics import CompileError, Diagnostic, Span
+from dotnn.core.diagnostics import CompileError, Diagnostic, Span
 from dotnn.model.model import Model
 
 FILE_HELP = "name a file beside the spec, such as data.csv"
@@ -30,7 +30,7 @@ def path_beside(model: Model, name: str, span: Span) -> Path:
         help = "put the file beside the spec"
         if model.data and model.data.source and model.data.source.path == name:
             help += "; dotnn train also takes its path on the command line, with --data"
-        raise stop(model, Diagnostic("NN402", f'"{name}" lies outside the folder of the spec', span, help=help))
+        raise stop(model, Diagnostic("NN402", f'"{name}" is outside the folder of the spec', span, help=help))
     return path
 
 

@@ -1,4 +1,4 @@
-"""What tells networks and trainings apart: digests of the model itself, not of how it is written down."""
+"""Digests that identify a network and a training run: of the model, not of how it is written down."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from dotnn.diagnostics import Source, Span
+from dotnn.core.diagnostics import Source, Span
 from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
@@ -15,7 +15,7 @@ OF_TRAINING = ("init", "penalty", "decay", "constraint")
 
 
 def network_identity(model: Model) -> str:
-    """Return what tells a network from others in prediction: equal ones compute the same from the same weights."""
+    """Return the identity of a network in prediction: equal ones compute the same from the same weights."""
     inputs = {name: (declared.kind, declared.bound, declared.type) for name, declared in model.inputs.items()}
     shapes = {name: p.shape for name, p in model.params.items()}
     return digest((inputs, tuple(map(_computed, model.steps)), model.outputs, shapes))
@@ -27,11 +27,11 @@ def _computed(step: Step) -> tuple[Any, ...]:
 
 
 def training_identity(model: Model, target: str, style: str) -> str:
-    """Return what tells a training from others: all that the spec says, but the number of epochs, and how it is run."""
-    elsewhere = ("source", "constants", "train", "check")  # written down otherwise, or of no effect
-    parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in elsewhere}
-    regime = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}
-    return digest((parts, regime, target, style))
+    """Return what identifies a training run: all that the spec says but the number of epochs, and how it is run."""
+    left_out = ("source", "constants", "train", "check")  # part of something else here, or of no effect
+    parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in left_out}
+    train = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}
+    return digest((parts, train, target, style))
 
 
 def digest(value: Any) -> str:
@@ -53,9 +53,13 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "doc"):
         return type(value).__name__, value.name
     if is_dataclass(value) and not isinstance(value, Span | Source):
-        found = [(f.name, getattr(value, f.name)) for f in fields(value)]
-        return type(value).__name__, [(n, _plain(v)) for n, v in found if not _is_place(n, v)]
+        return type(value).__name__, _fields(value)
     raise TypeError(f"{type(value).__name__} has no digest")
+
+
+def _fields(value: Any) -> list[tuple[str, Any]]:
+    found = [(f.name, getattr(value, f.name)) for f in fields(value)]
+    return [(name, _plain(inner)) for name, inner in found if not _is_place(name, inner)]
 
 
 def _is_place(name: str, value: Any) -> bool:

@@ -1,37 +1,39 @@
-"""Arrays that stand in the spec: `x = [[0, 0], [0, 1]]`. What is wrong with them is said at the very row."""
+"""Arrays that are written in the spec: `x = [[0, 0], [0, 1]]`. An error points at the row that is wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 
-from dotnn.diagnostics import Diagnostic
+from dotnn.core.diagnostics import Diagnostic
 from dotnn.model import messages
 from dotnn.model.constants import Constants, describe, evaluate
-from dotnn.model.keys import Keys
-from dotnn.model.messages import Fail, several
-from dotnn.model.model import Declared, Model
+from dotnn.model.messages.base import Fail, several
+from dotnn.model.model import Declared, Model, Nested
+from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 Shape = tuple[int, ...]
 
 
-def read_inline(name: str, expr: nodes.Expr, constants: Constants) -> Any:
+def read_inline(name: str, expr: nodes.Expr, constants: Constants) -> list[Nested]:
     """Return nested lists of numbers that form an array, or raise `Fail` at the first row that does not fit."""
     value = evaluate(expr, constants)
     if not isinstance(value, list) or not value:
         found = "an empty list" if value == [] else describe(value)
-        raise Fail(messages.inline_data(expr.span, f"{name} must be a list with one entry per example, not {found}"))
+        raise Fail(
+            messages.data.inline_data(expr.span, f"{name} must be a list with one entry per example, not {found}")
+        )
     _shape(value, expr, name)
-    return value
+    return cast(list[Nested], value)
 
 
-def _shape(value: Any, expr: nodes.Expr, name: str) -> Shape:
-    if not isinstance(expr, nodes.List):
+def _shape(value: object, expr: nodes.Expr, name: str) -> Shape:
+    if not isinstance(expr, nodes.List) or not isinstance(value, list):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             message = f"{name} holds {describe(value)} where a number is needed"
             raise Fail(
-                messages.inline_data(
+                messages.data.inline_data(
                     expr.span, message, "", "texts and larger tables belong in a file: source = csv(…)"
                 )
             )
@@ -43,7 +45,7 @@ def _shape(value: Any, expr: nodes.Expr, name: str) -> Shape:
             first = shape
         elif shape != first:
             message = f"this row of {name} has {_words(shape)}, the first has {_words(first)}"
-            raise Fail(messages.inline_data(item.span, message, "", "all rows are of the same length"))
+            raise Fail(messages.data.inline_data(item.span, message, "", "all rows are of the same length"))
     return (len(value), *first)
 
 
@@ -54,53 +56,64 @@ def _words(shape: Shape) -> str:
 
 
 def check_inline(
-    keys: Keys, inline: Mapping[str, Any], declared: Mapping[str, Declared], one_hot: Sequence[str]
+    section: SectionReader, inline: Mapping[str, list[Nested]], declared: Mapping[str, Declared], one_hot: Sequence[str]
 ) -> None:
     """Report arrays whose examples have another shape than declared, and differing numbers of examples."""
     for name, value in inline.items():
         wanted = () if name in one_hot else declared[name].type.example
-        found = _shape(value, keys.values[name], name)[1:]
-        if found == wanted or (wanted[-1:] == (1,) and found == wanted[:-1]) or (wanted == () and found == (1,)):
-            continue
-        expr = keys.values[name]
-        assert isinstance(expr, nodes.List)
-        kind = f"class[{declared[name].bound}]" if declared[name].kind == "class" else str(list(wanted))
-        message = f"each example of {name} has {_words(found)}, but {name} is declared {kind}"
-        help = f"declare {declared[name].role} {name}: {list(found)}, or write rows of the declared shape"
-        if declared[name].kind == "class":
-            help = "a class is one whole number from 0: y = [0, 2, 1]"
-        keys.reporter.add(messages.inline_data(expr.items[0].span, message, "", help))
-        return
-    _check_counts(keys, {name: len(value) for name, value in inline.items()})
+        found = _shape(value, section.values[name], name)[1:]
+        if not _fits(found, wanted):
+            section.reporter.add(_misshapen(declared[name], section.values[name], found, wanted))
+            return
+    _check_counts(section, {name: len(value) for name, value in inline.items()})
 
 
-def _check_counts(keys: Keys, counts: Mapping[str, int]) -> None:
+def _fits(found: Shape, wanted: Shape) -> bool:
+    """Whether examples have the shape that is wanted; the brackets around a single number may be left out, or added."""
+    return found == wanted or (wanted[-1:] == (1,) and found == wanted[:-1]) or (wanted == () and found == (1,))
+
+
+def _misshapen(declared: Declared, expr: nodes.Expr, found: Shape, wanted: Shape) -> Diagnostic:
+    assert isinstance(expr, nodes.List)
+    name = declared.name
+    kind = str(list(wanted))
+    help = f"declare {declared.role} {name}: {list(found)}, or write rows of the declared shape"
+    if declared.kind == "class":
+        kind, help = f"class[{declared.bound}]", "a class is one whole number from 0: y = [0, 2, 1]"
+    message = f"each example of {name} has {_words(found)}, but {name} is declared {kind}"
+    return messages.data.inline_data(expr.items[0].span, message, "", help)
+
+
+def _check_counts(section: SectionReader, counts: Mapping[str, int]) -> None:
     if len(set(counts.values())) < 2:
         return
     first, *others = counts
     odd = next(name for name in others if counts[name] != counts[first])
     message = f"{odd} has {several(counts[odd], 'example')}, but {first} has {counts[first]}"
     help = "every example needs one entry in each array"
-    keys.reporter.add(messages.inline_data(keys.spans[odd].span, message, "", help))
+    section.reporter.add(messages.data.inline_data(section.spans[odd].span, message, "", help))
 
 
 RANGES = {"unit": "from 0 to 1", "sign": "-1 or +1", "int": "a whole number", "binary": "0 or 1"}
 
 
-def check_values(keys: Keys, model: Model) -> None:
+def check_values(section: SectionReader, model: Model) -> None:
     """Report the first number of each array that its loss (or its kind) does not allow."""
-    if model.data is None:
-        return
-    scaled = {name for scale in model.data.scales for name in scale.names}
-    for name, value in model.data.inline.items():
-        kind = model.input_kind(name) if name in model.inputs else model.raw_kind(name)
-        if name in model.data.one_hot:
-            kind = f"class:{(model.inputs.get(name) or model.targets[name]).type.example[-1]}"
-        elif name in scaled and kind != "binary":
-            continue
-        bad = _first_bad(value, keys.values[name], kind)
+    for name, value in model.data.inline.items() if model.data else ():
+        kind = _checked_kind(model, name)
+        bad = _first_bad(value, section.values[name], kind)
         if bad is not None:
-            keys.reporter.add(_not_allowed(name, kind, bad, _asked_by(model, name, kind)))
+            section.reporter.add(_not_allowed(name, kind, bad, _asked_by(model, name, kind)))
+
+
+def _checked_kind(model: Model, name: str) -> str:
+    """Return the kind of which an array must be as it is written in the spec: any numbers, where they are scaled."""
+    assert model.data is not None
+    if name in model.data.one_hot:
+        return f"class:{(model.inputs.get(name) or model.targets[name]).type.example[-1]}"
+    kind = model.input_kind(name) if name in model.inputs else model.raw_kind(name)
+    scaled = any(name in scale.names for scale in model.data.scales)
+    return "real" if scaled and kind != "binary" else kind
 
 
 def _asked_by(model: Model, name: str, kind: str) -> str:
@@ -110,11 +123,11 @@ def _asked_by(model: Model, name: str, kind: str) -> str:
     return next((t.loss.name for t in model.train.losses if t.target == name), "")
 
 
-def _first_bad(value: Any, expr: nodes.Expr, kind: str) -> nodes.Expr | None:
-    if isinstance(expr, nodes.List):
+def _first_bad(value: Nested, expr: nodes.Expr, kind: str) -> nodes.Expr | None:
+    if isinstance(expr, nodes.List) and isinstance(value, list):
         bad = (_first_bad(part, item, kind) for part, item in zip(value, expr.items, strict=True))
         return next((expr for expr in bad if expr is not None), None)
-    return None if _allowed(value, kind) else expr
+    return None if _allowed(cast(float, value), kind) else expr
 
 
 def _allowed(value: float, kind: str) -> bool:
@@ -131,10 +144,10 @@ def _not_allowed(name: str, kind: str, expr: nodes.Expr, loss: str) -> Diagnosti
     text = describe(evaluate(expr, {}))
     if base == "class":
         message = f"{name} holds {text}, which is not one of the {count} classes"
-        return messages.inline_data(expr.span, message, "", f"classes are counted from 0: 0 to {int(count) - 1}")
+        return messages.data.inline_data(expr.span, message, "", f"classes are counted from 0: 0 to {int(count) - 1}")
     if base == "int" and count:
         message = f"{name} holds {text}, which is not one of the {count} symbols that a layer knows"
-        return messages.inline_data(expr.span, message, "", f"they are counted from 0: 0 to {int(count) - 1}")
+        return messages.data.inline_data(expr.span, message, "", f"they are counted from 0: 0 to {int(count) - 1}")
     because = f": {loss} needs it" if loss else ""
     message = f"{name} holds {text}, but must be {RANGES[base]}{because}"
     fixes = {
@@ -142,4 +155,4 @@ def _not_allowed(name: str, kind: str, expr: nodes.Expr, loss: str) -> Diagnosti
         "binary": "for other numbers there are the metrics mae, rmse and r2",
     }
     help = fixes.get(base, "")
-    return messages.inline_data(expr.span, message, "", help or f"write numbers that are {RANGES[base]}")
+    return messages.data.inline_data(expr.span, message, "", help or f"write numbers that are {RANGES[base]}")

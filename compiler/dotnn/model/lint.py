@@ -5,55 +5,74 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from dotnn.diagnostics import Diagnostic
-from dotnn.model import cautions
-from dotnn.model.model import Model, Step
+from dotnn.core.diagnostics import Diagnostic
+from dotnn.model import messages
+from dotnn.model.model import LossTerm, Model, Step
 
 
 def lint(model: Model) -> list[Diagnostic]:
     """Return the warnings of a model."""
-    found: list[Diagnostic] = []
     steps = {s.path: s for s in model.steps}
-    for step in model.steps:
-        act = step.attrs.get("act")
-        is_softmax = step.layer.name == "softmax" or (act is not None and act.name == "softmax")
-        if is_softmax and step.type.example[-1:] == (1,):
-            found.append(cautions.softmax_one(step.span))
-        weight = model.params.get(step.params.get("W", ""))
-        if act is not None and act.name == "relu" and weight is not None and weight.init.name == "zeros":
-            found.append(cautions.relu_zero_init(step.span, weight.name))
+    found = [warning for step in model.steps for warning in _of_step(model, step)]
     found += _lost_biases(model)
     if model.train.batch == 1:
         found += batches_of_one(model, "every batch")
+    found += _of_outputs(model, steps)
+    found += [warning for term in model.train.losses for warning in _of_loss(term, steps)]
+    return found
+
+
+def _of_step(model: Model, step: Step) -> Iterator[Diagnostic]:
+    if _ends_with(step, "softmax") and step.type.example[-1:] == (1,):
+        yield messages.warnings.softmax_one(step.span)
+    weight = model.params.get(step.params.get("W", ""))
+    if weight is not None and weight.init.name == "zeros" and _ends_with(step, "relu"):
+        yield messages.warnings.relu_zero_init(step.span, weight.name)
+
+
+def _of_outputs(model: Model, steps: Mapping[str, Step]) -> Iterator[Diagnostic]:
     for path in model.outputs.values():
         if path in steps and steps[path].layer.name == "dropout":
-            found.append(cautions.dropout_before_output(steps[path].span))
-    for term in model.train.losses:
-        last = steps.get(term.output)
-        if last is None or term.loss.op not in ("cross_entropy", "bce"):
-            continue
-        if not _is_probability(last, steps):
-            found.append(cautions.not_probability(last.span, term.loss.name, term.output))
-        elif term.loss.op == "cross_entropy" and not _is_distribution(last, steps):
-            found.append(cautions.not_distribution(last.span, term.output))
-    return found
+            yield messages.warnings.dropout_before_output(steps[path].span)
+
+
+def _of_loss(term: LossTerm, steps: Mapping[str, Step]) -> Iterator[Diagnostic]:
+    """Yield a warning where a loss of probabilities may be given something else."""
+    last = steps.get(term.output)
+    if last is None or term.loss.op not in ("cross_entropy", "bce"):
+        return
+    if not _is_probability(last, steps):
+        yield messages.warnings.not_probability(last.span, term.loss.name, term.output)
+    elif term.loss.op == "cross_entropy" and not _is_distribution(last, steps):
+        yield messages.warnings.not_distribution(last.span, term.output)
 
 
 def _lost_biases(model: Model) -> Iterator[Diagnostic]:
     """Yield a warning for every bias that nothing but batch norm reads, whichever use of its layer it is added in."""
+    readers = _readers(model)
+    for name, uses in _uses_of_biases(model).items():
+        if all(_is_linear(step) and readers.get(step.path) == {"batchnorm"} for step in uses):
+            owner = uses[0].path if len(uses) == 1 else name.removesuffix(".b")
+            yield messages.warnings.bias_before_batchnorm(uses[0].span, owner, uses[0].layer.name)
+
+
+def _readers(model: Model) -> dict[str, set[str]]:
+    """Return the layers that read each value; an output, or what a loss or a metric compares, has a reader outside."""
     compared = [*(term.output for term in model.train.losses), *(metric.output for metric in model.train.metrics)]
-    readers: dict[str, list[str]] = {path: ["the user"] for path in (*model.outputs.values(), *compared)}
+    readers = {path: {"the user"} for path in (*model.outputs.values(), *compared)}
     for step in model.steps:
         for path in step.ins:
-            readers.setdefault(path, []).append(step.layer.name)
+            readers.setdefault(path, set()).add(step.layer.name)
+    return readers
+
+
+def _uses_of_biases(model: Model) -> dict[str, list[Step]]:
+    """Return the steps that add each bias; what a gate or a state of a recurrent layer adds up is no plain sum."""
     uses: dict[str, list[Step]] = {}
     for step in model.steps:
-        if "b" in step.params and "U" not in step.params:  # what a gate or a state adds up is no plain sum
+        if "b" in step.params and "U" not in step.params:
             uses.setdefault(step.params["b"], []).append(step)
-    for name, (first, *more) in uses.items():
-        if all(_is_linear(s) and set(readers.get(s.path, ())) == {"batchnorm"} for s in (first, *more)):
-            owner = name.removesuffix(".b") if more else first.path
-            yield cautions.bias_before_batchnorm(first.span, owner, first.layer.name)
+    return uses
 
 
 def batches_of_one(model: Model, which: str) -> list[Diagnostic]:
@@ -62,11 +81,17 @@ def batches_of_one(model: Model, which: str) -> list[Diagnostic]:
     Such a layer is known by the state it keeps of them; one with several positions has those to take a mean over.
     """
     return [
-        cautions.batch_of_one(step.span, step.path, step.layer.name, which)
+        messages.warnings.batch_of_one(step.span, step.path, step.layer.name, which)
         for step in model.steps
         if any(not model.params[name].trained for name in step.params.values())
         and math.prod(step.type.example[:-1]) == 1
     ]
+
+
+def _ends_with(step: Step, name: str) -> bool:
+    """Whether a step is an activation, or ends with it."""
+    act = step.attrs.get("act")
+    return step.layer.name == name or (act is not None and act.name == name)
 
 
 def _ending(step: Step) -> str:
@@ -76,7 +101,7 @@ def _ending(step: Step) -> str:
 
 
 def _is_probability(last: Step, steps: Mapping[str, Step]) -> bool:
-    """Whether all numbers of a step lie in [0, 1]: it makes such, or only takes, moves and shrinks such."""
+    """Whether all numbers of a step lie in [0, 1]: it makes such numbers, or only takes, moves and shrinks them."""
     pending, seen = [last.path], {last.path}
     while pending:
         step = steps.get(pending.pop())

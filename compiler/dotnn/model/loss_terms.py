@@ -4,100 +4,108 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dotnn.layers.base import shape_text
-from dotnn.losses import LOSSES, Loss
+from dotnn.core.arguments import NON_NEGATIVE
+from dotnn.library.layers.base import shape_text
+from dotnn.library.losses import LOSSES, Loss
 from dotnn.model import messages
 from dotnn.model.bind import bind
-from dotnn.model.constants import Poison, Poisoned, describe, evaluate
-from dotnn.model.keys import Keys
-from dotnn.model.messages import Fail
+from dotnn.model.constants import Poison, Poisoned, describe, evaluate, is_number
+from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, LossTerm
-from dotnn.model.network import Network
+from dotnn.model.network import NetworkReader
 from dotnn.model.scope import Tensor
-from dotnn.schema import NON_NEGATIVE
+from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 SUM = "a loss is one term, or a sum of terms with weights"
 
 
-def loss_terms(expr: nodes.Expr, keys: Keys, network: Network) -> tuple[LossTerm, ...]:
+def loss_terms(expr: nodes.Expr, section: SectionReader, network: NetworkReader) -> tuple[LossTerm, ...]:
     """Return the terms of a loss. Every wrong term is reported."""
     terms = []
-    for call, weight in _weighted(expr, 1, keys, network):
-        with keys.reporting("loss"):
-            terms.append(_loss_term(call, weight, keys, network))
+    for call, weight in _weighted(expr, 1, section, network):
+        with section.reporting("loss"):
+            terms.append(_loss_term(call, weight, section, network))
     return tuple(terms)
 
 
-def _weighted(expr: nodes.Expr, weight: float, keys: Keys, network: Network) -> Iterator[tuple[nodes.Call, float]]:
+def _weighted(
+    expr: nodes.Expr, weight: float, section: SectionReader, network: NetworkReader
+) -> Iterator[tuple[nodes.Call, float]]:
     match expr:
         case nodes.Call():
             yield expr, weight
         case nodes.Binary(op="+", left=left, right=right):
-            yield from _weighted(left, weight, keys, network)
-            yield from _weighted(right, weight, keys, network)
+            yield from _weighted(left, weight, section, network)
+            yield from _weighted(right, weight, section, network)
         case nodes.Binary(op="*", left=left, right=right):
             factor, term = (right, left) if isinstance(left, nodes.Call) else (left, right)
-            value = evaluate(factor, keys.constants)
-            if NON_NEGATIVE.accept(value) is None:
+            value = evaluate(factor, section.constants)
+            if not is_number(value) or NON_NEGATIVE.accept(value) is None:
                 message = f"the weight of a loss must be a number that is not negative, not {describe(value)}"
                 raise Fail(
-                    messages.loss_form(factor.span, message, f"for instance: loss = 0.3 * {_example('mse', network)}")
+                    messages.training.loss_form(
+                        factor.span, message, f"for instance: loss = 0.3 * {_example('mse', network)}"
+                    )
                 )
-            yield from _weighted(term, weight * value, keys, network)
+            yield from _weighted(term, weight * value, section, network)
         case nodes.Binary(op="/", left=left):
-            help = f"multiply instead: 0.5 * {network.text(left.span)}"
-            raise Fail(messages.loss_form(expr.span, "a loss cannot be divided", help))
+            help = f"multiply instead: 0.5 * {network.source.words_at(left.span)}"
+            raise Fail(messages.training.loss_form(expr.span, "a loss cannot be divided", help))
         case nodes.Name(id=name) if name in LOSSES:
             help = f"write {_example(name, network)}"
             raise Fail(
-                messages.loss_form(expr.span, f"{name} compares an output with a target, and none are given", help)
+                messages.training.loss_form(
+                    expr.span, f"{name} compares an output with a target, and none are given", help
+                )
             )
         case _:
             help = f"for instance: loss = {_example('mse', network)}; or 0.3 * mse(a, s) + bce(p, t)"
-            raise Fail(messages.loss_form(expr.span, SUM, help))
+            raise Fail(messages.training.loss_form(expr.span, SUM, help))
 
 
-def _example(loss: str, network: Network) -> str:
+def _example(loss: str, network: NetworkReader) -> str:
     """Return a call of the loss with the model's own names where there is no doubt about them."""
     output = next(iter(network.outputs)) if len(network.outputs) == 1 else "y"
     target = next(iter(network.targets)) if len(network.targets) == 1 else "t"
     return f"{loss}({output}, {target})"
 
 
-def _loss_term(call: nodes.Call, weight: float, keys: Keys, network: Network) -> LossTerm:
+def _loss_term(call: nodes.Call, weight: float, section: SectionReader, network: NetworkReader) -> LossTerm:
     loss = LOSSES.get(call.func.id)
     if loss is None:
-        raise Fail(messages.unknown_entry(call.func.span, "loss", call.func.id, LOSSES))
+        raise Fail(messages.calls.unknown_entry(call.func.span, "loss", call.func.id, LOSSES))
     operands = [a.value for a in call.args[:2] if a.name is None]
     if len(operands) != 2:
         help = f"write {_example(loss.name, network)}"
-        raise Fail(messages.loss_form(call.span, f"{loss.name} compares an output with a target: it needs both", help))
-    output, target = output_and_target(operands[0], operands[1], keys, network, "loss")
-    attrs = bind(loss.name, loss.args, call.args[2:], call.span, keys.constants)
+        raise Fail(
+            messages.training.loss_form(call.span, f"{loss.name} compares an output with a target: it needs both", help)
+        )
+    output, target = output_and_target(operands[0], operands[1], section, network, "loss")
+    attrs = bind(loss.name, loss.args, call.args[2:], call.span, section.constants)
     kind = _target_kind(loss, output, target, call, network)
     _check_weights(attrs.get("class_weight"), output.type.example[-1:], call)
-    return LossTerm(loss, attrs, weight, output.place.path, target.name, kind, call.span)
+    return LossTerm(loss, attrs, weight, output.path, target.name, kind, call.span)
 
 
 def _check_weights(weights: tuple[float, ...] | None, classes: tuple[int, ...], call: nodes.Call) -> None:
     if weights is not None and classes != (len(weights),):
         place = next((a.value.span for a in call.args if isinstance(a.value, nodes.List)), call.span)
-        raise Fail(messages.class_weights(place, len(weights), classes[0]))
+        raise Fail(messages.training.class_weights(place, len(weights), classes[0]))
 
 
 def output_and_target(
-    output: nodes.Expr, target: nodes.Expr, keys: Keys, network: Network, key: str
+    output: nodes.Expr, target: nodes.Expr, section: SectionReader, network: NetworkReader, key: str
 ) -> tuple[Tensor, Declared]:
     """Return what the operands of a loss or metric (`key` says which) name; where both are wrong, both are reported."""
     if isinstance(output, nodes.Name) and isinstance(target, nodes.Name):
         swapped = output.id in network.targets and target.id not in network.targets
         if swapped and isinstance(network.scope.names.get(target.id), Tensor):
-            raise Fail(messages.loss_swapped(output.span, output.id, target.id))
+            raise Fail(messages.training.loss_swapped(output.span, output.id, target.id))
     found: list[Tensor | Declared] = []
-    with keys.reporting(key):
+    with section.reporting(key):
         found.append(_target_named(target, network))
-    with keys.reporting(key):
+    with section.reporting(key):
         found.append(_output_named(output, network))
     if len(found) != 2:
         raise Poisoned
@@ -106,11 +114,11 @@ def output_and_target(
     return tensor, declared
 
 
-def _output_named(expr: nodes.Expr, network: Network) -> Tensor:
+def _output_named(expr: nodes.Expr, network: NetworkReader) -> Tensor:
     if not isinstance(expr, nodes.Name):
-        text = network.text(expr.span)
+        text = network.source.words_at(expr.span)
         help = f"give it a name in the model, such as output q = {text}, and write q here"
-        raise Fail(messages.loss_form(expr.span, "the name of an output or value is needed here", help))
+        raise Fail(messages.training.loss_form(expr.span, "the name of an output or value is needed here", help))
     names = network.scope.names
     bound = names.get(expr.id)
     network.scope.used.add(expr.id)
@@ -119,28 +127,30 @@ def _output_named(expr: nodes.Expr, network: Network) -> Tensor:
     if isinstance(bound, Poison) or (bound is None and isinstance(names.get(""), Poison)):
         raise Poisoned
     known = [*network.outputs, *(n for n, b in names.items() if isinstance(b, Tensor))]
-    raise Fail(messages.loss_output(expr.span, expr.id, known))
+    raise Fail(messages.training.loss_output(expr.span, expr.id, known))
 
 
-def _target_named(expr: nodes.Expr, network: Network) -> Declared:
+def _target_named(expr: nodes.Expr, network: NetworkReader) -> Declared:
     if not isinstance(expr, nodes.Name):
-        raise Fail(messages.loss_form(expr.span, "the name of a target is needed here", "declare it: target t: [1]"))
+        raise Fail(
+            messages.training.loss_form(expr.span, "the name of a target is needed here", "declare it: target t: [1]")
+        )
     target = network.targets.get(expr.id)
     network.scope.used.add(expr.id)
     if target is not None:
         return target
     if isinstance(network.scope.names.get(expr.id), Poison):
         raise Poisoned
-    raise Fail(messages.loss_target_name(expr.span, expr.id, list(network.targets)))
+    raise Fail(messages.training.loss_target_name(expr.span, expr.id, list(network.targets)))
 
 
-def _target_kind(loss: Loss, output: Tensor, target: Declared, call: nodes.Call, network: Network) -> str:
+def _target_kind(loss: Loss, output: Tensor, target: Declared, call: nodes.Call, network: NetworkReader) -> str:
     """Return what the target holds; an error where output and target do not fit. Nothing is broadcast."""
     fault = misfit(loss.name, output, target, classes=loss.target == "class")
     if fault is not None:
-        line = network.line(target.span)
-        note = f"{network.origins((output,))};  {target.name}: {_declared(target)} (line {line})"
-        raise Fail(messages.loss_target(call.span, fault[0], note, fault[1]))
+        line = network.source.line_of(target.span)
+        note = f"{network.steps.origins((output,))};  {target.name}: {_declared(target)} (line {line})"
+        raise Fail(messages.training.loss_target(call.span, fault[0], note, fault[1]))
     if target.kind == "class":
         return f"class:{target.bound}"
     return "distribution" if loss.target == "class" else loss.target
@@ -154,7 +164,7 @@ def misfit(name: str, output: Tensor, target: Declared, *, classes: bool) -> tup
     """Return why the loss or metric `name` cannot compare output and target, and the fix; None where it can."""
     shape, count = shape_text(output.type), target.bound
     if target.kind == "class" and not classes:
-        help = f"use cross_entropy, or declare target {target.name}: {shape}"
+        help = f"use cross_entropy for classes; only if it holds numbers, declare target {target.name}: {shape}"
         return f"{name} needs numbers, but the target {target.name} is class[{count}]", help
     if target.kind == "class":
         if output.type.shape == (*target.type.shape, count):

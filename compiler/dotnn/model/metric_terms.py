@@ -5,58 +5,74 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dotnn.diagnostics import Diagnostic
-from dotnn.metrics import METRICS, Metric
+from dotnn.core.diagnostics import Diagnostic
+from dotnn.library.metrics import METRICS, Metric
 from dotnn.model import messages
 from dotnn.model.bind import bind
-from dotnn.model.keys import Keys
 from dotnn.model.loss_terms import misfit, output_and_target
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, LossTerm, MetricTerm
-from dotnn.model.network import Network
+from dotnn.model.network import NetworkReader
+from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 
-def metric_terms(expr: nodes.Expr, losses: Sequence[LossTerm], keys: Keys, network: Network) -> list[MetricTerm]:
+def metric_terms(
+    expr: nodes.Expr, losses: Sequence[LossTerm], section: SectionReader, network: NetworkReader
+) -> tuple[MetricTerm, ...]:
     """Return one term for every loss that the metric fits, or for the output and target it names. Raises `Fail`."""
-    call = nodes.Call(expr.span, expr, ()) if isinstance(expr, nodes.Name) else expr
-    if not isinstance(call, nodes.Call):
-        raise Fail(messages.needs_entry(expr.span, "metric", "an expression", "", METRICS))
-    metric = METRICS.get(call.func.id)
-    if metric is None:
-        raise Fail(messages.unknown_entry(call.func.span, "metric", call.func.id, METRICS))
-    attrs = _attrs(metric, call, keys)
+    metric, call = _metric(expr)
+    attrs = _attrs(metric, call, section)
     if any(a.name is None for a in call.args):
-        return [_named(metric, call, attrs, losses, keys, network)]
-    fitting = [t for t in losses if _base(t.target_kind) in metric.functions]
-    if not fitting:  # numbers are classes where all of them are 0 or 1, which is checked when they are read
-        fitting = [t for t in losses if _fitted(metric, t.target_kind) in metric.functions]
+        return (_named(metric, call, attrs, losses, section, network),)
+    fitting = _fitting(metric, losses)
     if not fitting and losses:
         raise Fail(_no_fit(metric, losses[0].target, _base(losses[0].target_kind), call))
     alone = len(fitting) == 1
-    return [_term(metric, attrs, call, t.output, t.target, t.target_kind, alone=alone) for t in fitting]
+    return tuple(_term(metric, attrs, call, t.output, t.target, t.target_kind, alone=alone) for t in fitting)
 
 
-def _attrs(metric: Metric, call: nodes.Call, keys: Keys) -> dict[str, Any]:
+def _metric(expr: nodes.Expr) -> tuple[Metric, nodes.Call]:
+    call = nodes.Call(expr.span, expr, ()) if isinstance(expr, nodes.Name) else expr
+    if not isinstance(call, nodes.Call):
+        raise Fail(messages.calls.needs_entry(expr.span, "metric", "an expression", "", METRICS))
+    metric = METRICS.get(call.func.id)
+    if metric is None:
+        raise Fail(messages.calls.unknown_entry(call.func.span, "metric", call.func.id, METRICS))
+    return metric, call
+
+
+def _fitting(metric: Metric, losses: Sequence[LossTerm]) -> list[LossTerm]:
+    """Return the losses whose targets the metric takes; numbers as classes only where it takes no other target."""
+    plainly = [t for t in losses if _base(t.target_kind) in metric.functions]
+    return plainly or [t for t in losses if _fitted(metric, t.target_kind) in metric.functions]
+
+
+def _attrs(metric: Metric, call: nodes.Call, section: SectionReader) -> dict[str, Any]:
     """Return the arguments that have a name; those without are the output and the target."""
     named = [a for a in call.args if a.name is not None]
-    return bind(metric.name, metric.args, named, call.span, keys.constants)
+    return bind(metric.name, metric.args, named, call.span, section.constants)
 
 
 def _named(
-    metric: Metric, call: nodes.Call, attrs: dict[str, Any], losses: Sequence[LossTerm], keys: Keys, network: Network
+    metric: Metric,
+    call: nodes.Call,
+    attrs: dict[str, Any],
+    losses: Sequence[LossTerm],
+    section: SectionReader,
+    network: NetworkReader,
 ) -> MetricTerm:
     operands = [a.value for a in call.args if a.name is None]
     if len(operands) != 2:
-        raise Fail(messages.too_many_arguments(call.span, metric.name, ["an output", "a target"]))
-    output, target = output_and_target(operands[0], operands[1], keys, network, "metrics")
+        raise Fail(messages.calls.too_many_arguments(call.span, metric.name, ["an output", "a target"]))
+    output, target = output_and_target(operands[0], operands[1], section, network, "metrics")
     kind = _kind(target, losses)
     if _fitted(metric, kind) not in metric.functions:
         raise Fail(_no_fit(metric, target.name, _base(kind), call))
     fault = misfit(metric.name, output, target, classes=_base(kind) == "class")
     if fault is not None:
-        raise Fail(messages.loss_target(call.span, fault[0], network.origins((output,)), fault[1]))
-    return _term(metric, attrs, call, output.place.path, target.name, kind, alone=len(losses) == 1)
+        raise Fail(messages.training.loss_target(call.span, fault[0], network.steps.origins((output,)), fault[1]))
+    return _term(metric, attrs, call, output.path, target.name, kind, alone=len(losses) == 1)
 
 
 def _kind(target: Declared, losses: Sequence[LossTerm]) -> str:
@@ -77,17 +93,17 @@ def _fitted(metric: Metric, kind: str) -> str:
 
 def _no_fit(metric: Metric, target: str, kind: str, call: nodes.Call) -> Diagnostic:
     others = [m.name for m in METRICS.values() if kind in m.functions]
-    return messages.metric_target(call.span, metric.name, target, kind, list(metric.functions), others)
+    return messages.training.metric_target(call.span, metric.name, target, kind, list(metric.functions), others)
 
 
 def _term(
     metric: Metric, attrs: dict[str, Any], call: nodes.Call, output: str, target: str, kind: str, *, alone: bool
 ) -> MetricTerm:
-    """Return the term; its key tells it from others of the same metric."""
+    """Return the term; its key identifies it among those of the same metric."""
     if _base(kind) not in metric.args_for:
         given = next((a.name for a in call.args if a.name is not None), None)
         if given is not None:
-            raise Fail(messages.metric_argument(given.span, metric.name, given.id, target, _base(kind)))
+            raise Fail(messages.training.metric_argument(given.span, metric.name, given.id, target, _base(kind)))
         attrs = {}
     special = [str(attrs[a.name]) for a in metric.args if a.name in attrs and attrs[a.name] != a.default]
     key = "_".join([metric.name, *special, *([] if alone else [output.replace(".", "_")])])

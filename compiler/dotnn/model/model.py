@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
-from dotnn.diagnostics import Source, Span
-from dotnn.layers import Layer
-from dotnn.losses import Loss
-from dotnn.metrics import Metric
-from dotnn.ops.base import TensorType
-from dotnn.schema import Bound, show_call
+from dotnn.core.arguments import Bound, show_call
+from dotnn.core.diagnostics import Source, Span
+from dotnn.ir.tensor import Attrs, TensorType
+from dotnn.library.layers import Layer
+from dotnn.library.losses import Loss
+from dotnn.library.metrics import Metric
+from dotnn.library.sources import SOURCES, DataSource
+
+Nested: TypeAlias = "int | float | list[Nested]"
+"""An array as nested lists of numbers."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +51,45 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Use:
+    """One use of a block: `inputs` maps its own names of its inputs to the paths of what it was given.
+
+    The paths of what is computed in it begin with `path`, the names of its parameters with `params`.
+    """
+
+    block: str
+    args: Mapping[str, object]
+    inputs: Mapping[str, str]
+    path: str
+    params: str
+    span: Span
+    statement: Span | None
+    declared: Span
+
+    def __hash__(self) -> int:
+        return hash((self.block, self.path, self.span))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a step is in the spec: in which statement, and in which uses of blocks, from the outside in."""
+
+    statement: Span | None = None
+    uses: tuple[Use, ...] = ()
+
+
+@dataclass(frozen=True)
 class Step:
     """One layer applied to earlier values. `params` maps the layer's short names to full names."""
 
     path: str
     layer: Layer
-    attrs: Mapping[str, Any]
+    attrs: Attrs
     ins: tuple[str, ...]
     params: Mapping[str, str]
     type: TensorType
     span: Span
+    places: Places = Places()
 
     @property
     def call(self) -> str:
@@ -69,7 +102,7 @@ class LossTerm:
     """`weight * loss(output, target)`; `target_kind` is how the target's values are to be drawn and checked."""
 
     loss: Loss
-    attrs: Mapping[str, Any]
+    attrs: Attrs
     weight: float
     output: str
     target: str
@@ -86,7 +119,7 @@ class MetricTerm:
     output: str
     target: str
     function: str
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Attrs = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,7 +161,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Train:
-    """The training regime. `batch` 0 means all examples at once. The optimizer's `lr` is a number or a schedule."""
+    """How the network is trained. `batch` 0 means all examples at once; the optimizer's `lr` may be a schedule."""
 
     losses: tuple[LossTerm, ...]
     optimizer: Bound
@@ -151,13 +184,21 @@ class Train:
 
 @dataclass(frozen=True)
 class FileSource:
-    """`csv("file", x = [columns])` or `npz("file", x = key)`; `places` is where each column or key stands."""
+    """A file of examples, such as `csv("file", x = [columns])`; `format` is a name in `SOURCES`.
+
+    `places` says where each column or key is in the text of the spec.
+    """
 
     format: str
     path: str
     fields: Mapping[str, tuple[str, ...]]
     span: Span
     places: Mapping[str, Span] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> DataSource:
+        """The registered format."""
+        return SOURCES[self.format]
 
 
 @dataclass(frozen=True)
@@ -166,7 +207,7 @@ class Scale:
 
     method: str
     names: tuple[str, ...]
-    attrs: Mapping[str, Any]
+    attrs: Attrs
 
 
 @dataclass(frozen=True)
@@ -182,7 +223,7 @@ class Split:
 class Data:
     """Where examples come from: `inline` arrays (nested lists) or a file."""
 
-    inline: Mapping[str, Any] = field(default_factory=dict)
+    inline: Mapping[str, list[Nested]] = field(default_factory=dict)
     source: FileSource | None = None
     scales: tuple[Scale, ...] = ()
     one_hot: tuple[str, ...] = ()
@@ -204,7 +245,7 @@ class Model:
 
     source: Source
     name: str
-    constants: Mapping[str, Any]
+    constants: Mapping[str, object]
     inputs: Mapping[str, Declared]
     targets: Mapping[str, Declared]
     steps: tuple[Step, ...]

@@ -1,4 +1,4 @@
-"""Statements may stand in any order: this finds one in which every name is defined before it is used."""
+"""Statements may be written in any order: this finds one in which every name is defined before it is used."""
 
 from __future__ import annotations
 

@@ -4,77 +4,108 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from dotnn.diagnostics import CompileError, Reporter, Source, Span
-from dotnn.layers import ACTIVATIONS
+from dotnn.core.arguments import Symbol, show
+from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
+from dotnn.library.layers import ACTIVATIONS
 from dotnn.model import messages
-from dotnn.model.constants import WORDS, Constants, Interval, Poison, Poisoned, covers, describe, evaluate, limits_of
-from dotnn.model.elsewhere import suggest
-from dotnn.model.keys import STATEMENTS
-from dotnn.model.messages import Fail
-from dotnn.schema import Symbol, show
+from dotnn.model.constants import WORDS, Constant, Interval, Poison, Poisoned, covers, describe, evaluate, limits_of
+from dotnn.model.messages.base import Fail
+from dotnn.model.order import Circle, dependency_order
+from dotnn.model.scope import names_read
+from dotnn.model.section import STATEMENTS
+from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 from dotnn.syntax.parse import parse_expression
 
 Overrides = Mapping[str, tuple[nodes.Expr, Source]]
 
 
-def read_params(section: nodes.Section | None, sets: Sequence[str], reporter: Reporter) -> dict[str, Any]:
-    """Return the constants of the spec; a wrong one is `Poison`."""
-    statements = [s for s in section.statements if isinstance(s, nodes.Assign)] if section else []
-    overrides = _overrides(sets, [s.name.id for s in statements], reporter)
-    constants: dict[str, Any] = {}
-    lines: dict[str, int] = {}
+def read_params(section: nodes.Section | None, sets: Sequence[str], reporter: Reporter) -> dict[str, Constant]:
+    """Return the constants of the spec, in its order; a wrong one is `Poison`. They may use each other in any order."""
+    definitions = _definitions(section, reporter)
+    params = _Params(definitions, _overrides(sets, list(definitions), reporter), reporter)
+    for name in params.in_order():
+        params.define(name)
+    return {name: params.constants[name] for name in definitions}
+
+
+def _definitions(section: nodes.Section | None, reporter: Reporter) -> dict[str, nodes.Assign]:
+    """Return the statements by the names that they define; report what does not belong here, and second ones."""
+    found: dict[str, nodes.Assign] = {}
     for statement in section.statements if section else ():
         if not isinstance(statement, nodes.Assign):
             what, home = STATEMENTS[type(statement)]
-            reporter.add(messages.statement_not_allowed(statement.span, what, "params", home))
-            continue
-        name = statement.name
-        if name.id in lines:
-            reporter.add(messages.duplicate_name(name.span, name.id, lines[name.id]))
-            continue
-        lines[name.id] = reporter.source.line_of(name.span)
+            reporter.add(messages.sections.statement_not_allowed(statement.span, what, "params", home))
+        elif statement.name.id in found:
+            line = reporter.source.line_of(found[statement.name.id].name.span)
+            reporter.add(messages.names.duplicate_name(statement.name.span, statement.name.id, line))
+        else:
+            found[statement.name.id] = statement
+    return found
+
+
+class _Params:
+    """The parameters that are known so far."""
+
+    def __init__(self, definitions: Mapping[str, nodes.Assign], overrides: Overrides, reporter: Reporter) -> None:
+        self.definitions = definitions
+        self.overrides = overrides
+        self.reporter = reporter
+        self.constants: dict[str, Constant] = {}
+
+    def in_order(self) -> list[str]:
+        """Return the names so that each comes after what it needs; circles are reported and left out."""
+        reads = {name: self._reads(name) & self.definitions.keys() for name in self.definitions}
+        while True:
+            try:
+                return dependency_order(reads)
+            except Circle as circle:
+                span = self.definitions[circle.names[0]].name.span
+                self.reporter.add(messages.names.cycle(span, circle.names, "give one of them a number"))
+                for name in circle.names:
+                    self.constants[name] = Poison()
+                    reads.pop(name)
+
+    def _reads(self, name: str) -> set[str]:
+        statement = self.definitions[name]
+        value = self.overrides[name][0] if name in self.overrides else statement.value
+        return names_read(value) | (names_read(statement.limits) if statement.limits else set())
+
+    def define(self, name: str) -> None:
+        """Evaluate a parameter, or report what is wrong with it."""
         try:
-            constants[name.id] = _value(statement, constants, overrides, reporter)
+            self.constants[name] = self._value(self.definitions[name])
         except (Fail, Poisoned) as failure:
-            constants[name.id] = Poison()
+            self.constants[name] = Poison()
             if isinstance(failure, Fail):
-                reporter.add(failure.diagnostic)
-    return constants
+                self.reporter.add(failure.diagnostic)
 
-
-def _value(statement: nodes.Assign, constants: Constants, overrides: Overrides, reporter: Reporter) -> Any:
-    name = statement.name.id
-    if name in ACTIVATIONS or name in WORDS:
-        raise Fail(messages.reserved_name(statement.name.span, name))
-    if name in overrides:
-        expr, source = overrides[name]
+    def _value(self, statement: nodes.Assign) -> Constant:
+        name = statement.name.id
+        if name in ACTIVATIONS or name in WORDS:
+            raise Fail(messages.names.reserved_name(statement.name.span, name))
+        expr, source = self.overrides.get(name, (statement.value, None))
         try:
-            value = evaluate(expr, constants)
-            _check_limits(statement, value, expr.span, constants, reporter)
+            value = evaluate(expr, self.constants)
+            self._check_limits(statement, value, expr.span)
         except Fail as failure:
             raise Fail(replace(failure.diagnostic, source=source)) from None
         return value
-    value = evaluate(statement.value, constants)
-    _check_limits(statement, value, statement.value.span, constants, reporter)
-    return value
 
-
-def _check_limits(statement: nodes.Assign, value: Any, span: Span, constants: Constants, reporter: Reporter) -> None:
-    if statement.limits is None:
-        return
-    limits, text = limits_of(statement.limits, constants)
-    if covers(limits, value):
-        return
-    line = reporter.source.line_of(statement.limits.span)
-    error = messages.out_of_range(span, statement.name.id, show(value), text, line)
-    if isinstance(limits, Interval) and not isinstance(value, (int, float)):
-        error = replace(error, help=f"it must be a number; {describe(value)} is none")
-    elif not isinstance(limits, Interval) and isinstance(value, Symbol):
-        error = replace(error, help=suggest(value.id, [str(v) for v in limits]))
-    raise Fail(error)
+    def _check_limits(self, statement: nodes.Assign, value: Constant, span: Span) -> None:
+        if statement.limits is None:
+            return
+        limits, text = limits_of(statement.limits, self.constants)
+        if covers(limits, value):
+            return
+        line = self.reporter.source.line_of(statement.limits.span)
+        error = messages.constants.out_of_range(span, statement.name.id, show(value), text, line)
+        if isinstance(limits, Interval) and not isinstance(value, (int, float)):
+            error = replace(error, help=f"it must be a number, and {describe(value)} is not one")
+        elif not isinstance(limits, Interval) and isinstance(value, Symbol):
+            error = replace(error, help=suggest(value.id, [str(v) for v in limits]))
+        raise Fail(error)
 
 
 def _overrides(sets: Sequence[str], known: Sequence[str], reporter: Reporter) -> Overrides:
@@ -84,11 +115,11 @@ def _overrides(sets: Sequence[str], known: Sequence[str], reporter: Reporter) ->
         before, equals, value = text.partition("=")
         name, source = before.strip(), Source("--set", text)
         if not equals or not name or not value.strip():
-            reporter.add(replace(messages.set_syntax(Span(0, len(text)), text), source=source))
+            reporter.add(replace(messages.constants.set_syntax(Span(0, len(text)), text), source=source))
         elif name not in known:
-            reporter.add(replace(messages.unknown_set(Span(0, len(before)), name, known), source=source))
+            reporter.add(replace(messages.constants.unknown_set(Span(0, len(before)), name, known), source=source))
         elif name in found:
-            reporter.add(replace(messages.set_twice(Span(0, len(before)), name), source=source))
+            reporter.add(replace(messages.constants.set_twice(Span(0, len(before)), name), source=source))
         else:
             # Blanks in place of `name=` keep the offsets of the value as they are in the whole text.
             try:

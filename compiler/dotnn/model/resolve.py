@@ -5,43 +5,49 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dotnn.diagnostics import CompileError, Reporter, Source, Span
-from dotnn.layers import LAYERS
-from dotnn.layers.base import INHERIT, ParamSpec
+from dotnn.core.arguments import POSITIVE_INT, SEED, Arg, Bound, Symbol
+from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
+from dotnn.library.layers import LAYERS
+from dotnn.library.layers.base import INHERIT, ParamSpec
 from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data
 from dotnn.model.inline import check_values
-from dotnn.model.keys import Keys, head_of
-from dotnn.model.messages import Fail
-from dotnn.model.model import Check, Declared, Model, Parameter, Step
-from dotnn.model.network import Network
+from dotnn.model.messages.base import Fail
+from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
+from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.scope import Draft
-from dotnn.model.train import ELSEWHERE, TRAIN_KEY_NAMES, read_defaults, read_train
+from dotnn.model.section import SectionReader, head_of
+from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, read_defaults, read_train
 from dotnn.model.unused import unused_definitions, unused_names
-from dotnn.schema import POSITIVE_INT, SEED, Arg, Bound, Symbol
 from dotnn.syntax import nodes
 
 CHECK_KEYS = (
     Arg("samples", POSITIVE_INT, 0, "elements checked one by one in each large tensor"),
     Arg("seed", SEED, 0, "seed of the probes"),
 )
-ORACLES = ("complex_step", "finite_difference", "tensorflow")
+ORACLES = ("complex_step", "finite_difference")
+"""What a check may compare with, besides the targets that can be a witness."""
 
 
-def resolve(file: nodes.File, source: Source, sets: Sequence[str] = ()) -> tuple[Model, Reporter]:
-    """Return the model and the reporter, which holds the warnings. Raises `CompileError` with all errors."""
+def resolve(
+    file: nodes.File, source: Source, sets: Sequence[str] = (), oracles: Sequence[str] = ORACLES
+) -> tuple[Model, Reporter]:
+    """Return the model and the reporter, which holds the warnings; a check may be against the `oracles`.
+
+    Raises `CompileError` with all errors.
+    """
     reporter = Reporter(source)
     sections, blocks = _sections(file, reporter)
     constants = read_params(sections.get("params"), sets, reporter)
     section = sections.get("model")
     if not isinstance(section, nodes.ModelSection):
         example = "model Net { input x: [2]  target t: [1]  output y = x -> dense(1) }"
-        reporter.add(messages.missing_section(_first_head(file), "model", example))
+        reporter.add(messages.sections.missing_section(_first_head(file), "model", example))
         raise CompileError(reporter.errors, source)
-    network = Network(section, blocks, constants, reporter)
-    model = _experiment(network, file, sections, constants, reporter)
+    network = NetworkReader(section, blocks, constants, reporter)
+    model = _experiment(network, file, sections, constants, reporter, oracles)
     reporter.stop_on_errors()
     return model, reporter
 
@@ -54,7 +60,7 @@ def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Sec
             _add_block(section, blocks, reporter)
         elif section.keyword in sections:
             line = reporter.source.line_of(sections[section.keyword].span)
-            reporter.add(messages.duplicate_section(head_of(section), section.keyword, line))
+            reporter.add(messages.sections.duplicate_section(head_of(section), section.keyword, line))
         else:
             sections[section.keyword] = section
     return sections, blocks
@@ -64,9 +70,9 @@ def _add_block(section: nodes.BlockSection, blocks: dict[str, nodes.BlockSection
     name = section.name
     if name.id in blocks:
         line = reporter.source.line_of(blocks[name.id].span)
-        reporter.add(messages.duplicate_name(name.span, name.id, line))
+        reporter.add(messages.names.duplicate_name(name.span, name.id, line))
     elif name.id in LAYERS or name.id == "repeat" or name.id in WORDS:
-        reporter.add(messages.reserved_name(name.span, name.id))
+        reporter.add(messages.names.reserved_name(name.span, name.id))
     else:
         blocks[name.id] = section
 
@@ -79,36 +85,60 @@ def _first_head(file: nodes.File) -> Span:
 
 
 def _experiment(
-    network: Network, file: nodes.File, sections: Mapping[str, nodes.Section], constants: dict[str, Any],
+    network: NetworkReader,
+    file: nodes.File,
+    sections: Mapping[str, nodes.Section],
+    constants: Constants,
     reporter: Reporter,
-) -> Model:  # fmt: skip
-    train_keys = Keys(sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, elsewhere=ELSEWHERE)
-    if "train" not in sections:
-        example = "train { loss = mse(y, t)  optim = sgd(0.1) }"
-        reporter.add(messages.missing_section(_first_head(file), "train", example))
-    defaults = read_defaults(train_keys)
-    declared = _declarations(network)
-    computed = {n: f"{n} is computed by the model; data are given for inputs and targets" for n in network.scope.names}
-    data_keys = Keys(
-        sections.get("data"), "data", DATA_KEYS, constants, reporter, others=tuple(declared), elsewhere=computed
-    )
-    data = read_data(data_keys, declared)
-    train = read_train(train_keys, network, data, data_failed="split" in data_keys.failed, decay=defaults["decay"])
-    check = _check(sections.get("check"), constants, reporter)
+    oracles: Sequence[str],
+) -> Model:
+    train_section = _train_section(file, sections, constants, reporter)
+    defaults = read_defaults(train_section)
+    data_section = _data_section(network, sections, constants, reporter)
+    data = read_data(data_section, _declarations(network))
+    data_failed = "split" in data_section.failed
+    train = read_train(train_section, network, data, data_failed=data_failed, decay=defaults["decay"])
+    check = _check(sections.get("check"), constants, reporter, oracles)
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
     _unused(network, file)
     reporter.stop_on_errors()
     steps, params = _settle(network, defaults)
-    outputs = {name: t.place.path for name, t in network.outputs.items()}
     model = Model(
-        reporter.source, network.section.name.id, constants, network.inputs, network.targets, steps, outputs, params,
-        train, data, check,
-    )  # fmt: skip
-    check_values(data_keys, model)
+        source=reporter.source,
+        name=network.section.name.id,
+        constants=constants,
+        inputs=network.inputs,
+        targets=network.targets,
+        steps=steps,
+        outputs={name: t.path for name, t in network.outputs.items()},
+        params=params,
+        train=train,
+        data=data,
+        check=check,
+    )
+    check_values(data_section, model)
     return model
 
 
-def _declarations(network: Network) -> dict[str, Declared | None]:
+def _train_section(
+    file: nodes.File, sections: Mapping[str, nodes.Section], constants: Constants, reporter: Reporter
+) -> SectionReader:
+    if "train" not in sections:
+        example = "train { loss = mse(y, t)  optim = sgd(0.1) }"
+        reporter.add(messages.sections.missing_section(_first_head(file), "train", example))
+    return SectionReader(sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, hints=MISPLACED)
+
+
+def _data_section(
+    network: NetworkReader, sections: Mapping[str, nodes.Section], constants: Constants, reporter: Reporter
+) -> SectionReader:
+    declared = tuple(_declarations(network))
+    computed = {n: f"{n} is computed by the model; data are given for inputs and targets" for n in network.scope.names}
+    section = sections.get("data")
+    return SectionReader(section, "data", DATA_KEYS, constants, reporter, others=declared, hints=computed)
+
+
+def _declarations(network: NetworkReader) -> dict[str, Declared | None]:
     """Return inputs and targets by name, None for a declaration that is wrong."""
     found: dict[str, Declared | None] = {**network.inputs, **network.targets}
     for statement in network.section.statements:
@@ -117,52 +147,66 @@ def _declarations(network: Network) -> dict[str, Declared | None]:
     return found
 
 
-def _unused(network: Network, file: nodes.File) -> None:
+def _unused(network: NetworkReader, file: nodes.File) -> None:
     network.scope.used |= set(network.outputs)
     for diagnostic in (*unused_names(network.scope, network.section.statements), *unused_definitions(file)):
         network.report(diagnostic)
 
 
-def _settle(network: Network, defaults: Mapping[str, Any]) -> tuple[tuple[Step, ...], dict[str, Parameter]]:
+def _settle(network: NetworkReader, defaults: Mapping[str, Any]) -> tuple[tuple[Step, ...], dict[str, Parameter]]:
     """Turn drafts into steps, now that all names are known."""
     steps: list[Step] = []
     params: dict[str, Parameter] = {}
-    for draft in network.drafts:
+    for draft in network.steps.drafts:
         owner = draft.params.path
         names = {spec.name: f"{owner}.{spec.name}" for spec in draft.specs}
         for spec in draft.specs:
             if names[spec.name] not in params:
                 params[names[spec.name]] = _parameter(names[spec.name], spec, draft, defaults)
-        ins = tuple(t.place.path for t in draft.ins)
-        steps.append(Step(draft.out.place.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span))
+        ins = tuple(t.path for t in draft.ins)
+        places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
+        steps.append(Step(draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span, places))
     return tuple(steps), params
 
 
 def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Mapping[str, Any]) -> Parameter:
-    init = spec.init
-    if init == INHERIT:
-        init = defaults["init" if spec.is_weight else "bias_init"]
-        if defaults["init"].name == "file":
-            init = defaults["init"]
+    """Return a parameter, with the defaults of the train section where its layer sets nothing else."""
     penalty = spec.penalty if isinstance(spec.penalty, Bound) else None
     decay = defaults["decay"] if spec.penalty == INHERIT and spec.is_weight else None
-    if decay is not None and decay.entry.op:
-        penalty, decay = decay, None
-    held = defaults["constraint"] if spec.constraint == INHERIT and spec.is_weight else spec.constraint
-    constraint = held if isinstance(held, Bound) else None
-    return Parameter(name, spec.shape, init, penalty, draft.span, decay is not None, constraint, spec.trained)
+    decoupled = decay is not None and not decay.entry.op
+    if decay is not None and not decoupled:
+        penalty = decay
+    constraint = defaults["constraint"] if spec.constraint == INHERIT and spec.is_weight else spec.constraint
+    return Parameter(
+        name,
+        spec.shape,
+        _init(spec, defaults),
+        penalty,
+        draft.span,
+        decoupled,
+        constraint if isinstance(constraint, Bound) else None,
+        spec.trained,
+    )
 
 
-def _check(section: nodes.Section | None, constants: dict[str, Any], reporter: Reporter) -> Check:
-    keys = Keys(section, "check", [a.name for a in CHECK_KEYS] + ["against"], constants, reporter)
+def _init(spec: ParamSpec, defaults: Mapping[str, Any]) -> Any:
+    """Return the initialiser; one that reads a file serves weights and biases."""
+    if spec.init != INHERIT:
+        return spec.init
+    everywhere = spec.is_weight or defaults["init"].name == "file"
+    return defaults["init"] if everywhere else defaults["bias_init"]
+
+
+def _check(section: nodes.Section | None, constants: Constants, reporter: Reporter, oracles: Sequence[str]) -> Check:
+    keys = SectionReader(section, "check", [a.name for a in CHECK_KEYS] + ["against"], constants, reporter)
     plain = {arg.name: keys.take(arg) for arg in CHECK_KEYS}
-    return Check(against=keys.each("against", lambda e: _against(e, constants)), **plain)
+    return Check(against=keys.each("against", lambda e: _against(e, constants, oracles)), **plain)
 
 
-def _against(expr: nodes.Expr, constants: Constants) -> str:
+def _against(expr: nodes.Expr, constants: Constants, oracles: Sequence[str]) -> str:
     value = evaluate(expr, constants)
     if not isinstance(value, Symbol):
-        raise Fail(messages.needs_entry(expr.span, "oracle", describe(value), "", ORACLES))
-    if value.id not in ORACLES:
-        raise Fail(messages.unknown_entry(expr.span, "oracle", value.id, ORACLES))
+        raise Fail(messages.calls.needs_entry(expr.span, "oracle", describe(value), "", oracles))
+    if value.id not in oracles:
+        raise Fail(messages.calls.unknown_entry(expr.span, "oracle", value.id, oracles))
     return value.id

@@ -1,18 +1,18 @@
-"""What a name can stand for while a model is being read."""
+"""What a name can denote while a model is being read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from dotnn.diagnostics import Span
-from dotnn.layers import Layer
-from dotnn.layers.base import ParamSpec
-from dotnn.model.constants import Poison
-from dotnn.model.places import Element, Place
-from dotnn.ops.base import TensorType
-from dotnn.schema import show_call
+from dotnn.core.arguments import show_call
+from dotnn.core.diagnostics import Span
+from dotnn.ir.tensor import Attrs, TensorType
+from dotnn.library.layers import Layer
+from dotnn.library.layers.base import ParamSpec
+from dotnn.model.constants import Constants, Poison
+from dotnn.model.model import Use
+from dotnn.model.paths import Element, PathPart
 from dotnn.syntax import nodes
 
 
@@ -20,17 +20,22 @@ from dotnn.syntax import nodes
 class Tensor:
     """A value of the network, made by a layer with these attributes (None: an input)."""
 
-    place: Place
+    part: PathPart
     type: TensorType
     span: Span
     layer: Layer | None = None
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Attrs = field(default_factory=dict)
     label: str = ""
 
     @property
     def origin(self) -> str:
         """What made it, as a person would write it."""
         return show_call(self.layer.name, self.layer.args, dict(self.attrs)) if self.layer else "input"
+
+    @property
+    def path(self) -> str:
+        """Its path, once the statement that it is made in has been read."""
+        return self.part.path
 
     def called(self, label: str) -> Tensor:
         """Return the same value under the name by which a statement refers to it."""
@@ -43,8 +48,8 @@ class SharedLayer:
 
     name: str
     layer: Layer
-    attrs: Mapping[str, Any]
-    place: Place
+    attrs: Attrs
+    part: PathPart
     span: Span
     specs: tuple[ParamSpec, ...] | None = None
     first: str = ""
@@ -54,29 +59,51 @@ class SharedLayer:
 Binding = Tensor | SharedLayer | Poison
 
 
+@dataclass(frozen=True)
+class OpenUse:
+    """A use of a block whose paths are not settled yet; see `model.Use`."""
+
+    block: str
+    args: Mapping[str, object]
+    inputs: Mapping[str, Tensor]
+    element: Element
+    span: Span
+    statement: Span | None
+    declared: Span
+
+    def settled(self) -> Use:
+        """Return the use with its paths."""
+        inputs = {name: t.path for name, t in self.inputs.items()}
+        value, params = self.element.value.path, self.element.params.path
+        return Use(self.block, self.args, inputs, value, params, self.span, self.statement, self.declared)
+
+
 @dataclass
 class Scope:
     """The names visible in the model or in one use of a block."""
 
-    constants: Mapping[str, Any]
-    value_place: Place | None
-    param_place: Place | None
+    constants: Constants
+    value_part: PathPart | None
+    param_part: PathPart | None
     names: dict[str, Binding] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     elements: list[Element] = field(default_factory=list)
-    statement_value: Place | None = None
-    statement_params: Place | None = None
+    statement_value: PathPart | None = None
+    statement_params: PathPart | None = None
     blocks_open: tuple[str, ...] = ()
+    uses: tuple[OpenUse, ...] = ()
+    statement: Span | None = None
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, span: Span | None = None) -> None:
         """Start a statement; "" for an unnamed output."""
-        self.statement_value = Place(self.value_place, name)
-        self.statement_params = Place(self.param_place, name)
+        self.statement = span
+        self.statement_value = PathPart(self.value_part, name)
+        self.statement_params = PathPart(self.param_part, name)
         self.elements = []
 
     def element(self, kind: str, *, is_block: bool = False) -> Element:
         """Add a layer or block to the statement."""
-        made = Element(kind, Place(self.statement_value), Place(self.statement_params), is_block=is_block)
+        made = Element(kind, PathPart(self.statement_value), PathPart(self.statement_params), is_block=is_block)
         self.elements.append(made)
         return made
 
@@ -86,12 +113,14 @@ class Draft:
     """A step whose names are not settled yet."""
 
     layer: Layer
-    attrs: Mapping[str, Any]
+    attrs: Attrs
     ins: tuple[Tensor, ...]
     out: Tensor
     specs: tuple[ParamSpec, ...]
-    params: Place
+    params: PathPart
     span: Span
+    statement: Span | None = None
+    uses: tuple[OpenUse, ...] = ()
 
 
 def names_read(expr: nodes.Expr) -> set[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from dotnn.metrics import METRICS
+from dotnn.core.arguments import NON_NEGATIVE, POSITIVE, POSITIVE_INT, QUANTITY, Arg, Symbol
+from dotnn.library.metrics import METRICS
 from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.constants import Poisoned, describe, evaluate
-from dotnn.model.keys import Keys
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.model import EarlyStop, MetricTerm, Stop, StopAfter, StopWhen
-from dotnn.schema import NON_NEGATIVE, POSITIVE, POSITIVE_INT, QUANTITY, Arg, Symbol
+from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 EARLY = (
@@ -37,7 +37,7 @@ class Quantities:
             return
         if self.unsure and name.id.removeprefix("val_") != "loss":
             raise Poisoned
-        raise Fail(messages.stop_quantity(name.span, name.id, self.names, METRICS))
+        raise Fail(messages.training.stop_quantity(name.span, name.id, self.names, METRICS))
 
     @property
     def default(self) -> str:
@@ -52,10 +52,10 @@ class Quantities:
 WHEN = "for instance: stop = when(loss < 0.01)"
 
 
-def read_stops(keys: Keys, quantities: Quantities) -> tuple[Stop, ...]:
-    """Return the stop rules; errors go to the reporter of `keys`."""
-    stops = keys.each("stop", lambda e: _stop(e, quantities, keys))
-    _one_early(keys, stops)
+def read_stops(section: SectionReader, quantities: Quantities) -> tuple[Stop, ...]:
+    """Return the stop rules; errors go to the reporter of `section`."""
+    stops = section.each("stop", lambda e: _stop(e, quantities, section))
+    _one_early(section, stops)
     return stops
 
 
@@ -69,37 +69,37 @@ def watched(args: Sequence[nodes.Arg], position: int, quantity: str | Symbol, qu
     return str(quantity)
 
 
-def _stop(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Stop:
+def _stop(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> Stop:
     if isinstance(expr, nodes.Call) and expr.func.id == "when" and len(expr.args) == 1:
-        return _when(expr.args[0].value, quantities, keys)
+        return _when(expr.args[0].value, quantities, section)
     if isinstance(expr, nodes.Call) and expr.func.id == "early":
-        attrs = bind("early", EARLY, expr.args, expr.span, keys.constants)
+        attrs = bind("early", EARLY, expr.args, expr.span, section.constants)
         quantity = watched(expr.args, 0, attrs["quantity"], quantities)
         return EarlyStop(quantity, attrs["patience"], attrs["min_delta"], quantities.better(quantity))
     if isinstance(expr, nodes.Call) and expr.func.id == "minutes":
-        return StopAfter(bind("minutes", MINUTES, expr.args, expr.span, keys.constants)["limit"])
+        return StopAfter(bind("minutes", MINUTES, expr.args, expr.span, section.constants)["limit"])
     is_comparison = isinstance(expr, nodes.Binary) and expr.op in COMPARISONS
-    text = keys.reporter.source.text[expr.span.start : expr.span.end]
-    raise Fail(messages.stop_form(expr.span, f"write stop = when({text})" if is_comparison else WHEN))
+    text = section.reporter.source.text[expr.span.start : expr.span.end]
+    raise Fail(messages.training.stop_form(expr.span, f"write stop = when({text})" if is_comparison else WHEN))
 
 
 COMPARISONS = ("<", "<=", ">", ">=")
 
 
-def _when(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> StopWhen:
+def _when(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> StopWhen:
     if not isinstance(expr, nodes.Binary) or not isinstance(expr.left, nodes.Name):
-        raise Fail(messages.stop_form(expr.span, WHEN))
+        raise Fail(messages.training.stop_form(expr.span, WHEN))
     if expr.op not in COMPARISONS:
-        raise Fail(messages.stop_form(expr.span, "a quantity is compared by <, <=, > or >="))
+        raise Fail(messages.training.stop_form(expr.span, "a quantity is compared by <, <=, > or >="))
     quantities.check(expr.left)
-    threshold = evaluate(expr.right, keys.constants)
+    threshold = evaluate(expr.right, section.constants)
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
         found = f"not {describe(threshold)}"
-        raise Fail(messages.wrong_kind(expr.right.span, "when", "threshold", "a number", found, WHEN))
+        raise Fail(messages.calls.wrong_kind(expr.right.span, "when", "threshold", "a number", found, WHEN))
     return StopWhen(expr.left.id, expr.op, threshold)
 
 
-def _one_early(keys: Keys, stops: Sequence[Stop]) -> None:
+def _one_early(section: SectionReader, stops: Sequence[Stop]) -> None:
     if sum(isinstance(s, EarlyStop) for s in stops) > 1:
         help = "keep one of them; the parameters of the best epoch by that quantity are returned"
-        keys.reporter.add(messages.several_early(keys.values["stop"].span, help))
+        section.reporter.add(messages.training.several_early(section.values["stop"].span, help))

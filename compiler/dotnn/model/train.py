@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dotnn.layers.base import CONSTRAINT, DECAY, INIT
+from dotnn.core.arguments import BOOL, POSITIVE_INT, SEED, Arg, Bound, Kind, Symbol, choice, registered
+from dotnn.library.layers.base import CONSTRAINT, DECAY, INIT
+from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.model import messages
 from dotnn.model.bind import bind, bind_entry, entry_default
 from dotnn.model.constants import evaluate
-from dotnn.model.keys import Keys
 from dotnn.model.loss_terms import loss_terms
-from dotnn.model.messages import Fail
+from dotnn.model.messages.base import Fail
 from dotnn.model.metric_terms import metric_terms
 from dotnn.model.model import Checkpoint, Data, LossTerm, Train
-from dotnn.model.network import Network
+from dotnn.model.network import NetworkReader
+from dotnn.model.section import SectionReader
 from dotnn.model.stops import Quantities, read_stops, watched
-from dotnn.optimizers import OPTIMIZERS
-from dotnn.schema import BOOL, POSITIVE_INT, SEED, Arg, Bound, Kind, Symbol, choice, registered
 from dotnn.syntax import nodes
 
 
-def _batch(value: Any) -> Any:
+def _batch(value: object) -> Any:
     if isinstance(value, Symbol):
         return {"all": 0, "online": 1}.get(value.id)
     return POSITIVE_INT.accept(value)
 
 
+BATCH = Kind('a positive whole number, "all" or "online"', _batch, choices=("all", "online"))
+CLIP = registered("clip", "a way to clip such as global_norm(1.0)")
 TRAIN_KEYS = (
     Arg("epochs", POSITIVE_INT, 1, "passes over the training examples"),
-    Arg("batch", Kind('a positive whole number, "all" or "online"', _batch, choices=("all", "online")), 32,
-        "examples per update; `all`: one update an epoch, `online`: one example an update"),
+    Arg("batch", BATCH, 32, "examples per update; `all`: one update an epoch, `online`: one example an update"),
     Arg("shuffle", BOOL, True, "draw a new order of the examples every epoch"),
     Arg("seed", SEED, 0, "seed of every random draw: same seed, same result"),
-    Arg("clip", registered("clip", "a way to clip such as global_norm(1.0)"), Symbol("none"),
-        "what is done to the gradients before the optimizer sees them"),
-)  # fmt: skip
+    Arg("clip", CLIP, Symbol("none"), "what is done to the gradients before the optimizer sees them"),
+)
 DEFAULT_KEYS = (
     Arg("init", INIT, Symbol("xavier"), "initialiser of all weights that name none"),
     Arg("bias_init", INIT, Symbol("zeros"), "initialiser of all biases that name none"),
@@ -46,13 +46,13 @@ TRAIN_KEY_NAMES = ("loss", "optim", *(a.name for a in (*TRAIN_KEYS, *DEFAULT_KEY
 
 CHECKPOINT = (
     Arg("epochs", POSITIVE_INT, 1, "epochs from one checkpoint to the next; the last epoch has one, too"),
-    Arg("keep", choice("last", "best"), "last", "`best`: the best weights so far are kept besides, in `best.npz`"),
+    Arg("keep", choice("last", "best"), "last", "`best`: the best weights so far are kept as well, in `best.npz`"),
 )
 
 
-ELSEWHERE = {
+MISPLACED = {
     "lr": "the learning rate is an argument of the optimizer: optim = sgd(lr = 0.1)",
-    "schedule": "a schedule stands where the learning rate is written: optim = adam(cosine(0.001, warmup = 200))",
+    "schedule": "a schedule takes the place of the learning rate: optim = adam(cosine(0.001, warmup = 200))",
     "warmup": "the warm-up is part of a schedule: optim = adam(cosine(0.001, warmup = 200))",
     "clipnorm": "write clip = norm(1.0), or global_norm(1.0)",
     "learning_rate": "the learning rate is an argument of the optimizer: optim = sgd(lr = 0.1)",
@@ -65,31 +65,41 @@ ELSEWHERE = {
     "samples": "it belongs in `check`",
     "against": "it belongs in `check`",
 }
-"""Keys that beginners look for in `train`, and where they belong."""
+"""SectionReader that beginners look for in `train`, and where they belong."""
 
 
-def read_train(keys: Keys, network: Network, data: Data | None, *, data_failed: bool, decay: Any) -> Train:
-    """Return the training regime; errors go to the reporter of `keys`."""
-    plain = {arg.name: keys.take(arg) for arg in TRAIN_KEYS}
-    losses: tuple[LossTerm, ...] = keys.read("loss", lambda e: loss_terms(e, keys, network), ())
-    if "loss" not in keys.values and keys.section is not None:
-        keys.reporter.add(messages.missing_key(keys.head, "train", "loss", "loss = mse(y, t)"))
-        keys.failed.add("loss")
-    found = keys.each("metrics", lambda e: metric_terms(e, losses, keys, network))
-    metrics = tuple(term for terms in found for term in terms)
-    has_validation = data_failed or bool(data and data.split and data.split.fractions["val"])
-    quantities = Quantities(metrics, has_validation, keys.failed & {"loss", "metrics"})
-    optimizer = keys.read("optim", lambda e: _optimizer(e, quantities, keys), entry_default(OPTIMIZERS["sgd"]))
-    stops = read_stops(keys, quantities)
-    checkpoint = keys.read("checkpoint", lambda e: _checkpoint(e, quantities, keys), None)
-    decoupled = decay.attrs["strength"] if decay is not None and not decay.entry.op else 0.0
+def read_train(
+    section: SectionReader, network: NetworkReader, data: Data | None, *, data_failed: bool, decay: Bound | None
+) -> Train:
+    """Return how the network is trained; errors go to the reporter of `section`."""
+    plain = {arg.name: section.take(arg) for arg in TRAIN_KEYS}
     plain["clip"] = plain["clip"] if isinstance(plain["clip"], Bound) else None
+    losses = _losses(section, network)
+    metrics = sum(section.each("metrics", lambda e: metric_terms(e, losses, section, network)), ())
+    has_validation = data_failed or _has_validation(data)
+    quantities = Quantities(metrics, has_validation, section.failed & {"loss", "metrics"})
+    optimizer = section.read("optim", lambda e: _optimizer(e, quantities, section), entry_default(OPTIMIZERS["sgd"]))
+    stops = read_stops(section, quantities)
+    checkpoint = section.read("checkpoint", lambda e: _checkpoint(e, quantities, section), None)
+    decoupled = decay.attrs["strength"] if decay is not None and not decay.entry.op else 0.0
     return Train(losses, optimizer, decoupled, stops=stops, metrics=metrics, checkpoint=checkpoint, **plain)
 
 
-def _optimizer(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Bound:
+def _losses(section: SectionReader, network: NetworkReader) -> tuple[LossTerm, ...]:
+    losses: tuple[LossTerm, ...] = section.read("loss", lambda e: loss_terms(e, section, network), ())
+    if "loss" not in section.values and section.section is not None:
+        section.reporter.add(messages.sections.missing_key(section.head, "train", "loss", "loss = mse(y, t)"))
+        section.failed.add("loss")
+    return losses
+
+
+def _has_validation(data: Data | None) -> bool:
+    return data is not None and data.split is not None and data.split.fractions["val"] > 0
+
+
+def _optimizer(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> Bound:
     """Return the optimizer; the quantity that its schedule watches, if any, is a reported one."""
-    optimizer = bind_entry("optimizer", evaluate(expr, keys.constants), expr.span, keys.constants)
+    optimizer = bind_entry("optimizer", evaluate(expr, section.constants), expr.span, section.constants)
     schedule = optimizer.attrs["lr"]
     if isinstance(schedule, Bound) and schedule.entry.watches:
         assert isinstance(expr, nodes.Call)
@@ -98,15 +108,15 @@ def _optimizer(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Bound:
     return optimizer
 
 
-def _checkpoint(expr: nodes.Expr, quantities: Quantities, keys: Keys) -> Checkpoint:
+def _checkpoint(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> Checkpoint:
     if not isinstance(expr, nodes.Call) or expr.func.id != "every":
-        raise Fail(messages.checkpoint_form(expr.span))
-    attrs = bind("every", CHECKPOINT, expr.args, expr.span, keys.constants)
+        raise Fail(messages.training.checkpoint_form(expr.span))
+    attrs = bind("every", CHECKPOINT, expr.args, expr.span, section.constants)
     best_by = quantities.default if attrs["keep"] == "best" else ""
     return Checkpoint(attrs["epochs"], best_by)
 
 
-def read_defaults(keys: Keys) -> Mapping[str, Any]:
+def read_defaults(section: SectionReader) -> Mapping[str, Any]:
     """Return the initialisers, the penalty and the constraint that the train section sets for the whole model."""
-    found = {arg.name: keys.take(arg) for arg in DEFAULT_KEYS}
+    found = {arg.name: section.take(arg) for arg in DEFAULT_KEYS}
     return {name: None if value == Symbol("none") else value for name, value in found.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dotnn.diagnostics import Diagnostic
+from dotnn.core.diagnostics import Diagnostic
 from dotnn.model import messages
 from dotnn.model.constants import Poison
 from dotnn.model.scope import Scope, names_read
@@ -19,7 +19,7 @@ def unused_names(scope: Scope, statements: Sequence[nodes.Stmt]) -> Iterator[Dia
         if isinstance(s, (nodes.Assign, nodes.LayerDef, nodes.TensorDecl)) and s.name.id not in scope.used:
             what = s.role if isinstance(s, nodes.TensorDecl) else WHAT[type(s)]
             if not isinstance(scope.names.get(s.name.id), Poison):
-                yield messages.unused_value(s.name.span, s.name.id, what)
+                yield messages.names.unused_value(s.name.span, s.name.id, what)
 
 
 def unused_definitions(file: nodes.File) -> Iterator[Diagnostic]:
@@ -31,16 +31,16 @@ def unused_definitions(file: nodes.File) -> Iterator[Diagnostic]:
         elif section.keyword == "params":
             for s in section.statements:
                 if isinstance(s, nodes.Assign) and s.name.id not in read:
-                    yield messages.unused_value(s.name.span, s.name.id, "parameter")
+                    yield messages.names.unused_value(s.name.span, s.name.id, "parameter")
 
 
 def _unused_block(block: nodes.BlockSection, read: set[str]) -> Iterator[Diagnostic]:
     if block.name.id not in read:
-        yield messages.unused_value(block.name.span, block.name.id, "block")
+        yield messages.names.unused_value(block.name.span, block.name.id, "block")
     inside = set(_read(block))
     for param in block.params:
         if param.name.id not in inside:
-            yield messages.unused_value(param.name.span, param.name.id, "parameter")
+            yield messages.names.unused_value(param.name.span, param.name.id, "parameter")
 
 
 def _read(section: nodes.Section) -> Iterator[str]:

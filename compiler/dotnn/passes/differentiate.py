@@ -14,12 +14,16 @@ from dataclasses import replace
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
-from dotnn.ops.base import TensorType, Value
+from dotnn.ir.node import Value
+from dotnn.ir.tensor import TensorType
+from dotnn.library.ops import OPS
+from dotnn.passes.base import as_pass
 from dotnn.passes.reverse import MissingRule, Reverse, count_uses, reached_from
 
 __all__ = ["MissingRule", "differentiate"]
 
 
+@as_pass
 def differentiate(graph: Graph, *, input_gradients: bool = False) -> Graph:
     """Append the backward phase; the gradients of all parameters (and, if asked for, of real inputs).
 
@@ -38,7 +42,7 @@ class _Backward:
         assert graph.loss is not None
         self.graph = graph
         self.wanted = wanted
-        self.builder = GraphBuilder(graph.next_id)
+        self.builder = GraphBuilder(OPS, graph.next_id)
         self.builder.phase = "backward"
         self.seed = self.builder.value("d_loss", TensorType(()), "seed")
         active = reached_from(graph.nodes, (v.id for v in wanted.values()))

@@ -1,42 +1,49 @@
-"""Parameters that the loss cannot feel, because a normalisation takes out again what they add.
+"""Parameters that have no effect on the loss, because a normalisation takes out again what they add.
 
 A bias before batch norm adds the same number to a feature of every example; the mean has it too, and the difference
 has not. A bias of the keys of attention adds the same number to all scores of a query, which softmax does not see.
 Such a gradient is zero but for rounding. It is found by following the graph, never by looking at numbers: from the
-results back, a value is *deaf* if a number per feature could be added to it without any effect on the loss.
+results back, a value is *shift invariant* if a number per feature could be added to it without any effect on the loss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from dotnn.ir.graph import Graph
-from dotnn.ops import OPS
-from dotnn.ops.base import Node, Readers, Value
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Readers
 
 
-def unfelt_parameters(graph: Graph) -> tuple[str, ...]:
+def shift_invariant_parameters(graph: Graph) -> tuple[str, ...]:
     """Return the parameters whose gradient is zero for this reason, in training mode."""
     nodes = graph.phase("forward", "loss")
+    readers = _readers(nodes)
+    invariant: set[int] = set()
+    for value in reversed([*graph.params.values(), *(v for n in nodes for v in n.outs)]):
+        reading = readers.get(value.id, ())
+        if reading and all(_is_lost(value, node, readers, invariant) for node in reading):
+            invariant.add(value.id)
+    return tuple(name for name, v in graph.params.items() if v.id in invariant)
+
+
+def _readers(nodes: Sequence[Node]) -> dict[int, list[Node]]:
+    """Return the nodes that read each value, by its number."""
     readers: dict[int, list[Node]] = {}
     for node in nodes:
         for value in node.ins:
             readers.setdefault(value.id, []).append(node)
-    deaf: set[int] = set()
-    for value in reversed([*graph.params.values(), *(v for n in nodes for v in n.outs)]):
-        if readers.get(value.id) and all(_is_lost(value, node, readers, deaf) for node in readers[value.id]):
-            deaf.add(value.id)
-    return tuple(name for name, v in graph.params.items() if v.id in deaf)
+    return readers
 
 
-def _is_lost(value: Value, node: Node, readers: Readers, deaf: Collection[int]) -> bool:
+def _is_lost(value: Value, node: Node, readers: Readers, invariant: Collection[int]) -> bool:
     """Whether what is added to `value` has no effect through this use of it."""
-    op = OPS[node.op]
-    if op.removes is not None and op.removes(value, node, readers):
+    op = node.rule
+    if op.shift_invariant is not None and op.shift_invariant(value, node, readers):
         return True
     additive = op.additive(node) if callable(op.additive) else op.additive
     return (
         len(node.outs) == 1
-        and node.out.id in deaf
+        and node.out.id in invariant
         and all(i in additive for i, v in enumerate(node.ins) if v.id == value.id)
     )

@@ -3,7 +3,7 @@
 Before:  two values both called `d_x_from_y` (y = x * x), an input called `np`
 After:   `d_x_from_y`, `d_x_from_y_2`; `np_`
 
-Which words a script has of its own is known once it is written (`emit.hygiene`): those that a spec uses are given then.
+Which words a script has of its own is known once it is written (`codegen.hygiene`): those that a spec uses come then.
 
 It runs twice: before differentiation, so that `d_v` is the derivative by what is called `v` in the end (a spec may
 call one value `h` and another `h_z` or `d_h`), and at the end, for the names that were made since.
@@ -18,7 +18,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
-from dotnn.ops.base import Value
+from dotnn.ir.node import Value
+from dotnn.passes.base import as_pass
 
 LOSS_NAME = "loss"
 SEED_NAME = "d_loss"
@@ -29,7 +30,8 @@ def reserved() -> set[str]:
     return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 
 
-def name(graph: Graph, words: Collection[str] = ()) -> Graph:
+@as_pass
+def name(graph: Graph, *, words: Collection[str] = ()) -> Graph:
     """Rename values; sources and results keep their names where they can, because they are named first.
 
     `words` are names of the spec that the script itself uses.

@@ -16,13 +16,16 @@ from dataclasses import replace
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
-from dotnn.ops.base import Node
+from dotnn.ir.node import Node
+from dotnn.library.ops import OPS
+from dotnn.passes.base import as_pass
 
 POOLED = {"max_pool1d": "conv1d", "max_pool2d": "conv2d"}
 MONOTONE = ("relu",)
 """Activations that keep the order and have a single kink, so that they may change places with a maximum."""
 
 
+@as_pass
 def pool_filters(graph: Graph) -> Graph:
     """Replace every convolution that only a max pooling reads, through relu or not."""
     for chain in _chains(graph):
@@ -31,17 +34,21 @@ def pool_filters(graph: Graph) -> Graph:
 
 
 def _chains(graph: Graph) -> list[tuple[Node, Node | None, Node]]:
-    """Return (convolution, activation or None, pooling) wherever they stand in a row and nothing else reads them."""
+    """Return (convolution, activation or None, pooling) wherever they follow each other and nothing else reads them."""
     producers, reads = graph.producers(), _reads(graph)
     found = []
     for pool in graph.phase("forward"):
         before = producers.get(pool.ins[0].id) if pool.op in POOLED else None
         act = before if before is not None and before.op in MONOTONE else None
         conv = producers.get(act.ins[0].id) if act else before
-        alone = all(reads[n.out.id] == 1 for n in (conv, act) if n is not None)
-        if conv is not None and conv.op == POOLED[pool.op] and alone and _worth(conv, pool):
+        if conv is not None and conv.op == POOLED[pool.op] and _alone(reads, conv, act) and _worth(conv, pool):
             found.append((conv, act, pool))
     return found
+
+
+def _alone(reads: Mapping[int, int], *nodes: Node | None) -> bool:
+    """Whether the result of every node is read once."""
+    return all(reads[n.out.id] == 1 for n in nodes if n is not None)
 
 
 def _reads(graph: Graph) -> Mapping[int, int]:
@@ -66,7 +73,18 @@ def _worth(conv: Node, pool: Node) -> bool:
 
 def _fused(graph: Graph, conv: Node, act: Node | None, pool: Node) -> Graph:
     """Return the graph with one chain replaced; the result keeps the value of the pooling."""
-    b = GraphBuilder(graph.next_id)
+    b = GraphBuilder(OPS, graph.next_id)
+    _write(b, conv, act, pool)
+    b.nodes[-1] = replace(b.nodes[-1], outs=(pool.out,))
+    replaced = [conv] if act is None else [conv, act]
+    gone, lost = {id(n) for n in replaced}, {n.out.id for n in replaced}
+    nodes = [n for node in graph.nodes if id(node) not in gone for n in (b.nodes if node is pool else [node])]
+    steps = {path: v for path, v in graph.steps.items() if v.id not in lost}
+    return replace(graph, nodes=tuple(nodes), steps=steps, next_id=b.next_id)
+
+
+def _write(b: GraphBuilder, conv: Node, act: Node | None, pool: Node) -> None:
+    """Write the chain in the other order: the pooling first, then bias and activation."""
     window = pool.attrs["window"]
     with b.at(conv.layer, conv.span, conv.out.name):
         bank = b.emit("filter_bank", conv.ins[1], name="bank", window=window)
@@ -78,10 +96,4 @@ def _fused(graph: Graph, conv: Node, act: Node | None, pool: Node) -> Graph:
             value = b.emit("add_bias", value, conv.ins[2], name="z")
         if act is not None:
             value = b.emit(act.op, value, **act.attrs)
-    b.nodes[-1] = replace(b.nodes[-1], outs=(pool.out,))
     assert value.type == pool.out.type
-    gone = {id(conv), id(act)}
-    nodes = [n for node in graph.nodes if id(node) not in gone for n in (b.nodes if node is pool else [node])]
-    lost = {n.out.id for n in (conv, act) if n is not None}
-    steps = {path: v for path, v in graph.steps.items() if v.id not in lost}
-    return replace(graph, nodes=tuple(nodes), steps=steps, next_id=b.next_id)

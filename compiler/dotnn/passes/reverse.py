@@ -5,12 +5,11 @@ Every value collects one cotangent per use; where there are several, an `accumul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from dotnn.ir.builder import BEFORE, STEP, GraphBuilder, over_time
-from dotnn.ops import OPS
-from dotnn.ops.base import Loop, Node, Value
+from dotnn.ir.node import Loop, Node, Value
 
 
 class MissingRule(Exception):
@@ -48,7 +47,7 @@ class Reverse:
                         self.nodes[index] = _LoopGradient(self, node, node.loop).run()
 
     def _node(self, node: Node) -> None:
-        rule = OPS[node.op].vjp
+        rule = node.rule.vjp
         if rule is None:
             raise MissingRule(node)
         total = self.total(node.out)
@@ -91,7 +90,7 @@ class Reverse:
         return shares[0] if shares else None
 
     def zeros(self, value: Value, name: str = "") -> Value:
-        """Return an explicit zero gradient, for a parameter that the loss does not feel (behind a threshold)."""
+        """Return an explicit zero gradient, for a parameter that has no effect on the loss (before a threshold)."""
         self.builder.prefix = name or f"d_{value.name}"
         return self.builder.emit("zeros_like", value)
 
@@ -125,18 +124,31 @@ class _LoopGradient:
         nodes, (leaving, slices, shared) = self.builder.inner(self._write, "")
         node, saved = self._with_saved(nodes)
         loop = Loop(
-            self.loop.steps, nodes, (*sent, *saved), tuple(following), leaving, tuple(slices.values()),
-            tuple(d for d, (_, _, first) in zip(leaving, self.states, strict=True) if first.id in self.outer.active),
-            tuple(shared.values()), reverse=not self.loop.reverse,
-        )  # fmt: skip
-        started = [first for *_, first in self.states if first.id in self.outer.active]
-        receivers = [*slices, *started, *shared]
+            self.loop.steps,
+            nodes,
+            (*sent, *saved),
+            tuple(following),
+            leaving,
+            collected=tuple(slices.values()),
+            final=tuple(d for d, state in zip(leaving, self.states, strict=True) if self._started(state)),
+            summed=tuple(shared.values()),
+            reverse=not self.loop.reverse,
+        )
+        self._append(loop, node, saved, [*slices, *(s[-1] for s in self.states if self._started(s)), *shared])
+        return node
+
+    def _started(self, state: tuple[Value, Value, Value]) -> bool:
+        """Whether the gradient with respect to the initial value of a state is wanted."""
+        return state[-1].id in self.outer.active
+
+    def _append(self, loop: Loop, node: Node, saved: Mapping[Value, Value], receivers: Sequence[Value]) -> None:
+        """Append the reversed loop; its outputs are sent back to the values outside, the `receivers`."""
+        value = self.builder.value
         outs = [value(self.outer.share_name(v, node), v.type, "cotangent") for v in receivers]
         ends = [self.from_last.get(last.id) or self._zero(last, first) for _, last, first in self.states]
         self.builder.append_loop(loop, (*(d for _, d in self.from_steps), *saved.values(), *ends), outs)
         for receiver, out in zip(receivers, outs, strict=True):
             self.outer.cotangents.setdefault(receiver.id, []).append(out)
-        return node
 
     def _active(self) -> set[int]:
         """Return what depends on something active outside, at the first step or through the steps before."""
@@ -219,6 +231,6 @@ def reached_from(nodes: Iterable[Node], sources: Iterable[int]) -> set[int]:
     """Return the numbers of all values that depend on `sources`, the sources included."""
     reached = set(sources)
     for node in nodes:
-        if not OPS[node.op].detached and any(v.id in reached for v in node.ins):
+        if not node.rule.detached and any(v.id in reached for v in node.ins):
             reached.update(v.id for v in node.outs)
     return reached

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dotnn.ir.graph import Graph
-from dotnn.ops.base import Node, Value
+from dotnn.ir.node import Node, Value
+from dotnn.passes.base import as_pass
 
 
+@as_pass
 def simplify(graph: Graph) -> Graph:
     """Merge equal nodes of the backward phase, then drop dead nodes."""
     return drop_dead(merge_equal(graph))
@@ -45,6 +47,6 @@ def merge_equal(graph: Graph) -> Graph:
 def drop_unread(graph: Graph) -> Graph:
     """Keep only what the loss, the gradients and the new state need: a step shows nobody its probabilities."""
     losses = [graph.loss] if graph.loss else []
-    needed = graph.needed_for([*graph.grads.values(), *graph.renewed.values(), *losses])
+    needed = graph.needed_for([*graph.grads.values(), *graph.new_state.values(), *losses])
     read = graph.with_nodes(node for node in graph.nodes if any(v.id in needed for v in node.outs))
     return replace(read, outputs={})

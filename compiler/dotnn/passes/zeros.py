@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from dotnn.ir.algebra import SIGNS, Property
 from dotnn.ir.graph import Graph
-from dotnn.ops import OPS
-from dotnn.ops.algebra import SIGNS, Property
-from dotnn.ops.base import Loop, Node, TensorType, Value
-from dotnn.passes.invariance import unfelt_parameters
+from dotnn.ir.node import Loop, Node, Value
+from dotnn.ir.tensor import TensorType
+from dotnn.passes.invariance import shift_invariant_parameters
 
 MOST_TERMS = 16
 """A product of sums is multiplied out up to so many terms."""
@@ -41,7 +41,7 @@ def zero_gradients(graph: Graph) -> tuple[str, ...]:
     facts = _Facts()
     facts.run(graph.nodes)
     proven = {name for name, grad in graph.grads.items() if facts.of(grad).zero}
-    return tuple(sorted({*proven, *unfelt_parameters(graph)}))
+    return tuple(sorted({*proven, *shift_invariant_parameters(graph)}))
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class _Facts:
         return ((self.numbers.setdefault(key, len(self.numbers)), Fraction(1)),)
 
     def _result(self, node: Node) -> Fact:
-        op, operands = OPS[node.op], [self.of(v) for v in node.ins]
+        op, operands = node.rule, [self.of(v) for v in node.ins]
         algebra, properties = op.algebra, _properties(node, operands)
         linear = algebra.linear_in(node)
         if (
@@ -122,22 +122,29 @@ class _Facts:
 
     def _loop(self, node: Node, loop: Loop) -> None:
         """A fact about a step must hold in every step: what enters the first one must come out of each."""
-        for piece, whole in zip(loop.slices, loop.sequences(node.ins), strict=True):
-            fact = self.of(whole)
-            self.known[piece.id] = fact if fact.zero else self._opaque(piece, fact.properties)
-        entering = {v: self.of(first) for v, first in zip(loop.entering, loop.initial(node.ins), strict=True)}
         once = loop.steps == 1
+        for piece, whole in zip(loop.slices, loop.sequences(node.ins), strict=True):
+            self.known[piece.id] = self._in_a_step(piece, self.of(whole))
+        entering = {v: self.of(first) for v, first in zip(loop.entering, loop.initial(node.ins), strict=True)}
         if not once:
-            entering = {v: f if f.zero else self._opaque(v, f.properties) for v, f in entering.items()}
+            entering = {v: self._in_a_step(v, fact) for v, fact in entering.items()}
         while True:
             self.known |= {v.id: fact for v, fact in entering.items()}
             self.run(loop.nodes)
-            left = {v: self.of(last) for v, last in zip(loop.entering, loop.leaving, strict=True)}
-            weaker = {v: self._both(v, fact, left[v]) for v, fact in entering.items()}
+            weaker = self._weaker(loop, entering)
             if once or weaker == entering:
                 break
             entering = weaker
         self._results_of_loop(node, loop, once)
+
+    def _in_a_step(self, value: Value, fact: Fact) -> Fact:
+        """Return what a fact about a whole says of one step, or the other way round: its properties."""
+        return fact if fact.zero else self._opaque(value, fact.properties)
+
+    def _weaker(self, loop: Loop, entering: Mapping[Value, Fact]) -> dict[Value, Fact]:
+        """Return what holds of the states both before and after a step."""
+        left = {v: self.of(last) for v, last in zip(loop.entering, loop.leaving, strict=True)}
+        return {v: self._both(v, fact, left[v]) for v, fact in entering.items()}
 
     def _both(self, value: Value, before: Fact, after: Fact) -> Fact:
         """Return what holds of a state before and after a step alike."""
@@ -149,29 +156,31 @@ class _Facts:
     def _results_of_loop(self, node: Node, loop: Loop, once: bool) -> None:
         collected, final, summed = loop.outputs(node.outs)
         for out, of in zip(collected, loop.collected, strict=True):
-            fact = self.of(of)
-            self.known[out.id] = fact if fact.zero else self._opaque(out, fact.properties)
+            self.known[out.id] = self._in_a_step(out, self.of(of))
         for out, of in zip((*final, *summed), (*loop.final, *loop.summed), strict=True):
-            fact = self.of(of)
-            self.known[out.id] = fact if once or fact.zero else self._opaque(out, fact.properties)
+            self.known[out.id] = self.of(of) if once else self._in_a_step(out, self.of(of))
 
 
 def _properties(node: Node, operands: Sequence[Fact]) -> frozenset[Property]:
-    op = OPS[node.op]
-    algebra, weights = op.algebra, op.algebra.weights(node)
-    real = [
-        fact
-        for i, (fact, v) in enumerate(zip(operands, node.ins, strict=True))
-        if v.type.dtype == "real" and i in algebra.keeps_from
-    ]
-    kept = algebra.keeps | ({Property.LEVEL} if op.elementwise or weights else frozenset())
-    found = algebra.has | {p for p in kept if real and all(fact.has(p) for fact in real)}
+    algebra, weights = node.rule.algebra, node.rule.algebra.weights(node)
+    kept = algebra.keeps | ({Property.LEVEL} if node.rule.elementwise or weights else frozenset())
+    found = algebra.has | _shared(_kept_from(node, operands), kept)
     if algebra.alike_from is not None and len({fact.terms for fact in operands[algebra.alike_from :]}) == 1:
         found |= {Property.LEVEL}
     if weights is not None:
-        turned = [_turned(fact) if w < 0 else fact for w, fact in zip(weights, operands, strict=True)]
-        found |= {p for p in SIGNS if all(fact.has(p) for fact in turned)}
+        found |= _shared([_turned(f) if w < 0 else f for w, f in zip(weights, operands, strict=True)], SIGNS)
     return found
+
+
+def _kept_from(node: Node, operands: Sequence[Fact]) -> list[Fact]:
+    """Return the facts of the real operands whose properties the result may keep."""
+    numbered = enumerate(zip(operands, node.ins, strict=True))
+    return [fact for i, (fact, v) in numbered if v.type.dtype == "real" and i in node.rule.algebra.keeps_from]
+
+
+def _shared(facts: Sequence[Fact], wanted: Iterable[Property]) -> frozenset[Property]:
+    """Return the wanted properties that all facts have; none where there are no facts."""
+    return frozenset(p for p in wanted if facts and all(fact.has(p) for fact in facts))
 
 
 def _turned(fact: Fact) -> Fact:

@@ -13,8 +13,8 @@ from typing import Any
 
 from lark import Token, Transformer
 
-from dotnn import limits
-from dotnn.diagnostics import Span
+from dotnn.core import limits
+from dotnn.core.diagnostics import Span
 from dotnn.syntax import nodes
 
 Children = list[Any]
@@ -32,7 +32,7 @@ class NumberTooLarge(Exception):
         self.span = span
 
 
-class Builder(Transformer[Token, nodes.File]):
+class TreeBuilder(Transformer[Token, nodes.File]):
     """Lark calls a method with the children of its rule as soon as the rule is reduced."""
 
     # ------------------------------------------------------------------------------------------------ sections

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dotnn import limits
-from dotnn.diagnostics import CompileError, Diagnostic, Source, Span
+from dotnn.core import limits
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span
 from dotnn.syntax import scan
 from dotnn.syntax.errors import TEXT_ERRORS
 
@@ -24,7 +24,7 @@ def decode(path: str, data: bytes) -> Source:
 
 
 def check_text(source: Source) -> None:
-    """Refuse a text that is too long or nested too deep for the stages behind."""
+    """Refuse a text that is too long or nested too deep for the stages that follow."""
     if len(source.text) > limits.MAX_SOURCE_BYTES:
         raise refusal("NN101", source, None, size=len(source.text), most=limits.MAX_SOURCE_BYTES)
     opened = scan.open_brackets(source.text, len(source.text), limits.MAX_NESTING)
@@ -35,7 +35,7 @@ def check_text(source: Source) -> None:
 
 
 def _bad_byte(code: str, path: str, data: bytes, offset: int) -> CompileError:
-    """Show the line of a byte that is no text, with every such byte as a replacement character."""
+    """Show the line of a byte that is not text, with every such byte as a replacement character."""
     before = data[:offset].removeprefix(_BOM).decode("utf-8", "replace")
     source = Source(path, before + data[offset:].decode("utf-8", "replace"))
     place = Span(len(before), len(before) + 1)

@@ -1,7 +1,7 @@
-"""The pieces of one statement → its lines: what stands between two pieces, and where a line may end.
+"""The pieces of one statement → its lines: what comes between two pieces, and where a line may end.
 
 The layout never invents, drops or reorders a piece. A line ends where the user ended it, if that is a good place (after
-an opening bracket or a comma, before a closing bracket, an arrow or an operator), behind a comment, and in front of an
+an opening bracket or a comma, before a closing bracket, an arrow or an operator), after a comment, and before an
 arrow of the outermost pipe when the next stage would not fit.
 """
 
@@ -25,7 +25,7 @@ _OPERATORS = frozenset(["+", "-", "*", "/", "@", "<", "<=", ">", ">=", "==", "!=
 
 @dataclass
 class Line:
-    """A line of the result; a comment behind its text is kept apart, to be aligned later."""
+    """A line of the result; a comment after its text is kept apart, to be aligned later."""
 
     text: str
     comment: str = ""
@@ -38,7 +38,7 @@ class _Bracket:
 
 
 class Layout:
-    """Sets the pieces of one statement or section head; `pad` blanks go behind the piece with index `padded`."""
+    """Sets the pieces of one statement or section head; `pad` blanks go after the piece with index `padded`."""
 
     def __init__(self, text: str, pieces: Sequence[Piece], indent: int, padded: int = 0, pad: int = 0) -> None:
         self._text = text
@@ -74,13 +74,18 @@ class Layout:
             self._start_line(self._column_for(piece))
         elif self._parts:
             self._write(self._gap(index) + self._padding.get(index, ""))
-        if is_arrow and self._arrow_column is None:
-            self._arrow_column = self._column if self._column <= MAX_ARROW_COLUMN else self._indent + CONTINUATION
+        if is_arrow:
+            self._remember_arrow()
         self._write(piece.text)
         if piece.text in _OPENERS:
             self._open(index)
         elif piece.text in _CLOSERS:
             self._brackets.pop()
+
+    def _remember_arrow(self) -> None:
+        """Let the lines after this one that start with an arrow start below the first arrow, if that is near."""
+        if self._arrow_column is None:
+            self._arrow_column = self._column if self._column <= MAX_ARROW_COLUMN else self._indent + CONTINUATION
 
     def _comment(self, index: int) -> None:
         comment = self._pieces[index].text.rstrip()
@@ -147,7 +152,7 @@ class Layout:
         return self._pieces[index].text in _OPERATORS and index not in self._unary
 
     def _gap(self, index: int) -> str:
-        """Return what stands between a piece and the one before in the same line."""
+        """Return what comes between a piece and the one before in the same line."""
         previous, piece = self._pieces[index - 1], self._pieces[index]
         if piece.text in (*_CLOSERS, ",", ":", *_TIGHT) or previous.text in (*_OPENERS, *_TIGHT):
             return ""

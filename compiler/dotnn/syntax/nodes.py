@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dotnn.diagnostics import Span
+from dotnn.core.diagnostics import Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from typing import cast
 
 from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from dotnn import limits
-from dotnn.diagnostics import CompileError, Diagnostic, Source
+from dotnn.core import limits
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source
 from dotnn.syntax import nodes
-from dotnn.syntax.build import Builder, NumberTooLarge
+from dotnn.syntax.build import NumberTooLarge, TreeBuilder
 from dotnn.syntax.decode import check_text, refusal
+from dotnn.syntax.diagnose import diagnose
 from dotnn.syntax.errors import MINIMAL_SPEC
-from dotnn.syntax.explain import explain
 from dotnn.syntax.grammar_file import grammar_path
 from dotnn.syntax.scan import SECTION_WORDS, scan
 from dotnn.syntax.walk import expressions, is_deeper
@@ -39,7 +39,7 @@ def parse(source: Source) -> nodes.File:
 
 
 def parse_expression(text: str, source: Source | None = None) -> nodes.Expr:
-    """Read one expression, such as the value of `--set name=value`; `source` only names where it stands."""
+    """Read one expression, such as the value of `--set name=value`; `source` only names where it comes from."""
     origin = Source(source.path if source else "<expression>", text)
     check_text(origin)
     try:
@@ -59,7 +59,7 @@ def _parser() -> Lark:
         start=["file", "expr"],
         keep_all_tokens=True,
         maybe_placeholders=False,
-        transformer=Builder(),
+        transformer=TreeBuilder(),
     )
 
 
@@ -77,7 +77,7 @@ def _run(source: Source, start: str) -> object:
         return _parser().parse(source.text, start=start)
     except UnexpectedInput as error:
         offset = _offset(error, source)
-        diagnostic = explain(source, offset, _expected(error, source, offset, start))
+        diagnostic = diagnose(source, offset, _expected(error, source, offset, start))
     except NumberTooLarge as error:
         offset = error.span.start
         (diagnostic,) = refusal("NN107", source, error.span).diagnostics
@@ -100,7 +100,7 @@ def _expected(error: UnexpectedInput, source: Source, offset: int, start: str) -
 
 
 def _first_errors(source: Source, stop: _Stopped) -> list[Diagnostic]:
-    """Go on with the next section behind an error, as if the text began there, until the text ends."""
+    """Go on with the next section after an error, as if the text began there, until the text ends."""
     found = [stop.diagnostic]
     while len(found) < MAX_ERRORS:
         start = _next_section(source.text, stop.offset)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dotnn.diagnostics import Source
+from dotnn.core.diagnostics import Source
 from dotnn.syntax import nodes
 from dotnn.syntax.layout import INDENT, WIDTH, Layout, Line
 from dotnn.syntax.parse import parse
 from dotnn.syntax.scan import Piece, scan
 
 _ROLE_WIDTH = len("target")
-_MAX_ALIGNED = 80  # a comment behind a longer line does not push its neighbours
+_MAX_ALIGNED = 80  # a comment after a longer line does not push its neighbours
 
 
 def format_source(source: Source) -> str:
@@ -40,31 +40,40 @@ class _Item:
     node: nodes.Section | nodes.Stmt | None
     pieces: list[Piece]
     blank_before: bool
-    comment: str = ""  # behind its last line
+    comment: str = ""  # after its last line
 
 
 def _items(
     text: str, pieces: Sequence[Piece], parts: Sequence[nodes.Section | nodes.Stmt], opener: Piece | None
 ) -> tuple[str, list[_Item]]:
-    """Cut pieces into the given parts and the comments around them; also return the comment behind the opener."""
+    """Cut pieces into the given parts and the comments around them; also return the comment after the opener."""
     opening, items = "", list[_Item]()
     previous, rest, index = opener, iter(parts), 0
     while index < len(pieces):
-        first, start = pieces[index], index
+        first = pieces[index]
         line_ends = text.count("\n", previous.end, first.start) if previous else 1
-        is_comment = first.kind == "comment"
-        if is_comment and line_ends == 0 and items:
+        blank_before = line_ends > 1 and bool(items)
+        end = index + 1
+        if first.kind != "comment":
+            node = next(rest)
+            end = _end_of(node, pieces, index)
+            items.append(_Item(node, list(pieces[index:end]), blank_before))
+        elif line_ends > 0:
+            items.append(_Item(None, [first], blank_before))
+        elif items:
             items[-1].comment = first.text.rstrip()
-        elif is_comment and line_ends == 0:
-            opening = first.text.rstrip()
         else:
-            node = None if is_comment else next(rest)
-            while node and index + 1 < len(pieces) and pieces[index + 1].start < node.span.end:
-                index += 1
-            items.append(_Item(node, list(pieces[start : index + 1]), line_ends > 1 and bool(items)))
-        previous = pieces[index]
-        index += 1
+            opening = first.text.rstrip()
+        previous, index = pieces[end - 1], end
     return opening, items
+
+
+def _end_of(node: nodes.Section | nodes.Stmt, pieces: Sequence[Piece], index: int) -> int:
+    """Return the index after the last piece of a node whose first piece has this index."""
+    end = index + 1
+    while end < len(pieces) and pieces[end].start < node.span.end:
+        end += 1
+    return end
 
 
 # ---------------------------------------------------------------------------------------------------- sections
@@ -123,7 +132,7 @@ def _comment(item: _Item, indent: int) -> list[Line]:
 
 
 def _equals_at(item: _Item) -> int:
-    """Return the index of the `=` of a statement, 0 if it has none or a comment stands before it."""
+    """Return the index of the `=` of a statement, 0 if it has none or a comment comes before it."""
     match item.node:
         case nodes.Assign():
             index = 1
@@ -156,7 +165,7 @@ def _equals_columns(items: list[_Item]) -> list[int]:
 
 
 def _with_comments(lines: list[Line]) -> list[str]:
-    """Set the comments behind their lines, those of neighbouring lines in one column."""
+    """Set the comments after their lines, those of neighbouring lines in one column."""
     texts: list[str] = []
     start = 0
     while start < len(lines):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from dotnn.diagnostics import Span
+from dotnn.core.diagnostics import Span
 
 SECTION_WORDS = ("params", "model", "block", "data", "train", "check")
 STATEMENT_WORDS = ("input", "target", "layer", "output")

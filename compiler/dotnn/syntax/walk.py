@@ -28,6 +28,11 @@ def children(expr: nodes.Expr) -> tuple[nodes.Expr, ...]:
             return ()
 
 
+def by_position(call: nodes.Call) -> list[nodes.Expr]:
+    """Return the arguments of a call that have no name."""
+    return [a.value for a in call.args if a.name is None]
+
+
 def expressions(file: nodes.File) -> Iterator[nodes.Expr]:
     """Give every whole expression of a spec: values, limits, dimensions and defaults."""
     for section in file.sections:

@@ -17,8 +17,8 @@ from dotnn_runtime.script.storage import save_weights
 def save_state(path: str | pathlib.Path, state: dict[str, typing.Any]) -> None:
     """Write a dict of arrays, of dicts, and of what JSON knows; numbers come back as they were, bit by bit.
 
-    What is no array stands as JSON under the key `rest`, and under `seal` a digest of all, so that nothing can be
-    missing.
+    Whatever NumPy takes for an array, a variable of Keras too, comes back as one. What is no array stands as JSON under
+    the key `rest`, and under `seal` a digest of all, so that nothing can be missing.
     """
     arrays, rest = split_state(state)
     arrays["rest"] = np.frombuffer(json.dumps(rest).encode(), np.uint8)
@@ -30,8 +30,8 @@ def split_state(state: dict[str, typing.Any], before: str = "") -> tuple[dict[st
     arrays: dict[str, np.ndarray] = {}
     rest: dict[str, typing.Any] = {}
     for name, value in state.items():
-        if isinstance(value, np.ndarray):
-            arrays[before + name] = value
+        if hasattr(value, "__array__") and not isinstance(value, float):  # NumPy's float64 is a float
+            arrays[before + name] = np.asarray(value)
         elif isinstance(value, dict):
             inner, rest[name] = split_state(value, f"{before}{name}/")
             arrays |= inner
@@ -63,36 +63,46 @@ def load_state(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> 
     return typing.cast(dict[str, typing.Any], state)
 
 
-def check_digest(state: dict[str, typing.Any], digest: int) -> None:
-    """Raise DataError where a state to go on from is that of a training on other examples."""
-    if state.get("data") != digest:
-        message = "the checkpoint is that of another training: the spec, the data, the seed or the precision differ"
-        raise DataError(message, help="restore them, or start the training anew")
-
-
 def save_checkpoint(
-    folder: pathlib.Path, state: dict[str, typing.Any], *, every: int = 1, best_by: str = "", model: str = ""
+    folder: pathlib.Path,
+    state: dict[str, typing.Any],
+    made_of: int,
+    *,
+    epochs: int,
+    every: int = 1,
+    best_by: str = "",
+    model: str = "",
 ) -> None:
-    """Write the state after every `every` epochs to `checkpoint.npz`; `model` is as in `save_weights`.
+    """Write the state to `checkpoint.npz` where it is due: after every `every` epochs, and where the training ends.
 
-    With `best_by`, a quantity of the records that is to be small, `best.npz` holds the parameters with the smallest
-    one so far, among the epochs that were saved.
+    `made_of` is a digest of what the training is made of, by which `resumed_state` knows it again; `model` is as in
+    `save_weights`. With `best_by`, a quantity of the records that is to be small, `best.npz` holds the parameters with
+    the smallest one so far, among the epochs that were saved.
     """
+    *earlier, last = state["history"]
+    ended = last["epoch"] == epochs or state.get("stopped_by", "epochs") != "epochs"
+    if last["epoch"] % every and not ended:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     if best_by:
-        *earlier, last = state["history"]
         saved = [record[best_by] for record in earlier if record["epoch"] % every == 0]
         if all(last[best_by] < value for value in saved):
             save_weights(folder / "best.npz", state["params"], model)
-    save_state(folder / "checkpoint.npz", state)
+    save_state(folder / "checkpoint.npz", {**state, "data": made_of})
 
 
 def resumed_state(
-    folder: pathlib.Path, shapes: dict[str, tuple[int, ...]], *, resume: bool, overwrite: bool = False
+    folder: pathlib.Path,
+    shapes: dict[str, tuple[int, ...]],
+    made_of: int,
+    *,
+    resume: bool,
+    overwrite: bool = False,
 ) -> dict[str, typing.Any] | None:
     """Return the state in the folder to go on from, None where there is none yet, or it is to be overwritten.
 
-    Raises DataError where one stands there and nobody said what to do with it.
+    Raises DataError where one stands there and nobody said what to do with it, and where it is that of a training that
+    is made of something else than `made_of` says.
     """
     path = folder / "checkpoint.npz"
     if resume and overwrite:
@@ -103,4 +113,8 @@ def resumed_state(
     if not resume:
         raise DataError("a checkpoint stands there", there, help="go on from it with --resume, or use --overwrite")
     # The best weights are written first: a kill before the first checkpoint leaves them alone.
-    return load_state(path, shapes) if path.exists() else None
+    state = load_state(path, shapes) if path.exists() else None
+    if state is not None and state.get("data") != made_of:
+        message = "the checkpoint is that of another training: the spec, the data, the seed or the precision differ"
+        raise DataError(message, help="restore them, or start the training anew")
+    return state

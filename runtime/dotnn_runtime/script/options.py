@@ -1,6 +1,9 @@
-"""What a command line takes."""
+"""The command line of a script: what it takes, and whether somebody reads what it says."""
 
 import argparse
+import contextlib
+import os
+import sys
 import typing
 
 
@@ -16,3 +19,16 @@ def at_least(least: int, most: int | None = None) -> typing.Callable[[str], int]
         return value
 
     return number
+
+
+@contextlib.contextmanager
+def output_may_close() -> typing.Iterator[None]:
+    """End the program quietly where nobody reads its output any more, as after `| head`."""
+    try:
+        try:
+            yield
+        finally:
+            print(end="", flush=True)  # else it is noticed when Python ends, which says so at length
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -149,11 +149,8 @@ class Probing:
             evaluation = self.evaluation if draw == 0 else Evaluation(self.script, self.point(draw), self.cost)
             rows = evaluation.rows()
             wanted = rows if draw == 0 else [row for row in rows if row.name in silent]
-            found = probe_rows(wanted, evaluation.evaluate, self.oracle, self.rng, scale_of(rows))
+            found = self._probes(wanted, evaluation, self.rng, scale_of(rows))
             for row in wanted:
-                probe = found[row.name]
-                if probe.outcome is Outcome.WRONG and probe.distance <= evaluation.rounding[row.name]:
-                    found[row.name] = replace(probe, outcome=Outcome.SILENT)  # behind a saturated unit
                 self._settle(row, found[row.name], evaluation)
                 zeros[row.name] += found[row.name].zero
             silent = {name for name, r in self.results.items() if r.verdict is Verdict.INCONCLUSIVE}
@@ -166,6 +163,16 @@ class Probing:
                     f"The gradient of {name} is zero at {zeros[name]} points, and so is the truth; no rule of the "
                     "compiler says that it must be. Should the loss depend on it?"
                 )
+
+    def _probes(
+        self, rows: Sequence[Row], evaluation: Evaluation, rng: np.random.Generator, scale: float
+    ) -> dict[str, Probe]:
+        """Probe rows at one point; a difference that rounding alone can make there says nothing."""
+        found = probe_rows(rows, evaluation.evaluate, self.oracle, rng, scale)
+        for name, probe in found.items():
+            if probe.outcome is Outcome.WRONG and probe.distance <= evaluation.rounding[name]:
+                found[name] = replace(probe, outcome=Outcome.SILENT)  # behind a saturated unit
+        return found
 
     def _settle(self, row: Row, probe: Probe, evaluation: Evaluation) -> None:
         """Turn a probe into a verdict."""
@@ -229,7 +236,7 @@ class Probing:
             return
         wrong = []
         if probe.outcome is Outcome.WRONG:
-            probes = probe_rows(found, evaluation.evaluate, self.oracle, rng, scale_of(evaluation.rows()))
+            probes = self._probes(found, evaluation, rng, scale_of(evaluation.rows()))
             wrong = [row for row in found if probes[row.name].outcome is Outcome.WRONG]
             for row in wrong:
                 self._settle(row, probes[row.name], evaluation)

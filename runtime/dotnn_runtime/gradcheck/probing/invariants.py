@@ -11,11 +11,13 @@ import numpy as np
 from ..reading.script import Script
 from ..reading.types import Array, Cost, Point, is_float, norm
 from ..report.results import CheckResult, Verdict
-from .evaluation import loss_and_grads
+from ..tracing.traced import TracedScript
+from .evaluation import EPSILON, Evaluation, loss_and_grads
 from .probes import NOISE
 
 SAME = 1e-12
 FLOAT32 = 1e-5
+FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
 SUBNORMAL = 1e-300
 """What numbers below the smallest normal one add up to: they have fewer digits than others."""
 FLOAT32_SQUARE = 1e19
@@ -127,11 +129,11 @@ def _same(id_: str, title: str, distance: float) -> CheckResult:
     return CheckResult(id_, title, Verdict.FAIL, f"the results differ by {distance:.1e} of their size", distance)
 
 
-def check_float32(script: Script, point: Point, cost: Cost, rng: np.random.Generator) -> CheckResult:
+def check_float32(script: TracedScript, point: Point, cost: Cost, rng: np.random.Generator) -> CheckResult:
     """V9: the script in float32 agrees with itself in float64, at a point that float32 can represent.
 
-    Where moving parameters and inputs by half a float32 rounding already changes the gradient as much, the point is
-    ill-conditioned: nothing is concluded.
+    Where moving parameters and inputs by half a float32 rounding already changes the gradient as much, or moving the
+    values of the forward pass by one, the point is ill-conditioned: nothing is concluded.
     """
     title = "V9", "float32 against float64"
     single = _cast(point, np.float32)
@@ -161,9 +163,12 @@ def check_float32(script: Script, point: Point, cost: Cost, rng: np.random.Gener
         return CheckResult(*title, Verdict.PASS, value=error)
     moves = [loss_and_grads(script.plain, _jiggled(double, rng))[1][name] for _ in range(3)]
     cost.forwards += len(moves)
-    sensitivity = max(norm(moved - high[name]) for moved in moves) / max(norm(high[name]), floor)
+    size = max(norm(high[name]), floor)
+    sensitivity = max(norm(moved - high[name]) for moved in moves) / size
     if error <= 10.0 * sensitivity:
         return CheckResult(*title, Verdict.SKIPPED, f"{name}: the point is ill-conditioned in float32", error)
+    if error * size <= Evaluation(script, double, cost).rounding.get(name, 0.0) * FLOAT32_EPSILON / EPSILON:
+        return CheckResult(*title, Verdict.SKIPPED, f"{name}: {error:.1e} of its norm, rounding that grows", error)
     if error <= CANCELLED:
         return CheckResult(*title, Verdict.SKIPPED, f"{name}: {error:.1e} of its norm, lost to cancellation", error)
     return CheckResult(*title, Verdict.FAIL, f"{name}: {error:.1e} of its norm", error, (name,))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..reading.types import Array
 from ..report.results import CheckResult, Verdict
-from ..tracing.recording import Arrays, Training
+from ..tracing.recording import Arrays, Training, trains
 from .course import Trial
 from .steps import Fault, OwnPass, Reference, compare
 
@@ -40,8 +40,7 @@ def check_training(
     """
     script = trial.script
     title = f"steps of training{f', {style}' * bool(style)}"
-    fit = getattr(script.whole, "fit", None)
-    if fit is None:
+    if not trains(script.whole):
         return [CheckResult(ID, title, Verdict.SKIPPED, "the script has no function fit")], None
     results: dict[str, float] = dict.fromkeys([OWN, *references], 0.0)
     count = 0

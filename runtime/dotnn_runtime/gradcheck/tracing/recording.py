@@ -79,11 +79,32 @@ def record(module: ModuleType, params: Arrays, parts: Mapping[str, Arrays], *, e
         recorder.watch()
         own = {name: w.copy() for name, w in params.items()}
         shown = {part: {name: a.copy() for name, a in arrays.items()} for part, arrays in parts.items()}
-        trained, history = module.fit(own, shown, NeutralScaling(), epochs=epochs, seed=0)
+        trained, history = fit_of(module)(own, shown, NeutralScaling(), epochs=epochs, seed=0)
         recorder.end()
     finally:
         names.update(saved)
     return Training(tuple(recorder.steps), _copied(trained), tuple(dict(r) for r in history))
+
+
+def trains(module: ModuleType) -> bool:
+    """Whether a script has a training that can be recorded."""
+    return hasattr(module, "fit") or (hasattr(module, "train") and hasattr(module, "prepare"))
+
+
+def fit_of(module: ModuleType) -> Callable[..., Any]:
+    """Return the training on prepared parts: `fit`, or `train` of a script without one, which prepares nothing then."""
+    if hasattr(module, "fit"):
+        return module.fit  # type: ignore[no-any-return]
+
+    def fit(params: Arrays, parts: Mapping[str, Arrays], scaling: Any, *, epochs: int, seed: int) -> Any:
+        prepare, names = module.prepare, vars(module)
+        names["prepare"] = lambda data, dtype: (parts, scaling)
+        try:
+            return module.train({}, params=params, epochs=epochs, seed=seed, dtype=np.float64)
+        finally:
+            names["prepare"] = prepare
+
+    return fit
 
 
 class _Recorder:

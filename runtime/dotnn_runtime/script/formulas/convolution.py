@@ -21,7 +21,8 @@ def cropped(x, pad):
 
 def places(x, kernel, stride, dilation):
     """How many places a kernel has on an image, down and across."""
-    return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(x.shape[1:3], kernel, stride, dilation))
+    axes = zip(x.shape[1:3], kernel, stride, dilation, strict=True)
+    return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in axes)
 
 
 def moved(x, i, j, size, stride, dilation):

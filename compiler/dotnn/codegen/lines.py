@@ -1,0 +1,215 @@
+"""Finished lines of Python: the bodies of `forward`, `total_loss` and `backward`, one equation a line.
+
+Above the lines of each statement stands a banner with its place in the spec; a value read from outside (parameters,
+the batch, the cache) is unpacked where it is first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+
+from dotnn.ir.graph import Graph
+from dotnn.ir.node import Loop, Node, Value
+from dotnn.ir.tensor import BATCH
+from dotnn.model.model import Model
+
+NameOf = Callable[[Value], str]
+
+WIDTH = 110
+COMMENT_COLUMN = 52
+INDENT = 4
+
+
+class Body:
+    """The body of one function: unpacks lazily, prints banners, keeps what has been defined."""
+
+    def __init__(self, model: Model, graph: Graph) -> None:
+        self.model = model
+        self.graph = graph
+        self.lines: list[str] = []
+        self.known: set[int] = set()
+        self.origin: dict[int, tuple[str, str]] = {}
+        sources = (graph.params, "params"), (graph.state, "params"), (graph.inputs, "batch"), (graph.targets, "batch")
+        for table, container in sources:
+            self.origin |= {v.id: (container, name) for name, v in table.items()}
+        self.banners = Banners(model)
+
+    def cached(self, values: Iterable[Value]) -> None:
+        """Declare that these values are to be read from the cache."""
+        self.origin |= {v.id: ("cache", v.name) for v in values}
+
+    def nodes(self, nodes: Sequence[Node], remarks: Mapping[str, str] | None = None) -> None:
+        """Append the lines of all nodes, grouped by statement."""
+        for layer, group in groupby(nodes, key=lambda n: n.layer):
+            block = list(group)
+            if self.lines:
+                self.lines.append("")
+            self.lines.append(self.banners.of(block[0]))
+            if remarks and layer in remarks:
+                self.lines.append(f"# {remarks[layer]}")
+            self.unpack([v for n in block for v in n.ins], {v.id for n in block for v in n.outs})
+            for node in block:
+                self.lines += loop_lines(node, node.loop) if node.loop else [statement(node)]
+                self.known.update(v.id for v in node.outs)
+
+    def unpack(self, values: Iterable[Value], made_here: set[int] = frozenset()) -> None:  # type: ignore[assignment]
+        """Append `a, b = params["a"], params["b"]` for what is not in scope yet."""
+        wanted = {v.id: v for v in values if v.id not in self.known and v.id not in made_here and v.id in self.origin}
+        for container in ("batch", "params", "cache"):
+            chosen = [v for v in wanted.values() if self.origin[v.id][0] == container]
+            self.lines += _unpacking(chosen, container, lambda v: self.origin[v.id][1])
+        self.known.update(wanted)
+
+
+def _unpacking(values: Sequence[Value], container: str, key: Callable[[Value], str]) -> list[str]:
+    return _assignments([v.name for v in values], [f'{container}["{key(v)}"]' for v in values])
+
+
+def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "", column: int = COMMENT_COLUMN) -> str:
+    """Return `name = expression  # [shape]  equation`, the comment in this column."""
+    op = node.rule
+    line = op.line_of_both(node, name_of)
+    return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node), column)
+
+
+def loop_lines(node: Node, loop: Loop) -> list[str]:
+    """Return a loop over time: arrays for what it collects, its steps, and what is left after the last one."""
+    collected, final, summed = loop.outputs(node.outs)
+    like = next(v for v in node.ins if v.type.dtype == "real")
+    lines = [*_arrays(collected, like), *(f"{v.name} = {_zeros(v, like)}" for v in summed)]
+    lines += loop_steps(node, loop, attrgetter("name"))
+    return lines + [f"{out.name} = {v.name}" for out, v in zip(final, loop.final, strict=True)]
+
+
+def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> list[str]:
+    """Return the initial states and the loop itself.
+
+    `name_of` says what the values outside are called in it, `sums_in` how an array is written that holds a sum.
+    """
+    collected, _, summed = loop.outputs(node.outs)
+    states, inner = [v.name for v in loop.leaving], loop.made()
+
+    def name(value: Value) -> str:
+        return value.name if value.id in inner else name_of(value)
+
+    body = _assignments([v.name for v in loop.entering], states)
+    wholes = [f"{name_of(v)}[:, step]" for v in loop.sequences(node.ins)]
+    body += _assignments([v.name for v in loop.slices], wholes)
+    added = {v.id: f"{sums_in.format(name_of(out))} +=" for v, out in zip(loop.summed, summed, strict=True)}
+    body += [statement(n, name, added.get(n.out.id, ""), COMMENT_COLUMN - INDENT) for n in loop.nodes]
+    body += _assignments([f"{name_of(v)}[:, step]" for v in collected], [v.name for v in loop.collected])
+    back = node.phase == "backward"
+    what = "back from the last step: backpropagation through time" if back else "one step after the other"
+    head = with_comment(f"for step in {loop.order()}:", what)
+    return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)]), head, *indented(body)]
+
+
+def _arrays(sequences: Sequence[Value], like: Value) -> list[str]:
+    """Return the lines that make the arrays of sequences, equal shapes together."""
+    lines = ["# what the steps leave behind, in the order of time"] if sequences else []
+    for shape, group in groupby(sequences, key=lambda v: v.type.shape):
+        names, dims = [v.name for v in group], ", ".join([f"len({like.name})", *map(str, shape[1:])])
+        for start in range(0, len(names), 4):
+            part = names[start : start + 4]
+            sizes = dims if len(part) == 1 else f"{len(part)}, {dims}"
+            lines.append(f"{', '.join(part)} = np.zeros(({sizes}), {like.name}.dtype)")
+    return lines
+
+
+def _zeros(value: Value, like: Value) -> str:
+    dims = [f"len({like.name})" if size == BATCH else str(size) for size in value.type.shape]
+    return f"np.zeros(({', '.join(dims)}{',' if len(dims) == 1 else ''}), {like.name}.dtype)"
+
+
+def _assignments(left: Sequence[str], right: Sequence[str]) -> list[str]:
+    """Return `a, b = c, d`: at most four at a time, and no more than fit on a line."""
+    lines: list[str] = []
+    start = 0
+    while start < len(left):
+        count = next((n for n in (4, 3, 2) if len(_pairs(left, right, start, n)) <= WIDTH - INDENT), 1)
+        lines.append(_pairs(left, right, start, count))
+        start += count
+    return lines
+
+
+def _pairs(left: Sequence[str], right: Sequence[str], start: int, count: int) -> str:
+    return f"{', '.join(left[start : start + count])} = {', '.join(right[start : start + count])}"
+
+
+def comment_of(node: Node) -> str:
+    """Return the shape of a result (none for a single number) and the textbook's equation, or what its layer says."""
+    shape = str(node.out.type) if node.out.type.shape else ""
+    equation = node.attrs.get("comment") or node.rule.equation.format_map(_Lenient(node.attrs))
+    return "   ".join(part for part in (shape, equation) if part)
+
+
+class _Lenient(dict):  # type: ignore[type-arg]
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def with_comment(code: str, comment: str, column: int = COMMENT_COLUMN) -> str:
+    """Append a comment in a common column; a long line gets it above instead."""
+    if not comment:
+        return code
+    joined = f"{code:<{column}}  # {comment}"
+    return joined if len(joined) <= WIDTH else f"# {comment}\n{code}"
+
+
+class Banners:
+    """The comment above the lines of a statement: what the spec says, and where."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.calls = {step.path: step.call for step in model.steps}
+        self.file = printable(model.source.path.replace("\\", "/").rpartition("/")[2])
+
+    def of(self, node: Node) -> str:
+        """Return `# h1 = dense(3, sigmoid)    power_plant.nn:5`."""
+        call = self.calls.get(node.layer)
+        text = f"{node.layer} = {call}" if call else node.layer
+        return f"# {text}{self.place(node)}"
+
+    def place(self, node: Node) -> str:
+        """Return the place in the spec, two blanks before it."""
+        return f"    {self.file}:{self.model.source.line_of(node.span)}" if node.span else ""
+
+
+def wrapped(prefix: str, items: Sequence[str], suffix: str, indent: str = "    ") -> list[str]:
+    """Return `prefix item, item suffix` on one line if it fits, else with the items wrapped below."""
+    single = f"{prefix}{', '.join(items)}{suffix}"
+    if len(single) <= WIDTH:
+        return [single]
+    lines, current = [prefix], indent
+    for item in items:
+        if len(current) + len(item) + 2 > WIDTH and current.strip():
+            lines.append(current.rstrip())
+            current = indent
+        current += f"{item}, "
+    return [*lines, current.rstrip(), suffix]
+
+
+def indented(lines: Iterable[str], by: int = INDENT) -> list[str]:
+    """Return the lines moved right; a line may hold line ends."""
+    return [(" " * by + part) if part else "" for line in lines for part in line.split("\n")]
+
+
+def printable(text: str) -> str:
+    """Keep a path or flag on its comment line, whatever characters it holds."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def literal(value: object) -> str:
+    """Return a constant as Python text, strings in double quotes. No string can break out of its quotes."""
+    if isinstance(value, str):
+        plain = value.isprintable() and "\\" not in value and '"' not in value
+        return f'"{value}"' if plain else repr(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{literal(k)}: {literal(v)}' for k, v in value.items())}}}"
+    return repr(value)

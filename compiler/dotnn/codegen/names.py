@@ -1,0 +1,56 @@
+"""Names of one function: the shortest that are distinct in it, and none that it reads from outside.
+
+Names of a spec and names of a script can meet only within one function, where `Scope` keeps them apart.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+WORDS = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins)})
+"""What no value may be called."""
+
+
+class Scope:
+    """The names of a function. `taken` are those that it reads from outside, or that are its own arguments."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = {*WORDS, *taken}
+        self.names: dict[Hashable, str] = {}
+
+    def add(self, wanted: Mapping[Hashable, Sequence[str]]) -> None:
+        """Name some things: each by the first of the names it might have that no other one has.
+
+        Where several want the same name, all of them take their next one, so that equals are treated alike.
+        """
+        wanted = {key: [identifier(name) for name in names] for key, names in wanted.items() if key not in self.names}
+        level = dict.fromkeys(wanted, 0)
+        while True:
+            chosen = {key: names[level[key]] for key, names in wanted.items()}
+            counts = Counter(chosen.values())
+            clashing = [
+                k for k, n in chosen.items() if (counts[n] > 1 or n in self.taken) and level[k] + 1 < len(wanted[k])
+            ]
+            if not clashing:
+                break
+            for key in clashing:
+                level[key] += 1
+        for key, name in chosen.items():
+            self.names[key] = self.free(name)
+
+    def free(self, name: str) -> str:
+        """Return a name that is free, and take it: the given one, else that with a number behind it."""
+        found, number = identifier(name), 1
+        while found in self.taken:
+            number += 1
+            found = f"{name}_{number}"
+        self.taken.add(found)
+        return found
+
+
+def identifier(name: str) -> str:
+    """Return a name that Python takes: one without a letter gets one in front."""
+    return name if any(map(str.isalpha, name)) and not name[0].isdigit() else f"v{name}"

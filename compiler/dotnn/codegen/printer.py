@@ -1,0 +1,160 @@
+"""The one printer: a tree of Python as text, and a source map of its lines."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from dotnn.codegen import tree
+from dotnn.codegen.wrap import INDENT, WIDTH, wrapped
+
+COMMENT_COLUMN = 56
+"""Where comments behind statements begin, if the statements leave room."""
+RIGHT = 108
+"""Where places of the spec end."""
+BANNER = 104
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A line of a script, the function that it stands in, and where it comes from."""
+
+    line: int
+    function: str
+    origin: tree.Origin
+
+
+@dataclass
+class Printer:
+    """Collects lines and marks."""
+
+    lines: list[str] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    function: str = ""
+
+    def module(self, module: tree.Module) -> None:
+        """Print a whole script."""
+        self.lines += module.head.rstrip("\n").split("\n")
+        before: tree.Item | None = None
+        for item in module.items:
+            near = isinstance(before, tree.Banner) or before is None
+            self.lines += [""] if near else ["", ""]
+            self._item(item)
+            before = item
+
+    def _item(self, item: tree.Item) -> None:
+        match item:
+            case tree.Banner(title):
+                self.lines.append(f"# {'-' * (BANNER - len(title) - 3)} {title}")
+            case tree.Prose(text):
+                self.lines += text.rstrip("\n").split("\n")
+            case tree.Function():
+                self._function(item)
+
+    def _function(self, item: tree.Function) -> None:
+        self.function = item.name
+        self.lines += _signature(item)
+        self.lines += docstring(item.doc, item.place)
+        self.body(item.body, INDENT)
+        self.function = ""
+
+    def body(self, body: Iterable[tree.Stmt], indent: int) -> None:
+        """Print statements."""
+        before: tree.Stmt | None = None
+        headed = False
+        for stmt in body:
+            begun = before is None or (isinstance(before, tree.Assign) and (before.value == "{}" or not headed))
+            if isinstance(stmt, tree.Heading) and not begun and self.lines[-1]:
+                self.lines.append("")
+            self._statement(stmt, indent)
+            before, headed = stmt, headed or isinstance(stmt, tree.Heading)
+
+    def _statement(self, stmt: tree.Stmt, indent: int) -> None:
+        match stmt:
+            case tree.Assign():
+                self._code(f"{', '.join(stmt.targets)} {stmt.sign} {stmt.value}", stmt.comment, indent, stmt.origin)
+            case tree.Return(value, origin):
+                self._code(f"return {value}", "", indent, origin)
+            case tree.Do(code, origin):
+                self._code(code, "", indent, origin)
+            case tree.For(head, body, comment):
+                self._code(f"{head}:", comment, indent, tree.NOWHERE)
+                self.body(body, indent + INDENT)
+            case tree.If(test, body):
+                self._code(f"if {test}:", "", indent, tree.NOWHERE)
+                self.body(body, indent + INDENT)
+            case tree.Heading(text, place):
+                self.lines.append(aligned(f"{' ' * indent}# ", text, place))
+            case tree.Note(text):
+                self.lines.append(f"{' ' * indent}# {text}"[:WIDTH])
+            case tree.Blank():
+                self.lines.append("")
+
+    def _code(self, code: str, comment: str, indent: int, origin: tree.Origin) -> None:
+        if origin != tree.NOWHERE:
+            self.marks.append(Mark(len(self.lines) + 1, self.function, origin))
+        made = wrapped(code, indent)
+        if comment and len(made) == 1:
+            made = [with_comment(made[0], comment)]
+        elif comment and len(f"{made[0]}  # {comment}") <= WIDTH and made[0][-1] in "([{":
+            made[0] = f"{made[0]}  # {comment}"
+        self.lines += made
+
+
+def _signature(item: tree.Function) -> list[str]:
+    line = f"def {item.name}({', '.join(item.arguments)}):"
+    if len(line) <= WIDTH:
+        return [line]
+    made = wrapped(f"{item.name}({', '.join(item.arguments)})", INDENT)
+    return [f"def {item.name}(", *made[1:-1], made[-1].removesuffix(")"), "):"]
+
+
+def docstring(doc: str, place: str = "", indent: int = INDENT) -> list[str]:
+    """Return the lines of a docstring, its place at the right of the first line."""
+    first, *rest = doc.split("\n") if place else textwrap.wrap(doc, WIDTH - indent - 6) or [""]
+    line = aligned(f'{" " * indent}"""', first, place, '"""' if not rest else "")
+    return [line, *(f"{' ' * indent}{text}".rstrip() for text in rest), *([f'{" " * indent}"""'] if rest else [])]
+
+
+def aligned(head: str, text: str, place: str, tail: str = "") -> str:
+    """Return a line whose place stands at the right; a text that leaves no room for it is cut."""
+    room = WIDTH - len(head) - len(tail) - (len(place) + 2 if place else 0)
+    if len(text) > room:
+        text = text[: room - 2].rstrip() + " …"
+    if not place:
+        return f"{head}{text}{tail}"
+    width = max(RIGHT - len(head) - len(place) - len(tail), len(text) + 2)
+    return f"{head}{text:<{width}}{place}{tail}"
+
+
+def with_comment(code: str, comment: str) -> str:
+    """Return a line with a comment in the common column; what does not fit is left out, from its end."""
+    parts = comment.split("   ")
+    while parts:
+        line = f"{code:<{COMMENT_COLUMN - 2}}  # {'   '.join(parts)}"
+        if len(line) <= WIDTH:
+            return line
+        parts.pop()
+    return code
+
+
+def print_module(module: tree.Module) -> tuple[str, tuple[Mark, ...]]:
+    """Return a script as text, and its source map."""
+    printer = Printer()
+    printer.module(module)
+    return "\n".join(line.rstrip() for line in printer.lines) + "\n", tuple(printer.marks)
+
+
+def print_body(body: Iterable[tree.Stmt]) -> list[str]:
+    """Return statements as the lines of a function, without the comments: what two functions are compared by."""
+    printer = Printer()
+    printer.body((_bare(stmt) for stmt in body if not isinstance(stmt, tree.Heading | tree.Note | tree.Blank)), INDENT)
+    return printer.lines
+
+
+def _bare(stmt: tree.Stmt) -> tree.Stmt:
+    if isinstance(stmt, tree.For):
+        inner = tuple(_bare(s) for s in stmt.body if not isinstance(s, tree.Heading | tree.Note | tree.Blank))
+        return replace(stmt, body=inner, comment="")
+    return replace(stmt, comment="") if isinstance(stmt, tree.Assign) else stmt

@@ -1,0 +1,65 @@
+"""Filling in the templates: those of a target's folder, which may include those that all scripts share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from dotnn.codegen import paste
+
+IMPORTS = "import IMPORTS"
+"""Stands in a template where the imports go, which are known once the rest is written."""
+
+HELPERS = "import HELPERS"
+"""Stands in a template where the helpers go that are imported."""
+
+SHARED = Path(__file__).parent / "templates"
+
+
+@cache
+def _environment(folder: Path) -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder, SHARED]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # the output is Python, and every name in it is an identifier
+    )
+
+
+def render(folder: Path, name: str, context: Mapping[str, Any]) -> str:
+    """Fill in a template of a target."""
+    return _environment(folder).get_template(f"{name}.py.j2").render(context)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a script is put together from: the `folder` of a target's templates, the `packages` of its helpers.
+
+    `pasted` are helpers that stand in it already, `modules` the standard modules that it uses itself; with `alone` it
+    holds the other helpers, too, else it imports them.
+    """
+
+    folder: Path
+    packages: paste.Packages
+    pasted: Sequence[str]
+    modules: Set[str]
+    alone: bool = True
+
+
+def assembled(parts: Parts, context: Mapping[str, Any]) -> str:
+    """Return a script: the template of a target, the imports, and at the end the helpers that it calls."""
+    body, packages = render(parts.folder, "script", {**context, "alone": parts.alone}), parts.packages
+    called = paste.called_in(body, packages) - set(parts.pasted)
+    library = [name for name in paste.needed(called, packages) if name not in parts.pasted] if parts.alone else []
+    tail = render(parts.folder, "library", {"library": paste.sources(library, packages)})
+    modules = sorted(parts.modules | paste.standard_modules([*parts.pasted, *library], packages))
+    helpers = [] if parts.alone else ["", *paste.imports(called, packages)]
+    body = body.replace(f"{HELPERS}\n", "".join(f"{line}\n" for line in helpers), 1)
+    return body.replace(IMPORTS, "\n".join(f"import {module}" for module in modules), 1) + tail

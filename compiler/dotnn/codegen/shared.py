@@ -1,0 +1,47 @@
+"""What all targets' templates of the data, of predictions and of the training loop show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dotnn.codegen import data, training
+from dotnn.codegen.lines import indented, literal
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+
+
+def training_context(model: Model) -> dict[str, Any]:
+    """Return what the templates of the data and of the training loop show, whatever the target."""
+    has_test = training.evaluated_parts(model)[2]
+    add, report = training.epoch_loss(model)
+    scaled = data.scaled_outputs(model)
+    early = training.early_stop(model)
+    return {
+        "shuffle": model.train.shuffle,
+        "data_file": bool(model.data and model.data.source),
+        "load_lines": indented(data.load_lines(model)),
+        "classes": bool(data.classes(model)),
+        "prepare_lines": indented(data.prepare_lines(model)),
+        "has_test": has_test,
+        "early": early,
+        "add_loss": add,
+        "report_loss": report,
+        "full_batch": model.train.batch == 0,
+        "scaled": bool(model.data and model.data.scales),
+        "scaled_inputs": data.scaled_inputs(model),
+        "scaled_outputs": scaled,
+        "table": table.entry if (table := data.table_source(model)) else None,
+        "column_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
+    }
+
+
+def result_files(model: Model, *always: str) -> dict[str, Any]:
+    """Return the names of what `train --out` writes, but for checkpoints."""
+    scaled = ["scaling.json"] if model.data and model.data.scales else []
+    labels = ["labels.json"] if data.classes(model) else []
+    return {"result_files": [*always, *scaled, *labels], "results": literal((*always, *scaled, *labels))}
+
+
+def value_names(model: Model, graph: Graph) -> dict[str, str]:
+    """Return the identifier of every step's value in the script, by its path in the model."""
+    return {path: v.name for path, v in graph.steps.items()}

@@ -1,0 +1,73 @@
+"""The tables at the top of a script: what it computes with, and by what names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
+
+from dotnn.codegen import data, training
+from dotnn.codegen.lines import literal, wrapped
+from dotnn.ir.graph import Graph
+from dotnn.ir.node import Value
+from dotnn.model.identity import network_identity
+from dotnn.model.model import Model
+from dotnn.passes.zeros import zero_gradients
+
+
+def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attrgetter("name")) -> dict[str, Any]:
+    """Return the tables at the top of a script; `name_of` says under which name it keeps a value."""
+    inputs, targets = data.declarations(model)
+    tables: dict[str, Mapping[str, object]] = {
+        "PARAMS": {name: p.shape for name, p in model.params.items() if p.trained},
+        "STATE": {name: p.shape for name, p in model.params.items() if not p.trained},
+        "INPUTS": inputs,
+        "TARGETS": targets,
+        "OUTPUTS": {name: _shape_of(model, path) for name, path in model.outputs.items()},
+    }
+    lines: list[str] = []
+    for table, entries in tables.items():
+        if table == "STATE" and not entries:
+            continue
+        lines += wrapped(f"{table} = {{", [f"{literal(n)}: {literal(x)}" for n, x in entries.items()], "}")
+    columns = _input_columns(model)
+    if columns:
+        lines += wrapped("INPUT_COLUMNS = {", [f"{literal(n)}: {literal(c)}" for n, c in columns.items()], "}")
+    classes = data.classes(model)
+    if classes:
+        lines += wrapped("CLASSES = {", [f"{literal(n)}: {literal(t)}" for n, t in classes.items()], "}")
+    decayed = tuple(name for name, p in model.params.items() if p.decayed)
+    if model.train.weight_decay:
+        lines.append(f"DECAYED = {literal(decayed)}  # what weight decay acts on")
+    dead = zero_gradients(graph)
+    if dead:
+        lines.append(f"STRUCTURAL_ZEROS = {literal(dead)}  # the loss does not feel them, or only through steps")
+    lsuv = training.rescaled(model, graph)
+    if lsuv:
+        lines += wrapped("LSUV = {", [f"{literal(n)}: {literal(name_of(v))}" for n, v in lsuv.items()], "}")
+    scaled = data.scaled_shapes(model)
+    if scaled:
+        lines += wrapped("SCALED = {", [f"{literal(n)}: {literal(shape)}" for n, shape in scaled.items()], "}")
+    lines.append(f'MODEL = "{network_identity(model)}"  # what is computed: weights of another network are refused')
+    train = model.train
+    if train.checkpoint is not None:
+        lines.append(
+            f"CHECKPOINT_EVERY, CHECKPOINT_BEST_BY = {train.checkpoint.every}, {literal(train.checkpoint.best_by)}"
+        )
+    numbers = {"epochs": train.epochs, "batch_size": train.batch, "seed": train.seed}
+    return {"tables": lines, "dead": dead, "lsuv": lsuv, "fresh": _fresh(bool(lsuv)), **numbers}
+
+
+def _fresh(rescaled: bool) -> str:
+    """Return what training starts from."""
+    return 'unit_variance(init_params(seed, dtype), parts["train"])' if rescaled else "init_params(seed, dtype)"
+
+
+def _shape_of(model: Model, path: str) -> tuple[int, ...]:
+    steps = {s.path: s.type.example for s in model.steps}
+    return steps[path] if path in steps else model.inputs[path].type.example
+
+
+def _input_columns(model: Model) -> dict[str, list[str]]:
+    table = data.table_source(model)
+    return {n: list(c) for n, c in table.fields.items() if n in model.inputs} if table else {}

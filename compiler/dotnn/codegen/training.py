@@ -1,0 +1,118 @@
+"""The lines around the training loop: metrics, stop rules, initial parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dotnn.codegen.data import scaled_outputs
+from dotnn.codegen.lines import literal, wrapped
+from dotnn.ir.graph import Graph
+from dotnn.ir.node import Value
+from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, Train
+
+LITERAL_LIMIT = 5_000
+"""Parameters from a file with more numbers than this are read when the script runs, not written into it."""
+
+
+def init_lines(model: Model, values: Mapping[str, Any]) -> list[str]:
+    """Return the body of `init_params`; `values` are the arrays of parameters that start from a file."""
+    lines = ["rng = np.random.default_rng(seed)"]
+    files = sorted({p.init.attrs["path"] for p in model.params.values() if _read_later(p, values)})
+    for i, path in enumerate(files):
+        names = [n for n, p in model.params.items() if _read_later(p, values) and p.init.attrs["path"] == path]
+        lines += wrapped(
+            f"stored_{i} = load_arrays(locate({literal(path)}, __file__), [", [literal(n) for n in names], "])"
+        )
+    lines.append("params = {")
+    for name, p in model.params.items():
+        lines += [f"    {line}" for line in _init_line(name, p, values, files)]
+    if not any("rng" in line for line in lines[1:]):
+        lines = lines[1:]
+    lines += ["}", "return {name: np.asarray(value, dtype) for name, value in params.items()}"]
+    return lines
+
+
+def _read_later(p: Parameter, values: Mapping[str, Any]) -> bool:
+    return p.init.name == "file" and values[p.name].size > LITERAL_LIMIT
+
+
+def _init_line(name: str, p: Parameter, values: Mapping[str, Any], files: list[str]) -> list[str]:
+    if p.init.name != "file":
+        return [f'"{name}": {p.init.entry.line(p.shape, p.init.attrs)},']
+    if _read_later(p, values):
+        return [f'"{name}": stored_{files.index(p.init.attrs["path"])}["{name}"],']
+    rows = values[name].astype(float)
+    if rows.ndim < 2:
+        return wrapped(f'"{name}": np.array([', [repr(float(v)) for v in rows.ravel()], "]),")
+    return wrapped(f'"{name}": np.array([', [repr(row.tolist()) for row in rows], "]),")
+
+
+def init_helpers(model: Model) -> set[str]:
+    """Return the helpers that `init_params` calls."""
+    drawn = [p for p in model.params.values() if p.init.entry.helpers]
+    return {h for p in drawn for h in p.init.entry.helpers if f"{h}(" in p.init.entry.line(p.shape, p.init.attrs)} | (
+        {"locate"} if any(p.init.name == "file" for p in model.params.values()) else set()
+    )
+
+
+def metric_lines(
+    model: Model, names: Mapping[str, str], loss: str = "total_loss(params, examples, cache)", table: str = "cache"
+) -> list[str]:
+    """Return the entries of the record that `evaluate` returns; `names` maps paths of the model to keys of `table`."""
+    undone = scaled_outputs(model)
+    scaled_targets = set(undone.values())
+    lines = [f'"loss": float({loss}),']
+    for m in model.train.metrics:
+        output, target = f'{table}["{names[m.output]}"]', f'examples["{m.target}"]'
+        if m.output in model.inputs:
+            output = f'examples["{m.output}"]'
+        if m.target in scaled_targets:  # metrics are in the target's own units
+            output = f'undo_scaling({output}, scaling["{m.target}"])'
+            target = f'undo_scaling({target}, scaling["{m.target}"])'
+        more = "".join(f", {name}={literal(value)}" for name, value in m.attrs.items())
+        lines.append(f'"{m.key}": {m.function}({output}, {target}{more}),')
+    return lines
+
+
+def time_limit(train: Train) -> StopAfter | None:
+    """Return the shortest time budget, if the spec has one."""
+    return min((s for s in train.stops if isinstance(s, StopAfter)), key=lambda s: s.minutes, default=None)
+
+
+def early_stop(model: Model) -> EarlyStop | None:
+    """Return the early-stopping rule, if the spec has one."""
+    return next((s for s in model.train.stops if isinstance(s, EarlyStop)), None)
+
+
+def evaluated_parts(model: Model) -> tuple[bool, bool, bool]:
+    """Return whether metrics are computed on the training part, and whether there are validation and test parts."""
+    split = model.data.split if model.data else None
+    parts = split.fractions if split else {}
+    return bool(model.train.metrics), bool(parts.get("val")), bool(parts.get("test"))
+
+
+def epoch_loss(model: Model) -> tuple[str, str]:
+    """Return how the losses of an epoch's batches are added up and reported: a summing loss is summed."""
+    summed = all(t.attrs.get("reduce") == "sum" for t in model.train.losses)
+    return ("float(loss)", "total") if summed else ("float(loss) * len(chosen)", "total / count")
+
+
+def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
+    """Return the weights that are to be rescaled by the examples, each with the first value made from it, in order.
+
+    That is what a layer computes, before its activation; weights of what is inside a layer (the gates of a recurrent
+    one, the queries of an attention) are left as they are.
+    """
+    names = {v.id: name for name, v in graph.params.items() if model.params[name].init.entry.rescaled}
+    producers = graph.producers()
+    results = {v.id: producers[v.id] for v in graph.steps.values() if v.id in producers}
+    computed = {*results, *(node.ins[0].id for node in results.values() if node.ins and node.loop is None)}
+    found: dict[str, Value] = {}
+    for node in graph.phase("forward"):
+        for value in node.ins:
+            if value.id in names and node.op == "reshape_weight":
+                names[node.out.id] = names[value.id]
+            elif value.id in names and node.outs[0].id in computed:
+                found.setdefault(names[value.id], node.outs[0])
+    return found

@@ -1,0 +1,126 @@
+"""A script as a tree: functions, and the few kinds of statements that a textbook needs.
+
+Expressions are text: an op says its own line (`ir.op`), and what surrounds it is put around that. Every statement may
+say where it comes from; the printer makes a source map of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a statement comes from: the op, the value's name in the graph, the path of the layer, the spec's line."""
+
+    op: str = ""
+    value: str = ""
+    layer: str = ""
+    line: int = 0
+
+
+NOWHERE = Origin()
+
+
+@dataclass(frozen=True)
+class Assign:
+    """`a, b = value`, or with another `sign`, `a += value`; `comment` stands behind it, if there is room."""
+
+    targets: tuple[str, ...]
+    value: str
+    comment: str = ""
+    sign: str = "="
+    origin: Origin = NOWHERE
+
+
+@dataclass(frozen=True)
+class For:
+    """A loop."""
+
+    head: str
+    body: tuple[Stmt, ...]
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class If:
+    """A condition without an `else`."""
+
+    test: str
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True)
+class Return:
+    """`return value`."""
+
+    value: str
+    origin: Origin = NOWHERE
+
+
+@dataclass(frozen=True)
+class Do:
+    """An expression that is run for what it does."""
+
+    code: str
+    origin: Origin = NOWHERE
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A comment that heads a paragraph, with a place of the spec at the right; a blank line before it."""
+
+    text: str
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A comment on a line of its own."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Blank:
+    """An empty line."""
+
+
+Stmt = Assign | For | If | Return | Do | Heading | Note | Blank
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function; the first line of its docstring may have a place or a source at the right."""
+
+    name: str
+    arguments: tuple[str, ...]
+    doc: str
+    place: str
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Lines of Python that are written as they are."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The line that begins a part of a script."""
+
+    title: str
+
+
+Item = Function | Prose | Banner
+
+
+@dataclass(frozen=True)
+class Module:
+    """A script: its head (up to the imports and constants), and what it defines."""
+
+    head: str
+    items: Sequence[Item]

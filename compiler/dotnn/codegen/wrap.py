@@ -1,0 +1,235 @@
+"""Lines of Python no longer than the page: a statement that is too long is broken inside its brackets."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Sequence
+
+WIDTH = 110
+INDENT = 4
+SHORT_HEAD = 14
+"""Behind a head no longer than this, a dict begins on the same line."""
+
+
+def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
+    """Return a statement of one line as lines no longer than `width`, as far as its brackets and operators allow."""
+    line = " " * indent + code
+    if len(line) <= width:
+        return [line]
+    start, node = _value(code)
+    if node is None:
+        return [line]
+    targets, equals, _ = code[:start].rpartition(" = ")
+    if equals and len(line) - len(code) + start > width - 40 and targets.count(", "):
+        value = (
+            _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
+        )
+        value[0] = " " * indent + value[0].lstrip()
+        return [" " * indent + "(", *_filled(targets.split(", "), indent + INDENT, width), *value]
+    return _broken(code[:start], code[start:], indent, width)
+
+
+def _value(code: str) -> tuple[int, ast.expr | None]:
+    """Return where the value of an assignment or a return begins, and its tree."""
+    head = code.rstrip(":") if code.endswith(":") else code
+    try:
+        (statement,) = ast.parse(head).body
+    except (SyntaxError, ValueError):
+        return 0, None
+    node = getattr(statement, "value", None)
+    return (_offset(code, node), node) if node is not None else (0, None)
+
+
+def _offset(code: str, node: ast.expr) -> int:
+    """Return the character at which a node of a single line begins, brackets around it included."""
+    start = len(code.encode()[: node.col_offset].decode())
+    while start and code[start - 1] == "(" and code[:start].rstrip("(").endswith(("= ", "return ")):
+        start -= 1
+    return start
+
+
+def _broken(head: str, value: str, indent: int, width: int) -> list[str]:
+    """Return `head value` over several lines."""
+    node = ast.parse(value, mode="eval").body
+    if isinstance(node, ast.Tuple) and value[0] != "(":
+        items = [ast.get_source_segment(value, e) or "" for e in node.elts]
+        return [" " * indent + head + "(", *_filled(items, indent + INDENT, width), " " * indent + ")"]
+    if isinstance(node, ast.Dict) and len(head) <= SHORT_HEAD and indent <= INDENT:
+        _, items, _ = _bracket(value, node)
+        body = _filled(items, indent + len(head) + 1, width - 1)
+        if all(len(line) < width for line in body):
+            body[0] = f"{' ' * indent}{head}{{{body[0].lstrip()}"
+            return [*body[:-1], body[-1].rstrip(",") + "}"]
+    if isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.Call) and value[-1] in ")}]":
+        opening, items, closing = _bracket(value, node)
+        if opening and len(" " * indent + head + opening) <= width:
+            body = _filled(items, indent + INDENT, width)
+            if isinstance(node, ast.Call) and body and len(body[-1]) + len(closing) <= width:
+                return [" " * indent + head + opening, *body[:-1], body[-1].rstrip(",") + closing]
+            return [" " * indent + head + opening, *body, " " * indent + closing]
+    parts = _operands(value, node)
+    if len(parts) > 1:
+        body = _joined(parts, indent + INDENT, width)
+        return [" " * indent + head + "(", *body, " " * indent + ")"]
+    return (
+        [" " * indent + head + "(", *wrapped(value, indent + INDENT, width), " " * indent + ")"]
+        if (len(head) > 2 and len(" " * (indent + INDENT) + value) <= width)
+        else _inside(head, value, node, indent, width)
+    )
+
+
+def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
+    """Return a value whose longest bracket is opened: `(a + …).sum(axis=0)`."""
+    spans = sorted(_spans(value, node), key=lambda s: s[0] - s[1])
+    for start, stop in spans:
+        inner = value[start:stop]
+        first = " " * indent + head + value[:start]
+        if len(first) > width or len(" " * indent + value[stop:]) > width:
+            continue
+        return [first, *_content(inner, indent + INDENT, width), " " * indent + value[stop:]]
+    return [" " * indent + head + value]
+
+
+def _content(inner: str, indent: int, width: int) -> list[str]:
+    """Return what stands in round brackets: the arguments of a call, or one expression."""
+    call = ast.parse(f"f({inner})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    if len(call.args) == 1 and isinstance(call.args[0], ast.GeneratorExp):
+        element = ast.get_source_segment(f"f({inner})", call.args[0].elt) or ""
+        start = inner.index(element) + len(element)
+        return [" " * indent + part for part in (inner[:start].strip(), inner[start:].strip())]
+    if len(call.args) + len(call.keywords) > 1:
+        return _filled(_bracket(f"f({inner})", call)[1], indent, width)
+    node = ast.parse(inner, mode="eval").body
+    parts = _operands(inner, node)
+    return _joined(parts, indent, width) if len(inner) + indent > width else [" " * indent + inner]
+
+
+def _spans(value: str, node: ast.expr) -> list[tuple[int, int]]:
+    """Return where the insides of round brackets lie."""
+    found, stack = [], []
+    for at, char in enumerate(value):
+        if char in "([{":
+            stack.append((char, at + 1))
+        elif char in ")]}" and stack:
+            opened, start = stack.pop()
+            if opened == "(" and at > start:
+                found.append((start, at))
+    return found
+
+
+def _bracket(value: str, node: ast.expr) -> tuple[str, list[str], str]:
+    """Return what opens the last bracket of a value, what stands in it, and what closes it."""
+    pieces: Sequence[ast.AST]
+    if isinstance(node, ast.Dict):
+        entries = [
+            f"{ast.get_source_segment(value, k)}: {ast.get_source_segment(value, v)}"
+            if k
+            else f"**{ast.get_source_segment(value, v)}"
+            for k, v in zip(node.keys, node.values, strict=True)
+        ]
+        return "{", entries, "}"
+    if isinstance(node, ast.List | ast.Tuple):
+        closing = value[-1]
+        return value[0], [ast.get_source_segment(value, e) or "" for e in node.elts], closing
+    assert isinstance(node, ast.Call)
+    pieces = [*node.args, *node.keywords]
+    if not pieces or (len(pieces) == 1 and isinstance(pieces[0], ast.GeneratorExp)):
+        return "", [], ""
+    opening = f"{ast.get_source_segment(value, node.func)}("
+    return opening, [_with_stars(value, piece) for piece in pieces], ")"
+
+
+def _with_stars(value: str, piece: ast.AST) -> str:
+    return ast.get_source_segment(value, piece) or ""
+
+
+def _filled(items: Sequence[str], indent: int, width: int) -> list[str]:
+    """Return items with commas behind them, as many on a line as there is room for."""
+    lines: list[str] = []
+    current = ""
+    for item in items:
+        joined = f"{current} {item}," if current else f"{item},"
+        if len(joined) + indent > width and current:
+            lines.append(" " * indent + current)
+            joined = f"{item},"
+        current = joined
+        if len(current) + indent > width:
+            *whole, last = _item(item, indent, width)
+            lines += [*whole, f"{last},"]
+            current = ""
+    return [*lines, " " * indent + current] if current else lines
+
+
+def _item(item: str, indent: int, width: int) -> list[str]:
+    """Return an item that is too long for a line, broken inside."""
+    for separator in ("=", ": ", ""):
+        head, found, rest = item.partition(separator) if separator else ("", "", item)
+        try:
+            ast.parse(rest, mode="eval")
+        except SyntaxError:
+            continue
+        if not found or head.strip('"').replace(".", "").isidentifier():
+            return _broken(head + found, rest, indent, width)
+    return [" " * indent + item]
+
+
+LOOSE = (ast.Add, ast.Sub)
+
+
+def _operands(value: str, node: ast.expr) -> list[str]:
+    """Return a sum, a product or a choice as its parts, each with the operator before it."""
+    if isinstance(node, ast.IfExp):
+        test, other = (ast.get_source_segment(value, n) or "" for n in (node.test, node.orelse))
+        return [ast.get_source_segment(value, node.body) or "", f"if {test} else {other}"]
+    if not isinstance(node, ast.BinOp):
+        return [value]
+    loose = isinstance(node.op, LOOSE)
+    cuts: list[int] = []
+    left: ast.expr = node
+    while isinstance(left, ast.BinOp) and isinstance(left.op, LOOSE) is loose and not _in_brackets(value, left, node):
+        cuts.append(_operator(value, left))
+        left = left.left
+    bounds = [0, *reversed(cuts), len(value)]
+    return [value[a:b].strip() for a, b in itertools.pairwise(bounds)]
+
+
+def _in_brackets(value: str, inner: ast.expr, outer: ast.expr) -> bool:
+    if inner is outer:
+        return False
+    end = inner.end_col_offset or 0
+    return value[: end + 1].endswith(")") and value[:end].count("(") > value[:end].count(")")
+
+
+def _operator(value: str, node: ast.BinOp) -> int:
+    """Return where the operator between two operands stands."""
+    start = node.left.end_col_offset or 0
+    while value[start] in ") ":
+        start += 1
+    return start
+
+
+def _joined(parts: Sequence[str], indent: int, width: int) -> list[str]:
+    lines: list[str] = []
+    current = ""
+    for part in parts:
+        joined = f"{current} {part}" if current else part
+        if len(joined) + indent > width and current:
+            lines.append(current)
+            joined = part
+        current = joined
+    lines.append(current)
+    return [out for line in lines for out in _part(line, indent, width)]
+
+
+def _part(line: str, indent: int, width: int) -> list[str]:
+    if len(line) + indent <= width:
+        return [" " * indent + line]
+    operator = line[: len(line) - len(line.lstrip("+-*/@ "))]
+    rest = line[len(operator) :]
+    try:
+        node = ast.parse(rest, mode="eval").body
+    except SyntaxError:
+        return [" " * indent + line]
+    return _inside(operator, rest, node, indent, width)

@@ -1,0 +1,121 @@
+"""Where a script differs from what its spec compiles to, and what follows for the blame."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import replace
+from difflib import SequenceMatcher
+from pathlib import Path
+
+from dotnn.model.model import Model
+from dotnn_runtime.gradcheck import Blame, CheckResult, Report, Verdict
+from dotnn_runtime.gradcheck.reading.structure import all_functions, around
+
+COMPARED = (
+    "init_params",
+    "forward",
+    "total_loss",
+    "backward",
+    "loss_and_grads",
+    "training_pass",
+    "renew_state",
+    "optimizer_state",
+    "update",
+    "constrain",
+    "learning_rate",
+    "training_arrays",
+    "make_step",
+    "make_update",
+    "make_clip",
+    "load_data",
+    "prepare",
+    "predict",
+    "evaluate",
+)
+"""Functions of a script whose results are compared with those of a freshly compiled one."""
+SHOWN = 5
+"""How many of the changed lines of a script are named."""
+
+
+def compared(report: Report, script: str, fresh: str, model: Model) -> Report:
+    """Add to a report in which lines a script differs from a freshly compiled one, and what that one has instead."""
+    changed = _changed_lines(script, fresh)
+    if changed:
+        report.notes.append(_note(list(changed), Path(model.source.path).name))
+    if report.verdict is Verdict.FAIL:
+        report.blame = _on_a_changed_line(report.blame, script, changed)
+    elif unseen := _unseen(script, changed):
+        detail = f"{unseen} is not as compiled, and nothing that was tried shows whether that matters"
+        report.checks.append(CheckResult("V11", "lines of the loop and the commands", Verdict.INCONCLUSIVE, detail))
+    if report.blame is not None:
+        text = _line_of_spec(report.blame.spec_line, model)
+        report.blame = replace(report.blame, spec_text=text, compiled=changed.get(report.blame.line, ""))
+    return report
+
+
+def _note(lines: list[int], spec: str) -> str:
+    listed = ", ".join(map(str, lines[:SHOWN])) + (", …" if len(lines) > SHOWN else "")
+    where = f"lines {listed}" if len(lines) > 1 else f"line {listed}"
+    return f"The script differs from what {spec} compiles to in {where}."
+
+
+def _line_of_spec(place: str, model: Model) -> str:
+    """Return the text of a line of the spec, given as `path:number`; "" where there is none."""
+    file, _, number = place.rpartition(":")
+    lines = model.source.text.splitlines()
+    return lines[int(number) - 1].strip() if file and int(number) <= len(lines) else ""
+
+
+def _unseen(script: str, changed: dict[int, str]) -> str:
+    """Return the first changed line of what no comparison runs through all cases: stopping, keeping, the commands."""
+    compared = {"", *_reached(script, COMPARED)}
+    places = ((line, around(script, line)) for line in changed)
+    return next((f"line {line}, in {place}," for line, place in places if place not in compared), "")
+
+
+def _on_a_changed_line(blame: Blame | None, script: str, changed: dict[int, str]) -> Blame | None:
+    """Return the blame on the first changed line of the functions that it names, or of those that these call.
+
+    Where no line is blamed, those of a step's loss and gradients are looked at.
+    """
+    if blame is not None and blame.line in changed:
+        return blame
+    places = {line: around(script, line) for line in changed}
+    named = blame.functions if blame else ("loss_and_grads",)
+    reached = _reached(script, named or ("forward", "total_loss"))
+    line = next((line for name in reached for line, place in places.items() if place == name), 0)
+    if not line:
+        return blame
+    text = script.splitlines()[line - 1].partition("  # ")[0].strip()
+    # A line of the backward pass that is as compiled can only be wrong for a forward pass that is not.
+    if blame is not None and blame.functions:
+        return replace(blame, line=line, text=text)
+    return Blame(places[line], "", "", "", line, text, "another result", "The spec's network gives another result.")
+
+
+def _reached(script: str, start: Iterable[str]) -> list[str]:
+    """Return functions of a script and those that they call, in the order in which they are met."""
+    functions, unread, reached = all_functions(script), list(start), list[str]()
+    while unread:
+        name = unread.pop(0)
+        if name in functions and name not in reached:
+            reached.append(name)
+            unread += [part.id for part in ast.walk(functions[name]) if isinstance(part, ast.Name)]
+    return reached
+
+
+def _changed_lines(script: str, fresh: str) -> dict[int, str]:
+    """Return the lines of a script that are not as compiled, with what was; comments and the header are left out."""
+    ours, theirs = _code(script), _code(fresh)
+    start = next((i for i, line in enumerate(ours) if line.startswith(("from ", "import ", "def "))), 0)
+    found: dict[int, str] = {}
+    for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        if tag != "equal" and (b > start or a > start):
+            before = [line.strip() for line in theirs[c:d]]
+            found |= {i + 1: before[i - a] if i - a < len(before) else "" for i in range(a, max(b, a + 1))}
+    return found
+
+
+def _code(script: str) -> list[str]:
+    return [line.partition("  # ")[0].rstrip() for line in script.splitlines()]

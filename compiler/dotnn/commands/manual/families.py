@@ -1,0 +1,159 @@
+"""A table for each family of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from dotnn.commands.manual.markdown import TITLES, also, arguments, code, counterparts, signature, table
+from dotnn.core.arguments import BOOL, REQUIRED
+from dotnn.library.clips import CLIPS
+from dotnn.library.constraints import CONSTRAINTS
+from dotnn.library.inits import INITS, Init
+from dotnn.library.layers import LAYERS
+from dotnn.library.losses import LOSSES
+from dotnn.library.metrics import METRICS
+from dotnn.library.optimizers import OPTIMIZERS, Optimizer
+from dotnn.library.penalties import PENALTIES
+from dotnn.library.schedules import SCHEDULES
+from dotnn.library.sources import SOURCES, DataSource
+
+
+def _layers(family: str) -> str:
+    chosen = [layer for layer in LAYERS.values() if layer.family == family]
+    operands = {"join": ["a", "b"]}.get(family, [])
+    rows = []
+    for layer in chosen:
+        more = ["…"] if layer.arity[1] is None else []
+        call = signature(layer.name, layer.args, [*operands, *more] if operands else [])
+        rows.append((call, layer.doc, code(layer.equation), *counterparts("layer", layer.name)))
+    parts = [table((family, "does", "equation", *TITLES), rows)]
+    if any(layer.args for layer in chosen):
+        parts.append(arguments((layer.name, layer.args) for layer in chosen))
+    return "\n\n".join(parts)
+
+
+_TARGETS = {
+    "real": "numbers",
+    "unit": "numbers from 0 to 1",
+    "sign": "-1 or +1",
+    "class": "`class[n]`, or one-hot rows",
+}
+
+
+def _losses() -> str:
+    rows = [
+        (
+            signature(loss.name, loss.args, ("y", "t")),
+            loss.doc,
+            code(loss.equation),
+            _TARGETS[loss.target],
+            *counterparts("loss", loss.op),
+        )
+        for loss in LOSSES.values()
+    ]
+    head = ("loss", "is", "equation", "target holds", *TITLES)
+    return f"{table(head, rows)}\n\n{arguments((loss.name, loss.args) for loss in LOSSES.values())}"
+
+
+def _optimizers() -> str:
+    parts = [_optimizer(optimizer) for optimizer in OPTIMIZERS.values()]
+    return "\n\n".join([*parts, arguments((o.name, o.args) for o in OPTIMIZERS.values())])
+
+
+def _optimizer(optimizer: Optimizer) -> str:
+    about = f"{optimizer.doc} Source: {optimizer.source}.{also('optimizer', optimizer.name)}"
+    lines = [f"**{signature(optimizer.name, optimizer.args)}** {about}", "```text"]
+    for label, attrs in _variants(optimizer):
+        lines += [f"# {label}"] if label else []
+        lines += optimizer.equations(attrs)
+    return "\n".join([*lines, "```"])
+
+
+def _variants(optimizer: Optimizer) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return the settings under which the equations differ: all defaults, then each switched-off argument put on."""
+    attrs = {a.name: None if a.default is REQUIRED else a.default for a in optimizer.args}
+    seen = {optimizer.equations(attrs)}
+    yield "", attrs
+    for arg in optimizer.args:
+        if not attrs[arg.name] and arg.default is not REQUIRED:
+            attrs = {**attrs, arg.name: True if arg.kind is BOOL else 0.9}
+            if optimizer.equations(attrs) not in seen:
+                seen.add(optimizer.equations(attrs))
+                yield f"with {arg.name}", attrs
+
+
+def _schedules() -> str:
+    parts = [
+        f"**{signature(s.name, s.args)}** {s.doc} Source: {s.source}.{also('schedule', s.name)}\n"
+        + "\n".join(["```text", *s.equations, "```"])
+        for s in SCHEDULES.values()
+    ]
+    return "\n\n".join([*parts, arguments((s.name, s.args) for s in SCHEDULES.values())])
+
+
+def _clips() -> str:
+    rows = [
+        (signature(c.name, c.args), c.doc, code(c.equation), c.source, *counterparts("clip", c.name))
+        for c in CLIPS.values()
+    ]
+    head = ("way to clip", "acts on", "equation", "source", *TITLES)
+    return f"{table(head, rows)}\n\n{arguments((c.name, c.args) for c in CLIPS.values())}"
+
+
+def _constraints() -> str:
+    rows = [
+        (signature(c.name, c.args), c.doc, code(c.equation), c.source, *counterparts("constraint", c.name))
+        for c in CONSTRAINTS.values()
+    ]
+    head = ("constraint", "is", "equation", "source", *TITLES)
+    return f"{table(head, rows)}\n\n{arguments((c.name, c.args) for c in CONSTRAINTS.values())}"
+
+
+def _inits() -> str:
+    rows = [(signature(i.name, i.args), i.doc, code(_draw(i)), *counterparts("init", i.name)) for i in INITS.values()]
+    head = ("initialiser", "is", "in NumPy", *TITLES)
+    return f"{table(head, rows)}\n\n{arguments((i.name, i.args) for i in INITS.values())}"
+
+
+def _draw(init: Init) -> str:
+    attrs = {a.name: a.name if a.default is REQUIRED else a.default for a in init.args}
+    template = init.numpy if isinstance(init.numpy, str) or init.numpy is None else init.numpy(attrs)
+    return template.format(shape="shape", n_in="n_in", n_out="n_out", **attrs) if template else ""
+
+
+def _penalties() -> str:
+    rows = [(signature(p.name, p.args), p.doc, *counterparts("penalty", p.name)) for p in PENALTIES.values()]
+    return f"{table(('penalty', 'is', *TITLES), rows)}\n\n{arguments((p.name, p.args) for p in PENALTIES.values())}"
+
+
+def _metrics() -> str:
+    rows = [(signature(m.name, m.args), m.doc, ", ".join(m.functions), m.better) for m in METRICS.values()]
+    head = ("metric", "is", "for targets that are", "better is")
+    return f"{table(head, rows)}\n\n{arguments((m.name, m.args) for m in METRICS.values())}"
+
+
+def _sources() -> str:
+    rows = [(code(s.form), s.doc, _named(s)) for s in SOURCES.values()]
+    return table(("source", "is", "an input or target is"), rows)
+
+
+def _named(source: DataSource) -> str:
+    return "a column for each of its numbers" if source.table else "one array of any shape"
+
+
+FAMILIES: dict[str, Callable[[], str]] = {
+    "layers": lambda: _layers("layer"),
+    "activations": lambda: _layers("activation"),
+    "joins": lambda: _layers("join"),
+    "losses": _losses,
+    "optimizers": _optimizers,
+    "schedules": _schedules,
+    "clips": _clips,
+    "constraints": _constraints,
+    "initialisers": _inits,
+    "penalties": _penalties,
+    "metrics": _metrics,
+    "sources": _sources,
+}
+"""What makes the table of a family."""

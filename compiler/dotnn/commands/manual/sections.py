@@ -1,0 +1,52 @@
+"""The keys of the sections of a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from dotnn.commands.manual.markdown import arguments, code, default, table
+from dotnn.core.arguments import Arg
+from dotnn.library.sources import SOURCES
+from dotnn.model import data, resolve, stops, train
+from dotnn.targets import WITNESSES
+
+_BY_HAND = {
+    "loss": "`loss(output, target)`, or a weighted sum of such terms. Must be given",
+    "optim": "an optimizer; default `sgd(0.01)`",
+    "stop": "`when(quantity < number)`, `early(quantity, …)`, `minutes(number)`, or a list of them; default: none",
+    "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` continues from; default: none",
+    "metrics": "a metric, or a list; default: none",
+    "source": " or ".join(f"`{s.form[:-1]}, …)`" for s in SOURCES.values()),
+    "scale": "a scaling, or a list of them; fitted on the training part, undone on prediction",
+    "one_hot": "names of inputs or targets whose class numbers become one-hot rows",
+    "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0, stratify = target)`; default: all for training",
+    "against": f"a list of {', '.join([*resolve.ORACLES, *WITNESSES])}; default: what the command line says",
+}
+
+
+def _keys(names: Iterable[str], args: Iterable[Arg]) -> str:
+    by_name = {a.name: a for a in args}
+    rows = []
+    for name in names:
+        arg = by_name.get(name)
+        text = f"{arg.doc}; {arg.kind.expected}; default {code(default(arg))}" if arg else _BY_HAND[name]
+        rows.append((code(name), text))
+    return table(("key", "is"), rows)
+
+
+def _train() -> str:
+    keys = _keys(train.TRAIN_KEY_NAMES, (*train.TRAIN_KEYS, *train.DEFAULT_KEYS))
+    return f"{keys}\n\n{arguments([('early', stops.EARLY), ('minutes', stops.MINUTES), ('every', train.CHECKPOINT)])}"
+
+
+def _data() -> str:
+    entries = [*data.SCALES.items(), ("split", data.SPLIT)]
+    return f"{_keys(data.DATA_KEYS, ())}\n\n{arguments(entries)}"
+
+
+def _check() -> str:
+    return _keys([*(a.name for a in resolve.CHECK_KEYS), "against"], resolve.CHECK_KEYS)
+
+
+KEYS: dict[str, Callable[[], str]] = {"train": _train, "data": _data, "check": _check}
+"""What makes the table of the keys of a section."""

@@ -1,0 +1,88 @@
+"""Arguments and options that several commands share, so that they mean the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from dotnn.targets import PROVEN, TARGETS, Option, Style, Target
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class FileName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a file, taken as it is: `cli` asks the system about it, so that the error is dotnn's own."""
+
+    name = "path"
+
+
+FILE = FileName()
+SEED = click.IntRange(0, 2**32 - 1)
+"""A seed as a spec may hold it."""
+
+spec_argument = click.argument("spec", metavar="SPEC", type=FILE)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+set_option = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Change a parameter of the spec's `params`. May be given several times.",
+)
+precisions = list(dict.fromkeys(name for target in TARGETS.values() for name in target.precisions))
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(precisions),
+    default=PROVEN.precisions[0],
+    show_default=True,
+    help="What to compute in; not every target knows all of them.",
+)
+target_option = click.option(
+    "--target", type=click.Choice([*TARGETS]), default=PROVEN.name, show_default=True, help="What to generate."
+)
+
+
+def style_option(default: Style) -> Decorator:
+    """Return the option that chooses the style of a script, of the targets that have several."""
+    styled = [target for target in TARGETS.values() if target.has_styles]
+    return click.option(
+        "--style",
+        type=click.Choice(list(dict.fromkeys(style.name for target in styled for style in target.styles))),
+        default=default.name,
+        show_default=True,
+        help=f"{_only(styled)}: {', '.join(f'{s.name} is written {s.purpose}' for s in PROVEN.styles)}.",
+    )
+
+
+def own_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that only some targets have."""
+    owners: dict[Option, list[Target]] = {}
+    for target in TARGETS.values():
+        for option in target.options:
+            owners.setdefault(option, []).append(target)
+    for option, targets in reversed(owners.items()):
+        kind: dict[str, Any] = {"type": click.Choice(option.choices)} if option.choices else {"is_flag": True}
+        command = click.option(option.flag, help=f"{_only(targets)}: {option.help}", **kind)(command)
+    return command
+
+
+def _only(targets: Sequence[Target]) -> str:
+    return f"{' and '.join(target.title for target in targets)} only"
+
+
+def refuse_what_does_not_apply(target: Target, style: Style) -> None:
+    """Refuse options that mean nothing to a target, or to its style. Raises `click.UsageError`."""
+    context = click.get_current_context()
+    for option in style.lacks:
+        if context.params.get(option):
+            others = " or ".join(other.name for other in target.styles if option not in other.lacks)
+            flag = f"--{option.replace('_', '-')}"
+            raise click.UsageError(f"{flag} does not apply to --style {style.name}, only to --style {others}")
+    for option in ["style", *(o.name for other in TARGETS.values() for o in other.options)]:
+        source = context.get_parameter_source(option)
+        if source not in (None, click.core.ParameterSource.DEFAULT) and not target.takes(option):
+            owners = " or ".join(other.name for other in TARGETS.values() if other.takes(option))
+            flag = f"--{option.replace('_', '-')}"
+            raise click.UsageError(f"{flag} does not apply to --target {target.name}, only to --target {owners}")

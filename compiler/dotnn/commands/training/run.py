@@ -1,0 +1,145 @@
+"""`dotnn train`: run the generated script and keep the result."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import numpy as np
+
+from dotnn import __version__
+from dotnn.commands.training.divergence import first_lost
+from dotnn.commands.training.prepare import Prepared, Request, prepare
+from dotnn.model.identity import training_identity
+from dotnn.reports.console import show_json
+from dotnn.reports.training import DIVERGED, EXIT_CODES, INTERRUPTED, show_training, training_result
+from dotnn.running.resume import Saving, prepare_saving, resumed_folder, say_where_it_continues
+from dotnn.running.resume_differences import Training
+from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
+from dotnn.running.scripts import load_module
+from dotnn.running.spec_files import refusals
+from dotnn.session import Compilation
+from dotnn.targets import TARGETS, Target
+from dotnn_runtime.interrupt import EpochEnds, Interrupted
+from dotnn_runtime.progress import TrainingProgress
+from dotnn_runtime.run_folder import RunFolder
+from dotnn_runtime.script.digest import digest_of
+from dotnn_runtime.script.history import History
+from dotnn_runtime.script.lock import locked
+
+
+def train_model(begun: Compilation, asked: Request) -> int:
+    """Compile, train, write the run folder, report. Returns the exit code.
+
+    With `resume` the training continues from the run's checkpoint, if the folder holds a run.
+    """
+    ready = prepare(begun, asked)
+    path = run_path(asked.run_dir, ready.model.source.path)
+    with ExitStack() as stack:
+        with run_errors(asked.run_dir):
+            stack.enter_context(locked(path))
+            saving = _opened(path, ready, asked)
+            module = _written(saving, ready, TARGETS[asked.target])
+        quiet = say_where_it_continues(saving, ready.model.train.epochs) or asked.as_json
+        started = time.perf_counter()
+        params, history = _run(module, ready, asked, saving, quiet=quiet)
+        result = _result(path, ready, asked, history, time.perf_counter() - started)
+        if params is not None:
+            with run_errors(asked.run_dir):
+                _keep(saving.folder, module, TARGETS[asked.target], params, history, result)
+    if asked.as_json:
+        show_json(result)
+    elif params is not None:
+        show_training(ready.model, ready.compiled.graph, history, result)
+    return EXIT_CODES.get(history.stopped_by, 0)
+
+
+def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
+    """Return the run to continue, or a new one, with its checkpoints."""
+    now = _training(ready, asked)
+    folder = resumed_folder(path, now) if asked.resume else None
+    continued = folder is not None
+    if folder is None:
+        folder = RunFolder.create(path, version=__version__, overwrite=asked.overwrite, info=now.info)
+    made_of = digest_of({**ready.examples, **now.told})
+    return prepare_saving(folder, ready.model, made_of, begun=continued)
+
+
+def _training(ready: Prepared, asked: Request) -> Training:
+    """Return what makes this training, by which its run is recognised."""
+    target = TARGETS[asked.target]
+    style, text = target.style(asked.style).name, ready.model.source.text
+    identity = training_identity(ready.model, target.name, style)
+    more = {"seed": _seed(ready, asked), "precision": asked.precision}
+    return Training(identity, text, target.name, style if target.has_styles else "", _values(ready), more)
+
+
+def _seed(ready: Prepared, asked: Request) -> int:
+    return ready.model.train.seed if asked.seed is None else asked.seed
+
+
+def _written(saving: Saving, ready: Prepared, target: Target) -> ModuleType:
+    """Write what is known before the training; return the script that trains."""
+    write_inputs(saving.folder, ready.model.source.text, ready.compiled.script, ready.labels)
+    return load_module(saving.folder.path / "model.py", target.needs)
+
+
+def _values(ready: Prepared) -> dict[str, Any]:
+    """Return what `--set` has set, as the values that the model was made with."""
+    names = {text.partition("=")[0].strip() for text in ready.begun.sets}
+    return {name: value for name, value in ready.model.constants.items() if name in names}
+
+
+def _run(
+    module: ModuleType, ready: Prepared, asked: Request, saving: Saving, *, quiet: bool
+) -> tuple[dict[str, np.ndarray] | None, Any]:
+    """Return the parameters and the history of a training; no parameters where Ctrl-C left nothing to be kept."""
+    model, examples = ready.model, ready.examples
+    progress = TrainingProgress(model.train.epochs, title=model.name, quiet=quiet)
+    epoch_ends = EpochEnds(progress, saving.save)
+    options = {"epochs": model.train.epochs, "seed": _seed(ready, asked), "dtype": asked.precision}
+    try:
+        with refusals(model), progress, epoch_ends, np.errstate(all="ignore"):
+            params, history = module.train(examples, **options, resume=saving.state, on_epoch=epoch_ends)
+            if history.stopped_by == DIVERGED and not history.diverged_at:
+                lost = epoch_ends.state.get("params", params)
+                history.diverged_at = first_lost(ready.compiled.graph, lost, module.prepare(examples)[0]["train"])
+            return params, history
+    except (KeyboardInterrupt, Interrupted) as ended:
+        history = History({})
+        history.extend([*saving.history, *epoch_ends.records])
+        history.stopped_by = INTERRUPTED
+        if model.train.checkpoint is None and isinstance(ended, Interrupted):
+            history.scaling = module.prepare(examples)[1]
+            return {name: np.array(w) for name, w in ended.state["params"].items()}, history
+    continued = "to continue this run, give the same command again with --resume"
+    click.echo(f"\n{continued if model.train.checkpoint else 'nothing of this training was kept'}", err=True)
+    return None, history
+
+
+def _result(path: Path, ready: Prepared, asked: Request, history: Any, seconds: float) -> dict[str, Any]:
+    return {
+        "run": str(path),
+        "target": asked.target,
+        **training_result(ready.model, history),
+        "seconds": round(seconds, 3),
+        "set": _values(ready),
+    }
+
+
+def _keep(
+    folder: RunFolder,
+    module: ModuleType,
+    target: Target,
+    params: dict[str, np.ndarray],
+    history: Any,
+    result: dict[str, Any],
+) -> None:
+    """Write what the training has made, and what only this target makes."""
+    write_results(folder, module, params, history, result)
+    for name, write in target.results.items():
+        write(module, params, folder.claim(name))

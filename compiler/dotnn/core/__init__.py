@@ -1,0 +1,1 @@
+"""What every room uses: sources and errors, arguments, registries, limits."""

@@ -1,0 +1,102 @@
+"""How each target writes formulas: which words it has, and what it writes in place of what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dotnn.ir.expr.frozen import Frozen
+from dotnn.ir.expr.functions import FUNCTIONS, Function
+from dotnn.ir.expr.tree import Attribute, Binary, Call, Expr, Number, Unary
+from dotnn.ir.expr.visit import map_children
+
+
+class Unspellable(ValueError):
+    """A dialect has no word for something; the message says which."""
+
+
+class Dialect(Frozen):
+    """How one target writes expressions.
+
+    title    what it is called in errors
+    key      its entry in `Function.spellings`; one that is missing there is looked up under `like`
+    logic    how `and`, `or`, `not` of masks are written
+    methods  method -> the function that takes its operand first; None: methods stay methods, all of them
+    modules  whose functions a formula may name in the dialect's own words, such as `tf.nn.relu(x)`
+    idiom    what is written in place of a node whose parts are written so already
+    """
+
+    title: str
+    key: str
+    like: str = ""
+    logic: Mapping[str, str] = {}
+    methods: Mapping[str, str] | None = None
+    modules: tuple[str, ...] = ()
+    idiom: Callable[[Expr], Expr] | None = None
+
+    def has(self, function: str) -> bool:
+        """Whether it has a word for a function."""
+        found = FUNCTIONS.get(function)
+        return found is not None and (self.key in found.spellings or self.like in found.spellings)
+
+    def word(self, function: Function, of_numbers: bool) -> str:
+        """Return the spelling of a function. Raises `Unspellable`.
+
+        One of plain numbers is Python's: its result then takes the precision of the arrays around it.
+        """
+        for key in ("math" if of_numbers else "", self.key, self.like):
+            if key in function.spellings:
+                return function.spellings[key]
+        raise Unspellable(f"{self.title} has no {function.name}: a formula that calls it cannot be written for it")
+
+    def idiomatic(self, expr: Expr) -> Expr:
+        """Return an expression with the dialect's idioms."""
+        return self.idiom(map_children(expr, self.idiomatic)) if self.idiom else expr
+
+
+def _by_order(part: Expr) -> Expr:
+    """Return what is the same for real numbers and is analytic, or at least looks at the order of complex ones.
+
+    Complex numbers come from the validator, whose derivatives stand in the imaginary part.
+    """
+    match part:
+        case Call("abs", (Binary("-", left, right) as difference,)):
+            return Call("where", (Binary(">", left, right), difference, Binary("-", right, left)))
+        case Call("abs", (x,)):
+            return Call("where", (Binary(">", x, Number(0)), x, Unary("-", x)))
+        case Call("sign" | "floor" as step, (x,)):
+            return Call(step, (Attribute(x, "real"),))
+        case Call("logaddexp", (x, y)):
+            return Binary("+", y, Call("softplus", (Binary("-", x, y),)))
+    return part
+
+
+def _with_kinks(part: Expr) -> Expr:
+    """Return what TensorFlow differentiates as we do: its maximum passes the gradient on where both are equal."""
+    match part:
+        case Call("maximum", (x, Number(0))):
+            return Call("relu", (x,))
+        case Binary("**", x, Number(2)):
+            return Call("square", (x,))
+    return part
+
+
+_MASKS = {"and": "&", "or": "|", "not": "~"}
+_REDUCED = ("sum", "mean", "max", "min")
+NUMPY = Dialect("NumPy", "numpy", logic=_MASKS)
+ANALYTIC = Dialect("NumPy on complex numbers", "analytic", "numpy", _MASKS, idiom=_by_order)
+TENSORFLOW = Dialect(
+    "TensorFlow", "tensorflow", "", _MASKS, {m: f"tf.reduce_{m}" for m in _REDUCED}, ("tf", "keras"), _with_kinks
+)
+KERAS = Dialect("Keras", "keras", "", _MASKS, {m: f"keras.ops.{m}" for m in _REDUCED}, ("keras",))
+JAX = Dialect("JAX", "jax", logic=_MASKS)
+MATH = Dialect("Python's math", "math", methods={})
+DIALECTS = {d.key: d for d in (NUMPY, ANALYTIC, TENSORFLOW, KERAS, JAX, MATH)}
+
+
+def ufunc(function: str) -> str:
+    """Return NumPy's name of a function that can write into an array. Raises `Unspellable` for another one."""
+    found = FUNCTIONS.get(function)
+    word = found.spellings.get("numpy", "") if found and found.elementwise and len(found.operands) < 3 else ""
+    if not word or "{" in word:
+        raise Unspellable(f"NumPy has no {function} that writes into an array that exists")
+    return word.removeprefix("np.")

@@ -1,9 +1,0 @@
-"""Layers, activations and joins: one file each. A layer is sugar over ops."""
-
-from dotnn.layers.base import Layer
-from dotnn.registry import collect
-
-__all__ = ["ACTIVATIONS", "LAYERS", "Layer"]
-
-LAYERS: dict[str, Layer] = collect(__name__, __path__, Layer)
-ACTIVATIONS: dict[str, Layer] = {name: layer for name, layer in LAYERS.items() if layer.family == "activation"}

@@ -1,0 +1,44 @@
+"""What an initialiser is: one NumPy expression that draws an array of a given shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dotnn.core.arguments import Arg
+
+
+@dataclass(frozen=True)
+class Init:
+    """One initialiser.
+
+    `numpy` is a template over `{shape}`, `{n_in}`, `{n_out}` and the attributes, or a function from the attributes
+    to one. `numpy` is None for values from a file, which the emitter writes as literals or reads when it runs.
+    Source of the formula in `doc`. `rescaled`: by the examples, layer by layer, before training (`unit_variance`).
+    """
+
+    name: str
+    doc: str
+    numpy: str | Callable[[Mapping[str, Any]], str] | None
+    args: tuple[Arg, ...] = ()
+    helpers: tuple[str, ...] = ()
+    rescaled: bool = False
+
+    def line(self, shape: tuple[int, ...], attrs: Mapping[str, Any]) -> str:
+        """Return the NumPy expression that draws an array of `shape` from the generator `rng`."""
+        assert self.numpy is not None
+        template = self.numpy if isinstance(self.numpy, str) else self.numpy(attrs)
+        n_in, n_out = fans(shape)
+        return template.format(shape=shape, n_in=n_in, n_out=n_out, **attrs)
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return fan-in and fan-out as Keras counts them: a kernel's receptive field multiplies both."""
+    if len(shape) < 2:
+        size = shape[0] if shape else 1
+        return size, size
+    field = 1
+    for size in shape[:-2]:
+        field *= size
+    return field * shape[-2], field * shape[-1]

@@ -1,0 +1,157 @@
+"""What a layer is: typed arguments, parameters, a shape rule, and a few ops. It needs no gradient of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dotnn.core.arguments import Arg, Bound, Symbol, registered
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
+from dotnn.library.ops import OPS
+
+ACTIVATION = registered("activation", "an activation such as relu")
+INIT = registered("init", "an initialiser such as xavier or uniform(-0.5, 0.5)")
+PENALTY = registered("penalty", "a penalty such as l2(1e-4)")
+DECAY = registered("decay", "a penalty such as l2(1e-4), or weight_decay(1e-4)")
+CONSTRAINT = registered("constraint", "a constraint such as max_norm(3)")
+NONE = Symbol("none")
+INHERIT = Symbol("inherit")
+"""The default of an initialiser, penalty or constraint that the train section may set for the whole model."""
+
+
+class ShapeError(Exception):
+    """The operands do not fit the layer. `help` is the likely fix."""
+
+    def __init__(self, message: str, help: str = "") -> None:
+        self.message = message
+        self.help = help
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class ParamSpec:
+    """One parameter of a layer: its short name, shape, initialiser, penalty (None for none) and constraint.
+
+    What is `INHERIT`ed is what the train section sets for all weights. One that is not `trained` is state: it has no
+    gradient, and the layer says how a training step updates it (`Builder.update_state`).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    init: Any
+    penalty: Any = None
+    is_weight: bool = True
+    constraint: Any = INHERIT
+    trained: bool = True
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """What `lower` gets: operand values, parameters by short name, attributes, the shape that was inferred."""
+
+    ins: tuple[Value, ...]
+    params: Mapping[str, Value]
+    attrs: Mapping[str, Any]
+
+    @property
+    def x(self) -> Value:
+        """The only (or first) operand."""
+        return self.ins[0]
+
+
+Types = Sequence[TensorType]
+Attrs = Mapping[str, Any]
+
+
+def same_shape(types: Types, attrs: Attrs) -> TensorType:
+    """Infer the shape of the operand, which must hold real numbers."""
+    require_real(types[0], "this layer")
+    return types[0]
+
+
+def no_params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
+    """Return no parameters."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, activation or join.
+
+    name     what the spec calls it
+    doc      one sentence for the manual
+    args     its arguments in order, each with a default and a line of the manual
+    infer    (operand types, attributes) -> result type; raises `ShapeError`
+    params   (operand types, attributes) -> its parameters
+    lower    (builder, Lowering) -> the result, written as ops
+    family   "layer", "activation" or "join"
+    arity    how many operands it takes, at least and at most (None: any number)
+    bounds   for a layer of whole numbers: the argument that says how many there are, so that data are checked
+    keeps_unit  whether numbers from 0 to 1 stay such: of probabilities it makes probabilities
+    """
+
+    name: str
+    doc: str
+    lower: Callable[[Builder, Lowering], Value]
+    args: tuple[Arg, ...] = ()
+    infer: Callable[[Types, Attrs], TensorType] = same_shape
+    params: Callable[[Types, Attrs], tuple[ParamSpec, ...]] = no_params
+    family: str = "layer"
+    arity: tuple[int, int | None] = (1, 1)
+    equation: str = ""
+    bounds: str = ""
+    keeps_unit: bool = False
+
+
+def activation(
+    name: str,
+    doc: str,
+    *args: Arg,
+    op: str = "",
+    equation: str = "",
+) -> Layer:
+    """Return the layer of an elementwise activation that is a single op with the same attributes."""
+
+    def lower(b: Builder, low: Lowering) -> Value:
+        return b.emit(op or name, low.x, **low.attrs)
+
+    def infer(types: Types, attrs: Attrs) -> TensorType:
+        if not types[0].example and not OPS[op or name].elementwise:
+            raise ShapeError(f"{name} works along an axis, but its operand is a single number", "flatten it first")
+        return same_shape(types, attrs)
+
+    return Layer(
+        name,
+        doc,
+        lower,
+        args,
+        infer,
+        family="activation",
+        equation=equation,
+    )
+
+
+def activate(b: Builder, bound: Bound, z: Value, params: Mapping[str, Value], name: str = "") -> Value:
+    """Apply the activation that a layer was given as an argument; `name` is a hint for the result."""
+    with b.within(name):
+        value: Value = bound.entry.lower(b, Lowering((z,), params, bound.attrs))
+    return value
+
+
+def is_identity(bound: Bound) -> bool:
+    """Whether applying the activation would change nothing."""
+    return bound.name == "identity"
+
+
+def require_real(type: TensorType, what: str) -> None:
+    """Raise `ShapeError` unless the operand holds real numbers."""
+    if type.dtype != "real":
+        raise ShapeError(f"{what} needs real numbers, but its operand holds integers", "use embedding or one_hot first")
+
+
+def shape_text(type: TensorType) -> str:
+    """Write the shape of one example as the spec would."""
+    return f"[{', '.join(map(str, type.example))}]"

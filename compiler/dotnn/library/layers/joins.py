@@ -1,0 +1,102 @@
+"""Joins: functions of several values. `a + b`, `a - b` and `a * b` are spellings of `sum`, `subtract`, `multiply`."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
+from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types, require_real, shape_text
+
+
+def _equal(verb: str) -> object:
+    def infer(types: Types, attrs: Attrs) -> TensorType:
+        for t in types:
+            require_real(t, verb)
+        odd = next((t for t in types if t.shape != types[0].shape), None)
+        if odd is not None:
+            widths = types[0].example[-1:], odd.example[-1:]
+            spread = (1,) in widths
+            raise ShapeError(
+                f"cannot {verb} {shape_text(types[0])} and {shape_text(odd)}",
+                "shapes must be equal; repeat the single feature first: -> spread(n)"
+                if spread
+                else "shapes must be equal; bring one to the other's width with a dense layer: -> dense(n)",
+            )
+        return types[0]
+
+    return infer
+
+
+def _concat(types: Types, attrs: Attrs) -> TensorType:
+    for t in types:
+        require_real(t, "concat")
+        if not t.example:
+            raise ShapeError(
+                "concat needs values with an axis, and a single number has none", "declare it with shape [1]"
+            )
+    odd = next((t for t in types if t.shape[:-1] != types[0].shape[:-1]), None)
+    if odd is not None:
+        raise ShapeError(
+            f"cannot concatenate {shape_text(types[0])} and {shape_text(odd)} along the last axis",
+            "all axes but the last must be equal; flatten both first",
+        )
+    return TensorType((*types[0].shape[:-1], sum(t.example[-1] for t in types)))
+
+
+def _select(types: Types, attrs: Attrs) -> TensorType:
+    switch, *branches = types
+    require_real(switch, "select")
+    if switch.example != (len(branches),):
+        raise ShapeError(
+            f"select switches between {len(branches)} branches, so its first operand must have shape"
+            f" [{len(branches)}], not {shape_text(switch)}"
+        )
+    return _equal("select between")(branches, attrs)  # type: ignore[operator, no-any-return]
+
+
+def _fold(op: str) -> object:
+    def lower(b: Builder, low: Lowering) -> Value:
+        *rest, last = low.ins[1:]
+        start = reduce(lambda a, c: b.emit(op, a, c, name="part"), rest, low.ins[0])
+        return b.emit(op, start, last)
+
+    return lower
+
+
+def _join(name: str, verb: str, doc: str, op: str, *, fold: bool = False, unit: bool = False) -> Layer:
+    lower = _fold(op) if fold else (lambda b, low: b.emit(op, *low.ins))
+    return Layer(
+        name, doc, lower, infer=_equal(verb), family="join", arity=(2, None),  # type: ignore[arg-type]
+        keeps_unit=unit,
+    )  # fmt: skip
+
+
+SUM = _join("sum", "add", "The sum of its operands.", "add")
+MULTIPLY = _join("multiply", "multiply", "The elementwise product.", "multiply", fold=True, unit=True)
+MAXIMUM = _join(
+    "max", "take the maximum of", "The elementwise maximum; of equal values the first receives the gradient.",
+    "maximum", fold=True, unit=True,
+)  # fmt: skip
+
+SUBTRACT = Layer(
+    "subtract", "The first operand minus the second.", lambda b, low: b.emit("subtract", *low.ins),
+    infer=_equal("subtract"), family="join", arity=(2, 2),  # type: ignore[arg-type]
+)  # fmt: skip
+
+CONCAT = Layer(
+    "concat", "Its operands side by side along the last axis.", lambda b, low: b.emit("concat", *low.ins),
+    infer=_concat, family="join", arity=(2, None),
+    keeps_unit=True,
+)  # fmt: skip
+
+SELECT = Layer(
+    "select",
+    "A switch: the sum of the branches, each times its entry of the first operand; one-hot rows pick one branch.",
+    lambda b, low: b.emit("select", *low.ins),
+    infer=_select,
+    family="join",
+    arity=(3, None),
+    equation="y = s_1 a + s_2 b + …",
+)

@@ -1,0 +1,118 @@
+"""What convolution and pooling have in common: images and sequences, windows, strides, borders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dotnn.core.arguments import POSITIVE_INT, Kind, Symbol, integer
+from dotnn.ir.tensor import TensorType
+from dotnn.library.layers.base import ShapeError, require_real, shape_text
+
+Pads = tuple[tuple[int, int], ...]
+BORDER = integer("a whole number that is not negative", lambda v: v >= 0)
+KINDS = {1: "a sequence [steps, channels]", 2: "an image [rows, columns, channels]"}
+MOST = 1_000_000
+"""The largest kernel, window, stride or border: more could not fit any image within the limits of a value."""
+
+
+def _window(value: Any) -> Any:
+    items = value if isinstance(value, list) else [value]
+    found = tuple(POSITIVE_INT.accept(v) for v in items)
+    fits = found and None not in found and max(found) <= MOST
+    return (found if isinstance(value, list) else found[0]) if fits else None
+
+
+def _pad(value: Any) -> Any:
+    if isinstance(value, Symbol):
+        return value.id if value.id in ("valid", "same") else None
+    return _numbers(value)
+
+
+def _numbers(value: Any) -> Any:
+    items = [_border(v) for v in value] if isinstance(value, list) else [_border(value)]
+    if not items or None in items:
+        return None
+    return tuple(items) if isinstance(value, list) else items[0]
+
+
+def _border(value: Any) -> tuple[int, int] | None:
+    pair = value if isinstance(value, list) else [value, value]
+    found = tuple(BORDER.accept(v) for v in pair)
+    return found if len(found) == 2 and None not in found and max(found) <= MOST else None
+
+
+WINDOW = Kind("a positive whole number, or one per axis such as [3, 5]", _window)
+BORDERS = Kind("a number that is not negative, or one per axis such as [1, 2] or [[0, 1], [2, 2]]", _numbers)
+PAD = Kind("valid, same, a number, or one per axis such as [1, 2] or [[0, 1], [2, 2]]", _pad, choices=("valid", "same"))
+
+
+def require_places(x: TensorType, layer: str, rank: int | None = None) -> None:
+    """Raise `ShapeError` unless a window can move over the operand: a sequence, or an image."""
+    require_real(x, layer)
+    axes = len(x.example) - 1
+    if axes not in ([rank] if rank else KINDS):
+        needed = KINDS[rank] if rank else " or ".join(KINDS.values())
+        help = _likely_fix(x, layer, axes, rank)
+        raise ShapeError(f"{layer} needs {needed}, but its operand has shape {shape_text(x)}", help)
+
+
+def _likely_fix(x: TensorType, layer: str, axes: int, rank: int | None) -> str:
+    sizes = ", ".join(map(str, x.example))
+    if rank == 2 and axes == 1 and layer.startswith("conv"):
+        other = layer.replace("2d", "1d")
+        return f"for a sequence write {other}; if the channels are missing: -> reshape([{sizes}, 1]) ->"
+    if rank == 1 and axes == 2:
+        return f"for an image write {layer.replace('1d', '2d')}"
+    if rank != 2 and axes == 0:
+        return f"put it before flatten; if these are steps of one channel: -> reshape([{sizes}, 1]) ->"
+    return "put it before flatten, or reshape([…]) gives the numbers such a shape"
+
+
+def entries(value: Any, rank: int, what: str) -> tuple[int, ...]:
+    """Return one number per axis: the same for all, or as listed. Raises `ShapeError`."""
+    if isinstance(value, int):
+        return (value,) * rank
+    _require_entries(value, rank, what)
+    return tuple(value)
+
+
+def _require_entries(listed: Sequence[Any], rank: int, what: str) -> None:
+    if len(listed) != rank:
+        axes = "1 axis" if rank == 1 else f"{rank} axes"
+        raise ShapeError(
+            f"{what} lists {len(listed)} entries, but the operand has {axes} besides its channels",
+            "list one entry per axis, or give a single number for all",
+        )
+
+
+def borders(pad: Any, lengths: Sequence[int], window: Sequence[int], stride: Sequence[int]) -> Pads:
+    """Return (before, after) for every axis. `same` is Keras's: ceil(n / stride) places, the odd element behind.
+
+    `window` is what a kernel spans, its dilation included. Raises `ShapeError`.
+    """
+    rank = len(lengths)
+    if pad == "valid":
+        return ((0, 0),) * rank
+    if pad == "same":
+        around = zip(lengths, window, stride, strict=True)
+        totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in around]
+        return tuple((total // 2, total - total // 2) for total in totals)
+    if isinstance(pad[0], int):
+        return (pad,) * rank
+    _require_entries(pad, rank, "pad")
+    return tuple(pad)
+
+
+def require_fit(lengths: Sequence[int], window: Sequence[int], pads: Pads, what: str, x: TensorType) -> None:
+    """Raise `ShapeError` where a window is larger than the image."""
+    for axis, (n, k, pad) in enumerate(zip(lengths, window, pads, strict=True)):
+        if k > n + sum(pad):
+            along = ("steps",) if len(lengths) == 1 else ("rows", "columns")
+            border = f" and a border of {sum(pad)}" if sum(pad) else ""
+            raise ShapeError(
+                f"{what} spans {k} {along[axis]}, but its operand {shape_text(x)} has {n}{border}",
+                "channels stand last: declare [rows, columns, channels], and data.transpose(0, 2, 3, 1)"
+                if len(lengths) == 2 and x.example[0] in (1, 3) and x.example[0] < x.example[-1]
+                else "make it smaller, or write pad = same",
+            )

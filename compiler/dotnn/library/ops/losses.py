@@ -1,0 +1,99 @@
+"""Losses that add up over the features: one number from outputs y and targets t, with the gradient line of each.
+
+The cotangent of the loss, `d`, is 1 unless a weight scales it.
+"""
+
+from __future__ import annotations
+
+from dotnn.ir.node import Node
+from dotnn.ir.op import Op, Term
+from dotnn.library.ops.reduction import divisor, loss_ops
+
+
+def pointwise(
+    name: str,
+    term: str,
+    slope: str,
+    *,
+    tensorflow: str = "",
+    helpers: tuple[str, ...] = (),
+    equation: str = "",
+    factor: str = "",
+) -> tuple[Op, Op]:
+    """Return the ops of a loss that sums `term(y, t)` over features and examples, and of its gradient by y."""
+
+    def line(node: Node) -> str:
+        return f"{factor}({term}).sum(){divisor(node)}"
+
+    def gradient(node: Node) -> str:
+        return f"d * {slope}{divisor(node)}"
+
+    return loss_ops(name, line, gradient, helpers, equation, Term(term, factor))
+
+
+HALF_SSE, HALF_SSE_GRADIENT = pointwise(
+    "half_sse",
+    "(t - y) ** 2",
+    "(y - t)",
+    factor="0.5 * ",
+    equation="E = 1/2 sum (t - y)^2",
+)
+
+SSE, SSE_GRADIENT = pointwise(
+    "sse",
+    "(t - y) ** 2",
+    "2 * (y - t)",
+    equation="E = sum (t - y)^2",
+)
+
+MSE, MSE_GRADIENT = pointwise(
+    "mse",
+    "(t - y) ** 2",
+    "2 * (y - t)",
+    equation="E = mean (t - y)^2",
+)
+
+L1, L1_GRADIENT = pointwise(
+    "l1",
+    "abs(y - t)",
+    "sign(y - t)",
+    equation="E = mean |y - t|",
+)
+
+HUBER, HUBER_GRADIENT = pointwise(
+    "huber",
+    "huber(y - t, delta)",
+    "huber_slope(y - t, delta)",
+    helpers=("huber", "huber_slope"),
+    equation="E = mean of 1/2 e^2 where |e| <= delta, else delta (|e| - delta/2);  e = y - t",
+)
+
+HINGE, HINGE_GRADIENT = pointwise(
+    "hinge",
+    "maximum(1 - t * y, 0)",
+    "where(t * y < 1, -t, 0)",
+    equation="E = mean max(1 - t y, 0)",
+)
+
+PERCEPTRON, PERCEPTRON_GRADIENT = pointwise(
+    "perceptron",
+    "where(t * y <= 0, -t * y, 0)",
+    "where(t * y <= 0, -t, 0)",
+    equation="E = -sum of t y over the misclassified examples (t y <= 0)",
+)
+
+BCE, BCE_GRADIENT = pointwise(
+    "bce",
+    "binary_cross_entropy(y, t)",
+    "binary_cross_entropy_slope(y, t)",
+    helpers=("binary_cross_entropy", "binary_cross_entropy_slope"),
+    equation="E = -mean (t log p + (1 - t) log(1 - p))",
+)
+
+SIGMOID_BCE, SIGMOID_BCE_GRADIENT = pointwise(
+    "sigmoid_bce",
+    "sigmoid_cross_entropy(y, t)",
+    "(sigmoid(y) - t)",
+    helpers=("sigmoid_cross_entropy", "sigmoid"),
+    equation="E = -mean (t log p + (1 - t) log(1 - p)) with p = sigmoid(z): log(1 + exp(z)) - t z",
+)

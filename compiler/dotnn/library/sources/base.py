@@ -1,0 +1,55 @@
+"""What a source of examples is: how a spec names what it holds, and which function reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """A format of data files: `source = NAME("file", x = …)`.
+
+    `reader` is a function of `dotnn_runtime.script`, as "module.function": dotnn calls it, and scripts carry its text.
+    `file` is what such a file is called in a sentence, `ending` how its name ends. `form` is the call as it is shown
+    in messages and in the manual.
+
+    Of a `table`, an input or target names one column for each of its numbers; the reader takes
+    `(path, {name: [column, …]}, {name: kind})` and returns `(arrays, labels)`. Of another source it names one array;
+    the reader takes `(path, {name: key})` and returns the arrays. Errors of a reader about a column or a key begin
+    with "there is no column NAME" or "there is no array NAME", so that they can be shown at that place of the spec.
+
+    Where it is `located`, `csv_file.CsvTable` finds the cell of a number that is wrong, and the error shows it.
+    A script that is to be read has `plain` instead, which takes the file to be as it should, and imports `modules`. Of
+    a table it is the text of a function of the reader's name, from `(path, [column, …])` to an array of texts, a row
+    for each example; of another source the expression that gives the arrays by their keys, from `path`.
+    """
+
+    name: str
+    doc: str
+    reader: str
+    file: str
+    ending: str
+    form: str
+    plain: str
+    modules: tuple[str, ...] = ()
+    table: bool = False
+    located: bool = False
+
+    @property
+    def function(self) -> str:
+        """The name of the reader in a script."""
+        return self.reader.rpartition(".")[2]
+
+    @property
+    def noun(self) -> str:
+        """What an input or target names."""
+        return "column" if self.table else "array"
+
+    def holds(self, shape: Sequence[int]) -> bool:
+        """Whether examples of this shape can be in such a file."""
+        return not self.table or len(shape) <= 1
+
+    def width(self, shape: Sequence[int]) -> int:
+        """Return how many columns, or keys, make up an example of a shape that it holds."""
+        return shape[0] if self.table and shape else 1

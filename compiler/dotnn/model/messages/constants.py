@@ -1,0 +1,34 @@
+"""Constants, parameters and `--set` (NN232 to NN235)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dotnn.core.diagnostics import Diagnostic, Span, did_you_mean
+
+
+def bad_constant(span: Span, message: str, help: str, note: str = "") -> Diagnostic:
+    return Diagnostic("NN232", message, span, note, help)
+
+
+def out_of_range(span: Span, name: str, value: str, limits: str, line: int) -> Diagnostic:
+    return Diagnostic(
+        "NN233",
+        f"{name} = {value} is outside its limits {limits}",
+        span,
+        f"the limits are in line {line}",
+        "choose a value within the limits, or widen them",
+    )
+
+
+def unknown_set(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
+    help = did_you_mean(name, known) or f"it has none; add params {{ {name} = … }} and use {name} in the model"
+    return Diagnostic("NN234", f'--set: the spec has no parameter "{name}" in `params`', span, help=help)
+
+
+def set_syntax(span: Span, text: str) -> Diagnostic:
+    return Diagnostic("NN235", f'--set needs name=value, not "{text}"', span, help="for instance --set lr=0.1")
+
+
+def set_twice(span: Span, name: str) -> Diagnostic:
+    return Diagnostic("NN235", f"--set gives {name} twice", span, help="only one of the values can hold: delete one")

@@ -1,0 +1,105 @@
+"""Every warning, NN6xx: one function each, span first."""
+
+from __future__ import annotations
+
+from dotnn.core.diagnostics import Diagnostic, Span, join_names
+
+
+def relu_zero_init(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "NN601",
+        f"{name} starts at zero before a relu: no gradient will ever reach it",
+        span,
+        help="use init = he",
+        severity="warning",
+    )
+
+
+def dropout_before_output(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "NN602",
+        "dropout is the last thing before an output",
+        span,
+        help="put it before the last dense layer",
+        severity="warning",
+    )
+
+
+def softmax_one(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "NN603", "softmax of a single value is always 1", span, help="use sigmoid and bce", severity="warning"
+    )
+
+
+def not_probability(span: Span, loss: str, output: str) -> Diagnostic:
+    activation = "softmax" if loss == "cross_entropy" else "sigmoid"
+    return Diagnostic(
+        "NN604",
+        f"{loss} needs probabilities, but {output} may lie outside [0, 1]",
+        span,
+        help=f"end it with {activation}: without, the loss may fall below 0 and training means nothing"
+        " (the loss is computed from the logits all the same)",
+        severity="warning",
+    )
+
+
+def not_distribution(span: Span, output: str) -> Diagnostic:
+    return Diagnostic(
+        "NN604",
+        f"cross_entropy needs probabilities that add up to 1, and those of {output} need not",
+        span,
+        help="end it with softmax, or use bce where classes do not exclude each other",
+        severity="warning",
+    )
+
+
+def bias_before_batchnorm(span: Span, path: str, layer: str) -> Diagnostic:
+    return Diagnostic(
+        "NN606",
+        f"the bias of {path} has no effect: batchnorm subtracts it again with the mean",
+        span,
+        help=f"write {layer}(…, bias = false): beta takes its place",
+        severity="warning",
+    )
+
+
+def no_data_file(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "NN605",
+        f'there is no file "{name}" beside the spec',
+        span,
+        help="it is needed to train, unless --data names another one",
+        severity="warning",
+    )
+
+
+def batch_of_one(span: Span, path: str, layer: str, which: str) -> Diagnostic:
+    return Diagnostic(
+        "NN611",
+        f"{which} holds a single example: the mean that {layer} {path} subtracts is the example itself, so"
+        " its output does not depend on it",
+        span,
+        help="choose another batch size, or use layernorm",
+        severity="warning",
+    )
+
+
+def few_classes(span: Span | None, column: str, texts: list[str], count: int) -> Diagnostic:
+    return Diagnostic(
+        "NN610",
+        f"{column} has {len(texts)} different texts, but there are {count} classes",
+        span,
+        note=join_names(texts),
+        help="declare as many classes as there are: the others are never seen",
+        severity="warning",
+    )
+
+
+def constant_column(span: Span, column: str, rows: int) -> Diagnostic:
+    return Diagnostic(
+        "NN612",
+        f"the column {column} has the same value in all {rows} rows",
+        span,
+        help="leave it out: nothing can be learned from it",
+        severity="warning",
+    )

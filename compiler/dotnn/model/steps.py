@@ -1,0 +1,113 @@
+"""The steps of a network as they are read: layers applied to values, their shapes inferred, their parameters made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from dotnn.core.diagnostics import Source, Span
+from dotnn.core.limits import MAX_LAYERS, MAX_PARAMETERS, MAX_SIZE
+from dotnn.ir.tensor import Attrs, TensorType
+from dotnn.library.layers import Layer
+from dotnn.library.layers.base import ParamSpec, ShapeError, shape_text
+from dotnn.model import messages
+from dotnn.model.messages.base import Fail, several
+from dotnn.model.paths import PathPart
+from dotnn.model.scope import Draft, Scope, SharedLayer, Tensor
+
+TOO_MANY_LAYERS = f"the model has more than {MAX_LAYERS:,} layers"
+
+
+class Steps:
+    """Drafts of steps, in the order in which the network computes them."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.drafts: list[Draft] = []
+        self.size = 0
+
+    def apply(self, layer: Layer, attrs: Attrs, operands: tuple[Tensor, ...], span: Span, scope: Scope) -> Tensor:
+        """Add one step with parameters of its own. Raises `Fail` where operands do not fit, or a limit is reached."""
+        type, specs = self._infer(layer, attrs, operands, span)
+        self._check_limits(specs, type, span)
+        element = scope.element(layer.name)
+        element.has_params = bool(specs)
+        value = Tensor(element.value, type, span, layer, attrs)
+        return self._append(value, operands, specs, element.params, scope)
+
+    def apply_shared(self, shared: SharedLayer, operands: tuple[Tensor, ...], span: Span, scope: Scope) -> Tensor:
+        """Add one use of a shared layer, whose parameters the first use makes. Raises `Fail`."""
+        type, specs = self._infer(shared.layer, shared.attrs, operands, span)
+        self._check_limits(specs if shared.specs is None else (), type, span)
+        element = scope.element(shared.name)
+        self._agree(shared, specs, operands, span)
+        value = Tensor(element.value, type, span, shared.layer, shared.attrs)
+        return self._append(value, operands, specs, shared.part, scope)
+
+    def origins(self, operands: Sequence[Tensor]) -> str:
+        """Say of what shape values are, and where they come from."""
+        parts = []
+        for t in operands[:4]:
+            label = f"{t.label}: " if t.label else ""
+            parts.append(f"{label}{shape_text(t.type)} from {t.origin} (line {self.source.line_of(t.span)})")
+        return ";  ".join(parts)
+
+    def _append(
+        self, value: Tensor, operands: tuple[Tensor, ...], specs: tuple[ParamSpec, ...], params: PathPart, scope: Scope
+    ) -> Tensor:
+        assert value.layer is not None
+        where = (scope.statement, scope.uses)
+        self.drafts.append(Draft(value.layer, value.attrs, operands, value, specs, params, value.span, *where))
+        return value
+
+    def _infer(
+        self, layer: Layer, attrs: Attrs, operands: Sequence[Tensor], span: Span
+    ) -> tuple[TensorType, tuple[ParamSpec, ...]]:
+        """Return the type of the result, and the parameters that the layer needs."""
+        _check_arity(layer, operands, span)
+        types = [t.type for t in operands]
+        try:
+            return layer.infer(types, attrs), layer.params(types, attrs)
+        except ShapeError as error:
+            origins = self.origins(operands)
+            raise Fail(messages.shapes.shape_mismatch(span, error.message, origins, error.help)) from None
+
+    def _check_limits(self, specs: Sequence[ParamSpec], type: TensorType, span: Span) -> None:
+        self.size += sum(math.prod(s.shape) for s in specs)
+        size = math.prod(type.example)
+        if self.size > MAX_PARAMETERS:
+            message = f"the model would have more than {MAX_PARAMETERS:,} parameters ({self.size:,})"
+            raise Fail(messages.shapes.limit(span, message, "make this layer smaller"))
+        if size > MAX_SIZE:
+            message = f"this would hold {size:,} numbers per example; the limit is {MAX_SIZE:,}"
+            raise Fail(messages.shapes.limit(span, message))
+        if len(self.drafts) >= MAX_LAYERS:
+            raise Fail(messages.shapes.limit(span, TOO_MANY_LAYERS, "use fewer of them"))
+
+    def _agree(self, shared: SharedLayer, specs: tuple[ParamSpec, ...], operands: Sequence[Tensor], span: Span) -> None:
+        """Make the parameters of a shared layer at its first use; raise `Fail` at another that wants other shapes."""
+        found = ", ".join(shape_text(t.type) for t in operands)
+        if shared.specs is None:
+            shared.specs, shared.first, shared.first_use = specs, found, self.source.line_of(span)
+        elif specs != shared.specs:
+            raise Fail(messages.shapes.shared_shape(span, shared.name, shared.first, found, shared.first_use))
+
+
+def _check_arity(layer: Layer, operands: Sequence[Tensor], span: Span) -> None:
+    least, most = layer.arity
+    if least <= len(operands) and (most is None or len(operands) <= most):
+        return
+    raise Fail(messages.calls.wrong_arity(span, layer.name, _expected(least, most), len(operands), _arity_help(layer)))
+
+
+def _expected(least: int, most: int | None) -> str:
+    if most is None:
+        return f"at least {several(least, 'value')}"
+    return several(least, "value") if least == most else f"{least} to {most} values"
+
+
+def _arity_help(layer: Layer) -> str:
+    least, most = layer.arity
+    if layer.family == "join":
+        return f"write {layer.name}({', '.join('abcdefgh'[: max(least, 2)])}{', …' if most is None else ''})"
+    return f"join them first: concat(a, b) -> {layer.name}{'(…)' if layer.args else ''}"

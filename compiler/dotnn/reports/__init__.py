@@ -1,0 +1,1 @@
+"""What is shown: errors, JSON, the tables of the manual."""

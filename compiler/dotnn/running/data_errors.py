@@ -1,0 +1,80 @@
+"""Errors of the data readers as diagnostics: at the line of the data file, else in the spec."""
+
+from __future__ import annotations
+
+import re
+
+from dotnn.core.diagnostics import Diagnostic, Source, Span
+from dotnn.library.sources import SOURCES
+from dotnn.running.data_help import fix_of
+from dotnn_runtime.script.errors import DataError
+
+
+def own_error(error: Exception) -> Exception:
+    """Return the `DataError` of dotnn for that of a script, which carries its own copy of the class; others as is."""
+    if type(error).__name__ != "DataError":
+        return error
+    help = getattr(error, "help", "")
+    return DataError(str(error).removesuffix(f" ({help})"), help=help)
+
+
+def plain_message(error: DataError) -> str:
+    """Return what an error says without its place and its hint."""
+    where = [str(error.path)] if error.path is not None else []
+    where += [f"row {error.row}"] if error.row is not None else []
+    where += [f"column {error.column}"] if error.column is not None else []
+    message = str(error).removeprefix(f"{', '.join(where)}: " if where else "")
+    return message.removesuffix(f" ({error.help})") if error.help else message
+
+
+IN_PLAIN_WORDS = (
+    (re.compile("holds object, not"), "holds Python objects, not"),
+    (re.compile(r"holds <U\d+, not"), "holds texts, not"),
+)
+"""What NumPy says, and what it means."""
+
+
+def from_data_error(error: DataError, span: Span | None, file: str = "") -> Diagnostic:
+    """Turn an error of the data readers into a diagnostic: at the line of the data file, else in the spec."""
+    message = plain_message(error)
+    for pattern, words in IN_PLAIN_WORDS:
+        message = pattern.sub(words, message)
+    help = fix_of(message, error.help)
+    if "UTF-8" in message and (name := _format_of_arrays(file)):
+        help = f"it is no table; read it with {name}(…)"
+    source = _line_of(error, file)
+    if source is not None:
+        return Diagnostic("NN403", message, _cell(source.text, error.column), "", help, source=source)
+    return Diagnostic("NN403", message, span, file if error.path is not None else "", help)
+
+
+def _format_of_arrays(file: str) -> str:
+    """Return the source of arrays whose files are named like this one, "" for none."""
+    return next((s.name for s in SOURCES.values() if not s.table and file.endswith(s.ending)), "")
+
+
+def _line_of(error: DataError, file: str) -> Source | None:
+    """Return the line of the data file that an error is about, if it has one that can be shown."""
+    if error.path is None or error.row is None:
+        return None
+    try:
+        with open(error.path, encoding="utf-8-sig", newline="") as lines:
+            text = next(line for number, line in enumerate(lines, 1) if number == error.row)
+    except (OSError, UnicodeDecodeError, StopIteration):
+        return None
+    return Source(file or str(error.path), text.rstrip("\r\n"), first_line=error.row)
+
+
+def _cell(line: str, column: int | None) -> Span:
+    """Return the place of a cell (counted from 1) in a line of CSV; the end of the line for one that is missing."""
+    starts, quoted = [0], False
+    for offset, char in enumerate(line):
+        quoted ^= char == '"'
+        if char == "," and not quoted:
+            starts.append(offset + 1)
+    if column is None:
+        return Span(0, len(line))
+    if column > len(starts):
+        return Span(len(line), len(line) + 1)
+    ends = [*(start - 1 for start in starts[1:]), len(line)]
+    return Span(starts[column - 1], max(starts[column - 1] + 1, ends[column - 1]))

@@ -1,0 +1,35 @@
+"""What is doubtful in a table: classes that never occur, columns that never change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from dotnn.core.diagnostics import Diagnostic
+from dotnn.model import messages
+from dotnn.model.model import FileSource
+
+
+def table_warnings(
+    source: FileSource,
+    arrays: Mapping[str, np.ndarray],
+    labels: Mapping[str, Sequence[str]],
+    kinds: Mapping[str, str],
+) -> Iterator[Diagnostic]:
+    """Yield the warnings about a table that has been read; `labels` are the texts of its classes."""
+    for name, texts in labels.items():
+        count = int(kinds[name].partition(":")[2])
+        if len(texts) < count:
+            column = source.fields[name][0]
+            yield messages.warnings.few_classes(source.span, column, list(texts), count)
+    for name, array in arrays.items():
+        yield from _constant_columns(source, name, array.reshape(len(array), -1))
+
+
+def _constant_columns(source: FileSource, name: str, rows: np.ndarray) -> Iterator[Diagnostic]:
+    if len(rows) < 2:
+        return
+    for column, values in zip(source.fields[name], rows.T, strict=True):
+        if (values == values[0]).all():
+            yield messages.warnings.constant_column(source.places[column], column, len(rows))

@@ -1,0 +1,133 @@
+"""`dotnn predict`: the script of a finished run, with its weights, on other inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import numpy as np
+
+from dotnn.codegen.heading import is_unchanged
+from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.library.sources import SOURCES
+from dotnn.running.data_errors import from_data_error, own_error
+from dotnn.running.output import check_output
+from dotnn.running.requirement import Requirement
+from dotnn.running.scripts import load_module
+from dotnn.running.spec_files import reader_of
+from dotnn_runtime.predict_io import read_inputs
+from dotnn_runtime.run_folder import RunFolder, RunFolderError, reason_of, weight_shapes
+from dotnn_runtime.script.arrays import in_precision
+from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.files import is_table
+from dotnn_runtime.script.labels import add_likeliest
+from dotnn_runtime.script.predictions import write_predictions
+from dotnn_runtime.script.storage import read_json
+
+Arrays = dict[str, np.ndarray]
+Needs = Callable[[str], Requirement | None]
+"""What must be installed to run a script."""
+NEEDED = ("PARAMS", "INPUTS", "predict")
+"""What a script must have to predict."""
+
+
+def predict_run(run: str, input_file: str, output: str | None, force: bool, needs: Needs) -> None:
+    """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label."""
+    if output is not None and output != "-":
+        check_output(Path(output), force=force)
+    try:
+        folder = RunFolder.open(run)
+        module, edited = _script_of(folder, needs)
+        params = folder.read_weights(weight_shapes(module), getattr(module, "MODEL", ""))
+        scaling = folder.read_scaling(getattr(module, "SCALED", None))
+        labels = folder.read_labels()
+        _warn_of_divergence(folder)
+        inputs = _inputs(module, input_file)
+        _check_finite(params, inputs, scaling)
+        outputs = _outputs(folder, module, edited, (params, inputs, scaling or None))
+        classes = getattr(module, "CLASSES", {})
+        named = {name: labels[target] for name, target in classes.items() if target in labels}
+        write_predictions(add_likeliest(outputs, classes, labels), output, overwrite=force, labels=named)
+    except RunFolderError as error:
+        message = str(error).removesuffix(f" ({error.help})")
+        help = error.help or "a run is a folder that dotnn train wrote, such as runs/xor"
+        raise CompileError([Diagnostic("NN406", message, help=help)]) from None
+    except DataError as error:
+        raise CompileError([from_data_error(error, None, str(error.path or input_file))]) from None
+
+
+def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
+    """Read the inputs with the source that the name of the file tells, from standard input as CSV or .npz."""
+    named = next((source for source in SOURCES.values() if file.lower().endswith(source.ending)), None)
+    if named is None:
+        return read_inputs(file, module.INPUTS, getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None)
+    if named.table:
+        return read_inputs(file, module.INPUTS, getattr(module, "INPUT_COLUMNS", None), table=reader_of(named))
+    return read_inputs(file, module.INPUTS, arrays=reader_of(named))
+
+
+def _check_finite(params: Arrays, inputs: Arrays, scaling: Mapping[str, Any]) -> None:
+    """Raise `DataError` where parameters, or inputs in their precision, are not finite: not every script looks.
+
+    What is to be scaled may be of any size before it is.
+    """
+    dtype = next(iter(params.values())).dtype if params else np.dtype(float)
+    in_precision({**params, **{name: values for name, values in inputs.items() if name not in scaling}}, dtype)
+
+
+def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
+    """Return the script of a run, and whether it was edited. Raises `RunFolderError` where it cannot be used."""
+    for name in ("model.py", "weights.npz"):
+        if not (folder.path / name).is_file():
+            unfinished = (folder.path / "checkpoint.npz").is_file()
+            help = f"the training did not finish: train again{', with --resume' if unfinished else ''}"
+            raise RunFolderError(f"the run has no {name}", folder.path, help)
+    path = folder.path / "model.py"
+    script = path.read_bytes().decode("utf-8", "replace")
+    edited = not is_unchanged(script)
+    if edited:
+        click.echo(
+            f"warning: {path} was edited since dotnn wrote it; the predictions are those of the edited script", err=True
+        )
+    try:
+        module = load_module(path, needs(script))
+    except CompileError:
+        raise
+    except Exception as error:  # whatever an edited, or a damaged, script may raise
+        raise RunFolderError(f"model.py cannot be run: {error}", folder.path, "train again") from None
+    missing = [name for name in NEEDED if not hasattr(module, name)]
+    if missing:
+        raise RunFolderError(f"model.py is no script of dotnn: it has no {missing[0]}", folder.path, "train again")
+    return module, edited
+
+
+def _outputs(folder: RunFolder, module: ModuleType, edited: bool, given: tuple[Any, ...]) -> dict[str, np.ndarray]:
+    """Return the outputs. Raises `DataError` where the script refuses weights or inputs.
+
+    What an edited script raises is its own affair: that is a `RunFolderError`.
+    """
+    try:
+        outputs: dict[str, np.ndarray] = module.predict(*given)
+        return outputs
+    except Exception as error:
+        known = own_error(error)
+        if isinstance(known, DataError) or not edited:
+            raise known from None
+        raise RunFolderError(f"model.py fails: {error}", folder.path, "it was edited: train again") from None
+
+
+def _warn_of_divergence(folder: RunFolder) -> None:
+    path = folder.path / "metrics.json"
+    try:
+        metrics = read_json(path) if path.is_file() else {}
+    except DataError as error:
+        metrics, reason = None, reason_of(error)
+    else:
+        reason = "it was not written by dotnn"
+    if not isinstance(metrics, dict):
+        raise DataError(f"whether the training diverged cannot be read: {reason}", path, help="train again")
+    if metrics.get("stopped_by") == "diverged":
+        click.echo(f"warning: the training of {folder.path} diverged; its predictions mean nothing", err=True)

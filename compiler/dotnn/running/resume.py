@@ -1,0 +1,119 @@
+"""Continuing a run: which runs can be continued, from what, and where the checkpoints go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dotnn.codegen.heading import is_unchanged
+from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.model.identity import network_identity
+from dotnn.model.model import Model
+from dotnn.running.data_errors import plain_message
+from dotnn.running.resume_differences import Training, differences
+from dotnn_runtime.run_folder import FILES, MANIFEST, RunFolder
+from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
+from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.files import remove_leftovers
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where the states of a training go, and the one that it continues from, None for one that begins.
+
+    `made_of` is a digest of what the training is made of, by which a checkpoint is known again.
+    """
+
+    folder: RunFolder
+    model: Model
+    made_of: int
+    state: State | None = None
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The records of the epochs before."""
+        return self.state["history"] if self.state else []
+
+    @cached_property
+    def network(self) -> str:
+        """What tells the network from others."""
+        return network_identity(self.model)
+
+    def save(self, record: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+        """Write a checkpoint after an epoch, where the spec says so."""
+        epochs, checkpoint = self.model.train.epochs, self.model.train.checkpoint
+        if checkpoint is not None:
+            schedule = {"epochs": epochs, "every": checkpoint.every}
+            save_checkpoint(
+                self.folder.path, dict(state), self.made_of, **schedule, best_by=checkpoint.best_by, model=self.network
+            )
+
+
+def check_resumable(run_dir: str | None, model: Model) -> None:
+    """Raise `CompileError` where no run could be continued."""
+    if run_dir is None:
+        raise _cannot_resume("--resume needs the run to continue", "name it: --run DIR")
+    if model.train.checkpoint is None:
+        raise _cannot_resume("the spec saves no checkpoints", "add one to its train section: checkpoint = every(1)")
+
+
+def resumed_folder(path: Path, training: Training) -> RunFolder | None:
+    """Return the run to continue, None where there is none yet. Raises `CompileError` where it is another's run."""
+    if not (path / MANIFEST).exists():
+        click.echo(f"{path}: no run yet, starting one", err=True)
+        return None
+    folder = RunFolder.open(path)
+    remove_leftovers(path, (*FILES, MANIFEST))
+    if any(folder.manifest.get(name, value) != value for name, value in training.told.items()):
+        help = "\n        ".join(["restore what differs, or start another run:", *differences(folder, training)])
+        raise _cannot_resume(f"the run {path} was begun with another network or another training", help)
+    script = path / "model.py"
+    if script.is_file() and not is_unchanged(script.read_bytes().decode("utf-8", "replace")):
+        raise _cannot_resume(f"{script} was edited since dotnn wrote it", "move it away: it would be overwritten")
+    return folder
+
+
+def prepare_saving(folder: RunFolder, model: Model, made_of: int, *, begun: bool) -> Saving:
+    """Return where checkpoints go, and of a run that was `begun` the state of the last one.
+
+    Raises `CompileError` where it cannot be continued from there.
+    """
+    checkpoint = model.train.checkpoint
+    if checkpoint is None:
+        return Saving(folder, model, made_of)
+    shapes = {name: p.shape for name, p in model.params.items()}
+    try:
+        state = resumed_state(folder.path, shapes, made_of, resume=True) if begun else None
+    except DataError as error:
+        raise _cannot_resume(plain_message(error), error.help) from None
+    if begun and state is None and (folder.path / "weights.npz").exists():
+        raise _cannot_resume(f"the run {folder.path} has lost its checkpoint", "train again with --overwrite")
+    if state is not None and len(state["history"]) > model.train.epochs:
+        trained = len(state["history"])
+        raise _cannot_resume(f"the run has already trained {trained} epochs", "resume it with more --epochs")
+    folder.claim("checkpoint.npz")
+    if checkpoint.best_by:
+        folder.claim("best.npz")
+    return Saving(folder, model, made_of, state)
+
+
+def say_where_it_continues(saving: Saving, epochs: int) -> bool:
+    """Say after which epoch a run continues; return whether it has nothing left to train."""
+    trained = len(saving.history)
+    if saving.state is None:
+        return False
+    done = trained >= epochs or saving.state.get("stopped_by", "epochs") != "epochs"
+    what = f"nothing to do, it has trained {trained} epochs" if done else f"continuing after epoch {trained}"
+    click.echo(f"{saving.folder.path}: {what}", err=True)
+    return done
+
+
+def _cannot_resume(message: str, help: str) -> CompileError:
+    return CompileError([Diagnostic("NN505", message, help=help)])

@@ -1,0 +1,73 @@
+"""The files of a run: where they go, what is written before and after the training, and what can go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.running.data_errors import plain_message
+from dotnn_runtime.plots import loss_png
+from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
+from dotnn_runtime.script.errors import DataError
+
+
+def run_path(given: str | None, spec: str) -> Path:
+    """Return the folder of a run: the one that was asked for, else a new one in `runs/`.
+
+    Raises `CompileError` where a file is in its place.
+    """
+    path = Path(given) if given else fresh_run_dir("runs", Path(spec).stem.strip("<>"))
+    in_the_way = next((part for part in (path, *path.parents) if part.exists() and not part.is_dir()), None)
+    if in_the_way is not None:
+        message = f"the run folder cannot be {path}: {in_the_way} is a file"
+        raise CompileError([Diagnostic("NN504", message, help="choose another --run")])
+    return path
+
+
+@contextmanager
+def run_errors(given: str | None) -> Iterator[None]:
+    """Turn what can go wrong with the files of a run into a `CompileError`."""
+    try:
+        yield
+    except RunFolderError as error:
+        message = str(error).removesuffix(f" ({error.help})")
+        raise CompileError([Diagnostic("NN504", message, help=_way_out(error))]) from None
+    except DataError as error:
+        raise CompileError([Diagnostic("NN504", f"{error.path}: {plain_message(error)}", help=error.help)]) from None
+    except OSError as error:
+        message = f"cannot write the run {given or ''}: {error.strerror or error}"
+        raise CompileError([Diagnostic("NN504", message, help="check the disk and the folder's permissions")]) from None
+
+
+def _way_out(error: RunFolderError) -> str:
+    if error.path.is_dir() and (error.path / "run.json").exists():
+        return "choose another --run, continue this one with --resume, or replace it with --overwrite"
+    return error.help or "choose another --run"
+
+
+def write_inputs(folder: RunFolder, spec: str, script: str, labels: Mapping[str, list[str]]) -> None:
+    """Write what is known before the training: the spec, its script, and the texts of the classes."""
+    folder.write_spec(spec)
+    folder.write_script(script)
+    if labels:
+        folder.write_labels(labels)
+
+
+def write_results(
+    folder: RunFolder, module: ModuleType, params: dict[str, np.ndarray], history: Any, result: Mapping[str, Any]
+) -> None:
+    """Write what a training has made."""
+    folder.write_weights(params, module.MODEL)
+    if history.scaling:
+        folder.write_scaling(history.scaling)
+    folder.write_history(list(history))
+    folder.write_metrics(result)
+    png = loss_png(list(history), title=str(folder.path.name))
+    if png is not None:
+        folder.write_plot(png)

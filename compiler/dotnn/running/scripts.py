@@ -1,0 +1,40 @@
+"""Generated scripts as modules."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from types import ModuleType
+
+from dotnn.running.requirement import Requirement
+
+
+def load_module(path: Path, needs: Requirement | None = None) -> ModuleType:
+    """Import a generated script from its file, without leaving bytecode beside it.
+
+    Raises `CompileError` where what it `needs` is not installed.
+    """
+    spec = importlib.util.spec_from_file_location("dotnn_generated_model", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    saved, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        with needs.imported() if needs else nullcontext():
+            spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = saved
+    return module
+
+
+def run_script(script: str, name: str, file: str = "", needs: Requirement | None = None) -> ModuleType:
+    """Return a generated script as a module that would lie at `file`, beside which it looks for data.
+
+    Raises `CompileError` where what it `needs` is not installed.
+    """
+    module = ModuleType(name)
+    module.__file__ = file or f"{name}.py"
+    with needs.imported() if needs else nullcontext():
+        exec(compile(script, f"<{name}>", "exec"), vars(module))
+    return module

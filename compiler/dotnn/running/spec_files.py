@@ -1,0 +1,164 @@
+"""Files that a spec names, only from its folder, and the examples in them."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dotnn.codegen.data import raw_kinds
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.library.sources import DataSource
+from dotnn.model.files import path_beside, stop
+from dotnn.model.model import FileSource, Model
+from dotnn.reports.console import warn
+from dotnn.running.data_errors import from_data_error, own_error, plain_message
+from dotnn.running.data_help import in_table
+from dotnn.running.data_warnings import table_warnings
+from dotnn_runtime.script.arrays import check_arrays
+from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.npz_file import read_npz
+
+Arrays = dict[str, np.ndarray]
+Labels = dict[str, list[str]]
+
+
+def inside(model: Model, name: str, span: Span) -> Path:
+    """Return the path of a file that the spec names. Raises `CompileError` where there is none in the spec's folder."""
+    path = path_beside(model, name, span)
+    if path.is_dir():
+        raise stop(model, Diagnostic("NN401", f'"{name}" is a folder, not a file', span, help="name the file in it"))
+    if not path.is_file():
+        help = _similar_file(Path(model.source.path).resolve().parent, name)
+        raise stop(model, Diagnostic("NN401", f'there is no file "{name}" beside the spec', span, help=help))
+    return path
+
+
+def _similar_file(folder: Path, name: str) -> str:
+    """Return a hint for a file that is not there: the closest of its folder, or what that folder is."""
+    wanted = Path(name)
+    try:
+        there = sorted(p.name for p in (folder / wanted).parent.iterdir())[:1000]
+    except OSError:
+        return f'there is no folder "{wanted.parent}" either'
+    close = difflib.get_close_matches(wanted.name, there, n=1, cutoff=0.7)
+    return f'did you mean "{wanted.with_name(close[0])}"?' if close else "check the name, or put the file there"
+
+
+def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Labels]:
+    """Return raw arrays by name, and the labels of classes that are strings.
+
+    `given` is a path from the command line: the data file itself, or the folder that holds it. Raises `CompileError`.
+    """
+    source = model.data.source if model.data else None
+    if model.data is not None and source is None and given is None:
+        return {name: np.asarray(rows) for name, rows in model.data.inline.items()}, {}
+    path, shown, span = _data_file(model, given)
+    try:
+        if source is None:
+            arrays, labels = read_npz(path, {name: name for name in (*model.inputs, *model.targets)}), Labels()
+        else:
+            arrays, labels = _read(path, source, model)
+        arrays = check_arrays(arrays, _raw_declarations(model))
+    except DataError as error:
+        raise stop(model, _located(model, _in_table(model, error, path), shown, span)) from None
+    return arrays, labels
+
+
+def _read(path: Path, source: FileSource, model: Model) -> tuple[Arrays, Labels]:
+    """Return what the reader of a source finds at `path`: tables also have the texts of classes."""
+    reader = reader_of(source.entry)
+    if not source.entry.table:
+        return reader(path, {name: keys[0] for name, keys in source.fields.items()}), {}
+    kinds = raw_kinds(model)
+    arrays: Arrays
+    labels: Labels
+    with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
+        arrays, labels = reader(path, {name: list(columns) for name, columns in source.fields.items()}, kinds)
+    warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
+    return arrays, labels
+
+
+def reader_of(entry: DataSource) -> Callable[..., Any]:
+    """Return the function that reads a source, the one whose text a script carries."""
+    module, _, function = entry.reader.rpartition(".")
+    reader: Callable[..., Any] = getattr(import_module(f"dotnn_runtime.script.{module}"), function)
+    return reader
+
+
+def _in_table(model: Model, error: DataError, path: Path) -> DataError:
+    """Return an error of one element of an array with its line, where the array was read from a table."""
+    source = model.data.source if model.data else None
+    if source is None or not source.entry.located:
+        return error
+    return in_table(error, path, {name: columns[0] for name, columns in source.fields.items() if len(columns) == 1})
+
+
+def _located(model: Model, error: DataError, shown: str, span: Span | None) -> Diagnostic:
+    """Return the diagnostic at the line of the data file, else at the place in the spec, else on the command line."""
+    diagnostic = from_data_error(error, _place_of_fault(model, error) or span, shown)
+    if diagnostic.source is not None and span is not None:
+        return replace(diagnostic, note=f"read by {model.source.path}:{model.source.line_of(span)}")
+    if diagnostic.span is None:
+        return replace(diagnostic, span=Span(0, len(shown)), source=Source("--data", shown))
+    return diagnostic
+
+
+def _data_file(model: Model, given: str | None) -> tuple[Path, str, Span | None]:
+    """Return the path of the data, how the user named it, and where the spec does (None: on the command line)."""
+    source = model.data.source if model.data else None
+    if given is not None:
+        path = Path(given)
+        path = path / source.path if source is not None and path.is_dir() else path
+        if given != "-" and (path.is_dir() or not path.exists()):
+            message = f'there is no file "{path}"'
+            place = Source("--data", given)
+            raise stop(model, Diagnostic("NN401", message, Span(0, len(given)), help="check the path", source=place))
+        return path, given, None
+    if source is None:
+        help = 'add data { source = csv("file.csv", …) } or pass --data FILE.npz'
+        message = "there is nothing to train on: the spec has no data section"
+        raise stop(model, Diagnostic("NN405", message, model.train.losses[0].span, help=help))
+    return inside(model, source.path, source.span), source.path, source.span
+
+
+def _raw_declarations(model: Model) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return kind and shape of every array as it is read: before one-hot encoding and scaling."""
+    one_hot = model.data.one_hot if model.data else ()
+    kinds = raw_kinds(model)
+    declared = {**model.inputs, **model.targets}
+    return {n: (kinds[n], () if n in one_hot else d.type.example) for n, d in declared.items()}
+
+
+def _place_of_fault(model: Model, error: DataError) -> Span | None:
+    """Return where the spec names the column, key or array that a message is about."""
+    if model.data is None or model.data.source is None:
+        return None
+    message, source = plain_message(error), model.data.source
+    for word, span in source.places.items():
+        if message == f"there is no {source.entry.noun} {word}":
+            return span
+    for name, words in source.fields.items():
+        if error.row is None and message.startswith((f"{name} ", f"{name}[")):
+            return source.places[words[0]]
+    return None
+
+
+@contextmanager
+def refusals(model: Model) -> Iterator[None]:
+    """Turn the `DataError` of a script that refuses the examples into a `CompileError` at the spec's data source."""
+    try:
+        yield
+    except Exception as error:
+        known = own_error(error)
+        if not isinstance(known, DataError):
+            raise
+        span = model.data.source.span if model.data and model.data.source else None
+        raise CompileError([from_data_error(known, span)], model.source) from None

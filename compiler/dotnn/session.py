@@ -1,0 +1,239 @@
+"""A spec on its way to scripts: the only file that knows the order of the stages."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dotnn.codegen.hygiene import NamesMeet
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.core.limits import MAX_SOURCE_BYTES
+from dotnn.ir.graph import Graph
+from dotnn.ir.verify import verify
+from dotnn.model import messages
+from dotnn.model.files import path_beside
+from dotnn.model.lint import lint
+from dotnn.model.model import Model
+from dotnn.model.resolve import ORACLES, resolve
+from dotnn.passes.base import Pass, Pipeline
+from dotnn.passes.build import build
+from dotnn.passes.differentiate import MissingRule
+from dotnn.running.peer import Peer
+from dotnn.syntax import nodes
+from dotnn.syntax.decode import decode
+from dotnn.syntax.parse import parse
+from dotnn.targets import WITNESSES, Draft, Options, chosen
+
+__all__ = ["Compilation", "Compiled", "Options", "compile_model", "compile_spec", "front", "lower"]
+
+STDIN = "<stdin>"
+"""What a spec from standard input is called."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A spec after all stages: its model, its graph, the script, and the warnings as text."""
+
+    model: Model
+    graph: Graph
+    script: str
+    warnings: tuple[str, ...]
+
+
+class Compilation:
+    """A spec on its way to scripts. Every stage is computed once, when it is first asked for.
+
+    `source` is its text, and `sets` are the texts of `--set`. With `check` the verifier runs after every pass, and over
+    the memory of a fast step. Whatever is wrong with a spec is a `CompileError` of the stage that finds it.
+    """
+
+    def __init__(self, source: Source, sets: Sequence[str] = (), *, check: bool = False) -> None:
+        self.source, self.sets, self.check = source, tuple(sets), check
+        self._graphs: dict[tuple[int, Pass[[]]], tuple[Graph, Graph]] = {}
+        self._verified: set[int] = set()
+        self._compiled: dict[Options, Compiled] = {}
+
+    @classmethod
+    def read(cls, path: str, sets: Sequence[str] = (), *, check: bool = False) -> Compilation:
+        """Begin with a file, or with standard input for `-`."""
+        return cls(read_source(path), sets, check=check)
+
+    @classmethod
+    def of(
+        cls, model: Model, sets: Sequence[str] = (), warnings: tuple[str, ...] = (), *, check: bool = False
+    ) -> Compilation:
+        """Begin with a model that is there already."""
+        begun = cls(model.source, sets, check=check)
+        vars(begun).update(model=model, warnings=warnings)
+        return begun
+
+    def with_epochs(self, epochs: int) -> Compilation:
+        """Return the compilation of the same spec with another number of epochs."""
+        model = replace(self.model, train=replace(self.model.train, epochs=epochs))
+        return Compilation.of(model, self.sets, self.warnings, check=self.check)
+
+    @cached_property
+    def tree(self) -> nodes.File:
+        """The syntax tree."""
+        return parse(self.source)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model: names bound, defaults written out."""
+        model, reporter = resolve(self.tree, self.source, self.sets, [*ORACLES, *WITNESSES])
+        found = [d for d in [*reporter.found, *lint(model)] if d.severity == "warning"]
+        vars(self)["warnings"] = tuple(render(d, self.source) for d in found)
+        return model
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the spec, as text."""
+        _ = self.model
+        return vars(self)["warnings"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def built(self) -> Graph:
+        """The graph as the layers wrote it, before any pass."""
+        return build(self.model)
+
+    def graph(self, target: str = "", style: str = "", **own: Any) -> Graph:
+        """Return the graph of a training step, after all passes of a target's style."""
+        options = Options(style, self.sets, target, **own)
+        return self.after(chosen(options)[1].pipeline(options))
+
+    def script(self, target: str = "", style: str = "", epochs: int = 0, **own: Any) -> str:
+        """Return a script."""
+        return self.compiled(Options(style, self.sets, target, epochs, **own)).script
+
+    def compiled(self, options: Options) -> Compiled:
+        """Return the script that is wanted, and the graph of what it computes."""
+        if options not in self._compiled:
+            graph, script = self._written(options)
+            self._compiled[options] = Compiled(self.model, graph, script, self.warnings)
+        return self._compiled[options]
+
+    def _written(self, options: Options) -> tuple[Graph, str]:
+        """Write a script; once more, with other names, where it has words of its own that the spec uses."""
+        words = frozenset[str]()
+        while True:
+            draft = self._draft(options, words)
+            try:
+                script = draft.target.write(draft)
+            except NamesMeet as met:
+                words |= met.words
+                continue
+            if self.check and draft.style.check is not None:
+                draft.style.check(draft, script)
+            return draft.graph, script
+
+    def _draft(self, options: Options, words: frozenset[str]) -> Draft:
+        target, style = chosen(options)
+        graph = self.after(style.passes(options, words))
+        step = self.after(style.step(options, words)) if style.step else graph
+        return Draft(self.model, target, style, options, graph, step, self._values, words)
+
+    @cached_property
+    def _values(self) -> Mapping[str, Any]:
+        """The arrays of parameters that start from a file. Only they bring NumPy into a compilation."""
+        if all(p.init.name != "file" for p in self.model.params.values()):
+            return {}
+        from dotnn.running.initial_values import initial_values
+
+        return initial_values(self.model)
+
+    def after(self, pipeline: Pipeline) -> Graph:
+        """Return the graph after some passes, verified. Pipelines that begin alike share the work."""
+        graph = self.built
+        try:
+            for step in pipeline:
+                if self.check:
+                    self._verify(graph)
+                graph = self._after(graph, step)
+        except MissingRule as missing:
+            raise CompileError([_missing_rule(missing)], self.model.source) from None
+        self._verify(graph)
+        return graph
+
+    def _after(self, graph: Graph, step: Pass[[]]) -> Graph:
+        key = id(graph), step
+        if key not in self._graphs:
+            self._graphs[key] = graph, step(graph)  # kept, so that no other graph gets its id
+        return self._graphs[key][1]
+
+    def _verify(self, graph: Graph) -> None:
+        if id(graph) not in self._verified:
+            verify(graph)
+            self._verified.add(id(graph))
+
+    def witness(self, name: str = "") -> Peer:
+        """Return the same network in another target's hands, beside which the NumPy script is looked at."""
+        target = WITNESSES[name] if name else next(iter(WITNESSES.values()))
+        assert target.witness is not None
+        compiled = self.compiled(Options(sets=self.sets, target=target.name))
+        return target.witness(self.model, compiled.graph, compiled.script)
+
+
+def read_source(path: str) -> Source:
+    """Read a spec, `-` from standard input. Raises `CompileError` where there is none, or it is no text."""
+    if path == "-":
+        return decode(STDIN, sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1))
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_SOURCE_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CompileError([Diagnostic("NN001", f"cannot read {path}: {reason}", help=_look(path))]) from None
+    except ValueError:  # a NUL in the path
+        raise CompileError([Diagnostic("NN001", f"{path!r} is no path", help="check the path")]) from None
+    return decode(path, content)
+
+
+def _look(path: str) -> str:
+    if Path(path).is_dir():
+        specs = sorted(p.name for p in Path(path).glob("*.nn"))[:5]
+        return f"name one of its specs: {', '.join(specs)}" if specs else "name a spec, a file that ends in .nn"
+    return "check the path"
+
+
+def front(path: str, sets: Sequence[str] = ()) -> tuple[Model, tuple[str, ...]]:
+    """Return the model of a spec and its warnings."""
+    begun = Compilation.read(path, sets)
+    return begun.model, begun.warnings
+
+
+def _missing_data(model: Model) -> list[Diagnostic]:
+    """Return a warning where the data file is not there: compiling does without it, training does not.
+
+    Raises `CompileError` where the script would read a file that training refuses.
+    """
+    source = model.data.source if model.data else None
+    if source is None or path_beside(model, source.path, source.span).exists():
+        return []
+    return [messages.warnings.no_data_file(source.span, source.path)]
+
+
+def lower(model: Model, style: str = "", *, check: bool = False, **own: Any) -> Graph:
+    """Return the graph of a training step of the NumPy script; with `check` the verifier runs after every pass."""
+    return Compilation.of(model, check=check).graph(style=style, **own)
+
+
+def _missing_rule(missing: MissingRule) -> Diagnostic:
+    span = missing.node.span or Span(0, 0)
+    return Diagnostic("NN502", str(missing), span, help="nothing behind it can be trained")
+
+
+def compile_spec(path: str, options: Options | None = None, *, check: bool = False) -> Compiled:
+    """Run all stages. Raises `CompileError`."""
+    options = options or Options()
+    model, warnings = front(path, options.sets)
+    warnings += tuple(render(d, model.source) for d in _missing_data(model))
+    return compile_model(model, options, warnings, check=check)
+
+
+def compile_model(model: Model, options: Options, warnings: tuple[str, ...] = (), *, check: bool = False) -> Compiled:
+    """Run the stages after the model."""
+    return Compilation.of(model, options.sets, warnings, check=check).compiled(options)

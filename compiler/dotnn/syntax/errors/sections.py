@@ -1,0 +1,50 @@
+"""Sections and their heads."""
+
+from __future__ import annotations
+
+from dotnn.syntax.errors.case import SyntaxCase
+
+SECTIONS = (
+    SyntaxCase(
+        "NN112",
+        "this `{found}` closes nothing",
+        "remove it, or look for a `{closes}` missing above",
+        lambda m: m.is_closer and (m.opener is None or (m.opener.text == "{" and m.found.text != "}")),
+        ("params { a = 1 } }", "params { a = 1) }", "params { a = f(1)) }", "params { a = [1]] }", "params { ) }", "}"),
+    ),
+    SyntaxCase(
+        "NN120",
+        "there is no section `{found}`",
+        "{did_you_mean_section}",
+        lambda m: m.at_file_level and m.is_header and not m.is_keyword,
+        ("modle X { }", "param { a = 1 }", "params { }\nTrain { epochs = 1 }", "dataset { }", "network X { }"),
+    ),
+    SyntaxCase(
+        "NN121",
+        "expected a section, not {found_words}",
+        "every statement belongs in a section: params, model, block, data, train or check {{ … }}",
+        lambda m: m.at_file_level,
+        ("a = 1", "params { }\nlr = 0.1", "input x: [2]", "output x", "params { a = 1 }, data { }", "3", "x -> f(1)"),
+    ),
+    SyntaxCase(
+        "NN129",
+        "sections are enclosed in braces, not introduced by `:`",
+        "write {header} {{ … }}",
+        lambda m: m.found.text == ":" and m.wants_body,
+        ("model X:\n  input x: [2]", "params:\n  a = 1", "block B(n):\n  output x"),
+    ),
+    SyntaxCase(
+        "NN132",
+        "`{before}` needs a name",
+        "write {before} Name {{ … }}",
+        lambda m: m.before.text in ("model", "block") and m.wants_only("NAME") and not m.is_keyword,
+        ("model { }", "block (n) { }", 'model "x" { }', "model 3 { }", "model"),
+    ),
+    SyntaxCase(
+        "NN130",
+        "expected `{{` after `{header}`",
+        "write {header} {{ … }}",
+        lambda m: m.wants_body,
+        ("params a = 1 }", "model X input x: [2] }", "model X", "block B(n) output x }", "train X { }"),
+    ),
+)

@@ -1,0 +1,99 @@
+"""The body of `total_loss`: the losses of the spec in TensorFlow. Penalties belong to the Keras layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dotnn.codegen.lines import Banners, with_comment
+from dotnn.ir.expr import Unspellable
+from dotnn.ir.graph import Graph
+from dotnn.ir.node import Node, Value
+from dotnn.library.penalties import PENALTIES
+from dotnn.model.model import Model
+from dotnn.targets.keras.lowered import refusal, written
+from dotnn.targets.keras.network import Network
+from dotnn.targets.keras.rules import LOSSES
+from dotnn.targets.keras.rules.losses import formula
+
+_PENALTY_OPS = {p.op for p in PENALTIES.values()}
+
+
+def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
+    """Return the body of `total_loss(network, values, batch)`; where replicas share a batch, each returns its part.
+
+    Raises `CompileError` for a loss that has no formula in TensorFlow.
+    """
+    assert graph.loss is not None
+    body = _Body(model, graph, network)
+    total: Node | None = None
+    for node in graph.phase("loss"):
+        if node.op == "total":
+            total = node
+        elif node.op not in _PENALTY_OPS:
+            body.loss(node)
+    if total is not None:
+        body.lines.append(f"{total.out.name} = {_sum(total, graph, network.distributed)}")
+    return [*body.lines, f"return {graph.loss.name}"]
+
+
+class _Body:
+    """The lines so far, and which values they have taken out of `values` and `batch`."""
+
+    def __init__(self, model: Model, graph: Graph, network: Network) -> None:
+        self.model, self.graph, self.distributed = model, graph, network.distributed
+        self.banners = Banners(model)
+        self.lines: list[str] = []
+        self.known: set[int] = set()
+        self.producers = graph.producers()
+        self.keys = {v.id: ("batch", name) for name, v in graph.targets.items()}
+        self.keys |= {number: ("values", key) for number, key in network.keys.items()}
+
+    def loss(self, node: Node) -> None:
+        """Append a loss, under the line of the spec that it comes from."""
+        self.lines.append(self.banners.of(node))
+        self.lines += [f"# {self.graph.remarks[node.layer]}"] if node.layer in self.graph.remarks else []
+        self._operands(node.ins)
+        self.lines.append(with_comment(f"{node.out.name} = {self._expression(node)}", node.rule.equation))
+
+    def _operands(self, operands: Sequence[Value]) -> None:
+        """Append what takes the operands out of the tables; of a reshape that only the loss reads, what it reads."""
+        views = [v for v in operands if v.id not in self.keys]
+        sources = [self.producers[v.id].ins[0] if v in views else v for v in operands]
+        fresh = [v for v in sources if v.id not in self.known]
+        self.known.update(v.id for v in fresh)
+        if fresh:
+            self.lines.append(_unpacking([(v, *self.keys[v.id]) for v in fresh]))
+        for v in views:
+            source = self.producers[v.id].ins[0].name
+            self.lines.append(f"{v.name} = tf.reshape({source}, {(-1, *v.type.example)})")
+
+    def _expression(self, node: Node) -> str:
+        if self.distributed and node.attrs.get("reduce") == "mean":
+            node = replace(node, attrs={**node.attrs, "reduce": "global mean"})
+        found = formula(node, LOSSES)
+        try:
+            if not found:
+                raise Unspellable(f"{node.op} has no rule for TensorFlow")
+            return written(node, found)
+        except Unspellable as error:
+            raise refusal(self.model, node.span, f"{node.layer} cannot be written for TensorFlow: {error}") from None
+
+
+def _unpacking(entries: list[tuple[Value, str, str]]) -> str:
+    left = ", ".join(value.name for value, _, _ in entries)
+    right = ", ".join(f'{table}["{key}"]' for _, table, key in entries)
+    return f"{left} = {right}"
+
+
+def _sum(total: Node, graph: Graph, distributed: bool) -> str:
+    """Return the weighted sum of the losses, and what the layers with a penalty add."""
+    producers = graph.producers()
+    terms, penalised = [], False
+    for value, weight in zip(total.ins, total.attrs["weights"], strict=True):
+        if producers[value.id].op in _PENALTY_OPS:
+            penalised = True
+        else:
+            terms.append(value.name if weight == 1 else f"{weight} * {value.name}")
+    penalty = "tf.nn.scale_regularization_loss(network.losses)" if distributed else "tf.add_n(network.losses)"
+    return " + ".join([*terms, *([penalty] if penalised else [])])

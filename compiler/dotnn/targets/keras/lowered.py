@@ -1,0 +1,69 @@
+"""What has no rule for Keras, written from the formulas of its ops: TensorFlow differentiates them by itself."""
+
+from __future__ import annotations
+
+from dotnn.codegen import paste
+from dotnn.core.diagnostics import CompileError, Diagnostic, Span
+from dotnn.ir.builder import GraphBuilder
+from dotnn.ir.expr import DIALECTS, Unspellable
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Op, no_gradient
+from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
+from dotnn.library.ops import OPS
+from dotnn.model.model import Model
+
+OWN: paste.Packages = ("dotnn_runtime.keras",)
+PACKAGES: paste.Packages = (*paste.SCRIPT, *OWN)
+"""Whose functions are pasted: those for Keras stand for those of their names for NumPy."""
+TENSORFLOW = DIALECTS["tensorflow"]
+OPERAND = "z"
+
+
+def refusal(model: Model, span: Span | None, message: str, help: str = "use --target numpy") -> CompileError:
+    """Return the error for what cannot be written, with its line in the spec."""
+    return CompileError([Diagnostic("NN507", message, span, help=help)], model.source)
+
+
+def written(node: Node, formula: str = "") -> str:
+    """Return the line of a node, or another formula over its operands, in TensorFlow. Raises `Unspellable`."""
+    return node.rule.written(node, lambda value: value.name, TENSORFLOW, formula, _helpers(node.rule))
+
+
+def _helpers(op: Op) -> set[str]:
+    """Return the functions that an op's formula may call besides those of TensorFlow."""
+    return {name for name in op.helpers if name in paste.library(OWN) and not TENSORFLOW.has(name)}
+
+
+def function(layer: Layer, name: str, types: Types, attrs: Attrs) -> str:
+    """Return the definition of a function that computes a layer of one operand. Raises `Unspellable`."""
+    if len(types) != 1 or layer.params(types, attrs):
+        raise Unspellable("it has no counterpart in Keras")
+    builder = GraphBuilder(OPS)
+    operand = builder.value(OPERAND, types[0])
+    result = layer.lower(builder, Lowering((operand,), {}, attrs))
+    lines = [f"    {node.out.name} = {_line(node)}" for node in _named(builder.nodes, result)]
+    said = layer.equation or layer.doc.rstrip(".")
+    return "\n".join(
+        [
+            '@keras.saving.register_keras_serializable("dotnn")',
+            f"def {name}({OPERAND}):",
+            f'    """{said}."""',
+            *lines[:-1],
+            f"    return {lines[-1].partition(' = ')[2]}",
+        ]
+    )
+
+
+def _named(nodes: list[Node], result: Value) -> list[Node]:
+    """Return nodes whose last one makes the result; it must be of the operand's shape, as that of an activation is."""
+    if not nodes or nodes[-1].out.id != result.id or result.type != nodes[0].ins[0].type:
+        raise Unspellable("it has no counterpart in Keras")
+    return nodes
+
+
+def _line(node: Node) -> str:
+    """Return the line of a node that TensorFlow may differentiate and that is the same in both modes."""
+    op = node.rule
+    if node.loop is not None or op.random or op.inference or op.vjp is no_gradient:
+        raise Unspellable(f"there is no formula of {op.name} that TensorFlow could differentiate")
+    return written(node)

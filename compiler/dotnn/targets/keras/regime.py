@@ -1,0 +1,54 @@
+"""What surrounds the optimizer in `fit`: the schedule, what stops, and the state to go on from.
+
+Clipping is an option of the Keras optimizer, and a constraint one of the Keras layer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dotnn.codegen import learning_rate
+from dotnn.codegen.epochs import HEAD, Loop, Words
+from dotnn.codegen.lines import indented, wrapped
+from dotnn.codegen.regime import TRAIN_ARGUMENTS
+from dotnn.model.model import Model
+
+OVERFLOW = 'note_overflow(history, weights(network), {"memory": {v.path: v.numpy() for v in optimizer.variables}})'
+VARIABLES = "{str(i): v for i, v in enumerate([*network.variables, *optimizer.variables])}"
+SECONDS = "time.monotonic() - started"
+OF_ALL_WORKERS = f"mean_over_workers(strategy, tf.constant({SECONDS}, tf.float64))"
+"""Each worker has a clock of its own, but all must stop after the same epoch."""
+
+
+def context(model: Model, distribute: str = "") -> dict[str, Any]:
+    """Return what the templates of the training loop show."""
+    train = model.train
+    arguments = [a if not a.startswith("dtype") else "dtype=None" for a in TRAIN_ARGUMENTS]
+    formula = learning_rate.formula(train) is not None
+    seconds = OF_ALL_WORKERS if distribute == "multiworker" else SECONDS
+    loop = Loop(model, Words(subject="network", best="weights(network)", first="weights(network)", seconds=seconds))
+    made = loop.state({"variables": VARIABLES, "history": "history"})
+    taken = [*_restore(model), *loop.taken_up()]
+    now = {"params": "weights(network)"}
+    now |= {"rng": "rng.bit_generator.state"} if train.batch else {"grads": "grads"}
+    counted = ["done += steps_per_epoch"] if formula else []
+    return {
+        "learning_rate": learning_rate.context(train),
+        "constraints": [],
+        "train_head": wrapped("def train(", arguments + ["strategy=None"] * bool(distribute), "):"),
+        "start": indented([*made, "if resume is not None:", *indented(taken), *loop.begin()], 4),
+        "head": HEAD,
+        "over": indented(loop.over(), 8),
+        "rates": formula and train.batch > 0,
+        "rate": "" if formula and train.batch else learning_rate.current(train),
+        "after": indented([*counted, *loop.after(now)], 8),
+        "end": indented(loop.end(), 4),
+        "overflow": indented([OVERFLOW], 4),
+        "checkpoint": train.checkpoint,
+    }
+
+
+def _restore(model: Model) -> list[str]:
+    """Return the lines that put the variables and the generator back."""
+    lines = ['for i, variable in state["variables"].items():', '    variable.assign(resume["variables"][i])']
+    return lines + ['rng.bit_generator.state = resume["rng"]'] * bool(model.train.batch)

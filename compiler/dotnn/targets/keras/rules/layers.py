@@ -1,0 +1,61 @@
+"""Layers of vectors: dense, normalisation, noise, symbols, joins, and what moves features."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dotnn.library.layers.base import Attrs, Types
+from dotnn.targets.keras.call import Keras, without
+from dotnn.targets.keras.rules.base import LayerRule, plain, with_arguments
+
+
+def _dense(kind: str, types: Types, attrs: Attrs) -> Keras:
+    return Keras(kind, (attrs["units"],), without(use_bias=attrs["bias"]), attrs["act"])
+
+
+def _normalisation(kind: str, attrs: Attrs, **variables: str) -> Keras:
+    """Return the call of a layer that normalises; `variables` are those beside gamma and beta."""
+    options = {"momentum": attrs["momentum"]} if attrs.get("momentum", 0.99) != 0.99 else {}
+    options |= {"epsilon": attrs["epsilon"]} if attrs["epsilon"] != 1e-3 else {}
+    switches = without(center=attrs["beta"], scale=attrs["gamma"])
+    return Keras(kind, (), {**options, **switches}, variables={"gamma": "gamma", "beta": "beta", **variables})
+
+
+def _batchnorm(kind: str, types: Types, attrs: Attrs) -> Keras:
+    call = _normalisation(kind, attrs, mean="moving_mean", var="moving_variance")
+    return replace(call, replicas="GlobalBatchNormalization", any_rank="AnyRankBatchNormalization")
+
+
+def _gaussian_noise(kind: str, types: Types, attrs: Attrs) -> Keras:
+    return Keras("StrongNoise" if attrs["sigma"] > 1 else kind, (attrs["sigma"],), replicas="GlobalGaussianNoise")
+
+
+DENSE = LayerRule("dense", ("keras.layers.Dense",), _dense)
+BATCHNORM = LayerRule("batchnorm", ("keras.layers.BatchNormalization",), _batchnorm)
+LAYERNORM = LayerRule(
+    "layernorm", ("keras.layers.LayerNormalization",), lambda kind, types, attrs: _normalisation(kind, attrs)
+)
+DROPOUT = with_arguments("dropout", "keras.layers.Dropout", "rate", replicas="GlobalDropout")
+GAUSSIAN_NOISE = LayerRule("gaussian_noise", ("keras.layers.GaussianNoise",), _gaussian_noise)
+STOP_GRADIENT = plain("stop_gradient", "keras.ops.stop_gradient")
+
+EMBEDDING = with_arguments("embedding", "keras.layers.Embedding", "vocab", "dim", variables={"W": "embeddings"})
+ONE_HOT = with_arguments("one_hot", "keras.ops.one_hot", "units")
+
+SUM = plain("sum", "keras.layers.Add")
+MULTIPLY = plain("multiply", "keras.layers.Multiply")
+MAX = plain("max", "keras.layers.Maximum")
+SUBTRACT = plain("subtract", "keras.layers.Subtract")
+CONCAT = plain("concat", "keras.layers.Concatenate")
+SELECT = plain("select", "Select")
+
+FLATTEN = plain("flatten", "keras.layers.Flatten")
+RESHAPE = LayerRule(
+    "reshape", ("keras.layers.Reshape",), lambda kind, types, attrs: Keras(kind, (tuple(attrs["shape"]),))
+)
+MEAN_FEATURES = plain("mean_features", "keras.ops.mean", axis=-1, keepdims=True)
+SUM_FEATURES = plain("sum_features", "keras.ops.sum", axis=-1, keepdims=True)
+SPREAD = LayerRule(
+    "spread", ("keras.ops.repeat",), lambda kind, types, attrs: Keras(kind, (attrs["units"],), {"axis": -1})
+)
+SCALE = with_arguments("scale", "keras.layers.Rescaling", "factor")

@@ -1,0 +1,82 @@
+"""Losses: what they sum, in TensorFlow's own words where it has better ones, and how that is reduced.
+
+Where replicas share a batch, all of them have `rows`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from dotnn.ir.node import Node
+from dotnn.targets.keras.rules.base import LossRule
+
+REDUCTIONS = {
+    "mean": "tf.reduce_mean({})",
+    "sum": "tf.reduce_sum({})",
+    "global mean": "tf.nn.compute_average_loss({}, global_batch_size=rows)",
+}
+"""How TensorFlow reduces over the batch."""
+
+
+def reduced(node: Node, term: str, axes: int = 0) -> str:
+    """Return the expression that reduces `term` to the loss.
+
+    `term` holds one number per feature (or, with `axes` 1, per position: the last axis is summed already).
+    """
+    outer = REDUCTIONS[node.attrs["reduce"]]
+    sizes = node.ins[0].type.example
+    sizes = sizes[: len(sizes) - axes]
+    inner = "tf.reduce_mean" if node.attrs["features"] > 1 else "tf.reduce_sum"
+    if math.prod(sizes) == 1 or outer == f"{inner}({{}})":
+        return outer.replace("{}", term)
+    places = tuple(range(1, len(sizes) + 1))
+    return outer.replace("{}", f"{inner}({term}, axis={places[0] if len(places) == 1 else places})")
+
+
+def formula(node: Node, rules: Mapping[str, LossRule]) -> str:
+    """Return the formula of a loss, by its rule or by what it sums; "" where it has neither."""
+    rule = rules.get(node.op)
+    if rule is not None:
+        return rule.formula(node)
+    term = node.rule.term
+    return f"{term.factor}{reduced(node, term.formula)}" if term else ""
+
+
+def class_loss(name: str, term: Callable[[Node], str]) -> LossRule:
+    """Return the rule of a loss over the classes; `term` is the loss of each position."""
+    return LossRule(name, lambda node: reduced(node, _weight(node) + term(node), axes=1))
+
+
+def _weight(node: Node) -> str:
+    """Return the factor of each position's loss, "" where all classes count alike."""
+    weights = node.attrs["class_weight"]
+    if not weights:
+        return ""
+    table = f"tf.constant({[*weights]}, y.dtype)"
+    by_number = node.ins[1].type.dtype == "int"
+    return f"tf.gather({table}, t) * " if by_number else f"tf.linalg.matvec(t, {table}) * "
+
+
+def _rows(node: Node) -> str:
+    """Return the target as rows that sum to one."""
+    y, t = node.ins
+    rows = f"tf.one_hot(t, {y.type.example[-1]}, dtype=y.dtype)" if t.type.dtype == "int" else "t"
+    smoothing = node.attrs["smoothing"]
+    return f"smooth({rows}, {smoothing})" if smoothing else rows
+
+
+def _cross_entropy(node: Node) -> str:
+    return f"-tf.reduce_sum({_rows(node)} * safe_log(y), axis=-1)"
+
+
+def _softmax_cross_entropy(node: Node) -> str:
+    if node.ins[1].type.dtype == "int" and not node.attrs["smoothing"]:
+        return "tf.nn.sparse_softmax_cross_entropy_with_logits(t, y)"
+    return f"tf.nn.softmax_cross_entropy_with_logits({_rows(node)}, y)"
+
+
+PERCEPTRON = LossRule("perceptron", lambda node: reduced(node, "tf.where(t * y <= 0, -t * y, tf.zeros_like(y))"))
+SIGMOID_BCE = LossRule("sigmoid_bce", lambda node: reduced(node, "tf.nn.sigmoid_cross_entropy_with_logits(t, y)"))
+CROSS_ENTROPY = class_loss("cross_entropy", _cross_entropy)
+SOFTMAX_CROSS_ENTROPY = class_loss("softmax_cross_entropy", _softmax_cross_entropy)

@@ -1,0 +1,178 @@
+"""The TensorFlow script: everything that the templates print, made into finished lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dotnn.codegen import paste, training
+from dotnn.codegen.heading import header, sealed
+from dotnn.codegen.hygiene import Mark, names_of
+from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.regime import modules as regime_modules
+from dotnn.codegen.render import Parts, assembled
+from dotnn.codegen.shared import result_files, training_context
+from dotnn.codegen.tables import constants
+from dotnn.ir.graph import Graph
+from dotnn.ir.node import Node
+from dotnn.ir.op import no_gradient
+from dotnn.model.model import Model
+from dotnn.targets.base import Draft
+from dotnn.targets.keras import optimizer, regime
+from dotnn.targets.keras.loss import loss_lines
+from dotnn.targets.keras.lowered import PACKAGES
+from dotnn.targets.keras.network import Network
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+CUTS = ("stop_gradient", "truncate")
+"""Ops through which the loss depends on a weight whose gradient does not know of it."""
+
+MODULES = {"mirrored": {"functools"}, "multiworker": {"functools", "os"}}
+"""The standard modules that the script itself uses where replicas share a batch."""
+
+
+def script(draft: Draft) -> str:
+    """Return the text of the script. Equal drafts give the same bytes.
+
+    Raises `CompileError` for a layer that has no counterpart
+    in Keras, and `NamesMeet` where there are more such words.
+    """
+    model, distribute = draft.model, draft.options.get("distribute")
+    names, mark = (
+        names_of(draft.graph),
+        Mark.for_text(model.source.text + model.source.path + "".join(draft.options.sets)),
+    )
+    graph = mark.on(draft.graph)
+    network = Network(model, graph, mark, draft.words, distributed=bool(distribute))
+    stacked = _stacked(model, network)
+    losses = loss_lines(model, graph, network)
+    pasted = paste.called_in(
+        "\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES
+    ) | _activations(network)
+    layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, PACKAGES)
+    context: dict[str, Any] = {
+        **header(model, draft.facts, draft.style.name),
+        **constants(model, graph, lambda v: network.keys[v.id]),
+        "layers": [*paste.sources(layers, PACKAGES), *network.functions.values()],
+        "init_lines": indented(training.init_lines(model, draft.values)),
+        "model_lines": indented(_model_lines(model, graph, network)),
+        "variable_lines": indented(_variable_lines(model, network, stacked), 8),
+        "stacked": literal(stacked) if stacked else "",
+        "read_lines": indented(_read_lines(network)),
+        "loss_lines": indented(losses),
+        "optimizer": optimizer.context(model.train, stacked=bool(stacked), xla=network.xla and not distribute),
+        "regime": regime.context(model, distribute),
+        "distribute": distribute,
+        "train_call": indented(_train_call(model, distribute)),
+        "xla": network.xla,
+        "sparse": network.sparse,
+        "cut": any(node.op in CUTS for node in graph.all_nodes()),
+        "unordered": any(map(_is_read_in_vain, graph.all_nodes())),
+        "state": bool(graph.state),
+        "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
+        "first_input": next(iter(model.inputs)),
+        "summed": training.epoch_loss(model)[1] == "total",
+        **training_context(model),
+        **_differences(model, network, distribute),
+    }
+    modules = regime_modules(model.train) | MODULES.get(distribute, set())
+    alone = draft.options.get("helpers") != "import"
+    text = assembled(Parts(TEMPLATES, PACKAGES, layers, modules, alone), context)
+    return sealed(mark.off(text, names | network.words_made))
+
+
+def _activations(network: Network) -> set[str]:
+    """Return the functions that stand in the model without being called: `activation=gelu`."""
+    text = "\n".join(network.lines)
+    return {n for n in ("gelu",) if f"activation={n}" in text or f"Activation({n}" in text}
+
+
+def _model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
+    inputs = ", ".join(f'"{n}": {v.name}' for n, v in graph.inputs.items())
+    outputs = [f'"{n}": {word}' for n, word in network.outputs.items()]
+    return [*network.lines, *wrapped(f"model = keras.Model({{{inputs}}}, {{", outputs, f'}}, name="{model.name}")')]
+
+
+def _is_read_in_vain(node: Node) -> bool:
+    """Whether real numbers are read whose gradient does not wait for what is computed from them."""
+    op = node.rule
+    blocks = op.vjp is no_gradient and not op.detached and node.ins[0].type.dtype == "real"
+    return blocks or node.op in CUTS
+
+
+def _train_call(model: Model, distribute: str) -> list[str]:
+    """Return the call of `train` in `run_train`."""
+    shown = "after_epoch if chief else None" if distribute == "multiworker" else "after_epoch"
+    arguments = ["data", "epochs=options.epochs", "seed=options.seed"]
+    arguments += ["resume=resume"] if model.train.checkpoint else []
+    arguments += [f"on_epoch={shown}"]
+    arguments += ["strategy=strategy"] if distribute else []
+    return wrapped("params, history = train(", arguments, ")")
+
+
+def _train_options(distribute: str) -> list[str]:
+    """Return the lines of `command_line` for what `train` of a NumPy script has not."""
+    lines = [
+        'command.add_argument("--export", metavar="DIR", help="folder for a SavedModel")',
+        'command.add_argument("--tensorboard", metavar="DIR", help="folder for TensorBoard\'s logs")',
+        "command.add_argument(",
+        '    "--precision", default="float32", choices=["float32", "float64", "mixed_bfloat16", "mixed_float16"]',
+        ")",
+    ]
+    if distribute == "mirrored":
+        help = "how many GPUs; without GPUs, logical CPU devices"
+        lines.append(f'command.add_argument("--replicas", metavar="N", type=int, help="{help}")')
+    return lines
+
+
+def _variable_lines(model: Model, network: Network, stacked: dict[str, tuple[str, ...]]) -> list[str]:
+    later_rows = {name for rows in stacked.values() for name in rows[1:]}
+    lines = []
+    for full in model.params:
+        layer, attribute = network.variables[full]
+        if full not in later_rows:
+            lines.append(f'"{full}": model.get_layer("{layer}").{attribute.partition("[")[0]},')
+    return lines
+
+
+def _stacked(model: Model, network: Network) -> dict[str, tuple[str, ...]]:
+    """Return the parameters that are the rows of one variable in Keras, by the first of them."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for full in model.params:
+        layer, attribute = network.variables[full]
+        if "[" in attribute:
+            rows.setdefault((layer, attribute.partition("[")[0]), []).append(full)
+    return {names[0]: tuple(names) for names in rows.values()}
+
+
+def _read_lines(network: Network) -> list[str]:
+    return [f'    "{key}": model.get_layer("{layer}").output,' for key, layer in network.read.items()]
+
+
+def _differences(model: Model, network: Network, distribute: str) -> dict[str, Any]:
+    """Return what the shared templates say otherwise than in the NumPy script."""
+    names = {path: network.keys.get(v.id, path) for path, v in network.values.items()}
+    loss = "total_loss(network, values, examples)"
+    return {
+        "workers": distribute == "multiworker",
+        "framework_errors": True,
+        "noted_at_once": False,
+        "more_made_of": ', "precision": options.precision',
+        **result_files(model, "weights.npz", "model.keras", "history.csv"),
+        "train_options": indented(_train_options(distribute)),
+        "checked_with": "differences of the loss",
+        "metric_lines": indented(training.metric_lines(model, names, loss, "values"), 8),
+        "diverged_values": "weights(network), forward(network, examples)",
+        "subject": "network",
+        "restore": 'assign(network, state["best_params"])',
+        "fitted": "history",
+        "predict_dtype": "model.variable_dtype",
+        "predict_setup": [
+            "model = params if isinstance(params, keras.Model) else build_model(params)",
+            "in_precision(weights(model), model.variable_dtype)  # raises DataError where one is not finite",
+        ],
+        "predict_forward": "outputs = forward(model, batch)"
+        if network.outputs.keys() == set(model.outputs)
+        else "outputs = {name: value for name, value in forward(model, batch).items() if name in OUTPUTS}",
+    }

@@ -1,0 +1,64 @@
+"""NumPy: a script that holds its own gradients, written to be read (explain) or to be fast (fast)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dotnn.targets.base import Draft, Style, Target
+from dotnn.targets.options import Option, Options
+
+if TYPE_CHECKING:
+    from dotnn.ir.graph import Graph
+    from dotnn.model.model import Model
+    from dotnn.passes.base import Pipeline
+
+
+def _write(draft: Draft) -> str:
+    if draft.style is FAST:
+        from dotnn.targets.numpy.script import script
+
+        return script(draft)
+    from dotnn.targets.numpy.explain.script import explain_script
+
+    return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
+
+
+def _plain(options: Options, words: frozenset[str]) -> Pipeline:
+    from dotnn.passes.pipelines import plain
+
+    return plain(input_gradients=bool(options.get("input_gradients")), words=words)
+
+
+def _for_speed(options: Options, words: frozenset[str]) -> Pipeline:
+    """The same network, put together for speed before it is differentiated."""
+    from dotnn.passes.pool_filters import pool_filters
+
+    fuse, names, *rest = _plain(options, words)
+    return (fuse, names, pool_filters, *rest)
+
+
+def _schedule(model: Model, step: Graph) -> str:
+    from dotnn.targets.numpy.fast.context import describe_schedule
+
+    return describe_schedule(model, step)
+
+
+def _check_memory(draft: Draft, script: str) -> None:
+    """Check the memory of a fast step. Only this brings NumPy into a compilation."""
+    from dotnn.targets.numpy.fast.verify import verify_plan
+    from dotnn.targets.numpy.script import step_plan
+
+    verify_plan(step_plan(draft), script)
+
+
+EXPLAIN = Style("explain", "to be read", _plain)
+FAST = Style("fast", "to be run", _plain, _for_speed, {"schedule": _schedule}, _check_memory, scaled=True)
+
+NUMPY = Target(
+    "numpy",
+    "NumPy",
+    _write,
+    (EXPLAIN, FAST),
+    options=(Option("input_gradients", "also compute the gradients with respect to the inputs."),),
+    gradients=True,
+)

@@ -1,0 +1,41 @@
+"""What a fast script computes outside of training: `forward` and `total_loss`, one equation a line."""
+
+from __future__ import annotations
+
+from dotnn.codegen.lines import Body, indented, wrapped
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+
+
+def forward(model: Model, graph: Graph) -> list[str]:
+    """Return the body of `forward`."""
+    body = Body(model, graph)
+    nodes = graph.phase("forward")
+    body.nodes(nodes)
+    values = [v for n in nodes for v in n.outs]
+    body.unpack(graph.outputs.values())
+    body.lines.append("")
+    body.lines += wrapped("outputs = {", [f'"{name}": {v.name}' for name, v in graph.outputs.items()], "}")
+    body.lines += wrapped("cache = {", [f'"{v.name}": {v.name}' for v in values], "}")
+    body.lines.append("return outputs, cache")
+    return indented(body.lines)
+
+
+def total_loss(model: Model, graph: Graph) -> list[str]:
+    """Return the body of `total_loss`."""
+    assert graph.loss is not None
+    body = Body(model, graph)
+    body.cached(v for n in graph.phase("forward") for v in n.outs)
+    body.nodes(graph.phase("loss"), graph.remarks)
+    body.lines.append(f"return {graph.loss.name}")
+    return indented(body.lines)
+
+
+def helper_names(graph: Graph) -> set[str]:
+    """Return the helpers that the lines of the graph call."""
+    return {helper for node in graph.all_nodes() for helper in node.rule.called(node)}
+
+
+def draws(graph: Graph) -> bool:
+    """Whether the forward pass draws random numbers in training."""
+    return any(n.rule.random for n in graph.all_nodes())

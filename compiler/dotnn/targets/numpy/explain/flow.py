@@ -1,0 +1,263 @@
+"""What goes in and out of every call: operands and results, forward and backward, and what is saved in between."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from dotnn.ir.graph import Graph
+from dotnn.ir.node import Node, Value
+from dotnn.targets.numpy.explain.calls import Call
+
+Values = dict[int, Value]
+"""Values by their numbers, in order."""
+
+
+@dataclass(eq=False)
+class Frame:
+    """What a call and its functions exchange with what is around them.
+
+    entering, leaving    what forward is handed (parameters apart), and what it returns
+    saved                what forward keeps for backward, the loss, new state or metrics
+    returning, sent      what backward is handed, and what it returns
+    draws, modes         whether forward needs the generator, and the mode
+    """
+
+    call: Call
+    entering: Values = field(default_factory=dict)
+    leaving: Values = field(default_factory=dict)
+    saved: Values = field(default_factory=dict)
+    returning: Values = field(default_factory=dict)
+    sent: Values = field(default_factory=dict)
+    params: Values = field(default_factory=dict)
+    d_params: Values = field(default_factory=dict)
+    draws: bool = False
+    modes: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """What every step of a loop leaves for the way back, as one value: `inner` are the values of a step."""
+
+    whole: Value
+    inner: tuple[Value, ...]
+    taken: frozenset[int]
+
+
+class Flow:
+    """The frames of all calls of a network."""
+
+    def __init__(self, graph: Graph, root: Call, kept: Iterable[Value]) -> None:
+        self.graph, self.root = graph, root
+        self.params = {v.id: name for t in (graph.params, graph.state) for name, v in t.items()}
+        self.sources = {v.id for v in graph.sources()} - self.params.keys()
+        self.records = _records(root, graph)
+        self.record_of = {i: r for r in self.records.values() for i in r.taken}
+        self.frames: dict[Call, Frame] = {}
+        self.home: dict[int, Call] = {}
+        self.home_back: dict[int, Call] = {}
+        self.of_loss = {v.id for node in graph.phase("loss", "state") for v in node.outs}
+        self.inside_out = list(calls_inside_out(root))
+        for call in self.inside_out:
+            self._forward(call)
+        self._results(kept)
+        self._backward()
+
+    # ------------------------------------------------------------------------------------------------- reading
+
+    def reads(self, node: Node) -> Iterator[Value]:
+        """Yield what a node reads; of a loop that goes back, the record of the other loop once."""
+        seen = set()
+        for v in node.ins:
+            record = self.record_of.get(v.id)
+            v = record.whole if record else v
+            if v.id not in seen:
+                seen.add(v.id)
+                yield v
+
+    def makes(self, node: Node) -> list[Value]:
+        """Return what a node assigns outside of its loop."""
+        record = self.records.get(node.outs[0].id) if node.outs else None
+        outs = [v for v in node.outs if v.id not in self.record_of]
+        return [*outs, record.whole] if record else outs
+
+    def owns(self, call: Call, value: Value) -> bool:
+        """Whether a value is a parameter of the call."""
+        name = self.params.get(value.id)
+        if name is None:
+            return False
+        if call.step is not None:
+            return name in call.step.params.values()
+        return (not call.params and call.kind == "root") or name.startswith(f"{call.params}.")
+
+    # ------------------------------------------------------------------------------------------------- forward
+
+    def _forward(self, call: Call) -> None:
+        frame = self.frames[call] = Frame(call)
+        made: set[int] = set()
+        for item in call.forward:
+            if isinstance(item, Call):
+                inner = self.frames[item]
+                self._enter(frame, inner.entering.values(), made)
+                for v in inner.params.values():
+                    self._param(frame, v)
+                frame.draws |= inner.draws
+                frame.modes |= inner.modes
+                made |= {v.id for n in item.nodes("forward") for v in self.makes(n)}
+                continue
+            self._enter(frame, self.reads(item), made)
+            for node in item.all_nodes():
+                frame.draws |= node.rule.random
+                frame.modes |= node.rule.random or bool(node.rule.inference)
+            for v in self.makes(item):
+                self.home[v.id] = call
+                made.add(v.id)
+
+    def _enter(self, frame: Frame, values: Iterable[Value], made: set[int]) -> None:
+        for v in values:
+            if self.owns(frame.call, v):
+                frame.params[v.id] = v
+            elif v.id not in made:
+                frame.entering.setdefault(v.id, v)
+
+    def _param(self, frame: Frame, v: Value) -> None:
+        if self.owns(frame.call, v):
+            frame.params[v.id] = v
+
+    def _results(self, kept: Iterable[Value]) -> None:
+        for call in self.inside_out:
+            for item in call.forward:
+                if isinstance(item, Node):
+                    for v in self.reads(item):
+                        self._leave(v, call)
+        for v in self.graph.outputs.values():
+            self._leave(v, self.root)
+        for v in kept:
+            self.save(v, self.root)
+        for node in self.graph.phase("loss", "state"):
+            for v in self.reads(node):
+                if v.id not in self.of_loss:
+                    self.save(v, self.root)
+
+    def _leave(self, v: Value, reader: Call) -> None:
+        around = {id(c) for c in reader.ancestors()}
+        for call in self.home[v.id].ancestors() if v.id in self.home else ():
+            if id(call) in around:
+                break
+            self.frames[call].leaving[v.id] = v
+
+    # ------------------------------------------------------------------------------------------------ backward
+
+    def _backward(self) -> None:
+        direct = [(item, call) for call in self.inside_out for item in call.backward if isinstance(item, Node)]
+        self.home_back = {v.id: call for node, call in direct for v in self.makes(node)}
+        for node, call in direct:
+            sized = self.sized_like(node, call)
+            for v in [*self.reads(node), *([sized] if sized else [])]:
+                if v.id in self.home_back or v.role == "seed":
+                    self._send(v, call)
+                else:
+                    self.save(v, call)
+        for v in self.graph.grads.values():
+            self._send(v, self.root)
+        for call in self.inside_out:
+            for item in call.backward:
+                for v in self.frames[item].d_params.values() if isinstance(item, Call) else ():
+                    if self.owns(call, v):
+                        self.frames[call].d_params[v.id] = v
+
+    def sized_like(self, node: Node, call: Call) -> Value | None:
+        """Return the operand of a call whose size a node restores: it is read from that, not written down."""
+        size = node.attrs.get("size")
+        if call.parent is None or size is None or node.loop is not None:
+            return None
+        operands = self.frames[call].entering.values()
+        return next((v for v in operands if v.type.example[:-1] == tuple(size)), None)
+
+    def save(self, v: Value, reader: Call) -> None:
+        """Let forward keep a value so that `reader` finds it; what it cannot find there is handed to it."""
+        call: Call | None = reader
+        while call is not None:
+            frame = self.frames[call]
+            if self.owns(call, v):
+                frame.d_params[v.id] = v
+                return
+            place = self.saved_in(v, call)
+            if place is not None:
+                self.frames[place].saved[v.id] = v
+                return
+            if call.parent is None:
+                return  # the batch
+            frame.returning[v.id] = v
+            call = call.parent
+
+    def saved_in(self, v: Value, call: Call) -> Call | None:
+        """Return the call, this one or one in it, whose forward function has a value at hand."""
+        if v.id not in self.home:
+            return call if v.id in self.frames[call].entering and call.parent is not None else None
+        chain = list(self.home[v.id].ancestors())
+        if call not in chain:
+            return call if v.id in self.frames[call].entering else None
+        inside = chain[: chain.index(call) + 1][::-1]
+        for around, inner in itertools.pairwise(inside):
+            if v.id in self.frames[inner].leaving:
+                return around
+        return inside[-1]
+
+    def _send(self, v: Value, reader: Call) -> None:
+        home = self.home_back.get(v.id, self.root)
+        homes, readers = list(home.ancestors()), list(reader.ancestors())
+        around_home, around_reader = {id(c) for c in homes}, {id(c) for c in readers}
+        for call in readers:
+            if id(call) in around_home:
+                break
+            self.frames[call].returning.setdefault(v.id, v)
+        for call in homes:
+            if id(call) in around_reader:
+                break
+            self.frames[call].sent.setdefault(v.id, v)
+
+
+def calls_inside_out(call: Call) -> Iterator[Call]:
+    """Yield all calls, each after those in it."""
+    for inner in call.children:
+        yield from calls_inside_out(inner)
+    yield call
+
+
+# ------------------------------------------------------------------------------------------------------ records
+
+
+def _records(root: Call, graph: Graph) -> dict[int, Record]:
+    """Return the record of every loop that has one, by the number of the loop's first output.
+
+    What a loop collects goes into the record where only loops that go back read it, step by step.
+    """
+    loops = [n for n in root.nodes("forward") if n.loop is not None]
+    shown = {v.id for v in [*graph.outputs.values(), *graph.steps.values()]}
+    by_step: dict[int, set[int]] = {}
+    otherwise: set[int] = set()
+    nodes = [*root.nodes("forward"), *graph.phase("loss", "state"), *root.nodes("backward")]
+    for node in nodes:
+        count = len(node.loop.slices) if node.loop else 0
+        for at, v in enumerate(node.ins):
+            if at < count and node.phase == "backward":
+                by_step.setdefault(v.id, set()).add(node.outs[0].id)
+            else:
+                otherwise.add(v.id)
+    found: dict[int, Record] = {}
+    fresh = -1
+    for node in loops:
+        assert node.loop is not None
+        pairs = [
+            (out, inner)
+            for out, inner in zip(node.outs, node.loop.collected, strict=False)
+            if out.id in by_step and out.id not in otherwise and out.id not in shown
+        ]
+        if pairs:
+            whole = Value(fresh, "steps", node.outs[0].type)
+            fresh -= 1
+            record = Record(whole, tuple(i for _, i in pairs), frozenset(o.id for o, _ in pairs))
+            found[node.outs[0].id] = record
+    return found

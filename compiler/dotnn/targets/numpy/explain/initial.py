@@ -1,0 +1,105 @@
+"""`init_params`: fresh parameters, a line each; a block that is repeated gets a loop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dotnn.codegen import training as common
+from dotnn.codegen.lines import literal
+from dotnn.codegen.wrap import WIDTH, wrapped
+from dotnn.model.model import Model, Parameter
+from dotnn.targets.numpy.explain.prose import prose
+
+FEW = 6
+"""So many parameters stand on lines of their own."""
+Entry = tuple[str, str]
+
+
+def init_params(model: Model, values: Mapping[str, Any]) -> str:
+    """Return the function; `values` are the arrays of parameters that start from a file."""
+    head = ["def init_params(seed, dtype=np.float32):", '    """Draw fresh parameters."""']
+    files = sorted({p.init.attrs["path"] for p in model.params.values() if common._read_later(p, values)})
+    stored = [f"    stored_{i} = np.load(pathlib.Path(__file__).parent / {literal(p)})" for i, p in enumerate(files)]
+    entries = [(name, expression(name, p, values, files)) for name, p in model.params.items()]
+    draws = ["    rng = np.random.default_rng(seed)"] if any("rng" in text for _, text in entries) else []
+    body = _tables(model, entries)
+    end = "    return {name: np.asarray(value, dtype) for name, value in params.items()}"
+    return prose([*head, *draws, *stored, *body, end])
+
+
+def expression(name: str, p: Parameter, values: Mapping[str, Any], files: Sequence[str]) -> str:
+    """Return the value that a parameter starts from."""
+    if p.init.name != "file":
+        text = p.init.entry.line(p.shape, p.init.attrs)
+        text = re.sub(r"np\.(zeros|ones)\(\((\d+),\)\)", r"np.\1(\2)", text)
+        return text.replace("np.sqrt(3 * 2 / ", "np.sqrt(6 / ")
+    if common._read_later(p, values):
+        return f'stored_{files.index(p.init.attrs["path"])}["{name}"]'
+    return f"np.array({values[name].astype(float).tolist()!r})"
+
+
+def _tables(model: Model, entries: Sequence[Entry]) -> list[str]:
+    """Return the statements that make the dict, with a loop over the copies of a repeated block."""
+    parts: list[tuple[tuple[str, ...], list[Entry]]] = []
+    at = 0
+    copies = _copies(model)
+    while at < len(entries):
+        run = next((c for c in copies if entries[at][0].startswith(f"{c[0]}.")), None)
+        same = _alike(entries, at, run) if run else []
+        if run and same:
+            parts.append((run, same))
+            at += len(run) * len(same)
+        elif parts and not parts[-1][0]:
+            parts[-1][1].append(entries[at])
+            at += 1
+        else:
+            parts.append(((), [entries[at]]))
+            at += 1
+    lines: list[str] = []
+    for number, (run, some) in enumerate(parts):
+        sign = "|=" if lines else "="
+        if run:
+            lines += ["    params = {}"] if not lines else []
+            names = ", ".join(f'"{name}"' for name in run)
+            lines.append(f"    for n in ({names}):")
+            lines += _table([(f'f"{{n}}.{key}"', text) for key, text in some], "|=", 8)
+        else:
+            lines += _table([(literal(key), text) for key, text in some], sign, 4)
+        del number
+    return lines or ["    params = {}"]
+
+
+def _copies(model: Model) -> list[tuple[str, ...]]:
+    """Return the paths of parameters of the copies of each repeated block of the model itself."""
+    found: dict[object, dict[str, None]] = {}
+    for step in model.steps:
+        if step.places.uses:
+            use = step.places.uses[0]
+            found.setdefault((use.block, use.span), {})[use.params] = None
+    return [tuple(paths) for paths in found.values() if len(paths) > 1]
+
+
+def _alike(entries: Sequence[Entry], at: int, run: tuple[str, ...]) -> list[Entry]:
+    """Return the entries of one copy by the rest of their names, nothing where the copies differ."""
+    first = [(n[len(run[0]) + 1 :], text) for n, text in entries[at:] if n.startswith(f"{run[0]}.")]
+    for k, path in enumerate(run):
+        part = entries[at + k * len(first) : at + (k + 1) * len(first)]
+        if [(f"{path}.{key}", text) for key, text in first] != list(part):
+            return []
+    return first
+
+
+def _table(entries: Sequence[Entry], sign: str, indent: int) -> list[str]:
+    if len(entries) > FEW:
+        return wrapped(f"params {sign} {{{', '.join(f'{key}: {text}' for key, text in entries)}}}", indent)
+    lines = [f"{' ' * indent}params {sign} {{"]
+    for key, text in entries:
+        made = wrapped(f"return {text}", indent + 4)
+        made[0] = made[0].replace("return ", f"{key}: ", 1)
+        if len(made[0]) > WIDTH:
+            made = wrapped(f"return {{{key}: {text}}}", indent)[1:-1] or made
+            made[-1] = made[-1].rstrip(",")
+        lines += [*made[:-1], f"{made[-1]},"]
+    return [*lines, f"{' ' * indent}}}"]

@@ -1,0 +1,99 @@
+"""What values are called in a function: without the path of the function that they are in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from dotnn.ir.graph import Graph
+from dotnn.ir.node import Node, Value
+from dotnn.passes.build import identifier
+from dotnn.targets.numpy.explain.calls import Call
+
+STEP_SUFFIX = re.compile(r"_t(_\d+)?$")
+TERM = re.compile(r"penalty of (\S+)|\w+\(([\w.]+), ")
+NUMBERED = re.compile(r"_\d+$")
+
+
+class Words:
+    """What the names in a graph say: of which layer a value is, and of which value a cotangent."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.layers: dict[int, str] = {}
+        self.forward: dict[str, Value] = {}
+        self.inner: set[int] = set()
+        for v in graph.sources():
+            self.forward[v.name] = v
+        self.params = {v.id: name for t in (graph.params, graph.state) for name, v in t.items()}
+        for node in graph.nodes:
+            self._node(node, inner=False)
+
+    def _node(self, node: Node, *, inner: bool) -> None:
+        made = [*node.outs]
+        for v in made:
+            self._value(v, node, inner=inner)
+        if node.loop is not None:
+            for v in (*node.loop.slices, *node.loop.entering):
+                self._value(v, node, inner=True)
+            for part in node.loop.nodes:
+                self._node(part, inner=True)
+
+    def _value(self, v: Value, node: Node, *, inner: bool) -> None:
+        self.layers.setdefault(v.id, node.layer)
+        if inner:
+            self.inner.add(v.id)
+        if node.phase != "backward":
+            self.forward.setdefault(v.name, v)
+
+    def of_cotangent(self, v: Value) -> tuple[Value | None, str]:
+        """Return the value whose derivative a cotangent is, and through what it came back, "" for all of it."""
+        rest = v.name.removeprefix("d_")
+        for name in (rest, NUMBERED.sub("", rest)):
+            if name in self.forward:
+                return self.forward[name], ""
+        for match in re.finditer("_from_", rest):
+            if rest[: match.start()] in self.forward:
+                return self.forward[rest[: match.start()]], rest[match.end() :]
+        return None, ""
+
+    def parts(self, v: Value, call: Call) -> tuple[list[str], str]:
+        """Return the path of a value within a call, and what its name says beyond."""
+        if v.id in self.params:
+            return inside(self.params[v.id], call.params), ""
+        layer = self.layers.get(v.id, "")
+        prefix = identifier(layer)
+        beyond = v.name.removeprefix("d_") if v.role == "cotangent" else v.name
+        if layer and (beyond == prefix or beyond.startswith(f"{prefix}_")):
+            return inside(layer, call.path), beyond[len(prefix) + 1 :]
+        return [], beyond
+
+    def candidates(self, v: Value, call: Call) -> list[str]:
+        """Return what a value of the forward pass may be called in a function, the shortest first."""
+        term = TERM.match(self.layers.get(v.id, ""))
+        if term is not None and v.id not in self.inner and v.name not in ("loss", "total"):
+            names = suffixes((term[1] or term[2]).split("."), "")
+            return [f"{v.name.partition('_')[0]}_{name}" for name in names] + [v.name]
+        parts, hint = self.parts(v, call)
+        if v.id in self.params:
+            least = 1 if call.step or len(parts) == 1 else 2
+            return suffixes(parts, "", least)
+        if v.id in self.inner and STEP_SUFFIX.search(hint):
+            return [STEP_SUFFIX.sub("", hint), hint, *suffixes(parts, hint)]
+        return suffixes(parts, hint) or [hint or "y"]
+
+
+def inside(path: str, around: str) -> list[str]:
+    """Return the parts of a path, without those of what is around it."""
+    if around and (path == around or path.startswith(f"{around}.")):
+        path = path[len(around) + 1 :]
+    return path.split(".") if path else []
+
+
+def suffixes(parts: Sequence[str], hint: str, least: int = 1) -> list[str]:
+    """Return `dense1_z`, `p_dense1_z` for the parts p, dense1 and the hint z."""
+    return [
+        "_".join([*parts[-k:], *([hint] if hint else [])]) for k in range(min(least, len(parts)), len(parts) + 1) if k
+    ]
+
+
+Names = Iterable[str]

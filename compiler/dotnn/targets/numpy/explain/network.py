@@ -1,0 +1,278 @@
+"""The network of a script: forward, loss and backward, and the functions of blocks and layers that they call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dotnn.codegen import tree
+from dotnn.ir.graph import Graph
+from dotnn.ir.node import Node, Value
+from dotnn.model.model import Model
+from dotnn.targets.numpy.explain.calls import Call, call_tree
+from dotnn.targets.numpy.explain.flow import Flow
+from dotnn.targets.numpy.explain.functions import Library, Pair, base_name
+from dotnn.targets.numpy.explain.naming import Words
+from dotnn.targets.numpy.explain.spec_text import SpecText
+from dotnn.targets.numpy.explain.writer import Writer
+
+FORWARD = ("params", "batch", "*", "training=False", "rng=None")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The functions of a network as trees: those of layers and blocks, and the contract's own."""
+
+    parts: list[tree.Item]
+    functions: list[tree.Item]
+    metrics: dict[str, str]
+    vanishing: dict[str, str]
+    flat: bool
+
+
+class NetworkWriter:
+    """Writes the functions of a network."""
+
+    def __init__(self, model: Model, graph: Graph) -> None:
+        self.model, self.graph = model, graph
+        self.root = call_tree(model, graph)
+        self.words, self.spec = Words(graph), SpecText(model)
+        self.kept = [graph.steps[m.output] for m in model.train.metrics if not self._is_output(m.output)]
+        self.kept += lsuv_values(model, graph)
+        self.kept += vanishing(graph)
+        self.flow = Flow(graph, self.root, [v for v in self.kept if v.id not in {i.id for i in graph.inputs.values()}])
+        self.served: dict[Call, Pair] = {}
+        self.writers: dict[Call, Writer] = {}
+        self.library = Library()
+        self.flat = not self.root.children
+        if self.flat:
+            self.flow.frames[self.root].saved = {v.id: v for n in graph.phase("forward") for v in n.outs}
+
+    def _is_output(self, path: str) -> bool:
+        return path in self.model.outputs.values() or path in self.model.inputs
+
+    def run(self) -> Network:
+        """Return the functions."""
+        heights = _heights(self.root)
+        for height in range(max(heights.values(), default=0) + 1):
+            some = [call for call in self.flow.inside_out if heights[call] == height and call is not self.root]
+            self.served |= self.library.add(self._pair(call) for call in some)
+        root = self._writer(self.root)
+        forward = self._forward(root)
+        parts = [item for pair in self.library.pairs for item in self._functions(pair)]
+        functions = [forward, *self._loss(root), self._backward(root)]
+        metrics = {m.output: self._metric_source(m.output, root) for m in self.model.train.metrics}
+        vanished = {v.name: root.stored(v, "backward") for v in vanishing(self.graph)}
+        return Network(parts, functions, metrics, vanished, self.flat)
+
+    def _writer(self, call: Call) -> Writer:
+        frame = self.flow.frames[call]
+        writer = Writer(self.flow, frame, self.words, self.spec, self.served, self.writers, flat=self.flat)
+        self.writers[call] = writer
+        return writer
+
+    def _pair(self, call: Call) -> Pair:
+        writer = self._writer(call)
+        forward = writer.forward()
+        cache = writer.cache()
+        cache = dict(sorted(cache.items())) if call.kind == "layer" and len(cache) > 12 else cache
+        return Pair(base_name(call), call, forward, writer.backward(), cache)
+
+    # -------------------------------------------------------------------------------------------------- functions
+
+    def _functions(self, pair: Pair) -> list[tree.Item]:
+        call = pair.call
+        forward, back = pair.forward, pair.backward
+        children = any(self.served[c].saves for c in call.children)
+        body = [
+            *self._cache_begins(children),
+            *forward.body,
+            *self._returned(pair.cache, forward.results, children, pair.saves),
+        ]
+        doc, place = self._doc(pair)
+        made: list[tree.Item] = [tree.Function(pair.name, tuple(forward.arguments), doc, place, tuple(body))]
+        if back is not None:
+            own = bool(back.keys)
+            begin: list[tree.Stmt] = [tree.Assign(("grads",), "{}")] if own else []
+            results = ", ".join([*back.results, *(["grads"] if own else [])])
+            end: list[tree.Stmt] = [tree.Return(results)] if results else []
+            text = (*begin, *back.body, *end)
+            made.append(tree.Function(f"{pair.name}_backward", tuple(back.arguments), self._back_doc(pair), "", text))
+        return made
+
+    def _cache_begins(self, children: bool) -> list[tree.Stmt]:
+        return [tree.Assign(("cache",), "{}")] if children else []
+
+    def _returned(self, cache: dict[str, str], results: Sequence[str], children: bool, saves: bool) -> list[tree.Stmt]:
+        entries = "{" + ", ".join(f'"{key}": {text}' for key, text in cache.items()) + "}"
+        if not saves:
+            return [tree.Return(", ".join(results))]
+        if not children and len(entries) + sum(map(len, results)) < 90:
+            return [tree.Return(", ".join([*results, entries]))]
+        kept: list[tree.Stmt] = []
+        if not children:
+            kept = [tree.Assign(("cache",), entries)]
+        elif cache:
+            kept = [tree.Assign(("cache",), entries, sign="|=")]
+        return [*kept, tree.Return(", ".join([*results, "cache"]))]
+
+    def _doc(self, pair: Pair) -> tuple[str, str]:
+        call = pair.call
+        if call.use is not None:
+            args = ", ".join(f"{name} = {value}" for name, value in call.use.args.items())
+            shapes = self._shapes(pair)
+            return f"block {call.use.block}{f'({args})' * bool(args)}: {shapes}", self.spec.place(call.use.declared)
+        assert call.step is not None
+        layer = call.step.layer
+        return " ".join((layer.equation or layer.doc).split()), ""
+
+    def _shapes(self, pair: Pair) -> str:
+        frame = self.flow.frames[pair.call]
+        writer = self.writers[pair.call]
+        ins = ", ".join(f"{writer.name(v)} {v.type}" for v in frame.entering.values())
+        outs = ", ".join(str(v.type) for v in frame.leaving.values())
+        return f"{ins} -> {outs}"
+
+    def _back_doc(self, pair: Pair) -> str:
+        back = pair.backward
+        assert back is not None
+        names = [r.removeprefix("d_") for r in back.results if r.startswith("d_")]
+        of = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else ""
+        if pair.call.use is not None:
+            params = "its parameters, by name" if back.keys else ""
+            return f"Return the derivative of the loss with respect to {', and to '.join(filter(None, (of, params)))}."
+        loops = any(isinstance(i, Node) and i.loop for i in pair.call.backward)
+        if loops:
+            return "Backpropagation through time: the loop of the forward pass, back from its last step."
+        return f"Return the derivative of the loss with respect to {of or 'the parameters'}."
+
+    # ------------------------------------------------------------------------------------------------------- root
+
+    def _forward(self, root: Writer) -> tree.Function:
+        half = root.forward()
+        children = any(self.served[c].saves for c in self.root.children)
+        outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
+        needed = [v for v in self.graph.outputs.values() if v.id in self.flow.sources]
+        half.body[:0] = root.unpack([v for v in needed if v.id not in root.unpacked], "forward")
+        outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
+        cache = root.cache()
+        end = self._returned(cache, [outputs], children, saves=True)
+        body = [*self._cache_begins(children), *half.body, *([tree.Blank()] if len(half.body) > 12 else []), *end]
+        doc = "Return the outputs, and the values that backward reads."
+        return tree.Function("forward", FORWARD, doc, "", tuple(body))
+
+    def _loss(self, root: Writer) -> list[tree.Item]:
+        nodes = self.graph.phase("loss")
+        assert self.graph.loss is not None
+        root.unpacked, root.targets = {}, {}
+        values = [v for n in nodes for v in n.ins]
+        made: list[tree.Stmt] = []
+        single = len(nodes) == 1
+        stored = [v for v in values if root.stored(v, "backward")]
+        many = [v for v in stored if self.flat or not root.stored(v, "backward").startswith("params")]
+        if single:
+            (node,) = nodes
+            made += root.unpack(many, "backward")
+            said, text, place = self._loss_comment(node), self._label(node, root), self.spec.place(node.span)
+            if said and len(text) + len(said) + len(place) < 90:
+                text, said = f"{text}: {said}", ""
+            made += [tree.Note(said)] if said else []
+            made.append(tree.Return(root.expression(node, "backward"), root.origin(node)))
+            return [tree.Function("total_loss", ("params", "batch", "cache"), text, place, tuple(made))]
+        for node in nodes:
+            made.append(tree.Heading(self._label(node, root), self.spec.place(node.span)))
+            made += root.unpack([v for v in node.ins if v in many], "backward")
+            said = self._loss_comment(node)
+            made += [tree.Note(said)] if said else []
+            made += root.node(node, "backward")
+        last = made.pop()
+        assert isinstance(last, tree.Assign)
+        made.append(tree.Return(last.value, last.origin))
+        doc = "Return the number that training makes small."
+        return [tree.Function("total_loss", ("params", "batch", "cache"), doc, "", tuple(made))]
+
+    def _label(self, node: Node, root: Writer) -> str:
+        if node.layer in self.graph.remarks:
+            z = root.name(node.ins[0])
+            return f"{node.layer}, from {z}"
+        return node.layer
+
+    def _loss_comment(self, node: Node) -> str:
+        return node.rule.equation.format_map(_Lenient(node.attrs))
+
+    def _backward(self, root: Writer) -> tree.Function:
+        half = root.backward()
+        grads = self.graph.grads
+        body: list[tree.Stmt] = []
+        if half is not None:
+            body = list(half.body)
+        if self.flat:
+            entries = ", ".join(f'"{name}": {root.ref(v, "backward")}' for name, v in grads.items())
+            end: list[tree.Stmt] = [tree.Blank(), tree.Return("{" + entries + "}")]
+        else:
+            body[:0] = [tree.Assign(("grads",), "{}")]
+            for name, v in grads.items():  # what no statement has put there
+                if v.id not in root.targets:
+                    body.append(tree.Assign((f'grads["{name}"]',), root.ref(v, "backward")))
+            more = [name for name in grads if name in self.graph.inputs]
+            names = "PARAMS" if not more else f"(*PARAMS, {', '.join(repr(n) for n in more)})"
+            end = [tree.Return(f"{{name: grads[name] for name in {names}}}")]
+        doc = "Return the gradient of the loss: the chain rule from the loss back to every parameter."
+        return tree.Function("backward", ("params", "batch", "cache", "d_loss=1.0"), doc, "", (*body, *end))
+
+    def renewal(self) -> tree.Function | None:
+        """Return `renew_state`, None where there is no state."""
+        if not self.graph.new_state:
+            return None
+        root = self.writers[self.root]
+        root.unpacked, root.targets = {}, {}
+        final = {v.id: f'params["{name}"]' for name, v in self.graph.new_state.items()}
+        made: list[tree.Stmt] = []
+        for node in self.graph.phase("state"):
+            step = self.spec.steps[node.layer]
+            statement = step.places.uses[0].statement if step.places.uses else step.places.statement
+            heading = tree.Heading(self.spec.text(statement), self.spec.place(statement)) if statement else None
+            if heading and heading not in made:
+                made.append(heading)
+            target = final.get(node.out.id) or root.name(node.out)
+            made.append(tree.Assign((target,), root.expression(node, "backward"), origin=root.origin(node)))
+        doc = "Replace the arrays of STATE in `params`, after a forward pass in training mode."
+        return tree.Function("renew_state", ("params", "cache"), doc, "", tuple(made))
+
+    def _metric_source(self, path: str, root: Writer) -> str:
+        """Return where `evaluate` finds the value that a metric is of."""
+        for name, output in self.model.outputs.items():
+            if output == path:
+                return f'outputs["{name}"]'
+        if path in self.model.inputs:
+            return f'examples["{path}"]'
+        return root.stored(self.graph.steps[path], "backward")
+
+
+class _Lenient(dict):  # type: ignore[type-arg]
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def lsuv_values(model: Model, graph: Graph) -> list[Value]:
+    """Return the values whose variance an initialiser looks at."""
+    from dotnn.codegen.training import rescaled
+
+    return list(rescaled(model, graph).values())
+
+
+def vanishing(graph: Graph) -> list[Value]:
+    """Return values that are zero where what they are made of has overflowed: no loss shows that."""
+    return [node.out for node in graph.phase("forward") if node.rule.vanishes]
+
+
+def _heights(root: Call) -> dict[Call, int]:
+    heights: dict[Call, int] = {}
+
+    def visit(call: Call) -> int:
+        found = max((visit(c) for c in call.children), default=-1) + 1
+        heights[call] = found
+        return found
+
+    visit(root)
+    return heights

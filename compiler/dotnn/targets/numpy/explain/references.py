@@ -1,0 +1,188 @@
+"""How a function refers to values: by name, or where they are stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dotnn.codegen import tree
+from dotnn.codegen.names import Scope
+from dotnn.codegen.wrap import WIDTH
+from dotnn.ir.node import Node, Value
+from dotnn.targets.numpy.explain.calls import Call, Item
+from dotnn.targets.numpy.explain.flow import Flow, Frame
+from dotnn.targets.numpy.explain.functions import Pair, base_name
+from dotnn.targets.numpy.explain.local_names import LocalNames
+from dotnn.targets.numpy.explain.naming import Words, inside
+from dotnn.targets.numpy.explain.spec_text import SpecText
+
+if TYPE_CHECKING:
+    from dotnn.targets.numpy.explain.writer import Writer
+
+
+class References(LocalNames):
+    """What a function reads: its own names, its arguments, and what is stored in `params`, `batch` and `cache`.
+
+    `writers` are those of all calls so far.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        frame: Frame,
+        words: Words,
+        spec: SpecText,
+        served: Mapping[Call, Pair],
+        writers: Mapping[Call, Writer],
+        *,
+        flat: bool = False,
+    ) -> None:
+        super().__init__(flow, frame, words, spec, served, flat=flat)
+        self.writers = writers
+        self.child_keys = self._child_keys()
+        self.keys = self._cache_keys()
+        self.unpacked: dict[int, str] = {}
+        self.targets: dict[int, list[str]] = {}
+
+    def handed(self, child: Call, phase: str) -> list[Value | str]:
+        """Return the arguments of a call: values, and words."""
+        raise NotImplementedError
+
+    def _child_keys(self) -> dict[Call, str]:
+        scope, found = Scope(), {}
+        for child in self.call.children:
+            path = ".".join(inside(child.params if child.use and child.params else child.path, self.call.path))
+            key = path or (child.step.layer.name if child.step else base_name(child))
+            number, free = 1, key
+            while free in scope.taken:
+                number, free = number + 1, f"{key}_{number + 1}"
+            scope.taken.add(free)
+            found[child] = free
+        return found
+
+    def _cache_keys(self) -> dict[int, str]:
+        scope = Scope()
+        scope.taken = set(self.child_keys.values())
+        keys = {}
+        for v in self.frame.saved.values():
+            name = self.name(v)
+            keys[v.id] = scope.free(name if name not in scope.taken else f"{name}_y")
+        return keys
+
+    def stored(self, v: Value, phase: str) -> str:
+        """Return where a value that the function does not compute is found: `params["h.W"]`; "" for an argument."""
+        if self.flow.owns(self.call, v):
+            name = self.flow.params[v.id]
+            if self.explicit:
+                return ""
+            return f'{"p" if self.call.parent else "params"}["{".".join(inside(name, self.call.params))}"]'
+        if phase == "forward":
+            return f'batch["{self._source(v)}"]' if self.call.parent is None and v.id in self.flow.sources else ""
+        flow = self.flow
+        elsewhere = v.id in flow.home_back or v.id in flow.of_loss or v.id in self.words.inner
+        if elsewhere or v.role == "seed" or v.id in self.frame.returning:
+            return ""
+        if self.call.parent is None and v.id in self.flow.sources:
+            return f'batch["{self._source(v)}"]'
+        return "cache" + self._cache_path(v)
+
+    def _source(self, v: Value) -> str:
+        graph = self.flow.graph
+        return next(name for t in (graph.inputs, graph.targets) for name, x in t.items() if x.id == v.id)
+
+    def _cache_path(self, v: Value) -> str:
+        place = self.flow.saved_in(v, self.call)
+        assert place is not None, v.name
+        chain = [c for c in place.ancestors() if c not in list(self.call.ancestors())][::-1]
+        text = ""
+        writer: References = self
+        for call in chain:
+            text += f'["{writer.child_keys[call]}"]'
+            writer = writer.writers[call]
+        return f'{text}["{writer.keys[v.id]}"]'
+
+    def ref(self, v: Value, phase: str) -> str:
+        """Return a value as an expression of the function."""
+        if v.id in self.unpacked:
+            return self.unpacked[v.id]
+        if v.id in self.targets:
+            return self.targets[v.id][0]
+        return self.stored(v, phase) or self.name(v)
+
+    def wanted(self, phase: str, items: Iterable[Item]) -> list[Value]:
+        """Return what items read, as often as they do."""
+        found = []
+        for item in items:
+            if isinstance(item, Node):
+                found += [*self._reads(item)]
+            else:
+                found += [v for v in self.handed(item, phase) if isinstance(v, Value)]
+        return found
+
+    def _reads(self, node: Node) -> list[Value]:
+        if node.loop is None:
+            text = node.rule.line_of_both(node, lambda v: f"<{v.id}>")
+            return [v for v in node.ins for _ in range(max(1, text.count(f"<{v.id}>") // node.ins.count(v)))]
+        inner = node.loop.made()
+        inside_reads = [v for n in node.loop.nodes for v in n.ins if v.id not in inner]
+        return [*self.flow.reads(node), *inside_reads]
+
+    def choose_unpacked(self, phase: str) -> set[int]:
+        """Return the stored values that get a name first: all of a flat network, else what is read several times."""
+        counts = Counter(v.id for v in self.wanted(phase, self.call.items(phase)))
+        values = {v.id: v for v in self.wanted(phase, self.call.items(phase))}
+        chosen = set()
+        for i, v in values.items():
+            stored = self.stored(v, phase)
+            if not stored:
+                continue
+            layer_cache = self.call.kind == "layer" and stored.startswith("cache")
+            flat = self.flat and (stored.startswith(("params", "batch", "cache")))
+            often = counts[i] > 1 or stored.startswith("batch")
+            if layer_cache or flat or often or (stored.count("[") > 1 and counts[i] > 1):
+                chosen.add(i)
+        return chosen
+
+    def unpack(self, values: Iterable[Value], phase: str) -> list[tree.Stmt]:
+        """Return the statements that name stored values."""
+        groups: dict[str, list[Value]] = {}
+        for v in {v.id: v for v in values}.values():
+            if v.id not in self.unpacked:
+                groups.setdefault(self.stored(v, phase).partition("[")[0], []).append(v)
+        made: list[tree.Stmt] = []
+        few = [(self.name(v), self.stored(v, phase)) for some in groups.values() for v in some]
+        if 1 < len(few) <= 3 and len(groups) > 1 and sum(len(a) + len(b) for a, b in few) < 85:
+            self.unpacked |= {v.id: self.name(v) for some in groups.values() for v in some}
+            return [_pairs(few)]
+        for container in ("batch", "params", "p", "cache"):
+            chosen = groups.get(container, [])
+            pairs = [(self.name(v), self.stored(v, phase)) for v in chosen]
+            made += unpacking(container, pairs)
+            self.unpacked |= {v.id: self.name(v) for v in chosen}
+        return made
+
+
+def unpacking(container: str, pairs: Sequence[tuple[str, str]]) -> list[tree.Stmt]:
+    """Return `a, b = cache["a"], cache["b"]`, as much on a line as fits."""
+    plain = all(text == f'{container}["{name}"]' for name, text in pairs)
+    if len(pairs) > 3 and plain:
+        names = ", ".join(name for name, _ in pairs)
+        keys = ", ".join(f'"{name}"' for name, _ in pairs)
+        line = f"{names} = ({container}[n] for n in ({keys}))"
+        if len(line) <= WIDTH - 4:
+            return [tree.Assign(tuple(name for name, _ in pairs), f"({container}[n] for n in ({keys}))")]
+    made: list[tree.Stmt] = []
+    some: list[tuple[str, str]] = []
+    for pair in pairs:
+        longer = [*some, pair]
+        length = sum(len(a) + len(b) + 4 for a, b in longer)
+        if some and (length > WIDTH - 8 or len(longer) > 4):
+            made.append(_pairs(some))
+            longer = [pair]
+        some = longer
+    return [*made, _pairs(some)] if some else made
+
+
+def _pairs(pairs: Sequence[tuple[str, str]]) -> tree.Stmt:
+    return tree.Assign(tuple(a for a, _ in pairs), ", ".join(b for _, b in pairs))

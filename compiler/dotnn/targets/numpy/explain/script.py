@@ -1,0 +1,223 @@
+"""The explain style: the whole script as a tree."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dotnn.codegen import data as shared
+from dotnn.codegen import paste, tree
+from dotnn.codegen import training as common
+from dotnn.codegen.heading import head_lines, origin
+from dotnn.codegen.lines import literal
+from dotnn.codegen.printer import Mark, print_module
+from dotnn.codegen.threads import one_thread_pays
+from dotnn.codegen.wrap import WIDTH, wrapped
+from dotnn.ir.graph import Graph
+from dotnn.model.identity import network_identity
+from dotnn.model.model import Model
+from dotnn.passes.zeros import zero_gradients
+from dotnn.targets.numpy.explain.command_line import CommandLine
+from dotnn.targets.numpy.explain.data import DataWriter
+from dotnn.targets.numpy.explain.initial import init_params
+from dotnn.targets.numpy.explain.network import NetworkWriter
+from dotnn.targets.numpy.explain.prose import function, lines_of, prose
+from dotnn.targets.numpy.explain.training import TrainingWriter
+
+PART = '''
+def part(params, path):
+    """Return the parameters under `path`, by the rest of their names."""
+    return {name[len(path) + 1 :]: w for name, w in params.items() if name.startswith(path + ".")}
+'''
+LOSS_AND_GRADS = '''
+def loss_and_grads(params, batch, *, training=True, rng=None, d_loss=1.0):
+    """Return the loss and its gradient with respect to every parameter."""
+    outputs, cache = forward(params, batch, training=training, rng=rng)
+    return total_loss(params, batch, cache), backward(params, batch, cache, d_loss)
+'''
+TRAINING_PASS = '''
+def training_pass(params, batch, rng=None):
+    """Return the loss and its gradient, as `loss_and_grads` does, and renew the state in `params`."""
+    outputs, cache = forward(params, batch, training=True, rng=rng)
+    loss, grads = total_loss(params, batch, cache), backward(params, batch, cache)
+    renew_state(params, cache)
+    return loss, grads
+'''
+THREADS = 'os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small products are slower on several threads'
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A script, and where each of its lines comes from."""
+
+    text: str
+    source_map: tuple[Mark, ...]
+
+
+def explain_script(model: Model, graph: Graph, facts: Mapping[str, Any], values: Mapping[str, Any]) -> Explained:
+    """Return the script of a model; `facts` are the head's, `values` the arrays that are read from files."""
+    return _Script(model, graph, facts, values).run()
+
+
+class _Script:
+    def __init__(self, model: Model, graph: Graph, facts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        self.model, self.graph, self.facts, self.values = model, graph, facts, values
+
+    def run(self) -> Explained:
+        writer = NetworkWriter(self.model, self.graph)
+        network = writer.run()
+        renewal = writer.renewal()
+        training = TrainingWriter(self.model, self.graph, writer.spec, network)
+        data, command_line = DataWriter(self.model), CommandLine(self.model, self.graph)
+        formulas = self._formulas()
+        fresh = init_params(self.model, self.values)
+        state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
+        own = [tree.Prose(PART.strip("\n"))] if "part(" in self._code([*network.parts, *network.functions]) else []
+        pasted = paste.needed(training.helpers())
+        parts: list[tree.Item] = [
+            tree.Banner("the network"),
+            *(tree.Prose(_short_doc(text)) for text in paste.sources(formulas)),
+            *own,
+            tree.Prose(fresh),
+            *network.parts,
+            *network.functions,
+            tree.Prose(LOSS_AND_GRADS.strip("\n")),
+            *state,
+            tree.Banner("the training"),
+            *(tree.Prose(_short_doc(text)) for text in paste.sources(n for n in pasted if n not in formulas)),
+            *self._unit_variance(writer),
+            *(tree.Prose(text) for text in training.functions()),
+            tree.Banner("data"),
+            *data.items(),
+            tree.Banner("command line"),
+            *(tree.Prose(text) for text in command_line.functions()),
+        ]
+        body, _ = print_module(tree.Module("", parts))
+        modules = {"argparse"} | data.modules() | training.modules() | self._modules([*formulas, *pasted], body)
+        head = self._head(sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
+        text, marks = print_module(tree.Module(head, parts))
+        first = ["#!/usr/bin/env python3", *head_lines({**origin(self.model), **self.facts}, text)]
+        moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)
+        return Explained("\n".join([*first, text]), moved)
+
+    def _code(self, items: list[tree.Item]) -> str:
+        return print_module(tree.Module("", items))[0]
+
+    def _formulas(self) -> list[str]:
+        helpers = {h for node in self.graph.all_nodes() for h in node.rule.called(node)}
+        return paste.needed((helpers | common.init_helpers(self.model)) - {"locate"})
+
+    def _modules(self, pasted: list[str], body: str) -> set[str]:
+        found = paste.standard_modules(pasted)
+        return found | {name for name in ("math", "pathlib") if re.search(rf"(?<![\w.\"]){name}\.", body)}
+
+    def _unit_variance(self, writer: NetworkWriter) -> list[tree.Item]:
+        lsuv = common.rescaled(self.model, self.graph)
+        if not lsuv:
+            return []
+        root = writer.writers[writer.root]
+        root.unpacked, root.targets = {}, {}
+        entries = ", ".join(f'"{name}": lambda cache: {root.stored(v, "backward")}' for name, v in lsuv.items())
+        body = [
+            "params = dict(params)",
+            "batch = {name: values[:1000] for name, values in examples.items()}",
+            *lines_of(f"made_by = {{{entries}}}"),
+            "for name, value in made_by.items():",
+            "    for _ in range(10):",
+            "        variance = value(forward(params, batch)[1]).var()",
+            "        if abs(variance - 1) < 0.1 or variance == 0:",
+            "            break",
+            "        params[name] = params[name] / np.sqrt(variance)",
+            "return params",
+        ]
+        doc = "Divide weights, layer by layer, until what a layer makes of the examples has variance 1 (LSUV).\n\n"
+        doc += "Source: Mishkin and Matas 2015, whose tolerance of 0.1 and at most 10 trials these are."
+        return [tree.Prose(function("def unit_variance(params, examples):", doc, body))]
+
+    # -------------------------------------------------------------------------------------------------------- head
+
+    def _head(self, modules: list[str]) -> str:
+        model = self.model
+        name = model.source.path.replace("\\", "/").rpartition("/")[2].removesuffix(".nn").strip("<>") or "script"
+        name = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in name)
+        table = shared.table_source(model)
+        lines = [
+            f'"""{model.name}: {model.size:,} parameters, NumPy only.',
+            "",
+            f"    python {name}.py train [--epochs N] [--seed S] [--save weights.npz]",
+            f"    python {name}.py predict weights.npz data{table.entry.ending if table else '.npz'}",
+            f"    python {name}.py check",
+            "",
+            "Arrays are batch-first: B counts the examples. d_v is the derivative of the loss with respect to v.",
+            '"""',
+            *(f"import {module}" for module in modules),
+            "",
+        ]
+        lines += [THREADS, "import numpy as np"] if "os" in modules else ["import numpy as np"]
+        return prose([*lines, "", *self._constants()])
+
+    def _constants(self) -> list[str]:
+        model, train = self.model, self.model.train
+        inputs, targets = shared.declarations(model)
+        tables: dict[str, Mapping[str, object]] = {
+            "PARAMS": {name: p.shape for name, p in model.params.items() if p.trained},
+            "STATE": {name: p.shape for name, p in model.params.items() if not p.trained},
+            "INPUTS": inputs,
+            "TARGETS": targets,
+            "OUTPUTS": {name: _shape_of(model, path) for name, path in model.outputs.items()},
+        }
+        source = model.data.source if model.data else None
+        if source and source.entry.table:
+            tables["INPUT_COLUMNS"] = {n: list(c) for n, c in source.fields.items() if n in model.inputs}
+        tables |= {"CLASSES": shared.classes(model)} if shared.classes(model) else {}
+        tables |= {"SCALED": shared.scaled_shapes(model)} if shared.scaled_shapes(model) else {}
+        lines: list[str] = []
+        for table, entries in tables.items():
+            if entries or table != "STATE":
+                text = ", ".join(f"{literal(n)}: {literal(x)}" for n, x in entries.items())
+                lines += wrapped(f"{table} = {{{text}}}")
+        if train.weight_decay:
+            decayed = tuple(name for name, p in model.params.items() if p.decayed)
+            lines += wrapped(f"DECAYED = {literal(decayed)}")
+        dead = zero_gradients(self.graph)
+        if dead:
+            lines += [
+                "# the loss does not depend on these, or only through steps",
+                *wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}"),
+            ]
+        every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
+        lines.append(f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}")
+        return [
+            *lines,
+            f'MODEL = "{network_identity(model)}"  # identifies the network: weights of another one are refused',
+        ]
+
+
+def _short_doc(source: str) -> str:
+    """Return a pasted function with the first paragraph of its docstring, in lines that fit."""
+    found = re.search(r'\n    """((?:(?!""").|\n)*?)"""', source)
+    if found is None:
+        return source
+    text = " ".join(found[1].split("\n\n")[0].split())
+    lines = textwrap.wrap(text, WIDTH - 10)
+    quoted = [f'    """{lines[0]}', *(f"    {line}" for line in lines[1:])]
+    rest = "\n".join(made for line in source[found.end() :].split("\n") for made in _narrow(line))
+    return f'{source[: found.start()]}\n{prose(quoted)}"""{rest}'
+
+
+def _narrow(line: str) -> list[str]:
+    """Return a line of a pasted function in lines that fit; a long signature loses its annotations."""
+    if len(line) <= WIDTH:
+        return [line]
+    code = line.strip()
+    if re.match(r"(self|\w+: )", code):
+        return [re.sub(r": (float|int|bool|str)\b", "", line)]
+    return wrapped(code, len(line) - len(code))
+
+
+def _shape_of(model: Model, path: str) -> tuple[int, ...]:
+    steps = {s.path: s.type.example for s in model.steps}
+    return steps[path] if path in steps else model.inputs[path].type.example

@@ -1,0 +1,57 @@
+"""What the spec says: the headings of paragraphs, and the places in it."""
+
+from __future__ import annotations
+
+import re
+
+from dotnn.core.diagnostics import Span
+from dotnn.ir.node import Node
+from dotnn.model.model import Model, Step
+from dotnn.targets.numpy.explain.calls import Call
+
+DEFINES = re.compile(r"\s*(?:output\s+)?([A-Za-z_]\w*)\s*=[^=]")
+
+
+class SpecText:
+    """The texts and lines of a spec's statements."""
+
+    def __init__(self, model: Model) -> None:
+        self.source = model.source
+        self.steps: dict[str, Step] = {step.path: step for step in model.steps}
+        path = model.source.path.replace("\\", "/").rpartition("/")[2]
+        self.file = "".join(c if c.isprintable() else "?" for c in path)
+
+    def place(self, span: Span | None) -> str:
+        """Return `xor.nn:9`, "" for no place."""
+        return f"{self.file}:{self.source.line_of(span)}" if span else ""
+
+    def text(self, span: Span) -> str:
+        """Return what the spec says there, in one line and without its comments."""
+        words = " ".join(re.sub(r"#.*", "", self.source.text[span.start : span.end]).split())
+        return "".join(c if c.isprintable() else "?" for c in words)
+
+    def statement(self, item: Node | Call) -> Span | None:
+        """Return the statement that an item of a function belongs to, within that function."""
+        if isinstance(item, Call):
+            if item.use is not None:
+                return item.use.statement
+            assert item.step is not None
+            return item.step.places.statement
+        step = self.steps.get(item.layer)
+        return step.places.statement if step else None
+
+    def in_call(self, node: Node, call: Call) -> Span | None:
+        """Return the statement that a node belongs to, in the function of `call`."""
+        step = self.steps.get(node.layer)
+        if step is None:
+            return None
+        uses = step.places.uses
+        depth = sum(1 for c in call.ancestors() if c.use is not None)
+        return uses[depth].statement if depth < len(uses) else step.places.statement
+
+    def defined(self, statement: Span | None) -> str:
+        """Return the name that a statement gives to its value, "" where it gives none."""
+        if statement is None:
+            return ""
+        found = DEFINES.match(self.source.text[statement.start : statement.end])
+        return found[1] if found else ""

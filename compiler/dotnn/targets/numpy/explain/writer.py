@@ -1,0 +1,69 @@
+"""The two functions of one call: forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dotnn.codegen import tree
+from dotnn.core.diagnostics import Span
+from dotnn.ir.node import Node
+from dotnn.targets.numpy.explain.call_statements import CallStatements
+from dotnn.targets.numpy.explain.calls import Call, Item
+from dotnn.targets.numpy.explain.functions import Half, nodes_of
+
+
+class Writer(CallStatements):
+    """Writes the forward and the backward function of one call."""
+
+    def forward(self) -> Half:
+        """Return the forward function."""
+        self.unpacked = {}
+        body = self._body("forward", self.forward_call)
+        return Half(self.arguments("forward"), body, [self.name(v) for v in self.leaving()])
+
+    def backward(self) -> Half | None:
+        """Return the backward function, None where nothing goes back."""
+        if not self.call.backward:
+            return None
+        self.unpacked = {}
+        self.targets = {}
+        if not self.flat:
+            self.targets = {i: [f'grads["{key}"]' for key in keys] for i, keys in self.final_entries().items()}
+        body = self._body("backward", self.backward_call)
+        results = [self.ref(v, "backward") for v in self.sent()]
+        return Half(self.arguments("backward"), body, results, self.entries())
+
+    def _body(self, phase: str, write_call: Callable[[Call, Sequence[Call]], list[tree.Stmt]]) -> list[tree.Stmt]:
+        chosen = self.choose_unpacked(phase)
+        body: list[tree.Stmt] = []
+        at_top = phase == "backward" and (self.call.kind == "layer" or (self.flat and len(chosen) <= 9))
+        at_top = at_top or self.call.kind == "layer"
+        if at_top:
+            wanted = self.wanted(phase, self.call.items(phase))
+            body += self.unpack([v for v in wanted if v.id in chosen], phase)
+        for span, items in self.paragraphs(phase):
+            made: list[tree.Stmt] = []
+            copies = self.copies(items)
+            skipped = {c for run in copies.values() for c in run[1:]}
+            for item in items:
+                if isinstance(item, Call) and item in skipped:
+                    continue
+                made += self.unpack([v for v in self.wanted(phase, [item]) if v.id in chosen], phase)
+                made += self.node(item, phase) if isinstance(item, Node) else write_call(item, copies.get(item, [item]))
+            if made:
+                body += [*self.heading(span, items), *made]
+        return body
+
+    def heading(self, span: Span | None, items: Sequence[Item]) -> list[tree.Stmt]:
+        """Return the heading of a paragraph; a layer's function needs none."""
+        if self.call.kind == "layer":
+            return []
+        if span is not None:
+            return [tree.Heading(self.spec.text(span), self.spec.place(span))]
+        first = next((n for i in items for n in nodes_of(i)), None)
+        if first is None or not first.layer:
+            return [tree.Blank()]
+        if first.op in ("accumulate", "zeros_like") and first.span is None:
+            shared = first.op == "accumulate"
+            return [tree.Heading("what is used several times" if shared else "what the loss does not depend on")]
+        return [tree.Heading(first.layer, self.spec.place(first.span))]

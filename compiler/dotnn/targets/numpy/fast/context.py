@@ -1,0 +1,58 @@
+"""What the templates of the fast style show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dotnn.codegen import optimizer
+from dotnn.codegen.lines import WIDTH
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+from dotnn.targets.numpy.fast.emitter import FastEmitter
+from dotnn.targets.numpy.fast.plan import Plan
+from dotnn.targets.numpy.fast.update import plan_update
+
+
+def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
+    """Return the lines of the step and of the update."""
+    assert graph.loss is not None
+    update = plan_update(model.train)
+    start, slots = optimizer.slot_start(model.train), optimizer.slots(model.train)
+    blocked = len(update.passes) > 3
+    return {
+        "examples": [f'"{name}": {expression},' for name, expression in plan.examples.items()],
+        "setup": plan.setup,
+        "takes": [f'take(arrays["{name}"], chosen, 0, batch["{name}"], "clip")' for name in plan.examples],
+        "step": plan.step,
+        "functions": _functions(plan.functions | {"take"}),
+        "loss": graph.loss.name,
+        "dtype": "next(iter(params.values())).dtype" if model.params else "np.dtype(float)",
+        "input_gradients": [name for name in graph.grads if name in graph.inputs],
+        "rule": update,
+        "update_functions": _functions(update.functions),
+        "blocked": blocked,
+        "blocked_passes": [_sliced(line, update.scratch) for line in update.passes],
+        "state": ['"t": 0'] * update.counts
+        + [f'"{s}": np.full_like(w, {start})' if start else f'"{s}": np.zeros_like(w)' for s in slots],
+        "averaged": not all(t.attrs.get("reduce") == "sum" for t in model.train.losses),
+    }
+
+
+def _functions(names: set[str]) -> list[str]:
+    """Return the lines that give NumPy's functions local names: looking them up would cost as much as a small call."""
+    ordered = sorted(names)
+    single = f"{', '.join(ordered)} = {', '.join(f'np.{n}' for n in ordered)}"
+    return [single] if len(single) <= WIDTH else [f"{n} = np.{n}" for n in ordered]
+
+
+def _sliced(line: str, scratch: list[str]) -> str:
+    """Return a pass with its scratch arrays cut to the block."""
+    for name in scratch:
+        line = line.replace(f"{name},", f"{name}_,").replace(f"{name})", f"{name}_)")
+    return line
+
+
+def describe_schedule(model: Model, graph: Graph) -> str:
+    """Return the arrays and the lines of a training step, for `dotnn dump --stage schedule`."""
+    plan = FastEmitter(model, graph).emit()
+    return "\n".join(["-- arrays, made once", *plan.setup, "", "-- every step", *plan.step]) + "\n"

@@ -1,0 +1,118 @@
+"""Fast NumPy for the affine map and its gradient: one matrix product each, for a sequence one over all its steps."""
+
+from __future__ import annotations
+
+from dotnn.ir.node import Node
+from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
+from dotnn.targets.numpy.fast.kernels.pieces import reduce_examples
+from dotnn.targets.numpy.fast.kernels.products import sum_of_products, times_matrix
+
+
+def _affine(e: Step, node: Node) -> bool:
+    x, weight = node.ins[:2]
+    if e.taken_into_loop(node):
+        return True
+    if e.by_steps(node.out):
+        return _affine_of_steps(e, node)
+    if len(x.type.shape) == 3:
+        return times_matrix(e, x.name, e.transposed(weight), node.out, node.ins[2:])
+    if len(x.type.shape) != 2:
+        return False
+    out = e.out(node.out)
+    if weight.id in e.folded:
+        packed = e.packed("params", weight)
+        e.run(f"dot({e.bind(f'{packed}_T', f'{packed}.T')}, {e.carrier(x)}, {out})")
+        return True
+    e.run(f"dot({e.transposed(weight)}, {x.name}, {out})")
+    if len(node.ins) == 3:
+        column = e.bind(f"{node.ins[2].name}_column", f"{node.ins[2].name}[:, None]")
+        e.run(f"add({out}, {column}, {out})")
+    return True
+
+
+def _affine_of_steps(e: Step, node: Node) -> bool:
+    """All steps of all examples are the rows of one product."""
+    x, weight, *bias = node.ins
+    rows = e.long_rows(x)
+    e.out(node.out)
+    out = e.long_rows(node.out)
+    e.run(f"dot({rows}, {weight.name}, {out})")
+    if bias:
+        e.run(f"add({out}, {bias[0].name}, {out})")
+    return True
+
+
+def _step_affine(e: Step, node: Node) -> bool:
+    x, weight, *bias = node.ins
+    out = e.out(node.out)
+    e.run(f"dot({x.name}, {weight.name}, {out})")
+    if bias:
+        e.run(f"add({out}, {bias[0].name}, {out})")
+    return True
+
+
+def _step_d_input(e: Step, node: Node) -> bool:
+    d, weight = node.ins
+    e.run(f"dot({d.name}, {e.transposed(weight)}, {e.out(node.out)})")
+    return True
+
+
+def _d_input(e: Step, node: Node) -> bool:
+    d, weight = node.ins
+    if e.by_steps(node.out):
+        rows = e.long_rows(d)
+        e.out(node.out)
+        e.run(f"dot({rows}, {e.transposed(weight)}, {e.long_rows(node.out)})")
+        return True
+    if len(d.type.shape) == 3:
+        return times_matrix(e, d.name, weight.name, node.out)
+    if len(d.type.shape) != 2:
+        return False
+    e.run(f"dot({weight.name}, {d.name}, {e.out(node.out)})")
+    return True
+
+
+def _d_weight(e: Step, node: Node) -> bool:
+    x, d = node.ins
+    if e.by_steps(d):
+        x_rows, d_rows = e.long_rows(x), e.long_rows(d)
+        e.run(f"dot({e.bind(f'{x_rows}_T', f'{x_rows}.T')}, {d_rows}, {e.out(node.out)})  # all steps at once")
+        return True
+    if len(d.type.shape) == 3:
+        return sum_of_products(e, x, d, node.out)
+    if len(d.type.shape) != 2:
+        return False
+    weight = e.parameter_of(node.out)
+    if weight is not None and weight.id in e.folded:
+        e.run(f"dot({e.carrier(x)}, {e.transposed(d)}, {e.packed('grads', weight)})  # the last row is the bias's")
+        return True
+    e.run(f"dot({x.name}, {e.transposed(d)}, {e.out(node.out)})")
+    return True
+
+
+def _sum_examples(e: Step, node: Node) -> bool:
+    (d,) = node.ins
+    if e.by_steps(d):
+        rows = e.long_rows(d)
+        e.run(f"dot({e.bind(f'{rows}_ones', f'np.ones(len({rows}), dtype)')}, {rows}, {e.out(node.out)})")
+        return True
+    if e.planar(d):
+        planes = e.bind(f"{d.name}_planes", f"np.moveaxis({d.name}, 2, 0)")
+        matrix = e.bind(f"{d.name}_matrix", f"{planes}.reshape({d.type.example[-1]}, -1)")
+        ones = e.bind(f"{d.name}_ones", f"np.ones({matrix}.shape[1], dtype)")
+        e.run(f"dot({matrix}, {ones}, {e.out(node.out)})")
+        return True
+    if len(d.type.shape) != 2:
+        reduce_examples(e, d, d.name, e.out(node.out))
+        return True
+    bias = e.parameter_of(node.out)
+    if bias is not None and bias.id in e.folded:
+        return True  # it came with the gradient of W
+    e.run(f"dot({d.name}, {e.bind('ones', 'np.ones(size, dtype)')}, {e.out(node.out)})")
+    return True
+
+
+AFFINE = Kernel("affine", _affine, in_loop=_step_affine)
+AFFINE_D_INPUT = Kernel("affine_d_input", _d_input, in_loop=_step_d_input)
+AFFINE_D_WEIGHT = Kernel("affine_d_weight", _d_weight)
+SUM_EXAMPLES = Kernel("sum_examples", _sum_examples)

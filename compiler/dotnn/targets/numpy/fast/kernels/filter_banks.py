@@ -1,0 +1,84 @@
+"""Fast NumPy for a convolution under max pooling as one convolution."""
+
+from __future__ import annotations
+
+from dotnn.ir.node import Node, Value
+from dotnn.library.ops.windows import sizes
+from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
+from dotnn.targets.numpy.fast.kernels.pieces import per_feature
+from dotnn.targets.numpy.fast.kernels.planes import dims, kernel_size, planes
+
+
+def _filter_bank(e: Step, node: Node) -> bool:
+    """Copy the filters to where they lie in the larger kernel; what is around them stays zero."""
+    (weight,), out, window = node.ins, node.out, node.attrs["window"]
+    shape = ", ".join(map(str, out.type.shape))
+    e.own(out, f"np.zeros(({shape}), dtype)")
+    copies = e.bind(f"{out.name}_copies", f"filter_copies({out.name}, {kernel_size(weight)}, {window})")
+    e.run(f"for copy in {copies}:")
+    e.run(f"    copyto(copy, {weight.name})")
+    return True
+
+
+def _filter_bank_d_weight(e: Step, node: Node) -> bool:
+    """Add up the gradients of the copies."""
+    (d,), out = node.ins, node.out
+    e.out(out)
+    copies = e.bind(f"{d.name}_copies", f"filter_copies({d.name}, {kernel_size(out)}, {node.attrs['window']})")
+    e.run(f"copyto({out.name}, {copies}[0])")
+    e.run(f"for copy in {copies}[1:]:")
+    e.run(f"    add({out.name}, copy, {out.name})")
+    return True
+
+
+def _max_of_filters(e: Step, node: Node) -> bool:
+    """Compare the copies in turn, and keep where each one was larger than all before it."""
+    (c,), out, copies = node.ins, node.out, node.attrs["copies"]
+    masks = f"np.empty(({copies - 1}, {', '.join(map(str, dims(out)))}, size), bool)"
+    larger, _ = e.workspace(f"{c.name}_larger", masks, ("larger", c.id))
+    e.out(out)
+    candidates = _candidates(e, c, copies)
+    best = planes(e, out)
+    e.run(f"copyto({best}, {candidates}[0])  # pooling before bias and activation: they keep the order")
+    e.run(f"for copy, is_larger in zip({candidates}[1:], {larger}):")
+    e.run(f"    greater(copy, {best}, is_larger)")
+    e.run(f"    maximum(copy, {best}, out={best})")
+    return True
+
+
+def _candidates(e: Step, c: Value, copies: int) -> str:
+    """Return the planes of all copies: [copy, filter, place, example]."""
+    filters, lengths = dims(c)[0] // copies, sizes(c.type)
+    if e.planar(c):
+        rows = ", ".join(map(str, (copies, filters, *lengths)))
+        return e.bind(f"{c.name}_by_copy", f"np.moveaxis({c.name}, 2, 0).reshape({rows}, size)")
+    split = f"{c.name}.reshape({lengths[0]}, {copies}, {filters}, size)"
+    return e.bind(f"{c.name}_by_copy", f"np.moveaxis({split}, 0, 2)")
+
+
+def _max_of_filters_d_input(e: Step, node: Node) -> bool:
+    """From the last copy to the first: the last one that was larger than all before it receives the gradient."""
+    (d, c), out, copies = node.ins, node.out, node.attrs["copies"]
+    larger, _ = e.workspace(f"{c.name}_larger", "", ("larger", c.id))
+    e.out(out, over=(c,))
+    parts = _candidates(e, out, copies)
+    source = planes(e, d)
+    for k in range(copies - 1, 0, -1):
+        e.run(f"multiply({source}, {larger}[{k - 1}], {parts}[{k}])")
+        e.run(f"subtract({source}, {parts}[{k}], {parts}[0])")
+        source = f"{parts}[0]"
+    return True
+
+
+def _add_bias(e: Step, node: Node) -> bool:
+    """Add one number per channel."""
+    x, bias = node.ins
+    e.run(f"add({x.name}, {per_feature(e, bias.name)}, {e.out(node.out, over=(x,))})")
+    return True
+
+
+FILTER_BANK = Kernel("filter_bank", _filter_bank)
+FILTER_BANK_D_WEIGHT = Kernel("filter_bank_d_weight", _filter_bank_d_weight)
+MAX_OF_FILTERS = Kernel("max_of_filters", _max_of_filters)
+MAX_OF_FILTERS_D_INPUT = Kernel("max_of_filters_d_input", _max_of_filters_d_input)
+ADD_BIAS = Kernel("add_bias", _add_bias)

@@ -1,0 +1,71 @@
+"""Fast NumPy for the steps of a loop over time, and for the state that it starts from."""
+
+from __future__ import annotations
+
+from dotnn.ir.node import Node
+from dotnn.library.ops.scan import goes_on
+from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
+from dotnn.targets.numpy.fast.kernels.pieces import like
+
+
+def _zero_state(e: Step, node: Node) -> bool:
+    e.zeros(node.out)
+    return True
+
+
+def _cut(e: Step, node: Node) -> bool:
+    (d,) = node.ins
+    e.run(f"multiply({d.name}, {goes_on(node)} != 0, {e.out(node.out, over=node.ins)})")
+    return True
+
+
+def _step_affine(e: Step, node: Node) -> bool:
+    xz, h, weight = node.ins
+    z = e.out(node.out)
+    e.run(f"dot({h.name}, {weight.name}, {z})")
+    e.run(f"add({z}, {xz.name}, {z})")
+    return True
+
+
+def _gated_sum(e: Step, node: Node) -> bool:
+    f, c, i, g = (v.name for v in node.ins)
+    product, out = e.scratch("product", *like(node.out)), e.out(node.out)
+    e.run(f"multiply({i}, {g}, {product})")
+    e.run(f"multiply({f}, {c}, {out})")
+    e.run(f"add({out}, {product}, {out})")
+    return True
+
+
+def _blend(e: Step, node: Node) -> bool:
+    """Write z (h - g) + g."""
+    z, h, g = (v.name for v in node.ins)
+    out = e.out(node.out)
+    e.run(f"subtract({h}, {g}, {out})")
+    e.run(f"multiply({out}, {z}, {out})")
+    e.run(f"add({out}, {g}, {out})")
+    return True
+
+
+def _d_share(e: Step, node: Node) -> bool:
+    d, h, g = (v.name for v in node.ins)
+    difference = e.scratch("difference", *like(node.out))
+    e.run(f"subtract({h}, {g}, {difference})")
+    e.run(f"multiply({d}, {difference}, {e.out(node.out, over=node.ins[:1])})")
+    return True
+
+
+def _d_second(e: Step, node: Node) -> bool:
+    d, z = (v.name for v in node.ins)
+    rest = e.scratch("rest", *like(node.out))
+    e.run(f"subtract({e.number('one', '1')}, {z}, {rest})")
+    e.run(f"multiply({d}, {rest}, {e.out(node.out, over=node.ins[:1])})")
+    return True
+
+
+ZERO_STATE = Kernel("zero_state", _zero_state)
+CUT = Kernel("cut", in_loop=_cut)
+STEP_AFFINE = Kernel("step_affine", in_loop=_step_affine)
+GATED_SUM = Kernel("gated_sum", _gated_sum)
+BLEND = Kernel("blend", _blend)
+BLEND_D_SHARE = Kernel("blend_d_share", _d_share)
+BLEND_D_SECOND = Kernel("blend_d_second", _d_second)

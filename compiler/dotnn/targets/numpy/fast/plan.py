@@ -1,0 +1,162 @@
+"""The lines of a step and of its set-up, and the names of what the set-up makes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from dotnn.codegen.hygiene import unmarked
+from dotnn.ir.node import Value
+from dotnn.library.ops import OPS
+from dotnn.passes.name import reserved
+from dotnn.targets.numpy.fast.arrays import empty_array, planes
+from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, LOOP_NAMES, like
+
+WORD = re.compile(r"[^\W\d]\w*")
+
+
+@dataclass
+class Plan:
+    """The finished lines.
+
+    `examples` are the arrays that are made of the examples once, before training (name -> expression); `setup` makes
+    the arrays of a step, `step` runs at every step. `functions` are NumPy's that the step calls, `helpers` ours.
+    `reused` are the values that took over an array of another value; `carried` maps a state of a loop to the value that
+    is written over it for the next step.
+    """
+
+    examples: dict[str, str] = field(default_factory=dict)
+    setup: list[str] = field(default_factory=list)
+    step: list[str] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
+    helpers: set[str] = field(default_factory=set)
+    reused: set[str] = field(default_factory=set)
+    carried: dict[str, str] = field(default_factory=dict)
+
+    def spelt(self, change: Callable[[str], str]) -> Plan:
+        """Return the plan with `change` applied to every text."""
+        return Plan(
+            {change(name): change(expression) for name, expression in self.examples.items()},
+            [change(line) for line in self.setup],
+            [change(line) for line in self.step],
+            self.functions,
+            self.helpers,
+            {change(name) for name in self.reused},
+            {change(entering): change(leaving) for entering, leaving in self.carried.items()},
+        )
+
+    def drop_unread(self) -> None:
+        """Drop the lines of the set-up whose name nothing reads."""
+        read = set(WORD.findall("\n".join(self.step)))
+        kept: list[str] = []
+        for line in reversed(self.setup):
+            name, _, _ = line.partition(" = ")
+            if name in read or not name.isidentifier():
+                kept.append(line)
+                read |= set(WORD.findall(line))
+        self.setup = kept[::-1]
+
+
+@cache
+def words() -> frozenset[str]:
+    """Return what a name made here must not be: words of Python, of the template, and of what is called."""
+    text = (Path(__file__).parents[1] / "templates" / "gradients.py.j2").read_text(encoding="utf-8")
+    code = re.sub(r'""".*?"""|".*?"|\{[{%].*?[%}]\}', "", text, flags=re.DOTALL)
+    helpers = {helper for op in OPS.values() for helper in op.helpers}
+    return frozenset({*reserved(), *WORD.findall(code), "np", *FUNCTIONS, *LOOP_NAMES, *helpers})
+
+
+class PlanWriter:
+    """Writes a plan line by line. Every name that the set-up makes is free, and made once."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self.plan = Plan()
+        self.banner = ""
+        self._taken = {unmarked(name) for name in taken}
+        self._bound: dict[object, str] = {}
+        self._in_steps: dict[str, str] = {}
+
+    def run(self, line: str) -> None:
+        """Append a line to the step, under the banner of its statement."""
+        self.plan.step += [self.banner, line] if self.banner else [line]
+        self.banner = ""
+        self.plan.functions |= {f for f in FUNCTIONS if f"{f}(" in line or f"{f}.reduce(" in line}
+
+    def prepare(self, line: str) -> None:
+        """Append a line to the set-up."""
+        self.plan.setup.append(line)
+
+    def bind(self, hint: str, expression: str, *, own: bool = False) -> str:
+        """Return the name of an expression that is evaluated once, in the set-up.
+
+        `own`: the name is a value's, and free for it alone.
+        """
+        if own:
+            self.plan.setup.append(f"{hint} = {expression}")
+            return hint
+        return self.once(hint, expression, expression)
+
+    def array(self, hint: str, expression: str) -> str:
+        """Return the name of an array that is made once, and belongs to this hint alone."""
+        return self.once(hint, expression, (hint, expression))
+
+    def workspace(self, hint: str, expression: str, key: object) -> tuple[str, bool]:
+        """Return the name of an array that one op keeps for a later one, and whether it is there already."""
+        there = key in self._bound
+        return self.once(hint, expression, key), there
+
+    def number(self, hint: str, expression: str) -> str:
+        """Return the name of a number in the arrays' own precision (a 0-d array: the cheapest operand)."""
+        return self.bind(hint, f"np.array({expression}, dtype)")
+
+    def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
+        """Return the name of a scratch array; equal ones are shared, for no line needs it after its own op."""
+        expression = (planes if len(dims) == 4 and dims[-1] == "size" else empty_array)(dims, dtype)
+        return self.once(hint, expression, (hint, expression))
+
+    def example_array(self, hint: str, expression: str) -> str:
+        """Return the rows, batch first, of an array made of the examples once, before training."""
+        name = self._example_name(hint, expression)
+        return self.bind(f"{name}_rows", f'batch["{unmarked(name)}"]')
+
+    def all_examples(self, hint: str, expression: str) -> str:
+        """Return the expression of that array with the rows of all examples, not of a batch alone."""
+        return f'arrays["{unmarked(self._example_name(hint, expression))}"]'
+
+    def _example_name(self, hint: str, expression: str) -> str:
+        """Return the name of an array of the examples, distinct without its mark, too: that is its key."""
+        name, number = hint, 2
+        while self.plan.examples.setdefault(unmarked(name), expression) != expression:
+            name, number = f"{hint}_{number}", number + 1
+        return name
+
+    def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
+        """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`."""
+        name = self.scratch(f"{value.name}_slope", *like(value), dtype=dtype)
+        for line in lines:
+            self.run(line.format(a=value.name, slope=name))
+        return name
+
+    def free_name(self, hint: str) -> str:
+        """Return the hint, or the hint with a number where another thing has its name."""
+        name, number = hint, 2
+        while unmarked(name) in self._taken:
+            name, number = f"{hint}_{number}", number + 1
+        self._taken.add(unmarked(name))
+        return name
+
+    def step_name(self, hint: str) -> str:
+        """Return a free name for what every step of a loop binds anew; the same hint is the same thing."""
+        if hint not in self._in_steps:
+            self._in_steps[hint] = self.free_name(hint)
+        return self._in_steps[hint]
+
+    def once(self, hint: str, expression: str, key: object) -> str:
+        """Return the name of the expression that was bound to this key; bind it now if none was."""
+        if key not in self._bound:
+            self._bound[key] = self.free_name(hint)
+            self.plan.setup.append(f"{self._bound[key]} = {expression}")
+        return self._bound[key]

@@ -1,0 +1,223 @@
+"""The optimizer's equations as in-place calls over one flat buffer of all parameters.
+
+`m = beta1 * m + g` becomes `multiply(m, beta1, m); add(m, g, m)`. Everything that is a number is computed once an
+update, everything that is an array is written into an array that exists. Where an update makes several passes over
+the buffer, it goes block by block, so that a block stays in the processor's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dotnn.codegen import optimizer
+from dotnn.ir.expr import (
+    DIALECTS,
+    Binary,
+    Call,
+    Equation,
+    Expr,
+    Name,
+    Number,
+    Unary,
+    equation,
+    map_children,
+    number,
+    reads,
+    spell,
+    substitute,
+    ufunc,
+    walk,
+)
+from dotnn.model.model import Train
+
+OPERATIONS = {"+": "add", "-": "subtract", "**": "power"}
+
+
+@dataclass
+class UpdatePlan:
+    """The finished lines: numbers and arrays made once, numbers computed at every update, passes over the arrays."""
+
+    constants: list[str] = field(default_factory=list)
+    numbers: list[str] = field(default_factory=list)
+    passes: list[str] = field(default_factory=list)
+    arrays: list[str] = field(default_factory=list)
+    scratch: list[str] = field(default_factory=list)
+    counts: bool = False
+    d_loss: str = "1.0"
+    functions: set[str] = field(default_factory=set)
+
+
+def plan_update(train: Train) -> UpdatePlan:
+    """Return the update of a training regime.
+
+    Where the gradient only ever appears as `lr * g`, the learning rate goes into the cotangent of the loss: the
+    gradient is linear in it, and a pass over all parameters is saved. A learning rate that changes is not there yet
+    when the cotangent is made, and clipping looks at the true gradient.
+    """
+    lines = [equation(line) for line in optimizer.fast_equations(train)]
+    folded = None if train.schedule or train.clip else _fold_learning_rate(lines)
+    return _UpdateCompiler(train, folded or lines, "lr" if folded else "").run()
+
+
+SCALED = Binary("*", Name("lr"), Name("g"))
+
+
+def _fold_learning_rate(lines: Sequence[Equation]) -> list[Equation] | None:
+    """Return the equations with g for every `lr * g`, None where g appears otherwise, too, or not at all."""
+    parts = [part for line in lines for part in walk(line.value)]
+    if not parts.count(SCALED) == parts.count(Name("g")) > 0:
+        return None
+    return [Equation(line.target, _without_rate(line.value)) for line in lines]
+
+
+def _without_rate(expr: Expr) -> Expr:
+    return Name("g") if expr == SCALED else map_children(expr, _without_rate)
+
+
+class _UpdateCompiler:
+    def __init__(self, train: Train, lines: Sequence[Equation], folded: str) -> None:
+        self.values = optimizer.arguments(train)
+        self.changing = {"t", "lr"} if train.schedule else {"t"}
+        self.slots = optimizer.slots(train)
+        self.plan = UpdatePlan(arrays=["w", "g", *self.slots])
+        self.plan.d_loss = str(self.values["lr"]) if folded else "1.0"
+        self.lines = lines
+        self.inlined: dict[str, Expr] = {}
+        self.made: dict[str, str] = {}
+        self.depth = 0
+
+    def run(self) -> UpdatePlan:
+        for line in self.lines:
+            value = substitute(line.value, self.inlined)
+            if line.target not in self.plan.arrays:
+                self.inlined[line.target] = value  # m_hat and the like: written where they are used
+                continue
+            self.assign(line.target, value)
+        text = " ".join(self.plan.passes)
+        self.plan.scratch = [name for name in self.plan.scratch if name in text]
+        return self.plan
+
+    def assign(self, target: str, value: Expr) -> None:
+        """Compile `target = value` so that the target is overwritten in place."""
+        result = self.compile(value, target)
+        if result != target:
+            self.call("copyto", target, result)
+
+    def compile(self, expr: Expr, into: str) -> str:
+        """Write the calls that compute an array expression; return the array that holds it (`into`, or a name)."""
+        match expr:
+            case Name(name):
+                return name
+            case Call(name, (inner,)):
+                self.call(ufunc(name), self.compile(inner, into), into)
+                return into
+            case Call(name, (left, right)):
+                return self.both(ufunc(name), left, right, into)
+            case Unary("-", inner):
+                self.call("negative", self.compile(inner, into), into)
+                return into
+            case Binary(op, left, right) if op in OPERATIONS:
+                return self.both(OPERATIONS[op], left, right, into)
+            case Binary("*" | "/"):
+                return self.product(expr, into)
+        raise AssertionError(f"an optimizer's equation cannot hold {spell(expr)}")
+
+    def both(self, name: str, first: Expr, second: Expr, into: str) -> str:
+        """Compile a function of two operands, such as a sum, one of them an array.
+
+        The first may be computed in place only if the second does not read the target.
+        """
+        if not self.is_array(second):
+            self.call(name, self.compile(first, into), self.number(second), into)
+            return into
+        if not self.is_array(first):
+            self.call(name, self.number(first), self.compile(second, into), into)
+            return into
+        place = self.scratch() if into in reads(second) and not isinstance(first, Name) else into
+        left = self.compile(first, place)
+        self.depth += 1
+        right = self.compile(second, self.scratch())
+        self.call(name, left, right, into)
+        self.depth -= 1
+        return into
+
+    def product(self, expr: Expr, into: str) -> str:
+        """Compile a product: its numbers are gathered into one factor, its arrays are multiplied or divided in turn."""
+        above, below, factor = self.factors(expr)
+        place = into if not any(into in reads(e) for e in [*above[1:], *below]) else self.scratch()
+        result = self.compile(above[0], place)
+        for others, name in ((above[1:], "multiply"), (below, "divide")):
+            for other in others:
+                self.depth += 1
+                # One scratch array less is one pass over the cache less.
+                unread = result != place and place not in reads(other)
+                self.call(name, result, self.compile(other, place if unread else self.scratch()), place)
+                self.depth -= 1
+                result = place
+        if factor is not None:
+            self.call("multiply", result, self.number(factor), place)
+            result = place
+        return result
+
+    def factors(self, expr: Expr) -> tuple[list[Expr], list[Expr], Expr | None]:
+        """Return the array factors above and below the line, and the product of all numbers."""
+        match expr:
+            case Binary("*" | "/" as op, first, second) if self.is_array(expr):
+                above, below, left = self.factors(first)
+                more, less, right = self.factors(second)
+                if op == "/":
+                    more, less = less, more
+                return above + more, below + less, _combine(left, right, op)
+        return ([expr], [], None) if self.is_array(expr) else ([], [], expr)
+
+    def is_array(self, expr: Expr) -> bool:
+        """Whether an expression reads an array."""
+        return any(name in self.plan.arrays for name in reads(expr))
+
+    def number(self, expr: Expr) -> str:
+        """Return the name of a number: made once, or computed at every update where it depends on t."""
+        text = spell(expr)
+        if text not in self.made:
+            name = text if text in (*self.values, *self.changing) else f"number_{len(self.made) + 1}"
+            self.made[text] = name
+            if self.changing & set(reads(expr)):
+                self.plan.counts |= "t" in reads(expr)
+                self.plan.constants.append(f"{name} = np.empty((), w.dtype)")
+                self.plan.numbers.append(f"{name}[...] = {self.spelt(expr)}")
+            else:
+                self.plan.constants.append(f"{name} = np.array({self.spelt(expr)}, w.dtype)")
+        return self.made[text]
+
+    def spelt(self, expr: Expr) -> str:
+        """Return a number's expression with the arguments' values in it.
+
+        A learning rate that is none of them is the argument of the update, `rate`.
+        """
+        values = {"lr": Name("rate"), **{k: number(v) for k, v in self.values.items()}}
+        return spell(substitute(expr, values), DIALECTS["math"])
+
+    def scratch(self) -> str:
+        """Return the scratch array of the present depth."""
+        name = f"scratch_{self.depth}"
+        if name not in self.plan.scratch:
+            self.plan.scratch.append(name)
+        return name
+
+    def call(self, name: str, *arguments: str) -> None:
+        """Append one call; its last argument is written."""
+        self.plan.functions.add(name)
+        if name == "copyto":
+            self.plan.passes.append(f"copyto({arguments[0]}, {arguments[1]})")
+        else:
+            *given, written = arguments
+            out = "out=" if name in ("maximum", "minimum") else ""  # NumPy deprecates their third argument by position
+            self.plan.passes.append(f"{name}({', '.join([*given, out + written])})")
+
+
+def _combine(left: Expr | None, right: Expr | None, op: str) -> Expr | None:
+    if right is None:
+        return left
+    if left is None and op == "/":
+        left = Number(1)
+    return right if left is None else Binary(op, left, right)

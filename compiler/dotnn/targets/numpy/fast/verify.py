@@ -1,0 +1,278 @@
+"""The verifier of a plan: what must hold of the memory that the values of a step share.
+
+A plan lets a value take over the array of another one. That is right as long as nobody reads the other one any more.
+To see it, the step runs in two memories side by side: as the plan places the values, and with an array of its own for
+every value that took one over. Both memories note which statement wrote each number last. A read that finds another
+writer in the one than in the other has lost its value, whatever the numbers happen to be.
+
+Nothing may be written where several numbers share one place (a broadcast view) or into a read-only array, no product
+may be written over its own operands, and no view may turn out to be a copy that is made once. A violation is a bug of
+the compiler, never of a spec.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import count, product
+from types import CodeType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from dotnn.targets.numpy.fast.plan import Plan
+from dotnn_runtime.script.buffers import flat_arrays
+from dotnn_runtime.script.selfcheck import generic_batch
+
+Array = np.ndarray[Any, np.dtype[Any]]
+EXAMPLES = 3
+
+
+class InvalidPlan(AssertionError):
+    """A plan reads a value whose memory was given away, or writes where it must not."""
+
+
+def verify_plan(plan: Plan, script: str) -> None:
+    """Run two consecutive steps of `plan` in training mode, and two in prediction mode, in two memories.
+
+    Where a condition asks for numbers, both branches are taken, whatever they are.
+    `script` is the script that holds the plan: its declarations say which arrays there are. Raises `InvalidPlan`
+    naming the statement, the value that it reads, and the statement that destroyed it.
+    """
+    module = ModuleType("planned")
+    exec(compile(script, "planned", "exec"), vars(module))
+    parsed = _parsed(plan.setup), _parsed(plan.step)
+    for training, branch in product((True, False), (True, False)):
+        names = [_names(plan, module, training=training) for _ in ("apart", "placed")]
+        with np.errstate(all="ignore"):
+            _Machine(plan, *names, branch=branch).run(*parsed)
+    _code.cache_clear()
+
+
+class _Memory:
+    """The names of a step and their arrays, and for every number the last statement that wrote it."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
+        self._writers: dict[int, tuple[Any, Array]] = {}
+
+    def evaluate(self, tree: ast.expr) -> Any:
+        return eval(_code(tree), self.names)
+
+    def writers(self, array: Array) -> Array:
+        """Return a view, of the array's shape, of the numbers of the statements that wrote its elements last."""
+        owner = _owner(array)
+        if id(owner) not in self._writers:
+            self._writers[id(owner)] = owner, np.zeros(owner.nbytes // owner.itemsize, np.int64)
+        table = self._writers[id(owner)][1]
+        start = (array.ctypes.data - owner.ctypes.data) // owner.itemsize
+        strides = [s // owner.itemsize * table.itemsize for s in array.strides]
+        return np.lib.stride_tricks.as_strided(table[start:], array.shape, strides)
+
+
+class _Machine:
+    """Runs the statements of a plan in both memories: `placed` as the plan says, `apart` with an array per value."""
+
+    def __init__(self, plan: Plan, apart: dict[str, Any], placed: dict[str, Any], *, branch: bool) -> None:
+        self.plan, self.branch = plan, branch
+        self.apart, self.placed = _Memory(apart), _Memory(placed)
+        self.numbers = count(1)
+        self.parameters = [*apart["PARAMS"]]
+        self.written: dict[int, str] = {}
+        self.copies: dict[str, list[Array]] = {}
+
+    def run(self, setup: Sequence[ast.stmt], step: Sequence[ast.stmt]) -> None:
+        for statement in setup:
+            self._run_one(statement)
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                self._bind(statement.targets[0].id, statement.value)
+        for _ in range(2):
+            self._run_all(step)
+        for name, pair in self._results():
+            self._compare(*pair, f"the end of the step reads {name}")
+        for parameter in self.parameters:
+            if not self.placed.writers(self.placed.names["grads"][parameter]).all():
+                raise InvalidPlan(f"no statement writes all of the gradient of {parameter}")
+        for name, sources in self.copies.items():
+            self._check_copy(name, sources)
+
+    def _bind(self, name: str, expression: ast.expr) -> None:
+        """Give a value that reuses memory an array of its own in `apart`; remember what is a copy of other arrays."""
+        if name in self.plan.reused:
+            self.apart.names[name] = self.apart.names[name].copy(order="K")
+        sources = [placed for _, _, placed in self._arrays(expression)]
+        made = _flat(self.placed.names[name])
+        if not any(np.may_share_memory(a, b) for a in made for b in sources):
+            self.copies[name] = sources
+
+    def _check_copy(self, name: str, sources: Sequence[Array]) -> None:
+        """Refuse an array that took numbers over when it was made, and never again, though a step writes them."""
+        stale = not any(self.placed.writers(array).any() for array in _flat(self.placed.names[name]))
+        if stale and any(self.placed.writers(array).any() for array in sources):
+            raise InvalidPlan(f"{name} is copied once from an array that every step writes")
+
+    def _results(self) -> Iterator[tuple[str, tuple[Array, Array]]]:
+        for table in ("grads", "params"):
+            for name, array in self.apart.names[table].items():
+                yield f'{table}["{name}"]', (array, self.placed.names[table][name])
+
+    def _run_all(self, statements: Sequence[ast.stmt]) -> None:
+        for statement in statements:
+            if isinstance(statement, ast.For):
+                self._run_loop(statement)
+            elif isinstance(statement, ast.If):
+                mode = ast.unparse(statement.test) == "training"
+                taken = self.placed.evaluate(statement.test) if mode else self.branch
+                self._run_all(statement.body if taken else statement.orelse)
+            else:
+                self._run_one(statement)
+
+    def _run_loop(self, loop: ast.For) -> None:
+        both = [list(memory.evaluate(loop.iter)) for memory in (self.apart, self.placed)]
+        made = {n.id for n in ast.walk(loop) if isinstance(n, ast.Name)}
+        carried = {entering: leaving for entering, leaving in self.plan.carried.items() if leaving in made}
+        for pair in zip(*both, strict=True):
+            for memory, value in zip((self.apart, self.placed), pair, strict=True):
+                memory.names |= _bound(loop.target, value)
+            self._run_all(loop.body)
+            for entering, leaving in carried.items():
+                before, after = (self.apart.names[name] for name in (entering, leaving))
+                before[...] = after
+                self.apart.writers(before)[...] = self.apart.writers(after)
+
+    def _run_one(self, statement: ast.stmt) -> None:
+        text = ast.unparse(statement)
+        target = _target(statement, self.placed)
+        for tree in _operands(statement, target):
+            for name, apart, placed in self._arrays(tree):
+                self._compare(apart, placed, f"`{text}` reads {name}")
+                if _is_product(statement) and target and np.shares_memory(placed, self.placed.evaluate(target)):
+                    raise InvalidPlan(f"`{text}` writes over its own operand {name}")
+        if target is not None and (shared := _unwritable(self.placed.evaluate(target))):
+            raise InvalidPlan(f"`{text}` writes into {ast.unparse(target)}, {shared}")
+        self._execute(statement)
+        if target is not None:
+            number = next(self.numbers)
+            self.written[number] = text
+            for memory in (self.apart, self.placed):
+                memory.writers(memory.evaluate(target))[...] = number
+
+    def _execute(self, statement: ast.stmt) -> None:
+        for memory in (self.apart, self.placed):
+            exec(_code(statement), memory.names)
+
+    def _arrays(self, tree: ast.AST) -> Iterator[tuple[str, Array, Array]]:
+        """Yield the arrays that an expression reads, by the largest parts of it that are arrays already."""
+        if isinstance(tree, ast.Name | ast.Attribute | ast.Subscript):
+            pairs = list(zip(*(_flat(m.evaluate(tree)) for m in (self.apart, self.placed)), strict=True))
+            if pairs and not (isinstance(tree, ast.Subscript) and pairs[0][0].base is None):
+                yield from ((ast.unparse(tree), *pair) for pair in pairs)
+                return
+        if not _is_size(tree):
+            for child in ast.iter_child_nodes(tree):
+                yield from self._arrays(child)
+
+    def _compare(self, apart: Array, placed: Array, reads: str) -> None:
+        expected, found = self.apart.writers(apart), self.placed.writers(placed)
+        if not np.array_equal(expected, found):
+            number = int(found[expected != found].max())
+            raise InvalidPlan(f"{reads}, which `{self.written.get(number, 'nothing')}` has overwritten")
+
+
+def _names(plan: Plan, module: ModuleType, *, training: bool) -> dict[str, Any]:
+    """Return what the statements of a plan may read: the script's own functions, and the arguments of `make_step`."""
+    script = vars(module)
+    rng = np.random.default_rng(0)
+    dtype = np.dtype(float)
+    params, grads = (flat_arrays(script["PARAMS"], dtype)[1] for _ in range(2))
+    params |= {name: np.empty(shape) for name, shape in script.get("STATE", {}).items()}
+    for array in params.values():
+        array[...] = rng.uniform(0.5, 1, array.shape)
+    grads |= {name: np.empty((EXAMPLES, *shape)) for name, (_, shape) in script["INPUTS"].items()}
+    examples = generic_batch({**script["INPUTS"], **script["TARGETS"]}, rng, EXAMPLES)
+    arrays = script["training_arrays"](examples, dtype)
+    arguments = {"params": params, "grads": grads, "arrays": arrays, "batch": arrays}
+    functions = {name: getattr(np, name) for name in plan.functions}
+    numbers = {"size": EXAMPLES, "dtype": dtype, "training": training, "d_loss": 1.0, "rng": rng}
+    return {**script, **functions, **arguments, **numbers}
+
+
+def _parsed(lines: Sequence[str]) -> list[ast.stmt]:
+    return ast.parse("\n".join(lines)).body
+
+
+@cache
+def _code(tree: ast.AST) -> CodeType:
+    if isinstance(tree, ast.stmt):
+        return compile(ast.Module([tree], []), "plan", "exec")
+    return compile(ast.fix_missing_locations(ast.Expression(_loaded(tree))), "plan", "eval")
+
+
+def _loaded(tree: ast.AST) -> ast.expr:
+    """Return an expression that may be the target of an assignment as one that is read."""
+    return ast.parse(ast.unparse(tree), mode="eval").body
+
+
+def _owner(array: Any) -> Array:
+    """Return the array whose memory a view shows."""
+    while (base := getattr(array, "base", None)) is not None:
+        array = base
+    return np.asarray(array)
+
+
+def _flat(value: Any) -> list[Array]:
+    if isinstance(value, list | tuple):
+        return [array for item in value for array in _flat(item)]
+    return [value] if isinstance(value, np.ndarray) else []
+
+
+def _bound(target: ast.expr, value: Any) -> dict[str, Any]:
+    """Return the names that a loop gives to the parts of a value."""
+    if isinstance(target, ast.Tuple):
+        pairs = zip(target.elts, value, strict=True)
+        return {name: part for inner, item in pairs for name, part in _bound(inner, item).items()}
+    return {ast.unparse(target): value}
+
+
+def _target(statement: ast.stmt, memory: _Memory) -> ast.expr | None:
+    """Return what a statement writes: the first argument of `copyto`, or `out=`, or else the last array it is given."""
+    if isinstance(statement, ast.Assign):
+        first = statement.targets[0]
+        return first if isinstance(first, ast.Subscript) else None
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call):
+        return None
+    named = [k.value for k in call.keywords if k.arg == "out"]
+    arrays = [a for a in call.args if not isinstance(a, ast.Constant) and isinstance(memory.evaluate(a), np.ndarray)]
+    return named[0] if named else arrays[0 if _is_call(call, "copyto") else -1]
+
+
+def _operands(statement: ast.stmt, target: ast.expr | None) -> list[ast.AST]:
+    """Return the expressions that a statement reads."""
+    if isinstance(statement, ast.Assign):
+        return [statement.value]
+    call = getattr(statement, "value", None)
+    if not isinstance(call, ast.Call):
+        return [statement]
+    return [a for a in (*call.args, *(k.value for k in call.keywords)) if a is not target]
+
+
+def _is_call(tree: ast.AST | None, name: str) -> bool:
+    return isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == name
+
+
+def _is_size(tree: ast.AST) -> bool:
+    """Whether an expression asks how large an array is, and not for its numbers."""
+    return _is_call(tree, "len") or (isinstance(tree, ast.Attribute) and tree.attr in ("shape", "size"))
+
+
+def _is_product(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and _is_call(statement.value, "dot")
+
+
+def _unwritable(array: Array) -> str:
+    if not array.flags.writeable:
+        return "which is read-only"
+    repeated = any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True))
+    return "where several numbers share one place" if repeated else ""

@@ -1,0 +1,111 @@
+"""What surrounds the optimizer in `fit`: the schedule, clipping, constraints, and the state to go on from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dotnn.codegen import learning_rate, optimizer
+from dotnn.codegen.epochs import HEAD, Loop, Words
+from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraint_lines
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model, Train
+
+
+def context(model: Model, graph: Graph) -> dict[str, Any]:
+    """Return what the templates of the training loop show."""
+    train = model.train
+    loop = Loop(model, Words())
+    return {
+        "learning_rate": learning_rate.context(train),
+        "rate": learning_rate.current(train),
+        "clip": _clip(train),
+        "constraints": constraint_lines(model),
+        "train_head": wrapped("def train(", TRAIN_ARGUMENTS, "):"),
+        "start": indented(_before(model, loop), 4),
+        "first": indented(_first_gradient(model), 4),
+        "head": HEAD,
+        "over": indented(loop.over(), 8),
+        "step": _step(model),
+        "after": indented(loop.after({"rng": "rng.bit_generator.state", **_next_grads(model)}), 8),
+        "end": indented(loop.end(), 4),
+        "overflow": indented(_overflow(model, graph), 4),
+        "checkpoint": train.checkpoint,
+    }
+
+
+def _before(model: Model, loop: Loop) -> list[str]:
+    """Return the lines before the loop."""
+    made = loop.state({"params": "params", "optimizer": "memory", "history": "history"})
+    taken = [*_restore(model), *loop.taken_up()]
+    return [*made, "if resume is not None:", *indented(taken, 4), *loop.begin()]
+
+
+def _first_gradient(model: Model) -> list[str]:
+    """Return the lines that compute the first gradient, where all examples at once are a batch: an epoch ends with
+    the gradient for the next one, so that its loss is that after the update."""
+    if model.train.batch:
+        return []
+    return ["if resume is None:", "    loss = step(None, rng)", "else:", '    g[...] = resume["grads"]']
+
+
+def _next_grads(model: Model) -> dict[str, str]:
+    """Return the entry of a state for the gradient of the next update, whose draws are spent."""
+    return {} if model.train.batch else {"grads": "g"}
+
+
+# ------------------------------------------------------------------------------------------------------ the step
+
+
+def _clip(train: Train) -> dict[str, object]:
+    """Return what `make_clip` shows; nothing where nothing is clipped."""
+    if train.clip is None:
+        return {}
+    entry = train.clip.entry
+    return {
+        "call": str(train.clip),
+        "equation": entry.equation,
+        "source": entry.source,
+        "limit": train.clip.attrs["limit"],
+        "each": entry.each,
+        "lines": entry.fast,
+    }
+
+
+def _step(model: Model) -> list[str]:
+    """Return the lines between one gradient and the next."""
+    train, rate = model.train, learning_rate.current(model.train)
+    lines = ["clip()"] if train.clip is not None else []
+    lines += [f"update({rate})", *(["constrain(params)"] if constraint_lines(model) else [])]
+    return lines + learning_rate.after_step(train)
+
+
+def _overflow(model: Model, graph: Graph) -> list[str]:
+    """Return the lines after the loop that find what no loss shows: a last update, a memory of the optimizer, a running
+    statistic or a value of the network that is not finite."""
+    slots = optimizer.slots(model.train)
+    hidden = any(n.rule.vanishes for n in graph.all_nodes())
+    if not slots and not hidden and not model.train.batch:
+        return []  # the loss of an epoch is that after its only update
+    rows = "examples" if not model.train.batch else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
+    values = [f"forward(params, {rows})[1]"] if hidden else []
+    if not slots:
+        return wrapped("note_overflow(", ["history", "params", "{}", *values], ")")
+    return [
+        "memories = {}",
+        f"for slot in {literal(slots)}:",
+        "    g[...] = memory[slot]  # it lies as the gradients do: `grads` knows the names",
+        "    memories[slot] = {name: grads[name].copy() for name in PARAMS}",
+        *wrapped("note_overflow(", ["history", "params", "memories", *values], ")"),
+    ]
+
+
+# ------------------------------------------------------------------------------------------------------- the state
+
+
+def _restore(model: Model) -> list[str]:
+    """Return the lines that put parameters, the optimizer's memory and the generator back."""
+    lines = ["for name in params:", '    params[name][...] = resume["params"][name]']
+    lines += [f'memory["{slot}"][...] = resume["optimizer"]["{slot}"]' for slot in optimizer.slots(model.train)]
+    lines += ['memory["t"] = resume["optimizer"]["t"]'] * optimizer.counts_updates(model.train)
+    return [*lines, 'rng.bit_generator.state = resume["rng"]']

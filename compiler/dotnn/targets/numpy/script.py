@@ -1,0 +1,95 @@
+"""The script of the fast style: everything that the templates print, made into finished lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dotnn.codegen import optimizer, paste, training
+from dotnn.codegen.heading import header, sealed
+from dotnn.codegen.hygiene import Mark, names_of
+from dotnn.codegen.lines import indented
+from dotnn.codegen.regime import modules
+from dotnn.codegen.render import Parts, assembled
+from dotnn.codegen.shared import result_files, training_context, value_names
+from dotnn.codegen.tables import constants
+from dotnn.codegen.threads import thread_lines
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+from dotnn.targets.base import Draft
+from dotnn.targets.numpy import regime
+from dotnn.targets.numpy.equations import draws, forward, helper_names, total_loss
+from dotnn.targets.numpy.fast.context import context as fast_context
+from dotnn.targets.numpy.fast.emitter import FastEmitter
+from dotnn.targets.numpy.fast.plan import Plan
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def script(draft: Draft) -> str:
+    """Return the text of the script: a training step computes the graph `draft.step` in arrays that exist.
+
+    Equal drafts give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
+    """
+    model = draft.model
+    names, mark = names_of(draft.graph, draft.step), _mark(draft)
+    graph, step = mark.on(draft.graph), mark.on(draft.step)
+    plan = FastEmitter(model, step).emit()
+    called = helper_names(graph) | plan.helpers | training.init_helpers(model)
+    formulas = paste.needed(called - {"locate"})
+    context: dict[str, Any] = {
+        **header(model, draft.facts, draft.style.name),
+        **constants(model, graph),
+        "formulas": paste.sources(formulas),
+        "init_lines": indented(training.init_lines(model, draft.values)),
+        "forward_lines": forward(model, graph),
+        "loss_lines": total_loss(model, graph),
+        "state": bool(graph.state),
+        "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
+        "all_params": "{**params, **state}" if graph.state else "params",
+        "fast": fast_context(model, step, plan),
+        "update": optimizer.context(model.train, has_state=bool(graph.state)),
+        "regime": regime.context(model, graph),
+        "draws": draws(graph),
+        "thread_lines": thread_lines(model),
+        **training_context(model),
+        **_own(model, graph),
+    }
+    alone = draft.options.get("helpers") != "import"
+    text = assembled(Parts(TEMPLATES, paste.SCRIPT, formulas, modules(model.train), alone), context)
+    return sealed(mark.off(text, names))
+
+
+def _own(model: Model, graph: Graph) -> dict[str, Any]:
+    """Return what the shared templates say otherwise for other targets."""
+    return {
+        "metric_lines": indented(training.metric_lines(model, value_names(model, graph)), 8),
+        "predict_dtype": "dtype",
+        "predict_setup": [
+            "dtype = next(iter(params.values())).dtype if params else np.float64",
+            "params = in_precision(params, dtype)",
+        ],
+        "predict_forward": "outputs, cache = forward(params, batch)",
+        "diverged_values": "params, forward(params, examples)[1]",
+        "subject": "params",
+        "restore": 'params = state["best_params"]',
+        "fitted": "params, history",
+        **result_files(model, "weights.npz", "history.csv"),
+        "train_options": [],
+        "checked_with": "complex-step derivatives",
+        "workers": False,
+        "framework_errors": False,
+        "noted_at_once": True,
+        "more_made_of": "",
+    }
+
+
+def _mark(draft: Draft) -> Mark:
+    """Return the mark of the spec's names while its script is written."""
+    return Mark.for_text("".join([draft.model.source.text, draft.model.source.path, *draft.options.sets]))
+
+
+def step_plan(draft: Draft) -> Plan:
+    """Return the plan of a fast step with the names that it has in the script."""
+    mark = _mark(draft)
+    return FastEmitter(draft.model, mark.on(draft.step)).emit().spelt(mark.plain)
