@@ -41,7 +41,8 @@ FAR = 48
 class Fault:
     """A line that is wrong: its site, what it made there, the value that shows it, and what would have been right.
 
-    `doubts` are other lines that may be to blame, where no repair was found. `paths` say in which calls and turns it was met.
+    `doubts` are other lines that may be to blame, where no repair was found. `paths` say in which calls and turns it
+    was met.
     """
 
     site: Site
