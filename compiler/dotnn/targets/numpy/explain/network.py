@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dotnn.codegen import tree
+from dotnn.codegen.lines import literal
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.model.model import Model
@@ -215,7 +216,7 @@ class NetworkWriter:
                 if v.id not in root.targets:
                     body.append(tree.Assign((f'grads["{name}"]',), root.ref(v, "backward")))
             more = [name for name in grads if name in self.graph.inputs]
-            names = "PARAMS" if not more else f"(*PARAMS, {', '.join(repr(n) for n in more)})"
+            names = "PARAMS" if not more else f"(*PARAMS, {', '.join(map(literal, more))})"
             end = [tree.Return(f"{{name: grads[name] for name in {names}}}")]
         doc = "Return the gradient of the loss: the chain rule from the loss back to every parameter."
         return tree.Function("backward", ("params", "batch", "cache", "d_loss=1.0"), doc, "", (*body, *end))
