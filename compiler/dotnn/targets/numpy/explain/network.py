@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dotnn.codegen import tree
+from dotnn.codegen.lines import literal
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.model.model import Model
@@ -208,14 +209,14 @@ class NetworkWriter:
             body = list(half.body)
         if self.flat:
             entries = ", ".join(f'"{name}": {root.ref(v, "backward")}' for name, v in grads.items())
-            end: list[tree.Stmt] = [tree.Blank(), tree.Return("{" + entries + "}")]
+            end: list[tree.Stmt] = [*([tree.Blank()] if len(body) > 12 else []), tree.Return("{" + entries + "}")]
         else:
             body[:0] = [tree.Assign(("grads",), "{}")]
             for name, v in grads.items():  # what no statement has put there
                 if v.id not in root.targets:
                     body.append(tree.Assign((f'grads["{name}"]',), root.ref(v, "backward")))
             more = [name for name in grads if name in self.graph.inputs]
-            names = "PARAMS" if not more else f"(*PARAMS, {', '.join(repr(n) for n in more)})"
+            names = "PARAMS" if not more else f"(*PARAMS, {', '.join(map(literal, more))})"
             end = [tree.Return(f"{{name: grads[name] for name in {names}}}")]
         doc = "Return the gradient of the loss: the chain rule from the loss back to every parameter."
         return tree.Function("backward", ("params", "batch", "cache", "d_loss=1.0"), doc, "", (*body, *end))

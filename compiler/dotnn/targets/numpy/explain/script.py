@@ -22,7 +22,7 @@ from dotnn.model.model import Model
 from dotnn.passes.zeros import zero_gradients
 from dotnn.targets.numpy.explain.command_line import CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
-from dotnn.targets.numpy.explain.initial import init_params
+from dotnn.targets.numpy.explain.initial import init_params, runs
 from dotnn.targets.numpy.explain.network import NetworkWriter
 from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.training import TrainingWriter
@@ -72,7 +72,7 @@ class _Script:
         renewal = writer.renewal()
         training = TrainingWriter(self.model, self.graph, writer.spec, network)
         data, command_line = DataWriter(self.model), CommandLine(self.model, self.graph)
-        formulas = self._formulas()
+        formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
         fresh = init_params(self.model, self.values)
         state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
         own = [tree.Prose(PART.strip("\n"))] if "part(" in self._code([*network.parts, *network.functions]) else []
@@ -106,9 +106,12 @@ class _Script:
     def _code(self, items: list[tree.Item]) -> str:
         return print_module(tree.Module("", items))[0]
 
-    def _formulas(self) -> list[str]:
+    def _formulas(self, network: list[tree.Item]) -> list[str]:
+        """Return the helpers that the network and the initial values call, in order."""
         helpers = {h for node in self.graph.all_nodes() for h in node.rule.called(node)}
-        return paste.needed((helpers | common.init_helpers(self.model)) - {"locate"})
+        code = self._code(network)
+        called = {h for h in helpers if re.search(rf"\b{h}\b", code)}
+        return paste.needed((called | common.init_helpers(self.model)) - {"locate"})
 
     def _modules(self, pasted: list[str], body: str) -> set[str]:
         found = paste.standard_modules(pasted)
@@ -159,6 +162,21 @@ class _Script:
         lines += [THREADS, "import numpy as np"] if "os" in modules else ["import numpy as np"]
         return prose([*lines, "", *self._constants()])
 
+    def _params(self, shapes: Mapping[str, object]) -> list[str]:
+        """Return the table of the parameters, with a loop over the copies of a repeated block."""
+        entries = [(name, literal(shape)) for name, shape in shapes.items()]
+        lines: list[str] = []
+        for run, some in runs(self.model, entries):
+            text = ", ".join(f'f"{{n}}.{n}": {shape}' if run else f"{literal(n)}: {shape}" for n, shape in some)
+            sign = "|=" if lines else "="
+            if run:
+                lines += ["PARAMS = {}"] if not lines else []
+                names = ", ".join(f'"{name}"' for name in run)
+                lines += [f"for n in ({names}):", *wrapped(f"PARAMS |= {{{text}}}", 4)]
+            else:
+                lines += wrapped(f"PARAMS {sign} {{{text}}}")
+        return lines or ["PARAMS = {}"]
+
     def _constants(self) -> list[str]:
         model, train = self.model, self.model.train
         inputs, targets = shared.declarations(model)
@@ -176,7 +194,9 @@ class _Script:
         tables |= {"SCALED": shared.scaled_shapes(model)} if shared.scaled_shapes(model) else {}
         lines: list[str] = []
         for table, entries in tables.items():
-            if entries or table != "STATE":
+            if table == "PARAMS":
+                lines += self._params(entries)
+            elif entries or table != "STATE":
                 text = ", ".join(f"{literal(n)}: {literal(x)}" for n, x in entries.items())
                 lines += wrapped(f"{table} = {{{text}}}")
         if train.weight_decay:
@@ -202,6 +222,8 @@ def _short_doc(source: str) -> str:
     if found is None:
         return source
     text = " ".join(found[1].split("\n\n")[0].split())
+    if len(text) > WIDTH - 10:
+        text = re.split(r"(?<=\w)[;:.] ", text)[0].rstrip(".") + "."
     lines = textwrap.wrap(text, WIDTH - 10)
     quoted = [f'    """{lines[0]}', *(f"    {line}" for line in lines[1:])]
     rest = "\n".join(made for line in source[found.end() :].split("\n") for made in _narrow(line))

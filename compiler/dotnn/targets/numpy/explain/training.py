@@ -207,11 +207,8 @@ class TrainingWriter:
         lines.append('params, memory, history = state["params"], state["optimizer"], History(state["history"])')
         lines += ["history.scaling = scaling"] if scaled else []
         if self.uses_rng():
-            lines += [
-                "rng = np.random.default_rng([seed, 1])",
-                "if resume:",
-                '    rng.bit_generator.state = resume["rng"]',
-            ]
+            lines += ["rng = np.random.default_rng([seed, 1])"]
+            lines += ['rng.bit_generator.state = state.get("rng", rng.bit_generator.state)']
         return [*lines, *self.around.clock_anew(), *self.around.begin()]
 
     def uses_rng(self) -> bool:
