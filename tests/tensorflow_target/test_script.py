@@ -258,7 +258,7 @@ def test_command_line(tmp_path):
     scripts = {}
     for target in ("numpy", "tensorflow"):
         scripts[target] = tmp_path / f"for_{target}.py"
-        scripts[target].write_text(compile_spec(str(spec), Options(target=target)).script, encoding="utf-8")
+        scripts[target].write_text(compile_spec(str(spec), Options("fast", target=target)).script, encoding="utf-8")
 
     def run(target, *arguments):
         command = [sys.executable, scripts[target], *map(str, arguments)]
@@ -318,7 +318,8 @@ def test_lsuv_starts_from_the_same_weights():
     }
     train { loss = mse(y, t)  init = lsuv }""")
     ours, theirs = (
-        as_module(compile_model(model, Options(target=target)).script, SPECS) for target in ("numpy", "tensorflow")
+        as_module(compile_model(model, Options("fast", target=target)).script, SPECS)
+        for target in ("numpy", "tensorflow")
     )
     data = {"x": 0.01 * np.random.default_rng(0).standard_normal((100, 6, 6, 1)), "t": np.zeros((100, 2))}
     start = theirs.train(data, epochs=0)[0]
