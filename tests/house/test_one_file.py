@@ -64,20 +64,20 @@ ACTIVATION = """
 from dotnn.library.layers.base import activation
 from dotnn.library.ops.activations import unary
 
-SOFTSIGN_OP, SOFTSIGN_DERIVATIVE = unary("softsign", "z / (1 + abs(z))")
-SOFTSIGN = activation("softsign", "Like tanh, but slower.", equation="a = z / (1 + |z|)")
-TYPO = activation("typo", "An activation whose op is called otherwise.", op="softsing")
+GENTLE_OP, GENTLE_DERIVATIVE = unary("gentle", "z / (1 + abs(z))")
+GENTLE = activation("gentle", "Like tanh, but slower.", equation="a = z / (1 + |z|)")
+TYPO = activation("typo", "An activation whose op is called otherwise.", op="gentel")
 """
 LOSS = """
 from dotnn.library.losses.base import Loss, reduce_arg
 from dotnn.library.ops.losses import pointwise
 
-OP, GRADIENT = pointwise("log_cosh", "abs(y - t) + log1p(exp(-2 * abs(y - t))) - log(2)", "tanh(y - t)")
-LOG_COSH = Loss("log_cosh", "Smooth.", "log_cosh", averages=True, args=(reduce_arg("mean"),))
+OP, GRADIENT = pointwise("mild", "abs(y - t) + log1p(exp(-2 * abs(y - t))) - log(2)", "tanh(y - t)")
+MILD = Loss("mild", "Smooth.", "mild", averages=True, args=(reduce_arg("mean"),))
 """
 OF_THEM = """
 model M { input x: [2]  target t: [1]  output y = x -> dense(3, ACT) -> ACT -> dense(1) }
-train { loss = log_cosh(y, t) }
+train { loss = mild(y, t) }
 """
 SPEC = """
 model M {
@@ -100,9 +100,9 @@ def copy(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / "grammar", folder / "dotnn/grammar", ignore=without)
     shutil.copytree(ROOT / "runtime/dotnn_runtime", folder / "dotnn_runtime", ignore=without)
     (folder / "dotnn/commands/size.py").write_text(COMMAND)
-    (folder / "dotnn/library/layers/softsign.py").write_text(ACTIVATION)
-    (folder / "dotnn/library/losses/log_cosh.py").write_text(LOSS)
-    for name in ("softsign", "typo"):
+    (folder / "dotnn/library/layers/gentle.py").write_text(ACTIVATION)
+    (folder / "dotnn/library/losses/mild.py").write_text(LOSS)
+    for name in ("gentle", "typo"):
         (folder / f"{name}.nn").write_text(OF_THEM.replace("ACT", name))
     (folder / "dotnn/library/sources/tsv.py").write_text(SOURCE)
     (folder / "dotnn_runtime/script/tsv_file.py").write_text(READER)
@@ -131,16 +131,16 @@ def test_its_errors_are_reported_as_everywhere(copy):
 
 
 def test_an_activation_and_a_loss_join_with_their_ops(copy):
-    checked = run(copy, "-m", "dotnn", "check", "softsign.nn", "--json")
+    checked = run(copy, "-m", "dotnn", "check", "gentle.nn", "--json")
     assert json.loads(checked.stdout)["verdict"] == "PASS", checked.stderr
-    assert run(copy, "-m", "dotnn", "compile", "softsign.nn", "--target", "tensorflow").returncode == 0
+    assert run(copy, "-m", "dotnn", "compile", "gentle.nn", "--target", "tensorflow").returncode == 0
 
 
 def test_an_op_that_does_not_exist_is_named(copy):
     for words in (("check", "typo.nn", "--json"), ("compile", "typo.nn")):
         found = run(copy, "-m", "dotnn", *words)
         assert found.returncode == 1 and "error[NN902]" in found.stderr
-    assert "softsing" in found.stderr and 'did you mean "softsign"?' in found.stderr
+    assert "gentel" in found.stderr and 'did you mean "gentle"?' in found.stderr
 
 
 @pytest.mark.parametrize("style", ["explain", "fast"])

@@ -13,7 +13,7 @@ from support import as_module, generic_point, model_of
 
 from dotnn.codegen import paste
 from dotnn.core.diagnostics import CompileError
-from dotnn.ir.expr import DIALECTS, parse
+from dotnn.ir.expr import DIALECTS
 from dotnn.ir.expr.visit import calls
 from dotnn.ir.op import no_gradient
 from dotnn.library.clips import CLIPS
@@ -28,6 +28,7 @@ from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
 from dotnn.model.bind import FAMILIES
+from dotnn.passes.build import build
 from dotnn.session import Compilation
 from dotnn.targets import TARGETS, WITNESSES
 from dotnn.targets.keras import rules
@@ -45,15 +46,18 @@ WITHOUT = [
     ]),
 ]  # fmt: skip
 TENSORFLOW, KERAS_HELPERS = DIALECTS["tensorflow"], paste.library(("dotnn_runtime.keras",))
-OP_OF = {"identity": "pass_on"}
 
 
-def can_be_spelt(name: str) -> bool:
-    """Whether a layer is one op that has a gradient, and a formula of which TensorFlow has every word."""
-    op = OPS.get(OP_OF.get(name, name))
-    if op is None or not op.elementwise or op.random or op.vjp is no_gradient or not isinstance(op.numpy, str):
+def can_be_spelt(spec: str) -> bool:
+    """Whether the layer is ops of one number, each with a gradient and a formula of which TensorFlow has every word."""
+    return all(map(_can_be_spelt, (n for n in build(model_of(spec)).nodes if n.layer == "made")))
+
+
+def _can_be_spelt(node) -> bool:
+    op = node.rule
+    if len(node.ins) > 1 or not op.elementwise or op.random or op.vjp is no_gradient:
         return False
-    return all(TENSORFLOW.has(word) or word in KERAS_HELPERS for word in calls(parse(op.numpy)))
+    return all(TENSORFLOW.has(word) or word in KERAS_HELPERS for word in op.called(node) | {*calls(op.formula(node))})
 
 
 def outcome(text: str, target: str) -> str:
@@ -103,7 +107,7 @@ def agrees(text: str) -> None:
 def test_a_layer_without_a_rule_is_lowered_or_refused(name, spec, monkeypatch):
     monkeypatch.setattr(rules, "LAYERS", {n: rule for n, rule in rules.LAYERS.items() if n != name})
     refused = outcome(spec, "tensorflow")
-    assert (refused == "") == can_be_spelt(name)
+    assert (refused == "") == can_be_spelt(spec)
     if refused:
         assert name in refused
     else:

@@ -81,7 +81,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Framework:
-    """A library with names of its own: `says` is (family, member) -> its name for a member of ours, or how that is written."""
+    """A library with names of its own: `says` is (family, member) -> its name there, or how that member is written."""
 
     title: str
     says: Callable[[str, str], str]
