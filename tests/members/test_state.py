@@ -38,7 +38,7 @@ def test_the_validator_passes_both_modes(subject, training, style):
 
 def test_the_validator_looks_at_the_mode_it_is_told():
     """A backward pass that takes the statistics for constants is right in prediction, and wrong in training."""
-    source = right_script("normed").replace("1 / len(h_dense1) if training else 0.0", "0.0")
+    source = right_script("normed").replace("1 / len(x) if training else 0.0", "0.0")
     assert source != right_script("normed")
     verdicts = [check_script(source, "normed.py", training=mode).verdict for mode in (True, False)]
     assert verdicts == [Verdict.FAIL, Verdict.PASS]

@@ -49,7 +49,7 @@ class Statements(References):
     def comment(self, node: Node) -> str:
         """Return the shape of a result, and what its layer says of it."""
         shape = str(node.out.type) if node.out.type.shape else ""
-        says = node.attrs.get("says", "")
+        says = node.attrs.get("comment", "")
         if node.op == "accumulate" and not says:
             primal, _ = self.words.of_cotangent(node.out)
             count = NUMBERS.get(len(node.ins), str(len(node.ins)))
