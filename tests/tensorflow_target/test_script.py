@@ -256,9 +256,10 @@ def test_command_line(tmp_path):
     """Train, predict and check as a program; the NumPy script predicts the same from the same folder."""
     spec = SPECS / "iris.nn"
     scripts = {}
-    for target in ("numpy", "tensorflow"):
+    for target, style in (("numpy", "fast"), ("tensorflow", "")):
         scripts[target] = tmp_path / f"for_{target}.py"
-        scripts[target].write_text(compile_spec(str(spec), Options(target=target)).script, encoding="utf-8")
+        text = compile_spec(str(spec), Options(style, target=target)).script
+        scripts[target].write_text(text, encoding="utf-8")
 
     def run(target, *arguments):
         command = [sys.executable, scripts[target], *map(str, arguments)]
@@ -324,8 +325,9 @@ def test_lsuv_starts_from_the_same_weights():
     start = theirs.train(data, epochs=0)[0]
     for name, weight in ours.train(data, epochs=0)[0].items():
         np.testing.assert_allclose(start[name], weight, rtol=1e-5)
-    values = ours.forward(start, {"x": data["x"].astype(np.float32)})[1]
-    for value in ours.LSUV.values():
+    network = theirs.training_model(theirs.build_model(start))
+    values = theirs.forward(network, {"x": data["x"].astype(np.float32)})
+    for value in theirs.LSUV.values():
         np.testing.assert_allclose(values[value].var(), 1, atol=0.1)
 
 
