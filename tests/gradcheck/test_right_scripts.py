@@ -96,8 +96,8 @@ def test_json_has_exactly_the_keys_of_the_contract(script):
     report = check_script(script("residual"), "residual.py", seed=3)
     found = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert list(found) == [
-        "verdict", "reason", "checks", "tensors", "blame", "kinks", "ties", "taylor_order", "oracles", "seed",
-        "cost_forwards",
+        "verdict", "reason", "checks", "tensors", "blame", "blames", "kinks", "ties", "taylor_order", "oracles",
+        "seed", "cost_forwards",
     ]  # fmt: skip
     assert found["reason"] is None
     assert list(found["checks"][0]) == ["id", "title", "verdict", "value", "detail"]

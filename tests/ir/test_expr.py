@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from scipy.special import erf as real_erf
 
@@ -166,7 +166,10 @@ SMOOTH_TREES = st.recursive(
 def test_derivatives_of_any_formula_are_those_of_a_complex_step(tree):
     with np.errstate(all="ignore"):
         z = np.array([-1.37, -0.41, 0.29, 1.13])
-        expected = np.imag(value(tree, z=z + 1e-30j, t=np.array(0.77)) * np.ones(4)) / 1e-30
+        try:
+            expected = np.imag(value(tree, z=z + 1e-30j, t=np.array(0.77)) * np.ones(4)) / 1e-30
+        except ZeroDivisionError:  # of one constant by another
+            reject()
         found = value(derive(tree, "z"), z=z, t=np.array(0.77)) * np.ones(4)
         slopes = [abs(value(derive(part, "z"), z=z, t=np.array(0.77))).max() for part in walk(tree)]
     size = max([1.0, *slopes])  # what may have cancelled

@@ -117,13 +117,12 @@ def test_training_is_that_of_explain_and_leaves_the_examples_as_they_are(batch):
     found = {}
     for style in STYLES:
         module = module_of(text, style)
-        parts, scaling = module.prepare(given, np.float64)
-        before = {name: values.copy() for name, values in parts["train"].items()}
-        params, history = module.fit(module.init_params(0, np.float64), parts, scaling)
+        before = {name: values.copy() for name, values in given.items()}
+        params, history = module.train(given, dtype=np.float64)
         for name, values in before.items():
-            np.testing.assert_array_equal(parts["train"][name], values, err_msg=f"{style} {name}")
+            np.testing.assert_array_equal(given[name], values, err_msg=f"{style} {name}")
         found[style] = params, list(history)
-        assert history[-1]["rmse"] == pytest.approx(module.evaluate(params, before, scaling)["rmse"], rel=1e-12)
+        assert history[-1]["rmse"] == pytest.approx(module.evaluate(params, before, {})["rmse"], rel=1e-12)
     (ours, records), (theirs, others) = found.values()
     for name, w in ours.items():
         np.testing.assert_allclose(theirs[name], w, rtol=1e-10, err_msg=name)

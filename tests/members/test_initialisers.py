@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from support import module_of
+from support import model_of, module_of
 
+from dotnn.codegen.training import rescaled
+from dotnn.ir.interpret import run
 from dotnn.library.inits import INITS
+from dotnn.session import lower
 
 INIT_CALLS = {
     "uniform": ("uniform(-0.3, 0.9)", lambda n_in, n_out: (0.3, 1.2**2 / 12)),
@@ -65,10 +68,12 @@ def test_lsuv_gives_every_layer_unit_variance(style):
     data = {"x": 1e-3 * np.random.default_rng(0).standard_normal((300, 20)), "t": np.zeros((300, 1))}
     start = module.init_params(0, np.float64)
     params, _ = module.train(data, epochs=0, dtype=np.float64)
-    _, cache = module.forward(params, {"x": data["x"]})
-    assert list(module.LSUV) == [name for name in module.PARAMS if name.endswith("W")]
-    for name, value in module.LSUV.items():
-        np.testing.assert_allclose(cache[value].var(), 1, atol=0.1)
+    model = model_of(spec)
+    graph = lower(model)
+    values, made = run(graph, {**params, **data}), rescaled(model, graph)
+    assert list(made) == [name for name in module.PARAMS if name.endswith("W")]
+    for name, value in made.items():
+        np.testing.assert_allclose(values[value.id].var(), 1, atol=0.1)
         ratio = params[name] / start[name]
         np.testing.assert_allclose(ratio, ratio.flat[0], rtol=1e-9)
 

@@ -11,11 +11,12 @@ from scipy import special
 from sklearn import metrics as reference
 from support import SPECS, STYLES, as_module, assert_gradients, generic_point, model_of, module_of
 
+from dotnn.ir.interpret import run
 from dotnn.library.layers import LAYERS
 from dotnn.library.losses import LOSSES
 from dotnn.library.penalties import PENALTIES
 from dotnn.model.lint import lint
-from dotnn.session import Options, compile_model
+from dotnn.session import Options, compile_model, lower
 
 
 def _rows(t, y):
@@ -199,7 +200,7 @@ def test_layers_that_make_probabilities_of_probabilities(name):
     """What a layer says of itself, at the ends of the range and between them."""
     text = layer_spec(calls(LAYERS[name])[0].replace("sum_features", "mean_features"))
     text = re.sub(r"dense\((\d+)(, \w+)?\)", r"dense(\1, sigmoid)", text)
-    module = module_of(text)
-    params, batch = generic_point(module, examples=50, spread=3)
-    made = module.forward(params, batch | {"table": (batch["table"] > 0) * 1.0})[1]["made"]
+    params, batch = generic_point(module_of(text), examples=50, spread=3)
+    graph = lower(model_of(text))
+    made = run(graph, {**params, **batch, "table": (batch["table"] > 0) * 1.0})[graph.steps["made"].id]
     assert made.min() >= 0 and made.max() <= 1 and made.std() > 0.01

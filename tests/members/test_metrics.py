@@ -1,7 +1,10 @@
 """Every metric for every kind of target, in the target's own units, against scikit-learn."""
 
+import re
+
 import numpy as np
 import pytest
+from errors.runner import dotnn
 from sklearn import metrics as reference
 from support import STYLES, generic_point, module_of
 
@@ -89,12 +92,16 @@ def test_rmse_is_the_root_of_the_mse_of_the_same_run(style, shape):
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("metric", [m.name for m in METRICS.values() if "binary" in m.functions])
-def test_numbers_that_are_no_classes_have_no_accuracy(metric, style):
-    module = module_of(
-        f"""model M {{ input x: [4]  target t: [2]  output y = x -> dense(2) }}
-        train {{ loss = mse(y, t)  metrics = {metric} }}""",
-        style,
-    )
+def test_numbers_that_are_no_classes_have_no_accuracy(metric, style, tmp_path):
+    """The script for speed says so itself, and `dotnn train` before it runs any."""
+    text = f"""model M {{ input x: [4]  target t: [2]  output y = x -> dense(2) }}
+    data {{ source = npz("data.npz", x = x, t = t) }}  train {{ loss = mse(y, t)  metrics = {metric} }}"""
+    module = module_of(text, STYLES[-1])
     _, batch = generic_point(module, 3)
     with pytest.raises(ValueError, match=r"t\[0, 0\] is .*, allowed is 0 and 1"):
         module.train(batch)
+    np.savez(tmp_path / "data.npz", **batch)
+    (tmp_path / "spec.nn").write_text(text)
+    outcome = dotnn("train", "spec.nn", "--style", style, "--run", "run", folder=tmp_path)
+    assert outcome.exit_code == 1
+    assert re.search(r"t\[0, 0\] is .*, allowed is 0 and 1", outcome.stderr)

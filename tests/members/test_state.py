@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from mutation.subjects import right_script
-from support import STYLES, generic_point, model_of, module_of
+from support import STYLES, forward_values, generic_point, model_of, module_of
 
 from dotnn.model.lint import lint
 from dotnn.passes.invariance import shift_invariant_parameters
@@ -38,7 +38,7 @@ def test_the_validator_passes_both_modes(subject, training, style):
 
 def test_the_validator_looks_at_the_mode_it_is_told():
     """A backward pass that takes the statistics for constants is right in prediction, and wrong in training."""
-    source = right_script("normed").replace("1 / len(h_dense1) if training else 0.0", "0.0")
+    source = right_script("normed").replace("1 / len(x) if training else 0.0", "0.0")
     assert source != right_script("normed")
     verdicts = [check_script(source, "normed.py", training=mode).verdict for mode in (True, False)]
     assert verdicts == [Verdict.FAIL, Verdict.PASS]
@@ -74,11 +74,11 @@ def test_early_stopping_returns_the_state_of_the_best_epoch(style):
 def test_noise_has_the_deviation_it_says_and_none_in_prediction():
     module = module_of(spec("output y = x -> gaussian_noise(0.3) -> dense(4)"))
     params, batch = generic_point(module, examples=4000)
-    _, cache = module.forward(params, batch, training=True, rng=np.random.default_rng(1))
-    noise = cache["y_gaussian_noise"] - batch["x"]
+    values = forward_values(module, params, batch, training=True, rng=np.random.default_rng(1))
+    noise = values["gaussian_noise"] - batch["x"]
     assert abs(noise.mean()) < 0.01
     np.testing.assert_allclose(noise.std(), 0.3, rtol=0.02)
-    np.testing.assert_array_equal(module.forward(params, batch)[1]["y_gaussian_noise"], batch["x"])
+    np.testing.assert_array_equal(forward_values(module, params, batch)["gaussian_noise"], batch["x"])
 
 
 INVARIANT = {
@@ -129,9 +129,10 @@ def test_a_bias_before_batch_norm_is_warned_about():
 
 
 def test_integers_outside_the_vocabulary_are_refused():
-    module = module_of("""model M { input ids: int[3]  target t: [2]
+    text = """model M { input ids: int[3]  target t: [2]
       output y = concat(ids -> embedding(7, 2) -> flatten, ids -> reshape([3]) -> one_hot(5) -> flatten) -> dense(2) }
-    train { loss = mse(y, t) }""")
+    train { loss = mse(y, t) }"""
+    module = module_of(text, STYLES[-1])
     assert module.INPUTS["ids"] == ("int:5", (3,))
     with pytest.raises(module.DataError, match=r"ids\[1, 2\] is 5, allowed is 0…4"):
         module.predict(module.init_params(0), {"ids": [[0, 1, 2], [4, 3, 5]]})

@@ -70,9 +70,9 @@ def test_output_that_nobody_reads_ends_the_program_quietly(command, read, folder
         assert script(folder, "train", "--out", "out", "--epochs", "2", capture_output=True).returncode == 0
         command = ["predict", "--weights", "out", "--input", "d.csv"]
     reading, writing = os.pipe()
-    program = subprocess.Popen(
-        [sys.executable, "model.py", *command], cwd=folder, stdout=writing, stderr=subprocess.PIPE, text=True
-    )
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    whole = [sys.executable, "model.py", *command]
+    program = subprocess.Popen(whole, cwd=folder, stdout=writing, stderr=subprocess.PIPE, text=True, env=buffered)
     os.close(writing)
     if read:
         os.read(reading, read)

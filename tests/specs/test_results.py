@@ -9,7 +9,7 @@ from scipy.optimize import nnls
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from support import SPECS, STYLES, module_of, script_of
+from support import SPECS, STYLES, forward_values, module_of, script_of
 
 
 @cache
@@ -295,9 +295,9 @@ def test_shared_weights():
 def test_dueling():
     module, params, history = trained("dueling")
     assert history[-1]["rmse"] < 0.01
-    _, cache = module.forward(params, {"state": np.linspace(-1, 1, 8, dtype=np.float32)[:, None]})
-    np.testing.assert_allclose(cache["relative"].mean(axis=1), 0, atol=1e-6)
-    np.testing.assert_allclose(cache["q"].mean(axis=1), cache["value"][:, 0], atol=1e-6)
+    values = forward_values(module, params, {"state": np.linspace(-1, 1, 8, dtype=np.float32)[:, None]})
+    np.testing.assert_allclose(values["relative"].mean(axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(values["q"].mean(axis=1), values["value"][:, 0], atol=1e-6)
 
 
 def test_experts():

@@ -42,8 +42,10 @@ class Scope:
             self.names[key] = self.free(name)
 
     def free(self, name: str) -> str:
-        """Return a name that is free, and take it: the given one, else that with a number behind it."""
+        """Return a name that is free, and take it: the given one, else with `_` or a number behind it."""
         found, number = identifier(name), 1
+        if found in WORDS:
+            found = name = f"{found}_"
         while found in self.taken:
             number += 1
             found = f"{name}_{number}"

@@ -38,7 +38,7 @@ class Printer:
         self.lines += module.head.rstrip("\n").split("\n")
         before: tree.Item | None = None
         for item in module.items:
-            near = isinstance(before, tree.Banner) or before is None
+            near = isinstance(before, tree.Banner) or isinstance(item, tree.Banner) or before is None
             self.lines += [""] if near else ["", ""]
             self._item(item)
             before = item
@@ -114,7 +114,8 @@ def docstring(doc: str, place: str = "", indent: int = INDENT) -> list[str]:
     """Return the lines of a docstring, its place at the right of the first line."""
     first, *rest = doc.split("\n") if place else textwrap.wrap(doc, WIDTH - indent - 6) or [""]
     line = aligned(f'{" " * indent}"""', first, place, '"""' if not rest else "")
-    return [line, *(f"{' ' * indent}{text}".rstrip() for text in rest), *([f'{" " * indent}"""'] if rest else [])]
+    made = [line, *(f"{' ' * indent}{text}".rstrip() for text in rest)]
+    return [*made[:-1], f'{made[-1]}"""'] if rest else made
 
 
 def aligned(head: str, text: str, place: str, tail: str = "") -> str:

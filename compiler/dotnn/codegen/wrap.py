@@ -68,6 +68,12 @@ def _broken(head: str, value: str, indent: int, width: int) -> list[str]:
             if isinstance(node, ast.Call) and body and len(body[-1]) + len(closing) <= width:
                 return [" " * indent + head + opening, *body[:-1], body[-1].rstrip(",") + closing]
             return [" " * indent + head + opening, *body, " " * indent + closing]
+    if isinstance(node, ast.DictComp | ast.ListComp | ast.SetComp):
+        return [
+            " " * indent + head + value[0],
+            *(" " * (indent + INDENT) + part for part in _comprehension(value, node)),
+            " " * indent + value[-1],
+        ]
     parts = _operands(value, node)
     if len(parts) > 1:
         body = _joined(parts, indent + INDENT, width)
@@ -96,14 +102,23 @@ def _content(inner: str, indent: int, width: int) -> list[str]:
     call = ast.parse(f"f({inner})", mode="eval").body
     assert isinstance(call, ast.Call)
     if len(call.args) == 1 and isinstance(call.args[0], ast.GeneratorExp):
-        element = ast.get_source_segment(f"f({inner})", call.args[0].elt) or ""
-        start = inner.index(element) + len(element)
-        return [" " * indent + part for part in (inner[:start].strip(), inner[start:].strip())]
+        return [" " * indent + part for part in _comprehension(f"({inner})", call.args[0], offset=-1)]
     if len(call.args) + len(call.keywords) > 1:
         return _filled(_bracket(f"f({inner})", call)[1], indent, width)
     node = ast.parse(inner, mode="eval").body
     parts = _operands(inner, node)
     return _joined(parts, indent, width) if len(inner) + indent > width else [" " * indent + inner]
+
+
+def _comprehension(
+    value: str, node: ast.DictComp | ast.ListComp | ast.SetComp | ast.GeneratorExp, offset: int = 0
+) -> tuple[str, str]:
+    """Return what stands in front of the `for` of a comprehension in brackets, and the rest of it."""
+    last = node.value if isinstance(node, ast.DictComp) else node.elt
+    cut = (last.end_col_offset or 0) + offset
+    while value[cut] in ") ":
+        cut += 1
+    return value[1:cut].strip(), value[cut:-1].strip()
 
 
 def _spans(value: str, node: ast.expr) -> list[tuple[int, int]]:

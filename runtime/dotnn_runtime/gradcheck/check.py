@@ -9,10 +9,12 @@ from types import ModuleType
 import numpy as np
 
 from .blame.checks import blame_for_gradient, blame_for_note, blame_for_seed, blame_for_unsound
+from .blame.faults import blames_at
 from .blame.localise import localise
 from .blame.training import blame_for_difference, blame_for_training
 from .probing import invariants
 from .probing.course import Trial
+from .probing.evaluation import Evaluation
 from .probing.gradients import Probing
 from .probing.likeness import check_likeness, check_loop
 from .probing.probes import NOISE, ROUNDING, TOLERANCE
@@ -191,16 +193,25 @@ class _Check:
     def _blame(self) -> None:
         verdicts = {t.verdict for t in self.probing.results.values()} | {c.verdict for c in self.report.checks}
         if self.probing.failed_at is not None and Verdict.FAIL in verdicts:
-            self.report.blame = localise(self.probing.failed_at, self.probing.oracle, self.probing.rng)
-            turned = blame_for_note(self.script, self.probing.failed_at.point, same_size=True)
-            if turned is not None and not (self.report.blame and self.report.blame.line <= turned.line):
-                self.report.blame = turned
+            self._blame_lines(self.probing.failed_at)
         failed = next((c for c in self.report.checks if c.verdict is Verdict.FAIL and c.tensors), None)
         if self.report.blame is None and failed is not None and failed.id == "V1":
             self.report.blame = blame_for_seed(self.script, self.probing.evaluation.point)
         if self.report.blame is None and failed is not None:
             pattern = Pattern(failed.title, failed.detail)
             self.report.blame = blame_for_gradient(self.script, failed.tensors[0], pattern)
+
+    def _blame_lines(self, failed_at: Evaluation) -> None:
+        """Blame every wrong line of the backward pass; where the script cannot be followed, the first."""
+        shifts = {(key.name, key.at): shift for key, shift in failed_at.shifts.items()}
+        found = blames_at(self.script, failed_at.point, shifts)
+        if found:
+            self.report.blame, *self.report.more = found
+            return
+        self.report.blame = localise(failed_at, self.probing.oracle, self.probing.rng)
+        turned = blame_for_note(self.script, failed_at.point, same_size=True)
+        if turned is not None and not (self.report.blame and self.report.blame.line <= turned.line):
+            self.report.blame = turned
 
     def _skip_tensors(self) -> None:
         blamed = self.report.blame.name if self.report.blame else ""

@@ -41,6 +41,7 @@ class Prepared:
     begun: Compilation
     compiled: Compiled
     examples: Arrays
+    parts: dict[str, Arrays]
     labels: Labels
 
     @property
@@ -61,15 +62,15 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     examples, labels = load_examples(begun.model, asked.data)
     _warn_of_batches_of_one(begun.model, examples)
     compiled = begun.compiled(Options(asked.style, begun.sets, asked.target, asked.epochs or 0))
-    _try(begun, examples)
-    return Prepared(begun, compiled, examples, labels)
+    return Prepared(begun, compiled, examples, _parts(begun, examples), labels)
 
 
-def _try(begun: Compilation, examples: Arrays) -> None:
-    """Prepare the examples with the strictest script. Raises `CompileError` where it refuses them."""
+def _parts(begun: Compilation, examples: Arrays) -> dict[str, Arrays]:
+    """Return the examples, prepared by the strictest script. Raises `CompileError` where it refuses them."""
     module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_tried")
     with refusals(begun.model), np.errstate(all="ignore"):
-        module.prepare(dict(examples), np.float32)
+        parts: dict[str, Arrays] = module.prepare(dict(examples), np.float32)[0]
+    return parts
 
 
 def _warn_of_batches_of_one(model: Model, examples: Arrays) -> None:

@@ -65,7 +65,7 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
     continued = folder is not None
     if folder is None:
         folder = RunFolder.create(path, version=__version__, overwrite=asked.overwrite, info=now.info)
-    made_of = digest_of({**ready.examples, **now.told})
+    made_of = digest_of({**ready.parts, "spec": now.identity, **now.more})
     return prepare_saving(folder, ready.model, made_of, begun=continued)
 
 

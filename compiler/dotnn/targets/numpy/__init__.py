@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dotnn.targets.base import Draft, Style, Target
-from dotnn.targets.options import Option, Options
+from dotnn.targets.options import HELPERS, Option, Options
 
 if TYPE_CHECKING:
     from dotnn.ir.graph import Graph
@@ -51,7 +51,7 @@ def _check_memory(draft: Draft, script: str) -> None:
     verify_plan(step_plan(draft), script)
 
 
-EXPLAIN = Style("explain", "to be read", _plain)
+EXPLAIN = Style("explain", "to be read", _plain, lacks=("helpers",))
 FAST = Style("fast", "to be run", _plain, _for_speed, {"schedule": _schedule}, _check_memory, scaled=True)
 
 NUMPY = Target(
@@ -59,6 +59,6 @@ NUMPY = Target(
     "NumPy",
     _write,
     (EXPLAIN, FAST),
-    options=(Option("input_gradients", "also compute the gradients with respect to the inputs."),),
+    options=(Option("input_gradients", "also compute the gradients with respect to the inputs."), HELPERS),
     gradients=True,
 )

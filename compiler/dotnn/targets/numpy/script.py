@@ -80,7 +80,7 @@ def _own(model: Model, graph: Graph) -> dict[str, Any]:
         "workers": False,
         "framework_errors": False,
         "noted_at_once": True,
-        "more_made_of": "",
+        "more_made_of": ', "precision": "float32"',
     }
 
 

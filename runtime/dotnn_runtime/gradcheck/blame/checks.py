@@ -16,12 +16,21 @@ from ..report.results import Blame, Pattern
 from ..tracing.rows import EDGE
 from ..tracing.traced import TracedScript
 from ..tracing.tracer import Mode, Note, Tape
+from .faults import blames_at
 from .localise import blame_at
 from .steps import blame_for_forward
 
 
 def blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> Blame | None:
     """Blame the line that is behind what V0 found."""
+    blame = _blame_for_unsound(script, point, found)
+    inner = blames_at(script, point) if found.fault in (Unsound.STOPS, Unsound.GRADIENT) else []
+    if inner and (blame is None or inner[0].line != blame.line):
+        return inner[0]  # a line inside a function that backward calls, or what an exception goes back to
+    return blame
+
+
+def _blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> Blame | None:
     if found.error is not None:
         blame = blame_for_exception(script, found.error)
         if not blame.text.startswith("d_"):

@@ -30,6 +30,7 @@ from .probes import (
     Probe,
     compare_elements,
     corner_and_random,
+    joint_disagreement,
     joint_probe,
     numeric_disagreement,
     probe_rows,
@@ -41,6 +42,8 @@ ALL_ELEMENTS = 2000
 NEAR = 4
 """From this draw on every second point is far from where training starts."""
 NUMERIC_ROWS = 32
+ALONE, TOGETHER = 16, 8
+"""Up to so many rows are probed one by one by Richardson extrapolation, more of them so many at once."""
 NUMERIC_ROWS_WRONG = 4  # enough to confirm that something is wrong
 MIN_ORDER = 1.9
 
@@ -302,7 +305,16 @@ class Probing:
         else:
             rows = [row for row in rows if row.name not in passed][:NUMERIC_ROWS_WRONG]
         worst, resolved = 0.0, 0
-        for row in rows:
+        alone: list[Row] = []
+        for group in _groups(rows):
+            error = joint_disagreement(group, self.evaluation.evaluate, self.rng, self.evaluation.base)
+            if error is None or error > NUMERIC_TOLERANCE:
+                alone += group
+                continue
+            worst, resolved = max(worst, error), resolved + len(group)
+            for row in group:
+                self.results[row.name].probes += 1
+        for row in alone:
             error = numeric_disagreement(row, self.evaluation.evaluate, self.rng, self.evaluation.base)
             if error is None or (error > NUMERIC_TOLERANCE and error * row.norm <= self.evaluation.rounding[row.name]):
                 continue
@@ -357,6 +369,12 @@ class Probing:
         for site, count in counts.items():
             by_line[self.script.sites[site]] = by_line.get(self.script.sites[site], 0) + count
         return [Crossing(n, self.script.structure.place(n).text, c) for n, c in sorted(by_line.items()) if c]
+
+
+def _groups(rows: list[Row]) -> list[list[Row]]:
+    """Return rows in groups that share their numerical probes, where there are many."""
+    size = 1 if len(rows) <= ALONE else TOGETHER
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
 def _rms(array: Array) -> float:

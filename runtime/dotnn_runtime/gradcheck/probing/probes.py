@@ -202,6 +202,31 @@ def numeric_disagreement(
     return error
 
 
+def joint_disagreement(
+    rows: Sequence[Row], evaluate: Evaluate, rng: np.random.Generator, base: Callable[[Key], Array]
+) -> float | None:
+    """Return the error of several rows at once against Richardson extrapolation, each scaled to contribute alike.
+
+    None where that cannot resolve the tolerance, or a row has more than one claim or none: then they are looked at one
+    by one. So they are where they disagree.
+    """
+    if len(rows) < 2 or any(len(row.claims) != 1 or row.norm == 0.0 for row in rows):
+        return None
+    smallest = min(row.norm for row in rows)
+    direction: dict[Key, Array] = {}
+    slope = 0.0
+    for row in rows:
+        part = {key: smallest / row.norm * u for key, u in row.direction(rng).items()}
+        slope += row.slopes(part)[0]
+        direction |= part
+    sizes = [norm(base(key)) / math.sqrt(max(1, base(key).size)) for row in rows for key in row.keys]
+    estimate = richardson(evaluate, direction, 0.1 * max(0.1, min(sizes)))
+    size = max(smallest * math.sqrt(len(rows)), abs(estimate.value))
+    if not np.isfinite(estimate.error) or estimate.error > 0.1 * NUMERIC_TOLERANCE * size:
+        return None
+    return abs(slope - estimate.value) / size
+
+
 def _apart(row: Row, evaluate: Evaluate, direction: Direction, reach: float) -> float | None:
     """Return how far a row is from Richardson extrapolation over this reach, None where that resolves too little."""
     estimate = richardson(evaluate, direction, reach)

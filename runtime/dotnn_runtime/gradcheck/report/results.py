@@ -105,6 +105,7 @@ class Blame:
     `worst` are its worst elements. Where the spec is at hand, `spec_text` is its line there, and `compiled` what
     stands in a freshly compiled script in place of `text`. Where not the line is known but only
     what may hold it, `functions` names it, the likeliest first.
+    `paths` say in which calls and turns the line was wrong, `right` how its expression would be right.
     """
 
     name: str
@@ -119,9 +120,24 @@ class Blame:
     spec_text: str = ""
     compiled: str = ""
     functions: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    right: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the blame as the JSON report gives it."""
+        """Return the blame as the JSON report gives it among all blames."""
+        return {
+            "line": self.line or None,
+            "pattern": self.pattern,
+            "name": self.name,
+            "text": self.text or None,
+            "words": self.words,
+            "right": self.right or None,
+            "paths": list(self.paths),
+            "spec_line": self.spec_line or None,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the blame as the JSON report gives the first."""
         return {
             "layer": self.layer or None,
             "op": self.op or None,
@@ -152,6 +168,7 @@ class Report:
     tensors: list[TensorResult] = field(default_factory=list)
     checks: list[CheckResult] = field(default_factory=list)
     blame: Blame | None = None
+    more: list[Blame] = field(default_factory=list)
     kinks: list[Crossing] = field(default_factory=list)
     ties: list[Crossing] = field(default_factory=list)
     taylor_order: float | None = None
@@ -159,6 +176,11 @@ class Report:
     notes: list[str] = field(default_factory=list)
     cost_forwards: int = 0
     batch_size: int = 0
+
+    @property
+    def blames(self) -> list[Blame]:
+        """All lines that are to blame, the one nearest to the loss first."""
+        return [self.blame, *self.more] if self.blame else []
 
     @property
     def verdict(self) -> Verdict:
@@ -192,7 +214,8 @@ class Report:
             "reason": self.reason or None,
             "checks": [c.to_json() for c in self.checks],
             "tensors": [t.to_json() for t in self.tensors],
-            "blame": self.blame.to_json() if self.blame else None,
+            "blame": self.blame.summary() if self.blame else None,
+            "blames": [b.to_json() for b in self.blames],
             "kinks": [k.to_json() for k in self.kinks],
             "ties": [t.to_json() for t in self.ties],
             "taylor_order": finite_or_none(self.taylor_order),

@@ -6,12 +6,13 @@ import io
 import math
 import sys
 import textwrap
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .results import WARNING, CheckResult, Element, Report, TensorResult, Verdict, worst_first
+from .results import WARNING, Blame, CheckResult, Element, Report, TensorResult, Verdict, worst_first
 
 _COLOURS = {
     Verdict.PASS: "green",
@@ -22,6 +23,8 @@ _COLOURS = {
     Verdict.SKIPPED: "dim",
 }
 PLAIN_WIDTH = 120
+SHOWN = 3
+"""So many of the calls are named in which a line was wrong."""
 
 
 def print_report(report: Report, console: Console | None = None) -> None:
@@ -36,7 +39,8 @@ def print_report(report: Report, console: Console | None = None) -> None:
     if report.blame is None or not report.blame.worst:
         for result in worst_first([t for t in report.tensors if t.worst])[:3]:
             _print_worst(result, console)
-    _print_blame(report, console)
+    for number, blame in enumerate(report.blames):
+        _print_blame(blame, console, "The" if number == 0 else "Another")
     console.print(_summary(report))
 
 
@@ -113,16 +117,14 @@ def _print_worst(result: TensorResult, console: Console) -> None:
         console.print(f"  [{index}]  script {element.got: .9g}   right {element.expected: .9g}", markup=False)
 
 
-def _print_blame(report: Report, console: Console) -> None:
-    blame = report.blame
-    if blame is None:
-        return
+def _print_blame(blame: Blame, console: Console, which: str) -> None:
     console.print()
-    console.print(f"[bold red]The faulty rule: {escape(blame.name)}[/]")
+    console.print(f"[bold red]{which} faulty rule: {escape(blame.name)}[/]")
     statement = f"{blame.layer} = {blame.op}" if blame.layer and blame.op else blame.op or blame.layer
     parts = [
         ("spec", f"{blame.spec_line}: {blame.spec_text or statement}" if blame.spec_line else ""),
         ("script", f"line {blame.line}: {blame.text}" if blame.line else ""),
+        ("called", _some(blame.paths)),
         ("compiled", blame.compiled),
         ("error", f"{blame.words} ({blame.pattern})"),
         *(("found", _in_words(element)) for element in blame.worst),
@@ -135,6 +137,11 @@ def _print_blame(report: Report, console: Console) -> None:
         for line in textwrap.wrap(text, max(40, console.width - 13)):
             console.print(f"  {label:<9} {line}", markup=False, soft_wrap=True)
             label = ""
+
+
+def _some(paths: Sequence[str]) -> str:
+    """Return the first calls and turns of many."""
+    return ", ".join(paths[:SHOWN]) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
 
 
 def _in_words(element: Element) -> str:

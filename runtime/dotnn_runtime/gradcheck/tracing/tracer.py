@@ -65,11 +65,15 @@ class Tracer:
         self._seen: Counter[str] = Counter()
         self._used: Counter[int] = Counter()
         self._played = 0
-        self._watch_kinks = False
+        self._watch_kinks = self._moves_uses = False
+        self._moved: frozenset[str] | set[str] = frozenset()
 
     def start(self, mode: Mode, tape: Tape, push: Direction | None = None) -> None:
         """Begin a run."""
         self.mode, self.tape, self.push = mode, tape, push or {}
+        kinds = {key.kind for key in self.push}
+        self._moves_uses = any(kind.startswith("use") for kind in kinds)
+        self._moved = {key.name for key in (*self.push, *self.shifts) if key.kind == "value"} | self.snap
         self._seen.clear()
         self._used.clear()
         self._played = 0
@@ -90,7 +94,7 @@ class Tracer:
 
     def value(self, name: str, value: Any) -> Any:
         """Evaluation behind `name = …` in the forward pass; return the value to go on with."""
-        if self.mode is Mode.OFF or not is_float(value):
+        if self.mode is Mode.OFF or (self.mode is Mode.REPLAY and name not in self._moved) or not is_float(value):
             return value
         key = Key("value", name, self._seen[name])
         self._seen[name] += 1
@@ -112,7 +116,7 @@ class Tracer:
 
     def use(self, name: str, site: int, value: Any) -> Any:
         """Evaluation around one reading of `name`; in a loop, `use@2` is the third time that it is read there."""
-        if not self.push:
+        if not self._moves_uses:
             return value
         delta = self.push.get(Key("use", name, site), self.push.get(Key(f"use@{self._used[site]}", name, site)))
         self._used[site] += 1

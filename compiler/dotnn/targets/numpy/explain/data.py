@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dotnn.codegen import data as shared
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal
-from dotnn.codegen.wrap import wrapped
+from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.core.arguments import show
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.targets.numpy.explain.prose import prose
@@ -90,8 +90,10 @@ class DataWriter:
         source = self.data.source
         head = ["def load_data(path=None):", '    """Return the examples of the spec, raw, by name."""']
         if source is not None:
-            parts = f"pathlib.Path(__file__).parent / {literal(source.path)}"
-            head.append(f"    path = path or {parts}")
+            own = f"path or pathlib.Path(__file__).parent / {literal(source.path)}"
+            if not source.entry.table and source.entry.plain == "np.load(path)":
+                return prose([*head, f"    arrays = np.load({own})", *self._arrays_of(source)[1:]])
+            head.append(f"    path = {own}")
             return prose([*head, *(self._table(source) if source.entry.table else self._arrays_of(source))])
         if not self.data.inline:
             head[1] = '    """Return the examples in an .npz file, by name; the spec has none of its own."""'
@@ -220,8 +222,9 @@ def _shape(shape: Sequence[int]) -> str:
 def _dict(head: str, entries: Sequence[str]) -> list[str]:
     """Return a dict on one line where it fits, else with an entry a line."""
     line = f"    {head}{{{', '.join(entries)}}}"
-    if len(line) <= 110:
-        return [line]
+    hugged = wrapped(f"{head}{{{', '.join(entries)}}}", 4)
+    if len(hugged) == len(entries) or len(line) <= WIDTH:
+        return hugged
     return [f"    {head}{{", *(made for e in entries for made in _entry(e)), "    }"]
 
 

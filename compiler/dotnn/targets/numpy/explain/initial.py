@@ -8,7 +8,7 @@ from typing import Any
 
 from dotnn.codegen import training as common
 from dotnn.codegen.lines import literal
-from dotnn.codegen.wrap import wrapped
+from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.model.model import Model, Parameter
 from dotnn.targets.numpy.explain.prose import prose
 
@@ -40,8 +40,8 @@ def expression(name: str, p: Parameter, values: Mapping[str, Any], files: Sequen
     return f"np.array({values[name].astype(float).tolist()!r})"
 
 
-def _tables(model: Model, entries: Sequence[Entry]) -> list[str]:
-    """Return the statements that make the dict, with a loop over the copies of a repeated block."""
+def runs(model: Model, entries: Sequence[Entry]) -> list[tuple[tuple[str, ...], list[Entry]]]:
+    """Return entries in order, those of equal copies of a repeated block once, with the paths of the copies."""
     parts: list[tuple[tuple[str, ...], list[Entry]]] = []
     at = 0
     copies = _copies(model)
@@ -57,17 +57,20 @@ def _tables(model: Model, entries: Sequence[Entry]) -> list[str]:
         else:
             parts.append(((), [entries[at]]))
             at += 1
+    return parts
+
+
+def _tables(model: Model, entries: Sequence[Entry]) -> list[str]:
+    """Return the statements that make the dict, with a loop over the copies of a repeated block."""
     lines: list[str] = []
-    for number, (run, some) in enumerate(parts):
-        sign = "|=" if lines else "="
+    for run, some in runs(model, entries):
         if run:
             lines += ["    params = {}"] if not lines else []
             names = ", ".join(f'"{name}"' for name in run)
             lines.append(f"    for n in ({names}):")
             lines += _table([(f'f"{{n}}.{key}"', text) for key, text in some], "|=", 8)
         else:
-            lines += _table([(literal(key), text) for key, text in some], sign, 4)
-        del number
+            lines += _table([(literal(key), text) for key, text in some], "|=" if lines else "=", 4)
     return lines or ["    params = {}"]
 
 
@@ -98,9 +101,8 @@ def _table(entries: Sequence[Entry], sign: str, indent: int) -> list[str]:
     for key, text in entries:
         made = wrapped(f"return {text}", indent + 4)
         made[0] = made[0].replace("return ", f"{key}: ", 1)
-        if len(made[0]) > 110:
+        if len(made[0]) > WIDTH:
             made = wrapped(f"return {{{key}: {text}}}", indent)[1:-1] or made
-            lines += made
-            continue
+            made[-1] = made[-1].rstrip(",")
         lines += [*made[:-1], f"{made[-1]},"]
     return [*lines, f"{' ' * indent}}}"]

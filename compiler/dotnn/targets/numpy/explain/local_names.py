@@ -17,7 +17,9 @@ from dotnn.targets.numpy.explain.spec_text import SpecText
 
 FEW_PARAMS = 4
 """So many parameters of a layer are arguments of its function; more come as a dict."""
-OWN = {"np", "math", "params", "batch", "cache", "training", "rng", "d_loss", "outputs", "grads", "part", "loss"}
+OWN = {
+    "np", "math", "params", "batch", "cache", "training", "rng", "d_loss", "outputs", "grads", "part", "loss", "PARAMS",
+}  # fmt: skip
 """The words of the functions themselves."""
 Wanted = dict[Hashable, list[str]]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dotnn.codegen import tree
+from dotnn.codegen.lines import literal
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.model.model import Model
@@ -26,6 +27,7 @@ class Network:
     parts: list[tree.Item]
     functions: list[tree.Item]
     metrics: dict[str, str]
+    vanishing: dict[str, str]
     flat: bool
 
 
@@ -38,11 +40,14 @@ class NetworkWriter:
         self.words, self.spec = Words(graph), SpecText(model)
         self.kept = [graph.steps[m.output] for m in model.train.metrics if not self._is_output(m.output)]
         self.kept += lsuv_values(model, graph)
+        self.kept += vanishing(graph)
         self.flow = Flow(graph, self.root, [v for v in self.kept if v.id not in {i.id for i in graph.inputs.values()}])
         self.served: dict[Call, Pair] = {}
         self.writers: dict[Call, Writer] = {}
         self.library = Library()
         self.flat = not self.root.children
+        if self.flat:
+            self.flow.frames[self.root].saved = {v.id: v for n in graph.phase("forward") for v in n.outs}
 
     def _is_output(self, path: str) -> bool:
         return path in self.model.outputs.values() or path in self.model.inputs
@@ -58,7 +63,8 @@ class NetworkWriter:
         parts = [item for pair in self.library.pairs for item in self._functions(pair)]
         functions = [forward, *self._loss(root), self._backward(root)]
         metrics = {m.output: self._metric_source(m.output, root) for m in self.model.train.metrics}
-        return Network(parts, functions, metrics, self.flat)
+        vanished = {v.name: root.stored(v, "backward") for v in vanishing(self.graph)}
+        return Network(parts, functions, metrics, vanished, self.flat)
 
     def _writer(self, call: Call) -> Writer:
         frame = self.flow.frames[call]
@@ -203,14 +209,14 @@ class NetworkWriter:
             body = list(half.body)
         if self.flat:
             entries = ", ".join(f'"{name}": {root.ref(v, "backward")}' for name, v in grads.items())
-            end: list[tree.Stmt] = [tree.Blank(), tree.Return("{" + entries + "}")]
+            end: list[tree.Stmt] = [*([tree.Blank()] if len(body) > 12 else []), tree.Return("{" + entries + "}")]
         else:
             body[:0] = [tree.Assign(("grads",), "{}")]
             for name, v in grads.items():  # what no statement has put there
                 if v.id not in root.targets:
                     body.append(tree.Assign((f'grads["{name}"]',), root.ref(v, "backward")))
             more = [name for name in grads if name in self.graph.inputs]
-            names = "PARAMS" if not more else f"(*PARAMS, {', '.join(repr(n) for n in more)})"
+            names = "PARAMS" if not more else f"(*PARAMS, {', '.join(map(literal, more))})"
             end = [tree.Return(f"{{name: grads[name] for name in {names}}}")]
         doc = "Return the gradient of the loss: the chain rule from the loss back to every parameter."
         return tree.Function("backward", ("params", "batch", "cache", "d_loss=1.0"), doc, "", (*body, *end))
@@ -254,6 +260,11 @@ def lsuv_values(model: Model, graph: Graph) -> list[Value]:
     from dotnn.codegen.training import rescaled
 
     return list(rescaled(model, graph).values())
+
+
+def vanishing(graph: Graph) -> list[Value]:
+    """Return values that are zero where what they are made of has overflowed: no loss shows that."""
+    return [node.out for node in graph.phase("forward") if node.rule.vanishes]
 
 
 def _heights(root: Call) -> dict[Call, int]:

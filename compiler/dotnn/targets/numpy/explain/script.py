@@ -22,9 +22,9 @@ from dotnn.model.model import Model
 from dotnn.passes.zeros import zero_gradients
 from dotnn.targets.numpy.explain.command_line import CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
-from dotnn.targets.numpy.explain.initial import init_params
+from dotnn.targets.numpy.explain.initial import init_params, runs
 from dotnn.targets.numpy.explain.network import NetworkWriter
-from dotnn.targets.numpy.explain.prose import function, prose
+from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.training import TrainingWriter
 
 PART = '''
@@ -70,9 +70,9 @@ class _Script:
         writer = NetworkWriter(self.model, self.graph)
         network = writer.run()
         renewal = writer.renewal()
-        training = TrainingWriter(self.model, self.graph, writer.spec, network.metrics)
+        training = TrainingWriter(self.model, self.graph, writer.spec, network)
         data, command_line = DataWriter(self.model), CommandLine(self.model, self.graph)
-        formulas = self._formulas()
+        formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
         fresh = init_params(self.model, self.values)
         state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
         own = [tree.Prose(PART.strip("\n"))] if "part(" in self._code([*network.parts, *network.functions]) else []
@@ -106,9 +106,12 @@ class _Script:
     def _code(self, items: list[tree.Item]) -> str:
         return print_module(tree.Module("", items))[0]
 
-    def _formulas(self) -> list[str]:
+    def _formulas(self, network: list[tree.Item]) -> list[str]:
+        """Return the helpers that the network and the initial values call, in order."""
         helpers = {h for node in self.graph.all_nodes() for h in node.rule.called(node)}
-        return paste.needed((helpers | common.init_helpers(self.model)) - {"locate"})
+        code = self._code(network)
+        called = {h for h in helpers if re.search(rf"\b{h}\b", code)}
+        return paste.needed((called | common.init_helpers(self.model)) - {"locate"})
 
     def _modules(self, pasted: list[str], body: str) -> set[str]:
         found = paste.standard_modules(pasted)
@@ -120,15 +123,14 @@ class _Script:
             return []
         root = writer.writers[writer.root]
         root.unpacked, root.targets = {}, {}
-        entries = ", ".join(f'"{name}": {root.stored(v, "backward")}' for name, v in lsuv.items())
+        entries = ", ".join(f'"{name}": lambda cache: {root.stored(v, "backward")}' for name, v in lsuv.items())
         body = [
             "params = dict(params)",
             "batch = {name: values[:1000] for name, values in examples.items()}",
-            f"for name in ({', '.join(literal(n) for n in lsuv)}{',' * (len(lsuv) == 1)}):",
+            *lines_of(f"made_by = {{{entries}}}"),
+            "for name, value in made_by.items():",
             "    for _ in range(10):",
-            "        cache = forward(params, batch)[1]",
-            *wrapped(f"values = {{{entries}}}", 8),
-            "        variance = values[name].var()",
+            "        variance = value(forward(params, batch)[1]).var()",
             "        if abs(variance - 1) < 0.1 or variance == 0:",
             "            break",
             "        params[name] = params[name] / np.sqrt(variance)",
@@ -136,9 +138,7 @@ class _Script:
         ]
         doc = "Divide weights, layer by layer, until what a layer makes of the examples has variance 1 (LSUV).\n\n"
         doc += "Source: Mishkin and Matas 2015, whose tolerance of 0.1 and at most 10 trials these are."
-        made = [line.removeprefix("        ") if line.startswith("        values = {") else line for line in body]
-        made = ["        " + line if line.startswith("values = {") else line for line in made]
-        return [tree.Prose(function("def unit_variance(params, examples):", doc, made))]
+        return [tree.Prose(function("def unit_variance(params, examples):", doc, body))]
 
     # -------------------------------------------------------------------------------------------------------- head
 
@@ -162,6 +162,21 @@ class _Script:
         lines += [THREADS, "import numpy as np"] if "os" in modules else ["import numpy as np"]
         return prose([*lines, "", *self._constants()])
 
+    def _params(self, shapes: Mapping[str, object]) -> list[str]:
+        """Return the table of the parameters, with a loop over the copies of a repeated block."""
+        entries = [(name, literal(shape)) for name, shape in shapes.items()]
+        lines: list[str] = []
+        for run, some in runs(self.model, entries):
+            text = ", ".join(f'f"{{n}}.{n}": {shape}' if run else f"{literal(n)}: {shape}" for n, shape in some)
+            sign = "|=" if lines else "="
+            if run:
+                lines += ["PARAMS = {}"] if not lines else []
+                names = ", ".join(f'"{name}"' for name in run)
+                lines += [f"for n in ({names}):", *wrapped(f"PARAMS |= {{{text}}}", 4)]
+            else:
+                lines += wrapped(f"PARAMS {sign} {{{text}}}")
+        return lines or ["PARAMS = {}"]
+
     def _constants(self) -> list[str]:
         model, train = self.model, self.model.train
         inputs, targets = shared.declarations(model)
@@ -179,7 +194,9 @@ class _Script:
         tables |= {"SCALED": shared.scaled_shapes(model)} if shared.scaled_shapes(model) else {}
         lines: list[str] = []
         for table, entries in tables.items():
-            if entries or table != "STATE":
+            if table == "PARAMS":
+                lines += self._params(entries)
+            elif entries or table != "STATE":
                 text = ", ".join(f"{literal(n)}: {literal(x)}" for n, x in entries.items())
                 lines += wrapped(f"{table} = {{{text}}}")
         if train.weight_decay:
@@ -205,6 +222,8 @@ def _short_doc(source: str) -> str:
     if found is None:
         return source
     text = " ".join(found[1].split("\n\n")[0].split())
+    if len(text) > WIDTH - 10:
+        text = re.split(r"(?<=\w)[;:.] ", text)[0].rstrip(".") + "."
     lines = textwrap.wrap(text, WIDTH - 10)
     quoted = [f'    """{lines[0]}', *(f"    {line}" for line in lines[1:])]
     rest = "\n".join(made for line in source[found.end() :].split("\n") for made in _narrow(line))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from dotnn.codegen import tree
 from dotnn.ir.node import Loop, Node, Value
 from dotnn.targets.numpy.explain.references import References
 
+ONE_HOT = re.compile(r"one_hot_rows\(([^(),]+), (\d+), ([^(),]+)\)")
+"""A helper of the runtime that is one expression in a script."""
 NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
@@ -36,6 +39,7 @@ class Statements(References):
     def expression(self, node: Node, phase: str, inner: Mapping[int, str] = {}) -> str:
         """Return the right side of a node's statement; `inner` are expressions for values of a loop."""
         text = node.rule.line_of_both(node, lambda v: inner.get(v.id) or self.ref(v, phase), {"step": "t"})
+        text = ONE_HOT.sub(r"np.eye(\2, dtype=\3)[\1]", text)
         like = self.flow.sized_like(node, self.call)
         if like is not None:
             size = str(tuple(node.attrs["size"]))
@@ -45,7 +49,7 @@ class Statements(References):
     def comment(self, node: Node) -> str:
         """Return the shape of a result, and what its layer says of it."""
         shape = str(node.out.type) if node.out.type.shape else ""
-        says = node.attrs.get("says", "")
+        says = node.attrs.get("comment", "")
         if node.op == "accumulate" and not says:
             primal, _ = self.words.of_cotangent(node.out)
             count = NUMBERS.get(len(node.ins), str(len(node.ins)))

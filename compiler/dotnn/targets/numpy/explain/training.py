@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping
 
 from dotnn.codegen import data as shared
 from dotnn.codegen import learning_rate, optimizer
@@ -17,6 +16,7 @@ from dotnn.codegen.wrap import INDENT, WIDTH, wrapped
 from dotnn.core.arguments import show
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
+from dotnn.targets.numpy.explain.network import Network
 from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
@@ -39,10 +39,11 @@ INLINE_METRICS = {
 
 
 class TrainingWriter:
-    """Writes the functions of the training; `sources` says where `evaluate` finds what metrics are of."""
+    """Writes the functions of the training; `network` says where `evaluate` finds what metrics are of."""
 
-    def __init__(self, model: Model, graph: Graph, spec: SpecText, sources: Mapping[str, str]) -> None:
-        self.model, self.graph, self.spec, self.sources = model, graph, spec, sources
+    def __init__(self, model: Model, graph: Graph, spec: SpecText, network: Network) -> None:
+        self.model, self.graph, self.spec = model, graph, spec
+        self.sources, self.vanishing = network.metrics, network.vanishing
         self.train = model.train
         self.early = common.early_stop(model)
         self.slots = optimizer.slots(self.train)
@@ -92,6 +93,9 @@ class TrainingWriter:
             table = f"{{slot: {each} for slot in ({names})}}"
             text = f"{{{', '.join(entries)}}} | {table}" if entries else table
             if len(text) > 98:
+                table = table.replace("for name, w in params.items() if name in PARAMS", "for name in PARAMS").replace(
+                    "np.zeros_like(w)", "np.zeros_like(params[name])"
+                )
                 return function(
                     head,
                     doc,
@@ -203,11 +207,8 @@ class TrainingWriter:
         lines.append('params, memory, history = state["params"], state["optimizer"], History(state["history"])')
         lines += ["history.scaling = scaling"] if scaled else []
         if self.uses_rng():
-            lines += [
-                "rng = np.random.default_rng([seed, 1])",
-                "if resume:",
-                '    rng.bit_generator.state = resume["rng"]',
-            ]
+            lines += ["rng = np.random.default_rng([seed, 1])"]
+            lines += ['rng.bit_generator.state = state.get("rng", rng.bit_generator.state)']
         return [*lines, *self.around.clock_anew(), *self.around.begin()]
 
     def uses_rng(self) -> bool:
@@ -289,24 +290,37 @@ class TrainingWriter:
 
     def _end(self) -> list[str]:
         lines = self.around.end()
-        slots = ", ".join(f'"{slot}"' for slot in self.slots) + "," * (len(self.slots) == 1)
-        memories = f'{{f"{{s}} of {{n}}": a for s in ({slots}) for n, a in memory[s].items()}}'
-        arrays = f"(params | {memories})" if self.slots else "params"
-        lost = f'next((n for n, a in {arrays}.items() if not np.isfinite(a).all()), "")'
-        if len(self.slots) == 1:
-            memories = f'{{f"{self.slots[0]} of {{n}}": a for n, a in memory["{self.slots[0]}"].items()}}'
-        if self.slots:
-            lines += lines_of(f"arrays = params | {memories}")
-            lost = 'next((name for name, a in arrays.items() if not np.isfinite(a).all()), "")'
-        lines += [f"lost = {lost}"]
+        lines += self._watched()
+        arrays = "arrays" if self.slots or self.vanishing else "params"
+        lines.append(f'lost = next((name for name, a in {arrays}.items() if not np.isfinite(a).all()), "")')
         seen = 'history and not np.isfinite(history[-1]["loss"])'
-        lines.append(f"if lost or {seen}:" if self.slots or not self.full else f"if {seen}:")
+        shown = self.full and not self.slots and not self.vanishing  # the loss of an epoch comes after its only update
+        lines.append(f"if {seen}:" if shown else f"if lost or {seen}:")
         lines.append('    history.stopped_by, history.diverged_at = "diverged", lost')
         lines += ['params = state["best_params"]'] if self.early else []
         if common.evaluated_parts(self.model)[2]:
             scaling = ", scaling" if self._unscales() else ""
             lines.append(f'history.test = evaluate(params, parts["test"]{scaling})')
         return [*lines, "return params, history"]
+
+    def _watched(self) -> list[str]:
+        """Return the lines that gather what may overflow without a loss that shows it."""
+        tables: list[str] = []
+        if len(self.slots) == 1:
+            (slot,) = self.slots
+            tables = [f'{{f"{slot} of {{n}}": a for n, a in memory["{slot}"].items()}}']
+        elif self.slots:
+            slots = ", ".join(f'"{slot}"' for slot in self.slots)
+            tables = [f'{{f"{{s}} of {{n}}": a for s in ({slots}) for n, a in memory[s].items()}}']
+        tables = tables or (["{}"] if self.vanishing else [])
+        lines = lines_of(f"arrays = {' | '.join(['params', *tables])}") if tables else []
+        if self.vanishing:
+            few = "examples" if self.full else "{n: v[:BATCH_SIZE] for n, v in examples.items()}"
+            entries = ", ".join(f'"{name}": 1 / {text}' for name, text in self.vanishing.items())
+            lines.append("# a variance that has overflowed leaves 1 / sigma = 0, and no loss shows it")
+            lines.append(f"cache = forward(params, {few})[1]")
+            lines += lines_of(f"arrays |= {{{entries}}}")
+        return lines
 
     # ----------------------------------------------------------------------------------------------------- figures
 
@@ -366,9 +380,8 @@ class TrainingWriter:
             entries.append(f'"{name}": {text}')
         own = f"{{{', '.join(entries)}}}"
         if len(own) > 70 and len(entries) == 1 and len(own) > 93:
-            name = next(iter(model.inputs))
-            body.append(f"{name} = {own.partition(': ')[2][:-1]}")
-            entries = [f'"{name}": {name}']
+            body.append(f"values = {own.partition(': ')[2][:-1]}")
+            entries = [f'"{next(iter(model.inputs))}": values']
         if not any("dtype" in text for text in [*entries, *body[1:]]):
             body = []
         cast = f"{{{', '.join(entries)}}}"

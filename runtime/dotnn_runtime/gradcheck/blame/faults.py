@@ -1,0 +1,188 @@
+"""The faults of a backward pass as a report tells them: the line, in which way it is wrong, what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ..reading.script import Script
+from ..reading.structure import Place as Line
+from ..reading.types import Array, Point, norm
+from ..report.results import Blame, Element, Pattern
+from ..tracing.follow import Event, Follower, Run
+from ..tracing.values import Node
+from .judge import Fault, Judge
+from .patterns import MASK_MISSING, NO_PATTERN, Truth, name_factor, name_pattern
+from .truth import CLOSE, Target
+
+WORST = 3
+FEW_ELEMENTS = 400
+MOST_PATHS = 5
+TIES = Pattern(
+    "only at ties",
+    "Right everywhere but where a branch stands exactly on its edge: a >= in place of a >? The convention is "
+    "relu'(0) = 0, and of equal maxima the first wins.",
+)
+
+
+def blames_at(script: Script, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> list[Blame]:
+    """Return a blame for every line of the backward pass that is wrong at a point, in the order of the backward pass.
+
+    `shifts` are constants that are subtracted from values of the forward pass, by name and turn. Empty where the script
+    cannot be followed: it has no `backward`, or computes with more than arrays of NumPy.
+    """
+    if not script.explains:
+        return []
+    try:
+        faults = Judge(Follower(script), point, shifts).judge()
+    except Exception:  # a script may do anything; the checks have found what is wrong already
+        return []
+    return [_blame(script, point, fault, bool(shifts)) for fault in faults]
+
+
+def _blame(script: Script, point: Point, fault: Fault, at_ties: bool) -> Blame:
+    structure, event = script.structure, fault.event
+    place = structure.place(fault.line)
+    parameter = _parameter(script, fault)
+    spec = place if place.spec_line else structure.defined_at(parameter or event.name.removeprefix("d_"))
+    pattern = TIES if at_ties else _pattern(point, fault, place)
+    if fault.repair:
+        pattern = replace(pattern, words=f"{pattern.words} Right would be: {fault.repair}")
+    elif fault.doubts:
+        lines = " or ".join(f"{name} in line {line}" for name, line in fault.doubts)
+        pattern = replace(
+            pattern, words=f"{pattern.words} If not here, the error is in {lines}, which this line reads."
+        )
+    paths = tuple(dict.fromkeys(", ".join(p for p in path if p and p != "after") for path in fault.paths))
+    name = event.name if fault.site.kind != "return" or event.place.key else _returned_name(event)
+    layer = parameter.rpartition(".")[0] or spec.layer
+    return Blame(
+        name, layer, spec.op, spec.spec_line, place.line, place.text, pattern.id, pattern.words,
+        _worst(fault), paths=tuple(p for p in paths if p)[:MOST_PATHS], right=fault.repair,
+    )  # fmt: skip
+
+
+def _returned_name(event: Event) -> str:
+    return event.name or "return"
+
+
+def _parameter(script: Script, fault: Fault) -> str:
+    """Return the parameter whose gradient a line makes, "" for none."""
+    name = fault.event.place.key or fault.event.name
+    if name in script.params:
+        return name
+    dotted = {f"d_{p.replace('.', '_')}": p for p in script.params}
+    dotted |= {f"d_{alias}": key.name for alias, key in script.structure.aliases.items() if key.name in script.params}
+    return dotted.get(name, "")
+
+
+def _pattern(point: Point, fault: Fault, place: Line) -> Pattern:
+    """Say in which way the value that shows a fault is wrong."""
+    wrong = fault.wrong
+    if wrong.stopped is not None:
+        stopped = wrong.stopped
+        return Pattern("exception", f"This line stops: {type(stopped).__name__}: {stopped}.")
+    right = fault.right
+    if wrong.value is None or right is None:
+        return NO_PATTERN
+    value = wrong.name.removeprefix("d_")
+    if wrong.value.dtype.kind not in "fc":
+        return Pattern(
+            "wrong dtype", f"{wrong.name} holds no floating-point numbers: a mask in place of a product with it?"
+        )
+    if not np.all(np.isfinite(wrong.value)):
+        return Pattern("not finite", f"{wrong.name} holds NaN or infinity.")
+    if wrong.value.shape != right.value.shape:
+        words = f"The result has the shape {wrong.value.shape}, but {value} has {right.value.shape}."
+        turned = wrong.value.shape == right.value.shape[::-1] and wrong.value.ndim > 1
+        return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
+    return _steps_missing(fault) or _accumulation(fault) or _shape_of_error(point, fault, right, place)
+
+
+def _shape_of_error(point: Point, fault: Fault, right: Target, place: Line) -> Pattern:
+    got, true = np.asarray(fault.wrong.value), right.value
+    rng = np.random.default_rng(0)
+    directions = [rng.standard_normal(true.shape) for _ in range(3)]
+    truth = Truth(directions, [float(np.vdot(true, u)) for u in directions], true)
+    size = next((len(array) for array in point.batch.values()), 1)
+    pattern = name_pattern(got, truth, size)
+    if pattern.id in (NO_PATTERN.id, MASK_MISSING) and fault.run is not None:
+        pattern = name_factor(got, truth, _named(fault.run, fault.wrong)) or pattern
+    if pattern is NO_PATTERN and "@" in place.text:
+        return Pattern(pattern.id, f"{pattern.words} Is a .T missing, or one too many?")
+    return pattern
+
+
+def _named(run: Run, wrong: Event) -> dict[str, Array]:
+    """Return the values and cotangents that a factor may be made of."""
+    found: dict[str, Array] = {}
+    for event in run.events:
+        if event.name.isidentifier() and event.value is not None and event.name != wrong.name:
+            found[event.name] = event.value
+    return found
+
+
+def _accumulation(fault: Fault) -> Pattern | None:
+    """Explain the error of a sum by one use that it leaves out or counts twice."""
+    right, run = fault.right, fault.run
+    if right is None or run is None or fault.wrong.value is None or not right.is_whole:
+        return None
+    excess = fault.wrong.value - right.value
+    node = right.node
+    while len(node.uses) == 1 and node.uses[0][0].event is not None:
+        node = node.uses[0][0]
+    if len(node.uses) < 2:
+        return None
+    for user, share in _users(run, node):
+        for sign, how, words in ((-1, "missing", "left out of the sum"), (1, "twice", "counted twice")):
+            if share.shape == excess.shape and norm(excess - sign * share) <= CLOSE * norm(share):
+                return Pattern(f"accumulation: {user} {how}", f"The contribution through {user} is {words}.")
+    return None
+
+
+def _users(run: Run, node: Node) -> list[tuple[str, Array]]:
+    """Return what each statement that reads a value contributes, and each reading by itself."""
+    names = _owners(run)
+    by_name: dict[tuple[str, int], Array] = {}
+    single: list[tuple[str, Array]] = []
+    for user, share in node.uses:
+        while user.event is not None and len({u.order for u, _ in user.uses}) == 1:  # another name
+            user = user.uses[0][0]
+        owner = names.get(user.order, ("the loss", 0))
+        by_name[owner] = by_name[owner] + share if owner in by_name else share
+        single.append((owner[0], share))
+    whole = [(name, share) for (name, _), share in by_name.items()] if len(by_name) > 1 else []
+    return [*whole, *single]
+
+
+def _owners(run: Run) -> dict[int, tuple[str, int]]:
+    """Return which assignment of the forward pass every node is a part of."""
+    found: dict[int, tuple[str, int]] = {}
+    for event in run.forward:
+        unread = [event.node] if event.node is not None else []
+        while unread:
+            node = unread.pop()
+            if node.order in found or (node.event is not None and node is not event.node):
+                continue
+            found[node.order] = event.name, event.number
+            unread += [p for p in node.parents if p is not None]
+    return found
+
+
+def _steps_missing(fault: Fault) -> Pattern | None:
+    """Say how many turns of a loop were made, where its head is wrong."""
+    if fault.site.kind != "loop":
+        return None
+    return Pattern("steps missing", "The loop does not make the turns that the forward pass has made.")
+
+
+def _worst(fault: Fault) -> tuple[Element, ...]:
+    got, right = fault.wrong.value, fault.right
+    if got is None or right is None or got.shape != right.value.shape or got.size > FEW_ELEMENTS:
+        return ()
+    error = np.abs(got - right.value)
+    order = [i for i in np.argsort(-error, axis=None, kind="stable")[:WORST] if error.flat[i]]
+    places = [tuple(int(n) for n in np.unravel_index(i, got.shape)) for i in order]
+    return tuple(Element(place, float(got[place]), float(right.value[place])) for place in places)

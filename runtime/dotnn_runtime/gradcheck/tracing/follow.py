@@ -1,0 +1,495 @@
+"""Following a run of a script: every assignment of every call, loop and turn, with what it made and from what.
+
+The one tracing engine of the blame. A `Follower` holds a woven copy of a script; `follow` runs it forward and backward
+with arrays that remember how they were made, `replay` runs the backward pass alone, with the arrays of the script, and
+may hand in other values at chosen events: the right cotangent where a line made a wrong one.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ..reading.script import Script, execute
+from ..reading.structure import parse_script
+from ..reading.types import Array, Point, is_float
+from .values import (
+    ALIAS,
+    RECORDER,
+    Followed,
+    FollowedNumpy,
+    Node,
+    differentiate,
+    followed,
+    identity,
+    new_node,
+    node_of,
+    stripped,
+)
+from .weave import MODULE_NAME, Site, Weaver
+
+MOST_EVENTS = 200_000
+ROOT = ("forward", "total_loss")
+"""The functions whose values may be shifted."""
+
+
+class Place(NamedTuple):
+    """Identifies an event in every run: the site, which of its values, and the how manieth time."""
+
+    site: int
+    part: int
+    key: str
+    turn: int
+
+    @property
+    def line_of_code(self) -> tuple[int, int, str]:
+        """The same in every turn."""
+        return self.site, self.part, self.key
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A call: the function, the call and the site that it was made from, and the loops around that."""
+
+    number: int
+    function: str
+    caller: int = -1
+    site: int = -1
+    loops: tuple[str, ...] = ()
+
+
+@dataclass
+class Event:
+    """A value that a statement made: `name` is what it was assigned to, `value` a copy, `loops` where loops stood.
+
+    `deps` are the events it was made from, the next ones before it. `seeded`: it comes from the seed d_loss.
+    `stopped` is the exception that the statement ended with, `execution` counts how often its statement was executed.
+    """
+
+    number: int
+    place: Place
+    site: Site
+    execution: int
+    name: str
+    line: int
+    frame: int
+    loops: tuple[str, ...]
+    value: Array | None
+    node: Node | None = None
+    deps: tuple[int, ...] = ()
+    seeded: bool = False
+    stopped: BaseException | None = None
+
+
+@dataclass
+class Run:
+    """What was followed: the events in order, the calls by number, what the backward pass returned."""
+
+    events: list[Event] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=lambda: [Frame(0, "")])
+    start_of_backward: int = 0
+    loss: Node | None = None
+    nodes: list[Node] = field(default_factory=list)
+    params: dict[str, Node] = field(default_factory=dict)
+    grads: dict[str, Any] = field(default_factory=dict)
+    error: BaseException | None = None
+
+    def at(self, place: Place) -> Event | None:
+        """Return the event of a place, None where the run did not come to it."""
+        return next((event for event in self.events if event.place == place), None)
+
+    @property
+    def backward(self) -> list[Event]:
+        """The events of the backward pass."""
+        return self.events[self.start_of_backward :]
+
+    @property
+    def forward(self) -> list[Event]:
+        """The events before it."""
+        return self.events[: self.start_of_backward]
+
+    def path(self, event: Event) -> tuple[str, ...]:
+        """Return where calls and loops stood, from the outermost."""
+        found, number = list(event.loops), event.frame
+        while number > 0:
+            frame = self.frames[number]
+            found = [*frame.loops, *found]
+            number = frame.caller
+        return tuple(found)
+
+
+Overrides = Mapping[Place, Array]
+Patch = Callable[[dict[str, Any]], Any]
+"""What a site makes instead, from the names that its statement knows."""
+Watch = Callable[[dict[str, Any]], None]
+"""Is shown the names that a statement knows."""
+
+
+class Enough(Exception):
+    """A replay has come as far as it should."""
+
+
+class Replay(Protocol):
+    """Runs the backward pass alone."""
+
+    def __call__(
+        self,
+        overrides: Overrides,
+        until: Place | None = None,
+        seed: float = 1.0,
+        kept: Collection[Place] | None = None,
+    ) -> Run:
+        """Run it with values handed in, as far as an event, with a seed d_loss; keep the values of some events only."""
+
+
+class Follower:
+    """A woven script and what its reports are collected in."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        weaver = Weaver()
+        tree = weaver.module(parse_script(script.structure.source))
+        self.sites: list[Site] = weaver.sites
+        self.module: ModuleType = execute(tree, script.filename, {MODULE_NAME: self})
+        self.numpy_names = [name for name, value in vars(self.module).items() if value is np]
+        self.overrides: Overrides = {}
+        self.shifts: Mapping[tuple[str, int], Array] = {}
+        self.run = Run()
+        self.patches: dict[int, Patch] = {}
+        self.watched: tuple[int, int, Watch] | None = None
+        self.until: Place | None = None
+        self.kept: Collection[Place] | None = None
+        self._following = False
+        self._begin(Run(), {})
+
+    # ------------------------------------------------------------------------------------------------ runs
+
+    def follow(
+        self, point: Point, overrides: Overrides | None = None, shifts: Mapping[tuple[str, int], Array] | None = None
+    ) -> Run:
+        """Run forward and backward at a point, and differentiate the forward pass."""
+        run = Run()
+        self.shifts = shifts or {}
+        self._begin(run, overrides or {})
+        params = {name: _leaf(value) for name, value in point.params.items()}
+        batch = {name: _leaf(value) for name, value in point.batch.items()}
+        run.params = {name: node for name, value in params.items() if (node := node_of(value)) is not None}
+        seed = _leaf(np.array(1.0))
+        seed.node.seeded = True
+        self._with_followed_numpy(lambda: self._both(run, params, batch, point, seed))
+        if run.loss is not None:
+            run.nodes = differentiate(run.loss)
+        for event in run.events:
+            event.deps = _nearest_events(event.node)
+        return run
+
+    def _both(self, run: Run, params: Any, batch: Any, point: Point, seed: Any) -> None:
+        module, rng = self.module, np.random.default_rng(point.rng_seed)
+        RECORDER.forward, RECORDER.frame = True, 0
+        _, cache = module.forward(params, batch, training=point.training, rng=rng)
+        loss = module.total_loss(params, batch, cache)
+        run.loss = node_of(loss)
+        run.start_of_backward = len(run.events)
+        RECORDER.forward = False
+        self._go_back()
+        try:
+            run.grads = module.backward(params, batch, cache, seed)
+        except Exception as error:
+            run.error = error
+        finally:
+            RECORDER.forward = True
+
+    def prepare(self, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> Replay:
+        """Run forward with plain arrays; return what runs the backward pass behind it, as often as it is called."""
+        self._begin(Run(), {})
+        self.shifts = shifts or {}
+        rng = np.random.default_rng(point.rng_seed)
+        _, cache = self.module.forward(point.params, point.batch, training=point.training, rng=rng)
+        given = pickle.loads(pickle.dumps((point.params, point.batch, cache)))
+        before = pickle.dumps(given)
+
+        def replay(
+            overrides: Overrides,
+            until: Place | None = None,
+            seed: float = 1.0,
+            kept: Collection[Place] | None = None,
+        ) -> Run:
+            run, seed = Run(), np.float64(seed)
+            self.kept = kept
+            self._begin(run, overrides)
+            self._go_back()
+            self.until = until
+            try:
+                run.grads = self.module.backward(*given, seed)
+            except Exception as error:
+                run.error = error
+            finally:
+                self.until = self.kept = None
+            return run
+
+        for array in _arrays_in(given):
+            array.flags.writeable = False  # another version of a line may write into what all runs read
+        if not isinstance(replay({}).error, ValueError):
+            return replay
+
+        def replay_on_copies(
+            overrides: Overrides,
+            until: Place | None = None,
+            seed: float = 1.0,
+            kept: Collection[Place] | None = None,
+        ) -> Run:
+            nonlocal given  # the backward pass itself writes into what it is given
+            given = pickle.loads(before)
+            return replay(overrides, until, seed, kept)
+
+        return replay_on_copies
+
+    def _begin(self, run: Run, overrides: Overrides) -> None:
+        self.run, self.overrides = run, overrides
+        self._turns: Counter[tuple[int, int, str]] = Counter()
+        self._done: Counter[int] = Counter()
+        self._shifted: set[tuple[str, int]] = set()
+        self._stack = [0]
+        self._loops: list[list[str]] = [[]]
+        self._current = -1
+        self._back = False
+
+    def _go_back(self) -> None:
+        """The backward pass begins: sites are counted anew."""
+        self._turns.clear()
+        self._done.clear()
+        self._back = True
+
+    def _with_followed_numpy(self, work: Callable[[], None]) -> None:
+        names = vars(self.module)
+        stop = names.get("stop_gradient")
+        self._following = True
+        try:
+            names.update(dict.fromkeys(self.numpy_names, FollowedNumpy()))
+            if stop is not None:
+                names["stop_gradient"] = lambda x, *more: followed(np.array(stripped(x)), None)
+            work()
+        finally:
+            self._following = False
+            names.update(dict.fromkeys(self.numpy_names, np))
+            if stop is not None:
+                names["stop_gradient"] = stop
+
+    # --------------------------------------------------------------------------------- what a woven script calls
+
+    def enter(self, function: str) -> None:
+        """A function begins."""
+        loops = tuple(self._loops[-1])
+        self.run.frames.append(Frame(len(self.run.frames), function, self._stack[-1], self._current, loops))
+        self._stack.append(len(self.run.frames) - 1)
+        self._loops.append([])
+        RECORDER.frame = self._stack[-1]
+
+    def leave(self, function: str) -> None:
+        """A function ends."""
+        self._stack.pop()
+        self._loops.pop()
+        RECORDER.frame = self._stack[-1]
+
+    def argument(self, number: int, value: Any) -> Any:
+        """An argument has this value."""
+        return self._report(self.sites[number], 0, self.sites[number].names[0], value)
+
+    def loop(self, number: int, make: Callable[[], Any]) -> Iterator[Any]:
+        """Yield what a loop runs over."""
+        loops, name = self._loops[-1], self.sites[number].names[0]
+        depth = len(loops)
+        patch = self.patches.get(number) if self._back else None
+        self._done[number] += 1
+        if self.watched is not None and self.watched[0] == number:
+            self.watched[2](self._names(2))
+        for value in make() if patch is None else patch(self._names(2)):
+            loops[depth:] = [_turn(name, value)]
+            yield value
+        loops[depth:] = ["after"]
+
+    def loop_over(self) -> None:
+        """A loop has ended."""
+        if self._loops[-1]:
+            self._loops[-1].pop()
+
+    def tap(self, number: int, make: Callable[[], Any]) -> Any:
+        """One value is made."""
+        site = self.sites[number]
+        value = self._made(site, 1, make)
+        return self._report(site, 0, site.names[0] if site.names else "", value)
+
+    def taps(self, number: int, make: Callable[[], Any]) -> Any:
+        """Several values are made at once."""
+        site = self.sites[number]
+        values = self._made(site, len(site.names), lambda: list(make()))
+        if len(values) != len(site.names):
+            return tuple(values)
+        return tuple(self._report(site, i, name, v) for i, (name, v) in enumerate(zip(site.names, values, strict=True)))
+
+    def whole(self, number: int, value: Any) -> Any:
+        """What `+=` has made."""
+        return self._report(self.sites[number], 1, self.sites[number].names[0], value)
+
+    def do(self, number: int, make: Callable[[], Any]) -> Any:
+        """A statement that is an expression."""
+        return self._made(self.sites[number], 0, make)
+
+    def stored(self, number: int, names: Sequence[str], load: Callable[[], Any]) -> None:
+        """A piece was written into buffers."""
+        for i, (name, buffer) in enumerate(zip(names, load(), strict=True)):
+            if isinstance(buffer, np.ndarray):
+                right = self._report(self.sites[number], 2 + i, name, buffer)
+                if right is not buffer and not np.array_equal(stripped(right), stripped(buffer)):
+                    buffer[...] = right
+
+    def _made(self, site: Site, count: int, make: Callable[[], Any]) -> Any:
+        outer, self._current = self._current, site.number
+        try:
+            self._done[site.number] += 1
+            if self.watched is not None and self.watched[:2] == (site.number, self._done[site.number] - 1):
+                self.watched[2](self._names(3))
+            patch = self.patches.get(site.number) if self._back else None
+            return make() if patch is None else patch(self._names(3))
+        except Enough:
+            raise
+        except Exception as error:
+            wanted = [Place(site.number, i, "", self._turns[site.number, i, ""]) for i in range(count)]
+            found = [self.overrides.get(place) if self._back else None for place in wanted]
+            self._note(wanted[0] if wanted else Place(site.number, 0, "", 0), site, site.names[:1], None, error)
+            if not found or any(f is None for f in found):
+                raise
+            return found[0] if count == 1 else found
+        finally:
+            self._current = outer
+
+    @property
+    def _stack_of_forward(self) -> bool:
+        return not self._back
+
+    def _names(self, depth: int) -> dict[str, Any]:
+        """Return all names that the woven function knows from which this was called."""
+        frame = sys._getframe(depth)
+        return {**vars(self.module), **frame.f_locals}
+
+    def _report(self, site: Site, index: int, name: str, value: Any) -> Any:
+        if type(value) is dict:
+            for key, line in zip(site.keys, site.lines if site.keys else (), strict=True):
+                if is_float(value.get(key)):
+                    value[key] = self._event(site, index, key, name, line, value[key])
+                elif site.kind == "return" and not self._stack_of_forward:
+                    wrong = TypeError(f"{key} is no array of floating-point numbers")
+                    self._note(Place(site.number, index, key, 0), site, (key,), None, wrong, line)
+            return value
+        if not is_float(value):
+            if isinstance(value, np.ndarray) and name.startswith("d_") and self._back:
+                return self._event(site, index, "", name, site.line, value)  # a mask for a product with it
+            return value
+        lines = site.lines if not site.keys else ()
+        return self._event(site, index, "", name, lines[index] if index < len(lines) else site.line, value)
+
+    def _event(self, site: Site, index: int, key: str, name: str, line: int, value: Any) -> Any:
+        place = Place(site.number, index, key, self._turns[site.number, index, key])
+        self._turns[place.line_of_code] += 1
+        right = self.overrides.get(place) if self._back else None
+        event = self._note(place, site, (key or name,), value, None, line)
+        if right is not None and (index < 2 or np.shape(right) == np.shape(value)):
+            value = np.array(right)
+        if not self._following or not is_float(value):
+            shift = self._shift(site, name, place.turn)
+            return value if shift is None else value - shift
+        before = node_of(value)
+        shift = self._shift(site, name, place.turn)
+        if shift is not None:
+            value = value - shift
+            before = node_of(value)
+            event.value = np.array(stripped(value))
+        node = identity(before) if before is not None else new_node([], None)
+        node.event, node.frame = event.number, event.frame
+        event.node, event.seeded = node, node.seeded
+        if index >= 2:  # a buffer stays the array that it is
+            if isinstance(value, Followed):
+                value.node = node
+            return value
+        found = stripped(value)
+        found = followed(found, node)
+        if isinstance(value, Followed) and isinstance(found, Followed):
+            found.source = (value, ALIAS)
+        return found
+
+    def _shift(self, site: Site, name: str, turn: int) -> Array | None:
+        """Return what is subtracted from a value of the forward pass."""
+        if not self.shifts or self._back or site.function not in ROOT or site.kind not in ("assign", "unpack"):
+            return None
+        if (name, turn) in self._shifted:  # read again, by the loss
+            return None
+        self._shifted.add((name, turn))
+        return self.shifts.get((name, turn))
+
+    def _note(
+        self, place: Place, site: Site, names: Sequence[str], value: Any, error: BaseException | None, line: int = 0
+    ) -> Event:
+        if len(self.run.events) > MOST_EVENTS:
+            raise MemoryError("too many events to be followed")
+        wanted = value is not None and (self.kept is None or place in self.kept)
+        copied = np.array(stripped(value)) if wanted else None
+        loops = tuple(self._loops[-1])
+        name = names[0] if names else ""
+        number = len(self.run.events)
+        done = max(0, self._done[site.number] - 1)
+        event = Event(number, place, site, done, name, line or site.line, self._stack[-1], loops, copied, stopped=error)
+        self.run.events.append(event)
+        if place == self.until:
+            raise Enough
+        return event
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return followed(value.copy(), new_node([], None))
+    return value
+
+
+def _arrays_in(value: Any) -> Iterator[Array]:
+    """Yield the arrays that dicts, lists and tuples hold."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, dict):
+        for v in value.values():
+            yield from _arrays_in(v)
+    elif isinstance(value, list | tuple):
+        for v in value:
+            yield from _arrays_in(v)
+
+
+def _turn(name: str, value: Any) -> str:
+    if isinstance(value, tuple):
+        value = next((v for v in value if isinstance(v, str | int)), "")
+    if isinstance(value, int | np.integer):
+        return f"{'step' if name in ('t', 'step') else name} {value}"
+    return value if isinstance(value, str) else ""
+
+
+def _nearest_events(node: Node | None) -> tuple[int, ...]:
+    """Return the events that a value comes from directly."""
+    if node is None:
+        return ()
+    found: dict[int, None] = {}
+    unread, seen = [p for p in node.parents if p is not None], set()
+    while unread:
+        n = unread.pop()
+        if n.order in seen:
+            continue
+        seen.add(n.order)
+        if n.event is not None:
+            found[n.event] = None
+        else:
+            unread += [p for p in n.parents if p is not None]
+    return tuple(sorted(found))

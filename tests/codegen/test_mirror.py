@@ -1,0 +1,119 @@
+"""Scripts that mirror their spec compute what its graph says, whatever functions they are cut into."""
+
+import ast
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fuzz.grow import spec
+from fuzz.trial import model_in
+from support import SPECS, as_module, compiled, generic_point, module_of
+
+from dotnn.ir.graph import Graph
+from dotnn.ir.interpret import run
+from dotnn.session import Options, compile_model
+
+RANDOM = range(3_000_000, 3_000_040)
+BOUNDS = {"xor": 205, "iris": 280, "digits": 274, "jabberwocky": 300, "lenet": 390, "brackets": 460}
+"""How long a script may be."""
+TOLERANCE = 1e-11
+
+
+def assert_as_the_graph_says(module, graph: Graph, *, training: bool) -> None:
+    """Compare outputs, loss, gradients and the new state with the interpreter, with equal draws."""
+    params, batch = generic_point(module)
+    values = run(graph, {**params, **batch}, rng=np.random.default_rng(3), training=training)
+    own = dict(params)
+    outputs, cache = module.forward(own, batch, training=training, rng=np.random.default_rng(3))
+    for name, value in graph.outputs.items():
+        np.testing.assert_allclose(outputs[name], values[value.id], rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
+    assert graph.loss is not None
+    np.testing.assert_allclose(module.total_loss(own, batch, cache), values[graph.loss.id], rtol=TOLERANCE)
+    grads = module.backward(own, batch, cache)
+    assert list(grads) == list(graph.grads)
+    largest = max((np.abs(values[v.id]).max(initial=0) for v in graph.grads.values()), default=0)
+    for name, value in graph.grads.items():
+        wanted = np.asarray(values[value.id])
+        assert np.shape(grads[name]) == wanted.shape
+        np.testing.assert_allclose(grads[name], wanted, rtol=0, atol=TOLERANCE * max(largest, 1e-300), err_msg=name)
+    if graph.new_state:
+        module.renew_state(own, cache)
+        for name, value in graph.new_state.items():
+            np.testing.assert_allclose(own[name], values[value.id], rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.nn")), ids=lambda p: p.stem)
+def test_every_spec(path, training):
+    made = compiled(path)
+    assert_as_the_graph_says(as_module(made.script, path), made.graph, training=training)
+
+
+@pytest.mark.parametrize("number", RANDOM)
+def test_random_specs(number):
+    with tempfile.TemporaryDirectory() as folder, np.errstate(all="ignore"):
+        made = compile_model(model_in(Path(folder), spec(number), number), Options())
+        module = as_module(made.script, Path(folder) / "random.nn")
+        for training in (True, False):
+            assert_as_the_graph_says(module, made.graph, training=training)
+    assert max(map(len, made.script.split("\n"))) <= 110
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.nn")), ids=lambda p: p.stem)
+def test_a_script_fits_its_page(path):
+    script = compiled(path).script
+    ast.parse(script)
+    assert max(map(len, script.split("\n"))) <= 110
+    assert script.count("\n") <= BOUNDS.get(path.stem, 500)
+
+
+def functions(script: str) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in ast.parse(script).body if isinstance(node, ast.FunctionDef)}
+
+
+def calls(script: str) -> Counter[str]:
+    names = (node.func for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call))
+    return Counter(name.id for name in names if isinstance(name, ast.Name))
+
+
+def test_equal_blocks_share_a_function_in_a_loop():
+    script = compiled(SPECS / "brackets.nn").script
+    assert {"encoder", "encoder_backward", "layernorm", "layernorm_backward"} <= functions(script).keys()
+    assert calls(script)["encoder"] == calls(script)["encoder_backward"] == 1
+    loops = [node for node in functions(script)["forward"].body if isinstance(node, ast.For)]
+    assert len(loops) == 1
+
+
+def test_blocks_of_other_sizes_share_a_function():
+    script = compiled(SPECS / "lenet.nn").script
+    assert [name for name in functions(script) if name.startswith("conv_pool")] == ["conv_pool", "conv_pool_backward"]
+    assert calls(script)["conv_pool"] == 2
+
+
+DIFFERENT = """
+block Twice(act) {{ input x: [n]  output x -> dense(4, act) -> dense(4) }}
+model M {{
+  input x: [4]
+  target t: [4]
+  h = x -> Twice(tanh)
+  output y = h -> Twice({act})
+}}
+train {{ loss = mse(y, t)  optim = sgd(0.1) }}
+"""
+
+
+@pytest.mark.parametrize(("act", "count"), [("tanh", 1), ("relu", 2)])
+def test_blocks_share_a_function_only_where_they_compute_the_same(act, count):
+    module = module_of(DIFFERENT.format(act=act))
+    assert len([name for name in vars(module) if name.startswith("twice") and "backward" not in name]) == count
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.nn")), ids=lambda p: p.stem)
+def test_every_function_is_used(path):
+    """Nothing is defined in a script that nobody calls: no library is pasted."""
+    contract = {"main", "update", "train", "evaluate", "predict", "load_data", "optimizer_state", "renew_state"}
+    script = compiled(path).script
+    used = {node.id for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Name)}
+    assert functions(script).keys() - used - contract == set()

@@ -1,0 +1,49 @@
+"""Long statements: broken lines mean what the one line meant, and fit the page."""
+
+import ast
+
+import pytest
+
+from dotnn.codegen.wrap import wrapped
+
+LONG = [
+    "y = np.concatenate([alpha_one, alpha_two, alpha_three, alpha_four, alpha_five, alpha_six, alpha_seven], axis=-1)",
+    "d_total = d_first_of_all + d_second_of_all + d_third_of_all - d_fourth_of_all + d_fifth_of_all + d_sixth_of_all",
+    "d_total = d_first_of_all * d_second_of_all / d_third_of_all * d_fourth_of_all * d_fifth_of_all * d_sixth_of_all",
+    "cache |= {'alpha': alpha, 'beta': beta, 'gamma': gamma, 'delta': delta, 'epsilon': epsilon, 'zeta': zeta, 'e': e}",
+    "first, second, third = some_function_backward(d_result, params['a.b.W'], params['a.b.U'], cache['a.b'], training)",
+    "return first_result_of_a_long_function, second_result_of_a_function, {'some': some_value, 'other': other_value}",
+    "mask = dropout_mask(rng, some_hidden_value.shape, 0.5).astype(some_hidden_value.real.dtype) if training else 1.0",
+    "kept = np.where(condition_of_the_value > 0, value_where_it_holds * factor_of_it, value_where_not * factor)",
+    "value = (first_value_of_a_sum * second_value_of_a_sum + third_value_of_a_sum).mean(axis=-1, keepdims=True) + 1.0",
+    "grads |= {f'some.long.path.of.a.block.{name}': gradient_of_it for name, gradient_of_it in d_of_the_block.items()}",
+    "a['first.W'], a['second.W'], a['third.W'], a['fourth.W'], a['fifth.W'], a['sixth.W'], a['seventh.W'] = f(d, p, c)",
+]
+
+
+@pytest.mark.parametrize("code", LONG)
+@pytest.mark.parametrize(("indent", "width"), [(0, 110), (4, 110), (8, 90), (0, 70)])
+def test_lines_mean_the_same(code, indent, width):
+    """The tree of the broken statement is that of the statement, wherever it is broken."""
+    lines = wrapped(code, indent, width)
+    inside = "if True:\n" + "\n".join(lines) if indent else "\n".join(lines)
+    wanted = f"if True:\n{' ' * indent}{code}" if indent else code
+    if code.startswith("return"):
+        inside, wanted = (
+            f"def f():\n if True:\n{_deeper(text, indent)}" for text in ("\n".join(lines), " " * indent + code)
+        )
+    assert ast.dump(ast.parse(inside)) == ast.dump(ast.parse(wanted))
+    assert all(line.startswith(" " * indent) for line in lines)
+
+
+def _deeper(text: str, indent: int) -> str:
+    return "\n".join("  " + line for line in text.split("\n"))
+
+
+@pytest.mark.parametrize("code", LONG)
+def test_lines_fit_the_page(code):
+    assert max(map(len, wrapped(code, 4, 110))) <= 110
+
+
+def test_a_short_line_stays():
+    assert wrapped("x = f(a, b)", 4) == ["    x = f(a, b)"]
