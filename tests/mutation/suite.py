@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cache, partial
 
 from mutation import fast, trained
@@ -136,6 +137,11 @@ class Row:
         doubted = any(f"{name} in line " in self.words for name in self.mutant.names)
         return bool(named or edge or left_out or doubted or self.blamed == AMBIGUOUS.get(self.mutant.id))
 
+    @property
+    def missed(self) -> bool:
+        """Whether it was not found to be wrong, though it is."""
+        return self.verdict != "PASS" if self.equivalent else not self.caught
+
     def __str__(self) -> str:
         m = self.mutant
         where = f"{self.blamed or 'nothing'}, line {self.line} ({self.pattern})"
@@ -184,22 +190,36 @@ def line_mutants(subject: str) -> tuple[Mutant, ...]:
     """Every faulty version of every line of `backward`, and of the helpers that are slopes; no text comes twice."""
     scene = _scene(subject)
     found: list[Mutant] = []
-    known: list[str] = []
-    body = scene.functions["backward"].body
-    starts = {name for loop in body if isinstance(loop, ast.For) for n in loop.body for name in assigned_names(n)}
-    for node in body:
-        if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])).startswith("d_"):
-            known.append(name)
-            if (subject not in NETWORKS and name in OUTER) or EMPTY.search(ast.unparse(node.value)) or name in starts:
-                continue
-            line = Line(name, node.value, scene.cached, tuple(known[:-1]), (), scene.batch)
-            found += _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name} = ")
-        elif isinstance(node, ast.For):
-            found += _mutants_in_loop(subject, scene, node)
+    for name, function in scene.functions.items():
+        if name == "backward" or name.endswith("_backward"):
+            found += _function_mutants(subject, scene, function)
     forward = {name for part in ("forward", "total_loss") for name in _called(scene.functions[part], scene.functions)}
-    for helper in sorted(_called(scene.functions["backward"], scene.functions) - forward):
+    slopes = {n for n in _called(scene.functions["backward"], scene.functions) if not n.endswith("_backward")}
+    for helper in sorted(slopes - forward):
         found += _helper_mutants(subject, scene, scene.functions[helper])
     return tuple(found)
+
+
+def _function_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> Iterator[Mutant]:
+    """Yield the mutants of the lines of `backward`, or of the way back through a block or a layer."""
+    known: list[str] = []
+    body = function.body
+    starts = {name for loop in body if isinstance(loop, ast.For) for n in loop.body for name in assigned_names(n)}
+    for node in body:
+        if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])).startswith(("d_", "grads[")):
+            known += [name] if name.startswith("d_") else []
+            if (subject not in NETWORKS and name in OUTER) or EMPTY.search(ast.unparse(node.value)) or name in starts:
+                continue
+            before = tuple(k for k in known if k != name)
+            line = Line(name, node.value, scene.cached, before, (), scene.batch)
+            yield from _mutants_of(subject, scene, node, line, (), _own(node), f"{name} = ")
+        elif isinstance(node, ast.For):
+            yield from _mutants_in_loop(subject, scene, node)
+
+
+def _own(node: ast.stmt) -> tuple[int, ...]:
+    """Return the lines of a statement."""
+    return tuple(range(node.lineno, (node.end_lineno or node.lineno) + 1))
 
 
 def _mutants_in_loop(subject: str, scene: _Scene, loop: ast.For) -> Iterator[Mutant]:
@@ -212,7 +232,7 @@ def _mutants_in_loop(subject: str, scene: _Scene, loop: ast.For) -> Iterator[Mut
         if isinstance(target, ast.Name) and name.startswith("d_") and not isinstance(node.value, ast.Name):
             sign = " += " if isinstance(node, ast.AugAssign) else " = "
             line = Line(name, node.value, (), (), steps, scene.batch)
-            yield from _mutants_of(subject, scene, node, line, (name,), (node.lineno,), f"{name}{sign}")
+            yield from _mutants_of(subject, scene, node, line, (), _own(node), f"{name}{sign}")
     for operator, change in LOOPS.items():
         for number, text, spoilt in change(loop, scene.lines):
             lines = [*scene.lines]
@@ -228,15 +248,16 @@ def _first_readers(loop: ast.For, names: set[str]) -> tuple[int, ...]:
 
 
 def _helper_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> Iterator[Mutant]:
-    """Yield the mutants of a function of the backward pass alone; the lines of `backward` that call it are to blame."""
-    lines = [n for n in walk_statements(scene.functions["backward"].body) if isinstance(n, ast.Assign)]
+    """Yield the mutants of a slope; its line is to blame, or one of those that call it."""
+    ways = [f for name, f in scene.functions.items() if name == "backward" or name.endswith("_backward")]
+    lines = [n for way in ways for n in walk_statements(way.body) if isinstance(n, ast.Assign)]
     callers = [n for n in lines if function.name in _called(n, scene.functions)]
-    names = tuple(ast.unparse(n.targets[0]) for n in callers)
-    numbers = tuple(n.lineno for n in callers)
+    numbers = tuple(number for n in callers for number in _own(n))
     for node in ast.walk(function) if callers else ():
         if isinstance(node, ast.Assign | ast.AugAssign | ast.Return) and not EMPTY.search(ast.unparse(node)):
             start = _start(node)
-            found = _mutants_of(subject, scene, node, Line("", node.value, batch=scene.batch), names, numbers, start)
+            line = Line("", node.value, batch=scene.batch)
+            found = _mutants_of(subject, scene, node, line, (), (*_own(node), *numbers), start)
             yield from (m for m in found if m.operator != "one_element")  # which may not reach the gradient
 
 
@@ -295,21 +316,11 @@ def _replaced(whole: ast.expr, index: int, new: ast.expr) -> ast.expr:
 def rule_mutant(rule: Rule, subject: str) -> Mutant:
     """The script of a network compiled with a faulty rule; what differs from the right one may be blamed."""
     source = faulty_script(rule, subject)
-    right, wrong = backward_lines(right_script(subject)), backward_lines(source)
-    changed = [name for name in {**wrong, **right} if right.get(name, ("",))[0] != wrong.get(name, ("",))[0]]
+    before, after = right_script(subject).splitlines(), source.splitlines()
+    edits = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    changed = [n for tag, _, _, a, b in edits if tag != "equal" for n in range(a + 1, max(b, a + 1) + 1)]
     assert changed, f"{rule.op}: {rule.change} changes nothing in {subject}"
-    return Mutant(subject, RULE, f"{rule.op}: {rule.change}", source, tuple(changed))
-
-
-def backward_lines(source: str) -> dict[str, tuple[str, int]]:
-    """The lines of `backward`: assigned name → (right side, line number)."""
-    function = next(f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef) and f.name == "backward")
-    assignments = [n for n in walk_statements(function.body) if isinstance(n, ast.Assign)]
-    return {
-        name: (ast.unparse(n.value), n.lineno)
-        for n in assignments
-        if (name := ast.unparse(n.targets[0])).startswith("d_")
-    }
+    return Mutant(subject, RULE, f"{rule.op}: {rule.change}", source, (), tuple(changed))
 
 
 # --------------------------------------------------------------------------------------- mutants of the fast style
@@ -410,6 +421,11 @@ class Result:
     def wrong(self) -> list[str]:
         """The mutants that are not as they should be."""
         return [str(row) for row in self.rows if not row.right]
+
+    @property
+    def missed(self) -> list[str]:
+        """The mutants that pass, and the equivalent ones that do not."""
+        return [str(row) for row in self.rows if row.missed]
 
     def table_row(self) -> str:
         """Return the line of the table, with one mutant as an example."""
