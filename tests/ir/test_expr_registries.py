@@ -19,7 +19,6 @@ from dotnn.library.ops.activations import unary
 from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.schedules import SCHEDULES
 from dotnn.session import lower
-from dotnn.targets.keras import rules
 
 NUMPY = DIALECTS["numpy"]
 
@@ -98,7 +97,7 @@ def _optimizer_lines():
         defaults = {a.name: a.default for a in entry.args}
         for momentum in (0, 0.9):
             attrs = {**defaults, "momentum": momentum} if "momentum" in defaults else defaults
-            for lines in (entry.equations, entry.fast_equations, rules.OPTIMIZERS[name].steady):
+            for lines in (entry.equations, entry.fast_equations):
                 yield from ((name, line) for line in (lines(attrs) if lines else ()))
 
 

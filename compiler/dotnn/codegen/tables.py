@@ -38,10 +38,11 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
         lines += wrapped("CLASSES = {", [f"{literal(n)}: {literal(t)}" for n, t in classes.items()], "}")
     decayed = tuple(name for name, p in model.params.items() if p.decayed)
     if model.train.weight_decay:
-        lines.append(f"DECAYED = {literal(decayed)}  # what weight decay acts on")
+        lines += ["# What weight decay acts on.", *named("DECAYED", decayed)]
     dead = zero_gradients(graph)
     if dead:
-        lines.append(f"STRUCTURAL_ZEROS = {literal(dead)}  # the loss does not feel them, or only through steps")
+        lines.append("# The loss does not depend on these, or only through steps.")
+        lines += named("STRUCTURAL_ZEROS", dead)
     lsuv = training.rescaled(model, graph)
     if lsuv:
         lines += wrapped("LSUV = {", [f"{literal(n)}: {literal(name_of(v))}" for n, v in lsuv.items()], "}")
@@ -56,6 +57,13 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
         )
     numbers = {"epochs": train.epochs, "batch_size": train.batch, "seed": train.seed}
     return {"tables": lines, "dead": dead, "lsuv": lsuv, "fresh": _fresh(bool(lsuv)), **numbers}
+
+
+def named(table: str, names: tuple[str, ...]) -> list[str]:
+    """Return the lines of a tuple of names."""
+    if len(names) == 1:
+        return [f"{table} = {literal(names)}"]
+    return wrapped(f"{table} = (", [literal(name) for name in names], ")")
 
 
 def _fresh(rescaled: bool) -> str:

@@ -53,7 +53,7 @@ def _broken(head: str, value: str, indent: int, width: int) -> list[str]:
     """Return `head value` over several lines."""
     node = ast.parse(value, mode="eval").body
     if isinstance(node, ast.Tuple) and value[0] != "(":
-        items = [ast.get_source_segment(value, e) or "" for e in node.elts]
+        items = [_segment(value, e) for e in node.elts]
         return [" " * indent + head + "(", *_filled(items, indent + INDENT, width), " " * indent + ")"]
     if isinstance(node, ast.Dict) and len(head) <= SHORT_HEAD and indent <= INDENT:
         _, items, _ = _bracket(value, node)
@@ -139,25 +139,23 @@ def _bracket(value: str, node: ast.expr) -> tuple[str, list[str], str]:
     pieces: Sequence[ast.AST]
     if isinstance(node, ast.Dict):
         entries = [
-            f"{ast.get_source_segment(value, k)}: {ast.get_source_segment(value, v)}"
-            if k
-            else f"**{ast.get_source_segment(value, v)}"
+            f"{_segment(value, k)}: {_segment(value, v)}" if k else f"**{_segment(value, v)}"
             for k, v in zip(node.keys, node.values, strict=True)
         ]
         return "{", entries, "}"
     if isinstance(node, ast.List | ast.Tuple):
         closing = value[-1]
-        return value[0], [ast.get_source_segment(value, e) or "" for e in node.elts], closing
+        return value[0], [_segment(value, e) for e in node.elts], closing
     assert isinstance(node, ast.Call)
     pieces = [*node.args, *node.keywords]
     if not pieces or (len(pieces) == 1 and isinstance(pieces[0], ast.GeneratorExp)):
         return "", [], ""
-    opening = f"{ast.get_source_segment(value, node.func)}("
+    opening = f"{_segment(value, node.func)}("
     return opening, [_with_stars(value, piece) for piece in pieces], ")"
 
 
 def _with_stars(value: str, piece: ast.AST) -> str:
-    return ast.get_source_segment(value, piece) or ""
+    return _segment(value, piece)
 
 
 def _filled(items: Sequence[str], indent: int, width: int) -> list[str]:
@@ -175,6 +173,12 @@ def _filled(items: Sequence[str], indent: int, width: int) -> list[str]:
             lines += [*whole, f"{last},"]
             current = ""
     return [*lines, " " * indent + current] if current else lines
+
+
+def _segment(text: str, node: ast.AST) -> str:
+    """Return the piece of a line that a node stands for; `ast.get_source_segment` would look for lines each time."""
+    start, end = node.col_offset, node.end_col_offset or 0  # type: ignore[attr-defined]
+    return text[start:end] if text.isascii() else text.encode()[start:end].decode()
 
 
 def _item(item: str, indent: int, width: int) -> list[str]:
@@ -196,8 +200,8 @@ LOOSE = (ast.Add, ast.Sub)
 def _operands(value: str, node: ast.expr) -> list[str]:
     """Return a sum, a product or a choice as its parts, each with the operator before it."""
     if isinstance(node, ast.IfExp):
-        test, other = (ast.get_source_segment(value, n) or "" for n in (node.test, node.orelse))
-        return [ast.get_source_segment(value, node.body) or "", f"if {test} else {other}"]
+        test, other = (_segment(value, n) for n in (node.test, node.orelse))
+        return [_segment(value, node.body), f"if {test} else {other}"]
     if not isinstance(node, ast.BinOp):
         return [value]
     loose = isinstance(node.op, LOOSE)

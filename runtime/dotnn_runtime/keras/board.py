@@ -4,7 +4,9 @@ import tensorflow as tf
 
 
 def write_scalars(writer, record):
-    """Write the figures of an epoch as `tf.summary.scalar` does, for which the package tensorboard must be there."""
+    """Write the figures of an epoch as `tf.summary.scalar`
+    does, for which the package tensorboard must be there.
+    """
     scalars = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
     metadata = tf.compat.v1.SummaryMetadata(plugin_data=scalars, data_class="DATA_CLASS_SCALAR")
     with writer.as_default(record["epoch"]):

@@ -1,11 +1,18 @@
-"""Clipping by a norm of gradients whose squares may be too large for a number, where Keras's own makes them zero."""
+"""Clipping by a norm of gradients whose squares may be too
+large for a number, where Keras's own makes them zero.
+"""
 
 import tensorflow as tf
 
 
 def clip_by_norm(grads, limit, axes=None):
-    """The gradients, each scaled down to the norm `limit` where its own is larger; `axes`: along one axis of each."""
-    return [clip_together([g], limit, axis)[0] for g, axis in zip(grads, axes or [None] * len(grads), strict=True)]
+    """The gradients, each scaled down to the norm `limit` where its own is larger.
+
+    `axes`: along one axis of each.
+    """
+    return [
+        clip_together([g], limit, axis)[0] for g, axis in zip(grads, axes or [None] * len(grads), strict=True)
+    ]
 
 
 def clip_by_global_norm(grads, limit):

@@ -1,4 +1,7 @@
-"""Constraints that Keras does not have, or has in another form. They can be saved and loaded like Keras's own."""
+"""Constraints that Keras does not have, or has in another form.
+
+They can be saved and loaded like Keras's own.
+"""
 
 import keras
 import tensorflow as tf
@@ -6,7 +9,9 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("dotnn")
 class MaxNorm(keras.constraints.Constraint):
-    """Every unit's vector no longer than `limit`; units are along the last axis. Keras's divides by |w| + 1e-7."""
+    """Every unit's vector no longer than `limit`; units are
+    along the last axis. Keras's divides by |w| + 1e-7.
+    """
 
     def __init__(self, limit):
         self.limit = limit

@@ -28,5 +28,7 @@ def binary_cross_entropy(p, t):
 
 
 def smooth(rows, amount):
-    """Move `amount` of the target probability from the true class to all classes evenly (Szegedy et al. 2016)."""
+    """Move `amount` of the target probability from the true
+    class to all classes evenly (Szegedy et al. 2016).
+    """
     return (1 - amount) * rows + amount / rows.shape[-1]

@@ -1,4 +1,7 @@
-"""Layers that Keras does not have, or has with another meaning. They can be saved and loaded like Keras's own."""
+"""Layers that Keras does not have, or has with another meaning.
+
+They can be saved and loaded like Keras's own.
+"""
 
 import keras
 import tensorflow as tf
@@ -88,7 +91,8 @@ class AnyRankBatchNormalization(keras.layers.BatchNormalization):
 class After(keras.layers.Layer):
     """The first operand, not before the second is there: Keras runs layers in an order of its own.
 
-    A layer with state that is used several times is renewed by one use after the other, in the order of the spec.
+    A layer with state that is used several times is renewed
+    by one use after the other, in the order of the spec.
     """
 
     def call(self, operands):

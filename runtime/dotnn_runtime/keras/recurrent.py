@@ -6,7 +6,8 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("dotnn")
 class TruncatedRNN(keras.layers.RNN):
-    """A recurrent layer whose gradient stops every `truncate` steps; the state is carried on (Williams and Peng 1990).
+    """A recurrent layer whose gradient stops every `truncate`
+    steps; the state is carried on (Williams and Peng 1990).
 
     The steps are counted in the order of time, also where the sequence is read backwards.
     """
@@ -16,7 +17,9 @@ class TruncatedRNN(keras.layers.RNN):
         self.truncate = truncate
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        """Return the last output, all outputs in the order of reading, and the last states, as Keras's own does."""
+        """Return the last output, all outputs in the order
+        of reading, and the last states, as Keras's own does.
+        """
         length, backwards = sequences.shape[1], self.go_backwards
         seen = tf.ones(tf.shape(sequences)[:2], "bool") if mask is None else tf.cast(mask, "bool")
         cut = (tf.range(length) + int(backwards)) % self.truncate == 0

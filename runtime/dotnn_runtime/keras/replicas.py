@@ -1,6 +1,7 @@
 """Layers that treat the global batch as one where `tf.distribute` gives every replica a part of it.
 
-Replica r of n holds rows r, r + n, r + 2n, … of the global batch. They can be saved and loaded like Keras's own.
+Replica r of n holds rows r, r + n, r + 2n, … of the global
+batch. They can be saved and loaded like Keras's own.
 """
 
 import keras
@@ -63,7 +64,8 @@ class GlobalGaussianNoise(StrongNoise):
 class GlobalBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation by the mean and variance of the global batch.
 
-    Keras's `synchronized=True` has the mean square minus the squared mean, which loses digits where the mean is large.
+    Keras's `synchronized=True` has the mean square minus the
+    squared mean, which loses digits where the mean is large.
     """
 
     def build(self, input_shape):

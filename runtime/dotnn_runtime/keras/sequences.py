@@ -7,7 +7,10 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("dotnn")
 class Attention(keras.layers.Layer):
-    """softmax(q k^T / sqrt(d)) v of queries, keys and values; where a mask over the keys is 0, the key is not seen."""
+    """softmax(q k^T / sqrt(d)) v of queries, keys and values.
+
+    Where a mask over the keys is 0, the key is not seen.
+    """
 
     def __init__(self, causal=False, **options):
         super().__init__(**options)

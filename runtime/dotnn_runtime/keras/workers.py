@@ -13,9 +13,11 @@ def mean_over_workers(strategy, numbers):
 
 
 def check_agreement(strategy, **values):
-    """Raise DataError where the workers do not all have the same values: they would train different networks."""
+    """Raise DataError where the workers have different values: they would train different networks."""
     mine = tf.constant([digest_of(value) for value in values.values()], tf.float64)
-    differ = [name for name, same in zip(values, mine == mean_over_workers(strategy, mine), strict=True) if not same]
+    differ = [
+        name for name, same in zip(values, mine == mean_over_workers(strategy, mine), strict=True) if not same
+    ]
     if differ:
         raise DataError(
             f"the workers differ in {', '.join(differ)}",

@@ -10,11 +10,13 @@ from dotnn_runtime.script.errors import DataError, suggest
 def check_arrays(
     data: dict[str, np.ndarray], declarations: dict[str, tuple[str, tuple[int, ...]]]
 ) -> dict[str, np.ndarray]:
-    """Return the arrays of `data` as declared: shape `(n, *shape)`, int64 for `int` and `class`, else float64.
+    """Return the arrays of `data` as declared: shape `(n,
+    *shape)`, int64 for `int` and `class`, else float64.
 
-    `declarations` maps a name to its kind and the shape of one example: `{"x": ("real", (2,)), "y": ("class:10", ())}`.
-    Where a shape ends in 1, or the array ends in 1 and the shape is (), that axis is added or dropped; nothing else
-    is reshaped and nothing broadcast. Raises DataError naming the first value that is wrong.
+    `declarations` maps a name to its kind and the shape of one example: `{"x": ("real", (2,)), "y":
+    ("class:10", ())}`. Where a shape ends in 1, or the array ends in 1 and the shape is (), that axis is
+    added or dropped; nothing else is reshaped and nothing broadcast. Raises DataError naming the first value
+    that is wrong.
     """
     for name in data:
         if name not in declarations:
@@ -62,25 +64,37 @@ def fit_shape(name: str, array: np.ndarray, kind: str, shape: tuple[int, ...]) -
     elif len(shape) == 3 and given == (shape[2], *shape[:2]):
         hint = f"channels stand last here: {name}.transpose(0, 2, 3, 1)"
     elif np.prod(given) == np.prod(shape):
-        hint = f"the sizes agree: {name}.reshape({', '.join(str(axis) for axis in (-1, *shape))}) if the order is right"
-    raise DataError(f"{name} has shape {array.shape}, needed is {('n', *shape)}".replace("'n'", "n"), help=hint)
+        axes = ", ".join(map(str, (-1, *shape)))
+        hint = f"the sizes agree: {name}.reshape({axes}) if the order is right"
+    raise DataError(
+        f"{name} has shape {array.shape}, needed is {('n', *shape)}".replace("'n'", "n"), help=hint
+    )
 
 
 def check_integers(name: str, array: np.ndarray, count: int | None) -> np.ndarray:
-    """Return `array` as int64; every value must be an integer in `0…count-1` (any integer where count is None)."""
+    """Return `array` as int64.
+
+    Every value must be an integer in `0…count-1` (any integer where count is None).
+    """
     refuse(name, array, array != np.floor(array), "which is no integer")
     # As float64, so that unsigned and negative integers compare alike.
     wide = array.astype(np.float64)
     if count is not None:
         from_1 = wide.min() == 1 and wide.max() == count  # then the fix is known
-        hint = "count from 0: subtract 1" if from_1 else f"class numbers begin at 0; is {count} the number of them?"
+        hint = (
+            "count from 0: subtract 1"
+            if from_1
+            else f"class numbers begin at 0; is {count} the number of them?"
+        )
         refuse(name, array, (wide < 0) | (wide >= count), f"allowed is 0…{count - 1}", hint)
     refuse(name, array, abs(wide) >= 2.0**63, "which does not fit into 64 bits")
     return array.astype(np.int64)
 
 
 def check_range(name: str, array: np.ndarray, kind: str) -> None:
-    """Raise DataError at the first value outside of what `kind` (real, binary, unit, sign, distribution) allows."""
+    """Raise DataError at the first value outside of what
+    `kind` (real, binary, unit, sign, distribution) allows.
+    """
     if kind == "unit":
         refuse(name, array, (array < 0) | (array > 1), "allowed is 0…1")
     if kind == "binary":
@@ -96,9 +110,13 @@ def check_range(name: str, array: np.ndarray, kind: str) -> None:
 
 
 def in_precision(arrays: dict[str, np.ndarray], dtype: typing.Any) -> dict[str, np.ndarray]:
-    """Return `arrays` with those of floats in `dtype`; DataError where one of their numbers is not finite in it."""
+    """Return `arrays` with those of floats in `dtype`;
+    DataError where one of their numbers is not finite in it.
+    """
     with np.errstate(over="ignore"):  # what overflows is refused
-        cast = {name: array.astype(dtype) if array.dtype.kind == "f" else array for name, array in arrays.items()}
+        cast = {
+            name: array.astype(dtype) if array.dtype.kind == "f" else array for name, array in arrays.items()
+        }
     for name, array in cast.items():
         if array.dtype.kind == "f":
             reason = f"which is not finite in {array.dtype}"

@@ -9,7 +9,8 @@ import stat
 def write_atomically(path: str | pathlib.Path, content: bytes, mode: int | None = None) -> None:
     """Write a file through a temporary one beside it, so that a crash leaves the old file or the new one.
 
-    It gets the permissions `mode`, where they are given. A process that is killed meanwhile leaves `NAME.PID.tmp`.
+    It gets the permissions `mode`, where they are given. A
+    process that is killed meanwhile leaves `NAME.PID.tmp`.
     """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f"{name[:60]}.{os.getpid()}.tmp")  # no longer than the system allows
@@ -28,8 +29,9 @@ def write_atomically(path: str | pathlib.Path, content: bytes, mode: int | None 
 
 
 def write_output(path: str | pathlib.Path, content: bytes) -> None:
-    """Write a file that a user has named: a pipe or a device gets the bytes, a link stays one and its target is
-    written, a file is replaced as a whole and keeps its mode. Raises OSError."""
+    """Write a file that a user has named: a pipe or a device gets the bytes, a link stays one
+    and its target is written, a file is replaced as a whole and keeps its mode. Raises OSError.
+    """
     path = pathlib.Path(path)
     if path.exists() and not path.is_file() and not path.is_dir():
         path.write_bytes(content)

@@ -1,11 +1,14 @@
-"""Arrays of the fast style: parameters side by side in one buffer, so that an update is a few calls over all."""
+"""Arrays of the fast style: parameters side by side in one buffer, so that an update is a few calls."""
 
 import numpy as np
 
 
-def flat_arrays(shapes: dict[str, tuple[int, ...]], dtype: np.dtype) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return one zeroed buffer and views of it with the given shapes. A matrix starts at a multiple of 64 bytes, a
-    vector right behind what comes before it: a bias is one more row of its W."""
+def flat_arrays(
+    shapes: dict[str, tuple[int, ...]], dtype: np.dtype
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return one zeroed buffer and views of it with the given shapes. A matrix starts at a multiple
+    of 64 bytes, a vector right behind what comes before it: a bias is one more row of its W.
+    """
     size, starts, step = 0, {}, 64 // np.dtype(dtype).itemsize
     for name, shape in shapes.items():
         size = size if len(shape) < 2 else -(-size // step) * step

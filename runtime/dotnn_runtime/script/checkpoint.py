@@ -1,4 +1,6 @@
-"""The state of a training on disk: arrays and plain values in one .npz file, written as a whole or not at all."""
+"""The state of a training on disk: arrays and plain values
+in one .npz file, written as a whole or not at all.
+"""
 
 import io
 import json
@@ -17,15 +19,17 @@ from dotnn_runtime.script.storage import save_weights
 def save_state(path: str | pathlib.Path, state: dict[str, typing.Any]) -> None:
     """Write a dict of arrays, of dicts, and of what JSON knows; numbers come back as they were, bit by bit.
 
-    Whatever NumPy takes for an array, a variable of Keras too, comes back as one. What is no array stands as JSON under
-    the key `rest`, and under `seal` a digest of all, so that nothing can be missing.
+    Whatever NumPy takes for an array, a variable of Keras too, comes back as one. What is no array stands
+    as JSON under the key `rest`, and under `seal` a digest of all, so that nothing can be missing.
     """
     arrays, rest = split_state(state)
     arrays["rest"] = np.frombuffer(json.dumps(rest).encode(), np.uint8)
     save_weights(path, {**arrays, "seal": np.array(digest_of(arrays))})
 
 
-def split_state(state: dict[str, typing.Any], before: str = "") -> tuple[dict[str, np.ndarray], dict[str, typing.Any]]:
+def split_state(
+    state: dict[str, typing.Any], before: str = ""
+) -> tuple[dict[str, np.ndarray], dict[str, typing.Any]]:
     """Return the arrays of a nested dict by their path, `{"params/h1.W": …}`, and the dict without them."""
     arrays: dict[str, np.ndarray] = {}
     rest: dict[str, typing.Any] = {}
@@ -41,10 +45,14 @@ def split_state(state: dict[str, typing.Any], before: str = "") -> tuple[dict[st
 
 
 def load_state(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, typing.Any]:
-    """Return what `save_state` wrote; DataError where it is damaged, or its parameters do not have these shapes."""
+    """Return what `save_state` wrote.
+
+    DataError where it is damaged, or its parameters do not have these shapes.
+    """
     with open_input(path) as file:
         size = file.seek(0, io.SEEK_END)
-    arrays = load_arrays(path, max_bytes=size)  # they are not compressed: more bytes than the file has are a lie
+    # they are not compressed: more bytes than the file has are a lie
+    arrays = load_arrays(path, max_bytes=size)
     try:
         if arrays.pop("seal") != digest_of(arrays):
             raise ValueError("something is missing")
@@ -57,7 +65,9 @@ def load_state(path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]]) -> 
             table[name] = array
         found = {name: w.shape for name, w in state["params"].items()}
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
-        raise DataError("this is no checkpoint, or it is damaged", path, help="start the training anew") from None
+        raise DataError(
+            "this is no checkpoint, or it is damaged", path, help="start the training anew"
+        ) from None
     if any(found.get(name) != tuple(shape) for name, shape in shapes.items()):
         raise DataError("the checkpoint is not one of this network", path, help="start the training anew")
     return typing.cast(dict[str, typing.Any], state)
@@ -73,11 +83,12 @@ def save_checkpoint(
     best_by: str = "",
     model: str = "",
 ) -> None:
-    """Write the state to `checkpoint.npz` where it is due: after every `every` epochs, and where the training ends.
+    """Write the state to `checkpoint.npz` where it is due:
+    after every `every` epochs, and where the training ends.
 
-    `made_of` is a digest of what the training is made of, by which `resumed_state` knows it again; `model` is as in
-    `save_weights`. With `best_by`, a quantity of the records that is to be small, `best.npz` holds the parameters with
-    the smallest one so far, among the epochs that were saved.
+    `made_of` is a digest of what the training is made of, by which `resumed_state` knows it again;
+    `model` is as in `save_weights`. With `best_by`, a quantity of the records that is to be small,
+    `best.npz` holds the parameters with the smallest one so far, among the epochs that were saved.
     """
     *earlier, last = state["history"]
     ended = last["epoch"] == epochs or state.get("stopped_by", "epochs") != "epochs"
@@ -101,8 +112,8 @@ def resumed_state(
 ) -> dict[str, typing.Any] | None:
     """Return the state in the folder to go on from, None where there is none yet, or it is to be overwritten.
 
-    Raises DataError where one stands there and nobody said what to do with it, and where it is that of a training that
-    is made of something else than `made_of` says.
+    Raises DataError where one stands there and nobody said what to do with it, and
+    where it is that of a training that is made of something else than `made_of` says.
     """
     path = folder / "checkpoint.npz"
     if resume and overwrite:
@@ -111,10 +122,14 @@ def resumed_state(
     if overwrite or there is None:
         return None
     if not resume:
-        raise DataError("a checkpoint stands there", there, help="go on from it with --resume, or use --overwrite")
+        raise DataError(
+            "a checkpoint stands there", there, help="go on from it with --resume, or use --overwrite"
+        )
     # The best weights are written first: a kill before the first checkpoint leaves them alone.
     state = load_state(path, shapes) if path.exists() else None
     if state is not None and state.get("data") != made_of:
-        message = "the checkpoint is that of another training: the spec, the data, the seed or the precision differ"
+        message = (
+            "the checkpoint is that of another training: the spec, the data, the seed or the precision differ"
+        )
         raise DataError(message, help="restore them, or start the training anew")
     return state

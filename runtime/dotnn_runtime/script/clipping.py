@@ -25,7 +25,9 @@ def clip_by_global_norm(grads: dict[str, np.ndarray], limit: float) -> dict[str,
 
 
 def clip_large(grads: dict[str, np.ndarray], limit: float) -> dict[str, np.ndarray]:
-    """Return what `clip_by_global_norm` does, by way of gradients that are divided by their largest number first."""
+    """Return what `clip_by_global_norm` does, by way of
+    gradients that are divided by their largest number first.
+    """
     largest = max(float(np.max(np.abs(g))) for g in grads.values())
     scaled = {name: g / largest for name, g in grads.items()}
     norm = float(np.sqrt(sum(np.sum(g * g) for g in scaled.values())))

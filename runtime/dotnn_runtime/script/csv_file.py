@@ -23,11 +23,12 @@ def read_csv(
 
     `columns` maps a value to its columns, `kinds` to its kind (`real` where it has none):
     `{"d": ["temperature", "humidity"], "y": ["species"]}` and `{"y": "class:3"}`.
-    A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)`. A class
-    column holds integers, kept as they are, or strings, which become indices: by their place in `labels[name]` where
-    given, else in sorted order; a mixture is refused. `labels` in the result holds the strings of every class that
-    has some; where they are fewer than the classes of its kind, a warning says so.
-    Blank lines are skipped, blanks around a cell ignored. Raises DataError; files above 512 MiB are refused.
+    A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)`. A
+    class column holds integers, kept as they are, or strings, which become indices: by their place in
+    `labels[name]` where given, else in sorted order; a mixture is refused. `labels` in the result holds the
+    strings of every class that has some; where they are fewer than the classes of its kind, a warning says
+    so. Blank lines are skipped, blanks around a cell ignored. Raises DataError; files above 512 MiB are
+    refused.
     """
     table = CsvTable(path)
     arrays, found = {}, {}
@@ -47,7 +48,7 @@ def read_csv(
 
 
 class CsvTable:
-    """A CSV file in memory: `header`, `rows` of text cells, and in `lines` the line on which each row ends."""
+    """A CSV file in memory: `header`, `rows` of text cells, and in `lines` the line where each row ends."""
 
     def __init__(self, path: str | pathlib.Path, max_bytes: int = 512 * 2**20) -> None:
         self.path = path
@@ -57,7 +58,9 @@ class CsvTable:
         except csv.Error as error:
             raise DataError(f"not a valid CSV file: {error}", path, reader.line_num) from None
         if not filled:
-            raise DataError("the file is empty", path, help="the first line must be a header with the column names")
+            raise DataError(
+                "the file is empty", path, help="the first line must be a header with the column names"
+            )
         self.lines = [line for line, _ in filled[1:]]
         self.rows = [row for _, row in filled[1:]]
         self.header = filled[0][1]
@@ -69,7 +72,9 @@ class CsvTable:
         """Raise DataError for another delimiter than the comma, and for a name used twice."""
         delimiter = next((mark for mark in ";\t|" if mark in self.header[0]), None)
         if len(self.header) == 1 and delimiter:
-            raise DataError(f"the delimiter is {delimiter!r}, not a comma", self.path, line, help="save it with commas")
+            raise DataError(
+                f"the delimiter is {delimiter!r}, not a comma", self.path, line, help="save it with commas"
+            )
         for column, name in enumerate(self.header):
             if name and self.places[name] != column:
                 first = self.places[name] + 1
@@ -89,12 +94,16 @@ class CsvTable:
         """Return the place of a column, from 0."""
         if name not in self.places:
             no_header = all(is_number(cell) for cell in self.header)
-            hint = "the first line must be a header with the names" if no_header else suggest(name, self.header)
+            hint = (
+                "the first line must be a header with the names" if no_header else suggest(name, self.header)
+            )
             raise DataError(f"there is no column {name}", self.path, help=hint)
         return self.places[name]
 
     def parsed(self, name: str, parse: typing.Callable[[str], float], wanted: str) -> list[float]:
-        """Return the cells of a column, each read by `parse`, whose ValueError becomes a DataError with the place."""
+        """Return the cells of a column, each read by `parse`,
+        whose ValueError becomes a DataError with the place.
+        """
         column = self.index(name)
         values = []
         for line, row in zip(self.lines, self.rows, strict=True):
@@ -113,9 +122,13 @@ class CsvTable:
         return DataError(f"{name} is {cell!r}, not {wanted}", self.path, line, column + 1, hint)
 
     def classes(self, names: list[str], kind: str, labels: list[str] | None) -> tuple[np.ndarray, list[str]]:
-        """Return a class column as indices, and the strings they stand for (none where the cells are integers)."""
+        """Return a class column as indices, and the strings
+        they stand for (none where the cells are integers).
+        """
         if len(names) != 1:
-            raise DataError(f"a class stands in one column, not in {len(names)}: {', '.join(names)}", self.path)
+            raise DataError(
+                f"a class stands in one column, not in {len(names)}: {', '.join(names)}", self.path
+            )
         column = self.index(names[0])
         cells = [row[column] for row in self.rows]
         if labels is None and all(is_integer(cell) for cell in cells):
@@ -131,10 +144,14 @@ class CsvTable:
         return np.array([place[cell] for cell in cells], dtype=np.int64), known
 
     def check_texts(self, name: str, column: int) -> None:
-        """Raise DataError, naming the rows, where a class column is not all texts: some are numbers, or nothing."""
+        """Raise DataError, naming the rows, where a class
+        column is not all texts: some are numbers, or nothing.
+        """
         cells = {line: row[column] for line, row in zip(self.lines, self.rows, strict=True)}
         whole = [line for line, cell in cells.items() if is_integer(cell)]
-        broken = [line for line, cell in cells.items() if not cell or (is_float(cell) and not is_integer(cell))]
+        broken = [
+            line for line, cell in cells.items() if not cell or (is_float(cell) and not is_integer(cell))
+        ]
         texts = [line for line, cell in cells.items() if cell and not is_float(cell)]
         odd = broken or (min(texts, whole, key=len) if whole else [])
         if not odd:
@@ -149,7 +166,7 @@ class CsvTable:
         raise DataError(f"{name} is {cells[odd[0]]!r}, {reason}", self.path, odd[0], column + 1, hint)
 
     def distinct(self, name: str, column: int, kind: str) -> list[str]:
-        """Return the sorted distinct strings of a class column, at most as many as `kind` (`class:3`) allows."""
+        """Return the sorted distinct strings of a class column, at most as many as `kind` allows."""
         limit = int(kind.partition(":")[2] or len(self.rows))
         seen: dict[str, int] = {}
         for line, row in zip(self.lines, self.rows, strict=True):
@@ -157,7 +174,9 @@ class CsvTable:
                 raise self.bad_cell(name, line, column, "", "a class")
             seen.setdefault(row[column], line)
             if len(seen) > limit:
-                message = f"{name} is {row[column]!r}, the class number {len(seen)}, but there are {limit} classes"
+                message = (
+                    f"{name} is {row[column]!r}, the class number {len(seen)}, but there are {limit} classes"
+                )
                 hint = f"the classes above it: {', '.join(list(seen)[:-1])}"
                 raise DataError(message, self.path, line, column + 1, hint)
         if ":" in kind and len(seen) < limit:
@@ -210,7 +229,10 @@ def is_integer(cell: str) -> bool:
 
 
 def read_utf8(path: str | pathlib.Path, max_bytes: int) -> str:
-    """Return the text of a UTF-8 file, with or without a byte order mark; DataError for all that can go wrong."""
+    """Return the text of a UTF-8 file, with or without a byte order mark.
+
+    DataError for all that can go wrong.
+    """
     with open_input(path) as file:
         content = read_limited(path, file, max_bytes)
     try:

@@ -11,4 +11,6 @@ def digest_of(value: typing.Any) -> int:
     if isinstance(value, dict):
         return zlib.crc32(repr([(name, digest_of(inner)) for name, inner in value.items()]).encode())
     array = np.asarray(value)
-    return zlib.crc32(repr((array.dtype.str, array.shape)).encode(), zlib.crc32(np.ascontiguousarray(array).data))
+    return zlib.crc32(
+        repr((array.dtype.str, array.shape)).encode(), zlib.crc32(np.ascontiguousarray(array).data)
+    )

@@ -6,7 +6,10 @@ from dotnn_runtime.script.errors import DataError
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return float64 of shape `(*labels.shape, classes)`: 1 at the label, else 0; DataError outside 0…classes-1."""
+    """Return float64 of shape `(*labels.shape, classes)`: 1 at the label, else 0.
+
+    DataError outside 0…classes-1.
+    """
     labels = np.asarray(labels)
     outside = (labels < 0) | (labels >= classes)
     if outside.any():

@@ -30,4 +30,6 @@ def suggest(name: str, known: list[str]) -> str:
     """Return a hint for the unknown `name`: the closest known one and the list of all (cut after 20)."""
     close = difflib.get_close_matches(name, known, n=1)
     listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
-    return (f"did you mean {close[0]}? " if close else "") + (f"there is: {listed}" if known else "there is none")
+    return (f"did you mean {close[0]}? " if close else "") + (
+        f"there is: {listed}" if known else "there is none"
+    )

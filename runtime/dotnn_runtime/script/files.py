@@ -12,7 +12,10 @@ from dotnn_runtime.script.errors import DataError
 
 @contextlib.contextmanager
 def open_input(path: str | pathlib.Path) -> typing.Iterator[typing.IO[bytes]]:
-    """Open a file to read bytes from any place of it; `-` is standard input. Raises DataError where that fails."""
+    """Open a file to read bytes from any place of it.
+
+    `-` is standard input. Raises DataError where that fails.
+    """
     with contextlib.ExitStack() as stack:
         try:
             stream = sys.stdin.buffer if str(path) == "-" else stack.enter_context(open(path, "rb"))
@@ -32,7 +35,9 @@ def read_stream(stream: typing.IO[bytes], most: int = 2**33) -> io.BytesIO:
 
 
 def is_table(path: str) -> bool:
-    """Say whether a file is to be read as CSV: by its ending, standard input by its first bytes where they are seen."""
+    """Say whether a file is to be read as CSV: by its ending,
+    standard input by its first bytes where they are seen.
+    """
     if path != "-":
         return not path.lower().endswith((".npz", ".npy"))
     peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
@@ -40,8 +45,9 @@ def is_table(path: str) -> bool:
 
 
 def locate(name: str, script: str, given: str | None = None) -> pathlib.Path:
-    """Return the path of a data file: `given` where it is a file, inside `given` where that is a folder, else beside
-    the script. Raises DataError where there is none."""
+    """Return the path of a data file: `given` where it is a file, inside `given` where
+    that is a folder, else beside the script. Raises DataError where there is none.
+    """
     base = pathlib.Path(given) if given else pathlib.Path(script).resolve().parent
     if given == "-":
         return base
@@ -49,7 +55,9 @@ def locate(name: str, script: str, given: str | None = None) -> pathlib.Path:
         path = base / name if base.is_dir() else base
         found = path.exists() and not path.is_dir()
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot be the name of a file: {getattr(error, 'strerror', '') or error}", base) from None
+        raise DataError(
+            f"cannot be the name of a file: {getattr(error, 'strerror', '') or error}", base
+        ) from None
     if not found:
         raise DataError("there is no such file", path, help="name the data file or its folder with --data")
     return path
@@ -58,13 +66,15 @@ def locate(name: str, script: str, given: str | None = None) -> pathlib.Path:
 def make_results_folder(folder: pathlib.Path, files: tuple[str, ...], *, overwrite: bool) -> None:
     """Make the folder for the `files` that a training writes, where it is missing.
 
-    Raises DataError where one of them stands there and nobody asked to overwrite it, and where no folder can be made.
+    Raises DataError where one of them stands there and nobody
+    asked to overwrite it, and where no folder can be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         ours = (*files, "checkpoint.npz", "best.npz")
         others = {path.name for path in folder.iterdir()} - {".lock"} - leftovers(folder, ours)
-        if not others or any(name in others for name in ours):  # else what looks like a leftover may be somebody's
+        # else what looks like a leftover may be somebody's
+        if not others or any(name in others for name in ours):
             remove_leftovers(folder, ours)
         there = next((folder / name for name in files if (folder / name).exists()), None)
     except (OSError, ValueError) as error:

@@ -8,9 +8,10 @@ import numpy as np
 class History(list[dict[str, float]]):
     """One record per epoch, a dict of numbers; and how the run ended.
 
-    `stopped_by` says why it ended, `best_epoch` which epoch's parameters were returned, `scaling` what was fitted on
-    the training part (needed to predict in raw units), `test` the figures of the test part, `diverged_at` the name
-    of the first value that was not finite ("v of y.W": of the optimizer's memory of a parameter).
+    `stopped_by` says why it ended, `best_epoch` which epoch's parameters were returned, `scaling` what was
+    fitted on the training part (needed to predict in raw units), `test` the figures of the test part,
+    `diverged_at` the name of the first value that was not finite ("v of y.W": of the optimizer's memory of a
+    parameter).
     """
 
     def __init__(self, scaling: dict[str, dict[str, np.ndarray]]) -> None:
@@ -39,9 +40,9 @@ def note_overflow(
 ) -> None:
     """Let a training end as diverged where something is not finite that no loss has shown.
 
-    The last update in `params` has no loss behind it; a memory of squared gradients that has overflowed makes every
-    step zero, and a variance that has overflowed every output. `memories` maps the name of each memory of the
-    optimizer to its arrays by parameter, `values` are those of the network for some examples.
+    The last update in `params` has no loss behind it; a memory of squared gradients that has overflowed
+    makes every step zero, and a variance that has overflowed every output. `memories` maps the name of each
+    memory of the optimizer to its arrays by parameter, `values` are those of the network for some examples.
     """
     named = [{f"{memory} of {name}": a for name, a in arrays.items()} for memory, arrays in memories.items()]
     lost = first_not_finite(params, *named, values or {})

@@ -9,7 +9,8 @@ from dotnn_runtime.script.storage import read_sealed_json
 
 
 def read_labels(folder: str | pathlib.Path) -> dict[str, list[str]]:
-    """Return what `labels.json` of a folder says: the texts of every class by its name, in the order of the indices.
+    """Return what `labels.json` of a folder says: the texts
+    of every class by its name, in the order of the indices.
 
     None where there is no such file. Raises DataError where it holds anything else.
     """
@@ -23,9 +24,11 @@ def read_labels(folder: str | pathlib.Path) -> dict[str, list[str]]:
 def add_likeliest(
     outputs: dict[str, np.ndarray], classes: dict[str, str], labels: dict[str, list[str]]
 ) -> dict[str, np.ndarray]:
-    """Return `outputs`, `(n, …)` each, and for every target that has `labels` the text of the likeliest class, `(n,)`.
+    """Return `outputs`, `(n, …)` each, and for every target
+    that has `labels` the text of the likeliest class, `(n,)`.
 
-    `classes` maps an output, `(n, classes)`, to the target it is trained for. A class without a text has its index.
+    `classes` maps an output, `(n, classes)`, to the target
+    it is trained for. A class without a text has its index.
     """
     found = dict(outputs)
     for output, target in classes.items():

@@ -13,8 +13,8 @@ from dotnn_runtime.script.errors import DataError
 def locked(folder: str | pathlib.Path | None) -> typing.Iterator[None]:
     """Keep other processes from training in a folder, which is made where it is missing; None locks nothing.
 
-    The lock is the system's: it ends with the process, however that ends. Raises DataError where another process holds
-    it, and where no folder can be made.
+    The lock is the system's: it ends with the process, however that ends. Raises
+    DataError where another process holds it, and where no folder can be made.
     """
     if folder is None:
         yield
@@ -37,7 +37,10 @@ def locked(folder: str | pathlib.Path | None) -> typing.Iterator[None]:
 
 
 def take_lock(descriptor: int) -> bool:
-    """Return whether this process has the lock of an open file or folder now; where there are no locks it has."""
+    """Return whether this process has the lock of an open file or folder now.
+
+    Where there are no locks it has.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -4,7 +4,9 @@ import numpy as np
 
 
 def accuracy_class(output: np.ndarray, target: np.ndarray) -> float:
-    """Return the share of rows of `output`, `(n, …, classes)`, whose maximum stands at the index `target`, `(n, …)`."""
+    """Return the share of rows of `output`, `(n, …, classes)`,
+    whose maximum stands at the index `target`, `(n, …)`.
+    """
     return agreement(output.argmax(axis=-1), target)
 
 
@@ -14,12 +16,17 @@ def accuracy_onehot(output: np.ndarray, target: np.ndarray) -> float:
 
 
 def accuracy_binary(output: np.ndarray, target: np.ndarray) -> float:
-    """Return the share of probabilities on the right side of 0.5 (0.5 itself counts as 0); `target` holds 0 and 1."""
+    """Return the share of probabilities on the right side of 0.5 (0.5 itself counts as 0).
+
+    `target` holds 0 and 1.
+    """
     return agreement(output > 0.5, target > 0.5)
 
 
 def accuracy_sign(output: np.ndarray, target: np.ndarray) -> float:
-    """Return the share of scores with the sign of `target`, which holds -1 and +1 (a score of 0 counts as -1)."""
+    """Return the share of scores with the sign of `target`,
+    which holds -1 and +1 (a score of 0 counts as -1).
+    """
     return agreement(output > 0, target > 0)
 
 
@@ -30,10 +37,12 @@ def agreement(predicted: np.ndarray, actual: np.ndarray) -> float:
 
 
 def f1_class(output: np.ndarray, target: np.ndarray, average: str = "macro") -> float:
-    """Return F1 = 2 tp / (2 tp + fp + fn), averaged over the classes that are predicted or true at least once.
+    """Return F1 = 2 tp / (2 tp + fp + fn), averaged over
+    the classes that are predicted or true at least once.
 
-    `output` is `(n, …, classes)`, `target` holds indices `(n, …)`. `average` is `macro` (plain mean), `weighted`
-    (by how often a class is true) or `micro` (tp, fp and fn summed over the classes first: the accuracy).
+    `output` is `(n, …, classes)`, `target` holds indices `(n, …)`. `average`
+    is `macro` (plain mean), `weighted` (by how often a class is true) or
+    `micro` (tp, fp and fn summed over the classes first: the accuracy).
     """
     if average not in ("macro", "weighted", "micro"):
         raise ValueError(f"the average of F1 must be macro, weighted or micro, not {average!r}")
@@ -57,7 +66,10 @@ def f1_onehot(output: np.ndarray, target: np.ndarray, average: str = "macro") ->
 
 
 def f1_binary(output: np.ndarray, target: np.ndarray) -> float:
-    """Return F1 = 2 tp / (2 tp + fp + fn) of probabilities above 0.5 against 0 and 1; 0 where nothing is positive."""
+    """Return F1 = 2 tp / (2 tp + fp + fn) of probabilities above 0.5 against 0 and 1.
+
+    0 where nothing is positive.
+    """
     predicted, actual = output > 0.5, target > 0.5
     same_shape(predicted, actual)
     positive = predicted.sum() + actual.sum()
@@ -71,7 +83,9 @@ def mae(output: np.ndarray, target: np.ndarray) -> float:
 
 
 def rmse(output: np.ndarray, target: np.ndarray) -> float:
-    """Return the root of the mean of (output - target)² over everything: of several outputs, the root of their mean."""
+    """Return the root of the mean of (output - target)² over
+    everything: of several outputs, the root of their mean.
+    """
     same_shape(output, target)
     errors = output - target
     largest = power_of_two(errors).max()
@@ -81,7 +95,8 @@ def rmse(output: np.ndarray, target: np.ndarray) -> float:
 def r2(output: np.ndarray, target: np.ndarray) -> float:
     """Return the coefficient of determination 1 - SSE / SST of every output, averaged over the outputs.
 
-    Where a target is constant, it is 1 for a perfect output and else 0. It is not a number for fewer than 2 examples.
+    Where a target is constant, it is 1 for a perfect output
+    and else 0. It is not a number for fewer than 2 examples.
     """
     same_shape(output, target)
     if len(target) < 2:
@@ -94,7 +109,8 @@ def r2(output: np.ndarray, target: np.ndarray) -> float:
 
 
 def power_of_two(*arrays: np.ndarray) -> np.ndarray:
-    """Return, for every output, a power of two of the size of its largest number in any of the arrays, `(n, …)`.
+    """Return, for every output, a power of two of the size
+    of its largest number in any of the arrays, `(n, …)`.
 
     Division by it is exact, and the squares of what is left neither overflow nor vanish.
     """

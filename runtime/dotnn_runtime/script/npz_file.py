@@ -1,4 +1,7 @@
-"""Reads arrays from .npz and .npy files; pickled objects are never loaded. Every array that is read comes from here."""
+"""Reads arrays from .npz and .npy files.
+
+Pickled objects are never loaded. Every array that is read comes from here.
+"""
 
 import contextlib
 import functools
@@ -18,8 +21,8 @@ def read_npz(path: str | pathlib.Path, names: dict[str, str]) -> dict[str, np.nd
     """Read arrays from an .npz file, `names` mapping a value to its key: `{"x": "images", "y": "label"}`.
 
     A file with one plain array (.npy) serves one value, whatever its key. Shapes and dtypes stay as stored.
-    Raises DataError for an unreadable file, a missing key and an array of objects or text; arrays of more than 8 GiB
-    in all are refused.
+    Raises DataError for an unreadable file, a missing key and an array
+    of objects or text; arrays of more than 8 GiB in all are refused.
     """
     arrays = load_arrays(path, list(names.values()))
     return {name: arrays[key] for name, key in names.items()}
@@ -41,7 +44,10 @@ def load_arrays(
 
 
 def declared_shapes(path: str | pathlib.Path) -> dict[str, tuple[tuple[int, ...], np.dtype[typing.Any]]]:
-    """Return shape and dtype of every array of an .npz file by key, without reading one; raises as `read_npz` does."""
+    """Return shape and dtype of every array of an .npz file by key, without reading one.
+
+    Raises as `read_npz` does.
+    """
     with open_input(path) as file, damage_named(path):
         members = open_members(path, file, None)
         return {key: check_header(path, key, opened, size) for key, (opened, size) in members.items()}
@@ -55,7 +61,9 @@ def npz_comment(path: str | pathlib.Path) -> str:
 
 @contextlib.contextmanager
 def damage_named(path: str | pathlib.Path, key: str = "") -> typing.Iterator[None]:
-    """Turn what a damaged file, or its array `key`, makes the readers of Python and NumPy raise into a DataError."""
+    """Turn what a damaged file, or its array `key`, makes
+    the readers of Python and NumPy raise into a DataError.
+    """
     what = f"the array {key} cannot be read" if key else "cannot be read"
     try:
         yield
@@ -63,7 +71,9 @@ def damage_named(path: str | pathlib.Path, key: str = "") -> typing.Iterator[Non
         raise
     except OSError as error:
         raise DataError(f"{what}: {error.strerror or error}", path) from None
-    except Exception as error:  # of a dozen kinds, none of them documented: NotImplementedError, RuntimeError, …
+    except (
+        Exception
+    ) as error:  # of a dozen kinds, none of them documented: NotImplementedError, RuntimeError, …
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{what}: {reason}", path, help="it is damaged: write it anew") from None
 
@@ -71,7 +81,7 @@ def damage_named(path: str | pathlib.Path, key: str = "") -> typing.Iterator[Non
 def open_members(
     path: str | pathlib.Path, file: typing.IO[bytes], keys: list[str] | None
 ) -> dict[str, tuple[typing.Callable[[], typing.IO[bytes]], int]]:
-    """Return, by key, what opens an array of the file, and its size in bytes: all arrays or those of `keys`."""
+    """Return, by key, what opens an array of the file, and its size in bytes: of all, or those of `keys`."""
     if not zipfile.is_zipfile(file):
         key, size = one_key(path, file, keys), file.seek(0, io.SEEK_END)
         return {key: (functools.partial(rewound, file), size)}
@@ -91,13 +101,19 @@ def open_members(
 
 
 def check_member(path: str | pathlib.Path, key: str, info: zipfile.ZipInfo) -> None:
-    """Raise DataError for what NumPy did not write: a file that is no array, an encrypted or otherwise packed one."""
+    """Raise DataError for what NumPy did not write: a file
+    that is no array, an encrypted or otherwise packed one.
+    """
     if not info.filename.endswith(".npy"):
-        raise DataError(f"{key} is no array: its name in the file does not end in .npy", path, help="use numpy.savez")
+        raise DataError(
+            f"{key} is no array: its name in the file does not end in .npy", path, help="use numpy.savez"
+        )
     if info.flag_bits & 1:
         raise DataError(f"the array {key} is encrypted", path, help="only plain .npz files are read")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DataError(f"the array {key} is packed by an unknown method", path, help="use numpy.savez_compressed")
+        raise DataError(
+            f"the array {key} is packed by an unknown method", path, help="use numpy.savez_compressed"
+        )
 
 
 def one_key(path: str | pathlib.Path, file: typing.IO[bytes], keys: list[str] | None) -> str:
@@ -108,7 +124,9 @@ def one_key(path: str | pathlib.Path, file: typing.IO[bytes], keys: list[str] | 
     if mark != b"\x93NUMPY":
         raise DataError("neither an .npz nor an .npy file", path, help="write it with numpy.savez")
     if keys is None or len(set(keys)) != 1:
-        raise DataError("the file holds one array without a name", path, help="write an .npz file with numpy.savez")
+        raise DataError(
+            "the file holds one array without a name", path, help="write an .npz file with numpy.savez"
+        )
     return keys[0]
 
 
@@ -127,12 +145,15 @@ def check_size(path: str | pathlib.Path, size: int, max_bytes: int) -> None:
 def check_header(
     path: str | pathlib.Path, key: str, opened: typing.Callable[[], typing.IO[bytes]], size: int
 ) -> tuple[tuple[int, ...], np.dtype[typing.Any]]:
-    """Return the shape and dtype that the head of an array declares; DataError where they do not fill its `size`, or
-    are not of numbers."""
+    """Return the shape and dtype that the head of an array declares;
+    DataError where they do not fill its `size`, or are not of numbers.
+    """
     with damage_named(path, key):
         head = io.BytesIO(opened().read(2**14))  # NumPy takes no longer ones
         version = np.lib.format.read_magic(head)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
         shape, _, dtype = read(head)
         declared = head.tell() + math.prod(shape) * dtype.itemsize
     named = f"the array {key}" if key else "the array"
@@ -144,7 +165,9 @@ def check_header(
     return shape, dtype
 
 
-def read_array(path: str | pathlib.Path, key: str, opened: typing.Callable[[], typing.IO[bytes]]) -> np.ndarray:
+def read_array(
+    path: str | pathlib.Path, key: str, opened: typing.Callable[[], typing.IO[bytes]]
+) -> np.ndarray:
     """Return an array whose head has been checked. Read to its end, its checksum is compared on the way."""
     with damage_named(path, key), opened() as file:
         array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)

@@ -4,12 +4,20 @@
 class Plateau:
     """The learning rate `lr`, times `factor` after `patience` epochs in which a quantity did not improve.
 
-    A change of less than `min_delta` is no improvement; `cooldown` epochs after a reduction do not count; `lr` does
-    not fall below `least`. `sign` is 1 where less is better, -1 where more is. As Keras's ReduceLROnPlateau.
+    A change of less than `min_delta` is no improvement; `cooldown` epochs
+    after a reduction do not count; `lr` does not fall below `least`. `sign`
+    is 1 where less is better, -1 where more is. As Keras's ReduceLROnPlateau.
     """
 
     def __init__(
-        self, lr: float, factor: float, patience: int, min_delta: float, cooldown: int, least: float, sign: int
+        self,
+        lr: float,
+        factor: float,
+        patience: int,
+        min_delta: float,
+        cooldown: int,
+        least: float,
+        sign: int,
     ) -> None:
         self.lr, self.factor, self.patience, self.min_delta = lr, factor, patience, min_delta
         self.cooldown, self.least, self.sign = cooldown, least, sign

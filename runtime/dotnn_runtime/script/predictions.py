@@ -17,8 +17,9 @@ from dotnn_runtime.script.storage import npz_bytes
 def column_names(name: str, shape: typing.Sequence[int], texts: typing.Sequence[str] = ()) -> list[str]:
     """Return the CSV columns of a value without names of its own: `y` for one number, else `y1`, `y2`, …
 
-    With more axes than one the places are joined: `(2, 2)` gives `y1_1`, `y1_2`, `y2_1`, `y2_2`. Where the numbers of
-    one axis belong to classes that have `texts`, these take the place of the numbers: `y_setosa`, `y_virginica`.
+    With more axes than one the places are joined: `(2, 2)` gives `y1_1`, `y1_2`,
+    `y2_1`, `y2_2`. Where the numbers of one axis belong to classes that have
+    `texts`, these take the place of the numbers: `y_setosa`, `y_virginica`.
     """
     if math.prod(shape) == 1:
         return [name]
@@ -36,15 +37,19 @@ def write_predictions(
 ) -> None:
     """Write outputs, `(n, …)` each, to `path`: CSV, or .npz by its ending; None and `-` print CSV.
 
-    An output of strings, such as the names of classes, is allowed in CSV. `labels` holds the texts of the classes of
-    an output, which name its columns. Numbers are written so that they read back exactly. Raises DataError where the
-    file exists and `overwrite` is not set, and where it cannot be written.
+    An output of strings, such as the names of classes, is allowed in CSV. `labels` holds the texts of
+    the classes of an output, which name its columns. Numbers are written so that they read back exactly.
+    Raises DataError where the file exists and `overwrite` is not set, and where it cannot be written.
     """
     if path is None or str(path) == "-":
         sys.stdout.write(predictions_csv(outputs, labels or {}))
         return
     path = pathlib.Path(path)
-    content = npz_bytes(outputs) if path.suffix.lower() == ".npz" else predictions_csv(outputs, labels or {}).encode()
+    content = (
+        npz_bytes(outputs)
+        if path.suffix.lower() == ".npz"
+        else predictions_csv(outputs, labels or {}).encode()
+    )
     try:
         there = (path.is_file() or path.is_dir()) and not overwrite  # a pipe or a device loses nothing
         if not there:

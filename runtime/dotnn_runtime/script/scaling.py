@@ -10,8 +10,8 @@ from dotnn_runtime.script.errors import DataError
 def fit_range(values: np.ndarray, low: float = 0.0, high: float = 1.0) -> dict[str, np.ndarray]:
     """Return the scaling that maps the minimum of every feature to `low` and its maximum to `high`.
 
-    `values` is `(n, *shape)`; `shift` and `scale` of the result have `shape`: each position is a feature of its own.
-    A constant feature is only shifted, to `low` (as scikit-learn's MinMaxScaler does).
+    `values` is `(n, *shape)`; `shift` and `scale` of the result have `shape`: each position is a feature
+    of its own. A constant feature is only shifted, to `low` (as scikit-learn's MinMaxScaler does).
     """
     least, most = values.min(axis=0), values.max(axis=0)
     scale = (high - low) / np.where(most > least, most - least, 1.0)
@@ -19,9 +19,11 @@ def fit_range(values: np.ndarray, low: float = 0.0, high: float = 1.0) -> dict[s
 
 
 def fit_standard(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the scaling to mean 0 and standard deviation 1 (of the population: divided by n) of every feature.
+    """Return the scaling to mean 0 and standard deviation 1
+    (of the population: divided by n) of every feature.
 
-    `values` is `(n, *shape)`. A constant feature is only shifted, to 0 (as scikit-learn's StandardScaler does).
+    `values` is `(n, *shape)`. A constant feature is only
+    shifted, to 0 (as scikit-learn's StandardScaler does).
     """
     constant = values.max(axis=0) == values.min(axis=0)
     # The mean of equal numbers may be off by a rounding error; their value itself is not.
@@ -63,9 +65,14 @@ def scaling_to_json(scaling: dict[str, dict[str, np.ndarray]]) -> dict[str, dict
 def scaling_from_json(
     stored: dict[str, dict[str, list[float]]], path: str | pathlib.Path | None = None
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return the scalings that `scaling_to_json` wrote; DataError, which names the file, where they are damaged."""
+    """Return the scalings that `scaling_to_json` wrote.
+
+    DataError, which names the file, where they are damaged.
+    """
     try:
-        scaling = {n: affine(np.array(s["shift"], float), np.array(s["scale"], float)) for n, s in stored.items()}
+        scaling = {
+            n: affine(np.array(s["shift"], float), np.array(s["scale"], float)) for n, s in stored.items()
+        }
         damaged = any(s["shift"].shape != s["scale"].shape for s in scaling.values())
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         damaged = True

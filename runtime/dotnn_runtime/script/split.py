@@ -10,11 +10,11 @@ def split_indices(
 ) -> dict[str, np.ndarray]:
     """Split `0…n-1` at random into the parts of `fractions`, `{"train": 0.8, "val": 0.1, "test": 0.1}`.
 
-    Every index falls into exactly one part; the indices of a part are ascending. The sizes are n times the fractions,
-    rounded by largest remainders. With `stratify`, labels of shape `(n,)`, every class has in every part its own size
-    times the fraction to within one example (with more than three parts, their sizes may then be off by one).
-    Same arguments, same split. Raises DataError for fractions that are negative or do not sum to 1, and where a part
-    with a fraction above 0 would be empty.
+    Every index falls into exactly one part; the indices of a part are ascending. The sizes are n times the
+    fractions, rounded by largest remainders. With `stratify`, labels of shape `(n,)`, every class has in
+    every part its own size times the fraction to within one example (with more than three parts, their sizes
+    may then be off by one). Same arguments, same split. Raises DataError for fractions that are negative or
+    do not sum to 1, and where a part with a fraction above 0 would be empty.
     """
     shares = np.array(list(fractions.values()), dtype=float)
     if not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-9:
@@ -31,16 +31,19 @@ def split_indices(
     # Shuffled, then sorted by class (stable): the members of every class stand together, in random order.
     order = rng.permutation(n)
     order = order[np.argsort(labels[order], kind="stable")]
-    part = np.concatenate([np.repeat(np.arange(len(shares)), row) for row in class_counts(sizes, shares, totals)])
+    part = np.concatenate(
+        [np.repeat(np.arange(len(shares)), row) for row in class_counts(sizes, shares, totals)]
+    )
     return {name: np.sort(order[part == i]) for i, name in enumerate(fractions)}
 
 
 def class_counts(sizes: np.ndarray, shares: np.ndarray, totals: np.ndarray) -> np.ndarray:
     """Return how many examples of each class go into each part, shape `(classes, parts)`.
 
-    Rows sum to `sizes`, columns to `totals`, and no count is off `size * share` by more than one. What is left after
-    rounding down goes, class by class, to the parts that still need most: the greedy of Ryser (1957), which finds a
-    table of zeros and ones with given row and column sums whenever there is one (always with up to three parts).
+    Rows sum to `sizes`, columns to `totals`, and no count is off `size * share` by more than one. What is
+    left after rounding down goes, class by class, to the parts that still need most: the greedy of Ryser
+    (1957), which finds a table of zeros and ones with given row and column sums whenever there is one (always
+    with up to three parts).
     """
     exact = sizes[:, None] * shares
     counts: np.ndarray = np.floor(exact + 1e-9).astype(int)

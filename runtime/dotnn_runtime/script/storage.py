@@ -18,9 +18,11 @@ from dotnn_runtime.script.scaling import scaling_from_json
 
 
 def save_weights(path: str | pathlib.Path, params: dict[str, np.ndarray], model: str = "") -> None:
-    """Write `params` as an .npz file; the same arrays give the same bytes (unlike numpy.savez, no time is stored).
+    """Write `params` as an .npz file; the same arrays give
+    the same bytes (unlike numpy.savez, no time is stored).
 
-    `model`, a digest of what the network computes, goes into the file's comment, where `load_weights` looks for it.
+    `model`, a digest of what the network computes, goes into
+    the file's comment, where `load_weights` looks for it.
     """
     write_atomically(path, npz_bytes(params, f"model {model}" if model else ""))
 
@@ -41,9 +43,9 @@ def load_weights(
 ) -> dict[str, np.ndarray]:
     """Read the parameters that `save_weights` wrote, in the order of `shapes` (`{"h1.W": (2, 3), …}`).
 
-    Raises DataError naming every parameter that is missing, unknown, of another shape or not of floats; and where the
-    file names another `model`, whose parameters may have the same names and shapes. A file that names none, such as
-    one of numpy.savez, is taken.
+    Raises DataError naming every parameter that is missing, unknown, of another shape or
+    not of floats; and where the file names another `model`, whose parameters may have the
+    same names and shapes. A file that names none, such as one of numpy.savez, is taken.
     """
     declared = declared_shapes(path)
     faults = [f"{name} is missing" for name in shapes if name not in declared]
@@ -57,7 +59,9 @@ def load_weights(
         raise DataError(f"the weights do not fit this network: {'; '.join(faults)}", path)
     if model and npz_comment(path) not in ("", f"model {model}"):
         message = "the weights are those of another network, though of the same shapes"
-        raise DataError(message, path, help="a layer or an activation differs: use the script they were trained with")
+        raise DataError(
+            message, path, help="a layer or an activation differs: use the script they were trained with"
+        )
     stored = load_arrays(path)
     return {name: stored[name] for name in shapes}
 
@@ -91,18 +95,23 @@ def read_json(path: str | pathlib.Path) -> typing.Any:
 
 
 def write_sealed_json(path: str | pathlib.Path, table: dict[str, typing.Any]) -> None:
-    """Write a dict as JSON with a checksum of it under the key `crc-32`: one changed digit is then noticed."""
+    """Write a dict as JSON, with its checksum under the key `crc-32`: one changed digit is then noticed."""
     write_json(path, {**table, "crc-32": json_checksum(table)})
 
 
 def read_sealed_json(path: str | pathlib.Path) -> dict[str, typing.Any]:
-    """Read what `write_sealed_json` wrote, or a dict without a checksum; DataError where it is not as it was."""
+    """Read what `write_sealed_json` wrote, or a dict without a checksum.
+
+    DataError where it is not as it was.
+    """
     table = read_json(path)
     if not isinstance(table, dict):
         raise DataError('this must read {"name": …}', path, help="it is damaged")
     seal = table.pop("crc-32", None)
     if seal is not None and seal != json_checksum(table):
-        raise DataError("this is not what was written there: its checksum differs", path, help="it is damaged")
+        raise DataError(
+            "this is not what was written there: its checksum differs", path, help="it is damaged"
+        )
     return table
 
 
@@ -114,11 +123,14 @@ def json_checksum(value: typing.Any) -> int:
 def load_scaling(
     path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]] | None
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return the scalings of exactly the values in `shapes`, `{"x": (2,)}`; DataError where the file is damaged, or
-    that of another network."""
+    """Return the scalings of exactly the values in `shapes`, `{"x": (2,)}`;
+    DataError where the file is damaged, or that of another network.
+    """
     scaling = scaling_from_json(read_sealed_json(path), path)
     found = {name: s["scale"].shape for name, s in scaling.items()}
     if shapes is not None and found != {name: tuple(shape) for name, shape in shapes.items()}:
         needed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
-        raise DataError(f"the scaling does not fit this network: needed is one of {needed or 'nothing'}", path)
+        raise DataError(
+            f"the scaling does not fit this network: needed is one of {needed or 'nothing'}", path
+        )
     return scaling

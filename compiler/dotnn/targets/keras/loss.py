@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dotnn.codegen.lines import Banners, with_comment
+from dotnn.codegen.lines import Banners
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.library.penalties import PENALTIES
 from dotnn.model.model import Model
+from dotnn.targets.keras.layout import with_remark
 from dotnn.targets.keras.lowered import refusal, written
 from dotnn.targets.keras.network import Network
 from dotnn.targets.keras.rules import LOSSES
@@ -54,7 +55,7 @@ class _Body:
         self.lines.append(self.banners.of(node))
         self.lines += [f"# {self.graph.remarks[node.layer]}"] if node.layer in self.graph.remarks else []
         self._operands(node.ins)
-        self.lines.append(with_comment(f"{node.out.name} = {self._expression(node)}", node.rule.equation))
+        self.lines += with_remark(f"{node.out.name} = {self._expression(node)}", node.rule.equation)
 
     def _operands(self, operands: Sequence[Value]) -> None:
         """Append what takes the operands out of the tables; of a reshape that only the loss reads, what it reads."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from dotnn.codegen import paste
 from dotnn.codegen.hygiene import Mark
-from dotnn.codegen.lines import Banners, literal, with_comment, wrapped
+from dotnn.codegen.lines import Banners, literal
 from dotnn.codegen.training import rescaled
 from dotnn.core.arguments import Bound, Symbol
 from dotnn.core.diagnostics import CompileError, Diagnostic
@@ -23,6 +23,7 @@ from dotnn.model.model import Model, Step
 from dotnn.passes.build import identifier
 from dotnn.targets.keras import rules
 from dotnn.targets.keras.call import Keras
+from dotnn.targets.keras.layout import with_remark
 from dotnn.targets.keras.lowered import PACKAGES, function, refusal
 
 NO_VARIABLES: dict[str, str] = {}
@@ -264,11 +265,7 @@ class Network:
         shared.last = part.out.name
 
     def _line(self, start: str, items: list[str], end: str, comment: str) -> None:
-        lines = wrapped(start, items, end)
-        if len(lines) == 1:
-            self.lines.append(with_comment(lines[0], comment))
-        else:
-            self.lines += [f"# {comment}"] * bool(comment) + lines
+        self.lines += with_remark(f"{start}{', '.join(items)}{end}", comment)
 
     def _variables_of(self, step: Step, part: Part, layer: str) -> dict[str, tuple[str, str]]:
         known = part.keras.variables if part.owner else NO_VARIABLES

@@ -14,23 +14,21 @@ from dotnn.targets.keras import rules
 from dotnn.targets.keras.network import class_name
 from dotnn.targets.keras.rules.base import OptimizerRule
 
-STEADY = "Keras's {} keeps lr * v: the same while lr stays as it is, but XLA takes longer for it."
 NO_RULE = OptimizerRule("", "")
 
 
-def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
+def context(train: Train, *, stacked: bool) -> dict[str, object]:
     """Return what the templates of the optimizer show.
 
-    `stacked` says whether a variable of Keras is several of our parameters, `xla` whether XLA compiles the step.
+    `stacked` says whether a variable of Keras is several of our parameters.
     """
     bound, clip = train.optimizer, train.clip
     entry, attrs = bound.entry, bound.attrs
     rule, clipping = rules.OPTIMIZERS.get(bound.name, NO_RULE), rules.CLIPS[clip.name] if clip else None
-    steady = rule.steady(attrs) if xla and train.schedule is None else ()
-    own = bool(steady) or rule.options is None
+    own = rule.options is None
     clipped = clipping is not None and clipping.squares
     by_rows = stacked and clip is not None and clip.entry.each
-    options: dict[str, Any] = {} if own or rule.options is None else dict(rule.options(attrs))
+    options: dict[str, Any] = dict(rule.options(attrs)) if rule.options else {}
     options |= {"weight_decay": train.weight_decay} if train.weight_decay else {}
     options |= {clipping.keras: float(clip.attrs["limit"])} if clip and clipping and not clipped else {}
     start = train.schedule.attrs["lr"] if train.schedule else attrs["lr"]
@@ -39,7 +37,7 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
     given = [*(numbers if own else ()), *["stacked"] * by_rows]
     in_keras = rule.keras
     base = "keras.optimizers.Optimizer" if own else f"keras.optimizers.{in_keras}"
-    name = (f"Steady{in_keras}" if steady else in_keras or class_name(bound.name)) if own else base
+    name = (in_keras or class_name(bound.name)) if own else base
     name = f"Clipped{in_keras}" if clipped and not own else name
     return {
         "text": str(bound),
@@ -52,7 +50,7 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
         "decays": bool(train.weight_decay),
         "doc": entry.doc,
         "source": entry.source,
-        "remark": (STEADY if steady else "Keras has {}.").format(rule.says) if rule.says else "",
+        "remark": f"Unlike keras.optimizers.{rule.says}." if rule.says else "",
         "slots": numpy_optimizer.slots(train),
         "start": numpy_optimizer.slot_start(train),
         "counts": numpy_optimizer.counts_updates(train),
@@ -60,7 +58,7 @@ def context(train: Train, *, stacked: bool, xla: bool) -> dict[str, object]:
         "config": indented(wrapped("return {", ["**super().get_config()", *map(_entry, given)], "}"), 8),
         "numbers": list(numbers),
         "scheduled": bool(train.schedule),
-        "equations": [in_tensorflow(e, numbers) for e in steady or numpy_optimizer.equations(train)],
+        "equations": [in_tensorflow(e, numbers) for e in numpy_optimizer.equations(train)],
     }
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dotnn.codegen import paste, training
-from dotnn.codegen.heading import header, sealed
+from dotnn.codegen.heading import digest, head_lines, header, origin
 from dotnn.codegen.hygiene import Mark, names_of
-from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.lines import INDENT, WIDTH, indented, literal, wrapped
 from dotnn.codegen.regime import modules as regime_modules
 from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context
@@ -19,6 +19,7 @@ from dotnn.ir.op import no_gradient
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer, regime
+from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import loss_lines
 from dotnn.targets.keras.lowered import PACKAGES
 from dotnn.targets.keras.network import Network
@@ -61,7 +62,7 @@ def script(draft: Draft) -> str:
         "stacked": literal(stacked) if stacked else "",
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
-        "optimizer": optimizer.context(model.train, stacked=bool(stacked), xla=network.xla and not distribute),
+        "optimizer": optimizer.context(model.train, stacked=bool(stacked)),
         "regime": regime.context(model, distribute),
         "distribute": distribute,
         "train_call": indented(_train_call(model, distribute)),
@@ -79,7 +80,9 @@ def script(draft: Draft) -> str:
     modules = regime_modules(model.train) | MODULES.get(distribute, set())
     alone = draft.options.get("helpers") != "import"
     text = assembled(Parts(TEMPLATES, PACKAGES, layers, modules, alone), context)
-    return sealed(mark.off(text, names | network.words_made))
+    text = as_black(mark.off(text, names | network.words_made))
+    facts = {**origin(model), "sha256": digest(model.source.text), **draft.facts}
+    return "\n".join(["#!/usr/bin/env python3", *head_lines(facts, text), text])
 
 
 def _activations(network: Network) -> set[str]:
@@ -90,8 +93,9 @@ def _activations(network: Network) -> set[str]:
 
 def _model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
     inputs = ", ".join(f'"{n}": {v.name}' for n, v in graph.inputs.items())
-    outputs = [f'"{n}": {word}' for n, word in network.outputs.items()]
-    return [*network.lines, *wrapped(f"model = keras.Model({{{inputs}}}, {{", outputs, f'}}, name="{model.name}")')]
+    outputs = ", ".join(f'"{n}": {word}' for n, word in network.outputs.items())
+    ends = [f"{{{inputs}}}", f"{{{outputs}}}", f'name="{model.name}"']
+    return [*network.lines, *wrapped("model = keras.Model(", ends, ")")]
 
 
 def _is_read_in_vain(node: Node) -> bool:
@@ -132,7 +136,10 @@ def _variable_lines(model: Model, network: Network, stacked: dict[str, tuple[str
     for full in model.params:
         layer, attribute = network.variables[full]
         if full not in later_rows:
-            lines.append(f'"{full}": model.get_layer("{layer}").{attribute.partition("[")[0]},')
+            attribute = attribute.partition("[")[0]
+            line = f'"{full}": model.get_layer("{layer}").{attribute},'
+            broken = [f'"{full}": model.get_layer(', f'    "{layer}"', f").{attribute},"]
+            lines += [line] if len(line) <= WIDTH - 2 * INDENT else broken
     return lines
 
 

@@ -15,7 +15,10 @@ def softplus(z):
 
 
 def softmax(z):
-    """exp(z_i) / sum_j exp(z_j) over the last axis; subtracting the maximum changes nothing but the rounding."""
+    """exp(z_i) / sum_j exp(z_j) over the last axis.
+
+    Subtracting the maximum changes nothing but the rounding.
+    """
     e = np.exp(z - z.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
@@ -32,7 +35,10 @@ def log_softmax(z):
 
 
 def gelu_gate(z):
-    """(1 + tanh(u)) / 2 = sigmoid(2 u) with u = sqrt(2/pi) (z + 0.044715 z^3); 1 + tanh(u) would lose small values."""
+    """(1 + tanh(u)) / 2 = sigmoid(2 u) with u = sqrt(2/pi) (z + 0.044715 z^3).
+
+    1 + tanh(u) would lose small values.
+    """
     z = np.minimum(np.maximum(z, -30), 30)  # 0 or 1 from there on, and z^3 may overflow
     return sigmoid(1.5957691216057308 * (z + 0.044715 * z * z * z))
 

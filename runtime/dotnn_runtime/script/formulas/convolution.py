@@ -1,8 +1,9 @@
-"""Convolution as textbooks write it: a sum over the offsets (i, j) of a kernel, each times the image moved by them.
+"""Convolution as textbooks write it: a sum over the offsets
+(i, j) of a kernel, each times the image moved by them.
 
-Images are [batch, row, column, channel], kernels [row, column, in, out]. `stride` s and `dilation` d stand per axis,
-`pad` as (before, after) per axis. Nothing here flips a kernel: as everywhere in this field, "convolution" is what
-signal processing calls a cross-correlation (Goodfellow et al. 2016, Eq. 9.6).
+Images are [batch, row, column, channel], kernels [row, column, in, out]. `stride` s and `dilation` d stand
+per axis, `pad` as (before, after) per axis. Nothing here flips a kernel: as everywhere in this field,
+"convolution" is what signal processing calls a cross-correlation (Goodfellow et al. 2016, Eq. 9.6).
 """
 
 import numpy as np
@@ -26,7 +27,9 @@ def places(x, kernel, stride, dilation):
 
 
 def moved(x, i, j, size, stride, dilation):
-    """The view x[:, p s + i d, q s + j d] for all places (p, q): what the kernel's element (i, j) meets there."""
+    """The view x[:, p s + i d, q s + j d] for all places
+    (p, q): what the kernel's element (i, j) meets there.
+    """
     (rows, columns), (s, t), (d, e) = size, stride, dilation
     return x[:, i * d : i * d + s * (rows - 1) + 1 : s, j * e : j * e + t * (columns - 1) + 1 : t]
 
@@ -41,7 +44,9 @@ def conv2d(x, W, stride=(1, 1), pad=((0, 0), (0, 0)), dilation=(1, 1)):
 
 
 def conv2d_transpose(d, W, size, stride=(1, 1), pad=((0, 0), (0, 0)), dilation=(1, 1)):
-    """The way back through `conv2d`, to images of `size`: (p, q) gives d[p, q] W[i, j]ᵀ to (p s + i d, q s + j d)."""
+    """The way back through `conv2d`, to images of `size`:
+    (p, q) gives d[p, q] W[i, j]ᵀ to (p s + i d, q s + j d).
+    """
     x = padded(np.zeros((len(d), *size, W.shape[2]), np.result_type(d, W)), pad)
     for i, j in np.ndindex(W.shape[:2]):
         moved(x, i, j, d.shape[1:3], stride, dilation)[...] += d @ W[i, j].T

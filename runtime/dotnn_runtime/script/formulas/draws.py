@@ -9,7 +9,9 @@ def dropout_mask(rng, shape, keep):
 
 
 def truncated_normal(rng, shape):
-    """Gaussian numbers, those beyond two drawn again, scaled to a standard deviation of 1 (0.8796 after the cut)."""
+    """Gaussian numbers, those beyond two drawn again, scaled
+    to a standard deviation of 1 (0.8796 after the cut).
+    """
     values = rng.standard_normal(shape)
     while (far := np.abs(values) > 2).any():
         values[far] = rng.standard_normal(far.sum())

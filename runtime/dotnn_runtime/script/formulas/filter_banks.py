@@ -1,4 +1,5 @@
-"""A convolution under max pooling as one convolution by copies of its filters: the definitions, for reference.
+"""A convolution under max pooling as one convolution by
+copies of its filters: the definitions, for reference.
 
 The fast style has statements of its own for these; the numbers are the same.
 """
@@ -7,7 +8,7 @@ import numpy as np
 
 
 def filter_bank(W, window):
-    """The copies of all filters, each moved by another offset of the window, side by side in a larger kernel."""
+    """The copies of all filters, each at another offset of the window, side by side in a larger kernel."""
     channels = [(0, 0), (0, 0)]
     moves = [[(i, size - 1 - i) for i, size in zip(move, window)] for move in np.ndindex(window)]
     return np.concatenate([np.pad(W, [*move, *channels]) for move in moves], axis=-1)

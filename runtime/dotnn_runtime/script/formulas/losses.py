@@ -58,9 +58,15 @@ def one_hot_rows(labels, classes, dtype):
 def weight_of_class(target, weights, dtype):
     """The weight of each example's class, as a column; targets are class numbers, or rows that sum to one."""
     table = np.array(weights, dtype)
-    return table[target][..., None] if target.dtype.kind in "iu" else (target * table).sum(axis=-1, keepdims=True)
+    return (
+        table[target][..., None]
+        if target.dtype.kind in "iu"
+        else (target * table).sum(axis=-1, keepdims=True)
+    )
 
 
 def smooth(rows, amount):
-    """Move `amount` of the target probability from the true class to all classes evenly (Szegedy et al. 2016)."""
+    """Move `amount` of the target probability from the true
+    class to all classes evenly (Szegedy et al. 2016).
+    """
     return (1 - amount) * rows + amount / rows.shape[-1]

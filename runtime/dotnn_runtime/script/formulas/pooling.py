@@ -18,7 +18,10 @@ def max_pool2d(x, window, stride, pad=((0, 0), (0, 0))):
 
 
 def max_pool2d_d_input(d, x, best, window, stride, pad=((0, 0), (0, 0))):
-    """The whole gradient goes to the maximum, nothing to the others; of equal ones, row by row, to the first."""
+    """The whole gradient goes to the maximum, nothing to the others.
+
+    Of equal ones, row by row, to the first.
+    """
     x = padded(x, pad, -np.inf)
     d_x, sought = np.zeros_like(x), np.ones(best.shape, bool)
     for i, j in np.ndindex(window):
@@ -73,7 +76,10 @@ def avg_pool1d_d_input(d, size, window, stride, pad=(0, 0)):
 
 
 def max_global_d_input(d, x):
-    """The gradient of the maximum over all places of an image or sequence; of equal values the first receives it."""
+    """The gradient of the maximum over all places of an image or sequence.
+
+    Of equal values the first receives it.
+    """
     rows = x.reshape(len(x), -1, x.shape[-1])
     d_rows = np.zeros_like(rows)
     np.put_along_axis(d_rows, rows.argmax(axis=1)[:, None], d[:, None], axis=1)

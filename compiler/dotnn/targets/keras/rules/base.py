@@ -80,15 +80,13 @@ class OptimizerRule:
     """Which Keras optimizer an optimizer is.
 
     `options`, (attributes) -> its options, says that it takes exactly this step; without, it is only related, as
-    `remark` says, and the script makes a Keras optimizer of the equations. `steady` are equations whose memories are
-    scaled by a learning rate that never changes, taken where XLA compiles the step; () where there are none.
+    `remark` says, and the script makes a Keras optimizer of the equations.
     """
 
     name: str
     keras: str
     options: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     remark: str = ""
-    steady: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda attrs: ()
 
     @property
     def says(self) -> str:

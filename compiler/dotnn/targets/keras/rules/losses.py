@@ -1,4 +1,4 @@
-"""Losses: what they sum, in TensorFlow's own words where it has better ones, and how that is reduced.
+"""Losses: Keras's own where they are equal, else what they sum, and how that is reduced.
 
 Where replicas share a batch, all of them have `rows`.
 """
@@ -43,6 +43,20 @@ def formula(node: Node, rules: Mapping[str, LossRule]) -> str:
     return f"{term.factor}{reduced(node, term.formula)}" if term else ""
 
 
+def keras_loss(name: str, call: str) -> LossRule:
+    """Return the rule of a loss that Keras has too: its function takes the mean over the last axis."""
+
+    def formula(node: Node) -> str:
+        sizes = node.ins[0].type.example
+        if sizes and node.attrs["features"] == math.prod(sizes):  # a mean over all of an example
+            return reduced(node, f"keras.losses.{call}", axes=1)
+        term = node.rule.term
+        assert term is not None  # what Keras has is a sum of terms
+        return reduced(node, term.formula)
+
+    return LossRule(name, formula)
+
+
 def class_loss(name: str, term: Callable[[Node], str]) -> LossRule:
     """Return the rule of a loss over the classes; `term` is the loss of each position."""
     return LossRule(name, lambda node: reduced(node, _weight(node) + term(node), axes=1))
@@ -61,22 +75,26 @@ def _weight(node: Node) -> str:
 def _rows(node: Node) -> str:
     """Return the target as rows that sum to one."""
     y, t = node.ins
-    rows = f"tf.one_hot(t, {y.type.example[-1]}, dtype=y.dtype)" if t.type.dtype == "int" else "t"
-    smoothing = node.attrs["smoothing"]
-    return f"smooth({rows}, {smoothing})" if smoothing else rows
+    return f"tf.one_hot(t, {y.type.example[-1]}, dtype=y.dtype)" if t.type.dtype == "int" else "t"
 
 
 def _cross_entropy(node: Node) -> str:
-    return f"-tf.reduce_sum({_rows(node)} * safe_log(y), axis=-1)"
+    smoothing = node.attrs["smoothing"]
+    rows = f"smooth({_rows(node)}, {smoothing})" if smoothing else _rows(node)
+    return f"-tf.reduce_sum({rows} * safe_log(y), axis=-1)"
 
 
 def _softmax_cross_entropy(node: Node) -> str:
     if node.ins[1].type.dtype == "int" and not node.attrs["smoothing"]:
-        return "tf.nn.sparse_softmax_cross_entropy_with_logits(t, y)"
-    return f"tf.nn.softmax_cross_entropy_with_logits({_rows(node)}, y)"
+        return "keras.losses.sparse_categorical_crossentropy(t, y, from_logits=True)"
+    smoothing = f", label_smoothing={node.attrs['smoothing']}" if node.attrs["smoothing"] else ""
+    return f"keras.losses.categorical_crossentropy({_rows(node)}, y, from_logits=True{smoothing})"
 
 
 PERCEPTRON = LossRule("perceptron", lambda node: reduced(node, "tf.where(t * y <= 0, -t * y, tf.zeros_like(y))"))
-SIGMOID_BCE = LossRule("sigmoid_bce", lambda node: reduced(node, "tf.nn.sigmoid_cross_entropy_with_logits(t, y)"))
+MSE = keras_loss("mse", "mean_squared_error(t, y)")
+L1 = keras_loss("l1", "mean_absolute_error(t, y)")
+HUBER = keras_loss("huber", "huber(t, y, delta=delta)")
+SIGMOID_BCE = keras_loss("sigmoid_bce", "binary_crossentropy(t, y, from_logits=True)")
 CROSS_ENTROPY = class_loss("cross_entropy", _cross_entropy)
 SOFTMAX_CROSS_ENTROPY = class_loss("softmax_cross_entropy", _softmax_cross_entropy)

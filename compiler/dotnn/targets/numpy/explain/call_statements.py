@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 
 from dotnn.codegen import tree
 from dotnn.ir.node import Value
@@ -14,6 +16,11 @@ from dotnn.targets.numpy.explain.naming import inside
 
 class CallStatements(Copies):
     """Writes calls."""
+
+    @cached_property
+    def with_params(self) -> Counter[str]:
+        """How many calls have their parameters under each path."""
+        return Counter(c.params for c in self.children)
 
     def forward_call(self, child: Call, copies: Sequence[Call]) -> list[tree.Stmt]:
         """Return the statement that calls a function, or the loop over copies of a block."""
@@ -61,8 +68,8 @@ class CallStatements(Copies):
         own = {writer.ref(v, "backward"): v for v in writer.sent()}
         targets = [self._target(own[name]) if name in own else "_" for name in back.results]
         values = [v for v in self.flow.frames[child].sent.values() if writer.keyed(v)]
-        final = self.final_entries() if not self.flat else {}
-        alone = sum(c.params == child.params for c in self.call.children) == 1
+        final = self.final_entries if not self.flat else {}
+        alone = self.with_params[child.params] == 1
         whole = bool(values) and (alone or all(v.id in final for v in values))
         whole = whole and all(len(final.get(v.id, [""])) == 1 for v in values)
         dictionary = "d" if whole or not values else self.scope.free(f"d_{base_name(child)}_params")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from dotnn.codegen import tree
+from dotnn.core.diagnostics import Span
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.signatures import Signatures
 
@@ -32,19 +34,36 @@ class Copies(Signatures):
             return False
         if self.served[one] is not self.served[other]:
             return False
-        forward = sorted((one, other), key=lambda c: self.call.forward.index(c))
-        first, second = (self.flow.frames[c] for c in forward)
-        chained = list(first.leaving) == list(second.entering) and len(first.leaving) == 1
-        copies = [c for c in self.call.children if c.use and c.use.span == one.use.span]
-        alone = all(len(self.flow.frames[c].returning) <= 1 for c in copies)
-        sends = self._back_alike(copies)
-        read = self.flow.graph.outputs.values()
-        shown = any(v.id in first.leaving for v in read) or bool(first.leaving.keys() & self.frame.saved.keys())
-        return chained and alone and sends and not shown and bool(second.call.params or not first.params)
+        first, second = sorted((one, other), key=self._places.__getitem__)
+        before, after = self.flow.frames[first], self.flow.frames[second]
+        chained = list(before.leaving) == list(after.entering) and len(before.leaving) == 1
+        shown = any(i in self._shown for i in before.leaving)
+        own = bool(second.params) or not before.params
+        return chained and own and not shown and self._alike[one.use.span]
 
-    def _back_alike(self, copies: Sequence[Call]) -> bool:
+    @cached_property
+    def _places(self) -> dict[Call, int]:
+        """Where calls stand in the forward function."""
+        return {item: at for at, item in enumerate(self.call.forward) if isinstance(item, Call)}
+
+    @cached_property
+    def _shown(self) -> set[int]:
+        """The numbers of the values that somebody else reads."""
+        return {v.id for v in self.flow.graph.outputs.values()} | self.frame.saved.keys()
+
+    @cached_property
+    def _alike(self) -> dict[Span, bool]:
+        """Whether the copies of a block that are made at one place all go back alike, in a row."""
+        copies: dict[Span, list[Call]] = {}
+        for call in self.children:
+            if call.use is not None:
+                copies.setdefault(call.use.span, []).append(call)
+        back = {item: at for at, item in enumerate(self.call.backward) if isinstance(item, Call)}
+        return {span: self._back_alike(some, back) for span, some in copies.items()}
+
+    def _back_alike(self, copies: Sequence[Call], back: Mapping[Call, int]) -> bool:
         """Whether all copies go back in a row, or none does."""
-        places = [self.call.backward.index(c) for c in copies if c in self.call.backward]
+        places = [back[c] for c in copies if c in back]
         if not places:
             return True
         in_a_row = len(places) == len(copies) and max(places) - min(places) == len(places) - 1
@@ -52,12 +71,11 @@ class Copies(Signatures):
 
     def _sent_alike(self, call: Call) -> bool:
         frame = self.flow.frames[call]
-        others = [v for v in frame.sent.values() if not self.writers[call].keyed(v)]
-        final = self.final_entries()
-        entries = [final.get(v.id, []) for v in frame.sent.values() if v not in others]
+        keyed = [v for v in frame.sent.values() if self.writers[call].keyed(v)]
         back = self.served[call].backward
-        one = len(self.flow.frames[call].returning) == 1 and back is not None and len(back.results) <= 1
-        return one and len(others) <= 1 and all(len(keys) == 1 for keys in entries)
+        one = len(frame.returning) == 1 and back is not None and len(back.results) <= 1
+        single = all(len(self.final_entries.get(v.id, [])) == 1 for v in keyed)
+        return one and len(frame.sent) - len(keyed) <= 1 and single
 
     def _loop(self, copies: Sequence[Call], *steps: tree.Stmt) -> tree.For:
         keys = [self.child_keys[c] for c in copies]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from dotnn.codegen import tree
 from dotnn.codegen.printer import print_body
@@ -21,10 +22,15 @@ class Half:
     results: list[str]
     keys: list[str] = field(default_factory=list)
 
-    @property
+    @cached_property
     def code(self) -> list[str]:
         """The lines of the body, without comments."""
         return print_body(self.body)
+
+    def beside(self, other: Half, *, turned: bool) -> Half:
+        """Return the same function, where comments name the shapes of another use, too."""
+        body = both(self.body, other.body, turned=turned)
+        return self if body == self.body else replace(self, body=body)
 
 
 @dataclass(eq=False)
@@ -43,9 +49,9 @@ class Pair:
     def share_comments(self, other: Pair, *, first: Pair) -> None:
         """Let comments name the shapes of another use, too; `first` is the use that comes first."""
         turned = first is other
-        self.forward = replace(self.forward, body=both(self.forward.body, other.forward.body, turned=turned))
+        self.forward = self.forward.beside(other.forward, turned=turned)
         if self.backward and other.backward:
-            self.backward = replace(self.backward, body=both(self.backward.body, other.backward.body, turned=turned))
+            self.backward = self.backward.beside(other.backward, turned=turned)
 
     @property
     def saves(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
 from itertools import groupby
 
 from dotnn.codegen.names import Scope
@@ -36,6 +37,7 @@ class LocalNames:
     ) -> None:
         self.flow, self.frame, self.call, self.words, self.spec = flow, frame, frame.call, words, spec
         self.served, self.flat = served, flat
+        self.children = self.call.children
         self.alias: dict[int, Value] = {}
         self.scope = Scope(self._taken())
         self.explicit = self.call.kind == "layer" and len(self._own_params()) <= FEW_PARAMS
@@ -47,9 +49,9 @@ class LocalNames:
         taken |= {helper for n in nodes for helper in n.rule.helpers}
         taken |= {"t"} if any(n.loop for n in nodes) else set()
         taken |= {"p"} if self.call.parent else set()
-        for call in self.call.children:
+        for call in self.children:
             base = base_name(call)
-            taken |= {base, f"{base}_backward", "n", "d"} | {f"{base}_{k}" for k in range(2, 5)}
+            taken |= {base, f"{base}_backward", "n", "d", "i"} | {f"{base}_{k}" for k in range(2, 5)}
         return taken
 
     def _own_params(self) -> list[str]:
@@ -71,7 +73,7 @@ class LocalNames:
         self.scope.add(self._operand_names())
         self.scope.add(self._result_names())
         primals: Wanted = {v.id: self.words.candidates(v, self.call) for v in self._primals()}
-        for child in self.call.children:
+        for child in self.children:
             for v in self.flow.frames[child].leaving.values():
                 primals[v.id] = self._of_child(child, v)
         self._aliases()
@@ -175,10 +177,10 @@ class LocalNames:
             parts, hint = self.words.parts(v, self.call)
             return [f"d_{hint or '_'.join(parts) or 'y'}"]
         base = f"d_{self.name(primal)}"
-        child = self._sender(v)
+        child = self._senders.get(v.id)
         if child is not None:
             through = "_".join(inside(child.path, self.call.path)) or base_name(child)
-            shared = any(v in n.ins for n in self.call.backward if isinstance(n, Node) and n.op == "accumulate")
+            shared = v.id in self._summed
             short = through.rpartition("_")[2]
             return [f"{base}_from_{short}", f"{base}_from_{through}"] if shared else [base, f"{base}_from_{through}"]
         if not through:
@@ -192,11 +194,17 @@ class LocalNames:
     def _shares(self, v: Value) -> bool:
         return v.id not in self.frame.sent
 
-    def _sender(self, v: Value) -> Call | None:
-        for item in self.call.backward:
-            if isinstance(item, Call) and v.id in self.flow.frames[item].sent:
-                return item
-        return None
+    @cached_property
+    def _senders(self) -> dict[int, Call]:
+        """The calls that send cotangents back, by the number of what they send."""
+        calls = [item for item in self.call.backward if isinstance(item, Call)]
+        return {i: call for call in calls for i in self.flow.frames[call].sent}
+
+    @cached_property
+    def _summed(self) -> set[int]:
+        """The numbers of the cotangents that are shares of a sum."""
+        nodes = [n for n in self.call.backward if isinstance(n, Node) and n.op == "accumulate"]
+        return {v.id for n in nodes for v in n.ins}
 
     def _is_local(self, v: Value) -> bool:
         return self.resolved(v).id in self.scope.names

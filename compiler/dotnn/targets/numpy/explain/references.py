@@ -51,7 +51,7 @@ class References(LocalNames):
 
     def _child_keys(self) -> dict[Call, str]:
         scope, found = Scope(), {}
-        for child in self.call.children:
+        for child in self.children:
             path = ".".join(inside(child.params if child.use and child.params else child.path, self.call.path))
             key = path or (child.step.layer.name if child.step else base_name(child))
             number, free = 1, key

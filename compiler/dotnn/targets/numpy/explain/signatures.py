@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from dotnn.ir.node import Value
 from dotnn.targets.numpy.explain.calls import Call
@@ -82,7 +83,7 @@ class Signatures(Loops):
 
     def reads_cache(self) -> bool:
         """Whether backward reads what forward has saved."""
-        return bool(self.frame.saved) or any(self.served[c].saves for c in self.call.children)
+        return bool(self.frame.saved) or any(self.served[c].saves for c in self.children)
 
     def _param_names(self, phase: str) -> list[str]:
         read = self.frame.params if phase == "forward" else self.frame.d_params
@@ -100,8 +101,9 @@ class Signatures(Loops):
             return ""
         return ".".join(inside(self.flow.params[primal.id], self.call.params))
 
+    @cached_property
     def final_entries(self) -> dict[int, list[str]]:
-        """Return the values that are entries of this function's own dict of gradients, with their keys."""
+        """The values that are entries of this function's own dict of gradients, with their keys."""
         if self.call.parent is not None:
             return {v.id: [key] for v in self.frame.sent.values() if (key := self.keyed(v))}
         found: dict[int, list[str]] = {}

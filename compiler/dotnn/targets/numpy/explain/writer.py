@@ -45,7 +45,7 @@ class Writer(CallStatements):
         self.unpacked = {}
         self.targets = {}
         if not self.flat:
-            self.targets = {i: [f'grads["{key}"]' for key in keys] for i, keys in self.final_entries().items()}
+            self.targets = {i: [f'grads["{key}"]' for key in keys] for i, keys in self.final_entries.items()}
         body = self._body("backward", self.backward_call)
         results = [self.ref(v, "backward") for v in self.sent()]
         return Half(self.arguments("backward"), body, results, self.entries())

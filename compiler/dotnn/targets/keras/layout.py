@@ -1,0 +1,147 @@
+"""The layout of black: two blanks before a comment, and what does not fit on its line broken at its brackets."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from tokenize import TokenInfo
+
+from dotnn.codegen.lines import INDENT, WIDTH
+
+OPEN, CLOSE = "([{", ")]}"
+CLAUSES = ("for", "lambda")
+BINARY = ("*", "+")
+LAYOUT = (tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT)
+WITHIN = getattr(tokenize, "FSTRING_START", None), getattr(tokenize, "FSTRING_END", None)
+"""From Python 3.12 on a formatted string is several tokens."""
+
+
+def as_black(text: str) -> str:
+    """Return a script in black's layout. Statements that need no change, and the meaning, stay as they are."""
+    rows = text.split("\n")
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    remarked = {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
+    for token in tokens:
+        if token.type == tokenize.COMMENT and (code := rows[token.start[0] - 1][: token.start[1]]).strip():
+            rows[token.start[0] - 1] = f"{code.rstrip()}  {token.string}"
+    for statement in reversed(list(_statements(tokens))):
+        first, last = statement[0].start[0], statement[-1].end[0]
+        if remarked.isdisjoint(range(first, last + 1)) and _is_unlike(rows[first - 1 : last]):
+            indent = statement[0].start[1]
+            rows[first - 1 : last] = _laid_out(_joined(rows[first - 1 : last]), indent)
+    return "\n".join(rows)
+
+
+def _statements(tokens: Sequence[TokenInfo]) -> Iterator[list[TokenInfo]]:
+    """Yield the tokens of each statement, of a compound one those of its head; none where a text has several rows."""
+    statement: list[TokenInfo] = []
+    for token in tokens:
+        if token.type == tokenize.NEWLINE:
+            if all(part.start[0] == part.end[0] for part in statement):
+                yield statement
+            statement = []
+        elif token.type not in LAYOUT:
+            statement.append(token)
+
+
+def _is_unlike(rows: Sequence[str]) -> bool:
+    """Whether a statement is too long for its row, or has rows that share several items, as `wrapped` makes them."""
+    if any(len(row) > WIDTH for row in rows):
+        return True
+    return any(row.endswith(",") and _Line(row.strip()).commas for row in rows[1:-1])
+
+
+def _joined(rows: Sequence[str]) -> str:
+    """Return a statement of several rows as one row, without the commas after the last items."""
+    joined = ""
+    for row in rows:
+        row = row.strip()
+        if row[0] in CLOSE:
+            joined = joined.removesuffix(",")
+        joined += row if not joined or joined[-1] in OPEN or row[0] in CLOSE else f" {row}"
+    return joined
+
+
+@dataclass
+class _Line:
+    """A line of code: the pairs of brackets that are in no others, and where the commas in each and in none are.
+
+    Brackets that hold a comprehension or a function have no commas: their items cannot be told by them.
+    """
+
+    code: str
+    pairs: list[tuple[int, int, list[int]]] = field(default_factory=list)
+    commas: list[int] = field(default_factory=list)
+    operators: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        open_at: list[int] = []
+        inner: list[int] = []
+        clauses = False
+        for token in _operators(self.code):
+            place = token.start[1]
+            if token.string in OPEN:
+                open_at.append(place)
+                inner, clauses = ([], False) if len(open_at) == 1 else (inner, clauses)
+            elif token.string in CLOSE and open_at:
+                start = open_at.pop()
+                self.pairs += [] if open_at else [(start, place, [] if clauses else inner)]
+            elif token.string == ",":
+                (inner if len(open_at) == 1 else self.commas if not open_at else []).append(place)
+            elif token.string in BINARY:
+                self.operators += (
+                    [place] if not open_at and self.code[place - 1 : place + 2] == f" {token.string} " else []
+                )
+            else:
+                clauses |= len(open_at) == 1
+        self.commas = [place for place in self.commas if place < len(self.code) - 1]
+
+
+def _operators(code: str) -> Iterator[TokenInfo]:
+    """Yield the brackets, commas and sums, and what begins a comprehension or a function, of a part of a statement."""
+    texts = 0
+    with suppress(tokenize.TokenError):
+        for token in tokenize.generate_tokens(io.StringIO(code).readline):
+            texts += (token.type == WITHIN[0]) - (token.type == WITHIN[1])
+            is_mark = token.type == tokenize.OP and token.string in (*OPEN, *CLOSE, ",", *BINARY)
+            if not texts and (is_mark or token.string in CLAUSES):
+                yield token
+
+
+def _laid_out(code: str, indent: int, end: str = "") -> list[str]:
+    """Return the rows of code that is followed by `end`: on one, or broken at its last brackets."""
+    pairs = _Line(code).pairs if indent + len(code + end) > WIDTH else []
+    if not pairs:
+        return [f"{' ' * indent}{code}{end}"]
+    # of a layer that is called at once, the arguments of the layer
+    start, stop, commas = next((pair for pair in reversed(pairs) if indent + pair[0] < WIDTH), pairs[-1])
+    body, deeper = code[start + 1 : stop], indent + INDENT
+    called = (code[start] == "(" and code[max(start - 1, 0)].isidentifier()) or not commas
+    if called and deeper + len(body) <= WIDTH:
+        rows = [f"{' ' * deeper}{body}"]
+    else:
+        rows = [
+            row for item in _items(code, start, commas, stop) for row in _laid_out(item, deeper, "," if commas else "")
+        ]
+    return [f"{' ' * indent}{code[: start + 1]}", *rows, f"{' ' * indent}{code[stop:]}{end}"]
+
+
+def _items(code: str, start: int, commas: Sequence[int], stop: int) -> list[str]:
+    """Return what stands between brackets: the items, or the operands of a product or a sum, each with its operator."""
+    if commas:
+        items = [code[a + 1 : b].strip() for a, b in pairwise([start, *commas, stop])]
+        return [item for item in items if item]
+    body = code[start + 1 : stop]
+    return [body[a:b].strip() for a, b in pairwise([0, *_Line(body).operators, len(body)])]
+
+
+def with_remark(code: str, remark: str) -> list[str]:
+    """Return a line of a function with a comment, or under it where they do not fit on one row."""
+    if not remark:
+        return [code]
+    joined = f"{code}  # {remark}"
+    return [joined] if INDENT + len(joined) <= WIDTH else [f"# {remark}", code]
