@@ -20,6 +20,8 @@ class CommandLine:
         self.table = shared.table_source(model)
         self.draws = any(n.rule.random for n in graph.all_nodes())
         self.state = bool(graph.state)
+        loops = any(n.loop for n in graph.nodes)  # a sequence that a loop fills is of the type of what enters it
+        self.around = "{n: u + 0j for n, u in params.items()}" if loops else "params"
 
     def functions(self) -> list[str]:
         """Return the texts of the functions, and what starts them."""
@@ -48,7 +50,7 @@ class CommandLine:
             "for name in PARAMS:" if self.state else "for name, w in params.items():",
             *(["    w = params[name]"] * self.state),
             "    v = rng.standard_normal(w.shape)",
-            "    moved = params | {name: w + 1e-20j * v}",
+            f"    moved = {self.around} | {{name: w + 1e-20j * v}}",
             *wrapped(
                 f"expected = total_loss(moved, batch, forward(moved, batch, training=True{rng})[1]).imag / 1e-20", 4
             ),
