@@ -110,7 +110,7 @@ def test_equations_of_optimizers_mean_the_same_in_numpy_and_in_plain_numbers(nam
     values = {n: 0.2 + i / 20 for i, n in enumerate(reads(found.value))} | {"g": -0.3, "t": 3.0}
     expected = eval(line.partition(" = ")[2], {**vars(math), "sign": np.sign, "maximum": max, "minimum": min, **values})
     assert eval(spell(found.value, NUMPY), {"np": np, "math": math, **values}) == pytest.approx(expected, rel=1e-15)
-    assert eval(spell(found.value, DIALECTS["math"]), {"math": math, **values}) == expected
+    assert eval(spell(found.value, DIALECTS["math"]), {"math": math, "np": np, **values}) == expected
     assert found.target == line.partition(" = ")[0]
 
 
