@@ -515,12 +515,15 @@ def of_loop(function: LoopOperator) -> LoopOperator:
     return function
 
 
+CALLS = ast.BinOp | ast.Call
+
+
 def carried(loop: ast.For) -> list[tuple[ast.Assign, int]]:
     """The parts of the assignments `a, b = c, d` of a loop, which hand over states and pieces of sequences."""
     found = []
     for node in loop.body:
         pairs = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple | ast.Name)
-        if pairs and not isinstance(node.value, ast.BinOp | ast.Call):
+        if pairs and len(parts_of(node.value)) == len(parts_of(node.targets[0])) and not isinstance(node.value, CALLS):
             found += [(node, k) for k in range(len(parts_of(node.targets[0])))]
     return found
 
@@ -564,7 +567,11 @@ def lost_carry(loop, lines):
 
 @of_loop
 def shifted_step(loop, lines):
-    """the value of the step before where that of the step belongs: h_t for h_before"""
+    """the record of another step where that of the step belongs"""
+    for node in loop.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).endswith("[t]"):
+            names = {ast.unparse(part) for part in parts_of(node.targets[0])}
+            yield node.lineno, f"{ast.unparse(node.targets[0]).strip('()')} = {ast.unparse(node.value)[:-2]}t - 1]", names
     for node, k in carried(loop):
         value = ast.unparse(parts_of(node.value)[k])
         if value.endswith("[:, step]"):

@@ -34,8 +34,9 @@ def test_clipping(name, tmp_path):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_memory_that_overflows(name, tmp_path):
+    """The training ends there, or the weight moves: it must not stand still, divided by infinity."""
     found, history = trained(tmp_path, f"{name}(1e-3)", "1")
-    assert history.stopped_by == "diverged" or found[0] < 1
+    assert history.stopped_by == "diverged" or found[0] < 2 - 5e-4
 
 
 def test_the_last_update(tmp_path):
