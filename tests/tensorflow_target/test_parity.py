@@ -6,7 +6,6 @@ The long run, hundreds of random specs with figures, from a seed of one's choice
 """
 
 import os
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,9 +19,9 @@ from dotnn.commands.comparing import follow
 from dotnn.commands.comparing import rounding as rounded
 from dotnn.core.diagnostics import CompileError
 from dotnn.library.clips import CLIPS
-from dotnn.library.layers import LAYERS
 from dotnn.reports.trajectory import Difference, Trajectory
 from dotnn.session import Compilation, Options, compile_model, front
+from dotnn.targets.keras import rules
 from dotnn.targets.keras.witness import KerasPeer
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
@@ -173,8 +172,9 @@ def test_what_only_the_loss_reads(network, loss):
 
 
 def test_a_layer_without_a_counterpart_is_refused(monkeypatch):
-    monkeypatch.setitem(LAYERS, "scale", replace(LAYERS["scale"], tensorflow=None))
-    model = model_of("model M { input x: [1] target t: [1] output y = x -> scale(2) } train { loss = mse(y, t) }")
+    """One with parameters, for which Keras has nothing."""
+    monkeypatch.delitem(rules.LAYERS, "dense")
+    model = model_of("model M { input x: [1] target t: [1] output y = x -> dense(1) } train { loss = mse(y, t) }")
     with pytest.raises(CompileError) as refused:
         compile_model(model, Options(target="tensorflow"))
     assert [problem.code for problem in refused.value.diagnostics] == ["NN507"]
