@@ -15,6 +15,7 @@ from support import STYLES, module_of
 
 from dotnn.library.layers import LAYERS
 from dotnn.library.losses import LOSSES
+from dotnn.library.ops import OPS
 
 DTYPES = [np.float32, np.float64]
 FEW = 8
@@ -81,9 +82,14 @@ def of_long_double(value):
 
 
 def activation_and_slope_of(name):
-    """Those of the reference; of a member that is not there, the script's own in long double, whose range is wider."""
+    """Those of the reference; of a member that is not there, of its formula in 1000 digits, where it is a formula.
+
+    Else those of the script in long double, whose range is wider.
+    """
     if name in reference.ACTIVATIONS:
         return reference.ACTIVATIONS[name]
+    if (known := reference.of_formula(OPS[name].numpy, LAYERS[name].args, "z")) is not None:
+        return known
     module = activation_module(name, "explain", 1)
 
     @cache
@@ -164,9 +170,12 @@ def loss_and_slope(module, y, t, dtype):
 
 
 def loss_and_slope_of(name):
-    """Those of the reference; of a loss that is not there, the script's own in long double."""
+    """Those of the reference; of a loss that is not there, of its formula, else the script's own in long double."""
     if name in reference.LOSSES:
         return reference.LOSSES[name]
+    term = OPS[LOSSES[name].op].term
+    if term and (known := reference.of_formula(f"{term.factor}({term.formula})", LOSSES[name].args, "y", "t")):
+        return known
     module = loss_module(name, "explain")
 
     @cache

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from fuzz.grow import spec
 from fuzz.trial import model_in
-from support import SPECS, as_module, compiled, generic_point, module_of
+from samples import LAYER_SPECS
+from support import ROOT, SPECS, as_module, compiled, generic_point, model_of, module_of
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
@@ -49,6 +50,14 @@ def assert_as_the_graph_says(module, graph: Graph, *, training: bool) -> None:
 def test_every_spec(path, training):
     made = compiled(path)
     assert_as_the_graph_says(as_module(made.script, path), made.graph, training=training)
+
+
+@pytest.mark.parametrize("name", dict(LAYER_SPECS))
+def test_every_layer(name):
+    made = compile_model(model_of(dict(LAYER_SPECS)[name]), Options())
+    module = as_module(made.script, ROOT / "test.nn")
+    for training in (True, False):
+        assert_as_the_graph_says(module, made.graph, training=training)
 
 
 @pytest.mark.parametrize("number", RANDOM)

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from dotnn.commands import COMMANDS
 from dotnn.commands.manual import page as manual
 from dotnn.commands.manual.markdown import table
 from dotnn.library.clips import CLIPS
@@ -15,15 +18,22 @@ from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
 from dotnn.library.sources import SOURCES
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE, COMMANDS_PAGE = (DOCS.joinpath(name).read_text(encoding="utf-8") for name in ("language.md", "commands.md"))
 
 
-def test_the_page_is_up_to_date():
-    assert manual.renewed(PAGE) == PAGE, "run: make manual"
+@pytest.mark.parametrize("page", [PAGE, COMMANDS_PAGE], ids=["language", "commands"])
+def test_the_page_is_up_to_date(page):
+    assert manual.renewed(page) == page, "run: make manual"
 
 
-def test_every_part_is_on_the_page_once():
-    assert sorted(manual.parts(PAGE)) == sorted(manual.SECTIONS)
+def test_every_part_is_on_the_pages_once():
+    assert sorted(manual.parts(PAGE + COMMANDS_PAGE)) == sorted(manual.SECTIONS)
+
+
+def test_every_command_is_on_the_page():
+    for name in COMMANDS:
+        assert f"| `dotnn {name}" in COMMANDS_PAGE, name
 
 
 def test_everything_registered_is_on_the_page():

@@ -9,6 +9,8 @@ import pytest
 from errors.runner import dotnn
 from support import as_module
 
+from dotnn.codegen.printer import docstring
+
 STRINGS = [
     "a'); import os; os.system('x')#.csv",
     'a"); import os; os.system("x")#.csv',
@@ -90,13 +92,22 @@ def test_a_string_stays_a_string(tmp_path, attack, style):
 
 @pytest.mark.parametrize("style", ["explain", "fast"])
 @pytest.mark.parametrize("attack", [a for a in STRINGS if "/" not in a])
-def test_a_file_name_stays_a_comment(tmp_path, attack, style):
+def test_a_file_name_stays_a_text(tmp_path, attack, style):
     text = SPEC.replace("FILE", '"a.csv"').replace("COLUMN", '"a"')
     plain = compiled(tmp_path, text, style)
     script = compiled(tmp_path, text, style, name=attack.removesuffix(".csv") + ".nn")
     assert calls(script) == calls(plain)
     if style == "explain":
-        assert ast.dump(ast.parse(script)) == ast.dump(ast.parse(plain))
+        assert shape(script) == shape(plain)
+
+
+@pytest.mark.parametrize("attack", [*STRINGS, 'x"', '""', "\\"])
+def test_what_a_docstring_says_stays_in_it(attack):
+    for place in ("", "spec.nn:1"):
+        words = " ".join(attack.split())
+        lines = docstring(f"block B(f = {literal(words)})", place) + docstring(words, place)
+        functions = ast.parse("\n".join(["def b():", *lines, "    return 1"])).body
+        assert [type(node) for node in functions[0].body] == [ast.Expr, ast.Expr, ast.Return]
 
 
 @pytest.mark.parametrize("attack", STRINGS)

@@ -31,11 +31,11 @@ def test_a_process_that_dies_is_told():
 
 
 @pytest.mark.parametrize(
-    ("loop", "place"), [*((loop, "backward") for loop in ENDLESS), ("in Python", "import"), ("in Python", "fit")]
+    ("loop", "place"), [*((loop, "backward") for loop in ENDLESS), ("in Python", "import"), ("in Python", "train")]
 )
 def test_an_endless_script_is_ended(loop, place, tmp_path):
     text = compile_spec(str(SPECS / "xor.nn"), Options()).script
-    head = "EPOCHS = " if place == "import" else f"def {place}("
+    head = "EPOCHS, " if place == "import" else f"def {place}("
     lines = text.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith(head))
     indent = "" if place == "import" else "    "

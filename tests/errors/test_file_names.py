@@ -96,7 +96,9 @@ def test_specs_from_standard_input(folder):
     spec = (folder / "xor.nn").read_bytes()
     script = dotnn("compile", "xor.nn", "-o", "-", folder=folder).stdout
     piped = through(spec, "compile", "-", folder=folder).stdout
-    assert script.splitlines()[3:] == piped.replace("<stdin>:", "xor.nn:").splitlines()[3:]
+    piped = piped.replace("<stdin>:", "xor.nn:").replace("stdin.py", "xor.py")
+    (ours, theirs) = ([line.split() for line in text.splitlines()[3:]] for text in (script, piped))
+    assert ours == theirs  # but for the room that a longer name leaves
     assert through(spec, "dump", "-", folder=folder).stdout == dotnn("dump", "xor.nn", folder=folder).stdout
     assert json.loads(through(spec, "check", "-", "--json", folder=folder).stdout)["verdict"] == "PASS"
     assert through(b"model{", "check", "-", folder=folder).exit_code == 1

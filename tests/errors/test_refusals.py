@@ -87,9 +87,13 @@ def test_the_script_of_a_run_with_other_epochs_is_that_of_its_spec(folder: Path)
 
 
 EDITS = {
-    "the inputs are not scaled": ('batch["x"] = apply_scaling(batch["x"], scaling["x"])', "pass", "FAIL"),
-    "it never stops early": ("if waited == 3:", "if waited == 3000:", "INCONCLUSIVE"),
-    "a sign in forward": ("+ p_dense2_b", "- p_dense2_b", "FAIL"),
+    "the inputs are not scaled": (
+        '.reshape(-1, 2), scaling["x"])',
+        '.reshape(-1, 2), {"shift": 0, "scale": 1})',
+        "FAIL",
+    ),
+    "it never stops early": ('state["waited"] == 3:', 'state["waited"] == 3000:', "INCONCLUSIVE"),
+    "a sign in forward": ("+ dense2_b", "- dense2_b", "FAIL"),
 }
 
 

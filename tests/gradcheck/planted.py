@@ -25,7 +25,11 @@ class Planted:
 
 
 def lesson(name: str) -> str:
-    return (SCRIPTS / f"{name}.py").read_text(encoding="utf-8")
+    """The network of a lesson; the training is another matter."""
+    text = (SCRIPTS / f"{name}.py").read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    end = next((i for i, line in enumerate(lines) if line.rstrip().endswith("-- the training")), len(lines))
+    return "".join(lines[:end])
 
 
 def backward_functions(tree: ast.Module) -> list[ast.FunctionDef]:
@@ -135,9 +139,6 @@ def planted(source: str) -> Iterator[Planted]:
                 for i, part in enumerate(ast.walk(node)):
                     for new in operator(part, function):
                         text = ast.unparse(replaced(node, i, new))
-                        changed = [*lines]
-                        changed[node.lineno - 1 : node.end_lineno] = [" " * node.col_offset + text]
-                        changed += [""] * (node.end_lineno - node.lineno)
                         # a statement of several lines keeps those behind it where they are
                         changed = [
                             *lines[: node.lineno - 1],

@@ -1,4 +1,7 @@
-"""One file is enough for a command, and one with its reader for a data source: tried in a copy of the packages."""
+"""One file is enough for a command, an activation, a loss, and one with its reader for a data source.
+
+Tried in a copy of the packages.
+"""
 
 import json
 import os
@@ -57,6 +60,25 @@ def read_tsv(path, columns, kinds):
         arrays[name] = np.array([int(row[0]) for row in cells]) if is_class else np.array(cells, float)
     return arrays, {}
 '''
+ACTIVATION = """
+from dotnn.library.layers.base import activation
+from dotnn.library.ops.activations import unary
+
+GENTLE_OP, GENTLE_DERIVATIVE = unary("gentle", "z / (1 + abs(z))")
+GENTLE = activation("gentle", "Like tanh, but slower.", equation="a = z / (1 + |z|)")
+TYPO = activation("typo", "An activation whose op is called otherwise.", op="gentel")
+"""
+LOSS = """
+from dotnn.library.losses.base import Loss, reduce_arg
+from dotnn.library.ops.losses import pointwise
+
+OP, GRADIENT = pointwise("mild", "abs(y - t) + log1p(exp(-2 * abs(y - t))) - log(2)", "tanh(y - t)")
+MILD = Loss("mild", "Smooth.", "mild", averages=True, args=(reduce_arg("mean"),))
+"""
+OF_THEM = """
+model M { input x: [2]  target t: [1]  output y = x -> dense(3, ACT) -> ACT -> dense(1) }
+train { loss = mild(y, t) }
+"""
 SPEC = """
 model M {
   input  x: [2]
@@ -71,13 +93,17 @@ ROWS = [["a", "b", "kind"], *([f"{i * 7 % 5}", f"{i * 3 % 4}", f"{i % 2}"] for i
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory) -> Path:
-    """The packages with a new command, and a new source and its reader."""
+    """The packages with a new command, activation and loss, and a new source and its reader."""
     folder = tmp_path_factory.mktemp("copy")
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "compiler/dotnn", folder / "dotnn", ignore=without)
     shutil.copytree(ROOT / "grammar", folder / "dotnn/grammar", ignore=without)
     shutil.copytree(ROOT / "runtime/dotnn_runtime", folder / "dotnn_runtime", ignore=without)
     (folder / "dotnn/commands/size.py").write_text(COMMAND)
+    (folder / "dotnn/library/layers/gentle.py").write_text(ACTIVATION)
+    (folder / "dotnn/library/losses/mild.py").write_text(LOSS)
+    for name in ("gentle", "typo"):
+        (folder / f"{name}.nn").write_text(OF_THEM.replace("ACT", name))
     (folder / "dotnn/library/sources/tsv.py").write_text(SOURCE)
     (folder / "dotnn_runtime/script/tsv_file.py").write_text(READER)
     for name, mark in (("csv", ","), ("tsv", "\t")):
@@ -102,6 +128,19 @@ def test_its_errors_are_reported_as_everywhere(copy):
     assert missing.returncode == 1 and "error[NN001]" in missing.stderr
     assert [error["code"] for error in json.loads(missing.stdout)["errors"]] == ["NN001"]
     assert "cannot be the name of a file" in run(copy, "-m", "dotnn", "size", "a" * 300).stderr
+
+
+def test_an_activation_and_a_loss_join_with_their_ops(copy):
+    checked = run(copy, "-m", "dotnn", "check", "gentle.nn", "--json")
+    assert json.loads(checked.stdout)["verdict"] == "PASS", checked.stderr
+    assert run(copy, "-m", "dotnn", "compile", "gentle.nn", "--target", "tensorflow").returncode == 0
+
+
+def test_an_op_that_does_not_exist_is_named(copy):
+    for words in (("check", "typo.nn", "--json"), ("compile", "typo.nn")):
+        found = run(copy, "-m", "dotnn", *words)
+        assert found.returncode == 1 and "error[NN902]" in found.stderr
+    assert "gentel" in found.stderr and 'did you mean "gentle"?' in found.stderr
 
 
 @pytest.mark.parametrize("style", ["explain", "fast"])

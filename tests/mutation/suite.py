@@ -171,13 +171,12 @@ class _Scene:
 def _scene(subject: str) -> _Scene:
     source = right_script(subject)
     functions = {f.name: f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef)}
-    cache_dict = next(
-        n.value for n in functions["forward"].body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "cache"
-    )
+    dicts = [n for n in ast.walk(functions["forward"]) if isinstance(n, ast.Dict)]
+    cached = tuple(dict.fromkeys(key.value for n in dicts for key in n.keys if isinstance(key, ast.Constant)))
     module = as_module(source, ROOT_FILE)
     shapes = [*module.PARAMS.values(), *(shape for _, shape in module.INPUTS.values())]
     batch = BATCH.get(subject) or generic_batch_size(shapes)
-    return _Scene(source.splitlines(), functions, tuple(key.value for key in cache_dict.keys), batch)
+    return _Scene(source.splitlines(), functions, cached, batch)
 
 
 @cache

@@ -112,6 +112,8 @@ def _signature(item: tree.Function) -> list[str]:
 
 def docstring(doc: str, place: str = "", indent: int = INDENT) -> list[str]:
     """Return the lines of a docstring, its place at the right of the first line."""
+    if "\\" in doc or '""' in doc or doc.endswith('"'):  # what a spec says in a text must not end it
+        doc = doc.replace("\\", "\\\\").replace('"', '\\"')
     first, *rest = doc.split("\n") if place else textwrap.wrap(doc, WIDTH - indent - 6) or [""]
     line = aligned(f'{" " * indent}"""', first, place, '"""' if not rest else "")
     made = [line, *(f"{' ' * indent}{text}".rstrip() for text in rest)]

@@ -19,12 +19,12 @@ class Named(Protocol):
 T = TypeVar("T", bound=Named)
 
 
-def collect(package: str, search_path: list[str], kind: type[T]) -> dict[str, T]:
-    """Return every `kind` object defined at module level in the modules of `package`, by name.
+def collect(package: str, search_path: list[str], kind: type[T], found: dict[str, T] | None = None) -> dict[str, T]:
+    """Return every `kind` object defined at module level in the modules of `package`, by name; add them to `found`.
 
     A new member is a new file; nothing else has to be edited. Two members of one name are a programming error.
     """
-    found: dict[str, T] = {}
+    found = {} if found is None else found
     for info in sorted(pkgutil.iter_modules(search_path), key=lambda i: i.name):
         module = importlib.import_module(f"{package}.{info.name}")
         for value in vars(module).values():

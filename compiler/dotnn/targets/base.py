@@ -81,7 +81,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Framework:
-    """A library with names of its own: `says` is (family, member) -> what it calls a member of ours, "" for nothing."""
+    """A library with names of its own: `says` is (family, member) -> its name there, or how that member is written."""
 
     title: str
     says: Callable[[str, str], str]

@@ -54,5 +54,4 @@ def counterparts(family: str, member: str) -> list[str]:
 
 def also(family: str, member: str) -> str:
     """Return the same as sentences."""
-    named = zip(TITLES, counterparts(family, member), strict=True)
-    return "".join(f" {title}: {says or 'none'}." for title, says in named)
+    return "".join(f" {title}: {says}." for title, says in zip(TITLES, counterparts(family, member), strict=True))

@@ -1,4 +1,4 @@
-"""The page of the reference manual: every table lies between `<!-- generated: NAME -->` and `<!-- end -->`.
+"""The pages of the manual: every generated table lies between `<!-- generated: NAME -->` and `<!-- end -->`.
 
 The tables are made from the registries, so that what a layer takes is written down once; a test compares the page with
 what this module makes of it.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from dotnn.commands.manual.commands import COMMAND_LINE
 from dotnn.commands.manual.errors import RULES
 from dotnn.commands.manual.families import FAMILIES
 from dotnn.commands.manual.sections import KEYS
 
-SECTIONS: dict[str, Callable[[], str]] = {**FAMILIES, **KEYS, **RULES}
+SECTIONS: dict[str, Callable[[], str]] = {**FAMILIES, **KEYS, **RULES, **COMMAND_LINE}
 _PART = re.compile(r"(?<=<!-- generated: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 

@@ -68,7 +68,7 @@ class Product:
         above, below = self.number()
         if above == 0:
             return ZERO
-        powers = {b: e for b, e in self.powers.items() if e}
+        powers = _with_sizes({b: e for b, e in self.powers.items() if e})
         if above < 0 and (flipped := _flipped(powers)) is not None:
             above, powers = -above, flipped
         over = [as_power(b, e, alone=len(powers) == 1 and above in (1, -1)) for b, e in powers.items() if e > 0]
@@ -88,6 +88,16 @@ def _signed(product: Expr) -> Expr:
 
 def _chain(factors: Iterable[Expr]) -> Expr:
     return reduce(lambda left, right: Binary("*", left, right), factors)
+
+
+def _with_sizes(powers: dict[Expr, float]) -> dict[Expr, float]:
+    """Return the factors with |x| in place of x * sign(x)."""
+    for base, exponent in powers.items():
+        if isinstance(base, Call) and base.function == "sign" and exponent == powers.get(base.args[0]) == 1:
+            size = Call("abs", base.args)
+            others = {b: e for b, e in powers.items() if b not in (base, base.args[0])}
+            return _with_sizes({**others, size: others.get(size, 0) + 1})
+    return powers
 
 
 def _flipped(powers: dict[Expr, float]) -> dict[Expr, float] | None:

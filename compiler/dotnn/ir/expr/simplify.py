@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dotnn.ir.expr.product import ZERO, Product, whole
+from dotnn.ir.expr.product import ONE, ZERO, Product, whole
 from dotnn.ir.expr.tree import Binary, Call, Expr, Number, Unary
 
 
@@ -27,7 +27,7 @@ def chained(left: Expr, right: Expr) -> Expr:
     """Return left * right without brackets around the factors of the right one: d * (2 * e) is d * 2 * e."""
     if isinstance(right, Binary) and right.op in ("*", "/"):
         return Binary(right.op, chained(left, right.left), right.right)
-    return Binary("*", left, right)
+    return left if right == ONE else Binary("*", left, right)
 
 
 def over(above: Expr, below: Expr) -> Expr:

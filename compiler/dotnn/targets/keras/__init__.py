@@ -39,7 +39,7 @@ def _witness(model: Model, graph: Graph, script: str) -> Peer:
 
 
 def _says(family: str, member: str) -> str:
-    from dotnn.targets.keras.rules import says
+    from dotnn.targets.keras.counterparts import says
 
     return says(family, member)
 

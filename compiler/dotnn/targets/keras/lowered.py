@@ -5,7 +5,7 @@ from __future__ import annotations
 from dotnn.codegen import paste
 from dotnn.core.diagnostics import CompileError, Diagnostic, Span
 from dotnn.ir.builder import GraphBuilder
-from dotnn.ir.expr import DIALECTS, Unspellable
+from dotnn.ir.expr import DIALECTS, Unspellable, parse, spell
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Op, no_gradient
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
@@ -27,6 +27,13 @@ def refusal(model: Model, span: Span | None, message: str, help: str = "use --ta
 def written(node: Node, formula: str = "") -> str:
     """Return the line of a node, or another formula over its operands, in TensorFlow. Raises `Unspellable`."""
     return node.rule.written(node, lambda value: value.name, TENSORFLOW, formula, _helpers(node.rule))
+
+
+def spelt(loss: Op) -> str:
+    """Return what a loss sums, over the operands and attributes by their names. Raises `Unspellable`."""
+    if loss.term is None:
+        raise Unspellable(f"{loss.name} has no rule for TensorFlow")
+    return spell(parse(loss.term.formula), TENSORFLOW, _helpers(loss))
 
 
 def _helpers(op: Op) -> set[str]:

@@ -8,7 +8,7 @@ is not judged by it, only by what is made of it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -161,8 +161,3 @@ def _ancestors(node: Node | None) -> list[Node]:
         found.append(node)
         node = node.parents[0] if node.event is not None and len(node.parents) == 1 else None
     return found
-
-
-def order_of_turns(events: Sequence[Event]) -> list[Event]:
-    """Return events in the order of their turns."""
-    return sorted(events, key=lambda event: event.place.turn)

@@ -48,7 +48,7 @@ def _blame(script: Script, point: Point, fault: Fault, at_ties: bool) -> Blame:
     parameter = _parameter(script, fault)
     spec = place if place.spec_line else structure.defined_at(parameter or event.name.removeprefix("d_"))
     pattern = TIES if at_ties else _pattern(point, fault, place)
-    if fault.repair:
+    if fault.repair and not pattern.id.startswith("factor"):
         pattern = replace(pattern, words=f"{pattern.words} Right would be: {fault.repair}")
     elif fault.doubts:
         lines = " or ".join(f"{name} in line {line}" for name, line in fault.doubts)

@@ -140,7 +140,8 @@ class Judge:
                 continue
             if event.value.dtype.kind not in "fc":
                 return event, expectation
-            if not expectation.sure and not self.expected.consumers[event.number]:
+            used = self.expected.consumers[event.number] or self.run.error is not None
+            if not expectation.sure and not used:
                 continue
             doubtful = bool(self.truths.find(event.value)) or not event.seeded
             if expectation.sure or not doubtful or self._helps(event, expectation):

@@ -75,5 +75,5 @@ def conv1d_d_weight(x, d, kernel, stride=1, pad=(0, 0), dilation=1):
 
 def per_group(convolve, groups, a, b, **options):
     """Every group of channels by itself: it meets filters of its own, and no others."""
-    pairs = zip(np.split(a, groups, axis=-1), np.split(b, groups, axis=-1))
+    pairs = zip(np.split(a, groups, axis=-1), np.split(b, groups, axis=-1), strict=True)
     return np.concatenate([convolve(*pair, **options) for pair in pairs], axis=-1)

@@ -1,6 +1,7 @@
 """How the members of the library are written for TensorFlow, one file a family. `call` says what a Keras layer is.
 
-A member without a rule is written from its equation where it has one, or refused with the spec's line.
+A member without a rule is written from its formula where TensorFlow has the words, or refused with the spec's line;
+`counterparts` says which.
 """
 
 from collections.abc import Mapping
@@ -24,17 +25,5 @@ CLIPS: Mapping[str, ClipRule] = collect(__name__, __path__, ClipRule)
 CONSTRAINTS: Mapping[str, ConstraintRule] = collect(__name__, __path__, ConstraintRule)
 NOTES: Mapping[str, Note] = collect(__name__, __path__, Note)
 
-_FAMILIES: Mapping[str, Mapping[str, LayerRule | OptimizerRule | PenaltyRule | ClipRule | ConstraintRule]]
-_FAMILIES = {
-    "layer": LAYERS,
-    "optimizer": OPTIMIZERS,
-    "penalty": PENALTIES,
-    "clip": CLIPS,
-    "constraint": CONSTRAINTS,
-}
-
-
-def says(family: str, member: str) -> str:
-    """Return what Keras calls a member of the library, "" where nothing is known of it."""
-    rule = _FAMILIES.get(family, {}).get(member) or NOTES.get(f"{family} {member}")
-    return rule.says if rule else ""
+Rule = LayerRule | OptimizerRule | PenaltyRule | ClipRule | ConstraintRule
+"""What knows the name of a member in Keras."""

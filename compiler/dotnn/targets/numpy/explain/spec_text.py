@@ -19,7 +19,7 @@ class SpecText:
         self.source = model.source
         self.steps: dict[str, Step] = {step.path: step for step in model.steps}
         path = model.source.path.replace("\\", "/").rpartition("/")[2]
-        self.file = "".join(c if c.isprintable() else "?" for c in path)
+        self.file = "".join(c if c.isprintable() and c not in '"\\' else "?" for c in path)
 
     def place(self, span: Span | None) -> str:
         """Return `xor.nn:9`, "" for no place."""

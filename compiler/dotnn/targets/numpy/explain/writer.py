@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from dotnn.codegen import tree
+from dotnn.codegen.printer import print_body
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Node
 from dotnn.targets.numpy.explain.call_statements import CallStatements
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.functions import Half, nodes_of
+
+WORD = re.compile(r"[^\W\d]\w*")
 
 
 class Writer(CallStatements):
@@ -19,7 +24,19 @@ class Writer(CallStatements):
         """Return the forward function."""
         self.unpacked = {}
         body = self._body("forward", self.forward_call)
+        if self.call.parent is not None:
+            body = self._without_unread(body)
         return Half(self.arguments("forward"), body, [self.name(v) for v in self.leaving()])
+
+    def _without_unread(self, body: list[tree.Stmt]) -> list[tree.Stmt]:
+        """Return the statements without values that an op is given and whose line does not name.
+
+        So is the share of an example in the statistics of its batch, where no gradient goes back through them.
+        """
+        frame = self.flow.frames[self.call]
+        kept = {self.name(v) for v in (*frame.saved.values(), *self.leaving())}
+        named = Counter(word for line in print_body(body) for word in WORD.findall(line))
+        return [s for s in body if not isinstance(s, tree.Assign) or kept & {*s.targets} or named[s.targets[0]] > 1]
 
     def backward(self) -> Half | None:
         """Return the backward function, None where nothing goes back."""

@@ -1,0 +1,46 @@
+"""Scripts to be read look as a careful person would write them: no line too long, and nothing for a linter to say."""
+
+import ast
+import subprocess
+
+from samples import LAYER_SPECS, loss_settings, loss_spec
+from support import SPECS, compiled, model_of
+
+from dotnn.codegen.wrap import WIDTH
+from dotnn.session import Options, compile_model
+
+RULES = ["--select", "E,F,I,B,UP", "--ignore", "E402", "--line-length", str(WIDTH)]
+"""E402: the number of threads is set before NumPy is imported."""
+
+
+def sample_specs() -> list[str]:
+    """Every layer, and every loss with every kind of target."""
+    losses = [loss_spec(f"{name}(y, t)", target, stage) for name, target, stage in loss_settings()]
+    return [spec for _, spec in LAYER_SPECS] + losses
+
+
+def scripts() -> dict[str, str]:
+    """The scripts of all specs of the repository and of all samples."""
+    found = {path.stem: compiled(path).script for path in SPECS.glob("*.nn")}
+    samples = enumerate(sample_specs())
+    return found | {f"sample{i}": compile_model(model_of(spec), Options("explain")).script for i, spec in samples}
+
+
+def test_a_linter_has_nothing_to_say(tmp_path):
+    for name, text in scripts().items():
+        ast.parse(text)
+        assert max(map(len, text.split("\n"))) <= WIDTH, name
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    command = [
+        "ruff",
+        "check",
+        "--isolated",
+        "--no-cache",
+        "--target-version",
+        "py311",
+        "--quiet",
+        *RULES,
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
