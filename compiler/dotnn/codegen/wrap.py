@@ -139,9 +139,7 @@ def _bracket(value: str, node: ast.expr) -> tuple[str, list[str], str]:
     pieces: Sequence[ast.AST]
     if isinstance(node, ast.Dict):
         entries = [
-            f"{_segment(value, k)}: {_segment(value, v)}"
-            if k
-            else f"**{_segment(value, v)}"
+            f"{_segment(value, k)}: {_segment(value, v)}" if k else f"**{_segment(value, v)}"
             for k, v in zip(node.keys, node.values, strict=True)
         ]
         return "{", entries, "}"
