@@ -571,7 +571,11 @@ def shifted_step(loop, lines):
     for node in loop.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.value).endswith("[t]"):
             names = {ast.unparse(part) for part in parts_of(node.targets[0])}
-            yield node.lineno, f"{ast.unparse(node.targets[0]).strip('()')} = {ast.unparse(node.value)[:-2]}t - 1]", names
+            yield (
+                node.lineno,
+                f"{ast.unparse(node.targets[0]).strip('()')} = {ast.unparse(node.value)[:-2]}t - 1]",
+                names,
+            )
     for node, k in carried(loop):
         value = ast.unparse(parts_of(node.value)[k])
         if value.endswith("[:, step]"):
