@@ -27,11 +27,11 @@ EDITS = {
         "the transpose of the right one",
     ),
     "mean for a sum": (
-        "xor", "d_p_dense1_b = d_p_dense1_z.sum(axis=0)", "d_p_dense1_b = d_p_dense1_z.mean(axis=0)",
+        "xor", "d_dense1_b = d_dense1_z.sum(axis=0)", "d_dense1_b = d_dense1_z.mean(axis=0)",
         "a mean stands where a sum belongs",
     ),
     "sum over the wrong axis": (
-        "xor", "d_p_dense1_b = d_p_dense1_z.sum(axis=0)", "d_p_dense1_b = d_p_dense1_z.sum(axis=1)",
+        "xor", "d_dense1_b = d_dense1_z.sum(axis=0)", "d_dense1_b = d_dense1_z.sum(axis=1)",
         "The result has the shape",
     ),
     "relu's mask forgotten": (
@@ -39,12 +39,12 @@ EDITS = {
         "A factor (h > 0) is missing",
     ),
     "a path forgotten": (
-        "residual", "d_h = d_h_from_r + d_h_from_f_dense1_z", "d_h = d_h_from_f_dense1_z",
+        "residual", "d_h = d_r + d_h_from_dense1_z", "d_h = d_h_from_dense1_z",
         "The contribution through r is left out of the sum",
     ),
     "batch size forgotten": (
-        "digits", "(softmax(p_z) - one_hot_rows(digit, 10, p_z.dtype)) / len(p_z)",
-        "(softmax(p_z) - one_hot_rows(digit, 10, p_z.dtype))",
+        "digits", "(softmax(p_z) - np.eye(10, dtype=p_z.dtype)[digit]) / len(p_z)",
+        "(softmax(p_z) - np.eye(10, dtype=p_z.dtype)[digit])",
         "a factor 1/B of the mean is missing",
     ),
     "half of sigmoid's slope": (
@@ -54,7 +54,7 @@ EDITS = {
 }  # fmt: skip
 
 ON_THE_EDGE = (
-    "maxout", "d_m_dense1 = d_m * (m_dense1 >= m_dense2)", "d_m_dense1 = d_m * (m_dense1 > m_dense2)"
+    "maxout", "d_m_dense1 = d_m * (m_dense1 >= dense2)", "d_m_dense1 = d_m * (m_dense1 > dense2)"
 )  # fmt: skip
 
 

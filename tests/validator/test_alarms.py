@@ -24,10 +24,10 @@ SATURATED = """model S {{
 train {{ loss = mse(y, t)  init = normal(8) }}
 """
 NETWORKS = {
-    "output y = x -> dense(6, tanh) -> dense(6, tanh) -> dense(3, sigmoid)": ("(1 - y_dense1 * y", "(1 + y_dense1 * y"),
+    "output y = x -> dense(6, tanh) -> dense(6, tanh) -> dense(3, sigmoid)": ("(1 - dense1 * d", "(1 + dense1 * d"),
     "layer s = dense(3)  output y = x -> dense(5, sigmoid) -> dense(3) -> s -> tanh -> s": (
-        "(1 - y_tanh",
-        "(1 + y_tanh",
+        "(1 - tanh",
+        "(1 + tanh",
     ),
 }
 """Each with a mistake in it."""
