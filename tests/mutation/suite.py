@@ -347,9 +347,8 @@ def fast_mutant(step: fast.FaultyStep, subject: str) -> Mutant:
 # -------------------------------------------------------------------------------------------------------- summary
 
 
-SAMPLE = 12
-"""How many mutants of a kind are run where not all of them are: in minutes, not in half an hour; of those that must be
-trained half as many."""
+SAMPLE = 6
+"""How many mutants of a kind are run where not all of them are: in minutes, not in half an hour."""
 
 Maker = Callable[[], Mutant]
 """A mutant to be made when it is run: the compiler works while its rule is faulty."""
@@ -377,7 +376,7 @@ def groups() -> dict[str, Group]:
     found += [Group(f"{RULE} {op}", "", partial(_rules, op)) for op in ops]
     docs = {name: _doc(f) for name, f in fast.OPERATORS.items()} | {fast.STALE: fast.STALE_DOC}
     found += [Group(name, doc, partial(_steps, name)) for name, doc in docs.items()]
-    found += [Group(name, _doc(f), partial(_trained, name), SAMPLE // 2) for name, f in trained.OPERATORS.items()]
+    found += [Group(name, _doc(f), partial(_trained, name)) for name, f in trained.OPERATORS.items()]
     return {group.name: group for group in found}
 
 
