@@ -11,6 +11,7 @@ from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.expr import DIALECTS, NotAnExpression, equation, parse, spell
 from dotnn.ir.expr.derive import NoDerivative, derive
 from dotnn.ir.expr.infer import NoType, infer
+from dotnn.ir.expr.visit import reads
 from dotnn.ir.interpret import evaluate, helper_functions
 from dotnn.ir.tensor import TensorType
 from dotnn.library.constraints import CONSTRAINTS
