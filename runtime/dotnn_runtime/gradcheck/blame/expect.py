@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from ..reading.types import Array
-from ..tracing.follow import Event, Run
 from ..tracing.rows import EDGE
+from ..tracing.run import Event, Run
 from ..tracing.values import Node, node_of
 from .truth import Target, Truths
 

@@ -11,7 +11,8 @@ from ..reading.script import Script
 from ..reading.structure import Place as Line
 from ..reading.types import Array, Point, norm
 from ..report.results import Blame, Element, Pattern
-from ..tracing.follow import Event, Follower, Run
+from ..tracing.follow import Follower
+from ..tracing.run import Event, Run
 from ..tracing.values import Node
 from .judge import Fault, Judge
 from .patterns import MASK_MISSING, NO_PATTERN, Truth, name_factor, name_pattern

@@ -11,7 +11,7 @@ import ast
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -19,11 +19,14 @@ from typing import Any
 import numpy as np
 
 from ..reading.types import Array, Point
-from ..tracing.follow import Event, Follower, Overrides, Place, Run
+from ..tracing.follow import Follower
+from ..tracing.run import Event, Overrides, Place, Run
 from ..tracing.weave import Site
 from .edits import TIERS
 from .expect import ROOT, Expectation, Expectations
+from .fault import Fault
 from .repair import Repair, Repairs
+from .sites import base_name, keeps_its_promise, loops_around, only_reads, written_keys
 from .truth import Target, Truths
 
 MOST_FAULTS = 12
@@ -35,26 +38,6 @@ SURE, UNSURE = 0.3, 2.0
 """How many seconds a repair is looked for where one line alone is suspected, and where several are."""
 FAR = 48
 """So many events behind a suspect show whether another value makes more of them right."""
-
-
-@dataclass
-class Fault:
-    """A line that is wrong: its site, what it made there, the value that shows it, and what would have been right.
-
-    `doubts` are other lines that may be to blame, where no repair was found. `paths` say in which calls and turns it
-    was met.
-    """
-
-    site: Site
-    line: int
-    event: Event
-    wrong: Event
-    right: Target | None
-    expected: tuple[Target, ...] = ()
-    repair: str = ""
-    doubts: list[tuple[str, int]] = field(default_factory=list)
-    paths: list[tuple[str, ...]] = field(default_factory=list)
-    run: Run | None = None
 
 
 class Judge:
@@ -107,7 +90,7 @@ class Judge:
             self.faults.append(fault)
         fault.paths.append(self.run.path(event))
         if repair is None and not fault.doubts:
-            others = [s for s in self._suspects(event) if s.kind == "assign" and s is not site and not _only_reads(s)]
+            others = [s for s in self._suspects(event) if s.kind == "assign" and s is not site and not only_reads(s)]
             fault.doubts = [(s.names[0], s.line) for s in others[:3] if s.names[0].isidentifier()]
         if repair is not None:
             fault.repair = repair.text
@@ -279,7 +262,7 @@ class Judge:
         found: list[tuple[int, int, int, Repair]] = []
         for tier in range(TIERS):
             for order, site in enumerate(suspects):
-                if tier > 1 and order and _only_reads(site):
+                if tier > 1 and order and only_reads(site):
                     continue
                 local = self._local(site, event, expectation)
                 right = partial(self._repaired, event, expectation)
@@ -376,12 +359,12 @@ class Judge:
             e = unread.pop(0)
             if (
                 e.site.kind != "argument"
-                and not _keeps_its_promise(e.site)
+                and not keeps_its_promise(e.site)
                 and (e is event or e.site.function not in self.shared)
             ):
                 found.setdefault(e.site.number, e.site)
             for site in self._helpers(e):
-                if _keeps_its_promise(site):
+                if keeps_its_promise(site):
                     continue
                 found.setdefault(site.number, site)
             for number in e.deps:
@@ -389,15 +372,15 @@ class Judge:
                 if number in seen or number < self.run.start_of_backward:
                     continue
                 seen.add(number)
-                if not dep.seeded or not self._is_right(dep) or _only_reads(dep.site):
+                if not dep.seeded or not self._is_right(dep) or only_reads(dep.site):
                     unread.append(dep)
         if isinstance(event.stopped, KeyError):
             key = str(event.stopped.args[0]) if event.stopped.args else ""
             for site in self.follower.sites:
-                if any(key.endswith(text) for text in _texts(site.node)) and site.function not in self.shared:
+                if any(key.endswith(text) for text in written_keys(site.node)) and site.function not in self.shared:
                     found.setdefault(site.number, site)
         for site in list(found.values()):
-            for loop in self._loops_around(site):
+            for loop in loops_around(site, self.follower, self.shared):
                 found.setdefault(loop.number, loop)
         return list(found.values())
 
@@ -432,13 +415,13 @@ class Judge:
     def _making(self, function: str, name: str, frame: int) -> Iterator[Site]:
         """Yield the sites of a function that make what has a name, unless all that they made there is right."""
         for site in self.follower.sites:
-            if site.function != function or not any(_base(n) == name for n in site.names):
+            if site.function != function or not any(base_name(n) == name for n in site.names):
                 continue
             events = self._events_of.get((frame, site.number), [])
-            events = [e for e in events if _base(e.name) == name or e.place.key]
+            events = [e for e in events if base_name(e.name) == name or e.place.key]
             if site.kind == "loop" or (site.kind != "argument" and function in self.shared):
                 continue
-            if events and all(e.seeded and self._is_right(e) for e in events) and not _only_reads(site):
+            if events and all(e.seeded and self._is_right(e) for e in events) and not only_reads(site):
                 continue
             yield site
 
@@ -460,14 +443,6 @@ class Judge:
             self._indexed = self.run
         return self._index
 
-    def _loops_around(self, site: Site) -> Iterator[Site]:
-        for loop in self.follower.sites:
-            if loop.kind == "loop" and loop.function == site.function and loop.function not in self.shared:
-                function = self.follower.script.structure.functions.get(loop.function)
-                heads = [n for n in ast.walk(function) if isinstance(n, ast.For)] if function else []
-                if any(n.lineno == loop.line < site.line <= (n.end_lineno or 0) for n in heads):
-                    yield loop
-
     def _first_frame_back(self) -> int:
         return next((f.number for f in self.run.frames if f.function == "backward"), len(self.run.frames))
 
@@ -480,46 +455,6 @@ class Judge:
             return event
         own = [e for e in self.run.backward if e.site.number == site.number and e.number <= event.number]
         return own[-1] if own else replace(event, site=site, line=site.line, name=(site.names or ("",))[0])
-
-
-def _base(name: str) -> str:
-    return name.partition("[")[0].partition(".")[0]
-
-
-def _keeps_its_promise(site: Site) -> bool:
-    """Whether a statement reads values under their own names: `h = cache["h"]`."""
-    value = getattr(site.node, "value", None)
-    if site.kind not in ("assign", "unpack") or value is None:
-        return False
-    parts = value.elts if isinstance(value, ast.Tuple) and site.kind == "unpack" else [value]
-    keys = [
-        p.slice.value if isinstance(p, ast.Subscript) and isinstance(p.slice, ast.Constant) else None for p in parts
-    ]
-    pairs = zip(site.names, keys, strict=False)
-    return len(keys) == len(site.names) and all(isinstance(k, str) and _is_name_of(n, k) for n, k in pairs)
-
-
-def _is_name_of(name: str, key: str) -> bool:
-    return f"_{key.replace('.', '_')}".endswith(f"_{name}")
-
-
-def _texts(node: ast.AST) -> list[str]:
-    """Return the keys that a statement writes to."""
-    targets = getattr(node, "targets", [getattr(node, "target", None)])
-    parts = [p for target in targets if target is not None for p in ast.walk(target)]
-    return [p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str) and p.value]
-
-
-def _only_reads(site: Site) -> bool:
-    """Whether a statement computes nothing: it reads values, picks parts of them, gives them names."""
-    value = getattr(site.node, "value", None)
-    if site.kind not in ("assign", "unpack") or value is None:
-        return False
-    kinds = ast.Name | ast.Subscript | ast.Tuple | ast.Constant | ast.Attribute | ast.Slice | ast.expr_context
-    kinds |= ast.BinOp | ast.operator | ast.UnaryOp | ast.unaryop
-    parts = list(ast.walk(value))
-    inside = {id(p) for s in parts if isinstance(s, ast.Subscript) for p in ast.walk(s.slice)}
-    return all(isinstance(p, kinds) and (not isinstance(p, ast.BinOp) or id(p) in inside) for p in parts)
 
 
 __all__ = ["Fault", "Judge", "Overrides"]

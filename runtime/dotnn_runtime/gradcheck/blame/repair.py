@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tracing.follow import Follower, Overrides, Patch, Replay
+from ..tracing.follow import Follower
+from ..tracing.run import Overrides, Patch, Replay
 from ..tracing.weave import Site
 from .edits import edits
 
