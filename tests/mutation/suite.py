@@ -1,4 +1,4 @@
-"""All mutants, and what the validator says to each: shared by the tests and by the table in the documentation."""
+"""All mutants, and what the validator says to each: shared by the tests and by the table of `make_table`."""
 
 import ast
 import re
@@ -356,7 +356,7 @@ Maker = Callable[[], Mutant]
 
 @dataclass(frozen=True)
 class Group:
-    """Mutants of one kind: a line of the table in the documentation."""
+    """Mutants of one kind: a line of the table."""
 
     name: str
     doc: str
@@ -456,17 +456,11 @@ def run_group(group: Group, most: int = 0) -> Result:
 
 
 HEAD = ("mistake", "mutants", "tried", "caught", "blamed", "same", "for example", "the answer")
-BEGIN, END = "<!-- generated: mutants -->\n", "<!-- end -->"
-
-
-def table_part(page: str) -> str:
-    """The generated part of the documentation."""
-    return BEGIN + page.partition(BEGIN)[2].partition(END)[0] + END
 
 
 def table(rows: Iterable[str]) -> str:
-    """Return the generated part of the documentation, with everything in one table and the equivalent ones below."""
+    """Return everything in one table, and the equivalent ones below."""
     head = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
     same = ["| the same because | mistake |", "|---|---|"]
     same += [f"| {reason} | {operator.replace('_', ' ')} |" for operator, _, reason in EQUIVALENT]
-    return BEGIN + "\n".join([*head, *rows, "", *same, ""]) + END
+    return "\n".join([*head, *rows, "", *same])
