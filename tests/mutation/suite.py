@@ -19,8 +19,6 @@ from dotnn_runtime.gradcheck.reading.structure import assigned_names, walk_state
 
 RULE = "rule"
 EQUIVALENT = [
-    ("input_for_output", r"d_h \* \(cache\['h_z'\] > 0\)", "relu(z) > 0 exactly where z > 0"),
-    ("input_for_output", r"np\.where\(cache\['(f|rows_dense)'\] > 0", "prelu keeps the sign of z, for slopes above 0"),
     ("tie", r">= 0, 0, d_\w+ \* \w+_z\)", "where z is 0, both values are"),
     ("tie", r"g_dense >= 0, d_g, d_g \* 0\.7", "elu's kink: no convention is documented, either slope would do"),
     (RULE, r"^elu_derivative: np\.where\(z >= 0", "elu's kink: no convention is documented, either slope would do"),
