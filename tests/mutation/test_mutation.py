@@ -26,7 +26,7 @@ def test_every_mistake_is_caught_and_blamed(name):
     result = suite.run_group(GROUPS[name], 0 if ALL else GROUPS[name].sample)
     assert result.rows
     assert result.missed == []
-    if name not in BESIDE:
+    if name not in BESIDE and not name.startswith(suite.RULE):  # a rule changes many lines
         assert len(result.wrong) <= max(1, len(result.rows) // OTHER_LINE), result.wrong
 
 
