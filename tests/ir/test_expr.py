@@ -168,12 +168,12 @@ def test_derivatives_of_any_formula_are_those_of_a_complex_step(tree):
         z = np.array([-1.37, -0.41, 0.29, 1.13])
         try:
             expected = np.imag(value(tree, z=z + 1e-30j, t=np.array(0.77)) * np.ones(4)) / 1e-30
+            found = value(derive(tree, "z"), z=z, t=np.array(0.77)) * np.ones(4)
+            slopes = [abs(value(derive(part, "z"), z=z, t=np.array(0.77))).max() for part in walk(tree)]
         except ZeroDivisionError:  # of one constant by another
             reject()
-        found = value(derive(tree, "z"), z=z, t=np.array(0.77)) * np.ones(4)
-        slopes = [abs(value(derive(part, "z"), z=z, t=np.array(0.77))).max() for part in walk(tree)]
     size = max([1.0, *slopes])  # what may have cancelled
-    if np.isfinite(size) and size < 1e9:
+    if np.isfinite(size) and size < 1e9 and np.isfinite(expected).all():  # z - z is no divisor
         np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-11 * size)
 
 

@@ -7,37 +7,39 @@ from support import SPECS
 from dotnn.cli import main
 from dotnn.session import Options, compile_spec
 
-TANH = "p_dense1 = np.tanh(p_dense1_z)"
-BACK = "d_p_dense1 = d_p_z @ p_dense2_W.T"
+TANH = "dense1 = np.tanh(dense1_z)"
+BACK = "d_dense1 = d_p_z @ dense2_W.T"
+LOSS = "    return (sigmoid_cross_entropy(p_z, t)).sum() / len(p_z)\n"
+GRADS = '    return {"p.dense1.W"'
 # what is replaced by what, and what the answer says
 BROKEN = {
-    "an unknown name in forward": (TANH, "p_dense1 = np.tanh(z)", "NameError: name 'z' is not defined"),
-    "shapes that do not fit in forward": ("x @ p_dense1_W", "p_dense1_W @ x", "This line stops: ValueError"),
+    "an unknown name in forward": (TANH, "dense1 = np.tanh(z)", "NameError: name 'z' is not defined"),
+    "shapes that do not fit in forward": ("x @ dense1_W", "dense1_W @ x", "This line stops: ValueError"),
     "a division by zero in the loss": (
-        "loss = (sigmoid_cross_entropy",
-        "loss = 1 / 0 * (sigmoid_cross_entropy",
+        "return (sigmoid_cross_entropy",
+        "return 1 / 0 * (sigmoid_cross_entropy",
         "ZeroDivisionError",
     ),
-    "NaN in forward": (TANH, f"{TANH} / (0 * p_dense1_z)", "p_dense1 holds NaN or infinity, the first value"),
-    "NaN in backward": (BACK, f"{BACK} * np.nan", "d_p_dense1 holds NaN or infinity"),
-    "an unknown name in backward": (BACK, "d_p_dense1 = d_z", "NameError: name 'd_z' is not defined"),
-    "the end of the program in backward": (BACK, "d_p_dense1 = sys.exit(3)", "This line stops: SystemExit"),
-    "a function without end": (BACK, "d_p_dense1 = backward(params, batch, cache)", "RecursionError"),
-    "an error inside a formula": ("p_z = p_dense1 @", "p_z = sigmoid(params) @", "inside sigmoid in line"),
-    "no gradients": ("    return grads\n", "    return None\n", "It must return two things"),
-    "a list of gradients": ("    return grads\n", "    return list(grads)\n", "It must return two things"),
-    "a gradient left out": ('"p.dense1.W": d_p_dense1_W, ', "", "missing from the dict that is returned"),
-    "a number for a gradient": ('"p.dense1.b": d_p_dense1_b', '"p.dense1.b": 3', "has the shape ()"),
-    "a text for a gradient": ('"p.dense1.b": d_p_dense1_b', '"p.dense1.b": "3"', "has the shape ()"),
-    "two losses": ("    return loss\n", "    return np.array([loss, loss])\n", "The loss must be a number"),
-    "no loss": ("    return loss\n", "    pass\n", "The loss must be a number, not None"),
-    "one result of forward": ("    return outputs, cache\n", "    return outputs\n", "not enough values to unpack"),
+    "NaN in forward": (TANH, f"{TANH} / (0 * dense1_z)", "dense1 holds NaN or infinity, the first value"),
+    "NaN in backward": (BACK, f"{BACK} * np.nan", "d_dense1 holds NaN or infinity"),
+    "an unknown name in backward": (BACK, "d_dense1 = d_z", "NameError: name 'd_z' is not defined"),
+    "the end of the program in backward": (BACK, "d_dense1 = exit(3)", "This line stops: SystemExit"),
+    "a function without end": (BACK, "d_dense1 = backward(params, batch, cache)", "RecursionError"),
+    "an error inside a formula": ("p_z = dense1 @", "p_z = sigmoid(params) @", "inside sigmoid in line"),
+    "no gradients": (GRADS, f"    return None\n{GRADS}", "It must return two things"),
+    "a list of gradients": (GRADS, f"    return []\n{GRADS}", "It must return two things"),
+    "a gradient left out": ('"p.dense1.W": d_dense1_W, ', "", "missing from the dict that is returned"),
+    "a number for a gradient": ('"p.dense1.b": d_dense1_b', '"p.dense1.b": 3', "has the shape ()"),
+    "a text for a gradient": ('"p.dense1.b": d_dense1_b', '"p.dense1.b": "3"', "has the shape ()"),
+    "two losses": (LOSS, "    return np.array([p_z.sum(), p_z.sum()])\n", "The loss must be a number"),
+    "no loss": (LOSS, "    pass\n", "The loss must be a number, not None"),
+    "one result of forward": ('return {"p": p}, {', 'return {"p": p} or {', "not enough values to unpack"),
     "no function total_loss": ("def total_loss(", "def total(", "a generated script has total_loss"),
     "no function backward": ("def backward(", "def back(", "name 'backward' is not defined"),
     "a syntax error": ("cache, d_loss=1.0):", "cache, d_loss=1.0)", "expected ':'"),
     "a module that does not exist": ("import numpy as np", "import numpyy as np", "No module named 'numpyy'"),
     "an error before any function": ("SEED = ", "SEED = 1 / 0 + ", "ZeroDivisionError"),
-    "an end before any function": ("def backward(", "sys.exit(3)\n\n\ndef backward(", "SystemExit"),
+    "an end before any function": ("def backward(", "exit(3)\n\n\ndef backward(", "SystemExit"),
     "an unknown kind of data": ('("real", (2,))', '("voice", (2,))', "kind 'voice'"),
     "inputs that are no dict": ("INPUTS = {", "INPUTS = 3, {", "INPUTS is a tuple, not a dict"),
     "parameters that cannot be made": ("seed, dtype=np.float32):", "seed):", "unexpected keyword argument 'dtype'"),

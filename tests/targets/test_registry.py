@@ -42,7 +42,8 @@ def test_every_option_of_a_target_is_taken_by_it_and_refused_by_others(target):
     for option in target.options:
         value = option.choices[:1]
         for other in TARGETS.values():
-            done = run("compile", XOR, "--target", other.name, option.flag, *value, "-o", "-")
+            style = ["--style", other.styles[-1].name] if other.has_styles else []
+            done = run("compile", XOR, "--target", other.name, *style, option.flag, *value, "-o", "-")
             assert done.exit_code == (0 if other.takes(option.name) else 2), done.output
             assert other.takes(option.name) or f"{option.flag} does not apply to --target {other.name}" in done.output
 

@@ -75,7 +75,7 @@ def line_of(text, piece):
 
 
 PASS = "return loss, grads"
-BATCH = "batch = {name: values[chosen] for name, values in examples.items()}\n            loss, grads"
+BATCH = "{n: v[chosen] for n, v in examples.items()}"
 FAULTS = {
     "a forward that is another": ("fast", "tanh(h_dense1_z, h_dense1)", "np.sin(h_dense1_z, h_dense1)"),
     "a forward that remembers": ("fast", "tanh(h_dense1_z, h_dense1)", "tanh(h_dense1_z + h_dense1, h_dense1)"),
@@ -84,7 +84,7 @@ FAULTS = {
     "targets of other rows": ("fast", 'take(arrays["t"], chosen, 0', 'take(arrays["t"], chosen[::-1], 0'),
     "a doubled pass": ("explain", PASS, "return loss, {n: 2 * g for n, g in grads.items()}"),
     "the loss of no pass": ("explain", PASS, "return 2 * loss, grads"),
-    "other rows": ("explain", BATCH, BATCH.replace("[chosen]", "[chosen[::-1] if name == 't' else chosen]")),
+    "other rows": ("explain", BATCH, BATCH.replace("[chosen]", "[chosen[::-1] if n == 't' else chosen]")),
     "a batch size": ("explain", "d_loss * 2 * (y - t) / (2 * len(y))", "d_loss * 2 * (y - t) / (2 * 5)"),
 }
 
@@ -104,15 +104,15 @@ def test_a_fault_is_blamed_on_its_line_without_a_spec(name):
 
 def test_a_script_without_fit_is_no_failure():
     text = compile_model(model_of(NET.format(regime="")), Options()).script
-    report = check_script(text.replace("def fit(", "def other("), "test.py", v4=False)
+    report = check_script(text.replace("def train(", "def other("), "test.py", v4=False)
     assert report.verdict is Verdict.PASS
     assert [(c.id, c.verdict) for c in report.checks if c.verdict is Verdict.SKIPPED] == [("V10", Verdict.SKIPPED)]
 
 
 def test_a_fit_that_stops_is_a_failure():
     text = compile_model(model_of(NET.format(regime="")), Options()).script
-    line = "state = optimizer_state(params)"
-    report = check_script(text.replace(line, "state = optimizer_state()"), "test.py", v4=False)
+    line = '"optimizer": optimizer_state(params)'
+    report = check_script(text.replace(line, '"optimizer": optimizer_state()'), "test.py", v4=False)
     assert report.verdict is Verdict.FAIL
     assert report.blame.line == line_of(text, line)
 

@@ -109,7 +109,7 @@ class _Check:
         probing = self.probing
         try:
             point = probing.point(0)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ScriptError(f"{self.script.filename}: no point can be drawn to check it at: {error}") from error
         self.report.batch_size = next((len(a) for a in point.batch.values()), 0)
         sound = check_soundness(self.script, point, probing.cost)
@@ -158,7 +158,7 @@ class _Check:
                 loss, outputs, grads = witness(point)
             except ScriptError:  # it is a witness of something else
                 raise
-            except Exception as stopped:
+            except (Exception, SystemExit) as stopped:
                 detail = f"it stops: {type(stopped).__name__}: {stopped}"
                 self._add(CheckResult("V8", f"against {name}", Verdict.FAIL, detail))
                 continue

@@ -38,7 +38,7 @@ def blames_at(script: Script, point: Point, shifts: Mapping[tuple[str, int], Arr
         return []
     try:
         faults = Judge(Follower(script), point, shifts).judge()
-    except Exception:  # a script may do anything; the checks have found what is wrong already
+    except (Exception, SystemExit):  # a script may do anything; the checks have found what is wrong already
         return []
     return [_blame(script, point, fault, bool(shifts)) for fault in faults]
 

@@ -125,7 +125,7 @@ class Repairs:
 def _holds(condition: Callable[[], bool]) -> bool:
     try:
         return condition()
-    except Exception:  # another version may do anything
+    except (Exception, SystemExit):  # another version may do anything
         return False
 
 

@@ -92,7 +92,7 @@ class Follower:
         self._go_back()
         try:
             run.grads = module.backward(params, batch, cache, seed)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             run.error = error
         finally:
             RECORDER.forward = True
@@ -119,7 +119,7 @@ class Follower:
             self.until = until
             try:
                 run.grads = self.module.backward(*given, seed)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 run.error = error
             finally:
                 self.until = self.kept = None
@@ -251,7 +251,7 @@ class Follower:
             return make() if patch is None else patch(self._names(3))
         except Enough:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             wanted = [Place(site.number, i, "", self._turns[site.number, i, ""]) for i in range(count)]
             found = [self.overrides.get(place) if self._back else None for place in wanted]
             self._note(wanted[0] if wanted else Place(site.number, 0, "", 0), site, site.names[:1], None, error)

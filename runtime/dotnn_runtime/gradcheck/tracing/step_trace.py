@@ -32,7 +32,7 @@ def first_strange_statement(script: TracedScript, steps: Sequence[Step], example
         running = _run(script, steps, examples)
         fresh = _run(script, [step], None)
         arrays = script.traced.training_arrays(step.batch, np.float64)
-    except Exception:
+    except (Exception, SystemExit):
         return None
     for note in running:
         if note.name.startswith(TAKEN) and not _alike(note.array, np.asarray(arrays[_key(note.name)])):
@@ -51,7 +51,7 @@ def first_strange_value(script: TracedScript, step: Step, values: Mapping[str, A
     """Return the last statement that writes the first value of a fast step that is not one of `values`."""
     try:
         written = _run(script, [step], None)
-    except Exception:
+    except (Exception, SystemExit):
         return None
     last = {note.name: i for i, note in enumerate(written)}
     for i, note in enumerate(written):
