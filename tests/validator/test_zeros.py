@@ -104,7 +104,10 @@ def returned(script, name, change):
     edited, count = re.subn(rf'("{re.escape(name)}": )(d_\w+)', rf"\g<1>{change}", script)
     if not count:
         value, end = f'grads["{name}"]', "    return {name: grads[name] for name in PARAMS}"
-        count, edited = script.count(end), script.replace(end, f"    {value} = {change.replace(chr(92) + '2', value)}\n{end}")
+        count, edited = (
+            script.count(end),
+            script.replace(end, f"    {value} = {change.replace(chr(92) + '2', value)}\n{end}"),
+        )
     assert count == 1
     return edited
 

@@ -28,14 +28,14 @@ PATTERN = {
     "weight": "wrong update",
 }
 FUNCTIONS = {
-    "batch": ("fit",),
-    "loss": (*PASSES, "total_loss", "forward", "make_step", "fit"),
+    "batch": ("fit", "train"),
+    "loss": (*PASSES, "total_loss", "forward", "make_step", "fit", "train"),
     "output": ("forward",),
-    "gradient": (*PASSES, "backward", "total_loss", "forward", "make_step", "fit"),
-    "state": ("renew_state", *PASSES, "make_step", "forward", "fit"),
-    "clip": ("make_clip", "fit"),
-    "slot": ("update", "make_update", "optimizer_state", "fit"),
-    "weight": ("update", "make_update", "constrain", "fit"),
+    "gradient": (*PASSES, "backward", "total_loss", "forward", "make_step", "fit", "train"),
+    "state": ("renew_state", *PASSES, "make_step", "forward", "fit", "train"),
+    "clip": ("make_clip", "fit", "train"),
+    "slot": ("update", "make_update", "optimizer_state", "fit", "train"),
+    "weight": ("update", "make_update", "constrain", "fit", "train"),
 }
 """The functions that compute a part of a step, in both styles."""
 
