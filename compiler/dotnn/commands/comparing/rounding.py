@@ -35,9 +35,13 @@ class Perturbed(Training):
         """Return the loss and the gradients."""
         self.params |= self.rounding.moved(self.params, ties=self.ties)
         values = run(self.graph, {**self.params, **batch}, rng=rng, rounded=self.rounding)
-        self.cache = {v.name: values[v.id] for node in self.graph.phase("forward") for v in node.outs}
+        self.new_state = {name: values[v.id] for name, v in self.graph.new_state.items()}
         assert self.graph.loss is not None
         return float(values[self.graph.loss.id]), {name: values[v.id] for name, v in self.graph.grads.items()}
+
+    def _renew(self) -> None:
+        """Renew the state as the graph says."""
+        self.params |= self.new_state
 
 
 def perturbed(begun: Compilation, one: Training, *, ties: bool = False) -> list[Perturbed]:

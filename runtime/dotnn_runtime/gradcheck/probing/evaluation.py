@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, norm
+from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, is_float, norm
 from ..tracing.rows import Row, cotangent_rows, parameter_rows
 from ..tracing.traced import TracedScript
 from ..tracing.tracer import Mode, Tape
@@ -88,7 +88,8 @@ class Evaluation:
         names = list(self.tape.values)
         if self._farthest(claims, names, 1) > leap:
             names = [name for name in names if self._farthest(claims, [name], 1) <= leap]
-        return {name: min(MARGIN * moved, leap) for name, moved in self._moves(claims, names, NUDGES).items()}
+        moves, outside = self._moves(claims, names, NUDGES), self._moves_of_point(claims)
+        return {name: min(MARGIN * max(moves[name], outside[name]), leap) for name in claims}
 
     def _farthest(self, claims: Mapping[str, tuple[Array, ...]], names: Iterable[str], times: int) -> float:
         return max(self._moves(claims, names, times).values(), default=0.0)
@@ -100,9 +101,22 @@ class Evaluation:
         for _ in range(times):
             nudges = {key: EPSILON * np.abs(a) * rng.standard_normal(a.shape) for key, a in values.items()}
             shifts = {key: self.shifts.get(key, 0.0) + nudge for key, nudge in nudges.items()}
-            for row in Evaluation(self.script, self.point, self.cost, shifts={**self.shifts, **shifts}).rows():
-                moved = math.hypot(*(norm(a - b) for a, b in zip(row.claims[0], claims[row.name], strict=True)))
-                found[row.name] = max(found[row.name], moved)
+            _farther(found, claims, Evaluation(self.script, self.point, self.cost, shifts={**self.shifts, **shifts}))
+        return found
+
+    def _moves_of_point(self, claims: Mapping[str, tuple[Array, ...]]) -> dict[str, float]:
+        """Return the same where weights and inputs are off by a rounding: what functions compute inside moves, too."""
+        found, rng = dict.fromkeys(claims, 0.0), np.random.default_rng(0)
+
+        def moved(arrays: Mapping[str, Array]) -> dict[str, Array]:
+            nudged = {n: a * (1 + EPSILON * rng.standard_normal(a.shape)) for n, a in arrays.items() if is_float(a)}
+            return {**arrays, **nudged}
+
+        inputs = self.script.plain.INPUTS
+        for _ in range(NUDGES):
+            given = moved({name: a for name, a in self.point.batch.items() if name in inputs})
+            point = replace(self.point, params=moved(self.point.params), batch={**self.point.batch, **given})
+            _farther(found, claims, Evaluation(self.script, point, self.cost, shifts=self.shifts))
         return found
 
     def rows(self) -> list[Row]:
@@ -172,6 +186,13 @@ class Evaluation:
             batch = {n: v.astype(np.complex128) if n in real_inputs else v for n, v in self.point.batch.items()}
             self._complex = replace(self.point, params=params, batch=batch)
         return self._complex
+
+
+def _farther(found: dict[str, float], claims: Mapping[str, tuple[Array, ...]], other: Evaluation) -> None:
+    """Keep how far the claims of another evaluation are from these, where that is farther than so far."""
+    for row in other.rows():
+        moved = math.hypot(*(norm(a - b) for a, b in zip(row.claims[0], claims[row.name], strict=True)))
+        found[row.name] = max(found[row.name], moved)
 
 
 def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, dict[str, Array]]:
