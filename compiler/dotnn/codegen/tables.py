@@ -15,18 +15,22 @@ from dotnn.model.model import Model
 from dotnn.passes.zeros import zero_gradients
 
 
-def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attrgetter("name")) -> dict[str, Any]:
-    """Return the tables at the top of a script; `name_of` says under which name it keeps a value."""
+def declared(model: Model) -> dict[str, Mapping[str, Any]]:
+    """Return the tables that every script has: of parameters, state, inputs, targets and outputs."""
     inputs, targets = data.declarations(model)
-    tables: dict[str, Mapping[str, object]] = {
+    return {
         "PARAMS": {name: p.shape for name, p in model.params.items() if p.trained},
         "STATE": {name: p.shape for name, p in model.params.items() if not p.trained},
         "INPUTS": inputs,
         "TARGETS": targets,
         "OUTPUTS": {name: _shape_of(model, path) for name, path in model.outputs.items()},
     }
+
+
+def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attrgetter("name")) -> dict[str, Any]:
+    """Return the tables at the top of a script; `name_of` says under which name it keeps a value."""
     lines: list[str] = []
-    for table, entries in tables.items():
+    for table, entries in declared(model).items():
         if table == "STATE" and not entries:
             continue
         lines += wrapped(f"{table} = {{", [f"{literal(n)}: {literal(x)}" for n, x in entries.items()], "}")

@@ -87,7 +87,7 @@ def _broken(head: str, value: str, indent: int, width: int) -> list[str]:
 
 def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
     """Return a value whose longest bracket is opened: `(a + …).sum(axis=0)`."""
-    spans = sorted(_spans(value, node), key=lambda s: s[0] - s[1])
+    spans = sorted(_spans(value), key=lambda s: s[0] - s[1])
     for start, stop in spans:
         inner = value[start:stop]
         first = " " * indent + head + value[:start]
@@ -121,7 +121,7 @@ def _comprehension(
     return value[1:cut].strip(), value[cut:-1].strip()
 
 
-def _spans(value: str, node: ast.expr) -> list[tuple[int, int]]:
+def _spans(value: str) -> list[tuple[int, int]]:
     """Return where the insides of round brackets lie."""
     found, stack = [], []
     for at, char in enumerate(value):
@@ -151,11 +151,7 @@ def _bracket(value: str, node: ast.expr) -> tuple[str, list[str], str]:
     if not pieces or (len(pieces) == 1 and isinstance(pieces[0], ast.GeneratorExp)):
         return "", [], ""
     opening = f"{_segment(value, node.func)}("
-    return opening, [_with_stars(value, piece) for piece in pieces], ")"
-
-
-def _with_stars(value: str, piece: ast.AST) -> str:
-    return _segment(value, piece)
+    return opening, [_segment(value, piece) for piece in pieces], ")"
 
 
 def _filled(items: Sequence[str], indent: int, width: int) -> list[str]:

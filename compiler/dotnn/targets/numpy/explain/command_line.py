@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.codegen import data as shared
+from dotnn.codegen.lines import indented
 from dotnn.codegen.wrap import wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
@@ -40,11 +41,8 @@ class CommandLine:
                 "params = {n: w + 0.1 * rng.standard_normal(w.shape) for n, w in init_params(seed, np.float64).items()}"
             ]
         width = max([len(n) for n in self.model.params] or [1])
-        body = [
-            f'"""{CHECK}"""',
-            "rng = np.random.default_rng(seed)",
-            *fresh,
-            *wrapped(f"batch = {{{entries}}}", 4),
+        before = [f'"""{CHECK}"""', "rng = np.random.default_rng(seed)", *fresh]
+        after = [
             f"grads, worst = loss_and_grads(params, batch{rng})[1], 0.0",
             "smallest = 1e-6 * max(np.abs(g).max() for g in grads.values())  # below it a gradient counts as zero",
             "for name in PARAMS:" if self.state else "for name, w in params.items():",
@@ -59,17 +57,8 @@ class CommandLine:
             f"    print(f\"{{name:{width}}}  {{error:.1e}}  {{'ok' if error < 1e-10 else 'WRONG'}}\")",
             "return worst < 1e-10",
         ]
-        lines = [
-            line if line.startswith("    ") and i in self._wrapped_at(body) else f"    {line}"
-            for i, line in enumerate(body)
-        ]
-        return prose(["def check(seed=0, examples=5):", *lines])
-
-    def _wrapped_at(self, body: list[str]) -> set[int]:
-        """Return where the lines of the wrapped batch stand: they are indented already."""
-        start = next(i for i, line in enumerate(body) if line.strip().startswith("batch = {"))
-        stop = next(i for i, line in enumerate(body) if line.startswith("grads, worst"))
-        return set(range(start, stop))
+        batch = wrapped(f"batch = {{{entries}}}", 4)
+        return prose(["def check(seed=0, examples=5):", *indented(before), *batch, *indented(after)])
 
     def _declared(self) -> dict[str, tuple[str, tuple[int, ...]]]:
         inputs, targets = shared.declarations(self.model)

@@ -136,10 +136,9 @@ class DataWriter:
     def _arrays_of(self, source: FileSource) -> list[str]:
         keys = {name: columns[0] for name, columns in source.fields.items()}
         if all(name == key for name, key in keys.items()):
-            names = ", ".join(f'"{name}"' for name in keys)
             return [
                 f"    arrays = {source.entry.plain}",
-                f"    return {{name: arrays[name] for name in ({names},)}}".replace(",)", "," * (len(keys) == 1) + ")"),
+                f"    return {{name: arrays[name] for name in {literal(tuple(keys))}}}",
             ]
         return [
             f"    arrays = {source.entry.plain}",

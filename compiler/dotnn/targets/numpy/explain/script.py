@@ -14,6 +14,7 @@ from dotnn.codegen import training as common
 from dotnn.codegen.heading import head_lines, origin
 from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import Mark, print_module
+from dotnn.codegen.tables import declared
 from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.ir.graph import Graph
@@ -179,14 +180,7 @@ class _Script:
 
     def _constants(self) -> list[str]:
         model, train = self.model, self.model.train
-        inputs, targets = shared.declarations(model)
-        tables: dict[str, Mapping[str, object]] = {
-            "PARAMS": {name: p.shape for name, p in model.params.items() if p.trained},
-            "STATE": {name: p.shape for name, p in model.params.items() if not p.trained},
-            "INPUTS": inputs,
-            "TARGETS": targets,
-            "OUTPUTS": {name: _shape_of(model, path) for name, path in model.outputs.items()},
-        }
+        tables = declared(model)
         source = model.data.source if model.data else None
         if source and source.entry.table:
             tables["INPUT_COLUMNS"] = {n: list(c) for n, c in source.fields.items() if n in model.inputs}
@@ -238,8 +232,3 @@ def _narrow(line: str) -> list[str]:
     if re.match(r"(self|\w+: )", code):
         return [re.sub(r": (float|int|bool|str)\b", "", line)]
     return wrapped(code, len(line) - len(code))
-
-
-def _shape_of(model: Model, path: str) -> tuple[int, ...]:
-    steps = {s.path: s.type.example for s in model.steps}
-    return steps[path] if path in steps else model.inputs[path].type.example
