@@ -7,7 +7,6 @@ is not judged by it, only by what is made of it.
 
 from __future__ import annotations
 
-import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ..reading.types import Array
 from ..tracing.rows import EDGE
 from ..tracing.run import Event, Run
 from ..tracing.values import Node, node_of
+from .sites import names_in
 from .truth import Target, Truths
 
 ROOT = ("forward", "total_loss")
@@ -114,7 +114,7 @@ class Expectations:
         name, edge, user = event.name.removeprefix("d_").partition(EDGE)
         for node in self._nodes(event, name, whole=not edge):
             if edge:
-                yield from self._through(node, user, in_parts=self._read_twice(event))
+                yield from self._through(node, user, in_parts=self._is_all(event))
             else:
                 yield Target(node)
 
@@ -132,13 +132,13 @@ class Expectations:
             if chosen and (in_parts or not _splits_a_use(target)):
                 yield target
 
-    def _read_twice(self, event: Event) -> bool:
-        """Whether one statement reads an event several times: what both factors of h * h send back."""
-        for user in self.consumers[event.number]:
-            loads = [n for n in ast.walk(user.site.node) if isinstance(n, ast.Name) and n.id == event.name]
-            if len(loads) > 1:
-                return True
-        return False
+    def _is_all(self, event: Event) -> bool:
+        """Whether nothing else is summed with an event: e + e, where e is what each factor of h * h sends back."""
+        users = [names_in([user.site.node]) for user in self.consumers[event.number]]
+        return any(
+            {name for name in names if name.startswith(f"{event.name.partition(EDGE)[0]}{EDGE}")} == {event.name}
+            for names in users
+        )
 
     def _nodes(self, event: Event, name: str, whole: bool) -> list[Node]:
         """Return the values of a name in the calls of the forward pass that an event belongs to, its own turn first."""
@@ -190,6 +190,8 @@ class Expectations:
         if self.run.frames[frame].function == "backward":
             return self._roots
         hits = self._hits[frame]
+        if not hits:
+            return ()
         inner = {number: count for number, count in hits.items() if number not in self._roots}
         best = max(inner.values(), default=0)
         return tuple(number for number, count in inner.items() if count == best) or self._roots

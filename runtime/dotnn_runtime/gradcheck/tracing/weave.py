@@ -127,7 +127,8 @@ class Weaver:
         """Report a buffer into which a piece was written: `d_x[:, t] = …`."""
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         elements = [e for t in targets for e in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])]
-        return self._stored(site, [e.value for e in elements if isinstance(e, ast.Subscript)], node)
+        bases = [e.value for e in elements if isinstance(e, ast.Subscript)]
+        return self._stored(site, [buffer for base in bases for buffer in _viewed(base)], node)
 
     def _stored(self, site: ast.expr, buffers: list[ast.expr], node: ast.stmt) -> list[ast.stmt]:
         if not buffers:
@@ -164,6 +165,12 @@ def _written(value: ast.expr) -> list[ast.expr]:
     if isinstance(value.func, ast.Attribute) and value.func.attr == "at" and value.args:
         found.append(value.args[0])
     return [f for f in found if isinstance(f, ast.Name | ast.Subscript | ast.Attribute)]
+
+
+def _viewed(base: ast.expr) -> list[ast.expr]:
+    """Return what is written into by way of an expression: `d_x` of `moved(d_x, i, j)[...] += share`."""
+    inside: list[ast.expr] = [a for a in base.args if isinstance(a, ast.Name)] if isinstance(base, ast.Call) else []
+    return inside or [base]
 
 
 def _parts(value: ast.expr) -> tuple[str, ...]:
