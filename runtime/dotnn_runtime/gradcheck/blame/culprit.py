@@ -104,8 +104,8 @@ class _Inquiry:
             for repair in islice(repairs, MOST_REPAIRS):
                 left = self.state.wrong(self.bench.again())
                 if self._is_better(site, left):
-                    # what is missing is missing from the first line that it could be added to
-                    yield _Found(len(left), tier + repair.rank // 200, -self._when(site) if adds else order, repair)
+                    preferred = self._distance(site, order) if adds else order
+                    yield _Found(len(left), tier + repair.rank // 200, preferred, repair)
                 if not left:
                     break
 
@@ -119,11 +119,13 @@ class _Inquiry:
         own = site.number == self.event.site.number
         return len(left) < len(self.before) if own else 2 * len(left) <= len(self.before)
 
-    def _when(self, site: Site) -> int:
-        """Return how long before the event a site was executed last."""
-        return self.event.number - max(
-            (e.number for e in self.state.of_site(site.number, before=self.event)), default=0
-        )
+    def _distance(self, site: Site, order: int) -> int:
+        """Return the less, the longer before the event a site has made a cotangent.
+
+        What is missing from a product is missing from the first line that it could be added to.
+        """
+        made = [e.number for e in self.state.of_site(site.number, before=self.event) if e.seeded]
+        return made[-1] - self.event.number if made else order
 
     def _execution(self, site: Site) -> int:
         """Return when a site was executed last before the event."""

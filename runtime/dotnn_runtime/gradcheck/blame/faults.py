@@ -14,10 +14,10 @@ from ..report.results import Blame, Element, Pattern
 from ..tracing.follow import Follower
 from ..tracing.run import Event, Run
 from ..tracing.values import Node
-from .expect import owners_of
 from .fault import Fault
 from .judge import Judge
 from .patterns import MASK_MISSING, NO_PATTERN, Truth, name_factor, name_pattern
+from .promises import owners_of
 from .truth import CLOSE, Target
 
 WORST = 3

@@ -12,7 +12,7 @@ from functools import cached_property
 from ..tracing.run import Event
 from ..tracing.weave import Site
 from .assess import Assessment
-from .expect import ROOT
+from .promises import ROOT
 from .sites import base_name, keeps_its_promise, loops_around, made_by, names_in, only_reads, written_keys
 
 
