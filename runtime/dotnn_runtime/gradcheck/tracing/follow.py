@@ -291,29 +291,20 @@ class Follower:
         self._turns[place.line_of_code] += 1
         right = self.overrides.get(place) if self._back else None
         event = self._note(place, site, (key or name,), value, None, line)
+        made = value
         if right is not None and (index < 2 or np.shape(right) == np.shape(value)):
             value = np.array(right)
-        if not self._following or not is_float(value):
-            shift = self._shift(site, name, place.turn)
-            return value if shift is None else value - shift
-        before = node_of(value)
         shift = self._shift(site, name, place.turn)
         if shift is not None:
-            value = value - shift
-            before = node_of(value)
-            event.value = np.array(stripped(value))
-        node = identity(before) if before is not None else new_node([], None)
-        node.event, node.frame = event.number, event.frame
-        event.node, event.seeded = node, node.seeded
-        if index >= 2:  # a buffer stays the array that it is
-            if isinstance(value, Followed):
-                value.node = node
+            made = value = value - shift
+        if not self._following or not is_float(value):
             return value
-        found = stripped(value)
-        found = followed(found, node)
-        if isinstance(value, Followed) and isinstance(found, Followed):
-            found.source = (value, ALIAS)
-        return found
+        if shift is not None:
+            event.value = np.array(stripped(value))
+        before = node_of(made)
+        node = identity(before) if before is not None else new_node([], None)
+        node.seeded |= value is not made  # a cotangent that was handed in
+        return _labelled(event, value, node)
 
     def _shift(self, site: Site, name: str, turn: int) -> Array | None:
         """Return what is subtracted from a value of the forward pass."""
@@ -340,6 +331,20 @@ class Follower:
         if place == self.until:
             raise Enough
         return event
+
+
+def _labelled(event: Event, value: Any, node: Node) -> Any:
+    """Return a value as that of an event, with a node of its own; a buffer stays the array that it is."""
+    node.event, node.frame = event.number, event.frame
+    event.node, event.seeded = node, node.seeded
+    if event.place.part >= 2:
+        if isinstance(value, Followed):
+            value.node = node
+        return value
+    found = followed(stripped(value), node)
+    if isinstance(value, Followed) and isinstance(found, Followed):
+        found.source = (value, ALIAS)
+    return found
 
 
 def _leaf(value: Any) -> Any:
