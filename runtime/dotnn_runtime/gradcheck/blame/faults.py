@@ -17,7 +17,7 @@ from ..tracing.values import Node
 from .fault import Fault
 from .judge import Judge
 from .patterns import MASK_MISSING, NO_PATTERN, Truth, name_factor, name_pattern
-from .promises import owners_of
+from .promises import owners_of, spread
 from .truth import CLOSE, Target
 
 WORST = 3
@@ -135,9 +135,7 @@ def _accumulation(fault: Fault) -> Pattern | None:
     if right is None or run is None or fault.wrong.value is None or not right.is_whole:
         return None
     excess = fault.wrong.value - right.value
-    node = right.node
-    while len(node.uses) == 1 and node.uses[0][0].event is not None:
-        node = node.uses[0][0]
+    node = spread(right.node)
     if len(node.uses) < 2:
         return None
     for user, share in _users(run, node):

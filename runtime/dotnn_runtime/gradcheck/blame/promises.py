@@ -65,8 +65,8 @@ class Promises:
             yield Target(node)
         elif named:
             yield Target(node, tuple(named))
-        for target in self.truths.of_shape(node.shape):
-            chosen = target.node is node and target.shares and (not named or set(target.shares) < set(named))
+        for target in self.truths.parts.get(id(node), ()):
+            chosen = not named or set(target.shares) < set(named)
             if chosen and (in_parts or not _splits_a_use(target)):
                 yield target
 
@@ -145,6 +145,13 @@ def owners_of(run: Run) -> dict[int, tuple[str, int]]:
             found[node.order] = event.name, event.number
             unread += [p for p in node.parents if p is not None]
     return found
+
+
+def spread(node: Node) -> Node:
+    """Return the last reading of a value under another name, from which its uses part."""
+    while len(node.uses) == 1 and node.uses[0][0].event is not None:
+        node = node.uses[0][0]
+    return node
 
 
 def _is_cut(made: Event) -> bool:
