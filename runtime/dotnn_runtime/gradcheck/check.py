@@ -124,7 +124,7 @@ class _Check:
             self._run_witnesses(point)
             if self.report.blame is None:
                 self._blame()
-        self.report.tensors = list(probing.results.values())
+        self.report.tensors = list(probing.verdicts.results.values())
         if sound.runs and point.training and self.report.verdict is not Verdict.FAIL:
             self._run_training(Trial(self.script, self.report.seed))
         self.report.cost_forwards = probing.cost.forwards
@@ -137,18 +137,18 @@ class _Check:
             self._add(result)
         for draw in range(POINTS):
             # a unit within float32 rounding of its kink answers differently: look at another point
-            result = invariants.check_float32(self.script, probing.point(draw), cost, probing.rng)
+            result = invariants.check_float32(self.script, probing.point(draw), cost)
             if result.verdict is not Verdict.FAIL:
                 break
         self._add(result)
 
     def _run_ties(self, point: Point) -> None:
-        if self.probing.failed_at is not None:
+        probing, verdicts = self.probing, self.probing.verdicts
+        if verdicts.failed_at is not None:
             return
-        result, failed_at = check_ties(self.script, point, self.probing.oracle, self.probing.cost, self.probing.rng)
+        result, verdicts.failed_at = check_ties(self.script, point, verdicts.oracle, probing.cost, probing.rng)
         if result is not None:
             self._add(result)
-        self.probing.failed_at = failed_at
 
     def _run_witnesses(self, point: Point) -> None:
         """V8: the loss, the outputs and the gradients of independent implementations."""
@@ -191,9 +191,9 @@ class _Check:
             self.report.blame = self.report.blame or blame_for_difference(self.script, difference)
 
     def _blame(self) -> None:
-        verdicts = {t.verdict for t in self.probing.results.values()} | {c.verdict for c in self.report.checks}
-        if self.probing.failed_at is not None and Verdict.FAIL in verdicts:
-            self._blame_lines(self.probing.failed_at)
+        verdicts = {t.verdict for t in self.probing.verdicts.results.values()} | {c.verdict for c in self.report.checks}
+        if self.probing.verdicts.failed_at is not None and Verdict.FAIL in verdicts:
+            self._blame_lines(self.probing.verdicts.failed_at)
         failed = next((c for c in self.report.checks if c.verdict is Verdict.FAIL and c.tensors), None)
         if self.report.blame is None and failed is not None and failed.id == "V1":
             self.report.blame = blame_for_seed(self.script, self.probing.evaluation.point)
@@ -208,7 +208,7 @@ class _Check:
         if found:
             self.report.blame, *self.report.more = found
             return
-        self.report.blame = localise(failed_at, self.probing.oracle, self.probing.rng)
+        self.report.blame = localise(failed_at, self.probing.verdicts.oracle, self.probing.rng)
         turned = blame_for_note(self.script, failed_at.point, same_size=True)
         if turned is not None and not (self.report.blame and self.report.blame.line <= turned.line):
             self.report.blame = turned
@@ -221,7 +221,7 @@ class _Check:
             result.verdict, result.reason = (
                 (Verdict.FAIL, "") if fails else (Verdict.SKIPPED, "the script does not run")
             )
-            self.probing.results[name] = result
+            self.probing.verdicts.results[name] = result
 
     def _add(self, result: CheckResult) -> None:
         self.report.checks.append(result)
