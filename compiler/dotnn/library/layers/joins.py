@@ -68,28 +68,45 @@ def _fold(op: str) -> object:
 def _join(name: str, verb: str, doc: str, op: str, *, fold: bool = False, unit: bool = False) -> Layer:
     lower = _fold(op) if fold else (lambda b, low: b.emit(op, *low.ins))
     return Layer(
-        name, doc, lower, infer=_equal(verb), family="join", arity=(2, None),  # type: ignore[arg-type]
+        name,
+        doc,
+        lower,
+        infer=_equal(verb),
+        family="join",
+        arity=(2, None),  # type: ignore[arg-type]
         keeps_unit=unit,
-    )  # fmt: skip
+    )
 
 
 SUM = _join("sum", "add", "The sum of its operands.", "add")
 MULTIPLY = _join("multiply", "multiply", "The elementwise product.", "multiply", fold=True, unit=True)
 MAXIMUM = _join(
-    "max", "take the maximum of", "The elementwise maximum; of equal values the first receives the gradient.",
-    "maximum", fold=True, unit=True,
-)  # fmt: skip
+    "max",
+    "take the maximum of",
+    "The elementwise maximum; of equal values the first receives the gradient.",
+    "maximum",
+    fold=True,
+    unit=True,
+)
 
 SUBTRACT = Layer(
-    "subtract", "The first operand minus the second.", lambda b, low: b.emit("subtract", *low.ins),
-    infer=_equal("subtract"), family="join", arity=(2, 2),  # type: ignore[arg-type]
-)  # fmt: skip
+    "subtract",
+    "The first operand minus the second.",
+    lambda b, low: b.emit("subtract", *low.ins),
+    infer=_equal("subtract"),
+    family="join",
+    arity=(2, 2),  # type: ignore[arg-type]
+)
 
 CONCAT = Layer(
-    "concat", "Its operands side by side along the last axis.", lambda b, low: b.emit("concat", *low.ins),
-    infer=_concat, family="join", arity=(2, None),
+    "concat",
+    "Its operands side by side along the last axis.",
+    lambda b, low: b.emit("concat", *low.ins),
+    infer=_concat,
+    family="join",
+    arity=(2, None),
     keeps_unit=True,
-)  # fmt: skip
+)
 
 SELECT = Layer(
     "select",

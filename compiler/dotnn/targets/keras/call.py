@@ -57,6 +57,11 @@ class Keras:
         return self.arguments[0] if self.name == "keras.layers.Activation" else None
 
 
+def only_set(**options: bool) -> dict[str, bool]:
+    """Return `unroll=True` for what is True: Keras's defaults are False."""
+    return {name: True for name, value in options.items() if value}
+
+
 def without(**options: bool) -> dict[str, bool]:
     """Return `use_bias=False` for what is False: Keras's defaults are True."""
     return {name: False for name, value in options.items() if not value}
