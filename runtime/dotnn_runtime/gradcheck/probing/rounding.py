@@ -19,6 +19,8 @@ from ..reading.types import Array, Point, is_float
 
 EPSILON = float(np.finfo(np.float64).eps)
 FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
+LIKE_ROUNDING = 10.0
+"""A difference of at most so many times what rounding alone makes says nothing of a script."""
 PRODUCTS = (np.matmul, np.dot, np.inner, np.vdot, np.einsum, np.tensordot, np.convolve, np.correlate)
 """These add up terms; so do the methods of `np.add`."""
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..reading.script import Script
 from ..reading.types import Array, norm
 from ..tracing.recording import Arrays, Step, Training
-from .rounding import Arithmetic
+from .rounding import LIKE_ROUNDING, Arithmetic
 
 CLOSE = 1e-9
 """Two computations of the same step in float64 differ by no more than this of a tensor's norm …"""
@@ -26,8 +26,6 @@ HUGE = float(np.finfo(float).max) ** 0.25
 """A loss beyond this says that a training diverges."""
 ROUNDINGS = 4
 """How often it is tried what rounding does."""
-LIKE_ROUNDING = 10.0
-"""A difference of at most so many times what rounding alone makes says nothing of a script."""
 UNMOVED = 1e-5
 """A step is measured by its own length, or by this share of the weights: their last digits are rounded."""
 
