@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dotnn.core.arguments import Bound
+from dotnn.library.layers import Layer
 
 KERNEL_AND_BIAS = {"W": "kernel", "b": "bias"}
 
@@ -35,7 +36,7 @@ class Keras:
     name: str
     arguments: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    act: Bound | None = None
+    act: Bound[Layer] | None = None
     cell: Keras | None = None
     before: Keras | None = None
     then: Keras | None = None

@@ -12,7 +12,7 @@ from dotnn.codegen import paste
 from dotnn.codegen.hygiene import Mark
 from dotnn.codegen.lines import Banners, literal
 from dotnn.codegen.training import rescaled
-from dotnn.core.arguments import Bound, Symbol
+from dotnn.core.arguments import Bound, Member, Symbol
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
@@ -344,7 +344,7 @@ def _kind(call: Keras) -> str:
     return call.name.rpartition(".")[2].lower()
 
 
-def _numbers(bound: Bound) -> str:
+def _numbers(bound: Bound[Member]) -> str:
     return ", ".join(literal(v) for v in bound.attrs.values())
 
 
