@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 NO_MATPLOTLIB = "no picture of the loss: matplotlib is not installed (pip install 'dotnn[plot]')"
 CURVES = {"loss": "training", "val_loss": "validation"}
 
 
-def loss_png(history: Sequence[Mapping[str, Any]], title: str = "") -> bytes | None:
+def loss_png(history: Sequence[Mapping[str, float]], title: str = "") -> bytes | None:
     """Draw `loss` and, where there is one, `val_loss` of every epoch; return the PNG, None without matplotlib.
 
     `history` is what `train` returns. The least validation loss (else loss) is marked. The loss axis is logarithmic
@@ -47,13 +50,13 @@ def loss_png(history: Sequence[Mapping[str, Any]], title: str = "") -> bytes | N
     return buffer.getvalue()
 
 
-def _series(history: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
+def _series(history: Sequence[Mapping[str, float]], key: str) -> np.ndarray:
     """Return one value per epoch, NaN where a record has none or it is not finite (a gap in the curve)."""
     values = np.array([np.nan if record.get(key) is None else float(record[key]) for record in history])
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _mark_best(axes: Any, epochs: np.ndarray, curve: np.ndarray) -> None:
+def _mark_best(axes: Axes, epochs: np.ndarray, curve: np.ndarray) -> None:
     best = int(np.nanargmin(curve))
     label = f"best: {curve[best]:.4g} in epoch {epochs[best]}"
     axes.plot(epochs[best], curve[best], "o", color="black", markersize=5, label=label)
