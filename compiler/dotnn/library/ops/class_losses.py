@@ -55,5 +55,5 @@ CROSS_ENTROPY, CROSS_ENTROPY_GRADIENT = class_loss(
 SOFTMAX_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY_GRADIENT = class_loss(
     "softmax_cross_entropy", "-(rows * log_softmax(y)).sum()", "(softmax(y) - rows)",
     ("one_hot_rows", "smooth", "log_softmax", "softmax"),
-    "E = -mean over examples of sum_k t_k log p_k with p = softmax(z)",
+    "E = -mean over examples of sum_k t_k log p_k",
 )  # fmt: skip
