@@ -9,11 +9,19 @@ from dotnn.ir.algebra import LINEAR, RESHAPED, SIGN_KEPT
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
-from dotnn.library.ops.windows import keywords, per_axis, places, sizes
+from dotnn.library.ops.windows import keywords, lies_side_by_side, per_axis, places, sizes
+
+
+SIDE_BY_SIDE = {"max_pool2d": "block_max", "max_pool2d_d_input": "block_max_d_input"}
+"""The helpers for windows that lie side by side."""
 
 
 def _call(function: str, operands: str, *extras: str) -> Callable[[Node], str]:
     def line(node: Node) -> str:
+        image = node.ins[-1 if len(node.ins) == 1 else 1].type
+        if function in SIDE_BY_SIDE and lies_side_by_side(image, node.attrs):
+            rows, columns = node.attrs["window"]
+            return f"{SIDE_BY_SIDE[function]}({operands}, {rows}, {columns})"
         given = "".join(f", {per_axis(node.attrs[extra])}" for extra in extras)
         return f"{function}({operands}{given}{keywords(node, 'pad')})"
 
@@ -41,10 +49,10 @@ def pooling(rank: int) -> tuple[Op, Op, Op, Op]:
 
     where = "window", "stride"
     return (
-        Op(largest, ("x",), _pooled, _call(largest, "x", *where), max_vjp, (largest,),
+        Op(largest, ("x",), _pooled, _call(largest, "x", *where), max_vjp, (largest, *SIDE_BY_SIDE.values()),
            algebra=SIGN_KEPT),
         Op(f"{largest}_d_input", ("d", "x", "a"), lambda types, attrs: types[1],
-           _call(f"{largest}_d_input", "d, x, a", *where), None, (f"{largest}_d_input",),
+           _call(f"{largest}_d_input", "d, x, a", *where), None, (f"{largest}_d_input", *SIDE_BY_SIDE.values()),
            algebra=LINEAR),
         Op(mean, ("x",), _pooled, _call(mean, "x", *where), avg_vjp, (mean,), algebra=RESHAPED),
         Op(f"{mean}_d_input", ("d",), _unpooled, _call(f"{mean}_d_input", "d", "size", *where), None,
