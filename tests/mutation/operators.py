@@ -408,7 +408,7 @@ def dropped_group(node, line):
 @part
 def other_pooling(node, line):
     """the gradient of a mean where that of a maximum belongs"""
-    if is_call(node, "max_pool1d_d_input", "max_pool2d_d_input", "block_max_d_input"):
+    if is_call(node, "max_pool1d_d_input", "max_pool2d_d_input"):
         d, x, _, *where = node.args
         size = filled("x.shape[1:-1]" if "2d" in node.func.id else "x.shape[1]", x=x)
         yield ast.Call(ast.Name(node.func.id.replace("max", "avg"), ast.Load()), [d, size, *where], node.keywords)

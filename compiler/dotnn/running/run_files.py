@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.reports.training import History
 from dotnn.running.data_errors import plain_message
-from dotnn_runtime.plots import loss_png
+from dotnn_runtime.pictures.losses import loss_svg
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
 from dotnn_runtime.script.errors import DataError
 
@@ -60,7 +60,7 @@ def write_inputs(folder: RunFolder, spec: str, script: str, labels: Mapping[str,
 
 
 def write_results(
-    folder: RunFolder, module: ModuleType, params: dict[str, np.ndarray], history: Any, result: Mapping[str, Any]
+    folder: RunFolder, module: ModuleType, params: dict[str, np.ndarray], history: History, result: Mapping[str, object]
 ) -> None:
     """Write what a training has made."""
     folder.write_weights(params, module.MODEL)
@@ -68,6 +68,4 @@ def write_results(
         folder.write_scaling(history.scaling)
     folder.write_history(list(history))
     folder.write_metrics(result)
-    png = loss_png(list(history), title=str(folder.path.name))
-    if png is not None:
-        folder.write_plot(png)
+    folder.write_picture("loss", loss_svg(list(history), title=str(folder.path.name)))

@@ -5,8 +5,6 @@ Clipping is an option of the Keras optimizer, and a constraint one of the Keras 
 
 from __future__ import annotations
 
-from typing import Any
-
 from dotnn.codegen import learning_rate
 from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, wrapped
@@ -21,7 +19,7 @@ OF_ALL_WORKERS = f"mean_over_workers(strategy, tf.constant({SECONDS}, tf.float64
 """Each worker has a clock of its own, but all must stop after the same epoch."""
 
 
-def context(model: Model, distribute: str = "") -> dict[str, Any]:
+def context(model: Model, distribute: str = "") -> dict[str, object]:
     """Return what the templates of the training loop show."""
     train = model.train
     arguments = [a if not a.startswith("dtype") else "dtype=None" for a in TRAIN_ARGUMENTS]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dotnn.codegen import learning_rate, optimizer
 from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, literal, wrapped
@@ -13,7 +11,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
 
 
-def context(model: Model, graph: Graph) -> dict[str, Any]:
+def context(model: Model, graph: Graph) -> dict[str, object]:
     """Return what the templates of the training loop show."""
     train = model.train
     loop = Loop(model, Words())
