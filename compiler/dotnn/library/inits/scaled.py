@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from dotnn.core.arguments import Arg, choice
+from dotnn.core.arguments import Arg, Attrs, choice
 from dotnn.library.inits.base import Init
 
 
-def _draw(variance: str) -> Callable[[Mapping[str, Any]], str]:
+def _draw(variance: str) -> Callable[[Attrs], str]:
     """Return the template of a draw with the given variance: a uniform one reaches to sqrt(3 variance)."""
 
-    def template(attrs: Mapping[str, Any]) -> str:
+    def template(attrs: Attrs) -> str:
         if attrs["distribution"] == "normal":
             return f"rng.normal(0, np.sqrt({variance}), {{shape}})"
         if attrs["distribution"] == "truncated":

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
 
 from dotnn.codegen import paste
 from dotnn.codegen.hygiene import Mark
 from dotnn.codegen.lines import Banners, literal
 from dotnn.codegen.training import rescaled
-from dotnn.core.arguments import Bound, Symbol
+from dotnn.core.arguments import Bound, Member, Symbol
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
@@ -171,7 +170,8 @@ class Network:
         """Return the call of a function that is made of a layer's ops. Raises `Unspellable`."""
         free = (name for name in _numbered(layer.name) if name not in paste.library(PACKAGES))
         name = next(name for name in free if self._is_function(name, layer, types, attrs))
-        return Keras("keras.layers.Activation", (Symbol(name),))
+        alike = len(types) == 1 and layer.infer(types, attrs) == types[0]
+        return Keras("keras.layers.Activation" if alike else "Formula", (Symbol(name),))
 
     def _is_function(self, name: str, layer: Layer, types: Types, attrs: Attrs) -> bool:
         """Whether the script has this layer, with these attributes, as the function of this name from now on."""
@@ -295,7 +295,7 @@ class Network:
         given = [f"{name}={self._text(step, value)}" for name, value in call.options.items()]
         return [*(self._text(step, value) for value in call.arguments), *given]
 
-    def _text(self, step: Step, value: Any) -> str:
+    def _text(self, step: Step, value: object) -> str:
         if not isinstance(value, Bound):
             return value.id if isinstance(value, Symbol) else literal(value)
         if value.name == "identity":
@@ -344,7 +344,7 @@ def _kind(call: Keras) -> str:
     return call.name.rpartition(".")[2].lower()
 
 
-def _numbers(bound: Bound) -> str:
+def _numbers(bound: Bound[Member]) -> str:
     return ", ".join(literal(v) for v in bound.attrs.values())
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Any
 
 from .structure import Structure, parse_script
 
@@ -74,7 +73,7 @@ def read_script(source: str, filename: str) -> Script:
     return Script(filename, structure, plain)
 
 
-def execute(tree: ast.Module, filename: str, names: Mapping[str, Any]) -> ModuleType:
+def execute(tree: ast.Module, filename: str, names: Mapping[str, object]) -> ModuleType:
     """Execute a tree as a module that knows these names, too. Raises `ScriptError`."""
     module = ModuleType(f"script_under_test_{next(_SERIAL)}")
     module.__dict__.update(names, __file__=filename)
