@@ -127,7 +127,9 @@ class Assessment:
             runs = [self.bench.on_trial(event.place, t.value) for t in expectation.targets[:MOST_TARGETS]]
         except OutOfTime:
             return False
-        return any(self._score(run, behind) > score for run in runs) and any(len(self.wrong(run)) < wrong for run in runs)
+        return any(self._score(run, behind) > score for run in runs) and any(
+            len(self.wrong(run)) < wrong for run in runs
+        )
 
     def best_target(self, event: Event, expectation: Expectation | None) -> Target | None:
         """Return what should be handed in for an event: what makes the most of the events behind it right."""

@@ -59,7 +59,7 @@ class Flow:
         self.home: dict[int, Call] = {}
         self.home_back: dict[int, Call] = {}
         self.of_loss = {v.id for node in graph.phase("loss", "state") for v in node.outs}
-        self.inside_out = list(calls_inside_out(root))
+        self.inside_out = list(root.inside_out())
         for call in self.inside_out:
             self._forward(call)
         self._results(kept)
@@ -218,13 +218,6 @@ class Flow:
             if id(call) in around_reader:
                 break
             self.frames[call].sent.setdefault(v.id, v)
-
-
-def calls_inside_out(call: Call) -> Iterator[Call]:
-    """Yield all calls, each after those in it."""
-    for inner in call.children:
-        yield from calls_inside_out(inner)
-    yield call
 
 
 # ------------------------------------------------------------------------------------------------------ records
