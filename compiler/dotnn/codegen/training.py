@@ -17,20 +17,17 @@ LITERAL_LIMIT = 5_000
 
 def init_lines(model: Model, values: Mapping[str, Any]) -> list[str]:
     """Return the body of `init_params`; `values` are the arrays of parameters that start from a file."""
-    lines = ["rng = np.random.default_rng(seed)"]
     files = sorted({p.init.attrs["path"] for p in model.params.values() if _read_later(p, values)})
+    stored: list[str] = []
     for i, path in enumerate(files):
         names = [n for n, p in model.params.items() if _read_later(p, values) and p.init.attrs["path"] == path]
-        lines += wrapped(
+        stored += wrapped(
             f"stored_{i} = load_arrays(locate({literal(path)}, __file__), [", [literal(n) for n in names], "])"
         )
-    lines.append("params = {")
-    for name, p in model.params.items():
-        lines += [f"    {line}" for line in _init_line(name, p, values, files)]
-    if not any("rng" in line for line in lines[1:]):
-        lines = lines[1:]
-    lines += ["}", "return {name: np.asarray(value, dtype) for name, value in params.items()}"]
-    return lines
+    table = [line for name, p in model.params.items() for line in _init_line(name, p, values, files)]
+    lines = [*stored, "params = {", *(f"    {line}" for line in table)]
+    draws = ["rng = np.random.default_rng(seed)"] if any("rng" in line for line in lines) else []
+    return [*draws, *lines, "}", "return {name: np.asarray(value, dtype) for name, value in params.items()}"]
 
 
 def _read_later(p: Parameter, values: Mapping[str, Any]) -> bool:
