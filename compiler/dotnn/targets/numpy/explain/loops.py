@@ -21,8 +21,7 @@ class Loops(Statements):
 
     def loop(self, node: Node, loop: Loop, phase: str) -> list[tree.Stmt]:
         """Return a loop over time."""
-        collected, final, _ = loop.outputs(node.outs)
-        gathered = zip(collected, loop.collected, strict=True)
+        gathered = zip(loop.outputs(node.outs)[0], loop.collected, strict=True)
         arrays = [(out, v) for out, v in gathered if out.id not in self.flow.record_of]
         record = self.flow.records.get(node.outs[0].id) if phase == "forward" else None
         before = self._left(node, loop, [out for out, _ in arrays], phase)
@@ -31,11 +30,15 @@ class Loops(Statements):
         body = self._step(node, loop, phase)
         body += [tree.assign(f"{self._target(out)}[:, t]", self._inner(loop, v)) for out, v in arrays]
         body += self._recorded(loop, record) if record else []
-        last = [(out, v) for out, v in zip(final, loop.final, strict=True) if out.id not in self.alias]
-        after: list[tree.Stmt] = [tree.assign(self._target(out), self.name(v)) for out, v in last]
-        also = [(self.targets[out.id][0], t) for out in node.outs for t in self.targets.get(out.id, [])[1:]]
-        after += [tree.assign(other, first) for first, other in also]
-        return [*before, tree.For(f"for t in {self._order(loop, phase)}", tuple(body)), *after]
+        loop_itself = tree.For(f"for t in {self._order(loop, phase)}", tuple(body))
+        return [*before, loop_itself, *self._last(node, loop)]
+
+    def _last(self, node: Node, loop: Loop) -> list[tree.Stmt]:
+        """Return what names the last states, and what is a gradient of several parameters."""
+        last = zip(loop.outputs(node.outs)[1], loop.final, strict=True)
+        named = [tree.assign(self._target(out), self.name(v)) for out, v in last if out.id not in self.alias]
+        texts = [self.targets[out.id] for out in node.outs if out.id in self.targets]
+        return [*named, *(tree.assign(other, first) for first, *others in texts for other in others)]
 
     def _left(self, node: Node, loop: Loop, arrays: Sequence[Value], phase: str) -> list[tree.Stmt]:
         """Return what makes the arrays that the steps fill, and the sums that they add to."""

@@ -164,15 +164,21 @@ class References(LocalNames):
 
     def unpack(self, values: Iterable[Value], phase: str) -> list[tree.Stmt]:
         """Return the statements that name stored values."""
-        fresh = {v.id: v for v in values if v.id not in self.unpacked}
-        pairs = [(self.name(v), self.stored(v, phase)) for v in fresh.values()]
-        self.unpacked |= {v.id: self.name(v) for v in fresh.values()}
-        if len({_container(pair) for pair in pairs}) > 1 and _is_short(pairs):
-            return [_assigned(pairs)]
-        batch, params, *others = [[p for p in pairs if _container(p) == container] for container in CONTAINERS]
-        if batch and params and _is_short([*batch, *params]):
-            return [_assigned([*batch, *params]), *_each_unpacked(others)]
-        return _each_unpacked([batch, params, *others])
+        pairs = []
+        for v in {v.id: v for v in values if v.id not in self.unpacked}.values():
+            self.unpacked[v.id] = self.name(v)
+            pairs.append((self.name(v), self.stored(v, phase)))
+        return unpacking(pairs)
+
+
+def unpacking(pairs: Sequence[Pairing]) -> list[tree.Stmt]:
+    """Return `x, W = batch["x"], params["W"]` on one line if that is easily read, else a line for each container."""
+    if len(set(map(_container, pairs))) > 1 and _is_short(pairs):
+        return [_assigned(pairs)]
+    batch, params, *others = [[p for p in pairs if _container(p) == container] for container in CONTAINERS]
+    if batch and params and _is_short([*batch, *params]):
+        return [_assigned([*batch, *params]), *_each_unpacked(others)]
+    return _each_unpacked([batch, params, *others])
 
 
 def _each_unpacked(groups: Iterable[Sequence[Pairing]]) -> list[tree.Stmt]:
@@ -190,21 +196,26 @@ def _is_short(pairs: Sequence[Pairing]) -> bool:
 
 def _unpacked(pairs: Sequence[Pairing]) -> list[tree.Stmt]:
     """Return `a, b = cache["a"], cache["b"]`, as much on a line as fits."""
-    if len(pairs) > FEW_PAIRS and all(text == f'{_container(pairs[0])}["{name}"]' for name, text in pairs):
-        names = tuple(name for name, _ in pairs)
-        value = f"({_container(pairs[0])}[n] for n in {literal(names)})"
-        if len(", ".join(names)) + len(value) + 3 <= WIDTH - INDENT:
-            return [tree.Assign(names, value)]
+    at_once = _by_name(pairs) if len(pairs) > FEW_PAIRS else None
+    if at_once is not None and len(at_once.value) + len(", ".join(at_once.targets)) + 3 <= WIDTH - INDENT:
+        return [at_once]
     made: list[tree.Stmt] = []
     some: list[Pairing] = []
     for pair in pairs:
-        longer = [*some, pair]
-        length = sum(len(a) + len(b) + 4 for a, b in longer)
-        if some and (length > WIDTH - 2 * INDENT or len(longer) > MOST_PAIRS):
+        length = sum(len(a) + len(b) + 4 for a, b in [*some, pair])
+        if some and (length > WIDTH - 2 * INDENT or len(some) == MOST_PAIRS):
             made.append(_assigned(some))
-            longer = [pair]
-        some = longer
+            some = []
+        some.append(pair)
     return [*made, _assigned(some)] if some else made
+
+
+def _by_name(pairs: Sequence[Pairing]) -> tree.Assign | None:
+    """Return `a, b = (cache[n] for n in ("a", "b"))`, None where a name is not its own key."""
+    names, container = tuple(name for name, _ in pairs), _container(pairs[0])
+    if any(text != f'{container}["{name}"]' for name, text in pairs):
+        return None
+    return tree.Assign(names, f"({container}[n] for n in {literal(names)})")
 
 
 def _assigned(pairs: Sequence[Pairing]) -> tree.Stmt:
