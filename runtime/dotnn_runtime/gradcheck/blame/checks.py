@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +14,10 @@ from ..probing.soundness import Soundness, Unsound
 from ..reading.structure import CONTRACT, around
 from ..reading.types import Array, Point
 from ..report.results import Blame, Pattern
+from ..tracing.displace import Recording
+from ..tracing.notes import Note, Noting
 from ..tracing.rows import EDGE
 from ..tracing.traced import TracedScript
-from ..tracing.tracer import Mode, Note, Tape
 from .faults import blames_at
 from .localise import blame_at
 from .steps import blame_for_forward
@@ -47,15 +49,11 @@ def _blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> 
 
 def backward_notes(script: TracedScript, point: Point, d_loss: float = 1.0) -> list[Note]:
     """Return the cotangents of one backward pass, as far as it comes."""
-    script.tracer.shifts = {}
-    script.tracer.start(Mode.BACKWARD, Tape())
-    try:
-        loss_and_grads(script.traced, point, d_loss=d_loss)
-    except (Exception, SystemExit):
-        pass  # what was noted before it is what is asked for
-    finally:
-        script.tracer.stop()
-    return script.tracer.notes
+    noting = Noting(script.woven, {})
+    # what was noted before it stops is what is asked for
+    with suppress(Exception, SystemExit), script.woven.heard_by(noting) as module:
+        loss_and_grads(module, point, d_loss=d_loss)
+    return noting.notes
 
 
 def blame_for_note(script: TracedScript, point: Point, *, same_size: bool = False) -> Blame | None:
@@ -118,17 +116,11 @@ def _shapes(script: TracedScript, point: Point) -> dict[str, tuple[int, ...]]:
 
 def values_at(script: TracedScript, point: Point) -> dict[str, list[Array]]:
     """Return all values of every name of the forward pass, as far as it comes."""
-    tape = Tape()
-    script.tracer.start(Mode.RECORD, tape)
-    try:
-        rng = np.random.default_rng(point.rng_seed)
-        _, cache = script.traced.forward(point.params, point.batch, training=point.training, rng=rng)
-        script.traced.total_loss(point.params, point.batch, cache)
-    except (Exception, SystemExit):
-        pass  # as above
-    finally:
-        script.tracer.stop()
-    return tape.values
+    recording, rng = Recording(script.woven, {}), np.random.default_rng(point.rng_seed)
+    with suppress(Exception, SystemExit), script.woven.heard_by(recording) as module:
+        _, cache = module.forward(point.params, point.batch, training=point.training, rng=rng)
+        module.total_loss(point.params, point.batch, cache)
+    return recording.tape.values
 
 
 def blame_for_seed(script: TracedScript, point: Point) -> Blame | None:

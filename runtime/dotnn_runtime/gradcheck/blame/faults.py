@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..reading.script import Script
 from ..reading.structure import Place as Line
-from ..reading.types import Array, Point, norm
+from ..reading.structure import loads
+from ..reading.types import Array, Key, Point, norm
 from ..report.results import Blame, Element, Pattern
 from ..tracing.follow import Follower
 from ..tracing.run import Event, Run
+from ..tracing.traced import TracedScript
 from ..tracing.values import Node
 from .judge import Fault, Judge
 from .patterns import MASK_MISSING, NO_PATTERN, Truth, name_factor, name_pattern
@@ -28,11 +29,11 @@ TIES = Pattern(
 )
 
 
-def blames_at(script: Script, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> list[Blame]:
+def blames_at(script: TracedScript, point: Point, shifts: Mapping[Key, Array] | None = None) -> list[Blame]:
     """Return a blame for every line of the backward pass that is wrong at a point, in the order of the backward pass.
 
-    `shifts` are constants that are subtracted from values of the forward pass, by name and turn. Empty where the script
-    cannot be followed: it has no `backward`, or computes with more than arrays of NumPy.
+    `shifts` are constants that are subtracted from values of the forward pass. Empty where the script cannot be
+    followed: it has no `backward`, or computes with more than arrays of NumPy.
     """
     if not script.explains:
         return []
@@ -40,10 +41,11 @@ def blames_at(script: Script, point: Point, shifts: Mapping[tuple[str, int], Arr
         faults = Judge(Follower(script), point, shifts).judge()
     except (Exception, SystemExit):  # a script may do anything; the checks have found what is wrong already
         return []
-    return [_blame(script, point, fault, bool(shifts)) for fault in faults]
+    return [blame_of(script, point, fault, bool(shifts)) for fault in faults]
 
 
-def _blame(script: Script, point: Point, fault: Fault, at_ties: bool) -> Blame:
+def blame_of(script: TracedScript, point: Point, fault: Fault, at_ties: bool) -> Blame:
+    """Put into words what is wrong with a line."""
     structure, event = script.structure, fault.event
     place = structure.place(fault.line)
     parameter = _parameter(script, fault)
@@ -69,7 +71,7 @@ def _returned_name(event: Event) -> str:
     return event.name or "return"
 
 
-def _parameter(script: Script, fault: Fault) -> str:
+def _parameter(script: TracedScript, fault: Fault) -> str:
     """Return the parameter whose gradient a line makes, "" for none."""
     name = fault.event.place.key or fault.event.name
     if name in script.params:
@@ -99,7 +101,7 @@ def _pattern(point: Point, fault: Fault, place: Line) -> Pattern:
         words = f"The result has the shape {wrong.value.shape}, but {value} has {right.value.shape}."
         turned = wrong.value.shape == right.value.shape[::-1] and wrong.value.ndim > 1
         return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
-    return _steps_missing(fault) or _accumulation(fault) or _shape_of_error(point, fault, right, place)
+    return fault.pattern or _steps_missing(fault) or _accumulation(fault) or _shape_of_error(point, fault, right, place)
 
 
 def _shape_of_error(point: Point, fault: Fault, right: Target, place: Line) -> Pattern:
@@ -131,12 +133,7 @@ def _accumulation(fault: Fault) -> Pattern | None:
     if right is None or run is None or fault.wrong.value is None or not right.is_whole:
         return None
     excess = fault.wrong.value - right.value
-    node = right.node
-    while len(node.uses) == 1 and node.uses[0][0].event is not None:
-        node = node.uses[0][0]
-    if len(node.uses) < 2:
-        return None
-    for user, share in _users(run, node):
+    for user, share in _users(run, right.node):
         for sign, how, words in ((-1, "missing", "left out of the sum"), (1, "twice", "counted twice")):
             if share.shape == excess.shape and norm(excess - sign * share) <= CLOSE * norm(share):
                 return Pattern(f"accumulation: {user} {how}", f"The contribution through {user} is {words}.")
@@ -144,31 +141,54 @@ def _accumulation(fault: Fault) -> Pattern | None:
 
 
 def _users(run: Run, node: Node) -> list[tuple[str, Array]]:
-    """Return what each statement that reads a value contributes, and each reading by itself."""
-    names = _owners(run)
+    """Return what each of several statements that read a value contributes, and each of several readings."""
     by_name: dict[tuple[str, int], Array] = {}
-    single: list[tuple[str, Array]] = []
+    single = _by_reader(run, node)
+    for owner, share in single:
+        by_name[owner] = by_name[owner] + share if owner in by_name else share
+    whole = [(name, share) for (name, _), share in by_name.items()] if len(by_name) > 1 else []
+    return [*whole, *shares_by_reader(run, node)] if len(single) > 1 else []
+
+
+def shares_by_reader(run: Run, node: Node) -> list[tuple[str, Array]]:
+    """Return what each reading of a value contributes, with what the statement computes that reads it."""
+    return [(name, share) for (name, _), share in _by_reader(run, node)]
+
+
+def _by_reader(run: Run, node: Node) -> list[tuple[tuple[str, int], Array]]:
+    while len(node.uses) == 1 and _names(run, node.uses[0][0]):
+        node = node.uses[0][0]
+    owners = _owners(run, node)
+    found = []
     for user, share in node.uses:
+        if _names(run, user) and loads(run.events[user.event or 0].site.node):  # W = params["W"]
+            found += _by_reader(run, user)
+            continue
         while user.event is not None and len({u.order for u, _ in user.uses}) == 1:  # another name
             user = user.uses[0][0]
-        owner = names.get(user.order, ("the loss", 0))
-        by_name[owner] = by_name[owner] + share if owner in by_name else share
-        single.append((owner[0], share))
-    whole = [(name, share) for (name, _), share in by_name.items()] if len(by_name) > 1 else []
-    return [*whole, *single]
+        found.append((owners.get(user.order, ("the loss", 0)), share))
+    return found
 
 
-def _owners(run: Run) -> dict[int, tuple[str, int]]:
-    """Return which assignment of the forward pass every node is a part of."""
+def _names(run: Run, node: Node) -> bool:
+    """Whether a node is another name of a value, in the same call."""
+    return node.event is not None and run.events[node.event].site.kind != "argument"
+
+
+def _owners(run: Run, node: Node) -> dict[int, tuple[str, int]]:
+    """Return which assignment every node behind this one is a part of: one of the call that makes it.
+
+    What a function computes is a part of the statement that calls it.
+    """
+    events = {e.node.order: e for e in run.forward if e.node is not None and e.frame == node.frame}
     found: dict[int, tuple[str, int]] = {}
-    for event in run.forward:
-        unread = [event.node] if event.node is not None else []
+    for order, event in events.items():
+        unread = [event.node]
         while unread:
-            node = unread.pop()
-            if node.order in found or (node.event is not None and node is not event.node):
-                continue
-            found[node.order] = event.name, event.number
-            unread += [p for p in node.parents if p is not None]
+            n = unread.pop()
+            if n is not None and n.order not in found and (n.order == order or n.order not in events):
+                found[n.order] = event.name, event.number
+                unread += [p for p in n.parents if p is not None and p.order > node.order]
     return found
 
 

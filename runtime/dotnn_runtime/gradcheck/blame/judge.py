@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reading.types import Array, Point
+from ..reading.types import Array, Key, Point
 from ..tracing.follow import Follower
 from ..tracing.run import Event, Overrides, Place, Run
 from ..tracing.weave import Site
@@ -43,7 +43,7 @@ FAR = 48
 class Judge:
     """Judges the backward pass of a script at a point."""
 
-    def __init__(self, follower: Follower, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> None:
+    def __init__(self, follower: Follower, point: Point, shifts: Mapping[Key, Array] | None = None) -> None:
         self.follower, self.point, self.shifts = follower, point, shifts
         self.replay = follower.prepare(point, shifts)
         self.overrides: dict[Place, Array] = {}

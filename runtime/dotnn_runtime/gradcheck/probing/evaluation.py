@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, is_float, norm
+from ..tracing.displace import Recording, Replaying, Snapping
+from ..tracing.listen import Values
+from ..tracing.notes import Noting
 from ..tracing.rows import Row, cotangent_rows, parameter_rows
 from ..tracing.traced import TracedScript
-from ..tracing.tracer import Mode, Tape
 from .probes import MARGIN, scale_of
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -45,24 +47,27 @@ class Evaluation:
         self.script, self.point, self.cost = script, point, cost
         self.shifts: dict[Key, Array] = dict(shifts or {})
         if snap:
-            script.tracer.snap, script.tracer.grid, script.tracer.shifts = frozenset(snap), grid, self.shifts
-            self._run(Mode.RECORD, Tape())
-            script.tracer.snap = frozenset()
-        self.tape = Tape()
-        self.base_loss = float(np.real(self._run(Mode.RECORD, self.tape)))
+            snapping = Snapping(script.woven, frozenset(snap), grid)
+            self._run(snapping)
+            self.shifts = snapping.found
+        recording = Recording(script.woven, self.shifts)
+        self.base_loss = float(np.real(self._run(recording)))
+        self.tape = recording.tape
         self._complex: Point | None = None
-        self.loss, self.grads = self._backward()
-        self.notes = script.tracer.notes
-        self.read_back = script.tracer.passed
+        noting = Noting(script.woven, self.shifts)
+        with script.woven.heard_by(noting) as module:
+            self.loss, self.grads = loss_and_grads(module, point)
+        cost.forwards += 1
+        self.notes, self.read_back = noting.notes, frozenset(noting.seen)
 
     def evaluate(self, push: Direction) -> Any:
         """Return the loss with tensors displaced, every branch decided as at the base point."""
         if not any(np.iscomplexobj(delta) for delta in push.values()):
-            return float(np.real(self._run(Mode.REPLAY, self.tape, push)))
+            return float(np.real(self._run(self._replaying(push), push)))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", np.exceptions.ComplexWarning)
-                return self._run(Mode.REPLAY, self.tape, push, as_complex=True)
+                return self._run(self._replaying(push), push, as_complex=True)
         except (np.exceptions.ComplexWarning, TypeError, ValueError) as error:
             raise Unusable(f"the forward pass is not complex-safe: {error}") from error
 
@@ -150,33 +155,20 @@ class Evaluation:
         """Whether a value is assigned before the loop that assigns it: the state that a recurrence starts from."""
         return sum(value in s.targets and not s.is_load for s in self.script.structure.statements) > 1
 
-    def _run(self, mode: Mode, tape: Tape, push: Direction | None = None, as_complex: bool = False) -> Any:
+    def _replaying(self, push: Direction) -> Replaying:
+        return Replaying(self.script.woven, self.shifts, self.tape, push, self.script.kinks)
+
+    def _run(self, listener: Values, push: Direction | None = None, as_complex: bool = False) -> Any:
         self.cost.forwards += 1
         point = self._complex_point() if as_complex else self.point
         stores = {"param": dict(point.params), "input": dict(point.batch)}
         for key, delta in (push or {}).items():
             if key.kind in stores:
                 stores[key.kind][key.name] = stores[key.kind][key.name] + delta
-        tracer, module = self.script.tracer, self.script.traced
-        tracer.shifts = self.shifts
-        tracer.start(mode, tape, push)
-        try:
-            rng = np.random.default_rng(self.point.rng_seed)
+        rng = np.random.default_rng(self.point.rng_seed)
+        with self.script.woven.heard_by(listener) as module:
             _, cache = module.forward(stores["param"], stores["input"], training=point.training, rng=rng)
             return module.total_loss(stores["param"], stores["input"], cache)
-        finally:
-            tracer.stop()
-
-    def _backward(self) -> tuple[float, dict[str, Array]]:
-        tracer = self.script.tracer
-        tracer.shifts = self.shifts
-        tracer.start(Mode.BACKWARD, Tape())
-        try:
-            loss, grads = loss_and_grads(self.script.traced, self.point)
-        finally:
-            tracer.stop()
-        self.cost.forwards += 1
-        return loss, grads
 
     def _complex_point(self) -> Point:
         """Return the point with complex parameters and real-kind inputs, so that every buffer becomes complex."""

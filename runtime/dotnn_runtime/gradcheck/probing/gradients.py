@@ -115,7 +115,7 @@ class Probing:
         if self.oracle is COMPLEX_STEP:
             self._probe_numerically()
         self._taylor(rows)
-        self.report.kinks = self._crossings(self.script.tracer.kinks)
+        self.report.kinks = self._crossings(self.script.kinks)
         self.report.ties = self._crossings(self.evaluation.tape.ties)
 
     def _choose_oracle(self) -> None:
@@ -365,10 +365,7 @@ class Probing:
         self.report.checks.append(result)
 
     def _crossings(self, counts: Mapping[int, int]) -> list[Crossing]:
-        by_line: dict[int, int] = {}
-        for site, count in counts.items():
-            by_line[self.script.sites[site]] = by_line.get(self.script.sites[site], 0) + count
-        return [Crossing(n, self.script.structure.place(n).text, c) for n, c in sorted(by_line.items()) if c]
+        return [Crossing(n, self.script.structure.place(n).text, c) for n, c in sorted(counts.items()) if c]
 
 
 def _groups(rows: list[Row]) -> list[list[Row]]:

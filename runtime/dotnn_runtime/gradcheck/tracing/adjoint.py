@@ -17,6 +17,8 @@ from ..reading.types import Array
 Pull = Callable[[Array], Sequence[Array | None]]
 
 STEP = 1e-30
+NUMERIC_STEP = 1e-5
+"""Where the complex step cannot be used: an error of some 1e-10, which is less than what counts as wrong."""
 DENSE = 4_000_000
 """A Jacobian with more elements is not made."""
 FIRST = 2.0**40
@@ -68,7 +70,7 @@ def _slope(ufunc: Any, args: Sequence[Any], i: int) -> Any:
     try:
         return ufunc(*moved).imag / STEP
     except TypeError:
-        step = 1e-6 * (1.0 + np.abs(args[i]))
+        step = NUMERIC_STEP * (1.0 + np.abs(args[i]))
         ahead, behind = ([a + s * step if j == i else a for j, a in enumerate(args)] for s in (1.0, -1.0))
         return (ufunc(*ahead) - ufunc(*behind)) / (2.0 * step)
 
@@ -206,18 +208,25 @@ def _moved_back(function: Any, leaves: _Leaves, i: int, g: Array, which: int | N
 
 
 def _dense(function: Any, leaves: _Leaves, i: int, g: Array, which: int | None) -> Array:
+    """Return the way back through a function that nothing is known of: a Jacobian, made column by column."""
     x = np.asarray(leaves.values[i])
     if x.size * np.size(g) > DENSE:
         raise NotImplementedError(function.__name__)
+
+    def moved(index: tuple[int, ...], step: complex) -> Array:
+        to = x.astype(complex if step.imag else x.dtype)
+        to[index] += step if step.imag else step.real
+        return leaves.call(function, [*leaves.values[:i], to, *leaves.values[i + 1 :]], which)
+
     found = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
-        moved = x.astype(complex)
-        moved[index] += 1j * STEP
         try:
-            result = leaves.call(function, [*leaves.values[:i], moved, *leaves.values[i + 1 :]], which)
-        except TypeError as error:
-            raise NotImplementedError(function.__name__) from error
-        if not np.iscomplexobj(result):
-            raise NotImplementedError(function.__name__)
-        found[index] = np.vdot(g, result.imag) / STEP
+            result = moved(index, 1j * STEP)
+        except TypeError:
+            result = np.zeros(())
+        if np.iscomplexobj(result):
+            found[index] = np.vdot(g, result.imag) / STEP
+        else:  # it takes absolute values, or real numbers alone
+            step = complex(NUMERIC_STEP * (1.0 + abs(x[index])))
+            found[index] = np.vdot(g, moved(index, step) - moved(index, -step)) / (2.0 * step.real)
     return found

@@ -11,21 +11,20 @@ import pickle
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..reading.script import Script, execute
-from ..reading.structure import parse_script
-from ..reading.types import Array, Point, is_float
-from .run import Enough, Event, Frame, Overrides, Patch, Place, Replay, Run, Watch
+from ..reading.structure import FORWARD_FUNCTIONS
+from ..reading.types import Array, Key, Point, is_float
+from .listen import Listener
+from .run import Enough, Event, Frame, Overrides, Patch, Place, Replay, Run, Watch, nearest_events
+from .traced import TracedScript
 from .values import (
     ALIAS,
     RECORDER,
     Followed,
     FollowedNumpy,
-    Node,
     differentiate,
     followed,
     identity,
@@ -33,25 +32,20 @@ from .values import (
     node_of,
     stripped,
 )
-from .weave import MODULE_NAME, Site, Weaver
+from .weave import Site
 
 MOST_EVENTS = 200_000
-ROOT = ("forward", "total_loss")
-"""The functions whose values may be shifted."""
 
 
-class Follower:
-    """A woven script and what its reports are collected in."""
+class Follower(Listener):
+    """Listens to a woven script, and collects what it reports."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: TracedScript) -> None:
         self.script = script
-        weaver = Weaver()
-        tree = weaver.module(parse_script(script.structure.source))
-        self.sites: list[Site] = weaver.sites
-        self.module: ModuleType = execute(tree, script.filename, {MODULE_NAME: self})
-        self.numpy_names = [name for name, value in vars(self.module).items() if value is np]
+        self.sites = script.woven.sites
+        self.numpy_names = [name for name, value in vars(script.woven.module).items() if value is np]
         self.overrides: Overrides = {}
-        self.shifts: Mapping[tuple[str, int], Array] = {}
+        self.shifts: Mapping[Key, Array] = {}
         self.run = Run()
         self.patches: dict[int, Patch] = {}
         self.watched: tuple[int, int, Watch] | None = None
@@ -63,46 +57,50 @@ class Follower:
     # ------------------------------------------------------------------------------------------------ runs
 
     def follow(
-        self, point: Point, overrides: Overrides | None = None, shifts: Mapping[tuple[str, int], Array] | None = None
+        self, point: Point, overrides: Overrides | None = None, shifts: Mapping[Key, Array] | None = None
     ) -> Run:
-        """Run forward and backward at a point, and differentiate the forward pass."""
+        """Run forward at a point, and backward where the script has that; differentiate the forward pass."""
         run = Run()
         self.shifts = shifts or {}
         self._begin(run, overrides or {})
         params = {name: _leaf(value) for name, value in point.params.items()}
         batch = {name: _leaf(value) for name, value in point.batch.items()}
         run.params = {name: node for name, value in params.items() if (node := node_of(value)) is not None}
+        run.inputs = {name: node for name, value in batch.items() if (node := node_of(value)) is not None}
         seed = _leaf(np.array(1.0))
         seed.node.seeded = True
         self._with_followed_numpy(lambda: self._both(run, params, batch, point, seed))
         if run.loss is not None:
             run.nodes = differentiate(run.loss)
         for event in run.events:
-            event.deps = _nearest_events(event.node)
+            event.deps = nearest_events(event.node)
         return run
 
     def _both(self, run: Run, params: Any, batch: Any, point: Point, seed: Any) -> None:
-        module, rng = self.module, np.random.default_rng(point.rng_seed)
+        rng = np.random.default_rng(point.rng_seed)
         RECORDER.forward, RECORDER.frame = True, 0
-        _, cache = module.forward(params, batch, training=point.training, rng=rng)
-        loss = module.total_loss(params, batch, cache)
-        run.loss = node_of(loss)
-        run.start_of_backward = len(run.events)
-        RECORDER.forward = False
-        self._go_back()
-        try:
-            run.grads = module.backward(params, batch, cache, seed)
-        except (Exception, SystemExit) as error:
-            run.error = error
-        finally:
-            RECORDER.forward = True
+        with self.script.woven.heard_by(self) as module:
+            _, cache = module.forward(params, batch, training=point.training, rng=rng)
+            run.loss = node_of(module.total_loss(params, batch, cache))
+            run.start_of_backward = len(run.events)
+            if not self.script.explains:
+                return
+            RECORDER.forward = False
+            self._go_back()
+            try:
+                run.grads = module.backward(params, batch, cache, seed)
+            except (Exception, SystemExit) as error:
+                run.error = error
+            finally:
+                RECORDER.forward = True
 
-    def prepare(self, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> Replay:
+    def prepare(self, point: Point, shifts: Mapping[Key, Array] | None = None) -> Replay:
         """Run forward with plain arrays; return what runs the backward pass behind it, as often as it is called."""
         self._begin(Run(), {})
         self.shifts = shifts or {}
         rng = np.random.default_rng(point.rng_seed)
-        _, cache = self.module.forward(point.params, point.batch, training=point.training, rng=rng)
+        with self.script.woven.heard_by(self) as module:
+            _, cache = module.forward(point.params, point.batch, training=point.training, rng=rng)
         given = pickle.loads(pickle.dumps((point.params, point.batch, cache)))
         before = pickle.dumps(given)
 
@@ -118,7 +116,8 @@ class Follower:
             self._go_back()
             self.until = until
             try:
-                run.grads = self.module.backward(*given, seed)
+                with self.script.woven.heard_by(self) as module:
+                    run.grads = module.backward(*given, seed)
             except (Exception, SystemExit) as error:
                 run.error = error
             finally:
@@ -146,7 +145,7 @@ class Follower:
         self.run, self.overrides = run, overrides
         self._turns: Counter[tuple[int, int, str]] = Counter()
         self._done: Counter[int] = Counter()
-        self._shifted: set[tuple[str, int]] = set()
+        self._seen: Counter[str] = Counter()
         self._stack = [0]
         self._loops: list[list[str]] = [[]]
         self._current = -1
@@ -159,7 +158,7 @@ class Follower:
         self._back = True
 
     def _with_followed_numpy(self, work: Callable[[], None]) -> None:
-        names = vars(self.module)
+        names = vars(self.script.woven.module)
         stop = names.get("stop_gradient")
         self._following = True
         try:
@@ -225,6 +224,8 @@ class Follower:
             return tuple(values)
         return tuple(self._report(site, i, name, v) for i, (name, v) in enumerate(zip(site.names, values, strict=True)))
 
+    part = tap
+
     def whole(self, number: int, value: Any) -> Any:
         """What `+=` has made."""
         return self._report(self.sites[number], 1, self.sites[number].names[0], value)
@@ -240,6 +241,17 @@ class Follower:
                 right = self._report(self.sites[number], 2 + i, name, buffer)
                 if right is not buffer and not np.array_equal(stripped(right), stripped(buffer)):
                     buffer[...] = right
+
+    def filled(self, function: str, line: int, names: Sequence[str], load: Callable[[], Any]) -> None:
+        """An array of the forward pass is a value now."""
+        for name, buffer in zip(names, load(), strict=True) if function in FORWARD_FUNCTIONS else ():
+            if self._back or not is_float(buffer):
+                continue
+            key = self._next(name)
+            if key in self.shifts:
+                buffer[...] = buffer - self.shifts[key]
+            if (node := node_of(buffer)) is not None:
+                self.run.values[key] = node
 
     def _made(self, site: Site, count: int, make: Callable[[], Any]) -> Any:
         outer, self._current = self._current, site.number
@@ -268,7 +280,7 @@ class Follower:
     def _names(self, depth: int) -> dict[str, Any]:
         """Return all names that the woven function knows from which this was called."""
         frame = sys._getframe(depth)
-        return {**vars(self.module), **frame.f_locals}
+        return {**vars(self.script.woven.module), **frame.f_locals}
 
     def _report(self, site: Site, index: int, name: str, value: Any) -> Any:
         if type(value) is dict:
@@ -293,17 +305,19 @@ class Follower:
         event = self._note(place, site, (key or name,), value, None, line)
         if right is not None and (index < 2 or np.shape(right) == np.shape(value)):
             value = np.array(right)
-        if not self._following or not is_float(value):
-            shift = self._shift(site, name, place.turn)
-            return value if shift is None else value - shift
-        before = node_of(value)
-        shift = self._shift(site, name, place.turn)
+        named = self._key_of(site, index, name)
+        shift = self.shifts.get(named) if named is not None else None
         if shift is not None:
             value = value - shift
-            before = node_of(value)
+        if not self._following or not is_float(value):
+            return value
+        before = node_of(value)
+        if shift is not None:
             event.value = np.array(stripped(value))
         node = identity(before) if before is not None else new_node([], None)
         node.event, node.frame = event.number, event.frame
+        if named is not None:
+            self.run.values[named] = node
         event.node, event.seeded = node, node.seeded
         if index >= 2:  # a buffer stays the array that it is
             if isinstance(value, Followed):
@@ -315,14 +329,16 @@ class Follower:
             found.source = (value, ALIAS)
         return found
 
-    def _shift(self, site: Site, name: str, turn: int) -> Array | None:
-        """Return what is subtracted from a value of the forward pass."""
-        if not self.shifts or self._back or site.function not in ROOT or site.kind not in ("assign", "unpack"):
+    def _key_of(self, site: Site, index: int, name: str) -> Key | None:
+        """Return the key of a value of the forward pass, None for what is none."""
+        is_part = site.kind == "part" and index == 0
+        if self._back or is_part or index > 1 or name not in self.script.woven.values.get(site.number, ()):
             return None
-        if (name, turn) in self._shifted:  # read again, by the loss
-            return None
-        self._shifted.add((name, turn))
-        return self.shifts.get((name, turn))
+        return self._next(name)
+
+    def _next(self, name: str) -> Key:
+        self._seen[name] += 1
+        return Key("value", name, self._seen[name] - 1)
 
     def _note(
         self, place: Place, site: Site, names: Sequence[str], value: Any, error: BaseException | None, line: int = 0
@@ -366,21 +382,3 @@ def _turn(name: str, value: Any) -> str:
     if isinstance(value, int | np.integer):
         return f"{'step' if name in ('t', 'step') else name} {value}"
     return value if isinstance(value, str) else ""
-
-
-def _nearest_events(node: Node | None) -> tuple[int, ...]:
-    """Return the events that a value comes from directly."""
-    if node is None:
-        return ()
-    found: dict[int, None] = {}
-    unread, seen = [p for p in node.parents if p is not None], set()
-    while unread:
-        n = unread.pop()
-        if n.order in seen:
-            continue
-        seen.add(n.order)
-        if n.event is not None:
-            found[n.event] = None
-        else:
-            unread += [p for p in n.parents if p is not None]
-    return tuple(sorted(found))

@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 
 from ..reading.types import Array, Direction, Key, norm
-from .tracer import Note
+from .notes import Note
 
 EDGE = "_from_"
 

@@ -1,8 +1,8 @@
-"""The written half of following a script: a copy of its tree in which every statement reports what it makes.
+"""The written half of tracing: a copy of a script's tree in which every statement reports what it makes.
 
-`h = x + a` becomes `h = __follow__.tap(12, lambda: x + a)`; a function reports when it is entered and left, a loop
-each turn. The script's own text is never changed. A statement can be given something else to make, and one that stops
-with an exception can be passed over where that is done.
+`h = x + a` becomes `h = __trace__.tap(12, lambda: x + a)`; a function reports when it is entered and left, a loop each
+turn, `z > 0` becomes `__trace__.compare(7, ">", z, 0)`. The script's own text is never changed. Who listens may give a
+statement something else to make, and a branch another decision.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import ast
 import copy
 from dataclasses import dataclass
 
-from ..reading.structure import blocks
+from ..reading.structure import Structure, blocks, written_argument, written_into
+from .branches import BRANCHES, COMPARISONS, METHODS, PLAIN_NAMES
 
-MODULE_NAME = "__follow__"
-NOT_FOLLOWED = ("init_params", "train", "fit", "predict", "evaluate", "main", "check", "load_data", "update")
+MODULE_NAME = "__trace__"
+NOT_TRACED = ("init_params", "train", "fit", "predict", "evaluate", "main", "check", "load_data", "update")
+_SIGNS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
 
 
 @dataclass(frozen=True)
@@ -41,36 +43,67 @@ class Site:
 
 
 class Weaver:
-    """Weaves reports into functions, and keeps the sites by their number."""
+    """Weaves reports into the functions of a script.
 
-    def __init__(self) -> None:
+    Keeps the sites by their number, and the line of every branch. In a fast step, which `make_step` defines, a
+    statement is a call that writes into an array.
+    """
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
         self.sites: list[Site] = []
+        self.branches: list[int] = []
 
     def module(self, tree: ast.Module) -> ast.Module:
         """Weave into all functions of a module, in place."""
+        branches = _Branches(_numpy_names(tree), self.branches)
         for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and node.name not in NOT_FOLLOWED:
-                self.function(node)
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name not in NOT_TRACED:
+                if isinstance(node, ast.FunctionDef):
+                    self._function(node)
+                branches.visit(node)
         return ast.fix_missing_locations(tree)
 
-    def function(self, node: ast.FunctionDef) -> None:
-        """Weave into one function, in place."""
+    def _function(self, node: ast.FunctionDef) -> None:
         arguments = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
         head = [_statement(_call("enter", ast.Constant(node.name)), node)]
         for name in arguments:
             site = self._site(node.name, "argument", node, (name,), (node.lineno,))
             head.append(_assign(name, _call("argument", site, _load(name)), node))
-        body = self._block(node.name, node.body)
+        keep = [node.body.pop(0)] if node.body and _is_docstring(node.body[0]) else []
+        body = [made for part in node.body for made in self._whole(node.name, part)]
         leave = _statement(_call("leave", ast.Constant(node.name)), node)
-        keep = [body.pop(0)] if body and _is_docstring(body[0]) else []
         node.body = [*keep, ast.copy_location(ast.Try([*head, *(body or [ast.Pass()])], [], [], [leave]), node)]
+
+    def _whole(self, function: str, node: ast.stmt) -> list[ast.stmt]:
+        """Weave into a statement of a function's own block; behind it, report the arrays that it has filled."""
+        filled = self._filled(function, node)
+        woven = self._statement(function, node)
+        if filled:
+            names = ast.Tuple([ast.Constant(name) for name in filled], ast.Load())
+            arrays = ast.Tuple([_load(name) for name in filled], ast.Load())
+            call = _call("filled", ast.Constant(function), ast.Constant(node.lineno), names, _thunk(arrays))
+            woven.append(_statement(call, node))
+        return woven
+
+    def _filled(self, function: str, node: ast.stmt) -> list[str]:
+        """Return the arrays that a statement writes into; of a fast step, those whose pieces its loop runs through."""
+        names = set(written_into([node]))
+        if self._is_step(function):
+            names = {self.structure.views.get(name, name) for name in names}
+            if isinstance(node, ast.For) and isinstance(node.iter, ast.Name):
+                names |= self.structure.filled_by.get(node.iter.id, set())
+        return sorted(names)
+
+    def _is_step(self, function: str) -> bool:
+        return self.structure.step is not None and function == self.structure.step.name
 
     def _block(self, function: str, body: list[ast.stmt]) -> list[ast.stmt]:
         return [made for node in body for made in self._statement(function, node)]
 
     def _statement(self, function: str, node: ast.stmt) -> list[ast.stmt]:
         if isinstance(node, ast.FunctionDef):
-            self.function(node)
+            self._function(node)
             return [node]
         for inner in blocks(node):
             inner[:] = self._block(function, inner)
@@ -91,7 +124,7 @@ class Weaver:
             site = self._site(function, "return", node, names, (), node.value)
             node.value = _call("tap" if len(names) == 1 else "taps", site, _thunk(node.value))
         elif isinstance(node, ast.Expr) and not _is_docstring(node):
-            written = _written(node.value)
+            written = self._written(function, node)
             site = self._site(function, "do", node, tuple(map(ast.unparse, written)))
             node.value = _call("do", site, _thunk(node.value))
             return [node, *self._stored(site, written, node)]
@@ -118,7 +151,7 @@ class Weaver:
     def _augmented(self, function: str, node: ast.AugAssign) -> list[ast.stmt]:
         name = ast.unparse(node.target)
         site = self._site(function, "part", node, (name,))
-        node.value = _call("tap", site, _thunk(node.value))
+        node.value = _call("part", site, _thunk(node.value))
         if not isinstance(node.target, ast.Name):
             return [node, *self._after(site, node)]
         return [node, _assign(name, _call("whole", site, _load(name)), node)]
@@ -135,6 +168,21 @@ class Weaver:
         names = ast.Tuple([ast.Constant(ast.unparse(b)) for b in buffers], ast.Load())
         loaded = [ast.parse(ast.unparse(b), mode="eval").body for b in buffers]
         return [_statement(_call("stored", site, names, _thunk(ast.Tuple(loaded, ast.Load()))), node)]
+
+    def _written(self, function: str, node: ast.Expr) -> list[ast.expr]:
+        """Return what a call writes into: `np.add.at(d_W, …)`, `np.add(a, b, out=c)`, in a fast step `add(a, b, c)`."""
+        call = node.value
+        if not isinstance(call, ast.Call):
+            return []
+        if self._is_step(function):
+            target = written_argument(node)
+            whole = self.structure.views.get(target.id) if isinstance(target, ast.Name) else None
+            found = [_load(whole) if whole else target]
+        else:
+            found = [k.value for k in call.keywords if k.arg == "out"]
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "at":
+                found += call.args[:1]
+        return [f for f in found if isinstance(f, ast.Name | ast.Subscript | ast.Attribute)]
 
     def _site(
         self,
@@ -154,16 +202,6 @@ class Weaver:
         original = node if kind in ("loop", "argument") else copy.deepcopy(node)
         self.sites.append(Site(len(self.sites), function, kind, original, names, lines, keys))
         return ast.Constant(len(self.sites) - 1)
-
-
-def _written(value: ast.expr) -> list[ast.expr]:
-    """Return what a call writes into: `np.add.at(d_W, …)`, `np.add(a, b, out=c)`."""
-    if not isinstance(value, ast.Call):
-        return []
-    found = [k.value for k in value.keywords if k.arg == "out"]
-    if isinstance(value.func, ast.Attribute) and value.func.attr == "at" and value.args:
-        found.append(value.args[0])
-    return [f for f in found if isinstance(f, ast.Name | ast.Subscript | ast.Attribute)]
 
 
 def _parts(value: ast.expr) -> tuple[str, ...]:
@@ -195,3 +233,49 @@ def _assign(name: str, value: ast.expr, like: ast.AST) -> ast.stmt:
 
 def _load(name: str) -> ast.expr:
     return ast.Name(name, ast.Load())
+
+
+def _numpy_names(tree: ast.Module) -> set[str]:
+    """Return the names under which a script knows NumPy."""
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import))
+    return {"numpy"} | {a.asname or a.name for node in imports for a in node.names if a.name == "numpy"}
+
+
+class _Branches(ast.NodeTransformer):
+    """Replaces comparisons and branching functions by calls that know the number of the branch."""
+
+    def __init__(self, numpy: set[str], lines: list[int]) -> None:
+        self.numpy, self.lines = numpy, lines
+
+    def _number(self, node: ast.expr) -> ast.Constant:
+        self.lines.append(node.lineno)
+        return ast.Constant(len(self.lines) - 1)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        self.generic_visit(node)
+        sign = _SIGNS.get(type(node.ops[0]))
+        if len(node.ops) != 1 or sign not in COMPARISONS:
+            return node
+        call = _call("compare", self._number(node), ast.Constant(sign), node.left, node.comparators[0])
+        return ast.copy_location(call, node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        function = node.func
+        if isinstance(function, ast.Name) and function.id in PLAIN_NAMES:
+            return self._branch(node, function.id, function)
+        if not isinstance(function, ast.Attribute):
+            return node
+        owner, name = function.value, function.attr
+        if isinstance(owner, ast.Name) and owner.id in self.numpy:
+            return self._branch(node, name, function) if name in BRANCHES else node
+        if isinstance(owner, ast.Attribute) and owner.attr in ("maximum", "minimum") and name == "reduce":
+            if len(node.args) == 1 and not any(k.arg == "axis" for k in node.keywords):
+                node.keywords.append(ast.keyword("axis", ast.Constant(0)))  # the default of ufunc.reduce
+            return self._branch(node, owner.attr[:3], function)
+        return self._branch(node, name, owner, "method") if name in METHODS else node
+
+    def _branch(self, node: ast.Call, name: str, function: ast.expr, kind: str = "branch") -> ast.expr:
+        call = _call(kind, self._number(node), ast.Constant(name), function, *node.args)
+        call.keywords = node.keywords
+        return ast.copy_location(call, node)
