@@ -7,19 +7,20 @@ from fractions import Fraction
 from dotnn.codegen.lines import literal
 from dotnn.core.arguments import Bound, Duration
 from dotnn.ir.expr import DIALECTS, equation, spell
+from dotnn.library.schedules import Schedule
 from dotnn.model.model import Train
 
 UNITS = {"steps": "", "share": " * steps", "epochs": " * steps_per_epoch"}
 """What a duration is multiplied by to be a number of steps."""
 
 
-def formula(train: Train) -> Bound | None:
+def formula(train: Train) -> Bound[Schedule] | None:
     """Return the schedule that is a formula over the number of the step."""
     schedule = train.schedule
     return schedule if schedule is not None and not schedule.entry.watches else None
 
 
-def watcher(train: Train) -> Bound | None:
+def watcher(train: Train) -> Bound[Schedule] | None:
     """Return the schedule that watches a quantity."""
     schedule = train.schedule
     return schedule if schedule is not None and schedule.entry.watches else None

@@ -75,14 +75,24 @@ def _only(targets: Sequence[Target]) -> str:
 def refuse_what_does_not_apply(target: Target, style: Style) -> None:
     """Refuse options that mean nothing to a target, or to its style. Raises `click.UsageError`."""
     context = click.get_current_context()
+    _refuse_what_the_style_lacks(context, target, style)
+    for option in ["style", *(o.name for other in TARGETS.values() for o in other.options)]:
+        if _is_given(context, option) and not target.takes(option):
+            raise _not_for("target", target.name, option, [t.name for t in TARGETS.values() if t.takes(option)])
+
+
+def _refuse_what_the_style_lacks(context: click.Context, target: Target, style: Style) -> None:
     for option in style.lacks:
         if context.params.get(option):
-            others = " or ".join(other.name for other in target.styles if option not in other.lacks)
-            flag = f"--{option.replace('_', '-')}"
-            raise click.UsageError(f"{flag} does not apply to --style {style.name}, only to --style {others}")
-    for option in ["style", *(o.name for other in TARGETS.values() for o in other.options)]:
-        source = context.get_parameter_source(option)
-        if source not in (None, click.core.ParameterSource.DEFAULT) and not target.takes(option):
-            owners = " or ".join(other.name for other in TARGETS.values() if other.takes(option))
-            flag = f"--{option.replace('_', '-')}"
-            raise click.UsageError(f"{flag} does not apply to --target {target.name}, only to --target {owners}")
+            others = [other.name for other in target.styles if option not in other.lacks]
+            raise _not_for("style", style.name, option, others)
+
+
+def _is_given(context: click.Context, option: str) -> bool:
+    return context.get_parameter_source(option) not in (None, click.core.ParameterSource.DEFAULT)
+
+
+def _not_for(kind: str, name: str, option: str, others: Sequence[str]) -> click.UsageError:
+    """Return the error for an option that the target or style of this name does not take, but only `others` do."""
+    flag, only = f"--{option.replace('_', '-')}", " or ".join(others)
+    return click.UsageError(f"{flag} does not apply to --{kind} {name}, only to --{kind} {only}")

@@ -7,9 +7,12 @@ language is reported by the same few sentences.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
+
+Attrs = Mapping[str, Any]
+"""Arguments by name: each value is of the type that its kind accepts."""
 
 
 class Missing:
@@ -73,23 +76,40 @@ class Arg:
     training: bool = False
 
 
+class Member(Protocol):
+    """A thing that a registry holds."""
+
+    @property
+    def name(self) -> str:
+        """What the spec calls it."""
+        ...
+
+    @property
+    def args(self) -> tuple[Arg, ...]:
+        """Its arguments, in order."""
+        ...
+
+
+Entry = TypeVar("Entry", bound=Member, covariant=True)
+
+
 @dataclass(frozen=True)
-class Bound:
+class Bound(Generic[Entry]):
     """A registered thing with all its arguments bound: `he(distribution=normal)`."""
 
-    entry: Any
+    entry: Entry
     attrs: dict[str, Any]
 
     @property
     def name(self) -> str:
         """The registered name."""
-        return str(self.entry.name)
+        return self.entry.name
 
     def __str__(self) -> str:
         return show_call(self.name, self.entry.args, self.attrs)
 
 
-def show_call(name: str, args: tuple[Arg, ...], attrs: dict[str, Any]) -> str:
+def show_call(name: str, args: tuple[Arg, ...], attrs: Attrs) -> str:
     """Write a call as a person would: arguments that differ from their default, the leading ones by position."""
     shown: list[str] = []
     positional = True
@@ -181,9 +201,15 @@ def _word(value: object) -> str | None:
     return value.id if isinstance(value, Symbol) else None
 
 
+def _all_of(kind: Kind, value: object) -> tuple[Any, ...] | None:
+    """Return the elements of a list as their kind takes them, None where it is no list or one is not of the kind."""
+    items = tuple(map(kind.accept, value)) if isinstance(value, list) else (None,)
+    return items if None not in items else None
+
+
 def _weights(value: object) -> tuple[float, ...] | None:
-    items: list[Any] = [NON_NEGATIVE.accept(v) for v in value] if isinstance(value, list) else [None]
-    return tuple(items) if None not in items and any(items) else None
+    items = _all_of(NON_NEGATIVE, value)
+    return items if items and any(items) else None
 
 
 def _string(value: object) -> str | None:
@@ -195,8 +221,7 @@ def _boolean(value: object) -> bool | None:
 
 
 def _sizes(value: object) -> tuple[int, ...] | None:
-    items: list[Any] = [POSITIVE_INT.accept(v) for v in value] if isinstance(value, list) else [None]
-    return tuple(items) if None not in items and items else None
+    return _all_of(POSITIVE_INT, value) or None
 
 
 NUMBER = number("a number")

@@ -88,20 +88,26 @@ def prepare_saving(folder: RunFolder, model: Model, made_of: int, *, begun: bool
     checkpoint = model.train.checkpoint
     if checkpoint is None:
         return Saving(folder, model, made_of)
-    shapes = {name: p.shape for name, p in model.params.items()}
-    try:
-        state = resumed_state(folder.path, shapes, made_of, resume=True) if begun else None
-    except DataError as error:
-        raise _cannot_resume(plain_message(error), error.help) from None
-    if begun and state is None and (folder.path / "weights.npz").exists():
-        raise _cannot_resume(f"the run {folder.path} has lost its checkpoint", "train again with --overwrite")
-    if state is not None and len(state["history"]) > model.train.epochs:
-        trained = len(state["history"])
-        raise _cannot_resume(f"the run has already trained {trained} epochs", "resume it with more --epochs")
+    state = _last_state(folder, model, made_of) if begun else None
     folder.claim("checkpoint.npz")
     if checkpoint.best_by:
         folder.claim("best.npz")
     return Saving(folder, model, made_of, state)
+
+
+def _last_state(folder: RunFolder, model: Model, made_of: int) -> State | None:
+    """Return the state of the last checkpoint of a run, None before the first one. Raises `CompileError`."""
+    shapes = {name: p.shape for name, p in model.params.items()}
+    try:
+        state = resumed_state(folder.path, shapes, made_of, resume=True)
+    except DataError as error:
+        raise _cannot_resume(plain_message(error), error.help) from None
+    if state is None and (folder.path / "weights.npz").exists():
+        raise _cannot_resume(f"the run {folder.path} has lost its checkpoint", "train again with --overwrite")
+    if state is not None and len(state["history"]) > model.train.epochs:
+        trained = len(state["history"])
+        raise _cannot_resume(f"the run has already trained {trained} epochs", "resume it with more --epochs")
+    return state
 
 
 def say_where_it_continues(saving: Saving, epochs: int) -> bool:

@@ -18,9 +18,11 @@ FILTERS = Arg("filters", POSITIVE_INT, doc="number of filters: the channels of t
 KERNEL = Arg("kernel", WINDOW, doc="size of the kernel, k or one number per axis")
 STRIDE = Arg("stride", WINDOW, 1, "steps from place to place")
 BORDER = Arg(
-    "pad", PAD, "valid",
+    "pad",
+    PAD,
+    "valid",
     "`valid`: no border; `same`: ceil(n / stride) places; or numbers: p, [p, q], [[before, after], …]",
-)  # fmt: skip
+)
 DILATION = Arg("dilation", WINDOW, 1, "steps between the elements of the kernel")
 GROUPS = Arg("groups", POSITIVE_INT, 1, "groups of channels that meet filters of their own; all channels: depthwise")
 

@@ -51,26 +51,32 @@ def _global(name: str, doc: str, op: str) -> Layer:
         return TensorType((BATCH, types[0].example[-1]))
 
     return Layer(
-        name, doc, lambda b, low: b.emit(op, low.x), infer=infer,
+        name,
+        doc,
+        lambda b, low: b.emit(op, low.x),
+        infer=infer,
         keeps_unit=True,
-    )  # fmt: skip
+    )
 
 
 MAXPOOL = _pooling(
     "maxpool",
     "The largest value under the window, per channel; of equal ones, row by row, the first receives the gradient.",
-    "max_pool", "a[p, q] = max over (i, j) of x[p s + i, q s + j]",
-)  # fmt: skip
+    "max_pool",
+    "a[p, q] = max over (i, j) of x[p s + i, q s + j]",
+)
 
 AVGPOOL = _pooling(
     "avgpool",
     "The mean of what is under the window, per channel; a border does not count.",
-    "avg_pool", "a[p, q] = mean over (i, j) of x[p s + i, q s + j]",
-)  # fmt: skip
+    "avg_pool",
+    "a[p, q] = mean over (i, j) of x[p s + i, q s + j]",
+)
 
 MAXPOOL_GLOBAL = _global(
-    "maxpool_global", "The largest value of every channel; of equal ones the first receives the gradient.",
+    "maxpool_global",
+    "The largest value of every channel; of equal ones the first receives the gradient.",
     "max_global",
-)  # fmt: skip
+)
 
 AVGPOOL_GLOBAL = _global("avgpool_global", "The mean of every channel.", "avg_global")

@@ -49,15 +49,18 @@ def convolution(rank: int) -> tuple[Op, Op, Op]:
 
     helpers = (name, transpose, d_weight, "per_group")
     return (
-        Op(name, ("x", "W", "b"), infer, _call(name, "x, W"), vjp, helpers, EQUATIONS[rank],
-           algebra=PRODUCT),
+        Op(name, ("x", "W", "b"), infer, _call(name, "x, W"), vjp, helpers, EQUATIONS[rank], algebra=PRODUCT),
         Op(
-            transpose, ("d", "W", "b"), infer_transpose, _call(transpose, "d, W", "size"), vjp_transpose, helpers,
+            transpose,
+            ("d", "W", "b"),
+            infer_transpose,
+            _call(transpose, "d, W", "size"),
+            vjp_transpose,
+            helpers,
             algebra=PRODUCT,
         ),
-        Op(d_weight, ("x", "d"), infer_d_weight, _call(d_weight, "x, d", "kernel"), None, helpers,
-           algebra=BILINEAR),
-    )  # fmt: skip
+        Op(d_weight, ("x", "d"), infer_d_weight, _call(d_weight, "x, d", "kernel"), None, helpers, algebra=BILINEAR),
+    )
 
 
 def _bias(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -80,7 +83,11 @@ CONV1D, CONV1D_TRANSPOSE, CONV1D_D_WEIGHT = convolution(1)
 CONV2D, CONV2D_TRANSPOSE, CONV2D_D_WEIGHT = convolution(2)
 
 RESHAPE_WEIGHT = Op(
-    "reshape_weight", ("W",), lambda types, attrs: TensorType(tuple(attrs["shape"])), "W.reshape(shape)",
-    lambda b, node, d: [b.emit("reshape_weight", d, shape=node.ins[0].type.shape)], algebra=RESHAPED
-)  # fmt: skip
+    "reshape_weight",
+    ("W",),
+    lambda types, attrs: TensorType(tuple(attrs["shape"])),
+    "W.reshape(shape)",
+    lambda b, node, d: [b.emit("reshape_weight", d, shape=node.ins[0].type.shape)],
+    algebra=RESHAPED,
+)
 """The same weights in another shape: a depthwise kernel [row, column, in, times] as one by groups."""

@@ -41,15 +41,27 @@ def pooling(rank: int) -> tuple[Op, Op, Op, Op]:
 
     where = "window", "stride"
     return (
-        Op(largest, ("x",), _pooled, _call(largest, "x", *where), max_vjp, (largest,),
-           algebra=SIGN_KEPT),
-        Op(f"{largest}_d_input", ("d", "x", "a"), lambda types, attrs: types[1],
-           _call(f"{largest}_d_input", "d, x, a", *where), None, (f"{largest}_d_input",),
-           algebra=LINEAR),
+        Op(largest, ("x",), _pooled, _call(largest, "x", *where), max_vjp, (largest,), algebra=SIGN_KEPT),
+        Op(
+            f"{largest}_d_input",
+            ("d", "x", "a"),
+            lambda types, attrs: types[1],
+            _call(f"{largest}_d_input", "d, x, a", *where),
+            None,
+            (f"{largest}_d_input",),
+            algebra=LINEAR,
+        ),
         Op(mean, ("x",), _pooled, _call(mean, "x", *where), avg_vjp, (mean,), algebra=RESHAPED),
-        Op(f"{mean}_d_input", ("d",), _unpooled, _call(f"{mean}_d_input", "d", "size", *where), None,
-           (f"{mean}_d_input",), algebra=RESHAPED),
-    )  # fmt: skip
+        Op(
+            f"{mean}_d_input",
+            ("d",),
+            _unpooled,
+            _call(f"{mean}_d_input", "d", "size", *where),
+            None,
+            (f"{mean}_d_input",),
+            algebra=RESHAPED,
+        ),
+    )
 
 
 MAX_POOL1D, MAX_POOL1D_D_INPUT, AVG_POOL1D, AVG_POOL1D_D_INPUT = pooling(1)
@@ -74,18 +86,30 @@ def _spread_line(node: Node) -> str:
 
 
 MAX_GLOBAL = Op(
-    "max_global", ("x",), _no_places, lambda node: f"x.max(axis={_axes(node)})",
-    sends(x="max_global_d_input(d, x)"), algebra=SIGN_KEPT
-)  # fmt: skip
+    "max_global",
+    ("x",),
+    _no_places,
+    lambda node: f"x.max(axis={_axes(node)})",
+    sends(x="max_global_d_input(d, x)"),
+    algebra=SIGN_KEPT,
+)
 
 MAX_GLOBAL_D_INPUT = Op(
-    "max_global_d_input", ("d", "x"), lambda types, attrs: types[1], "max_global_d_input(d, x)",
-    helpers=("max_global_d_input",), algebra=LINEAR
-)  # fmt: skip
+    "max_global_d_input",
+    ("d", "x"),
+    lambda types, attrs: types[1],
+    "max_global_d_input(d, x)",
+    helpers=("max_global_d_input",),
+    algebra=LINEAR,
+)
 
 AVG_GLOBAL = Op(
-    "avg_global", ("x",), _no_places, _mean_line,
-    lambda b, node, d: [b.emit("avg_global_d_input", d, size=sizes(node.ins[0].type))], algebra=RESHAPED
-)  # fmt: skip
+    "avg_global",
+    ("x",),
+    _no_places,
+    _mean_line,
+    lambda b, node, d: [b.emit("avg_global_d_input", d, size=sizes(node.ins[0].type))],
+    algebra=RESHAPED,
+)
 
 AVG_GLOBAL_D_INPUT = Op("avg_global_d_input", ("d",), _unpooled, _spread_line, algebra=RESHAPED)

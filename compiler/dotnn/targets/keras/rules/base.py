@@ -5,7 +5,7 @@ What the manual says of Keras is read off the rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,7 @@ class OptimizerRule:
 
     name: str
     keras: str
-    options: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    options: Callable[[Attrs], Attrs] | None = None
     remark: str = ""
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from dotnn.library.layers.base import Attrs, Types
-from dotnn.targets.keras.call import Keras, without
+from dotnn.targets.keras.call import Keras, only_set, without
 from dotnn.targets.keras.rules.base import LayerRule, with_arguments
 
 UNROLLED = 32
@@ -38,11 +38,8 @@ def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
     With gates and dropout of the state, or where the gradient is cut, it is a loop around a cell.
     """
     sequence, after, gated = attrs["returns"] == "sequence", attrs.get("reset") == "after", "gate" in attrs
-    loop = {
-        **({"return_sequences": True} if sequence else {}),
-        **({"go_backwards": True} if attrs["reverse"] else {}),
-    }
-    unroll = {"unroll": True} if not gated and types[0].example[0] <= UNROLLED else {}
+    loop = only_set(return_sequences=sequence, go_backwards=attrs["reverse"])
+    unroll = only_set(unroll=not gated and types[0].example[0] <= UNROLLED)
     bias = {"b": "cell.bias[0]", "b_U": "cell.bias[1]"} if after else {"b": "cell.bias"}
     whole = Keras(
         kind,
