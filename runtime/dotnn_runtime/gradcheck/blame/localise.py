@@ -6,7 +6,7 @@ right ones, of a forward pass that was followed. The first that is wrong while a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -55,11 +55,11 @@ class _Search:
     truths: Truths
 
     def first_wrong(self) -> Blame | None:
-        for step in self._in_order(self.evaluation.rows()):
-            if self._is_wrong(step.row):
-                fault = self._fault(step)
-                return blame_of(self.evaluation.script, self.evaluation.point, fault, bool(self.evaluation.shifts))
-        return None
+        step = next((step for step in self._in_order() if self._is_wrong(step.row)), None)
+        if step is None:
+            return None
+        at_ties = bool(self.evaluation.shifts)
+        return blame_of(self.evaluation.script, self.evaluation.point, self._fault(step), at_ties)
 
     def _node(self, key: Key) -> Node | None:
         nodes = {"param": self.run.params, "input": self.run.inputs}
@@ -73,30 +73,40 @@ class _Search:
         pairs = (zip(claim, nodes, strict=True) for claim in row.claims)
         return not any(all(self.truths.same(a, np.asarray(node.total)) for a, node in pair) for pair in pairs)
 
-    def _in_order(self, rows: Sequence[Row]) -> list[_Step]:
+    def _in_order(self) -> list[_Step]:
         """Return what the pass computes, in the order in which it does."""
-        structure = self.evaluation.script.structure
-        by_name = {row.name: row for row in rows if row.kind == "cotangent"}
+        rows = self.evaluation.rows()
+        values = {row.name: row for row in rows if row.kind == "cotangent"}
         returned = {row.name: row for row in rows if row.kind != "cotangent"}
-        # d_h1_W may be assigned by a line of its own, or stand only in the returned dict
-        of_result = {f"d_{name.replace('.', '_')}": [name] for name in returned}
-        of_result |= {f"d_{alias}": [key.name] for alias, key in structure.aliases.items() if key.name in returned}
-        of_result |= structure.result_arrays
         places: dict[str, list[int]] = {}
         for i, note in enumerate(self.evaluation.notes):
             places.setdefault(note.name, []).append(i)
         steps: list[_Step] = []
         for name, at in places.items():
-            if name in by_name and len(by_name[name].keys) > 1:
-                steps += self._time_steps(by_name[name], at) if self._is_wrong(by_name[name]) else ()
-            elif name in by_name:
-                steps.append(_Step(at[-1], name, by_name[name]))
-            else:
-                results = [r for r in of_result.get(name, ()) if r in returned and self._returns(at[-1], returned[r])]
-                steps += [_Step(at[-1], name, returned.pop(result)) for result in results]
+            steps += self._of_value(values[name], at) if name in values else self._of_results(name, at[-1], returned)
         # what is left has no line of its own: nearest to the loss first
         rest = [_Step(len(self.evaluation.notes), name, returned[name]) for name in reversed(list(returned))]
         return sorted(steps, key=lambda step: step.position) + rest
+
+    def _of_value(self, row: Row, at: list[int]) -> Iterator[_Step]:
+        if len(row.keys) == 1:
+            yield _Step(at[-1], row.name, row)
+        elif self._is_wrong(row):
+            yield from self._time_steps(row, at)
+
+    def _of_results(self, name: str, position: int, returned: dict[str, Row]) -> Iterator[_Step]:
+        """Yield the gradients that an array is returned as, and take them out of what is `returned`."""
+        for result in self._results.get(name, ()):
+            if result in returned and self._returns(position, returned[result]):
+                yield _Step(position, name, returned.pop(result))
+
+    @cached_property
+    def _results(self) -> dict[str, list[str]]:
+        """The gradients that an array may be returned as: d_h1_W stands in the dict alone, or has a line of its own."""
+        structure, grads = self.evaluation.script.structure, self.evaluation.grads
+        found = {f"d_{name.replace('.', '_')}": [name] for name in grads}
+        aliases = {f"d_{alias}": [key.name] for alias, key in structure.aliases.items() if key.name in grads}
+        return found | aliases | structure.result_arrays
 
     def _returns(self, position: int, row: Row) -> bool:
         """Tell whether a note is what the backward pass returned, not a part of it."""
@@ -147,26 +157,24 @@ class _Search:
 
     def _wrong_edges(self, name: str, row: Row, node: Node) -> Iterator[tuple[str, Array, Target | None]]:
         """Yield contributions `d_v_from_<user>` that are not what its readings of `v` contribute, and what is."""
-        structure = self.evaluation.script.structure
-        batch_last = structure.step is not None and row.kind == "cotangent"
         readers = shares_by_reader(self.run, node)[:MOST_USES]
-        shares = np.array([share for _, share in readers])
-        terms = [t for t in structure.terms_in_backward(name) if EDGE in t]
-        for edge, arrays in self._notes.items():
-            # of a fast step, an array that a contribution is made in, d_v_from_u_bordered, is none
-            if not edge.startswith(name + EDGE) or (batch_last and edge not in terms):
-                continue
-            claim = fitted(arrays[-1], row.shape, batch_last)
-            named = _of_user(edge.removeprefix(name + EDGE), [reader for reader, _ in readers])
+        names, shares = [reader for reader, _ in readers], np.array([share for _, share in readers])
+        terms = [t for t in self.evaluation.script.structure.terms_in_backward(name) if EDGE in t]
+        for edge, array, claim in self._edges(name, row, terms):
+            named = _of_user(edge.removeprefix(name + EDGE), names)
             in_parts = terms.count(edge) > 1 or len(terms) < 2 or any(t.startswith(f"{edge}_") for t in terms)
-            sums = (shares[list(some)].sum(axis=0) for some in _subsets(len(readers), named, in_parts))
+            sums = (shares[list(some)].sum(axis=0) for some in _subsets(len(names), named, in_parts))
             if claim is None or not any(self.truths.same(claim, right) for right in sums):
                 right = Target.of(shares[list(named)].sum(axis=0)) if named else None
-                yield edge, arrays[-1] if claim is None else claim, right
+                yield edge, array if claim is None else claim, right
 
-    @cached_property
-    def _notes(self) -> dict[str, list[Array]]:
-        return group_notes(self.evaluation.notes)
+    def _edges(self, name: str, row: Row, terms: list[str]) -> Iterator[tuple[str, Array, Array | None]]:
+        """Yield the contributions to a cotangent as they were noted, and in the shape of the value."""
+        batch_last = self.evaluation.script.structure.step is not None and row.kind == "cotangent"
+        for edge, arrays in group_notes(self.evaluation.notes).items():
+            # of a fast step, an array that a contribution is made in, d_v_from_u_bordered, is none
+            if edge.startswith(name + EDGE) and (edge in terms or not batch_last):
+                yield edge, arrays[-1], fitted(arrays[-1], row.shape, batch_last)
 
     def _steps_missing(self, name: str, row: Row) -> Pattern | None:
         """Compare how often a loop assigns a value with how often the backward pass assigns its cotangent."""

@@ -25,6 +25,7 @@ from .values import (
     RECORDER,
     Followed,
     FollowedNumpy,
+    Node,
     differentiate,
     followed,
     identity,
@@ -103,6 +104,9 @@ class Follower(Listener):
             _, cache = module.forward(point.params, point.batch, training=point.training, rng=rng)
         given = pickle.loads(pickle.dumps((point.params, point.batch, cache)))
         before = pickle.dumps(given)
+        for array in _arrays_in(given):
+            array.flags.writeable = False  # another version of a line may write into what all runs read
+        writes = isinstance(self._replay(given, {}, None, 1.0, None).error, ValueError)
 
         def replay(
             overrides: Overrides,
@@ -110,36 +114,26 @@ class Follower(Listener):
             seed: float = 1.0,
             kept: Collection[Place] | None = None,
         ) -> Run:
-            run, seed = Run(), np.float64(seed)
-            self.kept = kept
-            self._begin(run, overrides)
-            self._go_back()
-            self.until = until
-            try:
-                with self.script.woven.heard_by(self) as module:
-                    run.grads = module.backward(*given, seed)
-            except (Exception, SystemExit) as error:
-                run.error = error
-            finally:
-                self.until = self.kept = None
-            return run
+            return self._replay(pickle.loads(before) if writes else given, overrides, until, seed, kept)
 
-        for array in _arrays_in(given):
-            array.flags.writeable = False  # another version of a line may write into what all runs read
-        if not isinstance(replay({}).error, ValueError):
-            return replay
+        return replay
 
-        def replay_on_copies(
-            overrides: Overrides,
-            until: Place | None = None,
-            seed: float = 1.0,
-            kept: Collection[Place] | None = None,
-        ) -> Run:
-            nonlocal given  # the backward pass itself writes into what it is given
-            given = pickle.loads(before)
-            return replay(overrides, until, seed, kept)
-
-        return replay_on_copies
+    def _replay(
+        self, given: Any, overrides: Overrides, until: Place | None, seed: float, kept: Collection[Place] | None
+    ) -> Run:
+        run = Run()
+        self.kept = kept
+        self._begin(run, overrides)
+        self._go_back()
+        self.until = until
+        try:
+            with self.script.woven.heard_by(self) as module:
+                run.grads = module.backward(*given, np.float64(seed))
+        except (Exception, SystemExit) as error:
+            run.error = error
+        finally:
+            self.until = self.kept = None
+        return run
 
     def _begin(self, run: Run, overrides: Overrides) -> None:
         self.run, self.overrides = run, overrides
@@ -309,25 +303,24 @@ class Follower(Listener):
         shift = self.shifts.get(named) if named is not None else None
         if shift is not None:
             value = value - shift
+            event.value = np.array(stripped(value))
         if not self._following or not is_float(value):
             return value
-        before = node_of(value)
-        if shift is not None:
-            event.value = np.array(stripped(value))
-        node = identity(before) if before is not None else new_node([], None)
-        node.event, node.frame = event.number, event.frame
+        node = self._node_of_event(event, value)
         if named is not None:
             self.run.values[named] = node
+        if index < 2:
+            return _renamed(value, node)
+        if isinstance(value, Followed):  # a buffer stays the array that it is
+            value.node = node
+        return value
+
+    def _node_of_event(self, event: Event, value: Any) -> Node:
+        before = node_of(value)
+        node = identity(before) if before is not None else new_node([], None)
+        node.event, node.frame = event.number, event.frame
         event.node, event.seeded = node, node.seeded
-        if index >= 2:  # a buffer stays the array that it is
-            if isinstance(value, Followed):
-                value.node = node
-            return value
-        found = stripped(value)
-        found = followed(found, node)
-        if isinstance(value, Followed) and isinstance(found, Followed):
-            found.source = (value, ALIAS)
-        return found
+        return node
 
     def _key_of(self, site: Site, index: int, name: str) -> Key | None:
         """Return the key of a value of the forward pass, None for what is none."""
@@ -356,6 +349,14 @@ class Follower(Listener):
         if place == self.until:
             raise Enough
         return event
+
+
+def _renamed(value: Any, node: Node) -> Any:
+    """Return a value under another name; what is written into it is written into the one that had the first."""
+    found = followed(stripped(value), node)
+    if isinstance(value, Followed) and isinstance(found, Followed):
+        found.source = (value, ALIAS)
+    return found
 
 
 def _leaf(value: Any) -> Any:
