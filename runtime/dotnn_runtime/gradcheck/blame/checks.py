@@ -11,7 +11,7 @@ import numpy as np
 
 from ..probing.evaluation import loss_and_grads
 from ..probing.soundness import Soundness, Unsound
-from ..reading.structure import CONTRACT, around
+from ..reading.structure import OWN, around
 from ..reading.types import Array, Point
 from ..report.results import Blame, Pattern
 from ..tracing.displace import Recording
@@ -63,28 +63,37 @@ def blame_for_note(script: TracedScript, point: Point, *, same_size: bool = Fals
     that can be broadcast to the right one, and holds fewer elements, does not count as wrong: it may be meant so.
     """
     shapes = _shapes(script, point)
+    size = next((len(array) for array in point.batch.values()), 0)
     written = set().union(*script.structure.in_place.values())
     for note in backward_notes(script, point) if script.explains else ():
         name = note.name.removeprefix("d_")
         value = name if name in shapes else name.partition(EDGE)[0]
         if note.name in written or (value in written and not same_size):
             continue
-        if not note.is_float:
-            words = f"{note.name} holds no floating-point numbers: a mask in place of a product with it?"
-            return _blame_line(script, note, value, Pattern("wrong dtype", words))
-        if not np.all(np.isfinite(note.array)):
-            return _blame_line(script, note, value, Pattern("not finite", f"{note.name} holds NaN or infinity."))
-        if value not in shapes:
-            continue
-        if note.array.shape != shapes[value] and not (same_size and _spreads_to(note.array, shapes[value])):
-            words = f"The result has the shape {note.array.shape}, but {value} has {shapes[value]}."
-            size = next((len(array) for array in point.batch.values()), 0)
-            if size in note.array.shape and size not in shapes[value]:
-                words += f" {size} is the batch size: does a sum run over the wrong axis?"
-            turned = note.array.shape == shapes[value][::-1] and note.array.ndim > 1
-            pattern = "wrong shape: transposed" if turned else "wrong shape"
-            return _blame_line(script, note, value, Pattern(pattern, words))
+        pattern = _wrong_numbers(note)
+        if pattern is None and value in shapes and not (same_size and _spreads_to(note.array, shapes[value])):
+            pattern = _wrong_shape(note.array, value, shapes[value], size)
+        if pattern is not None:
+            return _blame_line(script, note, value, pattern)
     return None
+
+
+def _wrong_numbers(note: Note) -> Pattern | None:
+    if not note.is_float:
+        words = f"{note.name} holds no floating-point numbers: a mask in place of a product with it?"
+        return Pattern("wrong dtype", words)
+    finite = np.all(np.isfinite(note.array))
+    return None if finite else Pattern("not finite", f"{note.name} holds NaN or infinity.")
+
+
+def _wrong_shape(array: Array, value: str, shape: tuple[int, ...], batch: int) -> Pattern | None:
+    if array.shape == shape:
+        return None
+    words = f"The result has the shape {array.shape}, but {value} has {shape}."
+    if batch in array.shape and batch not in shape:
+        words += f" {batch} is the batch size: does a sum run over the wrong axis?"
+    turned = array.shape == shape[::-1] and array.ndim > 1
+    return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
 
 
 def _spreads_to(array: Array, shape: tuple[int, ...]) -> bool:
@@ -171,16 +180,13 @@ def blame_for_exception(script: TracedScript, error: BaseException) -> Blame:
         last = script.structure.functions.get("loss_and_grads")
         place = script.structure.place(last.body[-1].lineno if last else 0)
         return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{error}."))
-    outer = [
-        f
-        for f in frames
-        if f.name in (*CONTRACT, "make_step") or (script.structure.step and f.name == script.structure.step.name)
-    ]
+    passed = [around(script.structure.source, f.lineno or 0) for f in frames]
+    outer = [f for f, function in zip(frames, passed, strict=True) if function in OWN]
     chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
     inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
     place = script.structure.place(chosen.lineno or 0)
     target = place.text.partition("=")[0].rstrip(" +")
     name = target if target.isidentifier() else chosen.name
     pattern = Pattern("exception", f"This line stops{inner}: {type(error).__name__}: {error}.")
-    passed = dict.fromkeys(around(script.structure.source, f.lineno or 0) for f in reversed(frames))
-    return replace(blame_at(name, name, place, place, pattern), functions=tuple(passed))
+    functions = tuple(dict.fromkeys(reversed(passed)))
+    return replace(blame_at(name, name, place, place, pattern), functions=functions)

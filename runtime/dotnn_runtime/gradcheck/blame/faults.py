@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -183,12 +183,20 @@ def _owners(run: Run, node: Node) -> dict[int, tuple[str, int]]:
     events = {e.node.order: e for e in run.forward if e.node is not None and e.frame == node.frame}
     found: dict[int, tuple[str, int]] = {}
     for order, event in events.items():
-        unread = [event.node]
-        while unread:
-            n = unread.pop()
-            if n is not None and n.order not in found and (n.order == order or n.order not in events):
-                found[n.order] = event.name, event.number
-                unread += [p for p in n.parents if p is not None and p.order > node.order]
+        for part in _parts(event.node, events.keys() - {order}, node.order):
+            found.setdefault(part, (event.name, event.number))
+    return found
+
+
+def _parts(whole: Node | None, others: Collection[int], start: int) -> set[int]:
+    """Return what a node is computed from, itself among it, as far as others and what is before the start."""
+    found: set[int] = set()
+    unread = [whole]
+    while unread:
+        node = unread.pop()
+        if node is not None and node.order > start and node.order not in found and node.order not in others:
+            found.add(node.order)
+            unread += node.parents
     return found
 
 

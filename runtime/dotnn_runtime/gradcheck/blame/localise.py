@@ -18,7 +18,7 @@ from ..reading.structure import Place
 from ..reading.types import Array, Key
 from ..report.results import Blame, Pattern
 from ..tracing.follow import Follower
-from ..tracing.rows import EDGE, Row, fitted, group_notes
+from ..tracing.rows import EDGE, Row, fitted
 from ..tracing.run import Event, Run
 from ..tracing.run import Place as Spot
 from ..tracing.values import Node
@@ -119,7 +119,7 @@ class _Search:
 
         Where one line of the loop does, what stands before the loop is what it starts from.
         """
-        line = self.evaluation.step_line(row.keys[0].name, row.name)
+        line = self.evaluation.cotangents.step_line(row.keys[0].name, row.name)
         at = [position for position in at if not line or self.evaluation.notes[position].line == line]
         for position, key in zip(at, reversed(row.keys), strict=False):
             array = fitted(self.evaluation.notes[position].array, self.evaluation.base(key).shape)
@@ -162,24 +162,26 @@ class _Search:
         terms = [t for t in self.evaluation.script.structure.terms_in_backward(name) if EDGE in t]
         for edge, array, claim in self._edges(name, row, terms):
             named = _of_user(edge.removeprefix(name + EDGE), names)
-            in_parts = terms.count(edge) > 1 or len(terms) < 2 or any(t.startswith(f"{edge}_") for t in terms)
-            sums = (shares[list(some)].sum(axis=0) for some in _subsets(len(names), named, in_parts))
-            if claim is None or not any(self.truths.same(claim, right) for right in sums):
+            shared = terms.count(edge) > 1 or len(terms) < 2 or any(t.startswith(f"{edge}_") for t in terms)
+            if claim is None or not self._is_sum(claim, shares, _subsets(len(names), named, shared)):
                 right = Target.of(shares[list(named)].sum(axis=0)) if named else None
                 yield edge, array if claim is None else claim, right
+
+    def _is_sum(self, claim: Array, shares: Array, subsets: Iterator[Uses]) -> bool:
+        return any(self.truths.same(claim, shares[list(some)].sum(axis=0)) for some in subsets)
 
     def _edges(self, name: str, row: Row, terms: list[str]) -> Iterator[tuple[str, Array, Array | None]]:
         """Yield the contributions to a cotangent as they were noted, and in the shape of the value."""
         batch_last = self.evaluation.script.structure.step is not None and row.kind == "cotangent"
-        for edge, arrays in group_notes(self.evaluation.notes).items():
+        for edge, notes in self.evaluation.cotangents.by_name.items():
             # of a fast step, an array that a contribution is made in, d_v_from_u_bordered, is none
             if edge.startswith(name + EDGE) and (edge in terms or not batch_last):
-                yield edge, arrays[-1], fitted(arrays[-1], row.shape, batch_last)
+                yield edge, notes[-1].array, fitted(notes[-1].array, row.shape, batch_last)
 
     def _steps_missing(self, name: str, row: Row) -> Pattern | None:
         """Compare how often a loop assigns a value with how often the backward pass assigns its cotangent."""
         value = row.keys[0].name
-        steps = len(self.evaluation.tape.values.get(value, ())) - int(self.evaluation.started(value))
+        steps = len(self.evaluation.tape.values.get(value, ())) - int(self.evaluation.cotangents.started(value))
         done = sum(note.name == name for note in self.evaluation.notes)
         if not 0 < done < steps:
             return None

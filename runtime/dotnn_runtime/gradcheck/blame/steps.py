@@ -13,9 +13,9 @@ from ..reading.structure import all_functions, assigned_names, last_argument, lo
 from ..reading.types import Array, Point
 from ..report.results import Blame, Pattern
 from ..tracing.recording import PASSES, Arrays, Step, Training
-from ..tracing.step_trace import first_strange_statement, first_strange_value, forward_values
 from ..tracing.traced import TracedScript
 from .localise import blame_at
+from .step_trace import first_strange_statement, first_strange_value, forward_values
 
 PATTERN = {
     "batch": "wrong examples",

@@ -16,7 +16,7 @@ from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, norm
 from ..tracing.displace import Recording, Replaying, Snapping
 from ..tracing.listen import Values
 from ..tracing.notes import Noting
-from ..tracing.rows import Row, cotangent_rows, parameter_rows
+from ..tracing.rows import Cotangents, Row, parameter_rows
 from ..tracing.traced import TracedScript
 from .probes import MARGIN, NOISE, Oracle, Outcome, Probe, probe_rows, scale_of
 from .rounding import EPSILON, Arithmetic
@@ -98,25 +98,20 @@ class Evaluation:
         with arithmetic.within(self.script.woven.module):
             return Evaluation(self.script, arithmetic.point(self.point), self.cost, shifts=self.shifts)
 
+    @cached_property
+    def cotangents(self) -> Cotangents:
+        """What the backward pass has noted, beside the values of the forward pass."""
+        aliases = self.script.structure.aliases
+        named = self._inputs | {a: self._inputs[key.name] for a, key in aliases.items() if key.name in self._inputs}
+        return Cotangents(self.script, self.notes, self.tape.values, named)
+
+    @property
+    def _inputs(self) -> dict[str, Array]:
+        return {n: self.point.batch[n] for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
+
     def rows(self) -> list[Row]:
         """Return every claim of the script: parameters, inputs, then cotangents in the order of the backward pass."""
-        aliases = self.script.structure.aliases
-        inputs = {n: self.point.batch[n] for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
-        rows = parameter_rows(self.grads, self.point.params, inputs)
-        batch_last = self.script.structure.step is not None
-        named = inputs | {a: inputs[key.name] for a, key in aliases.items() if key.name in inputs}
-        for row in cotangent_rows(
-            self.notes, self.tape.values, named, self._strict, self.started, self.step_line, batch_last
-        ):
-            key = row.keys[0]
-            known = key.kind == "input" and key.name in aliases
-            rows.append(Row(row.name, row.kind, (aliases[key.name],), row.claims, row.strict) if known else row)
-        return rows
-
-    def _strict(self, value: str) -> bool:
-        """A value counts by itself when it is one array, assigned by one statement in either direction."""
-        written = set().union(*self.script.structure.in_place.values())
-        return self.script.explains and value not in written and f"d_{value}" not in written
+        return [*parameter_rows(self.grads, self.point.params, self._inputs), *self.cotangents.rows()]
 
     def live_rows(self) -> list[Row]:
         """Return the rows whose gradient is more than rounding: a sum of terms that cancel is not exactly zero."""
@@ -131,17 +126,6 @@ class Evaluation:
             if probe.outcome is Outcome.WRONG and probe.distance <= self.rounding[name]:
                 found[name] = replace(probe, outcome=Outcome.SILENT)
         return found
-
-    def step_line(self, value: str, cotangent: str) -> int:
-        """Return the line of the backward loop that assigns a cotangent, 0 where it is not the only one that does."""
-        structure = self.script.structure
-        if not self.script.explains or value not in structure.stepwise["forward"]:
-            return 0
-        return structure.stepwise[structure.backward_function].get(cotangent, 0)
-
-    def started(self, value: str) -> bool:
-        """Whether a value is assigned before the loop that assigns it: the state that a recurrence starts from."""
-        return sum(value in s.targets and not s.is_load for s in self.script.structure.statements) > 1
 
     def _replaying(self, push: Direction) -> Replaying:
         return Replaying(self.script.woven, self.shifts, self.tape, push, self.script.kinks)

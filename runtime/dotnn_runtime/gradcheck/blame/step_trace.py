@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..reading.types import Array
-from .displace import Recording
-from .notes import Note, Noting
-from .recording import Arrays, Step
-from .rows import fitted
-from .traced import TracedScript
+from ..tracing.displace import Recording
+from ..tracing.notes import Note, Noting
+from ..tracing.recording import Arrays, Step
+from ..tracing.rows import fitted
+from ..tracing.traced import TracedScript
 
 SAME = 1e-10
 TAKEN = "batch["
@@ -54,19 +54,17 @@ def first_strange_value(script: TracedScript, step: Step, values: Mapping[str, A
         written = _run(script, [step], None)
     except (Exception, SystemExit):
         return None
-    last = {note.name: i for i, note in enumerate(written)}
-    for i, note in enumerate(written):
-        value = values.get(note.name)
-        if (
-            value is None
-            or last[note.name] != i
-            or sum(n.name == note.name and n.line == note.line for n in written) > 1
-        ):
-            continue
-        claim = fitted(note.array, np.shape(value), batch_last=True)
-        if claim is not None and not _alike(claim, value):
-            return note
+    finished = {note.name: note for note in written}
+    for note in written:
+        if note.name in values and note is finished[note.name] and not _is_in_loop(note, written):
+            claim = fitted(note.array, np.shape(values[note.name]), batch_last=True)
+            if claim is not None and not _alike(claim, values[note.name]):
+                return note
     return None
+
+
+def _is_in_loop(note: Note, written: Sequence[Note]) -> bool:
+    return sum((other.name, other.line) == (note.name, note.line) for other in written) > 1
 
 
 def forward_values(script: TracedScript, step: Step) -> dict[str, Array]:
