@@ -32,6 +32,9 @@ if TYPE_CHECKING:  # it needs the validator, which a training does not
 
 __all__ = ["Compilation", "Compiled", "Options", "compile_model", "compile_spec", "front", "lower"]
 
+if TYPE_CHECKING:
+    import numpy as np
+
 STDIN = "<stdin>"
 """What a spec from standard input is called."""
 
@@ -139,7 +142,7 @@ class Compilation:
         return Draft(self.model, target, style, options, graph, step, self._values, words)
 
     @cached_property
-    def _values(self) -> Mapping[str, Any]:
+    def _values(self) -> Mapping[str, np.ndarray]:
         """The arrays of parameters that start from a file. Only they bring NumPy into a compilation."""
         if all(p.init.name != "file" for p in self.model.params.values()):
             return {}

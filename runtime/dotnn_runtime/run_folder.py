@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def fresh_run_dir(base: str | Path, name: str) -> Path:
         number += 1
 
 
-def weight_shapes(script: Any) -> dict[str, tuple[int, ...]]:
+def weight_shapes(script: ModuleType) -> dict[str, tuple[int, ...]]:
     """Return the shapes of what a script stores: its parameters, and its state where it has any."""
     return {**script.PARAMS, **getattr(script, "STATE", {})}
 
@@ -76,7 +77,7 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls, path: str | Path, *, version: str, overwrite: bool = False, info: Mapping[str, Any] | None = None
+        cls, path: str | Path, *, version: str, overwrite: bool = False, info: Mapping[str, object] | None = None
     ) -> RunFolder:
         """Make the folder `path`, or empty the run that is already there where `overwrite` is set.
 
@@ -136,11 +137,11 @@ class RunFolder:
         """Write `scaling.json`, the scaling of every scaled value by its name."""
         self._write_table("scaling.json", scaling_to_json(scaling))
 
-    def write_history(self, history: list[dict[str, Any]]) -> None:
+    def write_history(self, history: list[dict[str, float]]) -> None:
         """Write `history.csv`, one line per epoch."""
         write_history(self.claim("history.csv"), history)
 
-    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+    def write_metrics(self, metrics: Mapping[str, object]) -> None:
         """Write `metrics.json`, the result of the run."""
         write_json(self.claim("metrics.json"), dict(metrics))
 
@@ -176,12 +177,12 @@ class RunFolder:
         self._check_table("labels.json")
         return labels
 
-    def _write_table(self, name: str, table: dict[str, Any]) -> None:
+    def _write_table(self, name: str, table: Mapping[str, object]) -> None:
         """Write a table whose checksum `run.json` keeps: that of another run fits the network, too."""
         path = self.claim(name)
         self.manifest.setdefault("tables", {})[name] = json_checksum(table)
         self._write_manifest()
-        write_sealed_json(path, table)
+        write_sealed_json(path, dict(table))
 
     def _check_table(self, name: str) -> None:
         """Raise DataError where a table is missing, or is not the one that this run wrote."""

@@ -17,7 +17,7 @@ from dotnn.ir.interpret import run
 from dotnn.session import Options, compile_model
 
 RANDOM = range(3_000_000, 3_000_040)
-BOUNDS = {"xor": 205, "iris": 280, "digits": 274, "jabberwocky": 300, "lenet": 390, "brackets": 460}
+BOUNDS = {"xor": 205, "iris": 280, "digits": 260, "jabberwocky": 300, "lenet": 390, "brackets": 460}
 """How long a script may be."""
 TOLERANCE = 1e-11
 

@@ -201,6 +201,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
+def table(entries: Mapping[str, str]) -> str:
+    """Return a dict of expressions as Python text."""
+    return f"{{{', '.join(f'{literal(name)}: {text}' for name, text in entries.items())}}}"
+
+
 def literal(value: object) -> str:
     """Return a constant as Python text, strings in double quotes. No string can break out of its quotes."""
     if isinstance(value, str):

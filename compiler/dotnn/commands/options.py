@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import click
 
 from dotnn.targets import PROVEN, TARGETS, Option, Style, Target
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 class FileName(click.ParamType):  # type: ignore[type-arg]
@@ -44,7 +44,7 @@ target_option = click.option(
 )
 
 
-def style_option(default: Style) -> Decorator:
+def style_option(default: Style) -> Callable[[Command], Command]:
     """Return the option that chooses the style of a script, of the targets that have several."""
     styled = [target for target in TARGETS.values() if target.has_styles]
     return click.option(
@@ -56,15 +56,16 @@ def style_option(default: Style) -> Decorator:
     )
 
 
-def own_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def own_options(command: Command) -> Command:
     """Add the options that only some targets have."""
     owners: dict[Option, list[Target]] = {}
     for target in TARGETS.values():
         for option in target.options:
             owners.setdefault(option, []).append(target)
     for option, targets in reversed(owners.items()):
-        kind: dict[str, Any] = {"type": click.Choice(option.choices)} if option.choices else {"is_flag": True}
-        command = click.option(option.flag, help=f"{_only(targets)}: {option.help}", **kind)(command)
+        type = click.Choice(option.choices) if option.choices else None
+        help = f"{_only(targets)}: {option.help}"
+        command = click.option(option.flag, help=help, type=type, is_flag=type is None)(command)
     return command
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TypeVar
 
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Loop, Node, Value
@@ -13,6 +13,8 @@ from dotnn.ir.tensor import TensorType
 
 STEP, BEFORE = "t", "before"
 """How the value of one step is called: `h_t`; and the state that the step before left: `h_before`."""
+
+T = TypeVar("T")
 
 
 class GraphBuilder:
@@ -79,7 +81,7 @@ class GraphBuilder:
         self.append_loop(loop, (*sequences.values(), *states.values()), outs, **attrs)
         return tuple(outs)
 
-    def inner(self, write: Callable[[], Any], inner_suffix: str = STEP) -> tuple[tuple[Node, ...], Any]:
+    def inner(self, write: Callable[[], T], inner_suffix: str = STEP) -> tuple[tuple[Node, ...], T]:
         """Return the nodes that `write` writes, which belong to one step of a loop, and what it returns."""
         outside, suffix = self.nodes, self.suffix
         self.nodes, self.suffix = [], inner_suffix

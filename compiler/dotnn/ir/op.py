@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from dotnn.ir.algebra import UNKNOWN, Algebra
 from dotnn.ir.expr import (
@@ -216,11 +216,12 @@ def _written(b: Builder, share: Expr, values: Mapping[str, Value], attrs: Attrs)
             return values[name]
         case Call(op, args):
             ins = [values[a.id] for a in args if isinstance(a, Name)]
-            return b.emit(op, *ins, **{a.name: _attribute(a.value, attrs) for a in args if isinstance(a, Keyword)})
+            given: Attrs = {a.name: _attribute(a.value, attrs) for a in args if isinstance(a, Keyword)}
+            return b.emit(op, *ins, **given)
     raise AssertionError(share)
 
 
-def _attribute(value: Expr, attrs: Attrs) -> Any:
+def _attribute(value: Expr, attrs: Attrs) -> object:
     assert isinstance(value, Name | Literal)
     return attrs[value.id] if isinstance(value, Name) else value.value
 

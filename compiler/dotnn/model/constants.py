@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeGuard, cast
+from typing import TypeAlias, TypeGuard
 
 from dotnn.core.arguments import Duration, Symbol, show
 from dotnn.core.diagnostics import Span
@@ -17,7 +17,7 @@ from dotnn.syntax import nodes
 
 WORDS: dict[str, bool] = {"true": True, "false": False}
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+_ARITHMETIC: dict[str, Callable[[float, float], float | complex]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
@@ -142,13 +142,13 @@ def _binary(expr: nodes.Binary, constants: Constants) -> int | float:
     raise Fail(messages.constants.bad_constant(expr.span, message, _POWERS))
 
 
-def _checked(value: Any, span: Span) -> int | float:
+def _checked(value: float | complex, span: Span) -> int | float:
     """Return a result that is a number of the language. Raises OverflowError for one that is too large."""
     if isinstance(value, complex):
         raise Fail(messages.constants.bad_constant(span, "a negative number has no such power", _POWERS))
     if abs(value) > MAX_NUMBER if isinstance(value, int) else not math.isfinite(value):
         raise OverflowError
-    return cast(int | float, value)
+    return value
 
 
 def _is_huge_power(base: float, exponent: float) -> bool:

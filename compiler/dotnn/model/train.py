@@ -24,7 +24,7 @@ from dotnn.model.stops import Quantities, read_stops, watched
 from dotnn.syntax import nodes
 
 
-def _batch(value: object) -> object:
+def _batch(value: object) -> int | None:
     if isinstance(value, Symbol):
         return {"all": 0, "online": 1}.get(value.id)
     return POSITIVE_INT.accept(value)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.reports.training import History
 from dotnn.running.data_errors import plain_message
 from dotnn_runtime.pictures.losses import loss_svg
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
@@ -60,7 +60,7 @@ def write_inputs(folder: RunFolder, spec: str, script: str, labels: Mapping[str,
 
 
 def write_results(
-    folder: RunFolder, module: ModuleType, params: dict[str, np.ndarray], history: Any, result: Mapping[str, Any]
+    folder: RunFolder, module: ModuleType, params: dict[str, np.ndarray], history: History, result: Mapping[str, object]
 ) -> None:
     """Write what a training has made."""
     folder.write_weights(params, module.MODEL)

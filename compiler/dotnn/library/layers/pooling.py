@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from dotnn.core.arguments import Arg, Kind, Symbol, choice
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
-from dotnn.library.layers.windows import WINDOW, borders, entries, require_fit, require_places
+from dotnn.library.layers.windows import WINDOW, Pads, borders, entries, require_fit, require_places
 from dotnn.library.ops import windows
 
 AS_WINDOW = Symbol("window")
@@ -17,7 +17,15 @@ STRIDE = Kind(f"`window`, {WINDOW.expected}", lambda v: v if v == AS_WINDOW else
 PAD = choice("valid", "same")
 
 
-def _geometry(x: TensorType, attrs: Attrs) -> dict[str, Any]:
+class Geometry(TypedDict):
+    """Where a window stands, one entry for each axis."""
+
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    pad: Pads
+
+
+def _geometry(x: TensorType, attrs: Attrs) -> Geometry:
     lengths = windows.sizes(x)
     window = entries(attrs["window"], len(lengths), "window")
     stride = window if attrs["stride"] == AS_WINDOW else entries(attrs["stride"], len(lengths), "stride")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from dotnn.core.arguments import BOOL, COUNT, FRACTION, INTEGER, POSITIVE_INT, Arg, Symbol, choice
 from dotnn.ir.node import Value
@@ -190,7 +189,7 @@ def _act(b: Builder, low: Lowering, arg: str, z: Value, name: str) -> Value:
     return z if is_identity(bound) else activate(b, bound, z, low.params, name)
 
 
-def _args(bias_init: Any, *more: Arg) -> tuple[Arg, ...]:
+def _args(bias_init: Symbol, *more: Arg) -> tuple[Arg, ...]:
     return (
         Arg("units", POSITIVE_INT, doc="size of the state h"),
         Arg("returns", choice("last", "sequence"), "last", "h after the last step, or after every step"),

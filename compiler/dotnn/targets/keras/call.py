@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from dotnn.core.arguments import Bound
 from dotnn.library.layers import Layer
@@ -34,8 +33,8 @@ class Keras:
     """
 
     name: str
-    arguments: tuple[Any, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    arguments: tuple[object, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
     act: Bound[Layer] | None = None
     cell: Keras | None = None
     before: Keras | None = None
@@ -53,7 +52,7 @@ class Keras:
         return self.name.startswith("keras.ops.")
 
     @property
-    def word(self) -> Any:
+    def word(self) -> object:
         """What stands for it in `activation=`, or None."""
         return self.arguments[0] if self.name == "keras.layers.Activation" else None
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
 
 from dotnn.codegen import paste
 from dotnn.codegen.hygiene import Mark
@@ -296,7 +295,7 @@ class Network:
         given = [f"{name}={self._text(step, value)}" for name, value in call.options.items()]
         return [*(self._text(step, value) for value in call.arguments), *given]
 
-    def _text(self, step: Step, value: Any) -> str:
+    def _text(self, step: Step, value: object) -> str:
         if not isinstance(value, Bound):
             return value.id if isinstance(value, Symbol) else literal(value)
         if value.name == "identity":

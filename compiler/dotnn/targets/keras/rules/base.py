@@ -55,7 +55,7 @@ def remarked(name: str, remark: str) -> str:
     return f"{name}, {remark}" if name and remark else name or remark
 
 
-def plain(name: str, keras: str, *arguments: Any, remark: str = "", **options: Any) -> LayerRule:
+def plain(name: str, keras: str, *arguments: object, remark: str = "", **options: object) -> LayerRule:
     """Return the rule of a layer whose attributes change nothing."""
     return LayerRule(name, (keras,), lambda kind, types, attrs: Keras(kind, arguments, options), remark)
 

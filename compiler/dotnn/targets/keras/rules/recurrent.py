@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from dotnn.library.layers.base import Attrs, Types
 from dotnn.targets.keras.call import Keras, only_set, without
@@ -14,7 +13,7 @@ UNROLLED = 32
 as fast. LSTM and GRU are left to cuDNN, which wants them whole."""
 
 
-def _cell_options(attrs: Attrs) -> dict[str, Any]:
+def _cell_options(attrs: Attrs) -> dict[str, object]:
     """Return what is said of the cell of a Keras layer: what one step computes."""
     return {
         **({"activation": attrs["act"]} if attrs["act"].name != "tanh" else {}),
@@ -54,7 +53,7 @@ def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
     return _around_a_cell(whole, loop, attrs, tied=tied) if tied or attrs["truncate"] else whole
 
 
-def _around_a_cell(whole: Keras, loop: dict[str, Any], attrs: Attrs, *, tied: bool) -> Keras:
+def _around_a_cell(whole: Keras, loop: Attrs, attrs: Attrs, *, tied: bool) -> Keras:
     """Return the loop around a cell; `tied` says whether all gates of it see the same mask of the state."""
     kind = f"{whole.name}Cell"
     name = f"Tied{kind.rpartition('.')[2]}" if tied else kind
