@@ -70,9 +70,10 @@ def blame_for_note(script: TracedScript, point: Point, *, same_size: bool = Fals
         value = name if name in shapes else name.partition(EDGE)[0]
         if note.name in written or (value in written and not same_size):
             continue
-        pattern = _wrong_numbers(note)
-        if pattern is None and value in shapes and not (same_size and _spreads_to(note.array, shapes[value])):
-            pattern = _wrong_shape(note.array, value, shapes[value], size)
+        may_be_meant = value not in shapes or (same_size and _spreads_to(note.array, shapes[value]))
+        pattern = _wrong_numbers(note) or (
+            None if may_be_meant else _wrong_shape(note.array, value, shapes[value], size)
+        )
         if pattern is not None:
             return _blame_line(script, note, value, pattern)
     return None
@@ -177,9 +178,7 @@ def blame_for_exception(script: TracedScript, error: BaseException) -> Blame:
     """
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename]
     if not frames or frames[-1].lineno is None:
-        last = script.structure.functions.get("loss_and_grads")
-        place = script.structure.place(last.body[-1].lineno if last else 0)
-        return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{error}."))
+        return _blame_for_result(script, error)
     passed = [around(script.structure.source, f.lineno or 0) for f in frames]
     outer = [f for f, function in zip(frames, passed, strict=True) if function in OWN]
     chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
@@ -190,3 +189,9 @@ def blame_for_exception(script: TracedScript, error: BaseException) -> Blame:
     pattern = Pattern("exception", f"This line stops{inner}: {type(error).__name__}: {error}.")
     functions = tuple(dict.fromkeys(reversed(passed)))
     return replace(blame_at(name, name, place, place, pattern), functions=functions)
+
+
+def _blame_for_result(script: TracedScript, error: BaseException) -> Blame:
+    last = script.structure.functions.get("loss_and_grads")
+    place = script.structure.place(last.body[-1].lineno if last else 0)
+    return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{error}."))

@@ -162,8 +162,8 @@ class _Search:
         terms = [t for t in self.evaluation.script.structure.terms_in_backward(name) if EDGE in t]
         for edge, array, claim in self._edges(name, row, terms):
             named = _of_user(edge.removeprefix(name + EDGE), names)
-            shared = terms.count(edge) > 1 or len(terms) < 2 or any(t.startswith(f"{edge}_") for t in terms)
-            if claim is None or not self._is_sum(claim, shares, _subsets(len(names), named, shared)):
+            sums = _subsets(len(names), named, _is_shared(edge, terms))
+            if claim is None or not self._is_sum(claim, shares, sums):
                 right = Target.of(shares[list(named)].sum(axis=0)) if named else None
                 yield edge, array if claim is None else claim, right
 
@@ -201,6 +201,11 @@ def blame_at(name: str, row_name: str, place: Place, spec: Place, pattern: Patte
     """Put a blame together; `row_name` is the parameter's own name where a parameter's rule is wrong."""
     layer = row_name.rpartition(".")[0] or spec.layer
     return Blame(name, layer, spec.op, spec.spec_line, place.line, place.text, pattern.id, pattern.words)
+
+
+def _is_shared(edge: str, terms: list[str]) -> bool:
+    """Whether a contribution may be one of several through the same statement: in h * h each factor has its own."""
+    return terms.count(edge) > 1 or len(terms) < 2 or any(term.startswith(f"{edge}_") for term in terms)
 
 
 def _of_user(user: str, readers: list[str]) -> Uses:

@@ -36,6 +36,7 @@ from .values import (
 from .weave import Site
 
 MOST_EVENTS = 200_000
+NO_VALUE = Key("", "")
 
 
 class Follower(Listener):
@@ -66,8 +67,7 @@ class Follower(Listener):
         self._begin(run, overrides or {})
         params = {name: _leaf(value) for name, value in point.params.items()}
         batch = {name: _leaf(value) for name, value in point.batch.items()}
-        run.params = {name: node for name, value in params.items() if (node := node_of(value)) is not None}
-        run.inputs = {name: node for name, value in batch.items() if (node := node_of(value)) is not None}
+        run.params, run.inputs = _nodes(params), _nodes(batch)
         seed = _leaf(np.array(1.0))
         seed.node.seeded = True
         self._with_followed_numpy(lambda: self._both(run, params, batch, point, seed))
@@ -258,18 +258,21 @@ class Follower(Listener):
         except Enough:
             raise
         except (Exception, SystemExit) as error:
-            wanted = [Place(site.number, i, "", self._turns[site.number, i, ""]) for i in range(count)]
-            found = [self.overrides.get(place) if self._back else None for place in wanted]
-            self._note(wanted[0] if wanted else Place(site.number, 0, "", 0), site, site.names[:1], None, error)
-            if not found or any(f is None for f in found):
+            found = self._passed_over(site, count, error)
+            if found is None:
                 raise
-            return found[0] if count == 1 else found
+            return found
         finally:
             self._current = outer
 
-    @property
-    def _stack_of_forward(self) -> bool:
-        return not self._back
+    def _passed_over(self, site: Site, count: int, error: BaseException) -> Any:
+        """Note that a statement has stopped; return what was handed in for its values, None where not all were."""
+        wanted = [Place(site.number, i, "", self._turns[site.number, i, ""]) for i in range(count)]
+        found = [self.overrides[place] for place in wanted if self._back and place in self.overrides]
+        self._note(wanted[0] if wanted else Place(site.number, 0, "", 0), site, site.names[:1], None, error)
+        if not wanted or len(found) < len(wanted):
+            return None
+        return found[0] if count == 1 else found
 
     def _names(self, depth: int) -> dict[str, Any]:
         """Return all names that the woven function knows from which this was called."""
@@ -278,13 +281,7 @@ class Follower(Listener):
 
     def _report(self, site: Site, index: int, name: str, value: Any) -> Any:
         if type(value) is dict:
-            for key, line in zip(site.keys, site.lines if site.keys else (), strict=True):
-                if is_float(value.get(key)):
-                    value[key] = self._event(site, index, key, name, line, value[key])
-                elif site.kind == "return" and not self._stack_of_forward:
-                    wrong = TypeError(f"{key} is no array of floating-point numbers")
-                    self._note(Place(site.number, index, key, 0), site, (key,), None, wrong, line)
-            return value
+            return self._report_entries(site, index, name, value)
         if not is_float(value):
             if isinstance(value, np.ndarray) and name.startswith("d_") and self._back:
                 return self._event(site, index, "", name, site.line, value)  # a mask for a product with it
@@ -292,26 +289,36 @@ class Follower(Listener):
         lines = site.lines if not site.keys else ()
         return self._event(site, index, "", name, lines[index] if index < len(lines) else site.line, value)
 
+    def _report_entries(self, site: Site, index: int, name: str, entries: dict[str, Any]) -> dict[str, Any]:
+        for key, line in zip(site.keys, site.lines if site.keys else (), strict=True):
+            if is_float(entries.get(key)):
+                entries[key] = self._event(site, index, key, name, line, entries[key])
+            elif site.kind == "return" and self._back:
+                wrong = TypeError(f"{key} is no array of floating-point numbers")
+                self._note(Place(site.number, index, key, 0), site, (key,), None, wrong, line)
+        return entries
+
     def _event(self, site: Site, index: int, key: str, name: str, line: int, value: Any) -> Any:
         place = Place(site.number, index, key, self._turns[site.number, index, key])
         self._turns[place.line_of_code] += 1
-        right = self.overrides.get(place) if self._back else None
         event = self._note(place, site, (key or name,), value, None, line)
+        right = self.overrides.get(place) if self._back else None
         if right is not None and (index < 2 or np.shape(right) == np.shape(value)):
             value = np.array(right)
         named = self._key_of(site, index, name)
-        shift = self.shifts.get(named) if named is not None else None
-        if shift is not None:
+        if (shift := self.shifts.get(named)) is not None:
             value = value - shift
             event.value = np.array(stripped(value))
-        if not self._following or not is_float(value):
-            return value
+        return self._named(event, named, value, index > 1) if self._following and is_float(value) else value
+
+    def _named(self, event: Event, key: Key, value: Any, is_buffer: bool) -> Any:
+        """Return a value that is followed as what an event has made; a buffer stays the array that it is."""
         node = self._node_of_event(event, value)
-        if named is not None:
-            self.run.values[named] = node
-        if index < 2:
+        if key is not NO_VALUE:
+            self.run.values[key] = node
+        if not is_buffer:
             return _renamed(value, node)
-        if isinstance(value, Followed):  # a buffer stays the array that it is
+        if isinstance(value, Followed):
             value.node = node
         return value
 
@@ -322,11 +329,11 @@ class Follower(Listener):
         event.node, event.seeded = node, node.seeded
         return node
 
-    def _key_of(self, site: Site, index: int, name: str) -> Key | None:
-        """Return the key of a value of the forward pass, None for what is none."""
+    def _key_of(self, site: Site, index: int, name: str) -> Key:
+        """Return the key of a value of the forward pass, `NO_VALUE` for anything else."""
         is_part = site.kind == "part" and index == 0
         if self._back or is_part or index > 1 or name not in self.script.woven.values.get(site.number, ()):
-            return None
+            return NO_VALUE
         return self._next(name)
 
     def _next(self, name: str) -> Key:
@@ -363,6 +370,10 @@ def _leaf(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         return followed(value.copy(), new_node([], None))
     return value
+
+
+def _nodes(values: Mapping[str, Any]) -> dict[str, Node]:
+    return {name: node for name, value in values.items() if (node := node_of(value)) is not None}
 
 
 def _arrays_in(value: Any) -> Iterator[Array]:

@@ -144,13 +144,11 @@ class Cotangents:
         at = range(int(self.started(value) and count == len(noted) + 1), count)
         strict = self._strict(value)
         if len(at) > 1 and len(noted) in (len(at), len(at) + 1):
-            # time runs backward in the backward pass, which may carry a cotangent into the first step or out of the
-            # last; a loop over anything else may run in either order
-            where, orders = at, [noted[: len(at)][::-1], noted[-len(at) :][::-1], noted[-len(at) :]]
+            where, orders = at, _orders(noted, len(at))
         else:
             # a value of one assignment has one cotangent, the finished one; of several, any version may be meant
             where, orders = at[-1:], [noted[-1:]] if strict else [[array] for array in reversed(noted)]
-        claims = tuple(claim for order in orders if (claim := self._claim(value, where, order)) is not None)
+        claims = tuple(filter(None, (self._claim(value, where, order) for order in orders)))
         return Row(name, "cotangent", _keys(value, where), claims, strict and len(at) == 1) if claims else None
 
     def _of_input(self, name: str, value: str) -> Row | None:
@@ -166,6 +164,15 @@ class Cotangents:
         found = [fitted(array, shape, self.batch_last) for array, shape in zip(order, shapes, strict=True)]
         claim = tuple(array for array in found if array is not None)
         return claim if len(claim) == len(found) else None
+
+
+def _orders(noted: list[Array], count: int) -> list[list[Array]]:
+    """Return in which orders the cotangents of a loop's values may have been made.
+
+    Time runs backward in the backward pass, which may carry a cotangent into the first step or out of the last; a loop
+    over anything else may run in either order.
+    """
+    return [noted[:count][::-1], noted[-count:][::-1], noted[-count:]]
 
 
 def _keys(value: str, at: range) -> tuple[Key, ...]:

@@ -321,22 +321,30 @@ def differentiate(loss: Node) -> list[Node]:
     loss.total = np.ones(())
     unknown: set[int] = set()
     for order in sorted(found, reverse=True):
-        node = found[order]
-        lost = order in unknown or node.pull is None
-        shares: Sequence[Array | None] = [None] * len(node.parents)
-        if not lost and node.total is not None:
-            try:
-                shares = node.pull(node.total)  # type: ignore[misc]
-            except NotImplementedError:
-                lost = True
-        for parent, share in zip(node.parents, shares, strict=False):
-            if parent is None:
-                continue
-            if lost and node.parents:
-                unknown.add(parent.order)
-                parent.total = None
-            elif share is not None and parent.order not in unknown:
-                share = np.asarray(share)
-                parent.total = share if parent.total is None else parent.total + share
-                parent.uses.append((node, share))
+        _pull_back(found[order], unknown)
     return [found[order] for order in sorted(found) if found[order].total is not None]
+
+
+def _pull_back(node: Node, unknown: set[int]) -> None:
+    """Give the parents of a node their shares of its derivative; those that cannot be known are noted."""
+    shares = None if node.order in unknown else _shares(node)
+    for i, parent in enumerate(node.parents):
+        if parent is None:
+            continue
+        if shares is None:
+            unknown.add(parent.order)
+            parent.total = None
+        elif (share := shares[i]) is not None and parent.order not in unknown:
+            share = np.asarray(share)
+            parent.total = share if parent.total is None else parent.total + share
+            parent.uses.append((node, share))
+
+
+def _shares(node: Node) -> Sequence[Array | None] | None:
+    """Return the shares of the parents of a node, None where no way back is known."""
+    if node.pull is None:
+        return None
+    try:
+        return node.pull(node.total) if node.total is not None else [None] * len(node.parents)
+    except NotImplementedError:
+        return None

@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 
-from ..reading.structure import Structure, blocks, written_argument, written_into
+from ..reading.structure import Structure, blocks, walk_statements, written_argument, written_into
 from .branches import BRANCHES, COMPARISONS, METHODS, PLAIN_NAMES
 
 MODULE_NAME = "__trace__"
@@ -108,27 +109,31 @@ class Weaver:
         for inner in blocks(node):
             inner[:] = self._block(function, inner)
         if isinstance(node, ast.For):
-            original = ast.parse(f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}: pass").body[0]
-            site = self._site(function, "loop", ast.copy_location(original, node), (ast.unparse(node.target),))
-            node.iter = _call("loop", site, _thunk(node.iter))
-            return [node, _statement(_call("loop_over"), node)]
+            return self._loop(function, node)
         if isinstance(node, ast.Assign):
             return self._assign(function, node)
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            site = self._site(function, "assign", node, (ast.unparse(node.target),))
-            node.value = _call("tap", site, _thunk(node.value))
-        elif isinstance(node, ast.AugAssign):
+        if isinstance(node, ast.AugAssign):
             return self._augmented(function, node)
-        elif isinstance(node, ast.Return) and node.value is not None:
-            names = _parts(node.value)
-            site = self._site(function, "return", node, names, (), node.value)
+        if isinstance(node, ast.Expr) and not _is_docstring(node):
+            return self._do(function, node)
+        if isinstance(node, ast.AnnAssign | ast.Return) and node.value is not None:
+            names = _parts(node.value) if isinstance(node, ast.Return) else (ast.unparse(node.target),)
+            kind = "return" if isinstance(node, ast.Return) else "assign"
+            site = self._site(function, kind, node, names, (), node.value)
             node.value = _call("tap" if len(names) == 1 else "taps", site, _thunk(node.value))
-        elif isinstance(node, ast.Expr) and not _is_docstring(node):
-            written = self._written(function, node)
-            site = self._site(function, "do", node, tuple(map(ast.unparse, written)))
-            node.value = _call("do", site, _thunk(node.value))
-            return [node, *self._stored(site, written, node)]
         return [node]
+
+    def _loop(self, function: str, node: ast.For) -> list[ast.stmt]:
+        original = ast.parse(f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}: pass").body[0]
+        site = self._site(function, "loop", ast.copy_location(original, node), (ast.unparse(node.target),))
+        node.iter = _call("loop", site, _thunk(node.iter))
+        return [node, _statement(_call("loop_over"), node)]
+
+    def _do(self, function: str, node: ast.Expr) -> list[ast.stmt]:
+        written = self._written(function, node)
+        site = self._site(function, "do", node, tuple(map(ast.unparse, written)))
+        node.value = _call("do", site, _thunk(node.value))
+        return [node, *self._stored(site, written, node)]
 
     def _assign(self, function: str, node: ast.Assign) -> list[ast.stmt]:
         target = node.targets[0]
@@ -142,7 +147,7 @@ class Weaver:
             site = self._site(function, "assign", node, (ast.unparse(target),), (), node.value)
             node.value = _call("tap", site, _thunk(node.value))
         else:  # h = c = x: c = x; h = c
-            last, loaded = node.targets[-1], ast.parse(ast.unparse(node.targets[-1]), mode="eval").body
+            last, loaded = node.targets[-1], _loaded(node.targets[-1])
             single = [ast.copy_location(ast.Assign([last], node.value), node)]
             single += [ast.copy_location(ast.Assign([t], loaded), node) for t in node.targets[:-1]]
             return [made for one in single for made in self._assign(function, one)]
@@ -166,7 +171,7 @@ class Weaver:
         if not buffers:
             return []
         names = ast.Tuple([ast.Constant(ast.unparse(b)) for b in buffers], ast.Load())
-        loaded = [ast.parse(ast.unparse(b), mode="eval").body for b in buffers]
+        loaded = [_loaded(b) for b in buffers]
         return [_statement(_call("stored", site, names, _thunk(ast.Tuple(loaded, ast.Load()))), node)]
 
     def _written(self, function: str, node: ast.Expr) -> list[ast.expr]:
@@ -184,6 +189,23 @@ class Weaver:
                 found += call.args[:1]
         return [f for f in found if isinstance(f, ast.Name | ast.Subscript | ast.Attribute)]
 
+    def _as_written(self, node: ast.stmt) -> ast.stmt:
+        """Return a statement of the script as it is without reports."""
+        found = self._statements.get((node.lineno, node.col_offset))
+        whole = found is not None and len(getattr(found, "targets", ())) <= 1
+        return found if found is not None and whole else copy.deepcopy(node)
+
+    @cached_property
+    def _statements(self) -> dict[tuple[int, int], ast.stmt]:
+        """The statements of the script by their place: nothing is ever woven into these."""
+        bodies = [function.body for function in self.structure.functions.values()]
+        found: dict[tuple[int, int], ast.stmt] = {}
+        while bodies:
+            for node in walk_statements(bodies.pop()):
+                found[node.lineno, node.col_offset] = node
+                bodies += [node.body] if isinstance(node, ast.FunctionDef) else []
+        return found
+
     def _site(
         self,
         function: str,
@@ -199,9 +221,14 @@ class Weaver:
             lines = tuple(v.lineno for v in value.values)
         elif isinstance(value, ast.Tuple) and not lines:
             lines = tuple(v.lineno for v in value.elts)
-        original = node if kind in ("loop", "argument") else copy.deepcopy(node)
+        original = node if kind in ("loop", "argument") else self._as_written(node)
         self.sites.append(Site(len(self.sites), function, kind, original, names, lines, keys))
         return ast.Constant(len(self.sites) - 1)
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    """Return an expression that reads what another assigns."""
+    return _load(target.id) if isinstance(target, ast.Name) else ast.parse(ast.unparse(target), mode="eval").body
 
 
 def _parts(value: ast.expr) -> tuple[str, ...]:
@@ -237,7 +264,7 @@ def _load(name: str) -> ast.expr:
 
 def _numpy_names(tree: ast.Module) -> set[str]:
     """Return the names under which a script knows NumPy."""
-    imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import))
+    imports = (node for node in tree.body if isinstance(node, ast.Import))
     return {"numpy"} | {a.asname or a.name for node in imports for a in node.names if a.name == "numpy"}
 
 
@@ -270,12 +297,17 @@ class _Branches(ast.NodeTransformer):
         if isinstance(owner, ast.Name) and owner.id in self.numpy:
             return self._branch(node, name, function) if name in BRANCHES else node
         if isinstance(owner, ast.Attribute) and owner.attr in ("maximum", "minimum") and name == "reduce":
-            if len(node.args) == 1 and not any(k.arg == "axis" for k in node.keywords):
-                node.keywords.append(ast.keyword("axis", ast.Constant(0)))  # the default of ufunc.reduce
-            return self._branch(node, owner.attr[:3], function)
+            return self._branch(_with_axis(node), owner.attr[:3], function)
         return self._branch(node, name, owner, "method") if name in METHODS else node
 
     def _branch(self, node: ast.Call, name: str, function: ast.expr, kind: str = "branch") -> ast.expr:
         call = _call(kind, self._number(node), ast.Constant(name), function, *node.args)
         call.keywords = node.keywords
         return ast.copy_location(call, node)
+
+
+def _with_axis(node: ast.Call) -> ast.Call:
+    """Return a call of `ufunc.reduce` that says along which axis."""
+    if len(node.args) == 1 and not any(k.arg == "axis" for k in node.keywords):
+        node.keywords.append(ast.keyword("axis", ast.Constant(0)))
+    return node
