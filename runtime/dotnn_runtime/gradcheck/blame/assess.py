@@ -110,7 +110,7 @@ class Assessment:
     # ------------------------------------------------------------------------------- what comes after an event
 
     def wrong(self, run: Run) -> set[Place | str]:
-        """Return the places that are wrong in a replay, or that it did not come to, and the names of wrong gradients."""
+        """Return the places that are wrong in a replay, or never reached, and the names of wrong gradients."""
         values = {event.place: event.value for event in run.events}
         found: set[Place | str] = {e.place for e, x in self.judged if not x.met(self.truths, values.get(e.place))}
         grads = run.grads if isinstance(run.grads, dict) else {}
@@ -127,7 +127,9 @@ class Assessment:
             runs = [self.bench.on_trial(event.place, t.value) for t in expectation.targets[:MOST_TARGETS]]
         except OutOfTime:
             return False
-        return any(self._score(run, behind) > score for run in runs) and any(len(self.wrong(run)) < wrong for run in runs)
+        return any(self._score(run, behind) > score for run in runs) and any(
+            len(self.wrong(run)) < wrong for run in runs
+        )
 
     def best_target(self, event: Event, expectation: Expectation | None) -> Target | None:
         """Return what should be handed in for an event: what makes the most of the events behind it right."""
