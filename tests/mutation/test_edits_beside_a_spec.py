@@ -26,9 +26,9 @@ PREDICTED = 'forward(params, {"x": np.asarray(inputs["x"], params["h.dense1.W"].
 EDITS = {
     "another momentum": ("momentum * v[name]", "0.99 * v[name]"),
     "another momentum by default": ("momentum=0.9)", "momentum=0.99)"),
-    "the last example of each batch left out": ("start + BATCH_SIZE]", "start + BATCH_SIZE - 1]"),
+    "the last example of each batch left out": ("n: v[chosen] for n", "n: v[chosen[:-1]] for n"),
     "targets of other rows": ("n: v[chosen] for n", 'n: v[chosen if n == "x" else chosen[::-1]] for n'),
-    "rows in their order": ("rng.permutation(count), 0.0", "np.sort(rng.permutation(count)), 0.0"),
+    "rows in their order": ("rng.permutation(", "np.arange("),
     "a slower running mean": ('0.9 * params["h.batchnorm1.mean"] + 0.1', '0.99 * params["h.batchnorm1.mean"] + 0.01'),
     "a slower running variance": ('0.9 * params["h.batchnorm1.var"] + 0.1', '0.99 * params["h.batchnorm1.var"] + 0.01'),
     "a prediction one percent too large": (PREDICTED, f"{{n: 1.01 * y for n, y in {PREDICTED}.items()}}"),
@@ -61,6 +61,7 @@ def test_the_unedited_script_passes(compiled):
 def test_the_edit_is_noticed_and_its_line_named(edit, compiled):
     folder, text = compiled
     right, wrong = EDITS[edit]
+    assert right in text
     code, printed = check(folder, text.replace(right, wrong), "--json")
     found = json.loads(printed)
     assert code == 1 and found["verdict"] == "FAIL"

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 WIDTH = 110
 INDENT = 4
+LONG_VALUE = 40
+"""With less room than this for the value, targets are broken over lines themselves."""
 SHORT_HEAD = 18
 """Behind a head no longer than this, a dict begins on the same line."""
 
@@ -21,7 +23,8 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
     if node is None:
         return [line]
     targets, equals, _ = code[:start].rpartition(" = ")
-    if equals and len(line) - len(code) + start > width - 40 and targets.count(", "):
+    opened = code.find("(", start) + 1 if isinstance(node, ast.Call) else start + LONG_VALUE
+    if equals and indent + opened > width and targets.count(", "):
         value = (
             _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
         )

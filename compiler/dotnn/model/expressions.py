@@ -7,14 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from dotnn.core.arguments import Symbol
-from dotnn.core.diagnostics import Diagnostic, Reporter, Span
+from dotnn.core.diagnostics import Diagnostic, Reporter, Span, closest
 from dotnn.core.limits import MAX_EXPRESSION_DEPTH, MAX_LAYERS, MAX_REPEAT
 from dotnn.library.layers import ACTIVATIONS, LAYERS
+from dotnn.library.values import REDUCTIONS
 from dotnn.model import messages, parts
 from dotnn.model.bind import bind
 from dotnn.model.blocks import BlockUse
 from dotnn.model.constants import WORDS, Constants, ConstCall, Poison, Poisoned, describe, evaluate, integer, is_number
-from dotnn.model.formulas import FormulaReader, is_function
+from dotnn.model.formulas import ELEMENTWISE, FormulaReader, is_function
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
 from dotnn.model.parts import is_reduction
@@ -62,6 +63,8 @@ class ExpressionReader(ABC):
                 for stage in expr.stages:
                     value = self.stage(stage, value, scope)
                 return value
+            case nodes.Call() if expr.func.id in ELEMENTWISE and not self.is_own(expr.func.id, scope):
+                return FormulaReader(self, scope).value(expr)
             case nodes.Call():
                 return self._call(expr, (), scope)
             case nodes.Index():
@@ -72,6 +75,10 @@ class ExpressionReader(ABC):
                 return parts.product(self, expr, scope)
             case nodes.Binary() | nodes.Unary() if self._is_formula(expr, scope):
                 return FormulaReader(self, scope).value(expr)
+            case nodes.Binary() | nodes.Unary() if not self.is_value(expr, scope):
+                self._explain_names(expr, scope)
+                if FormulaReader(self, scope).has_function(expr):
+                    return FormulaReader(self, scope).value(expr)  # which says that it is a number
             case nodes.Binary(op="+" | "-" | "*"):
                 return self._binary(expr, scope)
             case nodes.Unary(op="-", operand=operand) if self.is_value(operand, scope):
@@ -126,6 +133,19 @@ class ExpressionReader(ABC):
             case nodes.Unary():
                 return self.is_value(expr, scope)
         return False
+
+    def _explain_names(self, expr: nodes.Expr, scope: Scope) -> None:
+        """Raise `Fail` for the first name in arithmetic that is neither a value nor a number."""
+        pending = [expr]
+        while pending:
+            match pending.pop():
+                case nodes.Name(id=name) as found if name not in scope.constants and name not in WORDS:
+                    self._named(found, scope)
+                case nodes.Call() as call if not is_function(call):
+                    self._callee(call, scope)
+                    raise Fail(self._no_operand(call, scope))
+                case inner:
+                    pending += reversed(children(inner))
 
     def is_own(self, name: str, scope: Scope) -> bool:
         """Whether the spec itself calls something so: a value, a shared layer, a block."""
@@ -293,7 +313,9 @@ class ExpressionReader(ABC):
             help = f"a layer takes its value as an argument, as in x -> dense({name}); or let it name an activation"
             return messages.calls.not_a_layer(span, name, "a parameter", help)
         shared = [n for n, bound in scope.names.items() if isinstance(bound, SharedLayer)]
-        return messages.calls.unknown_layer(span, name, [*LAYERS, *self.blocks, *shared, "repeat"])
+        known = [*LAYERS, *self.blocks, *shared, "repeat"]
+        functions = [*ELEMENTWISE, *REDUCTIONS] if closest(name, [*ELEMENTWISE, *REDUCTIONS]) else []
+        return messages.calls.unknown_layer(span, name, [*known, *functions])
 
     def _no_operand(self, call: nodes.Call, scope: Scope) -> Diagnostic:
         """Return what is wrong with a call that is given no value: often the value's name is misspelt."""

@@ -155,7 +155,7 @@ class _Check:
         for name, witness in self.witnesses.items():
             self.report.oracles.append(name)
             try:
-                errors = self._errors_against(witness, point)
+                errors = self._errors_beside(witness, point)
             except ScriptError:  # it is a witness of something else
                 raise
             except (Exception, SystemExit) as stopped:
@@ -167,15 +167,22 @@ class _Check:
             detail = f"largest difference in {worst}" if errors[worst] > WARNING else ""  # less than that is rounding
             self._add(CheckResult("V8", f"against {name}", verdict, detail, errors[worst]))
 
-    def _errors_against(self, witness: Witness, point: Point) -> dict[str, float]:
-        """Return the relative differences of the loss, the outputs and the gradients that a witness computes."""
+    def _errors_beside(self, witness: Witness, point: Point) -> dict[str, float]:
+        """Return how far the loss, the outputs and the gradients are from those of a witness."""
         loss, outputs, grads = witness(point)
         rng = np.random.default_rng(point.rng_seed)
         ours, _ = self.script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
         evaluation = self.probing.evaluation
         errors = {"loss": _distance(np.array(loss), np.array(evaluation.loss))}
         errors |= {key: _distance(value, ours[key]) for key, value in outputs.items()}
-        return errors | _errors_of_gradients(grads, evaluation)
+        largest = max(map(norm, grads.values()), default=0.0)
+        live = [key for key, value in grads.items() if key in evaluation.grads and norm(value) > NOISE * largest]
+        for key in live:
+            error, apart = _distance(grads[key], evaluation.grads[key]), norm(grads[key] - evaluation.grads[key])
+            lost = apart <= ROUNDING * largest or (error > TOLERANCE and evaluation.is_rounding(key, apart))
+            if error <= TOLERANCE or not lost:  # else both lost these digits
+                errors[key] = error
+        return errors
 
     def _run_training(self, trial: Trial) -> None:
         """V10 and V11: what `train` and `predict` run; where a gradient is wrong already, a step is, too."""

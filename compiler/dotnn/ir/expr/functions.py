@@ -87,6 +87,11 @@ _ALL = (
         "clip", "x low high", "where(low < x and x < high, 1, 0)", "0", "0",
         tensorflow="tf.clip_by_value", math="min(max({x}, {low}), {high})",
     ),
+    Function(
+        "logsumexp", ("x", "axis"), (),
+        {"tensorflow": "tf.reduce_logsumexp({x}, axis={axis}, keepdims=True)", "language": "logsumexp"},
+        elementwise=False,
+    ),
     Function("round", ("x", "*"), ("0",), {"math": "round"}),
     Function("pi", (), (), {"math": "math.pi"}),
     Function("len", ("x",), (), {"numpy": "len", "jax": "len", "math": "len"}, elementwise=False),

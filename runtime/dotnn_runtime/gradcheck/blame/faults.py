@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from ..reading.structure import Place as Line
-from ..reading.structure import loads
 from ..reading.types import Array, Key, Point, norm
 from ..report.results import Blame, Element, Pattern
 from ..tracing.follow import Follower
 from ..tracing.run import Event, Run
 from ..tracing.traced import TracedScript
-from ..tracing.values import Node
-from .judge import Fault, Judge
+from .fault import Fault
+from .judge import Judge
 from .patterns import MASK_MISSING, NO_PATTERN, Truth, name_factor, name_pattern
+from .readers import shares_by_reader, shares_by_statement
 from .truth import CLOSE, Target
 
 WORST = 3
@@ -133,71 +133,12 @@ def _accumulation(fault: Fault) -> Pattern | None:
     if right is None or run is None or fault.wrong.value is None or not right.is_whole:
         return None
     excess = fault.wrong.value - right.value
-    for user, share in _users(run, right.node):
+    shares = [*shares_by_statement(run, right.node), *shares_by_reader(run, right.node)]
+    for user, share in shares if len(shares) > 1 else ():
         for sign, how, words in ((-1, "missing", "left out of the sum"), (1, "twice", "counted twice")):
             if share.shape == excess.shape and norm(excess - sign * share) <= CLOSE * norm(share):
                 return Pattern(f"accumulation: {user} {how}", f"The contribution through {user} is {words}.")
     return None
-
-
-def _users(run: Run, node: Node) -> list[tuple[str, Array]]:
-    """Return what each of several statements that read a value contributes, and each of several readings."""
-    by_name: dict[tuple[str, int], Array] = {}
-    single = _by_reader(run, node)
-    for owner, share in single:
-        by_name[owner] = by_name[owner] + share if owner in by_name else share
-    whole = [(name, share) for (name, _), share in by_name.items()] if len(by_name) > 1 else []
-    return [*whole, *shares_by_reader(run, node)] if len(single) > 1 else []
-
-
-def shares_by_reader(run: Run, node: Node) -> list[tuple[str, Array]]:
-    """Return what each reading of a value contributes, with what the statement computes that reads it."""
-    return [(name, share) for (name, _), share in _by_reader(run, node)]
-
-
-def _by_reader(run: Run, node: Node) -> list[tuple[tuple[str, int], Array]]:
-    while len(node.uses) == 1 and _names(run, node.uses[0][0]):
-        node = node.uses[0][0]
-    owners = _owners(run, node)
-    found = []
-    for user, share in node.uses:
-        if _names(run, user) and loads(run.events[user.event or 0].site.node):  # W = params["W"]
-            found += _by_reader(run, user)
-            continue
-        while user.event is not None and len({u.order for u, _ in user.uses}) == 1:  # another name
-            user = user.uses[0][0]
-        found.append((owners.get(user.order, ("the loss", 0)), share))
-    return found
-
-
-def _names(run: Run, node: Node) -> bool:
-    """Whether a node is another name of a value, in the same call."""
-    return node.event is not None and run.events[node.event].site.kind != "argument"
-
-
-def _owners(run: Run, node: Node) -> dict[int, tuple[str, int]]:
-    """Return which assignment every node behind this one is a part of: one of the call that makes it.
-
-    What a function computes is a part of the statement that calls it.
-    """
-    events = {e.node.order: e for e in run.forward if e.node is not None and e.frame == node.frame}
-    found: dict[int, tuple[str, int]] = {}
-    for order, event in events.items():
-        for part in _parts(event.node, events.keys() - {order}, node.order):
-            found.setdefault(part, (event.name, event.number))
-    return found
-
-
-def _parts(whole: Node | None, others: Collection[int], start: int) -> set[int]:
-    """Return what a node is computed from, itself among it, as far as others and what is before the start."""
-    found: set[int] = set()
-    unread = [whole]
-    while unread:
-        node = unread.pop()
-        if node is not None and node.order > start and node.order not in found and node.order not in others:
-            found.add(node.order)
-            unread += node.parents
-    return found
 
 
 def _steps_missing(fault: Fault) -> Pattern | None:

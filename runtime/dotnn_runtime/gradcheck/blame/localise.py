@@ -23,7 +23,8 @@ from ..tracing.run import Event, Run
 from ..tracing.run import Place as Spot
 from ..tracing.values import Node
 from .fault import Fault
-from .faults import blame_of, shares_by_reader
+from .faults import blame_of
+from .readers import shares_by_reader
 from .truth import Target, Truths
 
 MOST_USES = 8
@@ -64,6 +65,8 @@ class _Search:
     def _node(self, key: Key) -> Node | None:
         nodes = {"param": self.run.params, "input": self.run.inputs}
         node = nodes[key.kind].get(key.name) if key.kind in nodes else self.run.values.get(key)
+        if node is not None and node.total is None and not node.lost:
+            node.total = np.zeros(self.evaluation.base(key).shape)  # the loss does not come from it
         return node if node is not None and node.total is not None else None
 
     def _is_wrong(self, row: Row) -> bool:
@@ -144,7 +147,7 @@ class _Search:
         site = max(self.evaluation.script.woven.sites, key=lambda site: site.line if site.line <= line else 0)
         spot = Spot(site.number, 0, "", 0)
         event = Event(len(self.run.events), spot, site, 0, name, line, 0, (), value)
-        return Fault(site, line, event, event, right, run=self.run)
+        return Fault(site, line, event, event, self.run, right)
 
     def _place(self, name: str, position: int | None = None) -> Place:
         """Return the statement that writes an array, at this position of the notes, else the last one that does."""

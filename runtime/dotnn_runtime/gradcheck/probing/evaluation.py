@@ -93,6 +93,10 @@ class Evaluation:
         moves = farthest(claims, ({row.name: row.claims[0] for row in found} for found in others))
         return {name: min(MARGIN * moved, leap) for name, moved in moves.items()}
 
+    def is_rounding(self, name: str, distance: float) -> bool:
+        """Whether a claim may be so far off for rounding alone."""
+        return distance <= LEAP * scale_of(self.rows()) and distance <= self.rounding.get(name, 0.0)
+
     def _in(self, arithmetic: Arithmetic) -> Evaluation:
         """Return the same in another arithmetic."""
         with arithmetic.within(self.script.woven.module):
@@ -123,7 +127,7 @@ class Evaluation:
         """Probe rows by an oracle; a difference that rounding alone can make here says nothing."""
         found = probe_rows(rows, self.evaluate, oracle, rng, scale_of(self.rows()))
         for name, probe in found.items():
-            if probe.outcome is Outcome.WRONG and probe.distance <= self.rounding[name]:
+            if probe.outcome is Outcome.WRONG and self.is_rounding(name, probe.distance):
                 found[name] = replace(probe, outcome=Outcome.SILENT)
         return found
 

@@ -55,12 +55,13 @@ def _errors(evaluation: Evaluation, rows: list[Row], rng: np.random.Generator) -
     joint = joint_disagreement(rows, evaluation.evaluate, rng, evaluation.base)
     if joint is not None and joint <= NUMERIC_TOLERANCE:
         return [(row, joint) for row in rows]
-    alone = ((row, numeric_disagreement(row, evaluation.evaluate, rng, evaluation.base)) for row in rows)
-    return [(row, error) for row, error in alone if error is not None and not _is_rounding(evaluation, row, error)]
-
-
-def _is_rounding(evaluation: Evaluation, row: Row, error: float) -> bool:
-    return error > NUMERIC_TOLERANCE and error * row.norm <= evaluation.rounding[row.name]
+    found = []
+    for row in rows:
+        error = numeric_disagreement(row, evaluation.evaluate, rng, evaluation.base)
+        if error is None or (error > NUMERIC_TOLERANCE and evaluation.is_rounding(row.name, error * row.norm)):
+            continue
+        found.append((row, error))
+    return found
 
 
 def check_taylor(verdicts: Verdicts, evaluation: Evaluation, rows: Sequence[Row], rng: np.random.Generator) -> None:
