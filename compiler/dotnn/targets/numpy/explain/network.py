@@ -10,6 +10,7 @@ from dotnn.codegen.lines import literal
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.model.model import Model
+from dotnn.targets.numpy.explain.borders import settle_borders
 from dotnn.targets.numpy.explain.calls import Call, call_tree
 from dotnn.targets.numpy.explain.flow import Flow
 from dotnn.targets.numpy.explain.functions import Library, Pair, base_name
@@ -40,6 +41,7 @@ class NetworkWriter:
     def __init__(self, model: Model, graph: Graph) -> None:
         self.model, self.graph = model, graph
         self.root = call_tree(model, graph)
+        settle_borders(self.root, graph)
         self.words, self.spec = Words(graph), SpecText(model)
         self.kept = [graph.steps[m.output] for m in model.train.metrics if not self._is_output(m.output)]
         self.kept += lsuv_values(model, graph)
