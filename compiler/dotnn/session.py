@@ -22,11 +22,13 @@ from dotnn.model.resolve import ORACLES, resolve
 from dotnn.passes.base import Pass, Pipeline
 from dotnn.passes.build import build
 from dotnn.passes.differentiate import MissingRule
-from dotnn.running.peer import Peer
 from dotnn.syntax import nodes
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
 from dotnn.targets import WITNESSES, Draft, Options, chosen
+
+if TYPE_CHECKING:  # it needs the validator, which a training does not
+    from dotnn.running.peer import Peer
 
 __all__ = ["Compilation", "Compiled", "Options", "compile_model", "compile_spec", "front", "lower"]
 

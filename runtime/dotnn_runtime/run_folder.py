@@ -27,7 +27,7 @@ from dotnn_runtime.script.storage import (
 
 MANIFEST = "run.json"
 FILES = (
-    "spec.nn", "model.py", "weights.npz", "scaling.json", "history.csv", "metrics.json", "labels.json", "loss.png",
+    "spec.nn", "model.py", "weights.npz", "scaling.json", "history.csv", "metrics.json", "labels.json", "loss.svg",
     "model.keras", "checkpoint.npz", "best.npz",
 )  # fmt: skip
 """The files of a run, besides `run.json`."""
@@ -142,9 +142,9 @@ class RunFolder:
         """Write `labels.json`, the strings of every class that is not made of integers, in the order of the indices."""
         self._write_table("labels.json", {name: list(names) for name, names in labels.items()})
 
-    def write_plot(self, png: bytes) -> None:
-        """Write `loss.png`."""
-        write_atomically(self.claim("loss.png"), png)
+    def write_picture(self, name: str, svg: str) -> None:
+        """Write a picture of the training, such as `loss.svg`."""
+        write_atomically(self.claim(f"{name}.svg"), svg.encode("utf-8"))
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write another file of the run, such as a checkpoint."""

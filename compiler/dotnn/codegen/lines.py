@@ -78,9 +78,22 @@ def loop_lines(node: Node, loop: Loop) -> list[str]:
     """Return a loop over time: arrays for what it collects, its steps, and what is left after the last one."""
     collected, final, summed = loop.outputs(node.outs)
     like = next(v for v in node.ins if v.type.dtype == "real")
-    lines = [*_arrays(collected, like), *(f"{v.name} = {_zeros(v, like)}" for v in summed)]
+    dtype = loop_dtype(node, loop, attrgetter("name")) or f"{like.name}.dtype"
+    lines = [*_arrays(collected, like, dtype), *(f"{v.name} = {_zeros(v, like, dtype)}" for v in summed)]
     lines += loop_steps(node, loop, attrgetter("name"))
     return lines + [f"{out.name} = {v.name}" for out, v in zip(final, loop.final, strict=True)]
+
+
+def loop_dtype(node: Node, loop: Loop, name_of: NameOf) -> str:
+    """Return the type of what a loop of the forward pass collects: any array that it reads may be complex there.
+
+    Nothing is complex in the backward pass, whose loops have no text here.
+    """
+    if node.phase == "backward":
+        return ""
+    initial = {v.id for v in loop.initial(node.ins)}
+    read = dict.fromkeys(name_of(v) for v in node.ins if v.type.dtype == "real" and v.id not in initial)
+    return f"np.result_type({', '.join(read)})"
 
 
 def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> list[str]:
@@ -106,7 +119,7 @@ def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> 
     return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)]), head, *indented(body)]
 
 
-def _arrays(sequences: Sequence[Value], like: Value) -> list[str]:
+def _arrays(sequences: Sequence[Value], like: Value, dtype: str) -> list[str]:
     """Return the lines that make the arrays of sequences, equal shapes together."""
     lines = ["# what the steps leave behind, in the order of time"] if sequences else []
     for shape, group in groupby(sequences, key=lambda v: v.type.shape):
@@ -114,13 +127,13 @@ def _arrays(sequences: Sequence[Value], like: Value) -> list[str]:
         for start in range(0, len(names), 4):
             part = names[start : start + 4]
             sizes = dims if len(part) == 1 else f"{len(part)}, {dims}"
-            lines.append(f"{', '.join(part)} = np.zeros(({sizes}), {like.name}.dtype)")
+            lines.append(f"{', '.join(part)} = np.zeros(({sizes}), {dtype})")
     return lines
 
 
-def _zeros(value: Value, like: Value) -> str:
+def _zeros(value: Value, like: Value, dtype: str) -> str:
     dims = [f"len({like.name})" if size == BATCH else str(size) for size in value.type.shape]
-    return f"np.zeros(({', '.join(dims)}{',' if len(dims) == 1 else ''}), {like.name}.dtype)"
+    return f"np.zeros(({', '.join(dims)}{',' if len(dims) == 1 else ''}), {dtype})"
 
 
 def _assignments(left: Sequence[str], right: Sequence[str]) -> list[str]:
@@ -199,6 +212,11 @@ def indented(lines: Iterable[str], by: int = INDENT) -> list[str]:
 def printable(text: str) -> str:
     """Keep a path or flag on its comment line, whatever characters it holds."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def table(entries: Mapping[str, str]) -> str:
+    """Return a dict of expressions as Python text."""
+    return f"{{{', '.join(f'{literal(name)}: {text}' for name, text in entries.items())}}}"
 
 
 def literal(value: object) -> str:

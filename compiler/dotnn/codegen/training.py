@@ -92,10 +92,13 @@ def evaluated_parts(model: Model) -> tuple[bool, bool, bool]:
     return bool(model.train.metrics), bool(parts.get("val")), bool(parts.get("test"))
 
 
-def epoch_loss(model: Model) -> tuple[str, str]:
-    """Return how the losses of an epoch's batches are added up and reported: a summing loss is summed."""
+def epoch_loss(model: Model, count: str = "count") -> tuple[str, str]:
+    """Return how the losses of an epoch's batches are added up and reported: a summing loss is summed.
+
+    `count` is the expression of how many examples there are.
+    """
     summed = all(t.attrs.get("reduce") == "sum" for t in model.train.losses)
-    return ("float(loss)", "total") if summed else ("float(loss) * len(chosen)", "total / count")
+    return ("float(loss)", "total") if summed else ("float(loss) * len(chosen)", f"total / {count}")
 
 
 def rescaled(model: Model, graph: Graph) -> dict[str, Value]:

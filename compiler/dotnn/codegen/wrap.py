@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 WIDTH = 110
 INDENT = 4
-SHORT_HEAD = 14
+LONG_VALUE = 40
+"""With less room than this for the value, targets are broken over lines themselves."""
+SHORT_HEAD = 18
 """Behind a head no longer than this, a dict begins on the same line."""
 
 
@@ -21,13 +23,25 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
     if node is None:
         return [line]
     targets, equals, _ = code[:start].rpartition(" = ")
-    if equals and len(line) - len(code) + start > width - 40 and targets.count(", "):
+    opened = code.find("(", start) + 1 if isinstance(node, ast.Call) else start + LONG_VALUE
+    if equals and indent + opened > width and targets.count(", "):
         value = (
             _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
         )
         value[0] = " " * indent + value[0].lstrip()
         return [" " * indent + "(", *_filled(targets.split(", "), indent + INDENT, width), *value]
     return _broken(code[:start], code[start:], indent, width)
+
+
+def dict_lines(head: str, groups: Sequence[Sequence[str]], indent: int = 0, width: int = WIDTH) -> list[str]:
+    """Return `head {…}` over several lines; every group of entries begins a new one."""
+    hugged = len(head) <= SHORT_HEAD and indent <= INDENT
+    column = indent + (len(head) + 1 if hugged else INDENT)
+    lines = [line for group in groups for line in _filled(group, column, width - 1)]
+    if not hugged:
+        return [f"{' ' * indent}{head}{{", *lines, f"{' ' * indent}}}"]
+    lines[0] = f"{' ' * indent}{head}{{{lines[0].lstrip()}"
+    return [*lines[:-1], lines[-1].rstrip(",") + "}"]
 
 
 def _value(code: str) -> tuple[int, ast.expr | None]:
@@ -52,15 +66,16 @@ def _offset(code: str, node: ast.expr) -> int:
 def _broken(head: str, value: str, indent: int, width: int) -> list[str]:
     """Return `head value` over several lines."""
     node = ast.parse(value, mode="eval").body
+    if isinstance(node, ast.BoolOp) and isinstance(node.values[-1], ast.Dict):
+        last = _segment(value, node.values[-1])
+        return _broken(head + value.removesuffix(last), last, indent, width)
     if isinstance(node, ast.Tuple) and value[0] != "(":
         items = [_segment(value, e) for e in node.elts]
         return [" " * indent + head + "(", *_filled(items, indent + INDENT, width), " " * indent + ")"]
     if isinstance(node, ast.Dict) and len(head) <= SHORT_HEAD and indent <= INDENT:
-        _, items, _ = _bracket(value, node)
-        body = _filled(items, indent + len(head) + 1, width - 1)
-        if all(len(line) < width for line in body):
-            body[0] = f"{' ' * indent}{head}{{{body[0].lstrip()}"
-            return [*body[:-1], body[-1].rstrip(",") + "}"]
+        made = dict_lines(head, [_bracket(value, node)[1]], indent, width)
+        if all(len(line) <= width for line in made):
+            return made
     if isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.Call) and value[-1] in ")}]":
         opening, items, closing = _bracket(value, node)
         if opening and len(" " * indent + head + opening) <= width:

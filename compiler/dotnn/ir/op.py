@@ -104,6 +104,11 @@ class Op:
               operand has no effect through this node
     algebra   what is known of the result without computing it; see `passes.zeros`
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
+    alias     its result is its operand by another name, once nobody differentiates it any more
+    cuts      its result is the columns `start` to `stop` of its operand
+    joins     its result holds its operands side by side, in columns from the first on
+    sums_rows it adds up what every row of its operands gives, those of all steps where they are sequences
+    as_tanh   it is factor tanh(before z) + shift: these three numbers
     positions operands and result hold positions, not the planes of images: arrays are laid out as their shape says
     vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
@@ -123,6 +128,11 @@ class Op:
     shift_invariant: Callable[[Value, Node, Readers], bool] | None = None
     algebra: Algebra = UNKNOWN
     elementwise: bool = False
+    alias: bool = False
+    cuts: bool = False
+    joins: bool = False
+    sums_rows: bool = False
+    as_tanh: tuple[float, float, float] | None = None
     positions: bool = False
     vanishes: bool = False
     detached: bool = False

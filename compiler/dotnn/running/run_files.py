@@ -11,7 +11,7 @@ import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.reports.training import History
-from dotnn_runtime.plots import loss_png
+from dotnn_runtime.pictures.losses import loss_svg
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
 from dotnn_runtime.script.errors import DataError, reason_of
 
@@ -67,6 +67,4 @@ def write_results(
         folder.write_scaling(history.scaling)
     folder.write_history(list(history))
     folder.write_metrics(result)
-    png = loss_png(list(history), title=str(folder.path.name))
-    if png is not None:
-        folder.write_plot(png)
+    folder.write_picture("loss", loss_svg(list(history), title=str(folder.path.name)))

@@ -124,7 +124,7 @@ class _Check:
             self._run_witnesses(point)
             if self.report.blame is None:
                 self._blame()
-        self.report.tensors = list(probing.results.values())
+        self.report.tensors = list(probing.verdicts.results.values())
         if sound.runs and point.training and self.report.verdict is not Verdict.FAIL:
             self._run_training(Trial(self.script, self.report.seed))
         self.report.cost_forwards = probing.cost.forwards
@@ -137,25 +137,25 @@ class _Check:
             self._add(result)
         for draw in range(POINTS):
             # a unit within float32 rounding of its kink answers differently: look at another point
-            result = invariants.check_float32(self.script, probing.point(draw), cost, probing.rng)
+            result = invariants.check_float32(self.script, probing.point(draw), cost)
             if result.verdict is not Verdict.FAIL:
                 break
         self._add(result)
 
     def _run_ties(self, point: Point) -> None:
-        if self.probing.failed_at is not None:
+        probing, verdicts = self.probing, self.probing.verdicts
+        if verdicts.failed_at is not None:
             return
-        result, failed_at = check_ties(self.script, point, self.probing.oracle, self.probing.cost, self.probing.rng)
+        result, verdicts.failed_at = check_ties(self.script, point, verdicts.oracle, probing.cost, probing.rng)
         if result is not None:
             self._add(result)
-        self.probing.failed_at = failed_at
 
     def _run_witnesses(self, point: Point) -> None:
         """V8: the loss, the outputs and the gradients of independent implementations."""
         for name, witness in self.witnesses.items():
             self.report.oracles.append(name)
             try:
-                errors = self._errors_against(witness, point)
+                errors = self._errors_beside(witness, point)
             except ScriptError:  # it is a witness of something else
                 raise
             except (Exception, SystemExit) as stopped:
@@ -167,15 +167,22 @@ class _Check:
             detail = f"largest difference in {worst}" if errors[worst] > WARNING else ""  # less than that is rounding
             self._add(CheckResult("V8", f"against {name}", verdict, detail, errors[worst]))
 
-    def _errors_against(self, witness: Witness, point: Point) -> dict[str, float]:
-        """Return the relative differences of the loss, the outputs and the gradients that a witness computes."""
+    def _errors_beside(self, witness: Witness, point: Point) -> dict[str, float]:
+        """Return how far the loss, the outputs and the gradients are from those of a witness."""
         loss, outputs, grads = witness(point)
         rng = np.random.default_rng(point.rng_seed)
         ours, _ = self.script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
         evaluation = self.probing.evaluation
         errors = {"loss": _distance(np.array(loss), np.array(evaluation.loss))}
         errors |= {key: _distance(value, ours[key]) for key, value in outputs.items()}
-        return errors | _errors_of_gradients(grads, evaluation)
+        largest = max(map(norm, grads.values()), default=0.0)
+        live = [key for key, value in grads.items() if key in evaluation.grads and norm(value) > NOISE * largest]
+        for key in live:
+            error, apart = _distance(grads[key], evaluation.grads[key]), norm(grads[key] - evaluation.grads[key])
+            lost = apart <= ROUNDING * largest or (error > TOLERANCE and evaluation.is_rounding(key, apart))
+            if error <= TOLERANCE or not lost:  # else both lost these digits
+                errors[key] = error
+        return errors
 
     def _run_training(self, trial: Trial) -> None:
         """V10 and V11: what `train` and `predict` run; where a gradient is wrong already, a step is, too."""
@@ -188,9 +195,9 @@ class _Check:
             self.report.blame = self.report.blame or blame_for_difference(self.script, difference)
 
     def _blame(self) -> None:
-        verdicts = {t.verdict for t in self.probing.results.values()} | {c.verdict for c in self.report.checks}
-        if self.probing.failed_at is not None and Verdict.FAIL in verdicts:
-            self._blame_lines(self.probing.failed_at)
+        verdicts = {t.verdict for t in self.probing.verdicts.results.values()} | {c.verdict for c in self.report.checks}
+        if self.probing.verdicts.failed_at is not None and Verdict.FAIL in verdicts:
+            self._blame_lines(self.probing.verdicts.failed_at)
         failed = next((c for c in self.report.checks if c.verdict is Verdict.FAIL and c.tensors), None)
         if self.report.blame is None and failed is not None:
             self.report.blame = self._blame_for(failed)
@@ -208,7 +215,7 @@ class _Check:
         if found:
             self.report.blame, *self.report.more = found
             return
-        self.report.blame = localise(failed_at, self.probing.oracle, self.probing.rng)
+        self.report.blame = localise(failed_at, self.probing.verdicts.oracle, self.probing.rng)
         turned = blame_for_note(self.script, failed_at.point, same_size=True)
         if turned is not None and not (self.report.blame and self.report.blame.line <= turned.line):
             self.report.blame = turned
@@ -221,7 +228,7 @@ class _Check:
             result.verdict, result.reason = (
                 (Verdict.FAIL, "") if fails else (Verdict.SKIPPED, "the script does not run")
             )
-            self.probing.results[name] = result
+            self.probing.verdicts.results[name] = result
 
     def _add(self, result: CheckResult) -> None:
         self.report.checks.append(result)

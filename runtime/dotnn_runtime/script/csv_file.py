@@ -30,12 +30,70 @@ def read_csv(
     so. Blank lines are skipped, blanks around a cell ignored. Raises DataError; files above 512 MiB are
     refused.
     """
+    numbers = None if labels else all_numbers(path, columns, kinds)
+    return (numbers, {}) if numbers is not None else read_cells(path, columns, kinds, labels or {})
+
+
+def all_numbers(
+    path: str | pathlib.Path, columns: dict[str, list[str]], kinds: dict[str, str]
+) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a table that holds finite numbers alone, by the reader that NumPy has for those.
+
+    None where anything is unusual or wrong: `read_cells` takes the file then, and names the place.
+    """
+    places, values = number_table(path)
+    if any(name not in places for names in columns.values() for name in names):
+        return None
+    arrays = {}
+    for name, names in columns.items():
+        kind, array = kinds.get(name, "real"), values[:, [places[column] for column in names]]
+        whole = kind.startswith(("class", "int"))
+        if whole and ((array != np.floor(array)) | (abs(array) >= 2.0**53)).any():
+            return None
+        if kind.startswith("class"):
+            if len(names) != 1:
+                return None
+            array = array[:, 0]
+        arrays[name] = array.astype(np.int64) if whole else array
+    return arrays
+
+
+def number_table(path: str | pathlib.Path, max_bytes: int = 512 * 2**20) -> tuple[dict[str, int], np.ndarray]:
+    """Return the places of the columns, from 0, and the rows of a table of finite numbers.
+
+    No places for another table, or for one of more than `max_bytes`.
+    """
+    with open_input(path) as file:
+        text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+        try:
+            if str(path) == "-" or file.seek(0, io.SEEK_END) > max_bytes:
+                return {}, np.empty((0, 0))
+            file.seek(0)
+            header = [cell.strip() for cell in next(csv.reader([text.readline()], strict=True))]
+            with warnings.catch_warnings(action="ignore"):  # of a file without rows
+                values = np.loadtxt(text, delimiter=",", comments=None, ndmin=2)
+        except (ValueError, csv.Error, StopIteration):  # text that is not UTF-8 is a ValueError, too
+            return {}, np.empty((0, 0))
+        finally:
+            text.detach()
+    places = {name: i for i, name in enumerate(header)}
+    alike = len(places) == len(header) == values.shape[1] and len(values) > 0
+    return places if alike and np.isfinite(values).all() else {}, values
+
+
+def read_cells(
+    path: str | pathlib.Path,
+    columns: dict[str, list[str]],
+    kinds: dict[str, str],
+    labels: dict[str, list[str]],
+) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
+    """Read a table cell by cell, see `read_csv`."""
     table = CsvTable(path)
     arrays, found = {}, {}
     for name, wanted in columns.items():
         kind = kinds.get(name, "real")
         if kind.startswith("class"):
-            arrays[name], names = table.classes(wanted, kind, (labels or {}).get(name))
+            arrays[name], names = table.classes(wanted, kind, labels.get(name))
             if names:
                 found[name] = names
         elif kind.startswith("int"):

@@ -27,11 +27,13 @@ def unary(
     helpers: tuple[str, ...] = (),
     algebra: Algebra = UNKNOWN,
     idle: Property | None = None,
+    as_tanh: tuple[float, float, float] | None = None,
 ) -> tuple[Op, Op]:
     """Return the op of an activation and the op of its derivative.
 
     `derivative` is a formula over `d` (the cotangent of a) and `z` or `a`, whichever `reads` says; without one it is
-    found by differentiation. `algebra` is what is known of a; where z or a is `idle` there is no slope.
+    found by differentiation. `algebra` is what is known of a; where z or a is `idle` there is no slope. `as_tanh` is
+    explained in `Op`.
     """
 
     def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -45,7 +47,9 @@ def unary(
 
     operands = ("d", "z" if reads == "input" else "a")
     slope = replace(LINEAR, zero_where={1: idle}) if idle else LINEAR
-    forward = Op(name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, algebra=algebra)
+    forward = Op(
+        name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, algebra=algebra, as_tanh=as_tanh
+    )  # fmt: skip
     backward = Op(
         f"{name}_derivative",
         operands,
@@ -66,6 +70,7 @@ SIGMOID, SIGMOID_DERIVATIVE = unary(
     equation="a = 1 / (1 + exp(-z))",
     helpers=("sigmoid",),
     algebra=ABOVE_ZERO,
+    as_tanh=(0.5, 0.5, 0.5),
 )
 
 TANH, TANH_DERIVATIVE = unary(
@@ -74,6 +79,7 @@ TANH, TANH_DERIVATIVE = unary(
     "d * (1 - a * a)",
     reads="output",
     algebra=SIGN_KEPT,
+    as_tanh=(1, 1, 0),
 )
 
 RELU, RELU_DERIVATIVE = unary(

@@ -150,5 +150,6 @@ STOP_GRADIENT = Op(
     "stop_gradient(x)",
     no_gradient,
     ("stop_gradient",),
+    alias=True,
     algebra=SUM,
 )

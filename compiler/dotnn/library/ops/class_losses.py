@@ -60,5 +60,5 @@ SOFTMAX_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY_GRADIENT = class_loss(
     "-(rows * log_softmax(y)).sum()",
     "(softmax(y) - rows)",
     ("one_hot_rows", "smooth", "log_softmax", "softmax"),
-    "E = -mean over examples of sum_k t_k log p_k with p = softmax(z)",
+    "E = -mean over examples of sum_k t_k log p_k",
 )

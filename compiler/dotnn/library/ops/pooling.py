@@ -9,11 +9,17 @@ from dotnn.ir.algebra import LINEAR, RESHAPED, SIGN_KEPT
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
-from dotnn.library.ops.windows import keywords, per_axis, places, sizes
+from dotnn.library.ops.windows import keywords, lies_side_by_side, per_axis, places, sizes
+
+SIDE_BY_SIDE = {"max_pool2d": "block_max", "max_pool2d_d_input": "block_max_d_input"}
+"""The helpers for windows that lie side by side."""
 
 
 def _call(function: str, operands: str, *extras: str) -> Callable[[Node], str]:
     def line(node: Node) -> str:
+        if function in SIDE_BY_SIDE and lies_side_by_side(node.ins[operands.split(", ").index("x")].type, node.attrs):
+            rows, columns = node.attrs["window"]
+            return f"{SIDE_BY_SIDE[function]}({operands}, {rows}, {columns})"
         given = "".join(f", {per_axis(node.attrs[extra])}" for extra in extras)
         return f"{function}({operands}{given}{keywords(node, 'pad')})"
 
@@ -40,15 +46,16 @@ def pooling(rank: int) -> tuple[Op, Op, Op, Op]:
         return [b.emit(f"{mean}_d_input", d, size=sizes(node.ins[0].type), **node.attrs)]
 
     where = "window", "stride"
+    helpers = (largest, f"{largest}_d_input", *SIDE_BY_SIDE.values())
     return (
-        Op(largest, ("x",), _pooled, _call(largest, "x", *where), max_vjp, (largest,), algebra=SIGN_KEPT),
+        Op(largest, ("x",), _pooled, _call(largest, "x", *where), max_vjp, helpers, algebra=SIGN_KEPT),
         Op(
             f"{largest}_d_input",
             ("d", "x", "a"),
             lambda types, attrs: types[1],
             _call(f"{largest}_d_input", "d, x, a", *where),
             None,
-            (f"{largest}_d_input",),
+            helpers,
             algebra=LINEAR,
         ),
         Op(mean, ("x",), _pooled, _call(mean, "x", *where), avg_vjp, (mean,), algebra=RESHAPED),

@@ -170,7 +170,8 @@ class Network:
         """Return the call of a function that is made of a layer's ops. Raises `Unspellable`."""
         free = (name for name in _numbered(layer.name) if name not in paste.library(PACKAGES))
         name = next(name for name in free if self._is_function(name, layer, types, attrs))
-        return Keras("keras.layers.Activation", (Symbol(name),))
+        alike = len(types) == 1 and layer.infer(types, attrs) == types[0]
+        return Keras("keras.layers.Activation" if alike else "Formula", (Symbol(name),))
 
     def _is_function(self, name: str, layer: Layer, types: Types, attrs: Attrs) -> bool:
         """Whether the script has this layer, with these attributes, as the function of this name from now on."""

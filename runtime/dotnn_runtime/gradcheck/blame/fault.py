@@ -21,9 +21,8 @@ class Fault:
     line: int
     event: Event
     wrong: Event
-    right: Target | None
-    expected: tuple[Target, ...] = ()
+    run: Run
+    right: Target | None = None
     repair: str = ""
     doubts: list[tuple[str, int]] = field(default_factory=list)
     paths: list[tuple[str, ...]] = field(default_factory=list)
-    run: Run | None = None

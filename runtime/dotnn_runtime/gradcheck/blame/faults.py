@@ -14,7 +14,9 @@ from ..report.results import Blame, Element, Pattern
 from ..tracing.follow import Follower
 from ..tracing.run import Event, Run
 from ..tracing.values import Node
-from .judge import Fault, Judge
+from .expect import owners_of
+from .fault import Fault
+from .judge import Judge
 from .patterns import MASK_MISSING, NO_PATTERN, Truth, name_factor, name_pattern
 from .truth import CLOSE, Target
 
@@ -145,7 +147,7 @@ def _accumulation(fault: Fault) -> Pattern | None:
 
 def _users(run: Run, node: Node) -> list[tuple[str, Array]]:
     """Return what each statement that reads a value contributes, and each reading by itself."""
-    names = _owners(run)
+    names = owners_of(run)
     by_name: dict[tuple[str, int], Array] = {}
     single: list[tuple[str, Array]] = []
     for user, share in node.uses:
@@ -156,20 +158,6 @@ def _users(run: Run, node: Node) -> list[tuple[str, Array]]:
         single.append((owner[0], share))
     whole = [(name, share) for (name, _), share in by_name.items()] if len(by_name) > 1 else []
     return [*whole, *single]
-
-
-def _owners(run: Run) -> dict[int, tuple[str, int]]:
-    """Return which assignment of the forward pass every node is a part of."""
-    found: dict[int, tuple[str, int]] = {}
-    for event in run.forward:
-        unread = [event.node] if event.node is not None else []
-        while unread:
-            node = unread.pop()
-            if node.order in found or (node.event is not None and node is not event.node):
-                continue
-            found[node.order] = event.name, event.number
-            unread += [p for p in node.parents if p is not None]
-    return found
 
 
 def _steps_missing(fault: Fault) -> Pattern | None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, is_float, norm
+from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, norm
 from ..tracing.rows import Row, cotangent_rows, parameter_rows
 from ..tracing.traced import TracedScript
 from ..tracing.tracer import Mode, Tape
-from .probes import MARGIN, scale_of
+from .probes import MARGIN, NOISE, Oracle, Outcome, Probe, probe_rows, scale_of
+from .rounding import EPSILON, Arithmetic
 
-EPSILON = float(np.finfo(np.float64).eps)
-NUDGES = 3
+ARITHMETICS = 5
+"""In how many other arithmetics it is looked at what rounding makes."""
 LEAP = 1e-9
 """What moves a claim by more than this share of the largest gradient is no rounding."""
 
@@ -78,46 +80,22 @@ class Evaluation:
     def rounding(self) -> dict[str, float]:
         """How far a claim may be off for rounding alone, by the name of its row.
 
-        Every value of the forward pass is moved by a rounding, and the claims are looked at again: behind a saturated
-        unit, 1 - a² has lost its digits. A rule may rely on two values being equal to the last digit (where is the
-        maximum?): then a claim leaps, and the value that makes it leap is left as it is. In the fast style, which
-        computes the values anew, nothing moves.
+        That is what it moves in other arithmetics. What moves it by more than `LEAP` is no rounding: a branch turned.
         """
         rows = self.rows()
         claims, leap = {row.name: row.claims[0] for row in rows}, LEAP * scale_of(rows)
-        names = list(self.tape.values)
-        if self._farthest(claims, names, 1) > leap:
-            names = [name for name in names if self._farthest(claims, [name], 1) <= leap]
-        moves, outside = self._moves(claims, names, NUDGES), self._moves_of_point(claims)
-        return {name: min(MARGIN * max(moves[name], outside[name]), leap) for name in claims}
+        others = [self._in(Arithmetic.number(number)).rows() for number in range(ARITHMETICS)]
+        moves = farthest(claims, ({row.name: row.claims[0] for row in found} for found in others))
+        return {name: min(MARGIN * moved, leap) for name, moved in moves.items()}
 
-    def _farthest(self, claims: Mapping[str, tuple[Array, ...]], names: Iterable[str], times: int) -> float:
-        return max(self._moves(claims, names, times).values(), default=0.0)
+    def is_rounding(self, name: str, distance: float) -> bool:
+        """Whether a claim may be so far off for rounding alone."""
+        return distance <= LEAP * scale_of(self.rows()) and distance <= self.rounding.get(name, 0.0)
 
-    def _moves(self, claims: Mapping[str, tuple[Array, ...]], names: Iterable[str], times: int) -> dict[str, float]:
-        """Return how far each claim moves where these values are off by a rounding, at most."""
-        found, rng = dict.fromkeys(claims, 0.0), np.random.default_rng(0)
-        values = {Key("value", name, i): a for name in names for i, a in enumerate(self.tape.values[name])}
-        for _ in range(times):
-            nudges = {key: EPSILON * np.abs(a) * rng.standard_normal(a.shape) for key, a in values.items()}
-            shifts = {key: self.shifts.get(key, 0.0) + nudge for key, nudge in nudges.items()}
-            _farther(found, claims, Evaluation(self.script, self.point, self.cost, shifts={**self.shifts, **shifts}))
-        return found
-
-    def _moves_of_point(self, claims: Mapping[str, tuple[Array, ...]]) -> dict[str, float]:
-        """Return the same where weights and inputs are off by a rounding: what functions compute inside moves, too."""
-        found, rng = dict.fromkeys(claims, 0.0), np.random.default_rng(0)
-
-        def moved(arrays: Mapping[str, Array]) -> dict[str, Array]:
-            nudged = {n: a * (1 + EPSILON * rng.standard_normal(a.shape)) for n, a in arrays.items() if is_float(a)}
-            return {**arrays, **nudged}
-
-        inputs = self.script.plain.INPUTS
-        for _ in range(NUDGES):
-            given = moved({name: a for name, a in self.point.batch.items() if name in inputs})
-            point = replace(self.point, params=moved(self.point.params), batch={**self.point.batch, **given})
-            _farther(found, claims, Evaluation(self.script, point, self.cost, shifts=self.shifts))
-        return found
+    def _in(self, arithmetic: Arithmetic) -> Evaluation:
+        """Return the same in another arithmetic."""
+        with arithmetic.within(self.script.traced):
+            return Evaluation(self.script, arithmetic.point(self.point), self.cost, shifts=self.shifts)
 
     def rows(self) -> list[Row]:
         """Return every claim of the script: parameters, inputs, then cotangents in the order of the backward pass."""
@@ -138,6 +116,20 @@ class Evaluation:
         """A value counts by itself when it is one array, assigned by one statement in either direction."""
         written = set().union(*self.script.structure.in_place.values())
         return self.script.explains and value not in written and f"d_{value}" not in written
+
+    def live_rows(self) -> list[Row]:
+        """Return the rows whose gradient is more than rounding: a sum of terms that cancel is not exactly zero."""
+        rows = self.rows()
+        scale = scale_of(rows)
+        return [row for row in rows if row.norm > NOISE * scale]
+
+    def probes(self, rows: Sequence[Row], oracle: Oracle, rng: np.random.Generator) -> dict[str, Probe]:
+        """Probe rows by an oracle; a difference that rounding alone can make here says nothing."""
+        found = probe_rows(rows, self.evaluate, oracle, rng, scale_of(self.rows()))
+        for name, probe in found.items():
+            if probe.outcome is Outcome.WRONG and self.is_rounding(name, probe.distance):
+                found[name] = replace(probe, outcome=Outcome.SILENT)
+        return found
 
     def step_line(self, value: str, cotangent: str) -> int:
         """Return the line of the backward loop that assigns a cotangent, 0 where it is not the only one that does."""
@@ -188,13 +180,6 @@ class Evaluation:
         return self._complex
 
 
-def _farther(found: dict[str, float], claims: Mapping[str, tuple[Array, ...]], other: Evaluation) -> None:
-    """Keep how far the claims of another evaluation are from these, where that is farther than so far."""
-    for row in other.rows():
-        moved = math.hypot(*(norm(a - b) for a, b in zip(row.claims[0], claims[row.name], strict=True)))
-        found[row.name] = max(found[row.name], moved)
-
-
 def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, dict[str, Array]]:
     """Call a script's `loss_and_grads` on copies, with its own random draws repeated."""
     params = {name: value.copy() for name, value in point.params.items()}
@@ -210,6 +195,37 @@ def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, di
         )
     # a script may hand out its own buffers; the next call would write over them
     return float(loss), {name: np.array(value) for name, value in grads.items()}
+
+
+def farthest(
+    base: Mapping[str, tuple[Array, ...]], others: Iterable[Mapping[str, tuple[Array, ...]]]
+) -> dict[str, float]:
+    """Return how far each entry is from its counterparts at most; infinite where none of these is finite."""
+    apart: dict[str, list[float]] = {name: [] for name in base}
+    for other in others:
+        for name, arrays in base.items():
+            apart[name].append(math.hypot(*(norm(a - b) for a, b in zip(arrays, other[name], strict=True))))
+    return {name: max(filter(math.isfinite, found), default=math.inf) for name, found in apart.items()}
+
+
+def moves_by_rounding(
+    module: ModuleType, point: Point, cost: Cost, epsilon: float = EPSILON
+) -> tuple[float, dict[str, float]]:
+    """Return how far the loss and every gradient of a script move in other arithmetics, at most.
+
+    `epsilon` is what a number is off in these.
+    """
+    loss, grads = loss_and_grads(module, point)
+    base = {name: (g,) for name, g in grads.items()}
+    losses, others = [], []
+    for number in range(ARITHMETICS):
+        arithmetic = Arithmetic.number(number, epsilon)
+        with arithmetic.within(module):
+            other, moved = loss_and_grads(module, arithmetic.point(point))
+        losses.append({"": (np.array(other),)})
+        others.append({name: (g,) for name, g in moved.items()})
+    cost.forwards += 1 + ARITHMETICS
+    return farthest({"": (np.array(loss),)}, losses)[""], farthest(base, others)
 
 
 def sizes_of(module: Any) -> list[tuple[int, ...]]:

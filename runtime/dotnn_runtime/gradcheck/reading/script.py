@@ -46,6 +46,11 @@ class Script:
         return frozenset(getattr(self.plain, "STRUCTURAL_ZEROS", ()))
 
     @property
+    def loop(self) -> str:
+        """The name of the function that trains; a lean script has no `fit` besides `train`."""
+        return "fit" if hasattr(self.whole, "fit") else "train"
+
+    @property
     def explains(self) -> bool:
         """Whether the script assigns every value once, batch first, and has a backward pass of its own."""
         return hasattr(self.plain, "backward")

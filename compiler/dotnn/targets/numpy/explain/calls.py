@@ -141,8 +141,23 @@ def composite_layers(model: Model, graph: Graph) -> set[str]:
     return found
 
 
-def _kind_of(step: Step) -> tuple[str, str]:
-    return step.layer.name, repr(sorted((k, str(v)) for k, v in step.attrs.items()))
+def _kind_of(step: Step, without: str = "") -> tuple[str, str]:
+    return step.layer.name, repr(sorted((k, str(v)) for k, v in step.attrs.items() if k != without))
+
+
+def orders(root: Call) -> dict[Call, str]:
+    """Return the orders of time of recurrent layers whose like runs the other way: one function serves both.
+
+    Its argument `order` says which steps come first: `range(12)`, or `range(12)[::-1]`.
+    """
+    kinds: dict[tuple[str, str], dict[Call, str]] = {}
+    for call in _inside_out(root):
+        loops = [item.loop for item in call.forward if isinstance(item, Node) and item.loop]
+        if call.step is not None and loops:
+            text = f"range({loops[0].steps}){'[::-1]' * loops[0].reverse}"
+            kinds.setdefault(_kind_of(call.step, "reverse"), {})[call] = text
+    both = [found for found in kinds.values() if len({text.endswith("]") for text in found.values()}) > 1]
+    return {call: text for found in both for call, text in found.items()}
 
 
 # ------------------------------------------------------------------------------------------- sums at the border

@@ -49,6 +49,7 @@ class LocalNames:
         taken |= {helper for n in nodes for helper in n.rule.helpers}
         taken |= {"t"} if any(n.loop for n in nodes) else set()
         taken |= {"p"} if self.call.parent else set()
+        taken |= {"order"} if self.call in self.flow.orders else set()
         for call in self.children:
             base = base_name(call)
             taken |= {base, f"{base}_backward", "n", "d", "i"} | {f"{base}_{k}" for k in range(2, 5)}

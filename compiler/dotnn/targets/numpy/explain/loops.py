@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from dotnn.codegen import tree
+from dotnn.codegen.lines import loop_dtype
 from dotnn.ir.node import Loop, Node, Value
 from dotnn.ir.tensor import BATCH
 from dotnn.targets.numpy.explain.statements import Statements
@@ -25,10 +26,13 @@ class Loops(Statements):
             (out, v) for out, v in zip(collected, loop.collected, strict=True) if out.id not in self.flow.record_of
         ]
         like = self._like(node, phase)
-        made = self._arrays([out for out, _ in arrays], like)
-        made += [tree.Assign((self._target(out),), self._zeros(out, like)) for out in summed]
+        ordered = self.call in self.flow.orders
+        by_place = loop.reverse or ordered
+        dtype = loop_dtype(node, loop, lambda v: self.ref(v, phase)) or f"{like}.dtype"
+        made = self._arrays([out for out, _ in arrays], like, dtype)
+        made += [tree.Assign((self._target(out),), self._zeros(out, like, dtype)) for out in summed]
         if record:
-            start = f"[None] * {loop.steps}" if loop.reverse else "[]"
+            start = f"[None] * {'len(order)' if ordered else loop.steps}" if by_place else "[]"
             made.append(tree.Assign((self.name(record.whole),), start))
         made += self._states(node, loop, phase)
         body = self._step(node, loop, phase)
@@ -38,8 +42,10 @@ class Loops(Statements):
             values = ", ".join(self._inner(loop, v) for v in record.inner)
             values = f"({values}{',' if len(record.inner) == 1 else ''})"
             steps = self.name(record.whole)
-            body.append(tree.Assign((f"{steps}[t]",), values) if loop.reverse else tree.Do(f"{steps}.append({values})"))
-        head = loop.order().replace("step", "t")
+            body.append(tree.Assign((f"{steps}[t]",), values) if by_place else tree.Do(f"{steps}.append({values})"))
+        head = loop.order()
+        if ordered:
+            head = "order" if phase == "forward" else "reversed(order)"
         made.append(tree.For(f"for t in {head}", tuple(body)))
         for out, v in zip(final, loop.final, strict=True):
             if out.id not in self.alias:
@@ -58,12 +64,12 @@ class Loops(Statements):
         (record,) = [self.flow.record_of[v.id] for v in node.ins if v.id in self.flow.record_of][:1]
         return f"{self.ref(record.whole, phase)}[0][0]"
 
-    def _arrays(self, values: Sequence[Value], like: str) -> list[tree.Stmt]:
-        return [tree.Assign((self._target(v),), self._zeros(v, like), str(v.type)) for v in values]
+    def _arrays(self, values: Sequence[Value], like: str, dtype: str) -> list[tree.Stmt]:
+        return [tree.Assign((self._target(v),), self._zeros(v, like, dtype), str(v.type)) for v in values]
 
-    def _zeros(self, v: Value, like: str) -> str:
+    def _zeros(self, v: Value, like: str, dtype: str) -> str:
         dims = [f"len({like})" if size == BATCH else str(size) for size in v.type.shape]
-        return f"np.zeros(({', '.join(dims)}{',' if len(dims) == 1 else ''}), {like}.dtype)"
+        return f"np.zeros(({', '.join(dims)}{',' if len(dims) == 1 else ''}), {dtype})"
 
     def _states(self, node: Node, loop: Loop, phase: str) -> list[tree.Stmt]:
         pairs = [

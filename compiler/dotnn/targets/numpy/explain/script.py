@@ -21,7 +21,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
 from dotnn.passes.zeros import zero_gradients
-from dotnn.targets.numpy.explain.command_line import CommandLine
+from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
 from dotnn.targets.numpy.explain.initial import init_params, runs
 from dotnn.targets.numpy.explain.network import NetworkWriter
@@ -72,7 +72,7 @@ class _Script:
         network = writer.run()
         renewal = writer.renewal()
         training = TrainingWriter(self.model, self.graph, writer.spec, network)
-        data, command_line = DataWriter(self.model), CommandLine(self.model, self.graph)
+        data, command_line = DataWriter(self.model, writer.spec), CommandLine(self.model, self.graph)
         formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
         fresh = init_params(self.model, self.values)
         state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
@@ -90,14 +90,14 @@ class _Script:
             tree.Banner("the training"),
             *(tree.Prose(_short_doc(text)) for text in paste.sources(n for n in pasted if n not in formulas)),
             *self._unit_variance(writer),
-            *(tree.Prose(text) for text in training.functions()),
+            *training.items(),
             tree.Banner("data"),
             *data.items(),
             tree.Banner("command line"),
-            *(tree.Prose(text) for text in command_line.functions()),
+            *command_line.items(),
         ]
         body, _ = print_module(tree.Module("", parts))
-        modules = {"argparse"} | data.modules() | training.modules() | self._modules([*formulas, *pasted], body)
+        modules = MODULES | data.modules() | training.modules() | self._modules([*formulas, *pasted], body)
         head = self._head(sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
         text, marks = print_module(tree.Module(head, parts))
         first = ["#!/usr/bin/env python3", *head_lines({**origin(self.model), **self.facts}, text)]
