@@ -1,8 +1,10 @@
 """Every op alone: the type it infers, and its VJP rule against the complex step of its own NumPy line."""
 
+import re
+
 import numpy as np
 import pytest
-from samples import LAYER_SPECS, layer_spec, loss_settings, loss_spec
+from samples import EXPRESSION_SPECS, LAYER_SPECS, layer_spec, loss_settings, loss_spec
 from support import STYLES, complex_gradient, generic_point, model_of, module_of
 
 from dotnn.ir.builder import GraphBuilder
@@ -13,7 +15,7 @@ from dotnn.library.penalties import PENALTIES
 from dotnn.session import lower
 
 OP_SPECS = [
-    *(spec for _, spec in LAYER_SPECS),
+    *(spec for _, spec in (*LAYER_SPECS, *EXPRESSION_SPECS)),
     *(loss_spec(f"{n}(y, t)", target, stage) for n, target, stage in loss_settings()),
     *(
         layer_spec("x -> dense(2)").replace("mse(y, t)", f"2 * mse(y, t)  decay = {p}")
@@ -25,7 +27,8 @@ OP_SPECS = [
 ]
 
 
-OP_CASES = [(spec, style) for spec in OP_SPECS for style in STYLES if style == "explain" or "conv" in spec]
+PUT_TOGETHER = re.compile("conv|rnn|lstm|gru")
+OP_CASES = [(spec, style) for spec in OP_SPECS for style in STYLES if style == "explain" or PUT_TOGETHER.search(spec)]
 """A fast step has ops of its own where it puts layers together."""
 
 

@@ -81,8 +81,6 @@ class Training:
 
     def _warm_up(self) -> None:
         """Load what a command needs: the forks are killed at work then, not while they load it."""
-        import matplotlib.backends.backend_agg  # noqa: F401
-
         import dotnn.commands.training.run  # noqa: F401
         from dotnn.session import Options, compile_spec
 

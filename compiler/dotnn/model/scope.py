@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dotnn.core.arguments import show_call
 from dotnn.core.diagnostics import Span
+from dotnn.ir.expr import Expr
 from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import ParamSpec
@@ -18,7 +19,10 @@ from dotnn.syntax import nodes
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value of the network, made by a layer with these attributes (None: an input)."""
+    """A value of the network, made by a layer with these attributes (None: an input).
+
+    `reduced` maps each axis of an example that a reduction left with length 1 to the length that it had.
+    """
 
     part: PathPart
     type: TensorType
@@ -26,6 +30,7 @@ class Tensor:
     layer: Layer | None = None
     attrs: Attrs = field(default_factory=dict)
     label: str = ""
+    reduced: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
@@ -40,6 +45,10 @@ class Tensor:
     def called(self, label: str) -> Tensor:
         """Return the same value under the name by which a statement refers to it."""
         return replace(self, label=label)
+
+    def marked(self, reduced: Mapping[int, int]) -> Tensor:
+        """Return the same value with the mark of reductions."""
+        return replace(self, reduced=reduced)
 
 
 @dataclass
@@ -93,6 +102,9 @@ class Scope:
     blocks_open: tuple[str, ...] = ()
     uses: tuple[OpenUse, ...] = ()
     statement: Span | None = None
+    formulas: dict[Expr, tuple[str, Tensor]] = field(default_factory=dict)
+    """What formulas of the statement have been computed, under which name the others of the statement read them."""
+    formula_names: dict[int, str] = field(default_factory=dict)
 
     def begin(self, name: str, span: Span | None = None) -> None:
         """Start a statement; "" for an unnamed output."""
@@ -100,6 +112,7 @@ class Scope:
         self.statement_value = PathPart(self.value_part, name)
         self.statement_params = PathPart(self.param_part, name)
         self.elements = []
+        self.formulas, self.formula_names = {}, {}
 
     def element(self, kind: str, *, is_block: bool = False) -> Element:
         """Add a layer or block to the statement."""
@@ -140,8 +153,12 @@ def names_read(expr: nodes.Expr) -> set[str]:
                 stack.extend(items)
             case nodes.Binary(left=left, right=right):
                 stack.extend((left, right))
-            case nodes.Unary(operand=operand):
+            case nodes.Unary(operand=operand) | nodes.Attribute(value=operand):
                 stack.append(operand)
+            case nodes.Index(value=value, items=items):
+                stack.extend((value, *items))
+            case nodes.Slice(start=start, stop=stop):
+                stack.extend(end for end in (start, stop) if end is not None)
             case nodes.Range(low=low, high=high):
                 stack.extend((low, high))
     return found

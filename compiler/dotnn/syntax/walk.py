@@ -18,8 +18,12 @@ def children(expr: nodes.Expr) -> tuple[nodes.Expr, ...]:
             return tuple(arg.value for arg in args)
         case nodes.Pipe(head=head, stages=stages):
             return (head, *stages)
-        case nodes.Unary(operand=operand):
+        case nodes.Unary(operand=operand) | nodes.Attribute(value=operand):
             return (operand,)
+        case nodes.Index(value=value, items=items):
+            return (value, *items)
+        case nodes.Slice(start=start, stop=stop):
+            return tuple(end for end in (start, stop) if end is not None)
         case nodes.Binary(left=left, right=right):
             return (left, right)
         case nodes.Range(low=low, high=high):

@@ -111,7 +111,7 @@ class Assessment:
     # ------------------------------------------------------------------------------- what comes after an event
 
     def wrong(self, run: Run) -> set[Place | str]:
-        """Return the places that are wrong in a replay, or not come to, and the names of the wrong gradients."""
+        """Return the places that are wrong in a replay, or never reached, and the names of wrong gradients."""
         values = {event.place: event.value for event in run.events}
         found: set[Place | str] = {e.place for e, x in self.judged if not x.met(self.truths, values.get(e.place))}
         grads = run.grads if isinstance(run.grads, dict) else {}

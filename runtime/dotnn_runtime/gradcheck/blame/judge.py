@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..reading.types import Array, Point
+from ..reading.types import Array, Key, Point
 from ..tracing.follow import Follower
 from ..tracing.run import Event
 from ..tracing.weave import Site
@@ -34,7 +34,7 @@ MOST_PATHS = 3
 class Judge:
     """Judges the backward pass of a script at a point."""
 
-    def __init__(self, follower: Follower, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> None:
+    def __init__(self, follower: Follower, point: Point, shifts: Mapping[Key, Array] | None = None) -> None:
         self.bench = Bench(follower, point, shifts)
         self.patches = follower.patches
         self.faults: dict[int, Fault] = {}

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..reading.types import Array
 from ..tracing.rows import EDGE
 from ..tracing.run import Event, Run
 from ..tracing.values import Node
@@ -45,7 +44,7 @@ class Promises:
         made = [e for number in partners for e in self._forward_events.get((number, name), ())]
         own = [e for e in made if event.loops and e.loops == event.loops]
         others = [e for e in made if not any(e is o for o in own)]
-        cut = tuple(_nothing(e.value) for e in own if e.value is not None and _is_cut(e))
+        cut = tuple(Target.of(np.zeros(e.value.shape)) for e in own if e.value is not None and _is_cut(e))
         found = []
         for events in (own, others):
             nodes = {node.order: node for e in events for node in self._nodes(e, partners, whole=not edge)}
@@ -157,13 +156,6 @@ def spread(node: Node) -> Node:
 def _is_cut(made: Event) -> bool:
     """Whether the loss does not depend on a value."""
     return made.node is not None and made.node.total is None and not made.node.lost
-
-
-def _nothing(value: Array) -> Target:
-    """Return the cotangent of a value that the loss does not depend on."""
-    node = Node((), None, 0)
-    node.total = np.zeros(value.shape)
-    return Target(node)
 
 
 def _splits_a_use(target: Target) -> bool:

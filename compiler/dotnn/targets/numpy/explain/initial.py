@@ -1,19 +1,18 @@
-"""`init_params`: fresh parameters, a line each; a block that is repeated gets a loop."""
+"""`init_params`: fresh parameters, a line for each layer; a block that is repeated gets a loop."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dotnn.codegen import training as common
 from dotnn.codegen.lines import literal
-from dotnn.codegen.wrap import WIDTH, wrapped
+from dotnn.codegen.wrap import dict_lines
 from dotnn.model.model import Model, Parameter
 from dotnn.targets.numpy.explain.prose import prose
 
-FEW = 6
-"""So many parameters stand on lines of their own."""
 Entry = tuple[str, str]
 
 
@@ -95,14 +94,6 @@ def _alike(entries: Sequence[Entry], at: int, run: tuple[str, ...]) -> list[Entr
 
 
 def _table(entries: Sequence[Entry], sign: str, indent: int) -> list[str]:
-    if len(entries) > FEW:
-        return wrapped(f"params {sign} {{{', '.join(f'{key}: {text}' for key, text in entries)}}}", indent)
-    lines = [f"{' ' * indent}params {sign} {{"]
-    for key, text in entries:
-        made = wrapped(f"return {text}", indent + 4)
-        made[0] = made[0].replace("return ", f"{key}: ", 1)
-        if len(made[0]) > WIDTH:
-            made = wrapped(f"return {{{key}: {text}}}", indent)[1:-1] or made
-            made[-1] = made[-1].rstrip(",")
-        lines += [*made[:-1], f"{made[-1]},"]
-    return [*lines, f"{' ' * indent}}}"]
+    """Return the statement that makes a dict, the parameters of each layer on lines of their own."""
+    layers = itertools.groupby(entries, lambda entry: entry[0].rpartition(".")[0])
+    return dict_lines(f"params {sign} ", [[f"{key}: {text}" for key, text in some] for _, some in layers], indent)

@@ -1,0 +1,113 @@
+"""The statements of a fast step, one by one: what each writes, beside what it should have written.
+
+A step owes nothing to the one before it. So a step that has run before is compared with one whose arrays are new, on
+the same examples and weights; and the values that it computes with those of the script's `forward`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..reading.types import Array
+from ..tracing.displace import Recording
+from ..tracing.notes import Note, Noting
+from ..tracing.recording import Arrays, Step
+from ..tracing.rows import fitted
+from ..tracing.traced import TracedScript
+
+SAME = 1e-10
+TAKEN = "batch["
+"""How the name of an array begins into which the examples of a step are taken."""
+
+
+def first_strange_statement(script: TracedScript, steps: Sequence[Step], examples: Arrays) -> tuple[Note, str] | None:
+    """Return the first statement of the last of these steps that writes something else than it would in a new step.
+
+    With it a sentence. None where there is no such statement, or the step cannot be run.
+    """
+    step = steps[-1]
+    try:
+        running = _run(script, steps, examples)
+        fresh = _run(script, [step], None)
+        arrays = script.woven.module.training_arrays(step.batch, np.float64)
+    except (Exception, SystemExit):
+        return None
+    for note in running:
+        if note.name.startswith(TAKEN) and not _alike(note.array, np.asarray(arrays[_key(note.name)])):
+            return note, "It takes other examples than those that were chosen."
+    pairs = zip((n for n in running if not n.name.startswith(TAKEN)), fresh, strict=False)
+    for note, expected in pairs:
+        if not _alike(note.array, expected.array):
+            return (
+                note,
+                f"What it writes depends on the step before: {note.name} is another in a step that is the first.",
+            )
+    return None
+
+
+def first_strange_value(script: TracedScript, step: Step, values: Mapping[str, Array]) -> Note | None:
+    """Return the last statement that writes the first value of a fast step that is not one of `values`."""
+    try:
+        written = _run(script, [step], None)
+    except (Exception, SystemExit):
+        return None
+    finished = {note.name: note for note in written}
+    for note in written:
+        if note.name in values and note is finished[note.name] and not _is_in_loop(note, written):
+            claim = fitted(note.array, np.shape(values[note.name]), batch_last=True)
+            if claim is not None and not _alike(claim, values[note.name]):
+                return note
+    return None
+
+
+def _is_in_loop(note: Note, written: Sequence[Note]) -> bool:
+    return sum((other.name, other.line) == (note.name, note.line) for other in written) > 1
+
+
+def forward_values(script: TracedScript, step: Step) -> dict[str, Array]:
+    """Return what the `forward` and the `total_loss` of a script name once, by its name there."""
+    recording = Recording(script.woven, {})
+    with script.woven.heard_by(recording) as module:
+        _, cache = module.forward(step.before, step.batch, training=True, rng=step.again())
+        module.total_loss(step.before, step.batch, cache)
+    return {name: arrays[0] for name, arrays in recording.tape.values.items() if len(arrays) == 1}
+
+
+def _run(script: TracedScript, steps: Sequence[Step], examples: Arrays | None) -> list[Note]:
+    """Run steps one after the other, and return what the last one writes, statement by statement.
+
+    Each takes its rows of the examples; without examples, the arrays of its batch are used where they lie.
+    """
+    noting = Noting(script.woven, {}, everything=True)
+    module = script.woven.module
+    held, grads = (module.flat_arrays(module.PARAMS, np.dtype(float))[1] for _ in range(2))
+    held |= {name: np.empty(shape) for name, shape in getattr(module, "STATE", {}).items()}
+    made: dict[int, Any] = {}
+    for step in steps:
+        for name in held:
+            held[name][...] = step.before[name]
+        rows = None if examples is None else step.rows
+        size = 0 if rows is None else len(rows)
+        if size not in made:
+            arrays = module.training_arrays(examples if rows is not None else step.batch, np.float64)
+            made[size] = module.make_step(held, grads, arrays, size or None)
+        noting.notes.clear()
+        with script.woven.heard_by(noting):
+            made[size](rows, step.again())
+    return noting.notes
+
+
+def _key(name: str) -> str:
+    return name.partition("[")[2].strip("]'\"")
+
+
+def _alike(a: Array, b: Array) -> bool:
+    if a.shape != np.shape(b):
+        return False
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    with np.errstate(all="ignore"):
+        size = max(float(np.abs(b).max(initial=0.0)), float(np.abs(a).max(initial=0.0)))
+        return bool(np.allclose(a, b, rtol=SAME, atol=SAME * size, equal_nan=True)) if np.isfinite(size) else True
