@@ -134,19 +134,17 @@ class Assessment:
 
     def best_target(self, event: Event, expectation: Expectation | None) -> Target | None:
         """Return what should be handed in for an event: what makes the most of the events behind it right."""
-        if expectation is None or not expectation.targets:
-            return None
-        targets = [t for t in expectation.targets if event.value is None or t.value.shape == event.value.shape]
-        targets = targets or list(expectation.targets)
-        if len(targets) == 1:
-            return targets[0]
-        behind, scored = self._behind(event), list[tuple[int, Target]]()
-        for target in targets[: 2 * MOST_TARGETS]:
+        targets = expectation.targets if expectation is not None else ()
+        fitting = [t for t in targets if event.value is None or t.value.shape == event.value.shape] or [*targets]
+        if len(fitting) < 2:
+            return fitting[0] if fitting else None
+        behind, scored = self._behind(event), [(-1, fitting[0])]
+        for target in fitting[: 2 * MOST_TARGETS]:
             try:
                 scored.append((self._score(self.bench.on_trial(event.place, target.value), behind), target))
             except OutOfTime:
                 break
-        return max(scored, key=lambda pair: pair[0])[1] if scored else targets[0]
+        return max(scored, key=lambda pair: pair[0])[1]
 
     def target_of(self, expectation: Expectation | None, value: Array | None) -> Target | None:
         """Return which of the values that are expected one is."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..tracing.run import Event, Place
+from ..tracing.run import Event, Patch, Place, Run
 from ..tracing.weave import Site
 from .assess import Assessment, Wrong
 from .edits import TIERS
 from .expect import Expectation
-from .repair import Repair, Repairs
+from .repair import Local, Repair, Repairs
 from .sites import only_reads
 from .suspects import suspects
 
@@ -55,9 +55,18 @@ def culprit(state: Assessment, wrong: Wrong, blamed: Collection[int]) -> Culprit
     common = _behind_several(state, wrong.event, sites)
     if common is not None:
         return Culprit(common, None, sites)
-    source = state.source(wrong.event)  # a function whose lines are judged, or a helper, which is its caller's matter
-    judged = any(e.frame == source.frame for e, _ in state.judged)
-    return Culprit(source.site if judged else wrong.event.site, None, sites)
+    return Culprit(_outermost(state, wrong.event), None, sites)
+
+
+def _outermost(state: Assessment, event: Event) -> Site:
+    """Return the site that has made an event: one whose lines are judged, for a helper is its caller's matter."""
+    event = state.source(event)
+    site, frame = event.site, event.frame
+    judged = {e.frame for e, _ in state.judged if e.name.startswith("d_")}
+    while frame not in judged and state.run.frames[frame].function not in ("", "backward"):
+        call = state.run.frames[frame]
+        site, frame = state.bench.follower.sites[call.site], call.caller
+    return site
 
 
 def _should_be_nothing(wrong: Wrong) -> bool:
@@ -69,27 +78,24 @@ def _should_be_nothing(wrong: Wrong) -> bool:
 def _under_another_name(state: Assessment, event: Event) -> Site | None:
     """Return the statement that has put a gradient where another belongs, where one is missing at the end."""
     missing = event.stopped.args[0] if isinstance(event.stopped, KeyError) and event.stopped.args else None
-    right = state.run.params.get(missing) if isinstance(missing, str) else None
-    if right is None or right.total is None:
-        return None
-    for e in state.run.backward:
-        if "[" in e.name and e.site.kind != "return" and state.truths.same(e.value, right.total):
-            return e.site
-    return None
+    right = state.run.params[missing].total if missing in state.run.params else None
+    stored = (e for e in state.run.backward if "[" in e.name and e.site.kind != "return" and e.frame == event.frame)
+    return next((e.site for e in stored if right is not None and state.truths.same(e.value, right)), None)
 
 
 def _behind_several(state: Assessment, event: Event, sites: list[Site]) -> Site | None:
     """Return the suspect that makes several lines wrong which read it: one is more likely wrong than all of them."""
-    most: tuple[int, Site] | None = None
-    for site in sites:
-        if site.number == event.site.number or site.kind != "assign":
-            continue
-        made = [e for e in state.of_site(site.number, before=event) if e.seeded and state.expected.of(e) is None]
-        readers = [user for e in made for user in state.expected.consumers[e.number]]
-        judged = {u.site.number: state.is_right(u) for u in readers if state.expected.of(u) is not None}
-        if len(judged) > 1 and not any(judged.values()) and (most is None or len(judged) > most[0]):
-            most = len(judged), site
-    return most[1] if most is not None else None
+    others = (site for site in sites if site.number != event.site.number and site.kind == "assign")
+    counted = [(_wrong_readers(state, site, event), site) for site in others]
+    most = max(counted, key=lambda pair: pair[0], default=(0, event.site))
+    return most[1] if most[0] > 1 else None
+
+
+def _wrong_readers(state: Assessment, site: Site, event: Event) -> int:
+    """Return how many lines are wrong that read cotangents which nothing is expected of; 0 if one is right."""
+    made = [e for e in state.of_site(site.number, before=event) if e.seeded and state.expected.of(e) is None]
+    readers = [user for e in made for user in state.expected.consumers[e.number] if state.expected.of(user) is not None]
+    return 0 if any(map(state.is_right, readers)) else len({user.site.number for user in readers})
 
 
 class _Inquiry:
@@ -157,22 +163,23 @@ class _Inquiry:
         if event.place.part >= 1 and event.site.kind != "unpack":  # finished later, perhaps
             all_of_it = [e for e in self.bench.again().events if e.place[:3] == event.place[:3]]
             return any(self.state.meets(expectation, e.value) for e in all_of_it)
-        now = self.bench.again(event.place, kept={event.place}).at(event.place)
-        return now is not None and now.stopped is None and self.state.meets(expectation, now.value)
+        return self._made(self.bench.again(event.place, kept={event.place}))
 
     def _returned(self, event: Event, expectation: Expectation) -> bool:
         """Whether the gradient that an event should be is returned, or made by the event."""
         run = self.bench.again(kept={event.place})
-        grads = run.grads if isinstance(run.grads, dict) else {}
-        nodes = [target.node for target in expectation.targets]
-        names = [name for name, node in self.state.run.params.items() if any(node is n for n in nodes)]
-        if any(grads.get(n) is not None and self.state.meets(expectation, grads[n]) for n in names):
-            return True
-        now = run.at(event.place)
-        return now is not None and now.stopped is None and self.state.meets(expectation, now.value)
+        nodes = {id(target.node) for target in expectation.targets}
+        names = [name for name, node in self.state.run.params.items() if id(node) in nodes]
+        grads = [run.grads.get(name) for name in names] if isinstance(run.grads, dict) else []
+        return any(self.state.meets(expectation, g) for g in grads) or self._made(run)
 
-    def _local(self, site: Site) -> Callable[[Any], bool] | None:
-        """Return what judges the value of a site's own expression, where that is the value of the event."""
+    def _made(self, run: Run) -> bool:
+        """Whether a replay has made the event as it should be."""
+        now = run.at(self.event.place)
+        return now is not None and now.stopped is None and self.state.meets(self.expectation, now.value)
+
+    def _local(self, site: Site) -> Local | None:
+        """Return what judges a site by the value of its own expression, where that is the value of the event."""
         event, expectation, place = self.event, self.expectation, self.event.place
         if expectation is None or site.kind == "loop" or place.part >= 2 or (site.kind, place.part) == ("part", 1):
             return None
@@ -180,7 +187,8 @@ class _Inquiry:
             return None
         many = site.kind in ("unpack", "return") and len(site.names) > 1
 
-        def judge(value: Any) -> bool:
+        def judge(names: dict[str, Any], patch: Patch) -> bool:
+            value = patch(dict(names))
             value = value[place.part] if many else value
             value = value[place.key] if place.key else value
             return expectation.met(self.state.truths, np.asarray(value))

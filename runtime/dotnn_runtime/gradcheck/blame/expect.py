@@ -76,9 +76,12 @@ class Expectations:
         promised = self._part_promised(event) if self.is_partial(event) else self._promised(event)
         if promised is not None and not self._starts(event):
             return promised
-        free = event.seeded and event.value is not None and not self.truths.find(event.value)
-        free = free and event.site.kind != "return"
-        return returned if free or (returned and "[" in event.name) else None
+        return returned if "[" in event.name or self._is_free(event) else None
+
+    def _is_free(self, event: Event) -> bool:
+        """Whether an event is a cotangent of nothing known."""
+        known = event.value is None or bool(self.truths.find(event.value))
+        return event.seeded and not known and event.site.kind != "return"
 
     def _promised(self, event: Event) -> Expectation | None:
         """Return what a name promises: in a loop that goes through the turns of the forward pass, in the same turn."""
@@ -90,13 +93,12 @@ class Expectations:
 
     def _part_promised(self, event: Event) -> Expectation | None:
         """Return what is promised of a part that a statement of another turn adds to: `d_c = d_c * f` at the end."""
-        users = [user for user in self.consumers[event.number] if user.loops != event.loops]
-        if not event.loops or event.site.kind != "assign" or event.place.part or not users:
+        if not event.loops or event.site.kind != "assign" or event.place.part:
             return None
-        wholes = [target for user in users for target in self._promise[user.number].own]
-        nodes = {id(spread(target.node)) for target in wholes if target.is_whole}
-        parts = [t for node in nodes for t in self.truths.parts.get(node, ())]
-        return Expectation((*wholes, *parts)) if wholes else None
+        users = (user for user in self.consumers[event.number] if user.loops != event.loops)
+        wholes = [t for user in users for t in self._promise[user.number].own if t.is_whole]
+        nodes = [id(spread(whole.node)) for whole in wholes]
+        return Expectation((*wholes, *(t for n in nodes for t in self.truths.parts.get(n, ())))) if wholes else None
 
     def _goes_by_turns(self, event: Event) -> bool:
         """Whether an event is likely to be one of its own turn: so are most of its site, or else of its function."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -51,24 +50,29 @@ def blame_of(script: TracedScript, point: Point, fault: Fault, at_ties: bool) ->
     parameter = _parameter(script, fault)
     spec = place if place.spec_line else structure.defined_at(parameter or event.name.removeprefix("d_"))
     pattern = TIES if at_ties else _pattern(point, fault, place)
-    if fault.repair and not pattern.id.startswith("factor"):
-        pattern = replace(pattern, words=f"{pattern.words} Right would be: {fault.repair}")
-    elif fault.doubts:
-        lines = " or ".join(f"{name} in line {line}" for name, line in fault.doubts)
-        pattern = replace(
-            pattern, words=f"{pattern.words} If not here, the error is in {lines}, which this line reads."
-        )
-    paths = tuple(dict.fromkeys(", ".join(p for p in path if p and p != "after") for path in fault.paths))
-    name = event.name if fault.site.kind != "return" or event.place.key else _returned_name(event)
+    words = _with_hint(pattern, fault)
+    name = event.name or ("return" if fault.site.kind == "return" else "")
     layer = parameter.rpartition(".")[0] or spec.layer
     return Blame(
-        name, layer, spec.op, spec.spec_line, place.line, place.text, pattern.id, pattern.words,
-        _worst(fault), paths=tuple(p for p in paths if p)[:MOST_PATHS], right=fault.repair,
+        name, layer, spec.op, spec.spec_line, place.line, place.text, pattern.id, words,
+        _worst(fault), paths=_paths(fault), right=fault.repair,
     )  # fmt: skip
 
 
-def _returned_name(event: Event) -> str:
-    return event.name or "return"
+def _with_hint(pattern: Pattern, fault: Fault) -> str:
+    """Return the words of a pattern, and how the line would be right, or which others may be wrong in its place."""
+    if fault.repair:
+        return f"{pattern.words} Right would be: {fault.repair}"
+    if not fault.doubts:
+        return pattern.words
+    lines = " or ".join(f"{name} in line {line}" for name, line in fault.doubts)
+    return f"{pattern.words} If not here, the error is in {lines}, which this line reads."
+
+
+def _paths(fault: Fault) -> tuple[str, ...]:
+    """Return in which calls and turns a line was wrong."""
+    paths = dict.fromkeys(", ".join(p for p in path if p and p != "after") for path in fault.paths)
+    return tuple(p for p in paths if p)[:MOST_PATHS]
 
 
 def _parameter(script: TracedScript, fault: Fault) -> str:
@@ -83,27 +87,29 @@ def _parameter(script: TracedScript, fault: Fault) -> str:
 
 def _pattern(point: Point, fault: Fault, place: Line) -> Pattern:
     """Say in which way the value that shows a fault is wrong."""
-    wrong = fault.wrong
+    wrong, right = fault.wrong, fault.right
     if wrong.stopped is not None:
-        stops = (
-            "This line stops" if fault.site.number == wrong.site.number else f"Line {wrong.line} stops because of this"
-        )
+        here = fault.site.number == wrong.site.number
+        stops = "This line stops" if here else f"Line {wrong.line} stops because of this"
         return Pattern("exception", f"{stops}: {type(wrong.stopped).__name__}: {wrong.stopped}.")
-    right = fault.right
     if wrong.value is None or right is None:
         return NO_PATTERN
-    value = wrong.name.removeprefix("d_")
-    if wrong.value.dtype.kind not in "fc":
-        return Pattern(
-            "wrong dtype", f"{wrong.name} holds no floating-point numbers: a mask in place of a product with it?"
-        )
-    if not np.all(np.isfinite(wrong.value)):
-        return Pattern("not finite", f"{wrong.name} holds NaN or infinity.")
-    if wrong.value.shape != right.value.shape:
-        words = f"The result has the shape {wrong.value.shape}, but {value} has {right.value.shape}."
-        turned = wrong.value.shape == right.value.shape[::-1] and wrong.value.ndim > 1
-        return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
-    return fault.pattern or _steps_missing(fault) or _accumulation(fault) or _shape_of_error(point, fault, right, place)
+    impossible = _impossible(wrong.name, wrong.value, right.value.shape)
+    known = impossible or fault.pattern or _steps_missing(fault) or _accumulation(fault)
+    return known or _shape_of_error(point, fault, right, place)
+
+
+def _impossible(name: str, value: Array, shape: tuple[int, ...]) -> Pattern | None:
+    """Say what shows without a look at the right numbers."""
+    if value.dtype.kind not in "fc":
+        return Pattern("wrong dtype", f"{name} holds no floating-point numbers: a mask in place of a product with it?")
+    if not np.all(np.isfinite(value)):
+        return Pattern("not finite", f"{name} holds NaN or infinity.")
+    if value.shape == shape:
+        return None
+    words = f"The result has the shape {value.shape}, but {name.removeprefix('d_')} has {shape}."
+    turned = value.shape == shape[::-1] and value.ndim > 1
+    return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
 
 
 def _shape_of_error(point: Point, fault: Fault, right: Target, place: Line) -> Pattern:

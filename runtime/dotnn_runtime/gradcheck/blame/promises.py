@@ -39,35 +39,42 @@ class Promises:
         """Return what the name of an event promises, nothing for a name that is no cotangent's."""
         if not (event.name.startswith("d_") and event.name.isidentifier()):
             return Promise()
-        name, edge, user = event.name.removeprefix("d_").partition(EDGE)
-        partners = self.partners(event.frame)
-        made = [e for number in partners for e in self._forward_events.get((number, name), ())]
-        own = [e for e in made if event.loops and e.loops == event.loops]
-        others = [e for e in made if not any(e is o for o in own)]
-        cut = tuple(Target.of(np.zeros(e.value.shape)) for e in own if e.value is not None and _is_cut(e))
-        found = []
-        for events in (own, others):
-            nodes = {node.order: node for e in events for node in self._nodes(e, partners, whole=not edge)}
-            if edge:
-                in_parts = self._is_all(event)
-                found.append(tuple(t for node in nodes.values() for t in self._through(node, user, in_parts)))
-            else:
-                found.append(tuple(map(Target, nodes.values())))
-        return Promise(found[0] + cut, found[1])
+        own, others = self._made(event)
+        cut = [Target.of(np.zeros(e.value.shape)) for e in own if e.value is not None and _is_cut(e)]
+        return Promise((*self._targets(event, own), *cut), tuple(self._targets(event, others)))
+
+    def _made(self, event: Event) -> tuple[list[Event], list[Event]]:
+        """Return the values that the name of an event speaks of: those of its turn, and the others."""
+        name = event.name.removeprefix("d_").partition(EDGE)[0]
+        made = [e for number in self.partners(event.frame) for e in self._forward_events.get((number, name), ())]
+        own = {e.number for e in made if event.loops and e.loops == event.loops}
+        return [e for e in made if e.number in own], [e for e in made if e.number not in own]
+
+    def _targets(self, event: Event, made: list[Event]) -> Iterator[Target]:
+        """Yield what the name of an event promises of values of the forward pass."""
+        _, edge, user = event.name.partition(EDGE)
+        partners, in_parts = self.partners(event.frame), bool(edge) and self._is_all(event)
+        nodes = {node.order: node for e in made for node in self._nodes(e, partners, whole=not edge)}
+        for node in nodes.values():
+            yield from self._through(node, user, in_parts) if edge else [Target(node)]
 
     def _through(self, node: Node, user: str, in_parts: bool) -> Iterator[Target]:
         """Yield the parts of a cotangent through the uses of a statement: all of them, then some."""
-        owners = [self._owners.get(use.order, ("", 0))[0] for use, _ in node.uses]
-        named = [i for i, owner in enumerate(owners) if owner == user]
-        named = named or [i for i, owner in enumerate(owners) if owner.startswith(f"{user}_")]
-        if len(named) == len(owners):
+        named = self._uses_by(node, user)
+        if len(named) == len(node.uses):
             yield Target(node)
         elif named:
-            yield Target(node, tuple(named))
+            yield Target(node, named)
         for target in self.truths.parts.get(id(node), ()):
             chosen = not named or set(target.shares) < set(named)
             if chosen and (in_parts or not _splits_a_use(target)):
                 yield target
+
+    def _uses_by(self, node: Node, user: str) -> tuple[int, ...]:
+        """Return the numbers of the uses by a statement: `fc2` also stands for `fc2_z = …`."""
+        owners = [self._owners.get(use.order, ("", 0))[0] for use, _ in node.uses]
+        exact = tuple(i for i, owner in enumerate(owners) if owner == user)
+        return exact or tuple(i for i, owner in enumerate(owners) if owner.startswith(f"{user}_"))
 
     def _is_all(self, event: Event) -> bool:
         """Whether nothing else is summed with an event: e + e, where e is what each factor of h * h sends back."""

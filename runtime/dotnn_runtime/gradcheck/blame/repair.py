@@ -6,6 +6,7 @@ import ast
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ SECONDS = 4.0
 TRIAL = 5
 """… or after as many events as it may replay; to evaluate an expression costs as much as so many."""
 
-Local = Callable[[Any], bool]
+Condition = Callable[[], bool]
+Local = Callable[[dict[str, Any], Patch], bool]
+"""Judges a patch by the names that its statement knows."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,7 @@ class Repairs:
         self.bench, self.follower = bench, bench.follower
         self.most_work, self.deadline = bench.work + work, time.process_time() + SECONDS
 
-    def at(
-        self, site: Site, execution: int, right: Callable[[], bool], local: Local | None, tier: int
-    ) -> Iterator[Repair]:
+    def at(self, site: Site, execution: int, right: Condition, local: Local | None, tier: int) -> Iterator[Repair]:
         """Yield repairs of a site of one tier, the likeliest first, with which `right` holds.
 
         Its names are looked at in one `execution`. `local` judges the value of the expression there, where that is what
@@ -79,15 +80,24 @@ class Repairs:
                     continue
                 tried.add(text)
                 self.bench.work += TRIAL
-                if local is not None and alone and not _holds(lambda p=patch: local(p(dict(names)))):  # type: ignore[misc]
-                    continue
-                self.follower.patches[site.number] = patch
-                if _holds(right):
+                if self._holds(site, patch, right, partial(local, names) if local is not None and alone else None):
                     yield Repair(site, new, patch, rank)
         finally:
             self.follower.patches.pop(site.number, None)
             if before is not None:
                 self.follower.patches[site.number] = before
+
+    def _holds(
+        self, site: Site, patch: Patch, right: Callable[[], bool], local: Callable[[Patch], bool] | None
+    ) -> bool:
+        """Whether everything is right with a patch; it may do anything."""
+        try:
+            if local is not None and not local(patch):
+                return False
+            self.follower.patches[site.number] = patch
+            return right()
+        except (Exception, SystemExit):
+            return False
 
     @property
     def _is_late(self) -> bool:
@@ -105,11 +115,8 @@ class Repairs:
                 yield new, patch_of(new), True
             except (SyntaxError, ValueError):
                 continue
-        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        if isinstance(target, ast.Subscript) and not isinstance(node, ast.For):
-            for new in edits(target, names, (), tier):
-                if isinstance(new, ast.Subscript):
-                    yield new, _store_patch(target, new, whole, isinstance(node, ast.AugAssign)), False
+        if isinstance(node, ast.Assign | ast.AugAssign):
+            yield from ((new, patch, False) for new, patch in _other_places(node, whole, names, tier))
 
     def _names_at(self, site: Site, execution: int) -> dict[str, Any] | None:
         seen: list[dict[str, Any]] = []
@@ -131,11 +138,14 @@ class Repairs:
         return [f.name for f in functions if len(f.args.args) == 1 and not f.args.defaults]
 
 
-def _holds(condition: Callable[[], bool]) -> bool:
-    try:
-        return condition()
-    except (Exception, SystemExit):  # another version may do anything
-        return False
+def _other_places(
+    node: ast.Assign | ast.AugAssign, whole: ast.expr, names: dict[str, Any], tier: int
+) -> Iterator[tuple[ast.expr, Patch]]:
+    """Yield the places beside the one where a value is stored, `d_x[:, t - 1] = e` for `d_x[:, t] = e`."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    for new in edits(target, names, (), tier) if isinstance(target, ast.Subscript) else ():
+        if isinstance(new, ast.Subscript):
+            yield new, _store_patch(target, new, whole, isinstance(node, ast.AugAssign))  # type: ignore[arg-type]
 
 
 def _other_accumulations(node: ast.Assign | ast.AugAssign, whole: ast.expr) -> Iterator[tuple[ast.expr, Patch]]:

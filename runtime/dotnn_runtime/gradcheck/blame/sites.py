@@ -21,11 +21,14 @@ def keeps_its_promise(site: Site) -> bool:
     if site.kind not in ("assign", "unpack") or value is None:
         return False
     parts = value.elts if isinstance(value, ast.Tuple) and site.kind == "unpack" else [value]
-    keys = [
-        p.slice.value if isinstance(p, ast.Subscript) and isinstance(p.slice, ast.Constant) else None for p in parts
-    ]
-    pairs = zip(site.names, keys, strict=False)
-    return len(keys) == len(site.names) and all(isinstance(k, str) and _is_name_of(n, k) for n, k in pairs)
+    named = len(parts) == len(site.names)
+    return named and all(_reads(part, name) for part, name in zip(parts, site.names, strict=True))
+
+
+def _reads(part: ast.expr, name: str) -> bool:
+    """Whether an expression reads what has a name, under that: `cache["h"]`."""
+    key = part.slice.value if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant) else None
+    return isinstance(key, str) and _is_name_of(name, key)
 
 
 def _is_name_of(name: str, key: str) -> bool:
@@ -53,12 +56,13 @@ def only_reads(site: Site) -> bool:
 
 def loops_around(site: Site, follower: Follower, shared: Collection[str]) -> Iterator[Site]:
     """Yield the loops of the same function that a statement stands in."""
-    for loop in follower.sites:
-        if loop.kind == "loop" and loop.function == site.function and loop.function not in shared:
-            function = follower.script.structure.functions.get(loop.function)
-            heads = [n for n in ast.walk(function) if isinstance(n, ast.For)] if function else []
-            if any(n.lineno == loop.line < site.line <= (n.end_lineno or 0) for n in heads):
-                yield loop
+    if site.function in shared or site.function not in follower.script.structure.functions:
+        return
+    function = follower.script.structure.functions[site.function]
+    heads = (n for n in ast.walk(function) if isinstance(n, ast.For))
+    around = {n.lineno for n in heads if n.lineno < site.line <= (n.end_lineno or 0)}
+    loops = (s for s in follower.sites if s.kind == "loop" and s.function == site.function)
+    yield from (loop for loop in loops if loop.line in around)
 
 
 def made_by(event: Event) -> list[ast.AST]:

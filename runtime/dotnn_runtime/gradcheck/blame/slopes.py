@@ -18,23 +18,24 @@ def slopes(script: Script, run: Run) -> dict[int, Target]:
     for event in run.backward:
         if event.site.kind == "argument":
             arguments.setdefault(event.frame, []).append(event)
+    returned = [e for e in run.backward if e.site.kind == "return" and e.site.function.endswith(SLOPE)]
     found: dict[int, Target] = {}
-    for event in run.backward:
+    for event in returned:
         function = getattr(script.plain, event.site.function.removesuffix(SLOPE), None)
-        given = arguments.get(event.frame, [])
-        if event.site.kind == "return" and event.site.function.endswith(SLOPE) and callable(function) and given:
-            target = _slope(function, given)
-            if target is not None and event.value is not None and target.value.shape == event.value.shape:
-                found[event.number] = target
+        target = _slope(function, arguments.get(event.frame, []))
+        if target is not None and target.value.shape == np.shape(event.value if event.value is not None else ()):
+            found[event.number] = target
     return found
 
 
 def _slope(function: object, given: list[Event]) -> Target | None:
     """Return the derivative of a function, summed over its elements, with respect to its first argument."""
+    if not (callable(function) and given):
+        return None
     first = new_node([], None)
     values = [np.asarray(event.value) for event in given]
     try:
-        result = np.sum(function(followed(values[0], first), *values[1:]))  # type: ignore[operator]
+        result = np.sum(function(followed(values[0], first), *values[1:]))
     except Exception:  # it is not the function of this slope
         return None
     node: Node | None = node_of(result)

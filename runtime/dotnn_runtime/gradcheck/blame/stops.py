@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..tracing.follow import Follower
 from ..tracing.run import Event, Place, Run
+from ..tracing.weave import Site
 
 
 def where_it_stopped(event: Event, run: Run, follower: Follower, shared: Collection[str]) -> Event:
@@ -15,16 +16,20 @@ def where_it_stopped(event: Event, run: Run, follower: Follower, shared: Collect
     lines = [line for name, line in _lines_of(event.stopped, follower.script.filename) if name not in shared]
     if not lines or lines[-1] == event.line:
         return event
-    site = next((s for s in follower.sites if s.line == lines[-1] and s.kind not in ("argument", "loop")), None)
-    if site is None:
-        return event
+    site = _site_at(lines[-1], follower)
+    return _moved(event, site, run) if site is not None else event
+
+
+def _site_at(line: int, follower: Follower) -> Site | None:
+    return next((s for s in follower.sites if s.line == line and s.kind not in ("argument", "loop")), None)
+
+
+def _moved(event: Event, site: Site, run: Run) -> Event:
+    """Return an event as one of another site, in the last call of its function."""
     calls = [f.number for f in run.frames if f.function == site.function]
+    frame, name = calls[-1] if calls else event.frame, site.names[0] if site.names else ""
     place = Place(site.number, 0, "", 0)
-    name = site.names[0] if site.names else ""
-    return replace(
-        event, site=site, line=site.line, name=name, place=place, deps=(), execution=0,
-        frame=calls[-1] if calls else event.frame,
-    )  # fmt: skip
+    return replace(event, site=site, line=site.line, name=name, place=place, deps=(), execution=0, frame=frame)
 
 
 def _lines_of(error: BaseException | None, filename: str) -> list[tuple[str, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from ..tracing.run import Event
+from ..tracing.run import Event, Frame
 from ..tracing.weave import Site
 from .assess import Assessment
 from .promises import ROOT
@@ -106,21 +106,22 @@ class _Search:
 
     def _making(self, name: str, frame: int) -> Iterator[tuple[Site, int]]:
         """Yield the sites that make what has a name in a call, each with the call that it stands in."""
-        function = self.run_.frames[frame]
+        call = self.run_.frames[frame]
         if self._is_known(name, frame):
             return
         for site in self.follower.sites:
-            if site.function != function.function or not any(base_name(n) == name for n in site.names):
-                continue
-            if site.kind == "argument":
-                if (
-                    self._is_open(site, name, frame)
-                    and function.site >= 0
-                    and self.follower.sites[function.site].function not in ROOT
-                ):
-                    yield self.follower.sites[function.site], function.caller
-            elif site.kind != "loop" and site.function not in self.state.shared and self._is_open(site, name, frame):
-                yield site, frame
+            makes = site.function == call.function and site.kind != "loop" and name in map(base_name, site.names)
+            if makes and self._is_open(site, name, frame):
+                yield from self._from_caller(call) if site.kind == "argument" else self._own(site, frame)
+
+    def _own(self, site: Site, frame: int) -> Iterator[tuple[Site, int]]:
+        if site.function not in self.state.shared:
+            yield site, frame
+
+    def _from_caller(self, call: Frame) -> Iterator[tuple[Site, int]]:
+        """Yield the statement that made a call, if the backward pass did."""
+        if call.site >= 0 and self.follower.sites[call.site].function not in ROOT:
+            yield self.follower.sites[call.site], call.caller
 
     def _is_known(self, name: str, frame: int) -> bool:
         """Whether a name stands for a right cotangent before the event: a buffer that is filled by now."""
@@ -135,19 +136,23 @@ class _Search:
             found.setdefault(event.frame, []).append(event)
         return found
 
+    def _before(self, events: list[Event]) -> list[Event] | None:
+        """Return which of some events were before the event; None if they all came only after it."""
+        before = [e for e in events if e.number < self.event.number]
+        return before if before or not events else None
+
     def _is_open(self, site: Site, name: str, frame: int) -> bool:
         """Whether something that a site has made under a name, before the event, is not known to be right.
 
         What is right by its numbers may still be what a function stops at, because of its shape.
         """
-        events = self.state.by_site.get((frame, site.number), [])
-        before = [e for e in events if e.number < self.event.number]
-        if events and not before:
+        before = self._before(self.state.by_site.get((frame, site.number), []))
+        if before is None:
             return False
-        if self.event.stopped is not None and site.function == self.event.site.function:
+        if only_reads(site) or (self.event.stopped is not None and site.function == self.event.site.function):
             return True
-        before = [e for e in before if base_name(e.name) == name or e.place.key]
-        return not before or only_reads(site) or not all(e.seeded and self.state.is_right(e) for e in before)
+        named = [e for e in before if base_name(e.name) == name or e.place.key]
+        return not named or not all(e.seeded and self.state.is_right(e) for e in named)
 
     def _inside(self, function: str) -> Iterator[Site]:
         """Yield the statements of a function that only the backward pass calls, and that returns no cotangents.
@@ -155,9 +160,7 @@ class _Search:
         Where it does, what it returns is followed back event by event.
         """
         known = self.follower.script.structure.functions.keys() - self.state.shared - self.entered
-        events = [e for e in self.run_.backward if e.site.function == function]
-        before = [e for e in events if e.number < self.event.number]
-        if function not in known or (events and not before):
+        before = self._before([e for e in self.run_.backward if e.site.function == function])
+        if function not in known or before is None or any(e.seeded and e.site.kind == "return" for e in before):
             return
-        if not any(e.seeded for e in before if e.site.kind == "return"):
-            yield from (s for s in self.follower.sites if s.function == function and s.kind not in ("argument", "loop"))
+        yield from (s for s in self.follower.sites if s.function == function and s.kind not in ("argument", "loop"))
