@@ -152,6 +152,8 @@ def _without_axis(part: ast.Call) -> list[ast.keyword]:
 
 
 def _other_subscripts(part: ast.Subscript) -> Iterator[ast.expr]:
+    if isinstance(part.slice, ast.Slice):
+        yield part.value
     places = part.slice.elts if isinstance(part.slice, ast.Tuple) else [part.slice]
     for i, place in enumerate(places):
         for new in _other_places(place):

@@ -20,6 +20,7 @@ from ..tracing.rows import EDGE
 from ..tracing.traced import TracedScript
 from .faults import blames_at
 from .localise import blame_at
+from .patterns import impossible
 from .steps import blame_for_forward
 
 
@@ -70,31 +71,12 @@ def blame_for_note(script: TracedScript, point: Point, *, same_size: bool = Fals
         value = name if name in shapes else name.partition(EDGE)[0]
         if note.name in written or (value in written and not same_size):
             continue
-        may_be_meant = value not in shapes or (same_size and _spreads_to(note.array, shapes[value]))
-        pattern = _wrong_numbers(note) or (
-            None if may_be_meant else _wrong_shape(note.array, value, shapes[value], size)
-        )
+        shape = shapes.get(value, note.array.shape)
+        may_be_meant = same_size and _spreads_to(note.array, shape)
+        pattern = impossible(note.name, note.array, note.array.shape if may_be_meant else shape, size)
         if pattern is not None:
             return _blame_line(script, note, value, pattern)
     return None
-
-
-def _wrong_numbers(note: Note) -> Pattern | None:
-    if not note.is_float:
-        words = f"{note.name} holds no floating-point numbers: a mask in place of a product with it?"
-        return Pattern("wrong dtype", words)
-    finite = np.all(np.isfinite(note.array))
-    return None if finite else Pattern("not finite", f"{note.name} holds NaN or infinity.")
-
-
-def _wrong_shape(array: Array, value: str, shape: tuple[int, ...], batch: int) -> Pattern | None:
-    if array.shape == shape:
-        return None
-    words = f"The result has the shape {array.shape}, but {value} has {shape}."
-    if batch in array.shape and batch not in shape:
-        words += f" {batch} is the batch size: does a sum run over the wrong axis?"
-    turned = array.shape == shape[::-1] and array.ndim > 1
-    return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
 
 
 def _spreads_to(array: Array, shape: tuple[int, ...]) -> bool:
@@ -179,16 +161,22 @@ def blame_for_exception(script: TracedScript, error: BaseException) -> Blame:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename]
     if not frames or frames[-1].lineno is None:
         return _blame_for_result(script, error)
-    passed = [around(script.structure.source, f.lineno or 0) for f in frames]
-    outer = [f for f, function in zip(frames, passed, strict=True) if function in OWN]
-    chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
-    inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
+    passed = [(around(script.structure.source, f.lineno or 0), f) for f in frames]
+    own = [f for function, f in passed if function in OWN]
+    blame = _blame_for_stop(script, (own or frames)[-1], frames[-1], error)
+    return replace(blame, functions=tuple(dict.fromkeys(function for function, _ in reversed(passed))))
+
+
+def _blame_for_stop(
+    script: TracedScript, chosen: traceback.FrameSummary, last: traceback.FrameSummary, error: BaseException
+) -> Blame:
+    """Blame a line for what stops at the last: a formula that stops was handed something by the line that calls it."""
+    inner = "" if chosen is last else f", inside {last.name} in line {last.lineno}"
     place = script.structure.place(chosen.lineno or 0)
     target = place.text.partition("=")[0].rstrip(" +")
     name = target if target.isidentifier() else chosen.name
     pattern = Pattern("exception", f"This line stops{inner}: {type(error).__name__}: {error}.")
-    functions = tuple(dict.fromkeys(reversed(passed)))
-    return replace(blame_at(name, name, place, place, pattern), functions=functions)
+    return blame_at(name, name, place, place, pattern)
 
 
 def _blame_for_result(script: TracedScript, error: BaseException) -> Blame:

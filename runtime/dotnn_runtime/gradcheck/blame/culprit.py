@@ -77,8 +77,8 @@ def _should_be_nothing(wrong: Wrong) -> bool:
 
 def _under_another_name(state: Assessment, event: Event) -> Site | None:
     """Return the statement that has put a gradient where another belongs, where one is missing at the end."""
-    missing = event.stopped.args[0] if isinstance(event.stopped, KeyError) and event.stopped.args else None
-    right = state.run.params[missing].total if missing in state.run.params else None
+    missing = event.stopped.args[:1] if isinstance(event.stopped, KeyError) else ()
+    right = next((state.run.params[name].total for name in missing if name in state.run.params), None)
     stored = (e for e in state.run.backward if "[" in e.name and e.site.kind != "return" and e.frame == event.frame)
     return next((e.site for e in stored if right is not None and state.truths.same(e.value, right)), None)
 

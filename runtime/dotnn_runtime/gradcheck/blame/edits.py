@@ -138,8 +138,8 @@ def _alike(text: str, names: Mapping[str, Any], arrays: Mapping[str, Any]) -> It
         return
     alike = {name for name, other in names.items() if type(other) is type(value)}
     alike |= arrays.keys() if isinstance(value, dict | list | int | float | str | None) else set()
-    alike -= {text} | {name for name, other in names.items() if name.startswith("__") or callable(other)}
-    yield from (name for name in names if name in alike)
+    alike -= {text, *filter(lambda name: name.startswith("__") or callable(names[name]), names)}
+    yield from filter(alike.__contains__, names)
 
 
 def _wrapped(part: ast.expr) -> Iterator[ast.expr]:

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -97,8 +98,8 @@ class Expectations:
             return None
         users = (user for user in self.consumers[event.number] if user.loops != event.loops)
         wholes = [t for user in users for t in self._promise[user.number].own if t.is_whole]
-        nodes = [id(spread(whole.node)) for whole in wholes]
-        return Expectation((*wholes, *(t for n in nodes for t in self.truths.parts.get(n, ())))) if wholes else None
+        parts = (self.truths.parts.get(id(spread(whole.node)), ()) for whole in wholes)
+        return Expectation((*wholes, *chain.from_iterable(parts))) if wholes else None
 
     def _goes_by_turns(self, event: Event) -> bool:
         """Whether an event is likely to be one of its own turn: so are most of its site, or else of its function."""

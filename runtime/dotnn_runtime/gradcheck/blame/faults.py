@@ -14,7 +14,7 @@ from ..tracing.run import Event, Run
 from ..tracing.traced import TracedScript
 from .fault import Fault
 from .judge import Judge
-from .patterns import MASK_MISSING, NO_PATTERN, Truth, name_factor, name_pattern
+from .patterns import MASK_MISSING, NO_PATTERN, Truth, impossible, name_factor, name_pattern
 from .readers import shares_by_reader, shares_by_statement
 from .truth import CLOSE, Target
 
@@ -94,22 +94,9 @@ def _pattern(point: Point, fault: Fault, place: Line) -> Pattern:
         return Pattern("exception", f"{stops}: {type(wrong.stopped).__name__}: {wrong.stopped}.")
     if wrong.value is None or right is None:
         return NO_PATTERN
-    impossible = _impossible(wrong.name, wrong.value, right.value.shape)
-    known = impossible or fault.pattern or _steps_missing(fault) or _accumulation(fault)
+    known = impossible(wrong.name, wrong.value, right.value.shape, _batch_size(point)) or fault.pattern
+    known = known or _steps_missing(fault) or _accumulation(fault)
     return known or _shape_of_error(point, fault, right, place)
-
-
-def _impossible(name: str, value: Array, shape: tuple[int, ...]) -> Pattern | None:
-    """Say what shows without a look at the right numbers."""
-    if value.dtype.kind not in "fc":
-        return Pattern("wrong dtype", f"{name} holds no floating-point numbers: a mask in place of a product with it?")
-    if not np.all(np.isfinite(value)):
-        return Pattern("not finite", f"{name} holds NaN or infinity.")
-    if value.shape == shape:
-        return None
-    words = f"The result has the shape {value.shape}, but {name.removeprefix('d_')} has {shape}."
-    turned = value.shape == shape[::-1] and value.ndim > 1
-    return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
 
 
 def _shape_of_error(point: Point, fault: Fault, right: Target, place: Line) -> Pattern:
@@ -117,13 +104,16 @@ def _shape_of_error(point: Point, fault: Fault, right: Target, place: Line) -> P
     rng = np.random.default_rng(0)
     directions = [rng.standard_normal(true.shape) for _ in range(3)]
     truth = Truth(directions, [float(np.vdot(true, u)) for u in directions], true)
-    size = next((len(array) for array in point.batch.values()), 1)
-    pattern = name_pattern(got, truth, size)
+    pattern = name_pattern(got, truth, _batch_size(point))
     if pattern.id in (NO_PATTERN.id, MASK_MISSING) and fault.run is not None:
         pattern = name_factor(got, truth, _named(fault.run, fault.wrong)) or pattern
     if pattern is NO_PATTERN and "@" in place.text:
         return Pattern(pattern.id, f"{pattern.words} Is a .T missing, or one too many?")
     return pattern
+
+
+def _batch_size(point: Point) -> int:
+    return next((len(array) for array in point.batch.values()), 1)
 
 
 def _named(run: Run, wrong: Event) -> dict[str, Array]:

@@ -32,22 +32,47 @@ class Truth:
         return all(abs(float(np.vdot(claim, u)) - slope) <= AGREE * size for u, slope in pairs)
 
 
+def impossible(name: str, value: Array, shape: tuple[int, ...], batch_size: int) -> Pattern | None:
+    """Say what is wrong with a cotangent whatever its numbers should be, None for nothing.
+
+    It holds masks or integers, is not finite, or has not the shape of what it belongs to.
+    """
+    if value.dtype.kind not in "fc":
+        return Pattern("wrong dtype", f"{name} holds no floating-point numbers: a mask in place of a product with it?")
+    if not np.all(np.isfinite(value)):
+        return Pattern("not finite", f"{name} holds NaN or infinity.")
+    if value.shape == shape:
+        return None
+    words = f"The result has the shape {value.shape}, but {name.removeprefix('d_')} has {shape}."
+    if batch_size in value.shape and batch_size not in shape:
+        words += f" {batch_size} is the batch size: does a sum run over the wrong axis?"
+    turned = value.shape == shape[::-1] and value.ndim > 1
+    return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
+
+
 def name_pattern(got: Array, truth: Truth, batch_size: int) -> Pattern:
     """Say in which way `got` differs from the truth."""
     if not np.any(got):
         return Pattern("zero", "Your gradient is zero everywhere, but the loss does depend on this tensor.")
     if all(slope == 0.0 for slope in truth.slopes):
         return Pattern("should be zero", "The loss does not depend on this tensor, but your gradient is not zero.")
+    return _moved(got, truth) or _multiplied(got, truth, batch_size) or _elementwise(got, truth.elements, batch_size)
+
+
+def _moved(got: Array, truth: Truth) -> Pattern | None:
+    """Find the elements in other places, with the right sign or the wrong one."""
     for factor in (1.0, -1.0):
         for pattern, moved in _rearranged(got):
             if truth.agrees(factor * moved):
                 sign = "" if factor > 0 else " and has the wrong sign"
                 return Pattern(pattern.id + ("" if factor > 0 else ", sign"), pattern.words.rstrip(".") + sign + ".")
+    return None
+
+
+def _multiplied(got: Array, truth: Truth, batch_size: int) -> Pattern | None:
     slope = float(np.vdot(got, truth.directions[0]))
     ratio = slope / truth.slopes[0] if truth.slopes[0] else 0.0
-    if ratio and truth.agrees(got / ratio):
-        return ratio_pattern(ratio, batch_size)
-    return _elementwise(got, truth.elements, batch_size) if truth.elements is not None else NO_PATTERN
+    return ratio_pattern(ratio, batch_size) if ratio and truth.agrees(got / ratio) else None
 
 
 MASK_MISSING = "not zero where it should be"
@@ -101,23 +126,31 @@ def _rearranged(got: Array) -> Iterator[tuple[Pattern, Array]]:
             yield Pattern(f"flipped on axis {axis}", words), np.flip(got, axis)
 
 
-def _elementwise(got: Array, true: Array, batch_size: int) -> Pattern:
+def _elementwise(got: Array, true: Array | None, batch_size: int) -> Pattern:
+    if true is None:
+        return NO_PATTERN
     wrong = np.abs(got - true) > AGREE * max(np.abs(true).max(), np.abs(got).max())
-    places = np.argwhere(wrong)
+    if not wrong.any():
+        return NO_PATTERN
+    found = _at_few_places(got, true, np.argwhere(wrong))
+    if found is None and _almost(got - true, float(np.mean(got - true))):
+        found = Pattern("constant added", f"Every element is off by the same amount, {np.mean(got - true):.6g}.")
+    return found or _per_axis(got, true) or _zero_where(got, true, wrong) or NO_PATTERN
+
+
+def _at_few_places(got: Array, true: Array, places: Array) -> Pattern | None:
+    """Describe an error of one element, or at one index of an axis."""
     if len(places) == 1:
         index = tuple(int(i) for i in places[0])
         where = ", ".join(map(str, index))
         return Pattern(
             "one element", f"Only element [{where}] is wrong: {got[index]:.6g} instead of {true[index]:.6g}."
         )
-    if len(places) and not wrong.all():
-        for axis in range(got.ndim):
-            lines = np.unique(places[:, axis])
-            if len(lines) == 1 and got.shape[axis] > 1:
-                return Pattern(f"index {lines[0]} of axis {axis}", f"Only index {lines[0]} along axis {axis} is wrong.")
-    if len(places) and _almost(got - true, float(np.mean(got - true))):
-        return Pattern("constant added", f"Every element is off by the same amount, {np.mean(got - true):.6g}.")
-    return _per_axis(got, true) or _zero_where(got, true, wrong) or NO_PATTERN
+    for axis in range(got.ndim if len(places) < got.size else 0):
+        lines = np.unique(places[:, axis])
+        if len(lines) == 1 and got.shape[axis] > 1:
+            return Pattern(f"index {lines[0]} of axis {axis}", f"Only index {lines[0]} along axis {axis} is wrong.")
+    return None
 
 
 def _per_axis(got: Array, true: Array) -> Pattern | None:

@@ -56,13 +56,12 @@ def only_reads(site: Site) -> bool:
 
 def loops_around(site: Site, follower: Follower, shared: Collection[str]) -> Iterator[Site]:
     """Yield the loops of the same function that a statement stands in."""
-    if site.function in shared or site.function not in follower.script.structure.functions:
+    function = follower.script.structure.functions.get(site.function)
+    if function is None or site.function in shared:
         return
-    function = follower.script.structure.functions[site.function]
     heads = (n for n in ast.walk(function) if isinstance(n, ast.For))
     around = {n.lineno for n in heads if n.lineno < site.line <= (n.end_lineno or 0)}
-    loops = (s for s in follower.sites if s.kind == "loop" and s.function == site.function)
-    yield from (loop for loop in loops if loop.line in around)
+    yield from (s for s in follower.sites if (s.kind, s.function) == ("loop", site.function) and s.line in around)
 
 
 def made_by(event: Event) -> list[ast.AST]:

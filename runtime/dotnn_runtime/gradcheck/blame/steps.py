@@ -104,12 +104,16 @@ def _line_of(script: TracedScript, fault: Fault) -> int:
     functions = functions_of(script, fault.part)
     if fault.part == "batch":
         return next((line for f in functions for line in _batch_lines(f)), 0)
-    if fault.part in ("state", "slot", "weight"):
-        start = {"state": fault.name.replace(".", "_"), "slot": fault.name, "weight": "w"}[fault.part]
+    start = {"state": fault.name.replace(".", "_"), "slot": fault.name, "weight": "w"}.get(fault.part)
+    if start is not None:
         lines = [line for f in functions for line in _lines_that_assign(f, start, fault.part != "state")]
     else:
-        lines = [n.lineno for f in functions[:1] for n in walk_statements(f.body) if isinstance(n, ast.Return)]
+        lines = [line for f in functions[:1] for line in _lines_that_return(f)]
     return lines[-1] if lines else next((f.lineno for f in functions), 0)
+
+
+def _lines_that_return(function: ast.FunctionDef) -> list[int]:
+    return [n.lineno for n in walk_statements(function.body) if isinstance(n, ast.Return)]
 
 
 def _batch_lines(function: ast.FunctionDef) -> Iterator[int]:

@@ -151,8 +151,9 @@ class _Search:
             return False
         if only_reads(site) or (self.event.stopped is not None and site.function == self.event.site.function):
             return True
-        named = [e for e in before if base_name(e.name) == name or e.place.key]
-        return not named or not all(e.seeded and self.state.is_right(e) for e in named)
+        named = (e for e in before if base_name(e.name) == name or e.place.key)
+        known = {e.seeded and self.state.is_right(e) for e in named}
+        return known != {True}
 
     def _inside(self, function: str) -> Iterator[Site]:
         """Yield the statements of a function that only the backward pass calls, and that returns no cotangents.
@@ -161,6 +162,8 @@ class _Search:
         """
         known = self.follower.script.structure.functions.keys() - self.state.shared - self.entered
         before = self._before([e for e in self.run_.backward if e.site.function == function])
-        if function not in known or before is None or any(e.seeded and e.site.kind == "return" for e in before):
+        if before is None or ("return", True) in {(e.site.kind, e.seeded) for e in before}:
             return
-        yield from (s for s in self.follower.sites if s.function == function and s.kind not in ("argument", "loop"))
+        for site in self.follower.sites if function in known else ():
+            if site.function == function and site.kind not in ("argument", "loop"):
+                yield site
