@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from .blame.checks import blame_for_gradient, blame_for_note, blame_for_seed, blame_for_unsound
+from .blame.checks import blame_for_gradient, blame_for_note, blame_for_seed, blames_for_unsound
 from .blame.faults import blames_at
 from .blame.localise import localise
 from .blame.training import blame_for_difference, blame_for_training
@@ -113,7 +113,7 @@ class _Check:
             raise ScriptError(f"{self.script.filename}: no point can be drawn to check it at: {error}") from error
         self.report.batch_size = next((len(a) for a in point.batch.values()), 0)
         sound = check_soundness(self.script, point, probing.cost)
-        self.report.blame = blame_for_unsound(self.script, point, sound)
+        self._say(blames_for_unsound(self.script, point, sound))
         self._add(sound.result)
         if not sound.runs:
             self._skip_tensors()
@@ -212,12 +212,16 @@ class _Check:
         """Blame every wrong line of the backward pass; where the script cannot be followed, the first."""
         found = blames_at(self.script, failed_at.point, failed_at.shifts)
         if found:
-            self.report.blame, *self.report.more = found
+            self._say(found)
             return
         self.report.blame = localise(failed_at)
         turned = blame_for_note(self.script, failed_at.point, same_size=True)
         if turned is not None and not (self.report.blame and self.report.blame.line <= turned.line):
             self.report.blame = turned
+
+    def _say(self, blames: list[Blame]) -> None:
+        """Put blames into the report, the first one first."""
+        self.report.blame, self.report.more = next(iter(blames), None), blames[1:]
 
     def _skip_tensors(self) -> None:
         blamed = self.report.blame.name if self.report.blame else ""

@@ -24,13 +24,13 @@ from .patterns import impossible
 from .steps import blame_for_forward
 
 
-def blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> Blame | None:
-    """Blame the line that is behind what V0 found."""
+def blames_for_unsound(script: TracedScript, point: Point, found: Soundness) -> list[Blame]:
+    """Blame the lines that are behind what V0 found."""
     blame = _blame_for_unsound(script, point, found)
     inner = blames_at(script, point) if found.fault in (Unsound.STOPS, Unsound.GRADIENT) else []
     if inner and (blame is None or inner[0].line != blame.line):
-        return inner[0]  # a line inside a function that backward calls, or what an exception goes back to
-    return blame
+        return inner  # a line inside a function that backward calls, or what an exception goes back to
+    return [blame, *inner[1:]] if blame is not None else []
 
 
 def _blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> Blame | None:

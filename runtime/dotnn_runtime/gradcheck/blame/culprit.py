@@ -62,7 +62,7 @@ def _outermost(state: Assessment, event: Event) -> Site:
     """Return the site that has made an event: one whose lines are judged, for a helper is its caller's matter."""
     event = state.source(event)
     site, frame = event.site, event.frame
-    judged = {e.frame for e, _ in state.judged if e.name.startswith("d_")}
+    judged = {e.frame for e, _ in state.judged if e.name.startswith("d_") or e.number in state.expected.slopes}
     while frame not in judged and state.run.frames[frame].function not in ("", "backward"):
         call = state.run.frames[frame]
         site, frame = state.bench.follower.sites[call.site], call.caller
@@ -139,6 +139,8 @@ class _Inquiry:
         """
         if any(isinstance(place, Place) and place.site == site.number for place in left - self.before):
             return False
+        if isinstance(self.event.stopped, KeyError) and left.intersection(self.event.stopped.args):
+            return False  # the gradient is not asked for, that is all
         own = site.number == self.event.site.number
         return len(left) < len(self.before) if own else 2 * len(left) <= len(self.before)
 
