@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dotnn_runtime.script.atomic import write_atomically
-from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.errors import DataError, reason_of
 from dotnn_runtime.script.files import leftovers, remove_leftovers
 from dotnn_runtime.script.labels import read_labels
 from dotnn_runtime.script.scaling import scaling_to_json
@@ -57,13 +57,6 @@ def weight_shapes(script: ModuleType) -> dict[str, tuple[int, ...]]:
     return {**script.PARAMS, **getattr(script, "STATE", {})}
 
 
-def reason_of(error: Exception) -> str:
-    """Return what an error says, without the place."""
-    if isinstance(error, DataError):
-        return str(error).removeprefix(f"{error.path}: ").removesuffix(f" ({error.help})")
-    return str(getattr(error, "strerror", "") or error)
-
-
 class RunFolder:
     """A folder with the files of one run, each complete or absent, and `run.json`, which lists them.
 
@@ -98,7 +91,7 @@ class RunFolder:
             run = cls(folder, {"written_by": "dotnn", "version": version, "files": [], **(info or {})})
             run._write_manifest()
         except (OSError, ValueError) as error:
-            raise RunFolderError(f"cannot be made: {getattr(error, 'strerror', '') or error}", folder) from None
+            raise RunFolderError(f"cannot be made: {reason_of(error)}", folder) from None
         return run
 
     @classmethod

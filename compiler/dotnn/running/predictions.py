@@ -18,9 +18,9 @@ from dotnn.running.requirement import Requirement
 from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import array_reader, table_reader
 from dotnn_runtime.predict_io import read_inputs
-from dotnn_runtime.run_folder import RunFolder, RunFolderError, reason_of, weight_shapes
+from dotnn_runtime.run_folder import RunFolder, RunFolderError, weight_shapes
 from dotnn_runtime.script.arrays import in_precision
-from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.errors import DataError, reason_of
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.labels import add_likeliest
 from dotnn_runtime.script.predictions import write_predictions

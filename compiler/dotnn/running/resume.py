@@ -13,7 +13,6 @@ from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
-from dotnn.running.data_errors import plain_message
 from dotnn.running.resume_differences import Training, differences
 from dotnn_runtime.interrupt import Record, TrainingState
 from dotnn_runtime.run_folder import FILES, MANIFEST, RunFolder
@@ -99,7 +98,7 @@ def _last_state(folder: RunFolder, model: Model, made_of: int) -> TrainingState 
     try:
         state = resumed_state(folder.path, shapes, made_of, resume=True)
     except DataError as error:
-        raise _cannot_resume(plain_message(error), error.help) from None
+        raise _cannot_resume(error.message, error.help) from None
     if state is None and (folder.path / "weights.npz").exists():
         raise _cannot_resume(f"the run {folder.path} has lost its checkpoint", "train again with --overwrite")
     if state is not None and len(state["history"]) > model.train.epochs:

@@ -11,10 +11,9 @@ import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.reports.training import History
-from dotnn.running.data_errors import plain_message
 from dotnn_runtime.pictures.losses import loss_svg
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
-from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.errors import DataError, reason_of
 
 
 def run_path(given: str | None, spec: str) -> Path:
@@ -39,9 +38,9 @@ def run_errors(given: str | None) -> Iterator[None]:
         message = str(error).removesuffix(f" ({error.help})")
         raise CompileError([Diagnostic("NN504", message, help=_way_out(error))]) from None
     except DataError as error:
-        raise CompileError([Diagnostic("NN504", f"{error.path}: {plain_message(error)}", help=error.help)]) from None
+        raise CompileError([Diagnostic("NN504", f"{error.path}: {error.message}", help=error.help)]) from None
     except OSError as error:
-        message = f"cannot write the run {given or ''}: {error.strerror or error}"
+        message = f"cannot write the run {given or ''}: {reason_of(error)}"
         raise CompileError([Diagnostic("NN504", message, help="check the disk and the folder's permissions")]) from None
 
 

@@ -19,7 +19,7 @@ from dotnn.library.sources import DataSource
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
 from dotnn.reports.console import warn
-from dotnn.running.data_errors import from_data_error, own_error, plain_message
+from dotnn.running.data_errors import from_data_error, own_error
 from dotnn.running.data_help import in_table
 from dotnn.running.data_warnings import table_warnings
 from dotnn_runtime.predict_io import ArrayReader, TableReader
@@ -147,7 +147,7 @@ def _place_of_fault(model: Model, error: DataError) -> Span | None:
     """Return where the spec names the column, key or array that a message is about."""
     if model.data is None or model.data.source is None:
         return None
-    message, source = plain_message(error), model.data.source
+    message, source = error.message, model.data.source
     for word, span in source.places.items():
         if message == f"there is no {source.entry.noun} {word}":
             return span

@@ -85,8 +85,10 @@ def _pattern(point: Point, fault: Fault, place: Line) -> Pattern:
     """Say in which way the value that shows a fault is wrong."""
     wrong = fault.wrong
     if wrong.stopped is not None:
-        stopped = wrong.stopped
-        return Pattern("exception", f"This line stops: {type(stopped).__name__}: {stopped}.")
+        stops = (
+            "This line stops" if fault.site.number == wrong.site.number else f"Line {wrong.line} stops because of this"
+        )
+        return Pattern("exception", f"{stops}: {type(wrong.stopped).__name__}: {wrong.stopped}.")
     right = fault.right
     if wrong.value is None or right is None:
         return NO_PATTERN

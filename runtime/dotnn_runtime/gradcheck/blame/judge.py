@@ -7,6 +7,7 @@ repair; then that, or the right value, is put in its place, and the search goes 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -40,7 +41,8 @@ class Judge:
         """Return the faults, in the order of the backward pass."""
         self.patches.clear()
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # other versions of a line may be odd
                 for _ in range(MOST_ROUNDS):
                     if self.bench.is_late or len(self.faults) >= MOST_FAULTS or not self._round():
                         break

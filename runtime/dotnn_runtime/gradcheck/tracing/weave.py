@@ -169,7 +169,8 @@ class Weaver:
         """Report a buffer into which a piece was written: `d_x[:, t] = …`."""
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         elements = [e for t in targets for e in (t.elts if isinstance(t, ast.Tuple | ast.List) else [t])]
-        return self._stored(site, [e.value for e in elements if isinstance(e, ast.Subscript)], node)
+        bases = [e.value for e in elements if isinstance(e, ast.Subscript)]
+        return self._stored(site, [buffer for base in bases for buffer in _viewed(base)], node)
 
     def _stored(self, site: ast.expr, buffers: list[ast.expr], node: ast.stmt) -> list[ast.stmt]:
         if not buffers:
@@ -234,6 +235,12 @@ def _filled_by(call: ast.Call) -> list[ast.expr]:
 def _loaded(target: ast.expr) -> ast.expr:
     """Return an expression that reads what another assigns."""
     return _load(target.id) if isinstance(target, ast.Name) else ast.parse(ast.unparse(target), mode="eval").body
+
+
+def _viewed(base: ast.expr) -> list[ast.expr]:
+    """Return what is written into by way of an expression: `d_x` of `moved(d_x, i, j)[...] += share`."""
+    inside: list[ast.expr] = [a for a in base.args if isinstance(a, ast.Name)] if isinstance(base, ast.Call) else []
+    return inside or [base]
 
 
 def _parts(value: ast.expr) -> tuple[str, ...]:
