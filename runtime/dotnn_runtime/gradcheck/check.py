@@ -210,12 +210,11 @@ class _Check:
 
     def _blame_lines(self, failed_at: Evaluation) -> None:
         """Blame every wrong line of the backward pass; where the script cannot be followed, the first."""
-        shifts = {(key.name, key.at): shift for key, shift in failed_at.shifts.items()}
-        found = blames_at(self.script, failed_at.point, shifts)
+        found = blames_at(self.script, failed_at.point, failed_at.shifts)
         if found:
             self.report.blame, *self.report.more = found
             return
-        self.report.blame = localise(failed_at, self.probing.verdicts.oracle, self.probing.rng)
+        self.report.blame = localise(failed_at)
         turned = blame_for_note(self.script, failed_at.point, same_size=True)
         if turned is not None and not (self.report.blame and self.report.blame.line <= turned.line):
             self.report.blame = turned

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 
-from ..reading.types import Array, Point
+from ..reading.types import Array, Key, Point
 from ..tracing.follow import Follower
 from ..tracing.run import Place, Run
 
@@ -25,7 +25,7 @@ class Bench:
     `shifts` are subtracted from values of the forward pass. `work` counts the events of all replays.
     """
 
-    def __init__(self, follower: Follower, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> None:
+    def __init__(self, follower: Follower, point: Point, shifts: Mapping[Key, Array] | None = None) -> None:
         self.follower, self.point, self.shifts = follower, point, shifts
         self.overrides: dict[Place, Array] = {}
         self._replay = follower.prepare(point, shifts)

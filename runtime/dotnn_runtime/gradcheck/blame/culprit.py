@@ -32,7 +32,7 @@ class Culprit(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A repair: what is wrong with it still, how unlikely it is, how far from the event its site stands."""
+    """A repair: what is wrong with it still, how unlikely it is, which of several is preferred."""
 
     wrong: int
     unlikely: int
@@ -95,15 +95,17 @@ class _Inquiry:
 
     def _of_tier(self, tier: int) -> Iterator[_Found]:
         """Yield the repairs of a tier that make much of what is wrong right."""
+        adds = tier > 1
         for order, site in enumerate(self.sites):
-            if tier > 1 and order and only_reads(site):
+            if adds and order and only_reads(site):
                 continue
             right = partial(self._holds, self.event, self.expectation)
             repairs = self.search.at(site, self._execution(site), right, self._local(site), tier)
             for repair in islice(repairs, MOST_REPAIRS):
                 left = self.state.wrong(self.bench.again())
                 if self._is_better(site, left):
-                    yield _Found(len(left), tier + repair.rank // 200, order, repair)
+                    preferred = self._distance(site, order) if adds else order
+                    yield _Found(len(left), tier + repair.rank // 200, preferred, repair)
                 if not left:
                     break
 
@@ -117,6 +119,14 @@ class _Inquiry:
         own = site.number == self.event.site.number
         return len(left) < len(self.before) if own else 2 * len(left) <= len(self.before)
 
+    def _distance(self, site: Site, order: int) -> int:
+        """Return the less, the longer before the event a site has made a cotangent.
+
+        What is missing from a product is missing from the first line that it could be added to.
+        """
+        made = [e.number for e in self.state.of_site(site.number, before=self.event) if e.seeded]
+        return made[-1] - self.event.number if made else order
+
     def _execution(self, site: Site) -> int:
         """Return when a site was executed last before the event."""
         return max((e.execution for e in self.state.of_site(site.number, before=self.event)), default=0)
@@ -124,7 +134,7 @@ class _Inquiry:
     def _holds(self, event: Event, expectation: Expectation | None) -> bool:
         """Whether an event is right in a replay, or the gradient that it should be."""
         if event.stopped is not None and expectation is None:
-            return True  # whether it helps is seen by what is wrong then
+            return len(self.state.wrong(self.bench.again())) < len(self.before)
         if expectation is not None and expectation.sure:
             return self._returned(event, expectation)
         if event.place.part >= 1 and event.site.kind != "unpack":  # finished later, perhaps

@@ -7,12 +7,13 @@ repair; then that, or the right value, is put in its place, and the search goes 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from ..reading.types import Array, Point
+from ..reading.types import Array, Key, Point
 from ..tracing.follow import Follower
 from ..tracing.run import Event
 from ..tracing.weave import Site
@@ -31,7 +32,7 @@ MOST_DOUBTS = 3
 class Judge:
     """Judges the backward pass of a script at a point."""
 
-    def __init__(self, follower: Follower, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> None:
+    def __init__(self, follower: Follower, point: Point, shifts: Mapping[Key, Array] | None = None) -> None:
         self.bench = Bench(follower, point, shifts)
         self.patches = follower.patches
         self.faults: dict[int, Fault] = {}
@@ -40,7 +41,8 @@ class Judge:
         """Return the faults, in the order of the backward pass."""
         self.patches.clear()
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # other versions of a line may be odd
                 for _ in range(MOST_ROUNDS):
                     if self.bench.is_late or len(self.faults) >= MOST_FAULTS or not self._round():
                         break

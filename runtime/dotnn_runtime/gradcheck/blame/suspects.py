@@ -7,11 +7,12 @@ arguments, to what makes values, masks and slopes besides the cotangents, and to
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from ..tracing.run import Event
 from ..tracing.weave import Site
 from .assess import Assessment
-from .expect import ROOT
+from .promises import ROOT
 from .sites import base_name, keeps_its_promise, loops_around, made_by, names_in, only_reads, written_keys
 
 
@@ -106,26 +107,57 @@ class _Search:
     def _making(self, name: str, frame: int) -> Iterator[tuple[Site, int]]:
         """Yield the sites that make what has a name in a call, each with the call that it stands in."""
         function = self.run_.frames[frame]
+        if self._is_known(name, frame):
+            return
         for site in self.follower.sites:
             if site.function != function.function or not any(base_name(n) == name for n in site.names):
                 continue
             if site.kind == "argument":
-                if function.site >= 0 and self.follower.sites[function.site].function not in ROOT:
+                if (
+                    self._is_open(site, name, frame)
+                    and function.site >= 0
+                    and self.follower.sites[function.site].function not in ROOT
+                ):
                     yield self.follower.sites[function.site], function.caller
             elif site.kind != "loop" and site.function not in self.state.shared and self._is_open(site, name, frame):
                 yield site, frame
 
+    def _is_known(self, name: str, frame: int) -> bool:
+        """Whether a name stands for a right cotangent before the event: a buffer that is filled by now."""
+        named = [e for e in self._of_frame.get(frame, ()) if base_name(e.name) == name and e.number < self.event.number]
+        last = named[-1] if named and self.event.stopped is None else None
+        return last is not None and last.seeded and self.state.is_right(last) and not only_reads(last.site)
+
+    @cached_property
+    def _of_frame(self) -> dict[int, list[Event]]:
+        found: dict[int, list[Event]] = {}
+        for event in self.run_.backward:
+            found.setdefault(event.frame, []).append(event)
+        return found
+
     def _is_open(self, site: Site, name: str, frame: int) -> bool:
-        """Whether something that a site has made under a name is not known to be right."""
+        """Whether something that a site has made under a name, before the event, is not known to be right.
+
+        What is right by its numbers may still be what a function stops at, because of its shape.
+        """
         events = self.state.by_site.get((frame, site.number), [])
-        events = [e for e in events if e.number < self.event.number and (base_name(e.name) == name or e.place.key)]
-        return not events or only_reads(site) or not all(e.seeded and self.state.is_right(e) for e in events)
+        before = [e for e in events if e.number < self.event.number]
+        if events and not before:
+            return False
+        if self.event.stopped is not None and site.function == self.event.site.function:
+            return True
+        before = [e for e in before if base_name(e.name) == name or e.place.key]
+        return not before or only_reads(site) or not all(e.seeded and self.state.is_right(e) for e in before)
 
     def _inside(self, function: str) -> Iterator[Site]:
-        """Yield the statements of a function that only the backward pass calls, unless what it returns is right."""
+        """Yield the statements of a function that only the backward pass calls, and that returns no cotangents.
+
+        Where it does, what it returns is followed back event by event.
+        """
         known = self.follower.script.structure.functions.keys() - self.state.shared - self.entered
-        if function not in known:
+        events = [e for e in self.run_.backward if e.site.function == function]
+        before = [e for e in events if e.number < self.event.number]
+        if function not in known or (events and not before):
             return
-        returned = [e for e in self.run_.backward if e.site.function == function and e.site.kind == "return"]
-        if not any(e.seeded and self.state.is_right(e) for e in returned):
+        if not any(e.seeded for e in before if e.site.kind == "return"):
             yield from (s for s in self.follower.sites if s.function == function and s.kind not in ("argument", "loop"))

@@ -31,6 +31,13 @@ class Target:
     node: Node
     shares: tuple[int, ...] = ()
 
+    @classmethod
+    def of(cls, value: Array) -> Target:
+        """Return a cotangent that is made of others."""
+        node = Node((), None, 0)
+        node.total = value
+        return cls(node)
+
     @property
     def is_whole(self) -> bool:
         """Whether it is the cotangent through all uses."""

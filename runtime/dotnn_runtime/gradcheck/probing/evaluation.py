@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, norm
-from ..tracing.rows import Row, cotangent_rows, parameter_rows
+from ..tracing.displace import Recording, Replaying, Snapping
+from ..tracing.listen import Values
+from ..tracing.notes import Noting
+from ..tracing.rows import Cotangents, Row, parameter_rows
 from ..tracing.traced import TracedScript
-from ..tracing.tracer import Mode, Tape
 from .probes import MARGIN, NOISE, Oracle, Outcome, Probe, probe_rows, scale_of
 from .rounding import EPSILON, Arithmetic
 
@@ -47,24 +49,27 @@ class Evaluation:
         self.script, self.point, self.cost = script, point, cost
         self.shifts: dict[Key, Array] = dict(shifts or {})
         if snap:
-            script.tracer.snap, script.tracer.grid, script.tracer.shifts = frozenset(snap), grid, self.shifts
-            self._run(Mode.RECORD, Tape())
-            script.tracer.snap = frozenset()
-        self.tape = Tape()
-        self.base_loss = float(np.real(self._run(Mode.RECORD, self.tape)))
+            snapping = Snapping(script.woven, frozenset(snap), grid)
+            self._run(snapping)
+            self.shifts = snapping.found
+        recording = Recording(script.woven, self.shifts)
+        self.base_loss = float(np.real(self._run(recording)))
+        self.tape = recording.tape
         self._complex: Point | None = None
-        self.loss, self.grads = self._backward()
-        self.notes = script.tracer.notes
-        self.read_back = script.tracer.passed
+        noting = Noting(script.woven, self.shifts)
+        with script.woven.heard_by(noting) as module:
+            self.loss, self.grads = loss_and_grads(module, point)
+        cost.forwards += 1
+        self.notes, self.read_back = noting.notes, frozenset(noting.seen)
 
     def evaluate(self, push: Direction) -> Any:
         """Return the loss with tensors displaced, every branch decided as at the base point."""
         if not any(np.iscomplexobj(delta) for delta in push.values()):
-            return float(np.real(self._run(Mode.REPLAY, self.tape, push)))
+            return float(np.real(self._run(self._replaying(push), push)))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", np.exceptions.ComplexWarning)
-                return self._run(Mode.REPLAY, self.tape, push, as_complex=True)
+                return self._run(self._replaying(push), push, as_complex=True)
         except (np.exceptions.ComplexWarning, TypeError, ValueError) as error:
             raise Unusable(f"the forward pass is not complex-safe: {error}") from error
 
@@ -94,28 +99,23 @@ class Evaluation:
 
     def _in(self, arithmetic: Arithmetic) -> Evaluation:
         """Return the same in another arithmetic."""
-        with arithmetic.within(self.script.traced):
+        with arithmetic.within(self.script.woven.module):
             return Evaluation(self.script, arithmetic.point(self.point), self.cost, shifts=self.shifts)
+
+    @cached_property
+    def cotangents(self) -> Cotangents:
+        """What the backward pass has noted, beside the values of the forward pass."""
+        aliases = self.script.structure.aliases
+        named = self._inputs | {a: self._inputs[key.name] for a, key in aliases.items() if key.name in self._inputs}
+        return Cotangents(self.script, self.notes, self.tape.values, named)
+
+    @property
+    def _inputs(self) -> dict[str, Array]:
+        return {n: self.point.batch[n] for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
 
     def rows(self) -> list[Row]:
         """Return every claim of the script: parameters, inputs, then cotangents in the order of the backward pass."""
-        aliases = self.script.structure.aliases
-        inputs = {n: self.point.batch[n] for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
-        rows = parameter_rows(self.grads, self.point.params, inputs)
-        batch_last = self.script.structure.step is not None
-        named = inputs | {a: inputs[key.name] for a, key in aliases.items() if key.name in inputs}
-        for row in cotangent_rows(
-            self.notes, self.tape.values, named, self._strict, self.started, self.step_line, batch_last
-        ):
-            key = row.keys[0]
-            known = key.kind == "input" and key.name in aliases
-            rows.append(Row(row.name, row.kind, (aliases[key.name],), row.claims, row.strict) if known else row)
-        return rows
-
-    def _strict(self, value: str) -> bool:
-        """A value counts by itself when it is one array, assigned by one statement in either direction."""
-        written = set().union(*self.script.structure.in_place.values())
-        return self.script.explains and value not in written and f"d_{value}" not in written
+        return [*parameter_rows(self.grads, self.point.params, self._inputs), *self.cotangents.rows()]
 
     def live_rows(self) -> list[Row]:
         """Return the rows whose gradient is more than rounding: a sum of terms that cancel is not exactly zero."""
@@ -131,44 +131,20 @@ class Evaluation:
                 found[name] = replace(probe, outcome=Outcome.SILENT)
         return found
 
-    def step_line(self, value: str, cotangent: str) -> int:
-        """Return the line of the backward loop that assigns a cotangent, 0 where it is not the only one that does."""
-        structure = self.script.structure
-        if not self.script.explains or value not in structure.stepwise["forward"]:
-            return 0
-        return structure.stepwise[structure.backward_function].get(cotangent, 0)
+    def _replaying(self, push: Direction) -> Replaying:
+        return Replaying(self.script.woven, self.shifts, self.tape, push, self.script.kinks)
 
-    def started(self, value: str) -> bool:
-        """Whether a value is assigned before the loop that assigns it: the state that a recurrence starts from."""
-        return sum(value in s.targets and not s.is_load for s in self.script.structure.statements) > 1
-
-    def _run(self, mode: Mode, tape: Tape, push: Direction | None = None, as_complex: bool = False) -> Any:
+    def _run(self, listener: Values, push: Direction | None = None, as_complex: bool = False) -> Any:
         self.cost.forwards += 1
         point = self._complex_point() if as_complex else self.point
         stores = {"param": dict(point.params), "input": dict(point.batch)}
         for key, delta in (push or {}).items():
             if key.kind in stores:
                 stores[key.kind][key.name] = stores[key.kind][key.name] + delta
-        tracer, module = self.script.tracer, self.script.traced
-        tracer.shifts = self.shifts
-        tracer.start(mode, tape, push)
-        try:
-            rng = np.random.default_rng(self.point.rng_seed)
+        rng = np.random.default_rng(self.point.rng_seed)
+        with self.script.woven.heard_by(listener) as module:
             _, cache = module.forward(stores["param"], stores["input"], training=point.training, rng=rng)
             return module.total_loss(stores["param"], stores["input"], cache)
-        finally:
-            tracer.stop()
-
-    def _backward(self) -> tuple[float, dict[str, Array]]:
-        tracer = self.script.tracer
-        tracer.shifts = self.shifts
-        tracer.start(Mode.BACKWARD, Tape())
-        try:
-            loss, grads = loss_and_grads(self.script.traced, self.point)
-        finally:
-            tracer.stop()
-        self.cost.forwards += 1
-        return loss, grads
 
     def _complex_point(self) -> Point:
         """Return the point with complex parameters and real-kind inputs, so that every buffer becomes complex."""

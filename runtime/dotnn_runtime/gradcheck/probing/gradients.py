@@ -87,7 +87,7 @@ class Probing:
         if verdicts.oracle is COMPLEX_STEP:
             probe_numerically(verdicts, evaluation, rng)
         check_taylor(verdicts, evaluation, rows, rng)
-        self.report.kinks = self._crossings(self.script.tracer.kinks)
+        self.report.kinks = self._crossings(self.script.kinks)
         self.report.ties = self._crossings(evaluation.tape.ties)
 
     def _choose_oracle(self) -> None:
@@ -138,7 +138,4 @@ class Probing:
         probe_another_size(self.verdicts, evaluation, {row.name for row in rows}, np.random.default_rng([self.seed, 4]))
 
     def _crossings(self, counts: Mapping[int, int]) -> list[Crossing]:
-        by_line: Counter[int] = Counter()
-        for site, count in counts.items():
-            by_line[self.script.sites[site]] += count
-        return [Crossing(n, self.script.structure.place(n).text, c) for n, c in sorted(by_line.items()) if c]
+        return [Crossing(n, self.script.structure.place(n).text, c) for n, c in sorted(counts.items()) if c]

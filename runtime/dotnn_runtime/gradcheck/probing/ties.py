@@ -65,12 +65,11 @@ def _tied(script: TracedScript, point: Point, cost: Cost, names: set[str], branc
     A tie may spread: where the operand of a relu is zero, so is that of an elu behind it. If it spreads to where there
     is no convention, the values are moved one at a time.
     """
-    doubtful = {i for i, line in enumerate(script.sites) if line in branches.doubtful_lines}
     alone = [{name} for name in sorted(names)[:MOST_NAMES]] if len(names) > 1 else []
     for some, grid in itertools.product([names, *alone], GRIDS):
         evaluation = Evaluation(script, point, cost, snap=some, grid=grid)
-        met = {site for site, count in evaluation.tape.ties.items() if count}
-        if met and not met & doubtful:
+        met = {line for line, count in evaluation.tape.ties.items() if count}
+        if met and not met & branches.doubtful_lines:
             yield evaluation
 
 

@@ -18,6 +18,11 @@ TIME = "step"
 """What a generated loop over time counts."""
 FORWARD_FUNCTIONS = ("forward", "total_loss")
 CONTRACT = ("init_params", "forward", "total_loss", "backward", "loss_and_grads", "data_loss", "penalty")
+OWN = (
+    *CONTRACT, "training_pass", "training_arrays", "make_step", "renew_state", "optimizer_state", "update",
+    "make_update", "make_clip", "constrain", "learning_rate", "train", "fit", "evaluate", "predict", "prepare",
+)  # fmt: skip
+"""The functions that are written for a script; what else it has are helpers, the same in many scripts."""
 STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache", "grads": "grad"}
 
 
