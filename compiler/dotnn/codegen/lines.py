@@ -17,6 +17,10 @@ from dotnn.model.model import Model
 
 NameOf = Callable[[Value], str]
 
+WAYS = {
+    "forward": "one step after the other",
+    "backward": "back from the last step: backpropagation through time",
+}
 WIDTH = 110
 COMMENT_COLUMN = 52
 INDENT = 4
@@ -44,15 +48,17 @@ class Body:
         """Append the lines of all nodes, grouped by statement."""
         for layer, group in groupby(nodes, key=lambda n: n.layer):
             block = list(group)
-            if self.lines:
-                self.lines.append("")
+            self.lines += [""] * bool(self.lines)
             self.lines.append(self.banners.of(block[0]))
-            if remarks and layer in remarks:
-                self.lines.append(f"# {remarks[layer]}")
-            self.unpack([v for n in block for v in n.ins], {v.id for n in block for v in n.outs})
-            for node in block:
-                self.lines += loop_lines(node, node.loop) if node.loop else [statement(node)]
-                self.known.update(v.id for v in node.outs)
+            self.lines += [f"# {remarks[layer]}"] if remarks and layer in remarks else []
+            self._block(block)
+
+    def _block(self, block: Sequence[Node]) -> None:
+        """Append the lines of a statement's nodes."""
+        self.unpack([v for n in block for v in n.ins], {v.id for n in block for v in n.outs})
+        for node in block:
+            self.lines += loop_lines(node, node.loop) if node.loop else [statement(node)]
+            self.known.update(v.id for v in node.outs)
 
     def unpack(self, values: Iterable[Value], made_here: set[int] = frozenset()) -> None:  # type: ignore[assignment]
         """Append `a, b = params["a"], params["b"]` for what is not in scope yet."""
@@ -108,15 +114,16 @@ def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> 
         return value.name if value.id in inner else name_of(value)
 
     body = _assignments([v.name for v in loop.entering], states)
-    wholes = [f"{name_of(v)}[:, step]" for v in loop.sequences(node.ins)]
-    body += _assignments([v.name for v in loop.slices], wholes)
+    body += _assignments([v.name for v in loop.slices], [_at_step(v, name_of) for v in loop.sequences(node.ins)])
     added = {v.id: f"{sums_in.format(name_of(out))} +=" for v, out in zip(loop.summed, summed, strict=True)}
     body += [statement(n, name, added.get(n.out.id, ""), COMMENT_COLUMN - INDENT) for n in loop.nodes]
-    body += _assignments([f"{name_of(v)}[:, step]" for v in collected], [v.name for v in loop.collected])
-    back = node.phase == "backward"
-    what = "back from the last step: backpropagation through time" if back else "one step after the other"
-    head = with_comment(f"for step in {loop.order()}:", what)
+    body += _assignments([_at_step(v, name_of) for v in collected], [v.name for v in loop.collected])
+    head = with_comment(f"for step in {loop.order()}:", WAYS[node.phase])
     return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)]), head, *indented(body)]
+
+
+def _at_step(sequence: Value, name_of: NameOf) -> str:
+    return f"{name_of(sequence)}[:, step]"
 
 
 def _arrays(sequences: Sequence[Value], like: Value, dtype: str) -> list[str]:

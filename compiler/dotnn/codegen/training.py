@@ -17,20 +17,16 @@ LITERAL_LIMIT = 5_000
 
 def init_lines(model: Model, values: Mapping[str, Any]) -> list[str]:
     """Return the body of `init_params`; `values` are the arrays of parameters that start from a file."""
-    lines = ["rng = np.random.default_rng(seed)"]
-    files = sorted({p.init.attrs["path"] for p in model.params.values() if _read_later(p, values)})
+    later = {n: str(p.init.attrs["path"]) for n, p in model.params.items() if _read_later(p, values)}
+    files = sorted(set(later.values()))
+    stored: list[str] = []
     for i, path in enumerate(files):
-        names = [n for n, p in model.params.items() if _read_later(p, values) and p.init.attrs["path"] == path]
-        lines += wrapped(
-            f"stored_{i} = load_arrays(locate({literal(path)}, __file__), [", [literal(n) for n in names], "])"
-        )
-    lines.append("params = {")
-    for name, p in model.params.items():
-        lines += [f"    {line}" for line in _init_line(name, p, values, files)]
-    if not any("rng" in line for line in lines[1:]):
-        lines = lines[1:]
-    lines += ["}", "return {name: np.asarray(value, dtype) for name, value in params.items()}"]
-    return lines
+        names = [literal(name) for name, file in later.items() if file == path]
+        stored += wrapped(f"stored_{i} = load_arrays(locate({literal(path)}, __file__), [", names, "])")
+    table = [line for name, p in model.params.items() for line in _init_line(name, p, values, files)]
+    lines = [*stored, "params = {", *(f"    {line}" for line in table)]
+    draws = ["rng = np.random.default_rng(seed)"] if any("rng" in line for line in lines) else []
+    return [*draws, *lines, "}", "return {name: np.asarray(value, dtype) for name, value in params.items()}"]
 
 
 def _read_later(p: Parameter, values: Mapping[str, Any]) -> bool:
@@ -108,9 +104,7 @@ def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
     one, the queries of an attention) are left as they are.
     """
     names = {v.id: name for name, v in graph.params.items() if model.params[name].init.entry.rescaled}
-    producers = graph.producers()
-    results = {v.id: producers[v.id] for v in graph.steps.values() if v.id in producers}
-    computed = {*results, *(node.ins[0].id for node in results.values() if node.ins and node.loop is None)}
+    computed = _computed_by_layers(graph) if names else set()
     found: dict[str, Value] = {}
     for node in graph.phase("forward"):
         for value in node.ins:
@@ -119,3 +113,10 @@ def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
             elif value.id in names and node.outs[0].id in computed:
                 found.setdefault(names[value.id], node.outs[0])
     return found
+
+
+def _computed_by_layers(graph: Graph) -> set[int]:
+    """Return the numbers of the results of layers, and of what their activations read."""
+    producers = graph.producers()
+    results = {v.id: producers[v.id] for v in graph.steps.values() if v.id in producers}
+    return {*results, *(node.ins[0].id for node in results.values() if node.ins and node.loop is None)}

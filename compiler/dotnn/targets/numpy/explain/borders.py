@@ -25,9 +25,9 @@ def _hoist(call: Call) -> None:
     """Move sums of what comes from outside a call alone out of it, in front of it: it is handed the sum."""
     for inner in call.children:
         _hoist(inner)
-    for inner in [item for item in call.backward if isinstance(item, Call)]:
+    for inner in call.calls("backward"):
         made = inner.made("backward")
-        moved = [node for node in inner.direct("backward", "accumulate") if not made & {v.id for v in node.ins}]
+        moved = [node for node in inner.direct("backward", "accumulate") if made.isdisjoint(v.id for v in node.ins)]
         inner.backward[:] = [item for item in inner.backward if item not in moved]
         at = call.backward.index(inner)
         call.backward[at:at] = moved
@@ -123,7 +123,9 @@ def _fold(root: Call, keep: set[int]) -> None:
 
 def _passed_to_sums(root: Call) -> dict[Call, dict[int, Node]]:
     """Return, by call, what passes a value on that only sums of the same call read, by the number of the result."""
-    homes = {node.out.id: call for call in root.inside_out() for node in call.direct("backward", "pass_on")}
+    homes: dict[int, Call] = {}
+    for call in root.inside_out():
+        homes |= dict.fromkeys((node.out.id for node in call.direct("backward", "pass_on")), call)
     for call in root.inside_out():
         for node in call.direct("backward"):
             for v in node.ins:
@@ -131,8 +133,7 @@ def _passed_to_sums(root: Call) -> dict[Call, dict[int, Node]]:
                     homes.pop(v.id, None)
     found: dict[Call, dict[int, Node]] = {}
     for call in set(homes.values()):
-        passed = call.direct("backward", "pass_on")
-        found[call] = {node.out.id: node for node in passed if homes.get(node.out.id) is call}
+        found[call] = {n.out.id: n for n in call.direct("backward", "pass_on") if n.out.id in homes}
     return found
 
 

@@ -62,6 +62,10 @@ class Call:
         """Return the nodes of a phase (of an op, if that is given), without those of inner calls."""
         return [item for item in self.items(phase) if isinstance(item, Node) and op in ("", item.op)]
 
+    def calls(self, phase: str) -> list[Call]:
+        """Return the calls in a phase, without those in them."""
+        return [item for item in self.items(phase) if isinstance(item, Call)]
+
     def made(self, phase: str) -> set[int]:
         """Return the numbers of the values that it makes in a phase, inner calls included."""
         return {v.id for node in self.nodes(phase) for v in node.outs}
@@ -134,9 +138,8 @@ class _Tree:
 
 def composite_layers(model: Model, graph: Graph) -> set[str]:
     """Return the paths of the steps that become functions: those of many lines, and of some lines that come again."""
-    nodes = [n for n in graph.nodes if n.phase in ("forward", "backward") and n.op != "accumulate"]
-    lines = Counter((node.layer, node.phase) for node in nodes)
-    loops = {node.layer for node in nodes if node.loop is not None}
+    lines = Counter((node.layer, node.phase) for node in graph.nodes if node.op != "accumulate")
+    loops = {node.layer for node in graph.nodes if node.loop is not None}
     alike = Counter(_kind_of(step) for step in model.steps)
 
     def is_composite(step: Step) -> bool:

@@ -128,14 +128,17 @@ class DataWriter:
         split, scales = self.data.split, self.data.scales
         yield tree.assign("arrays", table(self._arrays()))
         yield from self._split(split) if split else ()
-        if scales:
-            where = '[rows["train"]]' if split else ""
-            yield tree.assign("scaling", table({n: _fitted(self.model, s, n, where) for s in scales for n in s.names}))
-        for name in (name for scale in scales for name in scale.names):
-            scaled = f'scale(arrays["{name}"], scaling["{name}"]).astype(dtype)'
-            yield tree.assign(f'arrays["{name}"]', scaled)
+        yield from self._scaled('[rows["train"]]' if split else "") if scales else ()
         whole, parted = '{"train": arrays}', "{part: {n: v[r] for n, v in arrays.items()} for part, r in rows.items()}"
         yield tree.Return(f"{parted if split else whole}, {'scaling' if scales else '{}'}")
+
+    def _scaled(self, where: str) -> Iterator[tree.Stmt]:
+        """Yield what fits and applies scalings; `where` chooses the rows that they are fitted on."""
+        named = {name: scale for scale in self.data.scales for name in scale.names}
+        fitted = {name: _fitted(self.model, scale, name, where) for name, scale in named.items()}
+        yield tree.assign("scaling", table(fitted))
+        for name in named:
+            yield tree.assign(f'arrays["{name}"]', f'scale(arrays["{name}"], scaling["{name}"]).astype(dtype)')
 
     def _arrays(self) -> dict[str, str]:
         """Return the expressions of the arrays, in the declared shapes."""

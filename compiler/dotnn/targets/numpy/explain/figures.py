@@ -94,21 +94,8 @@ class Figures:
         return tree.Function("predict", ("params", "inputs", "scaling=None"), doc, "", body)
 
     def _predicted(self) -> Iterator[tree.Stmt]:
-        first = next(iter(self.model.params), "")
-        dtype = f'params["{first}"].dtype' if first else "float"
-        inputs = {name: self._input(name) for name in self.model.inputs}
-        batch = table(inputs)
-        if batch.count("dtype") == 1 and len(batch) < SHORT_CAST:
-            batch = batch.replace("dtype", dtype)
-        elif "dtype" in batch:
-            yield tree.assign("dtype", dtype)
-        if len(batch) > LONG_BATCH and len(inputs) == 1:
-            ((name, text),) = inputs.items()
-            yield tree.assign("values", text)
-            batch = table({name: "values"})
-        elif len(batch) > SHORT_BATCH:
-            yield tree.assign("batch", batch)
-            batch = "batch"
+        named, batch = self._batch()
+        yield from (tree.assign(*pair) for pair in named)
         if not self.scaled_out:
             yield tree.Return(f"forward(params, {batch})[0]")
             return
@@ -116,6 +103,26 @@ class Figures:
         for output, target in self.scaled_out.items():
             yield tree.assign(f'outputs["{output}"]', f'undo(outputs["{output}"], scaling["{target}"])')
         yield tree.Return("outputs")
+
+    def _batch(self) -> tuple[list[tuple[str, str]], str]:
+        """Return names with their expressions, and the expression of the batch, which may read them."""
+        named: list[tuple[str, str]] = []
+        first = next(iter(self.model.params), "")
+        dtype = f'params["{first}"].dtype' if first else "float"
+        inputs = {name: self._input(name) for name in self.model.inputs}
+        batch = table(inputs)
+        if batch.count("dtype") == 1 and len(batch) < SHORT_CAST:
+            batch = batch.replace("dtype", dtype)
+        elif "dtype" in batch:
+            named.append(("dtype", dtype))
+        if len(batch) > LONG_BATCH and len(inputs) == 1:
+            ((name, text),) = inputs.items()
+            named.append(("values", text))
+            batch = table({name: "values"})
+        elif len(batch) > SHORT_BATCH:
+            named.append(("batch", batch))
+            batch = "batch"
+        return named, batch
 
     def _input(self, name: str) -> str:
         """Return the expression of an input, cast, in its shape, and scaled."""

@@ -154,18 +154,25 @@ class Flow:
         direct = [(node, call) for call in self.inside_out for node in call.direct("backward")]
         self.home_back = {v.id: call for node, call in direct for v in self.makes(node)}
         for node, call in direct:
-            sized = self.sized_like(node, call)
-            for v in [*self.reads(node), *([sized] if sized else [])]:
-                if v.id in self.home_back or v.role == "seed":
-                    self._send(v, call)
-                else:
-                    self.save(v, call)
+            self._read_back(node, call)
         for v in self.graph.grads.values():
             self._send(v, self.root)
         for call in self.inside_out:
-            inner = [self.frames[item] for item in call.backward if isinstance(item, Call)]
-            own = [v for frame in inner for v in frame.d_params.values() if self.owns(call, v)]
-            self.frames[call].d_params |= {v.id: v for v in own}
+            for inner in call.calls("backward"):
+                self.frames[call].d_params |= self._owned(call, self.frames[inner].d_params)
+
+    def _owned(self, call: Call, values: Values) -> Values:
+        """Return those of some values that are parameters of a call."""
+        return {i: v for i, v in values.items() if self.owns(call, v)}
+
+    def _read_back(self, node: Node, call: Call) -> None:
+        """Let a node that goes back have what it reads: sent by whoever makes it, or saved by a forward function."""
+        sized = self.sized_like(node, call)
+        for v in [*self.reads(node), *([sized] if sized else [])]:
+            if v.id in self.home_back or v.role == "seed":
+                self._send(v, call)
+            else:
+                self.save(v, call)
 
     def sized_like(self, node: Node, call: Call) -> Value | None:
         """Return the operand of a call whose size a node restores: it is read from that, not written down."""

@@ -111,24 +111,28 @@ class Library:
         served: dict[Call, Pair] = {}
         fresh: list[Pair] = []
         for pair in pairs:
-            known = self.by_base.setdefault(pair.base, [])
-            match = next((p for p in known if covers(p, pair)), None)
-            less = next((p for p in known if p in fresh and covers(pair, p)), None) if match is None else None
-            if match is not None:
-                match.share_comments(pair, first=match)
-            elif less is not None:
-                self._replace(less, pair, fresh)
-                served |= dict.fromkeys(less.uses, pair)
-            else:
-                for pairs_so_far in (known, fresh, self.pairs):
-                    pairs_so_far.append(pair)
-            match = match or pair
+            match = self._matched(pair, fresh)
             match.uses.append(pair.call)
-            served[pair.call] = match
+            served |= dict.fromkeys(match.uses, match)
         for pair in fresh:
             number = self.by_base[pair.base].index(pair) + 1
             pair.name = pair.base if number == 1 else f"{pair.base}_{number}"
         return served
+
+    def _matched(self, pair: Pair, fresh: list[Pair]) -> Pair:
+        """Return the pair that serves a call: one that is there, or its own, which may stand for one that does less."""
+        known = self.by_base.setdefault(pair.base, [])
+        match = next((p for p in known if covers(p, pair)), None)
+        if match is not None:
+            match.share_comments(pair, first=match)
+            return match
+        less = next((p for p in known if p in fresh and covers(pair, p)), None)
+        if less is not None:
+            self._replace(less, pair, fresh)
+        else:
+            for pairs in (known, fresh, self.pairs):
+                pairs.append(pair)
+        return pair
 
     def _replace(self, less: Pair, pair: Pair, fresh: list[Pair]) -> None:
         """Let a pair stand for one that does less."""

@@ -46,8 +46,8 @@ class LocalNames:
     def _taken(self) -> set[str]:
         nodes = [n for phase in ("forward", "backward") for i in self.call.items(phase) for n in nodes_of(i)]
         words = {"t": any(n.loop for n in nodes), "p": bool(self.call.parent), "order": self.call in self.flow.orders}
-        taken = OWN | {word for word, there in words.items() if there}
-        taken |= {helper for n in nodes for helper in n.rule.helpers}
+        taken = OWN | {word for word in words if words[word]}
+        taken |= set().union(*(n.rule.helpers for n in nodes))
         for base in map(base_name, self.children):
             taken |= {base, f"{base}_backward", "n", "d", "i"} | {f"{base}_{k}" for k in range(2, 5)}
         return taken
@@ -173,8 +173,10 @@ class LocalNames:
         base = f"d_{self.name(primal)}"
         if v.id in self._senders:
             return self._from_call(base, self._senders[v.id], is_share=v.id in self._summed)
-        if not through:
-            return [base]
+        return self._through(v, primal, base, through) if through else [base]
+
+    def _through(self, v: Value, primal: Value, base: str, through: str) -> list[str]:
+        """Return what the share of a derivative may be called that comes back through the value of that name."""
         user = self.words.forward.get(through)
         name = self.name(user) if user is not None and self._is_local(user) else through
         if user is not None and user.id in self.flow.of_loss and primal.id in self.flow.params:
@@ -210,10 +212,7 @@ class LocalNames:
             if node.loop is not None:
                 self._alias_last_states(node, node.loop)
         for node in self.call.direct("backward"):
-            if node.loop is not None:
-                held = {v.id for v in (*node.loop.leaving, *node.loop.summed)}
-                passed = (n for n in node.loop.nodes if n.op == "pass_on" and n.out.id not in held)
-                self.alias |= {n.out.id: n.ins[0] for n in passed}
+            self.alias |= _passed_on(node.loop) if node.loop else {}
         own_zeros = self._own_zeros()
         for node in self.call.direct("forward"):
             for first, last in zip(node.loop.initial(node.ins), node.loop.leaving, strict=True) if node.loop else ():
@@ -244,6 +243,12 @@ class LocalNames:
         if v.id not in self.scope.names:
             self.scope.add({v.id: self.words.candidates(v, self.call)})
         return self.scope.names[v.id]
+
+
+def _passed_on(loop: Loop) -> dict[int, Value]:
+    """Return what the steps of a loop pass on to themselves as it is, by the number of the result."""
+    held = {v.id for v in (*loop.leaving, *loop.summed)}
+    return {n.out.id: n.ins[0] for n in loop.nodes if n.op == "pass_on" and n.out.id not in held}
 
 
 def operand_names(call: Call) -> list[str]:

@@ -142,13 +142,11 @@ class NetworkWriter:
     def _back_doc(self, pair: Pair) -> str:
         back = pair.backward
         assert back is not None
-        names = [r.removeprefix("d_") for r in back.results if r.startswith("d_")]
-        of = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else ""
+        of = _listed([r.removeprefix("d_") for r in back.results if r.startswith("d_")])
         if pair.call.use is not None:
             params = "its parameters, by name" if back.keys else ""
             return f"Return the derivative of the loss with respect to {', and to '.join(filter(None, (of, params)))}."
-        loops = any(isinstance(i, Node) and i.loop for i in pair.call.backward)
-        if loops:
+        if any(node.loop for node in pair.call.direct("backward")):
             return "Backpropagation through time: the loop of the forward pass, back from its last step."
         return f"Return the derivative of the loss with respect to {of or 'the parameters'}."
 
@@ -254,6 +252,11 @@ class NetworkWriter:
         if path in self.model.inputs:
             return f'examples["{path}"]'
         return root.stored(self.graph.steps[path], "backward")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return `x, gamma and beta`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 class _Lenient(dict):  # type: ignore[type-arg]

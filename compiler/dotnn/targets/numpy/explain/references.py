@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dotnn.codegen import tree
+from dotnn.codegen.lines import literal
 from dotnn.codegen.names import Scope
 from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.node import Node, Value
@@ -82,19 +83,20 @@ class References(LocalNames):
     def stored(self, v: Value, phase: str) -> str:
         """Return where a value that the function does not compute is found: `params["h.W"]`; "" for an argument."""
         if self.flow.owns(self.call, v):
-            name = self.flow.params[v.id]
-            if self.explicit:
-                return ""
-            return f'{"p" if self.call.parent else "params"}["{".".join(inside(name, self.call.params))}"]'
-        if phase == "forward":
-            return f'batch["{self._source(v)}"]' if self.call.parent is None and v.id in self.flow.sources else ""
-        flow = self.flow
-        elsewhere = v.id in flow.home_back or v.id in flow.of_loss or v.id in self.words.inner
-        if elsewhere or v.role == "seed" or v.id in self.frame.returning:
-            return ""
+            return "" if self.explicit else self._own_param(v)
         if self.call.parent is None and v.id in self.flow.sources:
-            return f'batch["{self._source(v)}"]'
-        return "cache" + self._cache_path(v)
+            return "" if v.role == "seed" else f'batch["{self._source(v)}"]'
+        return "" if phase == "forward" or self._is_at_hand(v) else "cache" + self._cache_path(v)
+
+    def _own_param(self, v: Value) -> str:
+        path = ".".join(inside(self.flow.params[v.id], self.call.params))
+        return f'{"p" if self.call.parent else "params"}["{path}"]'
+
+    def _is_at_hand(self, v: Value) -> bool:
+        """Whether a backward function has a value that no cache holds: it makes it, or is handed it."""
+        flow = self.flow
+        made = v.id in flow.home_back or v.id in flow.of_loss or v.id in self.words.inner
+        return made or v.role == "seed" or v.id in self.frame.returning
 
     def _source(self, v: Value) -> str:
         graph = self.flow.graph
@@ -163,16 +165,25 @@ class References(LocalNames):
 
     def unpack(self, values: Iterable[Value], phase: str) -> list[tree.Stmt]:
         """Return the statements that name stored values."""
-        fresh = {v.id: v for v in values if v.id not in self.unpacked}
-        pairs = [(self.name(v), self.stored(v, phase)) for v in fresh.values()]
-        self.unpacked |= {v.id: self.name(v) for v in fresh.values()}
-        if len({_container(pair) for pair in pairs}) > 1 and _is_short(pairs):
-            return [_assigned(pairs)]
-        groups = [[pair for pair in pairs if _container(pair) == container] for container in CONTAINERS]
-        batch, params, *others = groups
-        if batch and params and _is_short([*batch, *params]):
-            return [_assigned([*batch, *params]), *(stmt for some in others for stmt in _unpacked(some))]
-        return [stmt for some in groups for stmt in _unpacked(some)]
+        pairs = []
+        for v in {v.id: v for v in values if v.id not in self.unpacked}.values():
+            self.unpacked[v.id] = self.name(v)
+            pairs.append((self.name(v), self.stored(v, phase)))
+        return unpacking(pairs)
+
+
+def unpacking(pairs: Sequence[Pairing]) -> list[tree.Stmt]:
+    """Return `x, W = batch["x"], params["W"]` on one line if that is easily read, else a line for each container."""
+    if len(set(map(_container, pairs))) > 1 and _is_short(pairs):
+        return [_assigned(pairs)]
+    batch, params, *others = [[p for p in pairs if _container(p) == container] for container in CONTAINERS]
+    if batch and params and _is_short([*batch, *params]):
+        return [_assigned([*batch, *params]), *_each_unpacked(others)]
+    return _each_unpacked([batch, params, *others])
+
+
+def _each_unpacked(groups: Iterable[Sequence[Pairing]]) -> list[tree.Stmt]:
+    return [stmt for some in groups for stmt in _unpacked(some)]
 
 
 def _container(pair: Pairing) -> str:
@@ -186,21 +197,26 @@ def _is_short(pairs: Sequence[Pairing]) -> bool:
 
 def _unpacked(pairs: Sequence[Pairing]) -> list[tree.Stmt]:
     """Return `a, b = cache["a"], cache["b"]`, as much on a line as fits."""
-    container = _container(pairs[0]) if pairs else ""
-    if len(pairs) > FEW_PAIRS and all(text == f'{container}["{name}"]' for name, text in pairs):
-        names, keys = ", ".join(name for name, _ in pairs), ", ".join(f'"{name}"' for name, _ in pairs)
-        value = f"({container}[n] for n in ({keys}))"
-        if len(names) + len(value) + 3 <= WIDTH - INDENT:
-            return [tree.Assign(tuple(name for name, _ in pairs), value)]
+    at_once = _by_name(pairs) if len(pairs) > FEW_PAIRS else None
+    if at_once is not None and len(at_once.value) + len(", ".join(at_once.targets)) + 3 <= WIDTH - INDENT:
+        return [at_once]
     made: list[tree.Stmt] = []
     some: list[Pairing] = []
     for pair in pairs:
-        longer = [*some, pair]
-        if some and (sum(len(a) + len(b) + 4 for a, b in longer) > WIDTH - 2 * INDENT or len(longer) > MOST_PAIRS):
+        length = sum(len(a) + len(b) + 4 for a, b in [*some, pair])
+        if some and (length > WIDTH - 2 * INDENT or len(some) == MOST_PAIRS):
             made.append(_assigned(some))
-            longer = [pair]
-        some = longer
+            some = []
+        some.append(pair)
     return [*made, _assigned(some)] if some else made
+
+
+def _by_name(pairs: Sequence[Pairing]) -> tree.Assign | None:
+    """Return `a, b = (cache[n] for n in ("a", "b"))`, None where a name is not its own key."""
+    names, container = tuple(name for name, _ in pairs), _container(pairs[0])
+    if any(text != f'{container}["{name}"]' for name, text in pairs):
+        return None
+    return tree.Assign(names, f"({container}[n] for n in {literal(names)})")
 
 
 def _assigned(pairs: Sequence[Pairing]) -> tree.Stmt:
