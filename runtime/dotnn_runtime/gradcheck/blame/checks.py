@@ -72,8 +72,8 @@ def blame_for_note(script: TracedScript, point: Point, *, same_size: bool = Fals
         if note.name in written or (value in written and not same_size):
             continue
         shape = shapes.get(value, note.array.shape)
-        may_be_meant = same_size and _spreads_to(note.array, shape)
-        pattern = impossible(note.name, note.array, note.array.shape if may_be_meant else shape, size)
+        meant = same_size and _spreads_to(note.array, shape)
+        pattern = impossible(note.name, note.array, note.array.shape if meant else shape, size)
         if pattern is not None:
             return _blame_line(script, note, value, pattern)
     return None
@@ -158,19 +158,20 @@ def blame_for_exception(script: TracedScript, error: BaseException) -> Blame:
 
     What complains about a result blames the last line of `loss_and_grads`, which returns it.
     """
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename]
-    if not frames or frames[-1].lineno is None:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename and f.lineno]
+    if not frames:
         return _blame_for_result(script, error)
-    passed = [(around(script.structure.source, f.lineno or 0), f) for f in frames]
-    own = [f for function, f in passed if function in OWN]
-    blame = _blame_for_stop(script, (own or frames)[-1], frames[-1], error)
-    return replace(blame, functions=tuple(dict.fromkeys(function for function, _ in reversed(passed))))
+    passed = [around(script.structure.source, f.lineno or 0) for f in frames]
+    outer = [f for f, function in zip(frames, passed, strict=True) if function in OWN]
+    # a formula that stops was handed something by the line that calls it
+    blame = _blame_for_stop(script, [*frames[-1:], *outer][-1], frames[-1], error)
+    return replace(blame, functions=tuple(dict.fromkeys(reversed(passed))))
 
 
 def _blame_for_stop(
     script: TracedScript, chosen: traceback.FrameSummary, last: traceback.FrameSummary, error: BaseException
 ) -> Blame:
-    """Blame a line for what stops at the last: a formula that stops was handed something by the line that calls it."""
+    """Blame a line for an exception at the last."""
     inner = "" if chosen is last else f", inside {last.name} in line {last.lineno}"
     place = script.structure.place(chosen.lineno or 0)
     target = place.text.partition("=")[0].rstrip(" +")

@@ -123,10 +123,17 @@ class Expectations:
 
     def _starts(self, event: Event) -> bool:
         """Whether an event is only what is there before: an empty buffer, what a loop begins with, a cut."""
-        if not event.seeded and event.value is not None and not np.any(event.value):
+        if self._is_empty(event):
             return event.number not in self._returned and not self._in_turn(event)
         number = self._first_in_loop.get((event.frame, event.name), 0)
         return not event.loops and event.number < number
+
+    def _is_empty(self, event: Event) -> bool:
+        """Whether an event is a buffer that is filled later: zero, and not read by anything else before."""
+        value, users = event.value, self.consumers[event.number]
+        if event.seeded or value is None or value.dtype.kind not in "fc" or np.any(value):
+            return False
+        return not users or any(user.name == event.name for user in users)
 
     def _in_turn(self, event: Event) -> bool:
         return bool(self._promise[event.number].own) and self._goes_by_turns(event)
