@@ -79,13 +79,10 @@ def test_every_planted_fault_is_blamed_on_its_own_line(name):
         elif [blame.line for blame in report.blames] != [fault.line]:
             wrong.append((fault.line, fault.change, [(b.line, b.text) for b in report.blames]))
     assert missed == []
-    assert len(wrong) <= max((1 - OWN_LINE) * count, 0 if ALL else 1), wrong
+    assert len(wrong) <= (1 - OWN_LINE) * count, wrong
 
 
-NOT_YET = pytest.mark.xfail(reason="of two faults in brackets, one inside a slope hides the other", strict=False)
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=NOT_YET if n == "brackets" else ()) for n in LESSONS])
+@pytest.mark.parametrize("name", LESSONS)
 def test_two_faults_are_both_blamed(name):
     """Two lines are changed at once; every line is judged by itself."""
     right, source, wrong, count = grads_of(lesson(name)), lesson(name).splitlines(), [], 0
@@ -103,7 +100,7 @@ def test_two_faults_are_both_blamed(name):
         report = check("\n".join(lines) + "\n", name)
         if not {one.line, other.line} <= {blame.line for blame in report.blames}:
             wrong.append((one.line, one.change, other.line, other.change, [(b.line, b.text) for b in report.blames]))
-    assert len(wrong) <= max((1 - BOTH) * count, 0 if ALL else count // 2), wrong
+    assert len(wrong) <= (1 - BOTH) * count, wrong
 
 
 def test_a_blame_says_in_which_calls_and_turns():

@@ -47,6 +47,9 @@ AMBIGUOUS = {
     (
         "shared", "d_distance_from_p_multiply = d_p_multiply * distance + d_p_multiply * distance"
     ): "d_distance",  # in e + e, where e is the same for both factors: is e doubled, or the sum?
+    (
+        "table", "prelu_d_slope: np.where(z > 0, 0, d)"
+    ): "d_rows_slope",  # what is left is the cotangent of slope * z: the factor z may as well be missing from the sum
 }  # fmt: skip
 """Mutants that two lines could have caused: the other one."""
 
@@ -325,6 +328,8 @@ def rule_mutant(rule: Rule, subject: str) -> Mutant:
     edits = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     changed = [n for tag, _, _, a, b in edits if tag != "equal" for n in range(a + 1, max(b, a + 1) + 1)]
     assert changed, f"{rule.op}: {rule.change} changes nothing in {subject}"
+    statements = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Assign | ast.AugAssign | ast.Return))
+    changed += [n.lineno for n in statements if set(_own(n)) & {*changed}]  # a statement begins with its first line
     return Mutant(subject, RULE, f"{rule.op}: {rule.change}", source, (), tuple(changed))
 
 

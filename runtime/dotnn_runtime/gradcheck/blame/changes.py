@@ -168,26 +168,28 @@ def _other_places(place: ast.expr) -> Iterator[ast.expr]:
     if isinstance(place, ast.Slice):
         yield from _other_slices(place)
     elif isinstance(place, ast.Name | ast.BinOp | ast.Constant) and not _is_text(place):
-        yield from (parsed(f"a + {shift}", a=place) for shift in (1, -1))
+        yield from (_one_off(place, shift) for shift in (1, -1))
 
 
 def _other_slices(place: ast.Slice) -> Iterator[ast.Slice]:
+    low, high = place.lower, place.upper
     for shift in (1, -1):
-        if place.lower is not None:
-            yield ast.Slice(parsed(f"a + {shift}", a=place.lower), place.upper, place.step)
-        if place.upper is not None:
-            yield ast.Slice(place.lower, parsed(f"a + {shift}", a=place.upper), place.step)
-        # both bounds one off, the piece before or behind
-        yield from _moved(place, f"a + {shift}", f"b + {shift}")
-        yield from _moved(place, f"a + {shift} * (b - a)", f"b + {shift} * (b - a)")
-    yield ast.Slice(place.lower, place.upper, ast.Constant(-1) if place.step is None else None)
+        if low is not None:
+            yield ast.Slice(_one_off(low, shift), high, place.step)
+        if high is not None:
+            yield ast.Slice(low, _one_off(high, shift), place.step)
+        if low is not None and high is not None:  # both bounds one off, the piece before or behind
+            yield ast.Slice(_one_off(low, shift), _one_off(high, shift), place.step)
+            bounds = (parsed(f"{x} + {shift} * (b - a)", a=low, b=high) for x in "ab")
+            yield ast.Slice(next(bounds), next(bounds), place.step)
+    yield ast.Slice(low, high, ast.Constant(-1) if place.step is None else None)
 
 
-def _moved(place: ast.Slice, lower: str, upper: str) -> Iterator[ast.Slice]:
-    """Yield a slice from a to b with other bounds."""
-    if place.lower is not None and place.upper is not None:
-        low, high = (parsed(text, a=place.lower, b=place.upper) for text in (lower, upper))
-        yield ast.Slice(low, high, place.step)
+def _one_off(place: ast.expr, shift: int) -> ast.expr:
+    """Return an index one more or less, written as somebody would."""
+    if isinstance(place, ast.Constant) and isinstance(place.value, int):
+        return ast.Constant(place.value + shift)
+    return parsed("a + 1" if shift > 0 else "a - 1", a=place)
 
 
 def _is_text(place: ast.expr) -> bool:

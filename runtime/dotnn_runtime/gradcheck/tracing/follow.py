@@ -394,6 +394,8 @@ def _arrays_in(value: Any) -> Iterator[Array]:
 
 
 def _turn(name: str, value: Any) -> str:
+    if isinstance(value, tuple) and all(isinstance(v, int | np.integer) for v in value):
+        return f"{name} = {value}"
     if isinstance(value, tuple):
         value = next((v for v in value if isinstance(v, str | int)), "")
     if isinstance(value, int | np.integer):
