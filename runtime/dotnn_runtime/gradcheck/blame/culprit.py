@@ -15,7 +15,7 @@ from .assess import Assessment, Wrong
 from .edits import TIERS
 from .expect import Expectation
 from .repair import Local, Repair, Repairs
-from .sites import only_reads
+from .sites import base_name, names_in, only_reads
 from .suspects import suspects
 
 MOST_REPAIRS = 6
@@ -60,6 +60,8 @@ def culprit(state: Assessment, wrong: Wrong, blamed: Collection[int]) -> Culprit
 
 def _outermost(state: Assessment, event: Event) -> Site:
     """Return the site that has made an event: one whose lines are judged, for a helper is its caller's matter."""
+    if event.stopped is not None:
+        return _unnamed(state, event) or event.site
     event = state.source(event)
     site, frame = event.site, event.frame
     judged = {e.frame for e, _ in state.judged if e.name.startswith("d_") or e.number in state.expected.slopes}
@@ -67,6 +69,13 @@ def _outermost(state: Assessment, event: Event) -> Site:
         call = state.run.frames[frame]
         site, frame = state.bench.follower.sites[call.site], call.caller
     return site
+
+
+def _unnamed(state: Assessment, event: Event) -> Site | None:
+    """Return the statement that fills a dict with whole dicts, where a key is missing: `grads |= {…: g for …}`."""
+    read = names_in([event.site.node]) if isinstance(event.stopped, KeyError) else set[str]()
+    filling = (s for s in state.bench.follower.sites if s.function == event.site.function and s.kind == "part")
+    return next((s for s in filling if base_name(s.names[0]) in read and not any(state.of_site(s.number))), None)
 
 
 def _should_be_nothing(wrong: Wrong) -> bool:

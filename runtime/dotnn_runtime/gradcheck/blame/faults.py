@@ -91,7 +91,10 @@ def _pattern(point: Point, fault: Fault, place: Line) -> Pattern:
     if wrong.stopped is not None:
         here = fault.site.number == wrong.site.number
         stops = "This line stops" if here else f"Line {wrong.line} stops because of this"
-        return Pattern("exception", f"{stops}: {type(wrong.stopped).__name__}: {wrong.stopped}.")
+        message = (
+            str(wrong.stopped).replace("free variable", "variable").removesuffix(" in enclosing scope")
+        )  # as unwoven
+        return Pattern("exception", f"{stops}: {type(wrong.stopped).__name__}: {message}.")
     if wrong.value is None or right is None:
         return NO_PATTERN
     known = impossible(wrong.name, wrong.value, right.value.shape, _batch_size(point)) or fault.pattern

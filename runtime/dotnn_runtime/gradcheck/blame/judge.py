@@ -85,7 +85,7 @@ class Judge:
         fault.paths.append(state.run.path(event))
         if found.repair is not None:
             fault.repair = found.repair.text
-        elif not fault.doubts:
+        elif not fault.doubts and not isinstance(event.stopped, KeyError):
             fault.doubts = doubts(state, [s for s in found.others if s is not site])[:MOST_DOUBTS]
         return fault
 
