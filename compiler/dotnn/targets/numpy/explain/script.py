@@ -26,7 +26,7 @@ from dotnn.targets.numpy.explain.training import TrainingWriter
 
 PART = '''
 def part(params, path):
-    """Return the parameters under `path`, by the rest of their names."""
+    """Return the parameters under `path`, without it in their names."""
     return {name[len(path) + 1 :]: w for name, w in params.items() if name.startswith(path + ".")}
 '''
 LOSS_AND_GRADS = '''
