@@ -24,13 +24,13 @@ def convolve_d_weight(x, d, kernel, pad=((0, 0), (0, 0))):
     return d_W
 
 
-def convolve_transpose(d, W, size, pad=((0, 0), (0, 0))):
+def convolve_d_input(d, W, size, pad=((0, 0), (0, 0))):
     """The gradient with respect to x, images of `size`: d[p, q] W[i, j]ᵀ is added at (p + i, q + j)."""
-    x = np.pad(np.zeros((len(d), *size, W.shape[2]), np.result_type(d, W)), ((0, 0), *pad, (0, 0)))
+    d_x = np.pad(np.zeros((len(d), *size, W.shape[2]), np.result_type(d, W)), ((0, 0), *pad, (0, 0)))
     for i, j in np.ndindex(W.shape[:2]):
-        x[:, i : i + d.shape[1], j : j + d.shape[2]] += d @ W[i, j].T
+        d_x[:, i : i + d.shape[1], j : j + d.shape[2]] += d @ W[i, j].T
     (top, _), (left, _) = pad
-    return x[:, top : top + size[0], left : left + size[1]]
+    return d_x[:, top : top + size[0], left : left + size[1]]
 
 
 def block_max(x, rows, columns):
