@@ -10,6 +10,9 @@ from ..reading.types import Array, Key
 from .values import Node
 from .weave import Site
 
+BUFFERS = 100
+"""From this part on a place is one of the arrays that a statement has written into."""
+
 
 class Place(NamedTuple):
     """Identifies an event in every run: the site, which of its values, and the how manieth time."""
@@ -18,6 +21,11 @@ class Place(NamedTuple):
     part: int
     key: str
     turn: int
+
+    @property
+    def is_buffer(self) -> bool:
+        """Whether a statement has written into an array that there was before."""
+        return self.part >= BUFFERS
 
     @property
     def line_of_code(self) -> tuple[int, int, str]:
