@@ -18,7 +18,7 @@ import numpy as np
 from ..reading.structure import FORWARD_FUNCTIONS
 from ..reading.types import Array, Key, Point, is_float
 from .listen import Listener
-from .run import BUFFERS, Enough, Event, Frame, Overrides, Patch, Place, Replay, Run, Watch, nearest_events
+from .run import BUFFERS, Enough, Event, Frame, Overrides, Patch, Place, Replay, Run, Watch
 from .traced import TracedScript
 from .values import (
     ALIAS,
@@ -73,8 +73,7 @@ class Follower(Listener):
         self._with_followed_numpy(lambda: self._both(run, params, batch, point, seed))
         if run.loss is not None:
             run.nodes = differentiate(run.loss)
-        for event in run.events:
-            event.deps = nearest_events(event.node)
+        run.link()
         return run
 
     def _both(self, run: Run, params: Any, batch: Any, point: Point, seed: Any) -> None:
@@ -303,17 +302,22 @@ class Follower(Listener):
         self._turns[place.line_of_code] += 1
         event = self._note(place, site, (key or name,), value, None, line)
         right = self.overrides.get(place) if self._back else None
+        made = value
         if right is not None and (not place.is_buffer or np.shape(right) == np.shape(value)):
             value = np.array(right)
         named = self._key_of(site, place, name)
         if (shift := self.shifts.get(named)) is not None:
-            value = value - shift
+            made = value = value - shift
             event.value = np.array(stripped(value))
-        return self._named(event, named, value) if self._following and is_float(value) else value
+        return self._named(event, named, value, made) if self._following and is_float(value) else value
 
-    def _named(self, event: Event, key: Key, value: Any) -> Any:
-        """Return a value that is followed as what an event has made; a buffer stays the array that it is."""
-        node = self._node_of_event(event, value)
+    def _named(self, event: Event, key: Key, value: Any, made: Any) -> Any:
+        """Return a value that is followed as what an event has made, or else what was handed in for that.
+
+        A buffer stays the array that it is.
+        """
+        node = self._node_of_event(event, made)
+        node.seeded = event.seeded = node.seeded or value is not made
         if key is not NO_VALUE:
             self.run.values[key] = node
         if not event.place.is_buffer:
@@ -380,11 +384,8 @@ def _arrays_in(value: Any) -> Iterator[Array]:
     """Yield the arrays that dicts, lists and tuples hold."""
     if isinstance(value, np.ndarray):
         yield value
-    elif isinstance(value, dict):
-        for v in value.values():
-            yield from _arrays_in(v)
-    elif isinstance(value, list | tuple):
-        for v in value:
+    elif isinstance(value, dict | list | tuple):
+        for v in value.values() if isinstance(value, dict) else value:
             yield from _arrays_in(v)
 
 

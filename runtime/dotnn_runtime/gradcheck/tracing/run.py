@@ -99,6 +99,11 @@ class Run:
         """The events before it."""
         return self.events[: self.start_of_backward]
 
+    def link(self) -> None:
+        """Give every event those that it was made from."""
+        for event in self.events:
+            event.deps = _nearest_events(event.node)
+
     def path(self, event: Event) -> tuple[str, ...]:
         """Return where calls and loops stood, from the outermost."""
         found, number = list(event.loops), event.frame
@@ -133,7 +138,7 @@ class Replay(Protocol):
         """Run it with values handed in, as far as an event, with a seed d_loss; keep the values of some events only."""
 
 
-def nearest_events(node: Node | None) -> tuple[int, ...]:
+def _nearest_events(node: Node | None) -> tuple[int, ...]:
     """Return the events that a value comes from directly."""
     if node is None:
         return ()
