@@ -86,7 +86,7 @@ class Writer(CallStatements):
             return [tree.Heading(self.spec.text(span), self.spec.place(span))]
         first = next((n for i in items for n in nodes_of(i)), None)
         if first is None or not first.layer:
-            return [tree.Blank()]
+            return []
         if first.op in ("accumulate", "zeros_like") and first.span is None:
             shared = first.op == "accumulate"
             return [tree.Heading("what is used several times" if shared else "what the loss does not depend on")]
