@@ -88,11 +88,16 @@ def evaluate(expr: nodes.Expr, constants: Constants) -> Constant:
             return Interval(_number(expr.low, constants), _number(expr.high, constants))
         case nodes.Binary():
             return _binary(expr, constants)
+    raise _no_constant(expr)
+
+
+def _no_constant(expr: nodes.Expr) -> Fail:
+    """Return the error for an expression that denotes no constant."""
     example = "write a number, a word, a text or a list; values of the network are computed in `model`"
     if isinstance(expr, nodes.Attribute):
         example = f'a file or column goes in quotes: "{_dotted(expr)}"'
     found = NOT_CONSTANT.get(type(expr), "an expression")
-    raise Fail(messages.constants.bad_constant(expr.span, f"a constant is needed here, not {found}", example))
+    return Fail(messages.constants.bad_constant(expr.span, f"a constant is needed here, not {found}", example))
 
 
 NOT_CONSTANT = {nodes.Pipe: "a pipe", nodes.Index: "a part of something", nodes.Attribute: "a part of something"}

@@ -61,11 +61,17 @@ def _gates(z: Value, reading: Mapping[int, Sequence[Node]]) -> _Gates | None:
     if not 1 < len(cuts) == len(reading[z.id]):
         return None
     cuts.sort(key=lambda n: int(n.attrs["start"]))
-    users = [reading.get(n.out.id, ()) for n in cuts]
-    if any(len(u) != 1 or u[0].rule.as_tanh is None for u in users):
+    acts = [act for n in cuts if (act := _only_gate(n.out, reading))]
+    if len(acts) < len(cuts) or all(n.rule.as_tanh == PLAIN for n in acts):
         return None
-    found = _Gates(z, cuts, [u[0] for u in users])
-    return found if found.tile() and any(n.rule.as_tanh != PLAIN for n in found.acts) else None
+    found = _Gates(z, cuts, acts)
+    return found if found.tile() else None
+
+
+def _only_gate(piece: Value, reading: Mapping[int, Sequence[Node]]) -> Node | None:
+    """Return the activation that a piece goes through, None where something else reads it, too."""
+    users = reading.get(piece.id, ())
+    return users[0] if len(users) == 1 and users[0].rule.as_tanh is not None else None
 
 
 def _handed_on(loop: Loop, gates: _Gates) -> bool:
@@ -83,7 +89,7 @@ def _written(b: GraphBuilder, nodes: Sequence[Node], gates: _Gates) -> tuple[Nod
     whole = b.value(name, gates.z.type)
     joined = replace(first, rule=OPS["scaled_tanh"], ins=(gates.z,), outs=(whole,), attrs=attrs)
     pairs = zip(gates.acts, gates.cuts, strict=True)
-    pieces = {id(act): replace(cut, ins=(whole,), outs=act.outs) for act, cut in pairs}
-    gone = {id(n) for n in gates.cuts}
-    left = (n for n in nodes if id(n) not in gone)
-    return tuple(made for n in left for made in ([joined] if n is first else []) + [pieces.get(id(n), n)])
+    made: dict[int, tuple[Node, ...]] = {id(cut): () for cut in gates.cuts}
+    made |= {id(act): (replace(cut, ins=(whole,), outs=act.outs),) for act, cut in pairs}
+    made[id(first)] = (joined, *made[id(first)])
+    return tuple(new for n in nodes for new in made.get(id(n), (n,)))

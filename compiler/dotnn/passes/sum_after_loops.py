@@ -42,34 +42,51 @@ def with_loop(node: Node, loop: Loop, outs: tuple[Value, ...] | None = None) -> 
 
 def _parted(b: GraphBuilder, node: Node, loop: Loop) -> tuple[Node, ...]:
     """Return the scan without such sums, and the nodes that compute them."""
-    read = {v.id for n in loop.nodes for v in n.ins}
-    of_a_step = loop.made()
-    sums = {
-        n.out.id: n
-        for n in loop.nodes
-        if n.rule.sums_rows and n.out.id not in read and all(v.id in of_a_step for v in n.ins)
-    }
+    sums = _separable(loop)
     collected, final, summed = loop.outputs(node.outs)
-    moved = [(sums[v.id], out) for v, out in zip(loop.summed, summed, strict=True) if v.id in sums]
+    pairs = list(zip(loop.summed, summed, strict=True))
+    moved = [(sums[v.id], out) for v, out in pairs if v.id in sums]
     if not moved:
         return (node,)
-    root = same_values(loop)
-    wholes = {v.id: w for v, w in zip(loop.slices, loop.sequences(node.ins), strict=True)}
-    wholes |= {root.get(v.id, v).id: w for v, w in zip(loop.collected, collected, strict=True)}
-    new: dict[Value, Value] = {}
-    for value in (root.get(v.id, v) for n, _ in moved for v in n.ins):
-        if value.id not in wholes:
-            new[value] = wholes[value.id] = b.value(whole_name(value), over_time(value.type, loop.steps), value.role)
-    left = [(v, out) for v, out in zip(loop.summed, summed, strict=True) if v.id not in sums]
-    rest = replace(
+    wholes = _Wholes(b, node, loop)
+    after = [replace(n, ins=tuple(map(wholes.of, n.ins)), outs=(out,), phase=node.phase) for n, out in moved]
+    left = [out for v, out in pairs if v.id not in sums]
+    rest = _without(loop, sums, tuple(wholes.new))
+    return (with_loop(node, rest, (*collected, *wholes.new.values(), *final, *left)), *after)
+
+
+def _separable(loop: Loop) -> dict[int, Node]:
+    """Return the sums over rows that nothing in the loop reads, of values of one step alone, by their results."""
+    read, of_a_step = {v.id for n in loop.nodes for v in n.ins}, loop.made()
+    sums = (n for n in loop.nodes if n.rule.sums_rows and n.out.id not in read)
+    return {n.out.id: n for n in sums if all(v.id in of_a_step for v in n.ins)}
+
+
+def _without(loop: Loop, sums: Mapping[int, Node], more: tuple[Value, ...]) -> Loop:
+    """Return the loop without these sums, which collects some values more."""
+    return replace(
         loop,
         nodes=tuple(n for n in loop.nodes if n.out.id not in sums),
-        collected=(*loop.collected, *new),
-        summed=tuple(v for v, _ in left),
+        collected=(*loop.collected, *more),
+        summed=tuple(v for v in loop.summed if v.id not in sums),
     )
-    scan = with_loop(node, rest, (*collected, *new.values(), *final, *(out for _, out in left)))
-    after = (
-        replace(n, ins=tuple(wholes[root.get(v.id, v).id] for v in n.ins), outs=(out,), phase=node.phase)
-        for n, out in moved
-    )
-    return (scan, *after)
+
+
+class _Wholes:
+    """The sequences of a loop's values: those that it goes through or collects, and `new` ones that it must collect."""
+
+    def __init__(self, b: GraphBuilder, node: Node, loop: Loop) -> None:
+        self.b, self.steps = b, loop.steps
+        self.root = same_values(loop)
+        collected, _, _ = loop.outputs(node.outs)
+        self.known = {v.id: w for v, w in zip(loop.slices, loop.sequences(node.ins), strict=True)}
+        self.known |= {self.root.get(v.id, v).id: w for v, w in zip(loop.collected, collected, strict=True)}
+        self.new: dict[Value, Value] = {}
+
+    def of(self, value: Value) -> Value:
+        """Return the sequence of a value's steps."""
+        value = self.root.get(value.id, value)
+        if value.id not in self.known:
+            whole = self.b.value(whole_name(value), over_time(value.type, self.steps), value.role)
+            self.new[value] = self.known[value.id] = whole
+        return self.known[value.id]

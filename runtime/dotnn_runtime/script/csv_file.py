@@ -46,16 +46,23 @@ def all_numbers(
         return None
     arrays = {}
     for name, names in columns.items():
-        kind, array = kinds.get(name, "real"), values[:, [places[column] for column in names]]
-        whole = kind.startswith(("class", "int"))
-        if whole and ((array != np.floor(array)) | (abs(array) >= 2.0**53)).any():
+        array = of_kind(values[:, [places[column] for column in names]], kinds.get(name, "real"))
+        if array is None:
             return None
-        if kind.startswith("class"):
-            if len(names) != 1:
-                return None
-            array = array[:, 0]
-        arrays[name] = array.astype(np.int64) if whole else array
+        arrays[name] = array
     return arrays
+
+
+def of_kind(columns: np.ndarray, kind: str) -> np.ndarray | None:
+    """Return numbers `(n, columns)` as a value of their kind holds them, None where they cannot be one."""
+    if not kind.startswith(("class", "int")):
+        return columns
+    if ((columns != np.floor(columns)) | (abs(columns) >= 2.0**53)).any():
+        return None
+    whole = columns.astype(np.int64)
+    if not kind.startswith("class"):
+        return whole
+    return whole[:, 0] if whole.shape[1] == 1 else None
 
 
 def number_table(path: str | pathlib.Path, max_bytes: int = 512 * 2**20) -> tuple[dict[str, int], np.ndarray]:

@@ -115,7 +115,7 @@ def _loss(number: int, term: LossTerm) -> Box:
 def _of_steps(model: Model, name: str, steps: Sequence[Step], kind: str) -> Box:
     """Return the box of a layer, of all uses of one layer, or of a block."""
     last = steps[-1]
-    size = sum(model.params[full].size for full in dict.fromkeys(f for step in steps for f in step.params.values()))
+    size = _size(model, steps)
     shown = _shape(last.type.shape) + (f", {size:,} parameters" if size else "")
     uses = last.places.uses
     if uses and uses[0].path == name and any(step.path != name for step in steps):
@@ -123,6 +123,12 @@ def _of_steps(model: Model, name: str, steps: Sequence[Step], kind: str) -> Box:
     where = name if len(steps) == 1 else f"{_layer_of(last)}, used {len(steps)} times"
     loops = any(arg.name == "returns" for arg in last.layer.args)
     return Box(name, kind, (last.call, where, shown), loops)
+
+
+def _size(model: Model, steps: Sequence[Step]) -> int:
+    """Return how many numbers the parameters of some steps are, those that they share counted once."""
+    names = {full for step in steps for full in step.params.values()}
+    return sum(model.params[full].size for full in names)
 
 
 def _call(use: Use) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from dotnn.reports.diagram.boxes import Arrow, Box, Diagram
@@ -133,12 +134,19 @@ def _order(rows: Sequence[list[Spot]], above: Neighbours, below: Neighbours) -> 
     for row in rows:
         for place, spot in enumerate(row):
             spot.middle = place
-    for sweep in range(SWEEPS):
-        for row in rows if sweep % 2 == 0 else reversed(rows):
-            near = above if sweep % 2 == 0 else below
-            row.sort(key=lambda spot, near=near: _mean(spot, near))  # type: ignore[misc]
-            for place, spot in enumerate(row):
-                spot.middle = place / max(len(row) - 1, 1) if len(row) > 1 else 0.5
+    for row, near in _sweeps(rows, above, below):
+        row.sort(key=partial(_mean, near=near))
+        for place, spot in enumerate(row):
+            spot.middle = place / max(len(row) - 1, 1) if len(row) > 1 else 0.5
+
+
+def _sweeps(
+    rows: Sequence[list[Spot]], above: Neighbours, below: Neighbours
+) -> Iterator[tuple[list[Spot], Neighbours]]:
+    """Yield every row with the neighbours that have just been visited: down and up in turn."""
+    for _ in range(SWEEPS // 2):
+        yield from ((row, above) for row in rows)
+        yield from ((row, below) for row in reversed(rows))
 
 
 def _mean(spot: Spot, near: Neighbours) -> float:
@@ -151,10 +159,8 @@ def _place(rows: Sequence[list[Spot]], above: Neighbours, below: Neighbours) -> 
     """Set the middles: as near to the neighbours as the order and the sizes allow."""
     for row in rows:
         _spread(row, [0.0] * len(row))
-    for sweep in range(SWEEPS):
-        near = above if sweep % 2 == 0 else below
-        for row in rows if sweep % 2 == 0 else reversed(rows):
-            _spread(row, [_mean(spot, near) for spot in row])
+    for row, near in _sweeps(rows, above, below):
+        _spread(row, [_mean(spot, near) for spot in row])
     least = min(spot.middle - spot.width / 2 for row in rows for spot in row)
     for row in rows:
         for spot in row:

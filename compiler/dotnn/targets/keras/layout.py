@@ -48,10 +48,20 @@ def _statements(tokens: Sequence[TokenInfo]) -> Iterator[list[TokenInfo]]:
 
 
 def _is_unlike(rows: Sequence[str]) -> bool:
-    """Whether a statement is too long for its row, or has rows that share several items, as `wrapped` makes them."""
-    if any(len(row) > WIDTH for row in rows):
+    """Whether a statement is too long for its row, or is broken in another way than black's.
+
+    Broken elsewhere than behind a bracket, with several items on a row, or though what is in the brackets fits on one.
+    """
+    if any(len(row) > WIDTH for row in rows) or (len(rows) > 1 and rows[0][-1] not in OPEN):
+        return True
+    inside = rows[1:-1]
+    if len(inside) > 1 and inside[-1][-1] != "," and len(_joined(inside)) + _indent(inside[0]) <= WIDTH:
         return True
     return any(row.endswith(",") and _Line(row.strip()).commas for row in rows[1:-1])
+
+
+def _indent(row: str) -> int:
+    return len(row) - len(row.lstrip())
 
 
 def _joined(rows: Sequence[str]) -> str:

@@ -303,20 +303,25 @@ class Follower(Listener):
         self._turns[place.line_of_code] += 1
         event = self._note(place, site, (key or name,), value, None, line)
         right = self.overrides.get(place) if self._back else None
+        made = value
         if right is not None and (index < 2 or np.shape(right) == np.shape(value)):
             value = np.array(right)
         named = self._key_of(site, index, name)
         if (shift := self.shifts.get(named)) is not None:
-            value = value - shift
+            made = value = value - shift
             event.value = np.array(stripped(value))
-        return self._named(event, named, value, index > 1) if self._following and is_float(value) else value
+        return self._named(event, named, value, made) if self._following and is_float(value) else value
 
-    def _named(self, event: Event, key: Key, value: Any, is_buffer: bool) -> Any:
-        """Return a value that is followed as what an event has made; a buffer stays the array that it is."""
-        node = self._node_of_event(event, value)
+    def _named(self, event: Event, key: Key, value: Any, made: Any) -> Any:
+        """Return a value that is followed as what an event has made, or else what was handed in for that.
+
+        A buffer stays the array that it is.
+        """
+        node = self._node_of_event(event, made)
+        node.seeded = event.seeded = node.seeded or value is not made
         if key is not NO_VALUE:
             self.run.values[key] = node
-        if not is_buffer:
+        if event.place.part < 2:
             return _renamed(value, node)
         if isinstance(value, Followed):
             value.node = node

@@ -19,7 +19,7 @@ from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
 from dotnn.targets.numpy.explain.head import script_head
-from dotnn.targets.numpy.explain.initial import init_params
+from dotnn.targets.numpy.explain.initial import init_params, shapes_are_read
 from dotnn.targets.numpy.explain.network import NetworkWriter
 from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.training import TrainingWriter
@@ -35,6 +35,7 @@ def loss_and_grads(params, batch, *, training=True, rng=None, d_loss=1.0):
     outputs, cache = forward(params, batch, training=training, rng=rng)
     return total_loss(params, batch, cache), backward(params, batch, cache, d_loss)
 '''
+SHAPES = "PARAMS = {name: value.shape for name, value in init_params(0).items()}"
 TRAINING_PASS = '''
 def training_pass(params, batch, rng=None):
     """Return the loss and its gradient, as `loss_and_grads` does, and renew the state in `params`."""
@@ -78,6 +79,7 @@ class _Script:
             *(tree.Prose(_short_doc(text)) for text in paste.sources(formulas)),
             *own,
             tree.Prose(fresh),
+            *([tree.Prose(SHAPES)] if shapes_are_read(self.model) else []),
             *network.parts,
             *network.functions,
             tree.Prose(LOSS_AND_GRADS.strip("\n")),
