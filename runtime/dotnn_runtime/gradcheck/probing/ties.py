@@ -59,7 +59,7 @@ def _skipped(reason: str) -> CheckResult:
 
 
 def _tied(script: TracedScript, point: Point, cost: Cost, names: set[str], branches: Branches) -> Iterator[Evaluation]:
-    """Yield stands where branches tie, and only such as have a documented convention.
+    """Yield stands where branches tie, and only such as have a documented convention, and no division by zero.
 
     A tie may spread: where the operand of a relu is zero, so is that of an elu behind it. If it spreads to where there
     is no convention, the values are moved one at a time.
@@ -69,7 +69,7 @@ def _tied(script: TracedScript, point: Point, cost: Cost, names: set[str], branc
         for grid in GRIDS:
             evaluation = Evaluation(script, point, cost, snap=some, grid=grid)
             met = {site for site, count in evaluation.tape.ties.items() if count}
-            if met and not met & doubtful:
+            if met and not met & doubtful and math.isfinite(evaluation.base_loss):
                 yield evaluation
 
 
@@ -172,7 +172,20 @@ def find_branches(structure: Structure) -> Branches:
 
 def _count(node: ast.AST) -> float:
     """Count the branches of an expression or a function; one without a convention makes the count infinite."""
-    return sum(math.inf if _calls(part, UNDOCUMENTED) else _branches(part) for part in ast.walk(node))
+    doubtful = (_calls(part, UNDOCUMENTED) or _is_absolute(part) for part in ast.walk(node))
+    return math.inf if any(doubtful) else sum(map(_branches, ast.walk(node)))
+
+
+def _is_absolute(node: ast.AST) -> bool:
+    """Whether an expression is an absolute value by order: `np.where(x > 0, x, -x)`, of a difference, too."""
+    match node:
+        case ast.Call(args=[_, yes, ast.UnaryOp(op=ast.USub(), operand=no)]) if _calls(node, {"where"}):
+            return ast.dump(yes) == ast.dump(no)
+        case ast.Call(
+            args=[_, ast.BinOp(left=a, op=ast.Sub(), right=b), ast.BinOp(left=c, op=ast.Sub(), right=d)]
+        ) if _calls(node, {"where"}):
+            return (ast.dump(a), ast.dump(b)) == (ast.dump(d), ast.dump(c))
+    return False
 
 
 def _lines(node: ast.stmt) -> range:
