@@ -43,6 +43,14 @@ class Graph:
         for node in self.nodes:
             yield from node.all_nodes()
 
+    def definitions(self) -> dict[str, str]:
+        """Return the text of every function that the spec defines and the graph calls, by name."""
+        found: dict[str, str] = {}
+        for node in self.all_nodes():
+            if "definition" in node.attrs:
+                found |= node.attrs["definition"].sources()
+        return found
+
     def sources(self) -> list[Value]:
         """Return the values that no node assigns: inputs, targets, parameters, state, the seed."""
         seeds = [self.seed] if self.seed else []

@@ -10,13 +10,13 @@ from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
 from dotnn.library.inits import INITS
-from dotnn.library.layers import ACTIVATIONS
+from dotnn.library.layers import ACTIVATIONS, Layer
 from dotnn.library.losses import LOSSES
 from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
 from dotnn.model import messages
-from dotnn.model.constants import Constant, Constants, ConstCall, describe, evaluate
+from dotnn.model.constants import Constant, Constants, ConstCall, Poison, Poisoned, describe, evaluate
 from dotnn.model.messages.base import Fail
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
@@ -139,12 +139,17 @@ def bind_entry(family: str, value: Constant, span: Span, constants: Constants) -
         name, args, at = value.call.func.id, value.call.args, value.call.func.span
     elif isinstance(value, Symbol):
         name, args, at = value.id, (), span
+    elif isinstance(value, Layer):
+        name, args, at = value.name, (), span
     else:
         help = f"write it without quotes: {value}" if isinstance(value, str) and value in members else ""
         raise Fail(messages.calls.needs_entry(span, called, describe(value), help, members))
-    if name not in members:
+    own = constants.get(name) if family == "activation" else None
+    if isinstance(own, Poison):
+        raise Poisoned
+    if name not in members and not isinstance(own, Layer):
         raise Fail(messages.calls.unknown_entry(at, called, name, members))
-    entry = members[name]
+    entry = own if isinstance(own, Layer) else members[name]
     attrs = bind(name, entry.args, args, span, constants)
     if "low" in attrs and attrs["low"] > attrs["high"]:
         raise Fail(messages.calls.ends_swapped(span, name, show(attrs["low"]), show(attrs["high"])))

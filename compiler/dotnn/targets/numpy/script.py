@@ -40,7 +40,7 @@ def script(draft: Draft) -> str:
     context: dict[str, Any] = {
         **header(model, draft.facts, draft.style.name),
         **constants(model, graph),
-        "formulas": paste.sources(formulas),
+        "formulas": [*paste.sources(formulas), *graph.definitions().values()],
         "init_lines": indented(training.init_lines(model, draft.values)),
         "forward_lines": forward(model, graph),
         "loss_lines": total_loss(model, graph),

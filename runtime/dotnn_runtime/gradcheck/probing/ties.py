@@ -181,9 +181,9 @@ def _is_absolute(node: ast.AST) -> bool:
     match node:
         case ast.Call(args=[_, yes, ast.UnaryOp(op=ast.USub(), operand=no)]) if _calls(node, {"where"}):
             return ast.dump(yes) == ast.dump(no)
-        case ast.Call(
-            args=[_, ast.BinOp(left=a, op=ast.Sub(), right=b), ast.BinOp(left=c, op=ast.Sub(), right=d)]
-        ) if _calls(node, {"where"}):
+        case ast.Call(args=[_, ast.BinOp(left=a, op=ast.Sub(), right=b), ast.BinOp(left=c, op=ast.Sub(), right=d)]) if (
+            _calls(node, {"where"})
+        ):
             return (ast.dump(a), ast.dump(b)) == (ast.dump(d), ast.dump(c))
     return False
 

@@ -46,7 +46,7 @@ class LocalNames:
     def _taken(self) -> set[str]:
         nodes = [n for phase in ("forward", "backward") for i in self.call.items(phase) for n in nodes_of(i)]
         taken = set(OWN)
-        taken |= {helper for n in nodes for helper in n.rule.helpers}
+        taken |= {helper for n in nodes for helper in n.rule.functions(n)}
         taken |= {"t"} if any(n.loop for n in nodes) else set()
         taken |= {"p"} if self.call.parent else set()
         for call in self.children:

@@ -81,6 +81,7 @@ class _Script:
         parts: list[tree.Item] = [
             tree.Banner("the network"),
             *(tree.Prose(_short_doc(text)) for text in paste.sources(formulas)),
+            *(tree.Prose(text) for text in self.graph.definitions().values()),
             *own,
             tree.Prose(fresh),
             *network.parts,
@@ -110,7 +111,7 @@ class _Script:
     def _formulas(self, network: list[tree.Item]) -> list[str]:
         """Return the helpers that the network and the initial values call, in order."""
         helpers = {h for node in self.graph.all_nodes() for h in node.rule.called(node)}
-        code = self._code(network)
+        code = "\n".join([self._code(network), *self.graph.definitions().values()])
         called = {h for h in helpers if re.search(rf"\b{h}\b", code)}
         return paste.needed((called | common.init_helpers(self.model)) - {"locate"})
 

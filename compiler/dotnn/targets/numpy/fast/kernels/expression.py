@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dotnn.ir.expr import Binary, Call, Expr, Method, Name, Number, Unary, Unspellable, reads, spell, ufunc, walk
+from dotnn.ir.expr import (
+    Binary,
+    Call,
+    Expr,
+    Method,
+    Name,
+    Number,
+    Unary,
+    Unspellable,
+    constant,
+    reads,
+    spell,
+    substitute,
+    ufunc,
+    walk,
+)
 from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, like
@@ -162,6 +177,29 @@ def _expression(e: Step, node: Node) -> bool:
     return True
 
 
+def _defined(e: Step, node: Node) -> bool:
+    """The body of a definition is a formula like any other."""
+    definition, values = node.attrs["definition"], node.attrs["values"]
+    (z,) = node.ins
+    body = definition.filled(values)
+    if not _whole(body) or isinstance(body, Name) or not reads(body):
+        return False
+    over = () if _reads_again(body) else (z,)
+    Writer(e, node, node.out, {"z": z}).into(body, e.out(node.out, over=over))
+    return True
+
+
+def _defined_derivative(e: Step, node: Node) -> bool:
+    definition, values = node.attrs["definition"], node.attrs["values"]
+    d, z = node.ins
+    slope = substitute(definition.slope(), dict(zip(definition.params, map(constant, values), strict=True)))
+    product = Binary("*", Name("d"), slope)
+    if not _whole(product):
+        return False
+    Writer(e, node, node.out, {"d": d, "z": z}).into(product, e.out(node.out, over=(d, z)))
+    return True
+
+
 def _reads_again(formula: Expr) -> bool:
     """Whether an operand is still read after the first number of the result has been written."""
     return isinstance(formula, Call) and formula.function in ("where", "sigmoid", "ones_like")
@@ -173,3 +211,5 @@ def _not_in_a_loop(e: Step, node: Node) -> bool:
 
 EXPRESSION = Kernel("expression", _expression, _not_in_a_loop)
 EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, _not_in_a_loop)
+DEFINED = Kernel("defined", _defined, _not_in_a_loop)
+DEFINED_DERIVATIVE = Kernel("defined_derivative", _defined_derivative, _not_in_a_loop)
