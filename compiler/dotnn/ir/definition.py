@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dotnn.core.diagnostics import Span
 from dotnn.ir.expr import (
     DIALECTS,
     Call,
@@ -34,6 +35,7 @@ class Definition:
     params: tuple[str, ...]
     body: Expr
     said: str
+    span: Span
 
     @property
     def slope_name(self) -> str:

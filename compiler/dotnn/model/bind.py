@@ -105,7 +105,7 @@ def _refusal(
 ) -> tuple[str, str]:
     """Return what an argument was found to be, and the likely fix."""
     meaning = f"{arg.name}: {arg.doc}" if arg.doc else ""
-    if isinstance(expr, nodes.Name) and expr.id in constants:
+    if isinstance(expr, nodes.Name) and expr.id in constants and not isinstance(value, Layer):
         return f"but the parameter {expr.id} is {describe(value)}", meaning
     if isinstance(value, str) and arg.kind.accept(Symbol(value)) is not None:
         return f"not {describe(value)}", f"write it without quotes: {value}"
@@ -133,7 +133,8 @@ def accepts(arg: Arg, value: Symbol) -> bool:
 
 def bind_entry(family: str, value: Constant, span: Span, constants: Constants) -> Bound:
     """Resolve `relu`, `leaky_relu(0.2)`, `he(normal)` in its family and bind its arguments."""
-    members = FAMILIES[family]
+    own = {n: c for n, c in constants.items() if isinstance(c, Layer)} if family == "activation" else {}
+    members = {**FAMILIES[family], **own}
     called = FAMILY_NAMES.get(family, family)
     if isinstance(value, ConstCall):
         name, args, at = value.call.func.id, value.call.args, value.call.func.span
@@ -144,14 +145,13 @@ def bind_entry(family: str, value: Constant, span: Span, constants: Constants) -
     else:
         help = f"write it without quotes: {value}" if isinstance(value, str) and value in members else ""
         raise Fail(messages.calls.needs_entry(span, called, describe(value), help, members))
-    own = constants.get(name) if family == "activation" else None
-    if isinstance(own, Poison):
+    if isinstance(constants.get(name), Poison):
         raise Poisoned
-    if name not in members and not isinstance(own, Layer):
+    if name not in members:
         raise Fail(messages.calls.unknown_entry(at, called, name, members))
-    entry = own if isinstance(own, Layer) else members[name]
+    entry = members[name]
     attrs = bind(name, entry.args, args, span, constants)
-    if "low" in attrs and attrs["low"] > attrs["high"]:
+    if name not in own and "low" in attrs and attrs["low"] > attrs["high"]:
         raise Fail(messages.calls.ends_swapped(span, name, show(attrs["low"]), show(attrs["high"])))
     return Bound(entry, attrs)
 

@@ -34,31 +34,13 @@ FORMULAS = {
 }
 """Of activations whose op has no formula that can be differentiated; the others are read from their ops."""
 MIXING = ("softmax",)
-SCRIPT_WORDS = frozenset(
-    [
-        "np",
-        "math",
-        "d",
-        "evaluate",
-        "forward",
-        "total_loss",
-        "backward",
-        "loss_and_grads",
-        "init_params",
-        "optimizer_state",
-        "update",
-        "renew_state",
-        "train",
-        "predict",
-        "load_data",
-        "main",
-        "part",
-        "training_pass",
-        "step",
-        "size",
-        "dtype",
-    ]
-)
+_WORDS = """
+    np math d evaluate forward total_loss backward loss_and_grads init_params optimizer_state update
+    renew_state train predict load_data main part training_pass step size dtype tf keras model variables
+    trained weights assign fit prepare make_optimizer make_epoch build_model
+"""
+SCRIPT_WORDS = frozenset(_WORDS.split())
+"""Names that scripts give a meaning, besides those of Python."""
 
 
 def read_definitions(
@@ -76,7 +58,7 @@ def read_definitions(
     found: dict[str, Constant] = {}
     for name in _ordered(definitions, found, reporter):
         try:
-            found[name] = _Reader(definitions[name], {**constants, **found}, reporter).layer()
+            found[name] = _Reader(definitions[name], {**constants, **found}, reporter, definitions).layer()
         except (Fail, Poisoned) as failure:
             if isinstance(failure, Fail):
                 reporter.add(failure.diagnostic)
@@ -125,17 +107,19 @@ class _Reader(FormulaReader):
 
     reader: None  # type: ignore[assignment]
 
-    def __init__(self, section: nodes.Definition, constants: Constants, reporter: Reporter) -> None:
-        self.section, self.constants, self.reporter = section, constants, reporter
+    def __init__(
+        self, section: nodes.Definition, constants: Constants, reporter: Reporter, others: Collection[str]
+    ) -> None:
+        self.section, self.constants, self.reporter, self.others = section, constants, reporter, others
         self.scope = Scope(constants, None, None)
         self.operands = {}
         if not section.params:
             raise Fail(messages.formulas.no_operand(section.name.span, section.name.id))
-        first, *others = section.params
+        first, *rest = section.params
         if first.default is not None:
             raise Fail(messages.formulas.operand_with_default(first.span, first.name.id))
         self.operand = first.name.id
-        self.params = {p.name.id: p for p in others}
+        self.params = {p.name.id: p for p in rest}
         for i, p in enumerate(section.params):
             if p.name.id in [q.name.id for q in section.params[:i]]:
                 line = reporter.source.line_of(section.params[0].span)
@@ -151,7 +135,9 @@ class _Reader(FormulaReader):
             if p.name.id not in read:
                 raise Fail(messages.names.unused_value(p.name.span, p.name.id, "parameter"))
         said = self.reporter.source.words_at(section.span)
-        definition = Definition(safe(name), tuple(map(safe, self.params)), in_arrays(body.tree), said)
+        definition = Definition(
+            safe(name), tuple(map(safe, self.params)), in_arrays(body.tree), said, section.name.span
+        )
         try:
             definition.slope()
         except NoDerivative as error:
@@ -172,7 +158,7 @@ class _Reader(FormulaReader):
         if limits is not None:
             kind = number_kind(f"a number in {text}", lambda v: covers(limits, v))
         if param.default is None:
-            return Arg(name, kind)
+            return Arg(name, kind, doc=kind.expected)
         default = evaluate(param.default, self.constants)
         if not is_number(default):
             message = f"the default of {name} must be a number"
@@ -180,7 +166,7 @@ class _Reader(FormulaReader):
         if kind.accept(default) is None:
             line = self.reporter.source.line_of(param.span)
             raise Fail(messages.constants.out_of_range(param.default.span, name, show(default), text, line))
-        return Arg(name, kind, default)
+        return Arg(name, kind, default, kind.expected)
 
     # -------------------------------------------------------------------------------------------------- the body
 
@@ -225,16 +211,11 @@ class _Reader(FormulaReader):
             raise Fail(messages.formulas.not_elementwise(call.span))
         layer = own if isinstance(own, Layer) else ACTIVATIONS.get(name)
         if layer is None:
-            known = [
-                *ACTIVATIONS,
-                *ELEMENTWISE,
-                *EXTREMES,
-                *(n for n, c in self.constants.items() if isinstance(c, Layer)),
-            ]
+            known = [*ACTIVATIONS, *ELEMENTWISE, *EXTREMES, *self.others]
             raise Fail(messages.formulas.unknown_function(call.func.span, name, known))
         given = match(name, [OPERAND, *(a.name for a in layer.args)], call.args)
         if OPERAND not in given:
-            raise Fail(messages.calls.layer_without_input(call.func.span, name, f"{name}({self.operand})"))
+            raise Fail(messages.formulas.called_without_operand(call.func.span, name, self.operand))
         operand = self.number(given.pop(OPERAND))
         parts = {a.name: self.argument(layer, a, given.get(a.name), call.span) for a in layer.args}
         shape = next((p.shape for p in (operand, *parts.values()) if p.shape is not None), None)

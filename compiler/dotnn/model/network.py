@@ -170,7 +170,7 @@ class NetworkReader(ExpressionReader):
         if self.blocks_used > MAX_BLOCKS:
             message = f"blocks are used more than {MAX_BLOCKS:,} times"
             raise Fail(messages.shapes.limit(use.call.span, message, "repeat them less often"))
-        constants = use.constants(self.scope.constants, scope.constants)
+        constants = use.constants(self.scope.constants, scope.constants, self.source)
         element = scope.element(use.name, is_block=True)
         inner = Scope(constants, element.value, element.params, blocks_open=(*scope.blocks_open, use.name))
         for decl in use.inputs():

@@ -58,6 +58,10 @@ def no_operand(span: Span, name: str) -> Diagnostic:
     return Diagnostic("NN230", f"activation {name} has no operand", span, help=help)
 
 
+def called_without_operand(span: Span, name: str, operand: str) -> Diagnostic:
+    return Diagnostic("NN212", f"{name} is called without its operand", span, help=f"write {name}({operand})")
+
+
 def operand_with_default(span: Span, name: str) -> Diagnostic:
     help = f"the first name is the value that the activation is applied to: write {name} alone, arguments after it"
     return Diagnostic("NN230", f"{name} is the operand: it has no default", span, help=help)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dotnn.codegen import optimizer, paste, training
+from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import header, sealed
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented
@@ -40,7 +41,7 @@ def script(draft: Draft) -> str:
     context: dict[str, Any] = {
         **header(model, draft.facts, draft.style.name),
         **constants(model, graph),
-        "formulas": [*paste.sources(formulas), *graph.definitions().values()],
+        "formulas": [*paste.sources(formulas), *defined(model, graph)],
         "init_lines": indented(training.init_lines(model, draft.values)),
         "forward_lines": forward(model, graph),
         "loss_lines": total_loss(model, graph),
