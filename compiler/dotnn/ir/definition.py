@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dotnn.core.diagnostics import Span
-from dotnn.ir.expr import (
-    DIALECTS,
-    Call,
-    Expr,
-    Name,
-    Number,
-    calls,
-    constant,
-    map_children,
-    reads,
-    spell,
-    substitute,
-    walk,
-)
+from dotnn.ir.expr import DIALECTS, Call, Expr, Name, Number, calls, constant, spell, substitute
+from dotnn.ir.expr.common import common_parts
 
 OPERAND = "z"
 HELPERS = ("sigmoid", "softplus", "erf")
@@ -47,13 +34,22 @@ class Definition:
 
     def filled(self, values: Sequence[float]) -> Expr:
         """Return the body with numbers for the parameters."""
-        return substitute(self.body, dict(zip(self.params, map(constant, values), strict=True)))
+        return self._with(self.body, values)
+
+    def slope_filled(self, values: Sequence[float]) -> Expr:
+        """Return the derivative by z with numbers for the parameters."""
+        return self._with(self.slope(), values)
+
+    def _with(self, expr: Expr, values: Sequence[float]) -> Expr:
+        from dotnn.ir.expr.simplify import without_units
+
+        return without_units(substitute(expr, dict(zip(self.params, map(constant, values), strict=True))))
 
     def slope(self) -> Expr:
         """Return the derivative by z."""
-        from dotnn.ir.expr.derive import derive, in_arrays  # only where it is needed: compiling starts faster without
+        from dotnn.ir.expr.derive import derive  # only where it is needed: compiling starts faster without it
 
-        return in_arrays(derive(self.body, OPERAND))
+        return derive(self.body, OPERAND)
 
     def has_slope(self) -> bool:
         """Whether anything is sent back: not through a function that is flat wherever it is smooth."""
@@ -74,40 +70,19 @@ class Definition:
 
     def sources(self) -> dict[str, str]:
         """Return the text of both functions by their names; the forward one runs on complex numbers, too."""
+        from dotnn.ir.expr.derive import in_arrays
+
         arguments = ", ".join((OPERAND, *self.params))
         forward = _function(self.name, arguments, self.said, self.body, "analytic")
         doc = f"The derivative of {self.name} by {OPERAND}."
         return {
             self.name: forward,
-            self.slope_name: _function(self.slope_name, arguments, doc, self.slope(), "numpy"),
+            self.slope_name: _function(self.slope_name, arguments, doc, in_arrays(self.slope()), "numpy"),
         }
 
 
 def _function(name: str, arguments: str, doc: str, body: Expr, dialect: str) -> str:
-    parts, body = _common_parts(body)
+    parts, body = common_parts(body)
     lines = [f"    {part} = {spell(expr, DIALECTS[dialect], HELPERS)}" for part, expr in parts]
     lines += [f"    return {spell(body, DIALECTS[dialect], HELPERS)}"]
     return "\n".join([f"def {name}({arguments}):", f'    """{doc}"""', *lines])
-
-
-def _common_parts(body: Expr) -> tuple[list[tuple[str, Expr]], Expr]:
-    """Return the calls that an expression makes several times under names, and the expression with the names."""
-    named: list[tuple[str, Expr]] = []
-    for name in _names(body):
-        counts = Counter(part for part in walk(body) if isinstance(part, Call) and reads(part))
-        repeated = [part for part, count in counts.items() if count > 1 and part.function not in ("where", "ones_like")]
-        if not repeated:
-            break
-        largest = max(repeated, key=lambda part: len(list(walk(part))))
-        named.append((name, largest))
-        body = _replaced(body, largest, Name(name))
-    return named, body
-
-
-def _names(body: Expr) -> Iterator[str]:
-    taken = {*reads(body)}
-    yield from (name for name in (f"u{i}" for i in range(1, 100)) if name not in taken)
-
-
-def _replaced(expr: Expr, part: Expr, name: Expr) -> Expr:
-    return name if expr == part else map_children(expr, lambda inner: _replaced(inner, part, name))

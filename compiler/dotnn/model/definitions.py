@@ -12,6 +12,7 @@ from dotnn.core.diagnostics import Reporter, Span
 from dotnn.ir import expr as tree
 from dotnn.ir.definition import OPERAND, Definition
 from dotnn.ir.expr.derive import NoDerivative, in_arrays
+from dotnn.ir.expr.simplify import without_units
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.library.layers import ACTIVATIONS, LAYERS
@@ -243,7 +244,7 @@ def formula_of(layer: Layer, operand: tree.Expr, arguments: Mapping[str, tree.Ex
     """Return the formula of an activation of the language or of the spec, with these in place of its names."""
     if layer.definition is not None:
         values = dict(zip(layer.definition.params, arguments.values(), strict=True))
-        return tree.substitute(layer.definition.body, {OPERAND: operand, **values})
+        return without_units(tree.substitute(layer.definition.body, {OPERAND: operand, **values}))
     text = FORMULAS.get(layer.name) or OPS[layer.name].numpy
     assert isinstance(text, str)
-    return tree.substitute(tree.parse(text), {OPERAND: operand, **arguments})
+    return without_units(tree.substitute(tree.parse(text), {OPERAND: operand, **arguments}))
