@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -133,3 +133,12 @@ class Loop:
         """Return what the steps read of the values outside."""
         inner = self.made()
         return list({v.id: v for n in self.nodes for v in n.ins if v.id not in inner}.values())
+
+
+def readers(nodes: Iterable[Node]) -> dict[int, list[Node]]:
+    """Return the nodes that read each value, once for every operand."""
+    found: dict[int, list[Node]] = {}
+    for node in nodes:
+        for value in node.ins:
+            found.setdefault(value.id, []).append(node)
+    return found

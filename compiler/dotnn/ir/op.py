@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from dotnn.ir.algebra import UNKNOWN, Algebra
 from dotnn.ir.definition import Definition
@@ -29,13 +29,13 @@ from dotnn.ir.expr import (
     substitute,
 )
 from dotnn.ir.node import Node, Value
-from dotnn.ir.tensor import Attrs, TensorType
+from dotnn.ir.tensor import Attrs, TensorType, Types
 
 
 class Builder(Protocol):
     """What layers, losses and VJP rules use to write nodes."""
 
-    def emit(self, op: str, *ins: Value, name: str = "", **attrs: Any) -> Value:
+    def emit(self, op: str, *ins: Value, name: str = "", **attrs: object) -> Value:
         """Append a node with one output and return that output; `name` is a hint for the emitted script."""
         ...
 
@@ -52,7 +52,7 @@ class Builder(Protocol):
         collect: Mapping[str, str] = ...,
         final: Mapping[str, str] = ...,
         reverse: bool = False,
-        **attrs: Any,
+        **attrs: object,
     ) -> tuple[Value, ...]:
         """Append a loop over time, and return its outputs: the states to `collect` from every step [B, T, …], then
         the `final` ones [B, …]; both map a state to the name hint of its output.
@@ -62,7 +62,7 @@ class Builder(Protocol):
         """
         ...
 
-    def update_state(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
+    def update_state(self, state: Value, op: str, *ins: Value, **attrs: object) -> None:
         """Append the node whose output replaces `state` after a training step.
 
         An operand that is `state` itself is what the use before this one left, where a layer is used several times.
@@ -70,7 +70,7 @@ class Builder(Protocol):
         ...
 
 
-Infer = Callable[[Sequence[TensorType], Attrs], TensorType]
+Infer = Callable[[Types, Attrs], TensorType]
 """The type of the result, from those of the operands and the attributes."""
 Vjp = Callable[[Builder, Node, Value], Sequence[Value | None]]
 Line = str | Expr | Callable[[Node], str | Expr]
@@ -105,6 +105,11 @@ class Op:
               operand has no effect through this node
     algebra   what is known of the result without computing it; see `passes.zeros`
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
+    alias     its result is its operand by another name, once nobody differentiates it any more
+    cuts      its result is the columns `start` to `stop` of its operand
+    joins     its result holds its operands side by side, in columns from the first on
+    sums_rows it adds up what every row of its operands gives, those of all steps where they are sequences
+    as_tanh   it is factor tanh(before z) + shift: these three numbers
     positions operands and result hold positions, not the planes of images: arrays are laid out as their shape says
     vanishes  its result is zero where its operand has overflowed: no loss shows that
     detached  no gradient goes through it: it reads the size of its operand and not its numbers, or cuts it into classes
@@ -124,6 +129,11 @@ class Op:
     shift_invariant: Callable[[Value, Node, Readers], bool] | None = None
     algebra: Algebra = UNKNOWN
     elementwise: bool = False
+    alias: bool = False
+    cuts: bool = False
+    joins: bool = False
+    sums_rows: bool = False
+    as_tanh: tuple[float, float, float] | None = None
     positions: bool = False
     vanishes: bool = False
     detached: bool = False
@@ -224,11 +234,12 @@ def _written(b: Builder, share: Expr, values: Mapping[str, Value], attrs: Attrs)
             return values[name]
         case Call(op, args):
             ins = [values[a.id] for a in args if isinstance(a, Name)]
-            return b.emit(op, *ins, **{a.name: _attribute(a.value, attrs) for a in args if isinstance(a, Keyword)})
+            given: Attrs = {a.name: _attribute(a.value, attrs) for a in args if isinstance(a, Keyword)}
+            return b.emit(op, *ins, **given)
     raise AssertionError(share)
 
 
-def _attribute(value: Expr, attrs: Attrs) -> Any:
+def _attribute(value: Expr, attrs: Attrs) -> object:
     assert isinstance(value, Name | Literal)
     return attrs[value.id] if isinstance(value, Name) else value.value
 

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeGuard, cast
+from typing import TypeAlias, TypeGuard
 
 from dotnn.core.arguments import Duration, Symbol, show
 from dotnn.core.diagnostics import Span
@@ -18,7 +18,7 @@ from dotnn.syntax import nodes
 
 WORDS: dict[str, bool] = {"true": True, "false": False}
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+_ARITHMETIC: dict[str, Callable[[float, float], float | complex]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
@@ -92,11 +92,16 @@ def evaluate(expr: nodes.Expr, constants: Constants) -> Constant:
             return Interval(_number(expr.low, constants), _number(expr.high, constants))
         case nodes.Binary():
             return _binary(expr, constants)
+    raise _no_constant(expr)
+
+
+def _no_constant(expr: nodes.Expr) -> Fail:
+    """Return the error for an expression that denotes no constant."""
     example = "write a number, a word, a text or a list; values of the network are computed in `model`"
     if isinstance(expr, nodes.Attribute):
         example = f'a file or column goes in quotes: "{_dotted(expr)}"'
     found = NOT_CONSTANT.get(type(expr), "an expression")
-    raise Fail(messages.constants.bad_constant(expr.span, f"a constant is needed here, not {found}", example))
+    return Fail(messages.constants.bad_constant(expr.span, f"a constant is needed here, not {found}", example))
 
 
 NOT_CONSTANT = {nodes.Pipe: "a pipe", nodes.Index: "a part of something", nodes.Attribute: "a part of something"}
@@ -146,13 +151,13 @@ def _binary(expr: nodes.Binary, constants: Constants) -> int | float:
     raise Fail(messages.constants.bad_constant(expr.span, message, _POWERS))
 
 
-def _checked(value: Any, span: Span) -> int | float:
+def _checked(value: float | complex, span: Span) -> int | float:
     """Return a result that is a number of the language. Raises OverflowError for one that is too large."""
     if isinstance(value, complex):
         raise Fail(messages.constants.bad_constant(span, "a negative number has no such power", _POWERS))
     if abs(value) > MAX_NUMBER if isinstance(value, int) else not math.isfinite(value):
         raise OverflowError
-    return cast(int | float, value)
+    return value
 
 
 def _is_huge_power(base: float, exponent: float) -> bool:

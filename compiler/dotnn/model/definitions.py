@@ -233,6 +233,7 @@ class _Reader(FormulaReader):
             return part
         if arg.default is REQUIRED:
             raise Fail(messages.calls.missing_argument(span, layer.name, arg.name, arg.doc))
+        assert is_number(arg.default)  # as the arguments of all activations are
         return Part(tree.number(arg.default), span)
 
     def places(self, parts: object) -> str:

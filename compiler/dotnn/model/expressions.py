@@ -66,10 +66,7 @@ class ExpressionReader(ABC):
             case nodes.Name():
                 return self._named(expr, scope)
             case nodes.Pipe():
-                value = self.value(expr.head, scope)
-                for stage in expr.stages:
-                    value = self.stage(stage, value, scope)
-                return value
+                return self._piped(expr, scope)
             case nodes.Call() if expr.func.id in ELEMENTWISE and not self.is_own(expr.func.id, scope):
                 return FormulaReader(self, scope).value(expr)
             case nodes.Call():
@@ -78,23 +75,22 @@ class ExpressionReader(ABC):
                 return parts.part(self, expr, scope)
             case nodes.Attribute():
                 return parts.transposed(self, expr, scope)
-            case nodes.Binary(op="@") if self.is_value(expr, scope):
-                return parts.product(self, expr, scope)
-            case nodes.Binary() | nodes.Unary() if self._is_formula(expr, scope):
-                return FormulaReader(self, scope).value(expr)
-            case nodes.Binary() | nodes.Unary() if not self.is_value(expr, scope):
-                self._explain_names(expr, scope)
-                if FormulaReader(self, scope).has_function(expr):
-                    return FormulaReader(self, scope).value(expr)  # which says that it is a number
-            case nodes.Binary(op="+" | "-" | "*"):
-                return self._binary(expr, scope)
-            case nodes.Unary(op="-", operand=operand) if self.is_value(operand, scope):
-                value = self.value(operand, scope)
-                return self.steps.apply(SCALE, {"factor": -1}, (value,), expr.span, scope).marked(value.reduced)
+            case nodes.Binary() | nodes.Unary():
+                return self._arithmetic(expr, scope)
+        raise self._no_operation(expr, scope)
+
+    def _piped(self, expr: nodes.Pipe, scope: Scope) -> Tensor:
+        value = self.value(expr.head, scope)
+        for stage in expr.stages:
+            value = self.stage(stage, value, scope)
+        return value
+
+    def _no_operation(self, expr: nodes.Expr, scope: Scope) -> Fail:
+        """Return the error for an expression that makes no value of the network."""
         help = "to shift a value use the bias of a layer, to scale it write 2 * x"
         if isinstance(expr, nodes.List):
             help = "to join values write concat(a, b) or a + b"
-        raise Fail(messages.calls.not_a_value(expr.span, describe(evaluate(expr, scope.constants)), help))
+        return Fail(messages.calls.not_a_value(expr.span, describe(evaluate(expr, scope.constants)), help))
 
     # ------------------------------------------------------------------------------------------------------ names
 
@@ -125,19 +121,16 @@ class ExpressionReader(ABC):
     def _is_formula(self, expr: nodes.Expr, scope: Scope) -> bool:
         """Whether an expression is more than sums, products and multiples of values, which are joins."""
         match expr:
-            case nodes.Binary(op="+" | "-", left=left, right=right):
-                values = self.is_value(left, scope), self.is_value(right, scope)
-                inner = self._is_formula(left, scope) or self._is_formula(right, scope)
-                return any(values) and (not all(values) or inner)
-            case nodes.Binary(op="*", left=left, right=right):
-                return self._is_formula(left, scope) or self._is_formula(right, scope)
+            case nodes.Binary(op="+" | "-" | "*" as op, left=left, right=right):
+                shifted = op != "*" and self.is_value(left, scope) != self.is_value(right, scope)
+                return shifted or self._is_formula(left, scope) or self._is_formula(right, scope)
             case nodes.Unary(op="-", operand=operand):
                 return self._is_formula(operand, scope)
-            case nodes.Binary(op=op):
-                return op != "@" and self.is_value(expr, scope)
+            case nodes.Binary(op="@"):
+                return False
             case nodes.Call():
                 return self.is_value(expr, scope) and FormulaReader(self, scope).calls(expr)
-            case nodes.Unary():
+            case nodes.Binary() | nodes.Unary():
                 return self.is_value(expr, scope)
         return False
 
@@ -180,12 +173,31 @@ class ExpressionReader(ABC):
             case nodes.Index(value=value) | nodes.Attribute(value=value):
                 return self.is_value(value, scope)
             case nodes.Call():
-                called = _through_parameter(expr, scope)
-                known = self._is_layer(called.func.id, scope) or is_function(called) or is_reduction(called)
-                return known and any(self.is_value(o, scope) for o in by_position(expr))
+                return self._takes_values(expr, scope) and any(self.is_value(o, scope) for o in by_position(expr))
         return False
 
+    def _takes_values(self, call: nodes.Call, scope: Scope) -> bool:
+        called = _through_parameter(call, scope)
+        return self._is_layer(called.func.id, scope) or is_function(called) or is_reduction(called)
+
     # ------------------------------------------------------------------------------------------------- arithmetic
+
+    def _arithmetic(self, expr: nodes.Binary | nodes.Unary, scope: Scope) -> Tensor:
+        match expr:
+            case nodes.Binary(op="@") if self.is_value(expr, scope):
+                return parts.product(self, expr, scope)
+            case _ if self._is_formula(expr, scope):
+                return FormulaReader(self, scope).value(expr)
+            case _ if not self.is_value(expr, scope):
+                self._explain_names(expr, scope)
+                if FormulaReader(self, scope).has_function(expr):
+                    return FormulaReader(self, scope).value(expr)  # which says that it is a number
+            case nodes.Binary(op="+" | "-" | "*"):
+                return self._binary(expr, scope)
+            case nodes.Unary(op="-", operand=operand) if self.is_value(operand, scope):
+                value = self.value(operand, scope)
+                return self.steps.apply(SCALE, {"factor": -1}, (value,), expr.span, scope).marked(value.reduced)
+        raise self._no_operation(expr, scope)
 
     def _binary(self, expr: nodes.Binary, scope: Scope) -> Tensor:
         sides = self.is_value(expr.left, scope), self.is_value(expr.right, scope)
@@ -258,10 +270,9 @@ class ExpressionReader(ABC):
     def _call(self, call: nodes.Call, piped: tuple[Tensor, ...], scope: Scope) -> Tensor:
         """Apply a layer, block or shared layer to the piped value and to leading arguments that are values."""
         call = _through_parameter(call, scope)
-        if not piped and self._is_formula(call, scope):
-            return FormulaReader(self, scope).value(call)
-        if not piped and is_reduction(call) and not self.is_own(call.func.id, scope):
-            return parts.reduction(self, call, scope)
+        computed = None if piped else self._computed(call, scope)
+        if computed is not None:
+            return computed
         bound = self._callee(call, scope)
         operands, rest = self._operands(call, piped, scope)
         if isinstance(bound, SharedLayer):
@@ -277,6 +288,14 @@ class ExpressionReader(ABC):
         made = self.steps.apply(layer, attrs, operands, call.span, scope)
         each_by_itself = layer.family == "activation" and name != "softmax"
         return made.marked(operands[0].reduced) if each_by_itself else made
+
+    def _computed(self, call: nodes.Call, scope: Scope) -> Tensor | None:
+        """Return the value of a call of a function or a reduction, None where it is of a layer or a block."""
+        if self._is_formula(call, scope):
+            return FormulaReader(self, scope).value(call)
+        if is_reduction(call) and not self.is_own(call.func.id, scope):
+            return parts.reduction(self, call, scope)
+        return None
 
     def _callee(self, call: nodes.Call, scope: Scope) -> Binding | None:
         """Return what the called name is bound to, None for a layer or block. Raises `Fail` where it is no layer."""

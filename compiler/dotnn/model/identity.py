@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 from dotnn.core.diagnostics import Source, Span
 from dotnn.ir.expr import Expr
@@ -17,6 +17,14 @@ OF_TRAINING = ("init", "penalty", "decay", "constraint")
 """The families whose members say how parameters come about, not what is computed with them."""
 
 
+@runtime_checkable
+class Registered(Protocol):
+    """A member of a registry: what the spec calls it, and its sentence in the manual."""
+
+    name: str
+    doc: str
+
+
 def network_identity(model: Model) -> str:
     """Return the identity of a network in prediction: equal ones compute the same from the same weights."""
     inputs = {name: (declared.kind, declared.bound, declared.type) for name, declared in model.inputs.items()}
@@ -24,7 +32,7 @@ def network_identity(model: Model) -> str:
     return digest((inputs, tuple(map(_computed, model.steps)), model.outputs, shapes))
 
 
-def _computed(step: Step) -> tuple[Any, ...]:
+def _computed(step: Step) -> tuple[object, ...]:
     lasting = {a.name for a in step.layer.args if a.kind.registry not in OF_TRAINING and not a.training}
     if step.layer.family == FAMILY:  # a formula and its like have no arguments: all that it says counts
         lasting = {*step.attrs}
@@ -39,7 +47,7 @@ def training_identity(model: Model, target: str, style: str) -> str:
     return digest((parts, train, target, style))
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """Return the start of the SHA-256 of a value made of dataclasses, mappings, sequences, numbers and texts.
 
     A member of a registry counts by its name, a place in the spec not at all. Raises TypeError for anything else: what
@@ -48,7 +56,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(repr(_plain(value)).encode()).hexdigest()[:16]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
@@ -59,17 +67,18 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, Layer) and value.definition is not None:
         return "defined", str(value.definition.body)
-    if hasattr(value, "doc"):
+    if isinstance(value, Registered):
         return type(value).__name__, value.name
     if is_dataclass(value) and not isinstance(value, Span | Source):
         return type(value).__name__, _fields(value)
     raise TypeError(f"{type(value).__name__} has no digest")
 
 
-def _fields(value: Any) -> list[tuple[str, Any]]:
+def _fields(value: object) -> list[tuple[str, object]]:
+    assert is_dataclass(value)
     found = [(f.name, getattr(value, f.name)) for f in fields(value)]
     return [(name, _plain(inner)) for name, inner in found if not _is_place(name, inner)]
 
 
-def _is_place(name: str, value: Any) -> bool:
+def _is_place(name: str, value: object) -> bool:
     return name == "places" or isinstance(value, Span | Source)

@@ -15,6 +15,7 @@ from dotnn.model.constants import Constants, Poison
 from dotnn.model.model import Use
 from dotnn.model.paths import Element, PathPart
 from dotnn.syntax import nodes
+from dotnn.syntax.walk import children
 
 
 @dataclass(frozen=True)
@@ -139,28 +140,14 @@ class Draft:
 def names_read(expr: nodes.Expr) -> set[str]:
     """Return every name in an expression, called or plain (keywords of arguments are not names)."""
     found: set[str] = set()
-    stack: list[nodes.Expr] = [expr]
-    while stack:
-        match stack.pop():
-            case nodes.Name(id=name):
-                found.add(name)
-            case nodes.Call(func=func, args=args):
-                found.add(func.id)
-                stack.extend(a.value for a in args)
-            case nodes.Pipe(head=head, stages=stages):
-                stack.extend((head, *stages))
-            case nodes.List(items=items):
-                stack.extend(items)
-            case nodes.Binary(left=left, right=right):
-                stack.extend((left, right))
-            case nodes.Unary(operand=operand) | nodes.Attribute(value=operand):
-                stack.append(operand)
-            case nodes.Index(value=value, items=items):
-                stack.extend((value, *items))
-            case nodes.Slice(start=start, stop=stop):
-                stack.extend(end for end in (start, stop) if end is not None)
-            case nodes.Range(low=low, high=high):
-                stack.extend((low, high))
+    pending: list[nodes.Expr] = [expr]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, nodes.Name):
+            found.add(part.id)
+        elif isinstance(part, nodes.Call):
+            found.add(part.func.id)
+        pending.extend(children(part))
     return found
 
 

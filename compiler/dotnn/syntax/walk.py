@@ -23,13 +23,10 @@ def children(expr: nodes.Expr) -> tuple[nodes.Expr, ...]:
         case nodes.Index(value=value, items=items):
             return (value, *items)
         case nodes.Slice(start=start, stop=stop):
-            return tuple(end for end in (start, stop) if end is not None)
-        case nodes.Binary(left=left, right=right):
-            return (left, right)
-        case nodes.Range(low=low, high=high):
-            return (low, high)
-        case _:
-            return ()
+            return tuple(filter(None, (start, stop)))
+        case nodes.Binary(left=first, right=second) | nodes.Range(low=first, high=second):
+            return (first, second)
+    return ()
 
 
 def by_position(call: nodes.Call) -> list[nodes.Expr]:

@@ -27,11 +27,13 @@ def unary(
     helpers: tuple[str, ...] = (),
     algebra: Algebra = UNKNOWN,
     idle: Property | None = None,
+    as_tanh: tuple[float, float, float] | None = None,
 ) -> tuple[Op, Op]:
     """Return the op of an activation and the op of its derivative.
 
     `derivative` is a formula over `d` (the cotangent of a) and `z` or `a`, whichever `reads` says; without one it is
-    found by differentiation. `algebra` is what is known of a; where z or a is `idle` there is no slope.
+    found by differentiation. `algebra` is what is known of a; where z or a is `idle` there is no slope. `as_tanh` is
+    explained in `Op`.
     """
 
     def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -45,7 +47,9 @@ def unary(
 
     operands = ("d", "z" if reads == "input" else "a")
     slope = replace(LINEAR, zero_where={1: idle}) if idle else LINEAR
-    forward = Op(name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, algebra=algebra)
+    forward = Op(
+        name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, algebra=algebra, as_tanh=as_tanh
+    )  # fmt: skip
     backward = Op(
         f"{name}_derivative",
         operands,
@@ -66,6 +70,7 @@ SIGMOID, SIGMOID_DERIVATIVE = unary(
     equation="a = 1 / (1 + exp(-z))",
     helpers=("sigmoid",),
     algebra=ABOVE_ZERO,
+    as_tanh=(0.5, 0.5, 0.5),
 )
 
 TANH, TANH_DERIVATIVE = unary(
@@ -74,6 +79,7 @@ TANH, TANH_DERIVATIVE = unary(
     "d * (1 - a * a)",
     reads="output",
     algebra=SIGN_KEPT,
+    as_tanh=(1, 1, 0),
 )
 
 RELU, RELU_DERIVATIVE = unary(
@@ -102,9 +108,13 @@ ELU, ELU_DERIVATIVE = unary(
 )
 
 GELU, GELU_DERIVATIVE = unary(
-    "gelu", "gelu(z)", "d * gelu_slope(z)", helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
-    equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))", algebra=SIGN_KEPT,
-)  # fmt: skip
+    "gelu",
+    "gelu(z)",
+    "d * gelu_slope(z)",
+    helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
+    equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
+    algebra=SIGN_KEPT,
+)
 
 SILU, SILU_DERIVATIVE = unary(
     "silu",
@@ -125,10 +135,15 @@ SOFTPLUS, SOFTPLUS_DERIVATIVE = unary(
 )
 
 THRESHOLD = Op(
-    "threshold", ("z",), same_as_first, "(z >= at).astype(z.dtype)", no_gradient,
-    equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists", elementwise=True,
+    "threshold",
+    ("z",),
+    same_as_first,
+    "(z >= at).astype(z.dtype)",
+    no_gradient,
+    equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists",
+    elementwise=True,
     algebra=ABOVE_ZERO,
-)  # fmt: skip
+)
 
 
 def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -138,10 +153,14 @@ def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 
 PRELU = Op(
-    "prelu", ("z", "slope"), same_as_first, "where(z > 0, z, slope * z)", _prelu_vjp,
+    "prelu",
+    ("z", "slope"),
+    same_as_first,
+    "where(z > 0, z, slope * z)",
+    _prelu_vjp,
     equation="a = z if z > 0 else slope z, with one learned slope per unit (He et al. 2015)",
     algebra=replace(FIXED_ABOVE_ZERO, keeps_from=(0,)),
-)  # fmt: skip
+)
 
 PRELU_DERIVATIVE = Op(
     "prelu_derivative", ("d", "z", "slope"), same_as_first, "where(z > 0, d, slope * d)", algebra=LINEAR

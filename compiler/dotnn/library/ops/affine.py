@@ -58,12 +58,13 @@ AFFINE_D_INPUT = Op(
     algebra=BILINEAR,
 )
 
-AFFINE_D_WEIGHT = Op("affine_d_weight", ("x", "d"), _infer_weight, _weight_line, algebra=BILINEAR)
+AFFINE_D_WEIGHT = Op("affine_d_weight", ("x", "d"), _infer_weight, _weight_line, sums_rows=True, algebra=BILINEAR)
 
 SUM_EXAMPLES = Op(
     "sum_examples",
     ("d",),
     lambda types, attrs: TensorType(types[0].shape[-1:]),
     _sum_line,
+    sums_rows=True,
     algebra=RESHAPED,
 )

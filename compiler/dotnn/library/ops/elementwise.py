@@ -28,6 +28,7 @@ PASS_ON = Op(
     sends(d="d"),
     additive=(0,),
     elementwise=True,
+    alias=True,
     algebra=SUM,
 )
 """Addition and identity send the cotangent on as it is."""

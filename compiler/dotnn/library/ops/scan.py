@@ -35,6 +35,7 @@ TRUNCATE = Op(
     lambda b, node, d: [b.emit("cut", d, **node.attrs)],
     ("stop_gradient",),
     equation="the same, but every {every} steps the gradient stops here",
+    alias=True,
     algebra=SUM,
 )
 """Truncated backpropagation through time: the state is carried on, its gradient is not (Williams and Peng 1990)."""
@@ -71,9 +72,13 @@ STEP_AFFINE = Op(
 
 
 WHERE_MASK = Op(
-    "where_mask", ("m", "new", "old"), lambda types, attrs: types[1], "np.where(m[:, None], new, old)",
-    sends(new="where_kept(m, d, new=True)", old="where_kept(m, d, new=False)"), algebra=SIGN_KEPT
-)  # fmt: skip
+    "where_mask",
+    ("m", "new", "old"),
+    lambda types, attrs: types[1],
+    "np.where(m[:, None], new, old)",
+    sends(new="where_kept(m, d, new=True)", old="where_kept(m, d, new=False)"),
+    algebra=SIGN_KEPT,
+)
 """Where a step is padding, the state stays as it was."""
 
 WHERE_KEPT = Op(

@@ -80,7 +80,7 @@ def _pad_line(node: Node) -> str:
     return f"np.pad(d, ({lead}({node.attrs['before']}, {node.attrs['after']})))"
 
 
-CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp, additive=ALL, algebra=SIGN_KEPT)
+CONCAT = Op("concat", ("*",), _infer_concat, _concat_line, _concat_vjp, additive=ALL, joins=True, algebra=SIGN_KEPT)
 
 COLUMNS = Op(
     "columns",
@@ -89,6 +89,7 @@ COLUMNS = Op(
     "x[..., start:stop]",
     _columns_vjp,
     additive=(0,),
+    cuts=True,
     algebra=Algebra(linear=(0,), keeps=SIGNS | LEVEL),
 )
 
@@ -197,9 +198,14 @@ def _switch_line(node: Node) -> str:
 
 
 SELECT = Op(
-    "select", ("s", "*"), lambda types, attrs: types[1], _select_line, _select_vjp,
-    equation="y = s_1 a + s_2 b + …; a one-hot s switches one branch on", algebra=Algebra(keeps=ABOVE_ZERO.has)
-)  # fmt: skip
+    "select",
+    ("s", "*"),
+    lambda types, attrs: types[1],
+    _select_line,
+    _select_vjp,
+    equation="y = s_1 a + s_2 b + …; a one-hot s switches one branch on",
+    algebra=Algebra(keeps=ABOVE_ZERO.has),
+)
 
 SELECT_D_SWITCH = Op(
     "select_d_switch",

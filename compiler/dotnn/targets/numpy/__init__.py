@@ -30,11 +30,14 @@ def _plain(options: Options, words: frozenset[str]) -> Pipeline:
 
 
 def _for_speed(options: Options, words: frozenset[str]) -> Pipeline:
-    """The same network, put together for speed before it is differentiated."""
+    """The same network, put together for speed before and after it is differentiated."""
+    from dotnn.passes.join_gates import join_gates
+    from dotnn.passes.pack_steps import pack_steps
     from dotnn.passes.pool_filters import pool_filters
+    from dotnn.passes.sum_after_loops import sum_after_loops
 
-    fuse, names, *rest = _plain(options, words)
-    return (fuse, names, pool_filters, *rest)
+    fuse, names, *rest, last = _plain(options, words)
+    return (fuse, names, pool_filters, *rest, sum_after_loops, join_gates, pack_steps, last)
 
 
 def _schedule(model: Model, step: Graph) -> str:

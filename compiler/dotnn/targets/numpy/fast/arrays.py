@@ -9,7 +9,7 @@ an array of its own, and the numbers are the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -170,12 +170,3 @@ def empty_array(dims: Sequence[int | str], dtype: str = "dtype") -> str:
     """Return the expression of a new array."""
     shape = ", ".join(map(str, dims))
     return f"np.empty(({shape}{',' if len(dims) == 1 else ''}), {dtype})"
-
-
-def readers(nodes: Iterable[Node]) -> dict[int, list[Node]]:
-    """Return the nodes that read each value, once for every operand."""
-    found: dict[int, list[Node]] = {}
-    for node in nodes:
-        for value in node.ins:
-            found.setdefault(value.id, []).append(node)
-    return found

@@ -9,15 +9,14 @@ from itertools import pairwise
 
 from dotnn.codegen.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
-from dotnn.ir.node import Loop, Node, Value
+from dotnn.ir.node import Loop, Node, Value, readers
 from dotnn.model.model import Model
 from dotnn.passes.simplify import drop_unread
-from dotnn.targets.numpy.fast.arrays import Arrays, readers
+from dotnn.targets.numpy.fast.arrays import Arrays
 from dotnn.targets.numpy.fast.folding import foldable
 from dotnn.targets.numpy.fast.kernels import kernel
 from dotnn.targets.numpy.fast.kernels.pieces import like, repeated
 from dotnn.targets.numpy.fast.loops import write_loop
-from dotnn.targets.numpy.fast.packing import packs
 from dotnn.targets.numpy.fast.plan import Plan, PlanWriter, words
 from dotnn.targets.numpy.fast.sequences import names_in, time_first
 
@@ -42,9 +41,7 @@ class FastEmitter(PlanWriter):
         self.owners = {v.id: name for name, v in reversed(params)}
         self._ones: dict[int, str] = {}
         self._copies: dict[int, str] = {}
-        self.packed_arrays: dict[int, str] = {}
         self._parts: dict[int, tuple[int, int]] = {}
-        self.packs = packs(self.graph)
         self.gate_of: dict[int, tuple[str, int, int, int]] = {}
         self._strided: set[int] = set()
         self._in_state = {v.id for v in self.graph.state.values()}
@@ -77,6 +74,8 @@ class FastEmitter(PlanWriter):
         """Return the name of the array that `value` is written to; it may overwrite a dead operand among `over`."""
         if value.id in self.owners:
             self.arrays.fresh(value, f'grads["{self.owners[value.id]}"]', pinned=True)
+        elif (parts := self._gradients(value)) is not None:
+            self.arrays.fresh(value, parts, pinned=True)
         elif value.id in self._carried:
             whole = self.once(f"{value.name}_1", f"np.ones(({value.type.example[0] + 1}, size), dtype)", value.id)
             self._ones[value.id] = whole
@@ -86,6 +85,29 @@ class FastEmitter(PlanWriter):
         elif not self.arrays.take_over(value, over, self._reading):
             self.arrays.empty(value)
         return value.name
+
+    def _gradients(self, value: Value) -> str | None:
+        """Return the block of the gradients that a value's rows are, where these lie one behind the other."""
+        rows = self.readers.get(value.id, [])
+        owners = [self.parameter_of(n.out) for n in rows if n.op == "rows"]
+        known = [p for p in owners if p is not None]
+        if not known or len(known) != len(rows) or not self.side_by_side(known):
+            return None
+        return self._block("grads", known)
+
+    def holds_gradients(self, value: Value) -> bool:
+        """Whether the rows of a value are gradients, in their places already."""
+        return self._gradients(value) is not None
+
+    def parameters(self, values: Sequence[Value]) -> str | None:
+        """Return the block of these parameters, where they lie one behind the other."""
+        if any(v.role != "param" for v in values) or not self.side_by_side(values):
+            return None
+        return self._block("params", values)
+
+    def _block(self, table: str, values: Sequence[Value]) -> str:
+        parts = ", ".join(f'{table}["{self.path_of(v)}"]' for v in values)
+        return f"stacked({parts})"
 
     def transposed(self, value: Value) -> str:
         """Return a name for the transpose of a value's matrix."""
@@ -241,27 +263,14 @@ class FastEmitter(PlanWriter):
         """Return a parameter's name in the spec's terms."""
         return self._paths[param.id]
 
-    def side_by_side(self, found: Sequence[Value | None], wanted: Sequence[Value]) -> bool:
-        """Whether these are the wanted parameters, and lie one behind the other in the flat buffer."""
-        order = list(self.graph.params.values())
-        ids = [v.id for v in wanted]
-        if [v.id if v else 0 for v in found] != ids or any(v.role != "param" for v in wanted):
-            return False
-        start = [v.id for v in order].index(ids[0])
-        follows = [v.id for v in order[start : start + len(ids)]] == ids
+    def side_by_side(self, wanted: Sequence[Value]) -> bool:
+        """Whether parameters lie one behind the other in the flat buffer, each row as long as the first one's."""
+        order, ids = [v.id for v in self.graph.params.values()], [v.id for v in wanted]
+        start = order.index(ids[0])
         matrices = [v for v in wanted if len(v.type.shape) == 2]
         # a matrix starts at a multiple of 64 bytes, which are 16 numbers at most
+        follows = order[start : start + len(ids)] == ids
         return follows and all(math.prod(v.type.example) % 16 == 0 for v in matrices[:-1])
-
-    def taken_into_loop(self, node: Node) -> bool:
-        """Whether the loop that reads x W + b computes it, step by step; its x goes into the loop's array here."""
-        pack = self.packs.get(node.out.id)
-        if pack is None:
-            return False
-        place, x = pack.place_of_x(self), pack.x
-        source = self.time_first_name(x) or self.bind(f"{x.name}_by_steps", f"{self.rows(x)}.swapaxes(0, 1)")
-        self.run(f"copyto({place}, {source})")
-        return True
 
     def integers(self, value: Value) -> str:
         """Return the name of an input or target of integers, bound where an op reads it as it is."""

@@ -10,8 +10,7 @@ array of its own.
 from __future__ import annotations
 
 from dotnn.ir.graph import Graph
-from dotnn.ir.node import Node, Value
-from dotnn.targets.numpy.fast.arrays import readers
+from dotnn.ir.node import Node, Value, readers
 from dotnn.targets.numpy.fast.kernels import kernel
 
 FOLD_LIMIT = 1024

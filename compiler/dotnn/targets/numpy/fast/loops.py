@@ -7,7 +7,6 @@ time of products (the gradient of a weight) is one product over all steps, behin
 
 from __future__ import annotations
 
-import re
 import textwrap
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,16 +14,13 @@ from typing import TYPE_CHECKING
 from dotnn.codegen.lines import WIDTH, indented, with_comment, wrapped
 from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
-from dotnn.targets.numpy.fast.gates import Gates
 from dotnn.targets.numpy.fast.kernels import kernel_in_loop
-from dotnn.targets.numpy.fast.packing import Pack, packed_gradient, packed_matrix
 from dotnn.targets.numpy.fast.places import LoopPlaces, Place
-from dotnn.targets.numpy.fast.sequences import ALIASES, fits, is_row
+from dotnn.targets.numpy.fast.sequences import fits, is_row
 
 if TYPE_CHECKING:
     from dotnn.targets.numpy.fast.emitter import FastEmitter
 
-PRODUCT = re.compile(r"dot\((.+), (\w+)\)$")
 SMALL = 64
 """Up to so many features a call costs more than its work: what can be done for all steps at once is."""
 
@@ -54,23 +50,18 @@ class LoopWriter(LoopPlaces):
         for node in self.nodes:
             self._write_node(node)
         self._carry()
+        self._stage()
         for line in (*self.before, *self._loop_lines()):
             for part in line.split("\n"):
                 self.e.run(part)
-        self._sum_over_time()
         self._finish()
 
     def _write_node(self, node: Node) -> None:
-        hoisted = any(n is node for n, _ in self.hoisted)
-        if node.out.id in self.alias or node.op == "columns" or hoisted or id(node) in self.done:
+        if node.out.id in self.alias or node.rule.cuts:
             return
         self.reading = node
-        if self.gates and node is self.gates.first:
-            self._write_gates(self.gates)
-        elif node.op == "concat":
-            self._concat(node)
-        elif self.pack and node is self.pack.step:
-            self._packed_product(self.pack)
+        if node.rule.joins:
+            self._join(node)
         else:
             local = replace(node, ins=tuple(replace(v, name=self.name(v)) for v in node.ins))
             write = kernel_in_loop(node.rule)
@@ -94,7 +85,7 @@ class LoopWriter(LoopPlaces):
             line = f"{out.name} = {line}"
         self.run(line)
 
-    def _concat(self, node: Node) -> None:
+    def _join(self, node: Node) -> None:
         out, start = self.out(node.out), 0
         for value in node.ins:
             stop = start + value.type.example[-1]
@@ -102,23 +93,16 @@ class LoopWriter(LoopPlaces):
                 self.run(f"copyto({out}[:, {start}:{stop}], {self.name(value)})")
             start = stop
 
-    def _packed_product(self, pack: Pack) -> None:
-        rows = self._piece(self.e.step_name(f"{pack.prefix}_xh_t"), f"{pack.array(self.e)}[{pack.here}]")
-        scaled = self.gates.factors(self) if self.gates and self.gates.z is pack.step.out else ""
-        matrix = packed_matrix(self.e, pack, scaled, self.before)
-        self.run(f"dot({rows}, {matrix}, {self.out(pack.step.out)})")
-
-    def _write_gates(self, gates: Gates) -> None:
-        """One tanh for all gates: sigmoid(z) = tanh(z / 2) / 2 + 1/2."""
-        z, halves, shifts = self.name(gates.z), gates.factors(self), gates.shifts(self)
-        if not (self.pack and gates.z is self.pack.step.out):  # there, the half is in the weights already
-            self.run(f"multiply({z}, {halves}, {z})")
-        self.run(with_comment(f"tanh({z}, {z})", "all gates at once: sigmoid(z) = tanh(z/2)/2 + 1/2"))
-        self.run(f"multiply({z}, {halves}, {z})")
-        self.run(f"add({z}, {shifts}, {z})")
-        self.done |= {id(n) for n in gates.nodes}
-        for node in gates.nodes:
-            self._release(node)
+    def _stage(self) -> None:
+        """Copy sequences, all steps at once, to where a join has them."""
+        for value in self.staged().values():
+            if value.id in self.homes:
+                place, source = self.place(value), self.sliced[value.id]
+                target = self.e.bind(f"{place.name}_staged", place.whole)
+                steps = self.e.time_first_name(source) or self.e.bind(
+                    f"{source.name}_by_steps", f"{self.e.rows(source)}.swapaxes(0, 1)"
+                )
+                self.e.run(f"copyto({target}, {steps})")
 
     def _loop_lines(self) -> list[str]:
         back = "[::-1]" if self.loop.reverse else ""
@@ -133,7 +117,7 @@ class LoopWriter(LoopPlaces):
         target = (
             inner if not masks else ", ".join([f"({inner})" if len(names) > 1 else inner, *(v.name for v, _ in masks)])
         )
-        if any(n.rule.uses_step(n) and n.op not in ALIASES for n in self.loop.nodes):
+        if any(n.rule.uses_step(n) and not n.rule.alias for n in self.loop.nodes):
             order = f"reversed(range({self.loop.steps}))" if self.loop.reverse else f"range({self.loop.steps})"
             target, whole = f"step, ({target})", f"zip({order}, {whole})"
         head = f"for {target} in {whole}:"
@@ -168,34 +152,18 @@ class LoopWriter(LoopPlaces):
                 entering = self.loop.entering[self.leaving[v.id]]
                 self.e.run(f"copyto({self.e.rows(out)}, {self.places[entering.id].name})")
 
-    def _sum_over_time(self) -> None:
-        done = packed_gradient(self)
-        for node, out in self.hoisted:
-            if out.id in done:
-                continue
-            wholes = [self.long_rows(v) for v in node.ins]
-            if node.op == "sum_examples":
-                ones = self.e.bind(f"{wholes[0]}_ones", f"np.ones(len({wholes[0]}), dtype)")
-                self.e.run(f"dot({ones}, {wholes[0]}, {self.e.out(out)})")
-            else:
-                left = self.e.bind(f"{wholes[0]}_T", f"{wholes[0]}.T")
-                self.e.run(f"dot({left}, {wholes[1]}, {self.e.out(out)})  # the sum over time is one product")
-
-    def long_rows(self, value: Value) -> str:
-        """Return a name for the rows of all steps under each other."""
-        root = self.root(value)
-        return self.e.bind(f"{whole_name(root)}_long", f"{self.place(root).whole}.reshape(-1, {root.type.example[-1]})")
-
     def run(self, line: str) -> None:
-        """Append a line to the body of the loop; a product whose place is strided goes through a scratch array."""
-        product = PRODUCT.match(line)
-        place = next((p for p in self.places.values() if product and p.strided and p.name == product[2]), None)
-        if product is None or place is None:
-            self.lines.append(line)
+        """Append a line to the body of the loop."""
+        self.lines.append(line)
+
+    def product(self, left: str, right: str, value: Value) -> None:
+        """Write a matrix product; where its place is strided, through a scratch array."""
+        out = self.out(value)
+        if not self.place(value).strided:
+            self.run(f"dot({left}, {right}, {out})")
             return
-        width = next(v.type.example[-1] for n in self.loop.nodes for v in n.outs if v.name == place.name)
-        scratch = self.scratch("dense", width, "size")
-        self.lines += [f"dot({product[1]}, {scratch})", f"copyto({place.name}, {scratch})"]
+        scratch = self.scratch("dense", value.type.example[-1], "size")
+        self.lines += [f"dot({left}, {right}, {scratch})", f"copyto({out}, {scratch})"]
 
     def same(self, value: Value, source: Value) -> None:
         """Write a value that is equal to another one."""

@@ -7,19 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dotnn.ir.node import Loop, Node, Value
+from dotnn.ir.algebra import Property
+from dotnn.ir.node import Loop, Node, Value, readers
 from dotnn.passes.reverse import whole_name
-from dotnn.targets.numpy.fast.arrays import readers
-from dotnn.targets.numpy.fast.gates import find_gates, overwritten_gates
+from dotnn.targets.numpy.fast.gates import overwritten_gates
 from dotnn.targets.numpy.fast.kernels import kernel_in_loop
-from dotnn.targets.numpy.fast.packing import Pack
-from dotnn.targets.numpy.fast.sequences import ALIASES, is_row
+from dotnn.targets.numpy.fast.sequences import is_row
 
 if TYPE_CHECKING:
     from dotnn.targets.numpy.fast.emitter import FastEmitter
-
-ALWAYS_ZERO = ("zero_state", "zeros_like")
-SUMS = ("affine_d_weight", "sum_examples")
 
 
 @dataclass
@@ -55,18 +51,18 @@ class LoopPlaces:
     def __post_init__(self) -> None:
         loop = self.loop
         self.leaving = {v.id: k for k, v in enumerate(loop.leaving)}
-        self.alias = {n.out.id: n.ins[0] for n in loop.nodes if n.op in ALIASES and n.out.id not in self.leaving}
+        self.alias = {n.out.id: n.ins[0] for n in loop.nodes if n.rule.alias and n.out.id not in self.leaving}
         self.nodes = _sunk(loop.nodes, set(self.leaving))
         self.made = {n.out.id: n for n in loop.nodes}
         self.inside = loop.made()
         self.readers = readers(loop.nodes)
         self.collected, self.final, self.summed = loop.outputs(self.node.outs)
-        self.hoisted = [(n, out) for v, out in self._sums() if (n := self.made[v.id]).op in SUMS]
         self.sliced = dict(zip((v.id for v in loop.slices), loop.sequences(self.node.ins), strict=True))
-        self.pack: Pack | None = next((p for p in self.e.packs.values() if p.scan is self.node), None)
-        self.gates = find_gates(self)
         self.homes = self._homes()
         self.kept = self._kept()
+        self.whole_of = self._written_into_kept()
+        self.homes |= {k: (v, 0, v.type.example[-1]) for k, v in self.whole_of.items()}
+        self.made_joints: set[str] = set()
         self.places: dict[int, Place] = {}
         self.reading: Node | None = None
         self.lines: list[str] = []
@@ -77,7 +73,7 @@ class LoopPlaces:
         self.copied: list[tuple[Value, str]] = []
         self.counts: Counter[int] = Counter()
         self.free: list[Place] = []
-        self.prefix = self.pack.prefix if self.pack else self.node.layer.replace(".", "_") or self.node.outs[0].name
+        self.prefix = self.node.layer.replace(".", "_") or self.node.outs[0].name
 
     def root(self, value: Value) -> Value:
         """Return the value that this one is only another name of."""
@@ -85,23 +81,19 @@ class LoopPlaces:
             value = self.alias[value.id]
         return value
 
-    def _sums(self) -> list[tuple[Value, Value]]:
-        pairs = zip(self.loop.summed, self.summed, strict=True)
-        return [(v, out) for v, out in pairs if v.id in self.made and not self.readers.get(v.id)]
-
     def _homes(self) -> dict[int, tuple[Value, int, int]]:
         """Return which values lie in columns of another one: gates in z, and the parts of a concatenation."""
         homes: dict[int, tuple[Value, int, int]] = {}
         for node in self.loop.nodes:
             first = self.root(node.ins[0]) if node.ins else None
-            if node.op == "columns" and first is not None and first.id in self.inside:
+            if node.rule.cuts and first is not None and first.id in self.inside:
                 base, start, _ = homes.get(first.id, (first, 0, 0))
                 homes[node.out.id] = (base, start + node.attrs["start"], start + node.attrs["stop"])
             elif first is not None and first.id in homes and homes[first.id][0].id in self.made:
                 homes |= {node.out.id: homes[first.id]} if self._overwrites(node, first) else {}
         for node in self.loop.nodes:
             start = 0
-            for value in node.ins if node.op == "concat" else ():
+            for value in node.ins if node.rule.joins else ():
                 width, part = value.type.example[-1], self.root(value)
                 if self._can_move(part, node) and part.id not in homes:
                     homes[part.id] = (node.out, start, start + width)
@@ -113,14 +105,33 @@ class LoopPlaces:
         alone = len(node.ins) == 1 and len(self.readers[node.ins[0].id]) == 1 and node.ins[0].id == operand.id
         return alone and bool(kernel_in_loop(node.rule)) and node.rule.elementwise and node.out.id not in self.leaving
 
-    def _can_move(self, value: Value, concat: Node) -> bool:
+    def _can_move(self, value: Value, join: Node) -> bool:
+        """Whether a part of a join can lie in it from the start."""
+        if [self.root(v) for v in join.ins].count(value) != 1 or value.id in self.leaving:
+            return False
         node = self.made.get(value.id)
-        own = node is not None and node.op not in ("columns", "concat", *ALIASES) and value.id not in self.leaving
-        return own and [self.root(v) for v in concat.ins].count(value) == 1
+        if node is not None:
+            return not (node.rule.cuts or node.rule.joins or node.rule.alias)
+        return value.id in self.staged() or value in self.loop.entering
+
+    def staged(self) -> dict[int, Value]:
+        """Return the slices of which all steps are copied to where a join has them, before the loop."""
+        joined = {v.id for n in self.loop.nodes if n.rule.joins for v in n.ins}
+        return {v.id: v for v in self.loop.slices if v.id in joined and len(self.readers[v.id]) == 1}
+
+    def _written_into_kept(self) -> dict[int, Value]:
+        """Return the results of elementwise ops whose places their operands can have first: nobody else reads these."""
+        free = self.kept - self.homes.keys() - self.leaving.keys()
+        nodes = [self.made[k] for k in free if k in self.made and self.made[k].rule.elementwise]
+        into = {n.ins[0].id: n for n in nodes if len(n.ins) == 1 and self._overwrites(n, n.ins[0])}
+        taken = self.homes.keys() | self.kept | self.leaving.keys()
+        own = [k for k in into if k in self.made and k not in taken]
+        return {k: into[k].out for k in own if not self.made[k].rule.cuts}
 
     def _kept(self) -> set[int]:
-        """Return the values of which all steps are kept: those handed out, and those that a sum over time reads."""
-        wanted = [self.root(v) for v in (*self.loop.collected, *(v for n, _ in self.hoisted for v in n.ins))]
+        """Return the values of which all steps are kept: those handed out, and joins of sequences and states."""
+        moved = [self.homes[v.id][0] for v in (*self.loop.slices, *self.loop.entering) if v.id in self.homes]
+        wanted = [self.root(v) for v in (*self.loop.collected, *moved)]
         bases = [self.homes[v.id][0] for v in wanted if v.id in self.homes]
         return {v.id for v in (*wanted, *bases)}
 
@@ -128,28 +139,38 @@ class LoopPlaces:
         """Give a state its place: rows of an array that keeps all of them, or one array that every step renews."""
         entering, leaving = self.loop.entering[k], self.loop.leaving[k]
         start = self.loop.initial(self.node.ins)[k]
-        zero = start.id in self.e.producers and self.e.producers[start.id].op in ALWAYS_ZERO
-        packed = self.pack is not None and self.root(self.pack.step.ins[1]).id == entering.id
-        if not packed and not {entering.id, leaving.id} & self.kept:
+        zero = start.id in self.e.producers and Property.ZERO in self.e.producers[start.id].rule.algebra.has
+        base, first_column, last_column = self.homes.get(entering.id, (None, 0, 0))
+        joined = base is not None and base.id in self.kept
+        if not joined and not {entering.id, leaving.id} & self.kept:
             name = self._static(entering)
             self.places[entering.id] = Place(name, shape=entering.type.example)
             self.before.append(f"copyto({name}, {'0' if zero else self.e.rows(start)})")
             return
-        if packed:
-            assert self.pack is not None
-            whole = self.pack.place_of_h(self.e)
+        if joined and base is not None:
+            whole = f"{self.joint(base)}[:, :, {first_column}:{last_column}]"
             whole = self.e.bind(f"{whole_name(leaving)}_states", whole)
         else:
             shape = f"({self.loop.steps + 1}, size, {entering.type.example[0]})"
             whole = self.e.array(f"{whole_name(leaving)}_states", f"np.zeros({shape}, dtype)")
         here, after, first = ("1:", ":-1", "-1") if self.loop.reverse else (":-1", "1:", "0")
-        self.places[entering.id] = Place(entering.name, f"{whole}[{here}]", pinned=True, strided=packed)
+        self.places[entering.id] = Place(entering.name, f"{whole}[{here}]", pinned=True, strided=joined)
         last = f"{whole}[{'0' if self.loop.reverse else '-1'}]"
-        self.places[leaving.id] = Place(leaving.name, f"{whole}[{after}]", pinned=True, last=last, strided=packed)
+        self.places[leaving.id] = Place(leaving.name, f"{whole}[{after}]", pinned=True, last=last, strided=joined)
         if not zero:
             self.before.append(
                 f"copyto({self.e.bind(f'{entering.name}_first', f'{whole}[{first}]')}, {self.e.rows(start)})"
             )
+
+    def joint(self, value: Value) -> str:
+        """Return the array of all steps of a join; it has one more row for a state that the last step leaves."""
+        known = f"{whole_name(value)}_rows" in self.made_joints
+        steps = self.loop.steps + self._has_state(value)
+        name = self.e.array(f"{whole_name(value)}_rows", f"np.zeros(({steps}, size, {value.type.example[-1]}), dtype)")
+        self.made_joints.add(f"{whole_name(value)}_rows")
+        if not known and sum(v.type.example[-1] for v in self.made[value.id].ins) < value.type.example[-1]:
+            self.e.prepare(f"{name}[:, :, -1] = 1")
+        return name
 
     def _hand_out(self) -> None:
         """Make the arrays of what is kept, and say where the sequences that the loop collects lie."""
@@ -161,7 +182,7 @@ class LoopPlaces:
                 self._write_over(root, out, reused[1])
                 continue
             own = root.id in self.made and root.id not in self.places and root.id not in self.homes
-            if own and not self._packed(root) and out.id in self.e.time_first:
+            if own and not self._is_joint(root) and out.id in self.e.time_first:
                 self.e.out(out)
                 self.places[root.id] = Place(root.name, self.e.time_first_name(out), pinned=True)
             elif out.id in self.e.time_first:
@@ -184,26 +205,24 @@ class LoopPlaces:
         self.e.plan.reused.add(whole)
         self.places[value.id] = Place(value.name, whole, pinned=True)
 
-    def _packed(self, value: Value) -> bool:
-        return self.pack is not None and self.root(self.pack.step.ins[1]).id == value.id
-
     def place(self, value: Value) -> Place:
         """Return where a value of the step lives, if that is settled before it is written."""
         value = self.root(value)
         if value.id in self.places:
             return self.places[value.id]
-        if value.id in self.sliced:
+        if value.id in self.sliced and value.id not in self.homes:
             found = Place(value.name, self.e.steps(self.sliced[value.id]), pinned=True)
-        elif self._packed(value):
-            assert self.pack is not None
-            found = Place(value.name, self.pack.place_of_h(self.e, self.pack.here), pinned=True, strided=True)
         elif value.id in self.homes:
             base, start, stop = self.homes[value.id]
             at = self.place(base)
-            whole = f"{at.whole}[:, :, {start}:{stop}]" if at.whole else ""
+            part = "" if stop - start == base.type.example[-1] else f"[:, :, {start}:{stop}]"
+            whole = f"{at.whole}{part}" if at.whole else ""
             name = value.name if whole else self.e.bind(value.name, f"{at.name}[:, {start}:{stop}]", own=True)
             at.pinned = True
-            found = Place(name, whole, pinned=True, strided=True)
+            found = Place(name, whole, pinned=True, strided=bool(part) or at.strided)
+        elif self._is_joint(value):
+            here = f"[{'1:' if self.loop.reverse else ':-1'}]" if self._has_state(value) else ""
+            found = Place(value.name, f"{self.joint(value)}{here}", pinned=True)
         elif value.id in self.kept:
             shape = f"({self.loop.steps}, size, {value.type.example[0]})"
             whole = self.e.array(f"{whole_name(value)}_steps", f"np.empty({shape}, dtype)")
@@ -212,6 +231,14 @@ class LoopPlaces:
             found = Place(self._static(value), shape=value.type.example)
         self.places[value.id] = found
         return found
+
+    def _is_joint(self, value: Value) -> bool:
+        """Whether a value is a join that holds a sequence, or a state that enters the step."""
+        return any(self.homes.get(v.id, (None,))[0] == value for v in (*self.loop.slices, *self.loop.entering))
+
+    def _has_state(self, value: Value) -> bool:
+        """Whether a value holds a state that enters the step, which has its array of all steps there."""
+        return any(self.homes.get(v.id, (None,))[0] == value for v in self.loop.entering)
 
     def _static(self, value: Value) -> str:
         dims = ["size"] * value.type.batched + [str(size) for size in value.type.example]
@@ -223,6 +250,8 @@ class LoopPlaces:
         if root.id not in self.inside:
             self.e.integers(root)
             return self.e.rows(root)
+        if root.id in self.whole_of:
+            return self.name(self.whole_of[root.id])
         if root.id in self.sliced and not is_row(root.type):
             return root.name
         place = self.place(root)
@@ -259,7 +288,7 @@ class LoopPlaces:
         return self.name(value)
 
     def _settled(self, value: Value) -> bool:
-        return value.id in self.homes or value.id in self.kept or self._packed(value) or value.id in self.sliced
+        return value.id in self.homes or value.id in self.kept or value.id in self.sliced
 
     def _taken_over(self, value: Value, over: Sequence[Value]) -> Place | None:
         """Return the place that a value may overwrite: for a state, where the next step looks for it."""
@@ -301,7 +330,7 @@ class LoopPlaces:
 
     def _count(self, node: Node) -> None:
         """Count what a node will read."""
-        if node.out.id in self.alias or any(n is node for n, _ in self.hoisted):
+        if node.out.id in self.alias:
             return
         for v in node.ins:
             root = self.root(v)

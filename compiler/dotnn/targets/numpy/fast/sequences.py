@@ -16,9 +16,6 @@ SAFE = (*AFFINE, "affine_d_weight", "sum_examples", "scan", "zero_state")
 """Ops whose kernels read and write sequences that lie with time first, as elementwise ones do; others may take the
 features for the first axis in memory."""
 
-ALIASES = ("pass_on", "truncate")
-"""Ops whose result is the operand by another name, as long as nobody differentiates the loop any more."""
-
 
 def names_in(graph: Graph) -> set[str]:
     """Return the names of all values that nodes assign, and of those that belong to steps of loops."""
@@ -67,6 +64,6 @@ def fits(loop: Loop) -> bool:
     rows = rows and all(is_row(v.type) or (v.type.dtype != "real" and len(v.type.shape) == 1) for v in loop.slices)
     states = len(set(leaving)) == len(leaving) and made.issuperset(leaving)
     flat = all(
-        n.loop is None and (n.op in ALIASES or not n.rule.uses_step(n) or kernel_in_loop(n.rule)) for n in loop.nodes
+        n.loop is None and (n.rule.alias or not n.rule.uses_step(n) or kernel_in_loop(n.rule)) for n in loop.nodes
     )
     return rows and states and flat and {v.id for v in loop.final} <= set(leaving)

@@ -10,8 +10,6 @@ from dotnn.targets.numpy.fast.kernels.products import sum_of_products, times_mat
 
 def _affine(e: Step, node: Node) -> bool:
     x, weight = node.ins[:2]
-    if e.taken_into_loop(node):
-        return True
     if e.by_steps(node.out):
         return _affine_of_steps(e, node)
     if len(x.type.shape) == 3:
@@ -44,16 +42,16 @@ def _affine_of_steps(e: Step, node: Node) -> bool:
 
 def _step_affine(e: Step, node: Node) -> bool:
     x, weight, *bias = node.ins
-    out = e.out(node.out)
-    e.run(f"dot({x.name}, {weight.name}, {out})")
-    if bias:
-        e.run(f"add({out}, {bias[0].name}, {out})")
+    e.product(x.name, weight.name, node.out)
+    for vector in bias:
+        out = e.out(node.out)
+        e.run(f"add({out}, {vector.name}, {out})")
     return True
 
 
 def _step_d_input(e: Step, node: Node) -> bool:
     d, weight = node.ins
-    e.run(f"dot({d.name}, {e.transposed(weight)}, {e.out(node.out)})")
+    e.product(d.name, e.transposed(weight), node.out)
     return True
 
 

@@ -21,8 +21,8 @@ def _cut(e: Step, node: Node) -> bool:
 
 def _step_affine(e: Step, node: Node) -> bool:
     xz, h, weight = node.ins
+    e.product(h.name, weight.name, node.out)
     z = e.out(node.out)
-    e.run(f"dot({h.name}, {weight.name}, {z})")
     e.run(f"add({z}, {xz.name}, {z})")
     return True
 

@@ -1,0 +1,64 @@
+"""Fast NumPy for several products as one, and several activations as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dotnn.ir.node import Node
+from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
+
+
+def _row(e: Step, hint: str, numbers: Sequence[float], widths: Sequence[int]) -> str:
+    """Return a name for a row of numbers, each as often as its columns are many."""
+    times = str(widths[0]) if len(set(widths)) == 1 else str([*widths])
+    return e.bind(hint, f"np.repeat(np.array([{', '.join(map(str, numbers))}], dtype), {times})")
+
+
+def _scaled_tanh(e: Step, node: Node) -> bool:
+    (z,), attrs = node.ins, node.attrs
+    out, source = e.out(node.out, over=(z,)), z.name
+    if attrs["before"] is not None:
+        e.run(f"multiply({z.name}, {_row(e, 'before_tanh', attrs['before'], attrs['widths'])}, {out})")
+        source = out
+    e.run(f"tanh({source}, {out})  # all gates at once: sigmoid(z) = tanh(z/2)/2 + 1/2")
+    e.run(f"multiply({out}, {_row(e, 'behind_tanh', attrs['factor'], attrs['widths'])}, {out})")
+    e.run(f"add({out}, {_row(e, 'half_or_zero', attrs['shift'], attrs['widths'])}, {out})")
+    return True
+
+
+def _stack_rows(e: Step, node: Node) -> bool:
+    """Where parameters lie one behind the other, they are one matrix already."""
+    block = e.parameters(node.ins)
+    if block is not None:
+        e.own(node.out, block)
+        return True
+    out, start = e.out(node.out), 0
+    for value in node.ins:
+        matrix = len(value.type.shape) == 2
+        stop = start + (value.type.example[0] if matrix else 1)
+        part = e.bind(f"{out}_part", f"{out}[{start}:{stop}]" if matrix else f"{out}[{start}]")
+        e.run(f"copyto({part}, {value.name})")
+        start = stop
+    return True
+
+
+def _rows(e: Step, node: Node) -> bool:
+    (x,), start, stop = node.ins, node.attrs["start"], node.attrs["stop"]
+    if e.holds_gradients(x):
+        return True
+    part = e.bind(f"{x.name}_part", f"{x.name}[{start}]" if stop is None else f"{x.name}[{start}:{stop}]")
+    e.run(f"copyto({e.out(node.out)}, {part})")
+    return True
+
+
+def _scale_columns(e: Step, node: Node) -> bool:
+    (weight,) = node.ins
+    row = _row(e, "before_tanh", node.attrs["factors"], node.attrs["widths"])
+    e.run(f"multiply({weight.name}, {row}, {e.out(node.out)})")
+    return True
+
+
+SCALED_TANH = Kernel("scaled_tanh", _scaled_tanh)
+STACK_ROWS = Kernel("stack_rows", _stack_rows)
+ROWS = Kernel("rows", _rows)
+SCALE_COLUMNS = Kernel("scale_columns", _scale_columns)
