@@ -91,7 +91,9 @@ def _ordered(definitions: Mapping[str, nodes.Definition], found: dict[str, Const
         try:
             return dependency_order(reads)
         except Circle as circle:
-            reporter.add(messages.formulas.recursive(definitions[circle.names[0]].name.span, circle.names))
+            span = definitions[circle.names[0]].name.span
+            help = "a definition is a formula: it cannot repeat itself; write out what it computes"
+            reporter.add(messages.names.cycle(span, circle.names, help))
             for name in circle.names:
                 found[name] = Poison()
                 reads.pop(name)

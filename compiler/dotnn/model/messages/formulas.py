@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from dotnn.core.diagnostics import Diagnostic, Span
+from dotnn.model.messages.shapes import bad_declaration
 from dotnn.model.synonyms import suggest
 
 
@@ -47,15 +48,9 @@ def no_attribute(span: Span, name: str) -> Diagnostic:
     return Diagnostic("NN140", f'a value has no part called "{name}"', span, help=help)
 
 
-def recursive(span: Span, names: Sequence[str]) -> Diagnostic:
-    through = f" through {', '.join(names[1:])}" if len(names) > 1 else ""
-    help = "a definition is a formula: it cannot repeat itself; write out what it computes"
-    return Diagnostic("NN227", f"activation {names[0]} calls itself{through} and would never end", span, help=help)
-
-
 def no_operand(span: Span, name: str) -> Diagnostic:
     help = f"name its operand: activation {name}(z) = …"
-    return Diagnostic("NN230", f"activation {name} has no operand", span, help=help)
+    return bad_declaration(span, f"activation {name} has no operand", help)
 
 
 def called_without_operand(span: Span, name: str, operand: str) -> Diagnostic:
@@ -64,7 +59,7 @@ def called_without_operand(span: Span, name: str, operand: str) -> Diagnostic:
 
 def operand_with_default(span: Span, name: str) -> Diagnostic:
     help = f"the first name is the value that the activation is applied to: write {name} alone, arguments after it"
-    return Diagnostic("NN230", f"{name} is the operand: it has no default", span, help=help)
+    return bad_declaration(span, f"{name} is the operand: it has no default", help)
 
 
 def not_elementwise(span: Span) -> Diagnostic:
