@@ -47,7 +47,7 @@ class LocalNames:
         nodes = [n for phase in ("forward", "backward") for i in self.call.items(phase) for n in nodes_of(i)]
         words = {"t": any(n.loop for n in nodes), "p": bool(self.call.parent), "order": self.call in self.flow.orders}
         taken = OWN | {word for word in words if words[word]}
-        taken |= set().union(*(n.rule.helpers for n in nodes))
+        taken |= set().union(*(n.rule.functions(n) for n in nodes))
         for base in map(base_name, self.children):
             taken |= {base, f"{base}_backward", "n", "d", "i"} | {f"{base}_{k}" for k in range(2, 5)}
         return taken

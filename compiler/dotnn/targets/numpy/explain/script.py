@@ -10,6 +10,7 @@ from typing import Any
 
 from dotnn.codegen import paste, tree
 from dotnn.codegen import training as common
+from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import head_lines, origin
 from dotnn.codegen.lines import table
 from dotnn.codegen.printer import Mark, print_module
@@ -27,7 +28,7 @@ from dotnn.targets.numpy.explain.training import TrainingWriter
 
 PART = '''
 def part(params, path):
-    """Return the parameters under `path`, by the rest of their names."""
+    """Return the parameters under `path`, without it in their names."""
     return {name[len(path) + 1 :]: w for name, w in params.items() if name.startswith(path + ".")}
 '''
 LOSS_AND_GRADS = '''
@@ -81,6 +82,7 @@ class _Script:
         parts: list[tree.Item] = [
             tree.Banner("the network"),
             *(tree.Prose(_short_doc(text)) for text in paste.sources(formulas)),
+            *(tree.Prose(text) for text in defined(self.model, self.graph)),
             *own,
             tree.Prose(fresh),
             *([tree.Prose(SHAPES)] if shapes_are_read(self.model) else []),
@@ -111,7 +113,7 @@ class _Script:
     def _formulas(self, network: list[tree.Item]) -> list[str]:
         """Return the helpers that the network and the initial values call, in order."""
         helpers = {h for node in self.graph.all_nodes() for h in node.rule.called(node)}
-        code = self._code(network)
+        code = "\n".join([self._code(network), *defined(self.model, self.graph)])
         called = {h for h in helpers if re.search(rf"\b{h}\b", code)}
         return paste.needed((called | common.init_helpers(self.model)) - {"locate"})
 
