@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dotnn.codegen.data import scaled_outputs
-from dotnn.codegen.lines import literal, wrapped
+from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, Train
@@ -23,9 +23,10 @@ def init_lines(model: Model, values: Mapping[str, Any]) -> list[str]:
     for i, path in enumerate(files):
         names = [literal(name) for name, file in later.items() if file == path]
         stored += wrapped(f"stored_{i} = load_arrays(locate({literal(path)}, __file__), [", names, "])")
-    table = [line for name, p in model.params.items() for line in _init_line(name, p, values, files)]
-    lines = [*stored, "params = {", *(f"    {line}" for line in table)]
-    draws = ["rng = np.random.default_rng(seed)"] if any("rng" in line for line in lines) else []
+    lines = [*stored, "params = {"]
+    for name, p in model.params.items():
+        lines += indented(_init_line(name, p, values, files))
+    draws = ["rng = np.random.default_rng(seed)"] if "rng" in "\n".join(lines) else []
     return [*draws, *lines, "}", "return {name: np.asarray(value, dtype) for name, value in params.items()}"]
 
 

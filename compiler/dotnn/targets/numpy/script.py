@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dotnn.codegen import optimizer, paste, training
+from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import header, sealed
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented
@@ -39,7 +40,7 @@ def script(draft: Draft) -> str:
     context: dict[str, object] = {
         **header(model, draft.facts, draft.style.name),
         **constants(model, graph),
-        "formulas": paste.sources(formulas),
+        "formulas": [*paste.sources(formulas), *defined(model, graph)],
         "init_lines": indented(training.init_lines(model, draft.values)),
         "forward_lines": forward(model, graph),
         "loss_lines": total_loss(model, graph),

@@ -13,6 +13,7 @@ from ..reading.types import Array
 from ..tracing.run import Event, Place, Run
 from .bench import Bench, OutOfTime
 from .expect import Expectation, Expectations
+from .slopes import slopes
 from .stops import where_it_stopped
 from .truth import Target, Truths
 
@@ -36,7 +37,7 @@ class Assessment:
         self.bench = bench
         self.run = bench.follow()
         self.truths = Truths(self.run.nodes)
-        self.expected = Expectations(self.run, self.truths)
+        self.expected = Expectations(self.run, self.truths, slopes(bench.follower.script, self.run))
 
     @cached_property
     def judged(self) -> list[tuple[Event, Expectation]]:
@@ -72,7 +73,7 @@ class Assessment:
         if not self.expected.consumers[event.number] and self.run.error is None:
             return False
         doubtful = not event.seeded or bool(self.truths.find(value))  # right, but perhaps for another name
-        return not doubtful or self._helps(event, expectation)
+        return not doubtful or self.expected.names_are_kept or self._helps(event, expectation)
 
     def is_right(self, event: Event) -> bool:
         """Whether an event is right as far as can be told."""

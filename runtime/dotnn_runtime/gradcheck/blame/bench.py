@@ -11,7 +11,7 @@ from ..tracing.run import Place, Run
 
 SECONDS = 20.0
 """After so long no more lines are looked for …"""
-MOST_WORK = 400_000
+MOST_WORK = 600_000
 """… and after so many events: that is the same on every machine."""
 
 

@@ -70,10 +70,9 @@ def blame_for_note(script: TracedScript, point: Point, *, same_size: bool = Fals
         value = name if name in shapes else name.partition(EDGE)[0]
         if note.name in written or (value in written and not same_size):
             continue
-        may_be_meant = value not in shapes or (same_size and _spreads_to(note.array, shapes[value]))
-        pattern = _wrong_numbers(note) or (
-            None if may_be_meant else _wrong_shape(note.array, value, shapes[value], size)
-        )
+        shape = shapes.get(value, note.array.shape)
+        meant = same_size and _spreads_to(note.array, shape)
+        pattern = _wrong_numbers(note) or _wrong_shape(note.array, value, note.array.shape if meant else shape, size)
         if pattern is not None:
             return _blame_line(script, note, value, pattern)
     return None
@@ -176,12 +175,12 @@ def blame_for_exception(script: TracedScript, error: BaseException) -> Blame:
 
     What complains about a result blames the last line of `loss_and_grads`, which returns it.
     """
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename]
-    if not frames or frames[-1].lineno is None:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename and f.lineno]
+    if not frames:
         return _blame_for_result(script, error)
     passed = [around(script.structure.source, f.lineno or 0) for f in frames]
     outer = [f for f, function in zip(frames, passed, strict=True) if function in OWN]
-    chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
+    chosen = [*frames[-1:], *outer][-1]  # a formula that stops was handed something by the line that calls it
     inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
     place = script.structure.place(chosen.lineno or 0)
     target = place.text.partition("=")[0].rstrip(" +")

@@ -19,7 +19,7 @@ from .sites import only_reads
 from .suspects import suspects
 
 MOST_REPAIRS = 6
-SURE, UNSURE = 10_000, 60_000
+SURE, UNSURE = 10_000, 100_000
 """How many events are replayed to find a repair where one line alone is suspected, and where several are."""
 
 
@@ -41,17 +41,20 @@ class _Found(NamedTuple):
 
 
 def culprit(state: Assessment, wrong: Wrong, blamed: Collection[int]) -> Culprit:
-    """Return who is to blame for a wrong event; the sites `blamed` already are to blame for what no repair mends."""
+    """Return who is to blame for a wrong event; the sites `blamed` already are to blame for what else they may be."""
     misplaced = _under_another_name(state, wrong.event)
     if misplaced is not None:
         return Culprit(misplaced, None, [])
     sites = suspects(state, wrong.event)
     for site in sites:
-        if site.number in blamed and site.number not in state.bench.follower.patches:
+        if site.number in blamed:
             return Culprit(site, None, sites)
     repair = _Inquiry(state, wrong, sites).best() if not _should_be_nothing(wrong) else None
     if repair is not None:
         return Culprit(repair.site, repair, sites)
+    common = _behind_several(state, wrong.event, sites)
+    if common is not None:
+        return Culprit(common, None, sites)
     source = state.source(wrong.event)  # a function whose lines are judged, or a helper, which is its caller's matter
     judged = any(e.frame == source.frame for e, _ in state.judged)
     return Culprit(source.site if judged else wrong.event.site, None, sites)
@@ -73,6 +76,20 @@ def _under_another_name(state: Assessment, event: Event) -> Site | None:
         if "[" in e.name and e.site.kind != "return" and state.truths.same(e.value, right.total):
             return e.site
     return None
+
+
+def _behind_several(state: Assessment, event: Event, sites: list[Site]) -> Site | None:
+    """Return the suspect that makes several lines wrong which read it: one is more likely wrong than all of them."""
+    most: tuple[int, Site] | None = None
+    for site in sites:
+        if site.number == event.site.number or site.kind != "assign":
+            continue
+        made = [e for e in state.of_site(site.number, before=event) if e.seeded and state.expected.of(e) is None]
+        readers = [user for e in made for user in state.expected.consumers[e.number]]
+        judged = {u.site.number: state.is_right(u) for u in readers if state.expected.of(u) is not None}
+        if len(judged) > 1 and not any(judged.values()) and (most is None or len(judged) > most[0]):
+            most = len(judged), site
+    return most[1] if most is not None else None
 
 
 class _Inquiry:
@@ -157,7 +174,7 @@ class _Inquiry:
     def _local(self, site: Site) -> Callable[[Any], bool] | None:
         """Return what judges the value of a site's own expression, where that is the value of the event."""
         event, expectation, place = self.event, self.expectation, self.event.place
-        if expectation is None or site.kind == "loop" or place.part >= 2 or (site.kind, place.part) == ("part", 1):
+        if expectation is None or site.kind == "loop" or place.is_buffer or (site.kind, place.part) == ("part", 1):
             return None
         if not site.number == event.site.number == place.site:
             return None

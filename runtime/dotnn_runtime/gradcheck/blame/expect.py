@@ -7,6 +7,7 @@ not judged by it, only by what is made of it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,8 +16,11 @@ import numpy as np
 from ..reading.types import Array
 from ..tracing.run import Event, Run
 from ..tracing.values import node_of
-from .promises import Promise, Promises
+from .promises import Promise, Promises, spread
 from .truth import Target, Truths
+
+TRUSTED = 3
+"""So many times more lines must keep their promise than break it."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ def _spread(claim: Array | None, right: Array) -> Array | None:
 class Expectations:
     """What is expected of the events of a run."""
 
-    def __init__(self, run: Run, truths: Truths) -> None:
-        self.run, self.truths = run, truths
+    def __init__(self, run: Run, truths: Truths, slopes: Mapping[int, Target] | None = None) -> None:
+        self.run, self.truths, self.slopes = run, truths, slopes or {}
         self.consumers: dict[int, list[Event]] = defaultdict(list)
         for event in run.backward:
             for dep in event.deps:
@@ -64,11 +68,13 @@ class Expectations:
         return self._known[event.number]
 
     def _find(self, event: Event) -> Expectation | None:
+        if event.number in self.slopes:
+            return Expectation((self.slopes[event.number],))
         returned = self._returned.get(event.number)
         if returned is not None and event.place.key:
             return returned
-        promised = self._promised(event)
-        if promised is not None and not self.is_partial(event) and not self._starts(event):
+        promised = self._part_promised(event) if self.is_partial(event) else self._promised(event)
+        if promised is not None and not self._starts(event):
             return promised
         free = event.seeded and event.value is not None and not self.truths.find(event.value)
         free = free and event.site.kind != "return"
@@ -81,6 +87,16 @@ class Expectations:
             return Expectation(own)
         likely = own if self._goes_by_turns(event) else ()
         return Expectation(own + others, meant=likely) if own or others else None
+
+    def _part_promised(self, event: Event) -> Expectation | None:
+        """Return what is promised of a part that a statement of another turn adds to: `d_c = d_c * f` at the end."""
+        users = [user for user in self.consumers[event.number] if user.loops != event.loops]
+        if not event.loops or event.site.kind != "assign" or event.place.part or not users:
+            return None
+        wholes = [target for user in users for target in self._promise[user.number].own]
+        nodes = {id(spread(target.node)) for target in wholes if target.is_whole}
+        parts = [t for node in nodes for t in self.truths.parts.get(node, ())]
+        return Expectation((*wholes, *parts)) if wholes else None
 
     def _goes_by_turns(self, event: Event) -> bool:
         """Whether an event is likely to be one of its own turn: so are most of its site, or else of its function."""
@@ -120,6 +136,19 @@ class Expectations:
             if event.loops and event.site.kind in ("assign", "unpack", "part"):
                 found.setdefault((event.frame, event.name), event.number)
         return found
+
+    @cached_property
+    def names_are_kept(self) -> bool:
+        """Whether the names of this script keep their promises: by far most of its right cotangents do."""
+        kept, broken = set[int](), set[int]()
+        for event in self.run.backward:
+            expectation, used = self.of(event), self.consumers[event.number]
+            if expectation is not None and not expectation.sure and used and event.seeded and event.value is not None:
+                if expectation.met(self.truths, event.value):
+                    kept.add(event.site.number)
+                elif self.truths.find(event.value):
+                    broken.add(event.site.number)
+        return len(kept - broken) >= TRUSTED * max(1, len(broken))
 
     def is_partial(self, event: Event) -> bool:
         """Whether an event is only a part of what gets its name: all that is made of it is assigned to it again."""

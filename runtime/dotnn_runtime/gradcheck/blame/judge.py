@@ -27,6 +27,8 @@ from .suspects import doubts
 MOST_FAULTS = 12
 MOST_ROUNDS = 80
 MOST_DOUBTS = 3
+MOST_PATHS = 3
+"""After so many wrong turns no better repair is looked for."""
 
 
 class Judge:
@@ -56,9 +58,13 @@ class Judge:
         wrong = self._first_wrong(state) if state.run.nodes else None
         if wrong is None:
             return False
-        found = culprit(state, wrong, self.faults)
+        found = culprit(state, wrong, [n for n, fault in self.faults.items() if self._is_settled(n, fault)])
         fault = self._fault(state, wrong, found)
         return self._mended(state, wrong, found, fault) or self._overridden(state, wrong, fault)
+
+    def _is_settled(self, number: int, fault: Fault) -> bool:
+        """Whether no other repair of a site is looked for: there is none, or two were right by chance alone."""
+        return number not in self.patches or len(fault.paths) >= MOST_PATHS
 
     def _first_wrong(self, state: Assessment) -> Wrong | None:
         found = state.first_wrong()

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..reading.types import Array
 from ..tracing.rows import EDGE
 from ..tracing.run import Event, Run
 from ..tracing.values import Node
@@ -45,18 +44,18 @@ class Promises:
         made = [e for number in partners for e in self._forward_events.get((number, name), ())]
         own = [e for e in made if event.loops and e.loops == event.loops]
         others = [e for e in made if not any(e is o for o in own)]
-        cut = tuple(_nothing(e.value) for e in own if e.value is not None and _is_cut(e))
+        cut = tuple(Target.of(np.zeros(e.value.shape)) for e in own if e.value is not None and _is_cut(e))
         found = []
         for events in (own, others):
             nodes = {node.order: node for e in events for node in self._nodes(e, partners, whole=not edge)}
             if edge:
                 in_parts = self._is_all(event)
-                found.append(tuple(t for node in nodes.values() for t in self._through(node, user, in_parts)))
+                found.append(tuple(t for node in nodes.values() for t in self.through(node, user, in_parts)))
             else:
                 found.append(tuple(map(Target, nodes.values())))
         return Promise(found[0] + cut, found[1])
 
-    def _through(self, node: Node, user: str, in_parts: bool) -> Iterator[Target]:
+    def through(self, node: Node, user: str, in_parts: bool) -> Iterator[Target]:
         """Yield the parts of a cotangent through the uses of a statement: all of them, then some."""
         owners = [self._owners.get(use.order, ("", 0))[0] for use, _ in node.uses]
         named = [i for i, owner in enumerate(owners) if owner == user]
@@ -65,8 +64,8 @@ class Promises:
             yield Target(node)
         elif named:
             yield Target(node, tuple(named))
-        for target in self.truths.of_shape(node.shape):
-            chosen = target.node is node and target.shares and (not named or set(target.shares) < set(named))
+        for target in self.truths.parts.get(id(node), ()):
+            chosen = not named or set(target.shares) < set(named)
             if chosen and (in_parts or not _splits_a_use(target)):
                 yield target
 
@@ -147,16 +146,16 @@ def owners_of(run: Run) -> dict[int, tuple[str, int]]:
     return found
 
 
+def spread(node: Node) -> Node:
+    """Return the last reading of a value under another name, from which its uses part."""
+    while len(node.uses) == 1 and node.uses[0][0].event is not None:
+        node = node.uses[0][0]
+    return node
+
+
 def _is_cut(made: Event) -> bool:
     """Whether the loss does not depend on a value."""
     return made.node is not None and made.node.total is None and not made.node.lost
-
-
-def _nothing(value: Array) -> Target:
-    """Return the cotangent of a value that the loss does not depend on."""
-    node = Node((), None, 0)
-    node.total = np.zeros(value.shape)
-    return Target(node)
 
 
 def _splits_a_use(target: Target) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -102,14 +103,16 @@ def functions_of(script: TracedScript, part: str) -> list[ast.FunctionDef]:
 def _line_of(script: TracedScript, fault: Fault) -> int:
     """Return the line that makes the part of a step which is wrong, as far as the text tells."""
     functions = functions_of(script, fault.part)
+    if not functions:
+        return 0
     if fault.part == "batch":
-        return next((line for f in functions for line in _batch_lines(f)), 0)
+        return next(itertools.chain(*map(_batch_lines, functions)), 0)
     if fault.part in ("state", "slot", "weight"):
         start = {"state": fault.name.replace(".", "_"), "slot": fault.name, "weight": "w"}[fault.part]
         lines = [line for f in functions for line in _lines_that_assign(f, start, fault.part != "state")]
     else:
-        lines = [n.lineno for f in functions[:1] for n in walk_statements(f.body) if isinstance(n, ast.Return)]
-    return lines[-1] if lines else next((f.lineno for f in functions), 0)
+        lines = [n.lineno for n in walk_statements(functions[0].body) if isinstance(n, ast.Return)]
+    return lines[-1] if lines else functions[0].lineno
 
 
 def _batch_lines(function: ast.FunctionDef) -> Iterator[int]:

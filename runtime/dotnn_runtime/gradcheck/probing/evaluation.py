@@ -124,12 +124,20 @@ class Evaluation:
         return [row for row in rows if row.norm > NOISE * scale]
 
     def probes(self, rows: Sequence[Row], oracle: Oracle, rng: np.random.Generator) -> dict[str, Probe]:
-        """Probe rows by an oracle; a difference that rounding alone can make here says nothing."""
+        """Probe rows by an oracle.
+
+        A difference that rounding alone can make here says nothing, and none does where the loss is no number.
+        """
         found = probe_rows(rows, self.evaluate, oracle, rng, scale_of(self.rows()))
         for name, probe in found.items():
-            if probe.outcome is Outcome.WRONG and self.is_rounding(name, probe.distance):
+            if probe.outcome is Outcome.WRONG and (not self.finite or self.is_rounding(name, probe.distance)):
                 found[name] = replace(probe, outcome=Outcome.SILENT)
         return found
+
+    @property
+    def finite(self) -> bool:
+        """Whether the loss is a number here: a root or a quotient may leave its domain at a point that is drawn."""
+        return math.isfinite(self.base_loss)
 
     def _replaying(self, push: Direction) -> Replaying:
         return Replaying(self.script.woven, self.shifts, self.tape, push, self.script.kinks)

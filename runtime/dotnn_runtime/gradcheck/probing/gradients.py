@@ -135,7 +135,9 @@ class Probing:
         point = self._drawn(0, generic_batch_size(taken, least=size + 1))
         batch = as_classes(point.batch, {**plain.INPUTS, **plain.TARGETS})
         evaluation = Evaluation(self.script, replace(point, batch=batch), self.cost)
-        probe_another_size(self.verdicts, evaluation, {row.name for row in rows}, np.random.default_rng([self.seed, 4]))
+        if evaluation.finite:
+            names, rng = {row.name for row in rows}, np.random.default_rng([self.seed, 4])
+            probe_another_size(self.verdicts, evaluation, names, rng)
 
     def _crossings(self, counts: Mapping[int, int]) -> list[Crossing]:
         return [Crossing(n, self.script.structure.place(n).text, c) for n, c in sorted(counts.items()) if c]

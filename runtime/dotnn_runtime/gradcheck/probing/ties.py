@@ -60,7 +60,7 @@ def _skipped(reason: str) -> CheckResult:
 
 
 def _tied(script: TracedScript, point: Point, cost: Cost, names: set[str], branches: Branches) -> Iterator[Evaluation]:
-    """Yield evaluations where branches tie, and only such as have a documented convention.
+    """Yield evaluations where branches tie, and only such as have a documented convention, and divide by no zero.
 
     A tie may spread: where the operand of a relu is zero, so is that of an elu behind it. If it spreads to where there
     is no convention, the values are moved one at a time.
@@ -69,7 +69,7 @@ def _tied(script: TracedScript, point: Point, cost: Cost, names: set[str], branc
     for some, grid in itertools.product([names, *alone], GRIDS):
         evaluation = Evaluation(script, point, cost, snap=some, grid=grid)
         met = {line for line, count in evaluation.tape.ties.items() if count}
-        if met and not met & branches.doubtful_lines:
+        if met and not met & branches.doubtful_lines and math.isfinite(evaluation.base_loss):
             yield evaluation
 
 
@@ -149,17 +149,28 @@ class Branches:
 
 def find_branches(structure: Structure) -> Branches:
     """Return the branches of the forward pass and the loss."""
-    counts = {name: _count(function) for name, function in structure.functions.items()}
+    signed = _signed(structure)
+    counts = {name: _count(function, signed) for name, function in structure.functions.items()}
     found, doubtful, lines = set[str](), set(structure.aliases), set[int]()
     for statement in _assignments(structure):
         helpers = [name for part in ast.walk(statement.value) for name in counts if _calls(part, {name})]
-        count = _count(statement.value) + sum(counts[name] for name in helpers)
+        count = _count(statement.value, signed) + sum(counts[name] for name in helpers)
         if count == 1:
             found |= reads(statement.value)
         elif count:
             doubtful |= reads(statement.value)
             lines.update(_lines(statement), *(_lines(structure.functions[name]) for name in helpers))
     return Branches((found & _defined(structure)) - doubtful, lines)
+
+
+def _signed(structure: Structure) -> set[str]:
+    """Return the names whose sign is taken: compared with 0, one is an absolute value, however that is written."""
+    parts = (part for function in structure.functions.values() for part in ast.walk(function))
+    return set().union(*(_names(part) for part in parts if _calls(part, {"sign"})))
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - {"np"}
 
 
 def _defined(structure: Structure) -> set[str]:
@@ -174,9 +185,13 @@ def _assignments(structure: Structure) -> Iterator[ast.Assign]:
             yield statement
 
 
-def _count(node: ast.AST) -> float:
+def _count(node: ast.AST, signed: set[str]) -> float:
     """Count the branches of an expression or a function; one without a convention makes the count infinite."""
-    return sum(math.inf if _calls(part, UNDOCUMENTED) else _branches(part) for part in ast.walk(node))
+    return sum(math.inf if _is_undocumented(part, signed) else _branches(part) for part in ast.walk(node))
+
+
+def _is_undocumented(node: ast.AST, signed: set[str]) -> bool:
+    return _calls(node, UNDOCUMENTED) or (isinstance(node, ast.Compare) and bool(_names(node) & signed))
 
 
 def _lines(node: ast.stmt) -> range:

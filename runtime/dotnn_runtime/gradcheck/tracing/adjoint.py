@@ -7,7 +7,7 @@ sums and extremes are the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,7 @@ def pull_for_ufunc(ufunc: Any, method: str, args: Sequence[Any], parents: Sequen
     if method == "__call__":
         return _through_elements(ufunc, args, parents)
     if method == "reduce":
-        axis = args[1] if len(args) > 1 else options.get("axis", 0)
-        return _through_reduction(ufunc.__name__, args[0], axis, bool(options.get("keepdims", False)))
+        return _through_reduction(ufunc.__name__, args[0], *_along(args, {"axis": 0, **options}))
     if method == "at" and ufunc in (np.add, np.subtract):
         return lambda g: [g, None, ufunc(0.0, summed(g[args[1]], np.shape(args[2])))]
     raise NotImplementedError(f"{ufunc.__name__}.{method}")
@@ -98,6 +97,11 @@ def _through_matmul(a: Array, b: Array) -> Pull:
     return pull
 
 
+def _along(args: Sequence[Any], options: Mapping[str, Any]) -> tuple[Any, bool]:
+    """Return the axes along which a call reduces, and whether it keeps them."""
+    return args[1] if len(args) > 1 else options.get("axis"), bool(options.get("keepdims", False))
+
+
 def _through_reduction(name: str, x: Array, axis: Any, keepdims: bool) -> Pull:
     x = np.asarray(x)
 
@@ -131,18 +135,18 @@ def pull_for_function(function: Any, args: Any, kwargs: Any, parents: Sequence[A
     name = function.__name__
     rest = [None] * (len(parents) - 1)
     if name in (*SUMS, *EXTREMES):
-        axis = args[1] if len(args) > 1 else kwargs.get("axis")
-        pull = _through_reduction(name, args[0], axis, bool(kwargs.get("keepdims", False)))
+        pull = _through_reduction(name, args[0], *_along(args, kwargs))
         return lambda g: [*pull(g), *rest]
     if name == "einsum" and isinstance(args[0], str):
         return _through_einsum(args[0], args[1:])
-    if name == "dot" and {np.ndim(a) for a in args} <= {1, 2}:
+    if name == "dot" and set(map(np.ndim, args)) <= {1, 2}:
         return _through_matmul(*args)
     if name == "clip":
         inside = (args[0] >= args[1]) & (args[0] <= args[2])
         return lambda g: [g * inside, *rest]
     leaves, back = _Leaves(args, kwargs), _moved_back if name in MOVES else _dense
-    return lambda g: [back(function, leaves, i, g, which) if p else None for i, p in enumerate(parents)]
+    wanted = [i if parent else None for i, parent in enumerate(parents)]
+    return lambda g: [None if i is None else back(function, leaves, i, g, which) for i in wanted]
 
 
 def _through_einsum(subscripts: str, operands: Sequence[Array]) -> Pull:

@@ -138,9 +138,7 @@ class Cotangents:
         """Return the row of a value; of several statements that build its cotangent up, any may mean the whole."""
         if value not in self.values:
             return None
-        # a fast step builds a cotangent up in one array, which holds it when the last statement is done
-        last = self.by_name[name][-1].line if self.batch_last else 0
-        noted, count = self._noted(name, last), len(self.values[value])
+        noted, count = self._versions(name), len(self.values[value])
         at = range(int(self.started(value) and count == len(noted) + 1), count)
         strict = self._strict(value)
         if len(at) > 1 and len(noted) in (len(at), len(at) + 1):
@@ -150,6 +148,13 @@ class Cotangents:
             where, orders = at[-1:], [noted[-1:]] if strict else [[array] for array in reversed(noted)]
         claims = tuple(filter(None, (self._claim(value, where, order) for order in orders)))
         return Row(name, "cotangent", _keys(value, where), claims, strict and len(at) == 1) if claims else None
+
+    def _versions(self, name: str) -> list[Array]:
+        """Return the arrays that may be meant by a name.
+
+        A fast step builds a cotangent up in one array, which holds it when the last statement is done.
+        """
+        return self._noted(name, self.by_name[name][-1].line if self.batch_last else 0)
 
     def _of_input(self, name: str, value: str) -> Row | None:
         if value not in self.inputs:

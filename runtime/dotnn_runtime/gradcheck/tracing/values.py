@@ -62,22 +62,21 @@ class Followed(np.ndarray):
         self.node, self.source = None, None
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
-        plain = [stripped(x) for x in inputs]
+        plain, parents = list(map(stripped, inputs)), list(map(node_of, inputs))
         options = {key: stripped(value) for key, value in options.items()}
         if out is not None:
-            options["out"] = tuple(stripped(o) for o in out)
+            options["out"] = tuple(map(stripped, out))
         saved = _kept(plain)
         result = getattr(ufunc, method)(*plain, **options)
-        parents = [node_of(x) for x in inputs]
-        target = inputs[0] if method == "at" else out[0] if out is not None else None
         node = None
         if any(parents):
             node = new_node(parents, lambda: pull_for_ufunc(ufunc, method, saved, parents, options))
-        if target is not None:
-            if isinstance(target, Followed):
-                mutate(target, node)
-            return None if method == "at" else target
-        return followed(result, node)
+        targets = inputs[:1] if method == "at" else out or ()
+        if not targets:
+            return followed(result, node)
+        if isinstance(targets[0], Followed):
+            mutate(targets[0], node)
+        return None if method == "at" else targets[0]
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         plain_args, plain_kwargs = stripped(args), stripped(kwargs)

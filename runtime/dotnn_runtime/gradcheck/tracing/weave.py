@@ -12,11 +12,12 @@ import copy
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..reading.structure import Structure, blocks, walk_statements, written_argument, written_into
+from ..reading.structure import Structure, blocks, out_arguments, walk_statements, written_argument, written_into
 from .branches import BRANCHES, COMPARISONS, METHODS, PLAIN_NAMES
 
 MODULE_NAME = "__trace__"
 NOT_TRACED = ("init_params", "train", "fit", "predict", "evaluate", "main", "check", "load_data", "update")
+_EXTREMES = (("maximum", "reduce"), ("minimum", "reduce"))
 _SIGNS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
 
 
@@ -114,8 +115,9 @@ class Weaver:
             return self._assign(function, node)
         if isinstance(node, ast.AugAssign):
             return self._augmented(function, node)
-        if isinstance(node, ast.Expr) and not _is_docstring(node):
-            return self._do(function, node)
+        return self._do(function, node) if isinstance(node, ast.Expr) else self._whole_value(function, node)
+
+    def _whole_value(self, function: str, node: ast.stmt) -> list[ast.stmt]:
         if isinstance(node, ast.AnnAssign | ast.Return) and node.value is not None:
             names = _parts(node.value) if isinstance(node, ast.Return) else (ast.unparse(node.target),)
             kind = "return" if isinstance(node, ast.Return) else "assign"
@@ -130,6 +132,8 @@ class Weaver:
         return [node, _statement(_call("loop_over"), node)]
 
     def _do(self, function: str, node: ast.Expr) -> list[ast.stmt]:
+        if _is_docstring(node):
+            return [node]
         written = self._written(function, node)
         site = self._site(function, "do", node, tuple(map(ast.unparse, written)))
         node.value = _call("do", site, _thunk(node.value))
@@ -178,16 +182,12 @@ class Weaver:
     def _written(self, function: str, node: ast.Expr) -> list[ast.expr]:
         """Return what a call writes into: `np.add.at(d_W, …)`, `np.add(a, b, out=c)`, in a fast step `add(a, b, c)`."""
         call = node.value
-        if not isinstance(call, ast.Call):
-            return []
         if self._is_step(function):
             target = written_argument(node)
             whole = self.structure.views.get(target.id) if isinstance(target, ast.Name) else None
             found = [_load(whole) if whole else target]
         else:
-            found = [k.value for k in call.keywords if k.arg == "out"]
-            if isinstance(call.func, ast.Attribute) and call.func.attr == "at":
-                found += call.args[:1]
+            found = [*_filled_by(call)] if isinstance(call, ast.Call) else []
         return [f for f in found if isinstance(f, ast.Name | ast.Subscript | ast.Attribute)]
 
     def _as_written(self, node: ast.stmt) -> ast.stmt:
@@ -225,6 +225,11 @@ class Weaver:
         original = node if kind in ("loop", "argument") else self._as_written(node)
         self.sites.append(Site(len(self.sites), function, kind, original, names, lines, keys))
         return ast.Constant(len(self.sites) - 1)
+
+
+def _filled_by(call: ast.Call) -> list[ast.expr]:
+    is_at = isinstance(call.func, ast.Attribute) and call.func.attr == "at"
+    return [*out_arguments(call), *(call.args[:1] if is_at else ())]
 
 
 def _loaded(target: ast.expr) -> ast.expr:
@@ -303,7 +308,7 @@ class _Branches(ast.NodeTransformer):
         owner, name = function.value, function.attr
         if isinstance(owner, ast.Name) and owner.id in self.numpy:
             return self._branch(node, name, function) if name in BRANCHES else node
-        if isinstance(owner, ast.Attribute) and owner.attr in ("maximum", "minimum") and name == "reduce":
+        if isinstance(owner, ast.Attribute) and (owner.attr, name) in _EXTREMES:
             return self._branch(_with_axis(node), owner.attr[:3], function)
         return self._branch(node, name, owner, "method") if name in METHODS else node
 

@@ -128,13 +128,18 @@ def _passed_to_sums(root: Call) -> dict[Call, dict[int, Node]]:
         homes |= dict.fromkeys((node.out.id for node in call.direct("backward", "pass_on")), call)
     for call in root.inside_out():
         for node in call.direct("backward"):
-            for v in node.ins:
-                if node.op != "accumulate" or homes.get(v.id, call) is not call:
-                    homes.pop(v.id, None)
+            for i in _needed_itself(node, call, homes):
+                homes.pop(i, None)
     found: dict[Call, dict[int, Node]] = {}
     for call in set(homes.values()):
         found[call] = {n.out.id: n for n in call.direct("backward", "pass_on") if n.out.id in homes}
     return found
+
+
+def _needed_itself(node: Node, call: Call, homes: Mapping[int, Call]) -> list[int]:
+    """Return the numbers of the values that a node reads and that are not added up where they are made."""
+    adds = node.op == "accumulate"
+    return [v.id for v in node.ins if not adds or homes.get(v.id, call) is not call]
 
 
 def _end(value: Value, folded: Mapping[int, Value]) -> Value:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from dotnn.codegen import data as shared
-from dotnn.codegen.lines import literal, table
+from dotnn.codegen.lines import literal
 from dotnn.codegen.tables import decayed, named_tables
 from dotnn.codegen.wrap import wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
 from dotnn.passes.zeros import zero_gradients
-from dotnn.targets.numpy.explain.initial import runs
+from dotnn.targets.numpy.explain.initial import shapes_are_read
 from dotnn.targets.numpy.explain.prose import prose
 
-THREADS = 'os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small products are slower on several threads'
+THREADS = 'os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrix products are slower on several threads'
 
 
 def script_head(model: Model, graph: Graph, modules: Sequence[str]) -> str:
@@ -30,7 +30,7 @@ def script_head(model: Model, graph: Graph, modules: Sequence[str]) -> str:
         f"    python {name}.py predict weights.npz data{read.entry.ending if read else '.npz'}",
         f"    python {name}.py check",
         "",
-        "Arrays are batch-first: B counts the examples. d_v is the derivative of the loss with respect to v.",
+        "Arrays are batch-first: B counts the examples. d_v is the derivative of the loss E with respect to v.",
         '"""',
         *(f"import {module}" for module in modules),
         "",
@@ -42,32 +42,15 @@ def script_head(model: Model, graph: Graph, modules: Sequence[str]) -> str:
 def _constants(model: Model, graph: Graph) -> Iterator[str]:
     scaled = shared.scaled_shapes(model)
     for name, entries in {**named_tables(model), **({"SCALED": scaled} if scaled else {})}.items():
-        if name == "PARAMS":
-            yield from _params(model, entries)
-        else:
+        if name != "PARAMS" or not shapes_are_read(model):
             yield from wrapped(f"{name} = {literal(dict(entries))}")
     if model.train.weight_decay:
         yield from wrapped(f"DECAYED = {literal(decayed(model))}")
     dead = zero_gradients(graph)
     if dead:
-        yield "# the loss does not depend on these, or only through steps"
+        yield "# their gradients are zero whatever the data are: dotnn check expects it"
         yield from wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}")
     train = model.train
     every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
     yield f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}"
-    yield f'MODEL = "{network_identity(model)}"  # identifies the network: weights of another one are refused'
-
-
-def _params(model: Model, shapes: Mapping[str, object]) -> list[str]:
-    """Return the table of the parameters, with a loop over the copies of a repeated block."""
-    entries = [(name, literal(shape)) for name, shape in shapes.items()]
-    lines: list[str] = []
-    for run, some in runs(model, entries):
-        if run:
-            text = ", ".join(f'f"{{n}}.{name}": {shape}' for name, shape in some)
-            names = ", ".join(f'"{name}"' for name in run)
-            lines += [*([] if lines else ["PARAMS = {}"]), f"for n in ({names}):"]
-            lines += wrapped(f"PARAMS |= {{{text}}}", 4)
-        else:
-            lines += wrapped(f"PARAMS {'|=' if lines else '='} {table(dict(some))}")
-    return lines or ["PARAMS = {}"]
+    yield f'MODEL = "{network_identity(model)}"  # dotnn finds it in weights.npz, and refuses those of another network'

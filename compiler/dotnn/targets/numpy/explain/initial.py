@@ -28,6 +28,12 @@ def init_params(model: Model, values: Mapping[str, Any]) -> str:
     return prose([*head, *draws, *stored, *body, end])
 
 
+def shapes_are_read(model: Model) -> bool:
+    """Whether `PARAMS` is read off fresh parameters: a table would say of every copy of a block what they say."""
+    drawn = all(p.trained and p.init.name != "file" for p in model.params.values())
+    return drawn and any(run for run, _ in runs(model, [(name, str(p.shape)) for name, p in model.params.items()]))
+
+
 def expression(name: str, p: Parameter, values: Mapping[str, Any], files: Sequence[str]) -> str:
     """Return the value that a parameter starts from."""
     if p.init.name != "file":

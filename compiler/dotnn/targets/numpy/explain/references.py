@@ -61,8 +61,9 @@ class References(LocalNames):
     def _child_keys(self) -> dict[Call, str]:
         scope, found = Scope(), {}
         for child in self.children:
-            path = ".".join(inside(child.params if child.use and child.params else child.path, self.call.path))
-            key = path or (child.step.layer.name if child.step else base_name(child))
+            by_params = child.use is not None and child.params  # a loop over copies finds the parameters by this key
+            parts = inside(child.params, self.call.params) if by_params else inside(child.path, self.call.path)
+            key = ".".join(parts) or (child.step.layer.name if child.step else base_name(child))
             number, free = 1, key
             while free in scope.taken:
                 number, free = number + 1, f"{key}_{number + 1}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from dotnn.codegen import paste, tree
 from dotnn.codegen import training as common
+from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import head_lines, origin
 from dotnn.codegen.printer import Mark, print_module
 from dotnn.codegen.threads import one_thread_pays
@@ -19,14 +20,14 @@ from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
 from dotnn.targets.numpy.explain.head import script_head
-from dotnn.targets.numpy.explain.initial import init_params
+from dotnn.targets.numpy.explain.initial import init_params, shapes_are_read
 from dotnn.targets.numpy.explain.network import NetworkWriter
 from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.training import TrainingWriter
 
 PART = '''
 def part(params, path):
-    """Return the parameters under `path`, by the rest of their names."""
+    """Return the parameters under `path`, without it in their names."""
     return {name[len(path) + 1 :]: w for name, w in params.items() if name.startswith(path + ".")}
 '''
 LOSS_AND_GRADS = '''
@@ -35,6 +36,7 @@ def loss_and_grads(params, batch, *, training=True, rng=None, d_loss=1.0):
     outputs, cache = forward(params, batch, training=training, rng=rng)
     return total_loss(params, batch, cache), backward(params, batch, cache, d_loss)
 '''
+SHAPES = "PARAMS = {name: value.shape for name, value in init_params(0).items()}"
 TRAINING_PASS = '''
 def training_pass(params, batch, rng=None):
     """Return the loss and its gradient, as `loss_and_grads` does, and renew the state in `params`."""
@@ -76,8 +78,10 @@ class _Script:
         parts: list[tree.Item] = [
             tree.Banner("the network"),
             *(tree.Prose(_short_doc(text)) for text in paste.sources(formulas)),
+            *(tree.Prose(text) for text in defined(self.model, self.graph)),
             *own,
             tree.Prose(fresh),
+            *([tree.Prose(SHAPES)] if shapes_are_read(self.model) else []),
             *network.parts,
             *network.functions,
             tree.Prose(LOSS_AND_GRADS.strip("\n")),
@@ -105,7 +109,7 @@ class _Script:
     def _formulas(self, network: list[tree.Item]) -> list[str]:
         """Return the helpers that the network and the initial values call, in order."""
         helpers = {h for node in self.graph.all_nodes() for h in node.rule.called(node)}
-        code = self._code(network)
+        code = "\n".join([self._code(network), *defined(self.model, self.graph)])
         called = {h for h in helpers if re.search(rf"\b{h}\b", code)}
         return paste.needed((called | common.init_helpers(self.model)) - {"locate"})
 
