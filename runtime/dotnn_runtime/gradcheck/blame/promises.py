@@ -56,9 +56,9 @@ class Promises:
         partners, in_parts = self.partners(event.frame), bool(edge) and self._is_all(event)
         nodes = {node.order: node for e in made for node in self._nodes(e, partners, whole=not edge)}
         for node in nodes.values():
-            yield from self._through(node, user, in_parts) if edge else [Target(node)]
+            yield from self.through(node, user, in_parts) if edge else [Target(node)]
 
-    def _through(self, node: Node, user: str, in_parts: bool) -> Iterator[Target]:
+    def through(self, node: Node, user: str, in_parts: bool) -> Iterator[Target]:
         """Yield the parts of a cotangent through the uses of a statement: all of them, then some."""
         named = self._uses_by(node, user)
         if len(named) == len(node.uses):

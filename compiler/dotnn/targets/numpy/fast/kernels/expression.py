@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dotnn.ir.expr import Binary, Call, Expr, Method, Name, Number, Unary, Unspellable, reads, spell, ufunc, walk
+from dotnn.ir.expr import (
+    Binary,
+    Call,
+    Expr,
+    Method,
+    Name,
+    Number,
+    Unary,
+    Unspellable,
+    reads,
+    spell,
+    ufunc,
+    walk,
+)
+from dotnn.ir.expr.common import common_parts
+from dotnn.ir.expr.derive import sent
 from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, like
@@ -29,13 +44,20 @@ class Writer:
     e: Step
     node: Node
     shape: Value
-    names: dict[str, Value]
+    names: dict[str, str]
     depth: dict[str, int] = field(default_factory=lambda: {"dtype": 0, "bool": 0})
+
+    def common(self, expr: Expr) -> Expr:
+        """Write what an expression computes several times, and return it with names for that."""
+        parts, expr = common_parts(expr)
+        for name, part in parts:
+            self.names[name] = self.operand(part)
+        return expr
 
     def operand(self, expr: Expr) -> str:
         """Return the name of an operand: an array, a number, or a scratch array that is written here."""
         if isinstance(expr, Name):
-            return self.names[expr.id].name
+            return self.names[expr.id]
         if not reads(expr):
             return self.number(expr)
         target = self.scratch("bool" if is_mask(expr) else "dtype")
@@ -61,12 +83,21 @@ class Writer:
             case Binary("**", base, Number(2)):
                 x = self.operand(base)
                 self.run("multiply", x, x, target)
+            case Binary("**", base, Number(3 | 4 as power)):
+                x = self.operand(base)
+                square = self.scratch("dtype")
+                self.run("multiply", x, x, square)
+                self.run("multiply", square, x if power == 3 else square, target)
             case Binary(op, left, right) if op in OPERATORS:
                 self.run(OPERATORS[op], self.operand(left), self.operand(right), target)
             case Unary("-", operand):
                 self.run("negative", self.operand(operand), target)
             case Unary("not", operand):
                 self.run("logical_not", self.operand(operand), target)
+            case Call("where", (Binary(op, left, right), Call("ones_like"), Number(0))) if op in OPERATORS:
+                self.run(OPERATORS[op], self.operand(left), self.operand(right), target)
+            case Call("where", (test, Name("d"), Number(0))):
+                self.run("multiply", self.names["d"], self.operand(test), target)
             case Call("where", (test, yes, no)):
                 self.where(test, yes, no, target)
             case Call("clip", (x, low, high)):
@@ -146,19 +177,44 @@ def _expression(e: Step, node: Node) -> bool:
     axes: tuple[int, ...] = ()
     if isinstance(formula, Method):
         formula, axes = formula.operand, node.attrs["axes"]
-    names = dict(zip(node.rule.names(len(node.ins)), node.ins, strict=True))
+    names = dict(zip(node.rule.names(len(node.ins)), (v.name for v in node.ins), strict=True))
     largest = node.ins[0] if axes else node.out
     if not _whole(formula) or isinstance(formula, Name) or any(v.type.dtype != "real" for v in node.ins):
         return False
     writer = Writer(e, node, largest, names)
     if not axes:
         over = () if _reads_again(formula) else tuple(v for v in node.ins if v.type == node.out.type)
-        writer.into(formula, e.out(node.out, over=over))
+        writer.into(writer.common(formula), e.out(node.out, over=over))
         return True
-    whole = writer.operand(formula)
+    whole = writer.operand(writer.common(formula))
     # The batch is the last axis here: axis k of an example is axis k - 1.
     where = tuple(axis - 1 for axis in axes)
     e.run(f"add.reduce({whole}, {where[0] if len(where) == 1 else where}, None, {e.out(node.out)}, True)")
+    return True
+
+
+def _defined(e: Step, node: Node) -> bool:
+    """The body of a definition is a formula like any other."""
+    definition, values = node.attrs["definition"], node.attrs["values"]
+    (z,) = node.ins
+    body = definition.filled(values)
+    if not _whole(body) or isinstance(body, Name) or not reads(body):
+        return False
+    over = () if _reads_again(body) else (z,)
+    writer = Writer(e, node, node.out, {"z": z.name})
+    writer.into(writer.common(body), e.out(node.out, over=over))
+    return True
+
+
+def _defined_derivative(e: Step, node: Node) -> bool:
+    definition, values = node.attrs["definition"], node.attrs["values"]
+    d, z = node.ins
+    product = sent(Name("d"), definition.slope_filled(values))
+    if product is None or not _whole(product) or isinstance(product, Name):
+        return False
+    over = () if _reads_again(product) else (d, z)
+    writer = Writer(e, node, node.out, {"d": d.name, "z": z.name})
+    writer.into(writer.common(product), e.out(node.out, over=over))
     return True
 
 
@@ -173,3 +229,5 @@ def _not_in_a_loop(e: Step, node: Node) -> bool:
 
 EXPRESSION = Kernel("expression", _expression, _not_in_a_loop)
 EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, _not_in_a_loop)
+DEFINED = Kernel("defined", _defined, _not_in_a_loop)
+DEFINED_DERIVATIVE = Kernel("defined_derivative", _defined_derivative, _not_in_a_loop)
