@@ -23,14 +23,14 @@ def scale(values, s):
 '''
 STANDARD = '''
 def standard(values):
-    """Return the shift and scale that give every feature mean 0 and deviation 1; a constant one is only shifted."""
+    """Return the shift and scale to mean 0 and deviation 1; a constant feature is only shifted."""
     constant = values.max(axis=0) == values.min(axis=0)
     shift = np.where(constant, values[0], values.mean(axis=0))
     return {"shift": shift, "scale": 1 / np.where(constant, 1, values.std(axis=0))}
 '''
 RANGE = '''
 def to_range(values, low, high):
-    """Return the shift and scale that bring every feature between `low` and `high`; a constant one is only shifted."""
+    """Return the shift and scale to the range from `low` to `high`; a constant feature is only shifted."""
     least, most = values.min(axis=0), values.max(axis=0)
     scale = (high - low) / np.where(most > least, most - least, 1)
     return {"shift": least - low / scale, "scale": scale}

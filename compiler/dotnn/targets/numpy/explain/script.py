@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
 from dotnn.targets.numpy.explain.head import script_head
 from dotnn.targets.numpy.explain.initial import init_params, shapes_are_read
-from dotnn.targets.numpy.explain.network import NetworkWriter
+from dotnn.targets.numpy.explain.network import Network, NetworkWriter
 from dotnn.targets.numpy.explain.prose import prose
 from dotnn.targets.numpy.explain.training import TrainingWriter
 
@@ -75,23 +75,18 @@ class _Script:
         training = TrainingWriter(self.model, self.graph, writer.spec, network)
         data, command_line = DataWriter(self.model, writer.spec), CommandLine(self.model, self.graph)
         formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
-        fresh = init_params(self.model, self.values)
         state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
-        own = [tree.Prose(PART.strip("\n"))] if "part(" in self._code([*network.parts, *network.functions]) else []
         pasted = paste.needed(training.helpers())
         parts: list[tree.Item] = [
             tree.Banner("the network"),
-            *(tree.Prose(_short_doc(text)) for text in paste.sources(formulas)),
-            *(tree.Prose(text) for text in defined(self.model, self.graph)),
-            *own,
-            tree.Prose(fresh),
-            *([tree.Prose(SHAPES)] if shapes_are_read(self.model) else []),
+            *_pasted(formulas),
+            *map(tree.Prose, [*defined(self.model, self.graph), *self._parameters(network)]),
             *network.parts,
             *network.functions,
             tree.Prose(LOSS_AND_GRADS.strip("\n")),
             *state,
             tree.Banner("the training"),
-            *(tree.Prose(_short_doc(text)) for text in paste.sources(n for n in pasted if n not in formulas)),
+            *_pasted(n for n in pasted if n not in formulas),
             *self._unit_variance(writer),
             *training.items(),
             tree.Banner("data"),
@@ -106,6 +101,12 @@ class _Script:
         first = ["#!/usr/bin/env python3", *head_lines({**origin(self.model), **self.facts}, text)]
         moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)
         return Explained("\n".join([*first, text]), moved)
+
+    def _parameters(self, network: Network) -> list[str]:
+        """Return the functions of parameters: `part`, where the network calls it, and `init_params`."""
+        called = re.search(r"\bpart\(", self._code([*network.parts, *network.functions]))
+        shapes = [SHAPES] if shapes_are_read(self.model) else []
+        return [*([PART.strip("\n")] if called else []), init_params(self.model, self.values), *shapes]
 
     def _code(self, items: list[tree.Item]) -> str:
         return print_module(tree.Module("", items))[0]
@@ -145,6 +146,11 @@ def _rescaling(made_by: Mapping[str, str]) -> tuple[tree.Stmt, ...]:
         tree.For("for name, value in made_by.items()", (tree.For("for _ in range(10)", trial),)),
         tree.Return("params"),
     )
+
+
+def _pasted(names: Iterable[str]) -> list[tree.Prose]:
+    """Return functions of the runtime as a script shows them."""
+    return [tree.Prose(_short_doc(text)) for text in paste.sources(names)]
 
 
 def _short_doc(source: str) -> str:
