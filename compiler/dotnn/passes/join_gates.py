@@ -57,15 +57,12 @@ def _joined(b: GraphBuilder, loop: Loop) -> Loop:
 
 def _gates(z: Value, reading: Mapping[int, Sequence[Node]]) -> _Gates | None:
     """Return the gates that a value is cut into, if it is only cut, and every piece only goes through one."""
-    cuts = [n for n in reading.get(z.id, ()) if n.rule.cuts]
-    if not 1 < len(cuts) == len(reading[z.id]):
-        return None
-    cuts.sort(key=lambda n: int(n.attrs["start"]))
-    users = [reading.get(n.out.id, ()) for n in cuts]
-    if any(len(u) != 1 or u[0].rule.as_tanh is None for u in users):
-        return None
-    found = _Gates(z, cuts, [u[0] for u in users])
-    return found if found.tile() and any(n.rule.as_tanh != PLAIN for n in found.acts) else None
+    cuts = sorted(reading.get(z.id, ()), key=lambda n: int(n.attrs["start"]) if n.rule.cuts else -1)
+    users = [reading.get(n.out.id, ()) for n in cuts if n.rule.cuts]
+    acts = [u[0] for u in users if len(u) == 1 and u[0].rule.as_tanh is not None]
+    found = _Gates(z, cuts, acts)
+    whole = 1 < len(cuts) == len(acts) and found.tile()
+    return found if whole and any(n.rule.as_tanh != PLAIN for n in acts) else None
 
 
 def _handed_on(loop: Loop, gates: _Gates) -> bool:
@@ -79,11 +76,11 @@ def _written(b: GraphBuilder, nodes: Sequence[Node], gates: _Gates) -> tuple[Nod
     numbers = zip(*(n.rule.as_tanh for n in gates.acts if n.rule.as_tanh), strict=True)
     attrs = dict(zip(("before", "factor", "shift"), numbers, strict=True), widths=gates.columns())
     first = next(n for n in nodes if n in gates.acts)
+    gone = {id(n) for n in gates.cuts}
     name = f"{gates.z.name.removesuffix(f'_{STEP}')}_act_{STEP}"
     whole = b.value(name, gates.z.type)
     joined = replace(first, rule=OPS["scaled_tanh"], ins=(gates.z,), outs=(whole,), attrs=attrs)
     pairs = zip(gates.acts, gates.cuts, strict=True)
     pieces = {id(act): replace(cut, ins=(whole,), outs=act.outs) for act, cut in pairs}
-    gone = {id(n) for n in gates.cuts}
     left = (n for n in nodes if id(n) not in gone)
-    return tuple(made for n in left for made in ([joined] if n is first else []) + [pieces.get(id(n), n)])
+    return tuple(made for n in left for made in [joined] * (n is first) + [pieces.get(id(n), n)])

@@ -110,7 +110,7 @@ def _sum_examples(e: Step, node: Node) -> bool:
     return True
 
 
-AFFINE = Kernel("affine", _affine, in_loop=_step_affine)
-AFFINE_D_INPUT = Kernel("affine_d_input", _d_input, in_loop=_step_d_input)
-AFFINE_D_WEIGHT = Kernel("affine_d_weight", _d_weight)
-SUM_EXAMPLES = Kernel("sum_examples", _sum_examples)
+AFFINE = Kernel("affine", _affine, in_loop=_step_affine, steps=True, folds=True)
+AFFINE_D_INPUT = Kernel("affine_d_input", _d_input, in_loop=_step_d_input, steps=True)
+AFFINE_D_WEIGHT = Kernel("affine_d_weight", _d_weight, steps=True)
+SUM_EXAMPLES = Kernel("sum_examples", _sum_examples, steps=True)

@@ -81,12 +81,15 @@ class _Machine:
         self.parameters = [*apart["PARAMS"]]
         self.written: dict[int, str] = {}
         self.copies: dict[str, list[Array]] = {}
+        self.empty: dict[int, Array] = {}
+        self.prepared = False
 
     def run(self, setup: Sequence[ast.stmt], step: Sequence[ast.stmt]) -> None:
         for statement in setup:
             self._run_one(statement)
             if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 self._bind(statement.targets[0].id, statement.value)
+        self.prepared = True
         for _ in range(2):
             self._run_all(step)
         for name, pair in self._results():
@@ -101,6 +104,8 @@ class _Machine:
         """Give a value that reuses memory an array of its own in `apart`; remember what is a copy of other arrays."""
         if name in self.plan.reused:
             self.apart.names[name] = self.apart.names[name].copy(order="K")
+        if "np.empty" in map(ast.unparse, ast.walk(expression)):
+            self.empty |= {id(owner): owner for owner in map(_owner, _flat(self.placed.names[name]))}
         sources = [placed for _, _, placed in self._arrays(expression)]
         made = _flat(self.placed.names[name])
         if not any(np.may_share_memory(a, b) for a in made for b in sources):
@@ -178,6 +183,8 @@ class _Machine:
         if not np.array_equal(expected, found):
             number = int(found[expected != found].max())
             raise InvalidPlan(f"{reads}, which `{self.written.get(number, 'nothing')}` has overwritten")
+        if self.prepared and id(_owner(placed)) in self.empty and not found.all():
+            raise InvalidPlan(f"{reads}, of which nothing has written all")
 
 
 def _names(plan: Plan, module: ModuleType, *, training: bool) -> dict[str, Any]:
