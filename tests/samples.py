@@ -142,6 +142,44 @@ def layer_spec(call):
     train {{ loss = mse(y, t) }}"""
 
 
+EXPRESSIONS = {
+    "1 - x": "1 - x",
+    "exp(x) / 2": "np.exp(x) / 2",
+    "-x^2 + 3": "-(x**2) + 3",
+    "2^x * x^3": "2**x * x**3",
+    "(x / (2 + u^2))^2": "(x / (2 + u**2)) ** 2",
+    "log(x^2 + 1) - log1p(u^2) + expm1(x / 3)": "np.log(x**2 + 1) - np.log1p(u**2) + np.expm1(x / 3)",
+    "sqrt(x^2 + v) * sin(x) - cos(u)": "np.sqrt(x**2 + v) * np.sin(x) - np.cos(u)",
+    "abs(x) + sign(u) * x + floor(3 * u)": "np.abs(x) + np.sign(u) * x + np.floor(3 * u)",
+    "erf(x / 2)": "scipy.special.erf(x / 2)",
+    "clip(2 * x, -1, 1) - min(x, u, 0.3) * max(u, 0.1)":
+        "np.clip(2 * x, -1, 1) - np.minimum(np.minimum(x, u), 0.3) * np.maximum(u, 0.1)",
+    "x mod 2 + 5 mod 3": "x % 2 + 2",
+    "where(x > u and not v < 0.5 or x == 7, x, 0) + where(x >= 0, 1, -1)":
+        "np.where(((x > u) & ~(v < 0.5)) | (x == 7), x, 0) + np.where(x >= 0, 1, -1)",
+    "where(u != 0, x / u, 0) * log(2)": "x / u * np.log(2)",
+    "tanh(x) * (1 - sigmoid(u))^2": "np.tanh(x) * (1 - 1 / (1 + np.exp(-u))) ** 2",
+    "exp(x) / sum(exp(x))": "np.exp(x) / np.exp(x).sum(1, keepdims=True)",
+    "(x - mean(x)) / sqrt(mean((x - mean(x))^2) + 0.1)":
+        "(x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 0.1)",
+    "x - logsumexp(x)": "x - scipy.special.logsumexp(x, 1, keepdims=True)",
+    "max(x, mean(u)) * min(x) + max(x)":
+        "np.maximum(x, u.mean(1, keepdims=True)) * x.min(1, keepdims=True) + x.max(1, keepdims=True)",
+    "table - mean(table, axis = 0)": "table - table.mean(1, keepdims=True)",
+    "table * sum(table, axis = 0) - max(table, axis = 1) + min(table, axis = -2)":
+        "table * table.sum(1, keepdims=True) - table.max(2, keepdims=True) + table.min(1, keepdims=True)",
+    "table / logsumexp(table, axis = 0) + relu(mean(table))":
+        "table / scipy.special.logsumexp(table, 1, keepdims=True) + np.maximum(table.mean(2, keepdims=True), 0)",
+    "table[1] + table[0, :] * table[-2:, :][1]": "table[:, 1] + table[:, 0] * table[:, 1]",
+    "table[:, 2] * x[1:3]": "table[:, :, 2] * x[:, 1:3]",
+    "concat(x[2:], x[:-3], x[-1:])": "np.concatenate([x[:, 2:], x[:, :1], x[:, 3:]], 1)",
+    "table @ table.T - 1": "np.einsum('bij,bkj->bik', table, table) - 1",
+    "(table.T @ table)[:, 1] / 3": "np.einsum('bij,bi->bj', table, table[:, :, 1]) / 3",
+}  # fmt: skip
+"""Expressions of `x`, `u`, `v` and `table` (`layer_spec`), and the same in NumPy and SciPy."""
+EXPRESSION_SPECS = [(text, layer_spec(text)) for text in EXPRESSIONS]
+
+
 LAYER_SPECS = [(name, layer_spec(call)) for name, layer in LAYERS.items() for call in calls(layer)]
 
 

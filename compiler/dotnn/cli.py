@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
 from functools import wraps
-from typing import Any
 
 import click
 
@@ -51,18 +50,18 @@ def _reports(work: Callable[..., int | None]) -> Callable[..., None]:
     """Turn a `CompileError` into its text on stderr, with --json into one object on stdout, too, and exit code 1."""
 
     @wraps(work)
-    def run(*args: Any, **kwargs: Any) -> None:
+    def run(*args: object, **kwargs: object) -> None:
         try:
             _check_names(click.get_current_context())
             code = work(*args, **kwargs) or 0
         except CompileError as error:
-            code = _refuse(error, as_json=kwargs.get("as_json", False))
+            code = _refuse(error, as_json=bool(kwargs.get("as_json")))
         except BrokenPipeError:
             code = CLOSED_PIPE
         except click.ClickException:
             raise
         except OSError as error:
-            code = _refuse(_of_the_system(error), as_json=kwargs.get("as_json", False))
+            code = _refuse(_of_the_system(error), as_json=bool(kwargs.get("as_json")))
         except Exception as fault:  # a bug of ours must not look like a mistake of the user's
             if os.environ.get("DOTNN_TRACEBACK"):
                 raise

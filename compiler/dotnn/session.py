@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dotnn.codegen.hygiene import NamesMeet
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
@@ -22,13 +22,18 @@ from dotnn.model.resolve import ORACLES, resolve
 from dotnn.passes.base import Pass, Pipeline
 from dotnn.passes.build import build
 from dotnn.passes.differentiate import MissingRule
-from dotnn.running.peer import Peer
 from dotnn.syntax import nodes
 from dotnn.syntax.decode import decode
 from dotnn.syntax.parse import parse
 from dotnn.targets import WITNESSES, Draft, Options, chosen
 
+if TYPE_CHECKING:  # it needs the validator, which a training does not
+    from dotnn.running.peer import Peer
+
 __all__ = ["Compilation", "Compiled", "Options", "compile_model", "compile_spec", "front", "lower"]
+
+if TYPE_CHECKING:
+    import numpy as np
 
 STDIN = "<stdin>"
 """What a spec from standard input is called."""
@@ -137,7 +142,7 @@ class Compilation:
         return Draft(self.model, target, style, options, graph, step, self._values, words)
 
     @cached_property
-    def _values(self) -> Mapping[str, Any]:
+    def _values(self) -> Mapping[str, np.ndarray]:
         """The arrays of parameters that start from a file. Only they bring NumPy into a compilation."""
         if all(p.init.name != "file" for p in self.model.params.values()):
             return {}

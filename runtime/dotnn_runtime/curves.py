@@ -33,14 +33,18 @@ def text_curve(values: Sequence[float], *, width: int = 64, height: int = 10, ti
     if not finite:
         return f"{title}: nothing to draw"
     logarithmic = min(finite) > 0 and max(finite) > 30 * min(finite)
-    scaled = list(map(_logarithm, points)) if logarithmic else points
-    low, high = min(filter(math.isfinite, scaled)), max(filter(math.isfinite, scaled))
-    step = (high - low) / (height - 1) or 1.0
-    rows = [round((value - low) / step) if math.isfinite(value) else -1 for value in scaled]
-    levels = [low + row * step for row in range(height)]
+    rows, levels = _quantised(list(map(_logarithm, points)) if logarithmic else points, height)
     labels = [f"{10**level if logarithmic else level:9.3g}" for level in levels]
     lines = [f"{title}{', logarithmic scale' if logarithmic else ''}", *_grid(rows, labels)]
     return "\n".join([*lines, *_axis(len(points), len(values))])
+
+
+def _quantised(values: Sequence[float], height: int) -> tuple[list[int], list[float]]:
+    """Return the row of each value, from 0 at the least, -1 where it is not finite; and the value of each row."""
+    low, high = min(filter(math.isfinite, values)), max(filter(math.isfinite, values))
+    step = (high - low) / (height - 1) or 1.0
+    rows = [round((value - low) / step) if math.isfinite(value) else -1 for value in values]
+    return rows, [low + row * step for row in range(height)]
 
 
 def _axis(width: int, epochs: int) -> tuple[str, str]:

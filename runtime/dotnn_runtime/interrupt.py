@@ -7,13 +7,26 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Any
+from typing import TypedDict
+
+import numpy as np
+
+Record = dict[str, float]
+"""The numbers of an epoch by name, such as `{"epoch": 3, "loss": 0.2}`."""
+
+
+class TrainingState(TypedDict, total=False):
+    """What a training goes on from: what all scripts keep; each has more of its own, such as the optimizer's memory."""
+
+    params: Mapping[str, np.ndarray]
+    history: list[Record]
+    stopped_by: str
 
 
 class Interrupted(Exception):
     """A training was ended by Ctrl-C, after an epoch: its `records` so far and the `state` it was in then."""
 
-    def __init__(self, records: list[dict[str, Any]], state: Mapping[str, Any]) -> None:
+    def __init__(self, records: list[Record], state: TrainingState) -> None:
         self.records, self.state = records, state
         super().__init__(f"interrupted after {len(records)} epochs")
 
@@ -26,12 +39,12 @@ class EpochEnds:
     this. It is a context manager; only in the main thread, where Python delivers signals, does it change anything.
     """
 
-    def __init__(self, *after: Callable[[dict[str, Any], Mapping[str, Any]], None]) -> None:
+    def __init__(self, *after: Callable[[Record, TrainingState], None]) -> None:
         self.after = after
-        self.records: list[dict[str, Any]] = []
-        self.state: Mapping[str, Any] = {}
+        self.records: list[Record] = []
+        self.state: TrainingState = {}
         self.asked = False
-        self._previous: Any = None
+        self._previous: signal.Handlers | Callable[[int, FrameType | None], object] | int | None = None
 
     def __enter__(self) -> EpochEnds:
         in_main = threading.current_thread() is threading.main_thread()
@@ -43,7 +56,7 @@ class EpochEnds:
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
 
-    def __call__(self, record: dict[str, Any], state: Mapping[str, Any]) -> None:
+    def __call__(self, record: Record, state: TrainingState) -> None:
         """Take the record of an epoch that has ended, and what training would go on from."""
         self.state = state
         for do in self.after:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,14 @@ from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.npz_file import read_npz
 from dotnn_runtime.script.predictions import column_names
 
+Arrays = dict[str, np.ndarray]
 Declarations = Mapping[str, tuple[str, tuple[int, ...]]]
+
+TableReader = Callable[[str | Path, dict[str, list[str]], dict[str, str]], tuple[Arrays, dict[str, list[str]]]]
+"""(path, columns of each value, kinds) -> the arrays, and the texts of classes: `read_csv` is one."""
+
+ArrayReader = Callable[[str | Path, dict[str, str]], Arrays]
+"""(path, key of each value) -> the arrays: `read_npz` is one."""
 
 
 def read_inputs(
@@ -23,9 +29,9 @@ def read_inputs(
     declarations: Declarations,
     columns: Mapping[str, Sequence[str]] | None = None,
     *,
-    table: Callable[..., Any] | None = None,
-    arrays: Callable[..., Any] | None = None,
-) -> dict[str, np.ndarray]:
+    table: TableReader | None = None,
+    arrays: ArrayReader | None = None,
+) -> Arrays:
     """Read the inputs of a network, in raw units, from `path`; `-` is standard input.
 
     `declarations` is the script's `INPUTS`. The reader is `table`, or `arrays`, with the arguments of `read_csv` or
@@ -36,12 +42,20 @@ def read_inputs(
     given = columns or {}
     if table is None and (arrays is not None or not is_table(str(path))):
         keys = {name: given[name][0] if len(given.get(name, ())) == 1 else name for name in declarations}
-        return check_arrays((arrays or read_npz)(path, keys), dict(declarations))
-    wanted = {name: list(given.get(name, column_names(name, shape))) for name, (_, shape) in declarations.items()}
+        found = (arrays or read_npz)(path, keys)
+    else:
+        found = _read_table(path, declarations, given, table or read_csv)
+    return check_arrays(found, dict(declarations))
+
+
+def _read_table(
+    path: str | Path, declarations: Declarations, columns: Mapping[str, Sequence[str]], read: TableReader
+) -> Arrays:
+    """Return the columns of each input as an array `(n, *shape)`."""
+    wanted = {name: list(columns.get(name, column_names(name, shape))) for name, (_, shape) in declarations.items()}
     kinds = {name: kind for name, (kind, _) in declarations.items()}
-    found, _ = (table or read_csv)(path, wanted, kinds)
-    shaped = {name: _unflatten(name, found[name], shape) for name, (_, shape) in declarations.items()}
-    return check_arrays(shaped, dict(declarations))
+    found, _ = read(path, wanted, kinds)
+    return {name: _unflatten(name, found[name], shape) for name, (_, shape) in declarations.items()}
 
 
 def _unflatten(name: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

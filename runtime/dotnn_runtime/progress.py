@@ -7,7 +7,10 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeGuard
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class TrainingProgress:
@@ -26,8 +29,8 @@ class TrainingProgress:
         self.epochs, self.title, self.quiet = epochs, title, quiet
         self.stream = sys.stderr if stream is None else stream
         self.done = 0
-        self.record: Mapping[str, Any] = {}
-        self._bar: Any = None
+        self.record: Mapping[str, float] = {}
+        self._bar: Progress | None = None
         self._next = 0.0
 
     def __enter__(self) -> TrainingProgress:
@@ -42,18 +45,18 @@ class TrainingProgress:
             self._say(f"{self.title}: {self.epochs} epochs")
         return self
 
-    def __call__(self, record: Mapping[str, Any], state: object = None) -> None:
+    def __call__(self, record: Mapping[str, float], state: object = None) -> None:
         """Take the record of an epoch that has ended; the `state`, which `on_epoch` passes, is not used."""
         self.done = int(record.get("epoch", self.done + 1))
         self.record = record
         if self._bar is not None and time.monotonic() >= self._next:
-            self._draw()
+            self._draw(self._bar)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._draw()
+            self._draw(self._bar)
             self._bar.stop()
         elif not self.quiet:
             seconds = time.monotonic() - self._start
@@ -61,26 +64,26 @@ class TrainingProgress:
             text = f"{self.title}: {ended} after {self.done} epochs, {seconds:.1f} s  {format_record(self.record)}"
             self._say(text.rstrip())
 
-    def _draw(self) -> None:
-        self._bar.update(self._task, completed=self.done, numbers=format_record(self.record))
-        self._bar.refresh()
+    def _draw(self, bar: Progress) -> None:
+        bar.update(self._task, completed=self.done, numbers=format_record(self.record))
+        bar.refresh()
         self._next = time.monotonic() + self.interval
 
     def _say(self, line: str) -> None:
         print(line, file=self.stream, flush=True)
 
 
-def format_record(record: Mapping[str, Any], limit: int = 5) -> str:
+def format_record(record: Mapping[str, object], limit: int = 5) -> str:
     """Return the numbers of a record as text, `loss 0.2  val_loss 0.3`: at most `limit`, without epoch and seconds."""
     shown = [(key, value) for key, value in record.items() if key not in ("epoch", "seconds") and _is_number(value)]
     return "  ".join(f"{key} {value:.4g}" for key, value in shown[:limit])
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def _make_bar(stream: TextIO) -> Any:
+def _make_bar(stream: TextIO) -> Progress:
     # rich takes 50 ms to import: only a terminal pays for it.
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

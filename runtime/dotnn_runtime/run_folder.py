@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from dotnn_runtime.script.atomic import write_atomically
-from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.errors import DataError, reason_of
 from dotnn_runtime.script.files import leftovers, remove_leftovers
 from dotnn_runtime.script.labels import read_labels
 from dotnn_runtime.script.scaling import scaling_to_json
@@ -26,7 +27,7 @@ from dotnn_runtime.script.storage import (
 
 MANIFEST = "run.json"
 FILES = (
-    "spec.nn", "model.py", "weights.npz", "scaling.json", "history.csv", "metrics.json", "labels.json", "loss.png",
+    "spec.nn", "model.py", "weights.npz", "scaling.json", "history.csv", "metrics.json", "labels.json", "loss.svg",
     "model.keras", "checkpoint.npz", "best.npz",
 )  # fmt: skip
 """The files of a run, besides `run.json`."""
@@ -51,16 +52,9 @@ def fresh_run_dir(base: str | Path, name: str) -> Path:
         number += 1
 
 
-def weight_shapes(script: Any) -> dict[str, tuple[int, ...]]:
+def weight_shapes(script: ModuleType) -> dict[str, tuple[int, ...]]:
     """Return the shapes of what a script stores: its parameters, and its state where it has any."""
     return {**script.PARAMS, **getattr(script, "STATE", {})}
-
-
-def reason_of(error: Exception) -> str:
-    """Return what an error says, without the place."""
-    if isinstance(error, DataError):
-        return str(error).removeprefix(f"{error.path}: ").removesuffix(f" ({error.help})")
-    return str(getattr(error, "strerror", "") or error)
 
 
 class RunFolder:
@@ -76,7 +70,7 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls, path: str | Path, *, version: str, overwrite: bool = False, info: Mapping[str, Any] | None = None
+        cls, path: str | Path, *, version: str, overwrite: bool = False, info: Mapping[str, object] | None = None
     ) -> RunFolder:
         """Make the folder `path`, or empty the run that is already there where `overwrite` is set.
 
@@ -97,7 +91,7 @@ class RunFolder:
             run = cls(folder, {"written_by": "dotnn", "version": version, "files": [], **(info or {})})
             run._write_manifest()
         except (OSError, ValueError) as error:
-            raise RunFolderError(f"cannot be made: {getattr(error, 'strerror', '') or error}", folder) from None
+            raise RunFolderError(f"cannot be made: {reason_of(error)}", folder) from None
         return run
 
     @classmethod
@@ -136,11 +130,11 @@ class RunFolder:
         """Write `scaling.json`, the scaling of every scaled value by its name."""
         self._write_table("scaling.json", scaling_to_json(scaling))
 
-    def write_history(self, history: list[dict[str, Any]]) -> None:
+    def write_history(self, history: list[dict[str, float]]) -> None:
         """Write `history.csv`, one line per epoch."""
         write_history(self.claim("history.csv"), history)
 
-    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+    def write_metrics(self, metrics: Mapping[str, object]) -> None:
         """Write `metrics.json`, the result of the run."""
         write_json(self.claim("metrics.json"), dict(metrics))
 
@@ -148,9 +142,9 @@ class RunFolder:
         """Write `labels.json`, the strings of every class that is not made of integers, in the order of the indices."""
         self._write_table("labels.json", {name: list(names) for name, names in labels.items()})
 
-    def write_plot(self, png: bytes) -> None:
-        """Write `loss.png`."""
-        write_atomically(self.claim("loss.png"), png)
+    def write_picture(self, name: str, svg: str) -> None:
+        """Write a picture of the training, such as `loss.svg`."""
+        write_atomically(self.claim(f"{name}.svg"), svg.encode("utf-8"))
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write another file of the run, such as a checkpoint."""
@@ -176,12 +170,12 @@ class RunFolder:
         self._check_table("labels.json")
         return labels
 
-    def _write_table(self, name: str, table: dict[str, Any]) -> None:
+    def _write_table(self, name: str, table: Mapping[str, object]) -> None:
         """Write a table whose checksum `run.json` keeps: that of another run fits the network, too."""
         path = self.claim(name)
         self.manifest.setdefault("tables", {})[name] = json_checksum(table)
         self._write_manifest()
-        write_sealed_json(path, table)
+        write_sealed_json(path, dict(table))
 
     def _check_table(self, name: str) -> None:
         """Raise DataError where a table is missing, or is not the one that this run wrote."""

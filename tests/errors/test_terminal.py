@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 
@@ -45,13 +46,7 @@ def test_a_reader_that_has_gone(words, tmp_path):
 
 
 @pytest.mark.parametrize("words", [["train", "--epochs", "3"], ["check"], ["train", "--help"]], ids=str)
-@pytest.mark.parametrize(
-    "style",
-    [
-        pytest.param("explain", marks=pytest.mark.xfail(reason="a lean script lets the error of its print through")),
-        "fast",
-    ],
-)
+@pytest.mark.parametrize("style", ["explain", "fast"])
 def test_a_reader_of_a_script_that_has_gone(words, style, tmp_path):
     (tmp_path / "s.nn").write_text(SPEC.replace("}\ntrain", "}\ndata { x = [[0, 1], [1, 1]]  t = [[0], [1]] }\ntrain"))
     program = [sys.executable, "-m", "dotnn", "compile", "s.nn", "--style", style]
@@ -62,6 +57,7 @@ def test_a_reader_of_a_script_that_has_gone(words, style, tmp_path):
         [sys.executable, "s.py", *words], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True
     )
     os.close(writer)
+    assert style == "fast" or outcome.returncode in (0, 141, -signal.SIGPIPE), outcome.stderr
     assert "Traceback" not in outcome.stderr and "Exception ignored" not in outcome.stderr
 
 

@@ -32,6 +32,11 @@ train { loss = half_sse(y, t)  batch = 2 }""",
 block B { input a: [n]  input b: [1]  s = b -> dense(1) -> spread(1)  o = b -> dense(1)  output y = a * s + o }
 model M { input x: [1]  target t: [1]  output y = B(x, x) }
 train { loss = bce(y, t)  batch = 2 }""",
+    "copies of a block inside a block that is called in an expression": """
+block Inner { input x: [1]  output y = x -> dense(1) }
+block Outer { input x: [1]  output y = x -> repeat(2, Inner) }
+model M { input x: [1]  target t: [1]  h = concat(Outer(x), x)  output y = h -> dense(1) }
+train { loss = hinge(y, t)  batch = 2 }""",
 }
 
 

@@ -105,9 +105,7 @@ def there_is(page: Path, path: str, *, link: bool) -> bool:
     if "/" in path:
         path = path.removesuffix("NAME.py")  # stands for another
         return any((ROOT / base / path).exists() for base in BASES)
-    is_file = path.endswith((".py", ".md")) and not path.startswith(
-        ("SPEC", "SCRIPT", "tsv")
-    )  # these stand for another
+    is_file = path.endswith((".py", ".md")) and not path.startswith(("SPEC", "SCRIPT"))  # these stand for another
     return not is_file or any(p.name == path for p in FILES)
 
 

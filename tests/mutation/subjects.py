@@ -15,6 +15,17 @@ from dotnn.session import Options, compile_model, lower
 from dotnn.syntax.parse import parse
 
 NETWORKS = {
+    "formula": """
+  input  x: [3]
+  target t: [2]
+  h = x -> dense(5, tanh)
+  g = h -> dense(7)
+  m = exp(g - logsumexp(g)) * (2 - max(g)) + abs(g) / (1 + sum(g^2))
+  r = (m[1:6] * h)[:4] -> reshape([2, 2])
+  s = (r -> dense(3)) - mean(r -> dense(3), axis = 0)
+  v = (s.T @ s)[:, 2] / sum(s, axis = 0)[0] + min(s, axis = 0)[0]
+  output y = where(v > 0.1, v, sin(v)) -> dense(2)
+  train: mse(y, t)""",
     "chain": """
   input  x: [3]
   target t: [2]

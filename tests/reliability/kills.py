@@ -5,7 +5,7 @@ Right is a folder that the same command always goes on with, and in the end the 
     python tests/reliability/kills.py --rounds 100 --seed 0
     python tests/reliability/kills.py --rounds 20 --seed 0 --target tensorflow
     python tests/reliability/kills.py --rounds 100 --seed 0 --by script
-    python tests/reliability/kills.py --rounds 100 --seed 0 --style explain
+    python tests/reliability/kills.py --rounds 100 --seed 0 --style explain      (an explain script itself keeps no run)
     python tests/reliability/kills.py --every-write
 """
 
@@ -81,8 +81,6 @@ class Training:
 
     def _warm_up(self) -> None:
         """Load what a command needs: the forks are killed at work then, not while they load it."""
-        import matplotlib.backends.backend_agg  # noqa: F401
-
         import dotnn.commands.training.run  # noqa: F401
         from dotnn.session import Options, compile_spec
 
@@ -216,6 +214,8 @@ def rounds(
             seconds = time.monotonic() - started
             whole = training.files("whole")
             for count in range(number):
+                if sys.stderr.isatty():
+                    print(f"\r{count} rounds, {kills} kills, {len(wrong)} gone wrong ", end="", file=sys.stderr)
                 run = f"run{count}"
                 try:
                     for _ in range(draw.randint(1, most)):
@@ -241,6 +241,8 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--every-write", action="store_true", help="instead: once at every moment of writing")
     options = parser.parse_args()
+    if options.by == "script" and options.style == "explain":
+        parser.error("an explain script keeps no run folder: --style fast")
     started = time.perf_counter()
     if options.every_write:
         count, wrong = at_every_write(options.by, style=options.style)

@@ -25,6 +25,6 @@ def test_a_training_that_is_killed_ends_as_one_that_was_not(by, style):
     ("by", "style", "stride"), [("dotnn", "fast", 4), ("dotnn", "explain", 7), ("script", "fast", 2)]
 )
 def test_a_kill_at_any_write_leaves_a_folder_to_go_on_with(by, style, stride, monkeypatch):
-    monkeypatch.setattr("dotnn.running.run_files.loss_png", lambda *args, **more: b"a picture")
+    monkeypatch.setattr("dotnn.running.run_files.loss_svg", lambda *args, **more: "a picture")
     moments, wrong = kills.at_every_write(by, stride, style=style)
     assert moments > 20 and not wrong, "\n".join(wrong)

@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dotnn_runtime.script.csv_file import CsvTable, parse_integer, parse_number
+from dotnn_runtime.script.csv_file import CsvTable, all_numbers, parse_integer, parse_number, read_cells
 from dotnn_runtime.script.data import DataError, read_csv
 
 
@@ -192,3 +192,32 @@ def test_many_columns_take_no_long_time(tmp_path):
     with pytest.raises(DataError, match="column 2 has the name b already") as caught:
         read_csv(tmp_path / "d.csv", {"x": ["a"]}, {})
     assert caught.value.column == 4
+
+
+CELLS = st.sampled_from(
+    ["1", "2.5", "-3", " 4 ", "5e3", "nan", "inf", "", "x", "1_0", '"6"', "0x1", "9007199254740993"]
+)
+TABLES = st.lists(st.lists(CELLS, min_size=2, max_size=3), min_size=0, max_size=3)
+HEADS = st.sampled_from(["a,b", "a, b", "a,b,c", '"a",b', "a,a", "a", "", "\ufeffa,b"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(HEADS, TABLES, st.sampled_from(["real", "int", "class"]), st.sampled_from(["\n", "\r\n", "\r", "\n\n"]))
+def test_what_is_read_in_one_go_is_what_is_read_cell_by_cell(tmp_path_factory, head, rows, kind, end):
+    path = tmp_path_factory.getbasetemp() / "either.csv"
+    path.write_bytes(end.join([head, *map(",".join, rows), ""]).encode())
+    columns, kinds = {"x": ["b", "a"], "y": ["a"]}, {"y": kind}
+    quick = all_numbers(path, columns, kinds)
+    try:
+        slow = read_cells(path, columns, kinds, {})[0]
+    except DataError:
+        assert quick is None
+        return
+    if quick is not None:
+        assert {n: a.dtype for n, a in quick.items()} == {n: a.dtype for n, a in slow.items()}
+        assert all(np.array_equal(quick[name], slow[name]) for name in slow)
+
+
+def test_a_plain_table_is_read_in_one_go(write):
+    quick = all_numbers(write("a,b\n1,2\n\n3,4.5\n"), {"x": ["b"], "y": ["a"]}, {"y": "class:4"})
+    assert quick["x"].tolist() == [[2], [4.5]] and quick["y"].tolist() == [1, 3]

@@ -1,6 +1,5 @@
 import io
 import math
-import sys
 import time
 
 import pytest
@@ -8,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dotnn_runtime.curves import sparkline, text_curve
-from dotnn_runtime.plots import loss_png
 from dotnn_runtime.progress import TrainingProgress, format_record
 
 
@@ -110,22 +108,3 @@ def test_curves_of_anything_keep_their_size(values, width, height):
     lines = text_curve(values, width=width, height=height).splitlines()
     assert len(lines) in (1, height + 3)
     assert all(len(line) <= 11 + width for line in lines[1:-1])
-
-
-HISTORY = [{"epoch": i + 1, "loss": 10.0**-i, "val_loss": None if i == 2 else 2.0**-i} for i in range(5)]
-
-
-def test_the_picture_is_a_png_and_the_same_each_time():
-    picture = loss_png(HISTORY, "XOR")
-    assert picture.startswith(b"\x89PNG")
-    assert loss_png(HISTORY, "XOR") == picture
-
-
-@pytest.mark.parametrize("history", [[], [{"loss": math.nan}], [{"loss": 1.0}], [{"accuracy": 1.0}]])
-def test_a_picture_of_little_or_nothing(history):
-    assert loss_png(history).startswith(b"\x89PNG")
-
-
-def test_without_matplotlib_there_is_none(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert loss_png(HISTORY) is None

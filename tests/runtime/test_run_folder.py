@@ -23,11 +23,11 @@ def test_a_whole_run(tmp_path):
     run.write_history([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.4}])
     run.write_metrics({"loss": 0.4})
     run.write_labels({"y": ("a", "b")})
-    run.write_plot(b"png")
+    run.write_picture("loss", "<svg/>")
     run.write_bytes("checkpoint.npz", b"")
     again = RunFolder.open(run.path)
     assert again.files == run.files == (
-        "spec.nn", "model.py", "weights.npz", "scaling.json", "history.csv", "metrics.json", "labels.json", "loss.png",
+        "spec.nn", "model.py", "weights.npz", "scaling.json", "history.csv", "metrics.json", "labels.json", "loss.svg",
         "checkpoint.npz",
     )  # fmt: skip
     assert {file.name for file in run.path.iterdir()} == {*run.files, "run.json"}

@@ -10,24 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dotnn.codegen import learning_rate, training
-from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen import learning_rate, training, tree
+from dotnn.codegen.lines import literal
 from dotnn.model.model import EarlyStop, Model, StopWhen
 
-HEAD = "for epoch in range(len(history) + 1, epochs + 1):"
+HEAD = "for epoch in range(len(history) + 1, epochs + 1)"
 RECORD = "history[-1]"
-SPENT = 'state["stopped_by"] != "epochs"'
+GOES_ON, SPENT = 'state["stopped_by"] == "epochs"', 'state["stopped_by"] != "epochs"'
+"""While no rule has ended the training, and once one has."""
 
 
 @dataclass(frozen=True)
 class Words:
     """How a target says what the loop needs.
 
-    `subject` is what `evaluate` takes beside examples and `scaling`; `best` are parameters that stay as they are, and
+    `subject` is what `evaluate` takes beside `examples` and `scaling`; `best` are parameters that stay as they are, and
     `first` the best before the first epoch; `finite` tests a number, `seconds` is how long training has taken.
     """
 
     subject: str = "params"
+    examples: str = "examples"
     scaling: str = ", scaling"
     best: str = "{name: w.copy() for name, w in params.items()}"
     first: str = "{name: w.copy() for name, w in params.items()}"
@@ -37,7 +39,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Loop:
-    """The lines of a training loop that depend on the spec's regime; `words` are the target's."""
+    """The statements of a training loop that depend on the spec's regime; `words` are the target's."""
 
     model: Model
     words: Words = Words()
@@ -52,112 +54,108 @@ class Loop:
         kept: dict[str, str] = {}
         if self.early:
             worst = "-np.inf" if self.early.better == "max" else "np.inf"
-            kept |= {"best": worst, "best_params": self.words.first, "best_epoch": "0", "waited": "0"}
+            kept |= {"best": worst, "best_params": self.words.first, "best_epoch": "0"}
         kept |= {"plateau": "{}"} if learning_rate.watcher(self.model.train) else {}
         return kept | ({"stopped_by": '"epochs"'} if self.model.train.stops else {})
 
-    def state(self, more: Mapping[str, str]) -> list[str]:
-        """Return the lines that make the state, with `more` entries before what is kept."""
+    def state(self, more: Mapping[str, str]) -> list[tree.Stmt]:
+        """Return the statement that makes the state, with `more` entries before what is kept."""
         entries = [f'"{name}": {value}' for name, value in {**more, **self.kept()}.items()]
-        return wrapped("state = {", entries, "}")
+        return [tree.assign("state", f"{{{', '.join(entries)}}}")]
 
-    def taken_up(self) -> list[str]:
-        """Return the lines that take over from `resume` all but the parameters, the memory and the generator."""
+    def taken_up(self) -> list[tree.Stmt]:
+        """Return the statements that take over from `resume` all but the parameters, the memory and the generator."""
         names = [literal(name) for name in self.kept()]
-        lines = wrapped("state |= {name: resume[name] for name in (", names, ")}") if len(names) > 1 else []
-        lines = lines or [f"state[{name}] = resume[{name}]" for name in names]
-        return ['history.extend(resume["history"])', *lines, *self.clock_anew()]
+        taken = [tree.assign("state", f"{{name: resume[name] for name in ({', '.join(names)})}}", "|=")]
+        one_by_one = [tree.assign(f"state[{name}]", f"resume[{name}]") for name in names]
+        extended = tree.Do('history.extend(resume["history"])')
+        return [extended, *(taken if len(names) > 1 else one_by_one), *self.clock_anew()]
 
-    def clock_anew(self) -> list[str]:
-        """Return the lines that let a training go on that ran out of time before it was resumed."""
+    def clock_anew(self) -> list[tree.Stmt]:
+        """Return the statement that lets a training go on that ran out of time before it was resumed."""
         limit = training.time_limit(self.model.train)
         if limit is None:
             return []
-        return [f'if state["stopped_by"] == {literal(minutes(limit.minutes))}:', '    state["stopped_by"] = "epochs"']
+        ran_out = f'state["stopped_by"] == {literal(minutes(limit.minutes))}'
+        return [tree.If(ran_out, (tree.assign('state["stopped_by"]', '"epochs"'),))]
 
-    def begin(self) -> list[str]:
-        """Return the lines before the loop, once there are a state and a history."""
+    def begin(self) -> list[tree.Stmt]:
+        """Return the statements before the loop, once there are a state and a history."""
         train = self.model.train
-        lines = [*learning_rate.watcher_lines(train), *learning_rate.formula_lines(train)]
-        if learning_rate.watcher(train):
-            lines.insert(1, 'vars(plateau).update(state["plateau"])')
-        return [*lines, *(["started = time.monotonic()"] if training.time_limit(train) else [])]
+        watched = learning_rate.watcher_made(train)
+        taken = [tree.Do('vars(plateau).update(state["plateau"])')] if watched else []
+        clock = [tree.assign("started", "time.monotonic()")] if training.time_limit(train) else []
+        return [*watched, *taken, *learning_rate.counted_steps(train), *clock]
 
-    def over(self) -> list[str]:
-        """Return the first lines of an epoch: none begins after a rule has ended the training."""
-        return [f"if {SPENT}:", "    break"] if self.model.train.stops else []
+    def over(self) -> list[tree.Stmt]:
+        """Return the first statement of an epoch: none begins after a rule has ended the training."""
+        return [tree.If(SPENT, (tree.Do("break"),))] if self.model.train.stops else []
 
-    def after(self, now: Mapping[str, str], remark: str = "") -> list[str]:
-        """Return the last lines of an epoch; `now` are entries of the state that are read anew for `on_epoch`.
+    def after(self, now: Mapping[str, str], remark: tree.Note | None = None) -> list[tree.Stmt]:
+        """Return the last statements of an epoch; `now` are entries of the state that are read anew for `on_epoch`.
 
         `remark` is a comment for the rules that stop.
         """
-        stops = [*self._stop_rules()]
+        stops = self._stop_rules()
         entries = [f'"{name}": {value}' for name, value in now.items()]
         state = f"state | {{{', '.join(entries)}}}" if entries else "state"
+        watches = learning_rate.watcher(self.model.train)
         return [
-            f'if not {self.words.finite}({RECORD}["loss"]):',
-            "    break",
+            tree.If(f'not {self.words.finite}({RECORD}["loss"])', (tree.Do("break"),)),
             *self._figures(),
             *learning_rate.after_epoch(self.model.train),
-            *(['state["plateau"] = vars(plateau)'] if learning_rate.watcher(self.model.train) else []),
+            *([tree.assign('state["plateau"]', "vars(plateau)")] if watches else []),
             *([remark] if stops and remark else []),
             *stops,
-            "if on_epoch is not None:",
-            *indented([f"on_epoch({RECORD}, {state})"]),
+            tree.If("on_epoch is not None", (tree.Do(f"on_epoch({RECORD}, {state})"),)),
         ]
 
-    def _figures(self) -> list[str]:
+    def _figures(self) -> list[tree.Stmt]:
         on_train, has_val, _ = training.evaluated_parts(self.model)
-        words, lines = self.words, []
+        words, made = self.words, []
         if on_train:
-            lines.append(f"{RECORD} |= evaluate({words.subject}, examples{words.scaling}) | {RECORD}")
+            figures = f"evaluate({words.subject}, {words.examples}{words.scaling})"
+            made.append(tree.assign(RECORD, f"{figures} | {RECORD}", "|="))
         if has_val:
             figures = f'evaluate({words.subject}, parts["val"]{words.scaling})'
-            lines.append(f'{RECORD} |= {{f"val_{{key}}": value for key, value in {figures}.items()}}')
-        return lines
+            made.append(tree.assign(RECORD, f'{{f"val_{{key}}": value for key, value in {figures}.items()}}', "|="))
+        return [*made]
 
-    def _stop_rules(self) -> Iterator[str]:
-        """Yield the rules; an epoch that another one ends does not count for early stopping."""
+    def _stop_rules(self) -> list[tree.Stmt]:
+        """Return the rules; an epoch that another one ends does not count for early stopping."""
         others = [*self._thresholds(), *self._time_limit()]
-        yield from others
-        if self.early and others:
-            yield 'if state["stopped_by"] == "epochs":'
-            yield from indented(self._early_rule(self.early))
-        elif self.early:
-            yield from self._early_rule(self.early)
+        early = [self._early_rule(self.early)] if self.early else []
+        return [*others, tree.If(GOES_ON, tuple(early))] if early and others else [*others, *early]
 
-    def _thresholds(self) -> Iterator[str]:
+    def _thresholds(self) -> Iterator[tree.Stmt]:
         for stop in self.model.train.stops:
             if isinstance(stop, StopWhen):
                 rule = f"{stop.op} {stop.threshold!r}"
-                yield f'if {RECORD}["{stop.quantity}"] {rule}:'
-                yield f'    state["stopped_by"] = "{stop.quantity} {rule}"'
+                ends = tree.assign('state["stopped_by"]', f'"{stop.quantity} {rule}"')
+                yield tree.If(f'{RECORD}["{stop.quantity}"] {rule}', (ends,))
 
-    def _time_limit(self) -> Iterator[str]:
+    def _time_limit(self) -> Iterator[tree.Stmt]:
         limit = training.time_limit(self.model.train)
         if limit is not None:
-            yield f"if {self.words.seconds} > {60 * limit.minutes!r}:"
-            yield f'    state["stopped_by"] = {literal(minutes(limit.minutes))}'
+            ends = tree.assign('state["stopped_by"]', literal(minutes(limit.minutes)))
+            yield tree.If(f"{self.words.seconds} > {60 * limit.minutes!r}", (ends,))
 
-    def _early_rule(self, early: EarlyStop) -> list[str]:
+    def _early_rule(self, early: EarlyStop) -> tree.Stmt:
         margin = f" {'-' if early.better == 'min' else '+'} {early.min_delta!r}" if early.min_delta else ""
         order = "<=" if early.better == "min" else ">="
         quantity = f'{RECORD}["{early.quantity}"]'
-        return [
-            'state["waited"] += 1',
-            f'if {quantity} {order} state["best"]{margin}:',
-            f'    state |= {{"best": {quantity}, "best_epoch": epoch, "waited": 0}}',
-            f'    state["best_params"] = {self.words.best}',
-            f'elif state["waited"] == {early.patience}:',
-            f'    state["stopped_by"] = "no better {early.quantity} for {early.patience} epochs"',
-        ]
+        best = f'{{"best": {quantity}, "best_epoch": epoch, "best_params": {self.words.best}}}'
+        better = (tree.assign("state", best, "|="),)
+        ends = tree.assign('state["stopped_by"]', f'"no better {early.quantity} for {early.patience} epochs"')
+        waited = tree.If(f'epoch == state["best_epoch"] + {early.patience}', (ends,))
+        return tree.If(f'{quantity} {order} state["best"]{margin}', better, (waited,))
 
-    def end(self) -> list[str]:
-        """Return the lines after the loop that tell the history how it ended."""
+    def end(self) -> list[tree.Stmt]:
+        """Return the statement after the loop that tells the history how it ended."""
         if self.early:
-            return ['history.stopped_by, history.best_epoch = state["stopped_by"], state["best_epoch"]']
-        return ['history.stopped_by = state["stopped_by"]'] if self.model.train.stops else []
+            how = 'state["stopped_by"], state["best_epoch"]'
+            return [tree.Assign(("history.stopped_by", "history.best_epoch"), how)]
+        return [tree.assign("history.stopped_by", 'state["stopped_by"]')] if self.model.train.stops else []
 
 
 def minutes(number: float) -> str:

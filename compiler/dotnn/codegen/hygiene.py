@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from dotnn.ir.graph import Graph
@@ -114,7 +114,13 @@ def _code(match: re.Match[str]) -> str:
 
 def names_of(*graphs: Graph) -> set[str]:
     """Return the names of all values of graphs but the loss and its seed."""
-    loops = [n.loop for g in graphs for n in g.all_nodes() if n.loop]
-    values = [v for g in graphs for v in g.sources()] + [v for g in graphs for n in g.all_nodes() for v in n.outs]
-    values += [v for loop in loops for v in (*loop.slices, *loop.entering)]
+    values = [v for graph in graphs for v in _values_of(graph)]
     return {v.name for v in values} - {LOSS_NAME, SEED_NAME}
+
+
+def _values_of(graph: Graph) -> Iterator[Value]:
+    yield from graph.sources()
+    for node in graph.all_nodes():
+        yield from node.outs
+        if node.loop:
+            yield from (*node.loop.slices, *node.loop.entering)

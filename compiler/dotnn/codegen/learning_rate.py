@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
+from dotnn.codegen import tree
 from dotnn.codegen.lines import literal
 from dotnn.core.arguments import Bound, Duration
 from dotnn.ir.expr import DIALECTS, equation, spell
+from dotnn.library.schedules import Schedule
 from dotnn.model.model import Train
 
 UNITS = {"steps": "", "share": " * steps", "epochs": " * steps_per_epoch"}
 """What a duration is multiplied by to be a number of steps."""
 
 
-def formula(train: Train) -> Bound | None:
+def formula(train: Train) -> Bound[Schedule] | None:
     """Return the schedule that is a formula over the number of the step."""
     schedule = train.schedule
     return schedule if schedule is not None and not schedule.entry.watches else None
 
 
-def watcher(train: Train) -> Bound | None:
+def watcher(train: Train) -> Bound[Schedule] | None:
     """Return the schedule that watches a quantity."""
     schedule = train.schedule
     return schedule if schedule is not None and schedule.entry.watches else None
 
 
-def context(train: Train) -> dict[str, object]:
-    """Return what the template of `learning_rate` shows; nothing where there is no formula."""
+@dataclass(frozen=True)
+class Written:
+    """A schedule as the function `learning_rate` shows it; `assignments` are its arguments and equations."""
+
+    call: str
+    doc: str
+    source: str
+    assignments: tuple[tuple[str, str], ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """The assignments as lines."""
+        return [f"{target} = {value}" for target, value in self.assignments]
+
+
+def written(train: Train) -> Written | None:
+    """Return the schedule as scripts show it, None where there is no formula."""
     schedule = formula(train)
     if schedule is None:
-        return {}
+        return None
     entry = schedule.entry
-    lines = [f"{name} = {_value(value)}" for name, value in schedule.attrs.items()]
-    for line in map(equation, entry.equations):
-        lines.append(f"{line.target} = {spell(line.value, DIALECTS['math'])}")
-    return {"call": str(schedule), "doc": entry.doc, "source": entry.source, "lines": lines}
+    given = [(name, _value(value)) for name, value in schedule.attrs.items()]
+    equations = [(line.target, spell(line.value, DIALECTS["math"])) for line in map(equation, entry.equations)]
+    return Written(str(schedule), entry.doc, entry.source, (*given, *equations))
 
 
 def _value(value: object) -> str:
@@ -51,22 +68,23 @@ def current(train: Train) -> str:
     return "plateau.lr" if watcher(train) is not None else ""
 
 
-def formula_lines(train: Train) -> list[str]:
-    """Return the lines of `fit` that count the steps, before its loop."""
+def counted_steps(train: Train) -> list[tree.Stmt]:
+    """Return the statements before the loop that count the steps."""
     if formula(train) is None:
         return []
     steps = "math.ceil(count / BATCH_SIZE)" if train.batch else "1"
-    return [f"steps_per_epoch = {steps}", "done, steps = len(history) * steps_per_epoch, epochs * steps_per_epoch"]
+    numbers = "len(history) * steps_per_epoch, epochs * steps_per_epoch"
+    return [tree.assign("steps_per_epoch", steps), tree.Assign(("done", "steps"), numbers)]
 
 
-def watcher_lines(train: Train) -> list[str]:
-    """Return the line of `fit` that makes what watches a quantity, before its loop."""
+def watcher_made(train: Train) -> list[tree.Stmt]:
+    """Return the statement before the loop that makes what watches a quantity."""
     plateau = watcher(train)
     if plateau is None:
         return []
     sign = 1 if better(train, plateau.attrs["quantity"]) == "min" else -1
     numbers = [f"{name}={literal(value)}" for name, value in plateau.attrs.items() if name != "quantity"]
-    return [f"plateau = {plateau.entry.watches}({', '.join(numbers)}, sign={sign})"]
+    return [tree.assign("plateau", f"{plateau.entry.watches}({', '.join(numbers)}, sign={sign})")]
 
 
 def after_step(train: Train) -> list[str]:
@@ -74,10 +92,10 @@ def after_step(train: Train) -> list[str]:
     return ["done += 1"] if formula(train) is not None else []
 
 
-def after_epoch(train: Train) -> list[str]:
-    """Return the lines after an epoch."""
+def after_epoch(train: Train) -> list[tree.Stmt]:
+    """Return the statement after an epoch."""
     plateau = watcher(train)
-    return [f'plateau.observe(history[-1]["{plateau.attrs["quantity"]}"])'] if plateau is not None else []
+    return [tree.Do(f'plateau.observe(history[-1]["{plateau.attrs["quantity"]}"])')] if plateau is not None else []
 
 
 def better(train: Train, quantity: str) -> str:

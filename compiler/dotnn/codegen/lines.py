@@ -17,6 +17,10 @@ from dotnn.model.model import Model
 
 NameOf = Callable[[Value], str]
 
+WAYS = {
+    "forward": "one step after the other",
+    "backward": "back from the last step: backpropagation through time",
+}
 WIDTH = 110
 COMMENT_COLUMN = 52
 INDENT = 4
@@ -44,15 +48,17 @@ class Body:
         """Append the lines of all nodes, grouped by statement."""
         for layer, group in groupby(nodes, key=lambda n: n.layer):
             block = list(group)
-            if self.lines:
-                self.lines.append("")
+            self.lines += [""] * bool(self.lines)
             self.lines.append(self.banners.of(block[0]))
-            if remarks and layer in remarks:
-                self.lines.append(f"# {remarks[layer]}")
-            self.unpack([v for n in block for v in n.ins], {v.id for n in block for v in n.outs})
-            for node in block:
-                self.lines += loop_lines(node, node.loop) if node.loop else [statement(node)]
-                self.known.update(v.id for v in node.outs)
+            self.lines += [f"# {remarks[layer]}"] if remarks and layer in remarks else []
+            self._block(block)
+
+    def _block(self, block: Sequence[Node]) -> None:
+        """Append the lines of a statement's nodes."""
+        self.unpack([v for n in block for v in n.ins], {v.id for n in block for v in n.outs})
+        for node in block:
+            self.lines += loop_lines(node, node.loop) if node.loop else [statement(node)]
+            self.known.update(v.id for v in node.outs)
 
     def unpack(self, values: Iterable[Value], made_here: set[int] = frozenset()) -> None:  # type: ignore[assignment]
         """Append `a, b = params["a"], params["b"]` for what is not in scope yet."""
@@ -78,9 +84,22 @@ def loop_lines(node: Node, loop: Loop) -> list[str]:
     """Return a loop over time: arrays for what it collects, its steps, and what is left after the last one."""
     collected, final, summed = loop.outputs(node.outs)
     like = next(v for v in node.ins if v.type.dtype == "real")
-    lines = [*_arrays(collected, like), *(f"{v.name} = {_zeros(v, like)}" for v in summed)]
+    dtype = loop_dtype(node, loop, attrgetter("name")) or f"{like.name}.dtype"
+    lines = [*_arrays(collected, like, dtype), *(f"{v.name} = {_zeros(v, like, dtype)}" for v in summed)]
     lines += loop_steps(node, loop, attrgetter("name"))
     return lines + [f"{out.name} = {v.name}" for out, v in zip(final, loop.final, strict=True)]
+
+
+def loop_dtype(node: Node, loop: Loop, name_of: NameOf) -> str:
+    """Return the type of what a loop of the forward pass collects: any array that it reads may be complex there.
+
+    Nothing is complex in the backward pass, whose loops have no text here.
+    """
+    if node.phase == "backward":
+        return ""
+    initial = {v.id for v in loop.initial(node.ins)}
+    read = dict.fromkeys(name_of(v) for v in node.ins if v.type.dtype == "real" and v.id not in initial)
+    return f"np.result_type({', '.join(read)})"
 
 
 def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> list[str]:
@@ -95,18 +114,19 @@ def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> 
         return value.name if value.id in inner else name_of(value)
 
     body = _assignments([v.name for v in loop.entering], states)
-    wholes = [f"{name_of(v)}[:, step]" for v in loop.sequences(node.ins)]
-    body += _assignments([v.name for v in loop.slices], wholes)
+    body += _assignments([v.name for v in loop.slices], [_at_step(v, name_of) for v in loop.sequences(node.ins)])
     added = {v.id: f"{sums_in.format(name_of(out))} +=" for v, out in zip(loop.summed, summed, strict=True)}
     body += [statement(n, name, added.get(n.out.id, ""), COMMENT_COLUMN - INDENT) for n in loop.nodes]
-    body += _assignments([f"{name_of(v)}[:, step]" for v in collected], [v.name for v in loop.collected])
-    back = node.phase == "backward"
-    what = "back from the last step: backpropagation through time" if back else "one step after the other"
-    head = with_comment(f"for step in {loop.order()}:", what)
+    body += _assignments([_at_step(v, name_of) for v in collected], [v.name for v in loop.collected])
+    head = with_comment(f"for step in {loop.order()}:", WAYS[node.phase])
     return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)]), head, *indented(body)]
 
 
-def _arrays(sequences: Sequence[Value], like: Value) -> list[str]:
+def _at_step(sequence: Value, name_of: NameOf) -> str:
+    return f"{name_of(sequence)}[:, step]"
+
+
+def _arrays(sequences: Sequence[Value], like: Value, dtype: str) -> list[str]:
     """Return the lines that make the arrays of sequences, equal shapes together."""
     lines = ["# what the steps leave behind, in the order of time"] if sequences else []
     for shape, group in groupby(sequences, key=lambda v: v.type.shape):
@@ -114,13 +134,13 @@ def _arrays(sequences: Sequence[Value], like: Value) -> list[str]:
         for start in range(0, len(names), 4):
             part = names[start : start + 4]
             sizes = dims if len(part) == 1 else f"{len(part)}, {dims}"
-            lines.append(f"{', '.join(part)} = np.zeros(({sizes}), {like.name}.dtype)")
+            lines.append(f"{', '.join(part)} = np.zeros(({sizes}), {dtype})")
     return lines
 
 
-def _zeros(value: Value, like: Value) -> str:
+def _zeros(value: Value, like: Value, dtype: str) -> str:
     dims = [f"len({like.name})" if size == BATCH else str(size) for size in value.type.shape]
-    return f"np.zeros(({', '.join(dims)}{',' if len(dims) == 1 else ''}), {like.name}.dtype)"
+    return f"np.zeros(({', '.join(dims)}{',' if len(dims) == 1 else ''}), {dtype})"
 
 
 def _assignments(left: Sequence[str], right: Sequence[str]) -> list[str]:
@@ -199,6 +219,11 @@ def indented(lines: Iterable[str], by: int = INDENT) -> list[str]:
 def printable(text: str) -> str:
     """Keep a path or flag on its comment line, whatever characters it holds."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def table(entries: Mapping[str, str]) -> str:
+    """Return a dict of expressions as Python text."""
+    return f"{{{', '.join(f'{literal(name)}: {text}' for name, text in entries.items())}}}"
 
 
 def literal(value: object) -> str:

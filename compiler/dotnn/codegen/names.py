@@ -26,20 +26,18 @@ class Scope:
 
         Where several want the same name, all of them take their next one, so that equals are treated alike.
         """
-        wanted = {key: [identifier(name) for name in names] for key, names in wanted.items() if key not in self.names}
-        level = dict.fromkeys(wanted, 0)
-        while True:
-            chosen = {key: names[level[key]] for key, names in wanted.items()}
-            counts = Counter(chosen.values())
-            clashing = [
-                k for k, n in chosen.items() if (counts[n] > 1 or n in self.taken) and level[k] + 1 < len(wanted[k])
-            ]
-            if not clashing:
-                break
+        left = {key: [identifier(name) for name in names] for key, names in wanted.items() if key not in self.names}
+        while clashing := self._clashing(left):
             for key in clashing:
-                level[key] += 1
-        for key, name in chosen.items():
-            self.names[key] = self.free(name)
+                del left[key][0]
+        for key, names in left.items():
+            self.names[key] = self.free(names[0])
+
+    def _clashing(self, wanted: Mapping[Hashable, Sequence[str]]) -> list[Hashable]:
+        """Return the things whose first name another one has, and which have a next one."""
+        counts = Counter(names[0] for names in wanted.values())
+        clashing = (key for key, names in wanted.items() if counts[names[0]] > 1 or names[0] in self.taken)
+        return [key for key in clashing if len(wanted[key]) > 1]
 
     def free(self, name: str) -> str:
         """Return a name that is free, and take it: the given one, else with `_` or a number behind it."""

@@ -60,9 +60,14 @@ def numpy_equation(line: str, numbers: Collection[str] = (), names: Mapping[str,
 
     Raises `Unspellable`.
     """
+    return " = ".join(numpy_assignment(line, numbers, names))
+
+
+def numpy_assignment(line: str, numbers: Collection[str], names: Mapping[str, str]) -> tuple[str, str]:
+    """Return the two sides of an equation in NumPy, as `numpy_equation` joins them."""
     found = equation(line)
     value = spell(substitute(found.value, names), NUMPY, numbers=numbers)
-    return f"{names.get(found.target, found.target)} = {value}"
+    return names.get(found.target, found.target), value
 
 
 def context(train: Train, *, has_state: bool = False) -> dict[str, object]:

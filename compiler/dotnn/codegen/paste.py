@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from dotnn.codegen.lines import WIDTH, wrapped
@@ -25,13 +25,18 @@ CALL = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 @dataclass(frozen=True)
 class Helper:
-    """A function or class: its source text, the names it reads, the standard modules its file imports, and its file's
-    own name as a module (`home`)."""
+    """A function or class: its syntax tree and source text, the standard modules its file imports, and its file's own
+    name as a module (`home`)."""
 
+    tree: ast.FunctionDef | ast.ClassDef
     source: str
-    reads: frozenset[str]
     modules: frozenset[str]
     home: str
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """Return the names that it reads."""
+        return frozenset(node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name))
 
 
 @cache
@@ -53,7 +58,7 @@ def _helpers_of(text: str, home: str) -> dict[str, Helper]:
     imports = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
     modules = frozenset(imports) & sys.stdlib_module_names
     return {
-        node.name: Helper("\n".join(lines[_first_line(node) - 1 : node.end_lineno]), _reads(node), modules, home)
+        node.name: Helper(node, "\n".join(lines[_first_line(node) - 1 : node.end_lineno]), modules, home)
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
@@ -61,10 +66,6 @@ def _helpers_of(text: str, home: str) -> dict[str, Helper]:
 
 def _first_line(node: ast.FunctionDef | ast.ClassDef) -> int:
     return min([node.lineno, *(d.lineno for d in node.decorator_list)])
-
-
-def _reads(node: ast.AST) -> frozenset[str]:
-    return frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
 
 
 def needed(names: Iterable[str], packages: Packages = SCRIPT) -> list[str]:

@@ -32,14 +32,14 @@ class Printer:
     lines: list[str] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     function: str = ""
+    width: int = WIDTH
 
     def module(self, module: tree.Module) -> None:
         """Print a whole script."""
         self.lines += module.head.rstrip("\n").split("\n")
         before: tree.Item | None = None
         for item in module.items:
-            near = isinstance(before, tree.Banner) or isinstance(item, tree.Banner) or before is None
-            self.lines += [""] if near else ["", ""]
+            self.lines += [""] if isinstance(before, tree.Banner) else ["", ""]
             self._item(item)
             before = item
 
@@ -55,7 +55,7 @@ class Printer:
     def _function(self, item: tree.Function) -> None:
         self.function = item.name
         self.lines += _signature(item)
-        self.lines += docstring(item.doc, item.place)
+        self.lines += docstring(item.doc, item.place) if item.doc else []
         self.body(item.body, INDENT)
         self.function = ""
 
@@ -81,20 +81,27 @@ class Printer:
             case tree.For(head, body, comment):
                 self._code(f"{head}:", comment, indent, tree.NOWHERE)
                 self.body(body, indent + INDENT)
-            case tree.If(test, body):
-                self._code(f"if {test}:", "", indent, tree.NOWHERE)
-                self.body(body, indent + INDENT)
-            case tree.Heading(text, place):
+            case tree.If():
+                self._condition(stmt, indent)
+            case tree.Heading(text, place) | tree.Note(text, place):
                 self.lines.append(aligned(f"{' ' * indent}# ", text, place))
-            case tree.Note(text):
-                self.lines.append(f"{' ' * indent}# {text}"[:WIDTH])
             case tree.Blank():
                 self.lines.append("")
+
+    def _condition(self, stmt: tree.If, indent: int, word: str = "if") -> None:
+        self._code(f"{word} {stmt.test}:", "", indent, tree.NOWHERE)
+        self.body(stmt.body, indent + INDENT)
+        match stmt.otherwise:
+            case (tree.If() as other,):
+                self._condition(other, indent, "elif")
+            case (_, *_):
+                self.lines.append(f"{' ' * indent}else:")
+                self.body(stmt.otherwise, indent + INDENT)
 
     def _code(self, code: str, comment: str, indent: int, origin: tree.Origin) -> None:
         if origin != tree.NOWHERE:
             self.marks.append(Mark(len(self.lines) + 1, self.function, origin))
-        made = wrapped(code, indent)
+        made = wrapped(code, indent, self.width)
         if comment and len(made) == 1:
             made = [with_comment(made[0], comment)]
         elif comment and len(f"{made[0]}  # {comment}") <= WIDTH and made[0][-1] in "([{":
@@ -114,7 +121,7 @@ def docstring(doc: str, place: str = "", indent: int = INDENT) -> list[str]:
     """Return the lines of a docstring, its place at the right of the first line."""
     if "\\" in doc or '""' in doc or doc.endswith('"'):  # what a spec says in a text must not end it
         doc = doc.replace("\\", "\\\\").replace('"', '\\"')
-    first, *rest = doc.split("\n") if place else textwrap.wrap(doc, WIDTH - indent - 6) or [""]
+    first, *rest = doc.split("\n") if place or "\n" in doc else textwrap.wrap(doc, WIDTH - indent - 6) or [""]
     line = aligned(f'{" " * indent}"""', first, place, '"""' if not rest else "")
     made = [line, *(f"{' ' * indent}{text}".rstrip() for text in rest)]
     return [*made[:-1], f'{made[-1]}"""'] if rest else made
@@ -147,6 +154,13 @@ def print_module(module: tree.Module) -> tuple[str, tuple[Mark, ...]]:
     printer = Printer()
     printer.module(module)
     return "\n".join(line.rstrip() for line in printer.lines) + "\n", tuple(printer.marks)
+
+
+def printed(body: Iterable[tree.Stmt], depth: int = 0) -> list[str]:
+    """Return statements as lines that are going to be indented by `depth` columns."""
+    printer = Printer(width=WIDTH - depth)
+    printer.body(body, 0)
+    return printer.lines
 
 
 def print_body(body: Iterable[tree.Stmt]) -> list[str]:

@@ -16,11 +16,11 @@ def modules(train: Train) -> set[str]:
     return always | ({"time"} if training.time_limit(train) else set())
 
 
-def constraint_lines(model: Model) -> list[str]:
-    """Return the body of `constrain`: one line for every parameter that is constrained."""
-    lines = []
+def constraints(model: Model) -> list[tuple[str, str]]:
+    """Return the assignments of `constrain`: one for every parameter that is constrained."""
+    found = []
     for name, p in model.params.items():
         if p.constraint is not None:
             weight = f'params["{name}"]'
-            lines.append(f"{weight}[...] = {p.constraint.entry.written(weight, p.constraint.attrs)}")
-    return lines
+            found.append((f"{weight}[...]", str(p.constraint.entry.written(weight, p.constraint.attrs))))
+    return found

@@ -27,40 +27,41 @@ def declared(model: Model) -> dict[str, Mapping[str, Any]]:
     }
 
 
+def named_tables(model: Model) -> dict[str, Mapping[str, Any]]:
+    """Return the tables that a script has: those of `declared`, of state only where there is any, and of columns."""
+    tables = {name: entries for name, entries in declared(model).items() if entries or name != "STATE"}
+    more: dict[str, Mapping[str, Any]] = {"INPUT_COLUMNS": _input_columns(model), "CLASSES": data.classes(model)}
+    return tables | {name: entries for name, entries in more.items() if entries}
+
+
+def decayed(model: Model) -> tuple[str, ...]:
+    """Return the names of the parameters that weight decay acts on."""
+    return tuple(name for name, p in model.params.items() if p.decayed)
+
+
 def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attrgetter("name")) -> dict[str, Any]:
     """Return the tables at the top of a script; `name_of` says under which name it keeps a value."""
-    lines: list[str] = []
-    for table, entries in declared(model).items():
-        if table == "STATE" and not entries:
-            continue
-        lines += wrapped(f"{table} = {{", [f"{literal(n)}: {literal(x)}" for n, x in entries.items()], "}")
-    columns = _input_columns(model)
-    if columns:
-        lines += wrapped("INPUT_COLUMNS = {", [f"{literal(n)}: {literal(c)}" for n, c in columns.items()], "}")
-    classes = data.classes(model)
-    if classes:
-        lines += wrapped("CLASSES = {", [f"{literal(n)}: {literal(t)}" for n, t in classes.items()], "}")
-    decayed = tuple(name for name, p in model.params.items() if p.decayed)
+    lines = [line for table, entries in named_tables(model).items() for line in _dict(table, entries)]
     if model.train.weight_decay:
-        lines += ["# What weight decay acts on.", *named("DECAYED", decayed)]
+        lines += ["# What weight decay acts on.", *named("DECAYED", decayed(model))]
     dead = zero_gradients(graph)
     if dead:
-        lines.append("# The loss does not depend on these, or only through steps.")
-        lines += named("STRUCTURAL_ZEROS", dead)
+        lines += ["# The loss does not depend on these, or only through steps.", *named("STRUCTURAL_ZEROS", dead)]
     lsuv = training.rescaled(model, graph)
-    if lsuv:
-        lines += wrapped("LSUV = {", [f"{literal(n)}: {literal(name_of(v))}" for n, v in lsuv.items()], "}")
+    lines += _dict("LSUV", {n: name_of(v) for n, v in lsuv.items()}) if lsuv else []
     scaled = data.scaled_shapes(model)
-    if scaled:
-        lines += wrapped("SCALED = {", [f"{literal(n)}: {literal(shape)}" for n, shape in scaled.items()], "}")
+    lines += _dict("SCALED", scaled) if scaled else []
     lines.append(f'MODEL = "{network_identity(model)}"  # what is computed: weights of another network are refused')
     train = model.train
     if train.checkpoint is not None:
-        lines.append(
-            f"CHECKPOINT_EVERY, CHECKPOINT_BEST_BY = {train.checkpoint.every}, {literal(train.checkpoint.best_by)}"
-        )
-    numbers = {"epochs": train.epochs, "batch_size": train.batch, "seed": train.seed}
-    return {"tables": lines, "dead": dead, "lsuv": lsuv, "fresh": _fresh(bool(lsuv)), **numbers}
+        numbers = f"{train.checkpoint.every}, {literal(train.checkpoint.best_by)}"
+        lines.append(f"CHECKPOINT_EVERY, CHECKPOINT_BEST_BY = {numbers}")
+    numbers_of = {"epochs": train.epochs, "batch_size": train.batch, "seed": train.seed}
+    return {"tables": lines, "dead": dead, "lsuv": lsuv, "fresh": _fresh(bool(lsuv)), **numbers_of}
+
+
+def _dict(table: str, entries: Mapping[str, object]) -> list[str]:
+    return wrapped(f"{table} = {{", [f"{literal(n)}: {literal(x)}" for n, x in entries.items()], "}")
 
 
 def named(table: str, names: tuple[str, ...]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dotnn.codegen.data import scaled_outputs
-from dotnn.codegen.lines import literal, wrapped
+from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, Train
@@ -17,20 +17,17 @@ LITERAL_LIMIT = 5_000
 
 def init_lines(model: Model, values: Mapping[str, Any]) -> list[str]:
     """Return the body of `init_params`; `values` are the arrays of parameters that start from a file."""
-    lines = ["rng = np.random.default_rng(seed)"]
-    files = sorted({p.init.attrs["path"] for p in model.params.values() if _read_later(p, values)})
+    later = {n: str(p.init.attrs["path"]) for n, p in model.params.items() if _read_later(p, values)}
+    files = sorted(set(later.values()))
+    stored: list[str] = []
     for i, path in enumerate(files):
-        names = [n for n, p in model.params.items() if _read_later(p, values) and p.init.attrs["path"] == path]
-        lines += wrapped(
-            f"stored_{i} = load_arrays(locate({literal(path)}, __file__), [", [literal(n) for n in names], "])"
-        )
-    lines.append("params = {")
+        names = [literal(name) for name, file in later.items() if file == path]
+        stored += wrapped(f"stored_{i} = load_arrays(locate({literal(path)}, __file__), [", names, "])")
+    lines = [*stored, "params = {"]
     for name, p in model.params.items():
-        lines += [f"    {line}" for line in _init_line(name, p, values, files)]
-    if not any("rng" in line for line in lines[1:]):
-        lines = lines[1:]
-    lines += ["}", "return {name: np.asarray(value, dtype) for name, value in params.items()}"]
-    return lines
+        lines += indented(_init_line(name, p, values, files))
+    draws = ["rng = np.random.default_rng(seed)"] if "rng" in "\n".join(lines) else []
+    return [*draws, *lines, "}", "return {name: np.asarray(value, dtype) for name, value in params.items()}"]
 
 
 def _read_later(p: Parameter, values: Mapping[str, Any]) -> bool:
@@ -92,10 +89,13 @@ def evaluated_parts(model: Model) -> tuple[bool, bool, bool]:
     return bool(model.train.metrics), bool(parts.get("val")), bool(parts.get("test"))
 
 
-def epoch_loss(model: Model) -> tuple[str, str]:
-    """Return how the losses of an epoch's batches are added up and reported: a summing loss is summed."""
+def epoch_loss(model: Model, count: str = "count") -> tuple[str, str]:
+    """Return how the losses of an epoch's batches are added up and reported: a summing loss is summed.
+
+    `count` is the expression of how many examples there are.
+    """
     summed = all(t.attrs.get("reduce") == "sum" for t in model.train.losses)
-    return ("float(loss)", "total") if summed else ("float(loss) * len(chosen)", "total / count")
+    return ("float(loss)", "total") if summed else ("float(loss) * len(chosen)", f"total / {count}")
 
 
 def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
@@ -105,9 +105,7 @@ def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
     one, the queries of an attention) are left as they are.
     """
     names = {v.id: name for name, v in graph.params.items() if model.params[name].init.entry.rescaled}
-    producers = graph.producers()
-    results = {v.id: producers[v.id] for v in graph.steps.values() if v.id in producers}
-    computed = {*results, *(node.ins[0].id for node in results.values() if node.ins and node.loop is None)}
+    computed = _computed_by_layers(graph) if names else set()
     found: dict[str, Value] = {}
     for node in graph.phase("forward"):
         for value in node.ins:
@@ -116,3 +114,10 @@ def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
             elif value.id in names and node.outs[0].id in computed:
                 found.setdefault(names[value.id], node.outs[0])
     return found
+
+
+def _computed_by_layers(graph: Graph) -> set[int]:
+    """Return the numbers of the results of layers, and of what their activations read."""
+    producers = graph.producers()
+    results = {v.id: producers[v.id] for v in graph.steps.values() if v.id in producers}
+    return {*results, *(node.ins[0].id for node in results.values() if node.ins and node.loop is None)}

@@ -36,7 +36,7 @@ class Assign:
 
 @dataclass(frozen=True)
 class For:
-    """A loop."""
+    """A loop: its head begins with `for` or `while`."""
 
     head: str
     body: tuple[Stmt, ...]
@@ -45,10 +45,11 @@ class For:
 
 @dataclass(frozen=True)
 class If:
-    """A condition without an `else`."""
+    """A condition; `otherwise` is what stands below `else`, or below `elif` where it is another condition alone."""
 
     test: str
     body: tuple[Stmt, ...]
+    otherwise: tuple[Stmt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Return:
 
 @dataclass(frozen=True)
 class Do:
-    """An expression that is run for what it does."""
+    """An expression, or `break` or `raise`, that is run for what it does."""
 
     code: str
     origin: Origin = NOWHERE
@@ -77,9 +78,10 @@ class Heading:
 
 @dataclass(frozen=True)
 class Note:
-    """A comment on a line of its own."""
+    """A comment on a line of its own, with a place of the spec at the right where there is one."""
 
     text: str
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,11 @@ class Blank:
 
 
 Stmt = Assign | For | If | Return | Do | Heading | Note | Blank
+
+
+def assign(target: str, value: str, sign: str = "=", comment: str = "") -> Assign:
+    """Return an assignment to a single target."""
+    return Assign((target,), value, comment, sign)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 WIDTH = 110
 INDENT = 4
-SHORT_HEAD = 14
+LONG_VALUE = 40
+"""With less room than this for the value, targets are broken over lines themselves."""
+SHORT_HEAD = 18
 """Behind a head no longer than this, a dict begins on the same line."""
 
 
@@ -21,13 +23,25 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
     if node is None:
         return [line]
     targets, equals, _ = code[:start].rpartition(" = ")
-    if equals and len(line) - len(code) + start > width - 40 and targets.count(", "):
+    opened = code.find("(", start) + 1 if isinstance(node, ast.Call) else start + LONG_VALUE
+    if equals and indent + opened > width and targets.count(", "):
         value = (
             _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
         )
         value[0] = " " * indent + value[0].lstrip()
         return [" " * indent + "(", *_filled(targets.split(", "), indent + INDENT, width), *value]
     return _broken(code[:start], code[start:], indent, width)
+
+
+def dict_lines(head: str, groups: Sequence[Sequence[str]], indent: int = 0, width: int = WIDTH) -> list[str]:
+    """Return `head {…}` over several lines; every group of entries begins a new one."""
+    hugged = len(head) <= SHORT_HEAD and indent <= INDENT
+    column = indent + (len(head) + 1 if hugged else INDENT)
+    lines = [line for group in groups for line in _filled(group, column, width - 1)]
+    if not hugged:
+        return [f"{' ' * indent}{head}{{", *lines, f"{' ' * indent}}}"]
+    lines[0] = f"{' ' * indent}{head}{{{lines[0].lstrip()}"
+    return [*lines[:-1], lines[-1].rstrip(",") + "}"]
 
 
 def _value(code: str) -> tuple[int, ast.expr | None]:
@@ -50,39 +64,73 @@ def _offset(code: str, node: ast.expr) -> int:
 
 
 def _broken(head: str, value: str, indent: int, width: int) -> list[str]:
-    """Return `head value` over several lines."""
+    """Return `head value` over several lines: in the first way that the kind of the value allows."""
     node = ast.parse(value, mode="eval").body
-    if isinstance(node, ast.Tuple) and value[0] != "(":
-        items = [_segment(value, e) for e in node.elts]
-        return [" " * indent + head + "(", *_filled(items, indent + INDENT, width), " " * indent + ")"]
-    if isinstance(node, ast.Dict) and len(head) <= SHORT_HEAD and indent <= INDENT:
-        _, items, _ = _bracket(value, node)
-        body = _filled(items, indent + len(head) + 1, width - 1)
-        if all(len(line) < width for line in body):
-            body[0] = f"{' ' * indent}{head}{{{body[0].lstrip()}"
-            return [*body[:-1], body[-1].rstrip(",") + "}"]
-    if isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.Call) and value[-1] in ")}]":
-        opening, items, closing = _bracket(value, node)
-        if opening and len(" " * indent + head + opening) <= width:
-            body = _filled(items, indent + INDENT, width)
-            if isinstance(node, ast.Call) and body and len(body[-1]) + len(closing) <= width:
-                return [" " * indent + head + opening, *body[:-1], body[-1].rstrip(",") + closing]
-            return [" " * indent + head + opening, *body, " " * indent + closing]
-    if isinstance(node, ast.DictComp | ast.ListComp | ast.SetComp):
-        return [
-            " " * indent + head + value[0],
-            *(" " * (indent + INDENT) + part for part in _comprehension(value, node)),
-            " " * indent + value[-1],
-        ]
+    for way in (_behind_or, _put_in_brackets, _hugged, _opened, _at_for, _at_operators, _in_brackets_of_its_own):
+        lines = way(head, value, node, indent, width)
+        if lines:
+            return lines
+    return _inside(head, value, node, indent, width)
+
+
+def _behind_or(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
+    """Break `a or {…}` as the dict."""
+    if not (isinstance(node, ast.BoolOp) and isinstance(node.values[-1], ast.Dict)):
+        return []
+    last = _segment(value, node.values[-1])
+    return _broken(head + value.removesuffix(last), last, indent, width)
+
+
+def _put_in_brackets(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
+    """Break a tuple without brackets."""
+    if not isinstance(node, ast.Tuple) or value[0] == "(":
+        return []
+    items = [_segment(value, e) for e in node.elts]
+    return [" " * indent + head + "(", *_filled(items, indent + INDENT, width), " " * indent + ")"]
+
+
+def _hugged(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
+    """Break a dict whose entries begin behind its bracket."""
+    if not isinstance(node, ast.Dict) or len(head) > SHORT_HEAD or indent > INDENT:
+        return []
+    made = dict_lines(head, [_bracket(value, node)[1]], indent, width)
+    return made if all(len(line) <= width for line in made) else []
+
+
+def _opened(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
+    """Break a value in its last bracket, with the entries on lines of their own."""
+    if not isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.Call) or value[-1] not in ")}]":
+        return []
+    opening, items, closing = _bracket(value, node)
+    if not opening or len(" " * indent + head + opening) > width:
+        return []
+    body = _filled(items, indent + INDENT, width)
+    if isinstance(node, ast.Call) and body and len(body[-1]) + len(closing) <= width:
+        return [" " * indent + head + opening, *body[:-1], body[-1].rstrip(",") + closing]
+    return [" " * indent + head + opening, *body, " " * indent + closing]
+
+
+def _at_for(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
+    """Break a comprehension before its `for`."""
+    if not isinstance(node, ast.DictComp | ast.ListComp | ast.SetComp):
+        return []
+    parts = (" " * (indent + INDENT) + part for part in _comprehension(value, node))
+    return [" " * indent + head + value[0], *parts, " " * indent + value[-1]]
+
+
+def _at_operators(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
+    """Break a sum, a product or a choice before its operators."""
     parts = _operands(value, node)
-    if len(parts) > 1:
-        body = _joined(parts, indent + INDENT, width)
-        return [" " * indent + head + "(", *body, " " * indent + ")"]
-    return (
-        [" " * indent + head + "(", *wrapped(value, indent + INDENT, width), " " * indent + ")"]
-        if (len(head) > 2 and len(" " * (indent + INDENT) + value) <= width)
-        else _inside(head, value, node, indent, width)
-    )
+    if len(parts) < 2:
+        return []
+    return [" " * indent + head + "(", *_joined(parts, indent + INDENT, width), " " * indent + ")"]
+
+
+def _in_brackets_of_its_own(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
+    """Put a value that fits on a line of its own there."""
+    if len(head) <= 2 or len(" " * (indent + INDENT) + value) > width:
+        return []
+    return [" " * indent + head + "(", " " * (indent + INDENT) + value, " " * indent + ")"]
 
 
 def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
@@ -136,22 +184,20 @@ def _spans(value: str) -> list[tuple[int, int]]:
 
 def _bracket(value: str, node: ast.expr) -> tuple[str, list[str], str]:
     """Return what opens the last bracket of a value, what stands in it, and what closes it."""
-    pieces: Sequence[ast.AST]
     if isinstance(node, ast.Dict):
-        entries = [
-            f"{_segment(value, k)}: {_segment(value, v)}" if k else f"**{_segment(value, v)}"
-            for k, v in zip(node.keys, node.values, strict=True)
-        ]
-        return "{", entries, "}"
+        return "{", [_entry(value, k, v) for k, v in zip(node.keys, node.values, strict=True)], "}"
     if isinstance(node, ast.List | ast.Tuple):
-        closing = value[-1]
-        return value[0], [_segment(value, e) for e in node.elts], closing
+        return value[0], [_segment(value, e) for e in node.elts], value[-1]
     assert isinstance(node, ast.Call)
-    pieces = [*node.args, *node.keywords]
+    pieces: Sequence[ast.AST] = [*node.args, *node.keywords]
     if not pieces or (len(pieces) == 1 and isinstance(pieces[0], ast.GeneratorExp)):
         return "", [], ""
-    opening = f"{_segment(value, node.func)}("
-    return opening, [_segment(value, piece) for piece in pieces], ")"
+    return f"{_segment(value, node.func)}(", [_segment(value, piece) for piece in pieces], ")"
+
+
+def _entry(text: str, key: ast.expr | None, value: ast.expr) -> str:
+    """Return an entry of a dict as it stands in a line."""
+    return f"{_segment(text, key)}: {_segment(text, value)}" if key else f"**{_segment(text, value)}"
 
 
 def _filled(items: Sequence[str], indent: int, width: int) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import click
 
 from dotnn.targets import PROVEN, TARGETS, Option, Style, Target
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 class FileName(click.ParamType):  # type: ignore[type-arg]
@@ -44,7 +44,7 @@ target_option = click.option(
 )
 
 
-def style_option(default: Style) -> Decorator:
+def style_option(default: Style) -> Callable[[Command], Command]:
     """Return the option that chooses the style of a script, of the targets that have several."""
     styled = [target for target in TARGETS.values() if target.has_styles]
     return click.option(
@@ -56,15 +56,16 @@ def style_option(default: Style) -> Decorator:
     )
 
 
-def own_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def own_options(command: Command) -> Command:
     """Add the options that only some targets have."""
     owners: dict[Option, list[Target]] = {}
     for target in TARGETS.values():
         for option in target.options:
             owners.setdefault(option, []).append(target)
     for option, targets in reversed(owners.items()):
-        kind: dict[str, Any] = {"type": click.Choice(option.choices)} if option.choices else {"is_flag": True}
-        command = click.option(option.flag, help=f"{_only(targets)}: {option.help}", **kind)(command)
+        type = click.Choice(option.choices) if option.choices else None
+        help = f"{_only(targets)}: {option.help}"
+        command = click.option(option.flag, help=help, type=type, is_flag=type is None)(command)
     return command
 
 
@@ -75,14 +76,24 @@ def _only(targets: Sequence[Target]) -> str:
 def refuse_what_does_not_apply(target: Target, style: Style) -> None:
     """Refuse options that mean nothing to a target, or to its style. Raises `click.UsageError`."""
     context = click.get_current_context()
+    _refuse_what_the_style_lacks(context, target, style)
+    for option in ["style", *(o.name for other in TARGETS.values() for o in other.options)]:
+        if _is_given(context, option) and not target.takes(option):
+            raise _not_for("target", target.name, option, [t.name for t in TARGETS.values() if t.takes(option)])
+
+
+def _refuse_what_the_style_lacks(context: click.Context, target: Target, style: Style) -> None:
     for option in style.lacks:
         if context.params.get(option):
-            others = " or ".join(other.name for other in target.styles if option not in other.lacks)
-            flag = f"--{option.replace('_', '-')}"
-            raise click.UsageError(f"{flag} does not apply to --style {style.name}, only to --style {others}")
-    for option in ["style", *(o.name for other in TARGETS.values() for o in other.options)]:
-        source = context.get_parameter_source(option)
-        if source not in (None, click.core.ParameterSource.DEFAULT) and not target.takes(option):
-            owners = " or ".join(other.name for other in TARGETS.values() if other.takes(option))
-            flag = f"--{option.replace('_', '-')}"
-            raise click.UsageError(f"{flag} does not apply to --target {target.name}, only to --target {owners}")
+            others = [other.name for other in target.styles if option not in other.lacks]
+            raise _not_for("style", style.name, option, others)
+
+
+def _is_given(context: click.Context, option: str) -> bool:
+    return context.get_parameter_source(option) not in (None, click.core.ParameterSource.DEFAULT)
+
+
+def _not_for(kind: str, name: str, option: str, others: Sequence[str]) -> click.UsageError:
+    """Return the error for an option that the target or style of this name does not take, but only `others` do."""
+    flag, only = f"--{option.replace('_', '-')}", " or ".join(others)
+    return click.UsageError(f"{flag} does not apply to --{kind} {name}, only to --{kind} {only}")

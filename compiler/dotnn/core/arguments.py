@@ -7,9 +7,12 @@ language is reported by the same few sentences.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
+
+Attrs = Mapping[str, Any]
+"""Arguments by name: each value is of the type that its kind accepts."""
 
 
 class Missing:
@@ -46,8 +49,11 @@ class Duration:
         return {"steps": f"{self.count}", "share": f"{100 * self.count:.12g}%"}.get(self.unit, f"epochs({self.count})")
 
 
+Taken = TypeVar("Taken", covariant=True)
+
+
 @dataclass(frozen=True)
-class Kind:
+class Kind(Generic[Taken]):
     """A set of acceptable constants.
 
     `accept` returns the converted value, or None when the constant does not belong to the kind. `registry` names
@@ -56,7 +62,7 @@ class Kind:
     """
 
     expected: str
-    accept: Callable[[object], Any] = field(default=lambda value: None)
+    accept: Callable[[object], Taken | None] = field(default=lambda value: None)
     registry: str = ""
     choices: tuple[str, ...] = ()
     numeric: bool = False
@@ -67,29 +73,46 @@ class Arg:
     """One argument: name, kind, default, and what it means. One of `training` has no effect on predictions."""
 
     name: str
-    kind: Kind
-    default: Any = REQUIRED
+    kind: Kind[object]
+    default: object = REQUIRED
     doc: str = ""
     training: bool = False
 
 
+class Member(Protocol):
+    """A thing that a registry holds."""
+
+    @property
+    def name(self) -> str:
+        """What the spec calls it."""
+        ...
+
+    @property
+    def args(self) -> tuple[Arg, ...]:
+        """Its arguments, in order."""
+        ...
+
+
+Entry = TypeVar("Entry", bound=Member, covariant=True)
+
+
 @dataclass(frozen=True)
-class Bound:
+class Bound(Generic[Entry]):
     """A registered thing with all its arguments bound: `he(distribution=normal)`."""
 
-    entry: Any
+    entry: Entry
     attrs: dict[str, Any]
 
     @property
     def name(self) -> str:
         """The registered name."""
-        return str(self.entry.name)
+        return self.entry.name
 
     def __str__(self) -> str:
         return show_call(self.name, self.entry.args, self.attrs)
 
 
-def show_call(name: str, args: tuple[Arg, ...], attrs: dict[str, Any]) -> str:
+def show_call(name: str, args: tuple[Arg, ...], attrs: Attrs) -> str:
     """Write a call as a person would: arguments that differ from their default, the leading ones by position."""
     shown: list[str] = []
     positional = True
@@ -126,7 +149,7 @@ def _number(value: object) -> float | int | None:
     return value
 
 
-def number(expected: str, test: Callable[[float], bool] = lambda v: True) -> Kind:
+def number(expected: str, test: Callable[[float], bool] = lambda v: True) -> Kind[float]:
     """Return the kind of finite numbers that pass `test`."""
 
     def accept(value: object) -> float | int | None:
@@ -136,7 +159,7 @@ def number(expected: str, test: Callable[[float], bool] = lambda v: True) -> Kin
     return Kind(expected, accept)
 
 
-def integer(expected: str, test: Callable[[int], bool] = lambda v: True) -> Kind:
+def integer(expected: str, test: Callable[[int], bool] = lambda v: True) -> Kind[int]:
     """Return the kind of whole numbers that pass `test`."""
 
     def accept(value: object) -> int | None:
@@ -146,7 +169,7 @@ def integer(expected: str, test: Callable[[int], bool] = lambda v: True) -> Kind
     return Kind(expected, accept)
 
 
-def choice(*names: str) -> Kind:
+def choice(*names: str) -> Kind[str]:
     """Return the kind of a few words."""
 
     def accept(value: object) -> str | None:
@@ -155,12 +178,12 @@ def choice(*names: str) -> Kind:
     return Kind(" or ".join(names) if len(names) < 3 else "one of " + ", ".join(names), accept, choices=names)
 
 
-def registered(family: str, expected: str) -> Kind:
+def registered(family: str, expected: str) -> Kind[object]:
     """Return the kind of a call of a registered thing, such as an initialiser."""
     return Kind(expected, registry=family)
 
 
-def duration(expected: str, test: Callable[[float], bool] = lambda v: True) -> Kind:
+def duration(expected: str, test: Callable[[float], bool] = lambda v: True) -> Kind[Duration]:
     """Return the kind of stretches of training whose count passes `test`.
 
     A whole number counts steps; a fraction, as which `10%` arrives here, is a share of all steps.
@@ -181,9 +204,20 @@ def _word(value: object) -> str | None:
     return value.id if isinstance(value, Symbol) else None
 
 
+T = TypeVar("T")
+
+
+def all_of(kind: Kind[T], value: object) -> tuple[T, ...] | None:
+    """Return the elements of a list as their kind takes them, None where it is no list or one is not of the kind."""
+    if not isinstance(value, list):
+        return None
+    items = tuple(item for item in map(kind.accept, value) if item is not None)
+    return items if len(items) == len(value) else None
+
+
 def _weights(value: object) -> tuple[float, ...] | None:
-    items: list[Any] = [NON_NEGATIVE.accept(v) for v in value] if isinstance(value, list) else [None]
-    return tuple(items) if None not in items and any(items) else None
+    items = all_of(NON_NEGATIVE, value)
+    return items if items and any(items) else None
 
 
 def _string(value: object) -> str | None:
@@ -195,8 +229,7 @@ def _boolean(value: object) -> bool | None:
 
 
 def _sizes(value: object) -> tuple[int, ...] | None:
-    items: list[Any] = [POSITIVE_INT.accept(v) for v in value] if isinstance(value, list) else [None]
-    return tuple(items) if None not in items and items else None
+    return all_of(POSITIVE_INT, value) or None
 
 
 NUMBER = number("a number")

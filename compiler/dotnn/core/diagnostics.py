@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class Diagnostic:
     severity: str = "error"
     source: Source | None = None
 
-    def to_json(self, source: Source | None = None) -> dict[str, Any]:
+    def to_json(self, source: Source | None = None) -> dict[str, object]:
         """Return code, message, note and help, and the place: None where it has none. `source` is the spec."""
         source = self.source or source
         line, column = source.line_column(self.span.start) if source and self.span else (None, None)
@@ -95,7 +94,7 @@ class CompileError(Exception):
         self.more = more
         super().__init__("\n".join(f"{d.code}: {d.message}" for d in self.diagnostics))
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         """Take all parts along to another process."""
         return _compile_error, (self.diagnostics, self.source, self.more)
 
@@ -106,7 +105,7 @@ class CompileError(Exception):
             parts.append(f"There may be more: dotnn stops after {len(self.diagnostics)} errors.")
         return "\n\n".join(parts)
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[dict[str, object]]:
         """Return every diagnostic for another program; lines and columns count from 1."""
         return [d.to_json(self.source) for d in self.diagnostics]
 

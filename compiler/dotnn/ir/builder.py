@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TypeVar
 
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Loop, Node, Value
@@ -13,6 +13,8 @@ from dotnn.ir.tensor import TensorType
 
 STEP, BEFORE = "t", "before"
 """How the value of one step is called: `h_t`; and the state that the step before left: `h_before`."""
+
+T = TypeVar("T")
 
 
 class GraphBuilder:
@@ -35,7 +37,7 @@ class GraphBuilder:
         self.next_id += 1
         return Value(self.next_id, name, type, role)
 
-    def emit(self, op: str, *ins: Value, name: str = "", **attrs: Any) -> Value:
+    def emit(self, op: str, *ins: Value, name: str = "", **attrs: object) -> Value:
         """Append a node and return its output. `name` completes the current prefix: `h1` + `z` -> `h1_z`."""
         rule = self.ops[op]
         type = rule.infer([v.type for v in ins], attrs)
@@ -57,7 +59,7 @@ class GraphBuilder:
         collect: Mapping[str, str] = {},
         final: Mapping[str, str] = {},
         reverse: bool = False,
-        **attrs: Any,
+        **attrs: object,
     ) -> tuple[Value, ...]:
         """Append a loop over time; see `ir.op.Builder`."""
         slices = {n: self.result(at_a_step(v.type), n, STEP) for n, v in sequences.items()}
@@ -79,7 +81,7 @@ class GraphBuilder:
         self.append_loop(loop, (*sequences.values(), *states.values()), outs, **attrs)
         return tuple(outs)
 
-    def inner(self, write: Callable[[], Any], inner_suffix: str = STEP) -> tuple[tuple[Node, ...], Any]:
+    def inner(self, write: Callable[[], T], inner_suffix: str = STEP) -> tuple[tuple[Node, ...], T]:
         """Return the nodes that `write` writes, which belong to one step of a loop, and what it returns."""
         outside, suffix = self.nodes, self.suffix
         self.nodes, self.suffix = [], inner_suffix
@@ -87,7 +89,7 @@ class GraphBuilder:
         nodes, self.nodes, self.suffix = tuple(self.nodes), outside, suffix
         return nodes, result
 
-    def append_loop(self, loop: Loop, operands: Iterable[Value], outs: Iterable[Value], **attrs: Any) -> Node:
+    def append_loop(self, loop: Loop, operands: Iterable[Value], outs: Iterable[Value], **attrs: object) -> Node:
         """Append a scan; what its steps read of the values outside follows the other operands."""
         ins = (*operands, *loop.free())
         self.nodes.append(Node(self.ops["scan"], ins, tuple(outs), attrs, self.phase, self.layer, self.span, loop))
@@ -101,7 +103,7 @@ class GraphBuilder:
         yield
         self.prefix = saved
 
-    def update_state(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
+    def update_state(self, state: Value, op: str, *ins: Value, **attrs: object) -> None:
         """Keep the node whose output replaces `state` after a training step; `build` appends it after the loss.
 
         A layer that is used several times updates its state once per use: each starts from what the one before it left.

@@ -30,7 +30,7 @@ def _as_it_is(x: Array, operands: list[Array]) -> Array:
 
 
 @cache
-def helper_functions() -> dict[str, Any]:
+def helper_functions() -> dict[str, Callable[..., Array]]:
     """Return the functions that op lines may call, by name: all that can be pasted into a script."""
     names = (info.name for info in pkgutil.walk_packages(library.__path__, f"{library.__name__}."))
     return {n: f for name in names for n, f in inspect.getmembers(importlib.import_module(name), inspect.isfunction)}
@@ -49,7 +49,7 @@ def evaluate(
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
     scope = {names[v.id]: x for v, x in zip(node.ins, operands, strict=True)}
     line = (op.line if training else op.prediction_line)(node, lambda v: names[v.id])
-    known = {"np": np, "math": math, "rng": rng, "step": step, "params": {}, **helper_functions()}
+    known: dict[str, object] = {"np": np, "math": math, "rng": rng, "step": step, "params": {}, **helper_functions()}
     return eval(_compiled(line), {**known, **scope})
 
 

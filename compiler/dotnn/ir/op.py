@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from dotnn.ir.algebra import UNKNOWN, Algebra
 from dotnn.ir.expr import (
@@ -28,13 +28,13 @@ from dotnn.ir.expr import (
     substitute,
 )
 from dotnn.ir.node import Node, Value
-from dotnn.ir.tensor import Attrs, TensorType
+from dotnn.ir.tensor import Attrs, TensorType, Types
 
 
 class Builder(Protocol):
     """What layers, losses and VJP rules use to write nodes."""
 
-    def emit(self, op: str, *ins: Value, name: str = "", **attrs: Any) -> Value:
+    def emit(self, op: str, *ins: Value, name: str = "", **attrs: object) -> Value:
         """Append a node with one output and return that output; `name` is a hint for the emitted script."""
         ...
 
@@ -51,7 +51,7 @@ class Builder(Protocol):
         collect: Mapping[str, str] = ...,
         final: Mapping[str, str] = ...,
         reverse: bool = False,
-        **attrs: Any,
+        **attrs: object,
     ) -> tuple[Value, ...]:
         """Append a loop over time, and return its outputs: the states to `collect` from every step [B, T, …], then
         the `final` ones [B, …]; both map a state to the name hint of its output.
@@ -61,7 +61,7 @@ class Builder(Protocol):
         """
         ...
 
-    def update_state(self, state: Value, op: str, *ins: Value, **attrs: Any) -> None:
+    def update_state(self, state: Value, op: str, *ins: Value, **attrs: object) -> None:
         """Append the node whose output replaces `state` after a training step.
 
         An operand that is `state` itself is what the use before this one left, where a layer is used several times.
@@ -69,7 +69,7 @@ class Builder(Protocol):
         ...
 
 
-Infer = Callable[[Sequence[TensorType], Attrs], TensorType]
+Infer = Callable[[Types, Attrs], TensorType]
 """The type of the result, from those of the operands and the attributes."""
 Vjp = Callable[[Builder, Node, Value], Sequence[Value | None]]
 Line = str | Expr | Callable[[Node], str | Expr]
@@ -237,11 +237,12 @@ def _written(b: Builder, share: Expr, values: Mapping[str, Value], attrs: Attrs)
             return values[name]
         case Call(op, args):
             ins = [values[a.id] for a in args if isinstance(a, Name)]
-            return b.emit(op, *ins, **{a.name: _attribute(a.value, attrs) for a in args if isinstance(a, Keyword)})
+            given: Attrs = {a.name: _attribute(a.value, attrs) for a in args if isinstance(a, Keyword)}
+            return b.emit(op, *ins, **given)
     raise AssertionError(share)
 
 
-def _attribute(value: Expr, attrs: Attrs) -> Any:
+def _attribute(value: Expr, attrs: Attrs) -> object:
     assert isinstance(value, Name | Literal)
     return attrs[value.id] if isinstance(value, Name) else value.value
 

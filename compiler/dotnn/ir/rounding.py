@@ -6,7 +6,6 @@ Stochastic arithmetic: Vignes 1993, "A stochastic arithmetic for reliable scient
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ class RandomRounding:
     def __init__(self, chance: np.random.Generator) -> None:
         self.chance = chance
 
-    def __call__(self, value: Any, operands: list[Any]) -> np.ndarray:
+    def __call__(self, value: object, operands: list[np.ndarray]) -> np.ndarray:
         """Return a value rounded in another way.
 
         Whole numbers, and those that were chosen among the operands as a maximum is, have not been rounded.

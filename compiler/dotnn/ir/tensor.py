@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from dotnn.core.arguments import Attrs as Attrs
 
 BATCH = "B"
 """The batch axis, whose length is known only when the script runs."""
 
 Dim = int | str
-Attrs = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,7 @@ class TensorType:
 
     def __str__(self) -> str:
         return f"[{', '.join(map(str, self.shape))}]" + ("" if self.dtype == "real" else f" {self.dtype}")
+
+
+Types = Sequence[TensorType]
+"""Those of the operands."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from dotnn.core.arguments import REQUIRED, Arg, Bound, Symbol, show
+from dotnn.core.arguments import REQUIRED, Arg, Bound, Member, Symbol, show
 from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
@@ -21,7 +21,9 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 
-FAMILIES: dict[str, dict[str, Any]] = {
+M = TypeVar("M", bound=Member)
+
+FAMILIES: dict[str, dict[str, Member]] = {
     "activation": dict(ACTIVATIONS),
     "init": dict(INITS),
     "penalty": {name: p for name, p in PENALTIES.items() if p.op},
@@ -131,7 +133,7 @@ def accepts(arg: Arg, value: Symbol) -> bool:
     return arg.kind.accept(value) is not None
 
 
-def bind_entry(family: str, value: Constant, span: Span, constants: Constants) -> Bound:
+def bind_entry(family: str, value: Constant, span: Span, constants: Constants) -> Bound[Member]:
     """Resolve `relu`, `leaky_relu(0.2)`, `he(normal)` in its family and bind its arguments."""
     members = FAMILIES[family]
     called = FAMILY_NAMES.get(family, family)
@@ -158,6 +160,6 @@ def default_of(arg: Arg) -> Any:
     return arg.default
 
 
-def entry_default(entry: Any) -> Bound:
+def entry_default(entry: M) -> Bound[M]:
     """Return a registered thing with all its defaults."""
     return Bound(entry, {a.name: default_of(a) for a in entry.args})

@@ -75,7 +75,7 @@ class BlockUse:
                 first = next(d for d in self.inputs() if d.name.id == name)
                 raise Fail(messages.names.duplicate_name(decl.name.span, name, source.line_of(first.span)))
             self._unify(decl, operand, constants)
-            inner.names[name] = operand.called(name)
+            inner.names[name] = operand.called(name).marked({})
 
     def opened(self, inner: Scope, constants: Constants, element: Element, statement: Span | None) -> OpenUse:
         """Return what the steps in it know of this use."""

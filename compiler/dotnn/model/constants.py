@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeGuard, cast
+from typing import TypeAlias, TypeGuard
 
 from dotnn.core.arguments import Duration, Symbol, show
 from dotnn.core.diagnostics import Span
@@ -17,12 +17,13 @@ from dotnn.syntax import nodes
 
 WORDS: dict[str, bool] = {"true": True, "false": False}
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+_ARITHMETIC: dict[str, Callable[[float, float], float | complex]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
     "^": operator.pow,
+    "mod": operator.mod,
 }
 
 
@@ -81,14 +82,32 @@ def evaluate(expr: nodes.Expr, constants: Constants) -> Constant:
             return Duration(_number(count, constants), "epochs")
         case nodes.Call():
             return ConstCall(expr)
-        case nodes.Unary():
+        case nodes.Unary(op="-"):
             return -_number(expr.operand, constants)
         case nodes.Range():
             return Interval(_number(expr.low, constants), _number(expr.high, constants))
         case nodes.Binary():
             return _binary(expr, constants)
+    raise _no_constant(expr)
+
+
+def _no_constant(expr: nodes.Expr) -> Fail:
+    """Return the error for an expression that denotes no constant."""
     example = "write a number, a word, a text or a list; values of the network are computed in `model`"
-    raise Fail(messages.constants.bad_constant(expr.span, "a constant is needed here, not a pipe", example))
+    if isinstance(expr, nodes.Attribute):
+        example = f'a file or column goes in quotes: "{_dotted(expr)}"'
+    found = NOT_CONSTANT.get(type(expr), "an expression")
+    return Fail(messages.constants.bad_constant(expr.span, f"a constant is needed here, not {found}", example))
+
+
+NOT_CONSTANT = {nodes.Pipe: "a pipe", nodes.Index: "a part of something", nodes.Attribute: "a part of something"}
+
+
+def _dotted(expr: nodes.Expr) -> str:
+    """Return names with dots between them as they were written."""
+    if isinstance(expr, nodes.Attribute):
+        return f"{_dotted(expr.value)}.{expr.name.id}"
+    return expr.id if isinstance(expr, nodes.Name) else "…"
 
 
 def _named(expr: nodes.Name, constants: Constants) -> Constant:
@@ -111,10 +130,10 @@ def _number(expr: nodes.Expr, constants: Constants) -> int | float:
 def _binary(expr: nodes.Binary, constants: Constants) -> int | float:
     apply = _ARITHMETIC.get(expr.op)
     if apply is None:
-        help = "constants are computed with + - * / and ^"
+        help = "constants are computed with + - * / ^ and mod"
         raise Fail(messages.constants.bad_constant(expr.span, f"`{expr.op}` cannot be used in a constant", help))
     left, right = _number(expr.left, constants), _number(expr.right, constants)
-    if expr.op == "/" and not right:
+    if expr.op in ("/", "mod") and not right:
         help = "divide by another number"
         raise Fail(messages.constants.bad_constant(expr.right.span, "division by zero", help, "this is 0"))
     try:
@@ -128,13 +147,13 @@ def _binary(expr: nodes.Binary, constants: Constants) -> int | float:
     raise Fail(messages.constants.bad_constant(expr.span, message, _POWERS))
 
 
-def _checked(value: Any, span: Span) -> int | float:
+def _checked(value: float | complex, span: Span) -> int | float:
     """Return a result that is a number of the language. Raises OverflowError for one that is too large."""
     if isinstance(value, complex):
         raise Fail(messages.constants.bad_constant(span, "a negative number has no such power", _POWERS))
     if abs(value) > MAX_NUMBER if isinstance(value, int) else not math.isfinite(value):
         raise OverflowError
-    return cast(int | float, value)
+    return value
 
 
 def _is_huge_power(base: float, exponent: float) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from dotnn.core.arguments import show
+from dotnn.core.arguments import Attrs, show
 from dotnn.model.model import Checkpoint, Data, Declared, Model, Step, Stop, StopAfter, StopWhen, Train
 
 
@@ -37,7 +36,7 @@ def _step(model: Model, step: Step) -> Iterator[str]:
         yield f"      {name}: {list(p.shape)} ~ {p.init}{penalty}{constraint}"
 
 
-def _arguments(attrs: Mapping[str, Any]) -> list[str]:
+def _arguments(attrs: Attrs) -> list[str]:
     return [f"{name} = {show(value)}" for name, value in attrs.items()]
 
 

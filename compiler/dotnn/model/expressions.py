@@ -7,26 +7,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from dotnn.core.arguments import Symbol
-from dotnn.core.diagnostics import Diagnostic, Reporter
+from dotnn.core.diagnostics import Diagnostic, Reporter, Span, closest
 from dotnn.core.limits import MAX_EXPRESSION_DEPTH, MAX_LAYERS, MAX_REPEAT
 from dotnn.library.layers import ACTIVATIONS, LAYERS
-from dotnn.model import messages
+from dotnn.library.values import REDUCTIONS
+from dotnn.model import messages, parts
 from dotnn.model.bind import bind
 from dotnn.model.blocks import BlockUse
 from dotnn.model.constants import WORDS, Constants, ConstCall, Poison, Poisoned, describe, evaluate, integer, is_number
+from dotnn.model.formulas import ELEMENTWISE, FormulaReader, is_function
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
+from dotnn.model.parts import is_reduction
 from dotnn.model.scope import Binding, Scope, SharedLayer, Tensor, terms_of
 from dotnn.model.steps import TOO_MANY_LAYERS, Steps
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import by_position, children
 
-JOINS = {"+": "sum", "-": "subtract", "*": "multiply"}
-INSTEAD = {
-    "/": "to scale a value write 0.5 * h",
-    "@": "a product with weights is a layer: x -> dense(3, bias = false)",
-    "^": "to square a value write h * h",
-}
+JOINS = {"+": "sum", "-": "subtract", "*": "multiply", "maximum": "max"}
 SCALE = LAYERS["scale"]
 
 
@@ -61,22 +59,31 @@ class ExpressionReader(ABC):
             case nodes.Name():
                 return self._named(expr, scope)
             case nodes.Pipe():
-                value = self.value(expr.head, scope)
-                for stage in expr.stages:
-                    value = self.stage(stage, value, scope)
-                return value
+                return self._piped(expr, scope)
+            case nodes.Call() if expr.func.id in ELEMENTWISE and not self.is_own(expr.func.id, scope):
+                return FormulaReader(self, scope).value(expr)
             case nodes.Call():
                 return self._call(expr, (), scope)
-            case nodes.Binary(op=op) if op in JOINS:
-                return self._binary(expr, scope)
-            case nodes.Unary(operand=operand) if self.is_value(operand, scope):
-                return self.steps.apply(SCALE, {"factor": -1}, (self.value(operand, scope),), expr.span, scope)
-            case nodes.Binary(op=op):
-                raise Fail(messages.calls.not_a_value(expr.span, f"an expression with `{op}`", INSTEAD.get(op, "")))
+            case nodes.Index():
+                return parts.part(self, expr, scope)
+            case nodes.Attribute():
+                return parts.transposed(self, expr, scope)
+            case nodes.Binary() | nodes.Unary():
+                return self._arithmetic(expr, scope)
+        raise self._no_operation(expr, scope)
+
+    def _piped(self, expr: nodes.Pipe, scope: Scope) -> Tensor:
+        value = self.value(expr.head, scope)
+        for stage in expr.stages:
+            value = self.stage(stage, value, scope)
+        return value
+
+    def _no_operation(self, expr: nodes.Expr, scope: Scope) -> Fail:
+        """Return the error for an expression that makes no value of the network."""
         help = "to shift a value use the bias of a layer, to scale it write 2 * x"
         if isinstance(expr, nodes.List):
             help = "to join values write concat(a, b) or a + b"
-        raise Fail(messages.calls.not_a_value(expr.span, describe(evaluate(expr, scope.constants)), help))
+        return Fail(messages.calls.not_a_value(expr.span, describe(evaluate(expr, scope.constants)), help))
 
     # ------------------------------------------------------------------------------------------------------ names
 
@@ -104,6 +111,39 @@ class ExpressionReader(ABC):
             return messages.calls.not_a_value(expr.span, f"the parameter {name}", f"to scale a value write {name} * x")
         return messages.names.unknown_name(expr.span, name, [n for n in scope.names if n])
 
+    def _is_formula(self, expr: nodes.Expr, scope: Scope) -> bool:
+        """Whether an expression is more than sums, products and multiples of values, which are joins."""
+        match expr:
+            case nodes.Binary(op="+" | "-" | "*" as op, left=left, right=right):
+                shifted = op != "*" and self.is_value(left, scope) != self.is_value(right, scope)
+                return shifted or self._is_formula(left, scope) or self._is_formula(right, scope)
+            case nodes.Unary(op="-", operand=operand):
+                return self._is_formula(operand, scope)
+            case nodes.Binary(op="@"):
+                return False
+            case nodes.Call():
+                return self.is_value(expr, scope) and FormulaReader(self, scope).calls(expr)
+            case nodes.Binary() | nodes.Unary():
+                return self.is_value(expr, scope)
+        return False
+
+    def _explain_names(self, expr: nodes.Expr, scope: Scope) -> None:
+        """Raise `Fail` for the first name in arithmetic that is neither a value nor a number."""
+        pending = [expr]
+        while pending:
+            match pending.pop():
+                case nodes.Name(id=name) as found if name not in scope.constants and name not in WORDS:
+                    self._named(found, scope)
+                case nodes.Call() as call if not is_function(call):
+                    self._callee(call, scope)
+                    raise Fail(self._no_operand(call, scope))
+                case inner:
+                    pending += reversed(children(inner))
+
+    def is_own(self, name: str, scope: Scope) -> bool:
+        """Whether the spec itself calls something so: a value, a shared layer, a block."""
+        return name in scope.names or name in self.blocks
+
     def _is_layer(self, name: str, scope: Scope) -> bool:
         """Whether a name denotes a layer, a block or a shared layer."""
         return name in LAYERS or name in self.blocks or isinstance(scope.names.get(name), SharedLayer)
@@ -117,12 +157,34 @@ class ExpressionReader(ABC):
                 return True
             case nodes.Binary() | nodes.Unary():
                 return any(self.is_value(part, scope) for part in children(expr))
+            case nodes.Index(value=value) | nodes.Attribute(value=value):
+                return self.is_value(value, scope)
             case nodes.Call():
-                name = _through_parameter(expr, scope).func.id
-                return self._is_layer(name, scope) and any(self.is_value(o, scope) for o in by_position(expr))
+                return self._takes_values(expr, scope) and any(self.is_value(o, scope) for o in by_position(expr))
         return False
 
+    def _takes_values(self, call: nodes.Call, scope: Scope) -> bool:
+        called = _through_parameter(call, scope)
+        return self._is_layer(called.func.id, scope) or is_function(called) or is_reduction(called)
+
     # ------------------------------------------------------------------------------------------------- arithmetic
+
+    def _arithmetic(self, expr: nodes.Binary | nodes.Unary, scope: Scope) -> Tensor:
+        match expr:
+            case nodes.Binary(op="@") if self.is_value(expr, scope):
+                return parts.product(self, expr, scope)
+            case _ if self._is_formula(expr, scope):
+                return FormulaReader(self, scope).value(expr)
+            case _ if not self.is_value(expr, scope):
+                self._explain_names(expr, scope)
+                if FormulaReader(self, scope).has_function(expr):
+                    return FormulaReader(self, scope).value(expr)  # which says that it is a number
+            case nodes.Binary(op="+" | "-" | "*"):
+                return self._binary(expr, scope)
+            case nodes.Unary(op="-", operand=operand) if self.is_value(operand, scope):
+                value = self.value(operand, scope)
+                return self.steps.apply(SCALE, {"factor": -1}, (value,), expr.span, scope).marked(value.reduced)
+        raise self._no_operation(expr, scope)
 
     def _binary(self, expr: nodes.Binary, scope: Scope) -> Tensor:
         sides = self.is_value(expr.left, scope), self.is_value(expr.right, scope)
@@ -130,15 +192,24 @@ class ExpressionReader(ABC):
             constant, value = (expr.left, expr.right) if sides[1] else (expr.right, expr.left)
             factor = evaluate(constant, scope.constants)
             if is_number(factor):
-                return self.steps.apply(SCALE, {"factor": factor}, (self.value(value, scope),), expr.span, scope)
+                operand = self.value(value, scope)
+                scaled = self.steps.apply(SCALE, {"factor": factor}, (operand,), expr.span, scope)
+                return scaled.marked(operand.reduced)
         terms = terms_of(expr)
         numbers = self._numbers(terms, scope) if expr.op == "*" else {}
         values = tuple(self.value(e, scope) for e in terms if id(e) not in numbers)
-        join = LAYERS[JOINS[expr.op]]
+        joined = values[0] if len(values) == 1 else self._joined(expr.op, values, expr.span, scope)
         if not numbers:
-            return self.steps.apply(join, {}, values, expr.span, scope)
-        product = values[0] if len(values) == 1 else self.steps.apply(join, {}, values, expr.span, scope)
-        return self.steps.apply(SCALE, {"factor": math.prod(numbers.values())}, (product,), expr.span, scope)
+            return joined
+        scaled = self.steps.apply(SCALE, {"factor": math.prod(numbers.values())}, (joined,), expr.span, scope)
+        return scaled.marked(joined.reduced)
+
+    def _joined(self, op: str, values: tuple[Tensor, ...], span: Span, scope: Scope) -> Tensor:
+        """Return the join of values; where a reduced axis meets the axis that it came from, it is a formula."""
+        if any(v.reduced for v in values) and any(v.type != values[0].type for v in values):
+            return FormulaReader(self, scope).joined(op, values, span)
+        common = {k: n for k, n in values[0].reduced.items() if all(v.reduced.get(k) == n for v in values)}
+        return self.steps.apply(LAYERS[JOINS[op]], {}, values, span, scope).marked(common)
 
     def _numbers(self, terms: Sequence[nodes.Expr], scope: Scope) -> dict[int, float]:
         """Return the numbers among the factors of a product of values, by the identity of their expression."""
@@ -186,6 +257,9 @@ class ExpressionReader(ABC):
     def _call(self, call: nodes.Call, piped: tuple[Tensor, ...], scope: Scope) -> Tensor:
         """Apply a layer, block or shared layer to the piped value and to leading arguments that are values."""
         call = _through_parameter(call, scope)
+        computed = None if piped else self._computed(call, scope)
+        if computed is not None:
+            return computed
         bound = self._callee(call, scope)
         operands, rest = self._operands(call, piped, scope)
         if isinstance(bound, SharedLayer):
@@ -194,7 +268,19 @@ class ExpressionReader(ABC):
         if name in self.blocks:
             return self.use_block(BlockUse(self.blocks[name], rest, operands, call), scope)
         attrs = bind(name, LAYERS[name].args, rest, call.span, scope.constants)
-        return self.steps.apply(LAYERS[name], attrs, operands, call.span, scope)
+        if name == "max" and len(operands) > 1:
+            return self._joined("maximum", operands, call.span, scope)
+        made = self.steps.apply(LAYERS[name], attrs, operands, call.span, scope)
+        each_by_itself = LAYERS[name].family == "activation" and name != "softmax"
+        return made.marked(operands[0].reduced) if each_by_itself else made
+
+    def _computed(self, call: nodes.Call, scope: Scope) -> Tensor | None:
+        """Return the value of a call of a function or a reduction, None where it is of a layer or a block."""
+        if self._is_formula(call, scope):
+            return FormulaReader(self, scope).value(call)
+        if is_reduction(call) and not self.is_own(call.func.id, scope):
+            return parts.reduction(self, call, scope)
+        return None
 
     def _callee(self, call: nodes.Call, scope: Scope) -> Binding | None:
         """Return what the called name is bound to, None for a layer or block. Raises `Fail` where it is no layer."""
@@ -246,7 +332,9 @@ class ExpressionReader(ABC):
             help = f"a layer takes its value as an argument, as in x -> dense({name}); or let it name an activation"
             return messages.calls.not_a_layer(span, name, "a parameter", help)
         shared = [n for n, bound in scope.names.items() if isinstance(bound, SharedLayer)]
-        return messages.calls.unknown_layer(span, name, [*LAYERS, *self.blocks, *shared, "repeat"])
+        known = [*LAYERS, *self.blocks, *shared, "repeat"]
+        functions = [*ELEMENTWISE, *REDUCTIONS] if closest(name, [*ELEMENTWISE, *REDUCTIONS]) else []
+        return messages.calls.unknown_layer(span, name, [*known, *functions])
 
     def _no_operand(self, call: nodes.Call, scope: Scope) -> Diagnostic:
         """Return what is wrong with a call that is given no value: often the value's name is misspelt."""

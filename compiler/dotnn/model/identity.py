@@ -5,13 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 from dotnn.core.diagnostics import Source, Span
 from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
 """The families whose members say how parameters come about, not what is computed with them."""
+
+
+@runtime_checkable
+class Registered(Protocol):
+    """A member of a registry: what the spec calls it, and its sentence in the manual."""
+
+    name: str
+    doc: str
 
 
 def network_identity(model: Model) -> str:
@@ -21,7 +29,7 @@ def network_identity(model: Model) -> str:
     return digest((inputs, tuple(map(_computed, model.steps)), model.outputs, shapes))
 
 
-def _computed(step: Step) -> tuple[Any, ...]:
+def _computed(step: Step) -> tuple[object, ...]:
     lasting = {a.name for a in step.layer.args if a.kind.registry not in OF_TRAINING and not a.training}
     return step.path, step.layer, {n: v for n, v in step.attrs.items() if n in lasting}, step.ins, step.params
 
@@ -34,7 +42,7 @@ def training_identity(model: Model, target: str, style: str) -> str:
     return digest((parts, train, target, style))
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """Return the start of the SHA-256 of a value made of dataclasses, mappings, sequences, numbers and texts.
 
     A member of a registry counts by its name, a place in the spec not at all. Raises TypeError for anything else: what
@@ -43,24 +51,25 @@ def digest(value: Any) -> str:
     return hashlib.sha256(repr(_plain(value)).encode()).hexdigest()[:16]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
         return [(str(key), _plain(inner)) for key, inner in value.items()]
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
-    if hasattr(value, "doc"):
+    if isinstance(value, Registered):
         return type(value).__name__, value.name
     if is_dataclass(value) and not isinstance(value, Span | Source):
         return type(value).__name__, _fields(value)
     raise TypeError(f"{type(value).__name__} has no digest")
 
 
-def _fields(value: Any) -> list[tuple[str, Any]]:
+def _fields(value: object) -> list[tuple[str, object]]:
+    assert is_dataclass(value)
     found = [(f.name, getattr(value, f.name)) for f in fields(value)]
     return [(name, _plain(inner)) for name, inner in found if not _is_place(name, inner)]
 
 
-def _is_place(name: str, value: Any) -> bool:
+def _is_place(name: str, value: object) -> bool:
     return name == "places" or isinstance(value, Span | Source)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from dotnn.core.arguments import Attrs
 from dotnn.core.diagnostics import Diagnostic
 from dotnn.library.metrics import METRICS, Metric
 from dotnn.model import messages
@@ -48,7 +48,7 @@ def _fitting(metric: Metric, losses: Sequence[LossTerm]) -> list[LossTerm]:
     return plainly or [t for t in losses if _fitted(metric, t.target_kind) in metric.functions]
 
 
-def _attrs(metric: Metric, call: nodes.Call, section: SectionReader) -> dict[str, Any]:
+def _attrs(metric: Metric, call: nodes.Call, section: SectionReader) -> Attrs:
     """Return the arguments that have a name; those without are the output and the target."""
     named = [a for a in call.args if a.name is not None]
     return bind(metric.name, metric.args, named, call.span, section.constants)
@@ -57,7 +57,7 @@ def _attrs(metric: Metric, call: nodes.Call, section: SectionReader) -> dict[str
 def _named(
     metric: Metric,
     call: nodes.Call,
-    attrs: dict[str, Any],
+    attrs: Attrs,
     losses: Sequence[LossTerm],
     section: SectionReader,
     network: NetworkReader,
@@ -97,7 +97,7 @@ def _no_fit(metric: Metric, target: str, kind: str, call: nodes.Call) -> Diagnos
 
 
 def _term(
-    metric: Metric, attrs: dict[str, Any], call: nodes.Call, output: str, target: str, kind: str, *, alone: bool
+    metric: Metric, attrs: Attrs, call: nodes.Call, output: str, target: str, kind: str, *, alone: bool
 ) -> MetricTerm:
     """Return the term; its key identifies it among those of the same metric."""
     if _base(kind) not in metric.args_for:

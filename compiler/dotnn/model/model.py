@@ -10,9 +10,15 @@ from typing import TypeAlias
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
 from dotnn.ir.tensor import Attrs, TensorType
+from dotnn.library.clips import Clip
+from dotnn.library.constraints import Constraint
+from dotnn.library.inits import Init
 from dotnn.library.layers import Layer
 from dotnn.library.losses import Loss
 from dotnn.library.metrics import Metric
+from dotnn.library.optimizers import Optimizer
+from dotnn.library.penalties import Penalty
+from dotnn.library.schedules import Schedule
 from dotnn.library.sources import SOURCES, DataSource
 
 Nested: TypeAlias = "int | float | list[Nested]"
@@ -37,11 +43,11 @@ class Parameter:
 
     name: str
     shape: tuple[int, ...]
-    init: Bound
-    penalty: Bound | None
+    init: Bound[Init]
+    penalty: Bound[Penalty] | None
     span: Span
     decayed: bool = False
-    constraint: Bound | None = None
+    constraint: Bound[Constraint] | None = None
     trained: bool = True
 
     @property
@@ -164,7 +170,7 @@ class Train:
     """How the network is trained. `batch` 0 means all examples at once; the optimizer's `lr` may be a schedule."""
 
     losses: tuple[LossTerm, ...]
-    optimizer: Bound
+    optimizer: Bound[Optimizer]
     weight_decay: float
     epochs: int
     batch: int
@@ -172,11 +178,11 @@ class Train:
     seed: int
     stops: tuple[Stop, ...]
     metrics: tuple[MetricTerm, ...]
-    clip: Bound | None = None
+    clip: Bound[Clip] | None = None
     checkpoint: Checkpoint | None = None
 
     @property
-    def schedule(self) -> Bound | None:
+    def schedule(self) -> Bound[Schedule] | None:
         """The schedule of the learning rate, where it is no plain number."""
         lr = self.optimizer.attrs["lr"]
         return lr if isinstance(lr, Bound) else None

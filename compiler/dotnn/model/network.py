@@ -191,7 +191,7 @@ class NetworkReader(ExpressionReader):
         bound = inner.names.get(name)
         if not isinstance(bound, Tensor):
             raise Poisoned
-        return bound
+        return bound.marked({})
 
     # ----------------------------------------------------------------------------------------------------- errors
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from dotnn.core.arguments import POSITIVE_INT, SEED, Arg, Bound, Symbol
 from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
+from dotnn.library.inits import Init
 from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import INHERIT, ParamSpec
 from dotnn.model import messages
@@ -19,7 +19,7 @@ from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.scope import Draft
 from dotnn.model.section import SectionReader, head_of
-from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, read_defaults, read_train
+from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_defaults, read_train
 from dotnn.model.unused import unused_definitions, unused_names
 from dotnn.syntax import nodes
 
@@ -97,7 +97,7 @@ def _experiment(
     data_section = _data_section(network, sections, constants, reporter)
     data = read_data(data_section, _declarations(network))
     data_failed = "split" in data_section.failed
-    train = read_train(train_section, network, data, data_failed=data_failed, decay=defaults["decay"])
+    train = read_train(train_section, network, data, data_failed=data_failed, decay=defaults.decay)
     check = _check(sections.get("check"), constants, reporter, oracles)
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
     _unused(network, file)
@@ -153,7 +153,7 @@ def _unused(network: NetworkReader, file: nodes.File) -> None:
         network.report(diagnostic)
 
 
-def _settle(network: NetworkReader, defaults: Mapping[str, Any]) -> tuple[tuple[Step, ...], dict[str, Parameter]]:
+def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...], dict[str, Parameter]]:
     """Turn drafts into steps, now that all names are known."""
     steps: list[Step] = []
     params: dict[str, Parameter] = {}
@@ -169,14 +169,14 @@ def _settle(network: NetworkReader, defaults: Mapping[str, Any]) -> tuple[tuple[
     return tuple(steps), params
 
 
-def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Mapping[str, Any]) -> Parameter:
+def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Defaults) -> Parameter:
     """Return a parameter, with the defaults of the train section where its layer sets nothing else."""
     penalty = spec.penalty if isinstance(spec.penalty, Bound) else None
-    decay = defaults["decay"] if spec.penalty == INHERIT and spec.is_weight else None
+    decay = defaults.decay if spec.penalty == INHERIT and spec.is_weight else None
     decoupled = decay is not None and not decay.entry.op
     if decay is not None and not decoupled:
         penalty = decay
-    constraint = defaults["constraint"] if spec.constraint == INHERIT and spec.is_weight else spec.constraint
+    constraint = defaults.constraint if spec.constraint == INHERIT and spec.is_weight else spec.constraint
     return Parameter(
         name,
         spec.shape,
@@ -189,12 +189,12 @@ def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Mapping[str, 
     )
 
 
-def _init(spec: ParamSpec, defaults: Mapping[str, Any]) -> Any:
+def _init(spec: ParamSpec, defaults: Defaults) -> Bound[Init]:
     """Return the initialiser; one that reads a file serves weights and biases."""
-    if spec.init != INHERIT:
+    if isinstance(spec.init, Bound):
         return spec.init
-    everywhere = spec.is_weight or defaults["init"].name == "file"
-    return defaults["init"] if everywhere else defaults["bias_init"]
+    everywhere = spec.is_weight or defaults.init.name == "file"
+    return defaults.init if everywhere else defaults.bias_init
 
 
 def _check(section: nodes.Section | None, constants: Constants, reporter: Reporter, oracles: Sequence[str]) -> Check:

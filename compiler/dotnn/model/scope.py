@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dotnn.core.arguments import show_call
 from dotnn.core.diagnostics import Span
+from dotnn.ir.expr import Expr
 from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import ParamSpec
@@ -14,11 +15,15 @@ from dotnn.model.constants import Constants, Poison
 from dotnn.model.model import Use
 from dotnn.model.paths import Element, PathPart
 from dotnn.syntax import nodes
+from dotnn.syntax.walk import children
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value of the network, made by a layer with these attributes (None: an input)."""
+    """A value of the network, made by a layer with these attributes (None: an input).
+
+    `reduced` maps each axis of an example that a reduction left with length 1 to the length that it had.
+    """
 
     part: PathPart
     type: TensorType
@@ -26,6 +31,7 @@ class Tensor:
     layer: Layer | None = None
     attrs: Attrs = field(default_factory=dict)
     label: str = ""
+    reduced: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
@@ -40,6 +46,10 @@ class Tensor:
     def called(self, label: str) -> Tensor:
         """Return the same value under the name by which a statement refers to it."""
         return replace(self, label=label)
+
+    def marked(self, reduced: Mapping[int, int]) -> Tensor:
+        """Return the same value with the mark of reductions."""
+        return replace(self, reduced=reduced)
 
 
 @dataclass
@@ -93,6 +103,9 @@ class Scope:
     blocks_open: tuple[str, ...] = ()
     uses: tuple[OpenUse, ...] = ()
     statement: Span | None = None
+    formulas: dict[Expr, tuple[str, Tensor]] = field(default_factory=dict)
+    """What formulas of the statement have been computed, under which name the others of the statement read them."""
+    formula_names: dict[int, str] = field(default_factory=dict)
 
     def begin(self, name: str, span: Span | None = None) -> None:
         """Start a statement; "" for an unnamed output."""
@@ -100,6 +113,7 @@ class Scope:
         self.statement_value = PathPart(self.value_part, name)
         self.statement_params = PathPart(self.param_part, name)
         self.elements = []
+        self.formulas, self.formula_names = {}, {}
 
     def element(self, kind: str, *, is_block: bool = False) -> Element:
         """Add a layer or block to the statement."""
@@ -126,24 +140,14 @@ class Draft:
 def names_read(expr: nodes.Expr) -> set[str]:
     """Return every name in an expression, called or plain (keywords of arguments are not names)."""
     found: set[str] = set()
-    stack: list[nodes.Expr] = [expr]
-    while stack:
-        match stack.pop():
-            case nodes.Name(id=name):
-                found.add(name)
-            case nodes.Call(func=func, args=args):
-                found.add(func.id)
-                stack.extend(a.value for a in args)
-            case nodes.Pipe(head=head, stages=stages):
-                stack.extend((head, *stages))
-            case nodes.List(items=items):
-                stack.extend(items)
-            case nodes.Binary(left=left, right=right):
-                stack.extend((left, right))
-            case nodes.Unary(operand=operand):
-                stack.append(operand)
-            case nodes.Range(low=low, high=high):
-                stack.extend((low, high))
+    pending: list[nodes.Expr] = [expr]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, nodes.Name):
+            found.add(part.id)
+        elif isinstance(part, nodes.Call):
+            found.add(part.func.id)
+        pending.extend(children(part))
     return found
 
 

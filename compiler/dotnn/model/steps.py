@@ -10,6 +10,7 @@ from dotnn.core.limits import MAX_LAYERS, MAX_PARAMETERS, MAX_SIZE
 from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import ParamSpec, ShapeError, shape_text
+from dotnn.library.values import FAMILY
 from dotnn.model import messages
 from dotnn.model.messages.base import Fail, several
 from dotnn.model.paths import PathPart
@@ -49,7 +50,8 @@ class Steps:
         parts = []
         for t in operands[:4]:
             label = f"{t.label}: " if t.label else ""
-            parts.append(f"{label}{shape_text(t.type)} from {t.origin} (line {self.source.line_of(t.span)})")
+            made_by = self.source.words_at(t.span) if t.layer and t.layer.family == FAMILY else t.origin
+            parts.append(f"{label}{shape_text(t.type)} from {made_by} (line {self.source.line_of(t.span)})")
         return ";  ".join(parts)
 
     def _append(

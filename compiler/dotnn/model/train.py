@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import cast
 
 from dotnn.core.arguments import BOOL, POSITIVE_INT, SEED, Arg, Bound, Kind, Symbol, choice, registered
+from dotnn.library.constraints import Constraint
+from dotnn.library.inits import Init
 from dotnn.library.layers.base import CONSTRAINT, DECAY, INIT
-from dotnn.library.optimizers import OPTIMIZERS
+from dotnn.library.optimizers import OPTIMIZERS, Optimizer
+from dotnn.library.penalties import Penalty
 from dotnn.model import messages
 from dotnn.model.bind import bind, bind_entry, entry_default
 from dotnn.model.constants import evaluate
@@ -21,7 +24,7 @@ from dotnn.model.stops import Quantities, read_stops, watched
 from dotnn.syntax import nodes
 
 
-def _batch(value: object) -> Any:
+def _batch(value: object) -> int | None:
     if isinstance(value, Symbol):
         return {"all": 0, "online": 1}.get(value.id)
     return POSITIVE_INT.accept(value)
@@ -69,7 +72,12 @@ MISPLACED = {
 
 
 def read_train(
-    section: SectionReader, network: NetworkReader, data: Data | None, *, data_failed: bool, decay: Bound | None
+    section: SectionReader,
+    network: NetworkReader,
+    data: Data | None,
+    *,
+    data_failed: bool,
+    decay: Bound[Penalty] | None,
 ) -> Train:
     """Return how the network is trained; errors go to the reporter of `section`."""
     plain = {arg.name: section.take(arg) for arg in TRAIN_KEYS}
@@ -97,9 +105,10 @@ def _has_validation(data: Data | None) -> bool:
     return data is not None and data.split is not None and data.split.fractions["val"] > 0
 
 
-def _optimizer(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> Bound:
+def _optimizer(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> Bound[Optimizer]:
     """Return the optimizer; the quantity that its schedule watches, if any, is a reported one."""
-    optimizer = bind_entry("optimizer", evaluate(expr, section.constants), expr.span, section.constants)
+    bound = bind_entry("optimizer", evaluate(expr, section.constants), expr.span, section.constants)
+    optimizer = cast(Bound[Optimizer], bound)
     schedule = optimizer.attrs["lr"]
     if isinstance(schedule, Bound) and schedule.entry.watches:
         assert isinstance(expr, nodes.Call)
@@ -116,7 +125,18 @@ def _checkpoint(expr: nodes.Expr, quantities: Quantities, section: SectionReader
     return Checkpoint(attrs["epochs"], best_by)
 
 
-def read_defaults(section: SectionReader) -> Mapping[str, Any]:
-    """Return the initialisers, the penalty and the constraint that the train section sets for the whole model."""
+@dataclass(frozen=True)
+class Defaults:
+    """What the train section sets for the whole model: `DEFAULT_KEYS`; None is none."""
+
+    init: Bound[Init]
+    bias_init: Bound[Init]
+    decay: Bound[Penalty] | None
+    constraint: Bound[Constraint] | None
+
+
+def read_defaults(section: SectionReader) -> Defaults:
+    """Return what the section sets for all parameters that set nothing else."""
     found = {arg.name: section.take(arg) for arg in DEFAULT_KEYS}
-    return {name: None if value == Symbol("none") else value for name, value in found.items()}
+    decay, constraint = (v if isinstance(v := found[name], Bound) else None for name in ("decay", "constraint"))
+    return Defaults(found["init"], found["bias_init"], decay, constraint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Concatenate, Generic, ParamSpec
+from typing import Concatenate, Generic, ParamSpec
 
 from dotnn.ir.graph import Graph
 
@@ -17,7 +17,7 @@ class Pass(Generic[P]):
 
     name: str
     run: Callable[..., Graph]
-    arguments: tuple[tuple[str, Any], ...] = ()
+    arguments: tuple[tuple[str, object], ...] = ()
 
     def __call__(self, graph: Graph, *args: P.args, **kwargs: P.kwargs) -> Graph:
         """Return the graph that the pass makes of `graph`, which stays as it is."""

@@ -40,11 +40,17 @@ class _Build:
         loss = self.total()
         new_state = self.builder.new_state
         return Graph(
-            (*self.builder.nodes, *self.builder.state_updates), self.inputs, self.targets, self.params,
-            {name: self.values[path] for name, path in self.model.outputs.items()}, loss, steps=self.values,
-            next_id=self.builder.next_id, state=self.state,
+            (*self.builder.nodes, *self.builder.state_updates),
+            self.inputs,
+            self.targets,
+            self.params,
+            {name: self.values[path] for name, path in self.model.outputs.items()},
+            loss,
+            steps=self.values,
+            next_id=self.builder.next_id,
+            state=self.state,
             new_state={n: new_state[v.id][-1] for n, v in self.state.items() if v.id in new_state},
-        )  # fmt: skip
+        )
 
     def step(self, step: Step) -> Value:
         params = {short: (self.params | self.state)[full] for short, full in step.params.items()}

@@ -57,12 +57,21 @@ def _joined(b: GraphBuilder, loop: Loop) -> Loop:
 
 def _gates(z: Value, reading: Mapping[int, Sequence[Node]]) -> _Gates | None:
     """Return the gates that a value is cut into, if it is only cut, and every piece only goes through one."""
-    cuts = sorted(reading.get(z.id, ()), key=lambda n: int(n.attrs["start"]) if n.rule.cuts else -1)
-    users = [reading.get(n.out.id, ()) for n in cuts if n.rule.cuts]
-    acts = [u[0] for u in users if len(u) == 1 and u[0].rule.as_tanh is not None]
+    cuts = [n for n in reading.get(z.id, ()) if n.rule.cuts]
+    if not 1 < len(cuts) == len(reading[z.id]):
+        return None
+    cuts.sort(key=lambda n: int(n.attrs["start"]))
+    acts = [act for n in cuts if (act := _only_gate(n.out, reading))]
+    if len(acts) < len(cuts) or all(n.rule.as_tanh == PLAIN for n in acts):
+        return None
     found = _Gates(z, cuts, acts)
-    whole = 1 < len(cuts) == len(acts) and found.tile()
-    return found if whole and any(n.rule.as_tanh != PLAIN for n in acts) else None
+    return found if found.tile() else None
+
+
+def _only_gate(piece: Value, reading: Mapping[int, Sequence[Node]]) -> Node | None:
+    """Return the activation that a piece goes through, None where something else reads it, too."""
+    users = reading.get(piece.id, ())
+    return users[0] if len(users) == 1 and users[0].rule.as_tanh is not None else None
 
 
 def _handed_on(loop: Loop, gates: _Gates) -> bool:
@@ -76,11 +85,11 @@ def _written(b: GraphBuilder, nodes: Sequence[Node], gates: _Gates) -> tuple[Nod
     numbers = zip(*(n.rule.as_tanh for n in gates.acts if n.rule.as_tanh), strict=True)
     attrs = dict(zip(("before", "factor", "shift"), numbers, strict=True), widths=gates.columns())
     first = next(n for n in nodes if n in gates.acts)
-    gone = {id(n) for n in gates.cuts}
     name = f"{gates.z.name.removesuffix(f'_{STEP}')}_act_{STEP}"
     whole = b.value(name, gates.z.type)
     joined = replace(first, rule=OPS["scaled_tanh"], ins=(gates.z,), outs=(whole,), attrs=attrs)
     pairs = zip(gates.acts, gates.cuts, strict=True)
-    pieces = {id(act): replace(cut, ins=(whole,), outs=act.outs) for act, cut in pairs}
-    left = (n for n in nodes if id(n) not in gone)
-    return tuple(made for n in left for made in [joined] * (n is first) + [pieces.get(id(n), n)])
+    made: dict[int, tuple[Node, ...]] = {id(cut): () for cut in gates.cuts}
+    made |= {id(act): (replace(cut, ins=(whole,), outs=act.outs),) for act, cut in pairs}
+    made[id(first)] = (joined, *made[id(first)])
+    return tuple(new for n in nodes for new in made.get(id(n), (n,)))

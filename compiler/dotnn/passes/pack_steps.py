@@ -47,15 +47,14 @@ def _product(node: Node) -> _Product | None:
     if node.loop is not None:
         return None
     names = dict(zip(node.rule.names(len(node.ins)), node.ins, strict=True))
-    terms = _terms(node.rule.formula(node))
-    products = [t for t in terms if isinstance(t, Binary) and t.op == "@"]
-    others = [names[t.id] for t in terms if isinstance(t, Name)]
-    if len(products) != 1 or len(products) + len(others) != len(terms) or len(others) > 1:
-        return None
-    match products[0]:
-        case Binary("@", Name(x), Name(weight)) if not names[weight].type.batched:
-            return _Product(node, names[x], names[weight], others[0] if others else None)
-    return None
+    match _terms(node.rule.formula(node)):
+        case [Binary("@", Name(x), Name(weight))]:
+            term = None
+        case [Binary("@", Name(x), Name(weight)), Name(other)] | [Name(other), Binary("@", Name(x), Name(weight))]:
+            term = names[other]
+        case _:
+            return None
+    return None if names[weight].type.batched else _Product(node, names[x], names[weight], term)
 
 
 def _terms(line: Expr) -> Sequence[Expr]:
@@ -88,15 +87,23 @@ def _pack(graph: Graph, scan: Node) -> _Pack | None:
     handed = {v.id for v in (*scan.loop.collected, *scan.loop.leaving)}
     found = None
     for piece, whole in zip(scan.loop.slices, scan.loop.sequences(scan.ins), strict=True):
-        users = inside.get(piece.id, [])
-        made = producers.get(whole.id)
-        alone = len(users) == 1 and len([n for n in outside[whole.id] if not _only_asks(n)]) == 1
-        if not alone or made is None or piece.id in handed or piece.type.dtype != "real":
+        made, users = producers.get(whole.id), inside.get(piece.id, [])
+        if made is None or len(users) != 1 or not _is_read_once(outside[whole.id]):
             continue
-        outer, step = _product(made), _product(users[0])
-        if outer and step and step.term == piece and _is_bias(outer.term) and len(outer.x.type.shape) == 3:
-            found = _Pack(scan, outer, step, piece)
+        if piece.id not in handed and piece.type.dtype == "real":
+            found = _of_two(scan, made, users[0], piece) or found
     return found
+
+
+def _of_two(scan: Node, made: Node, user: Node, piece: Value) -> _Pack | None:
+    """Return two products as a pack, if the result of the first is a term of the second and there is a step of it."""
+    outer, step = _product(made), _product(user)
+    fit = outer and step and step.term == piece and _is_bias(outer.term) and len(outer.x.type.shape) == 3
+    return _Pack(scan, outer, step, piece) if fit and outer and step else None
+
+
+def _is_read_once(nodes: Sequence[Node]) -> bool:
+    return len([n for n in nodes if not _only_asks(n)]) == 1
 
 
 def _only_asks(node: Node) -> bool:
@@ -106,6 +113,10 @@ def _only_asks(node: Node) -> bool:
 
 def _is_bias(term: Value | None) -> bool:
     return term is None or len(term.type.shape) == 1
+
+
+def _reading(nodes: Sequence[Node], *operands: Value) -> list[Node]:
+    return [n for n in nodes if n.ins == operands]
 
 
 class _Packed:
@@ -142,13 +153,7 @@ class _Packed:
         assert loop is not None
         b.phase = pack.scan.phase
         with b.at(pack.scan.layer, pack.scan.span, self.prefix):
-            matrix = b.emit("stack_rows", *pack.weights, name="weights")
-            nodes, gates = loop.nodes, self._gates()
-            if gates is not None:
-                attrs = {"factors": gates.attrs["before"], "widths": gates.attrs["widths"]}
-                matrix = b.emit("scale_columns", matrix, name="scaled", **attrs)
-                known = replace(gates, attrs={**gates.attrs, "before": None})
-                nodes = tuple(known if n is gates else n for n in nodes)
+            matrix, nodes = self._scaled(b.emit("stack_rows", *pack.weights, name="weights"), loop.nodes)
             x = b.value(f"{pack.outer.x.name}_{STEP}", at_a_step(pack.outer.x.type))
             written, _ = b.inner(lambda: self._product(x, matrix))
         joined, product = written
@@ -163,6 +168,16 @@ class _Packed:
             collected = (*collected, joined.out)
         scan = replace(pack.scan, ins=(*sequences, *pack.scan.ins[len(sequences) :]))
         return with_loop(scan, replace(loop, nodes=nodes, slices=slices, collected=collected), outs)
+
+    def _scaled(self, matrix: Value, nodes: tuple[Node, ...]) -> tuple[Value, tuple[Node, ...]]:
+        """Return the weights with the first factor of the gates in them, and the nodes, whose gates leave it out."""
+        gates = self._gates()
+        if gates is None:
+            return matrix, nodes
+        attrs = {"factors": gates.attrs["before"], "widths": gates.attrs["widths"]}
+        known = replace(gates, attrs={**gates.attrs, "before": None})
+        scaled = self.b.emit("scale_columns", matrix, name="scaled", **attrs)
+        return scaled, tuple(known if n is gates else n for n in nodes)
 
     def _product(self, x: Value, matrix: Value) -> None:
         """Write z = [x_t, h, 1] M."""
@@ -179,18 +194,23 @@ class _Packed:
 
     def _sums(self) -> list[Node]:
         """Return the nodes that compute the gradients of W, U and b from one value: none, if these are not all."""
-        pack = self.pack
-        assert pack.scan.loop is not None
-        collected = pack.scan.loop.outputs(pack.scan.outs)[0]
-        states = {out.id for v, out in zip(pack.scan.loop.collected, collected, strict=True) if v == pack.step.x}
+        pack, states = self.pack, self._states()
         sums = [n for n in self.old.nodes if n.rule.sums_rows]
-        for last in (n for n in sums if len(n.ins) == 2 and n.ins[0].id in states):
+        for last in sums:
+            if len(last.ins) != 2 or last.ins[0].id not in states:
+                continue
             d = last.ins[-1]
-            of_weight = [n for n in sums if n.ins == (pack.outer.x, d)]
-            of_bias = [n for n in sums if n.ins == (d,)]
+            of_weight, of_bias = _reading(sums, pack.outer.x, d), _reading(sums, d)
             if len(of_weight) == 1 and len(of_bias) == len(pack.weights) - 2:
                 return [*of_weight, last, *of_bias]
         return []
+
+    def _states(self) -> set[int]:
+        """Return the numbers of the sequences of h that the loop collects."""
+        scan = self.pack.scan
+        assert scan.loop is not None
+        collected, _, _ = scan.loop.outputs(scan.outs)
+        return {out.id for v, out in zip(scan.loop.collected, collected, strict=True) if v == self.pack.step.x}
 
     def _back(self, sums: Sequence[Node]) -> tuple[Node, ...]:
         """Return the product that gives all three gradients, and their rows of it."""

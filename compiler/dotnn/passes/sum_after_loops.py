@@ -6,7 +6,7 @@ After:   loop over t: …, collect h_before and d_z;  then d_U = affine_d_weight
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dotnn.ir.builder import GraphBuilder, over_time
@@ -40,42 +40,53 @@ def with_loop(node: Node, loop: Loop, outs: tuple[Value, ...] | None = None) -> 
     return replace(node, ins=(*fixed, *loop.free()), loop=loop, outs=node.outs if outs is None else outs)
 
 
-def _sums(loop: Loop) -> Mapping[int, Node]:
-    """Return the nodes that add up rows of values of a step, and whose result nothing in the loop reads."""
-    read, of_a_step = {v.id for n in loop.nodes for v in n.ins}, loop.made()
-    adding = (n for n in loop.nodes if n.rule.sums_rows and n.out.id not in read)
-    return {n.out.id: n for n in adding if all(v.id in of_a_step for v in n.ins)}
-
-
 def _parted(b: GraphBuilder, node: Node, loop: Loop) -> tuple[Node, ...]:
     """Return the scan without such sums, and the nodes that compute them."""
-    sums = _sums(loop)
+    sums = _separable(loop)
     collected, final, summed = loop.outputs(node.outs)
-    moved = [(sums[v.id], out) for v, out in zip(loop.summed, summed, strict=True) if v.id in sums]
+    pairs = list(zip(loop.summed, summed, strict=True))
+    moved = [(sums[v.id], out) for v, out in pairs if v.id in sums]
     if not moved:
         return (node,)
-    root = same_values(loop)
-    wholes = {root.get(v.id, v).id: w for v, w in zip(loop.collected, collected, strict=True)}
-    wholes |= {v.id: w for v, w in zip(loop.slices, loop.sequences(node.ins), strict=True)}
-    new = _new_sequences(b, loop.steps, [root.get(v.id, v) for n, _ in moved for v in n.ins], wholes)
-    left = {v: out for v, out in zip(loop.summed, summed, strict=True) if v.id not in sums}
-    kept = tuple(n for n in loop.nodes if n.out.id not in sums)
-    rest = replace(loop, nodes=kept, collected=(*loop.collected, *new), summed=tuple(left))
-    scan = with_loop(node, rest, (*collected, *new.values(), *final, *left.values()))
-    return (scan, *(_after(n, node.phase, [wholes[root.get(v.id, v).id] for v in n.ins], out) for n, out in moved))
+    wholes = _Wholes(b, node, loop)
+    after = [replace(n, ins=tuple(map(wholes.of, n.ins)), outs=(out,), phase=node.phase) for n, out in moved]
+    left = [out for v, out in pairs if v.id not in sums]
+    rest = _without(loop, sums, tuple(wholes.new))
+    return (with_loop(node, rest, (*collected, *wholes.new.values(), *final, *left)), *after)
 
 
-def _new_sequences(
-    b: GraphBuilder, steps: int, values: Sequence[Value], wholes: dict[int, Value]
-) -> dict[Value, Value]:
-    """Return a sequence for every value that none of the known ones holds; they are known then."""
-    new: dict[Value, Value] = {}
-    for value in values:
-        if value.id not in wholes:
-            new[value] = wholes[value.id] = b.value(whole_name(value), over_time(value.type, steps), value.role)
-    return new
+def _separable(loop: Loop) -> dict[int, Node]:
+    """Return the sums over rows that nothing in the loop reads, of values of one step alone, by their results."""
+    read, of_a_step = {v.id for n in loop.nodes for v in n.ins}, loop.made()
+    sums = (n for n in loop.nodes if n.rule.sums_rows and n.out.id not in read)
+    return {n.out.id: n for n in sums if all(v.id in of_a_step for v in n.ins)}
 
 
-def _after(node: Node, phase: str, ins: Sequence[Value], out: Value) -> Node:
-    """Return a node of a step as one behind the loop, which reads sequences."""
-    return replace(node, ins=tuple(ins), outs=(out,), phase=phase)
+def _without(loop: Loop, sums: Mapping[int, Node], more: tuple[Value, ...]) -> Loop:
+    """Return the loop without these sums, which collects some values more."""
+    return replace(
+        loop,
+        nodes=tuple(n for n in loop.nodes if n.out.id not in sums),
+        collected=(*loop.collected, *more),
+        summed=tuple(v for v in loop.summed if v.id not in sums),
+    )
+
+
+class _Wholes:
+    """The sequences of a loop's values: those that it goes through or collects, and `new` ones that it must collect."""
+
+    def __init__(self, b: GraphBuilder, node: Node, loop: Loop) -> None:
+        self.b, self.steps = b, loop.steps
+        self.root = same_values(loop)
+        collected, _, _ = loop.outputs(node.outs)
+        self.known = {v.id: w for v, w in zip(loop.slices, loop.sequences(node.ins), strict=True)}
+        self.known |= {self.root.get(v.id, v).id: w for v, w in zip(loop.collected, collected, strict=True)}
+        self.new: dict[Value, Value] = {}
+
+    def of(self, value: Value) -> Value:
+        """Return the sequence of a value's steps."""
+        value = self.root.get(value.id, value)
+        if value.id not in self.known:
+            whole = self.b.value(whole_name(value), over_time(value.type, self.steps), value.role)
+            self.new[value] = self.known[value.id] = whole
+        return self.known[value.id]

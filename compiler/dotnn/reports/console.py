@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 import click
 
@@ -35,7 +34,7 @@ def show_fault(fault: Exception) -> None:
     click.echo(_coloured(f"{text}\n  help: set DOTNN_TRACEBACK=1, run again and report what it prints"), err=True)
 
 
-def show_json(value: Mapping[str, Any]) -> None:
+def show_json(value: Mapping[str, object]) -> None:
     """Print exactly one JSON object on stdout."""
     click.echo(json.dumps(value, indent=2))
 

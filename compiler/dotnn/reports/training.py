@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
 import click
 import numpy as np
@@ -26,13 +26,35 @@ class History(Protocol):
     best_epoch: int
     test: dict[str, float]
     diverged_at: str
+    scaling: dict[str, dict[str, np.ndarray]]
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[dict[str, float]]: ...
 
 
-def training_result(model: Model, history: History) -> dict[str, Any]:
-    """Return what a training has reached, as it goes into `metrics.json`: the figures are those of the best epoch."""
+class TrainingResult(TypedDict):
+    """What a training has reached: the figures are those of the best epoch, None where they are not finite."""
+
+    epochs: int
+    stopped_by: str
+    loss: float | None
+    val_loss: float | None
+    metrics: dict[str, float | None]
+    best_epoch: int
+    parameters: int
+
+
+class RunResult(TrainingResult):
+    """The same with where it is kept, how long it took in seconds, and the values of `--set`."""
+
+    run: str
+    target: str
+    seconds: float
+    set: dict[str, object]
+
+
+def training_result(model: Model, history: History) -> TrainingResult:
+    """Return what a training has reached, as it goes into `metrics.json`."""
     best = _best(list(history), history.best_epoch)
     metrics = {k: v for k, v in best.items() if k not in ("epoch", "loss", "val_loss")}
     metrics |= {f"test_{k}": v for k, v in history.test.items()}
@@ -57,7 +79,7 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def show_training(model: Model, graph: Graph, history: History, result: Mapping[str, Any]) -> None:
+def show_training(model: Model, graph: Graph, history: History, result: RunResult) -> None:
     """Print the curve and the figures on stdout; on stderr, what went wrong and what to do."""
     losses = [r["loss"] for r in history if np.isfinite(r["loss"])]
     if len(losses) > 1:

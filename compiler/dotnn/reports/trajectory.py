@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 TOLERANCE = 1e-9
 """Scripts agree where no tensor of a step differs by more than this share of its size."""
@@ -29,10 +29,15 @@ class Difference:
     script: str = ""
     style: bool = False
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the fields; an error that is no number is null."""
         fields = {name: value for name, value in vars(self).items() if name != "style"}
-        return {**fields, "error": self.error if math.isfinite(self.error) else None}
+        return {**fields, "error": self.finite_error}
+
+    @property
+    def finite_error(self) -> float | None:
+        """The error, None where it is no number that JSON can hold."""
+        return self.error if math.isfinite(self.error) else None
 
     def __str__(self) -> str:
         what = "the loss" if self.kind == "loss" else f"the {self.kind} of {self.name}"
@@ -44,6 +49,14 @@ def explains(rounding: float, error: float) -> bool:
     return error <= LIKE_ROUNDING * rounding
 
 
+class LargestOfStep(TypedDict):
+    """The largest difference of a step: of which tensor, and how large (None: not finite)."""
+
+    step: int
+    largest: str
+    error: float | None
+
+
 @dataclass
 class Trajectory:
     """The largest difference of every step, and the first that is too large.
@@ -52,7 +65,7 @@ class Trajectory:
     steps are taken once more, each from the same weights in all scripts: `alike` says whether they are the same then.
     """
 
-    steps: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[LargestOfStep] = field(default_factory=list)
     worst: Difference = field(default_factory=lambda: Difference(0, "loss", "", 0.0))
     first: Difference | None = None
     place: str = ""
@@ -63,7 +76,7 @@ class Trajectory:
         """Take the differences of a step."""
         self.first = next((d for d in made if not d.error <= TOLERANCE), None)
         largest = max(made, key=lambda d: math.inf if math.isnan(d.error) else d.error)
-        self.steps.append({"step": number, "largest": str(largest), "error": largest.to_json()["error"]})
+        self.steps.append({"step": number, "largest": str(largest), "error": largest.finite_error})
         if largest.error > self.worst.error:
             self.worst = largest
 
@@ -81,7 +94,7 @@ class Trajectory:
         """Whether the trainings end in numbers that are not finite, on both targets in the same step."""
         return self.first is not None and math.isnan(self.first.error)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the report as one JSON object."""
         parted = None
         if self.first is not None:

@@ -18,15 +18,6 @@ def own_error(error: Exception) -> Exception:
     return DataError(str(error).removesuffix(f" ({help})"), help=help)
 
 
-def plain_message(error: DataError) -> str:
-    """Return what an error says without its place and its hint."""
-    where = [str(error.path)] if error.path is not None else []
-    where += [f"row {error.row}"] if error.row is not None else []
-    where += [f"column {error.column}"] if error.column is not None else []
-    message = str(error).removeprefix(f"{', '.join(where)}: " if where else "")
-    return message.removesuffix(f" ({error.help})") if error.help else message
-
-
 IN_PLAIN_WORDS = (
     (re.compile("holds object, not"), "holds Python objects, not"),
     (re.compile(r"holds <U\d+, not"), "holds texts, not"),
@@ -36,7 +27,7 @@ IN_PLAIN_WORDS = (
 
 def from_data_error(error: DataError, span: Span | None, file: str = "") -> Diagnostic:
     """Turn an error of the data readers into a diagnostic: at the line of the data file, else in the spec."""
-    message = plain_message(error)
+    message = error.message
     for pattern, words in IN_PLAIN_WORDS:
         message = pattern.sub(words, message)
     help = fix_of(message, error.help)

@@ -13,7 +13,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from typing import IO, Any, TypeVar, cast
+from typing import IO, TypeVar, cast
 
 from dotnn.core.diagnostics import CompileError, Diagnostic
 
@@ -75,7 +75,7 @@ def within(seconds: float, work: Callable[[], T], file: str = "") -> T:
         raise _ended(seconds, trace.read().decode("utf-8", "replace"), file)
 
 
-def _work(work: Callable[[], Any], seconds: float, writing: int, trace: IO[bytes]) -> None:
+def _work(work: Callable[[], object], seconds: float, writing: int, trace: IO[bytes]) -> None:
     """Do the work in the child, send the pickled result, and end the process: nothing of the caller runs in it."""
     faulthandler.dump_traceback_later(seconds, file=trace)
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from dotnn.core.diagnostics import Diagnostic, Span
@@ -16,9 +14,9 @@ from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import load_arrays
 
 
-def initial_values(model: Model) -> dict[str, Any]:
+def initial_values(model: Model) -> Arrays:
     """Return the arrays of the parameters that start from a file. Raises `CompileError`."""
-    values: dict[str, Any] = {}
+    values: Arrays = {}
     wanted: dict[str, list[str]] = {}
     for name, p in model.params.items():
         if p.init.name == "file":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Peer(Protocol):
 
     title: str
     module: ModuleType
-    network: Any
+    network: object
 
     def __enter__(self) -> Peer:
         """Return itself."""

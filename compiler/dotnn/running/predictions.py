@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import click
 import numpy as np
@@ -17,11 +16,11 @@ from dotnn.running.data_errors import from_data_error, own_error
 from dotnn.running.output import check_output
 from dotnn.running.requirement import Requirement
 from dotnn.running.scripts import load_module
-from dotnn.running.spec_files import reader_of
+from dotnn.running.spec_files import array_reader, table_reader
 from dotnn_runtime.predict_io import read_inputs
-from dotnn_runtime.run_folder import RunFolder, RunFolderError, reason_of, weight_shapes
+from dotnn_runtime.run_folder import RunFolder, RunFolderError, weight_shapes
 from dotnn_runtime.script.arrays import in_precision
-from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.errors import DataError, reason_of
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.labels import add_likeliest
 from dotnn_runtime.script.predictions import write_predictions
@@ -65,11 +64,11 @@ def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
     if named is None:
         return read_inputs(file, module.INPUTS, getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None)
     if named.table:
-        return read_inputs(file, module.INPUTS, getattr(module, "INPUT_COLUMNS", None), table=reader_of(named))
-    return read_inputs(file, module.INPUTS, arrays=reader_of(named))
+        return read_inputs(file, module.INPUTS, getattr(module, "INPUT_COLUMNS", None), table=table_reader(named))
+    return read_inputs(file, module.INPUTS, arrays=array_reader(named))
 
 
-def _check_finite(params: Arrays, inputs: Arrays, scaling: Mapping[str, Any]) -> None:
+def _check_finite(params: Arrays, inputs: Arrays, scaling: Mapping[str, object]) -> None:
     """Raise `DataError` where parameters, or inputs in their precision, are not finite: not every script looks.
 
     What is to be scaled may be of any size before it is.
@@ -104,7 +103,7 @@ def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
     return module, edited
 
 
-def _outputs(folder: RunFolder, module: ModuleType, edited: bool, given: tuple[Any, ...]) -> dict[str, np.ndarray]:
+def _outputs(folder: RunFolder, module: ModuleType, edited: bool, given: tuple[object, ...]) -> dict[str, np.ndarray]:
     """Return the outputs. Raises `DataError` where the script refuses weights or inputs.
 
     What an edited script raises is its own affair: that is a `RunFolderError`.

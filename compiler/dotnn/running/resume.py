@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import click
 
@@ -14,14 +13,12 @@ from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
-from dotnn.running.data_errors import plain_message
 from dotnn.running.resume_differences import Training, differences
+from dotnn_runtime.interrupt import Record, TrainingState
 from dotnn_runtime.run_folder import FILES, MANIFEST, RunFolder
 from dotnn_runtime.script.checkpoint import resumed_state, save_checkpoint
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.files import remove_leftovers
-
-State = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,10 +31,10 @@ class Saving:
     folder: RunFolder
     model: Model
     made_of: int
-    state: State | None = None
+    state: TrainingState | None = None
 
     @property
-    def history(self) -> list[dict[str, float]]:
+    def history(self) -> list[Record]:
         """The records of the epochs before."""
         return self.state["history"] if self.state else []
 
@@ -46,7 +43,7 @@ class Saving:
         """What tells the network from others."""
         return network_identity(self.model)
 
-    def save(self, record: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    def save(self, record: Record, state: TrainingState) -> None:
         """Write a checkpoint after an epoch, where the spec says so."""
         epochs, checkpoint = self.model.train.epochs, self.model.train.checkpoint
         if checkpoint is not None:
@@ -88,20 +85,26 @@ def prepare_saving(folder: RunFolder, model: Model, made_of: int, *, begun: bool
     checkpoint = model.train.checkpoint
     if checkpoint is None:
         return Saving(folder, model, made_of)
-    shapes = {name: p.shape for name, p in model.params.items()}
-    try:
-        state = resumed_state(folder.path, shapes, made_of, resume=True) if begun else None
-    except DataError as error:
-        raise _cannot_resume(plain_message(error), error.help) from None
-    if begun and state is None and (folder.path / "weights.npz").exists():
-        raise _cannot_resume(f"the run {folder.path} has lost its checkpoint", "train again with --overwrite")
-    if state is not None and len(state["history"]) > model.train.epochs:
-        trained = len(state["history"])
-        raise _cannot_resume(f"the run has already trained {trained} epochs", "resume it with more --epochs")
+    state = _last_state(folder, model, made_of) if begun else None
     folder.claim("checkpoint.npz")
     if checkpoint.best_by:
         folder.claim("best.npz")
     return Saving(folder, model, made_of, state)
+
+
+def _last_state(folder: RunFolder, model: Model, made_of: int) -> TrainingState | None:
+    """Return the state of the last checkpoint of a run, None before the first one. Raises `CompileError`."""
+    shapes = {name: p.shape for name, p in model.params.items()}
+    try:
+        state = resumed_state(folder.path, shapes, made_of, resume=True)
+    except DataError as error:
+        raise _cannot_resume(error.message, error.help) from None
+    if state is None and (folder.path / "weights.npz").exists():
+        raise _cannot_resume(f"the run {folder.path} has lost its checkpoint", "train again with --overwrite")
+    if state is not None and len(state["history"]) > model.train.epochs:
+        trained = len(state["history"])
+        raise _cannot_resume(f"the run has already trained {trained} epochs", "resume it with more --epochs")
+    return cast(TrainingState | None, state)
 
 
 def say_where_it_continues(saving: Saving, epochs: int) -> bool:

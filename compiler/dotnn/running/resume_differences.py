@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 from dotnn import __version__
 from dotnn.codegen.heading import read_heading
@@ -34,16 +33,16 @@ class Training:
     spec: str
     target: str
     style: str
-    values: Mapping[str, Any]
-    more: Mapping[str, Any]
+    values: Mapping[str, object]
+    more: Mapping[str, object]
 
     @property
-    def told(self) -> dict[str, Any]:
+    def told(self) -> dict[str, object]:
         """What tells it from others."""
         return {"training": self.identity, **self.more}
 
     @property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> dict[str, object]:
         """What `run.json` says of it."""
         return {**self.told, "target": self.target, "set": dict(self.values)}
 
@@ -75,7 +74,7 @@ def _of_option(name: str, before: object, now: object) -> list[str]:
     return [f"the run was begun with --{name} {before}, not {now}"] if told and before != now else []
 
 
-def _of_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _of_settings(before: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
     for name in sorted(before.keys() | now.keys()):
         if name not in now:
             yield f"the run was begun with --set {name}={show(before[name])}"

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic
-from dotnn.running.data_errors import plain_message
-from dotnn_runtime.plots import loss_png
+from dotnn.reports.training import History
+from dotnn_runtime.pictures.losses import loss_svg
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
-from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.errors import DataError, reason_of
 
 
 def run_path(given: str | None, spec: str) -> Path:
@@ -39,9 +38,9 @@ def run_errors(given: str | None) -> Iterator[None]:
         message = str(error).removesuffix(f" ({error.help})")
         raise CompileError([Diagnostic("NN504", message, help=_way_out(error))]) from None
     except DataError as error:
-        raise CompileError([Diagnostic("NN504", f"{error.path}: {plain_message(error)}", help=error.help)]) from None
+        raise CompileError([Diagnostic("NN504", f"{error.path}: {error.message}", help=error.help)]) from None
     except OSError as error:
-        message = f"cannot write the run {given or ''}: {error.strerror or error}"
+        message = f"cannot write the run {given or ''}: {reason_of(error)}"
         raise CompileError([Diagnostic("NN504", message, help="check the disk and the folder's permissions")]) from None
 
 
@@ -60,7 +59,7 @@ def write_inputs(folder: RunFolder, spec: str, script: str, labels: Mapping[str,
 
 
 def write_results(
-    folder: RunFolder, module: ModuleType, params: dict[str, np.ndarray], history: Any, result: Mapping[str, Any]
+    folder: RunFolder, module: ModuleType, params: dict[str, np.ndarray], history: History, result: Mapping[str, object]
 ) -> None:
     """Write what a training has made."""
     folder.write_weights(params, module.MODEL)
@@ -68,6 +67,4 @@ def write_results(
         folder.write_scaling(history.scaling)
     folder.write_history(list(history))
     folder.write_metrics(result)
-    png = loss_png(list(history), title=str(folder.path.name))
-    if png is not None:
-        folder.write_plot(png)
+    folder.write_picture("loss", loss_svg(list(history), title=str(folder.path.name)))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from dotnn.library.sources import DataSource
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
 from dotnn.reports.console import warn
-from dotnn.running.data_errors import from_data_error, own_error, plain_message
+from dotnn.running.data_errors import from_data_error, own_error
 from dotnn.running.data_help import in_table
 from dotnn.running.data_warnings import table_warnings
+from dotnn_runtime.predict_io import ArrayReader, TableReader
 from dotnn_runtime.script.arrays import check_arrays
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import read_npz
@@ -74,23 +75,28 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
 
 def _read(path: Path, source: FileSource, model: Model) -> tuple[Arrays, Labels]:
     """Return what the reader of a source finds at `path`: tables also have the texts of classes."""
-    reader = reader_of(source.entry)
     if not source.entry.table:
-        return reader(path, {name: keys[0] for name, keys in source.fields.items()}), {}
-    kinds = raw_kinds(model)
-    arrays: Arrays
-    labels: Labels
+        return array_reader(source.entry)(path, {name: keys[0] for name, keys in source.fields.items()}), {}
+    reader, kinds = table_reader(source.entry), raw_kinds(model)
     with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
         arrays, labels = reader(path, {name: list(columns) for name, columns in source.fields.items()}, kinds)
     warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
     return arrays, labels
 
 
-def reader_of(entry: DataSource) -> Callable[..., Any]:
-    """Return the function that reads a source, the one whose text a script carries."""
+def table_reader(entry: DataSource) -> TableReader:
+    """Return the function that reads a source of columns, the one whose text a script carries."""
+    return cast(TableReader, _reader(entry))
+
+
+def array_reader(entry: DataSource) -> ArrayReader:
+    """Return the function that reads a source of arrays, the one whose text a script carries."""
+    return cast(ArrayReader, _reader(entry))
+
+
+def _reader(entry: DataSource) -> object:
     module, _, function = entry.reader.rpartition(".")
-    reader: Callable[..., Any] = getattr(import_module(f"dotnn_runtime.script.{module}"), function)
-    return reader
+    return getattr(import_module(f"dotnn_runtime.script.{module}"), function)
 
 
 def _in_table(model: Model, error: DataError, path: Path) -> DataError:
@@ -141,7 +147,7 @@ def _place_of_fault(model: Model, error: DataError) -> Span | None:
     """Return where the spec names the column, key or array that a message is about."""
     if model.data is None or model.data.source is None:
         return None
-    message, source = plain_message(error), model.data.source
+    message, source = error.message, model.data.source
     for word, span in source.places.items():
         if message == f"there is no {source.entry.noun} {word}":
             return span

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -41,7 +40,7 @@ class SpecStep:
         chance = RandomRounding(np.random.default_rng(number))
         return self._pass(run(self.graph, {**params, **batch}, rng=draws, rounded=chance))
 
-    def _pass(self, values: dict[int, Any]) -> Expected:
+    def _pass(self, values: dict[int, np.ndarray]) -> Expected:
         assert self.graph.loss is not None
         return Expected(
             float(values[self.graph.loss.id]),

@@ -103,8 +103,8 @@ class TreeBuilder(Transformer[Token, nodes.File]):
         return nodes.Range(_cover(children), children[0], children[2])
 
     def unary(self, children: Children) -> nodes.Unary:
-        """`-operand`."""
-        return nodes.Unary(_cover(children), "-", children[1])
+        """`-operand` or `not operand`."""
+        return nodes.Unary(_cover(children), str(children[0]), children[1])
 
     def group(self, children: Children) -> nodes.Expr:
         """`( value )`: no node of its own, but the value now reaches from bracket to bracket."""
@@ -139,6 +139,22 @@ class TreeBuilder(Transformer[Token, nodes.File]):
         (result,) = open_lists[0][1]
         assert isinstance(result, nodes.List)
         return result
+
+    def index(self, children: Children) -> nodes.Index:
+        """`value[ item, … ]`; of numbers alone, the brackets are one token."""
+        value, *rest = children
+        items = self.numbers(rest).items if len(rest) == 1 else tuple(_without_tokens(rest))
+        return nodes.Index(_cover(children), value, items)
+
+    def slice(self, children: Children) -> nodes.Slice:
+        """`start? : stop?`."""
+        colon = next(i for i, child in enumerate(children) if isinstance(child, Token))
+        ends = [part[0] if part else None for part in (children[:colon], children[colon + 1 :])]
+        return nodes.Slice(_cover(children), *ends)
+
+    def attribute(self, children: Children) -> nodes.Attribute:
+        """`value . name`."""
+        return nodes.Attribute(_cover(children), children[0], _name(children[2]))
 
     def name(self, children: Children) -> nodes.Name:
         """`name`."""

@@ -29,7 +29,7 @@ _CALLED = (
     (("LPAR",), "`(`"),
     (("$END",), "the end"),
 )
-_IMPLIED = {"INPUT": {"a name"}, "NUMBER": {"a name", "`[`", "`(`"}}
+_IMPLIED = {"INPUT": {"a name"}, "PLUS": {"`[`"}, "NUMBER": {"a name", "`[`", "`(`"}}
 MAX_EXPECTED = 5
 
 

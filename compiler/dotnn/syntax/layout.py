@@ -19,8 +19,8 @@ MAX_ARROW_COLUMN = 40
 
 _OPENERS = ("(", "[")
 _CLOSERS = (")", "]")
-_TIGHT = ("..", "^", "**")
-_OPERATORS = frozenset(["+", "-", "*", "/", "@", "<", "<=", ">", ">=", "==", "!=", "..", "^", "**"])
+_TIGHT = ("..", "^", "**", ".")
+_OPERATORS = frozenset(["+", "-", "*", "/", "@", "<", "<=", ">", ">=", "==", "!=", "..", "^", "**", "mod", "and", "or"])
 
 
 @dataclass
@@ -158,6 +158,8 @@ class Layout:
             return ""
         if index - 1 in self._unary or (piece.text in _OPENERS and _is_plain_name(previous)):
             return ""
+        if (piece.text == "[" and previous.text in _CLOSERS) or (previous.text == ":" and self._brackets):
+            return ""  # a part of what was in the brackets; the colon of a slice
         return " "
 
 

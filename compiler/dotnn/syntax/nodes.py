@@ -77,7 +77,7 @@ class Pipe(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Unary(Expr):
-    """`-operand`; `op` is "-"."""
+    """`-operand` or `not operand`."""
 
     op: str
     operand: Expr
@@ -85,7 +85,7 @@ class Unary(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Binary(Expr):
-    """`left op right`; `op` is one of + - * / ^ @ < <= > >= == != (`**` is read as `^`)."""
+    """`left op right`; `op` is one of + - * / ^ @ mod < <= > >= == != and or (`**` is read as `^`)."""
 
     op: str
     left: Expr
@@ -98,6 +98,30 @@ class Range(Expr):
 
     low: Expr
     high: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Expr):
+    """`start:stop` in an index; either end may be missing."""
+
+    start: Expr | None
+    stop: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Expr):
+    """`value[3]`, `value[2:5, :]`; each of `items` is an expression or a `Slice`."""
+
+    value: Expr
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute(Expr):
+    """`value.name`, such as `a.T`."""
+
+    value: Expr
+    name: Name
 
 
 # ------------------------------------------------------------------------------------------------- statements

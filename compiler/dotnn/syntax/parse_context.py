@@ -9,7 +9,7 @@ from functools import cached_property
 from dotnn.core.diagnostics import Source, closest
 from dotnn.syntax.scan import KEYWORDS, SECTION_WORDS, STATEMENT_WORDS, Piece, is_closed
 
-_OPERATORS = frozenset(["+", "-", "*", "/", "@", "^", "**", "..", "<", "<=", ">", ">=", "==", "!="])
+_OPERATORS = frozenset(["+", "-", "*", "/", "@", "^", "**", "..", "<", "<=", ">", ">=", "==", "!=", "mod", "and", "or"])
 _VALUE_KINDS = frozenset(["name", "number", "string"])
 
 

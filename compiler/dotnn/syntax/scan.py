@@ -15,7 +15,8 @@ from dotnn.core.diagnostics import Span
 
 SECTION_WORDS = ("params", "model", "block", "data", "train", "check")
 STATEMENT_WORDS = ("input", "target", "layer", "output")
-KEYWORDS = frozenset(SECTION_WORDS + STATEMENT_WORDS + ("in",))
+OPERATOR_WORDS = ("and", "or", "not", "mod")
+KEYWORDS = frozenset(SECTION_WORDS + STATEMENT_WORDS + OPERATOR_WORDS + ("in",))
 CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
 
 _PIECE = re.compile(
@@ -24,7 +25,7 @@ _PIECE = re.compile(
     | (?P<string>  "(?:[^"\\\n]|\\.)*" )
     | (?P<number>  [0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?%? )
     | (?P<name>    [A-Za-z_][A-Za-z0-9_]* )
-    | (?P<mark>    -> | \.\. | \*\* | [<>=!]= | [-+*/@^<>=:,(){}\[\]] )
+    | (?P<mark>    -> | \.\. | \*\* | [<>=!]= | [-+*/@^<>=:,.(){}\[\]] )
     | (?P<other>   [^ \t\r\n\f] )
     """,
     re.VERBOSE,

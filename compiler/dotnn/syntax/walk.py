@@ -18,14 +18,15 @@ def children(expr: nodes.Expr) -> tuple[nodes.Expr, ...]:
             return tuple(arg.value for arg in args)
         case nodes.Pipe(head=head, stages=stages):
             return (head, *stages)
-        case nodes.Unary(operand=operand):
+        case nodes.Unary(operand=operand) | nodes.Attribute(value=operand):
             return (operand,)
-        case nodes.Binary(left=left, right=right):
-            return (left, right)
-        case nodes.Range(low=low, high=high):
-            return (low, high)
-        case _:
-            return ()
+        case nodes.Index(value=value, items=items):
+            return (value, *items)
+        case nodes.Slice(start=start, stop=stop):
+            return tuple(filter(None, (start, stop)))
+        case nodes.Binary(left=first, right=second) | nodes.Range(low=first, high=second):
+            return (first, second)
+    return ()
 
 
 def by_position(call: nodes.Call) -> list[nodes.Expr]:

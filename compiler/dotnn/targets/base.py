@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dotnn.running.requirement import Requirement
 from dotnn.targets.options import Option, Options
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from dotnn.ir.graph import Graph
     from dotnn.model.model import Model
     from dotnn.passes.base import Pipeline
@@ -66,14 +68,14 @@ class Draft:
     options: Options
     graph: Graph
     step: Graph
-    values: Mapping[str, Any]
+    values: Mapping[str, np.ndarray]
     words: frozenset[str] = NO_WORDS
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What the head of the script says of how it was compiled."""
         options = self.options
-        facts: dict[str, Any] = {"target": self.target.name}
+        facts: dict[str, object] = {"target": self.target.name}
         facts |= {"style": self.style.name} if self.target.has_styles else {}
         facts |= {"set": [*options.sets]} if options.sets else {}
         return facts | dict(options.own) | ({"epochs": options.epochs} if options.epochs else {})
@@ -118,7 +120,7 @@ class Target:
     framework: Framework | None = None
     witness: Callable[[Model, Graph, str], Peer] | None = None
     precisions: tuple[str, ...] = ("float32", "float64")
-    results: Mapping[str, Callable[[ModuleType, Any, Path], None]] = field(default_factory=dict)
+    results: Mapping[str, Callable[[ModuleType, Mapping[str, np.ndarray], Path], None]] = field(default_factory=dict)
 
     def style(self, name: str) -> Style:
         """Return a style by its name; the first where the target has none of that name."""

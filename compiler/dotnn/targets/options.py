@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,14 @@ class Options:
     sets: tuple[str, ...]
     target: str
     epochs: int
-    own: tuple[tuple[str, Any], ...]
+    own: tuple[tuple[str, object], ...]
 
     def __init__(
-        self, style: str = "", sets: tuple[str, ...] = (), target: str = "", epochs: int = 0, **own: Any
+        self, style: str = "", sets: tuple[str, ...] = (), target: str = "", epochs: int = 0, **own: object
     ) -> None:
         given = tuple((name, value) for name, value in own.items() if value)
         vars(self).update(style=style, sets=tuple(sets), target=target, epochs=epochs, own=given)
 
-    def get(self, option: str) -> Any:
-        """Return what is said of one of the target's own options, "" where nothing is."""
-        return dict(self.own).get(option, "")
+    def get(self, option: str) -> str:
+        """Return the text of what is said of one of the target's own options, "" where nothing is."""
+        return str(dict(self.own).get(option, ""))

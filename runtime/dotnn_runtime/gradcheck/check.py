@@ -124,7 +124,7 @@ class _Check:
             self._run_witnesses(point)
             if self.report.blame is None:
                 self._blame()
-        self.report.tensors = list(probing.results.values())
+        self.report.tensors = list(probing.verdicts.results.values())
         if sound.runs and point.training and self.report.verdict is not Verdict.FAIL:
             self._run_training(Trial(self.script, self.report.seed))
         self.report.cost_forwards = probing.cost.forwards
@@ -137,48 +137,52 @@ class _Check:
             self._add(result)
         for draw in range(POINTS):
             # a unit within float32 rounding of its kink answers differently: look at another point
-            result = invariants.check_float32(self.script, probing.point(draw), cost, probing.rng)
+            result = invariants.check_float32(self.script, probing.point(draw), cost)
             if result.verdict is not Verdict.FAIL:
                 break
         self._add(result)
 
     def _run_ties(self, point: Point) -> None:
-        if self.probing.failed_at is not None:
+        probing, verdicts = self.probing, self.probing.verdicts
+        if verdicts.failed_at is not None:
             return
-        result, failed_at = check_ties(self.script, point, self.probing.oracle, self.probing.cost, self.probing.rng)
+        result, verdicts.failed_at = check_ties(self.script, point, verdicts.oracle, probing.cost, probing.rng)
         if result is not None:
             self._add(result)
-        self.probing.failed_at = failed_at
 
     def _run_witnesses(self, point: Point) -> None:
         """V8: the loss, the outputs and the gradients of independent implementations."""
         for name, witness in self.witnesses.items():
             self.report.oracles.append(name)
             try:
-                loss, outputs, grads = witness(point)
+                errors = self._errors_beside(witness, point)
             except ScriptError:  # it is a witness of something else
                 raise
             except (Exception, SystemExit) as stopped:
                 detail = f"it stops: {type(stopped).__name__}: {stopped}"
                 self._add(CheckResult("V8", f"against {name}", Verdict.FAIL, detail))
                 continue
-            rng = np.random.default_rng(point.rng_seed)
-            ours, _ = self.script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
-            evaluation = self.probing.evaluation
-            errors = {"loss": _distance(np.array(loss), np.array(evaluation.loss))}
-            errors |= {key: _distance(value, ours[key]) for key, value in outputs.items()}
-            largest = max(map(norm, grads.values()), default=0.0)
-            common = {key: value for key, value in grads.items() if key in evaluation.grads}
-            live = {key: value for key, value in common.items() if norm(value) > NOISE * largest}
-            for key, value in live.items():
-                error, apart = _distance(value, evaluation.grads[key]), norm(value - np.asarray(evaluation.grads[key]))
-                lost = apart <= ROUNDING * largest or (error > TOLERANCE and apart <= evaluation.rounding.get(key, 0.0))
-                if error <= TOLERANCE or not lost:  # else both lost these digits
-                    errors[key] = error
             worst = max(errors, key=lambda key: errors[key])
             verdict = Verdict.PASS if errors[worst] <= TOLERANCE else Verdict.FAIL
             detail = f"largest difference in {worst}" if errors[worst] > WARNING else ""  # less than that is rounding
             self._add(CheckResult("V8", f"against {name}", verdict, detail, errors[worst]))
+
+    def _errors_beside(self, witness: Witness, point: Point) -> dict[str, float]:
+        """Return how far the loss, the outputs and the gradients are from those of a witness."""
+        loss, outputs, grads = witness(point)
+        rng = np.random.default_rng(point.rng_seed)
+        ours, _ = self.script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
+        evaluation = self.probing.evaluation
+        errors = {"loss": _distance(np.array(loss), np.array(evaluation.loss))}
+        errors |= {key: _distance(value, ours[key]) for key, value in outputs.items()}
+        largest = max(map(norm, grads.values()), default=0.0)
+        live = [key for key, value in grads.items() if key in evaluation.grads and norm(value) > NOISE * largest]
+        for key in live:
+            error, apart = _distance(grads[key], evaluation.grads[key]), norm(grads[key] - evaluation.grads[key])
+            lost = apart <= ROUNDING * largest or (error > TOLERANCE and evaluation.is_rounding(key, apart))
+            if error <= TOLERANCE or not lost:  # else both lost these digits
+                errors[key] = error
+        return errors
 
     def _run_training(self, trial: Trial) -> None:
         """V10 and V11: what `train` and `predict` run; where a gradient is wrong already, a step is, too."""
@@ -191,24 +195,26 @@ class _Check:
             self.report.blame = self.report.blame or blame_for_difference(self.script, difference)
 
     def _blame(self) -> None:
-        verdicts = {t.verdict for t in self.probing.results.values()} | {c.verdict for c in self.report.checks}
-        if self.probing.failed_at is not None and Verdict.FAIL in verdicts:
-            self._blame_lines(self.probing.failed_at)
+        verdicts = {t.verdict for t in self.probing.verdicts.results.values()} | {c.verdict for c in self.report.checks}
+        if self.probing.verdicts.failed_at is not None and Verdict.FAIL in verdicts:
+            self._blame_lines(self.probing.verdicts.failed_at)
         failed = next((c for c in self.report.checks if c.verdict is Verdict.FAIL and c.tensors), None)
-        if self.report.blame is None and failed is not None and failed.id == "V1":
-            self.report.blame = blame_for_seed(self.script, self.probing.evaluation.point)
         if self.report.blame is None and failed is not None:
-            pattern = Pattern(failed.title, failed.detail)
-            self.report.blame = blame_for_gradient(self.script, failed.tensors[0], pattern)
+            self.report.blame = self._blame_for(failed)
+
+    def _blame_for(self, failed: CheckResult) -> Blame | None:
+        """Return the blame for a check of the whole script that names the gradients for which it fails."""
+        by_seed = blame_for_seed(self.script, self.probing.evaluation.point) if failed.id == "V1" else None
+        pattern = Pattern(failed.title, failed.detail)
+        return by_seed or blame_for_gradient(self.script, failed.tensors[0], pattern)
 
     def _blame_lines(self, failed_at: Evaluation) -> None:
         """Blame every wrong line of the backward pass; where the script cannot be followed, the first."""
-        shifts = {(key.name, key.at): shift for key, shift in failed_at.shifts.items()}
-        found = blames_at(self.script, failed_at.point, shifts)
+        found = blames_at(self.script, failed_at.point, failed_at.shifts)
         if found:
             self.report.blame, *self.report.more = found
             return
-        self.report.blame = localise(failed_at, self.probing.oracle, self.probing.rng)
+        self.report.blame = localise(failed_at)
         turned = blame_for_note(self.script, failed_at.point, same_size=True)
         if turned is not None and not (self.report.blame and self.report.blame.line <= turned.line):
             self.report.blame = turned
@@ -221,10 +227,24 @@ class _Check:
             result.verdict, result.reason = (
                 (Verdict.FAIL, "") if fails else (Verdict.SKIPPED, "the script does not run")
             )
-            self.probing.results[name] = result
+            self.probing.verdicts.results[name] = result
 
     def _add(self, result: CheckResult) -> None:
         self.report.checks.append(result)
+
+
+def _errors_of_gradients(theirs: Mapping[str, Array], evaluation: Evaluation) -> dict[str, float]:
+    """Return the relative differences of the gradients; one is left out where both have lost those digits."""
+    largest = max(map(norm, theirs.values()), default=0.0)
+    errors = {}
+    for key, value in theirs.items():
+        if key not in evaluation.grads or norm(value) <= NOISE * largest:
+            continue
+        error, apart = _distance(value, evaluation.grads[key]), norm(value - np.asarray(evaluation.grads[key]))
+        lost = apart <= ROUNDING * largest or (error > TOLERANCE and apart <= evaluation.rounding.get(key, 0.0))
+        if error <= TOLERANCE or not lost:
+            errors[key] = error
+    return errors
 
 
 def _distance(a: Array, b: Array) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -179,20 +179,34 @@ def _verdict(
     """Return the verdict on an array, and the reason for it where one is wanted."""
     if probe.outcome is Outcome.RIGHT:
         return Verdict.PASS, ""
-    if probe.outcome is Outcome.WRONG:
-        if name not in subject.claimed:
-            return Verdict.FAIL, MISSING
-        close = (subject.moved(rng, CLOSE).probe(name, oracle, rng) for _ in range(ZERO_POINTS - 1))
-        on_a_kink = all(other.outcome is Outcome.RIGHT for other in close)
-        return (Verdict.INCONCLUSIVE, ON_A_KINK) if on_a_kink else (Verdict.FAIL, "")
-    others = [subject.moved(rng, FAR).probe(name, oracle, rng) for _ in range(ZERO_POINTS - 1)]
-    if any(other.outcome is Outcome.WRONG for other in others):
+    if probe.outcome is Outcome.SILENT:
+        return _verdict_where_zero(subject, name, probe, oracle, rng)
+    if name not in subject.claimed:
+        return Verdict.FAIL, MISSING
+    close = _around(subject, CLOSE, name, oracle, rng)
+    on_a_kink = all(other.outcome is Outcome.RIGHT for other in close)
+    return (Verdict.INCONCLUSIVE, ON_A_KINK) if on_a_kink else (Verdict.FAIL, "")
+
+
+def _verdict_where_zero(
+    subject: _Functions, name: str, probe: Probe, oracle: Oracle, rng: np.random.Generator
+) -> tuple[Verdict, str]:
+    """Return the verdict where claim and truth are zero: whether they are so at other points, too."""
+    others = list(_around(subject, FAR, name, oracle, rng))
+    outcomes = {other.outcome for other in others}
+    if Outcome.WRONG in outcomes:
         return Verdict.FAIL, MISSING if name not in subject.claimed else "zero here, but wrong near by"
-    if any(other.outcome is Outcome.RIGHT for other in others):
+    if Outcome.RIGHT in outcomes:
         return Verdict.PASS, ""
-    if probe.zero and all(other.zero for other in others):
+    if all(at.zero for at in (probe, *others)):
         return Verdict.ZERO_OBSERVED, ""
     return Verdict.INCONCLUSIVE, SILENT
+
+
+def _around(subject: _Functions, reach: float, name: str, oracle: Oracle, rng: np.random.Generator) -> Iterator[Probe]:
+    """Yield the probes of one array's gradient at other points, `reach` times the arrays' size away."""
+    for _ in range(ZERO_POINTS - 1):
+        yield subject.moved(rng, reach).probe(name, oracle, rng)
 
 
 def _blame(subject: _Functions, row: Row, oracle: Oracle, rng: np.random.Generator, reason: str) -> Blame:

@@ -75,6 +75,23 @@ class Select(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("dotnn")
+class Formula(keras.layers.Layer):
+    """A function of one or more values."""
+
+    def __init__(self, function, **options):
+        super().__init__(**options)
+        self.function = (
+            keras.saving.deserialize_keras_object(function) if isinstance(function, dict) else function
+        )
+
+    def call(self, operands):
+        return self.function(*operands) if isinstance(operands, list | tuple) else self.function(operands)
+
+    def get_config(self):
+        return {**super().get_config(), "function": keras.saving.serialize_keras_object(self.function)}
+
+
+@keras.saving.register_keras_serializable("dotnn")
 class AnyRankBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation of vectors and of sequences or images by one layer; Keras's own is for one kind."""
 

@@ -53,22 +53,25 @@ def fit_shape(name: str, array: np.ndarray, kind: str, shape: tuple[int, ...]) -
     """Return `array` with shape `(n, *shape)`, n ≥ 1, adding or dropping a last axis of length 1."""
     if array.ndim == 0 or len(array) == 0:
         raise DataError(f"{name} holds no examples: its shape is {array.shape}")
-    given, full = array.shape[1:], (len(array), *shape)
+    given = array.shape[1:]
     if given == shape or (shape[-1:] == (1,) and given == shape[:-1]) or (shape == () and given == (1,)):
-        return array.reshape(full)
-    hint = ""
+        return array.reshape((len(array), *shape))
+    message = f"{name} has shape {array.shape}, needed is {('n', *shape)}".replace("'n'", "n")
+    raise DataError(message, help=shape_hint(name, given, kind, shape))
+
+
+def shape_hint(name: str, given: tuple[int, ...], kind: str, shape: tuple[int, ...]) -> str:
+    """Return the likely fix where examples have the shape `given`, "" where none is known."""
     if kind.startswith("class") and kind == f"class:{given[-1] if given else ''}":
-        hint = f"one index per example is needed: {name}.argmax(axis=-1)"
-    elif kind == "distribution" and given == shape[:-1]:
-        hint = f"one row per example is needed: one_hot({name}, {shape[-1]})"
-    elif len(shape) == 3 and given == (shape[2], *shape[:2]):
-        hint = f"channels stand last here: {name}.transpose(0, 2, 3, 1)"
-    elif np.prod(given) == np.prod(shape):
+        return f"one index per example is needed: {name}.argmax(axis=-1)"
+    if kind == "distribution" and given == shape[:-1]:
+        return f"one row per example is needed: one_hot({name}, {shape[-1]})"
+    if len(shape) == 3 and given == (shape[2], *shape[:2]):
+        return f"channels stand last here: {name}.transpose(0, 2, 3, 1)"
+    if np.prod(given) == np.prod(shape):
         axes = ", ".join(map(str, (-1, *shape)))
-        hint = f"the sizes agree: {name}.reshape({axes}) if the order is right"
-    raise DataError(
-        f"{name} has shape {array.shape}, needed is {('n', *shape)}".replace("'n'", "n"), help=hint
-    )
+        return f"the sizes agree: {name}.reshape({axes}) if the order is right"
+    return ""
 
 
 def check_integers(name: str, array: np.ndarray, count: int | None) -> np.ndarray:

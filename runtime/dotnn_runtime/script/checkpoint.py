@@ -125,9 +125,10 @@ def resumed_state(
         raise DataError(
             "a checkpoint stands there", there, help="go on from it with --resume, or use --overwrite"
         )
-    # The best weights are written first: a kill before the first checkpoint leaves them alone.
-    state = load_state(path, shapes) if path.exists() else None
-    if state is not None and state.get("data") != made_of:
+    if not path.exists():  # the best weights are written first: a kill in between leaves them alone
+        return None
+    state = load_state(path, shapes)
+    if state.get("data") != made_of:
         message = (
             "the checkpoint is that of another training: the spec, the data, the seed or the precision differ"
         )

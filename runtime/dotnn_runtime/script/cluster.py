@@ -11,6 +11,19 @@ def leads_cluster(config: str | None) -> bool:
     The chief is the task "chief", or worker 0 where there is none. Raises DataError where the
     text is missing, no JSON, or does not say which of the cluster's workers this process is.
     """
+    hosts, task, index = read_cluster(config)
+    if task not in hosts or type(index) is not int or not 0 <= index < len(hosts[task]):
+        known = ", ".join(f"{role} {i}" for role, group in hosts.items() for i in range(len(group)))
+        raise DataError(
+            f"TF_CONFIG says that this is {task} {index}, but the cluster has: {known or 'nobody'}"
+        )
+    return index == 0 and (task == "chief" or not hosts["chief"])
+
+
+def read_cluster(config: str | None) -> tuple[dict[str, list[str]], str, int]:
+    """Return the hosts of each role in the text of TF_CONFIG, and the task and the
+    index of this process, as they stand there. Raises DataError where it is no cluster.
+    """
     workers = '"cluster": {"worker": ["first-host:2222", "second-host:2222"]}'
     task = '"task": {"type": "worker", "index": 0}'
     example = f"it must read {{{workers}, {task}}}, the index counting the workers"
@@ -32,9 +45,4 @@ def leads_cluster(config: str | None) -> bool:
         )
     if not all(isinstance(host, str) and ":" in host for group in hosts.values() for host in group):
         raise DataError("TF_CONFIG must name every worker as host:port", help=example)
-    if task not in hosts or type(index) is not int or not 0 <= index < len(hosts[task]):
-        known = ", ".join(f"{role} {i}" for role, group in hosts.items() for i in range(len(group)))
-        raise DataError(
-            f"TF_CONFIG says that this is {task} {index}, but the cluster has: {known or 'nobody'}"
-        )
-    return index == 0 and (task == "chief" or not hosts["chief"])
+    return hosts, task, index

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from dotnn_runtime.script.errors import DataError, suggest
+from dotnn_runtime.script.errors import DataError, reason_of, suggest
 from dotnn_runtime.script.files import open_input
 
 
@@ -30,12 +30,77 @@ def read_csv(
     so. Blank lines are skipped, blanks around a cell ignored. Raises DataError; files above 512 MiB are
     refused.
     """
+    numbers = None if labels else all_numbers(path, columns, kinds)
+    return (numbers, {}) if numbers is not None else read_cells(path, columns, kinds, labels or {})
+
+
+def all_numbers(
+    path: str | pathlib.Path, columns: dict[str, list[str]], kinds: dict[str, str]
+) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a table that holds finite numbers alone, by the reader that NumPy has for those.
+
+    None where anything is unusual or wrong: `read_cells` takes the file then, and names the place.
+    """
+    places, values = number_table(path)
+    if any(name not in places for names in columns.values() for name in names):
+        return None
+    arrays = {}
+    for name, names in columns.items():
+        array = of_kind(values[:, [places[column] for column in names]], kinds.get(name, "real"))
+        if array is None:
+            return None
+        arrays[name] = array
+    return arrays
+
+
+def of_kind(columns: np.ndarray, kind: str) -> np.ndarray | None:
+    """Return numbers `(n, columns)` as a value of their kind holds them, None where they cannot be one."""
+    if not kind.startswith(("class", "int")):
+        return columns
+    if ((columns != np.floor(columns)) | (abs(columns) >= 2.0**53)).any():
+        return None
+    whole = columns.astype(np.int64)
+    if not kind.startswith("class"):
+        return whole
+    return whole[:, 0] if whole.shape[1] == 1 else None
+
+
+def number_table(path: str | pathlib.Path, max_bytes: int = 512 * 2**20) -> tuple[dict[str, int], np.ndarray]:
+    """Return the places of the columns, from 0, and the rows of a table of finite numbers.
+
+    No places for another table, or for one of more than `max_bytes`.
+    """
+    with open_input(path) as file:
+        text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+        try:
+            if str(path) == "-" or file.seek(0, io.SEEK_END) > max_bytes:
+                return {}, np.empty((0, 0))
+            file.seek(0)
+            header = [cell.strip() for cell in next(csv.reader([text.readline()], strict=True))]
+            with warnings.catch_warnings(action="ignore"):  # of a file without rows
+                values = np.loadtxt(text, delimiter=",", comments=None, ndmin=2)
+        except (ValueError, csv.Error, StopIteration):  # text that is not UTF-8 is a ValueError, too
+            return {}, np.empty((0, 0))
+        finally:
+            text.detach()
+    places = {name: i for i, name in enumerate(header)}
+    alike = len(places) == len(header) == values.shape[1] and len(values) > 0
+    return places if alike and np.isfinite(values).all() else {}, values
+
+
+def read_cells(
+    path: str | pathlib.Path,
+    columns: dict[str, list[str]],
+    kinds: dict[str, str],
+    labels: dict[str, list[str]],
+) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
+    """Read a table cell by cell, see `read_csv`."""
     table = CsvTable(path)
     arrays, found = {}, {}
     for name, wanted in columns.items():
         kind = kinds.get(name, "real")
         if kind.startswith("class"):
-            arrays[name], names = table.classes(wanted, kind, (labels or {}).get(name))
+            arrays[name], names = table.classes(wanted, kind, labels.get(name))
             if names:
                 found[name] = names
         elif kind.startswith("int"):
@@ -135,35 +200,44 @@ class CsvTable:
             return np.array([parse_integer(cell) for cell in cells], dtype=np.int64), []
         if labels is None:
             self.check_texts(names[0], column)
-        known = self.distinct(names[0], column, kind) if labels is None else [str(label) for label in labels]
+            known = self.distinct(names[0], column, kind)
+        else:
+            known = [str(label) for label in labels]
+        return self.indices(names[0], column, known), known
+
+    def indices(self, name: str, column: int, known: list[str]) -> np.ndarray:
+        """Return the place of each cell of a class column among the known strings."""
         place = {label: i for i, label in enumerate(known)}
-        for line, cell in zip(self.lines, cells, strict=True):
-            if cell not in place:
-                message = f"{names[0]} is {cell!r}, which is none of the classes"
-                raise DataError(message, self.path, line, column + 1, suggest(cell, known))
-        return np.array([place[cell] for cell in cells], dtype=np.int64), known
+        for line, row in zip(self.lines, self.rows, strict=True):
+            if row[column] not in place:
+                message = f"{name} is {row[column]!r}, which is none of the classes"
+                raise DataError(message, self.path, line, column + 1, suggest(row[column], known))
+        return np.array([place[row[column]] for row in self.rows], dtype=np.int64)
 
     def check_texts(self, name: str, column: int) -> None:
         """Raise DataError, naming the rows, where a class
         column is not all texts: some are numbers, or nothing.
         """
-        cells = {line: row[column] for line, row in zip(self.lines, self.rows, strict=True)}
-        whole = [line for line, cell in cells.items() if is_integer(cell)]
-        broken = [
-            line for line, cell in cells.items() if not cell or (is_float(cell) and not is_integer(cell))
-        ]
-        texts = [line for line, cell in cells.items() if cell and not is_float(cell)]
-        odd = broken or (min(texts, whole, key=len) if whole else [])
-        if not odd:
-            return
-        if not cells[odd[0]]:
-            raise self.bad_cell(name, odd[0], column, "", "a class")
-        rest = f"{len(texts)} rows hold texts" if odd == whole else f"{len(whole)} rows hold whole numbers"
-        reason = "which is neither a whole number nor a text" if broken else f"but {rest}"
-        more = ", ".join(str(line) for line in odd[1:8]) + (", …" if len(odd) > 8 else "")
+        lines: dict[str, list[int]] = {"text": [], "whole number": [], "neither": []}
+        for line, row in zip(self.lines, self.rows, strict=True):
+            lines[kind_of_class(row[column])].append(line)
+        texts, whole, neither = lines.values()
+        if neither:
+            raise self.not_a_class(name, column, neither, "which is neither a whole number nor a text")
+        if texts and len(texts) <= len(whole):
+            raise self.not_a_class(name, column, texts, f"but {len(whole)} rows hold whole numbers")
+        if whole:
+            raise self.not_a_class(name, column, whole, f"but {len(texts)} rows hold texts")
+
+    def not_a_class(self, name: str, column: int, lines: list[int], reason: str) -> DataError:
+        """Return the error for the cells of a class column in these lines, the first of which it shows."""
+        cell = self.rows[self.lines.index(lines[0])][column]
+        if not cell:
+            return self.bad_cell(name, lines[0], column, "", "a class")
+        more = ", ".join(str(line) for line in lines[1:8]) + (", …" if len(lines) > 8 else "")
         hint = "write whole numbers from 0 in every row, or texts in every row"
-        hint += f"; the same in row{'s' * (len(odd) > 2)} {more}" if more else ""
-        raise DataError(f"{name} is {cells[odd[0]]!r}, {reason}", self.path, odd[0], column + 1, hint)
+        hint += f"; the same in row{'s' * (len(lines) > 2)} {more}" if more else ""
+        return DataError(f"{name} is {cell!r}, {reason}", self.path, lines[0], column + 1, hint)
 
     def distinct(self, name: str, column: int, kind: str) -> list[str]:
         """Return the sorted distinct strings of a class column, at most as many as `kind` allows."""
@@ -219,6 +293,13 @@ def is_float(cell: str) -> bool:
     return "_" not in cell
 
 
+def kind_of_class(cell: str) -> str:
+    """Say what a cell of a class column holds: "text", a "whole number", or "neither" (nothing, 0.5, nan)."""
+    if is_integer(cell):
+        return "whole number"
+    return "neither" if not cell or is_float(cell) else "text"
+
+
 def is_integer(cell: str) -> bool:
     """Say whether `parse_integer` reads `cell`."""
     try:
@@ -250,7 +331,7 @@ def read_limited(path: str | pathlib.Path, file: typing.IO[bytes], max_bytes: in
         # A device has no size, and perhaps no end.
         content = file.read(size or max_bytes + 1) if size <= max_bytes else b""
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+        raise DataError(f"cannot be read: {reason_of(error)}", path) from None
     if max(size, len(content)) > max_bytes:
         message = f"the file has {max(size, len(content)):,} bytes, the limit is {max_bytes:,}"
         raise DataError(message, path, help="store the arrays in an .npz file")

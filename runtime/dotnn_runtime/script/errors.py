@@ -5,7 +5,7 @@ import pathlib
 
 
 class DataError(ValueError):
-    """Data that cannot be used: what is wrong, where, and the likely fix (`help`).
+    """Data that cannot be used: what is wrong (`message`), where, and the likely fix (`help`).
 
     `row` and `column` count from 1, and row 1 of a CSV file is its header; None where there is no such place.
     """
@@ -18,12 +18,18 @@ class DataError(ValueError):
         column: int | None = None,
         help: str = "",
     ) -> None:
-        self.path, self.row, self.column, self.help = path, row, column, help
+        self.message, self.help = message, help
+        self.path, self.row, self.column = path, row, column
         where = [str(path)] if path is not None else []
         where += [f"row {row}"] if row is not None else []
         where += [f"column {column}"] if column is not None else []
         text = f"{', '.join(where)}: {message}" if where else message
         super().__init__(f"{text} ({help})" if help else text)
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an error of ours or of the system says, without the file that it is about."""
+    return str(getattr(error, "message", "") or getattr(error, "strerror", "") or error)
 
 
 def suggest(name: str, known: list[str]) -> str:

@@ -7,7 +7,7 @@ import re
 import sys
 import typing
 
-from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.errors import DataError, reason_of
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def open_input(path: str | pathlib.Path) -> typing.Iterator[typing.IO[bytes]]:
             stream = sys.stdin.buffer if str(path) == "-" else stack.enter_context(open(path, "rb"))
             file = stream if stream.seekable() else read_stream(stream)  # a pipe is read once
         except (AttributeError, OSError, ValueError) as error:  # a closed standard input, a NUL in the name
-            raise DataError(f"cannot be read: {getattr(error, 'strerror', '') or error}", path) from None
+            raise DataError(f"cannot be read: {reason_of(error)}", path) from None
         yield file
 
 
@@ -55,9 +55,7 @@ def locate(name: str, script: str, given: str | None = None) -> pathlib.Path:
         path = base / name if base.is_dir() else base
         found = path.exists() and not path.is_dir()
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"cannot be the name of a file: {getattr(error, 'strerror', '') or error}", base
-        ) from None
+        raise DataError(f"cannot be the name of a file: {reason_of(error)}", base) from None
     if not found:
         raise DataError("there is no such file", path, help="name the data file or its folder with --data")
     return path
@@ -78,8 +76,9 @@ def make_results_folder(folder: pathlib.Path, files: tuple[str, ...], *, overwri
             remove_leftovers(folder, ours)
         there = next((folder / name for name in files if (folder / name).exists()), None)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", "") or error
-        raise DataError(f"no folder can be made: {reason}", folder, help="name another one") from None
+        raise DataError(
+            f"no folder can be made: {reason_of(error)}", folder, help="name another one"
+        ) from None
     if there is not None and not overwrite:
         raise DataError("the file is there already", there, help="name another folder, or use --overwrite")
 

@@ -1,7 +1,5 @@
 """What a training run leaves behind besides the parameters."""
 
-import typing
-
 import numpy as np
 
 
@@ -23,7 +21,7 @@ class History(list[dict[str, float]]):
         self.diverged_at = ""
 
 
-def first_not_finite(*tables: dict[str, typing.Any]) -> str:
+def first_not_finite(*tables: dict[str, np.ndarray]) -> str:
     """Return the name of the first array that holds a NaN or an infinity, "" for none."""
     for table in tables:
         for name, value in table.items():

@@ -6,7 +6,7 @@ import pathlib
 import sys
 import typing
 
-from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.errors import DataError, reason_of
 
 
 @contextlib.contextmanager
@@ -25,8 +25,9 @@ def locked(folder: str | pathlib.Path | None) -> typing.Iterator[None]:
         what = os.path.join(folder, ".lock") if sys.platform == "win32" else folder
         descriptor = os.open(what, os.O_RDWR | os.O_CREAT if sys.platform == "win32" else os.O_RDONLY)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", "") or error
-        raise DataError(f"no folder can be made: {reason}", folder, help="name another one") from None
+        raise DataError(
+            f"no folder can be made: {reason_of(error)}", folder, help="name another one"
+        ) from None
     try:
         if not take_lock(descriptor):
             message = "another process is training in this folder"

@@ -13,7 +13,7 @@ import zipfile
 
 import numpy as np
 
-from dotnn_runtime.script.errors import DataError, suggest
+from dotnn_runtime.script.errors import DataError, reason_of, suggest
 from dotnn_runtime.script.files import open_input
 
 
@@ -70,7 +70,7 @@ def damage_named(path: str | pathlib.Path, key: str = "") -> typing.Iterator[Non
     except DataError:
         raise
     except OSError as error:
-        raise DataError(f"{what}: {error.strerror or error}", path) from None
+        raise DataError(f"{what}: {reason_of(error)}", path) from None
     except (
         Exception
     ) as error:  # of a dozen kinds, none of them documented: NotImplementedError, RuntimeError, …

@@ -10,7 +10,7 @@ import typing
 import numpy as np
 
 from dotnn_runtime.script.atomic import write_output
-from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.errors import DataError, reason_of
 from dotnn_runtime.script.storage import npz_bytes
 
 
@@ -41,21 +41,19 @@ def write_predictions(
     the classes of an output, which name its columns. Numbers are written so that they read back exactly.
     Raises DataError where the file exists and `overwrite` is not set, and where it cannot be written.
     """
+    texts = labels or {}
     if path is None or str(path) == "-":
-        sys.stdout.write(predictions_csv(outputs, labels or {}))
+        sys.stdout.write(predictions_csv(outputs, texts))
         return
     path = pathlib.Path(path)
-    content = (
-        npz_bytes(outputs)
-        if path.suffix.lower() == ".npz"
-        else predictions_csv(outputs, labels or {}).encode()
-    )
+    as_arrays = path.suffix.lower() == ".npz"
+    content = npz_bytes(outputs) if as_arrays else predictions_csv(outputs, texts).encode()
     try:
         there = (path.is_file() or path.is_dir()) and not overwrite  # a pipe or a device loses nothing
         if not there:
             write_output(path, content)
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot be written: {getattr(error, 'strerror', '') or error}", path) from None
+        raise DataError(f"cannot be written: {reason_of(error)}", path) from None
     if there:
         raise DataError("the file exists", path, help="name another file, or use --force")
 
@@ -64,12 +62,17 @@ def predictions_csv(outputs: dict[str, np.ndarray], labels: dict[str, list[str]]
     """Return outputs as CSV with a header: a row per example, a column per number."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    shapes = {name: values.shape[1:] for name, values in outputs.items()}
-    header = [c for name, shape in shapes.items() for c in column_names(name, shape, labels.get(name, ()))]
-    if len(set(header)) < len(header):  # a text makes another output's name
-        header = [c for name, shape in shapes.items() for c in column_names(name, shape)]
-    writer.writerow(header)
+    writer.writerow(csv_header({name: values.shape[1:] for name, values in outputs.items()}, labels))
     blocks = [values.reshape(len(values), -1) for values in outputs.values()]
     # str of a NumPy number is the shortest text that reads back as that number in its own precision.
     writer.writerows([str(cell) for row in rows for cell in row] for rows in zip(*blocks, strict=True))
     return text.getvalue()
+
+
+def csv_header(shapes: dict[str, tuple[int, ...]], labels: dict[str, list[str]]) -> list[str]:
+    """Return the columns of outputs whose examples have these shapes, each of them once."""
+    header = [c for name, shape in shapes.items() for c in column_names(name, shape, labels.get(name, ()))]
+    if len(set(header)) == len(header):
+        return header
+    # a text makes another output's name
+    return [c for name, shape in shapes.items() for c in column_names(name, shape)]

@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 
 from dotnn_runtime.script.atomic import write_atomically
-from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.errors import DataError, reason_of
 from dotnn_runtime.script.files import open_input
 from dotnn_runtime.script.npz_file import declared_shapes, load_arrays, npz_comment
 from dotnn_runtime.script.scaling import scaling_from_json
@@ -47,14 +47,7 @@ def load_weights(
     not of floats; and where the file names another `model`, whose parameters may have the
     same names and shapes. A file that names none, such as one of numpy.savez, is taken.
     """
-    declared = declared_shapes(path)
-    faults = [f"{name} is missing" for name in shapes if name not in declared]
-    faults += [f"{name} is unknown" for name in declared if name not in shapes]
-    for name, (found, dtype) in declared.items():
-        if name in shapes and found != tuple(shapes[name]):
-            faults.append(f"{name} has shape {found}, needed is {tuple(shapes[name])}")
-        elif name in shapes and dtype.kind != "f":
-            faults.append(f"{name} holds {dtype}, not floats")
+    faults = misfits(declared_shapes(path), shapes)
     if faults:
         raise DataError(f"the weights do not fit this network: {'; '.join(faults)}", path)
     if model and npz_comment(path) not in ("", f"model {model}"):
@@ -66,7 +59,21 @@ def load_weights(
     return {name: stored[name] for name in shapes}
 
 
-def write_history(path: str | pathlib.Path, history: list[dict[str, typing.Any]]) -> None:
+def misfits(
+    declared: dict[str, tuple[tuple[int, ...], np.dtype]], shapes: dict[str, tuple[int, ...]]
+) -> list[str]:
+    """Return what is wrong with arrays of these shapes and dtypes where floats of `shapes` are needed."""
+    faults = [f"{name} is missing" for name in shapes if name not in declared]
+    faults += [f"{name} is unknown" for name in declared if name not in shapes]
+    for name, (found, dtype) in declared.items():
+        if name in shapes and found != tuple(shapes[name]):
+            faults.append(f"{name} has shape {found}, needed is {tuple(shapes[name])}")
+        elif name in shapes and dtype.kind != "f":
+            faults.append(f"{name} holds {dtype}, not floats")
+    return faults
+
+
+def write_history(path: str | pathlib.Path, history: list[dict[str, float]]) -> None:
     """Write the records of the epochs as CSV: one column per key of any record, in order of appearance."""
     names = list(dict.fromkeys(key for record in history for key in record))
     text = io.StringIO()
@@ -76,7 +83,7 @@ def write_history(path: str | pathlib.Path, history: list[dict[str, typing.Any]]
     write_atomically(path, text.getvalue().encode())
 
 
-def write_json(path: str | pathlib.Path, value: typing.Any) -> None:
+def write_json(path: str | pathlib.Path, value: object) -> None:
     """Write `value` as indented JSON; floats are written so that they read back exactly."""
     write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
@@ -87,14 +94,14 @@ def read_json(path: str | pathlib.Path) -> typing.Any:
         with open_input(path) as file:
             return json.load(file)
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", path) from None
+        raise DataError(f"cannot be read: {reason_of(error)}", path) from None
     except DataError:
         raise
     except (ValueError, RecursionError) as error:
         raise DataError(f"not valid JSON: {error}", path) from None
 
 
-def write_sealed_json(path: str | pathlib.Path, table: dict[str, typing.Any]) -> None:
+def write_sealed_json(path: str | pathlib.Path, table: typing.Mapping[str, object]) -> None:
     """Write a dict as JSON, with its checksum under the key `crc-32`: one changed digit is then noticed."""
     write_json(path, {**table, "crc-32": json_checksum(table)})
 
@@ -115,7 +122,7 @@ def read_sealed_json(path: str | pathlib.Path) -> dict[str, typing.Any]:
     return table
 
 
-def json_checksum(value: typing.Any) -> int:
+def json_checksum(value: object) -> int:
     """Return the CRC-32 of a value as JSON, whatever the order of its keys."""
     return zlib.crc32(json.dumps(value, sort_keys=True).encode())
 

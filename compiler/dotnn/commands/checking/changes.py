@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from dotnn.model.model import Model
 from dotnn_runtime.gradcheck import Blame, CheckResult, Report, Verdict
-from dotnn_runtime.gradcheck.reading.structure import all_functions, around
+from dotnn_runtime.gradcheck.reading.structure import all_functions, around, reached
 
 COMPARED = (
     "init_params",
@@ -69,7 +68,7 @@ def _line_of_spec(place: str, model: Model) -> str:
 
 def _unseen(script: str, changed: dict[int, str]) -> str:
     """Return the first changed line of what no comparison runs through all cases: stopping, keeping, the commands."""
-    compared = {"", *_reached(script, COMPARED)}
+    compared = {"", *reached(COMPARED, all_functions(script))}
     places = ((line, around(script, line)) for line in changed)
     return next((f"line {line}, in {place}," for line, place in places if place not in compared), "")
 
@@ -81,28 +80,27 @@ def _on_a_changed_line(blame: Blame | None, script: str, changed: dict[int, str]
     """
     if blame is not None and blame.line in changed:
         return blame
-    places = {line: around(script, line) for line in changed}
     named = blame.functions if blame else ("loss_and_grads",)
-    reached = _reached(script, named or ("forward", "total_loss"))
-    line = next((line for name in reached for line, place in places.items() if place == name), 0)
+    line, function = _first_changed(script, changed, named or ("forward", "total_loss"))
     if not line:
         return blame
     text = script.splitlines()[line - 1].partition("  # ")[0].strip()
     # A line of the backward pass that is as compiled can only be wrong for a forward pass that is not.
     if blame is not None and blame.functions:
         return replace(blame, line=line, text=text)
-    return Blame(places[line], "", "", "", line, text, "another result", "The spec's network gives another result.")
+    return Blame(function, "", "", "", line, text, "another result", "The spec's network gives another result.")
 
 
-def _reached(script: str, start: Iterable[str]) -> list[str]:
-    """Return functions of a script and those that they call, in the order in which they are met."""
-    functions, unread, reached = all_functions(script), list(start), list[str]()
-    while unread:
-        name = unread.pop(0)
-        if name in functions and name not in reached:
-            reached.append(name)
-            unread += [part.id for part in ast.walk(functions[name]) if isinstance(part, ast.Name)]
-    return reached
+def _first_changed(script: str, changed: Iterable[int], start: Iterable[str]) -> tuple[int, str]:
+    """Return the first changed line of these functions, or of those that they call, with its function; 0 for none."""
+    places = {line: around(script, line) for line in changed}
+    found = (
+        (line, name)
+        for name in reached(start, all_functions(script))
+        for line, place in places.items()
+        if place == name
+    )
+    return next(found, (0, ""))
 
 
 def _changed_lines(script: str, fresh: str) -> dict[int, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dotnn.codegen.heading import read_heading
 from dotnn.commands.checking.changes import compared
 from dotnn.commands.checking.spec import WITNESS, witness_of
+from dotnn.core.arguments import Attrs
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.reports.console import warn
 from dotnn.running.deadline import check_in_time
@@ -47,7 +47,7 @@ def check_file(
         raise CompileError([Diagnostic("NN407", message, help=help)]) from None
 
 
-def _compiled_as(facts: dict[str, Any], spec: str, sets: tuple[str, ...]) -> Compiled:
+def _compiled_as(facts: Attrs, spec: str, sets: tuple[str, ...]) -> Compiled:
     """Return what a spec compiles to with the options in the header of a script."""
     given = facts.get("set")
     sets = sets or tuple(map(str, given if isinstance(given, list) else ()))
@@ -55,7 +55,7 @@ def _compiled_as(facts: dict[str, Any], spec: str, sets: tuple[str, ...]) -> Com
     warn(begun.warnings)
     if isinstance(epochs := facts.get("epochs"), int):
         begun = begun.with_epochs(epochs)
-    own: dict[str, Any] = {option.name: facts.get(option.name) for option in PROVEN.options}
+    own: Attrs = {option.name: facts.get(option.name) for option in PROVEN.options}
     return begun.compiled(Options(PROVEN.style(facts.get("style", "")).name, sets, **own))
 
 

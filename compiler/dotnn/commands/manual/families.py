@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from dotnn.commands.manual.markdown import TITLES, also, arguments, code, counterparts, signature, table
-from dotnn.core.arguments import BOOL, REQUIRED
+from dotnn.core.arguments import BOOL, REQUIRED, Attrs
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
 from dotnn.library.inits import INITS, Init
@@ -70,7 +69,7 @@ def _optimizer(optimizer: Optimizer) -> str:
     return "\n".join([*lines, "```"])
 
 
-def _variants(optimizer: Optimizer) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _variants(optimizer: Optimizer) -> Iterator[tuple[str, Attrs]]:
     """Return the settings under which the equations differ: all defaults, then each switched-off argument put on."""
     attrs = {a.name: None if a.default is REQUIRED else a.default for a in optimizer.args}
     seen = {optimizer.equations(attrs)}

@@ -6,7 +6,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import click
 import numpy as np
@@ -16,7 +15,7 @@ from dotnn.commands.training.divergence import first_lost
 from dotnn.commands.training.prepare import Prepared, Request, prepare
 from dotnn.model.identity import training_identity
 from dotnn.reports.console import show_json
-from dotnn.reports.training import DIVERGED, EXIT_CODES, INTERRUPTED, show_training, training_result
+from dotnn.reports.training import DIVERGED, EXIT_CODES, INTERRUPTED, RunResult, show_training, training_result
 from dotnn.running.resume import Saving, prepare_saving, resumed_folder, say_where_it_continues
 from dotnn.running.resume_differences import Training
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
@@ -88,7 +87,7 @@ def _written(saving: Saving, ready: Prepared, target: Target) -> ModuleType:
     return load_module(saving.folder.path / "model.py", target.needs)
 
 
-def _values(ready: Prepared) -> dict[str, Any]:
+def _values(ready: Prepared) -> dict[str, object]:
     """Return what `--set` has set, as the values that the model was made with."""
     names = {text.partition("=")[0].strip() for text in ready.begun.sets}
     return {name: value for name, value in ready.model.constants.items() if name in names}
@@ -96,7 +95,7 @@ def _values(ready: Prepared) -> dict[str, Any]:
 
 def _run(
     module: ModuleType, ready: Prepared, asked: Request, saving: Saving, *, quiet: bool
-) -> tuple[dict[str, np.ndarray] | None, Any]:
+) -> tuple[dict[str, np.ndarray] | None, History]:
     """Return the parameters and the history of a training; no parameters where Ctrl-C left nothing to be kept."""
     model, examples = ready.model, ready.examples
     progress = TrainingProgress(model.train.epochs, title=model.name, quiet=quiet)
@@ -121,7 +120,7 @@ def _run(
     return None, history
 
 
-def _result(path: Path, ready: Prepared, asked: Request, history: Any, seconds: float) -> dict[str, Any]:
+def _result(path: Path, ready: Prepared, asked: Request, history: History, seconds: float) -> RunResult:
     return {
         "run": str(path),
         "target": asked.target,
@@ -136,8 +135,8 @@ def _keep(
     module: ModuleType,
     target: Target,
     params: dict[str, np.ndarray],
-    history: Any,
-    result: dict[str, Any],
+    history: History,
+    result: RunResult,
 ) -> None:
     """Write what the training has made, and what only this target makes."""
     write_results(folder, module, params, history, result)

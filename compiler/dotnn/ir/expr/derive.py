@@ -40,6 +40,42 @@ def sent_back(formula: str, name: str, value: str = "") -> Expr:
     return chained(Name("d"), derive(tree, name, {tree: Name(value)} if value else {}))
 
 
+def sent(d: Expr, slope: Expr) -> Expr | None:
+    """Return the cotangent times a slope, as a line of a backward pass has it; None where the slope is 0 everywhere."""
+    match slope:
+        case Number(0):
+            return None
+        case Call("where", (test, yes, no)):
+            return Call("where", (test, sent(d, yes) or ZERO, sent(d, no) or ZERO))
+    positive = _without_sign(slope)
+    return in_arrays(chained(d, slope) if positive is None else chained(Unary("-", d), positive))
+
+
+def in_arrays(expr: Expr) -> Expr:
+    """Return an expression whose choices between two numbers have the precision of what the choice reads.
+
+    Else `where(x > 0, 1, 0)` would be an array of whole numbers, and whatever it meets of double precision.
+    """
+    match expr:
+        case Call("where", (test, yes, no)) if not reads(yes) and not reads(no):
+            ones = Call("ones_like", (Name(reads(test)[0]),))
+            return Call("where", (in_arrays(test), ones if yes == ONE else times(yes, ones), no))
+    return map_children(expr, in_arrays)
+
+
+def _without_sign(product: Expr) -> Expr | None:
+    """Return a product without the sign of its first factor, None where it has none."""
+    match product:
+        case Unary("-", operand):
+            return operand
+        case Binary("*" | "/" as op, left, right):
+            first = _without_sign(left)
+            if first is None:
+                return None
+            return right if first == ONE and op == "*" else Binary(op, first, right)
+    return None
+
+
 class _Derivative:
     def __init__(self, name: str, reuse: Mapping[Expr, Expr]) -> None:
         self.name = name

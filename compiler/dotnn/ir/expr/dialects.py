@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dotnn.ir.expr.frozen import Frozen
 from dotnn.ir.expr.functions import FUNCTIONS, Function
 from dotnn.ir.expr.tree import Attribute, Binary, Call, Expr, Number, Unary
-from dotnn.ir.expr.visit import map_children
+from dotnn.ir.expr.visit import map_children, reads
 
 
 class Unspellable(ValueError):
@@ -67,14 +67,20 @@ def _by_order(part: Expr) -> Expr:
             return Call(step, (Attribute(x, "real"),))
         case Call("logaddexp", (x, y)):
             return Binary("+", y, Call("softplus", (Binary("-", x, y),)))
+        case Call("mod", (x, y)):
+            return Binary("-", x, Binary("*", y, Call("floor", (Attribute(Binary("/", x, y), "real"),))))
     return part
 
 
 def _with_kinks(part: Expr) -> Expr:
-    """Return what TensorFlow differentiates as we do: its maximum passes the gradient on where both are equal."""
+    """Return what TensorFlow differentiates as we do: it passes the gradient on where a bound is met exactly."""
     match part:
         case Call("maximum", (x, Number(0))):
             return Call("relu", (x,))
+        case Call("maximum" | "minimum" as extreme, (x, bound)) if not reads(bound):
+            return Call("where", (Binary(">" if extreme == "maximum" else "<", x, bound), x, bound))
+        case Call("clip", (x, low, high)):
+            return Call("where", (Binary(">", x, low), Call("where", (Binary("<", x, high), x, high)), low))
         case Binary("**", x, Number(2)):
             return Call("square", (x,))
     return part
@@ -90,7 +96,8 @@ TENSORFLOW = Dialect(
 KERAS = Dialect("Keras", "keras", "", _MASKS, {m: f"keras.ops.{m}" for m in _REDUCED}, ("keras",))
 JAX = Dialect("JAX", "jax", logic=_MASKS)
 MATH = Dialect("Python's math", "math", methods={})
-DIALECTS = {d.key: d for d in (NUMPY, ANALYTIC, TENSORFLOW, KERAS, JAX, MATH)}
+LANGUAGE = Dialect("the language of specs", "language", logic={"**": "^"})
+DIALECTS = {d.key: d for d in (NUMPY, ANALYTIC, TENSORFLOW, KERAS, JAX, MATH, LANGUAGE)}
 
 
 def ufunc(function: str) -> str:

@@ -7,7 +7,7 @@ one fortieth of the time in which a small spec is compiled.
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar, dataclass_transform
+from typing import ClassVar, dataclass_transform
 
 
 @dataclass_transform(frozen_default=True)
@@ -21,7 +21,7 @@ class Frozen:
         own = [name for name in inspect.get_annotations(cls) if not name.startswith("_")]
         cls.__match_args__ = (*cls.__match_args__, *own)  # type: ignore[misc]
 
-    def __init__(self, *values: Any, **named: Any) -> None:
+    def __init__(self, *values: object, **named: object) -> None:
         fields = dict(zip(self.__match_args__, values, strict=False)) | named
         missing = [name for name in self.__match_args__ if name not in fields and not hasattr(self, name)]
         if missing or len(values) > len(self.__match_args__) or not fields.keys() <= {*self.__match_args__}:
@@ -31,7 +31,7 @@ class Frozen:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a {type(self).__name__} does not change")
 
-    def _compared(self) -> tuple[Any, ...]:
+    def _compared(self) -> tuple[object, ...]:
         return tuple(getattr(self, name) for name in self.__match_args__ if name not in self._uncompared)
 
     def __eq__(self, other: object) -> bool:

@@ -38,7 +38,7 @@ class Function(Frozen):
 def _elementwise(name: str, operands: str, *derivatives: str, domain: str = "", **other: str) -> Function:
     """Return a function that NumPy, Keras and JAX call by its name, unless `other` says so; "" is: not at all."""
     common = {"numpy": f"np.{name}", "keras": f"keras.ops.{name}", "jax": f"jnp.{name}"}
-    common |= {"tensorflow": f"tf.{name}", "math": f"math.{name}"}
+    common |= {"tensorflow": f"tf.{name}", "math": f"math.{name}", "language": name}
     spellings = {dialect: text for dialect, text in (common | other).items() if text}
     return Function(name, tuple(operands.split()), derivatives, spellings, domain)
 
@@ -46,7 +46,8 @@ def _elementwise(name: str, operands: str, *derivatives: str, domain: str = "", 
 def _array(name: str, operands: str, **other: str) -> Function:
     """Return a function of whole arrays; where `other` does not say, only NumPy and JAX have it."""
     common = {"numpy": f"np.{name}", "jax": f"jnp.{name}"}
-    return Function(name, tuple(operands.split()), (), common | other, elementwise=False)
+    spellings = {dialect: text for dialect, text in (common | other).items() if text}
+    return Function(name, tuple(operands.split()), (), spellings, elementwise=False)
 
 
 _ALL = (
@@ -76,13 +77,20 @@ _ALL = (
     _elementwise("sign", "x", "0", math="np.sign"),
     _elementwise("floor", "x", "0"),
     _elementwise("square", "x", "2 * x", math=""),
-    _elementwise("minimum", "x y", math="min"),
-    _elementwise("maximum", "x y", math="max"),
+    _elementwise("ones_like", "x", "0", math=""),
+    _elementwise("mod", "x y", "1", "-floor(x / y)", tensorflow="tf.math.floormod", math=""),
+    _elementwise("minimum", "x y", math="min", language="min"),
+    _elementwise("maximum", "x y", math="max", language="max"),
     _elementwise("where", "c x y", math=""),
     _elementwise("logaddexp", "x y", "sigmoid(x - y)", "sigmoid(y - x)", tensorflow="", math=""),
     _elementwise(
         "clip", "x low high", "where(low < x and x < high, 1, 0)", "0", "0",
         tensorflow="tf.clip_by_value", math="min(max({x}, {low}), {high})",
+    ),
+    Function(
+        "logsumexp", ("x", "axis"), (),
+        {"tensorflow": "tf.reduce_logsumexp({x}, axis={axis}, keepdims=True)", "language": "logsumexp"},
+        elementwise=False,
     ),
     Function("round", ("x", "*"), ("0",), {"math": "round"}),
     Function("pi", (), (), {"math": "math.pi"}),
@@ -97,6 +105,8 @@ _ALL = (
     _array("full", "shape value *"),
     _array("pad", "x widths *"),
     _array("tri", "n *"),
+    _array("matrix_transpose", "x", numpy="{x}.swapaxes(-1, -2)", tensorflow="tf.linalg.matrix_transpose",
+           jax="{x}.swapaxes(-1, -2)", language="{x}.T"),
     _array("tile", "x times", tensorflow="tf.tile", keras="keras.ops.tile"),
 )  # fmt: skip
 

@@ -40,15 +40,26 @@ def infer(expr: Expr, types: Mapping[str, TensorType]) -> TensorType:
         case Bracketed(inner):
             return infer(inner, types)
         case Unary(op, operand):
-            found = infer(operand, types)
-            return typed(found, "bool") if op == "not" else found
+            return _result_of(op, infer(operand, types))
         case Binary("@", left, right):
             return product(infer(left, types), infer(right, types))
         case Binary(op, left, right):
-            found = together(infer(left, types), infer(right, types))
-            return typed(found, "bool") if op in MASKS else typed(found, "real") if op == "/" else found
+            return _result_of(op, together(infer(left, types), infer(right, types)))
         case Choice(_, yes, no):
             return together(infer(yes, types), infer(no, types))
+    return _of_part_or_call(expr, types)
+
+
+def _result_of(op: str, operands: TensorType) -> TensorType:
+    """Return the type of an elementwise operator's result."""
+    if op in MASKS:
+        return typed(operands, "bool")
+    return typed(operands, "real") if op == "/" else operands
+
+
+def _of_part_or_call(expr: Expr, types: Mapping[str, TensorType]) -> TensorType:
+    """Return the type of what stands behind a dot, an index or a function's name. Raises `NoType`."""
+    match expr:
         case Attribute(operand, "T"):
             shape = infer(operand, types).shape
             return TensorType((*shape[:-2], *shape[:-3:-1]))
@@ -154,13 +165,17 @@ def _einsum(args: tuple[Expr, ...], types: Mapping[str, TensorType]) -> TensorTy
 def _concatenated(args: tuple[Expr, ...], types: Mapping[str, TensorType]) -> TensorType:
     parts = [infer(part, types) for part in args[0].items] if isinstance(args[0], Sequence) else []
     axis = _whole(_keywords(args).get("axis", Number(0))) or 0
-    shapes = [[d for i, d in enumerate(p.shape) if i != axis % len(p.shape)] for p in parts]
-    lengths = [p.shape[axis] for p in parts]
-    if not parts or any(s != shapes[0] for s in shapes) or not all(isinstance(n, int) for n in lengths):
+    others = {_other_axes(p.shape, axis) for p in parts}
+    lengths = [n for p in parts if isinstance(n := p.shape[axis], int)]
+    if len(others) != 1 or len(lengths) < len(parts):
         raise NoType(f"{', '.join(map(str, parts))} cannot be put together along axis {axis}")
     shape = list(parts[0].shape)
-    shape[axis] = sum(n for n in lengths if isinstance(n, int))
+    shape[axis] = sum(lengths)
     return TensorType(tuple(shape), parts[0].dtype)
+
+
+def _other_axes(shape: tuple[Dim, ...], axis: int) -> tuple[Dim, ...]:
+    return tuple(size for i, size in enumerate(shape) if i != axis % len(shape))
 
 
 def _repeated(args: tuple[Expr, ...], types: Mapping[str, TensorType]) -> TensorType:

@@ -71,12 +71,19 @@ class Product:
         powers = _with_sizes({b: e for b, e in self.powers.items() if e})
         if above < 0 and (flipped := _flipped(powers)) is not None:
             above, powers = -above, flipped
-        over = [as_power(b, e, alone=len(powers) == 1 and above in (1, -1)) for b, e in powers.items() if e > 0]
         under = [as_power(b, -e, alone=False) for b, e in powers.items() if e < 0]
-        top = _chain(([] if over and above in (1, -1) else [whole(above)]) + over)
-        top = _signed(top) if over and above == -1 else top
         bottom = ([Number(below)] if below != 1 else []) + under
+        top = _numerator(above, powers)
         return Binary("/", top, _chain(bottom)) if bottom else top
+
+
+def _numerator(above: float, powers: dict[Expr, float]) -> Expr:
+    """Return the number and the positive powers as a product; of 1 or -1 before others only the sign is written."""
+    sign_only = above in (1, -1)
+    factors = [as_power(b, e, alone=len(powers) == 1 and sign_only) for b, e in powers.items() if e > 0]
+    if not factors or not sign_only:
+        return _chain([whole(above), *factors])
+    return _signed(_chain(factors)) if above == -1 else _chain(factors)
 
 
 def _signed(product: Expr) -> Expr:

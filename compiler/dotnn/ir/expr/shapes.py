@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dotnn.ir.tensor import BATCH, TensorType
+from dotnn.ir.tensor import BATCH, Dim, TensorType
 
 
 class NoType(ValueError):
@@ -57,9 +57,15 @@ def reduced(x: TensorType, axes: Sequence[int], *, kept: bool) -> TensorType:
 
 def reshaped(x: TensorType, sizes: Sequence[int]) -> TensorType:
     """Return the type of x.reshape(sizes), where -1 is the batch, or what is left."""
-    known = math.prod(n for n in sizes if n != -1)
-    if x.batched and -1 in sizes and known == math.prod(x.example):
-        return TensorType(tuple(BATCH if n == -1 else n for n in sizes), x.dtype)
-    if x.batched or known == 0 or math.prod(x.example) % known or (-1 not in sizes and math.prod(x.example) != known):
-        raise NoType(f"{x} cannot have the shape {list(sizes)}")
-    return TensorType(tuple(math.prod(x.example) // known if n == -1 else n for n in sizes), x.dtype)
+    left = _left_over(x, sizes)
+    return TensorType(tuple(left if n == -1 else n for n in sizes), x.dtype)
+
+
+def _left_over(x: TensorType, sizes: Sequence[int]) -> Dim:
+    """Return the size for which -1 stands in the shape of a reshape. Raises `NoType` where the sizes do not fit."""
+    known, size, rest = math.prod(n for n in sizes if n != -1), math.prod(x.example), -1 in sizes
+    if x.batched and rest and known == size:
+        return BATCH
+    if not x.batched and known and (size % known == 0 if rest else size == known):
+        return size // known
+    raise NoType(f"{x} cannot have the shape {list(sizes)}")

@@ -28,7 +28,7 @@ from dotnn.ir.expr.visit import walk
 CHOICE, NOT, COMPARISON, SIGN, POWER, NUMBER, POSTFIX = 1, 4, 5, 10, 11, 12, 13
 BINDING = {
     "or": 2, "and": 3, **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), COMPARISON), "|": 6, "&": 7,
-    **dict.fromkeys("+-", 8), **dict.fromkeys(("*", "/", "//", "%", "@"), 9), "**": POWER,
+    **dict.fromkeys("+-", 8), **dict.fromkeys(("*", "/", "//", "%", "@"), 9), "**": POWER, "^": POWER,
 }  # fmt: skip
 """How tightly an operator binds, as in Python."""
 
@@ -128,12 +128,15 @@ class _Writer:
                 return ":".join(self.text(end) if end is not None else "" for end in (start, stop))
             case Keyword(name, value):
                 return f"{name}={self.text(value)}"
-            case Sequence(items, brackets):
-                comma = "," * (brackets == "()" and len(items) == 1)
-                return f"{brackets[0]}{self.items(items)}{comma}{brackets[1]}"
+            case Sequence():
+                return self.sequence(expr)
             case Bracketed(inner):
                 return f"({self.text(inner)})"
         raise AssertionError(expr)
+
+    def sequence(self, expr: Sequence) -> str:
+        comma = "," * (expr.brackets == "()" and len(expr.items) == 1)
+        return f"{expr.brackets[0]}{self.items(expr.items)}{comma}{expr.brackets[1]}"
 
     def method(self, expr: Method) -> str:
         words = self.dialect.methods

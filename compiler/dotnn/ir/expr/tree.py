@@ -11,6 +11,12 @@ from dotnn.ir.expr.frozen import Frozen
 class Expr(Frozen):
     """Any node."""
 
+    def __str__(self) -> str:
+        from dotnn.ir.expr.dialects import LANGUAGE
+        from dotnn.ir.expr.spell import spell
+
+        return spell(self, LANGUAGE)
+
 
 class Name(Expr):
     """A value, an argument, a slot."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from dotnn.core.arguments import Arg
+from dotnn.core.arguments import Arg, Attrs
 from dotnn.core.registry import collect
 from dotnn.ir.expr import Expr, constant, parse, spell, substitute
 
@@ -26,7 +24,7 @@ class Constraint:
     source: str
     helper: str = ""
 
-    def written(self, weight: str, attrs: Mapping[str, Any]) -> str:
+    def written(self, weight: str, attrs: Attrs) -> str:
         """Return the line in NumPy for a weight of this name, the arguments as constants."""
         values: dict[str, Expr | str] = {name: constant(value) for name, value in attrs.items()}
         return spell(substitute(parse(self.line), values | {"w": weight}), helpers=(self.helper,))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from dotnn.core.arguments import Arg
+from dotnn.core.arguments import Arg, Attrs
 
 
 @dataclass(frozen=True)
@@ -20,12 +19,12 @@ class Init:
 
     name: str
     doc: str
-    numpy: str | Callable[[Mapping[str, Any]], str] | None
+    numpy: str | Callable[[Attrs], str] | None
     args: tuple[Arg, ...] = ()
     helpers: tuple[str, ...] = ()
     rescaled: bool = False
 
-    def line(self, shape: tuple[int, ...], attrs: Mapping[str, Any]) -> str:
+    def line(self, shape: tuple[int, ...], attrs: Attrs) -> str:
         """Return the NumPy expression that draws an array of `shape` from the generator `rng`."""
         assert self.numpy is not None
         template = self.numpy if isinstance(self.numpy, str) else self.numpy(attrs)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from dotnn.core.arguments import Arg, choice
+from dotnn.core.arguments import Arg, Attrs, choice
 from dotnn.library.inits.base import Init
 
 
-def _draw(variance: str) -> Callable[[Mapping[str, Any]], str]:
+def _draw(variance: str) -> Callable[[Attrs], str]:
     """Return the template of a draw with the given variance: a uniform one reaches to sqrt(3 variance)."""
 
-    def template(attrs: Mapping[str, Any]) -> str:
+    def template(attrs: Attrs) -> str:
         if attrs["distribution"] == "normal":
             return f"rng.normal(0, np.sqrt({variance}), {{shape}})"
         if attrs["distribution"] == "truncated":
@@ -32,28 +31,42 @@ def _distribution(default: str) -> Arg:
 
 
 XAVIER = Init(
-    "xavier", "Variance 2 / (n_in + n_out) (Glorot and Bengio 2010).", _draw("2 / ({n_in} + {n_out})"),
-    (_distribution("uniform"),), ("truncated_normal",),
-)  # fmt: skip
+    "xavier",
+    "Variance 2 / (n_in + n_out) (Glorot and Bengio 2010).",
+    _draw("2 / ({n_in} + {n_out})"),
+    (_distribution("uniform"),),
+    ("truncated_normal",),
+)
 
 XAVIER_IN = Init(
-    "xavier_in", "Variance 1 / n_in, the simpler form of the same idea (LeCun et al. 1998).", _draw("1 / {n_in}"),
-    (_distribution("uniform"),), ("truncated_normal",),
-)  # fmt: skip
+    "xavier_in",
+    "Variance 1 / n_in, the simpler form of the same idea (LeCun et al. 1998).",
+    _draw("1 / {n_in}"),
+    (_distribution("uniform"),),
+    ("truncated_normal",),
+)
 
 HE = Init(
-    "he", "Variance 2 / n_in, for relu units (He et al. 2015).", _draw("2 / {n_in}"),
-    (_distribution("normal"),), ("truncated_normal",),
-)  # fmt: skip
+    "he",
+    "Variance 2 / n_in, for relu units (He et al. 2015).",
+    _draw("2 / {n_in}"),
+    (_distribution("normal"),),
+    ("truncated_normal",),
+)
 
 ORTHOGONAL = Init(
-    "orthogonal", "Orthonormal rows or columns (Saxe et al. 2014).", "orthogonal(rng, {shape})",
+    "orthogonal",
+    "Orthonormal rows or columns (Saxe et al. 2014).",
+    "orthogonal(rng, {shape})",
     helpers=("orthogonal",),
-)  # fmt: skip
+)
 
 LSUV = Init(
-    "lsuv", "Layer-sequential unit variance (Mishkin and Matas 2015): orthogonal, then, layer by layer, divided by the"
+    "lsuv",
+    "Layer-sequential unit variance (Mishkin and Matas 2015): orthogonal, then, layer by layer, divided by the"
     " standard deviation of what the layer makes of the training examples. Weights inside of a recurrent or attention"
-    " layer stay orthogonal.", "orthogonal(rng, {shape})",
-    helpers=("orthogonal",), rescaled=True,
-)  # fmt: skip
+    " layer stay orthogonal.",
+    "orthogonal(rng, {shape})",
+    helpers=("orthogonal",),
+    rescaled=True,
+)

@@ -13,8 +13,12 @@ def _identity(b: Builder, low: Lowering) -> Value:
 
 
 IDENTITY = Layer(
-    "identity", "a = z.", _identity, family="activation", equation="a = z",
-)  # fmt: skip
+    "identity",
+    "a = z.",
+    _identity,
+    family="activation",
+    equation="a = z",
+)
 SIGMOID = activation("sigmoid", "The logistic function.", equation="a = 1 / (1 + exp(-z))")
 TANH = activation("tanh", "The hyperbolic tangent.", equation="a = tanh(z)")
 RELU = activation("relu", "Rectified linear unit; relu'(0) = 0.", equation="a = max(z, 0)")

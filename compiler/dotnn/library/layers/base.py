@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from dotnn.core.arguments import Arg, Bound, Symbol, registered
 from dotnn.ir.node import Value
-from dotnn.ir.op import Builder
+from dotnn.ir.op import Builder, Infer
+from dotnn.ir.tensor import Attrs as Attrs
 from dotnn.ir.tensor import TensorType
+from dotnn.ir.tensor import Types as Types
+from dotnn.library.constraints import Constraint
+from dotnn.library.inits.base import Init
 from dotnn.library.ops import OPS
+from dotnn.library.penalties import Penalty
 
 ACTIVATION = registered("activation", "an activation such as relu")
 INIT = registered("init", "an initialiser such as xavier or uniform(-0.5, 0.5)")
@@ -41,10 +45,10 @@ class ParamSpec:
 
     name: str
     shape: tuple[int, ...]
-    init: Any
-    penalty: Any = None
+    init: Bound[Init] | Symbol
+    penalty: Bound[Penalty] | Symbol | None = None
     is_weight: bool = True
-    constraint: Any = INHERIT
+    constraint: Bound[Constraint] | Symbol | None = INHERIT
     trained: bool = True
 
 
@@ -54,7 +58,7 @@ class Lowering:
 
     ins: tuple[Value, ...]
     params: Mapping[str, Value]
-    attrs: Mapping[str, Any]
+    attrs: Attrs
 
     @property
     def x(self) -> Value:
@@ -62,8 +66,8 @@ class Lowering:
         return self.ins[0]
 
 
-Types = Sequence[TensorType]
-Attrs = Mapping[str, Any]
+Lower = Callable[[Builder, Lowering], Value]
+"""How a layer is written as ops."""
 
 
 def same_shape(types: Types, attrs: Attrs) -> TensorType:
@@ -95,9 +99,9 @@ class Layer:
 
     name: str
     doc: str
-    lower: Callable[[Builder, Lowering], Value]
+    lower: Lower
     args: tuple[Arg, ...] = ()
-    infer: Callable[[Types, Attrs], TensorType] = same_shape
+    infer: Infer = same_shape
     params: Callable[[Types, Attrs], tuple[ParamSpec, ...]] = no_params
     family: str = "layer"
     arity: tuple[int, int | None] = (1, 1)
@@ -134,14 +138,13 @@ def activation(
     )
 
 
-def activate(b: Builder, bound: Bound, z: Value, params: Mapping[str, Value], name: str = "") -> Value:
+def activate(b: Builder, bound: Bound[Layer], z: Value, params: Mapping[str, Value], name: str = "") -> Value:
     """Apply the activation that a layer was given as an argument; `name` is a hint for the result."""
     with b.within(name):
-        value: Value = bound.entry.lower(b, Lowering((z,), params, bound.attrs))
-    return value
+        return bound.entry.lower(b, Lowering((z,), params, bound.attrs))
 
 
-def is_identity(bound: Bound) -> bool:
+def is_identity(bound: Bound[Layer]) -> bool:
     """Whether applying the activation would change nothing."""
     return bound.name == "identity"
 

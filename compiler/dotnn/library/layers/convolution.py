@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from dotnn.core.arguments import POSITIVE_INT, Arg
 from dotnn.ir.node import Value
@@ -11,21 +11,33 @@ from dotnn.ir.op import Builder
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeError, Types
 from dotnn.library.layers.weighted import ACT, WEIGHTS, weighted, weights
-from dotnn.library.layers.windows import PAD, WINDOW, borders, entries, require_fit, require_places
+from dotnn.library.layers.windows import PAD, WINDOW, Pads, borders, entries, require_fit, require_places
 from dotnn.library.ops import windows
 
 FILTERS = Arg("filters", POSITIVE_INT, doc="number of filters: the channels of the result")
 KERNEL = Arg("kernel", WINDOW, doc="size of the kernel, k or one number per axis")
 STRIDE = Arg("stride", WINDOW, 1, "steps from place to place")
 BORDER = Arg(
-    "pad", PAD, "valid",
+    "pad",
+    PAD,
+    "valid",
     "`valid`: no border; `same`: ceil(n / stride) places; or numbers: p, [p, q], [[before, after], …]",
-)  # fmt: skip
+)
 DILATION = Arg("dilation", WINDOW, 1, "steps between the elements of the kernel")
 GROUPS = Arg("groups", POSITIVE_INT, 1, "groups of channels that meet filters of their own; all channels: depthwise")
 
 
-def geometry(x: TensorType, attrs: Attrs) -> dict[str, Any]:
+class Geometry(TypedDict):
+    """Where a kernel stands, one entry for each axis; `pad` is (before, after), the batch and the channels left out."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    pad: Pads
+    dilation: tuple[int, ...]
+    groups: int
+
+
+def geometry(x: TensorType, attrs: Attrs) -> Geometry:
     """Return where the kernel stands, one entry per axis, and its size."""
     lengths = windows.sizes(x)
     kernel, stride, dilation = (
@@ -84,7 +96,7 @@ def _convolution(rank: int) -> Layer:
 def _transposed(rank: int) -> Layer:
     name = f"conv{rank}d_transpose"
 
-    def where(x: TensorType, attrs: Attrs) -> dict[str, Any]:
+    def where(x: TensorType, attrs: Attrs) -> tuple[Geometry, tuple[int, ...]]:
         """Return the geometry of the convolution that this one turns round, and the size of its input."""
         found = geometry(x, attrs)
         around = zip(windows.sizes(x), found["kernel"], found["stride"], strict=True)
@@ -95,12 +107,12 @@ def _transposed(rank: int) -> Layer:
             size = tuple(n * s + max(k - s, 0) for n, k, s in around)
         else:
             size = tuple((n - 1) * s + k - sum(p) for (n, k, s), p in zip(around, found["pad"], strict=True))
-        return {**found, "size": size}
+        return found, size
 
     def infer(types: Types, attrs: Attrs) -> TensorType:
         (x,) = types
         require_places(x, name, rank)
-        size = where(x, attrs)["size"]
+        _, size = where(x, attrs)
         if min(size) < 1:
             raise ShapeError(f"nothing would be left: the border of {name} is cut off, not added", "make pad smaller")
         return TensorType((BATCH, *size, attrs["filters"]))
@@ -110,8 +122,8 @@ def _transposed(rank: int) -> Layer:
         return weights(infer(types, attrs), (*kernel, attrs["filters"], types[0].example[-1]), attrs)
 
     def lower(b: Builder, low: Lowering) -> Value:
-        found = where(low.x.type, low.attrs)
-        return weighted(b, low, name, size=found["size"], **windows.geometry(found))
+        found, size = where(low.x.type, low.attrs)
+        return weighted(b, low, name, size=size, **windows.geometry(found))
 
     return Layer(
         name,
@@ -144,7 +156,7 @@ def _depthwise_lower(b: Builder, low: Lowering) -> Value:
     where, channels = geometry(low.x.type, low.attrs), low.x.type.example[-1]
     shape = (*where["kernel"], 1, channels * low.attrs["multiplier"])
     weight = b.emit("reshape_weight", low.params["W"], name="W_by_group", shape=shape)
-    return weighted(b, low, "conv2d", weight, **windows.geometry(where) | {"groups": channels})
+    return weighted(b, low, "conv2d", weight, **{**windows.geometry(where), "groups": channels})
 
 
 CONV1D = _convolution(1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import reduce
 
 from dotnn.ir.node import Value
-from dotnn.ir.op import Builder
+from dotnn.ir.op import Builder, Infer
 from dotnn.ir.tensor import TensorType
-from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types, require_real, shape_text
+from dotnn.library.layers.base import Attrs, Layer, Lower, Lowering, ShapeError, Types, require_real, shape_text
 
 
-def _equal(verb: str) -> object:
+def _equal(verb: str) -> Infer:
     def infer(types: Types, attrs: Attrs) -> TensorType:
         for t in types:
             require_real(t, verb)
@@ -53,10 +53,10 @@ def _select(types: Types, attrs: Attrs) -> TensorType:
             f"select switches between {len(branches)} branches, so its first operand must have shape"
             f" [{len(branches)}], not {shape_text(switch)}"
         )
-    return _equal("select between")(branches, attrs)  # type: ignore[operator, no-any-return]
+    return _equal("select between")(branches, attrs)
 
 
-def _fold(op: str) -> object:
+def _fold(op: str) -> Lower:
     def lower(b: Builder, low: Lowering) -> Value:
         *rest, last = low.ins[1:]
         start = reduce(lambda a, c: b.emit(op, a, c, name="part"), rest, low.ins[0])
@@ -66,30 +66,47 @@ def _fold(op: str) -> object:
 
 
 def _join(name: str, verb: str, doc: str, op: str, *, fold: bool = False, unit: bool = False) -> Layer:
-    lower = _fold(op) if fold else (lambda b, low: b.emit(op, *low.ins))
+    lower: Lower = _fold(op) if fold else (lambda b, low: b.emit(op, *low.ins))
     return Layer(
-        name, doc, lower, infer=_equal(verb), family="join", arity=(2, None),  # type: ignore[arg-type]
+        name,
+        doc,
+        lower,
+        infer=_equal(verb),
+        family="join",
+        arity=(2, None),
         keeps_unit=unit,
-    )  # fmt: skip
+    )
 
 
 SUM = _join("sum", "add", "The sum of its operands.", "add")
 MULTIPLY = _join("multiply", "multiply", "The elementwise product.", "multiply", fold=True, unit=True)
 MAXIMUM = _join(
-    "max", "take the maximum of", "The elementwise maximum; of equal values the first receives the gradient.",
-    "maximum", fold=True, unit=True,
-)  # fmt: skip
+    "max",
+    "take the maximum of",
+    "The elementwise maximum; of equal values the first receives the gradient.",
+    "maximum",
+    fold=True,
+    unit=True,
+)
 
 SUBTRACT = Layer(
-    "subtract", "The first operand minus the second.", lambda b, low: b.emit("subtract", *low.ins),
-    infer=_equal("subtract"), family="join", arity=(2, 2),  # type: ignore[arg-type]
-)  # fmt: skip
+    "subtract",
+    "The first operand minus the second.",
+    lambda b, low: b.emit("subtract", *low.ins),
+    infer=_equal("subtract"),
+    family="join",
+    arity=(2, 2),
+)
 
 CONCAT = Layer(
-    "concat", "Its operands side by side along the last axis.", lambda b, low: b.emit("concat", *low.ins),
-    infer=_concat, family="join", arity=(2, None),
+    "concat",
+    "Its operands side by side along the last axis.",
+    lambda b, low: b.emit("concat", *low.ins),
+    infer=_concat,
+    family="join",
+    arity=(2, None),
     keeps_unit=True,
-)  # fmt: skip
+)
 
 SELECT = Layer(
     "select",

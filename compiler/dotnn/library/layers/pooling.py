@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from dotnn.core.arguments import Arg, Kind, Symbol, choice
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
-from dotnn.library.layers.windows import WINDOW, borders, entries, require_fit, require_places
+from dotnn.library.layers.windows import WINDOW, Pads, borders, entries, require_fit, require_places
 from dotnn.library.ops import windows
 
 AS_WINDOW = Symbol("window")
@@ -17,7 +17,15 @@ STRIDE = Kind(f"`window`, {WINDOW.expected}", lambda v: v if v == AS_WINDOW else
 PAD = choice("valid", "same")
 
 
-def _geometry(x: TensorType, attrs: Attrs) -> dict[str, Any]:
+class Geometry(TypedDict):
+    """Where a window stands, one entry for each axis."""
+
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    pad: Pads
+
+
+def _geometry(x: TensorType, attrs: Attrs) -> Geometry:
     lengths = windows.sizes(x)
     window = entries(attrs["window"], len(lengths), "window")
     stride = window if attrs["stride"] == AS_WINDOW else entries(attrs["stride"], len(lengths), "stride")
@@ -51,26 +59,32 @@ def _global(name: str, doc: str, op: str) -> Layer:
         return TensorType((BATCH, types[0].example[-1]))
 
     return Layer(
-        name, doc, lambda b, low: b.emit(op, low.x), infer=infer,
+        name,
+        doc,
+        lambda b, low: b.emit(op, low.x),
+        infer=infer,
         keeps_unit=True,
-    )  # fmt: skip
+    )
 
 
 MAXPOOL = _pooling(
     "maxpool",
     "The largest value under the window, per channel; of equal ones, row by row, the first receives the gradient.",
-    "max_pool", "a[p, q] = max over (i, j) of x[p s + i, q s + j]",
-)  # fmt: skip
+    "max_pool",
+    "a[p, q] = max over (i, j) of x[p s + i, q s + j]",
+)
 
 AVGPOOL = _pooling(
     "avgpool",
     "The mean of what is under the window, per channel; a border does not count.",
-    "avg_pool", "a[p, q] = mean over (i, j) of x[p s + i, q s + j]",
-)  # fmt: skip
+    "avg_pool",
+    "a[p, q] = mean over (i, j) of x[p s + i, q s + j]",
+)
 
 MAXPOOL_GLOBAL = _global(
-    "maxpool_global", "The largest value of every channel; of equal ones the first receives the gradient.",
+    "maxpool_global",
+    "The largest value of every channel; of equal ones the first receives the gradient.",
     "max_global",
-)  # fmt: skip
+)
 
 AVGPOOL_GLOBAL = _global("avgpool_global", "The mean of every channel.", "avg_global")

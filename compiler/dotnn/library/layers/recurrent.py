@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from dotnn.core.arguments import BOOL, COUNT, FRACTION, INTEGER, POSITIVE_INT, Arg, Symbol, choice
 from dotnn.ir.node import Value
@@ -164,9 +163,14 @@ def _gru_parts(b: Builder, low: Lowering) -> Values:
 
 
 COMMENTS = {
-    "zi": "the input gate", "zf": "the forget gate", "zg": "what may be added to c", "zo": "the output gate",
-    "xz": "the update gate", "xr": "the reset gate", "xg": "the candidate for h",
-}  # fmt: skip
+    "zi": "the input gate",
+    "zf": "the forget gate",
+    "zg": "what may be added to c",
+    "zo": "the output gate",
+    "xz": "the update gate",
+    "xr": "the reset gate",
+    "xg": "the candidate for h",
+}
 """What the columns belong to, for the reader of the script."""
 
 
@@ -185,7 +189,7 @@ def _act(b: Builder, low: Lowering, arg: str, z: Value, name: str) -> Value:
     return z if is_identity(bound) else activate(b, bound, z, low.params, name)
 
 
-def _args(bias_init: Any, *more: Arg) -> tuple[Arg, ...]:
+def _args(bias_init: Symbol, *more: Arg) -> tuple[Arg, ...]:
     return (
         Arg("units", POSITIVE_INT, doc="size of the state h"),
         Arg("returns", choice("last", "sequence"), "last", "h after the last step, or after every step"),
@@ -223,15 +227,23 @@ MASKED = "A second operand, if there is one, is a mask [time]: where it is 0 the
 
 def _layer(cell: Cell, doc: str, args: tuple[Arg, ...], equation: str) -> Layer:
     return Layer(
-        cell.name, f"{doc} {MASKED}", partial(_lower, cell), args, partial(_infer, cell), partial(_params, cell),
-        arity=(1, 2), equation=equation,
-    )  # fmt: skip
+        cell.name,
+        f"{doc} {MASKED}",
+        partial(_lower, cell),
+        args,
+        partial(_infer, cell),
+        partial(_params, cell),
+        arity=(1, 2),
+        equation=equation,
+    )
 
 
 RNN = _layer(
-    Cell("rnn", "h", 1, _rnn_step), "Recurrent layer of Elman (1990).", _args(INHERIT),
+    Cell("rnn", "h", 1, _rnn_step),
+    "Recurrent layer of Elman (1990).",
+    _args(INHERIT),
     equation="h_t = act(x_t W + h_{t-1} U + b)",
-)  # fmt: skip
+)
 
 LSTM = _layer(
     Cell("lstm", "hc", 4, _lstm_step),
@@ -239,15 +251,17 @@ LSTM = _layer(
     _args(Symbol("forget_one"), GATE),
     equation="z = x_t W + h_{t-1} U + b in four parts i f g o,  c_t = gate(f) c_{t-1} + gate(i) act(g),"
     "  h_t = gate(o) act(c_t)",
-)  # fmt: skip
+)
 
 RESET = Arg("reset", choice("after", "before"), "after", "where the gate r acts: behind the product with U, or on h")
 
 GRU = _layer(
-    Cell("gru", "h", 3, _gru_step, _gru_parts), "Gated recurrent unit (Cho et al. 2014).", _args(INHERIT, GATE, RESET),
+    Cell("gru", "h", 3, _gru_step, _gru_parts),
+    "Gated recurrent unit (Cho et al. 2014).",
+    _args(INHERIT, GATE, RESET),
     equation="z, r: gates;  g = act(x_t W_g + r (h_{t-1} U_g + b_U)), or act(x_t W_g + (r h_{t-1}) U_g);"
     "  h_t = z h_{t-1} + (1 - z) g",
-)  # fmt: skip
+)
 
 
 def _mask_type(types: Types, attrs: Attrs) -> TensorType:

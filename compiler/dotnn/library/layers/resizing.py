@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dotnn.core.arguments import Arg
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
-from dotnn.library.layers.windows import BORDERS, WINDOW, borders, entries, require_places
+from dotnn.library.layers.windows import BORDERS, WINDOW, Pads, borders, entries, require_places
 from dotnn.library.ops import windows
 
 
-def pads_of(x: TensorType, attrs: Attrs) -> Any:
+def pads_of(x: TensorType, attrs: Attrs) -> Pads:
     """Return the border, (before, after) for every axis."""
     ones = (1,) * len(windows.sizes(x))
     return borders(attrs["pad"], windows.sizes(x), ones, ones)

@@ -47,9 +47,12 @@ def _spread(types: Types, attrs: Attrs) -> TensorType:
 
 
 FLATTEN = Layer(
-    "flatten", "All axes of an example as one.", _lower_flatten, infer=_flat,
+    "flatten",
+    "All axes of an example as one.",
+    _lower_flatten,
+    infer=_flat,
     keeps_unit=True,
-)  # fmt: skip
+)
 
 RESHAPE = Layer(
     "reshape",
@@ -61,15 +64,19 @@ RESHAPE = Layer(
 )
 
 MEAN = Layer(
-    "mean_features", "The mean over the last axis, which keeps size 1.",
-    lambda b, low: b.emit("mean_features", low.x), infer=_to_one,
+    "mean_features",
+    "The mean over the last axis, which keeps size 1.",
+    lambda b, low: b.emit("mean_features", low.x),
+    infer=_to_one,
     keeps_unit=True,
-)  # fmt: skip
+)
 
 SUM = Layer(
-    "sum_features", "The sum over the last axis, which keeps size 1.",
-    lambda b, low: b.emit("sum_features", low.x), infer=_to_one,
-)  # fmt: skip
+    "sum_features",
+    "The sum over the last axis, which keeps size 1.",
+    lambda b, low: b.emit("sum_features", low.x),
+    infer=_to_one,
+)
 
 SPREAD = Layer(
     "spread",

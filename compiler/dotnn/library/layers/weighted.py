@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from dotnn.core.arguments import BOOL, Arg, Symbol
 from dotnn.ir.node import Value
@@ -45,7 +44,7 @@ def weights(z: TensorType, shape: Sequence[int], attrs: Attrs) -> tuple[ParamSpe
     return (*found, *attrs["act"].entry.params((z,), attrs["act"].attrs))
 
 
-def weighted(b: Builder, low: Lowering, op: str, weight: Value | None = None, **attrs: Any) -> Value:
+def weighted(b: Builder, low: Lowering, op: str, weight: Value | None = None, **attrs: object) -> Value:
     """Emit z = op(x, W, b) and apply the activation. `weight` stands for W where that is reshaped first."""
     act = low.attrs["act"]
     operands = [low.x, weight or low.params["W"]] + ([low.params["b"]] if low.attrs["bias"] else [])

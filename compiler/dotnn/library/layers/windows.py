@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from dotnn.core.arguments import POSITIVE_INT, Kind, Symbol, integer
+from dotnn.core.arguments import POSITIVE_INT, Kind, Symbol, all_of, integer
 from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import ShapeError, require_real, shape_text
 
 Pads = tuple[tuple[int, int], ...]
+"""The border before and after, for every axis."""
+Pad = str | tuple[int, int] | Pads
+"""A border as it is written: a word, the same for every axis, or for each its own."""
 BORDER = integer("a whole number that is not negative", lambda v: v >= 0)
 KINDS = {1: "a sequence [steps, channels]", 2: "an image [rows, columns, channels]"}
 MOST = 1_000_000
 """The largest kernel, window, stride or border: more could not fit any image within the limits of a value."""
 
 
-def _window(value: Any) -> Any:
-    items = value if isinstance(value, list) else [value]
-    found = tuple(POSITIVE_INT.accept(v) for v in items)
-    fits = found and None not in found and max(found) <= MOST
-    return (found if isinstance(value, list) else found[0]) if fits else None
+def _window(value: object) -> int | tuple[int, ...] | None:
+    sizes = all_of(POSITIVE_INT, value if isinstance(value, list) else [value])
+    if not sizes or max(sizes) > MOST:
+        return None
+    return sizes if isinstance(value, list) else sizes[0]
 
 
-def _pad(value: Any) -> Any:
+def _pad(value: object) -> Pad | None:
     if isinstance(value, Symbol):
         return value.id if value.id in ("valid", "same") else None
     return _numbers(value)
 
 
-def _numbers(value: Any) -> Any:
-    items = [_border(v) for v in value] if isinstance(value, list) else [_border(value)]
-    if not items or None in items:
-        return None
-    return tuple(items) if isinstance(value, list) else items[0]
+def _numbers(value: object) -> tuple[int, int] | Pads | None:
+    return all_of(SIDES, value) or None if isinstance(value, list) else _sides(value)
 
 
-def _border(value: Any) -> tuple[int, int] | None:
-    pair = value if isinstance(value, list) else [value, value]
-    found = tuple(BORDER.accept(v) for v in pair)
-    return found if len(found) == 2 and None not in found and max(found) <= MOST else None
+def _sides(value: object) -> tuple[int, int] | None:
+    """Return the border of one axis, the same on both sides or a pair."""
+    found = all_of(BORDER, value if isinstance(value, list) else [value, value])
+    return (found[0], found[1]) if found and len(found) == 2 and max(found) <= MOST else None
 
 
+SIDES = Kind("a number that is not negative, or a pair of them", _sides)
 WINDOW = Kind("a positive whole number, or one per axis such as [3, 5]", _window)
 BORDERS = Kind("a number that is not negative, or one per axis such as [1, 2] or [[0, 1], [2, 2]]", _numbers)
 PAD = Kind("valid, same, a number, or one per axis such as [1, 2] or [[0, 1], [2, 2]]", _pad, choices=("valid", "same"))
@@ -69,7 +69,7 @@ def _likely_fix(x: TensorType, layer: str, axes: int, rank: int | None) -> str:
     return "put it before flatten, or reshape([…]) gives the numbers such a shape"
 
 
-def entries(value: Any, rank: int, what: str) -> tuple[int, ...]:
+def entries(value: int | Sequence[int], rank: int, what: str) -> tuple[int, ...]:
     """Return one number per axis: the same for all, or as listed. Raises `ShapeError`."""
     if isinstance(value, int):
         return (value,) * rank
@@ -77,7 +77,7 @@ def entries(value: Any, rank: int, what: str) -> tuple[int, ...]:
     return tuple(value)
 
 
-def _require_entries(listed: Sequence[Any], rank: int, what: str) -> None:
+def _require_entries(listed: Sequence[object], rank: int, what: str) -> None:
     if len(listed) != rank:
         axes = "1 axis" if rank == 1 else f"{rank} axes"
         raise ShapeError(
@@ -86,7 +86,7 @@ def _require_entries(listed: Sequence[Any], rank: int, what: str) -> None:
         )
 
 
-def borders(pad: Any, lengths: Sequence[int], window: Sequence[int], stride: Sequence[int]) -> Pads:
+def borders(pad: Pad, lengths: Sequence[int], window: Sequence[int], stride: Sequence[int]) -> Pads:
     """Return (before, after) for every axis. `same` is Keras's: ceil(n / stride) places, the odd element behind.
 
     `window` is what a kernel spans, its dilation included. Raises `ShapeError`.
@@ -94,14 +94,15 @@ def borders(pad: Any, lengths: Sequence[int], window: Sequence[int], stride: Seq
     rank = len(lengths)
     if pad == "valid":
         return ((0, 0),) * rank
-    if pad == "same":
+    if isinstance(pad, str):
         around = zip(lengths, window, stride, strict=True)
         totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in around]
         return tuple((total // 2, total - total // 2) for total in totals)
-    if isinstance(pad[0], int):
-        return (pad,) * rank
+    match pad:
+        case (int(before), int(after)):
+            return ((before, after),) * rank
     _require_entries(pad, rank, "pad")
-    return tuple(pad)
+    return tuple(sides for sides in pad if isinstance(sides, tuple))
 
 
 def require_fit(lengths: Sequence[int], window: Sequence[int], pads: Pads, what: str, x: TensorType) -> None:

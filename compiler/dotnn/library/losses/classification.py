@@ -6,9 +6,14 @@ from dotnn.core.arguments import FRACTION, WEIGHTS, Arg
 from dotnn.library.losses.base import Loss, reduce_arg
 
 BCE = Loss(
-    "bce", "Binary cross-entropy of a probability; fused with a sigmoid that produces it.", "bce", "unit",
-    averages=True, args=(reduce_arg("mean"),), equation="E = -mean (t log p + (1 - t) log(1 - p))",
-)  # fmt: skip
+    "bce",
+    "Binary cross-entropy of a probability; fused with a sigmoid that produces it.",
+    "bce",
+    "unit",
+    averages=True,
+    args=(reduce_arg("mean"),),
+    equation="E = -mean (t log p + (1 - t) log(1 - p))",
+)
 CROSS_ENTROPY = Loss(
     "cross_entropy",
     "Categorical cross-entropy of probabilities, for class numbers or one-hot rows; fused with a softmax that"
@@ -28,10 +33,19 @@ CROSS_ENTROPY = Loss(
     equation="E = -mean over examples of sum_k t_k log p_k",
 )
 HINGE = Loss(
-    "hinge", "Zero once the margin t y reaches 1; targets are -1 and +1.", "hinge", "sign", averages=True,
-    args=(reduce_arg("mean"),), equation="E = mean max(1 - t y, 0)",
-)  # fmt: skip
+    "hinge",
+    "Zero once the margin t y reaches 1; targets are -1 and +1.",
+    "hinge",
+    "sign",
+    averages=True,
+    args=(reduce_arg("mean"),),
+    equation="E = mean max(1 - t y, 0)",
+)
 PERCEPTRON = Loss(
-    "perceptron", "The perceptron criterion: -t y summed over misclassified examples; targets are -1 and +1.",
-    "perceptron", "sign", args=(reduce_arg("sum"),), equation="E = -sum of t y where t y <= 0",
-)  # fmt: skip
+    "perceptron",
+    "The perceptron criterion: -t y summed over misclassified examples; targets are -1 and +1.",
+    "perceptron",
+    "sign",
+    args=(reduce_arg("sum"),),
+    equation="E = -sum of t y where t y <= 0",
+)

@@ -108,9 +108,13 @@ ELU, ELU_DERIVATIVE = unary(
 )
 
 GELU, GELU_DERIVATIVE = unary(
-    "gelu", "gelu(z)", "d * gelu_slope(z)", helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
-    equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))", algebra=SIGN_KEPT,
-)  # fmt: skip
+    "gelu",
+    "gelu(z)",
+    "d * gelu_slope(z)",
+    helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
+    equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
+    algebra=SIGN_KEPT,
+)
 
 SILU, SILU_DERIVATIVE = unary(
     "silu",
@@ -131,10 +135,15 @@ SOFTPLUS, SOFTPLUS_DERIVATIVE = unary(
 )
 
 THRESHOLD = Op(
-    "threshold", ("z",), same_as_first, "(z >= at).astype(z.dtype)", no_gradient,
-    equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists", elementwise=True,
+    "threshold",
+    ("z",),
+    same_as_first,
+    "(z >= at).astype(z.dtype)",
+    no_gradient,
+    equation="a = 1 if z >= threshold else 0; its derivative is 0 wherever it exists",
+    elementwise=True,
     algebra=ABOVE_ZERO,
-)  # fmt: skip
+)
 
 
 def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -144,10 +153,14 @@ def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
 
 
 PRELU = Op(
-    "prelu", ("z", "slope"), same_as_first, "where(z > 0, z, slope * z)", _prelu_vjp,
+    "prelu",
+    ("z", "slope"),
+    same_as_first,
+    "where(z > 0, z, slope * z)",
+    _prelu_vjp,
     equation="a = z if z > 0 else slope z, with one learned slope per unit (He et al. 2015)",
     algebra=replace(FIXED_ABOVE_ZERO, keeps_from=(0,)),
-)  # fmt: skip
+)
 
 PRELU_DERIVATIVE = Op(
     "prelu_derivative", ("d", "z", "slope"), same_as_first, "where(z > 0, d, slope * d)", algebra=LINEAR

@@ -112,9 +112,12 @@ def _seen(node: Node) -> str:
 IS_SEEN = Op("is_seen", ("mask",), as_bool, "mask > 0.5", no_gradient, detached=True)
 
 MASK_KEYS = Op(
-    "mask_keys", ("s", "seen"), same_as_first, lambda node: f"np.where({_seen(node)}, s, {FAR_BELOW})",
+    "mask_keys",
+    ("s", "seen"),
+    same_as_first,
+    lambda node: f"np.where({_seen(node)}, s, {FAR_BELOW})",
     sends(s="mask_keys_derivative(d, seen)"),
-)  # fmt: skip
+)
 
 MASK_KEYS_DERIVATIVE = Op(
     "mask_keys_derivative",

@@ -48,12 +48,17 @@ def target_rows(node: Node, target: int, labels: str, dtype: str) -> str:
 
 
 CROSS_ENTROPY, CROSS_ENTROPY_GRADIENT = class_loss(
-    "cross_entropy", "-(rows * safe_log(y)).sum()", "-rows * safe_log_slope(y)",
-    ("one_hot_rows", "smooth", "safe_log", "safe_log_slope"), "E = -mean over examples of sum_k t_k log p_k",
-)  # fmt: skip
+    "cross_entropy",
+    "-(rows * safe_log(y)).sum()",
+    "-rows * safe_log_slope(y)",
+    ("one_hot_rows", "smooth", "safe_log", "safe_log_slope"),
+    "E = -mean over examples of sum_k t_k log p_k",
+)
 
 SOFTMAX_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY_GRADIENT = class_loss(
-    "softmax_cross_entropy", "-(rows * log_softmax(y)).sum()", "(softmax(y) - rows)",
+    "softmax_cross_entropy",
+    "-(rows * log_softmax(y)).sum()",
+    "(softmax(y) - rows)",
     ("one_hot_rows", "smooth", "log_softmax", "softmax"),
-    "E = -mean over examples of sum_k t_k log p_k with p = softmax(z)",
-)  # fmt: skip
+    "E = -mean over examples of sum_k t_k log p_k",
+)

@@ -12,9 +12,17 @@ from dotnn.ir.algebra import BILINEAR, PRODUCT, RESHAPED
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
-from dotnn.library.ops.windows import geometry, keywords, per_axis, places
+from dotnn.library.ops.windows import geometry, is_at_every_place, keywords, per_axis, places
 
 EQUATIONS = {1: "z[p] = sum_i x[p s + i d] W[i]", 2: "z[p, q] = sum_ij x[p s + i d, q s + j d] W[i, j]"}
+
+
+AT_EVERY_PLACE = {
+    "conv2d": "convolve",
+    "conv2d_transpose": "convolve_transpose",
+    "conv2d_d_weight": "convolve_d_weight",
+}
+"""The helpers for kernels that stand at every place."""
 
 
 def convolution(rank: int) -> tuple[Op, Op, Op]:
@@ -47,17 +55,20 @@ def convolution(rank: int) -> tuple[Op, Op, Op]:
         d_weights = [b.emit(d_weight, d, x, kernel=weight.type.example[:-2], **where), *_bias(b, node, d)]
         return [b.emit(name, d, weight, **where), *d_weights]
 
-    helpers = (name, transpose, d_weight, "per_group")
+    helpers = (name, transpose, d_weight, "per_group", *AT_EVERY_PLACE.values())
     return (
-        Op(name, ("x", "W", "b"), infer, _call(name, "x, W"), vjp, helpers, EQUATIONS[rank],
-           algebra=PRODUCT),
+        Op(name, ("x", "W", "b"), infer, _call(name, "x, W"), vjp, helpers, EQUATIONS[rank], algebra=PRODUCT),
         Op(
-            transpose, ("d", "W", "b"), infer_transpose, _call(transpose, "d, W", "size"), vjp_transpose, helpers,
+            transpose,
+            ("d", "W", "b"),
+            infer_transpose,
+            _call(transpose, "d, W", "size"),
+            vjp_transpose,
+            helpers,
             algebra=PRODUCT,
         ),
-        Op(d_weight, ("x", "d"), infer_d_weight, _call(d_weight, "x, d", "kernel"), None, helpers,
-           algebra=BILINEAR),
-    )  # fmt: skip
+        Op(d_weight, ("x", "d"), infer_d_weight, _call(d_weight, "x, d", "kernel"), None, helpers, algebra=BILINEAR),
+    )
 
 
 def _bias(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -70,7 +81,8 @@ def _call(function: str, operands: str, extra: str = "") -> Callable[[Node], str
     def line(node: Node) -> str:
         given = f", {extra}={per_axis(node.attrs[extra])}" if extra else ""
         groups = node.attrs["groups"]
-        called = f"{function}(" if groups == 1 else f"per_group({function}, {groups}, "
+        name = AT_EVERY_PLACE.get(function, function) if is_at_every_place(node.attrs) else function
+        called = f"{name}(" if groups == 1 else f"per_group({name}, {groups}, "
         return f"{called}{operands}{given}{keywords(node)})" + (" + b" if len(node.ins) == 3 else "")
 
     return line
@@ -80,7 +92,11 @@ CONV1D, CONV1D_TRANSPOSE, CONV1D_D_WEIGHT = convolution(1)
 CONV2D, CONV2D_TRANSPOSE, CONV2D_D_WEIGHT = convolution(2)
 
 RESHAPE_WEIGHT = Op(
-    "reshape_weight", ("W",), lambda types, attrs: TensorType(tuple(attrs["shape"])), "W.reshape(shape)",
-    lambda b, node, d: [b.emit("reshape_weight", d, shape=node.ins[0].type.shape)], algebra=RESHAPED
-)  # fmt: skip
+    "reshape_weight",
+    ("W",),
+    lambda types, attrs: TensorType(tuple(attrs["shape"])),
+    "W.reshape(shape)",
+    lambda b, node, d: [b.emit("reshape_weight", d, shape=node.ins[0].type.shape)],
+    algebra=RESHAPED,
+)
 """The same weights in another shape: a depthwise kernel [row, column, in, times] as one by groups."""

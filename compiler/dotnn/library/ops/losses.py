@@ -95,5 +95,5 @@ SIGMOID_BCE, SIGMOID_BCE_GRADIENT = pointwise(
     "sigmoid_cross_entropy(y, t)",
     "(sigmoid(y) - t)",
     helpers=("sigmoid_cross_entropy", "sigmoid"),
-    equation="E = -mean (t log p + (1 - t) log(1 - p)) with p = sigmoid(z): log(1 + exp(z)) - t z",
+    equation="E = -mean (t log p + (1 - t) log(1 - p))",
 )

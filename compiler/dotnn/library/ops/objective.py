@@ -56,6 +56,8 @@ L2_PENALTY, L2_PENALTY_GRADIENT = penalty(
 )
 
 L1_PENALTY, L1_PENALTY_GRADIENT = penalty(
-    "l1_penalty", "strength * abs(W).sum()",
-    "d * strength * sign(W)", equation="penalty = strength sum |W|",
-)  # fmt: skip
+    "l1_penalty",
+    "strength * abs(W).sum()",
+    "d * strength * sign(W)",
+    equation="penalty = strength sum |W|",
+)

@@ -73,11 +73,9 @@ def _blocks_line(node: Node) -> str:
 
 
 REPEAT_BLOCKS = Op(
-    "repeat_blocks", ("x",), _infer_repeat, _repeat_line,
-    sends(x="sum_blocks(d, times=times)"), algebra=RESHAPED
-)  # fmt: skip
+    "repeat_blocks", ("x",), _infer_repeat, _repeat_line, sends(x="sum_blocks(d, times=times)"), algebra=RESHAPED
+)
 
 SUM_BLOCKS = Op(
-    "sum_blocks", ("d",), _infer_blocks, _blocks_line,
-    sends(d="repeat_blocks(d, times=times)"), algebra=RESHAPED
-)  # fmt: skip
+    "sum_blocks", ("d",), _infer_blocks, _blocks_line, sends(d="repeat_blocks(d, times=times)"), algebra=RESHAPED
+)

@@ -14,10 +14,14 @@ def _infer_rows(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
 
 
 TAKE_ROWS = Op(
-    "take_rows", ("ids", "W"), _infer_rows, "W[ids]",
+    "take_rows",
+    ("ids", "W"),
+    _infer_rows,
+    "W[ids]",
     lambda b, node, d: [None, b.emit("sum_rows", node.ins[0], d, rows=node.ins[1].type.shape[0])],
-    equation="the row of W that each number names", algebra=Algebra(linear=(1,))
-)  # fmt: skip
+    equation="the row of W that each number names",
+    algebra=Algebra(linear=(1,)),
+)
 
 SUM_ROWS = Op(
     "sum_rows",
@@ -29,6 +33,11 @@ SUM_ROWS = Op(
 )
 
 ONE_HOT = Op(
-    "one_hot", ("ids",), lambda types, attrs: TensorType((*types[0].shape, attrs["units"])),
-    "one_hot_rows(ids, units, dtype_of(params))", no_gradient, ("one_hot_rows", "dtype_of"), algebra=ABOVE_ZERO
-)  # fmt: skip
+    "one_hot",
+    ("ids",),
+    lambda types, attrs: TensorType((*types[0].shape, attrs["units"])),
+    "one_hot_rows(ids, units, dtype_of(params))",
+    no_gradient,
+    ("one_hot_rows", "dtype_of"),
+    algebra=ABOVE_ZERO,
+)

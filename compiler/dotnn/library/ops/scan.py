@@ -72,9 +72,13 @@ STEP_AFFINE = Op(
 
 
 WHERE_MASK = Op(
-    "where_mask", ("m", "new", "old"), lambda types, attrs: types[1], "np.where(m[:, None], new, old)",
-    sends(new="where_kept(m, d, new=True)", old="where_kept(m, d, new=False)"), algebra=SIGN_KEPT
-)  # fmt: skip
+    "where_mask",
+    ("m", "new", "old"),
+    lambda types, attrs: types[1],
+    "np.where(m[:, None], new, old)",
+    sends(new="where_kept(m, d, new=True)", old="where_kept(m, d, new=False)"),
+    algebra=SIGN_KEPT,
+)
 """Where a step is padding, the state stays as it was."""
 
 WHERE_KEPT = Op(

@@ -200,9 +200,14 @@ def _switch_line(node: Node) -> str:
 
 
 SELECT = Op(
-    "select", ("s", "*"), lambda types, attrs: types[1], _select_line, _select_vjp,
-    equation="y = s_1 a + s_2 b + …; a one-hot s switches one branch on", algebra=Algebra(keeps=ABOVE_ZERO.has)
-)  # fmt: skip
+    "select",
+    ("s", "*"),
+    lambda types, attrs: types[1],
+    _select_line,
+    _select_vjp,
+    equation="y = s_1 a + s_2 b + …; a one-hot s switches one branch on",
+    algebra=Algebra(keeps=ABOVE_ZERO.has),
+)
 
 SELECT_D_SWITCH = Op(
     "select_d_switch",

@@ -9,7 +9,6 @@ groups    how many groups of channels a convolution treats each by itself
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from dotnn.ir.node import Node
 from dotnn.ir.tensor import Attrs, TensorType
@@ -30,12 +29,24 @@ def places(lengths: Sequence[int], window: Sequence[int], attrs: Attrs) -> tuple
     return tuple((n + sum(pad) - d * (k - 1) - 1) // s + 1 for n, k, s, pad, d in around)
 
 
-def geometry(attrs: Attrs) -> dict[str, Any]:
+def geometry(attrs: Attrs) -> Attrs:
     """Return the attributes that say where a kernel stands."""
     return {name: attrs[name] for name in NOTHING if name in attrs}
 
 
-def per_axis(value: Sequence[Any]) -> str:
+def is_at_every_place(attrs: Attrs) -> bool:
+    """Whether a kernel without gaps stands at every place."""
+    return all(step == 1 for name in ("stride", "dilation") for step in attrs[name])
+
+
+def lies_side_by_side(type: TensorType, attrs: Attrs) -> bool:
+    """Whether windows cover an input without a border, each element once."""
+    window = attrs["window"]
+    divided = all(size % length == 0 for size, length in zip(sizes(type), window, strict=True))
+    return divided and tuple(attrs["stride"]) == tuple(window) and not any(map(any, attrs["pad"]))
+
+
+def per_axis(value: Sequence[object]) -> str:
     """Write one entry per axis: a pair for an image, the entry itself for a sequence."""
     return str(tuple(value) if len(value) > 1 else value[0])
 

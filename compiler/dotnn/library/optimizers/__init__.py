@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from dotnn.core.arguments import LEARNING_RATE, Arg
+from dotnn.core.arguments import LEARNING_RATE, Arg, Attrs
 from dotnn.core.registry import collect
 
 Equations = tuple[str, ...]
@@ -26,11 +25,11 @@ class Optimizer:
     name: str
     doc: str
     args: tuple[Arg, ...]
-    equations: Callable[[Mapping[str, Any]], Equations]
-    slots: Callable[[Mapping[str, Any]], tuple[str, ...]]
+    equations: Callable[[Attrs], Equations]
+    slots: Callable[[Attrs], tuple[str, ...]]
     source: str
     slot_start: str = ""
-    fast_equations: Callable[[Mapping[str, Any]], Equations] | None = None
+    fast_equations: Callable[[Attrs], Equations] | None = None
 
 
 def learning_rate(default: float) -> Arg:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from dotnn.core.arguments import BOOL, FRACTION, Arg
+from dotnn.core.arguments import BOOL, FRACTION, Arg, Attrs
 from dotnn.library.optimizers import Equations, Optimizer, learning_rate
 
 
-def _equations(attrs: Mapping[str, Any]) -> Equations:
+def _equations(attrs: Attrs) -> Equations:
     if not attrs["momentum"]:
         return ("w = w - lr * g",)
     velocity = "v = momentum * v - lr * g"

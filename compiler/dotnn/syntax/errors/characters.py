@@ -69,13 +69,10 @@ CHARACTERS = (
     ),
     SyntaxCase(
         "NN140",
-        "names have no parts: `.` and `[ ]` select nothing here",
-        'a file or column goes in quotes: "house.csv"; a part of a value needs a name of its own',
-        lambda m: (
-            (m.found.text == "." and m.is_glued and m.before.kind == "name")
-            or (m.found.text == "[" and m.has_value and m.is_glued and m.before.text not in ("]", "["))
-        ),
-        ("model X { a = h1.W }", "model X { a = x[0] }", "model X { a = f(x[0], 2) }"),
+        "a name that is defined has no parts: `{found}` selects nothing here",
+        "give the part a name of its own: {before}_1 = …",
+        lambda m: m.found.text in (".", "[") and m.is_glued and m.before.kind == "name" and not m.has_value,
+        ("model X { h.W = x }", "model X { a[0] = x }", "model X { input x.a: [2] }", "params { a[1] = 3 }"),
     ),
     SyntaxCase(
         "NN126",

@@ -5,15 +5,18 @@ Its script holds no backward pass: TensorFlow differentiates, so it is an indepe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dotnn.targets.base import Draft, Framework, Style, Target
 from dotnn.targets.keras.needs import NEEDS
 from dotnn.targets.options import HELPERS, Option, Options
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from dotnn.ir.graph import Graph
     from dotnn.model.model import Model
     from dotnn.passes.base import Pipeline
@@ -44,7 +47,7 @@ def _says(family: str, member: str) -> str:
     return says(family, member)
 
 
-def _save_model(module: ModuleType, params: Any, path: Path) -> None:
+def _save_model(module: ModuleType, params: Mapping[str, np.ndarray], path: Path) -> None:
     from dotnn.targets.keras.saving import save_model
 
     module.set_precision("float32")  # what it was trained in does not matter to who uses it

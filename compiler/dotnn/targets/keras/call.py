@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from dotnn.core.arguments import Bound
+from dotnn.library.layers import Layer
 
 KERNEL_AND_BIAS = {"W": "kernel", "b": "bias"}
 
@@ -33,9 +33,9 @@ class Keras:
     """
 
     name: str
-    arguments: tuple[Any, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    act: Bound | None = None
+    arguments: tuple[object, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
+    act: Bound[Layer] | None = None
     cell: Keras | None = None
     before: Keras | None = None
     then: Keras | None = None
@@ -52,9 +52,14 @@ class Keras:
         return self.name.startswith("keras.ops.")
 
     @property
-    def word(self) -> Any:
+    def word(self) -> object:
         """What stands for it in `activation=`, or None."""
         return self.arguments[0] if self.name == "keras.layers.Activation" else None
+
+
+def only_set(**options: bool) -> dict[str, bool]:
+    """Return `unroll=True` for what is True: Keras's defaults are False."""
+    return {name: True for name, value in options.items() if value}
 
 
 def without(**options: bool) -> dict[str, bool]:

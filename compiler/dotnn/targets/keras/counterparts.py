@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from dotnn.core.arguments import REQUIRED, Arg
 from dotnn.ir.expr import Unspellable
@@ -70,7 +69,7 @@ def _defaults(args: tuple[Arg, ...]) -> Attrs:
     return {arg.name: _some(arg) if arg.default is REQUIRED else default_of(arg) for arg in args}
 
 
-def _some(arg: Arg) -> Any:
+def _some(arg: Arg) -> object:
     return next((value for value in map(arg.kind.accept, (2, 0.5)) if value is not None), None)
 
 

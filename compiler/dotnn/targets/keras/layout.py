@@ -6,7 +6,6 @@ import io
 import tokenize
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import pairwise
 from tokenize import TokenInfo
 
@@ -49,10 +48,20 @@ def _statements(tokens: Sequence[TokenInfo]) -> Iterator[list[TokenInfo]]:
 
 
 def _is_unlike(rows: Sequence[str]) -> bool:
-    """Whether a statement is too long for its row, or has rows that share several items, as `wrapped` makes them."""
-    if any(len(row) > WIDTH for row in rows):
+    """Whether a statement is too long for its row, or is broken in another way than black's.
+
+    Broken elsewhere than behind a bracket, with several items on a row, or though what is in the brackets fits on one.
+    """
+    if any(len(row) > WIDTH for row in rows) or (len(rows) > 1 and rows[0][-1] not in OPEN):
+        return True
+    inside = rows[1:-1]
+    if len(inside) > 1 and inside[-1][-1] != "," and len(_joined(inside)) + _indent(inside[0]) <= WIDTH:
         return True
     return any(row.endswith(",") and _Line(row.strip()).commas for row in rows[1:-1])
+
+
+def _indent(row: str) -> int:
+    return len(row) - len(row.lstrip())
 
 
 def _joined(rows: Sequence[str]) -> str:
@@ -66,39 +75,51 @@ def _joined(rows: Sequence[str]) -> str:
     return joined
 
 
-@dataclass
 class _Line:
-    """A line of code: the pairs of brackets that are in no others, and where the commas in each and in none are.
+    """A line of code: what of it stands in no brackets.
 
-    Brackets that hold a comprehension or a function have no commas: their items cannot be told by them.
+    pairs      the brackets, each with the commas between its items; it has none where these cannot be told by commas,
+               because one of them is a comprehension or a function
+    commas     between the items of a list without brackets
+    operators  signs of a sum or a product
     """
 
-    code: str
-    pairs: list[tuple[int, int, list[int]]] = field(default_factory=list)
-    commas: list[int] = field(default_factory=list)
-    operators: list[int] = field(default_factory=list)
+    def __init__(self, code: str) -> None:
+        marks = list(_marks(code))
+        outside = [(mark, place) for mark, place, depth in marks if depth == 0]
+        self.pairs = _pairs(marks)
+        self.commas = [place for mark, place in outside if mark == "," and place < len(code) - 1]
+        self.operators = [
+            place for mark, place in outside if mark in BINARY and code[place - 1 : place + 2] == f" {mark} "
+        ]
 
-    def __post_init__(self) -> None:
-        open_at: list[int] = []
-        inner: list[int] = []
-        clauses = False
-        for token in _operators(self.code):
-            place = token.start[1]
-            if token.string in OPEN:
-                open_at.append(place)
-                inner, clauses = ([], False) if len(open_at) == 1 else (inner, clauses)
-            elif token.string in CLOSE and open_at:
-                start = open_at.pop()
-                self.pairs += [] if open_at else [(start, place, [] if clauses else inner)]
-            elif token.string == ",":
-                (inner if len(open_at) == 1 else self.commas if not open_at else []).append(place)
-            elif token.string in BINARY:
-                self.operators += (
-                    [place] if not open_at and self.code[place - 1 : place + 2] == f" {token.string} " else []
-                )
-            else:
-                clauses |= len(open_at) == 1
-        self.commas = [place for place in self.commas if place < len(self.code) - 1]
+
+def _marks(code: str) -> Iterator[tuple[str, int, int]]:
+    """Yield (mark, place, how many brackets it stands in) for what shapes a line.
+
+    A bracket stands in those around it; one that closes what another line has opened is left out.
+    """
+    depth = 0
+    for token in _operators(code):
+        closes = token.string in CLOSE
+        if closes and depth == 0:
+            continue
+        depth -= closes
+        yield token.string, token.start[1], depth
+        depth += token.string in OPEN
+
+
+def _pairs(marks: Sequence[tuple[str, int, int]]) -> list[tuple[int, int, list[int]]]:
+    """Return the outermost brackets, each with its commas; the last may not be closed on this line."""
+    brackets = [place for mark, place, depth in marks if depth == 0 and mark in OPEN + CLOSE]
+    pairs = zip(brackets[::2], brackets[1::2], strict=False)
+    return [(start, stop, _commas_between(marks, start, stop)) for start, stop in pairs]
+
+
+def _commas_between(marks: Sequence[tuple[str, int, int]], start: int, stop: int) -> list[int]:
+    """Return the places of the commas between the items of a pair of brackets."""
+    inner = [(mark, place) for mark, place, depth in marks if depth == 1 and start < place < stop]
+    return [] if any(mark in CLAUSES for mark, _ in inner) else [place for mark, place in inner if mark == ","]
 
 
 def _operators(code: str) -> Iterator[TokenInfo]:
@@ -119,15 +140,18 @@ def _laid_out(code: str, indent: int, end: str = "") -> list[str]:
         return [f"{' ' * indent}{code}{end}"]
     # of a layer that is called at once, the arguments of the layer
     start, stop, commas = next((pair for pair in reversed(pairs) if indent + pair[0] < WIDTH), pairs[-1])
-    body, deeper = code[start + 1 : stop], indent + INDENT
+    inside = _laid_out_inside(code, start, commas, stop, indent + INDENT)
+    return [f"{' ' * indent}{code[: start + 1]}", *inside, f"{' ' * indent}{code[stop:]}{end}"]
+
+
+def _laid_out_inside(code: str, start: int, commas: Sequence[int], stop: int, indent: int) -> list[str]:
+    """Return the rows of what stands between brackets: all arguments of a call on one, else one for each item."""
+    body = code[start + 1 : stop]
     called = (code[start] == "(" and code[max(start - 1, 0)].isidentifier()) or not commas
-    if called and deeper + len(body) <= WIDTH:
-        rows = [f"{' ' * deeper}{body}"]
-    else:
-        rows = [
-            row for item in _items(code, start, commas, stop) for row in _laid_out(item, deeper, "," if commas else "")
-        ]
-    return [f"{' ' * indent}{code[: start + 1]}", *rows, f"{' ' * indent}{code[stop:]}{end}"]
+    if called and indent + len(body) <= WIDTH:
+        return [f"{' ' * indent}{body}"]
+    end = "," if commas else ""
+    return [row for item in _items(code, start, commas, stop) for row in _laid_out(item, indent, end)]
 
 
 def _items(code: str, start: int, commas: Sequence[int], stop: int) -> list[str]:

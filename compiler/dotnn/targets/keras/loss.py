@@ -60,14 +60,16 @@ class _Body:
     def _operands(self, operands: Sequence[Value]) -> None:
         """Append what takes the operands out of the tables; of a reshape that only the loss reads, what it reads."""
         views = [v for v in operands if v.id not in self.keys]
-        sources = [self.producers[v.id].ins[0] if v in views else v for v in operands]
-        fresh = [v for v in sources if v.id not in self.known]
+        fresh = [v for v in map(self._source, operands) if v.id not in self.known]
         self.known.update(v.id for v in fresh)
         if fresh:
             self.lines.append(_unpacking([(v, *self.keys[v.id]) for v in fresh]))
         for v in views:
-            source = self.producers[v.id].ins[0].name
-            self.lines.append(f"{v.name} = tf.reshape({source}, {(-1, *v.type.example)})")
+            self.lines.append(f"{v.name} = tf.reshape({self._source(v).name}, {(-1, *v.type.example)})")
+
+    def _source(self, value: Value) -> Value:
+        """Return what a value is taken out of a table as: itself, or what a reshape of it reads."""
+        return value if value.id in self.keys else self.producers[value.id].ins[0]
 
     def _expression(self, node: Node) -> str:
         if self.distributed and node.attrs.get("reduce") == "mean":

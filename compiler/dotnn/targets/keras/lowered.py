@@ -5,7 +5,7 @@ from __future__ import annotations
 from dotnn.codegen import paste
 from dotnn.core.diagnostics import CompileError, Diagnostic, Span
 from dotnn.ir.builder import GraphBuilder
-from dotnn.ir.expr import DIALECTS, Unspellable, parse, spell
+from dotnn.ir.expr import DIALECTS, Expr, Unspellable, parse, spell, substitute
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Op, no_gradient
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
@@ -42,18 +42,21 @@ def _helpers(op: Op) -> set[str]:
 
 
 def function(layer: Layer, name: str, types: Types, attrs: Attrs) -> str:
-    """Return the definition of a function that computes a layer of one operand. Raises `Unspellable`."""
-    if len(types) != 1 or layer.params(types, attrs):
+    """Return the definition of a function that computes a layer without parameters. Raises `Unspellable`."""
+    if layer.params(types, attrs):
         raise Unspellable("it has no counterpart in Keras")
     builder = GraphBuilder(OPS)
-    operand = builder.value(OPERAND, types[0])
-    result = layer.lower(builder, Lowering((operand,), {}, attrs))
+    names = [OPERAND] if len(types) == 1 else [f"x{i}" for i in range(len(types))]
+    operands = tuple(builder.value(name, type) for name, type in zip(names, types, strict=True))
+    result = layer.lower(builder, Lowering(operands, {}, attrs))
     lines = [f"    {node.out.name} = {_line(node)}" for node in _named(builder.nodes, result)]
-    said = layer.equation or layer.doc.rstrip(".")
+    formula = attrs.get("formula")
+    written = f"{substitute(formula, {'x0': names[0]})}" if isinstance(formula, Expr) else ""
+    said = written or layer.equation or layer.doc.rstrip(".")
     return "\n".join(
         [
             '@keras.saving.register_keras_serializable("dotnn")',
-            f"def {name}({OPERAND}):",
+            f"def {name}({', '.join(names)}):",
             f'    """{said}."""',
             *lines[:-1],
             f"    return {lines[-1].partition(' = ')[2]}",
@@ -62,8 +65,8 @@ def function(layer: Layer, name: str, types: Types, attrs: Attrs) -> str:
 
 
 def _named(nodes: list[Node], result: Value) -> list[Node]:
-    """Return nodes whose last one makes the result; it must be of the operand's shape, as that of an activation is."""
-    if not nodes or nodes[-1].out.id != result.id or result.type != nodes[0].ins[0].type:
+    """Return nodes whose last one makes the result."""
+    if not nodes or nodes[-1].out.id != result.id:
         raise Unspellable("it has no counterpart in Keras")
     return nodes
 

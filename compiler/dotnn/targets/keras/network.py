@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
 
 from dotnn.codegen import paste
 from dotnn.codegen.hygiene import Mark
 from dotnn.codegen.lines import Banners, literal
 from dotnn.codegen.training import rescaled
-from dotnn.core.arguments import Bound, Symbol
+from dotnn.core.arguments import Bound, Member, Symbol
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
@@ -91,12 +90,9 @@ class Network:
         outputs = graph.outputs.values()
         self._looked_up = self._wanted.keys() & graph.needed_for(outputs) - {v.id for v in outputs}
         self._taken = set(model.inputs)
-        self._words = {v.name for v in [*graph.inputs.values(), *(v for n in graph.nodes for v in n.outs)]}
-        self._words |= {mark.put(word) for word in words}
+        self._words = _names(graph) | {mark.put(word) for word in words}
         self._uses = Counter(_owner(step) for step in model.steps if step.params)
-        self._ranks: dict[str, set[int]] = {}
-        for step in model.steps:
-            self._ranks.setdefault(_owner(step), set()).add(len(self.values[step.ins[0]].type.shape))
+        self._ranks = _ranks_of_operands(model.steps, self.values)
         self._made: dict[tuple[str, str], Shared] = {}
         # An activation is a layer of its own where a sum is read, in all uses of the layer that makes it.
         self._apart = {_owner(s) or s.path for s in model.steps if self._before_activation(s).id in self._wanted}
@@ -174,7 +170,8 @@ class Network:
         """Return the call of a function that is made of a layer's ops. Raises `Unspellable`."""
         free = (name for name in _numbered(layer.name) if name not in paste.library(PACKAGES))
         name = next(name for name in free if self._is_function(name, layer, types, attrs))
-        return Keras("keras.layers.Activation", (Symbol(name),))
+        alike = len(types) == 1 and layer.infer(types, attrs) == types[0]
+        return Keras("keras.layers.Activation" if alike else "Formula", (Symbol(name),))
 
     def _is_function(self, name: str, layer: Layer, types: Types, attrs: Attrs) -> bool:
         """Whether the script has this layer, with these attributes, as the function of this name from now on."""
@@ -193,7 +190,7 @@ class Network:
         if any(n.rule.random for n in self.graph.phase("forward") if n.layer == step.path):
             message = f"{step.layer.name} cannot draw the same numbers when replicas share the batch"
             help = "put sequence_dropout or dropout in front of it instead, or compile without --distribute"
-        elif any(not self.model.params[full].trained for full in step.params.values()):
+        elif self._has_state(step):
             message = f"{step.layer.name} would take its statistics of a replica's examples, not of the whole batch"
             help = "compile without --distribute"
         else:
@@ -204,8 +201,7 @@ class Network:
         """Return the layers of a statement: what comes first, the layer itself, its activation, what comes last."""
         out, owner = self.values[step.path], _owner(step)
         name = owner or step.path
-        before = [Part(main.before, f"{name}.{_kind(main.before)}", "", out)] if main.before else []
-        then = [Part(main.then, f"{name}.{_kind(main.then)}", "", out)] if main.then else []
+        before, then = (_without_params(keras, name, out) for keras in (main.before, main.then))
         if main.act is None or main.act.name == "identity":
             return [*before, Part(main, name, owner, out), *then]
         entry, attrs = main.act.entry, main.act.attrs
@@ -218,6 +214,9 @@ class Network:
         has_params = bool(entry.params([step.type], attrs))
         last = Part(act, second, owner if has_params else "", out)
         return [*before, Part(main, name, owner, inner), *(replace(p, out=inner) for p in then), last]
+
+    def _has_state(self, step: Step) -> bool:
+        return not all(self.model.params[full].trained for full in step.params.values())
 
     def _before_activation(self, step: Step) -> Value:
         """Return what the activation of a statement is applied to: its first operand where it has none."""
@@ -258,7 +257,7 @@ class Network:
             shared = self._made[part.key] = Shared(self._word(part.name), layer)
             place = self.banners.place(self._node(step)).strip()
             self._line(f"{shared.word} = {part.keras.name}(", arguments, ")", place)
-        elif any(not self.model.params[full].trained for full in step.params.values()):
+        elif self._has_state(step):
             names[0] = f'After(name="{self._free(f"{step.path}.after")}")([{names[0]}, {shared.last}])'
         self.layers.setdefault(step.path, shared.layer)
         self._line(f"{part.out.name} = {shared.word}(", [_given(part.keras, names)], ")", comment)
@@ -296,7 +295,7 @@ class Network:
         given = [f"{name}={self._text(step, value)}" for name, value in call.options.items()]
         return [*(self._text(step, value) for value in call.arguments), *given]
 
-    def _text(self, step: Step, value: Any) -> str:
+    def _text(self, step: Step, value: object) -> str:
         if not isinstance(value, Bound):
             return value.id if isinstance(value, Symbol) else literal(value)
         if value.name == "identity":
@@ -345,8 +344,26 @@ def _kind(call: Keras) -> str:
     return call.name.rpartition(".")[2].lower()
 
 
-def _numbers(bound: Bound) -> str:
+def _numbers(bound: Bound[Member]) -> str:
     return ", ".join(literal(v) for v in bound.attrs.values())
+
+
+def _without_params(call: Keras | None, name: str, out: Value) -> list[Part]:
+    """Return a layer beside that of a statement as a part of it, none where there is none."""
+    return [Part(call, f"{name}.{_kind(call)}", "", out)] if call else []
+
+
+def _names(graph: Graph) -> set[str]:
+    """Return the Python names of the values that the body of `build_model` may make."""
+    return {value.name for value in graph.inputs.values()} | {v.name for node in graph.nodes for v in node.outs}
+
+
+def _ranks_of_operands(steps: Iterable[Step], values: Mapping[str, Value]) -> dict[str, set[int]]:
+    """Return how many axes the first operands of each owner's uses have."""
+    ranks: dict[str, set[int]] = {}
+    for step in steps:
+        ranks.setdefault(_owner(step), set()).add(len(values[step.ins[0]].type.shape))
+    return ranks
 
 
 def _owner(step: Step) -> str:

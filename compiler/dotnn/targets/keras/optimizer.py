@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from dotnn.codegen import optimizer as numpy_optimizer
 from dotnn.codegen.lines import indented, literal, wrapped
@@ -22,34 +21,28 @@ def context(train: Train, *, stacked: bool) -> dict[str, object]:
 
     `stacked` says whether a variable of Keras is several of our parameters.
     """
-    bound, clip = train.optimizer, train.clip
-    entry, attrs = bound.entry, bound.attrs
-    rule, clipping = rules.OPTIMIZERS.get(bound.name, NO_RULE), rules.CLIPS[clip.name] if clip else None
+    rule = rules.OPTIMIZERS.get(train.optimizer.name, NO_RULE)
     own = rule.options is None
-    clipped = clipping is not None and clipping.squares
-    by_rows = stacked and clip is not None and clip.entry.each
-    options: dict[str, Any] = dict(rule.options(attrs)) if rule.options else {}
-    options |= {"weight_decay": train.weight_decay} if train.weight_decay else {}
-    options |= {clipping.keras: float(clip.attrs["limit"])} if clip and clipping and not clipped else {}
-    start = train.schedule.attrs["lr"] if train.schedule else attrs["lr"]
+    by_rows = stacked and train.clip is not None and train.clip.entry.each
     numbers = {k: v for k, v in numpy_optimizer.arguments(train).items() if k not in ("lr", "weight_decay")}
-    options = {**({"stacked": Symbol("stacked")} if by_rows else {}), **(numbers if own else {}), **options}
-    given = [*(numbers if own else ()), *["stacked"] * by_rows]
-    in_keras = rule.keras
-    base = "keras.optimizers.Optimizer" if own else f"keras.optimizers.{in_keras}"
-    name = (in_keras or class_name(bound.name)) if own else base
-    name = f"Clipped{in_keras}" if clipped and not own else name
+    held = numbers if own else {}
+    clip_call, clip_option = _clipping(train)
+    name, base = _classes(train, rule, clips=bool(clip_call))
+    given = [*held, *["stacked"] * by_rows]
+    start = train.schedule.attrs["lr"] if train.schedule else train.optimizer.attrs["lr"]
+    arguments: dict[str, object] = {"stacked": Symbol("stacked")} if by_rows else {}
+    arguments |= held | _keras_options(train, rule) | clip_option
     return {
-        "text": str(bound),
+        "text": str(train.optimizer),
         "own": own,
         "name": name,
         "base": base,
-        "clip": f"{clip.entry.helper}(grads, {literal(float(clip.attrs['limit']))}" if clip and clipped else "",
+        "clip": clip_call,
         "by_rows": by_rows,
-        "call": indented(wrapped(f"optimizer = {name}(", [literal(float(start)), *_options(options)], ")")),
+        "call": indented(wrapped(f"optimizer = {name}(", [literal(float(start)), *_spelt(arguments)], ")")),
         "decays": bool(train.weight_decay),
-        "doc": entry.doc,
-        "source": entry.source,
+        "doc": train.optimizer.entry.doc,
+        "source": train.optimizer.entry.source,
         "remark": f"Unlike keras.optimizers.{rule.says}." if rule.says else "",
         "slots": numpy_optimizer.slots(train),
         "start": numpy_optimizer.slot_start(train),
@@ -62,8 +55,33 @@ def context(train: Train, *, stacked: bool) -> dict[str, object]:
     }
 
 
-def _options(options: Mapping[str, object]) -> list[str]:
-    return [f"{n}={value.id if isinstance(value, Symbol) else literal(value)}" for n, value in options.items()]
+def _clipping(train: Train) -> tuple[str, dict[str, float]]:
+    """Return the call by which the optimizer clips gradients before its step, and the option by which Keras does.
+
+    One of them is empty; the call lacks its closing bracket, for the axes may follow.
+    """
+    if train.clip is None:
+        return "", {}
+    rule, limit = rules.CLIPS[train.clip.name], float(train.clip.attrs["limit"])
+    return (f"{train.clip.entry.helper}(grads, {literal(limit)}", {}) if rule.squares else ("", {rule.keras: limit})
+
+
+def _classes(train: Train, rule: OptimizerRule, *, clips: bool) -> tuple[str, str]:
+    """Return the class of the optimizer and the one that it extends: the same where it is Keras's as it stands."""
+    if rule.options is None:
+        return rule.keras or class_name(train.optimizer.name), "keras.optimizers.Optimizer"
+    base = f"keras.optimizers.{rule.keras}"
+    return f"Clipped{rule.keras}" if clips else base, base
+
+
+def _keras_options(train: Train, rule: OptimizerRule) -> dict[str, object]:
+    """Return the options that the optimizer has in Keras besides its own numbers."""
+    decay = {"weight_decay": train.weight_decay} if train.weight_decay else {}
+    return {**(rule.options(train.optimizer.attrs) if rule.options else {}), **decay}
+
+
+def _spelt(arguments: Mapping[str, object]) -> list[str]:
+    return [f"{n}={value.id if isinstance(value, Symbol) else literal(value)}" for n, value in arguments.items()]
 
 
 def _entry(name: str) -> str:

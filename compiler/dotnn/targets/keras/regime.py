@@ -5,11 +5,10 @@ Clipping is an option of the Keras optimizer, and a constraint one of the Keras 
 
 from __future__ import annotations
 
-from typing import Any
-
 from dotnn.codegen import learning_rate
 from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, wrapped
+from dotnn.codegen.printer import printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS
 from dotnn.model.model import Model
 
@@ -20,29 +19,29 @@ OF_ALL_WORKERS = f"mean_over_workers(strategy, tf.constant({SECONDS}, tf.float64
 """Each worker has a clock of its own, but all must stop after the same epoch."""
 
 
-def context(model: Model, distribute: str = "") -> dict[str, Any]:
+def context(model: Model, distribute: str = "") -> dict[str, object]:
     """Return what the templates of the training loop show."""
     train = model.train
     arguments = [a if not a.startswith("dtype") else "dtype=None" for a in TRAIN_ARGUMENTS]
     formula = learning_rate.formula(train) is not None
     seconds = OF_ALL_WORKERS if distribute == "multiworker" else SECONDS
     loop = Loop(model, Words(subject="network", best="weights(network)", first="weights(network)", seconds=seconds))
-    made = loop.state({"variables": VARIABLES, "history": "history"})
-    taken = [*_restore(model), *loop.taken_up()]
+    made = printed(loop.state({"variables": VARIABLES, "history": "history"}), 4)
+    taken = [*_restore(model), *printed(loop.taken_up(), 8)]
     now = {"params": "weights(network)"}
     now |= {"rng": "rng.bit_generator.state"} if train.batch else {"grads": "grads"}
     counted = ["done += steps_per_epoch"] if formula else []
     return {
-        "learning_rate": learning_rate.context(train),
+        "learning_rate": learning_rate.written(train),
         "constraints": [],
         "train_head": wrapped("def train(", arguments + ["strategy=None"] * bool(distribute), "):"),
-        "start": indented([*made, "if resume is not None:", *indented(taken), *loop.begin()], 4),
-        "head": HEAD,
-        "over": indented(loop.over(), 8),
+        "start": indented([*made, "if resume is not None:", *indented(taken), *printed(loop.begin(), 4)], 4),
+        "head": f"{HEAD}:",
+        "over": indented(printed(loop.over(), 8), 8),
         "rates": formula and train.batch > 0,
         "rate": "" if formula and train.batch else learning_rate.current(train),
-        "after": indented([*counted, *loop.after(now)], 8),
-        "end": indented(loop.end(), 4),
+        "after": indented([*counted, *printed(loop.after(now), 8)], 8),
+        "end": indented(printed(loop.end(), 4), 4),
         "overflow": indented([OVERFLOW], 4),
         "checkpoint": train.checkpoint,
     }

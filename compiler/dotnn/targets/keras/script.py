@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dotnn.codegen import paste, training
 from dotnn.codegen.heading import digest, head_lines, header, origin
@@ -52,7 +51,7 @@ def script(draft: Draft) -> str:
         "\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES
     ) | _activations(network)
     layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, PACKAGES)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         **header(model, draft.facts, draft.style.name),
         **constants(model, graph, lambda v: network.keys[v.id]),
         "layers": [*paste.sources(layers, PACKAGES), *network.functions.values()],
@@ -157,7 +156,7 @@ def _read_lines(network: Network) -> list[str]:
     return [f'    "{key}": model.get_layer("{layer}").output,' for key, layer in network.read.items()]
 
 
-def _differences(model: Model, network: Network, distribute: str) -> dict[str, Any]:
+def _differences(model: Model, network: Network, distribute: str) -> dict[str, object]:
     """Return what the shared templates say otherwise than in the NumPy script."""
     names = {path: network.keys.get(v.id, path) for path, v in network.values.items()}
     loss = "total_loss(network, values, examples)"

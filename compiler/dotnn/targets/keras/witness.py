@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import cycle
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +23,16 @@ from dotnn.running.scripts import run_script
 from dotnn.targets.keras.needs import NEEDS
 from dotnn.targets.keras.network import Network
 from dotnn_runtime.gradcheck import Point, Witness
+
+
+class Tensor(Protocol):
+    """A number or an array of TensorFlow."""
+
+    def numpy(self) -> np.ndarray:
+        """Return it as an array."""
+        ...
+
+    def __float__(self) -> float: ...
 
 
 class KerasPeer:
@@ -75,7 +85,9 @@ class KerasPeer:
         run = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if node.operation is layer]
         return [layer._inbound_nodes.index(node) for node in run]
 
-    def _with_masks(self, cell: Any, call: Callable[..., Any], path: str, *operands: Any, **options: Any) -> Any:
+    def _with_masks(
+        self, cell: object, call: Callable[..., object], path: str, *operands: object, **options: object
+    ) -> object:
         """Call a recurrent layer with the masks of one use, of its inputs and its state: one, or the same per gate."""
         count = getattr(cell, "dropout_mask_count", None)
         for node in self._nodes_of(path):
@@ -86,7 +98,7 @@ class KerasPeer:
                 setattr(cell, getter, lambda _, masks=[mask] * count if count else mask: masks)
         return call(*operands, **options)
 
-    def _computed(self, path: str, x: Any, training: bool | None = None) -> Any:
+    def _computed(self, path: str, x: object, training: bool | None = None) -> object:
         """Return the value of a random statement by its own ops, with what was drawn for it."""
         nodes = self._nodes_of(path)
         values = {nodes[0].ins[0].id: x}
@@ -144,7 +156,7 @@ class KerasPeer:
             if self.start and np.all(memory.numpy() == np.float32(self.start)):
                 memory.assign(np.full(memory.shape, self.start))
 
-        def graph(batch: Any, draws: Any) -> tuple[Any, Any]:
+        def graph(batch: Arrays, draws: Arrays) -> tuple[Tensor, dict[str, Tensor]]:
             self.draws = draws
             loss, grads = self.module.loss_and_grads(self.network, batch)
             with self.module.tf.control_dependencies([loss]):
@@ -160,7 +172,7 @@ class KerasPeer:
 
         return step
 
-    def _keep_exact(self, part: Any) -> None:
+    def _keep_exact(self, part: object) -> None:
         """Let a Keras layer or optimizer compute with its numbers as they are.
 
         Keras rounds Python's floats to float32 (`ops.cast(0.9, "float64")` is 0.8999999762), but not NumPy's;
@@ -175,13 +187,13 @@ class KerasPeer:
         if isinstance(part, keras.layers.LeakyReLU):
             part.call = lambda z: tf.where(z > 0, z, part.negative_slope * z)
 
-    def arrays(self, tensors: Mapping[str, Any]) -> Arrays:
+    def arrays(self, tensors: Mapping[str, Tensor]) -> Arrays:
         """Return gradients as arrays by the spec's names."""
         arrays = {name: value.numpy() for name, value in tensors.items()}
         return self.module.unstack(arrays) if hasattr(self.module, "unstack") else arrays
 
 
-def _by_turns(calls: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+def _by_turns(calls: Sequence[Callable[..., object]]) -> Callable[..., object]:
     """Return a function that is one of `calls` after the other, over and over."""
     turns = cycle(calls)
     return lambda *operands, **options: next(turns)(*operands, **options)
@@ -192,7 +204,7 @@ def random_steps(graph: Graph) -> list[str]:
     return list(dict.fromkeys(n.layer for n in graph.phase("forward") if n.rule.random))
 
 
-def _value(node: Node, values: Mapping[int, Any]) -> Any:
+def _value(node: Node, values: Mapping[int, object]) -> object:
     """Return the value of a node of a random statement: its NumPy line, which there is arithmetic only."""
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
     line = node.rule.line(node, lambda v: names[v.id])

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dotnn.codegen import learning_rate, optimizer
 from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, literal, wrapped
-from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraint_lines
+from dotnn.codegen.printer import printed
+from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
 
 
-def context(model: Model, graph: Graph) -> dict[str, Any]:
+def context(model: Model, graph: Graph) -> dict[str, object]:
     """Return what the templates of the training loop show."""
     train = model.train
     loop = Loop(model, Words())
+    now = {"rng": "rng.bit_generator.state", **_next_grads(model)}
     return {
-        "learning_rate": learning_rate.context(train),
+        "learning_rate": learning_rate.written(train),
         "rate": learning_rate.current(train),
         "clip": _clip(train),
-        "constraints": constraint_lines(model),
+        "constraints": [" = ".join(sides) for sides in constraints(model)],
         "train_head": wrapped("def train(", TRAIN_ARGUMENTS, "):"),
         "start": indented(_before(model, loop), 4),
         "first": indented(_first_gradient(model), 4),
-        "head": HEAD,
-        "over": indented(loop.over(), 8),
+        "head": f"{HEAD}:",
+        "over": indented(printed(loop.over(), 8), 8),
         "step": _step(model),
-        "after": indented(loop.after({"rng": "rng.bit_generator.state", **_next_grads(model)}), 8),
-        "end": indented(loop.end(), 4),
+        "after": indented(printed(loop.after(now), 8), 8),
+        "end": indented(printed(loop.end(), 4), 4),
         "overflow": indented(_overflow(model, graph), 4),
         "checkpoint": train.checkpoint,
     }
@@ -36,9 +36,9 @@ def context(model: Model, graph: Graph) -> dict[str, Any]:
 
 def _before(model: Model, loop: Loop) -> list[str]:
     """Return the lines before the loop."""
-    made = loop.state({"params": "params", "optimizer": "memory", "history": "history"})
-    taken = [*_restore(model), *loop.taken_up()]
-    return [*made, "if resume is not None:", *indented(taken, 4), *loop.begin()]
+    made = printed(loop.state({"params": "params", "optimizer": "memory", "history": "history"}), 4)
+    taken = [*_restore(model), *printed(loop.taken_up(), 8)]
+    return [*made, "if resume is not None:", *indented(taken, 4), *printed(loop.begin(), 4)]
 
 
 def _first_gradient(model: Model) -> list[str]:
@@ -76,7 +76,7 @@ def _step(model: Model) -> list[str]:
     """Return the lines between one gradient and the next."""
     train, rate = model.train, learning_rate.current(model.train)
     lines = ["clip()"] if train.clip is not None else []
-    lines += [f"update({rate})", *(["constrain(params)"] if constraint_lines(model) else [])]
+    lines += [f"update({rate})", *(["constrain(params)"] if constraints(model) else [])]
     return lines + learning_rate.after_step(train)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dotnn.codegen import optimizer, paste, training
 from dotnn.codegen.heading import header, sealed
@@ -37,7 +36,7 @@ def script(draft: Draft) -> str:
     plan = FastEmitter(model, step).emit()
     called = helper_names(graph) | plan.helpers | training.init_helpers(model)
     formulas = paste.needed(called - {"locate"})
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         **header(model, draft.facts, draft.style.name),
         **constants(model, graph),
         "formulas": paste.sources(formulas),
@@ -60,7 +59,7 @@ def script(draft: Draft) -> str:
     return sealed(mark.off(text, names))
 
 
-def _own(model: Model, graph: Graph) -> dict[str, Any]:
+def _own(model: Model, graph: Graph) -> dict[str, object]:
     """Return what the shared templates say otherwise for other targets."""
     return {
         "metric_lines": indented(training.metric_lines(model, value_names(model, graph)), 8),

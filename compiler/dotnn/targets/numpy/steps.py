@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,8 @@ from dotnn.targets.numpy.fast.update import plan_update
 from dotnn_runtime.script.selfcheck import generic_batch
 
 Arrays = dict[str, np.ndarray]
+Step = Callable[[np.ndarray, np.random.Generator], float]
+"""(rows of the examples, generator) -> the loss; the gradients are in arrays that exist."""
 
 INVENTED = 12
 """How many examples are drawn where the spec has no data."""
@@ -107,7 +108,7 @@ class FastTraining:
         self.start_from(beside.params)
         self.lr = float(plan_update(beside.model.train).d_loss)
         self.arrays = script.training_arrays(beside.data.parts["train"], np.float64)
-        self.steps: dict[int, Any] = {}
+        self.steps: dict[int, Step] = {}
         self.clip = script.make_clip(g, self._g) if hasattr(script, "make_clip") else lambda: None
         self.run = script.make_update(w, g, script.optimizer_state(w), self.params)
         self.rated = beside.model.train.schedule is not None
@@ -138,7 +139,7 @@ class _Data:
     """The parts of the examples, and how they were scaled."""
 
     parts: dict[str, Arrays]
-    scaling: dict[str, Any]
+    scaling: dict[str, dict[str, np.ndarray]]
 
     @property
     def count(self) -> int:

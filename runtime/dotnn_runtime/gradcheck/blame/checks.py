@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
 from ..probing.evaluation import loss_and_grads
 from ..probing.soundness import Soundness, Unsound
-from ..reading.structure import CONTRACT, around
+from ..reading.structure import OWN, around
 from ..reading.types import Array, Point
 from ..report.results import Blame, Pattern
+from ..tracing.displace import Recording
+from ..tracing.notes import Note, Noting
 from ..tracing.rows import EDGE
 from ..tracing.traced import TracedScript
-from ..tracing.tracer import Mode, Note, Tape
 from .faults import blames_at
 from .localise import blame_at
 from .steps import blame_for_forward
@@ -47,15 +49,11 @@ def _blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> 
 
 def backward_notes(script: TracedScript, point: Point, d_loss: float = 1.0) -> list[Note]:
     """Return the cotangents of one backward pass, as far as it comes."""
-    script.tracer.shifts = {}
-    script.tracer.start(Mode.BACKWARD, Tape())
-    try:
-        loss_and_grads(script.traced, point, d_loss=d_loss)
-    except (Exception, SystemExit):
-        pass  # what was noted before it is what is asked for
-    finally:
-        script.tracer.stop()
-    return script.tracer.notes
+    noting = Noting(script.woven, {})
+    # what was noted before it stops is what is asked for
+    with suppress(Exception, SystemExit), script.woven.heard_by(noting) as module:
+        loss_and_grads(module, point, d_loss=d_loss)
+    return noting.notes
 
 
 def blame_for_note(script: TracedScript, point: Point, *, same_size: bool = False) -> Blame | None:
@@ -65,28 +63,37 @@ def blame_for_note(script: TracedScript, point: Point, *, same_size: bool = Fals
     that can be broadcast to the right one, and holds fewer elements, does not count as wrong: it may be meant so.
     """
     shapes = _shapes(script, point)
+    size = next((len(array) for array in point.batch.values()), 0)
     written = set().union(*script.structure.in_place.values())
     for note in backward_notes(script, point) if script.explains else ():
         name = note.name.removeprefix("d_")
         value = name if name in shapes else name.partition(EDGE)[0]
         if note.name in written or (value in written and not same_size):
             continue
-        if not note.is_float:
-            words = f"{note.name} holds no floating-point numbers: a mask in place of a product with it?"
-            return _blame_line(script, note, value, Pattern("wrong dtype", words))
-        if not np.all(np.isfinite(note.array)):
-            return _blame_line(script, note, value, Pattern("not finite", f"{note.name} holds NaN or infinity."))
-        if value not in shapes:
-            continue
-        if note.array.shape != shapes[value] and not (same_size and _spreads_to(note.array, shapes[value])):
-            words = f"The result has the shape {note.array.shape}, but {value} has {shapes[value]}."
-            size = next((len(array) for array in point.batch.values()), 0)
-            if size in note.array.shape and size not in shapes[value]:
-                words += f" {size} is the batch size: does a sum run over the wrong axis?"
-            turned = note.array.shape == shapes[value][::-1] and note.array.ndim > 1
-            pattern = "wrong shape: transposed" if turned else "wrong shape"
-            return _blame_line(script, note, value, Pattern(pattern, words))
+        shape = shapes.get(value, note.array.shape)
+        meant = same_size and _spreads_to(note.array, shape)
+        pattern = _wrong_numbers(note) or _wrong_shape(note.array, value, note.array.shape if meant else shape, size)
+        if pattern is not None:
+            return _blame_line(script, note, value, pattern)
     return None
+
+
+def _wrong_numbers(note: Note) -> Pattern | None:
+    if not note.is_float:
+        words = f"{note.name} holds no floating-point numbers: a mask in place of a product with it?"
+        return Pattern("wrong dtype", words)
+    finite = np.all(np.isfinite(note.array))
+    return None if finite else Pattern("not finite", f"{note.name} holds NaN or infinity.")
+
+
+def _wrong_shape(array: Array, value: str, shape: tuple[int, ...], batch: int) -> Pattern | None:
+    if array.shape == shape:
+        return None
+    words = f"The result has the shape {array.shape}, but {value} has {shape}."
+    if batch in array.shape and batch not in shape:
+        words += f" {batch} is the batch size: does a sum run over the wrong axis?"
+    turned = array.shape == shape[::-1] and array.ndim > 1
+    return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
 
 
 def _spreads_to(array: Array, shape: tuple[int, ...]) -> bool:
@@ -118,17 +125,11 @@ def _shapes(script: TracedScript, point: Point) -> dict[str, tuple[int, ...]]:
 
 def values_at(script: TracedScript, point: Point) -> dict[str, list[Array]]:
     """Return all values of every name of the forward pass, as far as it comes."""
-    tape = Tape()
-    script.tracer.start(Mode.RECORD, tape)
-    try:
-        rng = np.random.default_rng(point.rng_seed)
-        _, cache = script.traced.forward(point.params, point.batch, training=point.training, rng=rng)
-        script.traced.total_loss(point.params, point.batch, cache)
-    except (Exception, SystemExit):
-        pass  # as above
-    finally:
-        script.tracer.stop()
-    return tape.values
+    recording, rng = Recording(script.woven, {}), np.random.default_rng(point.rng_seed)
+    with suppress(Exception, SystemExit), script.woven.heard_by(recording) as module:
+        _, cache = module.forward(point.params, point.batch, training=point.training, rng=rng)
+        module.total_loss(point.params, point.batch, cache)
+    return recording.tape.values
 
 
 def blame_for_seed(script: TracedScript, point: Point) -> Blame | None:
@@ -174,21 +175,22 @@ def blame_for_exception(script: TracedScript, error: BaseException) -> Blame:
 
     What complains about a result blames the last line of `loss_and_grads`, which returns it.
     """
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename]
-    if not frames or frames[-1].lineno is None:
-        last = script.structure.functions.get("loss_and_grads")
-        place = script.structure.place(last.body[-1].lineno if last else 0)
-        return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{error}."))
-    outer = [
-        f
-        for f in frames
-        if f.name in (*CONTRACT, "make_step") or (script.structure.step and f.name == script.structure.step.name)
-    ]
-    chosen = (outer or frames)[-1]  # a formula that stops was handed something by the line that calls it
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == script.filename and f.lineno]
+    if not frames:
+        return _blame_for_result(script, error)
+    passed = [around(script.structure.source, f.lineno or 0) for f in frames]
+    outer = [f for f, function in zip(frames, passed, strict=True) if function in OWN]
+    chosen = [*frames[-1:], *outer][-1]  # a formula that stops was handed something by the line that calls it
     inner = "" if chosen is frames[-1] else f", inside {frames[-1].name} in line {frames[-1].lineno}"
     place = script.structure.place(chosen.lineno or 0)
     target = place.text.partition("=")[0].rstrip(" +")
     name = target if target.isidentifier() else chosen.name
     pattern = Pattern("exception", f"This line stops{inner}: {type(error).__name__}: {error}.")
-    passed = dict.fromkeys(around(script.structure.source, f.lineno or 0) for f in reversed(frames))
-    return replace(blame_at(name, name, place, place, pattern), functions=tuple(passed))
+    functions = tuple(dict.fromkeys(reversed(passed)))
+    return replace(blame_at(name, name, place, place, pattern), functions=functions)
+
+
+def _blame_for_result(script: TracedScript, error: BaseException) -> Blame:
+    last = script.structure.functions.get("loss_and_grads")
+    place = script.structure.place(last.body[-1].lineno if last else 0)
+    return blame_at("loss_and_grads", "", place, place, Pattern("wrong result", f"{error}."))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -183,7 +184,7 @@ def _other_calls(part: ast.Call) -> Iterator[ast.expr]:
                 for axis in ("0", "1", "-1", "(0, 1)", "(0, 1, 2)", "None")
             )
             yield ast.Call(function, part.args, [*part.keywords, ast.keyword("keepdims", ast.Constant(True))])
-    if len(part.args) == 1 and not part.keywords:
+    if part.args:
         yield part.args[0]
     for i in range(len(part.args) - 1):
         args = [*part.args]
@@ -218,18 +219,22 @@ def _other_places(place: ast.expr) -> Iterator[ast.expr]:
                     moved = copy.copy(place)
                     setattr(moved, which, _parsed(f"a + {shift}", a=bound))
                     yield moved
-            if place.lower is not None and place.upper is not None:  # the piece before or behind
-                yield ast.Slice(
-                    _parsed(f"a + {shift} * (b - a)", a=place.lower, b=place.upper),
-                    _parsed(f"b + {shift} * (b - a)", a=place.lower, b=place.upper),
-                    place.step,
-                )
+            if place.lower is not None and place.upper is not None:  # one off, the piece before or behind
+                yield from _moved(place, f"a + {shift}", f"b + {shift}")
+                yield from _moved(place, f"a + {shift} * (b - a)", f"b + {shift} * (b - a)")
         if place.step is None:
             yield ast.Slice(place.lower, place.upper, ast.Constant(-1))
         else:
             yield ast.Slice(place.lower, place.upper, None)
     elif isinstance(place, ast.Name | ast.BinOp | ast.Constant) and not _is_text(place):
         yield from (_parsed(f"a + {shift}", a=place) for shift in (1, -1))
+
+
+def _moved(place: ast.Slice, lower: str, upper: str) -> Iterator[ast.Slice]:
+    """Yield a slice from a to b with other bounds."""
+    if place.lower is not None and place.upper is not None:
+        low, high = (_parsed(text, a=place.lower, b=place.upper) for text in (lower, upper))
+        yield ast.Slice(low, high, place.step)
 
 
 def _is_text(place: ast.expr) -> bool:
@@ -270,7 +275,7 @@ def _swapped(arrays: Mapping[str, Any], names: Mapping[str, Any]) -> Any:
 def _alike(text: str, names: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[str]:
     """Yield variables that may stand for one that is no array: dicts and arrays for a dict, texts, numbers, lists."""
     value = names.get(text)
-    if callable(value) or text.startswith("__"):
+    if callable(value) or isinstance(value, ModuleType) or text.startswith("__"):
         return
     for name, other in names.items():
         if name == text or name.startswith("__") or callable(other):
@@ -287,6 +292,9 @@ def _wrapped(part: ast.expr) -> Iterator[ast.expr]:
         yield from (_parsed(t, a=part) for t in (*texts, "a / len(a)", "a * len(a)", "a / a.size", "a - 1"))
 
 
+MASKED = "np.where(b > 0, a, 0)", "np.where(b < 0, a, 0)"
+
+
 def _extended(arrays: Mapping[str, Any], slopes: Sequence[str]) -> Any:
     """Return what yields an expression with another factor or term."""
     factors = [name for name in arrays if np.ndim(arrays[name]) > 0]
@@ -299,7 +307,7 @@ def _extended(arrays: Mapping[str, Any], slopes: Sequence[str]) -> Any:
             return
         for name in factors:
             b = _parsed(name)
-            for text in ("a + b", "a - b", "a * b", "a / b", "b - a", "a * (1 - b)", "a * (1 - b * b)", "a * (b > 0)"):
+            for text in ("a + b", "a - b", "a * b", "a / b", "b - a", "a * (1 - b)", "a * (1 - b * b)", *MASKED):
                 yield _parsed(text, a=part, b=b)
         for slope in slopes:
             for name in factors:

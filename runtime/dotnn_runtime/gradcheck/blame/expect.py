@@ -1,38 +1,42 @@
 """What every assignment of the backward pass should have made.
 
-A returned gradient should be that of its parameter. Beyond that a name is a promise: `d_h` is the cotangent of the `h`
-of the function whose values this call was given, `d_h_from_f` its part through some uses. What keeps no promise by name
-is not judged by it, only by what is made of it.
+A returned gradient should be that of its parameter. Beyond that a name is a promise. What keeps no promise by name is
+not judged by it, only by what is made of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from ..reading.types import Array
-from ..tracing.rows import EDGE
 from ..tracing.run import Event, Run
-from ..tracing.values import Node, node_of
+from ..tracing.values import node_of
+from .promises import Promise, Promises, spread
 from .truth import Target, Truths
 
-ROOT = ("forward", "total_loss")
+TRUSTED = 3
+"""So many times more lines must keep their promise than break it."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """The cotangents that an event may be. `sure` is what no naming can change: a gradient that is returned."""
+    """The cotangents that an event may be. `sure` is what no naming can change: a gradient that is returned.
+
+    Where some of them are more likely `meant` than the others, an event is right only if it is one of those.
+    """
 
     targets: tuple[Target, ...]
     sure: bool = False
+    meant: tuple[Target, ...] = ()
 
     def met(self, truths: Truths, claim: Array | None) -> bool:
         """Whether a value is one of them."""
-        return any(truths.same(_spread(claim, target.value), target.value) for target in self.targets)
+        return any(truths.same(_spread(claim, target.value), target.value) for target in self.meant or self.targets)
 
 
 def _spread(claim: Array | None, right: Array) -> Array | None:
@@ -48,32 +52,111 @@ def _spread(claim: Array | None, right: Array) -> Array | None:
 class Expectations:
     """What is expected of the events of a run."""
 
-    def __init__(self, run: Run, truths: Truths) -> None:
-        self.run, self.truths = run, truths
+    def __init__(self, run: Run, truths: Truths, slopes: Mapping[int, Target] | None = None) -> None:
+        self.run, self.truths, self.slopes = run, truths, slopes or {}
         self.consumers: dict[int, list[Event]] = defaultdict(list)
         for event in run.backward:
             for dep in event.deps:
                 self.consumers[dep].append(event)
+        self.promises = Promises(run, truths, self.consumers)
+        self._known: dict[int, Expectation | None] = {}
 
     def of(self, event: Event) -> Expectation | None:
         """Return what is expected of an event, None for nothing."""
+        if event.number not in self._known:
+            self._known[event.number] = self._find(event)
+        return self._known[event.number]
+
+    def _find(self, event: Event) -> Expectation | None:
+        if event.number in self.slopes:
+            return Expectation((self.slopes[event.number],))
         returned = self._returned.get(event.number)
         if returned is not None and event.place.key:
             return returned
-        promised = event.name.startswith("d_") and event.name.isidentifier() and not self.is_partial(event)
-        found = tuple(self._by_name(event)) if promised else ()
-        if found:
-            return Expectation(found)
+        promised = self._part_promised(event) if self.is_partial(event) else self._promised(event)
+        if promised is not None and not self._starts(event):
+            return promised
         free = event.seeded and event.value is not None and not self.truths.find(event.value)
         free = free and event.site.kind != "return"
         return returned if free or (returned and "[" in event.name) else None
+
+    def _promised(self, event: Event) -> Expectation | None:
+        """Return what a name promises: in a loop that goes through the turns of the forward pass, in the same turn."""
+        own, others = self._promise[event.number]
+        if own and self._by_turns[event.site.number] > 0:
+            return Expectation(own)
+        likely = own if self._goes_by_turns(event) else ()
+        return Expectation(own + others, meant=likely) if own or others else None
+
+    def _part_promised(self, event: Event) -> Expectation | None:
+        """Return what is promised of a part that a statement of another turn adds to: `d_c = d_c * f` at the end."""
+        users = [user for user in self.consumers[event.number] if user.loops != event.loops]
+        if not event.loops or event.site.kind != "assign" or event.place.part or not users:
+            return None
+        wholes = [target for user in users for target in self._promise[user.number].own]
+        nodes = {id(spread(target.node)) for target in wholes if target.is_whole}
+        parts = [t for node in nodes for t in self.truths.parts.get(node, ())]
+        return Expectation((*wholes, *parts)) if wholes else None
+
+    def _goes_by_turns(self, event: Event) -> bool:
+        """Whether an event is likely to be one of its own turn: so are most of its site, or else of its function."""
+        return (self._by_turns[event.site.number] or self._by_turns[event.site.function]) > 0
+
+    @cached_property
+    def _promise(self) -> dict[int, Promise]:
+        return {event.number: self.promises.of(event) for event in self.run.backward}
+
+    @cached_property
+    def _by_turns(self) -> Counter[int | str]:
+        """How many more events of a site, and of a function, are cotangents of their own turn than of others."""
+        count: Counter[int | str] = Counter()
+        for event in self.run.backward:
+            own, others = self._promise[event.number]
+            if own and others and np.any(event.value):
+                met = [Expectation(targets).met(self.truths, event.value) for targets in (own, others)]
+                for key in (event.site.number, event.site.function):
+                    count[key] += 1 if met[0] else -met[1]
+        return count
+
+    def _starts(self, event: Event) -> bool:
+        """Whether an event is only what is there before: an empty buffer, what a loop begins with, a cut."""
+        if not event.seeded and event.value is not None and not np.any(event.value):
+            return event.number not in self._returned and not self._in_turn(event)
+        number = self._first_in_loop.get((event.frame, event.name), 0)
+        return not event.loops and event.number < number
+
+    def _in_turn(self, event: Event) -> bool:
+        return bool(self._promise[event.number].own) and self._goes_by_turns(event)
+
+    @cached_property
+    def _first_in_loop(self) -> dict[tuple[int, str], int]:
+        """The first events in loops, by call and name."""
+        found: dict[tuple[int, str], int] = {}
+        for event in self.run.backward:
+            if event.loops and event.site.kind in ("assign", "unpack", "part"):
+                found.setdefault((event.frame, event.name), event.number)
+        return found
+
+    @cached_property
+    def names_are_kept(self) -> bool:
+        """Whether the names of this script keep their promises: by far most of its right cotangents do."""
+        kept, broken = set[int](), set[int]()
+        for event in self.run.backward:
+            expectation, used = self.of(event), self.consumers[event.number]
+            if expectation is not None and not expectation.sure and used and event.seeded and event.value is not None:
+                if expectation.met(self.truths, event.value):
+                    kept.add(event.site.number)
+                elif self.truths.find(event.value):
+                    broken.add(event.site.number)
+        return len(kept - broken) >= TRUSTED * max(1, len(broken))
 
     def is_partial(self, event: Event) -> bool:
         """Whether an event is only a part of what gets its name: all that is made of it is assigned to it again."""
         if event.site.kind == "part" and event.place.part == 0:
             return True
         users = self.consumers[event.number]
-        return bool(users) and all(u.name == event.name and u.frame == event.frame for u in users)
+        again = (u.name == event.name and u.frame == event.frame and u.site.kind != "return" for u in users)
+        return bool(users) and all(again)
 
     @cached_property
     def _returned(self) -> dict[int, Expectation]:
@@ -88,76 +171,5 @@ class Expectations:
             while node is not None:
                 if node.event is not None:
                     found[node.event] = expected
-                node = node.parents[0] if len(node.parents) == 1 and _is_identity(node) else None
+                node = node.parents[0] if len(node.parents) == 1 and node.event is not None else None
         return found
-
-    def _by_name(self, event: Event) -> Iterable[Target]:
-        name, edge, _ = event.name.removeprefix("d_").partition(EDGE)
-        for node in self._nodes(event.frame, name, whole=not edge):
-            if not edge:
-                yield Target(node)
-            else:
-                found = (t for t in self.truths.of_shape(node.shape) if t.node is node)
-                yield from (t for t in found if not _splits_a_use(t))
-
-    def _nodes(self, frame: int, name: str, whole: bool) -> list[Node]:
-        """Return the values of a name in the functions that a call of the backward pass belongs to."""
-        found: dict[int, Node] = {}
-        partners = self.partners(frame)
-        for number in partners:
-            for event in self._forward_events.get((number, name), ()):
-                names = [node for node in _ancestors(event.node) if node.total is not None]
-                if whole and names and all(user.frame in partners for user, _ in names[-1].uses):
-                    names = names[-1:]  # all that is read here under any name
-                found |= {node.order: node for node in names}
-        return list(found.values())
-
-    @cached_property
-    def _forward_events(self) -> dict[tuple[int, str], list[Event]]:
-        found: dict[tuple[int, str], list[Event]] = defaultdict(list)
-        for event in self.run.forward:
-            if event.site.kind != "return":
-                found[event.frame, event.name].append(event)
-        return found
-
-    def partners(self, frame: int) -> tuple[int, ...]:
-        """Return the calls of the forward pass that a call of the backward pass goes back through."""
-        if self.run.frames[frame].function == "backward":
-            return self._roots
-        hits = self._hits[frame]
-        inner = {number: count for number, count in hits.items() if number not in self._roots}
-        best = max(inner.values(), default=0)
-        return tuple(number for number, count in inner.items() if count == best) or self._roots
-
-    @cached_property
-    def _roots(self) -> tuple[int, ...]:
-        return tuple(f.number for f in self.run.frames if f.function in ROOT and f.caller == 0)
-
-    @cached_property
-    def _hits(self) -> dict[int, Counter[int]]:
-        found: dict[int, Counter[int]] = defaultdict(Counter)
-        for event in self.run.backward:
-            for dep in event.deps:
-                if dep < self.run.start_of_backward:
-                    found[event.frame][self.run.events[dep].frame] += 1
-        return found
-
-
-def _splits_a_use(target: Target) -> bool:
-    """Whether a part of a cotangent is through one factor of h * h, and not through the other."""
-    users = [user.order for user, _ in target.node.uses]
-    chosen = {users[i] for i in target.shares}
-    return any(users[i] in chosen and i not in target.shares for i in range(len(users))) if chosen else False
-
-
-def _is_identity(node: Node) -> bool:
-    return node.event is not None
-
-
-def _ancestors(node: Node | None) -> list[Node]:
-    """Return a node and what it is another name of."""
-    found: list[Node] = []
-    while node is not None:
-        found.append(node)
-        node = node.parents[0] if node.event is not None and len(node.parents) == 1 else None
-    return found

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..reading.script import Script
 from ..reading.structure import Place as Line
-from ..reading.types import Array, Point, norm
+from ..reading.types import Array, Key, Point, norm
 from ..report.results import Blame, Element, Pattern
 from ..tracing.follow import Follower
 from ..tracing.run import Event, Run
-from ..tracing.values import Node
-from .judge import Fault, Judge
+from ..tracing.traced import TracedScript
+from .fault import Fault
+from .judge import Judge
 from .patterns import MASK_MISSING, NO_PATTERN, Truth, name_factor, name_pattern
+from .readers import shares_by_reader, shares_by_statement
 from .truth import CLOSE, Target
 
 WORST = 3
@@ -28,11 +29,11 @@ TIES = Pattern(
 )
 
 
-def blames_at(script: Script, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> list[Blame]:
+def blames_at(script: TracedScript, point: Point, shifts: Mapping[Key, Array] | None = None) -> list[Blame]:
     """Return a blame for every line of the backward pass that is wrong at a point, in the order of the backward pass.
 
-    `shifts` are constants that are subtracted from values of the forward pass, by name and turn. Empty where the script
-    cannot be followed: it has no `backward`, or computes with more than arrays of NumPy.
+    `shifts` are constants that are subtracted from values of the forward pass. Empty where the script cannot be
+    followed: it has no `backward`, or computes with more than arrays of NumPy.
     """
     if not script.explains:
         return []
@@ -40,10 +41,11 @@ def blames_at(script: Script, point: Point, shifts: Mapping[tuple[str, int], Arr
         faults = Judge(Follower(script), point, shifts).judge()
     except (Exception, SystemExit):  # a script may do anything; the checks have found what is wrong already
         return []
-    return [_blame(script, point, fault, bool(shifts)) for fault in faults]
+    return [blame_of(script, point, fault, bool(shifts)) for fault in faults]
 
 
-def _blame(script: Script, point: Point, fault: Fault, at_ties: bool) -> Blame:
+def blame_of(script: TracedScript, point: Point, fault: Fault, at_ties: bool) -> Blame:
+    """Put into words what is wrong with a line."""
     structure, event = script.structure, fault.event
     place = structure.place(fault.line)
     parameter = _parameter(script, fault)
@@ -69,7 +71,7 @@ def _returned_name(event: Event) -> str:
     return event.name or "return"
 
 
-def _parameter(script: Script, fault: Fault) -> str:
+def _parameter(script: TracedScript, fault: Fault) -> str:
     """Return the parameter whose gradient a line makes, "" for none."""
     name = fault.event.place.key or fault.event.name
     if name in script.params:
@@ -83,8 +85,10 @@ def _pattern(point: Point, fault: Fault, place: Line) -> Pattern:
     """Say in which way the value that shows a fault is wrong."""
     wrong = fault.wrong
     if wrong.stopped is not None:
-        stopped = wrong.stopped
-        return Pattern("exception", f"This line stops: {type(stopped).__name__}: {stopped}.")
+        stops = (
+            "This line stops" if fault.site.number == wrong.site.number else f"Line {wrong.line} stops because of this"
+        )
+        return Pattern("exception", f"{stops}: {type(wrong.stopped).__name__}: {wrong.stopped}.")
     right = fault.right
     if wrong.value is None or right is None:
         return NO_PATTERN
@@ -99,7 +103,7 @@ def _pattern(point: Point, fault: Fault, place: Line) -> Pattern:
         words = f"The result has the shape {wrong.value.shape}, but {value} has {right.value.shape}."
         turned = wrong.value.shape == right.value.shape[::-1] and wrong.value.ndim > 1
         return Pattern("wrong shape: transposed" if turned else "wrong shape", words)
-    return _steps_missing(fault) or _accumulation(fault) or _shape_of_error(point, fault, right, place)
+    return fault.pattern or _steps_missing(fault) or _accumulation(fault) or _shape_of_error(point, fault, right, place)
 
 
 def _shape_of_error(point: Point, fault: Fault, right: Target, place: Line) -> Pattern:
@@ -131,45 +135,12 @@ def _accumulation(fault: Fault) -> Pattern | None:
     if right is None or run is None or fault.wrong.value is None or not right.is_whole:
         return None
     excess = fault.wrong.value - right.value
-    node = right.node
-    while len(node.uses) == 1 and node.uses[0][0].event is not None:
-        node = node.uses[0][0]
-    if len(node.uses) < 2:
-        return None
-    for user, share in _users(run, node):
+    shares = [*shares_by_statement(run, right.node), *shares_by_reader(run, right.node)]
+    for user, share in shares if len(shares) > 1 else ():
         for sign, how, words in ((-1, "missing", "left out of the sum"), (1, "twice", "counted twice")):
             if share.shape == excess.shape and norm(excess - sign * share) <= CLOSE * norm(share):
                 return Pattern(f"accumulation: {user} {how}", f"The contribution through {user} is {words}.")
     return None
-
-
-def _users(run: Run, node: Node) -> list[tuple[str, Array]]:
-    """Return what each statement that reads a value contributes, and each reading by itself."""
-    names = _owners(run)
-    by_name: dict[tuple[str, int], Array] = {}
-    single: list[tuple[str, Array]] = []
-    for user, share in node.uses:
-        while user.event is not None and len({u.order for u, _ in user.uses}) == 1:  # another name
-            user = user.uses[0][0]
-        owner = names.get(user.order, ("the loss", 0))
-        by_name[owner] = by_name[owner] + share if owner in by_name else share
-        single.append((owner[0], share))
-    whole = [(name, share) for (name, _), share in by_name.items()] if len(by_name) > 1 else []
-    return [*whole, *single]
-
-
-def _owners(run: Run) -> dict[int, tuple[str, int]]:
-    """Return which assignment of the forward pass every node is a part of."""
-    found: dict[int, tuple[str, int]] = {}
-    for event in run.forward:
-        unread = [event.node] if event.node is not None else []
-        while unread:
-            node = unread.pop()
-            if node.order in found or (node.event is not None and node is not event.node):
-                continue
-            found[node.order] = event.name, event.number
-            unread += [p for p in node.parents if p is not None]
-    return found
 
 
 def _steps_missing(fault: Fault) -> Pattern | None:

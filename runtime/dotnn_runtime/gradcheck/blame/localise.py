@@ -1,37 +1,48 @@
-"""Finding the rule that is wrong: the first wrong line of the backward pass.
+"""Finding the rule that is wrong in a pass that is not followed itself: a fast step, a `loss_and_grads` by hand.
 
-The backward pass is a sequence of lines, each computing one cotangent, contribution or gradient from earlier ones.
-A line whose result is wrong while everything before it was right holds the faulty rule.
+The pass is a sequence of statements, each writing one cotangent, contribution or gradient. Beside them stand the
+right ones, of a forward pass that was followed. The first that is wrong while all before it are right is to blame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
 from ..probing.evaluation import Evaluation
-from ..probing.probes import Oracle, Outcome, element, judge, scale_of
 from ..reading.structure import Place
 from ..reading.types import Array, Key
-from ..report.results import Blame, Element, Pattern
+from ..report.results import Blame, Pattern
+from ..tracing.follow import Follower
 from ..tracing.rows import EDGE, Row, fitted
-from .fanout import FanOut
-from .patterns import MASK_MISSING, NO_PATTERN, Truth, measure, name_factor, name_pattern
+from ..tracing.run import Event, Run
+from ..tracing.run import Place as Spot
+from ..tracing.values import Node
+from .fault import Fault
+from .faults import blame_of
+from .readers import shares_by_reader
+from .truth import Target, Truths
 
-FEW_ELEMENTS = 400
-WORST = 3
+MOST_USES = 8
+Uses = tuple[int, ...]
 
 
-def localise(evaluation: Evaluation, oracle: Oracle, rng: np.random.Generator) -> Blame | None:
-    """Return the first wrong rule of the backward pass at this evaluation, None if every row is right."""
-    return _Search(evaluation, oracle, rng).first_wrong()
+def localise(evaluation: Evaluation) -> Blame | None:
+    """Return the first wrong rule of a pass, None if all are right or `forward` cannot be followed."""
+    try:
+        run = Follower(evaluation.script).follow(evaluation.point, shifts=evaluation.shifts)
+    except (Exception, SystemExit):  # a script may do anything; the checks have found what is wrong already
+        return None
+    return _Search(evaluation, run, Truths(run.nodes)).first_wrong() if run.nodes else None
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One result of the backward pass: where it comes in the order of the notes, its name, and what it claims."""
+    """One result of the pass: where it comes in the order of the notes, its name, and what it claims."""
 
     position: int
     name: str
@@ -41,48 +52,64 @@ class _Step:
 @dataclass
 class _Search:
     evaluation: Evaluation
-    oracle: Oracle
-    rng: np.random.Generator
-    _known: dict[Key, Array] = field(default_factory=dict)
+    run: Run
+    truths: Truths
 
     def first_wrong(self) -> Blame | None:
+        step = next((step for step in self._in_order() if self._is_wrong(step.row)), None)
+        if step is None:
+            return None
+        at_ties = bool(self.evaluation.shifts)
+        return blame_of(self.evaluation.script, self.evaluation.point, self._fault(step), at_ties)
+
+    def _node(self, key: Key) -> Node | None:
+        nodes = {"param": self.run.params, "input": self.run.inputs}
+        node = nodes[key.kind].get(key.name) if key.kind in nodes else self.run.values.get(key)
+        if node is not None and node.total is None and not node.lost:
+            node.total = np.zeros(self.evaluation.base(key).shape)  # the loss does not come from it
+        return node if node is not None and node.total is not None else None
+
+    def _is_wrong(self, row: Row) -> bool:
+        nodes = [node for key in row.keys if (node := self._node(key)) is not None]
+        if len(nodes) < len(row.keys):
+            return False  # no way back is known through what the loss makes of it
+        pairs = (zip(claim, nodes, strict=True) for claim in row.claims)
+        return not any(all(self.truths.same(a, np.asarray(node.total)) for a, node in pair) for pair in pairs)
+
+    def _in_order(self) -> list[_Step]:
+        """Return what the pass computes, in the order in which it does."""
         rows = self.evaluation.rows()
-        scale = scale_of(rows)
-        for step in self._in_order(rows, scale):
-            if self._is_wrong(step.row, scale):
-                return self._blame(step)
-        return None
-
-    def _is_wrong(self, row: Row, scale: float) -> bool:
-        direction = row.direction(self.rng)
-        true = self.oracle.derivative(self.evaluation.evaluate, direction)
-        return judge(row, direction, true, scale, self.oracle.tolerance).outcome is Outcome.WRONG
-
-    def _in_order(self, rows: Sequence[Row], scale: float) -> list[_Step]:
-        """Return what the backward pass computes, in the order in which it does."""
-        structure = self.evaluation.script.structure
-        by_name = {row.name: row for row in rows if row.kind == "cotangent"}
+        values = {row.name: row for row in rows if row.kind == "cotangent"}
         returned = {row.name: row for row in rows if row.kind != "cotangent"}
-        # d_h1_W may be assigned by a line of its own, or stand only in the returned dict
-        of_result = {f"d_{name.replace('.', '_')}": [name] for name in returned}
-        of_result |= {f"d_{alias}": [key.name] for alias, key in structure.aliases.items() if key.name in returned}
-        of_result |= structure.result_arrays
         places: dict[str, list[int]] = {}
         for i, note in enumerate(self.evaluation.notes):
             places.setdefault(note.name, []).append(i)
         steps: list[_Step] = []
         for name, at in places.items():
-            if name in by_name and len(by_name[name].keys) > 1:
-                if self._is_wrong(by_name[name], scale):
-                    steps += self._time_steps(by_name[name], at)
-            elif name in by_name:
-                steps.append(_Step(at[-1], name, by_name[name]))
-            else:
-                results = [r for r in of_result.get(name, ()) if r in returned and self._returns(at[-1], returned[r])]
-                steps += [_Step(at[-1], name, returned.pop(result)) for result in results]
+            steps += self._of_value(values[name], at) if name in values else self._of_results(name, at[-1], returned)
         # what is left has no line of its own: nearest to the loss first
         rest = [_Step(len(self.evaluation.notes), name, returned[name]) for name in reversed(list(returned))]
         return sorted(steps, key=lambda step: step.position) + rest
+
+    def _of_value(self, row: Row, at: list[int]) -> Iterator[_Step]:
+        if len(row.keys) == 1:
+            yield _Step(at[-1], row.name, row)
+        elif self._is_wrong(row):
+            yield from self._time_steps(row, at)
+
+    def _of_results(self, name: str, position: int, returned: dict[str, Row]) -> Iterator[_Step]:
+        """Yield the gradients that an array is returned as, and take them out of what is `returned`."""
+        for result in self._results.get(name, ()):
+            if result in returned and self._returns(position, returned[result]):
+                yield _Step(position, name, returned.pop(result))
+
+    @cached_property
+    def _results(self) -> dict[str, list[str]]:
+        """The gradients that an array may be returned as: d_h1_W stands in the dict alone, or has a line of its own."""
+        structure, grads = self.evaluation.script.structure, self.evaluation.grads
+        found = {f"d_{name.replace('.', '_')}": [name] for name in grads}
+        aliases = {f"d_{alias}": [key.name] for alias, key in structure.aliases.items() if key.name in grads}
+        return found | aliases | structure.result_arrays
 
     def _returns(self, position: int, row: Row) -> bool:
         """Tell whether a note is what the backward pass returned, not a part of it."""
@@ -95,116 +122,82 @@ class _Search:
 
         Where one line of the loop does, what stands before the loop is what it starts from.
         """
-        line = self.evaluation.step_line(row.keys[0].name, row.name)
+        line = self.evaluation.cotangents.step_line(row.keys[0].name, row.name)
         at = [position for position in at if not line or self.evaluation.notes[position].line == line]
         for position, key in zip(at, reversed(row.keys), strict=False):
             array = fitted(self.evaluation.notes[position].array, self.evaluation.base(key).shape)
             if array is not None:
                 yield _Step(position, row.name, Row(row.name, row.kind, (key,), ((array,),), False))
 
-    def _blame(self, step: _Step) -> Blame:
-        name, row = step.name, step.row
-        time = self._step_of(row.keys[0])
-        if len(self.evaluation.tape.values.get(row.keys[0].name, ())) <= 1 or time is not None:
-            fan_out = FanOut(self.evaluation, self.oracle, self.rng, name, row, time)
-            edge = fan_out.wrong_edge(self._batch_size)
-            if edge:
-                return self._report(edge[0], row, edge[1])
-            wrong_sum = fan_out.wrong_sum()
-            if wrong_sum:
-                place = None if time is None else step.position
-                return replace(self._report(name, row, wrong_sum, place), worst=self._worst(row))
-        pattern = self._missing_steps(name, row) or self._pattern(row)
-        return replace(self._report(name, row, pattern, step.position), worst=self._worst(row))
+    # ------------------------------------------------------------------------------------------- what is to blame
 
-    def _step_of(self, key: Key) -> int | None:
-        """Return which step of a loop assigns a value, None where no loop does."""
-        looped = key.kind == "value" and key.name in self.evaluation.script.structure.stepwise.get("forward", {})
-        return key.at - int(self.evaluation.started(key.name)) if looped and self.evaluation.script.explains else None
+    def _fault(self, step: _Step) -> Fault:
+        row, node = step.row, self._node(step.row.keys[-1])
+        assert node is not None  # else it would not have been found to be wrong
+        if len(self.evaluation.tape.values.get(row.keys[0].name, ())) <= 1:
+            for edge, claim, right in self._wrong_edges(step.name, row, node):
+                return self._made(self._place(edge).line, edge, claim, right)
+        place = self._place(step.name, step.position)
+        fault = self._made(place.line, step.name, row.claims[0][-1], Target(node))
+        fault.doubts = self._doubts(step.name)
+        fault.pattern = self._steps_missing(step.name, row)
+        return fault
 
-    def _missing_steps(self, name: str, row: Row) -> Pattern | None:
+    def _made(self, line: int, name: str, value: Array, right: Target | None) -> Fault:
+        site = max(self.evaluation.script.woven.sites, key=lambda site: site.line if site.line <= line else 0)
+        spot = Spot(site.number, 0, "", 0)
+        event = Event(len(self.run.events), spot, site, 0, name, line, 0, (), value)
+        return Fault(site, line, event, event, self.run, right)
+
+    def _place(self, name: str, position: int | None = None) -> Place:
+        """Return the statement that writes an array, at this position of the notes, else the last one that does."""
+        structure, notes = self.evaluation.script.structure, self.evaluation.notes
+        filled = name in structure.in_place.get(structure.backward_function, ())
+        if position is not None and position < len(notes) and not filled:
+            return structure.place(notes[position].line)
+        place = structure.assigned_in_backward(name)
+        return place if place.line else structure.place(next((n.line for n in reversed(notes) if n.name == name), 0))
+
+    def _wrong_edges(self, name: str, row: Row, node: Node) -> Iterator[tuple[str, Array, Target | None]]:
+        """Yield contributions `d_v_from_<user>` that are not what its readings of `v` contribute, and what is."""
+        readers = shares_by_reader(self.run, node)[:MOST_USES]
+        names, shares = [reader for reader, _ in readers], np.array([share for _, share in readers])
+        terms = [t for t in self.evaluation.script.structure.terms_in_backward(name) if EDGE in t]
+        for edge, array, claim in self._edges(name, row, terms):
+            named = _of_user(edge.removeprefix(name + EDGE), names)
+            sums = _subsets(len(names), named, _is_shared(edge, terms))
+            if claim is None or not self._is_sum(claim, shares, sums):
+                right = Target.of(shares[list(named)].sum(axis=0)) if named else None
+                yield edge, array if claim is None else claim, right
+
+    def _is_sum(self, claim: Array, shares: Array, subsets: Iterator[Uses]) -> bool:
+        return any(self.truths.same(claim, shares[list(some)].sum(axis=0)) for some in subsets)
+
+    def _edges(self, name: str, row: Row, terms: list[str]) -> Iterator[tuple[str, Array, Array | None]]:
+        """Yield the contributions to a cotangent as they were noted, and in the shape of the value."""
+        batch_last = self.evaluation.script.structure.step is not None and row.kind == "cotangent"
+        for edge, notes in self.evaluation.cotangents.by_name.items():
+            # of a fast step, an array that a contribution is made in, d_v_from_u_bordered, is none
+            if edge.startswith(name + EDGE) and (edge in terms or not batch_last):
+                yield edge, notes[-1].array, fitted(notes[-1].array, row.shape, batch_last)
+
+    def _steps_missing(self, name: str, row: Row) -> Pattern | None:
         """Compare how often a loop assigns a value with how often the backward pass assigns its cotangent."""
         value = row.keys[0].name
-        steps = len(self.evaluation.tape.values.get(value, ())) - int(self.evaluation.started(value))
+        steps = len(self.evaluation.tape.values.get(value, ())) - int(self.evaluation.cotangents.started(value))
         done = sum(note.name == name for note in self.evaluation.notes)
         if not 0 < done < steps:
             return None
         words = f"The forward pass assigns this value {steps} times, the backward pass its cotangent only {done} times."
         return Pattern(f"steps missing: {done} of {steps}", words)
 
-    def _slope(self, direction: dict[Key, Array]) -> float:
-        return self.oracle.derivative(self.evaluation.evaluate, direction)
-
-    def _pattern(self, row: Row) -> Pattern:
-        if self.evaluation.shifts:
-            return _TIES
-        got, key = row.claims[0][-1], row.keys[-1]
-        truth = self._truth(key, got.shape)
-        pattern = name_pattern(got, truth, self._batch_size)
-        vague = pattern.id in (NO_PATTERN.id, MASK_MISSING)
-        return (name_factor(got, truth, self._named_arrays(row)) if vague else None) or pattern
-
-    def _named_arrays(self, row: Row) -> dict[str, Array]:
-        """Return the values of the forward pass and the other cotangents: what a factor may be made of."""
-        found = {name: arrays[-1] for name, arrays in self.evaluation.tape.values.items()}
-        return found | {note.name: note.array for note in self.evaluation.notes if note.name != row.name}
-
-    def _worst(self, row: Row) -> tuple[Element, ...]:
-        """Return the worst elements of a small tensor."""
-        got, key = row.claims[0][-1], row.keys[-1]
-        elements = self._elements(key, got.shape)
-        if elements is None:
-            return ()
-        error = np.abs(got - elements)
-        order = [i for i in np.argsort(-error, axis=None, kind="stable")[:WORST] if error.flat[i]]
-        places = [tuple(int(n) for n in np.unravel_index(i, got.shape)) for i in order]
-        return tuple(Element(place, float(got[place]), float(elements[place])) for place in places)
-
-    @property
-    def _batch_size(self) -> int:
-        return next((len(array) for array in self.evaluation.point.batch.values()), 1)
-
-    def _truth(self, key: Key, shape: tuple[int, ...]) -> Truth:
-        return measure(lambda u: self._slope({key: u}), shape, self.rng, self._elements(key, shape))
-
-    def _elements(self, key: Key, shape: tuple[int, ...]) -> Array | None:
-        """Return the right gradient, all of it, where it is small."""
-        if int(np.prod(shape)) > FEW_ELEMENTS or self.oracle.name != "complex step":
-            return None
-        if key not in self._known:
-            self._known[key] = np.zeros(shape)
-            for index in np.ndindex(*shape):
-                self._known[key][index] = element(self.evaluation.evaluate, key, shape, index)
-        return self._known[key]
-
-    def _report(self, name: str, row: Row, pattern: Pattern, position: int | None = None) -> Blame:
+    def _doubts(self, name: str) -> list[tuple[str, int]]:
+        """Return the lines that this one reads and that cannot be checked, because no value belongs to them."""
         structure, notes = self.evaluation.script.structure, self.evaluation.notes
-        place = structure.assigned_in_backward(name)
-        if not place.line:
-            place = structure.place(next((note.line for note in reversed(notes) if note.name == name), 0))
-        filled = name in structure.in_place.get(structure.backward_function, ())
-        if position is not None and position < len(notes) and not filled:
-            place = structure.place(notes[position].line)
-        spec = place if place.spec_line else structure.defined_at(row.keys[0].name)
-        if pattern is NO_PATTERN and "@" in place.text:
-            pattern = Pattern(pattern.id, f"{pattern.words} Is a .T missing, or one too many?")
-        pattern = self._with_doubts(name, pattern)
-        return blame_at(name, row.name, place, spec, pattern)
-
-    def _with_doubts(self, name: str, pattern: Pattern) -> Pattern:
-        """Add the lines that this one reads and that cannot be checked, because no value belongs to them."""
-        structure = self.evaluation.script.structure
         checked = {row.name for row in self.evaluation.rows()} | {f"d_{alias}" for alias in structure.aliases}
-        unchecked = {note.name for note in self.evaluation.notes if EDGE not in note.name} - checked
-        terms = dict.fromkeys(structure.views.get(term, term) for term in structure.terms_in_backward(name))
-        doubtful = {
-            note.name: note.line for note in self.evaluation.notes if note.name in unchecked and note.name in terms
-        }
-        if not doubtful:
-            return pattern
-        lines = [f"{term} in line {line}" for term, line in doubtful.items()]
-        words = f"{pattern.words} If not here, the error is in {' or '.join(lines)}, which this line reads."
-        return Pattern(pattern.id, words)
+        unchecked = {note.name for note in notes if EDGE not in note.name} - checked
+        terms = {structure.views.get(term, term) for term in structure.terms_in_backward(name)}
+        return list({note.name: note.line for note in notes if note.name in unchecked & terms}.items())
 
 
 def blame_at(name: str, row_name: str, place: Place, spec: Place, pattern: Pattern) -> Blame:
@@ -213,8 +206,25 @@ def blame_at(name: str, row_name: str, place: Place, spec: Place, pattern: Patte
     return Blame(name, layer, spec.op, spec.spec_line, place.line, place.text, pattern.id, pattern.words)
 
 
-_TIES = Pattern(
-    "only at ties",
-    "Right everywhere but where a branch stands exactly on its edge: a >= in place of a >? The convention is "
-    "relu'(0) = 0, and of equal maxima the first wins.",
-)
+def _is_shared(edge: str, terms: list[str]) -> bool:
+    """Whether a contribution may be one of several through the same statement: in h * h each factor has its own."""
+    return terms.count(edge) > 1 or len(terms) < 2 or any(term.startswith(f"{edge}_") for term in terms)
+
+
+def _of_user(user: str, readers: list[str]) -> Uses:
+    """Return the uses that a contribution's name refers to: `fc2` also stands for `fc2_z = …`."""
+    exact = tuple(i for i, reader in enumerate(readers) if reader == user)
+    return exact or tuple(i for i, reader in enumerate(readers) if reader.startswith(user + "_"))
+
+
+def _subsets(count: int, named: Uses, in_parts: bool) -> Iterator[Uses]:
+    """Yield the sets of uses that one contribution may stand for.
+
+    Those its name says, others besides, or a part of them where several contributions share the name: in h * h each
+    factor contributes by itself.
+    """
+    inner, others = named or tuple(range(count)), [i for i in range(count) if named and i not in named]
+    for size in range(1 if in_parts or not named else len(inner), len(inner) + 1):
+        yield from combinations(inner, size)
+    for size in range(1, len(others) + 1):
+        yield from ((*named, *chosen) for chosen in combinations(others, size))

@@ -10,12 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ..tracing.follow import Follower
-from ..tracing.run import Overrides, Patch, Replay
+from ..tracing.run import Patch
 from ..tracing.weave import Site
+from .bench import Bench
 from .edits import edits
 
 MOST_TRIED = 4000
+SECONDS = 4.0
+"""A search ends after so long …"""
+TRIAL = 5
+"""… or after as many events as it may replay; to evaluate an expression costs as much as so many."""
 
 Local = Callable[[Any], bool]
 
@@ -50,9 +54,9 @@ def patch_of(expression: ast.expr) -> Callable[[dict[str, Any]], Any]:
 class Repairs:
     """Looks for repairs of single sites."""
 
-    def __init__(self, follower: Follower, replay: Replay, overrides: Overrides, seconds: float) -> None:
-        self.follower, self.replay, self.overrides = follower, replay, overrides
-        self.deadline = time.process_time() + seconds
+    def __init__(self, bench: Bench, work: int) -> None:
+        self.bench, self.follower = bench, bench.follower
+        self.most_work, self.deadline = bench.work + work, time.process_time() + SECONDS
 
     def at(
         self, site: Site, execution: int, right: Callable[[], bool], local: Local | None, tier: int
@@ -68,12 +72,13 @@ class Repairs:
         before, tried = self.follower.patches.get(site.number), set[str]()
         try:
             for rank, (new, patch, alone) in enumerate(self._versions(site, names, tier)):
-                if time.process_time() > self.deadline or len(tried) > MOST_TRIED:
+                if self._is_late or len(tried) > MOST_TRIED:
                     return
                 text = ast.unparse(new)
                 if text in tried:
                     continue
                 tried.add(text)
+                self.bench.work += TRIAL
                 if local is not None and alone and not _holds(lambda p=patch: local(p(dict(names)))):  # type: ignore[misc]
                     continue
                 self.follower.patches[site.number] = patch
@@ -83,6 +88,10 @@ class Repairs:
             self.follower.patches.pop(site.number, None)
             if before is not None:
                 self.follower.patches[site.number] = before
+
+    @property
+    def _is_late(self) -> bool:
+        return self.bench.work > self.most_work or time.process_time() > self.deadline
 
     def _versions(self, site: Site, names: dict[str, Any], tier: int) -> Iterator[tuple[ast.expr, Patch, bool]]:
         """Yield other versions of a site; the last says that only its own value is another then."""
@@ -112,7 +121,7 @@ class Repairs:
 
         self.follower.watched = (site.number, execution, watch)
         try:
-            self.replay(self.overrides)
+            self.bench.again()
         finally:
             self.follower.watched = None
         return seen[0] if seen else None

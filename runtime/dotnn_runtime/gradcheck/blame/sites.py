@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ..tracing.follow import Follower
+from ..tracing.run import Event
 from ..tracing.weave import Site
 
 
@@ -58,3 +59,24 @@ def loops_around(site: Site, follower: Follower, shared: Collection[str]) -> Ite
             heads = [n for n in ast.walk(function) if isinstance(n, ast.For)] if function else []
             if any(n.lineno == loop.line < site.line <= (n.end_lineno or 0) for n in heads):
                 yield loop
+
+
+def made_by(event: Event) -> list[ast.AST]:
+    """Return the parts of a statement that an event was made by: of several values at once, the expression of its own.
+
+    Empty for an argument, which the statement that calls has made.
+    """
+    site, place = event.site, event.place
+    if site.kind == "argument":
+        return []
+    value = getattr(site.node, "value", None)
+    if isinstance(value, ast.Dict) and place.key in site.keys:
+        return [value.values[site.keys.index(place.key)]]
+    if isinstance(value, ast.Tuple) and len(value.elts) == len(site.names) and place.part < len(value.elts):
+        return [value.elts[place.part]]
+    return [site.node]
+
+
+def names_in(parts: Iterable[ast.AST]) -> set[str]:
+    """Return the names that occur in parts of a tree."""
+    return {n.id for part in parts for n in ast.walk(part) if isinstance(n, ast.Name)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -13,9 +14,9 @@ from ..reading.structure import all_functions, assigned_names, last_argument, lo
 from ..reading.types import Array, Point
 from ..report.results import Blame, Pattern
 from ..tracing.recording import PASSES, Arrays, Step, Training
-from ..tracing.step_trace import first_strange_statement, first_strange_value, forward_values
 from ..tracing.traced import TracedScript
 from .localise import blame_at
+from .step_trace import first_strange_statement, first_strange_value, forward_values
 
 PATTERN = {
     "batch": "wrong examples",
@@ -102,15 +103,16 @@ def functions_of(script: TracedScript, part: str) -> list[ast.FunctionDef]:
 def _line_of(script: TracedScript, fault: Fault) -> int:
     """Return the line that makes the part of a step which is wrong, as far as the text tells."""
     functions = functions_of(script, fault.part)
+    if not functions:
+        return 0
     if fault.part == "batch":
-        return next((line for f in functions for line in _batch_lines(f)), 0)
+        return next(itertools.chain(*map(_batch_lines, functions)), 0)
     if fault.part in ("state", "slot", "weight"):
         start = {"state": fault.name.replace(".", "_"), "slot": fault.name, "weight": "w"}[fault.part]
-        whole = fault.part != "state"
-        lines = [n.lineno for f in functions for n in _all_statements(f) if _assigns(n, start, whole)]
-        return lines[-1] if lines else next((f.lineno for f in functions), 0)
-    returns = [n.lineno for f in functions[:1] for n in walk_statements(f.body) if isinstance(n, ast.Return)]
-    return returns[-1] if returns else next((f.lineno for f in functions), 0)
+        lines = [line for f in functions for line in _lines_that_assign(f, start, fault.part != "state")]
+    else:
+        lines = [n.lineno for n in walk_statements(functions[0].body) if isinstance(n, ast.Return)]
+    return lines[-1] if lines else functions[0].lineno
 
 
 def _batch_lines(function: ast.FunctionDef) -> Iterator[int]:
@@ -123,6 +125,10 @@ def _batch_lines(function: ast.FunctionDef) -> Iterator[int]:
         given = call.args[min(1, len(call.args) - 1)]
         lines = [n.lineno for n in walk_statements(function.body) if ast.unparse(given) in assigned_names(n)]
         yield lines[-1] if lines else call.lineno
+
+
+def _lines_that_assign(function: ast.FunctionDef, name: str, whole: bool) -> list[int]:
+    return [node.lineno for node in _all_statements(function) if _assigns(node, name, whole)]
 
 
 def _assigns(node: ast.stmt, name: str, whole: bool) -> bool:

@@ -21,8 +21,8 @@ def blame_for_training(script: TracedScript, wrong: Wrong) -> Blame | None:
     if not isinstance(wrong, WrongStep):
         return blame_for_exception(script, wrong)
     if wrong.fault is None or wrong.training is None:
-        place = script.structure.place(_line(script, "fit"))
-        return blame_at("fit", "", place, place, Pattern("no step", "The loop never takes a step."))
+        place = script.structure.place(_line(script, script.loop))
+        return blame_at(script.loop, "", place, place, Pattern("no step", "The loop never takes a step."))
     return blame_for_step(script, wrong.fault, wrong.training, wrong.examples, wrong.values)
 
 

@@ -31,6 +31,13 @@ class Target:
     node: Node
     shares: tuple[int, ...] = ()
 
+    @classmethod
+    def of(cls, value: Array) -> Target:
+        """Return a cotangent that is made of others."""
+        node = Node((), None, 0)
+        node.total = value
+        return cls(node)
+
     @property
     def is_whole(self) -> bool:
         """Whether it is the cotangent through all uses."""
@@ -45,13 +52,14 @@ class Target:
 
 
 class Truths:
-    """All right cotangents of a run, to be found by what they are."""
+    """All right cotangents of a run, to be found by what they are; `parts` are those through some uses of a node."""
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.nodes = nodes
         self.scale = max((norm(n.total) for n in nodes if n.total is not None), default=0.0)
         self._probes: dict[tuple[int, ...], Array] = {}
         self._targets: dict[tuple[int, ...], list[Target]] = defaultdict(list)
+        self.parts: dict[int, list[Target]] = defaultdict(list)
         marks: dict[tuple[int, ...], list[Array]] = defaultdict(list)
         for node in nodes:
             shape = node.shape
@@ -59,7 +67,8 @@ class Truths:
             self._targets[shape].append(Target(node))
             marks[shape].append(self._mark(np.asarray(node.total)))
             for some in subsets(node):
-                self._targets[shape].append(Target(node, some))
+                self.parts[id(node)].append(Target(node, some))
+                self._targets[shape].append(self.parts[id(node)][-1])
                 marks[shape].append(np.sum([own[i] for i in some], axis=0))
         self._marks = {shape: np.array(found) for shape, found in marks.items()}
 
@@ -88,10 +97,6 @@ class Truths:
         if claim is None or np.shape(claim) != np.shape(right) or not np.all(np.isfinite(claim)):
             return False
         return norm(claim - right) <= max(CLOSE * max(norm(claim), norm(right)), NOTHING * self.scale)
-
-    def of_shape(self, shape: tuple[int, ...]) -> list[Target]:
-        """Return all cotangents of a shape."""
-        return self._targets.get(shape, [])
 
 
 def subsets(node: Node) -> Iterator[tuple[int, ...]]:

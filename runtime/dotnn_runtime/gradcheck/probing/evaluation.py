@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, is_float, norm
-from ..tracing.rows import Row, cotangent_rows, parameter_rows
+from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, norm
+from ..tracing.displace import Recording, Replaying, Snapping
+from ..tracing.listen import Values
+from ..tracing.notes import Noting
+from ..tracing.rows import Cotangents, Row, parameter_rows
 from ..tracing.traced import TracedScript
-from ..tracing.tracer import Mode, Tape
-from .probes import MARGIN, scale_of
+from .probes import MARGIN, NOISE, Oracle, Outcome, Probe, probe_rows, scale_of
+from .rounding import EPSILON, Arithmetic
 
-EPSILON = float(np.finfo(np.float64).eps)
-NUDGES = 3
+ARITHMETICS = 5
+"""In how many other arithmetics it is looked at what rounding makes."""
 LEAP = 1e-9
 """What moves a claim by more than this share of the largest gradient is no rounding."""
 
@@ -45,24 +49,27 @@ class Evaluation:
         self.script, self.point, self.cost = script, point, cost
         self.shifts: dict[Key, Array] = dict(shifts or {})
         if snap:
-            script.tracer.snap, script.tracer.grid, script.tracer.shifts = frozenset(snap), grid, self.shifts
-            self._run(Mode.RECORD, Tape())
-            script.tracer.snap = frozenset()
-        self.tape = Tape()
-        self.base_loss = float(np.real(self._run(Mode.RECORD, self.tape)))
+            snapping = Snapping(script.woven, frozenset(snap), grid)
+            self._run(snapping)
+            self.shifts = snapping.found
+        recording = Recording(script.woven, self.shifts)
+        self.base_loss = float(np.real(self._run(recording)))
+        self.tape = recording.tape
         self._complex: Point | None = None
-        self.loss, self.grads = self._backward()
-        self.notes = script.tracer.notes
-        self.read_back = script.tracer.passed
+        noting = Noting(script.woven, self.shifts)
+        with script.woven.heard_by(noting) as module:
+            self.loss, self.grads = loss_and_grads(module, point)
+        cost.forwards += 1
+        self.notes, self.read_back = noting.notes, frozenset(noting.seen)
 
     def evaluate(self, push: Direction) -> Any:
         """Return the loss with tensors displaced, every branch decided as at the base point."""
         if not any(np.iscomplexobj(delta) for delta in push.values()):
-            return float(np.real(self._run(Mode.REPLAY, self.tape, push)))
+            return float(np.real(self._run(self._replaying(push), push)))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", np.exceptions.ComplexWarning)
-                return self._run(Mode.REPLAY, self.tape, push, as_complex=True)
+                return self._run(self._replaying(push), push, as_complex=True)
         except (np.exceptions.ComplexWarning, TypeError, ValueError) as error:
             raise Unusable(f"the forward pass is not complex-safe: {error}") from error
 
@@ -78,105 +85,74 @@ class Evaluation:
     def rounding(self) -> dict[str, float]:
         """How far a claim may be off for rounding alone, by the name of its row.
 
-        Every value of the forward pass is moved by a rounding, and the claims are looked at again: behind a saturated
-        unit, 1 - a² has lost its digits. A rule may rely on two values being equal to the last digit (where is the
-        maximum?): then a claim leaps, and the value that makes it leap is left as it is. In the fast style, which
-        computes the values anew, nothing moves.
+        That is what it moves in other arithmetics. What moves it by more than `LEAP` is no rounding: a branch turned.
         """
         rows = self.rows()
         claims, leap = {row.name: row.claims[0] for row in rows}, LEAP * scale_of(rows)
-        names = list(self.tape.values)
-        if self._farthest(claims, names, 1) > leap:
-            names = [name for name in names if self._farthest(claims, [name], 1) <= leap]
-        moves, outside = self._moves(claims, names, NUDGES), self._moves_of_point(claims)
-        return {name: min(MARGIN * max(moves[name], outside[name]), leap) for name in claims}
+        others = [self._in(Arithmetic.number(number)).rows() for number in range(ARITHMETICS)]
+        moves = farthest(claims, ({row.name: row.claims[0] for row in found} for found in others))
+        return {name: min(MARGIN * moved, leap) for name, moved in moves.items()}
 
-    def _farthest(self, claims: Mapping[str, tuple[Array, ...]], names: Iterable[str], times: int) -> float:
-        return max(self._moves(claims, names, times).values(), default=0.0)
+    def is_rounding(self, name: str, distance: float) -> bool:
+        """Whether a claim may be so far off for rounding alone."""
+        return distance <= LEAP * scale_of(self.rows()) and distance <= self.rounding.get(name, 0.0)
 
-    def _moves(self, claims: Mapping[str, tuple[Array, ...]], names: Iterable[str], times: int) -> dict[str, float]:
-        """Return how far each claim moves where these values are off by a rounding, at most."""
-        found, rng = dict.fromkeys(claims, 0.0), np.random.default_rng(0)
-        values = {Key("value", name, i): a for name in names for i, a in enumerate(self.tape.values[name])}
-        for _ in range(times):
-            nudges = {key: EPSILON * np.abs(a) * rng.standard_normal(a.shape) for key, a in values.items()}
-            shifts = {key: self.shifts.get(key, 0.0) + nudge for key, nudge in nudges.items()}
-            _farther(found, claims, Evaluation(self.script, self.point, self.cost, shifts={**self.shifts, **shifts}))
-        return found
+    def _in(self, arithmetic: Arithmetic) -> Evaluation:
+        """Return the same in another arithmetic."""
+        with arithmetic.within(self.script.woven.module):
+            return Evaluation(self.script, arithmetic.point(self.point), self.cost, shifts=self.shifts)
 
-    def _moves_of_point(self, claims: Mapping[str, tuple[Array, ...]]) -> dict[str, float]:
-        """Return the same where weights and inputs are off by a rounding: what functions compute inside moves, too."""
-        found, rng = dict.fromkeys(claims, 0.0), np.random.default_rng(0)
+    @cached_property
+    def cotangents(self) -> Cotangents:
+        """What the backward pass has noted, beside the values of the forward pass."""
+        aliases = self.script.structure.aliases
+        named = self._inputs | {a: self._inputs[key.name] for a, key in aliases.items() if key.name in self._inputs}
+        return Cotangents(self.script, self.notes, self.tape.values, named)
 
-        def moved(arrays: Mapping[str, Array]) -> dict[str, Array]:
-            nudged = {n: a * (1 + EPSILON * rng.standard_normal(a.shape)) for n, a in arrays.items() if is_float(a)}
-            return {**arrays, **nudged}
-
-        inputs = self.script.plain.INPUTS
-        for _ in range(NUDGES):
-            given = moved({name: a for name, a in self.point.batch.items() if name in inputs})
-            point = replace(self.point, params=moved(self.point.params), batch={**self.point.batch, **given})
-            _farther(found, claims, Evaluation(self.script, point, self.cost, shifts=self.shifts))
-        return found
+    @property
+    def _inputs(self) -> dict[str, Array]:
+        return {n: self.point.batch[n] for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
 
     def rows(self) -> list[Row]:
         """Return every claim of the script: parameters, inputs, then cotangents in the order of the backward pass."""
-        aliases = self.script.structure.aliases
-        inputs = {n: self.point.batch[n] for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
-        rows = parameter_rows(self.grads, self.point.params, inputs)
-        batch_last = self.script.structure.step is not None
-        named = inputs | {a: inputs[key.name] for a, key in aliases.items() if key.name in inputs}
-        for row in cotangent_rows(
-            self.notes, self.tape.values, named, self._strict, self.started, self.step_line, batch_last
-        ):
-            key = row.keys[0]
-            known = key.kind == "input" and key.name in aliases
-            rows.append(Row(row.name, row.kind, (aliases[key.name],), row.claims, row.strict) if known else row)
-        return rows
+        return [*parameter_rows(self.grads, self.point.params, self._inputs), *self.cotangents.rows()]
 
-    def _strict(self, value: str) -> bool:
-        """A value counts by itself when it is one array, assigned by one statement in either direction."""
-        written = set().union(*self.script.structure.in_place.values())
-        return self.script.explains and value not in written and f"d_{value}" not in written
+    def live_rows(self) -> list[Row]:
+        """Return the rows whose gradient is more than rounding: a sum of terms that cancel is not exactly zero."""
+        rows = self.rows()
+        scale = scale_of(rows)
+        return [row for row in rows if row.norm > NOISE * scale]
 
-    def step_line(self, value: str, cotangent: str) -> int:
-        """Return the line of the backward loop that assigns a cotangent, 0 where it is not the only one that does."""
-        structure = self.script.structure
-        if not self.script.explains or value not in structure.stepwise["forward"]:
-            return 0
-        return structure.stepwise[structure.backward_function].get(cotangent, 0)
+    def probes(self, rows: Sequence[Row], oracle: Oracle, rng: np.random.Generator) -> dict[str, Probe]:
+        """Probe rows by an oracle.
 
-    def started(self, value: str) -> bool:
-        """Whether a value is assigned before the loop that assigns it: the state that a recurrence starts from."""
-        return sum(value in s.targets and not s.is_load for s in self.script.structure.statements) > 1
+        A difference that rounding alone can make here says nothing, and none does where the loss is no number.
+        """
+        found = probe_rows(rows, self.evaluate, oracle, rng, scale_of(self.rows()))
+        for name, probe in found.items():
+            if probe.outcome is Outcome.WRONG and (not self.finite or self.is_rounding(name, probe.distance)):
+                found[name] = replace(probe, outcome=Outcome.SILENT)
+        return found
 
-    def _run(self, mode: Mode, tape: Tape, push: Direction | None = None, as_complex: bool = False) -> Any:
+    @property
+    def finite(self) -> bool:
+        """Whether the loss is a number here: a root or a quotient may leave its domain at a point that is drawn."""
+        return math.isfinite(self.base_loss)
+
+    def _replaying(self, push: Direction) -> Replaying:
+        return Replaying(self.script.woven, self.shifts, self.tape, push, self.script.kinks)
+
+    def _run(self, listener: Values, push: Direction | None = None, as_complex: bool = False) -> Any:
         self.cost.forwards += 1
         point = self._complex_point() if as_complex else self.point
         stores = {"param": dict(point.params), "input": dict(point.batch)}
         for key, delta in (push or {}).items():
             if key.kind in stores:
                 stores[key.kind][key.name] = stores[key.kind][key.name] + delta
-        tracer, module = self.script.tracer, self.script.traced
-        tracer.shifts = self.shifts
-        tracer.start(mode, tape, push)
-        try:
-            rng = np.random.default_rng(self.point.rng_seed)
+        rng = np.random.default_rng(self.point.rng_seed)
+        with self.script.woven.heard_by(listener) as module:
             _, cache = module.forward(stores["param"], stores["input"], training=point.training, rng=rng)
             return module.total_loss(stores["param"], stores["input"], cache)
-        finally:
-            tracer.stop()
-
-    def _backward(self) -> tuple[float, dict[str, Array]]:
-        tracer = self.script.tracer
-        tracer.shifts = self.shifts
-        tracer.start(Mode.BACKWARD, Tape())
-        try:
-            loss, grads = loss_and_grads(self.script.traced, self.point)
-        finally:
-            tracer.stop()
-        self.cost.forwards += 1
-        return loss, grads
 
     def _complex_point(self) -> Point:
         """Return the point with complex parameters and real-kind inputs, so that every buffer becomes complex."""
@@ -186,13 +162,6 @@ class Evaluation:
             batch = {n: v.astype(np.complex128) if n in real_inputs else v for n, v in self.point.batch.items()}
             self._complex = replace(self.point, params=params, batch=batch)
         return self._complex
-
-
-def _farther(found: dict[str, float], claims: Mapping[str, tuple[Array, ...]], other: Evaluation) -> None:
-    """Keep how far the claims of another evaluation are from these, where that is farther than so far."""
-    for row in other.rows():
-        moved = math.hypot(*(norm(a - b) for a, b in zip(row.claims[0], claims[row.name], strict=True)))
-        found[row.name] = max(found[row.name], moved)
 
 
 def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, dict[str, Array]]:
@@ -210,6 +179,37 @@ def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, di
         )
     # a script may hand out its own buffers; the next call would write over them
     return float(loss), {name: np.array(value) for name, value in grads.items()}
+
+
+def farthest(
+    base: Mapping[str, tuple[Array, ...]], others: Iterable[Mapping[str, tuple[Array, ...]]]
+) -> dict[str, float]:
+    """Return how far each entry is from its counterparts at most; infinite where none of these is finite."""
+    apart: dict[str, list[float]] = {name: [] for name in base}
+    for other in others:
+        for name, arrays in base.items():
+            apart[name].append(math.hypot(*(norm(a - b) for a, b in zip(arrays, other[name], strict=True))))
+    return {name: max(filter(math.isfinite, found), default=math.inf) for name, found in apart.items()}
+
+
+def moves_by_rounding(
+    module: ModuleType, point: Point, cost: Cost, epsilon: float = EPSILON
+) -> tuple[float, dict[str, float]]:
+    """Return how far the loss and every gradient of a script move in other arithmetics, at most.
+
+    `epsilon` is what a number is off in these.
+    """
+    loss, grads = loss_and_grads(module, point)
+    base = {name: (g,) for name, g in grads.items()}
+    losses, others = [], []
+    for number in range(ARITHMETICS):
+        arithmetic = Arithmetic.number(number, epsilon)
+        with arithmetic.within(module):
+            other, moved = loss_and_grads(module, arithmetic.point(point))
+        losses.append({"": (np.array(other),)})
+        others.append({name: (g,) for name, g in moved.items()})
+    cost.forwards += 1 + ARITHMETICS
+    return farthest({"": (np.array(loss),)}, losses)[""], farthest(base, others)
 
 
 def sizes_of(module: Any) -> list[tuple[int, ...]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,19 +12,16 @@ import numpy as np
 from ..reading.script import Script
 from ..reading.types import Array, Cost, Point, is_float, norm
 from ..report.results import CheckResult, Verdict
-from ..tracing.traced import TracedScript
-from .evaluation import EPSILON, Evaluation, loss_and_grads
+from .evaluation import loss_and_grads, moves_by_rounding
 from .probes import NOISE
+from .rounding import FLOAT32_EPSILON, LIKE_ROUNDING
 
 SAME = 1e-12
 FLOAT32 = 1e-5
-FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
 SUBNORMAL = 1e-300
 """What numbers below the smallest normal one add up to: they have fewer digits than others."""
 FLOAT32_SQUARE = 1e19
 """The square of a number beyond this overflows in float32."""
-CANCELLED = 1e-2
-"""Up to here float32 has merely lost digits, as in the variance of values that hardly vary; beyond, a line is unfit."""
 
 
 def check_linear(script: Script, point: Point, grads: Mapping[str, Array], cost: Cost) -> CheckResult:
@@ -71,24 +69,25 @@ def check_batch(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
                 raise ValueError(f"the gradient of {name} has the shape {grads[name].shape}, not {shape}")
         return loss, {name: grads[name] for name in script.params}
 
+    def by_rounding() -> float:
+        loss, moved = moves_by_rounding(script.plain, replace(point, training=training), cost)
+        return _relative(loss, [moved[name] for name in base[1]], [base])
+
     once = np.arange(size)
     try:
         base, permuted = run(once), run(once[::-1])
         double, fourfold = run(np.tile(once, 2)), run(np.tile(once, 4))
     except Exception as error:
-        return [
-            CheckResult("V7", "repeated and permuted batch", Verdict.SKIPPED, f"cannot run on other batches: {error}")
-        ]
-    results = [_same("V7", "permuted batch", _distance(base, permuted))]
+        detail = f"cannot run on other batches: {error}"
+        return [CheckResult("V7", "repeated and permuted batch", Verdict.SKIPPED, detail)]
     grows = _combine(double, base, -1.0)
-    results.append(
-        _same("V7", "repeated batch", _distance(_combine(fourfold, double, -1.0), _combine(grows, grows, 1.0), base))
-    )
-    mean = _distance(double, base) <= SAME
-    reduction = "the loss averages over the batch" if mean else "the loss sums over the batch"
-    if results[-1].verdict is Verdict.PASS:
-        results[-1] = CheckResult("V7", "repeated batch", Verdict.PASS, reduction, results[-1].value)
-    return [*results, *_check_parts(script, point, cost)]
+    rest = _distance(_combine(fourfold, double, -1.0), _combine(grows, grows, 1.0), base)
+    reduction = "averages" if _distance(double, base) <= SAME else "sums"
+    return [
+        _same("permuted batch", _distance(base, permuted), by_rounding),
+        _same("repeated batch", rest, by_rounding, f"the loss {reduction} over the batch"),
+        *_check_parts(script, point, cost),
+    ]
 
 
 def _check_parts(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
@@ -100,7 +99,12 @@ def _check_parts(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
     _, cache = script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
     total = float(script.plain.total_loss(point.params, point.batch, cache))
     parts = float(script.plain.data_loss(point.params, point.batch, cache)) + float(script.plain.penalty(point.params))
-    return [_same("V7", "data loss + penalty = total", abs(total - parts) / max(abs(total), 1e-300))]
+    apart = abs(total - parts) / max(abs(total), 1e-300)
+
+    def by_rounding() -> float:
+        return moves_by_rounding(script.plain, point, cost)[0] / max(abs(total), 1e-300)
+
+    return [_same("data loss + penalty = total", apart, by_rounding)]
 
 
 LossAndGrads = tuple[float, dict[str, Array]]
@@ -110,30 +114,36 @@ def _combine(a: LossAndGrads, b: LossAndGrads, factor: float) -> LossAndGrads:
     return a[0] + factor * b[0], {name: a[1][name] + factor * b[1][name] for name in a[1]}
 
 
-def _distance(a: LossAndGrads, b: LossAndGrads, size: LossAndGrads | None = None) -> float:
-    """Return the distance of two results relative to their size, all gradients taken as one vector."""
-    loss_size = max(abs(x[0]) for x in (a, b, size or a))
-    norms = [_total_norm(x[1]) for x in (a, b, size or a)]
-    apart = _total_norm({name: a[1][name] - b[1][name] for name in a[1]})
-    loss_error = abs(a[0] - b[0]) / loss_size if loss_size else 0.0
-    return max(loss_error, apart / max(norms) if max(norms) else 0.0)
+def _distance(a: LossAndGrads, b: LossAndGrads, *others: LossAndGrads) -> float:
+    """Return the distance of two results relative to their size, or that of others, if larger."""
+    return _relative(a[0] - b[0], [norm(a[1][name] - b[1][name]) for name in a[1]], [a, b, *others])
 
 
-def _total_norm(grads: Mapping[str, Array]) -> float:
-    return float(np.sqrt(sum(norm(g) ** 2 for g in grads.values())))
+def _relative(loss: float, grads: Iterable[float], sizes: Sequence[LossAndGrads]) -> float:
+    """Return the larger of two differences relative to the largest of these: of the loss, and of all gradients as one.
+
+    `grads` are the norms of the differences of gradients.
+    """
+    pairs = [
+        (abs(loss), max(abs(size[0]) for size in sizes)),
+        (math.hypot(*grads), max(math.hypot(*map(norm, size[1].values())) for size in sizes)),
+    ]
+    return max(apart / size if size else 0.0 for apart, size in pairs)
 
 
-def _same(id_: str, title: str, distance: float) -> CheckResult:
+def _same(title: str, distance: float, by_rounding: Callable[[], float], detail: str = "") -> CheckResult:
+    """Return whether results are the same but for rounding, which makes up for so much of their size."""
     if distance <= SAME:
-        return CheckResult(id_, title, Verdict.PASS, value=distance)
-    return CheckResult(id_, title, Verdict.FAIL, f"the results differ by {distance:.1e} of their size", distance)
+        return CheckResult("V7", title, Verdict.PASS, detail, distance)
+    if distance <= LIKE_ROUNDING * by_rounding():
+        return CheckResult("V7", title, Verdict.SKIPPED, f"{distance:.1e} of their size, rounding that grows", distance)
+    return CheckResult("V7", title, Verdict.FAIL, f"the results differ by {distance:.1e} of their size", distance)
 
 
-def check_float32(script: TracedScript, point: Point, cost: Cost, rng: np.random.Generator) -> CheckResult:
+def check_float32(script: Script, point: Point, cost: Cost) -> CheckResult:
     """V9: the script in float32 agrees with itself in float64, at a point that float32 can represent.
 
-    Where moving parameters and inputs by half a float32 rounding already changes the gradient as much, or moving the
-    values of the forward pass by one, the point is ill-conditioned: nothing is concluded.
+    Where an arithmetic as coarse as float32 does as much to the gradient in float64, nothing is concluded.
     """
     title = "V9", "float32 against float64"
     single = _cast(point, np.float32)
@@ -141,37 +151,32 @@ def check_float32(script: TracedScript, point: Point, cost: Cost, rng: np.random
     _, low = loss_and_grads(script.plain, single)
     _, high = loss_and_grads(script.plain, double)
     cost.forwards += 2
-    wide = [name for name, g in low.items() if g.dtype != np.float32]
-    if wide:
-        return CheckResult(
-            *title,
-            Verdict.FAIL,
-            f"{', '.join(wide)}: the gradient is {low[wide[0]].dtype}, not float32",
-            tensors=(wide[0],),
-        )
-    overflown = [name for name, g in low.items() if not np.all(np.isfinite(g))]
-    if overflown and (reach := _reach(script, double, cost)) > FLOAT32_SQUARE:
-        detail = f"{overflown[0]}: not finite in float32, values go up to {reach:.0e}"
+    wide = next((name for name, g in low.items() if g.dtype != np.float32), None)
+    if wide is not None:
+        detail = f"{wide}: the gradient is {low[wide].dtype}, not float32"
+        return CheckResult(*title, Verdict.FAIL, detail, tensors=(wide,))
+    overflown = next((name for name, g in low.items() if not np.all(np.isfinite(g))), None)
+    if overflown is not None and (reach := _reach(script, double, cost)) > FLOAT32_SQUARE:
+        detail = f"{overflown}: not finite in float32, values go up to {reach:.0e}"
         return CheckResult(*title, Verdict.SKIPPED, detail)
+    name, error, size = _worst_in_float32(low, high)
+    if error <= FLOAT32:
+        return CheckResult(*title, Verdict.PASS, value=error)
+    moved = moves_by_rounding(script.plain, double, cost, FLOAT32_EPSILON)[1][name]
+    if error * size <= LIKE_ROUNDING * moved:
+        return CheckResult(*title, Verdict.SKIPPED, f"{name}: {error:.1e} of its norm, rounding that grows", error)
+    return CheckResult(*title, Verdict.FAIL, f"{name}: {error:.1e} of its norm", error, (name,))
+
+
+def _worst_in_float32(low: Mapping[str, Array], high: Mapping[str, Array]) -> tuple[str, float, float]:
+    """Return the gradient that differs most, by how much, and the size that this is relative to."""
     largest = max(map(norm, high.values()), default=0.0)
     # An error of 1e-8 of the largest gradient is below float32's own rounding: in attention small gradients are
     # what large terms leave behind.
-    floor = 1e-3 * largest
-    errors = {n: norm(low[n] - g) / max(norm(g), floor) for n, g in high.items() if norm(g) > NOISE * largest}
-    name, error = max(errors.items(), key=lambda item: item[1], default=("", 0.0))
-    if error <= FLOAT32:
-        return CheckResult(*title, Verdict.PASS, value=error)
-    moves = [loss_and_grads(script.plain, _jiggled(double, rng))[1][name] for _ in range(3)]
-    cost.forwards += len(moves)
-    size = max(norm(high[name]), floor)
-    sensitivity = max(norm(moved - high[name]) for moved in moves) / size
-    if error <= 10.0 * sensitivity:
-        return CheckResult(*title, Verdict.SKIPPED, f"{name}: the point is ill-conditioned in float32", error)
-    if error * size <= Evaluation(script, double, cost).rounding.get(name, 0.0) * FLOAT32_EPSILON / EPSILON:
-        return CheckResult(*title, Verdict.SKIPPED, f"{name}: {error:.1e} of its norm, rounding that grows", error)
-    if error <= CANCELLED:
-        return CheckResult(*title, Verdict.SKIPPED, f"{name}: {error:.1e} of its norm, lost to cancellation", error)
-    return CheckResult(*title, Verdict.FAIL, f"{name}: {error:.1e} of its norm", error, (name,))
+    sizes = {name: max(norm(g), 1e-3 * largest) for name, g in high.items() if norm(g) > NOISE * largest}
+    errors = {name: norm(low[name] - high[name]) / size for name, size in sizes.items()}
+    name = max(errors, key=lambda name: errors[name], default="")
+    return name, errors.get(name, 0.0), sizes.get(name, 0.0)
 
 
 def _reach(script: Script, point: Point, cost: Cost) -> float:
@@ -181,16 +186,6 @@ def _reach(script: Script, point: Point, cost: Cost) -> float:
     _, cache = script.plain.forward(point.params, point.batch, training=point.training, rng=rng)
     values = [value for value in cache.values() if is_float(value) and np.size(value)]
     return max((float(np.abs(value).max()) for value in values), default=0.0)
-
-
-def _jiggled(point: Point, rng: np.random.Generator) -> Point:
-    """Return the point moved by half a rounding of float32."""
-
-    def moved(values: Mapping[str, Array]) -> dict[str, Array]:
-        noise = {n: 1.0 + 2.0**-24 * rng.standard_normal(v.shape) for n, v in values.items() if v.dtype.kind == "f"}
-        return {n: v * noise[n] if n in noise else v for n, v in values.items()}
-
-    return replace(point, params=moved(point.params), batch=moved(point.batch))
 
 
 def _cast(point: Point, dtype: Any) -> Point:

@@ -102,30 +102,31 @@ def _outcome(run: Callable[[], Any]) -> Any:
 
 
 def _loop(trial: Trial, other: ModuleType, figures: bool = False) -> Iterator[Difference]:
+    loop = trial.script.loop
     for (mine, _), (theirs, _) in zip(trial.trainings, trial.course.run(other), strict=False):
-        yield from _steps(mine, theirs)
+        yield from ((loop, difference) for difference in _steps(mine, theirs))
         if not figures:
             continue
         if len(mine.history) != len(theirs.history):
-            yield "fit", f"{len(mine.history)} epochs are recorded, and should be {len(theirs.history)}"
+            yield loop, f"{len(mine.history)} epochs are recorded, and should be {len(theirs.history)}"
         for epoch, (own, right) in enumerate(zip(mine.history, theirs.history, strict=False), 1):
             for key, value in right.items():
                 if apart(np.asarray(own.get(key, np.nan)), np.asarray(value)) > FIGURES:
-                    yield "fit", f"epoch {epoch} reports {key} {own.get(key)}, and should report {value}"
+                    yield loop, f"epoch {epoch} reports {key} {own.get(key)}, and should report {value}"
         for name, value in _unlike(mine.params, theirs.params, FIGURES):
-            yield "fit", f"the trained {name} differ{value}"
+            yield loop, f"the trained {name} differ{value}"
 
 
-def _steps(mine: Training, theirs: Training) -> Iterator[Difference]:
+def _steps(mine: Training, theirs: Training) -> Iterator[str]:
     for at, (step, right) in enumerate(zip(mine.steps, theirs.steps, strict=False), 1):
         for name, value in _unlike(step.batch, right.batch):
-            yield "fit", f"step {at} takes other examples of {name}{value}"
+            yield f"step {at} takes other examples of {name}{value}"
         if not np.isclose(step.rate or 0.0, right.rate or 0.0, rtol=CLOSE, atol=0.0):
-            yield "fit", f"step {at} has the learning rate {step.rate}, and should have {right.rate}"
+            yield f"step {at} has the learning rate {step.rate}, and should have {right.rate}"
         if (step.given is None) != (right.given is None):
-            yield "fit", f"step {at} ends {'without' if step.given is None else 'with'} an update"
+            yield f"step {at} ends {'without' if step.given is None else 'with'} an update"
     if len(mine.steps) != len(theirs.steps):
-        yield "fit", f"{len(mine.steps)} steps are taken, and should be {len(theirs.steps)}"
+        yield f"{len(mine.steps)} steps are taken, and should be {len(theirs.steps)}"
 
 
 def _predictions(ours: ModuleType, other: ModuleType, course: Course) -> Iterator[Difference]:

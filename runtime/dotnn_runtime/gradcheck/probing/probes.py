@@ -114,6 +114,38 @@ def _batched(rows: Sequence[Row], size: int) -> list[Sequence[Row]]:
     return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
+@dataclass(frozen=True)
+class Joint:
+    """A direction along which several rows are probed at once, what they claim about it, and how much each weighs.
+
+    `size` is what each contributes to the slope.
+    """
+
+    direction: Direction
+    slope: float
+    weights: Mapping[str, float]
+    size: float
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], rng: np.random.Generator, floor: float = 0.0) -> Joint | None:
+        """Draw a direction in which rows contribute alike; None if a row has more than one claim or none.
+
+        Rows whose norm is below `floor` times the largest contribute less: what is nothing but rounding must not be
+        blown up to the size of the others.
+        """
+        if not rows or any(len(row.claims) != 1 or row.norm == 0.0 for row in rows):
+            return None
+        sizes = {row.name: max(row.norm, floor * scale_of(rows)) for row in rows}
+        smallest = min(sizes.values())  # no displacement is larger than Gaussian: the complex step needs them tiny
+        weights = {name: smallest / size for name, size in sizes.items()}
+        direction, slope = dict[Key, Array](), 0.0
+        for row in rows:
+            part = {key: weights[row.name] * u for key, u in row.direction(rng).items()}
+            slope += row.slopes(part)[0]
+            direction |= part
+        return cls(direction, slope, weights, smallest * math.sqrt(len(rows)))
+
+
 def joint_probe(
     rows: Sequence[Row],
     evaluate: Evaluate,
@@ -122,26 +154,14 @@ def joint_probe(
     floor: float = 0.0,
     noise: Mapping[str, float] | None = None,
 ) -> Probe | None:
-    """Probe rows all at once, each scaled to contribute alike; None if a row has more than one claim or none.
-
-    Rows whose norm is below `floor` times the largest contribute less: what is nothing but rounding must not be blown
-    up to the size of the others. `noise` is what may be rounding, in the units of each row.
-    """
-    if any(len(row.claims) != 1 or row.norm == 0.0 for row in rows):
+    """Probe rows all at once; None where that cannot be. `noise` is what may be rounding, in the units of each row."""
+    joint = Joint.of(rows, rng, floor)
+    if joint is None:
         return None
-    largest = scale_of(rows)
-    sizes = {row.name: max(row.norm, floor * largest) for row in rows}
-    smallest = min(sizes.values())  # no displacement is larger than Gaussian: the complex step needs them tiny
-    direction: dict[Key, Array] = {}
-    slope = rounding = 0.0
-    for row in rows:
-        rounding += (noise or {}).get(row.name, 0.0) * smallest / sizes[row.name]
-        part = {key: smallest / sizes[row.name] * u for key, u in row.direction(rng).items()}
-        slope += row.slopes(part)[0]
-        direction |= part
-    true = oracle.derivative(evaluate, direction)
-    error = abs(slope - true) / max(smallest * math.sqrt(len(rows)), abs(true))
-    right = error <= oracle.tolerance or abs(slope - true) <= rounding
+    true = oracle.derivative(evaluate, joint.direction)
+    rounding = sum(joint.weights[name] * off for name, off in (noise or {}).items() if name in joint.weights)
+    error = abs(joint.slope - true) / max(joint.size, abs(true))
+    right = error <= oracle.tolerance or abs(joint.slope - true) <= rounding
     return Probe(Outcome.RIGHT if right else Outcome.WRONG, error)
 
 
@@ -158,6 +178,13 @@ def corner_and_random(shape: tuple[int, ...], count: int, rng: np.random.Generat
     free = max(0, count - len(corners))
     drawn = [tuple(int(rng.integers(size)) for size in shape) for _ in range(free)]
     return list(dict.fromkeys(corners + drawn))
+
+
+def some_of(rows: list[Row], most: int, rng: np.random.Generator) -> list[Row]:
+    """Return at most `most` rows, chosen at random, in their order."""
+    if len(rows) <= most:
+        return rows
+    return [rows[i] for i in sorted(rng.choice(len(rows), most, replace=False))]
 
 
 def compare_elements(
@@ -193,7 +220,7 @@ def numeric_disagreement(
     The steps are in proportion to the tensor's own size. Where they are longer than what bends the loss (a power of a
     power behind a sigmoid), all of them agree on a wrong value: a disagreement has to show with much shorter ones, too.
     """
-    sizes = [norm(base(key)) / math.sqrt(max(1, base(key).size)) for key in row.keys]
+    sizes = [element_size(base(key)) for key in row.keys]
     direction, reach = row.direction(rng), 0.1 * max(*sizes, 0.1)
     error = _apart(row, evaluate, direction, reach)
     for shorter in (1e-2, 1e-4):
@@ -210,21 +237,20 @@ def joint_disagreement(
     None where that cannot resolve the tolerance, or a row has more than one claim or none: then they are looked at one
     by one. So they are where they disagree.
     """
-    if len(rows) < 2 or any(len(row.claims) != 1 or row.norm == 0.0 for row in rows):
+    joint = Joint.of(rows, rng) if len(rows) > 1 else None
+    if joint is None:
         return None
-    smallest = min(row.norm for row in rows)
-    direction: dict[Key, Array] = {}
-    slope = 0.0
-    for row in rows:
-        part = {key: smallest / row.norm * u for key, u in row.direction(rng).items()}
-        slope += row.slopes(part)[0]
-        direction |= part
-    sizes = [norm(base(key)) / math.sqrt(max(1, base(key).size)) for row in rows for key in row.keys]
-    estimate = richardson(evaluate, direction, 0.1 * max(0.1, min(sizes)))
-    size = max(smallest * math.sqrt(len(rows)), abs(estimate.value))
+    sizes = [element_size(base(key)) for row in rows for key in row.keys]
+    estimate = richardson(evaluate, joint.direction, 0.1 * max(0.1, min(sizes)))
+    size = max(joint.size, abs(estimate.value))
     if not np.isfinite(estimate.error) or estimate.error > 0.1 * NUMERIC_TOLERANCE * size:
         return None
-    return abs(slope - estimate.value) / size
+    return abs(joint.slope - estimate.value) / size
+
+
+def element_size(array: Array) -> float:
+    """Return the root mean square of the elements."""
+    return norm(array) / math.sqrt(max(1, array.size))
 
 
 def _apart(row: Row, evaluate: Evaluate, direction: Direction, reach: float) -> float | None:

@@ -14,8 +14,9 @@ from typing import Protocol
 import numpy as np
 
 from ..reading.script import Script
-from ..reading.types import Array, is_float, norm
+from ..reading.types import Array, norm
 from ..tracing.recording import Arrays, Step, Training
+from .rounding import LIKE_ROUNDING, Arithmetic
 
 CLOSE = 1e-9
 """Two computations of the same step in float64 differ by no more than this of a tensor's norm …"""
@@ -23,11 +24,8 @@ NOTHING = 1e-12
 """… or of the largest gradient: what is smaller is what larger terms leave behind."""
 HUGE = float(np.finfo(float).max) ** 0.25
 """A loss beyond this says that a training diverges."""
-EPSILON = float(np.finfo(float).eps)
 ROUNDINGS = 4
 """How often it is tried what rounding does."""
-LIKE_ROUNDING = 10.0
-"""A difference of at most so many times what rounding alone makes says nothing of a script."""
 UNMOVED = 1e-5
 """A step is measured by its own length, or by this share of the weights: their last digits are rounded."""
 
@@ -115,9 +113,10 @@ class OwnPass:
         return Expected(float(loss), {name: np.array(grads[name]) for name in self.script.params})
 
     def rounded(self, params: Arrays, batch: Arrays, draws: np.random.Generator, number: int) -> Expected:
-        """Return the same where weights and inputs are off by a unit in the last place; a script rounds as it does."""
-        chance = np.random.default_rng(number)
-        return self.gradients(_moved(params, chance), _moved(batch, chance), draws)
+        """Return the same in an arithmetic that rounds otherwise."""
+        arithmetic = Arithmetic.number(number)
+        with arithmetic.within(self.script.plain):
+            return self.gradients(arithmetic.arrays(params), arithmetic.arrays(batch), draws)
 
     def clipped(self, grads: Arrays) -> None:
         """Only a spec says how gradients are clipped."""
@@ -126,11 +125,6 @@ class OwnPass:
     def update(self, params: Arrays, grads: Arrays, rate: float | None, memory: Memory) -> None:
         """Only a spec says what the optimizer is."""
         return
-
-
-def _moved(arrays: Arrays, chance: np.random.Generator) -> Arrays:
-    """Return arrays whose numbers are off by a unit in the last place, up or down."""
-    return {n: a * (1 + EPSILON * chance.choice([-1, 1], a.shape)) if is_float(a) else a for n, a in arrays.items()}
 
 
 @dataclass(frozen=True)
@@ -172,20 +166,25 @@ def _parts(
     if any(not error <= CLOSE for _, _, error in computed):
         computed = _beyond_rounding(computed, step, expected, reference, scale)
     yield from computed
-    if step.given is None:
-        return
+    if step.given is not None:
+        yield from _update_parts(step, step.given, reference, memory)
+
+
+def _update_parts(step: Step, given: Arrays, reference: Reference, memory: Memory) -> Iterator[tuple[str, str, float]]:
+    """Yield the parts of an update, which is given these gradients, and how far each is from the reference's."""
     clipped = reference.clipped(step.grads)
     if clipped is not None:
-        yield from (("clip", *pair) for pair in _apart_together(step.given, clipped))
+        yield from (("clip", *pair) for pair in _apart_together(given, clipped))
     before = {**step.before, **step.state}
-    after = reference.update(before, step.given, step.rate, memory)
-    if after is not None:
-        for slot, arrays in memory.slots.items():
-            theirs = step.slots.get(slot, {})
-            yield from (("slot", slot, apart(theirs.get(name), value)) for name, value in arrays.items())
-        for name, w in after.items():
-            floor = norm(w - before[name]) + UNMOVED * norm(w)
-            yield "weight", name, apart(step.after.get(name), w, floor)
+    after = reference.update(before, given, step.rate, memory)
+    if after is None:
+        return
+    for slot, arrays in memory.slots.items():
+        theirs = step.slots.get(slot, {})
+        yield from (("slot", slot, apart(theirs.get(name), value)) for name, value in arrays.items())
+    for name, w in after.items():
+        floor = norm(w - before[name]) + UNMOVED * norm(w)
+        yield "weight", name, apart(step.after.get(name), w, floor)
 
 
 def _pass_parts(ours: Expected, expected: Expected, scale: float) -> Iterator[tuple[str, str, float]]:

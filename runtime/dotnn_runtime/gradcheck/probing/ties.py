@@ -8,18 +8,19 @@ derivative of what is left is that of the frozen branches (relu'(0) = 0, the fir
 from __future__ import annotations
 
 import ast
+import itertools
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..reading.structure import FORWARD_FUNCTIONS, Structure, loads, reads, walk_statements
-from ..reading.types import Array, Cost, Key, Point, Unusable
+from ..reading.types import Cost, Key, Point, Unusable
 from ..report.results import CheckResult, Verdict
 from ..tracing.traced import TracedScript
 from .evaluation import Evaluation
-from .probes import Oracle, Outcome, probe_rows, scale_of
+from .probes import Oracle, Outcome
 
 TITLE = "ties", "conventions at exact ties"
 MOST_NAMES = 32
@@ -59,18 +60,17 @@ def _skipped(reason: str) -> CheckResult:
 
 
 def _tied(script: TracedScript, point: Point, cost: Cost, names: set[str], branches: Branches) -> Iterator[Evaluation]:
-    """Yield stands where branches tie, and only such as have a documented convention.
+    """Yield evaluations where branches tie, and only such as have a documented convention.
 
     A tie may spread: where the operand of a relu is zero, so is that of an elu behind it. If it spreads to where there
     is no convention, the values are moved one at a time.
     """
-    doubtful = {i for i, line in enumerate(script.sites) if line in branches.doubtful_lines}
-    for some in [names, *({name} for name in sorted(names)[:MOST_NAMES] if len(names) > 1)]:
-        for grid in GRIDS:
-            evaluation = Evaluation(script, point, cost, snap=some, grid=grid)
-            met = {site for site, count in evaluation.tape.ties.items() if count}
-            if met and not met & doubtful:
-                yield evaluation
+    alone = [{name} for name in sorted(names)[:MOST_NAMES]] if len(names) > 1 else []
+    for some, grid in itertools.product([names, *alone], GRIDS):
+        evaluation = Evaluation(script, point, cost, snap=some, grid=grid)
+        met = {line for line, count in evaluation.tape.ties.items() if count}
+        if met and not met & branches.doubtful_lines:
+            yield evaluation
 
 
 def _right_beside(evaluation: Evaluation, oracle: Oracle, rng: np.random.Generator) -> bool:
@@ -79,27 +79,27 @@ def _right_beside(evaluation: Evaluation, oracle: Oracle, rng: np.random.Generat
     If it is not, the values should not have been moved: a rule that reads them (tanh' = 1 - a²) takes them for unmoved,
     which only shows where the branch lets its cotangent pass.
     """
-    names = sorted({key.name for key in evaluation.shifts})
-    sizes = {name: 1.0 + i / len(names) for i, name in enumerate(names)}  # two that tie must not move alike
-    sides = [{name: sizes[name] if name == up else -sizes[name] for name in names} for up in names[:MOST_NAMES]]
-    sides += [sizes, {name: -size for name, size in sizes.items()}]
-    moves: list[dict[Key, Array]] = [
-        {key: ASIDE * side[key.name] * np.ones(shift.shape) for key, shift in evaluation.shifts.items()}
-        for side in sides
-    ]
-    moves += [
-        {key: ASIDE * rng.standard_normal(shift.shape) for key, shift in evaluation.shifts.items()} for _ in range(4)
-    ]
+    shifts = evaluation.shifts
+    moves = [{key: side[key.name] * np.ones(shift.shape) for key, shift in shifts.items()} for side in _sides(shifts)]
+    moves += [{key: rng.standard_normal(shift.shape) for key, shift in shifts.items()} for _ in range(4)]
     besides = (
         Evaluation(
             evaluation.script,
             evaluation.point,
             evaluation.cost,
-            shifts={k: shift + move[k] for k, shift in evaluation.shifts.items()},
+            shifts={key: shift + ASIDE * move[key] for key, shift in shifts.items()},
         )
         for move in moves
     )
     return not any(_wrong_rows(beside, oracle, rng) for beside in besides)
+
+
+def _sides(moved: Iterable[Key]) -> list[dict[str, float]]:
+    """Return how far values are moved to come to each side: one up and the others down, and all of them either way."""
+    names = sorted({key.name for key in moved})
+    sizes = {name: 1.0 + i / len(names) for i, name in enumerate(names)}  # two that tie must not move alike
+    down = {name: -size for name, size in sizes.items()}
+    return [*({**down, up: sizes[up]} for up in names[:MOST_NAMES]), sizes, down]
 
 
 def _movable(
@@ -130,8 +130,7 @@ def _nudged(script: TracedScript, point: Point, cost: Cost, names: set[str], rng
 
 
 def _wrong_rows(evaluation: Evaluation, oracle: Oracle, rng: np.random.Generator) -> list[str]:
-    rows = [row for row in evaluation.rows() if row.strict]
-    found = probe_rows(rows, evaluation.evaluate, oracle, rng, scale_of(rows))
+    found = evaluation.probes([row for row in evaluation.rows() if row.strict], oracle, rng)
     return [name for name, probe in found.items() if probe.outcome is Outcome.WRONG]
 
 
@@ -150,29 +149,49 @@ class Branches:
 
 def find_branches(structure: Structure) -> Branches:
     """Return the branches of the forward pass and the loss."""
-    counts = {name: _count(function) for name, function in structure.functions.items()}
-    found: set[str] = set()
-    doubtful = set(structure.aliases)
-    lines: set[int] = set()
-    body = [
-        node for name in FORWARD_FUNCTIONS if name in structure.functions for node in structure.functions[name].body
-    ]
-    for statement in walk_statements(body):
+    signed = _signed(structure)
+    counts = {name: _count(function, signed) for name, function in structure.functions.items()}
+    found, doubtful, lines = set[str](), set(structure.aliases), set[int]()
+    for statement in _assignments(structure):
+        helpers = [name for part in ast.walk(statement.value) for name in counts if _calls(part, {name})]
+        count = _count(statement.value, signed) + sum(counts[name] for name in helpers)
+        if count == 1:
+            found |= reads(statement.value)
+        elif count:
+            doubtful |= reads(statement.value)
+            lines.update(_lines(statement), *(_lines(structure.functions[name]) for name in helpers))
+    return Branches((found & _defined(structure)) - doubtful, lines)
+
+
+def _signed(structure: Structure) -> set[str]:
+    """Return the names whose sign is taken: compared with 0, one is an absolute value, however that is written."""
+    parts = (part for function in structure.functions.values() for part in ast.walk(function))
+    return set().union(*(_names(part) for part in parts if _calls(part, {"sign"})))
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - {"np"}
+
+
+def _defined(structure: Structure) -> set[str]:
+    """Return the names of the values that the forward pass computes."""
+    return {t for s in structure.statements if s.function == "forward" and not s.is_load for t in s.targets}
+
+
+def _assignments(structure: Structure) -> Iterator[ast.Assign]:
+    functions = [structure.functions[name] for name in FORWARD_FUNCTIONS if name in structure.functions]
+    for statement in walk_statements([node for function in functions for node in function.body]):
         if isinstance(statement, ast.Assign) and not loads(statement):
-            helpers = [name for part in ast.walk(statement.value) for name in counts if _calls(part, {name})]
-            count = _count(statement.value) + sum(counts[name] for name in helpers)
-            if count == 1:
-                found |= reads(statement.value)
-            elif count:
-                doubtful |= reads(statement.value)
-                lines.update(_lines(statement), *(_lines(structure.functions[name]) for name in helpers))
-    defined = {t for s in structure.statements if s.function == "forward" and not s.is_load for t in s.targets}
-    return Branches((found & defined) - doubtful, lines)
+            yield statement
 
 
-def _count(node: ast.AST) -> float:
+def _count(node: ast.AST, signed: set[str]) -> float:
     """Count the branches of an expression or a function; one without a convention makes the count infinite."""
-    return sum(math.inf if _calls(part, UNDOCUMENTED) else _branches(part) for part in ast.walk(node))
+    return sum(math.inf if _is_undocumented(part, signed) else _branches(part) for part in ast.walk(node))
+
+
+def _is_undocumented(node: ast.AST, signed: set[str]) -> bool:
+    return _calls(node, UNDOCUMENTED) or (isinstance(node, ast.Compare) and bool(_names(node) & signed))
 
 
 def _lines(node: ast.stmt) -> range:

@@ -41,7 +41,7 @@ def check_training(
     script = trial.script
     title = f"steps of training{f', {style}' * bool(style)}"
     if not trains(script.whole):
-        return [CheckResult(ID, title, Verdict.SKIPPED, "the script has no function fit")], None
+        return [CheckResult(ID, title, Verdict.SKIPPED, "the script has no function train")], None
     results: dict[str, float] = dict.fromkeys([OWN, *references], 0.0)
     count = 0
     try:
@@ -58,7 +58,7 @@ def check_training(
     except (Exception, SystemExit) as error:
         return [CheckResult(ID, title, Verdict.FAIL, f"{type(error).__name__}: {error}")], error
     if not count:
-        return [CheckResult(ID, title, Verdict.FAIL, "fit takes no step")], WrongStep()
+        return [CheckResult(ID, title, Verdict.FAIL, f"{script.loop} takes no step")], WrongStep()
     sizes = " and ".join(map(str, trial.course.sizes))
     detail = f"{count} steps on {sizes} examples"
     return [_result(title, name, Verdict.PASS, detail, worst) for name, worst in results.items()], None

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Any
 
 from .structure import Structure, parse_script
 
@@ -47,6 +46,11 @@ class Script:
         return frozenset(getattr(self.plain, "STRUCTURAL_ZEROS", ()))
 
     @property
+    def loop(self) -> str:
+        """The name of the function that trains; a lean script has no `fit` besides `train`."""
+        return "fit" if hasattr(self.whole, "fit") else "train"
+
+    @property
     def explains(self) -> bool:
         """Whether the script assigns every value once, batch first, and has a backward pass of its own."""
         return hasattr(self.plain, "backward")
@@ -69,7 +73,7 @@ def read_script(source: str, filename: str) -> Script:
     return Script(filename, structure, plain)
 
 
-def execute(tree: ast.Module, filename: str, names: Mapping[str, Any]) -> ModuleType:
+def execute(tree: ast.Module, filename: str, names: Mapping[str, object]) -> ModuleType:
     """Execute a tree as a module that knows these names, too. Raises `ScriptError`."""
     module = ModuleType(f"script_under_test_{next(_SERIAL)}")
     module.__dict__.update(names, __file__=filename)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -17,6 +18,11 @@ TIME = "step"
 """What a generated loop over time counts."""
 FORWARD_FUNCTIONS = ("forward", "total_loss")
 CONTRACT = ("init_params", "forward", "total_loss", "backward", "loss_and_grads", "data_loss", "penalty")
+OWN = (
+    *CONTRACT, "training_pass", "training_arrays", "make_step", "renew_state", "optimizer_state", "update",
+    "make_update", "make_clip", "constrain", "learning_rate", "train", "fit", "evaluate", "predict", "prepare",
+)  # fmt: skip
+"""The functions that are written for a script; what else it has are helpers, the same in many scripts."""
 STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache", "grads": "grad"}
 
 
@@ -93,8 +99,7 @@ class Structure:
         """The cotangents of the fast style whose pieces a list holds, which a loop runs through to fill them."""
         found: dict[str, set[str]] = {}
         for node in self._made_before_steps:
-            names = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
-            pieces = {self.views.get(name, name) for name in names if name.startswith("d_")}
+            pieces = {self.views.get(name, name) for name in names_in(node.value) if name.startswith("d_")}
             found |= dict.fromkeys(assigned_names(node), pieces)
         return found
 
@@ -173,9 +178,9 @@ class Structure:
         found = []
         for node in walk_statements(function.body) if function else ():
             if isinstance(node, ast.Assign) and name in assigned_names(node):
-                return [part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)]
+                return names_in(node.value)
             if isinstance(node, ast.Expr) and last_argument(node) == name:
-                found += [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id != name]
+                found += [read for read in names_in(node) if read != name]
         return found
 
     def assigned_in_backward(self, name: str) -> Place:
@@ -220,15 +225,26 @@ def parse_script(source: str, filename: str = "<script>") -> ast.Module:
     tree = ast.parse(source, filename)
     defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     others = [node for node in tree.body if node not in defined.values() and not _is_main_guard(node)]
-    reached = dict.fromkeys(name for name in CONTRACT if name in defined)
-    unread = [*others, *(defined[name] for name in reached)]
-    while unread:
-        names = {part.id for part in ast.walk(unread.pop()) if isinstance(part, ast.Name)}
-        found = [name for name in names if name in defined and name not in reached]
-        reached.update(dict.fromkeys(found))
-        unread += [defined[name] for name in found]
-    tree.body = [node for node in tree.body if node in others or getattr(node, "name", "") in reached]
+    start = itertools.chain(CONTRACT, *map(names_in, others))
+    wanted = {*others, *(defined[name] for name in reached(start, defined))}
+    tree.body = [node for node in tree.body if node in wanted]
     return tree
+
+
+def reached(start: Iterable[str], defined: Mapping[str, ast.stmt]) -> list[str]:
+    """Return, of the functions and classes of a script, these and those that they name, as they are met."""
+    unread, found = list(start), list[str]()
+    while unread:
+        name = unread.pop(0)
+        if name in defined and name not in found:
+            found.append(name)
+            unread += names_in(defined[name])
+    return found
+
+
+def names_in(node: ast.AST) -> list[str]:
+    """Return the names in a piece of a script, each as often as it stands there."""
+    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
 
 
 @lru_cache(maxsize=8)
@@ -243,8 +259,7 @@ def around(source: str, line: int) -> str:
 
 
 def _is_main_guard(node: ast.stmt) -> bool:
-    names = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)} if isinstance(node, ast.If) else ()
-    return "__name__" in names
+    return isinstance(node, ast.If) and "__name__" in names_in(node.test)
 
 
 def walk_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -351,13 +366,15 @@ def reads(node: ast.AST) -> set[str]:
 
 def loads(node: ast.stmt) -> list[tuple[str, Key]]:
     """Return (name, key) for `name = params["…"]`, `x = batch["…"]`, `h = cache["…"]`; empty for other statements."""
-    if not isinstance(node, ast.Assign) or len(node.targets) != 1:
-        return []
-    target, value = node.targets[0], node.value
-    lefts = target.elts if isinstance(target, ast.Tuple) else [target]
-    rights = value.elts if isinstance(value, ast.Tuple) else [value]
-    if isinstance(value, ast.Name) and value.id == "cache":
-        return [(left.id, Key("cache", left.id)) for left in lefts if isinstance(left, ast.Name)]
-    keys = [stored_key(right) for right in rights]
-    pairs = [(left.id, key) for left, key in zip(lefts, keys, strict=False) if isinstance(left, ast.Name) and key]
-    return pairs if len(pairs) == len(lefts) else []
+    match node:
+        case ast.Assign(targets=[target], value=ast.Name(id="cache")):
+            return [(left.id, Key("cache", left.id)) for left in _elements(target) if isinstance(left, ast.Name)]
+        case ast.Assign(targets=[target], value=value):
+            lefts, keys = _elements(target), map(stored_key, _elements(value))
+            pairs = [(left.id, k) for left, k in zip(lefts, keys, strict=False) if isinstance(left, ast.Name) and k]
+            return pairs if len(pairs) == len(lefts) else []
+    return []
+
+
+def _elements(expr: ast.expr) -> list[ast.expr]:
+    return expr.elts if isinstance(expr, ast.Tuple) else [expr]

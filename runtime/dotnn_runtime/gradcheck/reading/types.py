@@ -15,8 +15,8 @@ Array = NDArray[Any]
 class Key(NamedTuple):
     """One tensor that can be displaced.
 
-    `kind` is `param`, `input`, `value` (a named value of the forward pass) or `use` (one reading of a value, `at`
-    being its site). For values, `at` counts the assignments in one run: time steps of a loop.
+    `kind` is `param`, `input` or `value` (a named value of the forward pass). For values, `at` counts the assignments
+    in one run: time steps of a loop.
     """
 
     kind: str

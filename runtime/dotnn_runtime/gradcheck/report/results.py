@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 WARNING = 1e-12
 """Errors beyond this are right but worth a look."""
@@ -56,7 +55,7 @@ class TensorResult:
     probes: int = 0
     worst: list[Element] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the row of the JSON report."""
         return {
             "name": self.name,
@@ -79,7 +78,7 @@ class CheckResult:
     value: float | None = None
     tensors: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the row of the JSON report."""
         return {
             "id": self.id,
@@ -123,7 +122,7 @@ class Blame:
     paths: tuple[str, ...] = ()
     right: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the blame as the JSON report gives it among all blames."""
         return {
             "line": self.line or None,
@@ -136,7 +135,7 @@ class Blame:
             "spec_line": self.spec_line or None,
         }
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """Return the blame as the JSON report gives the first."""
         return {
             "layer": self.layer or None,
@@ -155,7 +154,7 @@ class Crossing:
     text: str
     count: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the place and how many elements were concerned."""
         return {"generated_line": f"{self.line}: {self.text}", "count": self.count}
 
@@ -207,7 +206,7 @@ class Report:
         """0 when the gradients are right, 1 when one is wrong or nothing could be concluded."""
         return 0 if self.verdict is Verdict.PASS else 1
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the report for programs; every value is plain JSON."""
         return {
             "verdict": _with_reason(self.verdict, self.reason),

@@ -6,7 +6,7 @@ import io
 import math
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -36,9 +36,7 @@ def print_report(report: Report, console: Console | None = None) -> None:
     for note in report.notes:
         console.print(f"note: {escape(note)}")
     _print_crossings(report, console)
-    if report.blame is None or not report.blame.worst:
-        for result in worst_first([t for t in report.tensors if t.worst])[:3]:
-            _print_worst(result, console)
+    _print_worst(report, console)
     for number, blame in enumerate(report.blames):
         _print_blame(blame, console, "The" if number == 0 else "Another")
     console.print(_summary(report))
@@ -78,10 +76,8 @@ def _tensor_table(report: Report) -> Table:
     for row in report.tensors:
         label = f"[dim]{escape(row.name)}[/]" if row.kind == "cotangent" else escape(row.name)
         shape = "×".join(map(str, row.shape)) or "scalar"
-        table.add_row(
-            label, escape(row.spec_line), shape, f"{row.norm:.2e}", _error(row), str(row.probes),
-            _coloured(row.verdict, row.reason),
-        )  # fmt: skip
+        figures = f"{row.norm:.2e}", _error(row), str(row.probes)
+        table.add_row(label, escape(row.spec_line), shape, *figures, _coloured(row.verdict, row.reason))
     return table
 
 
@@ -110,33 +106,39 @@ def _print_crossings(report: Report, console: Console) -> None:
         console.print(escape(text))
 
 
-def _print_worst(result: TensorResult, console: Console) -> None:
-    console.print(f"worst elements of the gradient of {escape(result.name)}:")
-    for element in result.worst:
-        index = ", ".join(map(str, element.index))
-        console.print(f"  [{index}]  script {element.got: .9g}   right {element.expected: .9g}", markup=False)
+def _print_worst(report: Report, console: Console) -> None:
+    """Print the worst elements of the worst gradients, where no blame has elements of its own."""
+    wrong = [t for t in report.tensors if t.worst] if report.blame is None or not report.blame.worst else []
+    for result in worst_first(wrong)[:3]:
+        console.print(f"worst elements of the gradient of {escape(result.name)}:")
+        for element in result.worst:
+            index = ", ".join(map(str, element.index))
+            console.print(f"  [{index}]  script {element.got: .9g}   right {element.expected: .9g}", markup=False)
 
 
 def _print_blame(blame: Blame, console: Console, which: str) -> None:
     console.print()
     console.print(f"[bold red]{which} faulty rule: {escape(blame.name)}[/]")
-    statement = f"{blame.layer} = {blame.op}" if blame.layer and blame.op else blame.op or blame.layer
-    parts = [
-        ("spec", f"{blame.spec_line}: {blame.spec_text or statement}" if blame.spec_line else ""),
-        ("script", f"line {blame.line}: {blame.text}" if blame.line else ""),
-        ("called", _some(blame.paths)),
-        ("compiled", blame.compiled),
-        ("error", f"{blame.words} ({blame.pattern})"),
-        *(("found", _in_words(element)) for element in blame.worst),
-    ]
     if blame.line and blame.worst:
         console.print(
             "  The lines of the backward pass before it are right; what else fails follows from it.", soft_wrap=True
         )
-    for label, text in parts:
+    for label, text in _facts(blame):
         for line in textwrap.wrap(text, max(40, console.width - 13)):
             console.print(f"  {label:<9} {line}", markup=False, soft_wrap=True)
             label = ""
+
+
+def _facts(blame: Blame) -> Iterator[tuple[str, str]]:
+    """Yield what is known of a faulty rule, each with its label; "" for what is not."""
+    statement = f"{blame.layer} = {blame.op}" if blame.layer and blame.op else blame.op or blame.layer
+    yield "spec", f"{blame.spec_line}: {blame.spec_text or statement}" if blame.spec_line else ""
+    yield "script", f"line {blame.line}: {blame.text}" if blame.line else ""
+    yield "called", _some(blame.paths)
+    yield "compiled", blame.compiled
+    yield "error", f"{blame.words} ({blame.pattern})"
+    for element in blame.worst:
+        yield "found", _in_words(element)
 
 
 def _some(paths: Sequence[str]) -> str:

@@ -7,16 +7,19 @@ sums and extremes are the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..reading.types import Array
+from .branches import BRANCHES
 
 Pull = Callable[[Array], Sequence[Array | None]]
 
 STEP = 1e-30
+NUMERIC_STEP = 1e-5
+"""Where the complex step cannot be used: an error of some 1e-10, which is less than what counts as wrong."""
 DENSE = 4_000_000
 """A Jacobian with more elements is not made."""
 FIRST = 2.0**40
@@ -29,6 +32,8 @@ MOVES = (
     "resize", "diag", "unstack", "permute_dims", "matrix_transpose", "broadcast_arrays",
 )  # fmt: skip
 FLAT = ("sign", "floor", "ceil", "rint", "trunc", "heaviside", "isfinite", "floor_divide", "spacing")
+CHOICES = ("maximum", "fmax", "minimum", "fmin")
+SUMS, EXTREMES = ("sum", "mean"), ("max", "min", "amax", "amin")
 
 
 def pull_for_ufunc(ufunc: Any, method: str, args: Sequence[Any], parents: Sequence[Any], options: Any) -> Pull:
@@ -36,20 +41,18 @@ def pull_for_ufunc(ufunc: Any, method: str, args: Sequence[Any], parents: Sequen
     if ufunc is np.matmul:
         return _through_matmul(args[0], args[1])
     if method == "__call__":
-        wanted = [i for i, parent in enumerate(parents) if parent is not None]
-        slopes = {i: _slope(ufunc, args, i) for i in wanted}
-        shapes = [np.shape(a) for a in args]
-        return lambda g: [
-            summed(g * slopes[i], shapes[i]) if i in slopes else None for i in range(len(args))
-        ]  # fmt: skip
+        return _through_elements(ufunc, args, parents)
     if method == "reduce":
-        axis = args[1] if len(args) > 1 else options.get("axis", 0)
-        return _through_reduction(ufunc.__name__, args[0], axis, bool(options.get("keepdims", False)))
-    if method == "at" and ufunc is np.add:
-        return lambda g: [g, None, summed(g[args[1]], np.shape(args[2]))]
-    if method == "at" and ufunc is np.subtract:
-        return lambda g: [g, None, -summed(g[args[1]], np.shape(args[2]))]
+        return _through_reduction(ufunc.__name__, args[0], *_along(args, {"axis": 0, **options}))
+    if method == "at" and ufunc in (np.add, np.subtract):
+        return lambda g: [g, None, ufunc(0.0, summed(g[args[1]], np.shape(args[2])))]
     raise NotImplementedError(f"{ufunc.__name__}.{method}")
+
+
+def _through_elements(ufunc: Any, args: Sequence[Any], parents: Sequence[Any]) -> Pull:
+    slopes = [None if parent is None else _slope(ufunc, args, i) for i, parent in enumerate(parents)]
+    shapes = [np.shape(a) for a in args]
+    return lambda g: [None if d is None else summed(g * d, shape) for d, shape in zip(slopes, shapes, strict=False)]
 
 
 def _slope(ufunc: Any, args: Sequence[Any], i: int) -> Any:
@@ -57,20 +60,20 @@ def _slope(ufunc: Any, args: Sequence[Any], i: int) -> Any:
     name = ufunc.__name__
     if name in FLAT:
         return 0.0
-    if name in ("maximum", "fmax", "minimum", "fmin"):
-        a, b = args[0], args[1]
-        strict = np.ndim(b) == 0 and np.ndim(a) > 0
-        first = ((a > b) if strict else (a >= b)) if "max" in name else ((a < b) if strict else (a <= b))
+    if name in CHOICES:
+        first = BRANCHES[name].decide(*args)
         return np.where(first, 1.0, 0.0) if i == 0 else np.where(first, 0.0, 1.0)
     if name in ("absolute", "fabs"):
         return np.sign(args[0])
-    moved = [np.asarray(a) + 1j * STEP if j == i else a for j, a in enumerate(args)]
+
+    def moved(step: Any) -> Any:
+        return ufunc(*args[:i], args[i] + step, *args[i + 1 :])
+
     try:
-        return ufunc(*moved).imag / STEP
+        return moved(1j * STEP).imag / STEP
     except TypeError:
-        step = 1e-6 * (1.0 + np.abs(args[i]))
-        ahead, behind = ([a + s * step if j == i else a for j, a in enumerate(args)] for s in (1.0, -1.0))
-        return (ufunc(*ahead) - ufunc(*behind)) / (2.0 * step)
+        step = NUMERIC_STEP * (1.0 + np.abs(args[i]))
+        return (moved(step) - moved(-step)) / (2.0 * step)
 
 
 def summed(g: Array, shape: tuple[int, ...]) -> Array:
@@ -94,6 +97,11 @@ def _through_matmul(a: Array, b: Array) -> Pull:
     return pull
 
 
+def _along(args: Sequence[Any], options: Mapping[str, Any]) -> tuple[Any, bool]:
+    """Return the axes along which a call reduces, and whether it keeps them."""
+    return args[1] if len(args) > 1 else options.get("axis"), bool(options.get("keepdims", False))
+
+
 def _through_reduction(name: str, x: Array, axis: Any, keepdims: bool) -> Pull:
     x = np.asarray(x)
 
@@ -105,7 +113,7 @@ def _through_reduction(name: str, x: Array, axis: Any, keepdims: bool) -> Pull:
     if name == "mean":
         count = x.size if axis is None else np.prod([x.shape[a] for a in np.atleast_1d(axis)])
         return lambda g: [np.broadcast_to(wide(g), x.shape) / count]
-    if name in ("maximum", "minimum", "max", "min", "amax", "amin"):
+    if name in (*CHOICES, *EXTREMES):
         return lambda g: [_first_extreme(x, axis, "max" in name) * wide(g)]
     raise NotImplementedError(name)
 
@@ -125,21 +133,20 @@ def _first_extreme(x: Array, axis: Any, largest: bool) -> Array:
 def pull_for_function(function: Any, args: Any, kwargs: Any, parents: Sequence[Any], which: int | None) -> Pull:
     """Return the way back through a function of NumPy to its operands, flattened; `which` is the result's number."""
     name = function.__name__
-    if name in ("sum", "mean", "max", "min", "amax", "amin"):
-        axis = args[1] if len(args) > 1 else kwargs.get("axis")
-        pull = _through_reduction(name, args[0], axis, bool(kwargs.get("keepdims", False)))
-        return lambda g: [*pull(g), *([None] * (len(parents) - 1))]
+    rest = [None] * (len(parents) - 1)
+    if name in (*SUMS, *EXTREMES):
+        pull = _through_reduction(name, args[0], *_along(args, kwargs))
+        return lambda g: [*pull(g), *rest]
     if name == "einsum" and isinstance(args[0], str):
         return _through_einsum(args[0], args[1:])
-    if name == "dot" and max(np.ndim(a) for a in args) <= 2 and min(np.ndim(a) for a in args) >= 1:
+    if name == "dot" and set(map(np.ndim, args)) <= {1, 2}:
         return _through_matmul(*args)
     if name == "clip":
         inside = (args[0] >= args[1]) & (args[0] <= args[2])
-        return lambda g: [g * inside, *([None] * (len(parents) - 1))]
-    leaves = _Leaves(args, kwargs)
-    if name in MOVES:
-        return lambda g: [_moved_back(function, leaves, i, g, which) if p else None for i, p in enumerate(parents)]
-    return lambda g: [_dense(function, leaves, i, g, which) if p else None for i, p in enumerate(parents)]
+        return lambda g: [g * inside, *rest]
+    leaves, back = _Leaves(args, kwargs), _moved_back if name in MOVES else _dense
+    wanted = [i if parent else None for i, parent in enumerate(parents)]
+    return lambda g: [None if i is None else back(function, leaves, i, g, which) for i in wanted]
 
 
 def _through_einsum(subscripts: str, operands: Sequence[Array]) -> Pull:
@@ -206,18 +213,25 @@ def _moved_back(function: Any, leaves: _Leaves, i: int, g: Array, which: int | N
 
 
 def _dense(function: Any, leaves: _Leaves, i: int, g: Array, which: int | None) -> Array:
+    """Return the way back through a function that nothing is known of: a Jacobian, made column by column."""
     x = np.asarray(leaves.values[i])
     if x.size * np.size(g) > DENSE:
         raise NotImplementedError(function.__name__)
+
+    def moved(index: tuple[int, ...], step: complex) -> Array:
+        to = x.astype(complex if step.imag else x.dtype)
+        to[index] += step if step.imag else step.real
+        return leaves.call(function, [*leaves.values[:i], to, *leaves.values[i + 1 :]], which)
+
     found = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
-        moved = x.astype(complex)
-        moved[index] += 1j * STEP
         try:
-            result = leaves.call(function, [*leaves.values[:i], moved, *leaves.values[i + 1 :]], which)
-        except TypeError as error:
-            raise NotImplementedError(function.__name__) from error
-        if not np.iscomplexobj(result):
-            raise NotImplementedError(function.__name__)
-        found[index] = np.vdot(g, result.imag) / STEP
+            result = moved(index, 1j * STEP)
+        except TypeError:
+            result = np.zeros(())
+        if np.iscomplexobj(result):
+            found[index] = np.vdot(g, result.imag) / STEP
+        else:  # it takes absolute values, or real numbers alone
+            step = complex(NUMERIC_STEP * (1.0 + abs(x[index])))
+            found[index] = np.vdot(g, moved(index, step) - moved(index, -step)) / (2.0 * step.real)
     return found

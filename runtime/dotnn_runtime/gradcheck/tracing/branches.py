@@ -7,6 +7,7 @@ a constant wins over a variable (relu'(0) = 0), and of two equal variables the f
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -119,6 +120,16 @@ def _zeros(x: Any, *_args: Any) -> int:
 
 _ABS = Branch(_abs_sign, lambda sign, x: sign * x, _zeros)
 _MAX, _MIN = _extreme(np.argmax), _extreme(np.argmin)
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+"""What a script that compares two values calls."""
 
 BRANCHES: dict[str, Branch] = {
     **{sign: _compare(function, sign not in ("==", "!=")) for sign, function in COMPARISONS.items()},

@@ -11,15 +11,15 @@ import pickle
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..reading.script import Script, execute
-from ..reading.structure import parse_script
-from ..reading.types import Array, Point, is_float
-from .run import Enough, Event, Frame, Overrides, Patch, Place, Replay, Run, Watch
+from ..reading.structure import FORWARD_FUNCTIONS
+from ..reading.types import Array, Key, Point, is_float
+from .listen import Listener
+from .run import Enough, Event, Frame, Overrides, Patch, Place, Replay, Run, Watch, nearest_events
+from .traced import TracedScript
 from .values import (
     ALIAS,
     RECORDER,
@@ -33,25 +33,21 @@ from .values import (
     node_of,
     stripped,
 )
-from .weave import MODULE_NAME, Site, Weaver
+from .weave import Site
 
 MOST_EVENTS = 200_000
-ROOT = ("forward", "total_loss")
-"""The functions whose values may be shifted."""
+NO_VALUE = Key("", "")
 
 
-class Follower:
-    """A woven script and what its reports are collected in."""
+class Follower(Listener):
+    """Listens to a woven script, and collects what it reports."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: TracedScript) -> None:
         self.script = script
-        weaver = Weaver()
-        tree = weaver.module(parse_script(script.structure.source))
-        self.sites: list[Site] = weaver.sites
-        self.module: ModuleType = execute(tree, script.filename, {MODULE_NAME: self})
-        self.numpy_names = [name for name, value in vars(self.module).items() if value is np]
+        self.sites = script.woven.sites
+        self.numpy_names = [name for name, value in vars(script.woven.module).items() if value is np]
         self.overrides: Overrides = {}
-        self.shifts: Mapping[tuple[str, int], Array] = {}
+        self.shifts: Mapping[Key, Array] = {}
         self.run = Run()
         self.patches: dict[int, Patch] = {}
         self.watched: tuple[int, int, Watch] | None = None
@@ -63,48 +59,54 @@ class Follower:
     # ------------------------------------------------------------------------------------------------ runs
 
     def follow(
-        self, point: Point, overrides: Overrides | None = None, shifts: Mapping[tuple[str, int], Array] | None = None
+        self, point: Point, overrides: Overrides | None = None, shifts: Mapping[Key, Array] | None = None
     ) -> Run:
-        """Run forward and backward at a point, and differentiate the forward pass."""
+        """Run forward at a point, and backward where the script has that; differentiate the forward pass."""
         run = Run()
         self.shifts = shifts or {}
         self._begin(run, overrides or {})
         params = {name: _leaf(value) for name, value in point.params.items()}
         batch = {name: _leaf(value) for name, value in point.batch.items()}
-        run.params = {name: node for name, value in params.items() if (node := node_of(value)) is not None}
+        run.params, run.inputs = _nodes(params), _nodes(batch)
         seed = _leaf(np.array(1.0))
         seed.node.seeded = True
         self._with_followed_numpy(lambda: self._both(run, params, batch, point, seed))
         if run.loss is not None:
             run.nodes = differentiate(run.loss)
         for event in run.events:
-            event.deps = _nearest_events(event.node)
+            event.deps = nearest_events(event.node)
         return run
 
     def _both(self, run: Run, params: Any, batch: Any, point: Point, seed: Any) -> None:
-        module, rng = self.module, np.random.default_rng(point.rng_seed)
+        rng = np.random.default_rng(point.rng_seed)
         RECORDER.forward, RECORDER.frame = True, 0
-        _, cache = module.forward(params, batch, training=point.training, rng=rng)
-        loss = module.total_loss(params, batch, cache)
-        run.loss = node_of(loss)
-        run.start_of_backward = len(run.events)
-        RECORDER.forward = False
-        self._go_back()
-        try:
-            run.grads = module.backward(params, batch, cache, seed)
-        except (Exception, SystemExit) as error:
-            run.error = error
-        finally:
-            RECORDER.forward = True
+        with self.script.woven.heard_by(self) as module:
+            _, cache = module.forward(params, batch, training=point.training, rng=rng)
+            run.loss = node_of(module.total_loss(params, batch, cache))
+            run.start_of_backward = len(run.events)
+            if not self.script.explains:
+                return
+            RECORDER.forward = False
+            self._go_back()
+            try:
+                run.grads = module.backward(params, batch, cache, seed)
+            except (Exception, SystemExit) as error:
+                run.error = error
+            finally:
+                RECORDER.forward = True
 
-    def prepare(self, point: Point, shifts: Mapping[tuple[str, int], Array] | None = None) -> Replay:
+    def prepare(self, point: Point, shifts: Mapping[Key, Array] | None = None) -> Replay:
         """Run forward with plain arrays; return what runs the backward pass behind it, as often as it is called."""
         self._begin(Run(), {})
         self.shifts = shifts or {}
         rng = np.random.default_rng(point.rng_seed)
-        _, cache = self.module.forward(point.params, point.batch, training=point.training, rng=rng)
+        with self.script.woven.heard_by(self) as module:
+            _, cache = module.forward(point.params, point.batch, training=point.training, rng=rng)
         given = pickle.loads(pickle.dumps((point.params, point.batch, cache)))
         before = pickle.dumps(given)
+        for array in _arrays_in(given):
+            array.flags.writeable = False  # another version of a line may write into what all runs read
+        writes = isinstance(self._replay(given, {}, None, 1.0, None).error, ValueError)
 
         def replay(
             overrides: Overrides,
@@ -112,41 +114,32 @@ class Follower:
             seed: float = 1.0,
             kept: Collection[Place] | None = None,
         ) -> Run:
-            run, seed = Run(), np.float64(seed)
-            self.kept = kept
-            self._begin(run, overrides)
-            self._go_back()
-            self.until = until
-            try:
-                run.grads = self.module.backward(*given, seed)
-            except (Exception, SystemExit) as error:
-                run.error = error
-            finally:
-                self.until = self.kept = None
-            return run
+            return self._replay(pickle.loads(before) if writes else given, overrides, until, seed, kept)
 
-        for array in _arrays_in(given):
-            array.flags.writeable = False  # another version of a line may write into what all runs read
-        if not isinstance(replay({}).error, ValueError):
-            return replay
+        return replay
 
-        def replay_on_copies(
-            overrides: Overrides,
-            until: Place | None = None,
-            seed: float = 1.0,
-            kept: Collection[Place] | None = None,
-        ) -> Run:
-            nonlocal given  # the backward pass itself writes into what it is given
-            given = pickle.loads(before)
-            return replay(overrides, until, seed, kept)
-
-        return replay_on_copies
+    def _replay(
+        self, given: Any, overrides: Overrides, until: Place | None, seed: float, kept: Collection[Place] | None
+    ) -> Run:
+        run = Run()
+        self.kept = kept
+        self._begin(run, overrides)
+        self._go_back()
+        self.until = until
+        try:
+            with self.script.woven.heard_by(self) as module:
+                run.grads = module.backward(*given, np.float64(seed))
+        except (Exception, SystemExit) as error:
+            run.error = error
+        finally:
+            self.until = self.kept = None
+        return run
 
     def _begin(self, run: Run, overrides: Overrides) -> None:
         self.run, self.overrides = run, overrides
         self._turns: Counter[tuple[int, int, str]] = Counter()
         self._done: Counter[int] = Counter()
-        self._shifted: set[tuple[str, int]] = set()
+        self._seen: Counter[str] = Counter()
         self._stack = [0]
         self._loops: list[list[str]] = [[]]
         self._current = -1
@@ -159,7 +152,7 @@ class Follower:
         self._back = True
 
     def _with_followed_numpy(self, work: Callable[[], None]) -> None:
-        names = vars(self.module)
+        names = vars(self.script.woven.module)
         stop = names.get("stop_gradient")
         self._following = True
         try:
@@ -225,6 +218,8 @@ class Follower:
             return tuple(values)
         return tuple(self._report(site, i, name, v) for i, (name, v) in enumerate(zip(site.names, values, strict=True)))
 
+    part = tap
+
     def whole(self, number: int, value: Any) -> Any:
         """What `+=` has made."""
         return self._report(self.sites[number], 1, self.sites[number].names[0], value)
@@ -241,6 +236,17 @@ class Follower:
                 if right is not buffer and not np.array_equal(stripped(right), stripped(buffer)):
                     buffer[...] = right
 
+    def filled(self, function: str, line: int, names: Sequence[str], load: Callable[[], Any]) -> None:
+        """An array of the forward pass is a value now."""
+        for name, buffer in zip(names, load(), strict=True) if function in FORWARD_FUNCTIONS else ():
+            if self._back or not is_float(buffer):
+                continue
+            key = self._next(name)
+            if key in self.shifts:
+                buffer[...] = buffer - self.shifts[key]
+            if (node := node_of(buffer)) is not None:
+                self.run.values[key] = node
+
     def _made(self, site: Site, count: int, make: Callable[[], Any]) -> Any:
         outer, self._current = self._current, site.number
         try:
@@ -252,33 +258,30 @@ class Follower:
         except Enough:
             raise
         except (Exception, SystemExit) as error:
-            wanted = [Place(site.number, i, "", self._turns[site.number, i, ""]) for i in range(count)]
-            found = [self.overrides.get(place) if self._back else None for place in wanted]
-            self._note(wanted[0] if wanted else Place(site.number, 0, "", 0), site, site.names[:1], None, error)
-            if not found or any(f is None for f in found):
+            found = self._passed_over(site, count, error)
+            if found is None:
                 raise
-            return found[0] if count == 1 else found
+            return found
         finally:
             self._current = outer
 
-    @property
-    def _stack_of_forward(self) -> bool:
-        return not self._back
+    def _passed_over(self, site: Site, count: int, error: BaseException) -> Any:
+        """Note that a statement has stopped; return what was handed in for its values, None where not all were."""
+        wanted = [Place(site.number, i, "", self._turns[site.number, i, ""]) for i in range(count)]
+        found = [self.overrides[place] for place in wanted if self._back and place in self.overrides]
+        self._note(wanted[0] if wanted else Place(site.number, 0, "", 0), site, site.names[:1], None, error)
+        if not wanted or len(found) < len(wanted):
+            return None
+        return found[0] if count == 1 else found
 
     def _names(self, depth: int) -> dict[str, Any]:
         """Return all names that the woven function knows from which this was called."""
         frame = sys._getframe(depth)
-        return {**vars(self.module), **frame.f_locals}
+        return {**vars(self.script.woven.module), **frame.f_locals}
 
     def _report(self, site: Site, index: int, name: str, value: Any) -> Any:
         if type(value) is dict:
-            for key, line in zip(site.keys, site.lines if site.keys else (), strict=True):
-                if is_float(value.get(key)):
-                    value[key] = self._event(site, index, key, name, line, value[key])
-                elif site.kind == "return" and not self._stack_of_forward:
-                    wrong = TypeError(f"{key} is no array of floating-point numbers")
-                    self._note(Place(site.number, index, key, 0), site, (key,), None, wrong, line)
-            return value
+            return self._report_entries(site, index, name, value)
         if not is_float(value):
             if isinstance(value, np.ndarray) and name.startswith("d_") and self._back:
                 return self._event(site, index, "", name, site.line, value)  # a mask for a product with it
@@ -286,43 +289,61 @@ class Follower:
         lines = site.lines if not site.keys else ()
         return self._event(site, index, "", name, lines[index] if index < len(lines) else site.line, value)
 
+    def _report_entries(self, site: Site, index: int, name: str, entries: dict[str, Any]) -> dict[str, Any]:
+        for key, line in zip(site.keys, site.lines if site.keys else (), strict=True):
+            if is_float(entries.get(key)):
+                entries[key] = self._event(site, index, key, name, line, entries[key])
+            elif site.kind == "return" and self._back:
+                wrong = TypeError(f"{key} is no array of floating-point numbers")
+                self._note(Place(site.number, index, key, 0), site, (key,), None, wrong, line)
+        return entries
+
     def _event(self, site: Site, index: int, key: str, name: str, line: int, value: Any) -> Any:
         place = Place(site.number, index, key, self._turns[site.number, index, key])
         self._turns[place.line_of_code] += 1
-        right = self.overrides.get(place) if self._back else None
         event = self._note(place, site, (key or name,), value, None, line)
+        right = self.overrides.get(place) if self._back else None
+        made = value
         if right is not None and (index < 2 or np.shape(right) == np.shape(value)):
             value = np.array(right)
-        if not self._following or not is_float(value):
-            shift = self._shift(site, name, place.turn)
-            return value if shift is None else value - shift
-        before = node_of(value)
-        shift = self._shift(site, name, place.turn)
-        if shift is not None:
-            value = value - shift
-            before = node_of(value)
+        named = self._key_of(site, index, name)
+        if (shift := self.shifts.get(named)) is not None:
+            made = value = value - shift
             event.value = np.array(stripped(value))
+        return self._named(event, named, value, made) if self._following and is_float(value) else value
+
+    def _named(self, event: Event, key: Key, value: Any, made: Any) -> Any:
+        """Return a value that is followed as what an event has made, or else what was handed in for that.
+
+        A buffer stays the array that it is.
+        """
+        node = self._node_of_event(event, made)
+        node.seeded = event.seeded = node.seeded or value is not made
+        if key is not NO_VALUE:
+            self.run.values[key] = node
+        if event.place.part < 2:
+            return _renamed(value, node)
+        if isinstance(value, Followed):
+            value.node = node
+        return value
+
+    def _node_of_event(self, event: Event, value: Any) -> Node:
+        before = node_of(value)
         node = identity(before) if before is not None else new_node([], None)
         node.event, node.frame = event.number, event.frame
         event.node, event.seeded = node, node.seeded
-        if index >= 2:  # a buffer stays the array that it is
-            if isinstance(value, Followed):
-                value.node = node
-            return value
-        found = stripped(value)
-        found = followed(found, node)
-        if isinstance(value, Followed) and isinstance(found, Followed):
-            found.source = (value, ALIAS)
-        return found
+        return node
 
-    def _shift(self, site: Site, name: str, turn: int) -> Array | None:
-        """Return what is subtracted from a value of the forward pass."""
-        if not self.shifts or self._back or site.function not in ROOT or site.kind not in ("assign", "unpack"):
-            return None
-        if (name, turn) in self._shifted:  # read again, by the loss
-            return None
-        self._shifted.add((name, turn))
-        return self.shifts.get((name, turn))
+    def _key_of(self, site: Site, index: int, name: str) -> Key:
+        """Return the key of a value of the forward pass, `NO_VALUE` for anything else."""
+        is_part = site.kind == "part" and index == 0
+        if self._back or is_part or index > 1 or name not in self.script.woven.values.get(site.number, ()):
+            return NO_VALUE
+        return self._next(name)
+
+    def _next(self, name: str) -> Key:
+        self._seen[name] += 1
+        return Key("value", name, self._seen[name] - 1)
 
     def _note(
         self, place: Place, site: Site, names: Sequence[str], value: Any, error: BaseException | None, line: int = 0
@@ -342,10 +363,22 @@ class Follower:
         return event
 
 
+def _renamed(value: Any, node: Node) -> Any:
+    """Return a value under another name; what is written into it is written into the one that had the first."""
+    found = followed(stripped(value), node)
+    if isinstance(value, Followed) and isinstance(found, Followed):
+        found.source = (value, ALIAS)
+    return found
+
+
 def _leaf(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         return followed(value.copy(), new_node([], None))
     return value
+
+
+def _nodes(values: Mapping[str, Any]) -> dict[str, Node]:
+    return {name: node for name, value in values.items() if (node := node_of(value)) is not None}
 
 
 def _arrays_in(value: Any) -> Iterator[Array]:
@@ -366,21 +399,3 @@ def _turn(name: str, value: Any) -> str:
     if isinstance(value, int | np.integer):
         return f"{'step' if name in ('t', 'step') else name} {value}"
     return value if isinstance(value, str) else ""
-
-
-def _nearest_events(node: Node | None) -> tuple[int, ...]:
-    """Return the events that a value comes from directly."""
-    if node is None:
-        return ()
-    found: dict[int, None] = {}
-    unread, seen = [p for p in node.parents if p is not None], set()
-    while unread:
-        n = unread.pop()
-        if n.order in seen:
-            continue
-        seen.add(n.order)
-        if n.event is not None:
-            found[n.event] = None
-        else:
-            unread += [p for p in n.parents if p is not None]
-    return tuple(sorted(found))

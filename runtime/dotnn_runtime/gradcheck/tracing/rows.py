@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
 
+from ..reading.script import Script
 from ..reading.types import Array, Direction, Key, norm
-from .tracer import Note
+from .notes import Note
 
 EDGE = "_from_"
 
@@ -63,101 +65,123 @@ def parameter_rows(grads: Mapping[str, Array], params: Mapping[str, Array], inpu
     return rows
 
 
-def cotangent_rows(
-    notes: Sequence[Note],
-    values: Mapping[str, Sequence[Array]],
-    inputs: Mapping[str, Array],
-    strict: Callable[[str], bool],
-    started: Callable[[str], bool] = lambda value: False,
-    step_line: Callable[[str, str], int] = lambda value, name: 0,
-    batch_last: bool = False,
-) -> Iterator[Row]:
-    """Yield one row per cotangent `d_v` that was noted, in the order of the backward pass.
+@dataclass(frozen=True)
+class Cotangents:
+    """What a pass has noted, beside the values of the forward pass: each `d_v` is a claim about `v`.
 
-    `inputs` holds input arrays by the name they have in the script. `step_line` says in which line a loop over time
-    assigns a cotangent, where that line alone does and one line alone assigns the value; else 0.
+    `inputs` holds input arrays by the name that they have in the script.
     """
-    by_name = group_notes(notes)
-    of_name = {name: [note for note in notes if note.name == name] for name in by_name}
-    for name, noted in by_name.items():
-        value = value_of(name, by_name)
-        if value in values and (line := step_line(value, name)):
-            steps = [note.array for note in of_name[name] if note.line == line]
-            row = _row_of_steps(name, value, steps, values[value], int(started(value)))
+
+    script: Script
+    notes: Sequence[Note]
+    values: Mapping[str, Sequence[Array]]
+    inputs: Mapping[str, Array]
+
+    def rows(self) -> Iterator[Row]:
+        """Yield one row per cotangent, in the order of the backward pass."""
+        for name in self.by_name:
+            value = self._value_of(name)
+            row = self._of_steps(name, value) or self._of_value(name, value) or self._of_input(name, value)
             if row is not None:
                 yield row
-                continue
-        if value in values:
-            # a fast step builds a cotangent up in one array, which holds it when the last statement is done
-            last = of_name[name][-1].line
-            found = [note.array for note in of_name[name] if note.line == last] if batch_last else noted
-            yield from _value_row(name, value, found, values[value], strict(value), batch_last, started(value))
-        elif value in inputs:
-            claim = fitted(noted[-1], inputs[value].shape, batch_last)
-            if claim is not None:
-                yield Row(name, "cotangent", (inputs_key(value),), ((claim,),), strict=False)
+
+    @cached_property
+    def by_name(self) -> dict[str, list[Note]]:
+        """The notes by name, names in the order of their last assignment."""
+        last = {note.name: i for i, note in enumerate(self.notes)}
+        ordered = sorted(self.notes, key=lambda note: last[note.name])
+        return {name: list(group) for name, group in groupby(ordered, key=lambda note: note.name)}
+
+    @cached_property
+    def batch_last(self) -> bool:
+        """Whether arrays keep the batch in the last axis, as those of the fast style do."""
+        return self.script.structure.step is not None
+
+    def started(self, value: str) -> bool:
+        """Whether a value is assigned before the loop that assigns it: the state that a recurrence starts from."""
+        return sum(value in s.targets and not s.is_load for s in self.script.structure.statements) > 1
+
+    def step_line(self, value: str, cotangent: str) -> int:
+        """Return the line of the backward loop that assigns a cotangent, 0 where it is not the only one that does."""
+        structure = self.script.structure
+        if not self.script.explains or value not in structure.stepwise["forward"]:
+            return 0
+        return structure.stepwise[structure.backward_function].get(cotangent, 0)
+
+    def _strict(self, value: str) -> bool:
+        """A value counts by itself when it is one array, assigned by one statement in either direction."""
+        written = set().union(*self.script.structure.in_place.values())
+        return self.script.explains and value not in written and f"d_{value}" not in written
+
+    def _value_of(self, name: str) -> str:
+        """Return the value that a cotangent is of: a contribution that is never added to another is all of it."""
+        value = name.removeprefix("d_")
+        whole, edge, _ = value.partition(EDGE)
+        alone = edge and sum(n.startswith(f"d_{whole}{EDGE}") for n in self.by_name) == 1
+        alone = alone and f"d_{whole}" not in self.by_name
+        return whole if alone else value
+
+    def _noted(self, name: str, line: int = 0) -> list[Array]:
+        return [note.array for note in self.by_name[name] if line in (0, note.line)]
+
+    def _of_steps(self, name: str, value: str) -> Row | None:
+        """Return the row of a value that a loop over time assigns, the state that it starts from aside.
+
+        What the forward pass does last, the backward pass does first. None where the two do not count the same steps.
+        """
+        line = self.step_line(value, name) if value in self.values else 0
+        noted, at = self._noted(name, line), range(int(self.started(value)), len(self.values.get(value, ())))
+        claim = self._claim(value, at, noted[::-1]) if line and len(noted) == len(at) else None
+        return Row(name, "cotangent", _keys(value, at), (claim,)) if claim else None
+
+    def _of_value(self, name: str, value: str) -> Row | None:
+        """Return the row of a value; of several statements that build its cotangent up, any may mean the whole."""
+        if value not in self.values:
+            return None
+        noted, count = self._versions(name), len(self.values[value])
+        at = range(int(self.started(value) and count == len(noted) + 1), count)
+        strict = self._strict(value)
+        if len(at) > 1 and len(noted) in (len(at), len(at) + 1):
+            where, orders = at, _orders(noted, len(at))
+        else:
+            # a value of one assignment has one cotangent, the finished one; of several, any version may be meant
+            where, orders = at[-1:], [noted[-1:]] if strict else [[array] for array in reversed(noted)]
+        claims = tuple(filter(None, (self._claim(value, where, order) for order in orders)))
+        return Row(name, "cotangent", _keys(value, where), claims, strict and len(at) == 1) if claims else None
+
+    def _versions(self, name: str) -> list[Array]:
+        """Return the arrays that may be meant by a name.
+
+        A fast step builds a cotangent up in one array, which holds it when the last statement is done.
+        """
+        return self._noted(name, self.by_name[name][-1].line if self.batch_last else 0)
+
+    def _of_input(self, name: str, value: str) -> Row | None:
+        if value not in self.inputs:
+            return None
+        claim = fitted(self._noted(name)[-1], self.inputs[value].shape, self.batch_last)
+        key = self.script.structure.aliases.get(value, Key("input", value))
+        return Row(name, "cotangent", (key,), ((claim,),), strict=False) if claim is not None else None
+
+    def _claim(self, value: str, at: range, order: Sequence[Array]) -> tuple[Array, ...] | None:
+        """Return cotangents in the layout of the values that they are of, None where one does not fit."""
+        shapes = (self.values[value][i].shape for i in at)
+        found = [fitted(array, shape, self.batch_last) for array, shape in zip(order, shapes, strict=True)]
+        claim = tuple(array for array in found if array is not None)
+        return claim if len(claim) == len(found) else None
 
 
-def value_of(name: str, noted: Collection[str]) -> str:
-    """Return the value whose cotangent `name` is; a contribution `d_v_from_u` that is never added to another is all
-    of `d_v`.
+def _orders(noted: list[Array], count: int) -> list[list[Array]]:
+    """Return in which orders the cotangents of a loop's values may have been made.
+
+    Time runs backward in the backward pass, which may carry a cotangent into the first step or out of the last; a loop
+    over anything else may run in either order.
     """
-    value = name.removeprefix("d_")
-    whole, edge, _ = value.partition(EDGE)
-    alone = edge and f"d_{whole}" not in noted and sum(n.startswith(f"d_{whole}{EDGE}") for n in noted) == 1
-    return whole if alone else value
+    return [noted[:count][::-1], noted[-count:][::-1], noted[-count:]]
 
 
-def inputs_key(name: str) -> Key:
-    """Return the key of an input."""
-    return Key("input", name)
-
-
-def group_notes(notes: Sequence[Note]) -> dict[str, list[Array]]:
-    """Return the noted arrays by name, names in the order of their last assignment."""
-    last = {note.name: i for i, note in enumerate(notes)}
-    ordered = sorted(notes, key=lambda note: last[note.name])
-    return {name: [n.array for n in group] for name, group in groupby(ordered, key=lambda note: note.name)}
-
-
-def _row_of_steps(name: str, value: str, noted: list[Array], values: Sequence[Array], first: int) -> Row | None:
-    """Return the row of a value that a loop over time assigns, its `first` assignments aside.
-
-    What the forward pass does last, the backward pass does first. None where the two do not count the same steps.
-    """
-    claim = [fitted(array, v.shape) for array, v in zip(reversed(noted), values[first:], strict=False)]
-    found = tuple(array for array in claim if array is not None)
-    if not noted or not len(noted) == len(values) - first == len(found):
-        return None
-    return Row(name, "cotangent", tuple(Key("value", value, i) for i in range(first, len(values))), (found,))
-
-
-def _value_row(
-    name: str, value: str, noted: list[Array], values: Sequence[Array], strict: bool, batch_last: bool, started: bool
-) -> Iterator[Row]:
-    """Yield the row of a value; `started`: a loop's state, whose first value is what the loop starts from."""
-    first = int(started and len(values) == len(noted) + 1)
-    values = values[first:]
-    if len(noted) == len(values) == 1:
-        keys: tuple[Key, ...] = (Key("value", value, first),)
-        orders = [noted]
-    elif len(values) > 1 and len(noted) in (len(values), len(values) + 1):
-        # time runs backward in the backward pass, which may carry a cotangent into the first step or out of the last;
-        # a loop over anything else may run in either order
-        keys, strict = tuple(Key("value", value, i) for i in range(first, first + len(values))), False
-        orders = [noted[: len(values)][::-1], noted[-len(values) :][::-1], noted[-len(values) :]]
-    else:
-        keys = (Key("value", value, len(values) - 1),)
-        # a value of one assignment has one cotangent, the finished one; of several, any version may be meant
-        orders = [[noted[-1]]] if strict else [[array] for array in reversed(noted)]
-        strict, values = strict and len(values) == 1, values[-1:]
-    claims = []
-    for order in orders:
-        claim = [fitted(array, v.shape, batch_last) for array, v in zip(order, values, strict=True)]
-        if all(array is not None for array in claim):
-            claims.append(tuple(array for array in claim if array is not None))
-    if claims:
-        yield Row(name, "cotangent", keys, tuple(claims), strict)
+def _keys(value: str, at: range) -> tuple[Key, ...]:
+    return tuple(Key("value", value, i) for i in at)
 
 
 def fitted(array: Array, shape: tuple[int, ...], batch_last: bool = False) -> Array | None:

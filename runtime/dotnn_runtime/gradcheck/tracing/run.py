@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from ..reading.types import Array
+from ..reading.types import Array, Key
 from .values import Node
 from .weave import Site
 
@@ -61,7 +61,10 @@ class Event:
 
 @dataclass
 class Run:
-    """What was followed: the events in order, the calls by number, what the backward pass returned."""
+    """What was followed: the events in order, the calls by number, what the backward pass returned.
+
+    `params`, `inputs` and `values` are the tensors that can be displaced.
+    """
 
     events: list[Event] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=lambda: [Frame(0, "")])
@@ -69,6 +72,8 @@ class Run:
     loss: Node | None = None
     nodes: list[Node] = field(default_factory=list)
     params: dict[str, Node] = field(default_factory=dict)
+    inputs: dict[str, Node] = field(default_factory=dict)
+    values: dict[Key, Node] = field(default_factory=dict)
     grads: dict[str, Any] = field(default_factory=dict)
     error: BaseException | None = None
 
@@ -118,3 +123,21 @@ class Replay(Protocol):
         kept: Collection[Place] | None = None,
     ) -> Run:
         """Run it with values handed in, as far as an event, with a seed d_loss; keep the values of some events only."""
+
+
+def nearest_events(node: Node | None) -> tuple[int, ...]:
+    """Return the events that a value comes from directly."""
+    if node is None:
+        return ()
+    found: dict[int, None] = {}
+    unread, seen = [p for p in node.parents if p is not None], set()
+    while unread:
+        n = unread.pop()
+        if n.order in seen:
+            continue
+        seen.add(n.order)
+        if n.event is not None:
+            found[n.event] = None
+        else:
+            unread += [p for p in n.parents if p is not None]
+    return tuple(sorted(found))

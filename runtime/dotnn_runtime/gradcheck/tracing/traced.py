@@ -1,44 +1,28 @@
-"""A script with a traced twin: the same functions, which report to a tracer."""
+"""A script with a woven twin: the same functions, which report to whoever listens."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import cached_property
-from types import ModuleType
 
-from ..reading.script import Script, execute, read_script
-from .instrument import Instrumented, instrument
-from .tracer import MODULE_NAME, Tracer
+from ..reading.script import Script, read_script
+from .listen import Woven
 
 
 @dataclass(frozen=True)
 class TracedScript(Script):
-    """A script, its traced twin, and what looks on while that runs."""
+    """A script, its woven twin, and how often a displacement would have changed a decision, by the line of that."""
 
-    tracer: Tracer
-
-    @cached_property
-    def instrumented(self) -> Instrumented:
-        """The syntax tree with calls of the tracer in it, and where its branches and readings of values are."""
-        return instrument(self.structure)
+    kinks: Counter[int] = field(default_factory=Counter)
 
     @cached_property
-    def traced(self) -> ModuleType:
-        """The traced twin of `plain`, made when it is first asked for."""
-        return execute(self.instrumented.tree, self.filename, {MODULE_NAME: self.tracer})
-
-    @property
-    def sites(self) -> list[int]:
-        """The line of every branch."""
-        return self.instrumented.sites
-
-    @property
-    def uses(self) -> list[tuple[str, int]]:
-        """The name and the line of every reading of a value."""
-        return self.instrumented.uses
+    def woven(self) -> Woven:
+        """The twin, made when it is first asked for."""
+        return Woven.of(self.structure, self.filename)
 
 
 def load_script(source: str, filename: str) -> TracedScript:
     """Read a script and prepare it to be traced. Raises `ScriptError`."""
     script = read_script(source, filename)
-    return TracedScript(script.filename, script.structure, script.plain, Tracer())
+    return TracedScript(script.filename, script.structure, script.plain)

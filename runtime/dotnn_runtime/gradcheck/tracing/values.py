@@ -29,12 +29,13 @@ class Node:
     """One value of a run: the nodes it was computed from, and how a cotangent is pulled back to them.
 
     `event` is the assignment that gave it a name, if it is one. After `differentiate`, `total` is the derivative of the
-    loss with respect to it, and `uses` are the nodes computed from it, each with its share of that derivative. `frame`
-    is the call in which it was computed; a node is `seeded` if it comes from the seed of the backward pass.
+    loss with respect to it, and `uses` are the nodes computed from it, each with its share of that derivative; `lost`
+    where that is not known. `frame` is the call in which it was computed; a node is `seeded` if it comes from the seed
+    of the backward pass.
     """
 
     seeded: bool
-    __slots__ = ("event", "frame", "order", "parents", "pull", "seeded", "total", "uses")
+    __slots__ = ("event", "frame", "lost", "order", "parents", "pull", "seeded", "total", "uses")
 
     def __init__(self, parents: Sequence[Node | None], pull: Pull | None, order: int) -> None:
         self.parents = tuple(parents)
@@ -42,6 +43,7 @@ class Node:
         self.seeded = any(p is not None and p.seeded for p in self.parents)
         self.event: int | None = None
         self.total: Array | None = None
+        self.lost = False
         self.uses: list[tuple[Node, Array]] = []
 
     @property
@@ -60,22 +62,21 @@ class Followed(np.ndarray):
         self.node, self.source = None, None
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
-        plain = [stripped(x) for x in inputs]
+        plain, parents = list(map(stripped, inputs)), list(map(node_of, inputs))
         options = {key: stripped(value) for key, value in options.items()}
         if out is not None:
-            options["out"] = tuple(stripped(o) for o in out)
+            options["out"] = tuple(map(stripped, out))
         saved = _kept(plain)
         result = getattr(ufunc, method)(*plain, **options)
-        parents = [node_of(x) for x in inputs]
-        target = inputs[0] if method == "at" else out[0] if out is not None else None
         node = None
         if any(parents):
             node = new_node(parents, lambda: pull_for_ufunc(ufunc, method, saved, parents, options))
-        if target is not None:
-            if isinstance(target, Followed):
-                mutate(target, node)
-            return None if method == "at" else target
-        return followed(result, node)
+        targets = inputs[:1] if method == "at" else out or ()
+        if not targets:
+            return followed(result, node)
+        if isinstance(targets[0], Followed):
+            mutate(targets[0], node)
+        return None if method == "at" else targets[0]
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         plain_args, plain_kwargs = stripped(args), stripped(kwargs)
@@ -311,6 +312,15 @@ def differentiate(loss: Node) -> list[Node]:
     Returns these nodes, the first one first. Where an operation has no known way back, the nodes that it was computed
     from have no derivative.
     """
+    found = _reached(loss)
+    loss.total = np.ones(())
+    for order in sorted(found, reverse=True):
+        _send_back(found[order])
+    return [found[order] for order in sorted(found) if found[order].total is not None]
+
+
+def _reached(loss: Node) -> dict[int, Node]:
+    """Return all nodes that a node comes from, and itself, by their order."""
     found: dict[int, Node] = {}
     unread = [loss]
     while unread:
@@ -318,25 +328,30 @@ def differentiate(loss: Node) -> list[Node]:
         if node.order not in found:
             found[node.order] = node
             unread += [p for p in node.parents if p is not None]
-    loss.total = np.ones(())
-    unknown: set[int] = set()
-    for order in sorted(found, reverse=True):
-        node = found[order]
-        lost = order in unknown or node.pull is None
-        shares: Sequence[Array | None] = [None] * len(node.parents)
-        if not lost and node.total is not None:
-            try:
-                shares = node.pull(node.total)  # type: ignore[misc]
-            except NotImplementedError:
-                lost = True
-        for parent, share in zip(node.parents, shares, strict=False):
-            if parent is None:
-                continue
-            if lost and node.parents:
-                unknown.add(parent.order)
-                parent.total = None
-            elif share is not None and parent.order not in unknown:
-                share = np.asarray(share)
-                parent.total = share if parent.total is None else parent.total + share
-                parent.uses.append((node, share))
-    return [found[order] for order in sorted(found) if found[order].total is not None]
+    return found
+
+
+def _send_back(node: Node) -> None:
+    """Add what a node contributes to the derivatives of its parents."""
+    shares = _shares(node)
+    for parent, share in zip(node.parents, shares if shares is not None else node.parents, strict=False):
+        if parent is None:
+            continue
+        if shares is None:
+            parent.lost, parent.total = True, None
+        elif share is not None and not parent.lost:
+            share = np.asarray(share)
+            parent.total = share if parent.total is None else parent.total + share
+            parent.uses.append((node, share))
+
+
+def _shares(node: Node) -> Sequence[Array | None] | None:
+    """Return what a node sends back to its parents, None where that is not known."""
+    if node.lost or (node.pull is None and node.parents):
+        return None
+    if node.pull is None or node.total is None:
+        return ()
+    try:
+        return node.pull(node.total)
+    except NotImplementedError:
+        return None

@@ -5,7 +5,7 @@ What the manual says of Keras is read off the rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ def remarked(name: str, remark: str) -> str:
     return f"{name}, {remark}" if name and remark else name or remark
 
 
-def plain(name: str, keras: str, *arguments: Any, remark: str = "", **options: Any) -> LayerRule:
+def plain(name: str, keras: str, *arguments: object, remark: str = "", **options: object) -> LayerRule:
     """Return the rule of a layer whose attributes change nothing."""
     return LayerRule(name, (keras,), lambda kind, types, attrs: Keras(kind, arguments, options), remark)
 
@@ -85,7 +85,7 @@ class OptimizerRule:
 
     name: str
     keras: str
-    options: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    options: Callable[[Attrs], Attrs] | None = None
     remark: str = ""
 
     @property

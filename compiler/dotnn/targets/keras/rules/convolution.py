@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from dotnn.library.layers.base import Attrs, Types
 from dotnn.library.layers.convolution import geometry
+from dotnn.library.layers.windows import Pads
 from dotnn.targets.keras.call import Keras, without
 from dotnn.targets.keras.rules.base import LayerRule
 
@@ -14,7 +14,7 @@ NAMED = ("valid", "same")
 """Borders for which Keras has a word."""
 
 
-def _options(attrs: Attrs) -> dict[str, Any]:
+def _options(attrs: Attrs) -> dict[str, object]:
     """Return the options that are not as usual."""
     return {
         **({"depth_multiplier": attrs["multiplier"]} if attrs.get("multiplier", 1) != 1 else {}),
@@ -26,12 +26,12 @@ def _options(attrs: Attrs) -> dict[str, Any]:
     }
 
 
-def _layer(kind: str, attrs: Attrs, *arguments: Any) -> Keras:
+def _layer(kind: str, attrs: Attrs, *arguments: object) -> Keras:
     """Return the call without its border. XLA slows convolutions on a CPU."""
     return Keras(kind, arguments, _options(attrs), attrs["act"], xla=False)
 
 
-def _per_axis(kind: str, types: Types, widths: Any) -> Keras:
+def _per_axis(kind: str, types: Types, widths: Pads) -> Keras:
     """Return the call of a layer that changes the border; a sequence has one axis, and no tuple of them."""
     rank = len(types[0].example) - 1
     return Keras(f"keras.layers.{kind}{rank}D", (widths if rank > 1 else widths[0],))

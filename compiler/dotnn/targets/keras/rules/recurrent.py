@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from dotnn.library.layers.base import Attrs, Types
-from dotnn.targets.keras.call import Keras, without
+from dotnn.targets.keras.call import Keras, only_set, without
 from dotnn.targets.keras.rules.base import LayerRule, with_arguments
 
 UNROLLED = 32
@@ -14,7 +13,7 @@ UNROLLED = 32
 as fast. LSTM and GRU are left to cuDNN, which wants them whole."""
 
 
-def _cell_options(attrs: Attrs) -> dict[str, Any]:
+def _cell_options(attrs: Attrs) -> dict[str, object]:
     """Return what is said of the cell of a Keras layer: what one step computes."""
     return {
         **({"activation": attrs["act"]} if attrs["act"].name != "tanh" else {}),
@@ -38,11 +37,8 @@ def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
     With gates and dropout of the state, or where the gradient is cut, it is a loop around a cell.
     """
     sequence, after, gated = attrs["returns"] == "sequence", attrs.get("reset") == "after", "gate" in attrs
-    loop = {
-        **({"return_sequences": True} if sequence else {}),
-        **({"go_backwards": True} if attrs["reverse"] else {}),
-    }
-    unroll = {"unroll": True} if not gated and types[0].example[0] <= UNROLLED else {}
+    loop = only_set(return_sequences=sequence, go_backwards=attrs["reverse"])
+    unroll = only_set(unroll=not gated and types[0].example[0] <= UNROLLED)
     bias = {"b": "cell.bias[0]", "b_U": "cell.bias[1]"} if after else {"b": "cell.bias"}
     whole = Keras(
         kind,
@@ -57,7 +53,7 @@ def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
     return _around_a_cell(whole, loop, attrs, tied=tied) if tied or attrs["truncate"] else whole
 
 
-def _around_a_cell(whole: Keras, loop: dict[str, Any], attrs: Attrs, *, tied: bool) -> Keras:
+def _around_a_cell(whole: Keras, loop: Attrs, attrs: Attrs, *, tied: bool) -> Keras:
     """Return the loop around a cell; `tied` says whether all gates of it see the same mask of the state."""
     kind = f"{whole.name}Cell"
     name = f"Tied{kind.rpartition('.')[2]}" if tied else kind

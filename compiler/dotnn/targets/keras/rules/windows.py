@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dotnn.library.layers.base import Attrs, Types
 from dotnn.library.layers.pooling import AS_WINDOW
 from dotnn.library.layers.resizing import pads_of, times_of
@@ -25,7 +23,7 @@ def _global(kind: str, types: Types, attrs: Attrs) -> Keras:
     return Keras(kind)
 
 
-def _by_axis(kind: str, sizes: Any) -> Keras:
+def _by_axis(kind: str, sizes: tuple[object, ...]) -> Keras:
     """A sequence has one axis, and no tuple of them."""
     return Keras(kind, (sizes if len(sizes) > 1 else sizes[0],))
 

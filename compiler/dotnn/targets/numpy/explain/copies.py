@@ -11,6 +11,9 @@ from dotnn.core.diagnostics import Span
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.signatures import Signatures
 
+FEW_COPIES = 3
+"""So many copies of a block are named one by one."""
+
 
 class Copies(Signatures):
     """Finds the copies of a block that a loop can run through, forward and backward."""
@@ -32,14 +35,16 @@ class Copies(Signatures):
         """Whether a call does the same as the one before it, with what that has made alone."""
         if one.use is None or other.use is None or one.use.span != other.use.span:
             return False
-        if self.served[one] is not self.served[other]:
-            return False
         first, second = sorted((one, other), key=self._places.__getitem__)
+        alike = self.served[one] is self.served[other] and self._alike[one.use.span]
+        return alike and self._chained(first, second)
+
+    def _chained(self, first: Call, second: Call) -> bool:
+        """Whether a call reads what another one makes, and nobody else does; each has its own parameters, or none."""
         before, after = self.flow.frames[first], self.flow.frames[second]
-        chained = list(before.leaving) == list(after.entering) and len(before.leaving) == 1
-        shown = any(i in self._shown for i in before.leaving)
+        handed_on = len(before.leaving) == 1 and list(before.leaving) == list(after.entering)
         own = bool(second.params) or not before.params
-        return chained and own and not shown and self._alike[one.use.span]
+        return handed_on and own and not self._shown & before.leaving.keys()
 
     @cached_property
     def _places(self) -> dict[Call, int]:
@@ -79,14 +84,19 @@ class Copies(Signatures):
 
     def _loop(self, copies: Sequence[Call], *steps: tree.Stmt) -> tree.For:
         keys = [self.child_keys[c] for c in copies]
-        texts = [f'"{key}"' for key in keys]
-        numbered = [re.fullmatch(r"(.*?)(\d+)", key) for key in keys]
-        prefixes = {m[1] for m in numbered if m}
-        numbers = [int(m[2]) for m in numbered if m]
-        if len(keys) > 3 and len(prefixes) == 1 and len(numbers) == len(keys):
-            up = numbers[1] > numbers[0]
-            order = f"range({min(numbers)}, {max(numbers) + 1})"
-            order = order if up else f"reversed({order})"
-            name = tree.Assign(("n",), f'f"{prefixes.pop()}{{i}}"')
-            return tree.For(f"for i in {order}", (name, *steps))
-        return tree.For(f"for n in ({', '.join(texts)})", tuple(steps))
+        numbered = _numbered(keys)
+        if numbered is None or len(keys) <= FEW_COPIES:
+            names = ", ".join(f'"{key}"' for key in keys)
+            return tree.For(f"for n in ({names})", tuple(steps))
+        prefix, order = numbered
+        return tree.For(f"for i in {order}", (tree.assign("n", f'f"{prefix}{{i}}"'), *steps))
+
+
+def _numbered(keys: Sequence[str]) -> tuple[str, str] | None:
+    """Return what keys have in common before a number, and the range of the numbers; None for other keys."""
+    found = [m for key in keys if (m := re.fullmatch(r"(.*?)(\d+)", key))]
+    if len(found) < len(keys) or len({m[1] for m in found}) != 1:
+        return None
+    numbers = [int(m[2]) for m in found]
+    order = f"range({min(numbers)}, {max(numbers) + 1})"
+    return found[0][1], order if numbers == sorted(numbers) else f"reversed({order})"

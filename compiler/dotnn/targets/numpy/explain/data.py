@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dotnn.codegen import data as shared
 from dotnn.codegen import tree
-from dotnn.codegen.lines import literal
-from dotnn.codegen.wrap import WIDTH, wrapped
+from dotnn.codegen.lines import literal, table
 from dotnn.core.arguments import show
-from dotnn.model.model import Data, FileSource, Model, Split
-from dotnn.targets.numpy.explain.prose import prose
+from dotnn.model.model import Data, FileSource, Model, Scale, Split
+from dotnn.targets.numpy.explain.spec_text import SpecText
 
 CLASSES = '''
 def class_numbers(texts):
@@ -36,29 +35,16 @@ def to_range(values, low, high):
     scale = (high - low) / np.where(most > least, most - least, 1)
     return {"shift": least - low / scale, "scale": scale}
 '''
-STRATIFIED = '''
-def split_rows(labels, shares, seed):
-    """Return the rows of each part; every class has its share in each of them, to within one example."""
-    order = np.random.default_rng(seed).permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]  # class by class
-    exact = len(labels) * np.array(shares)
-    totals = np.floor(exact + 1e-9).astype(int)
-    totals[np.argsort(totals - exact, kind="stable")[: len(labels) - totals.sum()]] += 1
-    sizes = np.unique(labels, return_counts=True)[1]
-    counts = np.floor(np.outer(sizes, shares) + 1e-9).astype(int)
-    for row, size in zip(counts, sizes, strict=True):  # what is left goes to the parts that need most
-        neediest = np.lexsort((row - size * np.array(shares), counts.sum(axis=0) - totals))
-        row[neediest[: size - row.sum()]] += 1
-    part = np.concatenate([np.repeat(np.arange(len(shares)), row) for row in counts])
-    return [np.sort(order[part == i]) for i in range(len(shares))]
-'''
+SHORT_ROWS = 300
+"""Examples in the spec of more text than this get lines of their own."""
+NO_DATA = "the spec has no data: pass them to train, or name a file with --data"
 
 
 class DataWriter:
     """Writes what a script does with data."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, spec: SpecText) -> None:
+        self.model, self.spec = model, spec
         self.data = model.data or Data()
 
     def items(self) -> list[tree.Item]:
@@ -68,11 +54,8 @@ class DataWriter:
         helpers += [CLASSES] if self._has_texts() else []
         helpers += [STANDARD] if "standard" in scales else []
         helpers += [RANGE] if "range" in scales else []
-        split = self.data.split
         helpers += [SCALE] if scales else []
-        helpers += [STRATIFIED] if split and split.stratify else []
-        functions = [self._load(), self._prepare()]
-        return [tree.Prose(text.strip("\n")) for text in [*helpers, *functions]]
+        return [*(tree.Prose(text.strip("\n")) for text in helpers), self._load(), self._prepare()]
 
     def modules(self) -> set[str]:
         """Return the standard modules that they use."""
@@ -86,149 +69,132 @@ class DataWriter:
 
     # ------------------------------------------------------------------------------------------------------- load
 
-    def _load(self) -> str:
-        source = self.data.source
-        head = ["def load_data(path=None):", '    """Return the examples of the spec, raw, by name."""']
+    def _load(self) -> tree.Function:
+        source, doc = self.data.source, "Return the examples of the spec, raw, by name."
         if source is not None:
-            own = f"path or pathlib.Path(__file__).parent / {literal(source.path)}"
-            if not source.entry.table and source.entry.plain == "np.load(path)":
-                return prose([*head, f"    arrays = np.load({own})", *self._arrays_of(source)[1:]])
-            head.append(f"    path = {own}")
-            return prose([*head, *(self._table(source) if source.entry.table else self._arrays_of(source))])
-        if not self.data.inline:
-            head[1] = '    """Return the examples in an .npz file, by name; the spec has none of its own."""'
-            names = literal((*self.model.inputs, *self.model.targets))
-            return prose([
-                *head,
-                "    if path is None:",
-                '        raise ValueError("the spec has no data: pass them to train, or name a file with --data")',
-                "    arrays = np.load(path)",
-                *wrapped(f"return {{name: arrays[name] for name in {names}}}", 4),
-            ])  # fmt: skip
-        if all(len(str(rows)) < 300 for rows in self.data.inline.values()):
-            entries = ", ".join(f'"{n}": np.array({show(rows)})' for n, rows in self.data.inline.items())
-            return prose([*head, *wrapped(f"return {{{entries}}}", 4)])
-        return prose([*head, *self._inline()])
+            body = self._read(source)
+        elif self.data.inline:
+            rows = {name: [show(row) for row in rows] for name, rows in self.data.inline.items()}
+            body = iter([tree.Return(table({name: f"np.array([{', '.join(some)}])" for name, some in rows.items()}))])
+        else:
+            doc = "Return the examples in an .npz file, by name; the spec has none of its own."
+            body = self._given()
+        return tree.Function("load_data", ("path=None",), doc, "", tuple(body))
 
-    def _inline(self) -> list[str]:
-        lines = ["    return {"]
-        for name, rows in self.data.inline.items():
-            made = wrapped(f"return [{', '.join(show(row) for row in rows)}]", 8)
-            made = [line.removesuffix(" ") for line in made]
-            if len(made) == 1:
-                lines.append(f'        "{name}": np.array({made[0].strip().removeprefix("return ")}),')
-            else:
-                lines += [f'        "{name}": np.array([', *made[1:-1], "        ]),"]
-        return [*lines, "    }"]
+    def _given(self) -> Iterator[tree.Stmt]:
+        """Yield what reads a file that must be named."""
+        names = literal((*self.model.inputs, *self.model.targets))
+        yield tree.If("path is None", (tree.Do(f'raise ValueError("{NO_DATA}")'),))
+        yield tree.assign("arrays", "np.load(path)")
+        yield tree.Return(f"{{name: arrays[name] for name in {names}}}")
 
-    def _table(self, source: FileSource) -> list[str]:
-        kinds = shared.raw_kinds(self.model)
-        entries = []
-        for name, columns in source.fields.items():
-            inputs = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(columns))
-            cells = f"{source.entry.function}(path, {inputs})"
-            if kinds[name].startswith("class"):
-                entries.append(f'"{name}": class_numbers({cells}[:, 0])')
-            else:
-                entries.append(f'"{name}": {cells}.astype({"int" if kinds[name].startswith("int") else "float"})')
-        return _dict("return ", entries)
-
-    def _arrays_of(self, source: FileSource) -> list[str]:
+    def _read(self, source: FileSource) -> Iterator[tree.Stmt]:
+        """Yield what reads the spec's own file."""
+        own = f"path or pathlib.Path(__file__).parent / {literal(source.path)}"
+        if source.entry.table:
+            yield tree.assign("path", own)
+            yield tree.Return(table({name: self._column(source, name) for name in source.fields}))
+            return
+        if source.entry.plain == "np.load(path)":
+            yield tree.assign("arrays", f"np.load({own})")
+        else:
+            yield tree.assign("path", own)
+            yield tree.assign("arrays", source.entry.plain)
         keys = {name: columns[0] for name, columns in source.fields.items()}
         if all(name == key for name, key in keys.items()):
-            return [
-                f"    arrays = {source.entry.plain}",
-                f"    return {{name: arrays[name] for name in {literal(tuple(keys))}}}",
-            ]
-        return [
-            f"    arrays = {source.entry.plain}",
-            *_dict("return ", [f'"{n}": arrays[{literal(k)}]' for n, k in keys.items()]),
-        ]
+            yield tree.Return(f"{{name: arrays[name] for name in {literal(tuple(keys))}}}")
+        else:
+            yield tree.Return(table({name: f"arrays[{literal(key)}]" for name, key in keys.items()}))
+
+    def _column(self, source: FileSource, name: str) -> str:
+        """Return the expression of what a table holds of a value."""
+        kind = shared.raw_kinds(self.model)[name]
+        columns = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(source.fields[name]))
+        cells = f"{source.entry.function}(path, {columns})"
+        if kind.startswith("class"):
+            return f"class_numbers({cells}[:, 0])"
+        return f"{cells}.astype({'int' if kind.startswith('int') else 'float'})"
 
     # ---------------------------------------------------------------------------------------------------- prepare
 
-    def _prepare(self) -> str:
+    def _prepare(self) -> tree.Function:
         split, scales = self.data.split, self.data.scales
         what = " and ".join(word for word, there in (("split", split), ("scale", scales)) if there).capitalize()
         fitted = "what was fitted on the training part" if scales else "an empty dict: nothing is scaled"
         doc = f"{what + ': return' if what else 'Return'} the parts, and {fitted}."
-        lines = ["def prepare(data, dtype=np.float32):", f'    """{doc}"""', *self._arrays()]
-        lines += self._split(split) if split else []
-        if scales:
-            where = '[rows["train"]]' if split else ""
-            lines += _dict("scaling = ", self._fitted(where))
-            for name in (n for scale in scales for n in scale.names):
-                lines.append(f'    arrays["{name}"] = scale(arrays["{name}"], scaling["{name}"]).astype(dtype)')
-        scaling = "scaling" if scales else "{}"
-        if not split:
-            return prose([*lines, f'    return {{"train": arrays}}, {scaling}'])
-        parts = "{part: {n: v[r] for n, v in arrays.items()} for part, r in rows.items()}"
-        return prose([*lines, f"    return {parts}, {scaling}"])
+        return tree.Function("prepare", ("data", "dtype=np.float32"), doc, "", tuple(self._prepared()))
 
-    def _declared(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+    def _prepared(self) -> Iterator[tree.Stmt]:
+        split, scales = self.data.split, self.data.scales
+        yield tree.assign("arrays", table(self._arrays()))
+        yield from self._split(split) if split else ()
+        yield from self._scaled('[rows["train"]]' if split else "") if scales else ()
+        whole, parted = '{"train": arrays}', "{part: {n: v[r] for n, v in arrays.items()} for part, r in rows.items()}"
+        yield tree.Return(f"{parted if split else whole}, {'scaling' if scales else '{}'}")
+
+    def _scaled(self, where: str) -> Iterator[tree.Stmt]:
+        """Yield what fits and applies scalings; `where` chooses the rows that they are fitted on."""
+        named = {name: scale for scale in self.data.scales for name in scale.names}
+        fitted = {name: _fitted(self.model, scale, name, where) for name, scale in named.items()}
+        yield tree.assign("scaling", table(fitted))
+        for name in named:
+            yield tree.assign(f'arrays["{name}"]', f'scale(arrays["{name}"], scaling["{name}"]).astype(dtype)')
+
+    def _arrays(self) -> dict[str, str]:
+        """Return the expressions of the arrays, in the declared shapes."""
         inputs, targets = shared.declarations(self.model)
-        return {**inputs, **targets}
-
-    def _arrays(self) -> list[str]:
-        """Return the arrays in the declared shapes."""
         scaled = {n for scale in self.data.scales for n in scale.names}
-        entries = []
-        for name, (kind, shape) in self._declared().items():
+        entries = {}
+        for name, (kind, shape) in {**inputs, **targets}.items():
             whole = kind.startswith(("int", "class"))
             text = f'np.asarray(data["{name}"], {"int" if whole else "float" if name in scaled else "dtype"})'
             if name in self.data.one_hot:
                 text = f'np.eye({shape[-1]}, dtype=dtype)[np.asarray(data["{name}"], int)]'
-            entries.append(f'"{name}": {text}.reshape({", ".join(map(str, (-1, *shape)))})')
-        return wrapped(f"arrays = {{{', '.join(entries)}}}", 4)
-
-    def _split(self, split: Split) -> list[str]:
-        shares = {part: share for part, share in split.fractions.items() if share}
-        names, numbers = str(tuple(shares)).replace("'", '"'), list(shares.values())
-        if split.stratify:
-            rows = f'split_rows(arrays["{split.stratify}"], {numbers}, seed={split.seed})'
-            return [f"    parts = {rows}", f"    rows = dict(zip({names}, parts, strict=True))"]
-        first = next(iter(self.model.inputs))
-        return [
-            f'    count = len(arrays["{first}"])',
-            f"    exact = count * np.array({numbers})",
-            "    sizes = np.floor(exact + 1e-9).astype(int)",
-            '    sizes[np.argsort(sizes - exact, kind="stable")[: count - sizes.sum()]] += 1',
-            f"    parts = np.split(np.random.default_rng({split.seed}).permutation(count), np.cumsum(sizes)[:-1])",
-            f"    rows = dict(zip({names}, map(np.sort, parts), strict=True))",
-        ]
-
-    def _fitted(self, where: str) -> list[str]:
-        entries = []
-        for scale in self.data.scales:
-            for name in scale.names:
-                values = f'arrays["{name}"]{where}'
-                if scale.method == "divide":
-                    by, shape = show(scale.attrs["by"]), shared._declared(self.model, name).type.example
-                    shift, factor = f"np.zeros({_shape(shape)})", f"np.full({_shape(shape)}, 1 / {by})"
-                    entries.append(f'"{name}": {{"shift": {shift}, "scale": {factor}}}')
-                elif scale.method == "range":
-                    low, high = (show(v) for v in scale.attrs.values())
-                    entries.append(f'"{name}": to_range({values}, {low}, {high})')
-                else:
-                    entries.append(f'"{name}": standard({values})')
+            entries[name] = f"{text}.reshape({', '.join(map(str, (-1, *shape)))})"
         return entries
 
+    def _split(self, split: Split) -> Iterator[tree.Stmt]:
+        """Yield what draws the rows of each part."""
+        shares = {part: share for part, share in split.fractions.items() if share}
+        names, numbers = literal(tuple(shares)), list(shares.values())
+        if split.stratify:
+            yield from _stratified(split, names, numbers)
+            return
+        yield tree.assign("count", f'len(arrays["{next(iter(self.model.inputs))}"])')
+        yield tree.assign("exact", f"count * np.array({numbers})")
+        yield tree.assign("sizes", "np.floor(exact + 1e-9).astype(int)")
+        yield tree.assign('sizes[np.argsort(sizes - exact, kind="stable")[: count - sizes.sum()]]', "1", "+=")
+        drawn = f"np.random.default_rng({split.seed}).permutation(count)"
+        yield tree.assign("parts", f"np.split({drawn}, np.cumsum(sizes)[:-1])")
+        yield tree.assign("rows", f"dict(zip({names}, map(np.sort, parts), strict=True))")
 
-def _shape(shape: Sequence[int]) -> str:
-    return str(shape[0]) if len(shape) == 1 else literal(tuple(shape))
+
+def _stratified(split: Split, names: str, shares: Sequence[float]) -> Iterator[tree.Stmt]:
+    """Yield what draws the rows of each part where every class has its share in all of them."""
+    yield tree.Note("every class has its share in each part, to within one example")
+    yield tree.Assign(("labels", "shares"), f'arrays["{split.stratify}"], np.array({shares})')
+    yield tree.assign("order", f"np.random.default_rng({split.seed}).permutation(len(labels))")
+    yield tree.assign("order", 'order[np.argsort(labels[order], kind="stable")]', comment="class by class")
+    yield tree.Assign(("exact", "sizes"), "len(labels) * shares, np.unique(labels, return_counts=True)[1]")
+    yield tree.assign("totals", "np.floor(exact + 1e-9).astype(int)")
+    yield tree.assign('totals[np.argsort(totals - exact, kind="stable")[: len(labels) - totals.sum()]]', "1", "+=")
+    yield tree.assign("counts", "np.floor(np.outer(sizes, shares) + 1e-9).astype(int)")
+    neediest = tree.assign("neediest", "np.lexsort((row - size * shares, counts.sum(axis=0) - totals))")
+    more = tree.assign("row[neediest[: size - row.sum()]]", "1", "+=")
+    head = "for row, size in zip(counts, sizes, strict=True)"
+    yield tree.For(head, (neediest, more), "what is left goes to the parts that need most")
+    yield tree.assign("part", f"np.concatenate([np.repeat({names}, row) for row in counts])")
+    yield tree.assign("rows", f"{{name: np.sort(order[part == name]) for name in {names}}}")
 
 
-def _dict(head: str, entries: Sequence[str]) -> list[str]:
-    """Return a dict on one line where it fits, else with an entry a line."""
-    line = f"    {head}{{{', '.join(entries)}}}"
-    hugged = wrapped(f"{head}{{{', '.join(entries)}}}", 4)
-    if len(hugged) == len(entries) or len(line) <= WIDTH:
-        return hugged
-    return [f"    {head}{{", *(made for e in entries for made in _entry(e)), "    }"]
-
-
-def _entry(entry: str) -> list[str]:
-    if len(entry) + 9 <= 110:
-        return [f"        {entry},"]
-    made = wrapped(entry.partition(": ")[2], 8)
-    return [f"        {entry.partition(': ')[0]}: {made[0].strip()}", *made[1:-1], f"{made[-1]},"]
+def _fitted(model: Model, scale: Scale, name: str, where: str) -> str:
+    """Return the expression of what scales a value; `where` chooses the rows that it is fitted on."""
+    values = f'arrays["{name}"]{where}'
+    if scale.method == "divide":
+        shape = shared.scaled_shapes(model)[name]
+        size = str(shape[0]) if len(shape) == 1 else literal(tuple(shape))
+        return table({"shift": f"np.zeros({size})", "scale": f"np.full({size}, 1 / {show(scale.attrs['by'])})"})
+    if scale.method == "range":
+        low, high = (show(v) for v in scale.attrs.values())
+        return f"to_range({values}, {low}, {high})"
+    return f"standard({values})"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
-from dotnn.targets.numpy.explain.calls import Call
+from dotnn.targets.numpy.explain.calls import Call, orders
 
 Values = dict[int, Value]
 """Values by their numbers, in order."""
@@ -53,12 +53,13 @@ class Flow:
         self.params = {v.id: name for t in (graph.params, graph.state) for name, v in t.items()}
         self.sources = {v.id for v in graph.sources()} - self.params.keys()
         self.records = _records(root, graph)
+        self.orders = orders(root)
         self.record_of = {i: r for r in self.records.values() for i in r.taken}
         self.frames: dict[Call, Frame] = {}
         self.home: dict[int, Call] = {}
         self.home_back: dict[int, Call] = {}
         self.of_loss = {v.id for node in graph.phase("loss", "state") for v in node.outs}
-        self.inside_out = list(calls_inside_out(root))
+        self.inside_out = list(root.inside_out())
         for call in self.inside_out:
             self._forward(call)
         self._results(kept)
@@ -150,22 +151,28 @@ class Flow:
     # ------------------------------------------------------------------------------------------------ backward
 
     def _backward(self) -> None:
-        direct = [(item, call) for call in self.inside_out for item in call.backward if isinstance(item, Node)]
+        direct = [(node, call) for call in self.inside_out for node in call.direct("backward")]
         self.home_back = {v.id: call for node, call in direct for v in self.makes(node)}
         for node, call in direct:
-            sized = self.sized_like(node, call)
-            for v in [*self.reads(node), *([sized] if sized else [])]:
-                if v.id in self.home_back or v.role == "seed":
-                    self._send(v, call)
-                else:
-                    self.save(v, call)
+            self._read_back(node, call)
         for v in self.graph.grads.values():
             self._send(v, self.root)
         for call in self.inside_out:
-            for item in call.backward:
-                for v in self.frames[item].d_params.values() if isinstance(item, Call) else ():
-                    if self.owns(call, v):
-                        self.frames[call].d_params[v.id] = v
+            for inner in call.calls("backward"):
+                self.frames[call].d_params |= self._owned(call, self.frames[inner].d_params)
+
+    def _owned(self, call: Call, values: Values) -> Values:
+        """Return those of some values that are parameters of a call."""
+        return {i: v for i, v in values.items() if self.owns(call, v)}
+
+    def _read_back(self, node: Node, call: Call) -> None:
+        """Let a node that goes back have what it reads: sent by whoever makes it, or saved by a forward function."""
+        sized = self.sized_like(node, call)
+        for v in [*self.reads(node), *([sized] if sized else [])]:
+            if v.id in self.home_back or v.role == "seed":
+                self._send(v, call)
+            else:
+                self.save(v, call)
 
     def sized_like(self, node: Node, call: Call) -> Value | None:
         """Return the operand of a call whose size a node restores: it is read from that, not written down."""
@@ -219,13 +226,6 @@ class Flow:
             self.frames[call].sent.setdefault(v.id, v)
 
 
-def calls_inside_out(call: Call) -> Iterator[Call]:
-    """Yield all calls, each after those in it."""
-    for inner in call.children:
-        yield from calls_inside_out(inner)
-    yield call
-
-
 # ------------------------------------------------------------------------------------------------------ records
 
 
@@ -234,30 +234,23 @@ def _records(root: Call, graph: Graph) -> dict[int, Record]:
 
     What a loop collects goes into the record where only loops that go back read it, step by step.
     """
-    loops = [n for n in root.nodes("forward") if n.loop is not None]
-    shown = {v.id for v in [*graph.outputs.values(), *graph.steps.values()]}
-    by_step: dict[int, set[int]] = {}
-    otherwise: set[int] = set()
-    nodes = [*root.nodes("forward"), *graph.phase("loss", "state"), *root.nodes("backward")]
-    for node in nodes:
-        count = len(node.loop.slices) if node.loop else 0
-        for at, v in enumerate(node.ins):
-            if at < count and node.phase == "backward":
-                by_step.setdefault(v.id, set()).add(node.outs[0].id)
-            else:
-                otherwise.add(v.id)
+    taken = _read_step_by_step(root, graph)
     found: dict[int, Record] = {}
-    fresh = -1
-    for node in loops:
-        assert node.loop is not None
-        pairs = [
-            (out, inner)
-            for out, inner in zip(node.outs, node.loop.collected, strict=False)
-            if out.id in by_step and out.id not in otherwise and out.id not in shown
-        ]
+    for node in root.nodes("forward"):
+        collected = zip(node.outs, node.loop.collected, strict=False) if node.loop else ()
+        pairs = [(out, inner) for out, inner in collected if out.id in taken]
         if pairs:
-            whole = Value(fresh, "steps", node.outs[0].type)
-            fresh -= 1
-            record = Record(whole, tuple(i for _, i in pairs), frozenset(o.id for o, _ in pairs))
-            found[node.outs[0].id] = record
+            whole = Value(-1 - len(found), "steps", node.outs[0].type)
+            found[node.outs[0].id] = Record(whole, tuple(i for _, i in pairs), frozenset(o.id for o, _ in pairs))
     return found
+
+
+def _read_step_by_step(root: Call, graph: Graph) -> set[int]:
+    """Return the numbers of the values that loops of the backward pass cut into steps, and nobody else reads."""
+    by_step: set[int] = set()
+    otherwise = {v.id for v in [*graph.outputs.values(), *graph.steps.values()]}
+    for node in [*root.nodes("forward"), *graph.phase("loss", "state"), *root.nodes("backward")]:
+        count = len(node.loop.slices) if node.loop and node.phase == "backward" else 0
+        by_step |= {v.id for v in node.ins[:count]}
+        otherwise |= {v.id for v in node.ins[count:]}
+    return by_step - otherwise

@@ -68,16 +68,23 @@ def covers(big: Pair, small: Pair) -> bool:
         return False
     if small.backward is None or big.backward is None:
         return small.backward is None
-    back, smaller = big.backward, small.backward
+    return _goes_back_like(big.backward, small.backward) and _knows_no_more(big, small)
+
+
+def _goes_back_like(back: Half, smaller: Half) -> bool:
+    """Whether a backward function takes and returns what another one does, or more of the same."""
     params = {name for name in back.arguments if not name.startswith("d_")}
-    if [a for a in back.arguments if a not in params] != [a for a in smaller.arguments if a not in params]:
-        return False
-    if set(smaller.arguments) - set(back.arguments) or back.keys != smaller.keys:
-        return False
-    if set(smaller.results) - set(back.results) or not is_part(smaller.code, back.code):
-        return False
-    more = [line for line in back.code if line not in smaller.code]
-    return sizes(more) <= sizes([*smaller.code, *other.code])
+    cotangents, fewer = ([a for a in half.arguments if a not in params] for half in (back, smaller))
+    more_given = set(smaller.arguments) <= set(back.arguments) and set(smaller.results) <= set(back.results)
+    return cotangents == fewer and more_given and back.keys == smaller.keys and is_part(smaller.code, back.code)
+
+
+def _knows_no_more(big: Pair, small: Pair) -> bool:
+    """Whether the lines that a backward function has beyond another's know of no other shapes."""
+    assert big.backward is not None and small.backward is not None
+    known = small.backward.code
+    more = [line for line in big.backward.code if line not in known]
+    return sizes(more) <= sizes([*known, *small.forward.code])
 
 
 def sizes(lines: Iterable[str]) -> set[str]:
@@ -104,30 +111,35 @@ class Library:
         served: dict[Call, Pair] = {}
         fresh: list[Pair] = []
         for pair in pairs:
-            known = self.by_base.setdefault(pair.base, [])
-            match = next((p for p in known if covers(p, pair)), None)
-            if match is None:
-                less = next((p for p in known if p in fresh and covers(pair, p)), None)
-                if less is not None:
-                    known[known.index(less)] = pair
-                    fresh[fresh.index(less)] = pair
-                    self.pairs[self.pairs.index(less)] = pair
-                    pair.uses = less.uses
-                    pair.share_comments(less, first=less)
-                    served |= dict.fromkeys(less.uses, pair)
-                else:
-                    known.append(pair)
-                    fresh.append(pair)
-                    self.pairs.append(pair)
-                match = pair
-            else:
-                match.share_comments(pair, first=match)
+            match = self._matched(pair, fresh)
             match.uses.append(pair.call)
-            served[pair.call] = match
+            served |= dict.fromkeys(match.uses, match)
         for pair in fresh:
             number = self.by_base[pair.base].index(pair) + 1
             pair.name = pair.base if number == 1 else f"{pair.base}_{number}"
         return served
+
+    def _matched(self, pair: Pair, fresh: list[Pair]) -> Pair:
+        """Return the pair that serves a call: one that is there, or its own, which may stand for one that does less."""
+        known = self.by_base.setdefault(pair.base, [])
+        match = next((p for p in known if covers(p, pair)), None)
+        if match is not None:
+            match.share_comments(pair, first=match)
+            return match
+        less = next((p for p in known if p in fresh and covers(pair, p)), None)
+        if less is not None:
+            self._replace(less, pair, fresh)
+        else:
+            for pairs in (known, fresh, self.pairs):
+                pairs.append(pair)
+        return pair
+
+    def _replace(self, less: Pair, pair: Pair, fresh: list[Pair]) -> None:
+        """Let a pair stand for one that does less."""
+        for pairs in (self.by_base[pair.base], fresh, self.pairs):
+            pairs[pairs.index(less)] = pair
+        pair.uses = less.uses
+        pair.share_comments(less, first=less)
 
 
 def both(one: Sequence[tree.Stmt], other: Sequence[tree.Stmt], *, turned: bool = False) -> list[tree.Stmt]:

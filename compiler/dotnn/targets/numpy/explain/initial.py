@@ -1,19 +1,18 @@
-"""`init_params`: fresh parameters, a line each; a block that is repeated gets a loop."""
+"""`init_params`: fresh parameters, a line for each layer; a block that is repeated gets a loop."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dotnn.codegen import training as common
 from dotnn.codegen.lines import literal
-from dotnn.codegen.wrap import WIDTH, wrapped
+from dotnn.codegen.wrap import dict_lines
 from dotnn.model.model import Model, Parameter
 from dotnn.targets.numpy.explain.prose import prose
 
-FEW = 6
-"""So many parameters stand on lines of their own."""
 Entry = tuple[str, str]
 
 
@@ -27,6 +26,12 @@ def init_params(model: Model, values: Mapping[str, Any]) -> str:
     body = _tables(model, entries)
     end = "    return {name: np.asarray(value, dtype) for name, value in params.items()}"
     return prose([*head, *draws, *stored, *body, end])
+
+
+def shapes_are_read(model: Model) -> bool:
+    """Whether `PARAMS` is read off fresh parameters: a table would say of every copy of a block what they say."""
+    drawn = all(p.trained and p.init.name != "file" for p in model.params.values())
+    return drawn and any(run for run, _ in runs(model, [(name, str(p.shape)) for name, p in model.params.items()]))
 
 
 def expression(name: str, p: Parameter, values: Mapping[str, Any], files: Sequence[str]) -> str:
@@ -95,14 +100,6 @@ def _alike(entries: Sequence[Entry], at: int, run: tuple[str, ...]) -> list[Entr
 
 
 def _table(entries: Sequence[Entry], sign: str, indent: int) -> list[str]:
-    if len(entries) > FEW:
-        return wrapped(f"params {sign} {{{', '.join(f'{key}: {text}' for key, text in entries)}}}", indent)
-    lines = [f"{' ' * indent}params {sign} {{"]
-    for key, text in entries:
-        made = wrapped(f"return {text}", indent + 4)
-        made[0] = made[0].replace("return ", f"{key}: ", 1)
-        if len(made[0]) > WIDTH:
-            made = wrapped(f"return {{{key}: {text}}}", indent)[1:-1] or made
-            made[-1] = made[-1].rstrip(",")
-        lines += [*made[:-1], f"{made[-1]},"]
-    return [*lines, f"{' ' * indent}}}"]
+    """Return the statement that makes a dict, the parameters of each layer on lines of their own."""
+    layers = itertools.groupby(entries, lambda entry: entry[0].rpartition(".")[0])
+    return dict_lines(f"params {sign} ", [[f"{key}: {text}" for key, text in some] for _, some in layers], indent)

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from dotnn.codegen.names import Scope
 from dotnn.core.diagnostics import Span
-from dotnn.ir.node import Node, Value
+from dotnn.ir.node import Loop, Node, Value
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.flow import Flow, Frame
 from dotnn.targets.numpy.explain.functions import Pair, base_name, nodes_of
@@ -45,12 +45,10 @@ class LocalNames:
 
     def _taken(self) -> set[str]:
         nodes = [n for phase in ("forward", "backward") for i in self.call.items(phase) for n in nodes_of(i)]
-        taken = set(OWN)
-        taken |= {helper for n in nodes for helper in n.rule.helpers}
-        taken |= {"t"} if any(n.loop for n in nodes) else set()
-        taken |= {"p"} if self.call.parent else set()
-        for call in self.children:
-            base = base_name(call)
+        words = {"t": any(n.loop for n in nodes), "p": bool(self.call.parent), "order": self.call in self.flow.orders}
+        taken = OWN | {word for word in words if words[word]}
+        taken |= set().union(*(n.rule.helpers for n in nodes))
+        for base in map(base_name, self.children):
             taken |= {base, f"{base}_backward", "n", "d", "i"} | {f"{base}_{k}" for k in range(2, 5)}
         return taken
 
@@ -83,46 +81,48 @@ class LocalNames:
 
     def _operand_names(self) -> Wanted:
         """Return what forward is handed: under the block's own names of its inputs, x for a layer."""
-        found: Wanted = {}
-        call = self.call
-        for v in self.frame.entering.values():
-            if self.flow.params.get(v.id):
-                found[v.id] = self.words.candidates(v, call)
-        if call.use is not None:
-            given = {self._path_value(path): name for name, path in reversed(list(call.use.inputs.items()))}
-            found |= {i: [given[i]] for i in self.frame.entering if i in given}
-        elif call.step is not None:
-            names = operand_names(call)
-            given = {
-                self._path_value(path): name for path, name in reversed([*zip(call.step.ins, names, strict=False)])
-            }
-            found |= {i: [given[i]] for i in self.frame.entering if i in given}
-        else:
+        entering = self.frame.entering
+        found: Wanted = {i: self.words.candidates(v, self.call) for i, v in entering.items() if i in self.flow.params}
+        if self.call.parent is None:
             graph = self.flow.graph
-            found |= {v.id: [name] for name, v in (*graph.inputs.items(), *graph.targets.items())}
             if graph.seed:
                 self.scope.names[graph.seed.id] = "d_loss"
-        return found
+            return found | {v.id: [name] for name, v in (*graph.inputs.items(), *graph.targets.items())}
+        given = {self._path_value(path): name for path, name in reversed(self._operands())}
+        return found | {i: [given[i]] for i in entering if i in given}
+
+    def _operands(self) -> list[tuple[str, str]]:
+        """Return the operands of a block or layer by their paths, each with its name."""
+        if self.call.use is not None:
+            return [(path, name) for name, path in self.call.use.inputs.items()]
+        assert self.call.step is not None
+        return [*zip(self.call.step.ins, operand_names(self.call), strict=False)]
 
     def _path_value(self, path: str) -> int:
         return self.flow.graph.steps[path].id if path in self.flow.graph.steps else -1
 
     def _result_names(self) -> Wanted:
         """Return the names that the spec's statements give, and y for the only result."""
-        found: Wanted = {}
-        for statement, items in self.paragraphs("forward"):
-            name = self.spec.defined(statement)
-            last = items[-1] if items else None
-            if name and last is not None:
-                values = list(self.flow.frames[last].leaving.values()) if isinstance(last, Call) else list(last.outs)
-                if values and self.call.kind != "layer":
-                    found[values[-1].id] = [name]
+        found = self._defined() if self.call.kind != "layer" else {}
         if self.call.parent is not None and len(self.frame.leaving) == 1:
             (v,) = self.frame.leaving.values()
-            of_loop = any(isinstance(i, Node) and i.loop and v in i.loop.outputs(i.outs)[1] for i in self.call.forward)
-            if v.id not in found and not of_loop:
+            if v.id not in found and not self._is_state(v):
                 found[v.id] = ["y"]
         return {i: names for i, names in found.items() if i not in self.scope.names}
+
+    def _defined(self) -> Wanted:
+        """Return the names that statements of the spec give to what they make."""
+        found: Wanted = {}
+        for statement, items in self.paragraphs("forward"):
+            name, last = self.spec.defined(statement), items[-1]
+            values = list(self.flow.frames[last].leaving.values()) if isinstance(last, Call) else list(last.outs)
+            if name and values:
+                found[values[-1].id] = [name]
+        return found
+
+    def _is_state(self, v: Value) -> bool:
+        """Whether a value is the last state of a loop."""
+        return any(node.loop and v in node.loop.outputs(node.outs)[1] for node in self.call.direct("forward"))
 
     def _of_child(self, child: Call, v: Value) -> list[str]:
         if len(self.flow.frames[child].leaving) == 1:
@@ -133,23 +133,16 @@ class LocalNames:
         return self.words.candidates(v, self.call)
 
     def _primals(self) -> Iterable[Value]:
-        for v in self.frame.entering.values():
-            yield v
-        for item in self.call.forward:
-            if isinstance(item, Node):
-                yield from self._made(item)
+        frame = self.frame
+        yield from frame.entering.values()
+        for node in self.call.direct("forward"):
+            yield from self._made(node)
         if self.call.parent is None:
-            for node in self.flow.graph.phase("loss", "state"):
-                yield from node.outs
-        for v in {**self.frame.params, **self.frame.d_params}.values():
-            yield v
-        for v in self.frame.returning.values():
-            if not self._is_cotangent(v):
-                yield v
-        for v in self._cotangents():
-            primal, _ = self.words.of_cotangent(v)
-            if primal is not None:
-                yield primal
+            yield from (v for node in self.flow.graph.phase("loss", "state") for v in node.outs)
+        yield from {**frame.params, **frame.d_params}.values()
+        yield from (v for v in frame.returning.values() if not self._is_cotangent(v))
+        primals = (self.words.of_cotangent(v)[0] for v in self._cotangents())
+        yield from (primal for primal in primals if primal is not None)
 
     def _is_cotangent(self, v: Value) -> bool:
         return v.id in self.flow.home_back or v.role == "seed"
@@ -172,24 +165,28 @@ class LocalNames:
                 yield from inner.outs
 
     def _cotangent(self, v: Value) -> list[str]:
+        """Return what a derivative may be called: `d_v`, or `d_v_from_u` where it is a share."""
         primal, through = self.words.of_cotangent(v)
         if primal is None:
             parts, hint = self.words.parts(v, self.call)
             return [f"d_{hint or '_'.join(parts) or 'y'}"]
         base = f"d_{self.name(primal)}"
-        child = self._senders.get(v.id)
-        if child is not None:
-            through = "_".join(inside(child.path, self.call.path)) or base_name(child)
-            shared = v.id in self._summed
-            short = through.rpartition("_")[2]
-            return [f"{base}_from_{short}", f"{base}_from_{through}"] if shared else [base, f"{base}_from_{through}"]
-        if not through:
-            return [base]
+        if v.id in self._senders:
+            return self._from_call(base, self._senders[v.id], is_share=v.id in self._summed)
+        return self._through(v, primal, base, through) if through else [base]
+
+    def _through(self, v: Value, primal: Value, base: str, through: str) -> list[str]:
+        """Return what the share of a derivative may be called that comes back through the value of that name."""
         user = self.words.forward.get(through)
         name = self.name(user) if user is not None and self._is_local(user) else through
         if user is not None and user.id in self.flow.of_loss and primal.id in self.flow.params:
             return [f"{base}_from_{name.partition('_')[0]}", f"{base}_from_{name}"]
         return [f"{base}_from_{name}"] if self._shares(v) else [base, f"{base}_from_{name}"]
+
+    def _from_call(self, base: str, child: Call, *, is_share: bool) -> list[str]:
+        """Return what a derivative may be called that a call sends back."""
+        through = "_".join(inside(child.path, self.call.path)) or base_name(child)
+        return [f"{base}_from_{through.rpartition('_')[2]}" if is_share else base, f"{base}_from_{through}"]
 
     def _shares(self, v: Value) -> bool:
         return v.id not in self.frame.sent
@@ -211,27 +208,28 @@ class LocalNames:
 
     def _aliases(self) -> None:
         """A loop's last state is called what the loop calls it; so is the zero that a loop starts from."""
-        for item in self.call.forward:
-            if not isinstance(item, Node) or item.loop is None:
-                continue
-            loop = item.loop
-            _, final, _ = loop.outputs(item.outs)
-            for out, inner in zip(final, loop.final, strict=True):
-                if out.id in self.scope.names:
-                    self.scope.names[inner.id] = self.scope.names.pop(out.id)
-                self.alias[out.id] = inner
-        for item in self.call.backward:
-            if isinstance(item, Node) and item.loop is not None:
-                held = {v.id for v in (*item.loop.leaving, *item.loop.summed)}
-                passed = (n for n in item.loop.nodes if n.op == "pass_on" and n.out.id not in held)
-                self.alias |= {n.out.id: n.ins[0] for n in passed}
+        for node in self.call.direct("forward"):
+            if node.loop is not None:
+                self._alias_last_states(node, node.loop)
+        for node in self.call.direct("backward"):
+            self.alias |= _passed_on(node.loop) if node.loop else {}
+        own_zeros = self._own_zeros()
+        for node in self.call.direct("forward"):
+            for first, last in zip(node.loop.initial(node.ins), node.loop.leaving, strict=True) if node.loop else ():
+                if first.id in own_zeros:
+                    self.alias[first.id] = last
+
+    def _alias_last_states(self, node: Node, loop: Loop) -> None:
+        for out, inner in zip(loop.outputs(node.outs)[1], loop.final, strict=True):
+            if out.id in self.scope.names:
+                self.scope.names[inner.id] = self.scope.names.pop(out.id)
+            self.alias[out.id] = inner
+
+    def _own_zeros(self) -> set[int]:
+        """Return the numbers of first states that nothing but one loop reads."""
         readers = Counter(v.id for item in self.call.forward for n in nodes_of(item) for v in set(n.ins))
-        zeros = {n.out.id: n for n in self.call.forward if isinstance(n, Node) and n.op == "zero_state"}
-        for item in self.call.forward:
-            if isinstance(item, Node) and item.loop is not None:
-                for first, last in zip(item.loop.initial(item.ins), item.loop.leaving, strict=True):
-                    if first.id in zeros and readers[first.id] == 1 and first.id not in self.frame.saved:
-                        self.alias[first.id] = last
+        zeros = {node.out.id for node in self.call.direct("forward", "zero_state")}
+        return {i for i in zeros if readers[i] == 1 and i not in self.frame.saved}
 
     def resolved(self, v: Value) -> Value:
         """Return the value that gives another one its name."""
@@ -245,6 +243,12 @@ class LocalNames:
         if v.id not in self.scope.names:
             self.scope.add({v.id: self.words.candidates(v, self.call)})
         return self.scope.names[v.id]
+
+
+def _passed_on(loop: Loop) -> dict[int, Value]:
+    """Return what the steps of a loop pass on to themselves as it is, by the number of the result."""
+    held = {v.id for v in (*loop.leaving, *loop.summed)}
+    return {n.out.id: n.ins[0] for n in loop.nodes if n.op == "pass_on" and n.out.id not in held}
 
 
 def operand_names(call: Call) -> list[str]:

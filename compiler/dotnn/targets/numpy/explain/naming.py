@@ -67,16 +67,20 @@ class Words:
             return inside(layer, call.path), beyond[len(prefix) + 1 :]
         return [], beyond
 
+    def _term(self, v: Value) -> str:
+        """Return the path of what a term of the loss is of, "" for what is no term."""
+        found = TERM.match(self.layers.get(v.id, ""))
+        is_whole = v.id in self.inner or v.name in ("loss", "total")
+        return "" if found is None or is_whole else found[1] or found[2]
+
     def candidates(self, v: Value, call: Call) -> list[str]:
         """Return what a value of the forward pass may be called in a function, the shortest first."""
-        term = TERM.match(self.layers.get(v.id, ""))
-        if term is not None and v.id not in self.inner and v.name not in ("loss", "total"):
-            names = suffixes((term[1] or term[2]).split("."), "")
-            return [f"{v.name.partition('_')[0]}_{name}" for name in names] + [v.name]
+        term = self._term(v)
+        if term:
+            return [f"{v.name.partition('_')[0]}_{name}" for name in suffixes(term.split("."), "")] + [v.name]
         parts, hint = self.parts(v, call)
         if v.id in self.params:
-            least = 1 if call.step or len(parts) == 1 else 2
-            return suffixes(parts, "", least)
+            return suffixes(parts, "", least=1 if call.step else 2)
         if v.id in self.inner and STEP_SUFFIX.search(hint):
             return [STEP_SUFFIX.sub("", hint), hint, *suffixes(parts, hint)]
         return suffixes(parts, hint) or [hint or "y"]

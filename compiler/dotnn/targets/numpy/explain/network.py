@@ -10,6 +10,7 @@ from dotnn.codegen.lines import literal
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.model.model import Model
+from dotnn.targets.numpy.explain.borders import settle_borders
 from dotnn.targets.numpy.explain.calls import Call, call_tree
 from dotnn.targets.numpy.explain.flow import Flow
 from dotnn.targets.numpy.explain.functions import Library, Pair, base_name
@@ -18,6 +19,9 @@ from dotnn.targets.numpy.explain.spec_text import SpecText
 from dotnn.targets.numpy.explain.writer import Writer
 
 FORWARD = ("params", "batch", "*", "training=False", "rng=None")
+LOSS = ("params", "batch", "cache")
+ONE_LINE = 96
+"""A term of the loss and its formula of less text than this stand on one line."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class NetworkWriter:
     def __init__(self, model: Model, graph: Graph) -> None:
         self.model, self.graph = model, graph
         self.root = call_tree(model, graph)
+        settle_borders(self.root, graph)
         self.words, self.spec = Words(graph), SpecText(model)
         self.kept = [graph.steps[m.output] for m in model.train.metrics if not self._is_output(m.output)]
         self.kept += lsuv_values(model, graph)
@@ -137,13 +142,11 @@ class NetworkWriter:
     def _back_doc(self, pair: Pair) -> str:
         back = pair.backward
         assert back is not None
-        names = [r.removeprefix("d_") for r in back.results if r.startswith("d_")]
-        of = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else ""
+        of = _listed([r.removeprefix("d_") for r in back.results if r.startswith("d_")])
         if pair.call.use is not None:
             params = "its parameters, by name" if back.keys else ""
             return f"Return the derivative of the loss with respect to {', and to '.join(filter(None, (of, params)))}."
-        loops = any(isinstance(i, Node) and i.loop for i in pair.call.backward)
-        if loops:
+        if any(node.loop for node in pair.call.direct("backward")):
             return "Backpropagation through time: the loop of the forward pass, back from its last step."
         return f"Return the derivative of the loss with respect to {of or 'the parameters'}."
 
@@ -158,39 +161,40 @@ class NetworkWriter:
         outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
         cache = root.cache()
         end = self._returned(cache, [outputs], children, saves=True)
-        body = [*self._cache_begins(children), *half.body, *([tree.Blank()] if len(half.body) > 12 else []), *end]
+        body = [*self._cache_begins(children), *half.body, *end]
         doc = "Return the outputs, and the values that backward reads."
         return tree.Function("forward", FORWARD, doc, "", tuple(body))
 
     def _loss(self, root: Writer) -> list[tree.Item]:
         nodes = self.graph.phase("loss")
-        assert self.graph.loss is not None
         root.unpacked, root.targets = {}, {}
-        values = [v for n in nodes for v in n.ins]
-        made: list[tree.Stmt] = []
-        single = len(nodes) == 1
-        stored = [v for v in values if root.stored(v, "backward")]
-        many = [v for v in stored if self.flat or not root.stored(v, "backward").startswith("params")]
-        if single:
+        if len(nodes) == 1:
             (node,) = nodes
-            made += root.unpack(many, "backward")
-            said, text, place = self._loss_comment(node), self._label(node, root), self.spec.place(node.span)
-            if said and len(text) + len(said) + len(place) < 90:
-                text, said = f"{text}: {said}", ""
-            made += [tree.Note(said)] if said else []
-            made.append(tree.Return(root.expression(node, "backward"), root.origin(node)))
-            return [tree.Function("total_loss", ("params", "batch", "cache"), text, place, tuple(made))]
+            heading, *said = self._term(node, root)
+            read = self._read_by(node, root)
+            last = tree.Return(root.expression(node, "backward"), root.origin(node))
+            return [tree.Function("total_loss", LOSS, heading.text, heading.place, (*read, *said, last))]
+        made: list[tree.Stmt] = []
         for node in nodes:
-            made.append(tree.Heading(self._label(node, root), self.spec.place(node.span)))
-            made += root.unpack([v for v in node.ins if v in many], "backward")
-            said = self._loss_comment(node)
-            made += [tree.Note(said)] if said else []
-            made += root.node(node, "backward")
-        last = made.pop()
-        assert isinstance(last, tree.Assign)
-        made.append(tree.Return(last.value, last.origin))
+            heading, *said = self._term(node, root)
+            made += [heading, *self._read_by(node, root), *said, *root.node(node, "backward")]
+        total = made.pop()
+        assert isinstance(total, tree.Assign)
         doc = "Return the number that training makes small."
-        return [tree.Function("total_loss", ("params", "batch", "cache"), doc, "", tuple(made))]
+        return [tree.Function("total_loss", LOSS, doc, "", (*made, tree.Return(total.value, total.origin)))]
+
+    def _read_by(self, node: Node, root: Writer) -> list[tree.Stmt]:
+        """Return what names the stored values that a term of the loss reads; single parameters need no name."""
+        stored = {v.id: (v, root.stored(v, "backward")) for v in node.ins}
+        named = [v for v, text in stored.values() if text and (self.flat or not text.startswith("params"))]
+        return root.unpack(named, "backward")
+
+    def _term(self, node: Node, root: Writer) -> list[tree.Heading | tree.Note]:
+        """Return what heads a term of the loss: what the spec says and, where there is room, the textbook's line."""
+        said, text, place = self._loss_comment(node), self._label(node, root), self.spec.place(node.span)
+        if said and len(text) + len(said) + len(place) < ONE_LINE:
+            return [tree.Heading(f"{text}: {said}", place)]
+        return [tree.Heading(text, place), *([tree.Note(said)] if said else [])]
 
     def _label(self, node: Node, root: Writer) -> str:
         if node.layer in self.graph.remarks:
@@ -209,7 +213,7 @@ class NetworkWriter:
             body = list(half.body)
         if self.flat:
             entries = ", ".join(f'"{name}": {root.ref(v, "backward")}' for name, v in grads.items())
-            end: list[tree.Stmt] = [*([tree.Blank()] if len(body) > 12 else []), tree.Return("{" + entries + "}")]
+            end: list[tree.Stmt] = [tree.Return("{" + entries + "}")]
         else:
             body[:0] = [tree.Assign(("grads",), "{}")]
             for name, v in grads.items():  # what no statement has put there
@@ -248,6 +252,11 @@ class NetworkWriter:
         if path in self.model.inputs:
             return f'examples["{path}"]'
         return root.stored(self.graph.steps[path], "backward")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return `x, gamma and beta`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 class _Lenient(dict):  # type: ignore[type-arg]

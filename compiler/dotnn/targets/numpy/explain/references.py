@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dotnn.codegen import tree
+from dotnn.codegen.lines import literal
 from dotnn.codegen.names import Scope
-from dotnn.codegen.wrap import WIDTH
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.flow import Flow, Frame
@@ -19,6 +21,13 @@ from dotnn.targets.numpy.explain.spec_text import SpecText
 
 if TYPE_CHECKING:
     from dotnn.targets.numpy.explain.writer import Writer
+
+
+Pairing = tuple[str, str]
+"""A name, and where its value is stored."""
+CONTAINERS = ("batch", "params", "p", "cache")
+FEW_PAIRS, MOST_PAIRS, SHORT_PAIRS = 3, 4, 85
+"""So many names, of so much text, may come from several places on one line; so many from one place."""
 
 
 class References(LocalNames):
@@ -52,8 +61,9 @@ class References(LocalNames):
     def _child_keys(self) -> dict[Call, str]:
         scope, found = Scope(), {}
         for child in self.children:
-            path = ".".join(inside(child.params if child.use and child.params else child.path, self.call.path))
-            key = path or (child.step.layer.name if child.step else base_name(child))
+            by_params = child.use is not None and child.params  # a loop over copies finds the parameters by this key
+            parts = inside(child.params, self.call.params) if by_params else inside(child.path, self.call.path)
+            key = ".".join(parts) or (child.step.layer.name if child.step else base_name(child))
             number, free = 1, key
             while free in scope.taken:
                 number, free = number + 1, f"{key}_{number + 1}"
@@ -73,19 +83,20 @@ class References(LocalNames):
     def stored(self, v: Value, phase: str) -> str:
         """Return where a value that the function does not compute is found: `params["h.W"]`; "" for an argument."""
         if self.flow.owns(self.call, v):
-            name = self.flow.params[v.id]
-            if self.explicit:
-                return ""
-            return f'{"p" if self.call.parent else "params"}["{".".join(inside(name, self.call.params))}"]'
-        if phase == "forward":
-            return f'batch["{self._source(v)}"]' if self.call.parent is None and v.id in self.flow.sources else ""
-        flow = self.flow
-        elsewhere = v.id in flow.home_back or v.id in flow.of_loss or v.id in self.words.inner
-        if elsewhere or v.role == "seed" or v.id in self.frame.returning:
-            return ""
+            return "" if self.explicit else self._own_param(v)
         if self.call.parent is None and v.id in self.flow.sources:
-            return f'batch["{self._source(v)}"]'
-        return "cache" + self._cache_path(v)
+            return "" if v.role == "seed" else f'batch["{self._source(v)}"]'
+        return "" if phase == "forward" or self._is_at_hand(v) else "cache" + self._cache_path(v)
+
+    def _own_param(self, v: Value) -> str:
+        path = ".".join(inside(self.flow.params[v.id], self.call.params))
+        return f'{"p" if self.call.parent else "params"}["{path}"]'
+
+    def _is_at_hand(self, v: Value) -> bool:
+        """Whether a backward function has a value that no cache holds: it makes it, or is handed it."""
+        flow = self.flow
+        made = v.id in flow.home_back or v.id in flow.of_loss or v.id in self.words.inner
+        return made or v.role == "seed" or v.id in self.frame.returning
 
     def _source(self, v: Value) -> str:
         graph = self.flow.graph
@@ -130,59 +141,83 @@ class References(LocalNames):
 
     def choose_unpacked(self, phase: str) -> set[int]:
         """Return the stored values that get a name first: all of a flat network, else what is read several times."""
-        counts = Counter(v.id for v in self.wanted(phase, self.call.items(phase)))
-        values = {v.id: v for v in self.wanted(phase, self.call.items(phase))}
-        chosen = set()
-        for i, v in values.items():
-            stored = self.stored(v, phase)
-            if not stored:
-                continue
-            layer_cache = self.call.kind == "layer" and stored.startswith("cache")
-            flat = self.flat and (stored.startswith(("params", "batch", "cache")))
-            often = counts[i] > 1 or stored.startswith("batch")
-            if layer_cache or flat or often or (stored.count("[") > 1 and counts[i] > 1):
-                chosen.add(i)
-        return chosen
+        wanted = self.wanted(phase, self.call.items(phase))
+        counts = Counter(v.id for v in wanted)
+        return {v.id for v in wanted if self._is_named(v, self.stored(v, phase), counts[v.id])}
+
+    def _is_named(self, v: Value, stored: str, count: int) -> bool:
+        """Whether a stored value that is read so often gets a name."""
+        if not stored:
+            return False
+        if stored.startswith("batch"):
+            return count > 1 or v.id not in self._inputs or (self.flat and v.id in self._read_back)
+        return self.flat or count > 1 or (self.call.kind == "layer" and stored.startswith("cache"))
+
+    @cached_property
+    def _inputs(self) -> set[int]:
+        return {v.id for v in self.flow.graph.inputs.values()}
+
+    @cached_property
+    def _read_back(self) -> set[int]:
+        """The numbers of the values that the loss and the way back read."""
+        graph = self.flow.graph
+        return {v.id for phase in ("loss", "backward") for node in graph.phase(phase) for v in node.ins}
 
     def unpack(self, values: Iterable[Value], phase: str) -> list[tree.Stmt]:
         """Return the statements that name stored values."""
-        groups: dict[str, list[Value]] = {}
-        for v in {v.id: v for v in values}.values():
-            if v.id not in self.unpacked:
-                groups.setdefault(self.stored(v, phase).partition("[")[0], []).append(v)
-        made: list[tree.Stmt] = []
-        few = [(self.name(v), self.stored(v, phase)) for some in groups.values() for v in some]
-        if 1 < len(few) <= 3 and len(groups) > 1 and sum(len(a) + len(b) for a, b in few) < 85:
-            self.unpacked |= {v.id: self.name(v) for some in groups.values() for v in some}
-            return [_pairs(few)]
-        for container in ("batch", "params", "p", "cache"):
-            chosen = groups.get(container, [])
-            pairs = [(self.name(v), self.stored(v, phase)) for v in chosen]
-            made += unpacking(container, pairs)
-            self.unpacked |= {v.id: self.name(v) for v in chosen}
-        return made
+        pairs = []
+        for v in {v.id: v for v in values if v.id not in self.unpacked}.values():
+            self.unpacked[v.id] = self.name(v)
+            pairs.append((self.name(v), self.stored(v, phase)))
+        return unpacking(pairs)
 
 
-def unpacking(container: str, pairs: Sequence[tuple[str, str]]) -> list[tree.Stmt]:
+def unpacking(pairs: Sequence[Pairing]) -> list[tree.Stmt]:
+    """Return `x, W = batch["x"], params["W"]` on one line if that is easily read, else a line for each container."""
+    if len(set(map(_container, pairs))) > 1 and _is_short(pairs):
+        return [_assigned(pairs)]
+    batch, params, *others = [[p for p in pairs if _container(p) == container] for container in CONTAINERS]
+    if batch and params and _is_short([*batch, *params]):
+        return [_assigned([*batch, *params]), *_each_unpacked(others)]
+    return _each_unpacked([batch, params, *others])
+
+
+def _each_unpacked(groups: Iterable[Sequence[Pairing]]) -> list[tree.Stmt]:
+    return [stmt for some in groups for stmt in _unpacked(some)]
+
+
+def _container(pair: Pairing) -> str:
+    return pair[1].partition("[")[0]
+
+
+def _is_short(pairs: Sequence[Pairing]) -> bool:
+    """Whether pairs are read easily on one line, though they come from several places."""
+    return len(pairs) <= FEW_PAIRS and sum(len(a) + len(b) for a, b in pairs) < SHORT_PAIRS
+
+
+def _unpacked(pairs: Sequence[Pairing]) -> list[tree.Stmt]:
     """Return `a, b = cache["a"], cache["b"]`, as much on a line as fits."""
-    plain = all(text == f'{container}["{name}"]' for name, text in pairs)
-    if len(pairs) > 3 and plain:
-        names = ", ".join(name for name, _ in pairs)
-        keys = ", ".join(f'"{name}"' for name, _ in pairs)
-        line = f"{names} = ({container}[n] for n in ({keys}))"
-        if len(line) <= WIDTH - 4:
-            return [tree.Assign(tuple(name for name, _ in pairs), f"({container}[n] for n in ({keys}))")]
+    at_once = _by_name(pairs) if len(pairs) > FEW_PAIRS else None
+    if at_once is not None and len(at_once.value) + len(", ".join(at_once.targets)) + 3 <= WIDTH - INDENT:
+        return [at_once]
     made: list[tree.Stmt] = []
-    some: list[tuple[str, str]] = []
+    some: list[Pairing] = []
     for pair in pairs:
-        longer = [*some, pair]
-        length = sum(len(a) + len(b) + 4 for a, b in longer)
-        if some and (length > WIDTH - 8 or len(longer) > 4):
-            made.append(_pairs(some))
-            longer = [pair]
-        some = longer
-    return [*made, _pairs(some)] if some else made
+        length = sum(len(a) + len(b) + 4 for a, b in [*some, pair])
+        if some and (length > WIDTH - 2 * INDENT or len(some) == MOST_PAIRS):
+            made.append(_assigned(some))
+            some = []
+        some.append(pair)
+    return [*made, _assigned(some)] if some else made
 
 
-def _pairs(pairs: Sequence[tuple[str, str]]) -> tree.Stmt:
+def _by_name(pairs: Sequence[Pairing]) -> tree.Assign | None:
+    """Return `a, b = (cache[n] for n in ("a", "b"))`, None where a name is not its own key."""
+    names, container = tuple(name for name, _ in pairs), _container(pairs[0])
+    if any(text != f'{container}["{name}"]' for name, text in pairs):
+        return None
+    return tree.Assign(names, f"({container}[n] for n in {literal(names)})")
+
+
+def _assigned(pairs: Sequence[Pairing]) -> tree.Stmt:
     return tree.Assign(tuple(a for a, _ in pairs), ", ".join(b for _, b in pairs))

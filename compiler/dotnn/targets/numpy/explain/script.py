@@ -8,22 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dotnn.codegen import data as shared
 from dotnn.codegen import paste, tree
 from dotnn.codegen import training as common
 from dotnn.codegen.heading import head_lines, origin
-from dotnn.codegen.lines import literal
 from dotnn.codegen.printer import Mark, print_module
-from dotnn.codegen.tables import declared
 from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.ir.graph import Graph
-from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
-from dotnn.passes.zeros import zero_gradients
-from dotnn.targets.numpy.explain.command_line import CommandLine
+from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
-from dotnn.targets.numpy.explain.initial import init_params, runs
+from dotnn.targets.numpy.explain.head import script_head
+from dotnn.targets.numpy.explain.initial import init_params, shapes_are_read
 from dotnn.targets.numpy.explain.network import NetworkWriter
 from dotnn.targets.numpy.explain.prose import function, lines_of, prose
 from dotnn.targets.numpy.explain.training import TrainingWriter
@@ -39,6 +35,7 @@ def loss_and_grads(params, batch, *, training=True, rng=None, d_loss=1.0):
     outputs, cache = forward(params, batch, training=training, rng=rng)
     return total_loss(params, batch, cache), backward(params, batch, cache, d_loss)
 '''
+SHAPES = "PARAMS = {name: value.shape for name, value in init_params(0).items()}"
 TRAINING_PASS = '''
 def training_pass(params, batch, rng=None):
     """Return the loss and its gradient, as `loss_and_grads` does, and renew the state in `params`."""
@@ -47,7 +44,6 @@ def training_pass(params, batch, rng=None):
     renew_state(params, cache)
     return loss, grads
 '''
-THREADS = 'os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small products are slower on several threads'
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ class _Script:
         network = writer.run()
         renewal = writer.renewal()
         training = TrainingWriter(self.model, self.graph, writer.spec, network)
-        data, command_line = DataWriter(self.model), CommandLine(self.model, self.graph)
+        data, command_line = DataWriter(self.model, writer.spec), CommandLine(self.model, self.graph)
         formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
         fresh = init_params(self.model, self.values)
         state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
@@ -83,6 +79,7 @@ class _Script:
             *(tree.Prose(_short_doc(text)) for text in paste.sources(formulas)),
             *own,
             tree.Prose(fresh),
+            *([tree.Prose(SHAPES)] if shapes_are_read(self.model) else []),
             *network.parts,
             *network.functions,
             tree.Prose(LOSS_AND_GRADS.strip("\n")),
@@ -90,15 +87,15 @@ class _Script:
             tree.Banner("the training"),
             *(tree.Prose(_short_doc(text)) for text in paste.sources(n for n in pasted if n not in formulas)),
             *self._unit_variance(writer),
-            *(tree.Prose(text) for text in training.functions()),
+            *training.items(),
             tree.Banner("data"),
             *data.items(),
             tree.Banner("command line"),
-            *(tree.Prose(text) for text in command_line.functions()),
+            *command_line.items(),
         ]
         body, _ = print_module(tree.Module("", parts))
-        modules = {"argparse"} | data.modules() | training.modules() | self._modules([*formulas, *pasted], body)
-        head = self._head(sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
+        modules = MODULES | data.modules() | training.modules() | self._modules([*formulas, *pasted], body)
+        head = script_head(self.model, self.graph, sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
         text, marks = print_module(tree.Module(head, parts))
         first = ["#!/usr/bin/env python3", *head_lines({**origin(self.model), **self.facts}, text)]
         moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)
@@ -140,74 +137,6 @@ class _Script:
         doc = "Divide weights, layer by layer, until what a layer makes of the examples has variance 1 (LSUV).\n\n"
         doc += "Source: Mishkin and Matas 2015, whose tolerance of 0.1 and at most 10 trials these are."
         return [tree.Prose(function("def unit_variance(params, examples):", doc, body))]
-
-    # -------------------------------------------------------------------------------------------------------- head
-
-    def _head(self, modules: list[str]) -> str:
-        model = self.model
-        name = model.source.path.replace("\\", "/").rpartition("/")[2].removesuffix(".nn").strip("<>") or "script"
-        name = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in name)
-        table = shared.table_source(model)
-        lines = [
-            f'"""{model.name}: {model.size:,} parameters, NumPy only.',
-            "",
-            f"    python {name}.py train [--epochs N] [--seed S] [--save weights.npz]",
-            f"    python {name}.py predict weights.npz data{table.entry.ending if table else '.npz'}",
-            f"    python {name}.py check",
-            "",
-            "Arrays are batch-first: B counts the examples. d_v is the derivative of the loss with respect to v.",
-            '"""',
-            *(f"import {module}" for module in modules),
-            "",
-        ]
-        lines += [THREADS, "import numpy as np"] if "os" in modules else ["import numpy as np"]
-        return prose([*lines, "", *self._constants()])
-
-    def _params(self, shapes: Mapping[str, object]) -> list[str]:
-        """Return the table of the parameters, with a loop over the copies of a repeated block."""
-        entries = [(name, literal(shape)) for name, shape in shapes.items()]
-        lines: list[str] = []
-        for run, some in runs(self.model, entries):
-            text = ", ".join(f'f"{{n}}.{n}": {shape}' if run else f"{literal(n)}: {shape}" for n, shape in some)
-            sign = "|=" if lines else "="
-            if run:
-                lines += ["PARAMS = {}"] if not lines else []
-                names = ", ".join(f'"{name}"' for name in run)
-                lines += [f"for n in ({names}):", *wrapped(f"PARAMS |= {{{text}}}", 4)]
-            else:
-                lines += wrapped(f"PARAMS {sign} {{{text}}}")
-        return lines or ["PARAMS = {}"]
-
-    def _constants(self) -> list[str]:
-        model, train = self.model, self.model.train
-        tables = declared(model)
-        source = model.data.source if model.data else None
-        if source and source.entry.table:
-            tables["INPUT_COLUMNS"] = {n: list(c) for n, c in source.fields.items() if n in model.inputs}
-        tables |= {"CLASSES": shared.classes(model)} if shared.classes(model) else {}
-        tables |= {"SCALED": shared.scaled_shapes(model)} if shared.scaled_shapes(model) else {}
-        lines: list[str] = []
-        for table, entries in tables.items():
-            if table == "PARAMS":
-                lines += self._params(entries)
-            elif entries or table != "STATE":
-                text = ", ".join(f"{literal(n)}: {literal(x)}" for n, x in entries.items())
-                lines += wrapped(f"{table} = {{{text}}}")
-        if train.weight_decay:
-            decayed = tuple(name for name, p in model.params.items() if p.decayed)
-            lines += wrapped(f"DECAYED = {literal(decayed)}")
-        dead = zero_gradients(self.graph)
-        if dead:
-            lines += [
-                "# the loss does not depend on these, or only through steps",
-                *wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}"),
-            ]
-        every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
-        lines.append(f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}")
-        return [
-            *lines,
-            f'MODEL = "{network_identity(model)}"  # identifies the network: weights of another one are refused',
-        ]
 
 
 def _short_doc(source: str) -> str:

@@ -27,13 +27,14 @@ class Signatures(Loops):
         """Return the arguments of a call: values, and words."""
         frame, writer = self.flow.frames[child], self.writers[child]
         pair = self.served[child]
+        order = [self.flow.orders[child]] if child in self.flow.orders else []
         if phase == "forward":
             values: list[Value | str] = list(frame.entering.values())
             params = writer.param_arguments("forward", self.writer_of(pair))
             modes = ["training"] * (frame.modes or frame.draws) + ["rng"] * frame.draws
-            return [*values, *params, *modes]
+            return [*values, *params, *order, *modes]
         values = list(writer.returning())
-        return [*values, *writer.param_arguments("backward", self.writer_of(pair))]
+        return [*values, *writer.param_arguments("backward", self.writer_of(pair)), *order]
 
     def writer_of(self, pair: Pair) -> Signatures:
         """Return the writer of a pair of functions."""
@@ -74,12 +75,13 @@ class Signatures(Loops):
         if self.call.parent is None:
             return []
         frame = self.frame
+        order = ["order"] if self.call in self.flow.orders else []
         if phase == "forward":
             names = [self.name(v) for v in frame.entering.values()]
-            names += self._param_names("forward")
+            names += [*self._param_names("forward"), *order]
             return names + ["training"] * (frame.modes or frame.draws) + ["rng"] * frame.draws
         cached = ["cache"] if self.reads_cache() else []
-        return [*(self.name(v) for v in self.returning()), *self._param_names("backward"), *cached]
+        return [*(self.name(v) for v in self.returning()), *self._param_names("backward"), *order, *cached]
 
     def reads_cache(self) -> bool:
         """Whether backward reads what forward has saved."""

@@ -30,6 +30,22 @@ class SpecText:
         words = " ".join(re.sub(r"#.*", "", self.source.text[span.start : span.end]).split())
         return "".join(c if c.isprintable() else "?" for c in words)
 
+    def place_of_key(self, key: str) -> str:
+        """Return where the train section says something, "" where it does not."""
+        found = self._key(key)
+        if found is None:
+            return ""
+        line = self.source.text.count("\n", 0, found.start("said")) + self.source.first_line
+        return f"{self.file}:{line}"
+
+    def text_of_key(self, key: str) -> str:
+        """Return what the train section says, as `stop = early(val_loss)`, "" where it does not."""
+        found = self._key(key)
+        return " ".join(found["said"].split()) if found else ""
+
+    def _key(self, key: str) -> re.Match[str] | None:
+        return re.search(rf"^[^#\n]*?\b(?P<said>{key}\w*\s*=[^#\n]*)", self.source.text, re.MULTILINE)
+
     def statement(self, item: Node | Call) -> Span | None:
         """Return the statement that an item of a function belongs to, within that function."""
         if isinstance(item, Call):

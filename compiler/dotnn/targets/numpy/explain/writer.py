@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from dotnn.codegen import tree
 from dotnn.codegen.printer import print_body
@@ -15,6 +15,9 @@ from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.functions import Half, nodes_of
 
 WORD = re.compile(r"[^\W\d]\w*")
+WriteCall = Callable[[Call, Sequence[Call]], list[tree.Stmt]]
+FEW_NAMES = 9
+"""So many stored values get their names at the top of a flat network's backward function, more where they are read."""
 
 
 class Writer(CallStatements):
@@ -50,26 +53,29 @@ class Writer(CallStatements):
         results = [self.ref(v, "backward") for v in self.sent()]
         return Half(self.arguments("backward"), body, results, self.entries())
 
-    def _body(self, phase: str, write_call: Callable[[Call, Sequence[Call]], list[tree.Stmt]]) -> list[tree.Stmt]:
+    def _body(self, phase: str, write_call: WriteCall) -> list[tree.Stmt]:
         chosen = self.choose_unpacked(phase)
         body: list[tree.Stmt] = []
-        at_top = phase == "backward" and (self.call.kind == "layer" or (self.flat and len(chosen) <= 9))
-        at_top = at_top or self.call.kind == "layer"
-        if at_top:
+        if self.call.kind == "layer" or (phase == "backward" and self.flat and len(chosen) <= FEW_NAMES):
             wanted = self.wanted(phase, self.call.items(phase))
             body += self.unpack([v for v in wanted if v.id in chosen], phase)
         for span, items in self.paragraphs(phase):
-            made: list[tree.Stmt] = []
-            copies = self.copies(items)
-            skipped = {c for run in copies.values() for c in run[1:]}
-            for item in items:
-                if isinstance(item, Call) and item in skipped:
-                    continue
+            made = self._paragraph(items, phase, chosen, write_call)
+            body += [*self.heading(span, items), *made] if made else []
+        return body
+
+    def _paragraph(
+        self, items: Sequence[Item], phase: str, chosen: Collection[int], write_call: WriteCall
+    ) -> list[tree.Stmt]:
+        """Return the statements of one statement of the spec; `chosen` are the stored values that get names."""
+        made: list[tree.Stmt] = []
+        copies = self.copies(items)
+        skipped = {c for run in copies.values() for c in run[1:]}
+        for item in items:
+            if isinstance(item, Node) or item not in skipped:
                 made += self.unpack([v for v in self.wanted(phase, [item]) if v.id in chosen], phase)
                 made += self.node(item, phase) if isinstance(item, Node) else write_call(item, copies.get(item, [item]))
-            if made:
-                body += [*self.heading(span, items), *made]
-        return body
+        return made
 
     def heading(self, span: Span | None, items: Sequence[Item]) -> list[tree.Stmt]:
         """Return the heading of a paragraph; a layer's function needs none."""

@@ -26,6 +26,9 @@ SMALL = 64
 """Up to so many features a call costs more than its work: what can be done for all steps at once is."""
 
 
+DIRECTIONS = ("one step after the other", "back from the last step: backpropagation through time")
+
+
 class LoopWriter:
     """Writes one loop as it is placed. Kernels of ops see the methods without underscore, as those of `FastEmitter`."""
 
@@ -109,23 +112,22 @@ class LoopWriter:
     def _loop_lines(self) -> list[str]:
         """Return the loop: over tuples of pieces, masks, and the number of the step, where a line reads it."""
         back = "[::-1]" if self.loop.reverse else ""
-        backward = self.node.phase == "backward"
-        way = "back from the last step: backpropagation through time" if backward else "one step after the other"
-        names, whole = list(self.pieces), self._tuples(back, "backward" if backward else "forward")
+        names, whole = list(self.pieces), self._tuples(back)
         target = ", ".join(names)
         if masks := self._masks():
             whole = f"zip({whole}, {', '.join(f'{w}.T{back}' for _, w in masks)})"
             target = ", ".join([f"({target})" if len(names) > 1 else target, *(v.name for v, _ in masks)])
         if any(n.rule.uses_step(n) and not n.rule.alias for n in self.loop.nodes):
             target, whole = f"step, ({target})", f"zip({self.loop.order()}, {whole})"
-        head = f"for {target} in {whole}:"
+        head, way = f"for {target} in {whole}:", DIRECTIONS[self.node.phase == "backward"]
         lines = [with_comment(head, way)] if len(head) < WIDTH - 8 else [f"# {way}", *_wrapped_head(target, whole)]
         return lines + indented(self.lines)
 
-    def _tuples(self, back: str, direction: str) -> str:
+    def _tuples(self, back: str) -> str:
         """Return a name for the pieces of every step, taken out of their arrays once."""
         wholes = list(self.pieces.values())
         made = [f"list({wholes[0]}){back}"] if len(wholes) == 1 else wrapped("list(zip(", wholes, f")){back}", " " * 8)
+        direction = "backward" if self.node.phase == "backward" else "forward"
         return self.e.bind(f"{self.prefix}_{direction}", "\n    ".join(made))
 
     def _masks(self) -> list[tuple[Value, str]]:

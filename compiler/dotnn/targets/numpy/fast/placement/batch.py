@@ -12,7 +12,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value, readers
 from dotnn.targets.numpy.fast.kernels import kernel_of, overwritable
 from dotnn.targets.numpy.fast.placement.folding import foldable
-from dotnn.targets.numpy.fast.placement.places import Buffer, How, Layout, Order, Piece, Place
+from dotnn.targets.numpy.fast.placement.places import How, Layout, Order, Piece, Place
 from dotnn.targets.numpy.fast.placement.pool import Pool
 from dotnn.targets.numpy.fast.placement.sequences import fits, is_sequence, time_first
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
@@ -53,23 +53,22 @@ def place(graph: Graph, *, reuse: bool = True, fold: bool = True) -> Placement:
 
 
 class Placer:
+    """Walks the nodes once, in order; loops note the places of their outputs here."""
+
     def __init__(self, graph: Graph, *, reuse: bool, fold: bool) -> None:
         self.graph = graph
-        params = [(name, v) for name, v in graph.grads.items() if name in graph.params]
-        owners = {v.id: name for name, v in reversed(params)}
         folded = foldable(graph) if fold else {}
-        self.found = Placement(graph, time_first=time_first(graph), folded=folded, owners=owners)
+        self.found = Placement(graph, time_first=time_first(graph), folded=folded, owners=_owners(graph))
         self.carried = {node.ins[0].id for node in folded.values()}
         self.paths = {v.id: name for name, v in graph.params.items()}
         self.readers = readers(graph.nodes)
         self.producers = graph.producers()
-        self.positions = {v.id for n in graph.nodes for v in (*n.ins, *n.outs) if n.rule.positions}
-        reads = Counter([v.id for n in graph.nodes for v in n.ins] + [v.id for v in graph.results()])
-        self.pool = Pool(reads, self.layout, reuse=reuse)
-        self.parts: set[int] = set()
+        self.positions = {v.id for n in graph.nodes if n.rule.positions for v in (*n.ins, *n.outs)}
+        self.pool = Pool(_reads(graph), self.layout, reuse=reuse)
         self.gates: dict[int, Piece] = {}
 
     def run(self) -> Placement:
+        """Place all values. A loss and its gradient, where one kernel writes both, have the same last reads."""
         done: set[int] = set()
         for node in self.graph.nodes:
             if id(node) in done:
@@ -144,6 +143,7 @@ class Placer:
         return True
 
     def alias(self, value: Value, source: Value, how: How) -> None:
+        """Let a value be a view of another one, whose array lives as long as both."""
         held = self.pool.of.get(source.id)
         if held is not None:
             self.pool.join(value, held)
@@ -153,6 +153,7 @@ class Placer:
         self.put(value, how, source, piece=piece if how == "same" else None)
 
     def is_matrix(self, x: Value) -> bool:
+        """Whether a value holds a row of features for each example, features first."""
         return len(x.type.shape) == 2 and x.role != "input" and x.type.batched
 
     def can_reshape(self, x: Value) -> bool:
@@ -276,12 +277,22 @@ class Placer:
         self.gates[out.id] = piece
 
 
+def _owners(graph: Graph) -> dict[int, str]:
+    """Return the parameter whose gradient a value is, the first where several share it."""
+    params = [(name, v) for name, v in graph.grads.items() if name in graph.params]
+    return {v.id: name for name, v in reversed(params)}
+
+
+def _reads(graph: Graph) -> Counter[int]:
+    """Count how often each value is read, by nodes and as a result."""
+    reads = Counter(v.id for n in graph.nodes for v in n.ins)
+    reads.update(v.id for v in graph.results())
+    return reads
+
+
 def _disjoint(nodes: Sequence[Node]) -> bool:
     """Whether all nodes cut columns out of their operand, and no two the same column."""
     if any(not n.rule.cuts for n in nodes):
         return False
     pieces = sorted((n.attrs["start"], n.attrs["stop"]) for n in nodes)
     return all(before[1] <= after[0] for before, after in pairwise(pieces))
-
-
-__all__ = ["Buffer", "Placement", "place"]

@@ -29,9 +29,8 @@ def _of_batch(placed: Placement) -> list[int]:
 def _of_loop(loop: LoopPlacement) -> list[int]:
     """Return the same for the arrays that a loop makes."""
     rows = {p.piece.rows for p in loop.places.values() if p.piece}
-    steps = {p.first for p in loop.places.values() if not (p.piece or p.base)}
-    sizes = [r.steps * r.width for r in rows if r.sequence is None and r.over is None]
-    return sizes + [math.prod(first.type.example) for first in steps if first.type.dtype == "real"]
+    steps = {p.first for p in loop.places.values() if p.reused}
+    return [r.steps * r.width for r in rows if r.steps and r.over is None] + [math.prod(v.type.example) for v in steps]
 
 
 def _of_node(placed: Placement, node: Node) -> Iterator[str]:

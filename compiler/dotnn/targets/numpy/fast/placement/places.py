@@ -116,6 +116,11 @@ class StepPlace:
     uses: int = 0
 
     @property
+    def reused(self) -> bool:
+        """Whether it is an array of its own that every step uses again."""
+        return self.piece is None and self.base is None and self.first.type.dtype == "real"
+
+    @property
     def strided(self) -> bool:
         """Whether its rows do not lie side by side, so that no product can be written into it."""
         return self.base is not None or bool(self.piece and self.piece.columns)

@@ -20,23 +20,29 @@ def time_first(graph: Graph) -> set[int]:
     Not those that another op reads or writes: the loop then makes a copy.
     """
     found = {v.id for node in graph.nodes for v in _of_loop(node) if is_sequence(v.type)}
-    for node in (n for n in graph.nodes if n.loop is None and is_sequence(n.out.type) and by_steps(n)):
-        if found & {v.id for v in node.ins if _as_long(v, node.out)}:
-            found.add(node.out.id)
-    unsafe = {v.id for v in (*graph.inputs.values(), *graph.targets.values())}
-    for node in graph.nodes:
-        unsafe |= set() if by_steps(node) else {v.id for v in (*node.ins, *node.outs)}
-    return found - unsafe
+    for node in filter(by_steps, graph.nodes):
+        found |= _by_rows(node, found)
+    return found - _elsewhere(graph)
+
+
+def _by_rows(node: Node, found: set[int]) -> set[int]:
+    """Return the result of a node that computes a sequence row by row from one of those that are found."""
+    if node.loop is not None or not is_sequence(node.out.type):
+        return set()
+    as_long = {v.id for v in node.ins if v.type.shape[:2] == node.out.type.shape[:2]}
+    return {node.out.id} if as_long & found else set()
+
+
+def _elsewhere(graph: Graph) -> set[int]:
+    """Return what comes from outside, and what ops read or write that may take the features for the first axis."""
+    sources = {v.id for v in (*graph.inputs.values(), *graph.targets.values())}
+    return sources | {v.id for node in graph.nodes if not by_steps(node) for v in (*node.ins, *node.outs)}
 
 
 def _of_loop(node: Node) -> Iterator[Value]:
     """Yield the sequences of a loop."""
     if node.loop is not None and fits(node.loop):
         yield from (*node.loop.sequences(node.ins), *node.loop.outputs(node.outs)[0])
-
-
-def _as_long(value: Value, other: Value) -> bool:
-    return value.type.shape[:2] == other.type.shape[:2]
 
 
 def is_sequence(type: TensorType) -> bool:

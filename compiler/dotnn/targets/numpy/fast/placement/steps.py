@@ -100,7 +100,7 @@ class LoopPlacement:
     def _hand_out(self) -> None:
         """Place what is kept, and the sequences that the loop collects."""
         reused, rows = overwritten(self)
-        if rows is not None:
+        if rows is not None and self.placer.pool.reuse:
             over = Rows(f"{whole_name(reused)}_steps", self.loop.steps, rows.width, over=rows)
             self.places[reused.id] = StepPlace(reused, Piece(over), pinned=True)
         for v, out in self.body.collected:
@@ -179,6 +179,8 @@ class LoopPlacement:
 
     def _over(self, node: Node, value: Value) -> StepPlace | None:
         """Return the place that a value may overwrite: for a state, where the next step looks for it."""
+        if not self.placer.pool.reuse:
+            return None
         over = overwritable(node) if kernel_in_loop(node.rule) else node.ins
         candidates = [self.places[r.id] for v in over if (r := self.body.root(v)).id in self.places]
         if value.id in self.body.leaving:
@@ -211,6 +213,6 @@ class LoopPlacement:
             held = self._holder(v)
             if held is not None:
                 held.uses -= 1
-                own = held.piece is None and held.base is None and not held.pinned and is_row(held.first.type)
-                if held.uses == 0 and own and held not in states:
+                own = held.reused and not held.pinned and is_row(held.first.type)
+                if held.uses == 0 and own and held not in states and self.placer.pool.reuse:
                     self._free.append(held)

@@ -244,15 +244,19 @@ def _bound(target: ast.expr, value: Any) -> dict[str, Any]:
 
 def _target(statement: ast.stmt, memory: _Memory) -> ast.expr | None:
     """Return what a statement writes: the first argument of `copyto`, or `out=`, or else the last array it is given."""
-    if isinstance(statement, ast.Assign):
-        first = statement.targets[0]
-        return first if isinstance(first, ast.Subscript) else None
-    call = statement.value if isinstance(statement, ast.Expr) else None
-    if not isinstance(call, ast.Call):
-        return None
-    named = [k.value for k in call.keywords if k.arg == "out"]
-    arrays = [a for a in call.args if not isinstance(a, ast.Constant) and isinstance(memory.evaluate(a), np.ndarray)]
-    return named[0] if named else arrays[0 if _is_call(call, "copyto") else -1]
+    match statement:
+        case ast.Assign(targets=[ast.Subscript() as first, *_]):
+            return first
+        case ast.Expr(value=ast.Call() as call):
+            named = [k.value for k in call.keywords if k.arg == "out"]
+            return named[0] if named else _last_array(call, memory)
+    return None
+
+
+def _last_array(call: ast.Call, memory: _Memory) -> ast.expr:
+    given = [a for a in call.args if not isinstance(a, ast.Constant)]
+    arrays = [a for a in given if isinstance(memory.evaluate(a), np.ndarray)]
+    return arrays[0 if _is_call(call, "copyto") else -1]
 
 
 def _operands(statement: ast.stmt, target: ast.expr | None) -> list[ast.AST]:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..reading.types import Array
+from ..tracing.displace import Recording
+from ..tracing.notes import Note, Noting
+from ..tracing.recording import Arrays, Step
+from ..tracing.rows import fitted
 from ..tracing.traced import TracedScript
-from .recording import Arrays, Step
-from .rows import fitted
-from .tracer import Mode, Note, Tape
 
 SAME = 1e-10
 TAKEN = "batch["
@@ -31,7 +32,7 @@ def first_strange_statement(script: TracedScript, steps: Sequence[Step], example
     try:
         running = _run(script, steps, examples)
         fresh = _run(script, [step], None)
-        arrays = script.traced.training_arrays(step.batch, np.float64)
+        arrays = script.woven.module.training_arrays(step.batch, np.float64)
     except (Exception, SystemExit):
         return None
     for note in running:
@@ -53,32 +54,26 @@ def first_strange_value(script: TracedScript, step: Step, values: Mapping[str, A
         written = _run(script, [step], None)
     except (Exception, SystemExit):
         return None
-    last = {note.name: i for i, note in enumerate(written)}
-    for i, note in enumerate(written):
-        value = values.get(note.name)
-        if (
-            value is None
-            or last[note.name] != i
-            or sum(n.name == note.name and n.line == note.line for n in written) > 1
-        ):
-            continue
-        claim = fitted(note.array, np.shape(value), batch_last=True)
-        if claim is not None and not _alike(claim, value):
-            return note
+    finished = {note.name: note for note in written}
+    for note in written:
+        if note.name in values and note is finished[note.name] and not _is_in_loop(note, written):
+            claim = fitted(note.array, np.shape(values[note.name]), batch_last=True)
+            if claim is not None and not _alike(claim, values[note.name]):
+                return note
     return None
+
+
+def _is_in_loop(note: Note, written: Sequence[Note]) -> bool:
+    return sum((other.name, other.line) == (note.name, note.line) for other in written) > 1
 
 
 def forward_values(script: TracedScript, step: Step) -> dict[str, Array]:
     """Return what the `forward` and the `total_loss` of a script name once, by its name there."""
-    tape = Tape()
-    script.tracer.shifts = {}
-    script.tracer.start(Mode.RECORD, tape)
-    try:
-        _, cache = script.traced.forward(step.before, step.batch, training=True, rng=step.again())
-        script.traced.total_loss(step.before, step.batch, cache)
-    finally:
-        script.tracer.stop()
-    return {name: arrays[0] for name, arrays in tape.values.items() if len(arrays) == 1}
+    recording = Recording(script.woven, {})
+    with script.woven.heard_by(recording) as module:
+        _, cache = module.forward(step.before, step.batch, training=True, rng=step.again())
+        module.total_loss(step.before, step.batch, cache)
+    return {name: arrays[0] for name, arrays in recording.tape.values.items() if len(arrays) == 1}
 
 
 def _run(script: TracedScript, steps: Sequence[Step], examples: Arrays | None) -> list[Note]:
@@ -86,7 +81,8 @@ def _run(script: TracedScript, steps: Sequence[Step], examples: Arrays | None) -
 
     Each takes its rows of the examples; without examples, the arrays of its batch are used where they lie.
     """
-    module = script.traced
+    noting = Noting(script.woven, {}, everything=True)
+    module = script.woven.module
     held, grads = (module.flat_arrays(module.PARAMS, np.dtype(float))[1] for _ in range(2))
     held |= {name: np.empty(shape) for name, shape in getattr(module, "STATE", {}).items()}
     made: dict[int, Any] = {}
@@ -98,12 +94,10 @@ def _run(script: TracedScript, steps: Sequence[Step], examples: Arrays | None) -
         if size not in made:
             arrays = module.training_arrays(examples if rows is not None else step.batch, np.float64)
             made[size] = module.make_step(held, grads, arrays, size or None)
-        script.tracer.start(Mode.STEP, Tape())
-        try:
+        noting.notes.clear()
+        with script.woven.heard_by(noting):
             made[size](rows, step.again())
-        finally:
-            script.tracer.stop()
-    return script.tracer.written
+    return noting.notes
 
 
 def _key(name: str) -> str:

@@ -1,0 +1,44 @@
+"""What the expressions of a spec become besides layers: formulas, reductions over an axis, parts, products.
+
+Each is a `Layer`, so that the stages after the model know nothing new; but no spec calls one by its name, and the
+reader of expressions has checked the operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dotnn.ir.node import Value
+from dotnn.ir.op import Builder
+from dotnn.ir.tensor import TensorType
+from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
+from dotnn.library.ops import OPS
+
+FAMILY = "expression"
+
+
+def _values(name: str, op: str, doc: str, most: int | None = 1) -> Layer:
+    """Return the layer that is a single op with the same attributes."""
+
+    def lower(b: Builder, low: Lowering) -> Value:
+        return b.emit(op, *low.ins, **low.attrs)
+
+    return Layer(name, doc, lower, infer=_inferred(op), family=FAMILY, arity=(1, most))
+
+
+def _inferred(op: str) -> Callable[[Types, Attrs], TensorType]:
+    return lambda types, attrs: OPS[op].infer(types, attrs)
+
+
+EXPRESSION = _values("expression", "expression", "An equation of the spec.", None)
+PART = _values("part", "part", "A part of a value.")
+TRANSPOSE = _values("transpose", "transpose", "The last two axes change places.")
+MATMUL = _values("matmul", "matmul", "The product of two matrices.", 2)
+REDUCTIONS = {
+    "sum": _values("sum_over", "sum_axes", "A sum over one axis."),
+    "mean": _values("mean_over", "mean_axes", "A mean over one axis."),
+    "max": _values("max_over", "max_axes", "The largest number along one axis."),
+    "min": _values("min_over", "min_axes", "The smallest number along one axis."),
+    "logsumexp": _values("logsumexp", "logsumexp", "log sum exp along one axis."),
+}
+"""By the names of their functions; `sum` and `max` of several values are joins."""

@@ -1,0 +1,144 @@
+"""What is drawn of a model: a box for each input, layer, loss and target, or for each block; an arrow for each use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from dotnn.core.arguments import show
+from dotnn.model.model import Declared, LossTerm, Model, Step, Use
+
+Arrow = tuple[str, str, int]
+"""The names of the boxes at its tail and at its head, and its number among those between them, from 0."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box: its `kind` (input, layer, block, output, target or loss), and its lines of text, the first the heading.
+
+    One that `loops` goes over the steps of a sequence.
+    """
+
+    name: str
+    kind: str
+    lines: tuple[str, ...]
+    loops: bool = False
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """A network as boxes, in an order in which every arrow points to a later one, and as arrows."""
+
+    title: str
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+
+
+def diagram_of(model: Model, *, unfold: bool = False) -> Diagram:
+    """Return the diagram of a model: a use of a block is one box, or with `unfold` its layers are.
+
+    Uses of the same weights are one box, unless arrows would then lead in a circle.
+    """
+    homes = {s.path: s.places.uses[0].path if s.places.uses and not unfold else s.path for s in model.steps}
+    for shown in (homes | _shared(model, homes), homes):
+        try:
+            return _drawn(model, shown)
+        except CycleError:
+            continue
+    raise AssertionError("the steps of a model depend on each other in a circle")
+
+
+def _shared(model: Model, homes: Mapping[str, str]) -> dict[str, str]:
+    """Return for layers that use the weights of an earlier one, outside of blocks, the box of that one.
+
+    None of them where one use reads what another makes.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    alone = [step for step in model.steps if step.params and homes[step.path] == step.path]
+    found = {step.path: first.setdefault(tuple(step.params.values()), step.path) for step in alone}
+    chained = any(found.get(path, path) == found[step.path] for step in alone for path in step.ins)
+    return {} if chained else found
+
+
+def _drawn(model: Model, homes: Mapping[str, str]) -> Diagram:
+    """Return the diagram with steps in the boxes `homes`. Raises `CycleError` where arrows lead in a circle."""
+    members: dict[str, list[Step]] = {}
+    for step in model.steps:
+        members.setdefault(homes[step.path], []).append(step)
+    outputs = {homes.get(path, path): None for path in model.outputs.values()}
+    boxes = [
+        *map(_declared, [*model.inputs.values(), *model.targets.values()]),
+        *(_of_steps(model, name, steps, "output" if name in outputs else "layer") for name, steps in members.items()),
+        *(_loss(number, term) for number, term in enumerate(model.train.losses)),
+    ]
+    arrows: list[Arrow] = []
+    before: dict[str, list[str]] = {box.name: [] for box in boxes}
+    for tail, head in _uses(model, homes):
+        arrows.append((tail, head, before[head].count(tail)))
+        before[head].append(tail)
+    named = {box.name: box for box in boxes}
+    return Diagram(model.name, tuple(named[name] for name in TopologicalSorter(before).static_order()), tuple(arrows))
+
+
+def _uses(model: Model, homes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the boxes of a value and of its reader, once for each time that it is read."""
+    for step in model.steps:
+        for path in step.ins:
+            if homes.get(path, path) != homes[step.path]:
+                yield homes.get(path, path), homes[step.path]
+    for number, term in enumerate(model.train.losses):
+        yield homes.get(term.output, term.output), _loss_name(number)
+        if term.target in model.targets:
+            yield _target_name(term.target), _loss_name(number)
+
+
+def _declared(item: Declared) -> Box:
+    kind = f"class[{item.bound}]" if item.kind == "class" else f"{item.kind} {_shape(item.type.shape)}"
+    return Box(item.name if item.role == "input" else _target_name(item.name), item.role, (item.name, kind))
+
+
+def _target_name(name: str) -> str:
+    """Return the name of the box of a target, which no path in a model has."""
+    return f"target {name}"
+
+
+def _loss_name(number: int) -> str:
+    return f"loss {number}"
+
+
+def _loss(number: int, term: LossTerm) -> Box:
+    weight = "" if term.weight == 1 else f"{show(term.weight)} × "
+    return Box(_loss_name(number), "loss", (f"{weight}{term.loss.name}({term.output}, {term.target})",))
+
+
+def _of_steps(model: Model, name: str, steps: Sequence[Step], kind: str) -> Box:
+    """Return the box of a layer, of all uses of one layer, or of a block."""
+    last = steps[-1]
+    size = _size(model, steps)
+    shown = _shape(last.type.shape) + (f", {size:,} parameters" if size else "")
+    uses = last.places.uses
+    if uses and uses[0].path == name and any(step.path != name for step in steps):
+        return Box(name, "block" if kind == "layer" else kind, (_call(uses[0]), name, shown))
+    where = name if len(steps) == 1 else f"{_layer_of(last)}, used {len(steps)} times"
+    loops = any(arg.name == "returns" for arg in last.layer.args)
+    return Box(name, kind, (last.call, where, shown), loops)
+
+
+def _size(model: Model, steps: Sequence[Step]) -> int:
+    """Return how many numbers the parameters of some steps are, those that they share counted once."""
+    names = {full for step in steps for full in step.params.values()}
+    return sum(model.params[full].size for full in names)
+
+
+def _call(use: Use) -> str:
+    return f"{use.block}({', '.join(map(show, use.args.values()))})" if use.args else use.block
+
+
+def _layer_of(step: Step) -> str:
+    """Return the name of the layer whose weights a step uses."""
+    return next(iter(step.params.values())).rpartition(".")[0]
+
+
+def _shape(shape: Sequence[int | str]) -> str:
+    return f"[{', '.join(map(str, shape))}]"

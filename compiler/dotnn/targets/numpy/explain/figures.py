@@ -1,0 +1,133 @@
+"""What a script computes of a trained network: the figures of a part of the examples, and predictions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from dotnn.codegen import data as shared
+from dotnn.codegen import tree
+from dotnn.codegen.lines import literal, table
+from dotnn.model.model import MetricTerm, Model
+
+INLINE_METRICS = {
+    "accuracy_class": "np.mean({out}.argmax(axis=-1) == {target})",
+    "accuracy_onehot": "np.mean({out}.argmax(axis=-1) == {target}.argmax(axis=-1))",
+    "accuracy_binary": "np.mean(({out} > 0.5) == ({target} > 0.5))",
+    "accuracy_sign": "np.mean(({out} > 0) == ({target} > 0))",
+}
+UNDO = '''
+def undo(values, s):
+    """Return scaled numbers in their own units."""
+    return values / s["scale"] + s["shift"]
+'''
+SHORT_BATCH, LONG_BATCH = 78, 98
+"""A batch of more text than this has a statement of its own; of a long one, the array has."""
+SHORT_CAST = 56
+"""In one of less text than this, a type that is read once is written where it is read."""
+
+
+class Figures:
+    """Writes `evaluate` and `predict`; `sources` says where `evaluate` finds what metrics are of."""
+
+    def __init__(self, model: Model, sources: Mapping[str, str]) -> None:
+        self.model, self.sources, self.metrics = model, sources, model.train.metrics
+        self.scaled_in, self.scaled_out = shared.scaled_inputs(model), shared.scaled_outputs(model)
+
+    def items(self) -> list[tree.Item]:
+        """Return the functions."""
+        undo = [tree.Prose(UNDO.strip("\n"))] if self.scaled_out else []
+        return [self._evaluate(), *undo, self._predict()]
+
+    def helpers(self) -> set[str]:
+        """Return the functions of the runtime that they call."""
+        return {m.function for m in self.metrics if m.function not in INLINE_METRICS}
+
+    def unscales(self) -> bool:
+        """Whether a metric is in the own units of a scaled target."""
+        return any(m.target in self.scaled_out.values() for m in self.metrics)
+
+    # --------------------------------------------------------------------------------------------------- evaluate
+
+    def _evaluate(self) -> tree.Function:
+        body: list[tree.Stmt] = [tree.Assign(("outputs", "cache"), "forward(params, examples)")]
+        entries = {"loss": "float(total_loss(params, examples, cache))"}
+        for metric in self.metrics:
+            text = self._metric(metric, body)
+            if metric.key.isidentifier() and metric.key not in self.helpers():
+                body.append(tree.assign(metric.key, text))
+                text = metric.key
+            entries[metric.key] = text
+        doc = f"Return the loss{' and the metrics' * bool(self.metrics)} of prepared examples, in prediction mode."
+        end = tree.Return(table(entries))
+        return tree.Function("evaluate", ("params", "examples", "scaling=None"), doc, "", (*body, end))
+
+    def _metric(self, metric: MetricTerm, body: list[tree.Stmt]) -> str:
+        """Return the expression of a metric; append to `body` what it needs."""
+        out, target = self.sources[metric.output], f'examples["{metric.target}"]'
+        if metric.target in self.scaled_out.values():
+            out, target = self._in_own_units(metric.target, out, target, body)
+        if metric.function in INLINE_METRICS:
+            return f"float({INLINE_METRICS[metric.function].format(out=out, target=target)})"
+        more = "".join(f", {name}={literal(value)}" for name, value in metric.attrs.items())
+        return f"{metric.function}({out}, {target}{more})"
+
+    def _in_own_units(self, name: str, out: str, target: str, body: list[tree.Stmt]) -> tuple[str, str]:
+        """Return the names of an output and of its target in their own units; append what makes them."""
+        found = re.search(r'"([A-Za-z_]\w*)"\]$', out)
+        names = [f"{found[1] if found else 'output'}_raw", f"{name}_raw"]
+        if names[0] == names[1]:
+            names[0] = "output_raw"
+        for text, own in zip((out, target), names, strict=True):
+            made = tree.assign(own, f'undo({text}, scaling["{name}"])')
+            if made not in body:
+                body.append(made)
+        return names[0], names[1]
+
+    # ---------------------------------------------------------------------------------------------------- predict
+
+    def _predict(self) -> tree.Function:
+        doc = "Return the outputs for raw inputs by name"
+        data = self.model.data
+        doc += ", in the targets' own units; `scaling` is the history's." if data and data.scales else "."
+        body = (*self._predicted(),)
+        return tree.Function("predict", ("params", "inputs", "scaling=None"), doc, "", body)
+
+    def _predicted(self) -> Iterator[tree.Stmt]:
+        named, batch = self._batch()
+        yield from (tree.assign(*pair) for pair in named)
+        if not self.scaled_out:
+            yield tree.Return(f"forward(params, {batch})[0]")
+            return
+        yield tree.assign("outputs", f"forward(params, {batch})[0]")
+        for output, target in self.scaled_out.items():
+            yield tree.assign(f'outputs["{output}"]', f'undo(outputs["{output}"], scaling["{target}"])')
+        yield tree.Return("outputs")
+
+    def _batch(self) -> tuple[list[tuple[str, str]], str]:
+        """Return names with their expressions, and the expression of the batch, which may read them."""
+        named: list[tuple[str, str]] = []
+        first = next(iter(self.model.params), "")
+        dtype = f'params["{first}"].dtype' if first else "float"
+        inputs = {name: self._input(name) for name in self.model.inputs}
+        batch = table(inputs)
+        if batch.count("dtype") == 1 and len(batch) < SHORT_CAST:
+            batch = batch.replace("dtype", dtype)
+        elif "dtype" in batch:
+            named.append(("dtype", dtype))
+        if len(batch) > LONG_BATCH and len(inputs) == 1:
+            ((name, text),) = inputs.items()
+            named.append(("values", text))
+            batch = table({name: "values"})
+        elif len(batch) > SHORT_BATCH:
+            named.append(("batch", batch))
+            batch = "batch"
+        return named, batch
+
+    def _input(self, name: str) -> str:
+        """Return the expression of an input, cast, in its shape, and scaled."""
+        axes = ", ".join(map(str, (-1, *self.model.inputs[name].type.example)))
+        whole = self.model.input_kind(name).startswith("int")
+        kind = "int" if whole else "float" if name in self.scaled_in else "dtype"
+        text = f'np.asarray(inputs["{name}"], {kind}).reshape({axes})'
+        return f'scale({text}, scaling["{name}"]).astype(dtype)' if name in self.scaled_in else text

@@ -1,0 +1,56 @@
+"""The head of a script: how it is used, what it imports, and the tables of what it computes with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dotnn.codegen import data as shared
+from dotnn.codegen.lines import literal
+from dotnn.codegen.tables import decayed, named_tables
+from dotnn.codegen.wrap import wrapped
+from dotnn.ir.graph import Graph
+from dotnn.model.identity import network_identity
+from dotnn.model.model import Model
+from dotnn.passes.zeros import zero_gradients
+from dotnn.targets.numpy.explain.initial import shapes_are_read
+from dotnn.targets.numpy.explain.prose import prose
+
+THREADS = 'os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small products are slower on several threads'
+
+
+def script_head(model: Model, graph: Graph, modules: Sequence[str]) -> str:
+    """Return the docstring, the imports of the standard modules and of NumPy, and the constants."""
+    name = model.source.path.replace("\\", "/").rpartition("/")[2].removesuffix(".nn").strip("<>") or "script"
+    name = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in name)
+    read = shared.table_source(model)
+    lines = [
+        f'"""{model.name}: {model.size:,} parameters, NumPy only.',
+        "",
+        f"    python {name}.py train [--epochs N] [--seed S] [--save weights.npz]",
+        f"    python {name}.py predict weights.npz data{read.entry.ending if read else '.npz'}",
+        f"    python {name}.py check",
+        "",
+        "Arrays are batch-first: B counts the examples. d_v is the derivative of the loss with respect to v.",
+        '"""',
+        *(f"import {module}" for module in modules),
+        "",
+    ]
+    lines += [THREADS, "import numpy as np"] if "os" in modules else ["import numpy as np"]
+    return prose([*lines, "", *_constants(model, graph)])
+
+
+def _constants(model: Model, graph: Graph) -> Iterator[str]:
+    scaled = shared.scaled_shapes(model)
+    for name, entries in {**named_tables(model), **({"SCALED": scaled} if scaled else {})}.items():
+        if name != "PARAMS" or not shapes_are_read(model):
+            yield from wrapped(f"{name} = {literal(dict(entries))}")
+    if model.train.weight_decay:
+        yield from wrapped(f"DECAYED = {literal(decayed(model))}")
+    dead = zero_gradients(graph)
+    if dead:
+        yield "# the loss does not depend on these, or only through steps"
+        yield from wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}")
+    train = model.train
+    every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
+    yield f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}"
+    yield f'MODEL = "{network_identity(model)}"  # identifies the network: weights of another one are refused'

@@ -1,0 +1,163 @@
+"""Which statements may be to blame for a wrong event: its own, and those whose results no truth is known of.
+
+What an event was made from is followed back as far as to what is right. The way goes through functions and their
+arguments, to what makes values, masks and slopes besides the cotangents, and to the loops around.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from ..tracing.run import Event
+from ..tracing.weave import Site
+from .assess import Assessment
+from .promises import ROOT
+from .sites import base_name, keeps_its_promise, loops_around, made_by, names_in, only_reads, written_keys
+
+
+def suspects(state: Assessment, event: Event) -> list[Site]:
+    """Return the statements that may be to blame for an event, its own first, then the loops around it."""
+    return _Search(state, event).run()
+
+
+def doubts(state: Assessment, sites: list[Site]) -> list[tuple[str, int]]:
+    """Return the names and the lines that a report may doubt besides: what computes something that is not empty."""
+    found = []
+    for site in sites:
+        values = [e.value for e in state.of_site(site.number) if e.value is not None]
+        computes = site.kind == "assign" and site.names[0].isidentifier() and not only_reads(site)
+        if computes and any(value.any() for value in values):
+            found.append((site.names[0], site.line))
+    return found
+
+
+class _Search:
+    """The way back from one event; the functions that were `entered` before it are gone through event by event."""
+
+    def __init__(self, state: Assessment, event: Event) -> None:
+        self.state, self.event = state, event
+        self.run_, self.follower = state.run, state.bench.follower
+        self.found: dict[int, Site] = {}
+        self.entered = {"backward"}
+        frame = event.frame
+        while frame > 0:
+            self.entered.add(self.run_.frames[frame].function)
+            frame = self.run_.frames[frame].caller
+
+    def run(self) -> list[Site]:
+        for event in self._behind_it():
+            own = event is self.event or event.site.function not in self.state.shared
+            if event.site.kind != "argument" and own:
+                self._add(event.site)
+            for site in self._helpers(event):
+                self._add(site)
+        for site in self._writing_its_key():
+            self._add(site)
+        for site in list(self.found.values()):
+            for loop in loops_around(site, self.follower, self.state.shared):
+                self._add(loop)
+        return sorted(self.found.values(), key=lambda s: (s.number != self.event.site.number, s.kind != "loop"))
+
+    def _add(self, site: Site) -> None:
+        if not keeps_its_promise(site):
+            self.found.setdefault(site.number, site)
+
+    def _behind_it(self) -> Iterator[Event]:
+        """Yield the event, and what it was made from as far as to what is right."""
+        unread, seen = [self.event, self.state.source(self.event)], {self.event.number}
+        while unread:
+            event = unread.pop(0)
+            yield event
+            for number in event.deps:
+                dep = self.run_.events[number]
+                if number in seen or number < self.run_.start_of_backward:
+                    continue
+                seen.add(number)
+                if not dep.seeded or not self.state.is_right(dep) or only_reads(dep.site):
+                    unread.append(dep)
+
+    def _writing_its_key(self) -> Iterator[Site]:
+        """Yield the statements that write under a name that looks like the one which is missing."""
+        stopped = self.event.stopped
+        key = str(stopped.args[0]) if isinstance(stopped, KeyError) and stopped.args else ""
+        for site in self.follower.sites if key else ():
+            if site.function not in self.state.shared and any(key.endswith(k) for k in written_keys(site.node)):
+                yield site
+
+    # ----------------------------------------------------------------------- what makes the rest that it reads
+
+    def _helpers(self, event: Event) -> Iterator[Site]:
+        """Yield the statements that make what a statement reads besides cotangents: values, masks, slopes."""
+        unread, seen = [(made_by(event), event.site, event.frame)], set[tuple[int, str]]()
+        while unread:
+            parts, site, frame = unread.pop(0)
+            names = names_in(parts)
+            for name in sorted(names):
+                if (frame, name) in seen:
+                    continue
+                seen.add((frame, name))
+                for other, caller in self._making(name, frame):
+                    if other.number != site.number:
+                        yield other
+                        unread.append(([other.node], other, caller))
+            for name in sorted(names):
+                yield from self._inside(name)
+
+    def _making(self, name: str, frame: int) -> Iterator[tuple[Site, int]]:
+        """Yield the sites that make what has a name in a call, each with the call that it stands in."""
+        function = self.run_.frames[frame]
+        if self._is_known(name, frame):
+            return
+        for site in self.follower.sites:
+            if site.function != function.function or not any(base_name(n) == name for n in site.names):
+                continue
+            if site.kind == "argument":
+                if (
+                    self._is_open(site, name, frame)
+                    and function.site >= 0
+                    and self.follower.sites[function.site].function not in ROOT
+                ):
+                    yield self.follower.sites[function.site], function.caller
+            elif site.kind != "loop" and site.function not in self.state.shared and self._is_open(site, name, frame):
+                yield site, frame
+
+    def _is_known(self, name: str, frame: int) -> bool:
+        """Whether a name stands for a right cotangent before the event: a buffer that is filled by now."""
+        named = [e for e in self._of_frame.get(frame, ()) if base_name(e.name) == name and e.number < self.event.number]
+        last = named[-1] if named and self.event.stopped is None else None
+        return last is not None and last.seeded and self.state.is_right(last) and not only_reads(last.site)
+
+    @cached_property
+    def _of_frame(self) -> dict[int, list[Event]]:
+        found: dict[int, list[Event]] = {}
+        for event in self.run_.backward:
+            found.setdefault(event.frame, []).append(event)
+        return found
+
+    def _is_open(self, site: Site, name: str, frame: int) -> bool:
+        """Whether something that a site has made under a name, before the event, is not known to be right.
+
+        What is right by its numbers may still be what a function stops at, because of its shape.
+        """
+        events = self.state.by_site.get((frame, site.number), [])
+        before = [e for e in events if e.number < self.event.number]
+        if events and not before:
+            return False
+        if self.event.stopped is not None and site.function == self.event.site.function:
+            return True
+        before = [e for e in before if base_name(e.name) == name or e.place.key]
+        return not before or only_reads(site) or not all(e.seeded and self.state.is_right(e) for e in before)
+
+    def _inside(self, function: str) -> Iterator[Site]:
+        """Yield the statements of a function that only the backward pass calls, and that returns no cotangents.
+
+        Where it does, what it returns is followed back event by event.
+        """
+        known = self.follower.script.structure.functions.keys() - self.state.shared - self.entered
+        events = [e for e in self.run_.backward if e.site.function == function]
+        before = [e for e in events if e.number < self.event.number]
+        if function not in known or (events and not before):
+            return
+        if not any(e.seeded for e in before if e.site.kind == "return"):
+            yield from (s for s in self.follower.sites if s.function == function and s.kind not in ("argument", "loop"))

@@ -1,0 +1,68 @@
+"""V2: all parameters at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..report.results import CheckResult, Verdict
+from ..tracing.rows import Row
+from .evaluation import Evaluation
+from .probes import ROUNDING, Outcome, Probe, joint_probe, scale_of
+from .verdicts import Verdicts
+
+FLOOR = 1e-6
+"""A parameter whose gradient is below this share of the largest one weighs less than the others."""
+
+
+def probe_together(verdicts: Verdicts, evaluation: Evaluation, rows: Sequence[Row], rng: np.random.Generator) -> None:
+    """Probe along Gaussian directions in which every tensor weighs alike."""
+    oracle, scale = verdicts.oracle, scale_of(evaluation.rows())
+
+    def probes(noise: Mapping[str, float]) -> list[Probe]:
+        found = [joint_probe(rows, evaluation.evaluate, oracle, rng, FLOOR, noise) for _ in range(3)]
+        return [probe for probe in found if probe is not None]
+
+    found = probes({row.name: ROUNDING * scale for row in rows})
+    if _wrong(found):
+        found = probes(evaluation.rounding)
+    if not found:
+        return
+    worst = max(probe.error for probe in found)
+    verdict = Verdict.FAIL if _wrong(found) else Verdict.PASS
+    rounded = verdict is Verdict.PASS and worst > oracle.tolerance
+    detail = "what differs is rounding behind saturated units" if rounded else ""
+    verdicts.add("V2", "all parameters at once", verdict, detail, worst)
+
+
+def _wrong(probes: Sequence[Probe]) -> bool:
+    return any(probe.outcome is Outcome.WRONG for probe in probes)
+
+
+def probe_another_size(verdicts: Verdicts, evaluation: Evaluation, names: set[str], rng: np.random.Generator) -> None:
+    """Probe the parameters of these names at a batch of another size.
+
+    A size that is written into a line is right at one size alone.
+    """
+    rows = [row for row in evaluation.rows() if row.name in names]
+    joint = joint_probe(rows, evaluation.evaluate, verdicts.oracle, rng, FLOOR)
+    if joint is None:
+        return
+    wrong = _settle_wrong(verdicts, evaluation, rows, rng) if joint.outcome is Outcome.WRONG else ()
+    size = len(next(iter(evaluation.point.batch.values()), ()))
+    detail = f"wrong: {', '.join(wrong)}" if wrong else ""
+    verdict = Verdict.FAIL if wrong else Verdict.PASS
+    title = f"all parameters at once, {size} examples"
+    verdicts.report.checks.append(CheckResult("V2", title, verdict, detail, joint.error, wrong))
+
+
+def _settle_wrong(
+    verdicts: Verdicts, evaluation: Evaluation, rows: Sequence[Row], rng: np.random.Generator
+) -> tuple[str, ...]:
+    """Probe rows one by one; return the names of those that are wrong, which they are from now on."""
+    probes = evaluation.probes(rows, verdicts.oracle, rng)
+    wrong = [row for row in rows if probes[row.name].outcome is Outcome.WRONG]
+    for row in wrong:
+        verdicts.settle(row, probes[row.name], evaluation)
+    return tuple(row.name for row in wrong)
