@@ -10,6 +10,7 @@ from support import SPECS, model_of, module_of
 from dotnn.session import Options, compile_model, compile_spec
 from dotnn.targets.numpy.fast.loops import LoopWriter
 from dotnn.targets.numpy.fast.placement.batch import Placer
+from dotnn.targets.numpy.fast.placement.places import Place
 from dotnn.targets.numpy.fast.placement.pool import Pool
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
 from dotnn.targets.numpy.fast.placement.verify import InvalidPlan
@@ -83,13 +84,13 @@ def the_first_operand(pool: Pool, value: Any, operands: Any, reading: Any) -> An
 
 def without_a_base(placer: Placer, value: Any, source: Any, how: Any) -> None:
     """`alias` that does not say whose numbers a view shows."""
-    placer.put(value, how, source)
+    placer.put(value, Place(how, of=source))
 
 
 def pieces_of_their_own(placer: Placer, node: Any) -> None:
     """`cut` that gives every piece away with its own last read."""
     placer.pool.new(node.out)
-    placer.put(node.out, "columns", node.ins[0], node.attrs["start"], node.attrs["stop"])
+    placer.put(node.out, Place("columns", of=node.ins[0], start=node.attrs["start"], stop=node.attrs["stop"]))
 
 
 def whoever_else_reads(placement: LoopPlacement, held: Any, node: Any, over: Any) -> bool:

@@ -144,11 +144,6 @@ class Op:
     detached: bool = False
     term: Term | None = None
 
-    @property
-    def shows_operand(self) -> bool:
-        """Whether the result has nothing but the numbers of its operand."""
-        return self.alias or self.cuts or self.reshapes or self.repeats
-
     def formula(self, node: Node, *, training: bool = True) -> Expr:
         """Return the node's line, in training or in prediction mode, over the names of the operands.
 

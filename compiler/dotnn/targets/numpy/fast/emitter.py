@@ -15,7 +15,8 @@ from dotnn.targets.numpy.fast.placement.batch import place
 from dotnn.targets.numpy.fast.placement.places import Piece, Place, Rows
 from dotnn.targets.numpy.fast.plan import Plan, PlanWriter, words
 
-VIEWS = ("same", "columns", "reshaped", "repeated")
+WRITTEN = ("same", "columns", "reshaped", "repeated", "parameters", "within")
+"""The places whose numbers are there already."""
 
 
 def names_in(graph: Graph) -> set[str]:
@@ -63,7 +64,7 @@ class FastEmitter(PlanWriter):
             LoopWriter(self, loop).write()
         elif node.loop is not None:
             self._loop(node, node.loop)
-        elif self._place(node.out).how in VIEWS and node.rule.shows_operand:
+        elif self._place(node.out).how in WRITTEN and kernel_of(node).result != "first":
             self.out(node.out)
         elif not (write := kernel_of(node).write) or not write(self, node):
             self._generic(node)
@@ -89,7 +90,7 @@ class FastEmitter(PlanWriter):
         sequence = self._sequence(value, place, first)
         if sequence:
             made = self._by_steps(value, sequence)
-        elif place.how != "kernel":
+        elif place.how not in ("kernel", "within"):
             made = value.name
             self.prepare(f"{made} = {self._expression(value, place, first)}")
         if place.how == "over":
@@ -187,10 +188,6 @@ class FastEmitter(PlanWriter):
         """Whether `value` was written straight into its place in a concatenation."""
         place = self.placed.places.get(value.id)
         return place is not None and place.how == "part" and place.of == whole and place.start == start
-
-    def is_block(self, value: Value) -> bool:
-        """Whether a matrix is a block of the parameters, or of their gradients."""
-        return len(self._place(value).paths) > 1
 
     def parameter_of(self, value: Value) -> Value | None:
         """Return the parameter whose gradient `value` is."""
@@ -338,7 +335,7 @@ class FastEmitter(PlanWriter):
         """Copy a gradient that two parameters share, or that lives in another array, to where it belongs."""
         for name, value in self.graph.grads.items():
             place = self.placed.places.get(value.id)
-            there = place is not None and place.how in ("gradient", "kernel") and self.owners.get(value.id) == name
+            there = place is not None and place.how in ("gradient", "within") and self.owners.get(value.id) == name
             if not there:
                 target = self.bind(f"d_{name.replace('.', '_')}_out", f'grads["{name}"]')
                 self.run(f"copyto({target}, {self.rows(value)})")

@@ -35,8 +35,6 @@ class LoopWriter:
     def __init__(self, e: FastEmitter, placed: LoopPlacement) -> None:
         self.e, self.placed = e, placed
         self.node, self.loop, self.body = placed.node, placed.loop, placed.body
-        self.folded: dict[int, Node] = {}
-        self.owners: dict[int, str] = {}
         self.lines: list[str] = []
         self.before: list[str] = []
         self.pieces: dict[str, str] = {}

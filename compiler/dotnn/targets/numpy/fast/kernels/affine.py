@@ -103,9 +103,6 @@ def _sum_examples(e: Step, node: Node) -> bool:
     if len(d.type.shape) != 2:
         reduce_examples(e, d, d.name, e.out(node.out))
         return True
-    bias = e.parameter_of(node.out)
-    if bias is not None and bias.id in e.folded:
-        return True  # it came with the gradient of W
     e.run(f"dot({d.name}, {e.bind('ones', 'np.ones(size, dtype)')}, {e.out(node.out)})")
     return True
 

@@ -27,10 +27,8 @@ def _scaled_tanh(e: Step, node: Node) -> bool:
 
 
 def _stack_rows(e: Step, node: Node) -> bool:
-    """Where parameters lie one behind the other, they are one matrix already."""
+    """Copy parameters that do not lie one behind the other."""
     out, start = e.out(node.out), 0
-    if e.is_block(node.out):
-        return True
     for value in node.ins:
         matrix = len(value.type.shape) == 2
         stop = start + (value.type.example[0] if matrix else 1)
@@ -42,8 +40,6 @@ def _stack_rows(e: Step, node: Node) -> bool:
 
 def _rows(e: Step, node: Node) -> bool:
     (x,), start, stop = node.ins, node.attrs["start"], node.attrs["stop"]
-    if e.is_block(x):
-        return True
     part = e.bind(f"{x.name}_part", f"{x.name}[{start}]" if stop is None else f"{x.name}[{start}:{stop}]")
     e.run(f"copyto({e.out(node.out)}, {part})")
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from dotnn.ir.graph import Graph
@@ -108,12 +108,9 @@ class Placer:
         order: Order = "planes" if image else "steps" if value.id in self.found.time_first else "features"
         return order, value.type.shape
 
-    def put(
-        self, value: Value, how: How, of: Value | None = None, start: int = 0, stop: int = 0,
-        paths: tuple[str, ...] = (), piece: Piece | None = None,
-    ) -> None:  # fmt: skip
+    def put(self, value: Value, place: Place) -> None:
         """Note where a value lives; its buffer is settled."""
-        self.found.places[value.id] = Place(how, self.pool.of.get(value.id), of, start, stop, paths, piece)
+        self.found.places[value.id] = replace(place, buffer=self.pool.of.get(value.id))
 
     def node(self, node: Node, over: Sequence[Value], reading: Sequence[Value]) -> None:
         """Place what a node makes."""
@@ -150,7 +147,7 @@ class Placer:
         if how == "repeated" or source.id in self.found.strided:
             self.found.strided.add(value.id)
         piece = self.found.places[source.id].piece if source.id in self.found.places else None
-        self.put(value, how, source, piece=piece if how == "same" else None)
+        self.put(value, Place(how, of=source, piece=piece if how == "same" else None))
 
     def is_matrix(self, x: Value) -> bool:
         """Whether a value holds a row of features for each example, features first."""
@@ -174,7 +171,7 @@ class Placer:
             self.pool.join(value, held)
         if source.id in self.found.strided:
             self.found.strided.add(value.id)
-        self.put(value, "columns", source, node.attrs["start"], node.attrs["stop"])
+        self.put(value, Place("columns", of=source, start=node.attrs["start"], stop=node.attrs["stop"]))
 
     # ------------------------------------------------------------------------------------------------------ arrays
 
@@ -183,12 +180,13 @@ class Placer:
         value, result = node.out, kernel_of(node).result
         in_array = value.type.dtype == "real" and (value.type.shape or value.id in self.found.owners)
         if result == "zeros" and value.id not in self.found.owners:
-            self.pool.new(value, pinned=True)
-            self.put(value, "zeros")
-        elif result == "kernel" or not in_array or self.comes_along(node):
-            self.put(value, "kernel")
+            self.settle(value, Place("zeros"))
+        elif result == "kernel" or not in_array:
+            self.put(value, Place("kernel"))
+        elif self.comes_along(node):
+            self.put(value, Place("within", paths=(self.found.owners[value.id],)))
         elif result == "block" and (paths := self.block(node.ins)):
-            self.put(value, "parameters", paths=paths)
+            self.put(value, Place("parameters", paths=paths))
         else:
             return False
         return True
@@ -196,7 +194,8 @@ class Placer:
     def comes_along(self, node: Node) -> bool:
         """Whether a gradient is a part of what another node writes: of a bias that is folded in, rows of a block."""
         parameter = self.graph.params.get(self.found.owners.get(node.out.id, ""))
-        folded = parameter is not None and parameter.id in self.found.folded and node.rule.sums_rows
+        layer = self.found.folded.get(parameter.id) if parameter is not None else None
+        folded = layer is not None and layer.ins[2] == parameter
         whole = self.found.places.get(node.ins[0].id) if node.ins else None
         return folded or (whole is not None and whole.how == "gradient" and len(whole.paths) > 1)
 
@@ -205,34 +204,33 @@ class Placer:
         if value.id in self.found.places:
             return
         if not self.wanted(value) and (taken := self.pool.over(value, over, reading)) is not None:
-            self.put(value, "over", taken)
+            self.put(value, Place("over", of=taken))
         elif value.id not in self.found.places and (held := self.pool.freed(value)) is not None:
-            self.put(value, "over", held.first)
+            self.put(value, Place("over", of=held.first))
         elif value.id not in self.found.places:
             self.pool.new(value)
-            self.put(value, "new")
+            self.put(value, Place("new"))
 
     def wanted(self, value: Value) -> bool:
         """Place a value where somebody wants it: a gradient, under a row of ones, in a concatenation."""
         if value.id in self.found.owners:
-            self.settle(value, "gradient", paths=(self.found.owners[value.id],))
+            self.settle(value, Place("gradient", paths=(self.found.owners[value.id],)))
         elif (paths := self.gradients(value)) is not None:
-            self.settle(value, "gradient", paths=paths)
+            self.settle(value, Place("gradient", paths=paths))
         elif value.id in self.carried:
-            self.settle(value, "carrier")
+            self.settle(value, Place("carrier"))
         elif (join := self.join_of(value)) is not None:
             widths = [v.type.example[-1] for v in join.ins]
             start = sum(widths[: join.ins.index(value)])
             if join.out.id not in self.found.places:
-                self.settle(join.out, "new")
-            self.settle(value, "part", of=join.out, start=start, stop=start + value.type.example[-1])
+                self.settle(join.out, Place("new"))
+            self.settle(value, Place("part", of=join.out, start=start, stop=start + value.type.example[-1]))
         return value.id in self.found.places
 
-    def settle(self, value: Value, how: How, of: Value | None = None, start: int = 0, stop: int = 0,
-               paths: tuple[str, ...] = ()) -> None:  # fmt: skip
+    def settle(self, value: Value, place: Place) -> None:
         """Give a value an array that nobody takes over."""
         self.pool.new(value, pinned=True)
-        self.put(value, how, of, start, stop, paths)
+        self.put(value, place)
 
     def join_of(self, value: Value) -> Node | None:
         """Return the concatenation in which a value can be written from the start."""
@@ -267,8 +265,7 @@ class Placer:
         if piece is None:
             self.array(value, (), ())
             return
-        self.pool.new(value, pinned=True)
-        self.put(value, "rows", piece=piece)
+        self.settle(value, Place("rows", piece=piece))
         if not is_sequence(value.type):
             self.found.strided.add(value.id)
 

@@ -64,6 +64,7 @@ def _place(place: Place) -> str:
         "parameters": f"block of {', '.join(place.paths)}",
         "carrier": "new array, with a row of ones",
         "rows": _piece(place.piece) if place.piece else "",
+        "within": f"gradient of {', '.join(place.paths)}, written with others",
         "kernel": "made by its kernel",
     }[place.how]
 

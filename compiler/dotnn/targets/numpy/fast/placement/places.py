@@ -30,7 +30,8 @@ How = Literal[
     "parameters",  # the block of the parameters `paths`
     "carrier",  # an array with a row of ones under it, which carries the bias of the next layer
     "rows",  # all steps of a value of a loop
-    "kernel",  # as its kernel says: a number, a part of what another one has written, a view that it makes
+    "within",  # the gradient of the parameter `paths`, which is a part of what another node writes
+    "kernel",  # as its kernel says: a number, a view that it makes
 ]
 
 
