@@ -178,6 +178,7 @@ EXPRESSIONS = {
 }  # fmt: skip
 """Expressions of `x`, `u`, `v` and `table` (`layer_spec`), and the same in NumPy and SciPy."""
 EXPRESSION_SPECS = [(text, layer_spec(text)) for text in EXPRESSIONS]
+EXPRESSION_SPECS += [("own", f"activation own(z, a = 2) = z * sigmoid(a * z) {layer_spec('own(x -> own, a = 0.3)')}")]
 
 
 LAYER_SPECS = [(name, layer_spec(call)) for name, layer in LAYERS.items() for call in calls(layer)]

@@ -40,7 +40,7 @@ def test_every_line_of_an_op_is_spelt_as_it_was_written():
     for node, names, line in NODES:
         otherwise = node.rule.prediction_line(node, lambda v, names=names: names[v.id])
         for text in (line, otherwise):
-            assert spell(parse(text), NUMPY, {*node.rule.helpers, "bool"}) == text, node.op
+            assert spell(parse(text), NUMPY, {*node.rule.functions(node), "bool"}) == text, node.op
 
 
 def test_types_that_are_inferred_from_a_line_are_those_of_the_rule():

@@ -13,8 +13,7 @@ from support import as_module, generic_point, model_of
 
 from dotnn.codegen import paste
 from dotnn.core.diagnostics import CompileError
-from dotnn.ir.expr import DIALECTS
-from dotnn.ir.expr.visit import calls
+from dotnn.ir.expr import DIALECTS, Unspellable
 from dotnn.ir.op import no_gradient
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
@@ -49,15 +48,18 @@ TENSORFLOW, KERAS_HELPERS = DIALECTS["tensorflow"], paste.library(("dotnn_runtim
 
 
 def can_be_spelt(spec: str) -> bool:
-    """Whether the layer is ops of one number, each with a gradient and a formula of which TensorFlow has every word."""
+    """Whether the layer has no parameters, and each op a gradient and a formula of which TensorFlow has every word."""
     return all(map(_can_be_spelt, (n for n in build(model_of(spec)).nodes if n.layer == "made")))
 
 
 def _can_be_spelt(node) -> bool:
     op = node.rule
-    if len(node.ins) > 1 or not op.elementwise or op.random or op.vjp is no_gradient:
+    if op.random or op.inference or op.vjp is no_gradient or any(v.role in ("param", "state") for v in node.ins):
         return False
-    return all(TENSORFLOW.has(word) or word in KERAS_HELPERS for word in op.called(node) | {*calls(op.formula(node))})
+    try:
+        return bool(op.written(node, lambda v: v.name, TENSORFLOW, "", {*op.helpers} & {*KERAS_HELPERS}))
+    except Unspellable:
+        return False
 
 
 def outcome(text: str, target: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from dotnn.ir.definition import Definition
 from dotnn.ir.node import Node, Value
 
 PHASES = ("forward", "loss", "state", "backward")
@@ -42,6 +43,11 @@ class Graph:
         """Yield every node, those inside loops too."""
         for node in self.nodes:
             yield from node.all_nodes()
+
+    def definitions(self) -> tuple[Definition, ...]:
+        """Return what the spec defines and the graph calls, each once."""
+        found = (node.attrs["definition"] for node in self.all_nodes() if "definition" in node.attrs)
+        return tuple(dict.fromkeys(found))
 
     def sources(self) -> list[Value]:
         """Return the values that no node assigns: inputs, targets, parameters, state, the seed."""

@@ -50,7 +50,17 @@ def evaluate(
     scope = {names[v.id]: x for v, x in zip(node.ins, operands, strict=True)}
     line = (op.line if training else op.prediction_line)(node, lambda v: names[v.id])
     known: dict[str, object] = {"np": np, "math": math, "rng": rng, "step": step, "params": {}, **helper_functions()}
+    if "definition" in node.attrs:
+        known |= _defined("\n\n".join(node.attrs["definition"].sources().values()))
     return eval(_compiled(line), {**known, **scope})
+
+
+@lru_cache(maxsize=256)
+def _defined(text: str) -> dict[str, Any]:
+    """Return the functions of a text, by name: those that a script holds."""
+    known = {"np": np, "math": math, **helper_functions()}
+    exec(compile(text, "<definition>", "exec"), known)
+    return known
 
 
 def evaluate_loop(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from dotnn.ir.algebra import UNKNOWN, Algebra
+from dotnn.ir.definition import Definition
 from dotnn.ir.expr import (
     DIALECTS,
     Call,
@@ -175,10 +176,17 @@ class Op:
         """Whether the node's line reads `step`, the number of its time step."""
         return bool(self.numpy) and "step" in reads(self.formula(node))
 
+    def functions(self, node: Node) -> tuple[str, ...]:
+        """Return the functions that the node's line may call: helpers, and what the spec defines."""
+        definition: Definition | None = node.attrs.get("definition")
+        return self.helpers if definition is None else (*self.helpers, *definition.sources())
+
     def called(self, node: Node) -> set[str]:
-        """Return the helpers that this node's line names; a loop has no line."""
+        """Return the helpers that this node's line names, itself or through a definition; a loop has no line."""
         if not self.numpy:
             return set()
+        if "definition" in node.attrs:
+            return {*node.attrs["definition"].helpers()}
         formula = self.formula(node)
         return {*self.helpers} & {*calls(formula), *reads(formula)}
 
@@ -200,7 +208,7 @@ class Op:
 
     def _spelt(self, formula: Expr, node: Node, name_of: NameOf, others: Mapping[str, str]) -> str:
         names = dict(zip(self.names(len(node.ins)), map(name_of, node.ins), strict=True))
-        return spell(substitute(formula, {**others, **names}), _numpy(node), self.helpers)
+        return spell(substitute(formula, {**others, **names}), _numpy(node), self.functions(node))
 
 
 def _numpy(node: Node) -> Dialect:

@@ -10,13 +10,13 @@ from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
 from dotnn.library.inits import INITS
-from dotnn.library.layers import ACTIVATIONS
+from dotnn.library.layers import ACTIVATIONS, Layer
 from dotnn.library.losses import LOSSES
 from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
 from dotnn.model import messages
-from dotnn.model.constants import Constant, Constants, ConstCall, describe, evaluate
+from dotnn.model.constants import Constant, Constants, ConstCall, Poison, Poisoned, describe, evaluate
 from dotnn.model.messages.base import Fail
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
@@ -107,7 +107,7 @@ def _refusal(
 ) -> tuple[str, str]:
     """Return what an argument was found to be, and the likely fix."""
     meaning = f"{arg.name}: {arg.doc}" if arg.doc else ""
-    if isinstance(expr, nodes.Name) and expr.id in constants:
+    if isinstance(expr, nodes.Name) and expr.id in constants and not isinstance(value, Layer):
         return f"but the parameter {expr.id} is {describe(value)}", meaning
     if isinstance(value, str) and arg.kind.accept(Symbol(value)) is not None:
         return f"not {describe(value)}", f"write it without quotes: {value}"
@@ -135,20 +135,25 @@ def accepts(arg: Arg, value: Symbol) -> bool:
 
 def bind_entry(family: str, value: Constant, span: Span, constants: Constants) -> Bound[Member]:
     """Resolve `relu`, `leaky_relu(0.2)`, `he(normal)` in its family and bind its arguments."""
-    members = FAMILIES[family]
+    own = {n: c for n, c in constants.items() if isinstance(c, Layer)} if family == "activation" else {}
+    members = {**FAMILIES[family], **own}
     called = FAMILY_NAMES.get(family, family)
     if isinstance(value, ConstCall):
         name, args, at = value.call.func.id, value.call.args, value.call.func.span
     elif isinstance(value, Symbol):
         name, args, at = value.id, (), span
+    elif isinstance(value, Layer):
+        name, args, at = value.name, (), span
     else:
         help = f"write it without quotes: {value}" if isinstance(value, str) and value in members else ""
         raise Fail(messages.calls.needs_entry(span, called, describe(value), help, members))
+    if isinstance(constants.get(name), Poison):
+        raise Poisoned
     if name not in members:
         raise Fail(messages.calls.unknown_entry(at, called, name, members))
     entry = members[name]
     attrs = bind(name, entry.args, args, span, constants)
-    if "low" in attrs and attrs["low"] > attrs["high"]:
+    if name not in own and "low" in attrs and attrs["low"] > attrs["high"]:
         raise Fail(messages.calls.ends_swapped(span, name, show(attrs["low"]), show(attrs["high"])))
     return Bound(entry, attrs)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dotnn.core.arguments import show
 from dotnn.core.diagnostics import Diagnostic, Source, Span
 from dotnn.core.limits import MAX_SIZE
 from dotnn.library.layers.base import shape_text
 from dotnn.model import messages
 from dotnn.model.bind import match
-from dotnn.model.constants import Constant, Constants, evaluate, integer
+from dotnn.model.constants import Constant, Constants, covers, evaluate, integer, limits_of
 from dotnn.model.messages.base import Fail, several
 from dotnn.model.paths import Element
 from dotnn.model.scope import OpenUse, Scope, Tensor
@@ -36,8 +37,8 @@ class BlockUse:
         """The place of the called name."""
         return self.call.func.span
 
-    def constants(self, outer: Constants, caller: Constants) -> dict[str, Constant]:
-        """Return the constants that the block sees: the spec's parameters (`outer`) and its own."""
+    def constants(self, outer: Constants, caller: Constants, source: Source) -> dict[str, Constant]:
+        """Return the constants that the block sees: the spec's parameters (`outer`), its own in their limits."""
         given = match(f"block {self.name}", [p.name.id for p in self.block.params], self.args)
         values: dict[str, Constant] = {}
         for param in self.block.params:
@@ -48,6 +49,12 @@ class BlockUse:
                 values[param.name.id] = evaluate(param.default, {**outer, **values})
             else:
                 raise Fail(messages.calls.missing_block_argument(self.span, self.name, param.name.id))
+            if param.limits is not None:
+                limits, text = limits_of(param.limits, outer)
+                value, line = values[param.name.id], source.line_of(param.span)
+                if not covers(limits, value):
+                    at = (expr or param).span
+                    raise Fail(messages.constants.out_of_range(at, param.name.id, show(value), text, line))
         return {**outer, **values}
 
     def inputs(self) -> list[nodes.TensorDecl]:

@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeGuard
 from dotnn.core.arguments import Duration, Symbol, show
 from dotnn.core.diagnostics import Span
 from dotnn.core.limits import MAX_NUMBER
+from dotnn.library.layers.base import Layer
 from dotnn.model import messages
 from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
@@ -56,7 +57,10 @@ class Poisoned(Exception):
     """A statement depends on a poisoned name and is given up silently."""
 
 
-Constant: TypeAlias = "bool | int | float | str | Symbol | Duration | Interval | ConstCall | Poison | list[Constant]"
+Constant: TypeAlias = (
+    "bool | int | float | str | Symbol | Duration | Interval | ConstCall | Poison | Layer | list[Constant]"
+)
+"""A `Layer` is an activation that the spec defines."""
 Constants = Mapping[str, Constant]
 
 
@@ -180,6 +184,8 @@ def describe(value: object) -> str:
         return f'"{value.id}"'
     if isinstance(value, Interval):
         return f"the range {value}"
+    if isinstance(value, Layer):
+        return f"the activation {value.name}"
     return str(value)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dotnn.core.arguments import Symbol
 from dotnn.core.diagnostics import Diagnostic, Reporter, Span, closest
 from dotnn.core.limits import MAX_EXPRESSION_DEPTH, MAX_LAYERS, MAX_REPEAT
-from dotnn.library.layers import ACTIVATIONS, LAYERS
+from dotnn.library.layers import ACTIVATIONS, LAYERS, Layer
 from dotnn.library.values import REDUCTIONS
 from dotnn.model import messages, parts
 from dotnn.model.bind import bind
@@ -31,13 +31,20 @@ SCALE = LAYERS["scale"]
 class ExpressionReader(ABC):
     """Evaluates expressions in a scope; every layer that is applied adds a step."""
 
-    def __init__(self, blocks: Mapping[str, nodes.BlockSection], constants: Constants, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        blocks: Mapping[str, nodes.BlockSection],
+        constants: Constants,
+        reporter: Reporter,
+        definitions: Collection[str] = (),
+    ) -> None:
         self.blocks = blocks
         self.reporter = reporter
         self.source = reporter.source
         self.targets: dict[str, Declared] = {}
         self.steps = Steps(reporter.source)
         self.scope = Scope(constants, None, None)
+        self.definitions = definitions
         self.depth = 0
 
     @abstractmethod
@@ -146,7 +153,13 @@ class ExpressionReader(ABC):
 
     def _is_layer(self, name: str, scope: Scope) -> bool:
         """Whether a name denotes a layer, a block or a shared layer."""
-        return name in LAYERS or name in self.blocks or isinstance(scope.names.get(name), SharedLayer)
+        shared = isinstance(scope.names.get(name), SharedLayer)
+        return self.layer(name, scope) is not None or name in self.blocks or shared
+
+    def layer(self, name: str, scope: Scope) -> Layer | None:
+        """Return the layer of a name: one of the language, or an activation of the spec."""
+        own = scope.constants.get(name)
+        return own if isinstance(own, Layer) else LAYERS.get(name)
 
     def is_value(self, expr: nodes.Expr, scope: Scope) -> bool:
         """Whether `expr` denotes a value of the network rather than a constant."""
@@ -267,11 +280,13 @@ class ExpressionReader(ABC):
         name = call.func.id
         if name in self.blocks:
             return self.use_block(BlockUse(self.blocks[name], rest, operands, call), scope)
-        attrs = bind(name, LAYERS[name].args, rest, call.span, scope.constants)
+        layer = self.layer(name, scope)
+        assert layer is not None
+        attrs = bind(name, layer.args, rest, call.span, scope.constants)
         if name == "max" and len(operands) > 1:
             return self._joined("maximum", operands, call.span, scope)
-        made = self.steps.apply(LAYERS[name], attrs, operands, call.span, scope)
-        each_by_itself = LAYERS[name].family == "activation" and name != "softmax"
+        made = self.steps.apply(layer, attrs, operands, call.span, scope)
+        each_by_itself = layer.family == "activation" and name != "softmax"
         return made.marked(operands[0].reduced) if each_by_itself else made
 
     def _computed(self, call: nodes.Call, scope: Scope) -> Tensor | None:
@@ -290,6 +305,8 @@ class ExpressionReader(ABC):
             raise Poisoned
         if isinstance(bound, Tensor):
             raise Fail(messages.calls.not_a_layer(call.func.span, name, "a value"))
+        if isinstance(scope.constants.get(name), Poison) and name in self.definitions:
+            raise Poisoned
         if not self._is_layer(name, scope):
             raise Fail(self._no_layer(call, scope))
         return bound
@@ -332,7 +349,7 @@ class ExpressionReader(ABC):
             help = f"a layer takes its value as an argument, as in x -> dense({name}); or let it name an activation"
             return messages.calls.not_a_layer(span, name, "a parameter", help)
         shared = [n for n, bound in scope.names.items() if isinstance(bound, SharedLayer)]
-        known = [*LAYERS, *self.blocks, *shared, "repeat"]
+        known = [*LAYERS, *self.blocks, *shared, *self.definitions, "repeat"]
         functions = [*ELEMENTWISE, *REDUCTIONS] if closest(name, [*ELEMENTWISE, *REDUCTIONS]) else []
         return messages.calls.unknown_layer(span, name, [*known, *functions])
 
@@ -352,12 +369,17 @@ def _takes_only_values(name: str) -> bool:
     return layer is not None and (layer.arity[1] is None or not layer.args) and layer.family != "layer"
 
 
+def is_activation(name: str, scope: Scope) -> bool:
+    """Whether a name is that of an activation, of the language or of the spec."""
+    return name in ACTIVATIONS or isinstance(scope.constants.get(name), Layer)
+
+
 def _through_parameter(call: nodes.Call, scope: Scope) -> nodes.Call:
     """Return the call of the activation that a parameter chooses: `params { act = leaky_relu(0.2) }`, `x -> act`."""
     chosen = scope.constants.get(call.func.id)
-    if isinstance(chosen, Symbol) and chosen.id in ACTIVATIONS:
+    if isinstance(chosen, Symbol) and is_activation(chosen.id, scope):
         return nodes.Call(call.span, nodes.Name(call.func.span, chosen.id), call.args)
-    if isinstance(chosen, ConstCall) and chosen.call.func.id in ACTIVATIONS:
+    if isinstance(chosen, ConstCall) and is_activation(chosen.call.func.id, scope):
         name = nodes.Name(call.func.span, chosen.call.func.id)
         return nodes.Call(call.span, name, (*call.args, *chosen.call.args))
     return call

@@ -118,6 +118,10 @@ class FormulaReader:
                 return replace(operand, tree=tree.Unary("not", operand.tree), span=expr.span)
             case nodes.Call() if self.calls(expr):
                 return self.call(expr)
+        return self.other(expr)
+
+    def other(self, expr: nodes.Expr) -> Part:
+        """Return what is no operation of the formula: a number, or an operand."""
         if not self.reader.is_value(expr, self.scope):
             return self.constant(expr)
         return self.leaf(self.reader.value(expr, self.scope), expr.span)

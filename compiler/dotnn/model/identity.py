@@ -8,6 +8,9 @@ from dataclasses import fields, is_dataclass
 from typing import Protocol, runtime_checkable
 
 from dotnn.core.diagnostics import Source, Span
+from dotnn.ir.expr import Expr
+from dotnn.library.layers import Layer
+from dotnn.library.values import FAMILY
 from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
@@ -31,6 +34,8 @@ def network_identity(model: Model) -> str:
 
 def _computed(step: Step) -> tuple[object, ...]:
     lasting = {a.name for a in step.layer.args if a.kind.registry not in OF_TRAINING and not a.training}
+    if step.layer.family == FAMILY:  # a formula and its like have no arguments: all that it says counts
+        lasting = {*step.attrs}
     return step.path, step.layer, {n: v for n, v in step.attrs.items() if n in lasting}, step.ins, step.params
 
 
@@ -58,6 +63,10 @@ def _plain(value: object) -> object:
         return [(str(key), _plain(inner)) for key, inner in value.items()]
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
+    if isinstance(value, Expr):
+        return str(value)
+    if isinstance(value, Layer) and value.definition is not None:
+        return "defined", str(value.definition.body)
     if isinstance(value, Registered):
         return type(value).__name__, value.name
     if is_dataclass(value) and not isinstance(value, Span | Source):

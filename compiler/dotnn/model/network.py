@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from dotnn.core.diagnostics import Diagnostic, Reporter, Span
@@ -34,8 +34,9 @@ class NetworkReader(ExpressionReader):
         blocks: Mapping[str, nodes.BlockSection],
         constants: Constants,
         reporter: Reporter,
+        definitions: Collection[str] = (),
     ) -> None:
-        super().__init__(blocks, constants, reporter)
+        super().__init__(blocks, constants, reporter, definitions)
         self.section = section
         self.inputs: dict[str, Declared] = {}
         self.outputs: dict[str, Tensor] = {}
@@ -140,6 +141,8 @@ class NetworkReader(ExpressionReader):
         """Raise `Fail` for a new name that already means something else."""
         if name.id in LAYERS or name.id in self.blocks or name.id == "repeat" or name.id in WORDS:
             raise Fail(messages.names.reserved_name(name.span, name.id))
+        if name.id in self.definitions:
+            raise Fail(messages.names.reserved_name(name.span, name.id))
         if name.id in scope.constants:
             raise Fail(messages.names.name_is_parameter(name.span, name.id))
 
@@ -167,7 +170,7 @@ class NetworkReader(ExpressionReader):
         if self.blocks_used > MAX_BLOCKS:
             message = f"blocks are used more than {MAX_BLOCKS:,} times"
             raise Fail(messages.shapes.limit(use.call.span, message, "repeat them less often"))
-        constants = use.constants(self.scope.constants, scope.constants)
+        constants = use.constants(self.scope.constants, scope.constants, self.source)
         element = scope.element(use.name, is_block=True)
         inner = Scope(constants, element.value, element.params, blocks_open=(*scope.blocks_open, use.name))
         for decl in use.inputs():

@@ -12,6 +12,7 @@ from dotnn.library.layers.base import INHERIT, ParamSpec
 from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data
+from dotnn.model.definitions import read_definitions
 from dotnn.model.inline import check_values
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
@@ -46,7 +47,9 @@ def resolve(
         example = "model Net { input x: [2]  target t: [1]  output y = x -> dense(1) }"
         reporter.add(messages.sections.missing_section(_first_head(file), "model", example))
         raise CompileError(reporter.errors, source)
-    network = NetworkReader(section, blocks, constants, reporter)
+    definitions = read_definitions(file.sections, blocks, constants, reporter)
+    constants = {**constants, **definitions}
+    network = NetworkReader(section, blocks, constants, reporter, definitions)
     model = _experiment(network, file, sections, constants, reporter, oracles)
     reporter.stop_on_errors()
     return model, reporter
@@ -58,6 +61,8 @@ def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Sec
     for section in file.sections:
         if isinstance(section, nodes.BlockSection):
             _add_block(section, blocks, reporter)
+        elif isinstance(section, nodes.Definition):
+            continue
         elif section.keyword in sections:
             line = reporter.source.line_of(sections[section.keyword].span)
             reporter.add(messages.sections.duplicate_section(head_of(section), section.keyword, line))
@@ -106,7 +111,7 @@ def _experiment(
     model = Model(
         source=reporter.source,
         name=network.section.name.id,
-        constants=constants,
+        constants={name: value for name, value in constants.items() if name not in network.definitions},
         inputs=network.inputs,
         targets=network.targets,
         steps=steps,

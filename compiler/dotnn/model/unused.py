@@ -28,6 +28,9 @@ def unused_definitions(file: nodes.File) -> Iterator[Diagnostic]:
     for section in file.sections:
         if isinstance(section, nodes.BlockSection):
             yield from _unused_block(section, read)
+        elif isinstance(section, nodes.Definition):
+            if section.name.id not in read:
+                yield messages.warnings.unused_definition(section.name.span, section.name.id)
         elif section.keyword == "params":
             for s in section.statements:
                 if isinstance(s, nodes.Assign) and s.name.id not in read:
@@ -49,8 +52,11 @@ def _read(section: nodes.Section) -> Iterator[str]:
 
 
 def _expressions(section: nodes.Section) -> Iterator[nodes.Expr]:
-    if isinstance(section, nodes.BlockSection):
-        yield from (p.default for p in section.params if p.default is not None)
+    if isinstance(section, nodes.BlockSection | nodes.Definition):
+        ends = ((p.default, p.limits) for p in section.params)
+        yield from (end for pair in ends for end in pair if end is not None)
+    if isinstance(section, nodes.Definition):
+        yield section.value
     for s in section.statements:
         yield from _of_statement(s)
 

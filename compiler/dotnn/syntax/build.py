@@ -62,9 +62,14 @@ class TreeBuilder(Transformer[Token, nodes.File]):
         return tuple(_without_tokens(children))
 
     def block_param(self, children: Children) -> nodes.BlockParam:
-        """`name` or `name = default`."""
-        default = children[2] if len(children) == 3 else None
-        return nodes.BlockParam(_cover(children), _name(children[0]), default)
+        """`name`, `name = default` or `name = default in limits`."""
+        default, limits = (children[i] if len(children) > i else None for i in (2, 4))
+        return nodes.BlockParam(_cover(children), _name(children[0]), default, limits)
+
+    def define(self, children: Children) -> nodes.Definition:
+        """`activation name(params) = value`."""
+        keyword, name, params, _, value = children
+        return nodes.Definition(_cover(children), str(keyword), (), _name(name), params, value)
 
     # ---------------------------------------------------------------------------------------------- statements
 

@@ -175,10 +175,11 @@ class Output(Stmt):
 
 @dataclass(frozen=True, slots=True)
 class BlockParam(Node):
-    """A parameter of a block, with its default if it has one."""
+    """A parameter of a block or of a definition, with its default and its limits if it has them."""
 
     name: Name
     default: Expr | None
+    limits: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,15 @@ class BlockSection(Section):
 
     name: Name
     params: tuple[BlockParam, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition(Section):
+    """`activation name(z, argument = default in limits) = value`; `keyword` is "activation"."""
+
+    name: Name
+    params: tuple[BlockParam, ...]
+    value: Expr
 
 
 @dataclass(frozen=True, slots=True)

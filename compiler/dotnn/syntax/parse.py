@@ -18,7 +18,7 @@ from dotnn.syntax.decode import check_text, refusal
 from dotnn.syntax.diagnose import diagnose
 from dotnn.syntax.errors import MINIMAL_SPEC
 from dotnn.syntax.grammar_file import grammar_path
-from dotnn.syntax.scan import SECTION_WORDS, scan
+from dotnn.syntax.scan import DEFINITION_WORDS, SECTION_WORDS, scan
 from dotnn.syntax.walk import expressions, is_deeper
 
 MAX_ERRORS = 10
@@ -121,7 +121,10 @@ def _next_section(text: str, offset: int) -> int | None:
     """Return where the next `data {`, `model Name {` or `block Name(` begins, if there is one."""
     pieces = [piece for piece in scan(text, offset) if piece.kind != "comment"]
     for piece, second, third in zip(pieces, pieces[1:], pieces[2:], strict=False):
-        if piece.text in SECTION_WORDS and (second.text == "{" or (second.kind == "name" and third.text in ("{", "("))):
+        named = second.kind == "name" and third.text in ("{", "(")
+        if piece.text in SECTION_WORDS and (second.text == "{" or named):
+            return piece.start
+        if piece.text in DEFINITION_WORDS and second.kind == "name" and third.text == "(":
             return piece.start
     return None
 

@@ -82,6 +82,10 @@ def _end_of(node: nodes.Section | nodes.Stmt, pieces: Sequence[Piece], index: in
 def _section(text: str, item: _Item) -> list[Line]:
     section = item.node
     assert isinstance(section, nodes.Section)
+    if isinstance(section, nodes.Definition):
+        lines = Layout(text, item.pieces, 0).lines()
+        lines[-1].comment = item.comment or lines[-1].comment
+        return lines
     brace = next(i for i, piece in enumerate(item.pieces) if piece.text == "{")
     head, body = item.pieces[: brace + 1], item.pieces[brace + 1 : -1]
     opening, items = _items(text, body, section.statements, item.pieces[brace])

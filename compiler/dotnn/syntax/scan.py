@@ -15,6 +15,7 @@ from dotnn.core.diagnostics import Span
 
 SECTION_WORDS = ("params", "model", "block", "data", "train", "check")
 STATEMENT_WORDS = ("input", "target", "layer", "output")
+DEFINITION_WORDS = ("activation",)
 OPERATOR_WORDS = ("and", "or", "not", "mod")
 KEYWORDS = frozenset(SECTION_WORDS + STATEMENT_WORDS + OPERATOR_WORDS + ("in",))
 CLOSER_OF = {"(": ")", "[": "]", "{": "}"}

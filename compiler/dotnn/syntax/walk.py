@@ -37,8 +37,11 @@ def by_position(call: nodes.Call) -> list[nodes.Expr]:
 def expressions(file: nodes.File) -> Iterator[nodes.Expr]:
     """Give every whole expression of a spec: values, limits, dimensions and defaults."""
     for section in file.sections:
-        if isinstance(section, nodes.BlockSection):
-            yield from (param.default for param in section.params if param.default is not None)
+        if isinstance(section, nodes.BlockSection | nodes.Definition):
+            ends = ((param.default, param.limits) for param in section.params)
+            yield from (end for pair in ends for end in pair if end is not None)
+        if isinstance(section, nodes.Definition):
+            yield section.value
         for statement in section.statements:
             yield from statement_expressions(statement)
 

@@ -81,7 +81,7 @@ def _with_kinks(part: Expr) -> Expr:
             return Call("where", (Binary(">" if extreme == "maximum" else "<", x, bound), x, bound))
         case Call("clip", (x, low, high)):
             return Call("where", (Binary(">", x, low), Call("where", (Binary("<", x, high), x, high)), low))
-        case Binary("**", x, Number(2)):
+        case Binary("**", x, Number(2)) if reads(x):
             return Call("square", (x,))
     return part
 

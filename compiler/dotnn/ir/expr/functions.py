@@ -105,8 +105,7 @@ _ALL = (
     _array("full", "shape value *"),
     _array("pad", "x widths *"),
     _array("tri", "n *"),
-    _array("matrix_transpose", "x", numpy="{x}.swapaxes(-1, -2)", tensorflow="tf.linalg.matrix_transpose",
-           jax="{x}.swapaxes(-1, -2)", language="{x}.T"),
+    _array("swapaxes", "x a b", tensorflow="tf.linalg.matrix_transpose({x})", language="{x}.T"),
     _array("tile", "x times", tensorflow="tf.tile", keras="keras.ops.tile"),
 )  # fmt: skip
 

@@ -8,6 +8,18 @@ from __future__ import annotations
 
 from dotnn.ir.expr.product import ONE, ZERO, Product, whole
 from dotnn.ir.expr.tree import Binary, Call, Expr, Number, Unary
+from dotnn.ir.expr.visit import map_children
+
+
+def without_units(expr: Expr) -> Expr:
+    """Return an expression without what changes no number: a factor of 1, a term of 0, two signs."""
+    expr = map_children(expr, without_units)
+    match expr:
+        case Binary("*", Number(1), x) | Binary("*" | "/" | "**", x, Number(1)):
+            return x
+        case Binary("+", Number(0), x) | Binary("+" | "-", x, Number(0)) | Unary("-", Unary("-", x)):
+            return x
+    return expr
 
 
 def times(*factors: Expr) -> Expr:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dotnn.core.arguments import Arg, Bound, Symbol, registered
+from dotnn.ir.definition import Definition
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder, Infer
 from dotnn.ir.tensor import Attrs as Attrs
@@ -94,6 +95,7 @@ class Layer:
     family   "layer", "activation" or "join"
     arity    how many operands it takes, at least and at most (None: any number)
     bounds   for a layer of whole numbers: the argument that says how many there are, so that data are checked
+    definition  of an activation that the spec defines
     keeps_unit  whether numbers from 0 to 1 stay such: of probabilities it makes probabilities
     """
 
@@ -108,15 +110,10 @@ class Layer:
     equation: str = ""
     bounds: str = ""
     keeps_unit: bool = False
+    definition: Definition | None = None
 
 
-def activation(
-    name: str,
-    doc: str,
-    *args: Arg,
-    op: str = "",
-    equation: str = "",
-) -> Layer:
+def activation(name: str, doc: str, *args: Arg, op: str = "", equation: str = "") -> Layer:
     """Return the layer of an elementwise activation that is a single op with the same attributes."""
 
     def lower(b: Builder, low: Lowering) -> Value:
@@ -127,15 +124,7 @@ def activation(
             raise ShapeError(f"{name} works along an axis, but its operand is a single number", "flatten it first")
         return same_shape(types, attrs)
 
-    return Layer(
-        name,
-        doc,
-        lower,
-        args,
-        infer,
-        family="activation",
-        equation=equation,
-    )
+    return Layer(name, doc, lower, args, infer, family="activation", equation=equation)
 
 
 def activate(b: Builder, bound: Bound[Layer], z: Value, params: Mapping[str, Value], name: str = "") -> Value:

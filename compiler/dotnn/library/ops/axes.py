@@ -115,7 +115,7 @@ TRANSPOSE = Op(
     "transpose",
     ("x",),
     lambda types, attrs: TensorType((*types[0].shape[:-2], *types[0].shape[:-3:-1])),
-    "matrix_transpose(x)",
+    "np.swapaxes(x, -1, -2)",
     sends(x="transpose(d)"),
     algebra=RESHAPED,
 )

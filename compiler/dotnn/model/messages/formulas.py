@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dotnn.core.diagnostics import Diagnostic, Span
+from dotnn.model.messages.shapes import bad_declaration
+from dotnn.model.synonyms import suggest
 
 
 def shapes_differ(span: Span, verb: str, places: str, reason: str) -> Diagnostic:
@@ -42,6 +46,34 @@ def bad_index(span: Span, message: str, origin: str, help: str) -> Diagnostic:
 def no_attribute(span: Span, name: str) -> Diagnostic:
     help = 'a.T swaps the last two axes of a value; a file or column goes in quotes: "house.csv"'
     return Diagnostic("NN140", f'a value has no part called "{name}"', span, help=help)
+
+
+def no_operand(span: Span, name: str) -> Diagnostic:
+    help = f"name its operand: activation {name}(z) = …"
+    return bad_declaration(span, f"activation {name} has no operand", help)
+
+
+def called_without_operand(span: Span, name: str, operand: str) -> Diagnostic:
+    return Diagnostic("NN212", f"{name} is called without its operand", span, help=f"write {name}({operand})")
+
+
+def operand_with_default(span: Span, name: str) -> Diagnostic:
+    help = f"the first name is the value that the activation is applied to: write {name} alone, arguments after it"
+    return bad_declaration(span, f"{name} is the operand: it has no default", help)
+
+
+def not_elementwise(span: Span) -> Diagnostic:
+    help = "what mixes elements, such as softmax or a sum, belongs in a block or in the model"
+    return Diagnostic("NN216", "an activation acts on each element by itself", span, help=help)
+
+
+def no_derivative(span: Span, name: str, reason: str) -> Diagnostic:
+    help = "write it with + - * / ^, where, min, max and the elementwise functions"
+    return Diagnostic("NN216", f"activation {name} cannot be differentiated: {reason}", span, help=help)
+
+
+def unknown_function(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    return Diagnostic("NN202", f'there is no function called "{name}"', span, help=suggest(name, known))
 
 
 def no_product(span: Span, left: str, right: str, origins: str) -> Diagnostic:

@@ -53,6 +53,16 @@ def not_distribution(span: Span, output: str) -> Diagnostic:
     )
 
 
+def unused_definition(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "NN607",
+        f"the activation {name} is never used",
+        span,
+        help=f"use it, as in x -> dense(8, {name}), or delete the line",
+        severity="warning",
+    )
+
+
 def bias_before_batchnorm(span: Span, path: str, layer: str) -> Diagnostic:
     return Diagnostic(
         "NN606",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.syntax.errors.case import SyntaxCase
+from dotnn.syntax.scan import DEFINITION_WORDS
 
 SECTIONS = (
     SyntaxCase(
@@ -11,6 +12,13 @@ SECTIONS = (
         "remove it, or look for a `{closes}` missing above",
         lambda m: m.is_closer and (m.opener is None or (m.opener.text == "{" and m.found.text != "}")),
         ("params { a = 1 } }", "params { a = 1) }", "params { a = f(1)) }", "params { a = [1]] }", "params { ) }", "}"),
+    ),
+    SyntaxCase(
+        "NN144",
+        "`activation` is followed by a name and its operand in brackets",
+        "write activation name(z, a = 1) = z * a",
+        lambda m: m.at_file_level and m.found.text in DEFINITION_WORDS,
+        ("activation f = z", "activation (z) = z", "model X { }\nactivation f { }", "activation"),
     ),
     SyntaxCase(
         "NN120",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dotnn.codegen import paste
 from dotnn.core.diagnostics import CompileError, Diagnostic, Span
 from dotnn.ir.builder import GraphBuilder
+from dotnn.ir.definition import Definition
 from dotnn.ir.expr import DIALECTS, Expr, Unspellable, parse, spell, substitute
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Op, no_gradient
@@ -26,7 +27,9 @@ def refusal(model: Model, span: Span | None, message: str, help: str = "use --ta
 
 def written(node: Node, formula: str = "") -> str:
     """Return the line of a node, or another formula over its operands, in TensorFlow. Raises `Unspellable`."""
-    return node.rule.written(node, lambda value: value.name, TENSORFLOW, formula, _helpers(node.rule))
+    definition: Definition | None = node.attrs.get("definition")
+    line = formula if definition is None else definition.filled(node.attrs["values"])
+    return node.rule.written(node, lambda value: value.name, TENSORFLOW, line, _helpers(node.rule))
 
 
 def spelt(loss: Op) -> str:

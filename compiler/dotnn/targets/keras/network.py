@@ -168,7 +168,8 @@ class Network:
 
     def _lowered(self, layer: Layer, types: Types, attrs: Attrs) -> Keras:
         """Return the call of a function that is made of a layer's ops. Raises `Unspellable`."""
-        free = (name for name in _numbered(layer.name) if name not in paste.library(PACKAGES))
+        wanted = layer.definition.name if layer.definition else layer.name
+        free = (name for name in _numbered(wanted) if name not in paste.library(PACKAGES))
         name = next(name for name in free if self._is_function(name, layer, types, attrs))
         alike = len(types) == 1 and layer.infer(types, attrs) == types[0]
         return Keras("keras.layers.Activation" if alike else "Formula", (Symbol(name),))

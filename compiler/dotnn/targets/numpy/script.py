@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dotnn.codegen import optimizer, paste, training
+from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import header, sealed
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented
@@ -16,7 +17,7 @@ from dotnn.codegen.threads import thread_lines
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
-from dotnn.targets.numpy import regime
+from dotnn.targets.numpy import training_loop
 from dotnn.targets.numpy.equations import draws, forward, helper_names, total_loss
 from dotnn.targets.numpy.fast.context import context as fast_context
 from dotnn.targets.numpy.fast.emitter import FastEmitter
@@ -39,7 +40,7 @@ def script(draft: Draft) -> str:
     context: dict[str, object] = {
         **header(model, draft.facts, draft.style.name),
         **constants(model, graph),
-        "formulas": paste.sources(formulas),
+        "formulas": [*paste.sources(formulas), *defined(model, graph)],
         "init_lines": indented(training.init_lines(model, draft.values)),
         "forward_lines": forward(model, graph),
         "loss_lines": total_loss(model, graph),
@@ -48,7 +49,7 @@ def script(draft: Draft) -> str:
         "all_params": "{**params, **state}" if graph.state else "params",
         "fast": fast_context(model, step, plan),
         "update": optimizer.context(model.train, has_state=bool(graph.state)),
-        "regime": regime.context(model, graph),
+        "regime": training_loop.context(model, graph),
         "draws": draws(graph),
         "thread_lines": thread_lines(model),
         **training_context(model),

@@ -60,7 +60,7 @@ def _skipped(reason: str) -> CheckResult:
 
 
 def _tied(script: TracedScript, point: Point, cost: Cost, names: set[str], branches: Branches) -> Iterator[Evaluation]:
-    """Yield evaluations where branches tie, and only such as have a documented convention.
+    """Yield evaluations where branches tie, and only such as have a documented convention, and divide by no zero.
 
     A tie may spread: where the operand of a relu is zero, so is that of an elu behind it. If it spreads to where there
     is no convention, the values are moved one at a time.
@@ -69,7 +69,7 @@ def _tied(script: TracedScript, point: Point, cost: Cost, names: set[str], branc
     for some, grid in itertools.product([names, *alone], GRIDS):
         evaluation = Evaluation(script, point, cost, snap=some, grid=grid)
         met = {line for line, count in evaluation.tape.ties.items() if count}
-        if met and not met & branches.doubtful_lines:
+        if met and not met & branches.doubtful_lines and math.isfinite(evaluation.base_loss):
             yield evaluation
 
 

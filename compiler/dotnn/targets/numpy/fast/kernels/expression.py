@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dotnn.ir.expr import Binary, Call, Expr, Method, Name, Number, Unary, Unspellable, reads, spell, ufunc, walk
+from dotnn.ir.expr import (
+    Binary,
+    Call,
+    Expr,
+    Method,
+    Name,
+    Number,
+    Unary,
+    Unspellable,
+    reads,
+    spell,
+    ufunc,
+    walk,
+)
+from dotnn.ir.expr.common import common_parts
+from dotnn.ir.expr.derive import sent
 from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
@@ -31,13 +46,20 @@ class Writer:
     e: Step
     node: Node
     shape: Value
-    names: dict[str, Value]
+    names: dict[str, str]
     depth: dict[str, int] = field(default_factory=lambda: {"dtype": 0, "bool": 0})
+
+    def common(self, expr: Expr) -> Expr:
+        """Write what an expression computes several times, and return it with names for that."""
+        parts, expr = common_parts(expr)
+        for name, part in parts:
+            self.names[name] = self.operand(part)
+        return expr
 
     def operand(self, expr: Expr) -> str:
         """Return the name of an operand: an array, a number, or a scratch array that is written here."""
         if isinstance(expr, Name):
-            return self.names[expr.id].name
+            return self.names[expr.id]
         if not reads(expr):
             return self.number(expr)
         target = self.scratch("bool" if is_mask(expr) else "dtype")
@@ -63,6 +85,11 @@ class Writer:
             case Binary("**", base, Number(2)):
                 x = self.operand(base)
                 self.run("multiply", x, x, target)
+            case Binary("**", base, Number(3 | 4 as power)):
+                x = self.operand(base)
+                square = self.scratch("dtype")
+                self.run("multiply", x, x, square)
+                self.run("multiply", square, x if power == 3 else square, target)
             case Binary(op, left, right) if op in OPERATORS:
                 self.run(OPERATORS[op], self.operand(left), self.operand(right), target)
             case Unary("-", operand):
@@ -80,7 +107,7 @@ class Writer:
         match function:
             case "where":
                 test, yes, no = args
-                self.where(test, yes, no, target)
+                self.choice(test, yes, no, target)
             case "clip":
                 self.e.run(f"np.clip({', '.join(map(self.operand, args))}, {target})")
             case "relu":
@@ -93,6 +120,16 @@ class Writer:
                 self.e.run(f"logaddexp({self.number(Number(0))}, {self.operand(args[0])}, {target})")
             case _:
                 self.run(named(function), *map(self.operand, args), target)
+
+    def choice(self, test: Expr, yes: Expr, no: Expr, target: str) -> None:
+        """Write a choice: one that is a comparison, or a product with a mask, by that."""
+        match test, yes, no:
+            case Binary(op, left, right), Call("ones_like"), Number(0) if op in OPERATORS:
+                self.run(OPERATORS[op], self.operand(left), self.operand(right), target)
+            case _, Name("d"), Number(0):
+                self.run("multiply", self.names["d"], self.operand(test), target)
+            case _:
+                self.where(test, yes, no, target)
 
     def where(self, test: Expr, yes: Expr, no: Expr, target: str) -> None:
         """Write a choice: the one branch everywhere, then the other where the mask is."""
@@ -155,33 +192,69 @@ def _expression(e: Step, node: Node) -> bool:
     axes: tuple[int, ...] = ()
     if isinstance(formula, Method):
         formula, axes = formula.operand, node.attrs["axes"]
-    names = dict(zip(node.rule.names(len(node.ins)), node.ins, strict=True))
+    names = dict(zip(node.rule.names(len(node.ins)), (v.name for v in node.ins), strict=True))
     largest = node.ins[0] if axes else node.out
     if not _whole(formula) or isinstance(formula, Name) or any(v.type.dtype != "real" for v in node.ins):
         return False
     writer = Writer(e, node, largest, names)
     if not axes:
-        writer.into(formula, e.out(node.out))
+        writer.into(writer.common(formula), e.out(node.out))
         return True
-    whole = writer.operand(formula)
+    whole = writer.operand(writer.common(formula))
     # The batch is the last axis here: axis k of an example is axis k - 1.
     where = tuple(axis - 1 for axis in axes)
     e.run(f"add.reduce({whole}, {where[0] if len(where) == 1 else where}, None, {e.out(node.out)}, True)")
     return True
 
 
-def _over(node: Node) -> list[int]:
+def _defined(e: Step, node: Node) -> bool:
+    """The body of a definition is a formula like any other."""
+    definition, values = node.attrs["definition"], node.attrs["values"]
+    (z,) = node.ins
+    body = definition.filled(values)
+    if not _whole(body) or isinstance(body, Name) or not reads(body):
+        return False
+    writer = Writer(e, node, node.out, {"z": z.name})
+    writer.into(writer.common(body), e.out(node.out))
+    return True
+
+
+def _defined_derivative(e: Step, node: Node) -> bool:
+    definition, values = node.attrs["definition"], node.attrs["values"]
+    d, z = node.ins
+    product = sent(Name("d"), definition.slope_filled(values))
+    if product is None or not _whole(product) or isinstance(product, Name):
+        return False
+    writer = Writer(e, node, node.out, {"d": d.name, "z": z.name})
+    writer.into(writer.common(product), e.out(node.out))
+    return True
+
+
+def _over(formula: Expr, node: Node) -> list[int]:
     """Return the operands that are not read any more after the first number of the result has been written."""
-    formula = node.rule.formula(node)
-    again = isinstance(formula, Method) or (
-        isinstance(formula, Call) and formula.function in ("where", "sigmoid", "ones_like")
-    )
+    again = isinstance(formula, Call) and formula.function in ("where", "sigmoid", "ones_like")
     return [] if again else [i for i, v in enumerate(node.ins) if v.type == node.out.type]
+
+
+def _over_of_expression(node: Node) -> list[int]:
+    formula = node.rule.formula(node)
+    return [] if isinstance(formula, Method) else _over(formula, node)
+
+
+def _over_of_defined(node: Node) -> list[int]:
+    return _over(node.attrs["definition"].filled(node.attrs["values"]), node)
+
+
+def _over_of_derivative(node: Node) -> list[int]:
+    product = sent(Name("d"), node.attrs["definition"].slope_filled(node.attrs["values"]))
+    return [] if product is None else _over(product, node)
 
 
 def _not_in_a_loop(e: Step, node: Node) -> bool:
     return False
 
 
-EXPRESSION = Kernel("expression", _expression, _not_in_a_loop, over=_over)
-EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, _not_in_a_loop, over=_over)
+EXPRESSION = Kernel("expression", _expression, _not_in_a_loop, over=_over_of_expression)
+EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, _not_in_a_loop, over=_over_of_expression)
+DEFINED = Kernel("defined", _defined, _not_in_a_loop, over=_over_of_defined)
+DEFINED_DERIVATIVE = Kernel("defined_derivative", _defined_derivative, _not_in_a_loop, over=_over_of_derivative)

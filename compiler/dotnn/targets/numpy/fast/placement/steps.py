@@ -122,8 +122,8 @@ class LoopPlacement:
         self.placer.hand_out(out, piece if in_order else None)
         if not in_order:
             self.copied.append((out, piece))
-        elif value.id in body.parts and body.parts[value.id][0].id in body.made:
-            self.placer.note_gate(out, piece)
+        elif value.id in body.parts and body.parts[value.id][0].id in body.made.keys() - body.joints:
+            self.placer.note_gate(out, piece)  # beside sequences and states there is nothing to overwrite
 
     def _results(self) -> None:
         """Place last states and sums."""

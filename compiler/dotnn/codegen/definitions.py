@@ -1,0 +1,22 @@
+"""The functions that a spec defines, as text for a script."""
+
+from __future__ import annotations
+
+from dotnn.codegen import paste
+from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.ir.graph import Graph
+from dotnn.model.model import Model
+
+
+def defined(model: Model, graph: Graph) -> list[str]:
+    """Return the text of each function. Raises `CompileError` for one that is called as a function of ours."""
+    texts: list[str] = []
+    for definition in graph.definitions():
+        sources = definition.sources()
+        met = next((name for name in sources if name in paste.library()), None)
+        if met is not None:
+            message = f"the activation {definition.name} is called as a function that scripts have: {met}"
+            help = f"call it otherwise: {definition.name}1"
+            raise CompileError([Diagnostic("NN509", message, definition.span, help=help)], model.source)
+        texts += sources.values()
+    return texts

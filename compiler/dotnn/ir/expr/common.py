@@ -1,0 +1,32 @@
+"""What an expression computes several times, under names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from dotnn.ir.expr.tree import Call, Expr, Name
+from dotnn.ir.expr.visit import map_children, reads, walk
+
+
+def common_parts(body: Expr) -> tuple[list[tuple[str, Expr]], Expr]:
+    """Return the calls that an expression makes several times under names, and the expression with the names."""
+    named: list[tuple[str, Expr]] = []
+    for name in _names(body):
+        counts = Counter(part for part in walk(body) if isinstance(part, Call) and reads(part))
+        repeated = [part for part, count in counts.items() if count > 1 and part.function not in ("where", "ones_like")]
+        if not repeated:
+            break
+        largest = max(repeated, key=lambda part: len(list(walk(part))))
+        named.append((name, largest))
+        body = _replaced(body, largest, Name(name))
+    return named, body
+
+
+def _names(body: Expr) -> Iterator[str]:
+    taken = {*reads(body)}
+    yield from (name for name in (f"u{i}" for i in range(1, 100)) if name not in taken)
+
+
+def _replaced(expr: Expr, part: Expr, name: Expr) -> Expr:
+    return name if expr == part else map_children(expr, lambda inner: _replaced(inner, part, name))
