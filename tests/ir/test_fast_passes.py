@@ -61,7 +61,12 @@ def test_no_pass_knows_an_op_by_its_name():
     graph = lower(model_of(LSTM))
     traits = {
         "sigmoid": Op(
-            "logistic", ("v",), same_as_first, "sigmoid(v)", helpers=("sigmoid",), elementwise=True,
+            "logistic",
+            ("v",),
+            same_as_first,
+            "sigmoid(v)",
+            helpers=("sigmoid",),
+            elementwise=True,
             as_tanh=(0.5, 0.5, 0.5),
         ),
         "affine": Op("dense", ("a", "V", "c"), OPS["affine"].infer, "c + a @ V"),
@@ -70,7 +75,7 @@ def test_no_pass_knows_an_op_by_its_name():
         "sum_examples": replace(OPS["sum_examples"], name="total"),
         "pass_on": replace(OPS["pass_on"], name="again"),
         "zero_state": replace(OPS["zero_state"], name="from_nothing"),
-    }  # fmt: skip
+    }
     other = with_other_ops(graph, traits)
     assert not set(ops_of(other)) & set(traits), "every one of them is met"
     for step in PASSES:

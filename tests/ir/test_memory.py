@@ -8,10 +8,12 @@ import pytest
 from support import SPECS, model_of, module_of
 
 from dotnn.session import Options, compile_model, compile_spec
-from dotnn.targets.numpy.fast.arrays import Arrays
-from dotnn.targets.numpy.fast.emitter import FastEmitter
-from dotnn.targets.numpy.fast.places import LoopPlaces
-from dotnn.targets.numpy.fast.verify import InvalidPlan
+from dotnn.targets.numpy.fast.loops import LoopWriter
+from dotnn.targets.numpy.fast.placement.batch import Placer
+from dotnn.targets.numpy.fast.placement.places import Place
+from dotnn.targets.numpy.fast.placement.pool import Pool
+from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
+from dotnn.targets.numpy.fast.placement.verify import InvalidPlan
 from dotnn_runtime.script.selfcheck import generic_batch
 
 SPEC = """model M {{
@@ -71,40 +73,38 @@ def test_both_styles_have_the_same_gradients(name: str, loss: str):
         np.testing.assert_allclose(grads_2[parameter], gradient, rtol=1e-10, atol=1e-13 * largest)
 
 
-def without_counting(arrays: Arrays, value: Any, operands: Any, reading: Any) -> bool:
-    """`take_over` that does not ask who else reads the operand."""
-    for operand in operands:
-        held = arrays.of.get(operand.id)
-        if held and not held.pinned and arrays._fits(held, value):
-            arrays._join(value, held)
-            return True
-    return False
+def the_first_operand(pool: Pool, value: Any, operands: Any, reading: Any) -> Any:
+    """`over` that does not ask who else reads the operand."""
+    held = [(v, pool.of[v.id]) for v in operands if v.id in pool.of]
+    found = next((v for v, b in held if not b.pinned and b.layout == pool.layout(value)), None)
+    if found is not None:
+        pool.join(value, pool.of[found.id])
+    return found
 
 
-def without_a_base(emitter: FastEmitter, value: Any, source: Any) -> None:
-    """`repeat` that does not say whose numbers it repeats."""
-    emitter.prepare(f"{value.name} = np.broadcast_to({source.name}, {(*value.type.example, 3)})")
+def without_a_base(placer: Placer, value: Any, source: Any, how: Any) -> None:
+    """`alias` that does not say whose numbers a view shows."""
+    placer.put(value, Place(how, of=source))
 
 
-def pieces_of_their_own(arrays: Arrays, value: Any, source: Any, expression: str, **_: object) -> None:
-    """`alias` that gives every view away with its own last read."""
-    arrays.setup.append(f"{value.name} = {expression}")
-    held = arrays.of[source.id]
-    arrays.of[value.id] = type(held)(value.name, value.type.shape, arrays.reads[value.id], whole=False)
+def pieces_of_their_own(placer: Placer, node: Any) -> None:
+    """`cut` that gives every piece away with its own last read."""
+    placer.pool.new(node.out)
+    placer.put(node.out, Place("columns", of=node.ins[0], start=node.attrs["start"], stop=node.attrs["stop"]))
 
 
-def the_first_operand(places: LoopPlaces, value: Any, over: Any) -> Any:
-    """`_taken_over` that does not ask who else reads the operand."""
-    found = [places.places[r.id] for v in over if (r := places.root(v)).id in places.places]
-    return next((p for p in found if not p.whole and not p.pinned and p.shape == value.type.example), None)
+def whoever_else_reads(placement: LoopPlacement, held: Any, node: Any, over: Any) -> bool:
+    """`_dies` that does not ask who else reads the operand."""
+    return True
 
 
 LOOPS = ("jabberwocky", "sunspots", "number_words")
 SABOTAGE = {
-    "an operand that others read is overwritten": (Arrays, "take_over", without_counting),
-    "a repeated number loses its base": (FastEmitter, "repeat", without_a_base),
-    "a piece of a shared array is given away": (Arrays, "alias", pieces_of_their_own),
-    "every array of a loop is given away": (LoopPlaces, "_taken_over", the_first_operand),
+    "an operand that others read is overwritten": (Pool, "over", the_first_operand),
+    "a view loses its base": (Placer, "alias", without_a_base),
+    "a piece of a shared array is given away": (Placer, "cut", pieces_of_their_own),
+    "every array of a loop is given away": (LoopPlacement, "_dies", whoever_else_reads),
+    "a sequence stays where it was": (LoopWriter, "_stage", lambda writer: None),
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     default="model",
     show_default=True,
     metavar="STAGE",
-    help="The stage to print: ast, model, ir, passes, one of the passes by its name, or schedule.",
+    help="The stage to print: ast, model, ir, passes, one of the passes by its name, placement or schedule.",
 )
 @target_option
 @style_option(PROVEN.styles[0])

@@ -107,6 +107,9 @@ class Op:
     elementwise  output element i depends only on elements i of the operands: it may overwrite a dead operand
     alias     its result is its operand by another name, once nobody differentiates it any more
     cuts      its result is the columns `start` to `stop` of its operand
+    cuts_rows its result is the rows `start` to `stop` of its operand
+    reshapes  its result has its operand's numbers, in their order, in another shape
+    repeats   its result has every number of its operand several times
     joins     its result holds its operands side by side, in columns from the first on
     sums_rows it adds up what every row of its operands gives, those of all steps where they are sequences
     as_tanh   it is factor tanh(before z) + shift: these three numbers
@@ -131,6 +134,9 @@ class Op:
     elementwise: bool = False
     alias: bool = False
     cuts: bool = False
+    cuts_rows: bool = False
+    reshapes: bool = False
+    repeats: bool = False
     joins: bool = False
     sums_rows: bool = False
     as_tanh: tuple[float, float, float] | None = None

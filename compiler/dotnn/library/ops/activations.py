@@ -49,7 +49,7 @@ def unary(
     slope = replace(LINEAR, zero_where={1: idle}) if idle else LINEAR
     forward = Op(
         name, ("z",), same_as_first, numpy, vjp, helpers, equation, elementwise=True, algebra=algebra, as_tanh=as_tanh
-    )  # fmt: skip
+    )
     backward = Op(
         f"{name}_derivative",
         operands,

@@ -55,7 +55,12 @@ STACK_ROWS = Op(
 )
 """Matrices under each other; a vector is one row."""
 
-ROWS = Op("rows", ("x",), _infer_rows, lambda node: "x[start]" if node.attrs["stop"] is None else "x[start:stop]")
+
+def _rows_line(node: Node) -> str:
+    return "x[start]" if node.attrs["stop"] is None else "x[start:stop]"
+
+
+ROWS = Op("rows", ("x",), _infer_rows, _rows_line, cuts_rows=True)
 """Some rows of a matrix, or one as a vector."""
 
 SCALE_COLUMNS = Op("scale_columns", ("W",), same_as_first, lambda node: f"W * {_per_column(node, 'factors')}")

@@ -43,6 +43,7 @@ RESHAPE = Op(
     _reshape_line,
     lambda b, node, d: [b.emit("reshape", d, shape=node.ins[0].type.example)],
     additive=lambda node: (0,) if len(node.out.type.shape) == 2 else (),
+    reshapes=True,
     algebra=MOVED,
 )
 
@@ -160,6 +161,7 @@ SPREAD = Op(
     "np.repeat(x, units, axis=-1)",
     sends(x="sum_features(d)"),
     additive=(0,),
+    repeats=True,
     algebra=TO_FEATURES,
 )
 

@@ -46,16 +46,32 @@ def _schedule(model: Model, step: Graph) -> str:
     return describe_schedule(model, step)
 
 
+def _placement(model: Model, step: Graph) -> str:
+    from dotnn.passes.simplify import drop_unread
+    from dotnn.targets.numpy.fast.placement.batch import place
+    from dotnn.targets.numpy.fast.placement.describe import describe
+
+    return describe(place(drop_unread(step)))
+
+
 def _check_memory(draft: Draft, script: str) -> None:
     """Check the memory of a fast step. Only this brings NumPy into a compilation."""
-    from dotnn.targets.numpy.fast.verify import verify_plan
+    from dotnn.targets.numpy.fast.placement.verify import verify_plan
     from dotnn.targets.numpy.script import step_plan
 
     verify_plan(step_plan(draft), script)
 
 
 EXPLAIN = Style("explain", "to be read", _plain, lacks=("helpers",))
-FAST = Style("fast", "to be run", _plain, _for_speed, {"schedule": _schedule}, _check_memory, scaled=True)
+FAST = Style(
+    "fast",
+    "to be run",
+    _plain,
+    _for_speed,
+    {"placement": _placement, "schedule": _schedule},
+    _check_memory,
+    scaled=True,
+)
 
 NUMPY = Target(
     "numpy",

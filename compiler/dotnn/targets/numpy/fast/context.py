@@ -18,6 +18,7 @@ def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
     assert graph.loss is not None
     update = plan_update(model.train)
     start, slots = optimizer.slot_start(model.train), optimizer.slots(model.train)
+    fresh = f"np.full_like(w, {start})" if start else "np.zeros_like(w)"
     blocked = len(update.passes) > 3
     return {
         "examples": [f'"{name}": {expression},' for name, expression in plan.examples.items()],
@@ -32,10 +33,14 @@ def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
         "update_functions": _functions(update.functions),
         "blocked": blocked,
         "blocked_passes": [_sliced(line, update.scratch) for line in update.passes],
-        "state": ['"t": 0'] * update.counts
-        + [f'"{s}": np.full_like(w, {start})' if start else f'"{s}": np.zeros_like(w)' for s in slots],
-        "averaged": not all(t.attrs.get("reduce") == "sum" for t in model.train.losses),
+        "state": ['"t": 0'] * update.counts + [f'"{s}": {fresh}' for s in slots],
+        "averaged": _is_mean(model),
     }
+
+
+def _is_mean(model: Model) -> bool:
+    """Whether the loss of a batch is a mean over its examples, in a part at least."""
+    return not all(t.attrs.get("reduce") == "sum" for t in model.train.losses)
 
 
 def _functions(names: set[str]) -> list[str]:

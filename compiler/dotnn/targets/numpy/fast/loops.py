@@ -1,22 +1,23 @@
 """Writing a loop over time: `for h_before, z_t, h_t in steps:`, where every name is an array that exists already.
 
 What a step leaves behind for the gradient lies in arrays [time, batch, features], whose pieces are taken out once, in
-the set-up, and handed to the loop as tuples. Everything else lives in arrays that every step uses again. A sum over
-time of products (the gradient of a weight) is one product over all steps, behind the loop.
+the set-up, and handed to the loop as tuples. Everything else lives in arrays that every step uses again.
 """
 
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dotnn.codegen.lines import WIDTH, indented, with_comment, wrapped
 from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
+from dotnn.targets.numpy.fast.arrays import empty_array
 from dotnn.targets.numpy.fast.kernels import kernel_in_loop
-from dotnn.targets.numpy.fast.places import LoopPlaces, Place
-from dotnn.targets.numpy.fast.sequences import fits, is_row
+from dotnn.targets.numpy.fast.placement.places import StepPlace
+from dotnn.targets.numpy.fast.placement.sequences import is_row
+from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
 
 if TYPE_CHECKING:
     from dotnn.targets.numpy.fast.emitter import FastEmitter
@@ -25,30 +26,28 @@ SMALL = 64
 """Up to so many features a call costs more than its work: what can be done for all steps at once is."""
 
 
-def write_loop(e: FastEmitter, node: Node) -> bool:
-    """Write a scan; return False where it does not fit."""
-    if node.loop is None or not fits(node.loop):
-        return False
-    LoopWriter(e, node, node.loop).write()
-    return True
+DIRECTIONS = ("one step after the other", "back from the last step: backpropagation through time")
 
 
-@dataclass
-class LoopWriter(LoopPlaces):
-    """Writes one loop. Kernels of ops see the methods without underscore, as those of `FastEmitter`."""
+class LoopWriter:
+    """Writes one loop as it is placed. Kernels of ops see the methods without underscore, as those of `FastEmitter`."""
 
-    folded: dict[int, Node] = field(default_factory=dict)
-    owners: dict[int, str] = field(default_factory=dict)
+    def __init__(self, e: FastEmitter, placed: LoopPlacement) -> None:
+        self.e, self.placed = e, placed
+        self.node, self.loop, self.body = placed.node, placed.loop, placed.body
+        self.lines: list[str] = []
+        self.before: list[str] = []
+        self.pieces: dict[str, str] = {}
+        self.named: set[int] = set()
+        self.prefix = self.node.layer.replace(".", "_") or self.node.outs[0].name
 
     def write(self) -> None:
         """Write what comes before the loop, the loop, and what comes behind it."""
-        for k in range(len(self.loop.entering)):
-            self._place_state(k)
-        self._hand_out()
-        for node in self.nodes:
-            self._count(node)
-        for node in self.nodes:
-            self._write_node(node)
+        self._start()
+        for node in self.body.nodes:
+            if self.body.writes(node):
+                self._node(node)
+                self._add_up(node)
         self._carry()
         self._stage()
         for line in (*self.before, *self._loop_lines()):
@@ -56,101 +55,142 @@ class LoopWriter(LoopPlaces):
                 self.e.run(part)
         self._finish()
 
-    def _write_node(self, node: Node) -> None:
-        if node.out.id in self.alias or node.rule.cuts:
-            return
-        self.reading = node
+    def _start(self) -> None:
+        """Bring the states to where the first step looks for them."""
+        for entering, start in self.placed.starts:
+            value = "0" if start is None else self.e.rows(start)
+            if self.placed.places[entering.id].piece is None:
+                self.before.append(f"copyto({self.name(entering)}, {value})")
+            else:
+                first = self.e.bind(f"{entering.name}_first", self.e.piece(self.placed.first_row(entering)))
+                zero = start is None
+                self.e.prepare(f"{first}[...] = 0") if zero else self.before.append(f"copyto({first}, {value})")
+
+    def _node(self, node: Node) -> None:
         if node.rule.joins:
             self._join(node)
-        else:
-            local = replace(node, ins=tuple(replace(v, name=self.name(v)) for v in node.ins))
-            write = kernel_in_loop(node.rule)
-            if write is None or not write(self, local):
-                self._generic(local)
-        for v, out in zip(self.loop.summed, self.summed, strict=True):
+            return
+        local = replace(node, ins=tuple(replace(v, name=self.name(v)) for v in node.ins))
+        write = kernel_in_loop(node.rule)
+        if write is None or not write(self, local):
+            self._generic(local)
+
+    def _add_up(self, node: Node) -> None:
+        summed = self.loop.outputs(self.node.outs)[2]
+        for v, out in zip(self.loop.summed, summed, strict=True):
             if v.id == node.out.id:
                 total = self.e.out(out)
                 self.before.append(f"copyto({total}, 0)")
                 self.run(f"add({total}, {self.name(v)}, {total})")
-        self._release(node)
 
     def _generic(self, node: Node) -> None:
         op, out = node.rule, node.out
         self.e.plan.helpers |= op.called(node)
         line = op.line_of_both(node, lambda v: v.name)
-        if out.type.dtype == "real":
-            line = f"copyto({self.out(out, over=node.ins)}, {line})"
-        else:
-            self.places[out.id] = Place(out.name, pinned=True)
-            line = f"{out.name} = {line}"
-        self.run(line)
+        self.run(f"copyto({self.out(out)}, {line})" if out.type.dtype == "real" else f"{out.name} = {line}")
 
     def _join(self, node: Node) -> None:
         out, start = self.out(node.out), 0
         for value in node.ins:
             stop = start + value.type.example[-1]
-            if self.homes.get(self.root(value).id, (None,))[0] != node.out:
+            if self.body.parts.get(self.body.root(value).id, (None,))[0] != node.out:
                 self.run(f"copyto({out}[:, {start}:{stop}], {self.name(value)})")
             start = stop
 
     def _stage(self) -> None:
         """Copy sequences, all steps at once, to where a join has them."""
-        for value in self.staged().values():
-            if value.id in self.homes:
-                place, source = self.place(value), self.sliced[value.id]
-                target = self.e.bind(f"{place.name}_staged", place.whole)
-                steps = self.e.time_first_name(source) or self.e.bind(
-                    f"{source.name}_by_steps", f"{self.e.rows(source)}.swapaxes(0, 1)"
-                )
-                self.e.run(f"copyto({target}, {steps})")
+        for value in (v for v in self.loop.slices if v.id in self.body.staged & self.body.parts.keys()):
+            source, place = self.body.sequences[value.id], self.placed.place(value)
+            assert place.piece is not None
+            target = self.e.bind(f"{value.name}_staged", self.e.piece(place.piece))
+            by_steps = self.e.time_first_name(source)
+            by_steps = by_steps or self.e.bind(f"{source.name}_by_steps", f"{self.e.rows(source)}.swapaxes(0, 1)")
+            self.e.run(f"copyto({target}, {by_steps})")
 
     def _loop_lines(self) -> list[str]:
+        """Return the loop: over tuples of pieces, masks, and the number of the step, where a line reads it."""
         back = "[::-1]" if self.loop.reverse else ""
-        backward = self.node.phase == "backward"
-        way = "back from the last step: backpropagation through time" if backward else "one step after the other"
-        names, wholes = list(self.pieces), list(self.pieces.values())
-        made = [f"list({wholes[0]}){back}"] if len(wholes) == 1 else wrapped("list(zip(", wholes, f")){back}", " " * 8)
-        steps = self.e.bind(f"{self.prefix}_{'backward' if backward else 'forward'}", "\n    ".join(made))
-        masks = self._masks()
-        inner = ", ".join(names)
-        whole = steps if not masks else f"zip({steps}, {', '.join(f'{w}.T{back}' for _, w in masks)})"
-        target = (
-            inner if not masks else ", ".join([f"({inner})" if len(names) > 1 else inner, *(v.name for v, _ in masks)])
-        )
+        names, whole = list(self.pieces), self._tuples(back)
+        target = ", ".join(names)
+        if masks := self._masks():
+            whole = f"zip({whole}, {', '.join(f'{w}.T{back}' for _, w in masks)})"
+            target = ", ".join([f"({target})" if len(names) > 1 else target, *(v.name for v, _ in masks)])
         if any(n.rule.uses_step(n) and not n.rule.alias for n in self.loop.nodes):
-            order = f"reversed(range({self.loop.steps}))" if self.loop.reverse else f"range({self.loop.steps})"
-            target, whole = f"step, ({target})", f"zip({order}, {whole})"
-        head = f"for {target} in {whole}:"
+            target, whole = f"step, ({target})", f"zip({self.loop.order()}, {whole})"
+        head, way = f"for {target} in {whole}:", DIRECTIONS[self.node.phase == "backward"]
         lines = [with_comment(head, way)] if len(head) < WIDTH - 8 else [f"# {way}", *_wrapped_head(target, whole)]
         return lines + indented(self.lines)
 
+    def _tuples(self, back: str) -> str:
+        """Return a name for the pieces of every step, taken out of their arrays once."""
+        wholes = list(self.pieces.values())
+        made = [f"list({wholes[0]}){back}"] if len(wholes) == 1 else wrapped("list(zip(", wholes, f")){back}", " " * 8)
+        direction = "backward" if self.node.phase == "backward" else "forward"
+        return self.e.bind(f"{self.prefix}_{direction}", "\n    ".join(made))
+
     def _masks(self) -> list[tuple[Value, str]]:
         """Return the sequences that are new arrays at every call: masks."""
-        read = {v.id for n in self.loop.nodes for v in n.ins}
-        for whole in self.sliced.values():
+        for whole in self.body.sequences.values():
             self.e.integers(whole)
-        return [(v, self.e.rows(self.sliced[v.id])) for v in self.loop.slices if not is_row(v.type) and v.id in read]
+        masks = [v for v in self.loop.slices if not is_row(v.type) and v.id in self.body.readers]
+        return [(v, self.e.rows(self.body.sequences[v.id])) for v in masks]
 
     def _carry(self) -> None:
         """Bring the states to where the next step looks for them, if they are not there yet."""
         for entering, leaving in zip(self.loop.entering, self.loop.leaving, strict=True):
-            here, there = self.places[entering.id], self.place(leaving)
-            if not here.whole and here is not there:
+            here, there = self.placed.place(entering), self.placed.place(leaving)
+            if here.piece is None and here is not there:
                 self.run(f"copyto({self.name(entering)}, {self.name(leaving)})")
 
     def _finish(self) -> None:
         """Hand out the states after the last step, and the sequences that others want in another order."""
-        for out, steps in self.copied:
+        for out, piece in self.placed.copied:
+            steps = self.e.steps_elsewhere(out, self.e.piece(piece))
             self.e.out(out)
             self.e.run(f"copyto({self.e.rows(out)}, {self.e.bind(f'{steps}_rows', f'{steps}.swapaxes(0, 1)')})")
-        for out, v in zip(self.final, self.loop.final, strict=True):
-            place = self.place(v)
-            if place.last:
-                self.e.strided(out, f"{place.last}.T")
-            else:
-                self.e.out(out)
-                entering = self.loop.entering[self.leaving[v.id]]
-                self.e.run(f"copyto({self.e.rows(out)}, {self.places[entering.id].name})")
+        for out in self.node.outs:
+            self.e.out(out)
+        final = self.loop.outputs(self.node.outs)[1]
+        for out, v in zip(final, self.loop.final, strict=True):
+            if not self.placed.place(v).last:
+                entering = self.loop.entering[self.body.leaving[v.id]]
+                self.e.run(f"copyto({self.e.rows(out)}, {self.name(entering)})")
+
+    def name(self, value: Value) -> str:
+        """Return what a value is called inside the loop."""
+        root = self.body.root(value)
+        if root.id not in self.body.inside:
+            self.e.integers(root)
+            return self.e.rows(root)
+        if root.id in self.body.sequences and not is_row(root.type):
+            return root.name
+        place = self.placed.place(root)
+        if place.piece is not None:
+            self.pieces[place.first.name] = self.e.piece(place.piece)
+            return place.first.name
+        if root.type.dtype == "real" and root.id not in self.named:
+            self.named.add(root.id)
+            self._bind(root, place)
+        return root.name
+
+    def _bind(self, value: Value, place: StepPlace) -> None:
+        """Bind a name to an array that every step uses again: to its own, to columns, or to one that another had."""
+        first = place.first
+        if place.base is not None:
+            columns = f"{self.name(place.base.first)}[:, {place.columns[0]}:{place.columns[1]}]"
+            self.e.bind(value.name, columns, own=True)
+        elif first.id == value.id:
+            dims: list[int | str] = [*(["size"] if value.type.batched else []), *value.type.example]
+            self.e.bind(value.name, empty_array(dims), own=True)
+        else:
+            self.e.bind(value.name, self.name(first), own=True)
+            self.e.plan.reused.add(value.name)
+            if value.id in self.body.leaving:
+                self.e.plan.carried[first.name] = value.name
+
+    def out(self, value: Value) -> str:
+        """Return the name of the array that `value` is written to."""
+        return self.name(value)
 
     def run(self, line: str) -> None:
         """Append a line to the body of the loop."""
@@ -159,29 +199,27 @@ class LoopWriter(LoopPlaces):
     def product(self, left: str, right: str, value: Value) -> None:
         """Write a matrix product; where its place is strided, through a scratch array."""
         out = self.out(value)
-        if not self.place(value).strided:
+        if not self.placed.place(value).strided:
             self.run(f"dot({left}, {right}, {out})")
             return
         scratch = self.scratch("dense", value.type.example[-1], "size")
         self.lines += [f"dot({left}, {right}, {scratch})", f"copyto({out}, {scratch})"]
-
-    def same(self, value: Value, source: Value) -> None:
-        """Write a value that is equal to another one."""
-        self.run(f"copyto({self.out(value)}, {source.name})")
 
     def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
         """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`.
 
         Where a step is small, it is computed for all steps at once, before the loop.
         """
-        place = self.place(value)
-        if place.whole and value.id in self.sliced and value.type.example[0] <= SMALL:
+        place = self.placed.place(value)
+        if place.piece is not None and value.id in self.body.sequences and value.type.example[0] <= SMALL:
             size = f"({self.loop.steps}, size, {value.type.example[0]})"
             whole = self.e.array(f"{whole_name(value)}_slopes", f"np.empty({size}, {dtype})")
-            all_steps = self.e.bind(f"{whole_name(value)}_all", place.whole)
+            all_steps = self.e.bind(f"{whole_name(value)}_all", self.e.piece(place.piece))
             new = [line.format(a=all_steps, slope=whole) for line in lines]
             self.before += [line for line in new if line not in self.before]
-            return self._piece(self.e.step_name(f"{value.name}_slope"), whole)
+            name = self.e.step_name(f"{value.name}_slope")
+            self.pieces[name] = whole
+            return name
         slope = self.scratch("slope", *value.type.example, "size", dtype=dtype)
         for line in lines:
             self.run(line.format(a=self.name(value), slope=slope))

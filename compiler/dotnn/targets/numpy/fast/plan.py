@@ -12,8 +12,8 @@ from dotnn.codegen.hygiene import unmarked
 from dotnn.ir.node import Value
 from dotnn.library.ops import OPS
 from dotnn.passes.name import reserved
-from dotnn.targets.numpy.fast.arrays import empty_array, planes
-from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, LOOP_NAMES, like
+from dotnn.targets.numpy.fast.arrays import empty_array, like, planes
+from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, LOOP_NAMES
 
 WORD = re.compile(r"[^\W\d]\w*")
 

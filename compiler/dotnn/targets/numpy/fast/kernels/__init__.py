@@ -1,8 +1,9 @@
 """How ops are written in the fast style, one file a family. An op without a kernel is written in its explain form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dotnn.core.registry import collect
+from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Op
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Write
 
@@ -11,11 +12,25 @@ KERNELS: Mapping[str, Kernel] = collect(__name__, __path__, Kernel)
 _NONE = Kernel("")
 
 
-def kernel(op: Op) -> Write | None:
-    """Return what writes an op over the whole batch, or None."""
-    return KERNELS.get(op.name, _NONE).write
+def kernel_of(node: Node) -> Kernel:
+    """Return the kernel of a node's op, an empty one where it has none."""
+    return KERNELS.get(node.op, _NONE)
 
 
 def kernel_in_loop(op: Op) -> Write | None:
     """Return what writes an op inside a loop over time, or None."""
-    return KERNELS.get(op.name, _NONE).in_loop or (kernel(op) if op.elementwise else None)
+    kernel = KERNELS.get(op.name, _NONE)
+    return kernel.in_loop or (kernel.write if op.elementwise else None)
+
+
+def overwritable(node: Node) -> Sequence[Value]:
+    """Return the operands that have been read when a node is written: its result may take over their arrays."""
+    over = kernel_of(node).over
+    if over is None:
+        return node.ins if node.rule.elementwise else ()
+    return [node.ins[i] for i in (over(node) if callable(over) else over)]
+
+
+def by_steps(node: Node) -> bool:
+    """Whether a node reads and writes sequences that lie with time first."""
+    return node.loop is not None or node.rule.elementwise or kernel_of(node).steps

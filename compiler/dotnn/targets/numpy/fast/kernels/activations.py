@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dotnn.ir.node import Node
+from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.pieces import like, ufunc
+from dotnn.targets.numpy.fast.kernels.pieces import ufunc
 
 
 def _sigmoid(e: Step, node: Node) -> bool:
@@ -13,7 +14,7 @@ def _sigmoid(e: Step, node: Node) -> bool:
     small = e.scratch(f"{z.name}_exp", *like(z))
     e.run(f"copysign({z.name}, {e.number('minus_one', '-1')}, {small})")
     e.run(f"exp({small}, {small})")
-    a = e.out(node.out, over=(z,))
+    a = e.out(node.out)
     e.run(f"greater({z.name}, {e.number('zero', '0')}, {a})")
     e.run(f"maximum({a}, {small}, out={a})")
     e.run(f"add({small}, {e.number('one', '1')}, {small})")
@@ -25,7 +26,7 @@ def _sigmoid_derivative(e: Step, node: Node) -> bool:
     d, a = node.ins
     one = e.number("one", "1")
     slope = e.slope(a, f"subtract({one}, {{a}}, {{slope}})", "multiply({slope}, {a}, {slope})")
-    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d, a))})")
+    e.run(f"multiply({d.name}, {slope}, {e.out(node.out)})")
     return True
 
 
@@ -33,26 +34,26 @@ def _tanh_derivative(e: Step, node: Node) -> bool:
     d, a = node.ins
     one = e.number("one", "1")
     slope = e.slope(a, "multiply({a}, {a}, {slope})", f"subtract({one}, {{slope}}, {{slope}})")
-    e.run(f"multiply({d.name}, {slope}, {e.out(node.out, over=(d, a))})")
+    e.run(f"multiply({d.name}, {slope}, {e.out(node.out)})")
     return True
 
 
 def _relu(e: Step, node: Node) -> bool:
     (z,) = node.ins
-    e.run(f"maximum({z.name}, {e.number('zero', '0')}, out={e.out(node.out, over=(z,))})")
+    e.run(f"maximum({z.name}, {e.number('zero', '0')}, out={e.out(node.out)})")
     return True
 
 
 def _relu_derivative(e: Step, node: Node) -> bool:
     d, a = node.ins
     mask = e.slope(a, f"greater({{a}}, {e.number('zero', '0')}, {{slope}})", dtype="bool")
-    e.run(f"multiply({d.name}, {mask}, {e.out(node.out, over=(d, a))})")
+    e.run(f"multiply({d.name}, {mask}, {e.out(node.out)})")
     return True
 
 
 def _softmax(e: Step, node: Node) -> bool:
     (z,) = node.ins
-    axis, p = len(z.type.example) - 1, e.out(node.out, over=(z,))
+    axis, p = len(z.type.example) - 1, e.out(node.out)
     row = e.scratch("row", *z.type.example[:-1], 1, "size")
     e.run(f"maximum.reduce({z.name}, axis={axis}, keepdims=True, out={row})")
     e.run(f"subtract({z.name}, {row}, {p})")
@@ -68,7 +69,7 @@ def _softmax_derivative(e: Step, node: Node) -> bool:
     row = e.scratch("row", *p.type.example[:-1], 1, "size")
     e.run(f"multiply({d.name}, {p.name}, {product})")
     e.run(f"add.reduce({product}, axis={len(p.type.example) - 1}, keepdims=True, out={row})")
-    out = e.out(node.out, over=(d,))
+    out = e.out(node.out)
     e.run(f"subtract({d.name}, {row}, {out})")
     e.run(f"multiply({out}, {p.name}, {out})")
     return True
@@ -80,5 +81,5 @@ TANH = Kernel("tanh", ufunc("tanh"))
 TANH_DERIVATIVE = Kernel("tanh_derivative", _tanh_derivative)
 RELU = Kernel("relu", _relu)
 RELU_DERIVATIVE = Kernel("relu_derivative", _relu_derivative)
-SOFTMAX = Kernel("softmax", _softmax)
-SOFTMAX_DERIVATIVE = Kernel("softmax_derivative", _softmax_derivative)
+SOFTMAX = Kernel("softmax", _softmax, over=(0,))
+SOFTMAX_DERIVATIVE = Kernel("softmax_derivative", _softmax_derivative, over=(0,))

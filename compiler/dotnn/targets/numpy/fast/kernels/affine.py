@@ -103,14 +103,11 @@ def _sum_examples(e: Step, node: Node) -> bool:
     if len(d.type.shape) != 2:
         reduce_examples(e, d, d.name, e.out(node.out))
         return True
-    bias = e.parameter_of(node.out)
-    if bias is not None and bias.id in e.folded:
-        return True  # it came with the gradient of W
     e.run(f"dot({d.name}, {e.bind('ones', 'np.ones(size, dtype)')}, {e.out(node.out)})")
     return True
 
 
-AFFINE = Kernel("affine", _affine, in_loop=_step_affine)
-AFFINE_D_INPUT = Kernel("affine_d_input", _d_input, in_loop=_step_d_input)
-AFFINE_D_WEIGHT = Kernel("affine_d_weight", _d_weight)
-SUM_EXAMPLES = Kernel("sum_examples", _sum_examples)
+AFFINE = Kernel("affine", _affine, in_loop=_step_affine, steps=True, folds=True)
+AFFINE_D_INPUT = Kernel("affine_d_input", _d_input, in_loop=_step_d_input, steps=True)
+AFFINE_D_WEIGHT = Kernel("affine_d_weight", _d_weight, steps=True)
+SUM_EXAMPLES = Kernel("sum_examples", _sum_examples, steps=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dotnn.ir.node import Node
 from dotnn.library.ops.attention import FAR_BELOW, tri
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.pieces import same_array
 
 
 def _mask_future(e: Step, node: Node) -> bool:
     (s,) = node.ins
     future = e.bind(f"future_{s.type.shape[-2]}_{s.type.shape[-1]}", f"~{tri(node)}[..., None]")
-    out = e.out(node.out, over=(s,))
+    out = e.out(node.out)
     e.run(f"copyto({out}, {s.name})")
     e.run(f'copyto({out}, {FAR_BELOW}, "same_kind", {future})')
     return True
@@ -20,7 +19,7 @@ def _mask_future(e: Step, node: Node) -> bool:
 def _mask_future_derivative(e: Step, node: Node) -> bool:
     (d,) = node.ins
     past = e.bind(f"past_{d.type.shape[-2]}_{d.type.shape[-1]}", f"{tri(node)}[..., None]")
-    e.run(f"multiply({d.name}, {past}, {e.out(node.out, over=(d,))})")
+    e.run(f"multiply({d.name}, {past}, {e.out(node.out)})")
     return True
 
 
@@ -28,11 +27,10 @@ def _positions(e: Step, node: Node) -> bool:
     (x,) = node.ins
     length, width = x.type.example
     table = e.bind(f"sinusoids_{length}_{width}", f"sinusoids({length}, {width}).astype(dtype)[..., None]")
-    e.run(f"add({x.name}, {table}, {e.out(node.out, over=(x,))})")
+    e.run(f"add({x.name}, {table}, {e.out(node.out)})")
     return True
 
 
-MASK_FUTURE = Kernel("mask_future", _mask_future)
-MASK_FUTURE_DERIVATIVE = Kernel("mask_future_derivative", _mask_future_derivative)
-ADD_POSITIONS = Kernel("add_positions", _positions)
-STOP_GRADIENT = Kernel("stop_gradient", same_array)
+MASK_FUTURE = Kernel("mask_future", _mask_future, over=(0,))
+MASK_FUTURE_DERIVATIVE = Kernel("mask_future_derivative", _mask_future_derivative, over=(0,))
+ADD_POSITIONS = Kernel("add_positions", _positions, over=(0,))

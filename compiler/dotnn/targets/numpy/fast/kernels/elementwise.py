@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dotnn.ir.node import Node
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.pieces import chain, same_array, ufunc
+from dotnn.targets.numpy.fast.kernels.pieces import chain, only_of_two, ufunc
 
 
 def _zero_once(e: Step, node: Node) -> bool:
-    if e.parameter_of(node.out) is None:
-        e.zeros(node.out)
-    else:
-        e.prepare(f"{e.out(node.out)}[...] = 0")
+    out = e.out(node.out)
+    if e.parameter_of(node.out) is not None:
+        e.prepare(f"{out}[...] = 0")
     return True
 
 
@@ -20,17 +19,16 @@ def _scale(e: Step, node: Node) -> bool:
     if not x.type.shape:
         return False
     factor = e.number("factor", repr(node.attrs["factor"]))
-    e.run(f"multiply({x.name}, {factor}, {e.out(node.out, over=(x,))})")
+    e.run(f"multiply({x.name}, {factor}, {e.out(node.out)})")
     return True
 
 
-ADD = Kernel("add", chain("add"))
-ACCUMULATE = Kernel("accumulate", chain("add"))
-PASS_ON = Kernel("pass_on", same_array)
+ADD = Kernel("add", chain("add"), over=only_of_two)
+ACCUMULATE = Kernel("accumulate", chain("add"), over=only_of_two)
 SUBTRACT = Kernel("subtract", ufunc("subtract"))
 NEGATE = Kernel("negate", ufunc("negative"))
 MULTIPLY = Kernel("multiply", ufunc("multiply"))
 MAXIMUM = Kernel("maximum", ufunc("maximum", "out="))
 SCALE = Kernel("scale", _scale)
-ZEROS_LIKE = Kernel("zeros_like", _zero_once)
+ZEROS_LIKE = Kernel("zeros_like", _zero_once, result="zeros")
 DROPOUT = Kernel("dropout", in_loop=ufunc("multiply"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dotnn.ir.expr import (
@@ -21,8 +22,9 @@ from dotnn.ir.expr import (
 from dotnn.ir.expr.common import common_parts
 from dotnn.ir.expr.derive import sent
 from dotnn.ir.node import Node, Value
+from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, like
+from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS
 
 OPERATORS = {
     "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "**": "power", "%": "remainder",
@@ -94,27 +96,40 @@ class Writer:
                 self.run("negative", self.operand(operand), target)
             case Unary("not", operand):
                 self.run("logical_not", self.operand(operand), target)
-            case Call("where", (Binary(op, left, right), Call("ones_like"), Number(0))) if op in OPERATORS:
-                self.run(OPERATORS[op], self.operand(left), self.operand(right), target)
-            case Call("where", (test, Name("d"), Number(0))):
-                self.run("multiply", self.names["d"], self.operand(test), target)
-            case Call("where", (test, yes, no)):
-                self.where(test, yes, no, target)
-            case Call("clip", (x, low, high)):
-                self.e.run(f"np.clip({self.operand(x)}, {self.operand(low)}, {self.operand(high)}, {target})")
-            case Call("relu", (x,)):
-                self.run("maximum", self.operand(x), self.number(Number(0)), target)
-            case Call("ones_like"):
-                self.e.run(f"copyto({target}, 1)")
-            case Call("sigmoid", (z,)):
-                self.sigmoid(self.operand(z), target)
-            case Call("softplus", (z,)):
-                self.e.run(f"logaddexp({self.number(Number(0))}, {self.operand(z)}, {target})")
             case Call(function, args):
-                self.run(named(function), *map(self.operand, args), target)
+                self.call(function, args, target)
             case _:
                 raise NotHere
         self.depth = before
+
+    def call(self, function: str, args: Sequence[Expr], target: str) -> None:
+        """Write a call: some functions are several of NumPy's, or have another name there."""
+        match function:
+            case "where":
+                test, yes, no = args
+                self.choice(test, yes, no, target)
+            case "clip":
+                self.e.run(f"np.clip({', '.join(map(self.operand, args))}, {target})")
+            case "relu":
+                self.run("maximum", self.operand(args[0]), self.number(Number(0)), target)
+            case "ones_like":
+                self.e.run(f"copyto({target}, 1)")
+            case "sigmoid":
+                self.sigmoid(self.operand(args[0]), target)
+            case "softplus":
+                self.e.run(f"logaddexp({self.number(Number(0))}, {self.operand(args[0])}, {target})")
+            case _:
+                self.run(named(function), *map(self.operand, args), target)
+
+    def choice(self, test: Expr, yes: Expr, no: Expr, target: str) -> None:
+        """Write a choice: one that is a comparison, or a product with a mask, by that."""
+        match test, yes, no:
+            case Binary(op, left, right), Call("ones_like"), Number(0) if op in OPERATORS:
+                self.run(OPERATORS[op], self.operand(left), self.operand(right), target)
+            case _, Name("d"), Number(0):
+                self.run("multiply", self.names["d"], self.operand(test), target)
+            case _:
+                self.where(test, yes, no, target)
 
     def where(self, test: Expr, yes: Expr, no: Expr, target: str) -> None:
         """Write a choice: the one branch everywhere, then the other where the mask is."""
@@ -183,8 +198,7 @@ def _expression(e: Step, node: Node) -> bool:
         return False
     writer = Writer(e, node, largest, names)
     if not axes:
-        over = () if _reads_again(formula) else tuple(v for v in node.ins if v.type == node.out.type)
-        writer.into(writer.common(formula), e.out(node.out, over=over))
+        writer.into(writer.common(formula), e.out(node.out))
         return True
     whole = writer.operand(writer.common(formula))
     # The batch is the last axis here: axis k of an example is axis k - 1.
@@ -200,9 +214,8 @@ def _defined(e: Step, node: Node) -> bool:
     body = definition.filled(values)
     if not _whole(body) or isinstance(body, Name) or not reads(body):
         return False
-    over = () if _reads_again(body) else (z,)
     writer = Writer(e, node, node.out, {"z": z.name})
-    writer.into(writer.common(body), e.out(node.out, over=over))
+    writer.into(writer.common(body), e.out(node.out))
     return True
 
 
@@ -212,22 +225,36 @@ def _defined_derivative(e: Step, node: Node) -> bool:
     product = sent(Name("d"), definition.slope_filled(values))
     if product is None or not _whole(product) or isinstance(product, Name):
         return False
-    over = () if _reads_again(product) else (d, z)
     writer = Writer(e, node, node.out, {"d": d.name, "z": z.name})
-    writer.into(writer.common(product), e.out(node.out, over=over))
+    writer.into(writer.common(product), e.out(node.out))
     return True
 
 
-def _reads_again(formula: Expr) -> bool:
-    """Whether an operand is still read after the first number of the result has been written."""
-    return isinstance(formula, Call) and formula.function in ("where", "sigmoid", "ones_like")
+def _over(formula: Expr, node: Node) -> list[int]:
+    """Return the operands that are not read any more after the first number of the result has been written."""
+    again = isinstance(formula, Call) and formula.function in ("where", "sigmoid", "ones_like")
+    return [] if again else [i for i, v in enumerate(node.ins) if v.type == node.out.type]
+
+
+def _over_of_expression(node: Node) -> list[int]:
+    formula = node.rule.formula(node)
+    return [] if isinstance(formula, Method) else _over(formula, node)
+
+
+def _over_of_defined(node: Node) -> list[int]:
+    return _over(node.attrs["definition"].filled(node.attrs["values"]), node)
+
+
+def _over_of_derivative(node: Node) -> list[int]:
+    product = sent(Name("d"), node.attrs["definition"].slope_filled(node.attrs["values"]))
+    return [] if product is None else _over(product, node)
 
 
 def _not_in_a_loop(e: Step, node: Node) -> bool:
     return False
 
 
-EXPRESSION = Kernel("expression", _expression, _not_in_a_loop)
-EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, _not_in_a_loop)
-DEFINED = Kernel("defined", _defined, _not_in_a_loop)
-DEFINED_DERIVATIVE = Kernel("defined_derivative", _defined_derivative, _not_in_a_loop)
+EXPRESSION = Kernel("expression", _expression, _not_in_a_loop, over=_over_of_expression)
+EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, _not_in_a_loop, over=_over_of_expression)
+DEFINED = Kernel("defined", _defined, _not_in_a_loop, over=_over_of_defined)
+DEFINED_DERIVATIVE = Kernel("defined_derivative", _defined_derivative, _not_in_a_loop, over=_over_of_derivative)

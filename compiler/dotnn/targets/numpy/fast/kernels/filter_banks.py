@@ -12,8 +12,7 @@ from dotnn.targets.numpy.fast.kernels.planes import dims, kernel_size, planes
 def _filter_bank(e: Step, node: Node) -> bool:
     """Copy the filters to where they lie in the larger kernel; what is around them stays zero."""
     (weight,), out, window = node.ins, node.out, node.attrs["window"]
-    shape = ", ".join(map(str, out.type.shape))
-    e.own(out, f"np.zeros(({shape}), dtype)")
+    e.out(out)
     copies = e.bind(f"{out.name}_copies", f"filter_copies({out.name}, {kernel_size(weight)}, {window})")
     e.run(f"for copy in {copies}:")
     e.run(f"    copyto(copy, {weight.name})")
@@ -60,7 +59,7 @@ def _max_of_filters_d_input(e: Step, node: Node) -> bool:
     """From the last copy to the first: the last one that was larger than all before it receives the gradient."""
     (d, c), out, copies = node.ins, node.out, node.attrs["copies"]
     larger, _ = e.workspace(f"{c.name}_larger", "", ("larger", c.id))
-    e.out(out, over=(c,))
+    e.out(out)
     parts = _candidates(e, out, copies)
     source = planes(e, d)
     for k in range(copies - 1, 0, -1):
@@ -73,12 +72,12 @@ def _max_of_filters_d_input(e: Step, node: Node) -> bool:
 def _add_bias(e: Step, node: Node) -> bool:
     """Add one number per channel."""
     x, bias = node.ins
-    e.run(f"add({x.name}, {per_feature(e, bias.name)}, {e.out(node.out, over=(x,))})")
+    e.run(f"add({x.name}, {per_feature(e, bias.name)}, {e.out(node.out)})")
     return True
 
 
-FILTER_BANK = Kernel("filter_bank", _filter_bank)
+FILTER_BANK = Kernel("filter_bank", _filter_bank, result="zeros")
 FILTER_BANK_D_WEIGHT = Kernel("filter_bank_d_weight", _filter_bank_d_weight)
 MAX_OF_FILTERS = Kernel("max_of_filters", _max_of_filters)
-MAX_OF_FILTERS_D_INPUT = Kernel("max_of_filters_d_input", _max_of_filters_d_input)
-ADD_BIAS = Kernel("add_bias", _add_bias)
+MAX_OF_FILTERS_D_INPUT = Kernel("max_of_filters_d_input", _max_of_filters_d_input, over=(1,))
+ADD_BIAS = Kernel("add_bias", _add_bias, over=(0,))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dotnn.ir.node import Node, Value
 from dotnn.library.ops.class_losses import target_rows
+from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step, Write
-from dotnn.targets.numpy.fast.kernels.pieces import like
 
 
 def _mean_factor(node: Node) -> str:
@@ -24,7 +24,7 @@ def _squares(factor: str, slope: str) -> Write:
         gradient = e.with_gradient(node)
         if gradient is None:
             return False
-        d = e.out(gradient.out, over=(y,))
+        d = e.out(gradient.out)
         e.run(f"subtract({y.name}, {t.name}, {d})")
         error = e.flat(gradient.out)
         e.run(f"{node.out.name} = {factor}dot({error}, {error}){_mean_factor(node)}")
@@ -60,7 +60,7 @@ def _sigmoid_bce(e: Step, node: Node) -> bool:
     binary = e.bind(f"{t.name}_is_binary", f"bool((abs({e.all_examples(*signs)}) == 1).all())")
     signed, log = (e.scratch(f"{z.name}_{name}", *like(z)) for name in ("signed", "log"))
     zero = e.number("zero", "0")
-    d = e.out(gradient.out, over=(z,))
+    d = e.out(gradient.out)
     e.run(f"if {binary}:")
     e.run(f"    multiply({z.name}, {sign}, {signed})")
     e.run(f"    logaddexp({signed}, {zero}, {log})")
@@ -80,12 +80,12 @@ def _softmax_cross_entropy(e: Step, node: Node) -> bool:
     """Turn the logits into their own gradient: subtract the maximum, exponentiate, normalise, subtract the target."""
     z, t = node.ins
     gradient = e.with_gradient(node)
-    if gradient is None or len(z.type.shape) != 2 or node.attrs["class_weight"]:
+    if gradient is None:
         return False
     rows = e.example_array(f"{t.name}_target", target_rows(node, 1, e.example(t), "dtype"))
     target = e.bind(f"{t.name}_target", f"{rows}.T")
     row, log = e.scratch("row", 1, "size"), e.scratch("log_sum", 1, "size")
-    product, p = e.scratch(f"{z.name}_product", *like(z)), e.out(gradient.out, over=(z,))
+    product, p = e.scratch(f"{z.name}_product", *like(z)), e.out(gradient.out)
     e.run(f"maximum.reduce({z.name}, axis=0, keepdims=True, out={row})")
     e.run(f"subtract({z.name}, {row}, {p})")
     e.run(f"multiply({p}, {target}, {product})")
@@ -104,8 +104,17 @@ def _softmax_cross_entropy(e: Step, node: Node) -> bool:
     return True
 
 
-HALF_SSE = Kernel("half_sse", _squares("0.5 * ", ""))
-SSE = Kernel("sse", _squares("", "2 * "))
-MSE = Kernel("mse", _squares("", "2 * "))
-SIGMOID_BCE = Kernel("sigmoid_bce", _sigmoid_bce)
-SOFTMAX_CROSS_ENTROPY = Kernel("softmax_cross_entropy", _softmax_cross_entropy)
+def _always(node: Node) -> bool:
+    return True
+
+
+def _plain(node: Node) -> bool:
+    """Whether a loss is that of one label an example, all classes alike."""
+    return len(node.ins[0].type.shape) == 2 and not node.attrs["class_weight"]
+
+
+HALF_SSE = Kernel("half_sse", _squares("0.5 * ", ""), gradient=_always)
+SSE = Kernel("sse", _squares("", "2 * "), gradient=_always)
+MSE = Kernel("mse", _squares("", "2 * "), gradient=_always)
+SIGMOID_BCE = Kernel("sigmoid_bce", _sigmoid_bce, gradient=_always)
+SOFTMAX_CROSS_ENTROPY = Kernel("softmax_cross_entropy", _softmax_cross_entropy, gradient=_plain)

@@ -6,8 +6,9 @@ import math
 
 from dotnn.ir.node import Node, Value
 from dotnn.library.ops.normalisation import is_per_feature
+from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.pieces import like, per_feature, reduce_examples, sum_features
+from dotnn.targets.numpy.fast.kernels.pieces import per_feature, reduce_examples, sum_features
 
 
 def _share(e: Step, node: Node) -> bool:
@@ -42,7 +43,7 @@ def _variance_d(e: Step, node: Node) -> bool:
     d, share, centred = node.ins
     slope = e.scratch(f"slope_of_{centred.name}", *like(d))
     e.run(f"multiply({d.name}, {e.bind(f'{share.name}_2', f'2 * {share.name}')}, {slope})")
-    e.run(f"multiply({centred.name}, {per_feature(e, slope)}, {e.out(node.out, over=(centred,))})")
+    e.run(f"multiply({centred.name}, {per_feature(e, slope)}, {e.out(node.out)})")
     return True
 
 
@@ -63,7 +64,7 @@ def _moving_average(e: Step, node: Node) -> bool:
     e.run(f"    multiply({running.name}, {e.number('momentum', repr(momentum))}, {running.name})")
     e.run(f"    multiply({new.name}, {e.number('rest', repr(rest))}, {part})")
     e.run(f"    add({running.name}, {part}, {running.name})")
-    e.same(node.out, running)
+    e.out(node.out)
     return True
 
 
@@ -79,7 +80,7 @@ def _feature_variance_d(e: Step, node: Node) -> bool:
     d, centred = node.ins
     slope = e.scratch(f"slope_of_{centred.name}", *like(d))
     e.run(f"multiply({d.name}, {e.number('share_2', f'2 / {centred.type.example[-1]}')}, {slope})")
-    e.run(f"multiply({centred.name}, {slope}, {e.out(node.out, over=(centred,))})")
+    e.run(f"multiply({centred.name}, {slope}, {e.out(node.out)})")
     return True
 
 
@@ -89,7 +90,7 @@ def _factor(e: Step, value: Value) -> str:
 
 def _centre(e: Step, node: Node) -> bool:
     x, mean = node.ins
-    e.run(f"subtract({x.name}, {_factor(e, mean)}, {e.out(node.out, over=(x,))})")
+    e.run(f"subtract({x.name}, {_factor(e, mean)}, {e.out(node.out)})")
     return True
 
 
@@ -115,7 +116,7 @@ def _inverse_root(e: Step, node: Node) -> bool:
 
 def _rescale(e: Step, node: Node) -> bool:
     x, factor = node.ins[:2]
-    out = e.out(node.out, over=(x,))
+    out = e.out(node.out)
     e.run(f"multiply({x.name}, {_factor(e, factor)}, {out})")
     if len(node.ins) == 3:
         e.run(f"add({out}, {_factor(e, node.ins[2])}, {out})")
@@ -136,21 +137,21 @@ def _rescale_d_factor(e: Step, node: Node) -> bool:
 def _shift(e: Step, node: Node) -> bool:
     x, shift = node.ins
     column = e.bind(f"{shift.name}_column", f"{shift.name}[..., None]")
-    e.run(f"add({x.name}, {column}, {e.out(node.out, over=(x,))})")
+    e.run(f"add({x.name}, {column}, {e.out(node.out)})")
     return True
 
 
-BATCH_SHARE = Kernel("batch_share", _share)
+BATCH_SHARE = Kernel("batch_share", _share, result="kernel")
 BATCH_MEAN = Kernel("batch_mean", _mean)
-BATCH_MEAN_D_X = Kernel("batch_mean_d_x", _mean_d_x)
+BATCH_MEAN_D_X = Kernel("batch_mean_d_x", _mean_d_x, result="kernel")
 BATCH_VARIANCE = Kernel("batch_variance", _variance)
-BATCH_VARIANCE_D_C = Kernel("batch_variance_d_c", _variance_d)
-MOVING_AVERAGE = Kernel("moving_average", _moving_average)
+BATCH_VARIANCE_D_C = Kernel("batch_variance_d_c", _variance_d, over=(2,))
+MOVING_AVERAGE = Kernel("moving_average", _moving_average, result="first")
 FEATURE_VARIANCE = Kernel("feature_variance", _feature_variance)
-FEATURE_VARIANCE_D_C = Kernel("feature_variance_d_c", _feature_variance_d)
-CENTRE = Kernel("centre", _centre)
+FEATURE_VARIANCE_D_C = Kernel("feature_variance_d_c", _feature_variance_d, over=(1,))
+CENTRE = Kernel("centre", _centre, over=(0,))
 CENTRE_D_MEAN = Kernel("centre_d_mean", _centre_d_mean)
 INVERSE_ROOT = Kernel("inverse_root", _inverse_root)
-RESCALE = Kernel("rescale", _rescale)
+RESCALE = Kernel("rescale", _rescale, over=(0,))
 RESCALE_D_FACTOR = Kernel("rescale_d_factor", _rescale_d_factor)
-SHIFT = Kernel("shift", _shift)
+SHIFT = Kernel("shift", _shift, over=(0,))

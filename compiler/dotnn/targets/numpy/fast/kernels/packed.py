@@ -16,7 +16,7 @@ def _row(e: Step, hint: str, numbers: Sequence[float], widths: Sequence[int]) ->
 
 def _scaled_tanh(e: Step, node: Node) -> bool:
     (z,), attrs = node.ins, node.attrs
-    out, source = e.out(node.out, over=(z,)), z.name
+    out, source = e.out(node.out), z.name
     if attrs["before"] is not None:
         e.run(f"multiply({z.name}, {_row(e, 'before_tanh', attrs['before'], attrs['widths'])}, {out})")
         source = out
@@ -27,11 +27,7 @@ def _scaled_tanh(e: Step, node: Node) -> bool:
 
 
 def _stack_rows(e: Step, node: Node) -> bool:
-    """Where parameters lie one behind the other, they are one matrix already."""
-    block = e.parameters(node.ins)
-    if block is not None:
-        e.own(node.out, block)
-        return True
+    """Copy parameters that do not lie one behind the other."""
     out, start = e.out(node.out), 0
     for value in node.ins:
         matrix = len(value.type.shape) == 2
@@ -44,8 +40,6 @@ def _stack_rows(e: Step, node: Node) -> bool:
 
 def _rows(e: Step, node: Node) -> bool:
     (x,), start, stop = node.ins, node.attrs["start"], node.attrs["stop"]
-    if e.holds_gradients(x):
-        return True
     part = e.bind(f"{x.name}_part", f"{x.name}[{start}]" if stop is None else f"{x.name}[{start}:{stop}]")
     e.run(f"copyto({e.out(node.out)}, {part})")
     return True
@@ -59,6 +53,6 @@ def _scale_columns(e: Step, node: Node) -> bool:
 
 
 SCALED_TANH = Kernel("scaled_tanh", _scaled_tanh)
-STACK_ROWS = Kernel("stack_rows", _stack_rows)
+STACK_ROWS = Kernel("stack_rows", _stack_rows, result="block")
 ROWS = Kernel("rows", _rows)
 SCALE_COLUMNS = Kernel("scale_columns", _scale_columns)

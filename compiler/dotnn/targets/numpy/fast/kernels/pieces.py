@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.fast.kernels.base import Step, Write
 
@@ -20,7 +22,7 @@ def ufunc(name: str, keyword: str = "") -> Write:
 
     def kernel(e: Step, node: Node) -> bool:
         operands = ", ".join(v.name for v in node.ins)
-        e.run(f"{name}({operands}, {keyword}{e.out(node.out, over=node.ins)})")
+        e.run(f"{name}({operands}, {keyword}{e.out(node.out)})")
         return True
 
     return kernel
@@ -31,14 +33,18 @@ def chain(name: str) -> Write:
 
     def kernel(e: Step, node: Node) -> bool:
         first, second, *rest = node.ins
-        # With a third operand nothing may be overwritten: it may live in the same array as one of the first two.
-        out = e.out(node.out, over=() if rest else (first, second))
+        out = e.out(node.out)
         e.run(f"{name}({first.name}, {second.name}, {out})")
         for value in rest:
             e.run(f"{name}({out}, {value.name}, {out})")
         return True
 
     return kernel
+
+
+def only_of_two(node: Node) -> Sequence[int]:
+    """With a third operand nothing may be overwritten: it may live in the same array as one of the first two."""
+    return (0, 1) if len(node.ins) == 2 else ()
 
 
 def per_feature(e: Step, name: str) -> str:
@@ -62,19 +68,3 @@ def sum_features(e: Step, value: Value, source: str, out: str, share: str = "") 
     e.run(f"add.reduce({source}, {len(value.type.example) - 1}, None, {out}, True)")
     if share:
         e.run(f"multiply({out}, {share}, {out})")
-
-
-def repeated(source: str, value: Value) -> str:
-    """Return the expression of a read-only view that repeats the numbers of `source` to the shape of `value`."""
-    return f"np.broadcast_to({source}, ({', '.join(map(str, like(value)))}))"
-
-
-def same_array(e: Step, node: Node) -> bool:
-    """The kernel of an op whose result is its operand."""
-    e.same(node.out, node.ins[0])
-    return True
-
-
-def like(value: Value) -> tuple[int | str, ...]:
-    """Return the dimensions of a value's array."""
-    return (*value.type.example, "size") if value.type.batched else value.type.example

@@ -96,11 +96,10 @@ def _pairs(e: Step, node: Node, left: str, right: str, result: str) -> bool:
     a, c = node.ins
     shared = "".join(letter for letter in left if letter in right and letter in result)
     inner = "".join(letter for letter in left if letter in right and letter not in result)
-    rows = "".join(letter for letter in left if letter not in right)
-    columns = "".join(letter for letter in right if letter not in left)
+    rows, columns = _without(left, right), _without(right, left)
     if not len(inner) == len(rows) == len(columns) == 1 or not shared.startswith("b"):
         return False
-    sizes = {l: s for letters, v in ((left, a), (right, c)) for l, s in zip(letters[1:], v.type.example, strict=True)}
+    sizes = {**_sizes(left, a), **_sizes(right, c)}
     first = _gathered(e, a, left, shared + rows + inner, sizes, "first", node.attrs.get("root", 0))
     second = _gathered(e, c, right, shared + inner + columns, sizes, "second")
     order = shared + rows + columns
@@ -109,6 +108,14 @@ def _pairs(e: Step, node: Node, left: str, right: str, result: str) -> bool:
     e.run(f"matmul({first}, {second}, {product})")
     e.run(f"copyto({_turned(e, out, result, order)}, {product})")
     return True
+
+
+def _without(letters: str, others: str) -> str:
+    return "".join(letter for letter in letters if letter not in others)
+
+
+def _sizes(letters: str, value: Value) -> dict[str, int]:
+    return dict(zip(letters[1:], value.type.example, strict=True))
 
 
 def _dims(letters: str, sizes: dict[str, int]) -> list[int | str]:

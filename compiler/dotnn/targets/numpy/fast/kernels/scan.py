@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dotnn.ir.node import Node
 from dotnn.library.ops.scan import goes_on
+from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.pieces import like
 
 
 def _zero_state(e: Step, node: Node) -> bool:
-    e.zeros(node.out)
+    e.out(node.out)
     return True
 
 
 def _cut(e: Step, node: Node) -> bool:
     (d,) = node.ins
-    e.run(f"multiply({d.name}, {goes_on(node)} != 0, {e.out(node.out, over=node.ins)})")
+    e.run(f"multiply({d.name}, {goes_on(node)} != 0, {e.out(node.out)})")
     return True
 
 
@@ -50,7 +50,7 @@ def _d_share(e: Step, node: Node) -> bool:
     d, h, g = (v.name for v in node.ins)
     difference = e.scratch("difference", *like(node.out))
     e.run(f"subtract({h}, {g}, {difference})")
-    e.run(f"multiply({d}, {difference}, {e.out(node.out, over=node.ins[:1])})")
+    e.run(f"multiply({d}, {difference}, {e.out(node.out)})")
     return True
 
 
@@ -58,14 +58,14 @@ def _d_second(e: Step, node: Node) -> bool:
     d, z = (v.name for v in node.ins)
     rest = e.scratch("rest", *like(node.out))
     e.run(f"subtract({e.number('one', '1')}, {z}, {rest})")
-    e.run(f"multiply({d}, {rest}, {e.out(node.out, over=node.ins[:1])})")
+    e.run(f"multiply({d}, {rest}, {e.out(node.out)})")
     return True
 
 
-ZERO_STATE = Kernel("zero_state", _zero_state)
-CUT = Kernel("cut", in_loop=_cut)
-STEP_AFFINE = Kernel("step_affine", in_loop=_step_affine)
-GATED_SUM = Kernel("gated_sum", _gated_sum)
-BLEND = Kernel("blend", _blend)
-BLEND_D_SHARE = Kernel("blend_d_share", _d_share)
-BLEND_D_SECOND = Kernel("blend_d_second", _d_second)
+ZERO_STATE = Kernel("zero_state", _zero_state, result="zeros", steps=True)
+CUT = Kernel("cut", in_loop=_cut, over=(0,))
+STEP_AFFINE = Kernel("step_affine", in_loop=_step_affine, over=())
+GATED_SUM = Kernel("gated_sum", _gated_sum, over=())
+BLEND = Kernel("blend", _blend, over=())
+BLEND_D_SHARE = Kernel("blend_d_share", _d_share, over=(0,))
+BLEND_D_SECOND = Kernel("blend_d_second", _d_second, over=(0,))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dotnn.ir.node import Node
+from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.pieces import like, sum_features
+from dotnn.targets.numpy.fast.kernels.pieces import sum_features
 
 
 def _reshape(e: Step, node: Node) -> bool:
+    """Copy planes into rows: those of an image have another order."""
     (x,) = node.ins
-    if x.role == "input" or x.type.dtype != "real" or not (e.contiguous(x) or e.planar(x)):
-        return False  # reshaping what is not contiguous would copy once and go stale
-    if not e.planar(x):
-        shape = ", ".join([*map(str, node.out.type.example), "size"])
-        e.view(node.out, x, f"{x.name}.reshape({shape})")
-        return True
-    if len(node.out.type.shape) == 4:
+    if not e.planar(x) or len(node.out.type.shape) == 4:
         return False
     grid = f"{e.out(node.out)}.reshape({', '.join(map(str, x.type.example))}, size)"
     e.run(f"copyto({e.bind(f'{node.out.name}_grid', grid)}, {x.name})  # planes of an image have another order")
@@ -25,7 +21,7 @@ def _reshape(e: Step, node: Node) -> bool:
 def _concat(e: Step, node: Node) -> bool:
     if len(node.out.type.shape) != 2 or not node.out.type.batched:
         return False
-    e.concatenation(node.out)
+    e.out(node.out)
     start = 0
     for value in node.ins:
         stop = start + value.type.example[-1]
@@ -35,23 +31,10 @@ def _concat(e: Step, node: Node) -> bool:
     return True
 
 
-def _columns(e: Step, node: Node) -> bool:
-    (x,) = node.ins
-    if len(x.type.shape) != 2 or x.role == "input" or not x.type.batched:
-        return False
-    e.view(node.out, x, f"{x.name}[{node.attrs['start']}:{node.attrs['stop']}]")
-    return True
-
-
 def _sum_features(e: Step, node: Node) -> bool:
     (x,) = node.ins
     mean = e.number("share", f"1 / {x.type.example[-1]}") if node.op == "mean_features" else ""
     sum_features(e, x, x.name, e.out(node.out), mean)
-    return True
-
-
-def _spread(e: Step, node: Node) -> bool:
-    e.repeat(node.out, node.ins[0])
     return True
 
 
@@ -66,8 +49,6 @@ def _spread_mean(e: Step, node: Node) -> bool:
 
 RESHAPE = Kernel("reshape", _reshape)
 CONCAT = Kernel("concat", _concat)
-COLUMNS = Kernel("columns", _columns)
 SUM_FEATURES = Kernel("sum_features", _sum_features)
 MEAN_FEATURES = Kernel("mean_features", _sum_features)
-SPREAD = Kernel("spread", _spread)
-SPREAD_MEAN = Kernel("spread_mean", _spread_mean)
+SPREAD_MEAN = Kernel("spread_mean", _spread_mean, result="kernel")

@@ -81,12 +81,15 @@ class _Machine:
         self.parameters = [*apart["PARAMS"]]
         self.written: dict[int, str] = {}
         self.copies: dict[str, list[Array]] = {}
+        self.empty: dict[int, Array] = {}
+        self.prepared = False
 
     def run(self, setup: Sequence[ast.stmt], step: Sequence[ast.stmt]) -> None:
         for statement in setup:
             self._run_one(statement)
             if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 self._bind(statement.targets[0].id, statement.value)
+        self.prepared = True
         for _ in range(2):
             self._run_all(step)
         for name, pair in self._results():
@@ -101,6 +104,8 @@ class _Machine:
         """Give a value that reuses memory an array of its own in `apart`; remember what is a copy of other arrays."""
         if name in self.plan.reused:
             self.apart.names[name] = self.apart.names[name].copy(order="K")
+        if "np.empty" in map(ast.unparse, ast.walk(expression)):
+            self.empty |= {id(owner): owner for owner in map(_owner, _flat(self.placed.names[name]))}
         sources = [placed for _, _, placed in self._arrays(expression)]
         made = _flat(self.placed.names[name])
         if not any(np.may_share_memory(a, b) for a in made for b in sources):
@@ -178,6 +183,8 @@ class _Machine:
         if not np.array_equal(expected, found):
             number = int(found[expected != found].max())
             raise InvalidPlan(f"{reads}, which `{self.written.get(number, 'nothing')}` has overwritten")
+        if self.prepared and id(_owner(placed)) in self.empty and not found.all():
+            raise InvalidPlan(f"{reads}, of which nothing has written all")
 
 
 def _names(plan: Plan, module: ModuleType, *, training: bool) -> dict[str, Any]:
@@ -237,15 +244,19 @@ def _bound(target: ast.expr, value: Any) -> dict[str, Any]:
 
 def _target(statement: ast.stmt, memory: _Memory) -> ast.expr | None:
     """Return what a statement writes: the first argument of `copyto`, or `out=`, or else the last array it is given."""
-    if isinstance(statement, ast.Assign):
-        first = statement.targets[0]
-        return first if isinstance(first, ast.Subscript) else None
-    call = statement.value if isinstance(statement, ast.Expr) else None
-    if not isinstance(call, ast.Call):
-        return None
-    named = [k.value for k in call.keywords if k.arg == "out"]
-    arrays = [a for a in call.args if not isinstance(a, ast.Constant) and isinstance(memory.evaluate(a), np.ndarray)]
-    return named[0] if named else arrays[0 if _is_call(call, "copyto") else -1]
+    match statement:
+        case ast.Assign(targets=[ast.Subscript() as first, *_]):
+            return first
+        case ast.Expr(value=ast.Call() as call):
+            named = [k.value for k in call.keywords if k.arg == "out"]
+            return named[0] if named else _last_array(call, memory)
+    return None
+
+
+def _last_array(call: ast.Call, memory: _Memory) -> ast.expr:
+    given = [a for a in call.args if not isinstance(a, ast.Constant)]
+    arrays = [a for a in given if isinstance(memory.evaluate(a), np.ndarray)]
+    return arrays[0 if _is_call(call, "copyto") else -1]
 
 
 def _operands(statement: ast.stmt, target: ast.expr | None) -> list[ast.AST]:

@@ -9,40 +9,50 @@ array of its own.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+
+from dotnn.ir.algebra import BILINEAR
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value, readers
-from dotnn.targets.numpy.fast.kernels import kernel
+from dotnn.targets.numpy.fast.kernels import kernel_of
 
 FOLD_LIMIT = 1024
 """The most weights of a layer whose bias is folded in (measured: larger layers gain nothing)."""
 
-VIEWS = {"concat", "columns", "reshape", "pass_on"}
-
 
 def foldable(graph: Graph) -> dict[int, Node]:
     """Return the affine nodes whose bias is folded in, by the number of their W and of their b."""
-    reading = readers(graph.nodes)
-    producers = graph.producers()
-    shared = _shared_gradients(graph)
+    reading, producers, shared = readers(graph.nodes), graph.producers(), _shared_gradients(graph)
     chosen: dict[int, Node] = {}
     for node in graph.nodes:
-        if node.op != "affine" or len(node.ins) != 3 or len(node.ins[0].type.shape) != 2:
+        kernel = kernel_of(node)
+        if not kernel.folds or len(node.ins) != 3 or len(node.ins[0].type.shape) != 2:
             continue
         x, weight, bias = node.ins
-        rows, columns = weight.type.example
-        read_once = [n.op for n in reading[weight.id]] in (["affine"], ["affine", "affine_d_input"])
-        read_once = read_once and len(reading[bias.id]) == 1 and not {weight.id, bias.id} & shared
-        if rows * columns <= FOLD_LIMIT and read_once and _can_carry(x, producers, reading):
+        apart = _read_once(node, weight, reading) and len(reading[bias.id]) == 1 and not {weight.id, bias.id} & shared
+        if math.prod(weight.type.example) <= FOLD_LIMIT and apart and _can_carry(x, producers, reading):
             chosen[weight.id] = chosen[bias.id] = node
     return chosen
 
 
-def _can_carry(x: Value, producers: dict[int, Node], reading: dict[int, list[Node]]) -> bool:
+def _read_once(node: Node, weight: Value, reading: Mapping[int, Sequence[Node]]) -> bool:
+    """Whether a matrix is read by this node, and besides only for the gradient of x."""
+    others = [n for n in reading[weight.id] if n is not node]
+    return not others or (len(others) == 1 and others[0].rule.algebra.linear == BILINEAR.linear)
+
+
+def _can_carry(x: Value, producers: Mapping[int, Node], reading: Mapping[int, Sequence[Node]]) -> bool:
+    """Whether x can have a row of ones: an input, or an array that nobody sees as a part of another one."""
     if x.role == "input":
         return True
-    node = producers[x.id]
-    seen_as_view = any(n.op in VIEWS for n in reading[x.id])
-    return node.rule.elementwise and kernel(node.rule) is not None and node.op not in VIEWS and not seen_as_view
+    made = producers[x.id]
+    return made.rule.elementwise and bool(kernel_of(made).write) and not any(map(_moves, reading[x.id]))
+
+
+def _moves(node: Node) -> bool:
+    """Whether a result has numbers of its operand in another place or shape."""
+    return node.rule.cuts or node.rule.joins or node.rule.reshapes
 
 
 def _shared_gradients(graph: Graph) -> set[int]:
