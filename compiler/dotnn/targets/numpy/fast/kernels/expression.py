@@ -201,10 +201,14 @@ def _expression(e: Step, node: Node) -> bool:
         writer.into(writer.common(formula), e.out(node.out))
         return True
     whole = writer.operand(writer.common(formula))
-    # The batch is the last axis here: axis k of an example is axis k - 1.
-    where = tuple(axis - 1 for axis in axes)
-    e.run(f"add.reduce({whole}, {where[0] if len(where) == 1 else where}, None, {e.out(node.out)}, True)")
+    e.run(f"add.reduce({whole}, {_behind(axes)}, None, {e.out(node.out)}, True)")
     return True
+
+
+def _behind(axes: tuple[int, ...]) -> int | tuple[int, ...]:
+    """Return axes of the batch as they are here, where it is the last: axis k of an example is axis k - 1."""
+    where = tuple(axis - 1 for axis in axes)
+    return where[0] if len(where) == 1 else where
 
 
 def _defined(e: Step, node: Node) -> bool:
