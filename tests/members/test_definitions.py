@@ -1,5 +1,7 @@
 """Activations that a spec defines, against the language's own and against NumPy; their slopes by the complex step."""
 
+import math
+
 import numpy as np
 import pytest
 from support import STYLES, assert_gradients, generic_point, gradients, model_of, module_of
@@ -69,6 +71,9 @@ DEFINED = {
     "bent(z) = (sqrt(z^2 + 1) - 1) / 2 + z": lambda z: (np.sqrt(z * z + 1) - 1) / 2 + z,
     "band(z) = where(z > -1 and not z >= 1 or z == 3, z^3 / 3, z mod 2)": lambda z: np.where(
         (z > -1) & (z < 1), z**3 / 3, z % 2
+    ),
+    "numbers(z, a = 2) = z * sigmoid(a) + softplus(a) * where(not a > 3 and a > 1, 1, 0) * z + z * erf(a) * abs(a)": (
+        lambda z: z / (1 + np.exp(-2)) + np.log1p(np.exp(2)) * z + z * 2 * math.erf(2)
     ),
     "lambda(np, d = 2) = leaky_relu(np, 0.3) / d + elu(np * d)": lambda z: (
         np.where(z > 0, z, 0.3 * z) / 2 + np.where(z > 0, 2 * z, np.expm1(2 * np.minimum(z, 0)))
