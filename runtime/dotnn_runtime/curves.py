@@ -6,22 +6,6 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-BARS = "▁▂▃▄▅▆▇█"
-
-
-def sparkline(values: Sequence[float], width: int = 40) -> str:
-    """Return `values` as one line of at most `width` bars, from the least (▁) to the greatest (█).
-
-    Longer series are thinned to means of equal stretches. What is not finite is a blank.
-    """
-    points = _thin(values, width)
-    finite = [value for value in points if math.isfinite(value)]
-    if not finite:
-        return " " * len(points)
-    low, span = min(finite), max(finite) - min(finite)
-    levels = [(value - low) / span if span else 0.0 for value in points]
-    return "".join(BARS[round(level * 7)] if math.isfinite(level) else " " for level in levels)
-
 
 def text_curve(values: Sequence[float], *, width: int = 64, height: int = 10, title: str = "loss") -> str:
     """Return a curve of `values`, one per epoch, as lines of text with the scale at the left; no line break at the end.

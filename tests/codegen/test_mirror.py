@@ -19,7 +19,7 @@ from dotnn.library.layers import LAYERS
 from dotnn.session import Options, compile_model
 
 RANDOM = range(3_000_000, 3_000_040)
-BOUNDS = {"xor": 205, "iris": 280, "digits": 260, "jabberwocky": 300, "lenet": 390, "brackets": 460}
+BOUNDS = {"xor": 205, "iris": 280, "digits": 260, "jabberwocky": 300, "lenet": 344, "brackets": 438}
 """How long a script may be."""
 TOLERANCE = 1e-11
 

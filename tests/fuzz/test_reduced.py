@@ -37,6 +37,9 @@ block Inner { input x: [1]  output y = x -> dense(1) }
 block Outer { input x: [1]  output y = x -> repeat(2, Inner) }
 model M { input x: [1]  target t: [1]  h = concat(Outer(x), x)  output y = h -> dense(1) }
 train { loss = hinge(y, t)  batch = 2 }""",
+    "an LSTM with as many inputs and units as gates": """
+model M { input x: [1, 3]  target t: [1]  output y = x -> lstm(1, bias = false) }
+train { loss = half_sse(y, t)  batch = 2 }""",
 }
 
 

@@ -326,7 +326,7 @@ def wrong_operand(node, line):
 
 
 def _of_convolution(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and re.search(r"^(per_group\()?conv[12]d", ast.unparse(node)) is not None
+    return isinstance(node, ast.Call) and re.search(r"^(per_group\()?conv([12]d|olve)", ast.unparse(node)) is not None
 
 
 def _keyword(node: ast.Call, name: str) -> ast.keyword | None:
@@ -412,6 +412,10 @@ def other_pooling(node, line):
         d, x, _, *where = node.args
         size = filled("x.shape[1:-1]" if "2d" in node.func.id else "x.shape[1]", x=x)
         yield ast.Call(ast.Name(node.func.id.replace("max", "avg"), ast.Load()), [d, size, *where], node.keywords)
+    if is_call(node, "block_max_d_input"):
+        d, _, _, rows, columns = node.args
+        mean = "np.repeat(np.repeat(d, rows, axis=1), columns, axis=2) / (rows * columns)"
+        yield filled(mean, d=d, rows=rows, columns=columns)
     if is_call(node, "max_global_d_input"):
         d, x = node.args
         yield filled("x * 0 + d.reshape(len(d), *([1] * (x.ndim - 2)), -1) / x[0, ..., 0].size", d=d, x=x)

@@ -127,6 +127,13 @@ NETWORKS = {
   g = m -> conv2d(3, [2, 1], pad = [[0, 1], [1, 0]], bias = false)
   output y = concat(g -> avgpool(2, 1, same) -> maxpool_global, h -> avgpool_global) -> dense(2)
   train: mse(y, t)""",
+    "blocks": """
+  input  x: [4, 6, 4]
+  target t: [2]
+  h = x -> conv2d(5, [3, 2], tanh, pad = [[1, 1], [1, 0]])
+  m = h -> maxpool([2, 3])
+  output y = m -> flatten -> dense(2)
+  train: mse(y, t)""",
     "groups": """
   input  x: [5, 4, 4]
   target t: [3]

@@ -30,7 +30,6 @@ EQUIVALENT = [
         r"^d_\w+_by_group = ",
         "a kernel of one channel has one input: its channels are the same row",
     ),
-    ("lost_factor", r"\(n - \(k - 1\) - 1\)", "without a dilation its factor is 1"),
     ("flipped_kernel", r"\(1, kernel\).*\[::-1\]\[0\]", "the image of a sequence has one row"),
     (
         "swapped_branches",

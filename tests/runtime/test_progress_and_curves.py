@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dotnn_runtime.curves import sparkline, text_curve
+from dotnn_runtime.curves import text_curve
 from dotnn_runtime.progress import TrainingProgress, format_record
 
 
@@ -79,15 +79,6 @@ def test_records_are_short():
     assert format_record(record) == "a 1  b 0.1235"
 
 
-def test_sparkline():
-    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
-    assert sparkline([2, 2]) == "▁▁"
-    assert sparkline([0, math.nan, 1]) == "▁ █"
-    assert sparkline([math.inf]) == " "
-    assert sparkline([]) == ""
-    assert len(sparkline(list(range(1000)), width=30)) == 30
-
-
 def test_text_curve():
     assert text_curve([4.0, 2.0, 0.0], height=3).splitlines() == [
         "loss",
@@ -104,7 +95,6 @@ def test_text_curve():
 
 @given(st.lists(st.floats(width=32), max_size=200), st.integers(1, 80), st.integers(2, 20))
 def test_curves_of_anything_keep_their_size(values, width, height):
-    assert len(sparkline(values, width)) == min(width, len(values))
     lines = text_curve(values, width=width, height=height).splitlines()
     assert len(lines) in (1, height + 3)
     assert all(len(line) <= 11 + width for line in lines[1:-1])

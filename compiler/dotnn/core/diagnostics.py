@@ -196,10 +196,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known here: {join_names(names)}" if names else ""
 
 
-def join_names(names: Sequence[str], most: int = 12) -> str:
+MAX_NAMES = 12
+"""A list of names is cut after so many."""
+
+
+def join_names(names: Sequence[str]) -> str:
     """Join names with commas, cutting a long list with its count."""
-    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:most]]
-    return ", ".join(shown) + (f" … ({len(names)} in all)" if len(names) > most else "")
+    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:MAX_NAMES]]
+    return ", ".join(shown) + (f" … ({len(names)} in all)" if len(names) > MAX_NAMES else "")
 
 
 MAX_ERRORS = 20

@@ -8,38 +8,29 @@ results back, a value is *shift invariant* if a number per feature could be adde
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from dotnn.ir.graph import Graph
-from dotnn.ir.node import Node, Value
+from dotnn.ir.node import Node, Value, readers
 from dotnn.ir.op import Readers
 
 
 def shift_invariant_parameters(graph: Graph) -> tuple[str, ...]:
     """Return the parameters whose gradient is zero for this reason, in training mode."""
     nodes = graph.phase("forward", "loss")
-    readers = _readers(nodes)
+    reading = readers(nodes)
     invariant: set[int] = set()
     for value in reversed([*graph.params.values(), *(v for n in nodes for v in n.outs)]):
-        reading = readers.get(value.id, ())
-        if reading and all(_is_lost(value, node, readers, invariant) for node in reading):
+        uses = reading.get(value.id, ())
+        if uses and all(_is_lost(value, node, reading, invariant) for node in uses):
             invariant.add(value.id)
     return tuple(name for name, v in graph.params.items() if v.id in invariant)
 
 
-def _readers(nodes: Sequence[Node]) -> dict[int, list[Node]]:
-    """Return the nodes that read each value, by its number."""
-    readers: dict[int, list[Node]] = {}
-    for node in nodes:
-        for value in node.ins:
-            readers.setdefault(value.id, []).append(node)
-    return readers
-
-
-def _is_lost(value: Value, node: Node, readers: Readers, invariant: Collection[int]) -> bool:
+def _is_lost(value: Value, node: Node, reading: Readers, invariant: Collection[int]) -> bool:
     """Whether what is added to `value` has no effect through this use of it."""
     op = node.rule
-    if op.shift_invariant is not None and op.shift_invariant(value, node, readers):
+    if op.shift_invariant is not None and op.shift_invariant(value, node, reading):
         return True
     additive = op.additive(node) if callable(op.additive) else op.additive
     return (

@@ -233,20 +233,6 @@ class _Check:
         self.report.checks.append(result)
 
 
-def _errors_of_gradients(theirs: Mapping[str, Array], evaluation: Evaluation) -> dict[str, float]:
-    """Return the relative differences of the gradients; one is left out where both have lost those digits."""
-    largest = max(map(norm, theirs.values()), default=0.0)
-    errors = {}
-    for key, value in theirs.items():
-        if key not in evaluation.grads or norm(value) <= NOISE * largest:
-            continue
-        error, apart = _distance(value, evaluation.grads[key]), norm(value - np.asarray(evaluation.grads[key]))
-        lost = apart <= ROUNDING * largest or (error > TOLERANCE and apart <= evaluation.rounding.get(key, 0.0))
-        if error <= TOLERANCE or not lost:
-            errors[key] = error
-    return errors
-
-
 def _distance(a: Array, b: Array) -> float:
     size = max(norm(a), norm(b))
     return norm(np.asarray(a) - np.asarray(b)) / size if size else 0.0

@@ -16,7 +16,7 @@ from dotnn_runtime.script.npz_file import load_arrays
 from dotnn_runtime.script.storage import save_weights
 
 
-def save_state(path: str | pathlib.Path, state: dict[str, typing.Any]) -> None:
+def save_state(path: str | pathlib.Path, state: dict[str, object]) -> None:
     """Write a dict of arrays, of dicts, and of what JSON knows; numbers come back as they were, bit by bit.
 
     Whatever NumPy takes for an array, a variable of Keras too, comes back as one. What is no array stands
@@ -28,11 +28,11 @@ def save_state(path: str | pathlib.Path, state: dict[str, typing.Any]) -> None:
 
 
 def split_state(
-    state: dict[str, typing.Any], before: str = ""
-) -> tuple[dict[str, np.ndarray], dict[str, typing.Any]]:
+    state: dict[str, object], before: str = ""
+) -> tuple[dict[str, np.ndarray], dict[str, object]]:
     """Return the arrays of a nested dict by their path, `{"params/h1.W": …}`, and the dict without them."""
     arrays: dict[str, np.ndarray] = {}
-    rest: dict[str, typing.Any] = {}
+    rest: dict[str, object] = {}
     for name, value in state.items():
         if hasattr(value, "__array__") and not isinstance(value, float):  # NumPy's float64 is a float
             arrays[before + name] = np.asarray(value)

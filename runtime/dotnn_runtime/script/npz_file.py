@@ -43,7 +43,7 @@ def load_arrays(
         return {key: read_array(path, key, opened) for key, (opened, _) in members.items()}
 
 
-def declared_shapes(path: str | pathlib.Path) -> dict[str, tuple[tuple[int, ...], np.dtype[typing.Any]]]:
+def declared_shapes(path: str | pathlib.Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
     """Return shape and dtype of every array of an .npz file by key, without reading one.
 
     Raises as `read_npz` does.
@@ -144,7 +144,7 @@ def check_size(path: str | pathlib.Path, size: int, max_bytes: int) -> None:
 
 def check_header(
     path: str | pathlib.Path, key: str, opened: typing.Callable[[], typing.IO[bytes]], size: int
-) -> tuple[tuple[int, ...], np.dtype[typing.Any]]:
+) -> tuple[tuple[int, ...], np.dtype]:
     """Return the shape and dtype that the head of an array declares;
     DataError where they do not fill its `size`, or are not of numbers.
     """

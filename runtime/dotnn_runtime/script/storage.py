@@ -88,7 +88,7 @@ def write_json(path: str | pathlib.Path, value: object) -> None:
     write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def read_json(path: str | pathlib.Path) -> typing.Any:
+def read_json(path: str | pathlib.Path) -> object:
     """Read a JSON file; DataError where that fails."""
     try:
         with open_input(path) as file:

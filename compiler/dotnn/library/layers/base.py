@@ -113,13 +113,7 @@ class Layer:
     definition: Definition | None = None
 
 
-def activation(
-    name: str,
-    doc: str,
-    *args: Arg,
-    op: str = "",
-    equation: str = "",
-) -> Layer:
+def activation(name: str, doc: str, *args: Arg, op: str = "", equation: str = "") -> Layer:
     """Return the layer of an elementwise activation that is a single op with the same attributes."""
 
     def lower(b: Builder, low: Lowering) -> Value:
@@ -130,15 +124,7 @@ def activation(
             raise ShapeError(f"{name} works along an axis, but its operand is a single number", "flatten it first")
         return same_shape(types, attrs)
 
-    return Layer(
-        name,
-        doc,
-        lower,
-        args,
-        infer,
-        family="activation",
-        equation=equation,
-    )
+    return Layer(name, doc, lower, args, infer, family="activation", equation=equation)
 
 
 def activate(b: Builder, bound: Bound[Layer], z: Value, params: Mapping[str, Value], name: str = "") -> Value:

@@ -130,7 +130,8 @@ def _lstm_step(b: Builder, low: Lowering, at: Values) -> Values:
     g = _act(b, low, "act", zg, "g")
     c = b.emit("gated_sum", f, at["c"], i, g, name=_name("c", at))
     o = _act(b, low, "gate", zo, "o")
-    h = b.emit("multiply", o, _act(b, low, "act", c, "c_act"), name=_name("h", at), comment="h_t = o act(c_t)")
+    said = f"h_t = o {low.attrs['act'].name}(c_t)"
+    h = b.emit("multiply", o, _act(b, low, "act", c, "c_act"), name=_name("h", at), comment=said)
     return {"h": h, "c": c}
 
 
@@ -249,8 +250,8 @@ LSTM = _layer(
     Cell("lstm", "hc", 4, _lstm_step),
     "Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate Gers et al. 2000).",
     _args(Symbol("forget_one"), GATE),
-    equation="z = x_t W + h_{t-1} U + b in four parts i f g o,  c_t = gate(f) c_{t-1} + gate(i) act(g),"
-    "  h_t = gate(o) act(c_t)",
+    equation="z_i, z_f, z_g, z_o = x_t W + h_{t-1} U + b,  c_t = gate(z_f) c_{t-1} + gate(z_i) act(z_g),"
+    "  h_t = gate(z_o) act(c_t)",
 )
 
 RESET = Arg("reset", choice("after", "before"), "after", "where the gate r acts: behind the product with U, or on h")

@@ -19,7 +19,7 @@ EQUATIONS = {1: "z[p] = sum_i x[p s + i d] W[i]", 2: "z[p, q] = sum_ij x[p s + i
 
 AT_EVERY_PLACE = {
     "conv2d": "convolve",
-    "conv2d_transpose": "convolve_transpose",
+    "conv2d_transpose": "convolve_d_input",
     "conv2d_d_weight": "convolve_d_weight",
 }
 """The helpers for kernels that stand at every place."""

@@ -15,7 +15,6 @@ def pointwise(
     term: str,
     slope: str,
     *,
-    tensorflow: str = "",
     helpers: tuple[str, ...] = (),
     equation: str = "",
     factor: str = "",

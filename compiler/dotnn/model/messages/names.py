@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dotnn.core.diagnostics import Diagnostic, Span, did_you_mean
 
 
-def unknown_name(span: Span, name: str, known: Iterable[str], help: str = "") -> Diagnostic:
-    names = list(known)
-    fallback = "define it in `params`, or write a number"
-    return Diagnostic("NN201", f'"{name}" is not defined', span, help=help or did_you_mean(name, names) or fallback)
+def unknown_name(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    help = did_you_mean(name, list(known)) or "define it in `params`, or write a number"
+    return Diagnostic("NN201", f'"{name}" is not defined', span, help=help)
 
 
 def outside_the_block(span: Span, name: str) -> Diagnostic:

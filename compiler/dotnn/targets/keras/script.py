@@ -17,7 +17,7 @@ from dotnn.ir.node import Node
 from dotnn.ir.op import no_gradient
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
-from dotnn.targets.keras import optimizer, regime
+from dotnn.targets.keras import optimizer, training_loop
 from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import loss_lines
 from dotnn.targets.keras.lowered import PACKAGES
@@ -62,7 +62,7 @@ def script(draft: Draft) -> str:
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train, stacked=bool(stacked)),
-        "regime": regime.context(model, distribute),
+        "regime": training_loop.context(model, distribute),
         "distribute": distribute,
         "train_call": indented(_train_call(model, distribute)),
         "xla": network.xla,

@@ -17,7 +17,7 @@ from dotnn.codegen.threads import thread_lines
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
-from dotnn.targets.numpy import regime
+from dotnn.targets.numpy import training_loop
 from dotnn.targets.numpy.equations import draws, forward, helper_names, total_loss
 from dotnn.targets.numpy.fast.context import context as fast_context
 from dotnn.targets.numpy.fast.emitter import FastEmitter
@@ -49,7 +49,7 @@ def script(draft: Draft) -> str:
         "all_params": "{**params, **state}" if graph.state else "params",
         "fast": fast_context(model, step, plan),
         "update": optimizer.context(model.train, has_state=bool(graph.state)),
-        "regime": regime.context(model, graph),
+        "regime": training_loop.context(model, graph),
         "draws": draws(graph),
         "thread_lines": thread_lines(model),
         **training_context(model),

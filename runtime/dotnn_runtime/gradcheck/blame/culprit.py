@@ -174,7 +174,7 @@ class _Inquiry:
     def _local(self, site: Site) -> Callable[[Any], bool] | None:
         """Return what judges the value of a site's own expression, where that is the value of the event."""
         event, expectation, place = self.event, self.expectation, self.event.place
-        if expectation is None or site.kind == "loop" or place.part >= 2 or (site.kind, place.part) == ("part", 1):
+        if expectation is None or site.kind == "loop" or place.is_buffer or (site.kind, place.part) == ("part", 1):
             return None
         if not site.number == event.site.number == place.site:
             return None

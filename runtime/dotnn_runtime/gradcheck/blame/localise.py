@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 
@@ -24,11 +23,8 @@ from ..tracing.run import Place as Spot
 from ..tracing.values import Node
 from .fault import Fault
 from .faults import blame_of
-from .readers import shares_by_reader
+from .promises import Promises
 from .truth import Target, Truths
-
-MOST_USES = 8
-Uses = tuple[int, ...]
 
 
 def localise(evaluation: Evaluation) -> Blame | None:
@@ -67,6 +63,8 @@ class _Search:
         node = nodes[key.kind].get(key.name) if key.kind in nodes else self.run.values.get(key)
         if node is not None and node.total is None and not node.lost:
             node.total = np.zeros(self.evaluation.base(key).shape)  # the loss does not come from it
+        while node is not None and len(node.uses) == 1 and node.uses[0][0].event is not None:
+            node = node.uses[0][0]  # read under the name that it has in the script
         return node if node is not None and node.total is not None else None
 
     def _is_wrong(self, row: Row) -> bool:
@@ -159,19 +157,14 @@ class _Search:
         return place if place.line else structure.place(next((n.line for n in reversed(notes) if n.name == name), 0))
 
     def _wrong_edges(self, name: str, row: Row, node: Node) -> Iterator[tuple[str, Array, Target | None]]:
-        """Yield contributions `d_v_from_<user>` that are not what its readings of `v` contribute, and what is."""
-        readers = shares_by_reader(self.run, node)[:MOST_USES]
-        names, shares = [reader for reader, _ in readers], np.array([share for _, share in readers])
+        """Yield contributions `d_v_from_<user>` that are not what its uses of `v` contribute, and what is."""
+        promises = Promises(self.run, self.truths, {})
         terms = [t for t in self.evaluation.script.structure.terms_in_backward(name) if EDGE in t]
         for edge, array, claim in self._edges(name, row, terms):
-            named = _of_user(edge.removeprefix(name + EDGE), names)
-            sums = _subsets(len(names), named, _is_shared(edge, terms))
-            if claim is None or not self._is_sum(claim, shares, sums):
-                right = Target.of(shares[list(named)].sum(axis=0)) if named else None
-                yield edge, array if claim is None else claim, right
-
-    def _is_sum(self, claim: Array, shares: Array, subsets: Iterator[Uses]) -> bool:
-        return any(self.truths.same(claim, shares[list(some)].sum(axis=0)) for some in subsets)
+            user = edge.removeprefix(name + EDGE)
+            targets = list(promises.through(node, user, _is_shared(edge, terms)))
+            if claim is None or not any(self.truths.same(claim, target.value) for target in targets):
+                yield edge, array if claim is None else claim, next(iter(targets), None)
 
     def _edges(self, name: str, row: Row, terms: list[str]) -> Iterator[tuple[str, Array, Array | None]]:
         """Yield the contributions to a cotangent as they were noted, and in the shape of the value."""
@@ -209,22 +202,3 @@ def blame_at(name: str, row_name: str, place: Place, spec: Place, pattern: Patte
 def _is_shared(edge: str, terms: list[str]) -> bool:
     """Whether a contribution may be one of several through the same statement: in h * h each factor has its own."""
     return terms.count(edge) > 1 or len(terms) < 2 or any(term.startswith(f"{edge}_") for term in terms)
-
-
-def _of_user(user: str, readers: list[str]) -> Uses:
-    """Return the uses that a contribution's name refers to: `fc2` also stands for `fc2_z = …`."""
-    exact = tuple(i for i, reader in enumerate(readers) if reader == user)
-    return exact or tuple(i for i, reader in enumerate(readers) if reader.startswith(user + "_"))
-
-
-def _subsets(count: int, named: Uses, in_parts: bool) -> Iterator[Uses]:
-    """Yield the sets of uses that one contribution may stand for.
-
-    Those its name says, others besides, or a part of them where several contributions share the name: in h * h each
-    factor contributes by itself.
-    """
-    inner, others = named or tuple(range(count)), [i for i in range(count) if named and i not in named]
-    for size in range(1 if in_parts or not named else len(inner), len(inner) + 1):
-        yield from combinations(inner, size)
-    for size in range(1, len(others) + 1):
-        yield from ((*named, *chosen) for chosen in combinations(others, size))

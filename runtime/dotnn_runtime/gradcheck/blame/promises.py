@@ -50,12 +50,12 @@ class Promises:
             nodes = {node.order: node for e in events for node in self._nodes(e, partners, whole=not edge)}
             if edge:
                 in_parts = self._is_all(event)
-                found.append(tuple(t for node in nodes.values() for t in self._through(node, user, in_parts)))
+                found.append(tuple(t for node in nodes.values() for t in self.through(node, user, in_parts)))
             else:
                 found.append(tuple(map(Target, nodes.values())))
         return Promise(found[0] + cut, found[1])
 
-    def _through(self, node: Node, user: str, in_parts: bool) -> Iterator[Target]:
+    def through(self, node: Node, user: str, in_parts: bool) -> Iterator[Target]:
         """Yield the parts of a cotangent through the uses of a statement: all of them, then some."""
         owners = [self._owners.get(use.order, ("", 0))[0] for use, _ in node.uses]
         named = [i for i, owner in enumerate(owners) if owner == user]

@@ -18,7 +18,7 @@ import numpy as np
 from ..reading.structure import FORWARD_FUNCTIONS
 from ..reading.types import Array, Key, Point, is_float
 from .listen import Listener
-from .run import Enough, Event, Frame, Overrides, Patch, Place, Replay, Run, Watch, nearest_events
+from .run import BUFFERS, Enough, Event, Frame, Overrides, Patch, Place, Replay, Run, Watch
 from .traced import TracedScript
 from .values import (
     ALIAS,
@@ -73,8 +73,7 @@ class Follower(Listener):
         self._with_followed_numpy(lambda: self._both(run, params, batch, point, seed))
         if run.loss is not None:
             run.nodes = differentiate(run.loss)
-        for event in run.events:
-            event.deps = nearest_events(event.node)
+        run.link()
         return run
 
     def _both(self, run: Run, params: Any, batch: Any, point: Point, seed: Any) -> None:
@@ -232,7 +231,7 @@ class Follower(Listener):
         """A piece was written into buffers."""
         for i, (name, buffer) in enumerate(zip(names, load(), strict=True)):
             if isinstance(buffer, np.ndarray):
-                right = self._report(self.sites[number], 2 + i, name, buffer)
+                right = self._report(self.sites[number], BUFFERS + i, name, buffer)
                 if right is not buffer and not np.array_equal(stripped(right), stripped(buffer)):
                     buffer[...] = right
 
@@ -304,9 +303,9 @@ class Follower(Listener):
         event = self._note(place, site, (key or name,), value, None, line)
         right = self.overrides.get(place) if self._back else None
         made = value
-        if right is not None and (index < 2 or np.shape(right) == np.shape(value)):
+        if right is not None and (not place.is_buffer or np.shape(right) == np.shape(value)):
             value = np.array(right)
-        named = self._key_of(site, index, name)
+        named = self._key_of(site, place, name)
         if (shift := self.shifts.get(named)) is not None:
             made = value = value - shift
             event.value = np.array(stripped(value))
@@ -321,7 +320,7 @@ class Follower(Listener):
         node.seeded = event.seeded = node.seeded or value is not made
         if key is not NO_VALUE:
             self.run.values[key] = node
-        if event.place.part < 2:
+        if not event.place.is_buffer:
             return _renamed(value, node)
         if isinstance(value, Followed):
             value.node = node
@@ -334,10 +333,10 @@ class Follower(Listener):
         event.node, event.seeded = node, node.seeded
         return node
 
-    def _key_of(self, site: Site, index: int, name: str) -> Key:
+    def _key_of(self, site: Site, place: Place, name: str) -> Key:
         """Return the key of a value of the forward pass, `NO_VALUE` for anything else."""
-        is_part = site.kind == "part" and index == 0
-        if self._back or is_part or index > 1 or name not in self.script.woven.values.get(site.number, ()):
+        named = self.script.woven.values.get(site.number, ()) if (site.kind, place.part) != ("part", 0) else ()
+        if self._back or place.is_buffer or place.key or name not in named:
             return NO_VALUE
         return self._next(name)
 
@@ -385,11 +384,8 @@ def _arrays_in(value: Any) -> Iterator[Array]:
     """Yield the arrays that dicts, lists and tuples hold."""
     if isinstance(value, np.ndarray):
         yield value
-    elif isinstance(value, dict):
-        for v in value.values():
-            yield from _arrays_in(v)
-    elif isinstance(value, list | tuple):
-        for v in value:
+    elif isinstance(value, dict | list | tuple):
+        for v in value.values() if isinstance(value, dict) else value:
             yield from _arrays_in(v)
 
 

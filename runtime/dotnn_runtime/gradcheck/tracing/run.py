@@ -10,6 +10,9 @@ from ..reading.types import Array, Key
 from .values import Node
 from .weave import Site
 
+BUFFERS = 100
+"""From this part on a place is one of the arrays that a statement has written into."""
+
 
 class Place(NamedTuple):
     """Identifies an event in every run: the site, which of its values, and the how manieth time."""
@@ -18,6 +21,11 @@ class Place(NamedTuple):
     part: int
     key: str
     turn: int
+
+    @property
+    def is_buffer(self) -> bool:
+        """Whether a statement has written into an array that there was before."""
+        return self.part >= BUFFERS
 
     @property
     def line_of_code(self) -> tuple[int, int, str]:
@@ -91,6 +99,11 @@ class Run:
         """The events before it."""
         return self.events[: self.start_of_backward]
 
+    def link(self) -> None:
+        """Give every event those that it was made from."""
+        for event in self.events:
+            event.deps = _nearest_events(event.node)
+
     def path(self, event: Event) -> tuple[str, ...]:
         """Return where calls and loops stood, from the outermost."""
         found, number = list(event.loops), event.frame
@@ -125,7 +138,7 @@ class Replay(Protocol):
         """Run it with values handed in, as far as an event, with a seed d_loss; keep the values of some events only."""
 
 
-def nearest_events(node: Node | None) -> tuple[int, ...]:
+def _nearest_events(node: Node | None) -> tuple[int, ...]:
     """Return the events that a value comes from directly."""
     if node is None:
         return ()

@@ -39,7 +39,7 @@ def gelu_gate(z):
 
     1 + tanh(u) would lose small values.
     """
-    z = np.minimum(np.maximum(z, -30), 30)  # 0 or 1 from there on, and z^3 may overflow
+    z = np.minimum(np.maximum(z, -30), 30)  # beyond, the gate is 0 or 1, and z^3 may overflow
     return sigmoid(1.5957691216057308 * (z + 0.044715 * z * z * z))
 
 

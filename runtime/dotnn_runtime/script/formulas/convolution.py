@@ -44,7 +44,7 @@ def conv2d(x, W, stride=(1, 1), pad=((0, 0), (0, 0)), dilation=(1, 1)):
 
 
 def conv2d_transpose(d, W, size, stride=(1, 1), pad=((0, 0), (0, 0)), dilation=(1, 1)):
-    """The way back through `conv2d`, to images of `size`:
+    """The gradient of `conv2d` with respect to its images, of `size`:
     (p, q) gives d[p, q] W[i, j]ᵀ to (p s + i d, q s + j d).
     """
     x = padded(np.zeros((len(d), *size, W.shape[2]), np.result_type(d, W)), pad)
@@ -54,7 +54,7 @@ def conv2d_transpose(d, W, size, stride=(1, 1), pad=((0, 0), (0, 0)), dilation=(
 
 
 def conv2d_d_weight(x, d, kernel, stride=(1, 1), pad=((0, 0), (0, 0)), dilation=(1, 1)):
-    """dE/dW[i, j] = sum over images and places of x[p s + i d, q s + j d]ᵀ d[p, q], d being dE/dz."""
+    """dE/dW[i, j] = sum over images and places of x[p s + i d, q s + j d]ᵀ d[p, q], where d is dE/dz."""
     x, size = padded(x, pad), d.shape[1:3]
     d_W = np.empty((*kernel, x.shape[-1], d.shape[-1]), np.result_type(x, d))
     for i, j in np.ndindex(kernel):
@@ -69,12 +69,12 @@ def conv1d(x, W, stride=1, pad=(0, 0), dilation=1):
 
 
 def conv1d_transpose(d, W, size, stride=1, pad=(0, 0), dilation=1):
-    """The way back through `conv1d`, to sequences of `size` steps."""
+    """The gradient of `conv1d` with respect to its sequences, of `size` steps."""
     return conv2d_transpose(d[:, None], W[None], (1, size), (1, stride), ((0, 0), pad), (1, dilation))[:, 0]
 
 
 def conv1d_d_weight(x, d, kernel, stride=1, pad=(0, 0), dilation=1):
-    """dE/dW[i] = sum over sequences and places of x[p s + i d]ᵀ d[p], d being dE/dz."""
+    """dE/dW[i] = sum over sequences and places of x[p s + i d]ᵀ d[p], where d is dE/dz."""
     return conv2d_d_weight(x[:, None], d[:, None], (1, kernel), (1, stride), ((0, 0), pad), (1, dilation))[0]
 
 

@@ -19,7 +19,7 @@ def truncated_normal(rng, shape):
 
 
 def orthogonal(rng, shape):
-    """A matrix with orthonormal rows or columns: the Q of a random Gaussian matrix, signs made unique."""
+    """A matrix with orthonormal rows or columns: the Q of a Gaussian one, with unique signs."""
     rows, columns = int(np.prod(shape[:-1])), shape[-1]
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diag(r))
@@ -27,7 +27,7 @@ def orthogonal(rng, shape):
 
 
 def forget_one(shape):
-    """Zeros, but ones in the second quarter: the bias of an LSTM's forget gate (Jozefowicz et al. 2015)."""
+    """Zeros, except for ones in the second quarter: an LSTM's forget gate (Jozefowicz et al. 2015)."""
     values, quarter = np.zeros(shape), shape[-1] // 4
     values[..., quarter : 2 * quarter] = 1
     return values

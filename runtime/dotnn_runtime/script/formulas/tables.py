@@ -4,7 +4,7 @@ import numpy as np
 
 
 def sum_by_row(ids, values, rows):
-    """Row i of the result is the sum of all values whose id is i: what `table[ids]` sends back to it."""
+    """Row i is the sum of all values whose id is i: the gradient of `table[ids]` by the table."""
     total = np.zeros((rows, values.shape[-1]), values.dtype)
     np.add.at(total, ids, values)
     return total

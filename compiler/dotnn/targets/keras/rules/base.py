@@ -5,13 +5,12 @@ What the manual says of Keras is read off the rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from dotnn.ir.node import Node
 from dotnn.library.layers.base import Attrs, Types
-from dotnn.targets.keras.call import Keras
+from dotnn.targets.keras.call import KERNEL_AND_BIAS, Keras
 
 PREFIXES = ("keras.layers.", "keras.activations.", "keras.")
 OWN = "none: own layer"
@@ -60,11 +59,15 @@ def plain(name: str, keras: str, *arguments: object, remark: str = "", **options
     return LayerRule(name, (keras,), lambda kind, types, attrs: Keras(kind, arguments, options), remark)
 
 
-def with_arguments(name: str, keras: str, *attributes: str, remark: str = "", **more: Any) -> LayerRule:
-    """Return the rule of a layer whose attributes are Keras's arguments, in their order."""
-    return LayerRule(
-        name, (keras,), lambda kind, types, attrs: Keras(kind, tuple(attrs[a] for a in attributes), **more), remark
-    )
+def with_arguments(
+    name: str, keras: str, *attributes: str, replicas: str = "", variables: Mapping[str, str] = KERNEL_AND_BIAS
+) -> LayerRule:
+    """Return the rule of a layer whose attributes are Keras's arguments, in their order; the rest is as for `Keras`."""
+
+    def write(kind: str, types: Types, attrs: Attrs) -> Keras:
+        return Keras(kind, tuple(attrs[a] for a in attributes), replicas=replicas, variables=variables)
+
+    return LayerRule(name, (keras,), write)
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,13 @@ def _kind_of(step: Step, without: str = "") -> tuple[str, str]:
     return step.layer.name, repr(sorted((k, str(v)) for k, v in step.attrs.items() if k != without))
 
 
+def repeated_blocks(root: Call) -> set[str]:
+    """Return the names of the blocks of which one place of the spec makes several copies."""
+    uses = ((call.use, id(call.parent)) for call in root.inside_out() if call.use)
+    counts = Counter((use.block, use.span, parent) for use, parent in uses)
+    return {block for (block, _, _), count in counts.items() if count > 1}
+
+
 def orders(root: Call) -> dict[Call, str]:
     """Return the orders of time of recurrent layers whose like runs the other way: one function serves both.
 

@@ -13,7 +13,7 @@ from dotnn.model.model import Model
 CHECK = "Compare every gradient with a complex-step derivative in a random direction (Squire and Trapp 1998)."
 START = """
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):  # output that nobody reads any more ends the program quietly
+    if hasattr(signal, "SIGPIPE"):  # end quietly where the reader of the output has gone, as head does
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main()
 """
@@ -48,7 +48,7 @@ class CommandLine:
         yield tree.assign("batch", batch)
         yield tree.Assign(("grads", "worst"), f"loss_and_grads(params, batch{rng})[1], 0.0")
         largest = "1e-6 * max(np.abs(g).max() for g in grads.values())"
-        yield tree.assign("smallest", largest, comment="below it a gradient counts as zero")
+        yield tree.assign("smallest", largest, comment="a smaller gradient counts as zero")
         if self.state:
             yield tree.For("for name in PARAMS", (tree.assign("w", "params[name]"), *self._compared(rng)))
         else:

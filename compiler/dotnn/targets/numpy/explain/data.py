@@ -23,14 +23,14 @@ def scale(values, s):
 '''
 STANDARD = '''
 def standard(values):
-    """Return what brings every feature to mean 0 and deviation 1; a constant one is only shifted."""
+    """Return the shift and scale that give every feature mean 0 and deviation 1; a constant one is only shifted."""
     constant = values.max(axis=0) == values.min(axis=0)
     shift = np.where(constant, values[0], values.mean(axis=0))
     return {"shift": shift, "scale": 1 / np.where(constant, 1, values.std(axis=0))}
 '''
 RANGE = '''
 def to_range(values, low, high):
-    """Return what brings every feature between `low` and `high`; a constant one is only shifted."""
+    """Return the shift and scale that bring every feature between `low` and `high`; a constant one is only shifted."""
     least, most = values.min(axis=0), values.max(axis=0)
     scale = (high - low) / np.where(most > least, most - least, 1)
     return {"shift": least - low / scale, "scale": scale}
@@ -120,7 +120,7 @@ class DataWriter:
     def _prepare(self) -> tree.Function:
         split, scales = self.data.split, self.data.scales
         what = " and ".join(word for word, there in (("split", split), ("scale", scales)) if there).capitalize()
-        fitted = "what was fitted on the training part" if scales else "an empty dict: nothing is scaled"
+        fitted = "how they are scaled" if scales else "an empty dict: nothing is scaled"
         doc = f"{what + ': return' if what else 'Return'} the parts, and {fitted}."
         return tree.Function("prepare", ("data", "dtype=np.float32"), doc, "", tuple(self._prepared()))
 
@@ -171,7 +171,7 @@ class DataWriter:
 
 def _stratified(split: Split, names: str, shares: Sequence[float]) -> Iterator[tree.Stmt]:
     """Yield what draws the rows of each part where every class has its share in all of them."""
-    yield tree.Note("every class has its share in each part, to within one example")
+    yield tree.Note("each part has the proportions of the classes, to within one example")
     yield tree.Assign(("labels", "shares"), f'arrays["{split.stratify}"], np.array({shares})')
     yield tree.assign("order", f"np.random.default_rng({split.seed}).permutation(len(labels))")
     yield tree.assign("order", 'order[np.argsort(labels[order], kind="stable")]', comment="class by class")
@@ -183,8 +183,8 @@ def _stratified(split: Split, names: str, shares: Sequence[float]) -> Iterator[t
     more = tree.assign("row[neediest[: size - row.sum()]]", "1", "+=")
     head = "for row, size in zip(counts, sizes, strict=True)"
     yield tree.For(head, (neediest, more), "what is left goes to the parts that need most")
-    yield tree.assign("part", f"np.concatenate([np.repeat({names}, row) for row in counts])")
-    yield tree.assign("rows", f"{{name: np.sort(order[part == name]) for name in {names}}}")
+    yield tree.assign("assigned", f"np.concatenate([np.repeat({names}, row) for row in counts])")
+    yield tree.assign("rows", f"{{name: np.sort(order[assigned == name]) for name in {names}}}")
 
 
 def _fitted(model: Model, scale: Scale, name: str, where: str) -> str:

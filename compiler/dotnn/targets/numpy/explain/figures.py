@@ -89,7 +89,8 @@ class Figures:
     def _predict(self) -> tree.Function:
         doc = "Return the outputs for raw inputs by name"
         data = self.model.data
-        doc += ", in the targets' own units; `scaling` is the history's." if data and data.scales else "."
+        doc += ", in the targets' own units" if self.scaled_out else ""
+        doc += "; `scaling` is `history.scaling`." if data and data.scales else "."
         body = (*self._predicted(),)
         return tree.Function("predict", ("params", "inputs", "scaling=None"), doc, "", body)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
-from dotnn.targets.numpy.explain.calls import Call, orders
+from dotnn.targets.numpy.explain.calls import Call, orders, repeated_blocks
 
 Values = dict[int, Value]
 """Values by their numbers, in order."""
@@ -53,7 +53,7 @@ class Flow:
         self.params = {v.id: name for t in (graph.params, graph.state) for name, v in t.items()}
         self.sources = {v.id for v in graph.sources()} - self.params.keys()
         self.records = _records(root, graph)
-        self.orders = orders(root)
+        self.orders, self.repeated = orders(root), repeated_blocks(root)
         self.record_of = {i: r for r in self.records.values() for i in r.taken}
         self.frames: dict[Call, Frame] = {}
         self.home: dict[int, Call] = {}

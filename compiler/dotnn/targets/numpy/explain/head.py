@@ -15,7 +15,7 @@ from dotnn.passes.zeros import zero_gradients
 from dotnn.targets.numpy.explain.initial import shapes_are_read
 from dotnn.targets.numpy.explain.prose import prose
 
-THREADS = 'os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small products are slower on several threads'
+THREADS = 'os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrix products are slower on several threads'
 
 
 def script_head(model: Model, graph: Graph, modules: Sequence[str]) -> str:
@@ -30,7 +30,7 @@ def script_head(model: Model, graph: Graph, modules: Sequence[str]) -> str:
         f"    python {name}.py predict weights.npz data{read.entry.ending if read else '.npz'}",
         f"    python {name}.py check",
         "",
-        "Arrays are batch-first: B counts the examples. d_v is the derivative of the loss with respect to v.",
+        "Arrays are batch-first: B counts the examples. d_v is the derivative of the loss E with respect to v.",
         '"""',
         *(f"import {module}" for module in modules),
         "",
@@ -48,9 +48,9 @@ def _constants(model: Model, graph: Graph) -> Iterator[str]:
         yield from wrapped(f"DECAYED = {literal(decayed(model))}")
     dead = zero_gradients(graph)
     if dead:
-        yield "# the loss does not depend on these, or only through steps"
+        yield "# their gradients are zero whatever the data are: dotnn check expects it"
         yield from wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}")
     train = model.train
     every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
     yield f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}"
-    yield f'MODEL = "{network_identity(model)}"  # identifies the network: weights of another one are refused'
+    yield f'MODEL = "{network_identity(model)}"  # dotnn finds it in weights.npz, and refuses those of another network'

@@ -17,7 +17,7 @@ from dotnn.targets.numpy.explain.naming import Words, inside
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
 FEW_PARAMS = 4
-"""So many parameters of a layer are arguments of its function; more come as a dict."""
+"""So many parameters of a layer or block are arguments of its function; more come as a dict."""
 OWN = {
     "np", "math", "params", "batch", "cache", "training", "rng", "d_loss", "outputs", "grads", "part", "loss", "PARAMS",
 }  # fmt: skip
@@ -40,7 +40,7 @@ class LocalNames:
         self.children = self.call.children
         self.alias: dict[int, Value] = {}
         self.scope = Scope(self._taken())
-        self.explicit = self.call.kind == "layer" and len(self._own_params()) <= FEW_PARAMS
+        self.explicit = self._takes_few()
         self._name_values()
 
     def _taken(self) -> set[str]:
@@ -52,12 +52,26 @@ class LocalNames:
             taken |= {base, f"{base}_backward", "n", "d", "i"} | {f"{base}_{k}" for k in range(2, 5)}
         return taken
 
-    def _own_params(self) -> list[str]:
-        if self.call.step is None:
-            return []
-        read = {**self.frame.params, **self.frame.d_params}
+    @cached_property
+    def owned(self) -> dict[str, str]:
+        """The parameters of a layer or block by the rest of their names, in order."""
+        if self.call.step is not None:
+            return dict(self.call.step.params)
+        graph, prefix = self.flow.graph, f"{self.call.params}."
+        every = (name for name in (*graph.params, *graph.state) if self.call.params and name.startswith(prefix))
+        return {name.removeprefix(prefix): name for name in every}
+
+    def in_order(self, read: Mapping[int, Value]) -> list[str]:
+        """Return the names of parameters in the order of the layer or block."""
         names = {self.flow.params[i] for i in read}
-        return [name for name in self.call.step.params.values() if name in names]
+        return [name for name in self.owned.values() if name in names]
+
+    def _takes_few(self) -> bool:
+        """Whether parameters are arguments of their own: few of a layer, or of a block that no loop runs through."""
+        whole = self.call.kind == "layer" or (
+            self.call.use is not None and not self.children and self.call.use.block not in self.flow.repeated
+        )
+        return whole and len(self.in_order({**self.frame.params, **self.frame.d_params})) <= FEW_PARAMS
 
     def paragraphs(self, phase: str) -> list[tuple[Span | None, list[Item]]]:
         """Return the items of a function by the statement they belong to, one after the other."""

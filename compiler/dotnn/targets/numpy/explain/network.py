@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal
+from dotnn.core.arguments import Bound
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
+from dotnn.ir.tensor import Attrs
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.borders import settle_borders
 from dotnn.targets.numpy.explain.calls import Call, call_tree
@@ -130,7 +133,7 @@ class NetworkWriter:
             return f"block {call.use.block}{f'({args})' * bool(args)}: {shapes}", self.spec.place(call.use.declared)
         assert call.step is not None
         layer = call.step.layer
-        return " ".join((layer.equation or layer.doc).split()), ""
+        return " ".join((_with_functions(layer.equation, call.step.attrs) or layer.doc).split()), ""
 
     def _shapes(self, pair: Pair) -> str:
         frame = self.flow.frames[pair.call]
@@ -143,12 +146,12 @@ class NetworkWriter:
         back = pair.backward
         assert back is not None
         of = _listed([r.removeprefix("d_") for r in back.results if r.startswith("d_")])
-        if pair.call.use is not None:
-            params = "its parameters, by name" if back.keys else ""
-            return f"Return the derivative of the loss with respect to {', and to '.join(filter(None, (of, params)))}."
-        if any(node.loop for node in pair.call.direct("backward")):
+        if pair.call.use is None and any(node.loop for node in pair.call.direct("backward")):
             return "Backpropagation through time: the loop of the forward pass, back from its last step."
-        return f"Return the derivative of the loss with respect to {of or 'the parameters'}."
+        whose = "the block's" if pair.call.use else "its"
+        params = f"{whose} parameters, by name" if back.keys else ""
+        ends = ", and to ".join(filter(None, (of, params))) or "the parameters"
+        return f"Return the derivative of the loss with respect to {ends}."
 
     # ------------------------------------------------------------------------------------------------------- root
 
@@ -162,7 +165,7 @@ class NetworkWriter:
         cache = root.cache()
         end = self._returned(cache, [outputs], children, saves=True)
         body = [*self._cache_begins(children), *half.body, *end]
-        doc = "Return the outputs, and the values that backward reads."
+        doc = "Return the outputs, and values that the backward pass needs."
         return tree.Function("forward", FORWARD, doc, "", tuple(body))
 
     def _loss(self, root: Writer) -> list[tree.Item]:
@@ -257,6 +260,14 @@ class NetworkWriter:
 def _listed(names: Sequence[str]) -> str:
     """Return `x, gamma and beta`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def _with_functions(equation: str, attrs: Attrs) -> str:
+    """Return the equation of a layer with the activations that it was given in place of its arguments' names."""
+    for name, given in attrs.items():
+        if isinstance(given, Bound):
+            equation = re.sub(rf"\b{name}\(", f"{given.name}(", equation)
+    return equation
 
 
 class _Lenient(dict):  # type: ignore[type-arg]

@@ -12,6 +12,7 @@ from dotnn.codegen import paste, tree
 from dotnn.codegen import training as common
 from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import head_lines, origin
+from dotnn.codegen.lines import table
 from dotnn.codegen.printer import Mark, print_module
 from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.wrap import WIDTH, wrapped
@@ -22,12 +23,12 @@ from dotnn.targets.numpy.explain.data import DataWriter
 from dotnn.targets.numpy.explain.head import script_head
 from dotnn.targets.numpy.explain.initial import init_params, shapes_are_read
 from dotnn.targets.numpy.explain.network import NetworkWriter
-from dotnn.targets.numpy.explain.prose import function, lines_of, prose
+from dotnn.targets.numpy.explain.prose import prose
 from dotnn.targets.numpy.explain.training import TrainingWriter
 
 PART = '''
 def part(params, path):
-    """Return the parameters under `path`, by the rest of their names."""
+    """Return the parameters under `path`, without it in their names."""
     return {name[len(path) + 1 :]: w for name, w in params.items() if name.startswith(path + ".")}
 '''
 LOSS_AND_GRADS = '''
@@ -36,6 +37,9 @@ def loss_and_grads(params, batch, *, training=True, rng=None, d_loss=1.0):
     outputs, cache = forward(params, batch, training=training, rng=rng)
     return total_loss(params, batch, cache), backward(params, batch, cache, d_loss)
 '''
+UNIT_VARIANCE = """Divide weights, layer by layer, until what a layer makes of the examples has variance 1 (LSUV).
+
+Source: Mishkin and Matas 2015, whose tolerance of 0.1 and at most 10 trials these are."""
 SHAPES = "PARAMS = {name: value.shape for name, value in init_params(0).items()}"
 TRAINING_PASS = '''
 def training_pass(params, batch, rng=None):
@@ -123,22 +127,24 @@ class _Script:
             return []
         root = writer.writers[writer.root]
         root.unpacked, root.targets = {}, {}
-        entries = ", ".join(f'"{name}": lambda cache: {root.stored(v, "backward")}' for name, v in lsuv.items())
-        body = [
-            "params = dict(params)",
-            "batch = {name: values[:1000] for name, values in examples.items()}",
-            *lines_of(f"made_by = {{{entries}}}"),
-            "for name, value in made_by.items():",
-            "    for _ in range(10):",
-            "        variance = value(forward(params, batch)[1]).var()",
-            "        if abs(variance - 1) < 0.1 or variance == 0:",
-            "            break",
-            "        params[name] = params[name] / np.sqrt(variance)",
-            "return params",
-        ]
-        doc = "Divide weights, layer by layer, until what a layer makes of the examples has variance 1 (LSUV).\n\n"
-        doc += "Source: Mishkin and Matas 2015, whose tolerance of 0.1 and at most 10 trials these are."
-        return [tree.Prose(function("def unit_variance(params, examples):", doc, body))]
+        made_by = {name: f"lambda cache: {root.stored(v, 'backward')}" for name, v in lsuv.items()}
+        return [tree.Function("unit_variance", ("params", "examples"), UNIT_VARIANCE, "", _rescaling(made_by))]
+
+
+def _rescaling(made_by: Mapping[str, str]) -> tuple[tree.Stmt, ...]:
+    """Return the body of `unit_variance`; `made_by` are functions of the cache, by the weight whose work they find."""
+    trial = (
+        tree.assign("variance", "value(forward(params, batch)[1]).var()"),
+        tree.If("abs(variance - 1) < 0.1 or variance == 0", (tree.Do("break"),)),
+        tree.assign("params[name]", "params[name] / np.sqrt(variance)"),
+    )
+    return (
+        tree.assign("params", "dict(params)"),
+        tree.assign("batch", "{name: values[:1000] for name, values in examples.items()}"),
+        tree.assign("made_by", table(made_by)),
+        tree.For("for name, value in made_by.items()", (tree.For("for _ in range(10)", trial),)),
+        tree.Return("params"),
+    )
 
 
 def _short_doc(source: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 
 from dotnn.ir.node import Value
@@ -46,18 +45,9 @@ class Signatures(Loops):
         read = frame.params if phase == "forward" else frame.d_params
         if not model.explicit:
             return ["p"] if read else []
-        short = [name.rpartition(".")[2] for name in model.in_order(read)]
-        step = self.call.step
-        assert step is not None
-        graph = self.flow.graph
-        every = {**graph.params, **graph.state}
-        return [every[step.params[name]] for name in short]
-
-    def in_order(self, read: Mapping[int, Value]) -> list[str]:
-        """Return the names of parameters in the order of the layer."""
-        assert self.call.step is not None
-        names = {self.flow.params[i] for i in read}
-        return [name for name in self.call.step.params.values() if name in names]
+        short = {name: rest for rest, name in model.owned.items()}
+        every = {**self.flow.graph.params, **self.flow.graph.state}
+        return [every[self.owned[short[name]]] for name in model.in_order(read)]
 
     def returning(self) -> list[Value]:
         """Return what backward is handed besides parameters and cache: the results' cotangents first."""
@@ -116,10 +106,8 @@ class Signatures(Loops):
     def sent(self) -> list[Value]:
         """Return what backward returns besides the dict, in order: operands, then parameters."""
         order = {i: k for k, i in enumerate(self.frame.entering)}
-        if self.call.step is not None:
-            names = list(self.call.step.params.values())
-            every = {**self.flow.graph.params, **self.flow.graph.state}
-            order |= {every[name].id: len(order) + k for k, name in enumerate(names)}
+        every = {**self.flow.graph.params, **self.flow.graph.state}
+        order |= {every[name].id: len(order) + k for k, name in enumerate(self.owned.values())}
 
         def place(v: Value) -> int:
             primal, _ = self.words.of_cotangent(v)

@@ -19,11 +19,11 @@ from dotnn.targets.numpy.explain.update import update_functions
 
 HISTORY = '''
 class History(list):
-    """One record per epoch; and how training ended."""
+    """One record per epoch, and how training ended."""
     stopped_by, best_epoch, diverged_at, scaling, test = "epochs", 0, "", {}, {}
 '''
-DOC = """Train on raw arrays by name (None: the spec's own); return the parameters and one record per epoch.
-`on_epoch(record, state)` gets all that training goes on from; `resume` takes such a state."""
+DOC = """Train on raw arrays by name (None: those of the spec); return the parameters and the history.
+`on_epoch(record, state)` gets all that is needed to go on from there; `resume` takes such a state."""
 
 
 class TrainingWriter:

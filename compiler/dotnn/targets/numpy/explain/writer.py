@@ -10,6 +10,7 @@ from dotnn.codegen import tree
 from dotnn.codegen.printer import print_body
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Node
+from dotnn.passes.fuse_losses import FUSED
 from dotnn.targets.numpy.explain.call_statements import CallStatements
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.functions import Half, nodes_of
@@ -85,8 +86,14 @@ class Writer(CallStatements):
             return [tree.Heading(self.spec.text(span), self.spec.place(span))]
         first = next((n for i in items for n in nodes_of(i)), None)
         if first is None or not first.layer:
-            return [tree.Blank()]
+            return []
         if first.op in ("accumulate", "zeros_like") and first.span is None:
             shared = first.op == "accumulate"
             return [tree.Heading("what is used several times" if shared else "what the loss does not depend on")]
-        return [tree.Heading(first.layer, self.spec.place(first.span))]
+        return [tree.Heading(f"{first.layer}{self._simplified(first.layer)}", self.spec.place(first.span))]
+
+    def _simplified(self, layer: str) -> str:
+        """Say of a loss that is differentiated together with the activation before it that it is, "" for others."""
+        activations = {op: activation for (activation, _), op in FUSED.items()}
+        fused = [activations[n.op] for n in self.flow.graph.phase("loss") if n.layer == layer and n.op in activations]
+        return f", differentiated together with the {fused[0]} before it" if fused else ""

@@ -187,12 +187,18 @@ class LoopPlaces:
                 self.places[root.id] = Place(root.name, self.e.time_first_name(out), pinned=True)
             elif out.id in self.e.time_first:
                 arrays.by_steps(out, self.place(root).whole)
-                self.e.note_gate(out, self.place(root).whole, self.homes.get(root.id), self.made)
+                self._note_gate(root, out)
             else:
                 self.copied.append((out, self.e.steps_elsewhere(out, self.place(root).whole)))
         for k in self.kept:
             if k in self.made and k not in self.places and k not in self.homes:
                 self.place(self.made[k].out)
+
+    def _note_gate(self, root: Value, out: Value) -> None:
+        """Remember a sequence in columns of an array of gates; one beside sequences and states is none to overwrite."""
+        home = self.homes.get(root.id)
+        if home is not None and not self._is_joint(home[0]):
+            self.e.note_gate(out, self.place(root).whole, home, self.made)
 
     def _write_over(self, value: Value, out: Value, gates: str) -> None:
         """Let the gradients of all steps take over the array of the gates."""
