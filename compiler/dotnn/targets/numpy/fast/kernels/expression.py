@@ -94,6 +94,15 @@ class Writer:
                 self.run("negative", self.operand(operand), target)
             case Unary("not", operand):
                 self.run("logical_not", self.operand(operand), target)
+            case Call():
+                self.call(expr, target)
+            case _:
+                raise NotHere
+        self.depth = before
+
+    def call(self, expr: Call, target: str) -> None:
+        """Write the call of a function."""
+        match expr:
             case Call("where", (Binary(op, left, right), Call("ones_like"), Number(0))) if op in OPERATORS:
                 self.run(OPERATORS[op], self.operand(left), self.operand(right), target)
             case Call("where", (test, Name("d"), Number(0))):
@@ -112,9 +121,6 @@ class Writer:
                 self.e.run(f"logaddexp({self.number(Number(0))}, {self.operand(z)}, {target})")
             case Call(function, args):
                 self.run(named(function), *map(self.operand, args), target)
-            case _:
-                raise NotHere
-        self.depth = before
 
     def where(self, test: Expr, yes: Expr, no: Expr, target: str) -> None:
         """Write a choice: the one branch everywhere, then the other where the mask is."""
