@@ -1,5 +1,8 @@
 """Activations that a spec defines, against the language's own and against NumPy; their slopes by the complex step."""
 
+import ast
+import math
+
 import numpy as np
 import pytest
 from support import STYLES, assert_gradients, generic_point, gradients, model_of, module_of
@@ -70,6 +73,10 @@ DEFINED = {
     "band(z) = where(z > -1 and not z >= 1 or z == 3, z^3 / 3, z mod 2)": lambda z: np.where(
         (z > -1) & (z < 1), z**3 / 3, z % 2
     ),
+    "numbers(z, a = 2) = z * sigmoid(a) + softplus(a) * where(not a > 3 and a > 1, 1, 0) * z + z * erf(a) * abs(a)": (
+        lambda z: z / (1 + np.exp(-2)) + np.log1p(np.exp(2)) * z + z * 2 * math.erf(2)
+    ),
+    "shift(x, z = 3) = x + z * 0.1": lambda x: x + 0.3,
     "lambda(np, d = 2) = leaky_relu(np, 0.3) / d + elu(np * d)": lambda z: (
         np.where(z > 0, z, 0.3 * z) / 2 + np.where(z > 0, 2 * z, np.expm1(2 * np.minimum(z, 0)))
     ),
@@ -125,6 +132,16 @@ def test_what_is_defined_belongs_to_the_identity_of_a_network():
     assert len({*found}) == 3
     formulas = [network_identity(model_of(network("", "tanh").replace("(g, x)", f"(g / {n}, x)"))) for n in (2, 3)]
     assert formulas[0] != formulas[1]
+
+
+@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
+def test_a_comment_in_a_definition_stays_out_of_scripts(target):
+    text = network('activation mine(z) = z + # """ ; raise SystemExit\n 1', "mine")
+    for style in STYLES if target == "numpy" else [""]:
+        script = Compilation(Source("a.nn", text)).script(target, style)
+        defined = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.FunctionDef | ast.Raise)]
+        assert not any(isinstance(node, ast.Raise) and ast.unparse(node) == "raise SystemExit" for node in defined)
+        assert "mine" in {getattr(node, "name", "") for node in defined}
 
 
 def test_one_that_nothing_uses_is_a_warning():

@@ -73,16 +73,17 @@ class Definition:
         from dotnn.ir.expr.derive import in_arrays
 
         arguments = ", ".join((OPERAND, *self.params))
-        forward = _function(self.name, arguments, self.said, self.body, "analytic")
+        forward = self._function(self.name, arguments, self.said, self.body, "analytic")
         doc = f"The derivative of {self.name} by {OPERAND}."
         return {
             self.name: forward,
-            self.slope_name: _function(self.slope_name, arguments, doc, in_arrays(self.slope()), "numpy"),
+            self.slope_name: self._function(self.slope_name, arguments, doc, in_arrays(self.slope()), "numpy"),
         }
 
+    def _function(self, name: str, arguments: str, doc: str, body: Expr, dialect: str) -> str:
+        def text(expr: Expr) -> str:
+            return spell(expr, DIALECTS[dialect], HELPERS, self.params)
 
-def _function(name: str, arguments: str, doc: str, body: Expr, dialect: str) -> str:
-    parts, body = common_parts(body)
-    lines = [f"    {part} = {spell(expr, DIALECTS[dialect], HELPERS)}" for part, expr in parts]
-    lines += [f"    return {spell(body, DIALECTS[dialect], HELPERS)}"]
-    return "\n".join([f"def {name}({arguments}):", f'    """{doc}"""', *lines])
+        parts, body = common_parts(body)
+        lines = [f"    {part} = {text(expr)}" for part, expr in parts] + [f"    return {text(body)}"]
+        return "\n".join([f"def {name}({arguments}):", f'    """{doc}"""', *lines])

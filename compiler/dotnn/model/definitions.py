@@ -34,7 +34,10 @@ FORMULAS = {
     "threshold": "where(z >= at, 1, 0)",
 }
 """Of activations whose op has no formula that can be differentiated; the others are read from their ops."""
-MIXING = ("softmax",)
+MIXING = ("softmax", "prelu")
+"""What mixes elements, or has weights."""
+FIRST = "its operand"
+"""What stands for the first place of a call: no argument is called so."""
 _WORDS = """
     np math d evaluate forward total_loss backward loss_and_grads init_params optimizer_state update
     renew_state train predict load_data main part training_pass step size dtype tf keras model variables
@@ -137,22 +140,21 @@ class _Reader(FormulaReader):
         for p in section.params:
             if p.name.id not in read:
                 raise Fail(messages.names.unused_value(p.name.span, p.name.id, "parameter"))
-        said = self.reporter.source.words_at(section.span)
-        definition = Definition(
-            safe(name), tuple(map(safe, self.params)), in_arrays(body.tree), said, section.name.span
-        )
+        params = tuple(map(safe, self.params))
+        # Written anew: the text of the spec may have comments in it, and goes into no script as it is.
+        said = f"{safe(name)}({', '.join((OPERAND, *params))}) = {body.tree}"
+        definition = Definition(safe(name), params, in_arrays(body.tree), said, section.name.span)
         try:
             definition.slope()
         except NoDerivative as error:
             raise Fail(messages.formulas.no_derivative(section.value.span, name, str(error))) from None
-        equation = f"{name}({self.operand}) = {self.reporter.source.words_at(section.value.span)}"
 
         def lower(b: Builder, low: Lowering) -> Value:
             values = tuple(low.attrs[p] for p in self.params)
             return b.emit("defined", low.x, definition=definition, values=values)
 
         doc = f"Defined in line {self.reporter.source.line_of(section.span)}."
-        return Layer(name, doc, lower, args, family="activation", equation=equation, definition=definition)
+        return Layer(name, doc, lower, args, family="activation", equation=said, definition=definition)
 
     def arg(self, param: nodes.BlockParam) -> Arg:
         """Return a parameter as an argument: a number, within its limits."""
@@ -216,10 +218,10 @@ class _Reader(FormulaReader):
         if layer is None:
             known = [*ACTIVATIONS, *ELEMENTWISE, *EXTREMES, *self.others]
             raise Fail(messages.formulas.unknown_function(call.func.span, name, known))
-        given = match(name, [OPERAND, *(a.name for a in layer.args)], call.args)
-        if OPERAND not in given:
+        given = match(name, [FIRST, *(a.name for a in layer.args)], call.args)
+        if FIRST not in given:
             raise Fail(messages.formulas.called_without_operand(call.func.span, name, self.operand))
-        operand = self.number(given.pop(OPERAND))
+        operand = self.number(given.pop(FIRST))
         parts = {a.name: self.argument(layer, a, given.get(a.name), call.span) for a in layer.args}
         shape = next((p.shape for p in (operand, *parts.values()) if p.shape is not None), None)
         return Part(formula_of(layer, operand.tree, {n: p.tree for n, p in parts.items()}), call.span, shape)

@@ -57,7 +57,7 @@ def in_arrays(expr: Expr) -> Expr:
     Else `where(x > 0, 1, 0)` would be an array of whole numbers, and whatever it meets of double precision.
     """
     match expr:
-        case Call("where", (test, yes, no)) if not reads(yes) and not reads(no):
+        case Call("where", (test, yes, no)) if reads(test) and not reads(yes) and not reads(no):
             ones = Call("ones_like", (Name(reads(test)[0]),))
             return Call("where", (in_arrays(test), ones if yes == ONE else times(yes, ones), no))
     return map_children(expr, in_arrays)

@@ -61,11 +61,11 @@ _ALL = (
     _elementwise("tanh", "x", "1 - a * a"),
     _elementwise(
         "sigmoid", "x", "a * (1 - a)",
-        numpy="", jax="jax.nn.sigmoid", tensorflow="tf.sigmoid", math="",
+        numpy="", jax="jax.nn.sigmoid", tensorflow="tf.sigmoid", math="(1 / (1 + math.exp(-({x}))))",
     ),
     _elementwise(
         "softplus", "x", "sigmoid(x)",
-        numpy="", jax="jax.nn.softplus", tensorflow="tf.math.softplus", math="",
+        numpy="", jax="jax.nn.softplus", tensorflow="tf.math.softplus", math="math.log1p(math.exp({x}))",
     ),
     _elementwise(
         "erf", "x", "2 / sqrt(pi) * exp(-x * x)",
@@ -77,11 +77,11 @@ _ALL = (
     _elementwise("sign", "x", "0", math="np.sign"),
     _elementwise("floor", "x", "0"),
     _elementwise("square", "x", "2 * x", math=""),
-    _elementwise("ones_like", "x", "0", math=""),
-    _elementwise("mod", "x y", "1", "-floor(x / y)", tensorflow="tf.math.floormod", math=""),
+    _elementwise("ones_like", "x", "0", math="1{x:.0}"),  # one, whatever the number
+    _elementwise("mod", "x y", "1", "-floor(x / y)", tensorflow="tf.math.floormod", math="(({x}) % ({y}))"),
     _elementwise("minimum", "x y", math="min", language="min"),
     _elementwise("maximum", "x y", math="max", language="max"),
-    _elementwise("where", "c x y", math=""),
+    _elementwise("where", "c x y", math="({x} if {c} else {y})"),
     _elementwise("logaddexp", "x y", "sigmoid(x - y)", "sigmoid(y - x)", tensorflow="", math=""),
     _elementwise(
         "clip", "x low high", "where(low < x and x < high, 1, 0)", "0", "0",

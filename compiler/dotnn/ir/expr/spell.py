@@ -86,12 +86,15 @@ class _Writer:
     def unary(self, expr: Unary) -> tuple[str, int]:
         if expr.op == "-":
             return f"-{self.text(expr.operand, SIGN)}", SIGN
-        if word := self.dialect.logic.get(expr.op):
+        if (word := self.dialect.logic.get(expr.op)) and not self.is_number(expr.operand):
             return f"{word}{self.text(expr.operand, SIGN)}", SIGN
         return f"not {self.text(expr.operand, NOT)}", NOT
 
     def call(self, expr: Call) -> tuple[str, int]:
-        if expr.function in self.helpers and not self.dialect.has(expr.function):
+        of_numbers = (
+            expr.function in FUNCTIONS and self.is_number(expr) and "math" in FUNCTIONS[expr.function].spellings
+        )
+        if expr.function in self.helpers and not self.dialect.has(expr.function) and not of_numbers:
             return f"{expr.function}({self.items(expr.args)})", POSTFIX
         if expr.function not in FUNCTIONS:
             raise Unspellable(f"{self.dialect.title} has no {expr.function}, and it is none of the helpers here")

@@ -63,7 +63,7 @@ def operand_with_default(span: Span, name: str) -> Diagnostic:
 
 
 def not_elementwise(span: Span) -> Diagnostic:
-    help = "what mixes elements, such as softmax or a sum, belongs in a block or in the model"
+    help = "what mixes elements or has weights, such as softmax or prelu, belongs in a block or in the model"
     return Diagnostic("NN216", "an activation acts on each element by itself", span, help=help)
 
 

@@ -1,0 +1,25 @@
+"""Random expressions: both styles compute the same, and the gradient is that of the complex step.
+
+DOTNN_LONG=1000 python -m pytest -n 2 tests/fuzz/test_expressions.py
+"""
+
+import os
+
+import numpy as np
+import pytest
+from fuzz.expressions import expression_spec
+from support import assert_gradients, generic_point, gradients, module_of
+
+LONG = int(os.environ.get("DOTNN_LONG", "0"))
+
+
+@pytest.mark.parametrize("number", range(LONG or 20))
+def test_random_expressions(number):
+    spec = expression_spec(number)
+    explain, fast = module_of(spec), module_of(spec, "fast")
+    params, batch = generic_point(explain, number)
+    assert_gradients(explain, params, batch)
+    found, wanted = gradients(fast, params, batch), gradients(explain, params, batch)
+    largest = max(np.abs(g).max() for g in wanted.values())
+    for name in wanted:
+        np.testing.assert_allclose(found[name], wanted[name], rtol=1e-9, atol=1e-12 * largest, err_msg=name)
