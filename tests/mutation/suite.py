@@ -125,6 +125,8 @@ class Row:
     @property
     def blamed_right(self) -> bool:
         """Whether the blame is on what was changed, or says that it may be: a step that belongs to no value."""
+        if self.blamed == AMBIGUOUS.get(self.mutant.id):
+            return True
         if not self.mutant.names:
             return self.line in self.mutant.lines
         named = self.blamed in self.mutant.names and (not self.mutant.lines or self.line in self.mutant.lines)
@@ -134,7 +136,7 @@ class Row:
         missing = re.fullmatch(r"accumulation: (\w+) missing", self.pattern)
         left_out = missing and any(name.endswith(f"_from_{missing[1]}") for name in self.mutant.names)
         doubted = any(f"{name} in line " in self.words for name in self.mutant.names)
-        return bool(named or edge or left_out or doubted or self.blamed == AMBIGUOUS.get(self.mutant.id))
+        return bool(named or edge or left_out or doubted)
 
     @property
     def missed(self) -> bool:
