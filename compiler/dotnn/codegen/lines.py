@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
+from dotnn.codegen import wrap
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Loop, Node, Value
 from dotnn.ir.tensor import BATCH
@@ -175,7 +176,7 @@ def with_comment(code: str, comment: str, column: int = COMMENT_COLUMN) -> str:
     if not comment:
         return code
     joined = f"{code:<{column}}  # {comment}"
-    return joined if len(joined) <= WIDTH else f"# {comment}\n{code}"
+    return joined if len(joined) <= WIDTH - INDENT else f"# {comment}\n{code}"
 
 
 class Banners:
@@ -197,18 +198,29 @@ class Banners:
         return f"    {self.file}:{self.model.source.line_of(node.span)}" if node.span else ""
 
 
-def wrapped(prefix: str, items: Sequence[str], suffix: str, indent: str = "    ") -> list[str]:
-    """Return `prefix item, item suffix` on one line if it fits, else with the items wrapped below."""
+def wrapped(prefix: str, items: Sequence[str], suffix: str, indent: str = "    ", room: int = 0) -> list[str]:
+    """Return `prefix item, item suffix` on one line if it fits, else with the items wrapped below.
+
+    `room` is how far to the right the lines will be moved.
+    """
     single = f"{prefix}{', '.join(items)}{suffix}"
-    if len(single) <= WIDTH:
+    if len(single) <= WIDTH - room:
         return [single]
     lines, current = [prefix], indent
     for item in items:
-        if len(current) + len(item) + 2 > WIDTH and current.strip():
+        if len(current) + len(item) + 2 > WIDTH - room and current.strip():
             lines.append(current.rstrip())
             current = indent
         current += f"{item}, "
     return [*lines, current.rstrip(), suffix]
+
+
+def table_lines(name: str, entries: Sequence[str], room: int = 0) -> list[str]:
+    """Return the assignment of a dict with these entries; one that is too long for a line is broken itself."""
+    lines = wrapped(f"{name} = {{", entries, "}", room=room)
+    if all(len(line) <= WIDTH - room for line in lines):
+        return lines
+    return wrap.wrapped(f"{name} = {{{', '.join(entries)}}}", width=WIDTH - room)
 
 
 def indented(lines: Iterable[str], by: int = INDENT) -> list[str]:

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from dotnn.codegen import data, training
-from dotnn.codegen.lines import literal, wrapped
+from dotnn.codegen.lines import literal, table_lines, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.model.identity import network_identity
@@ -61,7 +61,7 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
 
 
 def _dict(table: str, entries: Mapping[str, object]) -> list[str]:
-    return wrapped(f"{table} = {{", [f"{literal(n)}: {literal(x)}" for n, x in entries.items()], "}")
+    return table_lines(table, [f"{literal(n)}: {literal(x)}" for n, x in entries.items()])
 
 
 def named(table: str, names: tuple[str, ...]) -> list[str]:

@@ -68,7 +68,7 @@ def metric_lines(
             output = f'undo_scaling({output}, scaling["{m.target}"])'
             target = f'undo_scaling({target}, scaling["{m.target}"])'
         more = "".join(f", {name}={literal(value)}" for name, value in m.attrs.items())
-        lines.append(f'"{m.key}": {m.function}({output}, {target}{more}),')
+        lines += wrapped(f'"{m.key}": {m.function}(', [output, f"{target}{more}"], "),", room=8)
     return lines
 
 

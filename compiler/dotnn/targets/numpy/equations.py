@@ -15,8 +15,8 @@ def forward(model: Model, graph: Graph) -> list[str]:
     values = [v for n in nodes for v in n.outs]
     body.unpack(graph.outputs.values())
     body.lines.append("")
-    body.lines += wrapped("outputs = {", [f'"{name}": {v.name}' for name, v in graph.outputs.items()], "}")
-    body.lines += wrapped("cache = {", [f'"{v.name}": {v.name}' for v in values], "}")
+    body.lines += wrapped("outputs = {", [f'"{name}": {v.name}' for name, v in graph.outputs.items()], "}", room=4)
+    body.lines += wrapped("cache = {", [f'"{v.name}": {v.name}' for v in values], "}", room=4)
     body.lines.append("return outputs, cache")
     return indented(body.lines)
 
