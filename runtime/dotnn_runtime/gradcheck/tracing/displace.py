@@ -27,7 +27,8 @@ class _Deciding(Values):
     """Takes part in the decision of every branch."""
 
     def branch(self, number: int, function: str, plain: Any, *args: Any, **options: Any) -> Any:
-        """As above."""
+        """As above; a list of arrays is the array that NumPy makes of it."""
+        args = tuple(np.asarray(a) if _holds_arrays(a) else a for a in args)
         if set(options) - {"axis", "keepdims"} or not any(is_float(a) for a in args):
             return plain(*args, **options)
         return self.decided(number, function, plain, args, options)
@@ -35,6 +36,11 @@ class _Deciding(Values):
     def decided(self, number: int, function: str, plain: Any, args: Any, options: Any) -> Any:
         """Return the result of a branch."""
         raise NotImplementedError
+
+
+def _holds_arrays(value: Any) -> bool:
+    """Tell whether a value is a list or tuple with a floating-point array in it, however deep."""
+    return type(value) in (list, tuple) and any(is_float(v) or _holds_arrays(v) for v in value)
 
 
 class Recording(_Deciding):

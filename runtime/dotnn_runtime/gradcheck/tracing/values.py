@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..reading.types import Array, is_float
-from .adjoint import Pull, pull_for_function, pull_for_ufunc, summed
+from .adjoint import EXTREMES, Pull, pull_for_function, pull_for_ufunc, summed
 
 METHODS = (
     "sum", "mean", "max", "min", "prod", "cumsum", "clip", "ravel", "swapaxes", "squeeze", "repeat", "take", "dot",
@@ -62,6 +62,7 @@ class Followed(np.ndarray):
         self.node, self.source = None, None
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        inputs = (*inputs[:1], *_joined(inputs[1:])) if method == "at" else tuple(_joined(inputs))
         plain, parents = list(map(stripped, inputs)), list(map(node_of, inputs))
         options = {key: stripped(value) for key, value in options.items()}
         if out is not None:
@@ -295,7 +296,17 @@ class FollowedNumpy:
             return lambda *a, **k: followed(found(*stripped(a), **stripped(k)), None)
         if name in KEEP:
             return lambda value, *a, **k: _converted(found, value, a, k)
+        if name in (*METHODS, *EXTREMES):
+            return lambda *a, **k: found(*_joined(a[:1]), *a[1:], **k)
         return found
+
+
+def _joined(values: Sequence[Any]) -> list[Any]:
+    """Return values with an array for each list of arrays: NumPy does not ask the elements of a list."""
+    return [
+        _converted(np.asarray, v, (), {}) if type(v) in (list, tuple) and any(map(node_of, _leaves(v))) else v
+        for v in values
+    ]
 
 
 def _converted(function: Any, value: Any, args: Any, options: Any) -> Any:
