@@ -13,6 +13,7 @@ from ..reading.types import Array
 from ..tracing.run import Event, Place, Run
 from .bench import Bench, OutOfTime
 from .expect import Expectation, Expectations
+from .sites import carried_names
 from .slopes import slopes
 from .stops import where_it_stopped
 from .truth import Target, Truths
@@ -37,7 +38,9 @@ class Assessment:
         self.bench = bench
         self.run = bench.follow()
         self.truths = Truths(self.run.nodes)
-        self.expected = Expectations(self.run, self.truths, slopes(bench.follower.script, self.run))
+        script = bench.follower.script
+        carried = carried_names(script.structure)
+        self.expected = Expectations(self.run, self.truths, slopes(script, self.run), carried)
 
     @cached_property
     def judged(self) -> list[tuple[Event, Expectation]]:

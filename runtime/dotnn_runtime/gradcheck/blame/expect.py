@@ -51,10 +51,12 @@ def _spread(claim: Array | None, right: Array) -> Array | None:
 
 
 class Expectations:
-    """What is expected of the events of a run."""
+    """What is expected of the events of a run; `carried` is where a loop assigns a name, as `carried_names` says."""
 
-    def __init__(self, run: Run, truths: Truths, slopes: Mapping[int, Target] | None = None) -> None:
-        self.run, self.truths, self.slopes = run, truths, slopes or {}
+    def __init__(
+        self, run: Run, truths: Truths, slopes: Mapping[int, Target], carried: Mapping[tuple[str, str], int]
+    ) -> None:
+        self.run, self.truths, self.slopes, self.carried = run, truths, slopes, carried
         self.consumers: dict[int, list[Event]] = defaultdict(list)
         for event in run.backward:
             for dep in event.deps:
@@ -125,8 +127,7 @@ class Expectations:
         """Whether an event is only what is there before: an empty buffer, what a loop begins with, a cut."""
         if self._is_empty(event):
             return event.number not in self._returned and not self._in_turn(event)
-        number = self._first_in_loop.get((event.frame, event.name), 0)
-        return not event.loops and event.number < number
+        return not event.loops and event.line < self.carried.get((event.site.function, event.name), 0)
 
     def _is_empty(self, event: Event) -> bool:
         """Whether an event is a buffer that is filled later: zero, and not read by anything else before."""
@@ -137,15 +138,6 @@ class Expectations:
 
     def _in_turn(self, event: Event) -> bool:
         return bool(self._promise[event.number].own) and self._goes_by_turns(event)
-
-    @cached_property
-    def _first_in_loop(self) -> dict[tuple[int, str], int]:
-        """The first events in loops, by call and name."""
-        found: dict[tuple[int, str], int] = {}
-        for event in self.run.backward:
-            if event.loops and event.site.kind in ("assign", "unpack", "part"):
-                found.setdefault((event.frame, event.name), event.number)
-        return found
 
     @cached_property
     def names_are_kept(self) -> bool:
@@ -165,8 +157,23 @@ class Expectations:
         if event.site.kind == "part" and event.place.part == 0:
             return True
         users = self.consumers[event.number]
+        if event.site.kind == "part" and not users and (event.frame, event.loops) in self._open_turns:
+            return True
         again = (u.name == event.name and u.frame == event.frame and u.site.kind != "return" for u in users)
         return bool(users) and all(again)
+
+    @cached_property
+    def _open_turns(self) -> set[tuple[int, tuple[str, ...]]]:
+        """The turns of loops, by call, in which a run has stopped: what is summed there is not finished."""
+        stopped = next((event for event in self.run.backward if event.stopped is not None), None)
+        if self.run.error is None or stopped is None:
+            return set()
+        found, number = {(stopped.frame, stopped.loops)}, stopped.frame
+        while number:
+            frame = self.run.frames[number]
+            number = frame.caller
+            found.add((number, frame.loops))
+        return {(number, loops) for number, loops in found if loops}
 
     @cached_property
     def _returned(self) -> dict[int, Expectation]:

@@ -23,8 +23,8 @@ FEW_ELEMENTS = 400
 MOST_PATHS = 5
 TIES = Pattern(
     "only at ties",
-    "Right everywhere but where a branch stands exactly on its edge: a >= in place of a >? The convention is "
-    "relu'(0) = 0, and of equal maxima the first wins.",
+    "Right everywhere but where a branch stands exactly on its edge, or near it: a >= in place of a >, or another "
+    "threshold? The convention is relu'(0) = 0, and of equal maxima the first wins.",
 )
 
 

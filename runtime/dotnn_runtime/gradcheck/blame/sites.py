@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator
 
+from ..reading.structure import Structure, assigned_names, walk_statements
 from ..tracing.follow import Follower
 from ..tracing.run import Event
 from ..tracing.weave import Site
@@ -62,6 +63,21 @@ def loops_around(site: Site, follower: Follower, shared: Collection[str]) -> Ite
     heads = (n for n in ast.walk(function) if isinstance(n, ast.For))
     around = {n.lineno for n in heads if n.lineno < site.line <= (n.end_lineno or 0)}
     yield from (s for s in follower.sites if (s.kind, s.function) == ("loop", site.function) and s.line in around)
+
+
+def carried_names(structure: Structure) -> dict[tuple[str, str], int]:
+    """Return the names that a function assigns in a loop, each with the last line that does.
+
+    Read off the text: a run that stops in the first turn has not come there.
+    """
+    return {
+        (function.name, name): node.lineno
+        for function in structure.functions.values()
+        for loop in walk_statements(function.body)
+        if isinstance(loop, ast.For)
+        for node in walk_statements(loop.body)
+        for name in assigned_names(node)
+    }
 
 
 def made_by(event: Event) -> list[ast.AST]:

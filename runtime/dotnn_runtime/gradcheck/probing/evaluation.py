@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, norm
-from ..tracing.displace import Recording, Replaying, Snapping
+from ..tracing.displace import Edges, Recording, Replaying, Snapping
 from ..tracing.listen import Values
 from ..tracing.notes import Noting
 from ..tracing.rows import Cotangents, Row, parameter_rows
@@ -32,8 +32,9 @@ class Evaluation:
 
     Making one runs the script once forward, recording values and branch decisions, and once backward, recording
     cotangents; `read_back` names the values that the second run took from the traced forward pass, so that it notices
-    when they are moved. `snap` names values to be rounded to multiples of `1 / grid`, where ties abound; `shifts`
-    moves named values by constants. Either changes the function, not the rules of its derivative.
+    when they are moved. `snap` names values to be rounded to multiples of `1 / grid`, where ties abound, or
+    brought near to the `edges` that they are compared with; `shifts` moves named values by constants. Either
+    changes the function, not the rules of its derivative.
     """
 
     def __init__(
@@ -44,12 +45,13 @@ class Evaluation:
         *,
         snap: Iterable[str] = (),
         grid: float = 4.0,
+        edges: Edges | None = None,
         shifts: Mapping[Key, Array] | None = None,
     ) -> None:
         self.script, self.point, self.cost = script, point, cost
         self.shifts: dict[Key, Array] = dict(shifts or {})
         if snap:
-            snapping = Snapping(script.woven, frozenset(snap), grid)
+            snapping = Snapping(script.woven, frozenset(snap), grid, edges or {})
             self._run(snapping)
             self.shifts = snapping.found
         recording = Recording(script.woven, self.shifts)

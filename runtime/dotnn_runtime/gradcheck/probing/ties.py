@@ -10,14 +10,16 @@ from __future__ import annotations
 import ast
 import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..reading.structure import FORWARD_FUNCTIONS, Structure, loads, reads, walk_statements
-from ..reading.types import Cost, Key, Point, Unusable
+from ..reading.types import Array, Cost, Key, Point, Unusable
 from ..report.results import CheckResult, Verdict
+from ..tracing.displace import Edges
 from ..tracing.traced import TracedScript
 from .evaluation import Evaluation
 from .probes import Oracle, Outcome
@@ -27,6 +29,8 @@ MOST_NAMES = 32
 GRIDS = (4.0, 2.0, 1.0)
 ASIDE = 0.01
 """How far values are moved to see whether they can be moved at all, and to leave a tie again."""
+FAR = (-6.0, -3.0, 3.0, 6.0)
+"""How far values are moved away from a threshold that they were brought near to."""
 # Conventions are documented for these alone; at the edge of clip or abs either one-sided slope would do.
 DOCUMENTED = ("maximum", "minimum", "max", "min", "amax", "amin", "argmax", "argmin")
 UNDOCUMENTED = ("clip", "abs", "absolute", "fabs", "sign", "floor", "ceil", "rint")
@@ -43,6 +47,9 @@ def check_ties(
         names = _movable(script, point, oracle, cost, branches.operands, rng)
         if not names:
             return _skipped("no operand of a branch can be moved without the backward pass noticing"), None
+        for evaluation in _near_thresholds(script, point, cost, names, branches):
+            if (wrong := _wrong_rows(evaluation, oracle, rng)) and _right_far_away(evaluation, oracle, rng):
+                return CheckResult(*TITLE, Verdict.FAIL, f"wrong near a threshold: {', '.join(wrong[:6])}"), evaluation
         for evaluation in _tied(script, point, cost, names, branches):
             wrong = _wrong_rows(evaluation, oracle, rng)
             if not wrong:
@@ -53,6 +60,38 @@ def check_ties(
     except Unusable as error:
         return _skipped(str(error)), None
     return _skipped("no operand of a branch could be moved onto a tie"), None
+
+
+def _near_thresholds(
+    script: TracedScript, point: Point, cost: Cost, names: set[str], branches: Branches
+) -> Iterator[Evaluation]:
+    """Yield evaluations in which a value that is compared with constants other than 0 lies around these.
+
+    Generic values need not come near: `v > 1` in place of `v > 0.1` would go unnoticed where all are negative.
+    """
+    for name in sorted(name for name in names & set(branches.edges) if any(branches.edges[name]))[:MOST_NAMES]:
+        evaluation = Evaluation(script, point, cost, snap={name}, grid=GRIDS[0], edges=branches.edges)
+        if math.isfinite(evaluation.base_loss):
+            yield evaluation
+
+
+def _right_far_away(evaluation: Evaluation, oracle: Oracle, rng: np.random.Generator) -> bool:
+    """Whether the backward pass is right with the values moved away from their thresholds, to either side.
+
+    A rule that takes a value for unmoved is wrong on the side where the branch lets its cotangent pass, near and far.
+    """
+    return not any(
+        _wrong_rows(
+            _moved(evaluation, {key: np.full(s.shape, far) for key, s in evaluation.shifts.items()}), oracle, rng
+        )
+        for far in FAR
+    )
+
+
+def _moved(evaluation: Evaluation, by: Mapping[Key, Array]) -> Evaluation:
+    """Return an evaluation with its shifts increased."""
+    shifts = {key: shift + by[key] for key, shift in evaluation.shifts.items()}
+    return Evaluation(evaluation.script, evaluation.point, evaluation.cost, shifts=shifts)
 
 
 def _skipped(reason: str) -> CheckResult:
@@ -82,15 +121,7 @@ def _right_beside(evaluation: Evaluation, oracle: Oracle, rng: np.random.Generat
     shifts = evaluation.shifts
     moves = [{key: side[key.name] * np.ones(shift.shape) for key, shift in shifts.items()} for side in _sides(shifts)]
     moves += [{key: rng.standard_normal(shift.shape) for key, shift in shifts.items()} for _ in range(4)]
-    besides = (
-        Evaluation(
-            evaluation.script,
-            evaluation.point,
-            evaluation.cost,
-            shifts={key: shift + ASIDE * move[key] for key, shift in shifts.items()},
-        )
-        for move in moves
-    )
+    besides = (_moved(evaluation, {key: ASIDE * step for key, step in move.items()}) for move in moves)
     return not any(_wrong_rows(beside, oracle, rng) for beside in besides)
 
 
@@ -140,11 +171,12 @@ class Branches:
 
     Expressions of several branches are left out: a smooth function may be put together from them (softplus from a
     maximum and an absolute value), and freezing each by itself would break it exactly at their common tie. Their
-    lines are `doubtful_lines`.
+    lines are `doubtful_lines`. `edges` are the constants that the operands are compared with.
     """
 
     operands: set[str]
     doubtful_lines: set[int]
+    edges: Edges
 
 
 def find_branches(structure: Structure) -> Branches:
@@ -160,7 +192,29 @@ def find_branches(structure: Structure) -> Branches:
         elif count:
             doubtful |= reads(statement.value)
             lines.update(_lines(statement), *(_lines(structure.functions[name]) for name in helpers))
-    return Branches((found & _defined(structure)) - doubtful, lines)
+    return Branches((found & _defined(structure)) - doubtful, lines, _edges(structure))
+
+
+def _edges(structure: Structure) -> Edges:
+    """Return the constants that names are compared with, `v > 0.1` or `np.maximum(v, 0.1)`."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for part in (part for statement in _assignments(structure) for part in ast.walk(statement.value)):
+        if isinstance(part, ast.Compare):
+            operands = [part.left, *part.comparators]
+        else:
+            operands = part.args if isinstance(part, ast.Call) and _calls(part, ("maximum", "minimum")) else []
+        for name in (operand.id for operand in operands if isinstance(operand, ast.Name)):
+            found[name] += [edge for edge in map(_number, operands) if edge is not None and edge not in found[name]]
+    return {name: edges for name, edges in found.items() if edges}
+
+
+def _number(node: ast.expr) -> float | None:
+    """Return a number that is written down, None for anything else."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        size = _number(node.operand)
+        return None if size is None else -size
+    is_number = isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+    return float(ast.literal_eval(node)) if is_number else None
 
 
 def _signed(structure: Structure) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,19 +63,35 @@ class Recording(_Deciding):
         return plain(*args, **options)
 
 
-class Snapping(Values):
-    """Rounds named values to multiples of `1 / grid`, and keeps in `shifts` what that takes away."""
+Edges = Mapping[str, Sequence[float]]
+"""The constants that named values are compared with."""
+NEAR = 4
+"""At how many distances from an edge that is not 0 values come to lie on either side: 1, 1/4, 1/16, 1/64."""
 
-    def __init__(self, woven: Woven, names: frozenset[str], grid: float) -> None:
+
+class Snapping(Values):
+    """Rounds named values to multiples of `1 / grid`, and keeps in `found` what that takes away.
+
+    Where a value is compared with constants, its elements are brought near to these in turn, on either side: a
+    threshold that no element of a generic point is close to is met all the same.
+    """
+
+    def __init__(self, woven: Woven, names: frozenset[str], grid: float, edges: Edges) -> None:
         self.found: dict[Key, Array] = {}
         super().__init__(woven, self.found)
-        self.wanted, self.grid = names, grid
+        self.wanted, self.grid, self.edges = names, grid, edges
 
     def named(self, key: Key, value: Any) -> Any:
         """As above."""
         if key.name not in self.wanted:
             return value
-        self.found[key] = value - np.round(self.grid * value) / self.grid
+        edges = np.resize(self.edges.get(key.name, (0.0,)), np.shape(value))
+        steps = np.round(self.grid * (value - edges))
+        to = steps / self.grid
+        if np.any(edges):
+            steps = (steps + NEAR) % (2 * NEAR + 1) - NEAR
+            to = np.sign(steps) * 4.0 ** (np.abs(steps) - NEAR)
+        self.found[key] = value - (edges + to)
         return value - self.found[key]
 
 
