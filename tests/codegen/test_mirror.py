@@ -16,8 +16,7 @@ from support import ROOT, SPECS, as_module, compiled, generic_point, model_of, m
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.library.layers import LAYERS
-from dotnn.session import Options, compile_model, compile_spec
-from dotnn.targets import TARGETS
+from dotnn.session import Options, compile_model
 
 RANDOM = range(3_000_000, 3_000_040)
 BOUNDS = {"xor": 205, "iris": 280, "digits": 260, "jabberwocky": 300, "lenet": 344, "brackets": 438}
@@ -104,13 +103,6 @@ def test_a_script_fits_its_page(path):
     ast.parse(script)
     assert max(map(len, script.split("\n"))) <= 110
     assert script.count("\n") <= BOUNDS.get(path.stem, 500)
-
-
-@pytest.mark.parametrize("target, style", [(t.name, s.name) for t in TARGETS.values() for s in t.styles])
-@pytest.mark.parametrize("path", sorted(SPECS.glob("*.nn")), ids=lambda p: p.stem)
-def test_no_line_of_any_script_is_wider_than_the_page(path, target, style):
-    script = compile_spec(str(path), Options(style, target=target)).script
-    assert max(map(len, script.split("\n"))) <= 110
 
 
 def functions(script: str) -> dict[str, ast.FunctionDef]:

@@ -92,7 +92,7 @@ EDITS = {
         '.reshape(-1, 2), {"shift": 0, "scale": 1})',
         "FAIL",
     ),
-    "it never stops early": ('state["waited"] == 3:', 'state["waited"] == 3000:', "INCONCLUSIVE"),
+    "it never stops early": ('state["best_epoch"] + 3:', 'state["best_epoch"] + 3000:', "INCONCLUSIVE"),
     "a sign in forward": ("+ dense2_b", "- dense2_b", "FAIL"),
 }
 

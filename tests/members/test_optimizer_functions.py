@@ -20,6 +20,7 @@ TERMS = {
     "log1p": "log1p(abs(g))",
     "expm1": "expm1(-abs(g))",
     "logaddexp": "logaddexp(g, m)",
+    "mod": "mod(g, 0.7)",
 }
 X, T = np.array([[0.5, -1.0], [2.0, 0.3]]), np.array([[3.0], [1.0]])
 

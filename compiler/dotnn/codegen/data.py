@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dotnn.codegen.lines import literal, table_lines, wrapped
+from dotnn.codegen.lines import INDENT, literal, table_lines, wrapped
 from dotnn.core.arguments import show
 from dotnn.model.model import Data, Declared, FileSource, Model, Scale
 
@@ -64,7 +64,7 @@ def _table_lines(model: Model, source: FileSource, path: str) -> list[str]:
     kinds = {name: kind for name, kind in raw_kinds(model).items() if name in source.fields}
     read = f"{source.entry.function}({path}, columns, {literal(kinds)})"
     returned = [f"return {read}"] if classes(model) else [f"data, labels = {read}", "return data"]
-    return [*table_lines("columns", columns, room=4), *returned]
+    return [*table_lines("columns", columns, room=INDENT), *returned]
 
 
 def _arrays_line(source: FileSource, path: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import os
 import pathlib
 import typing
 import warnings
@@ -68,14 +69,13 @@ def of_kind(columns: np.ndarray, kind: str) -> np.ndarray | None:
 def number_table(path: str | pathlib.Path, max_bytes: int = 512 * 2**20) -> tuple[dict[str, int], np.ndarray]:
     """Return the places of the columns, from 0, and the rows of a table of finite numbers.
 
-    No places for another table, or for one of more than `max_bytes`.
+    No places for another table, for one of more than `max_bytes`, and for a pipe, which is read once.
     """
+    if not os.path.isfile(path) or os.path.getsize(path) > max_bytes:
+        return {}, np.empty((0, 0))
     with open_input(path) as file:
         text = io.TextIOWrapper(file, "utf-8-sig", newline="")
         try:
-            if str(path) == "-" or file.seek(0, io.SEEK_END) > max_bytes:
-                return {}, np.empty((0, 0))
-            file.seek(0)
             header = [cell.strip() for cell in next(csv.reader([text.readline()], strict=True))]
             with warnings.catch_warnings(action="ignore"):  # of a file without rows
                 values = np.loadtxt(text, delimiter=",", comments=None, ndmin=2)

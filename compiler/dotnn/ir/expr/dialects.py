@@ -100,10 +100,14 @@ LANGUAGE = Dialect("the language of specs", "language", logic={"**": "^"})
 DIALECTS = {d.key: d for d in (NUMPY, ANALYTIC, TENSORFLOW, KERAS, JAX, MATH, LANGUAGE)}
 
 
+MAKERS = ("ones_like",)
+"""Functions of NumPy's that make an array, and write into none."""
+
+
 def ufunc(function: str) -> str:
     """Return NumPy's name of a function that can write into an array. Raises `Unspellable` for another one."""
     found = FUNCTIONS.get(function)
     word = found.spellings.get("numpy", "") if found and found.elementwise and len(found.operands) < 3 else ""
-    if not word or "{" in word:
+    if not word or "{" in word or function in MAKERS:
         raise Unspellable(f"NumPy has no {function} that writes into an array that exists")
     return word.removeprefix("np.")

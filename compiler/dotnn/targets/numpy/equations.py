@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.codegen.lines import Body, indented, wrapped
+from dotnn.codegen.lines import INDENT, Body, indented, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 
@@ -15,8 +15,8 @@ def forward(model: Model, graph: Graph) -> list[str]:
     values = [v for n in nodes for v in n.outs]
     body.unpack(graph.outputs.values())
     body.lines.append("")
-    body.lines += wrapped("outputs = {", [f'"{name}": {v.name}' for name, v in graph.outputs.items()], "}", room=4)
-    body.lines += wrapped("cache = {", [f'"{v.name}": {v.name}' for v in values], "}", room=4)
+    body.lines += wrapped("outputs = {", [f'"{name}": {v.name}' for name, v in graph.outputs.items()], "}", room=INDENT)
+    body.lines += wrapped("cache = {", [f'"{v.name}": {v.name}' for v in values], "}", room=INDENT)
     body.lines.append("return outputs, cache")
     return indented(body.lines)
 

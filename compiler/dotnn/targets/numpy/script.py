@@ -14,7 +14,6 @@ from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context, value_names
 from dotnn.codegen.tables import constants
 from dotnn.codegen.threads import thread_lines
-from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
@@ -58,15 +57,8 @@ def script(draft: Draft) -> str:
     }
     alone = draft.options.get("helpers") != "import"
     text = mark.off(assembled(Parts(TEMPLATES, paste.SCRIPT, formulas, modules(model.train), alone), context), names)
-    text = "\n".join(line for written in text.split("\n") for line in _on_the_page(written))
     facts = {**origin(model), "sha256": digest(model.source.text), **draft.facts}
     return "\n".join(["#!/usr/bin/env python3", *head_lines(facts, text), text])
-
-
-def _on_the_page(line: str) -> list[str]:
-    """Return a line, or the lines of a statement that is too long for one."""
-    code = line.lstrip(" ")
-    return [line] if len(line) <= WIDTH else wrapped(code, len(line) - len(code))
 
 
 def _own(model: Model, graph: Graph) -> dict[str, object]:

@@ -60,7 +60,12 @@ def blame_of(script: TracedScript, point: Point, fault: Fault, at_ties: bool) ->
 
 
 def _with_hint(pattern: Pattern, fault: Fault) -> str:
-    """Return the words of a pattern, and how the line would be right, or which others may be wrong in its place."""
+    """Return the words of a pattern, and how the line would be right, or which others may be wrong in its place.
+
+    A pattern that names a factor says already how it would be right.
+    """
+    if pattern.id.startswith("factor"):
+        return pattern.words
     if fault.repair:
         return f"{pattern.words} Right would be: {fault.repair}"
     if not fault.doubts:

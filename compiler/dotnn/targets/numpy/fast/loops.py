@@ -124,7 +124,11 @@ class LoopWriter:
     def _tuples(self, back: str) -> str:
         """Return a name for the pieces of every step, taken out of their arrays once."""
         wholes = list(self.pieces.values())
-        made = [f"list({wholes[0]}){back}"] if len(wholes) == 1 else wrapped("list(zip(", wholes, f")){back}", " " * 8)
+        made = (
+            [f"list({wholes[0]}){back}"]
+            if len(wholes) == 1
+            else wrapped("list(zip(", wholes, f")){back}", " " * 8, room=8)
+        )
         direction = "backward" if self.node.phase == "backward" else "forward"
         return self.e.bind(f"{self.prefix}_{direction}", "\n    ".join(made))
 
