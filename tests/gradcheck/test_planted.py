@@ -16,7 +16,7 @@ from dotnn_runtime.gradcheck.reading.script import read_script
 
 LESSONS = ("xor", "iris", "brackets", "jabberwocky")
 ALL = bool(os.environ.get("DOTNN_LONG"))
-SOME = {"xor": 12, "iris": 12, "brackets": 4, "jabberwocky": 4}
+SOME = {"xor": 12, "iris": 12, "brackets": 3, "jabberwocky": 3}
 PAIRS = {"xor": 4, "iris": 4, "brackets": 1, "jabberwocky": 1}
 """How many faults, and pairs of them, are planted where not all are: in a minute, not in half an hour."""
 OWN_LINE, BOTH = 0.99, 0.95
@@ -26,6 +26,7 @@ BESIDE = {
         "jabberwocky",
         "d_z = np.concatenate([d_i * d_b * (1 - i), d_f * f * (1 - f), d_g * (1 - g * g), d_o * o * (1 - o)], axis=1)",
     ): "the line stops and is blamed first, but nothing puts it right: so the lines that add up what it makes follow",
+    ("jabberwocky", "d_h = d_z @ steps.T"): "the same",
 }
 """Faults that are caught, but for which other lines are blamed, too, and why: lesson and change."""
 

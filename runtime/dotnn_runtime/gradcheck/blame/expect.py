@@ -157,7 +157,8 @@ class Expectations:
         if event.site.kind == "part" and event.place.part == 0:
             return True
         users = self.consumers[event.number]
-        if event.site.kind == "part" and not users and (event.frame, event.loops) in self._open_turns:
+        grows = event.site.kind == "part" or event.place.is_buffer
+        if grows and not users and (event.frame, event.loops) in self._open_turns:
             return True
         again = (u.name == event.name and u.frame == event.frame and u.site.kind != "return" for u in users)
         return bool(users) and all(again)
