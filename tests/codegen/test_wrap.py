@@ -18,6 +18,9 @@ LONG = [
     "value = (first_value_of_a_sum * second_value_of_a_sum + third_value_of_a_sum).mean(axis=-1, keepdims=True) + 1.0",
     "grads |= {f'some.long.path.of.a.block.{name}': gradient_of_it for name, gradient_of_it in d_of_the_block.items()}",
     "a['first.W'], a['second.W'], a['third.W'], a['fourth.W'], a['fifth.W'], a['sixth.W'], a['seventh.W'] = f(d, p, c)",
+    'total = scores("größe", äpfel) + scores("größe", birnen) - scores("länge", äpfel) * scores("breite", pfirsiche)',
+    "found = {f'größe {key}': value for key, value in table('äöü äöü äöü äöü äöü', 'ßßßßßßßß ßßßßßßßß ßßßß').items()}",
+    "kept = first_of_all('äöüäöüäöüäöü', one) if test('äöüäöüäöüäöüäöüäöü') else second_of_all('ßßßßßßßßßßßßßßß', two)",
 ]
 
 

@@ -57,7 +57,7 @@ def _value(code: str) -> tuple[int, ast.expr | None]:
 
 def _offset(code: str, node: ast.expr) -> int:
     """Return the character at which a node of a single line begins, brackets around it included."""
-    start = len(code.encode()[: node.col_offset].decode())
+    start = _character(code, node.col_offset)
     while start and code[start - 1] == "(" and code[:start].rstrip("(").endswith(("= ", "return ")):
         start -= 1
     return start
@@ -163,7 +163,7 @@ def _comprehension(
 ) -> tuple[str, str]:
     """Return what stands in front of the `for` of a comprehension in brackets, and the rest of it."""
     last = node.value if isinstance(node, ast.DictComp) else node.elt
-    cut = (last.end_col_offset or 0) + offset
+    cut = _character(value, (last.end_col_offset or 0) + offset)
     while value[cut] in ") ":
         cut += 1
     return value[1:cut].strip(), value[cut:-1].strip()
@@ -220,7 +220,12 @@ def _filled(items: Sequence[str], indent: int, width: int) -> list[str]:
 def _segment(text: str, node: ast.AST) -> str:
     """Return the piece of a line that a node stands for; `ast.get_source_segment` would look for lines each time."""
     start, end = node.col_offset, node.end_col_offset or 0  # type: ignore[attr-defined]
-    return text[start:end] if text.isascii() else text.encode()[start:end].decode()
+    return text[_character(text, start) : _character(text, end)]
+
+
+def _character(text: str, byte: int) -> int:
+    """Return the place of a character from the offset of a syntax tree, which counts the bytes of UTF-8."""
+    return byte if text.isascii() else len(text.encode()[:byte].decode())
 
 
 def _item(item: str, indent: int, width: int) -> list[str]:
@@ -259,13 +264,13 @@ def _operands(value: str, node: ast.expr) -> list[str]:
 def _in_brackets(value: str, inner: ast.expr, outer: ast.expr) -> bool:
     if inner is outer:
         return False
-    end = inner.end_col_offset or 0
+    end = _character(value, inner.end_col_offset or 0)
     return value[: end + 1].endswith(")") and value[:end].count("(") > value[:end].count(")")
 
 
 def _operator(value: str, node: ast.BinOp) -> int:
     """Return where the operator between two operands stands."""
-    start = node.left.end_col_offset or 0
+    start = _character(value, node.left.end_col_offset or 0)
     while value[start] in ") ":
         start += 1
     return start
