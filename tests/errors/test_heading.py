@@ -37,7 +37,7 @@ def test_any_text_comes_back(text):
     facts = {"spec": text, "set": [text, text * 60]}
     lines = head_lines(facts, "pass")
     assert all(line.startswith("#") and line.encode("utf-8", "strict").decode().isprintable() for line in lines)
-    found = read_heading("\n".join(["#!/usr/bin/env python3", *lines, "pass"]))
+    found = read_heading("\n".join([*lines, "pass"]))
     assert {name: value for name, value in found.items() if name != "checksum"} == facts
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dotnn.codegen.lines import INDENT, literal, table_lines, wrapped
+from dotnn.codegen.lines import literal, table_lines, wrapped
+from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
 from dotnn.model.model import Data, Declared, FileSource, Model, Scale
 

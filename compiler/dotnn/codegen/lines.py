@@ -11,6 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from dotnn.codegen import wrap
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Loop, Node, Value
 from dotnn.ir.tensor import BATCH
@@ -22,9 +23,7 @@ WAYS = {
     "forward": "one step after the other",
     "backward": "back from the last step: backpropagation through time",
 }
-WIDTH = 110
 COMMENT_COLUMN = 52
-INDENT = 4
 
 
 class Body:

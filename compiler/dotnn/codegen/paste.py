@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from dotnn.codegen.lines import WIDTH, wrapped
+from dotnn.codegen.lines import wrapped
+from dotnn.codegen.wrap import WIDTH
 
 Packages = tuple[str, ...]
 """Packages whose functions a script may call; of two with one name the later package's is meant."""

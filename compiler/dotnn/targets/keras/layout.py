@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import pairwise
 from tokenize import TokenInfo
 
-from dotnn.codegen.lines import INDENT, WIDTH
+from dotnn.codegen.wrap import INDENT, WIDTH
 
 OPEN, CLOSE = "([{", ")]}"
 CLAUSES = ("for", "lambda")

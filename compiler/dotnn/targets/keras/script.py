@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from dotnn.codegen import paste, training
-from dotnn.codegen.heading import digest, head_lines, header, origin
+from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
-from dotnn.codegen.lines import INDENT, WIDTH, indented, literal, wrapped
+from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.regime import modules as regime_modules
 from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context
 from dotnn.codegen.tables import constants
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node
 from dotnn.ir.op import no_gradient
@@ -80,8 +81,7 @@ def script(draft: Draft) -> str:
     alone = draft.options.get("helpers") != "import"
     text = assembled(Parts(TEMPLATES, PACKAGES, layers, modules, alone), context)
     text = as_black(mark.off(text, names | network.words_made))
-    facts = {**origin(model), "sha256": digest(model.source.text), **draft.facts}
-    return "\n".join(["#!/usr/bin/env python3", *head_lines(facts, text), text])
+    return headed(model, text, draft.facts)
 
 
 def _activations(network: Network) -> set[str]:

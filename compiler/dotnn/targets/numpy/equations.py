@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dotnn.codegen.lines import INDENT, Body, indented, wrapped
+from dotnn.codegen.lines import Body, indented, wrapped
+from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 

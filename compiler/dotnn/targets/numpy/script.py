@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dotnn.codegen import optimizer, paste, training
 from dotnn.codegen.definitions import defined
-from dotnn.codegen.heading import digest, head_lines, header, origin
+from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented
 from dotnn.codegen.regime import modules
@@ -57,8 +57,7 @@ def script(draft: Draft) -> str:
     }
     alone = draft.options.get("helpers") != "import"
     text = mark.off(assembled(Parts(TEMPLATES, paste.SCRIPT, formulas, modules(model.train), alone), context), names)
-    facts = {**origin(model), "sha256": digest(model.source.text), **draft.facts}
-    return "\n".join(["#!/usr/bin/env python3", *head_lines(facts, text), text])
+    return headed(model, text, draft.facts)
 
 
 def _own(model: Model, graph: Graph) -> dict[str, object]:

@@ -98,7 +98,7 @@ class _Script:
         modules = MODULES | data.modules() | training.modules() | self._modules([*formulas, *pasted], body)
         head = script_head(self.model, self.graph, sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
         text, marks = print_module(tree.Module(head, parts))
-        first = ["#!/usr/bin/env python3", *head_lines({**origin(self.model), **self.facts}, text)]
+        first = head_lines({**origin(self.model), **self.facts}, text)
         moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)
         return Explained("\n".join([*first, text]), moved)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.codegen import optimizer
-from dotnn.codegen.lines import WIDTH
+from dotnn.codegen.wrap import WIDTH
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.numpy.fast.emitter import FastEmitter

@@ -10,7 +10,8 @@ import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dotnn.codegen.lines import WIDTH, indented, with_comment, wrapped
+from dotnn.codegen.lines import indented, with_comment, wrapped
+from dotnn.codegen.wrap import WIDTH
 from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
 from dotnn.targets.numpy.fast.arrays import empty_array
