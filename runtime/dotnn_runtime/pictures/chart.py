@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from .scale import Scale
+from .svg import frame, text_of
 
 WIDTH, HEIGHT = 720, 420
 TOP, RIGHT, BOTTOM = 76, 20, 52
@@ -62,14 +63,7 @@ class Chart:
 
     def svg(self) -> str:
         """Return the picture as the text of an SVG file; the same chart gives the same text."""
-        root = ElementTree.Element(
-            "svg",
-            {"xmlns": "http://www.w3.org/2000/svg", "viewBox": f"0 0 {WIDTH} {HEIGHT}", "role": "img"},
-            **{"aria-labelledby": "title description"},
-        )
-        ElementTree.SubElement(root, "title", id="title").text = self.title
-        ElementTree.SubElement(root, "desc", id="description").text = self._description()
-        ElementTree.SubElement(root, "style").text = STYLE
+        root = frame(str(WIDTH), str(HEIGHT), title=self.title, description=self._description(), style=STYLE)
         _text(root, self._left, 24, self.title, "title")
         self._draw_axes(root)
         for i, line in enumerate(self.lines):
@@ -77,8 +71,7 @@ class Chart:
         for mark in self.marks:
             self._dot(root, self._x(mark.count), self._y(mark.value))
         self._draw_legend(root)
-        ElementTree.indent(root)
-        return ElementTree.tostring(root, encoding="unicode") + "\n"
+        return text_of(root)
 
     def _description(self) -> str:
         names = ", ".join([*(line.label for line in self.lines), *(mark.label for mark in self.marks)])

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from dotnn.reports.diagram.boxes import Diagram
 from dotnn.reports.diagram.layout import LINE, LOOP, PADDING, Point, Spot, lay_out, shown
+from dotnn_runtime.pictures.svg import frame, text_of
 
 STYLE = """
 svg { background: #ffffff; color: #1b1b1b; font: 12px ui-monospace, Menlo, Consolas, monospace }
@@ -28,18 +29,13 @@ def svg_of(diagram: Diagram) -> str:
     """Return the text of an SVG file; the same diagram gives the same text."""
     layout = lay_out(diagram)
     width, height = f"{layout.width:.0f}", f"{layout.height:.0f}"
-    size = {"width": width, "height": height, "viewBox": f"0 0 {width} {height}"}
-    root = ElementTree.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img", **size})
-    root.set("aria-labelledby", "title description")
-    ElementTree.SubElement(root, "title", id="title").text = diagram.title
-    ElementTree.SubElement(root, "desc", id="description").text = _description(diagram)
-    ElementTree.SubElement(root, "style").text = STYLE
+    root = frame(width, height, title=diagram.title, description=_description(diagram), style=STYLE)
+    root.attrib |= {"width": width, "height": height}
     for points in layout.routes.values():
         _draw_arrow(root, points)
     for spot in layout.spots.values():
         _draw_box(root, spot)
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
+    return text_of(root)
 
 
 def _description(diagram: Diagram) -> str:
