@@ -124,6 +124,9 @@ def test_a_block_is_one_box_or_its_layers():
     encoders = [box for box in folded.boxes if box.lines[0] == "Encoder(2, 32)"]
     sizes = [int(box.lines[2].split(", ")[-1].split()[0].replace(",", "")) for box in encoders]
     assert sizes == [sum(p.size for n, p in model.params.items() if n.startswith(f"{b.name}.")) for b in encoders]
+    assert [[a for a in folded.arrows if a[1] == b.name] for b in encoders] == [
+        [("e", "h.Encoder1", 0)], [("h.Encoder1", "h.Encoder2", 0)],
+    ]  # fmt: skip
     assert [box.kind for box in encoders] == ["block", "block"] and len(unfolded.boxes) == len(folded.boxes) + 12
 
 

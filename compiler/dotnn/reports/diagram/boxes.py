@@ -82,11 +82,15 @@ def _drawn(model: Model, homes: Mapping[str, str]) -> Diagram:
 
 
 def _uses(model: Model, homes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the boxes of a value and of its reader, once for each time that it is read."""
+    """Yield the boxes of a value and of its reader, once for each time that it is read; a block is given it once."""
+    blocks = {homes[step.path] for step in model.steps if step.places.uses and homes[step.path] != step.path}
+    given: set[tuple[str, str]] = set()
     for step in model.steps:
         for path in step.ins:
-            if homes.get(path, path) != homes[step.path]:
-                yield homes.get(path, path), homes[step.path]
+            tail, head = homes.get(path, path), homes[step.path]
+            if tail != head and not (head in blocks and (tail, head) in given):
+                yield tail, head
+            given.add((tail, head))
     for number, term in enumerate(model.train.losses):
         yield homes.get(term.output, term.output), _loss_name(number)
         if term.target in model.targets:
