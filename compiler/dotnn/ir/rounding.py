@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-EPSILON = float(np.finfo(float).eps)
+from dotnn_runtime.gradcheck.probing.rounding import EPSILON, Arithmetic
 
 
 class RandomRounding:
@@ -19,15 +19,8 @@ class RandomRounding:
         self.chance = chance
 
     def __call__(self, value: object, operands: list[np.ndarray]) -> np.ndarray:
-        """Return a value rounded in another way.
-
-        Whole numbers, and those that were chosen among the operands as a maximum is, have not been rounded.
-        """
-        x: np.ndarray = np.asarray(value)
-        if x.dtype.kind != "f":
-            return x
-        exact = np.logical_or.reduce([x == np.rint(x), *(np.isin(x, operand) for operand in operands)])
-        return np.asarray(np.where(exact, x, x * (1 + self._units(x))))
+        """Return a value rounded in another way, as the numbers of a script are in the validator's arithmetic."""
+        return np.asarray(Arithmetic(self.chance).rounded(np.asarray(value), operands))
 
     def moved(self, params: Mapping[str, np.ndarray], *, ties: bool) -> dict[str, np.ndarray]:
         """Return parameters moved likewise; with `ties` zeros, too, by a unit in the last place of 1."""
