@@ -14,6 +14,9 @@ from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
 from dotnn.passes.zeros import zero_gradients
 
+ZERO_GRADIENTS = "their gradients are zero whatever the data are: dotnn check expects it"
+"""What scripts say of `STRUCTURAL_ZEROS`."""
+
 
 def declared(model: Model) -> dict[str, Mapping[str, Any]]:
     """Return the tables that every script has: of parameters, state, inputs, targets and outputs."""
@@ -46,7 +49,7 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
         lines += ["# What weight decay acts on.", *named("DECAYED", decayed(model))]
     dead = zero_gradients(graph)
     if dead:
-        lines += ["# The loss does not depend on these, or only through steps.", *named("STRUCTURAL_ZEROS", dead)]
+        lines += [f"# {ZERO_GRADIENTS}", *named("STRUCTURAL_ZEROS", dead)]
     lsuv = training.rescaled(model, graph)
     lines += _dict("LSUV", {n: name_of(v) for n, v in lsuv.items()}) if lsuv else []
     scaled = data.scaled_shapes(model)

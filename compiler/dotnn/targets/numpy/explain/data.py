@@ -35,8 +35,6 @@ def to_range(values, low, high):
     scale = (high - low) / np.where(most > least, most - least, 1)
     return {"shift": least - low / scale, "scale": scale}
 '''
-SHORT_ROWS = 300
-"""Examples in the spec of more text than this get lines of their own."""
 NO_DATA = "the spec has no data: pass them to train, or name a file with --data"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dotnn.codegen import data as shared
 from dotnn.codegen.lines import literal
-from dotnn.codegen.tables import decayed, named_tables
+from dotnn.codegen.tables import ZERO_GRADIENTS, decayed, named_tables
 from dotnn.codegen.wrap import wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.identity import network_identity
@@ -48,7 +48,7 @@ def _constants(model: Model, graph: Graph) -> Iterator[str]:
         yield from wrapped(f"DECAYED = {literal(decayed(model))}")
     dead = zero_gradients(graph)
     if dead:
-        yield "# their gradients are zero whatever the data are: dotnn check expects it"
+        yield f"# {ZERO_GRADIENTS}"
         yield from wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}")
     train = model.train
     every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
