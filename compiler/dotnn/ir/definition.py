@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dotnn.core.diagnostics import Span
 from dotnn.ir.expr import DIALECTS, Call, Expr, Name, Number, calls, constant, spell, substitute
@@ -11,7 +12,7 @@ from dotnn.ir.expr.common import common_parts
 
 OPERAND = "z"
 HELPERS = ("sigmoid", "softplus", "erf")
-"""Functions of a body that NumPy has not."""
+"""Functions of a formula that NumPy has not."""
 
 
 @dataclass(frozen=True)
@@ -38,22 +39,23 @@ class Definition:
 
     def slope_filled(self, values: Sequence[float]) -> Expr:
         """Return the derivative by z with numbers for the parameters."""
-        return self._with(self.slope(), values)
+        return self._with(self.slope, values)
 
     def _with(self, expr: Expr, values: Sequence[float]) -> Expr:
         from dotnn.ir.expr.simplify import without_units
 
         return without_units(substitute(expr, dict(zip(self.params, map(constant, values), strict=True))))
 
+    @cached_property
     def slope(self) -> Expr:
-        """Return the derivative by z."""
+        """The derivative by z. Raises `NoDerivative`."""
         from dotnn.ir.expr.derive import derive  # only where it is needed: compiling starts faster without it
 
         return derive(self.body, OPERAND)
 
     def has_slope(self) -> bool:
         """Whether anything is sent back: not through a function that is flat wherever it is smooth."""
-        return self.slope() != Number(0)
+        return self.slope != Number(0)
 
     def call(self, values: Sequence[float]) -> Expr:
         """Return the call of the function."""
@@ -65,7 +67,7 @@ class Definition:
 
     def helpers(self) -> tuple[str, ...]:
         """Return the functions of ours that the text of both calls."""
-        found = {*calls(self.body), *calls(self.slope())}
+        found = {*calls(self.body), *calls(self.slope)}
         return tuple(h for h in HELPERS if h in found)
 
     def sources(self) -> dict[str, str]:
@@ -77,7 +79,7 @@ class Definition:
         doc = f"The derivative of {self.name} by {OPERAND}."
         return {
             self.name: forward,
-            self.slope_name: self._function(self.slope_name, arguments, doc, in_arrays(self.slope()), "numpy"),
+            self.slope_name: self._function(self.slope_name, arguments, doc, in_arrays(self.slope), "numpy"),
         }
 
     def _function(self, name: str, arguments: str, doc: str, body: Expr, dialect: str) -> str:

@@ -145,7 +145,7 @@ class _Reader(FormulaReader):
         said = f"{safe(name)}({', '.join((OPERAND, *params))}) = {body.tree}"
         definition = Definition(safe(name), params, in_arrays(body.tree), said, section.name.span)
         try:
-            definition.slope()
+            definition.has_slope()  # else what cannot be differentiated would be found where it is used
         except NoDerivative as error:
             raise Fail(messages.formulas.no_derivative(section.value.span, name, str(error))) from None
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ir.algebra import LINEAR
+from dotnn.ir.definition import HELPERS
 from dotnn.ir.expr import Expr, Keyword, Literal, Method, Name, constant, reads, substitute
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op
 from dotnn.ir.tensor import Attrs, TensorType
-
-HELPERS = ("sigmoid", "softplus", "erf")
-"""Functions of a formula that NumPy has not."""
 
 
 def together(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
