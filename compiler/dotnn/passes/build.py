@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dotnn.core.arguments import show
 from dotnn.ir.builder import GraphBuilder
+from dotnn.ir.expr import Expr
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Lowering
 from dotnn.library.ops import OPS
+from dotnn.library.ops.whole import Writer
 from dotnn.model.model import LossTerm, Model, Step
 
 
@@ -74,13 +77,31 @@ class _Build:
             return self.builder.emit("total", *(v for v, _ in terms), weights=tuple(w for _, w in terms))
 
     def loss(self, term: LossTerm) -> Value:
-        output, target = self.values[term.output], self.targets[term.target]
-        attrs = {**term.attrs, "features": features(term, output)}
-        label = f"{term.loss.name}({term.output}, {term.target})"
+        label = f"{term.loss.name}({', '.join([*term.operands, *_numbers(term)])})"
         single = len(self.model.train.losses) == 1 and not any(p.penalty for p in self.model.params.values())
         name = "loss" if single and term.weight == 1 else f"{term.loss.name}_{identifier(term.output)}"
+        if term.formula is not None:
+            return self.defined(term, term.formula, label, name)
+        output, target = self.values[term.output], self.targets[term.target]
         with self.builder.at(label, term.span, name):
+            attrs = {**term.attrs, "features": features(term, output)}
             return self.builder.emit(term.loss.op, output, target, **attrs)
+
+    def defined(self, term: LossTerm, formula: Expr, label: str, name: str) -> Value:
+        """Write the formula of a loss that the spec defines."""
+        reads = term.reads.items()
+        values = {n: self.values[r.value] if r.value else self.targets[r.target] for n, r in reads}
+        like = next(v for v in values.values() if v.type.dtype == "real")
+        prefix = term.loss.name if len(self.model.train.losses) > 1 else ""
+        name = name.removeprefix(f"{prefix}_")
+        with self.builder.at(label, term.span, prefix):
+            return Writer(self.builder, values, like).total(formula, term.attrs["reduce"], name, term.loss.equation)
+
+
+def _numbers(term: LossTerm) -> list[str]:
+    """Return the arguments of a loss that the spec defines, as the spec would have them."""
+    args = [a.name for a in term.loss.args if a.name != "reduce"] if term.formula is not None else []
+    return [f"{name} = {show(term.attrs[name])}" for name in args]
 
 
 def features(term: LossTerm, output: Value) -> int:

@@ -15,7 +15,10 @@ from dotnn.core.diagnostics import Span
 
 SECTION_WORDS = ("params", "model", "block", "data", "train", "check")
 STATEMENT_WORDS = ("input", "target", "layer", "output")
-DEFINITIONS = {"activation": "activation name(z, a = 1) = z * a"}
+DEFINITIONS = {
+    "activation": "activation name(z, a = 1) = z * a",
+    "loss": "loss name(y, t, a = 1) = mean(a * (y - t)^2)",
+}
 """The words that a definition begins with, each with an example."""
 OPERATOR_WORDS = ("and", "or", "not", "mod")
 KEYWORDS = frozenset(SECTION_WORDS + STATEMENT_WORDS + OPERATOR_WORDS + ("in",))
