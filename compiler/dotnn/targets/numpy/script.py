@@ -35,7 +35,7 @@ def script(draft: Draft) -> str:
     names, mark = names_of(draft.graph, draft.step), _mark(draft)
     graph, step = mark.on(draft.graph), mark.on(draft.step)
     plan = FastEmitter(model, step).emit()
-    called = helper_names(graph) | plan.helpers | training.init_helpers(model)
+    called = helper_names(graph) | plan.helpers | training.init_helpers(model) | optimizer.helpers(model.train)
     formulas = paste.needed(called - {"locate"})
     context: dict[str, object] = {
         **header(model, draft.facts, draft.style.name),
