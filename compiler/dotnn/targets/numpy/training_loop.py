@@ -87,7 +87,11 @@ def _overflow(model: Model, graph: Graph) -> list[str]:
     hidden = any(n.rule.vanishes for n in graph.all_nodes())
     if not slots and not hidden and not model.train.batch:
         return []  # the loss of an epoch is that after its only update
-    rows = "examples" if not model.train.batch else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
+    rows = (
+        "as_arrays(examples)"
+        if not model.train.batch
+        else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
+    )
     values = [f"forward(params, {rows})[1]"] if hidden else []
     if not slots:
         return wrapped("note_overflow(", ["history", "params", "{}", *values], ")")
