@@ -192,7 +192,7 @@ def test_values_of_several_shapes_and_no_target_at_all(style):
     assert module.TARGETS == {}
     params, batch = generic_point(module, 4)
     outputs, cache = module.forward(params, batch)
-    h = np.tanh(batch["x"].reshape(5, 6) @ params["h.dense1.W"] + params["h.dense1.b"])
+    h = np.tanh(batch["x"].reshape(5, 6) @ params["h.W"] + params["h.b"])
     mu, lv = (h @ params[f"{name}.W"] + params[f"{name}.b"] for name in ("mu", "lv"))
     d = special.expit(mu @ params["d.W"] + params["d.b"])
     wanted = ((batch["x"] - outputs["y"]) ** 2).sum((1, 2)) + (mu**2).mean(1)

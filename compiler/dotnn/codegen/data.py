@@ -11,7 +11,10 @@ from dotnn.core.arguments import show
 from dotnn.model.model import Data, Declared, FileSource, Model, Scale
 
 FIT = {"range": "fit_range", "standard": "fit_standard", "divide": "fit_divide"}
-_APPLY = ("    for name, s in scaling.items():", "        part[name] = apply_scaling(part[name], s)")
+_APPLY = (
+    "    for name, s in scaling.items():",
+    "        part[name] = part[name].then(lambda a, s=s: apply_scaling(a, s))",
+)
 
 
 def declarations(model: Model) -> tuple[dict[str, tuple[str, tuple[int, ...]]], dict[str, tuple[str, tuple[int, ...]]]]:
@@ -81,8 +84,8 @@ def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
     return [*lines, "}"]
 
 
-def prepare_lines(model: Model) -> list[str]:
-    """Return the body of `prepare`: raw arrays in, parts of scaled arrays out."""
+def prepare_lines(model: Model, more: str = "") -> list[str]:
+    """Return the body of `prepare`: raw arrays in, scaled parts out; `more` are arguments of `prepared`."""
     data = model.data or Data()
     lines = ["data = dict(data)"] if data.one_hot else []
     for name in data.one_hot:
@@ -90,11 +93,8 @@ def prepare_lines(model: Model) -> list[str]:
     lines.append(f"arrays = check_arrays(data, {_check_table(model)})")
     lines += _split_lines(data)
     lines += _scale_lines(data.scales)
-    lines += [
-        *(("for part in parts.values():", *_APPLY) if data.scales else ()),
-        "return {part: in_precision(examples, dtype) for part, examples in parts.items()}, scaling",
-    ]
-    return lines
+    lines += ["for part in parts.values():", *_APPLY] if data.scales else []
+    return [*lines, f"return prepared(parts, dtype{more}), scaling"]
 
 
 def _check_table(model: Model) -> str:
@@ -108,13 +108,13 @@ def _check_table(model: Model) -> str:
 
 def _split_lines(data: Data) -> list[str]:
     if data.split is None:
-        return ['parts = {"train": arrays}']
+        return ['parts = {"train": {name: Rows(values) for name, values in arrays.items()}}']
     fractions = {k: v for k, v in data.split.fractions.items() if v}
     by = f'arrays["{data.split.stratify}"]' if data.split.stratify else "None"
     return [
         "count = len(next(iter(arrays.values())))",
         f"chosen = split_indices(count, {literal(fractions)}, {data.split.seed}, {by})",
-        "parts = {part: {name: values[rows] for name, values in arrays.items()} for part, rows in chosen.items()}",
+        "parts = {part: {name: Rows(a, rows) for name, a in arrays.items()} for part, rows in chosen.items()}",
     ]
 
 

@@ -83,11 +83,15 @@ def _step(model: Model) -> list[str]:
 def _overflow(model: Model, graph: Graph) -> list[str]:
     """Return the lines after the loop that find what no loss shows: a last update, a memory of the optimizer, a running
     statistic or a value of the network that is not finite."""
-    slots = optimizer.slots(model.train)
+    slots = tuple(optimizer.slots(model.train))
     hidden = any(n.rule.vanishes for n in graph.all_nodes())
     if not slots and not hidden and not model.train.batch:
         return []  # the loss of an epoch is that after its only update
-    rows = "examples" if not model.train.batch else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
+    rows = (
+        "as_arrays(examples)"
+        if not model.train.batch
+        else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
+    )
     values = [f"forward(params, {rows})[1]"] if hidden else []
     if not slots:
         return wrapped("note_overflow(", ["history", "params", "{}", *values], ")")

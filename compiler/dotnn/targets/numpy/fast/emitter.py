@@ -289,11 +289,11 @@ class FastEmitter(PlanWriter):
                 continue
             axes = len(value.type.shape)
             if value.id in carried:
-                rows = self.example_array(name, f'with_ones(np.asarray(examples["{name}"], dtype))')
+                rows = self.example_array(name, f'with_ones(as_rows(examples["{name}"], dtype))')
                 self._ones[value.id] = self.bind(f"{value.name}_1", f"{rows}.T")
                 setup.append(f"{value.name} = {self._ones[value.id]}[:-1]")
             elif value.type.dtype == "real":
-                rows = self.example_array(name, f'np.asarray(examples["{name}"], dtype)')
+                rows = self.example_array(name, f'as_rows(examples["{name}"], dtype)')
                 turned = {1: rows, 2: f"{rows}.T"}.get(axes, f"np.moveaxis({rows}, 0, -1)")
                 setup.append(f"{value.name} = {turned}")
                 self._bound[self._batch_first(value)] = rows
