@@ -224,3 +224,52 @@ def test_a_reduction_takes_the_whole_example_unless_an_axis_is_named(target):
     wanted = ((y - t) ** 2).sum(axis=1).reshape(5, -1).mean(axis=1) + y.max(axis=others) - first
     np.testing.assert_allclose(module.total_loss(params, batch, {"y": y}), wanted.mean(), rtol=1e-12)
     assert_gradients(module, params, batch)
+
+
+METRICS = """
+    # Symmetric error in percent.
+    metric smape(y, t, percent = 100) = percent * mean(safe(2 * abs(y - t) / (abs(y) + abs(t))))
+    # Higher is better.
+    metric inside(y, t, width = 0.5 in 0..9) = mean(where(abs(y - t) < width, 1, 0))
+    metric sure(p, k: class) = p[k] * sigmoid(p[k]) + softplus(p[k]) + sum(softmax(p) * p) + logsumexp(p)
+    model M { input x: [4]  target t: [2]  target k: class[3]
+      h = x -> dense(5, tanh)
+      output y = h -> dense(2)
+      output p = h -> dense(3, softmax) }
+    data { source = npz("{path}", x = x, t = t, k = k)  scale = standard(t)  split = split(train = 50%, val = 50%) }
+    train { loss = mse(y, t) + cross_entropy(p, k)  optim = sgd(0.1)  epochs = 2
+      metrics = [smape, inside(width = 0.7), inside(y, t, width = 0.1), sure(p, k)]
+      stop = early(val_inside_0.7, patience = 5) }"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_metrics(style, tmp_path):
+    """In the own units of a scaled target, over the examples of a part."""
+    rng = np.random.default_rng(1)
+    data = {"x": rng.normal(size=(20, 4)), "t": rng.normal(3, 2, (20, 2)), "k": rng.integers(0, 3, 20)}
+    np.savez(tmp_path / "d.npz", **data)
+    text = METRICS.replace("{path}", "d.npz").replace("      stop = early(val_inside_0.7, patience = 5) }", "}")
+    module = module_of(text, style)
+    params, history = module.train(data, epochs=2, seed=1, dtype=np.float64)
+    parts, scaling = module.prepare(data, np.float64)
+    examples = parts["val"]
+    found = module.evaluate(params, examples, scaling)
+    outputs = module.forward(params, examples)[0]
+    y, t = (v / scaling["t"]["scale"] + scaling["t"]["shift"] for v in (outputs["y"], examples["t"]))
+    p, k = outputs["p"], examples["k"]
+    picked = of_class(p, k)
+    wanted = {
+        "smape": 100 * np.mean(2 * np.abs(y - t) / (np.abs(y) + np.abs(t))),
+        "inside_0.7": np.mean(np.abs(y - t) < 0.7),
+        "inside_0.1_y": np.mean(np.abs(y - t) < 0.1),
+        "sure_p": np.mean(
+            picked * special.expit(picked)
+            + np.logaddexp(0, picked)
+            + (softmax(p) * p).sum(1)
+            + special.logsumexp(p, axis=1)
+        ),
+    }
+    assert {*found} == {"loss", *wanted}
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-12, err_msg=name)
+    assert f"val_{[*wanted][0]}" in history[-1]

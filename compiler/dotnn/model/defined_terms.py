@@ -16,8 +16,9 @@ from dotnn.model.definitions.base import safe
 from dotnn.model.definitions.whole import Formula, Label, Operands
 from dotnn.model.formulas import Part, shape_or_number
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Declared, Read
+from dotnn.model.model import Declared, LossTerm, Read
 from dotnn.model.network import NetworkReader
+from dotnn.model.scope import Tensor
 from dotnn.syntax import nodes
 
 
@@ -82,6 +83,15 @@ def _take(formula: Formula, param: nodes.BlockParam, expr: nodes.Expr, found: Gi
         operands.parts[name] = Part(tree.Name(called), expr.span, value.type.example)
         operands.origins[called] = network.steps.origins((value,))
         found.reads[called] = Read(value=value.path)
+
+
+def take_known(
+    formula: Formula, param: nodes.BlockParam, term: LossTerm, found: Given, network: NetworkReader, *, of_target: bool
+) -> None:
+    """Add the output or the target of a loss to what a metric is given that names neither."""
+    names = network.scope.names
+    named = next((n for n, t in names.items() if isinstance(t, Tensor) and t.path == term.output), "")
+    _take(formula, param, nodes.Name(term.span, term.target if of_target else named), found, network)
 
 
 def _numbers(formula: Formula, name: str, target: Declared, expr: nodes.Expr) -> Part:

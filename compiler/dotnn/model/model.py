@@ -152,7 +152,10 @@ class LossTerm:
 
 @dataclass(frozen=True)
 class MetricTerm:
-    """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name."""
+    """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name.
+
+    Of a metric that the spec defines, `text` is the text of that function.
+    """
 
     key: str
     metric: Metric
@@ -160,6 +163,7 @@ class MetricTerm:
     target: str
     function: str
     attrs: Attrs = field(default_factory=dict)
+    text: str = ""
 
 
 @dataclass(frozen=True)
