@@ -272,4 +272,40 @@ def test_metrics(style, tmp_path):
     assert {*found} == {"loss", *wanted}
     for name, value in wanted.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-12, err_msg=name)
-    assert f"val_{[*wanted][0]}" in history[-1]
+    assert f"val_{next(iter(wanted))}" in history[-1]
+
+
+PENALISED = """
+    penalty group(w, s) = s * sum(sqrt(sum(w^2, axis = 0)))
+    penalty elastic(v, s = 0.1, mix = 0.3 in 0..1) = s * (mix * sum(abs(v)) + (1 - mix) * mean(v^2)) + s * max(v)
+    constraint simplex(w) = abs(w) / sum(abs(w), axis = 0)
+    constraint soft(w, at = 0.01) = sign(w) * max(abs(w) - at, 0) + 0 * sigmoid(w)
+    model M { input x: [6, 2]  target t: [2]
+      h = x -> conv1d(3, 2, tanh, penalty = group(0.2)) -> flatten
+      g = h -> dense(4, tanh, constraint = simplex)
+      output y = g -> dense(2, constraint = soft(at = 0.05)) }
+    train { loss = mse(y, t)  optim = sgd(0.1)  decay = elastic(mix = 0.6) }"""
+
+
+def elastic(w, s=0.1, mix=0.6):
+    return s * (mix * np.abs(w).sum() + (1 - mix) * np.mean(w**2)) + s * w.max()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_penalties_and_constraints(style):
+    module = module_of(PENALISED, style)
+    params, batch = generic_point(module, 3)
+    outputs, cache = module.forward(params, batch)
+    (kernel,) = (name for name in params if params[name].ndim == 3)
+    weights = [w for w in params.values() if w.ndim == 2]
+    wanted = np.mean((outputs["y"] - batch["t"]) ** 2) + sum(map(elastic, weights))
+    wanted += 0.2 * np.sqrt((params[kernel] ** 2).sum(axis=0)).sum()
+    np.testing.assert_allclose(module.total_loss(params, batch, cache), wanted, rtol=1e-12)
+    assert_gradients(module, params, batch)
+    data = {name: np.float32(v) for name, v in batch.items()}
+    trained = module.train(data, epochs=3, seed=1, dtype=np.float64)[0]
+    np.testing.assert_allclose(np.abs(trained["g.W"]).sum(axis=0), 1, rtol=1e-12)
+
+
+def test_tensorflow_has_the_same_penalties_and_constraints():
+    assert agrees(model_of(PENALISED), 4) < 1e-9

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from dotnn.ir import expr as tree
@@ -13,7 +12,7 @@ from dotnn.model import messages
 from dotnn.model.bind import match
 from dotnn.model.constants import evaluate, is_number
 from dotnn.model.definitions.base import safe
-from dotnn.model.definitions.whole import Formula, Label, Operands
+from dotnn.model.definitions.whole import Formula, Label, Operands, used_in
 from dotnn.model.formulas import Part, shape_or_number
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, LossTerm, Read
@@ -115,7 +114,7 @@ def body(formula: Formula, operands: Operands, numbers: Mapping[str, float], cal
     """Return what a formula computes of its operands: one number for each example. Raises `Fail`."""
     plain = {name: Part(tree.number(value), call.span) for name, value in numbers.items()}
     section = formula.section
-    with used_in(formula, call):
+    with used_in(formula, call.span):
         part = formula.read(replace(operands, parts={**operands.parts, **plain}))
         if part.shape is None or not tree.reads(part.tree):
             raise Fail(messages.definitions.reads_nothing(section.value.span, section.keyword, formula.name))
@@ -126,17 +125,6 @@ def body(formula: Formula, operands: Operands, numbers: Mapping[str, float], cal
                 messages.definitions.several_numbers(section.value.span, section.keyword, formula.name, shape, origin)
             )
     return part.tree
-
-
-@contextmanager
-def used_in(formula: Formula, call: nodes.Node) -> Iterator[None]:
-    """Say of what is wrong inside where it is used."""
-    try:
-        yield
-    except Fail as failure:
-        use = f"{formula.name} is used in line {formula.known.line_of(call)}"
-        note = f"{failure.diagnostic.note};  {use}" if failure.diagnostic.note else use
-        raise Fail(replace(failure.diagnostic, note=note)) from None
 
 
 def check_gradient(formula: Formula, made: tree.Expr, found: Given, call: nodes.Call) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.core.arguments import show
+from dotnn.core.arguments import Bound, show
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.expr import Expr
 from dotnn.ir.graph import Graph
@@ -11,12 +11,19 @@ from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Lowering
 from dotnn.library.ops import OPS
 from dotnn.library.ops.whole import Writer
-from dotnn.model.model import LossTerm, Model, Step
+from dotnn.library.penalties import Penalty
+from dotnn.model.definitions.penalty import WEIGHT, DefinedPenalty
+from dotnn.model.definitions.whole import said
+from dotnn.model.model import LossTerm, Model, Parameter, Step
 
 
 def build(model: Model) -> Graph:
     """Return the graph of the forward pass and the loss, not differentiated yet."""
     return _Build(model).run()
+
+
+PENALTY_OF = "penalty of "
+"""What the label of a penalty's nodes begins with; the name of the parameter follows."""
 
 
 class _Build:
@@ -69,8 +76,8 @@ class _Build:
         terms = [(self.loss(t), t.weight) for t in self.model.train.losses]
         for name, p in self.model.params.items():
             if p.penalty is not None:
-                with self.builder.at(f"penalty of {name}", p.span, f"{p.penalty.name}_{identifier(name)}"):
-                    terms.append((self.builder.emit(p.penalty.entry.op, self.params[name], **p.penalty.attrs), 1))
+                with self.builder.at(f"{PENALTY_OF}{name}", p.span, f"{p.penalty.name}_{identifier(name)}"):
+                    terms.append((self.penalty(p, p.penalty), 1))
         if len(terms) == 1 and terms[0][1] == 1:
             return terms[0][0]
         with self.builder.at("loss", self.model.train.losses[0].span, "loss"):
@@ -86,6 +93,14 @@ class _Build:
         with self.builder.at(label, term.span, name):
             attrs = {**term.attrs, "features": features(term, output)}
             return self.builder.emit(term.loss.op, output, target, **attrs)
+
+    def penalty(self, p: Parameter, penalty: Bound[Penalty]) -> Value:
+        """Write the penalty of a parameter."""
+        weight, entry = self.params[p.name], penalty.entry
+        if not isinstance(entry, DefinedPenalty):
+            return self.builder.emit(entry.op, weight, **penalty.attrs)
+        formula = entry.of(p.shape, penalty.attrs, p.span)
+        return Writer(self.builder, {WEIGHT: weight}, weight).total(formula, "sum", "", said(entry.formula))
 
     def defined(self, term: LossTerm, formula: Expr, label: str, name: str) -> Value:
         """Write the formula of a loss that the spec defines."""

@@ -61,6 +61,25 @@ def part(operand: Expr, places: Sequence[int | tuple[int, int]]) -> Expr:
     return Index(operand, (Slice(), *items))
 
 
+def in_numpy(expr: Expr) -> Expr:
+    """Return the same without the functions that NumPy has not, as exactly."""
+    expr = map_children(expr, in_numpy)
+    match expr:
+        case Call("sigmoid", (x,)):  # which tanh never overflows for
+            half = Binary("/", x, Number(2))
+            return Binary("/", Binary("+", Number(1), Call("tanh", (half,))), Number(2))
+        case Call("softplus", (x,)):
+            return Call("logaddexp", (Number(0), x))
+        case Call("logsumexp", (x, Number(axis))):
+            largest = reduced(x, "max", (int(axis),))
+            inner = reduced(Call("exp", (Binary("-", x, largest),)), "sum", (int(axis),))
+            return Binary("+", largest, Call("log", (inner,)))
+        case Call("softmax", (x,)):
+            powers = Call("exp", (Binary("-", x, reduced(x, "max", (-1,))),))
+            return Binary("/", powers, reduced(powers, "sum", (-1,)))
+    return expr
+
+
 def _mixes(expr: Expr) -> bool:
     """Whether a node is an op of its own, and no part of an elementwise formula."""
     return isinstance(expr, Method | Index) or (isinstance(expr, Call) and expr.function in MIXING)

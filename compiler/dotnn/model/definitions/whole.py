@@ -6,7 +6,8 @@ and calls, and again for each use, with the shapes of what it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from dotnn.core.arguments import REQUIRED, Arg
@@ -62,18 +63,24 @@ class Formula:
 
     @property
     def operands(self) -> tuple[nodes.BlockParam, ...]:
-        """The parameters that are values: those without a default."""
-        return tuple(p for p in self.section.params if p.default is None)
+        """The parameters that are values: those without a default, or the first where that is a whole parameter."""
+        params = self.section.params
+        return tuple(p for p in params if p.default is None) if self.batched else params[:1]
 
     @property
     def numbers(self) -> tuple[nodes.BlockParam, ...]:
         """The parameters that are numbers."""
-        return tuple(p for p in self.section.params if p.default is not None)
+        return self.section.params[len(self.operands) :]
 
     @property
     def args(self) -> tuple[Arg, ...]:
         """The parameters that are numbers, as arguments. Raises `Fail`."""
         return arguments(self.numbers, self.known)
+
+    @property
+    def meaning(self) -> str:
+        """The formula with everything that it calls: equal ones compute the same."""
+        return str(self.read(self.unread(), shapes=False).tree)
 
     def read(self, operands: Operands, *, shapes: bool = True) -> Part:
         """Return what the formula computes. Raises `Fail`."""
@@ -286,7 +293,7 @@ def formula_of(
         if p.default is None and seen_default and batched:
             raise Fail(messages.definitions.default_before_operand(p.span, p.name.id))
         seen_default = seen_default or p.default is not None
-    if not formula.operands:
+    if not formula.operands or formula.operands[0].default is not None:
         form = DEFINITIONS[keyword]
         raise Fail(messages.definitions.no_operand(section.name.span, keyword, section.name.id, form))
     check_use(section)
@@ -301,3 +308,14 @@ def said(formula: Formula) -> str:
     lines = Layout(body, [piece for piece in scan(body) if piece.kind != "comment"], 0).lines()
     names = ", ".join(p.name.id for p in section.params)
     return f"{formula.name}({names}) = {' '.join(line.text.strip() for line in lines)}"
+
+
+@contextmanager
+def used_in(formula: Formula, span: Span) -> Iterator[None]:
+    """Say of what is wrong inside where it is used."""
+    try:
+        yield
+    except Fail as failure:
+        use = f"{formula.name} is used in line {formula.known.reporter.source.line_of(span)}"
+        note = f"{failure.diagnostic.note};  {use}" if failure.diagnostic.note else use
+        raise Fail(replace(failure.diagnostic, note=note)) from None

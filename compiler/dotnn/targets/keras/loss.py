@@ -9,15 +9,13 @@ from dotnn.codegen.lines import Banners
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
-from dotnn.library.penalties import PENALTIES
 from dotnn.model.model import Model
+from dotnn.passes.build import PENALTY_OF
 from dotnn.targets.keras.layout import with_remark
 from dotnn.targets.keras.lowered import refusal, written
 from dotnn.targets.keras.network import Network
 from dotnn.targets.keras.rules import LOSSES
 from dotnn.targets.keras.rules.losses import formula
-
-_PENALTY_OPS = {p.op for p in PENALTIES.values()}
 
 
 def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
@@ -31,7 +29,7 @@ def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
     for node in graph.phase("loss"):
         if node.op == "total":
             total = node
-        elif node.op not in _PENALTY_OPS:
+        elif not node.layer.startswith(PENALTY_OF):
             body.node(node)
     if total is not None:
         body.lines.append(f"{total.out.name} = {_sum(total, graph, network.distributed)}")
@@ -102,7 +100,7 @@ def _sum(total: Node, graph: Graph, distributed: bool) -> str:
     producers = graph.producers()
     terms, penalised = [], False
     for value, weight in zip(total.ins, total.attrs["weights"], strict=True):
-        if producers[value.id].op in _PENALTY_OPS:
+        if producers[value.id].layer.startswith(PENALTY_OF):
             penalised = True
         else:
             terms.append(value.name if weight == 1 else f"{weight} * {value.name}")

@@ -16,14 +16,19 @@ from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
+from dotnn.library.constraints import Constraint
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import Attrs, ShapeError, Types
-from dotnn.model.model import Model, Step
+from dotnn.library.penalties import Penalty
+from dotnn.model.definitions.base import safe
+from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
+from dotnn.model.model import Model, Parameter, Step
 from dotnn.passes.build import identifier
 from dotnn.targets.keras import rules
 from dotnn.targets.keras.call import Keras
 from dotnn.targets.keras.layout import with_remark
 from dotnn.targets.keras.lowered import PACKAGES, function, refusal
+from dotnn.targets.keras.weights import function_of
 
 NO_VARIABLES: dict[str, str] = {}
 
@@ -277,12 +282,29 @@ class Network:
             penalty, constraint = self.model.params[full].penalty, self.model.params[full].constraint
             variable = attribute.rpartition(".")[2]
             word = part.keras.keywords.get(variable, variable.removesuffix("_kernel"))
-            if penalty is not None:
+            defined = [
+                b for b in (penalty, constraint) if b and isinstance(b.entry, DefinedPenalty | DefinedConstraint)
+            ]
+            for bound in defined:
+                what = "regularizer" if bound is penalty else "constraint"
+                yield f"{word}_{what}={self._of_weight(bound, self.model.params[full])}"
+            if penalty is not None and penalty not in defined:
                 kind = rules.PENALTIES[penalty.name].keras
                 yield f"{word}_regularizer=keras.regularizers.{kind}({_numbers(penalty)})"
-            if constraint is not None:
+            if constraint is not None and constraint not in defined:
                 kind = rules.CONSTRAINTS[constraint.name].keras
                 yield f"{word}_constraint={kind}({_numbers(constraint)})"
+
+    def _of_weight(self, bound: Bound[Penalty] | Bound[Constraint], p: Parameter) -> str:
+        """Return the name of the function of a penalty or constraint that the spec defines."""
+        assert isinstance(bound.entry, DefinedPenalty | DefinedConstraint)
+        free = (name for name in _numbered(safe(bound.name)) if name not in paste.library(PACKAGES))
+        try:
+            texts = ((name, function_of(bound.entry, bound.attrs, p, name)) for name in free)
+            return next(name for name, text in texts if self.functions.setdefault(name, text) == text)
+        except Unspellable as error:
+            message = f"{bound.name} cannot be written for TensorFlow: {error}"
+            raise refusal(self.model, p.span, message) from None
 
     def _call(self, step: Step, part: Part) -> list[str]:
         """Return the arguments of a layer; what is said of its variables goes to the cell, if it has one."""
