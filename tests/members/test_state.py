@@ -91,6 +91,10 @@ INVARIANT = {
     },
     "a = x -> dense(4)  output y = a - (a -> mean_features -> spread(4)) -> batchnorm(gamma = false)": {"a.b"},
     "a = x -> dense(4) -> reshape([2, 2]) -> batchnorm -> flatten  output y = a": set(),
+    "output y = x -> reshape([3, 1]) -> position_embedding -> batchnorm -> flatten -> dense(4)": set(),
+    "output y = x -> reshape([1, 3]) -> position_embedding -> batchnorm -> flatten -> dense(4)": {
+        "y.position_embedding1.W",
+    },
     "s = x -> dense(8) -> reshape([2, 4])  output y = s -> multi_head_attention(2, 3) -> flatten -> dense(4)": {
         "y.multi_head_attention1.bk",
     },
@@ -98,6 +102,8 @@ INVARIANT = {
         "k.b",
     },
     "s = x -> reshape([3, 1])  k = s -> dense(1)  output y = attention(s, k, k) -> flatten -> dense(4)": set(),
+    "s = x -> reshape([3, 1])  k = s -> dense(1, bias = false) -> position_embedding  output y = attention(s, k, s) "
+    "-> flatten -> dense(4)": set(),
 }  # fmt: skip
 """Networks, and the parameters that a normalisation takes out again."""
 

@@ -66,6 +66,11 @@ KINDS = {
         "h = x -> dense(1, softmax)  output y = concat(h, x) -> dense(1)", {"h.W", "h.b"},
         "h = x -> dense(2, softmax)  output y = concat(h, x) -> dense(1)",
     ),
+    "positions that differ, before a mean over one position": (
+        "output y = x -> reshape([1, 3]) -> position_embedding -> batchnorm -> flatten -> dense(1)",
+        {"y.position_embedding1.W"},
+        "output y = x -> reshape([3, 1]) -> position_embedding -> batchnorm -> flatten -> dense(1)",
+    ),
     "a softmax that is summed": (
         "h = x -> dense(4, softmax) -> sum_features  output y = h * (x -> dense(1))", {"h.W", "h.b"},
         "h = x -> dense(4, sigmoid) -> sum_features  output y = h * (x -> dense(1))",

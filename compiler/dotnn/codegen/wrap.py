@@ -221,7 +221,7 @@ def _entry(text: str, key: ast.expr | None, value: ast.expr) -> str:
     return f"{_segment(text, key)}: {_segment(text, value)}" if key else f"**{_segment(text, value)}"
 
 
-def filled(items: Sequence[str], indent: int, width: int) -> list[str]:
+def filled(items: Sequence[str], indent: int, width: int = WIDTH) -> list[str]:
     """Return items with commas behind them, as many on a line as there is room for."""
     lines: list[str] = []
     current = ""

@@ -36,5 +36,14 @@ def _is_lost(value: Value, node: Node, reading: Readers, invariant: Collection[i
     return (
         len(node.outs) == 1
         and node.out.id in invariant
+        and not _differs_by_position(value)
         and all(i in additive for i, v in enumerate(node.ins) if v.id == value.id)
     )
+
+
+def _differs_by_position(value: Value) -> bool:
+    """Whether a parameter is more than a number per feature.
+
+    Every position has numbers of its own in a position embedding: a mean over the positions does not take them out.
+    """
+    return not value.type.batched and any(size != 1 for size in value.type.shape[:-1])

@@ -65,7 +65,7 @@ def _optimizer(optimizer: Optimizer) -> str:
     lines = [f"**{signature(optimizer.name, optimizer.args)}** {about}", "```text"]
     for label, attrs in _variants(optimizer):
         lines += [f"# {label}"] if label else []
-        lines += optimizer.equations(attrs)
+        lines += map(str, optimizer.equations(attrs))
     return "\n".join([*lines, "```"])
 
 
@@ -85,7 +85,7 @@ def _variants(optimizer: Optimizer) -> Iterator[tuple[str, Attrs]]:
 def _schedules() -> str:
     parts = [
         f"**{signature(s.name, s.args)}** {s.doc} Source: {s.source}.{also('schedule', s.name)}\n"
-        + "\n".join(["```text", *s.equations, "```"])
+        + "\n".join(["```text", *map(str, s.equations), "```"])
         for s in SCHEDULES.values()
     ]
     return "\n\n".join([*parts, arguments((s.name, s.args) for s in SCHEDULES.values())])
