@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dotnn.codegen.lines import literal, table_lines, wrapped
+from dotnn.codegen.lines import literal, on_the_page, table_lines, wrapped
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
 from dotnn.model.model import Data, Declared, FileSource, Model, Scale
@@ -55,11 +55,11 @@ def load_lines(model: Model) -> list[str]:
         names = {name: name for name in (*model.inputs, *model.targets)}
         return [
             "if path is not None:",
-            f"    return read_npz(path, {literal(names)})",
+            *on_the_page(f"    return read_npz(path, {literal(names)})", INDENT),
             *(_inline_lines(data.inline) if data.inline else [_NO_DATA]),
         ]
     path = f"locate({literal(data.source.path)}, __file__, path)"
-    return _table_lines(model, data.source, path) if data.source.entry.table else [_arrays_line(data.source, path)]
+    return _table_lines(model, data.source, path) if data.source.entry.table else _arrays_lines(data.source, path)
 
 
 def _table_lines(model: Model, source: FileSource, path: str) -> list[str]:
@@ -67,20 +67,21 @@ def _table_lines(model: Model, source: FileSource, path: str) -> list[str]:
     columns = [f"{literal(name)}: {literal(list(names))}" for name, names in source.fields.items()]
     kinds = {name: kind for name, kind in raw_kinds(model).items() if name in source.fields}
     read = f"{source.entry.function}({path}, columns, {literal(kinds)})"
-    returned = [f"return {read}"] if classes(model) else [f"data, labels = {read}", "return data"]
-    return [*table_lines("columns", columns, room=INDENT), *returned]
+    made = on_the_page(f"{'return' if classes(model) else 'data, labels ='} {read}", INDENT)
+    return [*table_lines("columns", columns, room=INDENT), *made, *([] if classes(model) else ["return data"])]
 
 
-def _arrays_line(source: FileSource, path: str) -> str:
-    """Return the line that reads arrays by their keys."""
+def _arrays_lines(source: FileSource, path: str) -> list[str]:
+    """Return the lines that read arrays by their keys."""
     keys = {name: words[0] for name, words in source.fields.items()}
-    return f"return {source.entry.function}({path}, {literal(keys)})"
+    return on_the_page(f"return {source.entry.function}({path}, {literal(keys)})", INDENT)
 
 
 def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
     lines = ["return {"]
     for name, rows in inline.items():
-        lines += ["    " + line for line in wrapped(f'"{name}": np.array([', [show(row) for row in rows], "]),")]
+        array = wrapped(f'"{name}": np.array([', [show(row) for row in rows], "]),", room=2 * INDENT)
+        lines += [" " * INDENT + line for line in array]
     return [*lines, "}"]
 
 

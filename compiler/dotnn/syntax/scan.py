@@ -23,7 +23,7 @@ DEFINITIONS = {
     "metric": "metric name(y, t, a = 1) = mean(a * abs(y - t))",
     "init": "init name(sd = 1) = normal(sd) / sqrt(n_in)",
     "schedule": "schedule name(lr, rate = 0.9) = lr * rate ^ epoch",
-    "optimizer": "optimizer name(lr = 0.01) {{ w = w - lr * g }}",
+    "optimizer": "optimizer name(lr = 0.01) { w = w - lr * g }",
 }
 """The words that a definition begins with, each with an example."""
 SOFT_SECTION_WORDS = ("optimizer",)

@@ -282,22 +282,16 @@ class Network:
             penalty, constraint = self.model.params[full].penalty, self.model.params[full].constraint
             variable = attribute.rpartition(".")[2]
             word = part.keras.keywords.get(variable, variable.removesuffix("_kernel"))
-            defined = [
-                b for b in (penalty, constraint) if b and isinstance(b.entry, DefinedPenalty | DefinedConstraint)
-            ]
-            for bound in defined:
-                what = "regularizer" if bound is penalty else "constraint"
-                yield f"{word}_{what}={self._of_weight(bound, self.model.params[full])}"
-            if penalty is not None and penalty not in defined:
-                kind = rules.PENALTIES[penalty.name].keras
-                yield f"{word}_regularizer=keras.regularizers.{kind}({_numbers(penalty)})"
-            if constraint is not None and constraint not in defined:
-                kind = rules.CONSTRAINTS[constraint.name].keras
-                yield f"{word}_constraint={kind}({_numbers(constraint)})"
+            for what, bound in (("regularizer", penalty), ("constraint", constraint)):
+                if bound is not None:
+                    yield f"{word}_{what}={self._of_weight(bound, self.model.params[full])}"
 
     def _of_weight(self, bound: Bound[Penalty] | Bound[Constraint], p: Parameter) -> str:
-        """Return the name of the function of a penalty or constraint that the spec defines."""
-        assert isinstance(bound.entry, DefinedPenalty | DefinedConstraint)
+        """Return the penalty or constraint of a weight: the name of a function where the spec defines it."""
+        if not isinstance(bound.entry, DefinedPenalty | DefinedConstraint):
+            is_penalty = isinstance(bound.entry, Penalty)
+            kind = f"keras.regularizers.{rules.PENALTIES[bound.name].keras}" if is_penalty else ""
+            return f"{kind or rules.CONSTRAINTS[bound.name].keras}({_numbers(bound)})"
         free = (name for name in _numbered(safe(bound.name)) if name not in paste.library(PACKAGES))
         try:
             texts = ((name, function_of(bound.entry, bound.attrs, p, name)) for name in free)

@@ -13,7 +13,7 @@ from dotnn.targets.numpy.fast.kernels import kernel_of
 from dotnn.targets.numpy.fast.loops import LoopWriter
 from dotnn.targets.numpy.fast.placement.batch import place
 from dotnn.targets.numpy.fast.placement.places import Piece, Place, Rows
-from dotnn.targets.numpy.fast.plan import Plan, PlanWriter, words
+from dotnn.targets.numpy.fast.plan import STEP, Plan, PlanWriter, words
 
 WRITTEN = ("same", "columns", "reshaped", "repeated", "parameters", "within")
 """The places whose numbers are there already."""
@@ -92,7 +92,8 @@ class FastEmitter(PlanWriter):
             made = self._by_steps(value, sequence)
         elif place.how not in ("kernel", "within"):
             made = value.name
-            self.prepare(f"{made} = {self._expression(value, place, first)}")
+            said = "the last row stays 1: it carries the bias" if place.how == "carrier" else ""
+            self.prepare(f"{made} = {self._expression(value, place, first)}", said)
         if place.how == "over":
             self.plan.reused.add(made)
         if place.how == "same" and place.of and place.of.id in self._steps:
@@ -125,7 +126,7 @@ class FastEmitter(PlanWriter):
             "repeated": lambda: repeated(source, value),
             "gradient": lambda: self._block("grads", place.paths),
             "parameters": lambda: self._block("params", place.paths),
-            "carrier": lambda: f"{self._with_ones(value)}[:-1]  # the last row stays 1: it carries the bias",
+            "carrier": lambda: f"{self._with_ones(value)}[:-1]",
         }
         return spelled[place.how]()
 
@@ -326,8 +327,9 @@ class FastEmitter(PlanWriter):
         _, final, summed = loop.outputs(node.outs)
         for value in summed:
             self.run(f"copyto({self.rows(value)}, 0)")
-        for line in loop_steps(node, loop, self.rows, "{}[...]"):
-            self.run(line)
+        for line in loop_steps(node, loop, self.rows, "{}[...]", STEP):
+            for part in line.split("\n"):
+                self.run(part)
         for value, last in zip(final, loop.final, strict=True):
             self.run(f"copyto({self.rows(value)}, {last.name})")
 
