@@ -29,11 +29,6 @@ class Given:
     reads: dict[str, Read] = field(default_factory=dict)
 
 
-def form_of(formula: Formula) -> str:
-    """Return a call with the names of the definition."""
-    return f"{formula.name}({', '.join(p.name.id for p in formula.operands)})"
-
-
 def given(formula: Formula, call: nodes.Call, network: NetworkReader) -> tuple[Given, tuple[nodes.Arg, ...]]:
     """Return what a call gives the values of a definition, and its other arguments. Raises `Fail`."""
     names = [p.name.id for p in formula.operands]
@@ -44,7 +39,7 @@ def given(formula: Formula, call: nodes.Call, network: NetworkReader) -> tuple[G
     exprs = match(formula.name, names, mine)
     for p in formula.operands:
         if p.name.id not in exprs:
-            raise Fail(messages.definitions.operand_missing(call.span, formula.name, p.name.id, form_of(formula)))
+            raise Fail(messages.definitions.operand_missing(call.span, formula.name, p.name.id, formula.form))
         _take(formula, p, exprs[p.name.id], found, network)
     return found, rest
 
@@ -74,7 +69,7 @@ def _take(formula: Formula, param: nodes.BlockParam, expr: nodes.Expr, found: Gi
         if number is not None:
             operands.parts[name] = Part(tree.number(number), expr.span)
             return
-        value = network.named_value(expr)
+        value = _value(expr, network)
         if value.type.dtype != "real":
             message = f"{formula.name} needs real numbers, but {name} holds integers"
             origin = network.steps.origins((value,))
@@ -97,6 +92,15 @@ def _numbers(formula: Formula, name: str, target: Declared, expr: nodes.Expr) ->
     if target.kind == "class":
         raise Fail(messages.definitions.label_given(expr.span, formula.name, name, target.name, target.bound))
     return Part(tree.Name(safe(name)), expr.span, target.type.example)
+
+
+def _value(expr: nodes.Expr, network: NetworkReader) -> Tensor:
+    """Return the value of the network that is given. Raises `Fail`."""
+    names = network.scope.names
+    if isinstance(expr, nodes.Name) and expr.id not in names and "" not in names:
+        known = [*network.outputs, *(n for n, b in names.items() if isinstance(b, Tensor)), *network.targets]
+        raise Fail(messages.definitions.unknown_operand(expr.span, expr.id, dict.fromkeys(known)))
+    return network.named_value(expr)
 
 
 def _number(expr: nodes.Expr, network: NetworkReader) -> float | None:

@@ -10,7 +10,7 @@ from dotnn.library.losses import LOSSES, Loss
 from dotnn.model import messages
 from dotnn.model.bind import bind, defined_members
 from dotnn.model.constants import Poison, Poisoned, describe, evaluate, is_number
-from dotnn.model.defined_terms import body, check_gradient, form_of, given
+from dotnn.model.defined_terms import body, check_gradient, given
 from dotnn.model.definitions.loss import DefinedLoss
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, LossTerm, Read
@@ -75,7 +75,7 @@ def _example(loss: str, network: NetworkReader, section: SectionReader) -> str:
     """Return a call of the loss with the model's own names where there is no doubt about them."""
     own = _losses(section)[loss]
     if isinstance(own, DefinedLoss):
-        return form_of(own.formula)
+        return own.formula.form
     output = next(iter(network.outputs)) if len(network.outputs) == 1 else "y"
     target = next(iter(network.targets)) if len(network.targets) == 1 else "t"
     return f"{loss}({output}, {target})"

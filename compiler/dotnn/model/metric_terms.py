@@ -14,7 +14,7 @@ from dotnn.model import messages
 from dotnn.model.bind import bind, defined_members
 from dotnn.model.constants import Poison, Poisoned
 from dotnn.model.defined_metrics import function
-from dotnn.model.defined_terms import Given, body, form_of, given, take_known
+from dotnn.model.defined_terms import Given, body, given, take_known
 from dotnn.model.definitions.metric import DefinedMetric
 from dotnn.model.definitions.whole import Operands
 from dotnn.model.loss_terms import misfit, output_and_target
@@ -72,7 +72,7 @@ def _defined(
     fitting = [t for t in losses if t.output and t.target and (_base(t.target_kind) == "class") == metric.of_classes]
     if not fitting:
         if losses:
-            raise Fail(messages.definitions.metric_without_values(call.span, metric.name, form_of(metric.formula)))
+            raise Fail(messages.definitions.metric_without_values(call.span, metric.name, metric.formula.form))
         return ()
     made = []
     for term in fitting:
@@ -94,7 +94,7 @@ def _finished(metric: DefinedMetric, call: nodes.Call, found: Given, attrs: Attr
     """Return the term of a metric that the spec defines, with the text of its function."""
     output, target = (next((r for r in found.reads.values() if getattr(r, of)), None) for of in ("value", "target"))
     if output is None or target is None:
-        raise Fail(messages.definitions.metric_without_values(call.span, metric.name, form_of(metric.formula)))
+        raise Fail(messages.definitions.metric_without_values(call.span, metric.name, metric.formula.form))
     formula = body(metric.formula, found.operands, {n: float(v) for n, v in attrs.items()}, call)
     special = [str(attrs[a.name]) for a in metric.args if attrs[a.name] != a.default]
     key = "_".join([metric.name, *special, *([] if alone else [output.value.replace(".", "_")])])

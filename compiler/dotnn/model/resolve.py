@@ -180,12 +180,15 @@ def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...
 
 def _check_formulas(params: Iterable[Parameter], reporter: Reporter) -> None:
     """Stop where a penalty or a constraint that the spec defines does not fit the shape of a parameter."""
+    wrong: set[str] = set()
     for p in params:
         for bound in (p.penalty, p.constraint):
-            if bound is not None and isinstance(bound.entry, DefinedPenalty | DefinedConstraint):
+            entry = bound.entry if bound is not None else None
+            if bound is not None and isinstance(entry, DefinedPenalty | DefinedConstraint) and entry.name not in wrong:
                 try:
-                    bound.entry.of(p.shape, bound.attrs, p.span)
+                    entry.of(p.shape, bound.attrs, p.span)
                 except Fail as failure:
+                    wrong.add(entry.name)
                     reporter.add(failure.diagnostic)
     reporter.stop_on_errors()
 

@@ -73,6 +73,11 @@ class Formula:
         return self.section.params[len(self.operands) :]
 
     @property
+    def form(self) -> str:
+        """A call with the names of the definition."""
+        return f"{self.name}({', '.join(p.name.id for p in self.operands)})"
+
+    @property
     def args(self) -> tuple[Arg, ...]:
         """The parameters that are numbers, as arguments. Raises `Fail`."""
         return arguments(self.numbers, self.known)
@@ -237,7 +242,7 @@ class WholeReader(DefinitionReader):
         for p in operands:
             value = given.get(p.name.id)
             if value is None:
-                raise Fail(messages.definitions.operand_missing(call.span, formula.name, p.name.id))
+                raise Fail(messages.definitions.operand_missing(call.span, formula.name, p.name.id, formula.form))
             if p.kind is None:
                 parts[p.name.id] = self.number(value)
             elif isinstance(value, nodes.Name) and value.id in self.labels:

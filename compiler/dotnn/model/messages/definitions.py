@@ -93,6 +93,11 @@ def operand_missing(span: Span, name: str, operand: str, form: str = "") -> Diag
     return Diagnostic("NN212", f"{name} is called without {operand}", span, help=f"write {form}" if form else "")
 
 
+def unknown_operand(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    help = did_you_mean(name, list(known))
+    return Diagnostic("NN306", f'"{name}" is neither a value of the model nor a target', span, help=help)
+
+
 def no_label(span: Span, name: str, operand: str) -> Diagnostic:
     message = f"{name} takes classes as {operand}: a target is needed here, declared as a class"
     return Diagnostic("NN305", message, span, help="declare it in the model, for instance target y: class[3]")
