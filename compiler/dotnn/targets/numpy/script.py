@@ -70,7 +70,7 @@ def _own(model: Model, graph: Graph) -> dict[str, object]:
             "params = in_precision(params, dtype)",
         ],
         "predict_forward": "outputs, cache = forward(params, batch)",
-        "diverged_values": "params, forward(params, examples)[1]",
+        "diverged_values": "params, forward(params, as_arrays(examples))[1]",
         "subject": "params",
         "restore": 'params = state["best_params"]',
         "fitted": "params, history",
