@@ -1,0 +1,25 @@
+"""Texts as whole numbers: those of the training part have numbers from 1 on, all others 0."""
+
+import numpy as np
+
+from dotnn_runtime.script.errors import DataError
+
+
+def fit_category(texts: np.ndarray, size: int) -> dict[str, np.ndarray]:
+    """Return `{"texts": …}`: the different texts of `texts`, `(n,)`, in sorted order, an empty one left out.
+
+    DataError where there are more than `size - 1`.
+    """
+    known = np.unique(texts[texts != ""])
+    if len(known) >= size:
+        raise DataError(
+            f"there are {len(known)} different texts, but category[{size}] has room for {size - 1}",
+            help=f"declare category[{len(known) + 1}]: 0 is for all other texts",
+        )
+    return {"texts": known}
+
+
+def category_numbers(texts: np.ndarray, s: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the number of each of the `texts`, `(n,)`: its place from 1 on, 0 where it is not known."""
+    number = {str(text): i for i, text in enumerate(s["texts"], 1)}
+    return np.array([number.get(str(text), 0) for text in texts], dtype=np.int64)
