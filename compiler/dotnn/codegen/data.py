@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from dotnn.codegen.lines import literal, table_lines, wrapped
-from dotnn.codegen.preparing import Chain, chains, fitted, undone_outputs
+from dotnn.codegen.lines import literal, on_the_page, table_lines, wrapped
+from dotnn.codegen.preparing import Chain, Step, chains, fitted, undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
 from dotnn.model.model import Data, FileSource, Model
@@ -35,47 +35,55 @@ def load_lines(model: Model) -> list[str]:
         names = {name: name for name in raw_declarations(model)}
         return [
             "if path is not None:",
-            f"    return read_npz(path, {literal(names)})",
+            *on_the_page(f"    return read_npz(path, {literal(names)})", INDENT),
             *(_inline_lines(data.inline) if data.inline else [_NO_DATA]),
         ]
     path = f"locate({literal(data.source.path)}, __file__, path)"
-    return _table_lines(model, data.source, path) if data.source.entry.table else [_arrays_line(data.source, path)]
+    return _table_lines(model, data.source, path) if data.source.entry.table else _arrays_lines(data.source, path)
 
 
 def _table_lines(model: Model, source: FileSource, path: str) -> list[str]:
     """Return the lines that read columns, with the texts of the classes where they are wanted."""
     columns = [f"{literal(name)}: {literal(list(names))}" for name, names in source.fields.items()]
     kinds = {name: kind for name, (kind, _) in raw_declarations(model).items() if name in source.fields}
-    found = "return" if classes(model) else "data, labels ="
-    read = wrapped(f"{found} {source.entry.function}(", [path, "columns", literal(kinds)], ")", room=INDENT)
-    return [*table_lines("columns", columns, room=INDENT), *read, *([] if classes(model) else ["return data"])]
+    read = f"{source.entry.function}({path}, columns, {literal(kinds)})"
+    made = on_the_page(f"{'return' if classes(model) else 'data, labels ='} {read}", INDENT)
+    return [*table_lines("columns", columns, room=INDENT), *made, *([] if classes(model) else ["return data"])]
 
 
-def _arrays_line(source: FileSource, path: str) -> str:
-    """Return the line that reads arrays by their keys."""
+def _arrays_lines(source: FileSource, path: str) -> list[str]:
+    """Return the lines that read arrays by their keys."""
     keys = {name: words[0] for name, words in source.fields.items()}
-    return f"return {source.entry.function}({path}, {literal(keys)})"
+    return on_the_page(f"return {source.entry.function}({path}, {literal(keys)})", INDENT)
 
 
 def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
     lines = ["return {"]
     for name, rows in inline.items():
-        lines += ["    " + line for line in wrapped(f'"{name}": np.array([', [show(row) for row in rows], "]),")]
+        array = wrapped(f'"{name}": np.array([', [show(row) for row in rows], "]),", room=2 * INDENT)
+        lines += [" " * INDENT + line for line in array]
     return [*lines, "}"]
 
 
-def prepare_lines(model: Model) -> list[str]:
-    """Return the body of `prepare`: raw arrays in, parts of prepared arrays out."""
+def prepare_lines(model: Model, more: str = "") -> list[str]:
+    """Return the body of `prepare`: raw arrays in, prepared parts out; `more` are arguments of `prepared`."""
     data, ways = model.data or Data(), chains(model)
     lines = wrapped("arrays = check_arrays(data, {", _check_table(model), "})", room=INDENT)
     lines += [f'arrays["{name}"] = arrays["{origin}"]' for name, origin in data.made_of.items()]
     dropping = [name for name, chain in ways.items() if chain.drops]
     lines += [f"arrays = without_gaps(arrays, {literal(tuple(dropping))})"] if dropping else []
+    lines += [f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values())]
     lines += _split_lines(data)
     lines += ["# Fitted on the training part only: the others must not leak into it."] if fitted(model) else []
     lines += ["scaling = {}"]
     lines += [line for chain in ways.values() for line in _prepared(chain)]
-    return [*lines, "return {part: in_precision(examples, dtype) for part, examples in parts.items()}, scaling"]
+    return [*lines, f"return prepared(parts, dtype{more}), scaling"]
+
+
+def _encoded(ways: Iterable[Chain]) -> Iterator[tuple[str, Step]]:
+    """Yield the arrays that become others, of classes or of rows, whatever the training part is; with each step."""
+    for chain in ways:
+        yield from ((f'arrays["{chain.name}"]', step) for step in chain.steps if step.encodes)
 
 
 def _prepared(chain: Chain) -> Iterator[str]:
@@ -85,9 +93,11 @@ def _prepared(chain: Chain) -> Iterator[str]:
         if fit := step.fit(f'parts["train"]["{chain.name}"]'):
             yield f'scaling["{chain.name}"] {sign} {fit}'
             sign = "|="
-        if step.does_something:
+        if step.does_something and not step.encodes:
+            numbered = f"Rows({step.apply(f'np.asarray({values})')})"
+            scaled = f"{values}.then(lambda a: {step.apply('a')})"
             yield "for part in parts.values():"
-            yield f"    {values} = {step.apply(values)}"
+            yield f"    {values} = {numbered if step.entry.counts else scaled}"
 
 
 def predict_lines(model: Model) -> list[str]:
@@ -115,13 +125,13 @@ def _check_table(model: Model) -> list[str]:
 
 def _split_lines(data: Data) -> list[str]:
     if data.split is None:
-        return ['parts = {"train": arrays}']
+        return ['parts = {"train": {name: Rows(values) for name, values in arrays.items()}}']
     fractions = {k: v for k, v in data.split.fractions.items() if v}
     by = f'arrays["{data.split.stratify}"]' if data.split.stratify else "None"
     return [
         "count = len(next(iter(arrays.values())))",
         f"chosen = split_indices(count, {literal(fractions)}, {data.split.seed}, {by})",
-        "parts = {part: {name: values[rows] for name, values in arrays.items()} for part, rows in chosen.items()}",
+        "parts = {part: {name: Rows(a, rows) for name, a in arrays.items()} for part, rows in chosen.items()}",
     ]
 
 

@@ -29,6 +29,12 @@ class Step:
         return not self.entry.drops
 
     @property
+    def encodes(self) -> bool:
+        """Whether it makes classes or rows of each example alone."""
+        other = self.entry.counts or self.entry.raw_shape(self.shape) != self.shape
+        return other and self.entry.fit is None
+
+    @property
     def fitted(self) -> dict[str, Shape | None]:
         """Names and shapes of what is fitted."""
         return dict(self.entry.fitted(self.way.attrs, self.shape))

@@ -3,13 +3,15 @@
 import numpy as np
 
 from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.rows import Rows
 
 
-def fit_category(texts: np.ndarray, size: int) -> dict[str, np.ndarray]:
-    """Return `{"texts": …}`: the different texts of `texts`, `(n,)`, in sorted order, an empty one left out.
+def fit_category(values: np.ndarray | Rows, size: int) -> dict[str, np.ndarray]:
+    """Return `{"texts": …}`: the different texts of `values`, `(n,)`, in sorted order, an empty one left out.
 
     DataError where there are more than `size - 1`.
     """
+    texts = np.asarray(values)
     known = np.unique(texts[texts != ""])
     if len(known) >= size:
         raise DataError(

@@ -3,35 +3,36 @@
 import numpy as np
 
 from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.rows import Rows
 
 
-def fit_mean(values: np.ndarray) -> dict[str, np.ndarray]:
+def fit_mean(values: np.ndarray | Rows) -> dict[str, np.ndarray]:
     """Return `{"fill": means}` of the numbers that each feature of `values`, `(n, *shape)`, has.
 
     DataError where a feature has none.
     """
-    require_numbers(values)
-    return {"fill": np.nanmean(values, axis=0)}
+    return {"fill": np.nanmean(with_numbers(values), axis=0)}
 
 
-def fit_median(values: np.ndarray) -> dict[str, np.ndarray]:
+def fit_median(values: np.ndarray | Rows) -> dict[str, np.ndarray]:
     """Return `{"fill": medians}` of the numbers that each feature of `values`, `(n, *shape)`, has.
 
     DataError where a feature has none.
     """
-    require_numbers(values)
-    return {"fill": np.nanmedian(values, axis=0)}
+    return {"fill": np.nanmedian(with_numbers(values), axis=0)}
 
 
-def require_numbers(values: np.ndarray) -> None:
-    """Raise DataError where a feature has gaps alone."""
-    empty = np.isnan(values).all(axis=0)
+def with_numbers(values: np.ndarray | Rows) -> np.ndarray:
+    """Return the values as an array; DataError where a feature has gaps alone."""
+    array = np.asarray(values)
+    empty = np.isnan(array).all(axis=0)
     if empty.any():
         place = ", ".join(str(i + 1) for i in np.argwhere(empty)[0])
         raise DataError(
             f"number {place} of every training example is a gap: there is nothing to fill it with",
             help="leave the column out, or fill it: constant(x, 0)",
         )
+    return array
 
 
 def fill_gaps(values: np.ndarray, s: dict[str, np.ndarray]) -> np.ndarray:
