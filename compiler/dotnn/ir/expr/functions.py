@@ -56,6 +56,11 @@ _ALL = (
     _elementwise("log1p", "x", "1 / (1 + x)", domain="x > -1", tensorflow="tf.math.log1p"),
     _elementwise("expm1", "x", "exp(x)", tensorflow="tf.math.expm1"),
     _elementwise("sqrt", "x", "1 / (2 * a)", domain="x > 0"),
+    _elementwise(  # the root of a sum of squares: its derivative is 0 at 0
+        "root", "x", "where(a > 0, 1 / (2 * where(a > 0, a, 1)), 0)",
+        numpy="np.sqrt", keras="", jax="", math="math.sqrt", language="sqrt", domain="x > 0",
+        tensorflow="tf.where({x} > 0, tf.sqrt(tf.where({x} > 0, {x}, tf.ones_like({x}))), tf.zeros_like({x}))",
+    ),
     _elementwise("sin", "x", "cos(x)"),
     _elementwise("cos", "x", "-sin(x)"),
     _elementwise("tanh", "x", "1 - a * a"),
@@ -105,6 +110,11 @@ _ALL = (
     Function(
         "softmax", ("x",), (),
         {"tensorflow": "tf.nn.softmax", "jax": "jax.nn.softmax", "language": "softmax"},
+        elementwise=False,
+    ),
+    Function(
+        "log_softmax", ("x",), (),
+        {"tensorflow": "tf.nn.log_softmax", "jax": "jax.nn.log_softmax", "language": "log_softmax"},
         elementwise=False,
     ),
     Function("round", ("x", "*"), ("0",), {"math": "round", "language": "round"}),

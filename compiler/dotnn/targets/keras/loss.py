@@ -57,7 +57,7 @@ class _Body:
             self.lines.append(self.banners.of(node))
             self.lines += [f"# {self.graph.remarks[node.layer]}"] if node.layer in self.graph.remarks else []
         self._operands([v for v in node.ins if v.id not in self.made])
-        equation = node.attrs.get("said") or node.rule.equation
+        equation = node.attrs.get("said") or node.attrs.get("comment") or node.rule.equation
         self.lines += with_remark(f"{node.out.name} = {self._expression(node)}", equation)
         self.made.add(node.out.id)
 

@@ -41,8 +41,8 @@ def _for_speed(options: Options, words: frozenset[str]) -> Pipeline:
     from dotnn.passes.pool_filters import pool_filters
     from dotnn.passes.sum_after_loops import sum_after_loops
 
-    fuse, names, *rest, last = _common(options, words)
-    return (fuse, names, pool_filters, *rest, sum_after_loops, join_gates, pack_steps, last)
+    fuse, stable, names, *rest, last = _common(options, words)
+    return (fuse, stable, names, pool_filters, *rest, sum_after_loops, join_gates, pack_steps, last)
 
 
 def _for_predictions(options: Options, words: frozenset[str], shown: tuple[str, ...]) -> Pipeline:
