@@ -143,7 +143,7 @@ def test_tensorflow_has_the_same_forms():
         params, batch = point(LOSSES[formula][2])
         ours = module_of(spec_of(formula, *LOSSES[formula][:3]))
         with begun.witness() as peer:
-            loss, grads, _ = peer.loss_and_grads(params, batch)
+            loss, _, grads = peer.loss_and_grads(params, batch)
         np.testing.assert_allclose(loss, ours.total_loss(params, batch, ours.forward(params, batch)[1]), rtol=1e-12)
         for name, value in gradients(ours, params, batch).items():
             np.testing.assert_allclose(grads[name], value, rtol=1e-9, atol=1e-12)
