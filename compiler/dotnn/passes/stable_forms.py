@@ -59,8 +59,8 @@ class _Rewriting:
             return self.node
         read = {name: f"x{i}" for i, name in enumerate(reads(made))}
         ins = tuple(self.values[name] for name in read)
-        said = "; ".join(dict.fromkeys(self.said)) or f"{formula}"
-        attrs = {**self.node.attrs, "formula": substitute(made, read), "comment": f"{said}, stable for extreme values"}
+        said = ", ".join(dict.fromkeys(self.said)) or "a stable form"
+        attrs = {**self.node.attrs, "formula": substitute(made, read), "comment": said}
         return replace(self.node, ins=ins, attrs=attrs)
 
     def across(self, expr: Expr) -> Expr:
@@ -70,10 +70,10 @@ class _Rewriting:
             case Call("log", (Name(name),)):
                 return self.logarithm(name) or expr
             case Call("log", (Binary("-", Number(1), Name(name)),)) if z := self.behind(name, "sigmoid"):
-                self.said.append(f"log(1 - sigmoid({z.name}))")
+                self.said.append(f"stable log(1 - sigmoid({z.name}))")
                 return log_of_rest(self.name(z))
             case Call("sqrt", (Name(name),)) if self.is_sum_of_squares(name):
-                self.said.append("a norm: its derivative is 0 at 0")
+                self.said.append("a norm, derivative 0 at 0")
                 return Call("root", expr.args)
         return expr
 
@@ -84,7 +84,7 @@ class _Rewriting:
             return None
         z = node.ins[0]
         if node.op == "sigmoid":
-            self.said.append(f"log(sigmoid({z.name}))")
+            self.said.append(f"stable log(sigmoid({z.name}))")
             return log_sigmoid(self.name(z))
         if node.op == "softmax":
             return self.name(self.log_softmax(z))
@@ -94,7 +94,7 @@ class _Rewriting:
 
     def log_softmax(self, z: Value) -> Value:
         """Return log(softmax(z))."""
-        self.said.append(f"log(softmax({z.name}))")
+        self.said.append(f"stable log(softmax({z.name}))")
         return self.emit("log_softmax", "log_p", z)
 
     def log_of_sum(self, node: Node) -> Expr | None:
@@ -112,7 +112,7 @@ class _Rewriting:
                 z = self.emit("expression", "part", *(known[n] for n in read), formula=substitute(inner, read))
             case _:
                 return None
-        self.said.append(f"log(sum(exp({z.name})))")
+        self.said.append(f"stable log(sum(exp({z.name})))")
         return self.name(self.emit("logsumexp", "log_sum", z, axes=tuple(axes)))
 
     def is_sum_of_squares(self, name: str) -> bool:
