@@ -19,7 +19,7 @@ DEFINITIONS = {
     "activation": "activation name(z, a = 1) = z * a",
     "init": "init name(sd = 1) = normal(sd) / sqrt(n_in)",
     "schedule": "schedule name(lr, rate = 0.9) = lr * rate ^ epoch",
-    "optimizer": "optimizer name(lr = 0.01) { w = w - lr * g }",
+    "optimizer": "optimizer name(lr = 0.01) {{ w = w - lr * g }}",
 }
 """The words that a definition begins with, each with an example."""
 SOFT_SECTION_WORDS = ("optimizer",)
