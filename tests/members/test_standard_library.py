@@ -196,7 +196,7 @@ STEPS, PER_EPOCH = 60, 5
 
 
 def smith(lr, half, low):
-    """Smith 2017, Section 3.2, in its own terms."""
+    """The triangular policy of Smith 2017, in its own terms."""
     for step in range(STEPS):
         at = step / (half * PER_EPOCH)
         x = abs(at - 2 * math.floor(1 + at / 2) + 1)
