@@ -40,7 +40,7 @@ class _Linker:
         self.folder = folder_of(source)
         self.used: list[Source] = []
         self.sections: list[nodes.Section] = []
-        self.libraries: list[nodes.Section] = []
+        self.libraries: dict[str, int] = {}
         self.known: set[object] = set()
 
     def whole(self) -> tuple[nodes.File, Source]:
@@ -48,7 +48,20 @@ class _Linker:
         self.follow(self.file, self.source, (Path(self.source.path).resolve(),))
         own = (*self.file.sections, *self.sections)
         whole = Source(self.source.path, self.source.text, self.source.first_line, tuple(self.used))
-        return nodes.File(self.file.span, (*own, *_reached(self.libraries, own))), whole
+        return nodes.File(self.file.span, (*own, *self.reached(own))), whole
+
+    def reached(self, sections: Sequence[nodes.Section]) -> list[nodes.Section]:
+        """Return what sections use of the libraries, and what that uses: the rest takes no time."""
+        read = {name for section in sections for name in _read(section)}
+        found: list[nodes.Section] = []
+        for library, by in self.libraries.items():
+            offered = dict(_offered(library))
+            while wanted := offered.keys() & read:
+                for name in sorted(wanted):
+                    section, more = offered.pop(name)
+                    found.append(moved(section, by))
+                    read |= more
+        return sorted(found, key=lambda section: section.span.start)
 
     def follow(self, file: nodes.File, source: Source, chain: tuple[Path, ...]) -> None:
         """Read what a file uses; `chain` are the files that led to it, itself the last. Raises `CompileError`."""
@@ -76,7 +89,11 @@ class _Linker:
         self.known.add(path)
         found = self.text_of(path, use.what, source)
         file = parse(found)
-        self.add(file, found, use, self.sections)
+        for section in file.sections:
+            if not isinstance(section, nodes.BlockSection | nodes.Definition | nodes.Use):
+                raise CompileError([messages.uses.other_section(section.span, section.keyword, found.file)], found)
+        by = self.add(found, use)
+        self.sections += [moved(section, by) for section in file.sections if not isinstance(section, nodes.Use)]
         self.follow(file, found, (*chain, path))
 
     def text_of(self, path: Path, name: nodes.String, source: Source) -> Source:
@@ -99,19 +116,15 @@ class _Linker:
             raise Fail(messages.uses.no_library(name.span, name.id, libraries()))
         if name.id not in self.known:
             self.known.add(name.id)
-            file, source = library(name.id)
-            self.add(file, source, name, self.libraries)
+            self.libraries[name.id] = self.add(library(name.id)[1], name)
 
-    def add(self, file: nodes.File, source: Source, use: nodes.Node, sections: list[nodes.Section]) -> None:
-        """Take the sections of a file in. Raises `Fail` and `CompileError`."""
+    def add(self, source: Source, use: nodes.Node) -> int:
+        """Add a text, and return by how many characters its spans move. Raises `Fail` where there are too many."""
         if len(self.used) == MAX_USED_FILES:
             raise Fail(messages.uses.too_many(use.span, MAX_USED_FILES))
-        for section in file.sections:
-            if not isinstance(section, nodes.BlockSection | nodes.Definition | nodes.Use):
-                raise CompileError([messages.uses.other_section(section.span, section.keyword, source.file)], source)
         by = sum(len(part.text) + 1 for part in (self.source, *self.used))
         self.used.append(source)
-        sections += [moved(section, by) for section in file.sections if not isinstance(section, nodes.Use)]
+        return by
 
 
 @cache
@@ -128,15 +141,12 @@ def library(name: str) -> tuple[nodes.File, Source]:
     return parse(source), source
 
 
-def _reached(offered: Sequence[nodes.Section], sections: Sequence[nodes.Section]) -> list[nodes.Section]:
-    """Return what sections use of what a library offers, and what that uses: the rest takes no time."""
-    left = [s for s in offered if isinstance(s, nodes.BlockSection | nodes.Definition)]
-    reached: list[nodes.Section] = []
-    pending = [*sections]
-    while pending:
-        read = {name for expr in section_expressions(pending.pop()) for name in names_read(expr)}
-        found = [section for section in left if section.name.id in read]
-        left = [section for section in left if section.name.id not in read]
-        reached += found
-        pending += found
-    return sorted(reached, key=lambda section: section.span.start)
+@cache
+def _offered(name: str) -> dict[str, tuple[nodes.Section, frozenset[str]]]:
+    """Return what a part of the standard library defines, by name, each with the names that it reads."""
+    sections = [s for s in library(name)[0].sections if isinstance(s, nodes.BlockSection | nodes.Definition)]
+    return {section.name.id: (section, frozenset(_read(section))) for section in sections}
+
+
+def _read(section: nodes.Section) -> set[str]:
+    return {name for expr in section_expressions(section) for name in names_read(expr)}
