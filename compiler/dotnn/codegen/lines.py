@@ -163,7 +163,8 @@ def _pairs(left: Sequence[str], right: Sequence[str], start: int, count: int) ->
 def comment_of(node: Node) -> str:
     """Return the shape of a result (none for a single number) and the textbook's equation, or what its layer says."""
     shape = str(node.out.type) if node.out.type.shape else ""
-    equation = node.attrs.get("comment") or node.rule.equation.format_map(_Lenient(node.attrs))
+    said = node.attrs.get("comment") or node.attrs.get("said")
+    equation = said or node.rule.equation.format_map(_Lenient(node.attrs))
     return "   ".join(part for part in (shape, equation) if part)
 
 

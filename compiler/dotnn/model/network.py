@@ -201,6 +201,24 @@ class NetworkReader(ExpressionReader):
             raise Poisoned
         return bound.marked({})
 
+    # ----------------------------------------------------------------------------------- what losses and metrics read
+
+    def named_value(self, expr: nodes.Expr) -> Tensor:
+        """Return the value that a loss or a metric names. Raises `Fail`."""
+        if not isinstance(expr, nodes.Name):
+            text = self.source.words_at(expr.span)
+            help = f"give it a name in the model, such as output q = {text}, and write q here"
+            raise Fail(messages.training.loss_form(expr.span, "the name of an output or value is needed here", help))
+        names = self.scope.names
+        bound = names.get(expr.id)
+        self.scope.used.add(expr.id)
+        if isinstance(bound, Tensor):
+            return bound
+        if isinstance(bound, Poison) or (bound is None and isinstance(names.get(""), Poison)):
+            raise Poisoned
+        known = [*self.outputs, *(n for n, b in names.items() if isinstance(b, Tensor))]
+        raise Fail(messages.training.loss_output(expr.span, expr.id, known))
+
     # ----------------------------------------------------------------------------------------------------- errors
 
     def attempt(self, named: nodes.Expr | None, scope: Scope, action: Callable[[], object]) -> None:

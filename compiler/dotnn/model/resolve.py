@@ -13,6 +13,7 @@ from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data
 from dotnn.model.definitions import read_definitions
+from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
 from dotnn.model.inline import check_values
 from dotnn.model.linking import linked
 from dotnn.model.messages.base import Fail
@@ -111,6 +112,7 @@ def _experiment(
     _unused(network, file)
     reporter.stop_on_errors()
     steps, params = _settle(network, defaults)
+    _check_formulas(params.values(), reporter)
     _try_to_draw(params.values(), reporter)
     model = Model(
         source=reporter.source,
@@ -189,6 +191,21 @@ def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...
         places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
         steps.append(Step(draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span, places))
     return tuple(steps), params
+
+
+def _check_formulas(params: Iterable[Parameter], reporter: Reporter) -> None:
+    """Stop where a penalty or a constraint that the spec defines does not fit the shape of a parameter."""
+    wrong: set[str] = set()
+    for p in params:
+        for bound in (p.penalty, p.constraint):
+            entry = bound.entry if bound is not None else None
+            if bound is not None and isinstance(entry, DefinedPenalty | DefinedConstraint) and entry.name not in wrong:
+                try:
+                    entry.of(p.shape, bound.attrs, p.span)
+                except Fail as failure:
+                    wrong.add(entry.name)
+                    reporter.add(failure.diagnostic)
+    reporter.stop_on_errors()
 
 
 def _try_to_draw(params: Iterable[Parameter], reporter: Reporter) -> None:

@@ -3,6 +3,7 @@
 from dotnn.model.messages import calls as calls
 from dotnn.model.messages import constants as constants
 from dotnn.model.messages import data as data
+from dotnn.model.messages import definitions as definitions
 from dotnn.model.messages import formulas as formulas
 from dotnn.model.messages import names as names
 from dotnn.model.messages import procedures as procedures
