@@ -9,7 +9,7 @@ from dotnn.codegen.lines import literal, on_the_page, table_lines, wrapped
 from dotnn.codegen.preparing import Chain, Step, chains, fitted, undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
-from dotnn.model.model import Data, FileSource, Model
+from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import Declaration, prepared_declaration, raw_declarations
 
 
@@ -119,20 +119,31 @@ def _check_table(model: Model) -> list[str]:
     inputs, targets = declarations(model)
     named = "RAW_INPUTS" if raw_inputs(model) else "INPUTS"
     known = {**(raw_inputs(model) or inputs), **targets}
-    more = [f'"{n}": {literal(declared)}' for n, declared in raw_declarations(model).items() if declared != known[n]]
+    raw = raw_declarations(model).items()
+    more = [f'"{name}": {literal(declared)}' for name, declared in raw if declared != known.get(name)]
     return [f"**{named}", "**TARGETS", *more]
 
 
 def _split_lines(data: Data) -> list[str]:
     if data.split is None:
         return ['parts = {"train": {name: Rows(values) for name, values in arrays.items()}}']
-    fractions = {k: v for k, v in data.split.fractions.items() if v}
-    by = f'arrays["{data.split.stratify}"]' if data.split.stratify else "None"
     return [
-        "count = len(next(iter(arrays.values())))",
-        f"chosen = split_indices(count, {literal(fractions)}, {data.split.seed}, {by})",
+        f"chosen = {_chosen(data.split)}",
         "parts = {part: {name: Rows(a, rows) for name, a in arrays.items()} for part, rows in chosen.items()}",
     ]
+
+
+def _chosen(split: Split) -> str:
+    """Return the expression of the rows of each part."""
+    fractions = literal({part: share for part, share in split.fractions.items() if share})
+    count = "len(next(iter(arrays.values())))"
+    if split.order:
+        keys = 'arrays.pop("order")' if split.order == "column" else f"np.arange({count})"
+        return f"split_in_order({keys}, {fractions})"
+    if split.grouped:
+        return f'split_groups(arrays.pop("groups"), {fractions}, {split.seed})'
+    by = f'arrays["{split.stratify}"]' if split.stratify else "None"
+    return f"split_indices({count}, {fractions}, {split.seed}, {by})"
 
 
 def table_source(model: Model) -> FileSource | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dotnn.commands.manual.markdown import arguments, code, default, table
 from dotnn.core.arguments import Arg
 from dotnn.library.sources import SOURCES
-from dotnn.model import data, resolve, stops, train
+from dotnn.model import data, resolve, splits, stops, train
 from dotnn.targets import WITNESSES
 
 _BY_HAND = {
@@ -20,7 +20,8 @@ _BY_HAND = {
     "missing": "what becomes of gaps, `median(x)`, or a list; without names of every input of real numbers",
     "scale": "a scaling, `standard(x)`, or a list; without names of every input of real numbers",
     "one_hot": "names of inputs or targets whose class numbers become one-hot rows",
-    "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0, stratify = target)`; default: all for training",
+    "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0)`, and one of `stratify = target`, `order = file`, "
+    "`order = column` and `groups = column`; default: all for training",
     "against": f"a list of {', '.join([*resolve.ORACLES, *WITNESSES])}; default: what the command line says",
 }
 
@@ -41,7 +42,7 @@ def _train() -> str:
 
 
 def _data() -> str:
-    return f"{_keys(data.DATA_KEYS, ())}\n\n{arguments([('split', data.SPLIT)])}"
+    return f"{_keys(data.DATA_KEYS, ())}\n\n{arguments([('split', splits.SPLIT)])}"
 
 
 def _check() -> str:

@@ -94,10 +94,10 @@ def _data(ours: ModuleType, other: ModuleType, course: Course) -> Iterator[Diffe
 
 
 def _outcome(run: Callable[[], Any]) -> Any:
-    """Return what a function returns, None where it says that there are no data to be had."""
+    """Return what a function returns, None where it says that there are no data to be had, or not all of them."""
     try:
         return run()
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):
         return None
 
 

@@ -24,6 +24,14 @@ def with_gaps(texts):
     gaps = np.isin(texts, ["", "?", "NA", "N/A", "nan", "NaN", "null", "NULL", "None"])
     return np.where(gaps, "nan", texts).astype(float)
 '''
+AS_KEYS = '''
+def as_keys(texts):
+    """Return numbers where all texts are numbers, else the texts."""
+    try:
+        return texts.astype(float)
+    except ValueError:
+        return texts
+'''
 NO_DATA = "the spec has no data: pass them to train, or name a file with --data"
 
 
@@ -53,6 +61,8 @@ class DataWriter:
             yield CLASSES
         if any(kind.endswith("?") for kind in kinds):
             yield WITH_GAPS
+        if "key" in kinds:
+            yield AS_KEYS
 
     def _preparing(self) -> Iterator[str]:
         """Yield the functions that fit and apply preparations; those that undo them are beside the predictions."""
@@ -123,9 +133,9 @@ class DataWriter:
 
     def _prepared(self) -> Iterator[tree.Stmt]:
         split, known = self.data.split, fitted(self.model)
-        yield tree.assign(
-            "arrays", table({name: self._array(name) for name in (*self.model.inputs, *self.model.targets)})
-        )
+        arrays = {name: self._array(name) for name in (*self.model.inputs, *self.model.targets)}
+        arrays |= {name: f'np.asarray(data["{name}"])' for name in self.data.beside}
+        yield tree.assign("arrays", table(arrays))
         yield from self._dropped()
         yield from self._split(split) if split else ()
         yield from self._fitted('[rows["train"]]' if split else "")
@@ -188,13 +198,33 @@ class DataWriter:
         if split.stratify:
             yield from _stratified(split, names, numbers)
             return
-        yield tree.assign("count", f'len(arrays["{next(iter(self.model.inputs))}"])')
+        yield from self._drawn_from(split)
         yield tree.assign("exact", f"count * np.array({numbers})")
         yield tree.assign("sizes", "np.floor(exact + 1e-9).astype(int)")
         yield tree.assign('sizes[np.argsort(sizes - exact, kind="stable")[: count - sizes.sum()]]', "1", "+=")
-        drawn = f"np.random.default_rng({split.seed}).permutation(count)"
-        yield tree.assign("parts", f"np.split({drawn}, np.cumsum(sizes)[:-1])")
-        yield tree.assign("rows", f"dict(zip({names}, map(np.sort, parts), strict=True))")
+        yield tree.assign("parts", f"np.split({_order(split)}, np.cumsum(sizes)[:-1])")
+        if split.grouped:
+            chosen = "np.flatnonzero(np.isin(group, some))"
+            yield tree.assign("rows", f"{{part: {chosen} for part, some in zip({names}, parts, strict=True)}}")
+        else:
+            yield tree.assign("rows", f"dict(zip({names}, map(np.sort, parts), strict=True))")
+
+    def _drawn_from(self, split: Split) -> Iterator[tree.Stmt]:
+        """Yield what counts what is split: the examples, or the groups that they belong to."""
+        if split.grouped:
+            yield tree.Assign(("names", "group"), 'np.unique(arrays.pop("groups"), return_inverse=True)')
+            yield tree.assign("count", "len(names)", comment="groups are split: their examples stay together")
+        else:
+            yield tree.assign("count", f'len(arrays["{next(iter(self.model.inputs))}"])')
+
+
+def _order(split: Split) -> str:
+    """Return the order in which the parts take what is split."""
+    if split.order == "file":
+        return "np.arange(count)"
+    if split.order == "column":
+        return 'np.argsort(arrays.pop("order"), kind="stable")'
+    return f"np.random.default_rng({split.seed}).permutation(count)"
 
 
 def _stratified(split: Split, names: str, shares: Sequence[float]) -> Iterator[tree.Stmt]:
@@ -219,13 +249,11 @@ def column(cells: str, kind: str) -> str:
     """Return the expression of a value of a kind, made of the cells of a table."""
     if kind.startswith("class"):
         return f"class_numbers({cells}[:, 0])"
-    if kind == "text":
-        return f"{cells}[:, 0]"
-    return (
-        f"with_gaps({cells})"
-        if kind.endswith("?")
-        else f"{cells}.astype({'int' if kind.startswith('int') else 'float'})"
-    )
+    if kind in ("text", "key"):
+        return f"{cells}[:, 0]" if kind == "text" else f"as_keys({cells}[:, 0])"
+    if kind.endswith("?"):
+        return f"with_gaps({cells})"
+    return f"{cells}.astype({'int' if kind.startswith('int') else 'float'})"
 
 
 def raw_array(name: str, kind: str, shape: Sequence[int], where: str = "data") -> str:
