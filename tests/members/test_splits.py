@@ -6,7 +6,9 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from dotnn.core.diagnostics import CompileError
 from dotnn.running.scripts import load_module
+from dotnn.running.spec_files import load_examples
 from dotnn.session import Options, compile_spec
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.split import split_groups, split_in_order
@@ -96,3 +98,75 @@ def test_a_part_that_would_be_empty_is_refused(what):
             split_groups(np.array(["a", "b", "c", "a"]), {"train": 0.9, "val": 0.1}, 0)
         else:
             split_in_order(np.arange(3), {"train": 0.9, "val": 0.1})
+
+
+FILES = """
+model Files {
+  input  x: [1]
+  target row: [1]
+  output y = x -> dense(1)
+}
+data {
+  source = SOURCE
+  test   = TEST
+  scale  = standard(x)
+  SPLIT
+}
+train { loss = mse(y, row)  epochs = 1 }
+"""
+
+
+def write(path, lines):
+    if path.suffix == ".npz":
+        numbers = np.array([[float(cell) for cell in line[:2]] for line in lines])
+        np.savez(path, a=numbers[:, :1], row=numbers[:, 1:])
+        return
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([HEADER, *lines])
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("ending", ["csv", "npz"])
+@pytest.mark.parametrize("split", ["", "split = split(val = 25%, seed = 3)", "split = split(val = 25%, order = file)"])
+def test_a_part_has_a_file_of_its_own(split, ending, style, tmp_path):
+    lines = table()
+    write(tmp_path / f"train.{ending}", lines[:30])
+    write(tmp_path / f"test.{ending}", lines[30:])
+    source = FILES.replace("SOURCE", f'{ending}("train.{ending}", x = a, row = row)')
+    source = source.replace("TEST", f'{ending}("test.{ending}")')
+    (tmp_path / "s.nn").write_text(source.replace("SPLIT", split))
+    (tmp_path / "s.py").write_text(compile_spec(str(tmp_path / "s.nn"), Options(style)).script)
+    module = load_module(tmp_path / "s.py")
+    parts, scaling = module.prepare(module.load_data(), np.float64)
+    rows = {part: [int(row) for row in found["row"][:, 0]] for part, found in parts.items()}
+    assert rows["test"] == list(range(30, 41))
+    assert sorted(rows["train"] + rows.get("val", [])) == list(range(30))
+    assert len(rows.get("val", [])) == (7 if split else 0)
+    if "order" in split:
+        assert rows["val"] == list(range(23, 30))
+    a = np.array([float(line[0]) for line in lines])
+    np.testing.assert_allclose(scaling["x"]["shift"], a[rows["train"]].mean(), rtol=1e-12)
+    expected = (a[rows["test"]] - a[rows["train"]].mean()) / a[rows["train"]].std()
+    np.testing.assert_allclose(parts["test"]["x"][:, 0], expected, rtol=1e-9)
+
+
+def test_the_classes_of_all_parts_are_those_of_the_training_part(tmp_path, monkeypatch):
+    """The text of a class that is not in the training part is an error of its line."""
+    lines = [[f"{i}", f"{i}", "", "", "ab"[i % 2]] for i in range(6)]
+    write(tmp_path / "train.csv", lines)
+    write(tmp_path / "test.csv", [*lines[1:2], *lines[1:2]])
+    source = """
+model C { input x: [1]  target kind: class[2]  output p = x -> dense(2, softmax) }
+data { source = csv("train.csv", x = a, kind = patient)  test = csv("test.csv") }
+train { loss = cross_entropy(p, kind)  epochs = 1 }
+"""
+    (tmp_path / "s.nn").write_text(source)
+    model = compile_spec(str(tmp_path / "s.nn")).model
+    arrays, labels = load_examples(model)
+    assert labels == {"kind": ["a", "b"]}
+    assert arrays["kind"].tolist() == [0, 1, 0, 1, 0, 1, 1, 1]
+    write(tmp_path / "test.csv", [*lines[1:2], ["1", "1", "", "", "c"]])
+    with pytest.raises(CompileError, match="'c', which is none of the classes") as caught:
+        load_examples(model)
+    place = caught.value.diagnostics[0].source
+    assert place is not None and (place.path, place.first_line) == ("test.csv", 3)

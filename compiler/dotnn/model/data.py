@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.library.sources import SOURCES, DataSource
@@ -15,7 +16,9 @@ from dotnn.model.section import SectionReader, items
 from dotnn.model.splits import BESIDE, Column, read_split
 from dotnn.syntax import nodes
 
-DATA_KEYS = ("source", "missing", "scale", "one_hot", "split")
+DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split")
+PARTS = ("val", "test")
+"""The parts that may have a file of their own."""
 
 
 def read_data(section: SectionReader, declared: Declarations) -> Data | None:
@@ -40,8 +43,31 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
         _complete(section, declared, beside, source)
     if not section.failed:
         _check_inline(section, declared, inline, found)
+    files = _files(section, [key for key in PARTS if key in keys and key in section.values], source, split)
+    kinds = {name: BESIDE[name] for name in columns} | ({"part": "text"} if files else {})
     ways = {name: tuple(some) for name, some in found.ways.items()}
-    return Data(inline, source, ways, found.made_of, split, {name: BESIDE[name] for name in columns})
+    return Data(inline, source, ways, found.made_of, split, kinds, files)
+
+
+def _files(
+    section: SectionReader, parts: Sequence[str], source: FileSource | None, split: Split | None
+) -> dict[str, FileSource]:
+    """Return the files of parts that have one, which hold the columns or keys of the source."""
+    found: dict[str, FileSource] = {}
+    for part in parts:
+        with section.reporting(part):
+            call, file = _file_call(section.values[part])
+            if "source" in section.failed:
+                continue
+            if source is None or call.func.id != source.format:
+                form = f'{source.format}("{part}.csv")' if source else ""
+                raise Fail(messages.data.part_source(call.func.span, part, form))
+            if len(call.args) > 1:
+                raise Fail(messages.data.part_columns(call.args[1].span, part, f'{call.func.id}("{file.value}")'))
+            if split is not None and split.fractions[part]:
+                raise Fail(messages.data.part_twice(section.spans[part].span, part))
+            found[part] = replace(source, path=file.value, span=file.span)
+    return found
 
 
 def _inline(section: SectionReader, declared: Declarations) -> dict[str, list[Nested]]:

@@ -75,6 +75,7 @@ def _data(data: Data) -> Iterator[str]:
     if data.source:
         fields = _arguments({name: list(keys) for name, keys in data.source.fields.items()})
         yield f"  data   {data.source.format}({', '.join([show(data.source.path), *fields])})"
+    yield from (f"  {part:6} {file.format}({show(file.path)})" for part, file in data.files.items())
     for name, ways in data.prepared.items():
         made_of = f" of {data.made_of[name]}" if name in data.made_of else ""
         yield f"  made   {name}{made_of}: {', then '.join(map(str, ways))}"

@@ -229,7 +229,8 @@ class Data:
     """Where examples come from: `inline` arrays (nested lists) or a file, and what is done to them.
 
     `prepared` has the preparations of an input or target, in order. `made_of` says of an input that has no data of its
-    own of which other one it is made; `beside` has the kinds of arrays that are read beside inputs and targets.
+    own of which other one it is made; `beside` has the kinds of arrays that are read beside inputs and targets, and
+    `files` the parts that have a file of their own.
     """
 
     inline: Mapping[str, list[Nested]] = field(default_factory=dict)
@@ -238,6 +239,11 @@ class Data:
     made_of: Mapping[str, str] = field(default_factory=dict)
     split: Split | None = None
     beside: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, FileSource] = field(default_factory=dict)
+
+    def has_part(self, name: str) -> bool:
+        """Whether examples are held back as a part: "val" or "test"."""
+        return name in self.files or (self.split is not None and self.split.fractions[name] > 0)
 
 
 @dataclass(frozen=True)

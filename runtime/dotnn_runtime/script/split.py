@@ -53,6 +53,34 @@ def split_groups(groups: np.ndarray, fractions: dict[str, float], seed: int) -> 
     return {part: np.flatnonzero(np.isin(number, some)) for part, some in zip(fractions, drawn, strict=True)}
 
 
+def join_parts(parts: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the examples of several parts, one part after the other, with the `part` that each is of.
+
+    Raises DataError where arrays of two parts differ in shape.
+    """
+    joined = {}
+    for name in next(iter(parts.values())):
+        shapes = {part: arrays[name].shape[1:] for part, arrays in parts.items()}
+        if len(set(shapes.values())) > 1:
+            listed = ", ".join(f"{shape} in {part}" for part, shape in shapes.items())
+            raise DataError(f"the examples of {name} differ in shape: {listed}", help="store all alike")
+        joined[name] = np.concatenate([arrays[name] for arrays in parts.values()])
+    counts = [len(next(iter(arrays.values()))) for arrays in parts.values()]
+    joined["part"] = np.repeat(list(parts), counts)
+    return joined
+
+
+def rows_of_part(part: np.ndarray, name: str) -> np.ndarray:
+    """Return the places of a part, given the part of each example, `(n,)`.
+
+    DataError where it is empty.
+    """
+    rows = np.flatnonzero(part == name)
+    if not len(rows):
+        raise DataError(f"no example is of the part {name}", help="say of each: train, val or test")
+    return rows
+
+
 def part_sizes(n: int, fractions: dict[str, float], what: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the shares of the parts, and how many of `n` examples or groups, `what`, each part gets.
 

@@ -17,6 +17,8 @@ _BY_HAND = {
     "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` continues from; default: none",
     "metrics": "a metric, or a list; default: none",
     "source": " or ".join(f"`{s.form[:-1]}, …)`" for s in SOURCES.values()),
+    "val": 'the file of the validation part, `csv("val.csv")`, with the columns or arrays of the source',
+    "test": "the file of the test part",
     "missing": "what becomes of gaps, `median(x)`, or a list; without names of every input of real numbers",
     "scale": "a scaling, `standard(x)`, or a list; without names of every input of real numbers",
     "one_hot": "names of inputs or targets whose class numbers become one-hot rows",
