@@ -204,7 +204,6 @@ class Banners:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.calls = {step.path: step.call for step in model.steps}
-        self.file = printable(model.source.path.replace("\\", "/").rpartition("/")[2])
 
     def of(self, node: Node) -> str:
         """Return `# h1 = dense(3, sigmoid)    power_plant.nn:5`."""
@@ -216,7 +215,10 @@ class Banners:
 
     def place(self, node: Node) -> str:
         """Return the place in the spec, two blanks before it."""
-        return f"    {self.file}:{self.model.source.line_of(node.span)}" if node.span else ""
+        if node.span is None:
+            return ""
+        source = self.model.source
+        return f"    {printable(source.at(node.span.start)[0].file)}:{source.line_of(node.span)}"
 
 
 def wrapped(prefix: str, items: Sequence[str], suffix: str, room: int = 0) -> list[str]:

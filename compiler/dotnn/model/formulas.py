@@ -249,7 +249,7 @@ class FormulaReader:
                 found.append(self.reader.steps.origins([known[part.tree.id]]))
             else:
                 text = f"[{', '.join(map(str, part.shape or ()))}]"
-                found.append(f"{source.words_at(part.span)}: {text} (line {source.line_of(part.span)})")
+                found.append(f"{source.words_at(part.span)}: {text} ({source.place(part.span)})")
         return ";  ".join(dict.fromkeys(found))
 
 

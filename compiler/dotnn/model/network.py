@@ -62,7 +62,7 @@ class NetworkReader(ExpressionReader):
         name = decl.name.id
         first = self.inputs.get(name) or self.targets.get(name)
         if first is not None:
-            raise Fail(messages.names.duplicate_name(decl.name.span, name, self.source.line_of(first.span)))
+            raise Fail(messages.names.duplicate_name(decl.name.span, name, self.source.place(first.span)))
         self._check_name(decl.name, self.scope)
         declared = read_declaration(decl, self.scope.constants)
         if declared.role == "input":
@@ -111,7 +111,7 @@ class NetworkReader(ExpressionReader):
         name = s.name.id
         earlier = self._earlier(name, definitions, scope)
         if earlier is not None:
-            self.report(messages.names.duplicate_name(s.name.span, name, self.source.line_of(earlier)))
+            self.report(messages.names.duplicate_name(s.name.span, name, self.source.place(earlier)))
             return
         try:
             self._check_name(s.name, scope)

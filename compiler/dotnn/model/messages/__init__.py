@@ -10,4 +10,5 @@ from dotnn.model.messages import procedures as procedures
 from dotnn.model.messages import sections as sections
 from dotnn.model.messages import shapes as shapes
 from dotnn.model.messages import training as training
+from dotnn.model.messages import uses as uses
 from dotnn.model.messages import warnings as warnings

@@ -43,7 +43,7 @@ def script(draft: Draft) -> str:
     model, distribute = draft.model, draft.options.get("distribute")
     names, mark = (
         names_of(draft.graph),
-        Mark.for_text(model.source.text + model.source.path + "".join(draft.options.sets)),
+        Mark.for_text(model.source.whole + model.source.path + "".join(draft.options.sets)),
     )
     graph = mark.on(draft.graph)
     network = Network(model, graph, mark, draft.words, distributed=bool(distribute))
