@@ -249,11 +249,17 @@ class FileSource:
 
 @dataclass(frozen=True)
 class Split:
-    """Fractions of the examples for training, validation and test; `stratify` names a target or is empty."""
+    """Fractions of the examples for training, validation and test.
+
+    `stratify` names a target or is empty. In an `order`, "file" or "column", nothing is drawn; `grouped` examples of
+    one group go to one part.
+    """
 
     fractions: Mapping[str, float]
     stratify: str
     seed: int
+    order: str = ""
+    grouped: bool = False
 
 
 @dataclass(frozen=True)
@@ -261,7 +267,8 @@ class Data:
     """Where examples come from: `inline` arrays (nested lists) or a file, and what is done to them.
 
     `prepared` has the preparations of an input or target, in order. `made_of` says of an input that has no data of its
-    own of which other one it is made.
+    own of which other one it is made; `beside` has the kinds of arrays that are read beside inputs and targets, and
+    `files` the parts that have a file of their own.
     """
 
     inline: Mapping[str, list[Nested]] = field(default_factory=dict)
@@ -269,6 +276,12 @@ class Data:
     prepared: Mapping[str, tuple[Bound[Preparation], ...]] = field(default_factory=dict)
     made_of: Mapping[str, str] = field(default_factory=dict)
     split: Split | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, FileSource] = field(default_factory=dict)
+
+    def has_part(self, name: str) -> bool:
+        """Whether examples are held back as a part: "val" or "test"."""
+        return name in self.files or (self.split is not None and self.split.fractions[name] > 0)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def _experiment(
     defaults = read_defaults(train_section)
     data_section = _data_section(network, sections, constants, reporter)
     data = read_data(data_section, _declarations(network))
-    data_failed = "split" in data_section.failed
+    data_failed = not {"split", "val"}.isdisjoint(data_section.failed)
     train = read_train(train_section, network, data, data_failed=data_failed, decay=defaults.decay)
     check = _check(sections.get("check"), constants, reporter, oracles)
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
