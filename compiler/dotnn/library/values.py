@@ -34,6 +34,10 @@ EXPRESSION = _values("expression", "expression", "An equation of the spec.", Non
 PART = _values("part", "part", "A part of a value.")
 TRANSPOSE = _values("transpose", "transpose", "The last two axes change places.")
 MATMUL = _values("matmul", "matmul", "The product of two matrices.", 2)
+AFFINE = _values("affine", "affine", "A product with a parameter, and a bias.")
+TIED = _values("tied", "affine_d_input", "A product with a transposed parameter.")
+STEP_AFFINE = _values("step_affine", "step_affine", "One more product with a parameter.", 2)
+"""Their last operands are parameters."""
 REDUCTIONS = {
     "sum": _values("sum_over", "sum_axes", "A sum over one axis."),
     "mean": _values("mean_over", "mean_axes", "A mean over one axis."),

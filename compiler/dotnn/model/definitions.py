@@ -179,6 +179,10 @@ class _Reader(FormulaReader):
         """Whether arithmetic belongs to the formula: here all of it does."""
         return True
 
+    def affine(self, expr: nodes.Binary) -> Part | None:
+        """Return nothing: a definition has no parameters that are learnt."""
+        return None
+
     def calls(self, call: nodes.Call) -> bool:
         """Whether a call is one of an elementwise function."""
         return is_function(call)

@@ -26,7 +26,7 @@ def _declared(declared: Declared) -> str:
 
 
 def _step(model: Model, step: Step) -> Iterator[str]:
-    attrs = ", ".join([*step.ins, *_arguments(step.attrs)])
+    attrs = ", ".join([*step.ins, *step.weights, *_arguments(step.attrs)])
     line = model.source.line_of(step.span)
     yield f"  {step.path} = {step.layer.name}({attrs}): {step.type}   # line {line}"
     for name in step.params.values():

@@ -19,8 +19,9 @@ from dotnn.model.formulas import ELEMENTWISE, FormulaReader, is_function
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
 from dotnn.model.parts import is_reduction
-from dotnn.model.scope import Binding, Scope, SharedLayer, Tensor, terms_of
+from dotnn.model.scope import Binding, Scope, SharedLayer, Tensor, Weight, terms_of
 from dotnn.model.steps import TOO_MANY_LAYERS, Steps
+from dotnn.model.weights import has_weights, weight_of
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import by_position, children
 
@@ -101,6 +102,8 @@ class ExpressionReader(ABC):
             return bound
         if isinstance(bound, Poison):
             raise Poisoned
+        if isinstance(bound, Weight):
+            raise Fail(messages.weights.weight_as_value(expr.span, expr.id))
         if self._is_layer(expr.id, scope):
             raise Fail(messages.calls.layer_without_input(expr.span, expr.id, expr.id))
         raise Fail(self._no_value(expr, scope))
@@ -120,12 +123,15 @@ class ExpressionReader(ABC):
 
     def _is_formula(self, expr: nodes.Expr, scope: Scope) -> bool:
         """Whether an expression is more than sums, products and multiples of values, which are joins."""
+        return has_weights(self, expr, scope) or self._computes(expr, scope)
+
+    def _computes(self, expr: nodes.Expr, scope: Scope) -> bool:
         match expr:
             case nodes.Binary(op="+" | "-" | "*" as op, left=left, right=right):
                 shifted = op != "*" and self.is_value(left, scope) != self.is_value(right, scope)
-                return shifted or self._is_formula(left, scope) or self._is_formula(right, scope)
+                return shifted or self._computes(left, scope) or self._computes(right, scope)
             case nodes.Unary(op="-", operand=operand):
-                return self._is_formula(operand, scope)
+                return self._computes(operand, scope)
             case nodes.Binary(op="@"):
                 return False
             case nodes.Call():
@@ -165,12 +171,14 @@ class ExpressionReader(ABC):
         """Whether `expr` denotes a value of the network rather than a constant."""
         match expr:
             case nodes.Name(id=name):
-                return isinstance(scope.names.get(name), Tensor | Poison)
+                return isinstance(scope.names.get(name), Tensor | Weight | Poison)
             case nodes.Pipe():
                 return True
             case nodes.Binary() | nodes.Unary():
                 return any(self.is_value(part, scope) for part in children(expr))
-            case nodes.Index(value=value) | nodes.Attribute(value=value):
+            case nodes.Attribute(value=value):
+                return self.is_value(value, scope) or weight_of(self, expr, scope) is not None
+            case nodes.Index(value=value):
                 return self.is_value(value, scope)
             case nodes.Call():
                 return self._takes_values(expr, scope) and any(self.is_value(o, scope) for o in by_position(expr))
@@ -303,8 +311,9 @@ class ExpressionReader(ABC):
         bound = scope.names.get(name)
         if isinstance(bound, Poison) and name not in LAYERS:
             raise Poisoned
-        if isinstance(bound, Tensor):
-            raise Fail(messages.calls.not_a_layer(call.func.span, name, "a value"))
+        if isinstance(bound, Tensor | Weight):
+            what = "a value" if isinstance(bound, Tensor) else "a parameter"
+            raise Fail(messages.calls.not_a_layer(call.func.span, name, what))
         if isinstance(scope.constants.get(name), Poison) and name in self.definitions:
             raise Poisoned
         if not self._is_layer(name, scope):

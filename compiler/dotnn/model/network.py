@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from dotnn.core.diagnostics import Diagnostic, Reporter, Span
@@ -17,9 +17,11 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
 from dotnn.model.order import Circle, dependency_order
 from dotnn.model.paths import PathPart, settle
-from dotnn.model.scope import Scope, Tensor, names_read
+from dotnn.model.scope import Scope, Tensor, Weight, names_read
+from dotnn.model.section import misplaced
 from dotnn.model.shared import define_shared
 from dotnn.model.unused import unused_names
+from dotnn.model.weights import declared_weight
 from dotnn.syntax import nodes
 
 Definition = nodes.Assign | nodes.LayerDef | nodes.Output
@@ -47,6 +49,10 @@ class NetworkReader(ExpressionReader):
         declarations = [s for s in section.statements if isinstance(s, nodes.TensorDecl)]
         for decl in declarations:
             self.attempt(decl.name, self.scope, partial(self._declare, decl))
+        for statement in section.statements:
+            if isinstance(statement, nodes.ArrayDecl | nodes.Next):
+                self.report(misplaced(statement, "model"))
+                self.scope.names.setdefault(statement.name.id, Poison())
         self.body(section.statements, self.scope)
         outputs = [s for s in section.statements if isinstance(s, nodes.Output)]
         for statement in outputs:
@@ -122,7 +128,7 @@ class NetworkReader(ExpressionReader):
         if name in definitions:
             return definitions[name].span
         bound = scope.names.get(name)
-        return bound.span if isinstance(bound, Tensor) else None
+        return bound.span if isinstance(bound, Tensor | Weight) else None
 
     def _ordered(self, definitions: Mapping[str, Definition], scope: Scope) -> list[str]:
         """Return the names so that each comes after what it needs; circles are reported and left out."""
@@ -156,7 +162,7 @@ class NetworkReader(ExpressionReader):
             return
         scope.begin(name, statement.span)
         value = self.value(statement.value, scope)
-        settle(scope.elements, named=bool(name))
+        settle(scope.elements, named=bool(name), taken=scope.names)
         scope.names[name] = value.called(name)
 
     # ---------------------------------------------------------------------------------------------------- blocks
@@ -176,11 +182,39 @@ class NetworkReader(ExpressionReader):
         for decl in use.inputs():
             self._check_name(decl.name, inner)
         use.bind_inputs(inner, constants, self.source)
-        inner.uses = (*scope.uses, use.opened(inner, constants, element, scope.statement))
+        opened = use.opened(inner, constants, element, scope.statement)
+        inner.uses = (*scope.uses, opened)
         before, errors = len(self.steps.drafts), len(self.reporter.errors)
+        opened.weights.extend(self.declare_weights(use.block, inner))
         self.body(use.block.statements, inner)
-        element.has_params = any(d.specs for d in self.steps.drafts[before:])
+        element.has_params = bool(opened.weights) or any(d.specs for d in self.steps.drafts[before:])
         return self._result(use.block, inner, whole=len(self.reporter.errors) == errors)
+
+    def declare_weights(self, block: nodes.BlockSection, inner: Scope) -> Iterator[Weight]:
+        """Make the parameters that a block or a cell declares; report what is wrong."""
+        for statement in block.statements:
+            if isinstance(statement, nodes.ArrayDecl) and statement.role == "param":
+                self.attempt(statement.name, inner, partial(self._declare_weight, statement, inner))
+                made = inner.names[statement.name.id]
+                if isinstance(made, Weight) and made.span == statement.span:
+                    yield made
+            elif isinstance(statement, nodes.ArrayDecl | nodes.Next) and not isinstance(block, nodes.CellSection):
+                self.report(misplaced(statement, "block"))
+                inner.names.setdefault(statement.name.id, Poison())
+
+    def _declare_weight(self, decl: nodes.ArrayDecl, inner: Scope) -> None:
+        self.check_new_name(decl.name, inner)
+        assert inner.param_part is not None
+        weight = declared_weight(decl, inner.param_part, inner.constants)
+        self.steps.declare(weight)
+        inner.names[decl.name.id] = weight
+
+    def check_new_name(self, name: nodes.Name, scope: Scope) -> None:
+        """Raise `Fail` for a name that already means something else, in the language or in the scope."""
+        self._check_name(name, scope)
+        bound = scope.names.get(name.id)
+        if bound is not None and not isinstance(bound, Poison):
+            raise Fail(messages.names.duplicate_name(name.span, name.id, self.source.line_of(bound.span)))
 
     def _result(self, block: nodes.BlockSection, inner: Scope, *, whole: bool) -> Tensor:
         """Return the output; what is unused is only known where the `whole` block was understood."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from dotnn.core.diagnostics import Diagnostic
 from dotnn.model import messages
 from dotnn.model.constants import Poison
 from dotnn.model.scope import Scope, names_read
 from dotnn.syntax import nodes
+from dotnn.syntax.walk import statement_expressions
 
 WHAT = {nodes.Assign: "value", nodes.LayerDef: "layer"}
 
@@ -16,8 +17,9 @@ WHAT = {nodes.Assign: "value", nodes.LayerDef: "layer"}
 def unused_names(scope: Scope, statements: Sequence[nodes.Stmt]) -> Iterator[Diagnostic]:
     """Yield an error for every value, shared layer, input and target of a model or block that is not in use."""
     for s in statements:
-        if isinstance(s, (nodes.Assign, nodes.LayerDef, nodes.TensorDecl)) and s.name.id not in scope.used:
-            what = s.role if isinstance(s, nodes.TensorDecl) else WHAT[type(s)]
+        named = nodes.Assign | nodes.LayerDef | nodes.TensorDecl | nodes.ArrayDecl
+        if isinstance(s, named) and s.name.id not in scope.used:
+            what = s.role if isinstance(s, nodes.TensorDecl | nodes.ArrayDecl) else WHAT[type(s)]
             if not isinstance(scope.names.get(s.name.id), Poison):
                 yield messages.names.unused_value(s.name.span, s.name.id, what)
 
@@ -58,14 +60,4 @@ def _expressions(section: nodes.Section) -> Iterator[nodes.Expr]:
     if isinstance(section, nodes.Definition):
         yield section.value
     for s in section.statements:
-        yield from _of_statement(s)
-
-
-def _of_statement(s: nodes.Stmt) -> Iterable[nodes.Expr]:
-    if isinstance(s, nodes.TensorDecl):
-        return s.dims
-    if isinstance(s, nodes.Assign):
-        return (s.value,) if s.limits is None else (s.value, s.limits)
-    if isinstance(s, (nodes.LayerDef, nodes.Output)):
-        return (s.value,)
-    return ()
+        yield from statement_expressions(s)

@@ -16,6 +16,9 @@ from dotnn.core.diagnostics import Span
 SECTION_WORDS = ("params", "model", "block", "data", "train", "check")
 STATEMENT_WORDS = ("input", "target", "layer", "output")
 DEFINITION_WORDS = ("activation",)
+SOFT_SECTION_WORDS = ("cell",)
+ARRAY_WORDS = ("param", "state", "next")
+"""Words only where their forms follow."""
 OPERATOR_WORDS = ("and", "or", "not", "mod")
 KEYWORDS = frozenset(SECTION_WORDS + STATEMENT_WORDS + OPERATOR_WORDS + ("in",))
 CLOSER_OF = {"(": ")", "[": "]", "{": "}"}

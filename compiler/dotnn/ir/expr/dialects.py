@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from dotnn.ir.expr.frozen import Frozen
 from dotnn.ir.expr.functions import FUNCTIONS, Function
-from dotnn.ir.expr.tree import Attribute, Binary, Call, Expr, Number, Unary
+from dotnn.ir.expr.tree import Attribute, Binary, Call, Expr, Method, Name, Number, Unary
 from dotnn.ir.expr.visit import map_children, reads
 
 
@@ -72,9 +72,11 @@ def _by_order(part: Expr) -> Expr:
     return part
 
 
-def _with_kinks(part: Expr) -> Expr:
-    """Return what TensorFlow differentiates as we do: it passes the gradient on where a bound is met exactly."""
+def _of_tensorflow(part: Expr) -> Expr:
+    """Return what TensorFlow has and differentiates as we do: it passes gradients on where a bound is met exactly."""
     match part:
+        case Attribute(matrix, "T"):
+            return Method(Name("tf"), "transpose", (matrix,))
         case Call("maximum", (x, Number(0))):
             return Call("relu", (x,))
         case Call("maximum" | "minimum" as extreme, (x, bound)) if not reads(bound):
@@ -91,7 +93,7 @@ _REDUCED = ("sum", "mean", "max", "min")
 NUMPY = Dialect("NumPy", "numpy", logic=_MASKS)
 ANALYTIC = Dialect("NumPy on complex numbers", "analytic", "numpy", _MASKS, idiom=_by_order)
 TENSORFLOW = Dialect(
-    "TensorFlow", "tensorflow", "", _MASKS, {m: f"tf.reduce_{m}" for m in _REDUCED}, ("tf", "keras"), _with_kinks
+    "TensorFlow", "tensorflow", "", _MASKS, {m: f"tf.reduce_{m}" for m in _REDUCED}, ("tf", "keras"), _of_tensorflow
 )
 KERAS = Dialect("Keras", "keras", "", _MASKS, {m: f"keras.ops.{m}" for m in _REDUCED}, ("keras",))
 JAX = Dialect("JAX", "jax", logic=_MASKS)

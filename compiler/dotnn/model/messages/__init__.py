@@ -9,3 +9,4 @@ from dotnn.model.messages import sections as sections
 from dotnn.model.messages import shapes as shapes
 from dotnn.model.messages import training as training
 from dotnn.model.messages import warnings as warnings
+from dotnn.model.messages import weights as weights

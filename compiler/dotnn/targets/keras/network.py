@@ -11,7 +11,7 @@ from dotnn.codegen import paste
 from dotnn.codegen.hygiene import Mark
 from dotnn.codegen.lines import Banners, literal
 from dotnn.codegen.training import rescaled
-from dotnn.core.arguments import Bound, Member, Symbol
+from dotnn.core.arguments import Bound, Symbol
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
@@ -20,10 +20,11 @@ from dotnn.library.layers import Layer
 from dotnn.library.layers.base import Attrs, ShapeError, Types
 from dotnn.model.model import Model, Step
 from dotnn.passes.build import identifier
-from dotnn.targets.keras import rules
+from dotnn.targets.keras import parameters, rules
 from dotnn.targets.keras.call import Keras
 from dotnn.targets.keras.layout import with_remark
 from dotnn.targets.keras.lowered import PACKAGES, function, refusal
+from dotnn.targets.keras.parameters import lenders
 
 NO_VARIABLES: dict[str, str] = {}
 
@@ -91,7 +92,8 @@ class Network:
         self._looked_up = self._wanted.keys() & graph.needed_for(outputs) - {v.id for v in outputs}
         self._taken = set(model.inputs)
         self._words = _names(graph) | {mark.put(word) for word in words}
-        self._uses = Counter(_owner(step) for step in model.steps if step.params)
+        self._uses = Counter([*(_owner(step) for step in model.steps if step.params), *lenders(model.steps)])
+        self.loose = set[int]()
         self._ranks = _ranks_of_operands(model.steps, self.values)
         self._made: dict[tuple[str, str], Shared] = {}
         # An activation is a layer of its own where a sum is read, in all uses of the layer that makes it.
@@ -109,7 +111,7 @@ class Network:
         for name, value in self.graph.outputs.items():
             if value.role == "input":  # a model's output must come from a layer
                 self.lines.append(
-                    f'{self._word(name)} = keras.layers.Identity(name="{self._free(name)}")({value.name})'
+                    f'{self._word(name)} = keras.layers.Identity(name="{self.free_name(name)}")({value.name})'
                 )
                 self.outputs[name] = self._word(name)
             else:
@@ -134,14 +136,14 @@ class Network:
     def _name_value(self, value: Value) -> None:
         """Give a value that is read a layer of its own, to be found by: what made it serves for others, too."""
         if value.id in self._looked_up and value.id not in self._layer_of:
-            layer = self._free(value.name)
+            layer = self.free_name(value.name)
             self.lines.append(f'{value.name} = keras.layers.Identity(name="{layer}")({value.name})')
             self._layer_of[value.id] = layer
 
     # ------------------------------------------------------------------------------------------------ statements
 
     def _step(self, step: Step) -> None:
-        operands = [self.values[path] for path in step.ins]
+        operands = [*(self.values[path] for path in step.ins), *parameters.operands(self, step)]
         main = self._counterpart(step, step.layer, [v.type for v in operands], step.attrs)
         main = self._for_replicas(step, main) if self.distributed else self._for_all_ranks(step, main)
         parts = self._parts(step, main)
@@ -229,20 +231,20 @@ class Network:
     def _part(self, step: Step, part: Part, operands: list[Value], comment: str) -> None:
         names = [v.name for v in operands]
         if part.keras.is_function:
-            self._line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
+            self.line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
             self._layer_of.pop(part.out.id, None)
             return
         if self._uses[part.owner] > 1:
             self._use(step, part, names, comment)
             return
         layer, arguments = self._layer(step, part)
-        self._line(f"{part.out.name} = {part.keras.name}(", arguments, f")({_given(part.keras, names)})", comment)
+        self.line(f"{part.out.name} = {part.keras.name}(", arguments, f")({_given(part.keras, names)})", comment)
         self._layer_of[part.out.id] = layer
 
     def _layer(self, step: Step, part: Part) -> tuple[str, list[str]]:
         """Return the name of a new Keras layer, and the arguments of the call that makes it."""
         # What has parameters has the name of its statement; what follows it there, such as a pooling, is named in full.
-        layer = self._free(part.name if part.name not in self._taken else f"{step.path}.{step.layer.name}")
+        layer = self.free_name(part.name if part.name not in self._taken else f"{step.path}.{step.layer.name}")
         self.variables |= self._variables_of(step, part, layer)
         self.layers.setdefault(step.path, layer)
         return layer, [*self._call(step, part), f'name="{layer}"']
@@ -257,14 +259,15 @@ class Network:
             layer, arguments = self._layer(step, part)
             shared = self._made[part.key] = Shared(self._word(part.name), layer)
             place = self.banners.place(self._node(step)).strip()
-            self._line(f"{shared.word} = {part.keras.name}(", arguments, ")", place)
+            self.line(f"{shared.word} = {part.keras.name}(", arguments, ")", place)
         elif self._has_state(step):
-            names[0] = f'After(name="{self._free(f"{step.path}.after")}")([{names[0]}, {shared.last}])'
+            names[0] = f'After(name="{self.free_name(f"{step.path}.after")}")([{names[0]}, {shared.last}])'
         self.layers.setdefault(step.path, shared.layer)
-        self._line(f"{part.out.name} = {shared.word}(", [_given(part.keras, names)], ")", comment)
+        self.line(f"{part.out.name} = {shared.word}(", [_given(part.keras, names)], ")", comment)
         shared.last = part.out.name
 
-    def _line(self, start: str, items: list[str], end: str, comment: str) -> None:
+    def line(self, start: str, items: list[str], end: str, comment: str) -> None:
+        """Append a line with a comment, whose items may be broken."""
         self.lines += with_remark(f"{start}{', '.join(items)}{end}", comment)
 
     def _variables_of(self, step: Step, part: Part, layer: str) -> dict[str, tuple[str, str]]:
@@ -279,10 +282,10 @@ class Network:
             word = part.keras.keywords.get(variable, variable.removesuffix("_kernel"))
             if penalty is not None:
                 kind = rules.PENALTIES[penalty.name].keras
-                yield f"{word}_regularizer=keras.regularizers.{kind}({_numbers(penalty)})"
+                yield f"{word}_regularizer=keras.regularizers.{kind}({parameters.numbers(penalty)})"
             if constraint is not None:
                 kind = rules.CONSTRAINTS[constraint.name].keras
-                yield f"{word}_constraint={kind}({_numbers(constraint)})"
+                yield f"{word}_constraint={kind}({parameters.numbers(constraint)})"
 
     def _call(self, step: Step, part: Part) -> list[str]:
         """Return the arguments of a layer; what is said of its variables goes to the cell, if it has one."""
@@ -308,9 +311,13 @@ class Network:
 
     # ----------------------------------------------------------------------------------------------------- names
 
-    def _free(self, name: str) -> str:
+    def free_name(self, name: str) -> str:
         """Return a name that no Keras layer has yet."""
         return _distinct(name, self._taken)
+
+    def word_of_layer(self, layer: str) -> str:
+        """Return the Python name of a Keras layer that several lines read."""
+        return next(shared.word for shared in self._made.values() if shared.layer == layer)
 
     def _word(self, name: str) -> str:
         """Return a Python name that nothing has yet."""
@@ -345,10 +352,6 @@ def _kind(call: Keras) -> str:
     return call.name.rpartition(".")[2].lower()
 
 
-def _numbers(bound: Bound[Member]) -> str:
-    return ", ".join(literal(v) for v in bound.attrs.values())
-
-
 def _without_params(call: Keras | None, name: str, out: Value) -> list[Part]:
     """Return a layer beside that of a statement as a part of it, none where there is none."""
     return [Part(call, f"{name}.{_kind(call)}", "", out)] if call else []
@@ -356,7 +359,8 @@ def _without_params(call: Keras | None, name: str, out: Value) -> list[Part]:
 
 def _names(graph: Graph) -> set[str]:
     """Return the Python names of the values that the body of `build_model` may make."""
-    return {value.name for value in graph.inputs.values()} | {v.name for node in graph.nodes for v in node.outs}
+    sources = (*graph.inputs.values(), *graph.params.values())
+    return {value.name for value in sources} | {v.name for node in graph.nodes for v in node.outs}
 
 
 def _ranks_of_operands(steps: Iterable[Step], values: Mapping[str, Value]) -> dict[str, set[int]]:

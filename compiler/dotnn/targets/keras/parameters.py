@@ -1,0 +1,79 @@
+"""Parameters that stand in expressions: what a block owns, and what is borrowed from a layer, as Keras tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from dotnn.codegen.lines import literal
+from dotnn.core.arguments import Bound, Member
+from dotnn.ir.node import Value
+from dotnn.model.model import Model, Parameter, Step
+from dotnn.targets.keras import rules
+
+if TYPE_CHECKING:
+    from dotnn.targets.keras.network import Network
+
+
+def lenders(steps: Iterable[Step]) -> list[str]:
+    """Return what owns the parameters that other steps read, once for every step: the steps must find the layer."""
+    steps = list(steps)
+    owned = {full for step in steps for full in step.params.values()}
+    return [full.rpartition(".")[0] for step in steps for full in step.weights if full in owned]
+
+
+def operands(network: Network, step: Step) -> list[Value]:
+    """Return the parameters that a step reads as values, and write the lines that make them tensors."""
+    values = [network.graph.params[full] for full in step.weights]
+    for full, value in zip(step.weights, values, strict=True):
+        if value.id not in network.loose:
+            operand = network.values[step.ins[0]].name
+            made = [full] if full in network.variables else _declared_with(network.model, full)
+            network.loose.update(network.graph.params[name].id for name in made)
+            if full in network.variables:
+                _borrow(network, full, value, operand)
+            else:
+                _declare(network, made, operand)
+    return values
+
+
+def _declared_with(model: Model, full: str) -> list[str]:
+    """Return the parameters that a block declares, given one of them."""
+    owned = {name for step in model.steps for name in step.params.values()}
+    read = {name for step in model.steps for name in step.weights} - owned
+    owner = full.rpartition(".")[0]
+    return [name for name in model.params if name in read and name.rpartition(".")[0] == owner]
+
+
+def _borrow(network: Network, full: str, value: Value, operand: str) -> None:
+    layer, attribute = network.variables[full]
+    variable, _, row = attribute.rstrip("]").partition("[")
+    arguments = [network.word_of_layer(layer), literal(variable), *([f"row={row}"] if row else [])]
+    arguments.append(f'name="{network.free_name(f"{full}.value")}"')
+    network.line(f"{value.name} = Borrowed(", arguments, f")({operand})", f"{value.type}")
+
+
+def _declare(network: Network, names: list[str], operand: str) -> None:
+    owner = names[0].rpartition(".")[0]
+    params = {name.rpartition(".")[2]: network.model.params[name] for name in names}
+    layer = network.free_name(f"{owner}.parameters")
+    arguments = [literal({short: p.shape for short, p in params.items()})]
+    arguments += [f"{word}={{{kinds}}}" for word, kinds in _kinds(params) if kinds]
+    values = [network.graph.params[name].name for name in names]
+    target = ", ".join(values) if len(values) > 1 else f"({values[0]},)"
+    network.line(f"{target} = Parameters(", [*arguments, f'name="{layer}"'], f")({operand})", "")
+    network.variables |= {name: (layer, f'own("{short}")') for name, short in zip(names, params, strict=True)}
+
+
+def _kinds(params: dict[str, Parameter]) -> list[tuple[str, str]]:
+    """Return the penalties and constraints of parameters, as they are written in a table by names."""
+    penalties = ((n, p.penalty, rules.PENALTIES) for n, p in params.items() if p.penalty)
+    constraints = ((n, p.constraint, rules.CONSTRAINTS) for n, p in params.items() if p.constraint)
+    first = [f'"{n}": keras.regularizers.{table[k.name].keras}({numbers(k)})' for n, k, table in penalties]
+    second = [f'"{n}": {table[k.name].keras}({numbers(k)})' for n, k, table in constraints]
+    return [("regularizers", ", ".join(first)), ("constraints", ", ".join(second))]
+
+
+def numbers(bound: Bound[Member]) -> str:
+    """Return the numbers that a penalty or a constraint is given."""
+    return ", ".join(literal(v) for v in bound.attrs.values())
