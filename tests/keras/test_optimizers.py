@@ -24,11 +24,11 @@ START = np.linspace(-1, 1, 6).reshape(2, 3)
 def ours(name, attrs):
     """The weights after each step, by the equations as they stand."""
     entry = OPTIMIZERS[name]
-    now = {"w": START, **{slot: np.full_like(START, attrs.get(entry.slot_start, 0)) for slot in entry.slots(attrs)}}
+    now = {"w": START, **{slot: np.full_like(START, start) for slot, start in entry.slots(attrs).items()}}
     for t, g in enumerate(GRADIENTS, 1):
         for line in entry.equations(attrs):
-            target, _, formula = line.partition(" = ")
-            now[target] = eval(formula, {"sqrt": np.sqrt, **attrs, **now, "g": g, "t": t})
+            formula = str(line.value).replace("^", "**")
+            now[line.target] = eval(formula, {"sqrt": np.sqrt, **attrs, **now, "g": g, "t": t})
         yield now["w"]
 
 

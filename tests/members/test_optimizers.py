@@ -74,11 +74,11 @@ def by_its_equations(name, w, gradient, steps, **arguments):
     """The member's own equations, one after the other, for one weight: what a script must do, known source or not."""
     optimizer = OPTIMIZERS[name]
     attrs = {arg.name: arg.default for arg in optimizer.args} | arguments
-    known = dict.fromkeys(optimizer.slots(attrs), attrs.get(optimizer.slot_start, 0.0)) | attrs
+    known = dict(optimizer.slots(attrs)) | attrs
     for k in range(steps):
         known |= {"w": w, "g": gradient(w, k), "t": k + 1}
         for equation in optimizer.equations(attrs):
-            exec(equation.replace("^", "**"), FUNCTIONS, known)
+            exec(str(equation).replace("^", "**"), FUNCTIONS, known)
         w = known["w"]
     return w
 
@@ -103,3 +103,17 @@ def test_optimizer(name, arguments, style):
     sources = [UPDATES[name][0]] if name in UPDATES else []
     for update in (*sources, partial(by_its_equations, name)):
         np.testing.assert_allclose(params["y.W"], [[update(0.7, gradient, 12, **arguments)]], rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "regime", ["optim = sgd(0.1)  clip = value(0.5)", "optim = sgd(linear(0.1))", "optim = adam(0.1)"]
+)
+def test_more_parameters_than_a_block_of_the_fast_style_holds(regime):
+    """An update of few passes is not cut into blocks, one of many is: both take the steps of the explain style."""
+    network = "input x: [330]  target t: [1]  output y = x -> dense(100, tanh) -> dense(1)"
+    text = f"model M {{ {network} }} train {{ loss = mse(y, t)  {regime}  batch = 2  shuffle = false }}"
+    draws = np.random.default_rng(0)
+    data = {"x": draws.standard_normal((4, 330)), "t": draws.standard_normal((4, 1))}
+    (ours, _), (fast, _) = (module_of(text, s).train(data, epochs=2, dtype=np.float64) for s in ("explain", "fast"))
+    for name, w in ours.items():
+        np.testing.assert_allclose(fast[name], w, rtol=1e-9)

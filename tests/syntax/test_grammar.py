@@ -5,8 +5,10 @@ import sys
 import pytest
 
 import dotnn
+from dotnn.core.diagnostics import Source
+from dotnn.model.definitions import KINDS
 from dotnn.syntax import build, grammar_file, nodes, parse
-from dotnn.syntax.scan import KEYWORDS, scan
+from dotnn.syntax.scan import DEFINITIONS, KEYWORDS, scan
 
 
 def test_the_grammar_is_found_beside_the_package_first(tmp_path, monkeypatch):
@@ -57,3 +59,13 @@ def test_the_tables_are_built_fast():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     seconds = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert float(seconds.stdout) < 0.5
+
+
+def test_the_words_of_definitions_are_those_of_their_kinds():
+    assert DEFINITIONS.keys() == KINDS.keys()
+    for word, example in DEFINITIONS.items():
+        (section,) = parse.parse(Source("a.nn", example)).sections
+        assert isinstance(section, nodes.Definition)
+        assert section.keyword == word
+        (used,) = parse.parse(Source("a.nn", f"train {{ {word} = 1 }}")).sections
+        assert used.statements[0].name.id == word

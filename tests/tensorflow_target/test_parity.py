@@ -18,10 +18,11 @@ from support import SPECS, as_module, generic_point, model_of, module_of
 from dotnn.commands.comparing import follow
 from dotnn.commands.comparing import rounding as rounded
 from dotnn.core.diagnostics import CompileError
+from dotnn.ir.expr import Equation, equations, parse, substitute
 from dotnn.library.clips import CLIPS
 from dotnn.reports.trajectory import Difference, Trajectory
 from dotnn.session import Compilation, Options, compile_model, front
-from dotnn.targets.keras import rules
+from dotnn.targets.keras import optimizer, rules
 from dotnn.targets.keras.witness import KerasPeer
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
@@ -220,11 +221,13 @@ def test_a_fault_in_the_numpy_script_is_found(rate, monkeypatch):
     """What both scripts do is compared, not assumed: another formula for the update parts them in the first step."""
     from dotnn.library.optimizers import adaptive
 
-    lines = adaptive.ADAM.equations({})
-    wrong = tuple(line.replace("sqrt(v_hat) + epsilon", "sqrt(v_hat + epsilon)") for line in lines)
+    right = adaptive.ADAM.equations({})
+    wrong = equations(
+        *(str(e).replace("sqrt(v_hat) + epsilon", "sqrt(v_hat + epsilon)").replace("^", "**") for e in right)
+    )
     monkeypatch.setattr("dotnn.codegen.optimizer.equations", lambda train: wrong)
-    right = tuple(line.replace("sqrt(", "tf.sqrt(") for line in lines)
-    monkeypatch.setattr("dotnn.targets.keras.optimizer.in_tensorflow", lambda e, attrs: right[wrong.index(e)])
+    spelt = optimizer.in_tensorflow
+    monkeypatch.setattr(optimizer, "in_tensorflow", lambda e, attrs: spelt(right[wrong.index(e)], attrs))
     found = compare(model_of(WILD.format(optim=f"adam({rate})")), 3)
     assert found.verdict == "FAIL"
     assert (found.first.step, found.first.kind, found.place) == (1, "weight", "test.nn:1")
@@ -234,7 +237,8 @@ def test_a_fault_in_the_fast_style_is_found(monkeypatch):
     """It is what `dotnn train` runs: where its update is another, the two other scripts agree, and it is named."""
     from dotnn.library.optimizers import adaptive
 
-    wrong = tuple(line.replace("- lr *", "- 1.001 * lr *") for line in adaptive.ADAM.fast_equations({}))
+    *moments, step = adaptive.ADAM.fast_equations({})
+    wrong = (*moments, Equation("w", substitute(step.value, {"lr": parse("1.001 * lr")})))
     monkeypatch.setattr("dotnn.codegen.optimizer.fast_equations", lambda train: wrong)
     found = compare(model_of(WILD.format(optim="adam(0.001)")), 3)
     assert found.verdict == "FAIL"

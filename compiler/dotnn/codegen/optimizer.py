@@ -5,32 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from dotnn.core.arguments import show
-from dotnn.ir.expr import DIALECTS, equation, reads, spell, substitute
+from dotnn.ir.definition import HELPERS
+from dotnn.ir.expr import DIALECTS, Equation, calls, reads, spell, substitute
 from dotnn.model.model import Train
 
 NUMPY = DIALECTS["numpy"]
 
 
-def equations(train: Train) -> tuple[str, ...]:
+def equations(train: Train) -> tuple[Equation, ...]:
     """Return the update as assignments over w, g, t, the slots and the arguments."""
     bound = train.optimizer
-    lines: tuple[str, ...] = bound.entry.equations(bound.attrs)
-    return lines
+    return bound.entry.equations(bound.attrs)
 
 
-def fast_equations(train: Train) -> tuple[str, ...]:
+def fast_equations(train: Train) -> tuple[Equation, ...]:
     """Return the same update with the memories scaled so that it takes fewer passes, where the optimizer has one."""
     bound = train.optimizer
     if bound.entry.fast_equations is None:
         return equations(train)
-    lines: tuple[str, ...] = bound.entry.fast_equations(bound.attrs)
-    return lines
+    return bound.entry.fast_equations(bound.attrs)
 
 
-def slots(train: Train) -> tuple[str, ...]:
-    """Return the names of the optimizer's memories."""
-    found: tuple[str, ...] = train.optimizer.entry.slots(train.optimizer.attrs)
-    return found
+def slots(train: Train) -> Mapping[str, float]:
+    """Return the optimizer's memories by their names, each with the number that it starts from."""
+    return train.optimizer.entry.slots(train.optimizer.attrs)
 
 
 def arguments(train: Train) -> dict[str, float]:
@@ -40,10 +38,14 @@ def arguments(train: Train) -> dict[str, float]:
     return {k: v for k, v in attrs.items() if k in read and not (k == "lr" and train.schedule)}
 
 
-def slot_start(train: Train) -> float:
-    """Return the number that every memory starts from."""
-    bound = train.optimizer
-    return float(bound.attrs[bound.entry.slot_start]) if bound.entry.slot_start else 0.0
+def fresh(start: float) -> str:
+    """Return the expression of a memory before the first update, for weights `w`."""
+    return f"np.full_like(w, {float(start)})" if start else "np.zeros_like(w)"
+
+
+def helpers(train: Train) -> set[str]:
+    """Return the functions of ours that the equations call."""
+    return {name for line in equations(train) for name in calls(line.value)} & set(HELPERS)
 
 
 def counts_updates(train: Train) -> bool:
@@ -52,10 +54,10 @@ def counts_updates(train: Train) -> bool:
 
 
 def _read(train: Train) -> set[str]:
-    return {name for line in equations(train) for name in reads(equation(line).value)}
+    return {name for line in equations(train) for name in reads(line.value)}
 
 
-def numpy_equation(line: str, numbers: Collection[str] = (), names: Mapping[str, str] = {}) -> str:
+def numpy_equation(line: Equation, numbers: Collection[str] = (), names: Mapping[str, str] = {}) -> str:
     """Return an equation in NumPy; `numbers` are arguments, `names` what w, g and the slots are called.
 
     Raises `Unspellable`.
@@ -63,18 +65,14 @@ def numpy_equation(line: str, numbers: Collection[str] = (), names: Mapping[str,
     return " = ".join(numpy_assignment(line, numbers, names))
 
 
-def numpy_assignment(line: str, numbers: Collection[str], names: Mapping[str, str]) -> tuple[str, str]:
+def numpy_assignment(line: Equation, numbers: Collection[str], names: Mapping[str, str]) -> tuple[str, str]:
     """Return the two sides of an equation in NumPy, as `numpy_equation` joins them."""
-    found = equation(line)
-    value = spell(substitute(found.value, names), NUMPY, numbers=numbers)
-    return names.get(found.target, found.target), value
+    value = spell(substitute(line.value, names), NUMPY, HELPERS, numbers)
+    return names.get(line.target, line.target), value
 
 
 def context(train: Train, *, has_state: bool = False) -> dict[str, object]:
     """Return what the template of `update` shows."""
-    names = slots(train)
-    start = slot_start(train)
-    fresh = "np.zeros_like(w)" if not start else f"np.full_like(w, {start})"
     trained = " if name in PARAMS" if has_state else ""
     bound = train.optimizer
     return {
@@ -83,10 +81,13 @@ def context(train: Train, *, has_state: bool = False) -> dict[str, object]:
         "source": bound.entry.source,
         "arguments": ", ".join(["lr"] * bool(train.schedule) + [f"{k}={show(v)}" for k, v in arguments(train).items()]),
         "equations": [numpy_equation(e, arguments(train)) for e in equations(train)],
-        "slots": names,
+        "slots": [*slots(train)],
         "weight_decay": show(train.weight_decay) if train.weight_decay else "",
         "shrink": f"1 - {'rate' if train.schedule else show(bound.attrs['lr'])} * {show(train.weight_decay)}",
         "counts": counts_updates(train),
         "state": ['"t": 0'] * counts_updates(train)
-        + [f'"{s}": {{name: {fresh} for name, w in params.items(){trained}}}' for s in names],
+        + [
+            f'"{s}": {{name: {fresh(start)} for name, w in params.items(){trained}}}'
+            for s, start in slots(train).items()
+        ],
     }

@@ -10,13 +10,13 @@ from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
 from dotnn.library.inits import INITS
-from dotnn.library.layers import ACTIVATIONS, Layer
+from dotnn.library.layers import ACTIVATIONS
 from dotnn.library.losses import LOSSES
 from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
 from dotnn.model import messages
-from dotnn.model.constants import Constant, Constants, ConstCall, Poison, Poisoned, describe, evaluate
+from dotnn.model.constants import Constant, Constants, ConstCall, Defined, Poison, Poisoned, describe, evaluate
 from dotnn.model.messages.base import Fail
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
@@ -95,7 +95,7 @@ def convert(owner: str, arg: Arg, expr: nodes.Expr, constants: Constants, schema
 
 def _is_entry(arg: Arg, value: Constant) -> bool:
     """Whether a constant is to be looked up in the argument's registry: where a number would do, only a name of it."""
-    return not arg.kind.numeric or isinstance(value, ConstCall) or _is_member(value, arg.kind.registry)
+    return not arg.kind.numeric or isinstance(value, ConstCall | Defined) or _is_member(value, arg.kind.registry)
 
 
 def _is_member(value: Constant, family: str) -> bool:
@@ -107,7 +107,7 @@ def _refusal(
 ) -> tuple[str, str]:
     """Return what an argument was found to be, and the likely fix."""
     meaning = f"{arg.name}: {arg.doc}" if arg.doc else ""
-    if isinstance(expr, nodes.Name) and expr.id in constants and not isinstance(value, Layer):
+    if isinstance(expr, nodes.Name) and expr.id in constants and not isinstance(value, Defined):
         return f"but the parameter {expr.id} is {describe(value)}", meaning
     if isinstance(value, str) and arg.kind.accept(Symbol(value)) is not None:
         return f"not {describe(value)}", f"write it without quotes: {value}"
@@ -135,15 +135,15 @@ def accepts(arg: Arg, value: Symbol) -> bool:
 
 def bind_entry(family: str, value: Constant, span: Span, constants: Constants) -> Bound[Member]:
     """Resolve `relu`, `leaky_relu(0.2)`, `he(normal)` in its family and bind its arguments."""
-    own = {n: c for n, c in constants.items() if isinstance(c, Layer)} if family == "activation" else {}
+    own = defined_members(family, constants)
     members = {**FAMILIES[family], **own}
     called = FAMILY_NAMES.get(family, family)
     if isinstance(value, ConstCall):
         name, args, at = value.call.func.id, value.call.args, value.call.func.span
     elif isinstance(value, Symbol):
         name, args, at = value.id, (), span
-    elif isinstance(value, Layer):
-        name, args, at = value.name, (), span
+    elif isinstance(value, Defined):
+        name, args, at = value.member.name, (), span
     else:
         help = f"write it without quotes: {value}" if isinstance(value, str) and value in members else ""
         raise Fail(messages.calls.needs_entry(span, called, describe(value), help, members))
@@ -156,6 +156,11 @@ def bind_entry(family: str, value: Constant, span: Span, constants: Constants) -
     if name not in own and "low" in attrs and attrs["low"] > attrs["high"]:
         raise Fail(messages.calls.ends_swapped(span, name, show(attrs["low"]), show(attrs["high"])))
     return Bound(entry, attrs)
+
+
+def defined_members(family: str, constants: Constants) -> dict[str, Member]:
+    """Return what the spec itself defines for a family, by name."""
+    return {n: c.member for n, c in constants.items() if isinstance(c, Defined) and family in c.families}
 
 
 def default_of(arg: Arg) -> Any:

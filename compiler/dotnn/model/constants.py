@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
 
-from dotnn.core.arguments import Duration, Symbol, show
+from dotnn.core.arguments import Duration, Member, Symbol, show
 from dotnn.core.diagnostics import Span
 from dotnn.core.limits import MAX_NUMBER
-from dotnn.library.layers.base import Layer
 from dotnn.model import messages
 from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
@@ -49,6 +48,15 @@ class Interval:
         return f"{show(self.low)}..{show(self.high)}"
 
 
+@dataclass(frozen=True)
+class Defined:
+    """What the spec defines itself: `kind` is the word of its definition, `families` are those that it belongs to."""
+
+    kind: str
+    families: tuple[str, ...]
+    member: Member
+
+
 class Poison:
     """A name whose definition is wrong: the error has been reported once, uses of it are not reported again."""
 
@@ -58,9 +66,8 @@ class Poisoned(Exception):
 
 
 Constant: TypeAlias = (
-    "bool | int | float | str | Symbol | Duration | Interval | ConstCall | Poison | Layer | list[Constant]"
+    "bool | int | float | str | Symbol | Duration | Interval | ConstCall | Poison | Defined | list[Constant]"
 )
-"""A `Layer` is an activation that the spec defines."""
 Constants = Mapping[str, Constant]
 
 
@@ -184,8 +191,8 @@ def describe(value: object) -> str:
         return f'"{value.id}"'
     if isinstance(value, Interval):
         return f"the range {value}"
-    if isinstance(value, Layer):
-        return f"the activation {value.name}"
+    if isinstance(value, Defined):
+        return f"the {value.kind} {value.member.name}"
     return str(value)
 
 

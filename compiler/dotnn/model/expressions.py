@@ -14,7 +14,19 @@ from dotnn.library.values import REDUCTIONS
 from dotnn.model import messages, parts
 from dotnn.model.bind import bind
 from dotnn.model.blocks import BlockUse
-from dotnn.model.constants import WORDS, Constants, ConstCall, Poison, Poisoned, describe, evaluate, integer, is_number
+from dotnn.model.constants import (
+    WORDS,
+    Constant,
+    Constants,
+    ConstCall,
+    Defined,
+    Poison,
+    Poisoned,
+    describe,
+    evaluate,
+    integer,
+    is_number,
+)
 from dotnn.model.formulas import ELEMENTWISE, FormulaReader, is_function
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
@@ -164,8 +176,8 @@ class ExpressionReader(ABC):
 
     def layer(self, name: str, scope: Scope) -> Layer | None:
         """Return the layer of a name: one of the language, or an activation of the spec."""
-        own = scope.constants.get(name)
-        return own if isinstance(own, Layer) else LAYERS.get(name)
+        own = _activation_of(scope.constants.get(name))
+        return own or LAYERS.get(name)
 
     def is_value(self, expr: nodes.Expr, scope: Scope) -> bool:
         """Whether `expr` denotes a value of the network rather than a constant."""
@@ -380,7 +392,12 @@ def _takes_only_values(name: str) -> bool:
 
 def is_activation(name: str, scope: Scope) -> bool:
     """Whether a name is that of an activation, of the language or of the spec."""
-    return name in ACTIVATIONS or isinstance(scope.constants.get(name), Layer)
+    return name in ACTIVATIONS or _activation_of(scope.constants.get(name)) is not None
+
+
+def _activation_of(value: Constant | None) -> Layer | None:
+    """Return the activation that a definition of the spec is, None where it is something else."""
+    return value.member if isinstance(value, Defined) and isinstance(value.member, Layer) else None
 
 
 def _through_parameter(call: nodes.Call, scope: Scope) -> nodes.Call:

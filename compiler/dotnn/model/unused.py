@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dotnn.core.diagnostics import Diagnostic
 from dotnn.model import messages
 from dotnn.model.constants import Poison
+from dotnn.model.definitions import KINDS
 from dotnn.model.scope import Scope, names_read
 from dotnn.syntax import nodes
-from dotnn.syntax.walk import statement_expressions
+from dotnn.syntax.walk import section_expressions
 
 WHAT = {nodes.Assign: "value", nodes.LayerDef: "layer"}
 
@@ -32,11 +33,16 @@ def unused_definitions(file: nodes.File) -> Iterator[Diagnostic]:
             yield from _unused_block(section, read)
         elif isinstance(section, nodes.Definition):
             if section.name.id not in read:
-                yield messages.warnings.unused_definition(section.name.span, section.name.id)
+                yield _unused_definition(section)
         elif section.keyword == "params":
             for s in section.statements:
                 if isinstance(s, nodes.Assign) and s.name.id not in read:
                     yield messages.names.unused_value(s.name.span, s.name.id, "parameter")
+
+
+def _unused_definition(section: nodes.Definition) -> Diagnostic:
+    name, kind = section.name, KINDS[section.keyword]
+    return messages.warnings.unused_definition(name.span, kind.name, name.id, kind.example.format(name=name.id))
 
 
 def _unused_block(block: nodes.BlockSection, read: set[str]) -> Iterator[Diagnostic]:
@@ -49,15 +55,5 @@ def _unused_block(block: nodes.BlockSection, read: set[str]) -> Iterator[Diagnos
 
 
 def _read(section: nodes.Section) -> Iterator[str]:
-    for expr in _expressions(section):
+    for expr in section_expressions(section):
         yield from names_read(expr)
-
-
-def _expressions(section: nodes.Section) -> Iterator[nodes.Expr]:
-    if isinstance(section, nodes.BlockSection | nodes.Definition):
-        ends = ((p.default, p.limits) for p in section.params)
-        yield from (end for pair in ends for end in pair if end is not None)
-    if isinstance(section, nodes.Definition):
-        yield section.value
-    for s in section.statements:
-        yield from statement_expressions(s)

@@ -5,12 +5,14 @@ It shares no emitted line with a script, so a step of any script of the spec can
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dotnn.codegen import optimizer
+from dotnn.ir.expr import Equation
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import helper_functions, run
 from dotnn.ir.rounding import RandomRounding
@@ -74,23 +76,31 @@ class SpecStep:
         return after
 
     def _solve(
-        self, equations: Sequence[str], params: Arrays, grads: Arrays, rate: float | None, slots: Slots, number: int
+        self,
+        equations: Sequence[Equation],
+        params: Arrays,
+        grads: Arrays,
+        rate: float | None,
+        slots: Slots,
+        number: int,
     ) -> Arrays:
         """Return the parameters after one update by some equations, and renew the memories that these read."""
         train = self.model.train
         numbers = {"t": number, **train.optimizer.attrs, "weight_decay": train.weight_decay}
         numbers["lr"] = numbers["lr"] if rate is None else rate
-        names, start = optimizer.slots(train), optimizer.slot_start(train)
-        program = compile("\n".join(equations), "<equations>", "exec")
+        starts = optimizer.slots(train)
+        text = "\n".join(optimizer.numpy_equation(line, numbers) for line in equations)
+        program = compile(text, "<equations>", "exec")
         after = dict(params)
         for name in self.graph.params:
             w, g = params[name], grads[name]
             if self.model.params[name].decayed:
                 w = w - numbers["lr"] * train.weight_decay * w
-            scope = {**vars(np), **numbers, "w": w, "g": g}
-            scope |= {slot: slots.setdefault(slot, {}).get(name, np.full_like(g, start)) for slot in names}
+            scope = {"np": np, "math": math, **helper_functions(), **numbers, "w": w, "g": g}
+            for slot, start in starts.items():
+                scope[slot] = slots.setdefault(slot, {}).get(name, np.full_like(g, start))
             exec(program, scope)
             after[name] = scope["w"]
-            for slot in names:
+            for slot in starts:
                 slots[slot][name] = scope[slot]
         return after

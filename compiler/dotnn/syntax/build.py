@@ -68,8 +68,18 @@ class TreeBuilder(Transformer[Token, nodes.File]):
         default, limits = (children[i] if len(children) > i else None for i in (2, 4))
         return nodes.BlockParam(_cover(children), _name(children[0]), default, limits)
 
+    def define_params(self, children: Children) -> tuple[nodes.BlockParam, ...]:
+        """`( param, … )` of a definition."""
+        return self.block_params(children)
+
+    def define_param(self, children: Children) -> nodes.BlockParam:
+        """`name`, `name: kind`, `name = default` or `name = default in limits`."""
+        name, *rest = children
+        kind = _name(rest[1]) if rest and rest[0] == ":" else None
+        return replace(self.block_param([name, *rest[2 * (kind is not None) :]]), span=_cover(children), kind=kind)
+
     def define(self, children: Children) -> nodes.Definition:
-        """`activation name(params) = value`."""
+        """`activation name(params) = value`, or another word in the place of the first."""
         keyword, name, params, _, value = children
         return nodes.Definition(_cover(children), str(keyword), (), _name(name), params, value)
 

@@ -7,7 +7,7 @@ import unicodedata
 from dotnn.core.diagnostics import Diagnostic, Source, did_you_mean
 from dotnn.syntax.errors import SYNTAX_ERRORS
 from dotnn.syntax.parse_context import ParseContext
-from dotnn.syntax.scan import CLOSER_OF, SECTION_WORDS, STATEMENT_WORDS, Piece, open_brackets, scan
+from dotnn.syntax.scan import CLOSER_OF, DEFINITIONS, SECTION_WORDS, STATEMENT_WORDS, Piece, open_brackets, scan
 
 MAX_SHOWN = 30
 
@@ -78,6 +78,7 @@ def _words(context: ParseContext) -> dict[str, str]:
         "opener_closer": CLOSER_OF.get(opener.text, ""),
         "last_line": str(source.line_column(len(source.text.rstrip()))[0]),
         "header": _short(" ".join(context.header.split())),
+        "definition": DEFINITIONS.get(context.found.text, ""),
         "declared": _short(context.declared),
         "did_you_mean_section": did_you_mean(context.found.text, SECTION_WORDS),
         "did_you_mean_statement": did_you_mean(context.before.text, STATEMENT_WORDS),

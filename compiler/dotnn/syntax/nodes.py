@@ -194,11 +194,15 @@ class Output(Stmt):
 
 @dataclass(frozen=True, slots=True)
 class BlockParam(Node):
-    """A parameter of a block or of a definition, with its default and its limits if it has them."""
+    """A parameter of a block or of a definition, with its default and its limits if it has them.
+
+    `kind` is what comes after a colon, as in `y: class`; only a parameter of a definition may have one.
+    """
 
     name: Name
     default: Expr | None
     limits: Expr | None = None
+    kind: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +235,7 @@ class CellSection(BlockSection):
 
 @dataclass(frozen=True, slots=True)
 class Definition(Section):
-    """`activation name(z, argument = default in limits) = value`; `keyword` is "activation"."""
+    """`activation name(z, argument = default in limits) = value`; `keyword` is the word that it begins with."""
 
     name: Name
     params: tuple[BlockParam, ...]

@@ -18,7 +18,7 @@ from dotnn.syntax.decode import check_text, refusal
 from dotnn.syntax.diagnose import diagnose
 from dotnn.syntax.errors import MINIMAL_SPEC
 from dotnn.syntax.grammar_file import grammar_path
-from dotnn.syntax.scan import DEFINITION_WORDS, SECTION_WORDS, SOFT_SECTION_WORDS, scan
+from dotnn.syntax.scan import DEFINITIONS, SECTION_WORDS, SOFT_SECTION_WORDS, Piece, scan
 from dotnn.syntax.walk import expressions, is_deeper
 
 MAX_ERRORS = 10
@@ -118,17 +118,27 @@ def _first_errors(source: Source, stop: _Stopped) -> list[Diagnostic]:
 
 
 def _next_section(text: str, offset: int) -> int | None:
-    """Return where the next `data {`, `model Name {` or `block Name(` begins, if there is one."""
+    """Return where the next `data {`, `model Name {`, `block Name(` or definition begins, if there is one."""
     pieces = [piece for piece in scan(text, offset) if piece.kind != "comment"]
-    for piece, second, third in zip(pieces, pieces[1:], pieces[2:], strict=False):
+    for i, (piece, second, third) in enumerate(zip(pieces, pieces[1:], pieces[2:], strict=False)):
         named = second.kind == "name" and third.text in ("{", "(")
         if piece.text in SECTION_WORDS and (second.text == "{" or named):
             return piece.start
         if piece.text in SOFT_SECTION_WORDS and named:
             return piece.start
-        if piece.text in DEFINITION_WORDS and second.kind == "name" and third.text == "(":
+        if piece.text in DEFINITIONS and second.kind == "name" and _is_defined(pieces[i + 2 :]):
             return piece.start
     return None
+
+
+def _is_defined(pieces: Iterable[Piece]) -> bool:
+    """Tell whether a text begins with something in brackets and then a `=`."""
+    depth = 0
+    for count, piece in enumerate(pieces):
+        depth += (piece.text == "(") - (piece.text == ")")
+        if depth == 0 and piece.text != ")":
+            return count > 0 and piece.text == "="
+    return False
 
 
 def _check_depth(found: Iterable[nodes.Expr], source: Source) -> None:

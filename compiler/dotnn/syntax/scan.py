@@ -15,7 +15,8 @@ from dotnn.core.diagnostics import Span
 
 SECTION_WORDS = ("params", "model", "block", "data", "train", "check")
 STATEMENT_WORDS = ("input", "target", "layer", "output")
-DEFINITION_WORDS = ("activation",)
+DEFINITIONS = {"activation": "activation name(z, a = 1) = z * a"}
+"""The words that a definition begins with, each with an example."""
 SOFT_SECTION_WORDS = ("cell",)
 ARRAY_WORDS = ("param", "state", "next")
 """Words only where their forms follow."""

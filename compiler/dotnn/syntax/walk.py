@@ -37,13 +37,18 @@ def by_position(call: nodes.Call) -> list[nodes.Expr]:
 def expressions(file: nodes.File) -> Iterator[nodes.Expr]:
     """Give every whole expression of a spec: values, limits, dimensions and defaults."""
     for section in file.sections:
-        if isinstance(section, nodes.BlockSection | nodes.Definition):
-            ends = ((param.default, param.limits) for param in section.params)
-            yield from (end for pair in ends for end in pair if end is not None)
-        if isinstance(section, nodes.Definition):
-            yield section.value
-        for statement in section.statements:
-            yield from statement_expressions(statement)
+        yield from section_expressions(section)
+
+
+def section_expressions(section: nodes.Section) -> Iterator[nodes.Expr]:
+    """Give every whole expression of a section."""
+    if isinstance(section, nodes.BlockSection | nodes.Definition):
+        ends = ((param.default, param.limits) for param in section.params)
+        yield from (end for pair in ends for end in pair if end is not None)
+    if isinstance(section, nodes.Definition):
+        yield section.value
+    for statement in section.statements:
+        yield from statement_expressions(statement)
 
 
 def statement_expressions(statement: nodes.Stmt) -> tuple[nodes.Expr, ...]:

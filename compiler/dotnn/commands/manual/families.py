@@ -65,7 +65,7 @@ def _optimizer(optimizer: Optimizer) -> str:
     lines = [f"**{signature(optimizer.name, optimizer.args)}** {about}", "```text"]
     for label, attrs in _variants(optimizer):
         lines += [f"# {label}"] if label else []
-        lines += optimizer.equations(attrs)
+        lines += map(str, optimizer.equations(attrs))
     return "\n".join([*lines, "```"])
 
 

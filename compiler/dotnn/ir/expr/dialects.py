@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from dotnn.ir.expr.frozen import Frozen
 from dotnn.ir.expr.functions import FUNCTIONS, Function
-from dotnn.ir.expr.tree import Attribute, Binary, Call, Expr, Method, Name, Number, Unary
+from dotnn.ir.expr.tree import Attribute, Binary, Call, Choice, Expr, Method, Name, Number, Unary
 from dotnn.ir.expr.visit import map_children, reads
 
 
@@ -88,6 +88,16 @@ def _of_tensorflow(part: Expr) -> Expr:
     return part
 
 
+def _in_plain_python(part: Expr) -> Expr:
+    """Return a choice and a remainder of numbers as Python writes them."""
+    match part:
+        case Call("where", (test, yes, no)):
+            return Choice(test, yes, no)
+        case Call("mod", (x, y)):
+            return Binary("%", x, y)
+    return part
+
+
 _MASKS = {"and": "&", "or": "|", "not": "~"}
 _REDUCED = ("sum", "mean", "max", "min")
 NUMPY = Dialect("NumPy", "numpy", logic=_MASKS)
@@ -97,7 +107,7 @@ TENSORFLOW = Dialect(
 )
 KERAS = Dialect("Keras", "keras", "", _MASKS, {m: f"keras.ops.{m}" for m in _REDUCED}, ("keras",))
 JAX = Dialect("JAX", "jax", logic=_MASKS)
-MATH = Dialect("Python's math", "math", methods={})
+MATH = Dialect("Python's math", "math", methods={}, idiom=_in_plain_python)
 LANGUAGE = Dialect("the language of specs", "language", logic={"**": "^"})
 DIALECTS = {d.key: d for d in (NUMPY, ANALYTIC, TENSORFLOW, KERAS, JAX, MATH, LANGUAGE)}
 

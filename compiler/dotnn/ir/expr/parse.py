@@ -65,6 +65,11 @@ def equation(text: str) -> Equation:
     raise NotAnExpression(text, "this is not `name = formula`", 1)
 
 
+def equations(*lines: str) -> tuple[Equation, ...]:
+    """Return `target = value` of each line. Raises `NotAnExpression`."""
+    return tuple(map(equation, lines))
+
+
 def _python(text: str, mode: str) -> ast.AST:
     try:
         return compile(text, "<formula>", mode, ast.PyCF_ONLY_AST)

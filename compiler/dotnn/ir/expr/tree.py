@@ -131,6 +131,9 @@ class Equation(Frozen):
     target: str
     value: Expr
 
+    def __str__(self) -> str:
+        return f"{self.target} = {self.value}"
+
 
 def constant(value: object) -> Expr:
     """Return a plain value of Python as an expression."""

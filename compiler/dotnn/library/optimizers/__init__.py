@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dotnn.core.arguments import LEARNING_RATE, Arg, Attrs
 from dotnn.core.registry import collect
+from dotnn.ir.expr import Equation
 
-Equations = tuple[str, ...]
+Equations = tuple[Equation, ...]
 
 
 @dataclass(frozen=True)
@@ -16,20 +17,21 @@ class Optimizer:
     """One optimizer.
 
     `equations` are assignments over `w` (the parameter), `g` (its gradient), the slots, `t` (the number of this
-    update, from 1), the arguments, and the elementwise functions of `ir.expr.functions`. They are
-    written for one array and mean the same for all of them laid end to end. `slots` start at zero unless `start` names
-    an argument. `source` is where the formula stands.
+    update, from 1), the arguments, and the elementwise functions of `ir.expr.functions`. They hold one
+    after the other. They are written for one array and mean the same for all of them laid end to end. `slots` are what
+    is kept from update to update, each with the number that it starts from. `source` is where the formula stands.
     `fast_equations` are the same update with the slots scaled by constants, so that it takes fewer passes.
+    `definition` is what a spec says that defines it, "" for one of the language.
     """
 
     name: str
     doc: str
     args: tuple[Arg, ...]
     equations: Callable[[Attrs], Equations]
-    slots: Callable[[Attrs], tuple[str, ...]]
+    slots: Callable[[Attrs], Mapping[str, float]]
     source: str
-    slot_start: str = ""
     fast_equations: Callable[[Attrs], Equations] | None = None
+    definition: str = ""
 
 
 def learning_rate(default: float) -> Arg:

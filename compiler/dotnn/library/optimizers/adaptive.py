@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import FRACTION, NON_NEGATIVE, POSITIVE, Arg
+from dotnn.ir.expr import equations
 from dotnn.library.optimizers import Optimizer, learning_rate
 
 _MOMENTS = (
@@ -29,20 +30,20 @@ ADAM = Optimizer(
     "adam",
     "Adaptive moments.",
     (learning_rate(0.001), *_BETAS),
-    lambda attrs: (*_MOMENTS, "w = w - lr * m_hat / (sqrt(v_hat) + epsilon)"),
-    lambda attrs: ("m", "v"),
+    lambda attrs: equations(*_MOMENTS, "w = w - lr * m_hat / (sqrt(v_hat) + epsilon)"),
+    lambda attrs: {"m": 0, "v": 0},
     "Kingma and Ba 2015, Algorithm 1 (epsilon outside the root, after bias correction)",
-    fast_equations=lambda attrs: (*_FAST_MOMENTS, f"w = w - lr * {_FAST_STEP}"),
+    fast_equations=lambda attrs: equations(*_FAST_MOMENTS, f"w = w - lr * {_FAST_STEP}"),
 )
 
 ADAMW = Optimizer(
     "adamw",
     "Adam with decoupled weight decay.",
     (learning_rate(0.001), *_BETAS, Arg("decay", NON_NEGATIVE, 0.004, "each update subtracts lr decay w")),
-    lambda attrs: (*_MOMENTS, "w = w - lr * (m_hat / (sqrt(v_hat) + epsilon) + decay * w)"),
-    lambda attrs: ("m", "v"),
+    lambda attrs: equations(*_MOMENTS, "w = w - lr * (m_hat / (sqrt(v_hat) + epsilon) + decay * w)"),
+    lambda attrs: {"m": 0, "v": 0},
     "Loshchilov and Hutter 2019, Algorithm 2",
-    fast_equations=lambda attrs: (*_FAST_MOMENTS, f"w = w - lr * ({_FAST_STEP} + decay * w)"),
+    fast_equations=lambda attrs: equations(*_FAST_MOMENTS, f"w = w - lr * ({_FAST_STEP} + decay * w)"),
 )
 
 RMSPROP = Optimizer(
@@ -53,8 +54,8 @@ RMSPROP = Optimizer(
         Arg("rho", FRACTION, 0.9, "decay of the mean square"),
         Arg("epsilon", POSITIVE, 1e-7, "keeps the division finite; inside the root, as in Keras"),
     ),
-    lambda attrs: ("v = rho * v + (1 - rho) * g * g", "w = w - lr * g / sqrt(v + epsilon)"),
-    lambda attrs: ("v",),
+    lambda attrs: equations("v = rho * v + (1 - rho) * g * g", "w = w - lr * g / sqrt(v + epsilon)"),
+    lambda attrs: {"v": 0},
     "Tieleman and Hinton 2012, lecture 6e",
 )
 
@@ -66,8 +67,7 @@ ADAGRAD = Optimizer(
         Arg("start", NON_NEGATIVE, 0.1, "the sum before the first step"),
         Arg("epsilon", POSITIVE, 1e-7, "keeps the division finite; inside the root, as in Keras"),
     ),
-    lambda attrs: ("s = s + g * g", "w = w - lr * g / sqrt(s + epsilon)"),
-    lambda attrs: ("s",),
+    lambda attrs: equations("s = s + g * g", "w = w - lr * g / sqrt(s + epsilon)"),
+    lambda attrs: {"s": attrs["start"]},
     "Duchi et al. 2011",
-    slot_start="start",
 )

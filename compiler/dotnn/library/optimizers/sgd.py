@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import BOOL, FRACTION, Arg, Attrs
+from dotnn.ir.expr import equations
 from dotnn.library.optimizers import Equations, Optimizer, learning_rate
 
 
 def _equations(attrs: Attrs) -> Equations:
     if not attrs["momentum"]:
-        return ("w = w - lr * g",)
+        return equations("w = w - lr * g")
     velocity = "v = momentum * v - lr * g"
-    return (velocity, "w = w + momentum * v - lr * g" if attrs["nesterov"] else "w = w + v")
+    return equations(velocity, "w = w + momentum * v - lr * g" if attrs["nesterov"] else "w = w + v")
 
 
 SGD = Optimizer(
@@ -22,6 +23,6 @@ SGD = Optimizer(
         Arg("nesterov", BOOL, False, "look ahead along the velocity"),
     ),
     _equations,
-    lambda attrs: ("v",) if attrs["momentum"] else (),
+    lambda attrs: {"v": 0} if attrs["momentum"] else {},
     "Rumelhart et al. 1986; Nesterov 1983 in the form of Sutskever et al. 2013",
 )

@@ -53,12 +53,12 @@ def not_distribution(span: Span, output: str) -> Diagnostic:
     )
 
 
-def unused_definition(span: Span, name: str) -> Diagnostic:
+def unused_definition(span: Span, kind: str, name: str, example: str) -> Diagnostic:
     return Diagnostic(
         "NN607",
-        f"the activation {name} is never used",
+        f"the {kind} {name} is never used",
         span,
-        help=f"use it, as in x -> dense(8, {name}), or delete the line",
+        help=f"use it, as in {example}, or delete the definition",
         severity="warning",
     )
 

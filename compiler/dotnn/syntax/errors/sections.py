@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dotnn.syntax.errors.case import SyntaxCase
-from dotnn.syntax.scan import DEFINITION_WORDS
+from dotnn.syntax.scan import DEFINITIONS
 
 SECTIONS = (
     SyntaxCase(
@@ -15,9 +15,9 @@ SECTIONS = (
     ),
     SyntaxCase(
         "NN144",
-        "`activation` is followed by a name and its operand in brackets",
-        "write activation name(z, a = 1) = z * a",
-        lambda m: m.at_file_level and m.found.text in DEFINITION_WORDS,
+        "`{found}` is followed by a name, what it takes in brackets, and a formula",
+        "write {definition}",
+        lambda m: m.at_file_level and m.found.text in DEFINITIONS and m.after.text != "=",
         ("activation f = z", "activation (z) = z", "model X { }\nactivation f { }", "activation"),
     ),
     SyntaxCase(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dotnn.codegen import optimizer as numpy_optimizer
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.core.arguments import Symbol
-from dotnn.ir.expr import DIALECTS, Binary, Expr, Name, Number, equation, map_children, parse, spell, substitute
+from dotnn.ir.expr import DIALECTS, Binary, Equation, Expr, Name, Number, map_children, parse, spell, substitute
 from dotnn.model.model import Train
 from dotnn.targets.keras import rules
 from dotnn.targets.keras.network import class_name
@@ -45,7 +45,6 @@ def context(train: Train, *, stacked: bool) -> dict[str, object]:
         "source": train.optimizer.entry.source,
         "remark": f"Unlike keras.optimizers.{rule.says}." if rule.says else "",
         "slots": numpy_optimizer.slots(train),
-        "start": numpy_optimizer.slot_start(train),
         "counts": numpy_optimizer.counts_updates(train),
         "given": given,
         "config": indented(wrapped("return {", ["**super().get_config()", *map(_entry, given)], "}"), 8),
@@ -89,10 +88,9 @@ def _entry(name: str) -> str:
     return f'"{name}": {value}'
 
 
-def in_tensorflow(line: str, numbers: Mapping[str, float]) -> str:
+def in_tensorflow(line: Equation, numbers: Mapping[str, float]) -> str:
     """Return an equation in TensorFlow, over plain numbers by their names. Raises `Unspellable`."""
-    found = equation(line)
-    return f"{found.target} = {spell(_corrected(found.value, numbers), DIALECTS['tensorflow'], numbers=numbers)}"
+    return f"{line.target} = {spell(_corrected(line.value, numbers), DIALECTS['tensorflow'], numbers=numbers)}"
 
 
 def _corrected(expr: Expr, numbers: Mapping[str, float]) -> Expr:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from dotnn.codegen import optimizer as equations_of
 from dotnn.codegen.hygiene import Mark
-from dotnn.codegen.optimizer import slot_start
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.ir.node import Node
@@ -46,7 +46,7 @@ class KerasPeer:
 
     def __init__(self, model: Model, graph: Graph, script: str) -> None:
         self.graph = graph
-        self.start = slot_start(model.train)
+        self.starts = {start for start in equations_of.slots(model.train).values() if start}
         self.module = run_script(script, "dotnn_tensorflow", needs=NEEDS)
         self.draws: Arrays = {}
         self.precision = self.module.keras.config.floatx()
@@ -153,8 +153,9 @@ class KerasPeer:
         optimizer = self.module.make_optimizer(self.network)
         self._keep_exact(optimizer)
         for memory in optimizer.variables:  # the number it starts from is rounded to float32, too
-            if self.start and np.all(memory.numpy() == np.float32(self.start)):
-                memory.assign(np.full(memory.shape, self.start))
+            for start in self.starts:
+                if np.all(memory.numpy() == np.float32(start)):
+                    memory.assign(np.full(memory.shape, start))
 
         def graph(batch: Arrays, draws: Arrays) -> tuple[Tensor, dict[str, Tensor]]:
             self.draws = draws

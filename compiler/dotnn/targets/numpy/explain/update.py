@@ -34,15 +34,17 @@ class _Update:
         return tree.Function("optimizer_state", ("params",), doc, "", tuple(self._memory()))
 
     def _memory(self) -> Iterator[tree.Stmt]:
-        start = optimizer.slot_start(self.train)
-        fresh = "np.zeros_like(w)" if not start else f"np.full_like(w, {start})"
         trained = " if name in PARAMS" if self.graph.state else ""
-        each = f"{{name: {fresh} for name, w in params.items(){trained}}}"
+        texts = {
+            slot: f"{{name: {optimizer.fresh(start)} for name, w in params.items(){trained}}}"
+            for slot, start in self.slots.items()
+        }
         counted = ['"t": 0'] * self.counts
-        if len(self.slots) < 2:
-            entries = [*counted, *(f'"{slot}": {each}' for slot in self.slots)]
+        if len(self.slots) < 2 or len({*texts.values()}) > 1:
+            entries = [*counted, *(f'"{slot}": {text}' for slot, text in texts.items())]
             yield tree.Return(f"{{{', '.join(entries)}}}")
             return
+        each = next(iter(texts.values()))
         names = ", ".join(f'"{slot}"' for slot in self.slots)
         table = f"{{slot: {each} for slot in ({names})}}"
         before = f"{{{counted[0]}}} | " if counted else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from dotnn.codegen import optimizer
@@ -17,9 +19,8 @@ def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
     """Return the lines of the step and of the update."""
     assert graph.loss is not None
     update = plan_update(model.train)
-    start, slots = optimizer.slot_start(model.train), optimizer.slots(model.train)
-    fresh = f"np.full_like(w, {start})" if start else "np.zeros_like(w)"
-    blocked = len(update.passes) > 3
+    slots = optimizer.slots(model.train)
+    blocked = len(update.passes) > 3 or bool(update.scratch)
     return {
         "examples": [f'"{name}": {expression},' for name, expression in plan.examples.items()],
         "setup": plan.setup,
@@ -33,7 +34,7 @@ def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
         "update_functions": _functions(update.functions),
         "blocked": blocked,
         "blocked_passes": [_sliced(line, update.scratch) for line in update.passes],
-        "state": ['"t": 0'] * update.counts + [f'"{s}": {fresh}' for s in slots],
+        "state": ['"t": 0'] * update.counts + [f'"{s}": {optimizer.fresh(start)}' for s, start in slots.items()],
         "averaged": _is_mean(model),
     }
 
@@ -50,11 +51,10 @@ def _functions(names: set[str]) -> list[str]:
     return [single] if len(single) <= WIDTH else [f"{n} = np.{n}" for n in ordered]
 
 
-def _sliced(line: str, scratch: list[str]) -> str:
+def _sliced(line: str, scratch: Iterable[str]) -> str:
     """Return a pass with its scratch arrays cut to the block."""
-    for name in scratch:
-        line = line.replace(f"{name},", f"{name}_,").replace(f"{name})", f"{name}_)")
-    return line
+    names = "|".join(scratch)
+    return re.sub(rf"\b({names})\b", r"\1_", line) if names else line
 
 
 def describe_schedule(model: Model, graph: Graph) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dotnn.codegen import optimizer
+from dotnn.ir.definition import HELPERS
 from dotnn.ir.expr import (
     DIALECTS,
     Binary,
@@ -20,7 +21,6 @@ from dotnn.ir.expr import (
     Name,
     Number,
     Unary,
-    equation,
     map_children,
     number,
     reads,
@@ -32,17 +32,23 @@ from dotnn.ir.expr import (
 from dotnn.model.model import Train
 
 OPERATIONS = {"+": "add", "-": "subtract", "**": "power"}
+COMPARISONS = {
+    "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal", "==": "equal", "!=": "not_equal",
+}  # fmt: skip
 
 
 @dataclass
 class UpdatePlan:
-    """The finished lines: numbers and arrays made once, numbers computed at every update, passes over the arrays."""
+    """The finished lines: numbers and arrays made once, numbers computed at every update, passes over the arrays.
+
+    `scratch` are the arrays for what is needed on the way, each with its type.
+    """
 
     constants: list[str] = field(default_factory=list)
     numbers: list[str] = field(default_factory=list)
     passes: list[str] = field(default_factory=list)
     arrays: list[str] = field(default_factory=list)
-    scratch: list[str] = field(default_factory=list)
+    scratch: dict[str, str] = field(default_factory=dict)
     counts: bool = False
     d_loss: str = "1.0"
     functions: set[str] = field(default_factory=set)
@@ -55,7 +61,7 @@ def plan_update(train: Train) -> UpdatePlan:
     gradient is linear in it, and a pass over all parameters is saved. A learning rate that changes is not there yet
     when the cotangent is made, and clipping looks at the true gradient.
     """
-    lines = [equation(line) for line in optimizer.fast_equations(train)]
+    lines = optimizer.fast_equations(train)
     folded = None if train.schedule or train.clip else _fold_learning_rate(lines)
     return _UpdateCompiler(train, folded or lines, "lr" if folded else "").run()
 
@@ -79,36 +85,72 @@ class _UpdateCompiler:
     def __init__(self, train: Train, lines: Sequence[Equation], folded: str) -> None:
         self.values = optimizer.arguments(train)
         self.changing = {"t", "lr"} if train.schedule else {"t"}
-        self.slots = optimizer.slots(train)
-        self.plan = UpdatePlan(arrays=["w", "g", *self.slots])
+        self.plan = UpdatePlan(arrays=["w", "g", *optimizer.slots(train)])
         self.plan.d_loss = str(self.values["lr"]) if folded else "1.0"
         self.lines = lines
+        self.arrays = {*self.plan.arrays}
         self.inlined: dict[str, Expr] = {}
-        self.made: dict[str, str] = {}
+        self.made: dict[Expr, str] = {}
         self.depth = 0
 
     def run(self) -> UpdatePlan:
-        for line in self.lines:
+        for index, line in enumerate(self.lines):
             value = substitute(line.value, self.inlined)
-            if line.target not in self.plan.arrays:
+            if line.target not in self.plan.arrays and self.may_wait(index, line.target, value):
                 self.inlined[line.target] = value  # m_hat and the like: written where they are used
                 continue
-            self.assign(line.target, value)
+            target = line.target if line.target in self.plan.arrays else self.kept(line.target)
+            self.assign(target, value)
         text = " ".join(self.plan.passes)
-        self.plan.scratch = [name for name in self.plan.scratch if name in text]
+        self.plan.scratch = {name: dtype for name, dtype in self.plan.scratch.items() if name in text}
         return self.plan
+
+    def may_wait(self, index: int, name: str, value: Expr) -> bool:
+        """Whether a value may be written where it is used: it is a number, or used once and not changed till then."""
+        if not self.is_array(value):
+            return True
+        read = set(reads(value))
+        uses, changed = 0, False
+        for line in self.lines[index + 1 :]:
+            here = [part for part in walk(line.value) if part == Name(name)]
+            if here and changed:
+                return False
+            uses += len(here)
+            changed |= line.target in read
+            if line.target == name:
+                break
+        return uses < 2
+
+    def kept(self, name: str) -> str:
+        """Return the array of a value that is computed once and used later."""
+        self.inlined[name] = Name(name)
+        self.arrays.add(name)
+        self.plan.scratch[name] = "w.dtype"
+        return name
 
     def assign(self, target: str, value: Expr) -> None:
         """Compile `target = value` so that the target is overwritten in place."""
-        result = self.compile(value, target)
+        result = self.operand(value, target)
         if result != target:
             self.call("copyto", target, result)
+
+    def operand(self, expr: Expr, into: str) -> str:
+        """Return the array or the number that holds an expression; an array is computed in `into` where it must be."""
+        return self.compile(expr, into) if self.is_array(expr) else self.number(expr)
 
     def compile(self, expr: Expr, into: str) -> str:
         """Write the calls that compute an array expression; return the array that holds it (`into`, or a name)."""
         match expr:
             case Name(name):
                 return name
+            case Call(name, args) if name in HELPERS:
+                given = [self.operand(arg, self.scratch()) for arg in args]
+                self.call("copyto", into, f"{name}({', '.join(given)})")
+                return into
+            case Call("where", (test, yes, no)):
+                return self.choice(test, yes, no, into)
+            case Call("clip", (x, low, high)):
+                return self.compile(Call("minimum", (Call("maximum", (x, low)), high)), into)
             case Call(name, (inner,)):
                 self.call(ufunc(name), self.compile(inner, into), into)
                 return into
@@ -116,6 +158,10 @@ class _UpdateCompiler:
                 return self.both(ufunc(name), left, right, into)
             case Unary("-", inner):
                 self.call("negative", self.compile(inner, into), into)
+                return into
+            case Binary("**", base, Number(2)):
+                once = self.compile(base, into)
+                self.call("multiply", once, once, into)
                 return into
             case Binary(op, left, right) if op in OPERATIONS:
                 return self.both(OPERATIONS[op], left, right, into)
@@ -142,11 +188,48 @@ class _UpdateCompiler:
         self.depth -= 1
         return into
 
+    def choice(self, test: Expr, yes: Expr, no: Expr, into: str) -> str:
+        """Compile a choice: the one branch everywhere, then the other where the mask is."""
+        place = self.scratch() if any(into in reads(part) for part in (test, yes)) else into
+        otherwise = self.operand(no, place)
+        if otherwise != place:
+            self.call("copyto", place, otherwise)
+        self.depth += 1
+        mask = self.mask(test)
+        self.call("copyto", place, self.operand(yes, self.scratch()), f"where={mask}")
+        self.depth -= 1
+        return place
+
+    def mask(self, test: Expr) -> str:
+        """Compile a comparison, or comparisons put together; return the mask, or one truth value for all elements."""
+        if not self.is_array(test):
+            return f"({self.number(test)} != 0)"
+        into = self.scratch("mask")
+        self.depth += 1
+        match test:
+            case Unary("not", inner):
+                self.call("logical_not", self.mask(inner), into)
+            case Binary("and" | "or" as op, left, right):
+                self.call(f"logical_{op}", self.mask(left), self.mask(right), into)
+            case Binary(op, left, right):
+                first = self.operand(left, self.scratch())
+                self.depth += 1
+                self.call(COMPARISONS[op], first, self.operand(right, self.scratch()), into)
+                self.depth -= 1
+            case _:
+                raise AssertionError(f"{test} is no mask")
+        self.depth -= 1
+        return into
+
     def product(self, expr: Expr, into: str) -> str:
         """Compile a product: its numbers are gathered into one factor, its arrays are multiplied or divided in turn."""
         above, below, factor = self.factors(expr)
         place = into if not any(into in reads(e) for e in [*above[1:], *below]) else self.scratch()
-        result = self.compile(above[0], place)
+        if above:
+            result = self.compile(above[0], place)
+        else:
+            self.call("divide", self.number(factor or Number(1)), self.compile(below.pop(0), place), place)
+            result, factor = place, None
         for others, name in ((above[1:], "multiply"), (below, "divide")):
             for other in others:
                 self.depth += 1
@@ -173,21 +256,20 @@ class _UpdateCompiler:
 
     def is_array(self, expr: Expr) -> bool:
         """Whether an expression reads an array."""
-        return any(name in self.plan.arrays for name in reads(expr))
+        return any(name in self.arrays for name in reads(expr))
 
     def number(self, expr: Expr) -> str:
         """Return the name of a number: made once, or computed at every update where it depends on t."""
-        text = spell(expr)
-        if text not in self.made:
-            name = text if text in (*self.values, *self.changing) else f"number_{len(self.made) + 1}"
-            self.made[text] = name
+        if expr not in self.made:
+            plain = expr.id if isinstance(expr, Name) and expr.id in (*self.values, *self.changing) else ""
+            name = self.made[expr] = plain or f"number_{len(self.made) + 1}"
             if self.changing & set(reads(expr)):
                 self.plan.counts |= "t" in reads(expr)
                 self.plan.constants.append(f"{name} = np.empty((), w.dtype)")
                 self.plan.numbers.append(f"{name}[...] = {self.spelt(expr)}")
             else:
                 self.plan.constants.append(f"{name} = np.array({self.spelt(expr)}, w.dtype)")
-        return self.made[text]
+        return self.made[expr]
 
     def spelt(self, expr: Expr) -> str:
         """Return a number's expression with the arguments' values in it.
@@ -197,18 +279,17 @@ class _UpdateCompiler:
         values = {"lr": Name("rate"), **{k: number(v) for k, v in self.values.items()}}
         return spell(substitute(expr, values), DIALECTS["math"])
 
-    def scratch(self) -> str:
-        """Return the scratch array of the present depth."""
-        name = f"scratch_{self.depth}"
-        if name not in self.plan.scratch:
-            self.plan.scratch.append(name)
+    def scratch(self, kind: str = "scratch") -> str:
+        """Return the scratch array of the present depth: of numbers, or a "mask"."""
+        name = f"{kind}_{self.depth}"
+        self.plan.scratch[name] = "bool" if kind == "mask" else "w.dtype"
         return name
 
     def call(self, name: str, *arguments: str) -> None:
-        """Append one call; its last argument is written."""
+        """Append one call; its last argument is written, of `copyto` the first."""
         self.plan.functions.add(name)
         if name == "copyto":
-            self.plan.passes.append(f"copyto({arguments[0]}, {arguments[1]})")
+            self.plan.passes.append(f"copyto({', '.join(arguments)})")
         else:
             *given, written = arguments
             out = "out=" if name in ("maximum", "minimum") else ""  # NumPy deprecates their third argument by position

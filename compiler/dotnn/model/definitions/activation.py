@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 
-from dotnn.core.arguments import NUMBER, REQUIRED, Arg, show
-from dotnn.core.arguments import number as number_kind
-from dotnn.core.diagnostics import Reporter, Span
+from dotnn.core.arguments import REQUIRED, Arg, show
+from dotnn.core.diagnostics import Span
 from dotnn.ir import expr as tree
 from dotnn.ir.definition import OPERAND, Definition
 from dotnn.ir.expr.derive import NoDerivative, in_arrays
@@ -21,11 +18,11 @@ from dotnn.library.ops import OPS
 from dotnn.library.values import REDUCTIONS
 from dotnn.model import messages
 from dotnn.model.bind import match
-from dotnn.model.constants import WORDS, Constant, Constants, Poison, Poisoned, covers, evaluate, is_number, limits_of
+from dotnn.model.constants import Defined, Poison, Poisoned, evaluate, is_number
+from dotnn.model.definitions.base import DefinitionKind, Definitions, arguments, check_names, check_use, safe
 from dotnn.model.formulas import ELEMENTWISE, EXTREMES, FormulaReader, Part, is_function
 from dotnn.model.messages.base import Fail
-from dotnn.model.order import Circle, dependency_order
-from dotnn.model.scope import Scope, names_read
+from dotnn.model.scope import Scope
 from dotnn.syntax import nodes
 
 FORMULAS = {
@@ -38,74 +35,6 @@ MIXING = ("softmax", "prelu")
 """What mixes elements, or has weights."""
 FIRST = "its operand"
 """What stands for the first place of a call: no argument is called so."""
-_WORDS = """
-    np math d evaluate forward total_loss backward loss_and_grads init_params optimizer_state update
-    renew_state train predict load_data main part training_pass step size dtype tf keras model variables
-    trained weights assign fit prepare make_optimizer make_epoch build_model
-"""
-SCRIPT_WORDS = frozenset(_WORDS.split())
-"""Names that scripts give a meaning, besides those of Python."""
-
-
-def read_definitions(
-    sections: Sequence[nodes.Section], blocks: Collection[str], constants: Constants, reporter: Reporter
-) -> dict[str, Constant]:
-    """Return the activations that a spec defines, by name; a wrong one is `Poison`, and has been reported."""
-    definitions: dict[str, nodes.Definition] = {}
-    for section in sections:
-        if isinstance(section, nodes.Definition):
-            problem = _name_problem(section, definitions, blocks, constants, reporter)
-            if problem is None:
-                definitions[section.name.id] = section
-            else:
-                reporter.add(problem.diagnostic)
-    found: dict[str, Constant] = {}
-    for name in _ordered(definitions, found, reporter):
-        try:
-            found[name] = _Reader(definitions[name], {**constants, **found}, reporter, definitions).layer()
-        except (Fail, Poisoned) as failure:
-            if isinstance(failure, Fail):
-                reporter.add(failure.diagnostic)
-            found[name] = Poison()
-    return found
-
-
-def _name_problem(
-    section: nodes.Definition,
-    definitions: Mapping[str, nodes.Definition],
-    blocks: Collection[str],
-    constants: Constants,
-    reporter: Reporter,
-) -> Fail | None:
-    name, span = section.name.id, section.name.span
-    if name in definitions:
-        return Fail(messages.names.duplicate_name(span, name, reporter.source.line_of(definitions[name].span)))
-    if name in constants:
-        return Fail(messages.names.name_is_parameter(span, name))
-    if name in LAYERS or name in blocks or name in WORDS or name in (*ELEMENTWISE, *REDUCTIONS, "repeat"):
-        return Fail(messages.names.reserved_name(span, name))
-    return None
-
-
-def _ordered(definitions: Mapping[str, nodes.Definition], found: dict[str, Constant], reporter: Reporter) -> list[str]:
-    """Return the names so that each comes after what it calls; one that calls itself is reported and left out."""
-    reads = {name: names_read(d.value) & definitions.keys() for name, d in definitions.items()}
-    while True:
-        try:
-            return dependency_order(reads)
-        except Circle as circle:
-            span = definitions[circle.names[0]].name.span
-            help = "a definition is a formula: it cannot repeat itself; write out what it computes"
-            reporter.add(messages.names.cycle(span, circle.names, help))
-            for name in circle.names:
-                found[name] = Poison()
-                reads.pop(name)
-
-
-def safe(name: str) -> str:
-    """Return a name of the spec as one that Python and the script have no other meaning for."""
-    taken = keyword.iskeyword(name) or hasattr(builtins, name) or name in SCRIPT_WORDS or name in tree.FUNCTIONS
-    return f"{name}_" if taken or name == OPERAND else name
 
 
 class _Reader(FormulaReader):
@@ -113,11 +42,9 @@ class _Reader(FormulaReader):
 
     reader: None  # type: ignore[assignment]
 
-    def __init__(
-        self, section: nodes.Definition, constants: Constants, reporter: Reporter, others: Collection[str]
-    ) -> None:
-        self.section, self.constants, self.reporter, self.others = section, constants, reporter, others
-        self.scope = Scope(constants, None, None)
+    def __init__(self, section: nodes.Definition, known: Definitions) -> None:
+        self.section, self.known, self.constants = section, known, known.constants
+        self.scope = Scope(known.constants, None, None)
         self.operands = {}
         if not section.params:
             raise Fail(messages.formulas.no_operand(section.name.span, section.name.id))
@@ -126,24 +53,18 @@ class _Reader(FormulaReader):
             raise Fail(messages.formulas.operand_with_default(first.span, first.name.id))
         self.operand = first.name.id
         self.params = {p.name.id: p for p in rest}
-        for i, p in enumerate(section.params):
-            if p.name.id in [q.name.id for q in section.params[:i]]:
-                line = reporter.source.line_of(section.params[0].span)
-                raise Fail(messages.names.duplicate_name(p.name.span, p.name.id, line))
+        check_names(section, known)
 
     def layer(self) -> Layer:
         """Return the definition as an activation of the language. Raises `Fail`."""
         section, name = self.section, self.section.name.id
-        args = tuple(map(self.arg, self.params.values()))
+        args = arguments(self.params.values(), self.known)
         body = self.number(section.value)
-        read = names_read(section.value)
-        for p in section.params:
-            if p.name.id not in read:
-                raise Fail(messages.names.unused_value(p.name.span, p.name.id, "parameter"))
-        params = tuple(map(safe, self.params))
+        check_use(section)
+        params = tuple(safe(p, (OPERAND,)) for p in self.params)
         # Written anew: the text of the spec may have comments in it, and goes into no script as it is.
-        said = f"{safe(name)}({', '.join((OPERAND, *params))}) = {body.tree}"
-        definition = Definition(safe(name), params, in_arrays(body.tree), said, section.name.span)
+        said = f"{safe(name, (OPERAND,))}({', '.join((OPERAND, *params))}) = {body.tree}"
+        definition = Definition(safe(name, (OPERAND,)), params, in_arrays(body.tree), said, section.name.span)
         try:
             definition.has_slope()  # else what cannot be differentiated would be found where it is used
         except NoDerivative as error:
@@ -153,25 +74,15 @@ class _Reader(FormulaReader):
             values = tuple(low.attrs[p] for p in self.params)
             return b.emit("defined", low.x, definition=definition, values=values)
 
-        doc = f"Defined in line {self.reporter.source.line_of(section.span)}."
-        return Layer(name, doc, lower, args, family="activation", equation=said, definition=definition)
-
-    def arg(self, param: nodes.BlockParam) -> Arg:
-        """Return a parameter as an argument: a number, within its limits."""
-        kind, name = NUMBER, param.name.id
-        limits, text = limits_of(param.limits, self.constants) if param.limits else (None, "")
-        if limits is not None:
-            kind = number_kind(f"a number in {text}", lambda v: covers(limits, v))
-        if param.default is None:
-            return Arg(name, kind, doc=kind.expected)
-        default = evaluate(param.default, self.constants)
-        if not is_number(default):
-            message = f"the default of {name} must be a number"
-            raise Fail(messages.constants.bad_constant(param.default.span, message, f"for instance {name} = 1"))
-        if kind.accept(default) is None:
-            line = self.reporter.source.line_of(param.span)
-            raise Fail(messages.constants.out_of_range(param.default.span, name, show(default), text, line))
-        return Arg(name, kind, default, kind.expected)
+        return Layer(
+            name,
+            self.known.documentation(section).text,
+            lower,
+            args,
+            family="activation",
+            equation=said,
+            definition=definition,
+        )
 
     # -------------------------------------------------------------------------------------------------- the body
 
@@ -193,7 +104,7 @@ class _Reader(FormulaReader):
             case nodes.Name(id=name) if name == self.operand:
                 return Part(tree.Name(OPERAND), expr.span, ())
             case nodes.Name(id=name) if name in self.params:
-                return Part(tree.Name(safe(name)), expr.span)
+                return Part(tree.Name(safe(name, (OPERAND,))), expr.span)
             case nodes.Name(id=name) if name not in self.constants:
                 known = [self.operand, *self.params, *self.constants]
                 raise Fail(messages.names.unknown_name(expr.span, name, known))
@@ -214,13 +125,14 @@ class _Reader(FormulaReader):
         """Return the formula of another activation with the operand and the arguments of a call."""
         name = call.func.id
         own = self.constants.get(name)
+        defined = own.member if isinstance(own, Defined) else None
         if isinstance(own, Poison):
             raise Poisoned
         if name in MIXING or name in REDUCTIONS or (name in LAYERS and name not in ACTIVATIONS):
             raise Fail(messages.formulas.not_elementwise(call.span))
-        layer = own if isinstance(own, Layer) else ACTIVATIONS.get(name)
+        layer = defined if isinstance(defined, Layer) else ACTIVATIONS.get(name)
         if layer is None:
-            known = [*ACTIVATIONS, *ELEMENTWISE, *EXTREMES, *self.others]
+            known = [*ACTIVATIONS, *ELEMENTWISE, *EXTREMES, *self.known.sections]
             raise Fail(messages.formulas.unknown_function(call.func.span, name, known))
         given = match(name, [FIRST, *(a.name for a in layer.args)], call.args)
         if FIRST not in given:
@@ -257,3 +169,10 @@ def formula_of(layer: Layer, operand: tree.Expr, arguments: Mapping[str, tree.Ex
     text = FORMULAS.get(layer.name) or OPS[layer.name].numpy
     assert isinstance(text, str)
     return without_units(tree.substitute(tree.parse(text), {OPERAND: operand, **arguments}))
+
+
+def _read(section: nodes.Definition, known: Definitions) -> Layer:
+    return _Reader(section, known).layer()
+
+
+ACTIVATION = DefinitionKind("activation", _read, ("activation",), ACTIVATIONS, "x -> dense(8, {name})")
