@@ -66,6 +66,20 @@ class SharedLayer:
     first_use: int = 0
 
 
+@dataclass
+class SharedBlock:
+    """`layer s = Block(…)`: the parameters of all uses are named after it; `shapes` are those of the first use."""
+
+    name: str
+    block: nodes.BlockSection
+    args: tuple[nodes.Arg, ...]
+    part: PathPart
+    span: Span
+    shapes: Mapping[str, tuple[int, ...]] | None = None
+    first: str = ""
+    first_use: int = 0
+
+
 @dataclass(frozen=True)
 class Weight:
     """A parameter as an operand: its owner's labels are `part`, and `W.T` is `turned`."""
@@ -106,7 +120,7 @@ class Weight:
         return f"{self.label}{turned}: {self.shape_text} (line {source.line_of(self.span)})"
 
 
-Binding = Tensor | SharedLayer | Weight | Poison
+Binding = Tensor | SharedLayer | SharedBlock | Weight | Poison
 
 
 @dataclass(frozen=True)
@@ -149,6 +163,7 @@ class Scope:
     formula_names: dict[object, str] = field(default_factory=dict)
     changing: frozenset[str] = frozenset()
     """The names in a cell that depend on its states."""
+    states: frozenset[str] = frozenset()
 
     def begin(self, name: str, span: Span | None = None) -> None:
         """Start a statement; "" for an unnamed output."""
@@ -179,6 +194,11 @@ class Draft:
     weights: tuple[Weight, ...] = ()
     statement: Span | None = None
     uses: tuple[OpenUse, ...] = ()
+
+
+def next_key(state: str) -> str:
+    """Return the name in a cell's scope of what a state is after the step; no statement can have it."""
+    return f"next {state}"
 
 
 def names_read(expr: nodes.Expr) -> set[str]:

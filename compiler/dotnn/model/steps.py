@@ -43,20 +43,22 @@ class Steps:
         In names it is called `kind`, if not after its layer. Raises `Fail` where operands do not fit, or a limit is
         reached.
         """
-        type, specs = self._infer(layer, attrs, operands, span, weights)
+        attrs, type, specs = self._infer(layer, attrs, operands, span, weights)
         self._check_limits(specs, type, span)
         element = scope.element(kind or layer.name)
         element.has_params = bool(specs)
         value = Tensor(element.value, type, span, layer, attrs)
         return self._append(value, operands, specs, element.params, scope, weights)
 
-    def apply_shared(self, shared: SharedLayer, operands: tuple[Tensor, ...], span: Span, scope: Scope) -> Tensor:
-        """Add one use of a shared layer, whose parameters the first use makes. Raises `Fail`."""
-        type, specs = self._infer(shared.layer, shared.attrs, operands, span)
+    def apply_shared(
+        self, shared: SharedLayer, operands: tuple[Tensor, ...], span: Span, scope: Scope, more: Attrs
+    ) -> Tensor:
+        """Add one use of a shared layer, whose parameters the first use makes; `more` is said of it. Raises `Fail`."""
+        attrs, type, specs = self._infer(shared.layer, {**shared.attrs, **more}, operands, span)
         self._check_limits(specs if shared.specs is None else (), type, span)
         element = scope.element(shared.name)
         self._agree(shared, specs, operands, span)
-        value = Tensor(element.value, type, span, shared.layer, shared.attrs)
+        value = Tensor(element.value, type, span, shared.layer, attrs)
         return self._append(value, operands, specs, shared.part, scope)
 
     def origins(self, operands: Sequence[Tensor]) -> str:
@@ -88,12 +90,13 @@ class Steps:
 
     def _infer(
         self, layer: Layer, attrs: Attrs, operands: Sequence[Tensor], span: Span, weights: Sequence[Weight] = ()
-    ) -> tuple[TensorType, tuple[ParamSpec, ...]]:
-        """Return the type of the result, and the parameters that the layer needs."""
+    ) -> tuple[Attrs, TensorType, tuple[ParamSpec, ...]]:
+        """Return all attributes, the type of the result, and the parameters that the layer needs."""
         _check_arity(layer, operands, span)
         types = [*(t.type for t in operands), *(TensorType(w.spec.shape) for w in weights)]
         try:
-            return layer.infer(types, attrs), layer.params(types, attrs)
+            attrs = {**attrs, **layer.expand(types, attrs, span)} if layer.expand else attrs
+            return attrs, layer.infer(types, attrs), layer.params(types, attrs)
         except ShapeError as error:
             origins = self.origins(operands)
             raise Fail(messages.shapes.shape_mismatch(span, error.message, origins, error.help)) from None

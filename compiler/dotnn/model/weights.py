@@ -16,7 +16,7 @@ from dotnn.model.bind import bind_entry
 from dotnn.model.constants import Constants, evaluate, integer, is_number
 from dotnn.model.messages.base import Fail
 from dotnn.model.paths import PathPart
-from dotnn.model.scope import Draft, Scope, SharedLayer, Tensor, Weight, names_read, terms_of
+from dotnn.model.scope import Draft, Scope, SharedBlock, SharedLayer, Tensor, Weight, names_read, terms_of
 from dotnn.syntax import nodes
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def weight_of(reader: ExpressionReader, expr: nodes.Expr, scope: Scope) -> Weigh
 def _of_a_layer(reader: ExpressionReader, expr: nodes.Attribute, scope: Scope) -> Weight | None:
     labels = _labels(expr)
     bound = scope.names.get(labels[0])
-    if not isinstance(bound, Tensor | SharedLayer):
+    if not isinstance(bound, Tensor | SharedLayer | SharedBlock):
         return None
     scope.used.add(labels[0])
     wanted = ".".join(labels)

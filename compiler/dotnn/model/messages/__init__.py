@@ -1,6 +1,7 @@
 """Every semantic error and warning: one function each, span first; a module for each subject."""
 
 from dotnn.model.messages import calls as calls
+from dotnn.model.messages import cells as cells
 from dotnn.model.messages import constants as constants
 from dotnn.model.messages import data as data
 from dotnn.model.messages import formulas as formulas
