@@ -4,6 +4,8 @@ import ast
 
 import pytest
 
+from dotnn.codegen import tree
+from dotnn.codegen.printer import print_module
 from dotnn.codegen.wrap import wrapped
 
 LONG = [
@@ -50,3 +52,15 @@ def test_lines_fit_the_page(code):
 
 def test_a_short_line_stays():
     assert wrapped("x = f(a, b)", 4) == ["    x = f(a, b)"]
+
+
+@pytest.mark.parametrize("length", range(90, 240))
+def test_a_signature_of_any_length_is_a_function(length):
+    """Around the width of the page as well, where the arguments fit on a line and `def` with them does not."""
+    arguments = ["params", "grads", "state", f"{'n' * (length - 60)}=0.1", f"{'m' * 30}=1e-07"]
+    function = tree.Function("update", tuple(arguments), "Update.", "", (tree.Return("state"),))
+    text, _ = print_module(tree.Module("", (function,)))
+    assert max(map(len, text.split("\n"))) <= max(110, length)
+    (made,) = ast.parse(text).body
+    assert [a.arg for a in made.args.args] == [a.partition("=")[0] for a in arguments]
+    assert [ast.literal_eval(d) for d in made.args.defaults] == [0.1, 1e-07]

@@ -40,6 +40,12 @@ train { loss = hinge(y, t)  batch = 2 }""",
     "an LSTM with as many inputs and units as gates": """
 model M { input x: [1, 3]  target t: [1]  output y = x -> lstm(1, bias = false) }
 train { loss = half_sse(y, t)  batch = 2 }""",
+    "an LSTM without a way back, whose gates lie over their pre-activations": """
+model M { input x: [1, 1]  target t: [1]  output y = x -> lstm(1) -> stop_gradient }
+train { loss = l1(y, t)  batch = 2 }""",
+    "an update whose arguments fit on the page, and with `def` do not": """
+model M { input x: [1]  target t: [1]  output y = x }
+train { loss = sse(y, t)  optim = adamw(beta2 = 0)  decay = weight_decay(0.005) }""",
 }
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal
 from dotnn.core.arguments import Bound, Duration
-from dotnn.ir.expr import DIALECTS, equation, spell
+from dotnn.ir.expr import DIALECTS, spell
 from dotnn.library.schedules import Schedule
 from dotnn.model.model import Train
 
@@ -50,7 +50,7 @@ def written(train: Train) -> Written | None:
         return None
     entry = schedule.entry
     given = [(name, _value(value)) for name, value in schedule.attrs.items()]
-    equations = [(line.target, spell(line.value, DIALECTS["math"])) for line in map(equation, entry.equations)]
+    equations = [(line.target, spell(line.value, DIALECTS["math"])) for line in entry.equations]
     return Written(str(schedule), entry.doc, entry.source, (*given, *equations))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from dotnn.codegen import tree
-from dotnn.codegen.wrap import INDENT, WIDTH, wrapped
+from dotnn.codegen.wrap import INDENT, WIDTH, filled, wrapped
 
 COMMENT_COLUMN = 56
 """Where comments behind statements begin, if the statements leave room."""
@@ -113,8 +113,8 @@ def _signature(item: tree.Function) -> list[str]:
     line = f"def {item.name}({', '.join(item.arguments)}):"
     if len(line) <= WIDTH:
         return [line]
-    made = wrapped(f"{item.name}({', '.join(item.arguments)})", INDENT)
-    return [f"def {item.name}(", *made[1:-1], made[-1].removesuffix(")"), "):"]
+    *whole, last = filled(item.arguments, 2 * INDENT)
+    return [f"def {item.name}(", *whole, last.removesuffix(","), "):"]
 
 
 def docstring(doc: str, place: str = "", indent: int = INDENT) -> list[str]:

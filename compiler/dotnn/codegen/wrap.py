@@ -29,7 +29,7 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
             _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
         )
         value[0] = " " * indent + value[0].lstrip()
-        return [" " * indent + "(", *_filled(targets.split(", "), indent + INDENT, width), *value]
+        return [" " * indent + "(", *filled(targets.split(", "), indent + INDENT, width), *value]
     return _broken(code[:start], code[start:], indent, width)
 
 
@@ -37,7 +37,7 @@ def dict_lines(head: str, groups: Sequence[Sequence[str]], indent: int = 0, widt
     """Return `head {…}` over several lines; every group of entries begins a new one."""
     hugged = len(head) <= SHORT_HEAD and indent <= INDENT
     column = indent + (len(head) + 1 if hugged else INDENT)
-    lines = [line for group in groups for line in _filled(group, column, width - 1)]
+    lines = [line for group in groups for line in filled(group, column, width - 1)]
     if not hugged:
         return [f"{' ' * indent}{head}{{", *lines, f"{' ' * indent}}}"]
     lines[0] = f"{' ' * indent}{head}{{{lines[0].lstrip()}"
@@ -86,7 +86,7 @@ def _put_in_brackets(head: str, value: str, node: ast.expr, indent: int, width: 
     if not isinstance(node, ast.Tuple) or value[0] == "(":
         return []
     items = [_segment(value, e) for e in node.elts]
-    return [" " * indent + head + "(", *_filled(items, indent + INDENT, width), " " * indent + ")"]
+    return [" " * indent + head + "(", *filled(items, indent + INDENT, width), " " * indent + ")"]
 
 
 def _hugged(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
@@ -104,7 +104,7 @@ def _opened(head: str, value: str, node: ast.expr, indent: int, width: int) -> l
     opening, items, closing = _bracket(value, node)
     if not opening or len(" " * indent + head + opening) > width:
         return []
-    body = _filled(items, indent + INDENT, width)
+    body = filled(items, indent + INDENT, width)
     if isinstance(node, ast.Call) and body and len(body[-1]) + len(closing) <= width:
         return [" " * indent + head + opening, *body[:-1], body[-1].rstrip(",") + closing]
     return [" " * indent + head + opening, *body, " " * indent + closing]
@@ -152,7 +152,7 @@ def _content(inner: str, indent: int, width: int) -> list[str]:
     if len(call.args) == 1 and isinstance(call.args[0], ast.GeneratorExp):
         return [" " * indent + part for part in _comprehension(f"({inner})", call.args[0], offset=-1)]
     if len(call.args) + len(call.keywords) > 1:
-        return _filled(_bracket(f"f({inner})", call)[1], indent, width)
+        return filled(_bracket(f"f({inner})", call)[1], indent, width)
     node = ast.parse(inner, mode="eval").body
     parts = _operands(inner, node)
     return _joined(parts, indent, width) if len(inner) + indent > width else [" " * indent + inner]
@@ -200,7 +200,7 @@ def _entry(text: str, key: ast.expr | None, value: ast.expr) -> str:
     return f"{_segment(text, key)}: {_segment(text, value)}" if key else f"**{_segment(text, value)}"
 
 
-def _filled(items: Sequence[str], indent: int, width: int) -> list[str]:
+def filled(items: Sequence[str], indent: int, width: int = WIDTH) -> list[str]:
     """Return items with commas behind them, as many on a line as there is room for."""
     lines: list[str] = []
     current = ""

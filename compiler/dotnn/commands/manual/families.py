@@ -85,7 +85,7 @@ def _variants(optimizer: Optimizer) -> Iterator[tuple[str, Attrs]]:
 def _schedules() -> str:
     parts = [
         f"**{signature(s.name, s.args)}** {s.doc} Source: {s.source}.{also('schedule', s.name)}\n"
-        + "\n".join(["```text", *s.equations, "```"])
+        + "\n".join(["```text", *map(str, s.equations), "```"])
         for s in SCHEDULES.values()
     ]
     return "\n\n".join([*parts, arguments((s.name, s.args) for s in SCHEDULES.values())])

@@ -22,6 +22,7 @@ class Dialect(Frozen):
     logic    how `and`, `or`, `not` of masks are written
     methods  method -> the function that takes its operand first; None: methods stay methods, all of them
     modules  whose functions a formula may name in the dialect's own words, such as `tf.nn.relu(x)`
+    plain    the dialect of functions of plain numbers, whose result takes the precision of the arrays around it
     idiom    what is written in place of a node whose parts are written so already
     """
 
@@ -31,6 +32,7 @@ class Dialect(Frozen):
     logic: Mapping[str, str] = {}
     methods: Mapping[str, str] | None = None
     modules: tuple[str, ...] = ()
+    plain: str = "math"
     idiom: Callable[[Expr], Expr] | None = None
 
     def has(self, function: str) -> bool:
@@ -39,11 +41,8 @@ class Dialect(Frozen):
         return found is not None and (self.key in found.spellings or self.like in found.spellings)
 
     def word(self, function: Function, of_numbers: bool) -> str:
-        """Return the spelling of a function. Raises `Unspellable`.
-
-        One of plain numbers is Python's: its result then takes the precision of the arrays around it.
-        """
-        for key in ("math" if of_numbers else "", self.key, self.like):
+        """Return the spelling of a function. Raises `Unspellable`."""
+        for key in (self.plain if of_numbers else "", self.key, self.like):
             if key in function.spellings:
                 return function.spellings[key]
         raise Unspellable(f"{self.title} has no {function.name}: a formula that calls it cannot be written for it")
@@ -103,12 +102,18 @@ _REDUCED = ("sum", "mean", "max", "min")
 NUMPY = Dialect("NumPy", "numpy", logic=_MASKS)
 ANALYTIC = Dialect("NumPy on complex numbers", "analytic", "numpy", _MASKS, idiom=_by_order)
 TENSORFLOW = Dialect(
-    "TensorFlow", "tensorflow", "", _MASKS, {m: f"tf.reduce_{m}" for m in _REDUCED}, ("tf", "keras"), _of_tensorflow
+    "TensorFlow",
+    "tensorflow",
+    "",
+    _MASKS,
+    {m: f"tf.reduce_{m}" for m in _REDUCED},
+    ("tf", "keras"),
+    idiom=_of_tensorflow,
 )
 KERAS = Dialect("Keras", "keras", "", _MASKS, {m: f"keras.ops.{m}" for m in _REDUCED}, ("keras",))
 JAX = Dialect("JAX", "jax", logic=_MASKS)
 MATH = Dialect("Python's math", "math", methods={}, idiom=_in_plain_python)
-LANGUAGE = Dialect("the language of specs", "language", logic={"**": "^"})
+LANGUAGE = Dialect("the language of specs", "language", logic={"**": "^"}, plain="")
 DIALECTS = {d.key: d for d in (NUMPY, ANALYTIC, TENSORFLOW, KERAS, JAX, MATH, LANGUAGE)}
 
 

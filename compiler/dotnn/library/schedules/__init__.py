@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dotnn.core.arguments import POSITIVE, Arg
 from dotnn.core.registry import collect
+from dotnn.ir.expr import Equation
 
 
 @dataclass(frozen=True)
@@ -13,17 +14,20 @@ class Schedule:
     """One schedule, written where an optimizer's learning rate is: `adam(cosine(0.001, warmup = 200))`.
 
     `equations` are assignments, the last one to `lr`, over `step` (the number of the update, from 0), `steps` (how
-    many the run takes), the arguments, and `cos`, `pi`, `min`, `max`; durations arrive as numbers of steps.
+    many the run takes), `steps_per_epoch`, the arguments, and `cos`, `pi`, `min`, `max`; durations arrive as numbers of
+    steps.
     A schedule that `watches` a quantity has a class of `dotnn_runtime.script.plateau` instead, which is told the
-    quantity after every epoch. `source` is where the formula stands.
+    quantity after every epoch. `source` is where the formula stands. `definition` is what a spec says that defines it,
+    "" for one of the language.
     """
 
     name: str
     doc: str
     args: tuple[Arg, ...]
-    equations: tuple[str, ...]
+    equations: tuple[Equation, ...]
     source: str
     watches: str = ""
+    definition: str = ""
 
 
 def peak(doc: str = "learning rate at the start") -> Arg:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import DURATION, NON_NEGATIVE, POSITIVE, POSITIVE_DURATION, Arg, Duration
+from dotnn.ir.expr import equations
 from dotnn.library.schedules import Schedule, peak
 
 _PEAK = peak("learning rate at the peak: after the warm-up")
@@ -15,14 +16,14 @@ COSINE = Schedule(
     "cosine",
     "After the warm-up falls along half a wave of the cosine.",
     (_PEAK, _WARMUP, _END),
-    (_PROGRESS, "falling = end + (lr - end) * (1 + cos(pi * progress)) / 2", _RISE),
+    equations(_PROGRESS, "falling = end + (lr - end) * (1 + cos(pi * progress)) / 2", _RISE),
     "Loshchilov and Hutter 2017, Eq. 5, for one cycle; warm-up of Goyal et al. 2017, Section 2.2",
 )
 LINEAR = Schedule(
     "linear",
     "After the warm-up falls in a straight line.",
     (_PEAK, _WARMUP, _END),
-    (_PROGRESS, "falling = lr + (end - lr) * progress", _RISE),
+    equations(_PROGRESS, "falling = lr + (end - lr) * progress", _RISE),
     "Devlin et al. 2019, Section A.2",
 )
 ONE_CYCLE = Schedule(
@@ -34,7 +35,7 @@ ONE_CYCLE = Schedule(
         Arg("div", POSITIVE, 25.0, "the start is the peak divided by this"),
         Arg("final_div", POSITIVE, 10000.0, "the end is the start divided by this"),
     ),
-    (
+    equations(
         "rises = step + 1 < warmup",
         "x = (step + 1 - warmup) / ((warmup - 1 if rises else steps - warmup) or 1)",  # -1, then 0 at the peak, then 1
         "low = lr / div if rises else lr / div / final_div",
@@ -50,7 +51,8 @@ STEP = Schedule(
         Arg("every", POSITIVE_DURATION, doc="how long the learning rate stays the same"),
         Arg("factor", POSITIVE, 0.1, "what it is multiplied by then"),
     ),
-    ("times = round(step / every, 9) // 1", "lr = lr * factor ** times"),  # 7% of 30 is 2.1, and 21 // 2.1 is 9
+    # 7% of 30 is 2.1, and 21 // 2.1 is 9
+    equations("times = round(step / every, 9) // 1", "lr = lr * factor ** times"),
     "He et al. 2016, Section 4.2",
 )
 EXPONENTIAL = Schedule(
@@ -61,13 +63,13 @@ EXPONENTIAL = Schedule(
         Arg("rate", POSITIVE, 0.96, "what the learning rate is multiplied by in the time `every`"),
         Arg("every", POSITIVE_DURATION, Duration(1, "epochs"), "the time for one such factor"),
     ),
-    ("lr = lr * rate ** (step / every)",),
+    equations("lr = lr * rate ** (step / every)"),
     "Keras's ExponentialDecay",
 )
 WARMUP = Schedule(
     "warmup",
     "Rises from 0 in a straight line and stays.",
     (_PEAK, Arg("over", POSITIVE_DURATION, doc="how long it rises")),
-    ("lr = lr * min(step / over, 1)",),
+    equations("lr = lr * min(step / over, 1)"),
     "Goyal et al. 2017, Section 2.2",
 )

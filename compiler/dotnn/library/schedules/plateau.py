@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dotnn.core.arguments import NON_NEGATIVE, POSITIVE_INT, QUANTITY, Arg, Symbol, integer, number
+from dotnn.ir.expr import equations
 from dotnn.library.schedules import Schedule, peak
 
 _COUNT = integer("a whole number that is not negative", lambda v: v >= 0)
@@ -20,7 +21,7 @@ PLATEAU = Schedule(
         Arg("cooldown", _COUNT, 0, "epochs after a reduction that are not counted"),
         Arg("least", NON_NEGATIVE, 0.0, "the learning rate does not fall below this"),
     ),
-    ("lr = max(factor * lr, least)",),
+    equations("lr = max(factor * lr, least)"),
     "He et al. 2016, Section 3.4, by the rules of Keras's ReduceLROnPlateau",
     watches="Plateau",
 )

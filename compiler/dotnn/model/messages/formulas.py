@@ -62,6 +62,10 @@ def operand_with_default(span: Span, name: str) -> Diagnostic:
     return bad_declaration(span, f"{name} is the operand: it has no default", help)
 
 
+def kind_in_activation(span: Span) -> Diagnostic:
+    return bad_declaration(span, "an activation takes numbers only", "write the name alone, without a kind")
+
+
 def not_elementwise(span: Span) -> Diagnostic:
     help = "what mixes elements or has weights, such as softmax or prelu, belongs in a block or in the model"
     return Diagnostic("NN216", "an activation acts on each element by itself", span, help=help)

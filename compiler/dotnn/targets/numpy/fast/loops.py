@@ -182,7 +182,7 @@ class LoopWriter:
         """Bind a name to an array that every step uses again: to its own, to columns, or to one that another had."""
         first = place.first
         if place.base is not None:
-            columns = f"{self.name(place.base.first)}[:, {place.columns[0]}:{place.columns[1]}]"
+            columns = f"{self.name(place.base)}[:, {place.columns[0]}:{place.columns[1]}]"
             self.e.bind(value.name, columns, own=True)
         elif first.id == value.id:
             dims: list[int | str] = [*(["size"] if value.type.batched else []), *value.type.example]

@@ -105,12 +105,12 @@ class Place:
 
 @dataclass(eq=False)
 class StepPlace:
-    """Where a value of one step of a loop lives: in a piece of an array of all steps, in columns of the place of
+    """Where a value of one step of a loop lives: in a piece of an array of all steps, in columns of
     another value, or in an array that every step uses again, that of `first`."""
 
     first: Value
     piece: Piece | None = None
-    base: StepPlace | None = None
+    base: Value | None = None
     columns: tuple[int, int] = (0, 0)
     pinned: bool = False
     last: Piece | None = None

@@ -150,7 +150,7 @@ class LoopPlacement:
             at = self.place(base)
             at.pinned = True
             piece = at.piece.cut(start, stop) if at.piece else None
-            return StepPlace(value, piece, None if piece else at, (start, stop), pinned=True)
+            return StepPlace(value, piece, None if piece else base, (start, stop), pinned=True)
         if value.id in body.sequences:
             return StepPlace(value, Piece(Rows(value.name, sequence=body.sequences[value.id])), pinned=True)
         if value.id in body.joints:
