@@ -91,13 +91,11 @@ class Formula(keras.layers.Layer):
         return {**super().get_config(), "function": keras.saving.serialize_keras_object(self.function)}
 
 
-@keras.saving.register_keras_serializable("dotnn")
-class Parameters(keras.layers.Layer):
-    """Parameters by their names, as tensors: what a block owns. The operand only says where they are used."""
+class OwnParameters(keras.layers.Layer):
+    """A layer with parameters by name: `shapes` says which, tables what is done to some of them."""
 
-    def __init__(self, shapes, regularizers=None, constraints=None, **options):
+    def __init__(self, regularizers=None, constraints=None, **options):
         super().__init__(**options)
-        self.shapes = shapes
         self.regularizers = {
             name: keras.regularizers.get(kind) for name, kind in (regularizers or {}).items()
         }
@@ -106,7 +104,7 @@ class Parameters(keras.layers.Layer):
     def build(self, input_shape):
         self.made = {
             name: self.add_weight(
-                name=name,
+                name=name.replace(".", "_"),
                 shape=tuple(shape),
                 regularizer=self.regularizers.get(name),
                 constraint=self.constraints.get(name),
@@ -117,15 +115,51 @@ class Parameters(keras.layers.Layer):
     def own(self, name):
         return self.made[name]
 
-    def call(self, operand):
-        return tuple(tf.convert_to_tensor(variable) for variable in self.made.values())
+    def tensors(self):
+        return [tf.convert_to_tensor(variable) for variable in self.made.values()]
 
     def get_config(self):
         kinds = {
             "regularizers": {n: keras.regularizers.serialize(kind) for n, kind in self.regularizers.items()},
             "constraints": {n: keras.constraints.serialize(kind) for n, kind in self.constraints.items()},
         }
-        return {**super().get_config(), "shapes": self.shapes, **kinds}
+        return {**super().get_config(), **kinds}
+
+
+@keras.saving.register_keras_serializable("dotnn")
+class Parameters(OwnParameters):
+    """Parameters by their names, as tensors: what a block owns. The operand only says where they are used."""
+
+    def __init__(self, shapes, **options):
+        super().__init__(**options)
+        self.shapes = shapes
+
+    def call(self, operand):
+        return tuple(self.tensors())
+
+    def get_config(self):
+        return {**super().get_config(), "shapes": self.shapes}
+
+
+class SpecCell(OwnParameters):
+    """The step of a recurrent layer that a spec defines.
+
+    A subclass says how wide its inputs are, which stand side by
+    side; its states by name, each with its width and its first
+    value; the shapes of its parameters; and `step`.
+    """
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.state_size = [width for width, _ in self.states.values()]
+
+    def get_initial_state(self, batch_size=None):
+        firsts = [(width, tf.cast(first, self.compute_dtype)) for width, first in self.states.values()]
+        return [tf.fill((batch_size, width), first) for width, first in firsts]
+
+    def call(self, x, states, training=None):
+        pieces = tf.split(x, self.inputs, axis=-1)
+        return self.step(*pieces, *states, *self.tensors())
 
 
 @keras.saving.register_keras_serializable("dotnn")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 
 from dotnn.codegen import paste
 from dotnn.codegen.hygiene import Mark
@@ -18,12 +17,13 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import Attrs, ShapeError, Types
-from dotnn.model.model import Model, Step
+from dotnn.model.model import Model, Parameter, Step
 from dotnn.passes.build import identifier
 from dotnn.targets.keras import parameters, rules
 from dotnn.targets.keras.call import Keras
+from dotnn.targets.keras.cells import cell
 from dotnn.targets.keras.layout import with_remark
-from dotnn.targets.keras.lowered import PACKAGES, function, refusal
+from dotnn.targets.keras.lowered import PACKAGES, function, numbered, refusal
 from dotnn.targets.keras.parameters import lenders
 
 NO_VARIABLES: dict[str, str] = {}
@@ -159,6 +159,8 @@ class Network:
     def _counterpart(self, step: Step, layer: Layer, types: Types, attrs: Attrs) -> Keras:
         """Return the call of a layer by its rule, else of a function of its formulas. Raises `CompileError`."""
         try:
+            if layer.expand is not None:
+                return cell(layer, types, attrs, self.functions)
             rule = rules.LAYERS.get(layer.name)
             return rule.call(types, attrs) if rule else self._lowered(layer, types, attrs)
         except ShapeError as error:
@@ -171,7 +173,7 @@ class Network:
     def _lowered(self, layer: Layer, types: Types, attrs: Attrs) -> Keras:
         """Return the call of a function that is made of a layer's ops. Raises `Unspellable`."""
         wanted = layer.definition.name if layer.definition else layer.name
-        free = (name for name in _numbered(wanted) if name not in paste.library(PACKAGES))
+        free = (name for name in numbered(wanted) if name not in paste.library(PACKAGES))
         name = next(name for name in free if self._is_function(name, layer, types, attrs))
         alike = len(types) == 1 and layer.infer(types, attrs) == types[0]
         return Keras("keras.layers.Activation" if alike else "Formula", (Symbol(name),))
@@ -292,8 +294,13 @@ class Network:
         call, options = part.keras, dict.fromkeys(self._options(step, part))
         if call.cell is None:
             return [*self._arguments(step, call), *options]
+        if call.cell.by_name:
+            options = dict.fromkeys(parameters.tables(self._owned(step)))
         cell = ", ".join([*self._arguments(step, call.cell), *options])
         return [f"{call.cell.name}({cell})", *self._arguments(step, call)]
+
+    def _owned(self, step: Step) -> dict[str, Parameter]:
+        return {short: self.model.params[full] for short, full in step.params.items()}
 
     def _arguments(self, step: Step, call: Keras) -> list[str]:
         given = [f"{name}={self._text(step, value)}" for name, value in call.options.items()]
@@ -331,21 +338,10 @@ def _given(call: Keras, names: list[str]) -> str:
     return call.operands.format(*names) if call.operands else names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
-def _numbered(name: str) -> Iterator[str]:
-    """Yield `name`, `name_2`, `name_3`, …"""
-    yield name
-    yield from (f"{name}_{number}" for number in count(2))
-
-
 def _distinct(wanted: str, taken: set[str]) -> str:
-    name = next(n for n in _numbered(wanted) if n not in taken)
+    name = next(n for n in numbered(wanted) if n not in taken)
     taken.add(name)
     return name
-
-
-def class_name(name: str) -> str:
-    """Return `MaxNorm` for `max_norm`."""
-    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def _kind(call: Keras) -> str:
@@ -372,7 +368,7 @@ def _ranks_of_operands(steps: Iterable[Step], values: Mapping[str, Value]) -> di
 
 
 def _owner(step: Step) -> str:
-    return next(iter(step.params.values())).rpartition(".")[0] if step.params else ""
+    return next((full.removesuffix(f".{short}") for short, full in step.params.items()), "")
 
 
 def is_view(value: Value, producers: Mapping[int, Node], made: Collection[int]) -> bool:

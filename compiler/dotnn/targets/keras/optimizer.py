@@ -10,7 +10,7 @@ from dotnn.core.arguments import Symbol
 from dotnn.ir.expr import DIALECTS, Binary, Equation, Expr, Name, Number, map_children, parse, spell, substitute
 from dotnn.model.model import Train
 from dotnn.targets.keras import rules
-from dotnn.targets.keras.network import class_name
+from dotnn.targets.keras.lowered import class_name
 from dotnn.targets.keras.rules.base import OptimizerRule
 
 NO_RULE = OptimizerRule("", "")

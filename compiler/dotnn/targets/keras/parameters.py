@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def lenders(steps: Iterable[Step]) -> list[str]:
     """Return what owns the parameters that other steps read, once for every step: the steps must find the layer."""
     steps = list(steps)
-    owned = {full for step in steps for full in step.params.values()}
-    return [full.rpartition(".")[0] for step in steps for full in step.weights if full in owned]
+    owners = {full: full.removesuffix(f".{short}") for step in steps for short, full in step.params.items()}
+    return [owners[full] for step in steps for full in step.weights if full in owners]
 
 
 def operands(network: Network, step: Step) -> list[Value]:
@@ -58,20 +58,21 @@ def _declare(network: Network, names: list[str], operand: str) -> None:
     params = {name.rpartition(".")[2]: network.model.params[name] for name in names}
     layer = network.free_name(f"{owner}.parameters")
     arguments = [literal({short: p.shape for short, p in params.items()})]
-    arguments += [f"{word}={{{kinds}}}" for word, kinds in _kinds(params) if kinds]
+    arguments += tables(params)
     values = [network.graph.params[name].name for name in names]
     target = ", ".join(values) if len(values) > 1 else f"({values[0]},)"
     network.line(f"{target} = Parameters(", [*arguments, f'name="{layer}"'], f")({operand})", "")
     network.variables |= {name: (layer, f'own("{short}")') for name, short in zip(names, params, strict=True)}
 
 
-def _kinds(params: dict[str, Parameter]) -> list[tuple[str, str]]:
-    """Return the penalties and constraints of parameters, as they are written in a table by names."""
+def tables(params: dict[str, Parameter]) -> list[str]:
+    """Return the penalties and constraints of parameters as arguments: tables by names."""
     penalties = ((n, p.penalty, rules.PENALTIES) for n, p in params.items() if p.penalty)
     constraints = ((n, p.constraint, rules.CONSTRAINTS) for n, p in params.items() if p.constraint)
     first = [f'"{n}": keras.regularizers.{table[k.name].keras}({numbers(k)})' for n, k, table in penalties]
     second = [f'"{n}": {table[k.name].keras}({numbers(k)})' for n, k, table in constraints]
-    return [("regularizers", ", ".join(first)), ("constraints", ", ".join(second))]
+    kinds = {"regularizers": first, "constraints": second}
+    return [f"{word}={{{', '.join(items)}}}" for word, items in kinds.items() if items]
 
 
 def numbers(bound: Bound[Member]) -> str:

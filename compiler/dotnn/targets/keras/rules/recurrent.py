@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dotnn.library.layers.base import Attrs, Types
+from dotnn.library.layers.recurrent import ROLES
 from dotnn.targets.keras.call import Keras, only_set, without
 from dotnn.targets.keras.rules.base import LayerRule, with_arguments
 
@@ -24,11 +26,23 @@ def _cell_options(attrs: Attrs) -> dict[str, object]:
     }
 
 
-def _order_and_mask(attrs: Attrs, *, masked: bool) -> Keras | None:
+def order_and_mask(attrs: Attrs, *, masked: bool) -> Keras | None:
     """Return what brings a sequence into the order of time, and takes the mask off that Keras would hand on."""
     if attrs["reverse"]:
         return Keras("keras.ops.flip", options={"axis": 1})
     return Keras("keras.ops.copy") if masked else None
+
+
+def _operands(roles: Sequence[str], more: str) -> str:
+    """Return how the operands are passed: the mask and the first states by name; the state `more` may be given none."""
+    at = {role: f"{{{i}}}" for i, role in enumerate(roles)}
+    given = ["{0}", *(f"mask={at[role]}" for role in ("mask",) if role in at)]
+    first = [at.get(f"initial {state}") for state in f"h{more}"]
+    if any(first):
+        like = next(filter(None, first))
+        states = ", ".join(state or f"keras.ops.zeros_like({like})" for state in first)
+        given.append(f"initial_state=[{states}]")
+    return ", ".join(given) if len(given) > 1 else ""
 
 
 def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
@@ -36,6 +50,7 @@ def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
 
     With gates and dropout of the state, or where the gradient is cut, it is a loop around a cell.
     """
+    roles = attrs.get(ROLES, ("x", "mask")[: len(types)])
     sequence, after, gated = attrs["returns"] == "sequence", attrs.get("reset") == "after", "gate" in attrs
     loop = only_set(return_sequences=sequence, go_backwards=attrs["reverse"])
     unroll = only_set(unroll=not gated and types[0].example[0] <= UNROLLED)
@@ -44,8 +59,8 @@ def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
         kind,
         (attrs["units"],),
         {**_cell_options(attrs), **loop, **unroll},
-        then=_order_and_mask(attrs, masked=len(types) == 2) if sequence else None,
-        operands="{0}, mask={1}" if len(types) == 2 else "",
+        then=order_and_mask(attrs, masked="mask" in roles) if sequence else None,
+        operands=_operands(roles, "c" if kind.endswith("LSTM") else ""),
         variables={"W": "cell.kernel", "U": "cell.recurrent_kernel", **bias},
         xla=not gated,
     )
