@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dotnn.codegen.lines import literal, table_lines, wrapped
+from dotnn.codegen.lines import literal, on_the_page, table_lines, wrapped
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
 from dotnn.model.model import Data, Declared, FileSource, Model, Scale
 
 FIT = {"range": "fit_range", "standard": "fit_standard", "divide": "fit_divide"}
-_APPLY = ("    for name, s in scaling.items():", "        part[name] = apply_scaling(part[name], s)")
+_APPLY = (
+    "    for name, s in scaling.items():",
+    "        part[name] = part[name].then(lambda a, s=s: apply_scaling(a, s))",
+)
 
 
 def declarations(model: Model) -> tuple[dict[str, tuple[str, tuple[int, ...]]], dict[str, tuple[str, tuple[int, ...]]]]:
@@ -52,11 +55,11 @@ def load_lines(model: Model) -> list[str]:
         names = {name: name for name in (*model.inputs, *model.targets)}
         return [
             "if path is not None:",
-            f"    return read_npz(path, {literal(names)})",
+            *on_the_page(f"    return read_npz(path, {literal(names)})", INDENT),
             *(_inline_lines(data.inline) if data.inline else [_NO_DATA]),
         ]
     path = f"locate({literal(data.source.path)}, __file__, path)"
-    return _table_lines(model, data.source, path) if data.source.entry.table else [_arrays_line(data.source, path)]
+    return _table_lines(model, data.source, path) if data.source.entry.table else _arrays_lines(data.source, path)
 
 
 def _table_lines(model: Model, source: FileSource, path: str) -> list[str]:
@@ -64,25 +67,26 @@ def _table_lines(model: Model, source: FileSource, path: str) -> list[str]:
     columns = [f"{literal(name)}: {literal(list(names))}" for name, names in source.fields.items()]
     kinds = {name: kind for name, kind in raw_kinds(model).items() if name in source.fields}
     read = f"{source.entry.function}({path}, columns, {literal(kinds)})"
-    returned = [f"return {read}"] if classes(model) else [f"data, labels = {read}", "return data"]
-    return [*table_lines("columns", columns, room=INDENT), *returned]
+    made = on_the_page(f"{'return' if classes(model) else 'data, labels ='} {read}", INDENT)
+    return [*table_lines("columns", columns, room=INDENT), *made, *([] if classes(model) else ["return data"])]
 
 
-def _arrays_line(source: FileSource, path: str) -> str:
-    """Return the line that reads arrays by their keys."""
+def _arrays_lines(source: FileSource, path: str) -> list[str]:
+    """Return the lines that read arrays by their keys."""
     keys = {name: words[0] for name, words in source.fields.items()}
-    return f"return {source.entry.function}({path}, {literal(keys)})"
+    return on_the_page(f"return {source.entry.function}({path}, {literal(keys)})", INDENT)
 
 
 def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
     lines = ["return {"]
     for name, rows in inline.items():
-        lines += ["    " + line for line in wrapped(f'"{name}": np.array([', [show(row) for row in rows], "]),")]
+        array = wrapped(f'"{name}": np.array([', [show(row) for row in rows], "]),", room=2 * INDENT)
+        lines += [" " * INDENT + line for line in array]
     return [*lines, "}"]
 
 
-def prepare_lines(model: Model) -> list[str]:
-    """Return the body of `prepare`: raw arrays in, parts of scaled arrays out."""
+def prepare_lines(model: Model, more: str = "") -> list[str]:
+    """Return the body of `prepare`: raw arrays in, scaled parts out; `more` are arguments of `prepared`."""
     data = model.data or Data()
     lines = ["data = dict(data)"] if data.one_hot else []
     for name in data.one_hot:
@@ -90,11 +94,8 @@ def prepare_lines(model: Model) -> list[str]:
     lines.append(f"arrays = check_arrays(data, {_check_table(model)})")
     lines += _split_lines(data)
     lines += _scale_lines(data.scales)
-    lines += [
-        *(("for part in parts.values():", *_APPLY) if data.scales else ()),
-        "return {part: in_precision(examples, dtype) for part, examples in parts.items()}, scaling",
-    ]
-    return lines
+    lines += ["for part in parts.values():", *_APPLY] if data.scales else []
+    return [*lines, f"return prepared(parts, dtype{more}), scaling"]
 
 
 def _check_table(model: Model) -> str:
@@ -108,13 +109,13 @@ def _check_table(model: Model) -> str:
 
 def _split_lines(data: Data) -> list[str]:
     if data.split is None:
-        return ['parts = {"train": arrays}']
+        return ['parts = {"train": {name: Rows(values) for name, values in arrays.items()}}']
     fractions = {k: v for k, v in data.split.fractions.items() if v}
     by = f'arrays["{data.split.stratify}"]' if data.split.stratify else "None"
     return [
         "count = len(next(iter(arrays.values())))",
         f"chosen = split_indices(count, {literal(fractions)}, {data.split.seed}, {by})",
-        "parts = {part: {name: values[rows] for name, values in arrays.items()} for part, rows in chosen.items()}",
+        "parts = {part: {name: Rows(a, rows) for name, a in arrays.items()} for part, rows in chosen.items()}",
     ]
 
 

@@ -73,11 +73,11 @@ def _unpacking(values: Sequence[Value], container: str, key: Callable[[Value], s
     return _assignments([v.name for v in values], [f'{container}["{key(v)}"]' for v in values])
 
 
-def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "", column: int = COMMENT_COLUMN) -> str:
-    """Return `name = expression  # [shape]  equation`, the comment in this column."""
+def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "", room: int = INDENT) -> str:
+    """Return `name = expression  # [shape]  equation`, to be moved right by `room`."""
     op = node.rule
     line = op.line_of_both(node, name_of)
-    return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node), column)
+    return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node), room)
 
 
 def loop_lines(node: Node, loop: Loop) -> list[str]:
@@ -102,8 +102,8 @@ def loop_dtype(node: Node, loop: Loop, name_of: NameOf) -> str:
     return f"np.result_type({', '.join(read)})"
 
 
-def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> list[str]:
-    """Return the initial states and the loop itself.
+def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}", room: int = INDENT) -> list[str]:
+    """Return the initial states and the loop itself, to be moved right by `room`.
 
     `name_of` says what the values outside are called in it, `sums_in` how an array is written that holds a sum.
     """
@@ -113,13 +113,15 @@ def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}") -> 
     def name(value: Value) -> str:
         return value.name if value.id in inner else name_of(value)
 
-    body = _assignments([v.name for v in loop.entering], states)
-    body += _assignments([v.name for v in loop.slices], [_at_step(v, name_of) for v in loop.sequences(node.ins)])
+    inside = room + INDENT
+    body = _assignments([v.name for v in loop.entering], states, inside)
+    slices = [_at_step(v, name_of) for v in loop.sequences(node.ins)]
+    body += _assignments([v.name for v in loop.slices], slices, inside)
     added = {v.id: f"{sums_in.format(name_of(out))} +=" for v, out in zip(loop.summed, summed, strict=True)}
-    body += [statement(n, name, added.get(n.out.id, ""), COMMENT_COLUMN - INDENT) for n in loop.nodes]
-    body += _assignments([_at_step(v, name_of) for v in collected], [v.name for v in loop.collected])
-    head = with_comment(f"for step in {loop.order()}:", WAYS[node.phase])
-    return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)]), head, *indented(body)]
+    body += [statement(n, name, added.get(n.out.id, ""), inside) for n in loop.nodes]
+    body += _assignments([_at_step(v, name_of) for v in collected], [v.name for v in loop.collected], inside)
+    head = with_comment(f"for step in {loop.order()}:", WAYS[node.phase], room)
+    return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)], room), head, *indented(body)]
 
 
 def _at_step(sequence: Value, name_of: NameOf) -> str:
@@ -134,7 +136,7 @@ def _arrays(sequences: Sequence[Value], like: Value, dtype: str) -> list[str]:
         for start in range(0, len(names), 4):
             part = names[start : start + 4]
             sizes = dims if len(part) == 1 else f"{len(part)}, {dims}"
-            lines.append(f"{', '.join(part)} = np.zeros(({sizes}), {dtype})")
+            lines += on_the_page(f"{', '.join(part)} = np.zeros(({sizes}), {dtype})", INDENT)
     return lines
 
 
@@ -143,12 +145,12 @@ def _zeros(value: Value, like: Value, dtype: str) -> str:
     return f"np.zeros(({', '.join(dims)}{',' if len(dims) == 1 else ''}), {dtype})"
 
 
-def _assignments(left: Sequence[str], right: Sequence[str]) -> list[str]:
+def _assignments(left: Sequence[str], right: Sequence[str], room: int = INDENT) -> list[str]:
     """Return `a, b = c, d`: at most four at a time, and no more than fit on a line."""
     lines: list[str] = []
     start = 0
     while start < len(left):
-        count = next((n for n in (4, 3, 2) if len(_pairs(left, right, start, n)) <= WIDTH - INDENT), 1)
+        count = next((n for n in (4, 3, 2) if len(_pairs(left, right, start, n)) <= WIDTH - room), 1)
         lines.append(_pairs(left, right, start, count))
         start += count
     return lines
@@ -170,12 +172,29 @@ class _Lenient(dict):  # type: ignore[type-arg]
         return "{" + key + "}"
 
 
-def with_comment(code: str, comment: str, column: int = COMMENT_COLUMN) -> str:
-    """Append a comment in a common column; a long line gets it above instead."""
-    if not comment:
-        return code
-    joined = f"{code:<{column}}  # {comment}"
-    return joined if len(joined) <= WIDTH - INDENT else f"# {comment}\n{code}"
+def with_comment(code: str, comment: str, room: int = INDENT) -> str:
+    """Return a statement with a comment in a common column of a script whose lines are moved right by `room`.
+
+    Where there is no room for both, the comment stands above, and the statement is broken.
+    """
+    joined = f"{code:<{COMMENT_COLUMN + INDENT - room}}  # {comment}" if comment else code
+    if len(joined) <= WIDTH - room:
+        return joined
+    above = [f"# {comment}"] if comment else []
+    return "\n".join([*above, *on_the_page(code, room)])
+
+
+def commented(code: str, comment: str, room: int) -> list[str]:
+    """Return a statement with a comment behind it, or above where there is no room; nothing is broken yet."""
+    if not comment or len(f"{code}  # {comment}") <= WIDTH - room:
+        return [f"{code}  # {comment}" if comment else code]
+    return [f"{' ' * (len(code) - len(code.lstrip(' ')))}# {comment}", code]
+
+
+def on_the_page(statement: str, room: int) -> list[str]:
+    """Return a whole statement, which may be indented, as lines that fit once they are moved right by `room`."""
+    code = statement.lstrip(" ")
+    return wrap.wrapped(code, len(statement) - len(code), WIDTH - room)
 
 
 class Banners:
@@ -190,14 +209,16 @@ class Banners:
         """Return `# h1 = dense(3, sigmoid)    power_plant.nn:5`."""
         call = self.calls.get(node.layer)
         text = f"{node.layer} = {call}" if call else node.layer
-        return f"# {text}{self.place(node)}"
+        place = self.place(node)
+        room = WIDTH - 2 * INDENT - len(f"# {place}")
+        return f"# {text if len(text) <= room else f'{text[: room - 2].rstrip()} …'}{place}"
 
     def place(self, node: Node) -> str:
         """Return the place in the spec, two blanks before it."""
         return f"    {self.file}:{self.model.source.line_of(node.span)}" if node.span else ""
 
 
-def wrapped(prefix: str, items: Sequence[str], suffix: str, indent: str = "    ", room: int = 0) -> list[str]:
+def wrapped(prefix: str, items: Sequence[str], suffix: str, room: int = 0) -> list[str]:
     """Return `prefix item, item suffix` on one line if it fits, else with the items wrapped below.
 
     `room` is how far to the right the lines will be moved.
@@ -205,21 +226,12 @@ def wrapped(prefix: str, items: Sequence[str], suffix: str, indent: str = "    "
     single = f"{prefix}{', '.join(items)}{suffix}"
     if len(single) <= WIDTH - room:
         return [single]
-    lines, current = [prefix], indent
-    for item in items:
-        if len(current) + len(item) + 2 > WIDTH - room and current.strip():
-            lines.append(current.rstrip())
-            current = indent
-        current += f"{item}, "
-    return [*lines, current.rstrip(), suffix]
+    return [prefix, *wrap.filled(items, INDENT, WIDTH - room), suffix]
 
 
 def table_lines(name: str, entries: Sequence[str], room: int = 0) -> list[str]:
-    """Return the assignment of a dict with these entries; one that is too long for a line is broken itself."""
-    lines = wrapped(f"{name} = {{", entries, "}", room=room)
-    if all(len(line) <= WIDTH - room for line in lines):
-        return lines
-    return wrap.wrapped(f"{name} = {{{', '.join(entries)}}}", width=WIDTH - room)
+    """Return the assignment of a dict with these entries."""
+    return wrapped(f"{name} = {{", entries, "}", room=room)
 
 
 def indented(lines: Iterable[str], by: int = INDENT) -> list[str]:

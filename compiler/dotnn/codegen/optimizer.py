@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Mapping
 
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.core.arguments import show
 from dotnn.ir.definition import HELPERS
 from dotnn.ir.expr import DIALECTS, Equation, calls, reads, spell, substitute
@@ -76,7 +78,7 @@ def context(train: Train, *, has_state: bool = False) -> dict[str, object]:
     trained = " if name in PARAMS" if has_state else ""
     bound = train.optimizer
     return {
-        "optimizer": str(bound),
+        "says": textwrap.wrap(f"Return the function that takes one step of {bound} in place.", WIDTH - INDENT - 3),
         "doc": bound.entry.doc,
         "source": bound.entry.source,
         "arguments": ", ".join(["lr"] * bool(train.schedule) + [f"{k}={show(v)}" for k, v in arguments(train).items()]),

@@ -10,8 +10,11 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 
 
-def training_context(model: Model) -> dict[str, Any]:
-    """Return what the templates of the data and of the training loop show, whatever the target."""
+def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
+    """Return what the templates of the data and of the training loop show, whatever the target.
+
+    `prepared` are a target's own arguments of the function of that name.
+    """
     has_test = training.evaluated_parts(model)[2]
     add, report = training.epoch_loss(model)
     scaled = data.scaled_outputs(model)
@@ -21,7 +24,7 @@ def training_context(model: Model) -> dict[str, Any]:
         "data_file": bool(model.data and model.data.source),
         "load_lines": indented(data.load_lines(model)),
         "classes": bool(data.classes(model)),
-        "prepare_lines": indented(data.prepare_lines(model)),
+        "prepare_lines": indented(data.prepare_lines(model, prepared)),
         "has_test": has_test,
         "early": early,
         "add_loss": add,

@@ -7,6 +7,7 @@ from typing import Any
 
 from dotnn.codegen.data import scaled_outputs
 from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, Train
@@ -41,8 +42,8 @@ def _init_line(name: str, p: Parameter, values: Mapping[str, Any], files: list[s
         return [f'"{name}": stored_{files.index(p.init.attrs["path"])}["{name}"],']
     rows = values[name].astype(float)
     if rows.ndim < 2:
-        return wrapped(f'"{name}": np.array([', [repr(float(v)) for v in rows.ravel()], "]),")
-    return wrapped(f'"{name}": np.array([', [repr(row.tolist()) for row in rows], "]),")
+        return wrapped(f'"{name}": np.array([', [repr(float(v)) for v in rows.ravel()], "]),", 2 * INDENT)
+    return wrapped(f'"{name}": np.array([', [repr(row.tolist()) for row in rows], "]),", 2 * INDENT)
 
 
 def init_helpers(model: Model) -> set[str]:

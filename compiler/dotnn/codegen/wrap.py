@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Sequence
 
 WIDTH = 110
 INDENT = 4
 LONG_VALUE = 40
 """With less room than this for the value, targets are broken over lines themselves."""
+DOTTED = re.compile(r"[\w.]+$")
+"""A name, or one of a module's or an object's."""
 SHORT_HEAD = 18
 """Behind a head no longer than this, a dict begins on the same line."""
 
@@ -101,13 +104,24 @@ def _opened(head: str, value: str, node: ast.expr, indent: int, width: int) -> l
     """Break a value in its last bracket, with the entries on lines of their own."""
     if not isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.Call) or value[-1] not in ")}]":
         return []
-    opening, items, closing = _bracket(value, node)
-    if not opening or len(" " * indent + head + opening) > width:
+    inner, around = _innermost(node)
+    opening, items, closing = _bracket(value, inner)
+    opening, closing = "".join(f"{name}(" for name in around) + opening, closing + ")" * len(around)
+    if not items or len(" " * indent + head + opening) > width:
         return []
     body = filled(items, indent + INDENT, width)
     if isinstance(node, ast.Call) and body and len(body[-1]) + len(closing) <= width:
         return [" " * indent + head + opening, *body[:-1], body[-1].rstrip(",") + closing]
     return [" " * indent + head + opening, *body, " " * indent + closing]
+
+
+def _innermost(node: ast.expr) -> tuple[ast.expr, list[str]]:
+    """Return the last of calls that have another call as their only argument, and the names of those around it."""
+    around: list[str] = []
+    while isinstance(node, ast.Call) and not node.keywords and [type(a) for a in node.args] == [ast.Call]:
+        around.append(ast.unparse(node.func))
+        (node,) = node.args
+    return node, around
 
 
 def _at_for(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
@@ -135,8 +149,7 @@ def _in_brackets_of_its_own(head: str, value: str, node: ast.expr, indent: int, 
 
 def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
     """Return a value whose longest bracket is opened: `(a + …).sum(axis=0)`."""
-    spans = sorted(_spans(value), key=lambda s: s[0] - s[1])
-    for start, stop in spans:
+    for start, stop in _to_open(value):
         inner = value[start:stop]
         first = " " * indent + head + value[:start]
         if len(first) > width or len(" " * indent + value[stop:]) > width:
@@ -167,6 +180,14 @@ def _comprehension(
     while value[cut] in ") ":
         cut += 1
     return value[1:cut].strip(), value[cut:-1].strip()
+
+
+def _to_open(value: str) -> list[tuple[int, int]]:
+    """Return where the insides of round brackets lie, the longest first; of `list(zip(…))` only the inner one."""
+    spans = sorted(_spans(value), key=lambda s: s[0] - s[1])
+    calls = {(start, stop) for start, stop in spans if DOTTED.search(value[: start - 1])}
+    around = {(a, b) for a, b in spans for c, d in calls if a < c and d == b - 1 and DOTTED.fullmatch(value[a : c - 1])}
+    return [span for span in spans if span not in around]
 
 
 def _spans(value: str) -> list[tuple[int, int]]:

@@ -55,7 +55,7 @@ class NetworkReader(ExpressionReader):
         for decl in declarations:
             self.attempt(decl.name, self.scope, partial(self._declare, decl))
         for statement in section.statements:
-            if isinstance(statement, nodes.ArrayDecl | nodes.Next):
+            if isinstance(statement, nodes.ArrayDecl):
                 self.report(misplaced(statement, "model"))
                 self.scope.names.setdefault(statement.name.id, Poison())
         self.body(section.statements, self.scope)
@@ -106,10 +106,13 @@ class NetworkReader(ExpressionReader):
         """Evaluate the definitions of a model or block in the order of their dependence."""
         definitions: dict[str, Definition] = {}
         for s in statements:
-            if isinstance(s, nodes.Next):
+            if isinstance(s, nodes.Next) and scope.states:
                 self._collect_next(s, definitions, scope)
             elif isinstance(s, nodes.Assign | nodes.LayerDef | nodes.Output):
                 self._collect(s, definitions, scope)
+            elif not isinstance(s, nodes.TensorDecl | nodes.ArrayDecl):
+                where = "model" if scope is self.scope else "cell" if scope.states else "block"
+                self.report(misplaced(s, where))
         for name in self._ordered(definitions, scope):
             statement = definitions[name]
             named = nodes.Name(statement.span, name) if isinstance(statement, nodes.Next) else statement.name
@@ -226,7 +229,7 @@ class NetworkReader(ExpressionReader):
                 made = inner.names[statement.name.id]
                 if isinstance(made, Weight) and made.span == statement.span:
                     yield made
-            elif isinstance(statement, nodes.ArrayDecl | nodes.Next) and not isinstance(block, nodes.CellSection):
+            elif isinstance(statement, nodes.ArrayDecl) and not isinstance(block, nodes.CellSection):
                 self.report(misplaced(statement, "block"))
                 inner.names.setdefault(statement.name.id, Poison())
 

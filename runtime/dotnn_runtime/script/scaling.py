@@ -5,33 +5,44 @@ import pathlib
 import numpy as np
 
 from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.rows import Rows, pieces
 
 
-def fit_range(values: np.ndarray, low: float = 0.0, high: float = 1.0) -> dict[str, np.ndarray]:
+def fit_range(values: np.ndarray | Rows, low: float = 0.0, high: float = 1.0) -> dict[str, np.ndarray]:
     """Return the scaling that maps the minimum of every feature to `low` and its maximum to `high`.
 
     `values` is `(n, *shape)`; `shift` and `scale` of the result have `shape`: each position is a feature
     of its own. A constant feature is only shifted, to `low` (as scikit-learn's MinMaxScaler does).
     """
-    least, most = values.min(axis=0), values.max(axis=0)
+    least, most = extremes(values)
     scale = (high - low) / np.where(most > least, most - least, 1.0)
     return affine(least - low / scale, scale)
 
 
-def fit_standard(values: np.ndarray) -> dict[str, np.ndarray]:
+def fit_standard(values: np.ndarray | Rows) -> dict[str, np.ndarray]:
     """Return the scaling to mean 0 and standard deviation 1
     (of the population: divided by n) of every feature.
 
     `values` is `(n, *shape)`. A constant feature is only
     shifted, to 0 (as scikit-learn's StandardScaler does).
     """
-    constant = values.max(axis=0) == values.min(axis=0)
+    least, most = extremes(values)
+    mean = sum(values[piece].sum(axis=0) for piece in pieces(values.shape)) / len(values)
+    squares = sum(((values[piece] - mean) ** 2).sum(axis=0) for piece in pieces(values.shape))
+    deviation = np.sqrt(squares / len(values))
     # The mean of equal numbers may be off by a rounding error; their value itself is not.
-    mean = np.where(constant, values[0], values.mean(axis=0))
-    return affine(mean, 1.0 / np.where(constant, 1.0, values.std(axis=0)))
+    constant = least == most
+    return affine(np.where(constant, least, mean), 1.0 / np.where(constant, 1.0, deviation))
 
 
-def fit_divide(values: np.ndarray, by: float) -> dict[str, np.ndarray]:
+def extremes(values: np.ndarray | Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Return the minimum and the maximum of every feature of `values`, `(n, *shape)`."""
+    least = [values[piece].min(axis=0) for piece in pieces(values.shape)]
+    most = [values[piece].max(axis=0) for piece in pieces(values.shape)]
+    return np.min(least, axis=0), np.max(most, axis=0)
+
+
+def fit_divide(values: np.ndarray | Rows, by: float) -> dict[str, np.ndarray]:
     """Return the scaling that divides every feature of `values`, `(n, *shape)`, by the same number."""
     if by == 0:
         raise DataError("cannot scale by dividing by 0")

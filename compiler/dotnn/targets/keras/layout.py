@@ -50,9 +50,12 @@ def _statements(tokens: Sequence[TokenInfo]) -> Iterator[list[TokenInfo]]:
 def _is_unlike(rows: Sequence[str]) -> bool:
     """Whether a statement is too long for its row, or is broken in another way than black's.
 
-    Broken elsewhere than behind a bracket, with several items on a row, or though what is in the brackets fits on one.
+    Broken elsewhere than behind a bracket, ended in the row of an item, with several items on a row, or though what is
+    in the brackets fits on one.
     """
-    if any(len(row) > WIDTH for row in rows) or (len(rows) > 1 and rows[0][-1] not in OPEN):
+    if any(len(row) > WIDTH for row in rows):
+        return True
+    if len(rows) > 1 and (rows[0][-1] not in OPEN or rows[-1].strip()[0] not in CLOSE):
         return True
     inside = rows[1:-1]
     if len(inside) > 1 and inside[-1][-1] != "," and len(_joined(inside)) + _indent(inside[0]) <= WIDTH:

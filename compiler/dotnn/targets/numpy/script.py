@@ -35,7 +35,7 @@ def script(draft: Draft) -> str:
     names, mark = names_of(draft.graph, draft.step), _mark(draft)
     graph, step = mark.on(draft.graph), mark.on(draft.step)
     plan = FastEmitter(model, step).emit()
-    called = helper_names(graph) | plan.helpers | training.init_helpers(model)
+    called = helper_names(graph) | plan.helpers | training.init_helpers(model) | optimizer.helpers(model.train)
     formulas = paste.needed(called - {"locate"})
     context: dict[str, object] = {
         **header(model, draft.facts, draft.style.name),
@@ -70,7 +70,7 @@ def _own(model: Model, graph: Graph) -> dict[str, object]:
             "params = in_precision(params, dtype)",
         ],
         "predict_forward": "outputs, cache = forward(params, batch)",
-        "diverged_values": "params, forward(params, examples)[1]",
+        "diverged_values": "params, forward(params, as_arrays(examples))[1]",
         "subject": "params",
         "restore": 'params = state["best_params"]',
         "fitted": "params, history",

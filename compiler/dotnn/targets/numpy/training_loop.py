@@ -7,6 +7,7 @@ from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.printer import printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
+from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
 
@@ -83,20 +84,24 @@ def _step(model: Model) -> list[str]:
 def _overflow(model: Model, graph: Graph) -> list[str]:
     """Return the lines after the loop that find what no loss shows: a last update, a memory of the optimizer, a running
     statistic or a value of the network that is not finite."""
-    slots = optimizer.slots(model.train)
+    slots = tuple(optimizer.slots(model.train))
     hidden = any(n.rule.vanishes for n in graph.all_nodes())
     if not slots and not hidden and not model.train.batch:
         return []  # the loss of an epoch is that after its only update
-    rows = "examples" if not model.train.batch else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
+    rows = (
+        "as_arrays(examples)"
+        if not model.train.batch
+        else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
+    )
     values = [f"forward(params, {rows})[1]"] if hidden else []
     if not slots:
-        return wrapped("note_overflow(", ["history", "params", "{}", *values], ")")
+        return wrapped("note_overflow(", ["history", "params", "{}", *values], ")", INDENT)
     return [
         "memories = {}",
         f"for slot in {literal(slots)}:",
         "    g[...] = memory[slot]  # it lies as the gradients do: `grads` knows the names",
         "    memories[slot] = {name: grads[name].copy() for name in PARAMS}",
-        *wrapped("note_overflow(", ["history", "params", "memories", *values], ")"),
+        *wrapped("note_overflow(", ["history", "params", "memories", *values], ")", INDENT),
     ]
 
 

@@ -59,7 +59,7 @@ class TrainingWriter:
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that the training calls."""
         plateau = learning_rate.watcher(self.train)
-        found = self.figures.helpers()
+        found = self.figures.helpers() | optimizer.helpers(self.train)
         found |= {self.train.clip.entry.helper} if self.train.clip else set()
         found |= {plateau.entry.watches} if plateau else set()
         return found | {name for _, value in constraints(self.model) for name in re.findall(r"\b(max_norm)\(", value)}

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from dotnn.codegen import optimizer
-from dotnn.codegen.wrap import WIDTH
+from dotnn.codegen.lines import on_the_page
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.numpy.fast.emitter import FastEmitter
-from dotnn.targets.numpy.fast.plan import Plan
+from dotnn.targets.numpy.fast.plan import STEP, Plan
 from dotnn.targets.numpy.fast.update import plan_update
 
 
@@ -23,9 +24,9 @@ def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
     blocked = len(update.passes) > 3 or bool(update.scratch)
     return {
         "examples": [f'"{name}": {expression},' for name, expression in plan.examples.items()],
-        "setup": plan.setup,
+        "setup": [part for line in plan.setup for part in on_the_page(line, INDENT)],
         "takes": [f'take(arrays["{name}"], chosen, 0, batch["{name}"], "clip")' for name in plan.examples],
-        "step": plan.step,
+        "step": [part for line in plan.step for part in on_the_page(line, STEP)],
         "functions": _functions(plan.functions | {"take"}),
         "loss": graph.loss.name,
         "dtype": "next(iter(params.values())).dtype" if model.params else "np.dtype(float)",

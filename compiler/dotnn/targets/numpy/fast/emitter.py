@@ -13,7 +13,7 @@ from dotnn.targets.numpy.fast.kernels import kernel_of
 from dotnn.targets.numpy.fast.loops import LoopWriter
 from dotnn.targets.numpy.fast.placement.batch import place
 from dotnn.targets.numpy.fast.placement.places import Piece, Place, Rows
-from dotnn.targets.numpy.fast.plan import Plan, PlanWriter, words
+from dotnn.targets.numpy.fast.plan import STEP, Plan, PlanWriter, words
 
 WRITTEN = ("same", "columns", "reshaped", "repeated", "parameters", "within")
 """The places whose numbers are there already."""
@@ -92,7 +92,8 @@ class FastEmitter(PlanWriter):
             made = self._by_steps(value, sequence)
         elif place.how not in ("kernel", "within"):
             made = value.name
-            self.prepare(f"{made} = {self._expression(value, place, first)}")
+            said = "the last row stays 1: it carries the bias" if place.how == "carrier" else ""
+            self.prepare(f"{made} = {self._expression(value, place, first)}", said)
         if place.how == "over":
             self.plan.reused.add(made)
         if place.how == "same" and place.of and place.of.id in self._steps:
@@ -125,7 +126,7 @@ class FastEmitter(PlanWriter):
             "repeated": lambda: repeated(source, value),
             "gradient": lambda: self._block("grads", place.paths),
             "parameters": lambda: self._block("params", place.paths),
-            "carrier": lambda: f"{self._with_ones(value)}[:-1]  # the last row stays 1: it carries the bias",
+            "carrier": lambda: f"{self._with_ones(value)}[:-1]",
         }
         return spelled[place.how]()
 
@@ -289,11 +290,11 @@ class FastEmitter(PlanWriter):
                 continue
             axes = len(value.type.shape)
             if value.id in carried:
-                rows = self.example_array(name, f'with_ones(np.asarray(examples["{name}"], dtype))')
+                rows = self.example_array(name, f'with_ones(as_rows(examples["{name}"], dtype))')
                 self._ones[value.id] = self.bind(f"{value.name}_1", f"{rows}.T")
                 setup.append(f"{value.name} = {self._ones[value.id]}[:-1]")
             elif value.type.dtype == "real":
-                rows = self.example_array(name, f'np.asarray(examples["{name}"], dtype)')
+                rows = self.example_array(name, f'as_rows(examples["{name}"], dtype)')
                 turned = {1: rows, 2: f"{rows}.T"}.get(axes, f"np.moveaxis({rows}, 0, -1)")
                 setup.append(f"{value.name} = {turned}")
                 self._bound[self._batch_first(value)] = rows
@@ -326,8 +327,9 @@ class FastEmitter(PlanWriter):
         _, final, summed = loop.outputs(node.outs)
         for value in summed:
             self.run(f"copyto({self.rows(value)}, 0)")
-        for line in loop_steps(node, loop, self.rows, "{}[...]"):
-            self.run(line)
+        for line in loop_steps(node, loop, self.rows, "{}[...]", STEP):
+            for part in line.split("\n"):
+                self.run(part)
         for value, last in zip(final, loop.final, strict=True):
             self.run(f"copyto({self.rows(value)}, {last.name})")
 

@@ -10,8 +10,8 @@ import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dotnn.codegen.lines import indented, with_comment, wrapped
-from dotnn.codegen.wrap import WIDTH
+from dotnn.codegen.lines import commented, indented, with_comment
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
 from dotnn.targets.numpy.fast.arrays import empty_array
@@ -19,6 +19,7 @@ from dotnn.targets.numpy.fast.kernels import kernel_in_loop
 from dotnn.targets.numpy.fast.placement.places import StepPlace
 from dotnn.targets.numpy.fast.placement.sequences import is_row
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
+from dotnn.targets.numpy.fast.plan import STEP
 
 if TYPE_CHECKING:
     from dotnn.targets.numpy.fast.emitter import FastEmitter
@@ -119,19 +120,16 @@ class LoopWriter:
         if any(n.rule.uses_step(n) and not n.rule.alias for n in self.loop.nodes):
             target, whole = f"step, ({target})", f"zip({self.loop.order()}, {whole})"
         head, way = f"for {target} in {whole}:", DIRECTIONS[self.node.phase == "backward"]
-        lines = [with_comment(head, way)] if len(head) < WIDTH - 8 else [f"# {way}", *_wrapped_head(target, whole)]
+        short = len(head) < WIDTH - STEP
+        lines = [with_comment(head, way, STEP)] if short else [f"# {way}", *_wrapped_head(target, whole)]
         return lines + indented(self.lines)
 
     def _tuples(self, back: str) -> str:
         """Return a name for the pieces of every step, taken out of their arrays once."""
         wholes = list(self.pieces.values())
-        made = (
-            [f"list({wholes[0]}){back}"]
-            if len(wholes) == 1
-            else wrapped("list(zip(", wholes, f")){back}", " " * 8, room=8)
-        )
+        whole = wholes[0] if len(wholes) == 1 else f"zip({', '.join(wholes)})"
         direction = "backward" if self.node.phase == "backward" else "forward"
-        return self.e.bind(f"{self.prefix}_{direction}", "\n    ".join(made))
+        return self.e.bind(f"{self.prefix}_{direction}", f"list({whole}){back}")
 
     def _masks(self) -> list[tuple[Value, str]]:
         """Return the sequences that are new arrays at every call: masks."""
@@ -197,9 +195,9 @@ class LoopWriter:
         """Return the name of the array that `value` is written to."""
         return self.name(value)
 
-    def run(self, line: str) -> None:
-        """Append a line to the body of the loop."""
-        self.lines.append(line)
+    def run(self, line: str, comment: str = "") -> None:
+        """Append a statement to the body of the loop."""
+        self.lines += commented(line, comment, STEP + INDENT)
 
     def product(self, left: str, right: str, value: Value) -> None:
         """Write a matrix product; where its place is strided, through a scratch array."""
@@ -260,5 +258,5 @@ class LoopWriter:
 def _wrapped_head(target: str, whole: str) -> list[str]:
     """Return the head of a loop over tuples of many arrays, on several lines."""
     end = f") in {whole}:".replace(" ", "\0")  # may not be broken: it stands outside of the parentheses
-    lines = textwrap.wrap(f"for ({target}{end}", WIDTH - 8, subsequent_indent=" " * 8, break_long_words=False)
+    lines = textwrap.wrap(f"for ({target}{end}", WIDTH - STEP, subsequent_indent=" " * 8, break_long_words=False)
     return [line.replace("\0", " ") for line in lines]

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from dotnn.codegen.hygiene import unmarked
+from dotnn.codegen.lines import commented
+from dotnn.codegen.wrap import INDENT
 from dotnn.ir.node import Value
 from dotnn.library.ops import OPS
 from dotnn.passes.name import reserved
@@ -16,6 +18,8 @@ from dotnn.targets.numpy.fast.arrays import empty_array, like, planes
 from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, LOOP_NAMES
 
 WORD = re.compile(r"[^\W\d]\w*")
+STEP = 2 * INDENT
+"""How far to the right the statements of a step stand."""
 
 
 @dataclass
@@ -79,15 +83,15 @@ class PlanWriter:
         self._bound: dict[object, str] = {}
         self._in_steps: dict[str, str] = {}
 
-    def run(self, line: str) -> None:
-        """Append a line to the step, under the banner of its statement."""
-        self.plan.step += [self.banner, line] if self.banner else [line]
+    def run(self, line: str, comment: str = "") -> None:
+        """Append a statement to the step, under the banner of its own; its comment stands above if it is too long."""
+        self.plan.step += [*([self.banner] if self.banner else []), *commented(line, comment, STEP)]
         self.banner = ""
         self.plan.functions |= {f for f in FUNCTIONS if f"{f}(" in line or f"{f}.reduce(" in line}
 
-    def prepare(self, line: str) -> None:
-        """Append a line to the set-up."""
-        self.plan.setup.append(line)
+    def prepare(self, line: str, comment: str = "") -> None:
+        """Append a statement to the set-up; a comment that is too long is left out."""
+        self.plan.setup.append(commented(line, comment, INDENT)[-1])
 
     def bind(self, hint: str, expression: str, *, own: bool = False) -> str:
         """Return the name of an expression that is evaluated once, in the set-up.

@@ -74,7 +74,7 @@ def _d_weight(e: Step, node: Node) -> bool:
     x, d = node.ins
     if e.by_steps(d):
         x_rows, d_rows = e.long_rows(x), e.long_rows(d)
-        e.run(f"dot({e.bind(f'{x_rows}_T', f'{x_rows}.T')}, {d_rows}, {e.out(node.out)})  # all steps at once")
+        e.run(f"dot({e.bind(f'{x_rows}_T', f'{x_rows}.T')}, {d_rows}, {e.out(node.out)})", "all steps at once")
         return True
     if len(d.type.shape) == 3:
         return sum_of_products(e, x, d, node.out)
@@ -82,7 +82,7 @@ def _d_weight(e: Step, node: Node) -> bool:
         return False
     weight = e.parameter_of(node.out)
     if weight is not None and weight.id in e.folded:
-        e.run(f"dot({e.carrier(x)}, {e.transposed(d)}, {e.packed('grads', weight)})  # the last row is the bias's")
+        e.run(f"dot({e.carrier(x)}, {e.transposed(d)}, {e.packed('grads', weight)})", "the last row is the bias's")
         return True
     e.run(f"dot({x.name}, {e.transposed(d)}, {e.out(node.out)})")
     return True

@@ -38,7 +38,7 @@ def _columns(e: Step, x: Value, kernel: Sizes, attrs: Attrs) -> str:
         source = bordered(e, x, attrs["pad"])
         seen = f"windows({source}, {kernel}, {attrs['stride']}, {attrs['dilation']}, {groups})"
         target = e.bind(f"{copy}_by_element", f"np.moveaxis({copy}, 0, {len(kernel)})")
-        e.run(f"copyto({target}, {e.bind(f'{x.name}_seen', seen)})  # all windows under each other")
+        e.run(f"copyto({target}, {e.bind(f'{x.name}_seen', seen)})", "all windows under each other")
     return e.bind(f"{copy}_matrix", f"{copy}.reshape({groups}, {math.prod(rows) // groups}, -1)")
 
 

@@ -38,7 +38,7 @@ def _max_of_filters(e: Step, node: Node) -> bool:
     e.out(out)
     candidates = _candidates(e, c, copies)
     best = planes(e, out)
-    e.run(f"copyto({best}, {candidates}[0])  # pooling before bias and activation: they keep the order")
+    e.run(f"copyto({best}, {candidates}[0])", "pooling before bias and activation: they keep the order")
     e.run(f"for copy, is_larger in zip({candidates}[1:], {larger}):")
     e.run(f"    greater(copy, {best}, is_larger)")
     e.run(f"    maximum(copy, {best}, out={best})")

@@ -82,7 +82,7 @@ def _softmax_cross_entropy(e: Step, node: Node) -> bool:
     gradient = e.with_gradient(node)
     if gradient is None:
         return False
-    rows = e.example_array(f"{t.name}_target", target_rows(node, 1, e.example(t), "dtype"))
+    rows = e.example_array(f"{t.name}_target", target_rows(node, 1, f"np.asarray({e.example(t)})", "dtype"))
     target = e.bind(f"{t.name}_target", f"{rows}.T")
     row, log = e.scratch("row", 1, "size"), e.scratch("log_sum", 1, "size")
     product, p = e.scratch(f"{z.name}_product", *like(z)), e.out(gradient.out)
@@ -94,7 +94,7 @@ def _softmax_cross_entropy(e: Step, node: Node) -> bool:
     e.run(f"log({row}, {log})")
     true = f"add.reduce({product}, axis=None)"
     e.run(f"{node.out.name} = (add.reduce({log}, axis=None) - {true}){_mean_factor(node)}")
-    e.run(f"if {node.out.name} < 0.001:  # 1 + the other exponentials has lost them, log1p adds them to 1")
+    e.run(f"if {node.out.name} < 0.001:", "1 + the other exponentials has lost them, log1p adds them to 1")
     e.run(f"    copyto({log}, np.log1p(np.sort({p}, axis=0)[:-1].sum(axis=0)))")
     e.run(f"    {node.out.name} = (add.reduce({log}, axis=None) - {true}){_mean_factor(node)}")
     e.run(f"divide({p}, {row}, {p})")

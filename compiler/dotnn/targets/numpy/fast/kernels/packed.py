@@ -20,7 +20,7 @@ def _scaled_tanh(e: Step, node: Node) -> bool:
     if attrs["before"] is not None:
         e.run(f"multiply({z.name}, {_row(e, 'before_tanh', attrs['before'], attrs['widths'])}, {out})")
         source = out
-    e.run(f"tanh({source}, {out})  # all gates at once: sigmoid(z) = tanh(z/2)/2 + 1/2")
+    e.run(f"tanh({source}, {out})", "all gates at once: sigmoid(z) = tanh(z/2)/2 + 1/2")
     e.run(f"multiply({out}, {_row(e, 'behind_tanh', attrs['factor'], attrs['widths'])}, {out})")
     e.run(f"add({out}, {_row(e, 'half_or_zero', attrs['shift'], attrs['widths'])}, {out})")
     return True

@@ -55,7 +55,7 @@ def _max_pool_d_input(e: Step, node: Node) -> bool:
     e.run(f"copyto({passed}, False)")
     e.run(f"for element, place in {e.bind(f'{out.name}_pairs', f'list(zip({elements}, {places}))')}:")
     e.run(f"    equal(element, {planes(e, best)}, {found})")
-    e.run(f"    greater({found}, {passed}, {found})  # of equal ones the first alone")
+    e.run(f"    greater({found}, {passed}, {found})", "of equal ones the first alone")
     e.run(f"    maximum({found}, {passed}, out={passed})")
     e.run(f"    multiply({planes(e, d)}, {found}, {share})")
     if not tiled:

@@ -14,7 +14,7 @@ def _reshape(e: Step, node: Node) -> bool:
     if not e.planar(x) or len(node.out.type.shape) == 4:
         return False
     grid = f"{e.out(node.out)}.reshape({', '.join(map(str, x.type.example))}, size)"
-    e.run(f"copyto({e.bind(f'{node.out.name}_grid', grid)}, {x.name})  # planes of an image have another order")
+    e.run(f"copyto({e.bind(f'{node.out.name}_grid', grid)}, {x.name})", "planes of an image have another order")
     return True
 
 
