@@ -125,7 +125,9 @@ class ExpressionReader(ABC):
 
     def _is_formula(self, expr: nodes.Expr, scope: Scope) -> bool:
         """Whether an expression is more than sums, products and multiples of values, which are joins."""
-        return has_weights(self, expr, scope) or self._computes(expr, scope)
+        arithmetic = isinstance(expr, nodes.Unary) or (isinstance(expr, nodes.Binary) and expr.op != "@")
+        in_a_step = bool(scope.states) and arithmetic and self.is_value(expr, scope)
+        return in_a_step or has_weights(self, expr, scope) or self._computes(expr, scope)
 
     def _computes(self, expr: nodes.Expr, scope: Scope) -> bool:
         match expr:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dotnn.library.layers import Layer
-from dotnn.library.layers.recurrent import RETURNS, ROLES
+from dotnn.library.layers.recurrent import PLAIN, RETURNS, ROLES
 from dotnn.library.values import PART
 from dotnn.model import messages
 from dotnn.model.messages.base import Fail
@@ -38,9 +38,9 @@ def with_named(
                 raise Fail(messages.cells.operand_by_name(expr.span, layer.name, role))
             found[role] = reader.value(expr, scope)
     rest = tuple(arg for arg in args if not list(_named(layer, arg)))
-    if len(operands) > len(known) or (layer.expand is None and tuple(found) == tuple(known[: len(found)])):
-        return (*operands, *list(found.values())[len(operands) :]), rest, {}
     roles = tuple(role for role in known if role in found)
+    if len(operands) > len(known) or (layer.expand is None and roles in (PLAIN[:1], PLAIN)):
+        return (*operands, *list(found.values())[len(operands) :]), rest, {}
     return tuple(found[role] for role in roles), rest, {ROLES: roles}
 
 

@@ -34,7 +34,8 @@ from dotnn.library.layers.base import (
 Values = Mapping[str, Value]
 Step = Callable[[Builder, Lowering, Values], Values]
 ROLES = "roles"
-"""The attribute that says what each operand is: "x", "mask", or "initial h"."""
+"""The attribute that says what each operand is: "x", "mask", or "initial h"; without it they are `PLAIN`."""
+PLAIN = ("x", "mask")
 
 
 def _nothing(b: Builder, low: Lowering) -> Values:
@@ -55,7 +56,7 @@ class Cell:
 def _infer(cell: Cell, types: Types, attrs: Attrs) -> TensorType:
     name = cell.name
     x = types[0]
-    masks = [t for role, t in zip(attrs.get(ROLES, ("x", "mask")), types, strict=False) if role == "mask"]
+    masks = [t for role, t in zip(attrs.get(ROLES, PLAIN), types, strict=False) if role == "mask"]
     require_real(x, name)
     if len(x.example) != 2:
         raise ShapeError(
@@ -93,7 +94,7 @@ def _params(cell: Cell, types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
 
 def by_role(low: Lowering) -> dict[str, Value]:
     """Return the operands of a recurrent layer by what they are."""
-    return dict(zip(low.attrs.get(ROLES, ("x", "mask")), low.ins, strict=False))
+    return dict(zip(low.attrs.get(ROLES, PLAIN), low.ins, strict=False))
 
 
 def silenced(b: Builder, low: Lowering, x: Value, name: str = "x") -> Value:

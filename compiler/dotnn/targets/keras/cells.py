@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dotnn.codegen import paste
@@ -17,7 +17,7 @@ from dotnn.library.layers.recurrent import ROLES
 from dotnn.library.ops import OPS
 from dotnn.targets.keras.call import Keras, only_set
 from dotnn.targets.keras.lowered import PACKAGES, class_name, line_of, numbered
-from dotnn.targets.keras.rules.recurrent import order_and_mask
+from dotnn.targets.keras.rules.recurrent import HELD, is_held, order_and_mask
 
 BASE = "SpecCell"
 """The class that those of all cells extend."""
@@ -47,7 +47,7 @@ def recurrent_call(name: str, attrs: Attrs) -> Keras:
     body = recurrence_of(attrs)
     sequence, roles = attrs["returns"] == "sequence", attrs[ROLES]
     options = only_set(return_sequences=sequence, go_backwards=attrs["reverse"])
-    around = "keras.layers.RNN"
+    around = "HeldRNN" if HELD in attrs or is_held(attrs) else "keras.layers.RNN"
     if attrs["truncate"]:
         if body.output not in {state.name for state in body.states}:
             raise ShapeError("truncate needs an output that is a state, on this target", "use --target numpy")
@@ -63,7 +63,7 @@ def recurrent_call(name: str, attrs: Attrs) -> Keras:
     )
 
 
-def _operands(body: Recurrence, roles: tuple[str, ...]) -> str:
+def _operands(body: Recurrence, roles: Sequence[str]) -> str:
     """Return how the operands are passed: sequences side by side, the mask and the first states by name."""
     at = {role: f"{{{i}}}" for i, role in enumerate(roles)}
     inputs = [at[name] for name in body.inputs]

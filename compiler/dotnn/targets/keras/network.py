@@ -25,6 +25,7 @@ from dotnn.targets.keras.cells import cell
 from dotnn.targets.keras.layout import with_remark
 from dotnn.targets.keras.lowered import PACKAGES, function, numbered, refusal
 from dotnn.targets.keras.parameters import lenders
+from dotnn.targets.keras.rules.recurrent import HELD, is_held
 
 NO_VARIABLES: dict[str, str] = {}
 
@@ -94,6 +95,7 @@ class Network:
         self._words = _names(graph) | {mark.put(word) for word in words}
         self._uses = Counter([*(_owner(step) for step in model.steps if step.params), *lenders(model.steps)])
         self.loose = set[int]()
+        self._held = {_owner(step) for step in model.steps if is_held(step.attrs)}
         self._ranks = _ranks_of_operands(model.steps, self.values)
         self._made: dict[tuple[str, str], Shared] = {}
         # An activation is a layer of its own where a sum is read, in all uses of the layer that makes it.
@@ -144,7 +146,8 @@ class Network:
 
     def _step(self, step: Step) -> None:
         operands = [*(self.values[path] for path in step.ins), *parameters.operands(self, step)]
-        main = self._counterpart(step, step.layer, [v.type for v in operands], step.attrs)
+        attrs = {**step.attrs, HELD: True} if _owner(step) in self._held else step.attrs
+        main = self._counterpart(step, step.layer, [v.type for v in operands], attrs)
         main = self._for_replicas(step, main) if self.distributed else self._for_all_ranks(step, main)
         parts = self._parts(step, main)
         self.xla &= all(part.keras.xla for part in parts)
