@@ -125,7 +125,9 @@ class _CellReader:
         specs = {w.spec.name: w.spec for w in weights} | dict(self._specs(drafts))
         inputs = tuple(d.name.id for d in self.of(nodes.TensorDecl))
         steps = tuple(map(_step, drafts))
-        return Recurrence(inputs, tuple(states), steps, tuple(specs.values()), output, width, _whole(inputs, steps))
+        return Recurrence(
+            inputs, tuple(states), steps, tuple(specs.values()), output, width, _whole(inputs, steps), self.name.span
+        )
 
     # ---------------------------------------------------------------------------------------------- declarations
 
@@ -274,7 +276,7 @@ def _joined(owner: str, name: str) -> str:
 def _step(draft: Draft) -> CellStep:
     params = {spec.name: _joined(draft.params.path, spec.name) for spec in draft.specs}
     ins, weights = tuple(t.path for t in draft.ins), tuple(w.path for w in draft.weights)
-    return CellStep(draft.out.path, draft.layer, draft.attrs, ins, params, weights, draft.span)
+    return CellStep(draft.out.path, draft.layer, draft.attrs, ins, params, weights, draft.statement or draft.span)
 
 
 def _whole(inputs: Sequence[str], steps: Sequence[CellStep]) -> tuple[str, ...]:

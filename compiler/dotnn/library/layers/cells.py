@@ -22,7 +22,10 @@ BODY = "body"
 
 @dataclass(frozen=True)
 class CellStep:
-    """One layer in the step of a cell. `params` maps its short names to names of the cell, `weights` are operands."""
+    """One layer in the step of a cell, in the statement `span`.
+
+    `params` maps its short names to names of the cell, `weights` are operands.
+    """
 
     path: str
     layer: Layer
@@ -58,6 +61,7 @@ class Recurrence:
     inputs   the names of its inputs, each cut from a sequence
     output   the path of what it hands out, or the name of a state
     whole    the paths of what is computed for all steps at once
+    declared where it is in the spec
     """
 
     inputs: tuple[str, ...]
@@ -67,6 +71,7 @@ class Recurrence:
     output: str
     width: int
     whole: tuple[str, ...]
+    declared: Span
 
     @property
     def carried(self) -> tuple[CellState, ...]:
@@ -96,6 +101,7 @@ def lower_cell(b: Builder, low: Lowering) -> Value:
     for step in body.steps:
         if step.path in body.whole:
             whole[step.path] = _written(b, low, step, whole)
+    masked = {state.after for state in body.carried} if "mask" in roles else set()
     inside = [step for step in body.steps if step.path not in body.whole]
     read = {path for step in inside for path in step.ins} | {state.after for state in body.carried}
     sequences = {path: value for path, value in whole.items() if path in read}
@@ -105,7 +111,8 @@ def lower_cell(b: Builder, low: Lowering) -> Value:
         kept = values | {state.before: at[f"{state.name}_in"] for state in body.states}
         for step in inside:
             products = step.weights and not step.attrs  # of values and parameters
-            values[step.path] = _written(b, low, step, kept if products else values)
+            new = "_new" if step.path in masked else ""  # what a masked step computes is not what it leaves
+            values[step.path] = _written(b, low, step, kept if products else values, new)
             kept[step.path] = values[step.path]
         return {state.name: _own(b, values, state, body) for state in body.carried}
 
@@ -114,12 +121,12 @@ def lower_cell(b: Builder, low: Lowering) -> Value:
     return LoopOverTime(low, sequences, any_sequence, widths, one_step, body.output).write(b)
 
 
-def _written(b: Builder, low: Lowering, step: CellStep, values: Mapping[str, Value]) -> Value:
-    """Write one layer of the step."""
+def _written(b: Builder, low: Lowering, step: CellStep, values: Mapping[str, Value], new: str = "") -> Value:
+    """Write one layer of the step; `new` is added to its name."""
     weights = (low.params[name] for name in step.weights)
     ins = (*(values[path] for path in step.ins), *weights)
     params = {short: low.params[name] for short, name in step.params.items()}
-    with b.within(step.path.replace(".", "_"), step.span):
+    with b.within(step.path.replace(".", "_") + new, step.span):
         return step.layer.lower(b, Lowering(ins, params, step.attrs))
 
 
