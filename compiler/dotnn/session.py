@@ -146,7 +146,9 @@ class Compilation:
         target, style = chosen(options)
         graph = self.after(style.passes(options, words))
         step = self.after(style.step(options, words)) if style.step else graph
-        return Draft(self.model, target, style, options, graph, step, self._values, words)
+        shown = tuple(dict.fromkeys(m.output for m in self.model.train.metrics if m.output not in self.model.inputs))
+        prediction = self.after(style.predict(options, words, shown)) if style.predict else graph
+        return Draft(self.model, target, style, options, graph, step, prediction, self._values, words)
 
     @cached_property
     def _values(self) -> Mapping[str, np.ndarray]:

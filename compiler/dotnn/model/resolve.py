@@ -123,7 +123,17 @@ def _experiment(
         check=check,
     )
     check_values(data_section, model)
+    _check_categories(model, reporter)
     return model
+
+
+def _check_categories(model: Model, reporter: Reporter) -> None:
+    """Report layers that know fewer symbols than a category has."""
+    for name, item in model.inputs.items():
+        for known, step in model.bounds(name) if item.kind == "category" else ():
+            if known < item.bound:
+                names = (step.layer.name, step.layer.bounds, known)
+                reporter.add(messages.data.vocabulary(step.span, *names, name, item.bound))
 
 
 def _train_section(

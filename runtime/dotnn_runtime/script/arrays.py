@@ -11,11 +11,12 @@ from dotnn_runtime.script.rows import Rows, pieces
 def check_arrays(
     data: dict[str, np.ndarray], declarations: dict[str, tuple[str, tuple[int, ...]]]
 ) -> dict[str, np.ndarray]:
-    """Return the arrays of `data` as declared: shape `(n, *shape)`, int64 for `int` and `class`; others
-    keep the precision that they have, see `real_numbers`.
+    """Return the arrays of `data` as declared: shape `(n, *shape)`, int64 for `int` and `class`, texts for
+    `text`; others keep the precision that they have, see `real_numbers`.
 
     `declarations` maps a name to its kind and the shape of one example: `{"x": ("real", (2,)), "y":
-    ("class:10", ())}`. Where a shape ends in 1, or the array ends in 1 and the shape is (), that axis is
+    ("class:10", ())}`. A kind that ends in "?" may have gaps, which are NaN.
+    Where a shape ends in 1, or the array ends in 1 and the shape is (), that axis is
     added or dropped; nothing else is reshaped and nothing broadcast. Raises DataError naming the first value
     that is wrong.
     """
@@ -39,10 +40,13 @@ def check_array(name: str, value: np.ndarray, kind: str, shape: tuple[int, ...])
         array = np.asarray(value)
     except ValueError:
         raise DataError(f"{name} is ragged: its examples differ in shape") from None
+    if kind == "text":
+        return check_texts(name, array)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name} holds {array.dtype}, not real numbers")
+    gaps, kind = kind.endswith("?"), kind.removesuffix("?")
     array = fit_shape(name, array, kind, shape)
-    refuse(name, array, lambda a: ~np.isfinite(a), "which is not finite")
+    refuse(name, array, np.isinf if gaps else lambda a: ~np.isfinite(a), "which is not finite")
     base, _, count = kind.partition(":")
     if base in ("int", "class"):
         return check_integers(name, array, int(count) if count else None)
@@ -54,6 +58,16 @@ def real_numbers(array: np.ndarray) -> np.ndarray:
     """Return numbers as float64, but those that take less memory as they are: float32, and small integers."""
     small = array.dtype.itemsize < 8 and (array.dtype.kind == "f" or array.dtype.itemsize < 4)
     return array if small else array.astype(np.float64, copy=False)
+
+
+def check_texts(name: str, array: np.ndarray) -> np.ndarray:
+    """Return an array of texts, `(n,)`, one for each example. Raises DataError for anything else."""
+    if array.dtype.kind != "U" or array.size == 0 or array.size != len(array):
+        message = (
+            f"{name} has shape {array.shape} and holds {array.dtype}, needed is one text for each example"
+        )
+        raise DataError(message, help="give it texts: np.array([...], str)")
+    return array.reshape(-1)
 
 
 def fit_shape(name: str, array: np.ndarray, kind: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -102,15 +116,18 @@ def check_integers(name: str, array: np.ndarray, count: int | None) -> np.ndarra
 
 def check_range(name: str, array: np.ndarray, kind: str) -> None:
     """Raise DataError at the first value outside of what
-    `kind` (real, binary, unit, sign, distribution) allows.
+    `kind` (real, above, binary, unit, sign, distribution) allows; a gap, which is NaN, is allowed.
     """
     if kind == "unit":
         refuse(name, array, lambda a: (a < 0) | (a > 1), "allowed is 0…1")
     if kind == "binary":
         hint = "the accuracy of numbers is that of 0 and 1; for others there are mae, rmse and r2"
-        refuse(name, array, lambda a: (a != 0) & (a != 1), "allowed is 0 and 1", hint)
+        refuse(name, array, lambda a: (a != 0) & (a != 1) & ~np.isnan(a), "allowed is 0 and 1", hint)
+    if kind.startswith("above:"):
+        least = float(kind.partition(":")[2])
+        refuse(name, array, lambda a: a <= least, f"which has no logarithm: it must be above {least:g}")
     if kind == "sign":
-        refuse(name, array, lambda a: (a != 1) & (a != -1), "allowed is -1 and +1")
+        refuse(name, array, lambda a: (a != 1) & (a != -1) & ~np.isnan(a), "allowed is -1 and +1")
     if kind == "distribution":
         refuse(name, array, lambda a: a < 0, "a probability is not negative")
         sums = array.sum(axis=-1, dtype=np.float64)

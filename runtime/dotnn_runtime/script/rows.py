@@ -10,19 +10,22 @@ class Rows:
 
     It reads as an array `(n, *shape)` of `dtype` does, by slices and by arrays of indices: `part[chosen]`,
     `len(part)`, `np.take`, `np.asarray`. `steps` are the functions that prepare an array, one after the
-    other; none of them changes its shape. `ones` puts a 1 behind each row of numbers, see `with_ones`.
+    other; none of them changes its shape. Without a `dtype` texts are read as they are, all else as
+    float64. `ones` puts a 1 behind each row of numbers, see `with_ones`.
     """
 
     def __init__(
         self,
         values: np.ndarray,
         rows: np.ndarray | None = None,
-        dtype: typing.Any = np.float64,
+        dtype: typing.Any = None,
         steps: tuple[typing.Callable[[np.ndarray], np.ndarray], ...] = (),
         *,
         ones: bool = False,
     ) -> None:
-        self.values, self.dtype, self.steps, self.ones = values, np.dtype(dtype), steps, ones
+        self.values, self.steps, self.ones = values, steps, ones
+        own = values.dtype if values.dtype.kind == "U" else np.float64
+        self.dtype = np.dtype(own if dtype is None else dtype)
         self.rows, self.whole = np.arange(len(values)) if rows is None else rows, rows is None
         self.shape = (len(self.rows), *values.shape[1:])
         if ones:
@@ -50,6 +53,20 @@ class Rows:
 
     def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:] if dtype is None else self[:].astype(dtype, copy=False)
+
+    def reshape(self, *shape: int) -> np.ndarray:
+        """Return the numbers in another shape."""
+        return np.asarray(self).reshape(*shape)
+
+    def min(self, axis: int) -> np.ndarray:
+        """Return the minimum of every feature, over the rows: `axis` is 0."""
+        least: np.ndarray = np.min([self[piece].min(axis=axis) for piece in pieces(self.shape)], axis=0)
+        return least
+
+    def max(self, axis: int) -> np.ndarray:
+        """Return the maximum of every feature, over the rows: `axis` is 0."""
+        most: np.ndarray = np.max([self[piece].max(axis=axis) for piece in pieces(self.shape)], axis=0)
+        return most
 
     def take(self, chosen: np.ndarray, axis: int = 0, out: typing.Any = None, mode: str = "") -> np.ndarray:
         """Write the chosen rows into `out`: `np.take(part, chosen, 0, out)` calls this."""

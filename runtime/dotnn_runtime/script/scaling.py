@@ -1,6 +1,7 @@
 """Affine scaling, fitted per feature: `scaled = (raw - shift) * scale`."""
 
 import pathlib
+import typing
 
 import numpy as np
 
@@ -14,7 +15,16 @@ def fit_range(values: np.ndarray | Rows, low: float = 0.0, high: float = 1.0) ->
     `values` is `(n, *shape)`; `shift` and `scale` of the result have `shape`: each position is a feature
     of its own. A constant feature is only shifted, to `low` (as scikit-learn's MinMaxScaler does).
     """
-    least, most = extremes(values)
+    return given_range(values.min(axis=0), values.max(axis=0), low, high)
+
+
+def given_range(least: np.ndarray, most: np.ndarray, low: float, high: float) -> dict[str, np.ndarray]:
+    """Return the scaling that takes `least` of every feature to `low` and `most` to `high`.
+
+    A feature whose numbers are all equal is only shifted. DataError where `most` is smaller than `least`.
+    """
+    if (most < least).any():
+        raise DataError("the minimum of a range is above its maximum", help="give both, min and max")
     scale = (high - low) / np.where(most > least, most - least, 1.0)
     return affine(least - low / scale, scale)
 
@@ -26,20 +36,13 @@ def fit_standard(values: np.ndarray | Rows) -> dict[str, np.ndarray]:
     `values` is `(n, *shape)`. A constant feature is only
     shifted, to 0 (as scikit-learn's StandardScaler does).
     """
-    least, most = extremes(values)
+    least, most = values.min(axis=0), values.max(axis=0)
     mean = sum(values[piece].sum(axis=0) for piece in pieces(values.shape)) / len(values)
     squares = sum(((values[piece] - mean) ** 2).sum(axis=0) for piece in pieces(values.shape))
     deviation = np.sqrt(squares / len(values))
     # The mean of equal numbers may be off by a rounding error; their value itself is not.
     constant = least == most
     return affine(np.where(constant, least, mean), 1.0 / np.where(constant, 1.0, deviation))
-
-
-def extremes(values: np.ndarray | Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Return the minimum and the maximum of every feature of `values`, `(n, *shape)`."""
-    least = [values[piece].min(axis=0) for piece in pieces(values.shape)]
-    most = [values[piece].max(axis=0) for piece in pieces(values.shape)]
-    return np.min(least, axis=0), np.max(most, axis=0)
 
 
 def fit_divide(values: np.ndarray | Rows, by: float) -> dict[str, np.ndarray]:
@@ -68,25 +71,38 @@ def undo_scaling(values: np.ndarray, s: dict[str, np.ndarray]) -> np.ndarray:
     return raw
 
 
-def scaling_to_json(scaling: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, list[float]]]:
-    """Return the scalings of several values, by name, as lists that JSON writes and reads without loss."""
+def scaling_to_json(scaling: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, list[typing.Any]]]:
+    """Return what was fitted, by name, as lists that JSON writes and reads without loss."""
     return {name: {key: array.tolist() for key, array in s.items()} for name, s in scaling.items()}
 
 
 def scaling_from_json(
-    stored: dict[str, dict[str, list[float]]], path: str | pathlib.Path | None = None
+    stored: dict[str, dict[str, list[typing.Any]]], path: str | pathlib.Path | None = None
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return the scalings that `scaling_to_json` wrote.
+    """Return what `scaling_to_json` wrote: arrays of finite numbers, and lists of texts.
 
     DataError, which names the file, where they are damaged.
     """
     try:
         scaling = {
-            n: affine(np.array(s["shift"], float), np.array(s["scale"], float)) for n, s in stored.items()
+            name: {key: fitted_array(key, values) for key, values in s.items()} for name, s in stored.items()
         }
-        damaged = any(s["shift"].shape != s["scale"].shape for s in scaling.values())
+        pairs = [s for s in scaling.values() if "scale" in s or "shift" in s]
+        damaged = any(s["shift"].shape != s["scale"].shape or not s["scale"].all() for s in pairs)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         damaged = True
     if damaged:
         raise DataError('a scaling must read {"name": {"shift": [numbers], "scale": [numbers]}}', path)
     return scaling
+
+
+def fitted_array(key: str, values: list[typing.Any]) -> np.ndarray:
+    """Return one array of what was fitted; ValueError where it is not made of texts, or of finite numbers."""
+    if key == "texts":
+        if not all(isinstance(value, str) for value in values):
+            raise ValueError(key)
+        return np.array(values, dtype=np.str_)
+    array = np.array(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(key)
+    return array

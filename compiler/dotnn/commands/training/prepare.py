@@ -18,7 +18,6 @@ from dotnn.running.spec_files import Arrays, Labels, load_examples, refusals
 from dotnn.session import Compilation, Compiled
 from dotnn.targets import PROVEN, TARGETS, Options
 from dotnn_runtime.script.digest import digest_of
-from dotnn_runtime.script.split import round_to_sum
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,11 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     if asked.resume:
         check_resumable(asked.run_dir, begun.model)
     examples, labels = load_examples(begun.model, asked.data)
-    _warn_of_batches_of_one(begun.model, examples)
+    parts = _parts(begun, examples)
+    _warn_of_batches_of_one(begun.model, len(next(iter(parts["train"].values()))))
     compiled = begun.compiled(Options(asked.style, begun.sets, asked.target, asked.epochs or 0))
     training = _training(begun, compiled.model, asked)
-    made_of = digest_of({**_parts(begun, examples), "spec": training.identity, **training.more})
+    made_of = digest_of({**parts, "spec": training.identity, **training.more})
     return Prepared(begun, compiled, examples, labels, training, made_of)
 
 
@@ -107,19 +107,9 @@ def _parts(begun: Compilation, examples: Arrays) -> dict[str, Arrays]:
     return parts
 
 
-def _warn_of_batches_of_one(model: Model, examples: Arrays) -> None:
-    """Warn of batch statistics over one example, where only the data show that there are any."""
-    count = _training_examples(model, len(next(iter(examples.values()))))
+def _warn_of_batches_of_one(model: Model, count: int) -> None:
+    """Warn of batch statistics over one example, where only the data, `count` examples, show that."""
     size = min(model.train.batch or count, count)
     which = "the only batch" if count == 1 else "the last batch of every epoch"
     if model.train.batch != 1 and size and (count % size or size) == 1:
         warn(tuple(render(warning, model.source) for warning in batches_of_one(model, which)))
-
-
-def _training_examples(model: Model, count: int) -> int:
-    """Return how many of so many examples are trained on."""
-    if model.data is None or model.data.split is None:
-        return count
-    shares = {part: share for part, share in model.data.split.fractions.items() if share}
-    sizes = round_to_sum(count * np.array([*shares.values()]), count)
-    return int(sizes[[*shares].index("train")])
