@@ -72,6 +72,7 @@ def test_training_is_the_same(text):
     assert found.verdict == "PASS" and found.worst.error < 1e-9
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_model_with_them_is_saved_as_a_whole(tmp_path):
     module = as_module(compile_model(model_of(CELLS), Options(target="tensorflow")).script, tmp_path / "m.py")
     params, batch = generic_point(module)

@@ -43,6 +43,12 @@ def cell_layer(section: nodes.CellSection, reader: NetworkReader) -> Layer:
     """Return the recurrent layer of a cell. Raises `Fail` for wrong arguments."""
     inputs = [s for s in section.statements if isinstance(s, nodes.TensorDecl)]
     states = [s for s in section.statements if isinstance(s, nodes.ArrayDecl) and s.role == "state"]
+    for decl in inputs:
+        if decl.role != "input":
+            help = "declare it in the model; a cell only computes"
+            raise Fail(messages.sections.statement_not_allowed(decl.span, "a target", "cell", help))
+    if not inputs:
+        raise Fail(messages.cells.no_input(section.name.span, section.name.id))
     own = tuple(_argument(param, reader) for param in section.params)
     line = reader.source.line_of(section.span)
     return Layer(
@@ -101,10 +107,6 @@ class _CellReader:
             reader.cells_open.pop()
 
     def _read(self, types: Types, errors: int) -> Recurrence:
-        for decl in self.of(nodes.TensorDecl):
-            if decl.role != "input":
-                help = "declare it in the model; a cell only computes"
-                raise Fail(messages.sections.statement_not_allowed(decl.span, "a target", "cell", help))
         self._bind_inputs(types)
         weights = list(self.reader.declare_weights(self.section, self.scope))
         states = list(self._states())

@@ -13,6 +13,10 @@ def no_state(span: Span, name: str) -> Diagnostic:
     return Diagnostic("NN236", f"cell {name} has no state", span, help=help)
 
 
+def no_input(span: Span, name: str) -> Diagnostic:
+    return Diagnostic("NN223", f"cell {name} has no input", span, help="declare one step of a sequence: input x: [n]")
+
+
 def no_next(span: Span, name: str) -> Diagnostic:
     help = f"say what it is after the step: next {name} = …"
     return Diagnostic("NN237", f"the state {name} has no `next`", span, help=help)

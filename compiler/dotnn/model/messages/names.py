@@ -77,4 +77,5 @@ UNUSED = {
 
 
 def unused_value(span: Span, name: str, what: str) -> Diagnostic:
-    return Diagnostic("NN207", f'the {what} "{name}" is never used', span, help=UNUSED[what].replace("{name}", name))
+    said = "parameter" if what == "param" else what
+    return Diagnostic("NN207", f'the {said} "{name}" is never used', span, help=UNUSED[what].replace("{name}", name))

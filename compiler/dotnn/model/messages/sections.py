@@ -46,7 +46,9 @@ def recursive_block(span: Span, names: Sequence[str], what: str = "block") -> Di
         "NN227",
         f"{what} {names[0]} uses itself{through} and would never end",
         span,
-        help="for a chain of copies write x -> repeat(3, Block) in the model",
+        help="for a chain of copies write x -> repeat(3, Block) in the model"
+        if what == "block"
+        else "a step is computed from the states that the step before has left",
     )
 
 

@@ -204,6 +204,8 @@ def _expression(e: Step, node: Node, *, in_loop: bool = False) -> bool:
     if isinstance(formula, Method):
         formula, axes = formula.operand, node.attrs["axes"]
     largest = node.ins[0] if axes else node.out
+    if not node.out.type.shape:  # a number has no array to be written into, unless it is a gradient
+        return False
     if not _whole(formula) or any(v.type.dtype != "real" for v in node.ins) or _is_plain(formula, axes):
         return False
     writer = Writer(e, node, largest, _names(e, node, in_loop=in_loop))
