@@ -124,3 +124,16 @@ def test_words_that_are_new_still_name_things():
       output y = as -> dense(1) }
     train { loss = mse(y, t) }"""
     assert [step.path for step in model_of(spec).steps] == ["param", "y"]
+
+
+def test_a_block_as_activation():
+    block = "block Gate(act = tanh) { input x: [n]  param s: [n] = 1  output act(x) * s + x }"
+    spec = """params {{ act = {} }} model M {{ input x: [4]  target t: [3]
+      output y = x -> dense(5, {}) -> dense(3, act = act) }} train {{ loss = mse(y, t) }}"""
+    as_act = module_of(block + spec.format("Gate", "Gate(sin_)") + " activation sin_(z) = sin(z)")
+    params, batch = generic_point(as_act)
+    h, p = batch["x"], params
+    for layer, gate, f in (("dense1", "Gate1", np.sin), ("dense2", "Gate2", np.tanh)):
+        z = h @ p[f"y.{layer}.W"] + p[f"y.{layer}.b"]
+        h = f(z) * p[f"y.{gate}.s"] + z
+    np.testing.assert_allclose(as_act.forward(params, batch)[0]["y"], h, rtol=1e-12)

@@ -30,7 +30,7 @@ from dotnn.model.constants import (
 from dotnn.model.formulas import ELEMENTWISE, FormulaReader, is_function
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
-from dotnn.model.operands import FINAL, last_state, with_named
+from dotnn.model.operands import FINAL, block_as_act, last_state, through_block, with_named
 from dotnn.model.parts import is_reduction
 from dotnn.model.scope import Binding, Scope, SharedBlock, SharedLayer, Tensor, Weight, terms_of
 from dotnn.model.steps import TOO_MANY_LAYERS, Steps
@@ -189,7 +189,7 @@ class ExpressionReader(ABC):
         return False
 
     def _takes_values(self, call: nodes.Call, scope: Scope) -> bool:
-        called = _through_parameter(call, scope)
+        called = _through_parameter(call, scope, self.blocks)
         name = called.func.id
         return self._is_layer(name, scope) or name == FINAL or is_function(called) or is_reduction(called)
 
@@ -282,7 +282,7 @@ class ExpressionReader(ABC):
 
     def _call(self, call: nodes.Call, piped: tuple[Tensor, ...], scope: Scope) -> Tensor:
         """Apply a layer, block or shared layer to the piped value and to leading arguments that are values."""
-        call = _through_parameter(call, scope)
+        call = _through_parameter(call, scope, self.blocks)
         computed = None if piped else self._computed(call, scope)
         if computed is not None:
             return computed
@@ -296,10 +296,13 @@ class ExpressionReader(ABC):
         layer = self.layer(name, scope)
         assert layer is not None
         operands, rest, roles = with_named(self, layer, operands, rest, scope)
+        rest, act = block_as_act(self, layer, rest, scope)
         attrs = bind(name, layer.args, rest, call.span, scope.constants) | roles
         if name == "max" and len(operands) > 1:
             return self._joined("maximum", operands, call.span, scope)
         made = self.steps.apply(layer, attrs, operands, call.span, scope)
+        if act is not None:
+            return through_block(self, made, act, scope)
         each_by_itself = layer.family == "activation" and name != "softmax"
         return made.marked(operands[0].reduced) if each_by_itself else made
 
@@ -378,12 +381,12 @@ def _activation_of(value: Constant | None) -> Layer | None:
     return value.member if isinstance(value, Defined) and isinstance(value.member, Layer) else None
 
 
-def _through_parameter(call: nodes.Call, scope: Scope) -> nodes.Call:
+def _through_parameter(call: nodes.Call, scope: Scope, blocks: Collection[str]) -> nodes.Call:
     """Return the call of the activation that a parameter chooses: `params { act = leaky_relu(0.2) }`, `x -> act`."""
     chosen = scope.constants.get(call.func.id)
-    if isinstance(chosen, Symbol) and is_activation(chosen.id, scope):
+    if isinstance(chosen, Symbol) and (chosen.id in blocks or is_activation(chosen.id, scope)):
         return nodes.Call(call.span, nodes.Name(call.func.span, chosen.id), call.args)
-    if isinstance(chosen, ConstCall) and is_activation(chosen.call.func.id, scope):
+    if isinstance(chosen, ConstCall) and (chosen.call.func.id in blocks or is_activation(chosen.call.func.id, scope)):
         name = nodes.Name(call.func.span, chosen.call.func.id)
         return nodes.Call(call.span, name, (*call.args, *chosen.call.args))
     return call

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dotnn.core.arguments import Symbol
 from dotnn.library.layers import Layer
+from dotnn.library.layers.base import shape_text
 from dotnn.library.layers.recurrent import PLAIN, RETURNS, ROLES
 from dotnn.library.values import PART
 from dotnn.model import messages
+from dotnn.model.constants import ConstCall
 from dotnn.model.messages.base import Fail
 from dotnn.model.scope import Scope, Tensor
 from dotnn.syntax import nodes
@@ -16,7 +20,7 @@ from dotnn.syntax import nodes
 if TYPE_CHECKING:
     from dotnn.model.expressions import ExpressionReader
 
-MASK, INITIAL, FINAL = "mask", "initial", "final"
+MASK, INITIAL, FINAL, ACT = "mask", "initial", "final", "act"
 
 
 def with_named(
@@ -69,3 +73,47 @@ def last_state(reader: ExpressionReader, call: nodes.Call, scope: Scope) -> Tens
         return value
     place = 0 if value.attrs["reverse"] else value.type.example[0] - 1
     return reader.steps.apply(PART, {"places": (place,)}, (value,), call.span, scope)
+
+
+def block_as_act(
+    reader: ExpressionReader, layer: Layer, args: Sequence[nodes.Arg], scope: Scope
+) -> tuple[tuple[nodes.Arg, ...], nodes.Expr | None]:
+    """Return the arguments of a layer without a block that is given as its activation, and that block.
+
+    The block is applied to what the layer computes. Raises `Fail` for a recurrent layer: its activation is inside.
+    """
+    names = [arg.name for arg in layer.args]
+    for place, arg in enumerate(args):
+        name = arg.name.id if arg.name else names[place] if place < len(names) else ""
+        block = _block_named(reader, arg.value, scope) if name == ACT else None
+        if block is None:
+            continue
+        if RETURNS in layer.args:
+            raise Fail(messages.calls.block_in_a_loop(arg.value.span, layer.name))
+        plain = replace(arg, value=nodes.Name(arg.value.span, "identity"))
+        return (*args[:place], plain, *args[place + 1 :]), block
+    return tuple(args), None
+
+
+def _block_named(reader: ExpressionReader, expr: nodes.Expr, scope: Scope) -> nodes.Expr | None:
+    """Return the name or the call of a block that an expression is, itself or through a parameter."""
+    called = expr.func if isinstance(expr, nodes.Call) else expr
+    if not isinstance(called, nodes.Name):
+        return None
+    if called.id in reader.blocks:
+        return expr
+    chosen = scope.constants.get(called.id)
+    if isinstance(chosen, Symbol) and chosen.id in reader.blocks:
+        return nodes.Name(expr.span, chosen.id)
+    if isinstance(chosen, ConstCall) and chosen.call.func.id in reader.blocks:
+        return chosen.call
+    return None
+
+
+def through_block(reader: ExpressionReader, value: Tensor, block: nodes.Expr, scope: Scope) -> Tensor:
+    """Return a value through the block that is its activation. Raises `Fail` where the block changes its shape."""
+    made = reader.stage(block, value, scope)
+    if made.type != value.type:
+        name = reader.source.words_at(block.span)
+        raise Fail(messages.calls.act_of_another_shape(block.span, name, shape_text(value.type), shape_text(made.type)))
+    return made
