@@ -48,7 +48,7 @@ def cell_layer(section: nodes.CellSection, reader: NetworkReader) -> Layer:
             help = "declare it in the model; a cell only computes"
             raise Fail(messages.sections.statement_not_allowed(decl.span, "a target", "cell", help))
     if not inputs:
-        raise Fail(messages.cells.no_input(section.name.span, section.name.id))
+        raise Fail(messages.timesteps.no_input(section.name.span, section.name.id))
     own = tuple(_argument(param, reader) for param in section.params)
     line = reader.source.line_of(section.span)
     return Layer(
@@ -144,7 +144,7 @@ class _CellReader:
                 help = "an input of a cell is one step of a sequence: input x: [n]"
                 raise Fail(messages.shapes.bad_declaration(decl.span, f"{decl.name.id} is declared {declared}", help))
             if type.dtype != "real" or len(type.example) != 2 or (length or type.example[0]) != type.example[0]:
-                raise Fail(messages.cells.no_sequence(self.at, self.name.id, decl.name.id, declared, found))
+                raise Fail(messages.timesteps.no_sequence(self.at, self.name.id, decl.name.id, declared, found))
             length = type.example[0]
             problems = unified(decl, type.example[1:], self.constants)
             if problems:
@@ -162,7 +162,7 @@ class _CellReader:
                 if isinstance(bound, Tensor) and bound.span == decl.span:
                     yield CellState(decl.name.id, bound.type.example[0], self._start(decl))
         if not any(decl.role == "state" for decl in self.of(nodes.ArrayDecl)):
-            raise Fail(messages.cells.no_state(self.name.span, self.name.id))
+            raise Fail(messages.timesteps.no_state(self.name.span, self.name.id))
 
     def _declare_state(self, decl: nodes.ArrayDecl) -> None:
         name = decl.name.id
@@ -190,11 +190,13 @@ class _CellReader:
         widths = {f"initial {s.name}": s.units for s in states}
         for role, type in zip(self.roles, types, strict=True):
             if role == "mask" and (type.dtype == "real" or type.example != (length,)):
-                raise Fail(messages.cells.bad_mask(self.at, self.name.id, length, f"{shape_text(type)} {type.dtype}"))
+                raise Fail(
+                    messages.timesteps.bad_mask(self.at, self.name.id, length, f"{shape_text(type)} {type.dtype}")
+                )
             if role in widths and (type.dtype != "real" or type.example != (widths[role],)):
                 state = role.removeprefix("initial ")
                 args = (self.name.id, state, f"[{widths[role]}]", shape_text(type))
-                raise Fail(messages.cells.bad_initial(self.at, *args))
+                raise Fail(messages.timesteps.bad_initial(self.at, *args))
 
     def _changing(self, names: set[str]) -> frozenset[str]:
         """Return the names that depend on the states, directly or through other lines."""
@@ -212,7 +214,7 @@ class _CellReader:
         given = [s for s in self.of(nodes.Next) if s.name.id == state.name]
         if not given:
             decl = next(s for s in self.of(nodes.ArrayDecl) if s.name.id == state.name)
-            raise Fail(messages.cells.no_next(decl.name.span, state.name))
+            raise Fail(messages.timesteps.no_next(decl.name.span, state.name))
         bound = self.scope.names.get(next_key(state.name))
         if not isinstance(bound, Tensor):
             raise Poisoned
@@ -220,7 +222,7 @@ class _CellReader:
             line = self.reader.source.line_of(next(s for s in self.of(nodes.ArrayDecl) if s.name.id == state.name).span)
             places = self.reader.steps.origins([bound])
             args = (state.name, f"[{state.units}]", line, shape_text(bound.type), places)
-            raise Fail(messages.cells.next_shape(given[0].span, *args))
+            raise Fail(messages.timesteps.next_shape(given[0].span, *args))
         return bound.path
 
     def _output(self, states: Sequence[CellState]) -> tuple[str, int]:
@@ -228,17 +230,17 @@ class _CellReader:
         outputs = self.of(nodes.Output)
         if len(outputs) != 1:
             span = outputs[1].span if outputs else self.name.span
-            raise Fail(messages.cells.one_output(span, self.name.id, len(outputs)))
+            raise Fail(messages.timesteps.one_output(span, self.name.id, len(outputs)))
         named = outputs[0].name or outputs[0].value
         if not isinstance(named, nodes.Name):
-            raise Fail(messages.cells.output_is_a_name(outputs[0].value.span))
+            raise Fail(messages.timesteps.output_is_a_name(outputs[0].value.span))
         state = next((s for s in states if s.name == named.id), None)
         self.scope.used.add(named.id)
         if state is not None:
             return state.name, state.units
         bound = self.reader.value(named, self.scope)
         if len(bound.type.example) != 1:
-            raise Fail(messages.cells.output_shape(named.span, named.id, self.reader.steps.origins([bound])))
+            raise Fail(messages.timesteps.output_shape(named.span, named.id, self.reader.steps.origins([bound])))
         return bound.path, bound.type.example[0]
 
     def _specs(self, drafts: Sequence[Draft]) -> Iterator[tuple[str, ParamSpec]]:
@@ -264,7 +266,7 @@ class _CellReader:
         elif any(node.rule.random for node in builder.nodes):
             why = "it draws numbers anew in every step"
         if why:
-            raise Fail(messages.cells.not_in_a_step(draft.span, draft.layer.name, why))
+            raise Fail(messages.timesteps.not_in_a_step(draft.span, draft.layer.name, why))
 
 
 def _array(builder: GraphBuilder, weight: Weight) -> Value:

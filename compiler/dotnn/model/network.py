@@ -140,7 +140,7 @@ class NetworkReader(ExpressionReader):
         """Add what a state is after the step; only a cell has states."""
         key, states = next_key(s.name.id), [name for name in scope.names if name in scope.states]
         if s.name.id not in states:
-            self.report(messages.cells.next_of_no_state(s.name.span, s.name.id, states))
+            self.report(messages.timesteps.next_of_no_state(s.name.span, s.name.id, states))
         elif key in definitions:
             line = self.source.line_of(definitions[key].span)
             self.report(messages.names.duplicate_name(s.name.span, key, line))

@@ -39,7 +39,7 @@ def with_named(
             if role in found:
                 raise Fail(messages.calls.repeated_argument(arg.span, layer.name, role))
             if not reader.is_value(expr, scope):
-                raise Fail(messages.cells.operand_by_name(expr.span, layer.name, role))
+                raise Fail(messages.timesteps.operand_by_name(expr.span, layer.name, role))
             found[role] = reader.value(expr, scope)
     rest = tuple(arg for arg in args if not list(_named(layer, arg)))
     roles = tuple(role for role in known if role in found)
@@ -57,7 +57,7 @@ def _named(layer: Layer, arg: nodes.Arg) -> Iterator[tuple[str, nodes.Expr]]:
         values = arg.value.items if isinstance(arg.value, nodes.List) else (arg.value,)
         states = [role for role in layer.optional if role != MASK]
         if len(values) > len(states):
-            raise Fail(messages.cells.too_many_states(arg.value.span, layer.name, len(states), len(values)))
+            raise Fail(messages.timesteps.too_many_states(arg.value.span, layer.name, len(states), len(values)))
         yield from zip(states, values, strict=False)
 
 
@@ -68,7 +68,7 @@ def last_state(reader: ExpressionReader, call: nodes.Call, scope: Scope) -> Tens
         raise Fail(messages.calls.wrong_arity(call.func.span, FINAL, "1 value", len(call.args), help))
     value = reader.value(call.args[0].value, scope)
     if value.layer is None or RETURNS not in value.layer.args:
-        raise Fail(messages.cells.no_last_state(call.args[0].span, reader.steps.origins([value])))
+        raise Fail(messages.timesteps.no_last_state(call.args[0].span, reader.steps.origins([value])))
     if value.attrs[RETURNS.name] == "last":
         return value
     place = 0 if value.attrs["reverse"] else value.type.example[0] - 1
@@ -89,7 +89,7 @@ def block_as_act(
         if block is None:
             continue
         if RETURNS in layer.args:
-            raise Fail(messages.calls.block_in_a_loop(arg.value.span, layer.name))
+            raise Fail(messages.weights.block_in_a_loop(arg.value.span, layer.name))
         plain = replace(arg, value=nodes.Name(arg.value.span, "identity"))
         return (*args[:place], plain, *args[place + 1 :]), block
     return tuple(args), None
@@ -115,5 +115,7 @@ def through_block(reader: ExpressionReader, value: Tensor, block: nodes.Expr, sc
     made = reader.stage(block, value, scope)
     if made.type != value.type:
         name = reader.source.words_at(block.span)
-        raise Fail(messages.calls.act_of_another_shape(block.span, name, shape_text(value.type), shape_text(made.type)))
+        raise Fail(
+            messages.weights.act_of_another_shape(block.span, name, shape_text(value.type), shape_text(made.type))
+        )
     return made

@@ -118,13 +118,3 @@ def ends_swapped(span: Span, owner: str, low: str, high: str) -> Diagnostic:
         span,
         help=f"write {owner}({high}, {low})",
     )
-
-
-def block_in_a_loop(span: Span, layer: str) -> Diagnostic:
-    help = "write the step as a cell, in which blocks and layers may stand"
-    return Diagnostic("NN216", f"{layer} has its activation inside of the loop: a block cannot be it", span, help=help)
-
-
-def act_of_another_shape(span: Span, name: str, before: str, after: str) -> Diagnostic:
-    help = "an activation leaves the shape as it is; put the block behind the layer: -> " + name
-    return Diagnostic("NN216", f"{name} makes {after} of {before}: it cannot be an activation", span, help=help)

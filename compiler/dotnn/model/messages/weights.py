@@ -31,3 +31,13 @@ def weight_as_value(span: Span, name: str) -> Diagnostic:
 def turned_in_formula(span: Span, name: str) -> Diagnostic:
     help = f"declare it in the shape that is needed, or write x @ {name}"
     return Diagnostic("NN214", f"{name} stands behind @ only", span, help=help)
+
+
+def block_in_a_loop(span: Span, layer: str) -> Diagnostic:
+    help = "write the step as a cell, in which blocks and layers may stand"
+    return Diagnostic("NN216", f"{layer} has its activation inside of the loop: a block cannot be it", span, help=help)
+
+
+def act_of_another_shape(span: Span, name: str, before: str, after: str) -> Diagnostic:
+    help = "an activation leaves the shape as it is; put the block behind the layer: -> " + name
+    return Diagnostic("NN216", f"{name} makes {after} of {before}: it cannot be an activation", span, help=help)
