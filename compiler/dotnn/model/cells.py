@@ -50,10 +50,10 @@ def cell_layer(section: nodes.CellSection, reader: NetworkReader) -> Layer:
     if not inputs:
         raise Fail(messages.timesteps.no_input(section.name.span, section.name.id))
     own = tuple(_argument(param, reader) for param in section.params)
-    line = reader.source.line_of(section.span)
+    place = reader.source.place(section.span)
     return Layer(
         section.name.id,
-        f"A cell of the spec, line {line}.",
+        f"A cell of the spec, {place}.",
         lower_cell,
         (*own, RETURNS, *LOOP),
         infer_cell,
@@ -75,7 +75,7 @@ def _argument(param: nodes.BlockParam, reader: NetworkReader) -> Arg:
         limits, text = limits_of(param.limits, constants)
         kind = Kind(f"in {text}", lambda value: value if covers(limits, value) else None)  # type: ignore[arg-type]
     default = REQUIRED if param.default is None else evaluate(param.default, constants)
-    return Arg(name.id, kind, default, f"see the cell in line {reader.source.line_of(param.span)}")
+    return Arg(name.id, kind, default, f"see the cell in {reader.source.place(param.span)}")
 
 
 class _CellReader:
@@ -219,7 +219,7 @@ class _CellReader:
         if not isinstance(bound, Tensor):
             raise Poisoned
         if bound.type != TensorType((BATCH, state.units)):
-            line = self.reader.source.line_of(next(s for s in self.of(nodes.ArrayDecl) if s.name.id == state.name).span)
+            line = self.reader.source.place(next(s for s in self.of(nodes.ArrayDecl) if s.name.id == state.name).span)
             places = self.reader.steps.origins([bound])
             args = (state.name, f"[{state.units}]", line, shape_text(bound.type), places)
             raise Fail(messages.timesteps.next_shape(given[0].span, *args))

@@ -117,7 +117,7 @@ class Weight:
     def says(self, source: Source) -> str:
         """Say of what shape it is, and where it comes from."""
         turned = ".T" if self.turned else ""
-        return f"{self.label}{turned}: {self.shape_text} (line {source.line_of(self.span)})"
+        return f"{self.label}{turned}: {self.shape_text} ({source.place(self.span)})"
 
 
 Binding = Tensor | SharedLayer | SharedBlock | Weight | Poison

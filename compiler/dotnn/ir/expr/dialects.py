@@ -76,12 +76,16 @@ def _of_tensorflow(part: Expr) -> Expr:
     match part:
         case Attribute(matrix, "T"):
             return Method(Name("tf"), "transpose", (matrix,))
+        case Call("maximum" | "minimum" as extreme, (bound, x)) if reads(x) and not reads(bound):
+            return _of_tensorflow(Call(extreme, (x, bound)))
         case Call("maximum", (x, Number(0))):
             return Call("relu", (x,))
         case Call("maximum" | "minimum" as extreme, (x, bound)) if not reads(bound):
             return Call("where", (Binary(">" if extreme == "maximum" else "<", x, bound), x, bound))
         case Call("clip", (x, low, high)):
             return Call("where", (Binary(">", x, low), Call("where", (Binary("<", x, high), x, high)), low))
+        case Call("where", (test, number, x)) if reads(x) and not reads(number):  # else it would be a whole number
+            return Call("where", (test, Binary("*", number, Call("ones_like", (Name(reads(x)[0]),))), x))
         case Binary("**", x, Number(2)) if reads(x):
             return Call("square", (x,))
     return part

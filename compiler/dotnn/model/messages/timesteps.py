@@ -68,8 +68,8 @@ def bad_initial(span: Span, cell: str, state: str, wanted: str, found: str) -> D
     return Diagnostic("NN204", message, span, help="bring it to the size of the state: initial = h -> dense(units)")
 
 
-def next_shape(span: Span, state: str, wanted: str, line: int, found: str, places: str) -> Diagnostic:
-    note = f"{state}: {wanted} is declared in line {line};  {places}"
+def next_shape(span: Span, state: str, wanted: str, place: str, found: str, places: str) -> Diagnostic:
+    note = f"{state}: {wanted} is declared in {place};  {places}"
     help = "a state has the same shape after every step"
     return Diagnostic("NN204", f"the state {state} is {wanted}, but its next value is {found}", span, note, help)
 

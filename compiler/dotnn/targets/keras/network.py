@@ -285,12 +285,9 @@ class Network:
             penalty, constraint = self.model.params[full].penalty, self.model.params[full].constraint
             variable = attribute.rpartition(".")[2]
             word = part.keras.keywords.get(variable, variable.removesuffix("_kernel"))
-            if penalty is not None:
-                kind = rules.PENALTIES[penalty.name].keras
-                yield f"{word}_regularizer=keras.regularizers.{kind}({parameters.numbers(penalty)})"
-            if constraint is not None:
-                kind = rules.CONSTRAINTS[constraint.name].keras
-                yield f"{word}_constraint={kind}({parameters.numbers(constraint)})"
+            for what, bound in (("regularizer", penalty), ("constraint", constraint)):
+                if bound is not None:
+                    yield f"{word}_{what}={parameters.of_weight(self, bound, self.model.params[full])}"
 
     def _call(self, step: Step, part: Part) -> list[str]:
         """Return the arguments of a layer; what is said of its variables goes to the cell, if it has one."""
@@ -298,7 +295,7 @@ class Network:
         if call.cell is None:
             return [*self._arguments(step, call), *options]
         if call.cell.by_name:
-            options = dict.fromkeys(parameters.tables(self._owned(step)))
+            options = dict.fromkeys(parameters.tables(self, self._owned(step)))
         cell = ", ".join([*self._arguments(step, call.cell), *options])
         return [f"{call.cell.name}({cell})", *self._arguments(step, call)]
 
@@ -379,11 +376,18 @@ def is_view(value: Value, producers: Mapping[int, Node], made: Collection[int]) 
     return value.id not in made and value.id in producers and producers[value.id].op == "reshape"
 
 
+def _read_by_losses(graph: Graph) -> list[Value]:
+    """Return the values of the network that the losses read, but no targets, no parameters and no losses."""
+    losses = graph.phase("loss")
+    computed = {v.id for n in losses for v in n.outs}
+    return [v for n in losses for v in n.ins if v.id not in computed and v.role not in ("target", "param")]
+
+
 def _read_values(model: Model, graph: Graph, values: dict[str, Value]) -> dict[int, Value]:
     """Return what the loss, the metrics and the start of the weights read of the network, by number."""
     producers = graph.producers()
     made = {v.id for v in (*values.values(), *graph.inputs.values())}
-    read = [n.ins[0] for n in graph.phase("loss") if len(n.ins) > 1 and n.ins[1].role == "target"]
+    read = _read_by_losses(graph)
     read = [producers[v.id].ins[0] if is_view(v, producers, made) else v for v in read]
     read += [values[m.output] for m in model.train.metrics]
     read += rescaled(model, graph).values()

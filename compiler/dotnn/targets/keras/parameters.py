@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from dotnn.codegen import paste
 from dotnn.codegen.lines import literal
 from dotnn.core.arguments import Bound, Member
+from dotnn.ir.expr import Unspellable
 from dotnn.ir.node import Value
+from dotnn.library.constraints import Constraint
+from dotnn.library.penalties import Penalty
+from dotnn.model.definitions.base import safe
+from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
 from dotnn.model.model import Model, Parameter, Step
 from dotnn.targets.keras import rules
+from dotnn.targets.keras.lowered import PACKAGES, numbered, refusal
+from dotnn.targets.keras.weights import function_of
 
 if TYPE_CHECKING:
     from dotnn.targets.keras.network import Network
@@ -58,23 +66,36 @@ def _declare(network: Network, names: list[str], operand: str) -> None:
     params = {name.rpartition(".")[2]: network.model.params[name] for name in names}
     layer = network.free_name(f"{owner}.parameters")
     arguments = [literal({short: p.shape for short, p in params.items()})]
-    arguments += tables(params)
+    arguments += tables(network, params)
     values = [network.graph.params[name].name for name in names]
     target = ", ".join(values) if len(values) > 1 else f"({values[0]},)"
     network.line(f"{target} = Parameters(", [*arguments, f'name="{layer}"'], f")({operand})", "")
     network.variables |= {name: (layer, f'own("{short}")') for name, short in zip(names, params, strict=True)}
 
 
-def tables(params: dict[str, Parameter]) -> list[str]:
+def tables(network: Network, params: dict[str, Parameter]) -> list[str]:
     """Return the penalties and constraints of parameters as arguments: tables by names."""
-    penalties = ((n, p.penalty, rules.PENALTIES) for n, p in params.items() if p.penalty)
-    constraints = ((n, p.constraint, rules.CONSTRAINTS) for n, p in params.items() if p.constraint)
-    first = [f'"{n}": keras.regularizers.{table[k.name].keras}({numbers(k)})' for n, k, table in penalties]
-    second = [f'"{n}": {table[k.name].keras}({numbers(k)})' for n, k, table in constraints]
-    kinds = {"regularizers": first, "constraints": second}
+    penalties = [f'"{n}": {of_weight(network, p.penalty, p)}' for n, p in params.items() if p.penalty]
+    constraints = [f'"{n}": {of_weight(network, p.constraint, p)}' for n, p in params.items() if p.constraint]
+    kinds = {"regularizers": penalties, "constraints": constraints}
     return [f"{word}={{{', '.join(items)}}}" for word, items in kinds.items() if items]
 
 
 def numbers(bound: Bound[Member]) -> str:
     """Return the numbers that a penalty or a constraint is given."""
     return ", ".join(literal(v) for v in bound.attrs.values())
+
+
+def of_weight(network: Network, bound: Bound[Penalty] | Bound[Constraint], p: Parameter) -> str:
+    """Return the penalty or constraint of a weight: the name of a function where the spec defines it."""
+    if not isinstance(bound.entry, DefinedPenalty | DefinedConstraint):
+        is_penalty = isinstance(bound.entry, Penalty)
+        kind = f"keras.regularizers.{rules.PENALTIES[bound.name].keras}" if is_penalty else ""
+        return f"{kind or rules.CONSTRAINTS[bound.name].keras}({numbers(bound)})"
+    free = (name for name in numbered(safe(bound.name)) if name not in paste.library(PACKAGES))
+    try:
+        texts = ((name, function_of(bound.entry, bound.attrs, p, name)) for name in free)
+        return next(name for name, text in texts if network.functions.setdefault(name, text) == text)
+    except Unspellable as error:
+        message = f"{bound.name} cannot be written for TensorFlow: {error}"
+        raise refusal(network.model, p.span, message) from None

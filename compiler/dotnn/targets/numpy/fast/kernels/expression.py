@@ -188,9 +188,9 @@ def _whole(expr: Expr) -> bool:
     return all(isinstance(part, Name | Number | Unary | Binary | Call) for part in walk(expr))
 
 
-def _names(e: Step, node: Node, *, in_loop: bool) -> dict[str, str]:
+def _names(e: Step, node: Node, *, batch_first: bool) -> dict[str, str]:
     """Return what the operands are called: parameters, which meet the last axes, as columns where the batch is last."""
-    found = [v.name if in_loop or v.type.batched else _column(e, v) for v in node.ins]
+    found = [v.name if batch_first or v.type.batched else _column(e, v) for v in node.ins]
     return dict(zip(node.rule.names(len(node.ins)), found, strict=True))
 
 
@@ -208,13 +208,14 @@ def _expression(e: Step, node: Node, *, in_loop: bool = False) -> bool:
         return False
     if not _whole(formula) or any(v.type.dtype != "real" for v in node.ins) or _is_plain(formula, axes):
         return False
-    writer = Writer(e, node, largest, _names(e, node, in_loop=in_loop))
+    first = in_loop and not e.axes.batch_last
+    writer = Writer(e, node, largest, _names(e, node, batch_first=first))
     if not axes:
         writer.into(writer.common(formula), e.out(node.out))
         return True
     whole = writer.operand(writer.common(formula))
     kept = node.op == "expression_derivative"
-    over = axes if in_loop else _behind(axes, len(largest.type.shape))
+    over = axes if first else _behind(axes, len(largest.type.shape))
     where = over[0] if len(over) == 1 else over
     e.run(f"add.reduce({whole}, {where}, None, {e.out(node.out)}{', True' if kept else ''})")
     return True
