@@ -25,7 +25,7 @@ from dotnn.ir.expr import (
 )
 from dotnn.model.model import Train
 from dotnn.targets.keras import rules
-from dotnn.targets.keras.network import class_name
+from dotnn.targets.keras.lowered import class_name
 from dotnn.targets.keras.rules.base import OptimizerRule
 
 NO_RULE = OptimizerRule("", "")
