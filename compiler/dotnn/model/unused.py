@@ -18,8 +18,9 @@ WHAT = {nodes.Assign: "value", nodes.LayerDef: "layer"}
 def unused_names(scope: Scope, statements: Sequence[nodes.Stmt]) -> Iterator[Diagnostic]:
     """Yield an error for every value, shared layer, input and target of a model or block that is not in use."""
     for s in statements:
-        if isinstance(s, (nodes.Assign, nodes.LayerDef, nodes.TensorDecl)) and s.name.id not in scope.used:
-            what = s.role if isinstance(s, nodes.TensorDecl) else WHAT[type(s)]
+        named = nodes.Assign | nodes.LayerDef | nodes.TensorDecl | nodes.ArrayDecl
+        if isinstance(s, named) and s.name.id not in scope.used:
+            what = s.role if isinstance(s, nodes.TensorDecl | nodes.ArrayDecl) else WHAT[type(s)]
             if not isinstance(scope.names.get(s.name.id), Poison):
                 yield messages.names.unused_value(s.name.span, s.name.id, what)
 

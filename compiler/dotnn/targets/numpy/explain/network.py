@@ -16,6 +16,7 @@ from dotnn.core.arguments import Bound
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.ir.tensor import Attrs
+from dotnn.library.layers.cells import recurrence_of
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.borders import settle_borders
 from dotnn.targets.numpy.explain.calls import Call, call_tree
@@ -146,6 +147,10 @@ class NetworkWriter:
             return f"block {call.use.block}{f'({args})' * bool(args)}: {shapes}", self.spec.place(call.use.declared)
         assert call.step is not None
         layer = call.step.layer
+        if call.step.layer.expand is not None:
+            return f"cell {self.spec.text(call.step.span)}: {self._shapes(pair)}", self.spec.place(
+                recurrence_of(call.step.attrs).declared
+            )
         return " ".join((_with_functions(layer.equation, call.step.attrs) or layer.doc).split()), ""
 
     def _shapes(self, pair: Pair) -> str:

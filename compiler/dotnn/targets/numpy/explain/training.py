@@ -69,7 +69,8 @@ class TrainingWriter:
         written = learning_rate.written(self.train)
         computes = written and any("math." in value for _, value in written.assignments)
         timed = {"time"} if common.time_limit(self.train) else set()
-        return timed | ({"math"} if (written and self.train.batch) or computes else set())
+        counts = learning_rate.counts_steps(self.train) and self.train.batch
+        return timed | ({"math"} if counts or computes else set())
 
     def _train(self) -> Iterator[tree.Stmt]:
         yield from self._examples()
@@ -87,7 +88,7 @@ class TrainingWriter:
             yield tree.Assign(("parts", "scaling" if self.fitted else "_"), prepared)
         else:
             yield tree.assign("examples", f'{prepared}[0]["train"]')
-        if learning_rate.formula(self.train) and not self.full:
+        if learning_rate.counts_steps(self.train) and not self.full:
             yield tree.assign("count", self.count)
         drawn = "init_params(seed, dtype)"
         fresh = f"unit_variance({drawn}, {self.examples})" if common.rescaled(self.model, self.graph) else drawn
@@ -145,7 +146,7 @@ class TrainingWriter:
 
     def _batches(self) -> Iterator[tree.Stmt]:
         added, reported = common.epoch_loss(self.model, "len(order)")
-        count = "count" if learning_rate.formula(self.train) else self.count
+        count = "count" if learning_rate.counts_steps(self.train) else self.count
         order = f"rng.permutation({count})" if self.train.shuffle else f"np.arange({count})"
         yield tree.Assign(("order", "total"), f"{order}, 0.0")
         yield tree.For(
