@@ -4,14 +4,16 @@ import typing
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
-
 
 def in_chunks(
-    run: typing.Callable[[Arrays], Arrays], size: int, examples: dict[str, typing.Any], found: Arrays
-) -> Arrays:
-    """Write what `run` gives for `size` examples at a time into arrays for all of them, made where `found` has
-    none. The last chunk goes over a few examples of the one before it again, so that all are of one size.
+    run: typing.Callable[..., dict[str, np.ndarray]],
+    size: int,
+    examples: dict[str, typing.Any],
+    found: dict[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Write what `run` gives for `size` examples at a time into arrays for all, made where `found` has none.
+
+    The last chunk goes over a few examples of the one before it again, so that all are of one size.
     """
     count = len(next(iter(examples.values())))
     for end in range(size, count + size, size):
@@ -32,14 +34,14 @@ def chunk_size(examples: dict[str, typing.Any], limit: int) -> int:
 def run_again(
     last: list[typing.Any],
     make: typing.Callable[..., typing.Any],
-    params: Arrays,
-    examples: Arrays,
+    params: dict[str, np.ndarray],
+    examples: dict[str, np.ndarray],
     limit: int,
-) -> Arrays:
+) -> dict[str, np.ndarray]:
     """Return what a network makes of all examples, by a pass that `make(params, size)` returns.
 
-    `last` holds the latest pass, whose arrays are used again where it reads these very parameters. It is taken
-    out meanwhile, so that no two threads write into the same arrays.
+    `last` holds the latest pass, whose arrays are used again where it reads these very parameters. It is
+    taken out meanwhile, so that no two threads write into the same arrays.
     """
     size = chunk_size(examples, limit)
     try:
