@@ -1,5 +1,6 @@
 """Checks that arrays are what the network declares: shape, kind, range, and one example each."""
 
+import math
 import typing
 
 import numpy as np
@@ -140,12 +141,12 @@ def in_precision(arrays: dict[str, np.ndarray], dtype: typing.Any) -> dict[str, 
     DataError where one of their numbers is not finite in it.
     """
     cast = {}
-    for name, array in arrays.items():
-        cast[name] = array
-        if array.dtype != np.int64:
-            with np.errstate(over="ignore"):  # what overflows is refused
-                cast[name] = array.astype(dtype, copy=False)
-            refuse_overflow(name, array, cast[name])
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+        for name, array in arrays.items():
+            cast[name] = array if array.dtype == np.int64 else array.astype(dtype, copy=False)
+            # Where a sum is finite, all numbers are; where it is not, they are looked at one by one.
+            if array.dtype != np.int64 and not math.isfinite(np.add.reduce(cast[name], axis=None)):
+                refuse_overflow(name, array, cast[name])
     return cast
 
 
