@@ -42,8 +42,9 @@ def _arguments(attrs: Attrs) -> list[str]:
 
 def _train(train: Train) -> Iterator[str]:
     for term in train.losses:
-        arguments = ", ".join([term.output, term.target, *_arguments(term.attrs)])
-        yield f"  loss   {term.weight} * {term.loss.name}({arguments})   target: {term.target_kind}"
+        arguments = ", ".join([*term.operands, *_arguments(term.attrs)])
+        kinds = ", ".join(term.targets.values())
+        yield f"  loss   {term.weight} * {term.loss.name}({arguments})" + f"   target: {kinds}" * bool(kinds)
     yield f"  optim  {train.optimizer.name}({', '.join(_arguments(train.optimizer.attrs))})"
     if train.weight_decay:
         yield f"  decay  weight_decay({show(train.weight_decay)})"

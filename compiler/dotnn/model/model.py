@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
+from dotnn.ir.expr import Expr
 from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.clips import Clip
 from dotnn.library.constraints import Constraint
@@ -106,8 +107,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Read:
+    """What a name of a formula is: a value of the network, by its path, or a target and what it holds."""
+
+    value: str = ""
+    target: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
 class LossTerm:
-    """`weight * loss(output, target)`; `target_kind` is how the target's values are to be drawn and checked."""
+    """`weight * loss(output, target)`; `target_kind` is how the target's values are to be drawn and checked.
+
+    A loss that the spec defines has a `formula` over the names in `reads`, in which its arguments are numbers. Its
+    output is then the first value that it reads, its target the first target; "" where there is none.
+    """
 
     loss: Loss
     attrs: Attrs
@@ -116,11 +130,34 @@ class LossTerm:
     target: str
     target_kind: str
     span: Span
+    formula: Expr | None = None
+    reads: Mapping[str, Read] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The paths of all values of the network that it reads."""
+        return (self.output,) if self.formula is None else tuple(r.value for r in self.reads.values() if r.value)
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """What each target holds that it reads."""
+        found = {r.target: r.kind for r in self.reads.values() if r.target}
+        return {self.target: self.target_kind} if self.formula is None else found
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """What it is given, by path or by name."""
+        if self.formula is None:
+            return self.output, self.target
+        return tuple(read.value or read.target for read in self.reads.values())
 
 
 @dataclass(frozen=True)
 class MetricTerm:
-    """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name."""
+    """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name.
+
+    Of a metric that the spec defines, `text` is the text of that function.
+    """
 
     key: str
     metric: Metric
@@ -128,6 +165,7 @@ class MetricTerm:
     target: str
     function: str
     attrs: Attrs = field(default_factory=dict)
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -278,7 +316,9 @@ class Model:
 
     def target_kind(self, name: str) -> str:
         """Return the kind of a target as `docs/script.md` lists them."""
-        return next((t.target_kind for t in self.train.losses if t.target == name), "real")
+        declared = self.targets[name]
+        plain = f"class:{declared.bound}" if declared.kind == "class" else "real"
+        return next((t.targets[name] for t in self.train.losses if name in t.targets), plain)
 
     def raw_kind(self, name: str) -> str:
         """Return the kind that the data of a target must be of: `binary` where a metric takes numbers for classes."""
