@@ -60,6 +60,7 @@ class Draft:
     graph   what it computes;  step: what a training step of it computes
     values  the arrays of parameters that start from a file
     words   names of the spec that are words of the script, too
+    large   whether the spec's data are so large that a script does better not to copy them
     """
 
     model: Model
@@ -70,6 +71,7 @@ class Draft:
     step: Graph
     values: Mapping[str, np.ndarray]
     words: frozenset[str] = NO_WORDS
+    large: bool = False
 
     @property
     def facts(self) -> dict[str, object]:
