@@ -148,7 +148,10 @@ class Compilation:
         target, style = chosen(options)
         graph = self.after(style.passes(options, words))
         step = self.after(style.step(options, words)) if style.step else graph
-        return Draft(self.model, target, style, options, graph, step, self._values, words, self._large)
+        shown = tuple(dict.fromkeys(m.output for m in self.model.train.metrics if m.output not in self.model.inputs))
+        prediction = self.after(style.predict(options, words, shown)) if style.predict else graph
+        large = self._large
+        return Draft(self.model, target, style, options, graph, step, prediction, self._values, words, large)
 
     @cached_property
     def _large(self) -> bool:

@@ -7,6 +7,7 @@ from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.printer import printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
+from dotnn.codegen.training import evaluated_parts
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
@@ -15,7 +16,8 @@ from dotnn.model.model import Model, Train
 def context(model: Model, graph: Graph) -> dict[str, object]:
     """Return what the templates of the training loop show."""
     train = model.train
-    loop = Loop(model, Words())
+    loop = Loop(model, Words("figures()", "val_figures()"))
+    on_train, has_val, _ = evaluated_parts(model)
     now = {"rng": "rng.bit_generator.state", **_next_grads(model)}
     return {
         "learning_rate": learning_rate.written(train),
@@ -31,6 +33,8 @@ def context(model: Model, graph: Graph) -> dict[str, object]:
         "after": indented(printed(loop.after(now), 8), 8),
         "end": indented(printed(loop.end(), 4), 4),
         "overflow": indented(_overflow(model, graph), 4),
+        "on_train": on_train,
+        "has_val": has_val,
         "checkpoint": train.checkpoint,
     }
 

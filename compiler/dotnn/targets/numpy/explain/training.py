@@ -47,9 +47,8 @@ class TrainingWriter:
         self.divided = any(self.parts[1:]) or self.fitted
         self.examples = 'parts["train"]' if self.divided else "examples"
         self.count = f'len({self.examples}["{next(iter(model.inputs))}"])'
-        words = Words(
-            examples=self.examples, scaling=self.scaling, best="dict(params)", first="params", finite="np.isfinite"
-        )
+        figures, val_figures = (f"evaluate(params, {part}{self.scaling})" for part in (self.examples, 'parts["val"]'))
+        words = Words(figures, val_figures, best="dict(params)", first="params", finite="np.isfinite")
         self.around = Loop(model, words)
 
     def items(self) -> list[tree.Item]:
