@@ -87,7 +87,7 @@ class Rows:
         return found
 
 
-def pieces(shape: tuple[int, ...], numbers: int = 2**20) -> typing.Iterator[slice]:
+def pieces(shape: tuple[int, ...], numbers: int = 2**18) -> typing.Iterator[slice]:
     """Yield slices of the first axis that cut an array into pieces of about so many numbers, or of a row."""
     length = numbers // max(1, int(np.prod(shape[1:]))) + 1
     for start in range(0, shape[0], length):

@@ -136,26 +136,26 @@ class Figures:
         first = next(iter(self.model.params), "")
         dtype = f'params["{first}"].dtype' if first else "float"
         inputs = {name: self._input(name) for name in self.model.inputs}
-        batch = table(inputs)
+        batch = table({name: values + cast for name, (values, cast) in inputs.items()})
         if batch.count("dtype") == 1 and len(batch) < SHORT_CAST:
             batch = batch.replace("dtype", dtype)
         elif "dtype" in batch:
             named.append(("dtype", dtype))
         if len(batch) > LONG_BATCH and len(inputs) == 1:
-            ((name, text),) = inputs.items()
-            named.append(("values", text))
-            batch = table({name: "values"})
+            ((name, (values, cast)),) = inputs.items()
+            named.append(("values", values))
+            batch = table({name: f"values{cast}"})
         elif len(batch) > SHORT_BATCH:
             named.append(("batch", batch))
             batch = "batch"
         return named, batch
 
-    def _input(self, name: str) -> str:
-        """Return the expression of an input, cast, in its shape, and prepared."""
+    def _input(self, name: str) -> tuple[str, str]:
+        """Return the expression of an input in its shape, and prepared; and what casts it, "" where that is done."""
         chain = self.chains.get(name)
         origin = chain.origin if chain else name
         kind, shape = self.raw[origin]
         if chain is None or not chain.acts:
-            return shaped(name, "int" if kind.startswith("int") else "dtype", shape, "inputs")
+            return shaped(name, "int" if kind.startswith("int") else "dtype", shape, "inputs"), ""
         text = chain.apply(raw_array(origin, kind, shape, "inputs"), bare=True)
-        return text if chain.counts or "dtype" in text else f"{text}.astype(dtype)"
+        return text, "" if chain.counts or "dtype" in text else ".astype(dtype)"

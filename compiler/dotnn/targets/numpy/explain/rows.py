@@ -27,8 +27,8 @@ class Rows:
 '''
 FIGURES = '''
     def pieces(self):
-        """Return the numbers of all rows, about a million at a time."""
-        size = 2**20 // self[:1].size + 1
+        """Return the numbers of all rows, about a quarter of a million at a time."""
+        size = 2**18 // self[:1].size + 1
         return (self[start : start + size] for start in range(0, len(self), size))
 
     def min(self, axis):
@@ -54,8 +54,8 @@ FIGURES = '''
     def reshape(self, *shape):
         return self[:].reshape(*shape)
 '''
-NUMBERS = 2**24
-"""The values of about so many numbers are computed at once where a part is evaluated: 64 MiB in float32."""
+NUMBERS = 2**19
+"""So many numbers, about, are read and computed at once where a part is evaluated."""
 LEAST, MOST = 64, 4096
 """How many examples these are, at least and at most."""
 
@@ -108,5 +108,6 @@ def _applied(steps: Sequence[Step], values: str) -> str:
 
 def chunk(graph: Graph) -> int:
     """Return how many examples are evaluated at once."""
-    numbers = sum(math.prod(v.type.example) for node in graph.phase("forward") for v in node.outs if v.type.batched)
+    values = [*graph.inputs.values(), *(v for node in graph.phase("forward") for v in node.outs if v.type.batched)]
+    numbers = sum(math.prod(v.type.example) for v in values)
     return max(LEAST, min(MOST, NUMBERS // max(1, numbers)))
