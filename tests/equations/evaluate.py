@@ -11,6 +11,11 @@ import scipy.special
 
 from dotnn.ir.expr import Attribute, Binary, Call, Choice, Index, Name, Number, Sequence, Unary
 
+
+def power(x, n):
+    return np.power(np.asarray(x, float), n)
+
+
 FUNCTIONS = {
     "exp": np.exp, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos,
     "tanh": np.tanh, "sigmoid": scipy.special.expit, "abs": np.abs, "sign": np.sign, "floor": np.floor,
@@ -20,7 +25,7 @@ FUNCTIONS = {
     "concat": lambda *parts: np.concatenate(parts, -1), "reshape": lambda x, *sizes: x.reshape(sizes),
 }  # fmt: skip
 OPERATORS = {
-    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "**": np.power, "@": np.matmul, "%": np.mod,
+    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "**": power, "@": np.matmul, "%": np.mod,
     "//": np.floor_divide, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
     "==": np.equal, "!=": np.not_equal, "and": np.logical_and, "or": np.logical_or,
 }  # fmt: skip
@@ -34,11 +39,11 @@ class Evaluation:
     An element outside of its array is no element: each result comes with a mask of those that are.
     """
 
-    def __init__(self, arrays, extents, batch, step=None):
+    def __init__(self, arrays, extents, batch, now="t", step=None):
         self.arrays = arrays
         self.extents = {name: batch if size == "B" else size for name, size in extents.items()}
         self.axes = {name: axis for axis, name in enumerate(self.extents)}
-        self.batch, self.step = batch, step
+        self.batch, self.now, self.step = batch, now, step
 
     def result(self, left, right):
         """The array that the right side says, its axes in the order of the indices on the left."""
@@ -59,7 +64,7 @@ class Evaluation:
         match expr:
             case Number(value):
                 return np.asarray(value), None
-            case Name("t"):
+            case Name(name) if name == self.now and name not in self.axes:
                 return np.asarray(self.step), None
             case Name(name) if name in self.axes and name not in self.arrays:
                 shape = [1] * len(self.axes)

@@ -1,13 +1,15 @@
-"""Every equation of every spec, evaluated on what the script computes, gives what the script computes."""
+"""Every equation, read back from its printed text and evaluated on what the script computes, gives what it computes."""
 
 import numpy as np
 import pytest
 from equations.evaluate import Evaluation
+from equations.reader import Reader
 from samples import EXPRESSION_SPECS, LAYER_SPECS, loss_settings, loss_spec
 from support import SPECS, as_module, generic_point, model_of
 
 from dotnn.commands.explaining.script import explanation
 from dotnn.ir.expr import Call, Index, Name
+from dotnn.ir.maths.plain import PLAIN
 from dotnn.running.script_values import script_values
 from dotnn.session import Compilation
 
@@ -27,35 +29,42 @@ def equations_of(found):
     return [e for part in found.derivation.parts for s in part.statements for e in s.equations if e.value]
 
 
-def wanted(equation, whole, steps, step):
+def wanted(equation, left, whole, steps, step, now):
     """What an equation must give: the value, of a sequence that of the step."""
     key = f"@{equation.value}"
     if key in steps:
         return steps[key][step]
-    is_element_of_sequence = isinstance(equation.left, Index) and Name("t") in equation.left.items
+    is_element_of_sequence = isinstance(left, Index) and Name(now) in left.items
     return whole[key][:, step] if is_element_of_sequence else whole[key]
 
 
-def given(equation, whole, steps, step):
+def given(equation, left, right, whole, steps, step, now):
     """What an equation says."""
-    match equation.right:
-        case Call("sum_over", (Name(name), Name("t"))):
+    match right:
+        case Call("sum_over", (Name(name), Name(letter))) if letter == now:
             return np.sum(steps[name], axis=0)
     arrays = whole | {name: arrays[(step or 0) + equation.offset] for name, arrays in steps.items() if step is not None}
-    return Evaluation(arrays, equation.extents, EXAMPLES, step).result(equation.left, equation.right)
+    return Evaluation(arrays, equation.extents, EXAMPLES, now, step).result(left, right)
 
 
 def assert_equations(found, values):
-    """Evaluate all equations of a network, and return how many there are."""
+    """Read and evaluate all equations of a network, and return how many there are."""
+    derivation = found.derivation
     whole = {f"@{name}": array for name, array in values.whole.items()}
     steps = {f"@{name}": arrays for name, arrays in values.steps.items()}
-    count = 0
+    texts = {PLAIN.symbol(symbol, []): name for name, symbol in derivation.symbols.items()}
+    assert len(texts) == len(derivation.symbols), "two values have the same symbol"
+    reader, count = Reader(texts, derivation.ranks), 0
     for equation in equations_of(found):
-        for step in [] if equation.said else equation.steps or [None]:
-            right, left = given(equation, whole, steps, step), np.asarray(wanted(equation, whole, steps, step), float)
-            right = np.broadcast_to(right, left.shape) if np.size(right) == 1 else np.reshape(right, left.shape)
-            scale = np.abs(left).max(initial=1e-3)
-            np.testing.assert_allclose(right, left, rtol=0, atol=1e-11 * scale, err_msg=equation.value)
+        if equation.said:
+            continue
+        left, right = reader.equation(derivation.written(equation, PLAIN))
+        for step in equation.steps or [None]:
+            says = given(equation, left, right, whole, steps, step, derivation.now)
+            is_so = np.asarray(wanted(equation, left, whole, steps, step, derivation.now), float)
+            says = np.broadcast_to(says, is_so.shape) if np.size(says) == 1 else np.reshape(says, is_so.shape)
+            scale = np.abs(is_so).max(initial=1e-3)
+            np.testing.assert_allclose(says, is_so, rtol=0, atol=1e-11 * scale, err_msg=equation.value)
             count += 1
     return count
 

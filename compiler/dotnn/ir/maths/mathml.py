@@ -50,9 +50,10 @@ class MathMl:
         return f"<msub>{base}{_separated(below)}</msub>" if below else base
 
     def _step(self, step: str) -> str:
+        letter = f"<mi>{step[0]}</mi>"
         if len(step) == 1:
-            return "<mi>t</mi>"
-        return _row("<mi>t</mi>", _sign(STEPS.get(step[1], step[1])), f"<mn>{step[2:]}</mn>")
+            return letter
+        return _row(letter, _sign(STEPS.get(step[1], step[1])), f"<mn>{step[2:]}</mn>")
 
     def _via(self, via: Symbol) -> str:
         return self._whole(via, []) if via.base else self._step(via.step)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dotnn.ir.maths.symbol import Symbol
 
 ABOVE = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
-BELOW = str.maketrans("0123456789+-t", "₀₁₂₃₄₅₆₇₈₉₊₋ₜ")
+BELOW = str.maketrans("0123456789+-ts", "₀₁₂₃₄₅₆₇₈₉₊₋ₜₛ")
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "lambda": "λ", "mu": "μ", "rho": "ρ",
     "sigma": "σ", "sigma2": "σ²", "theta": "θ",

@@ -176,7 +176,7 @@ class _Writer:
                 return self.notation.cases(self.test(test), self.value(yes, 0), self.value(no, 0)), ATOM
             case Call(kind, (body, *indices)) if kind in OVERS:
                 names = [self.text(index) for index in indices]
-                return self.notation.over(OVERS[kind], names, self.value(body, SIGN)), OVER
+                return self.notation.over(OVERS[kind], names, self.value(body, PRODUCT)), OVER
             case Call("sqrt", (x,)):
                 return self.notation.root(self.text(x)), ATOM
             case Call("square", (x,)):

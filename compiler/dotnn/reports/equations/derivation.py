@@ -44,7 +44,7 @@ class Equation:
     @property
     def occasion(self) -> str:
         """When it holds, in words; "" for an equation of no loop."""
-        return self.when or ("at every step t" if self.steps else "")
+        return self.when or ("at every step" if self.steps else "")
 
     @property
     def in_loop(self) -> bool:
@@ -83,12 +83,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Derivation:
-    """All that is said of a network; `symbols` and `ranks` are those of the values, by their keys."""
+    """All that is said of a network; `symbols` and `ranks` are those of the values, by their keys.
+
+    `now` is what a step of time is called.
+    """
 
     title: str
     parts: Sequence[Part]
     symbols: Mapping[str, Symbol]
     ranks: Mapping[str, int]
+    now: str = "t"
 
     def sides(self, equation: Equation, notation: Notation) -> tuple[str, str]:
         """Return the left and the right side of an equation."""

@@ -31,7 +31,6 @@ from dotnn.library.textbook import BY_ELEMENT, expanded
 
 WHOLE = ("softmax", "reshape", "concat")
 """Functions of whole arrays that an equation names, beside those that act on each element by itself."""
-STEP = "t"
 ONE = Number(1)
 
 
@@ -53,12 +52,13 @@ def key(value: Value) -> str:
     return f"@{value.name}"
 
 
-def formula_of(node: Node, taken: Collection[str]) -> Formula:
+def formula_of(node: Node, taken: Collection[str], now: str) -> Formula:
     """Return the equation of a node with one result and a formula; `taken` are letters that no index may have.
 
+    `now` is what a step of time is called.
     The derivative of the loss by itself is 1. What is read neither whole nor by element is shown as it is computed.
     """
-    formula = _meant(node)
+    formula = _meant(node, now)
     types = {key(v): v.type for v in (*node.ins, node.out)}
     try:
         return Formula(Name(key(node.out)), _whole(formula), {})
@@ -74,12 +74,12 @@ def formula_of(node: Node, taken: Collection[str]) -> Formula:
         return Formula(Name(key(node.out)), formula, {})
 
 
-def _meant(node: Node) -> Expr:
+def _meant(node: Node, now: str) -> Expr:
     """Return the formula over the names of the values, helpers replaced by what they mean."""
     rule = node.rule
     names = rule.names(len(node.ins))
     values = {name: _operand(v) for name, v in zip(names, node.ins, strict=True)}
-    values |= {"step": Name(STEP)} if rule.uses_step(node) else {}
+    values |= {"step": Name(now)} if rule.uses_step(node) else {}
     return tidy(_plain(expanded(substitute(rule.formula(node), values), _definitions(node))))
 
 

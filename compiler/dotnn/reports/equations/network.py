@@ -17,7 +17,7 @@ from dotnn.model.model import Model
 from dotnn.reports.equations.derivation import Derivation, Equation, Part, Statement, Table
 from dotnn.reports.equations.formulas import formula_of, key
 from dotnn.reports.equations.rules import Rules, words
-from dotnn.reports.equations.symbols import NOW, Symbols
+from dotnn.reports.equations.symbols import Symbols
 
 CONVENTIONS = (
     "An example is a row: z = a W + b. B is the number of examples.",
@@ -51,7 +51,7 @@ class _Network:
             | {v.id for node in graph.nodes for v in (node.ins[len(node.loop.slices) :] if node.loop else node.ins)}
             | {s.id for node, loop in loops for v, s in _sliced(node, loop) if v.id not in self.of_steps}
         )
-        self.taken = {s.base for s in self.symbols.found.values() if not s.layer} | {NOW}
+        self.taken = {s.base for s in self.symbols.found.values() if not s.layer} | {self.symbols.now}
 
     def derivation(self) -> Derivation:
         """Return all parts."""
@@ -68,7 +68,8 @@ class _Network:
         symbols = {f"@{name}": symbol for name, symbol in self.symbols.found.items()}
         values = [*graph.sources(), *(v for node in graph.all_nodes() for v in _all_values(node))]
         ranks = {key(v): len(v.type.shape) for v in values}
-        return Derivation(self.model.name, [part for part in parts if part.statements or part.tables], symbols, ranks)
+        shown = [part for part in parts if part.statements or part.tables]
+        return Derivation(self.model.name, shown, symbols, ranks, self.symbols.now)
 
     def _layers(self) -> Table:
         rows = [
@@ -104,7 +105,7 @@ class _Network:
             yield from self._loop(node, node.loop)
 
     def _equation(self, node: Node, steps: Sequence[int] = ()) -> Equation:
-        formula = None if node.rule.random else formula_of(node, self.taken)
+        formula = None if node.rule.random else formula_of(node, self.taken, self.symbols.now)
         left: Expr = formula.left if formula else Name(key(node.out))
         return Equation(
             left,
@@ -124,7 +125,7 @@ class _Network:
         """Yield what the steps of a loop begin with, what holds at each, and what they leave."""
         order = range(loop.steps)[:: -1 if loop.reverse else 1]
         for v, start, left in zip(loop.entering, loop.initial(node.ins), loop.leaving, strict=True):
-            yield self._state(v, start, "the start", f"at t = {order[0]}", order[:1])
+            yield self._state(v, start, "the start", f"at {self.symbols.now} = {order[0]}", order[:1])
             yield self._state(v, left, "carried on", "at the others, as the step before has left it", order[1:])
         for v, whole in _sliced(node, loop):
             if v.id not in self.of_steps:  # else it is the value of the loop that ran the other way
@@ -136,9 +137,9 @@ class _Network:
             if out.id in self.wholes:
                 yield self._collected(out, v, order)
         for out, v in zip(final, loop.final, strict=True):
-            yield self._state(out, v, "the state that is left", f"after t = {order[-1]}", order[-1:])
+            yield self._state(out, v, "the state that is left", f"after {self.symbols.now} = {order[-1]}", order[-1:])
         for out, v in zip(sums, loop.summed, strict=True):
-            total = Call("sum_over", (Name(key(v)), Name(NOW)))
+            total = Call("sum_over", (Name(key(v)), Name(self.symbols.now)))
             yield Equation(Name(key(out)), total, {}, out.name, str(out.type), "the sum over the steps")
 
     def _state(self, v: Value, right: Value, rule: str, when: str, steps: range) -> Equation:
@@ -160,7 +161,7 @@ class _Network:
         """Return an element of a step's value, the same of the whole sequence, and what the indices run over."""
         e = Elements({key(x): x.type for x in (v, whole)}, taken=self.taken)
         n, *rest = e.free(v.type)
-        return e.named(key(v), [n, *rest]), e.named(key(whole), [n, Name(NOW), *rest]), e.extents
+        return e.named(key(v), [n, *rest]), e.named(key(whole), [n, Name(self.symbols.now), *rest]), e.extents
 
     # ----------------------------------------------------------------------------------------------------- update
 

@@ -21,17 +21,20 @@ network.__file__ = str(Path.cwd() / {file})  # the script looks for data beside 
 exec(compile(SCRIPT, network.__file__, "exec"), vars(network))
 """
 CHECK = """
-# The derivative of the loss along a random direction, by the complex step, beside what the backward pass says.
+# The derivative of the loss along a random direction: what the backward pass says, and the complex step beside it.
 def loss_at(moved):
-    return network.total_loss(moved, batch, network.forward(moved, batch)[1])
+    cache = network.forward(moved, batch, training=True, rng=np.random.default_rng(1))[1]
+    return network.total_loss(moved, batch, cache)
 
-for name in network.PARAMS:
+slopes = {}
+for name in grads:
     v = rng.standard_normal(np.shape(params[name]))
     slope = np.imag(loss_at(params | {name: params[name] + 1e-20j * v})) / 1e-20
-    print(f"{name:24} {np.sum(grads[name] * v): .10f} {slope: .10f}")
+    slopes[name] = np.sum(grads[name] * v), slope
+slopes
 """
 CELLS = {
-    "Forward": "outputs, cache = network.forward(params, batch)\noutputs",
+    "Forward": "outputs, cache = network.forward(params, batch, training=True, rng=np.random.default_rng(1))\noutputs",
     "The loss": "network.total_loss(params, batch, cache)",
     "Backward": "grads = network.backward(params, batch, cache)\ngrads",
 }

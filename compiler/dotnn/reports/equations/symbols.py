@@ -18,8 +18,9 @@ from dotnn.ir.node import Loop, Value
 from dotnn.model.model import Model, Step
 from dotnn.passes.build import identifier
 
-NOW, EARLIER, LATER = "t", "t-1", "t+1"
 LOSS = "E"
+CLOCKS = "ts"
+"""What a step of time is called: the first letter that no input or target has."""
 
 
 class Symbols:
@@ -30,7 +31,11 @@ class Symbols:
         self.numbers = {step.path: str(number) for number, step in enumerate(model.steps, 1)}
         self.words = Derivatives(graph)
         self.results = {graph.steps[step.path].id: step for step in reversed(model.steps)}
-        self.sides = {v.id: side for node in graph.nodes if node.loop for v, side in _sides(node.loop)}
+        loops = [(node, node.loop) for node in graph.nodes if node.loop]
+        self.now = next((c for c in CLOCKS if c not in {*graph.inputs, *graph.targets}), CLOCKS[0])
+        self.sides = {v.id: f"{self.now}{side}" for _, loop in loops for v, side in _sides(loop)}
+        self.made_by = {out.id: v for node, loop in loops for out, v in zip(node.outs, loop.collected, strict=False)}
+        self.pieces = {v.id: whole for node, loop in loops for v, whole in zip(loop.slices, node.ins, strict=False)}
         self.found: dict[str, Symbol] = {v.name: self._source(v) for v in graph.sources()}
         for v in self._made():
             self.found.setdefault(v.name, self._symbol(v))
@@ -83,19 +88,28 @@ class Symbols:
         base = NUMBERED.sub("", base)
         for suffix in (STEP, BEFORE):
             if base.endswith(f"_{suffix}"):
-                return Symbol(base.removesuffix(f"_{suffix}"), layer, self.sides.get(v.id, NOW))
-        return Symbol(base, layer, self.sides.get(v.id, NOW))
+                return Symbol(base.removesuffix(f"_{suffix}"), layer, self.sides.get(v.id, self.now))
+        return Symbol(base, layer, self.sides.get(v.id, self.now))
 
     def _slope(self, v: Value) -> Symbol:
         """Return the symbol of a derivative of the loss, or of the share of it that comes back through one use."""
         primal, through = self.words.of_cotangent(v)
         if primal is None:
-            return self._carried(v)
+            return self._piece(v) or self._carried(v)
         of = self.found.get(primal.name) or self._symbol(primal)
         user = self.words.forward.get(through)
         via = (self.found.get(user.name) or self._symbol(user)) if user is not None else None
-        step = of.step or (NOW if v.id in self.words.inner else "")
+        step = of.step or (self.now if v.id in self.words.inner else "")
         return Symbol(of.base, of.layer, step, True, via if via is not None or not through else Symbol(through))
+
+    def _piece(self, v: Value) -> Symbol | None:
+        """Return the symbol of what a sequence sends back to one of its steps; None for anything else."""
+        whole = self.pieces.get(v.id)
+        primal = self.words.of_cotangent(whole)[0] if whole is not None else None
+        if primal is None or primal.id not in self.made_by:
+            return None
+        of = self._symbol(self.made_by[primal.id])
+        return Symbol(of.base, of.layer, of.step, True, self.found.get(primal.name) or self._symbol(primal))
 
     def _carried(self, v: Value) -> Symbol:
         """Return the symbol of what the next step sends back to a state, or of what is no value's derivative."""
@@ -103,10 +117,10 @@ class Symbols:
         state = self.words.forward.get(f"{rest.removesuffix('_next')}_{STEP}")
         if rest.endswith("_next") and state is not None:
             of = self._symbol(state)
-            return Symbol(of.base, of.layer, NOW, True, Symbol("", step=self.sides.get(v.id, LATER)))
+            return Symbol(of.base, of.layer, self.now, True, Symbol("", step=self.sides[v.id]))
         layer = self.words.layers.get(v.id, "")
         base = rest.removeprefix(f"{identifier(layer)}_") if layer in self.numbers else rest
-        return Symbol(base, self.layer(layer), NOW if v.id in self.words.inner else "", True)
+        return Symbol(base, self.layer(layer), self.now if v.id in self.words.inner else "", True)
 
     def _part_equal_ones(self) -> None:
         """Give values whose symbols are the same the names that they have in the graph."""
@@ -119,7 +133,7 @@ class Symbols:
 
 def _sides(loop: Loop) -> Iterator[tuple[Value, str]]:
     """Yield the states as a step begins, each with the step that they come from."""
-    side = LATER if loop.reverse else EARLIER
+    side = "+1" if loop.reverse else "-1"
     for v in loop.entering:
         yield v, side
 

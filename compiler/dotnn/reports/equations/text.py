@@ -37,7 +37,7 @@ def _statement(found: Derivation, statement: Statement) -> Iterator[str]:
     was_in_loop = False
     for equation in statement.equations:
         if equation.in_loop and not was_in_loop:
-            yield f"{INDENT}at every step t:"
+            yield f"{INDENT}at every step {found.now}:"
         was_in_loop = equation.in_loop
         indent = STEP if equation.in_loop else INDENT
         text, said = indent + equation_text(found, equation), " · ".join(about(equation))
