@@ -67,7 +67,7 @@ def metric_lines(
         if m.target in undone:  # metrics are in the target's own units
             output, target = undone[m.target].undo(output), undone[m.target].undo(target)
         more = "".join(f", {name}={literal(value)}" for name, value in m.attrs.items())
-        lines += wrapped(f'"{m.key}": {m.function}(', [output, f"{target}{more}"], "),", room=8)
+        lines += wrapped(f'"{m.key}": {m.function}(', [output, f"{target}{more}"], "),", room=3 * INDENT)
     return lines
 
 
