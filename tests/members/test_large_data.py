@@ -11,11 +11,13 @@ from dotnn.commands.training import prepare as preparing
 from dotnn.commands.training import run as running
 from dotnn.commands.training.prepare import Request
 from dotnn.commands.training.run import train_model
+from dotnn.running import predictions
 from dotnn.running.scripts import run_script
 from dotnn.session import Compilation
 from dotnn.targets import Options
 from dotnn_runtime.gradcheck.check import check_script
 from dotnn_runtime.gradcheck.report.results import Verdict
+from dotnn_runtime.script.errors import DataError
 
 SPECS = Path(__file__).parents[2] / "specs"
 FEATURES, ROWS = 256, 80 * 1024  # 80 MiB of float32: what is of a fixed size weighs little
@@ -128,3 +130,23 @@ def test_figures_in_chunks_are_those_of_the_whole():
 def test_the_gradients_of_a_script_for_large_data_are_checked():
     text, _ = list(both("sunspots"))[1]
     assert check_script(text, "sunspots.py").verdict == Verdict.PASS
+
+
+def test_many_predictions_are_made_in_pieces(monkeypatch):
+    monkeypatch.setattr(predictions, "AT_ONCE", 20)
+    rng = np.random.default_rng(0)
+    inputs = {"x": rng.normal(size=(103, 3)), "y": rng.normal(size=103)}
+    sizes = []
+
+    def predict(some):
+        sizes.append(len(some["y"]))
+        if not np.isfinite(some["x"]).all():
+            raise DataError(f"x{np.argwhere(~np.isfinite(some['x']))[0].tolist()} is not finite")
+        return {"p": some["x"].sum(axis=1), "q": some["y"][:, None] * some["x"]}
+
+    whole, found = predict(inputs), predictions._in_pieces(predict, inputs)
+    assert all(np.array_equal(found[name], whole[name]) for name in whole)
+    assert len(sizes) > 10 and max(sizes[1:]) < 10
+    inputs["x"][77, 1] = np.inf
+    with pytest.raises(DataError, match=r"x\[77, 1\]"):
+        predictions._in_pieces(predict, inputs)
