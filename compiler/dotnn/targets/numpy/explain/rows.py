@@ -62,14 +62,14 @@ LEAST, MOST = 64, 4096
 
 def held_once(model: Model) -> bool:
     """Whether large data of a model need not be copied: mini-batches of arrays, whose preparation is of each row alone
-    but for a shift and a scale.
+    but for a shift and a scale, and whose parts are rows of one file.
     """
     data = model.data or Data()
     table = data.source is not None and data.source.entry.table
-    ways = chains(model).values()
     affine = all(set(keys) <= {"shift", "scale"} for keys in fitted(model).values())
-    kinds = {kind for kind, _ in raw_declarations(model).values()}
-    return bool(model.train.batch) and not table and affine and "text" not in kinds and not any(w.drops for w in ways)
+    texts = any(kind == "text" for kind, _ in raw_declarations(model).values())
+    plain = not (table or texts or data.files or data.beside or any(way.drops for way in chains(model).values()))
+    return bool(model.train.batch) and affine and plain
 
 
 def rows_class(model: Model) -> str:
