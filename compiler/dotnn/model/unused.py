@@ -49,7 +49,7 @@ def _unused_definition(section: nodes.Definition) -> Diagnostic:
 
 def _unused_block(block: nodes.BlockSection, read: set[str]) -> Iterator[Diagnostic]:
     if block.name.id not in read:
-        yield messages.names.unused_value(block.name.span, block.name.id, "block")
+        yield messages.names.unused_value(block.name.span, block.name.id, block.keyword)
     inside = set(_read(block))
     for param in block.params:
         if param.name.id not in inside:

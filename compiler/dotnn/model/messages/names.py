@@ -72,6 +72,7 @@ UNUSED = {
     "param": "compute something with it, such as x @ {name}, or delete the line",
     "state": "read it in a line of the cell, or delete it",
     "parameter": "write it where its value belongs, or delete it",
+    "cell": "use it in the model: x -> {name}(8); or delete it",
     "block": "use it in the model: x -> {name}; or delete it",
 }
 
