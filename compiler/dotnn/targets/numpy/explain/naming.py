@@ -12,6 +12,8 @@ from dotnn.targets.numpy.explain.calls import Call
 
 STEP_SUFFIX = re.compile(r"_t(_\d+)?$")
 TERM = re.compile(r"penalty of (\S+)|\w+\(([\w.]+), ")
+NEXT = "_next"
+"""Ends the name of what the next time step sends back to a state: its cotangent but for other uses of the state."""
 NUMBERED = re.compile(r"_\d+$")
 
 
@@ -51,6 +53,9 @@ class Words:
         for name in (rest, NUMBERED.sub("", rest)):
             if name in self.forward:
                 return self.forward[name], ""
+        if rest.endswith(NEXT):
+            carried = rest.removesuffix(NEXT)
+            return self.forward.get(f"{carried}_t") or self.forward.get(carried), NEXT[1:]
         for match in re.finditer("_from_", rest):
             if rest[: match.start()] in self.forward:
                 return self.forward[rest[: match.start()]], rest[match.end() :]
