@@ -61,6 +61,7 @@ class Compilation:
         self._graphs: dict[tuple[int, Pass[[]]], tuple[Graph, Graph]] = {}
         self._verified: set[int] = set()
         self._compiled: dict[Options, Compiled] = {}
+        self._drafts: dict[Options, Draft] = {}
 
     @classmethod
     def read(cls, path: str, sets: Sequence[str] = (), *, check: bool = False) -> Compilation:
@@ -121,6 +122,11 @@ class Compilation:
             self._compiled[options] = Compiled(self.model, graph, script, self.warnings)
         return self._compiled[options]
 
+    def draft(self, options: Options) -> Draft:
+        """Return what a script was written from."""
+        self.compiled(options)
+        return self._drafts[options]
+
     def _written(self, options: Options) -> tuple[Graph, str]:
         """Write a script; once more, with other names, where it has words of its own that the spec uses."""
         words = frozenset[str]()
@@ -133,13 +139,16 @@ class Compilation:
                 continue
             if self.check and draft.style.check is not None:
                 draft.style.check(draft, script)
+            self._drafts[options] = draft
             return draft.graph, script
 
     def _draft(self, options: Options, words: frozenset[str]) -> Draft:
         target, style = chosen(options)
         graph = self.after(style.passes(options, words))
         step = self.after(style.step(options, words)) if style.step else graph
-        return Draft(self.model, target, style, options, graph, step, self._values, words)
+        shown = tuple(dict.fromkeys(m.output for m in self.model.train.metrics if m.output not in self.model.inputs))
+        prediction = self.after(style.predict(options, words, shown)) if style.predict else graph
+        return Draft(self.model, target, style, options, graph, step, prediction, self._values, words)
 
     @cached_property
     def _values(self) -> Mapping[str, np.ndarray]:

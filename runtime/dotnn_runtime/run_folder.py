@@ -154,13 +154,15 @@ class RunFolder:
         """Return the parameters; DataError where they do not have `shapes`, or are those of another `model`."""
         return load_weights(self.path / "weights.npz", shapes, model)
 
-    def read_scaling(self, shapes: dict[str, tuple[int, ...]] | None) -> dict[str, dict[str, np.ndarray]]:
-        """Return the scalings by name, of exactly the values in `shapes`; DataError where the file does not fit.
+    def read_scaling(
+        self, fitted: dict[str, dict[str, tuple[int, ...] | None]] | None
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Return what was fitted, of exactly what `FITTED` of a script names; DataError where the file does not fit.
 
-        None takes whatever is there: a script that has no scaling does not say what it scales.
+        None takes whatever is there: a script for which nothing is fitted does not say so.
         """
-        wanted = "scaling.json" in self.files if shapes is None else bool(shapes)
-        scaling = load_scaling(self.path / "scaling.json", shapes) if wanted else {}
+        wanted = "scaling.json" in self.files if fitted is None else bool(fitted)
+        scaling = load_scaling(self.path / "scaling.json", fitted) if wanted else {}
         self._check_table("scaling.json")
         return scaling
 

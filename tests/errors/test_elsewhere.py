@@ -4,12 +4,13 @@ import pytest
 
 from dotnn.library.layers import LAYERS
 from dotnn.library.metrics import METRICS
+from dotnn.library.preparations import PREPARATIONS
 from dotnn.model.bind import FAMILIES
-from dotnn.model.data import DATA_KEYS, SCALES
+from dotnn.model.data import DATA_KEYS
 from dotnn.model.synonyms import OTHER_NAMES, suggest
 from dotnn.model.train import TRAIN_KEY_NAMES
 
-REGISTRIES = {**FAMILIES, "layer": LAYERS, "metric": METRICS, "scale": SCALES}
+REGISTRIES = {**FAMILIES, "layer": LAYERS, "metric": METRICS, "scale": PREPARATIONS}
 MEMBERS = [member for entries in REGISTRIES.values() for member in entries.values() if hasattr(member, "args")]
 KNOWN = {
     **{name: set(entries) for name, entries in REGISTRIES.items()},

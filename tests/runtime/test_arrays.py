@@ -20,11 +20,12 @@ def fails(value, kind, shape=()):
 @pytest.mark.parametrize(
     ("kind", "shape", "value", "dtype"),
     [
-        ("real", (2,), np.ones((3, 2), np.uint8), np.float64),
+        ("real", (2,), np.ones((3, 2), np.uint8), np.uint8),
+        ("real", (2,), np.ones((3, 2), np.uint32), np.float64),
         ("real", (2,), [[1, 2], [3, 4]], np.float64),
-        ("unit", (1,), np.array([[0.0], [1.0]], np.float32), np.float64),
+        ("unit", (1,), np.array([[0.0], [1.0]], np.float32), np.float32),
         ("sign", (1,), np.array([[-1], [1]]), np.float64),
-        ("distribution", (3,), np.full((5, 3), 1 / 3, np.float32), np.float64),
+        ("distribution", (3,), np.full((5, 3), 1 / 3, np.float32), np.float32),
         ("class:3", (), np.array([0, 2], np.uint8), np.int64),
         ("class:3", (), np.array([0.0, 2.0]), np.int64),
         ("class:3", (4,), np.zeros((2, 4), int), np.int64),

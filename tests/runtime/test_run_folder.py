@@ -36,7 +36,9 @@ def test_a_whole_run(tmp_path):
     assert (run.path / "history.csv").read_text() == "epoch,loss\n1,0.5\n2,0.4\n"
     assert again.read_weights({"h.W": (2, 1)})["h.W"].dtype == np.float32
     assert again.read_labels() == {"y": ["a", "b"]}
-    np.testing.assert_array_equal(again.read_scaling({"d": (1,)})["d"]["scale"], scaling["d"]["scale"])
+    np.testing.assert_array_equal(
+        again.read_scaling({"d": {"shift": (1,), "scale": (1,)}})["d"]["scale"], scaling["d"]["scale"]
+    )
 
 
 def test_a_run_without_scaling_and_labels(tmp_path):

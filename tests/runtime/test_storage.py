@@ -71,15 +71,26 @@ def test_the_folder_must_exist(tmp_path):
         storage.write_atomically(tmp_path / "none" / "f", b"")
 
 
+FITTED = {"x": {"shift": (1,), "scale": (1,)}}
+WRONG = (
+    {},
+    {"x": {"shift": (2,), "scale": (2,)}},
+    {**FITTED, "t": FITTED["x"]},
+    {"t": FITTED["x"]},
+    {"x": {**FITTED["x"], "fill": (1,)}},
+    {"x": {"shift": (1,)}},
+)
+
+
 def test_a_changed_digit_is_noticed(tmp_path):
     scaling = {"x": {"shift": np.array([1.25]), "scale": np.array([0.5])}}
     storage.write_sealed_json(tmp_path / "s.json", scaling_to_json(scaling))
-    assert storage.load_scaling(tmp_path / "s.json", {"x": (1,)})["x"]["shift"] == 1.25
+    assert storage.load_scaling(tmp_path / "s.json", FITTED)["x"]["shift"] == 1.25
     (tmp_path / "s.json").write_text((tmp_path / "s.json").read_text().replace("1.25", "1.35"))
     with pytest.raises(DataError, match="checksum"):
-        storage.load_scaling(tmp_path / "s.json", {"x": (1,)})
+        storage.load_scaling(tmp_path / "s.json", FITTED)
     storage.write_json(tmp_path / "own.json", scaling_to_json(scaling))
-    assert storage.load_scaling(tmp_path / "own.json", {"x": (1,)})["x"]["scale"] == 0.5
-    for shapes in ({}, {"x": (2,)}, {"x": (1,), "t": (1,)}, {"t": (1,)}):
+    assert storage.load_scaling(tmp_path / "own.json", FITTED)["x"]["scale"] == 0.5
+    for fitted in WRONG:
         with pytest.raises(DataError, match="does not fit"):
-            storage.load_scaling(tmp_path / "own.json", shapes)
+            storage.load_scaling(tmp_path / "own.json", fitted)

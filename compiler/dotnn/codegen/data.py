@@ -1,45 +1,28 @@
-"""The lines that read, check, split and scale the examples."""
+"""The lines that read, check, split and prepare the examples."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dotnn.codegen.lines import literal, on_the_page, table_lines, wrapped
+from dotnn.codegen.preparing import Chain, Step, chains, fitted, undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
-from dotnn.model.model import Data, Declared, FileSource, Model, Scale
-
-FIT = {"range": "fit_range", "standard": "fit_standard", "divide": "fit_divide"}
-_APPLY = ("    for name, s in scaling.items():", "        part[name] = apply_scaling(part[name], s)")
+from dotnn.model.model import Data, FileSource, Model
+from dotnn.model.raw import Declaration, prepared_declaration, raw_declarations
 
 
-def declarations(model: Model) -> tuple[dict[str, tuple[str, tuple[int, ...]]], dict[str, tuple[str, tuple[int, ...]]]]:
+def declarations(model: Model) -> tuple[dict[str, Declaration], dict[str, Declaration]]:
     """Return `INPUTS` and `TARGETS`: name -> (kind, shape of one example)."""
-    inputs = {n: (model.input_kind(n), d.type.example) for n, d in model.inputs.items()}
-    targets = {n: (model.target_kind(n), d.type.example) for n, d in model.targets.items()}
-    return inputs, targets
+    inputs = {name: prepared_declaration(model, name) for name in model.inputs}
+    return inputs, {name: prepared_declaration(model, name) for name in model.targets}
 
 
-def raw_kinds(model: Model) -> dict[str, str]:
-    """Return the kinds of the arrays as they are read: before one-hot encoding and scaling."""
-    kinds: dict[str, str] = {}
-    for table in declarations(model):
-        kinds |= {name: kind for name, (kind, _) in table.items()}
-    if model.data:
-        kinds |= {name: f"class:{_declared(model, name).type.example[-1]}" for name in model.data.one_hot}
-        kinds |= {name: "real" for scale in model.data.scales for name in scale.names}
-    kinds |= dict.fromkeys(binary_targets(model), "binary")
-    return kinds
-
-
-def binary_targets(model: Model) -> list[str]:
-    """Return the targets of numbers that must be 0 or 1, because a metric takes them for classes."""
-    return [name for name in model.targets if model.raw_kind(name) == "binary"]
-
-
-def _declared(model: Model, name: str) -> Declared:
-    return model.inputs.get(name) or model.targets[name]
+def raw_inputs(model: Model) -> dict[str, Declaration]:
+    """Return `RAW_INPUTS`: what `predict` takes, where that is something else than what the network takes."""
+    raw = {n: d for n, d in raw_declarations(model, training=False).items() if n in model.inputs}
+    return {} if raw == declarations(model)[0] else raw
 
 
 _NO_DATA = 'raise DataError("the spec has no data section", help="pass data to train, or use --data FILE.npz")'
@@ -49,7 +32,7 @@ def load_lines(model: Model) -> list[str]:
     """Return the body of `load_data`: the spec's own examples, as raw arrays (or with texts of classes)."""
     data = model.data or Data()
     if data.source is None:
-        names = {name: name for name in (*model.inputs, *model.targets)}
+        names = {name: name for name in raw_declarations(model)}
         return [
             "if path is not None:",
             *on_the_page(f"    return read_npz(path, {literal(names)})", INDENT),
@@ -62,7 +45,7 @@ def load_lines(model: Model) -> list[str]:
 def _table_lines(model: Model, source: FileSource, path: str) -> list[str]:
     """Return the lines that read columns, with the texts of the classes where they are wanted."""
     columns = [f"{literal(name)}: {literal(list(names))}" for name, names in source.fields.items()]
-    kinds = {name: kind for name, kind in raw_kinds(model).items() if name in source.fields}
+    kinds = {name: kind for name, (kind, _) in raw_declarations(model).items() if name in source.fields}
     read = f"{source.entry.function}({path}, columns, {literal(kinds)})"
     made = on_the_page(f"{'return' if classes(model) else 'data, labels ='} {read}", INDENT)
     return [*table_lines("columns", columns, room=INDENT), *made, *([] if classes(model) else ["return data"])]
@@ -82,51 +65,74 @@ def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
     return [*lines, "}"]
 
 
-def prepare_lines(model: Model) -> list[str]:
-    """Return the body of `prepare`: raw arrays in, parts of scaled arrays out."""
-    data = model.data or Data()
-    lines = ["data = dict(data)"] if data.one_hot else []
-    for name in data.one_hot:
-        lines.append(f'data["{name}"] = one_hot(data["{name}"], {_declared(model, name).type.example[-1]})')
-    lines.append(f"arrays = check_arrays(data, {_check_table(model)})")
+def prepare_lines(model: Model, more: str = "") -> list[str]:
+    """Return the body of `prepare`: raw arrays in, prepared parts out; `more` are arguments of `prepared`."""
+    data, ways = model.data or Data(), chains(model)
+    lines = wrapped("arrays = check_arrays(data, {", _check_table(model), "})", room=INDENT)
+    lines += [f'arrays["{name}"] = arrays["{origin}"]' for name, origin in data.made_of.items()]
+    dropping = [name for name, chain in ways.items() if chain.drops]
+    lines += [f"arrays = without_gaps(arrays, {literal(tuple(dropping))})"] if dropping else []
+    lines += [f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values())]
     lines += _split_lines(data)
-    lines += _scale_lines(data.scales)
-    lines += [
-        *(("for part in parts.values():", *_APPLY) if data.scales else ()),
-        "return {part: in_precision(examples, dtype) for part, examples in parts.items()}, scaling",
-    ]
-    return lines
+    lines += ["# Fitted on the training part only: the others must not leak into it."] if fitted(model) else []
+    lines += ["scaling = {}"]
+    lines += [line for chain in ways.values() for line in _prepared(chain)]
+    return [*lines, f"return prepared(parts, dtype{more}), scaling"]
 
 
-def _check_table(model: Model) -> str:
-    """Return the declarations to check raw arrays by; a scaled array may hold any numbers before it is scaled."""
-    scaled = {name for s in (model.data.scales if model.data else ()) for name in s.names}
-    loose = any(model.target_kind(n) == "unit" for n in scaled & model.targets.keys())
-    kinds = dict.fromkeys(sorted(scaled) if loose else (), "real") | dict.fromkeys(binary_targets(model), "binary")
-    raw = [f'"{n}": ("{kind}", {_declared(model, n).type.example})' for n, kind in kinds.items()]
-    return f"{{{', '.join(['**INPUTS', '**TARGETS', *raw])}}}"
+def _encoded(ways: Iterable[Chain]) -> Iterator[tuple[str, Step]]:
+    """Yield the arrays that become others, of classes or of rows, whatever the training part is; with each step."""
+    for chain in ways:
+        yield from ((f'arrays["{chain.name}"]', step) for step in chain.steps if step.encodes)
+
+
+def _prepared(chain: Chain) -> Iterator[str]:
+    """Yield the lines that fit and apply what is done to an array."""
+    values, sign = f'part["{chain.name}"]', "="
+    for step in chain.steps:
+        if fit := step.fit(f'parts["train"]["{chain.name}"]'):
+            yield f'scaling["{chain.name}"] {sign} {fit}'
+            sign = "|="
+        if step.does_something and not step.encodes:
+            numbered = f"Rows({step.apply(f'np.asarray({values})')})"
+            scaled = f"{values}.then(lambda a: {step.apply('a')})"
+            yield "for part in parts.values():"
+            yield f"    {values} = {numbered if step.entry.counts else scaled}"
+
+
+def predict_lines(model: Model) -> list[str]:
+    """Return the lines of `predict` that prepare the `batch` of raw inputs."""
+    ways = {name: chain for name, chain in chains(model).items() if name in model.inputs}
+    made = sorted(ways.values(), key=lambda chain: chain.origin == chain.name)  # of others, before these are prepared
+    values = 'batch["{}"]'.format
+    return [f"{values(chain.name)} = {chain.apply(values(chain.origin))}" for chain in made if chain.acts]
+
+
+def undone_lines(model: Model) -> list[str]:
+    """Return the lines of `predict` that take outputs to the units of their targets."""
+    values = {f'outputs["{name}"]': chain for name, chain in undone_outputs(model).items()}
+    return [f"{text} = {chain.undo(text)}" for text, chain in values.items()]
+
+
+def _check_table(model: Model) -> list[str]:
+    """Return the declarations to check raw arrays by: those of `predict`, and what differs in training."""
+    inputs, targets = declarations(model)
+    named = "RAW_INPUTS" if raw_inputs(model) else "INPUTS"
+    known = {**(raw_inputs(model) or inputs), **targets}
+    more = [f'"{n}": {literal(declared)}' for n, declared in raw_declarations(model).items() if declared != known[n]]
+    return [f"**{named}", "**TARGETS", *more]
 
 
 def _split_lines(data: Data) -> list[str]:
     if data.split is None:
-        return ['parts = {"train": arrays}']
+        return ['parts = {"train": {name: Rows(values) for name, values in arrays.items()}}']
     fractions = {k: v for k, v in data.split.fractions.items() if v}
     by = f'arrays["{data.split.stratify}"]' if data.split.stratify else "None"
     return [
         "count = len(next(iter(arrays.values())))",
         f"chosen = split_indices(count, {literal(fractions)}, {data.split.seed}, {by})",
-        "parts = {part: {name: values[rows] for name, values in arrays.items()} for part, rows in chosen.items()}",
+        "parts = {part: {name: Rows(a, rows) for name, a in arrays.items()} for part, rows in chosen.items()}",
     ]
-
-
-def _scale_lines(scales: tuple[Scale, ...]) -> list[str]:
-    if not scales:
-        return ["scaling = {}"]
-    lines = ["# Fitted on the training part only: the others must not leak into it.", "scaling = {"]
-    for scale in scales:
-        numbers = "".join(f", {show(v)}" for v in scale.attrs.values())
-        lines += [f'    "{name}": {FIT[scale.method]}(parts["train"]["{name}"]{numbers}),' for name in scale.names]
-    return [*lines, "}"]
 
 
 def table_source(model: Model) -> FileSource | None:
@@ -137,24 +143,12 @@ def table_source(model: Model) -> FileSource | None:
 
 def classes(model: Model) -> dict[str, str]:
     """Return the outputs that are trained towards a class which is a column of texts or numbers: output -> target."""
-    kinds = raw_kinds(model) if table_source(model) else {}
-    paths = {t.output: t.target for t in model.train.losses if kinds.get(t.target, "").startswith("class")}
+    kinds = raw_declarations(model) if table_source(model) else {}
+    ways = (model.data or Data()).prepared
+    made = {name for name, some in ways.items() if any(way.entry.key == "column" for way in some)}
+    paths = {
+        t.output: t.target
+        for t in model.train.losses
+        if t.target in kinds and kinds[t.target][0].startswith("class") and t.target not in made
+    }
     return {name: paths[path] for name, path in model.outputs.items() if path in paths}
-
-
-def scaled_outputs(model: Model) -> dict[str, str]:
-    """Return the outputs that are trained towards a scaled target: output -> target."""
-    scaled = {name for s in (model.data.scales if model.data else ()) for name in s.names}
-    paths = {t.output: t.target for t in model.train.losses if t.target in scaled}
-    return {name: paths[path] for name, path in model.outputs.items() if path in paths}
-
-
-def scaled_inputs(model: Model) -> list[str]:
-    """Return the inputs that the data section scales."""
-    return [name for s in (model.data.scales if model.data else ()) for name in s.names if name in model.inputs]
-
-
-def scaled_shapes(model: Model) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of one example of what the data section scales."""
-    scales = model.data.scales if model.data else ()
-    return {name: _declared(model, name).type.example for scale in scales for name in scale.names}

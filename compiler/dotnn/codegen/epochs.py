@@ -24,13 +24,13 @@ GOES_ON, SPENT = 'state["stopped_by"] == "epochs"', 'state["stopped_by"] != "epo
 class Words:
     """How a target says what the loop needs.
 
-    `subject` is what `evaluate` takes beside `examples` and `scaling`; `best` are parameters that stay as they are, and
-    `first` the best before the first epoch; `finite` tests a number, `seconds` is how long training has taken.
+    `figures` and `val_figures` are the loss and the metrics of the training and the validation part; `best` are
+    parameters that stay as they are, and `first` the best before the first epoch; `finite` tests a number, `seconds` is
+    how long training has taken.
     """
 
-    subject: str = "params"
-    examples: str = "examples"
-    scaling: str = ", scaling"
+    figures: str = "evaluate(params, examples, scaling)"
+    val_figures: str = 'evaluate(params, parts["val"], scaling)'
     best: str = "{name: w.copy() for name, w in params.items()}"
     first: str = "{name: w.copy() for name, w in params.items()}"
     finite: str = "math.isfinite"
@@ -114,11 +114,10 @@ class Loop:
         on_train, has_val, _ = training.evaluated_parts(self.model)
         words, made = self.words, []
         if on_train:
-            figures = f"evaluate({words.subject}, {words.examples}{words.scaling})"
-            made.append(tree.assign(RECORD, f"{figures} | {RECORD}", "|="))
+            made.append(tree.assign(RECORD, f"{words.figures} | {RECORD}", "|="))
         if has_val:
-            figures = f'evaluate({words.subject}, parts["val"]{words.scaling})'
-            made.append(tree.assign(RECORD, f'{{f"val_{{key}}": value for key, value in {figures}.items()}}', "|="))
+            renamed = f'{{f"val_{{key}}": value for key, value in {words.val_figures}.items()}}'
+            made.append(tree.assign(RECORD, renamed, "|="))
         return [*made]
 
     def _stop_rules(self) -> list[tree.Stmt]:

@@ -18,11 +18,12 @@ BANNER = 104
 
 @dataclass(frozen=True)
 class Mark:
-    """A line of a script, the function that it stands in, and where it comes from."""
+    """A line of a script, the function that it stands in, what it assigns to ("": returns), where it comes from."""
 
     line: int
     function: str
     origin: tree.Origin
+    target: str = ""
 
 
 @dataclass
@@ -73,7 +74,8 @@ class Printer:
     def _statement(self, stmt: tree.Stmt, indent: int) -> None:
         match stmt:
             case tree.Assign():
-                self._code(f"{', '.join(stmt.targets)} {stmt.sign} {stmt.value}", stmt.comment, indent, stmt.origin)
+                code = f"{', '.join(stmt.targets)} {stmt.sign} {stmt.value}"
+                self._code(code, stmt.comment, indent, stmt.origin, stmt.targets[0])
             case tree.Return(value, origin):
                 self._code(f"return {value}", "", indent, origin)
             case tree.Do(code, origin):
@@ -98,9 +100,9 @@ class Printer:
                 self.lines.append(f"{' ' * indent}else:")
                 self.body(stmt.otherwise, indent + INDENT)
 
-    def _code(self, code: str, comment: str, indent: int, origin: tree.Origin) -> None:
+    def _code(self, code: str, comment: str, indent: int, origin: tree.Origin, target: str = "") -> None:
         if origin != tree.NOWHERE:
-            self.marks.append(Mark(len(self.lines) + 1, self.function, origin))
+            self.marks.append(Mark(len(self.lines) + 1, self.function, origin, target))
         made = wrapped(code, indent, self.width)
         if comment and len(made) == 1:
             made = [with_comment(made[0], comment)]

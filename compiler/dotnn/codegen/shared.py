@@ -6,38 +6,44 @@ from typing import Any
 
 from dotnn.codegen import data, training
 from dotnn.codegen.lines import indented, literal
+from dotnn.codegen.preparing import fitted
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
+from dotnn.model.raw import raw_declarations
 
 
-def training_context(model: Model) -> dict[str, Any]:
-    """Return what the templates of the data and of the training loop show, whatever the target."""
+def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
+    """Return what the templates of the data and of the training loop show, whatever the target.
+
+    `prepared` are a target's own arguments of the function of that name.
+    """
     has_test = training.evaluated_parts(model)[2]
     add, report = training.epoch_loss(model)
-    scaled = data.scaled_outputs(model)
     early = training.early_stop(model)
+    read = raw_declarations(model, training=False)
     return {
         "shuffle": model.train.shuffle,
         "data_file": bool(model.data and model.data.source),
         "load_lines": indented(data.load_lines(model)),
         "classes": bool(data.classes(model)),
-        "prepare_lines": indented(data.prepare_lines(model)),
+        "prepare_lines": indented(data.prepare_lines(model, prepared)),
         "has_test": has_test,
         "early": early,
         "add_loss": add,
         "report_loss": report,
         "full_batch": model.train.batch == 0,
-        "scaled": bool(model.data and model.data.scales),
-        "scaled_inputs": data.scaled_inputs(model),
-        "scaled_outputs": scaled,
+        "has_fitted": bool(fitted(model)),
+        "raw_inputs": "RAW_INPUTS" if data.raw_inputs(model) else "INPUTS",
+        "predict_lines": indented(data.predict_lines(model)),
+        "undone_lines": indented(data.undone_lines(model)),
         "table": table.entry if (table := data.table_source(model)) else None,
-        "column_kinds": literal({n: k for n, k in data.raw_kinds(model).items() if n in model.inputs}),
+        "column_kinds": literal({n: k for n, (k, _) in read.items() if n in model.inputs}),
     }
 
 
 def result_files(model: Model, *always: str) -> dict[str, Any]:
     """Return the names of what `train --out` writes, but for checkpoints."""
-    scaled = ["scaling.json"] if model.data and model.data.scales else []
+    scaled = ["scaling.json"] if fitted(model) else []
     labels = ["labels.json"] if data.classes(model) else []
     return {"result_files": [*always, *scaled, *labels], "results": literal((*always, *scaled, *labels))}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dotnn.codegen import data, training
 from dotnn.codegen.lines import literal, table_lines, wrapped
+from dotnn.codegen.preparing import fitted
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.model.identity import network_identity
@@ -31,9 +32,14 @@ def declared(model: Model) -> dict[str, Mapping[str, Any]]:
 
 
 def named_tables(model: Model) -> dict[str, Mapping[str, Any]]:
-    """Return the tables that a script has: those of `declared`, of state only where there is any, and of columns."""
+    """Return the tables that a script has: those of `declared`, of state only where there is any, and of data."""
     tables = {name: entries for name, entries in declared(model).items() if entries or name != "STATE"}
-    more: dict[str, Mapping[str, Any]] = {"INPUT_COLUMNS": _input_columns(model), "CLASSES": data.classes(model)}
+    more: dict[str, Mapping[str, Any]] = {
+        "RAW_INPUTS": data.raw_inputs(model),
+        "INPUT_COLUMNS": _input_columns(model),
+        "CLASSES": data.classes(model),
+        "FITTED": fitted(model),
+    }
     return tables | {name: entries for name, entries in more.items() if entries}
 
 
@@ -52,8 +58,6 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
         lines += [f"# {ZERO_GRADIENTS}", *named("STRUCTURAL_ZEROS", dead)]
     lsuv = training.rescaled(model, graph)
     lines += _dict("LSUV", {n: name_of(v) for n, v in lsuv.items()}) if lsuv else []
-    scaled = data.scaled_shapes(model)
-    lines += _dict("SCALED", scaled) if scaled else []
     lines.append(f'MODEL = "{network_identity(model)}"  # what is computed: weights of another network are refused')
     train = model.train
     if train.checkpoint is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dotnn.codegen.data import scaled_outputs
 from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.preparing import undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
@@ -58,18 +58,16 @@ def metric_lines(
     model: Model, names: Mapping[str, str], loss: str = "total_loss(params, examples, cache)", table: str = "cache"
 ) -> list[str]:
     """Return the entries of the record that `evaluate` returns; `names` maps paths of the model to keys of `table`."""
-    undone = scaled_outputs(model)
-    scaled_targets = set(undone.values())
+    undone = {chain.name: chain for chain in undone_outputs(model).values()}
     lines = [f'"loss": float({loss}),']
     for m in model.train.metrics:
         output, target = f'{table}["{names[m.output]}"]', f'examples["{m.target}"]'
         if m.output in model.inputs:
             output = f'examples["{m.output}"]'
-        if m.target in scaled_targets:  # metrics are in the target's own units
-            output = f'undo_scaling({output}, scaling["{m.target}"])'
-            target = f'undo_scaling({target}, scaling["{m.target}"])'
+        if m.target in undone:  # metrics are in the target's own units
+            output, target = undone[m.target].undo(output), undone[m.target].undo(target)
         more = "".join(f", {name}={literal(value)}" for name, value in m.attrs.items())
-        lines += wrapped(f'"{m.key}": {m.function}(', [output, f"{target}{more}"], "),", room=8)
+        lines += wrapped(f'"{m.key}": {m.function}(', [output, f"{target}{more}"], "),", room=12)
     return lines
 
 

@@ -36,7 +36,7 @@ def command(spec: str, stage: str, target: str, style: str, sets: tuple[str, ...
         raise click.BadParameter(f"{stage!r} is none of {', '.join(known)}", param_hint="--stage")
     from dotnn.session import Compilation
 
-    click.echo(_shown(Compilation.read(spec, sets), stage, chosen), nl=False)
+    click.echo(_shown(Compilation.read(spec, sets), stage, TARGETS[target], chosen), nl=False)
 
 
 def _style_of(stage: str, target: Target, name: str) -> Style:
@@ -47,7 +47,7 @@ def _style_of(stage: str, target: Target, name: str) -> Style:
     return target.style(name)
 
 
-def _shown(begun: Compilation, stage: str, style: Style) -> str:
+def _shown(begun: Compilation, stage: str, target: Target, style: Style) -> str:
     """Return the text of a stage."""
     from dotnn.ir.dump import dump
 
@@ -55,7 +55,7 @@ def _shown(begun: Compilation, stage: str, style: Style) -> str:
     if stage in STAGES:
         return STAGES[stage](begun, pipeline)
     if stage in style.stages:
-        return style.stages[stage](begun.model, begun.after(pipeline))
+        return style.stages[stage](begun.draft(Options(style.name, target=target.name)))
     last = max(number for number, step in enumerate(pipeline, 1) if step.name == stage)
     return dump(begun.after(pipeline[:last]))
 

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from dotnn.core.arguments import FRACTION, NUMBER, SEED, Arg, number
+from dotnn.core.arguments import FRACTION, SEED, Arg
 from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.library.sources import SOURCES, DataSource
 from dotnn.model import messages
 from dotnn.model.bind import bind
-from dotnn.model.constants import Constants, Poisoned
+from dotnn.model.constants import Constants
 from dotnn.model.inline import check_inline, read_inline
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Data, Declared, FileSource, Nested, Scale, Split
+from dotnn.model.model import Data, Declared, FileSource, Nested, Split
+from dotnn.model.preparations import Declarations, Preparations, declared_name, is_made, read_preparations
 from dotnn.model.section import SectionReader, items
-from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import by_position
 
-DATA_KEYS = ("source", "scale", "one_hot", "split")
-SCALES: dict[str, tuple[Arg, ...]] = {
-    "range": (
-        Arg("low", NUMBER, 0.0, "where the training part's minimum goes"),
-        Arg("high", NUMBER, 1.0, "where its maximum goes"),
-    ),
-    "standard": (),
-    "divide": (Arg("by", number("a number other than 0", lambda v: v != 0), doc="the divisor"),),
-}
+DATA_KEYS = ("source", "missing", "scale", "one_hot", "split")
 SPLIT = (
     Arg("train", FRACTION, 1.0, "share of the training part; where it is not given, the rest"),
     Arg("val", FRACTION, 0.0, "share of the validation part"),
@@ -35,66 +27,86 @@ SPLIT = (
 )
 
 
-Declarations = Mapping[str, Declared | None]
-"""Inputs and targets by name; None where the declaration itself is wrong, which has been reported."""
-
-
 def read_data(section: SectionReader, declared: Declarations) -> Data | None:
-    """Return where the examples come from; errors go to the reporter of `section`."""
+    """Return where the examples come from, and what is done to them; errors go to the reporter of `section`.
+
+    A key yields to an input or target of its name.
+    """
     if section.section is None:
         return None
-    constants = section.constants
+    keys = [key for key in DATA_KEYS if key not in declared]
     inline = _inline(section, declared)
-    one_hot = tuple(d.name for d in section.each("one_hot", lambda e: _declared_name(e, declared)))
-    source = section.read("source", lambda e: _source(e, declared, one_hot), None)
+    found = read_preparations(section, keys, declared)
+    source = section.read("source", lambda e: _source(e, declared, found), None) if "source" in keys else None
     if inline and source:
         section.reporter.add(messages.data.inline_and_source(section.spans["source"].span, list(inline)))
     else:
-        _complete(section, declared, source)
-    scales = section.each("scale", lambda e: _scale(e, constants, declared))
-    split = section.read("split", lambda e: _split(e, constants, declared), None)
+        _complete(section, declared, found, source)
+    split = section.read("split", lambda e: _split(e, section.constants, declared), None) if "split" in keys else None
     if not section.failed:
-        _check_inline(section, declared, inline, one_hot)
-    return Data(inline, source, scales, one_hot, split)
+        _check_inline(section, declared, inline, found)
+    ways = {name: tuple(some) for name, some in found.ways.items()}
+    return Data(inline, source, ways, found.made_of, split)
 
 
 def _inline(section: SectionReader, declared: Declarations) -> dict[str, list[Nested]]:
     """Return the arrays that are written in the spec, by the name of their input or target."""
     inline: dict[str, list[Nested]] = {}
     for name, expr in section.values.items():
-        if name in declared:
+        if name in declared and not is_made(expr):
             with section.reporting(name):
                 inline[name] = read_inline(name, expr, section.constants)
     return inline
 
 
 def _check_inline(
-    section: SectionReader, declared: Declarations, inline: Mapping[str, list[Nested]], one_hot: Sequence[str]
+    section: SectionReader, declared: Declarations, inline: Mapping[str, list[Nested]], found: Preparations
 ) -> None:
     whole = {name: d for name, d in declared.items() if d is not None}
-    check_inline(section, {name: v for name, v in inline.items() if name in whole}, whole, one_hot)
+    shapes = {name: _raw_shape(d, found) for name, d in whole.items()}
+    check_inline(section, {name: v for name, v in inline.items() if name in whole}, whole, shapes)
 
 
-def _complete(section: SectionReader, declared: Declarations, source: FileSource | None) -> None:
+def _raw_shape(item: Declared, found: Preparations) -> tuple[int, ...]:
+    """Return the shape of one example as it is read."""
+    shape = item.type.example
+    for way in reversed(found.of(item.name)):
+        shape = way.entry.raw_shape(shape)
+    return shape
+
+
+def _complete(section: SectionReader, declared: Declarations, found: Preparations, source: FileSource | None) -> None:
+    """Report inputs and targets that have no data, and columns of a source that there is not."""
     given = {*section.values, *(source.fields if source else ())}
     missing = [name for name in declared if name not in given]
     if missing and "source" not in section.failed:
         place = section.spans["source"].span if source else section.head
         section.reporter.add(messages.data.data_missing(place, missing))
+    if source is None and found.columns and "source" not in section.failed:
+        name, column = next(iter(found.columns.items()))
+        section.reporter.add(messages.data.no_source(column.span, name))
 
 
-def _source(expr: nodes.Expr, declared: Declarations, one_hot: Sequence[str]) -> FileSource:
+def _source(expr: nodes.Expr, declared: Declarations, found: Preparations) -> FileSource:
     call, file = _file_call(expr)
+    entry = SOURCES[call.func.id]
     fields: dict[str, tuple[str, ...]] = {}
     places: dict[str, Span] = {}
     for arg in call.args[1:]:
         if arg.name is None:
             message = "columns and keys are given by the name of their input or target"
             raise Fail(messages.data.source_form(arg.span, message))
-        item = _declared_name(arg.name, declared)
+        item = declared_name(arg.name, declared)
+        if item.name in found.columns or item.name in found.made_of:
+            raise Fail(messages.data.given_twice(arg.span, item.name))
         places |= {_word(e): e.span for e in items(arg.value)}
         fields[item.name] = tuple(map(_word, items(arg.value)))
-        _check_width(SOURCES[call.func.id], item, len(fields[item.name]), one_hot, arg)
+        _check_width(entry, item, found, len(fields[item.name]), arg.span)
+    for name, column in found.columns.items():
+        item = declared_name(nodes.Name(column.span, name), declared)
+        _check_width(entry, item, found, 1, column.span)
+        fields[name] = (_word(column),)
+        places[_word(column)] = column.span
     return FileSource(call.func.id, file.value, fields, file.span, places)
 
 
@@ -113,16 +125,18 @@ def _file_call(expr: nodes.Expr) -> tuple[nodes.Call, nodes.String]:
     return expr, first
 
 
-def _check_width(entry: DataSource, item: Declared, found: int, one_hot: Sequence[str], arg: nodes.Arg) -> None:
-    """Raise `Fail` where the columns or arrays of a source cannot make up an example."""
-    shape = item.type.example
+def _check_width(entry: DataSource, item: Declared, found: Preparations, count: int, span: Span) -> None:
+    """Raise `Fail` where so many columns or arrays of a source cannot make up an example."""
+    shape = _raw_shape(item, found)
+    if item.kind == "category" and not entry.table:
+        raise Fail(messages.data.needs_table(span, item.name, entry.file))
     if not entry.holds(shape):
-        raise Fail(messages.data.columns_rank(arg.span, item.name, str(list(shape))))
-    width = 1 if item.name in one_hot else entry.width(shape)
-    if found != width and entry.table:
-        raise Fail(messages.data.columns_shape(arg.span, item.name, str(list(shape)), width, found))
-    if found != width:
-        raise Fail(messages.data.source_form(arg.span, f"{item.name} is one array of {entry.file}: name one key"))
+        raise Fail(messages.data.columns_rank(span, item.name, str(list(item.type.example))))
+    width = entry.width(shape)
+    if count != width and entry.table:
+        raise Fail(messages.data.columns_shape(span, item.name, str(list(item.type.example)), width, count))
+    if count != width:
+        raise Fail(messages.data.source_form(span, f"{item.name} is one array of {entry.file}: name one key"))
 
 
 def _word(expr: nodes.Expr) -> str:
@@ -132,47 +146,6 @@ def _word(expr: nodes.Expr) -> str:
     if isinstance(expr, nodes.String):
         return expr.value
     raise Fail(messages.data.source_form(expr.span, 'a column is written as a word, or as a text: "sepal length (cm)"'))
-
-
-def _declared_name(expr: nodes.Expr, declared: Declarations) -> Declared:
-    name = expr.id if isinstance(expr, nodes.Name) else ""
-    if name not in declared:
-        raise Fail(messages.data.data_name(expr.span, name or "this", list(declared)))
-    found = declared[name]
-    if found is None:
-        raise Poisoned
-    return found
-
-
-def _scale(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Scale:
-    call = nodes.Call(expr.span, expr, ()) if isinstance(expr, nodes.Name) else expr
-    if not isinstance(call, nodes.Call):
-        raise Fail(messages.data.scale_form(expr.span, "for instance: scale = range(x, t)"))
-    method = call.func.id
-    if method not in SCALES:
-        raise Fail(messages.data.scale_form(call.func.span, suggest(method, SCALES)))
-    named = [a for a in call.args if _is_array(a, constants)]
-    chosen = [_scalable(a, declared) for a in named]
-    attrs = bind(method, SCALES[method], [a for a in call.args if a not in named], call.span, constants)
-    return Scale(method, tuple(chosen) or _real_inputs(declared), attrs)
-
-
-def _is_array(arg: nodes.Arg, constants: Constants) -> bool:
-    """Whether an argument of a scale names an array, and is no number."""
-    return arg.name is None and isinstance(arg.value, nodes.Name) and arg.value.id not in constants
-
-
-def _scalable(arg: nodes.Arg, declared: Declarations) -> str:
-    """Return the name of an array of real numbers, or raise `Fail`."""
-    item = _declared_name(arg.value, declared)
-    if item.kind != "real":
-        kind = "classes" if item.kind == "class" else "whole numbers that stand for something"
-        raise Fail(messages.data.scale_target(arg.span, item.name, kind))
-    return item.name
-
-
-def _real_inputs(declared: Declarations) -> tuple[str, ...]:
-    return tuple(d.name for d in declared.values() if d is not None and (d.role, d.kind) == ("input", "real"))
 
 
 def _split(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Split:
@@ -195,7 +168,7 @@ def _named(call: nodes.Call, name: str) -> list[nodes.Arg]:
 
 def _classes_named(expr: nodes.Expr, declared: Declarations) -> str:
     """Return the name of a target of classes, or raise `Fail`."""
-    target = _declared_name(expr, declared)
+    target = declared_name(expr, declared)
     if target.kind != "class":
         classes = [d.name for d in declared.values() if d is not None and d.kind == "class"]
         help = f"stratify by {' or '.join(classes)}" if classes else "no target holds classes: leave stratify out"

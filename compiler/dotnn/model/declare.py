@@ -13,7 +13,7 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
 from dotnn.syntax import nodes
 
-KINDS = ("int", "class")
+KINDS = ("int", "category", "class")
 
 
 def read_declaration(decl: nodes.TensorDecl, constants: Constants) -> Declared:
@@ -26,7 +26,7 @@ def read_declaration(decl: nodes.TensorDecl, constants: Constants) -> Declared:
     if math.prod(sizes) > MAX_SIZE:
         message = f"{name} would hold {math.prod(sizes):,} numbers; the limit is {MAX_SIZE:,}"
         raise Fail(messages.shapes.limit(decl.span, message))
-    if kind == "class":
+    if kind in ("class", "category"):
         return _classes(decl, sizes, span)
     if kind == "int" and decl.role != "input":
         help = f"for classes: target {name}: class[10]; for numbers: target {name}: [{', '.join(map(str, sizes))}]"
@@ -35,11 +35,17 @@ def read_declaration(decl: nodes.TensorDecl, constants: Constants) -> Declared:
 
 
 def _classes(decl: nodes.TensorDecl, sizes: list[int], span: Span) -> Declared:
-    name = decl.name.id
-    if decl.role != "target":
-        help = f"classes are targets; whole numbers come in as input {name}: int[1]"
+    """Return a target of classes, or an input of texts: one whole number for each example."""
+    assert decl.kind is not None
+    name, kind = decl.name.id, decl.kind.id
+    if kind == "class" and decl.role != "target":
+        help = f"texts come in as input {name}: category[12], whole numbers as input {name}: int[1]"
         raise Fail(messages.shapes.bad_declaration(span, "an input cannot be class[…]", help))
+    if kind == "category" and decl.role != "input":
+        help = f"texts to be told apart are classes: target {name}: class[{', '.join(map(str, sizes))}]"
+        raise Fail(messages.shapes.bad_declaration(span, "a target cannot be category[…]", help))
     if len(sizes) != 1:
-        help = f"for instance: target {name}: class[10]"
-        raise Fail(messages.shapes.bad_declaration(span, "class[…] takes one number, how many classes there are", help))
-    return Declared(name, decl.role, "class", TensorType((BATCH,), "int"), sizes[0], decl.span)
+        what = "classes there are" if kind == "class" else "different texts there are, and one more for all others"
+        help = f"for instance: {decl.role} {name}: {kind}[10]"
+        raise Fail(messages.shapes.bad_declaration(span, f"{kind}[…] takes one number, how many {what}", help))
+    return Declared(name, decl.role, kind, TensorType((BATCH,), "int"), sizes[0], decl.span)

@@ -75,10 +75,9 @@ def _data(data: Data) -> Iterator[str]:
     if data.source:
         fields = _arguments({name: list(keys) for name, keys in data.source.fields.items()})
         yield f"  data   {data.source.format}({', '.join([show(data.source.path), *fields])})"
-    for scale in data.scales:
-        arguments = ", ".join([", ".join(scale.names), *_arguments(scale.attrs)])
-        yield f"  scale  {scale.method}({arguments}), fitted on the training part"
-    yield from (f"  one_hot {name}" for name in data.one_hot)
+    for name, ways in data.prepared.items():
+        made_of = f" of {data.made_of[name]}" if name in data.made_of else ""
+        yield f"  made   {name}{made_of}: {', then '.join(map(str, ways))}"
     if data.split:
         by = [f"stratify = {data.split.stratify}"] if data.split.stratify else []
         yield f"  split  {', '.join([*_arguments(data.split.fractions), *by, f'seed = {data.split.seed}'])}"

@@ -9,7 +9,10 @@ from typing import Protocol, runtime_checkable
 
 from dotnn.core.diagnostics import Source, Span
 from dotnn.ir.expr import Expr
+from dotnn.library.inits import Init
 from dotnn.library.layers import Layer
+from dotnn.library.optimizers import Optimizer
+from dotnn.library.schedules import Schedule
 from dotnn.library.values import FAMILY
 from dotnn.model.model import Model, Step
 
@@ -67,6 +70,8 @@ def _plain(value: object) -> object:
         return str(value)
     if isinstance(value, Layer) and value.definition is not None:
         return "defined", str(value.definition.body)
+    if isinstance(value, Optimizer | Schedule | Init) and value.definition:
+        return "defined", value.definition
     if isinstance(value, Registered):
         return type(value).__name__, value.name
     if is_dataclass(value) and not isinstance(value, Span | Source):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 from dotnn.core.diagnostics import Diagnostic
@@ -10,6 +10,7 @@ from dotnn.model import messages
 from dotnn.model.constants import Constants, describe, evaluate
 from dotnn.model.messages.base import Fail, several
 from dotnn.model.model import Declared, Model, Nested
+from dotnn.model.raw import raw_declaration
 from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
@@ -56,11 +57,14 @@ def _words(shape: Shape) -> str:
 
 
 def check_inline(
-    section: SectionReader, inline: Mapping[str, list[Nested]], declared: Mapping[str, Declared], one_hot: Sequence[str]
+    section: SectionReader,
+    inline: Mapping[str, list[Nested]],
+    declared: Mapping[str, Declared],
+    shapes: Mapping[str, Shape],
 ) -> None:
-    """Report arrays whose examples have another shape than declared, and differing numbers of examples."""
+    """Report arrays whose examples have other `shapes` than they should, and differing numbers of examples."""
     for name, value in inline.items():
-        wanted = () if name in one_hot else declared[name].type.example
+        wanted = shapes[name]
         found = _shape(value, section.values[name], name)[1:]
         if not _fits(found, wanted):
             section.reporter.add(_misshapen(declared[name], section.values[name], found, wanted))
@@ -100,20 +104,10 @@ RANGES = {"unit": "from 0 to 1", "sign": "-1 or +1", "int": "a whole number", "b
 def check_values(section: SectionReader, model: Model) -> None:
     """Report the first number of each array that its loss (or its kind) does not allow."""
     for name, value in model.data.inline.items() if model.data else ():
-        kind = _checked_kind(model, name)
+        kind = raw_declaration(model, name)[0]
         bad = _first_bad(value, section.values[name], kind)
         if bad is not None:
             section.reporter.add(_not_allowed(name, kind, bad, _asked_by(model, name, kind)))
-
-
-def _checked_kind(model: Model, name: str) -> str:
-    """Return the kind of which an array must be as it is written in the spec: any numbers, where they are scaled."""
-    assert model.data is not None
-    if name in model.data.one_hot:
-        return f"class:{(model.inputs.get(name) or model.targets[name]).type.example[-1]}"
-    kind = model.input_kind(name) if name in model.inputs else model.raw_kind(name)
-    scaled = any(name in scale.names for scale in model.data.scales)
-    return "real" if scaled and kind != "binary" else kind
 
 
 def _asked_by(model: Model, name: str, kind: str) -> str:
@@ -131,7 +125,9 @@ def _first_bad(value: Nested, expr: nodes.Expr, kind: str) -> nodes.Expr | None:
 
 
 def _allowed(value: float, kind: str) -> bool:
-    base, _, count = kind.partition(":")
+    base, _, count = kind.removesuffix("?").partition(":")
+    if base == "above":
+        return value > float(count)
     if base in ("class", "int"):
         return value == int(value) and (not count or 0 <= value < int(count))
     if base in ("sign", "binary"):
@@ -140,7 +136,7 @@ def _allowed(value: float, kind: str) -> bool:
 
 
 def _not_allowed(name: str, kind: str, expr: nodes.Expr, loss: str) -> Diagnostic:
-    base, _, count = kind.partition(":")
+    base, _, count = kind.removesuffix("?").partition(":")
     text = describe(evaluate(expr, {}))
     if base == "class":
         message = f"{name} holds {text}, which is not one of the {count} classes"
@@ -148,6 +144,9 @@ def _not_allowed(name: str, kind: str, expr: nodes.Expr, loss: str) -> Diagnosti
     if base == "int" and count:
         message = f"{name} holds {text}, which is not one of the {count} symbols that a layer knows"
         return messages.data.inline_data(expr.span, message, "", f"they are counted from 0: 0 to {int(count) - 1}")
+    if base == "above":
+        message = f"{name} holds {text}, which has no logarithm: it must be above {float(count):g}"
+        return messages.data.inline_data(expr.span, message, "", f"add a number: scale = log({name}, plus = 1)")
     because = f": {loss} needs it" if loss else ""
     message = f"{name} holds {text}, but must be {RANGES[base]}{because}"
     fixes = {

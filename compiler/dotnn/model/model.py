@@ -18,6 +18,7 @@ from dotnn.library.losses import Loss
 from dotnn.library.metrics import Metric
 from dotnn.library.optimizers import Optimizer
 from dotnn.library.penalties import Penalty
+from dotnn.library.preparations import Preparation
 from dotnn.library.schedules import Schedule
 from dotnn.library.sources import SOURCES, DataSource
 
@@ -27,7 +28,8 @@ Nested: TypeAlias = "int | float | list[Nested]"
 
 @dataclass(frozen=True)
 class Declared:
-    """An `input` or `target`. `kind` is "real", "int" or "class"; `bound` the N of `class[N]` (0: none)."""
+    """An `input` or `target`. `kind` is "real", "int", "category" or "class"; `bound` is the N of `class[N]`
+    and `category[N]` (0: none)."""
 
     name: str
     role: str
@@ -208,15 +210,6 @@ class FileSource:
 
 
 @dataclass(frozen=True)
-class Scale:
-    """A scaling of the named arrays, fitted on the training part. `method` is range, standard or divide."""
-
-    method: str
-    names: tuple[str, ...]
-    attrs: Attrs
-
-
-@dataclass(frozen=True)
 class Split:
     """Fractions of the examples for training, validation and test; `stratify` names a target or is empty."""
 
@@ -227,12 +220,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """Where examples come from: `inline` arrays (nested lists) or a file."""
+    """Where examples come from: `inline` arrays (nested lists) or a file, and what is done to them.
+
+    `prepared` has the preparations of an input or target, in order. `made_of` says of an input that has no data of its
+    own of which other one it is made.
+    """
 
     inline: Mapping[str, list[Nested]] = field(default_factory=dict)
     source: FileSource | None = None
-    scales: tuple[Scale, ...] = ()
-    one_hot: tuple[str, ...] = ()
+    prepared: Mapping[str, tuple[Bound[Preparation], ...]] = field(default_factory=dict)
+    made_of: Mapping[str, str] = field(default_factory=dict)
     split: Split | None = None
 
 
@@ -278,9 +275,19 @@ class Model:
 
     def input_kind(self, name: str) -> str:
         """Return the kind of an input as `docs/script.md` lists them."""
-        kind = self.inputs[name].kind
-        bounds = [step.attrs[step.layer.bounds] for step in self.steps if step.layer.bounds and name in self._ids(step)]
-        return f"{kind}:{min(bounds)}" if bounds else kind
+        declared = self.inputs[name]
+        if declared.kind == "category":
+            return f"int:{declared.bound}"
+        bounds = [count for count, _ in self.bounds(name)]
+        return f"{declared.kind}:{min(bounds)}" if bounds else declared.kind
+
+    def bounds(self, name: str) -> list[tuple[int, Step]]:
+        """Return how many symbols the layers know that read an input of whole numbers, with these layers."""
+        return [
+            (step.attrs[step.layer.bounds], step)
+            for step in self.steps
+            if step.layer.bounds and name in self._ids(step)
+        ]
 
     def _ids(self, step: Step) -> list[str]:
         """Return where the whole numbers that a step reads come from, through steps that only rearrange them."""

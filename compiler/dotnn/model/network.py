@@ -18,6 +18,7 @@ from dotnn.model.model import Declared
 from dotnn.model.order import Circle, dependency_order
 from dotnn.model.paths import PathPart, settle
 from dotnn.model.scope import Scope, Tensor, names_read
+from dotnn.model.section import STATEMENTS
 from dotnn.model.shared import define_shared
 from dotnn.model.unused import unused_names
 from dotnn.syntax import nodes
@@ -93,6 +94,10 @@ class NetworkReader(ExpressionReader):
         for s in statements:
             if isinstance(s, nodes.Assign | nodes.LayerDef | nodes.Output):
                 self._collect(s, definitions, scope)
+            elif not isinstance(s, nodes.TensorDecl):
+                what, home = STATEMENTS[type(s)]
+                where = "model" if scope is self.scope else "block"
+                self.report(messages.sections.statement_not_allowed(s.span, what, where, home))
         for name in self._ordered(definitions, scope):
             statement = definitions[name]
             self.attempt(statement.name, scope, partial(self._define, name, statement, scope))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dotnn.core.arguments import POSITIVE_INT, SEED, Arg, Bound, Symbol
 from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
@@ -21,6 +21,7 @@ from dotnn.model.params import read_params
 from dotnn.model.scope import Draft
 from dotnn.model.section import SectionReader, head_of
 from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_defaults, read_train
+from dotnn.model.trial import NoNumber
 from dotnn.model.unused import unused_definitions, unused_names
 from dotnn.syntax import nodes
 
@@ -108,6 +109,7 @@ def _experiment(
     _unused(network, file)
     reporter.stop_on_errors()
     steps, params = _settle(network, defaults)
+    _try_to_draw(params.values(), reporter)
     model = Model(
         source=reporter.source,
         name=network.section.name.id,
@@ -122,7 +124,17 @@ def _experiment(
         check=check,
     )
     check_values(data_section, model)
+    _check_categories(model, reporter)
     return model
+
+
+def _check_categories(model: Model, reporter: Reporter) -> None:
+    """Report layers that know fewer symbols than a category has."""
+    for name, item in model.inputs.items():
+        for known, step in model.bounds(name) if item.kind == "category" else ():
+            if known < item.bound:
+                names = (step.layer.name, step.layer.bounds, known)
+                reporter.add(messages.data.vocabulary(step.span, *names, name, item.bound))
 
 
 def _train_section(
@@ -172,6 +184,16 @@ def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...
         places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
         steps.append(Step(draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span, places))
     return tuple(steps), params
+
+
+def _try_to_draw(params: Iterable[Parameter], reporter: Reporter) -> None:
+    """Stop where an initialiser that the spec defines cannot draw a parameter."""
+    for p in params:
+        try:
+            _ = p.init.entry.definition and p.init.entry.line(p.shape, p.init.attrs)
+        except NoNumber as problem:
+            reporter.add(messages.procedures.no_start(p.span, str(p.init), p.name, str(problem)))
+    reporter.stop_on_errors()
 
 
 def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Defaults) -> Parameter:

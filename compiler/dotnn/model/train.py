@@ -19,6 +19,7 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.metric_terms import metric_terms
 from dotnn.model.model import Checkpoint, Data, LossTerm, Train
 from dotnn.model.network import NetworkReader
+from dotnn.model.regime_numbers import check_numbers
 from dotnn.model.section import SectionReader
 from dotnn.model.stops import Quantities, read_stops, watched
 from dotnn.syntax import nodes
@@ -109,6 +110,7 @@ def _optimizer(expr: nodes.Expr, quantities: Quantities, section: SectionReader)
     """Return the optimizer; the quantity that its schedule watches, if any, is a reported one."""
     bound = bind_entry("optimizer", evaluate(expr, section.constants), expr.span, section.constants)
     optimizer = cast(Bound[Optimizer], bound)
+    check_numbers(optimizer, expr.span)
     schedule = optimizer.attrs["lr"]
     if isinstance(schedule, Bound) and schedule.entry.watches:
         assert isinstance(expr, nodes.Call)

@@ -36,6 +36,8 @@ FIXES = (
         "a probability is not negative|probabilities sum to 1",
         "give every example shares that add up to 1, none below 0",
     ),
+    ("which has no logarithm", "correct the number, or add one to all: scale = log(x, plus = 1)"),
+    ("a text stands in one column", "name one column"),
     ("too large or too close", "look for a wrong number in the column, or scale with divide(…)"),
     ("by dividing by 0", "divide by another number"),
     ("a scaling must read", "the file is damaged: train again"),
@@ -99,6 +101,7 @@ def in_table(error: DataError, path: Path, column_of: dict[str, str]) -> DataErr
     table = CsvTable(path)
     column = table.index(column_of[match[1]])
     example = int(match[2])
-    message = f"{column_of[match[1]]} is {table.rows[example][column]}{str(error)[str(error).index(',') :]}"
+    reason = str(error)[str(error).index(",", match.end()) :]
+    message = f"{column_of[match[1]]} is {table.rows[example][column]}{reason}"
     message = message.removesuffix(f" ({error.help})")
     return DataError(message, path, table.lines[example], column + 1, error.help)

@@ -41,11 +41,11 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
         folder = RunFolder.open(run)
         module, edited = _script_of(folder, needs)
         params = folder.read_weights(weight_shapes(module), getattr(module, "MODEL", ""))
-        scaling = folder.read_scaling(getattr(module, "SCALED", None))
+        scaling = folder.read_scaling(getattr(module, "FITTED", None))
         labels = folder.read_labels()
         _warn_of_divergence(folder)
         inputs = _inputs(module, input_file)
-        _check_finite(params, inputs, scaling)
+        _check_finite(params, {n: a for n, a in inputs.items() if _raw_inputs(module)[n] == module.INPUTS[n]}, scaling)
         outputs = _outputs(folder, module, edited, (params, inputs, scaling or None))
         classes = getattr(module, "CLASSES", {})
         named = {name: labels[target] for name, target in classes.items() if target in labels}
@@ -60,12 +60,19 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
 
 def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
     """Read the inputs with the source that the name of the file tells, from standard input as CSV or .npz."""
+    declared = _raw_inputs(module)
     named = next((source for source in SOURCES.values() if file.lower().endswith(source.ending)), None)
     if named is None:
-        return read_inputs(file, module.INPUTS, getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None)
+        return read_inputs(file, declared, getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None)
     if named.table:
-        return read_inputs(file, module.INPUTS, getattr(module, "INPUT_COLUMNS", None), table=table_reader(named))
-    return read_inputs(file, module.INPUTS, arrays=array_reader(named))
+        return read_inputs(file, declared, getattr(module, "INPUT_COLUMNS", None), table=table_reader(named))
+    return read_inputs(file, declared, arrays=array_reader(named))
+
+
+def _raw_inputs(module: ModuleType) -> Mapping[str, tuple[str, tuple[int, ...]]]:
+    """Return the kinds and shapes of what a script predicts from, before it is prepared."""
+    raw: Mapping[str, tuple[str, tuple[int, ...]]] = getattr(module, "RAW_INPUTS", module.INPUTS)
+    return raw
 
 
 def _check_finite(params: Arrays, inputs: Arrays, scaling: Mapping[str, object]) -> None:

@@ -13,11 +13,11 @@ from typing import cast
 
 import numpy as np
 
-from dotnn.codegen.data import raw_kinds
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.library.sources import DataSource
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
+from dotnn.model.raw import raw_declarations
 from dotnn.reports.console import warn
 from dotnn.running.data_errors import from_data_error, own_error
 from dotnn.running.data_help import in_table
@@ -64,20 +64,20 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
     path, shown, span = _data_file(model, given)
     try:
         if source is None:
-            arrays, labels = read_npz(path, {name: name for name in (*model.inputs, *model.targets)}), Labels()
+            arrays, labels = read_npz(path, {name: name for name in raw_declarations(model)}), Labels()
         else:
             arrays, labels = _read(path, source, model)
-        arrays = check_arrays(arrays, _raw_declarations(model))
+        return check_arrays(arrays, raw_declarations(model)), labels
     except DataError as error:
         raise stop(model, _located(model, _in_table(model, error, path), shown, span)) from None
-    return arrays, labels
 
 
 def _read(path: Path, source: FileSource, model: Model) -> tuple[Arrays, Labels]:
     """Return what the reader of a source finds at `path`: tables also have the texts of classes."""
     if not source.entry.table:
         return array_reader(source.entry)(path, {name: keys[0] for name, keys in source.fields.items()}), {}
-    reader, kinds = table_reader(source.entry), raw_kinds(model)
+    reader = table_reader(source.entry)
+    kinds = {name: kind for name, (kind, _) in raw_declarations(model).items()}
     with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
         arrays, labels = reader(path, {name: list(columns) for name, columns in source.fields.items()}, kinds)
     warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
@@ -133,14 +133,6 @@ def _data_file(model: Model, given: str | None) -> tuple[Path, str, Span | None]
         message = "there is nothing to train on: the spec has no data section"
         raise stop(model, Diagnostic("NN405", message, model.train.losses[0].span, help=help))
     return inside(model, source.path, source.span), source.path, source.span
-
-
-def _raw_declarations(model: Model) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Return kind and shape of every array as it is read: before one-hot encoding and scaling."""
-    one_hot = model.data.one_hot if model.data else ()
-    kinds = raw_kinds(model)
-    declared = {**model.inputs, **model.targets}
-    return {n: (kinds[n], () if n in one_hot else d.type.example) for n, d in declared.items()}
 
 
 def _place_of_fault(model: Model, error: DataError) -> Span | None:

@@ -16,6 +16,7 @@ from lark import Token, Transformer
 from dotnn.core import limits
 from dotnn.core.diagnostics import Span
 from dotnn.syntax import nodes
+from dotnn.syntax.walk import statement_expressions
 
 Children = list[Any]
 
@@ -81,6 +82,14 @@ class TreeBuilder(Transformer[Token, nodes.File]):
         keyword, name, params, _, value = children
         return nodes.Definition(_cover(children), str(keyword), (), _name(name), params, value)
 
+    def optimizer(self, children: Children) -> nodes.Procedure:
+        """`optimizer name(params)? { … }`."""
+        keyword, name, *rest, _ = children
+        params = rest.pop(0) if isinstance(rest[0], tuple) else ()
+        statements, span = tuple(rest[1:]), _cover(children)
+        computed = tuple(expr for statement in statements for expr in statement_expressions(statement))
+        return nodes.Procedure(span, str(keyword), statements, _name(name), params, nodes.List(span, computed))
+
     # ---------------------------------------------------------------------------------------------- statements
 
     def assign(self, children: Children) -> nodes.Assign:
@@ -101,6 +110,10 @@ class TreeBuilder(Transformer[Token, nodes.File]):
         """`output value` or `output name = value`."""
         name = _name(children[1]) if len(children) == 4 else None
         return nodes.Output(_cover(children), name, children[-1])
+
+    def slot(self, children: Children) -> nodes.Slot:
+        """`slot name = value`."""
+        return nodes.Slot(_cover(children), _name(children[1]), children[3])
 
     # --------------------------------------------------------------------------------------------- expressions
 

@@ -170,6 +170,14 @@ class Output(Stmt):
     value: Expr
 
 
+@dataclass(frozen=True, slots=True)
+class Slot(Stmt):
+    """`slot m = 0`: what an optimizer keeps from update to update, and the number that it starts from."""
+
+    name: Name
+    value: Expr
+
+
 # --------------------------------------------------------------------------------------------------- sections
 
 
@@ -216,6 +224,11 @@ class Definition(Section):
     name: Name
     params: tuple[BlockParam, ...]
     value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure(Definition):
+    """`optimizer name(params) { … }`: its statements run in order; `value` lists what they compute."""
 
 
 @dataclass(frozen=True, slots=True)

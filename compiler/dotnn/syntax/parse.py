@@ -18,7 +18,7 @@ from dotnn.syntax.decode import check_text, refusal
 from dotnn.syntax.diagnose import diagnose
 from dotnn.syntax.errors import MINIMAL_SPEC
 from dotnn.syntax.grammar_file import grammar_path
-from dotnn.syntax.scan import DEFINITIONS, SECTION_WORDS, Piece, scan
+from dotnn.syntax.scan import DEFINITIONS, SECTION_WORDS, SOFT_SECTION_WORDS, Piece, scan
 from dotnn.syntax.walk import expressions, is_deeper
 
 MAX_ERRORS = 10
@@ -123,6 +123,8 @@ def _next_section(text: str, offset: int) -> int | None:
     for i, (piece, second, third) in enumerate(zip(pieces, pieces[1:], pieces[2:], strict=False)):
         named = second.kind == "name" and third.text in ("{", "(")
         if piece.text in SECTION_WORDS and (second.text == "{" or named):
+            return piece.start
+        if piece.text in SOFT_SECTION_WORDS and named:
             return piece.start
         if piece.text in DEFINITIONS and second.kind == "name" and _is_defined(pieces[i + 2 :]):
             return piece.start

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dotnn.core.diagnostics import Source, closest
-from dotnn.syntax.scan import KEYWORDS, SECTION_WORDS, STATEMENT_WORDS, Piece, is_closed
+from dotnn.syntax.scan import KEYWORDS, SECTION_WORDS, SOFT_SECTION_WORDS, STATEMENT_WORDS, Piece, is_closed
 
 _OPERATORS = frozenset(["+", "-", "*", "/", "@", "^", "**", "..", "<", "<=", ">", ">=", "==", "!=", "mod", "and", "or"])
 _VALUE_KINDS = frozenset(["name", "number", "string"])
@@ -189,7 +189,7 @@ class ParseContext:
     @property
     def header(self) -> str:
         """The head of the section around the place, as written: `block B(n)`."""
-        return self._written_since(SECTION_WORDS)
+        return self._written_since(SECTION_WORDS + SOFT_SECTION_WORDS)
 
     @property
     def declared(self) -> str:

@@ -82,7 +82,7 @@ def _end_of(node: nodes.Section | nodes.Stmt, pieces: Sequence[Piece], index: in
 def _section(text: str, item: _Item) -> list[Line]:
     section = item.node
     assert isinstance(section, nodes.Section)
-    if isinstance(section, nodes.Definition):
+    if isinstance(section, nodes.Definition) and not isinstance(section, nodes.Procedure):
         lines = Layout(text, item.pieces, 0).lines()
         lines[-1].comment = item.comment or lines[-1].comment
         return lines
@@ -140,7 +140,7 @@ def _equals_at(item: _Item) -> int:
     match item.node:
         case nodes.Assign():
             index = 1
-        case nodes.LayerDef() | nodes.Output(name=nodes.Name()):
+        case nodes.LayerDef() | nodes.Slot() | nodes.Output(name=nodes.Name()):
             index = 2
         case _:
             return 0

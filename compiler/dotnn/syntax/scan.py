@@ -15,8 +15,15 @@ from dotnn.core.diagnostics import Span
 
 SECTION_WORDS = ("params", "model", "block", "data", "train", "check")
 STATEMENT_WORDS = ("input", "target", "layer", "output")
-DEFINITIONS = {"activation": "activation name(z, a = 1) = z * a"}
+DEFINITIONS = {
+    "activation": "activation name(z, a = 1) = z * a",
+    "init": "init name(sd = 1) = normal(sd) / sqrt(n_in)",
+    "schedule": "schedule name(lr, rate = 0.9) = lr * rate ^ epoch",
+    "optimizer": "optimizer name(lr = 0.01) {{ w = w - lr * g }}",
+}
 """The words that a definition begins with, each with an example."""
+SOFT_SECTION_WORDS = ("optimizer",)
+"""Words of sections only where their forms follow."""
 OPERATOR_WORDS = ("and", "or", "not", "mod")
 KEYWORDS = frozenset(SECTION_WORDS + STATEMENT_WORDS + OPERATOR_WORDS + ("in",))
 CLOSER_OF = {"(": ")", "[": "]", "{": "}"}

@@ -56,6 +56,8 @@ def statement_expressions(statement: nodes.Stmt) -> tuple[nodes.Expr, ...]:
     match statement:
         case nodes.Assign(value=value, limits=None) | nodes.LayerDef(value=value) | nodes.Output(value=value):
             return (value,)
+        case nodes.Slot(value=value):
+            return (value,)
         case nodes.Assign(value=value, limits=nodes.Expr() as limits):
             return (value, limits)
         case nodes.TensorDecl(dims=dims):

@@ -33,7 +33,9 @@ class Style:
     purpose what it is written for, as in "to be read"
     passes  (options, words that no value may be called) -> the passes that make the graph of the script
     step    the same for the graph of a training step, where that is another one
-    stages  (model, graph of the step) -> text, by the name under which `dotnn dump` shows it
+    predict (options, words, paths of what metrics read) -> the passes that make the graph of predictions, where that is
+            another one
+    stages  draft -> text, by the name under which `dotnn dump` shows it
     check   (draft, script) -> None: raises where the script is not as it was planned
     lacks   options of the target that mean nothing to it
     scaled  whether an optimizer's memories leave constant factors out
@@ -43,7 +45,8 @@ class Style:
     purpose: str
     passes: Callable[[Options, frozenset[str]], Pipeline]
     step: Callable[[Options, frozenset[str]], Pipeline] | None = None
-    stages: Mapping[str, Callable[[Model, Graph], str]] = field(default_factory=dict)
+    predict: Callable[[Options, frozenset[str], tuple[str, ...]], Pipeline] | None = None
+    stages: Mapping[str, Callable[[Draft], str]] = field(default_factory=dict)
     check: Callable[[Draft, str], None] | None = None
     lacks: tuple[str, ...] = ()
     scaled: bool = False
@@ -57,7 +60,7 @@ class Style:
 class Draft:
     """A script that is about to be written.
 
-    graph   what it computes;  step: what a training step of it computes
+    graph   what it computes;  step: what a training step of it computes;  prediction: what a prediction does
     values  the arrays of parameters that start from a file
     words   names of the spec that are words of the script, too
     """
@@ -68,6 +71,7 @@ class Draft:
     options: Options
     graph: Graph
     step: Graph
+    prediction: Graph
     values: Mapping[str, np.ndarray]
     words: frozenset[str] = NO_WORDS
 

@@ -11,12 +11,14 @@ import numpy as np
 from .blame.checks import blame_for_gradient, blame_for_note, blame_for_seed, blames_for_unsound
 from .blame.faults import blames_at
 from .blame.localise import localise
+from .blame.predictions import blame_for_prediction
 from .blame.training import blame_for_difference, blame_for_training
 from .probing import invariants
 from .probing.course import Trial
 from .probing.evaluation import Evaluation
 from .probing.gradients import Probing
 from .probing.likeness import check_likeness, check_loop
+from .probing.predictions import check_predictions, has_own_predictions
 from .probing.probes import NOISE, ROUNDING, TOLERANCE
 from .probing.soundness import check_soundness
 from .probing.steps import Reference
@@ -84,7 +86,7 @@ def check_script(
 def check_style(
     source: str, filename: str, seed: int, style: str, references: Mapping[str, Reference], twin: ModuleType
 ) -> tuple[list[CheckResult], Blame | None]:
-    """Compare what a script trains with references, and the order in which it does with that of another style."""
+    """Compare what a script trains with references, and its batches and predictions with those of another style."""
     script = load_script(source, filename)
     trial = Trial(script, seed)
     with np.errstate(all="ignore"):
@@ -92,7 +94,11 @@ def check_style(
         if wrong is not None:
             return results, blame_for_training(script, wrong)
         result, difference = check_loop(trial, twin, "the explain style")
-        return [*results, result], blame_for_difference(script, difference)
+        results.append(result)
+        if difference is not None:
+            return results, blame_for_difference(script, difference)
+        result, prediction = check_predictions(trial, twin, "the explain style")
+        return [*results, result], blame_for_prediction(script, prediction)
 
 
 @dataclass
@@ -185,10 +191,14 @@ class _Check:
         return errors
 
     def _run_training(self, trial: Trial) -> None:
-        """V10 and V11: what `train` and `predict` run; where a gradient is wrong already, a step is, too."""
+        """V10 to V12: what `train` and `predict` run; where a gradient is wrong already, a step is, too."""
         results, wrong = check_training(trial, self.references)
         self.report.checks += results
         self.report.blame = blame_for_training(self.script, wrong)
+        if has_own_predictions(self.script.whole):
+            result, prediction = check_predictions(trial, self.script.whole, "forward")
+            self._add(result)
+            self.report.blame = self.report.blame or blame_for_prediction(self.script, prediction)
         for name, twin in self.twins.items():
             result, difference = check_likeness(trial, twin, name)
             self._add(result)

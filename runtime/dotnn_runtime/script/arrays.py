@@ -5,16 +5,18 @@ import typing
 import numpy as np
 
 from dotnn_runtime.script.errors import DataError, suggest
+from dotnn_runtime.script.rows import Rows, pieces
 
 
 def check_arrays(
     data: dict[str, np.ndarray], declarations: dict[str, tuple[str, tuple[int, ...]]]
 ) -> dict[str, np.ndarray]:
-    """Return the arrays of `data` as declared: shape `(n,
-    *shape)`, int64 for `int` and `class`, else float64.
+    """Return the arrays of `data` as declared: shape `(n, *shape)`, int64 for `int` and `class`, texts for
+    `text`; others keep the precision that they have, see `real_numbers`.
 
     `declarations` maps a name to its kind and the shape of one example: `{"x": ("real", (2,)), "y":
-    ("class:10", ())}`. Where a shape ends in 1, or the array ends in 1 and the shape is (), that axis is
+    ("class:10", ())}`. A kind that ends in "?" may have gaps, which are NaN.
+    Where a shape ends in 1, or the array ends in 1 and the shape is (), that axis is
     added or dropped; nothing else is reshaped and nothing broadcast. Raises DataError naming the first value
     that is wrong.
     """
@@ -38,15 +40,34 @@ def check_array(name: str, value: np.ndarray, kind: str, shape: tuple[int, ...])
         array = np.asarray(value)
     except ValueError:
         raise DataError(f"{name} is ragged: its examples differ in shape") from None
+    if kind == "text":
+        return check_texts(name, array)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name} holds {array.dtype}, not real numbers")
+    gaps, kind = kind.endswith("?"), kind.removesuffix("?")
     array = fit_shape(name, array, kind, shape)
-    refuse(name, array, ~np.isfinite(array), "which is not finite")
+    refuse(name, array, np.isinf if gaps else lambda a: ~np.isfinite(a), "which is not finite")
     base, _, count = kind.partition(":")
     if base in ("int", "class"):
         return check_integers(name, array, int(count) if count else None)
     check_range(name, array, kind)
-    return array.astype(np.float64)
+    return real_numbers(array)
+
+
+def real_numbers(array: np.ndarray) -> np.ndarray:
+    """Return numbers as float64, but those that take less memory as they are: float32, and small integers."""
+    small = array.dtype.itemsize < 8 and (array.dtype.kind == "f" or array.dtype.itemsize < 4)
+    return array if small else array.astype(np.float64, copy=False)
+
+
+def check_texts(name: str, array: np.ndarray) -> np.ndarray:
+    """Return an array of texts, `(n,)`, one for each example. Raises DataError for anything else."""
+    if array.dtype.kind != "U" or array.size == 0 or array.size != len(array):
+        message = (
+            f"{name} has shape {array.shape} and holds {array.dtype}, needed is one text for each example"
+        )
+        raise DataError(message, help="give it texts: np.array([...], str)")
+    return array.reshape(-1)
 
 
 def fit_shape(name: str, array: np.ndarray, kind: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -79,56 +100,99 @@ def check_integers(name: str, array: np.ndarray, count: int | None) -> np.ndarra
 
     Every value must be an integer in `0…count-1` (any integer where count is None).
     """
-    refuse(name, array, array != np.floor(array), "which is no integer")
-    # As float64, so that unsigned and negative integers compare alike.
-    wide = array.astype(np.float64)
+    refuse(name, array, lambda a: a != np.floor(a), "which is no integer")
     if count is not None:
-        from_1 = wide.min() == 1 and wide.max() == count  # then the fix is known
+        from_1 = array.min() == 1 and array.max() == count  # then the fix is known
         hint = (
             "count from 0: subtract 1"
             if from_1
             else f"class numbers begin at 0; is {count} the number of them?"
         )
-        refuse(name, array, (wide < 0) | (wide >= count), f"allowed is 0…{count - 1}", hint)
-    refuse(name, array, abs(wide) >= 2.0**63, "which does not fit into 64 bits")
-    return array.astype(np.int64)
+        refuse(name, array, lambda a: (a < 0) | (a >= count), f"allowed is 0…{count - 1}", hint)
+    # As float64, so that unsigned and negative integers compare alike.
+    refuse(name, array, lambda a: abs(a.astype(np.float64)) >= 2.0**63, "which does not fit into 64 bits")
+    return array.astype(np.int64, copy=False)
 
 
 def check_range(name: str, array: np.ndarray, kind: str) -> None:
     """Raise DataError at the first value outside of what
-    `kind` (real, binary, unit, sign, distribution) allows.
+    `kind` (real, above, binary, unit, sign, distribution) allows; a gap, which is NaN, is allowed.
     """
     if kind == "unit":
-        refuse(name, array, (array < 0) | (array > 1), "allowed is 0…1")
+        refuse(name, array, lambda a: (a < 0) | (a > 1), "allowed is 0…1")
     if kind == "binary":
         hint = "the accuracy of numbers is that of 0 and 1; for others there are mae, rmse and r2"
-        refuse(name, array, (array != 0) & (array != 1), "allowed is 0 and 1", hint)
+        refuse(name, array, lambda a: (a != 0) & (a != 1) & ~np.isnan(a), "allowed is 0 and 1", hint)
+    if kind.startswith("above:"):
+        least = float(kind.partition(":")[2])
+        refuse(name, array, lambda a: a <= least, f"which has no logarithm: it must be above {least:g}")
     if kind == "sign":
-        refuse(name, array, (array != 1) & (array != -1), "allowed is -1 and +1")
+        refuse(name, array, lambda a: (a != 1) & (a != -1) & ~np.isnan(a), "allowed is -1 and +1")
     if kind == "distribution":
-        refuse(name, array, array < 0, "a probability is not negative")
+        refuse(name, array, lambda a: a < 0, "a probability is not negative")
         sums = array.sum(axis=-1, dtype=np.float64)
         # Rows that were stored in float32 sum to 1 within about 1e-6.
-        refuse(f"the sum of {name}", sums, abs(sums - 1) > 1e-5, "but probabilities sum to 1")
+        refuse(f"the sum of {name}", sums, lambda a: abs(a - 1) > 1e-5, "but probabilities sum to 1")
 
 
 def in_precision(arrays: dict[str, np.ndarray], dtype: typing.Any) -> dict[str, np.ndarray]:
-    """Return `arrays` with those of floats in `dtype`;
+    """Return `arrays` in `dtype`, but those of int64, which are indices;
     DataError where one of their numbers is not finite in it.
     """
-    with np.errstate(over="ignore"):  # what overflows is refused
-        cast = {
-            name: array.astype(dtype) if array.dtype.kind == "f" else array for name, array in arrays.items()
-        }
-    for name, array in cast.items():
-        if array.dtype.kind == "f":
-            reason = f"which is not finite in {array.dtype}"
-            refuse(name, arrays[name], ~np.isfinite(array), reason, "correct it, or scale it")
+    cast = {}
+    for name, array in arrays.items():
+        cast[name] = array
+        if array.dtype != np.int64:
+            with np.errstate(over="ignore"):  # what overflows is refused
+                cast[name] = array.astype(dtype, copy=False)
+            refuse_overflow(name, array, cast[name])
     return cast
 
 
-def refuse(name: str, array: np.ndarray, bad: np.ndarray, reason: str, help: str = "") -> None:
-    """Raise DataError with the place and value of the first element where `bad` is true, if any is."""
-    if bad.any():
-        place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise DataError(f"{name}[{', '.join(str(i) for i in place)}] is {array[place]}, {reason}", help=help)
+def prepared(
+    parts: dict[str, dict[str, Rows]], dtype: typing.Any, resident: float = 2**28
+) -> dict[str, dict[str, typing.Any]]:
+    """Return the parts in `dtype`, but what is int64, which are indices: as arrays, where all of them take
+    up to `resident` bytes, else as `Rows`. DataError where a number is not finite in `dtype`.
+    """
+    made = {part: {name: in_type(name, r, dtype) for name, r in some.items()} for part, some in parts.items()}
+    if sum(rows.nbytes for some in made.values() for rows in some.values()) > resident:
+        return typing.cast(dict[str, dict[str, typing.Any]], made)
+    return {part: {name: np.asarray(rows) for name, rows in some.items()} for part, some in made.items()}
+
+
+def in_type(name: str, rows: Rows, dtype: typing.Any) -> Rows:
+    """Return rows in `dtype`, or int64 if the array is. DataError where a number is not finite in it."""
+    if rows.values.dtype == np.int64:
+        return rows.like(dtype=np.int64)
+    cast = rows.like(dtype=dtype)
+    with np.errstate(over="ignore"):  # what overflows is refused
+        refuse_overflow(name, rows, cast)
+    return cast
+
+
+def refuse_overflow(name: str, array: np.ndarray | Rows, cast: np.ndarray | Rows) -> None:
+    """Raise DataError at the first element of `array` that is not finite in the type of `cast`."""
+
+    def wrong(some: np.ndarray) -> np.ndarray:
+        overflown: np.ndarray = ~np.isfinite(some.astype(cast.dtype, copy=False))
+        return overflown
+
+    refuse(name, array, wrong, f"which is not finite in {cast.dtype}", "correct it, or scale it")
+
+
+def refuse(
+    name: str,
+    array: np.ndarray | Rows,
+    wrong: typing.Callable[[np.ndarray], np.ndarray],
+    reason: str,
+    help: str = "",
+) -> None:
+    """Raise DataError with the place and value of the first element that is `wrong`, if any is."""
+    for piece in pieces(array.shape):
+        some = array[piece]
+        bad = wrong(some)
+        if bad.any():
+            first = np.argwhere(bad)[0]
+            place = ", ".join(str(int(i)) for i in (piece.start + first[0], *first[1:]))
+            raise DataError(f"{name}[{place}] is {some[tuple(first)]}, {reason}", help=help)

@@ -31,11 +31,6 @@ def stacked(first: np.ndarray, *others: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(first, (rows, first.shape[1]), first.strides)
 
 
-def with_ones(rows: np.ndarray) -> np.ndarray:
-    """Return the rows with a 1 behind each: what multiplies the bias."""
-    return np.hstack([rows, np.ones((len(rows), 1), rows.dtype)])
-
-
 def blocks(arrays: list[np.ndarray], length: int = 32768) -> list[list[np.ndarray]]:
     """Cut arrays of one length into blocks that fit in the processor's cache together."""
     size = len(arrays[0])

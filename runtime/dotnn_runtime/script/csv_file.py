@@ -24,7 +24,8 @@ def read_csv(
 
     `columns` maps a value to its columns, `kinds` to its kind (`real` where it has none):
     `{"d": ["temperature", "humidity"], "y": ["species"]}` and `{"y": "class:3"}`.
-    A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)`. A
+    A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)`, a
+    `text` its cells, `(n,)`; where a kind ends in "?", a cell without a number becomes NaN. A
     class column holds integers, kept as they are, or strings, which become indices: by their place in
     `labels[name]` where given, else in sorted order; a mixture is refused. `labels` in the result holds the
     strings of every class that has some; where they are fewer than the classes of its kind, a warning says
@@ -56,6 +57,8 @@ def all_numbers(
 
 def of_kind(columns: np.ndarray, kind: str) -> np.ndarray | None:
     """Return numbers `(n, columns)` as a value of their kind holds them, None where they cannot be one."""
+    if kind == "text":
+        return None  # a number is a text, too: as it is written
     if not kind.startswith(("class", "int")):
         return columns
     if ((columns != np.floor(columns)) | (abs(columns) >= 2.0**53)).any():
@@ -106,8 +109,11 @@ def read_cells(
         elif kind.startswith("int"):
             cells = [table.parsed(column, parse_integer, "an integer") for column in wanted]
             arrays[name] = np.array(cells, dtype=np.int64).T
+        elif kind == "text":
+            arrays[name] = np.array(table.texts(wanted), dtype=np.str_)
         else:
-            cells = [table.parsed(column, parse_number, "a finite number") for column in wanted]
+            parse = parse_optional if kind.endswith("?") else parse_number
+            cells = [table.parsed(column, parse, "a finite number") for column in wanted]
             arrays[name] = np.array(cells, dtype=np.float64).T
     return arrays, found
 
@@ -178,10 +184,20 @@ class CsvTable:
                 raise self.bad_cell(name, line, column, row[column], wanted) from None
         return values
 
+    def texts(self, names: list[str]) -> list[str]:
+        """Return the cells of a column as they are; the column stands alone in `names`."""
+        if len(names) != 1:
+            raise DataError(
+                f"a text stands in one column, not in {len(names)}: {', '.join(names)}", self.path
+            )
+        column = self.index(names[0])
+        return [row[column] for row in self.rows]
+
     def bad_cell(self, name: str, line: int, column: int, cell: str, wanted: str) -> DataError:
         """Return the error for a cell that is not what was `wanted`."""
         if not cell:
-            hint = "there are no missing values: fill the cell or leave the row out"
+            hint = "fill the cell, or leave the row out"
+            hint += ", or name what becomes of gaps: missing = median(x)" if "number" in wanted else ""
             return DataError(f"{name} is empty", self.path, line, column + 1, hint)
         hint = "write decimals with a point" if is_number(cell.replace(",", ".", 1)) and "," in cell else ""
         return DataError(f"{name} is {cell!r}, not {wanted}", self.path, line, column + 1, hint)
@@ -265,6 +281,12 @@ def parse_number(cell: str) -> float:
     if "_" in cell or not math.isfinite(value):
         raise ValueError(cell)
     return value
+
+
+def parse_optional(cell: str) -> float:
+    """Return the finite number that `cell` writes, NaN where it is empty or says that there is none."""
+    gap = cell in ("", "?", "NA", "N/A", "nan", "NaN", "null", "NULL", "None")
+    return math.nan if gap else parse_number(cell)
 
 
 def parse_integer(cell: str) -> int:

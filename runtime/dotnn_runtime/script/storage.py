@@ -128,16 +128,27 @@ def json_checksum(value: object) -> int:
 
 
 def load_scaling(
-    path: str | pathlib.Path, shapes: dict[str, tuple[int, ...]] | None
+    path: str | pathlib.Path, fitted: dict[str, dict[str, tuple[int, ...] | None]] | None
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return the scalings of exactly the values in `shapes`, `{"x": (2,)}`;
-    DataError where the file is damaged, or that of another network.
+    """Return what was fitted, of exactly the names, keys and shapes in `fitted`: `{"x": {"shift": (2,), …}}`.
+
+    A shape None is that of a list of any length. DataError
+    where the file is damaged, or that of another network.
     """
     scaling = scaling_from_json(read_sealed_json(path), path)
-    found = {name: s["scale"].shape for name, s in scaling.items()}
-    if shapes is not None and found != {name: tuple(shape) for name, shape in shapes.items()}:
-        needed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+    if fitted is not None and not fits(scaling, fitted):
+        needed = ", ".join(f"{name} {shape}" for name, keys in fitted.items() for shape in keys.values())
         raise DataError(
             f"the scaling does not fit this network: needed is one of {needed or 'nothing'}", path
         )
     return scaling
+
+
+def fits(
+    scaling: dict[str, dict[str, np.ndarray]], fitted: dict[str, dict[str, tuple[int, ...] | None]]
+) -> bool:
+    """Say whether what was fitted has exactly these names, keys and shapes."""
+    if {name: set(s) for name, s in scaling.items()} != {name: set(keys) for name, keys in fitted.items()}:
+        return False
+    wanted = [(scaling[name][key], shape) for name, keys in fitted.items() for key, shape in keys.items()]
+    return all(array.ndim == 1 if shape is None else array.shape == tuple(shape) for array, shape in wanted)

@@ -30,6 +30,8 @@ COMPARED = (
     "load_data",
     "prepare",
     "predict",
+    "make_forward",
+    "make_evaluate",
     "evaluate",
 )
 """Functions of a script whose results are compared with those of a freshly compiled one."""

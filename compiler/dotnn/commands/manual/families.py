@@ -14,6 +14,7 @@ from dotnn.library.losses import LOSSES
 from dotnn.library.metrics import METRICS
 from dotnn.library.optimizers import OPTIMIZERS, Optimizer
 from dotnn.library.penalties import PENALTIES
+from dotnn.library.preparations import PREPARATIONS, Preparation
 from dotnn.library.schedules import SCHEDULES
 from dotnn.library.sources import SOURCES, DataSource
 
@@ -132,6 +133,35 @@ def _metrics() -> str:
     return f"{table(head, rows)}\n\n{arguments((m.name, m.args) for m in METRICS.values())}"
 
 
+_SAID = {
+    "missing": "missing = {}(x)",
+    "scale": "scale = {}(x)",
+    "one_hot": "one_hot = y",
+    "input": "gaps = {}(x)",
+    "column": "y = {}(price, …)",
+    "declared": "input x: {}[n]",
+}
+"""How a spec says what is done to data, by the key of the preparation."""
+
+
+def _preparations() -> str:
+    rows = [(code(_said(p)), p.doc, _does(p)) for p in PREPARATIONS.values()]
+    given = [p for p in PREPARATIONS.values() if p.args and p.key != "declared"]
+    return f"{table(('preparation', 'does', ''), rows)}\n\n{arguments((p.name, p.args) for p in given)}"
+
+
+def _said(way: Preparation) -> str:
+    text = _SAID[way.key].format(way.name)
+    needs = way.key in ("missing", "scale") and any(arg.default is REQUIRED for arg in way.args)
+    return text.replace("(x)", "(x, …)") if needs else text
+
+
+def _does(way: Preparation) -> str:
+    """Return what else there is to say of a preparation."""
+    said = [("fitted on the training part", way.fit), ("undone on prediction", way.undo)]
+    return ", ".join(text for text, there in said if there)
+
+
 def _sources() -> str:
     rows = [(code(s.form), s.doc, _named(s)) for s in SOURCES.values()]
     return table(("source", "is", "an input or target is"), rows)
@@ -154,5 +184,6 @@ FAMILIES: dict[str, Callable[[], str]] = {
     "penalties": _penalties,
     "metrics": _metrics,
     "sources": _sources,
+    "preparations": _preparations,
 }
 """What makes the table of a family."""

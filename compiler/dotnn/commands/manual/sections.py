@@ -17,7 +17,8 @@ _BY_HAND = {
     "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` continues from; default: none",
     "metrics": "a metric, or a list; default: none",
     "source": " or ".join(f"`{s.form[:-1]}, …)`" for s in SOURCES.values()),
-    "scale": "a scaling, or a list of them; fitted on the training part, undone on prediction",
+    "missing": "what becomes of gaps, `median(x)`, or a list; without names of every input of real numbers",
+    "scale": "a scaling, `standard(x)`, or a list; without names of every input of real numbers",
     "one_hot": "names of inputs or targets whose class numbers become one-hot rows",
     "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0, stratify = target)`; default: all for training",
     "against": f"a list of {', '.join([*resolve.ORACLES, *WITNESSES])}; default: what the command line says",
@@ -40,8 +41,7 @@ def _train() -> str:
 
 
 def _data() -> str:
-    entries = [*data.SCALES.items(), ("split", data.SPLIT)]
-    return f"{_keys(data.DATA_KEYS, ())}\n\n{arguments(entries)}"
+    return f"{_keys(data.DATA_KEYS, ())}\n\n{arguments([('split', data.SPLIT)])}"
 
 
 def _check() -> str:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from dotnn.core.diagnostics import render
+from dotnn.model.identity import training_identity
 from dotnn.model.lint import batches_of_one
 from dotnn.model.model import Model
 from dotnn.reports.console import warn
 from dotnn.running.resume import check_resumable
+from dotnn.running.resume_differences import Training
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_files import Arrays, Labels, load_examples, refusals
 from dotnn.session import Compilation, Compiled
 from dotnn.targets import PROVEN, TARGETS, Options
-from dotnn_runtime.script.split import round_to_sum
+from dotnn_runtime.script.digest import digest_of
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,27 @@ class Request:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is ready before the run folder is touched."""
+    """What is ready before the run folder is touched.
+
+    `training` is that by which its run is recognised, `made_of` a digest of it and of the prepared examples.
+    """
 
     begun: Compilation
     compiled: Compiled
     examples: Arrays
-    parts: dict[str, Arrays]
     labels: Labels
+    training: Training
+    made_of: int
 
     @property
     def model(self) -> Model:
         """The model that is trained."""
         return self.compiled.model
+
+    @property
+    def set_values(self) -> dict[str, object]:
+        """What `--set` has set, as the values that the model was made with."""
+        return _set_values(self.begun, self.model)
 
 
 def prepare(begun: Compilation, asked: Request) -> Prepared:
@@ -60,9 +71,32 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     if asked.resume:
         check_resumable(asked.run_dir, begun.model)
     examples, labels = load_examples(begun.model, asked.data)
-    _warn_of_batches_of_one(begun.model, examples)
+    parts = _parts(begun, examples)
+    _warn_of_batches_of_one(begun.model, len(next(iter(parts["train"].values()))))
     compiled = begun.compiled(Options(asked.style, begun.sets, asked.target, asked.epochs or 0))
-    return Prepared(begun, compiled, examples, _parts(begun, examples), labels)
+    training = _training(begun, compiled.model, asked)
+    made_of = digest_of({**parts, "spec": training.identity, **training.more})
+    return Prepared(begun, compiled, examples, labels, training, made_of)
+
+
+def seed_of(model: Model, asked: Request) -> int:
+    """Return the seed of a training."""
+    return model.train.seed if asked.seed is None else asked.seed
+
+
+def _training(begun: Compilation, model: Model, asked: Request) -> Training:
+    """Return what makes this training, by which its run is recognised."""
+    target = TARGETS[asked.target]
+    style = target.style(asked.style).name
+    identity = training_identity(model, target.name, style)
+    more = {"seed": seed_of(model, asked), "precision": asked.precision}
+    shown = style if target.has_styles else ""
+    return Training(identity, model.source.text, target.name, shown, _set_values(begun, model), more)
+
+
+def _set_values(begun: Compilation, model: Model) -> dict[str, object]:
+    names = {text.partition("=")[0].strip() for text in begun.sets}
+    return {name: value for name, value in model.constants.items() if name in names}
 
 
 def _parts(begun: Compilation, examples: Arrays) -> dict[str, Arrays]:
@@ -73,19 +107,9 @@ def _parts(begun: Compilation, examples: Arrays) -> dict[str, Arrays]:
     return parts
 
 
-def _warn_of_batches_of_one(model: Model, examples: Arrays) -> None:
-    """Warn of batch statistics over one example, where only the data show that there are any."""
-    count = _training_examples(model, len(next(iter(examples.values()))))
+def _warn_of_batches_of_one(model: Model, count: int) -> None:
+    """Warn of batch statistics over one example, where only the data, `count` examples, show that."""
     size = min(model.train.batch or count, count)
     which = "the only batch" if count == 1 else "the last batch of every epoch"
     if model.train.batch != 1 and size and (count % size or size) == 1:
         warn(tuple(render(warning, model.source) for warning in batches_of_one(model, which)))
-
-
-def _training_examples(model: Model, count: int) -> int:
-    """Return how many of so many examples are trained on."""
-    if model.data is None or model.data.split is None:
-        return count
-    shares = {part: share for part, share in model.data.split.fractions.items() if share}
-    sizes = round_to_sum(count * np.array([*shares.values()]), count)
-    return int(sizes[[*shares].index("train")])

@@ -12,12 +12,10 @@ import numpy as np
 
 from dotnn import __version__
 from dotnn.commands.training.divergence import first_lost
-from dotnn.commands.training.prepare import Prepared, Request, prepare
-from dotnn.model.identity import training_identity
+from dotnn.commands.training.prepare import Prepared, Request, prepare, seed_of
 from dotnn.reports.console import show_json
 from dotnn.reports.training import DIVERGED, EXIT_CODES, INTERRUPTED, RunResult, show_training, training_result
 from dotnn.running.resume import Saving, prepare_saving, resumed_folder, say_where_it_continues
-from dotnn.running.resume_differences import Training
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
 from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import refusals
@@ -26,7 +24,6 @@ from dotnn.targets import TARGETS, Target
 from dotnn_runtime.interrupt import EpochEnds, Interrupted
 from dotnn_runtime.progress import TrainingProgress
 from dotnn_runtime.run_folder import RunFolder
-from dotnn_runtime.script.digest import digest_of
 from dotnn_runtime.script.history import History
 from dotnn_runtime.script.lock import locked
 
@@ -59,38 +56,17 @@ def train_model(begun: Compilation, asked: Request) -> int:
 
 def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
     """Return the run to continue, or a new one, with its checkpoints."""
-    now = _training(ready, asked)
-    folder = resumed_folder(path, now) if asked.resume else None
+    folder = resumed_folder(path, ready.training) if asked.resume else None
     continued = folder is not None
     if folder is None:
-        folder = RunFolder.create(path, version=__version__, overwrite=asked.overwrite, info=now.info)
-    made_of = digest_of({**ready.parts, "spec": now.identity, **now.more})
-    return prepare_saving(folder, ready.model, made_of, begun=continued)
-
-
-def _training(ready: Prepared, asked: Request) -> Training:
-    """Return what makes this training, by which its run is recognised."""
-    target = TARGETS[asked.target]
-    style, text = target.style(asked.style).name, ready.model.source.text
-    identity = training_identity(ready.model, target.name, style)
-    more = {"seed": _seed(ready, asked), "precision": asked.precision}
-    return Training(identity, text, target.name, style if target.has_styles else "", _values(ready), more)
-
-
-def _seed(ready: Prepared, asked: Request) -> int:
-    return ready.model.train.seed if asked.seed is None else asked.seed
+        folder = RunFolder.create(path, version=__version__, overwrite=asked.overwrite, info=ready.training.info)
+    return prepare_saving(folder, ready.model, ready.made_of, begun=continued)
 
 
 def _written(saving: Saving, ready: Prepared, target: Target) -> ModuleType:
     """Write what is known before the training; return the script that trains."""
     write_inputs(saving.folder, ready.model.source.text, ready.compiled.script, ready.labels)
     return load_module(saving.folder.path / "model.py", target.needs)
-
-
-def _values(ready: Prepared) -> dict[str, object]:
-    """Return what `--set` has set, as the values that the model was made with."""
-    names = {text.partition("=")[0].strip() for text in ready.begun.sets}
-    return {name: value for name, value in ready.model.constants.items() if name in names}
 
 
 def _run(
@@ -100,7 +76,7 @@ def _run(
     model, examples = ready.model, ready.examples
     progress = TrainingProgress(model.train.epochs, title=model.name, quiet=quiet)
     epoch_ends = EpochEnds(progress, saving.save)
-    options = {"epochs": model.train.epochs, "seed": _seed(ready, asked), "dtype": asked.precision}
+    options = {"epochs": model.train.epochs, "seed": seed_of(model, asked), "dtype": asked.precision}
     try:
         with refusals(model), progress, epoch_ends, np.errstate(all="ignore"):
             params, history = module.train(examples, **options, resume=saving.state, on_epoch=epoch_ends)
@@ -126,7 +102,7 @@ def _result(path: Path, ready: Prepared, asked: Request, history: History, secon
         "target": asked.target,
         **training_result(ready.model, history),
         "seconds": round(seconds, 3),
-        "set": _values(ready),
+        "set": ready.set_values,
     }
 
 

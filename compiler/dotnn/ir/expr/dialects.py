@@ -95,9 +95,16 @@ def _in_plain_python(part: Expr) -> Expr:
     return part
 
 
+def _infix(part: Expr) -> Expr:
+    """Return a remainder as specs write it."""
+    return Binary("mod", *part.args) if isinstance(part, Call) and part.function == "mod" else part
+
+
 _MASKS = {"and": "&", "or": "|", "not": "~"}
 _REDUCED = ("sum", "mean", "max", "min")
 NUMPY = Dialect("NumPy", "numpy", logic=_MASKS)
+ARRAYS = Dialect("NumPy", "arrays", "numpy", _MASKS, plain="")
+"""As NumPy alone: its functions are called for plain numbers, too."""
 ANALYTIC = Dialect("NumPy on complex numbers", "analytic", "numpy", _MASKS, idiom=_by_order)
 TENSORFLOW = Dialect(
     "TensorFlow", "tensorflow", "", _MASKS, {m: f"tf.reduce_{m}" for m in _REDUCED}, ("tf", "keras"), idiom=_with_kinks
@@ -105,8 +112,8 @@ TENSORFLOW = Dialect(
 KERAS = Dialect("Keras", "keras", "", _MASKS, {m: f"keras.ops.{m}" for m in _REDUCED}, ("keras",))
 JAX = Dialect("JAX", "jax", logic=_MASKS)
 MATH = Dialect("Python's math", "math", methods={}, idiom=_in_plain_python)
-LANGUAGE = Dialect("the language of specs", "language", logic={"**": "^"}, plain="")
-DIALECTS = {d.key: d for d in (NUMPY, ANALYTIC, TENSORFLOW, KERAS, JAX, MATH, LANGUAGE)}
+LANGUAGE = Dialect("the language of specs", "language", logic={"**": "^"}, plain="", idiom=_infix)
+DIALECTS = {d.key: d for d in (NUMPY, ARRAYS, ANALYTIC, TENSORFLOW, KERAS, JAX, MATH, LANGUAGE)}
 
 
 MAKERS = ("ones_like",)

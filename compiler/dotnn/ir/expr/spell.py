@@ -28,7 +28,7 @@ from dotnn.ir.expr.visit import walk
 CHOICE, NOT, COMPARISON, SIGN, POWER, NUMBER, POSTFIX = 1, 4, 5, 10, 11, 12, 13
 BINDING = {
     "or": 2, "and": 3, **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), COMPARISON), "|": 6, "&": 7,
-    **dict.fromkeys("+-", 8), **dict.fromkeys(("*", "/", "//", "%", "@"), 9), "**": POWER, "^": POWER,
+    **dict.fromkeys("+-", 8), **dict.fromkeys(("*", "/", "//", "%", "@", "mod"), 9), "**": POWER, "^": POWER,
 }  # fmt: skip
 """How tightly an operator binds, as in Python."""
 

@@ -15,6 +15,7 @@ class Init:
     `numpy` is a template over `{shape}`, `{n_in}`, `{n_out}` and the attributes, or a function from the attributes
     to one. `numpy` is None for values from a file, which the emitter writes as literals or reads when it runs.
     Source of the formula in `doc`. `rescaled`: by the examples, layer by layer, before training (`unit_variance`).
+    `definition` is what a spec says that defines it, "" for one of the language.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Init:
     args: tuple[Arg, ...] = ()
     helpers: tuple[str, ...] = ()
     rescaled: bool = False
+    definition: str = ""
 
     def line(self, shape: tuple[int, ...], attrs: Attrs) -> str:
         """Return the NumPy expression that draws an array of `shape` from the generator `rng`."""

@@ -5,6 +5,7 @@ from dotnn.model.messages import constants as constants
 from dotnn.model.messages import data as data
 from dotnn.model.messages import formulas as formulas
 from dotnn.model.messages import names as names
+from dotnn.model.messages import procedures as procedures
 from dotnn.model.messages import sections as sections
 from dotnn.model.messages import shapes as shapes
 from dotnn.model.messages import training as training

@@ -1,4 +1,4 @@
-"""The `data` section: sources, columns, scales, splits, inline arrays (NN320 to NN328)."""
+"""The `data` section: sources, columns, preparations, splits, inline arrays (NN320 to NN329)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def source_form(span: Span, message: str, known: str = "") -> Diagnostic:
 
 def columns_shape(span: Span, name: str, shape: str, wanted: int, found: int) -> Diagnostic:
     given = f"{found} is given" if found == 1 else f"{found} are given"
+    if shape == "[]":
+        return Diagnostic("NN323", f"{name} is one value: it takes 1 column, but {given}", span, help="name one column")
     return Diagnostic(
         "NN323",
         f"{name} has shape {shape}: it takes {several(wanted, 'column')}, but {given}",
@@ -45,19 +47,103 @@ def columns_rank(span: Span, name: str, shape: str) -> Diagnostic:
     )
 
 
-def scale_form(span: Span, help: str) -> Diagnostic:
-    return Diagnostic(
-        "NN324", "a scale is range(names), standard(names) or divide(number, names), or a list of them", span, help=help
-    )
+FORMS = {"missing": "missing = median(x)", "scale": "scale = standard(x)"}
+"""A key of `data` as one would write it."""
 
 
-def scale_target(span: Span, name: str, kind: str) -> Diagnostic:
+def way_form(span: Span, key: str, known: Sequence[str], hint: str = "") -> Diagnostic:
+    message = f"`{key}` is one of {join_names(known)}, with names of inputs, or a list of them"
+    return Diagnostic("NN324", message, span, help=hint or f"for instance: {FORMS[key]}")
+
+
+KINDS = {"real": "numbers", "class": "classes", "int": "whole numbers that stand for something", "category": "texts"}
+CANNOT = {"scale": "cannot be scaled", "missing": "are not filled", "one_hot": "cannot become one-hot rows"}
+SUITED = {
+    "scale": "scale inputs and targets of real numbers only",
+    "missing": "gaps are those of real numbers; leave other rows out of the file (of a category, an empty cell is 0)",
+    "one_hot": "declare it as rows: [n]; or leave one_hot out",
+}
+
+
+def unsuited(span: Span, name: str, kind: str, key: str) -> Diagnostic:
+    return Diagnostic("NN325", f'"{name}" holds {KINDS[kind]}, which {CANNOT[key]}', span, help=SUITED[key])
+
+
+def target_gaps(span: Span, name: str) -> Diagnostic:
+    help = f"leave these examples out: missing = drop({name})"
+    return Diagnostic("NN329", f"{name} is a target: a gap in it cannot be filled", span, help=help)
+
+
+def prepared_twice(span: Span, name: str, key: str, first: str, second: str) -> Diagnostic:
+    what = "scaled" if key == "scale" else "filled"
+    return Diagnostic("NN329", f"{name} is {what} twice, by {first} and by {second}", span, help="delete one of them")
+
+
+def comes_first(span: Span, name: str, second: str, first: str) -> Diagnostic:
+    message = f"{second} is of the numbers as they are, but {name} went through {first} before"
+    return Diagnostic("NN329", message, span, help=f"write it first: scale = [{second}({name}), {first}({name})]")
+
+
+def bounds_shape(span: Span, argument: str, name: str, found: int, shape: Sequence[int]) -> Diagnostic:
+    message = f"{argument} has {several(found, 'number')}, but {name} has the features {list(shape)}"
+    return Diagnostic("NN329", message, span, help="give one number for all features, or one for each")
+
+
+def bounds_swapped(span: Span, name: str, low: float, high: float) -> Diagnostic:
+    message = f"the range of {name} has the minimum {low} and the maximum {high}"
+    return Diagnostic("NN329", message, span, help="the minimum must be below the maximum")
+
+
+def made_form(span: Span, way: str, key: str) -> Diagnostic:
+    forms = {"input": f"gaps = {way}(x)", "column": f"t = {way}(price, edges = [10, 20])"}
+    what = {"input": "an input", "column": "a column of the source"}
+    return Diagnostic("NN329", f"{way} is made of {what[key]}", span, help=f"for instance: {forms[key]}")
+
+
+def indicator_shape(span: Span, name: str, other: str, shape: str) -> Diagnostic:
+    message = f"{name} says where {other} has gaps: it must be an input of real numbers of the same shape"
+    return Diagnostic("NN329", message, span, help=f"declare it: input {name}: {shape}")
+
+
+def no_gaps(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
-        "NN325",
-        f'"{name}" holds {kind}, which cannot be scaled',
+        "NN329",
+        f"{name} has no gaps: nothing says what becomes of them",
         span,
-        help="scale inputs and targets of real numbers only",
+        help=f"fill them: missing = median({name})",
     )
+
+
+def bins_shape(span: Span, name: str, count: int, kind: str) -> Diagnostic:
+    edges = several(count - 1, "edge")
+    return Diagnostic("NN329", f"{edges} make {count} classes, which {name} has not", span, help=f"declare it {kind}")
+
+
+def one_hot_alone(span: Span, name: str) -> Diagnostic:
+    message = f"{name} cannot be scaled or filled where its class numbers become one-hot rows"
+    return Diagnostic("NN329", message, span, help=f"leave one_hot = {name} out, or the other")
+
+
+def given_twice(span: Span, name: str) -> Diagnostic:
+    message = f"{name} is given twice: by the source, and by what it is made of"
+    return Diagnostic("NN329", message, span, help="delete one of them")
+
+
+def no_source(span: Span, name: str) -> Diagnostic:
+    message = f"{name} is made of a column, but there is no source that has any"
+    return Diagnostic("NN329", message, span, help='add one: source = csv("file.csv", …)')
+
+
+def needs_table(span: Span, name: str, file: str) -> Diagnostic:
+    message = f"{name} holds texts, which {file} does not have"
+    return Diagnostic(
+        "NN323", message, span, help=f'read them from a table, csv("file", {name} = column); or number them'
+    )
+
+
+def vocabulary(span: Span, layer: str, argument: str, known: int, name: str, count: int) -> Diagnostic:
+    message = f"{layer} knows the numbers 0 to {known - 1}, but {name}: category[{count}] goes up to {count - 1}"
+    return Diagnostic("NN329", message, span, help=f"{argument} = {count}")
 
 
 def split_form(span: Span, message: str, help: str = "") -> Diagnostic:

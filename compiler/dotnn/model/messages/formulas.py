@@ -17,7 +17,7 @@ def shapes_differ(span: Span, verb: str, places: str, reason: str) -> Diagnostic
 
 def mask_as_value(span: Span) -> Diagnostic:
     help = "a mask chooses between two values: where(x > 0, a, b); for numbers write where(x > 0, 1, 0)"
-    return Diagnostic("NN214", "a value of the network is needed here, not a mask", span, help=help)
+    return Diagnostic("NN214", "a value is needed here, not a mask", span, help=help)
 
 
 def no_mask(span: Span) -> Diagnostic:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.core.diagnostics import Diagnostic, Span
+from dotnn.model.messages.base import a
 from dotnn.model.synonyms import suggest
 
 
@@ -14,7 +15,8 @@ def duplicate_section(span: Span, keyword: str, line: int) -> Diagnostic:
 
 
 def statement_not_allowed(span: Span, what: str, section: str, help: str) -> Diagnostic:
-    return Diagnostic("NN221", f"{what} does not belong in a `{section}` section", span, help=help)
+    article, _ = a(section).split()
+    return Diagnostic("NN221", f"{what} does not belong in {article} `{section}` section", span, help=help)
 
 
 def missing_section(span: Span | None, keyword: str, example: str) -> Diagnostic:

@@ -7,7 +7,22 @@ from collections.abc import Mapping
 from dotnn.codegen import optimizer as numpy_optimizer
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.core.arguments import Symbol
-from dotnn.ir.expr import DIALECTS, Binary, Equation, Expr, Name, Number, map_children, parse, spell, substitute
+from dotnn.ir.expr import (
+    DIALECTS,
+    Attribute,
+    Binary,
+    Call,
+    Equation,
+    Expr,
+    Method,
+    Name,
+    Number,
+    map_children,
+    parse,
+    reads,
+    spell,
+    substitute,
+)
 from dotnn.model.model import Train
 from dotnn.targets.keras import rules
 from dotnn.targets.keras.network import class_name
@@ -90,7 +105,18 @@ def _entry(name: str) -> str:
 
 def in_tensorflow(line: Equation, numbers: Mapping[str, float]) -> str:
     """Return an equation in TensorFlow, over plain numbers by their names. Raises `Unspellable`."""
-    return f"{line.target} = {spell(_corrected(line.value, numbers), DIALECTS['tensorflow'], numbers=numbers)}"
+    value = _typed(_corrected(line.value, numbers), numbers)
+    return f"{line.target} = {spell(value, DIALECTS['tensorflow'], numbers=numbers)}"
+
+
+def _typed(expr: Expr, numbers: Mapping[str, float]) -> Expr:
+    """Return an expression that chooses between plain numbers in the type of the weights: else it would be float32."""
+    match map_children(expr, lambda part: _typed(part, numbers)):
+        case Call("where", (test, yes, no)) if numbers.keys() >= {*reads(yes), *reads(no)}:
+            yes = Method(Name("tf"), "constant", (yes, Attribute(Name("w"), "dtype")))
+            return Call("where", (test, yes, no))
+        case other:
+            return other
 
 
 def _corrected(expr: Expr, numbers: Mapping[str, float]) -> Expr:

@@ -25,7 +25,8 @@ def context(model: Model, distribute: str = "") -> dict[str, object]:
     arguments = [a if not a.startswith("dtype") else "dtype=None" for a in TRAIN_ARGUMENTS]
     formula = learning_rate.formula(train) is not None
     seconds = OF_ALL_WORKERS if distribute == "multiworker" else SECONDS
-    loop = Loop(model, Words(subject="network", best="weights(network)", first="weights(network)", seconds=seconds))
+    figures = ("evaluate(network, examples, scaling)", 'evaluate(network, parts["val"], scaling)')
+    loop = Loop(model, Words(*figures, best="weights(network)", first="weights(network)", seconds=seconds))
     made = printed(loop.state({"variables": VARIABLES, "history": "history"}), 4)
     taken = [*_restore(model), *printed(loop.taken_up(), 8)]
     now = {"params": "weights(network)"}

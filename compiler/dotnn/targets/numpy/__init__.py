@@ -8,8 +8,6 @@ from dotnn.targets.base import Draft, Style, Target
 from dotnn.targets.options import HELPERS, Option, Options
 
 if TYPE_CHECKING:
-    from dotnn.ir.graph import Graph
-    from dotnn.model.model import Model
     from dotnn.passes.base import Pipeline
 
 
@@ -40,26 +38,36 @@ def _for_speed(options: Options, words: frozenset[str]) -> Pipeline:
     return (fuse, names, pool_filters, *rest, sum_after_loops, join_gates, pack_steps, last)
 
 
-def _schedule(model: Model, step: Graph) -> str:
+def _for_predictions(options: Options, words: frozenset[str], shown: tuple[str, ...]) -> Pipeline:
+    """The forward pass of the same network, put together for speed."""
+    from dotnn.passes.join_gates import join_gates
+    from dotnn.passes.pack_steps import pack_steps
+    from dotnn.passes.pool_filters import pool_filters
+    from dotnn.passes.predict import predict
+
+    whole = _plain(options, words)
+    return (*whole, predict.given(shown=shown), pool_filters, join_gates, pack_steps, whole[-1])
+
+
+def _schedule(draft: Draft) -> str:
     from dotnn.targets.numpy.fast.context import describe_schedule
 
-    return describe_schedule(model, step)
+    return describe_schedule(draft)
 
 
-def _placement(model: Model, step: Graph) -> str:
-    from dotnn.passes.simplify import drop_unread
-    from dotnn.targets.numpy.fast.placement.batch import place
-    from dotnn.targets.numpy.fast.placement.describe import describe
+def _placement(draft: Draft) -> str:
+    from dotnn.targets.numpy.fast.context import describe_placement
 
-    return describe(place(drop_unread(step)))
+    return describe_placement(draft)
 
 
 def _check_memory(draft: Draft, script: str) -> None:
-    """Check the memory of a fast step. Only this brings NumPy into a compilation."""
+    """Check the memory of a fast step and of a prediction. Only this brings NumPy into a compilation."""
     from dotnn.targets.numpy.fast.placement.verify import verify_plan
-    from dotnn.targets.numpy.script import step_plan
+    from dotnn.targets.numpy.script import plans
 
-    verify_plan(step_plan(draft), script)
+    for plan in plans(draft):
+        verify_plan(plan, script)
 
 
 EXPLAIN = Style("explain", "to be read", _plain, lacks=("helpers",))
@@ -68,6 +76,7 @@ FAST = Style(
     "to be run",
     _plain,
     _for_speed,
+    _for_predictions,
     {"placement": _placement, "schedule": _schedule},
     _check_memory,
     scaled=True,

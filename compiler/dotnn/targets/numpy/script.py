@@ -8,19 +8,19 @@ from dotnn.codegen import optimizer, paste, training
 from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
-from dotnn.codegen.lines import indented
+from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.regime import modules
 from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context, value_names
 from dotnn.codegen.tables import constants
 from dotnn.codegen.threads import thread_lines
+from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
 from dotnn.targets.numpy import training_loop
 from dotnn.targets.numpy.equations import draws, forward, helper_names, total_loss
-from dotnn.targets.numpy.fast.context import context as fast_context
-from dotnn.targets.numpy.fast.emitter import FastEmitter
+from dotnn.targets.numpy.fast import context as fast
 from dotnn.targets.numpy.fast.plan import Plan
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -32,10 +32,11 @@ def script(draft: Draft) -> str:
     Equal drafts give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
     """
     model = draft.model
-    names, mark = names_of(draft.graph, draft.step), _mark(draft)
-    graph, step = mark.on(draft.graph), mark.on(draft.step)
-    plan = FastEmitter(model, step).emit()
-    called = helper_names(graph) | plan.helpers | training.init_helpers(model)
+    names, mark = names_of(draft.graph, draft.step, draft.prediction), _mark(draft)
+    graph, step, prediction = mark.on(draft.graph), mark.on(draft.step), mark.on(draft.prediction)
+    plan, of_prediction = fast.plans(model, step, prediction)
+    called = helper_names(graph) | plan.helpers | of_prediction.helpers
+    called |= training.init_helpers(model) | optimizer.helpers(model.train)
     formulas = paste.needed(called - {"locate"})
     context: dict[str, object] = {
         **header(model, draft.facts, draft.style.name),
@@ -47,7 +48,7 @@ def script(draft: Draft) -> str:
         "state": bool(graph.state),
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "all_params": "{**params, **state}" if graph.state else "params",
-        "fast": fast_context(model, step, plan),
+        "fast": fast.context(model, step, plan, of_prediction),
         "update": optimizer.context(model.train, has_state=bool(graph.state)),
         "regime": training_loop.context(model, graph),
         "draws": draws(graph),
@@ -63,14 +64,15 @@ def script(draft: Draft) -> str:
 def _own(model: Model, graph: Graph) -> dict[str, object]:
     """Return what the shared templates say otherwise for other targets."""
     return {
-        "metric_lines": indented(training.metric_lines(model, value_names(model, graph)), 8),
+        "figures_read": literal(_read_by_figures(model, graph)),
+        "metric_lines": training.metric_lines(model, value_names(model, graph)),
         "predict_dtype": "dtype",
         "predict_setup": [
             "dtype = next(iter(params.values())).dtype if params else np.float64",
             "params = in_precision(params, dtype)",
         ],
-        "predict_forward": "outputs, cache = forward(params, batch)",
-        "diverged_values": "params, forward(params, examples)[1]",
+        "predict_forward": _predicted(graph),
+        "diverged_values": "params, forward(params, as_arrays(examples))[1]",
         "subject": "params",
         "restore": 'params = state["best_params"]',
         "fitted": "params, history",
@@ -89,7 +91,23 @@ def _mark(draft: Draft) -> Mark:
     return Mark.for_text("".join([draft.model.source.text, draft.model.source.path, *draft.options.sets]))
 
 
-def step_plan(draft: Draft) -> Plan:
-    """Return the plan of a fast step with the names that it has in the script."""
+def _read_by_figures(model: Model, graph: Graph) -> tuple[str, ...]:
+    """Return the names of the examples' arrays that the loss and the metrics read."""
+    read = {v.id for node in graph.phase("loss") for v in node.ins}
+    names = {name for name, v in {**graph.inputs, **graph.targets}.items() if v.id in read}
+    names |= {name for metric in model.train.metrics for name in (metric.output, metric.target)}
+    return tuple(name for name in (*graph.inputs, *graph.targets) if name in names)
+
+
+def _predicted(graph: Graph) -> str:
+    """Return the lines of `predict` that run the network."""
+    outputs = [f'"{name}": values["{v.name}"]' for name, v in graph.outputs.items()]
+    run = "values = in_chunks(make_forward, params, batch, CHUNK)()"
+    return "\n    ".join([run, *wrapped("outputs = {", outputs, "}", room=INDENT)])
+
+
+def plans(draft: Draft) -> tuple[Plan, ...]:
+    """Return the plans of a fast step and of a prediction with the names that they have in the script."""
     mark = _mark(draft)
-    return FastEmitter(draft.model, mark.on(draft.step)).emit().spelt(mark.plain)
+    found = fast.plans(draft.model, mark.on(draft.step), mark.on(draft.prediction))
+    return tuple(plan.spelt(mark.plain) for plan in found)

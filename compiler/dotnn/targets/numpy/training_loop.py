@@ -7,6 +7,7 @@ from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.printer import printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
+from dotnn.codegen.training import evaluated_parts
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
@@ -15,7 +16,8 @@ from dotnn.model.model import Model, Train
 def context(model: Model, graph: Graph) -> dict[str, object]:
     """Return what the templates of the training loop show."""
     train = model.train
-    loop = Loop(model, Words())
+    loop = Loop(model, Words("figures()", "val_figures()"))
+    on_train, has_val, _ = evaluated_parts(model)
     now = {"rng": "rng.bit_generator.state", **_next_grads(model)}
     return {
         "learning_rate": learning_rate.written(train),
@@ -31,6 +33,8 @@ def context(model: Model, graph: Graph) -> dict[str, object]:
         "after": indented(printed(loop.after(now), 8), 8),
         "end": indented(printed(loop.end(), 4), 4),
         "overflow": indented(_overflow(model, graph), 4),
+        "on_train": on_train,
+        "has_val": has_val,
         "checkpoint": train.checkpoint,
     }
 
@@ -84,11 +88,15 @@ def _step(model: Model) -> list[str]:
 def _overflow(model: Model, graph: Graph) -> list[str]:
     """Return the lines after the loop that find what no loss shows: a last update, a memory of the optimizer, a running
     statistic or a value of the network that is not finite."""
-    slots = optimizer.slots(model.train)
+    slots = tuple(optimizer.slots(model.train))
     hidden = any(n.rule.vanishes for n in graph.all_nodes())
     if not slots and not hidden and not model.train.batch:
         return []  # the loss of an epoch is that after its only update
-    rows = "examples" if not model.train.batch else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
+    rows = (
+        "as_arrays(examples)"
+        if not model.train.batch
+        else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
+    )
     values = [f"forward(params, {rows})[1]"] if hidden else []
     if not slots:
         return wrapped("note_overflow(", ["history", "params", "{}", *values], ")", INDENT)

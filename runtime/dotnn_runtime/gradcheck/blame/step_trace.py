@@ -54,6 +54,25 @@ def first_strange_value(script: TracedScript, step: Step, values: Mapping[str, A
         written = _run(script, [step], None)
     except (Exception, SystemExit):
         return None
+    return first_strange(written, values)
+
+
+def first_strange_prediction(script: TracedScript, params: Arrays, examples: Arrays) -> Note | None:
+    """Return the last statement that writes the first value of a fast prediction that `forward` gives otherwise."""
+    noting = Noting(script.woven, {}, everything=True)
+    step = Step(examples, None, params, np.random.default_rng(0))
+    try:
+        values = forward_values(script, step, training=False)
+        run = script.woven.module.make_forward(params, len(next(iter(examples.values()))))
+        with script.woven.heard_by(noting):
+            run(examples)
+    except (Exception, SystemExit):
+        return None
+    return first_strange(noting.notes, values)
+
+
+def first_strange(written: Sequence[Note], values: Mapping[str, Array]) -> Note | None:
+    """Return the last note of the first array that is not what `values` has under its name."""
     finished = {note.name: note for note in written}
     for note in written:
         if note.name in values and note is finished[note.name] and not _is_in_loop(note, written):
@@ -67,11 +86,11 @@ def _is_in_loop(note: Note, written: Sequence[Note]) -> bool:
     return sum((other.name, other.line) == (note.name, note.line) for other in written) > 1
 
 
-def forward_values(script: TracedScript, step: Step) -> dict[str, Array]:
+def forward_values(script: TracedScript, step: Step, *, training: bool = True) -> dict[str, Array]:
     """Return what the `forward` and the `total_loss` of a script name once, by its name there."""
     recording = Recording(script.woven, {})
     with script.woven.heard_by(recording) as module:
-        _, cache = module.forward(step.before, step.batch, training=True, rng=step.again())
+        _, cache = module.forward(step.before, step.batch, training=training, rng=step.again())
         module.total_loss(step.before, step.batch, cache)
     return {name: arrays[0] for name, arrays in recording.tape.values.items() if len(arrays) == 1}
 

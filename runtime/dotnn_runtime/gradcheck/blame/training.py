@@ -21,7 +21,7 @@ def blame_for_training(script: TracedScript, wrong: Wrong) -> Blame | None:
     if not isinstance(wrong, WrongStep):
         return blame_for_exception(script, wrong)
     if wrong.fault is None or wrong.training is None:
-        place = script.structure.place(_line(script, script.loop))
+        place = script.structure.place(line_of(script, script.loop))
         return blame_at(script.loop, "", place, place, Pattern("no step", "The loop never takes a step."))
     return blame_for_step(script, wrong.fault, wrong.training, wrong.examples, wrong.values)
 
@@ -33,12 +33,12 @@ def blame_for_difference(script: TracedScript, found: Difference | BaseException
     if isinstance(found, BaseException):
         return blame_for_exception(script, found)
     name, sentence = found
-    place = script.structure.place(_line(script, name))
+    place = script.structure.place(line_of(script, name))
     pattern = Pattern(f"another {name}", f"{sentence[0].upper()}{sentence[1:]}.")
     return replace(blame_at(name, "", place, place, pattern), functions=(name,))
 
 
-def _line(script: TracedScript, name: str) -> int:
+def line_of(script: TracedScript, name: str) -> int:
     """Return the line that defines a function or a constant."""
     for node in ast.parse(script.structure.source).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:

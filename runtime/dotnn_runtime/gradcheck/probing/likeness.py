@@ -86,7 +86,7 @@ def _data(ours: ModuleType, other: ModuleType, course: Course) -> Iterator[Diffe
         for name, value in _unlike(_outcome(ours.load_data) or {}, raw):
             yield "load_data", f"the data of {name} differ{value}"
         raw = {name: np.asarray(values)[:FEW] for name, values in raw.items()}
-    given = course.parts["train"] if raw is None else raw
+    given = _given(other, course.parts["train"]) if raw is None else raw
     count = len(next(iter(given.values()), ()))
     for fewer in range(max(count - FEWER, min(count, 1)), count + 1):
         yield from _prepared(ours, other, {name: values[:fewer] for name, values in given.items()})
@@ -141,7 +141,7 @@ def _steps(mine: Training, theirs: Training) -> Iterator[str]:
 
 def _predictions(ours: ModuleType, other: ModuleType, course: Course) -> Iterator[Difference]:
     examples = course.parts["test"]
-    inputs = {name: examples[name] for name in other.INPUTS}
+    inputs = _raw(other, examples)
     scaling = _scaling(other)
     mine, theirs = (_predicted(module, course.params, inputs, scaling) for module in (ours, other))
     if mine.keys() != theirs.keys():
@@ -157,11 +157,39 @@ def _predictions(ours: ModuleType, other: ModuleType, course: Course) -> Iterato
 
 
 def _scaling(module: ModuleType) -> dict[str, Any]:
-    """Return a scaling of all that a script scales, by which nothing stays as it is."""
-    shapes: Mapping[str, tuple[int, ...]] = getattr(module, "SCALED", {})
+    """Return what might have been fitted for all that a script prepares, by which nothing stays as it is."""
+    fitted: Mapping[str, Mapping[str, tuple[int, ...] | None]] = getattr(module, "FITTED", {})
     rng = np.random.default_rng(0)
-    found = {n: {"shift": rng.standard_normal(s), "scale": rng.uniform(0.5, 2.0, s)} for n, s in shapes.items()}
+    found = {name: {key: _fitted(key, shape, rng) for key, shape in keys.items()} for name, keys in fitted.items()}
     return found or NeutralScaling()
+
+
+def _fitted(key: str, shape: tuple[int, ...] | None, rng: np.random.Generator) -> np.ndarray:
+    """Return an array that might have been fitted: factors that are not 0, other numbers, or texts."""
+    if shape is None:
+        return np.array(["1", "2"])
+    return rng.uniform(0.5, 2.0, shape) if key == "scale" else rng.standard_normal(shape)
+
+
+def _raw(module: ModuleType, examples: Mapping[str, np.ndarray]) -> Arrays:
+    """Return examples as a script takes them before it prepares them: the numbers with gaps, or as texts."""
+    declared: Mapping[str, tuple[str, tuple[int, ...]]] = getattr(module, "RAW_INPUTS", module.INPUTS)
+    return {name: _as_raw(kind, examples[name]) for name, (kind, _) in declared.items()}
+
+
+def _given(module: ModuleType, examples: Mapping[str, np.ndarray]) -> Arrays:
+    """Return examples as `prepare` takes them; what a script makes of other inputs is none of them."""
+    targets = {name: values for name, values in examples.items() if name not in module.INPUTS}
+    return {**_raw(module, examples), **targets}
+
+
+def _as_raw(kind: str, values: np.ndarray) -> np.ndarray:
+    """Return values as they might be read where a kind of values is declared."""
+    if kind == "text":
+        return np.where(values == 0, "", values.astype(str))
+    if kind.endswith("?"):
+        return np.where(np.arange(values.size).reshape(values.shape) % 3 == 1, np.nan, values)
+    return values
 
 
 def _predicted(module: ModuleType, params: Arrays, inputs: Arrays, scaling: dict[str, Any]) -> Arrays:

@@ -20,9 +20,12 @@ FORWARD_FUNCTIONS = ("forward", "total_loss")
 CONTRACT = ("init_params", "forward", "total_loss", "backward", "loss_and_grads", "data_loss", "penalty")
 OWN = (
     *CONTRACT, "training_pass", "training_arrays", "make_step", "renew_state", "optimizer_state", "update",
-    "make_update", "make_clip", "constrain", "learning_rate", "train", "fit", "evaluate", "predict", "prepare",
+    "make_update", "make_clip", "constrain", "learning_rate", "train", "fit", "make_forward", "make_evaluate",
+    "evaluate", "predict", "prepare",
 )  # fmt: skip
 """The functions that are written for a script; what else it has are helpers, the same in many scripts."""
+MAKERS = ("make_step", "make_forward")
+"""The functions of the fast style that make arrays, and return a function that writes into these."""
 STORES = {"params": "param", "batch": "input", "inputs": "input", "cache": "cache", "grads": "grad"}
 
 
@@ -66,6 +69,7 @@ class Structure:
     tree: ast.Module
     aliases: dict[str, Key] = field(default_factory=dict)
     in_place: dict[str, set[str]] = field(default_factory=dict)
+    _views: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for function in self.functions.values():
@@ -81,38 +85,53 @@ class Structure:
     @cached_property
     def step(self) -> ast.FunctionDef | None:
         """The training step of the fast style, a function inside `make_step`; it runs forward and backward."""
-        maker = self.functions.get("make_step")
-        return next((node for node in maker.body if isinstance(node, ast.FunctionDef)), None) if maker else None
+        return self.returned_by("make_step")
+
+    def returned_by(self, maker: str) -> ast.FunctionDef | None:
+        """Return the function that one of `MAKERS` defines, None where the script has no such maker."""
+        found = self.functions.get(maker)
+        return next((node for node in found.body if isinstance(node, ast.FunctionDef)), None) if found else None
 
     @cached_property
+    def makers(self) -> dict[str, str]:
+        """The functions of the fast style that write into arrays made before, by name, and who makes these."""
+        return {inner.name: maker for maker in MAKERS if (inner := self.returned_by(maker)) is not None}
+
+    @property
     def views(self) -> dict[str, str]:
-        """The arrays of the fast style that are others in another shape, or views of those: `d_h_rows = d_h.T`."""
-        found: dict[str, str] = {}
-        for node in self._made_before_steps:
-            turned = _TURNED.match(ast.unparse(node.value))
-            if turned is not None:
-                found |= dict.fromkeys(assigned_names(node), found.get(turned["array"], turned["array"]))
-        return found
+        """The arrays of a fast step that are others in another shape, or views of those: `d_h_rows = d_h.T`."""
+        return self.views_in(self.step.name) if self.step is not None else {}
+
+    def views_in(self, function: str) -> dict[str, str]:
+        """Return the same for one of the functions that write into arrays."""
+        if function not in self._views:
+            found: dict[str, str] = {}
+            for node in self._made_by(self.makers.get(function, "")):
+                turned = _TURNED.match(ast.unparse(node.value))
+                if turned is not None:
+                    found |= dict.fromkeys(assigned_names(node), found.get(turned["array"], turned["array"]))
+            self._views[function] = found
+        return self._views[function]
 
     @cached_property
     def filled_by(self) -> dict[str, set[str]]:
         """The cotangents of the fast style whose pieces a list holds, which a loop runs through to fill them."""
         found: dict[str, set[str]] = {}
-        for node in self._made_before_steps:
+        for node in self._made_by("make_step"):
             pieces = {self.views.get(name, name) for name in names_in(node.value) if name.startswith("d_")}
             found |= dict.fromkeys(assigned_names(node), pieces)
         return found
 
-    @property
-    def _made_before_steps(self) -> list[ast.Assign]:
-        maker = self.functions.get("make_step")
-        return [node for node in (maker.body if maker else ()) if isinstance(node, ast.Assign)]
+    def _made_by(self, maker: str) -> list[ast.Assign]:
+        """Return the statements of one of `MAKERS` that make arrays."""
+        found = self.functions.get(maker)
+        return [node for node in (found.body if found else ()) if isinstance(node, ast.Assign)]
 
     @cached_property
     def result_arrays(self) -> dict[str, list[str]]:
         """The arrays that the fast style returns as gradients: `d_h_Wb = stacked(grads["h.W"], grads["h.b"])`."""
         found: dict[str, list[str]] = {}
-        for node in self._made_before_steps:
+        for node in self._made_by("make_step"):
             keys = [key.name for part in ast.walk(node.value) if (key := stored_key(part)) and key.kind == "grad"]
             found |= dict.fromkeys(assigned_names(node), keys) if keys else {}
         return found
@@ -218,14 +237,14 @@ def _statements(function: ast.FunctionDef) -> Iterator[Statement]:
 
 
 def parse_script(source: str, filename: str = "<script>") -> ast.Module:
-    """Parse the text of a script, without the functions and classes that `CONTRACT` never reaches.
+    """Parse the text of a script, without the functions and classes that `CONTRACT` and `MAKERS` never reach.
 
     Training, files and the command line are most of a script; nothing that is checked depends on them.
     """
     tree = ast.parse(source, filename)
     defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     others = [node for node in tree.body if node not in defined.values() and not _is_main_guard(node)]
-    start = itertools.chain(CONTRACT, *map(names_in, others))
+    start = itertools.chain(CONTRACT, MAKERS, *map(names_in, others))
     wanted = {*others, *(defined[name] for name in reached(start, defined))}
     tree.body = [node for node in tree.body if node in wanted]
     return tree

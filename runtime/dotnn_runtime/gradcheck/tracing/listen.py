@@ -136,10 +136,9 @@ class Woven:
         return found
 
     @cached_property
-    def writes_cotangents(self) -> frozenset[str]:
-        """The functions whose statements make cotangents: the backward pass, and the step of the fast style."""
-        step = self.structure.step
-        return frozenset({self.structure.backward_function} | ({step.name} if step is not None else set()))
+    def noted(self) -> frozenset[str]:
+        """The functions whose statements are noted: the backward pass, and what the fast style writes arrays in."""
+        return frozenset({self.structure.backward_function, *self.structure.makers})
 
 
 class Values(Listener):

@@ -24,7 +24,7 @@ class Note:
 
 
 class Noting(Values):
-    """Notes the cotangents `d_…` that the backward pass makes, or everything that a fast step writes."""
+    """Notes the cotangents `d_…` that the backward pass makes, or everything that the fast style writes."""
 
     def __init__(self, woven: Woven, shifts: Mapping[Key, Array], everything: bool = False) -> None:
         super().__init__(woven, shifts)
@@ -46,14 +46,14 @@ class Noting(Values):
     def stored(self, number: int, names: Sequence[str], load: Callable[[], Any]) -> None:
         """As above."""
         site = self.woven.sites[number]
-        if site.kind == "do" and site.function in self.woven.writes_cotangents:
+        if site.kind == "do" and site.function in self.woven.noted:
             for name, array in zip(names, load(), strict=True):
                 self._note(name, site.line, array)
 
     def filled(self, function: str, line: int, names: Sequence[str], load: Callable[[], Any]) -> None:
         """As above; that an array was cleared for a loop to fill it is forgotten."""
         super().filled(function, line, names, load)
-        for name, array in zip(names, load(), strict=True) if function in self.woven.writes_cotangents else ():
+        for name, array in zip(names, load(), strict=True) if function in self.woven.noted else ():
             last = self.notes[-1] if self.notes else None
             if last is None or (last.name, last.line) != (name, line):  # else it is the statement that has noted it
                 if last is not None and last.name == name and not np.any(last.array):
@@ -62,7 +62,7 @@ class Noting(Values):
 
     def _assigned(self, number: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
         site = self.woven.sites[number]
-        makes = site.kind != "return" and site.function in self.woven.writes_cotangents
+        makes = site.kind != "return" and site.function in self.woven.noted
         if makes and not _is_empty(site.node):
             for name, value in zip(site.names, values, strict=False):
                 if name.isidentifier():

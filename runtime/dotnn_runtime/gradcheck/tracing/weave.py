@@ -47,8 +47,8 @@ class Site:
 class Weaver:
     """Weaves reports into the functions of a script.
 
-    Keeps the sites by their number, and the line of every branch. In a fast step, which `make_step` defines, a
-    statement is a call that writes into an array.
+    Keeps the sites by their number, and the line of every branch. In a fast step, which `make_step` defines, and in a
+    fast prediction a statement is a call that writes into an array.
     """
 
     def __init__(self, structure: Structure) -> None:
@@ -91,14 +91,12 @@ class Weaver:
     def _filled(self, function: str, node: ast.stmt) -> list[str]:
         """Return the arrays that a statement writes into; of a fast step, those whose pieces its loop runs through."""
         names = set(written_into([node]))
-        if self._is_step(function):
-            names = {self.structure.views.get(name, name) for name in names}
+        if function in self.structure.makers:
+            views = self.structure.views_in(function)
+            names = {views.get(name, name) for name in names}
             if isinstance(node, ast.For) and isinstance(node.iter, ast.Name):
                 names |= self.structure.filled_by.get(node.iter.id, set())
         return sorted(names)
-
-    def _is_step(self, function: str) -> bool:
-        return self.structure.step is not None and function == self.structure.step.name
 
     def _block(self, function: str, body: list[ast.stmt]) -> list[ast.stmt]:
         return [made for node in body for made in self._statement(function, node)]
@@ -182,9 +180,9 @@ class Weaver:
     def _written(self, function: str, node: ast.Expr) -> list[ast.expr]:
         """Return what a call writes into: `np.add.at(d_W, …)`, `np.add(a, b, out=c)`, in a fast step `add(a, b, c)`."""
         call = node.value
-        if self._is_step(function):
+        if function in self.structure.makers:
             target = written_argument(node)
-            whole = self.structure.views.get(target.id) if isinstance(target, ast.Name) else None
+            whole = self.structure.views_in(function).get(target.id) if isinstance(target, ast.Name) else None
             found = [_load(whole) if whole else target]
         else:
             found = [*_filled_by(call)] if isinstance(call, ast.Call) else []

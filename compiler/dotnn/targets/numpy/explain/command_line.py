@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dotnn.codegen import data as shared
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal, table
+from dotnn.codegen.preparing import fitted
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
+from dotnn.model.raw import raw_declarations
+from dotnn.targets.numpy.explain.data import column
 
 CHECK = "Compare every gradient with a complex-step derivative in a random direction (Squire and Trapp 1998)."
 START = """
@@ -25,7 +28,8 @@ class CommandLine:
 
     def __init__(self, model: Model, graph: Graph) -> None:
         self.model, self.graph = model, graph
-        self.scaled = bool(model.data and model.data.scales)
+        self.fitted = bool(fitted(model))
+        self.raw = {n: d for n, d in raw_declarations(model, training=False).items() if n in model.inputs}
         self.table = shared.table_source(model)
         self.draws = any(n.rule.random for n in graph.all_nodes())
         self.state = bool(graph.state)
@@ -119,14 +123,22 @@ class CommandLine:
     def _predict(self) -> Iterator[tree.Stmt]:
         params, inputs, scaling = "dict(np.load(options.weights))", "np.load(options.inputs)", ""
         if self.table:
-            inputs = f"{{n: {self.table.entry.function}(options.inputs, INPUT_COLUMNS[n]) for n in INPUTS}}"
-        if self.scaled:
+            inputs = self._columns(self.table.entry.function)
+        if self.fitted:
             yield tree.assign("params", params)
-            kept = '{n: {k: params.pop(f"{n}.{k}") for k in ("shift", "scale")} for n in SCALED}'
+            kept = '{n: {k: params.pop(f"{n}.{k}") for k in keys} for n, keys in FITTED.items()}'
             yield tree.assign("scaling", kept)
             params, scaling = "params", ", scaling"
         yield tree.assign("outputs", f"predict({params}, {inputs}{scaling})")
         yield tree.Do('print(*(f"{name}\\n{value}" for name, value in outputs.items()), sep="\\n")')
+
+    def _columns(self, read: str) -> str:
+        """Return the expression of the inputs, read from a table; texts are made numbers where they are cast."""
+        plain = all(not kind.endswith("?") and kind != "text" for kind, _ in self.raw.values())
+        if plain:
+            return f"{{n: {read}(options.inputs, INPUT_COLUMNS[n]) for n in INPUT_COLUMNS}}"
+        cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"])' for name in self.raw}
+        return table({name: column(text, self.raw[name][0]) for name, text in cells.items()})
 
     def _train(self) -> Iterator[tree.Stmt]:
         examples = "load_data(options.data), " if self._reads_file() else ""
@@ -136,10 +148,10 @@ class CommandLine:
         yield tree.If("options.save", tuple(self._save()))
 
     def _save(self) -> Iterator[tree.Stmt]:
-        if self.scaled:
+        if self.fitted:
             flat = '{f"{n}.{k}": a for n, s in history.scaling.items() for k, a in s.items()}'
             yield tree.assign("fitted", flat)
-        yield tree.Do(f"np.savez(options.save, **params{', **fitted' * self.scaled})")
+        yield tree.Do(f"np.savez(options.save, **params{', **fitted' * self.fitted})")
 
 
 def drawn(kind: str, shape: tuple[int, ...]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
-from dotnn.codegen import data as shared
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal, table
+from dotnn.codegen.preparing import Chain, Step, chains, fitted
 from dotnn.core.arguments import show
-from dotnn.model.model import Data, FileSource, Model, Scale, Split
+from dotnn.model.model import Data, FileSource, Model, Split
+from dotnn.model.raw import raw_declarations
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
 CLASSES = '''
@@ -16,24 +18,11 @@ def class_numbers(texts):
     """Return whole numbers as they are, other texts by their place in sorted order."""
     return texts.astype(int) if np.char.isdigit(texts).all() else np.unique(texts, return_inverse=True)[1]
 '''
-SCALE = '''
-def scale(values, s):
-    """Return raw numbers scaled."""
-    return (values - s["shift"]) * s["scale"]
-'''
-STANDARD = '''
-def standard(values):
-    """Return the shift and scale to mean 0 and deviation 1; a constant feature is only shifted."""
-    constant = values.max(axis=0) == values.min(axis=0)
-    shift = np.where(constant, values[0], values.mean(axis=0))
-    return {"shift": shift, "scale": 1 / np.where(constant, 1, values.std(axis=0))}
-'''
-RANGE = '''
-def to_range(values, low, high):
-    """Return the shift and scale to the range from `low` to `high`; a constant feature is only shifted."""
-    least, most = values.min(axis=0), values.max(axis=0)
-    scale = (high - low) / np.where(most > least, most - least, 1)
-    return {"shift": least - low / scale, "scale": scale}
+WITH_GAPS = '''
+def with_gaps(texts):
+    """Return numbers, with NaN where a cell is empty or says that there is none."""
+    gaps = np.isin(texts, ["", "?", "NA", "N/A", "nan", "NaN", "null", "NULL", "None"])
+    return np.where(gaps, "nan", texts).astype(float)
 '''
 NO_DATA = "the spec has no data: pass them to train, or name a file with --data"
 
@@ -44,26 +33,37 @@ class DataWriter:
     def __init__(self, model: Model, spec: SpecText) -> None:
         self.model, self.spec = model, spec
         self.data = model.data or Data()
+        self.chains = chains(model)
+        self.raw = raw_declarations(model)
 
     def items(self) -> list[tree.Item]:
         """Return the functions."""
-        source, scales = self.data.source, {s.method for s in self.data.scales}
-        helpers = [source.entry.plain] if source and source.entry.table else []
-        helpers += [CLASSES] if self._has_texts() else []
-        helpers += [STANDARD] if "standard" in scales else []
-        helpers += [RANGE] if "range" in scales else []
-        helpers += [SCALE] if scales else []
-        return [*(tree.Prose(text.strip("\n")) for text in helpers), self._load(), self._prepare()]
+        load, prepare = self._load(), self._prepare()
+        helpers = [*self._readers(), *self._preparing()]
+        return [*(tree.Prose(text.strip("\n")) for text in helpers), load, prepare]
+
+    def _readers(self) -> Iterator[str]:
+        """Yield the functions that read a table, and make its texts what they stand for."""
+        source = self.data.source
+        if source is None or not source.entry.table:
+            return
+        kinds = [self.raw[name][0] for name in source.fields]
+        yield source.entry.plain
+        if any(kind.startswith("class") for kind in kinds):
+            yield CLASSES
+        if any(kind.endswith("?") for kind in kinds):
+            yield WITH_GAPS
+
+    def _preparing(self) -> Iterator[str]:
+        """Yield the functions that fit and apply preparations; those that undo them are beside the predictions."""
+        steps = [step for chain in self.chains.values() for step in chain.steps]
+        called = [text for step in steps for text in (step.fit("x"), step.apply("x", bare=True))]
+        yield from plain_functions(steps, called)
 
     def modules(self) -> set[str]:
         """Return the standard modules that they use."""
         source = self.data.source
         return {"pathlib", *source.entry.modules} if source else set()
-
-    def _has_texts(self) -> bool:
-        source = self.data.source
-        kinds = shared.raw_kinds(self.model)
-        return bool(source and source.entry.table and any(kinds[n].startswith("class") for n in source.fields))
 
     # ------------------------------------------------------------------------------------------------------- load
 
@@ -81,7 +81,7 @@ class DataWriter:
 
     def _given(self) -> Iterator[tree.Stmt]:
         """Yield what reads a file that must be named."""
-        names = literal((*self.model.inputs, *self.model.targets))
+        names = literal(tuple(self.raw))
         yield tree.If("path is None", (tree.Do(f'raise ValueError("{NO_DATA}")'),))
         yield tree.assign("arrays", "np.load(path)")
         yield tree.Return(f"{{name: arrays[name] for name in {names}}}")
@@ -106,50 +106,80 @@ class DataWriter:
 
     def _column(self, source: FileSource, name: str) -> str:
         """Return the expression of what a table holds of a value."""
-        kind = shared.raw_kinds(self.model)[name]
         columns = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(source.fields[name]))
-        cells = f"{source.entry.function}(path, {columns})"
-        if kind.startswith("class"):
-            return f"class_numbers({cells}[:, 0])"
-        return f"{cells}.astype({'int' if kind.startswith('int') else 'float'})"
+        return column(f"{source.entry.function}(path, {columns})", self.raw[name][0])
 
     # ---------------------------------------------------------------------------------------------------- prepare
 
     def _prepare(self) -> tree.Function:
-        split, scales = self.data.split, self.data.scales
-        what = " and ".join(word for word, there in (("split", split), ("scale", scales)) if there).capitalize()
-        fitted = "how they are scaled" if scales else "an empty dict: nothing is scaled"
-        doc = f"{what + ': return' if what else 'Return'} the parts, and {fitted}."
+        split, known = self.data.split, fitted(self.model)
+        affine = all(set(keys) <= {"shift", "scale"} for keys in known.values())
+        words = {"split": split, "scale" if affine and known else "prepare": self.chains and (known or not affine)}
+        what = " and ".join(word for word, there in words.items() if there).capitalize()
+        told = "how they are scaled" if affine else "what was fitted on the training part"
+        told = told if known else "an empty dict: nothing is fitted"
+        doc = f"{what + ': return' if what else 'Return'} the parts, and {told}."
         return tree.Function("prepare", ("data", "dtype=np.float32"), doc, "", tuple(self._prepared()))
 
     def _prepared(self) -> Iterator[tree.Stmt]:
-        split, scales = self.data.split, self.data.scales
-        yield tree.assign("arrays", table(self._arrays()))
+        split, known = self.data.split, fitted(self.model)
+        yield tree.assign(
+            "arrays", table({name: self._array(name) for name in (*self.model.inputs, *self.model.targets)})
+        )
+        yield from self._dropped()
         yield from self._split(split) if split else ()
-        yield from self._scaled('[rows["train"]]' if split else "") if scales else ()
+        yield from self._fitted('[rows["train"]]' if split else "")
         whole, parted = '{"train": arrays}', "{part: {n: v[r] for n, v in arrays.items()} for part, r in rows.items()}"
-        yield tree.Return(f"{parted if split else whole}, {'scaling' if scales else '{}'}")
+        yield tree.Return(f"{parted if split else whole}, {'scaling' if known else '{}'}")
 
-    def _scaled(self, where: str) -> Iterator[tree.Stmt]:
-        """Yield what fits and applies scalings; `where` chooses the rows that they are fitted on."""
-        named = {name: scale for scale in self.data.scales for name in scale.names}
-        fitted = {name: _fitted(self.model, scale, name, where) for name, scale in named.items()}
-        yield tree.assign("scaling", table(fitted))
-        for name in named:
-            yield tree.assign(f'arrays["{name}"]', f'scale(arrays["{name}"], scaling["{name}"]).astype(dtype)')
+    def _array(self, name: str) -> str:
+        """Return the expression of an array in the declared shape, after what needs no other examples."""
+        chain = self.chains.get(name)
+        if chain is None:
+            kind, shape = self.raw[name]
+            return shaped(name, "int" if kind.startswith(("int", "class")) else "dtype", shape)
+        kind, shape = self.raw[chain.origin] if chain.origin != name else self.raw[name]
+        text = raw_array(chain.origin, kind, shape)
+        steps = self._at_once(chain)
+        for step in steps:
+            text = step.apply(text, bare=True)
+        real = len(steps) == len(chain.steps) and not chain.counts and "dtype" not in text
+        return f"{text}.astype(dtype)" if real else text
 
-    def _arrays(self) -> dict[str, str]:
-        """Return the expressions of the arrays, in the declared shapes."""
-        inputs, targets = shared.declarations(self.model)
-        scaled = {n for scale in self.data.scales for n in scale.names}
-        entries = {}
-        for name, (kind, shape) in {**inputs, **targets}.items():
-            whole = kind.startswith(("int", "class"))
-            text = f'np.asarray(data["{name}"], {"int" if whole else "float" if name in scaled else "dtype"})'
-            if name in self.data.one_hot:
-                text = f'np.eye({shape[-1]}, dtype=dtype)[np.asarray(data["{name}"], int)]'
-            entries[name] = f"{text}.reshape({', '.join(map(str, (-1, *shape)))})"
-        return entries
+    def _at_once(self, chain: Chain) -> tuple[Step, ...]:
+        """Return the first steps of an array that are of each example alone, and of no gap that is to be left out."""
+        return () if chain.drops else tuple(takewhile(lambda step: step.entry.fit is None, chain.steps))
+
+    def _dropped(self) -> Iterator[tree.Stmt]:
+        """Yield what leaves out examples with a gap."""
+        dropping = [chain.name for chain in self.chains.values() if chain.drops]
+        if dropping:
+            whole = [f'~np.isnan(arrays["{name}"]).any(axis=1)' for name in dropping]
+            yield tree.assign("whole", " & ".join(whole), comment="the examples without a gap")
+            yield tree.assign("arrays", "{name: values[whole] for name, values in arrays.items()}")
+
+    def _fitted(self, where: str) -> Iterator[tree.Stmt]:
+        """Yield what is fitted, and applied to all examples; `where` chooses those that it is fitted on."""
+        left = {name: chain.steps[len(self._at_once(chain)) :] for name, chain in self.chains.items()}
+        acting = {name: [step for step in steps if step.does_something] for name, steps in left.items() if steps}
+        first = {name: steps[0].fit(f'arrays["{name}"]{where}') for name, steps in acting.items() if steps}
+        first = {name: fit for name, fit in first.items() if fit}
+        if fitted(self.model):
+            yield tree.assign("scaling", table(first))
+        for name, steps in acting.items():
+            yield from self._in_turn(self.chains[name], steps, where, begun=name in first)
+
+    def _in_turn(self, chain: Chain, steps: Sequence[Step], where: str, *, begun: bool) -> Iterator[tree.Stmt]:
+        """Yield the steps of an array, one after the other; `begun` if the first one is fitted already."""
+        values, known = f'arrays["{chain.name}"]', begun
+        for i, step in enumerate(steps):
+            if step.entry.fit and (i or not begun):
+                yield tree.assign(f'scaling["{chain.name}"]', step.fit(values + where), "|=" if known else "=")
+                known = True
+            cast = ".astype(dtype)" if step is steps[-1] and not chain.counts else ""
+            yield tree.assign(values, step.apply(values, bare=True) + cast)
+        if not steps:  # examples are left out, and nothing else is done
+            yield tree.assign(values, f"{values}.astype(dtype)")
 
     def _split(self, split: Split) -> Iterator[tree.Stmt]:
         """Yield what draws the rows of each part."""
@@ -185,14 +215,33 @@ def _stratified(split: Split, names: str, shares: Sequence[float]) -> Iterator[t
     yield tree.assign("rows", f"{{name: np.sort(order[assigned == name]) for name in {names}}}")
 
 
-def _fitted(model: Model, scale: Scale, name: str, where: str) -> str:
-    """Return the expression of what scales a value; `where` chooses the rows that it is fitted on."""
-    values = f'arrays["{name}"]{where}'
-    if scale.method == "divide":
-        shape = shared.scaled_shapes(model)[name]
-        size = str(shape[0]) if len(shape) == 1 else literal(tuple(shape))
-        return table({"shift": f"np.zeros({size})", "scale": f"np.full({size}, 1 / {show(scale.attrs['by'])})"})
-    if scale.method == "range":
-        low, high = (show(v) for v in scale.attrs.values())
-        return f"to_range({values}, {low}, {high})"
-    return f"standard({values})"
+def column(cells: str, kind: str) -> str:
+    """Return the expression of a value of a kind, made of the cells of a table."""
+    if kind.startswith("class"):
+        return f"class_numbers({cells}[:, 0])"
+    if kind == "text":
+        return f"{cells}[:, 0]"
+    return (
+        f"with_gaps({cells})"
+        if kind.endswith("?")
+        else f"{cells}.astype({'int' if kind.startswith('int') else 'float'})"
+    )
+
+
+def raw_array(name: str, kind: str, shape: Sequence[int], where: str = "data") -> str:
+    """Return the expression of an array as it is given, before any preparation."""
+    if kind == "text":
+        return f'np.asarray({where}["{name}"], str)'
+    return shaped(name, "int" if kind.startswith(("int", "class")) else "float", shape, where)
+
+
+def shaped(name: str, dtype: str, shape: Sequence[int], where: str = "data") -> str:
+    """Return the expression of an array that is given, in a type and in the shape of its examples."""
+    return f'np.asarray({where}["{name}"], {dtype}).reshape({", ".join(map(str, (-1, *shape)))})'
+
+
+def plain_functions(steps: Iterable[Step], expressions: Iterable[str]) -> Iterator[str]:
+    """Yield the text of the functions of preparations that expressions call, each once."""
+    functions = {name: text for step in steps for name, text in step.entry.plain.items()}
+    called = "\n".join(expressions)
+    yield from (text for name, text in functions.items() if f"{name}(" in called)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from dotnn.codegen import data as shared
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal, table
+from dotnn.codegen.preparing import chains, fitted, undone_outputs
 from dotnn.model.model import MetricTerm, Model
+from dotnn.model.raw import raw_declarations
+from dotnn.targets.numpy.explain.data import plain_functions, raw_array, shaped
 
 INLINE_METRICS = {
     "accuracy_class": "np.mean({out}.argmax(axis=-1) == {target})",
@@ -16,11 +18,6 @@ INLINE_METRICS = {
     "accuracy_binary": "np.mean(({out} > 0.5) == ({target} > 0.5))",
     "accuracy_sign": "np.mean(({out} > 0) == ({target} > 0))",
 }
-UNDO = '''
-def undo(values, s):
-    """Return scaled numbers in their own units."""
-    return values / s["scale"] + s["shift"]
-'''
 SHORT_BATCH, LONG_BATCH = 78, 98
 """A batch of more text than this has a statement of its own; of a long one, the array has."""
 SHORT_CAST = 56
@@ -32,20 +29,23 @@ class Figures:
 
     def __init__(self, model: Model, sources: Mapping[str, str]) -> None:
         self.model, self.sources, self.metrics = model, sources, model.train.metrics
-        self.scaled_in, self.scaled_out = shared.scaled_inputs(model), shared.scaled_outputs(model)
+        self.chains, self.undone = chains(model), undone_outputs(model)
+        self.raw = raw_declarations(model, training=False)
+        self.own_units = {chain.name: chain for chain in self.undone.values()}
 
     def items(self) -> list[tree.Item]:
         """Return the functions."""
-        undo = [tree.Prose(UNDO.strip("\n"))] if self.scaled_out else []
-        return [self._evaluate(), *undo, self._predict()]
+        steps = [step for chain in self.undone.values() for step in chain.steps]
+        undo = plain_functions(steps, [step.undo("x") for step in steps])
+        return [self._evaluate(), *(tree.Prose(text.strip("\n")) for text in undo), self._predict()]
 
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that they call."""
         return {m.function for m in self.metrics if m.function not in INLINE_METRICS}
 
     def unscales(self) -> bool:
-        """Whether a metric is in the own units of a scaled target."""
-        return any(m.target in self.scaled_out.values() for m in self.metrics)
+        """Whether a metric is in the own units of a target, which what was fitted tells."""
+        return any(m.target in self.own_units and self.own_units[m.target].fitted for m in self.metrics)
 
     # --------------------------------------------------------------------------------------------------- evaluate
 
@@ -65,7 +65,7 @@ class Figures:
     def _metric(self, metric: MetricTerm, body: list[tree.Stmt]) -> str:
         """Return the expression of a metric; append to `body` what it needs."""
         out, target = self.sources[metric.output], f'examples["{metric.target}"]'
-        if metric.target in self.scaled_out.values():
+        if metric.target in self.own_units:
             out, target = self._in_own_units(metric.target, out, target, body)
         if metric.function in INLINE_METRICS:
             return f"float({INLINE_METRICS[metric.function].format(out=out, target=target)})"
@@ -79,7 +79,7 @@ class Figures:
         if names[0] == names[1]:
             names[0] = "output_raw"
         for text, own in zip((out, target), names, strict=True):
-            made = tree.assign(own, f'undo({text}, scaling["{name}"])')
+            made = tree.assign(own, self.own_units[name].undo(text))
             if made not in body:
                 body.append(made)
         return names[0], names[1]
@@ -88,21 +88,21 @@ class Figures:
 
     def _predict(self) -> tree.Function:
         doc = "Return the outputs for raw inputs by name"
-        data = self.model.data
-        doc += ", in the targets' own units" if self.scaled_out else ""
-        doc += "; `scaling` is `history.scaling`." if data and data.scales else "."
+        doc += ", in the targets' own units" if self.undone else ""
+        doc += "; `scaling` is `history.scaling`." if fitted(self.model) else "."
         body = (*self._predicted(),)
         return tree.Function("predict", ("params", "inputs", "scaling=None"), doc, "", body)
 
     def _predicted(self) -> Iterator[tree.Stmt]:
         named, batch = self._batch()
         yield from (tree.assign(*pair) for pair in named)
-        if not self.scaled_out:
+        if not self.undone:
             yield tree.Return(f"forward(params, {batch})[0]")
             return
         yield tree.assign("outputs", f"forward(params, {batch})[0]")
-        for output, target in self.scaled_out.items():
-            yield tree.assign(f'outputs["{output}"]', f'undo(outputs["{output}"], scaling["{target}"])')
+        for output, chain in self.undone.items():
+            values = f'outputs["{output}"]'
+            yield tree.assign(values, chain.undo(values))
         yield tree.Return("outputs")
 
     def _batch(self) -> tuple[list[tuple[str, str]], str]:
@@ -126,9 +126,11 @@ class Figures:
         return named, batch
 
     def _input(self, name: str) -> str:
-        """Return the expression of an input, cast, in its shape, and scaled."""
-        axes = ", ".join(map(str, (-1, *self.model.inputs[name].type.example)))
-        whole = self.model.input_kind(name).startswith("int")
-        kind = "int" if whole else "float" if name in self.scaled_in else "dtype"
-        text = f'np.asarray(inputs["{name}"], {kind}).reshape({axes})'
-        return f'scale({text}, scaling["{name}"]).astype(dtype)' if name in self.scaled_in else text
+        """Return the expression of an input, cast, in its shape, and prepared."""
+        chain = self.chains.get(name)
+        origin = chain.origin if chain else name
+        kind, shape = self.raw[origin]
+        if chain is None or not chain.acts:
+            return shaped(name, "int" if kind.startswith("int") else "dtype", shape, "inputs")
+        text = chain.apply(raw_array(origin, kind, shape, "inputs"), bare=True)
+        return text if chain.counts or "dtype" in text else f"{text}.astype(dtype)"

@@ -40,8 +40,7 @@ def script_head(model: Model, graph: Graph, modules: Sequence[str]) -> str:
 
 
 def _constants(model: Model, graph: Graph) -> Iterator[str]:
-    scaled = shared.scaled_shapes(model)
-    for name, entries in {**named_tables(model), **({"SCALED": scaled} if scaled else {})}.items():
+    for name, entries in named_tables(model).items():
         if name != "PARAMS" or not shapes_are_read(model):
             yield from wrapped(f"{name} = {literal(dict(entries))}")
     if model.train.weight_decay:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from dotnn.codegen.derivatives import Derivatives
 from dotnn.ir.graph import Graph
-from dotnn.ir.node import Node, Value
+from dotnn.ir.node import Value
 from dotnn.passes.build import identifier
 from dotnn.targets.numpy.explain.calls import Call
 
@@ -14,52 +15,20 @@ STEP_SUFFIX = re.compile(r"_t(_\d+)?$")
 TERM = re.compile(r"penalty of (\S+)|\w+\(([\w.]+), ")
 NEXT = "_next"
 """Ends the name of what the next time step sends back to a state: its cotangent but for other uses of the state."""
-NUMBERED = re.compile(r"_\d+$")
 
 
-class Words:
-    """What the names in a graph say: of which layer a value is, and of which value a cotangent."""
+class Words(Derivatives):
+    """What the names in a graph say within a function."""
 
     def __init__(self, graph: Graph) -> None:
-        self.layers: dict[int, str] = {}
-        self.forward: dict[str, Value] = {}
-        self.inner: set[int] = set()
-        for v in graph.sources():
-            self.forward[v.name] = v
+        super().__init__(graph)
         self.params = {v.id: name for t in (graph.params, graph.state) for name, v in t.items()}
-        for node in graph.nodes:
-            self._node(node, inner=False)
-
-    def _node(self, node: Node, *, inner: bool) -> None:
-        made = [*node.outs]
-        for v in made:
-            self._value(v, node, inner=inner)
-        if node.loop is not None:
-            for v in (*node.loop.slices, *node.loop.entering):
-                self._value(v, node, inner=True)
-            for part in node.loop.nodes:
-                self._node(part, inner=True)
-
-    def _value(self, v: Value, node: Node, *, inner: bool) -> None:
-        self.layers.setdefault(v.id, node.layer)
-        if inner:
-            self.inner.add(v.id)
-        if node.phase != "backward":
-            self.forward.setdefault(v.name, v)
 
     def of_cotangent(self, v: Value) -> tuple[Value | None, str]:
         """Return the value whose derivative a cotangent is, and through what it came back, "" for all of it."""
-        rest = v.name.removeprefix("d_")
-        for name in (rest, NUMBERED.sub("", rest)):
-            if name in self.forward:
-                return self.forward[name], ""
-        if rest.endswith(NEXT):
-            carried = rest.removesuffix(NEXT)
-            return self.forward.get(f"{carried}_t") or self.forward.get(carried), NEXT[1:]
-        for match in re.finditer("_from_", rest):
-            if rest[: match.start()] in self.forward:
-                return self.forward[rest[: match.start()]], rest[match.end() :]
-        return None, ""
+        carried = v.name.removeprefix("d_").removesuffix(NEXT)
+        primal = self.forward.get(f"{carried}_t") or self.forward.get(carried)
+        return (primal, NEXT[1:]) if primal is not None and v.name.endswith(NEXT) else super().of_cotangent(v)
 
     def parts(self, v: Value, call: Call) -> tuple[list[str], str]:
         """Return the path of a value within a call, and what its name says beyond."""

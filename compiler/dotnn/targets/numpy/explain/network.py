@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal
+from dotnn.codegen.printer import Mark
+from dotnn.codegen.site import Site
 from dotnn.core.arguments import Bound
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
@@ -18,6 +20,7 @@ from dotnn.targets.numpy.explain.calls import Call, call_tree
 from dotnn.targets.numpy.explain.flow import Flow
 from dotnn.targets.numpy.explain.functions import Library, Pair, base_name
 from dotnn.targets.numpy.explain.naming import Words
+from dotnn.targets.numpy.explain.sites import sites
 from dotnn.targets.numpy.explain.spec_text import SpecText
 from dotnn.targets.numpy.explain.writer import Writer
 
@@ -53,9 +56,15 @@ class NetworkWriter:
         self.served: dict[Call, Pair] = {}
         self.writers: dict[Call, Writer] = {}
         self.library = Library()
+        self.bodies: dict[Call, dict[str, list[tree.Stmt]]] = {call: {} for call in self.flow.inside_out}
         self.flat = not self.root.children
         if self.flat:
             self.flow.frames[self.root].saved = {v.id: v for n in graph.phase("forward") for v in n.outs}
+
+    def sites(self, marks: Iterable[Mark]) -> dict[str, Site]:
+        """Return where the script computes each value; `marks` are its lines."""
+        names = {call: pair.name for call, pair in self.served.items()}
+        return sites(self.root, self.bodies, names, marks)
 
     def _is_output(self, path: str) -> bool:
         return path in self.model.outputs.values() or path in self.model.inputs
@@ -85,7 +94,9 @@ class NetworkWriter:
         forward = writer.forward()
         cache = writer.cache()
         cache = dict(sorted(cache.items())) if call.kind == "layer" and len(cache) > 12 else cache
-        return Pair(base_name(call), call, forward, writer.backward(), cache)
+        back = writer.backward()
+        self.bodies[call] = {"forward": forward.body, "backward": back.body if back else []}
+        return Pair(base_name(call), call, forward, back, cache)
 
     # -------------------------------------------------------------------------------------------------- functions
 
@@ -159,6 +170,7 @@ class NetworkWriter:
         cache = root.cache()
         end = self._returned(cache, [outputs], children, saves=True)
         body = [*self._cache_begins(children), *half.body, *end]
+        self.bodies[self.root]["forward"] = body
         doc = "Return the outputs, and values that the backward pass needs."
         return tree.Function("forward", FORWARD, doc, "", tuple(body))
 
@@ -170,6 +182,7 @@ class NetworkWriter:
             heading, *said = self._term(node, root)
             read = self._read_by(node, root)
             last = tree.Return(root.expression(node, "backward"), root.origin(node))
+            self.bodies[self.root]["total_loss"] = [last]
             return [tree.Function("total_loss", LOSS, heading.text, heading.place, (*read, *said, last))]
         made: list[tree.Stmt] = []
         for node in nodes:
@@ -178,7 +191,8 @@ class NetworkWriter:
         total = made.pop()
         assert isinstance(total, tree.Assign)
         doc = "Return the number that training makes small."
-        return [tree.Function("total_loss", LOSS, doc, "", (*made, tree.Return(total.value, total.origin)))]
+        body = self.bodies[self.root]["total_loss"] = [*made, tree.Return(total.value, total.origin)]
+        return [tree.Function("total_loss", LOSS, doc, "", tuple(body))]
 
     def _read_by(self, node: Node, root: Writer) -> list[tree.Stmt]:
         """Return what names the stored values that a term of the loss reads; single parameters need no name."""
@@ -219,6 +233,7 @@ class NetworkWriter:
             more = [name for name in grads if name in self.graph.inputs]
             names = "PARAMS" if not more else f"(*PARAMS, {', '.join(map(literal, more))})"
             end = [tree.Return(f"{{name: grads[name] for name in {names}}}")]
+        self.bodies[self.root]["backward"] = body
         doc = "Return the gradient of the loss: the chain rule from the loss back to every parameter."
         return tree.Function("backward", ("params", "batch", "cache", "d_loss=1.0"), doc, "", (*body, *end))
 
@@ -238,6 +253,7 @@ class NetworkWriter:
                 made.append(heading)
             target = final.get(node.out.id) or root.name(node.out)
             made.append(tree.Assign((target,), root.expression(node, "backward"), origin=root.origin(node)))
+        self.bodies[self.root]["renew_state"] = made
         doc = "Replace the arrays of STATE in `params`, after a forward pass in training mode."
         return tree.Function("renew_state", ("params", "cache"), doc, "", tuple(made))
 

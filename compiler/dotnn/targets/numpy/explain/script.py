@@ -14,6 +14,7 @@ from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import head_lines, origin
 from dotnn.codegen.lines import table
 from dotnn.codegen.printer import Mark, print_module
+from dotnn.codegen.site import Site
 from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.ir.graph import Graph
@@ -53,10 +54,11 @@ def training_pass(params, batch, rng=None):
 
 @dataclass(frozen=True)
 class Explained:
-    """A script, and where each of its lines comes from."""
+    """A script, where each of its lines comes from, and where it computes each value, by the value's name."""
 
     text: str
     source_map: tuple[Mark, ...]
+    sites: Mapping[str, Site]
 
 
 def explain_script(model: Model, graph: Graph, facts: Mapping[str, Any], values: Mapping[str, Any]) -> Explained:
@@ -100,7 +102,7 @@ class _Script:
         text, marks = print_module(tree.Module(head, parts))
         first = head_lines({**origin(self.model), **self.facts}, text)
         moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)
-        return Explained("\n".join([*first, text]), moved)
+        return Explained("\n".join([*first, text]), moved, writer.sites(moved))
 
     def _parameters(self, network: Network) -> list[str]:
         """Return the functions of parameters: `part`, where the network calls it, and `init_params`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from dotnn.codegen.spec_places import SpecPlaces
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Node
 from dotnn.model.model import Model, Step
@@ -12,23 +13,12 @@ from dotnn.targets.numpy.explain.calls import Call
 DEFINES = re.compile(r"\s*(?:output\s+)?([A-Za-z_]\w*)\s*=[^=]")
 
 
-class SpecText:
+class SpecText(SpecPlaces):
     """The texts and lines of a spec's statements."""
 
     def __init__(self, model: Model) -> None:
-        self.source = model.source
+        super().__init__(model.source)
         self.steps: dict[str, Step] = {step.path: step for step in model.steps}
-        path = model.source.path.replace("\\", "/").rpartition("/")[2]
-        self.file = "".join(c if c.isprintable() and c not in '"\\' else "?" for c in path)
-
-    def place(self, span: Span | None) -> str:
-        """Return `xor.nn:9`, "" for no place."""
-        return f"{self.file}:{self.source.line_of(span)}" if span else ""
-
-    def text(self, span: Span) -> str:
-        """Return what the spec says there, in one line and without its comments."""
-        words = " ".join(re.sub(r"#.*", "", self.source.text[span.start : span.end]).split())
-        return "".join(c if c.isprintable() else "?" for c in words)
 
     def place_of_key(self, key: str) -> str:
         """Return where the train section says something, "" where it does not."""

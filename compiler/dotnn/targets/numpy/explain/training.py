@@ -9,6 +9,7 @@ from dotnn.codegen import learning_rate, optimizer, tree
 from dotnn.codegen import training as common
 from dotnn.codegen.epochs import GOES_ON, HEAD, Loop, Words
 from dotnn.codegen.lines import table
+from dotnn.codegen.preparing import fitted
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
@@ -39,14 +40,13 @@ class TrainingWriter:
         self.state = bool(graph.state)
         self.draws = any(n.rule.random for n in graph.all_nodes())
         self.parts = common.evaluated_parts(model)
-        self.scaled = bool(model.data and model.data.scales)
+        self.fitted = bool(fitted(model))
         self.scaling = ", scaling" if self.figures.unscales() else ""
-        self.divided = any(self.parts[1:]) or self.scaled
+        self.divided = any(self.parts[1:]) or self.fitted
         self.examples = 'parts["train"]' if self.divided else "examples"
         self.count = f'len({self.examples}["{next(iter(model.inputs))}"])'
-        words = Words(
-            examples=self.examples, scaling=self.scaling, best="dict(params)", first="params", finite="np.isfinite"
-        )
+        figures, val_figures = (f"evaluate(params, {part}{self.scaling})" for part in (self.examples, 'parts["val"]'))
+        words = Words(figures, val_figures, best="dict(params)", first="params", finite="np.isfinite")
         self.around = Loop(model, words)
 
     def items(self) -> list[tree.Item]:
@@ -58,7 +58,7 @@ class TrainingWriter:
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that the training calls."""
         plateau = learning_rate.watcher(self.train)
-        found = self.figures.helpers()
+        found = self.figures.helpers() | optimizer.helpers(self.train)
         found |= {self.train.clip.entry.helper} if self.train.clip else set()
         found |= {plateau.entry.watches} if plateau else set()
         return found | {name for _, value in constraints(self.model) for name in re.findall(r"\b(max_norm)\(", value)}
@@ -83,7 +83,7 @@ class TrainingWriter:
         """Yield what makes the examples and the parameters that training begins with."""
         prepared = "prepare(load_data() if data is None else data, dtype)"
         if self.divided:
-            yield tree.Assign(("parts", "scaling" if self.scaled else "_"), prepared)
+            yield tree.Assign(("parts", "scaling" if self.fitted else "_"), prepared)
         else:
             yield tree.assign("examples", f'{prepared}[0]["train"]')
         if learning_rate.formula(self.train) and not self.full:
@@ -99,7 +99,7 @@ class TrainingWriter:
         yield tree.assign("state", f"resume or {table(entries)}")
         taken = 'state["params"], state["optimizer"], History(state["history"])'
         yield tree.Assign(("params", "memory", "history"), taken)
-        if self.scaled:
+        if self.fitted:
             yield tree.assign("history.scaling", "scaling")
         if self._uses_rng():
             yield tree.assign("rng", "np.random.default_rng([seed, 1])")

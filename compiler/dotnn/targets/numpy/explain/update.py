@@ -98,7 +98,8 @@ class _Update:
         if written:
             *before, (target, value) = written.assignments
             last = [tree.Return(value)] if target == "lr" else [tree.assign(target, value), tree.Return("lr")]
-            doc = f"{written.call}: the rate of a step, counted from 0. {written.doc} Source: {written.source}."
+            source = f" Source: {written.source}." if written.source else ""
+            doc = f"{written.call}: the rate of a step, counted from 0. {written.doc}{source}"
             body = (*(tree.assign(*line) for line in before), *last)
             yield tree.Function("learning_rate", ("step", "steps", "steps_per_epoch"), doc, "", body)
 

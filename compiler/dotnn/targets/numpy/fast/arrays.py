@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dotnn.ir.node import Value
 
 
+def new_array(dims: Sequence[int | str], dtype: str = "dtype", start: str = "") -> str:
+    """Return the expression of a new array, whose numbers are all `start` where one is given."""
+    shape = f"({', '.join(map(str, dims))}{',' if len(dims) == 1 else ''})"
+    return f"np.full({shape}, {start}, {dtype})" if start else f"np.empty({shape}, {dtype})"
+
+
 def planes(dims: Sequence[int | str], dtype: str = "dtype") -> str:
     """Return the expression of a new array of rows, columns, channels and examples that is held in planes."""
     rows, columns, channels, size = dims
     return f"np.moveaxis(np.empty(({channels}, {rows}, {columns}, {size}), {dtype}), 0, 2)"
-
-
-def empty_array(dims: Sequence[int | str], dtype: str = "dtype") -> str:
-    """Return the expression of a new array."""
-    shape = ", ".join(map(str, dims))
-    return f"np.empty(({shape}{',' if len(dims) == 1 else ''}), {dtype})"
 
 
 def like(value: Value) -> tuple[int | str, ...]:

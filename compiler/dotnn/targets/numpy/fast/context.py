@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from dotnn.codegen import optimizer
-from dotnn.codegen.lines import on_the_page
+from dotnn.codegen.lines import on_the_page, wrapped
 from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.graph import Graph
+from dotnn.ir.node import Value
 from dotnn.model.model import Model
+from dotnn.passes.simplify import drop_unread
+from dotnn.targets.base import Draft
+from dotnn.targets.numpy.fast.arrays import new_array
 from dotnn.targets.numpy.fast.emitter import FastEmitter
+from dotnn.targets.numpy.fast.placement.batch import place
+from dotnn.targets.numpy.fast.placement.describe import describe
 from dotnn.targets.numpy.fast.plan import STEP, Plan
 from dotnn.targets.numpy.fast.update import plan_update
 
+CHUNK_NUMBERS = 2**21
+"""So many numbers the arrays of a prediction hold, about: 8 MiB in single precision."""
+LEAST, MOST = 16, 4096
+"""How many examples go through the network at once."""
 
-def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
-    """Return the lines of the step and of the update."""
+
+def plans(model: Model, step: Graph, prediction: Graph) -> tuple[Plan, Plan]:
+    """Return the plan of a training step, and that of a prediction."""
+    of_step = FastEmitter(model, drop_unread(step)).emit()
+    return of_step, FastEmitter(model, prediction).emit()
+
+
+def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[str, Any]:
+    """Return the lines of the step, of a prediction and of the update."""
     assert graph.loss is not None
     update = plan_update(model.train)
     slots = optimizer.slots(model.train)
@@ -32,12 +50,35 @@ def context(model: Model, graph: Graph, plan: Plan) -> dict[str, Any]:
         "dtype": "next(iter(params.values())).dtype" if model.params else "np.dtype(float)",
         "input_gradients": [name for name in graph.grads if name in graph.inputs],
         "rule": update,
+        "prediction": _prediction(graph, prediction),
         "update_functions": _functions(update.functions),
         "blocked": blocked,
         "blocked_passes": [_sliced(line, update.scratch) for line in update.passes],
         "state": ['"t": 0'] * update.counts + [f'"{s}": {optimizer.fresh(start)}' for s, start in slots.items()],
         "averaged": _is_mean(model),
     }
+
+
+def _prediction(graph: Graph, plan: Plan) -> dict[str, Any]:
+    """Return the lines of a forward pass over some examples at a time, and how many these are."""
+    arrays = {name: _batch_array(graph.inputs[name]) for name in plan.examples}
+    numbers = plan.numbers + sum(math.prod(graph.inputs[name].type.example) for name in plan.examples)
+    chunk = max(LEAST, min(MOST, CHUNK_NUMBERS // max(1, numbers) // LEAST * LEAST))
+    return {
+        "chunk": chunk,
+        "arrays": [f'"{name}": {array},' for name, array in arrays.items()],
+        "setup": [part for line in plan.setup for part in on_the_page(line, INDENT)],
+        "functions": _functions(plan.functions | {"copyto"}),
+        "copies": [f'copyto(batch["{name}"], examples["{name}"])' for name in plan.examples],
+        "step": [part for line in plan.step for part in on_the_page(line, STEP)],
+        "results": wrapped("return {", [f'"{n}": {e}' for n, e in plan.results.items()], "}", room=STEP),
+    }
+
+
+def _batch_array(source: Value) -> str:
+    """Return the expression of an array for some examples of an input."""
+    dims: tuple[int | str, ...] = ("size", *source.type.example)
+    return new_array(dims, "dtype" if source.type.dtype == "real" else "int")
 
 
 def _is_mean(model: Model) -> bool:
@@ -58,7 +99,17 @@ def _sliced(line: str, scratch: Iterable[str]) -> str:
     return re.sub(rf"\b({names})\b", r"\1_", line) if names else line
 
 
-def describe_schedule(model: Model, graph: Graph) -> str:
-    """Return the arrays and the lines of a training step, for `dotnn dump --stage schedule`."""
-    plan = FastEmitter(model, graph).emit()
-    return "\n".join(["-- arrays, made once", *plan.setup, "", "-- every step", *plan.step]) + "\n"
+def describe_schedule(draft: Draft) -> str:
+    """Return the arrays and the lines of a training step and a prediction, for `dotnn dump --stage schedule`."""
+    parts = zip(("step", "prediction"), plans(draft.model, draft.step, draft.prediction), strict=True)
+    return "\n".join(
+        line
+        for name, plan in parts
+        for line in ("-- arrays, made once", *plan.setup, "", f"-- every {name}", *plan.step, "")
+    )
+
+
+def describe_placement(draft: Draft) -> str:
+    """Return where the values of a training step and of a prediction live, for `dotnn dump --stage placement`."""
+    step, prediction = place(drop_unread(draft.step)), place(draft.prediction)
+    return f"-- a training step\n{describe(step)}\n-- a prediction\n{describe(prediction)}"

@@ -7,8 +7,7 @@ from dotnn.codegen.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Loop, Node, Value, readers
 from dotnn.model.model import Model
-from dotnn.passes.simplify import drop_unread
-from dotnn.targets.numpy.fast.arrays import empty_array, like, planes, repeated
+from dotnn.targets.numpy.fast.arrays import like, new_array, planes, repeated
 from dotnn.targets.numpy.fast.kernels import kernel_of
 from dotnn.targets.numpy.fast.loops import LoopWriter
 from dotnn.targets.numpy.fast.placement.batch import place
@@ -27,12 +26,13 @@ def names_in(graph: Graph) -> set[str]:
 
 
 class FastEmitter(PlanWriter):
-    """Writes the step of one graph. Ops see the methods without underscore."""
+    """Writes one graph: a training step, or a prediction. Ops see the methods without underscore."""
 
-    def __init__(self, model: Model, graph: Graph, *, reuse: bool = True, fold: bool = True) -> None:
-        self.graph = drop_unread(graph)
+    def __init__(self, model: Model, graph: Graph) -> None:
+        self.graph = graph
         super().__init__(set(words()) | {v.name for v in self.graph.sources()} | names_in(self.graph))
-        self.placed = place(self.graph, reuse=reuse, fold=fold)
+        self.placed = place(self.graph)
+        self.axes = self.placed.axes
         self.folded, self.owners = self.placed.folded, self.placed.owners
         self._paths = {v.id: name for name, v in self.graph.params.items()}
         self.banners = Banners(model)
@@ -55,6 +55,7 @@ class FastEmitter(PlanWriter):
                 self._node(node)
         self._copy_gradients()
         self._store_state()
+        self.plan.results = {name: self.rows(value) for name, value in self.graph.outputs.items()}
         self.plan.drop_unread()
         return self.plan
 
@@ -96,18 +97,20 @@ class FastEmitter(PlanWriter):
             self.prepare(f"{made} = {self._expression(value, place, first)}", said)
         if place.how == "over":
             self.plan.reused.add(made)
+        if place.how in ("new", "zeros"):
+            self.sized(made, like(value))
         if place.how == "same" and place.of and place.of.id in self._steps:
             self._steps[value.id] = self._steps[place.of.id]
 
     def _sequence(self, value: Value, place: Place, first: Value) -> str:
         """Return the array with time first that a sequence is a view of; empty where it is none."""
         if place.piece is not None and place.how == "rows":
-            return self.piece(place.piece) if len(value.type.shape) == 3 else ""
+            return self.piece(place.piece) if len(value.type.shape) == 3 and not self.axes.batch_last else ""
         if place.how == "over":
             return self._steps.get(first.id, "")
         if place.how == "new" and place.buffer and place.buffer.layout[0] == "steps":
             time, features = value.type.example
-            return f"np.empty(({time}, size, {features}), dtype)"
+            return new_array((time, "size", features))
         return ""
 
     def _expression(self, value: Value, place: Place, first: Value) -> str:
@@ -115,8 +118,8 @@ class FastEmitter(PlanWriter):
         source = place.of.name if place.of else ""
         dims = ", ".join(map(str, like(value)))
         spelled = {
-            "rows": lambda: f"{self.piece(place.piece)}.T" if place.piece else "",
-            "new": lambda: (planes if self.placed.planar(value) else empty_array)(like(value)),
+            "rows": lambda: self._rows_of_steps(place.piece) if place.piece else "",
+            "new": lambda: (planes if self.placed.planar(value) else new_array)(like(value)),
             "zeros": lambda: f"np.zeros(({dims}{',' * (len(like(value)) == 1)}), dtype)",
             "over": lambda: first.name,
             "same": lambda: source,
@@ -135,9 +138,10 @@ class FastEmitter(PlanWriter):
         return f"stacked({parts})" if len(paths) > 1 else parts
 
     def _with_ones(self, value: Value) -> str:
-        rows = f"np.ones(({value.type.example[0] + 1}, size), dtype)"
-        self._ones[value.id] = self.once(f"{value.name}_1", rows, value.id)
-        return self._ones[value.id]
+        rows = value.type.example[0] + 1
+        name = self.once(f"{value.name}_1", f"np.ones(({rows}, size), dtype)", value.id)
+        self._ones[value.id] = self.sized(name, (rows, "size"))
+        return name
 
     def _by_steps(self, value: Value, expression: str) -> str:
         """Bind a sequence to an array with time first: `expression` has the axes [time, batch, features]."""
@@ -145,11 +149,15 @@ class FastEmitter(PlanWriter):
         self.plan.setup += [f"{steps} = {expression}", f"{value.name} = {steps}.transpose(0, 2, 1)"]
         return steps
 
+    def _rows_of_steps(self, piece: Piece) -> str:
+        """Return what a loop hands out, the batch behind: one step, or all of them."""
+        return self.piece(piece) if self.axes.batch_last else f"{self.piece(piece)}.T"
+
     def piece(self, piece: Piece) -> str:
         """Return the expression of a piece of an array of all steps."""
         rows = f"{piece.start}" if piece.single else f"{piece.start or ''}:{'' if piece.stop is None else piece.stop}"
         if piece.columns:
-            return f"{self.rows_of(piece.rows)}[{rows}, :, {piece.columns[0]}:{piece.columns[1]}]"
+            return self.rows_of(piece.rows) + self.axes.cut(*piece.columns, before=rows)
         return self.rows_of(piece.rows) + (f"[{rows}]" if rows != ":" else "")
 
     def rows_of(self, rows: Rows) -> str:
@@ -157,11 +165,15 @@ class FastEmitter(PlanWriter):
         if rows.sequence is not None:
             return self.steps(rows.sequence)
         if rows not in self._rows:
-            new = f"np.empty(({rows.steps}, size, {rows.width}), dtype)"
-            name = self._rows[rows] = self.once(rows.name, self.rows_of(rows.over) if rows.over else new, rows)
-            self.plan.reused |= {name} if rows.over else set()
+            dims = (rows.steps, *self.axes.ordered((rows.width,)))
+            made = self.rows_of(rows.over) if rows.over else new_array(dims)
+            name = self._rows[rows] = self.once(rows.name, made, rows)
+            if rows.over:
+                self.plan.reused.add(name)
+            else:
+                self.sized(name, dims)
             if rows.ones:
-                self.prepare(f"{name}[:, :, -1] = 1")
+                self.prepare(f"{name}[:, -1] = 1" if self.axes.batch_last else f"{name}[:, :, -1] = 1")
         return self._rows[rows]
 
     def transposed(self, value: Value) -> str:
@@ -176,6 +188,10 @@ class FastEmitter(PlanWriter):
     def planar(self, value: Value) -> bool:
         """Whether a value's array is held in planes: its view with the channels behind is not contiguous."""
         return self.placed.planar(value)
+
+    def goes_back(self, value: Value) -> bool:
+        """Whether the backward pass reads a value."""
+        return any(node.phase == "backward" for node in self.readers.get(value.id, []))
 
     def contiguous(self, value: Value) -> bool:
         """Whether a value has an array of its own, features first."""
@@ -239,14 +255,17 @@ class FastEmitter(PlanWriter):
         return self._steps.get(value.id, "")
 
     def steps(self, value: Value) -> str:
-        """Return the name of a sequence's array [time, batch, features]; of a copy, where it lies otherwise."""
+        """Return the name of a sequence's array by steps, as loops have them; of a copy, where it lies otherwise."""
+        if self.axes.batch_last:
+            self.out(value)
+            return value.name
         if name := self.time_first_name(value):
             return name
         if value.id not in self._copies:
             batch_first = self.bind(f"{value.name}_by_steps", f"{self.rows(value)}.swapaxes(0, 1)")
             time, features = value.type.example
-            self._copies[value.id] = self.once(
-                f"{value.name}_steps", f"np.empty(({time}, size, {features}), dtype)", ("steps", value.id)
+            self._copies[value.id], _ = self.workspace(
+                f"{value.name}_steps", (time, "size", features), ("steps", value.id)
             )
             self.run(f"copyto({self._copies[value.id]}, {batch_first})")
         return self._copies[value.id]
@@ -290,11 +309,11 @@ class FastEmitter(PlanWriter):
                 continue
             axes = len(value.type.shape)
             if value.id in carried:
-                rows = self.example_array(name, f'with_ones(np.asarray(examples["{name}"], dtype))')
+                rows = self.example_array(name, f'with_ones(as_rows(examples["{name}"], dtype))')
                 self._ones[value.id] = self.bind(f"{value.name}_1", f"{rows}.T")
                 setup.append(f"{value.name} = {self._ones[value.id]}[:-1]")
             elif value.type.dtype == "real":
-                rows = self.example_array(name, f'np.asarray(examples["{name}"], dtype)')
+                rows = self.example_array(name, f'as_rows(examples["{name}"], dtype)')
                 turned = {1: rows, 2: f"{rows}.T"}.get(axes, f"np.moveaxis({rows}, 0, -1)")
                 setup.append(f"{value.name} = {turned}")
                 self._bound[self._batch_first(value)] = rows
@@ -315,6 +334,10 @@ class FastEmitter(PlanWriter):
         else:
             line = f"{out.name} = {line}"
         self.run(line)
+
+    def step_of(self, value: Value) -> str:
+        """Return the name of a value that all steps of a loop read, with the axes of a step."""
+        return value.name if self.axes.batch_last else self.rows(value)
 
     def _loop(self, node: Node, loop: Loop) -> None:
         """Write a loop over time as explain does, on views with the batch in front."""

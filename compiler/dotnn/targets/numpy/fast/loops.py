@@ -14,7 +14,7 @@ from dotnn.codegen.lines import commented, indented, with_comment
 from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
-from dotnn.targets.numpy.fast.arrays import empty_array
+from dotnn.targets.numpy.fast.arrays import new_array
 from dotnn.targets.numpy.fast.kernels import kernel_in_loop
 from dotnn.targets.numpy.fast.placement.places import StepPlace
 from dotnn.targets.numpy.fast.placement.sequences import is_row
@@ -41,6 +41,7 @@ class LoopWriter:
         self.before: list[str] = []
         self.pieces: dict[str, str] = {}
         self.named: set[int] = set()
+        self.axes = e.axes
         self.prefix = self.node.layer.replace(".", "_") or self.node.outs[0].name
 
     def write(self) -> None:
@@ -60,7 +61,7 @@ class LoopWriter:
     def _start(self) -> None:
         """Bring the states to where the first step looks for them."""
         for entering, start in self.placed.starts:
-            value = "0" if start is None else self.e.rows(start)
+            value = "0" if start is None else self.e.step_of(start)
             if self.placed.places[entering.id].piece is None:
                 self.before.append(f"copyto({self.name(entering)}, {value})")
             else:
@@ -88,15 +89,16 @@ class LoopWriter:
     def _generic(self, node: Node) -> None:
         op, out = node.rule, node.out
         self.e.plan.helpers |= op.called(node)
-        line = op.line_of_both(node, lambda v: v.name)
-        self.run(f"copyto({self.out(out)}, {line})" if out.type.dtype == "real" else f"{out.name} = {line}")
+        line = op.line_of_both(node, lambda v: self.axes.batch_first(v.name, v))
+        written = out.type.dtype == "real"
+        self.run(f"copyto({self.axes.batch_first(self.out(out), out)}, {line})" if written else f"{out.name} = {line}")
 
     def _join(self, node: Node) -> None:
         out, start = self.out(node.out), 0
         for value in node.ins:
             stop = start + value.type.example[-1]
             if self.body.parts.get(self.body.root(value).id, (None,))[0] != node.out:
-                self.run(f"copyto({out}[:, {start}:{stop}], {self.name(value)})")
+                self.run(f"copyto({out}{self.axes.cut(start, stop)}, {self.name(value)})")
             start = stop
 
     def _stage(self) -> None:
@@ -105,9 +107,14 @@ class LoopWriter:
             source, place = self.body.sequences[value.id], self.placed.place(value)
             assert place.piece is not None
             target = self.e.bind(f"{value.name}_staged", self.e.piece(place.piece))
-            by_steps = self.e.time_first_name(source)
-            by_steps = by_steps or self.e.bind(f"{source.name}_by_steps", f"{self.e.rows(source)}.swapaxes(0, 1)")
-            self.e.run(f"copyto({target}, {by_steps})")
+            self.e.run(f"copyto({target}, {self._by_steps(source)})")
+
+    def _by_steps(self, source: Value) -> str:
+        """Return a name for a sequence by steps, with the axes that these have here."""
+        if self.axes.batch_last:
+            return source.name
+        by_steps = self.e.time_first_name(source)
+        return by_steps or self.e.bind(f"{source.name}_by_steps", f"{self.e.rows(source)}.swapaxes(0, 1)")
 
     def _loop_lines(self) -> list[str]:
         """Return the loop: over tuples of pieces, masks, and the number of the step, where a line reads it."""
@@ -157,14 +164,14 @@ class LoopWriter:
         for out, v in zip(final, self.loop.final, strict=True):
             if not self.placed.place(v).last:
                 entering = self.loop.entering[self.body.leaving[v.id]]
-                self.e.run(f"copyto({self.e.rows(out)}, {self.name(entering)})")
+                self.e.run(f"copyto({self.e.step_of(out)}, {self.name(entering)})")
 
     def name(self, value: Value) -> str:
         """Return what a value is called inside the loop."""
         root = self.body.root(value)
         if root.id not in self.body.inside:
             self.e.integers(root)
-            return self.e.rows(root)
+            return self.e.step_of(root)
         if root.id in self.body.sequences and not is_row(root.type):
             return root.name
         place = self.placed.place(root)
@@ -180,11 +187,10 @@ class LoopWriter:
         """Bind a name to an array that every step uses again: to its own, to columns, or to one that another had."""
         first = place.first
         if place.base is not None:
-            columns = f"{self.name(place.base)}[:, {place.columns[0]}:{place.columns[1]}]"
-            self.e.bind(value.name, columns, own=True)
+            self.e.bind(value.name, self.name(place.base) + self.axes.cut(*place.columns), own=True)
         elif first.id == value.id:
-            dims: list[int | str] = [*(["size"] if value.type.batched else []), *value.type.example]
-            self.e.bind(value.name, empty_array(dims), own=True)
+            dims = self.axes.like(value)
+            self.e.sized(self.e.bind(value.name, new_array(dims), own=True), dims)
         else:
             self.e.bind(value.name, self.name(first), own=True)
             self.e.plan.reused.add(value.name)
@@ -200,9 +206,12 @@ class LoopWriter:
         self.lines += commented(line, comment, STEP + INDENT)
 
     def product(self, left: str, right: str, value: Value) -> None:
-        """Write a matrix product; where its place is strided, through a scratch array."""
+        """Write a product of a step's rows and a matrix; where its place is strided, through a scratch array."""
         out = self.out(value)
-        if not self.placed.place(value).strided:
+        if self.axes.batch_last:
+            self.run(f"dot({self.e.bind(f'{right}_T', f'{right}.T')}, {left}, {out})")
+            return
+        if not self.placed.place(value).cut:
             self.run(f"dot({left}, {right}, {out})")
             return
         scratch = self.scratch("dense", value.type.example[-1], "size")
@@ -215,8 +224,8 @@ class LoopWriter:
         """
         place = self.placed.place(value)
         if place.piece is not None and value.id in self.body.sequences and value.type.example[0] <= SMALL:
-            size = f"({self.loop.steps}, size, {value.type.example[0]})"
-            whole = self.e.array(f"{whole_name(value)}_slopes", f"np.empty({size}, {dtype})")
+            dims = (self.loop.steps, *self.axes.like(value))
+            whole, _ = self.e.workspace(f"{whole_name(value)}_slopes", dims, ("slopes", value.id, dtype), dtype=dtype)
             all_steps = self.e.bind(f"{whole_name(value)}_all", self.e.piece(place.piece))
             new = [line.format(a=all_steps, slope=whole) for line in lines]
             self.before += [line for line in new if line not in self.before]
@@ -229,9 +238,13 @@ class LoopWriter:
         return slope
 
     def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
-        """Return the name of a scratch array; in a loop the batch comes first."""
-        turned = (dims[-1], *dims[:-1]) if dims and dims[-1] == "size" else dims
+        """Return the name of a scratch array, whose dimensions are given with the batch last."""
+        turned = self.axes.ordered(dims[:-1]) if dims and dims[-1] == "size" else dims
         return self.e.scratch(hint, *turned, dtype=dtype)
+
+    def per_feature(self, name: str) -> str:
+        """Return a name for one number per feature that fits the arrays of a step."""
+        return self.bind(f"{name}_column", f"{name}[:, None]") if self.axes.batch_last else name
 
     def number(self, hint: str, expression: str) -> str:
         """Return the name of a number in the arrays' own precision."""
@@ -248,7 +261,7 @@ class LoopWriter:
     def transposed(self, value: Value) -> str:
         """Return a name for a contiguous transpose of a matrix, renewed before the loop: its rows are read T times."""
         rows, columns = value.type.example
-        name = self.e.array(f"{value.name}_turned", f"np.empty(({columns}, {rows}), dtype)")
+        name, _ = self.e.workspace(f"{value.name}_turned", (columns, rows), ("turned", value.id))
         line = f"copyto({name}, {self.e.transposed(value)})"
         if line not in self.before:
             self.before.append(line)

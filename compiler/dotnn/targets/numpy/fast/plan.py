@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from dotnn.codegen.wrap import INDENT
 from dotnn.ir.node import Value
 from dotnn.library.ops import OPS
 from dotnn.passes.name import reserved
-from dotnn.targets.numpy.fast.arrays import empty_array, like, planes
+from dotnn.targets.numpy.fast.arrays import like, new_array, planes
 from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, LOOP_NAMES
 
 WORD = re.compile(r"[^\W\d]\w*")
@@ -29,7 +30,9 @@ class Plan:
     `examples` are the arrays that are made of the examples once, before training (name -> expression); `setup` makes
     the arrays of a step, `step` runs at every step. `functions` are NumPy's that the step calls, `helpers` ours.
     `reused` are the values that took over an array of another value; `carried` maps a state of a loop to the value that
-    is written over it for the next step.
+    is written over it for the next step. `sizes` are the dimensions of the arrays that the set-up makes, by name.
+
+    A plan of predictions has `results`, the values that it hands out, batch first (name -> expression).
     """
 
     examples: dict[str, str] = field(default_factory=dict)
@@ -39,6 +42,14 @@ class Plan:
     helpers: set[str] = field(default_factory=set)
     reused: set[str] = field(default_factory=set)
     carried: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, tuple[int | str, ...]] = field(default_factory=dict)
+    results: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the arrays hold for each example."""
+        batched = (dims for dims in self.sizes.values() if "size" in dims)
+        return sum(math.prod(n for n in dims if isinstance(n, int)) for dims in batched)
 
     def spelt(self, change: Callable[[str], str]) -> Plan:
         """Return the plan with `change` applied to every text."""
@@ -50,11 +61,13 @@ class Plan:
             self.helpers,
             {change(name) for name in self.reused},
             {change(entering): change(leaving) for entering, leaving in self.carried.items()},
+            {change(name): dims for name, dims in self.sizes.items()},
+            {change(name): change(expression) for name, expression in self.results.items()},
         )
 
     def drop_unread(self) -> None:
         """Drop the lines of the set-up whose name nothing reads."""
-        read = set(WORD.findall("\n".join(self.step)))
+        read = set(WORD.findall("\n".join([*self.step, *self.results.values()])))
         kept: list[str] = []
         for line in reversed(self.setup):
             name, _, _ = line.partition(" = ")
@@ -62,12 +75,14 @@ class Plan:
                 kept.append(line)
                 read |= set(WORD.findall(line))
         self.setup = kept[::-1]
+        self.sizes = {name: dims for name, dims in self.sizes.items() if name in read}
 
 
 @cache
 def words() -> frozenset[str]:
     """Return what a name made here must not be: words of Python, of the template, and of what is called."""
-    text = (Path(__file__).parents[1] / "templates" / "gradients.py.j2").read_text(encoding="utf-8")
+    folder = Path(__file__).parents[1] / "templates"
+    text = "".join((folder / f"{name}.py.j2").read_text(encoding="utf-8") for name in ("gradients", "prediction"))
     code = re.sub(r'""".*?"""|".*?"|\{[{%].*?[%}]\}', "", text, flags=re.DOTALL)
     helpers = {helper for op in OPS.values() for helper in op.helpers}
     return frozenset({*reserved(), *WORD.findall(code), "np", *FUNCTIONS, *LOOP_NAMES, *helpers})
@@ -103,14 +118,17 @@ class PlanWriter:
             return hint
         return self.once(hint, expression, expression)
 
-    def array(self, hint: str, expression: str) -> str:
-        """Return the name of an array that is made once, and belongs to this hint alone."""
-        return self.once(hint, expression, (hint, expression))
-
-    def workspace(self, hint: str, expression: str, key: object) -> tuple[str, bool]:
+    def workspace(
+        self, hint: str, dims: Sequence[int | str], key: object, start: str = "", dtype: str = "dtype"
+    ) -> tuple[str, bool]:
         """Return the name of an array that one op keeps for a later one, and whether it is there already."""
         there = key in self._bound
-        return self.once(hint, expression, key), there
+        return self.sized(self.once(hint, new_array(dims, dtype, start), key), dims), there
+
+    def sized(self, name: str, dims: Sequence[int | str]) -> str:
+        """Note the dimensions of an array that the set-up makes; return its name."""
+        self.plan.sizes.setdefault(name, tuple(dims))
+        return name
 
     def number(self, hint: str, expression: str) -> str:
         """Return the name of a number in the arrays' own precision (a 0-d array: the cheapest operand)."""
@@ -118,8 +136,8 @@ class PlanWriter:
 
     def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
         """Return the name of a scratch array; equal ones are shared, for no line needs it after its own op."""
-        expression = (planes if len(dims) == 4 and dims[-1] == "size" else empty_array)(dims, dtype)
-        return self.once(hint, expression, (hint, expression))
+        expression = (planes if len(dims) == 4 and dims[-1] == "size" else new_array)(dims, dtype)
+        return self.sized(self.once(hint, expression, (hint, expression)), dims)
 
     def example_array(self, hint: str, expression: str) -> str:
         """Return the rows, batch first, of an array made of the examples once, before training."""

@@ -210,7 +210,10 @@ class _UpdateCompiler:
             case Unary("not", inner):
                 self.call("logical_not", self.mask(inner), into)
             case Binary("and" | "or" as op, left, right):
-                self.call(f"logical_{op}", self.mask(left), self.mask(right), into)
+                first = self.mask(left)
+                self.depth += 1
+                self.call(f"logical_{op}", first, self.mask(right), into)
+                self.depth -= 1
             case Binary(op, left, right):
                 first = self.operand(left, self.scratch())
                 self.depth += 1

@@ -45,7 +45,7 @@ def _step_affine(e: Step, node: Node) -> bool:
     e.product(x.name, weight.name, node.out)
     for vector in bias:
         out = e.out(node.out)
-        e.run(f"add({out}, {vector.name}, {out})")
+        e.run(f"add({out}, {e.per_feature(vector.name)}, {out})")
     return True
 
 

@@ -19,7 +19,6 @@ from dotnn.targets.numpy.fast.kernels.planes import (
     dims,
     kernel_size,
     matrices,
-    new_array,
     planes,
     received,
     receiver,
@@ -31,9 +30,8 @@ def _columns(e: Step, x: Value, kernel: Sizes, attrs: Attrs) -> str:
     groups, channels = attrs["groups"], x.type.example[-1]
     where = tuple(attrs[name] for name in ("stride", "pad", "dilation", "groups"))
     rows = (groups, *kernel, channels // groups)
-    copy, made = e.workspace(
-        f"{x.name}_windows", new_array((*rows, *places(sizes(x.type), kernel, attrs))), ("columns", x.id, kernel, where)
-    )
+    shape = (*rows, *places(sizes(x.type), kernel, attrs), "size")
+    copy, made = e.workspace(f"{x.name}_windows", shape, ("columns", x.id, kernel, where))
     if not made:
         source = bordered(e, x, attrs["pad"])
         seen = f"windows({source}, {kernel}, {attrs['stride']}, {attrs['dilation']}, {groups})"
@@ -61,7 +59,7 @@ def _conv(e: Step, node: Node) -> bool:
     if e.planar(out):
         e.run(f"matmul({filters}, {columns}, out={matrices(e, out, groups)})")
     else:
-        product, _ = e.workspace(f"{out.name}_product", new_array(dims(out)), ("product", dims(out)))
+        product, _ = e.workspace(f"{out.name}_product", (*dims(out), "size"), ("product", dims(out)))
         rows = e.bind(f"{product}_matrix", f"{product}.reshape({groups}, {dims(out)[0] // groups}, -1)")
         e.run(f"matmul({filters}, {columns}, out={rows})")
         e.run(f"copyto({planes(e, out)}, {product})")
@@ -89,7 +87,7 @@ def _conv_d_input(e: Step, node: Node) -> bool:
     (d, weight), out, attrs = node.ins[:2], node.out, node.attrs
     groups, kernel = attrs["groups"], kernel_size(weight)
     shape = (groups, *kernel, out.type.example[-1] // groups, *sizes(d.type))
-    shares, _ = e.workspace(f"{out.name}_shares", new_array(shape), ("shares", shape))
+    shares, _ = e.workspace(f"{out.name}_shares", (*shape, "size"), ("shares", shape))
     rows = e.bind(
         f"{shares}_matrix", f"{shares}.reshape({groups}, {math.prod(shape[: len(kernel) + 2]) // groups}, -1)"
     )

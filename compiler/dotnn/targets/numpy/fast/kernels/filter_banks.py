@@ -31,18 +31,27 @@ def _filter_bank_d_weight(e: Step, node: Node) -> bool:
 
 
 def _max_of_filters(e: Step, node: Node) -> bool:
-    """Compare the copies in turn, and keep where each one was larger than all before it."""
+    """Compare the copies in turn; for the way back keep where each one was larger than all before it."""
     (c,), out, copies = node.ins, node.out, node.attrs["copies"]
-    masks = f"np.empty(({copies - 1}, {', '.join(map(str, dims(out)))}, size), bool)"
-    larger, _ = e.workspace(f"{c.name}_larger", masks, ("larger", c.id))
+    goes_back = e.goes_back(c)
+    larger = _larger(e, c, out, copies) if goes_back else ""
     e.out(out)
     candidates = _candidates(e, c, copies)
     best = planes(e, out)
     e.run(f"copyto({best}, {candidates}[0])", "pooling before bias and activation: they keep the order")
-    e.run(f"for copy, is_larger in zip({candidates}[1:], {larger}):")
-    e.run(f"    greater(copy, {best}, is_larger)")
+    if goes_back:
+        e.run(f"for copy, is_larger in zip({candidates}[1:], {larger}):")
+        e.run(f"    greater(copy, {best}, is_larger)")
+    else:
+        e.run(f"for copy in {candidates}[1:]:")
     e.run(f"    maximum(copy, {best}, out={best})")
     return True
+
+
+def _larger(e: Step, c: Value, best: Value, copies: int) -> str:
+    """Return the name of the masks: where a copy of c was larger than all before it."""
+    shape: tuple[int | str, ...] = (copies - 1, *dims(best), "size")
+    return e.workspace(f"{c.name}_larger", shape, ("larger", c.id), dtype="bool")[0]
 
 
 def _candidates(e: Step, c: Value, copies: int) -> str:
@@ -58,7 +67,7 @@ def _candidates(e: Step, c: Value, copies: int) -> str:
 def _max_of_filters_d_input(e: Step, node: Node) -> bool:
     """From the last copy to the first: the last one that was larger than all before it receives the gradient."""
     (d, c), out, copies = node.ins, node.out, node.attrs["copies"]
-    larger, _ = e.workspace(f"{c.name}_larger", "", ("larger", c.id))
+    larger = _larger(e, c, d, copies)
     e.out(out)
     parts = _candidates(e, out, copies)
     source = planes(e, d)

@@ -82,7 +82,7 @@ def _softmax_cross_entropy(e: Step, node: Node) -> bool:
     gradient = e.with_gradient(node)
     if gradient is None:
         return False
-    rows = e.example_array(f"{t.name}_target", target_rows(node, 1, e.example(t), "dtype"))
+    rows = e.example_array(f"{t.name}_target", target_rows(node, 1, f"np.asarray({e.example(t)})", "dtype"))
     target = e.bind(f"{t.name}_target", f"{rows}.T")
     row, log = e.scratch("row", 1, "size"), e.scratch("log_sum", 1, "size")
     product, p = e.scratch(f"{z.name}_product", *like(z)), e.out(gradient.out)

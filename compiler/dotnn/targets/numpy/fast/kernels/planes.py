@@ -23,17 +23,11 @@ def dims(value: Value) -> Sizes:
     return (value.type.example[-1], *sizes(value.type))
 
 
-def new_array(shape: Sizes, start: str = "") -> str:
-    """Return the expression of an array of a batch."""
-    dimensions = f"({', '.join(map(str, shape))}, size)"
-    return f"np.full({dimensions}, {start}, dtype)" if start else f"np.empty({dimensions}, dtype)"
-
-
 def _solid(e: Step, value: Value) -> str:
     """Return contiguous planes of a value: its own, or a copy that is made once a step."""
     if e.planar(value):
         return planes(e, value)
-    copy, made = e.workspace(f"{value.name}_copy", new_array(dims(value)), ("copy", value.id))
+    copy, made = e.workspace(f"{value.name}_copy", (*dims(value), "size"), ("copy", value.id))
     if not made:
         e.run(f"copyto({copy}, {planes(e, value)})")
     return copy
@@ -49,7 +43,8 @@ def bordered(e: Step, x: Value, pad: Pads, border: str = "0") -> str:
     """Return contiguous planes of x with a border around them."""
     if not any(map(any, pad)):
         return _solid(e, x)
-    whole, made = e.workspace(f"{x.name}_bordered", new_array(_widened(x, pad), border), ("border", x.id, pad, border))
+    shape: tuple[int | str, ...] = (*_widened(x, pad), "size")
+    whole, made = e.workspace(f"{x.name}_bordered", shape, ("border", x.id, pad, border), border)
     if not made:
         e.run(f"copyto({e.bind(f'{x.name}_middle', f'inside({whole}, {pad})')}, {planes(e, x)})")
     return whole
@@ -64,7 +59,8 @@ def receiver(e: Step, value: Value, pad: Pads) -> str:
     e.out(value)
     if not any(map(any, pad)):
         return planes(e, value)
-    return e.workspace(f"{value.name}_bordered", new_array(_widened(value, pad)), ("receiver", _widened(value, pad)))[0]
+    shape = _widened(value, pad)
+    return e.workspace(f"{value.name}_bordered", (*shape, "size"), ("receiver", shape))[0]
 
 
 def received(e: Step, value: Value, pad: Pads, whole: str) -> None:

@@ -8,7 +8,7 @@ from dotnn.ir.node import Node, Value
 from dotnn.ir.tensor import Attrs
 from dotnn.library.ops.windows import sizes
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.planes import Sizes, bordered, dims, new_array, planes, received, receiver
+from dotnn.targets.numpy.fast.kernels.planes import Sizes, bordered, dims, planes, received, receiver
 
 
 def _elements(e: Step, name: str, source: str, attrs: Attrs) -> str:
@@ -44,12 +44,12 @@ def _max_pool_d_input(e: Step, node: Node) -> bool:
     elements = _elements(e, x.name, bordered(e, x, pad, "-np.inf"), node.attrs)
     shape = dims(best)
     found, passed = (
-        e.workspace(hint, new_array(shape).replace("dtype", "bool"), (hint, shape))[0] for hint in ("found", "passed")
+        e.workspace(hint, (*shape, "size"), (hint, shape), dtype="bool")[0] for hint in ("found", "passed")
     )
     whole = receiver(e, out, pad)
     places = _elements(e, out.name, whole, node.attrs)
     tiled = _tiled(x, node.attrs)
-    share = "place" if tiled else e.workspace("share", new_array(shape), ("share", shape))[0]
+    share = "place" if tiled else e.workspace("share", (*shape, "size"), ("share", shape))[0]
     if not tiled:
         e.run(f"copyto({whole}, 0)")
     e.run(f"copyto({passed}, False)")
@@ -91,7 +91,7 @@ def _avg_pool(e: Step, node: Node) -> bool:
 def _avg_pool_d_input(e: Step, node: Node) -> bool:
     """Give every element of a window its share."""
     (d,), out, attrs = node.ins, node.out, node.attrs
-    share, _ = e.workspace("share", new_array(dims(d)), ("share", dims(d)))
+    share, _ = e.workspace("share", (*dims(d), "size"), ("share", dims(d)))
     e.run(f"multiply({planes(e, d)}, {_share(e, attrs['size'], attrs)}, {share})")
     whole = receiver(e, out, attrs["pad"])
     places = _elements(e, out.name, whole, attrs)

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value, readers
+from dotnn.targets.numpy.fast.axes import BATCH_FIRST, BATCH_LAST, Axes
 from dotnn.targets.numpy.fast.kernels import kernel_of, overwritable
 from dotnn.targets.numpy.fast.placement.folding import foldable
 from dotnn.targets.numpy.fast.placement.places import How, Layout, Order, Piece, Place
@@ -22,12 +23,13 @@ from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
 class Placement:
     """Where every value of a step lives, for a writer that decides nothing.
 
-    `time_first` are the sequences that lie with time first, `folded` the affine nodes whose bias is one more row of W
-    by the numbers of W and b, `pairs` the gradients that are written together with their loss, `loops` the places
-    inside loops, by the identity of the node.
+    `axes` are those of the steps of loops, `time_first` the sequences that lie with time first, `folded` the affine
+    nodes whose bias is one more row of W by the numbers of W and b, `pairs` the gradients that are written together
+    with their loss, `loops` the places inside loops, by the identity of the node.
     """
 
     graph: Graph
+    axes: Axes = BATCH_FIRST
     places: dict[int, Place] = field(default_factory=dict)
     time_first: set[int] = field(default_factory=set)
     folded: dict[int, Node] = field(default_factory=dict)
@@ -47,18 +49,23 @@ class Placement:
         return held is not None and held.layout[0] == "features" and value.id not in self.strided
 
 
-def place(graph: Graph, *, reuse: bool = True, fold: bool = True) -> Placement:
-    """Place all values of a step. With `reuse` off every value has an array of its own: the numbers are the same."""
-    return Placer(graph, reuse=reuse, fold=fold).run()
+def place(graph: Graph, *, reuse: bool = True) -> Placement:
+    """Place all values of a step. With `reuse` off every value has an array of its own: the numbers are the same.
+
+    The parameters of a training step lie in one buffer, so that a bias may be one more row of its matrix; a prediction
+    takes them where they lie.
+    """
+    return Placer(graph, reuse=reuse).run()
 
 
 class Placer:
     """Walks the nodes once, in order; loops note the places of their outputs here."""
 
-    def __init__(self, graph: Graph, *, reuse: bool, fold: bool) -> None:
-        self.graph = graph
-        folded = foldable(graph) if fold else {}
-        self.found = Placement(graph, time_first=time_first(graph), folded=folded, owners=_owners(graph))
+    def __init__(self, graph: Graph, *, reuse: bool) -> None:
+        self.graph, self.training = graph, graph.loss is not None
+        folded = foldable(graph) if self.training else {}
+        axes, by_time = (BATCH_FIRST, time_first(graph)) if self.training else (BATCH_LAST, set())
+        self.found = Placement(graph, axes, time_first=by_time, folded=folded, owners=_owners(graph))
         self.carried = {node.ins[0].id for node in folded.values()}
         self.paths = {v.id: name for name, v in graph.params.items()}
         self.readers = readers(graph.nodes)
@@ -249,7 +256,7 @@ class Placer:
     def block(self, wanted: Sequence[Value]) -> tuple[str, ...] | None:
         """Return the paths of parameters that lie one behind the other in the flat buffer: one matrix."""
         order, ids = [v.id for v in self.graph.params.values()], [v.id for v in wanted]
-        if not set(ids) <= set(order):
+        if not self.training or not set(ids) <= set(order):
             return None
         start = order.index(ids[0])
         matrices = [v for v in wanted if len(v.type.shape) == 2]

@@ -122,6 +122,6 @@ class StepPlace:
         return self.piece is None and self.base is None and self.first.type.dtype == "real"
 
     @property
-    def strided(self) -> bool:
-        """Whether its rows do not lie side by side, so that no product can be written into it."""
+    def cut(self) -> bool:
+        """Whether it is a part of an array: with the batch in front its rows do not lie side by side."""
         return self.base is not None or bool(self.piece and self.piece.columns)

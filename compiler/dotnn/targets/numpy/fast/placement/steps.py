@@ -111,7 +111,8 @@ class LoopPlacement:
 
     def _collect(self, value: Value, out: Value) -> None:
         """Place a sequence that is handed out: the array of all steps of a value, or a copy in another order."""
-        body, in_order = self.body, out.id in self.placer.found.time_first
+        found = self.placer.found
+        body, in_order = self.body, found.axes.batch_last or out.id in found.time_first
         own = value.id in body.made and value.id not in self.places.keys() | body.parts.keys() | body.joints
         if own and in_order:
             self.places[value.id] = StepPlace(value, Piece(Rows(value.name, sequence=out)), pinned=True)

@@ -36,15 +36,16 @@ class InvalidPlan(AssertionError):
 def verify_plan(plan: Plan, script: str) -> None:
     """Run two consecutive steps of `plan` in training mode, and two in prediction mode, in two memories.
 
-    Where a condition asks for numbers, both branches are taken, whatever they are.
+    A plan of predictions has one mode. Where a condition asks for numbers, both branches are taken, whatever they are.
     `script` is the script that holds the plan: its declarations say which arrays there are. Raises `InvalidPlan`
     naming the statement, the value that it reads, and the statement that destroyed it.
     """
     module = ModuleType("planned")
     exec(compile(script, "planned", "exec"), vars(module))
     parsed = _parsed(plan.setup), _parsed(plan.step)
-    for training, branch in product((True, False), (True, False)):
-        names = [_names(plan, module, training=training) for _ in ("apart", "placed")]
+    for training, branch in product((False,) if plan.results else (True, False), (True, False)):
+        make = _names_of_prediction if plan.results else _names
+        names = [make(plan, module, training=training) for _ in ("apart", "placed")]
         with np.errstate(all="ignore"):
             _Machine(plan, *names, branch=branch).run(*parsed)
     _code.cache_clear()
@@ -91,10 +92,12 @@ class _Machine:
                 self._bind(statement.targets[0].id, statement.value)
         self.prepared = True
         for _ in range(2):
+            if self.plan.results:
+                self._renew()
             self._run_all(step)
         for name, pair in self._results():
             self._compare(*pair, f"the end of the step reads {name}")
-        for parameter in self.parameters:
+        for parameter in () if self.plan.results else self.parameters:
             if not self.placed.writers(self.placed.names["grads"][parameter]).all():
                 raise InvalidPlan(f"no statement writes all of the gradient of {parameter}")
         for name, sources in self.copies.items():
@@ -117,7 +120,20 @@ class _Machine:
         if stale and any(self.placed.writers(array).any() for array in sources):
             raise InvalidPlan(f"{name} is copied once from an array that every step writes")
 
+    def _renew(self) -> None:
+        """Write what a prediction is given anew: the examples, and the parameters, which training changes."""
+        number = next(self.numbers)
+        self.written[number] = "the caller"
+        for memory, table in product((self.apart, self.placed), ("batch", "params")):
+            for array in memory.names[table].values():
+                memory.writers(array)[...] = number
+
     def _results(self) -> Iterator[tuple[str, tuple[Array, Array]]]:
+        for name, expression in self.plan.results.items():
+            tree = ast.parse(expression, mode="eval").body
+            yield name, (self.apart.evaluate(tree), self.placed.evaluate(tree))
+        if self.plan.results:
+            return
         for table in ("grads", "params"):
             for name, array in self.apart.names[table].items():
                 yield f'{table}["{name}"]', (array, self.placed.names[table][name])
@@ -203,6 +219,15 @@ def _names(plan: Plan, module: ModuleType, *, training: bool) -> dict[str, Any]:
     functions = {name: getattr(np, name) for name in plan.functions}
     numbers = {"size": EXAMPLES, "dtype": dtype, "training": training, "d_loss": 1.0, "rng": rng}
     return {**script, **functions, **arguments, **numbers}
+
+
+def _names_of_prediction(plan: Plan, module: ModuleType, *, training: bool) -> dict[str, Any]:
+    """Return what the statements of a plan of predictions may read; its parameters lie anywhere."""
+    names = _names(plan, module, training=training)
+    params = {name: array.copy()[...] for name, array in names["params"].items()}
+    inputs = generic_batch(vars(module)["INPUTS"], np.random.default_rng(0), EXAMPLES)
+    given = {name: inputs[name][...] for name in plan.examples}
+    return {**names, "params": params, "batch": given}
 
 
 def _parsed(lines: Sequence[str]) -> list[ast.stmt]:

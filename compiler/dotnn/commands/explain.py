@@ -1,0 +1,54 @@
+"""`dotnn explain`: the equations of a network, and the numbers of one example in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dotnn.commands.options import FILE, set_option, spec_argument
+
+ENDINGS = (".md", ".html", ".tex", ".ipynb", ".txt")
+
+
+@click.command("explain")
+@spec_argument
+@click.option("--example", type=click.IntRange(min=1), help="Add the numbers of this example, counted from 1.")
+@click.option("--data", metavar="PATH", type=FILE, help="The file of examples, or the folder that holds it.")
+@click.option("--digits", type=click.IntRange(0, 17), default=4, show_default=True, help="Digits behind the point.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=FILE,
+    help=f"A file that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}. Default: text on stdout.",
+)
+@click.option("--force", is_flag=True, help="Overwrite a file.")
+@set_option
+def command(
+    spec: str,
+    example: int | None,
+    data: str | None,
+    digits: int,
+    output: str | None,
+    force: bool,
+    sets: tuple[str, ...],
+) -> None:
+    """Derive the equations of a network, forward and backward, and work an example."""
+    if output not in (None, "-") and Path(output).suffix.lower() not in ENDINGS:
+        raise click.BadParameter(f"{output!r} ends in none of {', '.join(ENDINGS)}", param_hint="--output")
+    if data is not None and example is None:
+        raise click.UsageError("--data is of no use without --example")
+    from dotnn.commands.explaining.write import written
+    from dotnn.reports.console import warn
+    from dotnn.running.output import check_output, write_text
+    from dotnn.session import Compilation
+
+    begun = Compilation.read(spec, sets)
+    warn(begun.warnings)
+    if output in (None, "-"):
+        click.echo(written(begun, "", example, data, digits), nl=False)
+        return
+    check_output(Path(output), force=force)
+    write_text(written(begun, Path(output).suffix.lower(), example, data, digits), Path(output))
+    click.echo(f"wrote {output}", err=True)

@@ -1,0 +1,1 @@
+"""`dotnn explain`: the equations of a network, and the numbers of one example in them."""

@@ -1,0 +1,58 @@
+"""An explanation as a page of one kind or another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dotnn.codegen.data import declarations
+from dotnn.commands.explaining.script import explanation
+from dotnn.model.model import Model
+from dotnn.session import Compilation
+from dotnn.targets.numpy.explain.command_line import drawn
+
+
+def written(begun: Compilation, ending: str, example: int | None, data: str | None, digits: int) -> str:
+    """Return the text of a file with this ending, "" for a terminal. Raises `CompileError`."""
+    found = explanation(begun)
+    whole = found.derivation
+    if example is not None:
+        from dotnn.commands.explaining.example import worked
+        from dotnn.commands.explaining.tables import worked_part
+
+        part = worked_part(found, worked(found, example, data))
+        whole = replace(whole, parts=[*whole.parts, part])
+    if ending == ".md":
+        from dotnn.reports.equations.markdown import as_markdown
+
+        return as_markdown(whole, digits)
+    if ending == ".html":
+        from dotnn.reports.equations.html import as_html
+
+        return as_html(whole, digits)
+    if ending == ".tex":
+        from dotnn.reports.equations.tex import as_tex
+
+        return as_tex(whole, digits)
+    if ending == ".ipynb":
+        from dotnn.reports.equations.notebook import as_notebook
+
+        return as_notebook(whole, found.text, begun.source.path, batch_lines(found.model), digits)
+    from dotnn.reports.equations.text import as_text
+
+    return as_text(whole, digits)
+
+
+FEW = 8
+"""How many examples a notebook looks at."""
+
+
+def batch_lines(model: Model) -> list[str]:
+    """Return the lines of a notebook that make parameters and a batch: of the spec's own data, else drawn."""
+    params = f"params = network.init_params({model.train.seed}, np.float64)"
+    lines = ["rng = np.random.default_rng(0)", params]
+    if model.data is not None:
+        parts = "parts, scaling = network.prepare(network.load_data(), np.float64)"
+        return [*lines, parts, f'batch = {{name: rows[:{FEW}] for name, rows in parts["train"].items()}}']
+    inputs, targets = declarations(model)
+    arrays = (f'    "{name}": {drawn(kind, shape)},' for name, (kind, shape) in {**inputs, **targets}.items())
+    return [*lines, f"examples = {FEW}", "batch = {", *arrays, "}"]

@@ -1,0 +1,39 @@
+"""What is read of each input and target, before anything is done to it."""
+
+from __future__ import annotations
+
+from dotnn.model.model import Data, Model
+
+Declaration = tuple[str, tuple[int, ...]]
+"""A kind, and the shape of one example. A kind that ends in "?" may have gaps, which are NaN."""
+
+
+def raw_declarations(model: Model, *, training: bool = True) -> dict[str, Declaration]:
+    """Return the kinds and shapes of the arrays as they are read, of inputs and targets that have data of their own.
+
+    In prediction no example is left out: what may then have no gaps has none.
+    """
+    made_of = (model.data or Data()).made_of
+    names = (name for name in (*model.inputs, *model.targets) if name not in made_of)
+    return {name: raw_declaration(model, name, training=training) for name in names}
+
+
+def raw_declaration(model: Model, name: str, *, training: bool = True) -> Declaration:
+    """Return the kind and shape of an input or target as it is read."""
+    declared = model.inputs.get(name) or model.targets[name]
+    kind, shape = prepared_declaration(model, name)
+    ways = (model.data or Data()).prepared.get(name, ())
+    for way in reversed(ways):
+        if way.entry.key != "missing":
+            kind, shape = way.entry.raw(way.attrs, declared.type.example), way.entry.raw_shape(shape)
+    if name in model.targets and model.raw_kind(name) == "binary":
+        kind = "binary"
+    gaps = any(way.entry.gaps and (training or not way.entry.drops) for way in ways)
+    return kind + "?" * gaps, shape
+
+
+def prepared_declaration(model: Model, name: str) -> Declaration:
+    """Return the kind and shape of an input or target as the network takes it."""
+    if name in model.inputs:
+        return model.input_kind(name), model.inputs[name].type.example
+    return model.target_kind(name), model.targets[name].type.example

@@ -1,0 +1,83 @@
+"""Every equation, read back from its printed text and evaluated on what the script computes, gives what it computes."""
+
+import numpy as np
+import pytest
+from equations.evaluate import Evaluation
+from equations.reader import Reader
+from samples import EXPRESSION_SPECS, LAYER_SPECS, loss_settings, loss_spec
+from support import SPECS, as_module, generic_point, model_of
+
+from dotnn.commands.explaining.script import explanation
+from dotnn.ir.expr import Call, Index, Name
+from dotnn.ir.maths.plain import PLAIN
+from dotnn.running.script_values import script_values
+from dotnn.session import Compilation
+
+EXAMPLES = 3
+TEXTS = [*LAYER_SPECS, *EXPRESSION_SPECS]
+TEXTS += [(name, loss_spec(f"{name}(y, t)", target, stage)) for name, target, stage in loss_settings()]
+
+
+def values_of(found, path=SPECS / "test.nn"):
+    """What the script computes at a generic point, in training mode."""
+    module = as_module(found.text, path)
+    params, batch = generic_point(module, examples=EXAMPLES)
+    return script_values(found.graph, module, found.text, found.sites, params, batch, rng=np.random.default_rng(0))
+
+
+def equations_of(found):
+    return [e for part in found.derivation.parts for s in part.statements for e in s.equations if e.value]
+
+
+def wanted(equation, left, whole, steps, step, now):
+    """What an equation must give: the value, of a sequence that of the step."""
+    key = f"@{equation.value}"
+    if key in steps:
+        return steps[key][step]
+    is_element_of_sequence = isinstance(left, Index) and Name(now) in left.items
+    return whole[key][:, step] if is_element_of_sequence else whole[key]
+
+
+def given(equation, left, right, whole, steps, step, now):
+    """What an equation says."""
+    match right:
+        case Call("sum_over", (Name(name), Name(letter))) if letter == now:
+            return np.sum(steps[name], axis=0)
+    arrays = whole | {name: arrays[(step or 0) + equation.offset] for name, arrays in steps.items() if step is not None}
+    return Evaluation(arrays, equation.extents, EXAMPLES, now, step).result(left, right)
+
+
+def assert_equations(found, values):
+    """Read and evaluate all equations of a network, and return how many there are."""
+    derivation = found.derivation
+    whole = {f"@{name}": array for name, array in values.whole.items()}
+    steps = {f"@{name}": arrays for name, arrays in values.steps.items()}
+    texts = {PLAIN.symbol(symbol, []): name for name, symbol in derivation.symbols.items()}
+    assert len(texts) == len(derivation.symbols), "two values have the same symbol"
+    reader, count = Reader(texts, derivation.ranks), 0
+    for equation in equations_of(found):
+        if equation.said:
+            continue
+        left, right = reader.equation(derivation.written(equation, PLAIN))
+        for step in equation.steps or [None]:
+            says = given(equation, left, right, whole, steps, step, derivation.now)
+            is_so = np.asarray(wanted(equation, left, whole, steps, step, derivation.now), float)
+            says = np.broadcast_to(says, is_so.shape) if np.size(says) == 1 else np.reshape(says, is_so.shape)
+            scale = np.abs(is_so).max(initial=1e-3)
+            np.testing.assert_allclose(says, is_so, rtol=0, atol=1e-11 * scale, err_msg=equation.value)
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.nn")), ids=lambda path: path.stem)
+def test_specs(path):
+    found = explanation(Compilation.read(str(path)))
+    assert assert_equations(found, values_of(found, path)) >= len(list(found.graph.all_nodes())) / 2
+
+
+@pytest.mark.parametrize("number", range(len(TEXTS)))
+def test_members(number):
+    """Every layer in its sample calls, every loss in every setting, and expressions."""
+    name, text = TEXTS[number]
+    found = explanation(Compilation.of(model_of(text)))
+    assert assert_equations(found, values_of(found)), name
