@@ -92,7 +92,7 @@ class Compilation:
         """The model: names bound, defaults written out."""
         model, reporter = resolve(self.tree, self.source, self.sets, [*ORACLES, *WITNESSES])
         found = [d for d in [*reporter.found, *lint(model)] if d.severity == "warning"]
-        vars(self)["warnings"] = tuple(render(d, self.source) for d in found)
+        vars(self)["warnings"] = tuple(render(d, model.source) for d in found)
         return model
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -17,8 +18,24 @@ from dotnn_runtime.script.predictions import column_names
 Arrays = dict[str, np.ndarray]
 Declarations = Mapping[str, tuple[str, tuple[int, ...]]]
 
-TableReader = Callable[[str | Path, dict[str, list[str]], dict[str, str]], tuple[Arrays, dict[str, list[str]]]]
-"""(path, columns of each value, kinds) -> the arrays, and the texts of classes: `read_csv` is one."""
+
+class TableReader(Protocol):
+    """A function that reads a table: `read_csv` is one."""
+
+    def __call__(
+        self,
+        path: str | Path,
+        columns: dict[str, list[str]],
+        kinds: dict[str, str],
+        labels: dict[str, list[str]] | None = None,
+        /,
+    ) -> tuple[Arrays, dict[str, list[str]]]:
+        """Return the arrays, and the texts of the classes by value, given the columns and the kind of each value.
+
+        `labels` are texts of classes that are known, from another file.
+        """
+        ...
+
 
 ArrayReader = Callable[[str | Path, dict[str, str]], Arrays]
 """(path, key of each value) -> the arrays: `read_npz` is one."""

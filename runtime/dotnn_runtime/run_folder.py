@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -60,8 +61,9 @@ def weight_shapes(script: ModuleType) -> dict[str, tuple[int, ...]]:
 class RunFolder:
     """A folder with the files of one run, each complete or absent, and `run.json`, which lists them.
 
-    Files: those of `FILES`. A file is listed before it is written, so what is not listed was never written by dotnn,
-    and is neither overwritten nor deleted. All methods that write raise RunFolderError for such a file.
+    Files: those of `FILES`, and the files of definitions that the spec uses, under their own names. A file is listed
+    before it is written, so what is not listed was never written by dotnn, and is neither overwritten nor deleted. All
+    methods that write raise RunFolderError for such a file.
     """
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
@@ -105,7 +107,7 @@ class RunFolder:
         except (OSError, DataError, ValueError) as error:
             raise RunFolderError(f"{MANIFEST}: {reason_of(error)}", folder) from None
         files = manifest.get("files")
-        if not isinstance(files, list) or manifest.get("written_by") != "dotnn" or not all(map(_plain_name, files)):
+        if not isinstance(files, list) or manifest.get("written_by") != "dotnn" or not all(map(_is_inner, files)):
             raise RunFolderError(f"{MANIFEST} was not written by dotnn", folder)
         return cls(folder, manifest)
 
@@ -117,6 +119,10 @@ class RunFolder:
     def write_spec(self, text: str) -> None:
         """Write `spec.nn`, the resolved spec."""
         write_atomically(self.claim("spec.nn"), text.encode())
+
+    def write_used(self, name: str, text: str) -> None:
+        """Write a file that the spec uses, in a folder of the run where its name, `lib/mine.nn`, has one."""
+        write_atomically(self.claim(name), text.encode())
 
     def write_script(self, text: str) -> None:
         """Write `model.py`, the generated script."""
@@ -190,10 +196,13 @@ class RunFolder:
         """Return the path of `name`, now listed as this run's; RunFolderError where it is another's file."""
         path = self.path / name
         if name not in self.manifest["files"]:
-            if not _plain_name(name):
+            if not _is_inner(name):
                 raise RunFolderError(f"{name!r} cannot be the name of a file of a run", self.path)
             if path.exists() or path.is_symlink():
                 raise RunFolderError(f"{name} already exists and was not written by dotnn", self.path, "move it away")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not _lies_in(self.path, path):
+                raise RunFolderError(f"{name} would be written elsewhere: a link leads there", self.path)
             self.manifest["files"].append(name)
             self._write_manifest()
         return path
@@ -206,10 +215,26 @@ def _remove_run(run: RunFolder, overwrite: bool) -> None:
     """Delete the files that a run lists, and nothing else; `run.json` stays until the new one replaces it."""
     if not overwrite:
         raise RunFolderError("it already holds a run", run.path, "name another folder, or overwrite it explicitly")
-    for name in run.files:
-        (run.path / name).unlink(missing_ok=True)
+    for path in (run.path / name for name in run.files):
+        if _lies_in(run.path, path):
+            path.unlink(missing_ok=True)
+        for folder in [*path.relative_to(run.path).parents][:-1]:
+            with suppress(OSError):  # it holds something else
+                (run.path / folder).rmdir()
 
 
-def _plain_name(name: object) -> bool:
-    """Say whether `name` is a file name without a folder, so that no edited `run.json` leads out of the run."""
-    return isinstance(name, str) and name == Path(name).name and "\\" not in name and name not in ("", "..", MANIFEST)
+def _is_inner(name: object) -> bool:
+    """Say whether `name` is that of a file of a run, so that no edited `run.json` leads out of it.
+
+    Only a file of definitions lies in a folder.
+    """
+    if not isinstance(name, str) or name == MANIFEST:
+        return False
+    parts = name.split("/")
+    plain = all(part == Path(part).name and "\\" not in part and part not in ("", "..") for part in parts)
+    return plain and (len(parts) == 1 or name.endswith(".nn"))
+
+
+def _lies_in(folder: Path, path: Path) -> bool:
+    """Say whether the folder of a path is `folder`, or one in it, links followed."""
+    return path.parent.resolve().is_relative_to(folder.resolve())

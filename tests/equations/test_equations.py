@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from equations.evaluate import Evaluation
 from equations.reader import Reader
-from samples import EXPRESSION_SPECS, LAYER_SPECS, loss_settings, loss_spec
+from fuzz.grow import spec
+from samples import EXPRESSION_SPECS, LAYER_SPECS, layer_spec, loss_settings, loss_spec
 from support import SPECS, as_module, generic_point, model_of
 
 from dotnn.commands.explaining.script import explanation
@@ -43,7 +44,8 @@ def given(equation, left, right, whole, steps, step, now):
     match right:
         case Call("sum_over", (Name(name), Name(letter))) if letter == now:
             return np.sum(steps[name], axis=0)
-    arrays = whole | {name: arrays[(step or 0) + equation.offset] for name, arrays in steps.items() if step is not None}
+    place = None if step is None else step + equation.offset
+    arrays = whole | {name: some[place] for name, some in steps.items() if place is not None and place < len(some)}
     return Evaluation(arrays, equation.extents, EXAMPLES, now, step).result(left, right)
 
 
@@ -62,7 +64,7 @@ def assert_equations(found, values):
         for step in equation.steps or [None]:
             says = given(equation, left, right, whole, steps, step, derivation.now)
             is_so = np.asarray(wanted(equation, left, whole, steps, step, derivation.now), float)
-            says = np.broadcast_to(says, is_so.shape) if np.size(says) == 1 else np.reshape(says, is_so.shape)
+            says = np.reshape(says, is_so.shape) if np.size(says) == is_so.size else np.broadcast_to(says, is_so.shape)
             scale = np.abs(is_so).max(initial=1e-3)
             np.testing.assert_allclose(says, is_so, rtol=0, atol=1e-11 * scale, err_msg=equation.value)
             count += 1
@@ -73,6 +75,27 @@ def assert_equations(found, values):
 def test_specs(path):
     found = explanation(Compilation.read(str(path)))
     assert assert_equations(found, values_of(found, path)) >= len(list(found.graph.all_nodes())) / 2
+
+
+ODD = {
+    "one step": layer_spec("table -> reshape([1, 6]) -> lstm(2)"),
+    "axes of length 1": layer_spec("x -> dense(1, tanh) -> dense(1, penalty = l1(0.1)) -> dense(2)"),
+    "a border around one row": layer_spec("x -> reshape([1, 2, 2]) -> conv2d(2, 3, pad = 1) -> maxpool(2, 1, same)"),
+    "a kernel of one element": layer_spec("table -> reshape([3, 2, 1]) -> conv2d(1, 1, stride = 2) -> avgpool(1)"),
+    "used three times": layer_spec("x * u + u / (2 + u^2)"),
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=[*ODD])
+def test_odd_networks(text):
+    found = explanation(Compilation.of(model_of(text)))
+    assert assert_equations(found, values_of(found))
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_random_networks(number):
+    found = explanation(Compilation.of(model_of(spec(number, files=False))))
+    assert assert_equations(found, values_of(found))
 
 
 @pytest.mark.parametrize("number", range(len(TEXTS)))

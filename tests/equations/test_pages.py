@@ -78,6 +78,8 @@ def structure(text):
             else:
                 stack.append("$")
     assert not stack
+    for mark in (r"\^", "_"):  # LaTeX takes one superscript and one subscript
+        assert not re.search(rf"{mark}(\w|\{{[^{{}}]*\}})\s*{mark}", text.replace(r"\_", "")), mark
 
 
 @pytest.mark.parametrize("name", SPREAD)

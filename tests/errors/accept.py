@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from runner import CASES, run_case
+from runner import SPECS, run_case
 
-for spec in sorted(CASES.rglob("*.nn")):
+for spec in SPECS:
     if len(sys.argv) < 2 or spec.stem in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as scratch:
             outcome = run_case(spec, Path(scratch))

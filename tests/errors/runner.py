@@ -13,6 +13,8 @@ from dotnn.cli import main
 
 CASES = Path(__file__).parent / "cases"
 """A folder for each code, with pairs of a spec and what is said of it; a pair is where its first error belongs."""
+SPECS = sorted(CASES.glob("NN*/*.nn"))
+"""The specs of all pairs; what they use lies in `data`."""
 
 
 @dataclass(frozen=True)

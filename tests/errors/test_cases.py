@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from errors.runner import CASES, run_case
+from errors.runner import CASES, SPECS, run_case
 
-SPECS = sorted(CASES.rglob("*.nn"))
 LONGEST = 1.0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import forward_values, module_of
 
-from dotnn_runtime.script.scaling import apply_scaling, fit_range, undo_scaling
+from dotnn_runtime.script.scaling import fit_range, scaled, undo_scaling
 
 BOOK = json.loads((Path(__file__).parent / "textbook.json").read_text())
 Z = np.array([[-1.2, 0.3, 0.9], [0.4, -0.7, 2.0]])
@@ -57,7 +57,7 @@ def binary_cross_entropy():
 def range_inverse():
     raw = np.array([[2.0], [5.0], [11.0]])
     scaling = fit_range(raw)
-    a = apply_scaling(raw, scaling)
+    a = scaled(raw, scaling)
     return undo_scaling(a, scaling), raw.min() + a * (raw.max() - raw.min()), raw.max() * a
 
 

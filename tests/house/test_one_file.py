@@ -47,7 +47,7 @@ import pathlib
 import numpy as np
 from dotnn_runtime.script.errors import DataError
 
-def read_tsv(path, columns, kinds):
+def read_tsv(path, columns, kinds, labels=None):
     """Read columns with tabs between them; classes are numbers."""
     header, *rows = [line.split("\\t") for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines()]
     arrays = {}

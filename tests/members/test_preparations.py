@@ -284,3 +284,12 @@ def test_one_end_of_a_range_may_be_given(target, tmp_path):
     module, parts, _ = parts_of(tmp_path, text, target)
     x = np.array(module.load_data()["x"])
     np.testing.assert_allclose(parts["train"]["x"], x / x.max(axis=0), rtol=1e-12)
+
+
+def test_the_check_passes_what_is_prepared(tmp_path, run_dotnn):
+    """It draws raw examples, with gaps and texts, and undoes the logarithm of the target on both sides."""
+    write(tmp_path / "d.csv", rows())
+    (tmp_path / "s.nn").write_text(SPEC.replace("FILL", "median(x)"))
+    run_dotnn(tmp_path, "compile", "s.nn", "--style", "fast")
+    for words in (["s.nn"], ["s.py"]):
+        assert json.loads(run_dotnn(tmp_path, "check", *words, "--json").stdout)["verdict"] == "PASS"

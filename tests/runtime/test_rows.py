@@ -9,7 +9,7 @@ from dotnn_runtime.script.arrays import prepared
 from dotnn_runtime.script.digest import digest_of
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.rows import Rows, pieces, with_ones
-from dotnn_runtime.script.scaling import apply_scaling, fit_range, fit_standard
+from dotnn_runtime.script.scaling import fit_range, fit_standard, scaled
 
 RAW = st.sampled_from([np.uint8, np.int16, np.float32, np.float64])
 SHAPES = st.sampled_from([(5, 3), (400, 200), (7, 4, 2, 3), (6, 1), (9,)])
@@ -22,7 +22,7 @@ def scaled_rows(seed, raw, shape, dtype):
     rows = np.sort(rng.permutation(shape[0])[: shape[0] - 1])
     s = {"shift": rng.normal(size=shape[1:]), "scale": rng.uniform(0.5, 2, shape[1:])}
     copy = ((values[rows].astype(np.float64) - s["shift"]) * s["scale"]).astype(dtype)
-    return Rows(values, rows, dtype).then(lambda a: apply_scaling(a, s)), copy
+    return Rows(values, rows, dtype).then(lambda a: scaled(a, s)), copy
 
 
 @given(st.integers(0, 99), RAW, SHAPES, st.sampled_from([np.float32, np.float64]))

@@ -9,7 +9,7 @@ from dotnn.codegen.lines import literal, on_the_page, table_lines, wrapped
 from dotnn.codegen.preparing import Chain, Step, chains, fitted, undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
-from dotnn.model.model import Data, FileSource, Model
+from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import Declaration, prepared_declaration, raw_declarations
 
 
@@ -25,6 +25,13 @@ def raw_inputs(model: Model) -> dict[str, Declaration]:
     return {} if raw == declarations(model)[0] else raw
 
 
+def raw_targets(model: Model) -> dict[str, Declaration]:
+    """Return `RAW_TARGETS`: the targets as they are read, where more is done to them than scaling."""
+    raw = {name: d for name, d in raw_declarations(model).items() if name in model.targets}
+    own = declarations(model)[1]
+    return raw if any(d != own[name] and d[0] not in ("real", "binary") for name, d in raw.items()) else {}
+
+
 _NO_DATA = 'raise DataError("the spec has no data section", help="pass data to train, or use --data FILE.npz")'
 
 
@@ -38,23 +45,43 @@ def load_lines(model: Model) -> list[str]:
             *on_the_page(f"    return read_npz(path, {literal(names)})", INDENT),
             *(_inline_lines(data.inline) if data.inline else [_NO_DATA]),
         ]
-    path = f"locate({literal(data.source.path)}, __file__, path)"
-    return _table_lines(model, data.source, path) if data.source.entry.table else _arrays_lines(data.source, path)
+    return _table_lines(model, data) if data.source.entry.table else _arrays_lines(data)
 
 
-def _table_lines(model: Model, source: FileSource, path: str) -> list[str]:
+def _paths(data: Data) -> dict[str, str]:
+    """Return the expressions of the path of the source, "train", and of those of the parts with files of their own."""
+    assert data.source is not None
+    paths = {"train": f"locate({literal(data.source.path)}, __file__, path)"}
+    return paths | {part: f"locate_beside({literal(file.path)}, __file__, path)" for part, file in data.files.items()}
+
+
+def _table_lines(model: Model, data: Data) -> list[str]:
     """Return the lines that read columns, with the texts of the classes where they are wanted."""
+    assert data.source is not None
+    source, labelled, paths = data.source, bool(classes(model)), _paths(data)
     columns = [f"{literal(name)}: {literal(list(names))}" for name, names in source.fields.items()]
-    kinds = {name: kind for name, (kind, _) in raw_declarations(model).items() if name in source.fields}
-    read = f"{source.entry.function}({path}, columns, {literal(kinds)})"
-    made = on_the_page(f"{'return' if classes(model) else 'data, labels ='} {read}", INDENT)
-    return [*table_lines("columns", columns, room=INDENT), *made, *([] if classes(model) else ["return data"])]
+    kinds = literal({name: kind for name, (kind, _) in raw_declarations(model).items() if name in source.fields})
+    lines = table_lines("columns", columns, room=INDENT)
+    if not data.files:
+        read = f"{source.entry.function}({paths['train']}, columns, {kinds})"
+        lines += on_the_page(f"{'return' if labelled else 'data, labels ='} {read}", INDENT)
+        return [*lines, *([] if labelled else ["return data"])]
+    lines += on_the_page(f"kinds = {kinds}", INDENT)
+    for part, path in paths.items():
+        found, known = ("train, labels", "") if part == "train" else (f"{part}, _", ", labels")
+        lines += on_the_page(f"{found} = {source.entry.function}({path}, columns, kinds{known})", INDENT)
+    return [*lines, f"return join_parts({{{', '.join(f'{literal(p)}: {p}' for p in paths)}}}){', labels' * labelled}"]
 
 
-def _arrays_lines(source: FileSource, path: str) -> list[str]:
+def _arrays_lines(data: Data) -> list[str]:
     """Return the lines that read arrays by their keys."""
-    keys = {name: words[0] for name, words in source.fields.items()}
-    return on_the_page(f"return {source.entry.function}({path}, {literal(keys)})", INDENT)
+    assert data.source is not None
+    keys = literal({name: words[0] for name, words in data.source.fields.items()})
+    read = {part: f"{data.source.entry.function}({path}, keys)" for part, path in _paths(data).items()}
+    if not data.files:
+        return on_the_page(f"return {read['train'].replace('keys)', f'{keys})')}", INDENT)
+    parts = [f"{literal(part)}: {text}" for part, text in read.items()]
+    return [*on_the_page(f"keys = {keys}", INDENT), *wrapped("return join_parts({", parts, "})", room=INDENT)]
 
 
 def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
@@ -115,24 +142,45 @@ def undone_lines(model: Model) -> list[str]:
 
 
 def _check_table(model: Model) -> list[str]:
-    """Return the declarations to check raw arrays by: those of `predict`, and what differs in training."""
+    """Return the declarations to check raw arrays by: those of raw inputs and targets, and what else is read."""
     inputs, targets = declarations(model)
-    named = "RAW_INPUTS" if raw_inputs(model) else "INPUTS"
-    known = {**(raw_inputs(model) or inputs), **targets}
-    more = [f'"{n}": {literal(declared)}' for n, declared in raw_declarations(model).items() if declared != known[n]]
-    return [f"**{named}", "**TARGETS", *more]
+    known = {**(raw_inputs(model) or inputs), **(raw_targets(model) or targets)}
+    named = ["RAW_INPUTS" if raw_inputs(model) else "INPUTS", "RAW_TARGETS" if raw_targets(model) else "TARGETS"]
+    raw = raw_declarations(model).items()
+    more = [f'"{name}": {literal(declared)}' for name, declared in raw if declared != known.get(name)]
+    return [*(f"**{name}" for name in named), *more]
 
 
 def _split_lines(data: Data) -> list[str]:
-    if data.split is None:
+    """Return the lines that choose the rows of each part."""
+    if data.split is None and not data.files:
         return ['parts = {"train": {name: Rows(values) for name, values in arrays.items()}}']
-    fractions = {k: v for k, v in data.split.fractions.items() if v}
-    by = f'arrays["{data.split.stratify}"]' if data.split.stratify else "None"
+    lines = []
+    if data.files:
+        lines += ['part = arrays.pop("part")', 'own = rows_of_part(part, "train")']
+    if data.split:
+        lines += on_the_page(f"chosen = {_chosen(data.split, own=bool(data.files))}", INDENT)
+    if data.files:
+        own = "{name: own[rows] for name, rows in chosen.items()}" if data.split else '{"train": own}'
+        others = ", ".join(f'"{part}": rows_of_part(part, "{part}")' for part in data.files)
+        lines.append(f"chosen = {own} | {{{others}}}")
     return [
-        "count = len(next(iter(arrays.values())))",
-        f"chosen = split_indices(count, {literal(fractions)}, {data.split.seed}, {by})",
+        *lines,
         "parts = {part: {name: Rows(a, rows) for name, a in arrays.items()} for part, rows in chosen.items()}",
     ]
+
+
+def _chosen(split: Split, *, own: bool) -> str:
+    """Return the expression of the rows of each part; of the source's `own` rows where other parts have files."""
+    fractions = literal({part: share for part, share in split.fractions.items() if share})
+    count, of = ("len(own)", "[own]") if own else ("len(next(iter(arrays.values())))", "")
+    if split.order:
+        keys = f'arrays.pop("order"){of}' if split.order == "column" else f"np.arange({count})"
+        return f"split_in_order({keys}, {fractions})"
+    if split.grouped:
+        return f'split_groups(arrays.pop("groups"){of}, {fractions}, {split.seed})'
+    by = f'arrays["{split.stratify}"]{of}' if split.stratify else "None"
+    return f"split_indices({count}, {fractions}, {split.seed}, {by})"
 
 
 def table_source(model: Model) -> FileSource | None:

@@ -19,4 +19,9 @@ def defined(model: Model, graph: Graph) -> list[str]:
             help = f"call it otherwise: {definition.name}1"
             raise CompileError([Diagnostic("NN509", message, definition.span, help=help)], model.source)
         texts += sources.values()
-    return texts
+    return [*texts, *metric_functions(model)]
+
+
+def metric_functions(model: Model) -> list[str]:
+    """Return the text of the functions of the metrics that a spec defines."""
+    return list(dict.fromkeys(m.text for m in model.train.metrics if m.text))

@@ -21,7 +21,7 @@ LINES = 12
 
 def headed(model: Model, text: str, facts: Mapping[str, Any]) -> str:
     """Return a script whole: a head that says how it was compiled, with a digest of the spec, and its text."""
-    said = {**origin(model), "sha256": digest(model.source.text), **facts}
+    said = {**origin(model), "sha256": digest(model.source.whole), **facts}
     return "\n".join([*head_lines(said, text), text])
 
 

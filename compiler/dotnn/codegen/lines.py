@@ -163,7 +163,8 @@ def _pairs(left: Sequence[str], right: Sequence[str], start: int, count: int) ->
 def comment_of(node: Node) -> str:
     """Return the shape of a result (none for a single number) and the textbook's equation, or what its layer says."""
     shape = str(node.out.type) if node.out.type.shape else ""
-    equation = node.attrs.get("comment") or node.rule.equation.format_map(_Lenient(node.attrs))
+    said = node.attrs.get("comment") or node.attrs.get("said")
+    equation = said or node.rule.equation.format_map(_Lenient(node.attrs))
     return "   ".join(part for part in (shape, equation) if part)
 
 
@@ -203,7 +204,6 @@ class Banners:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.calls = {step.path: step.call for step in model.steps}
-        self.file = printable(model.source.path.replace("\\", "/").rpartition("/")[2])
 
     def of(self, node: Node) -> str:
         """Return `# h1 = dense(3, sigmoid)    power_plant.nn:5`."""
@@ -215,7 +215,10 @@ class Banners:
 
     def place(self, node: Node) -> str:
         """Return the place in the spec, two blanks before it."""
-        return f"    {self.file}:{self.model.source.line_of(node.span)}" if node.span else ""
+        if node.span is None:
+            return ""
+        source = self.model.source
+        return f"    {printable(source.at(node.span.start)[0].file)}:{source.line_of(node.span)}"
 
 
 def wrapped(prefix: str, items: Sequence[str], suffix: str, room: int = 0) -> list[str]:

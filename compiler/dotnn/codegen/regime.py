@@ -22,5 +22,5 @@ def constraints(model: Model) -> list[tuple[str, str]]:
     for name, p in model.params.items():
         if p.constraint is not None:
             weight = f'params["{name}"]'
-            found.append((f"{weight}[...]", str(p.constraint.entry.written(weight, p.constraint.attrs))))
+            found.append((f"{weight}[...]", str(p.constraint.entry.written(weight, p.constraint.attrs, p.shape))))
     return found

@@ -36,6 +36,7 @@ def named_tables(model: Model) -> dict[str, Mapping[str, Any]]:
     tables = {name: entries for name, entries in declared(model).items() if entries or name != "STATE"}
     more: dict[str, Mapping[str, Any]] = {
         "RAW_INPUTS": data.raw_inputs(model),
+        "RAW_TARGETS": data.raw_targets(model),
         "INPUT_COLUMNS": _input_columns(model),
         "CLASSES": data.classes(model),
         "FITTED": fitted(model),

@@ -10,7 +10,7 @@ from dotnn.codegen.preparing import undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
-from dotnn.model.model import EarlyStop, Model, Parameter, StopAfter, Train
+from dotnn.model.model import Data, EarlyStop, Model, Parameter, StopAfter, Train
 
 LITERAL_LIMIT = 5_000
 """Parameters from a file with more numbers than this are read when the script runs, not written into it."""
@@ -83,9 +83,8 @@ def early_stop(model: Model) -> EarlyStop | None:
 
 def evaluated_parts(model: Model) -> tuple[bool, bool, bool]:
     """Return whether metrics are computed on the training part, and whether there are validation and test parts."""
-    split = model.data.split if model.data else None
-    parts = split.fractions if split else {}
-    return bool(model.train.metrics), bool(parts.get("val")), bool(parts.get("test"))
+    data = model.data or Data()
+    return bool(model.train.metrics), data.has_part("val"), data.has_part("test")
 
 
 def epoch_loss(model: Model, count: str = "count") -> tuple[str, str]:

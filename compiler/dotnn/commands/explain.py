@@ -14,6 +14,7 @@ ENDINGS = (".md", ".html", ".tex", ".ipynb", ".txt")
 @click.command("explain")
 @spec_argument
 @click.option("--example", type=click.IntRange(min=1), help="Add the numbers of this example, counted from 1.")
+@click.option("--jacobian", metavar="NAME", help="Add the derivatives of the outputs with respect to this value.")
 @click.option("--data", metavar="PATH", type=FILE, help="The file of examples, or the folder that holds it.")
 @click.option("--digits", type=click.IntRange(0, 17), default=4, show_default=True, help="Digits behind the point.")
 @click.option(
@@ -28,6 +29,7 @@ ENDINGS = (".md", ".html", ".tex", ".ipynb", ".txt")
 def command(
     spec: str,
     example: int | None,
+    jacobian: str | None,
     data: str | None,
     digits: int,
     output: str | None,
@@ -37,18 +39,19 @@ def command(
     """Derive the equations of a network, forward and backward, and work an example."""
     if output not in (None, "-") and Path(output).suffix.lower() not in ENDINGS:
         raise click.BadParameter(f"{output!r} ends in none of {', '.join(ENDINGS)}", param_hint="--output")
-    if data is not None and example is None:
-        raise click.UsageError("--data is of no use without --example")
-    from dotnn.commands.explaining.write import written
+    if data is not None and example is None and jacobian is None:
+        raise click.UsageError("--data is of no use without --example or --jacobian")
+    from dotnn.commands.explaining.write import Numbers, written
     from dotnn.reports.console import warn
     from dotnn.running.output import check_output, write_text
     from dotnn.session import Compilation
 
     begun = Compilation.read(spec, sets)
     warn(begun.warnings)
+    asked = Numbers(example, data, jacobian, digits)
     if output in (None, "-"):
-        click.echo(written(begun, "", example, data, digits), nl=False)
+        click.echo(written(begun, "", asked), nl=False)
         return
     check_output(Path(output), force=force)
-    write_text(written(begun, Path(output).suffix.lower(), example, data, digits), Path(output))
+    write_text(written(begun, Path(output).suffix.lower(), asked), Path(output))
     click.echo(f"wrote {output}", err=True)

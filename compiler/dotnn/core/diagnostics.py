@@ -28,11 +28,48 @@ class Span:
 
 @dataclass(frozen=True)
 class Source:
-    """A text and the path under which the user named it (`<text>` for none); it may begin below line 1 of its file."""
+    """A text and the path under which the user named it (`<text>` for none); it may begin below line 1 of its file.
+
+    The offsets of `used`, the files that a spec uses, count on from the end of its text, each after a line end.
+    """
 
     path: str
     text: str
     first_line: int = 1
+    used: tuple[Source, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """The text of the spec, and of the files that it uses."""
+        return "\n".join([self.text, *(part.text for part in self.used)])
+
+    @property
+    def file(self) -> str:
+        """The name of the file, without its folder."""
+        return self.path.replace("\\", "/").rpartition("/")[2]
+
+    def at(self, offset: int) -> tuple[Source, int]:
+        """Return the file that an offset lies in, and the offset there."""
+        for part in (self, *self.used):
+            if offset <= len(part.text):
+                return part, offset
+            offset -= len(part.text) + 1
+        return (self.used or (self,))[-1], len((self.used or (self,))[-1].text)
+
+    def local(self, span: Span) -> tuple[Source, Span]:
+        """Return the file that a span lies in, and the span there."""
+        part, start = self.at(span.start)
+        return part, Span(start, start + span.end - span.start)
+
+    def text_at(self, span: Span) -> str:
+        """Return what the text says at a span."""
+        part, span = self.local(span)
+        return part.text[span.start : span.end]
+
+    def place(self, span: Span | None) -> str:
+        """Return `line 3`; where there are several files, `line 3 of mine.nn`."""
+        part = self.at(span.start)[0] if span else self
+        return f"line {self.line_of(span)}" + (f" of {part.file}" if self.used else "")
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -41,7 +78,10 @@ class Source:
         return starts
 
     def line_column(self, offset: int) -> tuple[int, int]:
-        """Return the 1-based line and column of a character offset."""
+        """Return the 1-based line and column of a character offset, in its own file."""
+        part, offset = self.at(offset)
+        if part is not self:
+            return part.line_column(offset)
         line = bisect.bisect_right(self._line_starts, offset)
         return line + self.first_line - 1, offset - self._line_starts[line - 1] + 1
 
@@ -51,7 +91,7 @@ class Source:
 
     def words_at(self, span: Span) -> str:
         """Return what the text says at `span`, in one line."""
-        return " ".join(self.text[span.start : span.end].split())
+        return " ".join(self.text_at(span).split())
 
     def line_text(self, line: int) -> str:
         """Return the text of a 1-based line without its line end."""
@@ -81,6 +121,7 @@ class Diagnostic:
         """Return code, message, note and help, and the place: None where it has none. `source` is the spec."""
         source = self.source or source
         line, column = source.line_column(self.span.start) if source and self.span else (None, None)
+        source = source.at(self.span.start)[0] if source and self.span else source
         shown = {"code": self.code, "message": self.message, "note": self.note, "help": self.help}
         return {**shown, "path": source.path if source else None, "line": line, "column": column}
 
@@ -141,7 +182,8 @@ def _cut(text: str) -> str:
 
 
 def _excerpt(source: Source, span: Span, note: str) -> list[str]:
-    line, column = source.line_column(min(span.start, len(source.text)))
+    source, span = source.local(span)
+    line, column = source.line_column(span.start)
     text = source.line_text(line)
     first = max(0, column - 1 - MAX_SHOWN_LINE // 2) if len(text) > MAX_SHOWN_LINE else 0
     shown = _printable(text[first : first + MAX_SHOWN_LINE])

@@ -3,6 +3,9 @@
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
 """The size of a spec, inline data included."""
 
+MAX_USED_FILES = 100
+"""The files of definitions that a spec uses."""
+
 MAX_TOKENS = 100_000
 """The words and signs of a spec; an inline list of numbers counts as one."""
 

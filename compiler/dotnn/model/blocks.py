@@ -80,7 +80,7 @@ class BlockUse:
             name = decl.name.id
             if name in inner.names:
                 first = next(d for d in self.inputs() if d.name.id == name)
-                raise Fail(messages.names.duplicate_name(decl.name.span, name, source.line_of(first.span)))
+                raise Fail(messages.names.duplicate_name(decl.name.span, name, source.place(first.span)))
             self._unify(decl, operand, constants)
             inner.names[name] = operand.called(name).marked({})
 

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from dotnn.core.arguments import FRACTION, SEED, Arg
 from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.library.sources import SOURCES, DataSource
 from dotnn.model import messages
-from dotnn.model.bind import bind
-from dotnn.model.constants import Constants
 from dotnn.model.inline import check_inline, read_inline
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Data, Declared, FileSource, Nested, Split
 from dotnn.model.preparations import Declarations, Preparations, declared_name, is_made, read_preparations
 from dotnn.model.section import SectionReader, items
+from dotnn.model.splits import BESIDE, Column, read_split
 from dotnn.syntax import nodes
-from dotnn.syntax.walk import by_position
 
-DATA_KEYS = ("source", "missing", "scale", "one_hot", "split")
-SPLIT = (
-    Arg("train", FRACTION, 1.0, "share of the training part; where it is not given, the rest"),
-    Arg("val", FRACTION, 0.0, "share of the validation part"),
-    Arg("test", FRACTION, 0.0, "share of the test part"),
-    Arg("seed", SEED, 0, "seed of the shuffle"),
-)
+DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split")
+PARTS = ("val", "test")
+"""The parts that may have a file of their own."""
 
 
 def read_data(section: SectionReader, declared: Declarations) -> Data | None:
@@ -37,16 +31,43 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     keys = [key for key in DATA_KEYS if key not in declared]
     inline = _inline(section, declared)
     found = read_preparations(section, keys, declared)
-    source = section.read("source", lambda e: _source(e, declared, found), None) if "source" in keys else None
+    nothing: tuple[Split | None, dict[str, Column]] = (None, {})
+    split, columns = nothing
+    if "split" in keys:
+        split, columns = section.read("split", lambda e: read_split(e, section.constants, declared), nothing)
+    beside = {**found.columns, **columns}
+    source = section.read("source", lambda e: _source(e, declared, found, beside), None) if "source" in keys else None
     if inline and source:
         section.reporter.add(messages.data.inline_and_source(section.spans["source"].span, list(inline)))
     else:
-        _complete(section, declared, found, source)
-    split = section.read("split", lambda e: _split(e, section.constants, declared), None) if "split" in keys else None
+        _complete(section, declared, beside, source)
     if not section.failed:
         _check_inline(section, declared, inline, found)
+    files = _files(section, [key for key in PARTS if key in keys and key in section.values], source, split)
+    kinds = {name: BESIDE[name] for name in columns} | ({"part": "text"} if files else {})
     ways = {name: tuple(some) for name, some in found.ways.items()}
-    return Data(inline, source, ways, found.made_of, split)
+    return Data(inline, source, ways, found.made_of, split, kinds, files)
+
+
+def _files(
+    section: SectionReader, parts: Sequence[str], source: FileSource | None, split: Split | None
+) -> dict[str, FileSource]:
+    """Return the files of parts that have one, which hold the columns or keys of the source."""
+    found: dict[str, FileSource] = {}
+    for part in parts:
+        with section.reporting(part):
+            call, file = _file_call(section.values[part])
+            if "source" in section.failed:
+                continue
+            if source is None or call.func.id != source.format:
+                form = f'{source.format}("{part}.csv")' if source else ""
+                raise Fail(messages.data.part_source(call.func.span, part, form))
+            if len(call.args) > 1:
+                raise Fail(messages.data.part_columns(call.args[1].span, part, f'{call.func.id}("{file.value}")'))
+            if split is not None and split.fractions[part]:
+                raise Fail(messages.data.part_twice(section.spans[part].span, part))
+            found[part] = replace(source, path=file.value, span=file.span)
+    return found
 
 
 def _inline(section: SectionReader, declared: Declarations) -> dict[str, list[Nested]]:
@@ -75,19 +96,22 @@ def _raw_shape(item: Declared, found: Preparations) -> tuple[int, ...]:
     return shape
 
 
-def _complete(section: SectionReader, declared: Declarations, found: Preparations, source: FileSource | None) -> None:
-    """Report inputs and targets that have no data, and columns of a source that there is not."""
+def _complete(
+    section: SectionReader, declared: Declarations, beside: Mapping[str, Column], source: FileSource | None
+) -> None:
+    """Report inputs and targets that have no data, and columns where there is no source of any."""
     given = {*section.values, *(source.fields if source else ())}
     missing = [name for name in declared if name not in given]
     if missing and "source" not in section.failed:
         place = section.spans["source"].span if source else section.head
         section.reporter.add(messages.data.data_missing(place, missing))
-    if source is None and found.columns and "source" not in section.failed:
-        name, column = next(iter(found.columns.items()))
+    if source is None and beside and "source" not in section.failed:
+        name, column = next(iter(beside.items()))
         section.reporter.add(messages.data.no_source(column.span, name))
 
 
-def _source(expr: nodes.Expr, declared: Declarations, found: Preparations) -> FileSource:
+def _source(expr: nodes.Expr, declared: Declarations, found: Preparations, beside: Mapping[str, Column]) -> FileSource:
+    """Return the source; `beside` are columns that something else names, by what they are for."""
     call, file = _file_call(expr)
     entry = SOURCES[call.func.id]
     fields: dict[str, tuple[str, ...]] = {}
@@ -102,9 +126,10 @@ def _source(expr: nodes.Expr, declared: Declarations, found: Preparations) -> Fi
         places |= {_word(e): e.span for e in items(arg.value)}
         fields[item.name] = tuple(map(_word, items(arg.value)))
         _check_width(entry, item, found, len(fields[item.name]), arg.span)
-    for name, column in found.columns.items():
-        item = declared_name(nodes.Name(column.span, name), declared)
-        _check_width(entry, item, found, 1, column.span)
+    for name, column in beside.items():
+        if name in declared:
+            item = declared_name(nodes.Name(column.span, name), declared)
+            _check_width(entry, item, found, 1, column.span)
         fields[name] = (_word(column),)
         places[_word(column)] = column.span
     return FileSource(call.func.id, file.value, fields, file.span, places)
@@ -146,39 +171,3 @@ def _word(expr: nodes.Expr) -> str:
     if isinstance(expr, nodes.String):
         return expr.value
     raise Fail(messages.data.source_form(expr.span, 'a column is written as a word, or as a text: "sepal length (cm)"'))
-
-
-def _split(expr: nodes.Expr, constants: Constants, declared: Declarations) -> Split:
-    if not isinstance(expr, nodes.Call) or expr.func.id != "split":
-        raise Fail(messages.data.split_form(expr.span, "a split is written split(train = 80%, val = 20%)"))
-    by = _named(expr, "stratify")
-    shares = [a for a in expr.args if a not in by]
-    attrs = bind("split", SPLIT, shares, expr.span, constants)
-    fractions = {part: attrs[part] for part in ("train", "val", "test")}
-    if not by_position(expr) and not _named(expr, "train"):
-        fractions["train"] = max(0.0, round(1.0 - fractions["val"] - fractions["test"], 12))
-    stratify = _classes_named(by[0].value, declared) if by else ""
-    _check_sum(fractions, expr.span)
-    return Split(fractions, stratify, attrs["seed"])
-
-
-def _named(call: nodes.Call, name: str) -> list[nodes.Arg]:
-    return [a for a in call.args if a.name is not None and a.name.id == name]
-
-
-def _classes_named(expr: nodes.Expr, declared: Declarations) -> str:
-    """Return the name of a target of classes, or raise `Fail`."""
-    target = declared_name(expr, declared)
-    if target.kind != "class":
-        classes = [d.name for d in declared.values() if d is not None and d.kind == "class"]
-        help = f"stratify by {' or '.join(classes)}" if classes else "no target holds classes: leave stratify out"
-        raise Fail(messages.data.split_form(expr.span, f"{target.name} has no classes to stratify by", help))
-    return target.name
-
-
-def _check_sum(fractions: Mapping[str, float], span: Span) -> None:
-    total = sum(fractions.values())
-    if abs(total - 1) > 1e-9 or not fractions["train"]:
-        shown = " + ".join(f"{share * 100:.4g}% {part}" for part, share in fractions.items() if share)
-        message = f"the parts must add up to 100%: {shown} are {total * 100:.4g}%"
-        raise Fail(messages.data.split_form(span, message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dotnn.core.arguments import Attrs, show
-from dotnn.model.model import Checkpoint, Data, Declared, Model, Step, Stop, StopAfter, StopWhen, Train
+from dotnn.model.model import Checkpoint, Data, Declared, Model, Split, Step, Stop, StopAfter, StopWhen, Train
 
 
 def describe_model(model: Model) -> str:
@@ -42,8 +42,9 @@ def _arguments(attrs: Attrs) -> list[str]:
 
 def _train(train: Train) -> Iterator[str]:
     for term in train.losses:
-        arguments = ", ".join([term.output, term.target, *_arguments(term.attrs)])
-        yield f"  loss   {term.weight} * {term.loss.name}({arguments})   target: {term.target_kind}"
+        arguments = ", ".join([*term.operands, *_arguments(term.attrs)])
+        kinds = ", ".join(term.targets.values())
+        yield f"  loss   {term.weight} * {term.loss.name}({arguments})" + f"   target: {kinds}" * bool(kinds)
     yield f"  optim  {train.optimizer.name}({', '.join(_arguments(train.optimizer.attrs))})"
     if train.weight_decay:
         yield f"  decay  weight_decay({show(train.weight_decay)})"
@@ -75,9 +76,19 @@ def _data(data: Data) -> Iterator[str]:
     if data.source:
         fields = _arguments({name: list(keys) for name, keys in data.source.fields.items()})
         yield f"  data   {data.source.format}({', '.join([show(data.source.path), *fields])})"
+    yield from (f"  {part:6} {file.format}({show(file.path)})" for part, file in data.files.items())
     for name, ways in data.prepared.items():
         made_of = f" of {data.made_of[name]}" if name in data.made_of else ""
         yield f"  made   {name}{made_of}: {', then '.join(map(str, ways))}"
     if data.split:
-        by = [f"stratify = {data.split.stratify}"] if data.split.stratify else []
-        yield f"  split  {', '.join([*_arguments(data.split.fractions), *by, f'seed = {data.split.seed}'])}"
+        yield f"  split  {', '.join([*_arguments(data.split.fractions), *_goes_by(data.split)])}"
+
+
+def _goes_by(split: Split) -> Iterator[str]:
+    """Yield what a split goes by; where nothing is drawn there is no seed."""
+    if split.order:
+        yield f"order = {split.order}"
+        return
+    yield from [f"stratify = {split.stratify}"] if split.stratify else []
+    yield from ["groups = column"] if split.grouped else []
+    yield f"seed = {split.seed}"

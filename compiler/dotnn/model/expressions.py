@@ -262,7 +262,7 @@ class ExpressionReader(ABC):
         if isinstance(stage, nodes.Name):
             return self._call(nodes.Call(stage.span, stage, ()), (value,), scope)
         if not isinstance(stage, nodes.Call):
-            text = self.source.text[stage.span.start : stage.span.end]
+            text = self.source.text_at(stage.span)
             raise Fail(messages.calls.not_a_layer(stage.span, text, "an expression"))
         if stage.func.id == "repeat":
             return self._repeat(stage, value, scope)

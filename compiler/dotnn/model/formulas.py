@@ -29,6 +29,7 @@ ELEMENTWISE = {
     **dict.fromkeys(("exp", "log", "log1p", "expm1", "sqrt", "abs", "sign", "sin", "cos", "erf", "floor"), 1),
     "clip": 3,
     "where": 3,
+    "safe": 1,
 }
 """The functions of a formula besides the activations, and how many operands they take."""
 
@@ -39,7 +40,8 @@ Sizes = tuple[int, ...]
 class Part:
     """A part of a formula: its tree, the shape of an example (None: a plain number), and what of it is a mask.
 
-    `reduced` are the axes of length 1 that a reduction left, each with the length that it had.
+    `reduced` are the axes of length 1 that a reduction left, each with the length that it had. In formulas over whole
+    arrays, a part that is `single` has one number for each example.
     """
 
     tree: tree.Expr
@@ -47,6 +49,7 @@ class Part:
     shape: Sizes | None = None
     reduced: Mapping[int, int] = field(default_factory=dict)
     mask: bool = False
+    single: bool = False
 
 
 def is_function(call: nodes.Call) -> bool:
@@ -206,8 +209,20 @@ class FormulaReader:
             raise Fail(messages.calls.wrong_arity(call.func.span, name, count, len(operands), help))
         parts = [self.test(operands[0])] if name == "where" else []
         parts += [self.number(operand) for operand in operands[len(parts) :]]
+        if name == "safe":
+            return self.safe(parts[0], call)
         verb = f"compute {name}({', '.join(map(shape_or_number, parts))})"
         return self.together(call.span, verb, parts, _applied(EXTREMES.get(name, name)))
+
+    def safe(self, quotient: Part, call: nodes.Call) -> Part:
+        """Return a quotient that is 0 where both of its sides are."""
+        match quotient.tree:
+            case tree.Binary("/", above, below):
+                zero = tree.Number(0)
+                both = tree.Binary("and", tree.Binary("==", above, zero), tree.Binary("==", below, zero))
+                divided = tree.Binary("/", above, tree.Call("where", (both, tree.Number(1), below)))
+                return replace(quotient, tree=tree.Call("where", (both, zero, divided)), span=call.span)
+        raise Fail(messages.formulas.no_quotient(call.args[0].span))
 
     def together(self, span: Span, verb: str, parts: Iterable[Part], combine: Callable[..., tree.Expr]) -> Part:
         """Return the parts in one; raise `Fail` where their shapes do not meet."""
@@ -234,11 +249,11 @@ class FormulaReader:
                 found.append(self.reader.steps.origins([known[part.tree.id]]))
             else:
                 text = f"[{', '.join(map(str, part.shape or ()))}]"
-                found.append(f"{source.words_at(part.span)}: {text} (line {source.line_of(part.span)})")
+                found.append(f"{source.words_at(part.span)}: {text} ({source.place(part.span)})")
         return ";  ".join(dict.fromkeys(found))
 
 
-SIGNATURES = {"clip": ("x", "low", "high"), "where": ("x > 0", "a", "b")}
+SIGNATURES = {"clip": ("x", "low", "high"), "where": ("x > 0", "a", "b"), "safe": ("a / b",)}
 
 
 def meeting(left: Part, right: Part) -> tuple[Sizes, Mapping[int, int]] | str:

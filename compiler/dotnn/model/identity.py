@@ -14,6 +14,7 @@ from dotnn.library.layers import Layer
 from dotnn.library.optimizers import Optimizer
 from dotnn.library.schedules import Schedule
 from dotnn.library.values import FAMILY
+from dotnn.model.definitions.whole import Formula
 from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
@@ -72,6 +73,8 @@ def _plain(value: object) -> object:
         return "defined", str(value.definition.body)
     if isinstance(value, Optimizer | Schedule | Init) and value.definition:
         return "defined", value.definition
+    if isinstance(formula := getattr(value, "formula", None), Formula):
+        return "defined", formula.meaning
     if isinstance(value, Registered):
         return type(value).__name__, value.name
     if is_dataclass(value) and not isinstance(value, Span | Source):

@@ -114,7 +114,7 @@ def _asked_by(model: Model, name: str, kind: str) -> str:
     """Return the loss or the metric that allows no other values, "" where it is the declaration."""
     if kind == "binary":
         return next(m.metric.name for m in model.train.metrics if m.target == name and "real" not in m.metric.functions)
-    return next((t.loss.name for t in model.train.losses if t.target == name), "")
+    return next((t.loss.name for t in model.train.losses if name in t.targets), "")
 
 
 def _first_bad(value: Nested, expr: nodes.Expr, kind: str) -> nodes.Expr | None:

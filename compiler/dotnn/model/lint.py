@@ -58,7 +58,10 @@ def _lost_biases(model: Model) -> Iterator[Diagnostic]:
 
 def _readers(model: Model) -> dict[str, set[str]]:
     """Return the layers that read each value; an output, or what a loss or a metric compares, has a reader outside."""
-    compared = [*(term.output for term in model.train.losses), *(metric.output for metric in model.train.metrics)]
+    compared = [
+        *(path for term in model.train.losses for path in term.outputs),
+        *(metric.output for metric in model.train.metrics),
+    ]
     readers = {path: {"the user"} for path in (*model.outputs.values(), *compared)}
     for step in model.steps:
         for path in step.ins:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dotnn.core.arguments import NON_NEGATIVE
+from dotnn.core.arguments import NON_NEGATIVE, Member
 from dotnn.library.layers.base import shape_text
 from dotnn.library.losses import LOSSES, Loss
 from dotnn.model import messages
-from dotnn.model.bind import bind
+from dotnn.model.bind import bind, defined_members
 from dotnn.model.constants import Poison, Poisoned, describe, evaluate, is_number
+from dotnn.model.defined_terms import body, check_gradient, given
+from dotnn.model.definitions.loss import DefinedLoss
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Declared, LossTerm
+from dotnn.model.model import Declared, LossTerm, Read
 from dotnn.model.network import NetworkReader
 from dotnn.model.scope import Tensor
 from dotnn.model.section import SectionReader
@@ -45,39 +47,52 @@ def _weighted(
                 message = f"the weight of a loss must be a number that is not negative, not {describe(value)}"
                 raise Fail(
                     messages.training.loss_form(
-                        factor.span, message, f"for instance: loss = 0.3 * {_example('mse', network)}"
+                        factor.span, message, f"for instance: loss = 0.3 * {_example('mse', network, section)}"
                     )
                 )
             yield from _weighted(term, weight * value, section, network)
         case nodes.Binary(op="/", left=left):
             help = f"multiply instead: 0.5 * {network.source.words_at(left.span)}"
             raise Fail(messages.training.loss_form(expr.span, "a loss cannot be divided", help))
-        case nodes.Name(id=name) if name in LOSSES:
-            help = f"write {_example(name, network)}"
+        case nodes.Name(id=name) if name in _losses(section):
+            help = f"write {_example(name, network, section)}"
             raise Fail(
                 messages.training.loss_form(
                     expr.span, f"{name} compares an output with a target, and none are given", help
                 )
             )
         case _:
-            help = f"for instance: loss = {_example('mse', network)}; or 0.3 * mse(a, s) + bce(p, t)"
+            help = f"for instance: loss = {_example('mse', network, section)}; or 0.3 * mse(a, s) + bce(p, t)"
             raise Fail(messages.training.loss_form(expr.span, SUM, help))
 
 
-def _example(loss: str, network: NetworkReader) -> str:
+def _losses(section: SectionReader) -> dict[str, Member]:
+    """Return all losses by name, those of the spec, too."""
+    return {**LOSSES, **defined_members("loss", section.constants)}
+
+
+def _example(loss: str, network: NetworkReader, section: SectionReader) -> str:
     """Return a call of the loss with the model's own names where there is no doubt about them."""
+    own = _losses(section)[loss]
+    if isinstance(own, DefinedLoss):
+        return own.formula.form
     output = next(iter(network.outputs)) if len(network.outputs) == 1 else "y"
     target = next(iter(network.targets)) if len(network.targets) == 1 else "t"
     return f"{loss}({output}, {target})"
 
 
 def _loss_term(call: nodes.Call, weight: float, section: SectionReader, network: NetworkReader) -> LossTerm:
-    loss = LOSSES.get(call.func.id)
-    if loss is None:
-        raise Fail(messages.calls.unknown_entry(call.func.span, "loss", call.func.id, LOSSES))
+    losses, name = _losses(section), call.func.id
+    if isinstance(section.constants.get(name), Poison):
+        raise Poisoned
+    loss = losses.get(name)
+    if isinstance(loss, DefinedLoss):
+        return _defined_term(loss, call, weight, section, network)
+    if not isinstance(loss, Loss):
+        raise Fail(messages.calls.unknown_entry(call.func.span, "loss", name, losses))
     operands = [a.value for a in call.args[:2] if a.name is None]
     if len(operands) != 2:
-        help = f"write {_example(loss.name, network)}"
+        help = f"write {_example(loss.name, network, section)}"
         raise Fail(
             messages.training.loss_form(call.span, f"{loss.name} compares an output with a target: it needs both", help)
         )
@@ -86,6 +101,21 @@ def _loss_term(call: nodes.Call, weight: float, section: SectionReader, network:
     kind = _target_kind(loss, output, target, call, network)
     _check_weights(attrs.get("class_weight"), output.type.example[-1:], call)
     return LossTerm(loss, attrs, weight, output.path, target.name, kind, call.span)
+
+
+def _defined_term(
+    loss: DefinedLoss, call: nodes.Call, weight: float, section: SectionReader, network: NetworkReader
+) -> LossTerm:
+    """Return the term of a loss that the spec defines."""
+    found, rest = given(loss.formula, call, network)
+    attrs = bind(loss.name, loss.args, rest, call.span, section.constants)
+    numbers = {arg.name: attrs[arg.name] for arg in loss.formula.args}
+    formula = body(loss.formula, found.operands, numbers, call)
+    check_gradient(loss.formula, formula, found, call)
+    read = [*found.reads.values()]
+    output = next((r.value for r in read if r.value), "")
+    target = next((r for r in read if r.target), Read())
+    return LossTerm(loss, attrs, weight, output, target.target, target.kind, call.span, formula, found.reads)
 
 
 def _check_weights(weights: tuple[float, ...] | None, classes: tuple[int, ...], call: nodes.Call) -> None:
@@ -106,28 +136,12 @@ def output_and_target(
     with section.reporting(key):
         found.append(_target_named(target, network))
     with section.reporting(key):
-        found.append(_output_named(output, network))
+        found.append(network.named_value(output))
     if len(found) != 2:
         raise Poisoned
     declared, tensor = found
     assert isinstance(declared, Declared) and isinstance(tensor, Tensor)
     return tensor, declared
-
-
-def _output_named(expr: nodes.Expr, network: NetworkReader) -> Tensor:
-    if not isinstance(expr, nodes.Name):
-        text = network.source.words_at(expr.span)
-        help = f"give it a name in the model, such as output q = {text}, and write q here"
-        raise Fail(messages.training.loss_form(expr.span, "the name of an output or value is needed here", help))
-    names = network.scope.names
-    bound = names.get(expr.id)
-    network.scope.used.add(expr.id)
-    if isinstance(bound, Tensor):
-        return bound
-    if isinstance(bound, Poison) or (bound is None and isinstance(names.get(""), Poison)):
-        raise Poisoned
-    known = [*network.outputs, *(n for n, b in names.items() if isinstance(b, Tensor))]
-    raise Fail(messages.training.loss_output(expr.span, expr.id, known))
 
 
 def _target_named(expr: nodes.Expr, network: NetworkReader) -> Declared:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dotnn.core.arguments import Attrs
 from dotnn.core.diagnostics import Diagnostic
+from dotnn.ir.expr import Unspellable
 from dotnn.library.metrics import METRICS, Metric
 from dotnn.model import messages
-from dotnn.model.bind import bind
+from dotnn.model.bind import bind, defined_members
+from dotnn.model.constants import Poison, Poisoned
+from dotnn.model.defined_metrics import function
+from dotnn.model.defined_terms import Given, body, given, take_known
+from dotnn.model.definitions.metric import DefinedMetric
+from dotnn.model.definitions.whole import Operands
 from dotnn.model.loss_terms import misfit, output_and_target
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, LossTerm, MetricTerm
@@ -21,7 +29,9 @@ def metric_terms(
     expr: nodes.Expr, losses: Sequence[LossTerm], section: SectionReader, network: NetworkReader
 ) -> tuple[MetricTerm, ...]:
     """Return one term for every loss that the metric fits, or for the output and target it names. Raises `Fail`."""
-    metric, call = _metric(expr)
+    metric, call = _metric(expr, section)
+    if isinstance(metric, DefinedMetric):
+        return _defined(metric, call, losses, section, network)
     attrs = _attrs(metric, call, section)
     if any(a.name is None for a in call.args):
         return (_named(metric, call, attrs, losses, section, network),)
@@ -32,14 +42,69 @@ def metric_terms(
     return tuple(_term(metric, attrs, call, t.output, t.target, t.target_kind, alone=alone) for t in fitting)
 
 
-def _metric(expr: nodes.Expr) -> tuple[Metric, nodes.Call]:
+def _metric(expr: nodes.Expr, section: SectionReader) -> tuple[Metric, nodes.Call]:
     call = nodes.Call(expr.span, expr, ()) if isinstance(expr, nodes.Name) else expr
+    known = {**METRICS, **defined_members("metric", section.constants)}
     if not isinstance(call, nodes.Call):
-        raise Fail(messages.calls.needs_entry(expr.span, "metric", "an expression", "", METRICS))
-    metric = METRICS.get(call.func.id)
-    if metric is None:
-        raise Fail(messages.calls.unknown_entry(call.func.span, "metric", call.func.id, METRICS))
+        raise Fail(messages.calls.needs_entry(expr.span, "metric", "an expression", "", known))
+    if isinstance(section.constants.get(call.func.id), Poison):
+        raise Poisoned
+    metric = known.get(call.func.id)
+    if not isinstance(metric, Metric):
+        raise Fail(messages.calls.unknown_entry(call.func.span, "metric", call.func.id, known))
     return metric, call
+
+
+def _defined(
+    metric: DefinedMetric,
+    call: nodes.Call,
+    losses: Sequence[LossTerm],
+    section: SectionReader,
+    network: NetworkReader,
+) -> tuple[MetricTerm, ...]:
+    """Return the terms of a metric that the spec defines: of what it names, or of every loss that it fits."""
+    operands = [p.name.id for p in metric.formula.operands]
+    named = [a for a in call.args if a.name is not None and a.name.id not in operands]
+    attrs = bind(metric.name, metric.args, named, call.span, section.constants)
+    plain = replace(call, args=tuple(a for a in call.args if a not in named))
+    if plain.args:
+        return (_defined_term(metric, call, plain, attrs, network, alone=len(losses) == 1),)
+    fitting = [t for t in losses if t.output and t.target and (_base(t.target_kind) == "class") == metric.of_classes]
+    if not fitting:
+        if losses:
+            raise Fail(messages.definitions.metric_without_values(call.span, metric.name, metric.formula.form))
+        return ()
+    made = []
+    for term in fitting:
+        found = Given(Operands({}, {}, {}))
+        for p, of_target in zip(metric.formula.operands, (False, True), strict=True):
+            take_known(metric.formula, p, term, found, network, of_target=of_target)
+        made.append(_finished(metric, call, found, attrs, alone=len(fitting) == 1))
+    return tuple(made)
+
+
+def _defined_term(
+    metric: DefinedMetric, call: nodes.Call, plain: nodes.Call, attrs: Attrs, network: NetworkReader, *, alone: bool
+) -> MetricTerm:
+    found, _ = given(metric.formula, plain, network)
+    return _finished(metric, call, found, attrs, alone=alone)
+
+
+def _finished(metric: DefinedMetric, call: nodes.Call, found: Given, attrs: Attrs, *, alone: bool) -> MetricTerm:
+    """Return the term of a metric that the spec defines, with the text of its function."""
+    output, target = (next((r for r in found.reads.values() if getattr(r, of)), None) for of in ("value", "target"))
+    if output is None or target is None:
+        raise Fail(messages.definitions.metric_without_values(call.span, metric.name, metric.formula.form))
+    formula = body(metric.formula, found.operands, {n: float(v) for n, v in attrs.items()}, call)
+    special = [str(attrs[a.name]) for a in metric.args if attrs[a.name] != a.default]
+    key = "_".join([metric.name, *special, *([] if alone else [output.value.replace(".", "_")])])
+    name = re.sub(r"\W", "_", f"mean_{key}")
+    try:
+        text = function(metric, name, formula)
+    except Unspellable as error:
+        section = metric.formula.section
+        raise Fail(messages.definitions.unspellable_metric(section.value.span, metric.name, str(error))) from None
+    return MetricTerm(key, metric, output.value, target.target, name, {}, text)
 
 
 def _fitting(metric: Metric, losses: Sequence[LossTerm]) -> list[LossTerm]:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
+from dotnn.ir.expr import Expr
 from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.clips import Clip
 from dotnn.library.constraints import Constraint
@@ -106,8 +107,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Read:
+    """What a name of a formula is: a value of the network, by its path, or a target and what it holds."""
+
+    value: str = ""
+    target: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
 class LossTerm:
-    """`weight * loss(output, target)`; `target_kind` is how the target's values are to be drawn and checked."""
+    """`weight * loss(output, target)`; `target_kind` is how the target's values are to be drawn and checked.
+
+    A loss that the spec defines has a `formula` over the names in `reads`, in which its arguments are numbers. Its
+    output is then the first value that it reads, its target the first target; "" where there is none.
+    """
 
     loss: Loss
     attrs: Attrs
@@ -116,11 +130,34 @@ class LossTerm:
     target: str
     target_kind: str
     span: Span
+    formula: Expr | None = None
+    reads: Mapping[str, Read] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The paths of all values of the network that it reads."""
+        return (self.output,) if self.formula is None else tuple(r.value for r in self.reads.values() if r.value)
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """What each target holds that it reads."""
+        found = {r.target: r.kind for r in self.reads.values() if r.target}
+        return {self.target: self.target_kind} if self.formula is None else found
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """What it is given, by path or by name."""
+        if self.formula is None:
+            return self.output, self.target
+        return tuple(read.value or read.target for read in self.reads.values())
 
 
 @dataclass(frozen=True)
 class MetricTerm:
-    """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name."""
+    """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name.
+
+    Of a metric that the spec defines, `text` is the text of that function.
+    """
 
     key: str
     metric: Metric
@@ -128,6 +165,7 @@ class MetricTerm:
     target: str
     function: str
     attrs: Attrs = field(default_factory=dict)
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -211,11 +249,17 @@ class FileSource:
 
 @dataclass(frozen=True)
 class Split:
-    """Fractions of the examples for training, validation and test; `stratify` names a target or is empty."""
+    """Fractions of the examples for training, validation and test.
+
+    `stratify` names a target or is empty. In an `order`, "file" or "column", nothing is drawn; `grouped` examples of
+    one group go to one part.
+    """
 
     fractions: Mapping[str, float]
     stratify: str
     seed: int
+    order: str = ""
+    grouped: bool = False
 
 
 @dataclass(frozen=True)
@@ -223,7 +267,8 @@ class Data:
     """Where examples come from: `inline` arrays (nested lists) or a file, and what is done to them.
 
     `prepared` has the preparations of an input or target, in order. `made_of` says of an input that has no data of its
-    own of which other one it is made.
+    own of which other one it is made; `beside` has the kinds of arrays that are read beside inputs and targets, and
+    `files` the parts that have a file of their own.
     """
 
     inline: Mapping[str, list[Nested]] = field(default_factory=dict)
@@ -231,6 +276,12 @@ class Data:
     prepared: Mapping[str, tuple[Bound[Preparation], ...]] = field(default_factory=dict)
     made_of: Mapping[str, str] = field(default_factory=dict)
     split: Split | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, FileSource] = field(default_factory=dict)
+
+    def has_part(self, name: str) -> bool:
+        """Whether examples are held back as a part: "val" or "test"."""
+        return name in self.files or (self.split is not None and self.split.fractions[name] > 0)
 
 
 @dataclass(frozen=True)
@@ -265,7 +316,9 @@ class Model:
 
     def target_kind(self, name: str) -> str:
         """Return the kind of a target as `docs/script.md` lists them."""
-        return next((t.target_kind for t in self.train.losses if t.target == name), "real")
+        declared = self.targets[name]
+        plain = f"class:{declared.bound}" if declared.kind == "class" else "real"
+        return next((t.targets[name] for t in self.train.losses if name in t.targets), plain)
 
     def raw_kind(self, name: str) -> str:
         """Return the kind that the data of a target must be of: `binary` where a metric takes numbers for classes."""

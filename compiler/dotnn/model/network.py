@@ -62,7 +62,7 @@ class NetworkReader(ExpressionReader):
         name = decl.name.id
         first = self.inputs.get(name) or self.targets.get(name)
         if first is not None:
-            raise Fail(messages.names.duplicate_name(decl.name.span, name, self.source.line_of(first.span)))
+            raise Fail(messages.names.duplicate_name(decl.name.span, name, self.source.place(first.span)))
         self._check_name(decl.name, self.scope)
         declared = read_declaration(decl, self.scope.constants)
         if declared.role == "input":
@@ -111,7 +111,7 @@ class NetworkReader(ExpressionReader):
         name = s.name.id
         earlier = self._earlier(name, definitions, scope)
         if earlier is not None:
-            self.report(messages.names.duplicate_name(s.name.span, name, self.source.line_of(earlier)))
+            self.report(messages.names.duplicate_name(s.name.span, name, self.source.place(earlier)))
             return
         try:
             self._check_name(s.name, scope)
@@ -200,6 +200,24 @@ class NetworkReader(ExpressionReader):
         if not isinstance(bound, Tensor):
             raise Poisoned
         return bound.marked({})
+
+    # ----------------------------------------------------------------------------------- what losses and metrics read
+
+    def named_value(self, expr: nodes.Expr) -> Tensor:
+        """Return the value that a loss or a metric names. Raises `Fail`."""
+        if not isinstance(expr, nodes.Name):
+            text = self.source.words_at(expr.span)
+            help = f"give it a name in the model, such as output q = {text}, and write q here"
+            raise Fail(messages.training.loss_form(expr.span, "the name of an output or value is needed here", help))
+        names = self.scope.names
+        bound = names.get(expr.id)
+        self.scope.used.add(expr.id)
+        if isinstance(bound, Tensor):
+            return bound
+        if isinstance(bound, Poison) or (bound is None and isinstance(names.get(""), Poison)):
+            raise Poisoned
+        known = [*self.outputs, *(n for n, b in names.items() if isinstance(b, Tensor))]
+        raise Fail(messages.training.loss_output(expr.span, expr.id, known))
 
     # ----------------------------------------------------------------------------------------------------- errors
 

@@ -38,8 +38,8 @@ def _definitions(section: nodes.Section | None, reporter: Reporter) -> dict[str,
             what, home = STATEMENTS[type(statement)]
             reporter.add(messages.sections.statement_not_allowed(statement.span, what, "params", home))
         elif statement.name.id in found:
-            line = reporter.source.line_of(found[statement.name.id].name.span)
-            reporter.add(messages.names.duplicate_name(statement.name.span, statement.name.id, line))
+            place = reporter.source.place(found[statement.name.id].name.span)
+            reporter.add(messages.names.duplicate_name(statement.name.span, statement.name.id, place))
         else:
             found[statement.name.id] = statement
     return found

@@ -9,13 +9,14 @@ Declaration = tuple[str, tuple[int, ...]]
 
 
 def raw_declarations(model: Model, *, training: bool = True) -> dict[str, Declaration]:
-    """Return the kinds and shapes of the arrays as they are read, of inputs and targets that have data of their own.
+    """Return the kinds and shapes of what is read: of inputs and targets with data of their own, and beside them.
 
     In prediction no example is left out: what may then have no gaps has none.
     """
-    made_of = (model.data or Data()).made_of
-    names = (name for name in (*model.inputs, *model.targets) if name not in made_of)
-    return {name: raw_declaration(model, name, training=training) for name in names}
+    data = model.data or Data()
+    names = (name for name in (*model.inputs, *model.targets) if name not in data.made_of)
+    found = {name: raw_declaration(model, name, training=training) for name in names}
+    return {**found, **{name: (kind, ()) for name, kind in data.beside.items()}}
 
 
 def raw_declaration(model: Model, name: str, *, training: bool = True) -> Declaration:

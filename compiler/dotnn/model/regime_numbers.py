@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dotnn.core.arguments import Bound, Duration
 from dotnn.core.diagnostics import Span
-from dotnn.ir.expr import reads
+from dotnn.ir.expr import Name, Number, reads
 from dotnn.library.optimizers import Optimizer
 from dotnn.library.schedules import Schedule
 from dotnn.model import messages
 from dotnn.model.messages.base import Fail
-from dotnn.model.trial import NoNumber, numbers_in, value_of
+from dotnn.model.trial import NoNumber, computed, numbers_in
 
 UPDATES = (1, 2, 3, 10, 1000)
 """The numbers of updates for which an optimizer is tried."""
@@ -36,10 +36,13 @@ def _check_optimizer(optimizer: Bound[Optimizer], rate: float, span: Span) -> No
         starts = optimizer.entry.slots(optimizer.attrs)
     except NoNumber as problem:
         raise Fail(messages.procedures.no_number(span, str(optimizer), "a slot's start", str(problem), "")) from None
-    for part in numbers_in(lines, ("w", "g", *starts)):
-        for t in UPDATES:
+    for part in dict.fromkeys(numbers_in(lines, ("w", "g", *starts))):
+        if isinstance(part, Name | Number):
+            continue
+        value = computed(part)
+        for t in UPDATES if "t" in reads(part) else UPDATES[:1]:
             try:
-                value_of(part, {**values, "t": t})
+                value({**values, "t": t})
             except NoNumber as problem:
                 where = f" in update {t}" if "t" in reads(part) else ""
                 raise Fail(
@@ -49,13 +52,14 @@ def _check_optimizer(optimizer: Bound[Optimizer], rate: float, span: Span) -> No
 
 def _check_schedule(schedule: Bound[Schedule], span: Span) -> None:
     attrs = {name: value for name, value in schedule.attrs.items() if not isinstance(value, Duration)}
+    lines = [(line.target, line.value, computed(line.value)) for line in schedule.entry.equations]
     for step in range(EPOCHS * STEPS_PER_EPOCH):
         values = {**attrs, "step": step, "steps": EPOCHS * STEPS_PER_EPOCH, "steps_per_epoch": STEPS_PER_EPOCH}
-        for line in schedule.entry.equations:
+        for target, formula, value in lines:
             try:
-                values[line.target] = value_of(line.value, values)
+                values[target] = value(values)
             except NoNumber as problem:
                 where = f" at step {step}"
                 raise Fail(
-                    messages.procedures.no_number(span, str(schedule), str(line.value), str(problem), where)
+                    messages.procedures.no_number(span, str(schedule), str(formula), str(problem), where)
                 ) from None

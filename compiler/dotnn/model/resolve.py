@@ -13,7 +13,9 @@ from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data
 from dotnn.model.definitions import read_definitions
+from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
 from dotnn.model.inline import check_values
+from dotnn.model.linking import linked
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
 from dotnn.model.network import NetworkReader
@@ -40,6 +42,7 @@ def resolve(
 
     Raises `CompileError` with all errors.
     """
+    file, source = linked(file, source)
     reporter = Reporter(source)
     sections, blocks = _sections(file, reporter)
     constants = read_params(sections.get("params"), sets, reporter)
@@ -62,7 +65,7 @@ def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Sec
     for section in file.sections:
         if isinstance(section, nodes.BlockSection):
             _add_block(section, blocks, reporter)
-        elif isinstance(section, nodes.Definition):
+        elif isinstance(section, nodes.Definition | nodes.Use):
             continue
         elif section.keyword in sections:
             line = reporter.source.line_of(sections[section.keyword].span)
@@ -75,8 +78,8 @@ def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Sec
 def _add_block(section: nodes.BlockSection, blocks: dict[str, nodes.BlockSection], reporter: Reporter) -> None:
     name = section.name
     if name.id in blocks:
-        line = reporter.source.line_of(blocks[name.id].span)
-        reporter.add(messages.names.duplicate_name(name.span, name.id, line))
+        place = reporter.source.place(blocks[name.id].span)
+        reporter.add(messages.names.duplicate_name(name.span, name.id, place))
     elif name.id in LAYERS or name.id == "repeat" or name.id in WORDS:
         reporter.add(messages.names.reserved_name(name.span, name.id))
     else:
@@ -102,13 +105,14 @@ def _experiment(
     defaults = read_defaults(train_section)
     data_section = _data_section(network, sections, constants, reporter)
     data = read_data(data_section, _declarations(network))
-    data_failed = "split" in data_section.failed
+    data_failed = not {"split", "val"}.isdisjoint(data_section.failed)
     train = read_train(train_section, network, data, data_failed=data_failed, decay=defaults.decay)
     check = _check(sections.get("check"), constants, reporter, oracles)
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
     _unused(network, file)
     reporter.stop_on_errors()
     steps, params = _settle(network, defaults)
+    _check_formulas(params.values(), reporter)
     _try_to_draw(params.values(), reporter)
     model = Model(
         source=reporter.source,
@@ -166,7 +170,10 @@ def _declarations(network: NetworkReader) -> dict[str, Declared | None]:
 
 def _unused(network: NetworkReader, file: nodes.File) -> None:
     network.scope.used |= set(network.outputs)
-    for diagnostic in (*unused_names(network.scope, network.section.statements), *unused_definitions(file)):
+    for diagnostic in (
+        *unused_names(network.scope, network.section.statements),
+        *unused_definitions(file, network.source),
+    ):
         network.report(diagnostic)
 
 
@@ -184,6 +191,21 @@ def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...
         places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
         steps.append(Step(draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span, places))
     return tuple(steps), params
+
+
+def _check_formulas(params: Iterable[Parameter], reporter: Reporter) -> None:
+    """Stop where a penalty or a constraint that the spec defines does not fit the shape of a parameter."""
+    wrong: set[str] = set()
+    for p in params:
+        for bound in (p.penalty, p.constraint):
+            entry = bound.entry if bound is not None else None
+            if bound is not None and isinstance(entry, DefinedPenalty | DefinedConstraint) and entry.name not in wrong:
+                try:
+                    entry.of(p.shape, bound.attrs, p.span)
+                except Fail as failure:
+                    wrong.add(entry.name)
+                    reporter.add(failure.diagnostic)
+    reporter.stop_on_errors()
 
 
 def _try_to_draw(params: Iterable[Parameter], reporter: Reporter) -> None:

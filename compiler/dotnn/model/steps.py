@@ -51,7 +51,7 @@ class Steps:
         for t in operands[:4]:
             label = f"{t.label}: " if t.label else ""
             made_by = self.source.words_at(t.span) if t.layer and t.layer.family == FAMILY else t.origin
-            parts.append(f"{label}{shape_text(t.type)} from {made_by} (line {self.source.line_of(t.span)})")
+            parts.append(f"{label}{shape_text(t.type)} from {made_by} ({self.source.place(t.span)})")
         return ";  ".join(parts)
 
     def _append(

@@ -79,7 +79,7 @@ def _stop(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> S
     if isinstance(expr, nodes.Call) and expr.func.id == "minutes":
         return StopAfter(bind("minutes", MINUTES, expr.args, expr.span, section.constants)["limit"])
     is_comparison = isinstance(expr, nodes.Binary) and expr.op in COMPARISONS
-    text = section.reporter.source.text[expr.span.start : expr.span.end]
+    text = section.reporter.source.text_at(expr.span)
     raise Fail(messages.training.stop_form(expr.span, f"write stop = when({text})" if is_comparison else WHEN))
 
 

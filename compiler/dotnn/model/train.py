@@ -103,7 +103,7 @@ def _losses(section: SectionReader, network: NetworkReader) -> tuple[LossTerm, .
 
 
 def _has_validation(data: Data | None) -> bool:
-    return data is not None and data.split is not None and data.split.fractions["val"] > 0
+    return data is not None and data.has_part("val")
 
 
 def _optimizer(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> Bound[Optimizer]:

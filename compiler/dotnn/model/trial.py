@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 
 from dotnn.ir.expr import DIALECTS, Binary, Equation, Expr, Number, reads, spell, substitute
@@ -21,19 +21,29 @@ class NoNumber(Exception):
 
 def value_of(expr: Expr, values: Mapping[str, float]) -> float:
     """Return the value of a formula of plain numbers, as a script computes it. Raises `NoNumber`."""
-    try:
-        found: float | complex = eval(spell(expr, DIALECTS["math"]), {**_KNOWN, **values})
-    except ZeroDivisionError:
-        raise NoNumber("division by zero") from None
-    except OverflowError:
-        raise NoNumber("the result is too large for a number") from None
-    except ValueError:
-        raise NoNumber("a function is not defined there") from None
-    if isinstance(found, complex):
-        raise NoNumber("a negative number has no such power")
-    if not math.isfinite(found):
-        raise NoNumber("the result is not finite")
-    return found
+    return computed(expr)(values)
+
+
+def computed(expr: Expr) -> Callable[[Mapping[str, float]], float]:
+    """Return what computes a formula of plain numbers, as `value_of` does."""
+    code = compile(spell(expr, DIALECTS["math"]), "<formula>", "eval")
+
+    def value(values: Mapping[str, float]) -> float:
+        try:
+            found: float | complex = eval(code, {**_KNOWN, **values})
+        except ZeroDivisionError:
+            raise NoNumber("division by zero") from None
+        except OverflowError:
+            raise NoNumber("the result is too large for a number") from None
+        except ValueError:
+            raise NoNumber("a function is not defined there") from None
+        if isinstance(found, complex):
+            raise NoNumber("a negative number has no such power")
+        if not math.isfinite(found):
+            raise NoNumber("the result is not finite")
+        return found
+
+    return value
 
 
 def numbers_in(lines: Sequence[Equation], arrays: Iterable[str]) -> Iterator[Expr]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dotnn.core.diagnostics import Diagnostic
+from dotnn.core.diagnostics import Diagnostic, Source
 from dotnn.model import messages
 from dotnn.model.constants import Poison
 from dotnn.model.definitions import KINDS
@@ -24,10 +24,12 @@ def unused_names(scope: Scope, statements: Sequence[nodes.Stmt]) -> Iterator[Dia
                 yield messages.names.unused_value(s.name.span, s.name.id, what)
 
 
-def unused_definitions(file: nodes.File) -> Iterator[Diagnostic]:
-    """Yield an error for every parameter and every block that no other line of the file names."""
+def unused_definitions(file: nodes.File, source: Source) -> Iterator[Diagnostic]:
+    """Yield an error for every parameter and every block that no other line names; what other files offer is free."""
     read = {name for section in file.sections for name in _read(section)}
     for section in file.sections:
+        if source.at(section.span.start)[0] is not source:
+            continue
         if isinstance(section, nodes.BlockSection):
             yield from _unused_block(section, read)
         elif isinstance(section, nodes.Definition):

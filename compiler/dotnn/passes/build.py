@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dotnn.core.arguments import Bound, show
 from dotnn.ir.builder import GraphBuilder
+from dotnn.ir.expr import Expr
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.base import Lowering
 from dotnn.library.ops import OPS
-from dotnn.model.model import LossTerm, Model, Step
+from dotnn.library.ops.whole import Writer
+from dotnn.library.penalties import Penalty
+from dotnn.model.definitions.penalty import WEIGHT, DefinedPenalty
+from dotnn.model.definitions.whole import said
+from dotnn.model.model import LossTerm, Model, Parameter, Step
 
 
 def build(model: Model) -> Graph:
     """Return the graph of the forward pass and the loss, not differentiated yet."""
     return _Build(model).run()
+
+
+PENALTY_OF = "penalty of "
+"""What the label of a penalty's nodes begins with; the name of the parameter follows."""
 
 
 class _Build:
@@ -66,21 +76,47 @@ class _Build:
         terms = [(self.loss(t), t.weight) for t in self.model.train.losses]
         for name, p in self.model.params.items():
             if p.penalty is not None:
-                with self.builder.at(f"penalty of {name}", p.span, f"{p.penalty.name}_{identifier(name)}"):
-                    terms.append((self.builder.emit(p.penalty.entry.op, self.params[name], **p.penalty.attrs), 1))
+                with self.builder.at(f"{PENALTY_OF}{name}", p.span, f"{p.penalty.name}_{identifier(name)}"):
+                    terms.append((self.penalty(p, p.penalty), 1))
         if len(terms) == 1 and terms[0][1] == 1:
             return terms[0][0]
         with self.builder.at("loss", self.model.train.losses[0].span, "loss"):
             return self.builder.emit("total", *(v for v, _ in terms), weights=tuple(w for _, w in terms))
 
     def loss(self, term: LossTerm) -> Value:
-        output, target = self.values[term.output], self.targets[term.target]
-        attrs = {**term.attrs, "features": features(term, output)}
-        label = f"{term.loss.name}({term.output}, {term.target})"
+        label = f"{term.loss.name}({', '.join([*term.operands, *_numbers(term)])})"
         single = len(self.model.train.losses) == 1 and not any(p.penalty for p in self.model.params.values())
         name = "loss" if single and term.weight == 1 else f"{term.loss.name}_{identifier(term.output)}"
+        if term.formula is not None:
+            return self.defined(term, term.formula, label, name)
+        output, target = self.values[term.output], self.targets[term.target]
         with self.builder.at(label, term.span, name):
+            attrs = {**term.attrs, "features": features(term, output)}
             return self.builder.emit(term.loss.op, output, target, **attrs)
+
+    def penalty(self, p: Parameter, penalty: Bound[Penalty]) -> Value:
+        """Write the penalty of a parameter."""
+        weight, entry = self.params[p.name], penalty.entry
+        if not isinstance(entry, DefinedPenalty):
+            return self.builder.emit(entry.op, weight, **penalty.attrs)
+        formula = entry.of(p.shape, penalty.attrs, p.span)
+        return Writer(self.builder, {WEIGHT: weight}, weight).total(formula, "sum", "", said(entry.formula))
+
+    def defined(self, term: LossTerm, formula: Expr, label: str, name: str) -> Value:
+        """Write the formula of a loss that the spec defines."""
+        reads = term.reads.items()
+        values = {n: self.values[r.value] if r.value else self.targets[r.target] for n, r in reads}
+        like = next(v for v in values.values() if v.type.dtype == "real")
+        prefix = term.loss.name if len(self.model.train.losses) > 1 else ""
+        name = name.removeprefix(f"{prefix}_")
+        with self.builder.at(label, term.span, prefix):
+            return Writer(self.builder, values, like).total(formula, term.attrs["reduce"], name, term.loss.equation)
+
+
+def _numbers(term: LossTerm) -> list[str]:
+    """Return the arguments of a loss that the spec defines, as the spec would have them."""
+    args = [a.name for a in term.loss.args if a.name != "reduce"] if term.formula is not None else []
+    return [f"{name} = {show(term.attrs[name])}" for name in args]
 
 
 def features(term: LossTerm, output: Value) -> int:

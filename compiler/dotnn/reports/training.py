@@ -112,5 +112,5 @@ def _culprit(model: Model, graph: Graph, name: str) -> str:
     spans = {value.name: node.span for node in graph.phase("forward") for value in node.outs}
     spans |= {full: p.span for full, p in model.params.items()}
     span = spans.get(name.rpartition(" of ")[2], model.train.losses[0].span)
-    line = f" ({model.source.path}:{model.source.line_of(span)})" if span else ""
+    line = f" ({model.source.at(span.start)[0].path}:{model.source.line_of(span)})" if span else ""
     return f"{name or 'the loss'} is not finite{line}"

@@ -26,7 +26,7 @@ SHOWN = 8
 class Training:
     """What makes a training: its identity, its spec, and what the command line adds to it; no style, no choice.
 
-    `more` are options that have a value in every training.
+    `spec` is its text, and those of the files that it uses. `more` are options that have a value in every training.
     """
 
     identity: str
@@ -52,7 +52,7 @@ def differences(folder: RunFolder, now: Training) -> list[str]:
     script = _text(folder.path / "model.py")
     before, after = folder.manifest.get("set"), now.values
     found = [
-        *_of_specs(_text(folder.path / "spec.nn"), now.spec),
+        *_of_specs("\n".join(_text(folder.path / name) for name in folder.files if name.endswith(".nn")), now.spec),
         *_of_settings(before if isinstance(before, dict) else {}, after),
         *_of_option("target", folder.manifest.get("target"), now.target),
         *_of_option("style", read_heading(script).get("style"), now.style),
@@ -108,12 +108,22 @@ def _entries(text: str) -> dict[str, list[str]]:
     """Return the pieces of a spec by their place: `train.loss`, `model.h`, and `train` for the head of the section."""
     entries: dict[str, list[str]] = {}
     for section in parse(Source("spec.nn", text)).sections:
-        opening = text.index("{", section.span.start)
-        entries.setdefault(section.keyword, []).append(_on_one_line(text[section.span.start : opening]))
+        place, end = _head(text, section)
+        entries.setdefault(place, []).append(_on_one_line(text[section.span.start : end]))
         for statement in section.statements:
-            place = f"{section.keyword}.{_name(statement)}"
-            entries.setdefault(place, []).append(_on_one_line(text[statement.span.start : statement.span.end]))
+            entries.setdefault(f"{place}.{_name(statement)}", []).append(
+                _on_one_line(text[statement.span.start : statement.span.end])
+            )
     return entries
+
+
+def _head(text: str, section: nodes.Section) -> tuple[str, int]:
+    """Return the place of a section, and where its head ends: a definition without statements is nothing but head."""
+    name = f" {section.name.id}" if isinstance(section, nodes.Definition | nodes.BlockSection) else ""
+    place = f"{section.keyword}{name}"
+    if isinstance(section, nodes.Use) or (isinstance(section, nodes.Definition) and not section.statements):
+        return place, section.span.end
+    return place, text.index("{", section.span.start)
 
 
 def _on_one_line(text: str) -> str:

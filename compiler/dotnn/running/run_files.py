@@ -9,11 +9,15 @@ from types import ModuleType
 
 import numpy as np
 
-from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source
+from dotnn.model.files import folder_of
 from dotnn.reports.training import History
 from dotnn_runtime.pictures.losses import loss_svg
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, fresh_run_dir
 from dotnn_runtime.script.errors import DataError, reason_of
+
+ENDING = ".nn"
+"""What the names of files of definitions end in; a part of the library has no file."""
 
 
 def run_path(given: str | None, spec: str) -> Path:
@@ -50,9 +54,24 @@ def _way_out(error: RunFolderError) -> str:
     return error.help or "choose another --run"
 
 
-def write_inputs(folder: RunFolder, spec: str, script: str, labels: Mapping[str, list[str]]) -> None:
-    """Write what is known before the training: the spec, its script, and the texts of the classes."""
-    folder.write_spec(spec)
+def used_files(source: Source) -> dict[str, str]:
+    """Return the texts of the files that a spec uses, by their paths from its folder; the library is not among them.
+
+    Raises `CompileError` for one whose name in a run is taken.
+    """
+    own = [part for part in source.used if part.path.endswith(ENDING)]
+    found = {Path(p.path).resolve().relative_to(folder_of(source)).as_posix(): p.text for p in own}
+    if "spec.nn" in found:
+        message = "a run keeps the spec itself as spec.nn: a file that the spec uses cannot be called so"
+        raise CompileError([Diagnostic("NN504", message, help="rename that file")])
+    return found
+
+
+def write_inputs(folder: RunFolder, source: Source, script: str, labels: Mapping[str, list[str]]) -> None:
+    """Write what is known before the training: the spec, what it uses, its script, and the texts of the classes."""
+    folder.write_spec(source.text)
+    for name, text in used_files(source).items():
+        folder.write_used(name, text)
     folder.write_script(script)
     if labels:
         folder.write_labels(labels)

@@ -23,12 +23,16 @@ Arrays = Mapping[str, Array]
 
 @dataclass
 class ScriptValues:
-    """Arrays by the names of values: `whole`, and of loops `steps`, one for each time step; the loss, the gradients."""
+    """Arrays by the names of values: `whole`, and of loops `steps`, one for each time step; the loss, the gradients.
+
+    `turns` says of each value how often its statement had run before.
+    """
 
     whole: dict[str, Array] = field(default_factory=dict)
     steps: dict[str, list[Array]] = field(default_factory=dict)
     loss: float = 0.0
     grads: dict[str, Array] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
 
 
 def script_values(
@@ -50,7 +54,7 @@ def script_values(
     if graph.new_state:
         renewed = dict(params)
         observer.run(lambda: module.renew_state(renewed, cache))
-    values = ScriptValues(loss=float(loss), grads=grads)
+    values = ScriptValues(loss=float(loss), grads=grads, turns=observer.turns)
     _Completed(graph, observer.observed, values, rng).run({**params, **batch}, d_loss)
     return values
 

@@ -26,6 +26,7 @@ from dotnn_runtime.predict_io import ArrayReader, TableReader
 from dotnn_runtime.script.arrays import check_arrays
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import read_npz
+from dotnn_runtime.script.split import join_parts
 
 Arrays = dict[str, np.ndarray]
 Labels = dict[str, list[str]]
@@ -62,25 +63,51 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
     if model.data is not None and source is None and given is None:
         return {name: np.asarray(rows) for name, rows in model.data.inline.items()}, {}
     path, shown, span = _data_file(model, given)
+    arrays, labels = _checked(model, source, path, Labels(), (shown, span))
+    if model.data is None or not model.data.files:
+        return arrays, labels
+    parts = {"train": arrays}
+    for part, file in model.data.files.items():
+        parts[part], _ = _checked(model, file, _part_file(model, file, given), labels, (file.path, file.span))
+    return join_parts(parts), labels
+
+
+def _checked(
+    model: Model, source: FileSource | None, path: Path, labels: Labels, named: tuple[str, Span | None]
+) -> tuple[Arrays, Labels]:
+    """Return what a file holds; `named` is how the user named it, and where the spec does. Raises `CompileError`."""
+    declared = {name: kind for name, kind in raw_declarations(model).items() if name != "part"}
     try:
         if source is None:
-            arrays, labels = read_npz(path, {name: name for name in raw_declarations(model)}), Labels()
+            arrays, labels = read_npz(path, {name: name for name in declared}), Labels()
         else:
-            arrays, labels = _read(path, source, model)
-        return check_arrays(arrays, raw_declarations(model)), labels
+            arrays, labels = _read(path, source, model, labels)
+        return check_arrays(arrays, declared), labels
     except DataError as error:
-        raise stop(model, _located(model, _in_table(model, error, path), shown, span)) from None
+        raise stop(model, _located(model, _in_table(model, error, path), *named)) from None
 
 
-def _read(path: Path, source: FileSource, model: Model) -> tuple[Arrays, Labels]:
-    """Return what the reader of a source finds at `path`: tables also have the texts of classes."""
+def _part_file(model: Model, file: FileSource, given: str | None) -> Path:
+    """Return the path of a part's file: where the spec names it, or beside what the command line names."""
+    if given is None:
+        return inside(model, file.path, file.span)
+    base = Path(given)
+    path = (base if base.is_dir() else base.parent) / file.path
+    if not path.is_file():
+        raise stop(model, Diagnostic("NN401", f'there is no file "{path}"', file.span, help="put the file there"))
+    return path
+
+
+def _read(path: Path, source: FileSource, model: Model, known: Labels) -> tuple[Arrays, Labels]:
+    """Return what the reader of a source finds at `path`: tables also have the texts of classes, if not `known`."""
     if not source.entry.table:
         return array_reader(source.entry)(path, {name: keys[0] for name, keys in source.fields.items()}), {}
-    reader = table_reader(source.entry)
+    reader, columns = table_reader(source.entry), {name: list(columns) for name, columns in source.fields.items()}
     kinds = {name: kind for name, (kind, _) in raw_declarations(model).items()}
     with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
-        arrays, labels = reader(path, {name: list(columns) for name, columns in source.fields.items()}, kinds)
-    warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
+        arrays, labels = reader(path, columns, kinds, known) if known else reader(path, columns, kinds)
+    if model.data is not None and source is model.data.source:  # nothing is learned from the files of other parts
+        warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
     return arrays, labels
 
 

@@ -71,7 +71,7 @@ class SpecStep:
         after = self._solve(optimizer.equations(train), params, grads, rate, slots, memory.updates)
         for name, p in self.model.params.items():
             if p.constraint is not None:
-                line = p.constraint.entry.written("w", p.constraint.attrs)
+                line = p.constraint.entry.written("w", p.constraint.attrs, p.shape)
                 after[name] = eval(line, {"np": np, "w": after[name], **helper_functions()})
         return after
 

@@ -90,6 +90,13 @@ class TreeBuilder(Transformer[Token, nodes.File]):
         computed = tuple(expr for statement in statements for expr in statement_expressions(statement))
         return nodes.Procedure(span, str(keyword), statements, _name(name), params, nodes.List(span, computed))
 
+    def use(self, children: Children) -> nodes.Use:
+        """`use "file"` or `use name.name`."""
+        keyword, *parts = children
+        named = nodes.Name(_cover(parts), "".join(map(str, parts)))
+        what = parts[0] if isinstance(parts[0], nodes.String) else named
+        return nodes.Use(_cover(children), str(keyword), (), what)
+
     # ---------------------------------------------------------------------------------------------- statements
 
     def assign(self, children: Children) -> nodes.Assign:

@@ -232,6 +232,13 @@ class Procedure(Definition):
 
 
 @dataclass(frozen=True, slots=True)
+class Use(Section):
+    """`use "file.nn"`, or `use std.losses`; `what` is the text, or the names with dots between them."""
+
+    what: String | Name
+
+
+@dataclass(frozen=True, slots=True)
 class File(Node):
     """A whole spec; sections in the order of the text."""
 

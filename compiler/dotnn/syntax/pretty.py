@@ -82,7 +82,9 @@ def _end_of(node: nodes.Section | nodes.Stmt, pieces: Sequence[Piece], index: in
 def _section(text: str, item: _Item) -> list[Line]:
     section = item.node
     assert isinstance(section, nodes.Section)
-    if isinstance(section, nodes.Definition) and not isinstance(section, nodes.Procedure):
+    if isinstance(section, nodes.Use) or (
+        isinstance(section, nodes.Definition) and not isinstance(section, nodes.Procedure)
+    ):
         lines = Layout(text, item.pieces, 0).lines()
         lines[-1].comment = item.comment or lines[-1].comment
         return lines

@@ -17,9 +17,13 @@ SECTION_WORDS = ("params", "model", "block", "data", "train", "check")
 STATEMENT_WORDS = ("input", "target", "layer", "output")
 DEFINITIONS = {
     "activation": "activation name(z, a = 1) = z * a",
+    "loss": "loss name(y, t, a = 1) = mean(a * (y - t)^2)",
+    "penalty": "penalty name(w, s) = s * sum(abs(w))",
+    "constraint": "constraint name(w) = max(w, 0)",
+    "metric": "metric name(y, t, a = 1) = mean(a * abs(y - t))",
     "init": "init name(sd = 1) = normal(sd) / sqrt(n_in)",
     "schedule": "schedule name(lr, rate = 0.9) = lr * rate ^ epoch",
-    "optimizer": "optimizer name(lr = 0.01) {{ w = w - lr * g }}",
+    "optimizer": "optimizer name(lr = 0.01) { w = w - lr * g }",
 }
 """The words that a definition begins with, each with an example."""
 SOFT_SECTION_WORDS = ("optimizer",)

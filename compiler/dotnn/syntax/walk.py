@@ -1,10 +1,15 @@
-"""The children of nodes, and how deep they nest. Nothing here recurses, so any tree can be asked."""
+"""The children of nodes, and how deep they nest. Nothing of that recurses, so any tree can be asked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import TypeVar
 
+from dotnn.core.diagnostics import Span
 from dotnn.syntax import nodes
+
+N = TypeVar("N", bound=nodes.Node)
 
 _LEAVES = (nodes.Number, nodes.Name, nodes.String)
 
@@ -78,3 +83,17 @@ def is_deeper(expr: nodes.Expr, most: int) -> bool:
             inner = tuple(child for child in inner if not isinstance(child, _LEAVES))
         pending.extend((child, level + 1) for child in inner)
     return False
+
+
+def moved(node: N, by: int) -> N:
+    """Return a node as if its text began so many characters later."""
+    parts = {field.name: _moved(getattr(node, field.name), by) for field in fields(node)}
+    return replace(node, **parts)  # type: ignore[arg-type]  # each part is of the type that it was of
+
+
+def _moved(value: object, by: int) -> object:
+    if isinstance(value, Span):
+        return Span(value.start + by, value.end + by)
+    if isinstance(value, nodes.Node):
+        return moved(value, by)
+    return tuple(_moved(part, by) for part in value) if isinstance(value, tuple) else value

@@ -25,7 +25,8 @@ def read_csv(
     `columns` maps a value to its columns, `kinds` to its kind (`real` where it has none):
     `{"d": ["temperature", "humidity"], "y": ["species"]}` and `{"y": "class:3"}`.
     A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)`, a
-    `text` its cells, `(n,)`; where a kind ends in "?", a cell without a number becomes NaN. A
+    `text` its cells, `(n,)`, a `key` numbers or else its cells; where a kind ends in "?", a cell without a
+    number becomes NaN. A
     class column holds integers, kept as they are, or strings, which become indices: by their place in
     `labels[name]` where given, else in sorted order; a mixture is refused. `labels` in the result holds the
     strings of every class that has some; where they are fewer than the classes of its kind, a warning says
@@ -59,6 +60,8 @@ def of_kind(columns: np.ndarray, kind: str) -> np.ndarray | None:
     """Return numbers `(n, columns)` as a value of their kind holds them, None where they cannot be one."""
     if kind == "text":
         return None  # a number is a text, too: as it is written
+    if kind == "key":
+        return columns[:, 0]
     if not kind.startswith(("class", "int")):
         return columns
     if ((columns != np.floor(columns)) | (abs(columns) >= 2.0**53)).any():
@@ -111,6 +114,8 @@ def read_cells(
             arrays[name] = np.array(cells, dtype=np.int64).T
         elif kind == "text":
             arrays[name] = np.array(table.texts(wanted), dtype=np.str_)
+        elif kind == "key":
+            arrays[name] = table.keys(wanted)
         else:
             parse = parse_optional if kind.endswith("?") else parse_number
             cells = [table.parsed(column, parse, "a finite number") for column in wanted]
@@ -192,6 +197,14 @@ class CsvTable:
             )
         column = self.index(names[0])
         return [row[column] for row in self.rows]
+
+    def keys(self, names: list[str]) -> np.ndarray:
+        """Return the cells of a column as numbers where all of them are, else as texts; none may be empty."""
+        cells = self.texts(names)
+        column = self.index(names[0])
+        if "" in cells:
+            raise self.bad_cell(names[0], self.lines[cells.index("")], column, "", "a value")
+        return np.array(list(map(parse_number, cells)) if all(map(is_number, cells)) else cells)
 
     def bad_cell(self, name: str, line: int, column: int, cell: str, wanted: str) -> DataError:
         """Return the error for a cell that is not what was `wanted`."""

@@ -61,6 +61,14 @@ def locate(name: str, script: str, given: str | None = None) -> pathlib.Path:
     return path
 
 
+def locate_beside(name: str, script: str, given: str | None = None) -> pathlib.Path:
+    """Return the path of a file of one part: as `locate` does, but beside `given` where that is a file."""
+    beside = given
+    if given and not pathlib.Path(given).is_dir():
+        beside = str(pathlib.Path(given).parent)
+    return locate(name, script, beside)
+
+
 def make_results_folder(folder: pathlib.Path, files: tuple[str, ...], *, overwrite: bool) -> None:
     """Make the folder for the `files` that a training writes, where it is missing.
 

@@ -59,10 +59,10 @@ def affine(shift: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
     return {"shift": np.asarray(shift, dtype=np.float64), "scale": np.asarray(scale, dtype=np.float64)}
 
 
-def apply_scaling(values: np.ndarray, s: dict[str, np.ndarray]) -> np.ndarray:
+def scaled(values: np.ndarray, s: dict[str, np.ndarray]) -> np.ndarray:
     """Return raw `values`, `(n, *shape)`, scaled."""
-    scaled: np.ndarray = (values - s["shift"]) * s["scale"]
-    return scaled
+    result: np.ndarray = (values - s["shift"]) * s["scale"]
+    return result
 
 
 def undo_scaling(values: np.ndarray, s: dict[str, np.ndarray]) -> np.ndarray:

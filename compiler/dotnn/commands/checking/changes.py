@@ -64,7 +64,8 @@ def _note(lines: list[int], spec: str) -> str:
 def _line_of_spec(place: str, model: Model) -> str:
     """Return the text of a line of the spec, given as `path:number`; "" where there is none."""
     file, _, number = place.rpartition(":")
-    lines = model.source.text.splitlines()
+    source = next((s for s in (model.source, *model.source.used) if s.file == file), model.source)
+    lines = source.text.splitlines()
     return lines[int(number) - 1].strip() if file and int(number) <= len(lines) else ""
 
 

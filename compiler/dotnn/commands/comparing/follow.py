@@ -78,4 +78,4 @@ def _steps(ours: Training, fast: FastTraining, peer: Peer, steps: int) -> Iterat
 def _place(model: Model, difference: Difference) -> str:
     """Return the line of the spec that a tensor belongs to."""
     span = model.params[difference.name].span if difference.name else model.train.losses[0].span
-    return f"{model.source.path}:{model.source.line_of(span)}"
+    return f"{model.source.at(span.start)[0].path}:{model.source.line_of(span)}"

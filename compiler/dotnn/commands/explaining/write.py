@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from dotnn.codegen.data import declarations
-from dotnn.commands.explaining.script import explanation
+from dotnn.commands.explaining.script import Explanation, explanation
 from dotnn.model.model import Model
+from dotnn.reports.equations.derivation import Part
 from dotnn.session import Compilation
 from dotnn.targets.numpy.explain.command_line import drawn
 
 
-def written(begun: Compilation, ending: str, example: int | None, data: str | None, digits: int) -> str:
-    """Return the text of a file with this ending, "" for a terminal. Raises `CompileError`."""
-    found = explanation(begun)
-    whole = found.derivation
-    if example is not None:
-        from dotnn.commands.explaining.example import worked
-        from dotnn.commands.explaining.tables import worked_part
+@dataclass(frozen=True)
+class Numbers:
+    """What numbers are asked for: of which example, from which data, and the derivatives by which value."""
 
-        part = worked_part(found, worked(found, example, data))
-        whole = replace(whole, parts=[*whole.parts, part])
+    example: int | None
+    data: str | None
+    jacobian: str | None
+    digits: int
+
+
+def written(begun: Compilation, ending: str, asked: Numbers) -> str:
+    """Return the text of a file with this ending, "" for a terminal. Raises `CompileError`."""
+    found, digits = explanation(begun), asked.digits
+    whole = found.derivation
+    if asked.example is not None or asked.jacobian is not None:
+        whole = replace(whole, parts=[*whole.parts, *_worked_parts(found, asked)])
     if ending == ".md":
         from dotnn.reports.equations.markdown import as_markdown
 
@@ -40,6 +48,19 @@ def written(begun: Compilation, ending: str, example: int | None, data: str | No
     from dotnn.reports.equations.text import as_text
 
     return as_text(whole, digits)
+
+
+def _worked_parts(found: Explanation, asked: Numbers) -> Iterator[Part]:
+    """Yield the numbers of an example: its tables where one is named, and the derivatives that are asked for."""
+    from dotnn.commands.explaining.example import worked
+    from dotnn.commands.explaining.jacobian import jacobian_part
+    from dotnn.commands.explaining.tables import worked_part
+
+    example = worked(found, asked.example or 1, asked.data)
+    if asked.example is not None:
+        yield worked_part(found, example)
+    if asked.jacobian is not None:
+        yield jacobian_part(found, example, asked.jacobian)
 
 
 FEW = 8

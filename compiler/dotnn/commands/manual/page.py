@@ -13,8 +13,9 @@ from dotnn.commands.manual.commands import COMMAND_LINE
 from dotnn.commands.manual.errors import RULES
 from dotnn.commands.manual.families import FAMILIES
 from dotnn.commands.manual.sections import KEYS
+from dotnn.commands.manual.standard import STANDARD
 
-SECTIONS: dict[str, Callable[[], str]] = {**FAMILIES, **KEYS, **RULES, **COMMAND_LINE}
+SECTIONS: dict[str, Callable[[], str]] = {**FAMILIES, **KEYS, **RULES, **COMMAND_LINE, **STANDARD}
 _PART = re.compile(r"(?<=<!-- generated: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 

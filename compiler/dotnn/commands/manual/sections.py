@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dotnn.commands.manual.markdown import arguments, code, default, table
 from dotnn.core.arguments import Arg
 from dotnn.library.sources import SOURCES
-from dotnn.model import data, resolve, stops, train
+from dotnn.model import data, resolve, splits, stops, train
 from dotnn.targets import WITNESSES
 
 _BY_HAND = {
@@ -17,10 +17,13 @@ _BY_HAND = {
     "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` continues from; default: none",
     "metrics": "a metric, or a list; default: none",
     "source": " or ".join(f"`{s.form[:-1]}, …)`" for s in SOURCES.values()),
+    "val": 'the file of the validation part, `csv("val.csv")`, with the columns or arrays of the source',
+    "test": "the file of the test part",
     "missing": "what becomes of gaps, `median(x)`, or a list; without names of every input of real numbers",
     "scale": "a scaling, `standard(x)`, or a list; without names of every input of real numbers",
     "one_hot": "names of inputs or targets whose class numbers become one-hot rows",
-    "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0, stratify = target)`; default: all for training",
+    "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0)`, and one of `stratify = target`, `order = file`, "
+    "`order = column` and `groups = column`; default: all for training",
     "against": f"a list of {', '.join([*resolve.ORACLES, *WITNESSES])}; default: what the command line says",
 }
 
@@ -41,7 +44,7 @@ def _train() -> str:
 
 
 def _data() -> str:
-    return f"{_keys(data.DATA_KEYS, ())}\n\n{arguments([('split', data.SPLIT)])}"
+    return f"{_keys(data.DATA_KEYS, ())}\n\n{arguments([('split', splits.SPLIT)])}"
 
 
 def _check() -> str:

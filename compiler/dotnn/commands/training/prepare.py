@@ -13,6 +13,7 @@ from dotnn.model.model import Model
 from dotnn.reports.console import warn
 from dotnn.running.resume import check_resumable
 from dotnn.running.resume_differences import Training
+from dotnn.running.run_files import used_files
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_files import Arrays, Labels, load_examples, refusals
 from dotnn.session import Compilation, Compiled
@@ -91,7 +92,8 @@ def _training(begun: Compilation, model: Model, asked: Request) -> Training:
     identity = training_identity(model, target.name, style)
     more = {"seed": seed_of(model, asked), "precision": asked.precision}
     shown = style if target.has_styles else ""
-    return Training(identity, model.source.text, target.name, shown, _set_values(begun, model), more)
+    texts = "\n".join([model.source.text, *used_files(model.source).values()])
+    return Training(identity, texts, target.name, shown, _set_values(begun, model), more)
 
 
 def _set_values(begun: Compilation, model: Model) -> dict[str, object]:

@@ -65,7 +65,7 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
 
 def _written(saving: Saving, ready: Prepared, target: Target) -> ModuleType:
     """Write what is known before the training; return the script that trains."""
-    write_inputs(saving.folder, ready.model.source.text, ready.compiled.script, ready.labels)
+    write_inputs(saving.folder, ready.model.source, ready.compiled.script, ready.labels)
     return load_module(saving.folder.path / "model.py", target.needs)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from dotnn.ir.expr.frozen import Frozen
 from dotnn.ir.expr.functions import FUNCTIONS, Function
-from dotnn.ir.expr.tree import Attribute, Binary, Call, Choice, Expr, Number, Unary
+from dotnn.ir.expr.tree import Attribute, Binary, Call, Choice, Expr, Name, Number, Unary
 from dotnn.ir.expr.visit import map_children, reads
 
 
@@ -74,12 +74,16 @@ def _by_order(part: Expr) -> Expr:
 def _with_kinks(part: Expr) -> Expr:
     """Return what TensorFlow differentiates as we do: it passes the gradient on where a bound is met exactly."""
     match part:
+        case Call("maximum" | "minimum" as extreme, (bound, x)) if reads(x) and not reads(bound):
+            return _with_kinks(Call(extreme, (x, bound)))
         case Call("maximum", (x, Number(0))):
             return Call("relu", (x,))
         case Call("maximum" | "minimum" as extreme, (x, bound)) if not reads(bound):
             return Call("where", (Binary(">" if extreme == "maximum" else "<", x, bound), x, bound))
         case Call("clip", (x, low, high)):
             return Call("where", (Binary(">", x, low), Call("where", (Binary("<", x, high), x, high)), low))
+        case Call("where", (test, number, x)) if reads(x) and not reads(number):  # else it would be a whole number
+            return Call("where", (test, Binary("*", number, Call("ones_like", (Name(reads(x)[0]),))), x))
         case Binary("**", x, Number(2)) if reads(x):
             return Call("square", (x,))
     return part

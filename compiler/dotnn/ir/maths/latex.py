@@ -55,7 +55,7 @@ class Latex:
         if name == "π":
             return r"\pi"
         if name == "sigma2":
-            return r"\sigma^2"
+            return r"{\left(\sigma^{2}\right)}"
         if name in GREEK:
             return f"\\{name}"
         return name if len(name) == 1 and name.isascii() else rf"\mathrm{{{escaped(name)}}}"

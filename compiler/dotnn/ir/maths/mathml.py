@@ -60,6 +60,8 @@ class MathMl:
 
     def letter(self, name: str) -> str:
         """Return a letter, or a word upright."""
+        if name == "sigma2":
+            return f"<mrow>{_sign('(')}<msup><mi>σ</mi><mn>2</mn></msup>{_sign(')')}</mrow>"
         return f"<mi>{escape(GREEK.get(name, name))}</mi>"
 
     def number(self, text: str) -> str:

@@ -8,6 +8,7 @@ from dotnn.ir.maths.symbol import Symbol
 
 ABOVE = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
 BELOW = str.maketrans("0123456789+-ts", "₀₁₂₃₄₅₆₇₈₉₊₋ₜₛ")
+SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "lambda": "λ", "mu": "μ", "rho": "ρ",
     "sigma": "σ", "sigma2": "σ²", "theta": "θ",
@@ -27,6 +28,7 @@ class Plain:
 
     def _whole(self, symbol: Symbol) -> str:
         base = GREEK.get(symbol.base, symbol.base)
+        base = f"({base})" if base[-1] in SUPERSCRIPTS and symbol.layer else base
         text = f"{'δ' if symbol.is_delta else base}{symbol.layer.translate(ABOVE)}{symbol.step.translate(BELOW)}"
         text = f"∂E/∂{text}" if symbol.is_slope and not symbol.is_delta else text
         return f"{text}|{self._via(symbol.via)}" if symbol.via else text

@@ -24,8 +24,8 @@ class Constraint:
     source: str
     helper: str = ""
 
-    def written(self, weight: str, attrs: Attrs) -> str:
-        """Return the line in NumPy for a weight of this name, the arguments as constants."""
+    def written(self, weight: str, attrs: Attrs, shape: tuple[int, ...]) -> str:
+        """Return the line in NumPy for a weight of this name and shape, the arguments as constants."""
         values: dict[str, Expr | str] = {name: constant(value) for name, value in attrs.items()}
         return spell(substitute(parse(self.line), values | {"w": weight}), helpers=(self.helper,))
 

@@ -195,3 +195,21 @@ SOFTMAX_DERIVATIVE = Op(
     equation="dE/dz_i = p_i (dE/dp_i - sum_j dE/dp_j p_j)",
     algebra=Algebra(linear=(0,), zero_where={0: Property.LEVEL}),
 )
+
+LOG_SOFTMAX = Op(
+    "log_softmax",
+    ("z",),
+    same_as_first,
+    "log_softmax(z)",
+    sends(z="log_softmax_derivative(d, out)"),
+    ("log_softmax",),
+    equation="log p_i = z_i - log sum_j exp(z_j)",
+)
+LOG_SOFTMAX_DERIVATIVE = Op(
+    "log_softmax_derivative",
+    ("d", "a"),
+    same_as_first,
+    "d - np.exp(a) * d.sum(axis=-1, keepdims=True)",
+    algebra=LINEAR,
+)
+"""The Jacobian is the identity minus the probabilities in every row."""

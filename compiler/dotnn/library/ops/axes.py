@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
@@ -34,10 +35,19 @@ def _over(method: str) -> Callable[[Node], str]:
 
 def _repeats(op: str) -> Callable[[Builder, Node, Value], list[Value]]:
     def vjp(b: Builder, node: Node, d: Value) -> list[Value]:
-        (axis,) = node.attrs["axes"]
+        axis, *others = node.attrs["axes"]
+        if others:
+            return [b.emit("repeat_axes", d, node.ins[0], mean=node.op == "mean_axes", axes=node.attrs["axes"])]
         return [b.emit(op, d, axis=axis, units=node.ins[0].type.shape[axis])]
 
     return vjp
+
+
+def _share(node: Node) -> str:
+    """Return what each of several elements gets of what is sent to their mean."""
+    shape = node.ins[1].type.shape
+    sizes = [size for axis in node.attrs["axes"] if isinstance(size := shape[axis], int)]
+    return f" / {math.prod(sizes)}" if node.attrs["mean"] else ""
 
 
 def _extreme_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
@@ -52,6 +62,13 @@ MIN_AXES = Op("min_axes", ("x",), _kept, _over("min"), _extreme_vjp)
 
 REPEAT_AXIS = Op("repeat_axis", ("d",), _repeated, "np.repeat(d, units, axis=axis)", algebra=RESHAPED)
 REPEAT_SHARE = Op("repeat_share", ("d",), _repeated, "np.repeat(d / units, units, axis=axis)", algebra=RESHAPED)
+REPEAT_AXES = Op(
+    "repeat_axes",
+    ("d", "x"),
+    lambda types, attrs: types[1],
+    lambda node: f"d{_share(node)} * ones_like(x)",
+    algebra=LINEAR,
+)
 SEND_TO_EXTREME = Op(
     "send_to_extreme",
     ("d", "x"),

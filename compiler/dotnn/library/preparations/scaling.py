@@ -26,8 +26,8 @@ def given_range(least, most, low, high):
     scale = (high - low) / (np.array(most) - least)
     return {"shift": least - low / scale, "scale": scale}
 ''',
-    "apply_scaling": '''
-def apply_scaling(values, s):
+    "scaled": '''
+def scaled(values, s):
     """Return raw numbers scaled."""
     return (values - s["shift"]) * s["scale"]
 ''',
@@ -76,7 +76,7 @@ def _divide(attrs: Attrs, shape: Shape) -> str:
 
 
 def _apply(attrs: Attrs, shape: Shape) -> str:
-    return "apply_scaling({values}, {s})"
+    return "scaled({values}, {s})"
 
 
 def _undo(attrs: Attrs, shape: Shape) -> str:

@@ -15,9 +15,10 @@ class DataSource:
     in messages and in the manual.
 
     Of a `table`, an input or target names one column for each of its numbers; the reader takes
-    `(path, {name: [column, …]}, {name: kind})` and returns `(arrays, labels)`. Of another source it names one array;
-    the reader takes `(path, {name: key})` and returns the arrays. Errors of a reader about a column or a key begin
-    with "there is no column NAME" or "there is no array NAME", so that they can be shown at that place of the spec.
+    `(path, {name: [column, …]}, {name: kind}, labels)`, where `labels` are the texts of classes that another file has
+    told, and returns `(arrays, labels)`. Of another source it names one array; the reader takes `(path, {name: key})`
+    and returns the arrays. Errors of a reader about a column or a key begin with "there is no column NAME" or "there
+    is no array NAME", so that they can be shown at that place of the spec.
 
     Where it is `located`, `csv_file.CsvTable` finds the cell of a number that is wrong, and the error shows it.
     A script that is to be read has `plain` instead, which takes the file to be as it should, and imports `modules`. Of

@@ -60,7 +60,7 @@ def _name_problem(
 ) -> Fail | None:
     name, span = section.name.id, section.name.span
     if name in definitions:
-        return Fail(messages.names.duplicate_name(span, name, reporter.source.line_of(definitions[name].span)))
+        return Fail(messages.names.duplicate_name(span, name, reporter.source.place(definitions[name].span)))
     if name in constants:
         return Fail(messages.names.name_is_parameter(span, name))
     words = (*WORDS, *ELEMENTWISE, *REDUCTIONS, "repeat", *KINDS[section.keyword].taken)

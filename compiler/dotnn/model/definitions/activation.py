@@ -5,6 +5,7 @@ from __future__ import annotations
 from dotnn.ir import expr as tree
 from dotnn.ir.definition import OPERAND, Definition
 from dotnn.ir.expr.derive import NoDerivative, in_arrays
+from dotnn.ir.expr.stable import stable
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.library.layers import ACTIVATIONS
@@ -29,7 +30,7 @@ def _read(section: nodes.Definition, known: Definitions) -> Layer:
     # Written anew: the text of the spec may have comments in it, and goes into no script as it is.
     name = _called(section.name.id)
     said = f"{name}({', '.join((OPERAND, *params))}) = {body.tree}"
-    definition = Definition(name, params, in_arrays(body.tree), said, section.name.span)
+    definition = Definition(name, params, in_arrays(stable(body.tree)), said, section.name.span)
     try:
         definition.has_slope()  # else what cannot be differentiated would be found where it is used
     except NoDerivative as error:

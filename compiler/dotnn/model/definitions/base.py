@@ -39,10 +39,14 @@ class Definitions:
         """Return the line of the spec in which a node begins."""
         return self.reporter.source.line_of(node.span)
 
+    def place(self, node: nodes.Node) -> str:
+        """Return where a node begins, as `line 3`."""
+        return self.reporter.source.place(node.span)
+
     def documentation(self, section: nodes.Definition) -> Documentation:
         """Return what the spec says of a definition; where it says nothing, the line of the definition."""
         found = documentation(self.reporter.source, section)
-        return found if found.text else Documentation(f"Defined in line {self.line_of(section)}.", found.source)
+        return found if found.text else Documentation(f"Defined in {self.place(section)}.", found.source)
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def check_names(section: nodes.Definition, known: Definitions) -> None:
     for param in section.params:
         name = param.name
         if name.id in earlier:
-            raise Fail(messages.names.duplicate_name(name.span, name.id, known.line_of(section.params[0])))
+            raise Fail(messages.names.duplicate_name(name.span, name.id, known.place(section.params[0])))
         earlier.add(name.id)
 
 

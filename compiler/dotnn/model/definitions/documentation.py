@@ -21,7 +21,8 @@ class Documentation(NamedTuple):
 def documentation(source: Source, section: nodes.Definition) -> Documentation:
     """Return what the comment lines directly above a definition say, fit to be written into a docstring."""
     found: list[str] = []
-    line = source.line_of(section.span) - 1
+    source, span = source.local(section.span)
+    line = source.line_of(span) - 1
     while line >= 1 and (text := source.line_text(line).strip()).startswith("#"):
         found.insert(0, _plain(text))
         line -= 1

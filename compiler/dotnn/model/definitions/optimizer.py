@@ -131,7 +131,7 @@ class _OptimizerReader:
     def check_new(self, name: nodes.Name) -> None:
         """Raise `Fail` for a name that already means something."""
         if name.id in self.slots:
-            raise Fail(messages.names.duplicate_name(name.span, name.id, self.known.line_of(self.slots[name.id])))
+            raise Fail(messages.names.duplicate_name(name.span, name.id, self.known.place(self.slots[name.id])))
         if name.id in self.parts or name.id in OF_THE_RUN:
             raise Fail(messages.procedures.taken(name.span, name.id, "optimizer"))
 

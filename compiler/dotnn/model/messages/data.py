@@ -130,8 +130,24 @@ def given_twice(span: Span, name: str) -> Diagnostic:
 
 
 def no_source(span: Span, name: str) -> Diagnostic:
-    message = f"{name} is made of a column, but there is no source that has any"
+    message = f"{name} is a column, but there is no source that has any"
     return Diagnostic("NN329", message, span, help='add one: source = csv("file.csv", …)')
+
+
+def part_source(span: Span, part: str, form: str) -> Diagnostic:
+    message = f"the part {part} is read as the source is, of which it has the columns or arrays"
+    help = f"for instance: {part} = {form}" if form else f'name a source: source = csv("train.csv", …)  {part} = …'
+    return Diagnostic("NN322", message, span, help=help)
+
+
+def part_columns(span: Span, part: str, form: str) -> Diagnostic:
+    message = f"the part {part} has the columns or arrays that the source names"
+    return Diagnostic("NN322", message, span, help=f"name the file alone: {part} = {form}")
+
+
+def part_twice(span: Span, part: str) -> Diagnostic:
+    message = f"the part {part} has a file of its own, and a share of the source"
+    return Diagnostic("NN326", message, span, help=f"leave {part} out of the split, or delete this line")
 
 
 def needs_table(span: Span, name: str, file: str) -> Diagnostic:

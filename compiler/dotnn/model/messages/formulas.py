@@ -25,6 +25,11 @@ def no_mask(span: Span) -> Diagnostic:
     return Diagnostic("NN214", "a mask is needed here, such as x > 0", span, help=help)
 
 
+def no_quotient(span: Span) -> Diagnostic:
+    help = "it is 0 where both sides are: safe(a / b)"
+    return Diagnostic("NN214", "a quotient is needed here, such as a / b", span, help=help)
+
+
 def no_axis(span: Span, function: str, axis: int | None, shape: str, origin: str) -> Diagnostic:
     if axis is None:
         message, help = (

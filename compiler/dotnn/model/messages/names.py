@@ -21,12 +21,12 @@ def outside_the_block(span: Span, name: str) -> Diagnostic:
     )
 
 
-def duplicate_name(span: Span, name: str, line: int) -> Diagnostic:
+def duplicate_name(span: Span, name: str, place: str) -> Diagnostic:
     return Diagnostic(
         "NN205",
         f'"{name}" is defined twice',
         span,
-        f"first defined in line {line}",
+        f"first defined in {place}",
         "a name has one meaning: give one of them another name",
     )
 

@@ -92,9 +92,8 @@ def _uses(model: Model, homes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
                 yield tail, head
             given.add((tail, head))
     for number, term in enumerate(model.train.losses):
-        yield homes.get(term.output, term.output), _loss_name(number)
-        if term.target in model.targets:
-            yield _target_name(term.target), _loss_name(number)
+        yield from ((homes.get(path, path), _loss_name(number)) for path in dict.fromkeys(term.outputs))
+        yield from ((_target_name(name), _loss_name(number)) for name in term.targets if name in model.targets)
 
 
 def _declared(item: Declared) -> Box:
@@ -113,7 +112,7 @@ def _loss_name(number: int) -> str:
 
 def _loss(number: int, term: LossTerm) -> Box:
     weight = "" if term.weight == 1 else f"{show(term.weight)} × "
-    return Box(_loss_name(number), "loss", (f"{weight}{term.loss.name}({term.output}, {term.target})",))
+    return Box(_loss_name(number), "loss", (f"{weight}{term.loss.name}({', '.join(term.operands)})",))
 
 
 def _of_steps(model: Model, name: str, steps: Sequence[Step], kind: str) -> Box:

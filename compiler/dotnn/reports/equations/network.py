@@ -126,7 +126,8 @@ class _Network:
         order = range(loop.steps)[:: -1 if loop.reverse else 1]
         for v, start, left in zip(loop.entering, loop.initial(node.ins), loop.leaving, strict=True):
             yield self._state(v, start, "the start", f"at {self.symbols.now} = {order[0]}", order[:1])
-            yield self._state(v, left, "carried on", "at the others, as the step before has left it", order[1:])
+            if order[1:]:
+                yield self._state(v, left, "carried on", "at the others, as the step before has left it", order[1:])
         for v, whole in _sliced(node, loop):
             if v.id not in self.of_steps:  # else it is the value of the loop that ran the other way
                 yield self._slice(v, whole, order)

@@ -9,15 +9,13 @@ from dotnn.codegen.lines import Banners
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
-from dotnn.library.penalties import PENALTIES
 from dotnn.model.model import Model
+from dotnn.passes.build import PENALTY_OF
 from dotnn.targets.keras.layout import with_remark
 from dotnn.targets.keras.lowered import refusal, written
 from dotnn.targets.keras.network import Network
 from dotnn.targets.keras.rules import LOSSES
 from dotnn.targets.keras.rules.losses import formula
-
-_PENALTY_OPS = {p.op for p in PENALTIES.values()}
 
 
 def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
@@ -31,8 +29,8 @@ def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
     for node in graph.phase("loss"):
         if node.op == "total":
             total = node
-        elif node.op not in _PENALTY_OPS:
-            body.loss(node)
+        elif not node.layer.startswith(PENALTY_OF):
+            body.node(node)
     if total is not None:
         body.lines.append(f"{total.out.name} = {_sum(total, graph, network.distributed)}")
     return [*body.lines, f"return {graph.loss.name}"]
@@ -46,16 +44,22 @@ class _Body:
         self.banners = Banners(model)
         self.lines: list[str] = []
         self.known: set[int] = set()
+        self.made: set[int] = set()
+        self.layer = ""
         self.producers = graph.producers()
         self.keys = {v.id: ("batch", name) for name, v in graph.targets.items()}
         self.keys |= {number: ("values", key) for number, key in network.keys.items()}
 
-    def loss(self, node: Node) -> None:
-        """Append a loss, under the line of the spec that it comes from."""
-        self.lines.append(self.banners.of(node))
-        self.lines += [f"# {self.graph.remarks[node.layer]}"] if node.layer in self.graph.remarks else []
-        self._operands(node.ins)
-        self.lines += with_remark(f"{node.out.name} = {self._expression(node)}", node.rule.equation)
+    def node(self, node: Node) -> None:
+        """Append a loss or a part of one, under the line of the spec that it comes from."""
+        if node.layer != self.layer:
+            self.layer = node.layer
+            self.lines.append(self.banners.of(node))
+            self.lines += [f"# {self.graph.remarks[node.layer]}"] if node.layer in self.graph.remarks else []
+        self._operands([v for v in node.ins if v.id not in self.made])
+        equation = node.attrs.get("said") or node.attrs.get("comment") or node.rule.equation
+        self.lines += with_remark(f"{node.out.name} = {self._expression(node)}", equation)
+        self.made.add(node.out.id)
 
     def _operands(self, operands: Sequence[Value]) -> None:
         """Append what takes the operands out of the tables; of a reshape that only the loss reads, what it reads."""
@@ -74,9 +78,11 @@ class _Body:
     def _expression(self, node: Node) -> str:
         if self.distributed and node.attrs.get("reduce") == "mean":
             node = replace(node, attrs={**node.attrs, "reduce": "global mean"})
+        if node.op == "reshape":
+            return f"tf.reshape({node.ins[0].name}, {(-1, *node.attrs['shape'])})"
         found = formula(node, LOSSES)
         try:
-            if not found:
+            if not found and not node.out.type.shape:
                 raise Unspellable(f"{node.op} has no rule for TensorFlow")
             return written(node, found)
         except Unspellable as error:
@@ -94,7 +100,7 @@ def _sum(total: Node, graph: Graph, distributed: bool) -> str:
     producers = graph.producers()
     terms, penalised = [], False
     for value, weight in zip(total.ins, total.attrs["weights"], strict=True):
-        if producers[value.id].op in _PENALTY_OPS:
+        if producers[value.id].layer.startswith(PENALTY_OF):
             penalised = True
         else:
             terms.append(value.name if weight == 1 else f"{weight} * {value.name}")

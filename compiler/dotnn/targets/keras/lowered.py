@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dotnn.codegen import paste
 from dotnn.core.diagnostics import CompileError, Diagnostic, Span
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.definition import Definition
 from dotnn.ir.expr import DIALECTS, Expr, Unspellable, parse, spell, substitute
+from dotnn.ir.expr.stable import stable
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Op, no_gradient
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
@@ -79,4 +82,7 @@ def _line(node: Node) -> str:
     op = node.rule
     if node.loop is not None or op.random or op.inference or op.vjp is no_gradient:
         raise Unspellable(f"there is no formula of {op.name} that TensorFlow could differentiate")
+    formula = node.attrs.get("formula")
+    if isinstance(formula, Expr):
+        node = replace(node, attrs={**node.attrs, "formula": stable(formula)})
     return written(node)

@@ -16,14 +16,19 @@ from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
+from dotnn.library.constraints import Constraint
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import Attrs, ShapeError, Types
-from dotnn.model.model import Model, Step
+from dotnn.library.penalties import Penalty
+from dotnn.model.definitions.base import safe
+from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
+from dotnn.model.model import Model, Parameter, Step
 from dotnn.passes.build import identifier
 from dotnn.targets.keras import rules
 from dotnn.targets.keras.call import Keras
 from dotnn.targets.keras.layout import with_remark
 from dotnn.targets.keras.lowered import PACKAGES, function, refusal
+from dotnn.targets.keras.weights import function_of
 
 NO_VARIABLES: dict[str, str] = {}
 
@@ -277,12 +282,23 @@ class Network:
             penalty, constraint = self.model.params[full].penalty, self.model.params[full].constraint
             variable = attribute.rpartition(".")[2]
             word = part.keras.keywords.get(variable, variable.removesuffix("_kernel"))
-            if penalty is not None:
-                kind = rules.PENALTIES[penalty.name].keras
-                yield f"{word}_regularizer=keras.regularizers.{kind}({_numbers(penalty)})"
-            if constraint is not None:
-                kind = rules.CONSTRAINTS[constraint.name].keras
-                yield f"{word}_constraint={kind}({_numbers(constraint)})"
+            for what, bound in (("regularizer", penalty), ("constraint", constraint)):
+                if bound is not None:
+                    yield f"{word}_{what}={self._of_weight(bound, self.model.params[full])}"
+
+    def _of_weight(self, bound: Bound[Penalty] | Bound[Constraint], p: Parameter) -> str:
+        """Return the penalty or constraint of a weight: the name of a function where the spec defines it."""
+        if not isinstance(bound.entry, DefinedPenalty | DefinedConstraint):
+            is_penalty = isinstance(bound.entry, Penalty)
+            kind = f"keras.regularizers.{rules.PENALTIES[bound.name].keras}" if is_penalty else ""
+            return f"{kind or rules.CONSTRAINTS[bound.name].keras}({_numbers(bound)})"
+        free = (name for name in _numbered(safe(bound.name)) if name not in paste.library(PACKAGES))
+        try:
+            texts = ((name, function_of(bound.entry, bound.attrs, p, name)) for name in free)
+            return next(name for name, text in texts if self.functions.setdefault(name, text) == text)
+        except Unspellable as error:
+            message = f"{bound.name} cannot be written for TensorFlow: {error}"
+            raise refusal(self.model, p.span, message) from None
 
     def _call(self, step: Step, part: Part) -> list[str]:
         """Return the arguments of a layer; what is said of its variables goes to the cell, if it has one."""
@@ -376,11 +392,18 @@ def is_view(value: Value, producers: Mapping[int, Node], made: Collection[int]) 
     return value.id not in made and value.id in producers and producers[value.id].op == "reshape"
 
 
+def _read_by_losses(graph: Graph) -> list[Value]:
+    """Return the values of the network that the losses read, but no targets, no parameters and no losses."""
+    losses = graph.phase("loss")
+    computed = {v.id for n in losses for v in n.outs}
+    return [v for n in losses for v in n.ins if v.id not in computed and v.role not in ("target", "param")]
+
+
 def _read_values(model: Model, graph: Graph, values: dict[str, Value]) -> dict[int, Value]:
     """Return what the loss, the metrics and the start of the weights read of the network, by number."""
     producers = graph.producers()
     made = {v.id for v in (*values.values(), *graph.inputs.values())}
-    read = [n.ins[0] for n in graph.phase("loss") if len(n.ins) > 1 and n.ins[1].role == "target"]
+    read = _read_by_losses(graph)
     read = [producers[v.id].ins[0] if is_view(v, producers, made) else v for v in read]
     read += [values[m.output] for m in model.train.metrics]
     read += rescaled(model, graph).values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dotnn.codegen import paste, training
+from dotnn.codegen.definitions import metric_functions
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented, literal, wrapped
@@ -42,7 +43,7 @@ def script(draft: Draft) -> str:
     model, distribute = draft.model, draft.options.get("distribute")
     names, mark = (
         names_of(draft.graph),
-        Mark.for_text(model.source.text + model.source.path + "".join(draft.options.sets)),
+        Mark.for_text(model.source.whole + model.source.path + "".join(draft.options.sets)),
     )
     graph = mark.on(draft.graph)
     network = Network(model, graph, mark, draft.words, distributed=bool(distribute))
@@ -168,6 +169,7 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, o
         **result_files(model, "weights.npz", "model.keras", "history.csv"),
         "train_options": indented(_train_options(distribute)),
         "checked_with": "differences of the loss",
+        "metric_functions": metric_functions(model),
         "metric_lines": indented(training.metric_lines(model, names, loss, "values"), 8),
         "diverged_values": "weights(network), forward(network, examples)",
         "subject": "network",

@@ -17,6 +17,7 @@ from dotnn.codegen.hygiene import Mark
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.ir.node import Node
+from dotnn.model.definitions.penalty import DefinedPenalty
 from dotnn.model.model import Model
 from dotnn.running.peer import Arrays
 from dotnn.running.scripts import run_script
@@ -56,7 +57,7 @@ class KerasPeer:
         for layer in built.layers:
             self._keep_exact(layer)
         for name, p in model.params.items():
-            if p.penalty is not None:
+            if p.penalty is not None and not isinstance(p.penalty.entry, DefinedPenalty):
                 regularizer = self.module.variables(built)[name].regularizer
                 numbers = zip(vars(regularizer), p.penalty.attrs.values(), strict=True)
                 vars(regularizer).update({key: np.float64(value) for key, value in numbers})

@@ -22,6 +22,13 @@ def _write(draft: Draft) -> str:
 
 
 def _plain(options: Options, words: frozenset[str]) -> Pipeline:
+    from dotnn.passes.recompute_losses import recompute_losses
+
+    *passes, names = _common(options, words)
+    return (*passes, recompute_losses, names)
+
+
+def _common(options: Options, words: frozenset[str]) -> Pipeline:
     from dotnn.passes.pipelines import plain
 
     return plain(input_gradients=bool(options.get("input_gradients")), words=words)
@@ -34,8 +41,8 @@ def _for_speed(options: Options, words: frozenset[str]) -> Pipeline:
     from dotnn.passes.pool_filters import pool_filters
     from dotnn.passes.sum_after_loops import sum_after_loops
 
-    fuse, names, *rest, last = _plain(options, words)
-    return (fuse, names, pool_filters, *rest, sum_after_loops, join_gates, pack_steps, last)
+    fuse, stable, names, *rest, last = _common(options, words)
+    return (fuse, stable, names, pool_filters, *rest, sum_after_loops, join_gates, pack_steps, last)
 
 
 def _for_predictions(options: Options, words: frozenset[str], shown: tuple[str, ...]) -> Pipeline:

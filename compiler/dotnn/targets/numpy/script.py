@@ -88,7 +88,7 @@ def _own(model: Model, graph: Graph) -> dict[str, object]:
 
 def _mark(draft: Draft) -> Mark:
     """Return the mark of the spec's names while its script is written."""
-    return Mark.for_text("".join([draft.model.source.text, draft.model.source.path, *draft.options.sets]))
+    return Mark.for_text("".join([draft.model.source.whole, draft.model.source.path, *draft.options.sets]))
 
 
 def _read_by_figures(model: Model, graph: Graph) -> tuple[str, ...]:

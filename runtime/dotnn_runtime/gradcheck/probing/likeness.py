@@ -104,10 +104,10 @@ def _prepared(ours: ModuleType, other: ModuleType, given: Arrays) -> Iterator[Di
 
 
 def _outcome(run: Callable[[], Any]) -> Any:
-    """Return what a function returns, None where it says that there are no data to be had."""
+    """Return what a function returns, None where it says that there are no data to be had, or not all of them."""
     try:
         return run()
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):
         return None
 
 
@@ -141,8 +141,8 @@ def _steps(mine: Training, theirs: Training) -> Iterator[str]:
 
 def _predictions(ours: ModuleType, other: ModuleType, course: Course) -> Iterator[Difference]:
     examples = course.parts["test"]
-    inputs = _raw(other, examples)
-    scaling = _scaling(other)
+    inputs = raw_inputs(other, examples)
+    scaling = fitted_to_nothing(other)
     mine, theirs = (_predicted(module, course.params, inputs, scaling) for module in (ours, other))
     if mine.keys() != theirs.keys():
         yield "predict", f"predictions of {', '.join(mine)} are returned, and should be of {', '.join(theirs)}"
@@ -156,7 +156,7 @@ def _predictions(ours: ModuleType, other: ModuleType, course: Course) -> Iterato
             yield "evaluate", f"{key} is {own.get(key)}, and should be {value}"
 
 
-def _scaling(module: ModuleType) -> dict[str, Any]:
+def fitted_to_nothing(module: ModuleType) -> dict[str, Any]:
     """Return what might have been fitted for all that a script prepares, by which nothing stays as it is."""
     fitted: Mapping[str, Mapping[str, tuple[int, ...] | None]] = getattr(module, "FITTED", {})
     rng = np.random.default_rng(0)
@@ -171,7 +171,7 @@ def _fitted(key: str, shape: tuple[int, ...] | None, rng: np.random.Generator) -
     return rng.uniform(0.5, 2.0, shape) if key == "scale" else rng.standard_normal(shape)
 
 
-def _raw(module: ModuleType, examples: Mapping[str, np.ndarray]) -> Arrays:
+def raw_inputs(module: ModuleType, examples: Mapping[str, np.ndarray]) -> Arrays:
     """Return examples as a script takes them before it prepares them: the numbers with gaps, or as texts."""
     declared: Mapping[str, tuple[str, tuple[int, ...]]] = getattr(module, "RAW_INPUTS", module.INPUTS)
     return {name: _as_raw(kind, examples[name]) for name, (kind, _) in declared.items()}
@@ -180,7 +180,7 @@ def _raw(module: ModuleType, examples: Mapping[str, np.ndarray]) -> Arrays:
 def _given(module: ModuleType, examples: Mapping[str, np.ndarray]) -> Arrays:
     """Return examples as `prepare` takes them; what a script makes of other inputs is none of them."""
     targets = {name: values for name, values in examples.items() if name not in module.INPUTS}
-    return {**_raw(module, examples), **targets}
+    return {**raw_inputs(module, examples), **targets}
 
 
 def _as_raw(kind: str, values: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ written to be read, on one chunk of examples and on several.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -14,6 +14,7 @@ from ..reading.types import Array
 from ..report.results import CheckResult, Verdict
 from ..tracing.recording import Arrays, NeutralScaling
 from .course import Trial
+from .likeness import fitted_to_nothing, raw_inputs
 from .rounding import LIKE_ROUNDING, Arithmetic
 from .steps import CLOSE, ROUNDINGS, apart
 
@@ -66,18 +67,51 @@ def _comparisons(trial: Trial, other: ModuleType) -> Iterator[WrongPrediction]:
             vars(ours)[CHUNK] = chunk
             examples = course.parts[part]
             found = _outcome(ours, course.params, examples)
-            for name, right in by_forward(other, course.params, examples).items():
-                yield WrongPrediction(name, apart(found.get(name), right), course.params, examples)
+            right = by_forward(other, course.params, examples) | _prepared_outputs(ours, other, course.params, examples)
+            for name, value in right.items():
+                yield WrongPrediction(name, apart(found.get(name), value), course.params, examples)
     finally:
         vars(ours)[CHUNK] = whole
 
 
 def _outcome(module: ModuleType, params: Arrays, examples: Arrays) -> Arrays:
     """Return the predictions and figures of a script, by name."""
-    inputs = {name: examples[name].copy() for name in module.INPUTS}
-    outputs = module.predict(_copies(params), inputs, NeutralScaling())
+    outputs = _predicted(module, params, examples)
     figures = module.evaluate(_copies(params), _copies(examples), NeutralScaling())
     return {**{name: np.array(a) for name, a in outputs.items()}, **_figures(figures)}
+
+
+def _predicted(module: ModuleType, params: Arrays, examples: Arrays) -> Arrays:
+    """Return what a script predicts, from inputs as it takes them: scaled by factors of 1, or raw."""
+    if not _prepares(module):
+        inputs = {name: examples[name].copy() for name in module.INPUTS}
+        return dict(module.predict(_copies(params), inputs, NeutralScaling()))
+    return dict(module.predict(_copies(params), raw_inputs(module, examples), fitted_to_nothing(module)))
+
+
+def _prepares(module: ModuleType) -> bool:
+    """Whether a script does more to its inputs and outputs than scaling them, so that no scaling leaves them alone."""
+    raw_targets: Mapping[str, tuple[str, tuple[int, ...]]] = getattr(module, "RAW_TARGETS", {})
+    return hasattr(module, "RAW_INPUTS") or any(kind.startswith("above:") for kind, _ in raw_targets.values())
+
+
+def _prepared_outputs(ours: ModuleType, other: ModuleType, params: Arrays, examples: Arrays) -> Arrays:
+    """Return the outputs that a script makes of the forward pass of a module: as it prepares inputs, and undoes that.
+
+    Nothing where it only scales: those are compared with the forward pass itself.
+    """
+    if not _prepares(ours):
+        return {}
+    by_itself = ours.in_chunks
+
+    def plainly(make: object, params: Arrays, batch: Arrays, limit: int) -> Callable[[], Arrays]:
+        return lambda: other.forward(params, batch, training=False)[0]
+
+    try:
+        vars(ours)["in_chunks"] = plainly
+        return {name: np.array(a) for name, a in _predicted(ours, params, examples).items()}
+    finally:
+        vars(ours)["in_chunks"] = by_itself
 
 
 def by_forward(module: ModuleType, params: Arrays, examples: Arrays) -> Arrays:

@@ -91,6 +91,11 @@ def _softmax_cross_entropy(node: Node) -> str:
     return f"keras.losses.categorical_crossentropy({_rows(node)}, y, from_logits=True{smoothing})"
 
 
+def _front(factor: float) -> str:
+    return "-" if factor == -1 else "" if factor == 1 else f"{factor} * "
+
+
+TOTAL_OF_EXAMPLES = LossRule("total_of_examples", lambda node: _front(node.attrs["factor"]) + reduced(node, "terms"))
 PERCEPTRON = LossRule("perceptron", lambda node: reduced(node, "tf.where(t * y <= 0, -t * y, tf.zeros_like(y))"))
 MSE = keras_loss("mse", "mean_squared_error(t, y)")
 L1 = keras_loss("l1", "mean_absolute_error(t, y)")

@@ -113,7 +113,9 @@ class CommandLine:
     def _data_option(self) -> list[str]:
         if not self._reads_file():
             return []
-        help = "train on this .npz file" if self.missing else "train on this instead of the spec's own"
+        several = self.model.data is not None and self.model.data.files
+        own = "the folder with the spec's files" if several else "train on this instead of the spec's own"
+        help = "train on this .npz file" if self.missing else own
         return [f'"--data", metavar="FILE", help="{help}"']
 
     def _reads_file(self) -> bool:

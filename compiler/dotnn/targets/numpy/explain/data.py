@@ -24,6 +24,19 @@ def with_gaps(texts):
     gaps = np.isin(texts, ["", "?", "NA", "N/A", "nan", "NaN", "null", "NULL", "None"])
     return np.where(gaps, "nan", texts).astype(float)
 '''
+READ_ALL = '''
+def read_all(paths, columns):
+    """Return the named columns of several tables, one below the other."""
+    return np.concatenate([{read}(path, columns) for path in paths])
+'''
+AS_KEYS = '''
+def as_keys(texts):
+    """Return numbers where all texts are numbers, else the texts."""
+    try:
+        return texts.astype(float)
+    except ValueError:
+        return texts
+'''
 NO_DATA = "the spec has no data: pass them to train, or name a file with --data"
 
 
@@ -35,6 +48,8 @@ class DataWriter:
         self.data = model.data or Data()
         self.chains = chains(model)
         self.raw = raw_declarations(model)
+        self.own = "[own]" if self.data.files and self.data.split else ""
+        self.parted = bool(self.data.files or self.data.split)
 
     def items(self) -> list[tree.Item]:
         """Return the functions."""
@@ -49,10 +64,14 @@ class DataWriter:
             return
         kinds = [self.raw[name][0] for name in source.fields]
         yield source.entry.plain
+        if self.data.files:
+            yield READ_ALL.format(read=source.entry.function)
         if any(kind.startswith("class") for kind in kinds):
             yield CLASSES
         if any(kind.endswith("?") for kind in kinds):
             yield WITH_GAPS
+        if "key" in kinds:
+            yield AS_KEYS
 
     def _preparing(self) -> Iterator[str]:
         """Yield the functions that fit and apply preparations; those that undo them are beside the predictions."""
@@ -87,11 +106,15 @@ class DataWriter:
         yield tree.Return(f"{{name: arrays[name] for name in {names}}}")
 
     def _read(self, source: FileSource) -> Iterator[tree.Stmt]:
-        """Yield what reads the spec's own file."""
+        """Yield what reads the spec's own files."""
+        if self.data.files:
+            yield from self._read_parts(source)
+            return
         own = f"path or pathlib.Path(__file__).parent / {literal(source.path)}"
         if source.entry.table:
             yield tree.assign("path", own)
-            yield tree.Return(table({name: self._column(source, name) for name in source.fields}))
+            read = f"{source.entry.function}(path, {{}})"
+            yield tree.Return(table({name: self._column(source, name, read) for name in source.fields}))
             return
         if source.entry.plain == "np.load(path)":
             yield tree.assign("arrays", f"np.load({own})")
@@ -104,17 +127,37 @@ class DataWriter:
         else:
             yield tree.Return(table({name: f"arrays[{literal(key)}]" for name, key in keys.items()}))
 
-    def _column(self, source: FileSource, name: str) -> str:
-        """Return the expression of what a table holds of a value."""
+    def _read_parts(self, source: FileSource) -> Iterator[tree.Stmt]:
+        """Yield what reads a file for each part: one below the other, with the part that each example is of."""
+        files = {"train": source.path, **{part: file.path for part, file in self.data.files.items()}}
+        yield tree.assign("folder", "pathlib.Path(path or pathlib.Path(__file__).parent)")
+        paths = table({part: f"folder / {literal(file)}" for part, file in files.items()})
+        first, *_ = source.fields
+        if source.entry.table:
+            yield tree.assign("files", paths)
+            read = "read_all(files.values(), {})"
+            found = {name: self._column(source, name, read) for name in source.fields}
+            count = f"len({source.entry.function}(file, {literal(list(source.fields[first][:1]))}))"
+            counts = f"[{count} for file in files.values()]"
+        else:
+            yield tree.assign("files", f"{{part: np.load(path) for part, path in {paths}.items()}}")
+            keys = {name: literal(columns[0]) for name, columns in source.fields.items()}
+            found = {n: f"np.concatenate([file[{key}] for file in files.values()])" for n, key in keys.items()}
+            counts = f"[len(file[{keys[first]}]) for file in files.values()]"
+        yield tree.Return(table({**found, "part": f"np.repeat(list(files), {counts})"}))
+
+    def _column(self, source: FileSource, name: str, read: str) -> str:
+        """Return the expression of what a table holds of a value; `read` is how columns are read."""
         columns = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(source.fields[name]))
-        return column(f"{source.entry.function}(path, {columns})", self.raw[name][0])
+        return column(read.format(columns), self.raw[name][0])
 
     # ---------------------------------------------------------------------------------------------------- prepare
 
     def _prepare(self) -> tree.Function:
-        split, known = self.data.split, fitted(self.model)
+        known = fitted(self.model)
         affine = all(set(keys) <= {"shift", "scale"} for keys in known.values())
-        words = {"split": split, "scale" if affine and known else "prepare": self.chains and (known or not affine)}
+        prepared = self.chains and (known or not affine)
+        words = {"split": self.parted, "scale" if affine and known else "prepare": prepared}
         what = " and ".join(word for word, there in words.items() if there).capitalize()
         told = "how they are scaled" if affine else "what was fitted on the training part"
         told = told if known else "an empty dict: nothing is fitted"
@@ -123,14 +166,14 @@ class DataWriter:
 
     def _prepared(self) -> Iterator[tree.Stmt]:
         split, known = self.data.split, fitted(self.model)
-        yield tree.assign(
-            "arrays", table({name: self._array(name) for name in (*self.model.inputs, *self.model.targets)})
-        )
+        arrays = {name: self._array(name) for name in (*self.model.inputs, *self.model.targets)}
+        arrays |= {name: f'np.asarray(data["{name}"])' for name in self.data.beside}
+        yield tree.assign("arrays", table(arrays))
         yield from self._dropped()
-        yield from self._split(split) if split else ()
-        yield from self._fitted('[rows["train"]]' if split else "")
+        yield from self._parted(split)
+        yield from self._fitted('[rows["train"]]' if self.parted else "")
         whole, parted = '{"train": arrays}', "{part: {n: v[r] for n, v in arrays.items()} for part, r in rows.items()}"
-        yield tree.Return(f"{parted if split else whole}, {'scaling' if known else '{}'}")
+        yield tree.Return(f"{parted if self.parted else whole}, {'scaling' if known else '{}'}")
 
     def _array(self, name: str) -> str:
         """Return the expression of an array in the declared shape, after what needs no other examples."""
@@ -181,26 +224,58 @@ class DataWriter:
         if not steps:  # examples are left out, and nothing else is done
             yield tree.assign(values, f"{values}.astype(dtype)")
 
+    def _parted(self, split: Split | None) -> Iterator[tree.Stmt]:
+        """Yield what chooses the rows of each part, by the split or by the files that they come from."""
+        files = self.data.files
+        if files:
+            by_file = f"{{name: np.flatnonzero(part == name) for name in {literal(('train', *files))}}}"
+            yield tree.assign("part", 'arrays.pop("part")')
+            yield tree.assign("by_file" if split else "rows", by_file)
+        if split:
+            yield from [tree.assign("own", 'by_file.pop("train")')] if files else []
+            yield from self._split(split)
+            yield from [tree.assign("rows", "{name: own[r] for name, r in rows.items()} | by_file")] if files else []
+
     def _split(self, split: Split) -> Iterator[tree.Stmt]:
         """Yield what draws the rows of each part."""
         shares = {part: share for part, share in split.fractions.items() if share}
         names, numbers = literal(tuple(shares)), list(shares.values())
         if split.stratify:
-            yield from _stratified(split, names, numbers)
+            yield from _stratified(split, names, numbers, self.own)
             return
-        yield tree.assign("count", f'len(arrays["{next(iter(self.model.inputs))}"])')
+        yield from self._drawn_from(split)
         yield tree.assign("exact", f"count * np.array({numbers})")
         yield tree.assign("sizes", "np.floor(exact + 1e-9).astype(int)")
         yield tree.assign('sizes[np.argsort(sizes - exact, kind="stable")[: count - sizes.sum()]]', "1", "+=")
-        drawn = f"np.random.default_rng({split.seed}).permutation(count)"
-        yield tree.assign("parts", f"np.split({drawn}, np.cumsum(sizes)[:-1])")
-        yield tree.assign("rows", f"dict(zip({names}, map(np.sort, parts), strict=True))")
+        yield tree.assign("parts", f"np.split({_order(split, self.own)}, np.cumsum(sizes)[:-1])")
+        if split.grouped:
+            chosen = "np.flatnonzero(np.isin(group, some))"
+            yield tree.assign("rows", f"{{part: {chosen} for part, some in zip({names}, parts, strict=True)}}")
+        else:
+            yield tree.assign("rows", f"dict(zip({names}, map(np.sort, parts), strict=True))")
+
+    def _drawn_from(self, split: Split) -> Iterator[tree.Stmt]:
+        """Yield what counts what is split: the examples, or the groups that they belong to."""
+        if split.grouped:
+            yield tree.Assign(("names", "group"), f'np.unique(arrays.pop("groups"){self.own}, return_inverse=True)')
+            yield tree.assign("count", "len(names)", comment="groups are split: their examples stay together")
+        else:
+            yield tree.assign("count", "len(own)" if self.own else f'len(arrays["{next(iter(self.model.inputs))}"])')
 
 
-def _stratified(split: Split, names: str, shares: Sequence[float]) -> Iterator[tree.Stmt]:
+def _order(split: Split, own: str) -> str:
+    """Return the order in which the parts take what is split; `own` chooses the examples that are."""
+    if split.order == "file":
+        return "np.arange(count)"
+    if split.order == "column":
+        return f'np.argsort(arrays.pop("order"){own}, kind="stable")'
+    return f"np.random.default_rng({split.seed}).permutation(count)"
+
+
+def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> Iterator[tree.Stmt]:
     """Yield what draws the rows of each part where every class has its share in all of them."""
     yield tree.Note("each part has the proportions of the classes, to within one example")
-    yield tree.assign("labels", f'arrays["{split.stratify}"]')
+    yield tree.assign("labels", f'arrays["{split.stratify}"]{own}')
     yield tree.assign("order", f"np.random.default_rng({split.seed}).permutation(len(labels))")
     yield tree.assign("order", 'order[np.argsort(labels[order], kind="stable")]', comment="class by class")
     yield tree.assign("exact", f"np.outer([len(labels), *np.bincount(labels)], {shares})", comment="all, then classes")
@@ -219,13 +294,11 @@ def column(cells: str, kind: str) -> str:
     """Return the expression of a value of a kind, made of the cells of a table."""
     if kind.startswith("class"):
         return f"class_numbers({cells}[:, 0])"
-    if kind == "text":
-        return f"{cells}[:, 0]"
-    return (
-        f"with_gaps({cells})"
-        if kind.endswith("?")
-        else f"{cells}.astype({'int' if kind.startswith('int') else 'float'})"
-    )
+    if kind in ("text", "key"):
+        return f"{cells}[:, 0]" if kind == "text" else f"as_keys({cells}[:, 0])"
+    if kind.endswith("?"):
+        return f"with_gaps({cells})"
+    return f"{cells}.astype({'int' if kind.startswith('int') else 'float'})"
 
 
 def raw_array(name: str, kind: str, shape: Sequence[int], where: str = "data") -> str:

@@ -59,6 +59,7 @@ class Flow:
         self.home: dict[int, Call] = {}
         self.home_back: dict[int, Call] = {}
         self.of_loss = {v.id for node in graph.phase("loss", "state") for v in node.outs}
+        self.again = _again(graph)
         self.inside_out = list(root.inside_out())
         for call in self.inside_out:
             self._forward(call)
@@ -224,6 +225,21 @@ class Flow:
             if id(call) in around_reader:
                 break
             self.frames[call].sent.setdefault(v.id, v)
+
+
+def _again(graph: Graph) -> dict[int, Value]:
+    """Return what the losses computed by the numbers of the values that compute it again on the way back."""
+    made = {_computation(node, {}): node.out for node in graph.phase("loss")}
+    found: dict[int, Value] = {}
+    for node in graph.phase("backward"):
+        if node.loop is None and node.out.role == "again":
+            found[node.out.id] = made[_computation(node, found)]
+    return found
+
+
+def _computation(node: Node, again: dict[int, Value]) -> object:
+    """Return what tells two computations of the same from others."""
+    return node.op, tuple(again.get(v.id, v).id for v in node.ins), repr(sorted(node.attrs.items()))
 
 
 # ------------------------------------------------------------------------------------------------------ records

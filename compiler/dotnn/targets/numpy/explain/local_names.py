@@ -161,7 +161,7 @@ class LocalNames:
         yield from (primal for primal in primals if primal is not None)
 
     def _is_cotangent(self, v: Value) -> bool:
-        return v.id in self.flow.home_back or v.role == "seed"
+        return (v.id in self.flow.home_back and v.id not in self.flow.again) or v.role == "seed"
 
     def _cotangents(self) -> Iterable[Value]:
         for v in self.frame.returning.values():
@@ -169,7 +169,7 @@ class LocalNames:
                 yield v
         for item in self.call.backward:
             if isinstance(item, Node):
-                yield from self._made(item)
+                yield from (v for v in self._made(item) if v.id not in self.flow.again)
             else:
                 yield from self.flow.frames[item].sent.values()
 
@@ -227,6 +227,7 @@ class LocalNames:
         for node in self.call.direct("forward"):
             if node.loop is not None:
                 self._alias_last_states(node, node.loop)
+        self.alias |= self.flow.again
         for node in self.call.direct("backward"):
             self.alias |= _passed_on(node.loop) if node.loop else {}
         own_zeros = self._own_zeros()

@@ -12,7 +12,7 @@ from dotnn.passes.build import identifier
 from dotnn.targets.numpy.explain.calls import Call
 
 STEP_SUFFIX = re.compile(r"_t(_\d+)?$")
-TERM = re.compile(r"penalty of (\S+)|\w+\(([\w.]+), ")
+TERM = re.compile(r"penalty of (\S+)|\w+\(([\w.]+)[,)]")
 NEXT = "_next"
 """Ends the name of what the next time step sends back to a state: its cotangent but for other uses of the state."""
 
@@ -44,7 +44,7 @@ class Words(Derivatives):
     def _term(self, v: Value) -> str:
         """Return the path of what a term of the loss is of, "" for what is no term."""
         found = TERM.match(self.layers.get(v.id, ""))
-        is_whole = v.id in self.inner or v.name in ("loss", "total")
+        is_whole = v.id in self.inner or v.name in ("loss", "total") or bool(v.type.shape)
         return "" if found is None or is_whole else found[1] or found[2]
 
     def candidates(self, v: Value, call: Call) -> list[str]:

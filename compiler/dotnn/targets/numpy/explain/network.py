@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal
@@ -180,23 +182,27 @@ class NetworkWriter:
         if len(nodes) == 1:
             (node,) = nodes
             heading, *said = self._term(node, root)
-            read = self._read_by(node, root)
+            read = self._read_by([node], root)
             last = tree.Return(root.expression(node, "backward"), root.origin(node))
             self.bodies[self.root]["total_loss"] = [last]
             return [tree.Function("total_loss", LOSS, heading.text, heading.place, (*read, *said, last))]
         made: list[tree.Stmt] = []
-        for node in nodes:
-            heading, *said = self._term(node, root)
-            made += [heading, *self._read_by(node, root), *said, *root.node(node, "backward")]
+        for _, group in itertools.groupby(nodes, key=attrgetter("layer")):
+            term = list(group)
+            heading, *said = self._term(term[-1], root)
+            made += [heading, *self._read_by(term, root), *said]
+            made += [line for node in term for line in root.node(node, "backward")]
         total = made.pop()
         assert isinstance(total, tree.Assign)
         doc = "Return the number that training makes small."
         body = self.bodies[self.root]["total_loss"] = [*made, tree.Return(total.value, total.origin)]
         return [tree.Function("total_loss", LOSS, doc, "", tuple(body))]
 
-    def _read_by(self, node: Node, root: Writer) -> list[tree.Stmt]:
+    def _read_by(self, nodes: Sequence[Node], root: Writer) -> list[tree.Stmt]:
         """Return what names the stored values that a term of the loss reads; single parameters need no name."""
-        stored = {v.id: (v, root.stored(v, "backward")) for v in node.ins}
+        computed = {v.id for node in nodes for v in node.outs}
+        read = [v for node in nodes for v in node.ins if v.id not in computed]
+        stored = {v.id: (v, root.stored(v, "backward")) for v in read}
         named = [v for v, text in stored.values() if text and (self.flat or not text.startswith("params"))]
         return root.unpack(named, "backward")
 
@@ -214,7 +220,7 @@ class NetworkWriter:
         return node.layer
 
     def _loss_comment(self, node: Node) -> str:
-        return node.rule.equation.format_map(_Lenient(node.attrs))
+        return node.attrs.get("said") or node.rule.equation.format_map(_Lenient(node.attrs))
 
     def _backward(self, root: Writer) -> tree.Function:
         half = root.backward()

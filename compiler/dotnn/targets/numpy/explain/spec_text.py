@@ -59,5 +59,5 @@ class SpecText(SpecPlaces):
         """Return the name that a statement gives to its value, "" where it gives none."""
         if statement is None:
             return ""
-        found = DEFINES.match(self.source.text[statement.start : statement.end])
+        found = DEFINES.match(self.source.text_at(statement))
         return found[1] if found else ""

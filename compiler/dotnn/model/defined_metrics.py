@@ -1,0 +1,20 @@
+"""The functions of metrics that a spec defines, as text of a script: NumPy alone, whatever the target."""
+
+from __future__ import annotations
+
+from dotnn.ir import expr as tree
+from dotnn.ir.expr import Expr
+from dotnn.ir.expr.common import common_parts
+from dotnn.ir.expr.derive import in_arrays
+from dotnn.library.ops.whole import in_numpy
+from dotnn.model.definitions.base import safe
+from dotnn.model.definitions.metric import DefinedMetric
+
+
+def function(metric: DefinedMetric, name: str, formula: Expr) -> str:
+    """Return the function that computes the mean of a metric over the examples. Raises `Unspellable`."""
+    names = ", ".join(safe(p.name.id) for p in metric.formula.operands)
+    parts, body = common_parts(in_numpy(in_arrays(formula)))
+    lines = [f"    {part} = {tree.spell(expr)}" for part, expr in parts]
+    doc = f'    """Return the mean over the examples of {metric.equation}."""'
+    return "\n".join([f"def {name}({names}):", doc, *lines, f"    return float(np.mean({tree.spell(body)}))"])

@@ -1,0 +1,92 @@
+"""Reading how the examples are split: by chance, by class, in an order, or by groups that stay together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dotnn.core.arguments import FRACTION, SEED, Arg
+from dotnn.core.diagnostics import Span
+from dotnn.model import messages
+from dotnn.model.bind import bind
+from dotnn.model.constants import Constants
+from dotnn.model.messages.base import Fail
+from dotnn.model.model import Split
+from dotnn.model.preparations import Declarations, declared_name
+from dotnn.syntax import nodes
+from dotnn.syntax.walk import by_position
+
+SPLIT = (
+    Arg("train", FRACTION, 1.0, "share of the training part; where it is not given, the rest"),
+    Arg("val", FRACTION, 0.0, "share of the validation part"),
+    Arg("test", FRACTION, 0.0, "share of the test part"),
+    Arg("seed", SEED, 0, "seed of the shuffle"),
+)
+WAYS = ("stratify", "order", "groups")
+"""What a split goes by instead of chance alone; one of them at most."""
+BESIDE = {"order": "key", "groups": "key"}
+"""Columns that are read beside the inputs and targets, with the kind of their values."""
+
+Column = nodes.Name | nodes.String
+
+
+def read_split(expr: nodes.Expr, constants: Constants, declared: Declarations) -> tuple[Split, dict[str, Column]]:
+    """Return the split, and the columns that it goes by, by what they are for. Raises `Fail`."""
+    if not isinstance(expr, nodes.Call) or expr.func.id != "split":
+        raise Fail(messages.data.split_form(expr.span, "a split is written split(train = 80%, val = 20%)"))
+    ways = {a.name.id: a for a in expr.args if a.name is not None and a.name.id in WAYS}
+    shares = [a for a in expr.args if a.name is None or a.name.id not in WAYS]
+    attrs = bind("split", SPLIT, shares, expr.span, constants)
+    fractions = {part: attrs[part] for part in ("train", "val", "test")}
+    named = {a.name.id for a in shares if a.name is not None}
+    if not by_position(expr) and "train" not in named:
+        fractions["train"] = max(0.0, round(1.0 - fractions["val"] - fractions["test"], 12))
+    _check_sum(fractions, expr.span)
+    _check_ways(expr, ways, named, declared)
+    stratify = _classes_named(ways["stratify"].value, declared) if "stratify" in ways else ""
+    columns = {way: _column(ways[way]) for way in BESIDE if way in ways}
+    order = ""
+    if "order" in columns:
+        in_file = isinstance(columns["order"], nodes.Name) and columns["order"].id == "file"
+        order = "file" if in_file else "column"
+        columns = {} if in_file else columns
+    return Split(fractions, stratify, attrs["seed"], order, "groups" in ways), columns
+
+
+def _check_ways(expr: nodes.Call, ways: Mapping[str, nodes.Arg], named: set[str], declared: Declarations) -> None:
+    """Raise `Fail` where a split goes by two things, where nothing is left to be drawn, or where names meet."""
+    if len(ways) > 1:
+        message = f"a split goes by one thing, not by {' and '.join(ways)}"
+        raise Fail(messages.data.split_form(expr.span, message, "leave one of them out"))
+    for way, arg in ways.items():
+        if way in declared and way in BESIDE:
+            message = f"{way} is read beside the inputs and targets, one of which is called {way}, too"
+            raise Fail(messages.data.split_form(arg.span, message, "give the input or target another name"))
+        if way == "order" and "seed" in named:
+            message = "a split in order draws nothing: its seed has no effect"
+            raise Fail(messages.data.split_form(expr.span, message, "leave the seed out"))
+
+
+def _column(arg: nodes.Arg) -> Column:
+    """Return the column that an argument names, or raise `Fail`."""
+    if not isinstance(arg.value, nodes.Name | nodes.String):
+        forms = "order = file, order = day (a column) or groups = patient (a column)"
+        raise Fail(messages.data.split_form(arg.value.span, "this names no column", f"for instance: {forms}"))
+    return arg.value
+
+
+def _classes_named(expr: nodes.Expr, declared: Declarations) -> str:
+    """Return the name of a target of classes, or raise `Fail`."""
+    target = declared_name(expr, declared)
+    if target.kind != "class":
+        classes = [d.name for d in declared.values() if d is not None and d.kind == "class"]
+        help = f"stratify by {' or '.join(classes)}" if classes else "no target holds classes: leave stratify out"
+        raise Fail(messages.data.split_form(expr.span, f"{target.name} has no classes to stratify by", help))
+    return target.name
+
+
+def _check_sum(fractions: Mapping[str, float], span: Span) -> None:
+    total = sum(fractions.values())
+    if abs(total - 1) > 1e-9 or not fractions["train"]:
+        shown = " + ".join(f"{share * 100:.4g}% {part}" for part, share in fractions.items() if share)
+        message = f"the parts must add up to 100%: {shown} are {total * 100:.4g}%"
+        raise Fail(messages.data.split_form(span, message))

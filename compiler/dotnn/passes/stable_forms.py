@@ -1,0 +1,150 @@
+"""Write formulas of the spec so that they neither overflow nor lose digits, whoever computed their parts.
+
+Before:  p = softmax(z);  picked = pick(p, y);  e = -log(picked)
+After:   p = softmax(z);  log_p = log_softmax(z);  picked = pick(log_p, y);  e = -picked
+
+The same for the logarithm of a sigmoid, of 1 minus a sigmoid, and of a sum of exp; within one formula also for
+log(1 + exp(x)) and sqrt(x^2). The root of a sum of squares is a norm: its derivative is 0 at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from dotnn.ir.builder import GraphBuilder
+from dotnn.ir.expr import Binary, Call, Expr, Name, Number, map_children, reads, substitute
+from dotnn.ir.expr.stable import log_of_rest, log_sigmoid, stable
+from dotnn.ir.graph import Graph
+from dotnn.ir.node import Node, Value
+from dotnn.library.ops import OPS
+from dotnn.passes.base import as_pass
+from dotnn.passes.simplify import drop_dead
+
+SUMS = ("sum_axes", "sum_features")
+
+
+@as_pass
+def stable_forms(graph: Graph) -> Graph:
+    """Replace every formula that has a stable form."""
+    b = GraphBuilder(OPS, graph.next_id)
+    producers = graph.producers()
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        found = _Rewriting(b, node, producers).run() if node.op == "expression" else node
+        nodes += [*b.nodes, found]
+        producers |= {v.id: n for n in (*b.nodes, found) for v in n.outs}
+        b.nodes.clear()
+    if all(new is old for new, old in zip(nodes, graph.nodes, strict=False)):
+        return graph
+    return drop_dead(replace(graph, nodes=tuple(nodes), next_id=b.next_id))
+
+
+@dataclass
+class _Rewriting:
+    """The rewriting of one formula. What it needs besides is written by `b`."""
+
+    b: GraphBuilder
+    node: Node
+    producers: Mapping[int, Node]
+
+    def run(self) -> Node:
+        """Return the node with its stable form, itself where there is none."""
+        names = self.node.rule.names(len(self.node.ins))
+        self.values = dict(zip(names, self.node.ins, strict=True))
+        self.said: list[str] = []
+        formula: Expr = self.node.attrs["formula"]
+        made = self.across(stable(formula))
+        if made == formula:
+            return self.node
+        read = {name: f"x{i}" for i, name in enumerate(reads(made))}
+        ins = tuple(self.values[name] for name in read)
+        said = ", ".join(dict.fromkeys(self.said)) or "a stable form"
+        attrs = {**self.node.attrs, "formula": substitute(made, read), "comment": said}
+        return replace(self.node, ins=ins, attrs=attrs)
+
+    def across(self, expr: Expr) -> Expr:
+        """Return a part of the formula with stable forms of what other nodes have computed."""
+        expr = map_children(expr, self.across)
+        match expr:
+            case Call("log", (Name(name),)):
+                return self.logarithm(name) or expr
+            case Call("log", (Binary("-", Number(1), Name(name)),)) if z := self.behind(name, "sigmoid"):
+                self.said.append(f"stable log(1 - sigmoid({z.name}))")
+                return log_of_rest(self.name(z))
+            case Call("sqrt", (Name(name),)) if self.is_sum_of_squares(name):
+                self.said.append("a norm, derivative 0 at 0")
+                return Call("root", expr.args)
+        return expr
+
+    def logarithm(self, name: str) -> Expr | None:
+        """Return the logarithm of a value from what that was computed of."""
+        node = self.producers.get(self.values[name].id)
+        if node is None:
+            return None
+        z = node.ins[0]
+        if node.op == "sigmoid":
+            self.said.append(f"stable log(sigmoid({z.name}))")
+            return log_sigmoid(self.name(z))
+        if node.op == "softmax":
+            return self.name(self.log_softmax(z))
+        if node.op == "pick" and (logits := self.made_by(z, "softmax")):
+            return self.name(self.emit("pick", "picked", self.log_softmax(logits), node.ins[1]))
+        return self.log_of_sum(node) if node.op in SUMS else None
+
+    def log_softmax(self, z: Value) -> Value:
+        """Return log(softmax(z))."""
+        self.said.append(f"stable log(softmax({z.name}))")
+        return self.emit("log_softmax", "log_p", z)
+
+    def log_of_sum(self, node: Node) -> Expr | None:
+        """Return log(sum(exp(z))), None where something else is summed."""
+        powers = self.producers.get(node.ins[0].id)
+        axes = node.attrs.get("axes", (len(node.ins[0].type.shape) - 1,))
+        if powers is None or powers.op != "expression" or len(axes) > 1:
+            return None
+        match powers.attrs["formula"]:
+            case Call("exp", (Name(),)):
+                z = powers.ins[0]
+            case Call("exp", (inner,)):
+                read = {name: f"x{i}" for i, name in enumerate(reads(inner))}
+                known = dict(zip(powers.rule.names(len(powers.ins)), powers.ins, strict=True))
+                z = self.emit("expression", "part", *(known[n] for n in read), formula=substitute(inner, read))
+            case _:
+                return None
+        self.said.append(f"stable log(sum(exp({z.name})))")
+        return self.name(self.emit("logsumexp", "log_sum", z, axes=tuple(axes)))
+
+    def is_sum_of_squares(self, name: str) -> bool:
+        """Whether a value is a sum of squares."""
+        node = self.producers.get(self.values[name].id)
+        squares = self.producers.get(node.ins[0].id) if node is not None and node.op in SUMS else None
+        if squares is None or squares.op != "expression":
+            return False
+        match squares.attrs["formula"]:
+            case Binary("**", _, Number(2)):
+                return True
+            case Binary("*", x, y):
+                return bool(x == y)
+        return False
+
+    def behind(self, name: str, op: str) -> Value | None:
+        """Return what a value was computed of, None where another op made it."""
+        return self.made_by(self.values[name], op)
+
+    def made_by(self, value: Value, op: str) -> Value | None:
+        """Return the first operand of the op that made a value, None where that is another one."""
+        node = self.producers.get(value.id)
+        return node.ins[0] if node is not None and node.op == op else None
+
+    def name(self, value: Value) -> Name:
+        """Return a value as an operand of the formula."""
+        known = next((n for n, v in self.values.items() if v.id == value.id), f"v{value.id}")
+        self.values[known] = value
+        return Name(known)
+
+    def emit(self, op: str, name: str, *ins: Value, **attrs: object) -> Value:
+        """Write a node where the formula is computed."""
+        self.b.phase = self.node.phase
+        with self.b.at(self.node.layer, self.node.span, ""):
+            return self.b.emit(op, *ins, name=name, **attrs)

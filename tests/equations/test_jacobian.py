@@ -1,0 +1,85 @@
+"""`--jacobian`: the derivatives of the outputs, beside formulas, and beside the graph run with one value moved."""
+
+import numpy as np
+import pytest
+from support import SPECS, model_of
+
+from dotnn.commands.explaining.example import worked
+from dotnn.commands.explaining.jacobian import jacobians
+from dotnn.commands.explaining.script import explanation
+from dotnn.ir.interpret import evaluate
+from dotnn.session import Compilation
+
+SMALL = """model M {
+  input  x: [3]
+  target t: class[3]
+  h = x -> dense(2, tanh)
+  z = h -> dense(3)
+  output p = softmax(z)
+}
+data  { x = [[1, 2, 3], [-1, 0.5, 2]]  t = [0, 2] }
+train { loss = cross_entropy(p, t)  batch = all }"""
+
+
+@pytest.fixture(scope="module")
+def small():
+    found = explanation(Compilation.of(model_of(SMALL)))
+    return found, worked(found, 2, None)
+
+
+def test_softmax(small):
+    """Of softmax: diag(p) - p pᵀ."""
+    found, example = small
+    (jacobian,) = jacobians(found, example, "z")
+    p = example.values.whole["p"][1]
+    np.testing.assert_allclose(jacobian.matrix, np.diag(p) - np.outer(p, p), atol=1e-15)
+
+
+def test_layers(small):
+    """A product of the Jacobians of the layers (the chain rule), each written down by hand."""
+    found, example = small
+    p, h = (example.values.whole[name][1] for name in ("p", "h"))
+    of_softmax = np.diag(p) - np.outer(p, p)
+    by_h = of_softmax @ example.before["z.W"].T
+    by_x = by_h @ np.diag(1 - h**2) @ example.before["h.W"].T
+    for name, matrix in (("h", by_h), ("x", by_x)):
+        (jacobian,) = jacobians(found, example, name)
+        np.testing.assert_allclose(jacobian.matrix, matrix, rtol=1e-12, atol=1e-15)
+
+
+def moved_by_hand(found, example, value, push):
+    """The outputs of the graph, node by node, with something added to a value."""
+    graph, given = found.graph, {**example.before, **example.batch}
+    tables = (graph.params, graph.state, graph.inputs, graph.targets)
+    env = {v.id: given[name] for table in tables for name, v in table.items()}
+    for node in graph.phase("forward"):
+        env[node.out.id] = evaluate(node, [env[v.id] for v in node.ins], None, True)
+        if node.out.id == value.id:
+            env[node.out.id] = env[node.out.id] + push
+    return {name: env[v.id] for name, v in graph.outputs.items()}
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("residual_mlp", "h.Residual1"),
+        ("residual_mlp", "h.Residual2"),
+        ("residual_mlp", "h.Residual2.f.dense1"),
+        ("lenet", "c2"),
+        ("shared_weights", "distance"),
+    ],
+)
+def test_a_value_in_a_block(spec, name):
+    """One function serves all copies of a block: it is this copy's value that is moved."""
+    found = explanation(Compilation.read(str(SPECS / f"{spec}.nn")))
+    example = worked(found, 1, None)
+    value = found.graph.steps[name]
+    for jacobian in jacobians(found, example, name):
+        shape = example.values.whole[value.name].shape
+        places = [*np.ndindex(shape[1:])]
+        for column in (0, len(places) // 2, len(places) - 1):
+            push = np.zeros(shape, complex)
+            push[(example.row, *places[column])] = 1e-20j
+            outputs = moved_by_hand(found, example, value, push)[jacobian.output][example.row]
+            slopes = np.ravel(np.imag(outputs)) / 1e-20
+            np.testing.assert_allclose(jacobian.matrix[:, column], slopes, rtol=1e-10, atol=1e-14)
