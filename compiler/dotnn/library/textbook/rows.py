@@ -68,12 +68,6 @@ def _one_hot(e: Elements, call: Call) -> Array:
     return Array((*labels.shape, classes), lambda at: Binary("==", labels.at(at[:-1]), at[-1]))
 
 
-def _pick(e: Elements, call: Call) -> Array:
-    """Read `pick(x, y)`: of each row the number of its class, on an axis of length 1."""
-    x, labels = (e.read(arg) for arg in call.args)
-    return Array((*x.shape[:-1], 1), lambda at: x.at([*at[:-1], labels.at(at[:-1])]))
-
-
 def _smooth(e: Elements, call: Call) -> Array:
     rows, amount = e.read(call.args[0]), call.args[1]
     share = Binary("/", amount, Number(int(rows.shape[-1])))
@@ -150,7 +144,6 @@ ROWS: dict[str, Helper] = {
     "first_largest": _first("argmax"),
     "first_smallest": _first("argmin"),
     "one_hot_rows": _one_hot,
-    "pick": _pick,
     "smooth": _smooth,
     "weight_of_class": _class_weight,
     "sum_by_row": _sum_by_row,
