@@ -87,7 +87,7 @@ class Rows:
         return found
 
 
-def pieces(shape: tuple[int, ...], numbers: int = 2**20) -> typing.Iterator[typing.Any]:
+def pieces(shape: tuple[int, ...], numbers: int = 2**18) -> typing.Iterator[typing.Any]:
     """Yield slices of the first axis that cut an array into pieces of about so many numbers, or of a row.
 
     What has no axis is one piece.

@@ -167,14 +167,20 @@ def raw_inputs(module: ModuleType, examples: Mapping[str, np.ndarray]) -> Arrays
 
 def _given(module: ModuleType, examples: Mapping[str, np.ndarray]) -> Arrays:
     """Return examples as `prepare` takes them; what a script makes of other inputs is none of them."""
-    targets = {name: values for name, values in examples.items() if name not in module.INPUTS}
-    return {**raw_inputs(module, examples), **targets}
+    raw: Mapping[str, tuple[str, tuple[int, ...]]] = getattr(module, "RAW_TARGETS", module.TARGETS)
+    return {**raw_inputs(module, examples), **{name: _as_raw(kind, examples[name]) for name, (kind, _) in raw.items()}}
 
 
 def _as_raw(kind: str, values: np.ndarray) -> np.ndarray:
     """Return values as they might be read where a kind of values is declared."""
-    if kind == "text":
+    base, _, limit = kind.removesuffix("?").partition(":")
+    if base == "text":
         return np.where(values == 0, "", values.astype(str))
+    if base == "class" and values.dtype.kind == "f":
+        classes: np.ndarray = values.argmax(axis=-1)
+        return classes
+    if base == "above":
+        values = float(limit) + np.exp(values)
     if kind.endswith("?"):
         return np.where(np.arange(values.size).reshape(values.shape) % 3 == 1, np.nan, values)
     return values

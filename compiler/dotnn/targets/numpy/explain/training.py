@@ -15,6 +15,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.figures import Figures
 from dotnn.targets.numpy.explain.network import Network
+from dotnn.targets.numpy.explain.rows import chunk
 from dotnn.targets.numpy.explain.spec_text import SpecText
 from dotnn.targets.numpy.explain.update import update_functions
 
@@ -30,10 +31,10 @@ DOC = """Train on raw arrays by name (None: those of the spec); return the param
 class TrainingWriter:
     """Writes the functions of the training."""
 
-    def __init__(self, model: Model, graph: Graph, spec: SpecText, network: Network) -> None:
+    def __init__(self, model: Model, graph: Graph, spec: SpecText, network: Network, *, by_rows: bool = False) -> None:
         self.model, self.graph, self.spec, self.train = model, graph, spec, model.train
         self.vanishing = network.vanishing
-        self.figures = Figures(model, network.metrics)
+        self.figures = Figures(model, network.metrics, chunk(graph) if by_rows else 0, network.read or ())
         self.early = common.early_stop(model)
         self.slots = optimizer.slots(self.train)
         self.full = not self.train.batch
