@@ -1,4 +1,4 @@
-"""`make bench`: training steps per second of a generated script beside other libraries, on the same networks.
+"""`make bench`: training steps or predictions per second of a generated script beside other libraries.
 
     python benchmarks/run.py --verify                       # that all compute the same, nothing else
     python benchmarks/run.py --workloads W1 W2 --peers numpy_tuned sklearn --repeats 9
@@ -19,7 +19,7 @@ from statistics import median
 
 import numpy as np
 from interleaved import measured
-from peers import PEERS, build, dotnn_script
+from peers import PEERS, absent, build, dotnn_script
 from peers.workloads import WORKLOADS
 
 RESULTS = Path(__file__).parent / "results"
@@ -39,6 +39,8 @@ def verify(name):
     The losses are compared in float64 with the textbook code, too: there, rounding explains nothing.
     """
     workload = WORKLOADS[name]
+    if workload.rows:
+        return verify_prediction(name)
     first = np.arange(workload.batch)
     (_, ours), (_, theirs) = (build(peer, workload, 1).grads(first) for peer in ("dotnn", "numpy_tuned"))
     gradients = max(relative(ours[key], theirs[key]) for key in theirs)
@@ -48,6 +50,16 @@ def verify(name):
         f"{name:12} largest relative difference: gradients {gradients:.0e}, {STEPS} losses {single:.0e}, "
         f"in float64 {double:.0e}   {'ok' if right else 'WRONG'}"
     )
+    return right
+
+
+def verify_prediction(name):
+    """Compare the predictions of ours with those of its own `forward`, and of torch, where that is installed."""
+    others = [peer for peer in ("dotnn_forward", "torch") if not absent(peer)]
+    ours, *theirs = (build(peer, WORKLOADS[name], 1).predict() for peer in ("dotnn", *others))
+    error = max(relative(ours, other) for other in theirs)
+    right = error <= GRADIENT_TOLERANCE
+    print(f"{name:16} largest relative difference: predictions {error:.0e}   {'ok' if right else 'WRONG'}")
     return right
 
 
@@ -116,7 +128,7 @@ def main():
     for name in options.workloads:
         found = list(rows(name, names, *measured(name, names, **timing)))
         for line in found:
-            print("  ".join(text.ljust(width) for text, width in zip(line, (10, 14, 32, 0), strict=True)), flush=True)
+            print("  ".join(text.ljust(width) for text, width in zip(line, (18, 14, 32, 0), strict=True)), flush=True)
         lines += found
     text = f"{heading(**timing)}\n\n{table(lines)}\n"
     if options.write:

@@ -1,6 +1,6 @@
 """The contestants. Each module has `build(workload, variant, threads)`, which returns an object with `run(epochs)`:
 train that many epochs, in float32 unless it says otherwise, and return the last loss. Where it has a `unit`, it runs
-that many epochs in one compiled call, and only multiples of it."""
+that many epochs in one compiled call, and only multiples of it. Of a workload that predicts, it predicts that often."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
+from peers.workloads import CannotDo
+
 
 class Peer(NamedTuple):
     module: str
     variant: str = ""
     needs: str = "numpy"
+    predicts: bool = False
 
 
 PEERS = {
-    "dotnn": Peer("dotnn_script"),
+    "dotnn": Peer("dotnn_script", predicts=True),
+    "dotnn_val": Peer("dotnn_script", "validated"),
+    "dotnn_forward": Peer("dotnn_script", "forward", predicts=True),
     "dotnn_tf": Peer("dotnn_tensorflow", needs="tensorflow"),
     "numpy_tuned": Peer("numpy_tuned"),
     "numpy_text32": Peer("numpy_textbook", "float32"),
     "numpy_text64": Peer("numpy_textbook", "float64"),
     "sklearn": Peer("sklearn_mlp", needs="sklearn"),
-    "torch": Peer("torch_eager", needs="torch"),
+    "torch": Peer("torch_eager", needs="torch", predicts=True),
     "jax": Peer("jax_jit", "step", "jax"),
     "jax_scan": Peer("jax_jit", "scan", "jax"),
     "keras": Peer("keras_fit", "", "keras"),
@@ -47,4 +52,6 @@ def absent(name):
 
 def build(name, workload, threads):
     peer = find(name)
+    if workload.rows and not peer.predicts:
+        raise CannotDo("trains only")
     return importlib.import_module(f"peers.{peer.module}").build(workload, peer.variant, threads)

@@ -1,4 +1,7 @@
-"""Ours: the spec of the workload, compiled with `--style fast`; what runs is `fit` of the script."""
+"""Ours: the spec of the workload, compiled with `--style fast`; what runs is `fit` of the script, or `predict`.
+
+`validated` also evaluates a quarter as many examples after every epoch, `forward` predicts by the pass to read.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,14 @@ def load(path):
     return module
 
 
-def compiled(workload):
+VALIDATED = "data { split = split(train = 80%, val = 20%) }"
+
+
+def compiled(workload, more=""):
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model.py")
-        command = [sys.executable, "-m", "dotnn", "compile", SPECS / workload.spec, "--style", "fast", "-o", path]
+        path, spec = Path(folder, "model.py"), Path(folder, workload.spec)
+        spec.write_text(f"{(SPECS / workload.spec).read_text(encoding='utf-8')}{more}\n", encoding="utf-8")
+        command = [sys.executable, "-m", "dotnn", "compile", spec, "--style", "fast", "-o", path]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise CannotDo(f"does not compile: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
@@ -31,10 +38,14 @@ def compiled(workload):
 
 
 class Runner:
-    def __init__(self, workload, script="", dtype="float32"):
-        self.module = load(script) if script else compiled(workload)
+    def __init__(self, workload, variant="", dtype="float32"):
+        script = variant if variant.endswith(".py") else ""
+        self.module = load(script) if script else compiled(workload, VALIDATED if variant == "validated" else "")
         x, y = workload.data()
         self.parts = {"train": {"x": x, "y": y}}
+        if variant == "validated":
+            self.parts["val"] = {"x": x[: len(x) // 4], "y": y[: len(y) // 4]}
+        self.by_forward = variant == "forward"
         start = workload.init()
         assert list(self.module.PARAMS.values()) == [value.shape for value in start.values()]
         self.names = dict(zip(start, self.module.PARAMS, strict=True))
@@ -43,6 +54,12 @@ class Runner:
     def run(self, epochs):
         self.params, history = self.module.fit(self.params, self.parts, None, epochs=epochs)
         return history[-1]["loss"]
+
+    def predict(self):
+        x = self.parts["train"]["x"]
+        if self.by_forward:
+            return self.module.forward(self.params, {"x": x})[0]["p"]
+        return self.module.predict(self.params, {"x": x})["p"]
 
     def grads(self, rows):
         batch = {name: values[rows] for name, values in self.parts["train"].items()}
@@ -71,5 +88,11 @@ class Runner:
         return taken[:steps]
 
 
+class Predicting(Runner):
+    def run(self, times):
+        for _ in range(times):
+            self.predict()
+
+
 def build(workload, variant, threads):
-    return Runner(workload, variant)
+    return (Predicting if workload.rows else Runner)(workload, variant)

@@ -122,5 +122,16 @@ class Runner:
         return loss.item()
 
 
+class Predicting(Runner):
+    def predict(self):
+        with torch.inference_mode():
+            return torch.softmax(self.model(self.x), 1).numpy()
+
+    def run(self, times):
+        self.model.eval()
+        for _ in range(times):
+            self.predict()
+
+
 def build(workload, variant, threads):
-    return Runner(workload, threads)
+    return (Predicting if workload.rows else Runner)(workload, threads)

@@ -6,7 +6,7 @@ each workload as a spec.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,8 @@ class Workload:
     eps: float = 1e-8
     length: int = 0  # time steps of a sequence
     clip: float = 0.0  # the largest norm of all gradients together
+    rows: int = 0  # examples of a prediction; 0: a training
+    source: str = ""  # the spec, where its name is not the workload's
 
     @property
     def count(self):
@@ -37,7 +39,11 @@ class Workload:
 
     @property
     def spec(self):
-        return self.name.lower().replace("-", "_") + ".nn"
+        return self.source or self.name.lower().replace("-", "_") + ".nn"
+
+    def predicting(self, rows):
+        """Return the prediction of so many examples by the same network; a step is one prediction."""
+        return replace(self, name=f"{self.name}-predict-{rows}", rows=rows, steps=1, batch=rows, source=self.spec)
 
     def data(self):
         if self.kind == "xor":
@@ -77,7 +83,7 @@ class Workload:
         }
 
 
-WORKLOADS = {
+TRAININGS = {
     w.name: w
     for w in (
         Workload("W1", "xor", (2, 4, 1), 4, 1, "sgd", 0.5),
@@ -92,3 +98,6 @@ WORKLOADS = {
         Workload("W7", "rnn", (2, 16, 1), 16, 100, "sgd", 0.01, length=20),
     )
 }
+
+PREDICTIONS = [TRAININGS[name].predicting(rows) for name in ("W2", "W4", "W5") for rows in (1, 64, 1000)]
+WORKLOADS = TRAININGS | {w.name: w for w in PREDICTIONS}

@@ -1,5 +1,6 @@
 """Checks that arrays are what the network declares: shape, kind, range, and one example each."""
 
+import math
 import typing
 
 import numpy as np
@@ -140,12 +141,12 @@ def in_precision(arrays: dict[str, np.ndarray], dtype: typing.Any) -> dict[str, 
     DataError where one of their numbers is not finite in it.
     """
     cast = {}
-    for name, array in arrays.items():
-        cast[name] = array
-        if array.dtype != np.int64:
-            with np.errstate(over="ignore"):  # what overflows is refused
-                cast[name] = array.astype(dtype, copy=False)
-            refuse_overflow(name, array, cast[name])
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+        for name, array in arrays.items():
+            cast[name] = array if array.dtype == np.int64 else array.astype(dtype, copy=False)
+            # Where a sum is finite, all numbers are; where it is not, they are looked at one by one.
+            if array.dtype != np.int64 and not math.isfinite(np.add.reduce(cast[name], axis=None)):
+                refuse_overflow(name, array, cast[name])
     return cast
 
 
@@ -166,8 +167,7 @@ def in_type(name: str, rows: Rows, dtype: typing.Any) -> Rows:
     if rows.values.dtype == np.int64:
         return rows.like(dtype=np.int64)
     cast = rows.like(dtype=dtype)
-    with np.errstate(over="ignore"):  # what overflows is refused
-        refuse_overflow(name, rows, cast)
+    refuse_overflow(name, rows, cast)
     return cast
 
 
@@ -175,7 +175,8 @@ def refuse_overflow(name: str, array: np.ndarray | Rows, cast: np.ndarray | Rows
     """Raise DataError at the first element of `array` that is not finite in the type of `cast`."""
 
     def wrong(some: np.ndarray) -> np.ndarray:
-        overflown: np.ndarray = ~np.isfinite(some.astype(cast.dtype, copy=False))
+        with np.errstate(over="ignore"):  # what overflows is refused
+            overflown: np.ndarray = ~np.isfinite(some.astype(cast.dtype, copy=False))
         return overflown
 
     refuse(name, array, wrong, f"which is not finite in {cast.dtype}", "correct it, or scale it")

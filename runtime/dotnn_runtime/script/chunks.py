@@ -6,28 +6,50 @@ import numpy as np
 
 
 def in_chunks(
-    make: typing.Callable[..., typing.Callable[..., dict[str, np.ndarray]]],
+    run: typing.Callable[..., dict[str, np.ndarray]],
+    size: int,
+    examples: dict[str, typing.Any],
+    found: dict[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Write what `run` gives for `size` examples at a time into arrays for all, made where `found` has none.
+
+    The last chunk goes over a few examples of the one before it again, so that all are of one size.
+    """
+    count = len(next(iter(examples.values())))
+    for end in range(size, count + size, size):
+        rows = slice(min(end, count) - size, min(end, count))
+        for name, value in run({name: array[rows] for name, array in examples.items()}).items():
+            if name not in found:
+                found[name] = np.empty((count, *value.shape[1:]), value.dtype)
+            found[name][rows] = value
+    return found
+
+
+def chunk_size(examples: dict[str, typing.Any], limit: int) -> int:
+    """Return into how large parts the examples are cut, as evenly as can be, of at most `limit`."""
+    count = len(next(iter(examples.values())))
+    return -(-count // max(1, -(-count // limit)))
+
+
+def run_again(
+    last: list[typing.Any],
+    make: typing.Callable[..., typing.Any],
     params: dict[str, np.ndarray],
     examples: dict[str, np.ndarray],
     limit: int,
-) -> typing.Callable[[], dict[str, np.ndarray]]:
-    """Return the function that runs all examples through a network, at most `limit` at a time.
+) -> dict[str, np.ndarray]:
+    """Return what a network makes of all examples, by a pass that `make(params, size)` returns.
 
-    `make(params, size)` returns a pass over `size` examples. The chunks are of one size, so that there is one
-    pass; the last one goes over a few examples of the one before it again.
+    `last` holds the latest pass, whose arrays are used again where it reads these very parameters. It is
+    taken out meanwhile, so that no two threads write into the same arrays.
     """
-    count = len(next(iter(examples.values())))
-    size = -(-count // max(1, -(-count // limit)))
-    run = make(params, size)
-    found: dict[str, np.ndarray] = {}
-
-    def values() -> dict[str, np.ndarray]:
-        for end in range(size, count + size, size):
-            rows = slice(min(end, count) - size, min(end, count))
-            for name, value in run({name: array[rows] for name, array in examples.items()}).items():
-                if name not in found:
-                    found[name] = np.empty((count, *value.shape[1:]), value.dtype)
-                found[name][rows] = value
-        return found
-
+    size = chunk_size(examples, limit)
+    try:
+        kept, length, run = last.pop()
+    except IndexError:
+        kept, length, run = {}, 0, None
+    if length != size or any(kept.get(name) is not w for name, w in params.items()):
+        run = make(params, size)
+    values = in_chunks(run, size, examples, {})
+    last[:] = [(params, size, run)]
     return values

@@ -87,8 +87,14 @@ class Rows:
         return found
 
 
-def pieces(shape: tuple[int, ...], numbers: int = 2**20) -> typing.Iterator[slice]:
-    """Yield slices of the first axis that cut an array into pieces of about so many numbers, or of a row."""
+def pieces(shape: tuple[int, ...], numbers: int = 2**18) -> typing.Iterator[typing.Any]:
+    """Yield slices of the first axis that cut an array into pieces of about so many numbers, or of a row.
+
+    What has no axis is one piece.
+    """
+    if not shape:
+        yield ...
+        return
     length = numbers // max(1, int(np.prod(shape[1:]))) + 1
     for start in range(0, shape[0], length):
         yield slice(start, start + length)

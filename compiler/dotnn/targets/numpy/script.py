@@ -49,7 +49,7 @@ def script(draft: Draft) -> str:
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "all_params": "{**params, **state}" if graph.state else "params",
         "fast": fast.context(model, step, plan, of_prediction),
-        "update": optimizer.context(model.train, has_state=bool(graph.state)),
+        "update": optimizer.context(model.train),
         "regime": training_loop.context(model, graph),
         "draws": draws(graph),
         "thread_lines": thread_lines(model),
@@ -102,7 +102,7 @@ def _read_by_figures(model: Model, graph: Graph) -> tuple[str, ...]:
 def _predicted(graph: Graph) -> str:
     """Return the lines of `predict` that run the network."""
     outputs = [f'"{name}": values["{v.name}"]' for name, v in graph.outputs.items()]
-    run = "values = in_chunks(make_forward, params, batch, CHUNK)()"
+    run = "values = run_again(LAST_PASS, make_forward, params, batch, CHUNK)"
     return "\n    ".join([run, *wrapped("outputs = {", outputs, "}", room=INDENT)])
 
 

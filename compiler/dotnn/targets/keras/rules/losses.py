@@ -100,6 +100,7 @@ def _front(factor: float) -> str:
 
 
 TOTAL_OF_EXAMPLES = LossRule("total_of_examples", lambda node: _front(node.attrs["factor"]) + reduced(node, "terms"))
+PICK = LossRule("pick", lambda node: "tf.gather(x, y[:, None], axis=1, batch_dims=1)")
 PERCEPTRON = LossRule("perceptron", lambda node: reduced(node, "tf.where(t * y <= 0, -t * y, tf.zeros_like(y))"))
 MSE = keras_loss("mse", "mean_squared_error(t, y)")
 L1 = keras_loss("l1", "mean_absolute_error(t, y)")

@@ -10,6 +10,7 @@ from itertools import groupby
 from dotnn.codegen.names import Scope
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Loop, Node, Value
+from dotnn.library.layers.recurrent import PLAIN, ROLES
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.flow import Flow, Frame
 from dotnn.targets.numpy.explain.functions import Pair, base_name, nodes_of
@@ -273,4 +274,9 @@ def operand_names(call: Call) -> list[str]:
     if "attention" in step.layer.name and len(step.ins) > 1:
         own = ["query", "value", "key", "mask"] if step.params else ["query", "key", "value", "mask"]
         return own[: len(step.ins)]
+    if step.layer.inputs:
+        roles = step.attrs.get(ROLES, PLAIN)
+        return [
+            f"{role.removeprefix('initial ')}_0" if role not in (*step.layer.inputs, "mask") else role for role in roles
+        ]
     return ["x", "mask"][: len(step.ins)] if len(step.ins) <= 2 else [f"x{k + 1}" for k in range(len(step.ins))]
