@@ -179,6 +179,8 @@ EXPRESSIONS = {
 """Expressions of `x`, `u`, `v` and `table` (`layer_spec`), and the same in NumPy and SciPy."""
 EXPRESSION_SPECS = [(text, layer_spec(text)) for text in EXPRESSIONS]
 EXPRESSION_SPECS += [("own", f"activation own(z, a = 2) = z * sigmoid(a * z) {layer_spec('own(x -> own, a = 0.3)')}")]
+OWN_PARAMETERS = "block P { input x: [n]  param s: [n]  param W: [n, n]  output sin(s) * (x @ W.T) + exp(x @ W + s) }"
+EXPRESSION_SPECS += [("parameters", f"{OWN_PARAMETERS} {layer_spec('x -> P')}")]
 
 
 LAYER_SPECS = [(name, layer_spec(call)) for name, layer in LAYERS.items() for call in calls(layer)]

@@ -100,10 +100,11 @@ def prepare_lines(model: Model, more: str = "") -> list[str]:
     dropping = [name for name, chain in ways.items() if chain.drops]
     lines += [f"arrays = without_gaps(arrays, {literal(tuple(dropping))})"] if dropping else []
     lines += [f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values())]
-    lines += _split_lines(data)
+    lines += [line for statement in _split_lines(data) for line in on_the_page(statement, INDENT)]
     lines += ["# Fitted on the training part only: the others must not leak into it."] if fitted(model) else []
     lines += ["scaling = {}"]
-    lines += [line for chain in ways.values() for line in _prepared(chain)]
+    prepared = (statement for chain in ways.values() for statement in _prepared(chain))
+    lines += [line for statement in prepared for line in on_the_page(statement, INDENT)]
     return [*lines, f"return prepared(parts, dtype{more}), scaling"]
 
 
@@ -132,7 +133,8 @@ def predict_lines(model: Model) -> list[str]:
     ways = {name: chain for name, chain in chains(model).items() if name in model.inputs}
     made = sorted(ways.values(), key=lambda chain: chain.origin == chain.name)  # of others, before these are prepared
     values = 'batch["{}"]'.format
-    return [f"{values(chain.name)} = {chain.apply(values(chain.origin))}" for chain in made if chain.acts]
+    found = [f"{values(chain.name)} = {chain.apply(values(chain.origin))}" for chain in made if chain.acts]
+    return [line for statement in found for line in on_the_page(statement, INDENT)]
 
 
 def undone_lines(model: Model) -> list[str]:

@@ -22,6 +22,9 @@ FIGURES = 1e-6
 FEW = 200
 """So many examples of a spec's data are prepared, and their parts compared."""
 
+FEWER = 3
+"""So many of them are left out, one after the other: how a split rounds shows in some numbers of examples alone."""
+
 Difference = tuple[str, str]
 """The function or the constant that differs, and a sentence."""
 
@@ -84,6 +87,13 @@ def _data(ours: ModuleType, other: ModuleType, course: Course) -> Iterator[Diffe
             yield "load_data", f"the data of {name} differ{value}"
         raw = {name: np.asarray(values)[:FEW] for name, values in raw.items()}
     given = _given(other, course.parts["train"]) if raw is None else raw
+    count = len(next(iter(given.values()), ()))
+    for fewer in range(max(count - FEWER, min(count, 1)), count + 1):
+        yield from _prepared(ours, other, {name: values[:fewer] for name, values in given.items()})
+
+
+def _prepared(ours: ModuleType, other: ModuleType, given: Arrays) -> Iterator[Difference]:
+    """Compare the parts of examples; nothing where they are too few."""
     theirs = _outcome(lambda: other.prepare(dict(given), np.float64))
     if theirs is None:
         return
@@ -134,6 +144,8 @@ def _predictions(ours: ModuleType, other: ModuleType, course: Course) -> Iterato
     inputs = raw_inputs(other, examples)
     scaling = fitted_to_nothing(other)
     mine, theirs = (_predicted(module, course.params, inputs, scaling) for module in (ours, other))
+    if mine.keys() != theirs.keys():
+        yield "predict", f"predictions of {', '.join(mine)} are returned, and should be of {', '.join(theirs)}"
     for name, value in _unlike(mine, theirs):
         yield "predict", f"the predictions of {name} differ{value}"
     own, right = (

@@ -304,18 +304,18 @@ def _order(split: Split, own: str) -> str:
 def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> Iterator[tree.Stmt]:
     """Yield what draws the rows of each part where every class has its share in all of them."""
     yield tree.Note("each part has the proportions of the classes, to within one example")
-    yield tree.Assign(("labels", "shares"), f'arrays["{split.stratify}"]{own}, np.array({shares})')
+    yield tree.assign("labels", f'arrays["{split.stratify}"]{own}')
     yield tree.assign("order", f"np.random.default_rng({split.seed}).permutation(len(labels))")
     yield tree.assign("order", 'order[np.argsort(labels[order], kind="stable")]', comment="class by class")
-    yield tree.Assign(("exact", "sizes"), "len(labels) * shares, np.unique(labels, return_counts=True)[1]")
-    yield tree.assign("totals", "np.floor(exact + 1e-9).astype(int)")
-    yield tree.assign('totals[np.argsort(totals - exact, kind="stable")[: len(labels) - totals.sum()]]', "1", "+=")
-    yield tree.assign("counts", "np.floor(np.outer(sizes, shares) + 1e-9).astype(int)")
-    neediest = tree.assign("neediest", "np.lexsort((row - size * shares, counts.sum(axis=0) - totals))")
-    more = tree.assign("row[neediest[: size - row.sum()]]", "1", "+=")
-    head = "for row, size in zip(counts, sizes, strict=True)"
-    yield tree.For(head, (neediest, more), "what is left goes to the parts that need most")
-    yield tree.assign("assigned", f"np.concatenate([np.repeat({names}, row) for row in counts])")
+    yield tree.assign("exact", f"np.outer([len(labels), *np.bincount(labels)], {shares})", comment="all, then classes")
+    yield tree.Assign(("counts", "excess"), "np.floor(exact + 1e-9).astype(int), 0 * exact[0]")
+    neediest = "np.lexsort((row - wanted, excess))[: round(wanted.sum()) - row.sum()]"
+    more = tree.assign(f"row[{neediest}]", "1", "+=")
+    excess = tree.assign("excess", "counts[1:].sum(axis=0) - counts[0]")
+    yield tree.For(
+        "for row, wanted in zip(counts, exact, strict=True)", (more, excess), "what is left goes to the neediest parts"
+    )
+    yield tree.assign("assigned", f"np.concatenate([np.repeat({names}, row) for row in counts[1:]])")
     yield tree.assign("rows", f"{{name: np.sort(order[assigned == name]) for name in {names}}}")
 
 

@@ -75,7 +75,9 @@ class LocalNames:
         return whole and len(self.in_order({**self.frame.params, **self.frame.d_params})) <= FEW_PARAMS
 
     def paragraphs(self, phase: str) -> list[tuple[Span | None, list[Item]]]:
-        """Return the items of a function by the statement they belong to, one after the other."""
+        """Return the items of a function by the statement they belong to, one after the other; a layer has but one."""
+        if self.call.kind == "layer":
+            return [(None, [*self.call.items(phase)])]
 
         def key(item: Item) -> Span | None:
             return self.spec.statement(item) if isinstance(item, Call) else self.spec.in_call(item, self.call)

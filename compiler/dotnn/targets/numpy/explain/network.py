@@ -179,15 +179,9 @@ class NetworkWriter:
         return f"{ins} -> {outs}"
 
     def _back_doc(self, pair: Pair) -> str:
-        back = pair.backward
-        assert back is not None
-        of = _listed([r.removeprefix("d_") for r in back.results if r.startswith("d_")])
-        if pair.call.use is None and any(node.loop for node in pair.call.direct("backward")):
-            return "Backpropagation through time: the loop of the forward pass, back from its last step."
-        whose = "the block's" if pair.call.use else "its"
-        params = f"{whose} parameters, by name" if back.keys else ""
-        ends = ", and to ".join(filter(None, (of, params))) or "the parameters"
-        return f"Return the derivative of the loss with respect to {ends}."
+        """Return the docstring of a backward function: only a loop has one, for the last line says what is returned."""
+        loops = pair.call.use is None and any(node.loop for node in pair.call.direct("backward"))
+        return "Backpropagation through time: the loop of the forward pass, back from its last step." if loops else ""
 
     # ------------------------------------------------------------------------------------------------------- root
 
@@ -300,11 +294,6 @@ class NetworkWriter:
         if path in self.model.inputs:
             return f'examples["{path}"]'
         return root.stored(self.graph.steps[path], "backward")
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return `x, gamma and beta`."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _with_functions(equation: str, attrs: Attrs) -> str:

@@ -24,8 +24,7 @@ class History(list):
     """One record per epoch, and how training ended."""
     stopped_by, best_epoch, diverged_at, scaling, test = "epochs", 0, "", {}, {}
 '''
-DOC = """Train on raw arrays by name (None: those of the spec); return the parameters and the history.
-`on_epoch(record, state)` gets all that is needed to go on from there; `resume` takes such a state."""
+DOC = "Train on raw arrays by name; return params and history. `resume` takes a state that `on_epoch` got."
 
 
 class TrainingWriter:
