@@ -179,6 +179,8 @@ EXPRESSIONS = {
 """Expressions of `x`, `u`, `v` and `table` (`layer_spec`), and the same in NumPy and SciPy."""
 EXPRESSION_SPECS = [(text, layer_spec(text)) for text in EXPRESSIONS]
 EXPRESSION_SPECS += [("own", f"activation own(z, a = 2) = z * sigmoid(a * z) {layer_spec('own(x -> own, a = 0.3)')}")]
+OWN_PARAMETERS = "block P { input x: [n]  param s: [n]  param W: [n, n]  output sin(s) * (x @ W.T) + exp(x @ W + s) }"
+EXPRESSION_SPECS += [("parameters", f"{OWN_PARAMETERS} {layer_spec('x -> P')}")]
 
 
 LAYER_SPECS = [(name, layer_spec(call)) for name, layer in LAYERS.items() for call in calls(layer)]
@@ -200,3 +202,15 @@ def loss_settings():
         for target in ["class[3]", "[3]"] if loss.target == "class" else ["[3]"]:
             for stage in STAGES.get(loss.target, [""]):
                 yield name, target, stage
+
+
+DEFINED_SPEC = """
+    loss both(y, t, k: class) = -log(y[k]) + log(sum(exp(y))) + sqrt(sum((y - t)^2)) + t[0] * y[1:][0] + sum(y) / 3
+    loss wide(a, b) = mean(a^2) + max(a) * mean(b) + sum(a * b) * sum(softmax(b)) + log(sum(a^2) + 1) * sum(b)
+    penalty group(w, s) = s * sum(sqrt(sum(w^2, axis = 0))) + mean(w) * s
+    model M { input x: [4]  target t: [3]  target k: class[3]
+      h = x -> dense(6, tanh, penalty = group(0.1)) -> reshape([2, 3])
+      g = x -> dense(6) -> reshape([2, 3])
+      output y = h -> flatten -> dense(3, softmax) }
+    train { loss = both(y, t, k) + wide(h, g) }"""
+"""Every op of the losses and penalties that a spec defines."""

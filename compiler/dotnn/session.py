@@ -54,10 +54,12 @@ class Compilation:
 
     `source` is its text, and `sets` are the texts of `--set`. With `check` the verifier runs after every pass, and over
     the memory of a fast step. Whatever is wrong with a spec is a `CompileError` of the stage that finds it.
+    `large` says whether the data are large, where that is not read off the spec's own file.
     """
 
     def __init__(self, source: Source, sets: Sequence[str] = (), *, check: bool = False) -> None:
         self.source, self.sets, self.check = source, tuple(sets), check
+        self.large: bool | None = None
         self._graphs: dict[tuple[int, Pass[[]]], tuple[Graph, Graph]] = {}
         self._verified: set[int] = set()
         self._compiled: dict[Options, Compiled] = {}
@@ -148,7 +150,17 @@ class Compilation:
         step = self.after(style.step(options, words)) if style.step else graph
         shown = tuple(dict.fromkeys(m.output for m in self.model.train.metrics if m.output not in self.model.inputs))
         prediction = self.after(style.predict(options, words, shown)) if style.predict else graph
-        return Draft(self.model, target, style, options, graph, step, prediction, self._values, words)
+        large = self._large
+        return Draft(self.model, target, style, options, graph, step, prediction, self._values, words, large)
+
+    @cached_property
+    def _large(self) -> bool:
+        """Whether the data are large: those that were said to be, or those of the spec's own file of arrays."""
+        if self.large is not None:
+            return self.large
+        from dotnn.running.data_size import holds_much
+
+        return holds_much(self.model)
 
     @cached_property
     def _values(self) -> Mapping[str, np.ndarray]:

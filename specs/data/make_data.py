@@ -74,6 +74,29 @@ def make_diabetes() -> None:
     write_csv("diabetes.csv", [*header, "progression"], rows)
 
 
+def make_passengers() -> None:
+    """600 passengers of a ship that sank, made up: some ages, decks and fares are not known.
+
+    Women, children and the upper decks survive more often, by a logistic model that is not linear in age.
+    """
+    rng = np.random.default_rng(1912)
+    rows = []
+    for _ in range(600):
+        sex = ("female", "male")[int(rng.random() < 0.62)]
+        deck = ("upper", "middle", "lower")[int(rng.choice(3, p=[0.25, 0.25, 0.5]))]
+        age = float(np.clip(rng.normal(30, 14), 1, 80))
+        relatives = int(rng.poisson(0.8))
+        fare = float(np.exp(rng.normal({"upper": 4.2, "middle": 2.9, "lower": 2.3}[deck], 0.5)))
+        score = 2.6 * (sex == "female") + 2.2 * (age < 14) - 0.4 * relatives
+        score += {"upper": 0.4, "middle": -0.8, "lower": -1.8}[deck]
+        known = rng.random(3) > [0.2, 0.1, 0.02]
+        cells = [round(age), deck, round(fare, 2)]
+        age_, deck_, fare_ = (cell if there else "" for cell, there in zip(cells, known, strict=True))
+        survived = int(rng.random() < 1 / (1 + np.exp(-score)))
+        rows.append([survived, sex, age_, relatives, deck_, fare_])
+    write_csv("passengers.csv", ["survived", "sex", "age", "relatives", "deck", "fare"], rows)
+
+
 def make_brackets() -> None:
     """All 252 rows of twelve brackets, six of each, that open first and close last; 132 of them are balanced.
 
@@ -115,6 +138,7 @@ if __name__ == "__main__":
     make_iris()
     make_breast_cancer()
     make_diabetes()
+    make_passengers()
     make_power_plant()
     make_four()
     make_brackets()

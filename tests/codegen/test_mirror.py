@@ -21,7 +21,7 @@ from dotnn.session import Options, compile_model, compile_spec
 from dotnn.targets import TARGETS
 
 RANDOM = range(3_000_000, 3_000_040)
-BOUNDS = {"xor": 205, "iris": 280, "digits": 260, "jabberwocky": 300, "lenet": 344, "brackets": 438}
+BOUNDS = {"xor": 205, "iris": 280, "digits": 260, "jabberwocky": 300, "lenet": 338, "brackets": 427}
 """How long a script may be."""
 TOLERANCE = 1e-11
 

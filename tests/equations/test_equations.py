@@ -85,6 +85,22 @@ ODD = {
     "used three times": layer_spec("x * u + u / (2 + u^2)"),
 }
 
+DEFINED = """
+activation swish(z, beta = 1) = z * sigmoid(beta * z)
+loss quantile(y, t, q = 0.9) = mean(max(q * (t - y), (q - 1) * (t - y)))
+loss focal(p, y: class, gamma = 2) = -(1 - p[y])^gamma * log(p[y])
+penalty group(w, s) = s * sum(sqrt(sum(w^2, axis = 0)))
+model D {
+  input x: [3]
+  target t: [1]
+  target c: class[3]
+  h = x -> dense(4, swish, penalty = group(0.1))
+  output y = h -> dense(1)
+  output p = h -> dense(3, softmax)
+}
+train { loss = quantile(y, t) + 0.5 * focal(p, c) }"""
+ODD["defined by the spec"] = DEFINED
+
 
 @pytest.mark.parametrize("text", ODD.values(), ids=[*ODD])
 def test_odd_networks(text):

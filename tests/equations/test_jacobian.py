@@ -5,6 +5,7 @@ import pytest
 from support import SPECS, model_of
 
 from dotnn.commands.explaining.example import worked
+from dotnn.commands.explaining.forward_mode import forward_part
 from dotnn.commands.explaining.jacobian import jacobians
 from dotnn.commands.explaining.script import explanation
 from dotnn.ir.interpret import evaluate
@@ -45,6 +46,19 @@ def test_layers(small):
     for name, matrix in (("h", by_h), ("x", by_x)):
         (jacobian,) = jacobians(found, example, name)
         np.testing.assert_allclose(jacobian.matrix, matrix, rtol=1e-12, atol=1e-15)
+
+
+def test_forward_mode(small):
+    """Forward from an input to the loss comes what comes back to it; on the way, the matrix."""
+    found, example = small
+    (table,) = forward_part(found, example, "x").tables
+    rows = {(symbol, unit): np.array(cells) for symbol, unit, *cells in table.rows}
+    back = example.values.whole["d_h_z"][1] @ example.before["h.W"].T
+    np.testing.assert_allclose(rows["E", ""], back, rtol=1e-12)
+    for j in range(2):
+        np.testing.assert_allclose(rows["z¹", f"[{j}]"], example.before["h.W"][:, j], rtol=1e-12)
+    (jacobian,) = jacobians(found, example, "x")
+    np.testing.assert_allclose([rows["a³", f"[{j}]"] for j in range(3)], jacobian.matrix, rtol=1e-12)
 
 
 def moved_by_hand(found, example, value, push):

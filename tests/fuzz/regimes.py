@@ -86,7 +86,8 @@ class Regime:
         self.kinds.append(kind)
         for name in [loss.name, *([self.rng.choice(alike)] if self.rng.random() < 0.15 else [])]:
             weight = self.rng.choice(["", "", "0.3 * ", "2 * "])
-            texts, _ = Drawing(self.rng, length=width).arguments(LOSSES[name].args)
+            classes = 2 if kind == "unit" else width
+            texts, _ = Drawing(self.rng, length=classes).arguments(LOSSES[name].args)
             self.terms.append(f"{weight}{name}{arguments([output, target, *texts])}")
 
     # ------------------------------------------------------------------------------------------------ the section

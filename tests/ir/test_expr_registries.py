@@ -127,7 +127,7 @@ def test_schedules_mean_the_same_in_plain_numbers(name):
 
 def test_lines_of_constraints_and_initialisers_are_formulas():
     for entry in CONSTRAINTS.values():
-        text = entry.written("w", {a.name: 0.5 for a in entry.args})
+        text = entry.written("w", {a.name: 0.5 for a in entry.args}, (3, 4))
         assert spell(parse(text), NUMPY, {entry.helper}) == text
     for entry in INITS.values():
         if entry.numpy is not None:

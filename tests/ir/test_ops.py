@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from samples import EXPRESSION_SPECS, LAYER_SPECS, layer_spec, loss_settings, loss_spec
+from samples import DEFINED_SPEC, EXPRESSION_SPECS, LAYER_SPECS, layer_spec, loss_settings, loss_spec
 from support import STYLES, complex_gradient, generic_point, model_of, module_of
 
 from dotnn.ir.builder import GraphBuilder
@@ -15,6 +15,7 @@ from dotnn.library.penalties import PENALTIES
 from dotnn.session import lower
 
 OP_SPECS = [
+    DEFINED_SPEC,
     *(spec for _, spec in (*LAYER_SPECS, *EXPRESSION_SPECS)),
     *(loss_spec(f"{n}(y, t)", target, stage) for n, target, stage in loss_settings()),
     *(

@@ -8,6 +8,10 @@ from scipy import special
 from support import STYLES, assert_gradients, generic_point, gradients, model_of, module_of
 from tensorflow_target.test_parity import agrees
 
+from dotnn.core.diagnostics import Source
+from dotnn.model.identity import training_identity
+from dotnn.session import Compilation
+
 NETWORK = """
     model M {{
       input  x: [4]
@@ -309,3 +313,37 @@ def test_penalties_and_constraints(style):
 
 def test_tensorflow_has_the_same_penalties_and_constraints():
     assert agrees(model_of(PENALISED), 4) < 1e-9
+
+
+def test_tensorflow_computes_the_same_metrics():
+    text = "\n".join(line for line in METRICS.splitlines() if "npz(" not in line)
+    text = text.replace("stop = early(val_inside_0.7, patience = 5)", "")
+    begun = Compilation.of(model_of(text))
+    ours = module_of(text)
+    params, batch = generic_point(ours, 6)
+    with begun.witness() as peer:
+        peer.module.assign(peer.network, params)
+        found = peer.module.evaluate(peer.network, batch, {})
+    wanted = ours.evaluate(params, batch)
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-9, err_msg=name)
+
+
+def test_what_is_defined_belongs_to_the_identity_of_a_training():
+    bodies = ["mean((y - t)^2)", "mean((y-t)^2)  # a note\n", "mean((y - t)^4)", "f(y, t)"]
+    others = ["loss f(y, t) = mean(abs(y - t))", "loss f(y, t) = mean(abs(y - t)) * 2"]
+    texts = [spec_of([f"mine(y, t) = {body}"], "mine(y, t)") for body in bodies[:3]]
+    texts += [f"{other}\n{spec_of(['mine(y, t) = f(y, t)'], 'mine(y, t)')}" for other in others]
+    texts += [PENALISED, PENALISED.replace("s * sum(sqrt", "2 * s * sum(sqrt"), PENALISED.replace("abs(w) / ", "w / ")]
+    found = [training_identity(model_of(text), "numpy", "explain") for text in texts]
+    assert found[0] == found[1]
+    assert len({*found}) == len(found) - 1
+
+
+def test_one_that_nothing_uses_is_a_warning():
+    unused = "metric m(y, t) = mean(y - t)\npenalty p(w) = sum(w^2)\nconstraint c(w) = w\n"
+    text = unused + spec_of(["a(y, t) = mean((y - t)^2)", "b(y, t) = a(y, t) / 2"], "mse(y, t)")
+    warnings = Compilation(Source("a.nn", text)).warnings
+    found = [name for name in "mpcab" for warning in warnings if "NN607" in warning and f" {name} is" in warning]
+    assert found == ["m", "p", "c", "b"]

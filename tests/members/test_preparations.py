@@ -286,10 +286,35 @@ def test_one_end_of_a_range_may_be_given(target, tmp_path):
     np.testing.assert_allclose(parts["train"]["x"], x / x.max(axis=0), rtol=1e-12)
 
 
+EVERYTHING = """
+model Everything {
+  input  x: [2]
+  input  gaps: [2]
+  input  fare: [1]
+  input  port: category[4]
+  input  kind: [3]
+  target label: [3]
+  target price: [1]
+  h = concat(x, gaps, fare, kind, port -> embedding(4, 2)) -> dense(4, tanh)
+  output p = h -> dense(3, softmax)
+  output y = h -> dense(1)
+}
+data {
+  source  = csv("d.csv", x = [age, fare], fare = price, port = port, kind = label, price = price)
+  label   = bins(price, edges = [40, 400])
+  missing = [median(x), constant(fare, 1)]
+  gaps    = indicator(x)
+  scale   = [divide(10, x), log(fare), log(price, plus = 1), range(price)]
+  one_hot = [kind, label]
+}
+train { loss = cross_entropy(p, label) + mse(y, price)  epochs = 2  metrics = [accuracy, mae] }
+"""
+
+
 def test_the_check_passes_what_is_prepared(tmp_path, run_dotnn):
-    """It draws raw examples, with gaps and texts, and undoes the logarithm of the target on both sides."""
+    """It draws raw examples: with gaps, texts and class numbers, and numbers of which a logarithm is taken."""
     write(tmp_path / "d.csv", rows())
-    (tmp_path / "s.nn").write_text(SPEC.replace("FILL", "median(x)"))
+    (tmp_path / "s.nn").write_text(EVERYTHING)
     run_dotnn(tmp_path, "compile", "s.nn", "--style", "fast")
-    for words in (["s.nn"], ["s.py"]):
+    for words in (["s.nn"], ["s.py"], ["s.py", "--spec", "s.nn"]):
         assert json.loads(run_dotnn(tmp_path, "check", *words, "--json").stdout)["verdict"] == "PASS"

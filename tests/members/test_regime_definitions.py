@@ -5,10 +5,13 @@ import math
 
 import numpy as np
 import pytest
+from errors.runner import dotnn
 from support import STYLES, generic_point, model_of, module_of
 from tensorflow_target.test_parity import agrees
 
 from dotnn.model.identity import training_identity
+from dotnn.running.scripts import load_module
+from dotnn.session import Options, compile_model
 
 MOMENTS = """
   slot m = 0
@@ -162,6 +165,57 @@ def test_a_training_goes_on_from_every_epoch(style):
     for state in states:
         for name, w in module.train(DATA, resume=state)[0].items():
             np.testing.assert_array_equal(w, whole[name], strict=True)
+
+
+LONG = """optimizer mine(lr = 0.1, b = 0.9) {
+  share = sqrt(1 - step / steps) * b
+  late  = where(epoch >= epochs / 2, 0.5, 1)
+  w     = w - lr * share * late * g * sqrt(1 + 1 / (1 + epoch))
+}"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("batch", [3, 4, "all"])
+def test_an_optimizer_knows_the_length_of_the_run(style, batch):
+    """It is that of the training, not of the spec; a training that goes on knows its own. Float32 stays float32."""
+    text = network(LONG, "optim = mine").replace("batch = 4", f"batch = {batch}  shuffle = false")
+    text = text.replace("dense(5, tanh) -> dense(2)", "dense(2, bias = false)")
+    module, states = module_of(text, style), []
+    x, t = DATA["x"], DATA["t"]
+    size = len(x) if batch == "all" else batch
+    starts, epochs = range(0, len(x), size), 4
+    keep = lambda record, state: states.append(copy.deepcopy(state))  # noqa: E731
+    params, _ = module.train(DATA, epochs=epochs, dtype=np.float64, on_epoch=keep)
+    w = module.init_params(0, np.float64)["y.W"]
+    for step in range(epochs * len(starts)):
+        epoch, at = divmod(step, len(starts))
+        rows = slice(starts[at], starts[at] + size)
+        gradient = module.loss_and_grads({"y.W": w}, {"x": x[rows], "t": t[rows]})[1]["y.W"]
+        share = math.sqrt(1 - step / (epochs * len(starts))) * 0.9 * (0.5 if epoch >= epochs / 2 else 1)
+        w = w - 0.1 * share * gradient * math.sqrt(1 + 1 / (1 + epoch))
+    np.testing.assert_allclose(params["y.W"], w, rtol=1e-12)
+    again, _ = module.train(DATA, epochs=epochs, dtype=np.float64, resume=states[1])
+    np.testing.assert_array_equal(again["y.W"], params["y.W"])
+    assert module.train(DATA, epochs=2)[0]["y.W"].dtype == np.float32
+
+
+def test_an_optimizer_that_knows_the_length_of_the_run_is_checked(tmp_path):
+    (tmp_path / "a.nn").write_text(network(LONG, "optim = mine"))
+    checked = dotnn("check", "a.nn", folder=tmp_path)
+    assert checked.exit_code == 0, checked.stdout
+
+
+def test_an_optimizer_that_knows_the_length_of_the_run_for_tensorflow(tmp_path):
+    pytest.importorskip("tensorflow")
+    text = network(LONG, "optim = mine")
+    agrees(model_of(text), 6)
+    path = tmp_path / "script.py"  # TensorFlow reads the text of a loop
+    path.write_text(compile_model(model_of(text.replace("0.1", "0.125")), Options(target="tensorflow")).script)
+    module = module_of(text.replace("0.1", "0.125"))
+    options = {"epochs": 5, "dtype": np.float64, "params": module.init_params(0)}
+    expected = module.train(DATA, **options)[0]
+    for name, w in load_module(path).train(DATA, **options)[0].items():
+        np.testing.assert_allclose(w, expected[name], rtol=1e-9, err_msg=name)
 
 
 def test_what_a_definition_says_tells_trainings_apart():

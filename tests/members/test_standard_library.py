@@ -60,6 +60,7 @@ def test_everything_is_compared_here():
     compared = {*KERAS, *(call.partition("(")[0] for call in NUMPY)}
     assert compared == {*NAMES["std.activations"]}
     assert {*OPTIMIZERS} == {*NAMES["std.optimizers"]}
+    assert {call.partition("(")[0] for call in LOSSES} == {*NAMES["std.losses"]}
     assert {call.partition("(")[0] for call in SCHEDULES} == {*NAMES["std.schedules"]}
     assert {call.partition("(")[0] for call in INITS} == {*NAMES["std.inits"]}
     assert {kind for name in libraries() for kind in _kinds(name)} <= KINDS.keys()
@@ -188,6 +189,80 @@ def test_optimizers(name):
 def test_optimizers_in_all_targets(name):
     pytest.importorskip("tensorflow")
     agrees(model_of(network("mish", f"optim = {name}(restarts(0.01, period = 2))  batch = 4  epochs = 4")), 9)
+
+
+# ------------------------------------------------------------------------------------------------- losses
+
+
+def _pinball(y, t):
+    return np.mean([[0.3 * (b - a) if b > a else 0.7 * (a - b) for a, b in zip(*rows, strict=True)]
+                    for rows in zip(y, t, strict=True)])  # fmt: skip
+
+
+def _tversky(y, t):
+    both, more, less = ((a * b).sum(axis=1) for a, b in ((y, t), (y, 1 - t), (1 - y, t)))
+    return np.mean(1 - (both + 1e-7) / (both + 0.3 * more + 0.5 * less + 1e-7))
+
+
+def keras_loss(name, **options):
+    """The mean over the batch of what Keras's class makes of each example."""
+
+    def mean(y, t):
+        keras = pytest.importorskip("keras")
+        loss = getattr(keras.losses, name)(reduction=None, dtype="float64", **options)
+        return np.mean(
+            np.asarray(loss(keras.ops.convert_to_tensor(t, "float64"), keras.ops.convert_to_tensor(y, "float64")))
+        )
+
+    return mean
+
+
+LOSSES = {
+    "log_cosh": lambda y, t: np.mean(np.log(np.cosh(y - t))),
+    "quantile(q = 0.3)": _pinball,
+    "poisson": keras_loss("Poisson"),
+    "mape": keras_loss("MeanAbsolutePercentageError"),
+    "msle": keras_loss("MeanSquaredLogarithmicError"),
+    "squared_hinge": keras_loss("SquaredHinge"),
+    "cosine": lambda y, t: 1 + keras_loss("CosineSimilarity")(y, t),
+    "dice": keras_loss("Dice", axis=(1,)),
+    "tversky(alpha = 0.3)": _tversky,
+    "focal(gamma = 1.5)": lambda p, y: np.mean([-((1 - row[k]) ** 1.5) * math.log(row[k]) for row, k in zip(p, y)]),  # noqa: B905
+}
+"""What each loss of a batch is, by Keras or by hand."""
+
+
+def loss_spec(call, network="identity"):
+    name, _, more = call.rstrip(")").partition("(")
+    target = "class[3]" if name == "focal" else "[3]"
+    return f"""use std.losses
+    model M {{ input x: [3]  target t: {target}  output y = x -> {network} }}
+    train {{ loss = {name}(y, t{", " * bool(more)}{more}) }}"""
+
+
+@pytest.mark.parametrize("call", LOSSES)
+def test_losses(call):
+    """A batch of shares: of the squared hinge the targets are signs, of a focal loss classes."""
+    module, rng = module_of(loss_spec(call)), np.random.default_rng(4)
+    y, t = rng.dirichlet(np.ones(3), 7), rng.random((7, 3))
+    t = {"squared_hinge": np.sign(t - 0.5), "focal(gamma = 1.5)": np.arange(7) % 3}.get(call, t)
+    batch = {"x": y, "t": t}
+    found = module.total_loss({}, batch, module.forward({}, batch)[1])
+    assert found == pytest.approx(LOSSES[call](y, t), rel=1e-10)
+
+
+@pytest.mark.parametrize("call", LOSSES)
+def test_slopes_of_losses(call):
+    module = module_of(loss_spec(call, "dense(4, tanh) -> dense(3, softmax)"))
+    assert_gradients(module, *generic_point(module, 4))
+
+
+def test_losses_for_tensorflow():
+    """All of them in one sum."""
+    pytest.importorskip("tensorflow")
+    terms = [f"{call.partition('(')[0]}(y, t)" for call in LOSSES if "focal" not in call]
+    text = loss_spec("mape", "dense(4, tanh) -> dense(3, softmax)").replace("mape(y, t)", " + ".join(terms))
+    agrees(model_of(text), 4)
 
 
 # ------------------------------------------------------------------------------------- schedules, initialisers

@@ -40,6 +40,9 @@ EQUIVALENT = [
     ("lost_mask", r"^d_\w*scores = d_\w*(masked|causal)$", "softmax sends nothing to a masked score"),
     ("wrong_inner_sign", r"\(t - 1\) % 2", "every second step: counted from the one before or behind, the same"),
     ("wrong_constant", r"1\.1e-07", "differs for probabilities between 1e-7 and 1.1e-7 alone"),
+    ("trained_another_number", r"reshape\(-2", "of an array's sizes any negative one is the one that is left"),
+    ("trained_another_number", r"1\.25e-09", "differs for shares this close to a whole number of examples alone"),
+    ("trained_another_sign", r"exact - 1e-09", "a whole share that loses one example is the first to get one back"),
 ]
 """Mutants that compute the same, or differ only where nothing is promised: operator, pattern of the change, reason."""
 

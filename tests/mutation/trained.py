@@ -52,8 +52,8 @@ FUNCTIONS = (
     "prepare", "load_data",
 )  # fmt: skip
 """What is attacked: all that decides what is trained and predicted, and is no gradient."""
-SILENT = ("stopped_by", "dtype =", "DataError", "scratch_", "max(steps - warmup, ")
-"""Lines whose mistakes show in messages, in speed, or in a training that is nothing but its warm-up."""
+SILENT = ("stopped_by", "dtype =", "DataError", "scratch_", "max(steps - warmup, ", "note_overflow")
+"""Lines whose mistakes show in messages, in speed, or in a training that is nothing but its warm-up or overflows."""
 RARE = ("isfinite", "on_epoch", "resume")
 """Conditions of blocks that run when training fails or is resumed, or where somebody looks on."""
 

@@ -65,6 +65,7 @@ def test_the_files_are_what_the_program_writes(tmp_path):
     module.HERE = tmp_path
     for make in (module.make_digits, module.make_iris, module.make_breast_cancer, module.make_diabetes):
         make()
+    module.make_passengers()
     module.make_power_plant()
     for path in tmp_path.iterdir():
         if path.suffix == ".csv":

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from support import SPECS, STYLES, forward_values, module_of, script_of
 
 
@@ -66,6 +69,28 @@ def test_linear_regression_is_the_least_squares_solution():
     found = module.predict(params, {"x": data["x"]}, history.scaling)["y"]
     np.testing.assert_allclose(found, exact.predict(data["x"]), rtol=1e-4)
     np.testing.assert_allclose(history[-1]["r2"], exact.score(data["x"], data["progression"]), rtol=1e-6)
+
+
+def test_passengers_are_told_apart_as_by_a_logistic_regression():
+    """Of the same columns, whose gaps are filled and whose texts are spread out by scikit-learn."""
+    module, _, history = trained("passengers")
+    data = module.load_data()
+    # Where each example went is seen on numbers that count them.
+    parts, scaling = module.prepare({**data, "x": np.repeat(np.arange(600.0), 2).reshape(600, 2)}, np.float64)
+    step, first = 1 / scaling["x"]["scale"][0], scaling["x"]["shift"][0]
+    train, test = ((parts[part]["x"][:, 0] * step + first).round().astype(int) for part in ("train", "test"))
+    numbers = np.hstack([data["x"], np.log(data["fare"])])
+    texts = np.stack([data["sex"], data["deck"]], axis=1)
+    table = np.hstack(
+        [
+            make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(numbers[train]).transform(numbers),
+            OneHotEncoder(handle_unknown="ignore").fit(texts[train]).transform(texts).toarray(),
+        ]
+    )
+    t = data["survived"][:, 0]
+    peer = LogisticRegression(max_iter=1000).fit(table[train], t[train]).score(table[test], t[test])
+    assert history.test["accuracy"] == pytest.approx(0.76, abs=0.03)
+    assert history.test["accuracy"] > peer - 0.03
 
 
 def test_non_negative_regression_is_that_of_lawson_and_hanson():

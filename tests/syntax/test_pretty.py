@@ -33,6 +33,18 @@ def test_samples(sample, trees):
 
 
 GOLDEN = {
+    "definitions": (
+        "# of classes\nloss   f(p,k:class,g=2 in 0..9)=-(1-p[ k ])^g*log(p[1 : 2])\nmetric g(y,t)=mean( y-t )\n"
+        "penalty h(w,s) = s*sum(w^2 , axis=0)# all\nconstraint c( w )=max(w,0) train{loss=1}\n",
+        """\
+# of classes
+loss f(p, k: class, g = 2 in 0..9) = -(1 - p[k])^g * log(p[1:2])
+metric g(y, t) = mean(y - t)
+penalty h(w, s) = s * sum(w^2, axis = 0)  # all
+constraint c(w) = max(w, 0)
+train { loss = 1 }
+""",
+    ),
     "a whole spec": (
         """\
 # top

@@ -100,10 +100,11 @@ def prepare_lines(model: Model, more: str = "") -> list[str]:
     dropping = [name for name, chain in ways.items() if chain.drops]
     lines += [f"arrays = without_gaps(arrays, {literal(tuple(dropping))})"] if dropping else []
     lines += [f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values())]
-    lines += _split_lines(data)
+    lines += [line for statement in _split_lines(data) for line in on_the_page(statement, INDENT)]
     lines += ["# Fitted on the training part only: the others must not leak into it."] if fitted(model) else []
     lines += ["scaling = {}"]
-    lines += [line for chain in ways.values() for line in _prepared(chain)]
+    prepared = (statement for chain in ways.values() for statement in _prepared(chain))
+    lines += [line for statement in prepared for line in on_the_page(statement, INDENT)]
     return [*lines, f"return prepared(parts, dtype{more}), scaling"]
 
 
@@ -132,7 +133,8 @@ def predict_lines(model: Model) -> list[str]:
     ways = {name: chain for name, chain in chains(model).items() if name in model.inputs}
     made = sorted(ways.values(), key=lambda chain: chain.origin == chain.name)  # of others, before these are prepared
     values = 'batch["{}"]'.format
-    return [f"{values(chain.name)} = {chain.apply(values(chain.origin))}" for chain in made if chain.acts]
+    found = [f"{values(chain.name)} = {chain.apply(values(chain.origin))}" for chain in made if chain.acts]
+    return [line for statement in found for line in on_the_page(statement, INDENT)]
 
 
 def undone_lines(model: Model) -> list[str]:
@@ -159,7 +161,8 @@ def _split_lines(data: Data) -> list[str]:
     if data.files:
         lines += ['part = arrays.pop("part")', 'own = rows_of_part(part, "train")']
     if data.split:
-        lines.append(f"chosen = {_chosen(data.split, own=bool(data.files))}")
+        function, arguments = _chosen(data.split, own=bool(data.files))
+        lines += wrapped(f"chosen = {function}(", arguments, ")", room=INDENT)
     if data.files:
         own = "{name: own[rows] for name, rows in chosen.items()}" if data.split else '{"train": own}'
         others = ", ".join(f'"{part}": rows_of_part(part, "{part}")' for part in data.files)
@@ -170,17 +173,19 @@ def _split_lines(data: Data) -> list[str]:
     ]
 
 
-def _chosen(split: Split, *, own: bool) -> str:
-    """Return the expression of the rows of each part; of the source's `own` rows where other parts have files."""
+def _chosen(split: Split, *, own: bool) -> tuple[str, list[str]]:
+    """Return the function that chooses the rows of each part, and its arguments; `own` are the rows of the source,
+    where other parts have files.
+    """
     fractions = literal({part: share for part, share in split.fractions.items() if share})
     count, of = ("len(own)", "[own]") if own else ("len(next(iter(arrays.values())))", "")
     if split.order:
         keys = f'arrays.pop("order"){of}' if split.order == "column" else f"np.arange({count})"
-        return f"split_in_order({keys}, {fractions})"
+        return "split_in_order", [keys, fractions]
     if split.grouped:
-        return f'split_groups(arrays.pop("groups"){of}, {fractions}, {split.seed})'
+        return "split_groups", [f'arrays.pop("groups"){of}', fractions, str(split.seed)]
     by = f'arrays["{split.stratify}"]{of}' if split.stratify else "None"
-    return f"split_indices({count}, {fractions}, {split.seed}, {by})"
+    return "split_indices", [count, fractions, str(split.seed), by]
 
 
 def table_source(model: Model) -> FileSource | None:

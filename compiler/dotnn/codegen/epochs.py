@@ -26,7 +26,7 @@ class Words:
 
     `figures` and `val_figures` are the loss and the metrics of the training and the validation part; `best` are
     parameters that stay as they are, and `first` the best before the first epoch; `finite` tests a number, `seconds` is
-    how long training has taken.
+    how long training has taken, `memory` how an entry `{name}` of the optimizer's is set.
     """
 
     figures: str = "evaluate(params, examples, scaling)"
@@ -35,6 +35,7 @@ class Words:
     first: str = "{name: w.copy() for name, w in params.items()}"
     finite: str = "math.isfinite"
     seconds: str = "time.monotonic() - started"
+    memory: str = 'memory["{name}"]'
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Loop:
         watched = learning_rate.watcher_made(train)
         taken = [tree.Do('vars(plateau).update(state["plateau"])')] if watched else []
         clock = [tree.assign("started", "time.monotonic()")] if training.time_limit(train) else []
-        return [*watched, *taken, *learning_rate.counted_steps(train), *clock]
+        return [*watched, *taken, *learning_rate.counted_steps(train, self.words.memory), *clock]
 
     def over(self) -> list[tree.Stmt]:
         """Return the first statement of an epoch: none begins after a rule has ended the training."""

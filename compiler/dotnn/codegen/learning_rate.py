@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dotnn.codegen import tree
+from dotnn.codegen import optimizer, tree
 from dotnn.codegen.lines import literal
 from dotnn.core.arguments import Bound, Duration
 from dotnn.ir.expr import DIALECTS, spell
@@ -68,13 +68,24 @@ def current(train: Train) -> str:
     return "plateau.lr" if watcher(train) is not None else ""
 
 
-def counted_steps(train: Train) -> list[tree.Stmt]:
-    """Return the statements before the loop that count the steps."""
-    if formula(train) is None:
+def counts_steps(train: Train) -> bool:
+    """Whether the training counts the steps of an epoch: a schedule reads them, or the optimizer."""
+    return formula(train) is not None or bool(optimizer.run_lengths(train))
+
+
+def counted_steps(train: Train, memory: str) -> list[tree.Stmt]:
+    """Return the statements before the loop that count the steps; `memory` is how an entry of the optimizer's is set.
+
+    It is a template over `{name}`.
+    """
+    if not counts_steps(train):
         return []
     steps = "math.ceil(count / BATCH_SIZE)" if train.batch else "1"
-    numbers = "len(history) * steps_per_epoch, epochs * steps_per_epoch"
-    return [tree.assign("steps_per_epoch", steps), tree.Assign(("done", "steps"), numbers)]
+    made: list[tree.Stmt] = [tree.assign("steps_per_epoch", steps)]
+    if formula(train) is not None:
+        made.append(tree.Assign(("done", "steps"), "len(history) * steps_per_epoch, epochs * steps_per_epoch"))
+    values = {"steps": "epochs * steps_per_epoch", "steps_per_epoch": "steps_per_epoch"}
+    return [*made, *(tree.assign(memory.format(name=n), values[n]) for n in optimizer.run_lengths(train))]
 
 
 def watcher_made(train: Train) -> list[tree.Stmt]:

@@ -12,6 +12,8 @@ from dotnn.ir.expr import DIALECTS, Equation, calls, reads, spell, substitute
 from dotnn.model.model import Train
 
 NUMPY = DIALECTS["numpy"]
+RUN_LENGTHS = {"steps": "EPOCHS", "steps_per_epoch": "1"}
+"""The numbers of updates of a run and of an epoch, and what they are outside of one: as if an epoch were one update."""
 
 
 def equations(train: Train) -> tuple[Equation, ...]:
@@ -50,6 +52,29 @@ def helpers(train: Train) -> set[str]:
     return {name for line in equations(train) for name in calls(line.value)} & set(HELPERS)
 
 
+def run_lengths(train: Train) -> tuple[str, ...]:
+    """Return what the equations read of the length of the run; it is told to the optimizer's memory."""
+    return tuple(name for name in RUN_LENGTHS if name in _read(train))
+
+
+def plain_numbers(train: Train) -> set[str]:
+    """Return the names in the equations that are plain numbers: all but w, g, the memories, and what is made of them.
+
+    A function of them is Python's own: its result takes the precision of the weights.
+    """
+    held = {"w", "g", *slots(train)}
+    plain = {"t", "lr", *RUN_LENGTHS, *train.optimizer.attrs, "weight_decay"}
+    for line in equations(train):
+        (plain if line.target not in held and plain.issuperset(reads(line.value)) else held).add(line.target)
+    return plain - held
+
+
+def entries(train: Train, memories: Mapping[str, str]) -> list[str]:
+    """Return the entries of an optimizer's memory before the first update; `memories` are those of the slots."""
+    lengths = [f'"{name}": {RUN_LENGTHS[name]}' for name in run_lengths(train)]
+    return ['"t": 0'] * counts_updates(train) + lengths + [f'"{slot}": {text}' for slot, text in memories.items()]
+
+
 def counts_updates(train: Train) -> bool:
     """Whether the equations read t, the number of the update."""
     return "t" in _read(train)
@@ -73,23 +98,16 @@ def numpy_assignment(line: Equation, numbers: Collection[str], names: Mapping[st
     return names.get(line.target, line.target), value
 
 
-def context(train: Train, *, has_state: bool = False) -> dict[str, object]:
+def context(train: Train) -> dict[str, object]:
     """Return what the template of `update` shows."""
-    trained = " if name in PARAMS" if has_state else ""
     bound = train.optimizer
     return {
         "says": textwrap.wrap(f"Return the function that takes one step of {bound} in place.", WIDTH - INDENT - 3),
         "doc": bound.entry.doc,
         "source": bound.entry.source,
-        "arguments": ", ".join(["lr"] * bool(train.schedule) + [f"{k}={show(v)}" for k, v in arguments(train).items()]),
-        "equations": [numpy_equation(e, arguments(train)) for e in equations(train)],
+        "equations": [numpy_equation(e, plain_numbers(train)) for e in equations(train)],
         "slots": [*slots(train)],
+        "lengths": run_lengths(train),
         "weight_decay": show(train.weight_decay) if train.weight_decay else "",
         "shrink": f"1 - {'rate' if train.schedule else show(bound.attrs['lr'])} * {show(train.weight_decay)}",
-        "counts": counts_updates(train),
-        "state": ['"t": 0'] * counts_updates(train)
-        + [
-            f'"{s}": {{name: {fresh(start)} for name, w in params.items(){trained}}}'
-            for s, start in slots(train).items()
-        ],
     }

@@ -37,7 +37,14 @@ class Helper:
     @cached_property
     def reads(self) -> frozenset[str]:
         """Return the names that it reads."""
-        return frozenset(node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name))
+        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Name | ast.arg)]
+        own = {node.arg if isinstance(node, ast.arg) else node.id for node in found if not _is_read(node)}
+        return frozenset(node.id for node in found if isinstance(node, ast.Name)) - own
+
+
+def _is_read(node: ast.Name | ast.arg) -> bool:
+    """Whether a name stands for something from outside, and is not given a value here."""
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
 
 
 @cache

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dotnn.codegen import data, training
-from dotnn.codegen.lines import indented, literal
+from dotnn.codegen.lines import indented, literal, on_the_page
 from dotnn.codegen.preparing import fitted
+from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.model.raw import raw_declarations
@@ -20,7 +21,9 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
     has_test = training.evaluated_parts(model)[2]
     add, report = training.epoch_loss(model)
     early = training.early_stop(model)
-    read = raw_declarations(model, training=False)
+    table = data.table_source(model)
+    kinds = literal({n: k for n, (k, _) in raw_declarations(model, training=False).items() if n in model.inputs})
+    inputs = f"inputs, labels = {table.entry.function}(options.input, INPUT_COLUMNS, {kinds})" if table else ""
     return {
         "shuffle": model.train.shuffle,
         "data_file": bool(model.data and model.data.source),
@@ -36,8 +39,8 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
         "raw_inputs": "RAW_INPUTS" if data.raw_inputs(model) else "INPUTS",
         "predict_lines": indented(data.predict_lines(model)),
         "undone_lines": indented(data.undone_lines(model)),
-        "table": table.entry if (table := data.table_source(model)) else None,
-        "column_kinds": literal({n: k for n, (k, _) in read.items() if n in model.inputs}),
+        "table": table.entry if table else None,
+        "read_inputs": indented(on_the_page(inputs, 2 * INDENT), 2 * INDENT) if table else [],
     }
 
 

@@ -15,6 +15,7 @@ ENDINGS = (".md", ".html", ".tex", ".ipynb", ".txt")
 @spec_argument
 @click.option("--example", type=click.IntRange(min=1), help="Add the numbers of this example, counted from 1.")
 @click.option("--jacobian", metavar="NAME", help="Add the derivatives of the outputs with respect to this value.")
+@click.option("--forward", metavar="NAME", help="Add the derivatives of all values with respect to this one.")
 @click.option("--data", metavar="PATH", type=FILE, help="The file of examples, or the folder that holds it.")
 @click.option("--digits", type=click.IntRange(0, 17), default=4, show_default=True, help="Digits behind the point.")
 @click.option(
@@ -30,6 +31,7 @@ def command(
     spec: str,
     example: int | None,
     jacobian: str | None,
+    forward: str | None,
     data: str | None,
     digits: int,
     output: str | None,
@@ -39,8 +41,8 @@ def command(
     """Derive the equations of a network, forward and backward, and work an example."""
     if output not in (None, "-") and Path(output).suffix.lower() not in ENDINGS:
         raise click.BadParameter(f"{output!r} ends in none of {', '.join(ENDINGS)}", param_hint="--output")
-    if data is not None and example is None and jacobian is None:
-        raise click.UsageError("--data is of no use without --example or --jacobian")
+    if data is not None and (example, jacobian, forward) == (None, None, None):
+        raise click.UsageError("--data is of no use without --example, --jacobian or --forward")
     from dotnn.commands.explaining.write import Numbers, written
     from dotnn.reports.console import warn
     from dotnn.running.output import check_output, write_text
@@ -48,7 +50,7 @@ def command(
 
     begun = Compilation.read(spec, sets)
     warn(begun.warnings)
-    asked = Numbers(example, data, jacobian, digits)
+    asked = Numbers(example, data, jacobian, forward, digits)
     if output in (None, "-"):
         click.echo(written(begun, "", asked), nl=False)
         return

@@ -62,14 +62,17 @@ class GraphBuilder:
         **attrs: object,
     ) -> tuple[Value, ...]:
         """Append a loop over time; see `ir.op.Builder`."""
-        slices = {n: self.result(at_a_step(v.type), n, STEP) for n, v in sequences.items()}
+        wholes = {v.id: v for v in sequences.values()}  # one that has two names is cut once
+        hints = {v.id: n.replace(".", "_") for n, v in sequences.items()}
+        cut = {i: self.result(at_a_step(v.type), hints[i], STEP) for i, v in wholes.items()}
+        slices = {n: cut[v.id] for n, v in sequences.items()}
         entering = {n: self.result(v.type, n, BEFORE) for n, v in states.items()}
         nodes, leaving = self.inner(lambda: body({**slices, **entering}))
         steps = next(iter(sequences.values())).type.example[0]
         loop = Loop(
             steps,
             nodes,
-            tuple(slices.values()),
+            tuple(cut.values()),
             tuple(entering.values()),
             tuple(leaving[n] for n in states),
             collected=tuple(leaving[n] for n in collect),
@@ -78,7 +81,7 @@ class GraphBuilder:
         )
         outs = [self.result(over_time(leaving[n].type, steps), hint) for n, hint in collect.items()]
         outs += [self.result(leaving[n].type, hint) for n, hint in final.items()]
-        self.append_loop(loop, (*sequences.values(), *states.values()), outs, **attrs)
+        self.append_loop(loop, (*wholes.values(), *states.values()), outs, **attrs)
         return tuple(outs)
 
     def inner(self, write: Callable[[], T], inner_suffix: str = STEP) -> tuple[tuple[Node, ...], T]:
@@ -96,12 +99,12 @@ class GraphBuilder:
         return self.nodes[-1]
 
     @contextmanager
-    def within(self, name: str) -> Iterator[None]:
-        """Let the names of what is written inside begin with `name`, after the prefix."""
-        saved = self.prefix
-        self.prefix = "_".join(filter(None, [saved, name]))
+    def within(self, name: str, span: Span | None = None) -> Iterator[None]:
+        """Let the names of what is written inside begin with `name`, after the prefix, and its place be `span`."""
+        saved = self.prefix, self.span
+        self.prefix, self.span = "_".join(filter(None, [self.prefix, name])), span or self.span
         yield
-        self.prefix = saved
+        self.prefix, self.span = saved
 
     def update_state(self, state: Value, op: str, *ins: Value, **attrs: object) -> None:
         """Keep the node whose output replaces `state` after a training step; `build` appends it after the loss.

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from dotnn.core.diagnostics import Span
 from dotnn.ir.algebra import UNKNOWN, Algebra
 from dotnn.ir.definition import Definition
 from dotnn.ir.expr import (
@@ -39,8 +40,8 @@ class Builder(Protocol):
         """Append a node with one output and return that output; `name` is a hint for the emitted script."""
         ...
 
-    def within(self, name: str) -> AbstractContextManager[None]:
-        """Let the names of what is written inside begin with `name`."""
+    def within(self, name: str, span: Span | None = None) -> AbstractContextManager[None]:
+        """Let the names of what is written inside begin with `name`, and its place in the spec be `span`."""
         ...
 
     def scan(

@@ -17,6 +17,16 @@ from dotnn.library.ops import OPS
 FAMILY = "expression"
 
 
+def _lower_part(b: Builder, low: Lowering) -> Value:
+    """Write a part; one that is whole but for its last axis is columns, which gates are cut into, too."""
+    *others, last = low.attrs["places"]
+    sizes = low.x.type.example
+    whole = [(0, size) for size in sizes[:-1]]
+    if isinstance(last, tuple) and len(others) == len(sizes) - 1 and others == whole:
+        return b.emit("columns", low.x, start=last[0], stop=last[1])
+    return b.emit("part", low.x, **low.attrs)
+
+
 def _values(name: str, op: str, doc: str, most: int | None = 1) -> Layer:
     """Return the layer that is a single op with the same attributes."""
 
@@ -31,9 +41,13 @@ def _inferred(op: str) -> Callable[[Types, Attrs], TensorType]:
 
 
 EXPRESSION = _values("expression", "expression", "An equation of the spec.", None)
-PART = _values("part", "part", "A part of a value.")
+PART = Layer("part", "A part of a value.", _lower_part, infer=_inferred("part"), family=FAMILY)
 TRANSPOSE = _values("transpose", "transpose", "The last two axes change places.")
 MATMUL = _values("matmul", "matmul", "The product of two matrices.", 2)
+AFFINE = _values("affine", "affine", "A product with a parameter, and a bias.")
+TIED = _values("tied", "affine_d_input", "A product with a transposed parameter.")
+STEP_AFFINE = _values("step_affine", "step_affine", "One more product with a parameter.", 2)
+"""Their last operands are parameters."""
 REDUCTIONS = {
     "sum": _values("sum_over", "sum_axes", "A sum over one axis."),
     "mean": _values("mean_over", "mean_axes", "A mean over one axis."),

@@ -92,16 +92,26 @@ class BlockUse:
 
     def _unify(self, decl: nodes.TensorDecl, operand: Tensor, constants: dict[str, Constant]) -> None:
         """Bind the free names in an input's shape to the operand's sizes; the others must be equal."""
-        sizes = operand.type.example
-        problems = [_wrong_rank(len(decl.dims), len(sizes))] if len(sizes) != len(decl.dims) else []
-        for dim, size in zip(decl.dims, sizes, strict=False):
-            if isinstance(dim, nodes.Name) and dim.id not in constants:
-                constants[dim.id] = size
-            else:
-                problems += _wrong_size(dim, size, constants)
+        problems = unified(decl, operand.type.example, constants)
         if problems:
-            declared, found = f"[{', '.join(map(_dim_text, decl.dims))}]", shape_text(operand.type)
+            declared, found = declared_text(decl), shape_text(operand.type)
             raise Fail(messages.shapes.block_shape(self.span, self.name, decl.name.id, declared, found, problems[0]))
+
+
+def unified(decl: nodes.TensorDecl, sizes: Sequence[int], constants: dict[str, Constant]) -> list[str]:
+    """Bind the free names in a declared shape to sizes; return what is wrong with the others."""
+    problems = [_wrong_rank(len(decl.dims), len(sizes))] if len(sizes) != len(decl.dims) else []
+    for dim, size in zip(decl.dims, sizes, strict=False):
+        if isinstance(dim, nodes.Name) and dim.id not in constants:
+            constants[dim.id] = size
+        else:
+            problems += _wrong_size(dim, size, constants)
+    return problems
+
+
+def declared_text(decl: nodes.TensorDecl) -> str:
+    """Return a shape as it was declared."""
+    return f"[{', '.join(map(_dim_text, decl.dims))}]"
 
 
 def _wrong_rank(declared: int, found: int) -> str:

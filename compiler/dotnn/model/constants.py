@@ -56,6 +56,9 @@ class Defined:
     families: tuple[str, ...]
     member: Member
 
+    def __str__(self) -> str:
+        return str(self.member.name)
+
 
 class Poison:
     """A name whose definition is wrong: the error has been reported once, uses of it are not reported again."""

@@ -14,7 +14,7 @@ from dotnn.model.definitions.metric import DefinedMetric
 def function(metric: DefinedMetric, name: str, formula: Expr) -> str:
     """Return the function that computes the mean of a metric over the examples. Raises `Unspellable`."""
     names = ", ".join(safe(p.name.id) for p in metric.formula.operands)
-    parts, body = common_parts(in_numpy(in_arrays(formula)))
-    lines = [f"    {part} = {tree.spell(expr)}" for part, expr in parts]
+    parts, body = common_parts(in_numpy(in_arrays(formula)), conditions=True)
+    lines = [f"    {part} = {tree.spell(expr)}" for part, expr in [*parts, ("values", body)]]
     doc = f'    """Return the mean over the examples of {metric.equation}."""'
-    return "\n".join([f"def {name}({names}):", doc, *lines, f"    return float(np.mean({tree.spell(body)}))"])
+    return "\n".join([f"def {name}({names}):", doc, *lines, "    return float(np.mean(values))"])

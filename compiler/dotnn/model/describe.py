@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dotnn.core.arguments import Attrs, show
+from dotnn.library.layers.cells import BODY, Recurrence, recurrence_of
 from dotnn.model.model import Checkpoint, Data, Declared, Model, Split, Step, Stop, StopAfter, StopWhen, Train
 
 
@@ -26,14 +27,27 @@ def _declared(declared: Declared) -> str:
 
 
 def _step(model: Model, step: Step) -> Iterator[str]:
-    attrs = ", ".join([*step.ins, *_arguments(step.attrs)])
+    shown = {name: value for name, value in step.attrs.items() if name != BODY}
+    attrs = ", ".join([*step.ins, *step.weights, *_arguments(shown)])
     line = model.source.line_of(step.span)
     yield f"  {step.path} = {step.layer.name}({attrs}): {step.type}   # line {line}"
+    if BODY in step.attrs:
+        yield from _cell(recurrence_of(step.attrs))
     for name in step.params.values():
         p = model.params[name]
         penalty = f", penalty {p.penalty}" if p.penalty else ""
         constraint = f", constraint {p.constraint}" if p.constraint else ""
         yield f"      {name}: {list(p.shape)} ~ {p.init}{penalty}{constraint}"
+
+
+def _cell(body: Recurrence) -> Iterator[str]:
+    """Yield the lines of what one step of a cell computes."""
+    for step in body.steps:
+        attrs = ", ".join([*step.ins, *step.weights, *_arguments(step.attrs)])
+        before = "   # of all steps, before the loop" if step.path in body.whole else ""
+        yield f"      . {step.path} = {step.layer.name}({attrs}){before}"
+    yield from (f"      . next {state.name} = {state.after}" for state in body.states)
+    yield f"      . output {body.output}"
 
 
 def _arguments(attrs: Attrs) -> list[str]:

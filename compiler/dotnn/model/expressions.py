@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 
 from dotnn.core.arguments import Symbol
-from dotnn.core.diagnostics import Diagnostic, Reporter, Span, closest
+from dotnn.core.diagnostics import Reporter, Span
 from dotnn.core.limits import MAX_EXPRESSION_DEPTH, MAX_LAYERS, MAX_REPEAT
+from dotnn.ir.tensor import Attrs
 from dotnn.library.layers import ACTIVATIONS, LAYERS, Layer
-from dotnn.library.values import REDUCTIONS
-from dotnn.model import messages, parts
+from dotnn.model import messages, misnamed, parts
 from dotnn.model.bind import bind
 from dotnn.model.blocks import BlockUse
 from dotnn.model.constants import (
@@ -30,9 +30,11 @@ from dotnn.model.constants import (
 from dotnn.model.formulas import ELEMENTWISE, FormulaReader, is_function
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
+from dotnn.model.operands import FINAL, block_as_act, last_state, through_block, with_named
 from dotnn.model.parts import is_reduction
-from dotnn.model.scope import Binding, Scope, SharedLayer, Tensor, terms_of
+from dotnn.model.scope import Binding, Scope, SharedBlock, SharedLayer, Tensor, Weight, terms_of
 from dotnn.model.steps import TOO_MANY_LAYERS, Steps
+from dotnn.model.weights import has_weights, weight_of
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import by_position, children
 
@@ -57,10 +59,11 @@ class ExpressionReader(ABC):
         self.steps = Steps(reporter.source)
         self.scope = Scope(constants, None, None)
         self.definitions = definitions
+        self.cells: dict[str, Layer | None] = {}
         self.depth = 0
 
     @abstractmethod
-    def use_block(self, use: BlockUse, scope: Scope) -> Tensor:
+    def use_block(self, use: BlockUse, scope: Scope, shared: SharedBlock | None = None) -> Tensor:
         """Expand a block, whose statements are read like those of the model. Raises `Fail`."""
 
     def value(self, expr: nodes.Expr, scope: Scope) -> Tensor:
@@ -76,7 +79,7 @@ class ExpressionReader(ABC):
     def _value(self, expr: nodes.Expr, scope: Scope) -> Tensor:
         match expr:
             case nodes.Name():
-                return self._named(expr, scope)
+                return self.named(expr, scope)
             case nodes.Pipe():
                 return self._piped(expr, scope)
             case nodes.Call() if expr.func.id in ELEMENTWISE and not self.is_own(expr.func.id, scope):
@@ -106,38 +109,33 @@ class ExpressionReader(ABC):
 
     # ------------------------------------------------------------------------------------------------------ names
 
-    def _named(self, expr: nodes.Name, scope: Scope) -> Tensor:
+    def named(self, expr: nodes.Name, scope: Scope) -> Tensor:
+        """Return the value of a name. Raises `Fail`."""
         bound = scope.names.get(expr.id)
         scope.used.add(expr.id)
         if isinstance(bound, Tensor):
             return bound
         if isinstance(bound, Poison):
             raise Poisoned
+        if isinstance(bound, Weight):
+            raise Fail(messages.weights.weight_as_value(expr.span, expr.id))
         if self._is_layer(expr.id, scope):
             raise Fail(messages.calls.layer_without_input(expr.span, expr.id, expr.id))
-        raise Fail(self._no_value(expr, scope))
-
-    def _no_value(self, expr: nodes.Name, scope: Scope) -> Diagnostic:
-        """Return what is wrong with a name that denotes neither a value nor a layer."""
-        name = expr.id
-        if scope is not self.scope and (name in self.scope.names or name in self.targets):
-            return messages.names.outside_the_block(expr.span, name)
-        if name in self.targets:
-            help = "a target is compared with an output in the loss: loss = mse(y, t)"
-            return messages.calls.not_a_value(expr.span, f"the target {name}", help)
-        if name in scope.constants:
-            evaluate(expr, scope.constants)  # what is wrong with the parameter itself has been said
-            return messages.calls.not_a_value(expr.span, f"the parameter {name}", f"to scale a value write {name} * x")
-        return messages.names.unknown_name(expr.span, name, [n for n in scope.names if n])
+        raise Fail(misnamed.no_value(self, expr, scope))
 
     def _is_formula(self, expr: nodes.Expr, scope: Scope) -> bool:
         """Whether an expression is more than sums, products and multiples of values, which are joins."""
+        arithmetic = isinstance(expr, nodes.Unary) or (isinstance(expr, nodes.Binary) and expr.op != "@")
+        in_a_step = bool(scope.states) and arithmetic and self.is_value(expr, scope)
+        return in_a_step or has_weights(self, expr, scope) or self._computes(expr, scope)
+
+    def _computes(self, expr: nodes.Expr, scope: Scope) -> bool:
         match expr:
             case nodes.Binary(op="+" | "-" | "*" as op, left=left, right=right):
                 shifted = op != "*" and self.is_value(left, scope) != self.is_value(right, scope)
-                return shifted or self._is_formula(left, scope) or self._is_formula(right, scope)
+                return shifted or self._computes(left, scope) or self._computes(right, scope)
             case nodes.Unary(op="-", operand=operand):
-                return self._is_formula(operand, scope)
+                return self._computes(operand, scope)
             case nodes.Binary(op="@"):
                 return False
             case nodes.Call():
@@ -152,45 +150,48 @@ class ExpressionReader(ABC):
         while pending:
             match pending.pop():
                 case nodes.Name(id=name) as found if name not in scope.constants and name not in WORDS:
-                    self._named(found, scope)
+                    self.named(found, scope)
                 case nodes.Call() as call if not is_function(call):
                     self._callee(call, scope)
-                    raise Fail(self._no_operand(call, scope))
+                    raise Fail(misnamed.no_operand(self, call, scope))
                 case inner:
                     pending += reversed(children(inner))
 
     def is_own(self, name: str, scope: Scope) -> bool:
         """Whether the spec itself calls something so: a value, a shared layer, a block."""
-        return name in scope.names or name in self.blocks
+        return name in scope.names or name in self.blocks or name in self.cells
 
     def _is_layer(self, name: str, scope: Scope) -> bool:
         """Whether a name denotes a layer, a block or a shared layer."""
-        shared = isinstance(scope.names.get(name), SharedLayer)
-        return self.layer(name, scope) is not None or name in self.blocks or shared
+        shared = isinstance(scope.names.get(name), SharedLayer | SharedBlock)
+        return self.layer(name, scope) is not None or name in self.blocks or name in self.cells or shared
 
     def layer(self, name: str, scope: Scope) -> Layer | None:
-        """Return the layer of a name: one of the language, or an activation of the spec."""
-        own = _activation_of(scope.constants.get(name))
+        """Return the layer of a name: one of the language, or an activation or a cell of the spec."""
+        own = _activation_of(scope.constants.get(name)) or self.cells.get(name)
         return own or LAYERS.get(name)
 
     def is_value(self, expr: nodes.Expr, scope: Scope) -> bool:
         """Whether `expr` denotes a value of the network rather than a constant."""
         match expr:
             case nodes.Name(id=name):
-                return isinstance(scope.names.get(name), Tensor | Poison)
+                return isinstance(scope.names.get(name), Tensor | Weight | Poison)
             case nodes.Pipe():
                 return True
             case nodes.Binary() | nodes.Unary():
                 return any(self.is_value(part, scope) for part in children(expr))
-            case nodes.Index(value=value) | nodes.Attribute(value=value):
+            case nodes.Attribute(value=value):
+                return self.is_value(value, scope) or weight_of(self, expr, scope) is not None
+            case nodes.Index(value=value):
                 return self.is_value(value, scope)
             case nodes.Call():
                 return self._takes_values(expr, scope) and any(self.is_value(o, scope) for o in by_position(expr))
         return False
 
     def _takes_values(self, call: nodes.Call, scope: Scope) -> bool:
-        called = _through_parameter(call, scope)
-        return self._is_layer(called.func.id, scope) or is_function(called) or is_reduction(called)
+        called = _through_parameter(call, scope, self.blocks)
+        name = called.func.id
+        return self._is_layer(name, scope) or name == FINAL or is_function(called) or is_reduction(called)
 
     # ------------------------------------------------------------------------------------------------- arithmetic
 
@@ -281,23 +282,27 @@ class ExpressionReader(ABC):
 
     def _call(self, call: nodes.Call, piped: tuple[Tensor, ...], scope: Scope) -> Tensor:
         """Apply a layer, block or shared layer to the piped value and to leading arguments that are values."""
-        call = _through_parameter(call, scope)
+        call = _through_parameter(call, scope, self.blocks)
         computed = None if piped else self._computed(call, scope)
         if computed is not None:
             return computed
         bound = self._callee(call, scope)
         operands, rest = self._operands(call, piped, scope)
-        if isinstance(bound, SharedLayer):
+        if isinstance(bound, SharedLayer | SharedBlock):
             return self._use_shared(bound, operands, rest, call, scope)
         name = call.func.id
         if name in self.blocks:
             return self.use_block(BlockUse(self.blocks[name], rest, operands, call), scope)
         layer = self.layer(name, scope)
         assert layer is not None
-        attrs = bind(name, layer.args, rest, call.span, scope.constants)
+        operands, rest, roles = with_named(self, layer, operands, rest, scope)
+        rest, act = block_as_act(self, layer, rest, scope)
+        attrs = bind(name, layer.args, rest, call.span, scope.constants) | roles
         if name == "max" and len(operands) > 1:
             return self._joined("maximum", operands, call.span, scope)
         made = self.steps.apply(layer, attrs, operands, call.span, scope)
+        if act is not None:
+            return through_block(self, made, act, scope)
         each_by_itself = layer.family == "activation" and name != "softmax"
         return made.marked(operands[0].reduced) if each_by_itself else made
 
@@ -305,9 +310,11 @@ class ExpressionReader(ABC):
         """Return the value of a call of a function or a reduction, None where it is of a layer or a block."""
         if self._is_formula(call, scope):
             return FormulaReader(self, scope).value(call)
-        if is_reduction(call) and not self.is_own(call.func.id, scope):
-            return parts.reduction(self, call, scope)
-        return None
+        if self.is_own(call.func.id, scope):
+            return None
+        if call.func.id == FINAL:
+            return last_state(self, call, scope)
+        return parts.reduction(self, call, scope) if is_reduction(call) else None
 
     def _callee(self, call: nodes.Call, scope: Scope) -> Binding | None:
         """Return what the called name is bound to, None for a layer or block. Raises `Fail` where it is no layer."""
@@ -315,12 +322,15 @@ class ExpressionReader(ABC):
         bound = scope.names.get(name)
         if isinstance(bound, Poison) and name not in LAYERS:
             raise Poisoned
-        if isinstance(bound, Tensor):
-            raise Fail(messages.calls.not_a_layer(call.func.span, name, "a value"))
+        if isinstance(bound, Tensor | Weight):
+            what = "a value" if isinstance(bound, Tensor) else "a parameter"
+            raise Fail(messages.calls.not_a_layer(call.func.span, name, what))
         if isinstance(scope.constants.get(name), Poison) and name in self.definitions:
             raise Poisoned
+        if name in self.cells and self.cells[name] is None:
+            raise Poisoned
         if not self._is_layer(name, scope):
-            raise Fail(self._no_layer(call, scope))
+            raise Fail(misnamed.no_layer(self, call, scope))
         return bound
 
     def _operands(
@@ -332,47 +342,27 @@ class ExpressionReader(ABC):
         while rest and rest[0].name is None and (takes_only_values or self.is_value(rest[0].value, scope)):
             operands.append(self.value(rest.pop(0).value, scope))
         if not operands:
-            raise Fail(self._no_operand(call, scope))
+            raise Fail(misnamed.no_operand(self, call, scope))
         return tuple(operands), tuple(rest)
 
     def _use_shared(
         self,
-        shared: SharedLayer,
+        shared: SharedLayer | SharedBlock,
         operands: tuple[Tensor, ...],
-        rest: Sequence[nodes.Arg],
+        rest: tuple[nodes.Arg, ...],
         call: nodes.Call,
         scope: Scope,
     ) -> Tensor:
         scope.used.add(shared.name)
+        roles: Attrs = {}
+        if isinstance(shared, SharedLayer):
+            operands, rest, roles = with_named(self, shared.layer, operands, rest, scope)
         if rest:
             line = self.source.line_of(shared.span)
             raise Fail(messages.calls.shared_arguments(rest[0].span, shared.name, line))
-        return self.steps.apply_shared(shared, operands, call.span, scope)
-
-    def _no_layer(self, call: nodes.Call, scope: Scope) -> Diagnostic:
-        """Return what is wrong with the called name, which is no layer."""
-        name, span = call.func.id, call.func.span
-        if name == "repeat":
-            return messages.calls.layer_without_input(span, name, self.source.words_at(call.span))
-        if name in self.targets:
-            return messages.calls.not_a_layer(span, name, "a target")
-        if name in scope.constants and name not in WORDS:
-            evaluate(call.func, scope.constants)  # what is wrong with the parameter itself has been said
-            help = f"a layer takes its value as an argument, as in x -> dense({name}); or let it name an activation"
-            return messages.calls.not_a_layer(span, name, "a parameter", help)
-        shared = [n for n, bound in scope.names.items() if isinstance(bound, SharedLayer)]
-        known = [*LAYERS, *self.blocks, *shared, *self.definitions, "repeat"]
-        functions = [*ELEMENTWISE, *REDUCTIONS] if closest(name, [*ELEMENTWISE, *REDUCTIONS]) else []
-        return messages.calls.unknown_layer(span, name, [*known, *functions])
-
-    def _no_operand(self, call: nodes.Call, scope: Scope) -> Diagnostic:
-        """Return what is wrong with a call that is given no value: often the value's name is misspelt."""
-        first = next(iter(call.args), None)
-        if first is not None and first.name is None and isinstance(first.value, nodes.Name):
-            name = first.value.id
-            if name not in scope.constants and name not in LAYERS:
-                self._named(first.value, scope)
-        return messages.calls.layer_without_input(call.func.span, call.func.id, self.source.words_at(call.span))
+        if isinstance(shared, SharedBlock):
+            return self.use_block(BlockUse(shared.block, shared.args, operands, call), scope, shared)
+        return self.steps.apply_shared(shared, operands, call.span, scope, roles)
 
 
 def _takes_only_values(name: str) -> bool:
@@ -391,12 +381,12 @@ def _activation_of(value: Constant | None) -> Layer | None:
     return value.member if isinstance(value, Defined) and isinstance(value.member, Layer) else None
 
 
-def _through_parameter(call: nodes.Call, scope: Scope) -> nodes.Call:
+def _through_parameter(call: nodes.Call, scope: Scope, blocks: Collection[str]) -> nodes.Call:
     """Return the call of the activation that a parameter chooses: `params { act = leaky_relu(0.2) }`, `x -> act`."""
     chosen = scope.constants.get(call.func.id)
-    if isinstance(chosen, Symbol) and is_activation(chosen.id, scope):
+    if isinstance(chosen, Symbol) and (chosen.id in blocks or is_activation(chosen.id, scope)):
         return nodes.Call(call.span, nodes.Name(call.func.span, chosen.id), call.args)
-    if isinstance(chosen, ConstCall) and is_activation(chosen.call.func.id, scope):
+    if isinstance(chosen, ConstCall) and (chosen.call.func.id in blocks or is_activation(chosen.call.func.id, scope)):
         name = nodes.Name(call.func.span, chosen.call.func.id)
         return nodes.Call(call.span, name, (*call.args, *chosen.call.args))
     return call

@@ -14,7 +14,8 @@ from dotnn.library.values import EXPRESSION
 from dotnn.model import messages
 from dotnn.model.constants import describe, evaluate, is_number
 from dotnn.model.messages.base import Fail
-from dotnn.model.scope import Scope, Tensor
+from dotnn.model.scope import Scope, Tensor, Weight
+from dotnn.model.weights import affine_sum, weight_of
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import by_position, children
 
@@ -40,8 +41,9 @@ Sizes = tuple[int, ...]
 class Part:
     """A part of a formula: its tree, the shape of an example (None: a plain number), and what of it is a mask.
 
-    `reduced` are the axes of length 1 that a reduction left, each with the length that it had. In formulas over whole
-    arrays, a part that is `single` has one number for each example.
+    `reduced` are the axes of length 1 that a reduction left, each with the length that it had. What is made of
+    parameters alone is the `same` for all examples; it meets the last axes of what is not. In formulas
+    over whole arrays, a part that is `single` has one number for each example.
     """
 
     tree: tree.Expr
@@ -49,6 +51,7 @@ class Part:
     shape: Sizes | None = None
     reduced: Mapping[int, int] = field(default_factory=dict)
     mask: bool = False
+    same: bool = False
     single: bool = False
 
 
@@ -69,6 +72,7 @@ class FormulaReader:
         self.reader = reader
         self.scope = scope
         self.operands: dict[str, Tensor] = {}
+        self.weights: dict[str, Weight] = {}
 
     def value(self, expr: nodes.Expr) -> Tensor:
         """Return the value of a formula, whose step is added. Raises `Fail`."""
@@ -80,13 +84,19 @@ class FormulaReader:
             raise Fail(messages.calls.not_a_value(part.span, "a number"))
         if part.mask:
             raise Fail(messages.formulas.mask_as_value(part.span))
+        if part.same:
+            raise Fail(messages.weights.weight_as_value(part.span, self.reader.source.words_at(part.span)))
+        if isinstance(part.tree, tree.Name):
+            return self.operands[part.tree.id]
         known = self.scope.formulas
         formula = _with_known(part.tree, {t: tree.Name(name) for t, (name, _) in known.items()})
         self.operands |= {name: t for name, t in known.values() if name in tree.reads(formula)}
-        names = {name: f"x{i}" for i, name in enumerate(tree.reads(formula))}
-        operands = tuple(self.operands[name] for name in names)
+        read = sorted(tree.reads(formula), key=lambda name: name in self.weights)  # values first
+        names = {name: f"x{i}" for i, name in enumerate(read)}
+        operands = tuple(self.operands[name] for name in names if name not in self.weights)
+        weights = tuple(self.weights[name] for name in names if name in self.weights)
         attrs = {"formula": in_arrays(tree.substitute(formula, names))}
-        made = self.reader.steps.apply(EXPRESSION, attrs, operands, part.span, self.scope)
+        made = self.reader.steps.apply(EXPRESSION, attrs, operands, part.span, self.scope, weights=weights)
         made = replace(made, reduced=dict(part.reduced))
         known[part.tree] = self.name(made), made
         return made
@@ -110,7 +120,7 @@ class FormulaReader:
         """Return a part of the formula. Raises `Fail`."""
         match expr:
             case nodes.Binary(op=op) if op in ARITHMETIC and self.is_part(expr):
-                return self.arithmetic(expr, self.read(expr.left), self.read(expr.right))
+                return self.affine(expr) or self.arithmetic(expr, self.read(expr.left), self.read(expr.right))
             case nodes.Binary(op=op) if op in (*COMPARISONS, *LOGIC):
                 return self.mask(expr)
             case nodes.Unary(op="-") if self.is_part(expr):
@@ -125,9 +135,36 @@ class FormulaReader:
 
     def other(self, expr: nodes.Expr) -> Part:
         """Return what is no operation of the formula: a number, or an operand."""
+        weight = weight_of(self.reader, expr, self.scope)
+        if weight is not None:
+            return self.weight(weight, expr.span)
         if not self.reader.is_value(expr, self.scope):
             return self.constant(expr)
         return self.leaf(self.reader.value(expr, self.scope), expr.span)
+
+    def affine(self, expr: nodes.Binary) -> Part | None:
+        """Return a sum of products with parameters, None for other arithmetic."""
+        found = affine_sum(self.reader, expr, self.scope)
+        return None if found is None else self.sum_with(expr, *found)
+
+    def sum_with(self, expr: nodes.Binary, total: Tensor, terms: Sequence[nodes.Expr]) -> Part:
+        """Return the sum of a value and more terms of an expression."""
+        made = self.leaf(total, expr.span)
+        for term in terms:
+            other = self.number(term)
+            verb = f"compute {shape_or_number(made)} + {shape_or_number(other)}"
+            made = self.together(expr.span, verb, (made, other), operation("+"))
+        return made
+
+    def weight(self, weight: Weight, span: Span) -> Part:
+        """Return a parameter as a part."""
+        if weight.turned:
+            raise Fail(messages.weights.turned_in_formula(span, self.reader.source.words_at(span)))
+        name = self.scope.formula_names.setdefault(
+            (id(weight.part), weight.spec.name), f"v{len(self.scope.formula_names)}"
+        )
+        self.weights[name] = weight
+        return Part(tree.Name(name), span, weight.spec.shape, same=True)
 
     def leaf(self, value: Tensor, span: Span) -> Part:
         """Return an operand as a part."""
@@ -231,13 +268,14 @@ class FormulaReader:
         made = combine(*(p.tree for p in parts))
         if not shaped:
             return Part(made, span)
-        shape, reduced = shaped[0].shape, shaped[0].reduced
+        result = replace(shaped[0], tree=made, span=span, mask=False)
         for part in shaped[1:]:
-            met = meeting(Part(made, span, shape, reduced), part)
+            met = meeting(result, part)
             if isinstance(met, str):
                 raise Fail(messages.formulas.shapes_differ(span, verb, self.places(shaped), met))
             shape, reduced = met
-        return Part(made, span, shape, reduced)
+            result = Part(made, span, shape, reduced, same=result.same and part.same)
+        return result
 
     def places(self, parts: Iterable[Part]) -> str:
         """Say of what shape parts are, and where they stand."""
@@ -245,7 +283,9 @@ class FormulaReader:
         known = {self.name(t): t for t in self.operands.values()}
         found = []
         for part in parts:
-            if isinstance(part.tree, tree.Name):
+            if isinstance(part.tree, tree.Name) and part.tree.id in self.weights:
+                found.append(self.weights[part.tree.id].says(source))
+            elif isinstance(part.tree, tree.Name):
                 found.append(self.reader.steps.origins([known[part.tree.id]]))
             else:
                 text = f"[{', '.join(map(str, part.shape or ()))}]"
@@ -258,18 +298,26 @@ SIGNATURES = {"clip": ("x", "low", "high"), "where": ("x > 0", "a", "b"), "safe"
 
 def meeting(left: Part, right: Part) -> tuple[Sizes, Mapping[int, int]] | str:
     """Return the shape in which two parts meet and its reduced axes, or what is in the way."""
-    assert left.shape is not None and right.shape is not None
-    if len(left.shape) != len(right.shape):
+    rank = max(len(part.shape or ()) for part in (left, right))
+    shapes = [_with_axes(part, rank) for part in (left, right)]
+    if any(len(shape) != rank for shape in shapes):
         return ""
     sizes: list[int] = []
-    for axis, (a, b) in enumerate(zip(left.shape, right.shape, strict=True)):
-        longer = max(a, b)
-        for size, part in ((a, left), (b, right)):
-            if size != longer and part.reduced.get(axis) != longer:
+    for axis, pair in enumerate(zip(*shapes, strict=True)):
+        longer = max(size for size in pair if size is not None)
+        for size, part in zip(pair, (left, right), strict=True):
+            if size not in (None, longer) and part.reduced.get(axis) != longer:
                 return _reduced_from(part, axis)
         sizes.append(longer)
-    both = left.reduced.items() & right.reduced.items()
-    return tuple(sizes), {axis: length for axis, length in both if sizes[axis] == 1}
+    marks = [p.reduced.items() for p, shape in zip((left, right), shapes, strict=True) if any(shape)]
+    common = set.intersection(*map(set, marks)) if marks else set()
+    return tuple(sizes), {axis: length for axis, length in common if sizes[axis] == 1}
+
+
+def _with_axes(part: Part, rank: int) -> tuple[int | None, ...]:
+    """Return the shape of a part; what is the same for all examples may have fewer axes, and fits on the others."""
+    shape = part.shape or ()
+    return (*(None for _ in range(rank - len(shape))), *shape) if part.same else shape
 
 
 def _reduced_from(part: Part, axis: int) -> str:

@@ -40,7 +40,14 @@ def _computed(step: Step) -> tuple[object, ...]:
     lasting = {a.name for a in step.layer.args if a.kind.registry not in OF_TRAINING and not a.training}
     if step.layer.family == FAMILY:  # a formula and its like have no arguments: all that it says counts
         lasting = {*step.attrs}
-    return step.path, step.layer, {n: v for n, v in step.attrs.items() if n in lasting}, step.ins, step.params
+    lasting |= step.attrs.keys() - {a.name for a in step.layer.args}  # what is no argument: the step of a cell
+    return (
+        step.path,
+        step.layer,
+        {n: v for n, v in step.attrs.items() if n in lasting},
+        (*step.ins, *step.weights),
+        step.params,
+    )
 
 
 def training_identity(model: Model, target: str, style: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from dotnn.core.arguments import Bound
 from dotnn.core.diagnostics import Diagnostic
+from dotnn.library.layers import Layer
 from dotnn.model import messages
 from dotnn.model.model import LossTerm, Model, Step
 
@@ -73,7 +75,7 @@ def _uses_of_biases(model: Model) -> dict[str, list[Step]]:
     """Return the steps that add each bias; what a gate or a state of a recurrent layer adds up is no plain sum."""
     uses: dict[str, list[Step]] = {}
     for step in model.steps:
-        if "b" in step.params and "U" not in step.params:
+        if "b" in step.params and "U" not in step.params and step.layer.expand is None:
             uses.setdefault(step.params["b"], []).append(step)
     return uses
 
@@ -91,15 +93,21 @@ def batches_of_one(model: Model, which: str) -> list[Diagnostic]:
     ]
 
 
+def _act(step: Step) -> Bound[Layer] | None:
+    """Return the activation that a layer was given; a cell may call something else so."""
+    act = step.attrs.get("act")
+    return act if isinstance(act, Bound) else None
+
+
 def _ends_with(step: Step, name: str) -> bool:
     """Whether a step is an activation, or ends with it."""
-    act = step.attrs.get("act")
+    act = _act(step)
     return step.layer.name == name or (act is not None and act.name == name)
 
 
 def _ending(step: Step) -> str:
     """Return the activation that a step ends with, else its layer."""
-    act = step.attrs.get("act")
+    act = _act(step)
     return act.name if act is not None else step.layer.name
 
 
@@ -133,5 +141,5 @@ def _is_distribution(step: Step | None, steps: Mapping[str, Step]) -> bool:
 
 
 def _is_linear(step: Step) -> bool:
-    act = step.attrs.get("act")
+    act = _act(step)
     return act is None or act.name == "identity"

@@ -99,7 +99,7 @@ def _loss_term(call: nodes.Call, weight: float, section: SectionReader, network:
     output, target = output_and_target(operands[0], operands[1], section, network, "loss")
     attrs = bind(loss.name, loss.args, call.args[2:], call.span, section.constants)
     kind = _target_kind(loss, output, target, call, network)
-    _check_weights(attrs.get("class_weight"), output.type.example[-1:], call)
+    _check_weights(attrs.get("class_weight"), (2,) if loss.target == "unit" else output.type.example[-1:], call)
     return LossTerm(loss, attrs, weight, output.path, target.name, kind, call.span)
 
 

@@ -89,7 +89,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Step:
-    """One layer applied to earlier values. `params` maps the layer's short names to full names."""
+    """One layer applied to earlier values, and to `weights`: parameters that it does not own.
+
+    `params` maps the layer's short names to full names.
+    """
 
     path: str
     layer: Layer
@@ -99,6 +102,7 @@ class Step:
     type: TensorType
     span: Span
     places: Places = Places()
+    weights: tuple[str, ...] = ()
 
     @property
     def call(self) -> str:

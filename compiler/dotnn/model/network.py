@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from dotnn.core.diagnostics import Diagnostic, Reporter, Span
@@ -10,6 +10,7 @@ from dotnn.core.limits import MAX_BLOCKS
 from dotnn.library.layers import LAYERS
 from dotnn.model import messages
 from dotnn.model.blocks import BlockUse
+from dotnn.model.cells import cell_layer
 from dotnn.model.constants import WORDS, Constants, Poison, Poisoned
 from dotnn.model.declare import read_declaration
 from dotnn.model.expressions import ExpressionReader
@@ -17,13 +18,14 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
 from dotnn.model.order import Circle, dependency_order
 from dotnn.model.paths import PathPart, settle
-from dotnn.model.scope import Scope, Tensor, names_read
-from dotnn.model.section import STATEMENTS
-from dotnn.model.shared import define_shared
+from dotnn.model.scope import Scope, SharedBlock, Tensor, Weight, names_read, next_key
+from dotnn.model.section import misplaced
+from dotnn.model.shared import agree, define_shared
 from dotnn.model.unused import unused_names
+from dotnn.model.weights import declared_weight
 from dotnn.syntax import nodes
 
-Definition = nodes.Assign | nodes.LayerDef | nodes.Output
+Definition = nodes.Assign | nodes.LayerDef | nodes.Output | nodes.Next
 
 
 class NetworkReader(ExpressionReader):
@@ -37,8 +39,12 @@ class NetworkReader(ExpressionReader):
         reporter: Reporter,
         definitions: Collection[str] = (),
     ) -> None:
-        super().__init__(blocks, constants, reporter, definitions)
+        cells = {name: cell for name, cell in blocks.items() if isinstance(cell, nodes.CellSection)}
+        super().__init__({n: b for n, b in blocks.items() if n not in cells}, constants, reporter, definitions)
         self.section = section
+        self.cells_open: list[str] = []
+        for name, cell in cells.items():
+            self.attempt(None, self.scope, partial(self._add_cell, name, cell))
         self.inputs: dict[str, Declared] = {}
         self.outputs: dict[str, Tensor] = {}
         self.blocks_used = 0
@@ -48,6 +54,10 @@ class NetworkReader(ExpressionReader):
         declarations = [s for s in section.statements if isinstance(s, nodes.TensorDecl)]
         for decl in declarations:
             self.attempt(decl.name, self.scope, partial(self._declare, decl))
+        for statement in section.statements:
+            if isinstance(statement, nodes.ArrayDecl):
+                self.report(misplaced(statement, "model"))
+                self.scope.names.setdefault(statement.name.id, Poison())
         self.body(section.statements, self.scope)
         outputs = [s for s in section.statements if isinstance(s, nodes.Output)]
         for statement in outputs:
@@ -57,6 +67,10 @@ class NetworkReader(ExpressionReader):
         if not outputs:
             self.report(messages.sections.no_output(section.name.span))
             self.scope.names.setdefault("", Poison())
+
+    def _add_cell(self, name: str, cell: nodes.CellSection) -> None:
+        self.cells[name] = None
+        self.cells[name] = cell_layer(cell, self)
 
     def _declare(self, decl: nodes.TensorDecl) -> None:
         name = decl.name.id
@@ -92,15 +106,17 @@ class NetworkReader(ExpressionReader):
         """Evaluate the definitions of a model or block in the order of their dependence."""
         definitions: dict[str, Definition] = {}
         for s in statements:
-            if isinstance(s, nodes.Assign | nodes.LayerDef | nodes.Output):
+            if isinstance(s, nodes.Next) and scope.states:
+                self._collect_next(s, definitions, scope)
+            elif isinstance(s, nodes.Assign | nodes.LayerDef | nodes.Output):
                 self._collect(s, definitions, scope)
-            elif not isinstance(s, nodes.TensorDecl):
-                what, home = STATEMENTS[type(s)]
-                where = "model" if scope is self.scope else "block"
-                self.report(messages.sections.statement_not_allowed(s.span, what, where, home))
+            elif not isinstance(s, nodes.TensorDecl | nodes.ArrayDecl):
+                where = "model" if scope is self.scope else "cell" if scope.states else "block"
+                self.report(misplaced(s, where))
         for name in self._ordered(definitions, scope):
             statement = definitions[name]
-            self.attempt(statement.name, scope, partial(self._define, name, statement, scope))
+            named = nodes.Name(statement.span, name) if isinstance(statement, nodes.Next) else statement.name
+            self.attempt(named, scope, partial(self._define, name, statement, scope))
 
     def _collect(self, s: Definition, definitions: dict[str, Definition], scope: Scope) -> None:
         """Add a statement to the definitions, unless its name is taken; `output x` of the model defines nothing."""
@@ -120,6 +136,17 @@ class NetworkReader(ExpressionReader):
             self.report(failure.diagnostic)
             scope.names[name] = Poison()
 
+    def _collect_next(self, s: nodes.Next, definitions: dict[str, Definition], scope: Scope) -> None:
+        """Add what a state is after the step; only a cell has states."""
+        key, states = next_key(s.name.id), [name for name in scope.names if name in scope.states]
+        if s.name.id not in states:
+            self.report(messages.timesteps.next_of_no_state(s.name.span, s.name.id, states))
+        elif key in definitions:
+            place = self.source.place(definitions[key].span)
+            self.report(messages.names.duplicate_name(s.name.span, key, place))
+        else:
+            definitions[key] = s
+
     def _earlier(self, name: str, definitions: Mapping[str, Definition], scope: Scope) -> Span | None:
         """Return where a name has been declared or defined before, None where it has not."""
         if scope is self.scope and name in self.targets:
@@ -127,7 +154,7 @@ class NetworkReader(ExpressionReader):
         if name in definitions:
             return definitions[name].span
         bound = scope.names.get(name)
-        return bound.span if isinstance(bound, Tensor) else None
+        return bound.span if isinstance(bound, Tensor | Weight) else None
 
     def _ordered(self, definitions: Mapping[str, Definition], scope: Scope) -> list[str]:
         """Return the names so that each comes after what it needs; circles are reported and left out."""
@@ -144,7 +171,7 @@ class NetworkReader(ExpressionReader):
 
     def _check_name(self, name: nodes.Name, scope: Scope) -> None:
         """Raise `Fail` for a new name that already means something else."""
-        if name.id in LAYERS or name.id in self.blocks or name.id == "repeat" or name.id in WORDS:
+        if name.id in LAYERS or name.id in self.blocks or name.id in self.cells or name.id in ("repeat", *WORDS):
             raise Fail(messages.names.reserved_name(name.span, name.id))
         if name.id in self.definitions:
             raise Fail(messages.names.reserved_name(name.span, name.id))
@@ -157,16 +184,16 @@ class NetworkReader(ExpressionReader):
             what = "a range (`in …`)"
             self.report(messages.sections.statement_not_allowed(statement.limits.span, what, "model", help))
         if isinstance(statement, nodes.LayerDef):
-            scope.names[name] = define_shared(statement, self.blocks, scope)
+            scope.names[name] = define_shared(statement, self, scope)
             return
-        scope.begin(name, statement.span)
+        scope.begin(statement.name.id if isinstance(statement, nodes.Next) else name, statement.span)
         value = self.value(statement.value, scope)
-        settle(scope.elements, named=bool(name))
+        settle(scope.elements, named=bool(name), taken=scope.names)
         scope.names[name] = value.called(name)
 
     # ---------------------------------------------------------------------------------------------------- blocks
 
-    def use_block(self, use: BlockUse, scope: Scope) -> Tensor:
+    def use_block(self, use: BlockUse, scope: Scope, shared: SharedBlock | None = None) -> Tensor:
         """Expand a block: its inputs become the operands, its shape variables their sizes. Returns its output."""
         if use.name in scope.blocks_open:
             open_blocks = scope.blocks_open[scope.blocks_open.index(use.name) :]
@@ -176,16 +203,49 @@ class NetworkReader(ExpressionReader):
             message = f"blocks are used more than {MAX_BLOCKS:,} times"
             raise Fail(messages.shapes.limit(use.call.span, message, "repeat them less often"))
         constants = use.constants(self.scope.constants, scope.constants, self.source)
-        element = scope.element(use.name, is_block=True)
-        inner = Scope(constants, element.value, element.params, blocks_open=(*scope.blocks_open, use.name))
+        element = scope.element(shared.name if shared else use.name, is_block=True)
+        params = shared.part if shared else element.params
+        inner = Scope(constants, element.value, params, blocks_open=(*scope.blocks_open, use.name))
         for decl in use.inputs():
             self._check_name(decl.name, inner)
         use.bind_inputs(inner, constants, self.source)
-        inner.uses = (*scope.uses, use.opened(inner, constants, element, scope.statement))
+        opened = use.opened(inner, constants, element, scope.statement)
+        inner.uses = (*scope.uses, opened)
         before, errors = len(self.steps.drafts), len(self.reporter.errors)
+        opened.weights.extend(self.declare_weights(use.block, inner))
         self.body(use.block.statements, inner)
-        element.has_params = any(d.specs for d in self.steps.drafts[before:])
+        made = self.steps.drafts[before:]
+        if shared:
+            agree(shared, opened.weights, made, use, self.source)
+        else:
+            element.has_params = bool(opened.weights) or any(d.specs for d in made)
         return self._result(use.block, inner, whole=len(self.reporter.errors) == errors)
+
+    def declare_weights(self, block: nodes.BlockSection, inner: Scope) -> Iterator[Weight]:
+        """Make the parameters that a block or a cell declares; report what is wrong."""
+        for statement in block.statements:
+            if isinstance(statement, nodes.ArrayDecl) and statement.role == "param":
+                self.attempt(statement.name, inner, partial(self._declare_weight, statement, inner))
+                made = inner.names[statement.name.id]
+                if isinstance(made, Weight) and made.span == statement.span:
+                    yield made
+            elif isinstance(statement, nodes.ArrayDecl) and not isinstance(block, nodes.CellSection):
+                self.report(misplaced(statement, "block"))
+                inner.names.setdefault(statement.name.id, Poison())
+
+    def _declare_weight(self, decl: nodes.ArrayDecl, inner: Scope) -> None:
+        self.check_new_name(decl.name, inner)
+        assert inner.param_part is not None
+        weight = declared_weight(decl, inner.param_part, inner.constants)
+        self.steps.declare(weight)
+        inner.names[decl.name.id] = weight
+
+    def check_new_name(self, name: nodes.Name, scope: Scope) -> None:
+        """Raise `Fail` for a name that already means something else, in the language or in the scope."""
+        self._check_name(name, scope)
+        bound = scope.names.get(name.id)
+        if bound is not None and not isinstance(bound, Poison):
+            raise Fail(messages.names.duplicate_name(name.span, name.id, self.source.place(bound.span)))
 
     def _result(self, block: nodes.BlockSection, inner: Scope, *, whole: bool) -> Tensor:
         """Return the output; what is unused is only known where the `whole` block was understood."""

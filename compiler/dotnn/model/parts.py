@@ -13,6 +13,7 @@ from dotnn.model import messages
 from dotnn.model.constants import describe, evaluate, is_number
 from dotnn.model.messages.base import Fail
 from dotnn.model.scope import Scope, Tensor
+from dotnn.model.weights import multiplied, product_of, weight_of
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import by_position
 
@@ -109,6 +110,8 @@ def _bad_index(reader: ExpressionReader, span: Span, message: str, value: Tensor
 
 def transposed(reader: ExpressionReader, expr: nodes.Attribute, scope: Scope) -> Tensor:
     """Return `x.T`, the last two axes of an example swapped. Raises `Fail`."""
+    if weight_of(reader, expr, scope) is not None:
+        raise Fail(messages.weights.weight_as_value(expr.span, reader.source.words_at(expr.span)))
     if expr.name.id != "T":
         raise Fail(messages.formulas.no_attribute(expr.name.span, expr.name.id))
     value = _real(reader, expr.value, scope, "a transpose")
@@ -120,7 +123,13 @@ def transposed(reader: ExpressionReader, expr: nodes.Attribute, scope: Scope) ->
 
 
 def product(reader: ExpressionReader, expr: nodes.Binary, scope: Scope) -> Tensor:
-    """Return `a @ b`, a product of matrices for each example. Raises `Fail`."""
+    """Return `a @ b`, a product with a parameter, or of matrices for each example. Raises `Fail`."""
+    with_weight = product_of(reader, expr, scope)
+    if with_weight is not None:
+        return multiplied(reader, with_weight, scope, "z")
+    if weight_of(reader, expr.left, scope) is not None:
+        left, right = map(reader.source.words_at, (expr.left.span, expr.right.span))
+        raise Fail(messages.weights.weight_on_the_left(expr.left.span, left, right))
     operands = tuple(_real(reader, side, scope, "a product") for side in (expr.left, expr.right))
     a, b = (t.type.example for t in operands)
     if len(a) != len(b) or len(a) < 2 or a[-1] != b[-2] or a[:-2] != b[:-2]:

@@ -7,6 +7,7 @@ are settled when all of it has been read.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -28,6 +29,18 @@ class PathPart:
             part = part.parent
         return ".".join(reversed(labels))
 
+    def path_from(self, outer: PathPart | None) -> str | None:
+        """The labels from a link further out (None: all of them) to this one; None where it is not below that."""
+        labels: list[str] = []
+        part: PathPart | None = self
+        while part is not outer:
+            if part is None:
+                return None
+            if part.label:
+                labels.append(part.label)
+            part = part.parent
+        return ".".join(reversed(labels))
+
 
 @dataclass
 class Element:
@@ -40,12 +53,12 @@ class Element:
     is_block: bool = False
 
 
-def settle(elements: list[Element], named: bool) -> None:
+def settle(elements: list[Element], named: bool, taken: Collection[str] = ()) -> None:
     """Label the elements of a statement.
 
     The last one is the statement's value and takes its name. The only one with parameters gives its parameters the
     statement's name; several are numbered by kind. In an unnamed statement (`output x -> …` of a block) all are
-    numbered.
+    numbered, and none is called as one of the names that are `taken`.
     """
     totals = Counter(e.kind for e in elements)
     owners = [e for e in elements if e.has_params]
@@ -53,7 +66,10 @@ def settle(elements: list[Element], named: bool) -> None:
     for element in elements:
         seen[element.kind] += 1
         only_owner = named and owners == [element]
-        _label(element, seen[element.kind], only_owner=only_owner, only_one=totals[element.kind] == 1)
+        only_one = totals[element.kind] == 1 and (named or element.kind not in taken)
+        while not named and f"{element.kind}{seen[element.kind]}" in taken:
+            seen[element.kind] += 1
+        _label(element, seen[element.kind], only_owner=only_owner, only_one=only_one)
     if elements and (not elements[-1].is_block or len(elements) == 1):
         elements[-1].value.label = ""
 

@@ -15,7 +15,8 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.trial import NoNumber, computed, numbers_in
 
 UPDATES = (1, 2, 3, 10, 1000)
-"""The numbers of updates for which an optimizer is tried."""
+"""The numbers of updates for which an optimizer is tried, of a long run."""
+LONG_RUN = {"steps": 3000, "steps_per_epoch": 3}
 EPOCHS, STEPS_PER_EPOCH = 5, 3
 """The length of the run for which a schedule is tried, update by update."""
 
@@ -42,7 +43,7 @@ def _check_optimizer(optimizer: Bound[Optimizer], rate: float, span: Span) -> No
         value = computed(part)
         for t in UPDATES if "t" in reads(part) else UPDATES[:1]:
             try:
-                value({**values, "t": t})
+                value({**values, **LONG_RUN, "t": t})
             except NoNumber as problem:
                 where = f" in update {t}" if "t" in reads(part) else ""
                 raise Fail(

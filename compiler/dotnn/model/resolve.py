@@ -20,7 +20,6 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
 from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
-from dotnn.model.scope import Draft
 from dotnn.model.section import SectionReader, head_of
 from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_defaults, read_train
 from dotnn.model.trial import NoNumber
@@ -186,10 +185,14 @@ def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...
         names = {spec.name: f"{owner}.{spec.name}" for spec in draft.specs}
         for spec in draft.specs:
             if names[spec.name] not in params:
-                params[names[spec.name]] = _parameter(names[spec.name], spec, draft, defaults)
+                params[names[spec.name]] = _parameter(names[spec.name], spec, draft.span, defaults)
+        for weight in (w for use in draft.uses for w in use.weights):
+            if weight.path not in params:
+                params[weight.path] = _parameter(weight.path, weight.spec, weight.span, defaults)
         ins = tuple(t.path for t in draft.ins)
         places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
-        steps.append(Step(draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span, places))
+        made = (draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span, places)
+        steps.append(Step(*made, tuple(weight.path for weight in draft.weights)))
     return tuple(steps), params
 
 
@@ -218,7 +221,7 @@ def _try_to_draw(params: Iterable[Parameter], reporter: Reporter) -> None:
     reporter.stop_on_errors()
 
 
-def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Defaults) -> Parameter:
+def _parameter(name: str, spec: ParamSpec, span: Span, defaults: Defaults) -> Parameter:
     """Return a parameter, with the defaults of the train section where its layer sets nothing else."""
     penalty = spec.penalty if isinstance(spec.penalty, Bound) else None
     decay = defaults.decay if spec.penalty == INHERIT and spec.is_weight else None
@@ -231,7 +234,7 @@ def _parameter(name: str, spec: ParamSpec, draft: Draft, defaults: Defaults) -> 
         spec.shape,
         _init(spec, defaults),
         penalty,
-        draft.span,
+        span,
         decoupled,
         constraint if isinstance(constraint, Bound) else None,
         spec.trained,

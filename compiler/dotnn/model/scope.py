@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from dotnn.core.arguments import show_call
-from dotnn.core.diagnostics import Span
+from dotnn.core.diagnostics import Source, Span
 from dotnn.ir.expr import Expr
 from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.layers import Layer
@@ -66,12 +66,66 @@ class SharedLayer:
     first_use: int = 0
 
 
-Binding = Tensor | SharedLayer | Poison
+@dataclass
+class SharedBlock:
+    """`layer s = Block(…)`: the parameters of all uses are named after it; `shapes` are those of the first use."""
+
+    name: str
+    block: nodes.BlockSection
+    args: tuple[nodes.Arg, ...]
+    part: PathPart
+    span: Span
+    shapes: Mapping[str, tuple[int, ...]] | None = None
+    first: str = ""
+    first_use: int = 0
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A parameter as an operand: its owner's labels are `part`, and `W.T` is `turned`."""
+
+    spec: ParamSpec
+    part: PathPart
+    span: Span
+    label: str
+    turned: bool = False
+
+    @property
+    def type(self) -> TensorType:
+        """Its type; no axis is the batch."""
+        shape = self.spec.shape
+        return TensorType((*shape[:-2], *shape[:-3:-1]) if self.turned else shape)
+
+    @property
+    def path(self) -> str:
+        """The name of the parameter, once the statement that it is made in has been read."""
+        return f"{self.part.path}.{self.spec.name}" if self.part.path else self.spec.name
+
+    @property
+    def shape_text(self) -> str:
+        """Its shape as the spec writes it."""
+        return f"[{', '.join(map(str, self.type.shape))}]"
+
+    def transposed(self) -> Weight:
+        """Return the same parameter with its last two axes swapped."""
+        return replace(self, turned=not self.turned)
+
+    def called(self, label: str) -> Weight:
+        """Return the same parameter under the name by which an expression refers to it."""
+        return replace(self, label=label)
+
+    def says(self, source: Source) -> str:
+        """Say of what shape it is, and where it comes from."""
+        turned = ".T" if self.turned else ""
+        return f"{self.label}{turned}: {self.shape_text} ({source.place(self.span)})"
+
+
+Binding = Tensor | SharedLayer | SharedBlock | Weight | Poison
 
 
 @dataclass(frozen=True)
 class OpenUse:
-    """A use of a block whose paths are not settled yet; see `model.Use`."""
+    """A use of a block whose paths are not settled yet; see `model.Use`. `weights` are what it declares."""
 
     block: str
     args: Mapping[str, object]
@@ -80,6 +134,7 @@ class OpenUse:
     span: Span
     statement: Span | None
     declared: Span
+    weights: list[Weight] = field(default_factory=list)
 
     def settled(self) -> Use:
         """Return the use with its paths."""
@@ -105,7 +160,10 @@ class Scope:
     statement: Span | None = None
     formulas: dict[Expr, tuple[str, Tensor]] = field(default_factory=dict)
     """What formulas of the statement have been computed, under which name the others of the statement read them."""
-    formula_names: dict[int, str] = field(default_factory=dict)
+    formula_names: dict[object, str] = field(default_factory=dict)
+    changing: frozenset[str] = frozenset()
+    """The names in a cell that depend on its states."""
+    states: frozenset[str] = frozenset()
 
     def begin(self, name: str, span: Span | None = None) -> None:
         """Start a statement; "" for an unnamed output."""
@@ -133,8 +191,14 @@ class Draft:
     specs: tuple[ParamSpec, ...]
     params: PathPart
     span: Span
+    weights: tuple[Weight, ...] = ()
     statement: Span | None = None
     uses: tuple[OpenUse, ...] = ()
+
+
+def next_key(state: str) -> str:
+    """Return the name in a cell's scope of what a state is after the step; no statement can have it."""
+    return f"next {state}"
 
 
 def names_read(expr: nodes.Expr) -> set[str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from dotnn.core.arguments import Arg
-from dotnn.core.diagnostics import Reporter, Span
+from dotnn.core.diagnostics import Diagnostic, Reporter, Span
 from dotnn.model import messages
 from dotnn.model.bind import convert, default_of
 from dotnn.model.constants import Constants, Poisoned
@@ -48,8 +48,7 @@ class SectionReader:
 
     def _add(self, statement: nodes.Stmt, known: Sequence[str]) -> None:
         if not isinstance(statement, nodes.Assign):
-            what, home = STATEMENTS[type(statement)]
-            self.reporter.add(messages.sections.statement_not_allowed(statement.span, what, self.keyword, home))
+            self.reporter.add(misplaced(statement, self.keyword))
             return
         name = statement.name
         if statement.limits is not None:
@@ -106,7 +105,21 @@ class SectionReader:
         return tuple(found)
 
 
+def misplaced(statement: nodes.Stmt, section: str) -> Diagnostic:
+    """Return the error for a statement that does not belong in a section."""
+    if isinstance(statement, nodes.ArrayDecl):
+        what, home = ARRAYS[statement.role]
+    else:
+        what, home = STATEMENTS[type(statement)]
+    return messages.sections.statement_not_allowed(statement.span, what, section, home)
+
+
+ARRAYS = {
+    "param": ("a parameter", "a `block` or a `cell` declares parameters; a number that others use goes into `params`"),
+    "state": ("a state", "states belong to a cell: cell NAME(units) { input x: [n]  state h: [units] = 0  … }"),
+}
 STATEMENTS = {
+    nodes.Next: ("`next`", "it says in a `cell` what a state is after the step"),
     nodes.TensorDecl: ("a declaration", "inputs and targets are declared in `model`"),
     nodes.LayerDef: ("a layer", "layers are named in `model`"),
     nodes.Output: ("an output", "outputs are marked in `model`"),

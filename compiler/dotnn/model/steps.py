@@ -14,7 +14,7 @@ from dotnn.library.values import FAMILY
 from dotnn.model import messages
 from dotnn.model.messages.base import Fail, several
 from dotnn.model.paths import PathPart
-from dotnn.model.scope import Draft, Scope, SharedLayer, Tensor
+from dotnn.model.scope import Draft, Scope, SharedLayer, Tensor, Weight
 
 TOO_MANY_LAYERS = f"the model has more than {MAX_LAYERS:,} layers"
 
@@ -27,22 +27,38 @@ class Steps:
         self.drafts: list[Draft] = []
         self.size = 0
 
-    def apply(self, layer: Layer, attrs: Attrs, operands: tuple[Tensor, ...], span: Span, scope: Scope) -> Tensor:
-        """Add one step with parameters of its own. Raises `Fail` where operands do not fit, or a limit is reached."""
-        type, specs = self._infer(layer, attrs, operands, span)
+    def apply(
+        self,
+        layer: Layer,
+        attrs: Attrs,
+        operands: tuple[Tensor, ...],
+        span: Span,
+        scope: Scope,
+        *,
+        weights: tuple[Weight, ...] = (),
+        kind: str = "",
+    ) -> Tensor:
+        """Add one step with parameters of its own, and `weights` as operands behind the others.
+
+        In names it is called `kind`, if not after its layer. Raises `Fail` where operands do not fit, or a limit is
+        reached.
+        """
+        attrs, type, specs = self._infer(layer, attrs, operands, span, weights)
         self._check_limits(specs, type, span)
-        element = scope.element(layer.name)
+        element = scope.element(kind or layer.name)
         element.has_params = bool(specs)
         value = Tensor(element.value, type, span, layer, attrs)
-        return self._append(value, operands, specs, element.params, scope)
+        return self._append(value, operands, specs, element.params, scope, weights)
 
-    def apply_shared(self, shared: SharedLayer, operands: tuple[Tensor, ...], span: Span, scope: Scope) -> Tensor:
-        """Add one use of a shared layer, whose parameters the first use makes. Raises `Fail`."""
-        type, specs = self._infer(shared.layer, shared.attrs, operands, span)
+    def apply_shared(
+        self, shared: SharedLayer, operands: tuple[Tensor, ...], span: Span, scope: Scope, more: Attrs
+    ) -> Tensor:
+        """Add one use of a shared layer, whose parameters the first use makes; `more` is said of it. Raises `Fail`."""
+        attrs, type, specs = self._infer(shared.layer, {**shared.attrs, **more}, operands, span)
         self._check_limits(specs if shared.specs is None else (), type, span)
         element = scope.element(shared.name)
         self._agree(shared, specs, operands, span)
-        value = Tensor(element.value, type, span, shared.layer, shared.attrs)
+        value = Tensor(element.value, type, span, shared.layer, attrs)
         return self._append(value, operands, specs, shared.part, scope)
 
     def origins(self, operands: Sequence[Tensor]) -> str:
@@ -54,22 +70,33 @@ class Steps:
             parts.append(f"{label}{shape_text(t.type)} from {made_by} ({self.source.place(t.span)})")
         return ";  ".join(parts)
 
+    def declare(self, weight: Weight) -> None:
+        """Count a parameter that is declared. Raises `Fail` where the model gets too large."""
+        self._check_limits((weight.spec,), weight.type, weight.span)
+
     def _append(
-        self, value: Tensor, operands: tuple[Tensor, ...], specs: tuple[ParamSpec, ...], params: PathPart, scope: Scope
+        self,
+        value: Tensor,
+        operands: tuple[Tensor, ...],
+        specs: tuple[ParamSpec, ...],
+        params: PathPart,
+        scope: Scope,
+        weights: tuple[Weight, ...] = (),
     ) -> Tensor:
         assert value.layer is not None
-        where = (scope.statement, scope.uses)
-        self.drafts.append(Draft(value.layer, value.attrs, operands, value, specs, params, value.span, *where))
+        made = (value.layer, value.attrs, operands, value, specs, params, value.span, weights)
+        self.drafts.append(Draft(*made, scope.statement, scope.uses))
         return value
 
     def _infer(
-        self, layer: Layer, attrs: Attrs, operands: Sequence[Tensor], span: Span
-    ) -> tuple[TensorType, tuple[ParamSpec, ...]]:
-        """Return the type of the result, and the parameters that the layer needs."""
+        self, layer: Layer, attrs: Attrs, operands: Sequence[Tensor], span: Span, weights: Sequence[Weight] = ()
+    ) -> tuple[Attrs, TensorType, tuple[ParamSpec, ...]]:
+        """Return all attributes, the type of the result, and the parameters that the layer needs."""
         _check_arity(layer, operands, span)
-        types = [t.type for t in operands]
+        types = [*(t.type for t in operands), *(TensorType(w.spec.shape) for w in weights)]
         try:
-            return layer.infer(types, attrs), layer.params(types, attrs)
+            attrs = {**attrs, **layer.expand(types, attrs, span)} if layer.expand else attrs
+            return attrs, layer.infer(types, attrs), layer.params(types, attrs)
         except ShapeError as error:
             origins = self.origins(operands)
             raise Fail(messages.shapes.shape_mismatch(span, error.message, origins, error.help)) from None

@@ -18,8 +18,9 @@ WHAT = {nodes.Assign: "value", nodes.LayerDef: "layer"}
 def unused_names(scope: Scope, statements: Sequence[nodes.Stmt]) -> Iterator[Diagnostic]:
     """Yield an error for every value, shared layer, input and target of a model or block that is not in use."""
     for s in statements:
-        if isinstance(s, (nodes.Assign, nodes.LayerDef, nodes.TensorDecl)) and s.name.id not in scope.used:
-            what = s.role if isinstance(s, nodes.TensorDecl) else WHAT[type(s)]
+        named = nodes.Assign | nodes.LayerDef | nodes.TensorDecl | nodes.ArrayDecl
+        if isinstance(s, named) and s.name.id not in scope.used:
+            what = s.role if isinstance(s, nodes.TensorDecl | nodes.ArrayDecl) else WHAT[type(s)]
             if not isinstance(scope.names.get(s.name.id), Poison):
                 yield messages.names.unused_value(s.name.span, s.name.id, what)
 
@@ -48,7 +49,7 @@ def _unused_definition(section: nodes.Definition) -> Diagnostic:
 
 def _unused_block(block: nodes.BlockSection, read: set[str]) -> Iterator[Diagnostic]:
     if block.name.id not in read:
-        yield messages.names.unused_value(block.name.span, block.name.id, "block")
+        yield messages.names.unused_value(block.name.span, block.name.id, block.keyword)
     inside = set(_read(block))
     for param in block.params:
         if param.name.id not in inside:

@@ -65,7 +65,7 @@ class _Build:
     def step(self, step: Step) -> Value:
         params = {short: (self.params | self.state)[full] for short, full in step.params.items()}
         with self.builder.at(step.path, step.span, identifier(step.path)):
-            ins = tuple(self.values[path] for path in step.ins)
+            ins = (*(self.values[path] for path in step.ins), *(self.params[name] for name in step.weights))
             value = step.layer.lower(self.builder, Lowering(ins, params, step.attrs))
         if value.type != step.type:
             raise AssertionError(f"{step.layer.name} declares {step.type}, its ops give {value.type}")

@@ -44,4 +44,6 @@ class _Inserting(ast.NodeTransformer):
         if node.lineno != self.site.line:
             return node
         (extra,) = ast.parse(f"{self.site.target} = {HOOK}({self.site.target})").body
+        for part in ast.walk(extra):
+            ast.copy_location(part, node)  # to whoever looks on, both are one statement
         return [node, extra]

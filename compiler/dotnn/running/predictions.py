@@ -24,11 +24,14 @@ from dotnn_runtime.script.errors import DataError, reason_of
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.labels import add_likeliest
 from dotnn_runtime.script.predictions import write_predictions
+from dotnn_runtime.script.rows import pieces
 from dotnn_runtime.script.storage import read_json
 
 Arrays = dict[str, np.ndarray]
 Needs = Callable[[str], Requirement | None]
 """What must be installed to run a script."""
+AT_ONCE = 2**22
+"""About so many numbers are predicted from at once: 32 MiB in double precision."""
 NEEDED = ("PARAMS", "INPUTS", "predict")
 """What a script must have to predict."""
 
@@ -46,7 +49,7 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
         _warn_of_divergence(folder)
         inputs = _inputs(module, input_file)
         _check_finite(params, {n: a for n, a in inputs.items() if _raw_inputs(module)[n] == module.INPUTS[n]}, scaling)
-        outputs = _outputs(folder, module, edited, (params, inputs, scaling or None))
+        outputs = _outputs(folder, edited, lambda some: module.predict(params, some, scaling or None), inputs)
         classes = getattr(module, "CLASSES", {})
         named = {name: labels[target] for name, target in classes.items() if target in labels}
         write_predictions(add_likeliest(outputs, classes, labels), output, overwrite=force, labels=named)
@@ -110,19 +113,34 @@ def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
     return module, edited
 
 
-def _outputs(folder: RunFolder, module: ModuleType, edited: bool, given: tuple[object, ...]) -> dict[str, np.ndarray]:
+def _outputs(folder: RunFolder, edited: bool, predict: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:
     """Return the outputs. Raises `DataError` where the script refuses weights or inputs.
 
     What an edited script raises is its own affair: that is a `RunFolderError`.
     """
     try:
-        outputs: dict[str, np.ndarray] = module.predict(*given)
-        return outputs
+        return _in_pieces(predict, inputs)
     except Exception as error:
         known = own_error(error)
         if isinstance(known, DataError) or not edited:
             raise known from None
         raise RunFolderError(f"model.py fails: {error}", folder.path, "it was edited: train again") from None
+
+
+def _in_pieces(predict: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:
+    """Return the outputs for all inputs, so many at a time that a large file needs no memory but its own.
+
+    In prediction mode no example depends on the others of its batch. Few inputs are taken all at once.
+    """
+    count = len(next(iter(inputs.values())))
+    cuts = [*pieces((count, sum(array.size for array in inputs.values()) // count), AT_ONCE)]
+    if len(cuts) == 1:
+        return predict(inputs)
+    try:
+        found = [predict({name: array[cut] for name, array in inputs.items()}) for cut in cuts]
+    except Exception:
+        return predict(inputs)  # what it says is wrong is at its place in the file then
+    return {name: np.concatenate([outputs[name] for outputs in found]) for name in found[0]}
 
 
 def _warn_of_divergence(folder: RunFolder) -> None:

@@ -66,9 +66,9 @@ class SpecStep:
         train = self.model.train
         memory.updates += 1
         if self.scaled:  # what is compared are these memories; the weights are those of the textbook's equations
-            self._solve(optimizer.fast_equations(train), params, grads, rate, memory.slots, memory.updates)
+            self._solve(optimizer.fast_equations(train), params, grads, rate, memory, memory.slots)
         slots = memory.of_textbook if self.scaled else memory.slots
-        after = self._solve(optimizer.equations(train), params, grads, rate, slots, memory.updates)
+        after = self._solve(optimizer.equations(train), params, grads, rate, memory, slots)
         for name, p in self.model.params.items():
             if p.constraint is not None:
                 line = p.constraint.entry.written("w", p.constraint.attrs, p.shape)
@@ -81,12 +81,12 @@ class SpecStep:
         params: Arrays,
         grads: Arrays,
         rate: float | None,
+        memory: Memory,
         slots: Slots,
-        number: int,
     ) -> Arrays:
         """Return the parameters after one update by some equations, and renew the memories that these read."""
         train = self.model.train
-        numbers = {"t": number, **train.optimizer.attrs, "weight_decay": train.weight_decay}
+        numbers = {**memory.run, "t": memory.updates, **train.optimizer.attrs, "weight_decay": train.weight_decay}
         numbers["lr"] = numbers["lr"] if rate is None else rate
         starts = optimizer.slots(train)
         text = "\n".join(optimizer.numpy_equation(line, numbers) for line in equations)

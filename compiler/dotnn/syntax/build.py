@@ -54,9 +54,11 @@ class TreeBuilder(Transformer[Token, nodes.File]):
 
     def block(self, children: Children) -> nodes.BlockSection:
         """`block Name(params)? { … }`."""
-        keyword, name, *rest, _ = children
-        params = rest.pop(0) if isinstance(rest[0], tuple) else ()
-        return nodes.BlockSection(_cover(children), str(keyword), tuple(rest[1:]), _name(name), params)
+        return nodes.BlockSection(*_parts_of_block(children))
+
+    def cell(self, children: Children) -> nodes.CellSection:
+        """`cell Name(params)? { … }`."""
+        return nodes.CellSection(*_parts_of_block(children))
 
     def block_params(self, children: Children) -> tuple[nodes.BlockParam, ...]:
         """`( param, … )`."""
@@ -117,6 +119,17 @@ class TreeBuilder(Transformer[Token, nodes.File]):
         """`output value` or `output name = value`."""
         name = _name(children[1]) if len(children) == 4 else None
         return nodes.Output(_cover(children), name, children[-1])
+
+    def array(self, children: Children) -> nodes.ArrayDecl:
+        """`param name: [dims]`, with `= start` and `as kind` where they are given."""
+        role, name, _, dims, *rest = children
+        kind = _name(rest[-1]) if len(rest) in (2, 4) and rest[-2].type == "AS" else None
+        start = rest[1] if rest and rest[0] == "=" else None
+        return nodes.ArrayDecl(_cover(children), str(role), _name(name), dims.items, start, kind)
+
+    def next(self, children: Children) -> nodes.Next:
+        """`next name = value`."""
+        return nodes.Next(_cover(children), _name(children[1]), children[3])
 
     def slot(self, children: Children) -> nodes.Slot:
         """`slot name = value`."""
@@ -216,6 +229,14 @@ def _cover(children: Children) -> Span:
     if not children:
         return Span(0, 0)
     return Span(_span(children[0]).start, _span(children[-1]).end)
+
+
+def _parts_of_block(
+    children: Children,
+) -> tuple[Span, str, tuple[nodes.Stmt, ...], nodes.Name, tuple[nodes.BlockParam, ...]]:
+    keyword, name, *rest, _ = children
+    params = rest.pop(0) if isinstance(rest[0], tuple) else ()
+    return _cover(children), str(keyword), tuple(rest[1:]), _name(name), params
 
 
 def _without_tokens(children: Children) -> Iterator[Any]:

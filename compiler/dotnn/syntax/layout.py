@@ -35,6 +35,7 @@ class Line:
 class _Bracket:
     inside: int  # the column where a line inside of it starts
     closing: int  # the column of its closer, should that start a line
+    opener: str  # ( or [
 
 
 class Layout:
@@ -96,10 +97,11 @@ class Layout:
             self._lines.append(Line(" " * self._column_for(self._pieces[index]) + comment))
 
     def _open(self, index: int) -> None:
+        opener = self._pieces[index].text
         if self._breaks(index + 1) or self._pieces[index + 1].kind == "comment":
-            self._brackets.append(_Bracket(self._line_indent + INDENT, self._line_indent))
+            self._brackets.append(_Bracket(self._line_indent + INDENT, self._line_indent, opener))
         else:
-            self._brackets.append(_Bracket(self._column, self._column - 1))
+            self._brackets.append(_Bracket(self._column, self._column - 1, opener))
 
     # ------------------------------------------------------------------------------------------------ line breaks
 
@@ -158,7 +160,8 @@ class Layout:
             return ""
         if index - 1 in self._unary or (piece.text in _OPENERS and _is_plain_name(previous)):
             return ""
-        if (piece.text == "[" and previous.text in _CLOSERS) or (previous.text == ":" and self._brackets):
+        is_slice = previous.text == ":" and self._brackets and self._brackets[-1].opener == "["
+        if is_slice or (piece.text == "[" and previous.text in _CLOSERS):
             return ""  # a part of what was in the brackets; the colon of a slice
         return " "
 

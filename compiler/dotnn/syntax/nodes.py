@@ -155,6 +155,25 @@ class TensorDecl(Stmt):
 
 
 @dataclass(frozen=True, slots=True)
+class ArrayDecl(Stmt):
+    """`param W: [n, m] = xavier as weight`, `state h: [n] = 0`; `role` is the word, `start` what stands after `=`."""
+
+    role: str
+    name: Name
+    dims: tuple[Expr, ...]
+    start: Expr | None = None
+    kind: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Next(Stmt):
+    """`next h = value`: what a state is after the step."""
+
+    name: Name
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class LayerDef(Stmt):
     """`layer s = dense(64)`: one set of weights with a name."""
 
@@ -215,6 +234,11 @@ class BlockSection(Section):
 
     name: Name
     params: tuple[BlockParam, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CellSection(BlockSection):
+    """`cell Name(params) { … }`: one step of time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from textwrap import indent
 from typing import cast
@@ -93,9 +94,14 @@ def _expected(error: UnexpectedInput, source: Source, offset: int, start: str) -
     """Return the terminals that could have stood at `offset`."""
     interactive = error.interactive_parser
     if not isinstance(error, UnexpectedCharacters):
-        # The token may have made the parser reduce before it was refused; ask again in front of it.
-        interactive = _parser().parse_interactive(source.text[:offset], start=start)
-        interactive.exhaust_lexer()
+        # The token may have made the parser reduce before it was refused; ask again in front of it. The text stays
+        # whole: some words are known by what follows them.
+        interactive = _parser().parse_interactive(source.text, start=start)
+        with suppress(UnexpectedInput):  # the token itself, for the lexer looks one ahead
+            for token in interactive.lexer_thread.lex(interactive.parser_state):  # type: ignore[no-untyped-call]
+                if token.start_pos is None or token.start_pos >= offset:
+                    break
+                interactive.feed_token(token)
     return frozenset(interactive.accepts())  # type: ignore[no-untyped-call]
 
 

@@ -111,7 +111,7 @@ def _short(text: str, head: list[Line], items: list[_Item]) -> str:
 
 def _body(text: str, items: list[_Item]) -> list[Line]:
     lines: list[Line] = []
-    for item, column in zip(items, _equals_columns(items), strict=True):
+    for item, column in zip(items, _equals_columns(text, items), strict=True):
         lines += [Line("")] * item.blank_before
         lines += _statement(text, item, column) if item.node else _comment(item, INDENT)
     return lines
@@ -126,7 +126,7 @@ def _statement(text: str, item: _Item, column: int) -> list[Line]:
         padded, pad = 0, _ROLE_WIDTH - len(role)
     else:
         padded = _equals_at(item) - 1
-        pad = column - len(_left_side(item))
+        pad = column - len(_left_side(text, item))
     lines = Layout(text, item.pieces, INDENT, padded, max(pad, 0)).lines()
     if item.comment:
         lines[-1].comment = item.comment
@@ -142,18 +142,20 @@ def _equals_at(item: _Item) -> int:
     match item.node:
         case nodes.Assign():
             index = 1
-        case nodes.LayerDef() | nodes.Slot() | nodes.Output(name=nodes.Name()):
+        case nodes.LayerDef() | nodes.Slot() | nodes.Next() | nodes.Output(name=nodes.Name()):
             index = 2
+        case nodes.ArrayDecl(start=nodes.Expr()):
+            index = next(i for i, piece in enumerate(item.pieces) if piece.text == "=" or piece.kind == "comment")
         case _:
             return 0
     return index if item.pieces[index].text == "=" else 0
 
 
-def _left_side(item: _Item) -> str:
-    return " ".join(piece.text for piece in item.pieces[: _equals_at(item)])
+def _left_side(text: str, item: _Item) -> str:
+    return "".join(line.text for line in Layout(text, item.pieces[: _equals_at(item)], 0).lines())
 
 
-def _equals_columns(items: list[_Item]) -> list[int]:
+def _equals_columns(text: str, items: list[_Item]) -> list[int]:
     """Return how wide the left side of each item becomes: that of its kind in its group; a blank line ends a group."""
     columns: list[int] = []
     start = 0
@@ -161,7 +163,7 @@ def _equals_columns(items: list[_Item]) -> list[int]:
         if item is None or item.blank_before:
             widest: dict[type, int] = {}
             for member in items[start:index]:
-                widest[type(member.node)] = max(widest.get(type(member.node), 0), len(_left_side(member)))
+                widest[type(member.node)] = max(widest.get(type(member.node), 0), len(_left_side(text, member)))
             columns += [widest[type(member.node)] for member in items[start:index]]
             start = index
     return columns

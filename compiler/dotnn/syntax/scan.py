@@ -26,7 +26,7 @@ DEFINITIONS = {
     "optimizer": "optimizer name(lr = 0.01) { w = w - lr * g }",
 }
 """The words that a definition begins with, each with an example."""
-SOFT_SECTION_WORDS = ("optimizer",)
+SOFT_SECTION_WORDS = ("optimizer", "cell")
 """Words of sections only where their forms follow."""
 OPERATOR_WORDS = ("and", "or", "not", "mod")
 KEYWORDS = frozenset(SECTION_WORDS + STATEMENT_WORDS + OPERATOR_WORDS + ("in",))

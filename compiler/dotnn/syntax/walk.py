@@ -61,12 +61,14 @@ def statement_expressions(statement: nodes.Stmt) -> tuple[nodes.Expr, ...]:
     match statement:
         case nodes.Assign(value=value, limits=None) | nodes.LayerDef(value=value) | nodes.Output(value=value):
             return (value,)
-        case nodes.Slot(value=value):
+        case nodes.Slot(value=value) | nodes.Next(value=value):
             return (value,)
         case nodes.Assign(value=value, limits=nodes.Expr() as limits):
             return (value, limits)
-        case nodes.TensorDecl(dims=dims):
+        case nodes.TensorDecl(dims=dims) | nodes.ArrayDecl(dims=dims, start=None):
             return dims
+        case nodes.ArrayDecl(dims=dims, start=nodes.Expr() as start):
+            return (*dims, start)
         case _:
             return ()
 

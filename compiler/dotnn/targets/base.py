@@ -63,6 +63,7 @@ class Draft:
     graph   what it computes;  step: what a training step of it computes;  prediction: what a prediction does
     values  the arrays of parameters that start from a file
     words   names of the spec that are words of the script, too
+    large   whether the spec's data are so large that a script does better not to copy them
     """
 
     model: Model
@@ -74,6 +75,7 @@ class Draft:
     prediction: Graph
     values: Mapping[str, np.ndarray]
     words: frozenset[str] = NO_WORDS
+    large: bool = False
 
     @property
     def facts(self) -> dict[str, object]:

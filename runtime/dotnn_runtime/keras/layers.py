@@ -91,6 +91,97 @@ class Formula(keras.layers.Layer):
         return {**super().get_config(), "function": keras.saving.serialize_keras_object(self.function)}
 
 
+class OwnParameters(keras.layers.Layer):
+    """A layer with parameters by name: `shapes` says which, tables what is done to some of them."""
+
+    def __init__(self, regularizers=None, constraints=None, **options):
+        super().__init__(**options)
+        self.regularizers = {
+            name: keras.regularizers.get(kind) for name, kind in (regularizers or {}).items()
+        }
+        self.constraints = {name: keras.constraints.get(kind) for name, kind in (constraints or {}).items()}
+
+    def build(self, input_shape):
+        self.made = {
+            name: self.add_weight(
+                name=name.replace(".", "_"),
+                shape=tuple(shape),
+                regularizer=self.regularizers.get(name),
+                constraint=self.constraints.get(name),
+            )
+            for name, shape in self.shapes.items()
+        }
+
+    def own(self, name):
+        return self.made[name]
+
+    def tensors(self):
+        return [tf.convert_to_tensor(variable) for variable in self.made.values()]
+
+    def get_config(self):
+        kinds = {
+            "regularizers": {n: keras.regularizers.serialize(kind) for n, kind in self.regularizers.items()},
+            "constraints": {n: keras.constraints.serialize(kind) for n, kind in self.constraints.items()},
+        }
+        return {**super().get_config(), **kinds}
+
+
+@keras.saving.register_keras_serializable("dotnn")
+class Parameters(OwnParameters):
+    """Parameters by their names, as tensors: what a block owns. The operand only says where they are used."""
+
+    def __init__(self, shapes, **options):
+        super().__init__(**options)
+        self.shapes = shapes
+
+    def call(self, operand):
+        return tuple(self.tensors())
+
+    def get_config(self):
+        return {**super().get_config(), "shapes": self.shapes}
+
+
+class SpecCell(OwnParameters):
+    """The step of a recurrent layer that a spec defines.
+
+    A subclass says how wide its inputs are, which stand side by
+    side; its states by name, each with its width and its first
+    value; the shapes of its parameters; and `step`.
+    """
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.state_size = [width for width, _ in self.states.values()]
+
+    def get_initial_state(self, batch_size=None):
+        firsts = [(width, tf.cast(first, self.compute_dtype)) for width, first in self.states.values()]
+        return [tf.fill((batch_size, width), first) for width, first in firsts]
+
+    def call(self, x, states, training=None):
+        pieces = tf.split(x, self.inputs, axis=-1)
+        return self.step(*pieces, *states, *self.tensors())
+
+
+@keras.saving.register_keras_serializable("dotnn")
+class Borrowed(keras.layers.Layer):
+    """A parameter of another layer as a tensor. The operand only says where it is used."""
+
+    def __init__(self, owner, attribute, row=None, **options):
+        super().__init__(**options)
+        self.owner = keras.saving.deserialize_keras_object(owner) if isinstance(owner, dict) else owner
+        self.attribute, self.row = attribute, row
+
+    def call(self, operand):
+        found = self.owner
+        for name in self.attribute.split("."):
+            found = getattr(found, name)
+        return tf.convert_to_tensor(found if self.row is None else found[self.row])
+
+    def get_config(self):
+        owner = keras.saving.serialize_keras_object(self.owner)
+        return {**super().get_config(), "owner": owner, "attribute": self.attribute, "row": self.row}
+
+
 @keras.saving.register_keras_serializable("dotnn")
 class AnyRankBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation of vectors and of sequences or images by one layer; Keras's own is for one kind."""

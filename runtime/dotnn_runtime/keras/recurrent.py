@@ -5,7 +5,36 @@ import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable("dotnn")
-class TruncatedRNN(keras.layers.RNN):
+class HeldRNN(keras.layers.RNN):
+    """A recurrent layer that hands its first state out after
+    every step, masked ones too; Keras's own begins with zeros.
+    """
+
+    def stops(self, length):
+        """Where the gradient stops."""
+        return tf.zeros(length, "bool")
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Return the last output, all outputs in the order
+        of reading, and the last states, as Keras's own does.
+        """
+        length, backwards = sequences.shape[1], self.go_backwards
+        seen = tf.ones(tf.shape(sequences)[:2], "bool") if mask is None else tf.cast(mask, "bool")
+
+        def step(states, now):
+            x, seen, cut = now
+            before = [tf.where(cut, tf.stop_gradient(state), state) for state in states]
+            _, after = self.cell(x, before, training=training)
+            return [tf.where(seen[:, None], new, old) for new, old in zip(after, before, strict=True)]
+
+        by_time = tf.transpose(sequences, (1, 0, 2)), tf.transpose(seen), self.stops(length)
+        states = tf.scan(step, by_time, list(initial_state), reverse=backwards)
+        states = [state[::-1] if backwards else state for state in states]
+        return states[0][-1], tf.transpose(states[0], (1, 0, 2)), [state[-1] for state in states]
+
+
+@keras.saving.register_keras_serializable("dotnn")
+class TruncatedRNN(HeldRNN):
     """A recurrent layer whose gradient stops every `truncate`
     steps; the state is carried on (Williams and Peng 1990).
 
@@ -16,24 +45,9 @@ class TruncatedRNN(keras.layers.RNN):
         super().__init__(cell, **options)
         self.truncate = truncate
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
-        """Return the last output, all outputs in the order
-        of reading, and the last states, as Keras's own does.
-        """
-        length, backwards = sequences.shape[1], self.go_backwards
-        seen = tf.ones(tf.shape(sequences)[:2], "bool") if mask is None else tf.cast(mask, "bool")
-        cut = (tf.range(length) + int(backwards)) % self.truncate == 0
-
-        def step(states, now):
-            x, seen, cut = now
-            before = [tf.where(cut, tf.stop_gradient(state), state) for state in states]
-            _, after = self.cell(x, before, training=training)
-            return [tf.where(seen[:, None], new, old) for new, old in zip(after, before, strict=True)]
-
-        by_time = tf.transpose(sequences, (1, 0, 2)), tf.transpose(seen), cut
-        states = tf.scan(step, by_time, list(initial_state), reverse=backwards)
-        states = [state[::-1] if backwards else state for state in states]
-        return states[0][-1], tf.transpose(states[0], (1, 0, 2)), [state[-1] for state in states]
+    def stops(self, length):
+        """Where the gradient stops."""
+        return (tf.range(length) + int(self.go_backwards)) % self.truncate == 0
 
     def get_config(self):
         return {**super().get_config(), "truncate": self.truncate}

@@ -167,8 +167,7 @@ def in_type(name: str, rows: Rows, dtype: typing.Any) -> Rows:
     if rows.values.dtype == np.int64:
         return rows.like(dtype=np.int64)
     cast = rows.like(dtype=dtype)
-    with np.errstate(over="ignore"):  # what overflows is refused
-        refuse_overflow(name, rows, cast)
+    refuse_overflow(name, rows, cast)
     return cast
 
 
@@ -176,7 +175,8 @@ def refuse_overflow(name: str, array: np.ndarray | Rows, cast: np.ndarray | Rows
     """Raise DataError at the first element of `array` that is not finite in the type of `cast`."""
 
     def wrong(some: np.ndarray) -> np.ndarray:
-        overflown: np.ndarray = ~np.isfinite(some.astype(cast.dtype, copy=False))
+        with np.errstate(over="ignore"):  # what overflows is refused
+            overflown: np.ndarray = ~np.isfinite(some.astype(cast.dtype, copy=False))
         return overflown
 
     refuse(name, array, wrong, f"which is not finite in {cast.dtype}", "correct it, or scale it")

@@ -29,6 +29,6 @@ def clip_large(grads: dict[str, np.ndarray], limit: float) -> dict[str, np.ndarr
     gradients that are divided by their largest number first.
     """
     largest = max(float(np.max(np.abs(g))) for g in grads.values())
-    scaled = {name: g / largest for name, g in grads.items()}
-    norm = float(np.sqrt(sum(np.sum(g * g) for g in scaled.values())))
-    return grads if norm * largest <= limit else {name: g * (limit / norm) for name, g in scaled.items()}
+    relative = {name: g / largest for name, g in grads.items()}
+    norm = float(np.sqrt(sum(np.sum(g * g) for g in relative.values())))
+    return grads if norm * largest <= limit else {name: g * (limit / norm) for name, g in relative.items()}

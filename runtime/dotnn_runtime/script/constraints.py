@@ -11,5 +11,5 @@ def max_norm(w: np.ndarray, limit: float) -> np.ndarray:
         largest = np.maximum(np.max(np.abs(w), axis=axes, keepdims=True), limit)
         w, longest = w / largest, limit / largest
         norms = np.sqrt(np.sum(w * w, axis=axes, keepdims=True))
-    scaled: np.ndarray = w * (limit / np.maximum(norms, longest))
-    return scaled
+    shortened: np.ndarray = w * (limit / np.maximum(norms, longest))
+    return shortened

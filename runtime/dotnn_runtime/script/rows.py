@@ -32,12 +32,12 @@ class Rows:
             self.shape = (*self.shape[:-1], self.shape[-1] + 1)
         self.nbytes = int(np.prod(self.shape)) * self.dtype.itemsize
 
-    def like(self, **changes: typing.Any) -> "Rows":
+    def like(self, **changes: typing.Any) -> typing.Self:
         """Return the same rows with another `dtype`, other `steps`, or `ones`."""
         kept = {"dtype": self.dtype, "steps": self.steps, "ones": self.ones}
-        return Rows(self.values, None if self.whole else self.rows, **{**kept, **changes})
+        return type(self)(self.values, None if self.whole else self.rows, **{**kept, **changes})
 
-    def then(self, step: typing.Callable[[np.ndarray], np.ndarray]) -> "Rows":
+    def then(self, step: typing.Callable[[np.ndarray], np.ndarray]) -> typing.Self:
         """Return the rows with one more step."""
         return self.like(steps=(*self.steps, step))
 
@@ -87,8 +87,14 @@ class Rows:
         return found
 
 
-def pieces(shape: tuple[int, ...], numbers: int = 2**20) -> typing.Iterator[slice]:
-    """Yield slices of the first axis that cut an array into pieces of about so many numbers, or of a row."""
+def pieces(shape: tuple[int, ...], numbers: int = 2**18) -> typing.Iterator[typing.Any]:
+    """Yield slices of the first axis that cut an array into pieces of about so many numbers, or of a row.
+
+    What has no axis is one piece.
+    """
+    if not shape:
+        yield ...
+        return
     length = numbers // max(1, int(np.prod(shape[1:]))) + 1
     for start in range(0, shape[0], length):
         yield slice(start, start + length)

@@ -29,6 +29,17 @@ def given_range(least: np.ndarray, most: np.ndarray, low: float, high: float) ->
     return affine(least - low / scale, scale)
 
 
+def total_of(values: np.ndarray | Rows, function: typing.Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return the sum over the rows of a function of them, in pieces; row after row, as NumPy adds the rows
+    of an array of several columns, so that the pieces change no digit of it.
+    """
+    total = np.zeros(values.shape[1:])
+    for piece in pieces(values.shape):
+        rows = function(values[piece])
+        total = rows.sum(axis=0) if piece.start == 0 else np.concatenate([total[None], rows]).sum(axis=0)
+    return total
+
+
 def fit_standard(values: np.ndarray | Rows) -> dict[str, np.ndarray]:
     """Return the scaling to mean 0 and standard deviation 1
     (of the population: divided by n) of every feature.
@@ -37,9 +48,8 @@ def fit_standard(values: np.ndarray | Rows) -> dict[str, np.ndarray]:
     shifted, to 0 (as scikit-learn's StandardScaler does).
     """
     least, most = values.min(axis=0), values.max(axis=0)
-    mean = sum(values[piece].sum(axis=0) for piece in pieces(values.shape)) / len(values)
-    squares = sum(((values[piece] - mean) ** 2).sum(axis=0) for piece in pieces(values.shape))
-    deviation = np.sqrt(squares / len(values))
+    mean = total_of(values, lambda some: some) / len(values)
+    deviation = np.sqrt(total_of(values, lambda some: (some - mean) ** 2) / len(values))
     # The mean of equal numbers may be off by a rounding error; their value itself is not.
     constant = least == most
     return affine(np.where(constant, least, mean), 1.0 / np.where(constant, 1.0, deviation))

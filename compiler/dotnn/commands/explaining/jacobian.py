@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
@@ -44,15 +45,15 @@ def jacobian_part(found: Explanation, example: Worked, name: str) -> Part:
 
 def jacobians(found: Explanation, example: Worked, name: str) -> list[Jacobian]:
     """Return the Jacobian of each output. Raises `CompileError` for a name that is no value of real numbers."""
-    value = _value(found, name)
-    forward = _forward(found, example, name, value)
+    value = value_of(found, name, "--jacobian")
+    run = moved_runs(found, example, name, "--jacobian")
     base: Array = np.asarray(example.values.whole[value.name], float)
     row: Array = base[example.row]
     columns = []
     for at in np.ndindex(row.shape):
         push = np.zeros(base.shape, complex)
         push[(example.row, *at)] = 1j * STEP
-        columns.append(forward(push))
+        columns.append(_outputs(found, example, *run(push)))
     made = []
     for output, v in found.graph.outputs.items():
         rows = [np.ravel(np.imag(outputs[output][example.row])) / STEP for outputs in columns]
@@ -60,39 +61,46 @@ def jacobians(found: Explanation, example: Worked, name: str) -> list[Jacobian]:
     return made
 
 
-Forward = Callable[[Array], dict[str, Array]]
+MovedRun = Callable[[Array], tuple[ModuleType, dict[str, Array]]]
+"""What is added to a value -> the script and the batch with which it is so."""
 
 
-def _forward(found: Explanation, example: Worked, name: str, value: Value) -> Forward:
-    """Return the outputs as a function of what is added to a value."""
-
-    def outputs(module: object, batch: dict[str, Array]) -> dict[str, Array]:
-        rng = np.random.default_rng(found.model.train.seed)
-        result: dict[str, Array] = module.forward(dict(example.before), batch, training=True, rng=rng)[0]  # type: ignore[attr-defined]
-        return result
-
+def moved_runs(found: Explanation, example: Worked, name: str, option: str) -> MovedRun:
+    """Return how the script is run with something added to a value: to an input in the batch, else on its way."""
+    value = value_of(found, name, option)
     if name in found.graph.inputs:
         script = run_script(found.text, "dotnn_explained")
-        return lambda push: outputs(script, {**example.batch, name: example.batch[name] + push})
+        return lambda push: (script, {**example.batch, name: example.batch[name] + push})
     site, turn = found.sites[value.name], example.values.turns[value.name]
-    return lambda push: outputs(displaced(found.text, site, turn, lambda v: v + push), dict(example.batch))
+    return lambda push: (displaced(found.text, site, turn, lambda v: v + push), dict(example.batch))
 
 
-def _value(found: Explanation, name: str) -> Value:
-    """Return a value of the model by its name. Raises `CompileError`."""
+def _outputs(found: Explanation, example: Worked, module: ModuleType, batch: dict[str, Array]) -> dict[str, Array]:
+    rng = np.random.default_rng(found.model.train.seed)
+    outputs: dict[str, Array] = module.forward(dict(example.before), batch, training=True, rng=rng)[0]
+    return outputs
+
+
+def value_of(found: Explanation, name: str, option: str) -> Value:
+    """Return a value of the model by its name, which an option gave. Raises `CompileError`."""
     known = {**found.graph.inputs, **found.graph.steps}
-    value = known.get(name)
-    is_known = value is not None and (name in found.graph.inputs or value.name in found.sites)
-    if value is not None and is_known and value.type.dtype == "real":
-        return value
-    usable = [
-        n for n, v in known.items() if v.type.dtype == "real" and (n in found.graph.inputs or v.name in found.sites)
-    ]
+    problems = {n: _why_not(found, n, v) for n, v in known.items()}
+    if problems.get(name) == "":
+        return known[name]
+    usable = [n for n, problem in problems.items() if not problem]
     near = closest(name, usable)
     help = f'did you mean "{near}"?' if near else f"values of this network: {', '.join(usable[:12])}"
-    message = f'there is no value "{name}"' if value is None else f'"{name}" is not computed as real numbers of its own'
-    place = Source("--jacobian", name)
-    raise CompileError([Diagnostic("NN512", message, Span(0, len(name)), help=help, source=place)])
+    message = problems.get(name) or f'there is no value "{name}"'
+    raise CompileError([Diagnostic("NN512", message, Span(0, len(name)), help=help, source=Source(option, name))])
+
+
+def _why_not(found: Explanation, name: str, value: Value) -> str:
+    """Return why nothing can be differentiated with respect to a value, "" where it can."""
+    if value.type.dtype != "real":
+        return f'"{name}" holds no real numbers: nothing is differentiated with respect to it'
+    if name not in found.graph.inputs and (value.name not in found.sites or found.sites[value.name].in_loop):
+        return f'"{name}" comes out of a loop over time: no line of the script makes it'
+    return ""
 
 
 def _tables(jacobian: Jacobian) -> Iterator[Table]:

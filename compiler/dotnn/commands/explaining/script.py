@@ -29,7 +29,7 @@ class Explanation:
 def explanation(begun: Compilation) -> Explanation:
     """Return the equations of a spec. Raises `CompileError`."""
     draft = begun.draft(Options(PROVEN.styles[0].name, begun.sets))
-    script = explain_script(draft.model, draft.graph, draft.facts, draft.values)
+    script = explain_script(draft)
 
     def line_of(name: str) -> int:
         return script.sites[name].line if name in script.sites else 0

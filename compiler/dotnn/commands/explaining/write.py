@@ -15,11 +15,12 @@ from dotnn.targets.numpy.explain.command_line import drawn
 
 @dataclass(frozen=True)
 class Numbers:
-    """What numbers are asked for: of which example, from which data, and the derivatives by which value."""
+    """What numbers are asked for: of which example, from which data, and the derivatives by which value"""
 
     example: int | None
     data: str | None
     jacobian: str | None
+    forward: str | None
     digits: int
 
 
@@ -27,7 +28,7 @@ def written(begun: Compilation, ending: str, asked: Numbers) -> str:
     """Return the text of a file with this ending, "" for a terminal. Raises `CompileError`."""
     found, digits = explanation(begun), asked.digits
     whole = found.derivation
-    if asked.example is not None or asked.jacobian is not None:
+    if (asked.example, asked.jacobian, asked.forward) != (None, None, None):
         whole = replace(whole, parts=[*whole.parts, *_worked_parts(found, asked)])
     if ending == ".md":
         from dotnn.reports.equations.markdown import as_markdown
@@ -53,6 +54,7 @@ def written(begun: Compilation, ending: str, asked: Numbers) -> str:
 def _worked_parts(found: Explanation, asked: Numbers) -> Iterator[Part]:
     """Yield the numbers of an example: its tables where one is named, and the derivatives that are asked for."""
     from dotnn.commands.explaining.example import worked
+    from dotnn.commands.explaining.forward_mode import forward_part
     from dotnn.commands.explaining.jacobian import jacobian_part
     from dotnn.commands.explaining.tables import worked_part
 
@@ -61,6 +63,8 @@ def _worked_parts(found: Explanation, asked: Numbers) -> Iterator[Part]:
         yield worked_part(found, example)
     if asked.jacobian is not None:
         yield jacobian_part(found, example, asked.jacobian)
+    if asked.forward is not None:
+        yield forward_part(found, example, asked.forward)
 
 
 FEW = 8

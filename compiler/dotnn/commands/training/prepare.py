@@ -11,6 +11,7 @@ from dotnn.model.identity import training_identity
 from dotnn.model.lint import batches_of_one
 from dotnn.model.model import Model
 from dotnn.reports.console import warn
+from dotnn.running.data_size import is_large
 from dotnn.running.resume import check_resumable
 from dotnn.running.resume_differences import Training
 from dotnn.running.run_files import used_files
@@ -74,6 +75,7 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     examples, labels = load_examples(begun.model, asked.data)
     parts = _parts(begun, examples)
     _warn_of_batches_of_one(begun.model, len(next(iter(parts["train"].values()))))
+    begun.large = is_large(sum(array.nbytes for array in examples.values()))
     compiled = begun.compiled(Options(asked.style, begun.sets, asked.target, asked.epochs or 0))
     training = _training(begun, compiled.model, asked)
     made_of = digest_of({**parts, "spec": training.identity, **training.more})

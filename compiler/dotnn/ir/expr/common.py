@@ -5,22 +5,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from dotnn.ir.expr.tree import Call, Expr, Name
+from dotnn.ir.expr.tree import Binary, Call, Expr, Name
 from dotnn.ir.expr.visit import map_children, reads, walk
 
+CONDITIONS = ("<", ">", "<=", ">=", "==", "!=", "&", "|", "and", "or")
 
-def common_parts(body: Expr) -> tuple[list[tuple[str, Expr]], Expr]:
-    """Return the calls that an expression makes several times under names, and the expression with the names."""
+
+def common_parts(body: Expr, *, conditions: bool = False) -> tuple[list[tuple[str, Expr]], Expr]:
+    """Return the calls that an expression makes several times under names, and the expression with the names.
+
+    With `conditions` what it asks several times gets a name, too.
+    """
     named: list[tuple[str, Expr]] = []
     for name in _names(body):
-        counts = Counter(part for part in walk(body) if isinstance(part, Call) and reads(part))
-        repeated = [part for part, count in counts.items() if count > 1 and part.function not in ("where", "ones_like")]
+        counts = Counter(part for part in walk(body) if _worth_a_name(part, conditions=conditions) and reads(part))
+        repeated = [part for part, count in counts.items() if count > 1]
         if not repeated:
             break
         largest = max(repeated, key=lambda part: len(list(walk(part))))
         named.append((name, largest))
         body = _replaced(body, largest, Name(name))
     return named, body
+
+
+def _worth_a_name(part: Expr, *, conditions: bool) -> bool:
+    if isinstance(part, Call):
+        return part.function not in ("where", "ones_like")
+    return conditions and isinstance(part, Binary) and part.op in CONDITIONS
 
 
 def _names(body: Expr) -> Iterator[str]:

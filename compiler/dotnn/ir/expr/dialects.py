@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from dotnn.ir.expr.frozen import Frozen
 from dotnn.ir.expr.functions import FUNCTIONS, Function
-from dotnn.ir.expr.tree import Attribute, Binary, Call, Choice, Expr, Name, Number, Unary
+from dotnn.ir.expr.tree import Attribute, Binary, Call, Choice, Expr, Method, Name, Number, Unary
 from dotnn.ir.expr.visit import map_children, reads
 
 
@@ -71,11 +71,13 @@ def _by_order(part: Expr) -> Expr:
     return part
 
 
-def _with_kinks(part: Expr) -> Expr:
-    """Return what TensorFlow differentiates as we do: it passes the gradient on where a bound is met exactly."""
+def _of_tensorflow(part: Expr) -> Expr:
+    """Return what TensorFlow has and differentiates as we do: it passes gradients on where a bound is met exactly."""
     match part:
+        case Attribute(matrix, "T"):
+            return Method(Name("tf"), "transpose", (matrix,))
         case Call("maximum" | "minimum" as extreme, (bound, x)) if reads(x) and not reads(bound):
-            return _with_kinks(Call(extreme, (x, bound)))
+            return _of_tensorflow(Call(extreme, (x, bound)))
         case Call("maximum", (x, Number(0))):
             return Call("relu", (x,))
         case Call("maximum" | "minimum" as extreme, (x, bound)) if not reads(bound):
@@ -111,7 +113,13 @@ ARRAYS = Dialect("NumPy", "arrays", "numpy", _MASKS, plain="")
 """As NumPy alone: its functions are called for plain numbers, too."""
 ANALYTIC = Dialect("NumPy on complex numbers", "analytic", "numpy", _MASKS, idiom=_by_order)
 TENSORFLOW = Dialect(
-    "TensorFlow", "tensorflow", "", _MASKS, {m: f"tf.reduce_{m}" for m in _REDUCED}, ("tf", "keras"), idiom=_with_kinks
+    "TensorFlow",
+    "tensorflow",
+    "",
+    _MASKS,
+    {m: f"tf.reduce_{m}" for m in _REDUCED},
+    ("tf", "keras"),
+    idiom=_of_tensorflow,
 )
 KERAS = Dialect("Keras", "keras", "", _MASKS, {m: f"keras.ops.{m}" for m in _REDUCED}, ("keras",))
 JAX = Dialect("JAX", "jax", logic=_MASKS)

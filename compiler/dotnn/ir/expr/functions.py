@@ -131,6 +131,7 @@ _ALL = (
     _array("full_like", "x value"),
     _array("pad", "x widths *"),
     _array("tri", "n *"),
+    _array("take_along_axis", "x indices *"),
     _array("swapaxes", "x a b", tensorflow="tf.linalg.matrix_transpose({x})", language="{x}.T"),
     _array("tile", "x times", tensorflow="tf.tile", keras="keras.ops.tile"),
 )  # fmt: skip

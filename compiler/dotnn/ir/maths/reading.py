@@ -339,6 +339,17 @@ def _swap_call(e: Elements, call: Call) -> Array:
     return _swapped(read(e, x), a, b)
 
 
+def _taken(e: Elements, call: Call) -> Array:
+    """Read what numbers name along an axis, `take_along_axis(x, ids, axis=axis)`."""
+    x, ids = (read(e, arg) for arg in call.args[:2])
+    axis = _whole(keywords(call.args)["axis"]) % len(x.shape)
+
+    def at(items: Sequence[Expr]) -> Expr:
+        return x.at([*items[:axis], ids.at(_lead(items, ids.shape)), *items[axis + 1 :]])
+
+    return Array((*x.shape[:axis], ids.shape[axis], *x.shape[axis + 1 :]), at)
+
+
 def _triangle(e: Elements, call: Call) -> Array:
     rows, columns = (plain_value(arg) for arg in positional(call.args))
     assert isinstance(rows, int)
@@ -358,6 +369,7 @@ CALLS: dict[str, Callable[[Elements, Call], Array]] = {
     "broadcast_to": _broadcast,
     "pad": _padded,
     "swapaxes": _swap_call,
+    "take_along_axis": _taken,
     "tri": _triangle,
     "zeros": _zeros,
     "zeros_like": _zeros,

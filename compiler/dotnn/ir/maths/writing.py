@@ -177,7 +177,7 @@ class _Writer:
             case Call(kind, (body, *indices)) if kind in OVERS:
                 names = [self.text(index) for index in indices]
                 return self.notation.over(OVERS[kind], names, self.value(body, PRODUCT)), OVER
-            case Call("sqrt", (x,)):
+            case Call("sqrt" | "root", (x,)):
                 return self.notation.root(self.text(x)), ATOM
             case Call("square", (x,)):
                 return self.power(x, TWO)

@@ -150,5 +150,5 @@ MULTI_HEAD_ATTENTION = Layer(
     infer=_infer_heads,
     params=_params_heads,
     arity=(1, 4),
-    equation="head h: softmax(q_h k_hᵀ / sqrt(key_dim)) v_h with q_h = x Wq_h + bq_h, …;  y = sum of head h Wo_h + bo",
+    equation="head h: softmax(q_h k_hᵀ / sqrt(key_dim)) v_h with q_h = x Wq_h + bq_h, …;  y = sum head_h Wo_h + bo",
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dotnn.core.arguments import Arg, Bound, Symbol, registered
+from dotnn.core.diagnostics import Span
 from dotnn.ir.definition import Definition
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder, Infer
@@ -96,6 +97,8 @@ class Layer:
     arity    how many operands it takes, at least and at most (None: any number)
     bounds   for a layer of whole numbers: the argument that says how many there are, so that data are checked
     definition  of an activation that the spec defines
+    inputs, optional  of a recurrent layer: what its operands are called, and those that it may be given besides
+    expand   (operand types, attributes, place) -> attributes that it has besides, of a layer that the spec defines
     keeps_unit  whether numbers from 0 to 1 stay such: of probabilities it makes probabilities
     """
 
@@ -110,6 +113,9 @@ class Layer:
     equation: str = ""
     bounds: str = ""
     keeps_unit: bool = False
+    inputs: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    expand: Callable[[Types, Attrs, Span], Attrs] | None = None
     definition: Definition | None = None
 
 

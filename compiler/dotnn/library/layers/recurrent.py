@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dotnn.core.arguments import BOOL, COUNT, FRACTION, INTEGER, POSITIVE_INT, Arg, Symbol, choice
+from dotnn.ir.expr import Binary, Expr, Name, constant
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import TensorType
@@ -32,6 +33,9 @@ from dotnn.library.layers.base import (
 
 Values = Mapping[str, Value]
 Step = Callable[[Builder, Lowering, Values], Values]
+ROLES = "roles"
+"""The attribute that says what each operand is: "x", "mask", or "initial h"; without it they are `PLAIN`."""
+PLAIN = ("x", "mask")
 
 
 def _nothing(b: Builder, low: Lowering) -> Values:
@@ -51,7 +55,8 @@ class Cell:
 
 def _infer(cell: Cell, types: Types, attrs: Attrs) -> TensorType:
     name = cell.name
-    x, *masks = types
+    x = types[0]
+    masks = [t for role, t in zip(attrs.get(ROLES, PLAIN), types, strict=False) if role == "mask"]
     require_real(x, name)
     if len(x.example) != 2:
         raise ShapeError(
@@ -87,33 +92,100 @@ def _params(cell: Cell, types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
     return tuple(weights)
 
 
+def by_role(low: Lowering) -> dict[str, Value]:
+    """Return the operands of a recurrent layer by what they are."""
+    return dict(zip(low.attrs.get(ROLES, PLAIN), low.ins, strict=False))
+
+
+def silenced(b: Builder, low: Lowering, x: Value, name: str = "x") -> Value:
+    """Return a sequence with the dropout of the layer: the same features are silenced in every step."""
+    if not low.attrs["dropout"]:
+        return x
+    mask = b.emit("sequence_dropout_mask", x, name=f"{name}_mask", keep=1 - low.attrs["dropout"])
+    return b.emit("dropout", x, mask, name=name)
+
+
+@dataclass(frozen=True)
+class LoopOverTime:
+    """The loop of a recurrent layer.
+
+    sequences  what is cut into steps, by its name in a step
+    like       a sequence of the same batch
+    widths     how many numbers each state has, and what they are before the first step
+    step       writes one step: it gets the pieces of the sequences and the states by their names, `h_in` for the state
+               h as products with weights read it, and returns what the states are when it ends
+    output     the state that is handed out
+    """
+
+    low: Lowering
+    sequences: Values
+    like: Value
+    widths: Mapping[str, tuple[int, float]]
+    step: Callable[[Builder, Values], Values]
+    output: str
+
+    def write(self, b: Builder) -> Value:
+        """Write the loop; return the output of the last step, or of all."""
+        attrs, roles = self.low.attrs, by_role(self.low)
+        start = {name: roles.get(f"initial {name}") or self._start(b, name) for name in self.widths}
+        masks = self._masks(b, start)
+
+        def body(at: Values) -> Values:
+            before = self._cut(b, at)
+            kept = {
+                f"{s}_in": b.emit("dropout", before[s], masks[s], name=f"{s}_kept") if s in masks else before[s]
+                for s in self.widths
+            }
+            after = self.step(b, {**before, **kept})
+            if "mask" not in roles:
+                return after
+            return {s: b.emit("where_mask", at["m"], after[s], before[s], name=s) for s in self.widths}
+
+        sequences = {**self.sequences, "m": roles["mask"]} if "mask" in roles else self.sequences
+        way = {"collect" if attrs["returns"] == "sequence" else "final": {self.output: ""}}
+        (result,) = b.scan(sequences, start, body, reverse=attrs["reverse"], **way)
+        return result
+
+    def _start(self, b: Builder, state: str) -> Value:
+        units, value = self.widths[state]
+        zeros = b.emit("zero_state", self.like, name=f"{state}_0", units=units)
+        return b.emit("expression", zeros, name=f"{state}_1", formula=shifted(value)) if value else zeros
+
+    def _masks(self, b: Builder, start: Values) -> Values:
+        """Return what silences a part of the states where products with weights read them, in every step the same."""
+        rate = self.low.attrs["recurrent_dropout"]
+        if not rate:
+            return {}
+        return {self.output: b.emit("dropout_mask", start[self.output], name=f"{self.output}_mask", keep=1 - rate)}
+
+    def _cut(self, b: Builder, at: Values) -> Values:
+        """Return what a step begins with, its states behind the place where the gradient stops every so many steps."""
+        every = self.low.attrs["truncate"]
+        if not every:
+            return at
+        cut = {"every": every, "reverse": self.low.attrs["reverse"]}
+        return {**at, **{s: b.emit("truncate", at[s], name=f"{s}_in", **cut) for s in self.widths}}
+
+
+def shifted(value: float) -> Expr:
+    """Return the formula of a state that starts elsewhere than at zero."""
+    return Binary("+", Name("x0"), constant(value))
+
+
 def _lower(cell: Cell, b: Builder, low: Lowering) -> Value:
     """Write the loop: x W + b in front of it, dropout masks drawn once for the whole sequence, then the steps."""
-    attrs, x = low.attrs, low.x
-    if attrs["dropout"]:
-        mask = b.emit("sequence_dropout_mask", x, name="x_mask", keep=1 - attrs["dropout"])
-        x = b.emit("dropout", x, mask, name="x")
+    attrs = low.attrs
     bias = [low.params["b"]] if attrs["bias"] else []
-    sequences = {"xz": b.emit("affine", x, low.params["W"], *bias, name="xz")}
-    sequences |= dict(zip("m", low.ins[1:], strict=False))
-    start = {s: b.emit("zero_state", sequences["xz"], name=f"{s}_0", units=attrs["units"]) for s in cell.states}
-    shared = dict(cell.prepare(b, low))
-    if attrs["recurrent_dropout"]:
-        shared["h_mask"] = b.emit("dropout_mask", start["h"], name="h_mask", keep=1 - attrs["recurrent_dropout"])
+    xz = b.emit("affine", silenced(b, low, low.x), low.params["W"], *bias, name="xz")
+    widths = dict.fromkeys(cell.states, (attrs["units"], 0.0))
+    shared: dict[str, Value] = {}
 
-    def body(at: Values) -> Values:
-        if attrs["truncate"]:
-            cut = {"every": attrs["truncate"], "reverse": attrs["reverse"]}
-            at = {**at, **{s: b.emit("truncate", at[s], name=f"{s}_in", **cut) for s in cell.states}}
-        h = b.emit("dropout", at["h"], shared["h_mask"], name="h_kept") if "h_mask" in shared else at["h"]
-        after = cell.step(b, low, {**shared, **at, "h_in": h})
-        if "m" not in at:
-            return after
-        return {s: b.emit("where_mask", at["m"], after[s], at[s], name=s) for s in cell.states}
+    def step(b: Builder, at: Values) -> Values:
+        return cell.step(b, low, {**shared, **at})
 
-    way = "collect" if attrs["returns"] == "sequence" else "final"
-    (result,) = b.scan(sequences, start, body, reverse=attrs["reverse"], cell=cell.name, **{way: {"h": ""}})
-    return result
+    loop = LoopOverTime(low, {"xz": xz}, xz, widths, step, "h")
+    shared |= cell.prepare(b, low)
+    return loop.write(b)
 
 
 def _rnn_step(b: Builder, low: Lowering, at: Values) -> Values:
@@ -190,30 +262,31 @@ def _act(b: Builder, low: Lowering, arg: str, z: Value, name: str) -> Value:
     return z if is_identity(bound) else activate(b, bound, z, low.params, name)
 
 
+RETURNS = Arg("returns", choice("last", "sequence"), "last", "h after the last step, or after every step")
+LOOP = (
+    Arg("reverse", BOOL, False, "read from the last step to the first; a sequence keeps the order of time"),
+    Arg(
+        "truncate", COUNT, 0, "steps after which the gradient stops; the state is carried on (0: never)", training=True
+    ),
+    Arg("dropout", FRACTION, 0.0, "share of the inputs that is silenced, the same ones in every step", training=True),
+    Arg(
+        "recurrent_dropout",
+        FRACTION,
+        0.0,
+        "share of the state that is silenced, the same one in every step",
+        training=True,
+    ),
+)
+"""What is said of the loop, whatever a step computes."""
+
+
 def _args(bias_init: Symbol, *more: Arg) -> tuple[Arg, ...]:
     return (
         Arg("units", POSITIVE_INT, doc="size of the state h"),
-        Arg("returns", choice("last", "sequence"), "last", "h after the last step, or after every step"),
+        RETURNS,
         Arg("act", ACTIVATION, Symbol("tanh"), "activation of the state"),
         *more,
-        Arg("reverse", BOOL, False, "read from the last step to the first; a sequence keeps the order of time"),
-        Arg(
-            "truncate",
-            COUNT,
-            0,
-            "steps after which the gradient stops; the state is carried on (0: never)",
-            training=True,
-        ),
-        Arg(
-            "dropout", FRACTION, 0.0, "share of the inputs that is silenced, the same ones in every step", training=True
-        ),
-        Arg(
-            "recurrent_dropout",
-            FRACTION,
-            0.0,
-            "share of the state that is silenced, the same one in every step",
-            training=True,
-        ),
+        *LOOP,
         Arg("bias", BOOL, True, "whether to add b"),
         Arg("init", INIT, INHERIT, "initialiser of W; `train { init }`, else xavier"),
         Arg("recurrent_init", INIT, Symbol("orthogonal"), "initialiser of U"),
@@ -234,8 +307,10 @@ def _layer(cell: Cell, doc: str, args: tuple[Arg, ...], equation: str) -> Layer:
         args,
         partial(_infer, cell),
         partial(_params, cell),
-        arity=(1, 2),
+        arity=(1, 2 + len(cell.states)),
         equation=equation,
+        inputs=("x",),
+        optional=("mask", *(f"initial {state}" for state in cell.states)),
     )
 
 

@@ -11,7 +11,15 @@ BCE = Loss(
     "bce",
     "unit",
     averages=True,
-    args=(reduce_arg("mean"),),
+    args=(
+        reduce_arg("mean"),
+        Arg(
+            "class_weight",
+            WEIGHTS,
+            None,
+            "what the loss of a 0 and that of a 1 are multiplied by, [1, 5]; the mean is over examples, as in Keras",
+        ),
+    ),
     equation="E = -mean (t log p + (1 - t) log(1 - p))",
 )
 CROSS_ENTROPY = Loss(

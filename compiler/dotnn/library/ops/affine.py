@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotnn.ir.algebra import BILINEAR, RESHAPED
-from dotnn.ir.node import Node
-from dotnn.ir.op import Op, sends
+from dotnn.ir.node import Node, Value
+from dotnn.ir.op import Builder, Op, sends
 from dotnn.ir.tensor import Attrs, TensorType
 
 
@@ -50,13 +50,23 @@ AFFINE = Op(
     additive=(0, 2),
 )
 
+
+def _tied_vjp(b: Builder, node: Node, cotangent: Value) -> list[Value | None]:
+    """Of z = x Wᵀ: dE/dx = dE/dz W, dE/dW = (dE/dz)ᵀ x."""
+    x, weight = node.ins
+    share = b.emit("affine_d_weight", cotangent, x)
+    return [b.emit("affine", cotangent, weight), share]
+
+
 AFFINE_D_INPUT = Op(
     "affine_d_input",
     ("d", "W"),
     lambda types, attrs: TensorType((*types[0].shape[:-1], types[1].shape[0])),
     "d @ W.T",
+    _tied_vjp,
     algebra=BILINEAR,
 )
+"""The gradient of an affine map, and itself the map of a weight that is used the other way round."""
 
 AFFINE_D_WEIGHT = Op("affine_d_weight", ("x", "d"), _infer_weight, _weight_line, sums_rows=True, algebra=BILINEAR)
 

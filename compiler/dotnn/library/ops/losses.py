@@ -19,15 +19,27 @@ def pointwise(
     equation: str = "",
     factor: str = "",
 ) -> tuple[Op, Op]:
-    """Return the ops of a loss that sums `term(y, t)` over features and examples, and of its gradient by y."""
+    """Return the ops of a loss that sums `term(y, t)` over features and examples, and of its gradient by y.
+
+    Where it has weights of the two classes, each term is multiplied by that of its target.
+    """
 
     def line(node: Node) -> str:
-        return f"{factor}({term}).sum(){divisor(node)}"
+        return f"{factor}({weight_of_target(node)}{term}).sum(){divisor(node)}"
 
     def gradient(node: Node) -> str:
-        return f"d * {slope}{divisor(node)}"
+        return f"d * {weight_of_target(node)}{slope}{divisor(node)}"
 
     return loss_ops(name, line, gradient, helpers, equation, Term(term, factor))
+
+
+def weight_of_target(node: Node) -> str:
+    """Return the factor of the terms of a loss whose target is 0 or 1, "" where both classes count alike.
+
+    A target in between has the share of each weight that it has of the classes.
+    """
+    weights = node.attrs.get("class_weight")
+    return f"((1 - t) * {weights[0]} + t * {weights[1]}) * " if weights else ""
 
 
 HALF_SSE, HALF_SSE_GRADIENT = pointwise(

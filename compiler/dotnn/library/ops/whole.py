@@ -288,7 +288,7 @@ PICK = Op(
     "pick",
     ("x", "y"),
     _one_each,
-    "pick(x, y)",
+    "np.take_along_axis(x, y[:, None], axis=-1)",
     lambda b, node, d: [b.emit("put_at", d, node.ins[1], units=node.ins[0].type.shape[-1]), None],
     equation="the element of each example's class",
     algebra=Algebra(linear=(0,)),

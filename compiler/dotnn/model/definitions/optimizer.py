@@ -16,14 +16,18 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.section import STATEMENTS
 from dotnn.model.trial import value_of
 from dotnn.syntax import nodes
-from dotnn.syntax.walk import children
 
 RATE = "lr"
-GIVEN = {"t": Name("t"), "step": parse("t - 1"), "pi": Call("pi")}
+GIVEN = {
+    "t": Name("t"),
+    "step": parse("t - 1"),
+    "epoch": parse("(t - 1) // steps_per_epoch"),
+    "steps": Name("steps"),
+    "epochs": parse("steps // steps_per_epoch"),
+    "pi": Call("pi"),
+}
 """The numbers that every optimizer knows, besides its arguments."""
 ARRAYS = {"w": Name("w"), "g": Name("g")}
-OF_THE_RUN = ("epoch", "epochs", "steps")
-"""What a schedule knows, and an optimizer does not."""
 
 
 class _NumberReader(DefinitionReader):
@@ -55,7 +59,7 @@ class _OptimizerReader:
         """Return the optimizer. Raises `Fail`."""
         section, known = self.section, self.known
         check_names(section, known)
-        check_arguments(section, OF_OPTIMIZERS.union(ARRAYS, GIVEN, OF_THE_RUN))
+        check_arguments(section, OF_OPTIMIZERS.union(ARRAYS, GIVEN))
         args = tuple(_rate(p, known) if p.name.id == RATE else argument(p, known) for p in section.params)
         if RATE not in self.arguments:
             raise Fail(messages.procedures.no_rate(section.name.span, "optimizer", section.name.id))
@@ -101,9 +105,6 @@ class _OptimizerReader:
 
     def formula(self, expr: nodes.Expr, parts: Mapping[str, Part]) -> Part:
         """Return what a formula computes. Raises `Fail`."""
-        run = next((n for n in _names(expr) if n.id in OF_THE_RUN and n.id not in self.parts), None)
-        if run is not None and run.id not in self.known.constants:
-            raise Fail(messages.procedures.no_epochs(run.span, run.id))
         found = _NumberReader(self.known, parts).number(expr)
         for name in [name for name in self.unread if self.python[name] in reads(found.tree)]:
             del self.unread[name]
@@ -132,7 +133,7 @@ class _OptimizerReader:
         """Raise `Fail` for a name that already means something."""
         if name.id in self.slots:
             raise Fail(messages.names.duplicate_name(name.span, name.id, self.known.place(self.slots[name.id])))
-        if name.id in self.parts or name.id in OF_THE_RUN:
+        if name.id in self.parts:
             raise Fail(messages.procedures.taken(name.span, name.id, "optimizer"))
 
     # ----------------------------------------------------------------------------------------------------- checks
@@ -152,12 +153,6 @@ class _OptimizerReader:
                 raise Fail(messages.procedures.unused(slot.name.span, "slot", slot.name.id))
         for statement in self.unread.values():
             raise Fail(messages.procedures.unused(statement.name.span, "value", statement.name.id))
-
-
-def _names(expr: nodes.Expr) -> list[nodes.Name]:
-    """Return all plain names of an expression."""
-    found = [expr] if isinstance(expr, nodes.Name) else []
-    return [*found, *(name for part in children(expr) for name in _names(part))]
 
 
 def _rate(param: nodes.BlockParam, known: Definitions) -> Arg:

@@ -46,7 +46,7 @@ class DefinitionReader(FormulaReader):
     def __init__(self, known: Definitions, parts: Mapping[str, Part]) -> None:
         self.known, self.constants, self.parts = known, known.constants, parts
         self.scope = Scope(known.constants, None, None)
-        self.operands = {}
+        self.operands, self.weights = {}, {}
 
     def refuse(self, expr: nodes.Expr) -> Fail:
         """Return the error for what has no place in this kind of definition."""
@@ -64,6 +64,10 @@ class DefinitionReader(FormulaReader):
     def is_part(self, expr: nodes.Expr) -> bool:
         """Whether arithmetic belongs to the formula: here all of it does."""
         return True
+
+    def affine(self, expr: nodes.Binary) -> Part | None:
+        """Return nothing: a definition has no parameters that are learnt."""
+        return None
 
     def calls(self, call: nodes.Call) -> bool:
         """Whether a call is one of an elementwise function."""

@@ -130,7 +130,7 @@ def given_twice(span: Span, name: str) -> Diagnostic:
 
 
 def no_source(span: Span, name: str) -> Diagnostic:
-    message = f"{name} is a column, but there is no source that has any"
+    message = f"{name} comes from a column, but there is no source that has any"
     return Diagnostic("NN329", message, span, help='add one: source = csv("file.csv", …)')
 
 

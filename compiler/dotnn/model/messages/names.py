@@ -69,10 +69,14 @@ UNUSED = {
     "layer": "pipe a value into it: x -> {name}; or delete the line",
     "input": "pipe it into a layer, or delete the line",
     "target": "compare an output with it in the loss: loss = mse(y, {name}); or delete the line",
+    "param": "compute something with it, such as x @ {name}, or delete the line",
+    "state": "read it in a line of the cell, or delete it",
     "parameter": "write it where its value belongs, or delete it",
+    "cell": "use it in the model: x -> {name}(8); or delete it",
     "block": "use it in the model: x -> {name}; or delete it",
 }
 
 
 def unused_value(span: Span, name: str, what: str) -> Diagnostic:
-    return Diagnostic("NN207", f'the {what} "{name}" is never used', span, help=UNUSED[what].replace("{name}", name))
+    said = "parameter" if what == "param" else what
+    return Diagnostic("NN207", f'the {said} "{name}" is never used', span, help=UNUSED[what].replace("{name}", name))

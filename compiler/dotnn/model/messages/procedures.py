@@ -55,11 +55,6 @@ def slot_start(span: Span, name: str) -> Diagnostic:
     return bad_declaration(span, f"the slot {name} starts from a number, for all parameters the same", help)
 
 
-def no_epochs(span: Span, name: str) -> Diagnostic:
-    help = "t counts the updates from 1, step from 0; what depends on the length of the run belongs in a schedule"
-    return bad_declaration(span, f"an optimizer does not know {name}", help)
-
-
 def not_elementwise(span: Span, kind: str) -> Diagnostic:
     message, functions = {
         "optimizer": ("an optimizer changes each element by itself", "where, min, max, sqrt, …"),

@@ -40,13 +40,15 @@ def block_needs_one_output(span: Span, name: str, found: int) -> Diagnostic:
     return Diagnostic("NN225", f"a block has exactly one output, but {name} has {found or 'none'}", span, help=help)
 
 
-def recursive_block(span: Span, names: Sequence[str]) -> Diagnostic:
+def recursive_block(span: Span, names: Sequence[str], what: str = "block") -> Diagnostic:
     through = f" through {', '.join(names[1:])}" if len(names) > 1 else ""
     return Diagnostic(
         "NN227",
-        f"block {names[0]} uses itself{through} and would never end",
+        f"{what} {names[0]} uses itself{through} and would never end",
         span,
-        help="for a chain of copies write x -> repeat(3, Block) in the model",
+        help="for a chain of copies write x -> repeat(3, Block) in the model"
+        if what == "block"
+        else "a step is computed from the states that the step before has left",
     )
 
 

@@ -9,13 +9,15 @@ def shape_mismatch(span: Span, message: str, note: str, help: str) -> Diagnostic
     return Diagnostic("NN204", message, span, note, help or "change the shape of what comes in, or this call")
 
 
-def block_shape(span: Span, block: str, name: str, expected: str, found: str, note: str) -> Diagnostic:
+def block_shape(
+    span: Span, block: str, name: str, expected: str, found: str, note: str, *, what: str = "block"
+) -> Diagnostic:
     return Diagnostic(
         "NN226",
-        f"block {block}: its input {name} is declared {expected}, but receives {found}",
+        f"{what} {block}: its input {name} is declared {expected}, but receives {found}",
         span,
         note,
-        "pass a value of the declared shape, or change the declaration in the block",
+        f"pass a value of the declared shape, or change the declaration in the {what}",
     )
 
 

@@ -120,9 +120,21 @@ def _plain(expr: Expr) -> Expr:
             return inner
         case Call("ones_like", _):
             return ONE
+        case Call("full_like" | "full", (_, value, *_)):
+            return value
+        case Call("where", (test, yes, no)):
+            return Call("where", (test, _where_it_holds(yes, test), no))
         case Choice(_, yes, no) if yes == no:
             return yes
     return expr
+
+
+def _where_it_holds(expr: Expr, test: Expr) -> Expr:
+    """Return an expression for the case that a condition holds: what is chosen by it once more is chosen already."""
+    match expr:
+        case Call("where", (other, yes, _)) if other == test:
+            return _where_it_holds(yes, test)
+    return map_children(expr, lambda part: _where_it_holds(part, test))
 
 
 # ------------------------------------------------------------------------------------------------------ whole arrays

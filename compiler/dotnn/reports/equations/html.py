@@ -69,7 +69,8 @@ def _said(equation: Equation) -> str:
 
 
 def _table(table: Table, digits: int) -> Iterator[str]:
-    yield f'<h3>{escape(table.title)}</h3>\n<div class="scroll" tabindex="0"><table>'
+    title = f"<h3>{escape(table.title)}</h3>\n" if table.title else ""
+    yield f'{title}<div class="scroll" tabindex="0"><table>'
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in table.heads)
     yield f"<thead><tr>{heads}</tr></thead>"
     for row in table.rows:

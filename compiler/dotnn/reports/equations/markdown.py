@@ -50,7 +50,7 @@ def table_of(table: Table, digits: int) -> str:
     rows = [[escaped(shown(cell, digits)) for cell in row] for row in table.rows]
     numeric = [all(isinstance(row[i], float) for row in table.rows) for i in range(len(table.heads))]
     lines = _rows([escaped(head) for head in table.heads], rows, numeric)
-    return "\n".join([f"### {escaped(table.title)}", "", *lines])
+    return "\n".join([*([f"### {escaped(table.title)}", ""] if table.title else []), *lines])
 
 
 def _rows(heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool] = ()) -> Iterator[str]:

@@ -9,6 +9,7 @@ FE2  a^l = f(z^l)                       BE2  δ^l = (δ^(l+1) W^(l+1)ᵀ) ∂a^l
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
@@ -26,7 +27,7 @@ class Rules:
         self.params = {v.id for v in graph.params.values()}
         self.producers = {v.id: node for node in graph.all_nodes() for v in node.outs}
         self.from_loss = {v.id for node in graph.phase("backward") for v in node.outs if self._reads_seed(node)}
-        self.grads = {v.id for v in graph.grads.values()}
+        self.grads = {symbols.found[v.name] for v in graph.grads.values()}
         self.affine = {self._layer(node) for node in graph.all_nodes() if self._is_affine(node)}
 
     def of(self, node: Node) -> str:
@@ -64,11 +65,15 @@ class Rules:
         symbol = self.symbols.found[node.out.name]
         if self._reads_seed(node):
             return "BE1, the loss and the activation together" if symbol.is_delta else "the derivative of the loss"
+        if not symbol.is_slope:
+            return "computed once more"
         if node.op == "accumulate":
             return f"chain rule: the sum over {len(node.ins)} uses"
         if node.op == "zeros_like":
             return "nothing comes back"
-        if node.out.id in self.grads and symbol.layer in self.affine and len(symbol.base) == 1:
+        reads_delta = any(self.symbols.found[v.name].is_delta for v in node.ins)
+        is_share_of_grad = replace(symbol, via=None) in self.grads and reads_delta
+        if is_share_of_grad and symbol.layer in self.affine and len(symbol.base) == 1:
             return "BE4" if len(node.ins) == 1 else "BE3"
         return self._between(node)
 

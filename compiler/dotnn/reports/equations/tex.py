@@ -72,7 +72,8 @@ def _said(equation: Equation) -> str:
 def _table(table: Table, digits: int) -> Iterator[str]:
     numeric = (all(isinstance(row[i], float) for row in table.rows) for i in range(len(table.heads)))
     columns = "".join("r" if right else "l" for right in numeric)
-    yield rf"\subsubsection*{{{text(table.title)}}}"
+    if table.title:
+        yield rf"\subsubsection*{{{text(table.title)}}}"
     yield rf"{{\footnotesize\begin{{longtable}}[l]{{{columns}}}"
     yield rf"{' & '.join(map(text, table.heads))} \\ \hline \endhead"
     for row in table.rows:

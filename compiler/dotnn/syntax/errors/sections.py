@@ -5,6 +5,8 @@ from __future__ import annotations
 from dotnn.syntax.errors.case import SyntaxCase
 from dotnn.syntax.scan import DEFINITIONS
 
+PROGRAM_WORDS = ("def", "function", "lambda", "import", "class", "from")
+"""What programs have, and specs have not."""
 SECTIONS = (
     SyntaxCase(
         "NN112",
@@ -19,6 +21,47 @@ SECTIONS = (
         "write {definition}",
         lambda m: m.at_file_level and m.found.text in DEFINITIONS and m.after.text != "=",
         ("activation f = z", "activation (z) = z", "model X { }\nactivation f { }", "activation"),
+    ),
+    SyntaxCase(
+        "NN150",
+        "a layer of one's own is a block",
+        "write block {after} {{ input x: [n]  …  output y = … }}; or cell {after}(n) {{ … }}, which remembers",
+        lambda m: m.at_file_level and m.found.text == "layer" and m.after.kind == "name",
+        ("layer Highway(n) { input x: [n] }", "layer Swish { }", "model X { }\nlayer F(x) = x"),
+    ),
+    SyntaxCase(
+        "NN151",
+        "a spec has no `{found}`: it is no program",
+        "what is defined is a formula, activation f(z) = …, or a network, block F {{ input x: [n]  …  output y = … }}",
+        lambda m: m.at_file_level and m.found.text in PROGRAM_WORDS and m.after.text != "=",
+        (
+            "def f(x) { }",
+            "function f(x) = x",
+            "import torch",
+            "class Net { }",
+            "from keras import layers",
+            "lambda x: x",
+        ),
+    ),
+    SyntaxCase(
+        "NN151",
+        "a spec has no `{before}`: it is no program",
+        "what is defined is a formula, activation f(z) = …, or a network, block F {{ input x: [n]  …  output y = … }}",
+        lambda m: (
+            m.before.text in PROGRAM_WORDS
+            and m.found.kind == "name"
+            and (m.wants_only("EQUAL") or (m.has_value and not m.on_new_line))
+        ),
+        ("model X { def f(x) }", "model X { h = x -> dense(8, lambda z: z) }"),
+        mark="before",
+    ),
+    SyntaxCase(
+        "NN150",
+        "a layer of one's own is a block",
+        "write block {before}(…) {{ input x: [n]  …  output y = … }} outside of the model, and here x -> {before}(…)",
+        lambda m: m.found.text in ("(", "{") and m.earlier.text == "layer" and m.wants_only("EQUAL"),
+        ("model X { layer Highway(n) { } }", "model X { layer F { } }"),
+        mark="before",
     ),
     SyntaxCase(
         "NN120",

@@ -29,6 +29,14 @@ STATEMENTS = (
         ("params { a = b = 3 }", "train { loss = a = b }", "params { a = f(x) = 3 }", "params { a = f(b = c = 1) }"),
     ),
     SyntaxCase(
+        "NN151",
+        "a spec has no `{earlier}`: it is no program",
+        "what is defined is a formula with a name: activation f({before}) = …",
+        lambda m: m.found.text == ":" and m.earlier.text == "lambda",
+        ("model X { h = lambda z: z + 1 }", "params { act = lambda x: x }"),
+        mark="earlier",
+    ),
+    SyntaxCase(
         "NN115",
         "the shape of `{declared}` is declared with `:`",
         "write {declared}: [2], an int[40] or a class[10]",

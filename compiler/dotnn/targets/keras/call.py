@@ -28,6 +28,7 @@ class Keras:
     xla        whether XLA speeds it up on a CPU
     replicas   for a layer that draws numbers or reads other examples of the batch: the class of `dotnn_runtime.keras`
                that stands for it where replicas share a batch
+    by_name    whether penalties and constraints are given in tables by the names of the parameters
     any_rank   for a layer that Keras keeps to operands of as many axes as those of its first use: the class that stands
                for it where a shared layer has others, too
     """
@@ -45,6 +46,7 @@ class Keras:
     xla: bool = True
     replicas: str = ""
     any_rank: str = ""
+    by_name: bool = False
 
     @property
     def is_function(self) -> bool:

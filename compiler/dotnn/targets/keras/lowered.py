@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 
 from dotnn.codegen import paste
 from dotnn.core.diagnostics import CompileError, Diagnostic, Span
@@ -21,6 +23,17 @@ PACKAGES: paste.Packages = (*paste.SCRIPT, *OWN)
 """Whose functions are pasted: those for Keras stand for those of their names for NumPy."""
 TENSORFLOW = DIALECTS["tensorflow"]
 OPERAND = "z"
+
+
+def numbered(name: str) -> Iterator[str]:
+    """Yield `name`, `name_2`, `name_3`, …"""
+    yield name
+    yield from (f"{name}_{number}" for number in count(2))
+
+
+def class_name(name: str) -> str:
+    """Return `MaxNorm` for `max_norm`."""
+    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def refusal(model: Model, span: Span | None, message: str, help: str = "use --target numpy") -> CompileError:
@@ -55,7 +68,7 @@ def function(layer: Layer, name: str, types: Types, attrs: Attrs) -> str:
     names = [OPERAND] if len(types) == 1 else [f"x{i}" for i in range(len(types))]
     operands = tuple(builder.value(name, type) for name, type in zip(names, types, strict=True))
     result = layer.lower(builder, Lowering(operands, {}, attrs))
-    lines = [f"    {node.out.name} = {_line(node)}" for node in _named(builder.nodes, result)]
+    lines = [f"    {node.out.name} = {line_of(node)}" for node in _named(builder.nodes, result)]
     formula = attrs.get("formula")
     written = f"{substitute(formula, {'x0': names[0]})}" if isinstance(formula, Expr) else ""
     said = written or layer.equation or layer.doc.rstrip(".")
@@ -77,7 +90,7 @@ def _named(nodes: list[Node], result: Value) -> list[Node]:
     return nodes
 
 
-def _line(node: Node) -> str:
+def line_of(node: Node) -> str:
     """Return the line of a node that TensorFlow may differentiate and that is the same in both modes."""
     op = node.rule
     if node.loop is not None or op.random or op.inference or op.vjp is no_gradient:

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 
 from dotnn.codegen import paste
 from dotnn.codegen.hygiene import Mark
 from dotnn.codegen.lines import Banners, literal
 from dotnn.codegen.training import rescaled
-from dotnn.core.arguments import Bound, Member, Symbol
+from dotnn.core.arguments import Bound, Symbol
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
-from dotnn.library.constraints import Constraint
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import Attrs, ShapeError, Types
-from dotnn.library.penalties import Penalty
-from dotnn.model.definitions.base import safe
-from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
 from dotnn.model.model import Model, Parameter, Step
 from dotnn.passes.build import identifier
-from dotnn.targets.keras import rules
+from dotnn.targets.keras import parameters, rules
 from dotnn.targets.keras.call import Keras
+from dotnn.targets.keras.cells import cell
 from dotnn.targets.keras.layout import with_remark
-from dotnn.targets.keras.lowered import PACKAGES, function, refusal
-from dotnn.targets.keras.weights import function_of
+from dotnn.targets.keras.lowered import PACKAGES, function, numbered, refusal
+from dotnn.targets.keras.parameters import lenders
+from dotnn.targets.keras.rules.recurrent import HELD, is_held
 
 NO_VARIABLES: dict[str, str] = {}
 
@@ -96,7 +93,9 @@ class Network:
         self._looked_up = self._wanted.keys() & graph.needed_for(outputs) - {v.id for v in outputs}
         self._taken = set(model.inputs)
         self._words = _names(graph) | {mark.put(word) for word in words}
-        self._uses = Counter(_owner(step) for step in model.steps if step.params)
+        self._uses = Counter([*(_owner(step) for step in model.steps if step.params), *lenders(model.steps)])
+        self.loose = set[int]()
+        self._held = {_owner(step) for step in model.steps if is_held(step.attrs)}
         self._ranks = _ranks_of_operands(model.steps, self.values)
         self._made: dict[tuple[str, str], Shared] = {}
         # An activation is a layer of its own where a sum is read, in all uses of the layer that makes it.
@@ -114,7 +113,7 @@ class Network:
         for name, value in self.graph.outputs.items():
             if value.role == "input":  # a model's output must come from a layer
                 self.lines.append(
-                    f'{self._word(name)} = keras.layers.Identity(name="{self._free(name)}")({value.name})'
+                    f'{self._word(name)} = keras.layers.Identity(name="{self.free_name(name)}")({value.name})'
                 )
                 self.outputs[name] = self._word(name)
             else:
@@ -139,15 +138,16 @@ class Network:
     def _name_value(self, value: Value) -> None:
         """Give a value that is read a layer of its own, to be found by: what made it serves for others, too."""
         if value.id in self._looked_up and value.id not in self._layer_of:
-            layer = self._free(value.name)
+            layer = self.free_name(value.name)
             self.lines.append(f'{value.name} = keras.layers.Identity(name="{layer}")({value.name})')
             self._layer_of[value.id] = layer
 
     # ------------------------------------------------------------------------------------------------ statements
 
     def _step(self, step: Step) -> None:
-        operands = [self.values[path] for path in step.ins]
-        main = self._counterpart(step, step.layer, [v.type for v in operands], step.attrs)
+        operands = [*(self.values[path] for path in step.ins), *parameters.operands(self, step)]
+        attrs = {**step.attrs, HELD: True} if _owner(step) in self._held else step.attrs
+        main = self._counterpart(step, step.layer, [v.type for v in operands], attrs)
         main = self._for_replicas(step, main) if self.distributed else self._for_all_ranks(step, main)
         parts = self._parts(step, main)
         self.xla &= all(part.keras.xla for part in parts)
@@ -162,6 +162,8 @@ class Network:
     def _counterpart(self, step: Step, layer: Layer, types: Types, attrs: Attrs) -> Keras:
         """Return the call of a layer by its rule, else of a function of its formulas. Raises `CompileError`."""
         try:
+            if layer.expand is not None:
+                return cell(layer, types, attrs, self.functions)
             rule = rules.LAYERS.get(layer.name)
             return rule.call(types, attrs) if rule else self._lowered(layer, types, attrs)
         except ShapeError as error:
@@ -174,7 +176,7 @@ class Network:
     def _lowered(self, layer: Layer, types: Types, attrs: Attrs) -> Keras:
         """Return the call of a function that is made of a layer's ops. Raises `Unspellable`."""
         wanted = layer.definition.name if layer.definition else layer.name
-        free = (name for name in _numbered(wanted) if name not in paste.library(PACKAGES))
+        free = (name for name in numbered(wanted) if name not in paste.library(PACKAGES))
         name = next(name for name in free if self._is_function(name, layer, types, attrs))
         alike = len(types) == 1 and layer.infer(types, attrs) == types[0]
         return Keras("keras.layers.Activation" if alike else "Formula", (Symbol(name),))
@@ -234,20 +236,20 @@ class Network:
     def _part(self, step: Step, part: Part, operands: list[Value], comment: str) -> None:
         names = [v.name for v in operands]
         if part.keras.is_function:
-            self._line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
+            self.line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
             self._layer_of.pop(part.out.id, None)
             return
         if self._uses[part.owner] > 1:
             self._use(step, part, names, comment)
             return
         layer, arguments = self._layer(step, part)
-        self._line(f"{part.out.name} = {part.keras.name}(", arguments, f")({_given(part.keras, names)})", comment)
+        self.line(f"{part.out.name} = {part.keras.name}(", arguments, f")({_given(part.keras, names)})", comment)
         self._layer_of[part.out.id] = layer
 
     def _layer(self, step: Step, part: Part) -> tuple[str, list[str]]:
         """Return the name of a new Keras layer, and the arguments of the call that makes it."""
         # What has parameters has the name of its statement; what follows it there, such as a pooling, is named in full.
-        layer = self._free(part.name if part.name not in self._taken else f"{step.path}.{step.layer.name}")
+        layer = self.free_name(part.name if part.name not in self._taken else f"{step.path}.{step.layer.name}")
         self.variables |= self._variables_of(step, part, layer)
         self.layers.setdefault(step.path, layer)
         return layer, [*self._call(step, part), f'name="{layer}"']
@@ -262,14 +264,15 @@ class Network:
             layer, arguments = self._layer(step, part)
             shared = self._made[part.key] = Shared(self._word(part.name), layer)
             place = self.banners.place(self._node(step)).strip()
-            self._line(f"{shared.word} = {part.keras.name}(", arguments, ")", place)
+            self.line(f"{shared.word} = {part.keras.name}(", arguments, ")", place)
         elif self._has_state(step):
-            names[0] = f'After(name="{self._free(f"{step.path}.after")}")([{names[0]}, {shared.last}])'
+            names[0] = f'After(name="{self.free_name(f"{step.path}.after")}")([{names[0]}, {shared.last}])'
         self.layers.setdefault(step.path, shared.layer)
-        self._line(f"{part.out.name} = {shared.word}(", [_given(part.keras, names)], ")", comment)
+        self.line(f"{part.out.name} = {shared.word}(", [_given(part.keras, names)], ")", comment)
         shared.last = part.out.name
 
-    def _line(self, start: str, items: list[str], end: str, comment: str) -> None:
+    def line(self, start: str, items: list[str], end: str, comment: str) -> None:
+        """Append a line with a comment, whose items may be broken."""
         self.lines += with_remark(f"{start}{', '.join(items)}{end}", comment)
 
     def _variables_of(self, step: Step, part: Part, layer: str) -> dict[str, tuple[str, str]]:
@@ -284,29 +287,20 @@ class Network:
             word = part.keras.keywords.get(variable, variable.removesuffix("_kernel"))
             for what, bound in (("regularizer", penalty), ("constraint", constraint)):
                 if bound is not None:
-                    yield f"{word}_{what}={self._of_weight(bound, self.model.params[full])}"
-
-    def _of_weight(self, bound: Bound[Penalty] | Bound[Constraint], p: Parameter) -> str:
-        """Return the penalty or constraint of a weight: the name of a function where the spec defines it."""
-        if not isinstance(bound.entry, DefinedPenalty | DefinedConstraint):
-            is_penalty = isinstance(bound.entry, Penalty)
-            kind = f"keras.regularizers.{rules.PENALTIES[bound.name].keras}" if is_penalty else ""
-            return f"{kind or rules.CONSTRAINTS[bound.name].keras}({_numbers(bound)})"
-        free = (name for name in _numbered(safe(bound.name)) if name not in paste.library(PACKAGES))
-        try:
-            texts = ((name, function_of(bound.entry, bound.attrs, p, name)) for name in free)
-            return next(name for name, text in texts if self.functions.setdefault(name, text) == text)
-        except Unspellable as error:
-            message = f"{bound.name} cannot be written for TensorFlow: {error}"
-            raise refusal(self.model, p.span, message) from None
+                    yield f"{word}_{what}={parameters.of_weight(self, bound, self.model.params[full])}"
 
     def _call(self, step: Step, part: Part) -> list[str]:
         """Return the arguments of a layer; what is said of its variables goes to the cell, if it has one."""
         call, options = part.keras, dict.fromkeys(self._options(step, part))
         if call.cell is None:
             return [*self._arguments(step, call), *options]
+        if call.cell.by_name:
+            options = dict.fromkeys(parameters.tables(self, self._owned(step)))
         cell = ", ".join([*self._arguments(step, call.cell), *options])
         return [f"{call.cell.name}({cell})", *self._arguments(step, call)]
+
+    def _owned(self, step: Step) -> dict[str, Parameter]:
+        return {short: self.model.params[full] for short, full in step.params.items()}
 
     def _arguments(self, step: Step, call: Keras) -> list[str]:
         given = [f"{name}={self._text(step, value)}" for name, value in call.options.items()]
@@ -324,9 +318,13 @@ class Network:
 
     # ----------------------------------------------------------------------------------------------------- names
 
-    def _free(self, name: str) -> str:
+    def free_name(self, name: str) -> str:
         """Return a name that no Keras layer has yet."""
         return _distinct(name, self._taken)
+
+    def word_of_layer(self, layer: str) -> str:
+        """Return the Python name of a Keras layer that several lines read."""
+        return next(shared.word for shared in self._made.values() if shared.layer == layer)
 
     def _word(self, name: str) -> str:
         """Return a Python name that nothing has yet."""
@@ -340,29 +338,14 @@ def _given(call: Keras, names: list[str]) -> str:
     return call.operands.format(*names) if call.operands else names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
-def _numbered(name: str) -> Iterator[str]:
-    """Yield `name`, `name_2`, `name_3`, …"""
-    yield name
-    yield from (f"{name}_{number}" for number in count(2))
-
-
 def _distinct(wanted: str, taken: set[str]) -> str:
-    name = next(n for n in _numbered(wanted) if n not in taken)
+    name = next(n for n in numbered(wanted) if n not in taken)
     taken.add(name)
     return name
 
 
-def class_name(name: str) -> str:
-    """Return `MaxNorm` for `max_norm`."""
-    return "".join(part.capitalize() for part in name.split("_"))
-
-
 def _kind(call: Keras) -> str:
     return call.name.rpartition(".")[2].lower()
-
-
-def _numbers(bound: Bound[Member]) -> str:
-    return ", ".join(literal(v) for v in bound.attrs.values())
 
 
 def _without_params(call: Keras | None, name: str, out: Value) -> list[Part]:
@@ -372,7 +355,8 @@ def _without_params(call: Keras | None, name: str, out: Value) -> list[Part]:
 
 def _names(graph: Graph) -> set[str]:
     """Return the Python names of the values that the body of `build_model` may make."""
-    return {value.name for value in graph.inputs.values()} | {v.name for node in graph.nodes for v in node.outs}
+    sources = (*graph.inputs.values(), *graph.params.values())
+    return {value.name for value in sources} | {v.name for node in graph.nodes for v in node.outs}
 
 
 def _ranks_of_operands(steps: Iterable[Step], values: Mapping[str, Value]) -> dict[str, set[int]]:
@@ -384,7 +368,7 @@ def _ranks_of_operands(steps: Iterable[Step], values: Mapping[str, Value]) -> di
 
 
 def _owner(step: Step) -> str:
-    return next(iter(step.params.values())).rpartition(".")[0] if step.params else ""
+    return next((full.removesuffix(f".{short}") for short, full in step.params.items()), "")
 
 
 def is_view(value: Value, producers: Mapping[int, Node], made: Collection[int]) -> bool:

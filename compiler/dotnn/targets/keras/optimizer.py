@@ -25,7 +25,7 @@ from dotnn.ir.expr import (
 )
 from dotnn.model.model import Train
 from dotnn.targets.keras import rules
-from dotnn.targets.keras.network import class_name
+from dotnn.targets.keras.lowered import class_name
 from dotnn.targets.keras.rules.base import OptimizerRule
 
 NO_RULE = OptimizerRule("", "")
@@ -41,6 +41,7 @@ def context(train: Train, *, stacked: bool) -> dict[str, object]:
     by_rows = stacked and train.clip is not None and train.clip.entry.each
     numbers = {k: v for k, v in numpy_optimizer.arguments(train).items() if k not in ("lr", "weight_decay")}
     held = numbers if own else {}
+    plain = _plain(train, numbers)
     clip_call, clip_option = _clipping(train)
     name, base = _classes(train, rule, clips=bool(clip_call))
     given = [*held, *["stacked"] * by_rows]
@@ -65,8 +66,23 @@ def context(train: Train, *, stacked: bool) -> dict[str, object]:
         "config": indented(wrapped("return {", ["**super().get_config()", *map(_entry, given)], "}"), 8),
         "numbers": list(numbers),
         "scheduled": bool(train.schedule),
-        "equations": [in_tensorflow(e, numbers) for e in numpy_optimizer.equations(train)],
+        "lengths": {name: numpy_optimizer.RUN_LENGTHS[name] for name in numpy_optimizer.run_lengths(train)},
+        "equations": [in_tensorflow(e, plain) for e in numpy_optimizer.equations(train)],
     }
+
+
+def _plain(train: Train, numbers: Mapping[str, float]) -> dict[str, float]:
+    """Return the names that are numbers of Python's when the graph is made: arguments, and what is made of them alone.
+
+    The number of the update and the learning rate are tensors.
+    """
+    plain = dict(numbers) | dict.fromkeys(numpy_optimizer.RUN_LENGTHS, 0.0)
+    for line in numpy_optimizer.equations(train):
+        if plain.keys() >= {*reads(line.value)} and line.target not in ("w", *numpy_optimizer.slots(train)):
+            plain[line.target] = 0.0
+        else:
+            plain.pop(line.target, None)
+    return plain
 
 
 def _clipping(train: Train) -> tuple[str, dict[str, float]]:

@@ -20,6 +20,7 @@ from dotnn.ir.op import no_gradient
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer, training_loop
+from dotnn.targets.keras.cells import BASE
 from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import loss_lines
 from dotnn.targets.keras.lowered import PACKAGES
@@ -52,6 +53,7 @@ def script(draft: Draft) -> str:
     pasted = paste.called_in(
         "\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES
     ) | _activations(network)
+    pasted |= {BASE} if any(step.layer.expand for step in model.steps) else set()
     layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, PACKAGES)
     context: dict[str, object] = {
         **header(model, draft.facts, draft.style.name),

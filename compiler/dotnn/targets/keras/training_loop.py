@@ -26,7 +26,10 @@ def context(model: Model, distribute: str = "") -> dict[str, object]:
     formula = learning_rate.formula(train) is not None
     seconds = OF_ALL_WORKERS if distribute == "multiworker" else SECONDS
     figures = ("evaluate(network, examples, scaling)", 'evaluate(network, parts["val"], scaling)')
-    loop = Loop(model, Words(*figures, best="weights(network)", first="weights(network)", seconds=seconds))
+    loop = Loop(
+        model,
+        Words(*figures, best="weights(network)", first="weights(network)", seconds=seconds, memory="optimizer.{name}"),
+    )
     made = printed(loop.state({"variables": VARIABLES, "history": "history"}), 4)
     taken = [*_restore(model), *printed(loop.taken_up(), 8)]
     now = {"params": "weights(network)"}

@@ -18,7 +18,7 @@ def _write(draft: Draft) -> str:
         return script(draft)
     from dotnn.targets.numpy.explain.script import explain_script
 
-    return explain_script(draft.model, draft.graph, draft.facts, draft.values).text
+    return explain_script(draft).text
 
 
 def _plain(options: Options, words: frozenset[str]) -> Pipeline:

@@ -49,7 +49,7 @@ def script(draft: Draft) -> str:
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "all_params": "{**params, **state}" if graph.state else "params",
         "fast": fast.context(model, step, plan, of_prediction),
-        "update": optimizer.context(model.train, has_state=bool(graph.state)),
+        "update": optimizer.context(model.train),
         "regime": training_loop.context(model, graph),
         "draws": draws(graph),
         "thread_lines": thread_lines(model),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from types import ModuleType
 
 import numpy as np
 
-from dotnn.codegen import learning_rate
+from dotnn.codegen import learning_rate, optimizer
 from dotnn.codegen.training import epoch_loss
 from dotnn.model.model import Model
 from dotnn.running.spec_files import load_examples
@@ -47,8 +48,10 @@ class Training:
     def batches(self, steps: int) -> Iterator[Arrays]:
         """Yield the batches of as many epochs as it takes, in the order that `fit` would choose without other draws.
 
-        `rows` then says which examples the last one holds.
+        `rows` then says which examples the last one holds. Formulas of the spec's own that know the length of the run
+        mean nothing beyond it: there the batches end.
         """
+        steps = min(steps, self.rates.most)
         examples, count = self.data.parts["train"], self.data.count
         self.rows = np.arange(0)
         size = min(self.model.train.batch or count, count)
@@ -174,6 +177,14 @@ class _Rates:
             self.quantity = numbers.pop("quantity")
             sign = 1 if learning_rate.better(model.train, self.quantity) == "min" else -1
             self.plateau = script.Plateau(**numbers, sign=sign)
+
+    @property
+    def most(self) -> int:
+        """The number of steps for which the formulas of the regime have a meaning."""
+        if optimizer.run_lengths(self.train):
+            return self.train.epochs  # outside of a run an optimizer takes an epoch to be one step
+        defined = self.train.schedule is not None and self.train.schedule.entry.definition
+        return self.train.epochs * self.in_epoch if defined else sys.maxsize
 
     def before(self, step: int, loss: float, size: int, params: Arrays) -> float:
         """Return the rate of a step, given the loss and the size of its batch, and the weights before it."""

@@ -24,7 +24,7 @@ from ..tracing.values import Node
 from .fault import Fault
 from .faults import blame_of
 from .promises import Promises
-from .truth import Target, Truths
+from .truth import CLOSE, CLOSER, Target, Truths
 
 
 def localise(evaluation: Evaluation) -> Blame | None:
@@ -33,7 +33,8 @@ def localise(evaluation: Evaluation) -> Blame | None:
         run = Follower(evaluation.script).follow(evaluation.point, shifts=evaluation.shifts)
     except (Exception, SystemExit):  # a script may do anything; the checks have found what is wrong already
         return None
-    return _Search(evaluation, run, Truths(run.nodes)).first_wrong() if run.nodes else None
+    searches = (_Search(evaluation, run, Truths(run.nodes, close)) for close in (CLOSE, CLOSER) if run.nodes)
+    return next((blame for search in searches if (blame := search.first_wrong()) is not None), None)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from .sites import names_in
 from .truth import Target, Truths
 
 ROOT = ("forward", "total_loss")
+CARRIED = f"{EDGE}next"
+"""Ends what a time step takes from the next one; the last step takes what comes from outside of the loop, or zeros."""
 
 
 class Promise(NamedTuple):
@@ -37,7 +39,7 @@ class Promises:
 
     def of(self, event: Event) -> Promise:
         """Return what the name of an event promises, nothing for a name that is no cotangent's."""
-        if not (event.name.startswith("d_") and event.name.isidentifier()):
+        if not (event.name.startswith("d_") and event.name.isidentifier()) or event.name.endswith(CARRIED):
             return Promise()
         own, others = self._made(event)
         cut = [Target.of(np.zeros(e.value.shape)) for e in own if e.value is not None and _is_cut(e)]

@@ -18,6 +18,8 @@ from ..tracing.values import Node
 
 CLOSE = 1e-8
 """Two cotangents are the same if they differ by no more than this of their norm …"""
+CLOSER = 1e-10
+"""… where no line is wrong by more, than this: a share may be a millionth of the sum that adds it …"""
 NOTHING = 1e-12
 """… or of the largest one: sums whose terms cancel are not exactly zero."""
 MOST_SUBSETS = 6
@@ -52,10 +54,13 @@ class Target:
 
 
 class Truths:
-    """All right cotangents of a run, to be found by what they are; `parts` are those through some uses of a node."""
+    """All right cotangents of a run, to be found by what they are; `parts` are those through some uses of a node.
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
-        self.nodes = nodes
+    `close` is the share of its norm by which a claim may be off.
+    """
+
+    def __init__(self, nodes: Sequence[Node], close: float = CLOSE) -> None:
+        self.nodes, self.close = nodes, close
         self.scale = max((norm(n.total) for n in nodes if n.total is not None), default=0.0)
         self._probes: dict[tuple[int, ...], Array] = {}
         self._targets: dict[tuple[int, ...], list[Target]] = defaultdict(list)
@@ -85,7 +90,7 @@ class Truths:
         if shape not in self._marks or not np.all(np.isfinite(claim)):
             return []
         apart = np.abs(self._marks[shape] - self._mark(claim)).max(axis=1)
-        near = np.flatnonzero(apart <= 4.0 * max(CLOSE * norm(claim), NOTHING * self.scale))
+        near = np.flatnonzero(apart <= 4.0 * max(self.close * norm(claim), NOTHING * self.scale))
         return [self._targets[shape][i] for i in near]
 
     def nothing(self, claim: Array) -> bool:
@@ -96,7 +101,7 @@ class Truths:
         """Whether a claim is right."""
         if claim is None or np.shape(claim) != np.shape(right) or not np.all(np.isfinite(claim)):
             return False
-        return norm(claim - right) <= max(CLOSE * max(norm(claim), norm(right)), NOTHING * self.scale)
+        return norm(claim - right) <= max(self.close * max(norm(claim), norm(right)), NOTHING * self.scale)
 
 
 def subsets(node: Node) -> Iterator[tuple[int, ...]]:

@@ -22,6 +22,9 @@ FIGURES = 1e-6
 FEW = 200
 """So many examples of a spec's data are prepared, and their parts compared."""
 
+FEWER = 3
+"""So many of them are left out, one after the other: how a split rounds shows in some numbers of examples alone."""
+
 Difference = tuple[str, str]
 """The function or the constant that differs, and a sentence."""
 
@@ -84,6 +87,13 @@ def _data(ours: ModuleType, other: ModuleType, course: Course) -> Iterator[Diffe
             yield "load_data", f"the data of {name} differ{value}"
         raw = {name: np.asarray(values)[:FEW] for name, values in raw.items()}
     given = _given(other, course.parts["train"]) if raw is None else raw
+    count = len(next(iter(given.values()), ()))
+    for fewer in range(max(count - FEWER, min(count, 1)), count + 1):
+        yield from _prepared(ours, other, {name: values[:fewer] for name, values in given.items()})
+
+
+def _prepared(ours: ModuleType, other: ModuleType, given: Arrays) -> Iterator[Difference]:
+    """Compare the parts of examples; nothing where they are too few."""
     theirs = _outcome(lambda: other.prepare(dict(given), np.float64))
     if theirs is None:
         return
@@ -134,6 +144,8 @@ def _predictions(ours: ModuleType, other: ModuleType, course: Course) -> Iterato
     inputs = raw_inputs(other, examples)
     scaling = fitted_to_nothing(other)
     mine, theirs = (_predicted(module, course.params, inputs, scaling) for module in (ours, other))
+    if mine.keys() != theirs.keys():
+        yield "predict", f"predictions of {', '.join(mine)} are returned, and should be of {', '.join(theirs)}"
     for name, value in _unlike(mine, theirs):
         yield "predict", f"the predictions of {name} differ{value}"
     own, right = (
@@ -167,14 +179,20 @@ def raw_inputs(module: ModuleType, examples: Mapping[str, np.ndarray]) -> Arrays
 
 def _given(module: ModuleType, examples: Mapping[str, np.ndarray]) -> Arrays:
     """Return examples as `prepare` takes them; what a script makes of other inputs is none of them."""
-    targets = {name: values for name, values in examples.items() if name not in module.INPUTS}
-    return {**raw_inputs(module, examples), **targets}
+    raw: Mapping[str, tuple[str, tuple[int, ...]]] = getattr(module, "RAW_TARGETS", module.TARGETS)
+    return {**raw_inputs(module, examples), **{name: _as_raw(kind, examples[name]) for name, (kind, _) in raw.items()}}
 
 
 def _as_raw(kind: str, values: np.ndarray) -> np.ndarray:
     """Return values as they might be read where a kind of values is declared."""
-    if kind == "text":
+    base, _, limit = kind.removesuffix("?").partition(":")
+    if base == "text":
         return np.where(values == 0, "", values.astype(str))
+    if base == "class" and values.dtype.kind == "f":
+        classes: np.ndarray = values.argmax(axis=-1)
+        return classes
+    if base == "above":
+        values = float(limit) + np.exp(values)
     if kind.endswith("?"):
         return np.where(np.arange(values.size).reshape(values.shape) % 3 == 1, np.nan, values)
     return values

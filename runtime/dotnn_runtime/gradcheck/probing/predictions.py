@@ -67,7 +67,7 @@ def _comparisons(trial: Trial, other: ModuleType) -> Iterator[WrongPrediction]:
             vars(ours)[CHUNK] = chunk
             examples = course.parts[part]
             found = _outcome(ours, course.params, examples)
-            right = by_forward(other, course.params, examples) | _prepared_outputs(ours, other, course.params, examples)
+            right = by_forward(other, course.params, examples) | _prepared_outputs(ours, course.params, examples)
             for name, value in right.items():
                 yield WrongPrediction(name, apart(found.get(name), value), course.params, examples)
     finally:
@@ -95,23 +95,27 @@ def _prepares(module: ModuleType) -> bool:
     return hasattr(module, "RAW_INPUTS") or any(kind.startswith("above:") for kind, _ in raw_targets.values())
 
 
-def _prepared_outputs(ours: ModuleType, other: ModuleType, params: Arrays, examples: Arrays) -> Arrays:
-    """Return the outputs that a script makes of the forward pass of a module: as it prepares inputs, and undoes that.
+def _prepared_outputs(module: ModuleType, params: Arrays, examples: Arrays) -> Arrays:
+    """Return the outputs that a script makes of its own `forward`: as it prepares inputs, and undoes that.
 
     Nothing where it only scales: those are compared with the forward pass itself.
     """
-    if not _prepares(ours):
+    if not _prepares(module):
         return {}
-    by_itself = ours.in_chunks
+    made = module.make_forward
 
-    def plainly(make: object, params: Arrays, batch: Arrays, limit: int) -> Callable[[], Arrays]:
-        return lambda: other.forward(params, batch, training=False)[0]
+    def plainly(params: Arrays, size: int) -> Callable[[Arrays], Arrays]:
+        def run(examples: Arrays) -> Arrays:
+            outputs, cache = module.forward(params, examples, training=False)
+            return {**{name: a for name, a in cache.items() if isinstance(a, np.ndarray)}, **outputs}
+
+        return run
 
     try:
-        vars(ours)["in_chunks"] = plainly
-        return {name: np.array(a) for name, a in _predicted(ours, params, examples).items()}
+        vars(module)["make_forward"] = plainly
+        return {name: np.array(a) for name, a in _predicted(module, params, examples).items()}
     finally:
-        vars(ours)["in_chunks"] = by_itself
+        vars(module)["make_forward"] = made
 
 
 def by_forward(module: ModuleType, params: Arrays, examples: Arrays) -> Arrays:

@@ -37,12 +37,14 @@ Slots = dict[str, Arrays]
 class Memory:
     """The optimizer's memories in the course of a training, as a script holds them: slot → parameter → array.
 
-    `of_textbook` are those of the equations as printed, where the script scales its own.
+    `of_textbook` are those of the equations as printed, where the script scales its own. `run` are the plain numbers
+    beside them, as the script has them: the length of the run.
     """
 
     slots: Slots = field(default_factory=dict)
     of_textbook: Slots = field(default_factory=dict)
     updates: int = 0
+    run: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,7 @@ def _update_parts(step: Step, given: Arrays, reference: Reference, memory: Memor
     if clipped is not None:
         yield from (("clip", *pair) for pair in _apart_together(given, clipped))
     before = {**step.before, **step.state}
+    memory.run = step.run
     after = reference.update(before, given, step.rate, memory)
     if after is None:
         return

@@ -27,7 +27,8 @@ class Step:
     `batch` holds its examples, and `rows` which they are, where the script says so; `before` the parameters and the
     state that it begins with, `draws` the generator as it was then. `grads` are the gradients of `loss`, `state` the
     statistics that the pass has renewed. `given` are the gradients that the update was handed, `after` what it and the
-    constraints made of the parameters, `slots` of the optimizer's memories; None where training ended before it.
+    constraints made of the parameters, `slots` of the optimizer's memories; None where training ended before it. `run`
+    are the plain numbers in that memory, such as the length of the run.
     """
 
     batch: Arrays
@@ -41,6 +42,7 @@ class Step:
     after: Arrays = field(default_factory=dict)
     slots: dict[str, Arrays] = field(default_factory=dict)
     rate: float | None = None
+    run: dict[str, int] = field(default_factory=dict)
 
     def again(self) -> np.random.Generator:
         """Return a generator that draws what the step drew."""
@@ -149,6 +151,7 @@ class _Recorder:
             step.given, step.rate = _copied(grads), options.get("lr")
             result = run(params, grads, state, *more, **options)
             step.slots = {slot: _copied(arrays) for slot, arrays in state.items() if isinstance(arrays, Mapping)}
+            step.run = _numbers(state)
             self.params = params
             return result
 
@@ -206,11 +209,17 @@ class _FastRecorder(_Recorder):
                 step.rate = float(rate[0]) if rate else None
                 result = run(*rate)
                 step.slots = {slot: _named(a, w, views) for slot, a in state.items() if isinstance(a, np.ndarray)}
+                step.run = _numbers(state)
                 return result
 
             return update
 
         return watched
+
+
+def _numbers(state: Mapping[str, Any]) -> dict[str, int]:
+    """Return the whole numbers in an optimizer's memory."""
+    return {name: value for name, value in state.items() if isinstance(value, int)}
 
 
 def _named(flat: Array, w: Array, views: Arrays) -> Arrays:

@@ -43,9 +43,8 @@ def block_max_d_input(d, x, best, rows, columns):
 
     Of equal ones, row by row, to the first.
     """
-    d_x, sought = np.zeros_like(x), np.ones(best.shape, bool)
+    d_x = np.zeros_like(x)
     for i, j in np.ndindex(rows, columns):
-        found = sought & (x[:, i::rows, j::columns] == best)
-        d_x[:, i::rows, j::columns] = d * found
-        sought = sought & ~found
+        d_x[:, i::rows, j::columns] = d * (x[:, i::rows, j::columns] == best)
+        d = d - d_x[:, i::rows, j::columns]
     return d_x

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from dotnn.ir.node import Node
+from dotnn.library.ops.losses import weight_of_target
 from dotnn.targets.keras.rules.base import LossRule
 
 REDUCTIONS = {
@@ -40,19 +41,22 @@ def formula(node: Node, rules: Mapping[str, LossRule]) -> str:
     if rule is not None:
         return rule.formula(node)
     term = node.rule.term
-    return f"{term.factor}{reduced(node, term.formula)}" if term else ""
+    return f"{term.factor}{reduced(node, weight_of_target(node) + term.formula)}" if term else ""
 
 
-def keras_loss(name: str, call: str) -> LossRule:
-    """Return the rule of a loss that Keras has too: its function takes the mean over the last axis."""
+def keras_loss(name: str, call: str, term: str = "") -> LossRule:
+    """Return the rule of a loss that Keras has too: its function takes the mean over the last axis.
+
+    `term` is the loss of each number; without one it is what the loss sums.
+    """
 
     def formula(node: Node) -> str:
         sizes = node.ins[0].type.example
-        if sizes and node.attrs["features"] == math.prod(sizes):  # a mean over all of an example
+        weight = weight_of_target(node)
+        if not weight and sizes and node.attrs["features"] == math.prod(sizes):  # a mean over all of an example
             return reduced(node, f"keras.losses.{call}", axes=1)
-        term = node.rule.term
-        assert term is not None  # what Keras has is a sum of terms
-        return reduced(node, term.formula)
+        assert node.rule.term is not None  # what Keras has is a sum of terms
+        return reduced(node, weight + (term or node.rule.term.formula))
 
     return LossRule(name, formula)
 
@@ -96,10 +100,15 @@ def _front(factor: float) -> str:
 
 
 TOTAL_OF_EXAMPLES = LossRule("total_of_examples", lambda node: _front(node.attrs["factor"]) + reduced(node, "terms"))
+PICK = LossRule("pick", lambda node: "tf.gather(x, y[:, None], axis=1, batch_dims=1)")
 PERCEPTRON = LossRule("perceptron", lambda node: reduced(node, "tf.where(t * y <= 0, -t * y, tf.zeros_like(y))"))
 MSE = keras_loss("mse", "mean_squared_error(t, y)")
 L1 = keras_loss("l1", "mean_absolute_error(t, y)")
 HUBER = keras_loss("huber", "huber(t, y, delta=delta)")
-SIGMOID_BCE = keras_loss("sigmoid_bce", "binary_crossentropy(t, y, from_logits=True)")
+SIGMOID_BCE = keras_loss(
+    "sigmoid_bce",
+    "binary_crossentropy(t, y, from_logits=True)",
+    "tf.nn.sigmoid_cross_entropy_with_logits(labels=t, logits=y)",
+)
 CROSS_ENTROPY = class_loss("cross_entropy", _cross_entropy)
 SOFTMAX_CROSS_ENTROPY = class_loss("softmax_cross_entropy", _softmax_cross_entropy)

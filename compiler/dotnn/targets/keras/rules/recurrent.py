@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dotnn.library.layers.base import Attrs, Types
+from dotnn.library.layers.cells import BODY, recurrence_of
+from dotnn.library.layers.recurrent import PLAIN, ROLES
 from dotnn.targets.keras.call import Keras, only_set, without
 from dotnn.targets.keras.rules.base import LayerRule, with_arguments
 
 UNROLLED = 32
 """So many steps of an rnn are written out for XLA, which then fuses them: measured at 20 steps of 16 units, 1.5 times
 as fast. LSTM and GRU are left to cuDNN, which wants them whole."""
+
+
+HELD = "held"
+"""The attribute of a use of a shared layer of which another use is held."""
+
+
+def is_held(attrs: Attrs) -> bool:
+    """Whether masked steps may hand out a first state that is not zero, which Keras's own layers do not."""
+    roles = attrs.get(ROLES, ())
+    if BODY not in attrs:
+        return "mask" in roles and len(roles) > len(PLAIN)
+    body = recurrence_of(attrs)
+    state = next((s for s in body.states if s.name == body.output), None)
+    return "mask" in roles and state is not None and (state.start != 0 or f"initial {state.name}" in roles)
 
 
 def _cell_options(attrs: Attrs) -> dict[str, object]:
@@ -24,11 +41,23 @@ def _cell_options(attrs: Attrs) -> dict[str, object]:
     }
 
 
-def _order_and_mask(attrs: Attrs, *, masked: bool) -> Keras | None:
+def order_and_mask(attrs: Attrs, *, masked: bool) -> Keras | None:
     """Return what brings a sequence into the order of time, and takes the mask off that Keras would hand on."""
     if attrs["reverse"]:
         return Keras("keras.ops.flip", options={"axis": 1})
     return Keras("keras.ops.copy") if masked else None
+
+
+def _operands(roles: Sequence[str], more: str) -> str:
+    """Return how the operands are passed: the mask and the first states by name; the state `more` may be given none."""
+    at = {role: f"{{{i}}}" for i, role in enumerate(roles)}
+    given = ["{0}", *(f"mask={at[role]}" for role in ("mask",) if role in at)]
+    first = [at.get(f"initial {state}") for state in f"h{more}"]
+    if any(first):
+        like = next(filter(None, first))
+        states = ", ".join(state or f"keras.ops.zeros_like({like})" for state in first)
+        given.append(f"initial_state=[{states}]")
+    return ", ".join(given) if len(given) > 1 else ""
 
 
 def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
@@ -36,6 +65,7 @@ def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
 
     With gates and dropout of the state, or where the gradient is cut, it is a loop around a cell.
     """
+    roles = attrs.get(ROLES, PLAIN[: len(types)])
     sequence, after, gated = attrs["returns"] == "sequence", attrs.get("reset") == "after", "gate" in attrs
     loop = only_set(return_sequences=sequence, go_backwards=attrs["reverse"])
     unroll = only_set(unroll=not gated and types[0].example[0] <= UNROLLED)
@@ -44,21 +74,26 @@ def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
         kind,
         (attrs["units"],),
         {**_cell_options(attrs), **loop, **unroll},
-        then=_order_and_mask(attrs, masked=len(types) == 2) if sequence else None,
-        operands="{0}, mask={1}" if len(types) == 2 else "",
+        then=order_and_mask(attrs, masked="mask" in roles) if sequence else None,
+        operands=_operands(roles, "c" if kind.endswith("LSTM") else ""),
         variables={"W": "cell.kernel", "U": "cell.recurrent_kernel", **bias},
         xla=not gated,
     )
     tied = bool(attrs["recurrent_dropout"]) and gated
-    return _around_a_cell(whole, loop, attrs, tied=tied) if tied or attrs["truncate"] else whole
+    held = HELD in attrs or is_held(attrs)
+    apart = tied or held or attrs["truncate"]
+    return _around_a_cell(whole, loop, attrs, tied=tied, held=held) if apart else whole
 
 
-def _around_a_cell(whole: Keras, loop: Attrs, attrs: Attrs, *, tied: bool) -> Keras:
-    """Return the loop around a cell; `tied` says whether all gates of it see the same mask of the state."""
+def _around_a_cell(whole: Keras, loop: Attrs, attrs: Attrs, *, tied: bool, held: bool) -> Keras:
+    """Return the loop around a cell.
+
+    All gates of a `tied` one see the same mask of the state; a `held` one hands out its first state where it is masked.
+    """
     kind = f"{whole.name}Cell"
     name = f"Tied{kind.rpartition('.')[2]}" if tied else kind
     step = Keras(name, (attrs["units"],), _cell_options(attrs))
-    around = replace(whole, name="keras.layers.RNN", arguments=(), options=loop, cell=step)
+    around = replace(whole, name="HeldRNN" if held else "keras.layers.RNN", arguments=(), options=loop, cell=step)
     cut = {"truncate": attrs["truncate"], **loop}
     return replace(around, name="TruncatedRNN", options=cut, xla=False) if attrs["truncate"] else around
 

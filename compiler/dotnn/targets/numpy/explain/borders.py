@@ -94,16 +94,19 @@ def _zeros_at_the_end(root: Call, graph: Graph) -> None:
     """Let what comes back from beyond the last step be made like what comes back to it, not like the first state."""
     starts = {n.out.id for n in graph.nodes if n.op == "zero_state"}
     for call in root.inside_out():
-        zeros = {n.out.id: n for n in call.direct("backward", "zeros_like") if n.ins[0].id in starts}
+        every = {n.out.id: n for n in call.direct("backward", "zeros_like")}
+        zeros = {i: n for i, n in every.items() if n.ins[0].id in starts}
         for node in call.direct("backward"):
-            for old, new in _likened(node, node.loop, zeros) if node.loop else ():
+            for old, new in _likened(node, node.loop, zeros, every) if node.loop else ():
                 call.backward[_index(call.backward, old)] = new
 
 
-def _likened(node: Node, loop: Loop, zeros: Mapping[int, Node]) -> Iterator[tuple[Node, Node]]:
-    """Yield the zeros that a loop begins with, and what makes them like another first state of that type."""
+def _likened(
+    node: Node, loop: Loop, zeros: Mapping[int, Node], every: Mapping[int, Node]
+) -> Iterator[tuple[Node, Node]]:
+    """Yield the zeros that a loop begins with, and what makes them like another first state of that type, no zeros."""
     first = loop.initial(node.ins)
-    known = [v for v in first if v.id not in zeros]
+    known = [v for v in first if v.id not in every]
     for v in first:
         like = next((k for k in known if k.type == v.type), None)
         if v.id in zeros and like is not None:

@@ -11,6 +11,7 @@ from dotnn.codegen.preparing import Chain, Step, chains, fitted
 from dotnn.core.arguments import show
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import raw_declarations
+from dotnn.targets.numpy.explain.rows import prepared, rows_class
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
 CLASSES = '''
@@ -43,8 +44,8 @@ NO_DATA = "the spec has no data: pass them to train, or name a file with --data"
 class DataWriter:
     """Writes what a script does with data."""
 
-    def __init__(self, model: Model, spec: SpecText) -> None:
-        self.model, self.spec = model, spec
+    def __init__(self, model: Model, spec: SpecText, *, by_rows: bool = False) -> None:
+        self.model, self.spec, self.by_rows = model, spec, by_rows
         self.data = model.data or Data()
         self.chains = chains(model)
         self.raw = raw_declarations(model)
@@ -54,7 +55,7 @@ class DataWriter:
     def items(self) -> list[tree.Item]:
         """Return the functions."""
         load, prepare = self._load(), self._prepare()
-        helpers = [*self._readers(), *self._preparing()]
+        helpers = [*self._readers(), *self._preparing(), *([rows_class(self.model)] if self.by_rows else [])]
         return [*(tree.Prose(text.strip("\n")) for text in helpers), load, prepare]
 
     def _readers(self) -> Iterator[str]:
@@ -166,6 +167,9 @@ class DataWriter:
 
     def _prepared(self) -> Iterator[tree.Stmt]:
         split, known = self.data.split, fitted(self.model)
+        if self.by_rows:
+            yield from self._prepared_rows()
+            return
         arrays = {name: self._array(name) for name in (*self.model.inputs, *self.model.targets)}
         arrays |= {name: f'np.asarray(data["{name}"])' for name in self.data.beside}
         yield tree.assign("arrays", table(arrays))
@@ -174,6 +178,31 @@ class DataWriter:
         yield from self._fitted('[rows["train"]]' if self.parted else "")
         whole, parted = '{"train": arrays}', "{part: {n: v[r] for n, v in arrays.items()} for part, r in rows.items()}"
         yield tree.Return(f"{parted if self.parted else whole}, {'scaling' if known else '{}'}")
+
+    def _prepared_rows(self) -> Iterator[tree.Stmt]:
+        """Yield what prepares rows of the arrays as they came."""
+        first, names = next(iter(self.model.inputs)), (*self.model.inputs, *self.model.targets)
+        yield tree.assign("arrays", table({name: self._as_it_came(name) for name in names}))
+        if self.data.split:
+            yield from self._split(self.data.split)
+        else:
+            yield tree.assign("rows", f'{{"train": np.arange(len(arrays["{first}"]))}}')
+        yield from [tree.assign("scaling", "{}")] if fitted(self.model) else []
+        yield from prepared(self.model, {name: self._row(name) for name in names})
+
+    def _as_it_came(self, name: str) -> str:
+        """Return the expression of an array in its shape, in memory as it is given."""
+        origin = self.data.made_of.get(name, name)
+        kind, shape = self.raw[origin]
+        return shaped(origin, "int" if kind.startswith(("int", "class")) else "", shape)
+
+    def _row(self, name: str) -> str:
+        """Return the expression of prepared rows of an array, whose values are called `v`."""
+        chain = self.chains.get(name)
+        if chain is None:
+            return "v" if self.raw[name][0].startswith(("int", "class")) else "v.astype(dtype)"
+        text = chain.apply("v", bare=True)
+        return text if chain.counts or "dtype" in text else f"{text}.astype(dtype)"
 
     def _array(self, name: str) -> str:
         """Return the expression of an array in the declared shape, after what needs no other examples."""
@@ -275,18 +304,18 @@ def _order(split: Split, own: str) -> str:
 def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> Iterator[tree.Stmt]:
     """Yield what draws the rows of each part where every class has its share in all of them."""
     yield tree.Note("each part has the proportions of the classes, to within one example")
-    yield tree.Assign(("labels", "shares"), f'arrays["{split.stratify}"]{own}, np.array({shares})')
+    yield tree.assign("labels", f'arrays["{split.stratify}"]{own}')
     yield tree.assign("order", f"np.random.default_rng({split.seed}).permutation(len(labels))")
     yield tree.assign("order", 'order[np.argsort(labels[order], kind="stable")]', comment="class by class")
-    yield tree.Assign(("exact", "sizes"), "len(labels) * shares, np.unique(labels, return_counts=True)[1]")
-    yield tree.assign("totals", "np.floor(exact + 1e-9).astype(int)")
-    yield tree.assign('totals[np.argsort(totals - exact, kind="stable")[: len(labels) - totals.sum()]]', "1", "+=")
-    yield tree.assign("counts", "np.floor(np.outer(sizes, shares) + 1e-9).astype(int)")
-    neediest = tree.assign("neediest", "np.lexsort((row - size * shares, counts.sum(axis=0) - totals))")
-    more = tree.assign("row[neediest[: size - row.sum()]]", "1", "+=")
-    head = "for row, size in zip(counts, sizes, strict=True)"
-    yield tree.For(head, (neediest, more), "what is left goes to the parts that need most")
-    yield tree.assign("assigned", f"np.concatenate([np.repeat({names}, row) for row in counts])")
+    yield tree.assign("exact", f"np.outer([len(labels), *np.bincount(labels)], {shares})", comment="all, then classes")
+    yield tree.Assign(("counts", "excess"), "np.floor(exact + 1e-9).astype(int), 0 * exact[0]")
+    neediest = "np.lexsort((row - wanted, excess))[: round(wanted.sum()) - row.sum()]"
+    more = tree.assign(f"row[{neediest}]", "1", "+=")
+    excess = tree.assign("excess", "counts[1:].sum(axis=0) - counts[0]")
+    yield tree.For(
+        "for row, wanted in zip(counts, exact, strict=True)", (more, excess), "what is left goes to the neediest parts"
+    )
+    yield tree.assign("assigned", f"np.concatenate([np.repeat({names}, row) for row in counts[1:]])")
     yield tree.assign("rows", f"{{name: np.sort(order[assigned == name]) for name in {names}}}")
 
 
@@ -310,7 +339,8 @@ def raw_array(name: str, kind: str, shape: Sequence[int], where: str = "data") -
 
 def shaped(name: str, dtype: str, shape: Sequence[int], where: str = "data") -> str:
     """Return the expression of an array that is given, in a type and in the shape of its examples."""
-    return f'np.asarray({where}["{name}"], {dtype}).reshape({", ".join(map(str, (-1, *shape)))})'
+    typed = f", {dtype}" if dtype else ""
+    return f'np.asarray({where}["{name}"]{typed}).reshape({", ".join(map(str, (-1, *shape)))})'
 
 
 def plain_functions(steps: Iterable[Step], expressions: Iterable[str]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal, table
@@ -25,10 +25,15 @@ SHORT_CAST = 56
 
 
 class Figures:
-    """Writes `evaluate` and `predict`; `sources` says where `evaluate` finds what metrics are of."""
+    """Writes `evaluate` and `predict`; `sources` says where `evaluate` finds what metrics are of.
 
-    def __init__(self, model: Model, sources: Mapping[str, str]) -> None:
+    With a `chunk` it runs so many examples at a time, and keeps the outputs that metrics are of, and what the loss and
+    metrics `read` of the cache.
+    """
+
+    def __init__(self, model: Model, sources: Mapping[str, str], chunk: int = 0, read: Sequence[str] = ()) -> None:
         self.model, self.sources, self.metrics = model, sources, model.train.metrics
+        self.chunk, self.read = chunk, read
         self.chains, self.undone = chains(model), undone_outputs(model)
         self.raw = raw_declarations(model, training=False)
         self.own_units = {chain.name: chain for chain in self.undone.values()}
@@ -50,7 +55,8 @@ class Figures:
     # --------------------------------------------------------------------------------------------------- evaluate
 
     def _evaluate(self) -> tree.Function:
-        body: list[tree.Stmt] = [tree.Assign(("outputs", "cache"), "forward(params, examples)")]
+        whole = tree.Assign(("outputs", "cache"), "forward(params, examples)")
+        body: list[tree.Stmt] = [*self._in_chunks()] if self.chunk else [whole]
         entries = {"loss": "float(total_loss(params, examples, cache))"}
         for metric in self.metrics:
             text = self._metric(metric, body)
@@ -60,7 +66,26 @@ class Figures:
             entries[metric.key] = text
         doc = f"Return the loss{' and the metrics' * bool(self.metrics)} of prepared examples, in prediction mode."
         end = tree.Return(table(entries))
-        return tree.Function("evaluate", ("params", "examples", "scaling=None"), doc, "", (*body, end))
+        more = (f"size={self.chunk}",) if self.chunk else ()
+        return tree.Function("evaluate", ("params", "examples", "scaling=None", *more), doc, "", (*body, end))
+
+    def _in_chunks(self) -> Iterator[tree.Stmt]:
+        """Yield what runs examples, `size` at a time, and joins what is kept of them: `cache` and `outputs`."""
+        outputs = [o for o in self.model.outputs if f'outputs["{o}"]' in self.sources.values()]
+        kept = [*(f'cache["{key}"]' for key in self.read), *(f'outputs["{o}"]' for o in outputs)]
+        count = f'len(examples["{next(iter(self.model.inputs))}"])'
+        batch = "{n: v[start : start + size] for n, v in examples.items()}"
+        some = (
+            tree.Assign(("outputs", "cache"), f"forward(params, {batch})"),
+            tree.Do(f"kept.append([{', '.join(kept)}])"),
+        )
+        yield tree.assign("kept", "[]")
+        yield tree.For(f"for start in range(0, {count}, size)", some)
+        yield tree.assign("kept", "[np.concatenate(values) for values in zip(*kept, strict=True)]")
+        yield tree.assign("cache", table({key: f"kept[{i}]" for i, key in enumerate(self.read)}))
+        if outputs:
+            yield tree.assign("outputs", table({o: f"kept[{i}]" for i, o in enumerate(outputs, len(self.read))}))
+        yield tree.assign("examples", "{n: v[:] for n, v in examples.items() if n in TARGETS}")
 
     def _metric(self, metric: MetricTerm, body: list[tree.Stmt]) -> str:
         """Return the expression of a metric; append to `body` what it needs."""
@@ -111,26 +136,26 @@ class Figures:
         first = next(iter(self.model.params), "")
         dtype = f'params["{first}"].dtype' if first else "float"
         inputs = {name: self._input(name) for name in self.model.inputs}
-        batch = table(inputs)
+        batch = table({name: values + cast for name, (values, cast) in inputs.items()})
         if batch.count("dtype") == 1 and len(batch) < SHORT_CAST:
             batch = batch.replace("dtype", dtype)
         elif "dtype" in batch:
             named.append(("dtype", dtype))
         if len(batch) > LONG_BATCH and len(inputs) == 1:
-            ((name, text),) = inputs.items()
-            named.append(("values", text))
-            batch = table({name: "values"})
+            ((name, (values, cast)),) = inputs.items()
+            named.append(("values", values))
+            batch = table({name: f"values{cast}"})
         elif len(batch) > SHORT_BATCH:
             named.append(("batch", batch))
             batch = "batch"
         return named, batch
 
-    def _input(self, name: str) -> str:
-        """Return the expression of an input, cast, in its shape, and prepared."""
+    def _input(self, name: str) -> tuple[str, str]:
+        """Return the expression of an input in its shape, and prepared; and what casts it, "" where that is done."""
         chain = self.chains.get(name)
         origin = chain.origin if chain else name
         kind, shape = self.raw[origin]
         if chain is None or not chain.acts:
-            return shaped(name, "int" if kind.startswith("int") else "dtype", shape, "inputs")
+            return shaped(name, "int" if kind.startswith("int") else "dtype", shape, "inputs"), ""
         text = chain.apply(raw_array(origin, kind, shape, "inputs"), bare=True)
-        return text if chain.counts or "dtype" in text else f"{text}.astype(dtype)"
+        return text, "" if chain.counts or "dtype" in text else ".astype(dtype)"

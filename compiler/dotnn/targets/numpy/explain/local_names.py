@@ -10,6 +10,7 @@ from itertools import groupby
 from dotnn.codegen.names import Scope
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Loop, Node, Value
+from dotnn.library.layers.recurrent import PLAIN, ROLES
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.flow import Flow, Frame
 from dotnn.targets.numpy.explain.functions import Pair, base_name, nodes_of
@@ -74,7 +75,9 @@ class LocalNames:
         return whole and len(self.in_order({**self.frame.params, **self.frame.d_params})) <= FEW_PARAMS
 
     def paragraphs(self, phase: str) -> list[tuple[Span | None, list[Item]]]:
-        """Return the items of a function by the statement they belong to, one after the other."""
+        """Return the items of a function by the statement they belong to, one after the other; a layer has but one."""
+        if self.call.kind == "layer":
+            return [(None, [*self.call.items(phase)])]
 
         def key(item: Item) -> Span | None:
             return self.spec.statement(item) if isinstance(item, Call) else self.spec.in_call(item, self.call)
@@ -273,4 +276,9 @@ def operand_names(call: Call) -> list[str]:
     if "attention" in step.layer.name and len(step.ins) > 1:
         own = ["query", "value", "key", "mask"] if step.params else ["query", "key", "value", "mask"]
         return own[: len(step.ins)]
+    if step.layer.inputs:
+        roles = step.attrs.get(ROLES, PLAIN)
+        return [
+            f"{role.removeprefix('initial ')}_0" if role not in (*step.layer.inputs, "mask") else role for role in roles
+        ]
     return ["x", "mask"][: len(step.ins)] if len(step.ins) <= 2 else [f"x{k + 1}" for k in range(len(step.ins))]

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 
 from dotnn.codegen import tree
 from dotnn.codegen.lines import loop_dtype
+from dotnn.codegen.wrap import INDENT
+from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Loop, Node, Value
 from dotnn.ir.tensor import BATCH
 from dotnn.targets.numpy.explain.flow import Record
@@ -92,10 +94,19 @@ class Loops(Statements):
         states = zip(loop.entering, loop.leaving, strict=True)
         body = _renamed([(self.name(v), self.name(last)) for v, last in states])
         body += self._slices(node, loop, phase)
+        if phase == "backward":
+            self.within = {}
+            kept = {v.id for v in (*loop.leaving, *loop.collected, *loop.summed, *loop.final)}
+            self.settle(loop.nodes, kept, 2 * INDENT, self.sliced)
         added = {v.id: self._target(out) for v, out in zip(loop.summed, loop.outputs(node.outs)[2], strict=True)}
+        said: Span | None = node.span
         for inner in loop.nodes:
-            if inner.out.id not in self.alias:
-                body.append(self._line(inner, phase, added.get(inner.out.id, "")))
+            if inner.out.id in self.alias or inner.out.id in self.within:
+                continue
+            if inner.span not in (None, node.span, said):  # the step of a cell has statements of its own
+                said = inner.span
+                body.append(tree.Note(self.spec.text(said), self.spec.place(said)))
+            body.append(self._line(inner, phase, added.get(inner.out.id, "")))
         return body
 
     def _line(self, inner: Node, phase: str, total: str) -> tree.Stmt:

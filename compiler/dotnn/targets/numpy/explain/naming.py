@@ -13,6 +13,8 @@ from dotnn.targets.numpy.explain.calls import Call
 
 STEP_SUFFIX = re.compile(r"_t(_\d+)?$")
 TERM = re.compile(r"penalty of (\S+)|\w+\(([\w.]+)[,)]")
+NEXT = "_next"
+"""Ends the name of what the next time step sends back to a state: its cotangent but for other uses of the state."""
 
 
 class Words(Derivatives):
@@ -21,6 +23,12 @@ class Words(Derivatives):
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
         self.params = {v.id: name for t in (graph.params, graph.state) for name, v in t.items()}
+
+    def of_cotangent(self, v: Value) -> tuple[Value | None, str]:
+        """Return the value whose derivative a cotangent is, and through what it came back, "" for all of it."""
+        carried = v.name.removeprefix("d_").removesuffix(NEXT)
+        primal = self.forward.get(f"{carried}_t") or self.forward.get(carried)
+        return (primal, NEXT[1:]) if primal is not None and v.name.endswith(NEXT) else super().of_cotangent(v)
 
     def parts(self, v: Value, call: Call) -> tuple[list[str], str]:
         """Return the path of a value within a call, and what its name says beyond."""

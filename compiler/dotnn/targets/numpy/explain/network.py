@@ -16,6 +16,7 @@ from dotnn.core.arguments import Bound
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
 from dotnn.ir.tensor import Attrs
+from dotnn.library.layers.cells import recurrence_of
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.borders import settle_borders
 from dotnn.targets.numpy.explain.calls import Call, call_tree
@@ -34,13 +35,19 @@ ONE_LINE = 96
 
 @dataclass(frozen=True)
 class Network:
-    """The functions of a network as trees: those of layers and blocks, and the contract's own."""
+    """The functions of a network as trees: those of layers and blocks, and the contract's own.
+
+    `metrics` says where `evaluate` finds what metrics are of, `vanishing` where values are that no loss shows. `read`
+    are the keys of what the loss and the metrics read of the cache; None where they read an input, too, or more than
+    one cache holds it.
+    """
 
     parts: list[tree.Item]
     functions: list[tree.Item]
     metrics: dict[str, str]
     vanishing: dict[str, str]
     flat: bool
+    read: list[str] | None
 
 
 class NetworkWriter:
@@ -83,7 +90,19 @@ class NetworkWriter:
         functions = [forward, *self._loss(root), self._backward(root)]
         metrics = {m.output: self._metric_source(m.output, root) for m in self.model.train.metrics}
         vanished = {v.name: root.stored(v, "backward") for v in vanishing(self.graph)}
-        return Network(parts, functions, metrics, vanished, self.flat)
+        return Network(parts, functions, metrics, vanished, self.flat, self._read(root))
+
+    def _read(self, root: Writer) -> list[str] | None:
+        """Return the keys of what the loss and the metrics read of the cache of `forward`."""
+        nodes, metrics = self.graph.phase("loss"), self.model.train.metrics
+        known = {v.id for node in nodes for v in node.outs} | {v.id for v in self.graph.targets.values()}
+        read = [v for node in nodes for v in node.ins if v.id not in known and v.id not in self.flow.params]
+        read += [self.graph.steps[m.output] for m in metrics if not self._is_output(m.output)]
+        if any(m.output in self.model.inputs for m in metrics):
+            return None
+        if not all(v.id in root.keys and self.flow.saved_in(v, self.root) is self.root for v in read):
+            return None
+        return list(dict.fromkeys(root.keys[v.id] for v in read))
 
     def _writer(self, call: Call) -> Writer:
         frame = self.flow.frames[call]
@@ -146,6 +165,10 @@ class NetworkWriter:
             return f"block {call.use.block}{f'({args})' * bool(args)}: {shapes}", self.spec.place(call.use.declared)
         assert call.step is not None
         layer = call.step.layer
+        if call.step.layer.expand is not None:
+            return f"cell {self.spec.text(call.step.span)}: {self._shapes(pair)}", self.spec.place(
+                recurrence_of(call.step.attrs).declared
+            )
         return " ".join((_with_functions(layer.equation, call.step.attrs) or layer.doc).split()), ""
 
     def _shapes(self, pair: Pair) -> str:
@@ -156,15 +179,9 @@ class NetworkWriter:
         return f"{ins} -> {outs}"
 
     def _back_doc(self, pair: Pair) -> str:
-        back = pair.backward
-        assert back is not None
-        of = _listed([r.removeprefix("d_") for r in back.results if r.startswith("d_")])
-        if pair.call.use is None and any(node.loop for node in pair.call.direct("backward")):
-            return "Backpropagation through time: the loop of the forward pass, back from its last step."
-        whose = "the block's" if pair.call.use else "its"
-        params = f"{whose} parameters, by name" if back.keys else ""
-        ends = ", and to ".join(filter(None, (of, params))) or "the parameters"
-        return f"Return the derivative of the loss with respect to {ends}."
+        """Return the docstring of a backward function: only a loop has one, for the last line says what is returned."""
+        loops = pair.call.use is None and any(node.loop for node in pair.call.direct("backward"))
+        return "Backpropagation through time: the loop of the forward pass, back from its last step." if loops else ""
 
     # ------------------------------------------------------------------------------------------------------- root
 
@@ -277,11 +294,6 @@ class NetworkWriter:
         if path in self.model.inputs:
             return f'examples["{path}"]'
         return root.stored(self.graph.steps[path], "backward")
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return `x, gamma and beta`."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _with_functions(equation: str, attrs: Attrs) -> str:

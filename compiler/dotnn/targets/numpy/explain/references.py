@@ -33,7 +33,7 @@ FEW_PAIRS, MOST_PAIRS, SHORT_PAIRS = 3, 4, 85
 class References(LocalNames):
     """What a function reads: its own names, its arguments, and what is stored in `params`, `batch` and `cache`.
 
-    `writers` are those of all calls so far.
+    `writers` are those of all calls so far, `within` what is written within the line that reads it, as an expression.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class References(LocalNames):
         self.child_keys = self._child_keys()
         self.keys = self._cache_keys()
         self.unpacked: dict[int, str] = {}
+        self.within: dict[int, str] = {}
         self.targets: dict[int, list[str]] = {}
 
     def handed(self, child: Call, phase: str) -> list[Value | str]:

@@ -6,7 +6,6 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from dotnn.codegen import paste, tree
 from dotnn.codegen import training as common
@@ -17,14 +16,14 @@ from dotnn.codegen.printer import Mark, print_module
 from dotnn.codegen.site import Site
 from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.wrap import WIDTH, wrapped
-from dotnn.ir.graph import Graph
-from dotnn.model.model import Model
+from dotnn.targets.base import Draft
 from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
 from dotnn.targets.numpy.explain.head import script_head
 from dotnn.targets.numpy.explain.initial import init_params, shapes_are_read
 from dotnn.targets.numpy.explain.network import Network, NetworkWriter
 from dotnn.targets.numpy.explain.prose import prose
+from dotnn.targets.numpy.explain.rows import held_once
 from dotnn.targets.numpy.explain.training import TrainingWriter
 
 PART = '''
@@ -61,21 +60,24 @@ class Explained:
     sites: Mapping[str, Site]
 
 
-def explain_script(model: Model, graph: Graph, facts: Mapping[str, Any], values: Mapping[str, Any]) -> Explained:
-    """Return the script of a model; `facts` are the head's, `values` the arrays that are read from files."""
-    return _Script(model, graph, facts, values).run()
+def explain_script(draft: Draft) -> Explained:
+    """Return the script of a draft."""
+    return _Script(draft).run()
 
 
 class _Script:
-    def __init__(self, model: Model, graph: Graph, facts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        self.model, self.graph, self.facts, self.values = model, graph, facts, values
+    def __init__(self, draft: Draft) -> None:
+        self.model, self.graph, self.facts, self.values = draft.model, draft.graph, draft.facts, draft.values
+        self.large = draft.large
 
     def run(self) -> Explained:
         writer = NetworkWriter(self.model, self.graph)
         network = writer.run()
         renewal = writer.renewal()
-        training = TrainingWriter(self.model, self.graph, writer.spec, network)
-        data, command_line = DataWriter(self.model, writer.spec), CommandLine(self.model, self.graph)
+        by_rows = self.large and held_once(self.model) and network.read is not None
+        training = TrainingWriter(self.model, self.graph, writer.spec, network, by_rows=by_rows)
+        data = DataWriter(self.model, writer.spec, by_rows=by_rows)
+        command_line = CommandLine(self.model, self.graph)
         formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
         state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
         pasted = paste.needed(training.helpers())

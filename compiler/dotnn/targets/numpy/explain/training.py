@@ -15,6 +15,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.figures import Figures
 from dotnn.targets.numpy.explain.network import Network
+from dotnn.targets.numpy.explain.rows import chunk
 from dotnn.targets.numpy.explain.spec_text import SpecText
 from dotnn.targets.numpy.explain.update import update_functions
 
@@ -23,17 +24,16 @@ class History(list):
     """One record per epoch, and how training ended."""
     stopped_by, best_epoch, diverged_at, scaling, test = "epochs", 0, "", {}, {}
 '''
-DOC = """Train on raw arrays by name (None: those of the spec); return the parameters and the history.
-`on_epoch(record, state)` gets all that is needed to go on from there; `resume` takes such a state."""
+DOC = "Train on raw arrays by name; return params and history. `resume` takes a state that `on_epoch` got."
 
 
 class TrainingWriter:
     """Writes the functions of the training."""
 
-    def __init__(self, model: Model, graph: Graph, spec: SpecText, network: Network) -> None:
+    def __init__(self, model: Model, graph: Graph, spec: SpecText, network: Network, *, by_rows: bool = False) -> None:
         self.model, self.graph, self.spec, self.train = model, graph, spec, model.train
         self.vanishing = network.vanishing
-        self.figures = Figures(model, network.metrics)
+        self.figures = Figures(model, network.metrics, chunk(graph) if by_rows else 0, network.read or ())
         self.early = common.early_stop(model)
         self.slots = optimizer.slots(self.train)
         self.full = not self.train.batch
@@ -69,7 +69,8 @@ class TrainingWriter:
         written = learning_rate.written(self.train)
         computes = written and any("math." in value for _, value in written.assignments)
         timed = {"time"} if common.time_limit(self.train) else set()
-        return timed | ({"math"} if (written and self.train.batch) or computes else set())
+        counts = learning_rate.counts_steps(self.train) and self.train.batch
+        return timed | ({"math"} if counts or computes else set())
 
     def _train(self) -> Iterator[tree.Stmt]:
         yield from self._examples()
@@ -87,7 +88,7 @@ class TrainingWriter:
             yield tree.Assign(("parts", "scaling" if self.fitted else "_"), prepared)
         else:
             yield tree.assign("examples", f'{prepared}[0]["train"]')
-        if learning_rate.formula(self.train) and not self.full:
+        if learning_rate.counts_steps(self.train) and not self.full:
             yield tree.assign("count", self.count)
         drawn = "init_params(seed, dtype)"
         fresh = f"unit_variance({drawn}, {self.examples})" if common.rescaled(self.model, self.graph) else drawn
@@ -145,7 +146,7 @@ class TrainingWriter:
 
     def _batches(self) -> Iterator[tree.Stmt]:
         added, reported = common.epoch_loss(self.model, "len(order)")
-        count = "count" if learning_rate.formula(self.train) else self.count
+        count = "count" if learning_rate.counts_steps(self.train) else self.count
         order = f"rng.permutation({count})" if self.train.shuffle else f"np.arange({count})"
         yield tree.Assign(("order", "total"), f"{order}, 0.0")
         yield tree.For(

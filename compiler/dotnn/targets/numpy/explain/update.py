@@ -39,15 +39,14 @@ class _Update:
             slot: f"{{name: {optimizer.fresh(start)} for name, w in params.items(){trained}}}"
             for slot, start in self.slots.items()
         }
-        counted = ['"t": 0'] * self.counts
         if len(self.slots) < 2 or len({*texts.values()}) > 1:
-            entries = [*counted, *(f'"{slot}": {text}' for slot, text in texts.items())]
-            yield tree.Return(f"{{{', '.join(entries)}}}")
+            yield tree.Return(f"{{{', '.join(optimizer.entries(self.train, texts))}}}")
             return
         each = next(iter(texts.values()))
         names = ", ".join(f'"{slot}"' for slot in self.slots)
         table = f"{{slot: {each} for slot in ({names})}}"
-        before = f"{{{counted[0]}}} | " if counted else ""
+        counted = ", ".join(optimizer.entries(self.train, {}))
+        before = f"{{{counted}}} | " if counted else ""
         if len(before + table) <= STATE_WIDTH:
             yield tree.Return(f"{before}{table}")
             return
@@ -74,7 +73,7 @@ class _Update:
     def _update(self) -> Iterator[tree.Stmt]:
         if self.counts:
             yield tree.assign('state["t"]', "1", "+=")
-        names = [*(["t"] * self.counts), *self.slots]
+        names = [*(["t"] * self.counts), *optimizer.run_lengths(self.train), *self.slots]
         if names:
             yield tree.Assign(tuple(names), ", ".join(f'state["{name}"]' for name in names))
         if len(self.graph.grads) > len(self.graph.params):
@@ -89,7 +88,7 @@ class _Update:
             yield tree.If("name in DECAYED", (smaller,))
         called = {"w": "params[name]", **{slot: f"{slot}[name]" for slot in self.slots}}
         for equation in optimizer.equations(self.train):
-            numbers = optimizer.arguments(self.train)
+            numbers = optimizer.plain_numbers(self.train)
             yield tree.assign(*optimizer.numpy_assignment(equation, numbers, called))
 
     def learning_rate(self) -> Iterator[tree.Function]:

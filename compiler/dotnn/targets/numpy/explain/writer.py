@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from itertools import groupby
 
 from dotnn.codegen import tree
 from dotnn.codegen.printer import print_body
+from dotnn.codegen.wrap import INDENT
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Node
 from dotnn.passes.fuse_losses import FUSED
@@ -72,11 +74,23 @@ class Writer(CallStatements):
         made: list[tree.Stmt] = []
         copies = self.copies(items)
         skipped = {c for run in copies.values() for c in run[1:]}
+        self.within = {}
+        for is_node, run in groupby(items if phase == "backward" else [], lambda item: isinstance(item, Node)):
+            if is_node:
+                nodes = [item for item in run if isinstance(item, Node)]
+                self.settle(nodes, self._read_beyond(nodes), INDENT)
         for item in items:
             if isinstance(item, Node) or item not in skipped:
                 made += self.unpack([v for v in self.wanted(phase, [item]) if v.id in chosen], phase)
                 made += self.node(item, phase) if isinstance(item, Node) else write_call(item, copies.get(item, [item]))
         return made
+
+    def _read_beyond(self, items: Sequence[Item]) -> set[int]:
+        """Return the numbers of the values that the backward function reads outside of a paragraph, or returns."""
+        others = [item for item in self.call.backward if item not in items]
+        read = {v.id for item in others if isinstance(item, Node) for n in nodes_of(item) for v in n.ins}
+        handed = {i for item in others if isinstance(item, Call) for i in self.flow.frames[item].returning}
+        return read | handed | self.frame.sent.keys() | {v.id for v in self.flow.graph.grads.values()}
 
     def heading(self, span: Span | None, items: Sequence[Item]) -> list[tree.Stmt]:
         """Return the heading of a paragraph; a layer's function needs none."""

@@ -54,7 +54,7 @@ def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[st
         "update_functions": _functions(update.functions),
         "blocked": blocked,
         "blocked_passes": [_sliced(line, update.scratch) for line in update.passes],
-        "state": ['"t": 0'] * update.counts + [f'"{s}": {optimizer.fresh(start)}' for s, start in slots.items()],
+        "state": optimizer.entries(model.train, {slot: optimizer.fresh(start) for slot, start in slots.items()}),
         "averaged": _is_mean(model),
     }
 

@@ -84,7 +84,7 @@ def _without_rate(expr: Expr) -> Expr:
 class _UpdateCompiler:
     def __init__(self, train: Train, lines: Sequence[Equation], folded: str) -> None:
         self.values = optimizer.arguments(train)
-        self.changing = {"t", "lr"} if train.schedule else {"t"}
+        self.changing = {"t", *optimizer.run_lengths(train), *(["lr"] if train.schedule else [])}
         self.plan = UpdatePlan(arrays=["w", "g", *optimizer.slots(train)])
         self.plan.d_loss = str(self.values["lr"]) if folded else "1.0"
         self.lines = lines

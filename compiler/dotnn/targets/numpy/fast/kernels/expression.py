@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from dotnn.ir.expr import (
     Binary,
@@ -187,28 +188,47 @@ def _whole(expr: Expr) -> bool:
     return all(isinstance(part, Name | Number | Unary | Binary | Call) for part in walk(expr))
 
 
-def _expression(e: Step, node: Node) -> bool:
+def _names(e: Step, node: Node, *, batch_first: bool) -> dict[str, str]:
+    """Return what the operands are called: parameters, which meet the last axes, as columns where the batch is last."""
+    found = [v.name if batch_first or v.type.batched else _column(e, v) for v in node.ins]
+    return dict(zip(node.rule.names(len(node.ins)), found, strict=True))
+
+
+def _column(e: Step, value: Value) -> str:
+    return e.bind(f"{value.name}_column", f"{value.name}[..., None]") if value.type.shape else value.name
+
+
+def _expression(e: Step, node: Node, *, in_loop: bool = False) -> bool:
     formula = node.rule.formula(node)
     axes: tuple[int, ...] = ()
     if isinstance(formula, Method):
         formula, axes = formula.operand, node.attrs["axes"]
-    names = dict(zip(node.rule.names(len(node.ins)), (v.name for v in node.ins), strict=True))
     largest = node.ins[0] if axes else node.out
-    if not _whole(formula) or isinstance(formula, Name) or any(v.type.dtype != "real" for v in node.ins):
+    if not node.out.type.shape:  # a number has no array to be written into, unless it is a gradient
         return False
-    writer = Writer(e, node, largest, names)
+    if not _whole(formula) or any(v.type.dtype != "real" for v in node.ins) or _is_plain(formula, axes):
+        return False
+    first = in_loop and not e.axes.batch_last
+    writer = Writer(e, node, largest, _names(e, node, batch_first=first))
     if not axes:
         writer.into(writer.common(formula), e.out(node.out))
         return True
     whole = writer.operand(writer.common(formula))
-    e.run(f"add.reduce({whole}, {_behind(axes)}, None, {e.out(node.out)}, True)")
+    kept = node.op == "expression_derivative"
+    over = axes if first else _behind(axes, len(largest.type.shape))
+    where = over[0] if len(over) == 1 else over
+    e.run(f"add.reduce({whole}, {where}, None, {e.out(node.out)}{', True' if kept else ''})")
     return True
 
 
-def _behind(axes: tuple[int, ...]) -> int | tuple[int, ...]:
-    """Return axes of the batch as they are here, where it is the last: axis k of an example is axis k - 1."""
-    where = tuple(axis - 1 for axis in axes)
-    return where[0] if len(where) == 1 else where
+def _is_plain(formula: Expr, axes: Sequence[int]) -> bool:
+    """Whether nothing is computed: a value by another name."""
+    return isinstance(formula, Name) and not axes
+
+
+def _behind(axes: Sequence[int], rank: int) -> tuple[int, ...]:
+    """Return axes where the batch is the last: axis k of an example is axis k - 1."""
+    return tuple(axis - 1 if axis else rank - 1 for axis in axes)
 
 
 def _defined(e: Step, node: Node) -> bool:
@@ -254,11 +274,10 @@ def _over_of_derivative(node: Node) -> list[int]:
     return [] if product is None else _over(product, node)
 
 
-def _not_in_a_loop(e: Step, node: Node) -> bool:
-    return False
+IN_LOOP = partial(_expression, in_loop=True)
 
-
-EXPRESSION = Kernel("expression", _expression, _not_in_a_loop, over=_over_of_expression)
-EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, _not_in_a_loop, over=_over_of_expression)
-DEFINED = Kernel("defined", _defined, _not_in_a_loop, over=_over_of_defined)
-DEFINED_DERIVATIVE = Kernel("defined_derivative", _defined_derivative, _not_in_a_loop, over=_over_of_derivative)
+EXPRESSION = Kernel("expression", _expression, IN_LOOP, over=_over_of_expression)
+EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, IN_LOOP, over=_over_of_expression)
+PARAMETER_DERIVATIVE = Kernel("parameter_derivative", _expression, IN_LOOP, over=())
+DEFINED = Kernel("defined", _defined, over=_over_of_defined)
+DEFINED_DERIVATIVE = Kernel("defined_derivative", _defined_derivative, over=_over_of_derivative)

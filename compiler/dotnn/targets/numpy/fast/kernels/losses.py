@@ -108,6 +108,11 @@ def _always(node: Node) -> bool:
     return True
 
 
+def _unweighted(node: Node) -> bool:
+    """Whether both classes of a loss count alike."""
+    return not node.attrs["class_weight"]
+
+
 def _plain(node: Node) -> bool:
     """Whether a loss is that of one label an example, all classes alike."""
     return len(node.ins[0].type.shape) == 2 and not node.attrs["class_weight"]
@@ -116,5 +121,5 @@ def _plain(node: Node) -> bool:
 HALF_SSE = Kernel("half_sse", _squares("0.5 * ", ""), gradient=_always)
 SSE = Kernel("sse", _squares("", "2 * "), gradient=_always)
 MSE = Kernel("mse", _squares("", "2 * "), gradient=_always)
-SIGMOID_BCE = Kernel("sigmoid_bce", _sigmoid_bce, gradient=_always)
+SIGMOID_BCE = Kernel("sigmoid_bce", _sigmoid_bce, gradient=_unweighted)
 SOFTMAX_CROSS_ENTROPY = Kernel("softmax_cross_entropy", _softmax_cross_entropy, gradient=_plain)

@@ -19,6 +19,17 @@ def _cut(e: Step, node: Node) -> bool:
     return True
 
 
+def _more_affine(e: Step, node: Node) -> bool:
+    """Write one more product, outside of a loop."""
+    xz, h, weight = node.ins
+    if len(h.type.shape) != 2:
+        return False
+    out = e.out(node.out)
+    e.run(f"dot({e.transposed(weight)}, {h.name}, {out})")
+    e.run(f"add({out}, {xz.name}, {out})")
+    return True
+
+
 def _step_affine(e: Step, node: Node) -> bool:
     xz, h, weight = node.ins
     e.product(h.name, weight.name, node.out)
@@ -64,7 +75,7 @@ def _d_second(e: Step, node: Node) -> bool:
 
 ZERO_STATE = Kernel("zero_state", _zero_state, result="zeros", steps=True)
 CUT = Kernel("cut", in_loop=_cut, over=(0,))
-STEP_AFFINE = Kernel("step_affine", in_loop=_step_affine, over=())
+STEP_AFFINE = Kernel("step_affine", _more_affine, in_loop=_step_affine, over=())
 GATED_SUM = Kernel("gated_sum", _gated_sum, over=(0, 1, 2, 3))
 BLEND = Kernel("blend", _blend, over=(1,))
 BLEND_D_SHARE = Kernel("blend_d_share", _d_share, over=(0,))

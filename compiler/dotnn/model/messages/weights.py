@@ -1,0 +1,43 @@
+"""Parameters that a block or a cell owns, and what is computed with them (NN140, NN204, NN214, NN221)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dotnn.core.diagnostics import Diagnostic, Span, join_names
+from dotnn.model.synonyms import suggest
+
+
+def no_such_weight(span: Span, wanted: str, owner: str, known: Sequence[str]) -> Diagnostic:
+    help = suggest(wanted, known) or f"the parameters of {owner} are {join_names(known)}"
+    return Diagnostic("NN140", f'there is no parameter "{wanted}"', span, help=help)
+
+
+def no_product(span: Span, left: str, right: str, places: str) -> Diagnostic:
+    help = "x @ W takes [n] @ [n, m], and gives [m]: the last axis of x has the length of the first of W"
+    return Diagnostic("NN204", f"cannot multiply {left} @ {right}", span, places, help)
+
+
+def weight_on_the_left(span: Span, name: str, other: str) -> Diagnostic:
+    help = f"write {other} @ {name}.T: an example is a row"
+    return Diagnostic("NN214", f"a parameter stands on the right of @, but {name} is on the left", span, help=help)
+
+
+def weight_as_value(span: Span, name: str) -> Diagnostic:
+    help = f"compute something of a value with it: x @ {name} or {name} * x"
+    return Diagnostic("NN214", f"a value of the network is needed here, not the parameter {name}", span, help=help)
+
+
+def turned_in_formula(span: Span, name: str) -> Diagnostic:
+    help = f"declare it in the shape that is needed, or write x @ {name}"
+    return Diagnostic("NN214", f"{name} stands behind @ only", span, help=help)
+
+
+def block_in_a_loop(span: Span, layer: str) -> Diagnostic:
+    help = "write the step as a cell, in which blocks and layers may stand"
+    return Diagnostic("NN216", f"{layer} has its activation inside of the loop: a block cannot be it", span, help=help)
+
+
+def act_of_another_shape(span: Span, name: str, before: str, after: str) -> Diagnostic:
+    help = "an activation leaves the shape as it is; put the block behind the layer: -> " + name
+    return Diagnostic("NN216", f"{name} makes {after} of {before}: it cannot be an activation", span, help=help)

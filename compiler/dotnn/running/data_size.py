@@ -1,0 +1,40 @@
+"""How much a spec's file of arrays holds, without reading it: from what its directory says."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from dotnn.core.diagnostics import CompileError
+from dotnn.model.files import path_beside
+from dotnn.model.model import Model
+
+LARGE = 32 * 2**20
+"""So many bytes of arrays are not copied; of fewer, copies are plainer to read."""
+MOST_PACKED = 1000
+"""No packed file holds more than so many times its own bytes, about."""
+
+
+def is_large(size: int) -> bool:
+    """Whether arrays of so many bytes are better held in memory once."""
+    return size >= LARGE
+
+
+def holds_much(model: Model) -> bool:
+    """Whether the file that a spec reads arrays from is there, and holds much."""
+    source = model.data.source if model.data else None
+    if source is None or source.entry.table:
+        return False
+    try:
+        path = path_beside(model, source.path, source.span)
+        return is_large(path.stat().st_size * MOST_PACKED) and is_large(_unpacked(path))
+    except (CompileError, OSError, ValueError, zipfile.BadZipFile):
+        return False  # what is wrong with the file is said where it is read
+
+
+def _unpacked(path: Path) -> int:
+    """Return the bytes of what a file holds."""
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        return sum(member.file_size for member in archive.infolist())
