@@ -23,7 +23,7 @@ def load(path):
     return module
 
 
-VALIDATED = "data { split = split(train = 80%, val = 20%) }"
+VALIDATED = 'data { source = npz("d.npz", x = "x", y = "y")  split = split(train = 80%, val = 20%) }'
 
 
 def compiled(workload, more=""):

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from samples import LAYER_SPECS
 from support import SPECS, as_module, model_of
 
 from dotnn.core.diagnostics import Source
@@ -84,6 +85,17 @@ def test_both_modes_of_layers_that_have_two():
     params, batch = point(script, 9)
     for name, value in script.forward(params, batch)[0].items():
         np.testing.assert_allclose(script.predict(params, {"x": batch["x"]})[name], value, rtol=1e-11)
+
+
+@pytest.mark.parametrize(("name", "text"), LAYER_SPECS, ids=[name for name, _ in LAYER_SPECS])
+def test_every_layer_predicts_what_forward_says(name: str, text: str):
+    """Alone, in a branch and behind others; the verifier runs over the memory of each."""
+    script = as_module(Compilation.of(model_of(text), check=True).script(style="fast"), Path("layer.py"))
+    params, batch = point(script, 7)
+    with np.errstate(all="ignore"):
+        cache_, found = script.forward(params, batch)[1], values(script, params, batch, 4)
+    for key, value in found.items():
+        np.testing.assert_allclose(value, cache_[key], rtol=1e-10, atol=1e-13 * np.abs(cache_[key]).max(initial=0))
 
 
 def test_figures_follow_parameters_that_change_in_place():

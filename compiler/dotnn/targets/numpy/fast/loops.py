@@ -98,7 +98,9 @@ class LoopWriter:
         for value in node.ins:
             stop = start + value.type.example[-1]
             if self.body.parts.get(self.body.root(value).id, (None,))[0] != node.out:
-                self.run(f"copyto({out}{self.axes.cut(start, stop)}, {self.name(value)})")
+                part = f"{out}{self.axes.cut(start, stop)}"
+                one_array = self.placed.place(node.out).piece is None
+                self.run(f"copyto({self.bind(f'{out}_part', part) if one_array else part}, {self.name(value)})")
             start = stop
 
     def _stage(self) -> None:
@@ -191,8 +193,12 @@ class LoopWriter:
         elif first.id == value.id:
             dims = self.axes.like(value)
             self.e.sized(self.e.bind(value.name, new_array(dims), own=True), dims)
+            if self.body.has_ones(value):
+                width = value.type.example[-1]
+                self.e.prepare(f"{value.name}{self.axes.cut(width - 1, width)} = 1")
         else:
             self.e.bind(value.name, self.name(first), own=True)
+        if first.id != value.id:
             self.e.plan.reused.add(value.name)
             if value.id in self.body.leaving:
                 self.e.plan.carried[first.name] = value.name

@@ -273,7 +273,7 @@ class Placer:
             self.array(value, (), ())
             return
         self.settle(value, Place("rows", piece=piece))
-        if not is_sequence(value.type):
+        if piece.columns or not is_sequence(value.type):
             self.found.strided.add(value.id)
 
     def note_gate(self, out: Value, piece: Piece) -> None:

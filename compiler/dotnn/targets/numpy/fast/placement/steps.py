@@ -33,7 +33,7 @@ class LoopPlacement:
 
     def __init__(self, placer: Placer, node: Node, loop: Loop) -> None:
         self.placer, self.node, self.loop = placer, node, loop
-        self.body = Body(node, loop)
+        self.body = Body(node, loop, keeps=placer.training or bool(loop.collected))
         self.places: dict[int, StepPlace] = {}
         self.starts: list[tuple[Value, Value | None]] = []
         self.copied: list[tuple[Value, Piece]] = []
@@ -58,8 +58,8 @@ class LoopPlacement:
         made = self.placer.producers.get(start.id)
         zero = made is not None and Property.ZERO in made.rule.algebra.has
         base, first, last = self.body.parts.get(entering.id, (None, 0, 0))
-        if base is None and not {entering.id, leaving.id} & self.body.kept:
-            self.places[entering.id] = StepPlace(entering, uses=self._counts[entering.id])
+        if not self.body.keeps or (base is None and not {entering.id, leaving.id} & self.body.kept):
+            self.places[entering.id] = self._settled(entering) or StepPlace(entering, uses=self._counts[entering.id])
             self.starts.append((entering, None if zero else start))
             return
         if base is not None:
@@ -89,10 +89,9 @@ class LoopPlacement:
     def _joint(self, join: Value) -> Rows:
         """Return the array of all steps of a join; it has one more row for a state that the last step leaves."""
         if join.id not in self.joints:
-            ones = sum(v.type.example[-1] for v in self.body.made[join.id].ins) < join.type.example[-1]
             steps = self.loop.steps + self.body.holds_state(join)
             name = f"{whole_name(join)}_rows"
-            self.joints[join.id] = Rows(name, steps, join.type.example[-1], ones=ones)
+            self.joints[join.id] = Rows(name, steps, join.type.example[-1], ones=self.body.has_ones(join))
         return self.joints[join.id]
 
     # ------------------------------------------------------------------------------------------------ what is kept
@@ -170,6 +169,10 @@ class LoopPlacement:
         if value.type.dtype != "real" or not is_row(value.type):
             self.places.setdefault(value.id, StepPlace(value, pinned=True))
         if value.id in self.places:
+            return
+        k = self.body.leaving.get(value.id)
+        if k is not None and self.body.replaces(node, k):
+            self.places[value.id] = self.places[self.loop.entering[k].id]
             return
         settled = self._settled(value)
         held = None if settled else self._over(node, value) or self._freed(value)
