@@ -30,11 +30,19 @@ def stable_forms(graph: Graph) -> Graph:
     b = GraphBuilder(OPS, graph.next_id)
     producers = graph.producers()
     nodes: list[Node] = []
+    alias: dict[int, Value] = {}
     for node in graph.nodes:
+        if alias:
+            node = replace(node, ins=tuple(alias.get(v.id, v) for v in node.ins))
         found = _Rewriting(b, node, producers).run() if node.op == "expression" else node
-        nodes += [*b.nodes, found]
-        producers |= {v.id: n for n in (*b.nodes, found) for v in n.outs}
+        made = [*b.nodes, found]
         b.nodes.clear()
+        if len(made) > 1 and node.phase == "loss" and isinstance(found.attrs["formula"], Name):
+            (alias[node.out.id],) = found.ins  # what has been written for it is all of it
+            said = {"comment": found.attrs["comment"]}
+            made = [*made[:-2], replace(made[-2], attrs={**made[-2].attrs, **said})]
+        nodes += made
+        producers |= {v.id: n for n in made for v in n.outs}
     if all(new is old for new, old in zip(nodes, graph.nodes, strict=False)):
         return graph
     return drop_dead(replace(graph, nodes=tuple(nodes), next_id=b.next_id))

@@ -190,7 +190,8 @@ def _whole(expr: Expr) -> bool:
 
 def _names(e: Step, node: Node, *, batch_first: bool) -> dict[str, str]:
     """Return what the operands are called: parameters, which meet the last axes, as columns where the batch is last."""
-    found = [v.name if batch_first or v.type.batched else _column(e, v) for v in node.ins]
+    meets = not batch_first and any(v.type.batched for v in node.ins)  # a penalty is of parameters alone
+    found = [_column(e, v) if meets and not v.type.batched else v.name for v in node.ins]
     return dict(zip(node.rule.names(len(node.ins)), found, strict=True))
 
 
