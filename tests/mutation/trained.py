@@ -48,8 +48,8 @@ train { loss = mse(y, t)  optim = sgd(0.05, momentum = 0.9)  batch = 4 }
 """,
 }
 FUNCTIONS = (
-    "renew_state", "update", "make_update", "make_clip", "constrain", "learning_rate", "fit", "evaluate", "predict",
-    "prepare", "load_data",
+    "renew_state", "update", "make_update", "make_clip", "constrain", "learning_rate", "fit", "make_evaluate",
+    "evaluate", "predict", "prepare", "load_data",
 )  # fmt: skip
 """What is attacked: all that decides what is trained and predicted, and is no gradient."""
 SILENT = ("stopped_by", "dtype =", "DataError", "scratch_", "max(steps - warmup, ", "note_overflow")
