@@ -42,6 +42,10 @@ SPECS = {
   layer s = dense(1, relu, bias = false)
   v = (u -> s) + ((u -> dense(1, prelu)) -> s)
   output y = concat(x, v, u -> dense(1, prelu, bias = false)) -> dense(3)""",
+    "a share that stands in a sum whose other part has the name of another value": """
+  layer s = upsample(3)
+  h = x -> dense(9) -> reshape([3, 3])
+  output y = concat(h -> s -> flatten, h -> gaussian_noise(3) -> flatten) -> dense(3)""",
     "steps, whose ties the fast style never sees": """
   output y = max(x -> dense(4, threshold), x -> dense(4, relu)) -> dense(3)""",
 }
