@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dotnn.codegen import paste
+from dotnn.codegen import paste, tree
+from dotnn.codegen.printer import print_function
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.ir.definition import Written
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 
@@ -18,10 +20,16 @@ def defined(model: Model, graph: Graph) -> list[str]:
             message = f"the activation {definition.name} is called as a function that scripts have: {met}"
             help = f"call it otherwise: {definition.name}1"
             raise CompileError([Diagnostic("NN509", message, definition.span, help=help)], model.source)
-        texts += sources.values()
+        texts += map(_printed, sources.values())
     return [*texts, *metric_functions(model)]
 
 
 def metric_functions(model: Model) -> list[str]:
     """Return the text of the functions of the metrics that a spec defines."""
-    return list(dict.fromkeys(m.text for m in model.train.metrics if m.text))
+    return [_printed(w) for w in dict.fromkeys(m.written for m in model.train.metrics) if w is not None]
+
+
+def _printed(written: Written) -> str:
+    body = [tree.assign(*pair) for pair in written.assignments]
+    function = tree.Function(written.name, written.arguments, written.doc, "", (*body, tree.Return(written.result)))
+    return print_function(function)

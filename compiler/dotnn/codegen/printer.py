@@ -158,6 +158,13 @@ def print_module(module: tree.Module) -> tuple[str, tuple[Mark, ...]]:
     return "\n".join(line.rstrip() for line in printer.lines) + "\n", tuple(printer.marks)
 
 
+def print_function(function: tree.Function) -> str:
+    """Return a function as text."""
+    printer = Printer()
+    printer.module(tree.Module("", (function,)))
+    return "\n".join(printer.lines).strip("\n")
+
+
 def printed(body: Iterable[tree.Stmt], depth: int = 0) -> list[str]:
     """Return statements as lines that are going to be indented by `depth` columns."""
     printer = Printer(width=WIDTH - depth)

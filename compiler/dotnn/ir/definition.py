@@ -16,6 +16,21 @@ HELPERS = ("sigmoid", "softplus", "erf")
 
 
 @dataclass(frozen=True)
+class Written:
+    """A function of a script: what it computes on the way, by name, and what it returns."""
+
+    name: str
+    arguments: tuple[str, ...]
+    doc: str
+    assignments: tuple[tuple[str, str], ...]
+    result: str
+
+    def __str__(self) -> str:
+        lines = [f"    {name} = {value}" for name, value in self.assignments]
+        return "\n".join([f"def {self.name}({', '.join(self.arguments)}):", *lines, f"    return {self.result}"])
+
+
+@dataclass(frozen=True)
 class Definition:
     """`name(z, params) = body`; the operand is called z, whatever the spec calls it, and `said` is what it says."""
 
@@ -70,22 +85,20 @@ class Definition:
         found = {*calls(self.body), *calls(self.slope)}
         return tuple(h for h in HELPERS if h in found)
 
-    def sources(self) -> dict[str, str]:
-        """Return the text of both functions by their names; the forward one runs on complex numbers, too."""
+    def sources(self) -> dict[str, Written]:
+        """Return both functions by their names; the forward one runs on complex numbers, too."""
         from dotnn.ir.expr.derive import in_arrays
 
-        arguments = ", ".join((OPERAND, *self.params))
-        forward = self._function(self.name, arguments, self.said, self.body, "analytic")
         doc = f"The derivative of {self.name} by {OPERAND}."
         return {
-            self.name: forward,
-            self.slope_name: self._function(self.slope_name, arguments, doc, in_arrays(self.slope), "numpy"),
+            self.name: self._function(self.name, self.said, self.body, "analytic"),
+            self.slope_name: self._function(self.slope_name, doc, in_arrays(self.slope), "numpy"),
         }
 
-    def _function(self, name: str, arguments: str, doc: str, body: Expr, dialect: str) -> str:
+    def _function(self, name: str, doc: str, body: Expr, dialect: str) -> Written:
         def text(expr: Expr) -> str:
             return spell(expr, DIALECTS[dialect], HELPERS, self.params)
 
         parts, body = common_parts(body)
-        lines = [f"    {part} = {text(expr)}" for part, expr in parts] + [f"    return {text(body)}"]
-        return "\n".join([f"def {name}({arguments}):", f'    """{doc}"""', *lines])
+        named = tuple((part, text(expr)) for part, expr in parts)
+        return Written(name, (OPERAND, *self.params), doc, named, text(body))

@@ -51,7 +51,7 @@ def evaluate(
     line = (op.line if training else op.prediction_line)(node, lambda v: names[v.id])
     known: dict[str, object] = {"np": np, "math": math, "rng": rng, "step": step, "params": {}, **helper_functions()}
     if "definition" in node.attrs:
-        known |= _defined("\n\n".join(node.attrs["definition"].sources().values()))
+        known |= _defined("\n\n".join(map(str, node.attrs["definition"].sources().values())))
     return eval(_compiled(line), {**known, **scope})
 
 

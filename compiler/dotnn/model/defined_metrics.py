@@ -1,8 +1,9 @@
-"""The functions of metrics that a spec defines, as text of a script: NumPy alone, whatever the target."""
+"""The functions of metrics that a spec defines: NumPy alone, whatever the target."""
 
 from __future__ import annotations
 
 from dotnn.ir import expr as tree
+from dotnn.ir.definition import Written
 from dotnn.ir.expr import Expr
 from dotnn.ir.expr.common import common_parts
 from dotnn.ir.expr.derive import in_arrays
@@ -11,10 +12,10 @@ from dotnn.model.definitions.base import safe
 from dotnn.model.definitions.metric import DefinedMetric
 
 
-def function(metric: DefinedMetric, name: str, formula: Expr) -> str:
+def function(metric: DefinedMetric, name: str, formula: Expr) -> Written:
     """Return the function that computes the mean of a metric over the examples. Raises `Unspellable`."""
-    names = ", ".join(safe(p.name.id) for p in metric.formula.operands)
+    names = tuple(safe(p.name.id) for p in metric.formula.operands)
     parts, body = common_parts(in_numpy(in_arrays(formula)), conditions=True)
-    lines = [f"    {part} = {tree.spell(expr)}" for part, expr in [*parts, ("values", body)]]
-    doc = f'    """Return the mean over the examples of {metric.equation}."""'
-    return "\n".join([f"def {name}({names}):", doc, *lines, "    return float(np.mean(values))"])
+    named = tuple((part, tree.spell(expr)) for part, expr in [*parts, ("values", body)])
+    doc = f"Return the mean over the examples of {metric.equation}."
+    return Written(name, names, doc, named, "float(np.mean(values))")

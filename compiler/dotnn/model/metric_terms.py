@@ -91,7 +91,7 @@ def _defined_term(
 
 
 def _finished(metric: DefinedMetric, call: nodes.Call, found: Given, attrs: Attrs, *, alone: bool) -> MetricTerm:
-    """Return the term of a metric that the spec defines, with the text of its function."""
+    """Return the term of a metric that the spec defines, with its function."""
     output, target = (next((r for r in found.reads.values() if getattr(r, of)), None) for of in ("value", "target"))
     if output is None or target is None:
         raise Fail(messages.definitions.metric_without_values(call.span, metric.name, metric.formula.form))
@@ -100,11 +100,11 @@ def _finished(metric: DefinedMetric, call: nodes.Call, found: Given, attrs: Attr
     key = "_".join([metric.name, *special, *([] if alone else [output.value.replace(".", "_")])])
     name = re.sub(r"\W", "_", f"mean_{key}")
     try:
-        text = function(metric, name, formula)
+        written = function(metric, name, formula)
     except Unspellable as error:
         section = metric.formula.section
         raise Fail(messages.definitions.unspellable_metric(section.value.span, metric.name, str(error))) from None
-    return MetricTerm(key, metric, output.value, target.target, name, {}, text)
+    return MetricTerm(key, metric, output.value, target.target, name, {}, written)
 
 
 def _fitting(metric: Metric, losses: Sequence[LossTerm]) -> list[LossTerm]:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
+from dotnn.ir.definition import Written
 from dotnn.ir.expr import Expr
 from dotnn.ir.tensor import Attrs, TensorType
 from dotnn.library.clips import Clip
@@ -160,7 +161,7 @@ class LossTerm:
 class MetricTerm:
     """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name.
 
-    Of a metric that the spec defines, `text` is the text of that function.
+    Of a metric that the spec defines, `written` is that function.
     """
 
     key: str
@@ -169,7 +170,7 @@ class MetricTerm:
     target: str
     function: str
     attrs: Attrs = field(default_factory=dict)
-    text: str = ""
+    written: Written | None = None
 
 
 @dataclass(frozen=True)

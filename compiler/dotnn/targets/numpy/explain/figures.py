@@ -46,7 +46,7 @@ class Figures:
 
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that they call."""
-        return {m.function for m in self.metrics if m.function not in INLINE_METRICS and not m.text}
+        return {m.function for m in self.metrics if m.function not in INLINE_METRICS and m.written is None}
 
     def unscales(self) -> bool:
         """Whether a metric is in the own units of a target, which what was fitted tells."""
