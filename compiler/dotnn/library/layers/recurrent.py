@@ -5,7 +5,7 @@ What does not depend on the step before, x W + b, is computed for all steps at o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -56,7 +56,6 @@ class Cell:
 def _infer(cell: Cell, types: Types, attrs: Attrs) -> TensorType:
     name = cell.name
     x = types[0]
-    masks = [t for role, t in zip(attrs.get(ROLES, PLAIN), types, strict=False) if role == "mask"]
     require_real(x, name)
     if len(x.example) != 2:
         raise ShapeError(
@@ -65,18 +64,30 @@ def _infer(cell: Cell, types: Types, attrs: Attrs) -> TensorType:
             if len(x.example) == 1
             else "write -> reshape([time, features])",
         )
-    for mask in masks:
+    _check_operands(name, x, list(zip(attrs.get(ROLES, PLAIN), types, strict=False)), attrs)
+    for arg in ("act", "gate"):
+        if arg in attrs and attrs[arg].entry.params(types, attrs[arg].attrs):
+            raise ShapeError(f"{arg} = {attrs[arg]} has parameters of its own", f"put {attrs[arg].name} behind {name}")
+    steps = x.shape[1:2] if attrs["returns"] == "sequence" else ()
+    return TensorType((x.shape[0], *steps, attrs["units"]))
+
+
+def _check_operands(name: str, x: TensorType, roles: Sequence[tuple[str, TensorType]], attrs: Attrs) -> None:
+    """Raise `ShapeError` for a mask that is not of the steps of x, and a first state of another size."""
+    for mask in (t for role, t in roles if role == "mask"):
         if mask.dtype == "real" or mask.example != x.example[:1]:
             raise ShapeError(
                 f"the mask of {name} must hold one whole number for each of the {x.example[0]} steps,"
                 f" not {shape_text(mask)} {mask.dtype}",
                 "padding_mask makes one from tokens",
             )
-    for arg in ("act", "gate"):
-        if arg in attrs and attrs[arg].entry.params(types, attrs[arg].attrs):
-            raise ShapeError(f"{arg} = {attrs[arg]} has parameters of its own", f"put {attrs[arg].name} behind {name}")
-    steps = x.shape[1:2] if attrs["returns"] == "sequence" else ()
-    return TensorType((x.shape[0], *steps, attrs["units"]))
+    for role, state in roles:
+        if role.startswith("initial ") and (state.dtype != "real" or state.example != (attrs["units"],)):
+            raise ShapeError(
+                f"the state {role.removeprefix('initial ')} of {name} is [{attrs['units']}], but its initial value is"
+                f" {shape_text(state)}{'' if state.dtype == 'real' else f' {state.dtype}'}",
+                "bring it to the size of the state: initial = h -> dense(units)",
+            )
 
 
 def _params(cell: Cell, types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
