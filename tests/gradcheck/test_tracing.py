@@ -20,7 +20,7 @@ from dotnn_runtime.gradcheck.tracing.traced import load_script
 BY_HAND = ("mlp", "residual", "recurrent", "batchnorm", "noisy", "square", "fast")
 CALLS = [
     ("make_step", "gelu", "copyto(h_rows, gelu(h_z_rows))"),
-    ("training_arrays", "one_hot_rows", '"t_target": one_hot_rows(examples["t"], 2, dtype),'),
+    ("training_arrays", "one_hot_rows", '"t_target": one_hot_rows(np.asarray(examples["t"]), 2, dtype),'),
 ]
 """A function of a fast script, a helper that it calls, and the statement that does."""
 FAST = """model M {
