@@ -6,7 +6,7 @@ import re
 import pytest
 from support import SPECS
 
-from dotnn.session import front, lower
+from dotnn.session import Compilation, Options
 from dotnn.targets.numpy.explain.script import explain_script
 
 PLACE = re.compile(r"\.nn:(\d+)(?:\"\"\")?$")
@@ -15,9 +15,8 @@ PLACE = re.compile(r"\.nn:(\d+)(?:\"\"\")?$")
 @pytest.mark.parametrize("name", ["xor", "brackets", "jabberwocky", "digits_batchnorm", "probe"])
 def test_marks(name):
     """A marked line assigns something, in the function that the mark names, under the heading of its spec line."""
-    model, _ = front(str(SPECS / f"{name}.nn"))
-    graph = lower(model)
-    explained = explain_script(model, graph, {"version": "0"}, {})
+    draft = Compilation.read(str(SPECS / f"{name}.nn")).draft(Options())
+    graph, explained = draft.graph, explain_script(draft)
     lines = explained.text.split("\n")
     tree = ast.parse(explained.text)
     statements = {node.lineno: node for node in ast.walk(tree) if isinstance(node, ast.stmt)}

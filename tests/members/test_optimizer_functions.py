@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support import STYLES, model_of, module_of
 
+from dotnn.ir import expr
 from dotnn.ir.expr import FUNCTIONS, Unspellable, ufunc
 from dotnn.library.optimizers import Optimizer, learning_rate
 from dotnn.model.bind import FAMILIES
@@ -17,6 +18,7 @@ TERMS = {
     "maximum": "maximum(0.2, lr * g)",
     "log": "log(1 + abs(g))",
     "sqrt": "sqrt(abs(g))",
+    "root": "root(abs(g))",
     "log1p": "log1p(abs(g))",
     "expm1": "expm1(-abs(g))",
     "logaddexp": "logaddexp(g, m)",
@@ -57,7 +59,8 @@ def by_hand(name, params, steps):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("rate", ["0.1", "linear(0.1, end = 0.1)"])
 def test_a_function_of_an_equation(name, style, rate, monkeypatch):
-    probe = Optimizer("probe", "", (learning_rate(0.1),), lambda attrs: equations(name), lambda attrs: ("m",), "none")
+    made = expr.equations(*equations(name))
+    probe = Optimizer("probe", "", (learning_rate(0.1),), lambda attrs: made, lambda attrs: {"m": 0}, "none")
     monkeypatch.setitem(FAMILIES["optimizer"], "probe", probe)
     module = module_of(SPEC.replace("OPTIM", f"probe({rate})"), style)
     start = module.init_params(1, np.float64)
@@ -67,7 +70,8 @@ def test_a_function_of_an_equation(name, style, rate, monkeypatch):
 
 @pytest.mark.parametrize("options", [*map(Options, STYLES), Options(target="tensorflow")], ids=str)
 def test_another_function_is_refused(options, monkeypatch):
-    probe = Optimizer("probe", "", (learning_rate(0.1),), lambda attrs: ("w = w - lr * cosh(g)",), lambda attrs: (), "")
+    made = expr.equations("w = w - lr * cosh(g)")
+    probe = Optimizer("probe", "", (learning_rate(0.1),), lambda attrs: made, lambda attrs: {}, "")
     monkeypatch.setitem(FAMILIES["optimizer"], "probe", probe)
     with pytest.raises(Unspellable, match="has no cosh"):
         compile_model(model_of(SPEC.replace("OPTIM", "probe")), options)

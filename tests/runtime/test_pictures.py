@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dotnn_runtime.pictures.chart import HEIGHT, LETTER, POINTS, WIDTH
@@ -58,6 +58,7 @@ def test_the_curves_are_the_losses():
 
 
 @settings(deadline=None)
+@example([0.0, 5e-324])
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60))
 def test_linear_axes_are_read_back(values):
     axis = scale(values)

@@ -12,6 +12,9 @@ LARGEST = 1e300
 SAME = 1e-12
 """A span below this part of the greatest value is rounding: its axis is drawn as that of a constant."""
 
+TINY = 1e-300
+"""So is a span below this, a step of which would be no number of double precision."""
+
 LOGARITHMIC_FROM = 30
 """Positive values that differ by more than this factor are drawn on a logarithmic axis."""
 
@@ -63,8 +66,8 @@ def scale(values: Iterable[float], ticks: int = 6) -> Scale:
     low, high = min(finite, default=0.0), max(finite, default=1.0)
     if low > 0 and high > LOGARITHMIC_FROM * low:
         return _logarithmic(low, high, ticks)
-    if high - low <= SAME * max(abs(low), abs(high)):
-        room = max(abs(low) / 2, 1e-300)
+    if high - low <= max(SAME * max(abs(low), abs(high)), TINY):
+        room = max(abs(low) / 2, TINY)
         low, high = low - room, high + room
     step = _round_step((high - low) / ticks)
     return Scale(math.floor(low / step + SAME) * step, math.ceil(high / step - SAME) * step, step)

@@ -78,7 +78,8 @@ class Writer(CallStatements):
         for is_node, run in groupby(items if phase == "backward" else [], lambda item: isinstance(item, Node)):
             if is_node:
                 nodes = [item for item in run if isinstance(item, Node)]
-                self.settle(nodes, self._read_beyond(nodes), INDENT)
+                named = {v.id: self.name(v) for v in self.wanted(phase, nodes) if v.id in chosen}
+                self.settle(nodes, self._read_beyond(nodes), INDENT, named)
         for item in items:
             if isinstance(item, Node) or item not in skipped:
                 made += self.unpack([v for v in self.wanted(phase, [item]) if v.id in chosen], phase)

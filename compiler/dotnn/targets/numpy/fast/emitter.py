@@ -319,8 +319,11 @@ class FastEmitter(PlanWriter):
                 self._bound[self._batch_first(value)] = rows
 
     def _read_as_is(self) -> set[int]:
-        """Return what some op reads in its own shape: a class target that is only turned into rows is not."""
-        return {v.id for v in [*self.graph.inputs.values(), *self.graph.targets.values()] if v.id in self.readers}
+        """Return what some op reads in its own shape, or is handed out: a class target that is only turned into rows
+        is not."""
+        handed_out = {v.id for v in self.graph.outputs.values()} if self.graph.loss is None else set()
+        read = self.readers.keys() | handed_out
+        return {v.id for v in [*self.graph.inputs.values(), *self.graph.targets.values()] if v.id in read}
 
     def _generic(self, node: Node) -> None:
         op, out = node.rule, node.out
