@@ -50,7 +50,7 @@ def _edits_of(text: str) -> list[str]:
     found = [t for section in file.sections for s in reversed(section.statements) for t in _without(text, section, s)]
     edits = sorted(_edits(text, file), key=lambda edit: edit[0] - edit[1] + len(edit[2]))
     found += [text[:start] + new + text[stop:] for start, stop, new in edits]
-    return [*found, *_smaller_sizes(text)]
+    return [*found, *_fewer_axes(text, file), *_smaller_sizes(text)]
 
 
 def _parsed(text: str) -> nodes.File | None:
@@ -90,10 +90,7 @@ def _renamed(left: str, section: nodes.Section, statement: nodes.Stmt, name: str
 
 
 def _names(node: nodes.Node) -> Iterator[str]:
-    if isinstance(node, nodes.Name):
-        yield node.id
-    for child in _children(node):
-        yield from _names(child)
+    yield from (part.id for part in _all(node) if isinstance(part, nodes.Name))
 
 
 def _children(node: nodes.Node) -> Iterator[nodes.Node]:
@@ -133,8 +130,18 @@ def _edits(text: str, node: nodes.Node) -> Iterator[Edit]:
         yield from _edits(text, child)
 
 
+def _fewer_axes(text: str, file: nodes.File) -> Iterator[str]:
+    """Yield the text with all shapes of a section that are alike cut to their first axis: some have to stay alike."""
+    for section in file.sections:
+        start, stop = section.span.start, section.span.end
+        lists = re.findall(r"\[[^\[\]]*,[^\[\]]*\]", text[start:stop])
+        for shape in dict.fromkeys(lists):
+            yield text[:start] + text[start:stop].replace(shape, f"{shape.partition(',')[0]}]") + text[stop:]
+
+
 def _smaller_sizes(text: str) -> Iterator[str]:
-    """Yield the text with all numbers of one value replaced by a smaller one."""
+    """Yield the text with all sizes 1, for some depend on each other, and with those of one value made smaller."""
+    yield re.sub(r"(?<![\w.])\d+(?![\w.%])", "1", text)
     for size in sorted({int(n) for n in re.findall(r"(?<![\w.])\d+(?![\w.%])", text)}, reverse=True):
         for smaller in (1, 2, size - 1):
             if 0 < smaller < size:
@@ -145,26 +152,53 @@ def swept(text: str) -> str:
     """Take out what nothing reads any more, until all is read: the compiler would refuse it."""
     while True:
         file = _parsed(text)
-        dead = _dead(file) if file is not None else None
-        if dead is None:
+        edits = list(_dead(text, file)) if file is not None else []
+        if not edits:
             return text
-        text = _cut(text, dead)
+        for start, stop, new in sorted(edits, reverse=True):
+            text = text[:start] + new + text[stop:]
 
 
-def _dead(file: nodes.File) -> Span | None:
-    """Return the place of something that nothing reads."""
+def _dead(text: str, file: nodes.File) -> Iterator[Edit]:
+    """Yield what takes out something that nothing reads; nothing where all is read."""
     blocks = {name for section in file.sections for name in _read(section)}
     trained = [name for s in file.sections if s.keyword == "train" for name in _read(s)]
     for section in file.sections:
         if isinstance(section, nodes.BlockSection) and section.name.id not in blocks:
-            return section.span
+            yield section.span.start, section.span.end, ""
+            return
         if not isinstance(section, (nodes.ModelSection, nodes.BlockSection)):
             continue
         read = {*_read(section), *(trained if isinstance(section, nodes.ModelSection) else [])}
+        params = section.params if isinstance(section, nodes.BlockSection) else ()
+        used = {name for s in section.statements for name in _names(s)}
+        kept = [text[p.span.start : p.span.end] for p in params if p.name.id in used]
+        if len(kept) < len(params):
+            yield params[0].span.start, params[-1].span.end, ", ".join(kept)
+            return
         for s in section.statements:
             if isinstance(s, (nodes.Assign, nodes.LayerDef, nodes.TensorDecl)) and s.name.id not in read:
-                return s.span
-    return None
+                yield s.span.start, s.span.end, ""
+                if isinstance(section, nodes.BlockSection) and isinstance(s, nodes.TensorDecl):
+                    yield from _not_given(text, file, section, s)
+                return
+
+
+def _not_given(text: str, file: nodes.File, block: nodes.BlockSection, lost: nodes.TensorDecl) -> Iterator[Edit]:
+    """Yield what takes the operand of an input out of all calls of its block."""
+    inputs = [s for s in block.statements if isinstance(s, nodes.TensorDecl)]
+    for node in _all(file):
+        if isinstance(node, nodes.Call) and node.func.id == block.name.id:
+            operands = [a for a in node.args if a.name is None]
+            if len(operands) == len(inputs) > 1:
+                left = [text[a.span.start : a.span.end] for a in node.args if a is not operands[inputs.index(lost)]]
+                yield node.span.start, node.span.end, f"{node.func.id}({', '.join(left)})"
+
+
+def _all(node: nodes.Node) -> Iterator[nodes.Node]:
+    yield node
+    for child in _children(node):
+        yield from _all(child)
 
 
 def _read(section: nodes.Section) -> Iterator[str]:

@@ -96,6 +96,6 @@ def test_the_smallest_spec_with_an_lstm():
             return False
 
     number = next(n for n in range(TURNS) if has_lstm(spec(n)) and "block" in spec(n))
-    model = model_of(shrink(spec(number), has_lstm, seconds=120))
-    assert len(model.steps) <= 8 < len(model_of(spec(number)).steps)  # a block that is called with two values stays
+    model = model_of(shrink(spec(number), has_lstm, seconds=20))
+    assert [step.layer.name for step in model.steps] in (["lstm"], ["reshape", "lstm"])
     assert len(model.train.losses) == 1 and not model.train.metrics
