@@ -13,7 +13,7 @@ from dotnn.model.constants import WORDS, Constant, Interval, Poison, Poisoned, c
 from dotnn.model.messages.base import Fail
 from dotnn.model.order import Circle, dependency_order
 from dotnn.model.scope import names_read
-from dotnn.model.section import STATEMENTS
+from dotnn.model.section import misplaced
 from dotnn.model.synonyms import suggest
 from dotnn.syntax import nodes
 from dotnn.syntax.parse import parse_expression
@@ -35,8 +35,7 @@ def _definitions(section: nodes.Section | None, reporter: Reporter) -> dict[str,
     found: dict[str, nodes.Assign] = {}
     for statement in section.statements if section else ():
         if not isinstance(statement, nodes.Assign):
-            what, home = STATEMENTS[type(statement)]
-            reporter.add(messages.sections.statement_not_allowed(statement.span, what, "params", home))
+            reporter.add(misplaced(statement, "params"))
         elif statement.name.id in found:
             place = reporter.source.place(found[statement.name.id].name.span)
             reporter.add(messages.names.duplicate_name(statement.name.span, statement.name.id, place))

@@ -124,7 +124,6 @@ STATEMENTS = {
     nodes.LayerDef: ("a layer", "layers are named in `model`"),
     nodes.Output: ("an output", "outputs are marked in `model`"),
     nodes.Slot: ("a slot", "what an update keeps for the next is declared in `optimizer name(…) { … }`"),
-    nodes.Assign: ("this line", "delete it"),
 }
 
 

@@ -13,7 +13,7 @@ from dotnn.model.definitions.reader import DefinitionReader
 from dotnn.model.definitions.words import OF_OPTIMIZERS, check_arguments, free
 from dotnn.model.formulas import Part
 from dotnn.model.messages.base import Fail
-from dotnn.model.section import STATEMENTS
+from dotnn.model.section import misplaced
 from dotnn.model.trial import value_of
 from dotnn.syntax import nodes
 
@@ -91,8 +91,7 @@ class _OptimizerReader:
                 value = self.formula(statement.value, self.parts)
                 self.lines.append(Equation(self.target(statement), value.tree))
             case _:
-                what, home = STATEMENTS[type(statement)]
-                raise Fail(messages.sections.statement_not_allowed(statement.span, what, "optimizer", home))
+                raise Fail(misplaced(statement, "optimizer"))
 
     def slot(self, slot: nodes.Slot) -> None:
         """Declare a slot: a name that keeps its value from update to update. Raises `Fail`."""
