@@ -61,6 +61,22 @@ def test_it_is_the_same_network(folder, style):
         np.testing.assert_array_equal(w, other[0][name], strict=True)
 
 
+def test_a_definition_says_the_same_wherever_it_stands(tmp_path):
+    """What scripts write of a formula is the text of the file that it stands in."""
+    formulas = "loss fourth(y, t) = mean((y - t)^4)  # steep\nmetric off(y, t) = mean(abs(y - t))\n"
+    network = (
+        NETWORK.replace("Wide(4) -> soft(2) -> ", "")
+        .replace("mse", "fourth")
+        .replace("optim = slow(0.1)  init = small", "metrics = [off]")
+    )
+    (tmp_path / "formulas.nn").write_text(formulas)
+    (tmp_path / "net.nn").write_text(f'use "formulas.nn"\n{network}')
+    (tmp_path / "alone.nn").write_text(formulas + network)
+    apart, alone = (Compilation.read(str(tmp_path / name)).model.train for name in ("net.nn", "alone.nn"))
+    assert apart.losses[0].loss.equation == alone.losses[0].loss.equation == "fourth(y, t) = mean((y - t)^4)"
+    assert apart.metrics[0].metric.equation == alone.metrics[0].metric.equation == "off(y, t) = mean(abs(y - t))"
+
+
 def test_the_identity_covers_what_is_used(folder):
     """And nothing else: a comment in a used file, or a definition that nothing uses, changes no training."""
 

@@ -51,10 +51,10 @@ class BlockUse:
                 raise Fail(messages.calls.missing_block_argument(self.span, self.name, param.name.id))
             if param.limits is not None:
                 limits, text = limits_of(param.limits, outer)
-                value, line = values[param.name.id], source.line_of(param.span)
+                value, place = values[param.name.id], source.place(param.span)
                 if not covers(limits, value):
                     at = (expr or param).span
-                    raise Fail(messages.constants.out_of_range(at, param.name.id, show(value), text, line))
+                    raise Fail(messages.constants.out_of_range(at, param.name.id, show(value), text, place))
         return {**outer, **values}
 
     def inputs(self) -> list[nodes.TensorDecl]:

@@ -53,9 +53,8 @@ def _take(formula: Formula, param: nodes.BlockParam, expr: nodes.Expr, found: Gi
     target = network.targets.get(expr.id) if isinstance(expr, nodes.Name) else None
     if target is not None:
         network.scope.used.add(target.name)
-        operands.origins[called] = (
-            f"{target.name}: {shape_text(target.type)} (line {network.source.line_of(target.span)})"
-        )
+        place = network.source.place(target.span)
+        operands.origins[called] = f"{target.name}: {shape_text(target.type)} ({place})"
     if param.kind is not None:
         if target is None or target.kind != "class":
             raise Fail(messages.definitions.no_label(expr.span, formula.name, name))

@@ -98,8 +98,8 @@ class _Params:
         limits, text = limits_of(statement.limits, self.constants)
         if covers(limits, value):
             return
-        line = self.reporter.source.line_of(statement.limits.span)
-        error = messages.constants.out_of_range(span, statement.name.id, show(value), text, line)
+        place = self.reporter.source.place(statement.limits.span)
+        error = messages.constants.out_of_range(span, statement.name.id, show(value), text, place)
         if isinstance(limits, Interval) and not isinstance(value, (int, float)):
             error = replace(error, help=f"it must be a number, and {describe(value)} is not one")
         elif not isinstance(limits, Interval) and isinstance(value, Symbol):

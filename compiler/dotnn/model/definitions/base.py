@@ -35,10 +35,6 @@ class Definitions:
     sections: Mapping[str, nodes.Definition]
     reporter: Reporter
 
-    def line_of(self, node: nodes.Node) -> int:
-        """Return the line of the spec in which a node begins."""
-        return self.reporter.source.line_of(node.span)
-
     def place(self, node: nodes.Node) -> str:
         """Return where a node begins, as `line 3`."""
         return self.reporter.source.place(node.span)
@@ -85,8 +81,8 @@ def argument(param: nodes.BlockParam, known: Definitions) -> Arg:
         message = f"the default of {name} must be a number"
         raise Fail(messages.constants.bad_constant(param.default.span, message, f"for instance {name} = 1"))
     if kind.accept(default) is None:
-        line = known.line_of(param)
-        raise Fail(messages.constants.out_of_range(param.default.span, name, show(default), text, line))
+        place = known.place(param)
+        raise Fail(messages.constants.out_of_range(param.default.span, name, show(default), text, place))
     return Arg(name, kind, default, kind.expected)
 
 

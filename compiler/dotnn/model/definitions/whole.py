@@ -308,8 +308,7 @@ def formula_of(
 def said(formula: Formula) -> str:
     """Return what a definition says, in one line and without the comments in it: `name(y, t) = mean(y - t)`."""
     section = formula.section
-    text = formula.known.reporter.source.text
-    body = text[section.value.span.start : section.value.span.end]
+    body = formula.known.reporter.source.text_at(section.value.span)
     lines = Layout(body, [piece for piece in scan(body) if piece.kind != "comment"], 0).lines()
     names = ", ".join(p.name.id for p in section.params)
     return f"{formula.name}({names}) = {' '.join(line.text.strip() for line in lines)}"
@@ -321,6 +320,6 @@ def used_in(formula: Formula, span: Span) -> Iterator[None]:
     try:
         yield
     except Fail as failure:
-        use = f"{formula.name} is used in line {formula.known.reporter.source.line_of(span)}"
+        use = f"{formula.name} is used in {formula.known.reporter.source.place(span)}"
         note = f"{failure.diagnostic.note};  {use}" if failure.diagnostic.note else use
         raise Fail(replace(failure.diagnostic, note=note)) from None

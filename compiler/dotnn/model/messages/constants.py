@@ -11,12 +11,12 @@ def bad_constant(span: Span, message: str, help: str, note: str = "") -> Diagnos
     return Diagnostic("NN232", message, span, note, help)
 
 
-def out_of_range(span: Span, name: str, value: str, limits: str, line: int) -> Diagnostic:
+def out_of_range(span: Span, name: str, value: str, limits: str, place: str) -> Diagnostic:
     return Diagnostic(
         "NN233",
         f"{name} = {value} is outside its limits {limits}",
         span,
-        f"the limits are in line {line}",
+        f"the limits are in {place}",
         "choose a value within the limits, or widen them",
     )
 
