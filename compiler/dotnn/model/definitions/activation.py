@@ -25,7 +25,7 @@ def _read(section: nodes.Definition, known: Definitions) -> Layer:
     params = tuple(_called(p.name.id) for p in rest)
     names = {p.name.id: Part(tree.Name(safe), p.span) for p, safe in zip(rest, params, strict=True)}
     parts = {operand.name.id: Part(tree.Name(OPERAND), operand.span, ()), **names}
-    body = DefinitionReader(known, parts).number(section.value)
+    body = DefinitionReader(known, parts, section.keyword).number(section.value)
     check_use(section)
     # Written anew: the text of the spec may have comments in it, and goes into no script as it is.
     name = _called(section.name.id)
@@ -34,7 +34,8 @@ def _read(section: nodes.Definition, known: Definitions) -> Layer:
     try:
         definition.has_slope()  # else what cannot be differentiated would be found where it is used
     except NoDerivative as error:
-        raise Fail(messages.formulas.no_derivative(section.value.span, section.name.id, str(error))) from None
+        place, name = section.value.span, section.name.id
+        raise Fail(messages.definitions.no_derivative(place, section.keyword, name, str(error))) from None
 
     def lower(b: Builder, low: Lowering) -> Value:
         values = tuple(low.attrs[p.name.id] for p in rest)

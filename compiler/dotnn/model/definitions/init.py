@@ -71,13 +71,9 @@ class DefinedInit(Init):
 class _InitReader(DefinitionReader):
     """Reads the formula: what is called may be a draw."""
 
-    def __init__(self, known: Definitions, parts: Mapping[str, Part]) -> None:
-        super().__init__(known, parts)
+    def __init__(self, known: Definitions, parts: Mapping[str, Part], keyword: str) -> None:
+        super().__init__(known, parts, keyword)
         self.draws: dict[str, Draw] = {}
-
-    def refuse(self, expr: nodes.Expr) -> Fail:
-        """Return the error for what has no place in this kind of definition."""
-        return Fail(messages.procedures.not_elementwise(expr.span, "init"))
 
     def other(self, expr: nodes.Expr) -> Part:
         """Return a name, a number, or a draw."""
@@ -148,7 +144,7 @@ def _read(section: nodes.Definition, known: Definitions) -> Init:
     check_arguments(section, SIZES)
     args = arguments(section.params, known)
     parts = {name: Part(tree.Name(name), section.span) for name in (*(arg.name for arg in args), *SIZES)}
-    reader = _InitReader(known, parts)
+    reader = _InitReader(known, parts, section.keyword)
     formula = reader.number(section.value).tree
     check_use(section)
     called = {*tree.calls(formula)} & set(HELPERS)

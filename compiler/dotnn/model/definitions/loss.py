@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dotnn.ir.expr.derive import NoDerivative
 from dotnn.library.losses import LOSSES, Loss
 from dotnn.library.losses.base import reduce_arg
-from dotnn.library.ops import whole
-from dotnn.model import messages
 from dotnn.model.definitions.base import DefinitionKind, Definitions
-from dotnn.model.definitions.whole import Formula, formula_of, said
-from dotnn.model.messages.base import Fail
+from dotnn.model.definitions.whole import Formula, check_slope, formula_of, said
 from dotnn.syntax import nodes
 
 REDUCE = reduce_arg("mean")
@@ -26,14 +22,7 @@ class DefinedLoss(Loss):
 
 def _read(section: nodes.Definition, known: Definitions) -> DefinedLoss:
     formula = formula_of(section, known, taken=(REDUCE.name,), kinds=("class",))
-    unread = formula.unread()
-    body = formula.read(unread, shapes=False)
-    try:
-        reached = whole.reaches(body.tree, [str(p.tree) for p in unread.parts.values()])
-    except NoDerivative as error:
-        raise Fail(messages.definitions.no_derivative(section.value.span, "loss", formula.name, str(error))) from None
-    if not reached:
-        raise Fail(messages.definitions.flat(section.value.span, "loss", formula.name))
+    check_slope(formula, section.params)
     doc = known.documentation(section).text
     return DefinedLoss(formula.name, doc, "", args=(*formula.args, REDUCE), equation=said(formula), formula=formula)
 

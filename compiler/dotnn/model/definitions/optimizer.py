@@ -30,16 +30,6 @@ GIVEN = {
 ARRAYS = {"w": Name("w"), "g": Name("g")}
 
 
-class _NumberReader(DefinitionReader):
-    """Reads formulas of numbers and arrays, element by element."""
-
-    keyword = "optimizer"
-
-    def refuse(self, expr: nodes.Expr) -> Fail:
-        """Return the error for what has no place in this kind of definition."""
-        return Fail(messages.procedures.not_elementwise(expr.span, self.keyword))
-
-
 class _OptimizerReader:
     """Reads one optimizer, statement by statement."""
 
@@ -104,7 +94,7 @@ class _OptimizerReader:
 
     def formula(self, expr: nodes.Expr, parts: Mapping[str, Part]) -> Part:
         """Return what a formula computes. Raises `Fail`."""
-        found = _NumberReader(self.known, parts).number(expr)
+        found = DefinitionReader(self.known, parts, self.section.keyword).number(expr)
         for name in [name for name in self.unread if self.python[name] in reads(found.tree)]:
             del self.unread[name]
         return found

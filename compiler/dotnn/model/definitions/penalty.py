@@ -11,13 +11,13 @@ from dotnn.core.arguments import Attrs
 from dotnn.core.diagnostics import Span
 from dotnn.ir import expr as tree
 from dotnn.ir.expr import Expr
-from dotnn.ir.expr.derive import NoDerivative, in_arrays
+from dotnn.ir.expr.derive import in_arrays
 from dotnn.library.constraints import CONSTRAINTS, Constraint
 from dotnn.library.ops import whole
 from dotnn.library.penalties import PENALTIES, Penalty
 from dotnn.model import messages
 from dotnn.model.definitions.base import DefinitionKind, Definitions
-from dotnn.model.definitions.whole import Formula, Operands, formula_of, said, used_in
+from dotnn.model.definitions.whole import Formula, Operands, check_slope, formula_of, said, used_in
 from dotnn.model.formulas import Part, shape_or_number
 from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
@@ -78,15 +78,7 @@ class DefinedConstraint(Constraint):
 
 def _penalty(section: nodes.Definition, known: Definitions) -> DefinedPenalty:
     formula = formula_of(section, known, batched=False)
-    body = formula.read(formula.unread(), shapes=False)
-    operand = formula.unread().parts[formula.operands[0].name.id]
-    try:
-        reached = whole.reaches(body.tree, [str(operand.tree)])
-    except NoDerivative as error:
-        where = section.value.span
-        raise Fail(messages.definitions.no_derivative(where, "penalty", formula.name, str(error))) from None
-    if not reached:
-        raise Fail(messages.definitions.flat(section.value.span, "penalty", formula.name))
+    check_slope(formula, formula.operands)
     doc = known.documentation(section).text
     return DefinedPenalty(formula.name, doc, "total_of_examples", formula.args, formula=formula)
 

@@ -39,18 +39,18 @@ FIRST = "its operand"
 
 
 class DefinitionReader(FormulaReader):
-    """Reads one definition: `parts` are its parameters by name. Nothing of the model is known here."""
+    """Reads one definition: `keyword` is its kind, `parts` its parameters by name. The model is not known here."""
 
     reader: None  # type: ignore[assignment]
 
-    def __init__(self, known: Definitions, parts: Mapping[str, Part]) -> None:
-        self.known, self.constants, self.parts = known, known.constants, parts
+    def __init__(self, known: Definitions, parts: Mapping[str, Part], keyword: str) -> None:
+        self.known, self.constants, self.parts, self.keyword = known, known.constants, parts, keyword
         self.scope = Scope(known.constants, None, None)
         self.operands, self.weights = {}, {}
 
     def refuse(self, expr: nodes.Expr) -> Fail:
         """Return the error for what has no place in this kind of definition."""
-        return Fail(messages.formulas.not_elementwise(expr.span))
+        return Fail(messages.formulas.not_elementwise(expr.span, self.keyword))
 
     def find(self, name: str, family: type[T]) -> T | None:
         """Return what the spec defines under a name, None where that is nothing of this family. Raises `Poisoned`."""

@@ -21,12 +21,6 @@ COUNTED = equations("epoch = step // steps_per_epoch", "epochs = steps // steps_
 GIVEN = ("step", "steps", *(line.target for line in COUNTED))
 
 
-class _ScheduleReader(DefinitionReader):
-    def refuse(self, expr: nodes.Expr) -> Fail:
-        """Return the error for what has no place in this kind of definition."""
-        return Fail(messages.procedures.not_elementwise(expr.span, "schedule"))
-
-
 def _read(section: nodes.Definition, known: Definitions) -> Schedule:
     """Return the definition as a schedule of the language. Raises `Fail`."""
     check_names(section, known)
@@ -37,7 +31,7 @@ def _read(section: nodes.Definition, known: Definitions) -> Schedule:
     args = tuple(_peak(p, known) if p.name.id == RATE else argument(p, known) for p in section.params)
     parts = {name: Part(Name(name), section.span) for name in (*names, *GIVEN)}
     parts["pi"] = Part(Call("pi"), section.span)
-    value = _ScheduleReader(known, parts).number(section.value).tree
+    value = DefinitionReader(known, parts, section.keyword).number(section.value).tree
     check_use(section)
     lines = (*(line for line in COUNTED if line.target in reads(value)), Equation(RATE, value))
     doc = known.documentation(section)

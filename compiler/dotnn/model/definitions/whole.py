@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from dotnn.core.arguments import REQUIRED, Arg
 from dotnn.core.diagnostics import Span
 from dotnn.ir import expr as tree
+from dotnn.ir.expr.derive import NoDerivative
 from dotnn.library.ops import whole
 from dotnn.library.values import REDUCTIONS
 from dotnn.model import messages
@@ -103,12 +104,12 @@ class WholeReader(DefinitionReader):
     """Reads one formula; a reduction without `axis` takes all of an example, and meets values of every shape."""
 
     def __init__(self, formula: Formula, operands: Operands, *, shapes: bool) -> None:
-        super().__init__(formula.known, operands.parts)
+        super().__init__(formula.known, operands.parts, formula.section.keyword)
         self.formula, self.labels, self.origins, self.shapes = formula, operands.labels, operands.origins, shapes
 
     def refuse(self, expr: nodes.Expr) -> Fail:
         """Return the error for what has no place in such a formula."""
-        return Fail(messages.definitions.no_layers(expr.span, self.formula.section.keyword))
+        return Fail(messages.definitions.no_layers(expr.span, self.keyword))
 
     def other(self, expr: nodes.Expr) -> Part:
         """Return what is no elementwise operation."""
@@ -137,7 +138,7 @@ class WholeReader(DefinitionReader):
             case (nodes.Name(id=name),) if name in self.labels:
                 return self.picked(value, self.labels[name], expr)
         if not self.formula.batched:
-            raise Fail(messages.definitions.no_parts(expr.span, self.formula.section.keyword))
+            raise Fail(messages.definitions.no_parts(expr.span, self.keyword))
         places = [self.place(item) for item in expr.items]
         if not self.shapes:
             return replace(value, span=expr.span)
@@ -303,6 +304,18 @@ def formula_of(
         raise Fail(messages.definitions.no_operand(section.name.span, keyword, section.name.id, form))
     check_use(section)
     return formula
+
+
+def check_slope(formula: Formula, params: Iterable[nodes.BlockParam]) -> None:
+    """Raise `Fail` where the formula is wrong, has no derivative, or none by any of these parameters."""
+    keyword, place, unread = formula.section.keyword, formula.section.value.span, formula.unread()
+    body = formula.read(unread, shapes=False)
+    try:
+        reached = whole.reaches(body.tree, [str(unread.parts[p.name.id].tree) for p in params if p.kind is None])
+    except NoDerivative as error:
+        raise Fail(messages.definitions.no_derivative(place, keyword, formula.name, str(error))) from None
+    if not reached:
+        raise Fail(messages.definitions.flat(place, keyword, formula.name))
 
 
 def said(formula: Formula) -> str:

@@ -18,10 +18,6 @@ def default_before_operand(span: Span, name: str) -> Diagnostic:
     return bad_declaration(span, f"{name} has no default, but comes after an argument that has one", help)
 
 
-def operand_with_limits(span: Span, name: str) -> Diagnostic:
-    return bad_declaration(span, f"{name} has no default", f"give it one: {name} = 0.5")
-
-
 def unknown_kind(span: Span, name: str, kind: str, keyword: str) -> Diagnostic:
     help = did_you_mean(kind, ["class"]) or f"write {name}: class for a target of classes, {name} alone for numbers"
     return bad_declaration(span, f"{a(keyword)} takes numbers and classes, not {kind}", help)

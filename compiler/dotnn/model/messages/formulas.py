@@ -1,4 +1,4 @@
-"""Formulas: shapes that do not meet, masks, parts, axes (NN140, NN204, NN214)."""
+"""Formulas: shapes that do not meet, masks, parts, axes (NN140, NN204, NN214, NN216)."""
 
 from __future__ import annotations
 
@@ -71,14 +71,23 @@ def kind_in_activation(span: Span) -> Diagnostic:
     return bad_declaration(span, "an activation takes numbers only", "write the name alone, without a kind")
 
 
-def not_elementwise(span: Span) -> Diagnostic:
-    help = "what mixes elements or has weights, such as softmax or prelu, belongs in a block or in the model"
-    return Diagnostic("NN216", "an activation acts on each element by itself", span, help=help)
+NOT_ELEMENTWISE = {
+    "activation": (
+        "an activation acts on each element by itself",
+        "what mixes elements or has weights, such as softmax or prelu, belongs in a block or in the model",
+    ),
+    "optimizer": (
+        "an optimizer changes each element by itself",
+        "write it with + - * / ^ where, min, max, sqrt, …",
+    ),
+    "schedule": ("a schedule computes with plain numbers", "write it with + - * / ^ where, min, max, cos, …"),
+    "init": ("an initialiser draws each element by itself", "write it with + - * / ^ and draws such as normal(1)"),
+}
 
 
-def no_derivative(span: Span, name: str, reason: str) -> Diagnostic:
-    help = "write it with + - * / ^, where, min, max and the elementwise functions"
-    return Diagnostic("NN216", f"activation {name} cannot be differentiated: {reason}", span, help=help)
+def not_elementwise(span: Span, keyword: str) -> Diagnostic:
+    message, help = NOT_ELEMENTWISE[keyword]
+    return Diagnostic("NN216", message, span, help=help)
 
 
 def unknown_function(span: Span, name: str, known: Iterable[str]) -> Diagnostic:

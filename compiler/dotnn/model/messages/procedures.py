@@ -50,20 +50,6 @@ def set_by_the_call(span: Span, name: str) -> Diagnostic:
     return bad_declaration(span, f"{name} is given: an optimizer cannot change it", help)
 
 
-def slot_start(span: Span, name: str) -> Diagnostic:
-    help = f"for instance: slot {name} = 0"
-    return bad_declaration(span, f"the slot {name} starts from a number, for all parameters the same", help)
-
-
-def not_elementwise(span: Span, kind: str) -> Diagnostic:
-    message, functions = {
-        "optimizer": ("an optimizer changes each element by itself", "where, min, max, sqrt, …"),
-        "schedule": ("a schedule computes with plain numbers", "where, min, max, cos, …"),
-        "init": ("an initialiser draws each element by itself", "and draws such as normal(1)"),
-    }[kind]
-    return Diagnostic("NN216", message, span, help=f"write it with + - * / ^ {functions}")
-
-
 def no_number(span: Span, call: str, formula: str, reason: str, where: str) -> Diagnostic:
     help = "write what has a value there, such as max(step, 1); limits keep numbers out: period = 10 in 1..100"
     return Diagnostic("NN314", f"{call}: {formula} cannot be computed{where}", span, reason, help)
