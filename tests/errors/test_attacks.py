@@ -23,6 +23,7 @@ STRINGS = [
     "{% include 'x' %}.csv",
     "{x} {0} %s $x.csv",
     "@IMPORTS@.csv",
+    "keys).csv",
     "a\\.csv",
     "\u2028import os.csv",
 ]
@@ -31,6 +32,7 @@ model M { input x: [1]  target t: [1]  output p = x -> dense(1) }
 data { source = csv(FILE, x = [COLUMN], t = [t]) }
 train { loss = mse(p, t) }
 """
+ARRAYS = SPEC.replace("csv(FILE, x = [COLUMN], t = [t])", "npz(FILE, x = COLUMN, t = t)")
 NAMES = [
     "import",
     "def",
@@ -79,12 +81,13 @@ def compiled(folder: Path, text: str, style: str, name: str = "spec.nn") -> str:
 
 
 @pytest.mark.parametrize("style", ["explain", "fast"])
+@pytest.mark.parametrize("spec", [SPEC, ARRAYS], ids=["table", "arrays"])
 @pytest.mark.parametrize("attack", STRINGS)
-def test_a_string_stays_a_string(tmp_path, attack, style):
+def test_a_string_stays_a_string(tmp_path, attack, spec, style):
     if "\r" in attack:
         attack = attack.replace("\r", "")
-    plain = compiled(tmp_path, SPEC.replace("FILE", '"a.csv"').replace("COLUMN", '"a"'), style)
-    script = compiled(tmp_path, SPEC.replace("FILE", literal(attack)).replace("COLUMN", literal(attack)), style)
+    plain = compiled(tmp_path, spec.replace("FILE", '"a.csv"').replace("COLUMN", '"a"'), style)
+    script = compiled(tmp_path, spec.replace("FILE", literal(attack)).replace("COLUMN", literal(attack)), style)
     assert shape(script) == shape(plain)
     constants = {n.value for n in ast.walk(ast.parse(script)) if isinstance(n, ast.Constant)}
     assert attack in constants

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import dis
 import importlib
 import inspect
 import pkgutil
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import dotnn_runtime.script
+from dotnn.codegen import paste
 
 MODULES = {
     module.name: importlib.import_module(module.name)
@@ -74,6 +76,30 @@ def test_a_helper_reads_only_helpers_modules_and_builtins(name):
     for used in globals_of(inspect.getsource(HELPERS[name])):
         value = getattr(module, used)
         assert isinstance(value, types.ModuleType) or value is HELPERS[used], f"{name} reads {used}"
+
+
+def loaded_from_outside(code):
+    """Return the names that compiled code takes from its module or from Python, as its instructions say."""
+    inner = (part for part in code.co_consts if isinstance(part, types.CodeType))
+    own = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return own.union(*map(loaded_from_outside, inner))
+
+
+LOCALS = """
+def clipped(values):
+    scaled = [one_hot for one_hot in values]
+    def smooth(norm):
+        return norm
+    return smooth(one_hot(scaled))
+"""
+
+
+def test_a_helper_needs_what_it_loads_and_no_other_that_a_local_name_is_like():
+    planted = paste.Helper(LOCALS, frozenset(), "planted")
+    for helper in [*paste.library().values(), planted]:
+        loaded = loaded_from_outside(compile(helper.source, helper.home, "exec"))
+        assert helper.reads & HELPERS.keys() == loaded & HELPERS.keys()
+    assert planted.reads == {"one_hot"}
 
 
 def test_the_pasted_helpers_run_without_the_package(tmp_path):

@@ -77,10 +77,10 @@ def _arrays_lines(data: Data) -> list[str]:
     """Return the lines that read arrays by their keys."""
     assert data.source is not None
     keys = literal({name: words[0] for name, words in data.source.fields.items()})
-    read = {part: f"{data.source.entry.function}({path}, keys)" for part, path in _paths(data).items()}
+    read, paths = data.source.entry.function, _paths(data)
     if not data.files:
-        return on_the_page(f"return {read['train'].replace('keys)', f'{keys})')}", INDENT)
-    parts = [f"{literal(part)}: {text}" for part, text in read.items()]
+        return on_the_page(f"return {read}({paths['train']}, {keys})", INDENT)
+    parts = [f"{literal(part)}: {read}({path}, keys)" for part, path in paths.items()]
     return [*on_the_page(f"keys = {keys}", INDENT), *wrapped("return join_parts({", parts, "})", room=INDENT)]
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import symtable
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -26,25 +27,25 @@ CALL = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 @dataclass(frozen=True)
 class Helper:
-    """A function or class: its syntax tree and source text, the standard modules its file imports, and its file's own
-    name as a module (`home`)."""
+    """A function or class: its source text, the standard modules its file imports, and its file's own name as a module
+    (`home`)."""
 
-    tree: ast.FunctionDef | ast.ClassDef
     source: str
     modules: frozenset[str]
     home: str
 
     @cached_property
     def reads(self) -> frozenset[str]:
-        """Return the names that it reads."""
-        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Name | ast.arg)]
-        own = {node.arg if isinstance(node, ast.arg) else node.id for node in found if not _is_read(node)}
-        return frozenset(node.id for node in found if isinstance(node, ast.Name)) - own
+        """Return the names that it reads from outside, by Python's rules of scope."""
+        whole = symtable.symtable(self.source, self.home, "exec")
+        symbols = (symbol for scope in _scopes(whole) for symbol in scope.get_symbols())
+        return frozenset(s.get_name() for s in symbols if s.is_global() and s.is_referenced())
 
 
-def _is_read(node: ast.Name | ast.arg) -> bool:
-    """Whether a name stands for something from outside, and is not given a value here."""
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for inner in table.get_children():
+        yield from _scopes(inner)
 
 
 @cache
@@ -66,7 +67,7 @@ def _helpers_of(text: str, home: str) -> dict[str, Helper]:
     imports = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
     modules = frozenset(imports) & sys.stdlib_module_names
     return {
-        node.name: Helper(node, "\n".join(lines[_first_line(node) - 1 : node.end_lineno]), modules, home)
+        node.name: Helper("\n".join(lines[_first_line(node) - 1 : node.end_lineno]), modules, home)
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dotnn.core.arguments import NUMBER, Arg, Attrs
-from dotnn.library.preparations.base import Preparation, Shape
+from dotnn.core.arguments import NUMBER, Arg
+from dotnn.library.preparations.base import Preparation
 
 PLAIN = {
     "fit_mean": '''
@@ -24,30 +24,22 @@ def fill_gaps(values, s):
 }
 
 
-def _filled(attrs: Attrs, shape: Shape) -> str:
-    return "fill_gaps({values}, {s})"
+def _statistic(name: str) -> Preparation:
+    """Return the preparation that fills a gap with what `fit_<name>` finds for its feature."""
+    return Preparation(
+        name,
+        f"A gap becomes the {name} of its feature.",
+        "missing",
+        gaps=True,
+        fit=lambda attrs, shape: f"fit_{name}({{values}})",
+        fitted=lambda attrs, shape: {"fill": shape},
+        apply=lambda attrs, shape: "fill_gaps({values}, {s})",
+        plain=PLAIN,
+    )
 
 
-MEAN = Preparation(
-    "mean",
-    "A gap becomes the mean of its feature.",
-    "missing",
-    gaps=True,
-    fit=lambda attrs, shape: "fit_mean({values})",
-    fitted=lambda attrs, shape: {"fill": shape},
-    apply=_filled,
-    plain=PLAIN,
-)
-MEDIAN = Preparation(
-    "median",
-    "A gap becomes the median of its feature.",
-    "missing",
-    gaps=True,
-    fit=lambda attrs, shape: "fit_median({values})",
-    fitted=lambda attrs, shape: {"fill": shape},
-    apply=_filled,
-    plain=PLAIN,
-)
+MEAN = _statistic("mean")
+MEDIAN = _statistic("median")
 CONSTANT = Preparation(
     "constant",
     "A gap becomes the number that is given.",

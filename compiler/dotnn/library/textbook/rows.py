@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dotnn.ir.expr import Binary, Call, Expr, Number
+from dotnn.ir.expr import Binary, Call, Expr, Index, Number
 from dotnn.ir.expr import Sequence as Items
 from dotnn.ir.maths.elements import Array, Elements, Helper, over, plain_value, positional
+from dotnn.ir.maths.reading import part_of
 from dotnn.ir.tensor import Dim
 
 
@@ -125,9 +126,6 @@ def _sinusoids(e: Elements, call: Call) -> Array:
 
 def _put_back(e: Elements, call: Call) -> Array:
     """Read `put_back(d, np.s_[:, index], shape)`: what lies outside of the part is 0."""
-    from dotnn.ir.expr import Index
-    from dotnn.ir.maths.reading import part_of
-
     d, index, shape = positional(call.args)
     assert isinstance(index, Index)
     sizes = plain_value(shape)

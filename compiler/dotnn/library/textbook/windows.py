@@ -6,8 +6,9 @@ An element of the border lies outside of the image: it is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from dotnn.ir.expr import Binary, Call, Expr, Number
 from dotnn.ir.expr import Sequence as Items
@@ -26,9 +27,7 @@ from dotnn.ir.maths.elements import (
     shifted,
 )
 from dotnn.ir.tensor import Dim
-
-NAMES = {"convolve": "conv2d", "convolve_d_input": "conv2d_transpose", "convolve_d_weight": "conv2d_d_weight"}
-"""Helpers for usual cases, by the general ones."""
+from dotnn.library.ops.convolution import AT_EVERY_PLACE
 
 
 @dataclass(frozen=True)
@@ -110,12 +109,7 @@ class Convolution:
         if self.groups == 1:
             return inside
         group = Binary("//", filter_, Number(_whole(filters) // self.groups))
-        return added(scaled_expr(group, _whole(channels)), inside)
-
-
-def scaled_expr(index: Expr, by: int) -> Expr:
-    """Return by * index, for any index."""
-    return index if by == 1 else Binary("*", Number(by), index)
+        return added(scaled(group, _whole(channels)), inside)
 
 
 def _forward(e: Elements, c: Convolution) -> Array:
@@ -146,7 +140,7 @@ def _transposed(e: Elements, c: Convolution) -> Array:
         filter_, inside = o, channel
         if c.groups > 1:
             group = Binary("//", channel, Number(_whole(channels)))
-            filter_ = added(scaled_expr(group, of_group), o)
+            filter_ = added(scaled(group, of_group), o)
             inside = ZERO if channels == 1 else Binary("%", channel, Number(_whole(channels)))
         return over("sum", Binary("*", d.at([n, *places, filter_]), w.at([*offsets, inside, filter_])), [*offsets, o])
 
@@ -169,25 +163,21 @@ def _d_weight(e: Elements, c: Convolution) -> Array:
 
 
 PRODUCTS = {"": _forward, "_transpose": _transposed, "_d_weight": _d_weight}
+CONVOLUTIONS = {f"conv{rank}d{kind}": (rank, product) for rank in (1, 2) for kind, product in PRODUCTS.items()}
+CONVOLUTIONS |= {usual: CONVOLUTIONS[general] for general, usual in AT_EVERY_PLACE.items()}
+"""Over how many axes a helper goes, and which of the products it is."""
 
 
 def _convolution(name: str) -> Helper:
-    general = NAMES.get(name, name)
-    rank = int(general[4])
-
-    def read(e: Elements, call: Call) -> Array:
-        convolution = Convolution(rank, 1, positional(call.args), keywords(call.args))
-        return PRODUCTS[general[6:]](e, convolution)
-
-    return read
+    rank, product = CONVOLUTIONS[name]
+    return lambda e, call: product(e, Convolution(rank, 1, positional(call.args), keywords(call.args)))
 
 
 def _per_group(e: Elements, call: Call) -> Array:
     """Read `per_group(convolve, groups, a, b, …)`."""
     function, groups, *operands = positional(call.args)
-    name = NAMES.get(str(function), str(function))
-    convolution = Convolution(int(name[4]), _whole(plain_value(groups)), operands, keywords(call.args))
-    return PRODUCTS[name[6:]](e, convolution)
+    rank, product = CONVOLUTIONS[str(function)]
+    return product(e, Convolution(rank, _whole(plain_value(groups)), operands, keywords(call.args)))
 
 
 # --------------------------------------------------------------------------------------------------------- pooling
@@ -201,14 +191,6 @@ class Pooling:
     window: list[int]
     axes: list[Axis]
     size: list[int]
-
-
-def _max_pool(e: Elements, pool: Pooling) -> Array:
-    return _pooled(e, pool, "max")
-
-
-def _avg_pool(e: Elements, pool: Pooling) -> Array:
-    return _pooled(e, pool, "mean")
 
 
 def _pooled(e: Elements, pool: Pooling, kind: str) -> Array:
@@ -276,32 +258,39 @@ def _inside(e: Elements, pool: Pooling, starts: Sequence[Expr]) -> Expr:
     return over("sum", condition, letters)
 
 
-POOLS = {"max_pool": _max_pool, "max_pool_d_input": _max_pool_d_input, "avg_pool": _avg_pool,
-         "avg_pool_d_input": _avg_pool_d_input}  # fmt: skip
-OPERANDS = {"max_pool": 1, "max_pool_d_input": 3, "avg_pool": 1, "avg_pool_d_input": 1}
+POOLS: dict[str, tuple[int, Callable[[Elements, Pooling], Array]]] = {
+    "max_pool": (1, partial(_pooled, kind="max")),
+    "max_pool_d_input": (3, _max_pool_d_input),
+    "avg_pool": (1, partial(_pooled, kind="mean")),
+    "avg_pool_d_input": (1, _avg_pool_d_input),
+}
+"""How many operands a pooling has before its window, and how it is read."""
 
 
 def _pooling(name: str, rank: int) -> Helper:
+    count, pooled = POOLS[name]
+
     def read(e: Elements, call: Call) -> Array:
         args = positional(call.args)
-        operands, rest = args[: OPERANDS[name]], args[OPERANDS[name] :]
+        operands, rest = args[:count], args[count:]
         size = [_whole(n) for n in _entries(rest.pop(0), rank, 0)] if name == "avg_pool_d_input" else []
         window, stride = rest
         axes = _axes(rank, {"stride": stride, **keywords(call.args)})
         lengths = [_whole(n) for n in _entries(window, rank, 0)]
-        return POOLS[name](e, Pooling([e.read(x) for x in operands], lengths, axes, size))
+        return pooled(e, Pooling([e.read(x) for x in operands], lengths, axes, size))
 
     return read
 
 
 def _side_by_side(name: str) -> Helper:
     """Read `block_max(x, rows, columns)`: windows that lie side by side."""
+    _, pooled = POOLS[name]
 
     def read(e: Elements, call: Call) -> Array:
         *operands, rows, columns = call.args
         window = [_whole(plain_value(rows)), _whole(plain_value(columns))]
         axes = [Axis(stride=length) for length in window]
-        return POOLS[name](e, Pooling([e.read(x) for x in operands], window, axes, []))
+        return pooled(e, Pooling([e.read(x) for x in operands], window, axes, []))
 
     return read
 
@@ -321,8 +310,7 @@ def _global_d_input(e: Elements, call: Call) -> Array:
 
 
 WINDOWS: dict[str, Helper] = {
-    **{f"conv{rank}d{kind}": _convolution(f"conv{rank}d{kind}") for rank in (1, 2) for kind in PRODUCTS},
-    **{name: _convolution(name) for name in NAMES},
+    **{name: _convolution(name) for name in CONVOLUTIONS},
     "per_group": _per_group,
     **{name.replace("pool", f"pool{rank}d"): _pooling(name, rank) for rank in (1, 2) for name in POOLS},
     "block_max": _side_by_side("max_pool"),
