@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dotnn.core.arguments import Bound
@@ -92,15 +93,20 @@ class Chain:
 
     def apply(self, values: str, *, bare: bool = False) -> str:
         """Return the values after all steps."""
-        for step in self.steps:
-            values = step.apply(values, bare=bare)
-        return values
+        return applied(self.steps, values, bare=bare)
 
     def undo(self, values: str) -> str:
         """Return prepared values in their own units."""
         for step in reversed(self.steps):
             values = step.undo(values)
         return values
+
+
+def applied(steps: Iterable[Step], values: str, *, bare: bool = False) -> str:
+    """Return the values after some steps, in order."""
+    for step in steps:
+        values = step.apply(values, bare=bare)
+    return values
 
 
 def chains(model: Model) -> dict[str, Chain]:
@@ -122,6 +128,11 @@ def chains(model: Model) -> dict[str, Chain]:
 def fitted(model: Model) -> dict[str, dict[str, Shape | None]]:
     """Return the names and shapes of all that is fitted on the training part, by array."""
     return {name: chain.fitted for name, chain in chains(model).items() if chain.fitted}
+
+
+def is_affine(model: Model) -> bool:
+    """Whether what is fitted are shifts and scales alone, or nothing."""
+    return all(set(keys) <= {"shift", "scale"} for keys in fitted(model).values())
 
 
 def undone_outputs(model: Model) -> dict[str, Chain]:

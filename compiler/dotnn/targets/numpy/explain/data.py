@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal, table
-from dotnn.codegen.preparing import Chain, Step, chains, fitted
+from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, is_affine
 from dotnn.core.arguments import show
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import raw_declarations
@@ -156,9 +156,8 @@ class DataWriter:
 
     def _prepare(self) -> tree.Function:
         known = fitted(self.model)
-        affine = all(set(keys) <= {"shift", "scale"} for keys in known.values())
-        prepared = self.chains and (known or not affine)
-        words = {"split": self.parted, "scale" if affine and known else "prepare": prepared}
+        affine = is_affine(self.model)
+        words = {"split": self.parted, "scale" if affine else "prepare": known}
         what = " and ".join(word for word, there in words.items() if there).capitalize()
         told = "how they are scaled" if affine else "what was fitted on the training part"
         told = told if known else "an empty dict: nothing is fitted"
@@ -194,13 +193,13 @@ class DataWriter:
         """Return the expression of an array in its shape, in memory as it is given."""
         origin = self.data.made_of.get(name, name)
         kind, shape = self.raw[origin]
-        return shaped(origin, "int" if kind.startswith(("int", "class")) else "", shape)
+        return shaped(origin, number_type(kind, ""), shape)
 
     def _row(self, name: str) -> str:
         """Return the expression of prepared rows of an array, whose values are called `v`."""
         chain = self.chains.get(name)
         if chain is None:
-            return "v" if self.raw[name][0].startswith(("int", "class")) else "v.astype(dtype)"
+            return "v" if number_type(self.raw[name][0]) == "int" else "v.astype(dtype)"
         text = chain.apply("v", bare=True)
         return text if chain.counts or "dtype" in text else f"{text}.astype(dtype)"
 
@@ -209,12 +208,9 @@ class DataWriter:
         chain = self.chains.get(name)
         if chain is None:
             kind, shape = self.raw[name]
-            return shaped(name, "int" if kind.startswith(("int", "class")) else "dtype", shape)
-        kind, shape = self.raw[chain.origin] if chain.origin != name else self.raw[name]
-        text = raw_array(chain.origin, kind, shape)
+            return shaped(name, number_type(kind, "dtype"), shape)
         steps = self._at_once(chain)
-        for step in steps:
-            text = step.apply(text, bare=True)
+        text = applied(steps, raw_array(chain.origin, *self.raw[chain.origin]), bare=True)
         real = len(steps) == len(chain.steps) and not chain.counts and "dtype" not in text
         return f"{text}.astype(dtype)" if real else text
 
@@ -327,14 +323,19 @@ def column(cells: str, kind: str) -> str:
         return f"{cells}[:, 0]" if kind == "text" else f"as_keys({cells}[:, 0])"
     if kind.endswith("?"):
         return f"with_gaps({cells})"
-    return f"{cells}.astype({'int' if kind.startswith('int') else 'float'})"
+    return f"{cells}.astype({number_type(kind)})"
 
 
 def raw_array(name: str, kind: str, shape: Sequence[int], where: str = "data") -> str:
     """Return the expression of an array as it is given, before any preparation."""
     if kind == "text":
         return f'np.asarray({where}["{name}"], str)'
-    return shaped(name, "int" if kind.startswith(("int", "class")) else "float", shape, where)
+    return shaped(name, number_type(kind), shape, where)
+
+
+def number_type(kind: str, real: str = "float") -> str:
+    """Return the type of the numbers of a kind: "int" for integers and classes, else `real`."""
+    return "int" if kind.startswith(("int", "class")) else real
 
 
 def shaped(name: str, dtype: str, shape: Sequence[int], where: str = "data") -> str:

@@ -10,7 +10,7 @@ from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import chains, fitted, undone_outputs
 from dotnn.model.model import MetricTerm, Model
 from dotnn.model.raw import raw_declarations
-from dotnn.targets.numpy.explain.data import plain_functions, raw_array, shaped
+from dotnn.targets.numpy.explain.data import number_type, plain_functions, raw_array, shaped
 
 INLINE_METRICS = {
     "accuracy_class": "np.mean({out}.argmax(axis=-1) == {target})",
@@ -156,6 +156,6 @@ class Figures:
         origin = chain.origin if chain else name
         kind, shape = self.raw[origin]
         if chain is None or not chain.acts:
-            return shaped(name, "int" if kind.startswith("int") else "dtype", shape, "inputs"), ""
+            return shaped(name, number_type(kind, "dtype"), shape, "inputs"), ""
         text = chain.apply(raw_array(origin, kind, shape, "inputs"), bare=True)
         return text, "" if chain.counts or "dtype" in text else ".astype(dtype)"

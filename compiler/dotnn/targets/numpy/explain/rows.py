@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from dotnn.codegen import tree
 from dotnn.codegen.lines import table
-from dotnn.codegen.preparing import Chain, Step, chains, fitted
+from dotnn.codegen.preparing import Chain, applied, chains, fitted, is_affine
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Data, Model
 from dotnn.model.raw import raw_declarations
@@ -66,10 +66,9 @@ def held_once(model: Model) -> bool:
     """
     data = model.data or Data()
     table = data.source is not None and data.source.entry.table
-    affine = all(set(keys) <= {"shift", "scale"} for keys in fitted(model).values())
     texts = any(kind == "text" for kind, _ in raw_declarations(model).values())
     plain = not (table or texts or data.files or data.beside or any(way.drops for way in chains(model).values()))
-    return bool(model.train.batch) and affine and plain
+    return bool(model.train.batch) and is_affine(model) and plain
 
 
 def rows_class(model: Model) -> str:
@@ -83,27 +82,21 @@ def prepared(model: Model, arrays: Mapping[str, str]) -> Iterator[tree.Stmt]:
     of prepared values `v`, by name.
     """
     for chain in chains(model).values():
-        yield from _fitted(chain, model)
+        yield from _fitted(chain)
     entries = {name: f"lambda v: {text}" for name, text in arrays.items()}
     yield tree.assign("ways", table(entries))
     parts = "{part: {n: Rows(v, r, ways[n]) for n, v in arrays.items()} for part, r in rows.items()}"
     yield tree.Return(f"{parts}, {'scaling' if fitted(model) else '{}'}")
 
 
-def _fitted(chain: Chain, model: Model) -> Iterator[tree.Stmt]:
+def _fitted(chain: Chain) -> Iterator[tree.Stmt]:
     known = f'scaling["{chain.name}"]'
     for i, step in enumerate(chain.steps):
         if step.entry.fit is not None:
-            before = f"{_applied(chain.steps[:i], 'v')}.astype(float)"
+            before = f"{applied(chain.steps[:i], 'v', bare=True)}.astype(float)"
             rows = f'Rows(arrays["{chain.name}"], rows["train"], lambda v: {before})'
             first = not any(s.entry.fit for s in chain.steps[:i])
             yield tree.assign(known, step.fit(rows), "=" if first else "|=")
-
-
-def _applied(steps: Sequence[Step], values: str) -> str:
-    for step in steps:
-        values = step.apply(values, bare=True)
-    return values
 
 
 def chunk(graph: Graph) -> int:

@@ -304,8 +304,10 @@ class FastEmitter(PlanWriter):
             if value.id in self.readers:
                 setup.append(f'{value.name} = params["{name}"]')
         carried = {node.ins[0].id for node in self.folded.values()}
+        # A class target that is only turned into rows has no reader, and needs no array in its own shape.
+        read = self.readers.keys() | {v.id for v in self.graph.outputs.values()}
         for name, value in {**self.graph.inputs, **self.graph.targets}.items():
-            if value.id not in self._read_as_is():
+            if value.id not in read:
                 continue
             axes = len(value.type.shape)
             if value.id in carried:
@@ -317,13 +319,6 @@ class FastEmitter(PlanWriter):
                 turned = {1: rows, 2: f"{rows}.T"}.get(axes, f"np.moveaxis({rows}, 0, -1)")
                 setup.append(f"{value.name} = {turned}")
                 self._bound[self._batch_first(value)] = rows
-
-    def _read_as_is(self) -> set[int]:
-        """Return what some op reads in its own shape, or is handed out: a class target that is only turned into rows
-        is not."""
-        handed_out = {v.id for v in self.graph.outputs.values()} if self.graph.loss is None else set()
-        read = self.readers.keys() | handed_out
-        return {v.id for v in [*self.graph.inputs.values(), *self.graph.targets.values()] if v.id in read}
 
     def _generic(self, node: Node) -> None:
         op, out = node.rule, node.out
