@@ -7,11 +7,12 @@ that is resumed does what one that was not would do next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dotnn.codegen import learning_rate, training, tree
 from dotnn.codegen.lines import literal
+from dotnn.codegen.parts import Part
 from dotnn.model.model import EarlyStop, Model, StopWhen
 
 HEAD = "for epoch in range(len(history) + 1, epochs + 1)"
@@ -44,6 +45,7 @@ class Loop:
 
     model: Model
     words: Words = Words()
+    parts: Sequence[Part] = ()
 
     @property
     def early(self) -> EarlyStop | None:
@@ -52,7 +54,11 @@ class Loop:
 
     def kept(self) -> dict[str, str]:
         """Return what a state begins with besides parameters, the optimizer's memory and the history."""
-        kept: dict[str, str] = {}
+        return self._kept() | {name: value for part in self.parts for name, value in part.held.items()}
+
+    def _kept(self) -> dict[str, str]:
+        """Return what of it is no dict of arrays that exist."""
+        kept: dict[str, str] = {name: value for part in self.parts for name, value in part.kept.items()}
         if self.early:
             worst = "-np.inf" if self.early.better == "max" else "np.inf"
             kept |= {"best": worst, "best_params": self.words.first, "best_epoch": "0"}
@@ -66,11 +72,16 @@ class Loop:
 
     def taken_up(self) -> list[tree.Stmt]:
         """Return the statements that take over from `resume` all but the parameters, the memory and the generator."""
-        names = [literal(name) for name in self.kept()]
+        names = [literal(name) for name in self._kept()]
         taken = [tree.assign("state", f"{{name: resume[name] for name in ({', '.join(names)})}}", "|=")]
         one_by_one = [tree.assign(f"state[{name}]", f"resume[{name}]") for name in names]
         extended = tree.Do('history.extend(resume["history"])')
-        return [extended, *(taken if len(names) > 1 else one_by_one), *self.clock_anew()]
+        filled = [
+            tree.For(f"for name, values in {array}.items()", (tree.assign("values[...]", f'resume["{name}"][name]'),))
+            for part in self.parts
+            for name, array in part.held.items()
+        ]
+        return [extended, *filled, *(taken if len(names) > 1 else one_by_one), *self.clock_anew()]
 
     def clock_anew(self) -> list[tree.Stmt]:
         """Return the statement that lets a training go on that ran out of time before it was resumed."""
@@ -88,6 +99,15 @@ class Loop:
         clock = [tree.assign("started", "time.monotonic()")] if training.time_limit(train) else []
         return [*watched, *taken, *learning_rate.counted_steps(train, self.words.memory), *clock]
 
+    def gradient(self) -> list[tree.Stmt]:
+        """Return the statements between the clipped gradient and the update."""
+        return [statement for part in self.parts for statement in part.gradient]
+
+    def updated(self) -> list[tree.Stmt]:
+        """Return the statements after an update, and after its constraints."""
+        counted = map(tree.Do, learning_rate.after_step(self.model.train))
+        return [*counted, *(statement for part in self.parts for statement in part.updated)]
+
     def over(self) -> list[tree.Stmt]:
         """Return the first statement of an epoch: none begins after a rule has ended the training."""
         return [tree.If(SPENT, (tree.Do("break"),))] if self.model.train.stops else []
@@ -103,6 +123,7 @@ class Loop:
         watches = learning_rate.watcher(self.model.train)
         return [
             tree.If(f'not {self.words.finite}({RECORD}["loss"])', (tree.Do("break"),)),
+            *(statement for part in self.parts for statement in part.epoch),
             *self._figures(),
             *learning_rate.after_epoch(self.model.train),
             *([tree.assign('state["plateau"]', "vars(plateau)")] if watches else []),

@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 
 from dotnn.core.arguments import REQUIRED, Arg, Bound, Member, Symbol, show
 from dotnn.core.diagnostics import Span, did_you_mean
+from dotnn.library.averages import AVERAGES
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
 from dotnn.library.inits import INITS
 from dotnn.library.layers import ACTIVATIONS
 from dotnn.library.losses import LOSSES
+from dotnn.library.noises import NOISES
 from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
@@ -33,9 +35,11 @@ FAMILIES: dict[str, dict[str, Member]] = {
     "schedule": dict(SCHEDULES),
     "clip": dict(CLIPS),
     "constraint": dict(CONSTRAINTS),
+    "average": dict(AVERAGES),
+    "noise": dict(NOISES),
 }
-FAMILY_NAMES = {"init": "initialiser", "clip": "way to clip"}
-CAN_BE_NONE = ("penalty", "decay", "clip", "constraint")
+FAMILY_NAMES = {"init": "initialiser", "clip": "way to clip", "average": "average of weights"}
+CAN_BE_NONE = ("penalty", "decay", "clip", "constraint", "average", "noise")
 
 
 def bind(

@@ -55,6 +55,8 @@ def training_identity(model: Model, target: str, style: str) -> str:
     left_out = ("source", "constants", "train", "check")  # part of something else here, or of no effect
     parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in left_out}
     train = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}
+    if not train["settings"]:
+        del train["settings"]  # what a spec does not say does not make another training of it
     return digest((parts, train, target, style))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
@@ -211,20 +211,42 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """The value of a setting of the training loop, and its place in the spec."""
+
+    value: Any
+    span: Span
+
+
+@dataclass(frozen=True)
 class Train:
-    """How the network is trained. `batch` 0 means all examples at once; the optimizer's `lr` may be a schedule."""
+    """How the network is trained. `batch` 0 means all examples at once; the optimizer's `lr` may be a schedule.
+
+    `shuffle` is whether a new order is drawn every epoch, or "batches": one of batches that stay as they are.
+    `settings` are those of `model.settings` that the spec has, by name.
+    """
 
     losses: tuple[LossTerm, ...]
     optimizer: Bound[Optimizer]
     weight_decay: float
     epochs: int
     batch: int
-    shuffle: bool
+    shuffle: bool | str
     seed: int
     stops: tuple[Stop, ...]
     metrics: tuple[MetricTerm, ...]
     clip: Bound[Clip] | None = None
     checkpoint: Checkpoint | None = None
+    settings: Mapping[str, Chosen] = field(default_factory=dict)
+
+    def setting(self, name: str, otherwise: Any = None) -> Any:
+        """Return the value of a setting, or another one where the spec does not have it."""
+        return self.settings[name].value if name in self.settings else otherwise
+
+    @property
+    def update_size(self) -> int:
+        """How many examples an update is of; 0: all."""
+        return self.batch * int(self.setting("accumulate", 1))
 
     @property
     def schedule(self) -> Bound[Schedule] | None:

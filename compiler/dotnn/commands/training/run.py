@@ -90,7 +90,8 @@ def _run(
         history.stopped_by = INTERRUPTED
         if model.train.checkpoint is None and isinstance(ended, Interrupted):
             history.scaling = module.prepare(examples)[1]
-            return {name: np.array(w) for name, w in ended.state["params"].items()}, history
+            kept = {**ended.state["params"], **ended.state.get("average", {})}
+            return {name: np.array(w) for name, w in kept.items()}, history
     continued = "to continue this run, give the same command again with --resume"
     click.echo(f"\n{continued if model.train.checkpoint else 'nothing of this training was kept'}", err=True)
     return None, history

@@ -25,6 +25,7 @@ from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import loss_lines
 from dotnn.targets.keras.lowered import PACKAGES
 from dotnn.targets.keras.network import Network
+from dotnn.targets.keras.settings import check
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,6 +43,7 @@ def script(draft: Draft) -> str:
     in Keras, and `NamesMeet` where there are more such words.
     """
     model, distribute = draft.model, draft.options.get("distribute")
+    check(model, distribute)
     names, mark = (
         names_of(draft.graph),
         Mark.for_text(model.source.whole + model.source.path + "".join(draft.options.sets)),
@@ -176,6 +178,7 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, o
         "diverged_values": "weights(network), forward(network, examples)",
         "subject": "network",
         "restore": 'assign(network, state["best_params"])',
+        "keep_shown": "average.keep()",
         "fitted": "history",
         "predict_dtype": "model.variable_dtype",
         "predict_setup": [
