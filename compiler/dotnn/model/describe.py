@@ -37,7 +37,7 @@ def _step(model: Model, step: Step) -> Iterator[str]:
         p = model.params[name]
         penalty = f", penalty {p.penalty}" if p.penalty else ""
         constraint = f", constraint {p.constraint}" if p.constraint else ""
-        yield f"      {name}: {list(p.shape)} ~ {p.init}{penalty}{constraint}"
+        yield f"      {name}: {list(p.shape)} ~ {p.init}{penalty}{constraint}{', frozen' * p.frozen}"
 
 
 def _cell(body: Recurrence) -> Iterator[str]:

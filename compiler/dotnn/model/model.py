@@ -43,7 +43,10 @@ class Declared:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One array to be trained, or state that training renews; `decayed` if decoupled weight decay acts on it."""
+    """One array to be trained, or state; `decayed` if decoupled weight decay acts on it.
+
+    State is what is not `trained`: what training renews, and what the spec has `frozen`.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -53,6 +56,12 @@ class Parameter:
     decayed: bool = False
     constraint: Bound[Constraint] | None = None
     trained: bool = True
+    frozen: bool = False
+
+    @property
+    def renewed(self) -> bool:
+        """Whether it is state that a training step replaces."""
+        return not (self.trained or self.frozen)
 
     @property
     def size(self) -> int:
@@ -92,7 +101,7 @@ class Places:
 class Step:
     """One layer applied to earlier values, and to `weights`: parameters that it does not own.
 
-    `params` maps the layer's short names to full names.
+    `params` maps the layer's short names to full names. A layer is `frozen` if the spec freezes it as a whole.
     """
 
     path: str
@@ -104,6 +113,7 @@ class Step:
     span: Span
     places: Places = Places()
     weights: tuple[str, ...] = ()
+    frozen: bool = False
 
     @property
     def call(self) -> str:

@@ -117,14 +117,18 @@ class NetworkWriter:
         cache = dict(sorted(cache.items())) if call.kind == "layer" and len(cache) > 12 else cache
         back = writer.backward()
         self.bodies[call] = {"forward": forward.body, "backward": back.body if back else []}
-        return Pair(base_name(call), call, forward, back, cache)
+        return Pair(base_name(call), call, forward, back, cache, self._inner_saves(call))
+
+    def _inner_saves(self, call: Call) -> bool:
+        """Whether a function that is called in that of a call returns a cache."""
+        return any(self.served[c].saves for c in call.children)
 
     # -------------------------------------------------------------------------------------------------- functions
 
     def _functions(self, pair: Pair) -> list[tree.Item]:
         call = pair.call
         forward, back = pair.forward, pair.backward
-        children = any(self.served[c].saves for c in call.children)
+        children = self._inner_saves(call)
         body = [
             *self._cache_begins(children),
             *forward.body,
@@ -187,7 +191,7 @@ class NetworkWriter:
 
     def _forward(self, root: Writer) -> tree.Function:
         half = root.forward()
-        children = any(self.served[c].saves for c in self.root.children)
+        children = self._inner_saves(self.root)
         outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
         needed = [v for v in self.graph.outputs.values() if v.id in self.flow.sources]
         half.body[:0] = root.unpack([v for v in needed if v.id not in root.unpacked], "forward")
@@ -318,7 +322,7 @@ def lsuv_values(model: Model, graph: Graph) -> list[Value]:
 
 def vanishing(graph: Graph) -> list[Value]:
     """Return values that are zero where what they are made of has overflowed: no loss shows that."""
-    return [node.out for node in graph.phase("forward") if node.rule.vanishes]
+    return [node.out for node in graph.phase("forward") if node.hides_overflow]
 
 
 def _heights(root: Call) -> dict[Call, int]:
