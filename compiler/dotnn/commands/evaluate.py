@@ -15,8 +15,8 @@ from dotnn.commands.options import FILE, json_option
 @json_option
 def command(run: str, data: str | None, as_json: bool) -> None:
     """Measure a finished run on its test part, or on other data."""
-    from dotnn.commands.seeing.figures import figures_of, held_out
-    from dotnn.commands.seeing.run import Run
+    from dotnn.commands.seeing.figures import figures_of
+    from dotnn.commands.seeing.run import Run, held_out
     from dotnn.reports.console import show_json
     from dotnn.reports.figures import figures_text
     from dotnn.running.run_contents import faults_of_runs, warn_of_divergence

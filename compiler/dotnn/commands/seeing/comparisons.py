@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from dotnn.commands.seeing.run import Run, outputs_of
 from dotnn.model.model import LossTerm
+from dotnn.reports.seen import Classes, Comparison, Numbers
 from dotnn.running.preparing import in_own_units, targets_in_own_units
 from dotnn.running.spec_files import Arrays
 
 Array = np.ndarray
 SUMS_TO_ONE = 1e-3
 """Rows that add up to 1 but for so much are probabilities in single precision."""
-
-
-@dataclass(frozen=True)
-class Classes:
-    """Scores of classes, (n, classes), and the true ones, (n,); `probable` if the scores are probabilities.
-
-    `positive` is the class that a binary output stands for, -1 where each class has a score.
-    """
-
-    output: str
-    target: str
-    labels: Sequence[str]
-    scores: Array
-    actual: Array
-    probable: bool
-    positive: int = -1
-
-    @property
-    def predicted(self) -> Array:
-        """The class with the highest score, the first of equal ones."""
-        return np.asarray(self.scores.argmax(axis=1))
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Predictions and targets in the target's own units, (n, outputs) each."""
-
-    output: str
-    target: str
-    values: Array
-    actual: Array
-
-
-Comparison = Classes | Numbers
 
 
 def comparisons(run: Run, examples: Arrays) -> list[Comparison]:

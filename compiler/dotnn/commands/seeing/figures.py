@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from dotnn.commands.seeing.comparisons import Classes, Comparison, Numbers, comparisons
+from dotnn.commands.seeing.comparisons import comparisons
 from dotnn.commands.seeing.run import PARTS, Run
+from dotnn.reports.seen import Classes, Comparison, Numbers
 from dotnn.running.spec_files import Arrays
 from dotnn_runtime.merit import calibration, classes, errors, intervals, ranking
 
@@ -44,11 +45,6 @@ class Figures:
         head = {"run": self.run, "part": self.part, "examples": self.examples, "loss": _number(self.loss)}
         metrics = {name: _number(value) for name, value in self.metrics.items()}
         return {**head, "metrics": metrics, "outputs": self.found}
-
-
-def held_out(parts: Mapping[str, Arrays]) -> str:
-    """Return the part of the data that says most about new examples."""
-    return next(part for part in ("test", "val", "train") if part in parts)
 
 
 def figures_of(run: Run, examples: Arrays, part: str) -> Figures:

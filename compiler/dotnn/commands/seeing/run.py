@@ -17,12 +17,13 @@ from dotnn.core.arguments import Bound, show
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.library.inits import INITS
 from dotnn.model.model import Model
+from dotnn.reports.seen import Seen
 from dotnn.running.preparing import prepared_again
 from dotnn.running.run_contents import Kept, check_finished, faults_of_runs, history_of, kept_in, result_of, script_text
-from dotnn.running.scripts import run_script
+from dotnn.running.scripts import load_module, run_script
 from dotnn.running.spec_files import Arrays, load_examples, load_others, refusals
 from dotnn.session import Compilation
-from dotnn.targets import PROVEN
+from dotnn.targets import PROVEN, TARGETS
 from dotnn_runtime.run_folder import RunFolder
 from dotnn_runtime.script.digest import digest_of
 
@@ -34,7 +35,7 @@ class Run:
     """A finished run of any target. Its network is run by the fast NumPy script, compiled anew from its spec.
 
     `begun` is that spec, `kept` what the training has left, `history` a record for each epoch, `result` what
-    `metrics.json` says.
+    `metrics.json` says; the parameters `of_files` started from a file.
     """
 
     folder: RunFolder
@@ -43,6 +44,7 @@ class Run:
     kept: Kept
     history: list[dict[str, float]]
     result: dict[str, Any]
+    of_files: frozenset[str] = frozenset()
 
     @classmethod
     def open(cls, path: str) -> Run:
@@ -52,10 +54,10 @@ class Run:
             check_finished(folder)
             given = folder.manifest.get("set")
             sets = [f"{name}={show(value)}" for name, value in given.items()] if isinstance(given, dict) else []
-            begun = _without_files(Compilation.read(str(folder.path / "spec.nn"), sets))
+            begun, of_files = _without_files(Compilation.read(str(folder.path / "spec.nn"), sets))
             module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_seen")
             kept = kept_in(folder, module)
-            run = cls(folder, begun, module, kept, history_of(folder), result_of(folder))
+            run = cls(folder, begun, module, kept, history_of(folder), result_of(folder), of_files)
         if not is_unchanged(script_text(folder)):
             message = (
                 f"warning: {folder.path / 'model.py'} was edited since dotnn wrote it; what follows is of its spec"
@@ -77,6 +79,19 @@ class Run:
     def dtype(self) -> np.dtype[Any]:
         """The precision of its parameters."""
         return next((w.dtype for w in self.kept.params.values()), np.dtype(float))
+
+    def start(self, parts: Mapping[str, Arrays]) -> Arrays:
+        """Return the parameters with which the training began, in float64; `parts` is its data."""
+        seed = self.folder.manifest.get("seed")
+        seed = seed if isinstance(seed, int) else self.model.train.seed
+        params: Arrays = self.module.init_params(seed, np.float64)
+        if self.of_files:
+            target = TARGETS.get(str(self.folder.manifest.get("target")))
+            own = load_module(self.folder.path / "model.py", target.needs if target else None)
+            params |= {name: w for name, w in own.init_params(seed, np.float64).items() if name in self.of_files}
+        if hasattr(self.module, "unit_variance"):
+            params = self.module.unit_variance(params, {name: _double(a) for name, a in parts["train"].items()})
+        return params
 
     @property
     def spec_path(self) -> str:
@@ -128,13 +143,23 @@ class Run:
         raise CompileError([Diagnostic("NN406", message, help=help)])
 
 
-def _without_files(begun: Compilation) -> Compilation:
-    """Return a compilation for which parameters that start from a file start from 0: a run does not keep that file."""
+def _without_files(begun: Compilation) -> tuple[Compilation, frozenset[str]]:
+    """Return a compilation in which what starts from a file starts from 0, and its names: a run keeps no such file."""
     model, zeros = begun.model, Bound(INITS["zeros"], {})
     of_files = {name: replace(p, init=zeros) for name, p in model.params.items() if p.init.name == "file"}
     if not of_files:
-        return begun
-    return Compilation.of(replace(model, params={**model.params, **of_files}), begun.sets, begun.warnings)
+        return begun, frozenset()
+    without = replace(model, params={**model.params, **of_files})
+    return Compilation.of(without, begun.sets, begun.warnings), frozenset(of_files)
+
+
+def _double(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype.kind in "iu" else values.astype(float)
+
+
+def held_out(parts: Mapping[str, Arrays]) -> str:
+    """Return the part of the data that says most about new examples."""
+    return next(part for part in ("test", "val", "train") if part in parts)
 
 
 def outputs_of(run: Run, examples: Arrays) -> Arrays:
@@ -153,3 +178,26 @@ def _pieces(examples: Arrays) -> Iterator[Arrays]:
     length = max(1, AT_ONCE * count // max(1, sum(a.size for a in examples.values())))
     for start in range(0, count, length):
         yield {name: a[start : start + length] for name, a in examples.items()}
+
+
+def seen_of(run: Run, data: str | None = None) -> Seen:
+    """Return a run with its data, as pictures and findings read it. Raises `CompileError`."""
+    from dotnn.commands.seeing.comparisons import comparisons
+
+    parts = run.parts(data)
+    part = held_out(parts)
+    return Seen(
+        name=run.name,
+        model=run.model,
+        graph=run.begun.graph(PROVEN.name, PROVEN.styles[0].name),
+        params={name: w.astype(float) for name, w in run.kept.params.items()},
+        start=run.start(parts),
+        history=run.history,
+        result=run.result,
+        parts=parts,
+        part=part,
+        compared=comparisons(run, parts[part]),
+        outputs=lambda inputs: outputs_of(run, dict(inputs)),
+        labels=run.kept.labels,
+        set_values=run.folder.manifest.get("set") or {},
+    )
