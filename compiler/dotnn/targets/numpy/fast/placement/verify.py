@@ -13,6 +13,7 @@ the compiler, never of a spec.
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import count, product
@@ -49,6 +50,7 @@ def verify_plan(plan: Plan, script: str) -> None:
         with np.errstate(all="ignore"):
             _Machine(plan, *names, branch=branch).run(*parsed)
     _code.cache_clear()
+    _text.cache_clear()
 
 
 class _Memory:
@@ -56,7 +58,7 @@ class _Memory:
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
-        self._writers: dict[int, tuple[Any, Array]] = {}
+        self._writers: dict[int, tuple[Array, int, Array]] = {}
 
     def evaluate(self, tree: ast.expr) -> Any:
         return eval(_code(tree), self.names)
@@ -65,11 +67,12 @@ class _Memory:
         """Return a view, of the array's shape, of the numbers of the statements that wrote its elements last."""
         owner = _owner(array)
         if id(owner) not in self._writers:
-            self._writers[id(owner)] = owner, np.zeros(owner.nbytes // owner.itemsize, np.int64)
-        table = self._writers[id(owner)][1]
-        start = (array.ctypes.data - owner.ctypes.data) // owner.itemsize
+            numbers = np.zeros(owner.nbytes // owner.itemsize, np.int64)
+            self._writers[id(owner)] = owner, _address(owner), numbers
+        _, begin, table = self._writers[id(owner)]
+        start = (_address(array) - begin) // owner.itemsize * table.itemsize
         strides = [s // owner.itemsize * table.itemsize for s in array.strides]
-        return np.lib.stride_tricks.as_strided(table[start:], array.shape, strides)
+        return np.ndarray(array.shape, table.dtype, table, start, strides)
 
 
 class _Machine:
@@ -107,7 +110,7 @@ class _Machine:
         """Give a value that reuses memory an array of its own in `apart`; remember what is a copy of other arrays."""
         if name in self.plan.reused:
             self.apart.names[name] = self.apart.names[name].copy(order="K")
-        if "np.empty" in map(ast.unparse, ast.walk(expression)):
+        if "np.empty" in (_text(node) for node in ast.walk(expression) if isinstance(node, ast.Attribute)):
             self.empty |= {id(owner): owner for owner in map(_owner, _flat(self.placed.names[name]))}
         sources = [placed for _, _, placed in self._arrays(expression)]
         made = _flat(self.placed.names[name])
@@ -143,7 +146,7 @@ class _Machine:
             if isinstance(statement, ast.For):
                 self._run_loop(statement)
             elif isinstance(statement, ast.If):
-                mode = ast.unparse(statement.test) == "training"
+                mode = _text(statement.test) == "training"
                 taken = self.placed.evaluate(statement.test) if mode else self.branch
                 self._run_all(statement.body if taken else statement.orelse)
             else:
@@ -163,7 +166,7 @@ class _Machine:
                 self.apart.writers(before)[...] = self.apart.writers(after)
 
     def _run_one(self, statement: ast.stmt) -> None:
-        text = ast.unparse(statement)
+        text = _text(statement)
         target = _target(statement, self.placed)
         for tree in _operands(statement, target):
             for name, apart, placed in self._arrays(tree):
@@ -171,7 +174,7 @@ class _Machine:
                 if _is_product(statement) and target and np.shares_memory(placed, self.placed.evaluate(target)):
                     raise InvalidPlan(f"`{text}` writes over its own operand {name}")
         if target is not None and (shared := _unwritable(self.placed.evaluate(target))):
-            raise InvalidPlan(f"`{text}` writes into {ast.unparse(target)}, {shared}")
+            raise InvalidPlan(f"`{text}` writes into {_text(target)}, {shared}")
         self._execute(statement)
         if target is not None:
             number = next(self.numbers)
@@ -188,7 +191,7 @@ class _Machine:
         if isinstance(tree, ast.Name | ast.Attribute | ast.Subscript):
             pairs = list(zip(*(_flat(m.evaluate(tree)) for m in (self.apart, self.placed)), strict=True))
             if pairs and not (isinstance(tree, ast.Subscript) and pairs[0][0].base is None):
-                yield from ((ast.unparse(tree), *pair) for pair in pairs)
+                yield from ((_text(tree), *pair) for pair in pairs)
                 return
         if not _is_size(tree):
             for child in ast.iter_child_nodes(tree):
@@ -238,12 +241,21 @@ def _parsed(lines: Sequence[str]) -> list[ast.stmt]:
 def _code(tree: ast.AST) -> CodeType:
     if isinstance(tree, ast.stmt):
         return compile(ast.Module([tree], []), "plan", "exec")
-    return compile(ast.fix_missing_locations(ast.Expression(_loaded(tree))), "plan", "eval")
+    read = copy.copy(tree)
+    if isinstance(read, ast.Name | ast.Attribute | ast.Subscript):  # it may be the target of an assignment
+        read.ctx = ast.Load()
+    assert isinstance(read, ast.expr)
+    return compile(ast.Expression(read), "plan", "eval")
 
 
-def _loaded(tree: ast.AST) -> ast.expr:
-    """Return an expression that may be the target of an assignment as one that is read."""
-    return ast.parse(ast.unparse(tree), mode="eval").body
+@cache
+def _text(tree: ast.AST) -> str:
+    return ast.unparse(tree)
+
+
+def _address(array: Array) -> int:
+    address, _ = array.__array_interface__["data"]
+    return int(address)
 
 
 def _owner(array: Any) -> Array:
