@@ -14,7 +14,7 @@ PLACE = re.compile(r"\.nn:(\d+)(?:\"\"\")?$")
 
 @pytest.mark.parametrize("name", ["xor", "brackets", "jabberwocky", "digits_batchnorm", "probe"])
 def test_marks(name):
-    """A marked line assigns something, in the function that the mark names, under (or beside) the place of its spec line."""
+    """A marked line assigns something, in the function that the mark names, under its spec line or beside it."""
     draft = Compilation.read(str(SPECS / f"{name}.nn")).draft(Options())
     graph, explained = draft.graph, explain_script(draft)
     lines = explained.text.split("\n")
