@@ -37,15 +37,15 @@ ONE_LINE = 96
 class Network:
     """The functions of a network as trees: those of layers and blocks, and the contract's own.
 
-    `metrics` says where `evaluate` finds what metrics are of, `vanishing` where values are that no loss shows. `read`
-    are the keys of what the loss and the metrics read of the cache; None where they read an input, too, or more than
-    one cache holds it.
+    `metrics` says where `evaluate` finds what metrics are of, `vanishing` are the keys of values in the cache that no
+    loss shows. `read` are the keys of what the loss and the metrics read of it; None where they read an input, too, or
+    more than one cache holds it.
     """
 
     parts: list[tree.Item]
     functions: list[tree.Item]
     metrics: dict[str, str]
-    vanishing: dict[str, str]
+    vanishing: list[tuple[str, ...]]
     flat: bool
     read: list[str] | None
 
@@ -89,7 +89,7 @@ class NetworkWriter:
         parts = [item for pair in self.library.pairs for item in self._functions(pair)]
         functions = [forward, *self._loss(root), self._backward(root)]
         metrics = {m.output: self._metric_source(m.output, root) for m in self.model.train.metrics}
-        vanished = {v.name: root.stored(v, "backward") for v in vanishing(self.graph)}
+        vanished = [root.cache_path(v) for v in vanishing(self.graph)]
         return Network(parts, functions, metrics, vanished, self.flat, self._read(root))
 
     def _read(self, root: Writer) -> list[str] | None:
@@ -152,8 +152,9 @@ class NetworkWriter:
         entries = "{" + ", ".join(f'"{key}": {text}' for key, text in cache.items()) + "}"
         if not saves:
             return [tree.Return(", ".join(results))]
-        if not children and len(entries) + sum(map(len, results)) < 90:
-            return [tree.Return(", ".join([*results, entries]))]
+        whole = entries if not children else f"cache | {entries}" if cache else "cache"
+        if len(whole) + sum(map(len, results)) < 90:
+            return [tree.Return(", ".join([*results, whole]))]
         kept: list[tree.Stmt] = []
         if not children:
             kept = [tree.Assign(("cache",), entries)]
