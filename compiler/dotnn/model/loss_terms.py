@@ -171,7 +171,18 @@ def _target_kind(loss: Loss, output: Tensor, target: Declared, call: nodes.Call,
 
 
 def _declared(target: Declared) -> str:
-    return f"class[{target.bound}]" if target.kind == "class" else shape_text(target.type)
+    return target.shown if target.kind == "class" else shape_text(target.type)
+
+
+def _steps_differ(name: str, output: Tensor, target: Declared) -> tuple[str, str]:
+    """Return why an output with a row for each step, say, does not suit a target that has others, and the fix."""
+    count, steps, given = target.bound, target.type.example, output.type.example[:-1]
+    wanted = f"each of {' x '.join(map(str, steps))} steps" if steps else "each example"
+    layer = f"returns = {'sequence' if steps else 'last'} in a recurrent layer"
+    help = f"one row of {count} for {wanted} is needed: {layer}{'' if steps else ', or -> flatten'}"
+    if given:
+        help += f"; for one class for each step declare target {target.name}: class{[*given, count]}"
+    return f"{name}: the output has shape {shape_text(output.type)}, but the target is one class for {wanted}", help
 
 
 def misfit(name: str, output: Tensor, target: Declared, *, classes: bool) -> tuple[str, str] | None:
@@ -179,13 +190,12 @@ def misfit(name: str, output: Tensor, target: Declared, *, classes: bool) -> tup
     shape, count = shape_text(output.type), target.bound
     if target.kind == "class" and not classes:
         help = f"use cross_entropy for classes; only if it holds numbers, declare target {target.name}: {shape}"
-        return f"{name} needs numbers, but the target {target.name} is class[{count}]", help
+        return f"{name} needs numbers, but the target {target.name} is {target.shown}", help
     if target.kind == "class":
         if output.type.shape == (*target.type.shape, count):
             return None
-        if output.type.shape[-1:] == (count,):  # one for each step, say
-            help = f"one row of {count} for each example is needed: returns = last in a recurrent layer, or -> flatten"
-            return f"{name}: the output has shape {shape}, but the target is one class for each example", help
+        if output.type.shape[-1:] == (count,):
+            return _steps_differ(name, output, target)
         return (
             f"{name}: the output has shape {shape}, but the target has {count} classes",
             f"one probability for each class is needed: make the last layer dense({count}, softmax)",

@@ -30,8 +30,8 @@ Nested: TypeAlias = "int | float | list[Nested]"
 
 @dataclass(frozen=True)
 class Declared:
-    """An `input` or `target`. `kind` is "real", "int", "category" or "class"; `bound` is the N of `class[N]`
-    and `category[N]` (0: none)."""
+    """An `input` or `target`. `kind` is "real", "int", "category" or "class"; `bound` is the N of `class[N]`,
+    `class[steps, N]` and `category[N]` (0: none)."""
 
     name: str
     role: str
@@ -39,6 +39,12 @@ class Declared:
     type: TensorType
     bound: int
     span: Span
+
+    @property
+    def shown(self) -> str:
+        """What the declaration says of one example, as the spec would have it: `[2]`, `class[10]`, `class[12, 30]`."""
+        sizes = [*self.type.example, *([self.bound] if self.bound else [])]
+        return f"{'' if self.kind == 'real' else self.kind}{sizes}"
 
 
 @dataclass(frozen=True)
