@@ -165,6 +165,7 @@ def drawn(kind: str, shape: tuple[int, ...]) -> str:
         "class": f"rng.integers({count or 2}, size={size})",
         "unit": f"rng.uniform(size={size})",
         "binary": f"rng.integers(2, size={size}).astype(float)",
+        "weight": f"rng.uniform(size={size})",
         "sign": f"rng.choice([-1.0, 1.0], {size})",
         "distribution": f"rng.dirichlet(np.ones({shape[-1] if shape else 1}), {_size(shape[:-1])})",
     }
