@@ -1,7 +1,7 @@
 """Metrics in which examples, or their steps, count as often as their weights say.
 
-As in scikit-learn's `metrics` with `sample_weight`. `weights` are numbers from 0 up, or marks, `(n,)` or `(n, steps,
-…)`. Where all are 0, a metric is not a number.
+As in scikit-learn's `metrics` with `sample_weight`. `weights` are numbers from 0 up,
+or marks, `(n,)` or `(n, steps, …)`. Where all are 0, a metric is not a number.
 """
 
 import numpy as np

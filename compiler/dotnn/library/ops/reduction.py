@@ -1,8 +1,8 @@
 """How losses reduce: attributes `reduce` ("mean" or "sum" over the batch) and `features`, what else the sum is divided
 by (the number of features where a loss averages over them, of positions for a sequence of class targets; 1: nothing).
 
-A loss may have one operand more, `m`: how much each example counts, or each of its steps, [B], [B, steps], …; marks of a
-mask count as 0 and 1. The mean is then E = sum of m l / sum of m over the whole batch, and the sum is that of m l.
+A loss may have one operand more, `m`: how much each example counts, or each of its steps, [B], [B, steps], …; marks of
+a mask count as 0 and 1. The mean is then E = sum of m l / sum of m over the whole batch, and the sum is that of m l.
 """
 
 from __future__ import annotations
