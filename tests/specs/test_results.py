@@ -375,5 +375,15 @@ def test_number_words():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_word_parts():
+    """The share of the letters whose part is found, by a count that leaves out what fills the words up."""
+    module, params, history = trained("word_parts")
+    assert history.test["accuracy"] >= 0.99
+    test = module.prepare(module.load_data())[0]["test"]
+    found = module.predict(params, {"tokens": test["tokens"]})["p"].argmax(axis=-1)
+    letters = test["tokens"] > 0
+    np.testing.assert_allclose(history.test["accuracy"], (found == test["parts"])[letters].mean(), rtol=1e-12)
+
+
 def test_adder():
     assert trained("adder")[2].test["accuracy"] == 1

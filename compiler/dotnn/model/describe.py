@@ -22,7 +22,7 @@ def describe_model(model: Model) -> str:
 
 
 def _declared(declared: Declared) -> str:
-    kind = f"{declared.kind}[{declared.bound}]" if declared.bound else str(declared.type)
+    kind = declared.shown if declared.bound else str(declared.type)
     return f"  {declared.role:6} {declared.name}: {kind}"
 
 

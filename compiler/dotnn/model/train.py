@@ -93,7 +93,8 @@ def read_train(
     plain = {arg.name: section.take(arg) for arg in TRAIN_KEYS}
     plain["clip"] = plain["clip"] if isinstance(plain["clip"], Bound) else None
     losses = _losses(section, network)
-    metrics = sum(section.each("metrics", lambda e: metric_terms(e, losses, section, network)), ())
+    weights = next((name for name, kind in (data.beside if data else {}).items() if kind == "weight"), "")
+    metrics = sum(section.each("metrics", lambda e: metric_terms(e, losses, section, network, weights)), ())
     has_validation = data_failed or _has_validation(data)
     quantities = Quantities(metrics, has_validation, section.failed & {"loss", "metrics"})
     optimizer = section.read("optim", lambda e: _optimizer(e, quantities, section), entry_default(OPTIMIZERS["sgd"]))

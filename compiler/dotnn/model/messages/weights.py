@@ -1,4 +1,4 @@
-"""Parameters: what is computed with them, and what is not trained (NN140, NN203, NN204, NN214, NN216, NN303, NN315)."""
+"""Parameters: what is computed with them, and what is not trained (NN140, NN203, NN204, NN214, NN216, NN303, NN316)."""
 
 from __future__ import annotations
 
@@ -65,4 +65,4 @@ def no_parameters(span: Span, name: str) -> Diagnostic:
 
 def nothing_to_train(span: Span) -> Diagnostic:
     help = "leave at least one parameter to be trained"
-    return Diagnostic("NN315", "all parameters are frozen: there is nothing to train", span, help=help)
+    return Diagnostic("NN316", "all parameters are frozen: there is nothing to train", span, help=help)

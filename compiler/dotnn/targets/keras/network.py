@@ -389,6 +389,6 @@ def _read_values(model: Model, graph: Graph, values: dict[str, Value]) -> dict[i
     made = {v.id for v in (*values.values(), *graph.inputs.values())}
     read = _read_by_losses(graph)
     read = [producers[v.id].ins[0] if is_view(v, producers, made) else v for v in read]
-    read += [values[m.output] for m in model.train.metrics]
+    read += [values[path] for m in model.train.metrics for path in m.values]
     read += rescaled(model, graph).values()
     return {v.id: v for v in read}
