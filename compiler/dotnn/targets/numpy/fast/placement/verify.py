@@ -28,6 +28,7 @@ from dotnn_runtime.script.selfcheck import generic_batch
 
 Array = np.ndarray[Any, np.dtype[Any]]
 EXAMPLES = 3
+TRAINING = "training"
 
 
 class InvalidPlan(AssertionError):
@@ -35,22 +36,33 @@ class InvalidPlan(AssertionError):
 
 
 def verify_plan(plan: Plan, script: str) -> None:
-    """Run two consecutive steps of `plan` in training mode, and two in prediction mode, in two memories.
+    """Run two consecutive steps of `plan` in two memories, in each of the ways in which it can go.
 
-    A plan of predictions has one mode. Where a condition asks for numbers, both branches are taken, whatever they are.
+    A step that asks whether it trains is run in both modes; a plan of predictions has one. Where a condition asks for
+    numbers, both branches are taken, whatever they are.
     `script` is the script that holds the plan: its declarations say which arrays there are. Raises `InvalidPlan`
     naming the statement, the value that it reads, and the statement that destroyed it.
     """
     module = ModuleType("planned")
     exec(compile(script, "planned", "exec"), vars(module))
     parsed = _parsed(plan.setup), _parsed(plan.step)
-    for training, branch in product((False,) if plan.results else (True, False), (True, False)):
+    for training, branch in _ways(plan, [*parsed[0], *parsed[1]]):
         make = _names_of_prediction if plan.results else _names
         names = [make(plan, module, training=training) for _ in ("apart", "placed")]
         with np.errstate(all="ignore"):
             _Machine(plan, *names, branch=branch).run(*parsed)
     _code.cache_clear()
     _text.cache_clear()
+
+
+def _ways(plan: Plan, statements: Sequence[ast.stmt]) -> Iterator[tuple[bool, bool]]:
+    """Yield the pairs of a mode (training or not) and a branch (taken or not) in which these statements differ."""
+    inner = [node for statement in statements for node in ast.walk(statement)]
+    modes = any(isinstance(node, ast.Name) and node.id == TRAINING for node in inner)
+    branches = any(isinstance(node, ast.If) and _text(node.test) != TRAINING for node in inner)
+    yield from product(
+        (False,) if plan.results else (True, False) if modes else (True,), (True, False) if branches else (True,)
+    )
 
 
 class _Memory:
@@ -146,7 +158,7 @@ class _Machine:
             if isinstance(statement, ast.For):
                 self._run_loop(statement)
             elif isinstance(statement, ast.If):
-                mode = _text(statement.test) == "training"
+                mode = _text(statement.test) == TRAINING
                 taken = self.placed.evaluate(statement.test) if mode else self.branch
                 self._run_all(statement.body if taken else statement.orelse)
             else:
@@ -220,7 +232,7 @@ def _names(plan: Plan, module: ModuleType, *, training: bool) -> dict[str, Any]:
     arrays = script["training_arrays"](examples, dtype)
     arguments = {"params": params, "grads": grads, "arrays": arrays, "batch": arrays}
     functions = {name: getattr(np, name) for name in plan.functions}
-    numbers = {"size": EXAMPLES, "dtype": dtype, "training": training, "d_loss": 1.0, "rng": rng}
+    numbers = {"size": EXAMPLES, "dtype": dtype, TRAINING: training, "d_loss": 1.0, "rng": rng}
     return {**script, **functions, **arguments, **numbers}
 
 
