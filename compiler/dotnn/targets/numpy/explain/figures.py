@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dotnn.codegen import counting, tree
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import chains, fitted, in_type, undone_outputs
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.model.model import MetricTerm, Model, Read
 from dotnn.model.raw import raw_declarations
 from dotnn.targets.numpy.explain.data import number_type, plain_functions, raw_array, shaped
@@ -157,6 +158,8 @@ class Figures:
         first = next(iter(self.model.params), "")
         dtype = f'params["{first}"].dtype' if first else "float"
         inputs = {name: self._input(name) for name in self.model.inputs}
+        if len(inputs) == 1 and (cast := self._cast_in_a_line(inputs, dtype)):
+            return [("x", cast)], table(dict.fromkeys(inputs, "x"))
         batch = table({name: in_type(values) if cast else values for name, (values, cast) in inputs.items()})
         if batch.count("dtype") == 1 and len(batch) < SHORT_CAST:
             batch = batch.replace("dtype", dtype)
@@ -170,6 +173,12 @@ class Figures:
             named.append(("batch", batch))
             batch = "batch"
         return named, batch
+
+    def _cast_in_a_line(self, inputs: Mapping[str, tuple[str, bool]], dtype: str) -> str:
+        """Return the expression of the only input in its type, if it is a long one that fits on a line of its own."""
+        ((values, cast),) = inputs.values()
+        text = in_type(values, dtype) if cast else ""
+        return text if len(text) > SHORT_CAST and INDENT + len(f"x = {text}") <= WIDTH else ""
 
     def _input(self, name: str) -> tuple[str, bool]:
         """Return the expression of an input in its shape, and prepared; and whether it is still to be cast."""
