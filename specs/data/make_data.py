@@ -58,6 +58,14 @@ def make_iris() -> None:
     write_csv("iris.csv", header, [[*row, name] for row, name in zip(iris.data.tolist(), species, strict=True)])
 
 
+def make_iris_encoder() -> None:
+    """The first two principal components of the standardised measures, as the weights of a layer."""
+    measures = load_iris().data
+    _, _, components = np.linalg.svd((measures - measures.mean(0)) / measures.std(0), full_matrices=False)
+    upright = components[:2] * np.sign(components[:2, :1])
+    write_npz("iris_encoder.npz", {"encode.W": upright.T.round(6), "encode.b": np.zeros(2)})
+
+
 def make_breast_cancer() -> None:
     """569 tumours, 30 measures of the cell nuclei of each; `benign` is 1 for benign and 0 for malignant."""
     cancer = load_breast_cancer()
@@ -95,6 +103,23 @@ def make_passengers() -> None:
         survived = int(rng.random() < 1 / (1 + np.exp(-score)))
         rows.append([survived, sex, age_, relatives, deck_, fare_])
     write_csv("passengers.csv", ["survived", "sex", "age", "relatives", "deck", "fare"], rows)
+
+
+def make_survey() -> None:
+    """800 answers to a survey, made up: who is older and went to school for longer answers more often.
+
+    `weight` is how many people of the land an answer stands for, `high_income` 1 or 0.
+    """
+    rng = np.random.default_rng(1936)
+    rows: list[list[object]] = []
+    while len(rows) < 800:
+        age, schooling = int(rng.integers(18, 80)), int(np.clip(rng.normal(11, 3), 4, 20))
+        hours = int(np.clip(rng.normal(42 if age < 65 else 15, 10), 0, 80))
+        answers = 1 / (1 + np.exp(-0.05 * (age - 55) - 0.4 * (schooling - 13)))
+        if rng.random() < answers:
+            score = 0.5 * (schooling - 13) + 0.06 * (hours - 40) + 0.03 * (age - 45) - 0.3
+            rows.append([age, schooling, hours, round(1 / answers, 3), int(rng.random() < 1 / (1 + np.exp(-score)))])
+    write_csv("survey.csv", ["age", "schooling", "hours", "weight", "high_income"], rows)
 
 
 def make_brackets() -> None:
@@ -136,9 +161,11 @@ def make_four() -> None:
 if __name__ == "__main__":
     make_digits()
     make_iris()
+    make_iris_encoder()
     make_breast_cancer()
     make_diabetes()
     make_passengers()
+    make_survey()
     make_power_plant()
     make_four()
     make_brackets()

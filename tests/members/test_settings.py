@@ -231,7 +231,7 @@ def test_what_accumulate_does_not_go_together_with():
         (SPEC.replace("mse(y, t)", "sse(y, t)"), "accumulate = 2  decay = l2(0.1)"),
         (SPEC, "accumulate = 2  batch = all"),
     ):
-        with pytest.raises(CompileError, match="NN316"):
+        with pytest.raises(CompileError, match="NN318"):
             model_of(network.format(train=train, data=""))
 
 

@@ -10,6 +10,7 @@ from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.library.averages import AVERAGES
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
+from dotnn.library.draws import DRAWS
 from dotnn.library.inits import INITS
 from dotnn.library.layers import ACTIVATIONS
 from dotnn.library.losses import LOSSES
@@ -37,8 +38,14 @@ FAMILIES: dict[str, dict[str, Member]] = {
     "constraint": dict(CONSTRAINTS),
     "average": dict(AVERAGES),
     "noise": dict(NOISES),
+    "draw": dict(DRAWS),
 }
-FAMILY_NAMES = {"init": "initialiser", "clip": "way to clip", "average": "average of weights"}
+FAMILY_NAMES = {
+    "init": "initialiser",
+    "clip": "way to clip",
+    "average": "average of weights",
+    "draw": "distribution",
+}
 CAN_BE_NONE = ("penalty", "decay", "clip", "constraint", "average", "noise")
 
 

@@ -24,7 +24,7 @@ def _explain(model: Model, noise: Bound[Noise], place: str) -> Part:
     if noise.entry.on == "gradient":
         noisy = tree.assign("grads", f"with_noise({{n: grads[n] for n in PARAMS}}, {_deviation(noise)}, rng)")
         return Part(gradient=(noisy,), draws=True)
-    state = any(not p.trained for p in model.params.values())
+    state = any(p.renewed for p in model.params.values())
 
     def wrap(inner: str) -> tuple[str, tree.Item]:
         body: tuple[tree.Stmt, ...] = (
