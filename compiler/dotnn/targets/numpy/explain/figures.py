@@ -158,8 +158,8 @@ class Figures:
         first = next(iter(self.model.params), "")
         dtype = f'params["{first}"].dtype' if first else "float"
         inputs = {name: self._input(name) for name in self.model.inputs}
-        if len(inputs) == 1 and (cast := self._cast_in_a_line(inputs, dtype)):
-            return [("x", cast)], table(dict.fromkeys(inputs, "x"))
+        if len(inputs) == 1 and (line := self._cast_in_a_line(inputs, dtype)):
+            return [("x", line)], table(dict.fromkeys(inputs, "x"))
         batch = table({name: in_type(values) if cast else values for name, (values, cast) in inputs.items()})
         if batch.count("dtype") == 1 and len(batch) < SHORT_CAST:
             batch = batch.replace("dtype", dtype)
