@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dotnn.core.arguments import POSITIVE_INT, Arg
 from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.sources import SOURCES, DataSource
@@ -17,8 +18,9 @@ from dotnn.model.section import SectionReader, items
 from dotnn.model.splits import BESIDE, Column, read_split
 from dotnn.syntax import nodes
 
-DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split", "weights")
+DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split", "weights", "take")
 WEIGHTS = "weights"
+TAKE = Arg("take", POSITIVE_INT, 0, "so many examples are left in the training part: drawn, or in an order the first")
 PARTS = ("val", "test")
 """The parts that may have a file of their own."""
 
@@ -72,7 +74,8 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     files = _files(section, [key for key in PARTS if key in keys and key in section.values], source, split)
     kinds = {name: BESIDE[name] for name in columns} | ({"part": "text"} if files else {})
     ways = {name: tuple(some) for name, some in found.ways.items()}
-    return Data(inline, source, ways, found.made_of, split, kinds, files)
+    take = section.take(TAKE) if "take" in keys else 0
+    return Data(inline, source, ways, found.made_of, split, kinds, files, take)
 
 
 def _files(

@@ -332,7 +332,7 @@ class Data:
 
     `prepared` has the preparations of an input or target, in order. `made_of` says of an input that has no data of its
     own of which other one it is made; `beside` has the kinds of arrays that are read beside inputs and targets, and
-    `files` the parts that have a file of their own.
+    `files` the parts that have a file of their own. `take` is how many examples are left to train on, 0: all.
     """
 
     inline: Mapping[str, list[Nested]] = field(default_factory=dict)
@@ -342,6 +342,7 @@ class Data:
     split: Split | None = None
     beside: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, FileSource] = field(default_factory=dict)
+    take: int = 0
 
     def has_part(self, name: str) -> bool:
         """Whether examples are held back as a part: "val" or "test"."""

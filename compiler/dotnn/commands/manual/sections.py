@@ -49,7 +49,7 @@ def _train() -> str:
 
 
 def _data() -> str:
-    return f"{_keys(data.DATA_KEYS, ())}\n\n{arguments([('split', splits.SPLIT)])}"
+    return f"{_keys(data.DATA_KEYS, (data.TAKE,))}\n\n{arguments([('split', splits.SPLIT)])}"
 
 
 def _check() -> str:
