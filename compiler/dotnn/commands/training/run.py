@@ -64,6 +64,7 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
     continued = folder is not None
     if folder is None:
         settings = {"settings": [*ready.begun.sets], "data": asked.data, "examples": digest_of(ready.examples)}
+        settings |= {"init_from": asked.init_from} if asked.init_from else {}
         folder = RunFolder.create(
             path, version=__version__, overwrite=asked.overwrite, info={**ready.training.info, **settings}
         )
@@ -86,7 +87,8 @@ def _run(
     options = {"epochs": model.train.epochs, "seed": seed_of(model, asked), "dtype": asked.precision}
     try:
         with refusals(model), progress, epoch_ends, np.errstate(all="ignore"):
-            params, history = module.train(examples, **options, resume=saving.state, on_epoch=epoch_ends)
+            first = None if saving.state is not None else ready.first
+            params, history = module.train(examples, **options, params=first, resume=saving.state, on_epoch=epoch_ends)
             if history.stopped_by == DIVERGED and not history.diverged_at:
                 lost = epoch_ends.state.get("params", params)
                 history.diverged_at = first_lost(ready.compiled.graph, lost, module.prepare(examples)[0]["train"])
