@@ -27,6 +27,7 @@ CALLS = {
     "noise": ["noise = gradient(0.1)", "noise = gradient(0.1, fade = 0.55)", "noise = weights(0.05)"],
     "rates": ["rates = rate(h, 0.1)", "rates = [rate(h, 0.5), rate(y.W, 2)]"],
     "shuffle": ["shuffle = batches", "shuffle = false"],
+    "validate": ["validate = every(steps(3))  stop = early(val_loss, patience = 2)", "validate = every(steps(2))"],
 }
 """What a spec may say; every setting is here, and every average and every noise."""
 
@@ -178,6 +179,41 @@ def test_the_best_average_is_returned(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("average", ["", "average = ema(0.7)"])
+def test_validation_between_the_ends_of_epochs(average, style):
+    """Of the weights after every third update, or of their average."""
+    _, _, history, first = trained(style, f"validate = every(steps(3))  shuffle = false  {average}", more=HELD)
+    right = ByHand(first, 4, order="").train({name: values[:17] for name, values in data().items()})
+    held = {name: values[17:] for name, values in data().items()}
+    weights = right.weights[:1]
+    for w in right.weights[1:]:
+        weights.append({n: 0.7 * weights[-1][n] + 0.3 * w[n] for n in w} if average else w)
+    found = [(v["epoch"], v["step"]) for v in history.validations]
+    assert found == [(-(-step // 5), step) for step in range(3, 21, 3)]
+    values = [right.loss(weights[step - 1], held) for _, step in found]
+    np.testing.assert_allclose([v["val_loss"] for v in history.validations], values, rtol=1e-10)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_early_stopping_by_validations(style):
+    """The lecture's algorithm: the best weights of all updates so far, and patience that counts validations."""
+    train = "batch = 4  validate = every(steps(1))  shuffle = false  stop = early(val_loss, patience = 4)"
+    text = SPEC.format(train=train, data=HELD)
+    params, history = module_of(text, style).train(data(), dtype=np.float64, epochs=60)
+    part, held = ({n: v[rows] for n, v in data().items()} for rows in (slice(17), slice(17, None)))
+    right = ByHand(module_of(text, style).init_params(0, np.float64), 4, order="").train(part, 60)
+    losses = [right.loss(w, held) for w in right.weights]
+    best = waited = 0
+    for step, loss in enumerate(losses):
+        best, waited = (step, 0) if loss <= losses[best] else (best, waited + 1)
+        if waited == 4:
+            break
+    assert waited == 4 and history.stopped_by == "no better val_loss for 4 validations"
+    assert history.validations[-1]["step"] == step + 1 and history.best_epoch == best // 5 + 1
+    assert_close(params, right.weights[best])
+
+
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize(
     ("train", "options"),
     [
@@ -277,7 +313,7 @@ def test_the_best_checkpoint_and_an_interrupted_run_have_the_average(tmp_path):
 
 
 def test_every_setting_is_tried():
-    assert {*CALLS} - {"shuffle"} == {*SETTINGS} - {"validate"}
+    assert {*CALLS} - {"shuffle"} == {*SETTINGS}
     said = " ".join(call for calls in CALLS.values() for call in calls)
     assert all(f"{name}(" in said for name in (*AVERAGES, *NOISES))
 
