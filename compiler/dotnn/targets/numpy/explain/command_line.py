@@ -138,7 +138,7 @@ class CommandLine:
         if plain:
             return f"{{n: {read}(options.inputs, INPUT_COLUMNS[n]) for n in INPUT_COLUMNS}}"
         cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"])' for name in self.raw}
-        return table({name: column(text, self.raw[name][0]) for name, text in cells.items()})
+        return table({name: column(text, *self.raw[name]) for name, text in cells.items()})
 
     def _train(self) -> Iterator[tree.Stmt]:
         examples = "load_data(options.data), " if self._reads_file() else ""
@@ -163,6 +163,7 @@ def drawn(kind: str, shape: tuple[int, ...]) -> str:
         "class": f"rng.integers({count or 2}, size={size})",
         "unit": f"rng.uniform(size={size})",
         "binary": f"rng.integers(2, size={size}).astype(float)",
+        "weight": f"rng.uniform(size={size})",
         "sign": f"rng.choice([-1.0, 1.0], {size})",
         "distribution": f"rng.dirichlet(np.ones({shape[-1] if shape else 1}), {_size(shape[:-1])})",
     }

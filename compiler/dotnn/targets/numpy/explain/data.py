@@ -150,7 +150,7 @@ class DataWriter:
     def _column(self, source: FileSource, name: str, read: str) -> str:
         """Return the expression of what a table holds of a value; `read` is how columns are read."""
         columns = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(source.fields[name]))
-        return column(read.format(columns), self.raw[name][0])
+        return column(read.format(columns), *self.raw[name])
 
     # ---------------------------------------------------------------------------------------------------- prepare
 
@@ -315,10 +315,10 @@ def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> 
     yield tree.assign("rows", f"{{name: np.sort(order[assigned == name]) for name in {names}}}")
 
 
-def column(cells: str, kind: str) -> str:
-    """Return the expression of a value of a kind, made of the cells of a table."""
+def column(cells: str, kind: str, shape: Sequence[int]) -> str:
+    """Return the expression of a value of a kind and shape, made of the cells of a table."""
     if kind.startswith("class"):
-        return f"class_numbers({cells}[:, 0])"
+        return f"class_numbers({cells})" if shape else f"class_numbers({cells}[:, 0])"
     if kind in ("text", "key"):
         return f"{cells}[:, 0]" if kind == "text" else f"as_keys({cells}[:, 0])"
     if kind.endswith("?"):

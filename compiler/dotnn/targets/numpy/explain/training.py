@@ -39,7 +39,7 @@ class TrainingWriter:
         self.slots = optimizer.slots(self.train)
         self.full = not self.train.batch
         self.rate = learning_rate.current(self.train)
-        self.state = bool(graph.state)
+        self.state = bool(graph.new_state)
         self.draws = any(n.rule.random for n in graph.all_nodes())
         self.parts = common.evaluated_parts(model)
         self.fitted = bool(fitted(model))

@@ -300,7 +300,7 @@ class FastEmitter(PlanWriter):
 
     def _bind_sources(self) -> None:
         setup = self.plan.setup
-        for name, value in {**self.graph.params, **self.graph.state}.items():
+        for name, value in self.graph.weights.items():
             if value.id in self.readers:
                 setup.append(f'{value.name} = params["{name}"]')
         carried = {node.ins[0].id for node in self.folded.values()}
