@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dotnn.core.diagnostics import Span, did_you_mean
+from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.sources import SOURCES, DataSource
 from dotnn.model import messages
 from dotnn.model.inline import check_inline, read_inline
@@ -16,9 +17,31 @@ from dotnn.model.section import SectionReader, items
 from dotnn.model.splits import BESIDE, Column, read_split
 from dotnn.syntax import nodes
 
-DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split")
+DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split", "weights")
+WEIGHTS = "weights"
 PARTS = ("val", "test")
 """The parts that may have a file of their own."""
+
+
+def read_weights(section: SectionReader, declared: Declarations) -> dict[str, Declared]:
+    """Return what says how much each example counts, as a target of that name; nothing where the spec has no such key.
+
+    The key yields to an input or target that is called so.
+    """
+    if WEIGHTS in declared or WEIGHTS not in section.values:
+        return {}
+    return {WEIGHTS: Declared(WEIGHTS, "target", "weight", TensorType((BATCH,)), 0, section.spans[WEIGHTS].span)}
+
+
+def _weights_column(section: SectionReader, declared: Declarations) -> dict[str, Column]:
+    """Return the column or array of the source that the weights are in; none where they are written in the spec."""
+    item, expr = declared.get(WEIGHTS), section.values.get(WEIGHTS)
+    if item is None or item.kind != "weight" or isinstance(expr, nodes.List):
+        return {}
+    if not isinstance(expr, nodes.Name | nodes.String):
+        assert expr is not None
+        raise Fail(messages.data.weights_form(expr.span))
+    return {WEIGHTS: expr}
 
 
 def read_data(section: SectionReader, declared: Declarations) -> Data | None:
@@ -35,7 +58,10 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     split, columns = nothing
     if "split" in keys:
         split, columns = section.read("split", lambda e: read_split(e, section.constants, declared), nothing)
-    beside = {**found.columns, **columns}
+    weights: dict[str, Column] = {}
+    with section.reporting(WEIGHTS):
+        weights = _weights_column(section, declared)
+    beside = {**found.columns, **columns, **weights}
     source = section.read("source", lambda e: _source(e, declared, found, beside), None) if "source" in keys else None
     if inline and source:
         section.reporter.add(messages.data.inline_and_source(section.spans["source"].span, list(inline)))
@@ -74,7 +100,9 @@ def _inline(section: SectionReader, declared: Declarations) -> dict[str, list[Ne
     """Return the arrays that are written in the spec, by the name of their input or target."""
     inline: dict[str, list[Nested]] = {}
     for name, expr in section.values.items():
-        if name in declared and not is_made(expr):
+        item = declared.get(name)
+        of_source = item is not None and item.kind == "weight" and not isinstance(expr, nodes.List)
+        if name in declared and not is_made(expr) and not of_source:
             with section.reporting(name):
                 inline[name] = read_inline(name, expr, section.constants)
     return inline
@@ -121,7 +149,7 @@ def _source(expr: nodes.Expr, declared: Declarations, found: Preparations, besid
             message = "columns and keys are given by the name of their input or target"
             raise Fail(messages.data.source_form(arg.span, message))
         item = declared_name(arg.name, declared)
-        if item.name in found.columns or item.name in found.made_of:
+        if item.name in beside or item.name in found.made_of:
             raise Fail(messages.data.given_twice(arg.span, item.name))
         places |= {_word(e): e.span for e in items(arg.value)}
         fields[item.name] = tuple(map(_word, items(arg.value)))

@@ -85,10 +85,12 @@ def load_others(model: Model, given: str, labels: Labels) -> Arrays:
 def _without_parts(model: Model) -> Model:
     if model.data is None:
         return model
-    source, beside = model.data.source, model.data.beside
+    source = model.data.source
+    needed = {name: kind for name, kind in model.data.beside.items() if kind == "weight"}
+    dropped = model.data.beside.keys() - needed.keys()
     if source is not None:
-        source = replace(source, fields={name: words for name, words in source.fields.items() if name not in beside})
-    return replace(model, data=replace(model.data, source=source, split=None, beside={}, files={}))
+        source = replace(source, fields={name: words for name, words in source.fields.items() if name not in dropped})
+    return replace(model, data=replace(model.data, source=source, split=None, beside=needed, files={}))
 
 
 def _checked(
