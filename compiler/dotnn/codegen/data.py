@@ -63,14 +63,20 @@ def _table_lines(model: Model, data: Data) -> list[str]:
     kinds = literal({name: kind for name, (kind, _) in raw_declarations(model).items() if name in source.fields})
     lines = table_lines("columns", columns, room=INDENT)
     if not data.files:
-        read = f"{source.entry.function}({paths['train']}, columns, {kinds})"
+        read = f"{source.entry.function}({paths['train']}, columns, {kinds}{form(source)})"
         lines += on_the_page(f"{'return' if labelled else 'data, labels ='} {read}", INDENT)
         return [*lines, *([] if labelled else ["return data"])]
     lines += on_the_page(f"kinds = {kinds}", INDENT)
     for part, path in paths.items():
         found, known = ("train, labels", "") if part == "train" else (f"{part}, _", ", labels")
-        lines += on_the_page(f"{found} = {source.entry.function}({path}, columns, kinds{known})", INDENT)
+        read = f"{source.entry.function}({path}, columns, kinds{known}{form(source)})"
+        lines += on_the_page(f"{found} = {read}", INDENT)
     return [*lines, f"return join_parts({{{', '.join(f'{literal(p)}: {p}' for p in paths)}}}){', labels' * labelled}"]
+
+
+def form(source: FileSource) -> str:
+    """Return the arguments that say how a file is written, where that is not as usual."""
+    return ", **FORMAT" if source.options else ""
 
 
 def _arrays_lines(data: Data) -> list[str]:

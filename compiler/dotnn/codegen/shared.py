@@ -23,7 +23,7 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
     early = training.early_stop(model)
     table = data.table_source(model)
     kinds = literal({n: k for n, (k, _) in raw_declarations(model, training=False).items() if n in model.inputs})
-    inputs = f"inputs, labels = {table.entry.function}(options.input, INPUT_COLUMNS, {kinds})" if table else ""
+    read = f"{table.entry.function}(options.input, INPUT_COLUMNS, {kinds}{data.form(table)})" if table else ""
     return {
         "shuffle": model.train.shuffle,
         "data_file": bool(model.data and model.data.source),
@@ -40,7 +40,7 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
         "predict_lines": indented(data.predict_lines(model)),
         "undone_lines": indented(data.undone_lines(model)),
         "table": table.entry if table else None,
-        "read_inputs": indented(on_the_page(inputs, 2 * INDENT), 2 * INDENT) if table else [],
+        "read_inputs": indented(on_the_page(f"inputs, labels = {read}", 2 * INDENT), 2 * INDENT) if table else [],
     }
 
 

@@ -38,6 +38,7 @@ def named_tables(model: Model) -> dict[str, Mapping[str, Any]]:
         "RAW_INPUTS": data.raw_inputs(model),
         "RAW_TARGETS": data.raw_targets(model),
         "INPUT_COLUMNS": _input_columns(model),
+        "FORMAT": dict(model.data.source.options) if model.data and model.data.source else {},
         "CLASSES": data.classes(model),
         "FITTED": fitted(model),
     }

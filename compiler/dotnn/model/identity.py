@@ -15,7 +15,7 @@ from dotnn.library.optimizers import Optimizer
 from dotnn.library.schedules import Schedule
 from dotnn.library.values import FAMILY
 from dotnn.model.definitions.whole import Formula
-from dotnn.model.model import Model, Step
+from dotnn.model.model import WHERE_SAID, Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
 """The families whose members say how parameters come about, not what is computed with them."""
@@ -91,7 +91,8 @@ def _plain(value: object) -> object:
 
 def _fields(value: object) -> list[tuple[str, object]]:
     assert is_dataclass(value)
-    found = [(f.name, getattr(value, f.name)) for f in fields(value)]
+    given = [f for f in fields(value) if getattr(value, f.name) or not f.metadata.get(WHERE_SAID)]
+    found = [(f.name, getattr(value, f.name)) for f in given]
     return [(name, _plain(inner)) for name, inner in found if not _is_place(name, inner)]
 
 

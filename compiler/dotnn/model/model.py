@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
@@ -233,11 +233,16 @@ class Train:
         return lr if isinstance(lr, Bound) else None
 
 
+WHERE_SAID = "counts where said"
+"""Marks what most specs say nothing of: it is part of what identifies a training only where it says something."""
+
+
 @dataclass(frozen=True)
 class FileSource:
     """A file of examples, such as `csv("file", x = [columns])`; `format` is a name in `SOURCES`.
 
-    `places` says where each column or key is in the text of the spec.
+    `places` says where each column or key is in the text of the spec, `options` how the file is written, where that
+    is not as usual.
     """
 
     format: str
@@ -245,11 +250,16 @@ class FileSource:
     fields: Mapping[str, tuple[str, ...]]
     span: Span
     places: Mapping[str, Span] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, metadata={WHERE_SAID: True})
 
     @property
     def entry(self) -> DataSource:
         """The registered format."""
         return SOURCES[self.format]
+
+    def numbers(self, cells: str) -> str:
+        """Return the expression of the cells of a table in which numbers are written as Python writes them."""
+        return self.entry.numbers(self.options).replace("{cells}", cells)
 
 
 @dataclass(frozen=True)

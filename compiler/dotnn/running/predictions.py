@@ -12,7 +12,7 @@ import numpy as np
 from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.library.sources import SOURCES
-from dotnn.running.data_errors import from_data_error, own_error
+from dotnn.running.data_errors import all_faults, own_error
 from dotnn.running.output import check_output
 from dotnn.running.requirement import Requirement
 from dotnn.running.scripts import load_module
@@ -40,6 +40,7 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
     """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label."""
     if output is not None and output != "-":
         check_output(Path(output), force=force)
+    module = None
     try:
         folder = RunFolder.open(run)
         module, edited = _script_of(folder, needs)
@@ -58,17 +59,19 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
         help = error.help or "a run is a folder that dotnn train wrote, such as runs/xor"
         raise CompileError([Diagnostic("NN406", message, help=help)]) from None
     except DataError as error:
-        raise CompileError([from_data_error(error, None, str(error.path or input_file))]) from None
+        shown, form = str(error.path or input_file), getattr(module, "FORMAT", {})
+        raise CompileError(all_faults(error, None, shown, form)) from None
 
 
 def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
     """Read the inputs with the source that the name of the file tells, from standard input as CSV or .npz."""
-    declared = _raw_inputs(module)
+    declared, form = _raw_inputs(module), getattr(module, "FORMAT", None)
     named = next((source for source in SOURCES.values() if file.lower().endswith(source.ending)), None)
     if named is None:
-        return read_inputs(file, declared, getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None)
+        columns = getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None
+        return read_inputs(file, declared, columns, form=form)
     if named.table:
-        return read_inputs(file, declared, getattr(module, "INPUT_COLUMNS", None), table=table_reader(named))
+        return read_inputs(file, declared, getattr(module, "INPUT_COLUMNS", None), table=table_reader(named), form=form)
     return read_inputs(file, declared, arrays=array_reader(named))
 
 

@@ -19,7 +19,7 @@ from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
 from dotnn.model.raw import raw_declarations
 from dotnn.reports.console import warn
-from dotnn.running.data_errors import from_data_error, own_error
+from dotnn.running.data_errors import all_faults, from_data_error, own_error
 from dotnn.running.data_help import in_table
 from dotnn.running.data_warnings import table_warnings
 from dotnn_runtime.predict_io import ArrayReader, TableReader
@@ -84,7 +84,7 @@ def _checked(
             arrays, labels = _read(path, source, model, labels)
         return check_arrays(arrays, declared), labels
     except DataError as error:
-        raise stop(model, _located(model, _in_table(model, error, path), *named)) from None
+        raise _located(model, _in_table(model, error, path), *named) from None
 
 
 def _part_file(model: Model, file: FileSource, given: str | None) -> Path:
@@ -105,7 +105,7 @@ def _read(path: Path, source: FileSource, model: Model, known: Labels) -> tuple[
     reader, columns = table_reader(source.entry), {name: list(columns) for name, columns in source.fields.items()}
     kinds = {name: kind for name, (kind, _) in raw_declarations(model).items()}
     with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
-        arrays, labels = reader(path, columns, kinds, known) if known else reader(path, columns, kinds)
+        arrays, labels = reader(path, columns, kinds, known or None, **source.options)
     if model.data is not None and source is model.data.source:  # nothing is learned from the files of other parts
         warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
     return arrays, labels
@@ -131,17 +131,21 @@ def _in_table(model: Model, error: DataError, path: Path) -> DataError:
     source = model.data.source if model.data else None
     if source is None or not source.entry.located:
         return error
-    return in_table(error, path, {name: columns[0] for name, columns in source.fields.items() if len(columns) == 1})
+    alone = {name: columns[0] for name, columns in source.fields.items() if len(columns) == 1}
+    return in_table(error, path, alone, source.options)
 
 
-def _located(model: Model, error: DataError, shown: str, span: Span | None) -> Diagnostic:
-    """Return the diagnostic at the line of the data file, else at the place in the spec, else on the command line."""
-    diagnostic = from_data_error(error, _place_of_fault(model, error) or span, shown)
-    if diagnostic.source is not None and span is not None:
-        return replace(diagnostic, note=f"read by {model.source.path}:{model.source.line_of(span)}")
-    if diagnostic.span is None:
-        return replace(diagnostic, span=Span(0, len(shown)), source=Source("--data", shown))
-    return diagnostic
+def _located(model: Model, error: DataError, shown: str, span: Span | None) -> CompileError:
+    """Return the errors at the lines of the data file, else at the place in the spec, else on the command line."""
+    source = model.data.source if model.data else None
+    form = source.options if source else {}
+    first, *others = all_faults(error, _place_of_fault(model, error) or span, shown, form)
+    if first.source is not None and span is not None:
+        place = f"read by {model.source.path}:{model.source.line_of(span)}"
+        first = replace(first, note=f"{place}; {first.note}" if first.note else place)
+    if first.span is None:
+        first = replace(first, span=Span(0, len(shown)), source=Source("--data", shown))
+    return CompileError([first, *others], model.source)
 
 
 def _data_file(model: Model, given: str | None) -> tuple[Path, str, Span | None]:

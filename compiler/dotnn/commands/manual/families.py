@@ -164,7 +164,8 @@ def _does(way: Preparation) -> str:
 
 def _sources() -> str:
     rows = [(code(s.form), s.doc, _named(s)) for s in SOURCES.values()]
-    return table(("source", "is", "an input or target is"), rows)
+    given = arguments((s.name, s.args) for s in SOURCES.values())
+    return f"{table(('source', 'is', 'an input or target is'), rows)}\n\n{given}"
 
 
 def _named(source: DataSource) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from dotnn.core.arguments import Arg, Attrs
 
 
 @dataclass(frozen=True)
@@ -17,13 +19,16 @@ class DataSource:
     Of a `table`, an input or target names one column for each of its numbers; the reader takes
     `(path, {name: [column, …]}, {name: kind}, labels)`, where `labels` are the texts of classes that another file has
     told, and returns `(arrays, labels)`. Of another source it names one array; the reader takes `(path, {name: key})`
-    and returns the arrays. Errors of a reader about a column or a key begin with "there is no column NAME" or "there
-    is no array NAME", so that they can be shown at that place of the spec.
+    and returns the arrays. Either takes the `args` that the spec gives, by their names; `conflict` says what is wrong
+    with them together, "" for nothing. Errors of a reader about a column or a key begin with "there is no column NAME"
+    or "there is no array NAME", so that they can be shown at that place of the spec.
 
     Where it is `located`, `csv_file.CsvTable` finds the cell of a number that is wrong, and the error shows it.
     A script that is to be read has `plain` instead, which takes the file to be as it should, and imports `modules`. Of
     a table it is the text of a function of the reader's name, from `(path, [column, …])` to an array of texts, a row
-    for each example; of another source the expression that gives the arrays by their keys, from `path`.
+    for each example, for the arguments that are given and the name of the file; `numbers` is then the expression of
+    numbers in place of `{cells}`. Of another source it is the expression that gives the arrays by their keys, from
+    `path`.
     """
 
     name: str
@@ -32,15 +37,22 @@ class DataSource:
     file: str
     ending: str
     form: str
-    plain: str
+    plain: str | Callable[[Attrs, str], str]
     modules: tuple[str, ...] = ()
     table: bool = False
     located: bool = False
+    args: tuple[Arg, ...] = ()
+    conflict: Callable[[Attrs], str] = lambda attrs: ""
+    numbers: Callable[[Attrs], str] = lambda attrs: "{cells}"
 
     @property
     def function(self) -> str:
         """The name of the reader in a script."""
         return self.reader.rpartition(".")[2]
+
+    def plain_for(self, attrs: Attrs, file: str) -> str:
+        """Return the plain text that reads a file of this name, written as the arguments say."""
+        return self.plain if isinstance(self.plain, str) else self.plain(attrs, file)
 
     @property
     def noun(self) -> str:

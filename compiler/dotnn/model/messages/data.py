@@ -26,6 +26,31 @@ def source_form(span: Span, message: str, known: str = "") -> Diagnostic:
     return Diagnostic("NN322", message, span, help=known or example)
 
 
+def no_header(span: Span, file: str) -> Diagnostic:
+    message = f'the columns are those of "{file}", which is not there'
+    return Diagnostic("NN401", message, span, help="put the file there, or name the columns one by one")
+
+
+def bad_header(span: Span, file: str, reason: str) -> Diagnostic:
+    message = f'the header of "{file}" cannot be read{f": {reason}" if reason else ""}'
+    help = "the first line must hold the names of the columns, in UTF-8"
+    return Diagnostic("NN403", message, span, help=help)
+
+
+def no_column(span: Span, name: str, file: str, hint: str) -> Diagnostic:
+    return Diagnostic("NN323", f'there is no column "{name}" in {file}', span, help=hint)
+
+
+def range_of_columns(span: Span, first: str, last: str) -> Diagnostic:
+    message = f"a range of columns goes from left to right, but {last} stands before {first}"
+    return Diagnostic("NN323", message, span, help=f"write {last}..{first}")
+
+
+def no_columns_left(span: Span, file: str, header: str) -> Diagnostic:
+    message = f"no column of {file} is left: all of them are named here or elsewhere"
+    return Diagnostic("NN323", message, span, help=f"it has {header}")
+
+
 def columns_shape(span: Span, name: str, shape: str, wanted: int, found: int) -> Diagnostic:
     given = f"{found} is given" if found == 1 else f"{found} are given"
     if shape == "[]":

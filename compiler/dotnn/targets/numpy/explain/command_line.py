@@ -136,11 +136,13 @@ class CommandLine:
 
     def _columns(self, read: str) -> str:
         """Return the expression of the inputs, read from a table; texts are made numbers where they are cast."""
+        assert self.table is not None
         plain = all(not kind.endswith("?") and kind != "text" for kind, _ in self.raw.values())
+        plain = plain and self.table.numbers("") == ""
         if plain:
             return f"{{n: {read}(options.inputs, INPUT_COLUMNS[n]) for n in INPUT_COLUMNS}}"
         cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"])' for name in self.raw}
-        return table({name: column(text, self.raw[name][0]) for name, text in cells.items()})
+        return table({name: column(text, self.raw[name][0], self.table) for name, text in cells.items()})
 
     def _train(self) -> Iterator[tree.Stmt]:
         examples = "load_data(options.data), " if self._reads_file() else ""

@@ -22,9 +22,11 @@ def class_numbers(texts):
 WITH_GAPS = '''
 def with_gaps(texts):
     """Return numbers, with NaN where a cell is empty or says that there is none."""
-    gaps = np.isin(texts, ["", "?", "NA", "N/A", "nan", "NaN", "null", "NULL", "None"])
-    return np.where(gaps, "nan", texts).astype(float)
+    gaps = np.isin(texts, {gaps})
+    return {numbers}.astype(float)
 '''
+GAPS = ["", "?", "NA", "N/A", "nan", "NaN", "null", "NULL", "None"]
+"""What a gap reads where nothing else is said."""
 READ_ALL = '''
 def read_all(paths, columns):
     """Return the named columns of several tables, one below the other."""
@@ -64,13 +66,15 @@ class DataWriter:
         if source is None or not source.entry.table:
             return
         kinds = [self.raw[name][0] for name in source.fields]
-        yield source.entry.plain
+        yield source.entry.plain_for(source.options, source.path)
         if self.data.files:
             yield READ_ALL.format(read=source.entry.function)
         if any(kind.startswith("class") for kind in kinds):
             yield CLASSES
         if any(kind.endswith("?") for kind in kinds):
-            yield WITH_GAPS
+            numbers = source.numbers('np.where(gaps, "nan", texts)')
+            gaps = literal(list(source.options.get("missing") or GAPS))
+            yield WITH_GAPS.replace("{gaps}", gaps).replace("{numbers}", numbers)
         if "key" in kinds:
             yield AS_KEYS
 
@@ -83,7 +87,8 @@ class DataWriter:
     def modules(self) -> set[str]:
         """Return the standard modules that they use."""
         source = self.data.source
-        return {"pathlib", *source.entry.modules} if source else set()
+        packed = {"gzip"} if source and source.path.endswith(".gz") else set()
+        return {"pathlib", *source.entry.modules, *packed} if source else set()
 
     # ------------------------------------------------------------------------------------------------------- load
 
@@ -121,7 +126,7 @@ class DataWriter:
             yield tree.assign("arrays", f"np.load({own})")
         else:
             yield tree.assign("path", own)
-            yield tree.assign("arrays", source.entry.plain)
+            yield tree.assign("arrays", source.entry.plain_for(source.options, source.path))
         keys = {name: columns[0] for name, columns in source.fields.items()}
         if all(name == key for name, key in keys.items()):
             yield tree.Return(f"{{name: arrays[name] for name in {literal(tuple(keys))}}}")
@@ -150,7 +155,7 @@ class DataWriter:
     def _column(self, source: FileSource, name: str, read: str) -> str:
         """Return the expression of what a table holds of a value; `read` is how columns are read."""
         columns = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(source.fields[name]))
-        return column(read.format(columns), self.raw[name][0])
+        return column(read.format(columns), self.raw[name][0], source)
 
     # ---------------------------------------------------------------------------------------------------- prepare
 
@@ -315,7 +320,7 @@ def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> 
     yield tree.assign("rows", f"{{name: np.sort(order[assigned == name]) for name in {names}}}")
 
 
-def column(cells: str, kind: str) -> str:
+def column(cells: str, kind: str, source: FileSource) -> str:
     """Return the expression of a value of a kind, made of the cells of a table."""
     if kind.startswith("class"):
         return f"class_numbers({cells}[:, 0])"
@@ -323,7 +328,7 @@ def column(cells: str, kind: str) -> str:
         return f"{cells}[:, 0]" if kind == "text" else f"as_keys({cells}[:, 0])"
     if kind.endswith("?"):
         return f"with_gaps({cells})"
-    return f"{cells}.astype({number_type(kind)})"
+    return f"{source.numbers(cells)}.astype({number_type(kind)})"
 
 
 def raw_array(name: str, kind: str, shape: Sequence[int], where: str = "data") -> str:
