@@ -14,6 +14,7 @@ from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.npz_file import read_npz
 from dotnn_runtime.script.predictions import column_names
+from dotnn_runtime.script.series import in_windows
 
 Arrays = dict[str, np.ndarray]
 Declarations = Mapping[str, tuple[str, tuple[int, ...]]]
@@ -49,13 +50,15 @@ def read_inputs(
     table: TableReader | None = None,
     arrays: ArrayReader | None = None,
     form: Mapping[str, Any] | None = None,
+    windows: Mapping[str, tuple[int, int]] | None = None,
 ) -> Arrays:
     """Read the inputs of a network, in raw units, from `path`; `-` is standard input.
 
     `declarations` is the script's `INPUTS`. The reader is `table`, or `arrays`, with the arguments of `read_csv` or
     `read_npz`; without one it is one of these, by the name of the file. `columns` maps an input to its columns or, as
     a list of one, to its key; an input that it lacks has the columns of `column_names`, or the key of its own name.
-    `form` says how a table is written, where that is not as usual.
+    `form` says how a table is written, where that is not as usual; `windows` that its rows are the steps of a series,
+    as `in_windows` takes it.
     Returns arrays `(n, *shape)`, checked by `check_arrays`. Raises DataError, with row and column for a cell.
     """
     given = columns or {}
@@ -64,6 +67,7 @@ def read_inputs(
         found = (arrays or read_npz)(path, keys)
     else:
         found = _read_table(path, declarations, given, table or read_csv, form or {})
+        found = in_windows(found, windows) if windows else _in_shape(found, declarations)
     return check_arrays(found, dict(declarations))
 
 
@@ -74,10 +78,15 @@ def _read_table(
     read: TableReader,
     form: Mapping[str, Any],
 ) -> Arrays:
-    """Return the columns of each input as an array `(n, *shape)`."""
+    """Return the columns of each input as an array `(n, columns)`, or `(n,)`."""
     wanted = {name: list(columns.get(name, column_names(name, shape))) for name, (_, shape) in declarations.items()}
     kinds = {name: kind for name, (kind, _) in declarations.items()}
     found, _ = read(path, wanted, kinds, **form)
+    return found
+
+
+def _in_shape(found: Arrays, declarations: Declarations) -> Arrays:
+    """Return the columns of each input in the shape of its examples."""
     return {name: _unflatten(name, found[name], shape) for name, (_, shape) in declarations.items()}
 
 

@@ -64,14 +64,21 @@ def _table_lines(model: Model, data: Data) -> list[str]:
     lines = table_lines("columns", columns, room=INDENT)
     if not data.files:
         read = f"{source.entry.function}({paths['train']}, columns, {kinds}{form(source)})"
-        lines += on_the_page(f"{'return' if labelled else 'data, labels ='} {read}", INDENT)
-        return [*lines, *([] if labelled else ["return data"])]
+        bare = labelled and not source.windows
+        lines += on_the_page(f"{'return' if bare else 'data, labels ='} {read}", INDENT)
+        return lines if bare else [*lines, f"return {_seen(source, 'data')}{', labels' * labelled}"]
     lines += on_the_page(f"kinds = {kinds}", INDENT)
     for part, path in paths.items():
         found, known = ("train, labels", "") if part == "train" else (f"{part}, _", ", labels")
         read = f"{source.entry.function}({path}, columns, kinds{known}{form(source)})"
         lines += on_the_page(f"{found} = {read}", INDENT)
-    return [*lines, f"return join_parts({{{', '.join(f'{literal(p)}: {p}' for p in paths)}}}){', labels' * labelled}"]
+    parts = [f"{literal(part)}: {_seen(source, part)}" for part in paths]
+    return [*lines, *wrapped("return join_parts({", parts, "})" + ", labels" * labelled, room=INDENT)]
+
+
+def _seen(source: FileSource, arrays: str) -> str:
+    """Return the expression of what is seen of the arrays of a table."""
+    return f"in_windows({arrays}, WINDOWS)" if source.windows else arrays
 
 
 def form(source: FileSource) -> str:
@@ -167,7 +174,7 @@ def _split_lines(data: Data) -> list[str]:
     if data.files:
         lines += ['part = arrays.pop("part")', 'own = rows_of_part(part, "train")']
     if data.split:
-        function, arguments = _chosen(data.split, own=bool(data.files))
+        function, arguments = _chosen(data, data.split)
         lines += wrapped(f"chosen = {function}(", arguments, ")", room=INDENT)
     if data.files:
         own = "{name: own[rows] for name, rows in chosen.items()}" if data.split else '{"train": own}'
@@ -179,12 +186,15 @@ def _split_lines(data: Data) -> list[str]:
     ]
 
 
-def _chosen(split: Split, *, own: bool) -> tuple[str, list[str]]:
+def _chosen(data: Data, split: Split) -> tuple[str, list[str]]:
     """Return the function that chooses the rows of each part, and its arguments; `own` are the rows of the source,
     where other parts have files.
     """
+    own = bool(data.files)
     fractions = literal({part: share for part, share in split.fractions.items() if share})
     count, of = ("len(own)", "[own]") if own else ("len(next(iter(arrays.values())))", "")
+    if split.order and data.source and data.source.length > 1:
+        return "split_windows", [count, str(data.source.length), fractions]
     if split.order:
         keys = f'arrays.pop("order"){of}' if split.order == "column" else f"np.arange({count})"
         return "split_in_order", [keys, fractions]

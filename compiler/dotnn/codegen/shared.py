@@ -24,6 +24,7 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
     table = data.table_source(model)
     kinds = literal({n: k for n, (k, _) in raw_declarations(model, training=False).items() if n in model.inputs})
     read = f"{table.entry.function}(options.input, INPUT_COLUMNS, {kinds}{data.form(table)})" if table else ""
+    seen = ["inputs = in_windows(inputs, WINDOWS)"] if table and table.windows else []
     return {
         "shuffle": model.train.shuffle,
         "data_file": bool(model.data and model.data.source),
@@ -40,7 +41,9 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
         "predict_lines": indented(data.predict_lines(model)),
         "undone_lines": indented(data.undone_lines(model)),
         "table": table.entry if table else None,
-        "read_inputs": indented(on_the_page(f"inputs, labels = {read}", 2 * INDENT), 2 * INDENT) if table else [],
+        "read_inputs": indented([*on_the_page(f"inputs, labels = {read}", 2 * INDENT), *seen], 2 * INDENT)
+        if table
+        else [],
     }
 
 

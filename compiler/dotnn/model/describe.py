@@ -90,6 +90,9 @@ def _data(data: Data) -> Iterator[str]:
     if data.source:
         fields = _arguments({name: list(keys) for name, keys in data.source.fields.items()})
         yield f"  data   {data.source.format}({', '.join([show(data.source.path), *fields])})"
+        if data.source.windows:
+            spans = (f"{name} from t{start:+} to t{stop - 1:+}" for name, (start, stop) in data.source.windows.items())
+            yield f"  data   windows: {', '.join(spans)}"
     yield from (f"  {part:6} {file.format}({show(file.path)})" for part, file in data.files.items())
     for name, ways in data.prepared.items():
         made_of = f" of {data.made_of[name]}" if name in data.made_of else ""

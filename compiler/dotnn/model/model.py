@@ -242,7 +242,8 @@ class FileSource:
     """A file of examples, such as `csv("file", x = [columns])`; `format` is a name in `SOURCES`.
 
     `places` says where each column or key is in the text of the spec, `options` how the file is written, where that
-    is not as usual.
+    is not as usual. The rows of a series are seen through `windows`: an input or target has the steps from t + start
+    to before t + stop.
     """
 
     format: str
@@ -251,11 +252,18 @@ class FileSource:
     span: Span
     places: Mapping[str, Span] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict, metadata={WHERE_SAID: True})
+    windows: Mapping[str, tuple[int, int]] = field(default_factory=dict, metadata={WHERE_SAID: True})
 
     @property
     def entry(self) -> DataSource:
         """The registered format."""
         return SOURCES[self.format]
+
+    @property
+    def length(self) -> int:
+        """How many steps a window takes; 1 where there are none."""
+        spans = self.windows.values()
+        return max(stop for _, stop in spans) - min(start for start, _ in spans) if spans else 1
 
     def numbers(self, cells: str) -> str:
         """Return the expression of the cells of a table in which numbers are written as Python writes them."""
@@ -275,6 +283,7 @@ class Split:
     seed: int
     order: str = ""
     grouped: bool = False
+    span: Span | None = field(default=None, metadata={WHERE_SAID: True})
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dotnn.model.model import Declared, FileSource, Split
 from dotnn.model.preparations import Declarations, Preparations, declared_name
 from dotnn.model.section import SectionReader, items
 from dotnn.model.splits import Column
+from dotnn.model.windows import AT_THE_STEP, check_windows_shape, read_spans, shared_columns
 from dotnn.syntax import nodes
 
 
@@ -30,23 +31,43 @@ class SourceReader:
 
     def source(self, expr: nodes.Expr) -> FileSource:
         """Return the source. Raises `Fail`."""
-        call, file = _file_call(expr)
-        entry = SOURCES[call.func.id]
+        call = source_call(expr)
+        if not SOURCES[call.func.id].wraps:
+            return self._of_file(call, {})
+        inner = call.args[0].value if call.args else None
+        if not isinstance(inner, nodes.Call) or not getattr(SOURCES.get(inner.func.id), "located", False):
+            raise Fail(messages.data.windows_form(call.span, "windows are those of a table"))
+        return self._of_file(inner, read_spans(call, self.section.constants, self.declared), call.span)
+
+    def _of_file(self, call: nodes.Call, spans: Mapping[str, tuple[int, int]], span: Span | None = None) -> FileSource:
+        """Return what is read of a file; inputs and targets have the steps of `spans`, where there are some."""
+        file, entry = _file_of(call), SOURCES[call.func.id]
         options = self._options(entry, call)
-        fields = _Fields(Columns(self.section.reporter.source, file, options))
+        fields = _Fields(Columns(self.section.reporter.source, file, options), {})
         named = [arg for arg in call.args[1:] if not self._is_option(entry, arg)]
+        series: dict[str, tuple[str, ...]] = {}
         for arg in sorted(named, key=lambda arg: is_except(arg.value)):  # what is left is known at last
-            self._field(entry, arg, fields)
+            if spans and arg.name is not None and arg.name.id not in self.declared:
+                series[arg.name.id] = fields.add("", self._words(entry, arg, fields))
+            else:
+                self._field(entry, arg, fields, spans)
+        for name in spans.keys() - fields.words.keys():
+            columns = shared_columns(series, name, span or call.span)
+            item = declared_name(nodes.Name(call.span, name), self.declared)
+            self._check(entry, item, len(columns), span or call.span, spans)
+            fields.words[name] = columns
         for name, column in self.beside.items():
             fields.add(name, [(column_word(column), column.span)])
             if name in self.declared:
-                self._check_width(entry, declared_name(nodes.Name(column.span, name), self.declared), 1, column.span)
-        in_order = {arg.name.id: fields.words[arg.name.id] for arg in named if arg.name is not None}
-        return FileSource(
-            call.func.id, file.value, {**in_order, **fields.words}, file.span, fields.places, options=options
-        )
+                item = declared_name(nodes.Name(column.span, name), self.declared)
+                self._check(entry, item, 1, column.span, spans)
+        order = [arg.name.id for arg in named if arg.name is not None]
+        found = sorted(fields.words.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
+        words = {name: columns for name, columns in found if name}
+        steps = {name: spans.get(name, AT_THE_STEP) for name in words} if spans else {}
+        return FileSource(call.func.id, file.value, words, file.span, fields.places, options, steps)
 
-    def _field(self, entry: DataSource, arg: nodes.Arg, fields: _Fields) -> None:
+    def _field(self, entry: DataSource, arg: nodes.Arg, fields: _Fields, spans: Mapping[str, tuple[int, int]]) -> None:
         """Read what an input or target is of a source."""
         if arg.name is None:
             message = "columns and keys are given by the name of their input or target"
@@ -57,13 +78,18 @@ class SourceReader:
         item = declared_name(arg.name, self.declared)
         if item.name in self.found.columns or item.name in self.found.made_of:
             raise Fail(messages.data.given_twice(arg.span, item.name))
-        if is_except(arg.value) and entry.table:
-            assert isinstance(arg.value, nodes.Call)
-            others = [column_word(column) for column in self.beside.values()]
-            fields.add(item.name, fields.columns.others(arg.value, [*fields.places, *others]))
-        else:
-            fields.add(item.name, fields.columns.named(arg.value) if entry.table else _keys(arg.value))
-        self._check_width(entry, item, len(fields.words[item.name]), arg.span)
+        words = fields.add(item.name, self._words(entry, arg, fields))
+        self._check(entry, item, len(words), arg.span, spans)
+
+    def _words(self, entry: DataSource, arg: nodes.Arg, fields: _Fields) -> list[tuple[str, Span]]:
+        """Return the columns or keys that an argument names, each with its place."""
+        if not entry.table:
+            return _keys(arg.value)
+        if not is_except(arg.value):
+            return fields.columns.named(arg.value)
+        assert isinstance(arg.value, nodes.Call)
+        others = [column_word(column) for column in self.beside.values()]
+        return fields.columns.others(arg.value, [*fields.places, *others])
 
     def _is_option(self, entry: DataSource, arg: nodes.Arg) -> bool:
         """Whether an argument says how a file is written; an input or target of that name goes first."""
@@ -81,8 +107,13 @@ class SourceReader:
         usual = {option.name: option.default for option in entry.args}
         return {name: value for name, value in attrs.items() if value != usual[name]}
 
-    def _check_width(self, entry: DataSource, item: Declared, count: int, span: Span) -> None:
+    def _check(
+        self, entry: DataSource, item: Declared, count: int, span: Span, spans: Mapping[str, tuple[int, int]]
+    ) -> None:
         """Raise `Fail` where so many columns or arrays of a source cannot make up an example."""
+        if item.name in spans:
+            check_windows_shape(item, spans[item.name], count, span)
+            return
         shape, declared = raw_shape(item, self.found), str(list(item.type.example))
         if item.kind == "category" and not entry.table:
             raise Fail(messages.data.needs_table(span, item.name, entry.file))
@@ -110,9 +141,10 @@ class SourceReader:
         return found
 
     def _part(self, part: str, source: FileSource | None) -> FileSource | None:
-        call, file = _file_call(self.section.values[part])
+        call = source_call(self.section.values[part])
         if "source" in self.section.failed:
             return None
+        file = _file_of(call)
         if source is None or call.func.id != source.format:
             form = f'{source.format}("{part}.csv")' if source else ""
             raise Fail(messages.data.part_source(call.func.span, part, form))
@@ -126,13 +158,14 @@ class _Fields:
     """What of a source each input and target is, and where the spec says so."""
 
     columns: Columns
-    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    words: dict[str, tuple[str, ...]]
     places: dict[str, Span] = field(default_factory=dict)
 
-    def add(self, name: str, found: Sequence[tuple[str, Span]]) -> None:
-        """Keep the words of an input or target."""
+    def add(self, name: str, found: Sequence[tuple[str, Span]]) -> tuple[str, ...]:
+        """Keep, and return, the words of an input or target."""
         self.words[name] = tuple(word for word, _ in found)
         self.places.update(found)
+        return self.words[name]
 
 
 def _keys(expr: nodes.Expr) -> list[tuple[str, Span]]:
@@ -147,16 +180,21 @@ def raw_shape(item: Declared, found: Preparations) -> tuple[int, ...]:
     return shape
 
 
-def _file_call(expr: nodes.Expr) -> tuple[nodes.Call, nodes.String]:
-    """Return the call of a registered source, and the name of its file, or raise `Fail`."""
+def source_call(expr: nodes.Expr) -> nodes.Call:
+    """Return the call of a registered source, or raise `Fail`."""
     if not isinstance(expr, nodes.Call):
         forms = " or ".join(entry.form for entry in SOURCES.values())
         raise Fail(messages.data.source_form(expr.span, f"a source is {forms}"))
     if expr.func.id not in SOURCES:
         hint = did_you_mean(expr.func.id, SOURCES)
         raise Fail(messages.data.source_form(expr.func.span, f'there is no data format "{expr.func.id}"', hint))
-    place = expr.args[0].span if expr.args else expr.span
-    first = expr.args[0].value if expr.args and expr.args[0].name is None else None
+    return expr
+
+
+def _file_of(call: nodes.Call) -> nodes.String:
+    """Return the name of the file that a call of a source begins with, or raise `Fail`."""
+    place = call.args[0].span if call.args else call.span
+    first = call.args[0].value if call.args and call.args[0].name is None else None
     if not isinstance(first, nodes.String):
         raise Fail(messages.data.source_form(place, "a source starts with the name of its file"))
-    return expr, first
+    return first

@@ -62,7 +62,7 @@ def all_faults(
 
 def _format_of_arrays(file: str) -> str:
     """Return the source of arrays whose files are named like this one, "" for none."""
-    return next((s.name for s in SOURCES.values() if not s.table and file.endswith(s.ending)), "")
+    return next((s.name for s in SOURCES.values() if not s.table and s.reads(file)), "")
 
 
 def _line_of(error: DataError, file: str) -> Source | None:

@@ -65,13 +65,14 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
 
 def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
     """Read the inputs with the source that the name of the file tells, from standard input as CSV or .npz."""
-    declared, form = _raw_inputs(module), getattr(module, "FORMAT", None)
-    named = next((source for source in SOURCES.values() if file.lower().endswith(source.ending)), None)
+    declared, form, windows = _raw_inputs(module), getattr(module, "FORMAT", None), getattr(module, "WINDOWS", None)
+    named = next((source for source in SOURCES.values() if source.reads(file)), None)
     if named is None:
         columns = getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None
-        return read_inputs(file, declared, columns, form=form)
+        return read_inputs(file, declared, columns, form=form, windows=windows)
     if named.table:
-        return read_inputs(file, declared, getattr(module, "INPUT_COLUMNS", None), table=table_reader(named), form=form)
+        columns = getattr(module, "INPUT_COLUMNS", None)
+        return read_inputs(file, declared, columns, table=table_reader(named), form=form, windows=windows)
     return read_inputs(file, declared, arrays=array_reader(named))
 
 

@@ -26,6 +26,7 @@ from dotnn_runtime.predict_io import ArrayReader, TableReader
 from dotnn_runtime.script.arrays import check_arrays
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import read_npz
+from dotnn_runtime.script.series import in_windows
 from dotnn_runtime.script.split import join_parts
 
 Arrays = dict[str, np.ndarray]
@@ -108,7 +109,7 @@ def _read(path: Path, source: FileSource, model: Model, known: Labels) -> tuple[
         arrays, labels = reader(path, columns, kinds, known or None, **source.options)
     if model.data is not None and source is model.data.source:  # nothing is learned from the files of other parts
         warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
-    return arrays, labels
+    return in_windows(arrays, source.windows) if source.windows else arrays, labels
 
 
 def table_reader(entry: DataSource) -> TableReader:
@@ -129,7 +130,7 @@ def _reader(entry: DataSource) -> object:
 def _in_table(model: Model, error: DataError, path: Path) -> DataError:
     """Return an error of one element of an array with its line, where the array was read from a table."""
     source = model.data.source if model.data else None
-    if source is None or not source.entry.located:
+    if source is None or not source.entry.located or source.windows:
         return error
     alone = {name: columns[0] for name, columns in source.fields.items() if len(columns) == 1}
     return in_table(error, path, alone, source.options)

@@ -20,7 +20,8 @@ class DataSource:
     `(path, {name: [column, …]}, {name: kind}, labels)`, where `labels` are the texts of classes that another file has
     told, and returns `(arrays, labels)`. Of another source it names one array; the reader takes `(path, {name: key})`
     and returns the arrays. Either takes the `args` that the spec gives, by their names; `conflict` says what is wrong
-    with them together, "" for nothing. Errors of a reader about a column or a key begin with "there is no column NAME"
+    with them together, "" for nothing. A source that `wraps` takes a table in place of a file, and the reader its
+    arrays. Errors of a reader about a column or a key begin with "there is no column NAME"
     or "there is no array NAME", so that they can be shown at that place of the spec.
 
     Where it is `located`, `csv_file.CsvTable` finds the cell of a number that is wrong, and the error shows it.
@@ -42,6 +43,7 @@ class DataSource:
     table: bool = False
     located: bool = False
     args: tuple[Arg, ...] = ()
+    wraps: bool = False
     conflict: Callable[[Attrs], str] = lambda attrs: ""
     numbers: Callable[[Attrs], str] = lambda attrs: "{cells}"
 
@@ -53,6 +55,10 @@ class DataSource:
     def plain_for(self, attrs: Attrs, file: str) -> str:
         """Return the plain text that reads a file of this name, written as the arguments say."""
         return self.plain if isinstance(self.plain, str) else self.plain(attrs, file)
+
+    def reads(self, file: str) -> bool:
+        """Whether a file's name is that of such a file."""
+        return bool(self.ending) and file.lower().endswith(self.ending)
 
     @property
     def noun(self) -> str:

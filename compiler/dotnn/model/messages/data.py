@@ -51,6 +51,21 @@ def no_columns_left(span: Span, file: str, header: str) -> Diagnostic:
     return Diagnostic("NN323", message, span, help=f"it has {header}")
 
 
+def windows_form(span: Span, message: str, help: str = "") -> Diagnostic:
+    example = 'for instance: source = windows(csv("load.csv", load = load), past = 24, ahead = 1)'
+    return Diagnostic("NN322", message, span, help=help or example)
+
+
+def windows_shape(span: Span, name: str, shape: str, steps: int, columns: int) -> Diagnostic:
+    wanted = [str(n) for n, axis in ((steps, steps > 1), (columns, columns > 1 or steps > 1)) if axis]
+    message = f"{name} has shape {shape}, but {several(steps, 'step')} of {several(columns, 'column')}"
+    return Diagnostic("NN323", message, span, help=f"declare it {name}: [{', '.join(wanted or ['1'])}]")
+
+
+def windows_and(span: Span, what: str, help: str) -> Diagnostic:
+    return Diagnostic("NN329", f"windows and {what} do not go together", span, help=help)
+
+
 def columns_shape(span: Span, name: str, shape: str, wanted: int, found: int) -> Diagnostic:
     given = f"{found} is given" if found == 1 else f"{found} are given"
     if shape == "[]":

@@ -94,6 +94,16 @@ def batch_of_one(span: Span, path: str, layer: str, which: str) -> Diagnostic:
     )
 
 
+def shuffled_windows(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "NN613",
+        "the windows are shuffled before they are split: those of one part share steps with those of another",
+        span,
+        help="split the series in its order: order = file",
+        severity="warning",
+    )
+
+
 def few_classes(span: Span | None, column: str, texts: list[str], count: int) -> Diagnostic:
     return Diagnostic(
         "NN610",

@@ -126,6 +126,7 @@ class CommandLine:
         params, inputs, scaling = "dict(np.load(options.weights))", "np.load(options.inputs)", ""
         if self.table:
             inputs = self._columns(self.table.entry.function)
+            inputs = f"in_windows({inputs})" if self.table.windows else inputs
         if self.fitted:
             yield tree.assign("params", params)
             kept = '{n: {k: params.pop(f"{n}.{k}") for k in keys} for n, keys in FITTED.items()}'

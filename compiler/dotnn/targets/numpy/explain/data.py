@@ -9,6 +9,7 @@ from dotnn.codegen import tree
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, is_affine
 from dotnn.core.arguments import show
+from dotnn.library.sources.windows import SPLIT, WINDOWS
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import raw_declarations
 from dotnn.targets.numpy.explain.rows import prepared, rows_class
@@ -77,6 +78,14 @@ class DataWriter:
             yield WITH_GAPS.replace("{gaps}", gaps).replace("{numbers}", numbers)
         if "key" in kinds:
             yield AS_KEYS
+        if source.windows:
+            yield WINDOWS.plain_for({}, "")
+            yield from [SPLIT] if self._split_by_steps() else []
+
+    def _split_by_steps(self) -> bool:
+        """Whether the steps of a series are split, and its windows with them."""
+        source, split = self.data.source, self.data.split
+        return source is not None and source.length > 1 and split is not None and bool(split.order)
 
     def _preparing(self) -> Iterator[str]:
         """Yield the functions that fit and apply preparations; those that undo them are beside the predictions."""
@@ -120,7 +129,8 @@ class DataWriter:
         if source.entry.table:
             yield tree.assign("path", own)
             read = f"{source.entry.function}(path, {{}})"
-            yield tree.Return(table({name: self._column(source, name, read) for name in source.fields}))
+            found = table({name: self._column(source, name, read) for name in source.fields})
+            yield tree.Return(f"in_windows({found})" if source.windows else found)
             return
         if source.entry.plain == "np.load(path)":
             yield tree.assign("arrays", f"np.load({own})")
@@ -273,6 +283,10 @@ class DataWriter:
         if split.stratify:
             yield from _stratified(split, names, numbers, self.own)
             return
+        if self._split_by_steps():
+            assert self.data.source is not None
+            yield tree.assign("rows", f"split_windows({self._count()}, {self.data.source.length}, {literal(shares)})")
+            return
         yield from self._drawn_from(split)
         yield tree.assign("exact", f"count * np.array({numbers})")
         yield tree.assign("sizes", "np.floor(exact + 1e-9).astype(int)")
@@ -290,7 +304,11 @@ class DataWriter:
             yield tree.Assign(("names", "group"), f'np.unique(arrays.pop("groups"){self.own}, return_inverse=True)')
             yield tree.assign("count", "len(names)", comment="groups are split: their examples stay together")
         else:
-            yield tree.assign("count", "len(own)" if self.own else f'len(arrays["{next(iter(self.model.inputs))}"])')
+            yield tree.assign("count", self._count())
+
+    def _count(self) -> str:
+        """Return the expression of how many examples are split."""
+        return "len(own)" if self.own else f'len(arrays["{next(iter(self.model.inputs))}"])'
 
 
 def _order(split: Split, own: str) -> str:
