@@ -236,10 +236,14 @@ def _missing_data(model: Model) -> list[Diagnostic]:
 
     Raises `CompileError` where the script would read a file that training refuses.
     """
-    source = model.data.source if model.data else None
-    if source is None or path_beside(model, source.path, source.span).exists():
-        return []
-    return [messages.warnings.no_data_file(source.span, source.path)]
+    data = model.data
+    sources = [data.source, *data.files.values()] if data and data.source else []
+    files = {path: span for source in sources for path, span in source.paths.items()}
+    return [
+        messages.warnings.no_data_file(span, path)
+        for path, span in files.items()
+        if not path_beside(model, path, span).exists()
+    ]
 
 
 def lower(model: Model, style: str = "", *, check: bool = False, **own: Any) -> Graph:

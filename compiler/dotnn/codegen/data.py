@@ -45,6 +45,8 @@ def load_lines(model: Model) -> list[str]:
             *on_the_page(f"    return read_npz(path, {literal(names)})", INDENT),
             *(_inline_lines(data.inline) if data.inline else [_NO_DATA]),
         ]
+    if data.source.formats:
+        return _files_lines(data, data.source)
     return _table_lines(model, data) if data.source.entry.table else _arrays_lines(data)
 
 
@@ -95,6 +97,32 @@ def _arrays_lines(data: Data) -> list[str]:
         return on_the_page(f"return {read}({paths['train']}, {keys})", INDENT)
     parts = [f"{literal(part)}: {read}({path}, keys)" for part, path in paths.items()]
     return [*on_the_page(f"keys = {keys}", INDENT), *wrapped("return join_parts({", parts, "})", room=INDENT)]
+
+
+def _files_lines(data: Data, source: FileSource) -> list[str]:
+    """Return the lines that read a file for each array."""
+    if not data.files:
+        return wrapped("return {", _array_files(source), "}", room=INDENT)
+    lines = []
+    for part, files in {"train": source, **data.files}.items():
+        lines += wrapped(f"{part} = {{", _array_files(files), "}", room=INDENT)
+    parts = [f"{literal(part)}: {part}" for part in ("train", *data.files)]
+    return [*lines, *wrapped("return join_parts({", parts, "})", room=INDENT)]
+
+
+def _array_files(source: FileSource) -> list[str]:
+    """Return an entry for each array: its name, and the expression that reads its file."""
+    files = {name: f"locate_beside({literal(file)}, __file__, path)" for name, (file,) in source.fields.items()}
+    return [f"{literal(name)}: {source.reader(name).function}({path})" for name, path in files.items()]
+
+
+def read_array(model: Model) -> str:
+    """Return what reads the file of the only input, where each array has one; "" elsewhere."""
+    source = model.data.source if model.data else None
+    if source is None or not source.formats or len(model.inputs) != 1:
+        return ""
+    (name,) = model.inputs
+    return f"{literal(name)}: {source.reader(name).function}"
 
 
 def _inline_lines(inline: Mapping[str, Any]) -> list[str]:

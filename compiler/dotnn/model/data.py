@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dotnn.model import messages
+from dotnn.model.array_files import array_calls, is_array_call, read_arrays
 from dotnn.model.inline import check_inline, read_inline
 from dotnn.model.model import Data, FileSource, Nested, Split
 from dotnn.model.preparations import Declarations, Preparations, is_made, read_preparations
@@ -26,7 +27,7 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     if section.section is None:
         return None
     keys = [key for key in DATA_KEYS if key not in declared]
-    inline = _inline(section, declared)
+    inline, in_files = _inline(section, declared), array_calls(section, declared)
     found = read_preparations(section, keys, declared)
     nothing: tuple[Split | None, dict[str, Column]] = (None, {})
     split, columns = nothing
@@ -35,8 +36,14 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     beside = {**found.columns, **columns}
     reader = SourceReader(section, declared, found, beside)
     source = section.read("source", reader.source, None) if "source" in keys else None
-    if inline and source:
-        section.reporter.add(messages.data.inline_and_source(section.spans["source"].span, list(inline)))
+    if in_files and source is None and "source" not in section.values:
+        source = read_arrays(section, in_files, declared, beside)
+    if inline and in_files:
+        section.reporter.add(
+            messages.data.arrays_in_two_ways(section.spans[next(iter(inline))].span, next(iter(inline)))
+        )
+    elif (inline or in_files) and "source" in section.values:
+        section.reporter.add(messages.data.inline_and_source(section.spans["source"].span, [*inline, *in_files]))
     else:
         _complete(section, declared, beside, source)
     if not section.failed:
@@ -53,7 +60,7 @@ def _inline(section: SectionReader, declared: Declarations) -> dict[str, list[Ne
     """Return the arrays that are written in the spec, by the name of their input or target."""
     inline: dict[str, list[Nested]] = {}
     for name, expr in section.values.items():
-        if name in declared and not is_made(expr):
+        if name in declared and not is_made(expr) and not is_array_call(expr):
             with section.reporting(name):
                 inline[name] = read_inline(name, expr, section.constants)
     return inline
@@ -74,7 +81,7 @@ def _complete(
     given = {*section.values, *(source.fields if source else ())}
     missing = [name for name in declared if name not in given]
     if missing and "source" not in section.failed:
-        place = section.spans["source"].span if source else section.head
+        place = section.spans["source"].span if "source" in section.spans else section.head
         section.reporter.add(messages.data.data_missing(place, missing))
     if source is None and beside and "source" not in section.failed:
         name, column = next(iter(beside.items()))

@@ -243,7 +243,8 @@ class FileSource:
 
     `places` says where each column or key is in the text of the spec, `options` how the file is written, where that
     is not as usual. The rows of a series are seen through `windows`: an input or target has the steps from t + start
-    to before t + stop.
+    to before t + stop. Where each array has a file of its own, `fields` name the files, and `formats` their sources;
+    `path` is then the first.
     """
 
     format: str
@@ -253,11 +254,23 @@ class FileSource:
     places: Mapping[str, Span] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict, metadata={WHERE_SAID: True})
     windows: Mapping[str, tuple[int, int]] = field(default_factory=dict, metadata={WHERE_SAID: True})
+    formats: Mapping[str, str] = field(default_factory=dict, metadata={WHERE_SAID: True})
 
     @property
     def entry(self) -> DataSource:
         """The registered format."""
         return SOURCES[self.format]
+
+    @property
+    def paths(self) -> dict[str, Span]:
+        """The files, with their places in the spec."""
+        if not self.formats:
+            return {self.path: self.span}
+        return {file: self.places[file] for (file,) in self.fields.values()}
+
+    def reader(self, name: str) -> DataSource:
+        """Return the format of the file of one array."""
+        return SOURCES[self.formats[name]]
 
     @property
     def length(self) -> int:

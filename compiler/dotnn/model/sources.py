@@ -9,6 +9,7 @@ from typing import Any
 from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.library.sources import SOURCES, DataSource
 from dotnn.model import messages
+from dotnn.model.array_files import arrays_source
 from dotnn.model.bind import bind
 from dotnn.model.columns import Columns, column_word, is_except
 from dotnn.model.messages.base import Fail
@@ -32,6 +33,8 @@ class SourceReader:
     def source(self, expr: nodes.Expr) -> FileSource:
         """Return the source. Raises `Fail`."""
         call = source_call(expr)
+        if SOURCES[call.func.id].wraps == "files":
+            return arrays_source(call, self.declared, self.beside)
         if not SOURCES[call.func.id].wraps:
             return self._of_file(call, {})
         inner = call.args[0].value if call.args else None
@@ -144,13 +147,26 @@ class SourceReader:
         call = source_call(self.section.values[part])
         if "source" in self.section.failed:
             return None
-        file = _file_of(call)
+        if source is not None and source.formats and SOURCES[call.func.id].wraps == "files":
+            found = arrays_source(call, self.declared, self.beside)
+            if found.fields.keys() != source.fields.keys():
+                named = ", ".join(source.fields)
+                raise Fail(messages.data.arrays_form(call.span, f"the part {part} needs a file for each of {named}"))
+            return found
         if source is None or call.func.id != source.format:
-            form = f'{source.format}("{part}.csv")' if source else ""
+            form = _part_form(part, source) if source else ""
             raise Fail(messages.data.part_source(call.func.span, part, form))
+        file = _file_of(call)
         if len(call.args) > 1:
             raise Fail(messages.data.part_columns(call.args[1].span, part, f'{call.func.id}("{file.value}")'))
         return replace(source, path=file.value, span=file.span)
+
+
+def _part_form(part: str, source: FileSource) -> str:
+    """Return how the file of a part is written."""
+    if source.formats:
+        return f"arrays({', '.join(f'{name} = {form}(…)' for name, form in source.formats.items())})"
+    return f'{source.format}("{part}{source.entry.ending}")'
 
 
 @dataclass(frozen=True)
@@ -183,8 +199,11 @@ def raw_shape(item: Declared, found: Preparations) -> tuple[int, ...]:
 def source_call(expr: nodes.Expr) -> nodes.Call:
     """Return the call of a registered source, or raise `Fail`."""
     if not isinstance(expr, nodes.Call):
-        forms = " or ".join(entry.form for entry in SOURCES.values())
+        forms = " or ".join(entry.form for entry in SOURCES.values() if not entry.single)
         raise Fail(messages.data.source_form(expr.span, f"a source is {forms}"))
+    if expr.func.id in SOURCES and SOURCES[expr.func.id].single:
+        entry = SOURCES[expr.func.id]
+        raise Fail(messages.data.arrays_form(expr.span, f"{entry.file} holds the array of one input or target"))
     if expr.func.id not in SOURCES:
         hint = did_you_mean(expr.func.id, SOURCES)
         raise Fail(messages.data.source_form(expr.func.span, f'there is no data format "{expr.func.id}"', hint))

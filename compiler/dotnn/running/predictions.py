@@ -16,10 +16,10 @@ from dotnn.running.data_errors import all_faults, own_error
 from dotnn.running.output import check_output
 from dotnn.running.requirement import Requirement
 from dotnn.running.scripts import load_module
-from dotnn.running.spec_files import array_reader, table_reader
+from dotnn.running.spec_files import array_reader, single_reader, table_reader
 from dotnn_runtime.predict_io import read_inputs
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, weight_shapes
-from dotnn_runtime.script.arrays import in_precision
+from dotnn_runtime.script.arrays import check_arrays, in_precision
 from dotnn_runtime.script.errors import DataError, reason_of
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.labels import add_likeliest
@@ -66,6 +66,9 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
 def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
     """Read the inputs with the source that the name of the file tells, from standard input as CSV or .npz."""
     declared, form, windows = _raw_inputs(module), getattr(module, "FORMAT", None), getattr(module, "WINDOWS", None)
+    readers = getattr(module, "READERS", {})
+    if len(declared) == 1 and readers.keys() == declared.keys() and not file.lower().endswith(".npz"):
+        return check_arrays({n: single_reader(SOURCES[form])(file) for n, form in readers.items()}, dict(declared))
     named = next((source for source in SOURCES.values() if source.reads(file)), None)
     if named is None:
         columns = getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None

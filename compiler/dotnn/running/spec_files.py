@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -63,14 +63,39 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
     source = model.data.source if model.data else None
     if model.data is not None and source is None and given is None:
         return {name: np.asarray(rows) for name, rows in model.data.inline.items()}, {}
-    path, shown, span = _data_file(model, given)
-    arrays, labels = _checked(model, source, path, Labels(), (shown, span))
+    if source is not None and source.formats:
+        arrays, labels = _array_files(model, source, given), Labels()
+    else:
+        path, shown, span = _data_file(model, given)
+        arrays, labels = _checked(model, source, path, Labels(), (shown, span))
     if model.data is None or not model.data.files:
         return arrays, labels
     parts = {"train": arrays}
     for part, file in model.data.files.items():
-        parts[part], _ = _checked(model, file, _part_file(model, file, given), labels, (file.path, file.span))
+        if file.formats:
+            parts[part] = _array_files(model, file, given)
+        else:
+            path = _beside(model, file.path, file.span, given)
+            parts[part], _ = _checked(model, file, path, labels, (file.path, file.span))
     return join_parts(parts), labels
+
+
+def _array_files(model: Model, source: FileSource, given: str | None) -> Arrays:
+    """Return the arrays that have a file each. Raises `CompileError`, at the name of the file that is wrong."""
+    arrays: Arrays = {}
+    declared = {name: kind for name, kind in raw_declarations(model).items() if name in source.fields}
+    for name, (file,) in source.fields.items():
+        span = source.places[file]
+        path = _beside(model, file, span, given)
+        try:
+            array = single_reader(source.reader(name))(path)
+            arrays |= check_arrays({name: array}, {name: declared[name]})
+        except DataError as error:
+            raise stop(model, from_data_error(error, span, file)) from None
+    try:
+        return check_arrays(arrays, declared)
+    except DataError as error:
+        raise stop(model, from_data_error(error, source.span)) from None
 
 
 def _checked(
@@ -88,14 +113,14 @@ def _checked(
         raise _located(model, _in_table(model, error, path), *named) from None
 
 
-def _part_file(model: Model, file: FileSource, given: str | None) -> Path:
-    """Return the path of a part's file: where the spec names it, or beside what the command line names."""
+def _beside(model: Model, name: str, span: Span, given: str | None) -> Path:
+    """Return the path of one of several files: where the spec names it, or beside what the command line names."""
     if given is None:
-        return inside(model, file.path, file.span)
+        return inside(model, name, span)
     base = Path(given)
-    path = (base if base.is_dir() else base.parent) / file.path
+    path = (base if base.is_dir() else base.parent) / name
     if not path.is_file():
-        raise stop(model, Diagnostic("NN401", f'there is no file "{path}"', file.span, help="put the file there"))
+        raise stop(model, Diagnostic("NN401", f'there is no file "{path}"', span, help="put the file there"))
     return path
 
 
@@ -120,6 +145,11 @@ def table_reader(entry: DataSource) -> TableReader:
 def array_reader(entry: DataSource) -> ArrayReader:
     """Return the function that reads a source of arrays, the one whose text a script carries."""
     return cast(ArrayReader, _reader(entry))
+
+
+def single_reader(entry: DataSource) -> Callable[[str | Path], np.ndarray]:
+    """Return the function that reads a file of one array, the one whose text a script carries."""
+    return cast(Callable[[str | Path], np.ndarray], _reader(entry))
 
 
 def _reader(entry: DataSource) -> object:

@@ -169,6 +169,8 @@ def _sources() -> str:
 
 
 def _named(source: DataSource) -> str:
+    if source.single or source.wraps == "files":
+        return "a file of its own"
     return "a column for each of its numbers" if source.table else "one array of any shape"
 
 

@@ -20,8 +20,9 @@ class DataSource:
     `(path, {name: [column, …]}, {name: kind}, labels)`, where `labels` are the texts of classes that another file has
     told, and returns `(arrays, labels)`. Of another source it names one array; the reader takes `(path, {name: key})`
     and returns the arrays. Either takes the `args` that the spec gives, by their names; `conflict` says what is wrong
-    with them together, "" for nothing. A source that `wraps` takes a table in place of a file, and the reader its
-    arrays. Errors of a reader about a column or a key begin with "there is no column NAME"
+    with them together, "" for nothing. A source that `wraps` takes a "table" in place of a file, and its reader the
+    arrays of that, or "files" that hold one array each; `single` is the format of such a file, whose reader takes
+    `(path)` and returns the array. Errors of a reader about a column or a key begin with "there is no column NAME"
     or "there is no array NAME", so that they can be shown at that place of the spec.
 
     Where it is `located`, `csv_file.CsvTable` finds the cell of a number that is wrong, and the error shows it.
@@ -29,7 +30,7 @@ class DataSource:
     a table it is the text of a function of the reader's name, from `(path, [column, …])` to an array of texts, a row
     for each example, for the arguments that are given and the name of the file; `numbers` is then the expression of
     numbers in place of `{cells}`. Of another source it is the expression that gives the arrays by their keys, from
-    `path`.
+    `path`; of a single array one of `{path}`, which may call the function whose text is `helper`.
     """
 
     name: str
@@ -43,7 +44,9 @@ class DataSource:
     table: bool = False
     located: bool = False
     args: tuple[Arg, ...] = ()
-    wraps: bool = False
+    wraps: str = ""
+    single: bool = False
+    helper: str = ""
     conflict: Callable[[Attrs], str] = lambda attrs: ""
     numbers: Callable[[Attrs], str] = lambda attrs: "{cells}"
 

@@ -30,5 +30,5 @@ WINDOWS = DataSource(
     form='windows(csv("file", z = columns), x = n, y = n)',
     plain=PLAIN,
     table=True,
-    wraps=True,
+    wraps="table",
 )

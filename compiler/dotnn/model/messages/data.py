@@ -51,6 +51,16 @@ def no_columns_left(span: Span, file: str, header: str) -> Diagnostic:
     return Diagnostic("NN323", message, span, help=f"it has {header}")
 
 
+def arrays_form(span: Span, message: str, help: str = "") -> Diagnostic:
+    example = 'for instance: x = npy("x.npy")  y = idx("labels.gz")'
+    return Diagnostic("NN322", message, span, help=help or example)
+
+
+def arrays_in_two_ways(span: Span, name: str) -> Diagnostic:
+    message = f"{name} is written in the spec, and other arrays are in files"
+    return Diagnostic("NN328", message, span, help="put all of them into files, or none")
+
+
 def windows_form(span: Span, message: str, help: str = "") -> Diagnostic:
     example = 'for instance: source = windows(csv("load.csv", load = load), past = 24, ahead = 1)'
     return Diagnostic("NN322", message, span, help=help or example)

@@ -94,6 +94,9 @@ class CommandLine:
 
     def _options(self) -> Iterator[tree.Stmt]:
         what = self.table.entry.file if self.table else "an .npz file"
+        source = self.model.data.source if self.model.data else None
+        if source is not None and source.formats and len(self.raw) == 1:
+            what = source.reader(next(iter(self.raw))).file
         yield tree.assign(
             "parser",
             "argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)",
@@ -113,7 +116,8 @@ class CommandLine:
     def _data_option(self) -> list[str]:
         if not self._reads_file():
             return []
-        several = self.model.data is not None and self.model.data.files
+        data = self.model.data
+        several = data is not None and (data.files or (data.source is not None and data.source.formats))
         own = "the folder with the spec's files" if several else "train on this instead of the spec's own"
         help = "train on this .npz file" if self.missing else own
         return [f'"--data", metavar="FILE", help="{help}"']
@@ -127,6 +131,11 @@ class CommandLine:
         if self.table:
             inputs = self._columns(self.table.entry.function)
             inputs = f"in_windows({inputs})" if self.table.windows else inputs
+        source = self.model.data.source if self.model.data else None
+        if source is not None and source.formats and len(self.raw) == 1:
+            (name,) = self.raw
+            read = str(source.reader(name).plain).replace("{path}", "options.inputs")
+            inputs = table({name: read})
         if self.fitted:
             yield tree.assign("params", params)
             kept = '{n: {k: params.pop(f"{n}.{k}") for k in keys} for n, keys in FITTED.items()}'

@@ -65,6 +65,7 @@ class DataWriter:
         """Yield the functions that read a table, and make its texts what they stand for."""
         source = self.data.source
         if source is None or not source.entry.table:
+            yield from dict.fromkeys(self._helpers(source)) if source else ()
             return
         kinds = [self.raw[name][0] for name in source.fields]
         yield source.entry.plain_for(source.options, source.path)
@@ -82,6 +83,11 @@ class DataWriter:
             yield WINDOWS.plain_for({}, "")
             yield from [SPLIT] if self._split_by_steps() else []
 
+    def _helpers(self, source: FileSource) -> Iterator[str]:
+        """Yield the functions that read files of one array."""
+        for file in (source, *self.data.files.values()):
+            yield from (file.reader(name).helper for name in file.formats if file.reader(name).helper)
+
     def _split_by_steps(self) -> bool:
         """Whether the steps of a series are split, and its windows with them."""
         source, split = self.data.source, self.data.split
@@ -96,8 +102,12 @@ class DataWriter:
     def modules(self) -> set[str]:
         """Return the standard modules that they use."""
         source = self.data.source
-        packed = {"gzip"} if source and source.path.endswith(".gz") else set()
-        return {"pathlib", *source.entry.modules, *packed} if source else set()
+        if source is None:
+            return set()
+        files = (source, *self.data.files.values())
+        singles = {module for file in files for name in file.formats for module in file.reader(name).modules}
+        packed = {"gzip"} if source.entry.table and source.path.endswith(".gz") else set()
+        return {"pathlib", *source.entry.modules, *packed, *singles}
 
     # ------------------------------------------------------------------------------------------------------- load
 
@@ -122,6 +132,9 @@ class DataWriter:
 
     def _read(self, source: FileSource) -> Iterator[tree.Stmt]:
         """Yield what reads the spec's own files."""
+        if source.formats:
+            yield from self._read_files(source)
+            return
         if self.data.files:
             yield from self._read_parts(source)
             return
@@ -142,6 +155,21 @@ class DataWriter:
             yield tree.Return(f"{{name: arrays[name] for name in {literal(tuple(keys))}}}")
         else:
             yield tree.Return(table({name: f"arrays[{literal(key)}]" for name, key in keys.items()}))
+
+    def _read_files(self, source: FileSource) -> Iterator[tree.Stmt]:
+        """Yield what reads a file for each array."""
+        yield tree.assign("folder", "pathlib.Path(path or pathlib.Path(__file__).parent)")
+        parts = {part: table(array_files(file)) for part, file in {"train": source, **self.data.files}.items()}
+        if not self.data.files:
+            yield tree.Return(parts["train"])
+            return
+        for part, files in parts.items():
+            yield tree.assign(part, files)
+        yield tree.assign("parts", table({part: part for part in parts}))
+        first, *_ = source.fields
+        joined = '{name: np.concatenate([part[name] for part in parts.values()]) for name in parts["train"]}'
+        counts = f'[len(part["{first}"]) for part in parts.values()]'
+        yield tree.Return(f'{joined} | {{"part": np.repeat(list(parts), {counts})}}')
 
     def _read_parts(self, source: FileSource) -> Iterator[tree.Stmt]:
         """Yield what reads a file for each part: one below the other, with the part that each example is of."""
@@ -336,6 +364,12 @@ def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> 
     )
     yield tree.assign("assigned", f"np.concatenate([np.repeat({names}, row) for row in counts[1:]])")
     yield tree.assign("rows", f"{{name: np.sort(order[assigned == name]) for name in {names}}}")
+
+
+def array_files(source: FileSource) -> dict[str, str]:
+    """Return, by array, the expression that reads its file in `folder`."""
+    files = {name: f"folder / {literal(file)}" for name, (file,) in source.fields.items()}
+    return {name: str(source.reader(name).plain).replace("{path}", path) for name, path in files.items()}
 
 
 def column(cells: str, kind: str, source: FileSource) -> str:
