@@ -239,10 +239,16 @@ def _missing_data(model: Model) -> list[Diagnostic]:
     data = model.data
     sources = [data.source, *data.files.values()] if data and data.source else []
     files = {path: span for source in sources for path, span in source.paths.items()}
-    return [
+    missing = [
         messages.warnings.no_data_file(span, path)
         for path, span in files.items()
         if not path_beside(model, path, span).exists()
+    ]
+    made = [source for source in sources if source and source.entry.converted]
+    return missing + [
+        messages.warnings.not_converted(source.span, source.file, source.command(model))
+        for source in made
+        if not path_beside(model, source.file, source.span).exists()
     ]
 
 

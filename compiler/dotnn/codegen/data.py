@@ -47,14 +47,16 @@ def load_lines(model: Model) -> list[str]:
         ]
     if data.source.formats:
         return _files_lines(data, data.source)
+    if data.source.entry.converted:
+        return _converted_lines(model, data, data.source)
     return _table_lines(model, data) if data.source.entry.table else _arrays_lines(data)
 
 
 def _paths(data: Data) -> dict[str, str]:
     """Return the expressions of the path of the source, "train", and of those of the parts with files of their own."""
     assert data.source is not None
-    paths = {"train": f"locate({literal(data.source.path)}, __file__, path)"}
-    return paths | {part: f"locate_beside({literal(file.path)}, __file__, path)" for part, file in data.files.items()}
+    paths = {"train": f"locate({literal(data.source.file)}, __file__, path)"}
+    return paths | {part: f"locate_beside({literal(file.file)}, __file__, path)" for part, file in data.files.items()}
 
 
 def _table_lines(model: Model, data: Data) -> list[str]:
@@ -99,6 +101,23 @@ def _arrays_lines(data: Data) -> list[str]:
     return [*on_the_page(f"keys = {keys}", INDENT), *wrapped("return join_parts({", parts, "})", room=INDENT)]
 
 
+def _converted_lines(model: Model, data: Data, source: FileSource) -> list[str]:
+    """Return the lines that read what a command has made of a source."""
+    read, paths, labelled = source.entry.function, _paths(data), bool(classes(model))
+    keys = literal({name: words[0] for name, words in source.fields.items()})
+    lines = [f"# {file.command(model)}" for file in (source, *data.files.values())]
+    if not data.files:
+        return [*lines, *on_the_page(f"return {read}({paths['train']}, {keys}){'' if labelled else '[0]'}", INDENT)]
+    lines += on_the_page(f"keys = {keys}", INDENT)
+    for part, path in paths.items():
+        found, known = ("train, labels", "") if part == "train" else (f"{part}, _", ", labels")
+        lines += on_the_page(f"{found} = {read}({path}, keys{known})", INDENT)
+    joined = wrapped(
+        "return join_parts({", [f"{literal(p)}: {p}" for p in paths], "})" + ", labels" * labelled, room=INDENT
+    )
+    return [*lines, *joined]
+
+
 def _files_lines(data: Data, source: FileSource) -> list[str]:
     """Return the lines that read a file for each array."""
     if not data.files:
@@ -114,6 +133,23 @@ def _array_files(source: FileSource) -> list[str]:
     """Return an entry for each array: its name, and the expression that reads its file."""
     files = {name: f"locate_beside({literal(file)}, __file__, path)" for name, (file,) in source.fields.items()}
     return [f"{literal(name)}: {source.reader(name).function}({path})" for name, path in files.items()]
+
+
+def readers(model: Model) -> dict[str, str]:
+    """Return the sources that read an input from a file or folder of its own, by the name of the input."""
+    source = model.data.source if model.data else None
+    if source is None:
+        return {}
+    formats = source.formats or (dict.fromkeys(source.fields, source.format) if source.entry.converted else {})
+    return {name: format for name, format in formats.items() if name in model.inputs}
+
+
+def npz_keys(model: Model) -> str:
+    """Return the keys of an .npz file of inputs: their own names, but in what a command has made."""
+    source = model.data.source if model.data else None
+    if source is not None and source.entry.converted:
+        return literal({name: keys[0] for name, keys in source.fields.items() if name in model.inputs})
+    return f"{{name: name for name in {'RAW_INPUTS' if raw_inputs(model) else 'INPUTS'}}}"
 
 
 def read_array(model: Model) -> str:
@@ -240,7 +276,8 @@ def table_source(model: Model) -> FileSource | None:
 
 def classes(model: Model) -> dict[str, str]:
     """Return the outputs that are trained towards a class which is a column of texts or numbers: output -> target."""
-    kinds = raw_declarations(model) if table_source(model) else {}
+    source = model.data.source if model.data else None
+    kinds = raw_declarations(model) if source and (source.entry.table or source.entry.converted) else {}
     ways = (model.data or Data()).prepared
     made = {name for name, some in ways.items() if any(way.entry.key == "column" for way in some)}
     paths = {

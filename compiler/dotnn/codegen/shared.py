@@ -42,6 +42,7 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
         "undone_lines": indented(data.undone_lines(model)),
         "table": table.entry if table else None,
         "read_array": data.read_array(model),
+        "npz_keys": data.npz_keys(model),
         "read_inputs": indented([*on_the_page(f"inputs, labels = {read}", 2 * INDENT), *seen], 2 * INDENT)
         if table
         else [],

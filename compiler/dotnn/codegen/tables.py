@@ -41,7 +41,7 @@ def named_tables(model: Model) -> dict[str, Mapping[str, Any]]:
         "INPUT_COLUMNS": _input_columns(model),
         "FORMAT": dict(source.options) if source else {},
         "WINDOWS": dict(source.windows) if source else {},
-        "READERS": {name: form for name, form in source.formats.items() if name in model.inputs} if source else {},
+        "READERS": data.readers(model),
         "CLASSES": data.classes(model),
         "FITTED": fitted(model),
     }

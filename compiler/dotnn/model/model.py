@@ -262,6 +262,21 @@ class FileSource:
         return SOURCES[self.format]
 
     @property
+    def file(self) -> str:
+        """The file that a script reads."""
+        return f"{self.path}.npz" if self.entry.converted else self.path
+
+    def command(self, model: Model) -> str:
+        """Return the command that makes the file that a script reads, "" where the spec's own is read."""
+        name = next((name for name, keys in self.fields.items() if keys == self.entry.keys[:1]), "")
+        declared = model.inputs.get(name) or model.targets.get(name)
+        if self.entry.converted is None or declared is None:
+            return ""
+        own = model.data.source if model.data else None
+        like = own.file if own is not None and own.path != self.path else ""
+        return self.entry.converted(self.path, declared.type.example, like)
+
+    @property
     def paths(self) -> dict[str, Span]:
         """The files, with their places in the spec."""
         if not self.formats:

@@ -68,7 +68,9 @@ class SourceReader:
         found = sorted(fields.words.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
         words = {name: columns for name, columns in found if name}
         steps = {name: spans.get(name, AT_THE_STEP) for name in words} if spans else {}
-        return FileSource(call.func.id, file.value, words, file.span, fields.places, options, steps)
+        return FileSource(
+            call.func.id, file.value, words, file.span, fields.places, {} if entry.converted else options, steps
+        )
 
     def _field(self, entry: DataSource, arg: nodes.Arg, fields: _Fields, spans: Mapping[str, tuple[int, int]]) -> None:
         """Read what an input or target is of a source."""
@@ -82,7 +84,22 @@ class SourceReader:
         if item.name in self.found.columns or item.name in self.found.made_of:
             raise Fail(messages.data.given_twice(arg.span, item.name))
         words = fields.add(item.name, self._words(entry, arg, fields))
+        if entry.keys:
+            self._check_key(entry, item, words, arg.span, fields.columns.form)
+            return
         self._check(entry, item, len(words), arg.span, spans)
+
+    def _check_key(
+        self, entry: DataSource, item: Declared, words: Sequence[str], span: Span, options: Mapping[str, Any]
+    ) -> None:
+        """Raise `Fail` where a source has no such array, or an input or target cannot hold it."""
+        if len(words) != 1 or words[0] not in entry.keys:
+            message = f"{entry.file} has {' and '.join(entry.keys)}"
+            raise Fail(messages.data.source_form(span, message, f"for instance: {entry.form}"))
+        attrs = {option.name: option.default for option in entry.args} | dict(options)
+        problem = entry.misfit(words[0], item.kind, raw_shape(item, self.found), attrs)
+        if problem:
+            raise Fail(messages.data.key_misfit(span, problem, item.name, str(list(item.type.example))))
 
     def _words(self, entry: DataSource, arg: nodes.Arg, fields: _Fields) -> list[tuple[str, Span]]:
         """Return the columns or keys that an argument names, each with its place."""

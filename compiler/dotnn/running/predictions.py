@@ -12,6 +12,7 @@ import numpy as np
 from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.library.sources import SOURCES
+from dotnn.running.converted import read_one_image
 from dotnn.running.data_errors import all_faults, own_error
 from dotnn.running.output import check_output
 from dotnn.running.requirement import Requirement
@@ -68,7 +69,10 @@ def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
     declared, form, windows = _raw_inputs(module), getattr(module, "FORMAT", None), getattr(module, "WINDOWS", None)
     readers = getattr(module, "READERS", {})
     if len(declared) == 1 and readers.keys() == declared.keys() and not file.lower().endswith(".npz"):
-        return check_arrays({n: single_reader(SOURCES[form])(file) for n, form in readers.items()}, dict(declared))
+        return check_arrays({n: _read_alone(form, file, declared[n][1]) for n, form in readers.items()}, dict(declared))
+    made = {name: [SOURCES[form].keys[0]] for name, form in readers.items() if SOURCES[form].converted}
+    if made:
+        return read_inputs(file, declared, made)
     named = next((source for source in SOURCES.values() if source.reads(file)), None)
     if named is None:
         columns = getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None
@@ -77,6 +81,13 @@ def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
         columns = getattr(module, "INPUT_COLUMNS", None)
         return read_inputs(file, declared, columns, table=table_reader(named), form=form, windows=windows)
     return read_inputs(file, declared, arrays=array_reader(named))
+
+
+def _read_alone(format: str, file: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the only input from its file, or from a folder of images."""
+    if SOURCES[format].converted:
+        return read_one_image(format, Path(file), shape)
+    return single_reader(SOURCES[format])(file)
 
 
 def _raw_inputs(module: ModuleType) -> Mapping[str, tuple[str, tuple[int, ...]]]:

@@ -19,6 +19,7 @@ from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
 from dotnn.model.raw import raw_declarations
 from dotnn.reports.console import warn
+from dotnn.running.converted import load_converted
 from dotnn.running.data_errors import all_faults, from_data_error, own_error
 from dotnn.running.data_help import in_table
 from dotnn.running.data_warnings import table_warnings
@@ -65,6 +66,8 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
         return {name: np.asarray(rows) for name, rows in model.data.inline.items()}, {}
     if source is not None and source.formats:
         arrays, labels = _array_files(model, source, given), Labels()
+    elif source is not None and source.entry.converted:
+        arrays, labels = load_converted(model, source, given)
     else:
         path, shown, span = _data_file(model, given)
         arrays, labels = _checked(model, source, path, Labels(), (shown, span))
@@ -74,6 +77,8 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
     for part, file in model.data.files.items():
         if file.formats:
             parts[part] = _array_files(model, file, given)
+        elif file.entry.converted:
+            parts[part], _ = load_converted(model, file, given, labels)
         else:
             path = _beside(model, file.path, file.span, given)
             parts[part], _ = _checked(model, file, path, labels, (file.path, file.span))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from dotnn.core.arguments import Arg, Attrs
 
+Shape = tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class DataSource:
@@ -24,6 +26,11 @@ class DataSource:
     arrays of that, or "files" that hold one array each; `single` is the format of such a file, whose reader takes
     `(path)` and returns the array. Errors of a reader about a column or a key begin with "there is no column NAME"
     or "there is no array NAME", so that they can be shown at that place of the spec.
+
+    Where the arrays have fixed names, these are `keys`, and `misfit` says what is wrong with an input or target that is
+    to hold one, given its key, kind, shape and the arguments. What is `converted` needs more than NumPy to be read:
+    dotnn does, and a script reads an .npz file of the same name. `converted` is the command that makes it, given the
+    path, the shape of the first key, and for a part the file of the training part.
 
     Where it is `located`, `csv_file.CsvTable` finds the cell of a number that is wrong, and the error shows it.
     A script that is to be read has `plain` instead, which takes the file to be as it should, and imports `modules`. Of
@@ -46,6 +53,9 @@ class DataSource:
     args: tuple[Arg, ...] = ()
     wraps: str = ""
     single: bool = False
+    keys: tuple[str, ...] = ()
+    misfit: Callable[[str, str, Shape, Attrs], str] = lambda key, kind, shape, attrs: ""
+    converted: Callable[[str, Shape, str], str] | None = None
     helper: str = ""
     conflict: Callable[[Attrs], str] = lambda attrs: ""
     numbers: Callable[[Attrs], str] = lambda attrs: "{cells}"

@@ -61,6 +61,10 @@ def arrays_in_two_ways(span: Span, name: str) -> Diagnostic:
     return Diagnostic("NN328", message, span, help="put all of them into files, or none")
 
 
+def key_misfit(span: Span, message: str, name: str, shape: str) -> Diagnostic:
+    return Diagnostic("NN323", message, span, help=f"{name} is declared {shape}: change one of them")
+
+
 def windows_form(span: Span, message: str, help: str = "") -> Diagnostic:
     example = 'for instance: source = windows(csv("load.csv", load = load), past = 24, ahead = 1)'
     return Diagnostic("NN322", message, span, help=help or example)

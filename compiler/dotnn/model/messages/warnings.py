@@ -83,6 +83,16 @@ def no_data_file(span: Span, name: str) -> Diagnostic:
     )
 
 
+def not_converted(span: Span, name: str, command: str) -> Diagnostic:
+    return Diagnostic(
+        "NN605",
+        f'the script reads "{name}", which is not there yet',
+        span,
+        help=f"make it, in the folder of the spec: {command}",
+        severity="warning",
+    )
+
+
 def batch_of_one(span: Span, path: str, layer: str, which: str) -> Diagnostic:
     return Diagnostic(
         "NN611",

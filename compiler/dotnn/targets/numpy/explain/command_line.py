@@ -132,6 +132,9 @@ class CommandLine:
             inputs = self._columns(self.table.entry.function)
             inputs = f"in_windows({inputs})" if self.table.windows else inputs
         source = self.model.data.source if self.model.data else None
+        if source is not None and source.entry.converted:
+            keys = {name: key for name, (key,) in source.fields.items() if name in self.raw}
+            inputs = table({name: f"np.load(options.inputs)[{literal(key)}]" for name, key in keys.items()})
         if source is not None and source.formats and len(self.raw) == 1:
             (name,) = self.raw
             read = str(source.reader(name).plain).replace("{path}", "options.inputs")

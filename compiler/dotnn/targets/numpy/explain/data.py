@@ -138,7 +138,9 @@ class DataWriter:
         if self.data.files:
             yield from self._read_parts(source)
             return
-        own = f"path or pathlib.Path(__file__).parent / {literal(source.path)}"
+        if source.entry.converted:
+            yield tree.Note(source.command(self.model))
+        own = f"path or pathlib.Path(__file__).parent / {literal(source.file)}"
         if source.entry.table:
             yield tree.assign("path", own)
             read = f"{source.entry.function}(path, {{}})"
@@ -173,7 +175,9 @@ class DataWriter:
 
     def _read_parts(self, source: FileSource) -> Iterator[tree.Stmt]:
         """Yield what reads a file for each part: one below the other, with the part that each example is of."""
-        files = {"train": source.path, **{part: file.path for part, file in self.data.files.items()}}
+        files = {"train": source.file, **{part: file.file for part, file in self.data.files.items()}}
+        if source.entry.converted:
+            yield from (tree.Note(file.command(self.model)) for file in (source, *self.data.files.values()))
         yield tree.assign("folder", "pathlib.Path(path or pathlib.Path(__file__).parent)")
         paths = table({part: f"folder / {literal(file)}" for part, file in files.items()})
         first, *_ = source.fields
