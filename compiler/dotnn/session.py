@@ -148,7 +148,8 @@ class Compilation:
         target, style = chosen(options)
         graph = self.after(style.passes(options, words))
         step = self.after(style.step(options, words)) if style.step else graph
-        shown = tuple(dict.fromkeys(m.output for m in self.model.train.metrics if m.output not in self.model.inputs))
+        read = (path for m in self.model.train.metrics for path in m.values)
+        shown = tuple(dict.fromkeys(path for path in read if path not in self.model.inputs))
         prediction = self.after(style.predict(options, words, shown)) if style.predict else graph
         large = self._large
         return Draft(self.model, target, style, options, graph, step, prediction, self._values, words, large)

@@ -58,6 +58,14 @@ def make_iris() -> None:
     write_csv("iris.csv", header, [[*row, name] for row, name in zip(iris.data.tolist(), species, strict=True)])
 
 
+def make_iris_encoder() -> None:
+    """The first two principal components of the standardised measures, as the weights of a layer."""
+    measures = load_iris().data
+    _, _, components = np.linalg.svd((measures - measures.mean(0)) / measures.std(0), full_matrices=False)
+    upright = components[:2] * np.sign(components[:2, :1])
+    write_npz("iris_encoder.npz", {"encode.W": upright.T.round(6), "encode.b": np.zeros(2)})
+
+
 def make_breast_cancer() -> None:
     """569 tumours, 30 measures of the cell nuclei of each; `benign` is 1 for benign and 0 for malignant."""
     cancer = load_breast_cancer()
@@ -154,6 +162,7 @@ def make_four() -> None:
 if __name__ == "__main__":
     make_digits()
     make_iris()
+    make_iris_encoder()
     make_breast_cancer()
     make_diabetes()
     make_passengers()

@@ -197,6 +197,8 @@ def _cached(forward: ast.FunctionDef) -> Iterator[str]:
         kept = node.value if isinstance(node, ast.AugAssign) else None
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
             kept = node.value.elts[1]
+        if isinstance(kept, ast.BinOp):  # those of layers, and its own: cache | {…}
+            kept = kept.right
         if isinstance(kept, ast.Dict):
             yield from (key.value for key in kept.keys if isinstance(key, ast.Constant))
 

@@ -308,6 +308,20 @@ def test_graph():
     assert trained("graph")[2][-1]["r2"] >= 0.7
 
 
+def test_frozen_encoder():
+    """Against a logistic regression on principal components; the penalty 0.01 w^2 is C = 1 / (2 * 0.01 * examples)."""
+    module, params, history = trained("frozen_encoder", np.float64)
+    data = module.load_data()
+    scaled = StandardScaler().fit_transform(data["x"])
+    components = PCA(2).fit(scaled).components_.T
+    np.testing.assert_allclose(np.abs(params["encode.W"]), np.abs(components), atol=1e-5)
+    codes = scaled @ params["encode.W"]
+    fitted = LogisticRegression(C=50 / len(codes), max_iter=5000, tol=1e-10).fit(codes, data["species"])
+    ours = params["p.W"] - params["p.W"].mean(1, keepdims=True)
+    np.testing.assert_allclose(ours, fitted.coef_.T, rtol=0.01, atol=0.01)
+    assert history[-1]["accuracy"] == fitted.score(codes, data["species"]) > 0.9
+
+
 def test_shared_weights():
     module, params, history = trained("shared_weights")
     assert history[-1]["accuracy"] == 1
@@ -369,6 +383,16 @@ def test_number_words():
     longer["letters"][words["tokens"] == 0] = 1  # whatever stands in the padding
     expected, found = (module.predict(params, {n: b[n] for n in longer})["p"] for b in (words, longer))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_word_parts():
+    """The share of the letters whose part is found, by a count that leaves out what fills the words up."""
+    module, params, history = trained("word_parts")
+    assert history.test["accuracy"] >= 0.99
+    test = module.prepare(module.load_data())[0]["test"]
+    found = module.predict(params, {"tokens": test["tokens"]})["p"].argmax(axis=-1)
+    letters = test["tokens"] > 0
+    np.testing.assert_allclose(history.test["accuracy"], (found == test["parts"])[letters].mean(), rtol=1e-12)
 
 
 def test_adder():

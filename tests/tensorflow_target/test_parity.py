@@ -200,6 +200,20 @@ def test_losses(name, target, stage, reduce):
     agrees(model_of(loss_spec(f"{name}(y, t, reduce = {reduce})", target, stage)), 3)
 
 
+@pytest.mark.parametrize("mask", ["input m: int[2]", "target m: [2]", "target m: [1]"])
+@pytest.mark.parametrize(("name", "target", "stage"), list(loss_settings()))
+def test_masked_losses(name, target, stage, mask):
+    reduce = "sum" if "1" in mask else "mean"
+    agrees(
+        model_of(
+            f"""model M {{ input x: [2, 4]  {mask}  target t: {target.replace("[", "[2, ")}
+            output y = x -> dense(3) {stage} }}
+            train {{ loss = {name}(y, t, mask = m, reduce = {reduce})  batch = 4 }}"""
+        ),
+        SHORT,
+    )
+
+
 @pytest.mark.parametrize("stage", ["-> softmax", "-> softmax -> scale(0.9)"])
 @pytest.mark.parametrize("target", ["class[3]", "[3]"])
 def test_classes_with_weights_and_smoothing(target, stage):

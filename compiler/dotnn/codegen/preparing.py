@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ class Step:
         return self._written(self.entry.undo, values) if self.entry.undo else values
 
     def _written(self, form: Written, values: str) -> str:
-        text = form(self.way.attrs, self.shape)
+        text = form(self.way.attrs, self.shape).replace("{operand}", operand(values))
         return text.replace("{values}", values).replace("{s}", f'scaling["{self.name}"]')
 
 
@@ -107,6 +108,17 @@ def applied(steps: Iterable[Step], values: str, *, bare: bool = False) -> str:
     for step in steps:
         values = step.apply(values, bare=bare)
     return values
+
+
+def operand(text: str) -> str:
+    """Return an expression as it stands beside an operator, or before a dot: in brackets, but a name or a call."""
+    node = ast.parse(text, mode="eval").body
+    return text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
+
+
+def in_type(text: str, dtype: str = "dtype") -> str:
+    """Return the expression of an array in another type."""
+    return f"{operand(text)}.astype({dtype})"
 
 
 def chains(model: Model) -> dict[str, Chain]:

@@ -34,7 +34,7 @@ def describe_model(model: Model) -> str:
 
 
 def _declared(declared: Declared) -> str:
-    kind = f"{declared.kind}[{declared.bound}]" if declared.bound else str(declared.type)
+    kind = declared.shown if declared.bound else str(declared.type)
     return f"  {declared.role:6} {declared.name}: {kind}"
 
 
@@ -49,7 +49,7 @@ def _step(model: Model, step: Step) -> Iterator[str]:
         p = model.params[name]
         penalty = f", penalty {p.penalty}" if p.penalty else ""
         constraint = f", constraint {p.constraint}" if p.constraint else ""
-        yield f"      {name}: {list(p.shape)} ~ {p.init}{penalty}{constraint}"
+        yield f"      {name}: {list(p.shape)} ~ {p.init}{penalty}{constraint}{', frozen' * p.frozen}"
 
 
 def _cell(body: Recurrence) -> Iterator[str]:

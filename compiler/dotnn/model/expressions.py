@@ -28,6 +28,7 @@ from dotnn.model.constants import (
     is_number,
 )
 from dotnn.model.formulas import ELEMENTWISE, FormulaReader, is_function
+from dotnn.model.freezing import without_trainable
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
 from dotnn.model.operands import FINAL, block_as_act, last_state, through_block, with_named
@@ -297,10 +298,11 @@ class ExpressionReader(ABC):
         assert layer is not None
         operands, rest, roles = with_named(self, layer, operands, rest, scope)
         rest, act = block_as_act(self, layer, rest, scope)
+        rest, frozen = without_trainable(name, [a.name for a in layer.args], rest, scope.constants)
         attrs = bind(name, layer.args, rest, call.span, scope.constants) | roles
         if name == "max" and len(operands) > 1:
             return self._joined("maximum", operands, call.span, scope)
-        made = self.steps.apply(layer, attrs, operands, call.span, scope)
+        made = self.steps.apply(layer, attrs, operands, call.span, scope, frozen=frozen)
         if act is not None:
             return through_block(self, made, act, scope)
         each_by_itself = layer.family == "activation" and name != "softmax"

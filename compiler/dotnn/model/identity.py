@@ -15,10 +15,12 @@ from dotnn.library.optimizers import Optimizer
 from dotnn.library.schedules import Schedule
 from dotnn.library.values import FAMILY
 from dotnn.model.definitions.whole import Formula
-from dotnn.model.model import WHERE_SAID, Model, Step
+from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
 """The families whose members say how parameters come about, not what is computed with them."""
+LATER = ("frozen", "options", "windows", "formats")
+"""Fields that came later: they count where they are set, so that a run from before them can be resumed."""
 
 
 @runtime_checkable
@@ -91,9 +93,10 @@ def _plain(value: object) -> object:
 
 def _fields(value: object) -> list[tuple[str, object]]:
     assert is_dataclass(value)
-    given = [f for f in fields(value) if getattr(value, f.name) or not f.metadata.get(WHERE_SAID)]
-    found = [(f.name, getattr(value, f.name)) for f in given]
-    return [(name, _plain(inner)) for name, inner in found if not _is_place(name, inner)]
+    found = [(f.name, getattr(value, f.name)) for f in fields(value)]
+    return [
+        (name, _plain(inner)) for name, inner in found if not _is_place(name, inner) and (inner or name not in LATER)
+    ]
 
 
 def _is_place(name: str, value: object) -> bool:

@@ -83,7 +83,9 @@ def _misshapen(declared: Declared, expr: nodes.Expr, found: Shape, wanted: Shape
     kind = str(list(wanted))
     help = f"declare {declared.role} {name}: {list(found)}, or write rows of the declared shape"
     if declared.kind == "class":
-        kind, help = f"class[{declared.bound}]", "a class is one whole number from 0: y = [0, 2, 1]"
+        kind, help = declared.shown, "a class is one whole number from 0: y = [0, 2, 1]"
+        if wanted:
+            help = f"there is a class for each of {' x '.join(map(str, wanted))} steps: y = [[0, 2, …], …]"
     message = f"each example of {name} has {_words(found)}, but {name} is declared {kind}"
     return messages.data.inline_data(expr.items[0].span, message, "", help)
 

@@ -74,7 +74,7 @@ def _readers(model: Model) -> dict[str, set[str]]:
     readers = {path: {"the user"} for path in (*model.outputs.values(), *compared)}
     for step in model.steps:
         for path in step.ins:
-            readers.setdefault(path, set()).add(step.layer.name)
+            readers.setdefault(path, set()).add("the frozen" * step.frozen or step.layer.name)
     return readers
 
 
@@ -95,8 +95,7 @@ def batches_of_one(model: Model, which: str) -> list[Diagnostic]:
     return [
         messages.warnings.batch_of_one(step.span, step.path, step.layer.name, which)
         for step in model.steps
-        if any(not model.params[name].trained for name in step.params.values())
-        and math.prod(step.type.example[:-1]) == 1
+        if any(model.params[name].renewed for name in step.params.values()) and math.prod(step.type.example[:-1]) == 1
     ]
 
 

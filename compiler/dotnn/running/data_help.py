@@ -41,7 +41,6 @@ FIXES = (
     ("which has no logarithm", "correct the number, or add one to all: scale = log(x, plus = 1)"),
     ("a text stands in one column", "name one column"),
     ("too large or too close", "look for a wrong number in the column, or scale with divide(…)"),
-    ("by dividing by 0", "divide by another number"),
     ("a scaling must read", "the file is damaged: train again"),
     ("declares .* bytes and has", "the file is damaged: write it anew with numpy.savez"),
     ("has shape", "store arrays of the declared shape, or change the declaration"),

@@ -103,6 +103,25 @@ def _array_files(model: Model, source: FileSource, given: str | None) -> Arrays:
         raise stop(model, from_data_error(error, source.span)) from None
 
 
+def load_others(model: Model, given: str, labels: Labels) -> Arrays:
+    """Return the raw examples of another file, whose classes have the `labels` of the run. Raises `CompileError`.
+
+    What only a split reads, a column of groups say, need not be there, nor the files of other parts.
+    """
+    alone = _without_parts(model)
+    path, shown, span = _data_file(alone, given)
+    return _checked(alone, alone.data.source if alone.data else None, path, labels, (shown, span))[0]
+
+
+def _without_parts(model: Model) -> Model:
+    if model.data is None:
+        return model
+    source, beside = model.data.source, model.data.beside
+    if source is not None:
+        source = replace(source, fields={name: words for name, words in source.fields.items() if name not in beside})
+    return replace(model, data=replace(model.data, source=source, split=None, beside={}, files={}))
+
+
 def _checked(
     model: Model, source: FileSource | None, path: Path, labels: Labels, named: tuple[str, Span | None]
 ) -> tuple[Arrays, Labels]:

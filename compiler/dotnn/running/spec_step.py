@@ -47,7 +47,7 @@ class SpecStep:
         return Expected(
             float(values[self.graph.loss.id]),
             {name: np.asarray(values[v.id]) for name, v in self.graph.grads.items() if name in self.graph.params},
-            {name: np.asarray(values[v.id]) for name, v in self.graph.new_state.items()},
+            {name: np.asarray(values[v.id]) for name, v in {**self.graph.state, **self.graph.new_state}.items()},
             {name: np.asarray(values[v.id]) for name, v in self.graph.outputs.items()},
             {v.name: np.asarray(values[v.id]) for node in self.graph.phase("forward") for v in node.outs},
         )

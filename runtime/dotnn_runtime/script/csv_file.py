@@ -34,7 +34,8 @@ def read_csv(
 
     `columns` maps a value to its columns, `kinds` to its kind (`real` where it has none):
     `{"d": ["temperature", "humidity"], "y": ["species"]}` and `{"y": "class:3"}`.
-    A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)`, a
+    A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)` or,
+    of several columns, `(n, columns)`, a
     `text` its cells, `(n,)`, a `key` numbers or else its cells; where a kind ends in "?", a cell without a
     number becomes NaN. A
     class column holds integers, kept as they are, or strings, which become indices: by their place in
@@ -83,7 +84,7 @@ def of_kind(columns: np.ndarray, kind: str) -> np.ndarray | None:
     whole = columns.astype(np.int64)
     if not kind.startswith("class"):
         return whole
-    return whole[:, 0] if whole.shape[1] == 1 else None
+    return whole[:, 0] if whole.shape[1] == 1 else whole
 
 
 def number_table(
@@ -292,23 +293,20 @@ class CsvTable:
         return DataError(f"{name} is {cell!r}, not {wanted}", self.path, line, column + 1, hint)
 
     def classes(self, names: list[str], kind: str, labels: list[str] | None) -> tuple[np.ndarray, list[str]]:
-        """Return a class column as indices, and the strings
-        they stand for (none where the cells are integers).
+        """Return class columns as indices, `(n,)` or `(n, columns)`, and the
+        strings they stand for (none where the cells are integers).
         """
-        if len(names) != 1:
-            raise DataError(
-                f"a class stands in one column, not in {len(names)}: {', '.join(names)}", self.path
-            )
-        column = self.index(names[0])
-        cells = [row[column] for row in self.rows]
-        if labels is None and all(is_integer(cell) for cell in cells):
-            return np.array([parse_integer(cell) for cell in cells], dtype=np.int64), []
-        if labels is None:
-            self.check_texts(names[0], column)
-            known = self.distinct(names[0], column, kind)
+        places = {name: self.index(name) for name in names}
+        cells = [[row[column] for column in places.values()] for row in self.rows]
+        if labels is None and all(is_integer(cell) for row in cells for cell in row):
+            known, found = [], [[parse_integer(cell) for cell in row] for row in cells]
+            indices = np.array(found, dtype=np.int64)
         else:
-            known = [str(label) for label in labels]
-        return self.indices(names[0], column, known), known
+            for name, column in places.items() if labels is None else ():
+                self.check_texts(name, column)
+            known = self.distinct(places, kind) if labels is None else [str(label) for label in labels]
+            indices = np.array([self.indices(*place, known) for place in places.items()], dtype=np.int64).T
+        return (indices[:, 0] if len(names) == 1 else indices), known
 
     def indices(self, name: str, column: int, known: list[str]) -> np.ndarray:
         """Return the place of each cell of a class column among the known strings."""
@@ -348,21 +346,21 @@ class CsvTable:
         hint += f"; the same in row{'s' * (len(lines) > 2)} {more}" if more else ""
         return DataError(f"{name} is {cell!r}, {reason}", self.path, lines[0], column + 1, hint)
 
-    def distinct(self, name: str, column: int, kind: str) -> list[str]:
-        """Return the sorted distinct strings of a class column, at most as many as `kind` allows."""
-        limit = int(kind.partition(":")[2] or len(self.rows))
+    def distinct(self, places: dict[str, int], kind: str) -> list[str]:
+        """Return the sorted distinct strings of class columns, at most as many as `kind` allows."""
+        limit = int(kind.partition(":")[2] or len(self.rows) * len(places))
         seen: dict[str, int] = {}
         for line, row in zip(self.lines, self.rows, strict=True):
-            if not row[column]:
-                raise self.bad_cell(name, line, column, "", "a class")
-            seen.setdefault(row[column], line)
-            if len(seen) > limit:
-                message = (
-                    f"{name} is {row[column]!r}, the class number {len(seen)}, but there are {limit} classes"
-                )
-                hint = f"the classes above it: {', '.join(list(seen)[:-1])}"
-                raise DataError(message, self.path, line, column + 1, hint)
+            for name, column in places.items():
+                if not row[column]:
+                    raise self.bad_cell(name, line, column, "", "a class")
+                seen.setdefault(row[column], line)
+                if len(seen) > limit:
+                    told = f"the class number {len(seen)}, but there are {limit} classes"
+                    hint = f"the classes above it: {', '.join(list(seen)[:-1])}"
+                    raise DataError(f"{name} is {row[column]!r}, {told}", self.path, line, column + 1, hint)
         if ":" in kind and len(seen) < limit:
-            told = f"{name} has {len(seen)} different texts, but there are {limit} classes"
+            named = " to ".join(dict.fromkeys([next(iter(places)), list(places)[-1]]))
+            told = f"{named} has {len(seen)} different texts, but there are {limit} classes"
             warnings.warn(f"{told}: {', '.join(sorted(seen))}", stacklevel=4)
         return sorted(seen)

@@ -13,6 +13,7 @@ from dotnn.targets import WITNESSES
 _BY_HAND = {
     "loss": "`loss(output, target)`, or a weighted sum of such terms. Must be given",
     "optim": "an optimizer; default `sgd(0.01)`",
+    "freeze": "layers, blocks and parameters that are not trained: `freeze = [encode, h1.W]`; default: none",
     "stop": "`when(quantity < number)`, `early(quantity, …)`, `minutes(number)`, or a list of them; default: none",
     "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` continues from; default: none",
     "metrics": "a metric, or a list; default: none",

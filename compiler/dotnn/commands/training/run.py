@@ -24,6 +24,7 @@ from dotnn.targets import TARGETS, Target
 from dotnn_runtime.interrupt import EpochEnds, Interrupted
 from dotnn_runtime.progress import TrainingProgress
 from dotnn_runtime.run_folder import RunFolder
+from dotnn_runtime.script.digest import digest_of
 from dotnn_runtime.script.history import History
 from dotnn_runtime.script.lock import locked
 
@@ -59,7 +60,8 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
     folder = resumed_folder(path, ready.training) if asked.resume else None
     continued = folder is not None
     if folder is None:
-        folder = RunFolder.create(path, version=__version__, overwrite=asked.overwrite, info=ready.training.info)
+        info = {**ready.training.info, "data": asked.data, "examples": digest_of(ready.examples)}
+        folder = RunFolder.create(path, version=__version__, overwrite=asked.overwrite, info=info)
     return prepare_saving(folder, ready.model, ready.made_of, begun=continued)
 
 

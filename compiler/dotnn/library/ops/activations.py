@@ -111,7 +111,7 @@ GELU, GELU_DERIVATIVE = unary(
     "gelu",
     "gelu(z)",
     "d * gelu_slope(z)",
-    helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
+    helpers=("sigmoid", "gelu", "gelu_slope"),
     equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
     algebra=SIGN_KEPT,
 )

@@ -10,7 +10,7 @@ from dotnn.core.arguments import Arg, Attrs, choice
 Shape = tuple[int, ...]
 Written = Callable[[Attrs, Shape], str]
 """(arguments, shape of one example) -> an expression in which `{values}` stands for the array, and `{s}` for what was
-fitted, a dict of arrays."""
+fitted, a dict of arrays; `{operand}` is the array beside an operator, in brackets where it needs them."""
 Fitted = Mapping[str, Shape | None]
 """Names of what is fitted, with their shapes; None for a list of as many texts as there are."""
 

@@ -19,7 +19,7 @@ from dotnn.ir.node import Node
 from dotnn.ir.op import no_gradient
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
-from dotnn.targets.keras import optimizer, training_loop
+from dotnn.targets.keras import optimizer, parameters, training_loop
 from dotnn.targets.keras.cells import BASE
 from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import loss_lines
@@ -63,6 +63,7 @@ def script(draft: Draft) -> str:
         "model_lines": indented(_model_lines(model, graph, network)),
         "variable_lines": indented(_variable_lines(model, network, stacked), 8),
         "stacked": literal(stacked) if stacked else "",
+        "stacked_frozen": any(model.params[name].frozen for name in stacked),
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train, stacked=bool(stacked)),
@@ -97,7 +98,7 @@ def _model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
     inputs = ", ".join(f'"{n}": {v.name}' for n, v in graph.inputs.items())
     outputs = ", ".join(f'"{n}": {word}' for n, word in network.outputs.items())
     ends = [f"{{{inputs}}}", f"{{{outputs}}}", f'name="{model.name}"']
-    return [*network.lines, *wrapped("model = keras.Model(", ends, ")")]
+    return [*network.lines, *wrapped("model = keras.Model(", ends, ")"), *parameters.freezing(network)]
 
 
 def _is_read_in_vain(node: Node) -> bool:

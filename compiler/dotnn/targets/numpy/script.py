@@ -95,7 +95,7 @@ def _read_by_figures(model: Model, graph: Graph) -> tuple[str, ...]:
     """Return the names of the examples' arrays that the loss and the metrics read."""
     read = {v.id for node in graph.phase("loss") for v in node.ins}
     names = {name for name, v in {**graph.inputs, **graph.targets}.items() if v.id in read}
-    names |= {name for metric in model.train.metrics for name in (metric.output, metric.target)}
+    names |= {name for metric in model.train.metrics for name in (*metric.values, *metric.targets)}
     return tuple(name for name in (*graph.inputs, *graph.targets) if name in names)
 
 

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal, table
-from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, is_affine
+from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, in_type, is_affine
 from dotnn.core.arguments import show
 from dotnn.library.sources.windows import SPLIT, WINDOWS
 from dotnn.model.model import Data, FileSource, Model, Split
@@ -197,7 +197,7 @@ class DataWriter:
     def _column(self, source: FileSource, name: str, read: str) -> str:
         """Return the expression of what a table holds of a value; `read` is how columns are read."""
         columns = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(source.fields[name]))
-        return column(read.format(columns), self.raw[name][0], source)
+        return column(read.format(columns), *self.raw[name], source)
 
     # ---------------------------------------------------------------------------------------------------- prepare
 
@@ -248,7 +248,7 @@ class DataWriter:
         if chain is None:
             return "v" if number_type(self.raw[name][0]) == "int" else "v.astype(dtype)"
         text = chain.apply("v", bare=True)
-        return text if chain.counts or "dtype" in text else f"{text}.astype(dtype)"
+        return text if chain.counts or "dtype" in text else in_type(text)
 
     def _array(self, name: str) -> str:
         """Return the expression of an array in the declared shape, after what needs no other examples."""
@@ -259,7 +259,7 @@ class DataWriter:
         steps = self._at_once(chain)
         text = applied(steps, raw_array(chain.origin, *self.raw[chain.origin]), bare=True)
         real = len(steps) == len(chain.steps) and not chain.counts and "dtype" not in text
-        return f"{text}.astype(dtype)" if real else text
+        return in_type(text) if real else text
 
     def _at_once(self, chain: Chain) -> tuple[Step, ...]:
         """Return the first steps of an array that are of each example alone, and of no gap that is to be left out."""
@@ -291,10 +291,10 @@ class DataWriter:
             if step.entry.fit and (i or not begun):
                 yield tree.assign(f'scaling["{chain.name}"]', step.fit(values + where), "|=" if known else "=")
                 known = True
-            cast = ".astype(dtype)" if step is steps[-1] and not chain.counts else ""
-            yield tree.assign(values, step.apply(values, bare=True) + cast)
+            text = step.apply(values, bare=True)
+            yield tree.assign(values, in_type(text) if step is steps[-1] and not chain.counts else text)
         if not steps:  # examples are left out, and nothing else is done
-            yield tree.assign(values, f"{values}.astype(dtype)")
+            yield tree.assign(values, in_type(values))
 
     def _parted(self, split: Split | None) -> Iterator[tree.Stmt]:
         """Yield what chooses the rows of each part, by the split or by the files that they come from."""
@@ -376,10 +376,10 @@ def array_files(source: FileSource) -> dict[str, str]:
     return {name: str(source.reader(name).plain).replace("{path}", path) for name, path in files.items()}
 
 
-def column(cells: str, kind: str, source: FileSource) -> str:
-    """Return the expression of a value of a kind, made of the cells of a table."""
+def column(cells: str, kind: str, shape: Sequence[int], source: FileSource) -> str:
+    """Return the expression of a value of a kind and shape, made of the cells of a table."""
     if kind.startswith("class"):
-        return f"class_numbers({cells}[:, 0])"
+        return f"class_numbers({cells})" if shape else f"class_numbers({cells}[:, 0])"
     if kind in ("text", "key"):
         return f"{cells}[:, 0]" if kind == "text" else f"as_keys({cells}[:, 0])"
     if kind.endswith("?"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from dotnn.codegen import tree
+from dotnn.codegen import counting, tree
 from dotnn.codegen.lines import literal, table
-from dotnn.codegen.preparing import chains, fitted, undone_outputs
-from dotnn.model.model import MetricTerm, Model
+from dotnn.codegen.preparing import chains, fitted, in_type, undone_outputs
+from dotnn.model.model import MetricTerm, Model, Read
 from dotnn.model.raw import raw_declarations
 from dotnn.targets.numpy.explain.data import number_type, plain_functions, raw_array, shaped
 
@@ -46,7 +46,9 @@ class Figures:
 
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that they call."""
-        return {m.function for m in self.metrics if m.function not in INLINE_METRICS and m.written is None}
+        called = {m.function for m in self.metrics if m.function not in INLINE_METRICS and m.written is None}
+        of_its_own = any(m.written and "weights" in m.written.arguments for m in self.metrics)
+        return called | ({"weighted_mean"} if of_its_own else set())
 
     def unscales(self) -> bool:
         """Whether a metric is in the own units of a target, which what was fitted tells."""
@@ -95,7 +97,12 @@ class Figures:
         if metric.function in INLINE_METRICS:
             return f"float({INLINE_METRICS[metric.function].format(out=out, target=target)})"
         more = "".join(f", {name}={literal(value)}" for name, value in metric.attrs.items())
-        return f"{metric.function}({out}, {target}{more})"
+        count = counting.weights(metric, self.model, self._source)
+        return f"{metric.function}({', '.join(filter(None, (out, target, count)))}{more})"
+
+    def _source(self, read: Read) -> str:
+        """Return where `evaluate` finds a value or a target."""
+        return f'examples["{read.target}"]' if read.target else self.sources[read.value]
 
     def _in_own_units(self, name: str, out: str, target: str, body: list[tree.Stmt]) -> tuple[str, str]:
         """Return the names of an output and of its target in their own units; append what makes them."""
@@ -136,7 +143,7 @@ class Figures:
         first = next(iter(self.model.params), "")
         dtype = f'params["{first}"].dtype' if first else "float"
         inputs = {name: self._input(name) for name in self.model.inputs}
-        batch = table({name: values + cast for name, (values, cast) in inputs.items()})
+        batch = table({name: in_type(values) if cast else values for name, (values, cast) in inputs.items()})
         if batch.count("dtype") == 1 and len(batch) < SHORT_CAST:
             batch = batch.replace("dtype", dtype)
         elif "dtype" in batch:
@@ -144,18 +151,18 @@ class Figures:
         if len(batch) > LONG_BATCH and len(inputs) == 1:
             ((name, (values, cast)),) = inputs.items()
             named.append(("values", values))
-            batch = table({name: f"values{cast}"})
+            batch = table({name: in_type("values") if cast else "values"})
         elif len(batch) > SHORT_BATCH:
             named.append(("batch", batch))
             batch = "batch"
         return named, batch
 
-    def _input(self, name: str) -> tuple[str, str]:
-        """Return the expression of an input in its shape, and prepared; and what casts it, "" where that is done."""
+    def _input(self, name: str) -> tuple[str, bool]:
+        """Return the expression of an input in its shape, and prepared; and whether it is still to be cast."""
         chain = self.chains.get(name)
         origin = chain.origin if chain else name
         kind, shape = self.raw[origin]
         if chain is None or not chain.acts:
-            return shaped(name, number_type(kind, "dtype"), shape, "inputs"), ""
+            return shaped(name, number_type(kind, "dtype"), shape, "inputs"), False
         text = chain.apply(raw_array(origin, kind, shape, "inputs"), bare=True)
-        return text, "" if chain.counts or "dtype" in text else ".astype(dtype)"
+        return text, not (chain.counts or "dtype" in text)
