@@ -105,6 +105,23 @@ def make_passengers() -> None:
     write_csv("passengers.csv", ["survived", "sex", "age", "relatives", "deck", "fare"], rows)
 
 
+def make_survey() -> None:
+    """800 answers to a survey, made up: who is older and went to school for longer answers more often.
+
+    `weight` is how many people of the land an answer stands for, `high_income` 1 or 0.
+    """
+    rng = np.random.default_rng(1936)
+    rows: list[list[object]] = []
+    while len(rows) < 800:
+        age, schooling = int(rng.integers(18, 80)), int(np.clip(rng.normal(11, 3), 4, 20))
+        hours = int(np.clip(rng.normal(42 if age < 65 else 15, 10), 0, 80))
+        answers = 1 / (1 + np.exp(-0.05 * (age - 55) - 0.4 * (schooling - 13)))
+        if rng.random() < answers:
+            score = 0.5 * (schooling - 13) + 0.06 * (hours - 40) + 0.03 * (age - 45) - 0.3
+            rows.append([age, schooling, hours, round(1 / answers, 3), int(rng.random() < 1 / (1 + np.exp(-score)))])
+    write_csv("survey.csv", ["age", "schooling", "hours", "weight", "high_income"], rows)
+
+
 def make_brackets() -> None:
     """All 252 rows of twelve brackets, six of each, that open first and close last; 132 of them are balanced.
 
@@ -167,6 +184,7 @@ if __name__ == "__main__":
     make_diabetes()
     make_passengers()
     make_load()
+    make_survey()
     make_power_plant()
     make_four()
     make_brackets()

@@ -385,6 +385,19 @@ def test_number_words():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_survey_is_the_weighted_optimum_and_speaks_of_the_land():
+    """Against scikit-learn with the same weights; of such a regression the weighted mean is that of the answers."""
+    module, params, _ = trained("survey", np.float64)
+    parts, _ = module.prepare(module.load_data(), np.float64)
+    x, t, w = (parts["train"][name] for name in ("x", "high_income", "weights"))
+    exact = LogisticRegression(C=1 / (2 * 0.001 * w.sum()), tol=1e-10, max_iter=10_000).fit(x, t[:, 0], w)
+    np.testing.assert_allclose(params["p.W"][:, 0], exact.coef_[0], atol=1e-4)
+    np.testing.assert_allclose(params["p.b"], exact.intercept_, atol=1e-4)
+    p = module.forward(params, {"x": x})[0]["p"]
+    assert round(np.average(p[:, 0], weights=w), 2) == round(np.average(t[:, 0], weights=w), 2) == 0.25
+    assert round(t.mean(), 2) == 0.37
+
+
 def test_word_parts():
     """The share of the letters whose part is found, by a count that leaves out what fills the words up."""
     module, params, history = trained("word_parts")

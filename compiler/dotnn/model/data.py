@@ -4,19 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.model import messages
 from dotnn.model.array_files import array_calls, is_array_call, read_arrays
 from dotnn.model.inline import check_inline, read_inline
-from dotnn.model.model import Data, FileSource, Nested, Split
+from dotnn.model.messages.base import Fail
+from dotnn.model.model import Data, Declared, FileSource, Nested, Split
 from dotnn.model.preparations import Declarations, Preparations, is_made, read_preparations
 from dotnn.model.section import SectionReader
 from dotnn.model.sources import SourceReader, raw_shape
 from dotnn.model.splits import BESIDE, Column, read_split
 from dotnn.model.windows import check_what_goes_with
+from dotnn.syntax import nodes
 
-DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split")
+DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split", "weights")
+WEIGHTS = "weights"
 PARTS = ("val", "test")
 """The parts that may have a file of their own."""
+
+
+def read_weights(section: SectionReader, declared: Declarations) -> dict[str, Declared]:
+    """Return what says how much each example counts, as a target of that name; nothing where the spec has no such key.
+
+    The key yields to an input or target that is called so.
+    """
+    if WEIGHTS in declared or WEIGHTS not in section.values:
+        return {}
+    return {WEIGHTS: Declared(WEIGHTS, "target", "weight", TensorType((BATCH,)), 0, section.spans[WEIGHTS].span)}
+
+
+def _weights_column(section: SectionReader, declared: Declarations) -> dict[str, Column]:
+    """Return the column or array of the source that the weights are in; none where they are written in the spec."""
+    item, expr = declared.get(WEIGHTS), section.values.get(WEIGHTS)
+    if item is None or item.kind != "weight" or isinstance(expr, nodes.List) or (expr and is_array_call(expr)):
+        return {}
+    if not isinstance(expr, nodes.Name | nodes.String):
+        assert expr is not None
+        raise Fail(messages.data.weights_form(expr.span))
+    return {WEIGHTS: expr}
 
 
 def read_data(section: SectionReader, declared: Declarations) -> Data | None:
@@ -33,15 +58,17 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     split, columns = nothing
     if "split" in keys:
         split, columns = section.read("split", lambda e: read_split(e, section.constants, declared), nothing)
-    beside = {**found.columns, **columns}
+    weights: dict[str, Column] = {}
+    with section.reporting(WEIGHTS):
+        weights = _weights_column(section, declared)
+    beside = {**found.columns, **columns, **weights}
     reader = SourceReader(section, declared, found, beside)
     source = section.read("source", reader.source, None) if "source" in keys else None
     if in_files and source is None and "source" not in section.values:
         source = read_arrays(section, in_files, declared, beside)
     if inline and in_files:
-        section.reporter.add(
-            messages.data.arrays_in_two_ways(section.spans[next(iter(inline))].span, next(iter(inline)))
-        )
+        first = next(iter(inline))
+        section.reporter.add(messages.data.arrays_in_two_ways(section.spans[first].span, first))
     elif (inline or in_files) and "source" in section.values:
         section.reporter.add(messages.data.inline_and_source(section.spans["source"].span, [*inline, *in_files]))
     else:
@@ -60,7 +87,9 @@ def _inline(section: SectionReader, declared: Declarations) -> dict[str, list[Ne
     """Return the arrays that are written in the spec, by the name of their input or target."""
     inline: dict[str, list[Nested]] = {}
     for name, expr in section.values.items():
-        if name in declared and not is_made(expr) and not is_array_call(expr):
+        item = declared.get(name)
+        of_source = item is not None and item.kind == "weight" and not isinstance(expr, nodes.List)
+        if name in declared and not is_made(expr) and not is_array_call(expr) and not of_source:
             with section.reporting(name):
                 inline[name] = read_inline(name, expr, section.constants)
     return inline

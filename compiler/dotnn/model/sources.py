@@ -60,6 +60,8 @@ class SourceReader:
             self._check(entry, item, len(columns), span or call.span, spans)
             fields.words[name] = columns
         for name, column in self.beside.items():
+            if entry.keys:
+                raise Fail(messages.data.source_form(column.span, f"{entry.file} has {' and '.join(entry.keys)}"))
             fields.add(name, [(column_word(column), column.span)])
             if name in self.declared:
                 item = declared_name(nodes.Name(column.span, name), self.declared)
@@ -81,7 +83,7 @@ class SourceReader:
             known = [*self.declared, *(option.name for option in entry.args)]
             raise Fail(messages.data.data_name(arg.name.span, arg.name.id, known))
         item = declared_name(arg.name, self.declared)
-        if item.name in self.found.columns or item.name in self.found.made_of:
+        if item.name in self.beside or item.name in self.found.made_of:
             raise Fail(messages.data.given_twice(arg.span, item.name))
         words = fields.add(item.name, self._words(entry, arg, fields))
         if entry.keys:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dotnn.codegen.derivatives import Derivatives
+from dotnn.core.arguments import Bound
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.ir.node import Value
@@ -83,6 +84,11 @@ class Pass:
     graph: Graph
     values: Mapping[int, Array]
 
+    @property
+    def loss(self) -> float:
+        """The loss, with its penalties."""
+        return float(self.values[self.graph.loss.id]) if self.graph.loss else np.nan
+
     @cached_property
     def grads(self) -> dict[str, Array]:
         """The gradients of the trained parameters, in their shapes."""
@@ -127,6 +133,7 @@ class Seen:
     history   a record for each epoch;  result: what `metrics.json` says
     parts     prepared examples of each part;  compared: predictions and targets on the `part` that is held out
     outputs   prepared inputs -> outputs in the network's units
+    updates   the norm of the first update of each weight, as a part of the weight's own
     """
 
     name: str
@@ -140,8 +147,9 @@ class Seen:
     part: str
     compared: Sequence[Comparison]
     outputs: Callable[[Arrays], Arrays]
+    updates: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    set_values: Mapping[str, object] = field(default_factory=dict)
+    sets: Sequence[str] = ()
 
     @cached_property
     def chosen(self) -> dict[str, Array]:
@@ -164,9 +172,11 @@ class Seen:
         with np.errstate(all="ignore"):
             return Pass(self.model, self.graph, run(self.graph, {**params, **self.chosen}, training=False))
 
-    def line(self, step: Step) -> str:
-        """Return the place of a step in the spec."""
-        return self.model.source.place(step.span)
+    @property
+    def rate(self) -> float:
+        """The learning rate of the optimizer, that of the start where it has a schedule."""
+        rate = self.model.train.optimizer.attrs["lr"]
+        return float(rate.attrs.get("lr", np.nan) if isinstance(rate, Bound) else rate)
 
 
 def _double(values: Array) -> Array:

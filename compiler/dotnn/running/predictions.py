@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -29,8 +30,13 @@ AT_ONCE = 2**22
 """About so many numbers are predicted from at once: 32 MiB in double precision."""
 
 
-def predict_run(run: str, input_file: str, output: str | None, force: bool, needs: Needs) -> None:
-    """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label."""
+def predict_run(
+    run: str, input_file: str, output: str | None, force: bool, needs: Needs, seed: int | None = None
+) -> None:
+    """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label.
+
+    `seed` is that of what the network draws in prediction. Raises `CompileError`, too where it draws nothing.
+    """
     if output is not None and output != "-":
         check_output(Path(output), force=force)
     with faults_of_runs(input_file):
@@ -40,7 +46,8 @@ def predict_run(run: str, input_file: str, output: str | None, force: bool, need
         warn_of_divergence(folder)
         inputs = _read(module, input_file)
         _check_finite(params, {n: a for n, a in inputs.items() if _raw_inputs(module)[n] == module.INPUTS[n]}, scaling)
-        outputs = _outputs(folder, edited, lambda some: module.predict(params, some, scaling or None), inputs)
+        drawn = _drawn(module, folder, seed)
+        outputs = _outputs(folder, edited, lambda some: module.predict(params, some, scaling or None, **drawn), inputs)
         classes = getattr(module, "CLASSES", {})
         named = {name: labels[target] for name, target in classes.items() if target in labels}
         write_predictions(add_likeliest(outputs, classes, labels), output, overwrite=force, labels=named)
@@ -108,6 +115,16 @@ def _outputs(folder: RunFolder, edited: bool, predict: Callable[[Arrays], Arrays
         if isinstance(known, DataError) or not edited:
             raise known from None
         raise RunFolderError(f"model.py fails: {error}", folder.path, "it was edited: train again") from None
+
+
+def _drawn(module: ModuleType, folder: RunFolder, seed: int | None) -> dict[str, np.random.Generator]:
+    """Return the generator of what the network draws; nothing where it draws nothing."""
+    if "rng" in inspect.signature(module.predict).parameters:
+        return {"rng": np.random.default_rng(module.SEED if seed is None else seed)}
+    if seed is not None:
+        help = "leave --seed out; dropout(0.5, always = true) and noise([8], normal) draw in prediction"
+        raise RunFolderError("this network draws nothing in prediction", folder.path, help)
+    return {}
 
 
 def _in_pieces(predict: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:

@@ -25,6 +25,7 @@ _BY_HAND = {
     "one_hot": "names of inputs or targets whose class numbers become one-hot rows",
     "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0)`, and one of `stratify = target`, `order = file`, "
     "`order = column` and `groups = column`; default: all for training",
+    "weights": "a column, or an array: how much each example counts; default: all alike",
     "against": f"a list of {', '.join([*resolve.ORACLES, *WITNESSES])}; default: what the command line says",
 }
 

@@ -30,7 +30,7 @@ NPY = DataSource(
     reader="array_files.read_npy",
     file="an .npy file",
     ending=".npy",
-    form='x = npy("file.npy")',
+    form='npy("file.npy")',
     plain='np.load({path}, mmap_mode="r")',
     single=True,
 )
@@ -40,7 +40,7 @@ IDX = DataSource(
     reader="array_files.read_idx",
     file="an IDX file",
     ending="-ubyte",
-    form='x = idx("file.gz")',
+    form='idx("file.gz")',
     plain="read_idx({path})",
     helper=IDX_PLAIN,
     modules=("gzip",),

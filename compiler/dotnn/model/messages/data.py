@@ -110,7 +110,13 @@ def way_form(span: Span, key: str, known: Sequence[str], hint: str = "") -> Diag
     return Diagnostic("NN324", message, span, help=hint or f"for instance: {FORMS[key]}")
 
 
-KINDS = {"real": "numbers", "class": "classes", "int": "whole numbers that stand for something", "category": "texts"}
+KINDS = {
+    "real": "numbers",
+    "class": "classes",
+    "int": "whole numbers that stand for something",
+    "category": "texts",
+    "weight": "weights",
+}
 CANNOT = {"scale": "cannot be scaled", "missing": "are not filled", "one_hot": "cannot become one-hot rows"}
 SUITED = {
     "scale": "scale inputs and targets of real numbers only",
@@ -214,6 +220,11 @@ def needs_table(span: Span, name: str, file: str) -> Diagnostic:
 def vocabulary(span: Span, layer: str, argument: str, known: int, name: str, count: int) -> Diagnostic:
     message = f"{layer} knows the numbers 0 to {known - 1}, but {name}: category[{count}] goes up to {count - 1}"
     return Diagnostic("NN329", message, span, help=f"{argument} = {count}")
+
+
+def weights_form(span: Span) -> Diagnostic:
+    message = "weights are a column or an array of the source, or one number for each example"
+    return Diagnostic("NN322", message, span, help="for instance: weights = survey_weight, or weights = [1, 0.5, 2]")
 
 
 def split_form(span: Span, message: str, help: str = "") -> Diagnostic:

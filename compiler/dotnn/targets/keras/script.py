@@ -31,6 +31,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 CUTS = ("stop_gradient", "truncate")
 """Ops through which the loss depends on a weight whose gradient does not know of it."""
 
+SEEDED = (
+    "for layer in model.layers if rng else ():",
+    '    if hasattr(layer, "seed_generator"):',
+    "        layer.seed_generator.state.assign(rng.integers(2**32, size=2))",
+)
+"""What lets the layers of a network draw from a generator."""
+
 MODULES = {"mirrored": {"functools"}, "multiworker": {"functools", "os"}}
 """The standard modules that the script itself uses where replicas share a batch."""
 
@@ -75,11 +82,12 @@ def script(draft: Draft) -> str:
         "cut": any(node.op in CUTS for node in graph.all_nodes()),
         "unordered": any(map(_is_read_in_vain, graph.all_nodes())),
         "state": bool(graph.state),
+        "samples": graph.samples,
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
         **training_context(model, ", resident=np.inf"),
-        **_differences(model, network, distribute),
+        **_differences(model, network, distribute, samples=graph.samples),
     }
     modules = regime_modules(model.train) | MODULES.get(distribute, set())
     alone = draft.options.get("helpers") != "import"
@@ -160,7 +168,7 @@ def _read_lines(network: Network) -> list[str]:
     return [f'    "{key}": model.get_layer("{layer}").output,' for key, layer in network.read.items()]
 
 
-def _differences(model: Model, network: Network, distribute: str) -> dict[str, object]:
+def _differences(model: Model, network: Network, distribute: str, *, samples: bool) -> dict[str, object]:
     """Return what the shared templates say otherwise than in the NumPy script."""
     names = {path: network.keys.get(v.id, path) for path, v in network.values.items()}
     loss = "total_loss(network, values, examples)"
@@ -182,6 +190,7 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, o
         "predict_setup": [
             "model = params if isinstance(params, keras.Model) else build_model(params)",
             "in_precision(weights(model), model.variable_dtype)  # raises DataError where one is not finite",
+            *(SEEDED if samples else []),
         ],
         "predict_forward": "outputs = forward(model, batch)"
         if network.outputs.keys() == set(model.outputs)

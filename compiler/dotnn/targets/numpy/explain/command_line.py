@@ -30,7 +30,7 @@ class CommandLine:
         self.fitted = bool(fitted(model))
         self.raw = {n: d for n, d in raw_declarations(model, training=False).items() if n in model.inputs}
         self.table = shared.table_source(model)
-        self.draws = any(n.rule.random for n in graph.all_nodes())
+        self.draws = graph.draws
         self.state = bool(graph.state)
         self.missing = model.data is None or not (model.data.source or model.data.inline)
 

@@ -31,9 +31,17 @@ class Figures:
     metrics `read` of the cache.
     """
 
-    def __init__(self, model: Model, sources: Mapping[str, str], chunk: int = 0, read: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        model: Model,
+        sources: Mapping[str, str],
+        chunk: int = 0,
+        read: Sequence[str] = (),
+        *,
+        samples: bool = False,
+    ) -> None:
         self.model, self.sources, self.metrics = model, sources, model.train.metrics
-        self.chunk, self.read = chunk, read
+        self.chunk, self.read, self.samples = chunk, read, samples
         self.chains, self.undone = chains(model), undone_outputs(model)
         self.raw = raw_declarations(model, training=False)
         self.own_units = {chain.name: chain for chain in self.undone.values()}
@@ -122,20 +130,26 @@ class Figures:
         doc = "Return the outputs for raw inputs by name"
         doc += ", in the targets' own units" if self.undone else ""
         doc += "; `scaling` is `history.scaling`." if fitted(self.model) else "."
+        doc += " What is drawn comes from `rng`; without one it is the same every time." * self.samples
         body = (*self._predicted(),)
-        return tree.Function("predict", ("params", "inputs", "scaling=None"), doc, "", body)
+        arguments = ("params", "inputs", "scaling=None", *["rng=None"] * self.samples)
+        return tree.Function("predict", arguments, doc, "", body)
 
     def _predicted(self) -> Iterator[tree.Stmt]:
         named, batch = self._batch()
         yield from (tree.assign(*pair) for pair in named)
         if not self.undone:
-            yield tree.Return(f"forward(params, {batch})[0]")
+            yield tree.Return(f"{self._forward(batch)}[0]")
             return
-        yield tree.assign("outputs", f"forward(params, {batch})[0]")
+        yield tree.assign("outputs", f"{self._forward(batch)}[0]")
         for output, chain in self.undone.items():
             values = f'outputs["{output}"]'
             yield tree.assign(values, chain.undo(values))
         yield tree.Return("outputs")
+
+    def _forward(self, batch: str) -> str:
+        """Return the call of the network."""
+        return f"forward(params, {batch}{', rng=rng' * self.samples})"
 
     def _batch(self) -> tuple[list[tuple[str, str]], str]:
         """Return names with their expressions, and the expression of the batch, which may read them."""

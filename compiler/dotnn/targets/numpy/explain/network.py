@@ -27,6 +27,8 @@ from dotnn.targets.numpy.explain.sites import sites
 from dotnn.targets.numpy.explain.spec_text import SpecText
 from dotnn.targets.numpy.explain.writer import Writer
 
+SEEDED = "np.random.default_rng(SEED) if rng is None else rng"
+"""What a prediction draws from where nobody says: the same numbers every time."""
 FORWARD = ("params", "batch", "*", "training=False", "rng=None")
 LOSS = ("params", "batch", "cache")
 ONE_LINE = 96
@@ -203,7 +205,8 @@ class NetworkWriter:
         outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
         cache = root.cache()
         end = self._returned(cache, [outputs], children, saves=True)
-        body = [*self._cache_begins(children), *half.body, *end]
+        begin = [tree.assign("rng", SEEDED)] if self.graph.samples else []
+        body = [*begin, *self._cache_begins(children), *half.body, *end]
         self.bodies[self.root]["forward"] = body
         doc = "Return the outputs, and values that the backward pass needs."
         return tree.Function("forward", FORWARD, doc, "", tuple(body))

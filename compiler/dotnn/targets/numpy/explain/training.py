@@ -34,13 +34,14 @@ class TrainingWriter:
     def __init__(self, model: Model, graph: Graph, spec: SpecText, network: Network, *, by_rows: bool = False) -> None:
         self.model, self.graph, self.spec, self.train = model, graph, spec, model.train
         self.vanishing = network.vanishing
-        self.figures = Figures(model, network.metrics, chunk(graph) if by_rows else 0, network.read or ())
+        size = chunk(graph) if by_rows and not graph.samples else 0
+        self.figures = Figures(model, network.metrics, size, network.read or (), samples=graph.samples)
         self.early = common.early_stop(model)
         self.slots = optimizer.slots(self.train)
         self.full = not self.train.batch
         self.rate = learning_rate.current(self.train)
         self.state = bool(graph.new_state)
-        self.draws = any(n.rule.random for n in graph.all_nodes())
+        self.draws = graph.draws
         self.parts = common.evaluated_parts(model)
         self.fitted = bool(fitted(model))
         self.scaling = ", scaling" if self.figures.unscales() else ""
