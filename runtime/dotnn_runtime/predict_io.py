@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,6 +52,7 @@ def read_inputs(
     arrays: ArrayReader | None = None,
     form: Mapping[str, Any] | None = None,
     windows: Mapping[str, tuple[int, int]] | None = None,
+    labels: dict[str, list[str]] | None = None,
 ) -> Arrays:
     """Read the inputs of a network, in raw units, from `path`; `-` is standard input.
 
@@ -58,7 +60,7 @@ def read_inputs(
     `read_npz`; without one it is one of these, by the name of the file. `columns` maps an input to its columns or, as
     a list of one, to its key; an input that it lacks has the columns of `column_names`, or the key of its own name.
     `form` says how a table is written, where that is not as usual; `windows` that its rows are the steps of a series,
-    as `in_windows` takes it.
+    as `in_windows` takes it, and `labels` are the texts of a run's classes.
     Returns arrays `(n, *shape)`, checked by `check_arrays`. Raises DataError, with row and column for a cell.
     """
     given = columns or {}
@@ -66,7 +68,8 @@ def read_inputs(
         keys = {name: given[name][0] if len(given.get(name, ())) == 1 else name for name in declarations}
         found = (arrays or read_npz)(path, keys)
     else:
-        found = _read_table(path, declarations, given, table or read_csv, form or {})
+        read = functools.partial(table or read_csv, labels=labels, **(form or {}))
+        found = _read_table(path, declarations, given, read)
         found = in_windows(found, windows) if windows else _in_shape(found, declarations)
     return check_arrays(found, dict(declarations))
 
@@ -75,13 +78,12 @@ def _read_table(
     path: str | Path,
     declarations: Declarations,
     columns: Mapping[str, Sequence[str]],
-    read: TableReader,
-    form: Mapping[str, Any],
+    read: Callable[..., tuple[Arrays, dict[str, list[str]]]],
 ) -> Arrays:
     """Return the columns of each input as an array `(n, columns)`, or `(n,)`."""
     wanted = {name: list(columns.get(name, column_names(name, shape))) for name, (_, shape) in declarations.items()}
     kinds = {name: kind for name, (kind, _) in declarations.items()}
-    found, _ = read(path, wanted, kinds, **form)
+    found, _ = read(path, wanted, kinds)
     return found
 
 

@@ -140,7 +140,8 @@ def readers(model: Model) -> dict[str, str]:
     source = model.data.source if model.data else None
     if source is None:
         return {}
-    formats = source.formats or (dict.fromkeys(source.fields, source.format) if source.entry.converted else {})
+    other = source.entry.converted or source.entry.numbered
+    formats = source.formats or (dict.fromkeys(source.fields, source.format) if other else {})
     return {name: format for name, format in formats.items() if name in model.inputs}
 
 

@@ -23,7 +23,8 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
     early = training.early_stop(model)
     table = data.table_source(model)
     kinds = literal({n: k for n, (k, _) in raw_declarations(model, training=False).items() if n in model.inputs})
-    read = f"{table.entry.function}(options.input, INPUT_COLUMNS, {kinds}{data.form(table)})" if table else ""
+    known = ", read_labels(folder)" if table and table.entry.numbered else ""
+    read = f"{table.entry.function}(options.input, INPUT_COLUMNS, {kinds}{known}{data.form(table)})" if table else ""
     seen = ["inputs = in_windows(inputs, WINDOWS)"] if table and table.windows else []
     return {
         "shuffle": model.train.shuffle,

@@ -47,7 +47,7 @@ class SourceReader:
         file, entry = _file_of(call), SOURCES[call.func.id]
         options = self._options(entry, call)
         fields = _Fields(Columns(self.section.reporter.source, file, options), {})
-        named = [arg for arg in call.args[1:] if not self._is_option(entry, arg)]
+        named = [arg for arg in call.args[1:] if not self._is_option(entry, arg)] or self._usual(entry, call)
         series: dict[str, tuple[str, ...]] = {}
         for arg in sorted(named, key=lambda arg: is_except(arg.value)):  # what is left is known at last
             if spans and arg.name is not None and arg.name.id not in self.declared:
@@ -70,9 +70,28 @@ class SourceReader:
         found = sorted(fields.words.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
         words = {name: columns for name, columns in found if name}
         steps = {name: spans.get(name, AT_THE_STEP) for name in words} if spans else {}
-        return FileSource(
-            call.func.id, file.value, words, file.span, fields.places, {} if entry.converted else options, steps
-        )
+        if entry.keys:
+            options, steps = self._settled(entry, words, options)
+        return FileSource(call.func.id, file.value, words, file.span, fields.places, options, steps)
+
+    def _usual(self, entry: DataSource, call: nodes.Call) -> list[nodes.Arg]:
+        """Return what the only input and the only target are of a source whose keys are an input's and a target's."""
+        by_role = [[d for d in self.declared.values() if d and d.role == role] for role in ("input", "target")]
+        if not entry.numbered or any(len(some) != 1 for some in by_role):
+            return []
+        found = zip([some[0].name for some in by_role], entry.keys, strict=True)
+        span = call.func.span
+        return [nodes.Arg(span, nodes.Name(span, name), nodes.Name(span, key)) for name, key in found]
+
+    def _settled(
+        self, entry: DataSource, words: Mapping[str, tuple[str, ...]], options: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, tuple[int, int]]]:
+        """Return the arguments and the windows of a source with fixed keys."""
+        items = {name: declared_name(nodes.Name(Span(0, 0), name), self.declared) for name in words}
+        shapes = {key: raw_shape(items[name], self.found) for name, (key,) in words.items()}
+        spans = entry.spans(shapes) if shapes.keys() == set(entry.keys) else {}
+        steps = {name: spans[key] for name, (key,) in words.items() if key in spans}
+        return dict(entry.settled(options, shapes)), steps
 
     def _field(self, entry: DataSource, arg: nodes.Arg, fields: _Fields, spans: Mapping[str, tuple[int, int]]) -> None:
         """Read what an input or target is of a source."""

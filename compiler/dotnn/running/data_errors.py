@@ -77,9 +77,15 @@ def _line_of(error: DataError, file: str) -> Source | None:
     return Source(file or str(error.path), text.rstrip("\r\n"), first_line=error.row)
 
 
+NO_TABLE = {"delimiter": ""}
+"""The form of a text: a column is a character."""
+
+
 def _cell(line: str, column: int | None, form: Mapping[str, Any]) -> Span:
     """Return the place of a cell (counted from 1) in a line of a table; the end of the line for one that is missing."""
     delimiter, quote = form.get("delimiter", ","), form.get("quoting", '"')
+    if column is not None and not delimiter:
+        return Span(column - 1, column)
     starts, quoted = [0], False
     for offset, char in enumerate(line):
         quoted ^= char == quote

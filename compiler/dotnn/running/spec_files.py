@@ -20,7 +20,7 @@ from dotnn.model.model import FileSource, Model
 from dotnn.model.raw import raw_declarations
 from dotnn.reports.console import warn
 from dotnn.running.converted import load_converted
-from dotnn.running.data_errors import all_faults, from_data_error, own_error
+from dotnn.running.data_errors import NO_TABLE, all_faults, from_data_error, own_error
 from dotnn.running.data_help import in_table
 from dotnn.running.data_warnings import table_warnings
 from dotnn_runtime.predict_io import ArrayReader, TableReader
@@ -193,7 +193,7 @@ def _in_table(model: Model, error: DataError, path: Path) -> DataError:
 def _located(model: Model, error: DataError, shown: str, span: Span | None) -> CompileError:
     """Return the errors at the lines of the data file, else at the place in the spec, else on the command line."""
     source = model.data.source if model.data else None
-    form = source.options if source else {}
+    form = NO_TABLE if source and source.entry.numbered else source.options if source else {}
     first, *others = all_faults(error, _place_of_fault(model, error) or span, shown, form)
     if first.source is not None and span is not None:
         place = f"read by {model.source.path}:{model.source.line_of(span)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dotnn.core.arguments import Arg, Attrs
@@ -28,9 +28,11 @@ class DataSource:
     or "there is no array NAME", so that they can be shown at that place of the spec.
 
     Where the arrays have fixed names, these are `keys`, and `misfit` says what is wrong with an input or target that is
-    to hold one, given its key, kind, shape and the arguments. What is `converted` needs more than NumPy to be read:
-    dotnn does, and a script reads an .npz file of the same name. `converted` is the command that makes it, given the
-    path, the shape of the first key, and for a part the file of the training part.
+    to hold one, given its key, kind, shape and the arguments; `settled` are the arguments that the reader takes, and
+    `spans` the windows of each key, given the shapes. A `numbered` table holds texts that are numbers to a network.
+    What is `converted` needs more than NumPy to be read: dotnn does, and a script reads an .npz file of the same name.
+    `converted` is the command that makes it, given the path, the shape of the first key, and for a part the file of the
+    training part.
 
     Where it is `located`, `csv_file.CsvTable` finds the cell of a number that is wrong, and the error shows it.
     A script that is to be read has `plain` instead, which takes the file to be as it should, and imports `modules`. Of
@@ -55,6 +57,9 @@ class DataSource:
     single: bool = False
     keys: tuple[str, ...] = ()
     misfit: Callable[[str, str, Shape, Attrs], str] = lambda key, kind, shape, attrs: ""
+    settled: Callable[[Attrs, Mapping[str, Shape]], Attrs] = lambda attrs, shapes: attrs
+    spans: Callable[[Mapping[str, Shape]], Mapping[str, tuple[int, int]]] = lambda shapes: {}
+    numbered: bool = False
     converted: Callable[[str, Shape, str], str] | None = None
     helper: str = ""
     conflict: Callable[[Attrs], str] = lambda attrs: ""

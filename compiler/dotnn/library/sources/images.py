@@ -49,5 +49,6 @@ IMAGES = DataSource(
     ),
     keys=("image", "folder"),
     misfit=_misfit,
+    settled=lambda attrs, shapes: {},
     converted=_command,
 )

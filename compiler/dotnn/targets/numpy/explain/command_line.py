@@ -150,6 +150,10 @@ class CommandLine:
         assert self.table is not None
         plain = all(not kind.endswith("?") and kind != "text" for kind, _ in self.raw.values())
         plain = plain and self.table.numbers("") == ""
+        if self.table.entry.numbered:
+            own = f"pathlib.Path(__file__).parent / {literal(self.table.path)}"
+            cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"], like={own})' for name in self.raw}
+            return table({name: column(text, *self.raw[name], self.table) for name, text in cells.items()})
         if plain:
             return f"{{n: {read}(options.inputs, INPUT_COLUMNS[n]) for n in INPUT_COLUMNS}}"
         cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"])' for name in self.raw}

@@ -69,9 +69,9 @@ class DataWriter:
             return
         kinds = [self.raw[name][0] for name in source.fields]
         yield source.entry.plain_for(source.options, source.path)
-        if self.data.files:
+        if self.data.files and not source.windows:
             yield READ_ALL.format(read=source.entry.function)
-        if any(kind.startswith("class") for kind in kinds):
+        if any(kind.startswith("class") for kind in kinds) and not source.entry.numbered:
             yield CLASSES
         if any(kind.endswith("?") for kind in kinds):
             numbers = source.numbers('np.where(gaps, "nan", texts)')
@@ -179,6 +179,9 @@ class DataWriter:
         if source.entry.converted:
             yield from (tree.Note(file.command(self.model)) for file in (source, *self.data.files.values()))
         yield tree.assign("folder", "pathlib.Path(path or pathlib.Path(__file__).parent)")
+        if source.windows:
+            yield from self._read_series(source, files)
+            return
         paths = table({part: f"folder / {literal(file)}" for part, file in files.items()})
         first, *_ = source.fields
         if source.entry.table:
@@ -193,6 +196,18 @@ class DataWriter:
             found = {n: f"np.concatenate([file[{key}] for file in files.values()])" for n, key in keys.items()}
             counts = f"[len(file[{keys[first]}]) for file in files.values()]"
         yield tree.Return(table({**found, "part": f"np.repeat(list(files), {counts})"}))
+
+    def _read_series(self, source: FileSource, files: dict[str, str]) -> Iterator[tree.Stmt]:
+        """Yield what reads the windows of a file for each part."""
+        yield tree.assign("files", table({part: f"folder / {literal(file)}" for part, file in files.items()}))
+        like = ', like=files["train"]' if source.entry.numbered else ""
+        read = f"{source.entry.function}(path, {{}}{like})"
+        arrays = table({name: self._column(source, name, read) for name in source.fields})
+        yield tree.assign("parts", f"{{part: in_windows({arrays}) for part, path in files.items()}}")
+        first, *_ = source.fields
+        joined = '{name: np.concatenate([part[name] for part in parts.values()]) for name in parts["train"]}'
+        counts = f'[len(part["{first}"]) for part in parts.values()]'
+        yield tree.Return(f'{joined} | {{"part": np.repeat(list(parts), {counts})}}')
 
     def _column(self, source: FileSource, name: str, read: str) -> str:
         """Return the expression of what a table holds of a value; `read` is how columns are read."""
@@ -378,6 +393,8 @@ def array_files(source: FileSource) -> dict[str, str]:
 
 def column(cells: str, kind: str, shape: Sequence[int], source: FileSource) -> str:
     """Return the expression of a value of a kind and shape, made of the cells of a table."""
+    if source.entry.numbered:
+        return f"{cells}[:, 0]"
     if kind.startswith("class"):
         return f"class_numbers({cells})" if shape else f"class_numbers({cells}[:, 0])"
     if kind in ("text", "key"):
