@@ -312,6 +312,38 @@ def test_the_best_checkpoint_and_an_interrupted_run_have_the_average(tmp_path):
         assert name not in params or np.array_equal(w, params[name])
 
 
+BESIDE = {
+    "frozen": ("freeze = h", ""),
+    "weighted": ("", "weights = weights"),
+    "rounded": ("optim = sgd(0.2)  init = lsuv", ""),
+}
+"""What a spec may have beside a setting: in `train`, and in `data`."""
+
+
+@pytest.mark.parametrize("train", ONE_BY_ONE)
+@pytest.mark.parametrize("beside", BESIDE)
+def test_beside_what_else_a_spec_may_have(train, beside):
+    """Both styles do the same, or refuse it for a reason; what is frozen is not moved by an average or by noise."""
+    more, weights = BESIDE[beside]
+    text = NETWORK.replace("optim = adam(0.1)", "" if "optim" in more else "optim = adam(0.1)")
+    text = text.format(train=f"{train}  {more}", middle="dropout(0.3)")
+    given = data()
+    if weights:
+        text = text.replace("t = [[1, 2]]", "t = [[1, 2]]  weights = [2]")
+        given |= {"weights": np.arange(1.0, 24.0)}
+    if (weights and "accumulate" in train) or (beside == "frozen" and "rates" in train):
+        with pytest.raises(CompileError, match="NN318"):
+            model_of(text)
+        return
+    modules = [module_of(text, style) for style in STYLES]
+    (ours, records), (theirs, others) = (module.train(given, dtype=np.float64) for module in modules)
+    assert_close(ours, theirs)
+    np.testing.assert_allclose([r["loss"] for r in records], [r["loss"] for r in others], rtol=1e-9)
+    if beside == "frozen":
+        first = modules[0].init_params(0, np.float64)
+        assert_close(ours, {name: w for name, w in first.items() if name[0] == "h"})
+
+
 def test_every_setting_is_tried():
     assert {*CALLS} - {"shuffle"} == {*SETTINGS}
     said = " ".join(call for calls in CALLS.values() for call in calls)
