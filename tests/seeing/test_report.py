@@ -1,6 +1,7 @@
 """`dotnn report`: one well-formed page, readable by all, that says what evaluate, doctor, check and the data say."""
 
 import csv
+import itertools
 import json
 import re
 from html.parser import HTMLParser
@@ -111,11 +112,11 @@ def test_ids_are_unique_and_all_that_is_referred_to_is_there(found):
     ids = [attributes["id"] for _, attributes, _ in found.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     for _, attributes, _ in found.elements:
-        named = attributes.get("aria-labelledby", "").split() + [attributes.get("href", "").removeprefix("#")]
+        named = [*attributes.get("aria-labelledby", "").split(), attributes.get("href", "").removeprefix("#")]
         assert set(filter(None, named)) <= set(ids)
     levels = [int(tag[1]) for tag, _, _ in found.elements if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
 def test_what_may_be_wide_scrolls(found):
