@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from dotnn.codegen import tree
+from dotnn.codegen import paste, tree
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import chains, fitted, undone_outputs
 from dotnn.model.model import MetricTerm, Model
@@ -46,7 +46,8 @@ class Figures:
 
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that they call."""
-        return {m.function for m in self.metrics if m.function not in INLINE_METRICS and m.written is None}
+        found = {m.function for m in self.metrics if m.function not in INLINE_METRICS and m.written is None}
+        return found.union(*(paste.called_in(str(m.written)) for m in self.metrics if m.written))
 
     def unscales(self) -> bool:
         """Whether a metric is in the own units of a target, which what was fitted tells."""
