@@ -118,7 +118,7 @@ class Own:
         """An optimizer of one or two slots, whose steps are bounded."""
         two = self.rng.random() < 0.5
         lines = ["slot m = 0", *(["slot v = 0.1"] if two else [])]
-        lines += [f"m = b * m + (1 - b) * (g + 0.1 * sin({self.some(['g', 'm', 'w', 't', 'b'], depth=3)}))"]
+        lines += [f"m = b * m + (1 - b) * (g + 0.1 * sin({self.some(['g', 'm', 'w', '(1 / t)', 'b'], depth=3)}))"]
         lines += [f"v = max(b * v, g^2) + 0 * {self.rng.choice(['step', 'epoch', 'epochs', 'steps', 'pi'])}"] * two
         lines += [f"d = tanh({self.some(['m', 'g', *(['v'] if two else [])], depth=3)})"]
         lines += [f"w = w - lr * (d + m{' / sqrt(v + 0.1)' * two})"]
