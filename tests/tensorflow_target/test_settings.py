@@ -66,6 +66,18 @@ def numbers(state):
     return {**{name: copy.deepcopy(v) for name, v in state.items() if name != "variables"}, "variables": variables}
 
 
+def test_two_rates_of_one_variable_are_refused():
+    """The biases of a gru are two parameters and one variable of Keras."""
+    text = """model M {{ input x: [3, 2]  target t: [1]  output y = x -> gru(2) -> dense(1) }}
+    train {{ loss = mse(y, t)  rates = [{rates}] }}"""
+    names = [name for name in model_of(text.format(rates="rate(y, 2)")).params if "gru" in name and ".b" in name]
+    both = ", ".join(f"rate({name}, 2)" for name in names)
+    assert len(names) == 2
+    compile_model(model_of(text.format(rates=both)), Options(target="tensorflow"))
+    with pytest.raises(CompileError, match="NN507"):
+        compile_model(model_of(text.format(rates=f"rate({names[0]}, 2)")), Options(target="tensorflow"))
+
+
 @pytest.mark.parametrize(
     ("train", "distribute"),
     [("noise = gradient(0.1)", ""), ("noise = weights(0.1)", ""), ("average = ema(0.9)", "mirrored"),

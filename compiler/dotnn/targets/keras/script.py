@@ -26,6 +26,7 @@ from dotnn.targets.keras.loss import loss_lines
 from dotnn.targets.keras.lowered import PACKAGES
 from dotnn.targets.keras.network import Network
 from dotnn.targets.keras.settings import check
+from dotnn.targets.keras.settings.rates import check_stacked
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -58,6 +59,7 @@ def script(draft: Draft) -> str:
     graph = mark.on(draft.graph)
     network = Network(model, graph, mark, draft.words, distributed=bool(distribute))
     stacked = _stacked(model, network)
+    check_stacked(model, stacked)
     losses = loss_lines(model, graph, network)
     pasted = paste.called_in(
         "\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES
