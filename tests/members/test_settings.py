@@ -250,6 +250,8 @@ NETWORK = """model M {{ input x: [3]  target t: [2]
 data {{ x = [[0, 1, 2]]  t = [[1, 2]]  split = split(train = 75%, val = 25%) }}
 train {{ loss = mse(y, t)  optim = adam(0.1)  batch = 4  epochs = 4  checkpoint = every(1)  {train} }}"""
 ONE_BY_ONE = [call for calls in CALLS.values() for call in calls]
+ALL_AT_ONCE = [call for call in ONE_BY_ONE if call.startswith(("average", "noise", "rates"))]
+"""What may be said where an epoch is one update."""
 BESIDES = ["clip = norm(0.1)", "stop = early(val_loss, patience = 1)", "decay = l2(0.1)", "constraint = max_norm(0.5)"]
 PAIRS = [
     *(f"{one[0]}  {other[-1]}" for one, other in combinations(CALLS.values(), 2)),
@@ -277,10 +279,12 @@ def test_what_accumulate_does_not_go_together_with():
     [
         *((train, "dropout(0.3)") for train in PAIRS),
         *((train, "batchnorm") for train in ONE_BY_ONE if "accumulate" not in train),
+        *((f"{train}  batch = all", "dropout(0.3)") for train in ALL_AT_ONCE),
     ],
 )
 def test_a_resumed_training_is_the_same(train, middle, style, tmp_path):
-    module = module_of(NETWORK.format(train=train, middle=middle), style)
+    network = NETWORK.replace("batch = 4", "") if "batch = all" in train else NETWORK
+    module = module_of(network.format(train=train, middle=middle), style)
     whole = module.train(data())
     states = []
     assert_same_run(module.train(data(), on_epoch=keeping(states)), whole)
