@@ -56,6 +56,11 @@ def test_a_gradient_that_is_stored_under_the_name_of_an_input_is_blamed_on_its_l
     assert rows and [str(row) for row in rows if not row.right] == []
 
 
+def test_a_number_in_place_of_an_array_is_blamed_where_it_is_written():
+    (mutant,) = (m for m in suite.line_mutants("cross_entropy_scaled") if m.change == "d_y_softmax = 0.9")
+    assert suite.run(mutant).right
+
+
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("style", ["explain", "fast"])
 def test_without_a_mistake_there_is_no_alarm(subject, style):
