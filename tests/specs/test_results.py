@@ -361,6 +361,16 @@ def test_sunspots():
     np.testing.assert_allclose(root_mean_square(mean - after), 42, atol=0.5)
 
 
+def test_load():
+    """The last 453 of 3,024 hours, beside the forecasts that repeat the day, and the week, before."""
+    history = trained("load")[2]
+    last = np.loadtxt(SPECS / "data" / "load.csv", delimiter=",", skiprows=1, usecols=1)[-453:]
+    days = np.lib.stride_tricks.sliding_window_view(last, 192)
+    assert history.test["mae"] <= 4
+    np.testing.assert_allclose(abs(days[:, 168:] - days[:, 144:168]).mean(), 5.2, atol=0.05)
+    np.testing.assert_allclose(abs(days[:, 168:] - days[:, :24]).mean(), 6.8, atol=0.05)
+
+
 def test_jabberwocky():
     assert trained("jabberwocky")[2][-1]["accuracy"] >= 0.95
 

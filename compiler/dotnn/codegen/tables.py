@@ -34,10 +34,14 @@ def declared(model: Model) -> dict[str, Mapping[str, Any]]:
 def named_tables(model: Model) -> dict[str, Mapping[str, Any]]:
     """Return the tables that a script has: those of `declared`, of state only where there is any, and of data."""
     tables = {name: entries for name, entries in declared(model).items() if entries or name != "STATE"}
+    source = model.data.source if model.data else None
     more: dict[str, Mapping[str, Any]] = {
         "RAW_INPUTS": data.raw_inputs(model),
         "RAW_TARGETS": data.raw_targets(model),
         "INPUT_COLUMNS": _input_columns(model),
+        "FORMAT": dict(source.options) if source else {},
+        "WINDOWS": dict(source.windows) if source else {},
+        "READERS": data.readers(model),
         "CLASSES": data.classes(model),
         "FITTED": fitted(model),
         "DIVIDED_BY": divided(model),
