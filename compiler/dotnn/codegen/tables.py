@@ -8,7 +8,7 @@ from typing import Any
 
 from dotnn.codegen import data, training
 from dotnn.codegen.lines import literal, table_lines, wrapped
-from dotnn.codegen.preparing import fitted
+from dotnn.codegen.preparing import divided, fitted
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.model.identity import network_identity
@@ -44,6 +44,7 @@ def named_tables(model: Model) -> dict[str, Mapping[str, Any]]:
         "READERS": data.readers(model),
         "CLASSES": data.classes(model),
         "FITTED": fitted(model),
+        "DIVIDED_BY": divided(model),
     }
     return tables | {name: entries for name, entries in more.items() if entries}
 

@@ -26,7 +26,8 @@ LOOKED_AT = 256
 class Classes:
     """Scores of classes, (n, classes), and the true ones, (n,); `probable` if the scores are probabilities.
 
-    `positive` is the class that a binary output stands for, -1 where each class has a score.
+    `positive` is the class that a binary output stands for, -1 where each class has a score. `weights`, (n,), say how
+    often each row counts, None: once.
     """
 
     output: str
@@ -36,6 +37,7 @@ class Classes:
     actual: Array
     probable: bool
     positive: int = -1
+    weights: Array | None = None
 
     @property
     def predicted(self) -> Array:
@@ -45,12 +47,13 @@ class Classes:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Predictions and targets in the target's own units, (n, outputs) each."""
+    """Predictions and targets in the target's own units, (n, outputs) each, with `weights` of the rows or None."""
 
     output: str
     target: str
     values: Array
     actual: Array
+    weights: Array | None = None
 
 
 Comparison = Classes | Numbers

@@ -14,6 +14,7 @@ from typing import cast
 import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.core.registry import module_of, origin
 from dotnn.library.sources import DataSource
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
@@ -116,10 +117,12 @@ def load_others(model: Model, given: str, labels: Labels) -> Arrays:
 def _without_parts(model: Model) -> Model:
     if model.data is None:
         return model
-    source, beside = model.data.source, model.data.beside
+    source = model.data.source
+    needed = {name: kind for name, kind in model.data.beside.items() if kind == "weight"}
+    dropped = model.data.beside.keys() - needed.keys()
     if source is not None:
-        source = replace(source, fields={name: words for name, words in source.fields.items() if name not in beside})
-    return replace(model, data=replace(model.data, source=source, split=None, beside={}, files={}))
+        source = replace(source, fields={name: words for name, words in source.fields.items() if name not in dropped})
+    return replace(model, data=replace(model.data, source=source, split=None, beside=needed, files={}))
 
 
 def _checked(
@@ -178,7 +181,9 @@ def single_reader(entry: DataSource) -> Callable[[str | Path], np.ndarray]:
 
 def _reader(entry: DataSource) -> object:
     module, _, function = entry.reader.rpartition(".")
-    return getattr(import_module(f"dotnn_runtime.script.{module}"), function)
+    package = origin(entry)
+    home = f"{module_of(package).__name__}.script" if package else "dotnn_runtime.script"
+    return getattr(import_module(f"{home}.{module}"), function)
 
 
 def _in_table(model: Model, error: DataError, path: Path) -> DataError:
