@@ -33,7 +33,7 @@ Nested: TypeAlias = "int | float | list[Nested]"
 
 @dataclass(frozen=True)
 class Declared:
-    """An `input` or `target`. `kind` is "real", "int", "category" or "class"; `bound` is the N of `class[N]`,
+    """An `input` or `target`. `kind` is "real", "int", "category", "date" or "class"; `bound` is the N of `class[N]`,
     `class[steps, N]` and `category[N]` (0: none)."""
 
     name: str
@@ -46,6 +46,8 @@ class Declared:
     @property
     def shown(self) -> str:
         """What the declaration says of one example, as the spec would have it: `[2]`, `class[10]`, `class[12, 30]`."""
+        if self.kind == "date":
+            return self.kind
         sizes = [*self.type.example, *([self.bound] if self.bound else [])]
         return f"{'' if self.kind == 'real' else self.kind}{sizes}"
 
@@ -289,8 +291,8 @@ class Model:
     def input_kind(self, name: str) -> str:
         """Return the kind of an input as `docs/script.md` lists them."""
         declared = self.inputs[name]
-        if declared.kind == "category":
-            return f"int:{declared.bound}"
+        if declared.kind in ("category", "date"):
+            return f"int:{declared.bound}" if declared.kind == "category" else "real"
         bounds = [count for count, _ in self.bounds(name)]
         return f"{declared.kind}:{min(bounds)}" if bounds else declared.kind
 

@@ -164,6 +164,7 @@ def _preparations() -> str:
 
 def _said(way: Preparation) -> str:
     text = _SAID[way.key].format(way.name)
+    text = text if way.args else text.replace("[n]", "")
     needs = way.key in ("missing", "scale") and any(arg.default is REQUIRED for arg in way.args)
     return text.replace("(x)", "(x, …)") if needs else text
 

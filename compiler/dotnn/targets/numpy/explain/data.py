@@ -410,8 +410,8 @@ def column(cells: str, kind: str, shape: Sequence[int], source: FileSource) -> s
         return f"{cells}[:, 0]"
     if kind.startswith("class"):
         return f"class_numbers({cells})" if shape else f"class_numbers({cells}[:, 0])"
-    if kind in ("text", "key"):
-        return f"{cells}[:, 0]" if kind == "text" else f"as_keys({cells}[:, 0])"
+    if kind in ("text", "date", "key"):
+        return f"{cells}[:, 0]" if kind != "key" else f"as_keys({cells}[:, 0])"
     if kind.endswith("?"):
         return f"with_gaps({cells})"
     return f"{source.numbers(cells)}.astype({number_type(kind)})"
@@ -419,7 +419,7 @@ def column(cells: str, kind: str, shape: Sequence[int], source: FileSource) -> s
 
 def raw_array(name: str, kind: str, shape: Sequence[int], where: str = "data") -> str:
     """Return the expression of an array as it is given, before any preparation."""
-    if kind == "text":
+    if kind in ("text", "date"):
         return f'np.asarray({where}["{name}"], str)'
     return shaped(name, number_type(kind), shape, where)
 
