@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from samples import loss_settings
-from scipy import special
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, r2_score
+from steps import OF_A_STEP
 from support import STYLES, assert_gradients, generic_point, module_of
 
 from dotnn.library.losses import LOSSES
@@ -24,20 +24,6 @@ def spec(loss: str, target: str, stage: str, mask: str = "numbers", metrics: str
     return f"""model M {{ input x: [4, 5]  target t: {target}  {MASKS[mask]}
       output y = x -> dense(3) {stage} }}
     train {{ loss = {loss}  batch = 3  metrics = {metrics} }}"""
-
-
-OF_A_STEP = {
-    "half_sse": lambda y, t: 0.5 * sum((t - y) ** 2),
-    "sse": lambda y, t: sum((t - y) ** 2),
-    "mse": lambda y, t: sum((t - y) ** 2) / 3,
-    "l1": lambda y, t: sum(abs(t - y)) / 3,
-    "huber": lambda y, t: sum(special.huber(1, y - t)) / 3,
-    "bce": lambda y, t: -sum(special.xlogy(t, y) + special.xlog1py(1 - t, -y)) / 3,
-    "cross_entropy": lambda y, t: -sum((np.eye(3)[t] if t.ndim == 0 else t) * np.log(y)),
-    "hinge": lambda y, t: sum(max(1 - a * b, 0) for a, b in zip(y, t, strict=True)) / 3,
-    "perceptron": lambda y, t: sum(-a * b for a, b in zip(y, t, strict=True) if a * b <= 0),
-}
-"""The loss of one step with three features, written out."""
 
 
 def marks(batch, mask):

@@ -190,3 +190,37 @@ def test_where_the_data_are_not_there(tmp_path):
 
 def test_where_there_is_no_run(tmp_path):
     assert "NN406" in dotnn("evaluate", "nothing", folder=tmp_path).stderr
+
+
+MASKED = """
+model M {
+  input x: [4, 5]  input m: int[4]  target t: class[4, 3]  target v: [4, 2]
+  output p = x -> dense(3, softmax)
+  output y = x -> dense(2)
+}
+train { loss = cross_entropy(p, t, mask = m) + mse(y, v, mask = m)  epochs = 3 }
+"""
+
+
+def test_what_a_mask_leaves_out_does_not_count(tmp_path):
+    """A class and two numbers at every step: the steps that are marked, against scikit-learn."""
+    rng = np.random.default_rng(0)
+    marks = rng.integers(0, 2, (30, 4))
+    data = {"x": rng.standard_normal((30, 4, 5)), "m": marks, "t": rng.integers(0, 3, (30, 4))}
+    data["v"] = rng.standard_normal((30, 4, 2))
+    np.savez(tmp_path / "d.npz", **data)
+    (tmp_path / "s.nn").write_text(MASKED)
+    trained = dotnn("train", "s.nn", "--data", "d.npz", "--run", "r", "--precision", "float64", folder=tmp_path)
+    assert trained.exit_code == 0, trained.stderr
+    found = {one["output"]: one for one in evaluated(tmp_path, "r")["outputs"]}
+    with np.load(tmp_path / "r/weights.npz") as w:
+        scores = np.exp(data["x"] @ w["p.W"] + w["p.b"])
+        y = data["x"] @ w["y.W"] + w["y.b"]
+    kept = marks == 1
+    p, t, v, y = (scores / scores.sum(axis=-1, keepdims=True))[kept], data["t"][kept], data["v"][kept], y[kept]
+    assert found["p"]["confusion"] == reference.confusion_matrix(t, p.argmax(axis=1), labels=range(3)).tolist()
+    area = reference.roc_auc_score(t, p, multi_class="ovr")
+    assert found["p"]["figures"]["roc_auc"] == pytest.approx(area, rel=1e-12)
+    assert found["y"]["figures"]["r2"] == pytest.approx(reference.r2_score(v, y), rel=1e-12)
+    assert found["y"]["figures"]["mae"] == pytest.approx(reference.mean_absolute_error(v, y), rel=1e-12)
+    assert dotnn("doctor", "r", folder=tmp_path).exit_code == 0

@@ -361,6 +361,16 @@ def test_sunspots():
     np.testing.assert_allclose(root_mean_square(mean - after), 42, atol=0.5)
 
 
+def test_load():
+    """The last 453 of 3,024 hours, beside the forecasts that repeat the day, and the week, before."""
+    history = trained("load")[2]
+    last = np.loadtxt(SPECS / "data" / "load.csv", delimiter=",", skiprows=1, usecols=1)[-453:]
+    days = np.lib.stride_tricks.sliding_window_view(last, 192)
+    assert history.test["mae"] <= 4
+    np.testing.assert_allclose(abs(days[:, 168:] - days[:, 144:168]).mean(), 5.2, atol=0.05)
+    np.testing.assert_allclose(abs(days[:, 168:] - days[:, :24]).mean(), 6.8, atol=0.05)
+
+
 def test_jabberwocky():
     assert trained("jabberwocky")[2][-1]["accuracy"] >= 0.95
 
@@ -373,6 +383,19 @@ def test_number_words():
     longer["letters"][words["tokens"] == 0] = 1  # whatever stands in the padding
     expected, found = (module.predict(params, {n: b[n] for n in longer})["p"] for b in (words, longer))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_survey_is_the_weighted_optimum_and_speaks_of_the_land():
+    """Against scikit-learn with the same weights; of such a regression the weighted mean is that of the answers."""
+    module, params, _ = trained("survey", np.float64)
+    parts, _ = module.prepare(module.load_data(), np.float64)
+    x, t, w = (parts["train"][name] for name in ("x", "high_income", "weights"))
+    exact = LogisticRegression(C=1 / (2 * 0.001 * w.sum()), tol=1e-10, max_iter=10_000).fit(x, t[:, 0], w)
+    np.testing.assert_allclose(params["p.W"][:, 0], exact.coef_[0], atol=1e-4)
+    np.testing.assert_allclose(params["p.b"], exact.intercept_, atol=1e-4)
+    p = module.forward(params, {"x": x})[0]["p"]
+    assert round(np.average(p[:, 0], weights=w), 2) == round(np.average(t[:, 0], weights=w), 2) == 0.25
+    assert round(t.mean(), 2) == 0.37
 
 
 def test_word_parts():

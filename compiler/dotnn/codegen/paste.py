@@ -128,5 +128,5 @@ def called_in(text: str, packages: Packages = SCRIPT) -> set[str]:
     A syntax tree would say the same, but take a quarter of the time and memory of a long compilation.
     """
     code = "\n".join(line.partition("# ")[0] for line in text.split("\n"))
-    called = set(CALL.findall(code)) | {"DataError"}
+    called = set(CALL.findall(code))
     return {name for name in library(packages) if name in called}

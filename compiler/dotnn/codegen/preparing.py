@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -140,6 +141,15 @@ def chains(model: Model) -> dict[str, Chain]:
 def fitted(model: Model) -> dict[str, dict[str, Shape | None]]:
     """Return the names and shapes of all that is fitted on the training part, by array."""
     return {name: chain.fitted for name, chain in chains(model).items() if chain.fitted}
+
+
+def divided(model: Model) -> dict[str, float]:
+    """Return what arrays are divided by, whatever the data are, by array."""
+    found = {
+        name: [step.entry.divisor(step.way.attrs) for step in chain.steps if step.entry.divisor]
+        for name, chain in chains(model).items()
+    }
+    return {name: math.prod(numbers) for name, numbers in found.items() if numbers}
 
 
 def is_affine(model: Model) -> bool:

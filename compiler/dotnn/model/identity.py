@@ -19,7 +19,7 @@ from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
 """The families whose members say how parameters come about, not what is computed with them."""
-LATER = ("frozen", "packages")
+LATER = ("frozen", "options", "windows", "formats", "packages")
 """Fields that came later: they count where they are set, so that a run from before them can be resumed."""
 
 

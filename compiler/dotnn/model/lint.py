@@ -9,7 +9,7 @@ from dotnn.core.arguments import Bound
 from dotnn.core.diagnostics import Diagnostic
 from dotnn.library.layers import Layer
 from dotnn.model import messages
-from dotnn.model.model import LossTerm, Model, Step
+from dotnn.model.model import Data, LossTerm, Model, Step
 
 
 def lint(model: Model) -> list[Diagnostic]:
@@ -17,11 +17,18 @@ def lint(model: Model) -> list[Diagnostic]:
     steps = {s.path: s for s in model.steps}
     found = [warning for step in model.steps for warning in _of_step(model, step)]
     found += _lost_biases(model)
+    found += _of_data(model.data) if model.data else []
     if model.train.batch == 1:
         found += batches_of_one(model, "every batch")
     found += _of_outputs(model, steps)
     found += [warning for term in model.train.losses for warning in _of_loss(term, steps)]
     return found
+
+
+def _of_data(data: Data) -> Iterator[Diagnostic]:
+    split, windowed = data.split, data.source is not None and data.source.length > 1
+    if windowed and split is not None and split.span is not None and not split.order:
+        yield messages.warnings.shuffled_windows(split.span)
 
 
 def _of_step(model: Model, step: Step) -> Iterator[Diagnostic]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
@@ -274,7 +274,10 @@ class Train:
 class FileSource:
     """A file of examples, such as `csv("file", x = [columns])`; `format` is a name in `SOURCES`.
 
-    `places` says where each column or key is in the text of the spec.
+    `places` says where each column or key is in the text of the spec, `options` how the file is written, where that
+    is not as usual. The rows of a series are seen through `windows`: an input or target has the steps from t + start
+    to before t + stop. Where each array has a file of its own, `fields` name the files, and `formats` their sources;
+    `path` is then the first.
     """
 
     format: str
@@ -282,11 +285,50 @@ class FileSource:
     fields: Mapping[str, tuple[str, ...]]
     span: Span
     places: Mapping[str, Span] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    windows: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def entry(self) -> DataSource:
         """The registered format."""
         return SOURCES[self.format]
+
+    @property
+    def file(self) -> str:
+        """The file that a script reads."""
+        return f"{self.path}.npz" if self.entry.converted else self.path
+
+    def command(self, model: Model) -> str:
+        """Return the command that makes the file that a script reads, "" where the spec's own is read."""
+        name = next((name for name, keys in self.fields.items() if keys == self.entry.keys[:1]), "")
+        declared = model.inputs.get(name) or model.targets.get(name)
+        if self.entry.converted is None or declared is None:
+            return ""
+        own = model.data.source if model.data else None
+        like = own.file if own is not None and own.path != self.path else ""
+        return self.entry.converted(self.path, declared.type.example, like)
+
+    @property
+    def paths(self) -> dict[str, Span]:
+        """The files, with their places in the spec."""
+        if not self.formats:
+            return {self.path: self.span}
+        return {file: self.places[file] for (file,) in self.fields.values()}
+
+    def reader(self, name: str) -> DataSource:
+        """Return the format of the file of one array."""
+        return SOURCES[self.formats[name]]
+
+    @property
+    def length(self) -> int:
+        """How many steps a window takes; 1 where there are none."""
+        spans = self.windows.values()
+        return max(stop for _, stop in spans) - min(start for start, _ in spans) if spans else 1
+
+    def numbers(self, cells: str) -> str:
+        """Return the expression of the cells of a table in which numbers are written as Python writes them."""
+        return self.entry.numbers(self.options).replace("{cells}", cells)
 
 
 @dataclass(frozen=True)
@@ -302,6 +344,7 @@ class Split:
     seed: int
     order: str = ""
     grouped: bool = False
+    span: Span | None = field(default=None)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import INHERIT, ParamSpec
 from dotnn.model import freezing, messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
-from dotnn.model.data import DATA_KEYS, read_data
+from dotnn.model.data import DATA_KEYS, read_data, read_weights
 from dotnn.model.definitions import read_definitions
 from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
 from dotnn.model.free_sizes import Measure, Size, bound_sizes, free_names
@@ -123,9 +123,11 @@ def _experiment(
     train_section = _train_section(file, sections, constants, reporter)
     defaults = read_defaults(train_section)
     data_section = _data_section(network, sections, constants, reporter)
-    data = read_data(data_section, _declarations(network))
+    weights = read_weights(data_section, _declarations(network))
+    data = read_data(data_section, {**_declarations(network), **weights})
     data_failed = not {"split", "val"}.isdisjoint(data_section.failed)
-    train = read_train(train_section, network, data, data_failed=data_failed, decay=defaults.decay)
+    counted = next(iter(weights), "")
+    train = read_train(train_section, network, data, counted, data_failed=data_failed, decay=defaults.decay)
     check = _check(sections.get("check"), constants, reporter, oracles)
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
     _unused(network, file)
@@ -138,7 +140,7 @@ def _experiment(
         name=network.section.name.id,
         constants={name: value for name, value in constants.items() if name not in network.definitions},
         inputs=network.inputs,
-        targets=network.targets,
+        targets={**network.targets, **weights},
         steps=steps,
         outputs={name: t.path for name, t in network.outputs.items()},
         params=params,

@@ -85,15 +85,18 @@ def read_train(
     section: SectionReader,
     network: NetworkReader,
     data: Data | None,
+    weights: str = "",
     *,
     data_failed: bool,
     decay: Bound[Penalty] | None,
 ) -> Train:
-    """Return how the network is trained; errors go to the reporter of `section`."""
+    """Return how the network is trained; errors go to the reporter of `section`.
+
+    `weights` is the target that says how much each example counts.
+    """
     plain = {arg.name: section.take(arg) for arg in TRAIN_KEYS}
     plain["clip"] = plain["clip"] if isinstance(plain["clip"], Bound) else None
     losses = _losses(section, network)
-    weights = next((name for name, kind in (data.beside if data else {}).items() if kind == "weight"), "")
     metrics = sum(section.each("metrics", lambda e: metric_terms(e, losses, section, network, weights)), ())
     has_validation = data_failed or _has_validation(data)
     quantities = Quantities(metrics, has_validation, section.failed & {"loss", "metrics"})

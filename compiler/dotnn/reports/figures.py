@@ -57,16 +57,21 @@ def _confusion(output: Mapping[str, Any]) -> Iterator[str]:
     if len(labels) > MOST_CLASSES:
         yield f"  confusion matrix: {len(labels)} classes, see --json"
         return
-    rows = [[label, *map(str, row)] for label, row in zip(labels, output["confusion"], strict=True)]
+    rows = [[label, *map(_count, row)] for label, row in zip(labels, output["confusion"], strict=True)]
     yield from _aligned([["true \\ predicted", *labels], *rows])
 
 
 def _classes(output: Mapping[str, Any]) -> list[str]:
     heads = ["class", "examples", "precision", "recall", "f1", "roc_auc"]
     rows = [
-        [str(one["class"]), str(one["examples"]), *(number(one[key]) for key in heads[2:])] for one in output["classes"]
+        [str(one["class"]), _count(one["examples"]), *(number(one[key]) for key in heads[2:])]
+        for one in output["classes"]
     ]
     return _aligned([[*heads[:4], "F1", "ROC AUC"], *rows])
+
+
+def _count(value: float) -> str:
+    return str(value) if isinstance(value, int) else number(value)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

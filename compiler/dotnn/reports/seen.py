@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dotnn.codegen.derivatives import Derivatives
+from dotnn.core.arguments import Bound
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.ir.node import Value
@@ -25,7 +26,8 @@ LOOKED_AT = 256
 class Classes:
     """Scores of classes, (n, classes), and the true ones, (n,); `probable` if the scores are probabilities.
 
-    `positive` is the class that a binary output stands for, -1 where each class has a score.
+    `positive` is the class that a binary output stands for, -1 where each class has a score. `weights`, (n,), say how
+    often each row counts, None: once.
     """
 
     output: str
@@ -35,6 +37,7 @@ class Classes:
     actual: Array
     probable: bool
     positive: int = -1
+    weights: Array | None = None
 
     @property
     def predicted(self) -> Array:
@@ -44,12 +47,13 @@ class Classes:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Predictions and targets in the target's own units, (n, outputs) each."""
+    """Predictions and targets in the target's own units, (n, outputs) each, with `weights` of the rows or None."""
 
     output: str
     target: str
     values: Array
     actual: Array
+    weights: Array | None = None
 
 
 Comparison = Classes | Numbers
@@ -82,6 +86,11 @@ class Pass:
     model: Model
     graph: Graph
     values: Mapping[int, Array]
+
+    @property
+    def loss(self) -> float:
+        """The loss, with its penalties."""
+        return float(self.values[self.graph.loss.id]) if self.graph.loss else np.nan
 
     @cached_property
     def grads(self) -> dict[str, Array]:
@@ -127,6 +136,7 @@ class Seen:
     history   a record for each epoch;  result: what `metrics.json` says
     parts     prepared examples of each part;  compared: predictions and targets on the `part` that is held out
     outputs   prepared inputs -> outputs in the network's units
+    updates   the norm of the first update of each weight, as a part of the weight's own
     """
 
     name: str
@@ -140,8 +150,9 @@ class Seen:
     part: str
     compared: Sequence[Comparison]
     outputs: Callable[[Arrays], Arrays]
+    updates: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    set_values: Mapping[str, object] = field(default_factory=dict)
+    sets: Sequence[str] = ()
 
     @cached_property
     def chosen(self) -> dict[str, Array]:
@@ -164,9 +175,11 @@ class Seen:
         with np.errstate(all="ignore"):
             return Pass(self.model, self.graph, run(self.graph, {**params, **self.chosen}, training=False))
 
-    def line(self, step: Step) -> str:
-        """Return the place of a step in the spec."""
-        return self.model.source.place(step.span)
+    @property
+    def rate(self) -> float:
+        """The learning rate of the optimizer, that of the start where it has a schedule."""
+        rate = self.model.train.optimizer.attrs["lr"]
+        return float(rate.attrs.get("lr", np.nan) if isinstance(rate, Bound) else rate)
 
 
 def _double(values: Array) -> Array:

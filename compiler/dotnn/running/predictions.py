@@ -9,14 +9,16 @@ from types import ModuleType
 
 import numpy as np
 
+from dotnn.core.diagnostics import CompileError
 from dotnn.library.sources import SOURCES
-from dotnn.running.data_errors import own_error
+from dotnn.running.converted import read_one_image
+from dotnn.running.data_errors import NO_TABLE, all_faults, own_error
 from dotnn.running.output import check_output
 from dotnn.running.run_contents import Needs, faults_of_runs, kept_in, script_of, warn_of_divergence
-from dotnn.running.spec_files import array_reader, table_reader
+from dotnn.running.spec_files import array_reader, single_reader, table_reader
 from dotnn_runtime.predict_io import read_inputs
 from dotnn_runtime.run_folder import RunFolder, RunFolderError
-from dotnn_runtime.script.arrays import in_precision
+from dotnn_runtime.script.arrays import check_arrays, in_precision
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.labels import add_likeliest
@@ -42,7 +44,7 @@ def predict_run(
         module, edited = script_of(folder, needs)
         params, scaling, labels = kept_in(folder, module)
         warn_of_divergence(folder)
-        inputs = _inputs(module, input_file)
+        inputs = _read(module, input_file, labels)
         _check_finite(params, {n: a for n, a in inputs.items() if _raw_inputs(module)[n] == module.INPUTS[n]}, scaling)
         drawn = _drawn(module, folder, seed)
         outputs = _outputs(folder, edited, lambda some: module.predict(params, some, scaling or None, **drawn), inputs)
@@ -51,15 +53,46 @@ def predict_run(
         write_predictions(add_likeliest(outputs, classes, labels), output, overwrite=force, labels=named)
 
 
-def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
+def _read(module: ModuleType, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
+    """Return the inputs. Raises `CompileError` with all that is wrong with their file."""
+    try:
+        return _inputs(module, file, labels)
+    except DataError as error:
+        numbered = any(SOURCES[form].numbered for form in getattr(module, "READERS", {}).values())
+        form = NO_TABLE if numbered else getattr(module, "FORMAT", None)
+        faults = all_faults(error, None, str(error.path or file), form)
+        raise CompileError(faults) from None
+
+
+def _inputs(module: ModuleType, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
     """Read the inputs with the source that the name of the file tells, from standard input as CSV or .npz."""
-    declared = _raw_inputs(module)
-    named = next((source for source in SOURCES.values() if file.lower().endswith(source.ending)), None)
+    declared, form, windows = _raw_inputs(module), getattr(module, "FORMAT", None), getattr(module, "WINDOWS", None)
+    readers = getattr(module, "READERS", {})
+    numbered = next((SOURCES[form] for form in readers.values() if SOURCES[form].numbered), None)
+    if numbered and is_table(file):
+        columns = module.INPUT_COLUMNS
+        read = table_reader(numbered)
+        return read_inputs(file, declared, columns, table=read, form=form, windows=windows, labels=labels)
+    if len(declared) == 1 and readers.keys() == declared.keys() and not file.lower().endswith(".npz"):
+        return check_arrays({n: _read_alone(form, file, declared[n][1]) for n, form in readers.items()}, dict(declared))
+    made = {name: [SOURCES[form].keys[0]] for name, form in readers.items() if SOURCES[form].converted}
+    if made:
+        return read_inputs(file, declared, made)
+    named = next((source for source in SOURCES.values() if source.reads(file)), None)
     if named is None:
-        return read_inputs(file, declared, getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None)
+        columns = getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None
+        return read_inputs(file, declared, columns, form=form, windows=windows)
     if named.table:
-        return read_inputs(file, declared, getattr(module, "INPUT_COLUMNS", None), table=table_reader(named))
+        columns = getattr(module, "INPUT_COLUMNS", None)
+        return read_inputs(file, declared, columns, table=table_reader(named), form=form, windows=windows)
     return read_inputs(file, declared, arrays=array_reader(named))
+
+
+def _read_alone(format: str, file: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the only input from its file, or from a folder of images."""
+    if SOURCES[format].converted:
+        return read_one_image(format, Path(file), shape)
+    return single_reader(SOURCES[format])(file)
 
 
 def _raw_inputs(module: ModuleType) -> Mapping[str, tuple[str, tuple[int, ...]]]:

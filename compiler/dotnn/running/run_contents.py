@@ -14,7 +14,7 @@ import numpy as np
 
 from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
-from dotnn.running.data_errors import from_data_error
+from dotnn.running.data_errors import all_faults
 from dotnn.running.requirement import Requirement
 from dotnn.running.scripts import load_module
 from dotnn_runtime.run_folder import RunFolder, RunFolderError, weight_shapes
@@ -45,7 +45,7 @@ def faults_of_runs(file: str = "") -> Iterator[None]:
         help = error.help or "a run is a folder that dotnn train wrote, such as runs/xor"
         raise CompileError([Diagnostic("NN406", message, help=help)]) from None
     except DataError as error:
-        raise CompileError([from_data_error(error, None, str(error.path or file))]) from None
+        raise CompileError(all_faults(error, None, str(error.path or file))) from None
 
 
 def check_finished(folder: RunFolder) -> None:

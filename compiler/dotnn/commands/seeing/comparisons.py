@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from dotnn.commands.seeing.run import Run, outputs_of
+from dotnn.ir.interpret import run as interpreted
 from dotnn.model.model import LossTerm
 from dotnn.reports.seen import Classes, Comparison, Numbers
 from dotnn.running.preparing import in_own_units, targets_in_own_units
 from dotnn.running.spec_files import Arrays
+from dotnn.targets import PROVEN
 
 Array = np.ndarray
 SUMS_TO_ONE = 1e-3
@@ -18,17 +21,20 @@ SUMS_TO_ONE = 1e-3
 
 
 def comparisons(run: Run, examples: Arrays) -> list[Comparison]:
-    """Return what the losses of a model compare on prepared examples, each pair once."""
+    """Return what the losses of a model compare on prepared examples, each pair once, but for what masks leave out."""
     outputs, found = outputs_of(run, examples), dict[tuple[str, str], Comparison]()
     names = {path: name for name, path in run.model.outputs.items()}
     for term in run.model.train.losses:
         if term.output in names and term.target:
-            for one in _compared(run, term, names[term.output], outputs, examples):
-                found.setdefault((one.output, one.target), one)
+            weights = row_weights(run, term, examples)
+            for one in _compared(run, term, names[term.output], outputs, examples, weights):
+                found.setdefault((one.output, one.target), _weighted(one, weights))
     return [*found.values()]
 
 
-def _compared(run: Run, term: LossTerm, name: str, outputs: Arrays, examples: Arrays) -> Iterator[Comparison]:
+def _compared(
+    run: Run, term: LossTerm, name: str, outputs: Arrays, examples: Arrays, weights: Array | None
+) -> Iterator[Comparison]:
     values, target, kind = outputs[name].astype(float), examples[term.target], term.target_kind
     if kind.startswith("class") and values.shape[:-1] == target.shape:
         yield _classes(run, term, name, values, target)
@@ -39,7 +45,45 @@ def _compared(run: Run, term: LossTerm, name: str, outputs: Arrays, examples: Ar
     elif kind in ("unit", "sign", "binary") and np.isin(target, (0, 1, -1)).all():
         yield from _units(term, name, values, target, signs=kind == "sign")
     else:
-        yield _numbers(run, term, name, outputs[name], target)
+        rows = len(target) if weights is None else weights.size
+        yield _numbers(run, term, name, outputs[name], target, rows)
+
+
+def row_weights(run: Run, term: LossTerm, examples: Arrays) -> Array | None:
+    """Return how often each example counts in a loss, (n,), or each of its steps, (n, steps); None: all alike."""
+    weights = None
+    if run.model.weights:
+        weights = np.asarray(examples[run.model.weights], float).reshape(len(examples[term.target]))
+    if term.mask.name:
+        mask = np.asarray(_mask(run, term, examples))
+        marks = (mask != 0).astype(float) if mask.dtype.kind in "iub" else mask.astype(float)
+        marks = marks.reshape(len(marks), -1)
+        marks = marks[:, 0] if marks.shape[1] == 1 else marks
+        weights = marks if weights is None else marks * (weights if marks.ndim == 1 else weights[:, None])
+    return weights
+
+
+def _mask(run: Run, term: LossTerm, examples: Arrays) -> Array:
+    name = term.mask.name
+    if name in examples:
+        return examples[name]
+    graph = run.begun.graph(PROVEN.name, PROVEN.styles[0].name)
+    return np.asarray(interpreted(graph, {**run.kept.params, **examples}, training=False)[graph.steps[name].id])
+
+
+def _weighted(one: Comparison, weights: Array | None) -> Comparison:
+    """Return a comparison with the weights of its rows, without the rows that do not count."""
+    if weights is None:
+        return one
+    count = len(one.actual)
+    every = np.repeat(weights.reshape(-1), count // weights.size)
+    kept = every > 0
+    if not kept.any():
+        return one
+    weighed = every[kept] if np.ptp(every[kept]) > 0 else None
+    if isinstance(one, Classes):
+        return replace(one, scores=one.scores[kept], actual=one.actual[kept], weights=weighed)
+    return replace(one, values=one.values[kept], actual=one.actual[kept], weights=weighed)
 
 
 def _classes(run: Run, term: LossTerm, name: str, values: Array, actual: Array) -> Classes:
@@ -61,9 +105,8 @@ def _units(term: LossTerm, name: str, values: Array, target: Array, *, signs: bo
         yield Classes(f"{name}{where}", f"{term.target}{where}", labels, scores, wanted[:, j] > 0, not signs, 1)
 
 
-def _numbers(run: Run, term: LossTerm, name: str, values: Array, target: Array) -> Numbers:
+def _numbers(run: Run, term: LossTerm, name: str, values: Array, target: Array, rows: int) -> Numbers:
     scaling: Mapping[str, Mapping[str, Array]] = run.kept.scaling
     ours = in_own_units(run.model, {name: values}, scaling)[name]
     theirs = targets_in_own_units(run.model, {term.target: target}, scaling)[term.target]
-    count = len(theirs)
-    return Numbers(name, term.target, ours.astype(float).reshape(count, -1), theirs.astype(float).reshape(count, -1))
+    return Numbers(name, term.target, ours.astype(float).reshape(rows, -1), theirs.astype(float).reshape(rows, -1))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dotnn.commands.seeing.run import Run, seen_of
+from dotnn.commands.seeing.look import seen_of
+from dotnn.commands.seeing.run import Run
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span
 from dotnn.ir.interpret import run as interpreted
 from dotnn.model.identity import network_identity

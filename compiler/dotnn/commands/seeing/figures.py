@@ -60,42 +60,49 @@ def figures_of(run: Run, examples: Arrays, part: str) -> Figures:
 def _of(one: Comparison) -> dict[str, Any]:
     head = {"output": one.output, "target": one.target}
     more, whole = _of_classes(one) if isinstance(one, Classes) else ({"kind": "numbers"}, _number_figures(one))
-    scalars = {name: _number(figure(None)) for name, figure in whole.items()}
+    scalars = {name: _number(figure(one.weights)) for name, figure in whole.items()}
     if isinstance(one, Numbers):
         scalars["max_error"] = _number(errors.max_error(one.values, one.actual))
     found = {**head, **more, "figures": scalars}
     if len(one.actual) >= INTERVAL_FROM:
-        found["intervals"] = {name: _interval(name, figure, len(one.actual)) for name, figure in whole.items()}
+        found["intervals"] = {name: _interval(name, figure, one) for name, figure in whole.items()}
     return found
 
 
-def _interval(name: str, figure: Figure, count: int) -> list[float] | None:
+def _interval(name: str, figure: Figure, one: Comparison) -> list[float] | None:
     """Return the interval of a figure: of a share of right examples as such, of any other by resampling."""
-    is_share = name == "accuracy" or name.startswith("top_")
-    find = intervals.interval_of_share(figure(None), count) if is_share else intervals.interval(figure, count)
+    count, is_share = len(one.actual), name == "accuracy" or name.startswith("top_")
+    if is_share and one.weights is None:
+        find = intervals.interval_of_share(figure(None), count)
+    else:
+        find = intervals.interval(figure, count, one.weights)
     return [*find] if all(map(math.isfinite, find)) else None
 
 
 def _of_classes(one: Classes) -> tuple[dict[str, Any], dict[str, Figure]]:
     """Return what is said of each class, and the figures of all together."""
     count, actual = one.scores.shape[1], one.actual.astype(int)
-    confusion = classes.confusion_matrix(one.predicted, actual, count)
+    confusion = classes.confusion_matrix(one.predicted, actual, count, one.weights)
     each = classes.by_class(confusion)
-    areas = ranking.roc_auc_by_class(one.scores, actual)
+    areas = ranking.roc_auc_by_class(one.scores, actual, one.weights)
     rows = [
-        {"class": label, "examples": _number(n), "precision": _number(p), "recall": _number(r), "f1": _number(f)}
+        {"class": label, "examples": _count(n), "precision": _number(p), "recall": _number(r), "f1": _number(f)}
         | {"roc_auc": _number(area)}
         for label, n, p, r, f, area in zip(
             one.labels, each.support, each.precision, each.recall, each.f1, areas, strict=True
         )
     ]
-    more = {"kind": "classes", "confusion": confusion.astype(int).tolist(), "classes": rows}
+    more: dict[str, Any] = {
+        "kind": "classes",
+        "confusion": [[_count(n) for n in row] for row in confusion],
+        "classes": rows,
+    }
     if one.probable:
-        curve = _calibration(one, None)
+        curve = _calibration(one, one.weights)
         more["calibration"] = {
             "predicted": curve.predicted.tolist(),
             "observed": curve.observed.tolist(),
-            "examples": curve.weight.astype(int).tolist(),
+            "examples": [_count(n) for n in curve.weight],
         }
     return more, _class_figures(one, actual, count)
 
@@ -146,9 +153,14 @@ def _number_figures(one: Numbers) -> dict[str, Figure]:
     return {name: partial(figure, one.values, one.actual) for name, figure in of.items()}
 
 
-def _number(value: float) -> float | int | None:
-    """Return a number that JSON can hold, whole ones without a point."""
+def _number(value: float) -> float | None:
+    """Return a number that JSON can hold."""
     value = float(value)
     if not math.isfinite(value):
         return None
-    return int(value) if value.is_integer() and abs(value) > 1 else value
+    return value
+
+
+def _count(value: float) -> float | int:
+    """Return how many, without a point where that is whole: weights may make it fractional."""
+    return int(value) if float(value).is_integer() else float(value)

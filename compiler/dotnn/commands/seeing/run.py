@@ -13,11 +13,10 @@ import click
 import numpy as np
 
 from dotnn.codegen.heading import is_unchanged, read_heading
-from dotnn.core.arguments import Bound, show
+from dotnn.core.arguments import Bound
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.library.inits import INITS
 from dotnn.model.model import Model
-from dotnn.reports.seen import Seen
 from dotnn.running.preparing import prepared_again
 from dotnn.running.run_contents import Kept, check_finished, faults_of_runs, history_of, kept_in, result_of, script_text
 from dotnn.running.scripts import load_module, run_script
@@ -35,7 +34,8 @@ class Run:
     """A finished run of any target. Its network is run by the fast NumPy script, compiled anew from its spec.
 
     `begun` is that spec, `kept` what the training has left, `history` a record for each epoch, `result` what
-    `metrics.json` says; the parameters `of_files` started from a file.
+    `metrics.json` says; the parameters `of_files` started from a file. `known` are the
+    prepared parts of the data, where they need not be read again.
     """
 
     folder: RunFolder
@@ -45,6 +45,7 @@ class Run:
     history: list[dict[str, float]]
     result: dict[str, Any]
     of_files: frozenset[str] = frozenset()
+    known: Mapping[str, Arrays] | None = None
 
     @classmethod
     def open(cls, path: str) -> Run:
@@ -52,9 +53,7 @@ class Run:
         with faults_of_runs():
             folder = RunFolder.open(path)
             check_finished(folder)
-            given = folder.manifest.get("set")
-            sets = [f"{name}={show(value)}" for name, value in given.items()] if isinstance(given, dict) else []
-            begun, of_files = _without_files(Compilation.read(str(folder.path / "spec.nn"), sets))
+            begun, of_files = _without_files(Compilation.read(str(folder.path / "spec.nn"), _settings(folder)))
             module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_seen")
             kept = kept_in(folder, module)
             run = cls(folder, begun, module, kept, history_of(folder), result_of(folder), of_files)
@@ -107,7 +106,7 @@ class Run:
 
     @cached_property
     def _prepared(self) -> Mapping[str, Arrays]:
-        return self._parts(self._source())
+        return self._parts(self.source) if self.known is None else _as_arrays(self.known)
 
     def _parts(self, given: str | None) -> Mapping[str, Arrays]:
         examples, _ = load_examples(self.model, given)
@@ -115,7 +114,7 @@ class Run:
             click.echo(f"warning: the data are not those that {self.name} was trained on", err=True)
         with refusals(self.model), np.errstate(all="ignore"):
             parts = self.module.prepare(dict(examples), self.dtype)[0]
-        return {part: {name: np.asarray(values) for name, values in some.items()} for part, some in parts.items()}
+        return _as_arrays(parts)
 
     def examples(self, file: str) -> Arrays:
         """Return all examples of another file, prepared as those of the run were. Raises `CompileError`."""
@@ -123,8 +122,9 @@ class Run:
         with refusals(self.model), np.errstate(all="ignore"):
             return prepared_again(self.model, raw, self.kept.scaling, self.dtype)
 
-    def _source(self) -> str | None:
-        """Return where the data are: what --data named, else beside the spec, None for those within it."""
+    @property
+    def source(self) -> str | None:
+        """Where the data are: what --data named, else beside the spec, None for those within it. `CompileError`."""
         recorded = self.folder.manifest.get("data")
         if isinstance(recorded, str):
             return str(self._there(Path(recorded)))
@@ -141,6 +141,18 @@ class Run:
         message = f"the data that {self.name} was trained on are not there: {path}"
         help = "give the command in the folder of the training, or name the data: --data PATH"
         raise CompileError([Diagnostic("NN406", message, help=help)])
+
+
+def _settings(folder: RunFolder) -> list[str]:
+    """Return what `--set` was given; an earlier version of dotnn kept the values alone."""
+    settings, values = folder.manifest.get("settings"), folder.manifest.get("set")
+    if isinstance(settings, list):
+        return [text for text in settings if isinstance(text, str)]
+    return [f"{name}={value}" for name, value in values.items()] if isinstance(values, dict) else []
+
+
+def _as_arrays(parts: Mapping[str, Arrays]) -> dict[str, Arrays]:
+    return {part: {name: np.asarray(values) for name, values in some.items()} for part, some in parts.items()}
 
 
 def _without_files(begun: Compilation) -> tuple[Compilation, frozenset[str]]:
@@ -178,26 +190,3 @@ def _pieces(examples: Arrays) -> Iterator[Arrays]:
     length = max(1, AT_ONCE * count // max(1, sum(a.size for a in examples.values())))
     for start in range(0, count, length):
         yield {name: a[start : start + length] for name, a in examples.items()}
-
-
-def seen_of(run: Run, data: str | None = None) -> Seen:
-    """Return a run with its data, as pictures and findings read it. Raises `CompileError`."""
-    from dotnn.commands.seeing.comparisons import comparisons
-
-    parts = run.parts(data)
-    part = held_out(parts)
-    return Seen(
-        name=run.name,
-        model=run.model,
-        graph=run.begun.graph(PROVEN.name, PROVEN.styles[0].name),
-        params={name: w.astype(float) for name, w in run.kept.params.items()},
-        start=run.start(parts),
-        history=run.history,
-        result=run.result,
-        parts=parts,
-        part=part,
-        compared=comparisons(run, parts[part]),
-        outputs=lambda inputs: outputs_of(run, dict(inputs)),
-        labels=run.kept.labels,
-        set_values=run.folder.manifest.get("set") or {},
-    )

@@ -148,7 +148,7 @@ THRESHOLD = Op(
 
 def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     z, slope = node.ins
-    per_unit = b.emit("prelu_d_slope", d, z, name="each")
+    per_unit = b.emit("prelu_d_slope", d, z, name="slope_each")
     return [b.emit("prelu_derivative", d, z, slope), b.emit("sum_examples_to", per_unit, shape=slope.type.shape)]
 
 

@@ -21,6 +21,4 @@ def _weigh(node: Node) -> str:
     return f"w{along(weights, len(mask.type.shape))} * m"
 
 
-WEIGH = Op(
-    "weigh", ("w", "m"), _both, _weigh, no_gradient, equation="weights of examples, and what a mask marks of them"
-)
+WEIGH = Op("weigh", ("w", "m"), _both, _weigh, no_gradient, equation="weights of what a mask marks")

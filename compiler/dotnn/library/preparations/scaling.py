@@ -113,4 +113,5 @@ DIVIDE = Preparation(
     (Arg("by", number("a number other than 0", lambda v: v != 0), doc="the divisor"),),
     apply=lambda attrs, shape: f"{{operand}} / {attrs['by']}",
     undo=lambda attrs, shape: f"np.asarray({{values}}, float) * {attrs['by']}",
+    divisor=lambda attrs: attrs["by"],
 )

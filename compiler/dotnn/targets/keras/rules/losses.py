@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from dotnn.ir.node import Node
 from dotnn.library.ops.losses import weight_of_target
-from dotnn.library.ops.reduction import counted, weights_of
+from dotnn.library.ops.reduction import along, counted, weights_of
 from dotnn.targets.keras.rules.base import LossRule
 
 REDUCTIONS = {
@@ -77,9 +77,8 @@ def keras_loss(name: str, call: str, term: str = "") -> LossRule:
     def formula(node: Node) -> str:
         sizes = node.ins[0].type.example
         weight = weight_of_target(node)
-        if (
-            not weight and weights_of(node) is None and sizes and node.attrs["features"] == math.prod(sizes)
-        ):  # a mean over all of an example
+        alike = not weight and weights_of(node) is None
+        if alike and sizes and node.attrs["features"] == math.prod(sizes):  # a mean over all of an example
             return reduced(node, f"keras.losses.{call}", axes=1)
         assert node.rule.term is not None  # what Keras has is a sum of terms
         return reduced(node, weight + (term or node.rule.term.formula))
@@ -126,6 +125,10 @@ def _front(factor: float) -> str:
 
 
 TOTAL_OF_EXAMPLES = LossRule("total_of_examples", lambda node: _front(node.attrs["factor"]) + reduced(node, "terms"))
+WEIGH = LossRule(
+    "weigh",
+    lambda node: f"w{along(node.ins[0], len(node.ins[1].type.shape))} * tf.cast(m, w.dtype)",
+)
 PICK = LossRule("pick", lambda node: "tf.gather(x, y[:, None], axis=1, batch_dims=1)")
 PERCEPTRON = LossRule("perceptron", lambda node: reduced(node, "tf.where(t * y <= 0, -t * y, tf.zeros_like(y))"))
 MSE = keras_loss("mse", "mean_squared_error(t, y)")

@@ -92,6 +92,9 @@ class CommandLine:
 
     def _options(self) -> Iterator[tree.Stmt]:
         what = self.table.entry.file if self.table else "an .npz file"
+        source = self.model.data.source if self.model.data else None
+        if source is not None and source.formats and len(self.raw) == 1:
+            what = source.reader(next(iter(self.raw))).file
         yield tree.assign(
             "parser",
             "argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)",
@@ -111,7 +114,8 @@ class CommandLine:
     def _data_option(self) -> list[str]:
         if not self._reads_file():
             return []
-        several = self.model.data is not None and self.model.data.files
+        data = self.model.data
+        several = data is not None and (data.files or (data.source is not None and data.source.formats))
         own = "the folder with the spec's files" if several else "train on this instead of the spec's own"
         help = "train on this .npz file" if self.missing else own
         return [f'"--data", metavar="FILE", help="{help}"']
@@ -124,6 +128,15 @@ class CommandLine:
         params, inputs, scaling = "dict(np.load(options.weights))", "np.load(options.inputs)", ""
         if self.table:
             inputs = self._columns(self.table.entry.function)
+            inputs = f"in_windows({inputs})" if self.table.windows else inputs
+        source = self.model.data.source if self.model.data else None
+        if source is not None and source.entry.converted:
+            keys = {name: key for name, (key,) in source.fields.items() if name in self.raw}
+            inputs = table({name: f"np.load(options.inputs)[{literal(key)}]" for name, key in keys.items()})
+        if source is not None and source.formats and len(self.raw) == 1:
+            (name,) = self.raw
+            read = str(source.reader(name).plain).replace("{path}", "options.inputs")
+            inputs = table({name: read})
         if self.fitted:
             yield tree.assign("params", params)
             kept = '{n: {k: params.pop(f"{n}.{k}") for k in keys} for n, keys in FITTED.items()}'
@@ -134,11 +147,17 @@ class CommandLine:
 
     def _columns(self, read: str) -> str:
         """Return the expression of the inputs, read from a table; texts are made numbers where they are cast."""
+        assert self.table is not None
         plain = all(not kind.endswith("?") and kind != "text" for kind, _ in self.raw.values())
+        plain = plain and self.table.numbers("") == ""
+        if self.table.entry.numbered:
+            own = f"pathlib.Path(__file__).parent / {literal(self.table.path)}"
+            cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"], like={own})' for name in self.raw}
+            return table({name: column(text, *self.raw[name], self.table) for name, text in cells.items()})
         if plain:
             return f"{{n: {read}(options.inputs, INPUT_COLUMNS[n]) for n in INPUT_COLUMNS}}"
         cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"])' for name in self.raw}
-        return table({name: column(text, *self.raw[name]) for name, text in cells.items()})
+        return table({name: column(text, *self.raw[name], self.table) for name, text in cells.items()})
 
     def _train(self) -> Iterator[tree.Stmt]:
         examples = "load_data(options.data), " if self._reads_file() else ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from dotnn.codegen import counting, tree
+from dotnn.codegen import counting, paste, tree
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import chains, fitted, in_type, undone_outputs
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.model.model import MetricTerm, Model, Read
 from dotnn.model.raw import raw_declarations
 from dotnn.targets.numpy.explain.data import number_type, plain_functions, raw_array, shaped
@@ -54,9 +55,10 @@ class Figures:
 
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that they call."""
-        called = {m.function for m in self.metrics if m.function not in INLINE_METRICS and m.written is None}
-        of_its_own = any(m.written and "weights" in m.written.arguments for m in self.metrics)
-        return called | ({"weighted_mean"} if of_its_own else set())
+        found = {m.function for m in self.metrics if m.function not in INLINE_METRICS and m.written is None}
+        written = [m.written for m in self.metrics if m.written]
+        found |= {"weighted_mean"} if any("weights" in w.arguments for w in written) else set()
+        return found.union(*(paste.called_in(str(w)) for w in written))
 
     def unscales(self) -> bool:
         """Whether a metric is in the own units of a target, which what was fitted tells."""
@@ -157,6 +159,8 @@ class Figures:
         first = next(iter(self.model.params), "")
         dtype = f'params["{first}"].dtype' if first else "float"
         inputs = {name: self._input(name) for name in self.model.inputs}
+        if len(inputs) == 1 and (line := self._cast_in_a_line(inputs, dtype)):
+            return [("x", line)], table(dict.fromkeys(inputs, "x"))
         batch = table({name: in_type(values) if cast else values for name, (values, cast) in inputs.items()})
         if batch.count("dtype") == 1 and len(batch) < SHORT_CAST:
             batch = batch.replace("dtype", dtype)
@@ -170,6 +174,12 @@ class Figures:
             named.append(("batch", batch))
             batch = "batch"
         return named, batch
+
+    def _cast_in_a_line(self, inputs: Mapping[str, tuple[str, bool]], dtype: str) -> str:
+        """Return the expression of the only input in its type, if it is a long one that fits on a line of its own."""
+        ((values, cast),) = inputs.values()
+        text = in_type(values, dtype) if cast else ""
+        return text if len(text) > SHORT_CAST and INDENT + len(f"x = {text}") <= WIDTH else ""
 
     def _input(self, name: str) -> tuple[str, bool]:
         """Return the expression of an input in its shape, and prepared; and whether it is still to be cast."""
