@@ -54,7 +54,7 @@ def _computed(step: Step) -> tuple[object, ...]:
 
 def training_identity(model: Model, target: str, style: str) -> str:
     """Return what identifies a training run: all that the spec says but the number of epochs, and how it is run."""
-    left_out = ("source", "constants", "train", "check")  # part of something else here, or of no effect
+    left_out = ("source", "constants", "train", "check", "sizes")  # part of something else here, or of no effect
     parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in left_out}
     parts = {name: part for name, part in parts.items() if part or name not in LATER}
     train = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}

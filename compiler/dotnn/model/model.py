@@ -245,7 +245,8 @@ class Check:
 class Model:
     """A whole experiment. `constants` are the values of `params` after `--set`, `outputs` name -> step or input.
 
-    `packages` has the version of every package whose members it may use.
+    `packages` has the version of every package whose members it may use, `sizes` where the data say the constants that
+    the spec leaves open.
     """
 
     source: Source
@@ -260,6 +261,7 @@ class Model:
     data: Data | None
     check: Check
     packages: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
