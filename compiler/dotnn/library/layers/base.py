@@ -42,7 +42,8 @@ class ParamSpec:
     """One parameter of a layer: its short name, shape, initialiser, penalty (None for none) and constraint.
 
     What is `INHERIT`ed is what the train section sets for all weights. One that is not `trained` is state: it has no
-    gradient, and the layer says how a training step updates it (`Builder.update_state`).
+    gradient, and the layer says how a training step updates it (`Builder.update_state`). One of `rows` has an axis
+    more, in front, for the examples of a batch.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ParamSpec:
     is_weight: bool = True
     constraint: Bound[Constraint] | Symbol | None = INHERIT
     trained: bool = True
+    rows: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from dotnn.core.arguments import BOOL, COUNT, FRACTION, INTEGER, POSITIVE_INT, Arg, Symbol, choice
+from dotnn.core.arguments import BOOL, COUNT, FRACTION, INTEGER, POSITIVE_INT, Arg, Bound, Symbol, choice
 from dotnn.ir.expr import Binary, Expr, Name, constant
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
@@ -36,6 +36,8 @@ Step = Callable[[Builder, Lowering, Values], Values]
 ROLES = "roles"
 """The attribute that says what each operand is: "x", "mask", or "initial h"; without it they are `PLAIN`."""
 PLAIN = ("x", "mask")
+ROWS = "rows"
+"""The attribute of a stateful layer that says how many examples a batch has; it is known once the whole spec is."""
 
 
 def _nothing(b: Builder, low: Lowering) -> Values:
@@ -100,7 +102,29 @@ def _params(cell: Cell, types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
         weights.append(ParamSpec("b", (gates * units,), attrs["bias_init"], is_weight=False))
     if attrs["bias"] and attrs.get("reset") == "after":
         weights.append(ParamSpec("b_U", (gates * units,), attrs["bias_init"], is_weight=False))
-    return tuple(weights)
+    return (*weights, *carried(dict.fromkeys(cell.states, (units, 0.0)), attrs))
+
+
+def carried(widths: Mapping[str, tuple[int, float]], attrs: Attrs) -> tuple[ParamSpec, ...]:
+    """Return the state that a stateful layer carries from batch to batch.
+
+    `widths` has how many numbers each state has, and what they are at first.
+    """
+    from dotnn.library.inits import INITS
+
+    if not attrs["stateful"]:
+        return ()
+    return tuple(
+        ParamSpec(
+            f"{state}.carried",
+            (units,),
+            Bound(INITS["constant"], {"value": start}) if start else Bound(INITS["zeros"], {}),
+            is_weight=False,
+            trained=False,
+            rows=True,
+        )
+        for state, (units, start) in widths.items()
+    )
 
 
 def by_role(low: Lowering) -> dict[str, Value]:
@@ -153,12 +177,21 @@ class LoopOverTime:
             return {s: b.emit("where_mask", at["m"], after[s], before[s], name=s) for s in self.widths}
 
         sequences = {**self.sequences, "m": roles["mask"]} if "mask" in roles else self.sequences
-        way = {"collect" if attrs["returns"] == "sequence" else "final": {self.output: ""}}
-        (result,) = b.scan(sequences, start, body, reverse=attrs["reverse"], **way)
-        return result
+        last = {s: f"{s}_last" for s in self.widths} if attrs["stateful"] else {}
+        collect = {self.output: ""} if attrs["returns"] == "sequence" else {}
+        final = last if collect else {**last, self.output: ""}
+        results = b.scan(sequences, start, body, reverse=attrs["reverse"], collect=collect, final=final)
+        ends = dict(zip(final, results[len(collect) :], strict=True))
+        for state in last:
+            kept = self.low.params[f"{state}.carried"]
+            b.update_state(kept, "renew_rows", kept, ends[state])
+        return results[0] if collect else ends[self.output]
 
     def _start(self, b: Builder, state: str) -> Value:
         units, value = self.widths[state]
+        if self.low.attrs["stateful"]:
+            kept = self.low.params[f"{state}.carried"]
+            return b.emit("carried_rows", self.like, kept, name=f"{state}_0", units=units, start=value)
         zeros = b.emit("zero_state", self.like, name=f"{state}_0", units=units)
         return b.emit("expression", zeros, name=f"{state}_1", formula=shifted(value)) if value else zeros
 
@@ -278,6 +311,13 @@ LOOP = (
     Arg("reverse", BOOL, False, "read from the last step to the first; a sequence keeps the order of time"),
     Arg(
         "truncate", COUNT, 0, "steps after which the gradient stops; the state is carried on (0: never)", training=True
+    ),
+    Arg(
+        "stateful",
+        BOOL,
+        False,
+        "go on in each row of a batch where the batch before it has ended, in training; else from nothing",
+        training=True,
     ),
     Arg("dropout", FRACTION, 0.0, "share of the inputs that is silenced, the same ones in every step", training=True),
     Arg(
