@@ -237,10 +237,20 @@ def _missing_data(model: Model) -> list[Diagnostic]:
 
     Raises `CompileError` where the script would read a file that training refuses.
     """
-    source = model.data.source if model.data else None
-    if source is None or path_beside(model, source.path, source.span).exists():
-        return []
-    return [messages.warnings.no_data_file(source.span, source.path)]
+    data = model.data
+    sources = [data.source, *data.files.values()] if data and data.source else []
+    files = {path: span for source in sources for path, span in source.paths.items()}
+    missing = [
+        messages.warnings.no_data_file(span, path)
+        for path, span in files.items()
+        if not path_beside(model, path, span).exists()
+    ]
+    made = [source for source in sources if source and source.entry.converted]
+    return missing + [
+        messages.warnings.not_converted(source.span, source.file, source.command(model))
+        for source in made
+        if not path_beside(model, source.file, source.span).exists()
+    ]
 
 
 def lower(model: Model, style: str = "", *, check: bool = False, **own: Any) -> Graph:

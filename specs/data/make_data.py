@@ -58,6 +58,14 @@ def make_iris() -> None:
     write_csv("iris.csv", header, [[*row, name] for row, name in zip(iris.data.tolist(), species, strict=True)])
 
 
+def make_iris_encoder() -> None:
+    """The first two principal components of the standardised measures, as the weights of a layer."""
+    measures = load_iris().data
+    _, _, components = np.linalg.svd((measures - measures.mean(0)) / measures.std(0), full_matrices=False)
+    upright = components[:2] * np.sign(components[:2, :1])
+    write_npz("iris_encoder.npz", {"encode.W": upright.T.round(6), "encode.b": np.zeros(2)})
+
+
 def make_breast_cancer() -> None:
     """569 tumours, 30 measures of the cell nuclei of each; `benign` is 1 for benign and 0 for malignant."""
     cancer = load_breast_cancer()
@@ -125,6 +133,24 @@ def make_brackets() -> None:
     write_npz("brackets.npz", {"tokens": tokens, "balanced": (depth.min(axis=1) >= 0).astype(np.uint8)})
 
 
+def make_load() -> None:
+    """The electrical load of a town in each of 3,024 hours, in MW, made up.
+
+    A day has a morning and an evening peak, a weekend is lower, and cold spells last for days: the first two repeat
+    themselves, the third does not.
+    """
+    rng = np.random.default_rng(1882)
+    hours = np.arange(18 * 168)
+    of_day, weekend = 2 * np.pi * hours / 24, (hours // 24) % 7 > 4
+    cold, noise = np.zeros(len(hours)), np.zeros(len(hours))
+    for hour in range(1, len(hours)):
+        cold[hour] = 0.985 * cold[hour - 1] + rng.normal(0, 0.9)
+        noise[hour] = 0.6 * noise[hour - 1] + rng.normal(0, 0.7)
+    load = 60 - 12 * np.cos(of_day) - 6 * np.cos(2 * of_day + 0.8) - 9 * weekend + cold + noise
+    times = np.datetime64("2024-01-01T00") + hours
+    write_csv("load.csv", ["hour", "load"], [[str(t), round(float(v), 1)] for t, v in zip(times, load, strict=True)])
+
+
 def make_power_plant() -> None:
     """The worked example of the lecture: four examples, raw and scaled, and the weights it starts from."""
     write_csv("power_plant.csv", POWER_PLANT_HEADER, POWER_PLANT)
@@ -153,9 +179,11 @@ def make_four() -> None:
 if __name__ == "__main__":
     make_digits()
     make_iris()
+    make_iris_encoder()
     make_breast_cancer()
     make_diabetes()
     make_passengers()
+    make_load()
     make_survey()
     make_power_plant()
     make_four()

@@ -13,6 +13,7 @@ from fuzz.arguments import Drawing, arguments
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import ShapeError
+from dotnn.library.layers.loop import ROLES
 
 LARGEST = 48
 """The most numbers in one example of one value."""
@@ -162,6 +163,8 @@ class Body:
             texts, attrs = Drawing(self.rng).arguments(layer.args)
             if not moods and any(attrs[name] for name in attrs if "dropout" in name):
                 continue
+            if layer.optional:
+                attrs[ROLES] = (*layer.inputs, *layer.optional)[: len(types)]
             try:
                 result = layer.infer(types, attrs)
                 weight = sum(math.prod(p.shape) for p in layer.params(types, attrs))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dotnn_runtime.script.csv_file import CsvTable, all_numbers, parse_integer, parse_number, read_cells
+from dotnn_runtime.script.csv_cells import parse_integer, parse_number
+from dotnn_runtime.script.csv_file import CsvTable, all_numbers, read_cells
 from dotnn_runtime.script.data import DataError, read_csv
 
 

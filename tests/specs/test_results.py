@@ -308,6 +308,20 @@ def test_graph():
     assert trained("graph")[2][-1]["r2"] >= 0.7
 
 
+def test_frozen_encoder():
+    """Against a logistic regression on principal components; the penalty 0.01 w^2 is C = 1 / (2 * 0.01 * examples)."""
+    module, params, history = trained("frozen_encoder", np.float64)
+    data = module.load_data()
+    scaled = StandardScaler().fit_transform(data["x"])
+    components = PCA(2).fit(scaled).components_.T
+    np.testing.assert_allclose(np.abs(params["encode.W"]), np.abs(components), atol=1e-5)
+    codes = scaled @ params["encode.W"]
+    fitted = LogisticRegression(C=50 / len(codes), max_iter=5000, tol=1e-10).fit(codes, data["species"])
+    ours = params["p.W"] - params["p.W"].mean(1, keepdims=True)
+    np.testing.assert_allclose(ours, fitted.coef_.T, rtol=0.01, atol=0.01)
+    assert history[-1]["accuracy"] == fitted.score(codes, data["species"]) > 0.9
+
+
 def test_shared_weights():
     module, params, history = trained("shared_weights")
     assert history[-1]["accuracy"] == 1
@@ -345,6 +359,16 @@ def test_sunspots():
     assert root_mean_square(found - after) <= 20
     np.testing.assert_allclose(root_mean_square(years[:, -1] - after), 25, atol=0.5)
     np.testing.assert_allclose(root_mean_square(mean - after), 42, atol=0.5)
+
+
+def test_load():
+    """The last 453 of 3,024 hours, beside the forecasts that repeat the day, and the week, before."""
+    history = trained("load")[2]
+    last = np.loadtxt(SPECS / "data" / "load.csv", delimiter=",", skiprows=1, usecols=1)[-453:]
+    days = np.lib.stride_tricks.sliding_window_view(last, 192)
+    assert history.test["mae"] <= 4
+    np.testing.assert_allclose(abs(days[:, 168:] - days[:, 144:168]).mean(), 5.2, atol=0.05)
+    np.testing.assert_allclose(abs(days[:, 168:] - days[:, :24]).mean(), 6.8, atol=0.05)
 
 
 def test_jabberwocky():

@@ -110,7 +110,7 @@ def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
     That is what a layer computes, before its activation; weights of what is inside a layer (the gates of a recurrent
     one, the queries of an attention) are left as they are.
     """
-    names = {v.id: name for name, v in graph.params.items() if model.params[name].init.entry.rescaled}
+    names = {v.id: name for name, v in graph.weights.items() if model.params[name].init.entry.rescaled}
     computed = _computed_by_layers(graph) if names else set()
     found: dict[str, Value] = {}
     for node in graph.phase("forward"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 
@@ -31,3 +33,15 @@ def collect(package: str, search_path: list[str], kind: type[T], found: dict[str
             if isinstance(value, kind) and found.setdefault(value.name, value) is not value:
                 raise RuntimeError(f"{package}: two members are called {value.name!r}")
     return found
+
+
+def file_names(package: str, *, without: str = "base") -> list[str]:
+    """Return the names of the modules of a package, sorted, without importing it: those of its members.
+
+    A registry of which this is asked has one member in each file, under the name of the file.
+    """
+    parent, _, name = package.rpartition(".")
+    found = importlib.util.find_spec(parent)
+    assert found is not None and found.submodule_search_locations is not None
+    folders = [str(Path(place) / name) for place in found.submodule_search_locations]
+    return sorted(info.name for info in pkgutil.iter_modules(folders) if info.name != without)

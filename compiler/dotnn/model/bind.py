@@ -9,6 +9,7 @@ from dotnn.core.arguments import REQUIRED, Arg, Bound, Member, Symbol, show
 from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
+from dotnn.library.draws import DRAWS
 from dotnn.library.inits import INITS
 from dotnn.library.layers import ACTIVATIONS
 from dotnn.library.losses import LOSSES
@@ -33,8 +34,9 @@ FAMILIES: dict[str, dict[str, Member]] = {
     "schedule": dict(SCHEDULES),
     "clip": dict(CLIPS),
     "constraint": dict(CONSTRAINTS),
+    "draw": dict(DRAWS),
 }
-FAMILY_NAMES = {"init": "initialiser", "clip": "way to clip"}
+FAMILY_NAMES = {"init": "initialiser", "clip": "way to clip", "draw": "distribution"}
 CAN_BE_NONE = ("penalty", "decay", "clip", "constraint")
 
 

@@ -28,7 +28,8 @@ from dotnn.library.layers.cells import (
     lower_cell,
     recurrence_of,
 )
-from dotnn.library.layers.recurrent import LOOP, RETURNS, ROLES
+from dotnn.library.layers.loop import ROLES
+from dotnn.library.layers.recurrent import LOOP, RETURNS
 from dotnn.library.ops import OPS
 from dotnn.model import messages
 from dotnn.model.blocks import declared_text, unified

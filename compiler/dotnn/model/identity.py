@@ -19,6 +19,8 @@ from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
 """The families whose members say how parameters come about, not what is computed with them."""
+LATER = ("frozen", "options", "windows", "formats")
+"""Fields that came later: they count where they are set, so that a run from before them can be resumed."""
 
 
 @runtime_checkable
@@ -92,7 +94,9 @@ def _plain(value: object) -> object:
 def _fields(value: object) -> list[tuple[str, object]]:
     assert is_dataclass(value)
     found = [(f.name, getattr(value, f.name)) for f in fields(value)]
-    return [(name, _plain(inner)) for name, inner in found if not _is_place(name, inner)]
+    return [
+        (name, _plain(inner)) for name, inner in found if not _is_place(name, inner) and (inner or name not in LATER)
+    ]
 
 
 def _is_place(name: str, value: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
@@ -49,7 +49,10 @@ class Declared:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One array to be trained, or state that training renews; `decayed` if decoupled weight decay acts on it."""
+    """One array to be trained, or state; `decayed` if decoupled weight decay acts on it.
+
+    State is what is not `trained`: what training renews, and what the spec has `frozen`.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -59,6 +62,17 @@ class Parameter:
     decayed: bool = False
     constraint: Bound[Constraint] | None = None
     trained: bool = True
+    frozen: bool = False
+
+    @property
+    def carried(self) -> bool:
+        """Whether it is what a stateful layer carries from batch to batch."""
+        return not self.trained and self.name.endswith(".carried")
+
+    @property
+    def renewed(self) -> bool:
+        """Whether it is state that a training step replaces."""
+        return not (self.trained or self.frozen)
 
     @property
     def size(self) -> int:
@@ -98,7 +112,7 @@ class Places:
 class Step:
     """One layer applied to earlier values, and to `weights`: parameters that it does not own.
 
-    `params` maps the layer's short names to full names.
+    `params` maps the layer's short names to full names. A layer is `frozen` if the spec freezes it as a whole.
     """
 
     path: str
@@ -110,6 +124,7 @@ class Step:
     span: Span
     places: Places = Places()
     weights: tuple[str, ...] = ()
+    frozen: bool = False
 
     @property
     def call(self) -> str:
@@ -264,7 +279,10 @@ class Train:
 class FileSource:
     """A file of examples, such as `csv("file", x = [columns])`; `format` is a name in `SOURCES`.
 
-    `places` says where each column or key is in the text of the spec.
+    `places` says where each column or key is in the text of the spec, `options` how the file is written, where that
+    is not as usual. The rows of a series are seen through `windows`: an input or target has the steps from t + start
+    to before t + stop. Where each array has a file of its own, `fields` name the files, and `formats` their sources;
+    `path` is then the first.
     """
 
     format: str
@@ -272,11 +290,50 @@ class FileSource:
     fields: Mapping[str, tuple[str, ...]]
     span: Span
     places: Mapping[str, Span] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    windows: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def entry(self) -> DataSource:
         """The registered format."""
         return SOURCES[self.format]
+
+    @property
+    def file(self) -> str:
+        """The file that a script reads."""
+        return f"{self.path}.npz" if self.entry.converted else self.path
+
+    def command(self, model: Model) -> str:
+        """Return the command that makes the file that a script reads, "" where the spec's own is read."""
+        name = next((name for name, keys in self.fields.items() if keys == self.entry.keys[:1]), "")
+        declared = model.inputs.get(name) or model.targets.get(name)
+        if self.entry.converted is None or declared is None:
+            return ""
+        own = model.data.source if model.data else None
+        like = own.file if own is not None and own.path != self.path else ""
+        return self.entry.converted(self.path, declared.type.example, like)
+
+    @property
+    def paths(self) -> dict[str, Span]:
+        """The files, with their places in the spec."""
+        if not self.formats:
+            return {self.path: self.span}
+        return {file: self.places[file] for (file,) in self.fields.values()}
+
+    def reader(self, name: str) -> DataSource:
+        """Return the format of the file of one array."""
+        return SOURCES[self.formats[name]]
+
+    @property
+    def length(self) -> int:
+        """How many steps a window takes; 1 where there are none."""
+        spans = self.windows.values()
+        return max(stop for _, stop in spans) - min(start for start, _ in spans) if spans else 1
+
+    def numbers(self, cells: str) -> str:
+        """Return the expression of the cells of a table in which numbers are written as Python writes them."""
+        return self.entry.numbers(self.options).replace("{cells}", cells)
 
 
 @dataclass(frozen=True)
@@ -292,6 +349,7 @@ class Split:
     seed: int
     order: str = ""
     grouped: bool = False
+    span: Span | None = field(default=None)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
 from dotnn.library.inits import Init
 from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import INHERIT, ParamSpec
-from dotnn.library.layers.recurrent import ROWS
-from dotnn.model import messages
+from dotnn.library.layers.loop import ROWS
+from dotnn.model import freezing, messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data, read_weights
 from dotnn.model.definitions import read_definitions
@@ -133,6 +133,8 @@ def _experiment(
         data=data,
         check=check,
     )
+    model = freezing.frozen(model, train_section)
+    reporter.stop_on_errors()
     check_values(data_section, model)
     _check_categories(model, reporter)
     return model
@@ -201,7 +203,8 @@ def _settle(network: NetworkReader, defaults: Defaults, batch: int) -> tuple[tup
         places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
         attrs = {**draft.attrs, ROWS: batch} if draft.attrs.get("stateful") else draft.attrs
         made = (draft.out.path, draft.layer, attrs, ins, names, draft.out.type, draft.span, places)
-        steps.append(Step(*made, tuple(weight.path for weight in draft.weights)))
+        frozen = bool(draft.specs) and all(spec.frozen or spec.rows for spec in draft.specs)
+        steps.append(Step(*made, tuple(weight.path for weight in draft.weights), frozen))
     return tuple(steps), params
 
 
@@ -232,6 +235,8 @@ def _try_to_draw(params: Iterable[Parameter], reporter: Reporter) -> None:
 
 def _parameter(name: str, spec: ParamSpec, span: Span, defaults: Defaults) -> Parameter:
     """Return a parameter, with the defaults of the train section where its layer sets nothing else."""
+    if spec.frozen:
+        return Parameter(name, spec.shape, _init(spec, defaults), None, span, trained=False, frozen=True)
     penalty = spec.penalty if isinstance(spec.penalty, Bound) else None
     decay = defaults.decay if spec.penalty == INHERIT and spec.is_weight else None
     decoupled = decay is not None and not decay.entry.op

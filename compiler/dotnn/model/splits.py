@@ -49,7 +49,7 @@ def read_split(expr: nodes.Expr, constants: Constants, declared: Declarations) -
         in_file = isinstance(columns["order"], nodes.Name) and columns["order"].id == "file"
         order = "file" if in_file else "column"
         columns = {} if in_file else columns
-    return Split(fractions, stratify, attrs["seed"], order, "groups" in ways), columns
+    return Split(fractions, stratify, attrs["seed"], order, "groups" in ways, expr.span), columns
 
 
 def _check_ways(expr: nodes.Call, ways: Mapping[str, nodes.Arg], named: set[str], declared: Declarations) -> None:

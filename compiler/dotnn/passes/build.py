@@ -43,6 +43,7 @@ class _Build:
             }
             for role, trained in (("param", True), ("state", False))
         )
+        self.kept = {**self.params, **self.state}
         self.values: dict[str, Value] = dict(self.inputs)
 
     def run(self) -> Graph:
@@ -65,10 +66,10 @@ class _Build:
         )
 
     def step(self, step: Step) -> Value:
-        params = {short: (self.params | self.state)[full] for short, full in step.params.items()}
+        params = {short: self.kept[full] for short, full in step.params.items()}
         with self.builder.at(step.path, step.span, identifier(step.path)):
-            ins = (*(self.values[path] for path in step.ins), *(self.params[name] for name in step.weights))
-            value = step.layer.lower(self.builder, Lowering(ins, params, step.attrs))
+            ins = (*(self.values[path] for path in step.ins), *(self.kept[name] for name in step.weights))
+            value = step.layer.lower(self.builder, Lowering(ins, params, step.attrs, step.frozen))
         if value.type != step.type:
             raise AssertionError(f"{step.layer.name} declares {step.type}, its ops give {value.type}")
         return value

@@ -43,7 +43,7 @@ class ParamSpec:
 
     What is `INHERIT`ed is what the train section sets for all weights. One that is not `trained` is state: it has no
     gradient, and the layer says how a training step updates it (`Builder.update_state`). One of `rows` has an axis
-    more, in front, for the examples of a batch.
+    more, in front, for the examples of a batch. A `frozen` one would be trained if the spec did not keep it from that.
     """
 
     name: str
@@ -54,15 +54,17 @@ class ParamSpec:
     constraint: Bound[Constraint] | Symbol | None = INHERIT
     trained: bool = True
     rows: bool = False
+    frozen: bool = False
 
 
 @dataclass(frozen=True)
 class Lowering:
-    """What `lower` gets: operand values, parameters by short name, attributes, the shape that was inferred."""
+    """What `lower` gets: operand values, parameters by short name, attributes, and whether the layer is not trained."""
 
     ins: tuple[Value, ...]
     params: Mapping[str, Value]
     attrs: Attrs
+    frozen: bool = False
 
     @property
     def x(self) -> Value:

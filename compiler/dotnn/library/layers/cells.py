@@ -14,7 +14,7 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import Attrs, TensorType, Types
 from dotnn.library.layers.base import Layer, Lowering, ParamSpec
-from dotnn.library.layers.recurrent import LoopOverTime, by_role, carried, silenced
+from dotnn.library.layers.loop import LoopOverTime, by_role, carried, silenced
 
 BODY = "body"
 """The attribute of a cell's layer that holds its `Recurrence`."""

@@ -13,7 +13,7 @@ from dotnn.ir.node import Node, Value
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types
 from dotnn.library.layers.cells import CellState, Recurrence, recurrence_of
-from dotnn.library.layers.recurrent import ROLES, ROWS
+from dotnn.library.layers.loop import ROLES, ROWS
 from dotnn.library.ops import OPS
 from dotnn.targets.keras.call import Keras, only_set
 from dotnn.targets.keras.lowered import PACKAGES, class_name, line_of, numbered

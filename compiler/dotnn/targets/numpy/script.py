@@ -19,7 +19,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
 from dotnn.targets.numpy import training_loop
-from dotnn.targets.numpy.equations import draws, forward, helper_names, total_loss
+from dotnn.targets.numpy.equations import forward, helper_names, total_loss
 from dotnn.targets.numpy.fast import context as fast
 from dotnn.targets.numpy.fast.plan import Plan
 
@@ -51,7 +51,8 @@ def script(draft: Draft) -> str:
         "fast": fast.context(model, step, plan, of_prediction),
         "update": optimizer.context(model.train),
         "regime": training_loop.context(model, graph),
-        "draws": draws(graph),
+        "draws": graph.draws,
+        "samples": graph.samples,
         "thread_lines": thread_lines(model),
         **training_context(model),
         **_own(model, graph),
@@ -102,8 +103,11 @@ def _read_by_figures(model: Model, graph: Graph) -> tuple[str, ...]:
 def _predicted(graph: Graph) -> str:
     """Return the lines of `predict` that run the network."""
     outputs = [f'"{name}": values["{v.name}"]' for name, v in graph.outputs.items()]
-    run = "values = run_again(LAST_PASS, make_forward, params, batch, CHUNK)"
-    return "\n    ".join([run, *wrapped("outputs = {", outputs, "}", room=INDENT)])
+    run = ["values = run_again(LAST_PASS, make_forward, params, batch, CHUNK)"]
+    if graph.samples:
+        made = "make_forward(params, len(next(iter(batch.values()))))"
+        run = ["rng = np.random.default_rng(SEED) if rng is None else rng", f"values = {made}(batch, rng)"]
+    return "\n    ".join([*run, *wrapped("outputs = {", outputs, "}", room=INDENT)])
 
 
 def plans(draft: Draft) -> tuple[Plan, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dotnn.library.layers.base import Attrs, Types
 from dotnn.library.layers.cells import BODY, recurrence_of
-from dotnn.library.layers.recurrent import PLAIN, ROLES, ROWS
+from dotnn.library.layers.loop import PLAIN, ROLES, ROWS
 from dotnn.targets.keras.call import Keras, only_set, without
 from dotnn.targets.keras.rules.base import LayerRule, with_arguments
 

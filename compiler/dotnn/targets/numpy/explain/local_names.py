@@ -10,7 +10,7 @@ from itertools import groupby
 from dotnn.codegen.names import Scope
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Loop, Node, Value
-from dotnn.library.layers.recurrent import PLAIN, ROLES
+from dotnn.library.layers.loop import PLAIN, ROLES
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.flow import Flow, Frame
 from dotnn.targets.numpy.explain.functions import Pair, base_name, nodes_of
@@ -186,7 +186,7 @@ class LocalNames:
         primal, through = self.words.of_cotangent(v)
         if primal is None:
             parts, hint = self.words.parts(v, self.call)
-            return [f"d_{hint or '_'.join(parts) or 'y'}"]
+            return [f"d_{hint.removeprefix('step_') or '_'.join(parts) or 'y'}"]
         base = f"d_{self.name(primal)}"
         if v.id in self._senders:
             return self._from_call(base, self._senders[v.id], is_share=v.id in self._summed)

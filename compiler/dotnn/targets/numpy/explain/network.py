@@ -27,6 +27,8 @@ from dotnn.targets.numpy.explain.sites import sites
 from dotnn.targets.numpy.explain.spec_text import SpecText
 from dotnn.targets.numpy.explain.writer import Writer
 
+SEEDED = "np.random.default_rng(SEED) if rng is None else rng"
+"""What a prediction draws from where nobody says: the same numbers every time."""
 FORWARD = ("params", "batch", "*", "training=False", "rng=None")
 LOSS = ("params", "batch", "cache")
 ONE_LINE = 96
@@ -37,15 +39,15 @@ ONE_LINE = 96
 class Network:
     """The functions of a network as trees: those of layers and blocks, and the contract's own.
 
-    `metrics` says where `evaluate` finds what metrics are of, `vanishing` where values are that no loss shows. `read`
-    are the keys of what the loss and the metrics read of the cache; None where they read an input, too, or more than
-    one cache holds it.
+    `metrics` says where `evaluate` finds what metrics are of, `vanishing` are the keys of values in the cache that no
+    loss shows. `read` are the keys of what the loss and the metrics read of it; None where they read an input, too, or
+    more than one cache holds it.
     """
 
     parts: list[tree.Item]
     functions: list[tree.Item]
     metrics: dict[str, str]
-    vanishing: dict[str, str]
+    vanishing: list[tuple[str, ...]]
     flat: bool
     read: list[str] | None
 
@@ -93,7 +95,7 @@ class NetworkWriter:
         parts = [item for pair in self.library.pairs for item in self._functions(pair)]
         functions = [forward, *self._loss(root), self._backward(root)]
         metrics = {path: self._metric_source(path, root) for path in self._measured()}
-        vanished = {v.name: root.stored(v, "backward") for v in vanishing(self.graph)}
+        vanished = [root.cache_path(v) for v in vanishing(self.graph)]
         return Network(parts, functions, metrics, vanished, self.flat, self._read(root))
 
     def _read(self, root: Writer) -> list[str] | None:
@@ -121,14 +123,18 @@ class NetworkWriter:
         cache = dict(sorted(cache.items())) if call.kind == "layer" and len(cache) > 12 else cache
         back = writer.backward()
         self.bodies[call] = {"forward": forward.body, "backward": back.body if back else []}
-        return Pair(base_name(call), call, forward, back, cache)
+        return Pair(base_name(call), call, forward, back, cache, self._inner_saves(call))
+
+    def _inner_saves(self, call: Call) -> bool:
+        """Whether a function that is called in that of a call returns a cache."""
+        return any(self.served[c].saves for c in call.children)
 
     # -------------------------------------------------------------------------------------------------- functions
 
     def _functions(self, pair: Pair) -> list[tree.Item]:
         call = pair.call
         forward, back = pair.forward, pair.backward
-        children = any(self.served[c].saves for c in call.children)
+        children = self._inner_saves(call)
         body = [
             *self._cache_begins(children),
             *forward.body,
@@ -152,8 +158,9 @@ class NetworkWriter:
         entries = "{" + ", ".join(f'"{key}": {text}' for key, text in cache.items()) + "}"
         if not saves:
             return [tree.Return(", ".join(results))]
-        if not children and len(entries) + sum(map(len, results)) < 90:
-            return [tree.Return(", ".join([*results, entries]))]
+        whole = entries if not children else f"cache | {entries}" if cache else "cache"
+        if len(whole) + sum(map(len, results)) < 90:
+            return [tree.Return(", ".join([*results, whole]))]
         kept: list[tree.Stmt] = []
         if not children:
             kept = [tree.Assign(("cache",), entries)]
@@ -191,14 +198,15 @@ class NetworkWriter:
 
     def _forward(self, root: Writer) -> tree.Function:
         half = root.forward()
-        children = any(self.served[c].saves for c in self.root.children)
+        children = self._inner_saves(self.root)
         outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
         needed = [v for v in self.graph.outputs.values() if v.id in self.flow.sources]
         half.body[:0] = root.unpack([v for v in needed if v.id not in root.unpacked], "forward")
         outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
         cache = root.cache()
         end = self._returned(cache, [outputs], children, saves=True)
-        body = [*self._cache_begins(children), *half.body, *end]
+        begin = [tree.assign("rng", SEEDED)] if self.graph.samples else []
+        body = [*begin, *self._cache_begins(children), *half.body, *end]
         self.bodies[self.root]["forward"] = body
         doc = "Return the outputs, and values that the backward pass needs."
         return tree.Function("forward", FORWARD, doc, "", tuple(body))
@@ -322,7 +330,7 @@ def lsuv_values(model: Model, graph: Graph) -> list[Value]:
 
 def vanishing(graph: Graph) -> list[Value]:
     """Return values that are zero where what they are made of has overflowed: no loss shows that."""
-    return [node.out for node in graph.phase("forward") if node.rule.vanishes]
+    return [node.out for node in graph.phase("forward") if node.hides_overflow]
 
 
 def _heights(root: Call) -> dict[Call, int]:
