@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dotnn.codegen.hygiene import NamesMeet
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.core.limits import MAX_SOURCE_BYTES
+from dotnn.core.registry import origin
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
 from dotnn.model import messages
@@ -146,6 +147,9 @@ class Compilation:
 
     def _draft(self, options: Options, words: frozenset[str]) -> Draft:
         target, style = chosen(options)
+        package = origin(target)
+        if package and package not in self.model.packages:
+            raise CompileError([messages.uses.target_of_a_package(target.name, package)], self.model.source)
         graph = self.after(style.passes(options, words))
         step = self.after(style.step(options, words)) if style.step else graph
         read = (path for m in self.model.train.metrics for path in m.values)

@@ -4,9 +4,11 @@ import ast
 import random
 import re
 
+from fuzz.grow import spec
 from support import ROOT, SPECS
 
 from dotnn.core.diagnostics import CompileError, Source
+from dotnn.model.linking import libraries, library
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
@@ -15,7 +17,11 @@ from dotnn.syntax.parse import parse
 
 FILES = sorted([*SPECS.glob("*.nn"), *(ROOT / "tests" / "errors" / "cases").rglob("*.nn")])
 TEXTS = [p.read_text(encoding="utf-8", errors="replace") for p in FILES if p.stat().st_size < 3000]
+MODEL = "model M { input x: [2]  target t: [1]  output y = x -> dense(1) }\ntrain { loss = mse(y, t) }\n"
 WHOLE = [p.read_text(encoding="utf-8") for p in sorted(SPECS.glob("*.nn")) if p.stat().st_size < 3000]
+WHOLE += [f"{library(name)[1].text}\n{MODEL}" for name in libraries()]
+WHOLE += [spec(number, files=False) for number in range(1, 81, 2)]  # with definitions, cells and expressions
+TEXTS += WHOLE
 TOKEN = re.compile(r'"[^"\n]*"|\w+|\s+|->|\.\.|[^\w\s]')
 PIECES = sorted({piece for text in TEXTS for piece in TOKEN.findall(text) if not piece.isspace() and len(piece) < 20})
 ODD = [

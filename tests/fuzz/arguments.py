@@ -7,10 +7,13 @@ here. What needs a kind of constant that is in none of the pools raises `NoValue
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dotnn.core.arguments import REQUIRED, Arg, Bound, Duration, Kind, Symbol
 from dotnn.model.bind import CAN_BE_NONE, FAMILIES, default_of
+
+if TYPE_CHECKING:
+    from fuzz.definitions import Own
 
 WEIGHTS_FILE = "weights.npz"
 """Where initialisers that read a file find the arrays of their parameters."""
@@ -18,6 +21,8 @@ NUMBERS = ("0", "1", "2", "3", "0.05", "0.3", "0.7", "1.5", "-0.6")
 SMALL = ("0.01", "0.02")
 DURATIONS: tuple[tuple[str, Any], ...] = (("30%", 0.3), ("epochs(1)", Duration(1, "epochs")))
 OTHERS: tuple[tuple[str, Any], ...] = ((f'"{WEIGHTS_FILE}"', WEIGHTS_FILE), ("loss", Symbol("loss")))
+NEUTRAL = {"activation": "identity", "init": "zeros", "penalty": "l2", "decay": "l2", "constraint": "max_norm"}
+"""Families in which a spec's own definitions are drawn, and what layers take in their place when asked for shapes."""
 TRUTH = {"true": True, "false": False}
 TOLERANCE = 0.02
 """A default below this is a small number for a reason: others are drawn near it."""
@@ -37,11 +42,15 @@ class Given:
 
 @dataclass(frozen=True)
 class Drawing:
-    """How arguments are drawn: `length` is that of every list of numbers, `small` holds numbers back."""
+    """How arguments are drawn: `length` is that of every list of numbers, `small` holds numbers back.
+
+    `own` is what the spec defines itself: some of it stands where the language's own members do.
+    """
 
     rng: random.Random
     length: int = 0
     small: bool = False
+    own: "Own | None" = None
 
     def call(self, name: str, schema: Sequence[Arg]) -> tuple[str, dict[str, Any]]:
         """Return a call such as `dense(3, act = tanh)`, without parentheses where nothing is given, and its values."""
@@ -91,6 +100,9 @@ class Drawing:
         if not name and kind.registry in CAN_BE_NONE and self.rng.random() < 0.1:
             return Given("none", Symbol("none"))
         entry = members[name or self.rng.choice(sorted(members))]
+        if self.own and not name and kind.registry in NEUTRAL and self.rng.random() < 0.3:
+            entry = members[NEUTRAL[kind.registry]]
+            return Given(self.own.call(kind.registry), Bound(entry, {arg.name: default_of(arg) for arg in entry.args}))
         inner = Drawing(self.rng, self.length, self.small or kind.numeric)
         text, values = inner.call(entry.name, entry.args)
         return Given(text, Bound(entry, values))

@@ -6,9 +6,11 @@ network is written in one statement or in several.
 
 import math
 import random
+import re
 from dataclasses import dataclass, field
 
 from fuzz.arguments import Drawing, arguments
+from fuzz.definitions import Own
 
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers import LAYERS
@@ -40,6 +42,10 @@ class Form:
     tight: bool = False
     wants_tight: bool = False
 
+    def mentions(self) -> list[tuple[str, int]]:
+        """Each operand, and how often it is written."""
+        return [(name, self.template.count(f"{{{i}}}")) for i, name in enumerate(self.operands)]
+
 
 @dataclass
 class Body:
@@ -47,6 +53,7 @@ class Body:
 
     rng: random.Random
     sizes: list[int]
+    own: Own | None = None
     is_block: bool = False
     prefix: str = ""
     declared: list[str] = field(default_factory=list)
@@ -74,8 +81,8 @@ class Body:
         """Add a value."""
         name = self.fresh("v")
         self.types[name], self.forms[name] = type, form
-        for operand in form.operands:
-            self.reads[operand] = self.reads.get(operand, 0) + 1
+        for operand, count in form.mentions():
+            self.reads[operand] = self.reads.get(operand, 0) + count
         return name
 
     def read(self, name: str) -> str:
@@ -94,8 +101,8 @@ class Body:
         if form is None:
             self.declared = [line for line in self.declared if not line.startswith(f"input {name}:")]
             return
-        for operand in form.operands:
-            self.reads[operand] -= 1
+        for operand, count in form.mentions():
+            self.reads[operand] -= count
             if not self.reads[operand]:
                 self.drop(operand)
 
@@ -160,7 +167,9 @@ class Body:
             types = self.types_for(self.rng.randint(least, most or least + self.rng.choice([0, 0, 1, 2])))
             if self.is_block and any(t.dtype != "real" or not t.example for t in types):
                 continue
-            texts, attrs = Drawing(self.rng).arguments(layer.args)
+            texts, attrs = Drawing(self.rng, own=self.own).arguments(layer.args)
+            if layer.optional:
+                attrs[ROLES] = [*layer.inputs, *layer.optional][: len(types)]
             if not moods and any(attrs[name] for name in attrs if "dropout" in name):
                 continue
             if layer.optional:
@@ -193,8 +202,8 @@ class Body:
     def lines(self) -> list[str]:
         """The statements; a value that only one other reads may stand where it is read."""
         texts: dict[str, tuple[str, bool]] = {}
-        used = " ".join(form.template for form in self.forms.values())
-        lines = [line for line in self.declared if not line.startswith("layer") or f" {line.split()[1]}" in used]
+        used = {word for form in self.forms.values() for word in re.findall(r"[A-Za-z]\w*", form.template)}
+        lines = [line for line in self.declared if line.startswith("input") or line.split()[1].rstrip(":") in used]
         for name, form in self.forms.items():
             parts = [texts.get(operand, (operand, True)) for operand in form.operands]
             shown = [f"({text})" if form.wants_tight and not tight else text for text, tight in parts]

@@ -10,13 +10,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fuzz.arguments import arguments
+from fuzz.arguments import Drawing, arguments
 from fuzz.bodies import Body, Fitting, Form, real
+from fuzz.definitions import CELL, Own
+from fuzz.formulas import for_shape
 from fuzz.regimes import Regime
 from fuzz.registries import focus
 
 from dotnn.ir.tensor import TensorType
 from dotnn.library.layers import LAYERS
+from dotnn.library.layers.base import INIT
 
 ACTIVATIONS = sorted(name for name, layer in LAYERS.items() if layer.family == "activation")
 JOINS = sorted(name for name, layer in LAYERS.items() if layer.family == "join")
@@ -30,6 +33,10 @@ NUMBERS_EVERY = 8
 """One in so many specs has an input of single numbers, of no axis."""
 
 
+DEFINING_EVERY = 2
+"""All specs but one in so many have expressions, and definitions of their own."""
+
+
 class Undrawable(Exception):
     """No operands were found that a layer takes."""
 
@@ -40,7 +47,8 @@ def spec(number: int, *, moods: bool = True, files: bool = True) -> str:
     Without `moods` it computes the same in training as in prediction; without `files` no weight comes from a file.
     """
     rng = random.Random(number)
-    growth = Growth(rng, moods)
+    own = Own(rng) if number % DEFINING_EVERY else None
+    growth = Growth(rng, moods, own)
     if number % NUMBERS_EVERY == NUMBERS_EVERY // 2:
         growth.model.declare(real())
     first = focus("layer", number)
@@ -48,11 +56,12 @@ def spec(number: int, *, moods: bool = True, files: bool = True) -> str:
     for _ in range(rng.randint(0, MOST)):
         growth.step()
     growth.finish()
-    regime = Regime(rng, number)
+    regime = Regime(rng, number, own)
     outputs = regime.outputs(growth.model)
     model = [*growth.model.lines(), *outputs]
     train = _indented(regime.lines())
     text = f"{growth.blocks_text(model)}model Random {{\n{_indented(model)}\n}}\ntrain {{\n{train}\n}}\n"
+    text = own.written(text) if own else text
     return text if files else re.sub(r"\bfile\([^)]*\)", "xavier", text)
 
 
@@ -81,11 +90,12 @@ class Growth:
 
     rng: random.Random
     moods: bool
+    own: Own | None = None
     blocks: list[Block] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         sizes = [*self.rng.sample([1, 2, 3, 4], 2), self.rng.choice([3, 4, 5, 6])]
-        self.body = self.model = Body(self.rng, sizes)
+        self.body = self.model = Body(self.rng, sizes, self.own)
         for _ in range(self.rng.randint(1, 2)):
             self.body.declare(real(*(self.rng.choice(sizes) for _ in range(self.rng.choice([1, 1, 2])))))
 
@@ -97,6 +107,9 @@ class Growth:
             (self._anything, 6), (self._joined, 3), (self._shared, 2), (self._repeated, 1), (self._block, 2),
             (self._centred, 1),
         ]  # fmt: skip
+        if self.own:
+            kinds += [(self._formula, 3), (self._activation, 1), (self._cell, 1)]
+            kinds += [(self._product, 4)] if self.body.is_block else []
         self.rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]()
 
     def _member(self, names: list[str]) -> str:
@@ -120,6 +133,76 @@ class Growth:
         common = self.body.add(one, Form(f"{{0}} -> {self.rng.choice(['mean_features', 'sum_features'])}", (value,)))
         spread = self.body.add(type, Form(f"{{0}} -> spread({type.example[-1]})", (common,)))
         self.body.add(type, Form(f"{{0}} {self.rng.choice('+-*')} {{1}}", (value, spread), wants_tight=True))
+
+    def _real(self, ranks: tuple[int, ...] = (1, 2, 3)) -> TensorType | None:
+        """The type of a value of real numbers that is there, None where there is none of so many axes."""
+        found = [t for t in self.body.types.values() if t.dtype == "real" and len(t.example) in ranks]
+        return self.rng.choice(found) if found else None
+
+    def _formula(self) -> None:
+        """An expression of values of one type."""
+        type = self._real()
+        if type is None:
+            return self._anything()
+        assert self.own
+        text = self.own.some([f"own_{i}" for i in range(3)], for_shape(type.example), self.rng.choice([2, 3, 6]))
+        read = [name for name in (f"own_{i}" for i in range(3)) if name in text]
+        for place, name in enumerate(read):
+            text = text.replace(name, f"{{{place}}}")
+        operands = tuple(self.body.value(type) for _ in read)
+        text = f"tanh({text})" if self.rng.random() < 0.5 else text
+        self.body.add(type, Form(text, operands, wants_tight=True))
+
+    def _activation(self) -> None:
+        """A use of an activation that the spec defines, as a stage or as a function."""
+        type = self._real()
+        if type is None:
+            return self._anything()
+        assert self.own
+        call, value = self.own.call("activation"), self.body.value(type)
+        name, _, given = call.removesuffix(")").partition("(")
+        as_function = Form(f"{name}({', '.join(['{0}', *([given] if given else [])])})", (value,), tight=True)
+        self.body.add(type, self.rng.choice([as_function, Form(f"{{0}} -> {call}", (value,))]))
+
+    def _cell(self) -> None:
+        """A use of a cell that the spec defines."""
+        type = self._real((2,))
+        if type is None or self.body.is_block:
+            return self._anything()
+        assert self.own
+        sequence, units = self.body.value(type), self.rng.randint(1, 4)
+        time, given = type.example[0], [str(units)]
+        operands = [sequence]
+        if self.rng.random() < 0.3:
+            operands.append(self.body.value(TensorType((*type.shape[:1], time), "bool")))
+            given.append("mask = {1}")
+        if self.rng.random() < 0.3:
+            given.append(f"initial = {{{len(operands)}}}")
+            operands.append(self.body.value(real(units)))
+        whole = self.rng.random() < 0.5
+        given += ["returns = sequence"] if whole else []
+        given += [text for text in ("reverse = true", "truncate = 2") if self.rng.random() < 0.2]
+        made = real(time, units) if whole else real(units)
+        self.body.add(made, Form(f"{self.own.call(CELL)}({', '.join(['{0}', *given])})", tuple(operands), tight=True))
+
+    def _product(self) -> None:
+        """A product with a parameter of the block, and perhaps one that is added or multiplied."""
+        type = self._real()
+        if type is None:
+            return self._anything()
+        width, value = self.body.size(), self.body.value(type)
+        W, b, s = (self.body.fresh(letter) for letter in ("W", "b", "s"))
+        init = Drawing(self.rng, own=self.own).member(INIT).text
+        start = f" = {init}" if self.rng.random() < 0.4 else ""
+        self.body.declared.append(f"param {W}: [{type.example[-1]}, {width}]{start}")
+        text = f"{{0}} @ {W}"
+        if self.rng.random() < 0.6:
+            self.body.declared.append(f"param {b}: [{width}]{' as weight' * (self.rng.random() < 0.2)}")
+            text += f" + {b}"
+        if self.rng.random() < 0.3:
+            self.body.declared.append(f"param {s}: [] = 0.8")
+            text = f"{s} * tanh({text}) + exp({s})"
+        self.body.add(real(*type.example[:-1], width), Form(text, (value,), wants_tight=True))
 
     def use(self, member: str) -> None:
         """Apply a layer to values of types that it takes."""
@@ -189,7 +272,7 @@ class Growth:
     def _new_block(self) -> Block:
         """Grow a block of one or two inputs, whose sizes may have names."""
         outer, name = self.body, f"Block{len(self.blocks) + 1}"
-        self.body = body = Body(self.rng, outer.sizes, is_block=True)
+        self.body = body = Body(self.rng, outer.sizes, self.own, is_block=True)
         takes = [real(*(self.rng.choice(body.sizes) for _ in range(self.rng.choice([1, 1, 2]))))]
         takes += [self.rng.choice([takes[0], real(self.rng.choice(body.sizes))])] * self.rng.choice([0, 0, 1])
         named = len(takes[0].example) == 1 and self.rng.random() < 0.5

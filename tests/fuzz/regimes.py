@@ -5,6 +5,7 @@ import random
 
 from fuzz.arguments import Drawing, arguments
 from fuzz.bodies import Body, Form, real
+from fuzz.definitions import CLASS_LOSS, CLASS_METRIC, Own
 from fuzz.registries import focus
 
 from dotnn.core.arguments import Arg
@@ -23,10 +24,11 @@ STEPS = ("epochs", "batch")
 class Regime:
     """The train section of the spec of this number, and the outputs that its losses compare with targets."""
 
-    def __init__(self, rng: random.Random, number: int) -> None:
-        self.rng, self.number = rng, number
-        self.drawing = Drawing(rng)
+    def __init__(self, rng: random.Random, number: int, own: Own | None = None) -> None:
+        self.rng, self.number, self.own = rng, number, own
+        self.drawing = Drawing(rng, own=own)
         self.terms: list[str] = []
+        self.metrics: list[str] = []
         self.kinds: list[str] = []
 
     # ------------------------------------------------------------------------------------------------ outputs
@@ -89,6 +91,16 @@ class Regime:
             classes = 2 if kind == "unit" else width
             texts, _ = Drawing(self.rng, length=classes).arguments(LOSSES[name].args)
             self.terms.append(f"{weight}{name}{arguments([output, target, *texts])}")
+        if self.own and self.rng.random() < 0.4:
+            self.terms.append(self._own(CLASS_LOSS if kind == "class" else "loss", output, target))
+        if self.own and self.rng.random() < 0.2:
+            self.metrics.append(self._own(CLASS_METRIC if kind == "class" else "metric", output, target))
+
+    def _own(self, kind: str, output: str, target: str) -> str:
+        """Return a use of a loss or metric that the spec defines."""
+        assert self.own
+        name, _, given = self.own.call(kind).removesuffix(")").partition("(")
+        return f"{name}{arguments([output, target, *([given] if given else [])])}"
 
     # ------------------------------------------------------------------------------------------------ the section
 
@@ -99,7 +111,8 @@ class Regime:
         lines = [f"loss = {' + '.join(self.terms)}", f"optim = {self._optimizer()}"]
         lines += [f"batch = {batch}", f"epochs = {epochs}"]
         lines += [line for arg in (*TRAIN_KEYS, *DEFAULT_KEYS) if (line := self._key(arg))]
-        lines += [f"metrics = {metric}"] if (metric := self._metric()) else []
+        metrics = [*([metric] if (metric := self._metric()) else []), *self.metrics]
+        lines += [f"metrics = [{', '.join(metrics)}]"] if metrics else []
         lines += [f"stop = {self.rng.choice(STOPS)}"] if self.rng.random() < 0.1 else []
         return [*lines, *(["checkpoint = every(1)"] if self.rng.random() < 0.1 else [])]
 
@@ -114,13 +127,17 @@ class Regime:
         return f"{arg.name} = {found.text}" if found is not None else ""
 
     def _optimizer(self) -> str:
+        if self.own and self.rng.random() < 0.2:
+            return self.own.call("optimizer")
         optimizer = OPTIMIZERS[focus("optimizer", self.number)]
         rate = next(arg for arg in optimizer.args if arg.kind.registry == "schedule")
         if self.rng.random() < 0.5:
             return self.drawing.call(optimizer.name, optimizer.args)[0]
-        schedule = self.drawing.member(rate.kind, focus("schedule", self.number // len(OPTIMIZERS)))
+        schedule = self.drawing.member(rate.kind, focus("schedule", self.number // len(OPTIMIZERS))).text
+        if self.own and self.rng.random() < 0.3:
+            schedule = self.own.call("schedule")
         others = self.drawing.named([arg for arg in optimizer.args if arg is not rate])
-        return f"{optimizer.name}{arguments([f'{rate.name} = {schedule.text}', *others])}"
+        return f"{optimizer.name}{arguments([f'{rate.name} = {schedule}', *others])}"
 
     def _metric(self) -> str:
         """A metric that the target of some loss fits, with arguments where all such targets take them."""

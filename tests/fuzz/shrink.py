@@ -13,9 +13,12 @@ from dotnn.core.diagnostics import CompileError, Source, Span
 from dotnn.syntax import nodes
 from dotnn.syntax.parse import parse
 from dotnn.syntax.pretty import format_source
+from dotnn.syntax.walk import section_expressions
 
 Fails = Callable[[str], bool]
 Edit = tuple[int, int, str]
+NAMED = (nodes.BlockSection, nodes.CellSection, nodes.Definition)
+"""Sections that are read by their names."""
 
 
 def shrink(text: str, fails: Fails, seconds: float = 60) -> str:
@@ -164,7 +167,7 @@ def _dead(text: str, file: nodes.File) -> Iterator[Edit]:
     blocks = {name for section in file.sections for name in _read(section)}
     trained = [name for s in file.sections if s.keyword == "train" for name in _read(s)]
     for section in file.sections:
-        if isinstance(section, nodes.BlockSection) and section.name.id not in blocks:
+        if isinstance(section, NAMED) and section.name.id not in blocks:
             yield section.span.start, section.span.end, ""
             return
         if not isinstance(section, (nodes.ModelSection, nodes.BlockSection)):
@@ -202,7 +205,5 @@ def _all(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def _read(section: nodes.Section) -> Iterator[str]:
-    for s in section.statements:
-        value = getattr(s, "value", None)
-        if value is not None:
-            yield from _names(value)
+    for value in section_expressions(section):
+        yield from _names(value)

@@ -1,4 +1,4 @@
-"""Random expressions: both styles compute the same, and the gradient is that of the complex step.
+"""Random expressions and definitions: both styles compute the same, and the gradient is that of the complex step.
 
 DOTNN_LONG=1000 python -m pytest -n 2 tests/fuzz/test_expressions.py
 """
@@ -8,7 +8,8 @@ import os
 import numpy as np
 import pytest
 from fuzz.expressions import expression_spec
-from support import assert_gradients, generic_point, gradients, module_of
+from support import assert_gradients, generic_point, gradients, model_of, module_of
+from tensorflow_target.test_parity import agrees
 
 LONG = int(os.environ.get("DOTNN_LONG", "0"))
 
@@ -23,3 +24,9 @@ def test_random_expressions(number):
     largest = max(np.abs(g).max() for g in wanted.values())
     for name in wanted:
         np.testing.assert_allclose(found[name], wanted[name], rtol=1e-9, atol=1e-12 * largest, err_msg=name)
+
+
+@pytest.mark.parametrize("number", range(0, LONG or 8, 8))
+def test_tensorflow_computes_the_same(number):
+    pytest.importorskip("tensorflow")
+    assert agrees(model_of(expression_spec(number)), number) < 1e-9

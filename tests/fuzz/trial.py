@@ -117,14 +117,15 @@ class Trial:
         with stage("explain"):
             explain = as_module(self.compiled["explain"].script, self.path)
             examples = examples_for(self.model, explain, self.seed)
+        with stage("the interpreter"):
+            reference = trained(self._interpreted(), examples, self.seed)
+        if not all(np.isfinite(value).all() for value in reference.params.values()):
+            return "diverges"  # and the fast style, which refuses such parameters, says no more of it
+        with stage("explain"):
             found = {"explain": trained(explain, examples, self.seed)}
         with stage("fast"):
             fast = as_module(self.compiled["fast"].script, self.path)
             found["fast"] = trained(fast, examples, self.seed)
-        with stage("the interpreter"):
-            reference = trained(self._interpreted(), examples, self.seed)
-        if not all(np.isfinite(value).all() for value in reference.params.values()):
-            return "diverges"
         for style, one in found.items():
             error, place = distance(one, reference)
             if not error <= TOLERANCE:

@@ -56,7 +56,7 @@ class Parts:
 def assembled(parts: Parts, context: Mapping[str, Any]) -> str:
     """Return a script: the template of a target, the imports, and at the end the helpers that it calls."""
     body, packages = render(parts.folder, "script", {**context, "alone": parts.alone}), parts.packages
-    called = paste.called_in(body, packages) - set(parts.pasted)
+    called = (paste.called_in(body, packages) | {"DataError"}) - set(parts.pasted)
     library = [name for name in paste.needed(called, packages) if name not in parts.pasted] if parts.alone else []
     tail = render(parts.folder, "library", {"library": paste.sources(library, packages)})
     modules = sorted(parts.modules | paste.standard_modules([*parts.pasted, *library], packages))

@@ -92,7 +92,7 @@ class Definition:
         doc = f"The derivative of {self.name} by {OPERAND}."
         return {
             self.name: self._function(self.name, self.said, self.body, "analytic"),
-            self.slope_name: self._function(self.slope_name, doc, in_arrays(self.slope), "numpy"),
+            self.slope_name: self._function(self.slope_name, doc, in_arrays(self.slope, self.params), "numpy"),
         }
 
     def _function(self, name: str, doc: str, body: Expr, dialect: str) -> Written:

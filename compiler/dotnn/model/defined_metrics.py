@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dotnn.ir import expr as tree
-from dotnn.ir.definition import Written
+from dotnn.ir.definition import HELPERS, Written
 from dotnn.ir.expr import Expr
 from dotnn.ir.expr.common import common_parts
 from dotnn.ir.expr.derive import in_arrays
@@ -24,6 +24,6 @@ def function(metric: DefinedMetric, name: str, formula: Expr) -> Written:
     """Return the function that computes the mean of a metric over the examples. Raises `Unspellable`."""
     names = tuple(safe(p.name.id) for p in metric.formula.operands)
     parts, body = common_parts(in_numpy(in_arrays(formula)), conditions=True)
-    named = tuple((part, tree.spell(expr)) for part, expr in [*parts, ("values", body)])
+    named = tuple((part, tree.spell(expr, helpers=HELPERS)) for part, expr in [*parts, ("values", body)])
     doc = f"Return the mean over the examples of {metric.equation}."
     return Written(name, names, doc, named, "float(np.mean(values))")

@@ -25,6 +25,7 @@ def describe_model(model: Model) -> str:
     """Return every declaration, step and parameter with all defaults written out."""
     lines = [f"model {model.name}   ({model.size:,} parameters)"]
     lines += [f"  param  {name} = {show(value)}" for name, value in model.constants.items()]
+    lines += [f"  use    {name} {version}" for name, version in model.packages.items()]
     lines += [_declared(declared) for declared in (*model.inputs.values(), *model.targets.values())]
     lines += [line for step in model.steps for line in _step(model, step)]
     lines += [f"  output {name} = {path}" for name, path in model.outputs.items()]

@@ -163,6 +163,19 @@ class ExpressionReader(ABC):
         """Whether the spec itself calls something so: a value, a shared layer, a block."""
         return name in scope.names or name in self.blocks or name in self.cells
 
+    def _through_parameter(self, call: nodes.Call, scope: Scope) -> nodes.Call:
+        """Return the call of the layer that a parameter chooses: `params { act = leaky_relu(0.2) }`, `x -> act`."""
+        match scope.constants.get(call.func.id):
+            case Symbol(id=name):
+                more: tuple[nodes.Arg, ...] = ()
+            case ConstCall(call=chosen):
+                name, more = chosen.func.id, chosen.args
+            case _:
+                return call
+        if name not in self.blocks and self.layer(name, scope) is None:
+            return call
+        return nodes.Call(call.span, nodes.Name(call.func.span, name), (*call.args, *more))
+
     def _is_layer(self, name: str, scope: Scope) -> bool:
         """Whether a name denotes a layer, a block or a shared layer."""
         shared = isinstance(scope.names.get(name), SharedLayer | SharedBlock)
@@ -192,7 +205,7 @@ class ExpressionReader(ABC):
         return False
 
     def _takes_values(self, call: nodes.Call, scope: Scope) -> bool:
-        called = _through_parameter(call, scope, self.blocks)
+        called = self._through_parameter(call, scope)
         name = called.func.id
         return self._is_layer(name, scope) or name == FINAL or is_function(called) or is_reduction(called)
 
@@ -285,7 +298,7 @@ class ExpressionReader(ABC):
 
     def _call(self, call: nodes.Call, piped: tuple[Tensor, ...], scope: Scope) -> Tensor:
         """Apply a layer, block or shared layer to the piped value and to leading arguments that are values."""
-        call = _through_parameter(call, scope, self.blocks)
+        call = self._through_parameter(call, scope)
         if is_drawn(self, call, scope):
             return drawn(self, call, piped, scope)
         computed = None if piped else self._computed(call, scope)
@@ -385,14 +398,3 @@ def is_activation(name: str, scope: Scope) -> bool:
 def _activation_of(value: Constant | None) -> Layer | None:
     """Return the activation that a definition of the spec is, None where it is something else."""
     return value.member if isinstance(value, Defined) and isinstance(value.member, Layer) else None
-
-
-def _through_parameter(call: nodes.Call, scope: Scope, blocks: Collection[str]) -> nodes.Call:
-    """Return the call of the activation that a parameter chooses: `params { act = leaky_relu(0.2) }`, `x -> act`."""
-    chosen = scope.constants.get(call.func.id)
-    if isinstance(chosen, Symbol) and (chosen.id in blocks or is_activation(chosen.id, scope)):
-        return nodes.Call(call.span, nodes.Name(call.func.span, chosen.id), call.args)
-    if isinstance(chosen, ConstCall) and (chosen.call.func.id in blocks or is_activation(chosen.call.func.id, scope)):
-        name = nodes.Name(call.func.span, chosen.call.func.id)
-        return nodes.Call(call.span, name, (*call.args, *chosen.call.args))
-    return call

@@ -91,6 +91,8 @@ class FormulaReader:
         known = self.scope.formulas
         formula = _with_known(part.tree, {t: tree.Name(name) for t, (name, _) in known.items()})
         self.operands |= {name: t for name, t in known.values() if name in tree.reads(formula)}
+        if isinstance(formula, tree.Name):
+            return self.operands[formula.id]
         read = sorted(tree.reads(formula), key=lambda name: name in self.weights)  # values first
         names = {name: f"x{i}" for i, name in enumerate(read)}
         operands = tuple(self.operands[name] for name in names if name not in self.weights)

@@ -385,7 +385,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Model:
-    """A whole experiment. `constants` are the values of `params` after `--set`, `outputs` name -> step or input."""
+    """A whole experiment. `constants` are the values of `params` after `--set`, `outputs` name -> step or input.
+
+    `packages` has the version of every package whose members it may use.
+    """
 
     source: Source
     name: str
@@ -398,6 +401,7 @@ class Model:
     train: Train
     data: Data | None
     check: Check
+    packages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

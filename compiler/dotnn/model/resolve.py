@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dotnn.core.arguments import POSITIVE_INT, SEED, Arg, Bound, Symbol
 from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
+from dotnn.core.registry import seen
 from dotnn.library.inits import Init
 from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import INHERIT, ParamSpec
@@ -44,7 +45,13 @@ def resolve(
 
     Raises `CompileError` with all errors.
     """
-    file, source = linked(file, source)
+    file, source, packages = linked(file, source)
+    with seen([package.name for package in packages]):
+        model, reporter = _resolved(file, source, sets, oracles)
+    return replace(model, packages={package.name: package.version for package in packages}), reporter
+
+
+def _resolved(file: nodes.File, source: Source, sets: Sequence[str], oracles: Sequence[str]) -> tuple[Model, Reporter]:
     reporter = Reporter(source)
     sections, blocks = _sections(file, reporter)
     constants = read_params(sections.get("params"), sets, reporter)

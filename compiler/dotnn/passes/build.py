@@ -43,7 +43,7 @@ class _Build:
             }
             for role, trained in (("param", True), ("state", False))
         )
-        self.kept = {**self.params, **self.state}
+        self.arrays = {**self.params, **self.state}
         self.values: dict[str, Value] = dict(self.inputs)
 
     def run(self) -> Graph:
@@ -66,9 +66,9 @@ class _Build:
         )
 
     def step(self, step: Step) -> Value:
-        params = {short: self.kept[full] for short, full in step.params.items()}
+        params = {short: self.arrays[full] for short, full in step.params.items()}
         with self.builder.at(step.path, step.span, identifier(step.path)):
-            ins = (*(self.values[path] for path in step.ins), *(self.kept[name] for name in step.weights))
+            ins = (*(self.values[path] for path in step.ins), *(self.arrays[name] for name in step.weights))
             value = step.layer.lower(self.builder, Lowering(ins, params, step.attrs, step.frozen))
         if value.type != step.type:
             raise AssertionError(f"{step.layer.name} declares {step.type}, its ops give {value.type}")

@@ -31,10 +31,11 @@ def stable_forms(graph: Graph) -> Graph:
     producers = graph.producers()
     nodes: list[Node] = []
     alias: dict[int, Value] = {}
+    known: dict[object, Value] = {}
     for node in graph.nodes:
         if alias:
             node = replace(node, ins=tuple(alias.get(v.id, v) for v in node.ins))
-        found = _Rewriting(b, node, producers).run() if node.op == "expression" else node
+        found = _Rewriting(b, node, producers, known).run() if node.op == "expression" else node
         made = [*b.nodes, found]
         b.nodes.clear()
         if len(made) > 1 and node.phase == "loss" and isinstance(found.attrs["formula"], Name):
@@ -50,11 +51,12 @@ def stable_forms(graph: Graph) -> Graph:
 
 @dataclass
 class _Rewriting:
-    """The rewriting of one formula. What it needs besides is written by `b`."""
+    """The rewriting of one formula. What it needs besides is written by `b`; `known` is what a layer has of it."""
 
     b: GraphBuilder
     node: Node
     producers: Mapping[int, Node]
+    known: dict[object, Value]
 
     def run(self) -> Node:
         """Return the node with its stable form, itself where there is none."""
@@ -80,6 +82,8 @@ class _Rewriting:
             case Call("log", (Binary("-", Number(1), Name(name)),)) if z := self.behind(name, "sigmoid"):
                 self.said.append(f"stable log(1 - sigmoid({z.name}))")
                 return log_of_rest(self.name(z))
+            case Call("exp", (Binary("-", Name(z), Name(total)),)) if self.is_log_sum(total, z):
+                return self.name(self.emit("softmax", "p", self.values[z]))
             case Call("sqrt", (Name(name),)) if self.is_sum_of_squares(name):
                 self.said.append("a norm, derivative 0 at 0")
                 return Call("root", expr.args)
@@ -123,6 +127,15 @@ class _Rewriting:
         self.said.append(f"stable log(sum(exp({z.name})))")
         return self.name(self.emit("logsumexp", "log_sum", z, axes=tuple(axes)))
 
+    def is_log_sum(self, name: str, z: str) -> bool:
+        """Whether a value is the logarithm of the sum of exp(z) along the last axis."""
+        node = self.producers.get(self.values[name].id)
+        operand = self.values[z]
+        if node is None or node.op != "logsumexp" or node.ins[0].id != operand.id:
+            return False
+        self.said.append(f"softmax({operand.name})")
+        return bool(node.attrs["axes"] == (len(operand.type.shape) - 1,))
+
     def is_sum_of_squares(self, name: str) -> bool:
         """Whether a value is a sum of squares."""
         node = self.producers.get(self.values[name].id)
@@ -153,6 +166,9 @@ class _Rewriting:
 
     def emit(self, op: str, name: str, *ins: Value, **attrs: object) -> Value:
         """Write a node where the formula is computed."""
-        self.b.phase = self.node.phase
-        with self.b.at(self.node.layer, self.node.span, ""):
-            return self.b.emit(op, *ins, name=name, **attrs)
+        key = self.node.phase, self.node.layer, op, tuple(v.id for v in ins), repr(sorted(attrs.items()))
+        if key not in self.known:
+            self.b.phase = self.node.phase
+            with self.b.at(self.node.layer, self.node.span, ""):
+                self.known[key] = self.b.emit(op, *ins, name=name, **attrs)
+        return self.known[key]

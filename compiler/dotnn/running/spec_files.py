@@ -14,6 +14,7 @@ from typing import cast
 import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.core.registry import module_of, origin
 from dotnn.library.sources import DataSource
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
@@ -180,7 +181,9 @@ def single_reader(entry: DataSource) -> Callable[[str | Path], np.ndarray]:
 
 def _reader(entry: DataSource) -> object:
     module, _, function = entry.reader.rpartition(".")
-    return getattr(import_module(f"dotnn_runtime.script.{module}"), function)
+    package = origin(entry)
+    home = f"{module_of(package).__name__}.script" if package else "dotnn_runtime.script"
+    return getattr(import_module(f"{home}.{module}"), function)
 
 
 def _in_table(model: Model, error: DataError, path: Path) -> DataError:

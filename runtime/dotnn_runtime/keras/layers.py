@@ -184,7 +184,7 @@ class SpecCell(OwnParameters):
         self.state_size = [width for width, _ in self.states.values()]
 
     def get_initial_state(self, batch_size=None):
-        firsts = [(width, tf.cast(first, self.compute_dtype)) for width, first in self.states.values()]
+        firsts = [(width, tf.constant(first, self.compute_dtype)) for width, first in self.states.values()]
         return [tf.fill((batch_size, width), first) for width, first in firsts]
 
     def call(self, x, states, training=None):

@@ -106,7 +106,7 @@ class Run:
 
     @cached_property
     def _prepared(self) -> Mapping[str, Arrays]:
-        return self._parts(self._source()) if self.known is None else _as_arrays(self.known)
+        return self._parts(self.source) if self.known is None else _as_arrays(self.known)
 
     def _parts(self, given: str | None) -> Mapping[str, Arrays]:
         examples, _ = load_examples(self.model, given)
@@ -122,8 +122,9 @@ class Run:
         with refusals(self.model), np.errstate(all="ignore"):
             return prepared_again(self.model, raw, self.kept.scaling, self.dtype)
 
-    def _source(self) -> str | None:
-        """Return where the data are: what --data named, else beside the spec, None for those within it."""
+    @property
+    def source(self) -> str | None:
+        """Where the data are: what --data named, else beside the spec, None for those within it. `CompileError`."""
         recorded = self.folder.manifest.get("data")
         if isinstance(recorded, str):
             return str(self._there(Path(recorded)))

@@ -94,7 +94,8 @@ def _training(begun: Compilation, model: Model, asked: Request) -> Training:
     target = TARGETS[asked.target]
     style = target.style(asked.style).name
     identity = training_identity(model, target.name, style)
-    more = {"seed": seed_of(model, asked), "precision": asked.precision}
+    more: dict[str, object] = {"seed": seed_of(model, asked), "precision": asked.precision}
+    more |= {"packages": dict(model.packages)} if model.packages else {}
     shown = style if target.has_styles else ""
     texts = "\n".join([model.source.text, *used_files(model.source).values()])
     return Training(identity, texts, target.name, shown, _set_values(begun, model), more)

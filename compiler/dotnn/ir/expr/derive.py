@@ -51,16 +51,21 @@ def sent(d: Expr, slope: Expr) -> Expr | None:
     return in_arrays(chained(d, slope) if positive is None else chained(Unary("-", d), positive))
 
 
-def in_arrays(expr: Expr) -> Expr:
+def in_arrays(expr: Expr, numbers: Collection[str] = ()) -> Expr:
     """Return an expression whose choices between two numbers have the precision of what the choice reads.
 
-    Else `where(x > 0, 1, 0)` would be an array of whole numbers, and whatever it meets of double precision.
+    Else `where(x > 0, 1, 0)` would be an array of whole numbers, and whatever it meets of double precision. `numbers`
+    are the names that stand for numbers; all others are arrays.
     """
+
+    def arrays(part: Expr) -> list[str]:
+        return [name for name in reads(part) if name not in numbers]
+
     match expr:
-        case Call("where", (test, yes, no)) if reads(test) and not reads(yes) and not reads(no):
-            ones = Call("ones_like", (Name(reads(test)[0]),))
-            return Call("where", (in_arrays(test), ones if yes == ONE else times(yes, ones), no))
-    return map_children(expr, in_arrays)
+        case Call("where", (test, yes, no)) if arrays(test) and not arrays(yes) and not arrays(no):
+            ones = Call("ones_like", (Name(arrays(test)[0]),))
+            return Call("where", (in_arrays(test, numbers), ones if yes == ONE else times(yes, ones), no))
+    return map_children(expr, lambda part: in_arrays(part, numbers))
 
 
 def _without_sign(product: Expr) -> Expr | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from dotnn.ir.expr.frozen import Frozen
 from dotnn.ir.expr.functions import FUNCTIONS, Function
@@ -47,9 +47,12 @@ class Dialect(Frozen):
                 return function.spellings[key]
         raise Unspellable(f"{self.title} has no {function.name}: a formula that calls it cannot be written for it")
 
-    def idiomatic(self, expr: Expr) -> Expr:
-        """Return an expression with the dialect's idioms."""
-        return self.idiom(map_children(expr, self.idiomatic)) if self.idiom else expr
+    def idiomatic(self, expr: Expr, numbers: Collection[str] = ()) -> Expr:
+        """Return an expression with the dialect's idioms; what reads only `numbers` is left to the plain dialect."""
+        of_numbers = bool(self.plain) and self.plain != self.key and {*reads(expr)} <= {*numbers}
+        if self.idiom is None or of_numbers:
+            return expr
+        return self.idiom(map_children(expr, lambda part: self.idiomatic(part, numbers)))
 
 
 def _by_order(part: Expr) -> Expr:

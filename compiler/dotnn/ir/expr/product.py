@@ -112,6 +112,8 @@ def _flipped(powers: dict[Expr, float]) -> dict[Expr, float] | None:
     for base, exponent in powers.items():
         if isinstance(base, Binary) and base.op == "-" and exponent == 1:
             turned = Binary("-", base.right, base.left)
+            if turned in powers:
+                return {b: e + (b == turned) for b, e in powers.items() if b is not base}
             return {(turned if b is base else b): e for b, e in powers.items()}
     return None
 

@@ -39,7 +39,7 @@ def spell(expr: Expr, dialect: Dialect = NUMPY, helpers: Collection[str] = (), n
     `helpers` are the functions besides the dialect's that it may call, `numbers` the names of plain numbers.
     Raises `Unspellable` where the dialect has no word for something.
     """
-    return _Writer(dialect, helpers, numbers).text(dialect.idiomatic(expr))
+    return _Writer(dialect, helpers, numbers).text(dialect.idiomatic(expr, numbers))
 
 
 class _Writer:

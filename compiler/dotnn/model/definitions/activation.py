@@ -30,7 +30,7 @@ def _read(section: nodes.Definition, known: Definitions) -> Layer:
     # Written anew: the text of the spec may have comments in it, and goes into no script as it is.
     name = _called(section.name.id)
     said = f"{name}({', '.join((OPERAND, *params))}) = {body.tree}"
-    definition = Definition(name, params, in_arrays(stable(body.tree)), said, section.name.span)
+    definition = Definition(name, params, in_arrays(stable(body.tree), params), said, section.name.span)
     try:
         definition.has_slope()  # else what cannot be differentiated would be found where it is used
     except NoDerivative as error:

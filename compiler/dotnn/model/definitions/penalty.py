@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from dotnn.core.arguments import Attrs
 from dotnn.core.diagnostics import Span
 from dotnn.ir import expr as tree
+from dotnn.ir.definition import HELPERS
 from dotnn.ir.expr import Expr
 from dotnn.ir.expr.derive import in_arrays
 from dotnn.library.constraints import CONSTRAINTS, Constraint
@@ -73,7 +74,7 @@ class DefinedConstraint(Constraint):
     def written(self, weight: str, attrs: Attrs, shape: Shape) -> str:
         """Return the line in NumPy for a weight of this name and shape."""
         formula = whole.in_numpy(in_arrays(self.of(shape, attrs, self.formula.section.span)))
-        return tree.spell(tree.substitute(formula, {WEIGHT: weight}))
+        return tree.spell(tree.substitute(formula, {WEIGHT: weight}), helpers=HELPERS)
 
 
 def _penalty(section: nodes.Definition, known: Definitions) -> DefinedPenalty:

@@ -28,6 +28,9 @@ from dotnn.syntax.layout import Layout
 from dotnn.syntax.scan import DEFINITIONS, scan
 from dotnn.syntax.walk import by_position
 
+COUNTING = ("sum", "logsumexp")
+"""Reductions of several equal numbers that are another number."""
+
 
 @dataclass(frozen=True)
 class Label:
@@ -122,6 +125,8 @@ class WholeReader(DefinitionReader):
                 return self.reduction(expr)
             case nodes.Call(func=nodes.Name(id="softmax"), args=(nodes.Arg(name=None, value=value),)):
                 operand = self.number(value)
+                if self.shapes and operand.shape is None:
+                    raise Fail(messages.definitions.number_reduced(expr.span, "softmax"))
                 return replace(operand, tree=tree.Call("softmax", (operand.tree,)), span=expr.span, reduced={})
             case nodes.Call():
                 formula = getattr(self.find(expr.func.id, object), "formula", None)
@@ -201,7 +206,9 @@ class WholeReader(DefinitionReader):
             raise Fail(messages.calls.unknown_argument(wrong.span, name, wrong.id, ["axis"]))
         operand = self.number(by_position(call)[0])
         axis = self.whole(named[0].value) if named else None
-        if not self.shapes or operand.shape is None:
+        if self.shapes and operand.shape is None:
+            return self.reduced_number(operand, call)
+        if operand.shape is None:
             return Part(whole.reduced(operand.tree, name, (1,)), call.span, operand.shape)
         rank = len(operand.shape)
         if axis is not None and not -rank <= axis < rank:
@@ -213,6 +220,12 @@ class WholeReader(DefinitionReader):
         sizes = tuple(1 if i in axes else size for i, size in enumerate(operand.shape))
         made = whole.reduced(operand.tree, name, [i + self.formula.batched for i in axes])
         return Part(made, call.span, sizes, marks, single=len(marks) == rank)
+
+    def reduced_number(self, operand: Part, call: nodes.Call) -> Part:
+        """Return the mean or an extreme of what is one number: that number. Raises `Fail` where it counts how many."""
+        if call.func.id in COUNTING:
+            raise Fail(messages.definitions.number_reduced(call.span, call.func.id))
+        return replace(operand, span=call.span)
 
     def together(self, span: Span, verb: str, parts: Iterable[Part], combine: Callable[..., tree.Expr]) -> Part:
         """Return the parts in one; one number for each example meets values of every shape."""

@@ -65,6 +65,12 @@ def no_parts(span: Span, keyword: str) -> Diagnostic:
     return Diagnostic("NN216", f"{a(keyword)} takes an array as a whole", span, help=help)
 
 
+def number_reduced(span: Span, name: str) -> Diagnostic:
+    message = f"{name} takes all numbers of an example, but this is one number, of which there may be any count"
+    help = "multiply it inside with a value that has them: sum(q * y); for a target give one of the model's, no number"
+    return Diagnostic("NN216", message, span, help=help)
+
+
 def no_pick(span: Span, shape: str, classes: int, origin: str) -> Diagnostic:
     message = f"one element of {shape} cannot be picked for {classes} classes"
     return Diagnostic("NN204", message, span, origin, f"one number for each class is needed: [{classes}]")

@@ -36,13 +36,14 @@ def _common(options: Options, words: frozenset[str]) -> Pipeline:
 
 def _for_speed(options: Options, words: frozenset[str]) -> Pipeline:
     """The same network, put together for speed before and after it is differentiated."""
+    from dotnn.passes.fuse_formulas import fuse_formulas
     from dotnn.passes.join_gates import join_gates
     from dotnn.passes.pack_steps import pack_steps
     from dotnn.passes.pool_filters import pool_filters
     from dotnn.passes.sum_after_loops import sum_after_loops
 
     fuse, stable, names, *rest, last = _common(options, words)
-    return (fuse, stable, names, pool_filters, *rest, sum_after_loops, join_gates, pack_steps, last)
+    return (fuse, stable, fuse_formulas, names, pool_filters, *rest, sum_after_loops, join_gates, pack_steps, last)
 
 
 def _for_predictions(options: Options, words: frozenset[str], shown: tuple[str, ...]) -> Pipeline:

@@ -118,6 +118,16 @@ def _zeros(x: Any, *_args: Any) -> int:
     return _equal(x, 0.0)
 
 
+def _at_zero(x: Any) -> Array:
+    return np.equal(np.real(x), 0.0)
+
+
+def _root(zero: Array, x: Any) -> Any:
+    return np.where(zero, 0.0, np.sqrt(np.where(zero, 1.0, x)))[()]
+
+
+_ROOT = Branch(_at_zero, _root, _zeros)
+"""The root of a sum of squares, which is a norm: at 0 its derivative is 0."""
 _ABS = Branch(_abs_sign, lambda sign, x: sign * x, _zeros)
 _MAX, _MIN = _extreme(np.argmax), _extreme(np.argmin)
 
@@ -140,6 +150,7 @@ BRANCHES: dict[str, Branch] = {
     **dict.fromkeys(("abs", "absolute", "fabs"), _ABS),
     **{name: _step(getattr(np, name)) for name in ("argmax", "argmin", "floor", "ceil", "rint", "trunc", "heaviside")},
     "sign": _step(np.sign, _zeros),
+    "sqrt": _ROOT,
     "stop_gradient": Branch(lambda x: np.array(np.real(x)), lambda kept, x: kept, _no_ties, kinked=False),
     "clip": Branch(_clip_side, _clip, _no_ties),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from dotnn.codegen import counting, tree
+from dotnn.codegen import counting, paste, tree
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import chains, fitted, in_type, undone_outputs
 from dotnn.codegen.wrap import INDENT, WIDTH
@@ -55,9 +55,10 @@ class Figures:
 
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that they call."""
-        called = {m.function for m in self.metrics if m.function not in INLINE_METRICS and m.written is None}
-        of_its_own = any(m.written and "weights" in m.written.arguments for m in self.metrics)
-        return called | ({"weighted_mean"} if of_its_own else set())
+        found = {m.function for m in self.metrics if m.function not in INLINE_METRICS and m.written is None}
+        written = [m.written for m in self.metrics if m.written]
+        found |= {"weighted_mean"} if any("weights" in w.arguments for w in written) else set()
+        return found.union(*(paste.called_in(str(w)) for w in written))
 
     def unscales(self) -> bool:
         """Whether a metric is in the own units of a target, which what was fitted tells."""

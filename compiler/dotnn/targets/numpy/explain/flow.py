@@ -229,11 +229,14 @@ class Flow:
 
 def _again(graph: Graph) -> dict[int, Value]:
     """Return what the losses computed by the numbers of the values that compute it again on the way back."""
-    made = {_computation(node, {}): node.out for node in graph.phase("loss")}
+    made: dict[object, Value] = {}
+    alike: dict[int, Value] = {}
+    for node in graph.phase("loss"):
+        alike[node.outs[0].id] = made.setdefault(_computation(node, alike), node.outs[0])
     found: dict[int, Value] = {}
     for node in graph.phase("backward"):
         if node.loop is None and node.out.role == "again":
-            found[node.out.id] = made[_computation(node, found)]
+            found[node.out.id] = made[_computation(node, alike | found)]
     return found
 
 

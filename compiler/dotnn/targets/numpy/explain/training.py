@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator
 
-from dotnn.codegen import learning_rate, optimizer, tree
+from dotnn.codegen import learning_rate, optimizer, paste, tree
 from dotnn.codegen import training as common
 from dotnn.codegen.epochs import GOES_ON, HEAD, Loop, Words
 from dotnn.codegen.lines import literal, table
@@ -64,7 +63,7 @@ class TrainingWriter:
         found = self.figures.helpers() | optimizer.helpers(self.train)
         found |= {self.train.clip.entry.helper} if self.train.clip else set()
         found |= {plateau.entry.watches} if plateau else set()
-        return found | {name for _, value in constraints(self.model) for name in re.findall(r"\b(max_norm)\(", value)}
+        return found.union(*(paste.called_in(value) for _, value in constraints(self.model)))
 
     def modules(self) -> set[str]:
         """Return the standard modules that it uses."""

@@ -264,7 +264,7 @@ class _UpdateCompiler:
     def number(self, expr: Expr) -> str:
         """Return the name of a number: made once, or computed at every update where it depends on t."""
         if expr not in self.made:
-            plain = expr.id if isinstance(expr, Name) and expr.id in (*self.values, *self.changing) else ""
+            plain = expr.id if isinstance(expr, Name) and expr.id in (*self.values, "lr") else ""  # t is a whole number
             name = self.made[expr] = plain or f"number_{len(self.made) + 1}"
             if self.changing & set(reads(expr)):
                 self.plan.counts |= "t" in reads(expr)

@@ -216,7 +216,7 @@ def _expression(e: Step, node: Node, *, in_loop: bool = False) -> bool:
         return True
     whole = writer.operand(writer.common(formula))
     kept = node.op == "expression_derivative"
-    over = axes if first else _behind(axes, len(largest.type.shape))
+    over = axes if first or not largest.type.batched else _behind(axes, len(largest.type.shape))
     where = over[0] if len(over) == 1 else over
     e.run(f"add.reduce({whole}, {where}, None, {e.out(node.out)}{', True' if kept else ''})")
     return True
