@@ -70,6 +70,11 @@ class Parameter:
     frozen: bool = False
 
     @property
+    def carried(self) -> bool:
+        """Whether it is what a stateful layer carries from batch to batch."""
+        return not self.trained and self.name.endswith(".carried")
+
+    @property
     def renewed(self) -> bool:
         """Whether it is state that a training step replaces."""
         return not (self.trained or self.frozen)
