@@ -44,7 +44,7 @@ format: $(READY) ## put every file into its one layout
 	$(BIN)/dotnn fmt specs/*.nn
 
 manual: $(READY) ## write the tables and the shown outputs of the documentation anew
-	$(BIN)/python -m dotnn.commands.manual docs/language.md docs/commands.md
+	$(BIN)/python -m dotnn.commands.manual docs/language.md docs/commands.md docs/runs.md
 	$(BIN)/python docs/blocks.py *.md docs/*.md docs/decisions/*.md
 
 bench: $(READY)  ## measure speed beside other libraries

@@ -21,6 +21,11 @@ SCHEDULE_CALLS = {
     "step": ["step(0.1, every = 7)"],
     "exponential": ["exponential(0.1, rate = 0.5, every = 25%)"],
     "warmup": ["warmup(0.1, over = 30)"],
+    "cyclic": ["cyclic(0.1, 0.01, every = 7, factor = 0.5)"],
+    "restarts": ["restarts(0.1, every = epochs(2), end = 0.02)"],
+    "power": ["power(0.1, over = 20)"],
+    "polynomial": ["polynomial(0.1, power = 1.5, warmup = 5)"],
+    "rise": ["rise(0.05, patience = 1, min_delta = 9, most = 0.3)"],
     "plateau": ["plateau(0.1, patience = 2, min_delta = 9)", "plateau(0.1, mae, factor = 0.5, patience = 1)"],
 }
 CONSTRAINT_CALLS = {"max_norm": "max_norm(0.8)", "bounds": "bounds(-0.3, 0.2)"}
@@ -28,7 +33,7 @@ INIT_CALLS = {"constant": "constant(0.1)"}
 """Sample calls; a member of a registry that needs one and has none fails its tests, and so cannot be forgotten."""
 REGIMES = [
     *(f"optim = sgd({call})" for name in SCHEDULES for call in SCHEDULE_CALLS[name]),
-    *(f"optim = adam({call})  batch = all" for call in SCHEDULE_CALLS["plateau"]),
+    *(f"optim = adam({call})  batch = all" for call in SCHEDULE_CALLS["plateau"] + SCHEDULE_CALLS["rise"]),
     *(f"optim = sgd(0.1, momentum = 0.9)  clip = {name}(0.05)" for name in CLIPS),
     *(f"optim = sgd(0.1)  constraint = {CONSTRAINT_CALLS[name]}" for name in CONSTRAINTS),
     *(f"optim = sgd(0.1)  decay = {name}(0.02)" for name in PENALTIES),

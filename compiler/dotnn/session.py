@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dotnn.codegen.hygiene import NamesMeet
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.core.limits import MAX_SOURCE_BYTES
+from dotnn.core.registry import origin
 from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
 from dotnn.model import messages
@@ -146,9 +147,13 @@ class Compilation:
 
     def _draft(self, options: Options, words: frozenset[str]) -> Draft:
         target, style = chosen(options)
+        package = origin(target)
+        if package and package not in self.model.packages:
+            raise CompileError([messages.uses.target_of_a_package(target.name, package)], self.model.source)
         graph = self.after(style.passes(options, words))
         step = self.after(style.step(options, words)) if style.step else graph
-        shown = tuple(dict.fromkeys(m.output for m in self.model.train.metrics if m.output not in self.model.inputs))
+        read = (path for m in self.model.train.metrics for path in m.values)
+        shown = tuple(dict.fromkeys(path for path in read if path not in self.model.inputs))
         prediction = self.after(style.predict(options, words, shown)) if style.predict else graph
         large = self._large
         return Draft(self.model, target, style, options, graph, step, prediction, self._values, words, large)
@@ -236,10 +241,20 @@ def _missing_data(model: Model) -> list[Diagnostic]:
 
     Raises `CompileError` where the script would read a file that training refuses.
     """
-    source = model.data.source if model.data else None
-    if source is None or path_beside(model, source.path, source.span).exists():
-        return []
-    return [messages.warnings.no_data_file(source.span, source.path)]
+    data = model.data
+    sources = [data.source, *data.files.values()] if data and data.source else []
+    files = {path: span for source in sources for path, span in source.paths.items()}
+    missing = [
+        messages.warnings.no_data_file(span, path)
+        for path, span in files.items()
+        if not path_beside(model, path, span).exists()
+    ]
+    made = [source for source in sources if source and source.entry.converted]
+    return missing + [
+        messages.warnings.not_converted(source.span, source.file, source.command(model))
+        for source in made
+        if not path_beside(model, source.file, source.span).exists()
+    ]
 
 
 def lower(model: Model, style: str = "", *, check: bool = False, **own: Any) -> Graph:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.npz_file import read_npz
 from dotnn_runtime.script.predictions import column_names
+from dotnn_runtime.script.series import in_windows
 
 Arrays = dict[str, np.ndarray]
 Declarations = Mapping[str, tuple[str, tuple[int, ...]]]
@@ -28,11 +30,11 @@ class TableReader(Protocol):
         columns: dict[str, list[str]],
         kinds: dict[str, str],
         labels: dict[str, list[str]] | None = None,
-        /,
+        **form: Any,
     ) -> tuple[Arrays, dict[str, list[str]]]:
         """Return the arrays, and the texts of the classes by value, given the columns and the kind of each value.
 
-        `labels` are texts of classes that are known, from another file.
+        `labels` are texts of classes that are known, from another file, and `form` says how the file is written.
         """
         ...
 
@@ -48,12 +50,17 @@ def read_inputs(
     *,
     table: TableReader | None = None,
     arrays: ArrayReader | None = None,
+    form: Mapping[str, Any] | None = None,
+    windows: Mapping[str, tuple[int, int]] | None = None,
+    labels: dict[str, list[str]] | None = None,
 ) -> Arrays:
     """Read the inputs of a network, in raw units, from `path`; `-` is standard input.
 
     `declarations` is the script's `INPUTS`. The reader is `table`, or `arrays`, with the arguments of `read_csv` or
     `read_npz`; without one it is one of these, by the name of the file. `columns` maps an input to its columns or, as
     a list of one, to its key; an input that it lacks has the columns of `column_names`, or the key of its own name.
+    `form` says how a table is written, where that is not as usual; `windows` that its rows are the steps of a series,
+    as `in_windows` takes it, and `labels` are the texts of a run's classes.
     Returns arrays `(n, *shape)`, checked by `check_arrays`. Raises DataError, with row and column for a cell.
     """
     given = columns or {}
@@ -61,17 +68,27 @@ def read_inputs(
         keys = {name: given[name][0] if len(given.get(name, ())) == 1 else name for name in declarations}
         found = (arrays or read_npz)(path, keys)
     else:
-        found = _read_table(path, declarations, given, table or read_csv)
+        read = functools.partial(table or read_csv, labels=labels, **(form or {}))
+        found = _read_table(path, declarations, given, read)
+        found = in_windows(found, windows) if windows else _in_shape(found, declarations)
     return check_arrays(found, dict(declarations))
 
 
 def _read_table(
-    path: str | Path, declarations: Declarations, columns: Mapping[str, Sequence[str]], read: TableReader
+    path: str | Path,
+    declarations: Declarations,
+    columns: Mapping[str, Sequence[str]],
+    read: Callable[..., tuple[Arrays, dict[str, list[str]]]],
 ) -> Arrays:
-    """Return the columns of each input as an array `(n, *shape)`."""
+    """Return the columns of each input as an array `(n, columns)`, or `(n,)`."""
     wanted = {name: list(columns.get(name, column_names(name, shape))) for name, (_, shape) in declarations.items()}
     kinds = {name: kind for name, (kind, _) in declarations.items()}
     found, _ = read(path, wanted, kinds)
+    return found
+
+
+def _in_shape(found: Arrays, declarations: Declarations) -> Arrays:
+    """Return the columns of each input in the shape of its examples."""
     return {name: _unflatten(name, found[name], shape) for name, (_, shape) in declarations.items()}
 
 

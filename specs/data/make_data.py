@@ -58,6 +58,14 @@ def make_iris() -> None:
     write_csv("iris.csv", header, [[*row, name] for row, name in zip(iris.data.tolist(), species, strict=True)])
 
 
+def make_iris_encoder() -> None:
+    """The first two principal components of the standardised measures, as the weights of a layer."""
+    measures = load_iris().data
+    _, _, components = np.linalg.svd((measures - measures.mean(0)) / measures.std(0), full_matrices=False)
+    upright = components[:2] * np.sign(components[:2, :1])
+    write_npz("iris_encoder.npz", {"encode.W": upright.T.round(6), "encode.b": np.zeros(2)})
+
+
 def make_breast_cancer() -> None:
     """569 tumours, 30 measures of the cell nuclei of each; `benign` is 1 for benign and 0 for malignant."""
     cancer = load_breast_cancer()
@@ -97,6 +105,23 @@ def make_passengers() -> None:
     write_csv("passengers.csv", ["survived", "sex", "age", "relatives", "deck", "fare"], rows)
 
 
+def make_survey() -> None:
+    """800 answers to a survey, made up: who is older and went to school for longer answers more often.
+
+    `weight` is how many people of the land an answer stands for, `high_income` 1 or 0.
+    """
+    rng = np.random.default_rng(1936)
+    rows: list[list[object]] = []
+    while len(rows) < 800:
+        age, schooling = int(rng.integers(18, 80)), int(np.clip(rng.normal(11, 3), 4, 20))
+        hours = int(np.clip(rng.normal(42 if age < 65 else 15, 10), 0, 80))
+        answers = 1 / (1 + np.exp(-0.05 * (age - 55) - 0.4 * (schooling - 13)))
+        if rng.random() < answers:
+            score = 0.5 * (schooling - 13) + 0.06 * (hours - 40) + 0.03 * (age - 45) - 0.3
+            rows.append([age, schooling, hours, round(1 / answers, 3), int(rng.random() < 1 / (1 + np.exp(-score)))])
+    write_csv("survey.csv", ["age", "schooling", "hours", "weight", "high_income"], rows)
+
+
 def make_brackets() -> None:
     """All 252 rows of twelve brackets, six of each, that open first and close last; 132 of them are balanced.
 
@@ -106,6 +131,24 @@ def make_brackets() -> None:
     tokens = np.array([[int(i in places) for i in range(12)] for places in closing], dtype=np.uint8)
     depth = np.cumsum(1 - 2 * tokens.astype(int), axis=1)
     write_npz("brackets.npz", {"tokens": tokens, "balanced": (depth.min(axis=1) >= 0).astype(np.uint8)})
+
+
+def make_load() -> None:
+    """The electrical load of a town in each of 3,024 hours, in MW, made up.
+
+    A day has a morning and an evening peak, a weekend is lower, and cold spells last for days: the first two repeat
+    themselves, the third does not.
+    """
+    rng = np.random.default_rng(1882)
+    hours = np.arange(18 * 168)
+    of_day, weekend = 2 * np.pi * hours / 24, (hours // 24) % 7 > 4
+    cold, noise = np.zeros(len(hours)), np.zeros(len(hours))
+    for hour in range(1, len(hours)):
+        cold[hour] = 0.985 * cold[hour - 1] + rng.normal(0, 0.9)
+        noise[hour] = 0.6 * noise[hour - 1] + rng.normal(0, 0.7)
+    load = 60 - 12 * np.cos(of_day) - 6 * np.cos(2 * of_day + 0.8) - 9 * weekend + cold + noise
+    times = np.datetime64("2024-01-01T00") + hours
+    write_csv("load.csv", ["hour", "load"], [[str(t), round(float(v), 1)] for t, v in zip(times, load, strict=True)])
 
 
 def make_power_plant() -> None:
@@ -136,9 +179,12 @@ def make_four() -> None:
 if __name__ == "__main__":
     make_digits()
     make_iris()
+    make_iris_encoder()
     make_breast_cancer()
     make_diabetes()
     make_passengers()
+    make_load()
+    make_survey()
     make_power_plant()
     make_four()
     make_brackets()

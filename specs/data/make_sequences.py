@@ -126,15 +126,36 @@ def french(n: int) -> str:
     return ten + ("s" if n == 80 else joint + units[rest - 1] if rest else "")
 
 
+def number_words() -> tuple[list[str], np.ndarray]:
+    """Return the numbers to 99 in English, German and French, and their letters as numbers, 0 where a word is over."""
+    plain = str.maketrans({"ü": "ue", "ö": "oe", "ß": "ss"})
+    words = [speak(n).translate(plain) for speak in (english, german, french) for n in range(1, 100)]
+    longest = max(map(len, words))
+    return words, np.array([[LETTERS.index(c) for c in word.ljust(longest)] for word in words])
+
+
+def parts(word: str) -> list[int]:
+    """Return of each letter whether it belongs to the units (0), to the tens (1), or to the `und` or `et` between."""
+    tens = f"quatrevingts quatrevingt {TENS} {ZEHNER.replace('ß', 'ss').replace('ü', 'ue')} {DIZAINES}".split()
+    ten = next((ten for ten in tens if ten in word), "")
+    before, behind = word.split(ten) if ten else (word, "")
+    joints = [2 if ten and before.endswith("und") and i >= len(before) - 3 else 0 for i in range(len(before))]
+    return joints + [1] * len(ten) + [2 if behind.startswith("et") and i < 2 else 0 for i in range(len(behind))]
+
+
+def make_number_parts() -> None:
+    """The same words with the part of each letter: `tokens` (297, 19), `parts` (297, 19), 0 where a word is over."""
+    words, numbers = number_words()
+    tags = np.array([[*parts(word), *[0] * (numbers.shape[1] - len(word))] for word in words])
+    write_npz("number_parts.npz", {"tokens": numbers, "parts": tags})
+
+
 def make_number_words() -> None:
     """The numbers to 99 in English (0), German (1) and French (2), one letter a step, filled up with blanks behind.
 
     `letters` (297, 19, 27) and `tokens` (297, 19), 0 where a word is over; `language` (297,).
     """
-    plain = str.maketrans({"ü": "ue", "ö": "oe", "ß": "ss"})
-    words = [speak(n).translate(plain) for speak in (english, german, french) for n in range(1, 100)]
-    longest = max(map(len, words))
-    numbers = np.array([[LETTERS.index(c) for c in word.ljust(longest)] for word in words])
+    _, numbers = number_words()
     letters = one_hot(numbers)
     write_npz("number_words.npz", {"letters": letters, "tokens": numbers, "language": np.repeat([0, 1, 2], 99)})
 
@@ -150,4 +171,5 @@ if __name__ == "__main__":
     make_sunspots()
     make_poem()
     make_number_words()
+    make_number_parts()
     make_sums()

@@ -60,7 +60,26 @@ FORMULAS = {
     },
     "exponential": {"exponential(1)": lambda k, n, e: mpf(0.96) ** exact(Fraction(k, e))},
     "warmup": {"warmup(1, over = 28%)": lambda k, n, _: min(exact(Fraction(100 * k, 28 * n)), mpf(1))},
+    "cyclic": {
+        "cyclic(1, 0.25, every = 7%)": lambda k, n, _: (
+            mpf(0.25) + mpf(0.75) * (1 - abs(2 * exact(Fraction(100 * k, 7 * n) % 1) - 1))
+        ),
+    },
+    "restarts": {
+        "restarts(1, every = 55%, end = 0.25)": lambda k, n, _: wave(mpf(1), mpf(0.25), Fraction(20 * k, 11 * n) % 1),
+    },
+    "power": {
+        "power(1, over = 28%, power = 0.75)": lambda k, n, _: (1 + exact(Fraction(100 * k, 28 * n))) ** mpf(-0.75)
+    },
+    "polynomial": {
+        "polynomial(1, power = 1.5, warmup = 55%)": lambda k, n, _: warm(
+            k,
+            Fraction(11 * n, 20),
+            lambda done: exact(1 - done / max(n - Fraction(11 * n, 20), 1)) ** mpf(1.5),
+        ),
+    },
     "plateau": {},
+    "rise": {},
 }
 """Calls to try; what the learning rate is at step k of n, with so many steps an epoch."""
 
@@ -84,7 +103,7 @@ def test_every_length(name, call):
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_training_of_every_length(name, style):
     """The weight moves by the sum of the rates: the slope of |w x - t| is 1 everywhere."""
-    call = next(iter(FORMULAS[name]), "plateau(1, loss)")
+    call = next(iter(FORMULAS[name]), f"{name}(1, loss)")
     module = module_of(spec(call), style)
     for count in (1, 2, 3, 40):
         params, _ = module.train({"x": np.ones((count, 1)), "t": np.full((count, 1), -1e9)}, dtype=np.float64)

@@ -1,13 +1,15 @@
-"""Scripts to be read look as a careful person would write them: no line too long, and nothing for a linter to say."""
+"""Scripts look as a careful person would write them: no line is too long, and a linter has nothing to say."""
 
 import ast
 import subprocess
 
+import pytest
 from samples import LAYER_SPECS, loss_settings, loss_spec
-from support import SPECS, compiled, model_of
+from support import SPECS, model_of
 
 from dotnn.codegen.wrap import WIDTH
-from dotnn.session import Options, compile_model
+from dotnn.session import Options, compile_model, compile_spec
+from dotnn.targets import TARGETS
 
 RULES = ["--select", "E,F,I,B,UP", "--ignore", "E402", "--line-length", str(WIDTH)]
 """E402: the number of threads is set before NumPy is imported."""
@@ -19,15 +21,16 @@ def sample_specs() -> list[str]:
     return [spec for _, spec in LAYER_SPECS] + losses
 
 
-def scripts() -> dict[str, str]:
-    """The scripts of all specs of the repository and of all samples."""
-    found = {path.stem: compiled(path).script for path in SPECS.glob("*.nn")}
-    samples = enumerate(sample_specs())
-    return found | {f"sample{i}": compile_model(model_of(spec), Options("explain")).script for i, spec in samples}
+def scripts(options: Options) -> dict[str, str]:
+    """The scripts of all specs of the repository and, for NumPy, of all samples."""
+    found = {path.stem: compile_spec(str(path), options).script for path in SPECS.glob("*.nn")}
+    samples = enumerate(sample_specs() if options.target == "numpy" else [])
+    return found | {f"sample{i}": compile_model(model_of(spec), options).script for i, spec in samples}
 
 
-def test_a_linter_has_nothing_to_say(tmp_path):
-    for name, text in scripts().items():
+@pytest.mark.parametrize("target, style", [(t.name, s.name) for t in TARGETS.values() for s in t.styles])
+def test_a_linter_has_nothing_to_say(target, style, tmp_path):
+    for name, text in scripts(Options(style, target=target)).items():
         ast.parse(text)
         assert max(map(len, text.split("\n"))) <= WIDTH, name
         (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")

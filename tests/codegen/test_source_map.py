@@ -14,7 +14,7 @@ PLACE = re.compile(r"\.nn:(\d+)(?:\"\"\")?$")
 
 @pytest.mark.parametrize("name", ["xor", "brackets", "jabberwocky", "digits_batchnorm", "probe"])
 def test_marks(name):
-    """A marked line assigns something, in the function that the mark names, under the heading of its spec line."""
+    """A marked line assigns something, in the function that the mark names, under its spec line or beside it."""
     draft = Compilation.read(str(SPECS / f"{name}.nn")).draft(Options())
     graph, explained = draft.graph, explain_script(draft)
     lines = explained.text.split("\n")
@@ -30,7 +30,7 @@ def test_marks(name):
         if mark.origin.op in ("call", "accumulate"):
             continue
         assert mark.origin.value in known
-        above = (PLACE.search(line) for line in reversed(lines[first - 1 : mark.line - 1]))
+        above = (PLACE.search(line) for line in reversed(lines[first - 1 : mark.line]))
         headings = [int(found[1]) for found in above if found]
         if headings and mark.origin.line:
             assert mark.origin.line == headings[0]

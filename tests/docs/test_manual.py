@@ -19,16 +19,17 @@ from dotnn.library.schedules import SCHEDULES
 from dotnn.library.sources import SOURCES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGE, COMMANDS_PAGE = (DOCS.joinpath(name).read_text(encoding="utf-8") for name in ("language.md", "commands.md"))
+PAGES = ("language.md", "commands.md", "runs.md")
+PAGE, COMMANDS_PAGE, RUNS_PAGE = (DOCS.joinpath(name).read_text(encoding="utf-8") for name in PAGES)
 
 
-@pytest.mark.parametrize("page", [PAGE, COMMANDS_PAGE], ids=["language", "commands"])
+@pytest.mark.parametrize("page", [PAGE, COMMANDS_PAGE, RUNS_PAGE], ids=["language", "commands", "runs"])
 def test_the_page_is_up_to_date(page):
     assert manual.renewed(page) == page, "run: make manual"
 
 
 def test_every_part_is_on_the_pages_once():
-    assert sorted(manual.parts(PAGE + COMMANDS_PAGE)) == sorted(manual.SECTIONS)
+    assert sorted(manual.parts(PAGE + COMMANDS_PAGE + RUNS_PAGE)) == sorted(manual.SECTIONS)
 
 
 def test_every_command_is_on_the_page():

@@ -172,6 +172,8 @@ class Body:
                 attrs[ROLES] = [*layer.inputs, *layer.optional][: len(types)]
             if not moods and any(attrs[name] for name in attrs if "dropout" in name):
                 continue
+            if layer.optional:
+                attrs[ROLES] = (*layer.inputs, *layer.optional)[: len(types)]
             try:
                 result = layer.infer(types, attrs)
                 weight = sum(math.prod(p.shape) for p in layer.params(types, attrs))

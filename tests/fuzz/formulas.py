@@ -24,8 +24,8 @@ FUNCTIONS = [TAME.get(name, f"{name}({', '.join(f'{{{i}}}' for i in range(n))})"
 OPERATORS = [
     "-{0}", "{0}^3 / 4", "{0} / 3", "2 - {0}", "{0} mod 2", "(1 + {0}^2)^0.4", "2^sin({0})",
     "({0} + {1})", "({0} - {1})", "{0} * {1}", "{0} / (1 + {1}^2)", "max({0}, {1}, 0.1)", "min({0}, {1})",
-    "where(not {0} < 0.2 and {1} > -1 or {0} > 2, {0}, {1})", "log(1 + exp({0}))", "log(1 - sigmoid({0}))",
-    "log(sigmoid({0}))", "sqrt({0}^2) + {1}", "(({0} - {1}) / exp(sin({0})))^2 / 2",
+    "where(not {0} < 0.2 and {1} > -1 or {0} > 2, {0}, {1})", "(({0} - {1}) / exp(sin({0})))^2 / 2",
+    "log(1 + exp({0}))", "log(1 - sigmoid({0}))", "log(sigmoid({0}))", "sqrt({0}^2) + {1}",
 ]  # fmt: skip
 REDUCED = [
     *(f"{{0}} - {name}({{0}})" for name in REDUCTIONS), "{0} / (1 + sum({0}^2))", "log(sum(exp({0}))) * {0}",

@@ -30,7 +30,7 @@ class Trained:
 def trained(module: ModuleType, examples: Arrays, seed: int, **start: Any) -> Trained:
     """Train as `dotnn train` does, but in float64, and predict."""
     params, history = module.train(examples, dtype=np.float64, seed=seed, **start)
-    figures = {key: np.array([record[key] for record in history]) for key in history[0] if key != "epoch"}
+    figures = {key: np.array([record.get(key, np.nan) for record in history]) for key in history[0] if key != "epoch"}
     inputs = {name: examples[name] for name in module.INPUTS}
     return Trained([r["loss"] for r in history], figures, dict(params), module.predict(params, inputs))
 

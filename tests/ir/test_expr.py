@@ -129,8 +129,8 @@ FORMULAS = [
     "-(t - z) / -z", "softplus(3 * z - t)", "z * 0.5 * (1 + tanh(0.7978845608 * (z + 0.044715 * z * z * z)))",
     "t * z * z * t - z", "log1p(z * z) / 3 - 1 / 2", "(2 * z) ** 2 / (3 * t)", "sin(z) ** 2 + cos(z) ** 2",
     "logaddexp(z, t * z)", "minimum(z * z, t) * 2", "square(z - 1)", "max(q * (t - z), (q - 1) * (t - z))",
-    "1 - ((t - q) / exp(z)) ** 2 / 2", "(q - t) ** 2 / z",
-    "clip(z, -1, 1) * z", "z ** 1.5 * 0 + z", "exp(z) / exp(2 * z)",
+    "1 - ((t - q) / exp(z)) ** 2 / 2", "(q - t) ** 2 / z", "clip(z, -1, 1) * z", "z ** 1.5 * 0 + z",
+    "exp(z) / exp(2 * z)",
 ]  # fmt: skip
 
 

@@ -115,7 +115,7 @@ def test_equations_of_optimizers_mean_the_same_in_numpy_and_in_plain_numbers(nam
 def test_schedules_mean_the_same_in_plain_numbers(name):
     entry = SCHEDULES[name]
     given = {"step": 7, "steps": 50, "lr": 0.3, "warmup": 5, "end": 0.01, "factor": 0.5, "every": 3.0, "rate": 0.9}
-    given |= {"over": 4, "div": 25.0, "final_div": 1e4, "least": 0.01}
+    given |= {"over": 4, "div": 25.0, "final_div": 1e4, "least": 0.01, "base": 0.05, "power": 1.5, "most": 0.5}
     for known in (given, given | {"step": 2}):
         ours, python = dict(known), {**known, "cos": math.cos, "pi": math.pi}
         for found in entry.equations:

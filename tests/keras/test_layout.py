@@ -26,11 +26,8 @@ def scripts(tmp_path_factory):
 
 
 @pytest.mark.skipif(RUFF is None, reason="ruff is not installed")
-@pytest.mark.parametrize(
-    "command", [["format", "--check"], ["check", "--select=E,F,I,B,UP", "--ignore=E402"]], ids=["format", "check"]
-)
-def test_ruff_changes_nothing(command, scripts):
-    done = subprocess.run([RUFF, *command, *WIDTH, scripts], capture_output=True, text=True)
+def test_ruff_changes_nothing(scripts):
+    done = subprocess.run([RUFF, "format", "--check", *WIDTH, scripts], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:]
 
 

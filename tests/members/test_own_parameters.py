@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support import STYLES, complex_gradient, generic_point, model_of, module_of
+from support import STYLES, assert_gradients, complex_gradient, generic_point, model_of, module_of
 
 HIGHWAY = """
 block Highway(act = relu) {
@@ -137,3 +137,28 @@ def test_a_block_as_activation():
         z = h @ p[f"y.{layer}.W"] + p[f"y.{layer}.b"]
         h = f(z) * p[f"y.{gate}.s"] + z
     np.testing.assert_allclose(as_act.forward(params, batch)[0]["y"], h, rtol=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["layernorm", "batchnorm"])
+@pytest.mark.parametrize("end", ["", " -> stop_gradient"])
+def test_a_shared_block_whose_layers_have_functions_of_their_own(norm, end):
+    """Its parameters are handed on under the shared name, and what the loss does not go through is handed out; the
+    function is not called as those of every script are."""
+    spec = f"""block Check {{ input x: [n]  output z = x -> dense(4, tanh) -> {norm} }}
+      model M {{ input x: [3]  target t: [2]
+        layer part = Check
+        h = (x -> part{end}) + (x -> dense(3) -> part{end})
+        output y = h -> dense(2) }}
+      train {{ loss = mse(y, t)  batch = 4 }}"""
+    for style in STYLES:
+        module = module_of(spec, style)
+        params, batch = generic_point(module)
+        if not end:
+            assert_gradients(module, params, batch, 0)
+        trained, _ = module.train(batch, params=params, dtype=np.float64)
+        for name, w in params.items():
+            assert np.array_equal(trained[name], w) is (bool(end) and name in PART), name
+
+
+PART = ("part.z.dense1.W", "part.z.dense1.b", "part.z.layernorm1.gamma", "part.z.layernorm1.beta",
+        "part.z.batchnorm1.gamma", "part.z.batchnorm1.beta", "h.W", "h.b")  # fmt: skip

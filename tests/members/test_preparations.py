@@ -311,6 +311,35 @@ train { loss = cross_entropy(p, label) + mse(y, price)  epochs = 2  metrics = [a
 """
 
 
+DIVIDED = """
+model Divided {
+  input  x: [2]
+  target price: [1]
+  output y = x -> dense(3, tanh) -> dense(1)
+}
+data {
+  source  = csv("d.csv", x = [label, price], price = price)
+  scale   = [divide(x, -7), log(price, plus = 1), divide(price, 3)]
+}
+train { loss = mse(y, price)  optim = adam(0.05)  epochs = 2  metrics = mae }
+"""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_division_is_the_same_for_all_data_and_undone(target, tmp_path):
+    """Nothing is fitted, whatever stands before or behind it; predictions are in the units of the file."""
+    write(tmp_path / "d.csv", rows())
+    module = script(tmp_path, DIVIDED, target)
+    x, price = numbers(rows(), "label", "price"), numbers(rows(), "price")
+    parts, scaling = module.prepare(module.load_data(), np.float64)
+    assert scaling == {}
+    np.testing.assert_allclose(parts["train"]["x"][:], x / -7, rtol=1e-15)
+    np.testing.assert_allclose(parts["train"]["price"][:], np.log(price + 1) / 3, rtol=1e-15)
+    params, history = module.train()
+    found = module.predict(params, {"x": x})["y"]
+    assert history[-1]["mae"] == pytest.approx(np.mean(abs(found - price)), rel=1e-5)
+
+
 def test_the_check_passes_what_is_prepared(tmp_path, run_dotnn):
     """It draws raw examples: with gaps, texts and class numbers, and numbers of which a logarithm is taken."""
     write(tmp_path / "d.csv", rows())

@@ -8,7 +8,7 @@ import pytest
 from support import STYLES, module_of
 
 from dotnn.library.schedules import SCHEDULES
-from dotnn_runtime.script.plateau import Plateau
+from dotnn_runtime.script.plateau import Plateau, Rise
 
 STEPS, EPOCH = 60, 12
 """Steps of the whole run, and of one epoch."""
@@ -56,7 +56,25 @@ FORMULAS = {
         "exponential(0.1, rate = 0.5, every = 25%)": lambda k: 0.1 * 0.5 ** (k / 15),
     },
     "warmup": {"warmup(0.1, over = 30)": lambda k: 0.1 * min(k, 30) / 30},
+    "cyclic": {
+        "cyclic(0.3, 0.1, every = 8)": lambda k: np.interp(k % 8, [0, 4, 8], [0.1, 0.3, 0.1]),
+        "cyclic(0.3, base = 0.1, every = epochs(1), factor = 0.5)": lambda k: np.interp(
+            k % 12, [0, 6, 12], [0.1, 0.1 + 0.2 / 2 ** (k // 12), 0.1]
+        ),
+    },
+    "restarts": {"restarts(0.1, epochs(2), end = 0.01)": lambda k: wave(0.1, 0.01, k % 24 / 24)},
+    "power": {
+        "power(0.1, over = 20)": lambda k: 0.1 * 20 / (20 + k),
+        "power(0.1, epochs(1), power = 0.5)": lambda k: 0.1 * math.sqrt(12 / (12 + k)),
+    },
+    "polynomial": {
+        "polynomial(0.1)": lambda k: 0.1 * (1 - k / STEPS) ** 2,
+        "polynomial(0.1, power = 1.5, warmup = 10, end = 0.02)": lambda k: warm(
+            0.1, k, 10, lambda done, left: 0.02 + 0.08 * (1 - done / left) ** 1.5
+        ),
+    },
     "plateau": {},
+    "rise": {},
 }
 """Calls to try, and what the learning rate is at step k then."""
 
@@ -132,3 +150,26 @@ def test_plateau_by_hand():
         rates.append(plateau.lr)
     # 2.95 is too little better than 3, 2.85 is enough; then two epochs count, one rests.
     assert rates == [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2]
+
+
+def test_rise_by_hand():
+    rise = Rise(lr=0.1, factor=3, patience=2, min_delta=0.1, most=0.5, sign=1)
+    rates = []
+    for loss in [3, 2.95, 2.95, 2.95, 2.95, 2.95, 2.85, 2.85, 2.85]:
+        rise.observe(loss)
+        rates.append(rise.lr)
+    np.testing.assert_allclose(rates, [0.1, 0.1, 0.3, 0.3, 0.5, 0.5, 0.1, 0.1, 0.3], rtol=1e-15)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_rise_in_a_training(style):
+    """w at a slope of 1: after two epochs in which |w| grows the rate is threefold."""
+    spec = weight_spec("rise(0.1, loss, factor = 3, patience = 2)", batch="all").replace("sse(y, t)", "l1(y, t)")
+    data = {"x": np.ones((1, 1)), "t": np.full((1, 1), -1e9)}
+    params, _ = module_of(spec, style).train(data, epochs=4, dtype=np.float64)
+    np.testing.assert_allclose(params["y.W"], [[0.7 - 0.1 * 4]], rtol=1e-8)
+    still = module_of(
+        spec.replace("min_delta = 0.0001", "").replace("patience = 2)", "patience = 2, min_delta = 9)"), style
+    )
+    params, _ = still.train(data, epochs=4, dtype=np.float64)
+    np.testing.assert_allclose(params["y.W"], [[0.7 - 0.1 * 3 - 0.3]], rtol=1e-8)

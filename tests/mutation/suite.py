@@ -51,7 +51,7 @@ AMBIGUOUS = {
         "shared", "d_distance_from_p_multiply = d_p_multiply * distance + d_p_multiply * distance"
     ): "d_distance",  # in e + e, where e is the same for both factors: is e doubled, or the sum?
     (
-        "table", "d_step_each = np.where(dense_z > 0, 0, d_dense)"
+        "table", "d_slope_each = np.where(dense_z > 0, 0, d_dense)"
     ): "d_rows_slope",  # the same, in the line itself
     (
         "table", "prelu_d_slope: np.where(z > 0, 0, d)"
@@ -197,6 +197,8 @@ def _cached(forward: ast.FunctionDef) -> Iterator[str]:
         kept = node.value if isinstance(node, ast.AugAssign) else None
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
             kept = node.value.elts[1]
+        if isinstance(kept, ast.BinOp):  # those of layers, and its own: cache | {…}
+            kept = kept.right
         if isinstance(kept, ast.Dict):
             yield from (key.value for key in kept.keys if isinstance(key, ast.Constant))
 

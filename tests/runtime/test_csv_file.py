@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dotnn_runtime.script.csv_file import CsvTable, all_numbers, parse_integer, parse_number, read_cells
+from dotnn_runtime.script.csv_cells import parse_integer, parse_number
+from dotnn_runtime.script.csv_file import CsvTable, all_numbers, read_cells
 from dotnn_runtime.script.data import DataError, read_csv
 
 
@@ -116,9 +117,21 @@ def test_an_unknown_label_is_found(write):
     assert "did you mean setosa?" in error.help
 
 
-def test_an_empty_class_and_a_class_of_two_columns_are_refused(write):
+def test_an_empty_class_is_refused(write):
     assert fails(write("i,y\n1,a\n2,\n"), {"y": ["y"]}, {"y": "class:2"}).row == 3
-    assert "one column" in str(fails(write("i,y\n1,a\n"), {"y": ["i", "y"]}, {"y": "class:2"}))
+    assert fails(write("x,y\nb,a\na,\n"), {"y": ["x", "y"]}, {"y": "class:2"}).column == 2
+
+
+def test_classes_of_several_columns_are_numbered_together(write):
+    texts = write("x,y\nb,a\na,c\n")
+    arrays, labels = read_csv(texts, {"y": ["x", "y"]}, {"y": "class:3"})
+    np.testing.assert_array_equal(arrays["y"], [[1, 0], [0, 2]])
+    assert labels == {"y": ["a", "b", "c"]}
+    np.testing.assert_array_equal(read_csv(texts, {"y": ["y"]}, {"y": "class:3"}, labels)[0]["y"], [0, 2])
+    numbers = write("x,y\n2,0\n1,1\n")
+    np.testing.assert_array_equal(read_csv(numbers, {"y": ["y", "x"]}, {"y": "class:3"})[0]["y"], [[0, 2], [1, 1]])
+    mixed = fails(write("x,y\nb,1\na,2\n"), {"y": ["x", "y"]}, {"y": "class:3"})
+    assert (mixed.row, mixed.column) == (2, 2)
 
 
 @pytest.mark.parametrize(

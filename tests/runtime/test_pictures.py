@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dotnn_runtime.pictures.chart import HEIGHT, LETTER, POINTS, WIDTH
+from dotnn_runtime.pictures.chart import HEIGHT, POINTS, WIDTH
+from dotnn_runtime.pictures.draw import LETTER
 from dotnn_runtime.pictures.losses import loss_svg
 from dotnn_runtime.pictures.scale import LARGEST, scale
 

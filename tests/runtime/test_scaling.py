@@ -9,7 +9,6 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from dotnn_runtime.script.data import DataError
 from dotnn_runtime.script.scaling import (
-    fit_divide,
     fit_range,
     fit_standard,
     scaled,
@@ -47,13 +46,6 @@ def test_every_position_of_an_image_is_a_feature():
     scaling = fit_range(images)
     assert scaling["shift"].shape == scaling["scale"].shape == (4, 4, 1)
     assert scaled(images, scaling).max(axis=0).min() == pytest.approx(1)
-
-
-def test_divide():
-    images = np.arange(8.0).reshape(2, 2, 2)
-    np.testing.assert_allclose(scaled(images, fit_divide(images, 255)), images / 255, rtol=1e-15)
-    with pytest.raises(DataError, match="by 0"):
-        fit_divide(images, 0)
 
 
 def test_the_textbook_example_scales_as_printed():

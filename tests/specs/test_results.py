@@ -308,6 +308,20 @@ def test_graph():
     assert trained("graph")[2][-1]["r2"] >= 0.7
 
 
+def test_frozen_encoder():
+    """Against a logistic regression on principal components; the penalty 0.01 w^2 is C = 1 / (2 * 0.01 * examples)."""
+    module, params, history = trained("frozen_encoder", np.float64)
+    data = module.load_data()
+    scaled = StandardScaler().fit_transform(data["x"])
+    components = PCA(2).fit(scaled).components_.T
+    np.testing.assert_allclose(np.abs(params["encode.W"]), np.abs(components), atol=1e-5)
+    codes = scaled @ params["encode.W"]
+    fitted = LogisticRegression(C=50 / len(codes), max_iter=5000, tol=1e-10).fit(codes, data["species"])
+    ours = params["p.W"] - params["p.W"].mean(1, keepdims=True)
+    np.testing.assert_allclose(ours, fitted.coef_.T, rtol=0.01, atol=0.01)
+    assert history[-1]["accuracy"] == fitted.score(codes, data["species"]) > 0.9
+
+
 def test_shared_weights():
     module, params, history = trained("shared_weights")
     assert history[-1]["accuracy"] == 1
@@ -347,6 +361,16 @@ def test_sunspots():
     np.testing.assert_allclose(root_mean_square(mean - after), 42, atol=0.5)
 
 
+def test_load():
+    """The last 453 of 3,024 hours, beside the forecasts that repeat the day, and the week, before."""
+    history = trained("load")[2]
+    last = np.loadtxt(SPECS / "data" / "load.csv", delimiter=",", skiprows=1, usecols=1)[-453:]
+    days = np.lib.stride_tricks.sliding_window_view(last, 192)
+    assert history.test["mae"] <= 4
+    np.testing.assert_allclose(abs(days[:, 168:] - days[:, 144:168]).mean(), 5.2, atol=0.05)
+    np.testing.assert_allclose(abs(days[:, 168:] - days[:, :24]).mean(), 6.8, atol=0.05)
+
+
 def test_jabberwocky():
     assert trained("jabberwocky")[2][-1]["accuracy"] >= 0.95
 
@@ -359,6 +383,29 @@ def test_number_words():
     longer["letters"][words["tokens"] == 0] = 1  # whatever stands in the padding
     expected, found = (module.predict(params, {n: b[n] for n in longer})["p"] for b in (words, longer))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_survey_is_the_weighted_optimum_and_speaks_of_the_land():
+    """Against scikit-learn with the same weights; of such a regression the weighted mean is that of the answers."""
+    module, params, _ = trained("survey", np.float64)
+    parts, _ = module.prepare(module.load_data(), np.float64)
+    x, t, w = (parts["train"][name] for name in ("x", "high_income", "weights"))
+    exact = LogisticRegression(C=1 / (2 * 0.001 * w.sum()), tol=1e-10, max_iter=10_000).fit(x, t[:, 0], w)
+    np.testing.assert_allclose(params["p.W"][:, 0], exact.coef_[0], atol=1e-4)
+    np.testing.assert_allclose(params["p.b"], exact.intercept_, atol=1e-4)
+    p = module.forward(params, {"x": x})[0]["p"]
+    assert round(np.average(p[:, 0], weights=w), 2) == round(np.average(t[:, 0], weights=w), 2) == 0.25
+    assert round(t.mean(), 2) == 0.37
+
+
+def test_word_parts():
+    """The share of the letters whose part is found, by a count that leaves out what fills the words up."""
+    module, params, history = trained("word_parts")
+    assert history.test["accuracy"] >= 0.99
+    test = module.prepare(module.load_data())[0]["test"]
+    found = module.predict(params, {"tokens": test["tokens"]})["p"].argmax(axis=-1)
+    letters = test["tokens"] > 0
+    np.testing.assert_allclose(history.test["accuracy"], (found == test["parts"])[letters].mean(), rtol=1e-12)
 
 
 def test_adder():

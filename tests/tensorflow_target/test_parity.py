@@ -200,6 +200,39 @@ def test_losses(name, target, stage, reduce):
     agrees(model_of(loss_spec(f"{name}(y, t, reduce = {reduce})", target, stage)), 3)
 
 
+@pytest.mark.parametrize("mask", ["input m: int[2]", "target m: [2]", "target m: [1]"])
+@pytest.mark.parametrize(("name", "target", "stage"), list(loss_settings()))
+def test_masked_losses(name, target, stage, mask):
+    reduce = "sum" if "1" in mask else "mean"
+    agrees(
+        model_of(
+            f"""model M {{ input x: [2, 4]  {mask}  target t: {target.replace("[", "[2, ")}
+            output y = x -> dense(3) {stage} }}
+            train {{ loss = {name}(y, t, mask = m, reduce = {reduce})  batch = 4 }}"""
+        ),
+        SHORT,
+    )
+
+
+@pytest.mark.parametrize("mask", ["", "input m: int[2]"])
+@pytest.mark.parametrize("call", ["mse(y, t", "bce(y, t, class_weight = [1, 3]", "hinge(y, t, reduce = sum"])
+def test_weighted_losses(call, mask):
+    rng, more = np.random.default_rng(0), ", mask = m)" if mask else ")"
+    arrays = {"x": rng.standard_normal((9, 2, 4)), "t": rng.integers(0, 2, (9, 2, 3)), "weights": rng.uniform(0, 3, 9)}
+    arrays |= {"m": rng.integers(0, 2, (9, 2))} if mask else {}
+    data = "  ".join(f"{name} = {rows.tolist()}" for name, rows in arrays.items())
+    if call.startswith("hinge"):
+        data = data.replace(str(arrays["t"].tolist()), str((2 * arrays["t"] - 1).tolist()))
+    agrees(
+        model_of(
+            f"""model M {{ input x: [2, 4]  {mask}  target t: [2, 3]  output y = x -> dense(3, sigmoid) }}
+            data {{ {data} }}
+            train {{ loss = {call}{more}  batch = 4 }}"""
+        ),
+        SHORT,
+    )
+
+
 @pytest.mark.parametrize("stage", ["-> softmax", "-> softmax -> scale(0.9)"])
 @pytest.mark.parametrize("target", ["class[3]", "[3]"])
 def test_classes_with_weights_and_smoothing(target, stage):

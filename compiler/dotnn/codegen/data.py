@@ -45,14 +45,18 @@ def load_lines(model: Model) -> list[str]:
             *on_the_page(f"    return read_npz(path, {literal(names)})", INDENT),
             *(_inline_lines(data.inline) if data.inline else [_NO_DATA]),
         ]
+    if data.source.formats:
+        return _files_lines(data, data.source)
+    if data.source.entry.converted:
+        return _converted_lines(model, data, data.source)
     return _table_lines(model, data) if data.source.entry.table else _arrays_lines(data)
 
 
 def _paths(data: Data) -> dict[str, str]:
     """Return the expressions of the path of the source, "train", and of those of the parts with files of their own."""
     assert data.source is not None
-    paths = {"train": f"locate({literal(data.source.path)}, __file__, path)"}
-    return paths | {part: f"locate_beside({literal(file.path)}, __file__, path)" for part, file in data.files.items()}
+    paths = {"train": f"locate({literal(data.source.file)}, __file__, path)"}
+    return paths | {part: f"locate_beside({literal(file.file)}, __file__, path)" for part, file in data.files.items()}
 
 
 def _table_lines(model: Model, data: Data) -> list[str]:
@@ -63,14 +67,27 @@ def _table_lines(model: Model, data: Data) -> list[str]:
     kinds = literal({name: kind for name, (kind, _) in raw_declarations(model).items() if name in source.fields})
     lines = table_lines("columns", columns, room=INDENT)
     if not data.files:
-        read = f"{source.entry.function}({paths['train']}, columns, {kinds})"
-        lines += on_the_page(f"{'return' if labelled else 'data, labels ='} {read}", INDENT)
-        return [*lines, *([] if labelled else ["return data"])]
+        read = f"{source.entry.function}({paths['train']}, columns, {kinds}{form(source)})"
+        bare = labelled and not source.windows
+        lines += on_the_page(f"{'return' if bare else 'data, labels ='} {read}", INDENT)
+        return lines if bare else [*lines, f"return {_seen(source, 'data')}{', labels' * labelled}"]
     lines += on_the_page(f"kinds = {kinds}", INDENT)
     for part, path in paths.items():
         found, known = ("train, labels", "") if part == "train" else (f"{part}, _", ", labels")
-        lines += on_the_page(f"{found} = {source.entry.function}({path}, columns, kinds{known})", INDENT)
-    return [*lines, f"return join_parts({{{', '.join(f'{literal(p)}: {p}' for p in paths)}}}){', labels' * labelled}"]
+        read = f"{source.entry.function}({path}, columns, kinds{known}{form(source)})"
+        lines += on_the_page(f"{found} = {read}", INDENT)
+    parts = [f"{literal(part)}: {_seen(source, part)}" for part in paths]
+    return [*lines, *wrapped("return join_parts({", parts, "})" + ", labels" * labelled, room=INDENT)]
+
+
+def _seen(source: FileSource, arrays: str) -> str:
+    """Return the expression of what is seen of the arrays of a table."""
+    return f"in_windows({arrays}, WINDOWS)" if source.windows else arrays
+
+
+def form(source: FileSource) -> str:
+    """Return the arguments that say how a file is written, where that is not as usual."""
+    return ", **FORMAT" if source.options else ""
 
 
 def _arrays_lines(data: Data) -> list[str]:
@@ -82,6 +99,67 @@ def _arrays_lines(data: Data) -> list[str]:
         return on_the_page(f"return {read}({paths['train']}, {keys})", INDENT)
     parts = [f"{literal(part)}: {read}({path}, keys)" for part, path in paths.items()]
     return [*on_the_page(f"keys = {keys}", INDENT), *wrapped("return join_parts({", parts, "})", room=INDENT)]
+
+
+def _converted_lines(model: Model, data: Data, source: FileSource) -> list[str]:
+    """Return the lines that read what a command has made of a source."""
+    read, paths, labelled = source.entry.function, _paths(data), bool(classes(model))
+    keys = literal({name: words[0] for name, words in source.fields.items()})
+    lines = [f"# {file.command(model)}" for file in (source, *data.files.values())]
+    if not data.files:
+        return [*lines, *on_the_page(f"return {read}({paths['train']}, {keys}){'' if labelled else '[0]'}", INDENT)]
+    lines += on_the_page(f"keys = {keys}", INDENT)
+    for part, path in paths.items():
+        found, known = ("train, labels", "") if part == "train" else (f"{part}, _", ", labels")
+        lines += on_the_page(f"{found} = {read}({path}, keys{known})", INDENT)
+    joined = wrapped(
+        "return join_parts({", [f"{literal(p)}: {p}" for p in paths], "})" + ", labels" * labelled, room=INDENT
+    )
+    return [*lines, *joined]
+
+
+def _files_lines(data: Data, source: FileSource) -> list[str]:
+    """Return the lines that read a file for each array."""
+    if not data.files:
+        return wrapped("return {", _array_files(source), "}", room=INDENT)
+    lines = []
+    for part, files in {"train": source, **data.files}.items():
+        lines += wrapped(f"{part} = {{", _array_files(files), "}", room=INDENT)
+    parts = [f"{literal(part)}: {part}" for part in ("train", *data.files)]
+    return [*lines, *wrapped("return join_parts({", parts, "})", room=INDENT)]
+
+
+def _array_files(source: FileSource) -> list[str]:
+    """Return an entry for each array: its name, and the expression that reads its file."""
+    files = {name: f"locate_beside({literal(file)}, __file__, path)" for name, (file,) in source.fields.items()}
+    return [f"{literal(name)}: {source.reader(name).function}({path})" for name, path in files.items()]
+
+
+def readers(model: Model) -> dict[str, str]:
+    """Return the sources that read an input from a file or folder of its own, by the name of the input."""
+    source = model.data.source if model.data else None
+    if source is None:
+        return {}
+    other = source.entry.converted or source.entry.numbered
+    formats = source.formats or (dict.fromkeys(source.fields, source.format) if other else {})
+    return {name: format for name, format in formats.items() if name in model.inputs}
+
+
+def npz_keys(model: Model) -> str:
+    """Return the keys of an .npz file of inputs: their own names, but in what a command has made."""
+    source = model.data.source if model.data else None
+    if source is not None and source.entry.converted:
+        return literal({name: keys[0] for name, keys in source.fields.items() if name in model.inputs})
+    return f"{{name: name for name in {'RAW_INPUTS' if raw_inputs(model) else 'INPUTS'}}}"
+
+
+def read_array(model: Model) -> str:
+    """Return what reads the file of the only input, where each array has one; "" elsewhere."""
+    source = model.data.source if model.data else None
+    if source is None or not source.formats or len(model.inputs) != 1:
+        return ""
+    (name,) = model.inputs
+    return f"{literal(name)}: {source.reader(name).function}"
 
 
 def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
@@ -161,7 +239,7 @@ def _split_lines(data: Data) -> list[str]:
     if data.files:
         lines += ['part = arrays.pop("part")', 'own = rows_of_part(part, "train")']
     if data.split:
-        function, arguments = _chosen(data.split, own=bool(data.files))
+        function, arguments = _chosen(data, data.split)
         lines += wrapped(f"chosen = {function}(", arguments, ")", room=INDENT)
     if data.files:
         own = "{name: own[rows] for name, rows in chosen.items()}" if data.split else '{"train": own}'
@@ -173,12 +251,15 @@ def _split_lines(data: Data) -> list[str]:
     ]
 
 
-def _chosen(split: Split, *, own: bool) -> tuple[str, list[str]]:
+def _chosen(data: Data, split: Split) -> tuple[str, list[str]]:
     """Return the function that chooses the rows of each part, and its arguments; `own` are the rows of the source,
     where other parts have files.
     """
+    own = bool(data.files)
     fractions = literal({part: share for part, share in split.fractions.items() if share})
     count, of = ("len(own)", "[own]") if own else ("len(next(iter(arrays.values())))", "")
+    if split.order and data.source and data.source.length > 1:
+        return "split_windows", [count, str(data.source.length), fractions]
     if split.order:
         keys = f'arrays.pop("order"){of}' if split.order == "column" else f"np.arange({count})"
         return "split_in_order", [keys, fractions]
@@ -196,7 +277,8 @@ def table_source(model: Model) -> FileSource | None:
 
 def classes(model: Model) -> dict[str, str]:
     """Return the outputs that are trained towards a class which is a column of texts or numbers: output -> target."""
-    kinds = raw_declarations(model) if table_source(model) else {}
+    source = model.data.source if model.data else None
+    kinds = raw_declarations(model) if source and (source.entry.table or source.entry.converted) else {}
     ways = (model.data or Data()).prepared
     made = {name for name, some in ways.items() if any(way.entry.key == "column" for way in some)}
     paths = {

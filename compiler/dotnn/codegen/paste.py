@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dotnn.codegen.lines import wrapped
 from dotnn.codegen.wrap import WIDTH
+from dotnn.core.registry import scripts
 
 Packages = tuple[str, ...]
 """Packages whose functions a script may call; of two with one name the later package's is meant."""
@@ -48,9 +49,13 @@ def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
         yield from _scopes(inner)
 
 
-@cache
 def library(packages: Packages = SCRIPT) -> dict[str, Helper]:
-    """Return every helper by name."""
+    """Return every helper by name, those of packages that add members among them."""
+    return _library((*packages, *scripts()))
+
+
+@cache
+def _library(packages: Packages) -> dict[str, Helper]:
     found: dict[str, Helper] = {}
     for package in packages:
         spec = importlib.util.find_spec(package)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -53,7 +55,7 @@ class Step:
         return self._written(self.entry.undo, values) if self.entry.undo else values
 
     def _written(self, form: Written, values: str) -> str:
-        text = form(self.way.attrs, self.shape)
+        text = form(self.way.attrs, self.shape).replace("{operand}", operand(values))
         return text.replace("{values}", values).replace("{s}", f'scaling["{self.name}"]')
 
 
@@ -109,6 +111,17 @@ def applied(steps: Iterable[Step], values: str, *, bare: bool = False) -> str:
     return values
 
 
+def operand(text: str) -> str:
+    """Return an expression as it stands beside an operator, or before a dot: in brackets, but a name or a call."""
+    node = ast.parse(text, mode="eval").body
+    return text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
+
+
+def in_type(text: str, dtype: str = "dtype") -> str:
+    """Return the expression of an array in another type."""
+    return f"{operand(text)}.astype({dtype})"
+
+
 def chains(model: Model) -> dict[str, Chain]:
     """Return how the arrays of a model are prepared, those that are at all, inputs first."""
     data = model.data or Data()
@@ -128,6 +141,15 @@ def chains(model: Model) -> dict[str, Chain]:
 def fitted(model: Model) -> dict[str, dict[str, Shape | None]]:
     """Return the names and shapes of all that is fitted on the training part, by array."""
     return {name: chain.fitted for name, chain in chains(model).items() if chain.fitted}
+
+
+def divided(model: Model) -> dict[str, float]:
+    """Return what arrays are divided by, whatever the data are, by array."""
+    found = {
+        name: [step.entry.divisor(step.way.attrs) for step in chain.steps if step.entry.divisor]
+        for name, chain in chains(model).items()
+    }
+    return {name: math.prod(numbers) for name, numbers in found.items() if numbers}
 
 
 def is_affine(model: Model) -> bool:

@@ -66,16 +66,19 @@ class Printer:
         headed = False
         for stmt in body:
             begun = before is None or (isinstance(before, tree.Assign) and (before.value == "{}" or not headed))
-            if isinstance(stmt, tree.Heading) and not begun and self.lines[-1]:
+            heads = isinstance(stmt, tree.Heading) or (isinstance(stmt, tree.Assign) and bool(stmt.place))
+            if heads and not begun and self.lines[-1]:
                 self.lines.append("")
             self._statement(stmt, indent)
-            before, headed = stmt, headed or isinstance(stmt, tree.Heading)
+            before, headed = stmt, headed or heads
 
     def _statement(self, stmt: tree.Stmt, indent: int) -> None:
         match stmt:
             case tree.Assign():
                 code = f"{', '.join(stmt.targets)} {stmt.sign} {stmt.value}"
                 self._code(code, stmt.comment, indent, stmt.origin, stmt.targets[0])
+                if stmt.place:
+                    self.lines[-1] = aligned("", self.lines[-1], stmt.place)
             case tree.Return(value, origin):
                 self._code(f"return {value}", "", indent, origin)
             case tree.Do(code, origin):
@@ -183,4 +186,4 @@ def _bare(stmt: tree.Stmt) -> tree.Stmt:
     if isinstance(stmt, tree.For):
         inner = tuple(_bare(s) for s in stmt.body if not isinstance(s, tree.Heading | tree.Note | tree.Blank))
         return replace(stmt, body=inner, comment="")
-    return replace(stmt, comment="") if isinstance(stmt, tree.Assign) else stmt
+    return replace(stmt, comment="", place="") if isinstance(stmt, tree.Assign) else stmt

@@ -23,7 +23,9 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
     early = training.early_stop(model)
     table = data.table_source(model)
     kinds = literal({n: k for n, (k, _) in raw_declarations(model, training=False).items() if n in model.inputs})
-    inputs = f"inputs, labels = {table.entry.function}(options.input, INPUT_COLUMNS, {kinds})" if table else ""
+    known = ", read_labels(folder)" if table and table.entry.numbered else ""
+    read = f"{table.entry.function}(options.input, INPUT_COLUMNS, {kinds}{known}{data.form(table)})" if table else ""
+    seen = ["inputs = in_windows(inputs, WINDOWS)"] if table and table.windows else []
     return {
         "shuffle": model.train.shuffle,
         "data_file": bool(model.data and model.data.source),
@@ -40,7 +42,11 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
         "predict_lines": indented(data.predict_lines(model)),
         "undone_lines": indented(data.undone_lines(model)),
         "table": table.entry if table else None,
-        "read_inputs": indented(on_the_page(inputs, 2 * INDENT), 2 * INDENT) if table else [],
+        "read_array": data.read_array(model),
+        "npz_keys": data.npz_keys(model),
+        "read_inputs": indented([*on_the_page(f"inputs, labels = {read}", 2 * INDENT), *seen], 2 * INDENT)
+        if table
+        else [],
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dotnn.codegen import data, training
 from dotnn.codegen.lines import literal, table_lines, wrapped
-from dotnn.codegen.preparing import fitted
+from dotnn.codegen.preparing import divided, fitted
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.model.identity import network_identity
@@ -34,12 +34,17 @@ def declared(model: Model) -> dict[str, Mapping[str, Any]]:
 def named_tables(model: Model) -> dict[str, Mapping[str, Any]]:
     """Return the tables that a script has: those of `declared`, of state only where there is any, and of data."""
     tables = {name: entries for name, entries in declared(model).items() if entries or name != "STATE"}
+    source = model.data.source if model.data else None
     more: dict[str, Mapping[str, Any]] = {
         "RAW_INPUTS": data.raw_inputs(model),
         "RAW_TARGETS": data.raw_targets(model),
         "INPUT_COLUMNS": _input_columns(model),
+        "FORMAT": dict(source.options) if source else {},
+        "WINDOWS": dict(source.windows) if source else {},
+        "READERS": data.readers(model),
         "CLASSES": data.classes(model),
         "FITTED": fitted(model),
+        "DIVIDED_BY": divided(model),
     }
     return tables | {name: entries for name, entries in more.items() if entries}
 

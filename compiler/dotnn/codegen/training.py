@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dotnn.codegen import counting
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.preparing import undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
-from dotnn.model.model import Data, EarlyStop, Model, Parameter, StopAfter, Train
+from dotnn.model.model import Data, EarlyStop, Model, Parameter, Read, StopAfter, Train
 
 LITERAL_LIMIT = 5_000
 """Parameters from a file with more numbers than this are read when the script runs, not written into it."""
@@ -61,14 +62,21 @@ def metric_lines(
     undone = {chain.name: chain for chain in undone_outputs(model).values()}
     lines = [f'"loss": float({loss}),']
     for m in model.train.metrics:
-        output, target = f'{table}["{names[m.output]}"]', f'examples["{m.target}"]'
-        if m.output in model.inputs:
-            output = f'examples["{m.output}"]'
+        output, target = _source(Read(m.output), model, names, table), f'examples["{m.target}"]'
         if m.target in undone:  # metrics are in the target's own units
             output, target = undone[m.target].undo(output), undone[m.target].undo(target)
         more = "".join(f", {name}={literal(value)}" for name, value in m.attrs.items())
-        lines += wrapped(f'"{m.key}": {m.function}(', [output, f"{target}{more}"], "),", room=12)
+        count = counting.weights(m, model, lambda read: _source(read, model, names, table))
+        parts = [output, target, f"{count}{more}"] if count else [output, f"{target}{more}"]
+        lines += wrapped(f'"{m.key}": {m.function}(', parts, "),", room=12)
     return lines
+
+
+def _source(read: Read, model: Model, names: Mapping[str, str], table: str) -> str:
+    """Return where the script has what a metric reads: among the examples, or in `table`."""
+    if read.target or read.value in model.inputs:
+        return f'examples["{read.name}"]'
+    return f'{table}["{names[read.value]}"]'
 
 
 def time_limit(train: Train) -> StopAfter | None:
@@ -102,7 +110,7 @@ def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
     That is what a layer computes, before its activation; weights of what is inside a layer (the gates of a recurrent
     one, the queries of an attention) are left as they are.
     """
-    names = {v.id: name for name, v in graph.params.items() if model.params[name].init.entry.rescaled}
+    names = {v.id: name for name, v in graph.weights.items() if model.params[name].init.entry.rescaled}
     computed = _computed_by_layers(graph) if names else set()
     found: dict[str, Value] = {}
     for node in graph.phase("forward"):

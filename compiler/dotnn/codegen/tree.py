@@ -25,13 +25,17 @@ NOWHERE = Origin()
 
 @dataclass(frozen=True)
 class Assign:
-    """`a, b = value`, or with another `sign`, `a += value`; `comment` stands behind it, if there is room."""
+    """`a, b = value`, or with another `sign`, `a += value`; `comment` stands behind it, if there is room.
+
+    With a `place` of the spec it is a paragraph that needs no heading: the spec says the same.
+    """
 
     targets: tuple[str, ...]
     value: str
     comment: str = ""
     sign: str = "="
     origin: Origin = NOWHERE
+    place: str = ""
 
 
 @dataclass(frozen=True)

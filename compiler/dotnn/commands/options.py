@@ -39,8 +39,22 @@ precision_option = click.option(
     show_default=True,
     help="What to compute in; not every target knows all of them.",
 )
+
+
+class TargetName(click.Choice):  # type: ignore[type-arg]
+    """The name of a target; one that dotnn lacks may be that of a package, which the spec must use."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name. Raises `click.BadParameter` for one that no package has."""
+        from dotnn.model.packages import join_all
+
+        if value not in TARGETS:
+            join_all()
+        return value if value in TARGETS else str(super().convert(value, param, ctx))
+
+
 target_option = click.option(
-    "--target", type=click.Choice([*TARGETS]), default=PROVEN.name, show_default=True, help="What to generate."
+    "--target", type=TargetName([*TARGETS]), default=PROVEN.name, show_default=True, help="What to generate."
 )
 
 

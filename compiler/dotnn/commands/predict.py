@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dotnn.commands.options import FILE
+from dotnn.commands.options import FILE, SEED
 
 if TYPE_CHECKING:
     from dotnn.running.requirement import Requirement
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     "-o", "--output", metavar="FILE", type=FILE, help="The file to write, CSV or .npz. Default, and -: CSV on stdout."
 )
 @click.option("--force", is_flag=True, help="Overwrite the output file.")
-def command(run: str, input_file: str, output: str | None, force: bool) -> None:
+@click.option("--seed", type=SEED, default=None, help="Seed of what the network draws. Default: the spec's.")
+def command(run: str, input_file: str, output: str | None, force: bool, seed: int | None) -> None:
     """Predict with a finished run, in the target's own units."""
     from dotnn.running.predictions import predict_run
 
-    predict_run(run, input_file, output, force, _needs)
+    predict_run(run, input_file, output, force, _needs, seed)
 
 
 def _needs(script: str) -> Requirement | None:

@@ -130,7 +130,7 @@ class CompileError(Exception):
     """All the errors of one stage, ordered by their place; `more` when the stage gave up looking for others."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic], source: Source | None = None, *, more: bool = False) -> None:
-        self.diagnostics = tuple(sorted(diagnostics, key=lambda d: (d.span.start if d.span else -1, d.code)))
+        self.diagnostics = tuple(sorted(diagnostics, key=_place))
         self.source = source
         self.more = more
         super().__init__("\n".join(f"{d.code}: {d.message}" for d in self.diagnostics))
@@ -149,6 +149,12 @@ class CompileError(Exception):
     def to_json(self) -> list[dict[str, object]]:
         """Return every diagnostic for another program; lines and columns count from 1."""
         return [d.to_json(self.source) for d in self.diagnostics]
+
+
+def _place(diagnostic: Diagnostic) -> tuple[int, int, str]:
+    """Return what diagnostics are ordered by: the line of a data file, the place in it or in the spec, the code."""
+    first_line = diagnostic.source.first_line if diagnostic.source else 1
+    return first_line, diagnostic.span.start if diagnostic.span else -1, diagnostic.code
 
 
 def _compile_error(diagnostics: tuple[Diagnostic, ...], source: Source | None, more: bool) -> CompileError:

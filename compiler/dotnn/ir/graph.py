@@ -49,6 +49,21 @@ class Graph:
         found = (node.attrs["definition"] for node in self.all_nodes() if "definition" in node.attrs)
         return tuple(dict.fromkeys(found))
 
+    @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers, in training at least."""
+        return any(node.rule.random for node in self.all_nodes())
+
+    @property
+    def samples(self) -> bool:
+        """Whether it draws random numbers in prediction, too."""
+        return any(node.rule.random and not node.rule.inference for node in self.all_nodes())
+
+    @property
+    def weights(self) -> dict[str, Value]:
+        """All arrays that a network keeps: those that are trained, and state."""
+        return {**self.params, **self.state}
+
     def sources(self) -> list[Value]:
         """Return the values that no node assigns: inputs, targets, parameters, state, the seed."""
         seeds = [self.seed] if self.seed else []

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import dotnn_runtime.script as library
+from dotnn.core.registry import scripts
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Loop, Node, Value
 
@@ -29,11 +30,19 @@ def _as_it_is(x: Array, operands: list[Array]) -> Array:
     return x
 
 
-@cache
 def helper_functions() -> dict[str, Callable[..., Array]]:
     """Return the functions that op lines may call, by name: all that can be pasted into a script."""
-    names = (info.name for info in pkgutil.walk_packages(library.__path__, f"{library.__name__}."))
-    return {n: f for name in names for n, f in inspect.getmembers(importlib.import_module(name), inspect.isfunction)}
+    return _functions((library.__name__, *scripts()))
+
+
+@cache
+def _functions(packages: tuple[str, ...]) -> dict[str, Callable[..., Array]]:
+    found: dict[str, Callable[..., Array]] = {}
+    for package in packages:
+        search = importlib.import_module(package).__path__
+        for info in pkgutil.walk_packages(search, f"{package}."):
+            found.update(inspect.getmembers(importlib.import_module(info.name), inspect.isfunction))
+    return found
 
 
 @lru_cache(maxsize=4096)

@@ -55,6 +55,11 @@ class Node:
         (value,) = self.outs
         return value
 
+    @property
+    def hides_overflow(self) -> bool:
+        """Whether the result is zero where what it is made of has overflowed; what training does not change has not."""
+        return self.rule.vanishes and self.ins[0].role != "state"
+
     def all_nodes(self) -> Iterator[Node]:
         """Yield the node, and those of its loop."""
         yield self

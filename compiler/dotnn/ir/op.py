@@ -98,7 +98,7 @@ class Op:
               zero everywhere. An op without a rule must not lie on a path from a parameter to the loss.
     helpers   functions of `dotnn_runtime.script.formulas` that the NumPy line calls
     equation  the textbook's line, shown as a comment where it says more than the NumPy line
-    random    draws from the generator `rng`, in training mode only
+    random    draws from the generator `rng`: in training mode, and in prediction where `inference` says nothing else
     inference its formula in prediction mode, where that is another one; the NumPy line then holds in training only
     additive  the operands (or a function from the node to them) to which a number per feature may be added with no
               other effect than that a number per feature is added to the output; see `passes.invariance`

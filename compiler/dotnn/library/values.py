@@ -48,6 +48,8 @@ AFFINE = _values("affine", "affine", "A product with a parameter, and a bias.")
 TIED = _values("tied", "affine_d_input", "A product with a transposed parameter.")
 STEP_AFFINE = _values("step_affine", "step_affine", "One more product with a parameter.", 2)
 """Their last operands are parameters."""
+NOISE = _values("noise", "noise", "Numbers that are drawn anew for each example.")
+"""Its operand says how many examples there are."""
 REDUCTIONS = {
     "sum": _values("sum_over", "sum_axes", "A sum over one axis."),
     "mean": _values("mean_over", "mean_axes", "A mean over one axis."),

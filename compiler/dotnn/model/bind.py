@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from dotnn.core.arguments import REQUIRED, Arg, Bound, Member, Symbol, show
 from dotnn.core.diagnostics import Span, did_you_mean
-from dotnn.library.clips import CLIPS
-from dotnn.library.constraints import CONSTRAINTS
-from dotnn.library.inits import INITS
-from dotnn.library.layers import ACTIVATIONS
-from dotnn.library.losses import LOSSES
-from dotnn.library.optimizers import OPTIMIZERS
-from dotnn.library.penalties import PENALTIES
-from dotnn.library.schedules import SCHEDULES
+from dotnn.core.registry import chosen
+from dotnn.library.clips import CLIPS, Clip
+from dotnn.library.constraints import CONSTRAINTS, Constraint
+from dotnn.library.draws import DRAWS, Draw
+from dotnn.library.inits import INITS, Init
+from dotnn.library.layers import LAYERS, Layer
+from dotnn.library.losses import LOSSES, Loss
+from dotnn.library.optimizers import OPTIMIZERS, Optimizer
+from dotnn.library.penalties import PENALTIES, Penalty
+from dotnn.library.schedules import SCHEDULES, Schedule
 from dotnn.model import messages
 from dotnn.model.constants import Constant, Constants, ConstCall, Defined, Poison, Poisoned, describe, evaluate
 from dotnn.model.messages.base import Fail
@@ -23,18 +25,28 @@ from dotnn.syntax import nodes
 
 M = TypeVar("M", bound=Member)
 
-FAMILIES: dict[str, dict[str, Member]] = {
-    "activation": dict(ACTIVATIONS),
-    "init": dict(INITS),
-    "penalty": {name: p for name, p in PENALTIES.items() if p.op},
-    "decay": dict(PENALTIES),
-    "loss": dict(LOSSES),
-    "optimizer": dict(OPTIMIZERS),
-    "schedule": dict(SCHEDULES),
-    "clip": dict(CLIPS),
-    "constraint": dict(CONSTRAINTS),
+
+def _is_activation(layer: Layer) -> bool:
+    return layer.family == "activation"
+
+
+def _is_added_to_the_loss(penalty: Penalty) -> bool:
+    return bool(penalty.op)
+
+
+FAMILIES: Mapping[str, dict[str, Any]] = {
+    "activation": chosen(LAYERS, Layer, _is_activation),
+    "init": chosen(INITS, Init, bool),
+    "penalty": chosen(PENALTIES, Penalty, _is_added_to_the_loss),
+    "decay": chosen(PENALTIES, Penalty, bool),
+    "loss": chosen(LOSSES, Loss, bool),
+    "optimizer": chosen(OPTIMIZERS, Optimizer, bool),
+    "schedule": chosen(SCHEDULES, Schedule, bool),
+    "clip": chosen(CLIPS, Clip, bool),
+    "constraint": chosen(CONSTRAINTS, Constraint, bool),
+    "draw": chosen(DRAWS, Draw, bool),
 }
-FAMILY_NAMES = {"init": "initialiser", "clip": "way to clip"}
+FAMILY_NAMES = {"init": "initialiser", "clip": "way to clip", "draw": "distribution"}
 CAN_BE_NONE = ("penalty", "decay", "clip", "constraint")
 
 

@@ -12,8 +12,8 @@ from dotnn.library.layers.base import shape_text
 from dotnn.model import messages
 from dotnn.model.bind import match
 from dotnn.model.constants import Constant, Constants, covers, evaluate, integer, limits_of
+from dotnn.model.freezing import without_trainable
 from dotnn.model.messages.base import Fail, several
-from dotnn.model.paths import Element
 from dotnn.model.scope import OpenUse, Scope, Tensor
 from dotnn.syntax import nodes
 
@@ -39,7 +39,8 @@ class BlockUse:
 
     def constants(self, outer: Constants, caller: Constants, source: Source) -> dict[str, Constant]:
         """Return the constants that the block sees: the spec's parameters (`outer`), its own in their limits."""
-        given = match(f"block {self.name}", [p.name.id for p in self.block.params], self.args)
+        args, _ = self._freezing(caller)
+        given = match(f"block {self.name}", [p.name.id for p in self.block.params], args)
         values: dict[str, Constant] = {}
         for param in self.block.params:
             expr = given.get(param.name.id)
@@ -56,6 +57,14 @@ class BlockUse:
                     at = (expr or param).span
                     raise Fail(messages.constants.out_of_range(at, param.name.id, show(value), text, place))
         return {**outer, **values}
+
+    def frozen(self, caller: Constants) -> Span | None:
+        """Return where the call says that nothing in the block is trained. Raises `Fail` for no truth value."""
+        return self._freezing(caller)[1]
+
+    def _freezing(self, caller: Constants) -> tuple[tuple[nodes.Arg, ...], Span | None]:
+        known = [p.name.id for p in self.block.params]
+        return without_trainable(f"block {self.name}", known, self.args, caller)
 
     def inputs(self) -> list[nodes.TensorDecl]:
         """Return the declared inputs, one for each operand. Raises `Fail` for a target, or another number of them."""
@@ -84,11 +93,13 @@ class BlockUse:
             self._unify(decl, operand, constants)
             inner.names[name] = operand.called(name).marked({})
 
-    def opened(self, inner: Scope, constants: Constants, element: Element, statement: Span | None) -> OpenUse:
-        """Return what the steps in it know of this use."""
+    def opened(self, inner: Scope, constants: Constants, statement: Span | None) -> OpenUse:
+        """Return what the steps in it know of this use, whose names are those of `inner`."""
+        assert inner.value_part is not None and inner.param_part is not None
         bound = {name: t for name, t in inner.names.items() if isinstance(t, Tensor)}
         own = {param.name.id: constants[param.name.id] for param in self.block.params}
-        return OpenUse(self.name, own, bound, element, self.call.span, statement, self.block.span)
+        parts = inner.value_part, inner.param_part
+        return OpenUse(self.name, own, bound, *parts, self.call.span, statement, self.block.span)
 
     def _unify(self, decl: nodes.TensorDecl, operand: Tensor, constants: dict[str, Constant]) -> None:
         """Bind the free names in an input's shape to the operand's sizes; the others must be equal."""

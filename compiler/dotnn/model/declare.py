@@ -35,7 +35,7 @@ def read_declaration(decl: nodes.TensorDecl, constants: Constants) -> Declared:
 
 
 def _classes(decl: nodes.TensorDecl, sizes: list[int], span: Span) -> Declared:
-    """Return a target of classes, or an input of texts: one whole number for each example."""
+    """Return a target of classes, one whole number for each example or each of its steps, or an input of texts."""
     assert decl.kind is not None
     name, kind = decl.name.id, decl.kind.id
     if kind == "class" and decl.role != "target":
@@ -44,8 +44,11 @@ def _classes(decl: nodes.TensorDecl, sizes: list[int], span: Span) -> Declared:
     if kind == "category" and decl.role != "input":
         help = f"texts to be told apart are classes: target {name}: class[{', '.join(map(str, sizes))}]"
         raise Fail(messages.shapes.bad_declaration(span, "a target cannot be category[…]", help))
-    if len(sizes) != 1:
-        what = "classes there are" if kind == "class" else "different texts there are, and one more for all others"
-        help = f"for instance: {decl.role} {name}: {kind}[10]"
-        raise Fail(messages.shapes.bad_declaration(span, f"{kind}[…] takes one number, how many {what}", help))
-    return Declared(name, decl.role, kind, TensorType((BATCH,), "int"), sizes[0], decl.span)
+    if kind == "category" and len(sizes) != 1:
+        message = "category[…] takes one number, how many different texts there are, and one more for all others"
+        help = f"for instance: {decl.role} {name}: category[10]"
+        raise Fail(messages.shapes.bad_declaration(span, message, help))
+    if not sizes:
+        help = f"for instance: target {name}: class[10], or class[12, 10] for each of 12 steps"
+        raise Fail(messages.shapes.bad_declaration(span, "class[…] says how many classes there are", help))
+    return Declared(name, decl.role, kind, TensorType((BATCH, *sizes[:-1]), "int"), sizes[-1], decl.span)

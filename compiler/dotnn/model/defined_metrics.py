@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dotnn.ir import expr as tree
 from dotnn.ir.definition import HELPERS, Written
 from dotnn.ir.expr import Expr
@@ -10,6 +12,12 @@ from dotnn.ir.expr.derive import in_arrays
 from dotnn.library.ops.whole import in_numpy
 from dotnn.model.definitions.base import safe
 from dotnn.model.definitions.metric import DefinedMetric
+
+
+def weighted(written: Written) -> Written:
+    """Return the same where examples count as often as their weights say."""
+    names, doc = (*written.arguments, "weights"), written.doc.replace("mean", "weighted mean", 1)
+    return replace(written, arguments=names, doc=doc, result="weighted_mean(values, weights)")
 
 
 def function(metric: DefinedMetric, name: str, formula: Expr) -> Written:

@@ -58,6 +58,8 @@ def _take(formula: Formula, param: nodes.BlockParam, expr: nodes.Expr, found: Gi
     if param.kind is not None:
         if target is None or target.kind != "class":
             raise Fail(messages.definitions.no_label(expr.span, formula.name, name))
+        if target.type.example:
+            raise Fail(messages.definitions.label_of_steps(expr.span, formula.name, name, target.name, target.shown))
         operands.labels[name] = Label(called, target.bound)
         found.reads[called] = Read(target=target.name, kind=f"class:{target.bound}")
     elif target is not None:
@@ -89,7 +91,7 @@ def take_known(
 
 def _numbers(formula: Formula, name: str, target: Declared, expr: nodes.Expr) -> Part:
     if target.kind == "class":
-        raise Fail(messages.definitions.label_given(expr.span, formula.name, name, target.name, target.bound))
+        raise Fail(messages.definitions.label_given(expr.span, formula.name, name, target.name, target.shown))
     return Part(tree.Name(safe(name)), expr.span, target.type.example)
 
 

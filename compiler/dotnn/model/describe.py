@@ -6,13 +6,26 @@ from collections.abc import Iterator
 
 from dotnn.core.arguments import Attrs, show
 from dotnn.library.layers.cells import BODY, Recurrence, recurrence_of
-from dotnn.model.model import Checkpoint, Data, Declared, Model, Split, Step, Stop, StopAfter, StopWhen, Train
+from dotnn.model.model import (
+    Checkpoint,
+    Data,
+    Declared,
+    FileSource,
+    Model,
+    Split,
+    Step,
+    Stop,
+    StopAfter,
+    StopWhen,
+    Train,
+)
 
 
 def describe_model(model: Model) -> str:
     """Return every declaration, step and parameter with all defaults written out."""
     lines = [f"model {model.name}   ({model.size:,} parameters)"]
     lines += [f"  param  {name} = {show(value)}" for name, value in model.constants.items()]
+    lines += [f"  use    {name} {version}" for name, version in model.packages.items()]
     lines += [_declared(declared) for declared in (*model.inputs.values(), *model.targets.values())]
     lines += [line for step in model.steps for line in _step(model, step)]
     lines += [f"  output {name} = {path}" for name, path in model.outputs.items()]
@@ -22,7 +35,7 @@ def describe_model(model: Model) -> str:
 
 
 def _declared(declared: Declared) -> str:
-    kind = f"{declared.kind}[{declared.bound}]" if declared.bound else str(declared.type)
+    kind = declared.shown if declared.bound else str(declared.type)
     return f"  {declared.role:6} {declared.name}: {kind}"
 
 
@@ -37,7 +50,7 @@ def _step(model: Model, step: Step) -> Iterator[str]:
         p = model.params[name]
         penalty = f", penalty {p.penalty}" if p.penalty else ""
         constraint = f", constraint {p.constraint}" if p.constraint else ""
-        yield f"      {name}: {list(p.shape)} ~ {p.init}{penalty}{constraint}"
+        yield f"      {name}: {list(p.shape)} ~ {p.init}{penalty}{constraint}{', frozen' * p.frozen}"
 
 
 def _cell(body: Recurrence) -> Iterator[str]:
@@ -87,15 +100,24 @@ def _stop(stop: Stop) -> str:
 
 def _data(data: Data) -> Iterator[str]:
     yield from (f"  data   {name}: {len(rows)} examples inline" for name, rows in data.inline.items())
-    if data.source:
+    if data.source and data.source.formats:
+        yield from (f"  {part:6} {_array_files(file)}" for part, file in {"data": data.source, **data.files}.items())
+    elif data.source:
         fields = _arguments({name: list(keys) for name, keys in data.source.fields.items()})
         yield f"  data   {data.source.format}({', '.join([show(data.source.path), *fields])})"
-    yield from (f"  {part:6} {file.format}({show(file.path)})" for part, file in data.files.items())
+        if data.source.windows:
+            spans = (f"{name} from t{start:+} to t{stop - 1:+}" for name, (start, stop) in data.source.windows.items())
+            yield f"  data   windows: {', '.join(spans)}"
+        yield from (f"  {part:6} {file.format}({show(file.path)})" for part, file in data.files.items())
     for name, ways in data.prepared.items():
         made_of = f" of {data.made_of[name]}" if name in data.made_of else ""
         yield f"  made   {name}{made_of}: {', then '.join(map(str, ways))}"
     if data.split:
         yield f"  split  {', '.join([*_arguments(data.split.fractions), *_goes_by(data.split)])}"
+
+
+def _array_files(source: FileSource) -> str:
+    return "  ".join(f"{name} = {source.formats[name]}({show(file)})" for name, (file,) in source.fields.items())
 
 
 def _goes_by(split: Split) -> Iterator[str]:

@@ -27,7 +27,9 @@ from dotnn.model.constants import (
     integer,
     is_number,
 )
+from dotnn.model.drawing import drawn, is_drawn
 from dotnn.model.formulas import ELEMENTWISE, FormulaReader, is_function
+from dotnn.model.freezing import without_trainable
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
 from dotnn.model.operands import FINAL, block_as_act, last_state, through_block, with_named
@@ -198,7 +200,8 @@ class ExpressionReader(ABC):
             case nodes.Index(value=value):
                 return self.is_value(value, scope)
             case nodes.Call():
-                return self._takes_values(expr, scope) and any(self.is_value(o, scope) for o in by_position(expr))
+                given = self._takes_values(expr, scope) and any(self.is_value(o, scope) for o in by_position(expr))
+                return given or is_drawn(self, expr, scope)
         return False
 
     def _takes_values(self, call: nodes.Call, scope: Scope) -> bool:
@@ -296,6 +299,8 @@ class ExpressionReader(ABC):
     def _call(self, call: nodes.Call, piped: tuple[Tensor, ...], scope: Scope) -> Tensor:
         """Apply a layer, block or shared layer to the piped value and to leading arguments that are values."""
         call = self._through_parameter(call, scope)
+        if is_drawn(self, call, scope):
+            return drawn(self, call, piped, scope)
         computed = None if piped else self._computed(call, scope)
         if computed is not None:
             return computed
@@ -310,10 +315,11 @@ class ExpressionReader(ABC):
         assert layer is not None
         operands, rest, roles = with_named(self, layer, operands, rest, scope)
         rest, act = block_as_act(self, layer, rest, scope)
+        rest, frozen = without_trainable(name, [a.name for a in layer.args], rest, scope.constants)
         attrs = bind(name, layer.args, rest, call.span, scope.constants) | roles
         if name == "max" and len(operands) > 1:
             return self._joined("maximum", operands, call.span, scope)
-        made = self.steps.apply(layer, attrs, operands, call.span, scope)
+        made = self.steps.apply(layer, attrs, operands, call.span, scope, frozen=frozen)
         if act is not None:
             return through_block(self, made, act, scope)
         each_by_itself = layer.family == "activation" and name != "softmax"

@@ -19,7 +19,7 @@ def path_beside(model: Model, name: str, span: Span) -> Path:
     """
     folder = folder_of(model.source)
     help = OUTSIDE_HELP
-    if model.data and model.data.source and model.data.source.path == name:
+    if model.data and model.data.source and name in model.data.source.paths:
         help += "; dotnn train also takes its path on the command line, with --data"
     try:
         return path_within(folder, folder, name, span, FILE_HELP, help)

@@ -19,6 +19,8 @@ from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
 """The families whose members say how parameters come about, not what is computed with them."""
+LATER = ("frozen", "options", "windows", "formats", "packages")
+"""Fields that came later: they count where they are set, so that a run from before them can be resumed."""
 
 
 @runtime_checkable
@@ -54,6 +56,7 @@ def training_identity(model: Model, target: str, style: str) -> str:
     """Return what identifies a training run: all that the spec says but the number of epochs, and how it is run."""
     left_out = ("source", "constants", "train", "check")  # part of something else here, or of no effect
     parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in left_out}
+    parts = {name: part for name, part in parts.items() if part or name not in LATER}
     train = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}
     return digest((parts, train, target, style))
 
@@ -92,7 +95,9 @@ def _plain(value: object) -> object:
 def _fields(value: object) -> list[tuple[str, object]]:
     assert is_dataclass(value)
     found = [(f.name, getattr(value, f.name)) for f in fields(value)]
-    return [(name, _plain(inner)) for name, inner in found if not _is_place(name, inner)]
+    return [
+        (name, _plain(inner)) for name, inner in found if not _is_place(name, inner) and (inner or name not in LATER)
+    ]
 
 
 def _is_place(name: str, value: object) -> bool:

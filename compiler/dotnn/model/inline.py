@@ -83,7 +83,12 @@ def _misshapen(declared: Declared, expr: nodes.Expr, found: Shape, wanted: Shape
     kind = str(list(wanted))
     help = f"declare {declared.role} {name}: {list(found)}, or write rows of the declared shape"
     if declared.kind == "class":
-        kind, help = f"class[{declared.bound}]", "a class is one whole number from 0: y = [0, 2, 1]"
+        kind, help = declared.shown, "a class is one whole number from 0: y = [0, 2, 1]"
+        if wanted:
+            help = f"there is a class for each of {' x '.join(map(str, wanted))} steps: y = [[0, 2, …], …]"
+    if declared.kind == "weight":
+        message = f"each example of {name} has {_words(found)}, but a weight is one number"
+        return messages.data.inline_data(expr.items[0].span, message, "", "for instance: weights = [1, 0.5, 2]")
     message = f"each example of {name} has {_words(found)}, but {name} is declared {kind}"
     return messages.data.inline_data(expr.items[0].span, message, "", help)
 
@@ -98,7 +103,7 @@ def _check_counts(section: SectionReader, counts: Mapping[str, int]) -> None:
     section.reporter.add(messages.data.inline_data(section.spans[odd].span, message, "", help))
 
 
-RANGES = {"unit": "from 0 to 1", "sign": "-1 or +1", "int": "a whole number", "binary": "0 or 1"}
+RANGES = {"weight": "0 or more", "unit": "from 0 to 1", "sign": "-1 or +1", "int": "a whole number", "binary": "0 or 1"}
 
 
 def check_values(section: SectionReader, model: Model) -> None:
@@ -130,6 +135,8 @@ def _allowed(value: float, kind: str) -> bool:
         return value > float(count)
     if base in ("class", "int"):
         return value == int(value) and (not count or 0 <= value < int(count))
+    if base == "weight":
+        return value >= 0
     if base in ("sign", "binary"):
         return value in ((-1, 1) if base == "sign" else (0, 1))
     return base != "unit" or 0 <= value <= 1

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from dotnn.core.diagnostics import CompileError, Source
 from dotnn.core.limits import MAX_SOURCE_BYTES, MAX_USED_FILES
-from dotnn.model import messages
+from dotnn.model import messages, packages
 from dotnn.model.files import OUTSIDE_HELP, folder_of, path_within
 from dotnn.model.messages.base import Fail
+from dotnn.model.packages import Package
 from dotnn.model.scope import names_read
 from dotnn.syntax import nodes
 from dotnn.syntax.decode import decode
@@ -25,11 +26,12 @@ STANDARD = Path(__file__).parent.parent / "library" / "std"
 PREFIX = "std."
 
 
-def linked(file: nodes.File, source: Source) -> tuple[nodes.File, Source]:
-    """Return a spec with the definitions that it uses. Raises `CompileError`."""
+def linked(file: nodes.File, source: Source) -> tuple[nodes.File, Source, tuple[Package, ...]]:
+    """Return a spec with the definitions that it uses, and the packages. Raises `CompileError`."""
     if not any(isinstance(section, nodes.Use) for section in file.sections):
-        return file, source
-    return _Linker(file, source).whole()
+        return file, source, ()
+    linker = _Linker(file, source)
+    return *linker.whole(), tuple(linker.packages.values())
 
 
 class _Linker:
@@ -41,6 +43,7 @@ class _Linker:
         self.used: list[Source] = []
         self.sections: list[nodes.Section] = []
         self.libraries: dict[str, int] = {}
+        self.packages: dict[str, Package] = {}
         self.known: set[object] = set()
 
     def whole(self) -> tuple[nodes.File, Source]:
@@ -75,7 +78,7 @@ class _Linker:
     def read(self, use: nodes.Use, source: Source, chain: tuple[Path, ...]) -> None:
         """Read a file or a library. Raises `Fail`."""
         if isinstance(use.what, nodes.Name):
-            self.read_library(use.what)
+            (self.read_library if "." in use.what.id else self.read_package)(use.what)
             return
         name, span = use.what.value, use.what.span
         path = path_within(self.folder, chain[-1].parent, name, span, messages.uses.HELP, OUTSIDE_HELP)
@@ -117,6 +120,15 @@ class _Linker:
         if name.id not in self.known:
             self.known.add(name.id)
             self.libraries[name.id] = self.add(library(name.id)[1], name)
+
+    def read_package(self, name: nodes.Name) -> None:
+        """Let the members of a package join. Raises `Fail` for one that is not there, or does not work."""
+        if name.id not in (known := packages.installed()):
+            raise Fail(messages.uses.no_package(name.span, name.id, [*libraries(), *known]))
+        try:
+            self.packages[name.id] = packages.joined(name.id)
+        except packages.NoPackage as problem:
+            raise Fail(messages.uses.bad_package(name.span, name.id, str(problem))) from None
 
     def add(self, source: Source, use: nodes.Node) -> int:
         """Add a text, and return by how many characters its spans move. Raises `Fail` where there are too many."""

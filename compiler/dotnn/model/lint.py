@@ -9,7 +9,7 @@ from dotnn.core.arguments import Bound
 from dotnn.core.diagnostics import Diagnostic
 from dotnn.library.layers import Layer
 from dotnn.model import messages
-from dotnn.model.model import LossTerm, Model, Step
+from dotnn.model.model import Data, LossTerm, Model, Step
 
 
 def lint(model: Model) -> list[Diagnostic]:
@@ -17,11 +17,18 @@ def lint(model: Model) -> list[Diagnostic]:
     steps = {s.path: s for s in model.steps}
     found = [warning for step in model.steps for warning in _of_step(model, step)]
     found += _lost_biases(model)
+    found += _of_data(model.data) if model.data else []
     if model.train.batch == 1:
         found += batches_of_one(model, "every batch")
     found += _of_outputs(model, steps)
     found += [warning for term in model.train.losses for warning in _of_loss(term, steps)]
     return found
+
+
+def _of_data(data: Data) -> Iterator[Diagnostic]:
+    split, windowed = data.split, data.source is not None and data.source.length > 1
+    if windowed and split is not None and split.span is not None and not split.order:
+        yield messages.warnings.shuffled_windows(split.span)
 
 
 def _of_step(model: Model, step: Step) -> Iterator[Diagnostic]:
@@ -67,7 +74,7 @@ def _readers(model: Model) -> dict[str, set[str]]:
     readers = {path: {"the user"} for path in (*model.outputs.values(), *compared)}
     for step in model.steps:
         for path in step.ins:
-            readers.setdefault(path, set()).add(step.layer.name)
+            readers.setdefault(path, set()).add("the frozen" * step.frozen or step.layer.name)
     return readers
 
 
@@ -88,8 +95,7 @@ def batches_of_one(model: Model, which: str) -> list[Diagnostic]:
     return [
         messages.warnings.batch_of_one(step.span, step.path, step.layer.name, which)
         for step in model.steps
-        if any(not model.params[name].trained for name in step.params.values())
-        and math.prod(step.type.example[:-1]) == 1
+        if any(model.params[name].renewed for name in step.params.values()) and math.prod(step.type.example[:-1]) == 1
     ]
 
 

@@ -12,6 +12,7 @@ from dotnn.model.bind import bind, defined_members
 from dotnn.model.constants import Poison, Poisoned, describe, evaluate, is_number
 from dotnn.model.defined_terms import body, check_gradient, given
 from dotnn.model.definitions.loss import DefinedLoss
+from dotnn.model.masks import read_mask, taken_out, tensor_at
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, LossTerm, Read
 from dotnn.model.network import NetworkReader
@@ -90,6 +91,7 @@ def _loss_term(call: nodes.Call, weight: float, section: SectionReader, network:
         return _defined_term(loss, call, weight, section, network)
     if not isinstance(loss, Loss):
         raise Fail(messages.calls.unknown_entry(call.func.span, "loss", name, losses))
+    call, masked = taken_out(call)
     operands = [a.value for a in call.args[:2] if a.name is None]
     if len(operands) != 2:
         help = f"write {_example(loss.name, network, section)}"
@@ -100,14 +102,17 @@ def _loss_term(call: nodes.Call, weight: float, section: SectionReader, network:
     attrs = bind(loss.name, loss.args, call.args[2:], call.span, section.constants)
     kind = _target_kind(loss, output, target, call, network)
     _check_weights(attrs.get("class_weight"), (2,) if loss.target == "unit" else output.type.example[-1:], call)
-    return LossTerm(loss, attrs, weight, output.path, target.name, kind, call.span)
+    most = len(output.type.example) - (loss.target == "class")
+    mask = Read() if masked is None else read_mask(masked, output, most, loss.name, network)
+    return LossTerm(loss, attrs, weight, output.path, target.name, kind, call.span, mask=mask)
 
 
 def _defined_term(
     loss: DefinedLoss, call: nodes.Call, weight: float, section: SectionReader, network: NetworkReader
 ) -> LossTerm:
     """Return the term of a loss that the spec defines."""
-    found, rest = given(loss.formula, call, network)
+    plain, masked = taken_out(call, [p.name.id for p in loss.formula.section.params])
+    found, rest = given(loss.formula, plain, network)
     attrs = bind(loss.name, loss.args, rest, call.span, section.constants)
     numbers = {arg.name: attrs[arg.name] for arg in loss.formula.args}
     formula = body(loss.formula, found.operands, numbers, call)
@@ -115,7 +120,8 @@ def _defined_term(
     read = [*found.reads.values()]
     output = next((r.value for r in read if r.value), "")
     target = next((r for r in read if r.target), Read())
-    return LossTerm(loss, attrs, weight, output, target.target, target.kind, call.span, formula, found.reads)
+    mask = Read() if masked is None else read_mask(masked, tensor_at(output, network), 0, loss.name, network)
+    return LossTerm(loss, attrs, weight, output, target.target, target.kind, call.span, formula, found.reads, mask)
 
 
 def _check_weights(weights: tuple[float, ...] | None, classes: tuple[int, ...], call: nodes.Call) -> None:
@@ -171,7 +177,18 @@ def _target_kind(loss: Loss, output: Tensor, target: Declared, call: nodes.Call,
 
 
 def _declared(target: Declared) -> str:
-    return f"class[{target.bound}]" if target.kind == "class" else shape_text(target.type)
+    return target.shown if target.kind == "class" else shape_text(target.type)
+
+
+def _steps_differ(name: str, output: Tensor, target: Declared) -> tuple[str, str]:
+    """Return why an output with a row for each step, say, does not suit a target that has others, and the fix."""
+    count, steps, given = target.bound, target.type.example, output.type.example[:-1]
+    wanted = f"each of {' x '.join(map(str, steps))} steps" if steps else "each example"
+    layer = f"returns = {'sequence' if steps else 'last'} in a recurrent layer"
+    help = f"one row of {count} for {wanted} is needed: {layer}{'' if steps else ', or -> flatten'}"
+    if given:
+        help += f"; for one class for each step declare target {target.name}: class{[*given, count]}"
+    return f"{name}: the output has shape {shape_text(output.type)}, but the target is one class for {wanted}", help
 
 
 def misfit(name: str, output: Tensor, target: Declared, *, classes: bool) -> tuple[str, str] | None:
@@ -179,13 +196,12 @@ def misfit(name: str, output: Tensor, target: Declared, *, classes: bool) -> tup
     shape, count = shape_text(output.type), target.bound
     if target.kind == "class" and not classes:
         help = f"use cross_entropy for classes; only if it holds numbers, declare target {target.name}: {shape}"
-        return f"{name} needs numbers, but the target {target.name} is class[{count}]", help
+        return f"{name} needs numbers, but the target {target.name} is {target.shown}", help
     if target.kind == "class":
         if output.type.shape == (*target.type.shape, count):
             return None
-        if output.type.shape[-1:] == (count,):  # one for each step, say
-            help = f"one row of {count} for each example is needed: returns = last in a recurrent layer, or -> flatten"
-            return f"{name}: the output has shape {shape}, but the target is one class for each example", help
+        if output.type.shape[-1:] == (count,):
+            return _steps_differ(name, output, target)
         return (
             f"{name}: the output has shape {shape}, but the target has {count} classes",
             f"one probability for each class is needed: make the last layer dense({count}, softmax)",

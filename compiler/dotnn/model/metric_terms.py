@@ -13,23 +13,55 @@ from dotnn.library.metrics import METRICS, Metric
 from dotnn.model import messages
 from dotnn.model.bind import bind, defined_members
 from dotnn.model.constants import Poison, Poisoned
-from dotnn.model.defined_metrics import function
+from dotnn.model.defined_metrics import function, weighted
 from dotnn.model.defined_terms import Given, body, given, take_known
 from dotnn.model.definitions.metric import DefinedMetric
 from dotnn.model.definitions.whole import Operands
 from dotnn.model.loss_terms import misfit, output_and_target
+from dotnn.model.masks import read_mask, taken_out, tensor_at
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Declared, LossTerm, MetricTerm
+from dotnn.model.model import Declared, LossTerm, MetricTerm, Read
 from dotnn.model.network import NetworkReader
 from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 
 def metric_terms(
-    expr: nodes.Expr, losses: Sequence[LossTerm], section: SectionReader, network: NetworkReader
+    expr: nodes.Expr, losses: Sequence[LossTerm], section: SectionReader, network: NetworkReader, weights: str = ""
+) -> tuple[MetricTerm, ...]:
+    """Return one term for every loss that the metric fits, or for the output and target it names. Raises `Fail`.
+
+    It counts what its own mask marks, or else that of the loss of the same output; `weights` is the target that says
+    how much each example counts.
+    """
+    metric, call = _metric(expr, section)
+    own = [p.name.id for p in metric.formula.section.params] if isinstance(metric, DefinedMetric) else []
+    call, masked = taken_out(call, own)
+    terms = _terms(metric, call, losses, section, network)
+    return tuple(_counted(term, masked, losses, network, weights) for term in terms)
+
+
+def _counted(
+    term: MetricTerm, masked: nodes.Expr | None, losses: Sequence[LossTerm], network: NetworkReader, weights: str
+) -> MetricTerm:
+    """Return a metric that counts only what a mask marks, and examples as often as their weights say."""
+    mask = next((loss.mask for loss in losses if term.output in loss.outputs and loss.mask.name), Read())
+    if masked is not None:
+        output = tensor_at(term.output, network)
+        rows = term.function.endswith(("_class", "_onehot"))
+        most = 0 if term.written else len(output.type.example) - rows
+        mask = read_mask(masked, output, most, term.metric.name, network)
+    if not mask.name and not weights:
+        return term
+    written = weighted(term.written) if term.written else None
+    function = written.name if written else f"weighted_{term.function}"
+    return replace(term, function=function, written=written, mask=mask, weights=weights)
+
+
+def _terms(
+    metric: Metric, call: nodes.Call, losses: Sequence[LossTerm], section: SectionReader, network: NetworkReader
 ) -> tuple[MetricTerm, ...]:
     """Return one term for every loss that the metric fits, or for the output and target it names. Raises `Fail`."""
-    metric, call = _metric(expr, section)
     if isinstance(metric, DefinedMetric):
         return _defined(metric, call, losses, section, network)
     attrs = _attrs(metric, call, section)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
@@ -30,8 +30,8 @@ Nested: TypeAlias = "int | float | list[Nested]"
 
 @dataclass(frozen=True)
 class Declared:
-    """An `input` or `target`. `kind` is "real", "int", "category" or "class"; `bound` is the N of `class[N]`
-    and `category[N]` (0: none)."""
+    """An `input` or `target`. `kind` is "real", "int", "category" or "class"; `bound` is the N of `class[N]`,
+    `class[steps, N]` and `category[N]` (0: none)."""
 
     name: str
     role: str
@@ -40,10 +40,19 @@ class Declared:
     bound: int
     span: Span
 
+    @property
+    def shown(self) -> str:
+        """What the declaration says of one example, as the spec would have it: `[2]`, `class[10]`, `class[12, 30]`."""
+        sizes = [*self.type.example, *([self.bound] if self.bound else [])]
+        return f"{'' if self.kind == 'real' else self.kind}{sizes}"
+
 
 @dataclass(frozen=True)
 class Parameter:
-    """One array to be trained, or state that training renews; `decayed` if decoupled weight decay acts on it."""
+    """One array to be trained, or state; `decayed` if decoupled weight decay acts on it.
+
+    State is what is not `trained`: what training renews, and what the spec has `frozen`.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -53,6 +62,12 @@ class Parameter:
     decayed: bool = False
     constraint: Bound[Constraint] | None = None
     trained: bool = True
+    frozen: bool = False
+
+    @property
+    def renewed(self) -> bool:
+        """Whether it is state that a training step replaces."""
+        return not (self.trained or self.frozen)
 
     @property
     def size(self) -> int:
@@ -92,7 +107,7 @@ class Places:
 class Step:
     """One layer applied to earlier values, and to `weights`: parameters that it does not own.
 
-    `params` maps the layer's short names to full names.
+    `params` maps the layer's short names to full names. A layer is `frozen` if the spec freezes it as a whole.
     """
 
     path: str
@@ -104,6 +119,7 @@ class Step:
     span: Span
     places: Places = Places()
     weights: tuple[str, ...] = ()
+    frozen: bool = False
 
     @property
     def call(self) -> str:
@@ -119,13 +135,19 @@ class Read:
     target: str = ""
     kind: str = ""
 
+    @property
+    def name(self) -> str:
+        """The path or the name; "" where it is nothing."""
+        return self.value or self.target
+
 
 @dataclass(frozen=True)
 class LossTerm:
     """`weight * loss(output, target)`; `target_kind` is how the target's values are to be drawn and checked.
 
     A loss that the spec defines has a `formula` over the names in `reads`, in which its arguments are numbers. Its
-    output is then the first value that it reads, its target the first target; "" where there is none.
+    output is then the first value that it reads, its target the first target; "" where there is none. With a `mask`
+    only what it marks counts.
     """
 
     loss: Loss
@@ -137,31 +159,34 @@ class LossTerm:
     span: Span
     formula: Expr | None = None
     reads: Mapping[str, Read] = field(default_factory=dict)
+    mask: Read = Read()
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The paths of all values of the network that it reads."""
+        """The paths of all values of the network that are compared with something."""
         return (self.output,) if self.formula is None else tuple(r.value for r in self.reads.values() if r.value)
 
     @property
     def targets(self) -> dict[str, str]:
         """What each target holds that it reads."""
-        found = {r.target: r.kind for r in self.reads.values() if r.target}
-        return {self.target: self.target_kind} if self.formula is None else found
+        reads = [Read(target=self.target, kind=self.target_kind)] if self.formula is None else [*self.reads.values()]
+        return {r.target: r.kind for r in (*reads, self.mask) if r.target}
 
     @property
     def operands(self) -> tuple[str, ...]:
         """What it is given, by path or by name."""
+        masked = [f"mask = {self.mask.name}"] if self.mask.name else []
         if self.formula is None:
-            return self.output, self.target
-        return tuple(read.value or read.target for read in self.reads.values())
+            return self.output, self.target, *masked
+        return *(read.name for read in self.reads.values()), *masked
 
 
 @dataclass(frozen=True)
 class MetricTerm:
     """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name.
 
-    Of a metric that the spec defines, `written` is that function.
+    Of a metric that the spec defines, `written` is that function. With a `mask` only what it marks counts, and where
+    the examples have `weights`, they count as often as the target of that name says.
     """
 
     key: str
@@ -171,6 +196,18 @@ class MetricTerm:
     function: str
     attrs: Attrs = field(default_factory=dict)
     written: Written | None = None
+    mask: Read = Read()
+    weights: str = ""
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The paths of what it reads of the network."""
+        return self.output, *([self.mask.value] if self.mask.value else [])
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the targets that it reads."""
+        return tuple(name for name in (self.target, self.mask.target, self.weights) if name)
 
 
 @dataclass(frozen=True)
@@ -237,7 +274,10 @@ class Train:
 class FileSource:
     """A file of examples, such as `csv("file", x = [columns])`; `format` is a name in `SOURCES`.
 
-    `places` says where each column or key is in the text of the spec.
+    `places` says where each column or key is in the text of the spec, `options` how the file is written, where that
+    is not as usual. The rows of a series are seen through `windows`: an input or target has the steps from t + start
+    to before t + stop. Where each array has a file of its own, `fields` name the files, and `formats` their sources;
+    `path` is then the first.
     """
 
     format: str
@@ -245,11 +285,50 @@ class FileSource:
     fields: Mapping[str, tuple[str, ...]]
     span: Span
     places: Mapping[str, Span] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    windows: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def entry(self) -> DataSource:
         """The registered format."""
         return SOURCES[self.format]
+
+    @property
+    def file(self) -> str:
+        """The file that a script reads."""
+        return f"{self.path}.npz" if self.entry.converted else self.path
+
+    def command(self, model: Model) -> str:
+        """Return the command that makes the file that a script reads, "" where the spec's own is read."""
+        name = next((name for name, keys in self.fields.items() if keys == self.entry.keys[:1]), "")
+        declared = model.inputs.get(name) or model.targets.get(name)
+        if self.entry.converted is None or declared is None:
+            return ""
+        own = model.data.source if model.data else None
+        like = own.file if own is not None and own.path != self.path else ""
+        return self.entry.converted(self.path, declared.type.example, like)
+
+    @property
+    def paths(self) -> dict[str, Span]:
+        """The files, with their places in the spec."""
+        if not self.formats:
+            return {self.path: self.span}
+        return {file: self.places[file] for (file,) in self.fields.values()}
+
+    def reader(self, name: str) -> DataSource:
+        """Return the format of the file of one array."""
+        return SOURCES[self.formats[name]]
+
+    @property
+    def length(self) -> int:
+        """How many steps a window takes; 1 where there are none."""
+        spans = self.windows.values()
+        return max(stop for _, stop in spans) - min(start for start, _ in spans) if spans else 1
+
+    def numbers(self, cells: str) -> str:
+        """Return the expression of the cells of a table in which numbers are written as Python writes them."""
+        return self.entry.numbers(self.options).replace("{cells}", cells)
 
 
 @dataclass(frozen=True)
@@ -265,6 +344,7 @@ class Split:
     seed: int
     order: str = ""
     grouped: bool = False
+    span: Span | None = field(default=None)
 
 
 @dataclass(frozen=True)
@@ -300,7 +380,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Model:
-    """A whole experiment. `constants` are the values of `params` after `--set`, `outputs` name -> step or input."""
+    """A whole experiment. `constants` are the values of `params` after `--set`, `outputs` name -> step or input.
+
+    `packages` has the version of every package whose members it may use.
+    """
 
     source: Source
     name: str
@@ -313,16 +396,27 @@ class Model:
     train: Train
     data: Data | None
     check: Check
+    packages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """The number of trained numbers."""
         return sum(p.size for p in self.params.values() if p.trained)
 
+    @property
+    def weights(self) -> str:
+        """The name of the target that says how much each example counts; "" where all count alike."""
+        return next((name for name, declared in self.targets.items() if declared.kind == "weight"), "")
+
+    def type_of(self, read: Read) -> TensorType:
+        """Return the type of a value, an input or a target."""
+        declared = self.targets.get(read.target) or self.inputs.get(read.value)
+        return declared.type if declared else next(step.type for step in self.steps if step.path == read.value)
+
     def target_kind(self, name: str) -> str:
         """Return the kind of a target as `docs/script.md` lists them."""
         declared = self.targets[name]
-        plain = f"class:{declared.bound}" if declared.kind == "class" else "real"
+        plain = f"class:{declared.bound}" if declared.kind == "class" else declared.kind
         return next((t.targets[name] for t in self.train.losses if name in t.targets), plain)
 
     def raw_kind(self, name: str) -> str:

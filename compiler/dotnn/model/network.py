@@ -206,19 +206,24 @@ class NetworkReader(ExpressionReader):
         element = scope.element(shared.name if shared else use.name, is_block=True)
         params = shared.part if shared else element.params
         inner = Scope(constants, element.value, params, blocks_open=(*scope.blocks_open, use.name))
+        frozen = use.frozen(scope.constants)
+        inner.frozen = scope.frozen or frozen is not None
         for decl in use.inputs():
             self._check_name(decl.name, inner)
         use.bind_inputs(inner, constants, self.source)
-        opened = use.opened(inner, constants, element, scope.statement)
+        opened = use.opened(inner, constants, scope.statement)
         inner.uses = (*scope.uses, opened)
         before, errors = len(self.steps.drafts), len(self.reporter.errors)
         opened.weights.extend(self.declare_weights(use.block, inner))
         self.body(use.block.statements, inner)
         made = self.steps.drafts[before:]
+        has_params = bool(opened.weights) or any(d.specs for d in made)
+        if frozen is not None and not has_params:
+            self.report(messages.weights.no_parameters(frozen, f"block {use.name}"))
         if shared:
             agree(shared, opened.weights, made, use, self.source)
         else:
-            element.has_params = bool(opened.weights) or any(d.specs for d in made)
+            element.has_params = has_params
         return self._result(use.block, inner, whole=len(self.reporter.errors) == errors)
 
     def declare_weights(self, block: nodes.BlockSection, inner: Scope) -> Iterator[Weight]:
@@ -236,7 +241,7 @@ class NetworkReader(ExpressionReader):
     def _declare_weight(self, decl: nodes.ArrayDecl, inner: Scope) -> None:
         self.check_new_name(decl.name, inner)
         assert inner.param_part is not None
-        weight = declared_weight(decl, inner.param_part, inner.constants)
+        weight = declared_weight(decl, inner.param_part, inner.constants, frozen=inner.frozen)
         self.steps.declare(weight)
         inner.names[decl.name.id] = weight
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from dotnn.core.arguments import POSITIVE_INT, SEED, Arg, Bound, Symbol
 from dotnn.core.diagnostics import CompileError, Reporter, Source, Span
+from dotnn.core.registry import seen
 from dotnn.library.inits import Init
 from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import INHERIT, ParamSpec
-from dotnn.model import messages
+from dotnn.model import freezing, messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
-from dotnn.model.data import DATA_KEYS, read_data
+from dotnn.model.data import DATA_KEYS, read_data, read_weights
 from dotnn.model.definitions import read_definitions
 from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
 from dotnn.model.inline import check_values
@@ -41,7 +43,13 @@ def resolve(
 
     Raises `CompileError` with all errors.
     """
-    file, source = linked(file, source)
+    file, source, packages = linked(file, source)
+    with seen([package.name for package in packages]):
+        model, reporter = _resolved(file, source, sets, oracles)
+    return replace(model, packages={package.name: package.version for package in packages}), reporter
+
+
+def _resolved(file: nodes.File, source: Source, sets: Sequence[str], oracles: Sequence[str]) -> tuple[Model, Reporter]:
     reporter = Reporter(source)
     sections, blocks = _sections(file, reporter)
     constants = read_params(sections.get("params"), sets, reporter)
@@ -103,9 +111,11 @@ def _experiment(
     train_section = _train_section(file, sections, constants, reporter)
     defaults = read_defaults(train_section)
     data_section = _data_section(network, sections, constants, reporter)
-    data = read_data(data_section, _declarations(network))
+    weights = read_weights(data_section, _declarations(network))
+    data = read_data(data_section, {**_declarations(network), **weights})
     data_failed = not {"split", "val"}.isdisjoint(data_section.failed)
-    train = read_train(train_section, network, data, data_failed=data_failed, decay=defaults.decay)
+    counted = next(iter(weights), "")
+    train = read_train(train_section, network, data, counted, data_failed=data_failed, decay=defaults.decay)
     check = _check(sections.get("check"), constants, reporter, oracles)
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
     _unused(network, file)
@@ -118,7 +128,7 @@ def _experiment(
         name=network.section.name.id,
         constants={name: value for name, value in constants.items() if name not in network.definitions},
         inputs=network.inputs,
-        targets=network.targets,
+        targets={**network.targets, **weights},
         steps=steps,
         outputs={name: t.path for name, t in network.outputs.items()},
         params=params,
@@ -126,6 +136,8 @@ def _experiment(
         data=data,
         check=check,
     )
+    model = freezing.frozen(model, train_section)
+    reporter.stop_on_errors()
     check_values(data_section, model)
     _check_categories(model, reporter)
     return model
@@ -192,7 +204,8 @@ def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...
         ins = tuple(t.path for t in draft.ins)
         places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
         made = (draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span, places)
-        steps.append(Step(*made, tuple(weight.path for weight in draft.weights)))
+        frozen = bool(draft.specs) and all(spec.frozen for spec in draft.specs)
+        steps.append(Step(*made, tuple(weight.path for weight in draft.weights), frozen))
     return tuple(steps), params
 
 
@@ -223,6 +236,8 @@ def _try_to_draw(params: Iterable[Parameter], reporter: Reporter) -> None:
 
 def _parameter(name: str, spec: ParamSpec, span: Span, defaults: Defaults) -> Parameter:
     """Return a parameter, with the defaults of the train section where its layer sets nothing else."""
+    if spec.frozen:
+        return Parameter(name, spec.shape, _init(spec, defaults), None, span, trained=False, frozen=True)
     penalty = spec.penalty if isinstance(spec.penalty, Bound) else None
     decay = defaults.decay if spec.penalty == INHERIT and spec.is_weight else None
     decoupled = decay is not None and not decay.entry.op

@@ -54,13 +54,17 @@ class Tensor:
 
 @dataclass
 class SharedLayer:
-    """`layer s = dense(64)`: its parameters are made at the first use, on values of the shapes `first`."""
+    """`layer s = dense(64)`: its parameters are made at the first use, on values of the shapes `first`.
+
+    `frozen` is where the line says that they are not trained.
+    """
 
     name: str
     layer: Layer
     attrs: Attrs
     part: PathPart
     span: Span
+    frozen: Span | None = None
     specs: tuple[ParamSpec, ...] | None = None
     first: str = ""
     first_use: int = 0
@@ -125,12 +129,16 @@ Binding = Tensor | SharedLayer | SharedBlock | Weight | Poison
 
 @dataclass(frozen=True)
 class OpenUse:
-    """A use of a block whose paths are not settled yet; see `model.Use`. `weights` are what it declares."""
+    """A use of a block whose paths are not settled yet; see `model.Use`. `weights` are what it declares.
+
+    `value` is where what it computes belongs, `params` where its parameters do: those of a shared block to its name.
+    """
 
     block: str
     args: Mapping[str, object]
     inputs: Mapping[str, Tensor]
-    element: Element
+    value: PathPart
+    params: PathPart
     span: Span
     statement: Span | None
     declared: Span
@@ -139,8 +147,8 @@ class OpenUse:
     def settled(self) -> Use:
         """Return the use with its paths."""
         inputs = {name: t.path for name, t in self.inputs.items()}
-        value, params = self.element.value.path, self.element.params.path
-        return Use(self.block, self.args, inputs, value, params, self.span, self.statement, self.declared)
+        paths = self.value.path, self.params.path
+        return Use(self.block, self.args, inputs, *paths, self.span, self.statement, self.declared)
 
 
 @dataclass
@@ -164,6 +172,8 @@ class Scope:
     changing: frozenset[str] = frozenset()
     """The names in a cell that depend on its states."""
     states: frozenset[str] = frozenset()
+    frozen: bool = False
+    """Whether nothing that is made here is trained."""
 
     def begin(self, name: str, span: Span | None = None) -> None:
         """Start a statement; "" for an unnamed output."""

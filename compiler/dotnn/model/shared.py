@@ -12,6 +12,7 @@ from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.blocks import BlockUse
 from dotnn.model.constants import Poisoned
+from dotnn.model.freezing import without_trainable
 from dotnn.model.messages.base import Fail
 from dotnn.model.paths import PathPart
 from dotnn.model.scope import Draft, Scope, SharedBlock, SharedLayer, Weight
@@ -36,8 +37,9 @@ def define_shared(statement: nodes.LayerDef, reader: ExpressionReader, scope: Sc
         if name in reader.cells:
             raise Poisoned
         raise Fail(messages.calls.unknown_layer(call.func.span, name, [*LAYERS, *reader.blocks, *reader.cells]))
-    attrs = bind(layer.name, layer.args, call.args, call.span, scope.constants)
-    return SharedLayer(statement.name.id, layer, attrs, part, statement.span)
+    args, frozen = without_trainable(layer.name, [a.name for a in layer.args], call.args, scope.constants)
+    attrs = bind(layer.name, layer.args, args, call.span, scope.constants)
+    return SharedLayer(statement.name.id, layer, attrs, part, statement.span, frozen)
 
 
 def agree(

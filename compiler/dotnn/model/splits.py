@@ -49,7 +49,7 @@ def read_split(expr: nodes.Expr, constants: Constants, declared: Declarations) -
         in_file = isinstance(columns["order"], nodes.Name) and columns["order"].id == "file"
         order = "file" if in_file else "column"
         columns = {} if in_file else columns
-    return Split(fractions, stratify, attrs["seed"], order, "groups" in ways), columns
+    return Split(fractions, stratify, attrs["seed"], order, "groups" in ways, expr.span), columns
 
 
 def _check_ways(expr: nodes.Call, ways: Mapping[str, nodes.Arg], named: set[str], declared: Declarations) -> None:
@@ -77,10 +77,13 @@ def _column(arg: nodes.Arg) -> Column:
 def _classes_named(expr: nodes.Expr, declared: Declarations) -> str:
     """Return the name of a target of classes, or raise `Fail`."""
     target = declared_name(expr, declared)
-    if target.kind != "class":
-        classes = [d.name for d in declared.values() if d is not None and d.kind == "class"]
-        help = f"stratify by {' or '.join(classes)}" if classes else "no target holds classes: leave stratify out"
-        raise Fail(messages.data.split_form(expr.span, f"{target.name} has no classes to stratify by", help))
+    if target.kind != "class" or target.type.example:
+        classes = [d.name for d in declared.values() if d is not None and d.kind == "class" and not d.type.example]
+        told, others = "has no classes to stratify by", "no target holds classes"
+        if target.kind == "class":
+            told, others = "has a class for each step, not one to stratify by", "no target holds one for each example"
+        help = f"stratify by {' or '.join(classes)}" if classes else f"{others}: leave stratify out"
+        raise Fail(messages.data.split_form(expr.span, f"{target.name} {told}", help))
     return target.name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dotnn.core.diagnostics import Source, Span
 from dotnn.core.limits import MAX_LAYERS, MAX_PARAMETERS, MAX_SIZE
@@ -37,13 +38,15 @@ class Steps:
         *,
         weights: tuple[Weight, ...] = (),
         kind: str = "",
+        frozen: Span | None = None,
     ) -> Tensor:
         """Add one step with parameters of its own, and `weights` as operands behind the others.
 
-        In names it is called `kind`, if not after its layer. Raises `Fail` where operands do not fit, or a limit is
-        reached.
+        In names it is called `kind`, if not after its layer. `frozen` is where the call says that it is not trained.
+        Raises `Fail` where operands do not fit, or a limit is reached.
         """
         attrs, type, specs = self._infer(layer, attrs, operands, span, weights)
+        specs = _marked(layer, specs, frozen, scope)
         self._check_limits(specs, type, span)
         element = scope.element(kind or layer.name)
         element.has_params = bool(specs)
@@ -55,6 +58,7 @@ class Steps:
     ) -> Tensor:
         """Add one use of a shared layer, whose parameters the first use makes; `more` is said of it. Raises `Fail`."""
         attrs, type, specs = self._infer(shared.layer, {**shared.attrs, **more}, operands, span)
+        specs = _marked(shared.layer, specs, shared.frozen, scope)
         self._check_limits(specs if shared.specs is None else (), type, span)
         element = scope.element(shared.name)
         self._agree(shared, specs, operands, span)
@@ -120,6 +124,13 @@ class Steps:
             shared.specs, shared.first, shared.first_use = specs, found, self.source.line_of(span)
         elif specs != shared.specs:
             raise Fail(messages.shapes.shared_shape(span, shared.name, shared.first, found, shared.first_use))
+
+
+def _marked(layer: Layer, specs: tuple[ParamSpec, ...], frozen: Span | None, scope: Scope) -> tuple[ParamSpec, ...]:
+    """Return parameters with what the spec says of their training. Raises `Fail` where there are none to freeze."""
+    if frozen is not None and not specs:
+        raise Fail(messages.weights.no_parameters(frozen, layer.name))
+    return tuple(replace(s, frozen=True) for s in specs) if frozen is not None or scope.frozen else specs
 
 
 def _check_arity(layer: Layer, operands: Sequence[Tensor], span: Span) -> None:

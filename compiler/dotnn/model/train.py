@@ -46,7 +46,15 @@ DEFAULT_KEYS = (
     Arg("decay", DECAY, Symbol("none"), "penalty on all weights (not biases) that name none"),
     Arg("constraint", CONSTRAINT, Symbol("none"), "what all weights (not biases) that name none are put back to"),
 )
-TRAIN_KEY_NAMES = ("loss", "optim", *(a.name for a in (*TRAIN_KEYS, *DEFAULT_KEYS)), "stop", "checkpoint", "metrics")
+TRAIN_KEY_NAMES = (
+    "loss",
+    "optim",
+    *(a.name for a in (*TRAIN_KEYS, *DEFAULT_KEYS)),
+    "freeze",
+    "stop",
+    "checkpoint",
+    "metrics",
+)
 
 CHECKPOINT = (
     Arg("epochs", POSITIVE_INT, 1, "epochs from one checkpoint to the next; the last epoch has one, too"),
@@ -62,6 +70,7 @@ MISPLACED = {
     "learning_rate": "the learning rate is an argument of the optimizer: optim = sgd(lr = 0.1)",
     "momentum": "momentum is an argument of the optimizer: optim = sgd(0.1, momentum = 0.9)",
     "patience": "patience is an argument of a stop rule: stop = early(val_loss, patience = 10)",
+    "trainable": "it is an argument of a layer: dense(8, trainable = false); or name layers: freeze = [encode]",
     "source": "it belongs in `data`",
     "scale": "it belongs in `data`",
     "split": "it belongs in `data`",
@@ -76,15 +85,19 @@ def read_train(
     section: SectionReader,
     network: NetworkReader,
     data: Data | None,
+    weights: str = "",
     *,
     data_failed: bool,
     decay: Bound[Penalty] | None,
 ) -> Train:
-    """Return how the network is trained; errors go to the reporter of `section`."""
+    """Return how the network is trained; errors go to the reporter of `section`.
+
+    `weights` is the target that says how much each example counts.
+    """
     plain = {arg.name: section.take(arg) for arg in TRAIN_KEYS}
     plain["clip"] = plain["clip"] if isinstance(plain["clip"], Bound) else None
     losses = _losses(section, network)
-    metrics = sum(section.each("metrics", lambda e: metric_terms(e, losses, section, network)), ())
+    metrics = sum(section.each("metrics", lambda e: metric_terms(e, losses, section, network, weights)), ())
     has_validation = data_failed or _has_validation(data)
     quantities = Quantities(metrics, has_validation, section.failed & {"loss", "metrics"})
     optimizer = section.read("optim", lambda e: _optimizer(e, quantities, section), entry_default(OPTIMIZERS["sgd"]))

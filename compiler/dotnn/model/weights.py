@@ -18,6 +18,7 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.paths import PathPart
 from dotnn.model.scope import Draft, Scope, SharedBlock, SharedLayer, Tensor, Weight, names_read, terms_of
 from dotnn.syntax import nodes
+from dotnn.syntax.walk import labels
 
 if TYPE_CHECKING:
     from dotnn.model.expressions import ExpressionReader
@@ -28,14 +29,15 @@ KINDS = {"weight": True, "bias": False}
 # ---------------------------------------------------------------------------------------------------- declarations
 
 
-def declared_weight(decl: nodes.ArrayDecl, part: PathPart, constants: Constants) -> Weight:
+def declared_weight(decl: nodes.ArrayDecl, part: PathPart, constants: Constants, *, frozen: bool) -> Weight:
     """Return the parameter that `param W: [n, m] = init as weight` declares, owned by `part`. Raises `Fail`."""
     shape = tuple(integer(dim, constants, "a size", MAX_SIZE) for dim in decl.dims)
     is_weight = len(shape) > 1
     if decl.kind is not None:
         is_weight = KINDS[decl.kind.id]
     penalty = INHERIT if is_weight else None
-    spec = ParamSpec(decl.name.id, shape, _init(decl.start, constants), penalty, is_weight=is_weight)
+    start = _init(decl.start, constants)
+    spec = ParamSpec(decl.name.id, shape, start, penalty, is_weight=is_weight, frozen=frozen)
     return Weight(spec, part, decl.span, decl.name.id)
 
 
@@ -74,27 +76,18 @@ def weight_of(reader: ExpressionReader, expr: nodes.Expr, scope: Scope) -> Weigh
 
 
 def _of_a_layer(reader: ExpressionReader, expr: nodes.Attribute, scope: Scope) -> Weight | None:
-    labels = _labels(expr)
-    bound = scope.names.get(labels[0])
+    owner, *_ = words = labels(expr)
+    bound = scope.names.get(owner)
     if not isinstance(bound, Tensor | SharedLayer | SharedBlock):
         return None
-    scope.used.add(labels[0])
-    wanted = ".".join(labels)
-    found = {name: weight for name, weight in _known(reader.steps.drafts, scope) if name.startswith(f"{labels[0]}.")}
+    scope.used.add(owner)
+    wanted = ".".join(words)
+    found = {name: weight for name, weight in _known(reader.steps.drafts, scope) if name.startswith(f"{owner}.")}
     if not found:
         return None
     if wanted not in found:
-        raise Fail(messages.weights.no_such_weight(expr.name.span, wanted, labels[0], list(found)))
+        raise Fail(messages.weights.no_such_weight(expr.name.span, wanted, owner, list(found)))
     return found[wanted].called(wanted)
-
-
-def _labels(expr: nodes.Expr) -> list[str]:
-    """Return the names of `a.b.c`; the first is empty where it is none."""
-    labels: list[str] = []
-    while isinstance(expr, nodes.Attribute):
-        labels.append(expr.name.id)
-        expr = expr.value
-    return [expr.id if isinstance(expr, nodes.Name) else "", *reversed(labels)]
 
 
 def _known(drafts: Sequence[Draft], scope: Scope) -> Iterator[tuple[str, Weight]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from dotnn.core.arguments import Bound, show
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.expr import Expr
@@ -41,6 +43,7 @@ class _Build:
             }
             for role, trained in (("param", True), ("state", False))
         )
+        self.arrays = {**self.params, **self.state}
         self.values: dict[str, Value] = dict(self.inputs)
 
     def run(self) -> Graph:
@@ -63,10 +66,10 @@ class _Build:
         )
 
     def step(self, step: Step) -> Value:
-        params = {short: (self.params | self.state)[full] for short, full in step.params.items()}
+        params = {short: self.arrays[full] for short, full in step.params.items()}
         with self.builder.at(step.path, step.span, identifier(step.path)):
-            ins = (*(self.values[path] for path in step.ins), *(self.params[name] for name in step.weights))
-            value = step.layer.lower(self.builder, Lowering(ins, params, step.attrs))
+            ins = (*(self.values[path] for path in step.ins), *(self.arrays[name] for name in step.weights))
+            value = step.layer.lower(self.builder, Lowering(ins, params, step.attrs, step.frozen))
         if value.type != step.type:
             raise AssertionError(f"{step.layer.name} declares {step.type}, its ops give {value.type}")
         return value
@@ -91,8 +94,23 @@ class _Build:
             return self.defined(term, term.formula, label, name)
         output, target = self.values[term.output], self.targets[term.target]
         with self.builder.at(label, term.span, name):
-            attrs = {**term.attrs, "features": features(term, output)}
-            return self.builder.emit(term.loss.op, output, target, **attrs)
+            weights = self.weights(term, output)
+            attrs = {**term.attrs, "features": features(term, output, *weights)}
+            said = {"said": _weighted(term)} if weights else {}
+            return self.builder.emit(term.loss.op, output, target, *weights, **attrs, **said)
+
+    def weights(self, term: LossTerm, like: Value) -> tuple[Value, ...]:
+        """Return how much the examples or their steps count, given a value with a row for each; () for all alike."""
+        known = {**self.targets, **self.values}
+        mask = known[term.mask.name] if term.mask.name else None
+        given = self.targets.get(self.model.weights)
+        if mask is not None and mask.type.dtype == "int":
+            mask = self.builder.emit("nonzero", mask, name="counted")
+        if mask is not None and mask.type.shape != like.type.shape[: len(mask.type.shape)]:
+            mask = self.builder.emit("reshape", mask, name="counted", shape=())
+        if mask is None or given is None:
+            return tuple(v for v in (mask, given) if v is not None)
+        return (self.builder.emit("weigh", given, mask, name="weight"),)
 
     def penalty(self, p: Parameter, penalty: Bound[Penalty]) -> Value:
         """Write the penalty of a parameter."""
@@ -110,7 +128,14 @@ class _Build:
         prefix = term.loss.name if len(self.model.train.losses) > 1 else ""
         name = name.removeprefix(f"{prefix}_")
         with self.builder.at(label, term.span, prefix):
-            return Writer(self.builder, values, like).total(formula, term.attrs["reduce"], name, term.loss.equation)
+            weights = self.weights(term, like)
+            said = _weighted(term) if weights else term.loss.equation
+            return Writer(self.builder, values, like).total(formula, term.attrs["reduce"], name, said, weights)
+
+
+def _weighted(term: LossTerm) -> str:
+    """Return what is said of a loss in which not all examples or steps count alike."""
+    return f"{term.loss.equation}, weighted: sum m l{' / sum m' if term.attrs['reduce'] == 'mean' else ''}"
 
 
 def _numbers(term: LossTerm) -> list[str]:
@@ -119,14 +144,14 @@ def _numbers(term: LossTerm) -> list[str]:
     return [f"{name} = {show(term.attrs[name])}" for name in args]
 
 
-def features(term: LossTerm, output: Value) -> int:
-    """Return what besides the batch the loss is divided by: features where it averages, positions of a class loss."""
+def features(term: LossTerm, output: Value, weights: Value | None = None) -> int:
+    """Return what besides the batch the loss is divided by: features where it averages, positions of a class loss.
+
+    Positions that have weights of their own are counted by these.
+    """
     shape = output.type.example
     counted = shape if term.loss.averages else shape[:-1] if term.loss.target == "class" else ()
-    count = 1
-    for size in counted:
-        count *= size
-    return count
+    return math.prod(counted[len(weights.type.example) if weights else 0 :])
 
 
 def identifier(path: str) -> str:

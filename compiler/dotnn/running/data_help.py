@@ -6,9 +6,11 @@ The readers are carried by scripts, and say what they can from there. Here the s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from dotnn_runtime.script.csv_cells import CsvFormat
 from dotnn_runtime.script.csv_file import CsvTable
 from dotnn_runtime.script.errors import DataError
 
@@ -39,7 +41,6 @@ FIXES = (
     ("which has no logarithm", "correct the number, or add one to all: scale = log(x, plus = 1)"),
     ("a text stands in one column", "name one column"),
     ("too large or too close", "look for a wrong number in the column, or scale with divide(…)"),
-    ("by dividing by 0", "divide by another number"),
     ("a scaling must read", "the file is damaged: train again"),
     ("declares .* bytes and has", "the file is damaged: write it anew with numpy.savez"),
     ("has shape", "store arrays of the declared shape, or change the declaration"),
@@ -93,12 +94,14 @@ def _sizes(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in text.split(",") if size.strip())
 
 
-def in_table(error: DataError, path: Path, column_of: dict[str, str]) -> DataError:
+def in_table(
+    error: DataError, path: Path, column_of: Mapping[str, str], form: Mapping[str, Any] | None = None
+) -> DataError:
     """Return an error of one element as one of its line in a table, whose columns `column_of` gives."""
     match = _ELEMENT.match(str(error))
     if match is None or match[1] not in column_of or error.path is not None:
         return error
-    table = CsvTable(path)
+    table = CsvTable(path, form=CsvFormat(**(form or {})))
     column = table.index(column_of[match[1]])
     example = int(match[2])
     reason = str(error)[str(error).index(",", match.end()) :]

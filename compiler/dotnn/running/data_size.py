@@ -5,9 +5,9 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from dotnn.core.diagnostics import CompileError
+from dotnn.core.diagnostics import CompileError, Span
 from dotnn.model.files import path_beside
-from dotnn.model.model import Model
+from dotnn.model.model import FileSource, Model
 
 LARGE = 32 * 2**20
 """So many bytes of arrays are not copied; of fewer, copies are plainer to read."""
@@ -26,14 +26,24 @@ def holds_much(model: Model) -> bool:
     if source is None or source.entry.table:
         return False
     try:
-        path = path_beside(model, source.path, source.span)
-        return is_large(path.stat().st_size * MOST_PACKED) and is_large(_unpacked(path))
+        paths = [path_beside(model, path, span) for path, span in _read_by_script(source).items()]
+        most = sum(path.stat().st_size for path in paths) * MOST_PACKED
+        return is_large(most) and is_large(sum(map(_unpacked, paths)))
     except (CompileError, OSError, ValueError, zipfile.BadZipFile):
         return False  # what is wrong with the file is said where it is read
 
 
+def _read_by_script(source: FileSource) -> dict[str, Span]:
+    """Return the files that a script reads, with their places in the spec."""
+    return {source.file: source.span} if source.entry.converted else source.paths
+
+
 def _unpacked(path: Path) -> int:
-    """Return the bytes of what a file holds."""
+    """Return the bytes of what a file holds; of one that gzip has packed, modulo 4 GiB."""
+    with path.open("rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            file.seek(-4, 2)
+            return int.from_bytes(file.read(4), "little")
     if not zipfile.is_zipfile(path):
         return path.stat().st_size
     with zipfile.ZipFile(path) as archive:

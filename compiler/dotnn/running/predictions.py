@@ -2,74 +2,97 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 
-import click
 import numpy as np
 
-from dotnn.codegen.heading import is_unchanged
-from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.core.diagnostics import CompileError
 from dotnn.library.sources import SOURCES
-from dotnn.running.data_errors import from_data_error, own_error
+from dotnn.running.converted import read_one_image
+from dotnn.running.data_errors import NO_TABLE, all_faults, own_error
 from dotnn.running.output import check_output
-from dotnn.running.requirement import Requirement
-from dotnn.running.scripts import load_module
-from dotnn.running.spec_files import array_reader, table_reader
+from dotnn.running.run_contents import Needs, faults_of_runs, kept_in, script_of, warn_of_divergence
+from dotnn.running.spec_files import array_reader, single_reader, table_reader
 from dotnn_runtime.predict_io import read_inputs
-from dotnn_runtime.run_folder import RunFolder, RunFolderError, weight_shapes
-from dotnn_runtime.script.arrays import in_precision
-from dotnn_runtime.script.errors import DataError, reason_of
+from dotnn_runtime.run_folder import RunFolder, RunFolderError
+from dotnn_runtime.script.arrays import check_arrays, in_precision
+from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.files import is_table
 from dotnn_runtime.script.labels import add_likeliest
 from dotnn_runtime.script.predictions import write_predictions
 from dotnn_runtime.script.rows import pieces
-from dotnn_runtime.script.storage import read_json
 
 Arrays = dict[str, np.ndarray]
-Needs = Callable[[str], Requirement | None]
-"""What must be installed to run a script."""
 AT_ONCE = 2**22
 """About so many numbers are predicted from at once: 32 MiB in double precision."""
-NEEDED = ("PARAMS", "INPUTS", "predict")
-"""What a script must have to predict."""
 
 
-def predict_run(run: str, input_file: str, output: str | None, force: bool, needs: Needs) -> None:
-    """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label."""
+def predict_run(
+    run: str, input_file: str, output: str | None, force: bool, needs: Needs, seed: int | None = None
+) -> None:
+    """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label.
+
+    `seed` is that of what the network draws in prediction. Raises `CompileError`, too where it draws nothing.
+    """
     if output is not None and output != "-":
         check_output(Path(output), force=force)
-    try:
+    with faults_of_runs(input_file):
         folder = RunFolder.open(run)
-        module, edited = _script_of(folder, needs)
-        params = folder.read_weights(weight_shapes(module), getattr(module, "MODEL", ""))
-        scaling = folder.read_scaling(getattr(module, "FITTED", None))
-        labels = folder.read_labels()
-        _warn_of_divergence(folder)
-        inputs = _inputs(module, input_file)
+        module, edited = script_of(folder, needs)
+        params, scaling, labels = kept_in(folder, module)
+        warn_of_divergence(folder)
+        inputs = _read(module, input_file, labels)
         _check_finite(params, {n: a for n, a in inputs.items() if _raw_inputs(module)[n] == module.INPUTS[n]}, scaling)
-        outputs = _outputs(folder, edited, lambda some: module.predict(params, some, scaling or None), inputs)
+        drawn = _drawn(module, folder, seed)
+        outputs = _outputs(folder, edited, lambda some: module.predict(params, some, scaling or None, **drawn), inputs)
         classes = getattr(module, "CLASSES", {})
         named = {name: labels[target] for name, target in classes.items() if target in labels}
         write_predictions(add_likeliest(outputs, classes, labels), output, overwrite=force, labels=named)
-    except RunFolderError as error:
-        message = str(error).removesuffix(f" ({error.help})")
-        help = error.help or "a run is a folder that dotnn train wrote, such as runs/xor"
-        raise CompileError([Diagnostic("NN406", message, help=help)]) from None
+
+
+def _read(module: ModuleType, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
+    """Return the inputs. Raises `CompileError` with all that is wrong with their file."""
+    try:
+        return _inputs(module, file, labels)
     except DataError as error:
-        raise CompileError([from_data_error(error, None, str(error.path or input_file))]) from None
+        numbered = any(SOURCES[form].numbered for form in getattr(module, "READERS", {}).values())
+        form = NO_TABLE if numbered else getattr(module, "FORMAT", None)
+        faults = all_faults(error, None, str(error.path or file), form)
+        raise CompileError(faults) from None
 
 
-def _inputs(module: ModuleType, file: str) -> dict[str, np.ndarray]:
+def _inputs(module: ModuleType, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
     """Read the inputs with the source that the name of the file tells, from standard input as CSV or .npz."""
-    declared = _raw_inputs(module)
-    named = next((source for source in SOURCES.values() if file.lower().endswith(source.ending)), None)
+    declared, form, windows = _raw_inputs(module), getattr(module, "FORMAT", None), getattr(module, "WINDOWS", None)
+    readers = getattr(module, "READERS", {})
+    numbered = next((SOURCES[form] for form in readers.values() if SOURCES[form].numbered), None)
+    if numbered and is_table(file):
+        columns = module.INPUT_COLUMNS
+        read = table_reader(numbered)
+        return read_inputs(file, declared, columns, table=read, form=form, windows=windows, labels=labels)
+    if len(declared) == 1 and readers.keys() == declared.keys() and not file.lower().endswith(".npz"):
+        return check_arrays({n: _read_alone(form, file, declared[n][1]) for n, form in readers.items()}, dict(declared))
+    made = {name: [SOURCES[form].keys[0]] for name, form in readers.items() if SOURCES[form].converted}
+    if made:
+        return read_inputs(file, declared, made)
+    named = next((source for source in SOURCES.values() if source.reads(file)), None)
     if named is None:
-        return read_inputs(file, declared, getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None)
+        columns = getattr(module, "INPUT_COLUMNS", None) if is_table(file) else None
+        return read_inputs(file, declared, columns, form=form, windows=windows)
     if named.table:
-        return read_inputs(file, declared, getattr(module, "INPUT_COLUMNS", None), table=table_reader(named))
+        columns = getattr(module, "INPUT_COLUMNS", None)
+        return read_inputs(file, declared, columns, table=table_reader(named), form=form, windows=windows)
     return read_inputs(file, declared, arrays=array_reader(named))
+
+
+def _read_alone(format: str, file: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the only input from its file, or from a folder of images."""
+    if SOURCES[format].converted:
+        return read_one_image(format, Path(file), shape)
+    return single_reader(SOURCES[format])(file)
 
 
 def _raw_inputs(module: ModuleType) -> Mapping[str, tuple[str, tuple[int, ...]]]:
@@ -87,32 +110,6 @@ def _check_finite(params: Arrays, inputs: Arrays, scaling: Mapping[str, object])
     in_precision({**params, **{name: values for name, values in inputs.items() if name not in scaling}}, dtype)
 
 
-def _script_of(folder: RunFolder, needs: Needs) -> tuple[ModuleType, bool]:
-    """Return the script of a run, and whether it was edited. Raises `RunFolderError` where it cannot be used."""
-    for name in ("model.py", "weights.npz"):
-        if not (folder.path / name).is_file():
-            unfinished = (folder.path / "checkpoint.npz").is_file()
-            help = f"the training did not finish: train again{', with --resume' if unfinished else ''}"
-            raise RunFolderError(f"the run has no {name}", folder.path, help)
-    path = folder.path / "model.py"
-    script = path.read_bytes().decode("utf-8", "replace")
-    edited = not is_unchanged(script)
-    if edited:
-        click.echo(
-            f"warning: {path} was edited since dotnn wrote it; the predictions are those of the edited script", err=True
-        )
-    try:
-        module = load_module(path, needs(script))
-    except CompileError:
-        raise
-    except Exception as error:  # whatever an edited, or a damaged, script may raise
-        raise RunFolderError(f"model.py cannot be run: {error}", folder.path, "train again") from None
-    missing = [name for name in NEEDED if not hasattr(module, name)]
-    if missing:
-        raise RunFolderError(f"model.py is no script of dotnn: it has no {missing[0]}", folder.path, "train again")
-    return module, edited
-
-
 def _outputs(folder: RunFolder, edited: bool, predict: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:
     """Return the outputs. Raises `DataError` where the script refuses weights or inputs.
 
@@ -125,6 +122,16 @@ def _outputs(folder: RunFolder, edited: bool, predict: Callable[[Arrays], Arrays
         if isinstance(known, DataError) or not edited:
             raise known from None
         raise RunFolderError(f"model.py fails: {error}", folder.path, "it was edited: train again") from None
+
+
+def _drawn(module: ModuleType, folder: RunFolder, seed: int | None) -> dict[str, np.random.Generator]:
+    """Return the generator of what the network draws; nothing where it draws nothing."""
+    if "rng" in inspect.signature(module.predict).parameters:
+        return {"rng": np.random.default_rng(module.SEED if seed is None else seed)}
+    if seed is not None:
+        help = "leave --seed out; dropout(0.5, always = true) and noise([8], normal) draw in prediction"
+        raise RunFolderError("this network draws nothing in prediction", folder.path, help)
+    return {}
 
 
 def _in_pieces(predict: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:
@@ -141,17 +148,3 @@ def _in_pieces(predict: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:
     except Exception:
         return predict(inputs)  # what it says is wrong is at its place in the file then
     return {name: np.concatenate([outputs[name] for outputs in found]) for name in found[0]}
-
-
-def _warn_of_divergence(folder: RunFolder) -> None:
-    path = folder.path / "metrics.json"
-    try:
-        metrics = read_json(path) if path.is_file() else {}
-    except DataError as error:
-        metrics, reason = None, reason_of(error)
-    else:
-        reason = "it was not written by dotnn"
-    if not isinstance(metrics, dict):
-        raise DataError(f"whether the training diverged cannot be read: {reason}", path, help="train again")
-    if metrics.get("stopped_by") == "diverged":
-        click.echo(f"warning: the training of {folder.path} diverged; its predictions mean nothing", err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -14,18 +14,21 @@ from typing import cast
 import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.core.registry import module_of, origin
 from dotnn.library.sources import DataSource
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
 from dotnn.model.raw import raw_declarations
 from dotnn.reports.console import warn
-from dotnn.running.data_errors import from_data_error, own_error
+from dotnn.running.converted import load_converted
+from dotnn.running.data_errors import NO_TABLE, all_faults, from_data_error, own_error
 from dotnn.running.data_help import in_table
 from dotnn.running.data_warnings import table_warnings
 from dotnn_runtime.predict_io import ArrayReader, TableReader
 from dotnn_runtime.script.arrays import check_arrays
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import read_npz
+from dotnn_runtime.script.series import in_windows
 from dotnn_runtime.script.split import join_parts
 
 Arrays = dict[str, np.ndarray]
@@ -62,14 +65,64 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
     source = model.data.source if model.data else None
     if model.data is not None and source is None and given is None:
         return {name: np.asarray(rows) for name, rows in model.data.inline.items()}, {}
-    path, shown, span = _data_file(model, given)
-    arrays, labels = _checked(model, source, path, Labels(), (shown, span))
+    if source is not None and source.formats:
+        arrays, labels = _array_files(model, source, given), Labels()
+    elif source is not None and source.entry.converted:
+        arrays, labels = load_converted(model, source, given)
+    else:
+        path, shown, span = _data_file(model, given)
+        arrays, labels = _checked(model, source, path, Labels(), (shown, span))
     if model.data is None or not model.data.files:
         return arrays, labels
     parts = {"train": arrays}
     for part, file in model.data.files.items():
-        parts[part], _ = _checked(model, file, _part_file(model, file, given), labels, (file.path, file.span))
+        if file.formats:
+            parts[part] = _array_files(model, file, given)
+        elif file.entry.converted:
+            parts[part], _ = load_converted(model, file, given, labels)
+        else:
+            path = _beside(model, file.path, file.span, given)
+            parts[part], _ = _checked(model, file, path, labels, (file.path, file.span))
     return join_parts(parts), labels
+
+
+def _array_files(model: Model, source: FileSource, given: str | None) -> Arrays:
+    """Return the arrays that have a file each. Raises `CompileError`, at the name of the file that is wrong."""
+    arrays: Arrays = {}
+    declared = {name: kind for name, kind in raw_declarations(model).items() if name in source.fields}
+    for name, (file,) in source.fields.items():
+        span = source.places[file]
+        path = _beside(model, file, span, given)
+        try:
+            array = single_reader(source.reader(name))(path)
+            arrays |= check_arrays({name: array}, {name: declared[name]})
+        except DataError as error:
+            raise stop(model, from_data_error(error, span, file)) from None
+    try:
+        return check_arrays(arrays, declared)
+    except DataError as error:
+        raise stop(model, from_data_error(error, source.span)) from None
+
+
+def load_others(model: Model, given: str, labels: Labels) -> Arrays:
+    """Return the raw examples of another file, whose classes have the `labels` of the run. Raises `CompileError`.
+
+    What only a split reads, a column of groups say, need not be there, nor the files of other parts.
+    """
+    alone = _without_parts(model)
+    path, shown, span = _data_file(alone, given)
+    return _checked(alone, alone.data.source if alone.data else None, path, labels, (shown, span))[0]
+
+
+def _without_parts(model: Model) -> Model:
+    if model.data is None:
+        return model
+    source = model.data.source
+    needed = {name: kind for name, kind in model.data.beside.items() if kind == "weight"}
+    dropped = model.data.beside.keys() - needed.keys()
+    if source is not None:
+        source = replace(source, fields={name: words for name, words in source.fields.items() if name not in dropped})
+    return replace(model, data=replace(model.data, source=source, split=None, beside=needed, files={}))
 
 
 def _checked(
@@ -84,17 +137,17 @@ def _checked(
             arrays, labels = _read(path, source, model, labels)
         return check_arrays(arrays, declared), labels
     except DataError as error:
-        raise stop(model, _located(model, _in_table(model, error, path), *named)) from None
+        raise _located(model, _in_table(model, error, path), *named) from None
 
 
-def _part_file(model: Model, file: FileSource, given: str | None) -> Path:
-    """Return the path of a part's file: where the spec names it, or beside what the command line names."""
+def _beside(model: Model, name: str, span: Span, given: str | None) -> Path:
+    """Return the path of one of several files: where the spec names it, or beside what the command line names."""
     if given is None:
-        return inside(model, file.path, file.span)
+        return inside(model, name, span)
     base = Path(given)
-    path = (base if base.is_dir() else base.parent) / file.path
+    path = (base if base.is_dir() else base.parent) / name
     if not path.is_file():
-        raise stop(model, Diagnostic("NN401", f'there is no file "{path}"', file.span, help="put the file there"))
+        raise stop(model, Diagnostic("NN401", f'there is no file "{path}"', span, help="put the file there"))
     return path
 
 
@@ -105,10 +158,10 @@ def _read(path: Path, source: FileSource, model: Model, known: Labels) -> tuple[
     reader, columns = table_reader(source.entry), {name: list(columns) for name, columns in source.fields.items()}
     kinds = {name: kind for name, (kind, _) in raw_declarations(model).items()}
     with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
-        arrays, labels = reader(path, columns, kinds, known) if known else reader(path, columns, kinds)
+        arrays, labels = reader(path, columns, kinds, known or None, **source.options)
     if model.data is not None and source is model.data.source:  # nothing is learned from the files of other parts
         warn(tuple(render(d, model.source) for d in table_warnings(source, arrays, labels, kinds)))
-    return arrays, labels
+    return in_windows(arrays, source.windows) if source.windows else arrays, labels
 
 
 def table_reader(entry: DataSource) -> TableReader:
@@ -121,27 +174,38 @@ def array_reader(entry: DataSource) -> ArrayReader:
     return cast(ArrayReader, _reader(entry))
 
 
+def single_reader(entry: DataSource) -> Callable[[str | Path], np.ndarray]:
+    """Return the function that reads a file of one array, the one whose text a script carries."""
+    return cast(Callable[[str | Path], np.ndarray], _reader(entry))
+
+
 def _reader(entry: DataSource) -> object:
     module, _, function = entry.reader.rpartition(".")
-    return getattr(import_module(f"dotnn_runtime.script.{module}"), function)
+    package = origin(entry)
+    home = f"{module_of(package).__name__}.script" if package else "dotnn_runtime.script"
+    return getattr(import_module(f"{home}.{module}"), function)
 
 
 def _in_table(model: Model, error: DataError, path: Path) -> DataError:
     """Return an error of one element of an array with its line, where the array was read from a table."""
     source = model.data.source if model.data else None
-    if source is None or not source.entry.located:
+    if source is None or not source.entry.located or source.windows:
         return error
-    return in_table(error, path, {name: columns[0] for name, columns in source.fields.items() if len(columns) == 1})
+    alone = {name: columns[0] for name, columns in source.fields.items() if len(columns) == 1}
+    return in_table(error, path, alone, source.options)
 
 
-def _located(model: Model, error: DataError, shown: str, span: Span | None) -> Diagnostic:
-    """Return the diagnostic at the line of the data file, else at the place in the spec, else on the command line."""
-    diagnostic = from_data_error(error, _place_of_fault(model, error) or span, shown)
-    if diagnostic.source is not None and span is not None:
-        return replace(diagnostic, note=f"read by {model.source.path}:{model.source.line_of(span)}")
-    if diagnostic.span is None:
-        return replace(diagnostic, span=Span(0, len(shown)), source=Source("--data", shown))
-    return diagnostic
+def _located(model: Model, error: DataError, shown: str, span: Span | None) -> CompileError:
+    """Return the errors at the lines of the data file, else at the place in the spec, else on the command line."""
+    source = model.data.source if model.data else None
+    form = NO_TABLE if source and source.entry.numbered else source.options if source else {}
+    first, *others = all_faults(error, _place_of_fault(model, error) or span, shown, form)
+    if first.source is not None and span is not None:
+        place = f"read by {model.source.path}:{model.source.line_of(span)}"
+        first = replace(first, note=f"{place}; {first.note}" if first.note else place)
+    if first.span is None:
+        first = replace(first, span=Span(0, len(shown)), source=Source("--data", shown))
+    return CompileError([first, *others], model.source)
 
 
 def _data_file(model: Model, given: str | None) -> tuple[Path, str, Span | None]:

@@ -5,7 +5,6 @@ It shares no emitted line with a script, so a step of any script of the spec can
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import helper_functions, run
 from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
+from dotnn.running.update import solved
 from dotnn_runtime.gradcheck.probing.steps import Expected, Memory, Slots
 
 Arrays = dict[str, np.ndarray]
@@ -47,7 +47,7 @@ class SpecStep:
         return Expected(
             float(values[self.graph.loss.id]),
             {name: np.asarray(values[v.id]) for name, v in self.graph.grads.items() if name in self.graph.params},
-            {name: np.asarray(values[v.id]) for name, v in self.graph.new_state.items()},
+            {name: np.asarray(values[v.id]) for name, v in {**self.graph.state, **self.graph.new_state}.items()},
             {name: np.asarray(values[v.id]) for name, v in self.graph.outputs.items()},
             {v.name: np.asarray(values[v.id]) for node in self.graph.phase("forward") for v in node.outs},
         )
@@ -88,19 +88,4 @@ class SpecStep:
         train = self.model.train
         numbers = {**memory.run, "t": memory.updates, **train.optimizer.attrs, "weight_decay": train.weight_decay}
         numbers["lr"] = numbers["lr"] if rate is None else rate
-        starts = optimizer.slots(train)
-        text = "\n".join(optimizer.numpy_equation(line, numbers) for line in equations)
-        program = compile(text, "<equations>", "exec")
-        after = dict(params)
-        for name in self.graph.params:
-            w, g = params[name], grads[name]
-            if self.model.params[name].decayed:
-                w = w - numbers["lr"] * train.weight_decay * w
-            scope = {"np": np, "math": math, **helper_functions(), **numbers, "w": w, "g": g}
-            for slot, start in starts.items():
-                scope[slot] = slots.setdefault(slot, {}).get(name, np.full_like(g, start))
-            exec(program, scope)
-            after[name] = scope["w"]
-            for slot in starts:
-                slots[slot][name] = scope[slot]
-        return after
+        return solved(self.model, equations, numbers, params, {name: grads[name] for name in self.graph.params}, slots)

@@ -39,6 +39,15 @@ def by_position(call: nodes.Call) -> list[nodes.Expr]:
     return [a.value for a in call.args if a.name is None]
 
 
+def labels(expr: nodes.Expr) -> list[str]:
+    """Return the names of `a.b.c`; the first is empty where it is none."""
+    found: list[str] = []
+    while isinstance(expr, nodes.Attribute):
+        found.append(expr.name.id)
+        expr = expr.value
+    return [expr.id if isinstance(expr, nodes.Name) else "", *reversed(found)]
+
+
 def expressions(file: nodes.File) -> Iterator[nodes.Expr]:
     """Give every whole expression of a spec: values, limits, dimensions and defaults."""
     for section in file.sections:

@@ -65,6 +65,36 @@ class StrongNoise(keras.layers.GaussianNoise):
 
 
 @keras.saving.register_keras_serializable("dotnn")
+class LastingDropout(keras.layers.Dropout):
+    """Dropout that stays on in prediction; a functional model overrules `training=True` of a call."""
+
+    def call(self, x, training=None):
+        return super().call(x, training=True)
+
+
+@keras.saving.register_keras_serializable("dotnn")
+class Noise(keras.layers.Layer):
+    """Numbers that are drawn anew for each example, in prediction, too; the operand says for how many."""
+
+    def __init__(self, shape, draw, *, name=None, trainable=True, dtype=None, **numbers):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.shape, self.draw, self.numbers = tuple(shape), draw, numbers
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, x):
+        draw = getattr(keras.random, self.draw)
+        numbers = {name: float(value) for name, value in self.numbers.items()}
+        shape = (keras.ops.shape(x)[0], *self.shape)
+        return draw(shape, **numbers, dtype=self.compute_dtype, seed=self.seed_generator)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.shape)
+
+    def get_config(self):
+        return {**super().get_config(), "shape": self.shape, "draw": self.draw, **self.numbers}
+
+
+@keras.saving.register_keras_serializable("dotnn")
 class Select(keras.layers.Layer):
     """A switch: the sum of the branches, each times its entry of the first operand."""
 

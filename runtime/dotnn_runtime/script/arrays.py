@@ -117,7 +117,7 @@ def check_integers(name: str, array: np.ndarray, count: int | None) -> np.ndarra
 
 def check_range(name: str, array: np.ndarray, kind: str) -> None:
     """Raise DataError at the first value outside of what
-    `kind` (real, above, binary, unit, sign, distribution) allows; a gap, which is NaN, is allowed.
+    `kind` (real, above, binary, unit, sign, distribution, weight) allows; a gap, which is NaN, is allowed.
     """
     if kind == "unit":
         refuse(name, array, lambda a: (a < 0) | (a > 1), "allowed is 0…1")
@@ -129,6 +129,8 @@ def check_range(name: str, array: np.ndarray, kind: str) -> None:
         refuse(name, array, lambda a: a <= least, f"which has no logarithm: it must be above {least:g}")
     if kind == "sign":
         refuse(name, array, lambda a: (a != 1) & (a != -1) & ~np.isnan(a), "allowed is -1 and +1")
+    if kind == "weight":
+        refuse(name, array, lambda a: a < 0, "a weight is not negative")
     if kind == "distribution":
         refuse(name, array, lambda a: a < 0, "a probability is not negative")
         sums = array.sum(axis=-1, dtype=np.float64)

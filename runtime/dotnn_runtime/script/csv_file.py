@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 import os
 import pathlib
 import typing
@@ -10,8 +9,16 @@ import warnings
 
 import numpy as np
 
-from dotnn_runtime.script.errors import DataError, reason_of, suggest
-from dotnn_runtime.script.files import open_input
+from dotnn_runtime.script.csv_cells import (
+    CsvFormat,
+    Faults,
+    is_integer,
+    is_number,
+    kind_of_class,
+    parse_integer,
+)
+from dotnn_runtime.script.errors import DataError, suggest
+from dotnn_runtime.script.text_file import open_table, read_utf8
 
 
 def read_csv(
@@ -19,32 +26,40 @@ def read_csv(
     columns: dict[str, list[str]],
     kinds: dict[str, str],
     labels: dict[str, list[str]] | None = None,
+    **form: typing.Any,
 ) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
-    """Read a comma-separated UTF-8 file with a header; return `(arrays, labels)`.
+    """Read a UTF-8 table with a header, plain or packed by gzip; return `(arrays, labels)`.
+
+    `form` says how it is written, with the names that `CsvFormat` takes.
 
     `columns` maps a value to its columns, `kinds` to its kind (`real` where it has none):
     `{"d": ["temperature", "humidity"], "y": ["species"]}` and `{"y": "class:3"}`.
-    A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)`, a
+    A real value becomes float64 `(n, columns)`, an `int` one int64 `(n, columns)`, a class int64 `(n,)` or,
+    of several columns, `(n, columns)`, a
     `text` its cells, `(n,)`, a `key` numbers or else its cells; where a kind ends in "?", a cell without a
     number becomes NaN. A
     class column holds integers, kept as they are, or strings, which become indices: by their place in
     `labels[name]` where given, else in sorted order; a mixture is refused. `labels` in the result holds the
     strings of every class that has some; where they are fewer than the classes of its kind, a warning says
-    so. Blank lines are skipped, blanks around a cell ignored. Raises DataError; files above 512 MiB are
-    refused.
+    so. Blank lines are skipped, blanks around a cell ignored. Raises DataError, which tells all that is wrong
+    with numbers and rows; files above 512 MiB are refused.
     """
-    numbers = None if labels else all_numbers(path, columns, kinds)
-    return (numbers, {}) if numbers is not None else read_cells(path, columns, kinds, labels or {})
+    written = CsvFormat(**form)
+    numbers = None if labels else all_numbers(path, columns, kinds, written)
+    return (numbers, {}) if numbers is not None else read_cells(path, columns, kinds, labels or {}, written)
 
 
 def all_numbers(
-    path: str | pathlib.Path, columns: dict[str, list[str]], kinds: dict[str, str]
+    path: str | pathlib.Path,
+    columns: dict[str, list[str]],
+    kinds: dict[str, str],
+    form: CsvFormat | None = None,
 ) -> dict[str, np.ndarray] | None:
     """Return the arrays of a table that holds finite numbers alone, by the reader that NumPy has for those.
 
     None where anything is unusual or wrong: `read_cells` takes the file then, and names the place.
     """
-    places, values = number_table(path)
+    places, values = number_table(path, form or CsvFormat())
     if any(name not in places for names in columns.values() for name in names):
         return None
     arrays = {}
@@ -69,22 +84,26 @@ def of_kind(columns: np.ndarray, kind: str) -> np.ndarray | None:
     whole = columns.astype(np.int64)
     if not kind.startswith("class"):
         return whole
-    return whole[:, 0] if whole.shape[1] == 1 else None
+    return whole[:, 0] if whole.shape[1] == 1 else whole
 
 
-def number_table(path: str | pathlib.Path, max_bytes: int = 512 * 2**20) -> tuple[dict[str, int], np.ndarray]:
+def number_table(
+    path: str | pathlib.Path, form: CsvFormat, max_bytes: int = 512 * 2**20
+) -> tuple[dict[str, int], np.ndarray]:
     """Return the places of the columns, from 0, and the rows of a table of finite numbers.
 
-    No places for another table, for one of more than `max_bytes`, and for a pipe, which is read once.
+    No places for another table, for one of more than `max_bytes`, one that has gaps of its own, and for a
+    pipe, which is read once.
     """
-    if not os.path.isfile(path) or os.path.getsize(path) > max_bytes:
+    if form.missing is not None or not os.path.isfile(path) or os.path.getsize(path) > max_bytes:
         return {}, np.empty((0, 0))
-    with open_input(path) as file:
+    with open_table(path, max_bytes) as file:
         text = io.TextIOWrapper(file, "utf-8-sig", newline="")
         try:
-            header = [cell.strip() for cell in next(csv.reader([text.readline()], strict=True))]
+            header = [cell.strip() for cell in next(form.reader([text.readline()]))]
+            lines = text if form.decimal == "." else map(form.with_point_everywhere, text)
             with warnings.catch_warnings(action="ignore"):  # of a file without rows
-                values = np.loadtxt(text, delimiter=",", comments=None, ndmin=2)
+                values = np.loadtxt(lines, delimiter=form.delimiter, comments=None, ndmin=2)
         except (ValueError, csv.Error, StopIteration):  # text that is not UTF-8 is a ValueError, too
             return {}, np.empty((0, 0))
         finally:
@@ -99,36 +118,32 @@ def read_cells(
     columns: dict[str, list[str]],
     kinds: dict[str, str],
     labels: dict[str, list[str]],
+    form: CsvFormat | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
     """Read a table cell by cell, see `read_csv`."""
-    table = CsvTable(path)
-    arrays, found = {}, {}
-    for name, wanted in columns.items():
-        kind = kinds.get(name, "real")
-        if kind.startswith("class"):
-            arrays[name], names = table.classes(wanted, kind, labels.get(name))
-            if names:
-                found[name] = names
-        elif kind.startswith("int"):
-            cells = [table.parsed(column, parse_integer, "an integer") for column in wanted]
-            arrays[name] = np.array(cells, dtype=np.int64).T
-        elif kind == "text":
-            arrays[name] = np.array(table.texts(wanted), dtype=np.str_)
-        elif kind == "key":
-            arrays[name] = table.keys(wanted)
-        else:
-            parse = parse_optional if kind.endswith("?") else parse_number
-            cells = [table.parsed(column, parse, "a finite number") for column in wanted]
-            arrays[name] = np.array(cells, dtype=np.float64).T
+    table = CsvTable(path, form=form)
+    arrays: dict[str, np.ndarray] = {}
+    found: dict[str, list[str]] = {}
+    try:
+        for name, wanted in columns.items():
+            arrays[name], texts = table.value(name, wanted, kinds.get(name, "real"), labels.get(name))
+            found |= texts
+    except DataError as error:
+        if error.row is None:
+            raise
+        table.faults.add([error])
+    table.faults.stop()
     return arrays, found
 
 
 class CsvTable:
     """A CSV file in memory: `header`, `rows` of text cells, and in `lines` the line where each row ends."""
 
-    def __init__(self, path: str | pathlib.Path, max_bytes: int = 512 * 2**20) -> None:
-        self.path = path
-        reader = csv.reader(io.StringIO(read_utf8(path, max_bytes), newline=""), strict=True)
+    def __init__(
+        self, path: str | pathlib.Path, max_bytes: int = 512 * 2**20, form: CsvFormat | None = None
+    ) -> None:
+        self.path, self.form, self.faults = path, form or CsvFormat(), Faults()
+        reader = self.form.reader(io.StringIO(read_utf8(path, max_bytes), newline=""))
         try:
             filled = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
         except csv.Error as error:
@@ -145,26 +160,55 @@ class CsvTable:
         self.check_rows()
 
     def check_header(self, line: int) -> None:
-        """Raise DataError for another delimiter than the comma, and for a name used twice."""
-        delimiter = next((mark for mark in ";\t|" if mark in self.header[0]), None)
+        """Raise DataError for another delimiter than the form's, and for a name used twice."""
+        comma = self.form.delimiter == ","
+        known, saved = ("a comma", "commas") if comma else [repr(self.form.delimiter)] * 2
+        others = (mark for mark in ",;\t|" if mark != self.form.delimiter and mark in self.header[0])
+        delimiter = next(others, None)
         if len(self.header) == 1 and delimiter:
-            raise DataError(
-                f"the delimiter is {delimiter!r}, not a comma", self.path, line, help="save it with commas"
-            )
+            help = f'say so, csv("…", delimiter = "{delimiter}", …), or save it with {saved}'
+            help = help.replace("\t", "\\t")
+            raise DataError(f"the delimiter is {delimiter!r}, not {known}", self.path, line, help=help)
         for column, name in enumerate(self.header):
             if name and self.places[name] != column:
                 first = self.places[name] + 1
                 raise DataError(f"column {first} has the name {name} already", self.path, line, column + 1)
 
     def check_rows(self) -> None:
-        """Raise DataError where there are no rows, or one is longer or shorter than the header."""
+        """Raise DataError where there are no rows. A row that is longer or shorter than the header is one of
+        the faults, and left out.
+        """
         if not self.rows:
             raise DataError("there are no rows below the header", self.path)
         width = len(self.header)
+        whole = []
         for line, row in zip(self.lines, self.rows, strict=True):
-            if len(row) != width:
-                message = f"the row has {len(row)} cells, the header {width}"
-                raise DataError(message, self.path, line, min(len(row), width) + 1)
+            if len(row) == width:
+                whole.append((line, row))
+                continue
+            message = f"the row has {len(row)} cells, the header {width}"
+            self.faults.add([DataError(message, self.path, line, min(len(row), width) + 1)])
+        if not whole:
+            self.faults.stop()
+        self.lines, self.rows = [line for line, _ in whole], [row for _, row in whole]
+
+    def value(
+        self, name: str, columns: list[str], kind: str, labels: list[str] | None
+    ) -> tuple[np.ndarray, dict[str, list[str]]]:
+        """Return a value of a kind, and by its name the texts of its classes, if any; see `read_csv`."""
+        if kind.startswith("class"):
+            array, texts = self.classes(columns, kind, labels)
+            return array, {name: texts} if texts else {}
+        if kind == "text":
+            return np.array(self.texts(columns), dtype=np.str_), {}
+        if kind == "key":
+            return self.keys(columns), {}
+        if kind.startswith("int"):
+            whole = [self.parsed(column, self.form.integer, "an integer") for column in columns]
+            return np.array(whole, dtype=np.int64).T, {}
+        parse = self.form.optional if kind.endswith("?") else self.form.number
+        cells = [self.parsed(column, parse, "a finite number") for column in columns]
+        return np.array(cells, dtype=np.float64).T, {}
 
     def index(self, name: str) -> int:
         """Return the place of a column, from 0."""
@@ -174,20 +218,39 @@ class CsvTable:
                 "the first line must be a header with the names" if no_header else suggest(name, self.header)
             )
             raise DataError(f"there is no column {name}", self.path, help=hint)
-        return self.places[name]
+        return int(self.places[name])
 
     def parsed(self, name: str, parse: typing.Callable[[str], float], wanted: str) -> list[float]:
-        """Return the cells of a column, each read by `parse`,
-        whose ValueError becomes a DataError with the place.
+        """Return the cells of a column, each read by `parse`;
+        where that raises ValueError, the place is one of the `faults`, and the number 0.
         """
         column = self.index(name)
-        values = []
-        for line, row in zip(self.lines, self.rows, strict=True):
+        values, wrong = [], []
+        for place, row in enumerate(self.rows):
             try:
                 values.append(parse(row[column]))
             except ValueError:
-                raise self.bad_cell(name, line, column, row[column], wanted) from None
+                values.append(0.0)
+                wrong.append(place)
+        self.note(name, column, wrong, wanted)
         return values
+
+    def note(self, name: str, column: int, wrong: list[int], wanted: str) -> None:
+        """Keep the faults of the cells of a column, in these rows; one fault where no cell is as `wanted`."""
+        all_are_wrong = len(wrong) == len(self.rows) > 1
+        told = [
+            self.bad_cell(name, self.lines[i], column, self.rows[i][column], wanted)
+            for i in wrong[: 1 if all_are_wrong else 20]
+        ]
+        if all_are_wrong:
+            told[0] = DataError(
+                f"{told[0].message}, as no cell of the column is",
+                self.path,
+                told[0].row,
+                column + 1,
+                told[0].help,
+            )
+        self.faults.add(told, 1 if all_are_wrong else len(wrong))
 
     def texts(self, names: list[str]) -> list[str]:
         """Return the cells of a column as they are; the column stands alone in `names`."""
@@ -204,7 +267,17 @@ class CsvTable:
         column = self.index(names[0])
         if "" in cells:
             raise self.bad_cell(names[0], self.lines[cells.index("")], column, "", "a value")
-        return np.array(list(map(parse_number, cells)) if all(map(is_number, cells)) else cells)
+        if not all(self.is_number(cell) for cell in cells):
+            return np.array(cells)
+        return np.array(list(map(self.form.number, cells)))
+
+    def is_number(self, cell: str) -> bool:
+        """Say whether a cell reads as a number."""
+        try:
+            self.form.number(cell)
+        except ValueError:
+            return False
+        return True
 
     def bad_cell(self, name: str, line: int, column: int, cell: str, wanted: str) -> DataError:
         """Return the error for a cell that is not what was `wanted`."""
@@ -212,36 +285,41 @@ class CsvTable:
             hint = "fill the cell, or leave the row out"
             hint += ", or name what becomes of gaps: missing = median(x)" if "number" in wanted else ""
             return DataError(f"{name} is empty", self.path, line, column + 1, hint)
-        hint = "write decimals with a point" if is_number(cell.replace(",", ".", 1)) and "," in cell else ""
+        hint = ""
+        if self.form.decimal == "." and "," in cell and is_number(cell.replace(",", ".", 1)):
+            hint = 'write decimals with a point, or say how they are written: decimal = ","'
+        if self.form.decimal != "." and "." in cell and is_number(cell.replace(self.form.decimal, "")):
+            hint = f"decimals are written with {self.form.decimal!r} here, and nothing marks the thousands"
         return DataError(f"{name} is {cell!r}, not {wanted}", self.path, line, column + 1, hint)
 
     def classes(self, names: list[str], kind: str, labels: list[str] | None) -> tuple[np.ndarray, list[str]]:
-        """Return a class column as indices, and the strings
-        they stand for (none where the cells are integers).
+        """Return class columns as indices, `(n,)` or `(n, columns)`, and the
+        strings they stand for (none where the cells are integers).
         """
-        if len(names) != 1:
-            raise DataError(
-                f"a class stands in one column, not in {len(names)}: {', '.join(names)}", self.path
-            )
-        column = self.index(names[0])
-        cells = [row[column] for row in self.rows]
-        if labels is None and all(is_integer(cell) for cell in cells):
-            return np.array([parse_integer(cell) for cell in cells], dtype=np.int64), []
-        if labels is None:
-            self.check_texts(names[0], column)
-            known = self.distinct(names[0], column, kind)
+        places = {name: self.index(name) for name in names}
+        cells = [[row[column] for column in places.values()] for row in self.rows]
+        if labels is None and all(is_integer(cell) for row in cells for cell in row):
+            known, found = [], [[parse_integer(cell) for cell in row] for row in cells]
+            indices = np.array(found, dtype=np.int64)
         else:
-            known = [str(label) for label in labels]
-        return self.indices(names[0], column, known), known
+            for name, column in places.items() if labels is None else ():
+                self.check_texts(name, column)
+            known = self.distinct(places, kind) if labels is None else [str(label) for label in labels]
+            indices = np.array([self.indices(*place, known) for place in places.items()], dtype=np.int64).T
+        return (indices[:, 0] if len(names) == 1 else indices), known
 
     def indices(self, name: str, column: int, known: list[str]) -> np.ndarray:
         """Return the place of each cell of a class column among the known strings."""
         place = {label: i for i, label in enumerate(known)}
-        for line, row in zip(self.lines, self.rows, strict=True):
-            if row[column] not in place:
-                message = f"{name} is {row[column]!r}, which is none of the classes"
-                raise DataError(message, self.path, line, column + 1, suggest(row[column], known))
-        return np.array([place[row[column]] for row in self.rows], dtype=np.int64)
+        found = [place.get(row[column], -1) for row in self.rows]
+        wrong = [i for i, number in enumerate(found) if number < 0]
+        told = []
+        for i in wrong[:20]:
+            cell = self.rows[i][column]
+            message = f"{name} is {cell!r}, which is none of the classes"
+            told.append(DataError(message, self.path, self.lines[i], column + 1, suggest(cell, known)))
+        self.faults.add(told, len(wrong))
+        return np.array(found, dtype=np.int64)
 
     def check_texts(self, name: str, column: int) -> None:
         """Raise DataError, naming the rows, where a class
@@ -268,106 +346,21 @@ class CsvTable:
         hint += f"; the same in row{'s' * (len(lines) > 2)} {more}" if more else ""
         return DataError(f"{name} is {cell!r}, {reason}", self.path, lines[0], column + 1, hint)
 
-    def distinct(self, name: str, column: int, kind: str) -> list[str]:
-        """Return the sorted distinct strings of a class column, at most as many as `kind` allows."""
-        limit = int(kind.partition(":")[2] or len(self.rows))
+    def distinct(self, places: dict[str, int], kind: str) -> list[str]:
+        """Return the sorted distinct strings of class columns, at most as many as `kind` allows."""
+        limit = int(kind.partition(":")[2] or len(self.rows) * len(places))
         seen: dict[str, int] = {}
         for line, row in zip(self.lines, self.rows, strict=True):
-            if not row[column]:
-                raise self.bad_cell(name, line, column, "", "a class")
-            seen.setdefault(row[column], line)
-            if len(seen) > limit:
-                message = (
-                    f"{name} is {row[column]!r}, the class number {len(seen)}, but there are {limit} classes"
-                )
-                hint = f"the classes above it: {', '.join(list(seen)[:-1])}"
-                raise DataError(message, self.path, line, column + 1, hint)
+            for name, column in places.items():
+                if not row[column]:
+                    raise self.bad_cell(name, line, column, "", "a class")
+                seen.setdefault(row[column], line)
+                if len(seen) > limit:
+                    told = f"the class number {len(seen)}, but there are {limit} classes"
+                    hint = f"the classes above it: {', '.join(list(seen)[:-1])}"
+                    raise DataError(f"{name} is {row[column]!r}, {told}", self.path, line, column + 1, hint)
         if ":" in kind and len(seen) < limit:
-            told = f"{name} has {len(seen)} different texts, but there are {limit} classes"
+            named = " to ".join(dict.fromkeys([next(iter(places)), list(places)[-1]]))
+            told = f"{named} has {len(seen)} different texts, but there are {limit} classes"
             warnings.warn(f"{told}: {', '.join(sorted(seen))}", stacklevel=4)
         return sorted(seen)
-
-
-def parse_number(cell: str) -> float:
-    """Return the finite number that `cell` writes; ValueError where it is none (Python's `1_000` is none)."""
-    value = float(cell)
-    if "_" in cell or not math.isfinite(value):
-        raise ValueError(cell)
-    return value
-
-
-def parse_optional(cell: str) -> float:
-    """Return the finite number that `cell` writes, NaN where it is empty or says that there is none."""
-    gap = cell in ("", "?", "NA", "N/A", "nan", "NaN", "null", "NULL", "None")
-    return math.nan if gap else parse_number(cell)
-
-
-def parse_integer(cell: str) -> int:
-    """Return the integer (of 64 bits) that `cell` writes, `7` or `7.0`; ValueError where it is none."""
-    value = parse_number(cell)
-    if value != math.floor(value) or abs(value) >= 2**63:
-        raise ValueError(cell)
-    return int(cell) if cell.lstrip("+-").isdecimal() else int(value)
-
-
-def is_number(cell: str) -> bool:
-    """Say whether `parse_number` reads `cell`."""
-    try:
-        parse_number(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def is_float(cell: str) -> bool:
-    """Say whether `cell` reads as a number, finite or not (`nan`, `inf`)."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
-
-
-def kind_of_class(cell: str) -> str:
-    """Say what a cell of a class column holds: "text", a "whole number", or "neither" (nothing, 0.5, nan)."""
-    if is_integer(cell):
-        return "whole number"
-    return "neither" if not cell or is_float(cell) else "text"
-
-
-def is_integer(cell: str) -> bool:
-    """Say whether `parse_integer` reads `cell`."""
-    try:
-        parse_integer(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def read_utf8(path: str | pathlib.Path, max_bytes: int) -> str:
-    """Return the text of a UTF-8 file, with or without a byte order mark.
-
-    DataError for all that can go wrong.
-    """
-    with open_input(path) as file:
-        content = read_limited(path, file, max_bytes)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        raise DataError("the text is not UTF-8", path, row, help="save it with the encoding UTF-8") from None
-
-
-def read_limited(path: str | pathlib.Path, file: typing.IO[bytes], max_bytes: int) -> bytes:
-    """Return the bytes of an open file; DataError for more than `max_bytes`, before they are read."""
-    try:
-        size = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        # A device has no size, and perhaps no end.
-        content = file.read(size or max_bytes + 1) if size <= max_bytes else b""
-    except OSError as error:
-        raise DataError(f"cannot be read: {reason_of(error)}", path) from None
-    if max(size, len(content)) > max_bytes:
-        message = f"the file has {max(size, len(content)):,} bytes, the limit is {max_bytes:,}"
-        raise DataError(message, path, help="store the arrays in an .npz file")
-    return content

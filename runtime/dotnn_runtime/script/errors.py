@@ -1,4 +1,4 @@
-"""The one exception of the helpers."""
+"""The exception of the helpers, and what its messages are made of."""
 
 import difflib
 import pathlib
@@ -25,6 +25,22 @@ class DataError(ValueError):
         where += [f"column {column}"] if column is not None else []
         text = f"{', '.join(where)}: {message}" if where else message
         super().__init__(f"{text} ({help})" if help else text)
+
+
+class TableError(DataError):
+    """Several errors of one table: the first one, with the others below; `faults` are some of `count`."""
+
+    def __init__(self, faults: list[DataError], count: int) -> None:
+        first = faults[0]
+        super().__init__(first.message, first.path, first.row, first.column, first.help)
+        self.faults, self.count = faults, count
+
+    def __str__(self) -> str:
+        lines = [super().__str__()]
+        for fault in self.faults[1:]:
+            lines.append(f"  row {fault.row}, column {fault.column}: {fault.message}")
+        left = self.count - len(self.faults)
+        return "\n".join([*lines, f"  {self.count} in all, {left} of them not shown"] if left else lines)
 
 
 def reason_of(error: Exception) -> str:

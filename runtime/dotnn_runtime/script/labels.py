@@ -24,16 +24,16 @@ def read_labels(folder: str | pathlib.Path) -> dict[str, list[str]]:
 def add_likeliest(
     outputs: dict[str, np.ndarray], classes: dict[str, str], labels: dict[str, list[str]]
 ) -> dict[str, np.ndarray]:
-    """Return `outputs`, `(n, …)` each, and for every target
-    that has `labels` the text of the likeliest class, `(n,)`.
+    """Return `outputs`, `(n, …)` each, and for every target that has
+    `labels` the texts of the likeliest classes, `(n,)` or `(n, steps)`.
 
-    `classes` maps an output, `(n, classes)`, to the target
+    `classes` maps an output, `(n, …, classes)`, to the target
     it is trained for. A class without a text has its index.
     """
     found = dict(outputs)
     for output, target in classes.items():
-        if target in labels and outputs[output].ndim == 2:
-            known, count = labels[target], outputs[output].shape[1]
+        if target in labels and outputs[output].ndim > 1:
+            known, count = labels[target], outputs[output].shape[-1]
             texts = np.array([*known[:count], *(str(i) for i in range(len(known), count))])
-            found[target] = texts[outputs[output].argmax(axis=1)]
+            found[target] = texts[outputs[output].argmax(axis=-1)]
     return found

@@ -55,13 +55,6 @@ def fit_standard(values: np.ndarray | Rows) -> dict[str, np.ndarray]:
     return affine(np.where(constant, least, mean), 1.0 / np.where(constant, 1.0, deviation))
 
 
-def fit_divide(values: np.ndarray | Rows, by: float) -> dict[str, np.ndarray]:
-    """Return the scaling that divides every feature of `values`, `(n, *shape)`, by the same number."""
-    if by == 0:
-        raise DataError("cannot scale by dividing by 0")
-    return affine(np.zeros(values.shape[1:]), np.full(values.shape[1:], 1.0 / by))
-
-
 def affine(shift: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
     """Return `{"shift": …, "scale": …}`, float64; DataError where a scale cannot be undone."""
     if not (np.isfinite(shift).all() and np.isfinite(scale).all() and np.all(scale)):

@@ -110,6 +110,8 @@ def generic_array(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -
         return rng.integers(0, int(count) if count else 2, shape)
     if base == "unit":
         return rng.uniform(0.05, 0.95, shape)
+    if base == "weight":
+        return rng.uniform(0.1, 2.0, shape)
     if base == "sign":
         return rng.choice([-1.0, 1.0], shape)
     if base == "distribution":

@@ -30,12 +30,17 @@ def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None, a
     """
     begun = Compilation.read(path, sets)
     warn(begun.warnings)
-    scripts = [begun.compiled(Options(style.name, sets, input_gradients=True)) for style in PROVEN.styles]
+    return check_compilation(begun, Path(path).stem, seed, against)
+
+
+def check_compilation(begun: Compilation, name: str, seed: int | None = None, against: Sequence[str] = ()) -> Report:
+    """Validate what dotnn generates for a compilation; its scripts are called `name`."""
+    scripts = [begun.compiled(Options(style.name, begun.sets, input_gradients=True)) for style in PROVEN.styles]
     wanted = [target for name, target in WITNESSES.items() if name in (*against, *begun.model.check.against)]
     with ExitStack() as stack:
         peers = {target.title: stack.enter_context(begun.witness(target.name)) for target in wanted}
         witnesses = {title: peer.witness() for title, peer in peers.items()}
-        return _check_styles(Path(path).stem, scripts, begun.model.check.seed if seed is None else seed, witnesses)
+        return _check_styles(name, scripts, begun.model.check.seed if seed is None else seed, witnesses)
 
 
 def _check_styles(name: str, scripts: Scripts, seed: int, witnesses: dict[str, Witness]) -> Report:

@@ -9,13 +9,11 @@ import numpy as np
 
 from dotnn.commands.explaining.example import Array, Worked
 from dotnn.commands.explaining.script import Explanation
-from dotnn.ir.builder import GraphBuilder
-from dotnn.ir.interpret import evaluate
 from dotnn.ir.maths.symbol import Symbol
 from dotnn.ir.node import Node, Value
-from dotnn.library.ops import OPS
 from dotnn.model.model import Step
 from dotnn.reports.equations.derivation import Part, Table
+from dotnn.reports.slopes import slope
 
 FEW_UNITS = 16
 """A layer of more units is shown by norms."""
@@ -87,19 +85,9 @@ class _Tables:
 
     def _slope(self, node: Node) -> Array | None:
         """Return the derivative of an activation: what its rule sends back for 1."""
-        if node.rule.vjp is None:
-            return None
-        builder = GraphBuilder(OPS, 10**9)
-        d = builder.value("d", node.out.type, "cotangent")
-        (result,) = node.rule.vjp(builder, node, d)
-        if result is None:
-            return np.zeros_like(self._array(node.out))
-        env = {v.id: self.example.values.whole[v.name] for v in (*node.ins, node.out)}
-        env[d.id] = np.ones_like(env[node.out.id])
-        for made in builder.nodes:
-            env[made.out.id] = evaluate(made, [env[v.id] for v in made.ins], None, True)
-        slope: Array = np.asarray(env[result.id])[self.example.row]
-        return slope
+        (z,), a = node.ins, node.out
+        found = slope(node, *(np.asarray(self.example.values.whole[v.name]) for v in (z, a)))
+        return None if found is None else found[self.example.row]
 
     def _array(self, v: Value) -> Array:
         """Return what the script computes for the example."""

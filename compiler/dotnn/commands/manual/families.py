@@ -164,10 +164,13 @@ def _does(way: Preparation) -> str:
 
 def _sources() -> str:
     rows = [(code(s.form), s.doc, _named(s)) for s in SOURCES.values()]
-    return table(("source", "is", "an input or target is"), rows)
+    given = arguments((s.name, s.args) for s in SOURCES.values())
+    return f"{table(('source', 'is', 'an input or target is'), rows)}\n\n{given}"
 
 
 def _named(source: DataSource) -> str:
+    if source.single or source.wraps == "files":
+        return "a file of its own"
     return "a column for each of its numbers" if source.table else "one array of any shape"
 
 

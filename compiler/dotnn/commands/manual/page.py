@@ -13,9 +13,10 @@ from dotnn.commands.manual.commands import COMMAND_LINE
 from dotnn.commands.manual.errors import RULES
 from dotnn.commands.manual.families import FAMILIES
 from dotnn.commands.manual.sections import KEYS
+from dotnn.commands.manual.seeing import SEEING
 from dotnn.commands.manual.standard import STANDARD
 
-SECTIONS: dict[str, Callable[[], str]] = {**FAMILIES, **KEYS, **RULES, **COMMAND_LINE, **STANDARD}
+SECTIONS: dict[str, Callable[[], str]] = {**FAMILIES, **KEYS, **RULES, **COMMAND_LINE, **STANDARD, **SEEING}
 _PART = re.compile(r"(?<=<!-- generated: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 

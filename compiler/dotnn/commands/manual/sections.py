@@ -13,10 +13,11 @@ from dotnn.targets import WITNESSES
 _BY_HAND = {
     "loss": "`loss(output, target)`, or a weighted sum of such terms. Must be given",
     "optim": "an optimizer; default `sgd(0.01)`",
+    "freeze": "layers, blocks and parameters that are not trained: `freeze = [encode, h1.W]`; default: none",
     "stop": "`when(quantity < number)`, `early(quantity, …)`, `minutes(number)`, or a list of them; default: none",
     "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` continues from; default: none",
     "metrics": "a metric, or a list; default: none",
-    "source": " or ".join(f"`{s.form[:-1]}, …)`" for s in SOURCES.values()),
+    "source": ", ".join(f"`{s.form[:-1]}, …)`" for s in SOURCES.values() if not s.single),
     "val": 'the file of the validation part, `csv("val.csv")`, with the columns or arrays of the source',
     "test": "the file of the test part",
     "missing": "what becomes of gaps, `median(x)`, or a list; without names of every input of real numbers",
@@ -24,6 +25,7 @@ _BY_HAND = {
     "one_hot": "names of inputs or targets whose class numbers become one-hot rows",
     "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0)`, and one of `stratify = target`, `order = file`, "
     "`order = column` and `groups = column`; default: all for training",
+    "weights": "a column, or an array: how much each example counts; default: all alike",
     "against": f"a list of {', '.join([*resolve.ORACLES, *WITNESSES])}; default: what the command line says",
 }
 

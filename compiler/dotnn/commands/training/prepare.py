@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,7 @@ class Request:
 class Prepared:
     """What is ready before the run folder is touched.
 
-    `training` is that by which its run is recognised, `made_of` a digest of it and of the prepared examples.
+    `training` is that by which its run is recognised, `made_of` a digest of it and of the prepared examples, `parts`.
     """
 
     begun: Compilation
@@ -51,6 +52,7 @@ class Prepared:
     labels: Labels
     training: Training
     made_of: int
+    parts: Mapping[str, Arrays]
 
     @property
     def model(self) -> Model:
@@ -79,7 +81,7 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     compiled = begun.compiled(Options(asked.style, begun.sets, asked.target, asked.epochs or 0))
     training = _training(begun, compiled.model, asked)
     made_of = digest_of({**parts, "spec": training.identity, **training.more})
-    return Prepared(begun, compiled, examples, labels, training, made_of)
+    return Prepared(begun, compiled, examples, labels, training, made_of, parts)
 
 
 def seed_of(model: Model, asked: Request) -> int:
@@ -92,7 +94,8 @@ def _training(begun: Compilation, model: Model, asked: Request) -> Training:
     target = TARGETS[asked.target]
     style = target.style(asked.style).name
     identity = training_identity(model, target.name, style)
-    more = {"seed": seed_of(model, asked), "precision": asked.precision}
+    more: dict[str, object] = {"seed": seed_of(model, asked), "precision": asked.precision}
+    more |= {"packages": dict(model.packages)} if model.packages else {}
     shown = style if target.has_styles else ""
     texts = "\n".join([model.source.text, *used_files(model.source).values()])
     return Training(identity, texts, target.name, shown, _set_values(begun, model), more)
@@ -100,7 +103,14 @@ def _training(begun: Compilation, model: Model, asked: Request) -> Training:
 
 def _set_values(begun: Compilation, model: Model) -> dict[str, object]:
     names = {text.partition("=")[0].strip() for text in begun.sets}
-    return {name: value for name, value in model.constants.items() if name in names}
+    return {name: _plain(value) for name, value in model.constants.items() if name in names}
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON can hold it: a word of the library, `relu` or `he(…)`, as its text."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def _parts(begun: Compilation, examples: Arrays) -> dict[str, Arrays]:

@@ -24,6 +24,7 @@ from dotnn.targets import TARGETS, Target
 from dotnn_runtime.interrupt import EpochEnds, Interrupted
 from dotnn_runtime.progress import TrainingProgress
 from dotnn_runtime.run_folder import RunFolder
+from dotnn_runtime.script.digest import digest_of
 from dotnn_runtime.script.history import History
 from dotnn_runtime.script.lock import locked
 
@@ -51,6 +52,9 @@ def train_model(begun: Compilation, asked: Request) -> int:
         show_json(result)
     elif params is not None:
         show_training(ready.model, ready.compiled.graph, history, result)
+        from dotnn.commands.training.worst import warn_of_the_worst
+
+        warn_of_the_worst(saving.folder, ready, history, result)
     return EXIT_CODES.get(history.stopped_by, 0)
 
 
@@ -59,7 +63,10 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
     folder = resumed_folder(path, ready.training) if asked.resume else None
     continued = folder is not None
     if folder is None:
-        folder = RunFolder.create(path, version=__version__, overwrite=asked.overwrite, info=ready.training.info)
+        settings = {"settings": [*ready.begun.sets], "data": asked.data, "examples": digest_of(ready.examples)}
+        folder = RunFolder.create(
+            path, version=__version__, overwrite=asked.overwrite, info={**ready.training.info, **settings}
+        )
     return prepare_saving(folder, ready.model, ready.made_of, begun=continued)
 
 

@@ -42,7 +42,8 @@ class ParamSpec:
     """One parameter of a layer: its short name, shape, initialiser, penalty (None for none) and constraint.
 
     What is `INHERIT`ed is what the train section sets for all weights. One that is not `trained` is state: it has no
-    gradient, and the layer says how a training step updates it (`Builder.update_state`).
+    gradient, and the layer says how a training step updates it (`Builder.update_state`). A `frozen` one would be
+    trained if the spec did not keep it from that.
     """
 
     name: str
@@ -52,15 +53,17 @@ class ParamSpec:
     is_weight: bool = True
     constraint: Bound[Constraint] | Symbol | None = INHERIT
     trained: bool = True
+    frozen: bool = False
 
 
 @dataclass(frozen=True)
 class Lowering:
-    """What `lower` gets: operand values, parameters by short name, attributes, the shape that was inferred."""
+    """What `lower` gets: operand values, parameters by short name, attributes, and whether the layer is not trained."""
 
     ins: tuple[Value, ...]
     params: Mapping[str, Value]
     attrs: Attrs
+    frozen: bool = False
 
     @property
     def x(self) -> Value:

@@ -28,6 +28,8 @@ def _params(types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
 
 def _lower(b: Builder, low: Lowering) -> Value:
     x, mean, var = low.x, low.params["mean"], low.params["var"]
+    if low.frozen:  # as in prediction: its statistics are numbers like all others
+        return scale_and_shift(b, low, b.emit("centre", x, mean, name="centred"), var)
     momentum, rest = low.attrs["momentum"], round(1 - low.attrs["momentum"], 12)
     share = b.emit("batch_share", x, name="share")
     mu = b.emit("batch_mean", x, mean, share, name="mu")

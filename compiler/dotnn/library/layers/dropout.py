@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.core.arguments import FRACTION, Arg
+from dotnn.core.arguments import BOOL, FRACTION, Arg
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.library.layers.base import Layer, Lowering
@@ -10,7 +10,7 @@ from dotnn.library.layers.base import Layer, Lowering
 
 def _lower(b: Builder, low: Lowering) -> Value:
     keep = round(1.0 - low.attrs["rate"], 12)
-    mask = b.emit("dropout_mask", low.x, name="mask", keep=keep)
+    mask = b.emit("lasting_mask" if low.attrs["always"] else "dropout_mask", low.x, name="mask", keep=keep)
     return b.emit("dropout", low.x, mask)
 
 
@@ -18,6 +18,11 @@ DROPOUT = Layer(
     "dropout",
     "Silences each unit with probability `rate` while training and scales the others by 1/(1 - rate).",
     _lower,
-    (Arg("rate", FRACTION, doc="probability that a unit is silenced; rho of the lectures is 1 - rate", training=True),),
+    (
+        Arg(
+            "rate", FRACTION, doc="probability that a unit is silenced; rho of the lectures is 1 - rate", training=True
+        ),
+        Arg("always", BOOL, False, "whether units are silenced in prediction, too", training=True),
+    ),
     equation="a' = a mask,  mask = 1/rho with probability rho, else 0",
 )

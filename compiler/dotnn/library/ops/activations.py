@@ -111,7 +111,7 @@ GELU, GELU_DERIVATIVE = unary(
     "gelu",
     "gelu(z)",
     "d * gelu_slope(z)",
-    helpers=("sigmoid", "gelu_gate", "gelu", "gelu_slope"),
+    helpers=("sigmoid", "gelu", "gelu_slope"),
     equation="a = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
     algebra=SIGN_KEPT,
 )
@@ -148,7 +148,7 @@ THRESHOLD = Op(
 
 def _prelu_vjp(b: Builder, node: Node, d: Value) -> list[Value]:
     z, slope = node.ins
-    per_unit = b.emit("prelu_d_slope", d, z, name="each")
+    per_unit = b.emit("prelu_d_slope", d, z, name="slope_each")
     return [b.emit("prelu_derivative", d, z, slope), b.emit("sum_examples_to", per_unit, shape=slope.type.shape)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dotnn.ir.expr import Expr, parse, substitute
 from dotnn.ir.node import Node
 from dotnn.ir.op import Op
-from dotnn.library.ops.reduction import divisor, loss_ops
+from dotnn.library.ops.reduction import counted, divisor, loss_ops
 
 
 def class_loss(
@@ -24,12 +24,14 @@ def class_loss(
     """
 
     def line(node: Node) -> Expr:
-        rows = parse(weight(node) + target_rows(node, 1, "t", "y.dtype"))
+        weights = counted(node, len(node.ins[0].type.shape)) + weight(node)
+        rows = parse(weights + target_rows(node, 1, "t", "y.dtype"))
         return substitute(parse(f"{term}{divisor(node)}"), {"rows": rows})
 
     def gradient(node: Node) -> Expr:
         rows = parse(target_rows(node, 2, "t", "y.dtype"))
-        return substitute(parse(f"d * {weight(node)}{slope}{divisor(node)}"), {"rows": rows})
+        weights = counted(node, len(node.out.type.shape), " * {}")
+        return substitute(parse(f"d * {weight(node)}{slope}{weights}{divisor(node)}"), {"rows": rows})
 
     return loss_ops(name, line, gradient, (*helpers, "weight_of_class"), equation)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dotnn.ir.node import Node
 from dotnn.ir.op import Op, Term
-from dotnn.library.ops.reduction import divisor, loss_ops
+from dotnn.library.ops.reduction import counted, divisor, loss_ops
 
 
 def pointwise(
@@ -25,10 +25,12 @@ def pointwise(
     """
 
     def line(node: Node) -> str:
-        return f"{factor}({weight_of_target(node)}{term}).sum(){divisor(node)}"
+        weight = counted(node, len(node.ins[0].type.shape)) + weight_of_target(node)
+        return f"{factor}({weight}{term}).sum(){divisor(node)}"
 
     def gradient(node: Node) -> str:
-        return f"d * {weight_of_target(node)}{slope}{divisor(node)}"
+        weight = counted(node, len(node.out.type.shape), " * {}")
+        return f"d * {weight_of_target(node)}{slope}{weight}{divisor(node)}"
 
     return loss_ops(name, line, gradient, helpers, equation, Term(term, factor))
 

@@ -33,7 +33,7 @@ from dotnn.ir.expr.visit import children
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, scalar
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
-from dotnn.library.ops.reduction import divisor
+from dotnn.library.ops.reduction import counted, divisor
 
 REDUCING = ("sum", "mean", "max", "min")
 _NAMES = {"sum": "total", "mean": "mean", "max": "largest", "min": "smallest"}
@@ -173,8 +173,11 @@ class Writer:
                 return self.b.emit("softmax", self.value(z))
         raise AssertionError(expr)
 
-    def total(self, expr: Expr, reduce: str, name: str, said: str) -> Value:
-        """Return the sum of a formula over the examples, or its mean: `reduce` says which. `said` is a remark on it."""
+    def total(self, expr: Expr, reduce: str, name: str, said: str, weights: Sequence[Value] = ()) -> Value:
+        """Return the sum of a formula over the examples, or its mean: `reduce` says which. `said` is a remark on it.
+
+        Without `weights` of the examples, one array at most, all of them count alike.
+        """
         factor, inner = _factor(expr)
         averages = False
         match inner:
@@ -182,7 +185,7 @@ class Writer:
                 inner, averages = operand, method == "mean"
         value = self.value(inner, "terms")
         attrs: Attrs = {"features": _size(value) if averages else 1, "factor": factor, "said": said}
-        return self.b.emit("total_of_examples", value, self.like, name=name, **{"reduce": reduce, **attrs})
+        return self.b.emit("total_of_examples", value, self.like, *weights, name=name, **{"reduce": reduce, **attrs})
 
 
 def _operands(mixed: Expr) -> tuple[Expr, ...]:
@@ -246,10 +249,18 @@ def _factor(expr: Expr) -> tuple[float, Expr]:
 
 
 def _total(node: Node) -> str:
-    return f"{_front(node.attrs['factor'])}terms.sum(){divisor(node)}"
+    weight = counted(node, len(node.ins[0].type.shape))
+    terms = f"({weight}terms)" if weight else "terms"
+    return f"{_front(node.attrs['factor'])}{terms}.sum(){divisor(node)}"
 
 
 def _total_gradient(node: Node) -> Expr:
+    weight = parse(f"{counted(node, len(node.out.type.shape))}share")
+    return substitute(weight, {"share": _share(node)})
+
+
+def _share(node: Node) -> Expr:
+    """Return the gradient by the terms, but for their weights: the same number for all of them."""
     factor = node.attrs["factor"]
     d = parse(("-d" if factor == -1 else "d" if factor == 1 else f"d * {factor}") + divisor(node))
     sizes = node.out.type.shape
@@ -266,16 +277,20 @@ def _front(factor: float) -> str:
 
 
 def _total_vjp(b: Builder, node: Node, d: Value) -> list[Value | None]:
-    terms, like = node.ins
-    return [b.emit("total_of_examples_gradient", d, like, shape=terms.type.shape, **node.attrs), None]
+    terms, *others = node.ins
+    gradient = b.emit("total_of_examples_gradient", d, *others, shape=terms.type.shape, **node.attrs)
+    return [gradient, *(None for _ in others)]
 
 
-TOTAL_OF_EXAMPLES = Op("total_of_examples", ("terms", "y"), scalar, _total, _total_vjp)
+TOTAL_OF_EXAMPLES = Op(
+    "total_of_examples", ("terms", "y", "m"), scalar, _total, _total_vjp, helpers=("sum_of_weights",)
+)
 TOTAL_OF_EXAMPLES_GRADIENT = Op(
     "total_of_examples_gradient",
-    ("d", "y"),
+    ("d", "y", "m"),
     lambda types, attrs: TensorType(attrs["shape"]),
     _total_gradient,
+    helpers=("sum_of_weights",),
     algebra=LINEAR,
 )
 

@@ -10,7 +10,7 @@ from dotnn.core.arguments import Arg, Attrs, choice
 Shape = tuple[int, ...]
 Written = Callable[[Attrs, Shape], str]
 """(arguments, shape of one example) -> an expression in which `{values}` stands for the array, and `{s}` for what was
-fitted, a dict of arrays."""
+fitted, a dict of arrays; `{operand}` is the array beside an operator, in brackets where it needs them."""
 Fitted = Mapping[str, Shape | None]
 """Names of what is fitted, with their shapes; None for a list of as many texts as there are."""
 
@@ -28,6 +28,7 @@ class Preparation:
     apply    the prepared array
     bare     the same as a script that is to be read says it, where that is plainer
     undo     what takes prepared values back to their own units; None where nothing does
+    divisor  the number that it divides by, where it does nothing else and fits nothing
     counts   whether it makes whole numbers, else numbers in the precision of the network
     drops    whether examples with gaps are left out, before the data are split
     plain    the functions that these call, by name, as a script that is to be read shows them; elsewhere they are
@@ -46,6 +47,7 @@ class Preparation:
     apply: Written = lambda attrs, shape: "{values}"
     bare: Written | None = None
     undo: Written | None = None
+    divisor: Callable[[Attrs], float] | None = None
     counts: bool = False
     drops: bool = False
     plain: Mapping[str, str] = field(default_factory=dict)

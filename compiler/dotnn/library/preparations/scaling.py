@@ -1,4 +1,4 @@
-"""Affine scalings, `(values - shift) * scale`: fitted on the training part, undone on prediction."""
+"""Affine scalings, `(values - shift) * scale`, fitted on the training part, or a division; undone on prediction."""
 
 from __future__ import annotations
 
@@ -70,11 +70,6 @@ def _extent(shape: Shape) -> str:
     return str(shape[0]) if len(shape) == 1 else str(tuple(shape))
 
 
-def _divide(attrs: Attrs, shape: Shape) -> str:
-    extent = _extent(shape)
-    return f'{{"shift": np.zeros({extent}), "scale": np.full({extent}, 1 / {attrs["by"]})}}'
-
-
 def _apply(attrs: Attrs, shape: Shape) -> str:
     return "scaled({values}, {s})"
 
@@ -116,9 +111,7 @@ DIVIDE = Preparation(
     "All numbers are divided by the same one.",
     "scale",
     (Arg("by", number("a number other than 0", lambda v: v != 0), doc="the divisor"),),
-    fit=_divide,
-    fitted=_fitted,
-    apply=_apply,
-    undo=_undo,
-    plain=PLAIN,
+    apply=lambda attrs, shape: f"{{operand}} / {attrs['by']}",
+    undo=lambda attrs, shape: f"np.asarray({{values}}, float) * {attrs['by']}",
+    divisor=lambda attrs: attrs["by"],
 )

@@ -1,8 +1,8 @@
-"""The schedule that waits for a quantity to improve."""
+"""The schedules that wait for a quantity to improve."""
 
 from __future__ import annotations
 
-from dotnn.core.arguments import NON_NEGATIVE, POSITIVE_INT, QUANTITY, Arg, Symbol, integer, number
+from dotnn.core.arguments import NON_NEGATIVE, POSITIVE, POSITIVE_INT, QUANTITY, Arg, Symbol, integer, number
 from dotnn.ir.expr import equations
 from dotnn.library.schedules import Schedule, peak
 
@@ -24,4 +24,21 @@ PLATEAU = Schedule(
     equations("lr = max(factor * lr, least)"),
     "He et al. 2016, Section 3.4, by the rules of Keras's ReduceLROnPlateau",
     watches="Plateau",
+)
+
+RISE = Schedule(
+    "rise",
+    "Is multiplied by a factor above 1 after `patience` epochs in which a quantity did not improve, to get out of a "
+    "local minimum; with the next improvement it is the start again.",
+    (
+        peak(),
+        Arg("quantity", QUANTITY, Symbol("auto"), "what to watch; auto: val_loss where the data are split, else loss"),
+        Arg("factor", number("a number above 1", lambda v: v > 1), 2.0, "what the learning rate is multiplied by"),
+        Arg("patience", POSITIVE_INT, 10, "epochs without improvement before that"),
+        Arg("min_delta", NON_NEGATIVE, 0.0001, "a smaller change is no improvement"),
+        Arg("most", POSITIVE, 1.0, "the learning rate does not rise above this"),
+    ),
+    equations("lr = min(factor * lr, most)"),
+    "the lecture's remark on plateaus of a validation error (Goodfellow et al. 2016, Section 8.2)",
+    watches="Rise",
 )

@@ -95,6 +95,17 @@ def _class_weight(e: Elements, call: Call) -> Array:
     return Array(shape, at)
 
 
+def _sum_of_weights(e: Elements, call: Call) -> Array:
+    """Read the sum of weights; that of none, which is 1, is left out."""
+    weights = e.read(call.args[0])
+
+    def at(items: Sequence[Expr]) -> Expr:
+        places = [e.index(size) for size in weights.shape]
+        return over("sum", weights.at(places), places)
+
+    return Array((), at)
+
+
 def _sum_by_row(e: Elements, call: Call) -> Array:
     ids, d = (e.read(arg) for arg in call.args[:2])
     rows = plain_value(call.args[2])
@@ -144,6 +155,7 @@ ROWS: dict[str, Helper] = {
     "one_hot_rows": _one_hot,
     "smooth": _smooth,
     "weight_of_class": _class_weight,
+    "sum_of_weights": _sum_of_weights,
     "sum_by_row": _sum_by_row,
     "sinusoids": _sinusoids,
     "put_back": _put_back,

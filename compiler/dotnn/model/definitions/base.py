@@ -19,7 +19,7 @@ from dotnn.model.scope import names_read
 from dotnn.syntax import nodes
 
 _WORDS = """
-    np math d evaluate forward total_loss backward loss_and_grads init_params optimizer_state update
+    np math d check constrain evaluate forward total_loss backward loss_and_grads init_params optimizer_state update
     renew_state train predict load_data main part training_pass step size dtype tf keras model variables
     trained weights assign fit prepare make_optimizer make_epoch build_model
 """

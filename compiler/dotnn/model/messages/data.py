@@ -26,6 +26,60 @@ def source_form(span: Span, message: str, known: str = "") -> Diagnostic:
     return Diagnostic("NN322", message, span, help=known or example)
 
 
+def no_header(span: Span, file: str) -> Diagnostic:
+    message = f'the columns are those of "{file}", which is not there'
+    return Diagnostic("NN401", message, span, help="put the file there, or name the columns one by one")
+
+
+def bad_header(span: Span, file: str, reason: str) -> Diagnostic:
+    message = f'the header of "{file}" cannot be read{f": {reason}" if reason else ""}'
+    help = "the first line must hold the names of the columns, in UTF-8"
+    return Diagnostic("NN403", message, span, help=help)
+
+
+def no_column(span: Span, name: str, file: str, hint: str) -> Diagnostic:
+    return Diagnostic("NN323", f'there is no column "{name}" in {file}', span, help=hint)
+
+
+def range_of_columns(span: Span, first: str, last: str) -> Diagnostic:
+    message = f"a range of columns goes from left to right, but {last} stands before {first}"
+    return Diagnostic("NN323", message, span, help=f"write {last}..{first}")
+
+
+def no_columns_left(span: Span, file: str, header: str) -> Diagnostic:
+    message = f"no column of {file} is left: all of them are named here or elsewhere"
+    return Diagnostic("NN323", message, span, help=f"it has {header}")
+
+
+def arrays_form(span: Span, message: str, help: str = "") -> Diagnostic:
+    example = 'for instance: x = npy("x.npy")  y = idx("labels.gz")'
+    return Diagnostic("NN322", message, span, help=help or example)
+
+
+def arrays_in_two_ways(span: Span, name: str) -> Diagnostic:
+    message = f"{name} is written in the spec, and other arrays are in files"
+    return Diagnostic("NN328", message, span, help="put all of them into files, or none")
+
+
+def key_misfit(span: Span, message: str, name: str, shape: str) -> Diagnostic:
+    return Diagnostic("NN323", message, span, help=f"{name} is declared {shape}: change one of them")
+
+
+def windows_form(span: Span, message: str, help: str = "") -> Diagnostic:
+    example = 'for instance: source = windows(csv("load.csv", load = load), past = 24, ahead = 1)'
+    return Diagnostic("NN322", message, span, help=help or example)
+
+
+def windows_shape(span: Span, name: str, shape: str, steps: int, columns: int) -> Diagnostic:
+    wanted = [str(n) for n, axis in ((steps, steps > 1), (columns, columns > 1 or steps > 1)) if axis]
+    message = f"{name} has shape {shape}, but {several(steps, 'step')} of {several(columns, 'column')}"
+    return Diagnostic("NN323", message, span, help=f"declare it {name}: [{', '.join(wanted or ['1'])}]")
+
+
+def windows_and(span: Span, what: str, help: str) -> Diagnostic:
+    return Diagnostic("NN329", f"windows and {what} do not go together", span, help=help)
+
+
 def columns_shape(span: Span, name: str, shape: str, wanted: int, found: int) -> Diagnostic:
     given = f"{found} is given" if found == 1 else f"{found} are given"
     if shape == "[]":
@@ -56,7 +110,13 @@ def way_form(span: Span, key: str, known: Sequence[str], hint: str = "") -> Diag
     return Diagnostic("NN324", message, span, help=hint or f"for instance: {FORMS[key]}")
 
 
-KINDS = {"real": "numbers", "class": "classes", "int": "whole numbers that stand for something", "category": "texts"}
+KINDS = {
+    "real": "numbers",
+    "class": "classes",
+    "int": "whole numbers that stand for something",
+    "category": "texts",
+    "weight": "weights",
+}
 CANNOT = {"scale": "cannot be scaled", "missing": "are not filled", "one_hot": "cannot become one-hot rows"}
 SUITED = {
     "scale": "scale inputs and targets of real numbers only",
@@ -160,6 +220,11 @@ def needs_table(span: Span, name: str, file: str) -> Diagnostic:
 def vocabulary(span: Span, layer: str, argument: str, known: int, name: str, count: int) -> Diagnostic:
     message = f"{layer} knows the numbers 0 to {known - 1}, but {name}: category[{count}] goes up to {count - 1}"
     return Diagnostic("NN329", message, span, help=f"{argument} = {count}")
+
+
+def weights_form(span: Span) -> Diagnostic:
+    message = "weights are a column or an array of the source, or one number for each example"
+    return Diagnostic("NN322", message, span, help="for instance: weights = survey_weight, or weights = [1, 0.5, 2]")
 
 
 def split_form(span: Span, message: str, help: str = "") -> Diagnostic:

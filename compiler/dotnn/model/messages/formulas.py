@@ -15,6 +15,11 @@ def shapes_differ(span: Span, verb: str, places: str, reason: str) -> Diagnostic
     return Diagnostic("NN204", f"cannot {verb}", span, note, help)
 
 
+def nothing_beside(span: Span, name: str) -> Diagnostic:
+    help = "there are as many draws as examples of an input of real numbers: declare one, or draw in the model"
+    return Diagnostic("NN214", f"{name} needs a value of real numbers beside it", span, help=help)
+
+
 def mask_as_value(span: Span) -> Diagnostic:
     help = "a mask chooses between two values: where(x > 0, a, b); for numbers write where(x > 0, 1, 0)"
     return Diagnostic("NN214", "a value is needed here, not a mask", span, help=help)

@@ -1,4 +1,4 @@
-"""The `train` section: losses, metrics, stop rules, checkpoints (NN304 to NN309, NN311, NN313)."""
+"""The `train` section: losses, metrics, stop rules, checkpoints (NN304 to NN309, NN311, NN313, NN315)."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ def loss_target_name(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
     return Diagnostic("NN306", f'"{name}" is not a target of the model', span, help=did_you_mean(name, known) or none)
 
 
+def mask_form(span: Span, message: str, help: str) -> Diagnostic:
+    return Diagnostic("NN315", message, span, help=help)
+
+
 HOLDS = {
     "real": "any numbers",
     "unit": "numbers from 0 to 1",
@@ -38,6 +42,7 @@ HOLDS = {
     "class": "classes",
     "distribution": "probabilities",
     "binary": "0 and 1",
+    "weight": "weights",
 }
 
 

@@ -83,6 +83,16 @@ def no_data_file(span: Span, name: str) -> Diagnostic:
     )
 
 
+def not_converted(span: Span, name: str, command: str) -> Diagnostic:
+    return Diagnostic(
+        "NN605",
+        f'the script reads "{name}", which is not there yet',
+        span,
+        help=f"make it, in the folder of the spec: {command}",
+        severity="warning",
+    )
+
+
 def batch_of_one(span: Span, path: str, layer: str, which: str) -> Diagnostic:
     return Diagnostic(
         "NN611",
@@ -90,6 +100,16 @@ def batch_of_one(span: Span, path: str, layer: str, which: str) -> Diagnostic:
         " its output does not depend on it",
         span,
         help="choose another batch size, or use layernorm",
+        severity="warning",
+    )
+
+
+def shuffled_windows(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "NN613",
+        "the windows are shuffled before they are split: those of one part share steps with those of another",
+        span,
+        help="split the series in its order: order = file",
         severity="warning",
     )
 

@@ -1,4 +1,4 @@
-"""Parameters that a block or a cell owns, and what is computed with them (NN140, NN204, NN214, NN221)."""
+"""Parameters: what is computed with them, and what is not trained (NN140, NN203, NN204, NN214, NN216, NN303, NN316)."""
 
 from __future__ import annotations
 
@@ -41,3 +41,28 @@ def block_in_a_loop(span: Span, layer: str) -> Diagnostic:
 def act_of_another_shape(span: Span, name: str, before: str, after: str) -> Diagnostic:
     help = "an activation leaves the shape as it is; put the block behind the layer: -> " + name
     return Diagnostic("NN216", f"{name} makes {after} of {before}: it cannot be an activation", span, help=help)
+
+
+def freeze_form(span: Span, found: str) -> Diagnostic:
+    help = "name layers, blocks or parameters: freeze = [encode, h1.W]"
+    return Diagnostic("NN303", f"{found} does not name what is to be frozen", span, help=help)
+
+
+def nothing_to_freeze(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
+    message = f'"{name}" is neither a parameter nor what has parameters'
+    return Diagnostic("NN303", message, span, help=suggest(name, known))
+
+
+def not_trained(span: Span, name: str, owner: str) -> Diagnostic:
+    help = f"statistics stay as they are where the whole layer is frozen: freeze = {owner}"
+    return Diagnostic("NN303", f"{name} is not trained: there is nothing to freeze", span, help=help)
+
+
+def no_parameters(span: Span, name: str) -> Diagnostic:
+    help = "only what has parameters can be kept from training"
+    return Diagnostic("NN203", f"{name} has no parameters: trainable = false has no effect", span, help=help)
+
+
+def nothing_to_train(span: Span) -> Diagnostic:
+    help = "leave at least one parameter to be trained"
+    return Diagnostic("NN316", "all parameters are frozen: there is nothing to train", span, help=help)

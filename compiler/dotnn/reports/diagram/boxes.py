@@ -97,7 +97,7 @@ def _uses(model: Model, homes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _declared(item: Declared) -> Box:
-    kind = f"class[{item.bound}]" if item.kind == "class" else f"{item.kind} {_shape(item.type.shape)}"
+    kind = item.shown if item.kind == "class" else f"{item.kind} {_shape(item.type.shape)}"
     return Box(item.name if item.role == "input" else _target_name(item.name), item.role, (item.name, kind))
 
 

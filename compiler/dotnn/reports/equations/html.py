@@ -23,26 +23,30 @@ th { border-bottom: 1px solid #8888 } td.number { text-align: right; font-varian
 
 def as_html(found: Derivation, digits: int) -> str:
     """Return a derivation as a page; numbers have so many digits behind the point."""
-    title = escape(found.title)
-    body = "\n".join(line for part in found.parts for line in _part(found, part, digits))
+    title, body = escape(found.title), equations_html(found, digits)
     head = f'<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n<title>{title}</title>'
     page = f"<body>\n<h1>{title}</h1>\n{body}\n</body>"
     return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n<style>{STYLE}</style>\n</head>\n{page}\n</html>\n'
 
 
-def _part(found: Derivation, part: Part, digits: int) -> Iterator[str]:
-    yield f"<h2>{escape(part.title)}</h2>"
+def equations_html(found: Derivation, digits: int, *, level: int = 2) -> str:
+    """Return the parts of a derivation, under headings of a level and the one below."""
+    return "\n".join(line for part in found.parts for line in _part(found, part, digits, level))
+
+
+def _part(found: Derivation, part: Part, digits: int, level: int) -> Iterator[str]:
+    yield f"<h{level}>{escape(part.title)}</h{level}>"
     if part.sentences:
         yield f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in part.sentences)}</ul>"
     for statement in part.statements:
-        yield from _statement(found, statement)
+        yield from _statement(found, statement, level + 1)
     for table in part.tables:
-        yield from _table(table, digits)
+        yield from _table(table, digits, level + 1)
 
 
-def _statement(found: Derivation, statement: Statement) -> Iterator[str]:
+def _statement(found: Derivation, statement: Statement, level: int) -> Iterator[str]:
     place = f" <small>{escape(statement.place)}</small>" if statement.place else ""
-    yield f"<h3>{escape(statement.text)}{place}</h3>"
+    yield f"<h{level}>{escape(statement.text)}{place}</h{level}>"
     for equation in statement.equations:
         kind = ' class="loop"' if equation.in_loop else ""
         yield f'<div{kind}><div class="scroll" tabindex="0">{_equation(found, equation)}</div>'
@@ -68,8 +72,8 @@ def _said(equation: Equation) -> str:
     return " · ".join(filter(None, [*parts, line]))
 
 
-def _table(table: Table, digits: int) -> Iterator[str]:
-    title = f"<h3>{escape(table.title)}</h3>\n" if table.title else ""
+def _table(table: Table, digits: int, level: int) -> Iterator[str]:
+    title = f"<h{level}>{escape(table.title)}</h{level}>\n" if table.title else ""
     yield f'{title}<div class="scroll" tabindex="0"><table>'
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in table.heads)
     yield f"<thead><tr>{heads}</tr></thead>"

@@ -224,7 +224,7 @@ class Network:
         return [*before, Part(main, name, owner, inner), *(replace(p, out=inner) for p in then), last]
 
     def _has_state(self, step: Step) -> bool:
-        return not all(self.model.params[full].trained for full in step.params.values())
+        return any(full in self.graph.new_state for full in step.params.values())
 
     def _before_activation(self, step: Step) -> Value:
         """Return what the activation of a statement is applied to: its first operand where it has none."""
@@ -355,7 +355,7 @@ def _without_params(call: Keras | None, name: str, out: Value) -> list[Part]:
 
 def _names(graph: Graph) -> set[str]:
     """Return the Python names of the values that the body of `build_model` may make."""
-    sources = (*graph.inputs.values(), *graph.params.values())
+    sources = (*graph.inputs.values(), *graph.weights.values())
     return {value.name for value in sources} | {v.name for node in graph.nodes for v in node.outs}
 
 
@@ -389,6 +389,6 @@ def _read_values(model: Model, graph: Graph, values: dict[str, Value]) -> dict[i
     made = {v.id for v in (*values.values(), *graph.inputs.values())}
     read = _read_by_losses(graph)
     read = [producers[v.id].ins[0] if is_view(v, producers, made) else v for v in read]
-    read += [values[m.output] for m in model.train.metrics]
+    read += [values[path] for m in model.train.metrics for path in m.values]
     read += rescaled(model, graph).values()
     return {v.id: v for v in read}

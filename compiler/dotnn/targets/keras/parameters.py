@@ -32,12 +32,12 @@ def lenders(steps: Iterable[Step]) -> list[str]:
 
 def operands(network: Network, step: Step) -> list[Value]:
     """Return the parameters that a step reads as values, and write the lines that make them tensors."""
-    values = [network.graph.params[full] for full in step.weights]
+    values = [network.graph.weights[full] for full in step.weights]
     for full, value in zip(step.weights, values, strict=True):
         if value.id not in network.loose:
             operand = network.values[step.ins[0]].name
             made = [full] if full in network.variables else _declared_with(network.model, full)
-            network.loose.update(network.graph.params[name].id for name in made)
+            network.loose.update(network.graph.weights[name].id for name in made)
             if full in network.variables:
                 _borrow(network, full, value, operand)
             else:
@@ -67,7 +67,7 @@ def _declare(network: Network, names: list[str], operand: str) -> None:
     layer = network.free_name(f"{owner}.parameters")
     arguments = [literal({short: p.shape for short, p in params.items()})]
     arguments += tables(network, params)
-    values = [network.graph.params[name].name for name in names]
+    values = [network.graph.weights[name].name for name in names]
     target = ", ".join(values) if len(values) > 1 else f"({values[0]},)"
     network.line(f"{target} = Parameters(", [*arguments, f'name="{layer}"'], f")({operand})", "")
     network.variables |= {name: (layer, f'own("{short}")') for name, short in zip(names, params, strict=True)}
@@ -79,6 +79,32 @@ def tables(network: Network, params: dict[str, Parameter]) -> list[str]:
     constraints = [f'"{n}": {of_weight(network, p.constraint, p)}' for n, p in params.items() if p.constraint]
     kinds = {"regularizers": penalties, "constraints": constraints}
     return [f"{word}={{{', '.join(items)}}}" for word, items in kinds.items() if items]
+
+
+def freezing(network: Network) -> list[str]:
+    """Return the lines that keep from training what the spec freezes: whole layers, else single variables.
+
+    Raises `CompileError` for a part of what is one variable in Keras.
+    """
+    model, variables = network.model, network.variables
+    whole = {full for step in model.steps if step.frozen for full in step.params.values()}
+    owned: dict[str, list[str]] = {}
+    for full, (layer, _) in variables.items():
+        owned.setdefault(layer, []).append(full)
+    lines: dict[str, None] = {}
+    for full, (layer, attribute) in variables.items():
+        if not model.params[full].frozen:
+            continue
+        if whole.issuperset(owned[layer]):
+            lines[f'model.get_layer("{layer}").trainable = False'] = None
+            continue
+        rows = [name for name in owned[layer] if variables[name][1].partition("[")[0] == attribute.partition("[")[0]]
+        free = next((name for name in rows if not model.params[name].frozen), None)
+        if free is not None:
+            message = f"{full} cannot be frozen without {free}: for Keras they are one variable"
+            raise refusal(model, model.params[full].span, message, f"freeze {free}, too, or use --target numpy")
+        lines[f'variables(model)["{rows[0]}"].trainable = False'] = None
+    return list(lines)
 
 
 def numbers(bound: Bound[Member]) -> str:

@@ -19,7 +19,7 @@ from dotnn.ir.node import Node
 from dotnn.ir.op import no_gradient
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
-from dotnn.targets.keras import optimizer, training_loop
+from dotnn.targets.keras import optimizer, parameters, training_loop
 from dotnn.targets.keras.cells import BASE
 from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import loss_lines
@@ -30,6 +30,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 CUTS = ("stop_gradient", "truncate")
 """Ops through which the loss depends on a weight whose gradient does not know of it."""
+
+SEEDED = (
+    "for layer in model.layers if rng else ():",
+    '    if hasattr(layer, "seed_generator"):',
+    "        layer.seed_generator.state.assign(rng.integers(2**32, size=2))",
+)
+"""What lets the layers of a network draw from a generator."""
 
 MODULES = {"mirrored": {"functools"}, "multiworker": {"functools", "os"}}
 """The standard modules that the script itself uses where replicas share a batch."""
@@ -63,6 +70,7 @@ def script(draft: Draft) -> str:
         "model_lines": indented(_model_lines(model, graph, network)),
         "variable_lines": indented(_variable_lines(model, network, stacked), 8),
         "stacked": literal(stacked) if stacked else "",
+        "stacked_frozen": any(model.params[name].frozen for name in stacked),
         "read_lines": indented(_read_lines(network)),
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train, stacked=bool(stacked)),
@@ -74,11 +82,12 @@ def script(draft: Draft) -> str:
         "cut": any(node.op in CUTS for node in graph.all_nodes()),
         "unordered": any(map(_is_read_in_vain, graph.all_nodes())),
         "state": bool(graph.state),
+        "samples": graph.samples,
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
         **training_context(model, ", resident=np.inf"),
-        **_differences(model, network, distribute),
+        **_differences(model, network, distribute, samples=graph.samples),
     }
     modules = regime_modules(model.train) | MODULES.get(distribute, set())
     alone = draft.options.get("helpers") != "import"
@@ -97,7 +106,7 @@ def _model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
     inputs = ", ".join(f'"{n}": {v.name}' for n, v in graph.inputs.items())
     outputs = ", ".join(f'"{n}": {word}' for n, word in network.outputs.items())
     ends = [f"{{{inputs}}}", f"{{{outputs}}}", f'name="{model.name}"']
-    return [*network.lines, *wrapped("model = keras.Model(", ends, ")")]
+    return [*network.lines, *wrapped("model = keras.Model(", ends, ")"), *parameters.freezing(network)]
 
 
 def _is_read_in_vain(node: Node) -> bool:
@@ -159,7 +168,7 @@ def _read_lines(network: Network) -> list[str]:
     return [f'    "{key}": model.get_layer("{layer}").output,' for key, layer in network.read.items()]
 
 
-def _differences(model: Model, network: Network, distribute: str) -> dict[str, object]:
+def _differences(model: Model, network: Network, distribute: str, *, samples: bool) -> dict[str, object]:
     """Return what the shared templates say otherwise than in the NumPy script."""
     names = {path: network.keys.get(v.id, path) for path, v in network.values.items()}
     loss = "total_loss(network, values, examples)"
@@ -181,6 +190,7 @@ def _differences(model: Model, network: Network, distribute: str) -> dict[str, o
         "predict_setup": [
             "model = params if isinstance(params, keras.Model) else build_model(params)",
             "in_precision(weights(model), model.variable_dtype)  # raises DataError where one is not finite",
+            *(SEEDED if samples else []),
         ],
         "predict_forward": "outputs = forward(model, batch)"
         if network.outputs.keys() == set(model.outputs)

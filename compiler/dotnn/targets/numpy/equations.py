@@ -35,8 +35,3 @@ def total_loss(model: Model, graph: Graph) -> list[str]:
 def helper_names(graph: Graph) -> set[str]:
     """Return the helpers that the lines of the graph call."""
     return {helper for node in graph.all_nodes() for helper in node.rule.called(node)}
-
-
-def draws(graph: Graph) -> bool:
-    """Whether the forward pass draws random numbers in training."""
-    return any(n.rule.random for n in graph.all_nodes())

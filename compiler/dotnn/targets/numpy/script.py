@@ -19,7 +19,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
 from dotnn.targets.numpy import training_loop
-from dotnn.targets.numpy.equations import draws, forward, helper_names, total_loss
+from dotnn.targets.numpy.equations import forward, helper_names, total_loss
 from dotnn.targets.numpy.fast import context as fast
 from dotnn.targets.numpy.fast.plan import Plan
 
@@ -51,7 +51,8 @@ def script(draft: Draft) -> str:
         "fast": fast.context(model, step, plan, of_prediction),
         "update": optimizer.context(model.train),
         "regime": training_loop.context(model, graph),
-        "draws": draws(graph),
+        "draws": graph.draws,
+        "samples": graph.samples,
         "thread_lines": thread_lines(model),
         **training_context(model),
         **_own(model, graph),
@@ -95,15 +96,18 @@ def _read_by_figures(model: Model, graph: Graph) -> tuple[str, ...]:
     """Return the names of the examples' arrays that the loss and the metrics read."""
     read = {v.id for node in graph.phase("loss") for v in node.ins}
     names = {name for name, v in {**graph.inputs, **graph.targets}.items() if v.id in read}
-    names |= {name for metric in model.train.metrics for name in (metric.output, metric.target)}
+    names |= {name for metric in model.train.metrics for name in (*metric.values, *metric.targets)}
     return tuple(name for name in (*graph.inputs, *graph.targets) if name in names)
 
 
 def _predicted(graph: Graph) -> str:
     """Return the lines of `predict` that run the network."""
     outputs = [f'"{name}": values["{v.name}"]' for name, v in graph.outputs.items()]
-    run = "values = run_again(LAST_PASS, make_forward, params, batch, CHUNK)"
-    return "\n    ".join([run, *wrapped("outputs = {", outputs, "}", room=INDENT)])
+    run = ["values = run_again(LAST_PASS, make_forward, params, batch, CHUNK)"]
+    if graph.samples:
+        made = "make_forward(params, len(next(iter(batch.values()))))"
+        run = ["rng = np.random.default_rng(SEED) if rng is None else rng", f"values = {made}(batch, rng)"]
+    return "\n    ".join([*run, *wrapped("outputs = {", outputs, "}", room=INDENT)])
 
 
 def plans(draft: Draft) -> tuple[Plan, ...]:

@@ -176,7 +176,7 @@ class _Rates:
             numbers = dict(watched.attrs)
             self.quantity = numbers.pop("quantity")
             sign = 1 if learning_rate.better(model.train, self.quantity) == "min" else -1
-            self.plateau = script.Plateau(**numbers, sign=sign)
+            self.plateau = getattr(script, watched.entry.watches)(**numbers, sign=sign)
 
     @property
     def most(self) -> int:

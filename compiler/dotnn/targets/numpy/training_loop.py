@@ -89,7 +89,7 @@ def _overflow(model: Model, graph: Graph) -> list[str]:
     """Return the lines after the loop that find what no loss shows: a last update, a memory of the optimizer, a running
     statistic or a value of the network that is not finite."""
     slots = tuple(optimizer.slots(model.train))
-    hidden = any(n.rule.vanishes for n in graph.all_nodes())
+    hidden = any(n.hides_overflow for n in graph.all_nodes())
     if not slots and not hidden and not model.train.batch:
         return []  # the loss of an epoch is that after its only update
     rows = (

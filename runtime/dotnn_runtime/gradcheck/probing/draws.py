@@ -13,6 +13,7 @@ import numpy as np
 
 from ..reading.types import Array, Point
 
+KNOWN = "real, int, class, unit, sign, weight, distribution"
 Kinds = Mapping[str, tuple[str, tuple[int, ...]]]
 
 
@@ -70,12 +71,14 @@ def generic_data(kind: str, shape: tuple[int, ...], rng: np.random.Generator) ->
         return np.asarray(rng.integers(int(bound) if bound else 2, size=shape))
     if name == "unit":
         return rng.uniform(0.05, 0.95, shape)
+    if name == "weight":  # some of them none, as in a mask
+        return np.maximum(rng.uniform(-0.5, 2.0, shape), 0.0)
     if name == "sign":
         return np.asarray(rng.choice(np.array([-1.0, 1.0]), shape))
     if name == "distribution":
         weights = np.exp(rng.standard_normal(shape))
         return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
-    raise ValueError(f"the script declares data of kind {kind!r}; known are real, int, class, unit, sign, distribution")
+    raise ValueError(f"the script declares data of kind {kind!r}; known are {KNOWN}")
 
 
 def as_classes(batch: Mapping[str, Array], declared: Kinds) -> dict[str, Array]:

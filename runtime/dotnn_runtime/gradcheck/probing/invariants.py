@@ -43,7 +43,7 @@ def check_linear(script: Script, point: Point, grads: Mapping[str, Array], cost:
 
 
 def draws(script: Script, point: Point, cost: Cost) -> bool:
-    """Tell whether the network draws random numbers while it trains (dropout, noise)."""
+    """Tell whether the network draws random numbers in the mode of a point: in training dropout, say."""
     rng = np.random.default_rng(point.rng_seed)
     untouched = rng.bit_generator.state
     cost.forwards += 1
@@ -58,6 +58,9 @@ def check_batch(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
     L(4 batches) - L(2) = 2 (L(2) - L(1)), penalties included.
     """
     training = point.training and not draws(script, point, cost)  # dropout would draw other masks for another batch
+    if not training and draws(script, replace(point, training=False), cost):
+        reason = "it draws other numbers for another batch, in prediction, too"
+        return [CheckResult("V7", "repeated and permuted batch", Verdict.SKIPPED, reason)]
     size = min(len(array) for array in point.batch.values()) if point.batch else 0
 
     def run(order: Array) -> tuple[float, dict[str, Array]]:

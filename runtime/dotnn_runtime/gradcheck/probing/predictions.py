@@ -90,9 +90,10 @@ def _predicted(module: ModuleType, params: Arrays, examples: Arrays) -> Arrays:
 
 
 def _prepares(module: ModuleType) -> bool:
-    """Whether a script does more to its inputs and outputs than scaling them, so that no scaling leaves them alone."""
+    """Whether a script does more to inputs and outputs than a fitted scaling, so that no scaling leaves them alone."""
     raw_targets: Mapping[str, tuple[str, tuple[int, ...]]] = getattr(module, "RAW_TARGETS", {})
-    return hasattr(module, "RAW_INPUTS") or any(kind.startswith("above:") for kind, _ in raw_targets.values())
+    known = hasattr(module, "RAW_INPUTS") or hasattr(module, "DIVIDED_BY")
+    return known or any(kind.startswith("above:") for kind, _ in raw_targets.values())
 
 
 def _prepared_outputs(module: ModuleType, params: Arrays, examples: Arrays) -> Arrays:

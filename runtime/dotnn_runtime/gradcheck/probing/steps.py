@@ -124,9 +124,9 @@ class OwnPass:
         """Only a spec says how gradients are clipped."""
         return
 
-    def update(self, params: Arrays, grads: Arrays, rate: float | None, memory: Memory) -> None:
-        """Only a spec says what the optimizer is."""
-        return
+    def update(self, params: Arrays, grads: Arrays, rate: float | None, memory: Memory) -> Arrays:
+        """Return what an update leaves as it is: all that has no gradient. Only a spec says what the optimizer is."""
+        return {name: w for name, w in params.items() if name not in self.script.params}
 
 
 @dataclass(frozen=True)

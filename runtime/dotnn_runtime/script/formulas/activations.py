@@ -28,30 +28,25 @@ def log_softmax(z):
 
     The largest exponential is 1: log1p adds it to the others, where 1 + others would lose small ones.
     """
-    top = z.argmax(axis=-1)[..., None]
-    shifted = z - np.take_along_axis(z, top, axis=-1)
-    others = np.where(np.arange(z.shape[-1]) == top, 0, np.exp(shifted))
-    return shifted - np.log1p(others.sum(axis=-1, keepdims=True))
-
-
-def gelu_gate(z):
-    """(1 + tanh(u)) / 2 = sigmoid(2 u) with u = sqrt(2/pi) (z + 0.044715 z^3).
-
-    1 + tanh(u) would lose small values.
-    """
-    z = np.minimum(np.maximum(z, -30), 30)  # beyond, the gate is 0 or 1, and z^3 may overflow
-    return sigmoid(1.5957691216057308 * (z + 0.044715 * z * z * z))
+    shifted = z - z.max(axis=-1, keepdims=True)
+    top = np.arange(z.shape[-1]) == z.argmax(axis=-1)[..., None]
+    return shifted - np.log1p(np.where(top, 0, np.exp(shifted)).sum(axis=-1, keepdims=True))
 
 
 def gelu(z):
-    """z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) (Hendrycks and Gimpel 2016)."""
-    return z * gelu_gate(z)
+    """z/2 (1 + tanh(u)) = z sigmoid(2u), u = sqrt(2/pi) (z + 0.044715 z^3) (Hendrycks and Gimpel 2016).
+
+    1 + tanh(u) would lose small values.
+    """
+    near = np.minimum(np.maximum(z, -30), 30)  # beyond, sigmoid(2u) is 0 or 1, and z^3 may overflow
+    return z * sigmoid(1.5957691216057308 * (near + 0.044715 * near * near * near))
 
 
 def gelu_slope(z):
     """The derivative of `gelu`."""
     z = np.minimum(np.maximum(z, -30), 30)
-    return gelu_gate(z) * (1 + z * gelu_gate(-z) * 1.5957691216057308 * (1 + 3 * 0.044715 * z * z))
+    twice_u = 1.5957691216057308 * (z + 0.044715 * z * z * z)
+    return sigmoid(twice_u) * (1 + z * sigmoid(-twice_u) * 1.5957691216057308 * (1 + 3 * 0.044715 * z * z))
 
 
 def silu_slope(z):

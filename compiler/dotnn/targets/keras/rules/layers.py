@@ -30,12 +30,26 @@ def _gaussian_noise(kind: str, types: Types, attrs: Attrs) -> Keras:
     return Keras("StrongNoise" if attrs["sigma"] > 1 else kind, (attrs["sigma"],), replicas="GlobalGaussianNoise")
 
 
+def _dropout(kind: str, types: Types, attrs: Attrs) -> Keras:
+    if attrs["always"]:
+        return Keras("LastingDropout", (attrs["rate"],))
+    return Keras(kind, (attrs["rate"],), replicas="GlobalDropout")
+
+
+def _noise(kind: str, types: Types, attrs: Attrs) -> Keras:
+    draw = attrs["draw"]
+    word = {"normal": ("normal", "mean", "stddev"), "uniform": ("uniform", "minval", "maxval")}[draw.name]
+    numbers = (0.0, *draw.attrs.values()) if draw.name == "normal" else tuple(draw.attrs.values())
+    return Keras(kind, (list(attrs["shape"]), word[0]), dict(zip(word[1:], numbers, strict=True)))
+
+
 DENSE = LayerRule("dense", ("keras.layers.Dense",), _dense)
 BATCHNORM = LayerRule("batchnorm", ("keras.layers.BatchNormalization",), _batchnorm)
 LAYERNORM = LayerRule(
     "layernorm", ("keras.layers.LayerNormalization",), lambda kind, types, attrs: _normalisation(kind, attrs)
 )
-DROPOUT = with_arguments("dropout", "keras.layers.Dropout", "rate", replicas="GlobalDropout")
+DROPOUT = LayerRule("dropout", ("keras.layers.Dropout",), _dropout)
+NOISE = LayerRule("noise", ("Noise",), _noise)
 GAUSSIAN_NOISE = LayerRule("gaussian_noise", ("keras.layers.GaussianNoise",), _gaussian_noise)
 STOP_GRADIENT = plain("stop_gradient", "keras.ops.stop_gradient")
 

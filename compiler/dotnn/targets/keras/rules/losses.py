@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from dotnn.ir.node import Node
 from dotnn.library.ops.losses import weight_of_target
+from dotnn.library.ops.reduction import along, counted, weights_of
 from dotnn.targets.keras.rules.base import LossRule
 
 REDUCTIONS = {
@@ -25,6 +26,8 @@ def reduced(node: Node, term: str, axes: int = 0) -> str:
 
     `term` holds one number per feature (or, with `axes` 1, per position: the last axis is summed already).
     """
+    if weights_of(node) is not None:
+        return _counted(node, term, axes)
     outer = REDUCTIONS[node.attrs["reduce"]]
     sizes = node.ins[0].type.example
     sizes = sizes[: len(sizes) - axes]
@@ -33,6 +36,27 @@ def reduced(node: Node, term: str, axes: int = 0) -> str:
         return outer.replace("{}", term)
     places = tuple(range(1, len(sizes) + 1))
     return outer.replace("{}", f"{inner}({term}, axis={places[0] if len(places) == 1 else places})")
+
+
+def _counted(node: Node, term: str, axes: int) -> str:
+    """Return the expression that adds up what each example, or each of its steps, contributes as often as it counts."""
+    count = weights_as_numbers(node)
+    total = f"tf.reduce_sum({count}{counted(node, len(node.ins[0].type.shape) - axes, '{}')[1:]} * {term})"
+    features = node.attrs["features"]
+    each = f"{features} * " if features > 1 else ""
+    if node.attrs["reduce"] == "sum":
+        return f"{total} / {features}" if each else total
+    weight = f"tf.reduce_sum({count})"
+    if node.attrs["reduce"] == "global mean":
+        weight = f'tf.distribute.get_replica_context().all_reduce("SUM", {weight})'
+    return f"tf.math.divide_no_nan({total}, {each}{weight})"
+
+
+def weights_as_numbers(node: Node) -> str:
+    """Return the weights of a loss, called m, as numbers of its precision, which the marks of a mask are not."""
+    first = node.rule.operands[0]
+    weights = weights_of(node)
+    return "m" if weights is not None and weights.role == "target" else f"tf.cast(m, {first}.dtype)"
 
 
 def formula(node: Node, rules: Mapping[str, LossRule]) -> str:
@@ -53,7 +77,8 @@ def keras_loss(name: str, call: str, term: str = "") -> LossRule:
     def formula(node: Node) -> str:
         sizes = node.ins[0].type.example
         weight = weight_of_target(node)
-        if not weight and sizes and node.attrs["features"] == math.prod(sizes):  # a mean over all of an example
+        alike = not weight and weights_of(node) is None
+        if alike and sizes and node.attrs["features"] == math.prod(sizes):  # a mean over all of an example
             return reduced(node, f"keras.losses.{call}", axes=1)
         assert node.rule.term is not None  # what Keras has is a sum of terms
         return reduced(node, weight + (term or node.rule.term.formula))
@@ -78,7 +103,7 @@ def _weight(node: Node) -> str:
 
 def _rows(node: Node) -> str:
     """Return the target as rows that sum to one."""
-    y, t = node.ins
+    y, t = node.ins[:2]
     return f"tf.one_hot(t, {y.type.example[-1]}, dtype=y.dtype)" if t.type.dtype == "int" else "t"
 
 
@@ -100,6 +125,10 @@ def _front(factor: float) -> str:
 
 
 TOTAL_OF_EXAMPLES = LossRule("total_of_examples", lambda node: _front(node.attrs["factor"]) + reduced(node, "terms"))
+WEIGH = LossRule(
+    "weigh",
+    lambda node: f"w{along(node.ins[0], len(node.ins[1].type.shape))} * tf.cast(m, w.dtype)",
+)
 PICK = LossRule("pick", lambda node: "tf.gather(x, y[:, None], axis=1, batch_dims=1)")
 PERCEPTRON = LossRule("perceptron", lambda node: reduced(node, "tf.where(t * y <= 0, -t * y, tf.zeros_like(y))"))
 MSE = keras_loss("mse", "mean_squared_error(t, y)")

@@ -32,3 +32,8 @@ STEP = Note("schedule step", "ExponentialDecay(lr, every, factor, staircase=True
 EXPONENTIAL = Note("schedule exponential", "ExponentialDecay(lr, every, rate)")
 WARMUP = Note("schedule warmup", "none")
 PLATEAU = Note("schedule plateau", "ReduceLROnPlateau")
+CYCLIC = Note("schedule cyclic", "none")
+RESTARTS = Note("schedule restarts", "CosineDecayRestarts(lr, every, t_mul=1, alpha=end / lr)")
+POWER = Note("schedule power", "InverseTimeDecay(lr, over, 1), for power = 1")
+POLYNOMIAL = Note("schedule polynomial", "PolynomialDecay(lr, steps, end, power), which has no warm-up")
+RISE = Note("schedule rise", "none")

@@ -7,8 +7,9 @@ from itertools import takewhile
 
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal, table
-from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, is_affine
+from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, in_type, is_affine
 from dotnn.core.arguments import show
+from dotnn.library.sources.windows import SPLIT, WINDOWS
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import raw_declarations
 from dotnn.targets.numpy.explain.rows import prepared, rows_class
@@ -22,9 +23,11 @@ def class_numbers(texts):
 WITH_GAPS = '''
 def with_gaps(texts):
     """Return numbers, with NaN where a cell is empty or says that there is none."""
-    gaps = np.isin(texts, ["", "?", "NA", "N/A", "nan", "NaN", "null", "NULL", "None"])
-    return np.where(gaps, "nan", texts).astype(float)
+    gaps = np.isin(texts, {gaps})
+    return {numbers}.astype(float)
 '''
+GAPS = ["", "?", "NA", "N/A", "nan", "NaN", "null", "NULL", "None"]
+"""What a gap reads where nothing else is said."""
 READ_ALL = '''
 def read_all(paths, columns):
     """Return the named columns of several tables, one below the other."""
@@ -62,17 +65,33 @@ class DataWriter:
         """Yield the functions that read a table, and make its texts what they stand for."""
         source = self.data.source
         if source is None or not source.entry.table:
+            yield from dict.fromkeys(self._helpers(source)) if source else ()
             return
         kinds = [self.raw[name][0] for name in source.fields]
-        yield source.entry.plain
-        if self.data.files:
+        yield source.entry.plain_for(source.options, source.path)
+        if self.data.files and not source.windows:
             yield READ_ALL.format(read=source.entry.function)
-        if any(kind.startswith("class") for kind in kinds):
+        if any(kind.startswith("class") for kind in kinds) and not source.entry.numbered:
             yield CLASSES
         if any(kind.endswith("?") for kind in kinds):
-            yield WITH_GAPS
+            numbers = source.numbers('np.where(gaps, "nan", texts)')
+            gaps = literal(list(source.options.get("missing") or GAPS))
+            yield WITH_GAPS.replace("{gaps}", gaps).replace("{numbers}", numbers)
         if "key" in kinds:
             yield AS_KEYS
+        if source.windows:
+            yield WINDOWS.plain_for({}, "")
+            yield from [SPLIT] if self._split_by_steps() else []
+
+    def _helpers(self, source: FileSource) -> Iterator[str]:
+        """Yield the functions that read files of one array."""
+        for file in (source, *self.data.files.values()):
+            yield from (file.reader(name).helper for name in file.formats if file.reader(name).helper)
+
+    def _split_by_steps(self) -> bool:
+        """Whether the steps of a series are split, and its windows with them."""
+        source, split = self.data.source, self.data.split
+        return source is not None and source.length > 1 and split is not None and bool(split.order)
 
     def _preparing(self) -> Iterator[str]:
         """Yield the functions that fit and apply preparations; those that undo them are beside the predictions."""
@@ -83,7 +102,12 @@ class DataWriter:
     def modules(self) -> set[str]:
         """Return the standard modules that they use."""
         source = self.data.source
-        return {"pathlib", *source.entry.modules} if source else set()
+        if source is None:
+            return set()
+        files = (source, *self.data.files.values())
+        singles = {module for file in files for name in file.formats for module in file.reader(name).modules}
+        packed = {"gzip"} if source.entry.table and source.path.endswith(".gz") else set()
+        return {"pathlib", *source.entry.modules, *packed, *singles}
 
     # ------------------------------------------------------------------------------------------------------- load
 
@@ -108,30 +132,56 @@ class DataWriter:
 
     def _read(self, source: FileSource) -> Iterator[tree.Stmt]:
         """Yield what reads the spec's own files."""
+        if source.formats:
+            yield from self._read_files(source)
+            return
         if self.data.files:
             yield from self._read_parts(source)
             return
-        own = f"path or pathlib.Path(__file__).parent / {literal(source.path)}"
+        if source.entry.converted:
+            yield tree.Note(source.command(self.model))
+        own = f"path or pathlib.Path(__file__).parent / {literal(source.file)}"
         if source.entry.table:
             yield tree.assign("path", own)
             read = f"{source.entry.function}(path, {{}})"
-            yield tree.Return(table({name: self._column(source, name, read) for name in source.fields}))
+            found = table({name: self._column(source, name, read) for name in source.fields})
+            yield tree.Return(f"in_windows({found})" if source.windows else found)
             return
         if source.entry.plain == "np.load(path)":
             yield tree.assign("arrays", f"np.load({own})")
         else:
             yield tree.assign("path", own)
-            yield tree.assign("arrays", source.entry.plain)
+            yield tree.assign("arrays", source.entry.plain_for(source.options, source.path))
         keys = {name: columns[0] for name, columns in source.fields.items()}
         if all(name == key for name, key in keys.items()):
             yield tree.Return(f"{{name: arrays[name] for name in {literal(tuple(keys))}}}")
         else:
             yield tree.Return(table({name: f"arrays[{literal(key)}]" for name, key in keys.items()}))
 
+    def _read_files(self, source: FileSource) -> Iterator[tree.Stmt]:
+        """Yield what reads a file for each array."""
+        yield tree.assign("folder", "pathlib.Path(path or pathlib.Path(__file__).parent)")
+        parts = {part: table(array_files(file)) for part, file in {"train": source, **self.data.files}.items()}
+        if not self.data.files:
+            yield tree.Return(parts["train"])
+            return
+        for part, files in parts.items():
+            yield tree.assign(part, files)
+        yield tree.assign("parts", table({part: part for part in parts}))
+        first, *_ = source.fields
+        joined = '{name: np.concatenate([part[name] for part in parts.values()]) for name in parts["train"]}'
+        counts = f'[len(part["{first}"]) for part in parts.values()]'
+        yield tree.Return(f'{joined} | {{"part": np.repeat(list(parts), {counts})}}')
+
     def _read_parts(self, source: FileSource) -> Iterator[tree.Stmt]:
         """Yield what reads a file for each part: one below the other, with the part that each example is of."""
-        files = {"train": source.path, **{part: file.path for part, file in self.data.files.items()}}
+        files = {"train": source.file, **{part: file.file for part, file in self.data.files.items()}}
+        if source.entry.converted:
+            yield from (tree.Note(file.command(self.model)) for file in (source, *self.data.files.values()))
         yield tree.assign("folder", "pathlib.Path(path or pathlib.Path(__file__).parent)")
+        if source.windows:
+            yield from self._read_series(source, files)
+            return
         paths = table({part: f"folder / {literal(file)}" for part, file in files.items()})
         first, *_ = source.fields
         if source.entry.table:
@@ -147,10 +197,22 @@ class DataWriter:
             counts = f"[len(file[{keys[first]}]) for file in files.values()]"
         yield tree.Return(table({**found, "part": f"np.repeat(list(files), {counts})"}))
 
+    def _read_series(self, source: FileSource, files: dict[str, str]) -> Iterator[tree.Stmt]:
+        """Yield what reads the windows of a file for each part."""
+        yield tree.assign("files", table({part: f"folder / {literal(file)}" for part, file in files.items()}))
+        like = ', like=files["train"]' if source.entry.numbered else ""
+        read = f"{source.entry.function}(path, {{}}{like})"
+        arrays = table({name: self._column(source, name, read) for name in source.fields})
+        yield tree.assign("parts", f"{{part: in_windows({arrays}) for part, path in files.items()}}")
+        first, *_ = source.fields
+        joined = '{name: np.concatenate([part[name] for part in parts.values()]) for name in parts["train"]}'
+        counts = f'[len(part["{first}"]) for part in parts.values()]'
+        yield tree.Return(f'{joined} | {{"part": np.repeat(list(parts), {counts})}}')
+
     def _column(self, source: FileSource, name: str, read: str) -> str:
         """Return the expression of what a table holds of a value; `read` is how columns are read."""
         columns = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(source.fields[name]))
-        return column(read.format(columns), self.raw[name][0])
+        return column(read.format(columns), *self.raw[name], source)
 
     # ---------------------------------------------------------------------------------------------------- prepare
 
@@ -201,7 +263,7 @@ class DataWriter:
         if chain is None:
             return "v" if number_type(self.raw[name][0]) == "int" else "v.astype(dtype)"
         text = chain.apply("v", bare=True)
-        return text if chain.counts or "dtype" in text else f"{text}.astype(dtype)"
+        return text if chain.counts or "dtype" in text else in_type(text)
 
     def _array(self, name: str) -> str:
         """Return the expression of an array in the declared shape, after what needs no other examples."""
@@ -212,7 +274,7 @@ class DataWriter:
         steps = self._at_once(chain)
         text = applied(steps, raw_array(chain.origin, *self.raw[chain.origin]), bare=True)
         real = len(steps) == len(chain.steps) and not chain.counts and "dtype" not in text
-        return f"{text}.astype(dtype)" if real else text
+        return in_type(text) if real else text
 
     def _at_once(self, chain: Chain) -> tuple[Step, ...]:
         """Return the first steps of an array that are of each example alone, and of no gap that is to be left out."""
@@ -244,10 +306,10 @@ class DataWriter:
             if step.entry.fit and (i or not begun):
                 yield tree.assign(f'scaling["{chain.name}"]', step.fit(values + where), "|=" if known else "=")
                 known = True
-            cast = ".astype(dtype)" if step is steps[-1] and not chain.counts else ""
-            yield tree.assign(values, step.apply(values, bare=True) + cast)
+            text = step.apply(values, bare=True)
+            yield tree.assign(values, in_type(text) if step is steps[-1] and not chain.counts else text)
         if not steps:  # examples are left out, and nothing else is done
-            yield tree.assign(values, f"{values}.astype(dtype)")
+            yield tree.assign(values, in_type(values))
 
     def _parted(self, split: Split | None) -> Iterator[tree.Stmt]:
         """Yield what chooses the rows of each part, by the split or by the files that they come from."""
@@ -268,6 +330,10 @@ class DataWriter:
         if split.stratify:
             yield from _stratified(split, names, numbers, self.own)
             return
+        if self._split_by_steps():
+            assert self.data.source is not None
+            yield tree.assign("rows", f"split_windows({self._count()}, {self.data.source.length}, {literal(shares)})")
+            return
         yield from self._drawn_from(split)
         yield tree.assign("exact", f"count * np.array({numbers})")
         yield tree.assign("sizes", "np.floor(exact + 1e-9).astype(int)")
@@ -285,7 +351,11 @@ class DataWriter:
             yield tree.Assign(("names", "group"), f'np.unique(arrays.pop("groups"){self.own}, return_inverse=True)')
             yield tree.assign("count", "len(names)", comment="groups are split: their examples stay together")
         else:
-            yield tree.assign("count", "len(own)" if self.own else f'len(arrays["{next(iter(self.model.inputs))}"])')
+            yield tree.assign("count", self._count())
+
+    def _count(self) -> str:
+        """Return the expression of how many examples are split."""
+        return "len(own)" if self.own else f'len(arrays["{next(iter(self.model.inputs))}"])'
 
 
 def _order(split: Split, own: str) -> str:
@@ -315,15 +385,23 @@ def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> 
     yield tree.assign("rows", f"{{name: np.sort(order[assigned == name]) for name in {names}}}")
 
 
-def column(cells: str, kind: str) -> str:
-    """Return the expression of a value of a kind, made of the cells of a table."""
+def array_files(source: FileSource) -> dict[str, str]:
+    """Return, by array, the expression that reads its file in `folder`."""
+    files = {name: f"folder / {literal(file)}" for name, (file,) in source.fields.items()}
+    return {name: str(source.reader(name).plain).replace("{path}", path) for name, path in files.items()}
+
+
+def column(cells: str, kind: str, shape: Sequence[int], source: FileSource) -> str:
+    """Return the expression of a value of a kind and shape, made of the cells of a table."""
+    if source.entry.numbered:
+        return f"{cells}[:, 0]"
     if kind.startswith("class"):
-        return f"class_numbers({cells}[:, 0])"
+        return f"class_numbers({cells})" if shape else f"class_numbers({cells}[:, 0])"
     if kind in ("text", "key"):
         return f"{cells}[:, 0]" if kind == "text" else f"as_keys({cells}[:, 0])"
     if kind.endswith("?"):
         return f"with_gaps({cells})"
-    return f"{cells}.astype({number_type(kind)})"
+    return f"{source.numbers(cells)}.astype({number_type(kind)})"
 
 
 def raw_array(name: str, kind: str, shape: Sequence[int], where: str = "data") -> str:

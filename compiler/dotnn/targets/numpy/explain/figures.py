@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from dotnn.codegen import paste, tree
+from dotnn.codegen import counting, paste, tree
 from dotnn.codegen.lines import literal, table
-from dotnn.codegen.preparing import chains, fitted, undone_outputs
-from dotnn.model.model import MetricTerm, Model
+from dotnn.codegen.preparing import chains, fitted, in_type, undone_outputs
+from dotnn.codegen.wrap import INDENT, WIDTH
+from dotnn.model.model import MetricTerm, Model, Read
 from dotnn.model.raw import raw_declarations
 from dotnn.targets.numpy.explain.data import number_type, plain_functions, raw_array, shaped
 
@@ -31,9 +32,17 @@ class Figures:
     metrics `read` of the cache.
     """
 
-    def __init__(self, model: Model, sources: Mapping[str, str], chunk: int = 0, read: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        model: Model,
+        sources: Mapping[str, str],
+        chunk: int = 0,
+        read: Sequence[str] = (),
+        *,
+        samples: bool = False,
+    ) -> None:
         self.model, self.sources, self.metrics = model, sources, model.train.metrics
-        self.chunk, self.read = chunk, read
+        self.chunk, self.read, self.samples = chunk, read, samples
         self.chains, self.undone = chains(model), undone_outputs(model)
         self.raw = raw_declarations(model, training=False)
         self.own_units = {chain.name: chain for chain in self.undone.values()}
@@ -47,7 +56,9 @@ class Figures:
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that they call."""
         found = {m.function for m in self.metrics if m.function not in INLINE_METRICS and m.written is None}
-        return found.union(*(paste.called_in(str(m.written)) for m in self.metrics if m.written))
+        written = [m.written for m in self.metrics if m.written]
+        found |= {"weighted_mean"} if any("weights" in w.arguments for w in written) else set()
+        return found.union(*(paste.called_in(str(w)) for w in written))
 
     def unscales(self) -> bool:
         """Whether a metric is in the own units of a target, which what was fitted tells."""
@@ -96,7 +107,12 @@ class Figures:
         if metric.function in INLINE_METRICS:
             return f"float({INLINE_METRICS[metric.function].format(out=out, target=target)})"
         more = "".join(f", {name}={literal(value)}" for name, value in metric.attrs.items())
-        return f"{metric.function}({out}, {target}{more})"
+        count = counting.weights(metric, self.model, self._source)
+        return f"{metric.function}({', '.join(filter(None, (out, target, count)))}{more})"
+
+    def _source(self, read: Read) -> str:
+        """Return where `evaluate` finds a value or a target."""
+        return f'examples["{read.target}"]' if read.target else self.sources[read.value]
 
     def _in_own_units(self, name: str, out: str, target: str, body: list[tree.Stmt]) -> tuple[str, str]:
         """Return the names of an output and of its target in their own units; append what makes them."""
@@ -116,20 +132,26 @@ class Figures:
         doc = "Return the outputs for raw inputs by name"
         doc += ", in the targets' own units" if self.undone else ""
         doc += "; `scaling` is `history.scaling`." if fitted(self.model) else "."
+        doc += " What is drawn comes from `rng`; without one it is the same every time." * self.samples
         body = (*self._predicted(),)
-        return tree.Function("predict", ("params", "inputs", "scaling=None"), doc, "", body)
+        arguments = ("params", "inputs", "scaling=None", *["rng=None"] * self.samples)
+        return tree.Function("predict", arguments, doc, "", body)
 
     def _predicted(self) -> Iterator[tree.Stmt]:
         named, batch = self._batch()
         yield from (tree.assign(*pair) for pair in named)
         if not self.undone:
-            yield tree.Return(f"forward(params, {batch})[0]")
+            yield tree.Return(f"{self._forward(batch)}[0]")
             return
-        yield tree.assign("outputs", f"forward(params, {batch})[0]")
+        yield tree.assign("outputs", f"{self._forward(batch)}[0]")
         for output, chain in self.undone.items():
             values = f'outputs["{output}"]'
             yield tree.assign(values, chain.undo(values))
         yield tree.Return("outputs")
+
+    def _forward(self, batch: str) -> str:
+        """Return the call of the network."""
+        return f"forward(params, {batch}{', rng=rng' * self.samples})"
 
     def _batch(self) -> tuple[list[tuple[str, str]], str]:
         """Return names with their expressions, and the expression of the batch, which may read them."""
@@ -137,7 +159,9 @@ class Figures:
         first = next(iter(self.model.params), "")
         dtype = f'params["{first}"].dtype' if first else "float"
         inputs = {name: self._input(name) for name in self.model.inputs}
-        batch = table({name: values + cast for name, (values, cast) in inputs.items()})
+        if len(inputs) == 1 and (line := self._cast_in_a_line(inputs, dtype)):
+            return [("x", line)], table(dict.fromkeys(inputs, "x"))
+        batch = table({name: in_type(values) if cast else values for name, (values, cast) in inputs.items()})
         if batch.count("dtype") == 1 and len(batch) < SHORT_CAST:
             batch = batch.replace("dtype", dtype)
         elif "dtype" in batch:
@@ -145,18 +169,24 @@ class Figures:
         if len(batch) > LONG_BATCH and len(inputs) == 1:
             ((name, (values, cast)),) = inputs.items()
             named.append(("values", values))
-            batch = table({name: f"values{cast}"})
+            batch = table({name: in_type("values") if cast else "values"})
         elif len(batch) > SHORT_BATCH:
             named.append(("batch", batch))
             batch = "batch"
         return named, batch
 
-    def _input(self, name: str) -> tuple[str, str]:
-        """Return the expression of an input in its shape, and prepared; and what casts it, "" where that is done."""
+    def _cast_in_a_line(self, inputs: Mapping[str, tuple[str, bool]], dtype: str) -> str:
+        """Return the expression of the only input in its type, if it is a long one that fits on a line of its own."""
+        ((values, cast),) = inputs.values()
+        text = in_type(values, dtype) if cast else ""
+        return text if len(text) > SHORT_CAST and INDENT + len(f"x = {text}") <= WIDTH else ""
+
+    def _input(self, name: str) -> tuple[str, bool]:
+        """Return the expression of an input in its shape, and prepared; and whether it is still to be cast."""
         chain = self.chains.get(name)
         origin = chain.origin if chain else name
         kind, shape = self.raw[origin]
         if chain is None or not chain.acts:
-            return shaped(name, number_type(kind, "dtype"), shape, "inputs"), ""
+            return shaped(name, number_type(kind, "dtype"), shape, "inputs"), False
         text = chain.apply(raw_array(origin, kind, shape, "inputs"), bare=True)
-        return text, "" if chain.counts or "dtype" in text else ".astype(dtype)"
+        return text, not (chain.counts or "dtype" in text)

@@ -10,6 +10,7 @@ from functools import cached_property
 from dotnn.codegen import tree
 from dotnn.codegen.printer import print_body
 from dotnn.ir.node import Node
+from dotnn.model.definitions.base import safe
 from dotnn.targets.numpy.explain.calls import Call, Item
 
 
@@ -35,13 +36,14 @@ class Half:
 
 @dataclass(eq=False)
 class Pair:
-    """A forward and a backward function; `cache` is what the first saves, by key."""
+    """A forward and a backward function; `cache` is what the first saves, by key, besides what functions in it do."""
 
     base: str
     call: Call
     forward: Half
     backward: Half | None
     cache: dict[str, str]
+    inner_saves: bool = False
     name: str = ""
     shapes: str = ""
     uses: list[Call] = field(default_factory=list)
@@ -56,7 +58,7 @@ class Pair:
     @property
     def saves(self) -> bool:
         """Whether the forward function returns a cache."""
-        return self.backward is not None or bool(self.cache)
+        return self.backward is not None or bool(self.cache) or self.inner_saves
 
 
 def covers(big: Pair, small: Pair) -> bool:
@@ -183,7 +185,7 @@ def snake_case(name: str) -> str:
 def base_name(call: Call) -> str:
     """Return what the function of a call is called, if it is the only one of its kind."""
     if call.use is not None:
-        return snake_case(call.use.block)
+        return safe(snake_case(call.use.block))
     assert call.step is not None
     return call.step.layer.name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import keyword
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,9 @@ from dotnn.model.model import Model, Parameter
 from dotnn.targets.numpy.explain.prose import prose
 
 Entry = tuple[str, str]
+MANY = 4
+"""So many parameters of one layer say its path once."""
+TAKEN = {"n", "seed", "dtype", "rng", "params", "name", "value"}
 
 
 def init_params(model: Model, values: Mapping[str, Any]) -> str:
@@ -73,10 +77,25 @@ def _tables(model: Model, entries: Sequence[Entry]) -> list[str]:
             lines += ["    params = {}"] if not lines else []
             names = ", ".join(f'"{name}"' for name in run)
             lines.append(f"    for n in ({names}):")
-            lines += _table([(f'f"{{n}}.{key}"', text) for key, text in some], "|=", 8)
+            lines += _copy(some)
         else:
             lines += _table([(literal(key), text) for key, text in some], "|=" if lines else "=", 4)
     return lines or ["    params = {}"]
+
+
+def _copy(entries: Sequence[Entry]) -> list[str]:
+    """Return the statements of one copy, `n`; a path of many parameters is named as its statement, if that pays."""
+    plain = _table([(f'f"{{n}}.{key}"', text) for key, text in entries], "|=", 8)
+    for layer, some in itertools.groupby(entries, lambda entry: entry[0].rpartition(".")[0]):
+        name = layer.partition(".")[0]
+        words = set(re.findall(r"\w+", " ".join(text for _, text in entries))) | TAKEN
+        if len([*some]) < MANY or not name.isidentifier() or keyword.iskeyword(name) or name in words:
+            continue
+        keys = {key: f'f"{{{name}}}{key.removeprefix(layer)}"' for key, _ in entries if key.rpartition(".")[0] == layer}
+        table = _table([(keys.get(key, f'f"{{n}}.{key}"'), text) for key, text in entries], "|=", 8)
+        if len(table) + 1 < len(plain):
+            return [f'        {name} = f"{{n}}.{layer}"', *table]
+    return plain
 
 
 def _copies(model: Model) -> list[tuple[str, ...]]:

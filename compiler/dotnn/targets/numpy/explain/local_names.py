@@ -186,7 +186,7 @@ class LocalNames:
         primal, through = self.words.of_cotangent(v)
         if primal is None:
             parts, hint = self.words.parts(v, self.call)
-            return [f"d_{hint or '_'.join(parts) or 'y'}"]
+            return [f"d_{hint.removeprefix('step_') or '_'.join(parts) or 'y'}"]
         base = f"d_{self.name(primal)}"
         if v.id in self._senders:
             return self._from_call(base, self._senders[v.id], is_share=v.id in self._summed)

@@ -11,6 +11,7 @@ from dotnn.ir.node import Value
 from dotnn.passes.build import identifier
 from dotnn.targets.numpy.explain.calls import Call
 
+NUMBER = re.compile(r"\d+$")
 STEP_SUFFIX = re.compile(r"_t(_\d+)?$")
 TERM = re.compile(r"penalty of (\S+)|\w+\(([\w.]+)[,)]")
 NEXT = "_next"
@@ -57,7 +58,8 @@ class Words(Derivatives):
             return suffixes(parts, "", least=1 if call.step else 2)
         if v.id in self.inner and STEP_SUFFIX.search(hint):
             return [STEP_SUFFIX.sub("", hint), hint, *suffixes(parts, hint)]
-        return suffixes(parts, hint) or [hint or "y"]
+        said = hint and parts and NUMBER.sub("", parts[-1]).endswith(f"_{hint}")  # gaussian_noise1: its noise
+        return [*([hint] if said else []), *suffixes(parts, hint)] or [hint or "y"]
 
 
 def inside(path: str, around: str) -> list[str]:

@@ -27,6 +27,8 @@ from dotnn.targets.numpy.explain.sites import sites
 from dotnn.targets.numpy.explain.spec_text import SpecText
 from dotnn.targets.numpy.explain.writer import Writer
 
+SEEDED = "np.random.default_rng(SEED) if rng is None else rng"
+"""What a prediction draws from where nobody says: the same numbers every time."""
 FORWARD = ("params", "batch", "*", "training=False", "rng=None")
 LOSS = ("params", "batch", "cache")
 ONE_LINE = 96
@@ -37,15 +39,15 @@ ONE_LINE = 96
 class Network:
     """The functions of a network as trees: those of layers and blocks, and the contract's own.
 
-    `metrics` says where `evaluate` finds what metrics are of, `vanishing` where values are that no loss shows. `read`
-    are the keys of what the loss and the metrics read of the cache; None where they read an input, too, or more than
-    one cache holds it.
+    `metrics` says where `evaluate` finds what metrics are of, `vanishing` are the keys of values in the cache that no
+    loss shows. `read` are the keys of what the loss and the metrics read of it; None where they read an input, too, or
+    more than one cache holds it.
     """
 
     parts: list[tree.Item]
     functions: list[tree.Item]
     metrics: dict[str, str]
-    vanishing: dict[str, str]
+    vanishing: list[tuple[str, ...]]
     flat: bool
     read: list[str] | None
 
@@ -58,7 +60,7 @@ class NetworkWriter:
         self.root = call_tree(model, graph)
         settle_borders(self.root, graph)
         self.words, self.spec = Words(graph), SpecText(model)
-        self.kept = [graph.steps[m.output] for m in model.train.metrics if not self._is_output(m.output)]
+        self.kept = [graph.steps[path] for path in self._measured() if not self._is_output(path)]
         self.kept += lsuv_values(model, graph)
         self.kept += vanishing(graph)
         self.flow = Flow(graph, self.root, [v for v in self.kept if v.id not in {i.id for i in graph.inputs.values()}])
@@ -75,6 +77,10 @@ class NetworkWriter:
         names = {call: pair.name for call, pair in self.served.items()}
         return sites(self.root, self.bodies, names, marks)
 
+    def _measured(self) -> list[str]:
+        """Return the paths of what metrics read of the network."""
+        return [path for m in self.model.train.metrics for path in m.values]
+
     def _is_output(self, path: str) -> bool:
         return path in self.model.outputs.values() or path in self.model.inputs
 
@@ -88,17 +94,17 @@ class NetworkWriter:
         forward = self._forward(root)
         parts = [item for pair in self.library.pairs for item in self._functions(pair)]
         functions = [forward, *self._loss(root), self._backward(root)]
-        metrics = {m.output: self._metric_source(m.output, root) for m in self.model.train.metrics}
-        vanished = {v.name: root.stored(v, "backward") for v in vanishing(self.graph)}
+        metrics = {path: self._metric_source(path, root) for path in self._measured()}
+        vanished = [root.cache_path(v) for v in vanishing(self.graph)]
         return Network(parts, functions, metrics, vanished, self.flat, self._read(root))
 
     def _read(self, root: Writer) -> list[str] | None:
         """Return the keys of what the loss and the metrics read of the cache of `forward`."""
-        nodes, metrics = self.graph.phase("loss"), self.model.train.metrics
+        nodes, metrics = self.graph.phase("loss"), self._measured()
         known = {v.id for node in nodes for v in node.outs} | {v.id for v in self.graph.targets.values()}
         read = [v for node in nodes for v in node.ins if v.id not in known and v.id not in self.flow.params]
-        read += [self.graph.steps[m.output] for m in metrics if not self._is_output(m.output)]
-        if any(m.output in self.model.inputs for m in metrics):
+        read += [self.graph.steps[path] for path in metrics if not self._is_output(path)]
+        if any(path in self.model.inputs for path in metrics):
             return None
         if not all(v.id in root.keys and self.flow.saved_in(v, self.root) is self.root for v in read):
             return None
@@ -117,14 +123,18 @@ class NetworkWriter:
         cache = dict(sorted(cache.items())) if call.kind == "layer" and len(cache) > 12 else cache
         back = writer.backward()
         self.bodies[call] = {"forward": forward.body, "backward": back.body if back else []}
-        return Pair(base_name(call), call, forward, back, cache)
+        return Pair(base_name(call), call, forward, back, cache, self._inner_saves(call))
+
+    def _inner_saves(self, call: Call) -> bool:
+        """Whether a function that is called in that of a call returns a cache."""
+        return any(self.served[c].saves for c in call.children)
 
     # -------------------------------------------------------------------------------------------------- functions
 
     def _functions(self, pair: Pair) -> list[tree.Item]:
         call = pair.call
         forward, back = pair.forward, pair.backward
-        children = any(self.served[c].saves for c in call.children)
+        children = self._inner_saves(call)
         body = [
             *self._cache_begins(children),
             *forward.body,
@@ -148,8 +158,9 @@ class NetworkWriter:
         entries = "{" + ", ".join(f'"{key}": {text}' for key, text in cache.items()) + "}"
         if not saves:
             return [tree.Return(", ".join(results))]
-        if not children and len(entries) + sum(map(len, results)) < 90:
-            return [tree.Return(", ".join([*results, entries]))]
+        whole = entries if not children else f"cache | {entries}" if cache else "cache"
+        if len(whole) + sum(map(len, results)) < 90:
+            return [tree.Return(", ".join([*results, whole]))]
         kept: list[tree.Stmt] = []
         if not children:
             kept = [tree.Assign(("cache",), entries)]
@@ -187,14 +198,15 @@ class NetworkWriter:
 
     def _forward(self, root: Writer) -> tree.Function:
         half = root.forward()
-        children = any(self.served[c].saves for c in self.root.children)
+        children = self._inner_saves(self.root)
         outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
         needed = [v for v in self.graph.outputs.values() if v.id in self.flow.sources]
         half.body[:0] = root.unpack([v for v in needed if v.id not in root.unpacked], "forward")
         outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
         cache = root.cache()
         end = self._returned(cache, [outputs], children, saves=True)
-        body = [*self._cache_begins(children), *half.body, *end]
+        begin = [tree.assign("rng", SEEDED)] if self.graph.samples else []
+        body = [*begin, *self._cache_begins(children), *half.body, *end]
         self.bodies[self.root]["forward"] = body
         doc = "Return the outputs, and values that the backward pass needs."
         return tree.Function("forward", FORWARD, doc, "", tuple(body))
@@ -318,7 +330,7 @@ def lsuv_values(model: Model, graph: Graph) -> list[Value]:
 
 def vanishing(graph: Graph) -> list[Value]:
     """Return values that are zero where what they are made of has overflowed: no loss shows that."""
-    return [node.out for node in graph.phase("forward") if node.rule.vanishes]
+    return [node.out for node in graph.phase("forward") if node.hides_overflow]
 
 
 def _heights(root: Call) -> dict[Call, int]:

@@ -87,7 +87,9 @@ class References(LocalNames):
             return "" if self.explicit else self._own_param(v)
         if self.call.parent is None and v.id in self.flow.sources:
             return "" if v.role == "seed" else f'batch["{self._source(v)}"]'
-        return "" if phase == "forward" or self._is_at_hand(v) else "cache" + self._cache_path(v)
+        if phase == "forward" or self._is_at_hand(v):
+            return ""
+        return "cache" + "".join(f'["{key}"]' for key in self.cache_path(v))
 
     def _own_param(self, v: Value) -> str:
         path = ".".join(inside(self.flow.params[v.id], self.call.params))
@@ -103,16 +105,17 @@ class References(LocalNames):
         graph = self.flow.graph
         return next(name for t in (graph.inputs, graph.targets) for name, x in t.items() if x.id == v.id)
 
-    def _cache_path(self, v: Value) -> str:
+    def cache_path(self, v: Value) -> tuple[str, ...]:
+        """Return the keys that lead to a stored value, from the function's own cache inwards."""
         place = self.flow.saved_in(v, self.call)
         assert place is not None, v.name
         chain = [c for c in place.ancestors() if c not in list(self.call.ancestors())][::-1]
-        text = ""
+        keys = []
         writer: References = self
         for call in chain:
-            text += f'["{writer.child_keys[call]}"]'
+            keys.append(writer.child_keys[call])
             writer = writer.writers[call]
-        return f'{text}["{writer.keys[v.id]}"]'
+        return *keys, writer.keys[v.id]
 
     def ref(self, v: Value, phase: str) -> str:
         """Return a value as an expression of the function."""

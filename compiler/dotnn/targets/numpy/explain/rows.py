@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from dotnn.codegen import tree
 from dotnn.codegen.lines import table
-from dotnn.codegen.preparing import Chain, applied, chains, fitted, is_affine
+from dotnn.codegen.preparing import Chain, applied, chains, fitted, in_type, is_affine
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Data, Model
 from dotnn.model.raw import raw_declarations
@@ -93,7 +93,7 @@ def _fitted(chain: Chain) -> Iterator[tree.Stmt]:
     known = f'scaling["{chain.name}"]'
     for i, step in enumerate(chain.steps):
         if step.entry.fit is not None:
-            before = f"{applied(chain.steps[:i], 'v', bare=True)}.astype(float)"
+            before = in_type(applied(chain.steps[:i], "v", bare=True), "float")
             rows = f'Rows(arrays["{chain.name}"], rows["train"], lambda v: {before})'
             first = not any(s.entry.fit for s in chain.steps[:i])
             yield tree.assign(known, step.fit(rows), "=" if first else "|=")

@@ -46,7 +46,7 @@ class Signatures(Loops):
         if not model.explicit:
             return ["p"] if read else []
         short = {name: rest for rest, name in model.owned.items()}
-        every = {**self.flow.graph.params, **self.flow.graph.state}
+        every = self.flow.graph.weights
         return [every[self.owned[short[name]]] for name in model.in_order(read)]
 
     def returning(self) -> list[Value]:
@@ -81,7 +81,7 @@ class Signatures(Loops):
         read = self.frame.params if phase == "forward" else self.frame.d_params
         if not self.explicit:
             return ["p"] if read else []
-        every = {**self.flow.graph.params, **self.flow.graph.state}
+        every = self.flow.graph.weights
         return [self.name(every[name]) for name in self.in_order(read)]
 
     def keyed(self, v: Value) -> str:
@@ -106,7 +106,7 @@ class Signatures(Loops):
     def sent(self) -> list[Value]:
         """Return what backward returns besides the dict, in order: operands, then parameters."""
         order = {i: k for k, i in enumerate(self.frame.entering)}
-        every = {**self.flow.graph.params, **self.flow.graph.state}
+        every = self.flow.graph.weights
         order |= {every[name].id: len(order) + k for k, name in enumerate(self.owned.values())}
 
         def place(v: Value) -> int:

@@ -15,6 +15,8 @@ from dotnn.targets.numpy.explain.references import References
 
 ONE_HOT = re.compile(r"one_hot_rows\(([^(),]+), (\d+), ([^(),]+)\)")
 """A helper of the runtime that is one expression in a script."""
+SUM_BY_ROW = re.compile(r"sum_by_row\(([^(),]+), ([^(),]+), \d+\)")
+"""One that is two statements, where it is all of a line."""
 NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
@@ -63,10 +65,13 @@ class Statements(References):
         if node.out.id in self.within:
             return []
         targets = self.targets.get(node.out.id) or [self.name(node.out)]
-        made: list[tree.Stmt] = [
-            tree.Assign((targets[0],), self.expression(node, phase), self.comment(node), origin=self.origin(node))
-        ]
-        return [*made, *(tree.Assign((other,), targets[0]) for other in targets[1:])]
+        value, added = self.expression(node, phase), []
+        if rows := SUM_BY_ROW.fullmatch(value):
+            ids, values = rows.groups()
+            value = f"np.zeros({tuple(node.out.type.shape)}, {values}.dtype)"
+            added = [tree.Do(f"np.add.at({targets[0]}, {ids}, {values})")]
+        made: list[tree.Stmt] = [tree.Assign((targets[0],), value, self.comment(node), origin=self.origin(node))]
+        return [*made, *added, *(tree.Assign((other,), targets[0]) for other in targets[1:])]
 
     def origin(self, node: Node) -> tree.Origin:
         """Return where a statement comes from."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 from dotnn.codegen import learning_rate, optimizer, paste, tree
 from dotnn.codegen import training as common
 from dotnn.codegen.epochs import GOES_ON, HEAD, Loop, Words
-from dotnn.codegen.lines import table
+from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import fitted
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
 from dotnn.ir.graph import Graph
@@ -32,13 +33,14 @@ class TrainingWriter:
     def __init__(self, model: Model, graph: Graph, spec: SpecText, network: Network, *, by_rows: bool = False) -> None:
         self.model, self.graph, self.spec, self.train = model, graph, spec, model.train
         self.vanishing = network.vanishing
-        self.figures = Figures(model, network.metrics, chunk(graph) if by_rows else 0, network.read or ())
+        size = chunk(graph) if by_rows and not graph.samples else 0
+        self.figures = Figures(model, network.metrics, size, network.read or (), samples=graph.samples)
         self.early = common.early_stop(model)
         self.slots = optimizer.slots(self.train)
         self.full = not self.train.batch
         self.rate = learning_rate.current(self.train)
-        self.state = bool(graph.state)
-        self.draws = any(n.rule.random for n in graph.all_nodes())
+        self.state = bool(graph.new_state)
+        self.draws = graph.draws
         self.parts = common.evaluated_parts(model)
         self.fitted = bool(fitted(model))
         self.scaling = ", scaling" if self.figures.unscales() else ""
@@ -135,8 +137,7 @@ class TrainingWriter:
         body = [*(self._full_batch() if self.full else self._batches()), *self.around.after(now, remark)]
         if not self.train.stops:
             return tree.For(HEAD, tuple(body))
-        number = tree.assign("epoch", "len(history) + 1")
-        return tree.For(f"while len(history) < epochs and {GOES_ON}", (number, *body))
+        return tree.For(f"while (epoch := len(history) + 1) <= epochs and {GOES_ON}", tuple(body))
 
     def _full_batch(self) -> Iterator[tree.Stmt]:
         yield from self._step()
@@ -204,4 +205,26 @@ class TrainingWriter:
             few = self.examples if self.full else f"{{n: v[:BATCH_SIZE] for n, v in {self.examples}.items()}}"
             yield tree.Note("a variance that has overflowed leaves 1 / sigma = 0, and no loss shows it")
             yield tree.assign("cache", f"forward(params, {few})[1]")
-            yield tree.assign("arrays", table({name: f"1 / {text}" for name, text in self.vanishing.items()}), "|=")
+            yield from _inverted(self.vanishing)
+
+
+def _inverted(paths: Iterable[tuple[str, ...]]) -> Iterator[tree.Stmt]:
+    """Yield what adds 1 / v to the arrays for values in the cache, by the keys that lead there.
+
+    Caches of equal blocks, which only their key in the whole one tells apart, are gone through in a loop.
+    """
+    inner: dict[str, list[tuple[str, ...]]] = {}
+    for first, *rest in paths:
+        inner.setdefault(first, []).append(tuple(rest))
+    for rests, alike in itertools.groupby(inner, key=inner.__getitem__):
+        some = tuple(alike)
+        if len(some) == 1:
+            yield from (_inverse(literal(".".join([*some, *rest[:-1]])), literal(some[0]), rest) for rest in rests)
+        else:
+            names = [f'f"{{n}}.{".".join(rest[:-1])}"' if rest[1:] else "n" for rest in rests]
+            body = [_inverse(name, "n", rest) for name, rest in zip(names, rests, strict=True)]
+            yield tree.For(f"for n in {literal(some)}", tuple(body))
+
+
+def _inverse(name: str, first: str, rest: Iterable[str]) -> tree.Assign:
+    return tree.assign(f"arrays[{name}]", f"1 / cache[{first}]{''.join(f'[{literal(key)}]' for key in rest)}")

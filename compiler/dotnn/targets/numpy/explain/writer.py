@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from dotnn.codegen import tree
-from dotnn.codegen.printer import print_body
+from dotnn.codegen.printer import COMMENT_COLUMN, print_body
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Node
@@ -21,6 +22,16 @@ WORD = re.compile(r"[^\W\d]\w*")
 WriteCall = Callable[[Call, Sequence[Call]], list[tree.Stmt]]
 FEW_NAMES = 9
 """So many stored values get their names at the top of a flat network's backward function, more where they are read."""
+
+
+def _headed(heading: Sequence[tree.Stmt], made: Sequence[tree.Stmt]) -> list[tree.Stmt]:
+    """Return a paragraph; where its only line is what the spec says, it is not said twice."""
+    match heading, made:
+        case [tree.Heading(text, place)], [tree.Assign(comment=shape) as line] if shape and place:
+            code = f"{', '.join(line.targets)} = {line.value}"
+            if text.removeprefix("output ") == code and len(code) < COMMENT_COLUMN - INDENT:
+                return [replace(line, place=place)]
+    return [*heading, *made]
 
 
 class Writer(CallStatements):
@@ -64,7 +75,7 @@ class Writer(CallStatements):
             body += self.unpack([v for v in wanted if v.id in chosen], phase)
         for span, items in self.paragraphs(phase):
             made = self._paragraph(items, phase, chosen, write_call)
-            body += [*self.heading(span, items), *made] if made else []
+            body += _headed(self.heading(span, items), made) if made else []
         return body
 
     def _paragraph(

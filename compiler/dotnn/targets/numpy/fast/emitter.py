@@ -300,7 +300,7 @@ class FastEmitter(PlanWriter):
 
     def _bind_sources(self) -> None:
         setup = self.plan.setup
-        for name, value in {**self.graph.params, **self.graph.state}.items():
+        for name, value in self.graph.weights.items():
             if value.id in self.readers:
                 setup.append(f'{value.name} = params["{name}"]')
         carried = {node.ins[0].id for node in self.folded.values()}
@@ -328,10 +328,11 @@ class FastEmitter(PlanWriter):
         line = op.line_of_both(node, self.rows)
         if self._place(out).how != "kernel":
             self.out(out)
-            line = f"copyto({self.rows(out)}, {line})"
+            self.run(f"copyto({self.rows(out)}, {line})")
+        elif self.seed(out) is not None:
+            self.prepare(f"{out.name} = {line}")  # no step changes it
         else:
-            line = f"{out.name} = {line}"
-        self.run(line)
+            self.run(f"{out.name} = {line}")
 
     def step_of(self, value: Value) -> str:
         """Return the name of a value that all steps of a loop read, with the axes of a step."""

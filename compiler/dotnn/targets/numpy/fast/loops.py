@@ -7,6 +7,7 @@ the set-up, and handed to the loop as tuples. Everything else lives in arrays th
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from dotnn.targets.numpy.fast.kernels import kernel_in_loop
 from dotnn.targets.numpy.fast.placement.places import StepPlace
 from dotnn.targets.numpy.fast.placement.sequences import is_row
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
-from dotnn.targets.numpy.fast.plan import STEP
+from dotnn.targets.numpy.fast.plan import STEP, WORD
 
 if TYPE_CHECKING:
     from dotnn.targets.numpy.fast.emitter import FastEmitter
@@ -121,22 +122,23 @@ class LoopWriter:
     def _loop_lines(self) -> list[str]:
         """Return the loop: over tuples of pieces, masks, and the number of the step, where a line reads it."""
         back = "[::-1]" if self.loop.reverse else ""
-        names, whole = list(self.pieces), self._tuples(back)
+        words = set(WORD.findall("\n".join(self.lines)))
+        read = {name: whole for name, whole in self.pieces.items() if name in words} or self.pieces
+        names, whole = list(read), self._tuples(list(read.values()), back)
         target = ", ".join(names)
         if masks := self._masks():
-            whole = f"zip({whole}, {', '.join(f'{w}.T{back}' for _, w in masks)})"
+            whole = zipped([whole, *(f"{w}.T{back}" for _, w in masks)])
             target = ", ".join([f"({target})" if len(names) > 1 else target, *(v.name for v, _ in masks)])
         if any(n.rule.uses_step(n) and not n.rule.alias for n in self.loop.nodes):
-            target, whole = f"step, ({target})", f"zip({self.loop.order()}, {whole})"
+            target, whole = f"step, ({target})", zipped([self.loop.order(), whole])
         head, way = f"for {target} in {whole}:", DIRECTIONS[self.node.phase == "backward"]
         short = len(head) < WIDTH - STEP
         lines = [with_comment(head, way, STEP)] if short else [f"# {way}", *_wrapped_head(target, whole)]
         return lines + indented(self.lines)
 
-    def _tuples(self, back: str) -> str:
+    def _tuples(self, wholes: Sequence[str], back: str) -> str:
         """Return a name for the pieces of every step, taken out of their arrays once."""
-        wholes = list(self.pieces.values())
-        whole = wholes[0] if len(wholes) == 1 else f"zip({', '.join(wholes)})"
+        whole = wholes[0] if len(wholes) == 1 else zipped(wholes)
         direction = "backward" if self.node.phase == "backward" else "forward"
         return self.e.bind(f"{self.prefix}_{direction}", f"list({whole}){back}")
 
@@ -272,6 +274,11 @@ class LoopWriter:
         if line not in self.before:
             self.before.append(line)
         return name
+
+
+def zipped(wholes: Sequence[str]) -> str:
+    """Return what goes through arrays of as many steps side by side."""
+    return f"zip({', '.join(wholes)}, strict=True)"
 
 
 def _wrapped_head(target: str, whole: str) -> list[str]:

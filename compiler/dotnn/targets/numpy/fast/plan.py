@@ -19,6 +19,7 @@ from dotnn.targets.numpy.fast.arrays import like, new_array, planes
 from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, LOOP_NAMES
 
 WORD = re.compile(r"[^\W\d]\w*")
+CALL = re.compile(rf"(?<![\w.])({'|'.join(FUNCTIONS)})(?:\.reduce)?\(")
 STEP = 2 * INDENT
 """How far to the right the statements of a step stand."""
 
@@ -102,7 +103,7 @@ class PlanWriter:
         """Append a statement to the step, under the banner of its own; its comment stands above if it is too long."""
         self.plan.step += [*([self.banner] if self.banner else []), *commented(line, comment, STEP)]
         self.banner = ""
-        self.plan.functions |= {f for f in FUNCTIONS if f"{f}(" in line or f"{f}.reduce(" in line}
+        self.plan.functions |= set(CALL.findall(line))
 
     def prepare(self, line: str, comment: str = "") -> None:
         """Append a statement to the set-up; a comment that is too long is left out."""

@@ -96,7 +96,7 @@ def _conv_d_input(e: Step, node: Node) -> bool:
     seen = f"elements(windows({whole}, {kernel}, {attrs['stride']}, {attrs['dilation']}, {groups}), {kernel})"
     sent = f"elements(np.moveaxis({shares}, 0, {len(kernel)}), {kernel})"
     e.run(f"copyto({whole}, 0)")
-    e.run(f"for place, share in {e.bind(f'{out.name}_sent', f'list(zip({seen}, {sent}))')}:")
+    e.run(f"for place, share in {e.bind(f'{out.name}_sent', f'list(zip({seen}, {sent}, strict=True))')}:")
     e.run("    add(place, share, place)")
     received(e, out, attrs["pad"], whole)
     _add_bias(e, node)

@@ -40,7 +40,8 @@ def _max_of_filters(e: Step, node: Node) -> bool:
     best = planes(e, out)
     e.run(f"copyto({best}, {candidates}[0])", "pooling before bias and activation: they keep the order")
     if goes_back:
-        e.run(f"for copy, is_larger in zip({candidates}[1:], {larger}):")
+        pairs = e.bind(f"{out.name}_pairs", f"list(zip({candidates}[1:], {larger}, strict=True))")
+        e.run(f"for copy, is_larger in {pairs}:")
         e.run(f"    greater(copy, {best}, is_larger)")
     else:
         e.run(f"for copy in {candidates}[1:]:")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dotnn.ir.node import Node, Value
 from dotnn.library.ops.class_losses import target_rows
+from dotnn.library.ops.reduction import weights_of
 from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step, Write
 
@@ -20,10 +21,10 @@ def _squares(factor: str, slope: str) -> Write:
     """Return the kernel of a sum of squared errors: the error is the gradient but for a factor."""
 
     def kernel(e: Step, node: Node) -> bool:
-        y, t = node.ins
         gradient = e.with_gradient(node)
         if gradient is None:
             return False
+        y, t = node.ins
         d = e.out(gradient.out)
         e.run(f"subtract({y.name}, {t.name}, {d})")
         error = e.flat(gradient.out)
@@ -48,10 +49,10 @@ def _sigmoid_bce(e: Step, node: Node) -> bool:
 
     No digit cancels there, as some do in log(1 + exp(z)) - t z; and sigmoid(v) = exp(v - log(1 + exp(v))).
     """
-    z, t = node.ins
     gradient = e.with_gradient(node)
     if gradient is None:
         return False
+    z, t = node.ins
     mean = _mean_factor(node)
     signs = (f"{t.name}_sign", f"1 - 2 * np.asarray({e.example(t)}, dtype)")
     rows = e.example_array(*signs)
@@ -78,10 +79,10 @@ def _sigmoid_bce(e: Step, node: Node) -> bool:
 
 def _softmax_cross_entropy(e: Step, node: Node) -> bool:
     """Turn the logits into their own gradient: subtract the maximum, exponentiate, normalise, subtract the target."""
-    z, t = node.ins
     gradient = e.with_gradient(node)
     if gradient is None:
         return False
+    z, t = node.ins
     rows = e.example_array(f"{t.name}_target", target_rows(node, 1, f"np.asarray({e.example(t)})", "dtype"))
     target = e.bind(f"{t.name}_target", f"{rows}.T")
     row, log = e.scratch("row", 1, "size"), e.scratch("log_sum", 1, "size")
@@ -104,22 +105,18 @@ def _softmax_cross_entropy(e: Step, node: Node) -> bool:
     return True
 
 
-def _always(node: Node) -> bool:
-    return True
-
-
-def _unweighted(node: Node) -> bool:
-    """Whether both classes of a loss count alike."""
-    return not node.attrs["class_weight"]
+def _alike(node: Node) -> bool:
+    """Whether all examples, steps and classes of a loss count alike."""
+    return weights_of(node) is None and not node.attrs.get("class_weight")
 
 
 def _plain(node: Node) -> bool:
-    """Whether a loss is that of one label an example, all classes alike."""
-    return len(node.ins[0].type.shape) == 2 and not node.attrs["class_weight"]
+    """Whether a loss is that of one label an example, all alike."""
+    return len(node.ins[0].type.shape) == 2 and _alike(node)
 
 
-HALF_SSE = Kernel("half_sse", _squares("0.5 * ", ""), gradient=_always)
-SSE = Kernel("sse", _squares("", "2 * "), gradient=_always)
-MSE = Kernel("mse", _squares("", "2 * "), gradient=_always)
-SIGMOID_BCE = Kernel("sigmoid_bce", _sigmoid_bce, gradient=_unweighted)
+HALF_SSE = Kernel("half_sse", _squares("0.5 * ", ""), gradient=_alike)
+SSE = Kernel("sse", _squares("", "2 * "), gradient=_alike)
+MSE = Kernel("mse", _squares("", "2 * "), gradient=_alike)
+SIGMOID_BCE = Kernel("sigmoid_bce", _sigmoid_bce, gradient=_alike)
 SOFTMAX_CROSS_ENTROPY = Kernel("softmax_cross_entropy", _softmax_cross_entropy, gradient=_plain)

@@ -53,7 +53,7 @@ def _max_pool_d_input(e: Step, node: Node) -> bool:
     if not tiled:
         e.run(f"copyto({whole}, 0)")
     e.run(f"copyto({passed}, False)")
-    e.run(f"for element, place in {e.bind(f'{out.name}_pairs', f'list(zip({elements}, {places}))')}:")
+    e.run(f"for element, place in {e.bind(f'{out.name}_pairs', f'list(zip({elements}, {places}, strict=True))')}:")
     e.run(f"    equal(element, {planes(e, best)}, {found})")
     e.run(f"    greater({found}, {passed}, {found})", "of equal ones the first alone")
     e.run(f"    maximum({found}, {passed}, out={passed})")

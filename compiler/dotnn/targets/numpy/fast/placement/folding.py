@@ -24,6 +24,7 @@ FOLD_LIMIT = 1024
 def foldable(graph: Graph) -> dict[int, Node]:
     """Return the affine nodes whose bias is folded in, by the number of their W and of their b."""
     reading, producers, shared = readers(graph.nodes), graph.producers(), _shared_gradients(graph)
+    trained = {v.id for v in graph.params.values()}
     chosen: dict[int, Node] = {}
     for node in graph.nodes:
         kernel = kernel_of(node)
@@ -31,7 +32,8 @@ def foldable(graph: Graph) -> dict[int, Node]:
             continue
         x, weight, bias = node.ins
         apart = _read_once(node, weight, reading) and len(reading[bias.id]) == 1 and not {weight.id, bias.id} & shared
-        if math.prod(weight.type.example) <= FOLD_LIMIT and apart and _can_carry(x, producers, reading):
+        together = apart and {weight.id, bias.id} <= trained  # one block of the flat array holds both
+        if math.prod(weight.type.example) <= FOLD_LIMIT and together and _can_carry(x, producers, reading):
             chosen[weight.id] = chosen[bias.id] = node
     return chosen
 

@@ -13,6 +13,7 @@ the compiler, never of a spec.
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import count, product
@@ -27,6 +28,7 @@ from dotnn_runtime.script.selfcheck import generic_batch
 
 Array = np.ndarray[Any, np.dtype[Any]]
 EXAMPLES = 3
+TRAINING = "training"
 
 
 class InvalidPlan(AssertionError):
@@ -34,21 +36,33 @@ class InvalidPlan(AssertionError):
 
 
 def verify_plan(plan: Plan, script: str) -> None:
-    """Run two consecutive steps of `plan` in training mode, and two in prediction mode, in two memories.
+    """Run two consecutive steps of `plan` in two memories, in each of the ways in which it can go.
 
-    A plan of predictions has one mode. Where a condition asks for numbers, both branches are taken, whatever they are.
+    A step that asks whether it trains is run in both modes; a plan of predictions has one. Where a condition asks for
+    numbers, both branches are taken, whatever they are.
     `script` is the script that holds the plan: its declarations say which arrays there are. Raises `InvalidPlan`
     naming the statement, the value that it reads, and the statement that destroyed it.
     """
     module = ModuleType("planned")
     exec(compile(script, "planned", "exec"), vars(module))
     parsed = _parsed(plan.setup), _parsed(plan.step)
-    for training, branch in product((False,) if plan.results else (True, False), (True, False)):
+    for training, branch in _ways(plan, [*parsed[0], *parsed[1]]):
         make = _names_of_prediction if plan.results else _names
         names = [make(plan, module, training=training) for _ in ("apart", "placed")]
         with np.errstate(all="ignore"):
             _Machine(plan, *names, branch=branch).run(*parsed)
     _code.cache_clear()
+    _text.cache_clear()
+
+
+def _ways(plan: Plan, statements: Sequence[ast.stmt]) -> Iterator[tuple[bool, bool]]:
+    """Yield the pairs of a mode (training or not) and a branch (taken or not) in which these statements differ."""
+    inner = [node for statement in statements for node in ast.walk(statement)]
+    modes = any(isinstance(node, ast.Name) and node.id == TRAINING for node in inner)
+    branches = any(isinstance(node, ast.If) and _text(node.test) != TRAINING for node in inner)
+    yield from product(
+        (False,) if plan.results else (True, False) if modes else (True,), (True, False) if branches else (True,)
+    )
 
 
 class _Memory:
@@ -56,7 +70,7 @@ class _Memory:
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
-        self._writers: dict[int, tuple[Any, Array]] = {}
+        self._writers: dict[int, tuple[Array, int, Array]] = {}
 
     def evaluate(self, tree: ast.expr) -> Any:
         return eval(_code(tree), self.names)
@@ -65,11 +79,12 @@ class _Memory:
         """Return a view, of the array's shape, of the numbers of the statements that wrote its elements last."""
         owner = _owner(array)
         if id(owner) not in self._writers:
-            self._writers[id(owner)] = owner, np.zeros(owner.nbytes // owner.itemsize, np.int64)
-        table = self._writers[id(owner)][1]
-        start = (array.ctypes.data - owner.ctypes.data) // owner.itemsize
+            numbers = np.zeros(owner.nbytes // owner.itemsize, np.int64)
+            self._writers[id(owner)] = owner, _address(owner), numbers
+        _, begin, table = self._writers[id(owner)]
+        start = (_address(array) - begin) // owner.itemsize * table.itemsize
         strides = [s // owner.itemsize * table.itemsize for s in array.strides]
-        return np.lib.stride_tricks.as_strided(table[start:], array.shape, strides)
+        return np.ndarray(array.shape, table.dtype, table, start, strides)
 
 
 class _Machine:
@@ -107,7 +122,7 @@ class _Machine:
         """Give a value that reuses memory an array of its own in `apart`; remember what is a copy of other arrays."""
         if name in self.plan.reused:
             self.apart.names[name] = self.apart.names[name].copy(order="K")
-        if "np.empty" in map(ast.unparse, ast.walk(expression)):
+        if "np.empty" in (_text(node) for node in ast.walk(expression) if isinstance(node, ast.Attribute)):
             self.empty |= {id(owner): owner for owner in map(_owner, _flat(self.placed.names[name]))}
         sources = [placed for _, _, placed in self._arrays(expression)]
         made = _flat(self.placed.names[name])
@@ -143,7 +158,7 @@ class _Machine:
             if isinstance(statement, ast.For):
                 self._run_loop(statement)
             elif isinstance(statement, ast.If):
-                mode = ast.unparse(statement.test) == "training"
+                mode = _text(statement.test) == TRAINING
                 taken = self.placed.evaluate(statement.test) if mode else self.branch
                 self._run_all(statement.body if taken else statement.orelse)
             else:
@@ -163,7 +178,7 @@ class _Machine:
                 self.apart.writers(before)[...] = self.apart.writers(after)
 
     def _run_one(self, statement: ast.stmt) -> None:
-        text = ast.unparse(statement)
+        text = _text(statement)
         target = _target(statement, self.placed)
         for tree in _operands(statement, target):
             for name, apart, placed in self._arrays(tree):
@@ -171,7 +186,7 @@ class _Machine:
                 if _is_product(statement) and target and np.shares_memory(placed, self.placed.evaluate(target)):
                     raise InvalidPlan(f"`{text}` writes over its own operand {name}")
         if target is not None and (shared := _unwritable(self.placed.evaluate(target))):
-            raise InvalidPlan(f"`{text}` writes into {ast.unparse(target)}, {shared}")
+            raise InvalidPlan(f"`{text}` writes into {_text(target)}, {shared}")
         self._execute(statement)
         if target is not None:
             number = next(self.numbers)
@@ -188,7 +203,7 @@ class _Machine:
         if isinstance(tree, ast.Name | ast.Attribute | ast.Subscript):
             pairs = list(zip(*(_flat(m.evaluate(tree)) for m in (self.apart, self.placed)), strict=True))
             if pairs and not (isinstance(tree, ast.Subscript) and pairs[0][0].base is None):
-                yield from ((ast.unparse(tree), *pair) for pair in pairs)
+                yield from ((_text(tree), *pair) for pair in pairs)
                 return
         if not _is_size(tree):
             for child in ast.iter_child_nodes(tree):
@@ -217,7 +232,7 @@ def _names(plan: Plan, module: ModuleType, *, training: bool) -> dict[str, Any]:
     arrays = script["training_arrays"](examples, dtype)
     arguments = {"params": params, "grads": grads, "arrays": arrays, "batch": arrays}
     functions = {name: getattr(np, name) for name in plan.functions}
-    numbers = {"size": EXAMPLES, "dtype": dtype, "training": training, "d_loss": 1.0, "rng": rng}
+    numbers = {"size": EXAMPLES, "dtype": dtype, TRAINING: training, "d_loss": 1.0, "rng": rng}
     return {**script, **functions, **arguments, **numbers}
 
 
@@ -238,12 +253,21 @@ def _parsed(lines: Sequence[str]) -> list[ast.stmt]:
 def _code(tree: ast.AST) -> CodeType:
     if isinstance(tree, ast.stmt):
         return compile(ast.Module([tree], []), "plan", "exec")
-    return compile(ast.fix_missing_locations(ast.Expression(_loaded(tree))), "plan", "eval")
+    read = copy.copy(tree)
+    if isinstance(read, ast.Name | ast.Attribute | ast.Subscript):  # it may be the target of an assignment
+        read.ctx = ast.Load()
+    assert isinstance(read, ast.expr)
+    return compile(ast.Expression(read), "plan", "eval")
 
 
-def _loaded(tree: ast.AST) -> ast.expr:
-    """Return an expression that may be the target of an assignment as one that is read."""
-    return ast.parse(ast.unparse(tree), mode="eval").body
+@cache
+def _text(tree: ast.AST) -> str:
+    return ast.unparse(tree)
+
+
+def _address(array: Array) -> int:
+    address, _ = array.__array_interface__["data"]
+    return int(address)
 
 
 def _owner(array: Any) -> Array:

@@ -1,0 +1,100 @@
+"""`dotnn report`: what is known of a run, gathered for one page."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+
+import numpy as np
+
+from dotnn import __version__
+from dotnn.codegen.heading import digest
+from dotnn.commands.checking.spec import check_compilation
+from dotnn.commands.explaining.script import explanation
+from dotnn.commands.seeing.figures import figures_of
+from dotnn.commands.seeing.look import seen_of
+from dotnn.commands.seeing.run import Run
+from dotnn.reports.data_summary import columns
+from dotnn.reports.page.document import PagePart, page
+from dotnn.reports.page.sections import (
+    data_part,
+    diagnosis_part,
+    equations_part,
+    figures_part,
+    network_part,
+    picture_parts,
+    reproduction_part,
+    spec_part,
+    summary_of,
+    verdict_part,
+)
+from dotnn.reports.seen import Seen
+from dotnn.running.deadline import Ended, within
+from dotnn.running.run_files import used_files
+from dotnn.running.spec_files import load_examples
+
+PATIENCE = 60.0
+"""How long the gradients are checked, in seconds."""
+
+
+def report_page(run: Run, data: str | None) -> str:
+    """Return the page of a run as the text of an HTML file. Raises `CompileError`."""
+    title = f"{run.folder.path.resolve().name}: a run of {run.model.name}"
+    return page(title, summary_of(run.model, run.result), [*_parts(run, data)])
+
+
+def _parts(run: Run, data: str | None) -> Iterator[PagePart]:
+    seen = seen_of(run, data)
+    raw, labels = load_examples(run.model, run.source if data is None else data)
+    found = explanation(run.begun)
+    yield spec_part({"spec.nn": run.model.source.text, **used_files(run.model.source)}, run.begun.sets)
+    yield network_part(run.model)
+    yield data_part(run.model, columns(run.model, raw, labels), _sizes(seen))
+    yield figures_part(figures_of(run, dict(seen.parts[seen.part]), seen.part).as_json())
+    yield diagnosis_part(seen)
+    yield from picture_parts(seen)
+    yield equations_part(found.derivation)
+    yield verdict_part(*_verdict(run))
+    yield reproduction_part(_facts(run), _command(run))
+
+
+def _sizes(seen: Seen) -> dict[str, int]:
+    return {part: len(next(iter(arrays.values()))) for part, arrays in seen.parts.items()}
+
+
+def _verdict(run: Run) -> tuple[str, list[tuple[str, str, str]]]:
+    """Return the verdict of `dotnn check` on the network of a run, and a row for each gradient."""
+    try:
+        report = within(PATIENCE, lambda: check_compilation(run.begun, run.model.name))
+    except Ended as ended:
+        return f"INCONCLUSIVE: {ended}", []
+    rows = [(t.name, "–" if t.rel_err is None else f"{t.rel_err:.1e}", str(t.verdict)) for t in report.tensors]
+    return str(report.verdict), rows
+
+
+def _facts(run: Run) -> dict[str, str]:
+    manifest = run.folder.manifest
+    return {
+        "dotnn that trained": str(manifest.get("version", "")),
+        "dotnn of this page": __version__,
+        "Python of this page": platform.python_version(),
+        "NumPy of this page": np.__version__,
+        "target": str(manifest.get("target", "")),
+        "seed": str(manifest.get("seed", "")),
+        "precision": str(manifest.get("precision", "")),
+        "digest of the spec": digest(run.model.source.whole),
+        "digest of the training": str(manifest.get("training", "")),
+        "checksum of the raw data": f"{manifest['examples']:08x}" if isinstance(manifest.get("examples"), int) else "",
+    }
+
+
+def _command(run: Run) -> str:
+    """Return the command that trains the same again."""
+    manifest = run.folder.manifest
+    words = ["dotnn", "train", run.spec_path or "spec.nn", "--run", "again"]
+    words += [word for text in run.begun.sets for word in ("--set", f'"{text}"')]
+    words += ["--data", str(manifest["data"])] if manifest.get("data") else []
+    words += ["--seed", str(manifest.get("seed", run.model.train.seed))]
+    words += ["--target", str(manifest["target"])] if manifest.get("target") else []
+    words += ["--precision", str(manifest["precision"])] if manifest.get("precision") else []
+    return " ".join(words)

@@ -1,0 +1,65 @@
+"""Reading `mask = m` of a loss or a metric: which examples, or which of their steps, count."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from dotnn.library.layers.base import shape_text
+from dotnn.model import messages
+from dotnn.model.messages.base import Fail
+from dotnn.model.model import Declared, Read
+from dotnn.model.network import NetworkReader
+from dotnn.model.scope import Tensor
+from dotnn.syntax import nodes
+
+MASK = "mask"
+
+
+def taken_out(call: nodes.Call, taken: Collection[str] = ()) -> tuple[nodes.Call, nodes.Expr | None]:
+    """Return a call without its mask, and the mask; `taken` are arguments that a definition has of its own."""
+    mask = next((a for a in call.args if a.name is not None and a.name.id == MASK), None)
+    if mask is None or MASK in taken:
+        return call, None
+    return replace(call, args=tuple(a for a in call.args if a is not mask)), mask.value
+
+
+def read_mask(expr: nodes.Expr, output: Tensor, most: int, name: str, network: NetworkReader) -> Read:
+    """Return what a mask is, for an output whose first `most` axes it may have. Raises `Fail`.
+
+    A value of the model marks with whole numbers what is not 0, as for recurrent layers; a target may hold any weights.
+    """
+    target = network.targets.get(expr.id) if isinstance(expr, nodes.Name) else None
+    if target is not None:
+        network.scope.used.add(target.name)
+        if target.kind != "real":
+            message = f"the mask of {name} must hold 0 and 1, or weights, but {target.name} is {target.shown}"
+            places = list(output.type.example[: min(most, 1)] or (1,))
+            raise Fail(messages.training.mask_form(expr.span, message, f"declare target {target.name}: {places}"))
+        _check_shape(expr, target, output, most, name)
+        return Read(target=target.name, kind="weight")
+    value = network.named_value(expr)
+    if value.type.dtype == "real":
+        message = f"the mask of {name} must hold whole numbers, but {value.label or value.path} holds real ones"
+        help = "padding_mask makes one from tokens; what is known of the examples alone is a target: target m: [1]"
+        raise Fail(messages.training.mask_form(expr.span, message, help))
+    _check_shape(expr, value, output, most, name)
+    return Read(value=value.path)
+
+
+def tensor_at(path: str, network: NetworkReader) -> Tensor:
+    """Return the value of the network at a path that a loss or a metric has named."""
+    return next(t for t in network.scope.names.values() if isinstance(t, Tensor) and t.path == path)
+
+
+def _check_shape(expr: nodes.Expr, mask: Tensor | Declared, output: Tensor, most: int, name: str) -> None:
+    """Raise `Fail` where a mask has neither a number for each example nor one for each of its first places."""
+    given, places = mask.type.example, output.type.example[:most]
+    if given in ((), (1,)) or given == places[: len(given)]:
+        return
+    message = (
+        f"the mask of {name} has shape {shape_text(mask.type)}, but the output has shape {shape_text(output.type)}"
+    )
+    forms = [f"one number for each example, [1]{'' if places else ': that is all that this loss can tell apart'}"]
+    forms += [f"one for each of its {places[0]} steps, [{places[0]}]"] if places else []
+    raise Fail(messages.training.mask_form(expr.span, message, f"give it {' or '.join(forms)}"))

@@ -1,0 +1,80 @@
+"""What the data of a run are: how many examples each part has, and what its numbers and classes are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dotnn.model.model import Model
+
+MOST_COLUMNS = 40
+"""Of more columns, the pixels of an image say, one row says all."""
+MOST_TEXTS = 20
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the raw data, or a whole array: least, mean, greatest, deviation, and how many are missing.
+
+    Of classes and texts `said` is how often each occurs instead.
+    """
+
+    name: str
+    kind: str
+    count: int
+    missing: int
+    least: float | None = None
+    mean: float | None = None
+    most: float | None = None
+    deviation: float | None = None
+    said: str = ""
+
+
+def columns(model: Model, raw: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[str]]) -> list[Column]:
+    """Return a row for each column that is read, before anything is done to it."""
+    return [column for name, values in raw.items() for column in _of(model, name, np.asarray(values), labels)]
+
+
+def _of(model: Model, name: str, values: np.ndarray, labels: Mapping[str, Sequence[str]]) -> Iterator[Column]:
+    declared = model.inputs.get(name) or model.targets.get(name)
+    kind = declared.kind if declared is not None else "beside"
+    if values.dtype.kind in "US" or kind == "class" or name in labels:
+        yield _counted(name, "class" if name in labels else kind, values, labels.get(name))
+        return
+    rows = values.reshape(len(values), -1)
+    if rows.shape[1] > MOST_COLUMNS:
+        yield _numbers(f"{name} {list(values.shape[1:])}", kind, rows.reshape(-1))
+        return
+    called = _names(model, name, rows.shape[1])
+    yield from (_numbers(one, kind, rows[:, i]) for i, one in enumerate(called))
+
+
+def _names(model: Model, name: str, count: int) -> list[str]:
+    source = model.data.source if model.data else None
+    columns = source.fields.get(name, ()) if source is not None and source.entry.table else ()
+    if len(columns) == count:
+        return [f"{name}: {column}" if column != name else name for column in columns]
+    return [f"{name}[{i}]" for i in range(count)] if count > 1 else [name]
+
+
+def _numbers(name: str, kind: str, values: np.ndarray) -> Column:
+    numbers = values.astype(float)
+    known = numbers[~np.isnan(numbers)]
+    if not known.size:
+        return Column(name, kind, len(values), len(values))
+    ends = float(known.min()), float(known.mean()), float(known.max()), float(known.std())
+    return Column(name, kind, len(values), len(values) - len(known), *ends)
+
+
+def _counted(name: str, kind: str, values: np.ndarray, labels: Sequence[str] | None) -> Column:
+    found, counts = np.unique(values, return_counts=True)
+    missing = int(counts[found == ""].sum()) if values.dtype.kind == "U" else 0
+    names = [
+        labels[int(one)] if labels and values.dtype.kind != "U" and int(one) < len(labels) else str(one)
+        for one in found
+    ]
+    listed = [f"{one}: {count}" for one, count in zip(names, counts, strict=True) if one]
+    more = f", and {len(listed) - MOST_TEXTS} more" if len(listed) > MOST_TEXTS else ""
+    return Column(name, kind, int(counts.sum()), missing, said=", ".join(listed[:MOST_TEXTS]) + more)

@@ -1,0 +1,111 @@
+"""What a finding is, and how the fix that it names can be tried."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from dotnn.core.arguments import Symbol
+from dotnn.core.diagnostics import CompileError, Span
+from dotnn.model.resolve import ORACLES, resolve
+from dotnn.reports.seen import Layer, Seen
+from dotnn.syntax.nodes import Assign
+from dotnn.syntax.parse import parse
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: what, with its `numbers` by name; where in the spec; what to do about it."""
+
+    finding: str
+    message: str
+    place: str
+    fix: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as `--json` prints it."""
+        return {
+            "finding": self.finding,
+            "message": self.message,
+            "place": self.place,
+            "fix": self.fix,
+            "numbers": dict(self.numbers),
+        }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that can be wrong with a training. `look` yields a fault for each place where it is.
+
+    The lower its `rank`, the worse: what has a lower one may be the cause of what has a higher one.
+    """
+
+    name: str
+    doc: str
+    rank: int
+    look: Callable[[Seen], Iterator[Fault]]
+
+
+def way_to_try(seen: Seen, span: Span | None, change: str, values: Mapping[str, str]) -> str:
+    """Return how a change is tried: by `--set`, where a parameter of the spec stands at its place and may be so.
+
+    `values` maps a word that such a parameter must hold now (or "" for any number) to what it is to be.
+    """
+    constants = seen.model.constants
+    text = seen.model.source.text_at(span) if span else ""
+    words = [word for word in re.findall(r"[A-Za-z_]\w*", text) if word in constants]
+    for word in dict.fromkeys(words):
+        wanted = values.get("", "") if _is_number(constants[word]) else values.get(_said(constants[word]), "")
+        if wanted and _may_be(seen, f"{word}={wanted}"):
+            return f"{change}: --set {word}={wanted}"
+    return f"{change} (what is declared in params can be tried by --set)"
+
+
+def _may_be(seen: Seen, setting: str) -> bool:
+    """Whether the spec takes a setting beside those of the run: a parameter has limits."""
+    source = seen.model.source
+    try:
+        resolve(parse(source), source, [*seen.sets, setting], [*ORACLES, *seen.model.check.against])
+    except CompileError:
+        return False
+    return True
+
+
+def _said(value: object) -> str:
+    """Return what a parameter holds in one word: the name of a member of the library."""
+    name = getattr(value, "name", value)
+    return str(name) if isinstance(name, str | Symbol) else ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def place(seen: Seen, span: Span | None) -> str:
+    """Return the line of the spec."""
+    return seen.model.source.place(span)
+
+
+def place_of(seen: Seen, layer: Layer) -> str:
+    """Return the line of the statement of a layer."""
+    return place(seen, layer.step.places.statement or layer.step.span)
+
+
+def statement_of(layer: Layer) -> Span:
+    """Return where the statement of a layer is, with all that it calls."""
+    return layer.step.places.statement or layer.step.span
+
+
+def hidden(seen: Seen, layers: list[Layer]) -> list[Layer]:
+    """Return the layers that are no output."""
+    ends = set(seen.model.outputs.values())
+    return [layer for layer in layers if layer.name not in ends]
+
+
+def key_span(seen: Seen, section: str, key: str) -> Span | None:
+    """Return where a section of the spec gives a key, the section where it does not."""
+    found = [part for part in parse(seen.model.source).sections if part.keyword == section]
+    given = [line for part in found for line in part.statements if isinstance(line, Assign) and line.name.id == key]
+    return next((line.span for line in given), found[0].span if found else None)

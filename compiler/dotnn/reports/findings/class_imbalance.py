@@ -1,0 +1,52 @@
+"""Classes of which one hides the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dotnn.model.model import LossTerm
+from dotnn.reports.findings.base import Fault, Finding, place
+from dotnn.reports.seen import Seen
+
+RARE = 0.05
+"""A class with less than this part of the examples of the most frequent one is rare."""
+MOST_CLASSES, ENOUGH = 20, 50
+"""Of more classes, such as words, some are rare by nature; of fewer examples nothing can be said."""
+
+
+def look(seen: Seen) -> Iterator[Fault]:
+    """Yield a fault for each target of few classes of which one is rare, where the loss does not weigh them."""
+    for term in seen.model.train.losses:
+        counts = _counts(seen, term)
+        if counts is None or term.attrs.get("class_weight") or counts.sum() < ENOUGH:
+            continue
+        rare, often = int(counts.argmin()), int(counts.argmax())
+        if counts[rare] >= RARE * counts[often]:
+            continue
+        names = seen.labels.get(term.target) or [str(c) for c in range(len(counts))]
+        said = f"{int(counts[rare])} examples of {names[rare]}, {int(counts[often])} of {names[often]}"
+        weights = [round(float(counts.sum() / (len(counts) * max(n, 1))), 2) for n in counts]
+        fix = f"weigh the classes: class_weight = {weights}; and judge by balanced accuracy, not accuracy"
+        message = f"the classes of {term.target} are unbalanced: the training part has {said}"
+        numbers = {"least": float(counts[rare]), "most": float(counts[often])}
+        yield Fault("class_imbalance", message, place(seen, term.span), fix, numbers)
+
+
+def _counts(seen: Seen, term: LossTerm) -> np.ndarray | None:
+    """Return how many examples of the training part each class has, None for what are no few classes."""
+    if term.target not in seen.parts["train"]:
+        return None
+    target = np.asarray(seen.parts["train"][term.target])
+    if term.target_kind.startswith("class:"):
+        count = int(term.target_kind.partition(":")[2])
+        return np.bincount(target.reshape(-1).astype(int), minlength=count) if count <= MOST_CLASSES else None
+    if term.target_kind == "distribution" and target.shape[-1] <= MOST_CLASSES and np.isin(target, (0, 1)).all():
+        return np.asarray(target.reshape(-1, target.shape[-1]).sum(axis=0))
+    if term.target_kind == "unit" and target.shape[1:] == (1,) and np.isin(target, (0, 1)).all():
+        return np.bincount(target.reshape(-1).astype(int), minlength=2)
+    return None
+
+
+CLASS_IMBALANCE = Finding("class_imbalance", "a class has less than a twentieth of the examples of another", 70, look)

@@ -1,0 +1,101 @@
+"""Inputs that hold the answer, and held-out examples that the training has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dotnn.reports.findings.base import Fault, Finding, place
+from dotnn.reports.seen import Arrays, Seen
+from dotnn_runtime.merit.ranking import roc_auc
+
+ENOUGH = 30
+SAME = 0.9999
+"""A column and a target that correlate more closely than this are the same but for rounding."""
+SEEN_BEFORE = 0.05
+"""So large a part of the held-out examples may have been drawn twice by chance."""
+
+
+def look(seen: Seen) -> Iterator[Fault]:
+    """Yield a fault for each column that alone gives a target away, and for each part that holds trained examples."""
+    yield from _columns(seen)
+    yield from _repeated(seen)
+
+
+def _columns(seen: Seen) -> Iterator[Fault]:
+    train = seen.parts["train"]
+    for target, declared in seen.model.targets.items():
+        wanted = np.asarray(train[target])
+        answers = wanted.reshape(len(wanted), -1).astype(float)
+        if len(wanted) < ENOUGH or answers.shape[1] > 8 or _is_copied(seen, answers):
+            continue
+        classes = answers.shape[1] == 1 and len(np.unique(answers)) == 2
+        for name, column, values in _numbers(seen, train):
+            for j in range(answers.shape[1]):
+                if _gives_away(values, answers[:, j], classes):
+                    message = f"{column} of {name} alone tells {target}: is it known before {target} is?"
+                    fix = f"leave {column} out, unless it is what the network is to learn"
+                    yield Fault("leak", message, place(seen, declared.span), fix, {"examples": len(wanted)})
+
+
+def _numbers(seen: Seen, part: Arrays) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield the columns of inputs of real numbers that are rows, each with the input and the name of the column."""
+    source = seen.model.data.source if seen.model.data else None
+    for name, declared in seen.model.inputs.items():
+        if declared.kind != "real" or len(declared.type.example) != 1:
+            continue
+        columns = source.fields.get(name, ()) if source is not None and source.entry.table else ()
+        for i, values in enumerate(np.asarray(part[name], float).T):
+            yield name, columns[i] if i < len(columns) else f"number {i}", values
+
+
+def _gives_away(values: np.ndarray, answer: np.ndarray, classes: bool) -> bool:
+    """Whether a column is the answer, up to scale, or parts two classes at one threshold."""
+    if values.std() == 0 or answer.std() == 0:
+        return False
+    if classes:
+        area = roc_auc(values, answer == answer.max())
+        return area in (0.0, 1.0)
+    return bool(abs(np.corrcoef(values, answer)[0, 1]) > SAME)
+
+
+def _is_copied(seen: Seen, answers: np.ndarray) -> bool:
+    """Whether a target is an input as a whole, as for an autoencoder: it is meant to be known."""
+    for name in seen.model.inputs:
+        values = np.asarray(seen.parts["train"][name])
+        if values.size == answers.size and np.allclose(values.reshape(answers.shape), answers, atol=1e-6):
+            return True
+    return False
+
+
+def _repeated(seen: Seen) -> Iterator[Fault]:
+    """Yield a fault where held-out examples are among those of training, and numbers that hardly repeat by chance."""
+    known = {row.tobytes() for row in _rows(seen, "train")}
+    if len(known) < ENOUGH or not _is_continuous(seen):
+        return
+    for part in ("val", "test"):
+        rows = _rows(seen, part)
+        again = sum(row.tobytes() in known for row in rows)
+        if len(rows) and again > SEEN_BEFORE * len(rows) and again > 2:
+            data = seen.model.data
+            span = data.source.span if data is not None and data.source is not None else None
+            message = f"{again} of the {len(rows)} examples of the {part} part are in the training part, too"
+            fix = "remove repeated rows, or split by what they have in common: split(…, groups = column)"
+            yield Fault("leak", message, place(seen, span), fix, {"repeated": again, "examples": len(rows)})
+
+
+def _rows(seen: Seen, part: str) -> np.ndarray:
+    if part not in seen.parts:
+        return np.zeros((0, 1))
+    arrays = [np.asarray(seen.parts[part][name], float) for name in seen.model.inputs]
+    return np.ascontiguousarray(np.hstack([a.reshape(len(a), -1) for a in arrays]))
+
+
+def _is_continuous(seen: Seen) -> bool:
+    """Whether some number of the inputs takes so many values that two examples are rarely alike by chance."""
+    rows = _rows(seen, "train")
+    return any(len(np.unique(column)) > len(column) / 4 for column in rows.T)
+
+
+LEAK = Finding("leak", "a column alone tells the target, or held-out examples are in the training part", 45, look)

@@ -1,0 +1,154 @@
+"""The parts of a page about a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from dotnn.model.model import Model
+from dotnn.reports.data_summary import Column
+from dotnn.reports.diagnosis import HEADS, cells, vital_signs
+from dotnn.reports.diagram.boxes import diagram_of
+from dotnn.reports.diagram.svg import svg_of
+from dotnn.reports.equations.derivation import Derivation
+from dotnn.reports.equations.html import equations_html
+from dotnn.reports.figures import WORDS, number
+from dotnn.reports.findings import FINDINGS, diagnosis
+from dotnn.reports.page.document import PagePart
+from dotnn.reports.page.markup import bullets, code, folded, heading, paragraph, picture, section, table
+from dotnn.reports.pictures import PICTURES
+from dotnn.reports.seen import Seen
+
+
+def summary_of(model: Model, result: Mapping[str, Any]) -> str:
+    """Return a run in a sentence or two."""
+    reached = {"loss": result.get("loss"), "val_loss": result.get("val_loss"), **(result.get("metrics") or {})}
+    figures = ", ".join(f"{name} {number(value)}" for name, value in reached.items() if value is not None)
+    ended = "" if result.get("stopped_by") == "epochs" else f", ended by: {result.get('stopped_by')}"
+    epochs = f"{result.get('epochs')} epochs{ended}; the parameters are those of epoch {result.get('best_epoch')}"
+    return f"{model.size:,} parameters, {epochs}. {figures}."
+
+
+def spec_part(texts: Mapping[str, str], sets: Sequence[str]) -> PagePart:
+    """Return the spec, with the files that it uses, each line with its number."""
+    pieces = [paragraph(f"with --set {' --set '.join(sets)}", "quiet")] if sets else []
+    for name, text in texts.items():
+        lines = text.rstrip().split("\n")
+        numbered = "\n".join(f"{i:>{len(str(len(lines)))}}  {line}" for i, line in enumerate(lines, 1))
+        pieces += [heading(name)] * (len(texts) > 1) + [code(numbered, f"The text of {name}")]
+    return PagePart("spec", "The spec", section("spec", "The spec", *pieces))
+
+
+def network_part(model: Model) -> PagePart:
+    """Return the network as a picture."""
+    drawn = picture(svg_of(diagram_of(model, unfold=False)), "network-picture", "network")
+    left_out = section("network", "The network", paragraph("The picture is too large for this page: dotnn graph SPEC."))
+    return PagePart("network", "The network", section("network", "The network", drawn), len(drawn), left_out)
+
+
+def data_part(model: Model, columns: Sequence[Column], sizes: Mapping[str, int]) -> PagePart:
+    """Return how many examples there are, and what is in each column before anything is done to it."""
+    counts = ", ".join(f"{count} for {part}" for part, count in sizes.items())
+    ways = {name: some for name, some in (model.data.prepared if model.data else {}).items() if some}
+    done = [f"{name}: {', '.join(map(str, some))}" for name, some in ways.items()]
+    heads = ("column", "kind", "count", "missing", "least", "mean", "greatest", "deviation")
+    rows = [
+        (c.name, c.kind, str(c.count), str(c.missing), *(_blank(v) for v in (c.least, c.mean, c.most, c.deviation)))
+        for c in columns
+    ]
+    classes = [f"{c.name}: {c.said}" for c in columns if c.said]
+    pieces = [
+        paragraph(f"Examples: {counts}."),
+        table(heads, rows, "The columns of the data"),
+        bullets(classes),
+        paragraph("Fitted on the training part, and done to all:") if done else "",
+        bullets(done),
+    ]
+    return PagePart("data", "The data", section("data", "The data", *pieces))
+
+
+def _blank(value: float | None) -> str:
+    return "" if value is None else number(value)
+
+
+def figures_part(found: Mapping[str, Any]) -> PagePart:
+    """Return the figures of merit with their intervals."""
+    own = {"loss": found["loss"], **found["metrics"]}
+    said = ", ".join(f"{name} {number(value)}" for name, value in own.items())
+    pieces = [paragraph(f"Of the {found['part']}, {found['examples']} examples: {said}.")]
+    for output in found["outputs"]:
+        intervals = output.get("intervals", {})
+        rows = [(WORDS[name], number(value), _ends(intervals.get(name))) for name, value in output["figures"].items()]
+        called = f"{output['output']} against {output['target']}"
+        pieces += [heading(called), table(("figure", "value", "95% between"), rows, f"Figures of {called}")]
+        if output["kind"] == "classes":
+            heads = ("class", "examples", "precision", "recall", "F1", "ROC AUC")
+            each = [
+                (
+                    str(c["class"]),
+                    number(c["examples"]),
+                    *(number(c[k]) for k in ("precision", "recall", "f1", "roc_auc")),
+                )
+                for c in output["classes"]
+            ]
+            pieces.append(table(heads, each, f"Classes of {called}"))
+    return PagePart("figures", "Figures of merit", section("figures", "Figures of merit", *pieces))
+
+
+def _ends(interval: Sequence[float] | None) -> str:
+    return f"{number(interval[0])} and {number(interval[1])}" if interval else ""
+
+
+def diagnosis_part(seen: Seen) -> PagePart:
+    """Return what is wrong, and the signs of life of every layer."""
+    faults, signs = diagnosis(seen), vital_signs(seen)
+    items = "".join(
+        f'<li><span class="bad">{escape(fault.message)}</span> ({escape(fault.place)})<br />'
+        f"fix: {escape(fault.fix)}</li>"
+        for fault in faults
+    )
+    found = f'<ol class="findings">{items}</ol>' if faults else paragraph("Nothing found.", "good")
+    pieces = [
+        paragraph(f"{len(FINDINGS)} things were looked for.", "quiet"),
+        found,
+        table(HEADS, [cells(sign) for sign in signs], "Signs of every layer"),
+    ]
+    return PagePart("diagnosis", "Diagnosis", section("diagnosis", "Diagnosis", *pieces))
+
+
+def picture_parts(seen: Seen) -> Iterator[PagePart]:
+    """Yield a part for each picture that the run has."""
+    for name in sorted(PICTURES, key=lambda name: (name != "curves", name)):
+        one, svg = PICTURES[name], PICTURES[name].draw(seen)
+        if svg:
+            drawn = picture(svg, f"{name}-picture", "chart")
+            left_out = paragraph(
+                f"The picture is too large for this page: dotnn graph --run {seen.name} --show {name}."
+            )
+            text = section(name, one.heading, drawn)
+            yield PagePart(name, one.heading, text, len(drawn), section(name, one.heading, left_out))
+
+
+def equations_part(derivation: Derivation) -> PagePart:
+    """Return the equations, folded."""
+    lines = paragraph("Lines are those of the script that dotnn compile writes for the spec.", "quiet")
+    text = folded("Forward, the loss, backward, the update", lines + equations_html(derivation, 4, level=3))
+    left_out = section("equations", "Equations", paragraph("They are too long for this page: dotnn explain SPEC."))
+    return PagePart("equations", "Equations", section("equations", "Equations", text), len(text), left_out)
+
+
+def verdict_part(verdict: str, rows: Sequence[tuple[str, str, str]]) -> PagePart:
+    """Return what `dotnn check` says of the gradients."""
+    said = paragraph(verdict, "good" if verdict == "PASS" else "bad")
+    what = "Every gradient of the generated scripts against a complex step, and the training against the interpreter."
+    heads = ("gradient", "relative error", "verdict")
+    more = folded("Each gradient", table(heads, rows, "Each gradient")) if rows else ""
+    return PagePart("gradients", "Gradients", section("gradients", "Gradients", said, paragraph(what, "quiet"), more))
+
+
+def reproduction_part(facts: Mapping[str, str], command: str) -> PagePart:
+    """Return what is needed to train the same again."""
+    rows = [(name, value) for name, value in facts.items() if value]
+    pieces = [code(command, "The command"), table(("what", "is"), rows, "Versions and digests")]
+    return PagePart("again", "How to reproduce it", section("again", "How to reproduce it", *pieces))

@@ -1,0 +1,74 @@
+"""Which classes are taken for which."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dotnn.reports.pictures.base import Picture, draw_shades
+from dotnn.reports.seen import Classes, Seen
+from dotnn_runtime.merit.classes import confusion_matrix
+from dotnn_runtime.pictures.draw import LETTER, Element, text
+from dotnn_runtime.pictures.style import SHADES, STYLE
+from dotnn_runtime.pictures.svg import frame, text_of
+
+LEAST_CELL, WIDEST_CELL, MOST_CLASSES, TOP = 40.0, 84.0, 30, 86.0
+
+
+def draw(seen: Seen) -> str:
+    """Return a confusion matrix for each output of classes: rows are true, columns predicted."""
+    found = [one for one in seen.compared if isinstance(one, Classes) and len(one.labels) <= MOST_CLASSES][:12]
+    if not found:
+        return ""
+    room = 40 + LETTER * max(len(label) for one in found for label in one.labels)
+    heights = [TOP + _cell(one) * len(one.labels) + 30 for one in found]
+    width = max(420.0, room + max(_cell(one) * len(one.labels) for one in found) + 30)
+    title = f"{seen.model.name}: which classes are taken for which"
+    described = f"the {seen.part} part: " + "; ".join(_words(one) for one in found)
+    root = frame(f"{width:.0f}", f"{30 + sum(heights):.0f}", title=title, description=described, style=STYLE)
+    text(root, 16, 24, title, "title")
+    top = 30.0
+    for one, height in zip(found, heights, strict=True):
+        _matrix(root, one, room, top)
+        top += height
+    return text_of(root)
+
+
+def _counts(one: Classes) -> np.ndarray:
+    return confusion_matrix(one.predicted, one.actual, len(one.labels)).astype(int)
+
+
+def _words(one: Classes) -> str:
+    """Return the mistakes in words, the most frequent first."""
+    counts = _counts(one)
+    wrong = [(int(n), i, j) for (i, j), n in np.ndenumerate(counts) if i != j and n]
+    wrong.sort(reverse=True)
+    listed = ", ".join(f"{n} of {one.labels[i]} taken for {one.labels[j]}" for n, i, j in wrong[:8])
+    return f"{one.output} against {one.target}: {np.trace(counts)} of {counts.sum()} right{', ' * bool(listed)}{listed}"
+
+
+def _cell(one: Classes) -> float:
+    """Return the side of a cell, wide enough for most labels."""
+    return min(max(LEAST_CELL, LETTER * max(map(len, one.labels)) + 6), WIDEST_CELL)
+
+
+def _matrix(root: Element, one: Classes, left: float, top: float) -> None:
+    counts, labels, cell = _counts(one), one.labels, _cell(one)
+    text(root, 16, top + 22, f"{one.output} against {one.target}", "head")
+    text(root, left, top + 44, "predicted")
+    text(root, 16, top + TOP - 12, "true")
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    colours = 1 - np.eye(len(labels), dtype=int)
+    shades = np.ceil(share * SHADES * 0.75).astype(int)  # not so dark that a number on it is hard to read
+    draw_shades(root, left, top + TOP, (cell * len(labels), cell * len(labels)), shades, colours)
+    for i, label in enumerate(labels):
+        text(root, left - 8, top + TOP + cell * (i + 0.5) + 4, label, anchor="end")
+        short = label if LETTER * len(label) <= cell else f"{label[: int(cell / LETTER) - 1]}…"
+        text(root, left + cell * (i + 0.5), top + TOP - 8, short, "cell", anchor="middle")
+        for j, n in enumerate(counts[i]):
+            if n:
+                text(root, left + cell * (j + 0.5), top + TOP + cell * (i + 0.5) + 4, str(n), "cell", anchor="middle")
+
+
+CONFUSION = Picture(
+    "confusion", "which classes are taken for which", "outputs that are classes", "Which classes are mixed up", draw
+)

@@ -1,0 +1,186 @@
+"""A finished run with its data, computed once: what pictures are drawn of and findings are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dotnn.codegen.derivatives import Derivatives
+from dotnn.core.arguments import Bound
+from dotnn.ir.graph import Graph
+from dotnn.ir.interpret import run
+from dotnn.ir.node import Value
+from dotnn.model.model import Model, Step
+
+Array = np.ndarray
+Arrays = Mapping[str, Array]
+LOOKED_AT = 256
+"""So many examples of the training part are looked at, spread evenly over it."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Scores of classes, (n, classes), and the true ones, (n,); `probable` if the scores are probabilities.
+
+    `positive` is the class that a binary output stands for, -1 where each class has a score. `weights`, (n,), say how
+    often each row counts, None: once.
+    """
+
+    output: str
+    target: str
+    labels: Sequence[str]
+    scores: Array
+    actual: Array
+    probable: bool
+    positive: int = -1
+    weights: Array | None = None
+
+    @property
+    def predicted(self) -> Array:
+        """The class with the highest score, the first of equal ones."""
+        return np.asarray(self.scores.argmax(axis=1))
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Predictions and targets in the target's own units, (n, outputs) each, with `weights` of the rows or None."""
+
+    output: str
+    target: str
+    values: Array
+    actual: Array
+    weights: Array | None = None
+
+
+Comparison = Classes | Numbers
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a layer computes for some examples, the first axis counts them; None for what it does not have.
+
+    `z` is what its activation takes, `a` what it returns, `d` the derivative of the loss with respect to z, where
+    there is none with respect to a. `weights` are the names of its own weights.
+    """
+
+    step: Step
+    z: Array | None
+    a: Array
+    d: Array | None
+    weights: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The path of the layer."""
+        return self.step.path
+
+
+@dataclass(frozen=True)
+class Pass:
+    """All values of a network, its loss and its gradients, for some examples in prediction mode, in float64."""
+
+    model: Model
+    graph: Graph
+    values: Mapping[int, Array]
+
+    @property
+    def loss(self) -> float:
+        """The loss, with its penalties."""
+        return float(self.values[self.graph.loss.id]) if self.graph.loss else np.nan
+
+    @cached_property
+    def grads(self) -> dict[str, Array]:
+        """The gradients of the trained parameters, in their shapes."""
+        graph = self.graph
+        return {name: np.asarray(self.values[graph.grads[name].id]) for name in graph.params if name in graph.grads}
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        """The layers that have weights or activations, in the order in which they are computed."""
+        return [*self._layers()]
+
+    def _layers(self) -> Iterator[Layer]:
+        graph, producers = self.graph, self.graph.producers()
+        primal, sent = Derivatives(graph), dict[int, Value]()
+        for sender in graph.phase("backward"):
+            for v in sender.outs:
+                of, through = primal.of_cotangent(v) if v.role == "cotangent" else (None, "whole")
+                if of is not None and not through:
+                    sent[of.id] = v
+        for step in self.model.steps:
+            a, node = graph.steps[step.path], producers.get(graph.steps[step.path].id)
+            weights = tuple(
+                p for p in step.params.values() if p in graph.params and len(graph.params[p].type.shape) > 1
+            )
+            activates = node is not None and node.loop is None and len(node.ins) == 1 and node.ins[0].type == a.type
+            if not a.type.batched or a.type.dtype != "real" or not (weights or activates):
+                continue
+            z = node.ins[0] if node and activates else None
+            d = next((sent[v.id] for v in (z, a) if v is not None and v.id in sent), None)
+            yield Layer(step, self._array(z), self.values[a.id], self._array(d), weights)
+
+    def _array(self, v: Value | None) -> Array | None:
+        return None if v is None else np.asarray(self.values[v.id])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A finished run.
+
+    params, start  the parameters after and before the training, float64
+    graph     the graph of a training step
+    history   a record for each epoch;  result: what `metrics.json` says
+    parts     prepared examples of each part;  compared: predictions and targets on the `part` that is held out
+    outputs   prepared inputs -> outputs in the network's units
+    updates   the norm of the first update of each weight, as a part of the weight's own
+    """
+
+    name: str
+    model: Model
+    graph: Graph
+    params: Arrays
+    start: Arrays
+    history: Sequence[Mapping[str, float]]
+    result: Mapping[str, Any]
+    parts: Mapping[str, Arrays]
+    part: str
+    compared: Sequence[Comparison]
+    outputs: Callable[[Arrays], Arrays]
+    updates: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sets: Sequence[str] = ()
+
+    @cached_property
+    def chosen(self) -> dict[str, Array]:
+        """Some examples of the training part, in float64 where they are numbers of that kind."""
+        count = len(next(iter(self.parts["train"].values())))
+        rows = np.unique(np.linspace(0, count - 1, min(count, LOOKED_AT)).astype(int))
+        return {name: _double(np.asarray(a[rows])) for name, a in self.parts["train"].items()}
+
+    @cached_property
+    def trained(self) -> Pass:
+        """What the trained network computes for them."""
+        return self._computed(self.params)
+
+    @cached_property
+    def fresh(self) -> Pass:
+        """What the network computed before the training."""
+        return self._computed(self.start)
+
+    def _computed(self, params: Arrays) -> Pass:
+        with np.errstate(all="ignore"):
+            return Pass(self.model, self.graph, run(self.graph, {**params, **self.chosen}, training=False))
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the optimizer, that of the start where it has a schedule."""
+        rate = self.model.train.optimizer.attrs["lr"]
+        return float(rate.attrs.get("lr", np.nan) if isinstance(rate, Bound) else rate)
+
+
+def _double(values: Array) -> Array:
+    return values if values.dtype.kind in "iu" else values.astype(float)

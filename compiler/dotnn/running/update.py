@@ -1,0 +1,46 @@
+"""An update of the parameters by the optimizer's equations, as the spec has them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dotnn.codegen import optimizer
+from dotnn.ir.expr import Equation
+from dotnn.ir.interpret import helper_functions
+from dotnn.model.model import Model
+
+Arrays = dict[str, np.ndarray]
+
+
+def solved(
+    model: Model,
+    equations: Sequence[Equation],
+    numbers: Mapping[str, float],
+    params: Arrays,
+    grads: Arrays,
+    slots: dict[str, Arrays],
+) -> Arrays:
+    """Return the parameters after one update of those that have a gradient, and renew the memories in `slots`.
+
+    `numbers` are what the equations read beside `w`, `g` and the memories: the optimizer's arguments, `lr`, `t`.
+    """
+    train, starts = model.train, optimizer.slots(model.train)
+    text = "\n".join(optimizer.numpy_equation(line, numbers) for line in equations)
+    program = compile(text, "<equations>", "exec")
+    after = dict(params)
+    for name, g in grads.items():
+        w = params[name]
+        if model.params[name].decayed:
+            w = w - numbers["lr"] * train.weight_decay * w
+        scope: dict[str, Any] = {"np": np, "math": math, **helper_functions(), **numbers, "w": w, "g": g}
+        for slot, start in starts.items():
+            scope[slot] = slots.setdefault(slot, {}).get(name, np.full_like(g, start))
+        exec(program, scope)
+        after[name] = scope["w"]
+        for slot in starts:
+            slots[slot][name] = scope[slot]
+    return after

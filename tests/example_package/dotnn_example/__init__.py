@@ -1,0 +1,1 @@
+"""Members for dotnn from another package: `use dotnn_example`."""

@@ -1,0 +1,138 @@
+"""Windows of a series: equal to those of a loop over its steps, to the last one, and never of two parts at once."""
+
+import numpy as np
+import pytest
+from errors.runner import dotnn
+
+from dotnn.running.scripts import load_module
+from dotnn.running.spec_files import load_examples
+from dotnn.session import Options, compile_spec, front
+from dotnn_runtime.script.errors import DataError
+from dotnn_runtime.script.series import in_windows, split_windows
+
+TARGETS = {"explain": Options("explain"), "fast": Options("fast"), "tensorflow": Options(target="tensorflow")}
+SPEC = """
+model Series {
+  input  past: [5, 2]
+  input  clock: [1]
+  target ahead: [3]
+  target kind: class[2]
+  h = concat(past -> flatten, clock) -> dense(4, tanh)
+  output y = h -> dense(3)
+  output p = h -> dense(2, softmax)
+}
+data {
+  source = windows(csv("s.csv", past = [load, temp], ahead = load, kind = kind, clock = hour), past = 5, ahead = 3)
+  split = split(train = 60%, val = 25%, test = 15%, order = file)
+}
+train { loss = mse(y, ahead) + cross_entropy(p, kind)  epochs = 2  batch = 8 }
+"""
+STEPS = 83
+RNG = np.random.default_rng(4)
+SERIES = {
+    "load": RNG.normal(size=STEPS).round(3),
+    "temp": RNG.normal(size=STEPS).round(2),
+    "hour": np.arange(STEPS) % 24.0,
+    "kind": RNG.integers(0, 2, STEPS),
+}
+
+
+def write(folder, text=SPEC, steps=slice(None), columns=SERIES, name="s.csv"):
+    rows = zip(*(values[steps] for values in SERIES.values() if values is not None), strict=True)
+    lines = [
+        ",".join(columns),
+        *(",".join(str(v) for v, c in zip(row, SERIES, strict=True) if c in columns) for row in rows),
+    ]
+    (folder / name).write_text("\n".join(lines) + "\n")
+    (folder / "s.nn").write_text(text)
+    return folder / "s.nn"
+
+
+def by_hand(start=0, stop=STEPS):
+    """The windows of the steps from `start` to before `stop`, one at a time."""
+    found = {"past": [], "ahead": [], "kind": [], "clock": []}
+    t = start + 5
+    while t + 3 <= stop:
+        found["past"].append([[SERIES["load"][s], SERIES["temp"][s]] for s in range(t - 5, t)])
+        found["ahead"].append([SERIES["load"][s] for s in (t, t + 1, t + 2)])
+        found["kind"].append(SERIES["kind"][t])
+        found["clock"].append([SERIES["hour"][t]])
+        t += 1
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def equal(found, expected):
+    assert found.keys() >= expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(np.asarray(found[name]).reshape(values.shape), values, rtol=1e-6)
+
+
+def test_the_windows_are_those_of_a_loop(tmp_path):
+    equal(load_examples(front(str(write(tmp_path)))[0])[0], by_hand())
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_window_is_of_two_parts(target, tmp_path):
+    """83 steps are split 50, 21, 12 (largest remainders of 49.8, 20.75, 12.45), and each part has its own windows."""
+    write(tmp_path)
+    (tmp_path / "m.py").write_text(compile_spec(str(tmp_path / "s.nn"), TARGETS[target]).script)
+    module = load_module(tmp_path / "m.py", None)
+    raw = module.load_data()
+    equal(raw, by_hand())
+    parts, _ = module.prepare(raw)
+    for name, start, stop in (("train", 0, 50), ("val", 50, 71), ("test", 71, 83)):
+        expected = by_hand(start, stop)
+        kind = expected.pop("kind")
+        equal(parts[name], expected)
+        np.testing.assert_array_equal(np.asarray(parts[name]["kind"]).reshape(len(kind), -1)[:, -1], kind)
+
+
+@pytest.mark.parametrize("style", ["explain", "fast"])
+def test_a_prediction_takes_the_series_again(style, tmp_path):
+    """The last window that a prediction sees is the last whose inputs are there: its targets need not be."""
+    write(tmp_path)
+    outcome = dotnn("train", "s.nn", "--style", style, "--run", "run", folder=tmp_path)
+    assert outcome.exit_code == 0, outcome.stderr
+    write(tmp_path, columns=["load", "temp", "hour"], name="new.csv")
+    found = dotnn("predict", "run", "--input", "new.csv", folder=tmp_path).stdout.splitlines()
+    assert len(found) == 1 + STEPS - 5
+    places = range(5, STEPS)
+    past = [[[SERIES["load"][s], SERIES["temp"][s]] for s in range(t - 5, t)] for t in places]
+    np.savez(tmp_path / "w.npz", past=np.array(past), clock=SERIES["hour"][5:, None])
+    assert dotnn("predict", "run", "--input", "w.npz", folder=tmp_path).stdout.splitlines() == found
+
+
+def test_one_series_is_shared_by_all_that_name_no_columns(tmp_path):
+    text = SPEC.replace("past = [load, temp], ahead = load, kind = kind, clock = hour", "load = load, clock = hour")
+    text = text.replace("[5, 2]", "[5, 1]").replace("  target kind: class[2]\n", "")
+    text = text.replace("  output p = h -> dense(2, softmax)\n", "").replace(" + cross_entropy(p, kind)", "")
+    arrays, _ = load_examples(front(str(write(tmp_path, text)))[0])
+    np.testing.assert_array_equal(arrays["past"][..., 0], by_hand()["past"][..., 0])
+    np.testing.assert_array_equal(arrays["ahead"], by_hand()["ahead"])
+
+
+def test_parts_with_files_of_their_own_have_their_own_windows(tmp_path):
+    text = SPEC.replace("split = split(train = 60%, val = 25%, test = 15%, order = file)", 'val = csv("v.csv")')
+    write(tmp_path, text, slice(50, None), name="v.csv")
+    arrays, _ = load_examples(front(str(write(tmp_path, text, slice(0, 50))))[0])
+    for part, start, stop in (("train", 0, 50), ("val", 50, STEPS)):
+        equal({n: v[arrays["part"] == part] for n, v in arrays.items()}, by_hand(start, stop))
+
+
+def test_shuffled_windows_are_warned_of(tmp_path):
+    assert not any("NN613" in told for told in front(str(write(tmp_path)))[1])
+    assert any("NN613" in told for told in front(str(write(tmp_path, SPEC.replace(", order = file", ""))))[1])
+
+
+def test_windows_are_views_of_the_series():
+    series = np.arange(1000.0).reshape(500, 2)
+    windows = in_windows({"x": series}, {"x": (-100, 0)})["x"]
+    assert windows.shape == (401, 100, 2) and np.shares_memory(windows, series)
+
+
+def test_a_series_or_a_part_that_is_shorter_than_a_window():
+    with pytest.raises(DataError, match="4 steps, a window needs 5"):
+        in_windows({"x": np.zeros((4, 1))}, {"x": (-5, 0)})
+    with pytest.raises(DataError, match="the part val has 4 steps, a window needs 5"):
+        split_windows(16, 5, {"train": 0.8, "val": 0.2})
+    assert split_windows(16, 5, {"train": 0.75, "val": 0.25})["val"].tolist() == [15]

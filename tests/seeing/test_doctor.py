@@ -1,0 +1,229 @@
+"""`dotnn doctor`: planted faults are named in ten seeds, healthy trainings have none, numbers are those of loops."""
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+from errors.runner import dotnn
+from seeing.watching import compiled, watched
+
+from dotnn.core.registry import file_names
+from dotnn.reports.diagnosis import vital_signs, worst_line
+from dotnn.reports.findings import FINDINGS, diagnosis
+
+SEEDS = range(10)
+SPEC = """
+params {{ lr = {lr}  act = {act} }}
+model M {{
+  input x: [4]  target k: class[3]
+  h = x -> {hidden}
+  output p = h -> dense(3, softmax, init = {last})
+}}
+train {{ loss = cross_entropy(p, k)  optim = {optim}(lr)  batch = 16  epochs = {epochs} }}
+"""
+HEALTHY = {"lr": "0.01", "act": "tanh", "hidden": "dense(8, act)", "optim": "adam", "epochs": 12, "last": "xavier"}
+PLANTED = {
+    "dead_units": {"act": "relu", "hidden": "dense(8, act, bias_init = constant(-100))"},
+    "saturation": {"hidden": "dense(8, act, init = normal(100))"},
+    "gradient_flow": {"act": "sigmoid", "hidden": " -> ".join(["dense(8, act)"] * 10)},
+    "learning_rate": {"lr": "10"},
+    "learning_rate of sgd": {"lr": "100", "optim": "sgd"},
+    "learning_rate too low": {"lr": "1e-8"},
+    "symmetry": {"hidden": "dense(8, act, init = zeros)", "last": "zeros"},
+    "never_moved": {"hidden": "dense(8, act) -> stop_gradient"},
+    "constant_guess": {"act": "sigmoid", "hidden": " -> ".join(["dense(8, act)"] * 10)},
+}
+
+
+@cache
+def script(**changes):
+    return compiled(SPEC.format(**{**HEALTHY, **changes}))
+
+
+def data(seed, count=120):
+    rng = np.random.default_rng(seed)
+    k = np.arange(count) % 3
+    centres = rng.standard_normal((3, 4)) * 1.5
+    return {"x": centres[k] + rng.standard_normal((count, 4)), "k": k}
+
+
+def found(seen):
+    return [fault.finding for fault in diagnosis(seen)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_healthy_training_has_no_finding(seed):
+    begun, module = script()
+    assert found(watched(begun, module, data(seed), seed)) == []
+    begun, module = script(act="relu", lr="0.1", optim="sgd")
+    assert found(watched(begun, module, data(seed), seed)) == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("planted", [*PLANTED])
+def test_a_planted_fault_is_named(planted, seed):
+    begun, module = script(**PLANTED[planted])
+    seen = watched(begun, module, data(seed), seed)
+    name = planted.partition(" ")[0]
+    faults = [fault for fault in diagnosis(seen) if fault.finding == name]
+    assert faults, diagnosis(seen)
+    fault = faults[0]
+    assert fault.place.startswith("line ") and fault.fix and fault.numbers
+    assert all(np.isfinite(list(fault.numbers.values())))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_leak_is_named(seed):
+    """A column that is the answer, for numbers and for two classes; and held-out rows that were trained on."""
+    rng = np.random.default_rng(seed)
+    begun, module = compiled(LEAK)
+    x = rng.standard_normal((80, 3))
+    t = x[:, :1] + rng.standard_normal((80, 1))
+    assert "leak" not in found(watched(begun, module, {"x": x, "t": t}, seed))
+    told = np.hstack([x[:, :2], 5 - 2 * t])
+    assert "leak" in found(watched(begun, module, {"x": told, "t": t}, seed))
+    twice = {"x": np.tile(x[:40], (2, 1)), "t": np.tile(t[:40], (2, 1))}
+    (fault,) = [f for f in diagnosis(watched(begun, module, twice, seed)) if f.finding == "leak"]
+    parts = module.prepare(twice)[0]
+    rows = {tuple(row) for row in parts["train"]["x"]}
+    assert fault.numbers["repeated"] == sum(tuple(row) in rows for row in parts["test"]["x"])
+    begun, module = compiled(LEAK.replace("dense(1)", "dense(1, sigmoid)").replace("mse", "bce"))
+    yes = (x[:, 1:2] > 0.3).astype(float)
+    assert "leak" in found(watched(begun, module, {"x": x, "t": yes}, seed))
+    noisy = (x[:, 1:2] + rng.standard_normal((80, 1)) > 0.3).astype(float)
+    assert "leak" not in found(watched(begun, module, {"x": x, "t": noisy}, seed))
+
+
+LEAK = """
+model M { input x: [3]  target t: [1]  output y = x -> dense(1) }
+data { x = [[0, 0, 0]]  t = [[0]]  split = split(train = 60%, test = 40%) }
+train { loss = mse(y, t)  optim = adam(0.01)  epochs = 2 }
+"""
+TABLE = """
+model M { input x: [3]  target k: class[2]  output p = x -> dense(4, tanh) -> dense(2, softmax) }
+data { source = csv("d.csv", x = [a, b, c], k = k) }
+train { loss = cross_entropy(p, k)  optim = adam(0.03)  epochs = 20 }
+"""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_constant_column_and_rare_classes_are_named(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    x, noise = rng.standard_normal((200, 3)), rng.standard_normal(200)
+    for constant, rare in ((True, False), (False, True), (False, False)):
+        k = np.where(np.arange(200) % (50 if rare else 3) == 0, 1, 0)
+        x[:, 0] = k * 2 + noise
+        x[:, 1] = 7 if constant else rng.standard_normal(200)
+        rows = [f"{a},{b},{c},{n}" for (a, b, c), n in zip(x, k, strict=True)]
+        (tmp_path / "d.csv").write_text("\n".join(["a,b,c,k", *rows]))
+        begun, module = compiled(TABLE, tmp_path / "s.nn")
+        names = found(watched(begun, module, None, seed))
+        assert ("constant_column" in names, "class_imbalance" in names) == (constant, rare)
+        if constant:
+            (fault,) = [f for f in diagnosis(watched(begun, module, None, seed)) if f.finding == "constant_column"]
+            assert "column b " in fault.message and fault.place == "line 3"
+
+
+OVERFIT = """
+model M { input x: [5]  target t: [1]  output y = x -> dense(30, tanh) -> dense(1, sigmoid) }
+data { x = [[0, 0, 0, 0, 0]]  t = [[0]]  split = split(train = 50%, val = 50%) }
+train { loss = bce(y, t)  optim = adam(0.02)  epochs = 200 STOP }
+"""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_overfitting_is_named_unless_it_is_stopped(seed):
+    """A third of the labels are wrong, and learnt by heart."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((120, 5))
+    t = ((x[:, :1] > 0) ^ (rng.random((120, 1)) < 0.3)).astype(float)
+    begun, module = compiled(OVERFIT.replace("STOP", ""))
+    assert "overfitting" in found(watched(begun, module, {"x": x, "t": t}, seed))
+    begun, module = compiled(OVERFIT.replace("STOP", "stop = early(val_loss, patience = 15)"))
+    assert "overfitting" not in found(watched(begun, module, {"x": x, "t": t}, seed))
+
+
+def test_fixes_can_be_tried_by_set():
+    """The fix of a vanishing gradient, and of a learning rate, as `--set`; with it the fault is gone."""
+    for planted, wanted in (
+        ("gradient_flow", "act=relu"),
+        ("learning_rate", "lr=1"),
+        ("learning_rate too low", "lr=1e-07"),
+    ):
+        begun, module = script(**PLANTED[planted])
+        name = planted.partition(" ")[0]
+        (fault,) = [f for f in diagnosis(watched(begun, module, data(0), 0)) if f.finding == name]
+        assert fault.fix.endswith(f"--set {wanted}")
+    begun, module = compiled(SPEC.format(**{**HEALTHY, **PLANTED["gradient_flow"]}), sets=["act=relu"])
+    assert "gradient_flow" not in found(watched(begun, module, data(0), 0))
+
+
+def test_a_run_is_opened_as_it_was_set(tmp_path):
+    """What `--set` was given is part of the network: a word of the library as well as a number."""
+    x, k = data(0).values()
+    np.savez(tmp_path / "d.npz", x=x, k=k)
+    section = 'data { source = npz("d.npz", x = x, k = k) }\ntrain {'
+    (tmp_path / "s.nn").write_text(SPEC.format(**HEALTHY).replace("train {", section))
+    command = ["train", "s.nn", "--set", "act=relu", "--set", "lr=0.02", "--run", "r"]
+    assert dotnn(*command, folder=tmp_path).exit_code == 0
+    for looked in (["doctor", "r"], ["evaluate", "r"], ["graph", "--run", "r", "--show", "curves"]):
+        outcome = dotnn(*looked, folder=tmp_path)
+        assert outcome.exit_code == 0, outcome.stderr
+    loss = json.loads((tmp_path / "r/metrics.json").read_text())["loss"]
+    with np.load(tmp_path / "r/weights.npz") as w:
+        scores = np.exp(np.maximum(x @ w["h.W"] + w["h.b"], 0) @ w["p.W"] + w["p.b"])
+    wanted = -np.mean(np.log((scores / scores.sum(axis=1, keepdims=True))[np.arange(len(k)), k]))
+    found = json.loads(dotnn("evaluate", "r", "--json", folder=tmp_path).stdout)["loss"]
+    assert found == pytest.approx(wanted, rel=1e-5) and found == pytest.approx(loss, rel=0.2)
+
+
+def test_signs_are_those_of_a_loop():
+    """Shares of silent units and flat slopes, gradients, the first update: by NumPy lines that share nothing."""
+    begun, module = script(act="relu", optim="sgd", lr="0.1")
+    seen = watched(begun, module, data(3), 3)
+    x, k = seen.parts["train"]["x"].astype(float), seen.parts["train"]["k"]
+    hidden, last = vital_signs(seen)
+    for w, shown in ((seen.start, "gradient_before"), (seen.params, "gradient_after")):
+        h = np.maximum(x @ w["h.W"] + w["h.b"], 0)
+        scores = np.exp(h @ w["p.W"] + w["p.b"])
+        d = (scores / scores.sum(axis=1, keepdims=True) - np.eye(3)[k]) / len(x)
+        grads = x.T @ (d @ w["p.W"].T * (h > 0)), h.T @ d
+        assert getattr(hidden, shown) == pytest.approx(np.linalg.norm(grads[0]), rel=1e-9)
+        assert getattr(last, shown) == pytest.approx(np.linalg.norm(grads[1]), rel=1e-9)
+        if shown == "gradient_before":
+            assert hidden.update == pytest.approx(0.1 * np.linalg.norm(grads[0]) / np.linalg.norm(w["h.W"]), rel=1e-9)
+    assert hidden.silent == np.mean([not h[:, j].any() for j in range(8)])
+    begun, module = script(hidden="dense(8, act, init = normal(3))")
+    seen = watched(begun, module, data(3), 3)
+    z = seen.parts["train"]["x"].astype(float) @ seen.params["h.W"] + seen.params["h.b"]
+    assert vital_signs(seen)[0].flat == pytest.approx(np.mean(1 - np.tanh(z) ** 2 < 0.01))
+
+
+def test_the_command(tmp_path):
+    """The text and the object say the same; `train` says the worst in its last line, and nothing of a healthy one."""
+    text = SPEC.format(**{**HEALTHY, **PLANTED["symmetry"]})
+    x, k = data(0).values()
+    np.savez(tmp_path / "d.npz", x=x, k=k)
+    section = 'data { source = npz("d.npz", x = x, k = k) }\ntrain {'
+    (tmp_path / "bad.nn").write_text(text.replace("train {", section))
+    (tmp_path / "good.nn").write_text(SPEC.format(**HEALTHY).replace("train {", section))
+    bad = dotnn("train", "bad.nn", "--run", "bad", folder=tmp_path)
+    good = dotnn("train", "good.nn", "--run", "good", folder=tmp_path)
+    assert bad.exit_code == good.exit_code == 0 and "doctor:" not in good.stderr
+    seen = json.loads(dotnn("doctor", "bad", "--json", folder=tmp_path).stdout)
+    worst = seen["findings"][0]
+    assert worst["finding"] == "symmetry" and worst["place"] == "line 5"
+    last = bad.stderr.strip().splitlines()[-1]
+    assert last.startswith("doctor: ") and worst["message"] in last and worst["fix"] in last
+    shown = dotnn("doctor", "bad", folder=tmp_path)
+    assert shown.exit_code == 0
+    assert all(fault["message"] in shown.stdout and fault["fix"] in shown.stdout for fault in seen["findings"])
+    assert "nothing found" in dotnn("doctor", "good", folder=tmp_path).stdout
+    silent = dotnn("train", "bad.nn", "--run", "quiet", "--json", folder=tmp_path)
+    assert json.loads(silent.stdout)["run"] == "quiet" and "doctor:" not in silent.stderr
+
+
+def test_a_finding_is_called_as_its_file():
+    assert sorted(FINDINGS) == sorted(name for name in file_names("dotnn.reports.findings"))
+    assert worst_line("r", []) == ""

@@ -1,0 +1,341 @@
+"""Pictures of a run show its numbers: read back from the SVG, they are those of loops, scikit-learn, predictions."""
+
+import csv
+import io
+import re
+
+import numpy as np
+import pytest
+from errors.runner import dotnn
+from seeing.reading import SVG, Panel, boxes_of, points_of, root_of, shade_at
+from sklearn.decomposition import PCA
+from sklearn.metrics import confusion_matrix
+
+from dotnn.core.registry import file_names
+from dotnn.reports.pictures import PICTURES
+from dotnn_runtime.pictures import style
+
+SPEC = """
+model Plane {
+  input x: [2]  target kind: class[3]  target height: [1]
+  h = x -> dense(2, tanh)
+  g = x -> dense(5, sigmoid)
+  output p = h -> dense(3, softmax)
+  output y = g -> dense(1)
+}
+data {
+  source = csv("d.csv", x = [a, b], kind = kind, height = height)
+  split  = split(train = 70%, val = 15%, test = 15%)
+}
+train {
+  loss = cross_entropy(p, kind) + mse(y, height)
+  optim = adam(0.03)  batch = 16  epochs = 15  metrics = [accuracy, mae]
+}
+"""
+IMAGES = """
+model Look {
+  input image: [4, 6]  target t: [1]
+  output y = image -> flatten -> dense(3, relu) -> dense(1)
+}
+data { source = npz("i.npz", image = image, t = t) }
+train { loss = mse(y, t)  epochs = 2 }
+"""
+READING = """
+model Read {
+  input x: [5, 3]  target t: [1]
+  output y = attention(x, x, x) -> flatten -> dense(1)
+}
+data { source = npz("r.npz", x = x, t = t) }
+train { loss = mse(y, t)  epochs = 2 }
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((160, 2))
+    kind = np.digitize(x[:, 0] * x[:, 1], [-0.3, 0.3])
+    with open(made / "d.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("a", "b", "kind", "height"), *zip(*x.T, kind, x[:, 0] ** 2, strict=True)])
+    np.savez(made / "i.npz", image=rng.standard_normal((20, 4, 6)), t=rng.standard_normal((20, 1)))
+    np.savez(made / "r.npz", x=rng.standard_normal((20, 5, 3)), t=rng.standard_normal((20, 1)))
+    for name, text in (("plane", SPEC), ("look", IMAGES), ("read", READING)):
+        (made / f"{name}.nn").write_text(text)
+        command = ["train", f"{name}.nn", "--run", name, "--precision", "float64"]
+        outcome = dotnn(*command, folder=made)
+        assert outcome.exit_code == 0, outcome.stderr
+    return made
+
+
+def shown(folder, run, name):
+    outcome = dotnn("graph", "--run", run, "--show", name, "-o", "-", folder=folder)
+    assert outcome.exit_code == 0, outcome.stderr
+    return root_of(outcome.stdout)
+
+
+def weights_of(folder, run):
+    with np.load(folder / run / "weights.npz") as stored:
+        return dict(stored)
+
+
+def table(folder):
+    with open(folder / "d.csv", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    return {name: np.array([row[name] for row in rows], float) for name in rows[0]}
+
+
+def part(folder, name):
+    """Return the rows of a part: those of a permutation with the spec's seed, in ascending order."""
+    order = np.random.default_rng(0).permutation(160)
+    return np.sort(np.split(order, [112, 136])[("train", "val", "test").index(name)])
+
+
+def predicted(folder, run, x):
+    np.savez(folder / "x.npz", x=x)
+    text = dotnn("predict", run, "--input", "x.npz", folder=folder).stdout
+    return np.array(list(csv.reader(io.StringIO(text)))[1:], float)
+
+
+def test_curves_are_the_history(folder):
+    root = shown(folder, "plane", "curves")
+    with open(folder / "plane/history.csv", newline="") as file:
+        history = [*csv.DictReader(file)]
+    for name in ("loss", "accuracy", "mae"):
+        panel = Panel(root, name)
+        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+            (path,) = [p for p in root.iter(f"{SVG}path") if p.findtext(f"{SVG}title") == f"{label} {name}"]
+            places = np.array(re.findall(r"[ML]([-\d.]+) ([-\d.]+)", path.get("d")), float)
+            read = [panel.value(*place) for place in places]
+            np.testing.assert_allclose([x for x, _ in read], np.arange(1, 16), atol=0.05)
+            wanted = np.array([float(record[key]) for record in history])
+            np.testing.assert_allclose([y for _, y in read], wanted, atol=0.004 * np.ptp(wanted) + 1e-3)
+
+
+def test_the_confusion_matrix_is_scikit_learn_s(folder):
+    root, data, rows = shown(folder, "plane", "confusion"), table(folder), part(folder, "test")
+    x = np.stack([data["a"], data["b"]], axis=1)[rows]
+    guess = predicted(folder, "plane", x)[:, :3].argmax(axis=1)
+    wanted = confusion_matrix(data["kind"][rows].astype(int), guess, labels=range(3))
+    cells = [t for t in root.iter(f"{SVG}text") if t.get("class") == "cell" and float(t.get("y")) > 110]
+    found = np.zeros((3, 3), int)
+    xs, ys = (sorted({float(t.get(axis)) for t in cells}) for axis in "xy")
+    step = 40.0
+    for t in cells:
+        left, top = (float(t.get("x")) - corner(root)[0]) / step, (float(t.get("y")) - corner(root)[1]) / step
+        found[int(top), int(left)] = int(t.text)
+    assert xs and ys
+    np.testing.assert_array_equal(found, wanted)
+
+
+def corner(root):
+    """Return the left top of all shaded cells; the first is on the diagonal."""
+    boxes = np.concatenate([boxes_of(p.get("d")) for p in root.iter(f"{SVG}path") if "a" in (p.get("class") or "")])
+    labels = [t for t in root.iter(f"{SVG}text") if t.get("class") == "cell" and float(t.get("y")) < 120]
+    return min(float(t.get("x")) for t in labels) - 20, boxes[:, 1].min()
+
+
+def test_residuals_are_those_of_predictions(folder):
+    root, data, rows = shown(folder, "plane", "residuals"), table(folder), part(folder, "test")
+    y = predicted(folder, "plane", np.stack([data["a"], data["b"]], axis=1)[rows])[:, 3]
+    t = data["height"][rows]
+    panels = [p.get("d") for p in root.iter(f"{SVG}path") if p.get("class") == "point f0"]
+    for panel, d, wanted in (
+        (Panel(root, "predicted y"), panels[0], np.stack([t, y], axis=1)),
+        (Panel(root, "predicted − true"), panels[1], np.stack([y, y - t], axis=1)),
+    ):
+        places = np.array(re.findall(r"M([-\d.]+) ([-\d.]+)m", d), float)
+        found = np.array([panel.value(*place) for place in places])
+        np.testing.assert_allclose(found, wanted, atol=0.01 * np.ptp(wanted))
+
+
+def test_the_boundary_is_where_predictions_change(folder):
+    root = shown(folder, "plane", "boundary")
+    panel = Panel(root, "x[1]")
+    rng = np.random.default_rng(1)
+    boxes = np.concatenate(
+        [boxes_of(p.get("d")) for p in root.iter(f"{SVG}path") if re.fullmatch(r"f\d a\d", p.get("class") or "")]
+    )
+    left, top = boxes[:, 0].min(), boxes[:, 1].min()
+    right, bottom = (boxes[:, 0] + boxes[:, 2]).max(), (boxes[:, 1] + boxes[:, 3]).max()
+    cells = rng.integers(0, 64, (60, 2)) + 0.5
+    places = np.array([left, top]) + cells / 64 * np.array([right - left, bottom - top])
+    x = np.array([panel.value(*place) for place in places])
+    guess = predicted(folder, "plane", x)[:, :3]
+    sure = np.sort(guess, axis=1)[:, -1] - np.sort(guess, axis=1)[:, -2] > 0.02  # ticks are read to a part of a pixel
+    found = np.array([shade_at(root, *place)[0] for place in places])
+    assert sure.sum() > 40 and len(set(found)) > 1
+    np.testing.assert_array_equal(found[sure], guess[sure].argmax(axis=1))
+    data, rows = table(folder), part(folder, "train")
+    for c in range(3):
+        wanted = np.stack([data["a"], data["b"]], axis=1)[rows][data["kind"][rows] == c]
+        drawn = np.array([panel.value(*place) for place in points_of(root, c)])
+        np.testing.assert_allclose(drawn, wanted, atol=0.02)
+
+
+def test_hidden_layers_are_those_of_a_loop(folder):
+    """Two units as they are, five by the components that scikit-learn finds, up to their signs."""
+    root, data, rows = shown(folder, "plane", "hidden"), table(folder), part(folder, "train")
+    w = weights_of(folder, "plane")
+    x = np.stack([data["a"], data["b"]], axis=1)[rows]
+    h = np.tanh(x @ w["h.W"] + w["h.b"])
+    g = PCA(2).fit_transform(1 / (1 + np.exp(-(x @ w["g.W"] + w["g.b"]))))
+    panels = (Panel(root, "h[1]"), h), (Panel(root, "second component"), g)
+    groups = [of for of in root.iter(f"{SVG}g") if of.find(f"{SVG}path") is not None]
+    for of, (panel, wanted) in zip(groups, panels, strict=True):
+        for c in range(3):
+            ours = wanted[data["kind"][rows] == c]
+            drawn = np.array([panel.value(*place) for place in points_of(of, c)])
+            signs = np.sign((drawn * ours).sum(axis=0)) if wanted is g else 1
+            np.testing.assert_allclose(drawn * signs, ours, atol=0.01 * np.ptp(wanted))
+
+
+def test_distributions_are_those_of_a_loop(folder):
+    """Of every layer: the columns of w, z, a, and δ, the last by backpropagation as a lecture writes it."""
+    root, data, rows = shown(folder, "plane", "distributions"), table(folder), part(folder, "train")
+    w = weights_of(folder, "plane")
+    x = np.stack([data["a"], data["b"]], axis=1)[rows]
+    zh = x @ w["h.W"] + w["h.b"]
+    h = np.tanh(zh)
+    scores = np.exp(h @ w["p.W"] + w["p.b"])
+    p = scores / scores.sum(axis=1, keepdims=True)
+    d_p = (p - np.eye(3)[data["kind"][rows].astype(int)]) / len(x)
+    d_h = d_p @ w["p.W"].T * (1 - h * h)
+    wanted = {"w of h": w["h.W"], "z of h": zh, "a of h": h, "δ of h": d_h, "δ of p": d_p, "a of p": p}
+    groups = {of.findtext(f"{SVG}title").partition(":")[0]: of for of in root.iter(f"{SVG}g")}
+    for name, values in wanted.items():
+        counts, _ = np.histogram(values, 24)
+        (path,) = list(groups[name].iter(f"{SVG}path"))
+        boxes = boxes_of(path.get("d"))
+        at = np.rint((boxes[:, 0] - float(groups[name].find(f"{SVG}text").get("x"))) / 138 * 24).astype(int)
+        found = np.zeros(24)
+        found[at] = -boxes[:, 3] / 64 * counts.max()
+        np.testing.assert_allclose(found, counts, atol=0.02 * counts.max() + 0.5)
+        said = groups[name].findtext(f"{SVG}title")
+        assert float(re.search(r"mean ([-\d.e]+)", said)[1]) == pytest.approx(values.mean(), rel=0.01, abs=1e-12)
+        assert float(re.search(r"deviation ([-\d.e]+)", said)[1]) == pytest.approx(values.std(), rel=0.01)
+
+
+def test_filters_are_the_weights(folder):
+    root, w = shown(folder, "look", "filters"), weights_of(folder, "look")
+    (name,) = [name for name, array in w.items() if array.shape == (24, 3)]
+    largest = np.abs(w[name]).max()
+    frames = [boxes_of(p.get("d"))[0] for p in root.iter(f"{SVG}path") if p.get("class") == "frame"]
+    for unit, (left, top, width, height) in enumerate(frames):
+        for i, j in np.ndindex(4, 6):
+            weight = w[name][:, unit].reshape(4, 6)[i, j]
+            shade = shade_at(root, left + (j + 0.5) * width / 6, top + (i + 0.5) * height / 4)
+            assert shade == (int(weight < 0), int(np.ceil(abs(weight) / largest * 8)))
+
+
+def test_attention_is_that_of_a_loop(folder):
+    root = shown(folder, "read", "attention")
+    with np.load(folder / "r.npz") as stored:
+        x = stored["x"][0]
+    wanted = np.zeros((5, 5))
+    for q in range(5):
+        scores = np.array([np.exp(sum(x[q] * x[k]) / np.sqrt(3)) for k in range(5)])
+        wanted[q] = scores / scores.sum()
+    ((left, top, width, height),) = [
+        boxes_of(p.get("d"))[0] for p in root.iter(f"{SVG}path") if p.get("class") == "frame"
+    ]
+    for q, k in np.ndindex(5, 5):
+        colour, shade = shade_at(root, left + (k + 0.5) * width / 5, top + (q + 0.5) * height / 5)
+        assert (colour, shade) == (0, int(np.ceil(wanted[q, k] / wanted.max() * 8)))
+
+
+def test_what_every_picture_has(folder):
+    """The same bytes each time, a title and a description for those who do not see it, nothing beyond its edge."""
+    for run, name in (("plane", "curves"), ("plane", "hidden"), ("look", "filters"), ("plane", "distributions")):
+        texts = [dotnn("graph", "--run", run, "--show", name, "-o", "-", folder=folder).stdout for _ in range(2)]
+        assert texts[0] == texts[1]
+        root = root_of(texts[0])
+        assert root.findtext(f"{SVG}title") and root.findtext(f"{SVG}desc") and root.get("role") == "img"
+        width, height = map(float, root.get("viewBox").split()[2:])
+        assert all(
+            0 <= float(t.get("x")) <= width and 0 <= float(t.get("y")) <= height for t in root.iter(f"{SVG}text")
+        )
+
+
+def test_what_cannot_be_drawn(folder):
+    outcome = dotnn("graph", "--run", "look", "--show", "confusion", folder=folder)
+    assert outcome.exit_code == 1 and "NN514" in outcome.stderr and not (folder / "confusion.svg").exists()
+    other = dotnn("graph", "plane.nn", "--run", "look", folder=folder)
+    assert other.exit_code == 1 and "another network" in other.stderr
+    for wrong in (
+        ["--show", "curves"],
+        [],
+        ["--run", "look", "--set", "a=1"],
+        ["--run", "look", "--show", "curves", "--units"],
+    ):
+        assert dotnn("graph", *wrong, folder=folder).exit_code == 2
+
+
+def test_the_units_of_a_run_have_its_weights(folder):
+    root = root_of(dotnn("graph", "--run", "look", "-o", "-", folder=folder).stdout)
+    assert root.findtext(f"{SVG}title") == "Look"
+    (folder / "tiny.nn").write_text(
+        "model T { input x: [2]  target t: [1]  output y = x -> dense(2, tanh) -> dense(1) }\n"
+        "data { x = [[0, 1], [1, 0]]  t = [[1], [2]] }  train { loss = mse(y, t)  epochs = 30 }"
+    )
+    assert dotnn("train", "tiny.nn", "--run", "tiny", folder=folder).exit_code == 0
+    w = weights_of(folder, "tiny")
+    outcome = dotnn("graph", "tiny.nn", "--run", "tiny", "--units", "--example", "2", "-o", "-", folder=folder)
+    root = root_of(outcome.stdout)
+    hints = " ".join(t.text for t in root.iter(f"{SVG}title"))
+    found = sorted(float(v) for v in re.findall(r"= ([-\d.e]+)", hints))
+    np.testing.assert_allclose(found, sorted(np.concatenate([a.ravel() for a in w.values() if a.ndim == 2])), rtol=1e-3)
+    (first,) = [name for name, a in w.items() if a.shape == (2, 2)]
+    h = np.tanh(np.array([1.0, 0.0]) @ w[first] + w[first.replace(".W", ".b")])
+    values = [t.text for t in root.iter(f"{SVG}text") if t.get("class") == "value"]
+    assert {f"{v:.2f}" for v in h} <= {*values}
+    beyond = dotnn("graph", "--run", "tiny", "--units", "--example", "3", folder=folder)
+    assert beyond.exit_code == 1 and "NN511" in beyond.stderr
+
+
+def test_a_picture_is_called_as_its_file():
+    assert [*PICTURES] == file_names("dotnn.reports.pictures")
+
+
+# ------------------------------------------------------------------------------------------------------ colours
+
+PROTANOPIA = np.array(
+    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+)
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
+)
+"""How people without red or green cones see linear RGB (Machado, Oliveira and Fernandes 2009, Table 1)."""
+
+
+def linear(colour):
+    c = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(colour):
+    return linear(colour) @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(one, other):
+    bright, dark = sorted([luminance(one), luminance(other)], reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def lab(rgb):
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ rgb
+    f = np.cbrt(np.maximum(xyz / [0.9505, 1.0, 1.089], 1e-6))
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize(
+    ("colours", "ground", "ink"), [(style.LIGHT, "#ffffff", "#1b1b1b"), (style.DARK, "#16181c", "#e8e8e8")]
+)
+def test_colours_can_be_told_apart(colours, ground, ink):
+    """Text has the contrast of WCAG AA, lines of the first three that of graphics; four differ for all eyes."""
+    assert contrast(ink, ground) >= 4.5
+    assert all(contrast(colour, ground) >= 3 for colour in colours[:3])
+    for view in (np.eye(3), PROTANOPIA, DEUTERANOPIA):
+        seen = [lab(np.clip(view @ linear(colour), 0, 1)) for colour in colours[:4]]
+        apart = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
+        assert min(apart) > 12
