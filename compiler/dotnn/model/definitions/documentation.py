@@ -19,7 +19,7 @@ class Documentation(NamedTuple):
 
 
 def documentation(source: Source, section: nodes.Section) -> Documentation:
-    """Return what the comment lines directly above a definition, block or cell say, fit to be written into a docstring."""
+    """Return what the comment lines directly above a piece of a spec say, fit to be written into a docstring."""
     found: list[str] = []
     source, span = source.local(section.span)
     line = source.line_of(span) - 1
