@@ -19,7 +19,7 @@ from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
 """The families whose members say how parameters come about, not what is computed with them."""
-LATER = ("frozen", "options", "windows", "formats", "packages")
+LATER = ("frozen", "options", "windows", "formats", "packages", "take")
 """Fields that came later: they count where they are set, so that a run from before them can be resumed."""
 
 
@@ -58,6 +58,8 @@ def training_identity(model: Model, target: str, style: str) -> str:
     parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in left_out}
     parts = {name: part for name, part in parts.items() if part or name not in LATER}
     train = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}
+    if not train["settings"]:
+        del train["settings"]  # what a spec does not say does not make another training of it
     return digest((parts, train, target, style))
 
 

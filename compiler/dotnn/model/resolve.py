@@ -23,6 +23,7 @@ from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
 from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.section import SectionReader, head_of
+from dotnn.model.settings import check_settings
 from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_defaults, read_train
 from dotnn.model.trial import NoNumber
 from dotnn.model.unused import unused_definitions, unused_names
@@ -138,6 +139,7 @@ def _experiment(
     )
     model = freezing.frozen(model, train_section)
     reporter.stop_on_errors()
+    check_settings(model, reporter)
     check_values(data_section, model)
     _check_categories(model, reporter)
     return model
