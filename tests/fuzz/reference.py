@@ -67,6 +67,7 @@ def interpreted(script: str, path: Path, graph: Graph, rounded: Callable[..., An
 
     def forward(params: Arrays, batch: Arrays, *, training: bool = False, rng: Any = None) -> tuple[Arrays, Arrays]:
         whole = graph if graph.targets.keys() <= batch.keys() else replace(graph, nodes=graph.phase("forward"))
+        rng = np.random.default_rng(module.SEED) if rng is None else rng  # as a script does, where predictions draw
         values = run(whole, {**params, **batch}, rng=rng, training=training, **options)
         named = {v.name: values[v.id] for node in whole.nodes for v in node.outs}
         return {name: values[v.id] for name, v in graph.outputs.items()}, Cache(named, values)

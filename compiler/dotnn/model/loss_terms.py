@@ -16,6 +16,7 @@ from dotnn.model.masks import read_mask, taken_out, tensor_at
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, LossTerm, Read
 from dotnn.model.network import NetworkReader
+from dotnn.model.number_targets import number_target, term_of_number
 from dotnn.model.scope import Tensor
 from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
@@ -98,6 +99,9 @@ def _loss_term(call: nodes.Call, weight: float, section: SectionReader, network:
         raise Fail(
             messages.training.loss_form(call.span, f"{loss.name} compares an output with a target: it needs both", help)
         )
+    number = number_target(operands[1], network)
+    if number is not None:
+        return term_of_number(loss, call, number, weight, masked, network)
     output, target = output_and_target(operands[0], operands[1], section, network, "loss")
     attrs = bind(loss.name, loss.args, call.args[2:], call.span, section.constants)
     kind = _target_kind(loss, output, target, call, network)

@@ -70,6 +70,11 @@ class Parameter:
     frozen: bool = False
 
     @property
+    def carried(self) -> bool:
+        """Whether it is what a stateful layer carries from batch to batch."""
+        return not self.trained and self.name.endswith(".carried")
+
+    @property
     def renewed(self) -> bool:
         """Whether it is state that a training step replaces."""
         return not (self.trained or self.frozen)
@@ -245,7 +250,8 @@ class Check:
 class Model:
     """A whole experiment. `constants` are the values of `params` after `--set`, `outputs` name -> step or input.
 
-    `packages` has the version of every package whose members it may use.
+    `packages` has the version of every package whose members it may use, `sizes` where the data say the constants that
+    the spec leaves open.
     """
 
     source: Source
@@ -260,6 +266,7 @@ class Model:
     data: Data | None
     check: Check
     packages: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

@@ -31,6 +31,9 @@ class Read:
         """The path or the name; "" where it is nothing."""
         return self.value or self.target
 
+    def __bool__(self) -> bool:
+        return bool(self.name)
+
 
 @dataclass(frozen=True)
 class LossTerm:
@@ -77,7 +80,7 @@ class MetricTerm:
     """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name.
 
     Of a metric that the spec defines, `written` is that function. With a `mask` only what it marks counts, and where
-    the examples have `weights`, they count as often as the target of that name says.
+    the examples have weights, they count as often as the target called `counts` says.
     """
 
     key: str
@@ -88,7 +91,7 @@ class MetricTerm:
     attrs: Attrs = field(default_factory=dict)
     written: Written | None = None
     mask: Read = Read()
-    weights: str = ""
+    counts: str = ""
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -98,7 +101,7 @@ class MetricTerm:
     @property
     def targets(self) -> tuple[str, ...]:
         """The names of the targets that it reads."""
-        return tuple(name for name in (self.target, self.mask.target, self.weights) if name)
+        return tuple(name for name in (self.target, self.mask.target, self.counts) if name)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dotnn.ir.builder import GraphBuilder
-from dotnn.ir.expr import Binary, Call, Expr, Name, Number, map_children, reads, substitute
+from dotnn.ir.expr import Binary, Call, Expr, Name, Number, Unary, map_children, reads, substitute
 from dotnn.ir.expr.stable import log_of_rest, log_sigmoid, stable
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
@@ -77,6 +77,8 @@ class _Rewriting:
         """Return a part of the formula with stable forms of what other nodes have computed."""
         expr = map_children(expr, self.across)
         match expr:
+            case Unary("-", Unary("-", x)):  # of a logarithm that has become -softplus(z)
+                return x
             case Call("log", (Name(name),)):
                 return self.logarithm(name) or expr
             case Call("log", (Binary("-", Number(1), Name(name)),)) if z := self.behind(name, "sigmoid"):

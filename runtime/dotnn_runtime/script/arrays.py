@@ -130,7 +130,9 @@ def check_range(name: str, array: np.ndarray, kind: str) -> None:
     if kind == "sign":
         refuse(name, array, lambda a: (a != 1) & (a != -1) & ~np.isnan(a), "allowed is -1 and +1")
     if kind == "weight":
-        refuse(name, array, lambda a: a < 0, "a weight is not negative")
+        refuse(
+            name, array, lambda a: a < 0, "a weight is not negative", "what is not to count has the weight 0"
+        )
     if kind == "distribution":
         refuse(name, array, lambda a: a < 0, "a probability is not negative")
         sums = array.sum(axis=-1, dtype=np.float64)

@@ -14,7 +14,7 @@ class Loss:
     op        the op that computes it
     target    what the target must hold: "real", "unit" (0 to 1), "sign" (-1 or +1) or "class"
     averages  whether it averages over the features of an example (else it sums)
-    passes    names of the arguments that the op needs as attributes
+    term      what it adds up for each number, over y, t and its arguments; "" where targets are classes
     """
 
     name: str
@@ -24,6 +24,7 @@ class Loss:
     averages: bool = False
     args: tuple[Arg, ...] = ()
     equation: str = ""
+    term: str = ""
 
 
 def reduce_arg(default: str) -> Arg:

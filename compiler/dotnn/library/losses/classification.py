@@ -21,6 +21,7 @@ BCE = Loss(
         ),
     ),
     equation="E = -mean (t log p + (1 - t) log(1 - p))",
+    term="-(t * log(y) + (1 - t) * log(1 - y))",
 )
 CROSS_ENTROPY = Loss(
     "cross_entropy",
@@ -48,6 +49,7 @@ HINGE = Loss(
     averages=True,
     args=(reduce_arg("mean"),),
     equation="E = mean max(1 - t y, 0)",
+    term="maximum(1 - t * y, 0)",
 )
 PERCEPTRON = Loss(
     "perceptron",
@@ -56,4 +58,5 @@ PERCEPTRON = Loss(
     "sign",
     args=(reduce_arg("sum"),),
     equation="E = -sum of t y where t y <= 0",
+    term="where(t * y <= 0, -t * y, 0)",
 )

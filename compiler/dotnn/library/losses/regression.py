@@ -11,8 +11,16 @@ HALF_SSE = Loss(
     "half_sse",
     args=(reduce_arg("sum"),),
     equation="E = 1/2 sum (t - y)²",
+    term="(y - t) ** 2 / 2",
 )
-SSE = Loss("sse", "The sum of squared errors.", "sse", args=(reduce_arg("sum"),), equation="E = sum (t - y)²")
+SSE = Loss(
+    "sse",
+    "The sum of squared errors.",
+    "sse",
+    args=(reduce_arg("sum"),),
+    equation="E = sum (t - y)²",
+    term="(y - t) ** 2",
+)
 MSE = Loss(
     "mse",
     "The mean squared error, over examples and features.",
@@ -20,6 +28,7 @@ MSE = Loss(
     averages=True,
     args=(reduce_arg("mean"),),
     equation="E = mean (t - y)²",
+    term="(y - t) ** 2",
 )
 L1 = Loss(
     "l1",
@@ -28,6 +37,7 @@ L1 = Loss(
     averages=True,
     args=(reduce_arg("mean"),),
     equation="E = mean |y - t|",
+    term="abs(y - t)",
 )
 HUBER = Loss(
     "huber",
@@ -36,4 +46,5 @@ HUBER = Loss(
     averages=True,
     args=(Arg("delta", POSITIVE, 1.0, "where it turns linear"), reduce_arg("mean")),
     equation="E = mean of 1/2 e² where |e| <= delta, else delta (|e| - delta/2)",
+    term="where(abs(y - t) <= delta, (y - t) ** 2 / 2, delta * (abs(y - t) - delta / 2))",
 )

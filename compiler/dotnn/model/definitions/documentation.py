@@ -18,8 +18,8 @@ class Documentation(NamedTuple):
     source: str
 
 
-def documentation(source: Source, section: nodes.Definition) -> Documentation:
-    """Return what the comment lines directly above a definition say, fit to be written into a docstring."""
+def documentation(source: Source, section: nodes.Section) -> Documentation:
+    """Return what the comment lines directly above a piece of a spec say, fit to be written into a docstring."""
     found: list[str] = []
     source, span = source.local(section.span)
     line = source.line_of(span) - 1

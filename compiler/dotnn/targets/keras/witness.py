@@ -138,10 +138,13 @@ class KerasPeer:
         """Return the loss, the outputs and the gradients in training mode, with the draws taken last."""
         self.module.assign(self.network, params)
         loss, grads = self.module.loss_and_grads(self.network, batch)
+        grads = self.arrays(grads)
+        self.module.assign(self.network, params)  # what a layer carries from batch to batch has gone on
         inputs = {name: batch[name] for name in self.module.INPUTS}
         values = self.network(inputs, training=True)
         outputs = {name: values[name].numpy() for name in self.module.OUTPUTS}
-        return float(loss), outputs, {**self.arrays(grads), **self._input_grads(batch)}
+        self.module.assign(self.network, params)
+        return float(loss), outputs, {**grads, **self._input_grads(batch)}
 
     def _input_grads(self, batch: Arrays) -> Arrays:
         """Return the gradients by the network's real inputs, of a tape around the script's own."""
