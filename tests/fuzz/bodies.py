@@ -15,7 +15,7 @@ from fuzz.definitions import Own
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import ShapeError
-from dotnn.library.layers.recurrent import ROLES
+from dotnn.library.layers.loop import ROLES
 
 LARGEST = 48
 """The most numbers in one example of one value."""

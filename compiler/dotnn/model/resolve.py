@@ -11,6 +11,7 @@ from dotnn.core.registry import seen
 from dotnn.library.inits import Init
 from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import INHERIT, ParamSpec
+from dotnn.library.layers.loop import ROWS
 from dotnn.model import freezing, messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data, read_weights
@@ -24,6 +25,8 @@ from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
 from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.section import SectionReader, head_of
+from dotnn.model.settings import check_settings
+from dotnn.model.stateful import check_stateful
 from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_defaults, read_train
 from dotnn.model.trial import NoNumber
 from dotnn.model.unused import unused_definitions, unused_names
@@ -132,7 +135,9 @@ def _experiment(
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
     _unused(network, file)
     reporter.stop_on_errors()
-    steps, params = _settle(network, defaults)
+    check_stateful(network, data, train)
+    reporter.stop_on_errors()
+    steps, params = _settle(network, defaults, train.batch)
     _check_formulas(params.values(), reporter)
     _try_to_draw(params.values(), reporter)
     model = Model(
@@ -150,6 +155,7 @@ def _experiment(
     )
     model = freezing.frozen(model, train_section)
     reporter.stop_on_errors()
+    check_settings(model, reporter)
     check_values(data_section, model)
     _check_categories(model, reporter)
     return model
@@ -200,8 +206,8 @@ def _unused(network: NetworkReader, file: nodes.File) -> None:
         network.report(diagnostic)
 
 
-def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...], dict[str, Parameter]]:
-    """Turn drafts into steps, now that all names are known."""
+def _settle(network: NetworkReader, defaults: Defaults, batch: int) -> tuple[tuple[Step, ...], dict[str, Parameter]]:
+    """Turn drafts into steps, now that all names are known, and how many examples a `batch` has."""
     steps: list[Step] = []
     params: dict[str, Parameter] = {}
     for draft in network.steps.drafts:
@@ -209,14 +215,16 @@ def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...
         names = {spec.name: f"{owner}.{spec.name}" for spec in draft.specs}
         for spec in draft.specs:
             if names[spec.name] not in params:
-                params[names[spec.name]] = _parameter(names[spec.name], spec, draft.span, defaults)
+                shaped = replace(spec, shape=(batch, *spec.shape)) if spec.rows else spec
+                params[names[spec.name]] = _parameter(names[spec.name], shaped, draft.span, defaults)
         for weight in (w for use in draft.uses for w in use.weights):
             if weight.path not in params:
                 params[weight.path] = _parameter(weight.path, weight.spec, weight.span, defaults)
         ins = tuple(t.path for t in draft.ins)
         places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
-        made = (draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span, places)
-        frozen = bool(draft.specs) and all(spec.frozen for spec in draft.specs)
+        attrs = {**draft.attrs, ROWS: batch} if draft.attrs.get("stateful") else draft.attrs
+        made = (draft.out.path, draft.layer, attrs, ins, names, draft.out.type, draft.span, places)
+        frozen = bool(draft.specs) and all(spec.frozen or spec.rows for spec in draft.specs)
         steps.append(Step(*made, tuple(weight.path for weight in draft.weights), frozen))
     return tuple(steps), params
 
