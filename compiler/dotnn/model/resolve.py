@@ -16,6 +16,7 @@ from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data, read_weights
 from dotnn.model.definitions import read_definitions
 from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
+from dotnn.model.free_sizes import Measure, Size, bound_sizes, free_names
 from dotnn.model.inline import check_values
 from dotnn.model.linking import linked
 from dotnn.model.messages.base import Fail
@@ -23,6 +24,7 @@ from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
 from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.section import SectionReader, head_of
+from dotnn.model.settings import check_settings
 from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_defaults, read_train
 from dotnn.model.trial import NoNumber
 from dotnn.model.unused import unused_definitions, unused_names
@@ -37,33 +39,44 @@ ORACLES = ("complex_step", "finite_difference")
 
 
 def resolve(
-    file: nodes.File, source: Source, sets: Sequence[str] = (), oracles: Sequence[str] = ORACLES
+    file: nodes.File,
+    source: Source,
+    sets: Sequence[str] = (),
+    oracles: Sequence[str] = ORACLES,
+    measure: Measure | None = None,
 ) -> tuple[Model, Reporter]:
     """Return the model and the reporter, which holds the warnings; a check may be against the `oracles`.
+
+    `measure` reads from files what the spec leaves open.
 
     Raises `CompileError` with all errors.
     """
     file, source, packages = linked(file, source)
     with seen([package.name for package in packages]):
-        model, reporter = _resolved(file, source, sets, oracles)
+        model, reporter = _resolved(file, source, sets, oracles, measure)
     return replace(model, packages={package.name: package.version for package in packages}), reporter
 
 
-def _resolved(file: nodes.File, source: Source, sets: Sequence[str], oracles: Sequence[str]) -> tuple[Model, Reporter]:
+def _resolved(
+    file: nodes.File, source: Source, sets: Sequence[str], oracles: Sequence[str], measure: Measure | None
+) -> tuple[Model, Reporter]:
     reporter = Reporter(source)
     sections, blocks = _sections(file, reporter)
-    constants = read_params(sections.get("params"), sets, reporter)
-    section = sections.get("model")
+    section, params = sections.get("model"), sections.get("params")
+    free = free_names(section, [s.name.id for s in params.statements if isinstance(s, nodes.Assign)] if params else [])
+    constants = read_params(params, sets, reporter, free)
     if not isinstance(section, nodes.ModelSection):
         example = "model Net { input x: [2]  target t: [1]  output y = x -> dense(1) }"
         reporter.add(messages.sections.missing_section(_first_head(file), "model", example))
         raise CompileError(reporter.errors, source)
+    sizes = bound_sizes(section, sections.get("data"), constants, reporter, measure)
+    constants |= {name: size.size if isinstance(size, Size) else size for name, size in sizes.items()}
     definitions = read_definitions(file.sections, blocks, constants, reporter)
     constants = {**constants, **definitions}
     network = NetworkReader(section, blocks, constants, reporter, definitions)
     model = _experiment(network, file, sections, constants, reporter, oracles)
     reporter.stop_on_errors()
-    return model, reporter
+    return replace(model, sizes={n: size.where for n, size in sizes.items() if isinstance(size, Size)}), reporter
 
 
 def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Section], dict[str, nodes.BlockSection]]:
@@ -138,6 +151,7 @@ def _experiment(
     )
     model = freezing.frozen(model, train_section)
     reporter.stop_on_errors()
+    check_settings(model, reporter)
     check_values(data_section, model)
     _check_categories(model, reporter)
     return model

@@ -41,7 +41,7 @@ def check_array(name: str, value: np.ndarray, kind: str, shape: tuple[int, ...])
         array = np.asarray(value)
     except ValueError:
         raise DataError(f"{name} is ragged: its examples differ in shape") from None
-    if kind == "text" or (kind == "key" and array.dtype.kind == "U"):
+    if kind in ("text", "date") or (kind == "key" and array.dtype.kind == "U"):
         return check_texts(name, array)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name} holds {array.dtype}, not real numbers")

@@ -110,12 +110,20 @@ class KerasPeer:
     def _nodes_of(self, path: str) -> list[Node]:
         return [node for node in self.graph.phase("forward") if node.layer == path]
 
-    def draw(self, params: Arrays, batch: Arrays, rng: np.random.Generator) -> None:
-        """Keep what a NumPy script draws in a forward pass: the interpreter draws the same in the same order."""
+    def draw(self, params: Arrays, batch: Arrays, rng: np.random.Generator, piece: int = 0) -> None:
+        """Keep what a NumPy script draws in a forward pass: the interpreter draws the same in the same order.
+
+        With a `piece` it draws for so many examples after the other, by which the batch is computed there.
+        """
         forward = self.graph.with_nodes(self.graph.phase("forward"))
         drawn = [node.out for node in forward.nodes if node.rule.random]
-        values = run(forward, {**params, **batch}, rng=rng) if drawn else {}
-        self.draws = {v.name: values[v.id] for v in drawn}
+        count = len(next(iter(batch.values())))
+        passes = []
+        for start in range(0, count, piece or count) if drawn else ():
+            part = {name: values[start : start + (piece or count)] for name, values in batch.items()}
+            passes.append(run(forward, {**params, **part}, rng=rng))
+        whole = {v.name: [values[v.id] for values in passes] for v in drawn}
+        self.draws = {name: arrays[0] if len(arrays) == 1 else np.concatenate(arrays) for name, arrays in whole.items()}
 
     def witness(self) -> Witness:
         """Return the loss, the outputs and the gradients at a point, with the draws of a NumPy script there."""
