@@ -224,6 +224,28 @@ def test_the_command(tmp_path):
     assert json.loads(silent.stdout)["run"] == "quiet" and "doctor:" not in silent.stderr
 
 
+def test_a_diverged_run_is_no_reason_to_fail(tmp_path):
+    """Weights beyond all bounds: every command has an answer, and its JSON is JSON."""
+    (tmp_path / "s.nn").write_text(
+        "model N { input x: [2]  target t: [1]  output y = x -> dense(3, tanh) -> dense(1) }\n"
+        "data { x = [[1, 2], [3, 4], [5, 6], [7, 9], [8, 8]]  t = [[1], [2], [3], [5], [6]] }\n"
+        "train { loss = mse(y, t)  optim = sgd(1e30)  epochs = 20 }"
+    )
+    assert dotnn("train", "s.nn", "--run", "r", folder=tmp_path).exit_code == 3
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    for words in (["doctor", "r", "--json"], ["evaluate", "r", "--json"]):
+        outcome = dotnn(*words, folder=tmp_path)
+        found = json.loads(outcome.stdout, parse_constant=refuse)
+        assert outcome.exit_code == 0
+        if words[0] == "doctor":
+            assert found["findings"][0]["finding"] == "learning_rate" and "diverged" in found["findings"][0]["message"]
+    for name in ("curves", "distributions", "hidden", "residuals", "boundary"):
+        assert dotnn("graph", "--run", "r", "--show", name, "-o", "-", folder=tmp_path).exit_code in (0, 1)
+
+
 def test_a_finding_is_called_as_its_file():
     assert sorted(FINDINGS) == sorted(name for name in file_names("dotnn.reports.findings"))
     assert worst_line("r", []) == ""

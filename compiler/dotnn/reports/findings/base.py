@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ class Fault:
             "message": self.message,
             "place": self.place,
             "fix": self.fix,
-            "numbers": dict(self.numbers),
+            "numbers": {name: n if math.isfinite(n) else None for name, n in self.numbers.items()},
         }
 
 
