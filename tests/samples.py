@@ -14,6 +14,7 @@ ARGUMENTS = {
     NON_NEGATIVE: "0.3",
 }
 STEPS, IMAGE = "x -> dense(14) -> reshape([7, 2])", "x -> dense(40) -> reshape([5, 4, 2])"
+VOLUME = "x -> dense(48) -> reshape([3, 4, 2, 2])"
 CALLS = {
     "rnn": [
         "table -> rnn(4)",
@@ -78,6 +79,12 @@ CALLS = {
         "IMAGE -> conv2d(4, 2, tanh, stride = [2, 1], pad = [[1, 0], [0, 2]], groups = 2)",
         "IMAGE -> conv2d(2, [2, 3], dilation = [3, 1], pad = 1, constraint = max_norm(2))",
     ],
+    "conv3d": [
+        "VOLUME -> conv3d(3, 2, relu)",
+        "VOLUME -> conv3d(2, [1, 3, 2], pad = same, stride = [1, 2, 1], bias = false)",
+        "VOLUME -> conv3d(4, 2, tanh, pad = [[1, 0], [0, 2], [0, 0]], groups = 2)",
+        "VOLUME -> conv3d(2, [2, 1, 2], dilation = [1, 1, 2], pad = 1)",
+    ],
     "depthwise_conv2d": [
         "IMAGE -> depthwise_conv2d(2)",
         "IMAGE -> depthwise_conv2d([2, 3], prelu, 2, same, multiplier = 3)",
@@ -113,7 +120,9 @@ CALLS = {
 def calls(layer):
     """Sample uses of a layer on `x`, `u` and `v`, all of four features, and on the table of 2 by 3."""
     if layer.name in CALLS:
-        return [call.replace("IMAGE", IMAGE).replace("STEPS", STEPS) for call in CALLS[layer.name]]
+        return [
+            call.replace("IMAGE", IMAGE).replace("STEPS", STEPS).replace("VOLUME", VOLUME) for call in CALLS[layer.name]
+        ]
     required = [ARGUMENTS[arg.kind] for arg in layer.args if arg.default is REQUIRED]
     operands = ["x", "u", "v"][: layer.arity[1] or 3]
     found = [f"{layer.name}({', '.join([*operands, *required])})"]

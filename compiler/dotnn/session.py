@@ -93,7 +93,7 @@ class Compilation:
     @cached_property
     def model(self) -> Model:
         """The model: names bound, defaults written out."""
-        model, reporter = resolve(self.tree, self.source, self.sets, [*ORACLES, *WITNESSES])
+        model, reporter = resolve(self.tree, self.source, self.sets, [*ORACLES, *WITNESSES], _measured)
         found = [d for d in [*reporter.found, *lint(model)] if d.severity == "warning"]
         vars(self)["warnings"] = tuple(render(d, model.source) for d in found)
         return model
@@ -206,6 +206,12 @@ class Compilation:
         assert target.witness is not None
         compiled = self.compiled(Options(sets=self.sets, target=target.name))
         return target.witness(self.model, compiled.graph, compiled.script)
+
+
+def _measured(format: str, path: Path, words: Sequence[str], classes: bool) -> tuple[tuple[int, ...], int]:
+    from dotnn.running.sizes import measured
+
+    return measured(format, path, words, classes)
 
 
 def read_source(path: str) -> Source:

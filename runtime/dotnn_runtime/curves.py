@@ -23,6 +23,25 @@ def text_curve(values: Sequence[float], *, width: int = 64, height: int = 10, ti
     return "\n".join([*lines, *_axis(len(points), len(values))])
 
 
+BLOCKS = "▁▂▃▄▅▆▇█"
+LARGEST = 1e300
+"""Values beyond are drawn here: the difference of two of them stays finite."""
+
+
+def small_curve(values: Sequence[float], *, width: int = 16) -> str:
+    """Return a curve of `values`, one per epoch, as a line of `width` blocks at most; a gap where one is not finite.
+
+    The scale is logarithmic where that of `text_curve` is.
+    """
+    points = [max(-LARGEST, min(value, LARGEST)) if math.isfinite(value) else value for value in _thin(values, width)]
+    finite = list(filter(math.isfinite, points))
+    if not finite:
+        return ""
+    logarithmic = min(finite) > 0 and max(finite) > 30 * min(finite)
+    rows, _ = _quantised(list(map(_logarithm, points)) if logarithmic else points, len(BLOCKS))
+    return "".join(BLOCKS[row] if row >= 0 else " " for row in rows)
+
+
 def _quantised(values: Sequence[float], height: int) -> tuple[list[int], list[float]]:
     """Return the row of each value, from 0 at the least, -1 where it is not finite; and the value of each row."""
     low, high = min(filter(math.isfinite, values)), max(filter(math.isfinite, values))

@@ -19,6 +19,7 @@ class TrainingState(TypedDict, total=False):
     """What a training goes on from: what all scripts keep; each has more of its own, such as the optimizer's memory."""
 
     params: Mapping[str, np.ndarray]
+    average: Mapping[str, np.ndarray]
     history: list[Record]
     stopped_by: str
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO, TypeGuard
+
+from dotnn_runtime.curves import small_curve
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
 class TrainingProgress:
     """A context manager to be called once per epoch with its record: `train(on_epoch=progress)`.
 
-    In a terminal it draws a bar with the latest loss and metrics and the time left, at most ten times per second.
+    In a terminal it draws a bar with the curve of the loss (that of validation where there is one), the latest numbers
+    and the time left, at most ten times per second.
     Elsewhere it writes one line at the start and one at the end. `quiet` writes nothing at all.
     A record is a dict of an epoch's numbers, such as `{"epoch": 3, "loss": 0.2, "val_loss": 0.3}`.
     """
@@ -30,6 +34,7 @@ class TrainingProgress:
         self.stream = sys.stderr if stream is None else stream
         self.done = 0
         self.record: Mapping[str, float] = {}
+        self.losses: list[float] = []
         self._bar: Progress | None = None
         self._next = 0.0
 
@@ -39,7 +44,7 @@ class TrainingProgress:
             return self
         if self.stream.isatty():
             self._bar = _make_bar(self.stream)
-            self._task = self._bar.add_task(self.title, total=self.epochs, numbers="")
+            self._task = self._bar.add_task(self.title, total=self.epochs, curve="", numbers="")
             self._bar.start()
         else:
             self._say(f"{self.title}: {self.epochs} epochs")
@@ -49,8 +54,10 @@ class TrainingProgress:
         """Take the record of an epoch that has ended; the `state`, which `on_epoch` passes, is not used."""
         self.done = int(record.get("epoch", self.done + 1))
         self.record = record
-        if self._bar is not None and time.monotonic() >= self._next:
-            self._draw(self._bar)
+        if self._bar is not None:
+            self.losses.append(float(record.get("val_loss", record.get("loss", math.nan))))
+            if time.monotonic() >= self._next:
+                self._draw(self._bar)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -65,7 +72,8 @@ class TrainingProgress:
             self._say(text.rstrip())
 
     def _draw(self, bar: Progress) -> None:
-        bar.update(self._task, completed=self.done, numbers=format_record(self.record))
+        curve = small_curve(self.losses)
+        bar.update(self._task, completed=self.done, curve=curve, numbers=format_record(self.record))
         bar.refresh()
         self._next = time.monotonic() + self.interval
 
@@ -92,6 +100,7 @@ def _make_bar(stream: TextIO) -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[curve]}", markup=False),
         TextColumn("{task.fields[numbers]}", markup=False),
         TimeRemainingColumn(),
     ]

@@ -29,7 +29,7 @@ from dotnn_runtime.script.storage import (
 MANIFEST = "run.json"
 FILES = (
     "spec.nn", "model.py", "weights.npz", "scaling.json", "history.csv", "metrics.json", "labels.json", "loss.svg",
-    "model.keras", "checkpoint.npz", "best.npz",
+    "model.keras", "checkpoint.npz", "best.npz", "validations.csv",
 )  # fmt: skip
 """The files of a run, besides `run.json`."""
 
@@ -139,6 +139,10 @@ class RunFolder:
     def write_history(self, history: list[dict[str, float]]) -> None:
         """Write `history.csv`, one line per epoch."""
         write_history(self.claim("history.csv"), history)
+
+    def write_validations(self, validations: list[dict[str, float]]) -> None:
+        """Write `validations.csv`, one line per validation between the ends of epochs."""
+        write_history(self.claim("validations.csv"), validations)
 
     def write_metrics(self, metrics: Mapping[str, object]) -> None:
         """Write `metrics.json`, the result of the run."""

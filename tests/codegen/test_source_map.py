@@ -8,6 +8,7 @@ from support import SPECS
 
 from dotnn.session import Compilation, Options
 from dotnn.targets.numpy.explain.script import explain_script
+from dotnn_runtime.gradcheck.tracing.traced import load_script
 
 PLACE = re.compile(r"\.nn:(\d+)(?:\"\"\")?$")
 
@@ -22,6 +23,7 @@ def test_marks(name):
     statements = {node.lineno: node for node in ast.walk(tree) if isinstance(node, ast.stmt)}
     spans = {n.name: (n.lineno, n.end_lineno) for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
     known = {v.name for node in graph.all_nodes() for v in node.outs}
+    structure = load_script(explained.text, f"{name}.py").structure
     assert explained.source_map
     for mark in explained.source_map:
         first, last = spans[mark.function]
@@ -34,3 +36,7 @@ def test_marks(name):
         headings = [int(found[1]) for found in above if found]
         if headings and mark.origin.line:
             assert mark.origin.line == headings[0]
+            said = structure.place(mark.line)
+            if mark.function != "total_loss":  # whose docstring says it
+                assert said.spec_line == f"{name}.nn:{mark.origin.line}"
+                assert said.op and not said.op.startswith("[")  # it is the spec's statement, no shape

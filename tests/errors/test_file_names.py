@@ -37,6 +37,7 @@ def test_every_name_of_a_file_is_one():
 
 
 GOOD = {"spec": ["xor.nn"], "run": ["run"], "files": ["xor.nn"], "input_file": ["--input", "in.csv"]}
+GOOD |= {"file": ["."], "output": ["-o", "x.npz"]}
 
 
 @pytest.fixture(scope="module")

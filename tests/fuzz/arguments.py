@@ -40,6 +40,10 @@ class Given:
     value: Any
 
 
+OF_THE_WHOLE = ("stateful",)
+"""Arguments that say what the order of the examples and the batches must be: tests/members/test_stateful.py."""
+
+
 @dataclass(frozen=True)
 class Drawing:
     """How arguments are drawn: `length` is that of every list of numbers, `small` holds numbers back.
@@ -78,7 +82,7 @@ class Drawing:
     def _argument(self, arg: Arg) -> Given | None:
         """Return a value for an argument, None where it is left at its default."""
         required = arg.default is REQUIRED
-        if not required and self.rng.random() < 0.65:
+        if not required and (arg.name in OF_THE_WHOLE or self.rng.random() < 0.65):
             return None
         found = self.value(arg)
         if found is None and required:

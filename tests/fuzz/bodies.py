@@ -15,7 +15,7 @@ from fuzz.definitions import Own
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import ShapeError
-from dotnn.library.layers.recurrent import ROLES
+from dotnn.library.layers.loop import ROLES
 
 LARGEST = 48
 """The most numbers in one example of one value."""
@@ -162,9 +162,11 @@ class Body:
         Without `moods`, nothing is dropped in training.
         """
         layer = LAYERS[member]
-        for _ in range(tries):
+        for tried in range(tries):
             least, most = layer.arity
             types = self.types_for(self.rng.randint(least, most or least + self.rng.choice([0, 0, 1, 2])))
+            if tried > tries // 2 and len(types) == 1:  # so far nothing fits: it may go over volumes
+                types = [real(*(self.rng.choice(self.sizes) for _ in range(4)))]
             if self.is_block and any(t.dtype != "real" or not t.example for t in types):
                 continue
             texts, attrs = Drawing(self.rng, own=self.own).arguments(layer.args)

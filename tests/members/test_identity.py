@@ -36,11 +36,13 @@ def network(name, **arguments):
 
 @pytest.mark.parametrize(("layer", "argument"), OF_TRAINING)
 def test_an_argument_of_training_has_no_effect_on_predictions(layer, argument):
-    low, high = ("1", "3") if argument == "truncate" else ("0.1", "0.6")
+    low, high = {"truncate": ("1", "3"), "stateful": ("false", "true")}.get(argument, ("0.1", "0.6"))
     texts = [network(layer, **{argument: value}) for value in (low, high)]
+    if argument == "stateful":
+        texts = [text.replace("train {", "train { shuffle = false ") for text in texts]
     assert len({network_identity(model_of(text)) for text in texts}) == 1
     modules = [module_of(text) for text in texts]
-    params, batch = generic_point(modules[0])
+    params, batch = generic_point(modules[1])  # what is carried is state, which the other has not
     one, other = (module.predict(params, {n: batch[n] for n in module.INPUTS})["p"] for module in modules)
     np.testing.assert_array_equal(one, other)
 

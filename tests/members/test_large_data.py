@@ -87,7 +87,7 @@ def test_a_run_trains_within_one_and_a_half_times_the_memory_of_its_data(folder,
     for module, name in ((preparing, "run_script"), (running, "load_module")):
         load = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *some, load=load: without_copies(load(*some)))
-    asked = Request("numpy", str(tmp_path / "run"), None, style, None, None, "float32", False, False, True)
+    asked = Request("numpy", str(tmp_path / "run"), None, style, None, None, None, "float32", False, False, True)
     begun = Compilation.read(str(folder / "large.nn"))
     _ = begun.model  # what reads a spec is imported
     assert peak(lambda: train_model(begun, asked)) < 1.5

@@ -26,6 +26,10 @@ BESIDE = {
     ("image", "d_x = conv2d_transpose(d_h_z, np.swapaxes(h_W, -1, -2), "
               "size=(6, 5), stride=(1, 2), pad=((1, 0), (2, 1)))"):
         "a kernel of the wrong shape is seen first where the helper stops at it; the line itself is blamed second",
+    ("image", "conv2d: stride forgotten for W"):
+        "the product in the helper is seen first; the call is named behind it, as what the error may be in",
+    ("decoder", "(rows, columns) = (x.shape[1] - W.shape[0] + 1, x.shape[2] - W.shape[1] + 1 + 1)"):
+        "what is counted is no array: the line that stops at it is blamed",
     ("steps", "d_h_from_u_conv1d_transpose = conv1d(d_u_conv1d_transpose, np.swapaxes(u_W, -1, -2))"):
         "a kernel of the wrong shape is seen where the helper stops at it",
     ("steps", "conv1d: stride forgotten for x"):
@@ -43,6 +47,18 @@ def test_every_mistake_is_caught_and_blamed(name):
     assert result.missed == []
     assert [str(row) for row in result.rows if not row.right and row.mutant.id not in BESIDE] == []
     assert [str(row) for row in result.rows if row.right and row.mutant.id in BESIDE] == []  # it is mended: strike it
+
+
+def test_a_gradient_that_is_stored_under_the_name_of_an_input_is_blamed_on_its_line():
+    """It has no name of its own: what it is called is the key, in a shape that is right and in one that is not."""
+    moved = [m for m in suite.line_mutants("attentive") if m.change.startswith("grads['u'] = d_concat[..., ")]
+    rows = [suite.run(mutant) for mutant in moved if mutant.operator == "shifted_columns"]
+    assert rows and [str(row) for row in rows if not row.right] == []
+
+
+def test_a_number_in_place_of_an_array_is_blamed_where_it_is_written():
+    (mutant,) = (m for m in suite.line_mutants("cross_entropy_scaled") if m.change == "d_y_softmax = 0.9")
+    assert suite.run(mutant).right
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)

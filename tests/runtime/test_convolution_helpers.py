@@ -15,6 +15,7 @@ from dotnn_runtime.script.formulas.convolution import (
 )
 from dotnn_runtime.script.formulas.filter_banks import filter_bank, max_of_filters, max_of_filters_d_input
 from dotnn_runtime.script.formulas.pooling import avg_pool2d, max_global_d_input, max_pool2d, max_pool2d_d_input
+from dotnn_runtime.script.formulas.volumes import conv3d, conv3d_d_weight, conv3d_transpose
 from dotnn_runtime.script.windows import elements, filter_copies, inside, windows
 
 RNG = np.random.default_rng(0)
@@ -55,6 +56,34 @@ def test_sequences(where):
     if not where:
         expected = sum(correlate(x[0, :, c], w[:, c, 1], "valid") for c in range(3))
         np.testing.assert_allclose(z[0, :, 1], expected, rtol=1e-12)
+
+
+V, K = RNG.standard_normal((2, 5, 6, 4, 3)), RNG.standard_normal((3, 2, 2, 3, 4))
+
+
+def test_conv3d_is_a_sum_of_cross_correlations():
+    for volume, z in zip(V, conv3d(V, K), strict=True):
+        for k in range(4):
+            expected = sum(correlate(volume[..., c], K[..., c, k], "valid") for c in range(3))
+            np.testing.assert_allclose(z[..., k], expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {},
+        {"stride": (2, 3, 1)},
+        {"pad": ((1, 2), (0, 1), (2, 0))},
+        {"dilation": (2, 3, 1), "pad": ((0, 3), (1, 0), (0, 0))},
+        {"stride": (3, 1, 2), "pad": ((2, 2), (1, 1), (0, 1))},
+    ],
+)
+def test_the_three_convolutions_of_volumes_are_adjoint(where):
+    z = conv3d(V, K, **where)
+    d = RNG.standard_normal(z.shape)
+    d_x, d_W = conv3d_transpose(d, K, (5, 6, 4), **where), conv3d_d_weight(V, d, (3, 2, 2), **where)
+    assert (d_x.shape, d_W.shape) == (V.shape, K.shape)
+    np.testing.assert_allclose([np.vdot(V, d_x), np.vdot(K, d_W)], np.vdot(z, d), rtol=1e-12)
 
 
 def test_groups_meet_their_own_filters():

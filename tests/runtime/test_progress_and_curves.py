@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dotnn_runtime.curves import text_curve
+from dotnn_runtime.curves import BLOCKS, small_curve, text_curve
 from dotnn_runtime.progress import TrainingProgress, format_record
 
 
@@ -40,6 +40,31 @@ def test_a_terminal_gets_a_bar_with_the_last_numbers(monkeypatch):
     text = run(Terminal())
     assert "2000/2000" in text
     assert "loss 0.0005" in text
+
+
+def test_the_bar_shows_the_curve_of_the_loss(monkeypatch):
+    """That of validation, where there is one: it rises again here, while the training loss falls."""
+    monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with TrainingProgress(9, stream=stream) as progress:
+        for epoch in range(1, 10):
+            progress({"epoch": epoch, "loss": 10.0 - epoch, "val_loss": float(abs(epoch - 5))})
+    assert "█▆▅▃▁▃▅▆█" in stream.getvalue()
+
+
+@given(st.lists(st.floats(), max_size=80), st.integers(1, 30))
+def test_a_small_curve_of_anything_fits(values, width):
+    drawn = small_curve(values, width=width)
+    assert len(drawn) <= width and {*drawn} <= {*BLOCKS, " "}
+
+
+@given(st.lists(st.floats(1, 20), min_size=2, max_size=16, unique=True))
+def test_a_small_curve_is_as_high_as_its_values(values):
+    heights = [BLOCKS.index(block) for block in small_curve(values)]
+    low, high = min(values), max(values)
+    for height, value in zip(heights, values, strict=True):
+        assert abs(height - 7 * (value - low) / (high - low)) <= 0.5 + 1e-6
 
 
 def test_the_bar_is_drawn_ten_times_a_second_at_most(monkeypatch):

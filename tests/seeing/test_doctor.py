@@ -54,17 +54,17 @@ def found(seen):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_healthy_training_has_no_finding(seed):
-    begun, module = script()
-    assert found(watched(begun, module, data(seed), seed)) == []
-    begun, module = script(act="relu", lr="0.1", optim="sgd")
-    assert found(watched(begun, module, data(seed), seed)) == []
+    begun = script()
+    assert found(watched(begun, data(seed), seed)) == []
+    begun = script(act="relu", lr="0.1", optim="sgd")
+    assert found(watched(begun, data(seed), seed)) == []
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("planted", [*PLANTED])
 def test_a_planted_fault_is_named(planted, seed):
-    begun, module = script(**PLANTED[planted])
-    seen = watched(begun, module, data(seed), seed)
+    begun = script(**PLANTED[planted])
+    seen = watched(begun, data(seed), seed)
     name = planted.partition(" ")[0]
     faults = [fault for fault in diagnosis(seen) if fault.finding == name]
     assert faults, diagnosis(seen)
@@ -77,22 +77,22 @@ def test_a_planted_fault_is_named(planted, seed):
 def test_a_leak_is_named(seed):
     """A column that is the answer, for numbers and for two classes; and held-out rows that were trained on."""
     rng = np.random.default_rng(seed)
-    begun, module = compiled(LEAK)
+    begun = compiled(LEAK)
     x = rng.standard_normal((80, 3))
     t = x[:, :1] + rng.standard_normal((80, 1))
-    assert "leak" not in found(watched(begun, module, {"x": x, "t": t}, seed))
+    assert "leak" not in found(watched(begun, {"x": x, "t": t}, seed))
     told = np.hstack([x[:, :2], 5 - 2 * t])
-    assert "leak" in found(watched(begun, module, {"x": told, "t": t}, seed))
+    assert "leak" in found(watched(begun, {"x": told, "t": t}, seed))
     twice = {"x": np.tile(x[:40], (2, 1)), "t": np.tile(t[:40], (2, 1))}
-    (fault,) = [f for f in diagnosis(watched(begun, module, twice, seed)) if f.finding == "leak"]
-    parts = module.prepare(twice)[0]
+    (fault,) = [f for f in diagnosis(watched(begun, twice, seed)) if f.finding == "leak"]
+    parts = watched(begun, twice, seed).parts
     rows = {tuple(row) for row in parts["train"]["x"]}
     assert fault.numbers["repeated"] == sum(tuple(row) in rows for row in parts["test"]["x"])
-    begun, module = compiled(LEAK.replace("dense(1)", "dense(1, sigmoid)").replace("mse", "bce"))
+    begun = compiled(LEAK.replace("dense(1)", "dense(1, sigmoid)").replace("mse", "bce"))
     yes = (x[:, 1:2] > 0.3).astype(float)
-    assert "leak" in found(watched(begun, module, {"x": x, "t": yes}, seed))
+    assert "leak" in found(watched(begun, {"x": x, "t": yes}, seed))
     noisy = (x[:, 1:2] + rng.standard_normal((80, 1)) > 0.3).astype(float)
-    assert "leak" not in found(watched(begun, module, {"x": x, "t": noisy}, seed))
+    assert "leak" not in found(watched(begun, {"x": x, "t": noisy}, seed))
 
 
 LEAK = """
@@ -117,11 +117,11 @@ def test_a_constant_column_and_rare_classes_are_named(seed, tmp_path):
         x[:, 1] = 7 if constant else rng.standard_normal(200)
         rows = [f"{a},{b},{c},{n}" for (a, b, c), n in zip(x, k, strict=True)]
         (tmp_path / "d.csv").write_text("\n".join(["a,b,c,k", *rows]))
-        begun, module = compiled(TABLE, tmp_path / "s.nn")
-        names = found(watched(begun, module, None, seed))
+        begun = compiled(TABLE, tmp_path / "s.nn")
+        names = found(watched(begun, None, seed))
         assert ("constant_column" in names, "class_imbalance" in names) == (constant, rare)
         if constant:
-            (fault,) = [f for f in diagnosis(watched(begun, module, None, seed)) if f.finding == "constant_column"]
+            (fault,) = [f for f in diagnosis(watched(begun, None, seed)) if f.finding == "constant_column"]
             assert "column b " in fault.message and fault.place == "line 3"
 
 
@@ -138,10 +138,10 @@ def test_overfitting_is_named_unless_it_is_stopped(seed):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((120, 5))
     t = ((x[:, :1] > 0) ^ (rng.random((120, 1)) < 0.3)).astype(float)
-    begun, module = compiled(OVERFIT.replace("STOP", ""))
-    assert "overfitting" in found(watched(begun, module, {"x": x, "t": t}, seed))
-    begun, module = compiled(OVERFIT.replace("STOP", "stop = early(val_loss, patience = 15)"))
-    assert "overfitting" not in found(watched(begun, module, {"x": x, "t": t}, seed))
+    begun = compiled(OVERFIT.replace("STOP", ""))
+    assert "overfitting" in found(watched(begun, {"x": x, "t": t}, seed))
+    begun = compiled(OVERFIT.replace("STOP", "stop = early(val_loss, patience = 15)"))
+    assert "overfitting" not in found(watched(begun, {"x": x, "t": t}, seed))
 
 
 def test_fixes_can_be_tried_by_set():
@@ -151,12 +151,12 @@ def test_fixes_can_be_tried_by_set():
         ("learning_rate", "lr=1"),
         ("learning_rate too low", "lr=1e-07"),
     ):
-        begun, module = script(**PLANTED[planted])
+        begun = script(**PLANTED[planted])
         name = planted.partition(" ")[0]
-        (fault,) = [f for f in diagnosis(watched(begun, module, data(0), 0)) if f.finding == name]
+        (fault,) = [f for f in diagnosis(watched(begun, data(0), 0)) if f.finding == name]
         assert fault.fix.endswith(f"--set {wanted}")
-    begun, module = compiled(SPEC.format(**{**HEALTHY, **PLANTED["gradient_flow"]}), sets=["act=relu"])
-    assert "gradient_flow" not in found(watched(begun, module, data(0), 0))
+    begun = compiled(SPEC.format(**{**HEALTHY, **PLANTED["gradient_flow"]}), sets=["act=relu"])
+    assert "gradient_flow" not in found(watched(begun, data(0), 0))
 
 
 def test_a_run_is_opened_as_it_was_set(tmp_path):
@@ -180,8 +180,8 @@ def test_a_run_is_opened_as_it_was_set(tmp_path):
 
 def test_signs_are_those_of_a_loop():
     """Shares of silent units and flat slopes, gradients, the first update: by NumPy lines that share nothing."""
-    begun, module = script(act="relu", optim="sgd", lr="0.1")
-    seen = watched(begun, module, data(3), 3)
+    begun = script(act="relu", optim="sgd", lr="0.1")
+    seen = watched(begun, data(3), 3)
     x, k = seen.parts["train"]["x"].astype(float), seen.parts["train"]["k"]
     hidden, last = vital_signs(seen)
     for w, shown in ((seen.start, "gradient_before"), (seen.params, "gradient_after")):
@@ -194,8 +194,8 @@ def test_signs_are_those_of_a_loop():
         if shown == "gradient_before":
             assert hidden.update == pytest.approx(0.1 * np.linalg.norm(grads[0]) / np.linalg.norm(w["h.W"]), rel=1e-9)
     assert hidden.silent == np.mean([not h[:, j].any() for j in range(8)])
-    begun, module = script(hidden="dense(8, act, init = normal(3))")
-    seen = watched(begun, module, data(3), 3)
+    begun = script(hidden="dense(8, act, init = normal(3))")
+    seen = watched(begun, data(3), 3)
     z = seen.parts["train"]["x"].astype(float) @ seen.params["h.W"] + seen.params["h.b"]
     assert vital_signs(seen)[0].flat == pytest.approx(np.mean(1 - np.tanh(z) ** 2 < 0.01))
 

@@ -214,6 +214,21 @@ def test_masked_losses(name, target, stage, mask):
     )
 
 
+@pytest.mark.parametrize(
+    "layer", ["rnn(4", "lstm(4, returns = sequence", "gru(4, truncate = 2", "lstm(4, dropout = 0.3"]
+)
+def test_states_that_are_carried_from_batch_to_batch(layer):
+    last = "-> flatten" if "sequence" in layer else ""
+    agrees(
+        model_of(
+            f"""model M {{ input x: [5, 3]  target t: [2]
+            output y = x -> {layer}, stateful = true) {last} -> dense(2) }}
+            train {{ loss = mse(y, t)  batch = 4  shuffle = false }}"""
+        ),
+        SHORT,
+    )
+
+
 @pytest.mark.parametrize("mask", ["", "input m: int[2]"])
 @pytest.mark.parametrize("call", ["mse(y, t", "bce(y, t, class_weight = [1, 3]", "hinge(y, t, reduce = sum"])
 def test_weighted_losses(call, mask):

@@ -163,3 +163,30 @@ def test_a_planner_without_one_of_its_rules_is_found_by_check(what, monkeypatch,
     fast = compile_model(model_of(text), Options("fast", input_gradients=True)).script
     assert report.verdict is Verdict.FAIL
     assert line_of(fast, "def make_step(") < report.blame.line < line_of(fast, "    return step\n")
+
+
+SETTINGS = """model M { input x: [3]  target t: [2]  h = x -> dense(4, tanh)  output y = h -> dense(2) }
+data { x = [[0, 1, 2]]  t = [[1, 2]]  split = split(train = 60%, val = 40%) }
+train { loss = mse(y, t)  optim = sgd(0.1)  batch = 4  accumulate = 2  average = ema(0.9)  noise = gradient(0.1)
+  rates = rate(h, 0.5)  shuffle = batches  validate = every(steps(3)) }"""
+PLANTED = {
+    "a piece that weighs as the others": ("total += share * loss", "total += 0.5 * loss"),
+    "gradients that are not added up": ("grads.get(n, 0) + share * found[n]", "share * found[n]"),
+    "an average that forgets": ("0.9 * average[name] + (1 - 0.9)", "0.8 * average[name] + (1 - 0.8)"),
+    "an average that is not evaluated": ('evaluate(params | state["average"]', "evaluate(params"),
+    "more noise": ("for n in PARAMS}, 0.1, rng)", "for n in PARAMS}, 0.2, rng)"),
+    "a rate for all": ("RATES.get(name, 1.0)", "1.0"),
+    "batches drawn anew": ("for number in rng.permutation(len(batches))", "for number in range(len(batches))"),
+}
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_fault_in_what_a_setting_does_is_found_beside_the_spec(fault):
+    model = model_of(SETTINGS)
+    compiled = compile_model(model, Options())
+    right, wrong = PLANTED[fault]
+    assert right in compiled.script, right
+    reference = SpecStep(model, compiled.graph)
+    assert beside(compiled.script, "test.py", 0, compiled.script, reference).verdict is Verdict.PASS
+    edited = compiled.script.replace(right, wrong)
+    assert beside(edited, "test.py", 0, compiled.script, reference).verdict is Verdict.FAIL

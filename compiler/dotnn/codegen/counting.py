@@ -12,7 +12,7 @@ def weights(metric: MetricTerm, model: Model, source: Callable[[Read], str]) -> 
 
     `source` tells where the script has a value, an input or a target.
     """
-    given = source(Read(target=metric.weights)) if metric.weights else ""
+    given = source(Read(target=metric.counts)) if metric.counts else ""
     if not metric.mask.name:
         return given
     mask, kind = source(metric.mask), model.type_of(metric.mask)

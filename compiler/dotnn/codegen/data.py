@@ -233,7 +233,7 @@ def _check_table(model: Model) -> list[str]:
 
 def _split_lines(data: Data) -> list[str]:
     """Return the lines that choose the rows of each part."""
-    if data.split is None and not data.files:
+    if data.split is None and not data.files and not data.take:
         return ['parts = {"train": {name: Rows(values) for name, values in arrays.items()}}']
     lines = []
     if data.files:
@@ -245,10 +245,21 @@ def _split_lines(data: Data) -> list[str]:
         own = "{name: own[rows] for name, rows in chosen.items()}" if data.split else '{"train": own}'
         others = ", ".join(f'"{part}": rows_of_part(part, "{part}")' for part in data.files)
         lines.append(f"chosen = {own} | {{{others}}}")
+    if data.take:
+        lines += [] if lines else ['chosen = {"train": np.arange(len(next(iter(arrays.values()))))}']
+        train = 'chosen["train"]'
+        lines.append(f"{train} = {taken(data, 'some_rows({rows}, {count}, {seed})', train)}")
     return [
         *lines,
         "parts = {part: {name: Rows(a, rows) for name, a in arrays.items()} for part, rows in chosen.items()}",
     ]
+
+
+def taken(data: Data, drawn: str, rows: str) -> str:
+    """Return the expression of the rows that are left to train on; `drawn` is a template of how they are drawn."""
+    if data.split is not None and data.split.order:
+        return f"{rows}[:{data.take}]"
+    return drawn.format(rows=rows, count=data.take, seed=data.split.seed if data.split else 0)
 
 
 def _chosen(data: Data, split: Split) -> tuple[str, list[str]]:

@@ -7,11 +7,12 @@ that is resumed does what one that was not would do next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dotnn.codegen import learning_rate, training, tree
 from dotnn.codegen.lines import literal
+from dotnn.codegen.parts import Part
 from dotnn.model.model import EarlyStop, Model, StopWhen
 
 HEAD = "for epoch in range(len(history) + 1, epochs + 1)"
@@ -44,6 +45,7 @@ class Loop:
 
     model: Model
     words: Words = Words()
+    parts: Sequence[Part] = ()
 
     @property
     def early(self) -> EarlyStop | None:
@@ -52,10 +54,15 @@ class Loop:
 
     def kept(self) -> dict[str, str]:
         """Return what a state begins with besides parameters, the optimizer's memory and the history."""
-        kept: dict[str, str] = {}
+        return self._kept() | {name: value for part in self.parts for name, value in part.held.items()}
+
+    def _kept(self) -> dict[str, str]:
+        """Return what of it is no dict of arrays that exist."""
+        kept: dict[str, str] = {name: value for part in self.parts for name, value in part.kept.items()}
         if self.early:
             worst = "-np.inf" if self.early.better == "max" else "np.inf"
             kept |= {"best": worst, "best_params": self.words.first, "best_epoch": "0"}
+            kept |= {"best_step": "0"} if self._validates_early else {}
         kept |= {"plateau": "{}"} if learning_rate.watcher(self.model.train) else {}
         return kept | ({"stopped_by": '"epochs"'} if self.model.train.stops else {})
 
@@ -66,11 +73,16 @@ class Loop:
 
     def taken_up(self) -> list[tree.Stmt]:
         """Return the statements that take over from `resume` all but the parameters, the memory and the generator."""
-        names = [literal(name) for name in self.kept()]
+        names = [literal(name) for name in self._kept()]
         taken = [tree.assign("state", f"{{name: resume[name] for name in ({', '.join(names)})}}", "|=")]
         one_by_one = [tree.assign(f"state[{name}]", f"resume[{name}]") for name in names]
         extended = tree.Do('history.extend(resume["history"])')
-        return [extended, *(taken if len(names) > 1 else one_by_one), *self.clock_anew()]
+        filled = [
+            tree.For(f"for name, values in {array}.items()", (tree.assign("values[...]", f'resume["{name}"][name]'),))
+            for part in self.parts
+            for name, array in part.held.items()
+        ]
+        return [extended, *filled, *(taken if len(names) > 1 else one_by_one), *self.clock_anew()]
 
     def clock_anew(self) -> list[tree.Stmt]:
         """Return the statement that lets a training go on that ran out of time before it was resumed."""
@@ -88,6 +100,33 @@ class Loop:
         clock = [tree.assign("started", "time.monotonic()")] if training.time_limit(train) else []
         return [*watched, *taken, *learning_rate.counted_steps(train, self.words.memory), *clock]
 
+    def gradient(self) -> list[tree.Stmt]:
+        """Return the statements between the clipped gradient and the update."""
+        return [statement for part in self.parts for statement in part.gradient]
+
+    def updated(self) -> list[tree.Stmt]:
+        """Return the statements after an update, and after its constraints."""
+        counted = map(tree.Do, learning_rate.after_step(self.model.train))
+        return [*counted, *(statement for part in self.parts for statement in part.updated), *self._validation()]
+
+    @property
+    def _validates_early(self) -> bool:
+        """Whether early stopping goes by the validations between the ends of epochs."""
+        early = self.early
+        return early is not None and early.quantity.startswith("val_") and bool(self.model.train.setting("validate"))
+
+    def _validation(self) -> list[tree.Stmt]:
+        """Return the statement that validates after so many updates; none once a rule has ended the training."""
+        steps = self.model.train.setting("validate")
+        if steps is None:
+            return []
+        names = [tree.assign("validation", '{"epoch": epoch, "step": done}')]
+        names.append(tree.assign("validation", _renamed(self.words.val_figures), "|="))
+        kept = tree.Do('state["validations"].append(validation)')
+        rules = [self._early_rule(self.early, "validation")] if self.early and self._validates_early else []
+        due = f"done % {steps} == 0" + (f" and {GOES_ON}" if rules else "")
+        return [tree.If(due, (*names, kept, *rules))]
+
     def over(self) -> list[tree.Stmt]:
         """Return the first statement of an epoch: none begins after a rule has ended the training."""
         return [tree.If(SPENT, (tree.Do("break"),))] if self.model.train.stops else []
@@ -103,6 +142,7 @@ class Loop:
         watches = learning_rate.watcher(self.model.train)
         return [
             tree.If(f'not {self.words.finite}({RECORD}["loss"])', (tree.Do("break"),)),
+            *(statement for part in self.parts for statement in part.epoch),
             *self._figures(),
             *learning_rate.after_epoch(self.model.train),
             *([tree.assign('state["plateau"]', "vars(plateau)")] if watches else []),
@@ -117,14 +157,13 @@ class Loop:
         if on_train:
             made.append(tree.assign(RECORD, f"{words.figures} | {RECORD}", "|="))
         if has_val:
-            renamed = f'{{f"val_{{key}}": value for key, value in {words.val_figures}.items()}}'
-            made.append(tree.assign(RECORD, renamed, "|="))
+            made.append(tree.assign(RECORD, _renamed(words.val_figures), "|="))
         return [*made]
 
     def _stop_rules(self) -> list[tree.Stmt]:
         """Return the rules; an epoch that another one ends does not count for early stopping."""
         others = [*self._thresholds(), *self._time_limit()]
-        early = [self._early_rule(self.early)] if self.early else []
+        early = [self._early_rule(self.early)] if self.early and not self._validates_early else []
         return [*others, tree.If(GOES_ON, tuple(early))] if early and others else [*others, *early]
 
     def _thresholds(self) -> Iterator[tree.Stmt]:
@@ -140,22 +179,38 @@ class Loop:
             ends = tree.assign('state["stopped_by"]', literal(minutes(limit.minutes)))
             yield tree.If(f"{self.words.seconds} > {60 * limit.minutes!r}", (ends,))
 
-    def _early_rule(self, early: EarlyStop) -> tree.Stmt:
+    def _early_rule(self, early: EarlyStop, record: str = RECORD) -> tree.Stmt:
         margin = f" {'-' if early.better == 'min' else '+'} {early.min_delta!r}" if early.min_delta else ""
         order = "<=" if early.better == "min" else ">="
-        quantity = f'{RECORD}["{early.quantity}"]'
-        best = f'{{"best": {quantity}, "best_epoch": epoch, "best_params": {self.words.best}}}'
-        better = (tree.assign("state", best, "|="),)
-        ends = tree.assign('state["stopped_by"]', f'"no better {early.quantity} for {early.patience} epochs"')
-        waited = tree.If(f'epoch == state["best_epoch"] + {early.patience}', (ends,))
+        quantity = f'{record}["{early.quantity}"]'
+        entries = [f'"best": {quantity}', '"best_epoch": epoch', f'"best_params": {self.words.best}']
+        steps = self.model.train.setting("validate") if record != RECORD else 0
+        entries += ['"best_step": done'] if steps else []
+        better = (tree.assign("state", f"{{{', '.join(entries)}}}", "|="),)
+        times = "validations" if steps else "epochs"
+        ends = tree.assign('state["stopped_by"]', f'"no better {early.quantity} for {early.patience} {times}"')
+        long = f'done == state["best_step"] + {early.patience * steps}'
+        waited = tree.If(long if steps else f'epoch == state["best_epoch"] + {early.patience}', (ends,))
         return tree.If(f'{quantity} {order} state["best"]{margin}', better, (waited,))
 
     def end(self) -> list[tree.Stmt]:
-        """Return the statement after the loop that tells the history how it ended."""
+        """Return the statements after the loop that tell the history how it ended."""
+        return [*self._told(), *self._validations()]
+
+    def _validations(self) -> list[tree.Stmt]:
+        kept = self.model.train.setting("validate") is not None
+        return [tree.assign("history.validations", 'state["validations"]')] if kept else []
+
+    def _told(self) -> list[tree.Stmt]:
         if self.early:
             how = 'state["stopped_by"], state["best_epoch"]'
             return [tree.Assign(("history.stopped_by", "history.best_epoch"), how)]
         return [tree.assign("history.stopped_by", 'state["stopped_by"]')] if self.model.train.stops else []
+
+
+def _renamed(figures: str) -> str:
+    """Return the expression of figures of the validation part, as a record has them."""
+    return f'{{f"val_{{key}}": value for key, value in {figures}.items()}}'
 
 
 def minutes(number: float) -> str:

@@ -11,6 +11,7 @@ from dotnn.core.arguments import Bound, Duration
 from dotnn.ir.expr import DIALECTS, spell
 from dotnn.library.schedules import Schedule
 from dotnn.model.model import Train
+from dotnn.model.settings import SETTINGS
 
 UNITS = {"steps": "", "share": " * steps", "epochs": " * steps_per_epoch"}
 """What a duration is multiplied by to be a number of steps."""
@@ -68,9 +69,15 @@ def current(train: Train) -> str:
     return "plateau.lr" if watcher(train) is not None else ""
 
 
+def counts_updates(train: Train) -> bool:
+    """Whether the training counts its updates, as `done`: a schedule reads them, or a setting."""
+    read = any(SETTINGS[name].counts(chosen.value) for name, chosen in train.settings.items())
+    return read or formula(train) is not None
+
+
 def counts_steps(train: Train) -> bool:
-    """Whether the training counts the steps of an epoch: a schedule reads them, or the optimizer."""
-    return formula(train) is not None or bool(optimizer.run_lengths(train))
+    """Whether the training counts the steps of an epoch."""
+    return counts_updates(train) or bool(optimizer.run_lengths(train))
 
 
 def counted_steps(train: Train, memory: str) -> list[tree.Stmt]:
@@ -80,12 +87,19 @@ def counted_steps(train: Train, memory: str) -> list[tree.Stmt]:
     """
     if not counts_steps(train):
         return []
-    steps = "math.ceil(count / BATCH_SIZE)" if train.batch else "1"
+    steps = f"math.ceil(count / {update_size(train)})" if train.batch else "1"
     made: list[tree.Stmt] = [tree.assign("steps_per_epoch", steps)]
-    if formula(train) is not None:
+    if formula(train) is None and counts_updates(train):
+        made.append(tree.assign("done", "len(history) * steps_per_epoch"))
+    elif formula(train) is not None:
         made.append(tree.Assign(("done", "steps"), "len(history) * steps_per_epoch, epochs * steps_per_epoch"))
     values = {"steps": "epochs * steps_per_epoch", "steps_per_epoch": "steps_per_epoch"}
     return [*made, *(tree.assign(memory.format(name=n), values[n]) for n in optimizer.run_lengths(train))]
+
+
+def update_size(train: Train) -> str:
+    """Return the expression of how many examples an update is of."""
+    return "(ACCUMULATE * BATCH_SIZE)" if train.setting("accumulate") else "BATCH_SIZE"
 
 
 def watcher_made(train: Train) -> list[tree.Stmt]:
@@ -100,7 +114,7 @@ def watcher_made(train: Train) -> list[tree.Stmt]:
 
 def after_step(train: Train) -> list[str]:
     """Return the lines after an update."""
-    return ["done += 1"] if formula(train) is not None else []
+    return ["done += 1"] if counts_updates(train) else []
 
 
 def after_epoch(train: Train) -> list[tree.Stmt]:

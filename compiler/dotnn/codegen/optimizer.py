@@ -109,5 +109,6 @@ def context(train: Train) -> dict[str, object]:
         "slots": [*slots(train)],
         "lengths": run_lengths(train),
         "weight_decay": show(train.weight_decay) if train.weight_decay else "",
+        "lr": "" if train.schedule else show(bound.attrs["lr"]),
         "shrink": f"1 - {'rate' if train.schedule else show(bound.attrs['lr'])} * {show(train.weight_decay)}",
     }

@@ -13,6 +13,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
+from dotnn.model.settings.rates import factors
 from dotnn.passes.zeros import zero_gradients
 
 ZERO_GRADIENTS = "their gradients are zero whatever the data are: dotnn check expects it"
@@ -59,6 +60,8 @@ def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attr
     lines = [line for table, entries in named_tables(model).items() for line in _dict(table, entries)]
     if model.train.weight_decay:
         lines += ["# What weight decay acts on.", *named("DECAYED", decayed(model))]
+    if model.train.setting("rates"):
+        lines += ["# What the learning rate is multiplied by.", *_dict("RATES", factors(model))]
     dead = zero_gradients(graph)
     if dead:
         lines += [f"# {ZERO_GRADIENTS}", *named("STRUCTURAL_ZEROS", dead)]

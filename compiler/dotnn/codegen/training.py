@@ -95,13 +95,17 @@ def evaluated_parts(model: Model) -> tuple[bool, bool, bool]:
     return bool(model.train.metrics), data.has_part("val"), data.has_part("test")
 
 
+def sums(model: Model) -> bool:
+    """Whether the loss of a batch is a sum over its examples."""
+    return all(t.attrs.get("reduce") == "sum" for t in model.train.losses)
+
+
 def epoch_loss(model: Model, count: str = "count") -> tuple[str, str]:
     """Return how the losses of an epoch's batches are added up and reported: a summing loss is summed.
 
     `count` is the expression of how many examples there are.
     """
-    summed = all(t.attrs.get("reduce") == "sum" for t in model.train.losses)
-    return ("float(loss)", "total") if summed else ("float(loss) * len(chosen)", f"total / {count}")
+    return ("float(loss)", "total") if sums(model) else ("float(loss) * len(chosen)", f"total / {count}")
 
 
 def rescaled(model: Model, graph: Graph) -> dict[str, Value]:

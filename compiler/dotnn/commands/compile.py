@@ -53,6 +53,8 @@ def command(
     options = Options(style, sets, target, **own)
     compiled = compile_spec(spec, options, check=verify)
     warn(compiled.warnings)
+    for name, where in compiled.model.sizes.items():
+        click.echo(f"{name} = {compiled.model.constants[name]}, from {where}", err=True)
     if output == "-" or (spec == "-" and not output):
         click.echo(compiled.script, nl=False)
         return

@@ -29,6 +29,9 @@ from dotnn.targets import PROVEN, TARGETS
 @click.option("--epochs", type=click.IntRange(1), help="The number of epochs, instead of the spec's.")
 @click.option("--seed", type=SEED, help="The seed of the training, instead of the spec's.")
 @precision_option
+@click.option(
+    "--init-from", metavar="RUN", type=FILE, help="Begin with the weights of another run, as far as names are the same."
+)
 @click.option("--resume", is_flag=True, help="Continue from the run's last checkpoint, if there is one.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in the same folder.")
 @json_option

@@ -231,6 +231,16 @@ def _comparable(wanted: str, names: list[str]) -> list[str]:
     return [n for n in names if n[:1].lower() == wanted[:1] and abs(len(n) - len(wanted)) < 3][:MANY_NAMES]
 
 
+def one_edit_apart(a: str, b: str) -> bool:
+    """Whether one word becomes the other by a letter that is changed, added, left out, or exchanged with the next."""
+    shorter, longer = sorted((a, b), key=len)
+    if len(shorter) == len(longer):
+        places = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
+        swapped = len(places) == 2 and a[places[0] : places[1] + 1] == b[places[0] : places[1] + 1][::-1]
+        return len(places) == 1 or (swapped and places[1] == places[0] + 1)
+    return any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer)))
+
+
 def _one_letter_apart(a: str, b: str) -> bool:
     return len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) == 1
 

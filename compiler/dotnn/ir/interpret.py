@@ -26,7 +26,8 @@ Rounding = Callable[[Array, list[Array]], Array]
 """What becomes of a computed value, given it and what it was computed from."""
 
 
-def _as_it_is(x: Array, operands: list[Array]) -> Array:
+def as_it_is(x: Array, operands: list[Array]) -> Array:
+    """Return a value as it was computed."""
     return x
 
 
@@ -77,7 +78,7 @@ def evaluate_loop(
     operands: list[Array],
     rng: np.random.Generator | None,
     training: bool,
-    rounded: Rounding = _as_it_is,
+    rounded: Rounding = as_it_is,
 ) -> list[Array]:
     """Return the outputs of a scan; `rounded` is applied to every value in it."""
     loop = node.loop
@@ -117,7 +118,7 @@ def run(
     rng: np.random.Generator | None = None,
     training: bool = True,
     d_loss: float = 1.0,
-    rounded: Rounding = _as_it_is,
+    rounded: Rounding = as_it_is,
 ) -> dict[int, Array]:
     """Run all nodes; `values` maps parameter, input and target names to arrays. Returns arrays by value number.
 

@@ -68,7 +68,7 @@ def _check(name: str, call: nodes.Call, place: Span, declared: Declarations) -> 
     item = declared.get(name)
     if len(call.args) != 1 or call.args[0].name is not None or not isinstance(call.args[0].value, nodes.String):
         raise Fail(messages.data.arrays_form(place, f"{call.func.id} takes the name of a file, and nothing else"))
-    if item is not None and item.kind == "category":
+    if item is not None and item.kind in ("category", "date"):
         raise Fail(messages.data.needs_table(place, name, SOURCES[call.func.id].file))
 
 

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 from dotnn.core.arguments import REQUIRED, Arg, Bound, Member, Symbol, show
 from dotnn.core.diagnostics import Span, did_you_mean
 from dotnn.core.registry import chosen
+from dotnn.library.averages import AVERAGES, Average
 from dotnn.library.clips import CLIPS, Clip
 from dotnn.library.constraints import CONSTRAINTS, Constraint
 from dotnn.library.draws import DRAWS, Draw
 from dotnn.library.inits import INITS, Init
 from dotnn.library.layers import LAYERS, Layer
 from dotnn.library.losses import LOSSES, Loss
+from dotnn.library.noises import NOISES, Noise
 from dotnn.library.optimizers import OPTIMIZERS, Optimizer
 from dotnn.library.penalties import PENALTIES, Penalty
 from dotnn.library.schedules import SCHEDULES, Schedule
@@ -45,9 +47,16 @@ FAMILIES: Mapping[str, dict[str, Any]] = {
     "clip": chosen(CLIPS, Clip, bool),
     "constraint": chosen(CONSTRAINTS, Constraint, bool),
     "draw": chosen(DRAWS, Draw, bool),
+    "average": chosen(AVERAGES, Average, bool),
+    "noise": chosen(NOISES, Noise, bool),
 }
-FAMILY_NAMES = {"init": "initialiser", "clip": "way to clip", "draw": "distribution"}
-CAN_BE_NONE = ("penalty", "decay", "clip", "constraint")
+FAMILY_NAMES = {
+    "init": "initialiser",
+    "clip": "way to clip",
+    "average": "average of weights",
+    "draw": "distribution",
+}
+CAN_BE_NONE = ("penalty", "decay", "clip", "constraint", "average", "noise")
 
 
 def bind(

@@ -18,8 +18,18 @@ from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.node import Value
 from dotnn.ir.tensor import BATCH, Attrs, TensorType, Types
 from dotnn.library.layers.base import Layer, Lowering, ParamSpec, shape_text
-from dotnn.library.layers.cells import BODY, CellState, CellStep, Recurrence, infer_cell, lower_cell, recurrence_of
-from dotnn.library.layers.recurrent import LOOP, RETURNS, ROLES
+from dotnn.library.layers.cells import (
+    BODY,
+    CellState,
+    CellStep,
+    Recurrence,
+    carried_by,
+    infer_cell,
+    lower_cell,
+    recurrence_of,
+)
+from dotnn.library.layers.loop import ROLES
+from dotnn.library.layers.recurrent import LOOP, RETURNS
 from dotnn.library.ops import OPS
 from dotnn.model import messages
 from dotnn.model.blocks import declared_text, unified
@@ -57,7 +67,7 @@ def cell_layer(section: nodes.CellSection, reader: NetworkReader) -> Layer:
         lower_cell,
         (*own, RETURNS, *LOOP),
         infer_cell,
-        lambda types, attrs: recurrence_of(attrs).specs,
+        lambda types, attrs: (*recurrence_of(attrs).specs, *carried_by(attrs)),
         arity=(len(inputs), len(inputs) + 1 + len(states)),
         optional=("mask", *(f"initial {s.name.id}" for s in states)),
         inputs=tuple(s.name.id for s in inputs),

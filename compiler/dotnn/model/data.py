@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dotnn.core.arguments import POSITIVE_INT, Arg
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.model import messages
 from dotnn.model.array_files import array_calls, is_array_call, read_arrays
@@ -17,8 +18,9 @@ from dotnn.model.splits import BESIDE, Column, read_split
 from dotnn.model.windows import check_what_goes_with
 from dotnn.syntax import nodes
 
-DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split", "weights")
+DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split", "weights", "take")
 WEIGHTS = "weights"
+TAKE = Arg("take", POSITIVE_INT, 0, "so many examples are left in the training part: drawn, or in an order the first")
 PARTS = ("val", "test")
 """The parts that may have a file of their own."""
 
@@ -80,7 +82,8 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     files = reader.parts([key for key in PARTS if key in keys and key in section.values], source, split)
     kinds = {name: BESIDE[name] for name in columns} | ({"part": "text"} if files else {})
     ways = {name: tuple(some) for name, some in found.ways.items()}
-    return Data(inline, source, ways, found.made_of, split, kinds, files)
+    take = section.take(TAKE) if "take" in keys else 0
+    return Data(inline, source, ways, found.made_of, split, kinds, files, take=take)
 
 
 def _inline(section: SectionReader, declared: Declarations) -> dict[str, list[Nested]]:

@@ -13,7 +13,7 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared
 from dotnn.syntax import nodes
 
-KINDS = ("int", "category", "class")
+KINDS = ("int", "category", "class", "date")
 
 
 def read_declaration(decl: nodes.TensorDecl, constants: Constants) -> Declared:
@@ -22,6 +22,8 @@ def read_declaration(decl: nodes.TensorDecl, constants: Constants) -> Declared:
     span = decl.kind.span if decl.kind else decl.span
     if kind not in ("real", *KINDS):
         raise Fail(messages.calls.unknown_entry(span, "kind of tensor", kind, KINDS))
+    if kind == "date":
+        return _date(decl, span)
     sizes = [integer(d, constants, "a size", MAX_SIZE) for d in decl.dims]
     if math.prod(sizes) > MAX_SIZE:
         message = f"{name} would hold {math.prod(sizes):,} numbers; the limit is {MAX_SIZE:,}"
@@ -32,6 +34,18 @@ def read_declaration(decl: nodes.TensorDecl, constants: Constants) -> Declared:
         help = f"for classes: target {name}: class[10]; for numbers: target {name}: [{', '.join(map(str, sizes))}]"
         raise Fail(messages.shapes.bad_declaration(span, "a target cannot be int[…]", help))
     return Declared(name, decl.role, kind, TensorType((BATCH, *sizes), kind), 0, decl.span)
+
+
+def _date(decl: nodes.TensorDecl, span: Span) -> Declared:
+    """Return an input of dates, which are three numbers each."""
+    name = decl.name.id
+    if decl.role != "input":
+        help = f"a number that stands for it is a target {name}: [1]"
+        raise Fail(messages.shapes.bad_declaration(span, "a target cannot be a date", help))
+    if decl.sized:
+        message = "a date has no sizes: it is three numbers, the year, the day of the year and the weekday"
+        raise Fail(messages.shapes.bad_declaration(decl.span, message, f"write input {name}: date"))
+    return Declared(name, decl.role, "date", TensorType((BATCH, 3), "real"), 0, decl.span)
 
 
 def _classes(decl: nodes.TensorDecl, sizes: list[int], span: Span) -> Declared:

@@ -77,12 +77,17 @@ def _train(train: Train) -> Iterator[str]:
         yield f"  decay  weight_decay({show(train.weight_decay)})"
     batch, shuffle = train.batch or "all", show(train.shuffle)
     yield f"  epochs {train.epochs}, batch {batch}, shuffle {shuffle}, seed {train.seed}"
+    yield from (f"  {name:6} {_setting(chosen.value)}" for name, chosen in train.settings.items())
     if train.clip:
         yield f"  clip   {train.clip}"
     yield from (f"  stop   {_stop(s)}" for s in train.stops)
     if train.checkpoint:
         yield f"  checkpoint {_checkpoint(train.checkpoint)}"
     yield from (f"  metric {m.key} of ({m.output}, {m.target})" for m in train.metrics)
+
+
+def _setting(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _checkpoint(checkpoint: Checkpoint) -> str:

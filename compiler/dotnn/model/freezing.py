@@ -77,7 +77,12 @@ def _owners(params: Mapping[str, Parameter]) -> list[str]:
 
 
 def _frozen(p: Parameter) -> Parameter:
-    """Return a parameter that training leaves as it is: no penalty draws it to zero, no constraint moves it."""
+    """Return a parameter that training leaves as it is: no penalty draws it to zero, no constraint moves it.
+
+    What a stateful layer carries from batch to batch goes on.
+    """
+    if p.carried:
+        return p
     return replace(p, trained=False, frozen=True, penalty=None, decayed=False, constraint=None)
 
 

@@ -11,6 +11,7 @@ from dotnn.core.diagnostics import Source, Span
 from dotnn.ir.expr import Expr
 from dotnn.library.inits import Init
 from dotnn.library.layers import Layer
+from dotnn.library.layers.loop import ROWS
 from dotnn.library.optimizers import Optimizer
 from dotnn.library.schedules import Schedule
 from dotnn.library.values import FAMILY
@@ -19,8 +20,8 @@ from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
 """The families whose members say how parameters come about, not what is computed with them."""
-LATER = ("frozen", "options", "windows", "formats", "packages")
-"""Fields that came later: they count where they are set, so that a run from before them can be resumed."""
+LATER = ("frozen", "options", "windows", "formats", "packages", "mask", "counts", "stateful", "always", "take")
+"""Fields and arguments that came later: they count where they are set, so that a run from before can be resumed."""
 
 
 @runtime_checkable
@@ -34,7 +35,7 @@ class Registered(Protocol):
 def network_identity(model: Model) -> str:
     """Return the identity of a network in prediction: equal ones compute the same from the same weights."""
     inputs = {name: (declared.kind, declared.bound, declared.type) for name, declared in model.inputs.items()}
-    shapes = {name: p.shape for name, p in model.params.items()}
+    shapes = {name: p.shape for name, p in model.params.items() if not p.carried}
     return digest((inputs, tuple(map(_computed, model.steps)), model.outputs, shapes))
 
 
@@ -42,22 +43,24 @@ def _computed(step: Step) -> tuple[object, ...]:
     lasting = {a.name for a in step.layer.args if a.kind.registry not in OF_TRAINING and not a.training}
     if step.layer.family == FAMILY:  # a formula and its like have no arguments: all that it says counts
         lasting = {*step.attrs}
-    lasting |= step.attrs.keys() - {a.name for a in step.layer.args}  # what is no argument: the step of a cell
+    lasting |= step.attrs.keys() - {a.name for a in step.layer.args} - {ROWS}  # what is no argument: a cell's step
     return (
         step.path,
         step.layer,
         {n: v for n, v in step.attrs.items() if n in lasting},
         (*step.ins, *step.weights),
-        step.params,
+        {short: name for short, name in step.params.items() if not short.endswith(".carried")},
     )
 
 
 def training_identity(model: Model, target: str, style: str) -> str:
     """Return what identifies a training run: all that the spec says but the number of epochs, and how it is run."""
-    left_out = ("source", "constants", "train", "check")  # part of something else here, or of no effect
+    left_out = ("source", "constants", "train", "check", "sizes")  # part of something else here, or of no effect
     parts = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in left_out}
     parts = {name: part for name, part in parts.items() if part or name not in LATER}
     train = {f.name: getattr(model.train, f.name) for f in fields(model.train) if f.name != "epochs"}
+    if not train["settings"]:
+        del train["settings"]  # what a spec does not say does not make another training of it
     return digest((parts, train, target, style))
 
 
@@ -74,7 +77,7 @@ def _plain(value: object) -> object:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return [(str(key), _plain(inner)) for key, inner in value.items()]
+        return [(str(key), _plain(inner)) for key, inner in value.items() if inner or key not in LATER]
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     if isinstance(value, Expr):

@@ -54,7 +54,7 @@ def _counted(
         return term
     written = weighted(term.written) if term.written else None
     function = written.name if written else f"weighted_{term.function}"
-    return replace(term, function=function, written=written, mask=mask, weights=weights)
+    return replace(term, function=function, written=written, mask=mask, counts=weights)
 
 
 def _terms(

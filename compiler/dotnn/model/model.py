@@ -9,20 +9,23 @@ from typing import Any, TypeAlias
 
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
-from dotnn.ir.definition import Written
-from dotnn.ir.expr import Expr
 from dotnn.ir.tensor import Attrs, TensorType
-from dotnn.library.clips import Clip
 from dotnn.library.constraints import Constraint
 from dotnn.library.inits import Init
 from dotnn.library.layers import Layer
-from dotnn.library.losses import Loss
-from dotnn.library.metrics import Metric
-from dotnn.library.optimizers import Optimizer
 from dotnn.library.penalties import Penalty
 from dotnn.library.preparations import Preparation
-from dotnn.library.schedules import Schedule
 from dotnn.library.sources import SOURCES, DataSource
+from dotnn.model.training import Checkpoint as Checkpoint
+from dotnn.model.training import Chosen as Chosen
+from dotnn.model.training import EarlyStop as EarlyStop
+from dotnn.model.training import LossTerm as LossTerm
+from dotnn.model.training import MetricTerm as MetricTerm
+from dotnn.model.training import Read as Read
+from dotnn.model.training import Stop as Stop
+from dotnn.model.training import StopAfter as StopAfter
+from dotnn.model.training import StopWhen as StopWhen
+from dotnn.model.training import Train as Train
 
 Nested: TypeAlias = "int | float | list[Nested]"
 """An array as nested lists of numbers."""
@@ -30,7 +33,7 @@ Nested: TypeAlias = "int | float | list[Nested]"
 
 @dataclass(frozen=True)
 class Declared:
-    """An `input` or `target`. `kind` is "real", "int", "category" or "class"; `bound` is the N of `class[N]`,
+    """An `input` or `target`. `kind` is "real", "int", "category", "date" or "class"; `bound` is the N of `class[N]`,
     `class[steps, N]` and `category[N]` (0: none)."""
 
     name: str
@@ -43,6 +46,8 @@ class Declared:
     @property
     def shown(self) -> str:
         """What the declaration says of one example, as the spec would have it: `[2]`, `class[10]`, `class[12, 30]`."""
+        if self.kind == "date":
+            return self.kind
         sizes = [*self.type.example, *([self.bound] if self.bound else [])]
         return f"{'' if self.kind == 'real' else self.kind}{sizes}"
 
@@ -63,6 +68,11 @@ class Parameter:
     constraint: Bound[Constraint] | None = None
     trained: bool = True
     frozen: bool = False
+
+    @property
+    def carried(self) -> bool:
+        """Whether it is what a stateful layer carries from batch to batch."""
+        return not self.trained and self.name.endswith(".carried")
 
     @property
     def renewed(self) -> bool:
@@ -125,149 +135,6 @@ class Step:
     def call(self) -> str:
         """The layer's call as a person would write it."""
         return show_call(self.layer.name, self.layer.args, dict(self.attrs))
-
-
-@dataclass(frozen=True)
-class Read:
-    """What a name of a formula is: a value of the network, by its path, or a target and what it holds."""
-
-    value: str = ""
-    target: str = ""
-    kind: str = ""
-
-    @property
-    def name(self) -> str:
-        """The path or the name; "" where it is nothing."""
-        return self.value or self.target
-
-
-@dataclass(frozen=True)
-class LossTerm:
-    """`weight * loss(output, target)`; `target_kind` is how the target's values are to be drawn and checked.
-
-    A loss that the spec defines has a `formula` over the names in `reads`, in which its arguments are numbers. Its
-    output is then the first value that it reads, its target the first target; "" where there is none. With a `mask`
-    only what it marks counts.
-    """
-
-    loss: Loss
-    attrs: Attrs
-    weight: float
-    output: str
-    target: str
-    target_kind: str
-    span: Span
-    formula: Expr | None = None
-    reads: Mapping[str, Read] = field(default_factory=dict)
-    mask: Read = Read()
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """The paths of all values of the network that are compared with something."""
-        return (self.output,) if self.formula is None else tuple(r.value for r in self.reads.values() if r.value)
-
-    @property
-    def targets(self) -> dict[str, str]:
-        """What each target holds that it reads."""
-        reads = [Read(target=self.target, kind=self.target_kind)] if self.formula is None else [*self.reads.values()]
-        return {r.target: r.kind for r in (*reads, self.mask) if r.target}
-
-    @property
-    def operands(self) -> tuple[str, ...]:
-        """What it is given, by path or by name."""
-        masked = [f"mask = {self.mask.name}"] if self.mask.name else []
-        if self.formula is None:
-            return self.output, self.target, *masked
-        return *(read.name for read in self.reads.values()), *masked
-
-
-@dataclass(frozen=True)
-class MetricTerm:
-    """A metric of an output against its target; `function` is the helper that computes it, with `attrs` by name.
-
-    Of a metric that the spec defines, `written` is that function. With a `mask` only what it marks counts, and where
-    the examples have `weights`, they count as often as the target of that name says.
-    """
-
-    key: str
-    metric: Metric
-    output: str
-    target: str
-    function: str
-    attrs: Attrs = field(default_factory=dict)
-    written: Written | None = None
-    mask: Read = Read()
-    weights: str = ""
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """The paths of what it reads of the network."""
-        return self.output, *([self.mask.value] if self.mask.value else [])
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The names of the targets that it reads."""
-        return tuple(name for name in (self.target, self.mask.target, self.weights) if name)
-
-
-@dataclass(frozen=True)
-class StopWhen:
-    """Stop once `quantity op threshold` holds after an epoch."""
-
-    quantity: str
-    op: str
-    threshold: float
-
-
-@dataclass(frozen=True)
-class EarlyStop:
-    """Stop when `quantity` has not improved for `patience` epochs; the best parameters are returned."""
-
-    quantity: str
-    patience: int
-    min_delta: float
-    better: str
-
-
-@dataclass(frozen=True)
-class StopAfter:
-    """Stop after the first epoch that ends later than this many minutes after the start."""
-
-    minutes: float
-
-
-Stop = StopWhen | EarlyStop | StopAfter
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Save the state of the training after every `every` epochs; `best_by` names the quantity whose best is kept."""
-
-    every: int
-    best_by: str = ""
-
-
-@dataclass(frozen=True)
-class Train:
-    """How the network is trained. `batch` 0 means all examples at once; the optimizer's `lr` may be a schedule."""
-
-    losses: tuple[LossTerm, ...]
-    optimizer: Bound[Optimizer]
-    weight_decay: float
-    epochs: int
-    batch: int
-    shuffle: bool
-    seed: int
-    stops: tuple[Stop, ...]
-    metrics: tuple[MetricTerm, ...]
-    clip: Bound[Clip] | None = None
-    checkpoint: Checkpoint | None = None
-
-    @property
-    def schedule(self) -> Bound[Schedule] | None:
-        """The schedule of the learning rate, where it is no plain number."""
-        lr = self.optimizer.attrs["lr"]
-        return lr if isinstance(lr, Bound) else None
 
 
 @dataclass(frozen=True)
@@ -353,7 +220,7 @@ class Data:
 
     `prepared` has the preparations of an input or target, in order. `made_of` says of an input that has no data of its
     own of which other one it is made; `beside` has the kinds of arrays that are read beside inputs and targets, and
-    `files` the parts that have a file of their own.
+    `files` the parts that have a file of their own. `take` is how many examples are left to train on, 0: all.
     """
 
     inline: Mapping[str, list[Nested]] = field(default_factory=dict)
@@ -363,6 +230,7 @@ class Data:
     split: Split | None = None
     beside: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, FileSource] = field(default_factory=dict)
+    take: int = 0
 
     def has_part(self, name: str) -> bool:
         """Whether examples are held back as a part: "val" or "test"."""
@@ -382,7 +250,8 @@ class Check:
 class Model:
     """A whole experiment. `constants` are the values of `params` after `--set`, `outputs` name -> step or input.
 
-    `packages` has the version of every package whose members it may use.
+    `packages` has the version of every package whose members it may use, `sizes` where the data say the constants that
+    the spec leaves open.
     """
 
     source: Source
@@ -397,6 +266,7 @@ class Model:
     data: Data | None
     check: Check
     packages: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -428,8 +298,8 @@ class Model:
     def input_kind(self, name: str) -> str:
         """Return the kind of an input as `docs/script.md` lists them."""
         declared = self.inputs[name]
-        if declared.kind == "category":
-            return f"int:{declared.bound}"
+        if declared.kind in ("category", "date"):
+            return f"int:{declared.bound}" if declared.kind == "category" else "real"
         bounds = [count for count, _ in self.bounds(name)]
         return f"{declared.kind}:{min(bounds)}" if bounds else declared.kind
 

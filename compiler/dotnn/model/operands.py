@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from dotnn.core.arguments import Symbol
 from dotnn.library.layers import Layer
 from dotnn.library.layers.base import shape_text
-from dotnn.library.layers.recurrent import PLAIN, RETURNS, ROLES
+from dotnn.library.layers.loop import PLAIN, ROLES
+from dotnn.library.layers.recurrent import RETURNS
 from dotnn.library.values import PART
 from dotnn.model import messages
 from dotnn.model.constants import ConstCall

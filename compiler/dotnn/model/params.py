@@ -21,10 +21,17 @@ from dotnn.syntax.parse import parse_expression
 Overrides = Mapping[str, tuple[nodes.Expr, Source]]
 
 
-def read_params(section: nodes.Section | None, sets: Sequence[str], reporter: Reporter) -> dict[str, Constant]:
-    """Return the constants of the spec, in its order; a wrong one is `Poison`. They may use each other in any order."""
+def read_params(
+    section: nodes.Section | None, sets: Sequence[str], reporter: Reporter, free: Mapping[str, nodes.Name]
+) -> dict[str, Constant]:
+    """Return the constants of the spec, in its order; a wrong one is `Poison`. They may use each other in any order.
+
+    `free` are names of sizes that `--set` may define, too.
+    """
     definitions = _definitions(section, reporter)
-    params = _Params(definitions, _overrides(sets, list(definitions), reporter), reporter)
+    overrides = _overrides(sets, [*definitions, *free], reporter)
+    definitions |= {n: nodes.Assign(at.span, at, at, None) for n, at in free.items() if n in overrides}
+    params = _Params(definitions, overrides, reporter)
     for name in params.in_order():
         params.define(name)
     return {name: params.constants[name] for name in definitions}

@@ -23,6 +23,10 @@ Declarations = Mapping[str, Declared | None]
 Way = Bound[Preparation]
 
 
+SUITED = {"missing": ("real",), "scale": ("real", "date")}
+"""The kinds of inputs that a key of `data` is of; a date is scaled as the three numbers that it becomes."""
+
+
 def ways_of(key: str) -> dict[str, Preparation]:
     """Return the preparations that a key of `data` names."""
     return {name: way for name, way in PREPARATIONS.items() if way.key == key}
@@ -49,6 +53,8 @@ def read_preparations(section: SectionReader, keys: Sequence[str], declared: Dec
     """Return what is done to the data; errors go to the reporter of `section`. `keys` are those of it that are keys."""
     reader = _Reader(section.constants, declared, Preparations())
     for item in filter(None, declared.values()):
+        if item.kind == "date":
+            reader.found.add(item.name, Bound(PREPARATIONS["date"], {}))
         if item.kind == "category":
             reader.found.add(item.name, Bound(PREPARATIONS["category"], {"size": item.bound}))
     readers: dict[str, Callable[[nodes.Expr], None]] = {
@@ -93,7 +99,7 @@ class _Reader:
         named = [a for a in call.args if self._is_array(a)]
         chosen = [(declared_name(a.value, self.declared), a.span) for a in named]
         attrs = bind(entry.name, entry.args, [a for a in call.args if a not in named], call.span, self.constants)
-        for item, span in chosen or [(item, call.span) for item in self._real_inputs()]:
+        for item, span in chosen or [(item, call.span) for item in self._inputs_for(key)]:
             self._check(entry, item, span)
             self._check_bounds(attrs, item, call.span)
             self.found.add(item.name, Bound(entry, attrs))
@@ -102,12 +108,13 @@ class _Reader:
         """Whether an argument names an array, and is no number."""
         return arg.name is None and isinstance(arg.value, nodes.Name) and arg.value.id not in self.constants
 
-    def _real_inputs(self) -> Iterator[Declared]:
-        return (d for d in self.declared.values() if d is not None and (d.role, d.kind) == ("input", "real"))
+    def _inputs_for(self, key: str) -> Iterator[Declared]:
+        """Yield the inputs that a preparation without names is of."""
+        return (d for d in self.declared.values() if d and d.role == "input" and d.kind in SUITED[key])
 
     def _check(self, entry: Preparation, item: Declared, span: Span) -> None:
         """Raise `Fail` where a preparation does not suit an array, or comes after one that it does not suit."""
-        if item.kind != "real":
+        if item.kind not in SUITED[entry.key]:
             raise Fail(messages.data.unsuited(span, item.name, item.kind, entry.key))
         if entry.key == "missing" and item.role == "target" and not entry.drops:
             raise Fail(messages.data.target_gaps(span, item.name))
@@ -162,7 +169,7 @@ class _Reader:
     def _check_classes(self, item: Declared, count: int, span: Span) -> None:
         """Raise `Fail` where an input or target has not as many classes as there are bins."""
         has = item.bound if item.kind == "class" else item.type.example[-1] if item.kind == "real" else count
-        if item.kind == "category" or has != count:
+        if item.kind in ("category", "date") or has != count:
             kind = f"class[{count}]" if item.kind == "class" else f"[{count}]"
             raise Fail(messages.data.bins_shape(span, item.name, count, kind))
 

@@ -11,11 +11,13 @@ from dotnn.core.registry import seen
 from dotnn.library.inits import Init
 from dotnn.library.layers import LAYERS
 from dotnn.library.layers.base import INHERIT, ParamSpec
+from dotnn.library.layers.loop import ROWS
 from dotnn.model import freezing, messages
 from dotnn.model.constants import WORDS, Constants, describe, evaluate
 from dotnn.model.data import DATA_KEYS, read_data, read_weights
 from dotnn.model.definitions import read_definitions
 from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
+from dotnn.model.free_sizes import Measure, Size, bound_sizes, free_names
 from dotnn.model.inline import check_values
 from dotnn.model.linking import linked
 from dotnn.model.messages.base import Fail
@@ -23,6 +25,8 @@ from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
 from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.section import SectionReader, head_of
+from dotnn.model.settings import check_settings
+from dotnn.model.stateful import check_stateful
 from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_defaults, read_train
 from dotnn.model.trial import NoNumber
 from dotnn.model.unused import unused_definitions, unused_names
@@ -37,33 +41,44 @@ ORACLES = ("complex_step", "finite_difference")
 
 
 def resolve(
-    file: nodes.File, source: Source, sets: Sequence[str] = (), oracles: Sequence[str] = ORACLES
+    file: nodes.File,
+    source: Source,
+    sets: Sequence[str] = (),
+    oracles: Sequence[str] = ORACLES,
+    measure: Measure | None = None,
 ) -> tuple[Model, Reporter]:
     """Return the model and the reporter, which holds the warnings; a check may be against the `oracles`.
+
+    `measure` reads from files what the spec leaves open.
 
     Raises `CompileError` with all errors.
     """
     file, source, packages = linked(file, source)
     with seen([package.name for package in packages]):
-        model, reporter = _resolved(file, source, sets, oracles)
+        model, reporter = _resolved(file, source, sets, oracles, measure)
     return replace(model, packages={package.name: package.version for package in packages}), reporter
 
 
-def _resolved(file: nodes.File, source: Source, sets: Sequence[str], oracles: Sequence[str]) -> tuple[Model, Reporter]:
+def _resolved(
+    file: nodes.File, source: Source, sets: Sequence[str], oracles: Sequence[str], measure: Measure | None
+) -> tuple[Model, Reporter]:
     reporter = Reporter(source)
     sections, blocks = _sections(file, reporter)
-    constants = read_params(sections.get("params"), sets, reporter)
-    section = sections.get("model")
+    section, params = sections.get("model"), sections.get("params")
+    free = free_names(section, [s.name.id for s in params.statements if isinstance(s, nodes.Assign)] if params else [])
+    constants = read_params(params, sets, reporter, free)
     if not isinstance(section, nodes.ModelSection):
         example = "model Net { input x: [2]  target t: [1]  output y = x -> dense(1) }"
         reporter.add(messages.sections.missing_section(_first_head(file), "model", example))
         raise CompileError(reporter.errors, source)
+    sizes = bound_sizes(section, sections.get("data"), constants, reporter, measure)
+    constants |= {name: size.size if isinstance(size, Size) else size for name, size in sizes.items()}
     definitions = read_definitions(file.sections, blocks, constants, reporter)
     constants = {**constants, **definitions}
     network = NetworkReader(section, blocks, constants, reporter, definitions)
     model = _experiment(network, file, sections, constants, reporter, oracles)
     reporter.stop_on_errors()
-    return model, reporter
+    return replace(model, sizes={n: size.where for n, size in sizes.items() if isinstance(size, Size)}), reporter
 
 
 def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Section], dict[str, nodes.BlockSection]]:
@@ -120,7 +135,9 @@ def _experiment(
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
     _unused(network, file)
     reporter.stop_on_errors()
-    steps, params = _settle(network, defaults)
+    check_stateful(network, data, train)
+    reporter.stop_on_errors()
+    steps, params = _settle(network, defaults, train.batch)
     _check_formulas(params.values(), reporter)
     _try_to_draw(params.values(), reporter)
     model = Model(
@@ -138,6 +155,7 @@ def _experiment(
     )
     model = freezing.frozen(model, train_section)
     reporter.stop_on_errors()
+    check_settings(model, reporter)
     check_values(data_section, model)
     _check_categories(model, reporter)
     return model
@@ -188,8 +206,8 @@ def _unused(network: NetworkReader, file: nodes.File) -> None:
         network.report(diagnostic)
 
 
-def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...], dict[str, Parameter]]:
-    """Turn drafts into steps, now that all names are known."""
+def _settle(network: NetworkReader, defaults: Defaults, batch: int) -> tuple[tuple[Step, ...], dict[str, Parameter]]:
+    """Turn drafts into steps, now that all names are known, and how many examples a `batch` has."""
     steps: list[Step] = []
     params: dict[str, Parameter] = {}
     for draft in network.steps.drafts:
@@ -197,14 +215,16 @@ def _settle(network: NetworkReader, defaults: Defaults) -> tuple[tuple[Step, ...
         names = {spec.name: f"{owner}.{spec.name}" for spec in draft.specs}
         for spec in draft.specs:
             if names[spec.name] not in params:
-                params[names[spec.name]] = _parameter(names[spec.name], spec, draft.span, defaults)
+                shaped = replace(spec, shape=(batch, *spec.shape)) if spec.rows else spec
+                params[names[spec.name]] = _parameter(names[spec.name], shaped, draft.span, defaults)
         for weight in (w for use in draft.uses for w in use.weights):
             if weight.path not in params:
                 params[weight.path] = _parameter(weight.path, weight.spec, weight.span, defaults)
         ins = tuple(t.path for t in draft.ins)
         places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
-        made = (draft.out.path, draft.layer, draft.attrs, ins, names, draft.out.type, draft.span, places)
-        frozen = bool(draft.specs) and all(spec.frozen for spec in draft.specs)
+        attrs = {**draft.attrs, ROWS: batch} if draft.attrs.get("stateful") else draft.attrs
+        made = (draft.out.path, draft.layer, attrs, ins, names, draft.out.type, draft.span, places)
+        frozen = bool(draft.specs) and all(spec.frozen or spec.rows for spec in draft.specs)
         steps.append(Step(*made, tuple(weight.path for weight in draft.weights), frozen))
     return tuple(steps), params
 

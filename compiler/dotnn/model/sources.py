@@ -156,7 +156,7 @@ class SourceReader:
             check_windows_shape(item, spans[item.name], count, span)
             return
         shape, declared = raw_shape(item, self.found), str(list(item.type.example))
-        if item.kind == "category" and not entry.table:
+        if item.kind in ("category", "date") and not entry.table:
             raise Fail(messages.data.needs_table(span, item.name, entry.file))
         if not entry.holds(shape):
             raise Fail(messages.data.columns_rank(span, item.name, declared))

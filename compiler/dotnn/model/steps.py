@@ -130,7 +130,9 @@ def _marked(layer: Layer, specs: tuple[ParamSpec, ...], frozen: Span | None, sco
     """Return parameters with what the spec says of their training. Raises `Fail` where there are none to freeze."""
     if frozen is not None and not specs:
         raise Fail(messages.weights.no_parameters(frozen, layer.name))
-    return tuple(replace(s, frozen=True) for s in specs) if frozen is not None or scope.frozen else specs
+    if frozen is None and not scope.frozen:
+        return specs
+    return tuple(spec if spec.rows else replace(spec, frozen=True) for spec in specs)
 
 
 def _check_arity(layer: Layer, operands: Sequence[Tensor], span: Span) -> None:

@@ -21,6 +21,7 @@ from dotnn.model.model import Checkpoint, Data, LossTerm, Train
 from dotnn.model.network import NetworkReader
 from dotnn.model.regime_numbers import check_numbers
 from dotnn.model.section import SectionReader
+from dotnn.model.settings import SETTINGS, read_settings
 from dotnn.model.stops import Quantities, read_stops, watched
 from dotnn.syntax import nodes
 
@@ -32,11 +33,24 @@ def _batch(value: object) -> int | None:
 
 
 BATCH = Kind('a positive whole number, "all" or "online"', _batch, choices=("all", "online"))
+
+
+def _shuffle(value: object) -> bool | str | None:
+    return "batches" if value == Symbol("batches") else BOOL.accept(value)
+
+
+SHUFFLE = Kind("true, false or batches", _shuffle, choices=(*BOOL.choices, "batches"))
 CLIP = registered("clip", "a way to clip such as global_norm(1.0)")
 TRAIN_KEYS = (
     Arg("epochs", POSITIVE_INT, 1, "passes over the training examples"),
     Arg("batch", BATCH, 32, "examples per update; `all`: one update an epoch, `online`: one example an update"),
-    Arg("shuffle", BOOL, True, "draw a new order of the examples every epoch"),
+    Arg(
+        "shuffle",
+        SHUFFLE,
+        True,
+        "draw a new order of the examples every epoch; `batches`: the examples are drawn into batches once, and every "
+        "epoch takes these in a new order",
+    ),
     Arg("seed", SEED, 0, "seed of every random draw: same seed, same result"),
     Arg("clip", CLIP, Symbol("none"), "what is done to the gradients before the optimizer sees them"),
 )
@@ -46,7 +60,7 @@ DEFAULT_KEYS = (
     Arg("decay", DECAY, Symbol("none"), "penalty on all weights (not biases) that name none"),
     Arg("constraint", CONSTRAINT, Symbol("none"), "what all weights (not biases) that name none are put back to"),
 )
-TRAIN_KEY_NAMES = (
+KEYS = (
     "loss",
     "optim",
     *(a.name for a in (*TRAIN_KEYS, *DEFAULT_KEYS)),
@@ -55,6 +69,7 @@ TRAIN_KEY_NAMES = (
     "checkpoint",
     "metrics",
 )
+TRAIN_KEY_NAMES = (*KEYS, *SETTINGS)
 
 CHECKPOINT = (
     Arg("epochs", POSITIVE_INT, 1, "epochs from one checkpoint to the next; the last epoch has one, too"),
@@ -104,7 +119,16 @@ def read_train(
     stops = read_stops(section, quantities)
     checkpoint = section.read("checkpoint", lambda e: _checkpoint(e, quantities, section), None)
     decoupled = decay.attrs["strength"] if decay is not None and not decay.entry.op else 0.0
-    return Train(losses, optimizer, decoupled, stops=stops, metrics=metrics, checkpoint=checkpoint, **plain)
+    return Train(
+        losses,
+        optimizer,
+        decoupled,
+        stops=stops,
+        metrics=metrics,
+        checkpoint=checkpoint,
+        settings=read_settings(section, quantities),
+        **plain,
+    )
 
 
 def _losses(section: SectionReader, network: NetworkReader) -> tuple[LossTerm, ...]:

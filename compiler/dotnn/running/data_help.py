@@ -21,6 +21,7 @@ FIXES = (
         "correct the cell; texts that name classes need a target class[n] and the loss cross_entropy",
     ),
     ("not a finite number|not an integer|not finite|no integer", "correct the number, or leave the example out"),
+    ("not a date", "write year, month and day, or leave the example out"),
     ("not a valid CSV file", "quote a cell that holds a comma, and end every quote that begins"),
     ("no rows below the header", "write one row for each example"),
     ("has the name .* already", "give every column a name of its own"),

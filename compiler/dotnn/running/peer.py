@@ -31,8 +31,8 @@ class Peer(Protocol):
         """Put the precision back."""
         ...
 
-    def draw(self, params: Arrays, batch: Arrays, rng: np.random.Generator) -> None:
-        """Keep what a NumPy script draws in a forward pass with this generator."""
+    def draw(self, params: Arrays, batch: Arrays, rng: np.random.Generator, piece: int = 0) -> None:
+        """Keep what a NumPy script draws in a forward pass with this generator, in pieces of so many examples."""
         ...
 
     def witness(self) -> Witness:

@@ -85,5 +85,7 @@ def write_results(
     if history.scaling:
         folder.write_scaling(history.scaling)
     folder.write_history(list(history))
+    if validations := getattr(history, "validations", None):
+        folder.write_validations(validations)
     folder.write_metrics(result)
     folder.write_picture("loss", loss_svg(list(history), title=str(folder.path.name)))

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dotnn.codegen import optimizer
+from dotnn.codegen.training import sums
 from dotnn.ir.expr import Equation
 from dotnn.ir.graph import Graph
-from dotnn.ir.interpret import helper_functions, run
+from dotnn.ir.interpret import as_it_is, helper_functions, run
 from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
 from dotnn.running.update import solved
@@ -33,14 +34,33 @@ class SpecStep:
     graph: Graph
     scaled: bool = False
 
-    def gradients(self, params: Arrays, batch: Arrays, draws: np.random.Generator) -> Expected:
+    def gradients(self, params: Arrays, batch: Arrays, draws: np.random.Generator, piece: int = 0) -> Expected:
         """Return what the interpreter makes of a batch in training mode."""
-        return self._pass(run(self.graph, {**params, **batch}, rng=draws))
+        return self.passes(params, batch, draws, piece, None)
 
-    def rounded(self, params: Arrays, batch: Arrays, draws: np.random.Generator, number: int) -> Expected:
+    def rounded(
+        self, params: Arrays, batch: Arrays, draws: np.random.Generator, number: int, piece: int = 0
+    ) -> Expected:
         """Return the same in another arithmetic: every number is rounded by chance, in each try otherwise."""
-        chance = RandomRounding(np.random.default_rng(number))
-        return self._pass(run(self.graph, {**params, **batch}, rng=draws, rounded=chance))
+        return self.passes(params, batch, draws, piece, RandomRounding(np.random.default_rng(number)))
+
+    def passes(
+        self, params: Arrays, batch: Arrays, draws: np.random.Generator, piece: int, rounded: RandomRounding | None
+    ) -> Expected:
+        """Return what a batch gives: as a whole, unless pieces of it draw numbers of their own."""
+        count = len(next(iter(batch.values())))
+        drawn = any(node.rule.random for node in self.graph.all_nodes())
+        size = piece if piece and drawn else count
+        passes = []
+        for start in range(0, count, size):
+            part = {name: values[start : start + size] for name, values in batch.items()}
+            values = run(self.graph, {**params, **part}, rng=draws, rounded=rounded or as_it_is)
+            passes.append((1 if sums(self.model) else len(next(iter(part.values()))) / count, self._pass(values)))
+        if len(passes) == 1:
+            return passes[0][1]
+        names = passes[0][1].grads
+        grads = {name: np.sum([share * p.grads[name] for share, p in passes], axis=0) for name in names}
+        return Expected(sum(share * p.loss for share, p in passes), grads)
 
     def _pass(self, values: dict[int, np.ndarray]) -> Expected:
         assert self.graph.loss is not None
@@ -52,14 +72,16 @@ class SpecStep:
             {v.name: np.asarray(values[v.id]) for node in self.graph.phase("forward") for v in node.outs},
         )
 
-    def clipped(self, grads: Arrays) -> Arrays:
-        """Return the gradients of the parameters as the spec's clipping leaves them."""
+    def clipped(self, grads: Arrays, draws: np.random.Generator, done: int) -> Arrays:
+        """Return the gradients of the parameters as the spec's clipping leaves them, with the spec's noise."""
         grads = {name: grads[name] for name in self.graph.params}
-        clip = self.model.train.clip
-        if clip is None:
+        clip, noise = self.model.train.clip, self.model.train.setting("noise")
+        if clip is not None:
+            grads = helper_functions()[clip.entry.helper](grads, clip.attrs["limit"])
+        if noise is None or noise.entry.on != "gradient":
             return grads
-        clipped: Arrays = helper_functions()[clip.entry.helper](grads, clip.attrs["limit"])
-        return clipped
+        deviation = eval(noise.entry.deviation, {**noise.attrs, "step": done})
+        return {name: g + deviation * draws.standard_normal(g.shape) for name, g in grads.items()}
 
     def update(self, params: Arrays, grads: Arrays, rate: float | None, memory: Memory) -> Arrays:
         """Return the parameters after the optimizer's equations and the constraints, and renew the memories."""

@@ -12,6 +12,7 @@ from dotnn.codegen import optimizer
 from dotnn.ir.expr import Equation
 from dotnn.ir.interpret import helper_functions
 from dotnn.model.model import Model
+from dotnn.model.settings.rates import factors
 
 Arrays = dict[str, np.ndarray]
 
@@ -28,15 +29,15 @@ def solved(
 
     `numbers` are what the equations read beside `w`, `g` and the memories: the optimizer's arguments, `lr`, `t`.
     """
-    train, starts = model.train, optimizer.slots(model.train)
+    train, starts, of_parts = model.train, optimizer.slots(model.train), factors(model)
     text = "\n".join(optimizer.numpy_equation(line, numbers) for line in equations)
     program = compile(text, "<equations>", "exec")
     after = dict(params)
     for name, g in grads.items():
-        w = params[name]
+        w, lr = params[name], numbers["lr"] * of_parts.get(name, 1.0)
         if model.params[name].decayed:
-            w = w - numbers["lr"] * train.weight_decay * w
-        scope: dict[str, Any] = {"np": np, "math": math, **helper_functions(), **numbers, "w": w, "g": g}
+            w = w - lr * train.weight_decay * w
+        scope: dict[str, Any] = {"np": np, "math": math, **helper_functions(), **numbers, "lr": lr, "w": w, "g": g}
         for slot, start in starts.items():
             scope[slot] = slots.setdefault(slot, {}).get(name, np.full_like(g, start))
         exec(program, scope)

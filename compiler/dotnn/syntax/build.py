@@ -107,9 +107,12 @@ class TreeBuilder(Transformer[Token, nodes.File]):
         return nodes.Assign(_cover(children), _name(children[0]), children[2], limited)
 
     def tensor(self, children: Children) -> nodes.TensorDecl:
-        """`input name: kind? [dims]`."""
-        role, name, _, *kind, dims = children
-        return nodes.TensorDecl(_cover(children), str(role), _name(name), _name(kind[0]) if kind else None, dims.items)
+        """`input name: kind? [dims]`, or `input name: kind`."""
+        role, name, _, *rest = children
+        dims = rest.pop() if isinstance(rest[-1], nodes.List) else None
+        kind = _name(rest[0]) if rest else None
+        items, sized = (dims.items, True) if dims else ((), False)
+        return nodes.TensorDecl(_cover(children), str(role), _name(name), kind, items, sized)
 
     def layer(self, children: Children) -> nodes.LayerDef:
         """`layer name = value`."""

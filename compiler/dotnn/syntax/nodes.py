@@ -145,13 +145,15 @@ class Assign(Stmt):
 class TensorDecl(Stmt):
     """`input x: [2]`, `target y: class[10]`; `role` is the keyword, `kind` one of "real", "int", "class", …
 
-    `kind` is the name before the bracket ("real" when there is none); it is checked by the model stage.
+    `kind` is the name before the bracket ("real" when there is none); it is checked by the model stage. A date
+    has no bracket, it is not `sized`.
     """
 
     role: str
     name: Name
     kind: Name | None
     dims: tuple[Expr, ...]
+    sized: bool = True
 
 
 @dataclass(frozen=True, slots=True)

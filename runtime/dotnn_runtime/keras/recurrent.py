@@ -53,6 +53,49 @@ class TruncatedRNN(HeldRNN):
         return {**super().get_config(), "truncate": self.truncate}
 
 
+@keras.saving.register_keras_serializable("dotnn")
+class CarriedRNN(TruncatedRNN):
+    """A recurrent layer whose state goes on from batch to batch while it
+    is trained: row k goes on where row k of the batch before has ended.
+
+    As Keras's own with `stateful`, for batches of any length up to
+    `rows`; outside of training it begins as it did at first.
+    """
+
+    def __init__(self, cell, rows, truncate=0, **options):
+        super().__init__(cell, truncate, **options)
+        self.rows = rows
+
+    def stops(self, length):
+        """Where the gradient stops."""
+        return super().stops(length) if self.truncate else tf.zeros(length, "bool")
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        super().build(sequences_shape, initial_state_shape)
+        self.carried = []
+        for i, size in enumerate(tf.nest.flatten(self.cell.state_size)):
+            shape, name = (self.rows, size), f"carried_{i}"
+            state = self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
+            self.carried.append(state)
+            setattr(self, name, state)
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Return what the loop does, and keep where it has ended."""
+        if not training:
+            return super().inner_loop(sequences, initial_state, mask, training)
+        count = tf.shape(sequences)[0]
+        missing = tf.maximum(0, count - self.rows)  # a longer batch begins with zeros in its last rows
+        states = [tf.convert_to_tensor(state) for state in self.carried]
+        starts = [tf.pad(state[:count], [[0, missing], [0, 0]]) for state in states]
+        last, outputs, ends = super().inner_loop(sequences, starts, mask, training)
+        for variable, state, end in zip(self.carried, states, ends, strict=True):
+            variable.assign(tf.concat([tf.stop_gradient(end[: self.rows]), state[count:]], axis=0))
+        return last, outputs, ends
+
+    def get_config(self):
+        return {**super().get_config(), "rows": self.rows}
+
+
 def tied(masks):
     """The first of a cell's masks in place of each."""
     return masks and masks[:1] * len(masks)

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 
 from dotnn_runtime.script.errors import DataError
-from dotnn_runtime.script.files import open_input
+from dotnn_runtime.script.files import open_input, read_stream
 from dotnn_runtime.script.npz_file import check_header, damage_named, load_arrays, rewound
 from dotnn_runtime.script.text_file import check_limit, unpacked
 
@@ -39,7 +39,7 @@ def read_idx(path: str | pathlib.Path, max_bytes: int = 8 * 2**30) -> np.ndarray
     with open_input(path) as file, damage_named(path):
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        content = unpacked(path, file, max_bytes) if packed else file.read(max_bytes + 1)
+        content = unpacked(path, file, max_bytes) if packed else read_stream(file, max_bytes + 1).getvalue()
     check_limit(path, len(content), max_bytes)
     if content[:2] != b"\0\0" or len(content) < 4 or content[2] not in types:
         raise DataError("not an IDX file", path, help="its first bytes must be 0, 0, the type and the axes")

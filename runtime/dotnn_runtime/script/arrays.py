@@ -41,7 +41,7 @@ def check_array(name: str, value: np.ndarray, kind: str, shape: tuple[int, ...])
         array = np.asarray(value)
     except ValueError:
         raise DataError(f"{name} is ragged: its examples differ in shape") from None
-    if kind == "text" or (kind == "key" and array.dtype.kind == "U"):
+    if kind in ("text", "date") or (kind == "key" and array.dtype.kind == "U"):
         return check_texts(name, array)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name} holds {array.dtype}, not real numbers")
@@ -130,7 +130,9 @@ def check_range(name: str, array: np.ndarray, kind: str) -> None:
     if kind == "sign":
         refuse(name, array, lambda a: (a != 1) & (a != -1) & ~np.isnan(a), "allowed is -1 and +1")
     if kind == "weight":
-        refuse(name, array, lambda a: a < 0, "a weight is not negative")
+        refuse(
+            name, array, lambda a: a < 0, "a weight is not negative", "what is not to count has the weight 0"
+        )
     if kind == "distribution":
         refuse(name, array, lambda a: a < 0, "a probability is not negative")
         sums = array.sum(axis=-1, dtype=np.float64)

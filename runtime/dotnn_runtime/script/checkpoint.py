@@ -98,7 +98,7 @@ def save_checkpoint(
     if best_by:
         saved = [record[best_by] for record in earlier if record["epoch"] % every == 0]
         if all(last[best_by] < value for value in saved):
-            save_weights(folder / "best.npz", state["params"], model)
+            save_weights(folder / "best.npz", state["params"] | state.get("average", {}), model)
     save_state(folder / "checkpoint.npz", {**state, "data": made_of})
 
 

@@ -17,6 +17,7 @@ from dotnn_runtime.script.csv_cells import (
     kind_of_class,
     parse_integer,
 )
+from dotnn_runtime.script.dates import check_date
 from dotnn_runtime.script.errors import DataError, suggest
 from dotnn_runtime.script.text_file import open_table, read_utf8
 
@@ -73,7 +74,7 @@ def all_numbers(
 
 def of_kind(columns: np.ndarray, kind: str) -> np.ndarray | None:
     """Return numbers `(n, columns)` as a value of their kind holds them, None where they cannot be one."""
-    if kind == "text":
+    if kind in ("text", "date"):
         return None  # a number is a text, too: as it is written
     if kind == "key":
         return columns[:, 0]
@@ -199,7 +200,9 @@ class CsvTable:
         if kind.startswith("class"):
             array, texts = self.classes(columns, kind, labels)
             return array, {name: texts} if texts else {}
-        if kind == "text":
+        if kind == "date":
+            self.parsed(columns[0], check_date, "a date such as 2024-03-01")
+        if kind in ("text", "date"):
             return np.array(self.texts(columns), dtype=np.str_), {}
         if kind == "key":
             return self.keys(columns), {}

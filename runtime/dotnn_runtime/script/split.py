@@ -119,3 +119,8 @@ def round_to_sum(exact: np.ndarray, total: int) -> np.ndarray:
     largest = np.argsort(counts - exact, kind="stable")
     counts[largest[: total - counts.sum()]] += 1
     return counts
+
+
+def some_rows(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Return `count` of these rows, drawn at random, ascending; all of them where there are no more."""
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])

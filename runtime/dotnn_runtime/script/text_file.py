@@ -9,7 +9,7 @@ import typing
 import zlib
 
 from dotnn_runtime.script.errors import DataError, reason_of
-from dotnn_runtime.script.files import open_input
+from dotnn_runtime.script.files import open_input, read_stream
 
 
 def read_utf8(path: str | pathlib.Path, max_bytes: int) -> str:
@@ -44,7 +44,8 @@ def open_table(path: str | pathlib.Path, max_bytes: int) -> typing.Iterator[typi
 def unpacked(path: str | pathlib.Path, file: typing.IO[bytes], max_bytes: int) -> bytes:
     """Return what gzip has packed; DataError where it is damaged, or takes more than `max_bytes`."""
     try:
-        content = gzip.GzipFile(fileobj=file).read(max_bytes + 1)
+        with gzip.GzipFile(fileobj=file) as packed:
+            content = read_stream(typing.cast(typing.IO[bytes], packed), max_bytes + 1).getvalue()
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"cannot be unpacked: {reason_of(error)}", path, help="it is damaged: write it anew"

@@ -58,7 +58,7 @@ def _steps(ours: Training, fast: FastTraining, peer: Peer, steps: int) -> Iterat
     theirs.assign(peer.network, ours.params)
     step, distances, styles = peer.make_step(), Distances(ours.zeros), Distances(ours.zeros)
     for number, batch in enumerate(ours.batches(steps)):
-        peer.draw(ours.params, batch, ours.rng(number))
+        peer.draw(ours.params, batch, ours.rng(number), ours.piece)
         loss, grads, rate = ours.gradients(number, batch)
         their_loss, their_grads = step(batch, rate)
         fast_loss, fast_grads = fast.gradients(number, ours.rows)

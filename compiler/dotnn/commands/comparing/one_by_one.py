@@ -28,7 +28,7 @@ def alike_one_by_one(begun: Compilation, ours: Training, fast: FastTraining, pee
         fast.start_from(ours.params)
         for copy in copies:
             copy.params = {name: w.copy() for name, w in ours.params.items()}
-        peer.draw(ours.params, batch, ours.rng(number))
+        peer.draw(ours.params, batch, ours.rng(number), ours.piece)
         loss, grads, rate = ours.gradients(number, batch)
         theirs, quick = step(batch, rate), fast.gradients(number, ours.rows)
         rounded = [_step_of(copy, number, batch) for copy in copies]

@@ -9,10 +9,10 @@ from types import ModuleType
 import numpy as np
 
 from dotnn.ir.graph import Graph
-from dotnn.ir.interpret import run
 from dotnn.ir.rounding import RandomRounding
 from dotnn.reports.trajectory import Difference, explains
 from dotnn.running.distances import Distances
+from dotnn.running.spec_step import SpecStep
 from dotnn.session import Compilation
 from dotnn.targets import Options
 from dotnn.targets.numpy.steps import Arrays, Training
@@ -34,10 +34,9 @@ class Perturbed(Training):
     def forward_and_backward(self, batch: Arrays, rng: np.random.Generator) -> tuple[float, Arrays]:
         """Return the loss and the gradients."""
         self.params |= self.rounding.moved(self.params, ties=self.ties)
-        values = run(self.graph, {**self.params, **batch}, rng=rng, rounded=self.rounding)
-        self.new_state = {name: values[v.id] for name, v in self.graph.new_state.items()}
-        assert self.graph.loss is not None
-        return float(values[self.graph.loss.id]), {name: values[v.id] for name, v in self.graph.grads.items()}
+        found = SpecStep(self.model, self.graph).passes(self.params, batch, rng, self.piece, self.rounding)
+        self.new_state = found.state
+        return found.loss, found.grads
 
     def _renew(self) -> None:
         """Renew the state as the graph says."""

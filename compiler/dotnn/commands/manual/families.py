@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 
 from dotnn.commands.manual.markdown import TITLES, also, arguments, code, counterparts, signature, table
 from dotnn.core.arguments import BOOL, REQUIRED, Attrs
+from dotnn.library.averages import AVERAGES
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
 from dotnn.library.inits import INITS, Init
 from dotnn.library.layers import LAYERS
 from dotnn.library.losses import LOSSES
 from dotnn.library.metrics import METRICS
+from dotnn.library.noises import NOISES
 from dotnn.library.optimizers import OPTIMIZERS, Optimizer
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.preparations import PREPARATIONS, Preparation
@@ -101,6 +103,16 @@ def _clips() -> str:
     return f"{table(head, rows)}\n\n{arguments((c.name, c.args) for c in CLIPS.values())}"
 
 
+def _averages() -> str:
+    rows = [(signature(a.name, a.args), a.doc, code(a.equation), a.source) for a in AVERAGES.values()]
+    return table(("average", "is", "equation", "source"), rows)
+
+
+def _noises() -> str:
+    rows = [(signature(n.name, n.args), n.doc, code(n.equation), n.source) for n in NOISES.values()]
+    return table(("noise", "is added to", "equation", "source"), rows)
+
+
 def _constraints() -> str:
     rows = [
         (signature(c.name, c.args), c.doc, code(c.equation), c.source, *counterparts("constraint", c.name))
@@ -152,6 +164,7 @@ def _preparations() -> str:
 
 def _said(way: Preparation) -> str:
     text = _SAID[way.key].format(way.name)
+    text = text if way.args else text.replace("[n]", "")
     needs = way.key in ("missing", "scale") and any(arg.default is REQUIRED for arg in way.args)
     return text.replace("(x)", "(x, …)") if needs else text
 
@@ -183,6 +196,8 @@ FAMILIES: dict[str, Callable[[], str]] = {
     "schedules": _schedules,
     "clips": _clips,
     "constraints": _constraints,
+    "averages": _averages,
+    "noises": _noises,
     "initialisers": _inits,
     "penalties": _penalties,
     "metrics": _metrics,

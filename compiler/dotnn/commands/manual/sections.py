@@ -8,6 +8,7 @@ from dotnn.commands.manual.markdown import arguments, code, default, table
 from dotnn.core.arguments import Arg
 from dotnn.library.sources import SOURCES
 from dotnn.model import data, resolve, splits, stops, train
+from dotnn.model.settings import SETTINGS
 from dotnn.targets import WITNESSES
 
 _BY_HAND = {
@@ -35,18 +36,20 @@ def _keys(names: Iterable[str], args: Iterable[Arg]) -> str:
     rows = []
     for name in names:
         arg = by_name.get(name)
-        text = f"{arg.doc}; {arg.kind.expected}; default {code(default(arg))}" if arg else _BY_HAND[name]
+        told = SETTINGS[name].doc if name in SETTINGS else _BY_HAND.get(name, "")
+        text = f"{arg.doc}; {arg.kind.expected}; default {code(default(arg))}" if arg else told
         rows.append((code(name), text))
     return table(("key", "is"), rows)
 
 
 def _train() -> str:
     keys = _keys(train.TRAIN_KEY_NAMES, (*train.TRAIN_KEYS, *train.DEFAULT_KEYS))
-    return f"{keys}\n\n{arguments([('early', stops.EARLY), ('minutes', stops.MINUTES), ('every', train.CHECKPOINT)])}"
+    calls = [("early", stops.EARLY), ("minutes", stops.MINUTES), ("every", train.CHECKPOINT)]
+    return f"{keys}\n\n{arguments([*calls, *(call for setting in SETTINGS.values() for call in setting.args)])}"
 
 
 def _data() -> str:
-    return f"{_keys(data.DATA_KEYS, ())}\n\n{arguments([('split', splits.SPLIT)])}"
+    return f"{_keys(data.DATA_KEYS, (data.TAKE,))}\n\n{arguments([('split', splits.SPLIT)])}"
 
 
 def _check() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from dotnn.model.lint import batches_of_one
 from dotnn.model.model import Model
 from dotnn.reports.console import warn
 from dotnn.running.data_size import is_large
+from dotnn.running.other_run import weights_from
 from dotnn.running.resume import check_resumable
 from dotnn.running.resume_differences import Training
 from dotnn.running.run_files import used_files
@@ -32,6 +34,7 @@ class Request:
     data: str | None
     style: str
     epochs: int | None
+    init_from: str | None
     seed: int | None
     precision: str
     overwrite: bool
@@ -44,6 +47,7 @@ class Prepared:
     """What is ready before the run folder is touched.
 
     `training` is that by which its run is recognised, `made_of` a digest of it and of the prepared examples, `parts`.
+    `first` are the weights that it begins with, None to draw them.
     """
 
     begun: Compilation
@@ -53,6 +57,7 @@ class Prepared:
     training: Training
     made_of: int
     parts: Mapping[str, Arrays]
+    first: Arrays | None = None
 
     @property
     def model(self) -> Model:
@@ -81,7 +86,19 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     compiled = begun.compiled(Options(asked.style, begun.sets, asked.target, asked.epochs or 0))
     training = _training(begun, compiled.model, asked)
     made_of = digest_of({**parts, "spec": training.identity, **training.more})
-    return Prepared(begun, compiled, examples, labels, training, made_of, parts)
+    first = None if asked.init_from is None or _continues(asked) else _first_weights(begun, asked, asked.init_from)
+    return Prepared(begun, compiled, examples, labels, training, made_of, parts, first)
+
+
+def _continues(asked: Request) -> bool:
+    """Whether there is a checkpoint to go on from: the weights are those in it."""
+    return asked.resume and asked.run_dir is not None and (Path(asked.run_dir) / "checkpoint.npz").exists()
+
+
+def _first_weights(begun: Compilation, asked: Request, run: str) -> Arrays:
+    """Return what training begins with: the weights of another run, and drawn ones."""
+    module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_tried")
+    return weights_from(run, module, seed_of(begun.model, asked), asked.precision)
 
 
 def seed_of(model: Model, asked: Request) -> int:

@@ -64,6 +64,7 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
     continued = folder is not None
     if folder is None:
         settings = {"settings": [*ready.begun.sets], "data": asked.data, "examples": digest_of(ready.examples)}
+        settings |= {"init_from": asked.init_from} if asked.init_from else {}
         folder = RunFolder.create(
             path, version=__version__, overwrite=asked.overwrite, info={**ready.training.info, **settings}
         )
@@ -86,7 +87,8 @@ def _run(
     options = {"epochs": model.train.epochs, "seed": seed_of(model, asked), "dtype": asked.precision}
     try:
         with refusals(model), progress, epoch_ends, np.errstate(all="ignore"):
-            params, history = module.train(examples, **options, resume=saving.state, on_epoch=epoch_ends)
+            first = None if saving.state is not None else ready.first
+            params, history = module.train(examples, **options, params=first, resume=saving.state, on_epoch=epoch_ends)
             if history.stopped_by == DIVERGED and not history.diverged_at:
                 lost = epoch_ends.state.get("params", params)
                 history.diverged_at = first_lost(ready.compiled.graph, lost, module.prepare(examples)[0]["train"])
@@ -97,7 +99,8 @@ def _run(
         history.stopped_by = INTERRUPTED
         if model.train.checkpoint is None and isinstance(ended, Interrupted):
             history.scaling = module.prepare(examples)[1]
-            return {name: np.array(w) for name, w in ended.state["params"].items()}, history
+            kept = {**ended.state["params"], **ended.state.get("average", {})}
+            return {name: np.array(w) for name, w in kept.items()}, history
     continued = "to continue this run, give the same command again with --resume"
     click.echo(f"\n{continued if model.train.checkpoint else 'nothing of this training was kept'}", err=True)
     return None, history

@@ -42,8 +42,8 @@ class ParamSpec:
     """One parameter of a layer: its short name, shape, initialiser, penalty (None for none) and constraint.
 
     What is `INHERIT`ed is what the train section sets for all weights. One that is not `trained` is state: it has no
-    gradient, and the layer says how a training step updates it (`Builder.update_state`). A `frozen` one would be
-    trained if the spec did not keep it from that.
+    gradient, and the layer says how a training step updates it (`Builder.update_state`). One of `rows` has an axis
+    more, in front, for the examples of a batch. A `frozen` one would be trained if the spec did not keep it from that.
     """
 
     name: str
@@ -53,6 +53,7 @@ class ParamSpec:
     is_weight: bool = True
     constraint: Bound[Constraint] | Symbol | None = INHERIT
     trained: bool = True
+    rows: bool = False
     frozen: bool = False
 
 

@@ -14,7 +14,7 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import Attrs, TensorType, Types
 from dotnn.library.layers.base import Layer, Lowering, ParamSpec
-from dotnn.library.layers.recurrent import LoopOverTime, by_role, silenced
+from dotnn.library.layers.loop import LoopOverTime, by_role, carried, silenced
 
 BODY = "body"
 """The attribute of a cell's layer that holds its `Recurrence`."""
@@ -86,6 +86,11 @@ def recurrence_of(attrs: Attrs) -> Recurrence:
     found = attrs[BODY]
     assert isinstance(found, Recurrence)
     return found
+
+
+def carried_by(attrs: Attrs) -> tuple[ParamSpec, ...]:
+    """Return what a stateful layer of a cell carries from batch to batch."""
+    return carried({state.name: (state.units, state.start) for state in recurrence_of(attrs).carried}, attrs)
 
 
 def infer_cell(types: Types, attrs: Attrs) -> TensorType:

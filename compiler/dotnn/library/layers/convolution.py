@@ -13,7 +13,13 @@ from dotnn.library.layers.base import Attrs, Layer, Lowering, ParamSpec, ShapeEr
 from dotnn.library.layers.weighted import ACT, WEIGHTS, weighted, weights
 from dotnn.library.layers.windows import PAD, WINDOW, Pads, borders, entries, require_fit, require_places
 from dotnn.library.ops import windows
+from dotnn.library.ops.convolution import EQUATIONS
 
+PLURAL = {
+    1: "sequences [steps, channels]",
+    2: "images [rows, columns, channels]",
+    3: "volumes [planes, rows, columns, channels]",
+}
 FILTERS = Arg("filters", POSITIVE_INT, doc="number of filters: the channels of the result")
 KERNEL = Arg("kernel", WINDOW, doc="size of the kernel, k or one number per axis")
 STRIDE = Arg("stride", WINDOW, 1, "steps from place to place")
@@ -79,17 +85,14 @@ def _convolution(rank: int) -> Layer:
         where = geometry(low.x.type, low.attrs)
         return weighted(b, low, name, **windows.geometry(where))
 
-    kind = "sequences [steps, channels]" if rank == 1 else "images [rows, columns, channels]"
     return Layer(
         name,
-        f"Convolution of {kind}: at every place the same filters, each a weighted sum of what is under it.",
+        f"Convolution of {PLURAL[rank]}: at every place the same filters, each a weighted sum of what is under it.",
         lower,
         (FILTERS, KERNEL, ACT, STRIDE, BORDER, DILATION, GROUPS, *WEIGHTS),
         infer=infer,
         params=params,
-        equation="z[p] = sum_i x[p s + i d] W[i] + b,  a = act(z)"
-        if rank == 1
-        else "z[p, q] = sum_ij x[p s + i d, q s + j d] W[i, j] + b,  a = act(z)",
+        equation=f"{EQUATIONS[rank]} + b,  a = act(z)",
     )
 
 
@@ -161,6 +164,7 @@ def _depthwise_lower(b: Builder, low: Lowering) -> Value:
 
 CONV1D = _convolution(1)
 CONV2D = _convolution(2)
+CONV3D = _convolution(3)
 CONV1D_TRANSPOSE = _transposed(1)
 CONV2D_TRANSPOSE = _transposed(2)
 DEPTHWISE_CONV2D = Layer(

@@ -5,12 +5,11 @@ What does not depend on the step before, x W + b, is computed for all steps at o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from dotnn.core.arguments import BOOL, COUNT, FRACTION, INTEGER, POSITIVE_INT, Arg, Symbol, choice
-from dotnn.ir.expr import Binary, Expr, Name, constant
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import TensorType
@@ -30,12 +29,9 @@ from dotnn.library.layers.base import (
     require_real,
     shape_text,
 )
+from dotnn.library.layers.loop import PLAIN, ROLES, LoopOverTime, Values, carried, silenced
 
-Values = Mapping[str, Value]
 Step = Callable[[Builder, Lowering, Values], Values]
-ROLES = "roles"
-"""The attribute that says what each operand is: "x", "mask", or "initial h"; without it they are `PLAIN`."""
-PLAIN = ("x", "mask")
 
 
 def _nothing(b: Builder, low: Lowering) -> Values:
@@ -100,87 +96,7 @@ def _params(cell: Cell, types: Types, attrs: Attrs) -> tuple[ParamSpec, ...]:
         weights.append(ParamSpec("b", (gates * units,), attrs["bias_init"], is_weight=False))
     if attrs["bias"] and attrs.get("reset") == "after":
         weights.append(ParamSpec("b_U", (gates * units,), attrs["bias_init"], is_weight=False))
-    return tuple(weights)
-
-
-def by_role(low: Lowering) -> dict[str, Value]:
-    """Return the operands of a recurrent layer by what they are."""
-    return dict(zip(low.attrs.get(ROLES, PLAIN), low.ins, strict=False))
-
-
-def silenced(b: Builder, low: Lowering, x: Value, name: str = "x") -> Value:
-    """Return a sequence with the dropout of the layer: the same features are silenced in every step."""
-    if not low.attrs["dropout"]:
-        return x
-    mask = b.emit("sequence_dropout_mask", x, name=f"{name}_mask", keep=1 - low.attrs["dropout"])
-    return b.emit("dropout", x, mask, name=name)
-
-
-@dataclass(frozen=True)
-class LoopOverTime:
-    """The loop of a recurrent layer.
-
-    sequences  what is cut into steps, by its name in a step
-    like       a sequence of the same batch
-    widths     how many numbers each state has, and what they are before the first step
-    step       writes one step: it gets the pieces of the sequences and the states by their names, `h_in` for the state
-               h as products with weights read it, and returns what the states are when it ends
-    output     the state that is handed out
-    """
-
-    low: Lowering
-    sequences: Values
-    like: Value
-    widths: Mapping[str, tuple[int, float]]
-    step: Callable[[Builder, Values], Values]
-    output: str
-
-    def write(self, b: Builder) -> Value:
-        """Write the loop; return the output of the last step, or of all."""
-        attrs, roles = self.low.attrs, by_role(self.low)
-        start = {name: roles.get(f"initial {name}") or self._start(b, name) for name in self.widths}
-        masks = self._masks(b, start)
-
-        def body(at: Values) -> Values:
-            before = self._cut(b, at)
-            kept = {
-                f"{s}_in": b.emit("dropout", before[s], masks[s], name=f"{s}_kept") if s in masks else before[s]
-                for s in self.widths
-            }
-            after = self.step(b, {**before, **kept})
-            if "mask" not in roles:
-                return after
-            return {s: b.emit("where_mask", at["m"], after[s], before[s], name=s) for s in self.widths}
-
-        sequences = {**self.sequences, "m": roles["mask"]} if "mask" in roles else self.sequences
-        way = {"collect" if attrs["returns"] == "sequence" else "final": {self.output: ""}}
-        (result,) = b.scan(sequences, start, body, reverse=attrs["reverse"], **way)
-        return result
-
-    def _start(self, b: Builder, state: str) -> Value:
-        units, value = self.widths[state]
-        zeros = b.emit("zero_state", self.like, name=f"{state}_0", units=units)
-        return b.emit("expression", zeros, name=f"{state}_1", formula=shifted(value)) if value else zeros
-
-    def _masks(self, b: Builder, start: Values) -> Values:
-        """Return what silences a part of the states where products with weights read them, in every step the same."""
-        rate = self.low.attrs["recurrent_dropout"]
-        if not rate:
-            return {}
-        return {self.output: b.emit("dropout_mask", start[self.output], name=f"{self.output}_mask", keep=1 - rate)}
-
-    def _cut(self, b: Builder, at: Values) -> Values:
-        """Return what a step begins with, its states behind the place where the gradient stops every so many steps."""
-        every = self.low.attrs["truncate"]
-        if not every:
-            return at
-        cut = {"every": every, "reverse": self.low.attrs["reverse"]}
-        return {**at, **{s: b.emit("truncate", at[s], name=f"{s}_in", **cut) for s in self.widths}}
-
-
-def shifted(value: float) -> Expr:
-    """Return the formula of a state that starts elsewhere than at zero."""
-    return Binary("+", Name("x0"), constant(value))
+    return (*weights, *carried(dict.fromkeys(cell.states, (units, 0.0)), attrs))
 
 
 def _lower(cell: Cell, b: Builder, low: Lowering) -> Value:
@@ -278,6 +194,13 @@ LOOP = (
     Arg("reverse", BOOL, False, "read from the last step to the first; a sequence keeps the order of time"),
     Arg(
         "truncate", COUNT, 0, "steps after which the gradient stops; the state is carried on (0: never)", training=True
+    ),
+    Arg(
+        "stateful",
+        BOOL,
+        False,
+        "go on in each row of a batch where the batch before it has ended, in training; else from nothing",
+        training=True,
     ),
     Arg("dropout", FRACTION, 0.0, "share of the inputs that is silenced, the same ones in every step", training=True),
     Arg(

@@ -13,7 +13,14 @@ Pads = tuple[tuple[int, int], ...]
 Pad = str | tuple[int, int] | Pads
 """A border as it is written: a word, the same for every axis, or for each its own."""
 BORDER = integer("a whole number that is not negative", lambda v: v >= 0)
-KINDS = {1: "a sequence [steps, channels]", 2: "an image [rows, columns, channels]"}
+KINDS = {
+    1: "a sequence [steps, channels]",
+    2: "an image [rows, columns, channels]",
+    3: "a volume [planes, rows, columns, channels]",
+}
+POOLED = (1, 2)
+"""Along how many axes a layer goes that says nothing of it."""
+AXES = {1: ("steps",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns")}
 MOST = 1_000_000
 """The largest kernel, window, stride or border: more could not fit any image within the limits of a value."""
 
@@ -51,14 +58,17 @@ def require_places(x: TensorType, layer: str, rank: int | None = None) -> None:
     """Raise `ShapeError` unless a window can move over the operand: a sequence, or an image."""
     require_real(x, layer)
     axes = len(x.example) - 1
-    if axes not in ([rank] if rank else KINDS):
-        needed = KINDS[rank] if rank else " or ".join(KINDS.values())
+    ranks = (rank,) if rank else POOLED
+    if axes not in ranks:
+        needed = " or ".join(KINDS[r] for r in ranks)
         help = _likely_fix(x, layer, axes, rank)
         raise ShapeError(f"{layer} needs {needed}, but its operand has shape {shape_text(x)}", help)
 
 
 def _likely_fix(x: TensorType, layer: str, axes: int, rank: int | None) -> str:
     sizes = ", ".join(map(str, x.example))
+    if rank == 3 and axes == 2:
+        return f"for images write {layer.replace('3d', '2d')}; if the channels are missing: -> reshape([{sizes}, 1]) ->"
     if rank == 2 and axes == 1 and layer.startswith("conv"):
         other = layer.replace("2d", "1d")
         return f"for a sequence write {other}; if the channels are missing: -> reshape([{sizes}, 1]) ->"
@@ -109,7 +119,7 @@ def require_fit(lengths: Sequence[int], window: Sequence[int], pads: Pads, what:
     """Raise `ShapeError` where a window is larger than the image."""
     for axis, (n, k, pad) in enumerate(zip(lengths, window, pads, strict=True)):
         if k > n + sum(pad):
-            along = ("steps",) if len(lengths) == 1 else ("rows", "columns")
+            along = AXES[len(lengths)]
             border = f" and a border of {sum(pad)}" if sum(pad) else ""
             raise ShapeError(
                 f"{what} spans {k} {along[axis]}, but its operand {shape_text(x)} has {n}{border}",

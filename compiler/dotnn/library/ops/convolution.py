@@ -14,7 +14,11 @@ from dotnn.ir.op import Builder, Op
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
 from dotnn.library.ops.windows import geometry, is_at_every_place, keywords, per_axis, places
 
-EQUATIONS = {1: "z[p] = sum_i x[p s + i d] W[i]", 2: "z[p, q] = sum_ij x[p s + i d, q s + j d] W[i, j]"}
+EQUATIONS = {
+    1: "z[p] = sum_i x[p s + i d] W[i]",
+    2: "z[p, q] = sum_ij x[p s + i d, q s + j d] W[i, j]",
+    3: "z[p, q, r] = sum_ijk x[p s + i d, q s + j d, r s + k d] W[i, j, k]",
+}
 
 
 AT_EVERY_PLACE = {
@@ -90,6 +94,7 @@ def _call(function: str, operands: str, extra: str = "") -> Callable[[Node], str
 
 CONV1D, CONV1D_TRANSPOSE, CONV1D_D_WEIGHT = convolution(1)
 CONV2D, CONV2D_TRANSPOSE, CONV2D_D_WEIGHT = convolution(2)
+CONV3D, CONV3D_TRANSPOSE, CONV3D_D_WEIGHT = convolution(3)
 
 RESHAPE_WEIGHT = Op(
     "reshape_weight",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from dotnn.ir.algebra import ABOVE_ZERO, LINEAR, SIGN_KEPT, SUM, ZEROS, Algebra
 from dotnn.ir.node import Node
-from dotnn.ir.op import Op, as_bool, same_as_first, sends
+from dotnn.ir.op import Op, as_bool, no_gradient, same_as_first, sends
 from dotnn.ir.tensor import BATCH, Attrs, TensorType
 
 
@@ -58,6 +58,28 @@ ZERO_STATE = Op(
     algebra=ZEROS,
 )
 """The state before the first step."""
+
+
+CARRIED_ROWS = Op(
+    "carried_rows",
+    ("x", "state"),
+    lambda types, attrs: TensorType((BATCH, attrs["units"])),
+    "rows_of_state(state, len(x))",
+    no_gradient,
+    ("rows_of_state",),
+    equation="where the batch before has ended",
+    inference="np.full((len(x), units), start, x.dtype)",
+)
+"""The state before the first step of a stateful layer; no gradient goes into the batch before."""
+
+RENEW_ROWS = Op(
+    "renew_rows",
+    ("state", "h"),
+    same_as_first,
+    "with_rows(state, h)",
+    helpers=("with_rows",),
+    equation="where this batch has ended",
+)
 
 
 STEP_AFFINE = Op(

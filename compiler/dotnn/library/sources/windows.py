@@ -17,7 +17,8 @@ def split_windows(count, length, shares):
     sizes = np.floor(exact + 1e-9).astype(int)
     sizes[np.argsort(sizes - exact, kind="stable")[: count + length - 1 - sizes.sum()]] += 1
     stops = np.cumsum(sizes)
-    return {part: np.arange(stop - size, stop - length + 1) for part, size, stop in zip(shares, sizes, stops)}
+    ends = zip(shares, sizes, stops, strict=True)
+    return {part: np.arange(stop - size, stop - length + 1) for part, size, stop in ends}
 '''
 
 WINDOWS = DataSource(

@@ -8,7 +8,7 @@ from dotnn.ir.expr import Binary, Call, Expr, Index, Number
 from dotnn.ir.expr import Sequence as Items
 from dotnn.ir.maths.elements import Array, Elements, Helper, over, plain_value, positional
 from dotnn.ir.maths.reading import part_of
-from dotnn.ir.tensor import Dim
+from dotnn.ir.tensor import BATCH, Dim
 
 
 def _exp(x: Expr) -> Expr:
@@ -106,6 +106,12 @@ def _sum_of_weights(e: Elements, call: Call) -> Array:
     return Array((), at)
 
 
+def _rows_of_state(e: Elements, call: Call) -> Array:
+    """Read the rows of a state that the batch before has left, one for each example."""
+    state = e.read(call.args[0])
+    return Array((BATCH, *state.shape[1:]), state.at)
+
+
 def _sum_by_row(e: Elements, call: Call) -> Array:
     ids, d = (e.read(arg) for arg in call.args[:2])
     rows = plain_value(call.args[2])
@@ -156,6 +162,7 @@ ROWS: dict[str, Helper] = {
     "smooth": _smooth,
     "weight_of_class": _class_weight,
     "sum_of_weights": _sum_of_weights,
+    "rows_of_state": _rows_of_state,
     "sum_by_row": _sum_by_row,
     "sinusoids": _sinusoids,
     "put_back": _put_back,

@@ -115,6 +115,7 @@ KINDS = {
     "class": "classes",
     "int": "whole numbers that stand for something",
     "category": "texts",
+    "date": "dates",
     "weight": "weights",
 }
 CANNOT = {"scale": "cannot be scaled", "missing": "are not filled", "one_hot": "cannot become one-hot rows"}

@@ -7,6 +7,20 @@ from collections.abc import Iterable, Sequence
 from dotnn.core.diagnostics import Diagnostic, Span, did_you_mean
 
 
+def free_size(span: Span, name: str, near: str, reason: str) -> Diagnostic:
+    help = f'did you mean "{near}"?' if near else f"data that say it bind it, and so does --set {name}=4"
+    return Diagnostic("NN201", f'"{name}" is not defined', span, reason, help)
+
+
+def two_sizes(span: Span, name: str, first: str, second: str) -> Diagnostic:
+    return Diagnostic(
+        "NN204",
+        f"{name} is {first}, but {second}",
+        span,
+        help=f"give what differs a name of its own, or --set {name}=…",
+    )
+
+
 def unknown_name(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     help = did_you_mean(name, list(known)) or "define it in `params`, or write a number"
     return Diagnostic("NN201", f'"{name}" is not defined', span, help=help)

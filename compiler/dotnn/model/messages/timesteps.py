@@ -8,6 +8,10 @@ from dotnn.core.diagnostics import Diagnostic, Span
 from dotnn.model.synonyms import suggest
 
 
+def stateful(span: Span, message: str, help: str) -> Diagnostic:
+    return Diagnostic("NN240", message, span, help=help)
+
+
 def no_state(span: Span, name: str) -> Diagnostic:
     help = "declare one: state h: [units] = 0, and next h = …; what remembers nothing is a block"
     return Diagnostic("NN236", f"cell {name} has no state", span, help=help)

@@ -1,4 +1,4 @@
-"""The `train` section: losses, metrics, stop rules, checkpoints (NN304 to NN309, NN311, NN313, NN315)."""
+"""The `train` section: losses, metrics, stop rules, checkpoints (NN304 to NN309, NN311, NN313, NN317, NN318, NN507)."""
 
 from __future__ import annotations
 
@@ -82,6 +82,18 @@ def checkpoint_form(span: Span) -> Diagnostic:
         span,
         help="for instance: checkpoint = every(1), or every(5, keep = best)",
     )
+
+
+def setting_form(span: Span, name: str, form: str, help: str) -> Diagnostic:
+    return Diagnostic("NN317", f"`{name}` takes {form}", span, help=help)
+
+
+def setting_clash(span: Span, name: str, reason: str, help: str) -> Diagnostic:
+    return Diagnostic("NN318", f"`{name}` cannot be used here: {reason}", span, help=help)
+
+
+def setting_unwritten(span: Span | None, name: str, target: str, reason: str, help: str) -> Diagnostic:
+    return Diagnostic("NN507", f"`{name}` cannot be written for {target}: {reason}", span, help=help)
 
 
 def stop_form(span: Span, help: str) -> Diagnostic:

@@ -129,7 +129,9 @@ STATEMENTS = (
         "NN136",
         "the shape of `{declared}` is missing",
         "write {declared}: [2] for two numbers, [28, 28, 1], int[40] or class[10]",
-        lambda m: m.on_new_line and (m.wants_only("COLON") or m.wants_only("NAME", "LSQB") or m.wants_only("LSQB")),
+        lambda m: (
+            m.on_new_line and (m.wants_only("COLON") or m.wants_only("NAME", "LSQB", "DATE") or m.wants_only("LSQB"))
+        ),
         ("model X { input x:\n target t: [1] }", "model X { input x\n target t: [1] }", "model X {\n input x: int\n}"),
         mark="before",
     ),
@@ -137,7 +139,7 @@ STATEMENTS = (
         "NN136",
         "the shape of `{declared}` is missing",
         "write {declared}: [2] for two numbers, [28, 28, 1], int[40] or class[10]",
-        lambda m: m.wants_only("COLON") or m.wants_only("NAME", "LSQB") or m.wants_only("LSQB"),
+        lambda m: m.wants_only("COLON") or m.wants_only("NAME", "LSQB", "DATE") or m.wants_only("LSQB"),
         (
             "model X { input x [2] }",
             "model X { input x }",

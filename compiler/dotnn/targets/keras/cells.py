@@ -13,11 +13,11 @@ from dotnn.ir.node import Node, Value
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types
 from dotnn.library.layers.cells import CellState, Recurrence, recurrence_of
-from dotnn.library.layers.recurrent import ROLES
+from dotnn.library.layers.loop import ROLES, ROWS
 from dotnn.library.ops import OPS
 from dotnn.targets.keras.call import Keras, only_set
 from dotnn.targets.keras.lowered import PACKAGES, class_name, line_of, numbered
-from dotnn.targets.keras.rules.recurrent import HELD, is_held, order_and_mask
+from dotnn.targets.keras.rules.recurrent import HELD, carried_variables, is_held, order_and_mask
 
 BASE = "SpecCell"
 """The class that those of all cells extend."""
@@ -48,17 +48,22 @@ def recurrent_call(name: str, attrs: Attrs) -> Keras:
     sequence, roles = attrs["returns"] == "sequence", attrs[ROLES]
     options = only_set(return_sequences=sequence, go_backwards=attrs["reverse"])
     around = "HeldRNN" if HELD in attrs or is_held(attrs) else "keras.layers.RNN"
-    if attrs["truncate"]:
+    if attrs["truncate"] or attrs["stateful"]:
         if body.output not in {state.name for state in body.states}:
-            raise ShapeError("truncate needs an output that is a state, on this target", "use --target numpy")
+            what = "truncate" if attrs["truncate"] else "stateful"
+            raise ShapeError(f"{what} needs an output that is a state, on this target", "use --target numpy")
         around, options = "TruncatedRNN", {"truncate": attrs["truncate"], **options}
+    carried: dict[str, str] = {}
+    if attrs["stateful"]:
+        around, options = "CarriedRNN", {"rows": attrs[ROWS], **options}
+        carried = carried_variables(state.name for state in _output_first(body))
     return Keras(
         around,
         options=options,
         cell=Keras(name, by_name=True),
         then=order_and_mask(attrs, masked="mask" in roles) if sequence else None,
         operands=_operands(body, roles),
-        variables={spec.name: f'cell.own("{spec.name}")' for spec in body.specs},
+        variables={**{spec.name: f'cell.own("{spec.name}")' for spec in body.specs}, **carried},
         xla=False,
     )
 

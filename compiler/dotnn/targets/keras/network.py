@@ -198,6 +198,9 @@ class Network:
         if any(n.rule.random for n in self.graph.phase("forward") if n.layer == step.path):
             message = f"{step.layer.name} cannot draw the same numbers when replicas share the batch"
             help = "put sequence_dropout or dropout in front of it instead, or compile without --distribute"
+        elif step.attrs.get("stateful"):
+            message = f"{step.layer.name} cannot carry its state from batch to batch when replicas share the batch"
+            help = "compile without --distribute"
         elif self._has_state(step):
             message = f"{step.layer.name} would take its statistics of a replica's examples, not of the whole batch"
             help = "compile without --distribute"

@@ -57,6 +57,7 @@ def context(train: Train, *, stacked: bool) -> dict[str, object]:
         "by_rows": by_rows,
         "call": indented(wrapped(f"optimizer = {name}(", [literal(float(start)), *_spelt(arguments)], ")")),
         "decays": bool(train.weight_decay),
+        "rates": bool(train.setting("rates")),
         "doc": train.optimizer.entry.doc,
         "source": train.optimizer.entry.source,
         "remark": f"Unlike keras.optimizers.{rule.says}." if rule.says else "",
@@ -101,7 +102,10 @@ def _classes(train: Train, rule: OptimizerRule, *, clips: bool) -> tuple[str, st
     if rule.options is None:
         return rule.keras or class_name(train.optimizer.name), "keras.optimizers.Optimizer"
     base = f"keras.optimizers.{rule.keras}"
-    return f"Clipped{rule.keras}" if clips else base, base
+    name = f"Clipped{rule.keras}" if clips else rule.keras
+    if train.setting("rates"):
+        return f"{name}ByParts", base
+    return name if clips else base, base
 
 
 def _keras_options(train: Train, rule: OptimizerRule) -> dict[str, object]:

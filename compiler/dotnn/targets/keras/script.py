@@ -25,6 +25,8 @@ from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import loss_lines
 from dotnn.targets.keras.lowered import PACKAGES
 from dotnn.targets.keras.network import Network
+from dotnn.targets.keras.settings import check
+from dotnn.targets.keras.settings.rates import check_stacked
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -49,6 +51,7 @@ def script(draft: Draft) -> str:
     in Keras, and `NamesMeet` where there are more such words.
     """
     model, distribute = draft.model, draft.options.get("distribute")
+    check(model, distribute)
     names, mark = (
         names_of(draft.graph),
         Mark.for_text(model.source.whole + model.source.path + "".join(draft.options.sets)),
@@ -56,6 +59,7 @@ def script(draft: Draft) -> str:
     graph = mark.on(draft.graph)
     network = Network(model, graph, mark, draft.words, distributed=bool(distribute))
     stacked = _stacked(model, network)
+    check_stacked(model, stacked)
     losses = loss_lines(model, graph, network)
     pasted = paste.called_in(
         "\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES
@@ -185,6 +189,7 @@ def _differences(model: Model, network: Network, distribute: str, *, samples: bo
         "diverged_values": "weights(network), forward(network, examples)",
         "subject": "network",
         "restore": 'assign(network, state["best_params"])',
+        "keep_shown": "average.keep()",
         "fitted": "history",
         "predict_dtype": "model.variable_dtype",
         "predict_setup": [

@@ -5,12 +5,14 @@ Clipping is an option of the Keras optimizer, and a constraint one of the Keras 
 
 from __future__ import annotations
 
-from dotnn.codegen import learning_rate
+from dotnn.codegen import learning_rate, tree
 from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, wrapped
+from dotnn.codegen.parts import Part
 from dotnn.codegen.printer import printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS
-from dotnn.model.model import Model
+from dotnn.model.model import Model, Train
+from dotnn.targets.keras.settings import lines, shows_average
 
 OVERFLOW = 'note_overflow(history, weights(network), {"memory": {v.path: v.numpy() for v in optimizer.variables}})'
 VARIABLES = "{str(i): v for i, v in enumerate([*network.variables, *optimizer.variables])}"
@@ -26,18 +28,29 @@ def context(model: Model, distribute: str = "") -> dict[str, object]:
     formula = learning_rate.formula(train) is not None
     seconds = OF_ALL_WORKERS if distribute == "multiworker" else SECONDS
     figures = ("evaluate(network, examples, scaling)", 'evaluate(network, parts["val"], scaling)')
+    best, variables = "weights(network)", VARIABLES
+    averaged = shows_average(model)
+    if averaged:
+        figures = (f"average.within(lambda: {figures[0]})", f"average.within(lambda: {figures[1]})")
+        best, variables = f"average.within(lambda: {best})", VARIABLES.replace("]", ", *average.variables]")
+    parts = [_last_epochs(train)] if averaged else []
     loop = Loop(
-        model,
-        Words(*figures, best="weights(network)", first="weights(network)", seconds=seconds, memory="optimizer.{name}"),
+        model, Words(*figures, best=best, first="weights(network)", seconds=seconds, memory="optimizer.{name}"), parts
     )
-    made = printed(loop.state({"variables": VARIABLES, "history": "history"}), 4)
+    made = printed(loop.state({"variables": variables, "history": "history"}), 4)
     taken = [*_restore(model), *printed(loop.taken_up(), 8)]
     now = {"params": "weights(network)"}
+    now |= {"average": best} if averaged else {}
     now |= {"rng": "rng.bit_generator.state"} if train.batch else {"grads": "grads"}
     counted = ["done += steps_per_epoch"] if formula else []
     return {
         "learning_rate": learning_rate.written(train),
         "constraints": [],
+        "shown": "average" if averaged else "params",
+        "functions": lines(model),
+        "accumulate": train.setting("accumulate"),
+        "averages": averaged and train.setting("average").entry.equations is not None,
+        "batches": train.shuffle == "batches",
         "train_head": wrapped("def train(", arguments + ["strategy=None"] * bool(distribute), "):"),
         "start": indented([*made, "if resume is not None:", *indented(taken), *printed(loop.begin(), 4)], 4),
         "head": f"{HEAD}:",
@@ -49,6 +62,13 @@ def context(model: Model, distribute: str = "") -> dict[str, object]:
         "overflow": indented([OVERFLOW], 4),
         "checkpoint": train.checkpoint,
     }
+
+
+def _last_epochs(train: Train) -> Part:
+    """Return what a mean of the last epochs adds to the loop."""
+    if train.setting("average").entry.equations is not None:
+        return Part()
+    return Part(kept={"recent": "{}"}, epoch=(tree.Do('average.renew(state["recent"], epoch)'),))
 
 
 def _restore(model: Model) -> list[str]:

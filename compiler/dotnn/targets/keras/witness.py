@@ -110,12 +110,20 @@ class KerasPeer:
     def _nodes_of(self, path: str) -> list[Node]:
         return [node for node in self.graph.phase("forward") if node.layer == path]
 
-    def draw(self, params: Arrays, batch: Arrays, rng: np.random.Generator) -> None:
-        """Keep what a NumPy script draws in a forward pass: the interpreter draws the same in the same order."""
+    def draw(self, params: Arrays, batch: Arrays, rng: np.random.Generator, piece: int = 0) -> None:
+        """Keep what a NumPy script draws in a forward pass: the interpreter draws the same in the same order.
+
+        With a `piece` it draws for so many examples after the other, by which the batch is computed there.
+        """
         forward = self.graph.with_nodes(self.graph.phase("forward"))
         drawn = [node.out for node in forward.nodes if node.rule.random]
-        values = run(forward, {**params, **batch}, rng=rng) if drawn else {}
-        self.draws = {v.name: values[v.id] for v in drawn}
+        count = len(next(iter(batch.values())))
+        passes = []
+        for start in range(0, count, piece or count) if drawn else ():
+            part = {name: values[start : start + (piece or count)] for name, values in batch.items()}
+            passes.append(run(forward, {**params, **part}, rng=rng))
+        whole = {v.name: [values[v.id] for values in passes] for v in drawn}
+        self.draws = {name: arrays[0] if len(arrays) == 1 else np.concatenate(arrays) for name, arrays in whole.items()}
 
     def witness(self) -> Witness:
         """Return the loss, the outputs and the gradients at a point, with the draws of a NumPy script there."""
@@ -130,10 +138,13 @@ class KerasPeer:
         """Return the loss, the outputs and the gradients in training mode, with the draws taken last."""
         self.module.assign(self.network, params)
         loss, grads = self.module.loss_and_grads(self.network, batch)
+        grads = self.arrays(grads)
+        self.module.assign(self.network, params)  # what a layer carries from batch to batch has gone on
         inputs = {name: batch[name] for name in self.module.INPUTS}
         values = self.network(inputs, training=True)
         outputs = {name: values[name].numpy() for name in self.module.OUTPUTS}
-        return float(loss), outputs, {**self.arrays(grads), **self._input_grads(batch)}
+        self.module.assign(self.network, params)
+        return float(loss), outputs, {**grads, **self._input_grads(batch)}
 
     def _input_grads(self, batch: Arrays) -> Arrays:
         """Return the gradients by the network's real inputs, of a tape around the script's own."""

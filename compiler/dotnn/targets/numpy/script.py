@@ -76,6 +76,7 @@ def _own(model: Model, graph: Graph) -> dict[str, object]:
         "diverged_values": "params, forward(params, as_arrays(examples))[1]",
         "subject": "params",
         "restore": 'params = state["best_params"]',
+        "keep_shown": "params = average_params",
         "fitted": "params, history",
         **result_files(model, "weights.npz", "history.csv"),
         "train_options": [],

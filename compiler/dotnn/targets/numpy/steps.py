@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from types import ModuleType
 
 import numpy as np
@@ -45,6 +46,11 @@ class Training:
         """The parameters that the loss does not feel."""
         return getattr(self.script, "STRUCTURAL_ZEROS", ())
 
+    @property
+    def piece(self) -> int:
+        """The size of the pieces in which a batch is computed, 0 for a whole one."""
+        return self.model.train.batch if self.model.train.setting("accumulate") else 0
+
     def batches(self, steps: int) -> Iterator[Arrays]:
         """Yield the batches of as many epochs as it takes, in the order that `fit` would choose without other draws.
 
@@ -54,17 +60,22 @@ class Training:
         steps = min(steps, self.rates.most)
         examples, count = self.data.parts["train"], self.data.count
         self.rows = np.arange(0)
-        size = min(self.model.train.batch or count, count)
-        rng = np.random.default_rng([self.seed, 1])
-        taken = 0
+        size = min(self.model.train.update_size or count, count)
+        for rows in islice(self._rows(np.random.default_rng([self.seed, 1]), count, size), steps):
+            self.rows = rows
+            yield {name: values[self.rows] for name, values in examples.items()}
+
+    def _rows(self, rng: np.random.Generator, count: int, size: int) -> Iterator[np.ndarray]:
+        """Yield the rows of one batch after the other, without an end."""
+        shuffle = self.model.train.shuffle
+        fixed = np.random.default_rng([self.seed, 2]).permutation(count)
         while True:
-            order = rng.permutation(count) if self.model.train.shuffle else np.arange(count)
-            for start in range(0, count, size):
-                if taken == steps:
-                    return
-                taken += 1
-                self.rows = order[start : start + size]
-                yield {name: values[self.rows] for name, values in examples.items()}
+            if shuffle == "batches":
+                batches = np.split(fixed, range(size, count, size))
+                yield from (batches[number] for number in rng.permutation(len(batches)))
+                continue
+            order = rng.permutation(count) if shuffle else np.arange(count)
+            yield from (order[start : start + size] for start in range(0, count, size))
 
     def gradients(self, number: int, batch: Arrays) -> tuple[float, Arrays, float]:
         """Return the loss, the gradients and the learning rate of a step."""
@@ -79,6 +90,9 @@ class Training:
 
     def forward_and_backward(self, batch: Arrays, rng: np.random.Generator) -> tuple[float, Arrays]:
         """Return the loss and the gradients of a batch."""
+        if self.model.train.setting("accumulate"):
+            loss, grads = self.script.accumulated(self.params, batch, rng)
+            return float(loss), grads
         _, self.cache = self.script.forward(self.params, batch, training=True, rng=rng)
         loss = float(self.script.total_loss(self.params, batch, self.cache))
         return loss, self.script.backward(self.params, batch, self.cache)
@@ -106,14 +120,14 @@ class FastTraining:
     def __init__(self, script: ModuleType, beside: Training) -> None:
         self.script, self.seed = script, beside.seed
         w, self.params = script.flat_arrays(script.PARAMS, np.float64)
-        g, self._g = script.flat_arrays(script.PARAMS, np.float64)
+        self.g, self._g = script.flat_arrays(script.PARAMS, np.float64)
         self.params |= {name: np.empty(shape) for name, shape in getattr(script, "STATE", {}).items()}
         self.start_from(beside.params)
         self.lr = float(plan_update(beside.model.train).d_loss)
         self.arrays = script.training_arrays(beside.data.parts["train"], np.float64)
         self.steps: dict[int, Step] = {}
-        self.clip = script.make_clip(g, self._g) if hasattr(script, "make_clip") else lambda: None
-        self.run = script.make_update(w, g, script.optimizer_state(w), self.params)
+        self.clip = script.make_clip(self.g, self._g) if hasattr(script, "make_clip") else lambda: None
+        self.run = script.make_update(w, self.g, script.optimizer_state(w), self.params)
         self.rated = beside.model.train.schedule is not None
 
     def start_from(self, params: Arrays) -> None:
@@ -125,9 +139,16 @@ class FastTraining:
         """Return the loss and the gradients of a step on some of the examples."""
         size = len(rows)
         if size not in self.steps:
-            self.steps[size] = self.script.make_step(self.params, self._g, self.arrays, size, d_loss=self.lr)
+            self.steps[size] = self._make_step(size)
         loss = self.steps[size](rows, np.random.default_rng([self.seed, 2, number]))
         return loss, {name: g / self.lr for name, g in self._g.items()}
+
+    def _make_step(self, size: int) -> Step:
+        if hasattr(self.script, "make_accumulated"):
+            piece = min(self.script.BATCH_SIZE, size)
+            of = {"g": self.g, "count": size, "d_loss": self.lr}
+            return self.script.make_accumulated(self.params, self._g, self.arrays, piece, **of)  # type: ignore[no-any-return]
+        return self.script.make_step(self.params, self._g, self.arrays, size, d_loss=self.lr)  # type: ignore[no-any-return]
 
     def update(self, rate: float) -> None:
         """Take the step by these gradients, as `fit` does."""
@@ -168,7 +189,7 @@ class _Rates:
     def __init__(self, model: Model, script: ModuleType, data: _Data) -> None:
         self.train, self.script, self.data = model.train, script, data
         self.summed = epoch_loss(model)[1] == "total"
-        self.in_epoch = -(-data.count // (model.train.batch or data.count))
+        self.in_epoch = -(-data.count // (model.train.update_size or data.count))
         self.losses: list[float] = []
         self.sizes: list[int] = []
         watched = learning_rate.watcher(model.train)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dotnn.codegen import learning_rate, optimizer
+from dotnn.codegen import learning_rate, optimizer, tree
 from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, literal, wrapped
-from dotnn.codegen.printer import printed
+from dotnn.codegen.parts import shown
+from dotnn.codegen.printer import print_module, printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
 from dotnn.codegen.training import evaluated_parts
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
+from dotnn.targets.numpy.settings import fast_parts
 
 
 def context(model: Model, graph: Graph) -> dict[str, object]:
     """Return what the templates of the training loop show."""
     train = model.train
-    loop = Loop(model, Words("figures()", "val_figures()"))
+    parts = fast_parts(model)
+    best = f"{{name: w.copy() for name, w in {shown(parts)}.items()}}"
+    loop = Loop(model, Words("figures()", "val_figures()", best=best), parts)
+    functions = [tree.Module("", [function]) for part in parts for function in part.functions]
     on_train, has_val, _ = evaluated_parts(model)
     now = {"rng": "rng.bit_generator.state", **_next_grads(model)}
     return {
@@ -29,7 +34,12 @@ def context(model: Model, graph: Graph) -> dict[str, object]:
         "first": indented(_first_gradient(model), 4),
         "head": f"{HEAD}:",
         "over": indented(printed(loop.over(), 8), 8),
-        "step": _step(model),
+        "functions": [print_module(module)[0].strip("\n") for module in functions],
+        "setup": indented(printed([s for part in parts for s in part.setup], 4), 4),
+        "shown": shown(parts),
+        "accumulate": train.setting("accumulate"),
+        "rates_of_parts": bool(train.setting("rates")),
+        "step": _step(model, loop),
         "after": indented(printed(loop.after(now), 8), 8),
         "end": indented(printed(loop.end(), 4), 4),
         "overflow": indented(_overflow(model, graph), 4),
@@ -77,12 +87,13 @@ def _clip(train: Train) -> dict[str, object]:
     }
 
 
-def _step(model: Model) -> list[str]:
+def _step(model: Model, loop: Loop) -> list[str]:
     """Return the lines between one gradient and the next."""
     train, rate = model.train, learning_rate.current(model.train)
     lines = ["clip()"] if train.clip is not None else []
+    lines += printed(loop.gradient(), 12)
     lines += [f"update({rate})", *(["constrain(params)"] if constraints(model) else [])]
-    return lines + learning_rate.after_step(train)
+    return lines + printed(loop.updated(), 12)
 
 
 def _overflow(model: Model, graph: Graph) -> list[str]:

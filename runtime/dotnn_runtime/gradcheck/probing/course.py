@@ -16,6 +16,7 @@ from .draws import Kinds, as_classes, generic_batch_size, generic_data, generic_
 from .evaluation import sizes_of
 
 EPOCHS = 2
+MANY = 4
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Course:
     """What a script is trained on to look at its steps: generic weights and examples, and two sizes of a batch.
 
     Neither is a size of the network. A script that takes batches takes two of the larger size and one of the smaller
-    in each epoch; one that takes all examples at once is trained on as many as either. Where there are data in [0, 1],
-    all of it is done a second time with 0 or 1 in their place.
+    in each epoch, or more of the larger where an update is of several; one that takes all examples at once is trained
+    on as many as either. Where there are data in [0, 1], all of it is done a second time with 0 or 1 in their place.
     """
 
     params: Arrays
@@ -47,20 +48,29 @@ class Course:
         taken = [*script.params.values(), *(np.shape(value)[1:] for value in cache.values()), *sizes_of(plain), (5,)]
         small = generic_batch_size(taken, least=6)
         large = generic_batch_size([*taken, (small,)], least=small + 1)
-        count = 2 * large + small
+        count = (1 + batches_of_an_update(plain)) * large + small
         parts = {"train": examples(count), "val": examples(small), "test": examples(small)}
         return cls(params, parts, (large, small), declared)
 
     def run(self, module: ModuleType) -> Iterator[tuple[Training, Arrays]]:
         """Train a script, and yield what was recorded with the examples it was trained on."""
         large, small = self.sizes
-        counts = (2 * large + small,) if getattr(module, "BATCH_SIZE", 0) else (large, small)
+        counts = (
+            ((1 + batches_of_an_update(module)) * large + small,)
+            if getattr(module, "BATCH_SIZE", 0)
+            else (large, small)
+        )
         units = any(kind == "unit" for kind, _ in self.declared.values())
         for count, whole in product(counts, (False, True) if units else (False,)):
             train = {name: values[:count] for name, values in self.parts["train"].items()}
             train = as_classes(train, self.declared) if whole else train
             parts = {**self.parts, "train": train}
             yield record(module, self.params, parts, epochs=EPOCHS, size=large), train
+
+
+def batches_of_an_update(module: ModuleType) -> int:
+    """Return how many batches an update is of, no more than a few: then it is of all examples."""
+    return min(getattr(module, "ACCUMULATE", 1), MANY)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dotnn_runtime.script.formulas.carrying import rows_of_state
+
 from ..reading.script import Script
 from ..reading.types import Array, Cost, Point, is_float, norm
 from ..report.results import CheckResult, Verdict
@@ -66,7 +68,8 @@ def check_batch(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
     def run(order: Array) -> tuple[float, dict[str, Array]]:
         cost.forwards += 1
         batch = {name: array[order] for name, array in point.batch.items()}
-        loss, grads = loss_and_grads(script.plain, replace(point, batch=batch, training=training))
+        moved = replace(point, params=_with_rows(point.params, order), batch=batch, training=training)
+        loss, grads = loss_and_grads(script.plain, moved)
         for name, shape in script.params.items():
             if grads[name].shape != shape:
                 raise ValueError(f"the gradient of {name} has the shape {grads[name].shape}, not {shape}")
@@ -91,6 +94,18 @@ def check_batch(script: Script, point: Point, cost: Cost) -> list[CheckResult]:
         _same("repeated batch", rest, by_rounding, f"the loss {reduction} over the batch"),
         *_check_parts(script, point, cost),
     ]
+
+
+def _with_rows(params: Mapping[str, Array], order: Array) -> dict[str, Array]:
+    """Return parameters and state where what a stateful layer has carried goes along with its examples, in an order.
+
+    Rows that are not there are zeros, as for the script.
+    """
+    count = int(order.max()) + 1 if order.size else 0
+    return {
+        name: rows_of_state(value, count)[order] if name.endswith(".carried") else value
+        for name, value in params.items()
+    }
 
 
 def _check_parts(script: Script, point: Point, cost: Cost) -> list[CheckResult]:

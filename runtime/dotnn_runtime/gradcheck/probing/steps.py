@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -61,14 +61,22 @@ class Expected:
 class Reference(Protocol):
     """An independent implementation of a training step."""
 
-    def gradients(self, params: Arrays, batch: Arrays, draws: np.random.Generator) -> Expected:
-        """Return what a pass in training mode gives, with the draws of a generator."""
+    def gradients(self, params: Arrays, batch: Arrays, draws: np.random.Generator, piece: int = 0) -> Expected:
+        """Return what a pass in training mode gives, with the draws of a generator.
 
-    def rounded(self, params: Arrays, batch: Arrays, draws: np.random.Generator, number: int) -> Expected:
+        The draws are those of a batch that is computed in pieces of so many examples; 0: as a whole.
+        """
+
+    def rounded(
+        self, params: Arrays, batch: Arrays, draws: np.random.Generator, number: int, piece: int = 0
+    ) -> Expected:
         """Return the same as far off as rounding may be, by chance; `number` says which try it is."""
 
-    def clipped(self, grads: Arrays) -> Arrays | None:
-        """Return what the update is handed of these gradients, None where the reference does not know."""
+    def clipped(self, grads: Arrays, draws: np.random.Generator, done: int) -> Arrays | None:
+        """Return what the update is handed of these gradients, None where the reference does not know.
+
+        The generator is that of the pass, after it; `done` updates are done.
+        """
 
     def update(self, params: Arrays, grads: Arrays, rate: float | None, memory: Memory) -> Arrays | None:
         """Return the parameters after an update and the constraints, and renew the memories."""
@@ -108,19 +116,26 @@ class OwnPass:
     def __init__(self, script: Script) -> None:
         self.script = script
 
-    def gradients(self, params: Arrays, batch: Arrays, draws: np.random.Generator) -> Expected:
-        """Return what `loss_and_grads` gives."""
-        params, batch = ({name: a.copy() for name, a in arrays.items()} for arrays in (params, batch))
-        loss, grads = self.script.plain.loss_and_grads(params, batch, training=True, rng=draws)
-        return Expected(float(loss), {name: np.array(grads[name]) for name in self.script.params})
+    def gradients(self, params: Arrays, batch: Arrays, draws: np.random.Generator, piece: int = 0) -> Expected:
+        """Return what `loss_and_grads` gives of the whole batch.
 
-    def rounded(self, params: Arrays, batch: Arrays, draws: np.random.Generator, number: int) -> Expected:
+        Nothing is known of one that is computed in pieces, each with draws of its own.
+        """
+        params, batch = ({name: a.copy() for name, a in arrays.items()} for arrays in (params, batch))
+        state = draws.bit_generator.state if piece else None
+        loss, grads = self.script.plain.loss_and_grads(params, batch, training=True, rng=draws)
+        drew = piece and draws.bit_generator.state != state
+        return Expected(np.nan if drew else float(loss), {name: np.array(grads[name]) for name in self.script.params})
+
+    def rounded(
+        self, params: Arrays, batch: Arrays, draws: np.random.Generator, number: int, piece: int = 0
+    ) -> Expected:
         """Return the same in an arithmetic that rounds otherwise."""
         arithmetic = Arithmetic.number(number)
         with arithmetic.within(self.script.plain):
-            return self.gradients(arithmetic.arrays(params), arithmetic.arrays(batch), draws)
+            return self.gradients(arithmetic.arrays(params), arithmetic.arrays(batch), draws, piece)
 
-    def clipped(self, grads: Arrays) -> None:
+    def clipped(self, grads: Arrays, draws: np.random.Generator, done: int) -> None:
         """Only a spec says how gradients are clipped."""
         return
 
@@ -158,26 +173,30 @@ def _parts(
 ) -> Iterator[tuple[str, str, float]]:
     """Yield the parts of a step, in the order in which they are computed, and how far each is from the reference's."""
     yield from _strange_rows(step, examples)
-    expected = reference.gradients(step.before, step.batch, step.again())
+    draws = step.again()
+    expected = reference.gradients(step.before, step.batch, draws, step.piece)
     if not np.isfinite(expected.loss):
         return
     outputs: Arrays = {}
-    if expected.outputs:
+    if expected.outputs and not step.piece:
         outputs, _ = script.plain.forward(step.before, step.batch, training=True, rng=step.again())
+    expected = expected if outputs else replace(expected, outputs={})
     computed = list(_pass_parts(Expected(step.loss, step.grads, step.state, outputs), expected, scale))
     if any(not error <= CLOSE for _, _, error in computed):
         computed = _beyond_rounding(computed, step, expected, reference, scale)
     yield from computed
     if step.given is not None:
-        yield from _update_parts(step, step.given, reference, memory)
+        yield from _update_parts(step, step.given, reference, memory, draws)
 
 
-def _update_parts(step: Step, given: Arrays, reference: Reference, memory: Memory) -> Iterator[tuple[str, str, float]]:
+def _update_parts(
+    step: Step, given: Arrays, reference: Reference, memory: Memory, draws: np.random.Generator
+) -> Iterator[tuple[str, str, float]]:
     """Yield the parts of an update, which is given these gradients, and how far each is from the reference's."""
-    clipped = reference.clipped(step.grads)
+    clipped = reference.clipped(step.grads, draws, memory.updates)
     if clipped is not None:
         yield from (("clip", *pair) for pair in _apart_together(given, clipped))
-    before = {**step.before, **step.state}
+    before = {**step.before, **step.held, **step.state}
     memory.run = step.run
     after = reference.update(before, given, step.rate, memory)
     if after is None:
@@ -204,7 +223,7 @@ def _beyond_rounding(
     """Return the parts whose difference is more than rounding makes: attention to large scores keeps few digits."""
     moved: dict[tuple[str, str], float] = {}
     for number in range(ROUNDINGS):
-        other = reference.rounded(step.before, step.batch, step.again(), number)
+        other = reference.rounded(step.before, step.batch, step.again(), number, step.piece)
         for part, name, error in _pass_parts(other, expected, scale):
             moved[part, name] = max(moved.get((part, name), 0.0), error)
     return [p for p in computed if p[2] <= CLOSE or not p[2] <= LIKE_ROUNDING * moved.get((p[0], p[1]), 0.0)]

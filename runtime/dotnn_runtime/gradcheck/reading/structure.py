@@ -161,14 +161,15 @@ class Structure:
         return {name: _assigned_once_in_loops(function) for name, function in self.functions.items()}
 
     def place(self, line: int) -> Place:
-        """Return a line of the script with the nearest banner above it."""
+        """Return a line of the script with the nearest banner above it, or the line itself where that is its own."""
         if not 0 < line <= len(self.lines):
             return Place()
         text = self.lines[line - 1].partition("  # ")[0].strip()
         for above in range(line - 1, -1, -1):
             match = BANNER.search(self.lines[above])
             if match:
-                return Place(line, text, match["text"], match["place"])
+                code = self.lines[above][: match.start()].strip()
+                return Place(line, text, code or match["text"], match["place"])
             if self.lines[above].startswith(("def ", "class ")):
                 break
         return Place(line, text)
@@ -209,11 +210,20 @@ class Structure:
             if name in statement.targets:
                 return self.place(statement.line)
         for node in ast.walk(function) if function else ():
+            if isinstance(node, ast.Assign) and name in _entries(node):
+                return self.place(node.lineno)
             if isinstance(node, ast.Dict):
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and key.value == name:
                         return self.place(value.lineno)
         return Place()
+
+
+def _entries(node: ast.Assign) -> Iterator[str]:
+    """Yield the keys under which a statement stores gradients: `grads["h.W"] = …`."""
+    for target in _flat(node.targets):
+        if isinstance(target, ast.Subscript) and ast.unparse(target.value) == "grads":
+            yield from [str(target.slice.value)] if isinstance(target.slice, ast.Constant) else []
 
 
 def _assigned_once_in_loops(function: ast.FunctionDef) -> dict[str, int]:

@@ -282,8 +282,12 @@ class Follower(Listener):
         if type(value) is dict:
             return self._report_entries(site, index, name, value)
         if not is_float(value):
-            if isinstance(value, np.ndarray) and name.startswith("d_") and self._back:
-                return self._event(site, index, "", name, site.line, value)  # a mask for a product with it
+            if not (self._back and name.startswith("d_")):
+                return value
+            if type(value) is float and value != 0:  # in place of an array; a sum may begin with 0
+                value = np.array(value)
+            if isinstance(value, np.ndarray):  # or a mask for a product with it
+                return self._event(site, index, "", name, site.line, value)
             return value
         lines = site.lines if not site.keys else ()
         return self._event(site, index, "", name, lines[index] if index < len(lines) else site.line, value)

@@ -17,7 +17,11 @@ import numpy as np
 from ..reading.types import Array
 
 Arrays = dict[str, Array]
-PASSES = ("training_pass", "loss_and_grads")
+PASSES = ("accumulated", "training_pass", "loss_and_grads")
+MAKERS = ("make_accumulated", "make_step")
+"""What makes a step of the fast style; one that is computed in pieces is made of steps itself."""
+NOISY = ("noisy_pass", "at_noisy_weights")
+"""What a pass at weights with noise is made by."""
 
 
 @dataclass
@@ -28,7 +32,9 @@ class Step:
     state that it begins with, `draws` the generator as it was then. `grads` are the gradients of `loss`, `state` the
     statistics that the pass has renewed. `given` are the gradients that the update was handed, `after` what it and the
     constraints made of the parameters, `slots` of the optimizer's memories; None where training ended before it. `run`
-    are the plain numbers in that memory, such as the length of the run.
+    are the plain numbers in that memory, such as the length of the run. `piece` is the size of the pieces in which the
+    batch is computed, 0 for a whole one; `held` are the parameters that the update changed, where they are others than
+    the pass was given.
     """
 
     batch: Arrays
@@ -43,6 +49,8 @@ class Step:
     slots: dict[str, Arrays] = field(default_factory=dict)
     rate: float | None = None
     run: dict[str, int] = field(default_factory=dict)
+    piece: int = 0
+    held: Arrays = field(default_factory=dict)
 
     def again(self) -> np.random.Generator:
         """Return a generator that draws what the step drew."""
@@ -73,7 +81,9 @@ def record(module: ModuleType, params: Arrays, parts: Mapping[str, Arrays], *, e
     recorder = (_FastRecorder if hasattr(module, "make_step") else _Recorder)(module, parts["train"])
     names = vars(module)
     saved = {
-        name: names[name] for name in (*PASSES, "make_step", "make_update", "update", "BATCH_SIZE") if name in names
+        name: names[name]
+        for name in (*PASSES, *MAKERS, "make_update", "update", "at_noisy_weights", "BATCH_SIZE")
+        if name in names
     }
     try:
         if saved.get("BATCH_SIZE"):
@@ -123,7 +133,7 @@ class _Recorder:
         names = vars(self.module)
         for name in PASSES:
             if name in names:
-                names[name] = self._pass(names[name])
+                names[name] = self._pass(names[name], in_pieces=name == "accumulated")
         names["update"] = self._update(names["update"])
 
     def end(self) -> None:
@@ -131,12 +141,13 @@ class _Recorder:
         if self.steps and self.steps[-1].given is not None and not self.steps[-1].after:
             self.steps[-1].after = _copied(self.params)
 
-    def _pass(self, run: Callable[..., Any]) -> Callable[..., Any]:
+    def _pass(self, run: Callable[..., Any], *, in_pieces: bool) -> Callable[..., Any]:
         def watched(params: Arrays, batch: Arrays, *, rng: Any = None, **options: Any) -> Any:
             if self.inside:
                 return run(params, batch, rng=rng, **options)
             self.inside = True
             step = self.begin(params, _copied(batch), None, rng)
+            step.piece = self.module.BATCH_SIZE if in_pieces else 0
             loss, grads = run(params, batch, rng=rng, **options)
             self.inside = False
             step.loss, step.grads = float(loss), _copied(grads)
@@ -148,7 +159,7 @@ class _Recorder:
     def _update(self, run: Callable[..., Any]) -> Callable[..., Any]:
         def watched(params: Arrays, grads: Arrays, state: Any, *more: Any, **options: Any) -> Any:
             step = self.steps[-1]
-            step.given, step.rate = _copied(grads), options.get("lr")
+            step.given, step.rate, step.held = _copied(grads), options.get("lr"), self.held(params)
             result = run(params, grads, state, *more, **options)
             step.slots = {slot: _copied(arrays) for slot, arrays in state.items() if isinstance(arrays, Mapping)}
             step.run = _numbers(state)
@@ -157,14 +168,19 @@ class _Recorder:
 
         return watched
 
+    def held(self, params: Arrays) -> Arrays:
+        """Return the parameters that an update is given, where a pass is given others: those with noise."""
+        return _copied(params) if any(hasattr(self.module, name) for name in NOISY) else {}
+
     @property
     def _state(self) -> Mapping[str, Any]:
         return getattr(self.module, "STATE", {})
 
     def begin(self, params: Arrays, batch: Arrays, rows: Array | None, rng: Any) -> Step:
         """Begin a step; what the one before has come to can be seen now."""
-        self.params = params
+        self.params = self.params or params
         self.end()
+        self.params = params
         self.steps.append(Step(batch, rows, _copied(params), copy.deepcopy(rng)))
         return self.steps[-1]
 
@@ -176,12 +192,27 @@ class _FastRecorder(_Recorder):
         """Replace the functions that make the step and the update."""
         names = vars(self.module)
         self.lr = 1.0
-        names["make_step"], names["make_update"] = (
-            self._make_step(self.module.make_step),
-            self._make_update(self.module.make_update),
-        )
+        maker = next(name for name in MAKERS if name in names)
+        names[maker] = self._make_step(names[maker], in_pieces=maker != "make_step")
+        names["make_update"] = self._make_update(self.module.make_update)
+        if "at_noisy_weights" in names:
+            names["at_noisy_weights"] = self._noisy(names["at_noisy_weights"])
 
-    def _make_step(self, make: Callable[..., Any]) -> Callable[..., Any]:
+    def _noisy(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        """Complete a step before the weights get the noise of the next one."""
+
+        def watched(*arguments: Any) -> Any:
+            run = make(*arguments)
+
+            def noisy_step(chosen: Any, rng: Any) -> Any:
+                self.end()
+                return run(chosen, rng)
+
+            return noisy_step
+
+        return watched
+
+    def _make_step(self, make: Callable[..., Any], *, in_pieces: bool) -> Callable[..., Any]:
         def watched(params: Arrays, grads: Arrays, arrays: Any, size: Any = None, **options: Any) -> Any:
             run, self.lr, self.grads = make(params, grads, arrays, size, **options), options.get("d_loss", 1.0), grads
 
@@ -189,6 +220,7 @@ class _FastRecorder(_Recorder):
                 rows = slice(None) if chosen is None else chosen
                 batch = {name: values[rows].copy() for name, values in self.examples.items()}
                 begun = self.begin(params, batch, None if chosen is None else np.array(chosen), rng)
+                begun.piece = size if in_pieces else 0
                 begun.loss = run(chosen, rng)
                 begun.grads = {name: g / self.lr for name, g in grads.items()}
                 begun.state = {name: w.copy() for name, w in params.items() if name in self._state}
@@ -206,7 +238,7 @@ class _FastRecorder(_Recorder):
             def update(*rate: float) -> Any:
                 step = self.steps[-1]
                 step.given = {name: self.grads[name] / self.lr for name in views}
-                step.rate = float(rate[0]) if rate else None
+                step.rate, step.held = float(rate[0]) if rate else None, self.held(params)
                 result = run(*rate)
                 step.slots = {slot: _named(a, w, views) for slot, a in state.items() if isinstance(a, np.ndarray)}
                 step.run = _numbers(state)

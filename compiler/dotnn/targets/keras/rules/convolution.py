@@ -65,6 +65,7 @@ def _transposed(kind: str, types: Types, attrs: Attrs) -> Keras:
 
 CONV1D = LayerRule("conv1d", ("keras.layers.Conv1D",), _convolution)
 CONV2D = LayerRule("conv2d", ("keras.layers.Conv2D",), _convolution)
+CONV3D = LayerRule("conv3d", ("keras.layers.Conv3D",), _convolution)
 CONV1D_TRANSPOSE = LayerRule("conv1d_transpose", ("keras.layers.Conv1DTranspose",), _transposed)
 CONV2D_TRANSPOSE = LayerRule("conv2d_transpose", ("keras.layers.Conv2DTranspose",), _transposed)
 DEPTHWISE_CONV2D = LayerRule("depthwise_conv2d", ("keras.layers.DepthwiseConv2D",), _depthwise)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dotnn.library.layers.base import Attrs, Types
 from dotnn.library.layers.cells import BODY, recurrence_of
-from dotnn.library.layers.recurrent import PLAIN, ROLES
+from dotnn.library.layers.loop import PLAIN, ROLES, ROWS
 from dotnn.targets.keras.call import Keras, only_set, without
 from dotnn.targets.keras.rules.base import LayerRule, with_arguments
 
@@ -39,6 +39,11 @@ def _cell_options(attrs: Attrs) -> dict[str, object]:
         **({"reset_after": False} if attrs.get("reset") == "before" else {}),
         **{rate: attrs[rate] for rate in ("dropout", "recurrent_dropout") if attrs[rate]},
     }
+
+
+def carried_variables(states: Iterable[str]) -> dict[str, str]:
+    """Return what the class that carries states from batch to batch calls each of them."""
+    return {f"{state}.carried": f"carried_{i}" for i, state in enumerate(states)}
 
 
 def order_and_mask(attrs: Attrs, *, masked: bool) -> Keras | None:
@@ -81,7 +86,7 @@ def _recurrent(kind: str, types: Types, attrs: Attrs) -> Keras:
     )
     tied = bool(attrs["recurrent_dropout"]) and gated
     held = HELD in attrs or is_held(attrs)
-    apart = tied or held or attrs["truncate"]
+    apart = tied or held or attrs["truncate"] or attrs["stateful"]
     return _around_a_cell(whole, loop, attrs, tied=tied, held=held) if apart else whole
 
 
@@ -95,6 +100,10 @@ def _around_a_cell(whole: Keras, loop: Attrs, attrs: Attrs, *, tied: bool, held:
     step = Keras(name, (attrs["units"],), _cell_options(attrs))
     around = replace(whole, name="HeldRNN" if held else "keras.layers.RNN", arguments=(), options=loop, cell=step)
     cut = {"truncate": attrs["truncate"], **loop}
+    if attrs["stateful"]:
+        states = "hc" if kind.endswith("LSTMCell") else "h"
+        variables = {**whole.variables, **carried_variables(states)}
+        return replace(around, name="CarriedRNN", options={"rows": attrs[ROWS], **cut}, variables=variables, xla=False)
     return replace(around, name="TruncatedRNN", options=cut, xla=False) if attrs["truncate"] else around
 
 

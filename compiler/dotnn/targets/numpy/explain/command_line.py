@@ -148,7 +148,7 @@ class CommandLine:
     def _columns(self, read: str) -> str:
         """Return the expression of the inputs, read from a table; texts are made numbers where they are cast."""
         assert self.table is not None
-        plain = all(not kind.endswith("?") and kind != "text" for kind, _ in self.raw.values())
+        plain = all(not kind.endswith("?") and kind not in ("text", "date") for kind, _ in self.raw.values())
         plain = plain and self.table.numbers("") == ""
         if self.table.entry.numbered:
             own = f"pathlib.Path(__file__).parent / {literal(self.table.path)}"

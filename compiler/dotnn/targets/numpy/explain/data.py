@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 from dotnn.codegen import tree
+from dotnn.codegen.data import taken
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, in_type, is_affine
 from dotnn.core.arguments import show
@@ -53,7 +54,7 @@ class DataWriter:
         self.chains = chains(model)
         self.raw = raw_declarations(model)
         self.own = "[own]" if self.data.files and self.data.split else ""
-        self.parted = bool(self.data.files or self.data.split)
+        self.parted = bool(self.data.files or self.data.split or self.data.take)
 
     def items(self) -> list[tree.Item]:
         """Return the functions."""
@@ -248,6 +249,7 @@ class DataWriter:
             yield from self._split(self.data.split)
         else:
             yield tree.assign("rows", f'{{"train": np.arange(len(arrays["{first}"]))}}')
+        yield from self._taken()
         yield from [tree.assign("scaling", "{}")] if fitted(self.model) else []
         yield from prepared(self.model, {name: self._row(name) for name in names})
 
@@ -323,6 +325,17 @@ class DataWriter:
             yield from self._split(split)
             yield from [tree.assign("rows", "{name: own[r] for name, r in rows.items()} | by_file")] if files else []
 
+        elif self.data.take and not files:
+            first = next(iter(self.model.inputs))
+            yield tree.assign("rows", f'{{"train": np.arange(len(arrays["{first}"]))}}')
+        yield from self._taken()
+
+    def _taken(self) -> Iterator[tree.Stmt]:
+        """Yield what leaves some examples in the training part."""
+        if self.data.take:
+            drawn = "np.sort(np.random.default_rng({seed}).permutation({rows})[:{count}])"
+            yield tree.assign('rows["train"]', taken(self.data, drawn, 'rows["train"]'))
+
     def _split(self, split: Split) -> Iterator[tree.Stmt]:
         """Yield what draws the rows of each part."""
         shares = {part: share for part, share in split.fractions.items() if share}
@@ -397,8 +410,8 @@ def column(cells: str, kind: str, shape: Sequence[int], source: FileSource) -> s
         return f"{cells}[:, 0]"
     if kind.startswith("class"):
         return f"class_numbers({cells})" if shape else f"class_numbers({cells}[:, 0])"
-    if kind in ("text", "key"):
-        return f"{cells}[:, 0]" if kind == "text" else f"as_keys({cells}[:, 0])"
+    if kind in ("text", "date", "key"):
+        return f"{cells}[:, 0]" if kind != "key" else f"as_keys({cells}[:, 0])"
     if kind.endswith("?"):
         return f"with_gaps({cells})"
     return f"{source.numbers(cells)}.astype({number_type(kind)})"
@@ -406,7 +419,7 @@ def column(cells: str, kind: str, shape: Sequence[int], source: FileSource) -> s
 
 def raw_array(name: str, kind: str, shape: Sequence[int], where: str = "data") -> str:
     """Return the expression of an array as it is given, before any preparation."""
-    if kind == "text":
+    if kind in ("text", "date"):
         return f'np.asarray({where}["{name}"], str)'
     return shaped(name, number_type(kind), shape, where)
 

@@ -11,6 +11,7 @@ from dotnn.codegen.wrap import wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
+from dotnn.model.settings.rates import factors
 from dotnn.passes.zeros import zero_gradients
 from dotnn.targets.numpy.explain.initial import shapes_are_read
 from dotnn.targets.numpy.explain.prose import prose
@@ -50,6 +51,11 @@ def _constants(model: Model, graph: Graph) -> Iterator[str]:
         yield f"# {ZERO_GRADIENTS}"
         yield from wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}")
     train = model.train
+    if train.setting("rates"):
+        yield "# what the learning rate is multiplied by"
+        yield from wrapped(f"RATES = {literal(dict(factors(model)))}")
+    if train.setting("accumulate"):
+        yield f"ACCUMULATE = {train.setting('accumulate')}  # so many batches make an update"
     every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
     yield f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}"
     yield f'MODEL = "{network_identity(model)}"  # dotnn finds it in weights.npz, and refuses those of another network'

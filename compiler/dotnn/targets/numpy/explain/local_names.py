@@ -10,7 +10,7 @@ from itertools import groupby
 from dotnn.codegen.names import Scope
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Loop, Node, Value
-from dotnn.library.layers.recurrent import PLAIN, ROLES
+from dotnn.library.layers.loop import PLAIN, ROLES
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.flow import Flow, Frame
 from dotnn.targets.numpy.explain.functions import Pair, base_name, nodes_of

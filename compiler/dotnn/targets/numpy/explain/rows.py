@@ -66,7 +66,7 @@ def held_once(model: Model) -> bool:
     """
     data = model.data or Data()
     table = data.source is not None and data.source.entry.table
-    texts = any(kind == "text" for kind, _ in raw_declarations(model).values())
+    texts = any(kind in ("text", "date") for kind, _ in raw_declarations(model).values())
     plain = not (table or texts or data.files or data.beside or any(way.drops for way in chains(model).values()))
     return bool(model.train.batch) and is_affine(model) and plain
 

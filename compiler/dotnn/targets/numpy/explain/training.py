@@ -9,6 +9,7 @@ from dotnn.codegen import learning_rate, optimizer, paste, tree
 from dotnn.codegen import training as common
 from dotnn.codegen.epochs import GOES_ON, HEAD, Loop, Words
 from dotnn.codegen.lines import literal, table
+from dotnn.codegen.parts import shown, wrapped_pass
 from dotnn.codegen.preparing import fitted
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
 from dotnn.ir.graph import Graph
@@ -18,6 +19,7 @@ from dotnn.targets.numpy.explain.network import Network
 from dotnn.targets.numpy.explain.rows import chunk
 from dotnn.targets.numpy.explain.spec_text import SpecText
 from dotnn.targets.numpy.explain.update import update_functions
+from dotnn.targets.numpy.settings import explained_parts
 
 HISTORY = '''
 class History(list):
@@ -40,22 +42,27 @@ class TrainingWriter:
         self.full = not self.train.batch
         self.rate = learning_rate.current(self.train)
         self.state = bool(graph.new_state)
-        self.draws = graph.draws
+        self.added = explained_parts(model, spec.place_of_key)
+        self.draws = graph.draws or any(part.draws for part in self.added)
         self.parts = common.evaluated_parts(model)
         self.fitted = bool(fitted(model))
         self.scaling = ", scaling" if self.figures.unscales() else ""
         self.divided = any(self.parts[1:]) or self.fitted
         self.examples = 'parts["train"]' if self.divided else "examples"
         self.count = f'len({self.examples}["{next(iter(model.inputs))}"])'
-        figures, val_figures = (f"evaluate(params, {part}{self.scaling})" for part in (self.examples, 'parts["val"]'))
-        words = Words(figures, val_figures, best="dict(params)", first="params", finite="np.isfinite")
-        self.around = Loop(model, words)
+        self.shown = shown(self.added)
+        figures, val_figures = (f"evaluate({self.shown}, {p}{self.scaling})" for p in (self.examples, 'parts["val"]'))
+        best = "dict(params)" if self.shown == "params" else self.shown
+        words = Words(figures, val_figures, best=best, first="params", finite="np.isfinite")
+        self.around = Loop(model, words, self.added)
+        self.pass_, self.passes = wrapped_pass(self.added, "training_pass" if self.state else "loss_and_grads")
 
     def items(self) -> list[tree.Item]:
         """Return all functions, in order."""
         updates = update_functions(self.model, self.graph, self.spec)
         loop = tree.Function("train", tuple(TRAIN_ARGUMENTS), DOC, "", tuple(self._train()))
-        return [*updates, tree.Prose(HISTORY.strip("\n")), loop, *self.figures.items()]
+        added = [function for part in self.added for function in part.functions]
+        return [*self.passes, *updates, *added, tree.Prose(HISTORY.strip("\n")), loop, *self.figures.items()]
 
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that the training calls."""
@@ -63,6 +70,7 @@ class TrainingWriter:
         found = self.figures.helpers() | optimizer.helpers(self.train)
         found |= {self.train.clip.entry.helper} if self.train.clip else set()
         found |= {plateau.entry.watches} if plateau else set()
+        found |= {"with_noise"} if self.train.setting("noise") else set()
         return found.union(*(paste.called_in(value) for _, value in constraints(self.model)))
 
     def modules(self) -> set[str]:
@@ -89,7 +97,7 @@ class TrainingWriter:
             yield tree.Assign(("parts", "scaling" if self.fitted else "_"), prepared)
         else:
             yield tree.assign("examples", f'{prepared}[0]["train"]')
-        if learning_rate.counts_steps(self.train) and not self.full:
+        if self._counts_examples():
             yield tree.assign("count", self.count)
         drawn = "init_params(seed, dtype)"
         fresh = f"unit_variance({drawn}, {self.examples})" if common.rescaled(self.model, self.graph) else drawn
@@ -107,10 +115,24 @@ class TrainingWriter:
         if self._uses_rng():
             yield tree.assign("rng", "np.random.default_rng([seed, 1])")
             yield tree.assign("rng.bit_generator.state", 'state.get("rng", rng.bit_generator.state)')
-        yield from (*self.around.clock_anew(), *self.around.begin())
+        yield from (*self.around.clock_anew(), *self.around.begin(), *self._fixed_batches())
+
+    def _fixed_batches(self) -> Iterator[tree.Stmt]:
+        """Yield what draws the batches once, and how large they are where several make an update."""
+        size = "BATCH_SIZE"
+        if self.train.setting("accumulate"):
+            yield tree.assign("size", "ACCUMULATE * BATCH_SIZE")
+            size = "size"
+        if self.train.shuffle == "batches":
+            yield tree.assign("order", "np.random.default_rng([seed, 2]).permutation(count)")
+            yield tree.assign("batches", f"np.split(order, range({size}, count, {size}))")
+
+    def _counts_examples(self) -> bool:
+        """Whether the number of examples is read before the first epoch."""
+        return not self.full and (learning_rate.counts_steps(self.train) or self.train.shuffle == "batches")
 
     def _uses_rng(self) -> bool:
-        return self.draws or (not self.full and self.train.shuffle)
+        return self.draws or (not self.full and bool(self.train.shuffle))
 
     def _keeps_gradient(self) -> bool:
         """Whether the next gradient cannot be computed anew: it has drawn numbers, or renewed the state."""
@@ -124,8 +146,7 @@ class TrainingWriter:
             yield tree.Assign(("loss", "grads"), self._pass(self.examples))
 
     def _pass(self, batch: str) -> str:
-        function = "training_pass" if self.state else "loss_and_grads"
-        return f"{function}(params, {batch}{', rng=rng' * self.draws})"
+        return f"{self.pass_}(params, {batch}{', rng=rng' * self.draws})"
 
     # ------------------------------------------------------------------------------------------------- the epochs
 
@@ -145,13 +166,21 @@ class TrainingWriter:
         yield tree.Do('history.append({"epoch": epoch, "loss": float(loss)})')
 
     def _batches(self) -> Iterator[tree.Stmt]:
-        added, reported = common.epoch_loss(self.model, "len(order)")
-        count = "count" if learning_rate.counts_steps(self.train) else self.count
-        order = f"rng.permutation({count})" if self.train.shuffle else f"np.arange({count})"
-        yield tree.Assign(("order", "total"), f"{order}, 0.0")
+        fixed = self.train.shuffle == "batches"
+        added, reported = common.epoch_loss(self.model, "count" if fixed else "len(order)")
+        if fixed:
+            yield tree.assign("total", "0.0")
+        else:
+            count = "count" if self._counts_examples() else self.count
+            order = f"rng.permutation({count})" if self.train.shuffle else f"np.arange({count})"
+            yield tree.Assign(("order", "total"), f"{order}, 0.0")
+        size = "size" if self.train.setting("accumulate") else "BATCH_SIZE"
         yield tree.For(
-            "for chosen in np.split(order, range(BATCH_SIZE, len(order), BATCH_SIZE))",
+            "for number in rng.permutation(len(batches))"
+            if fixed
+            else f"for chosen in np.split(order, range({size}, len(order), {size}))",
             (
+                *([tree.assign("chosen", "batches[number]")] if fixed else []),
                 tree.Assign(("loss", "grads"), self._pass(f"{{n: v[chosen] for n, v in {self.examples}.items()}}")),
                 tree.assign("total", added, "+="),
                 tree.If("not np.isfinite(loss)", (tree.Do("break"),)),
@@ -166,10 +195,11 @@ class TrainingWriter:
             known = self.graph.grads.keys() <= self.graph.params.keys()
             grads = "grads" if known else "{name: grads[name] for name in PARAMS}"
             yield tree.assign("grads", f"{self.train.clip.entry.helper}({grads}, {self.train.clip.attrs['limit']})")
+        yield from self.around.gradient()
         yield tree.Do(f"update(params, grads, memory{f', lr={self.rate}' if self.rate else ''})")
         if constraints(self.model):
             yield tree.Do("constrain(params)")
-        yield from map(tree.Do, learning_rate.after_step(self.train))
+        yield from self.around.updated()
 
     # ------------------------------------------------------------------------------------------- after the epochs
 
@@ -183,7 +213,10 @@ class TrainingWriter:
         shown = self.full and arrays == "params"  # the loss of an epoch comes after its only update
         ended = tree.Assign(("history.stopped_by", "history.diverged_at"), '"diverged", lost')
         yield tree.If(seen if shown else f"lost or {seen}", (ended,))
-        best = 'state["best_params"]' if self.early else "params"
+        best = 'state["best_params"]' if self.early else self.shown
+        if best not in ("params", 'state["best_params"]'):
+            yield tree.assign("params", best)
+            best = "params"
         if self.parts[2]:
             yield tree.assign("history.test", f'evaluate({best}, parts["test"]{self.scaling})')
         yield tree.Return(f"{best}, history")

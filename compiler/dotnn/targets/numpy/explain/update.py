@@ -83,10 +83,14 @@ class _Update:
 
     def _step(self) -> Iterator[tree.Stmt]:
         """Yield the update of one parameter."""
-        if self.train.weight_decay:
-            smaller = tree.assign("params[name]", "params[name] - lr * weight_decay * params[name]")
-            yield tree.If("name in DECAYED", (smaller,))
         called = {"w": "params[name]", **{slot: f"{slot}[name]" for slot in self.slots}}
+        if self.train.setting("rates"):
+            yield tree.assign("rate", "lr * RATES.get(name, 1.0)")
+            called["lr"] = "rate"
+        if self.train.weight_decay:
+            lr = called.get("lr", "lr")
+            smaller = tree.assign("params[name]", f"params[name] - {lr} * weight_decay * params[name]")
+            yield tree.If("name in DECAYED", (smaller,))
         for equation in optimizer.equations(self.train):
             numbers = optimizer.plain_numbers(self.train)
             yield tree.assign(*optimizer.numpy_assignment(equation, numbers, called))

@@ -7,7 +7,7 @@ the buffer, it goes block by block, so that a block stays in the processor's cac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dotnn.codegen import optimizer
@@ -59,13 +59,27 @@ def plan_update(train: Train) -> UpdatePlan:
 
     Where the gradient only ever appears as `lr * g`, the learning rate goes into the cotangent of the loss: the
     gradient is linear in it, and a pass over all parameters is saved. A learning rate that changes is not there yet
-    when the cotangent is made, and clipping looks at the true gradient.
+    when the cotangent is made; clipping looks at the true gradient, and noise is added to it.
     """
     lines = optimizer.fast_equations(train)
-    folded = None if train.schedule or train.clip else _fold_learning_rate(lines)
-    return _UpdateCompiler(train, folded or lines, "lr" if folded else "").run()
+    if train.setting("rates"):
+        lines = tuple(Equation(line.target, substitute(line.value, {"lr": OF_PART})) for line in lines)
+    looks = train.schedule or train.clip or train.setting("noise")
+    folded = None if looks else _fold_learning_rate(lines)
+    numbers = optimizer.arguments(train)
+    changing = {"t", *optimizer.run_lengths(train), *(["lr"] if train.schedule else [])}
+    arrays = ["w", "g", *optimizer.slots(train), *(["rates"] if train.setting("rates") else [])]
+    plan = UpdatePlan(arrays=arrays, d_loss=str(numbers["lr"]) if folded else "1.0")
+    return _UpdateCompiler(plan, numbers, changing, folded or lines).run()
 
 
+def plan_equations(equations: Sequence[Equation], numbers: Mapping[str, float], arrays: Sequence[str]) -> UpdatePlan:
+    """Return other equations over arrays as calls in place."""
+    return _UpdateCompiler(UpdatePlan(arrays=[*arrays]), dict(numbers), set(), equations).run()
+
+
+OF_PART = Binary("*", Name("lr"), Name("rates"))
+"""The learning rate of every weight, where parts have their own: `rates` has a factor for each."""
 SCALED = Binary("*", Name("lr"), Name("g"))
 
 
@@ -82,12 +96,10 @@ def _without_rate(expr: Expr) -> Expr:
 
 
 class _UpdateCompiler:
-    def __init__(self, train: Train, lines: Sequence[Equation], folded: str) -> None:
-        self.values = optimizer.arguments(train)
-        self.changing = {"t", *optimizer.run_lengths(train), *(["lr"] if train.schedule else [])}
-        self.plan = UpdatePlan(arrays=["w", "g", *optimizer.slots(train)])
-        self.plan.d_loss = str(self.values["lr"]) if folded else "1.0"
-        self.lines = lines
+    def __init__(
+        self, plan: UpdatePlan, values: dict[str, float], changing: set[str], lines: Sequence[Equation]
+    ) -> None:
+        self.plan, self.values, self.changing, self.lines = plan, values, changing, lines
         self.arrays = {*self.plan.arrays}
         self.inlined: dict[str, Expr] = {}
         self.made: dict[Expr, str] = {}

@@ -103,9 +103,10 @@ def _conv_d_input(e: Step, node: Node) -> bool:
     return True
 
 
-CONV1D, CONV2D = Kernel("conv1d", _conv), Kernel("conv2d", _conv)
+CONV1D, CONV2D, CONV3D = (Kernel(f"conv{rank}d", _conv) for rank in (1, 2, 3))
 CONV1D_TRANSPOSE, CONV2D_TRANSPOSE = (
     Kernel("conv1d_transpose", _conv_d_input),
     Kernel("conv2d_transpose", _conv_d_input),
 )
+CONV3D_TRANSPOSE, CONV3D_D_WEIGHT = Kernel("conv3d_transpose", _conv_d_input), Kernel("conv3d_d_weight", _conv_d_weight)
 CONV1D_D_WEIGHT, CONV2D_D_WEIGHT = Kernel("conv1d_d_weight", _conv_d_weight), Kernel("conv2d_d_weight", _conv_d_weight)

@@ -1,0 +1,246 @@
+"""What `import dotnn` offers: a spec, its scripts, its gradients checked, a training, its equations, as objects.
+
+Everything that takes a spec takes its path, too, and keywords that are parameters of the spec, as `--set` gives them.
+What is wrong with a spec, its data or its files is a `CompileError`; `render()` is its text with places and help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dotnn.core.diagnostics import CompileError, Source
+from dotnn.session import Compilation
+from dotnn.targets import PROVEN, TARGETS
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import numpy as np
+
+    from dotnn.commands.seeing.run import Run
+    from dotnn.reports.equations.derivation import Derivation
+    from dotnn.reports.findings import Fault
+    from dotnn_runtime.gradcheck import Report
+
+__all__ = ["CompileError", "Equations", "Script", "Spec", "Trained", "check", "compile", "explain", "load", "train"]
+
+Arrays = dict[str, "np.ndarray"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spec, resolved: its `name`, its number of trained `parameters`, its `warnings` as text."""
+
+    begun: Compilation
+
+    @property
+    def name(self) -> str:
+        """The name of its model."""
+        return self.begun.model.name
+
+    @property
+    def text(self) -> str:
+        """Its text."""
+        return self.begun.source.text
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are trained."""
+        return self.begun.model.size
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The parameters of the spec, as they are set."""
+        return {name: str(v) if not isinstance(v, int | float) else v for name, v in self.begun.model.constants.items()}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about it."""
+        return self.begun.warnings
+
+    def _repr_svg_(self) -> str:
+        """Return the network as a picture: what a notebook shows."""
+        from dotnn.reports.diagram.boxes import diagram_of
+        from dotnn.reports.diagram.svg import svg_of
+
+        return svg_of(diagram_of(self.begun.model, unfold=False))
+
+
+SpecLike = Spec | str | PathLike[str]
+
+
+@dataclass(frozen=True)
+class Script:
+    """A generated script."""
+
+    text: str
+    path: str
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write it to a file, which is replaced."""
+        Path(path).write_text(self.text, encoding="utf-8", newline="\n")
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The script as a module: `docs/script.md` says what it offers."""
+        from dotnn.running.scripts import run_script
+
+        return run_script(self.text, "dotnn_script", self.path)
+
+
+@dataclass(frozen=True)
+class Equations:
+    """The equations of a network, forward and backward; a notebook shows them as MathML."""
+
+    derivation: Derivation
+
+    def __str__(self) -> str:
+        from dotnn.reports.equations.text import as_text
+
+        return as_text(self.derivation, 4)
+
+    @property
+    def markdown(self) -> str:
+        """The same in Markdown."""
+        from dotnn.reports.equations.markdown import as_markdown
+
+        return as_markdown(self.derivation, 4)
+
+    def _repr_html_(self) -> str:
+        from dotnn.reports.equations.html import equations_html
+
+        return equations_html(self.derivation, 4)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network: `params` by name, `history` a record for each epoch, `result` as in `metrics.json`."""
+
+    run: Run
+
+    @property
+    def params(self) -> Arrays:
+        """The parameters by name."""
+        return dict(self.run.kept.params)
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """A record for each epoch."""
+        return self.run.history
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What was reached: `loss`, `val_loss`, `metrics`, `epochs`, `stopped_by`, `best_epoch`, `parameters`."""
+        return self.run.result
+
+    def predict(self, **inputs: Any) -> Arrays:
+        """Return the outputs for raw inputs by name, (n, …) each, in the units of the targets."""
+        import numpy as np
+
+        arrays = {name: np.asarray(values) for name, values in inputs.items()}
+        outputs: Arrays = self.run.module.predict(self.params, arrays, self.run.kept.scaling or None)
+        return outputs
+
+    def evaluate(self, part: str = "") -> dict[str, Any]:
+        """Return the figures of merit of a part, "train", "val" or "test" (default: the last there is)."""
+        from dotnn.commands.seeing.figures import figures_of
+        from dotnn.commands.seeing.run import held_out
+
+        parts = self.run.parts()
+        part = part or held_out(parts)
+        return figures_of(self.run, dict(parts[part]), part).as_json()
+
+    def diagnose(self) -> list[Fault]:
+        """Return what is wrong with the training, the worst first."""
+        from dotnn.commands.seeing.look import seen_of
+        from dotnn.reports.findings import diagnosis
+
+        return diagnosis(seen_of(self.run))
+
+    def picture(self, name: str = "curves") -> str:
+        """Return a picture as the text of an SVG file, by the names that `dotnn graph --show` has."""
+        from dotnn.commands.seeing.draw import drawn
+
+        return drawn(self.run, name, None)
+
+    def _repr_svg_(self) -> str:
+        return self.picture()
+
+
+def load(path: str | PathLike[str], *, text: str | None = None, **settings: object) -> Spec:
+    """Return a spec: the file at `path`, or a `text` that would lie there. Raises `CompileError`."""
+    sets = _sets(settings)
+    return _loaded(Compilation.read(str(path), sets) if text is None else Compilation(Source(str(path), text), sets))
+
+
+def _sets(settings: Mapping[str, object]) -> list[str]:
+    return [f"{name}={value}" for name, value in settings.items()]
+
+
+def _loaded(begun: Compilation) -> Spec:
+    """Return a spec that is known to be right."""
+    _ = begun.model
+    return Spec(begun)
+
+
+def _spec(spec: SpecLike, settings: Mapping[str, object]) -> Spec:
+    if not isinstance(spec, Spec):
+        return _loaded(Compilation.read(str(spec), _sets(settings)))
+    kept = [text for text in spec.begun.sets if text.partition("=")[0].strip() not in settings]
+    return _loaded(Compilation(spec.begun.source, [*kept, *_sets(settings)])) if settings else spec
+
+
+def compile(spec: SpecLike, *, target: str = PROVEN.name, style: str = "", **settings: object) -> Script:
+    """Return the script of a spec, of a target ("numpy", "tensorflow") and a style ("explain", "fast")."""
+    of = _spec(spec, settings)
+    if target not in TARGETS:
+        raise ValueError(f"there is no target {target!r}: {', '.join(TARGETS)}")
+    return Script(of.begun.script(target, style), str(Path(of.begun.source.path).with_suffix(".py")))
+
+
+def check(spec: SpecLike, *, seed: int | None = None, against: str = "", **settings: object) -> Report:
+    """Return what the validator says of the gradients: its `verdict`, `tensors`, `blame`, `to_json()`."""
+    from dotnn.commands.checking.spec import check_compilation
+
+    of = _spec(spec, settings)
+    return check_compilation(of.begun, of.name, seed, [against] if against else [])
+
+
+def train(
+    spec: SpecLike,
+    data: Mapping[str, Any] | str | PathLike[str] | None = None,
+    *,
+    epochs: int | None = None,
+    seed: int | None = None,
+    precision: str = "",
+    **settings: object,
+) -> Trained:
+    """Train on raw arrays by name, on a file, or on the spec's own data; nothing is written.
+
+    `precision` is "float32" or "float64". Raises `CompileError` where the data do not fit.
+    """
+    import numpy as np
+
+    from dotnn.commands.seeing.watch import watched
+    from dotnn.running.spec_files import load_examples
+
+    of = _spec(spec, settings)
+    if isinstance(data, Mapping):
+        raw: Arrays = {name: np.asarray(values) for name, values in data.items()}
+        labels: dict[str, list[str]] = {}
+    else:
+        raw, labels = load_examples(of.begun.model, None if data is None else str(data))
+    begun = of.begun if epochs is None else of.begun.with_epochs(epochs)
+    return Trained(watched(begun, raw, labels, seed=seed, precision=precision))
+
+
+def explain(spec: SpecLike, **settings: object) -> Equations:
+    """Return the equations of a spec's network, forward and backward."""
+    from dotnn.commands.explaining.script import explanation
+
+    return Equations(explanation(_spec(spec, settings).begun).derivation)

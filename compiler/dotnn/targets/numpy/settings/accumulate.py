@@ -1,0 +1,38 @@
+"""`accumulate`: the gradient of a large batch, computed in pieces."""
+
+from __future__ import annotations
+
+from dotnn.codegen import tree
+from dotnn.codegen.parts import Part
+from dotnn.codegen.training import sums
+from dotnn.model.model import Model
+from dotnn.targets.numpy.settings import Writer
+
+
+def _explain(model: Model, count: int, place: str) -> Part:
+    def wrap(inner: str) -> tuple[str, tree.Item]:
+        share = "" if sums(model) else "share * "
+        first = next(iter(model.inputs))
+        piece = (
+            tree.assign("piece", "{n: v[start : start + BATCH_SIZE] for n, v in batch.items()}"),
+            *([tree.assign("share", f'len(piece["{first}"]) / count')] if share else []),
+            tree.Assign(("loss", "found"), f"{inner}(params, piece, rng=rng)"),
+            tree.assign("total", f"{share}loss", "+="),
+            tree.assign("grads", f"{{n: grads.get(n, 0) + {share}found[n] for n in PARAMS}}"),
+        )
+        doc = f"accumulate = {count}: the loss and the gradient of a batch, in pieces of BATCH_SIZE."
+        body = (
+            tree.Assign(("count", "total", "grads"), f'len(batch["{first}"]), 0, {{}}'),
+            tree.For("for start in range(0, count, BATCH_SIZE)", piece),
+            tree.Return("total, grads"),
+        )
+        return "accumulated", tree.Function("accumulated", ("params", "batch", "rng=None"), doc, place, body)
+
+    return Part(wraps=wrap)
+
+
+def _fast(model: Model, count: int) -> Part:
+    return Part()  # the template has it: it is made where a step is
+
+
+ACCUMULATE = Writer("accumulate", _explain, _fast)

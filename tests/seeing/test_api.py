@@ -1,0 +1,104 @@
+"""`import dotnn`: what programs use says the same as the commands."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from errors.runner import dotnn as command
+from support import SPECS
+
+import dotnn
+
+TEXT = """
+params { units = 4 in 2..20  act = tanh }
+model M { input x: [2]  target t: [1]  output y = x -> dense(units, act) -> dense(1) }
+data { x = [[0, 0]]  t = [[0]]  scale = standard(x)  split = split(train = 70%, test = 30%) }
+train { loss = mse(y, t)  optim = adam(0.02)  epochs = 5  metrics = [mae] }
+"""
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((50, 2)) * 3 + 1
+    return {"x": x, "t": x[:, :1] * 2 - x[:, 1:]}
+
+
+def test_what_it_offers_is_what_the_commands_make(tmp_path, data):
+    (tmp_path / "s.nn").write_text(TEXT)
+    np.savez(tmp_path / "d.npz", **data)
+    spec = dotnn.load(tmp_path / "s.nn", units=5)
+    assert (spec.name, spec.parameters, spec.settings) == ("M", 2 * 5 + 5 + 5 + 1, {"units": 5, "act": "tanh"})
+    trained = dotnn.train(spec, tmp_path / "d.npz", seed=3)
+    ran = command("train", "s.nn", "--set", "units=5", "--data", "d.npz", "--seed", "3", "--run", "r", folder=tmp_path)
+    assert ran.exit_code == 0, ran.stderr
+    with np.load(tmp_path / "r/weights.npz") as stored:
+        assert all(np.array_equal(trained.params[name], stored[name]) for name in stored.files)
+    metrics = json.loads((tmp_path / "r/metrics.json").read_text())
+    assert all(trained.result[name] == metrics[name] for name in ("loss", "metrics", "epochs", "best_epoch"))
+    figures = json.loads(command("evaluate", "r", "--json", folder=tmp_path).stdout)
+    assert trained.evaluate()["outputs"] == figures["outputs"] and trained.evaluate()["loss"] == figures["loss"]
+    assert trained.evaluate("train")["examples"] == 35
+    doctor = json.loads(command("doctor", "r", "--json", folder=tmp_path).stdout)
+    assert [fault.as_json() for fault in trained.diagnose()] == doctor["findings"]
+    text = command("compile", "s.nn", "--set", "units=5", "-o", "-", folder=tmp_path).stdout
+    ours = dotnn.compile(spec).text
+    assert ours.partition('"""')[2] == text.partition('"""')[2]
+
+
+def test_predictions_are_those_of_a_loop(data):
+    trained = dotnn.train(dotnn.load("m.nn", text=TEXT), data, precision="float64")
+    w, s = trained.params, trained.run.kept.scaling["x"]
+    (hidden, last) = [name.removesuffix(".W") for name in w if name.endswith(".W")]
+    for row, found in zip(data["x"], trained.predict(x=data["x"])["y"], strict=True):
+        z = (row - s["shift"]) * s["scale"]
+        h = np.tanh(z @ w[f"{hidden}.W"] + w[f"{hidden}.b"])
+        assert found == pytest.approx(h @ w[f"{last}.W"] + w[f"{last}.b"], rel=1e-12)
+    assert (
+        len(trained.history) == 5
+        and len(dotnn.train("m.nn" and dotnn.load("m.nn", text=TEXT), data, epochs=2).history) == 2
+    )
+
+
+def test_settings_are_those_of_set():
+    spec = dotnn.load("m.nn", text=TEXT)
+    other = dotnn.compile(spec, act="relu", units=7)
+    assert other.module.PARAMS[next(iter(other.module.PARAMS))] == (2, 7)
+    assert dotnn.compile(dotnn.load("m.nn", text=TEXT, act="relu"), units=7).text == other.text
+    with pytest.raises(dotnn.CompileError, match="NN"):
+        dotnn.load("m.nn", text=TEXT, units=99)
+    with pytest.raises(ValueError, match="no target"):
+        dotnn.compile(spec, target="fortran")
+
+
+def test_the_gradients_and_the_equations(tmp_path):
+    report = dotnn.check(SPECS / "xor.nn")
+    assert str(report.verdict) == "PASS" and report.exit_code == 0
+    found = dotnn.explain(SPECS / "xor.nn")
+    shown = command("explain", str(SPECS / "xor.nn"), folder=tmp_path).stdout
+    assert str(found).splitlines() == shown.splitlines()
+    assert found._repr_html_().count("<math") > 5 and found.markdown.startswith("#")
+
+
+def test_what_is_wrong_is_an_error_with_its_place(data):
+    with pytest.raises(dotnn.CompileError) as caught:
+        dotnn.load("m.nn", text=TEXT.replace("dense(1)", "dence(1)"))
+    assert "m.nn:3" in caught.value.render() and "dense" in caught.value.render()
+    with pytest.raises(dotnn.CompileError, match="shape"):
+        dotnn.train(dotnn.load("m.nn", text=TEXT), {**data, "x": np.ones((50, 3))})
+    with pytest.raises(AttributeError, match="no attribute 'fit'"):
+        _ = dotnn.fit
+
+
+def test_pictures_for_notebooks(data):
+    trained = dotnn.train(dotnn.load("m.nn", text=TEXT), data)
+    for svg in (trained._repr_svg_(), trained.picture("residuals"), dotnn.load("m.nn", text=TEXT)._repr_svg_()):
+        assert svg.startswith("<svg")
+
+
+def test_the_version_costs_nothing():
+    heavy = "import sys, dotnn; dotnn.__version__; print(*{'numpy', 'lark', 'click', 'dotnn.api'} & {*sys.modules})"
+    outcome = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert outcome.stdout.strip() == ""
