@@ -165,7 +165,7 @@ class Body:
         for tried in range(tries):
             least, most = layer.arity
             types = self.types_for(self.rng.randint(least, most or least + self.rng.choice([0, 0, 1, 2])))
-            if tried > tries // 2 and len(types) == 1:  # so far nothing fits: it may go over volumes
+            if tried > tries // 10 and tried % 2 and len(types) == 1:  # so far nothing fits: it may go over volumes
                 types = [real(*(self.rng.choice(self.sizes) for _ in range(4)))]
             if self.is_block and any(t.dtype != "real" or not t.example for t in types):
                 continue

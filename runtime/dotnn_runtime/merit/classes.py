@@ -53,4 +53,6 @@ def macro_f1(confusion: Array) -> float:
 
 
 def _ratio(above: Array, below: Array) -> Array:
-    return np.divide(above, below, out=np.zeros(len(below)), where=below > 0)
+    ratio = np.zeros(len(below))
+    np.divide(above, below, out=ratio, where=below > 0)
+    return ratio

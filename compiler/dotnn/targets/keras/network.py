@@ -164,7 +164,7 @@ class Network:
         try:
             if layer.expand is not None:
                 return cell(layer, types, attrs, self.functions)
-            rule = rules.LAYERS.get(layer.name)
+            rule = rules.LAYERS.get(layer.name) or rules.VALUES.get(layer.name)
             return rule.call(types, attrs) if rule else self._lowered(layer, types, attrs)
         except ShapeError as error:
             message = f"{layer.name} cannot be written for TensorFlow: {error}"

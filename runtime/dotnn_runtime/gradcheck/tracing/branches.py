@@ -119,7 +119,7 @@ def _zeros(x: Any, *_args: Any) -> int:
 
 
 def _at_zero(x: Any) -> Array:
-    return np.equal(np.real(x), 0.0)
+    return np.asarray(np.real(x) == 0.0)
 
 
 def _root(zero: Array, x: Any) -> Any:

@@ -15,9 +15,11 @@ from dotnn.targets.keras.rules.base import (
     Note,
     OptimizerRule,
     PenaltyRule,
+    ValueRule,
 )
 
 LAYERS: Mapping[str, LayerRule] = collect(__name__, __path__, LayerRule)
+VALUES: Mapping[str, ValueRule] = collect(__name__, __path__, ValueRule)
 LOSSES: Mapping[str, LossRule] = collect(__name__, __path__, LossRule)
 OPTIMIZERS: Mapping[str, OptimizerRule] = collect(__name__, __path__, OptimizerRule)
 PENALTIES: Mapping[str, PenaltyRule] = collect(__name__, __path__, PenaltyRule)

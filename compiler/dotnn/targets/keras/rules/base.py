@@ -44,6 +44,14 @@ class LayerRule:
         return remarked(", ".join(_short(name) for name in self.keras), self.remark)
 
 
+@dataclass(frozen=True)
+class ValueRule:
+    """How a value is written that is no layer of the language: `call`, (operand types, attributes) -> the call."""
+
+    name: str
+    call: Callable[[Types, Attrs], Keras]
+
+
 def _short(name: str) -> str:
     prefix = next((p for p in PREFIXES if name.startswith(p)), "")
     return name.removeprefix(prefix) if prefix else OWN

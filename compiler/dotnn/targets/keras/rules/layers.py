@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dotnn.library.layers.base import Attrs, Types
 from dotnn.targets.keras.call import Keras, without
-from dotnn.targets.keras.rules.base import LayerRule, plain, with_arguments
+from dotnn.targets.keras.rules.base import LayerRule, ValueRule, plain, with_arguments
 
 
 def _dense(kind: str, types: Types, attrs: Attrs) -> Keras:
@@ -36,11 +36,11 @@ def _dropout(kind: str, types: Types, attrs: Attrs) -> Keras:
     return Keras(kind, (attrs["rate"],), replicas="GlobalDropout")
 
 
-def _noise(kind: str, types: Types, attrs: Attrs) -> Keras:
+def _noise(types: Types, attrs: Attrs) -> Keras:
     draw = attrs["draw"]
     word = {"normal": ("normal", "mean", "stddev"), "uniform": ("uniform", "minval", "maxval")}[draw.name]
     numbers = (0.0, *draw.attrs.values()) if draw.name == "normal" else tuple(draw.attrs.values())
-    return Keras(kind, (list(attrs["shape"]), word[0]), dict(zip(word[1:], numbers, strict=True)))
+    return Keras("Noise", (list(attrs["shape"]), word[0]), dict(zip(word[1:], numbers, strict=True)))
 
 
 DENSE = LayerRule("dense", ("keras.layers.Dense",), _dense)
@@ -49,7 +49,7 @@ LAYERNORM = LayerRule(
     "layernorm", ("keras.layers.LayerNormalization",), lambda kind, types, attrs: _normalisation(kind, attrs)
 )
 DROPOUT = LayerRule("dropout", ("keras.layers.Dropout",), _dropout)
-NOISE = LayerRule("noise", ("Noise",), _noise)
+NOISE = ValueRule("noise", _noise)
 GAUSSIAN_NOISE = LayerRule("gaussian_noise", ("keras.layers.GaussianNoise",), _gaussian_noise)
 STOP_GRADIENT = plain("stop_gradient", "keras.ops.stop_gradient")
 

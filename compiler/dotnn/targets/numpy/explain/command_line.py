@@ -11,7 +11,7 @@ from dotnn.codegen.preparing import fitted
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.model.raw import raw_declarations
-from dotnn.targets.numpy.explain.data import column
+from dotnn.targets.numpy.explain.reading import column
 
 CHECK = "Compare every gradient with a complex-step derivative in a random direction (Squire and Trapp 1998)."
 START = """

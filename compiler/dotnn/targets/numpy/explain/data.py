@@ -13,35 +13,21 @@ from dotnn.core.arguments import show
 from dotnn.library.sources.windows import SPLIT, WINDOWS
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import raw_declarations
+from dotnn.targets.numpy.explain.reading import (
+    AS_KEYS,
+    CLASSES,
+    GAPS,
+    READ_ALL,
+    WITH_GAPS,
+    array_files,
+    column,
+    number_type,
+    raw_array,
+    shaped,
+)
 from dotnn.targets.numpy.explain.rows import prepared, rows_class
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
-CLASSES = '''
-def class_numbers(texts):
-    """Return whole numbers as they are, other texts by their place in sorted order."""
-    return texts.astype(int) if np.char.isdigit(texts).all() else np.unique(texts, return_inverse=True)[1]
-'''
-WITH_GAPS = '''
-def with_gaps(texts):
-    """Return numbers, with NaN where a cell is empty or says that there is none."""
-    gaps = np.isin(texts, {gaps})
-    return {numbers}.astype(float)
-'''
-GAPS = ["", "?", "NA", "N/A", "nan", "NaN", "null", "NULL", "None"]
-"""What a gap reads where nothing else is said."""
-READ_ALL = '''
-def read_all(paths, columns):
-    """Return the named columns of several tables, one below the other."""
-    return np.concatenate([{read}(path, columns) for path in paths])
-'''
-AS_KEYS = '''
-def as_keys(texts):
-    """Return numbers where all texts are numbers, else the texts."""
-    try:
-        return texts.astype(float)
-    except ValueError:
-        return texts
-'''
 NO_DATA = "the spec has no data: pass them to train, or name a file with --data"
 
 
@@ -396,43 +382,6 @@ def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> 
     )
     yield tree.assign("assigned", f"np.concatenate([np.repeat({names}, row) for row in counts[1:]])")
     yield tree.assign("rows", f"{{name: np.sort(order[assigned == name]) for name in {names}}}")
-
-
-def array_files(source: FileSource) -> dict[str, str]:
-    """Return, by array, the expression that reads its file in `folder`."""
-    files = {name: f"folder / {literal(file)}" for name, (file,) in source.fields.items()}
-    return {name: str(source.reader(name).plain).replace("{path}", path) for name, path in files.items()}
-
-
-def column(cells: str, kind: str, shape: Sequence[int], source: FileSource) -> str:
-    """Return the expression of a value of a kind and shape, made of the cells of a table."""
-    if source.entry.numbered:
-        return f"{cells}[:, 0]"
-    if kind.startswith("class"):
-        return f"class_numbers({cells})" if shape else f"class_numbers({cells}[:, 0])"
-    if kind in ("text", "date", "key"):
-        return f"{cells}[:, 0]" if kind != "key" else f"as_keys({cells}[:, 0])"
-    if kind.endswith("?"):
-        return f"with_gaps({cells})"
-    return f"{source.numbers(cells)}.astype({number_type(kind)})"
-
-
-def raw_array(name: str, kind: str, shape: Sequence[int], where: str = "data") -> str:
-    """Return the expression of an array as it is given, before any preparation."""
-    if kind in ("text", "date"):
-        return f'np.asarray({where}["{name}"], str)'
-    return shaped(name, number_type(kind), shape, where)
-
-
-def number_type(kind: str, real: str = "float") -> str:
-    """Return the type of the numbers of a kind: "int" for integers and classes, else `real`."""
-    return "int" if kind.startswith(("int", "class")) else real
-
-
-def shaped(name: str, dtype: str, shape: Sequence[int], where: str = "data") -> str:
-    """Return the expression of an array that is given, in a type and in the shape of its examples."""
-    typed = f", {dtype}" if dtype else ""
-    return f'np.asarray({where}["{name}"]{typed}).reshape({", ".join(map(str, (-1, *shape)))})'
 
 
 def plain_functions(steps: Iterable[Step], expressions: Iterable[str]) -> Iterator[str]:

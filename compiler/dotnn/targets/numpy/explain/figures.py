@@ -11,7 +11,8 @@ from dotnn.codegen.preparing import chains, fitted, in_type, undone_outputs
 from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.model.model import MetricTerm, Model, Read
 from dotnn.model.raw import raw_declarations
-from dotnn.targets.numpy.explain.data import number_type, plain_functions, raw_array, shaped
+from dotnn.targets.numpy.explain.data import plain_functions
+from dotnn.targets.numpy.explain.reading import number_type, raw_array, shaped
 
 INLINE_METRICS = {
     "accuracy_class": "np.mean({out}.argmax(axis=-1) == {target})",
