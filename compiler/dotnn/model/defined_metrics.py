@@ -21,7 +21,7 @@ def weighted(written: Written) -> Written:
 
 
 def function(metric: DefinedMetric, name: str, formula: Expr) -> Written:
-    """Return the function that computes the mean of a metric over the examples. Raises `Unspellable`."""
+    """Return the function that computes the mean of a metric over the examples."""
     names = tuple(safe(p.name.id) for p in metric.formula.operands)
     parts, body = common_parts(in_numpy(in_arrays(formula)), conditions=True)
     named = tuple((part, tree.spell(expr, helpers=HELPERS)) for part, expr in [*parts, ("values", body)])

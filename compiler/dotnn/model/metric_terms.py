@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from dotnn.core.arguments import Attrs
 from dotnn.core.diagnostics import Diagnostic
-from dotnn.ir.expr import Unspellable
 from dotnn.library.metrics import METRICS, Metric
 from dotnn.model import messages
 from dotnn.model.bind import bind, defined_members
@@ -131,11 +130,7 @@ def _finished(metric: DefinedMetric, call: nodes.Call, found: Given, attrs: Attr
     special = [str(attrs[a.name]) for a in metric.args if attrs[a.name] != a.default]
     key = "_".join([metric.name, *special, *([] if alone else [output.value.replace(".", "_")])])
     name = re.sub(r"\W", "_", f"mean_{key}")
-    try:
-        written = function(metric, name, formula)
-    except Unspellable as error:
-        section = metric.formula.section
-        raise Fail(messages.definitions.unspellable_metric(section.value.span, metric.name, str(error))) from None
+    written = function(metric, name, formula)
     return MetricTerm(key, metric, output.value, target.target, name, {}, written)
 
 

@@ -121,11 +121,6 @@ def metric_operands(span: Span, name: str) -> Diagnostic:
     return bad_declaration(span, "a metric compares an output with a target: it takes two values", help)
 
 
-def unspellable_metric(span: Span, name: str, reason: str) -> Diagnostic:
-    help = "metrics are computed by NumPy on all targets"
-    return Diagnostic("NN216", f"metric {name} cannot be written: {reason}", span, help=help)
-
-
 def metric_without_values(span: Span, name: str, form: str) -> Diagnostic:
     help = f"say of which: {form}"
     return Diagnostic("NN307", f"{name} does not fit the operands of any loss", span, help=help)
