@@ -155,19 +155,8 @@ class _UpdateCompiler:
         match expr:
             case Name(name):
                 return name
-            case Call(name, args) if name in HELPERS:
-                given = [self.operand(arg, self.scratch()) for arg in args]
-                self.call("copyto", into, f"{name}({', '.join(given)})")
-                return into
-            case Call("where", (test, yes, no)):
-                return self.choice(test, yes, no, into)
-            case Call("clip", (x, low, high)):
-                return self.compile(Call("minimum", (Call("maximum", (x, low)), high)), into)
-            case Call(name, (inner,)):
-                self.call(ufunc(name), self.compile(inner, into), into)
-                return into
-            case Call(name, (left, right)):
-                return self.both(ufunc(name), left, right, into)
+            case Call(name, args):
+                return self.function(name, args, into)
             case Unary("-", inner):
                 self.call("negative", self.compile(inner, into), into)
                 return into
@@ -180,6 +169,22 @@ class _UpdateCompiler:
             case Binary("*" | "/"):
                 return self.product(expr, into)
         raise AssertionError(f"an optimizer's equation cannot hold {spell(expr)}")
+
+    def function(self, name: str, args: tuple[Expr, ...], into: str) -> str:
+        """Compile the call of a function; return the array that holds it."""
+        match args:
+            case (test, yes, no) if name == "where":
+                return self.choice(test, yes, no, into)
+            case (x, low, high) if name == "clip":
+                return self.compile(Call("minimum", (Call("maximum", (x, low)), high)), into)
+            case _ if name in HELPERS:
+                given = [self.operand(arg, self.scratch()) for arg in args]
+                self.call("copyto", into, f"{name}({', '.join(given)})")
+            case (inner,):
+                self.call(ufunc(name), self.compile(inner, into), into)
+            case (left, right):
+                return self.both(ufunc(name), left, right, into)
+        return into
 
     def both(self, name: str, first: Expr, second: Expr, into: str) -> str:
         """Compile a function of two operands, such as a sum, one of them an array.
