@@ -213,6 +213,20 @@ def loss_settings():
                 yield name, target, stage
 
 
+STATEFUL_SPEC = layer_spec("table -> lstm(3, stateful = true)").replace("{ loss", "{ shuffle = false  loss")
+CHOSEN_SPECS = [
+    ("drawn in prediction, too", layer_spec("(x -> dropout(0.4, always = true)) + x * noise([4], normal(0.5))")),
+    (
+        "what counts",
+        """model M { input x: [4]  input marks: int[3]  target t: [3, 2]  target c: class[2]
+      output y = x -> dense(6) -> reshape([3, 2])  output p = x -> dense(2, softmax) }
+    data { x = [[1, 2, 3, 4], [4, 3, 2, 1]]  marks = [[1, 1, 0], [1, 0, 0]]  c = [0, 1]
+      t = [[[1, 2], [3, 4], [5, 6]], [[1, 2], [3, 4], [5, 6]]]  weights = [1, 2] }
+    train { loss = mse(y, t, mask = marks) + cross_entropy(p, c) }""",
+    ),
+]
+"""What a spec may choose for a layer or a loss, by which a network has ops that it has not by default."""
+
 DEFINED_SPEC = """
     loss both(y, t, k: class) = -log(y[k]) + log(sum(exp(y))) + sqrt(sum((y - t)^2)) + t[0] * y[1:][0] + sum(y) / 3
     loss wide(a, b) = mean(a^2) + max(a) * mean(b) + sum(a * b) * sum(softmax(b)) + log(sum(a^2) + 1) * sum(b)

@@ -5,7 +5,7 @@ import pytest
 from equations.evaluate import Evaluation
 from equations.reader import Reader
 from fuzz.grow import spec
-from samples import EXPRESSION_SPECS, LAYER_SPECS, layer_spec, loss_settings, loss_spec
+from samples import CHOSEN_SPECS, EXPRESSION_SPECS, LAYER_SPECS, layer_spec, loss_settings, loss_spec
 from support import SPECS, as_module, generic_point, model_of
 
 from dotnn.commands.explaining.script import explanation
@@ -15,7 +15,7 @@ from dotnn.running.script_values import script_values
 from dotnn.session import Compilation
 
 EXAMPLES = 3
-TEXTS = [*LAYER_SPECS, *EXPRESSION_SPECS]
+TEXTS = [*LAYER_SPECS, *EXPRESSION_SPECS, *CHOSEN_SPECS]
 TEXTS += [(name, loss_spec(f"{name}(y, t)", target, stage)) for name, target, stage in loss_settings()]
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from samples import DEFINED_SPEC, EXPRESSION_SPECS, LAYER_SPECS, loss_settings, loss_spec
+from samples import CHOSEN_SPECS, DEFINED_SPEC, EXPRESSION_SPECS, LAYER_SPECS, loss_settings, loss_spec
 from support import model_of
 
 from dotnn.ir.algebra import UNKNOWN, Property
@@ -26,7 +26,7 @@ train { loss = 0.3 * mse(z, t) + l1(z1, t)  PENALTY }"""
 
 
 def _specs():
-    yield from (text for _, text in (*LAYER_SPECS, *EXPRESSION_SPECS))
+    yield from (text for _, text in (*LAYER_SPECS, *EXPRESSION_SPECS, *CHOSEN_SPECS))
     yield DEFINED_SPEC
     yield from (loss_spec(f"{name}(y, t)", target, stage) for name, target, stage in loss_settings())
     for name, penalty in PENALTIES.items():

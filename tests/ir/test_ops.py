@@ -4,11 +4,21 @@ import re
 
 import numpy as np
 import pytest
-from samples import DEFINED_SPEC, EXPRESSION_SPECS, LAYER_SPECS, layer_spec, loss_settings, loss_spec
+from samples import (
+    CHOSEN_SPECS,
+    DEFINED_SPEC,
+    EXPRESSION_SPECS,
+    LAYER_SPECS,
+    STATEFUL_SPEC,
+    layer_spec,
+    loss_settings,
+    loss_spec,
+)
 from support import STYLES, complex_gradient, generic_point, model_of, module_of
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.interpret import evaluate, run
+from dotnn.ir.op import no_gradient
 from dotnn.ir.tensor import BATCH
 from dotnn.library.ops import OPS
 from dotnn.library.penalties import PENALTIES
@@ -16,7 +26,8 @@ from dotnn.session import lower
 
 OP_SPECS = [
     DEFINED_SPEC,
-    *(spec for _, spec in (*LAYER_SPECS, *EXPRESSION_SPECS)),
+    STATEFUL_SPEC,
+    *(spec for _, spec in (*LAYER_SPECS, *EXPRESSION_SPECS, *CHOSEN_SPECS)),
     *(loss_spec(f"{n}(y, t)", target, stage) for n, target, stage in loss_settings()),
     *(
         layer_spec("x -> dense(2)").replace("mse(y, t)", f"2 * mse(y, t)  decay = {p}")
@@ -61,6 +72,7 @@ def test_ops_have_the_types_they_infer(spec, style):
 def test_the_rule_of_every_op(spec, style):
     graph, values = graph_and_values(spec, style)
     drawn = {v.id for node in graph.nodes if node.rule.random for v in node.outs}
+    drawn |= {node.out.id for node in graph.nodes if is_data(node)}
     rng = np.random.default_rng(5)
     for node in graph.all_nodes():
         if node.rule.vjp is None or node.rule.random:
@@ -71,11 +83,21 @@ def test_the_rule_of_every_op(spec, style):
         sent = rng.standard_normal(np.shape(values[node.out.id]))
         found = by_the_rule(node, values, sent)
         for place, source in enumerate(node.ins):
-            if source.type.dtype != "real" or source.role == "target" or source.id in drawn:
+            if source.type.dtype != "real" or source.role in DATA or source.id in drawn:
                 continue
             expected = by_complex_step(node, values, sent, place)
             got = np.zeros(expected.shape) if found[place] is None else found[place]
             np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12, err_msg=f"{node.op}, operand {place}")
+
+
+DATA = ("target", "state")
+"""What nothing is differentiated with respect to, though it be real."""
+
+
+def is_data(node):
+    """Whether a node makes weights of the examples: of data alone, and without a gradient."""
+    given = all(v.role in DATA or v.type.dtype != "real" for v in node.ins)
+    return node.rule.vjp is no_gradient and given
 
 
 def shape_of(value):
