@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy.special
-from support import assert_gradients, generic_point, model_of, module_of
+from support import assert_gradients, double_precision, generic_point, model_of, module_of
 from tensorflow_target.test_parity import agrees
 
 from dotnn.core.diagnostics import CompileError
@@ -166,17 +166,13 @@ def test_nadam_is_that_of_keras():
 
 def by_keras(name, arguments, more):
     keras = pytest.importorskip("keras")
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    try:
+    with double_precision():
         given = {IN_KERAS.get(n, n): value for n, value in arguments.items()}
         optimizer, variable = getattr(keras.optimizers, name)(0.125, **given, **more), keras.Variable(START)
         optimizer.build([variable])
         for g in GRADIENTS:
             optimizer.apply([g], [variable])
         return variable.numpy()
-    finally:
-        keras.config.set_floatx(before)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
