@@ -312,9 +312,22 @@ def _joined(parts: Sequence[str], indent: int, width: int) -> list[str]:
     return [out for line in lines for out in _part(line, indent, width)]
 
 
+def _clause(head: str, value: str, indent: int, width: int) -> list[str]:
+    """Return one side of a choice behind its word, broken inside where it does not fit."""
+    if len(head) + len(value) + indent <= width:
+        return [" " * indent + head + value]
+    node = ast.parse(value, mode="eval").body
+    first, *rest = _operands(value, node)
+    return _joined([head + first, *rest], indent, width) if rest else _inside(head, value, node, indent, width)
+
+
 def _part(line: str, indent: int, width: int) -> list[str]:
     if len(line) + indent <= width:
         return [" " * indent + line]
+    choice = ast.parse(f"0 {line}", mode="eval").body if line.startswith("if ") else None
+    if isinstance(choice, ast.IfExp):
+        test, other = (_segment(f"0 {line}", n) for n in (choice.test, choice.orelse))
+        return [*_clause("if ", test, indent, width), *_clause("else ", other, indent, width)]
     operator = line[: len(line) - len(line.lstrip(OPERATORS))]
     rest = line[len(operator) :]
     try:
