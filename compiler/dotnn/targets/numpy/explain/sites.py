@@ -7,6 +7,7 @@ same; so the body that a use would have had, had it a function of its own, says 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 from dotnn.codegen import tree
 from dotnn.codegen.printer import Mark
@@ -50,7 +51,7 @@ def _of_body(
     *,
     in_loop: bool = False,
 ) -> None:
-    for stmt, after in zip(body, (*body[1:], None), strict=True):
+    for stmt, after in zip_longest(body, body[1:]):
         if isinstance(stmt, tree.For):
             _of_body(stmt.body, path, function, lines, found, in_loop=True)
         if not isinstance(stmt, tree.Assign | tree.Return) or stmt.origin.op == "call" or not stmt.origin.value:
