@@ -23,6 +23,9 @@ LONG = [
     'total = scores("größe", äpfel) + scores("größe", birnen) - scores("länge", äpfel) * scores("breite", pfirsiche)',
     "found = {f'größe {key}': value for key, value in table('äöü äöü äöü äöü äöü', 'ßßßßßßßß ßßßßßßßß ßßßß').items()}",
     "kept = first_of_all('äöüäöüäöüäöü', one) if test('äöüäöüäöüäöüäöüäöü') else second_of_all('ßßßßßßßßßßßßßßß', two)",
+    f"kept = np.where((first == 0) & (np.absolute({' + '.join(f'value_number_{i}' for i in range(12))}) == 0), 0, 1)",
+    f"rate = 2 * (one if math.exp({' * '.join(f'value_number_{i}' for i in range(12))}) > 0 else math.sqrt(second))",
+    f"kept = first_value_of_all > {' + '.join(f'value_number_{i}' for i in range(12))}",
 ]
 
 

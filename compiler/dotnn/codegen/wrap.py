@@ -155,7 +155,24 @@ def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> l
         if len(first) > width or len(" " * indent + value[stop:]) > width:
             continue
         return [first, *_content(inner, indent + INDENT, width), " " * indent + value[stop:]]
-    return [" " * indent + head + value]
+    parts = (
+        []
+        if value.startswith("(")
+        else _operands(value, node)
+        if isinstance(node, ast.BinOp)
+        else _compared(value, node)
+    )
+    if len(parts) < 2 or len(" " * indent + head) >= width:
+        return [" " * indent + head + value]
+    return [" " * indent + head + "(", *_joined(parts, indent + INDENT, width), " " * indent + ")"]
+
+
+def _compared(value: str, node: ast.expr) -> list[str]:
+    """Return the two sides of a comparison, the second behind its sign."""
+    if not isinstance(node, ast.Compare) or len(node.ops) > 1:
+        return [value]
+    cut = _after(value, node.left)
+    return [value[:cut].strip(), value[cut:].strip()]
 
 
 def _content(inner: str, indent: int, width: int) -> list[str]:
@@ -263,7 +280,7 @@ def _item(item: str, indent: int, width: int) -> list[str]:
 
 
 LOOSE = (ast.Add, ast.Sub)
-OPERATORS = "+-*/@&| "
+OPERATORS = "+-*/@&|<>=! "
 """What the lines of a broken sum, product or condition begin with."""
 
 
@@ -293,7 +310,12 @@ def _in_brackets(value: str, inner: ast.expr, outer: ast.expr) -> bool:
 
 def _operator(value: str, node: ast.BinOp) -> int:
     """Return where the operator between two operands stands."""
-    start = _character(value, node.left.end_col_offset or 0)
+    return _after(value, node.left)
+
+
+def _after(value: str, left: ast.expr) -> int:
+    """Return where what follows an operand and its brackets begins."""
+    start = _character(value, left.end_col_offset or 0)
     while value[start] in ") ":
         start += 1
     return start
@@ -312,9 +334,22 @@ def _joined(parts: Sequence[str], indent: int, width: int) -> list[str]:
     return [out for line in lines for out in _part(line, indent, width)]
 
 
+def _clause(head: str, value: str, indent: int, width: int) -> list[str]:
+    """Return one side of a choice behind its word, broken inside where it does not fit."""
+    if len(head) + len(value) + indent <= width:
+        return [" " * indent + head + value]
+    node = ast.parse(value, mode="eval").body
+    first, *rest = _operands(value, node)
+    return _joined([head + first, *rest], indent, width) if rest else _inside(head, value, node, indent, width)
+
+
 def _part(line: str, indent: int, width: int) -> list[str]:
     if len(line) + indent <= width:
         return [" " * indent + line]
+    choice = ast.parse(f"0 {line}", mode="eval").body if line.startswith("if ") else None
+    if isinstance(choice, ast.IfExp):
+        test, other = (_segment(f"0 {line}", n) for n in (choice.test, choice.orelse))
+        return [*_clause("if ", test, indent, width), *_clause("else ", other, indent, width)]
     operator = line[: len(line) - len(line.lstrip(OPERATORS))]
     rest = line[len(operator) :]
     try:

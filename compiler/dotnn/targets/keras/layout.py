@@ -9,6 +9,7 @@ from contextlib import suppress
 from itertools import pairwise
 from tokenize import TokenInfo
 
+from dotnn.codegen.lines import comment_lines
 from dotnn.codegen.wrap import INDENT, WIDTH
 
 OPEN, CLOSE = "([{", ")]}"
@@ -171,4 +172,4 @@ def with_remark(code: str, remark: str) -> list[str]:
     if not remark:
         return [code]
     joined = f"{code}  # {remark}"
-    return [joined] if INDENT + len(joined) <= WIDTH else [f"# {remark}", code]
+    return [joined] if INDENT + len(joined) <= WIDTH else [*comment_lines(remark, 0, INDENT), code]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import count
 
 from dotnn.codegen import paste
+from dotnn.codegen.printer import docstring
 from dotnn.core.diagnostics import CompileError, Diagnostic, Span
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.definition import Definition
@@ -76,7 +77,7 @@ def function(layer: Layer, name: str, types: Types, attrs: Attrs) -> str:
         [
             '@keras.saving.register_keras_serializable("dotnn")',
             f"def {name}({', '.join(names)}):",
-            f'    """{said}."""',
+            *docstring(f"{said}."),
             *lines[:-1],
             f"    return {lines[-1].partition(' = ')[2]}",
         ]

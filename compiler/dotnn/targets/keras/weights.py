@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dotnn.codegen.printer import docstring
 from dotnn.ir import expr as tree
 from dotnn.ir.expr import DIALECTS
 from dotnn.ir.expr.derive import in_arrays
@@ -19,7 +20,7 @@ def function_of(entry: DefinedPenalty | DefinedConstraint, attrs: Attrs, p: Para
         [
             '@keras.saving.register_keras_serializable("dotnn")',
             f"def {name}({WEIGHT}):",
-            f'    """{said(entry.formula)}{numbers}."""',
+            *docstring(f"{said(entry.formula)}{numbers}."),
             f"    {WEIGHT} = tf.convert_to_tensor({WEIGHT})",
             f"    return {f'tf.reduce_sum({formula})' if isinstance(entry, DefinedPenalty) else formula}",
         ]

@@ -90,7 +90,7 @@ def _functions(names: set[str]) -> list[str]:
     """Return the lines that give NumPy's functions local names: looking them up would cost as much as a small call."""
     ordered = sorted(names)
     single = f"{', '.join(ordered)} = {', '.join(f'np.{n}' for n in ordered)}"
-    return [single] if len(single) <= WIDTH else [f"{n} = np.{n}" for n in ordered]
+    return [single] if len(single) <= WIDTH - INDENT else [f"{n} = np.{n}" for n in ordered]
 
 
 def _sliced(line: str, scratch: Iterable[str]) -> str:
