@@ -2,7 +2,8 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -160,3 +161,18 @@ def assert_gradients(module: ModuleType, params, batch, rng_seed: int | None = N
             expected = slope(loss, table[name], direction)
             atol = tolerance * max(abs(expected), np.sqrt(np.sum(grad**2)), floor)
             np.testing.assert_allclose(np.sum(grad * direction), expected, rtol=0, atol=atol, err_msg=name)
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Let Keras compute in float64: `floatx` says so of arrays, the policy, made at its first question, of layers."""
+    import keras
+
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)

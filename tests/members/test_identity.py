@@ -47,6 +47,11 @@ def test_an_argument_of_training_has_no_effect_on_predictions(layer, argument):
     np.testing.assert_array_equal(one, other)
 
 
+def test_what_is_silenced_in_prediction_counts():
+    calls = ("dropout(0.1)", "dropout(0.1, always = true)", "dropout(0.6, always = true)")
+    assert len({network_identity(model_of(spec(call))) for call in calls}) == len(calls)
+
+
 def test_what_is_computed_makes_the_identity():
     calls = ("dense(3, tanh)", "dense(3, relu)", "dense(3)", "dense(3) -> layernorm", "dense(3) -> leaky_relu(0.2)")
     assert len({network_identity(model_of(spec(call))) for call in calls}) == len(calls)

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 import scipy.special
-from support import assert_gradients, generic_point, model_of, module_of
+from support import assert_gradients, double_precision, generic_point, model_of, module_of
 from tensorflow_target.test_parity import agrees
 
+from dotnn.core.diagnostics import CompileError
 from dotnn.model.definitions import KINDS
 from dotnn.model.definitions.documentation import documentation
 from dotnn.model.linking import libraries, library
@@ -63,6 +64,14 @@ def test_everything_is_compared_here():
     assert {call.partition("(")[0] for call in SCHEDULES} == {*NAMES["std.schedules"]}
     assert {call.partition("(")[0] for call in INITS} == {*NAMES["std.inits"]}
     assert {kind for name in libraries() for kind in _kinds(name)} <= {*KINDS, "block", "cell"}
+
+
+def test_nothing_has_a_name_that_is_taken():
+    """Read as one spec: no two of them are called alike, and none like a member of the language itself."""
+    every = "\n".join(library(name)[1].text for name in libraries())
+    with pytest.raises(CompileError) as raised:
+        model_of(every + network("mish").partition("inits\n")[-1])
+    assert {found.code for found in raised.value.diagnostics} == {"NN207"}  # all that is wrong: nothing uses a block
 
 
 def _kinds(name):
@@ -157,17 +166,13 @@ def test_nadam_is_that_of_keras():
 
 def by_keras(name, arguments, more):
     keras = pytest.importorskip("keras")
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    try:
+    with double_precision():
         given = {IN_KERAS.get(n, n): value for n, value in arguments.items()}
         optimizer, variable = getattr(keras.optimizers, name)(0.125, **given, **more), keras.Variable(START)
         optimizer.build([variable])
         for g in GRADIENTS:
             optimizer.apply([g], [variable])
         return variable.numpy()
-    finally:
-        keras.config.set_floatx(before)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -187,7 +192,7 @@ def test_optimizers(name):
 @pytest.mark.parametrize("name", ["nadam", "radam"])
 def test_optimizers_in_all_targets(name):
     pytest.importorskip("tensorflow")
-    agrees(model_of(network("mish", f"optim = {name}(restarts(0.01, period = 2))  batch = 4  epochs = 4")), 9)
+    agrees(model_of(network("mish", f"optim = {name}(triangular(0.01, half = 2))  batch = 4  epochs = 4")), 9)
 
 
 # ------------------------------------------------------------------------------------------------- losses
@@ -279,11 +284,7 @@ def smith(lr, half, low):
 
 SCHEDULES = {
     "inverse_root(0.5, over = 7)": lambda: [0.5 * min(s**-0.5 * 7**0.5, s / 7) for s in range(1, STEPS + 1)],
-    "polynomial(0.5, end = 0.1)": lambda: [0.4 * ((STEPS - s) / STEPS) ** 2 + 0.1 for s in range(STEPS)],
     "inverse_time(0.5, rate = 0.3)": lambda: [0.5 / (1 + 0.3 * s / PER_EPOCH) for s in range(STEPS)],
-    "restarts(0.5, period = 3, end = 0.1)": lambda: [
-        0.1 + 0.2 * (1 + math.cos(math.pi * (s % (3 * PER_EPOCH)) / (3 * PER_EPOCH))) for s in range(STEPS)
-    ],
     "triangular(0.5, half = 2, low = 0.2)": lambda: [*smith(0.5, 2, 0.2)],
 }
 

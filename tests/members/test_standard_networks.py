@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fuzz.trial import attempt
 from scipy.special import expit
-from support import STYLES, assert_gradients, generic_point, model_of, module_of
+from support import STYLES, assert_gradients, double_precision, generic_point, model_of, module_of
 from tensorflow_target.test_parity import agrees
 
 from dotnn.model.linking import library
@@ -16,15 +16,11 @@ from dotnn.syntax import nodes
 def in_keras(layer, weights, x):
     """What a layer of Keras makes of an array, in double precision."""
     keras = pytest.importorskip("keras")
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    try:
+    with double_precision():
         made = layer(keras)
         made.build(x.shape)
         made.set_weights(weights)
         return np.asarray(made(keras.ops.convert_to_tensor(x, "float64")))
-    finally:
-        keras.config.set_floatx(before)
 
 
 def dense(p, name, x):

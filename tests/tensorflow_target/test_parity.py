@@ -6,6 +6,7 @@ The long run, hundreds of random specs with figures, from a seed of one's choice
 """
 
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -406,9 +407,15 @@ def test_an_update_waits_until_the_weight_is_read():
         assert compare(model_of(OVERTAKEN), 20, seed=at).worst.error < 1e-6
 
 
+def drawn(number, steps):
+    """A random model that trains for so many steps: what knows the length of its run is compared within it."""
+    model = model_of(spec(number, files=False))
+    return replace(model, train=replace(model.train, epochs=max(model.train.epochs, steps)))
+
+
 def test_random_specs():
     for number in range(SHORT, 2 * SHORT):
-        compared(model_of(spec(number, files=False)), 10)
+        compared(drawn(number, 10), 10)
 
 
 @pytest.mark.skipif(not LONG, reason="set DOTNN_LONG to a number of specs")
@@ -417,7 +424,7 @@ def test_many_random_specs():
     found, faults = [], []
     for number in range(SEED * LONG, (SEED + 1) * LONG):
         try:
-            found.append(compared(model_of(spec(number, files=False)), 50))
+            found.append(compared(drawn(number, 50), 50))
         except Exception as error:  # the run goes on: it takes long, and the next fault may be another one
             faults.append(f"number {number}: {type(error).__name__}: {error}")
             print(faults[-1], flush=True)

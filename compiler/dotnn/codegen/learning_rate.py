@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from fractions import Fraction
 
 from dotnn.codegen import optimizer, tree
-from dotnn.codegen.lines import literal
+from dotnn.codegen.lines import literal, on_the_page
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.core.arguments import Bound, Duration
 from dotnn.ir.expr import DIALECTS, spell
 from dotnn.library.schedules import Schedule
@@ -39,9 +41,15 @@ class Written:
     assignments: tuple[tuple[str, str], ...]
 
     @property
+    def says(self) -> list[str]:
+        """What it is and where it comes from, as lines of a docstring."""
+        texts = [self.call, self.doc, *([f"Source: {self.source}."] if self.source else [])]
+        return [line for text in texts for line in textwrap.wrap(text, WIDTH - INDENT)]
+
+    @property
     def lines(self) -> list[str]:
-        """The assignments as lines."""
-        return [f"{target} = {value}" for target, value in self.assignments]
+        """The assignments as lines of a function's body."""
+        return [line for target, value in self.assignments for line in on_the_page(f"{target} = {value}", INDENT)]
 
 
 def written(train: Train) -> Written | None:

@@ -6,6 +6,7 @@ the batch, the cache) is unpacked where it is first needed.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -181,15 +182,20 @@ def with_comment(code: str, comment: str, room: int = INDENT) -> str:
     joined = f"{code:<{COMMENT_COLUMN + INDENT - room}}  # {comment}" if comment else code
     if len(joined) <= WIDTH - room:
         return joined
-    above = [f"# {comment}"] if comment else []
-    return "\n".join([*above, *on_the_page(code, room)])
+    return "\n".join([*_above(comment, 0, room), *on_the_page(code, room)])
 
 
 def commented(code: str, comment: str, room: int) -> list[str]:
     """Return a statement with a comment behind it, or above where there is no room; nothing is broken yet."""
     if not comment or len(f"{code}  # {comment}") <= WIDTH - room:
         return [f"{code}  # {comment}" if comment else code]
-    return [f"{' ' * (len(code) - len(code.lstrip(' ')))}# {comment}", code]
+    return [*_above(comment, len(code) - len(code.lstrip(" ")), room), code]
+
+
+def _above(comment: str, indent: int, room: int) -> list[str]:
+    """Return a comment as lines of its own, moved in by `indent`, that fit once they are moved right by `room`."""
+    head = f"{' ' * indent}# "
+    return [f"{head}{line}" for line in textwrap.wrap(comment, WIDTH - room - len(head), break_on_hyphens=False)]
 
 
 def on_the_page(statement: str, room: int) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 
 from dotnn.codegen import paste
+from dotnn.codegen.wrap import wrapped
 
 IMPORTS = "import IMPORTS"
 """Stands in a template where the imports go, which are known once the rest is written."""
@@ -23,7 +24,7 @@ SHARED = Path(__file__).parent / "templates"
 
 @cache
 def _environment(folder: Path) -> jinja2.Environment:
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, SHARED]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -31,6 +32,8 @@ def _environment(folder: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # the output is Python, and every name in it is an identifier
     )
+    made.filters["on_the_page"] = lambda code, indent: "\n".join(wrapped(code, indent))
+    return made
 
 
 def render(folder: Path, name: str, context: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ class Site:
     path     which calls lead there: at each level how many calls come before it, from the function of the contract on
     function the name of the function;  target: what the statement assigns to, "" for what is returned
     line     of the script, from 1;  in_loop: whether the statement runs once for every time step
-    adds     whether it adds to a sum over the steps
+    adds     whether it adds to a sum over the steps;  statements: how many, from that line on, make the value
     """
 
     path: tuple[int, ...]
@@ -21,3 +21,4 @@ class Site:
     line: int
     in_loop: bool = False
     adds: bool = False
+    statements: int = 1

@@ -8,7 +8,7 @@ from typing import Any
 from dotnn.codegen import counting
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.preparing import undone_outputs
-from dotnn.codegen.wrap import INDENT
+from dotnn.codegen.wrap import INDENT, WIDTH, filled
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.model.model import Data, EarlyStop, Model, Parameter, Read, StopAfter, Train
@@ -38,7 +38,7 @@ def _read_later(p: Parameter, values: Mapping[str, Any]) -> bool:
 
 def _init_line(name: str, p: Parameter, values: Mapping[str, Any], files: list[str]) -> list[str]:
     if p.init.name != "file":
-        return [f'"{name}": {p.init.entry.line(p.shape, p.init.attrs)},']
+        return filled([f'"{name}": {p.init.entry.line(p.shape, p.init.attrs)}'], 0, WIDTH - 2 * INDENT)
     if _read_later(p, values):
         return [f'"{name}": stored_{files.index(p.init.attrs["path"])}["{name}"],']
     rows = values[name].astype(float)

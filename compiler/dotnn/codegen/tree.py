@@ -66,10 +66,14 @@ class Return:
 
 @dataclass(frozen=True)
 class Do:
-    """An expression, or `break` or `raise`, that is run for what it does."""
+    """An expression, or `break` or `raise`, that is run for what it does.
+
+    `completes` is the target of the statement before it, where the two together make a value.
+    """
 
     code: str
     origin: Origin = NOWHERE
+    completes: str = ""
 
 
 @dataclass(frozen=True)

@@ -263,6 +263,8 @@ def _item(item: str, indent: int, width: int) -> list[str]:
 
 
 LOOSE = (ast.Add, ast.Sub)
+OPERATORS = "+-*/@&| "
+"""What the lines of a broken sum, product or condition begin with."""
 
 
 def _operands(value: str, node: ast.expr) -> list[str]:
@@ -313,7 +315,7 @@ def _joined(parts: Sequence[str], indent: int, width: int) -> list[str]:
 def _part(line: str, indent: int, width: int) -> list[str]:
     if len(line) + indent <= width:
         return [" " * indent + line]
-    operator = line[: len(line) - len(line.lstrip("+-*/@ "))]
+    operator = line[: len(line) - len(line.lstrip(OPERATORS))]
     rest = line[len(operator) :]
     try:
         node = ast.parse(rest, mode="eval").body

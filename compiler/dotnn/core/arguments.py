@@ -70,13 +70,17 @@ class Kind(Generic[Taken]):
 
 @dataclass(frozen=True)
 class Arg:
-    """One argument: name, kind, default, and what it means. One of `training` has no effect on predictions."""
+    """One argument: name, kind, default, and what it means.
+
+    One of `training` has no effect on predictions, unless the argument that `until` names is set.
+    """
 
     name: str
     kind: Kind[object]
     default: object = REQUIRED
     doc: str = ""
     training: bool = False
+    until: str = ""
 
 
 class Member(Protocol):

@@ -40,7 +40,8 @@ def network_identity(model: Model) -> str:
 
 
 def _computed(step: Step) -> tuple[object, ...]:
-    lasting = {a.name for a in step.layer.args if a.kind.registry not in OF_TRAINING and not a.training}
+    args = (a for a in step.layer.args if a.kind.registry not in OF_TRAINING)
+    lasting = {a.name for a in args if not a.training or step.attrs.get(a.until)}
     if step.layer.family == FAMILY:  # a formula and its like have no arguments: all that it says counts
         lasting = {*step.attrs}
     lasting |= step.attrs.keys() - {a.name for a in step.layer.args} - {ROWS}  # what is no argument: a cell's step

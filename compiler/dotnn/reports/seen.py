@@ -172,8 +172,9 @@ class Seen:
         return self._computed(self.start)
 
     def _computed(self, params: Arrays) -> Pass:
+        rng = np.random.default_rng(self.model.train.seed)  # some networks draw in prediction, too
         with np.errstate(all="ignore"):
-            return Pass(self.model, self.graph, run(self.graph, {**params, **self.chosen}, training=False))
+            return Pass(self.model, self.graph, run(self.graph, {**params, **self.chosen}, training=False, rng=rng))
 
     @property
     def rate(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType, ModuleType
 from typing import Any
@@ -52,7 +52,7 @@ class Observer:
         for name, site in sites.items():
             self.named.setdefault((site.function, site.path, site.line), []).append((name, site))
         self.lines = {(site.function, site.line) for site in sites.values()}
-        self.ends = _last_lines(text, {site.line for site in sites.values()})
+        self.ends = _last_lines(text, {site.line: site.statements for site in sites.values()})
         self.frames: list[_Frame] = []
         self.executions: Counter[tuple[str, int]] = Counter()
         self.turns: dict[str, int] = {}
@@ -105,11 +105,16 @@ def _found(target: str, frame: FrameType) -> Any:
     return eval(target, {}, dict(frame.f_locals))
 
 
-def _last_lines(text: str, lines: Iterable[int]) -> dict[int, int]:
-    """Return the last lines of the statements that begin in some lines."""
-    wanted = {*lines}
-    ends = Counter[int]()
+def _last_lines(text: str, counts: Mapping[int, int]) -> dict[int, int]:
+    """Return the last lines of the statements that begin in some lines: of so many, one after the other."""
+    ends: dict[int, int] = {}
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.stmt) and node.lineno in wanted:
-            ends[node.lineno] = max(ends[node.lineno], node.end_lineno or node.lineno)
-    return dict(ends)
+        if isinstance(node, ast.stmt):
+            ends[node.lineno] = max(ends.get(node.lineno, 0), node.end_lineno or node.lineno)
+    return {line: _end(line, count, ends) for line, count in counts.items() if line in ends}
+
+
+def _end(line: int, count: int, ends: Mapping[int, int]) -> int:
+    while count > 1:
+        line, count = ends[line] + 1, count - 1
+    return ends[line]

@@ -1,6 +1,6 @@
 """Gaussian noise on gradients and weights."""
 
-import collections.abc
+import typing
 
 import numpy as np
 
@@ -19,11 +19,11 @@ def add_noise(arrays: list[np.ndarray], deviation: float, rng: np.random.Generat
 
 
 def at_noisy_weights(
-    step: collections.abc.Callable[..., float],
+    step: typing.Callable[..., float],
     w: np.ndarray,
     weights: list[np.ndarray],
     deviation: float,
-) -> collections.abc.Callable[..., float]:
+) -> typing.Callable[..., float]:
     """Return a step that is taken at weights with Gaussian noise, which are put back after it.
 
     `weights` are views of the buffer `w`; the step takes the rows and a generator.

@@ -20,9 +20,13 @@ DROPOUT = Layer(
     _lower,
     (
         Arg(
-            "rate", FRACTION, doc="probability that a unit is silenced; rho of the lectures is 1 - rate", training=True
+            "rate",
+            FRACTION,
+            doc="probability that a unit is silenced; rho of the lectures is 1 - rate",
+            training=True,
+            until="always",
         ),
-        Arg("always", BOOL, False, "whether units are silenced in prediction, too", training=True),
+        Arg("always", BOOL, False, "whether units are silenced in prediction, too"),
     ),
     equation="a' = a mask,  mask = 1/rho with probability rho, else 0",
 )

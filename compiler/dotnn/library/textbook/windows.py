@@ -83,8 +83,7 @@ def _whole(value: object) -> int:
 
 
 def _offsets(e: Elements, sizes: Sequence[Dim]) -> list[Expr]:
-    wishes = "ij" if len(sizes) == 2 else "i"
-    return [e.index(size, wish) for size, wish in zip(sizes, wishes, strict=True)]
+    return [e.index(size, wish) for size, wish in zip(sizes, "ijk", strict=False)]
 
 
 # ----------------------------------------------------------------------------------------------------- convolution
@@ -154,7 +153,7 @@ def _d_weight(e: Elements, c: Convolution) -> Array:
 
     def at(items: Sequence[Expr]) -> Expr:
         *offsets, inside, o = items
-        n, *places = (e.index(size, wish) for size, wish in zip(d.shape[:-1], "npq", strict=False))
+        n, *places = (e.index(size, wish) for size, wish in zip(d.shape[:-1], "npqr", strict=False))
         seen = [axis.seen(p, i) for axis, p, i in zip(c.axes, places, offsets, strict=True)]
         image = x.at([n, *seen, c.channel(o, filters, inside, channels)])
         return over("sum", Binary("*", image, d.at([n, *places, o])), [n, *places])
@@ -163,7 +162,7 @@ def _d_weight(e: Elements, c: Convolution) -> Array:
 
 
 PRODUCTS = {"": _forward, "_transpose": _transposed, "_d_weight": _d_weight}
-CONVOLUTIONS = {f"conv{rank}d{kind}": (rank, product) for rank in (1, 2) for kind, product in PRODUCTS.items()}
+CONVOLUTIONS = {f"conv{rank}d{kind}": (rank, product) for rank in (1, 2, 3) for kind, product in PRODUCTS.items()}
 CONVOLUTIONS |= {usual: CONVOLUTIONS[general] for general, usual in AT_EVERY_PLACE.items()}
 """Over how many axes a helper goes, and which of the products it is."""
 

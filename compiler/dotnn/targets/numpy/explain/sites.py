@@ -50,11 +50,13 @@ def _of_body(
     *,
     in_loop: bool = False,
 ) -> None:
-    for stmt in body:
+    for stmt, after in zip(body, (*body[1:], None), strict=True):
         if isinstance(stmt, tree.For):
             _of_body(stmt.body, path, function, lines, found, in_loop=True)
-        if not isinstance(stmt, tree.Assign | tree.Return) or stmt.origin.op in ("", "call"):
+        if not isinstance(stmt, tree.Assign | tree.Return) or stmt.origin.op == "call" or not stmt.origin.value:
             continue
         target, adds = (stmt.targets[0], stmt.sign == "+=") if isinstance(stmt, tree.Assign) else ("", False)
         line = lines.get((function, target, stmt.origin.op), 0)
-        found.setdefault(stmt.origin.value, Site(path, function, target, line, in_loop, adds))
+        is_whole = not (isinstance(after, tree.Do) and after.completes and after.completes == target)
+        site = Site(path, function, target, line, in_loop, adds, statements=1 if is_whole else 2)
+        found.setdefault(stmt.origin.value, site)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dotnn.codegen import tree
 from dotnn.codegen.wrap import WIDTH
 from dotnn.ir.node import Loop, Node, Value
+from dotnn.targets.numpy.explain.borders import FRESH
 from dotnn.targets.numpy.explain.functions import nodes_of
 from dotnn.targets.numpy.explain.references import References
 
@@ -69,14 +70,15 @@ class Statements(References):
         if rows := SUM_BY_ROW.fullmatch(value):
             ids, values = rows.groups()
             value = f"np.zeros({tuple(node.out.type.shape)}, {values}.dtype)"
-            added = [tree.Do(f"np.add.at({targets[0]}, {ids}, {values})")]
+            added = [tree.Do(f"np.add.at({targets[0]}, {ids}, {values})", completes=targets[0])]
         made: list[tree.Stmt] = [tree.Assign((targets[0],), value, self.comment(node), origin=self.origin(node))]
         return [*made, *added, *(tree.Assign((other,), targets[0]) for other in targets[1:])]
 
     def origin(self, node: Node) -> tree.Origin:
-        """Return where a statement comes from."""
+        """Return where a statement comes from; the share of a sum that a call adds up is no value of the graph."""
         line = self.spec.source.line_of(node.span)
-        return tree.Origin(node.op, node.outs[0].name if node.outs else "", node.layer, line)
+        known = [v.name for v in node.outs if v.id < FRESH]
+        return tree.Origin(node.op, known[0] if known else "", node.layer, line)
 
     def expression(self, node: Node, phase: str, inner: Mapping[int, str] = {}) -> str:
         """Return the right side of a node's statement; `inner` are expressions for values of a loop."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.ir.node import Node
+from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import ufunc
@@ -54,7 +54,7 @@ def _relu_derivative(e: Step, node: Node) -> bool:
 def _softmax(e: Step, node: Node) -> bool:
     (z,) = node.ins
     axis, p = len(z.type.example) - 1, e.out(node.out)
-    row = e.scratch("row", *z.type.example[:-1], 1, "size")
+    row = _one_per_row(e, z)
     e.run(f"maximum.reduce({z.name}, axis={axis}, keepdims=True, out={row})")
     e.run(f"subtract({z.name}, {row}, {p})")
     e.run(f"exp({p}, {p})")
@@ -66,13 +66,19 @@ def _softmax(e: Step, node: Node) -> bool:
 def _softmax_derivative(e: Step, node: Node) -> bool:
     d, p = node.ins
     product = e.scratch(f"{p.name}_product", *like(p))
-    row = e.scratch("row", *p.type.example[:-1], 1, "size")
+    row = _one_per_row(e, p)
     e.run(f"multiply({d.name}, {p.name}, {product})")
     e.run(f"add.reduce({product}, axis={len(p.type.example) - 1}, keepdims=True, out={row})")
     out = e.out(node.out)
     e.run(f"subtract({d.name}, {row}, {out})")
     e.run(f"multiply({out}, {p.name}, {out})")
     return True
+
+
+def _one_per_row(e: Step, value: Value) -> str:
+    """Return an array for one number of every row of features; a parameter has no examples."""
+    of_example = *value.type.example[:-1], 1
+    return e.scratch("row", *of_example, "size") if value.type.batched else e.scratch("row", *of_example)
 
 
 SIGMOID = Kernel("sigmoid", _sigmoid)
