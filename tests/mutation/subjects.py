@@ -147,6 +147,13 @@ NETWORKS = {
   h = x -> reshape([2, 3, 1]) -> zeropad([[1, 0], [0, 2]]) -> upsample([2, 1])
   output y = h -> conv2d_transpose(4, [3, 2], tanh) -> conv2d_transpose(1, [2, 3], pad = [[1, 2], [1, 0]])
   train: mse(y, t)""",
+    "volume": """
+  input  x: [4, 3, 5, 8]
+  target t: [2]
+  h = x -> conv3d(6, [3, 2, 1], tanh, stride = [1, 1, 2], pad = [[1, 0], [0, 1], [2, 1]], groups = 2)
+  g = h -> conv3d(5, [2, 1, 3], bias = false)
+  output y = g -> flatten -> dense(2)
+  train: mse(y, t)""",
     "steps": """
   input  x: [7, 1]
   target t: [5]

@@ -54,7 +54,7 @@ class SourceReader:
                 series[arg.name.id] = fields.add("", self._words(entry, arg, fields))
             else:
                 self._field(entry, arg, fields, spans)
-        for name in spans.keys() - fields.words.keys():
+        for name in (name for name in spans if name not in fields.words):  # in their order, not that of hashes
             columns = shared_columns(series, name, span or call.span)
             item = declared_name(nodes.Name(call.span, name), self.declared)
             self._check(entry, item, len(columns), span or call.span, spans)

@@ -177,7 +177,8 @@ def held_out(parts: Mapping[str, Arrays]) -> str:
 def outputs_of(run: Run, examples: Arrays) -> Arrays:
     """Return the outputs of a run for prepared examples, in prediction mode and in the network's units."""
     params = {name: np.asarray(w) for name, w in run.kept.params.items()}
-    pieces = [run.module.forward(params, some)[0] for some in _pieces(examples)]
+    with np.errstate(all="ignore"):  # the training may have diverged
+        pieces = [run.module.forward(params, some)[0] for some in _pieces(examples)]
     return {name: np.concatenate([np.asarray(piece[name]) for piece in pieces]) for name in pieces[0]}
 
 

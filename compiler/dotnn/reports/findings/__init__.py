@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from dotnn.core.registry import collect
 from dotnn.reports.findings.base import Fault, Finding
 from dotnn.reports.seen import Seen
@@ -17,8 +19,9 @@ def diagnosis(seen: Seen) -> list[Fault]:
     """Return all that is found in a run, the worst first; what one line of the spec does several times is said once."""
     ranked = sorted(FINDINGS.values(), key=lambda finding: (finding.rank, finding.name))
     alike: dict[tuple[str, str], list[Fault]] = {}
-    for fault in (fault for finding in ranked for fault in finding.look(seen)):
-        alike.setdefault((fault.finding, fault.place), []).append(fault)
+    with np.errstate(all="ignore"):  # the training may have diverged
+        for fault in (fault for finding in ranked for fault in finding.look(seen)):
+            alike.setdefault((fault.finding, fault.place), []).append(fault)
     return [_once(faults) for faults in alike.values()]
 
 

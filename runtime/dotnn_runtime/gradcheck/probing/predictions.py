@@ -106,9 +106,12 @@ def _prepared_outputs(module: ModuleType, params: Arrays, examples: Arrays) -> A
     made = module.make_forward
 
     def plainly(params: Arrays, size: int) -> Callable[[Arrays], Arrays]:
+        own = made(params, size)
+
         def run(examples: Arrays) -> Arrays:
             outputs, cache = module.forward(params, examples, training=False)
-            return {**{name: a for name, a in cache.items() if isinstance(a, np.ndarray)}, **outputs}
+            values = {**cache, **outputs}
+            return {name: values[name] for name in own(examples)}  # the others are not of single examples
 
         return run
 

@@ -67,7 +67,7 @@ def weight_of_class(target, weights, dtype):
 
 def sum_of_weights(weights):
     """The sum of weights, or how many places a mask marks; 1 where it is 0, for a loss of nothing is 0."""
-    return float(weights.sum()) or 1.0
+    return weights.sum().item() or 1.0
 
 
 def smooth(rows, amount):
