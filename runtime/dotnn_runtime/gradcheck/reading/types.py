@@ -52,7 +52,8 @@ class Cost:
 
 def norm(array: Array) -> float:
     """Return the Euclidean norm of all elements."""
-    return float(np.linalg.norm(np.ravel(array)))
+    with np.errstate(all="ignore"):  # an array that is not filled yet holds any numbers
+        return float(np.linalg.norm(np.ravel(array)))
 
 
 def is_float(value: object) -> bool:
