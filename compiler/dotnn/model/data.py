@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dotnn.core.arguments import POSITIVE_INT, Arg
 from dotnn.ir.tensor import BATCH, TensorType
@@ -66,14 +66,9 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     beside = {**found.columns, **columns, **weights}
     reader = SourceReader(section, declared, found, beside)
     source = section.read("source", reader.source, None) if "source" in keys else None
-    if in_files and source is None and "source" not in section.values:
+    if in_files and "source" not in section.values:
         source = read_arrays(section, in_files, declared, beside)
-    if inline and in_files:
-        first = next(iter(inline))
-        section.reporter.add(messages.data.arrays_in_two_ways(section.spans[first].span, first))
-    elif (inline or in_files) and "source" in section.values:
-        section.reporter.add(messages.data.inline_and_source(section.spans["source"].span, [*inline, *in_files]))
-    else:
+    if not _said_in_two_ways(section, inline, in_files):
         _complete(section, declared, beside, source)
     if not section.failed:
         _check_inline(section, declared, inline, found)
@@ -84,6 +79,18 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     ways = {name: tuple(some) for name, some in found.ways.items()}
     take = section.take(TAKE) if "take" in keys else 0
     return Data(inline, source, ways, found.made_of, split, kinds, files, take=take)
+
+
+def _said_in_two_ways(section: SectionReader, inline: Collection[str], in_files: Collection[str]) -> bool:
+    """Report data of which some are written in the spec or have a file each, and others are elsewhere."""
+    if inline and in_files:
+        first = next(iter(inline))
+        section.reporter.add(messages.data.arrays_in_two_ways(section.spans[first].span, first))
+    elif (inline or in_files) and "source" in section.values:
+        section.reporter.add(messages.data.inline_and_source(section.spans["source"].span, [*inline, *in_files]))
+    else:
+        return False
+    return True
 
 
 def _inline(section: SectionReader, declared: Declarations) -> dict[str, list[Nested]]:

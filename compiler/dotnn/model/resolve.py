@@ -211,15 +211,12 @@ def _settle(network: NetworkReader, defaults: Defaults, batch: int) -> tuple[tup
     steps: list[Step] = []
     params: dict[str, Parameter] = {}
     for draft in network.steps.drafts:
-        owner = draft.params.path
-        names = {spec.name: f"{owner}.{spec.name}" for spec in draft.specs}
-        for spec in draft.specs:
-            if names[spec.name] not in params:
-                shaped = replace(spec, shape=(batch, *spec.shape)) if spec.rows else spec
-                params[names[spec.name]] = _parameter(names[spec.name], shaped, draft.span, defaults)
-        for weight in (w for use in draft.uses for w in use.weights):
-            if weight.path not in params:
-                params[weight.path] = _parameter(weight.path, weight.spec, weight.span, defaults)
+        names = {spec.name: f"{draft.params.path}.{spec.name}" for spec in draft.specs}
+        own = [(names[spec.name], _with_rows(spec, batch), draft.span) for spec in draft.specs]
+        used = [(weight.path, weight.spec, weight.span) for use in draft.uses for weight in use.weights]
+        for name, spec, span in (*own, *used):
+            if name not in params:
+                params[name] = _parameter(name, spec, span, defaults)
         ins = tuple(t.path for t in draft.ins)
         places = Places(draft.statement, tuple(use.settled() for use in draft.uses))
         attrs = {**draft.attrs, ROWS: batch} if draft.attrs.get("stateful") else draft.attrs
@@ -227,6 +224,11 @@ def _settle(network: NetworkReader, defaults: Defaults, batch: int) -> tuple[tup
         frozen = bool(draft.specs) and all(spec.frozen or spec.rows for spec in draft.specs)
         steps.append(Step(*made, tuple(weight.path for weight in draft.weights), frozen))
     return tuple(steps), params
+
+
+def _with_rows(spec: ParamSpec, batch: int) -> ParamSpec:
+    """Return what a stateful layer carries for each example of a batch in its whole shape; other parameters as is."""
+    return replace(spec, shape=(batch, *spec.shape)) if spec.rows else spec
 
 
 def _check_formulas(params: Iterable[Parameter], reporter: Reporter) -> None:

@@ -54,25 +54,41 @@ class SourceReader:
                 series[arg.name.id] = fields.add("", self._words(entry, arg, fields))
             else:
                 self._field(entry, arg, fields, spans)
-        for name in (name for name in spans if name not in fields.words):  # in their order, not that of hashes
-            columns = shared_columns(series, name, span or call.span)
-            item = declared_name(nodes.Name(call.span, name), self.declared)
-            self._check(entry, item, len(columns), span or call.span, spans)
+        self._add_shared(entry, fields, series, span or call.span, spans)
+        self._add_beside(entry, fields, spans)
+        words = fields.in_order([arg.name.id for arg in named if arg.name is not None])
+        steps = {name: spans.get(name, AT_THE_STEP) for name in words} if spans else {}
+        if entry.keys:
+            options, steps = self._settled(entry, words, options)
+        return FileSource(call.func.id, file.value, words, file.span, fields.places, options, steps)
+
+    def _add_shared(
+        self,
+        entry: DataSource,
+        fields: _Fields,
+        series: Mapping[str, tuple[str, ...]],
+        span: Span,
+        spans: Mapping[str, tuple[int, int]],
+    ) -> None:
+        """Add the inputs and targets whose windows are of a series that the source names, in their order."""
+        for name in (name for name in spans if name not in fields.words):
+            columns = shared_columns(series, name, span)
+            self._check_named(entry, name, len(columns), span, spans)
             fields.words[name] = columns
+
+    def _add_beside(self, entry: DataSource, fields: _Fields, spans: Mapping[str, tuple[int, int]]) -> None:
+        """Add the columns that something else names."""
         for name, column in self.beside.items():
             if entry.keys:
                 raise Fail(messages.data.source_form(column.span, f"{entry.file} has {' and '.join(entry.keys)}"))
             fields.add(name, [(column_word(column), column.span)])
             if name in self.declared:
-                item = declared_name(nodes.Name(column.span, name), self.declared)
-                self._check(entry, item, 1, column.span, spans)
-        order = [arg.name.id for arg in named if arg.name is not None]
-        found = sorted(fields.words.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
-        words = {name: columns for name, columns in found if name}
-        steps = {name: spans.get(name, AT_THE_STEP) for name in words} if spans else {}
-        if entry.keys:
-            options, steps = self._settled(entry, words, options)
-        return FileSource(call.func.id, file.value, words, file.span, fields.places, options, steps)
+                self._check_named(entry, name, 1, column.span, spans)
+
+    def _check_named(
+        self, entry: DataSource, name: str, count: int, span: Span, spans: Mapping[str, tuple[int, int]]
+    ) -> None:
+        self._check(entry, declared_name(nodes.Name(span, name), self.declared), count, span, spans)
 
     def _usual(self, entry: DataSource, call: nodes.Call) -> list[nodes.Arg]:
         """Return what the only input and the only target are of a source whose keys are an input's and a target's."""
@@ -220,6 +236,12 @@ class _Fields:
         self.words[name] = tuple(word for word, _ in found)
         self.places.update(found)
         return self.words[name]
+
+    def in_order(self, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Return the words by input and target, those that are named in the order of `names`, then the others."""
+        rank = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        found = sorted(self.words.items(), key=lambda pair: rank.get(pair[0], len(rank)))
+        return {name: words for name, words in found if name}
 
 
 def _keys(expr: nodes.Expr) -> list[tuple[str, Span]]:

@@ -13,7 +13,7 @@ from dotnn.codegen.derivatives import Derivatives
 from dotnn.core.arguments import Bound
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
-from dotnn.ir.node import Value
+from dotnn.ir.node import Node, Value
 from dotnn.model.model import Model, Step
 
 Array = np.ndarray
@@ -104,27 +104,35 @@ class Pass:
         return [*self._layers()]
 
     def _layers(self) -> Iterator[Layer]:
-        graph, producers = self.graph, self.graph.producers()
-        primal, sent = Derivatives(graph), dict[int, Value]()
-        for sender in graph.phase("backward"):
+        graph, producers, sent = self.graph, self.graph.producers(), self._sent()
+        for step in self.model.steps:
+            a = graph.steps[step.path]
+            z = _activated(producers.get(a.id), a)
+            weights = tuple(
+                p for p in step.params.values() if p in graph.params and len(graph.params[p].type.shape) > 1
+            )
+            if a.type.batched and a.type.dtype == "real" and (weights or z):
+                d = next((sent[v.id] for v in (z, a) if v is not None and v.id in sent), None)
+                yield Layer(step, self._array(z), self.values[a.id], self._array(d), weights)
+
+    def _sent(self) -> dict[int, Value]:
+        """Return the derivative of the loss by each value that has a whole one, by the value's number."""
+        primal, sent = Derivatives(self.graph), dict[int, Value]()
+        for sender in self.graph.phase("backward"):
             for v in sender.outs:
                 of, through = primal.of_cotangent(v) if v.role == "cotangent" else (None, "whole")
                 if of is not None and not through:
                     sent[of.id] = v
-        for step in self.model.steps:
-            a, node = graph.steps[step.path], producers.get(graph.steps[step.path].id)
-            weights = tuple(
-                p for p in step.params.values() if p in graph.params and len(graph.params[p].type.shape) > 1
-            )
-            activates = node is not None and node.loop is None and len(node.ins) == 1 and node.ins[0].type == a.type
-            if not a.type.batched or a.type.dtype != "real" or not (weights or activates):
-                continue
-            z = node.ins[0] if node and activates else None
-            d = next((sent[v.id] for v in (z, a) if v is not None and v.id in sent), None)
-            yield Layer(step, self._array(z), self.values[a.id], self._array(d), weights)
+        return sent
 
     def _array(self, v: Value | None) -> Array | None:
         return None if v is None else np.asarray(self.values[v.id])
+
+
+def _activated(node: Node | None, a: Value) -> Value | None:
+    """Return what a node takes that makes `a` of a value of its own type; None where `a` comes about otherwise."""
+    activates = node is not None and node.loop is None and len(node.ins) == 1 and node.ins[0].type == a.type
+    return node.ins[0] if node and activates else None
 
 
 @dataclass(frozen=True)

@@ -32,19 +32,24 @@ def read_text(
     if not places:
         raise DataError("the text is empty", path)
     known = list(next(iter(labels.values()))) if labels else sorted({unit for unit, _ in places})
-    for name, kind in kinds.items():
-        count = int(kind.partition(":")[2] or 2**62)
-        if kind.startswith("class") and name in columns and len(known) > count:
-            message = f"the text has {len(known)} different units, but {name} has {count} classes"
-            raise DataError(message, path, help=f"declare class[{len(known)}]")
+    classes = [name for name in columns if kinds.get(name, "").startswith("class")]
+    for name in classes:
+        check_classes(path, name, kinds[name], len(known))
     number = {unit: i for i, unit in enumerate(known)}
     unknown = [(unit, start) for unit, start in places if unit not in number]
     if unknown:
         told = [unknown_unit(path, text, *place) for place in unknown[:20]]
         raise told[0] if len(unknown) == 1 else TableError(told, len(unknown))
     numbers = np.array([number[unit] for unit, _ in places], dtype=np.int64)
-    named = [name for name in columns if kinds.get(name, "").startswith("class")]
-    return dict.fromkeys(columns, numbers), dict.fromkeys(named, known)
+    return dict.fromkeys(columns, numbers), dict.fromkeys(classes, known)
+
+
+def check_classes(path: str | pathlib.Path, name: str, kind: str, units: int) -> None:
+    """Raise DataError where a text has more different units than a class, "class:30", may have."""
+    count = int(kind.partition(":")[2] or units)
+    if units > count:
+        message = f"the text has {units} different units, but {name} has {count} classes"
+        raise DataError(message, path, help=f"declare class[{units}]")
 
 
 def units_of(text: str, by: str) -> typing.Iterator[re.Match[str]]:
