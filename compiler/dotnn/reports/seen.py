@@ -167,7 +167,7 @@ class Seen:
         """Some examples of the training part, in float64 where they are numbers of that kind."""
         count = len(next(iter(self.parts["train"].values())))
         rows = np.unique(np.linspace(0, count - 1, min(count, LOOKED_AT)).astype(int))
-        return {name: _double(np.asarray(a[rows])) for name, a in self.parts["train"].items()}
+        return {name: double(np.asarray(a[rows])) for name, a in self.parts["train"].items()}
 
     @cached_property
     def trained(self) -> Pass:
@@ -191,5 +191,6 @@ class Seen:
         return float(rate.attrs.get("lr", np.nan) if isinstance(rate, Bound) else rate)
 
 
-def _double(values: Array) -> Array:
+def double(values: Array) -> Array:
+    """Return numbers in float64; whole numbers as they are."""
     return values if values.dtype.kind in "iu" else values.astype(float)

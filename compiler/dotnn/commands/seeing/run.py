@@ -17,6 +17,7 @@ from dotnn.core.arguments import Bound
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.library.inits import INITS
 from dotnn.model.model import Model
+from dotnn.reports.seen import double
 from dotnn.running.preparing import prepared_again
 from dotnn.running.run_contents import Kept, check_finished, faults_of_runs, history_of, kept_in, result_of, script_text
 from dotnn.running.scripts import load_module, run_script
@@ -89,7 +90,7 @@ class Run:
             own = load_module(self.folder.path / "model.py", target.needs if target else None)
             params |= {name: w for name, w in own.init_params(seed, np.float64).items() if name in self.of_files}
         if hasattr(self.module, "unit_variance"):
-            params = self.module.unit_variance(params, {name: _double(a) for name, a in parts["train"].items()})
+            params = self.module.unit_variance(params, {name: double(a) for name, a in parts["train"].items()})
         return params
 
     @property
@@ -163,10 +164,6 @@ def _without_files(begun: Compilation) -> tuple[Compilation, frozenset[str]]:
         return begun, frozenset()
     without = replace(model, params={**model.params, **of_files})
     return Compilation.of(without, begun.sets, begun.warnings), frozenset(of_files)
-
-
-def _double(values: np.ndarray) -> np.ndarray:
-    return values if values.dtype.kind in "iu" else values.astype(float)
 
 
 def held_out(parts: Mapping[str, Arrays]) -> str:
