@@ -26,6 +26,13 @@ train { loss = mse(y, t) }""",
 }
 
 
+PREPARED = """model M { input x: [2]  target t: [1]
+  output y = x -> dense(4, tanh) -> dropout(30%, always = true) -> dense(1) }
+data { x = [[1, 2], [3, 5], [2, 1], [4, 4]]  t = [[1], [2], [3], [5]]  scale = [log(x), standard(x)] }
+train { loss = mse(y, t)  batch = 2 }"""
+"""A network that draws when it predicts, from inputs that are prepared by more than a scaling."""
+
+
 @cache
 def script_of(name: str) -> str:
     """The script; arrays begin as zeros, so that a statement left out does the same in every run."""
@@ -85,6 +92,11 @@ def test_a_mistake_in_a_prediction_is_found_where_it_is(name: str):
         assert report.blame is not None and first < report.blame.line < last
         assert report.blame.line >= line or report.blame.spec_line == statement_of(source, line), report.blame
     assert tried > 2
+
+
+def test_a_prediction_that_prepares_and_draws_is_right():
+    script = compile_model(model_of(PREPARED), Options("fast")).script
+    assert check_script(script, "drawn.py").verdict is Verdict.PASS
 
 
 def test_other_rows_are_found():

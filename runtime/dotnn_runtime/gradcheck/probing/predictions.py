@@ -4,6 +4,7 @@ written to be read, on one chunk of examples and on several.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -105,13 +106,14 @@ def _prepared_outputs(module: ModuleType, params: Arrays, examples: Arrays) -> A
         return {}
     made = module.make_forward
 
-    def plainly(params: Arrays, size: int) -> Callable[[Arrays], Arrays]:
+    def plainly(params: Arrays, size: int) -> Callable[..., Arrays]:
         own = made(params, size)
 
-        def run(examples: Arrays) -> Arrays:
-            outputs, cache = module.forward(params, examples, training=False)
+        def run(examples: Arrays, *rng: np.random.Generator) -> Arrays:
+            names = own(examples, *copy.deepcopy(rng))  # what else there is, is not of single examples
+            outputs, cache = module.forward(params, examples, training=False, **dict(zip(["rng"], rng, strict=False)))
             values = {**cache, **outputs}
-            return {name: values[name] for name in own(examples)}  # the others are not of single examples
+            return {name: values[name] for name in names}
 
         return run
 
