@@ -65,9 +65,17 @@ def _rows(e: Step, node: Node) -> bool:
 
 
 def _scale_columns(e: Step, node: Node) -> bool:
-    (weight,) = node.ins
+    (weight,), out, start = node.ins, e.out(node.out), 0
     row = _row(e, "before_tanh", node.attrs["factors"], node.attrs["widths"])
-    e.run(f"multiply({weight.name}, {row}, {e.out(node.out)})")
+    pieces = node.attrs.get("columns")
+    if not pieces:
+        e.run(f"multiply({weight.name}, {row}, {out})")
+        return True
+    for first, last in pieces:
+        source, number = (e.bind(f"{v}_{first}", f"{v}[..., {first}:{last}]") for v in (weight.name, row))
+        stop = start + last - first
+        e.run(f"multiply({source}, {number}, {e.bind(f'{out}_{start}', f'{out}[:, {start}:{stop}]')})")
+        start = stop
     return True
 
 
