@@ -49,12 +49,13 @@ def _for_speed(options: Options, words: frozenset[str]) -> Pipeline:
 def _for_predictions(options: Options, words: frozenset[str], shown: tuple[str, ...]) -> Pipeline:
     """The forward pass of the same network, put together for speed."""
     from dotnn.passes.join_gates import join_gates
+    from dotnn.passes.order_gates import order_gates
     from dotnn.passes.pack_steps import pack_steps
     from dotnn.passes.pool_filters import pool_filters
     from dotnn.passes.predict import predict
 
     whole = _plain(options, words)
-    return (*whole, predict.given(shown=shown), pool_filters, join_gates, pack_steps, whole[-1])
+    return (*whole, predict.given(shown=shown), pool_filters, join_gates, pack_steps, order_gates, whole[-1])
 
 
 def _schedule(draft: Draft) -> str:
