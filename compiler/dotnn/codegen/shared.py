@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dotnn.codegen import data, training
+from dotnn.codegen import augmenting, data, training
 from dotnn.codegen.lines import indented, literal, on_the_page
 from dotnn.codegen.preparing import fitted
 from dotnn.codegen.wrap import INDENT
@@ -32,6 +32,7 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
         "load_lines": indented(data.load_lines(model)),
         "classes": bool(data.classes(model)),
         "prepare_lines": indented(data.prepare_lines(model, prepared)),
+        "augment_lines": augmenting.lines(model),
         "has_test": has_test,
         "early": early,
         "add_loss": add,

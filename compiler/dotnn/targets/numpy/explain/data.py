@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
-from dotnn.codegen import tree
+from dotnn.codegen import augmenting, tree
 from dotnn.codegen.data import taken
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, in_type, is_affine
@@ -46,7 +46,13 @@ class DataWriter:
         """Return the functions."""
         load, prepare = self._load(), self._prepare()
         helpers = [*self._readers(), *self._preparing(), *([rows_class(self.model)] if self.by_rows else [])]
-        return [*(tree.Prose(text.strip("\n")) for text in helpers), load, prepare]
+        return [*(tree.Prose(text.strip("\n")) for text in helpers), load, prepare, *self._augment()]
+
+    def _augment(self) -> Iterator[tree.Function]:
+        """Yield the function that changes the training examples at random."""
+        if statements := augmenting.body(self.model):
+            place = self.spec.place_of_key("augment")
+            yield tree.Function("augment", ("examples", "rng"), augmenting.DOC, place, statements)
 
     def _readers(self) -> Iterator[str]:
         """Yield the functions that read a table, and make its texts what they stand for."""
