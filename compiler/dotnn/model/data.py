@@ -17,7 +17,6 @@ from dotnn.model.preparations import Declarations, Preparations, is_made, read_p
 from dotnn.model.section import SectionReader
 from dotnn.model.sources import SourceReader, raw_shape
 from dotnn.model.splits import BESIDE, Column, read_split
-from dotnn.model.windows import check_what_goes_with
 from dotnn.syntax import nodes
 
 DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split", "weights", "take", "augment")
@@ -74,8 +73,6 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
         _complete(section, declared, beside, source)
     if not section.failed:
         _check_inline(section, declared, inline, found)
-    if source and source.windows:
-        check_what_goes_with(section, source, split, found)
     files = reader.parts([key for key in PARTS if key in keys and key in section.values], source, split)
     kinds = {name: BESIDE[name] for name in columns} | ({"part": "text"} if files else {})
     ways = {name: tuple(some) for name, some in found.ways.items()}

@@ -243,6 +243,16 @@ class Data:
     take: int = 0
     augment: tuple[Augmented, ...] = ()
 
+    @property
+    def sorted(self) -> bool:
+        """Whether the rows of a series are put in the order of a column before they are seen through windows."""
+        return bool(self.source and self.source.windows) and "order" in self.beside
+
+    @property
+    def in_groups(self) -> bool:
+        """Whether a table holds several series, told apart by a column."""
+        return bool(self.source and self.source.windows) and "groups" in self.beside
+
     def has_part(self, name: str) -> bool:
         """Whether examples are held back as a part: "val" or "test"."""
         return name in self.files or (self.split is not None and self.split.fractions[name] > 0)

@@ -18,7 +18,8 @@ def moved_images(images: np.ndarray, steps: np.ndarray) -> np.ndarray:
     beyond = [(0, 0), (border, border), (border, border)] + [(0, 0)] * (images.ndim - 3)
     rows, columns = (np.arange(images.shape[1 + i]) + border - steps[:, i, None] for i in (0, 1))
     each = np.arange(len(images))[:, None, None]
-    return np.pad(images, beyond)[each, rows[:, :, None], columns[:, None, :]]
+    made: np.ndarray = np.pad(images, beyond)[each, rows[:, :, None], columns[:, None, :]]
+    return made
 
 
 def resampled(images: np.ndarray, matrices: np.ndarray, moves: np.ndarray, piece: int = 256) -> np.ndarray:

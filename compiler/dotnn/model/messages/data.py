@@ -76,10 +76,6 @@ def windows_shape(span: Span, name: str, shape: str, steps: int, columns: int) -
     return Diagnostic("NN323", message, span, help=f"declare it {name}: [{', '.join(wanted or ['1'])}]")
 
 
-def windows_and(span: Span, what: str, help: str) -> Diagnostic:
-    return Diagnostic("NN329", f"windows and {what} do not go together", span, help=help)
-
-
 def columns_shape(span: Span, name: str, shape: str, wanted: int, found: int) -> Diagnostic:
     given = f"{found} is given" if found == 1 else f"{found} are given"
     if shape == "[]":
