@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 
 MINUTES ?= 5
 SEED    ?= 0
-SLOW    := docs fuzz keras mutation reliability specs tensorflow_target validator
+SLOW    := browser docs fuzz keras mutation reliability specs tensorflow_target validator
 
 .PHONY: help demo test quick fuzz lint format bench manual clean
 

@@ -189,7 +189,7 @@ def windows_of(rows):
 def parts_of(folder, target):
     (folder / "m.py").write_text(compile_spec(str(folder / "s.nn"), TARGETS[target]).script)
     module = load_module(folder / "m.py", None)
-    return module.prepare(module.load_data())[0], module
+    return module.prepare(module.load_data())[0]
 
 
 def the_same(part, expected):
@@ -202,7 +202,7 @@ def the_same(part, expected):
 def test_windows_in_the_order_of_a_column(target, drop, tmp_path):
     """70 steps are split 35, 18, 17; a window with a gap is left out, and none goes across one."""
     plants(tmp_path, "order = hour", drop=drop)
-    parts, _ = parts_of(tmp_path, target)
+    parts = parts_of(tmp_path, target)
     in_turn = np.argsort(TABLE["hour"])
     for name, start, stop in (("train", 0, 35), ("val", 35, 53), ("test", 53, 70)):
         expected = [w for w in windows_of(in_turn[start:stop]) if not (drop and set(w[2]) & set(GAPS))]
@@ -212,10 +212,10 @@ def test_windows_in_the_order_of_a_column(target, drop, tmp_path):
 @pytest.mark.parametrize("drop", [False, True], ids=["whole", "with gaps"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_window_is_of_two_groups(target, drop, tmp_path):
-    """The rows of four plants lie mixed in the file; each has its windows, as pandas would group them, and one part."""
+    """The rows of four plants lie mixed in the file; each has its windows, and one part."""
     plants(tmp_path, "groups = plant, seed = 3", drop=drop)
     assert not any("NN613" in told for told in front(str(tmp_path / "s.nn"))[1])
-    parts, module = parts_of(tmp_path, target)
+    parts = parts_of(tmp_path, target)
     of_plant = {name: windows_of(np.flatnonzero(TABLE["plant"] == name)) for name in dict.fromkeys(TABLE["plant"])}
     left = {n: [w for w in some if not (drop and set(w[2]) & set(GAPS))] for n, some in of_plant.items()}
     drawn = np.sort(list(left))[np.random.default_rng(3).permutation(4)]
@@ -223,15 +223,6 @@ def test_no_window_is_of_two_groups(target, drop, tmp_path):
         the_same(parts[part], [w for name, some in left.items() if name in names for w in some])
     raw = load_examples(front(str(tmp_path / "s.nn"))[0])[0]
     np.testing.assert_array_equal(raw["groups"], [name for name, some in of_plant.items() for _ in some])
-
-
-def test_pandas_finds_the_same_windows(tmp_path):
-    """Its rolling sums of each plant's loads are those of the windows, to the last row."""
-    pandas = pytest.importorskip("pandas")
-    plants(tmp_path, "groups = plant")
-    sums = pandas.DataFrame(TABLE).groupby("plant", sort=False)["load"].rolling(5).sum().dropna()
-    raw = load_examples(front(str(tmp_path / "s.nn"))[0])[0]
-    np.testing.assert_allclose(raw["past"][..., 0].sum(axis=1) + raw["ahead"].sum(axis=1), sums, atol=1e-12)
 
 
 @pytest.mark.parametrize("style", ["explain", "fast"])

@@ -19,6 +19,7 @@ from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.targets.base import Draft
 from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
+from dotnn.targets.numpy.explain.generation import generation
 from dotnn.targets.numpy.explain.head import script_head
 from dotnn.targets.numpy.explain.initial import init_params, shapes_are_read
 from dotnn.targets.numpy.explain.network import Network, NetworkWriter
@@ -99,6 +100,7 @@ class _Script:
             tree.Banner("data"),
             *_pasted(changing),
             *data.items(),
+            *generation(self.model, self.graph),
             tree.Banner("command line"),
             *command_line.items(),
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dotnn.codegen import augmenting, learning_rate, optimizer, paste, tree
 from dotnn.codegen import training as common
@@ -12,6 +12,7 @@ from dotnn.codegen.lines import literal, table
 from dotnn.codegen.parts import shown, wrapped_pass
 from dotnn.codegen.preparing import fitted
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.figures import Figures
@@ -252,23 +253,42 @@ class TrainingWriter:
             yield from _inverted(self.vanishing)
 
 
-def _inverted(paths: Iterable[tuple[str, ...]]) -> Iterator[tree.Stmt]:
-    """Yield what adds 1 / v to the arrays for values in the cache, by the keys that lead there.
+def _inverted(paths: Mapping[str, tuple[str, ...]]) -> Iterator[tree.Stmt]:
+    """Yield what adds 1 / v to the arrays for values in the cache, by their layers, each with the keys that lead there.
 
     Caches of equal blocks, which only their key in the whole one tells apart, are gone through in a loop.
     """
-    inner: dict[str, list[tuple[str, ...]]] = {}
-    for first, *rest in paths:
-        inner.setdefault(first, []).append(tuple(rest))
+    inner: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for layer, (first, *rest) in paths.items():
+        inner.setdefault(first, []).append((_beyond(layer, first), tuple(rest)))
     for rests, alike in itertools.groupby(inner, key=inner.__getitem__):
         some = tuple(alike)
         if len(some) == 1:
-            yield from (_inverse(literal(".".join([*some, *rest[:-1]])), literal(some[0]), rest) for rest in rests)
+            yield from (_inverse(literal(name.format(n=some[0])), literal(some[0]), rest) for name, rest in rests)
         else:
-            names = [f'f"{{n}}.{".".join(rest[:-1])}"' if rest[1:] else "n" for rest in rests]
-            body = [_inverse(name, "n", rest) for name, rest in zip(names, rests, strict=True)]
-            yield tree.For(f"for n in {literal(some)}", tuple(body))
+            yield tree.For(f"for n in {literal(some)}", tuple(_inverses(rests)))
+
+
+def _beyond(layer: str, first: str) -> str:
+    """Return the name of a layer, `{n}` in place of the key that it begins with."""
+    begins = f"{layer}.".startswith(f"{first}.")
+    return "{n}" + layer.removeprefix(first) if begins else layer
+
+
+def _inverses(rests: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[tree.Stmt]:
+    """Yield what adds 1 / v for the values in the cache of each `n`: at once where they differ in one key alone."""
+    last = rests[0][1][1:]
+    keys = tuple(rest[0] for name, rest in rests if (name, rest[1:]) == (f"{{n}}.{''.join(rest[:1])}", last))
+    at_once = f'{{f"{{n}}.{{k}}": 1 / cache[n][k]{_subscripts(last)} for k in {literal(keys)}}}'
+    if len(keys) == len(rests) > 1 and len(f"arrays |= {at_once}") <= WIDTH - 2 * INDENT:
+        yield tree.assign("arrays", at_once, "|=")
+    else:
+        yield from (_inverse("n" if name == "{n}" else f'f"{name}"', "n", rest) for name, rest in rests)
 
 
 def _inverse(name: str, first: str, rest: Iterable[str]) -> tree.Assign:
-    return tree.assign(f"arrays[{name}]", f"1 / cache[{first}]{''.join(f'[{literal(key)}]' for key in rest)}")
+    return tree.assign(f"arrays[{name}]", f"1 / cache[{first}]{_subscripts(rest)}")
+
+
+def _subscripts(keys: Iterable[str]) -> str:
+    return "".join(f"[{literal(key)}]" for key in keys)
