@@ -364,6 +364,17 @@ def test_sunspots():
     np.testing.assert_allclose(root_mean_square(mean - after), 42, atol=0.5)
 
 
+def test_digits_few_is_better_for_the_changes():
+    module, _, history = trained("digits_few")
+    changed = module.augment
+    try:
+        module.augment = lambda examples, rng: examples
+        unchanged = module.train()[1].test["accuracy"]
+    finally:
+        module.augment = changed
+    assert history.test["accuracy"] >= 0.96 > 0.95 >= unchanged
+
+
 def test_load():
     """The last 453 of 3,024 hours, beside the forecasts that repeat the day, and the week, before."""
     history = trained("load")[2]
