@@ -14,6 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from support import SPECS, STYLES, forward_values, module_of, script_of
 
+from dotnn.running.feeding import Fed, answers
+from dotnn.running.generation import Choice
+
 
 @cache
 def trained(name, dtype=np.float32):
@@ -361,6 +364,17 @@ def test_sunspots():
     np.testing.assert_allclose(root_mean_square(mean - after), 42, atol=0.5)
 
 
+def test_digits_few_is_better_for_the_changes():
+    module, _, history = trained("digits_few")
+    changed = module.augment
+    try:
+        module.augment = lambda examples, rng: examples
+        unchanged = module.train()[1].test["accuracy"]
+    finally:
+        module.augment = changed
+    assert history.test["accuracy"] >= 0.96 > 0.95 >= unchanged
+
+
 def test_load():
     """The last 453 of 3,024 hours, beside the forecasts that repeat the day, and the week, before."""
     history = trained("load")[2]
@@ -373,6 +387,67 @@ def test_load():
 
 def test_jabberwocky():
     assert trained("jabberwocky")[2][-1]["accuracy"] >= 0.95
+
+
+def test_number_writer_writes_numbers_that_it_has_not_read():
+    """Against the list of all numbers; what is drawn next is written out here."""
+    module, params, _ = trained("number_writer")
+    text = (SPECS / "data" / "number_names.txt").read_text(encoding="utf-8")
+    known, read = sorted(set(text)), set(text.split())
+    found, rng = [known.index(unit) for unit in text[:12]], np.random.default_rng(0)
+    for _ in range(4000):
+        p = module.predict(params, {"seen": [found[-12:]]})["p"][0].astype(float) ** 2  # a temperature of 1/2
+        found.append(int((np.cumsum(p) <= rng.random() * p.sum()).sum()))
+    lines = "".join(known[i] for i in found).split("\n")[1:-1]
+    right = [line for line in lines if number_of(line) is not None]
+    assert len(right) >= 0.95 * len(lines) and set(" ".join(right).split()) <= read
+    assert 0.4 < np.mean([line not in text.split("\n") for line in right]) < 0.7
+
+
+def number_of(line):
+    """A number below 1000 in English words; None for what is none."""
+    units = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    values = {word: i for i, word in enumerate([*units.split(), "eighteen", "nineteen"], 1)}
+    round_ones = "twenty thirty forty fifty sixty seventy eighty ninety"
+    tens = {word: 10 * i for i, word in enumerate(round_ones.split(), 2)}
+    words, total = line.split(" "), 0
+    if words[1:2] == ["hundred"] and values.get(words[0], 10) < 10:
+        total, words = 100 * values[words[0]], words[2:]
+    if words and words[0] in tens:
+        total, words = total + tens[words[0]], words[1:]
+        values = {word: i for word, i in values.items() if i < 10}
+    if len(words) == 1 and words[0] in values:
+        total, words = total + values[words[0]], []
+    return total if total and not words else None
+
+
+def test_translation_answers_by_its_own_words():
+    """Against the two recurrent layers and the search step by step, written out."""
+    module, params, _ = trained("translation")
+    test = module.prepare(module.load_data())[0]["test"]
+    found = answers(
+        lambda inputs: module.predict(params, inputs),
+        {"digits": test["digits"]}, Fed("before", "words", 0), "p", 5, Choice(0.0), np.random.default_rng(0),
+    )  # fmt: skip
+    h = np.zeros((len(found), 32))
+    for step in range(3):
+        h = gru_step(params, "read", params["read.embedding1.W"][test["digits"][:, step]], h)
+    word, table = np.zeros(len(found), int), next(w for n, w in params.items() if w.shape == (29, 16))
+    for step in range(5):
+        h = gru_step(params, "said", table[word], h)
+        word = (h @ params["p.W"] + params["p.b"]).argmax(axis=1)
+        np.testing.assert_array_equal(found[:, step], word)
+    assert (found == test["words"]).all(axis=1).mean() >= 0.95
+
+
+def gru_step(params, layer, x, h):
+    """One step of a gated recurrent unit, the reset after the product; the gates are z, r and g."""
+    name = next(n.removesuffix(".U") for n in params if n.startswith(layer) and n.endswith(".U"))
+    W, U, b, c = (params[f"{name}.{part}"].astype(float) for part in ("W", "U", "b", "b_U"))
+    n = len(U)
+    a, s = x @ W + b, h @ U + c
+    z, r = (1 / (1 + np.exp(-(a[:, k : k + n] + s[:, k : k + n]))) for k in (0, n))
+    return z * h + (1 - z) * np.tanh(a[:, 2 * n :] + r * s[:, 2 * n :])
 
 
 def test_number_words():

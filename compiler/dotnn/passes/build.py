@@ -63,6 +63,7 @@ class _Build:
             steps=self.values,
             next_id=self.builder.next_id,
             state=self.state,
+            hands={h.name: self.values[self.model.outputs[h.of]] for h in self.model.hands},
             new_state={n: new_state[v.id][-1] for n, v in self.state.items() if v.id in new_state},
         )
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def predict_run(
         module, edited = script_of(folder, needs)
         params, scaling, labels = kept_in(folder, module)
         warn_of_divergence(folder)
-        inputs = _read(module, input_file, labels)
+        inputs = read_for(module, input_file, labels)
         _check_finite(params, {n: a for n, a in inputs.items() if _raw_inputs(module)[n] == module.INPUTS[n]}, scaling)
         drawn = _drawn(module, folder, seed)
         outputs = _outputs(folder, edited, lambda some: module.predict(params, some, scaling or None, **drawn), inputs)
@@ -53,8 +54,8 @@ def predict_run(
         write_predictions(add_likeliest(outputs, classes, labels), output, overwrite=force, labels=named)
 
 
-def _read(module: ModuleType, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
-    """Return the inputs. Raises `CompileError` with all that is wrong with their file."""
+def read_for(module: Any, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
+    """Return the inputs that a script says it reads. Raises `CompileError` with all that is wrong with their file."""
     try:
         return _inputs(module, file, labels)
     except DataError as error:
@@ -64,7 +65,7 @@ def _read(module: ModuleType, file: str, labels: dict[str, list[str]]) -> dict[s
         raise CompileError(faults) from None
 
 
-def _inputs(module: ModuleType, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
+def _inputs(module: Any, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
     """Read the inputs with the source that the name of the file tells, from standard input as CSV or .npz."""
     declared, form, windows = _raw_inputs(module), getattr(module, "FORMAT", None), getattr(module, "WINDOWS", None)
     readers = getattr(module, "READERS", {})
@@ -95,7 +96,7 @@ def _read_alone(format: str, file: str, shape: tuple[int, ...]) -> np.ndarray:
     return single_reader(SOURCES[format])(file)
 
 
-def _raw_inputs(module: ModuleType) -> Mapping[str, tuple[str, tuple[int, ...]]]:
+def _raw_inputs(module: Any) -> Mapping[str, tuple[str, tuple[int, ...]]]:
     """Return the kinds and shapes of what a script predicts from, before it is prepared."""
     raw: Mapping[str, tuple[str, tuple[int, ...]]] = getattr(module, "RAW_INPUTS", module.INPUTS)
     return raw

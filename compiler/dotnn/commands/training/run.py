@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,7 @@ from dotnn.commands.training.divergence import first_lost
 from dotnn.commands.training.prepare import Prepared, Request, prepare, seed_of
 from dotnn.reports.console import show_json
 from dotnn.reports.training import DIVERGED, EXIT_CODES, INTERRUPTED, RunResult, show_training, training_result
+from dotnn.running.feeding import fed_input
 from dotnn.running.resume import Saving, prepare_saving, resumed_folder, say_where_it_continues
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
 from dotnn.running.scripts import load_module
@@ -63,8 +65,14 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
     folder = resumed_folder(path, ready.training) if asked.resume else None
     continued = folder is not None
     if folder is None:
-        settings = {"settings": [*ready.begun.sets], "data": asked.data, "examples": digest_of(ready.examples)}
+        settings: dict[str, object] = {
+            "settings": [*ready.begun.sets],
+            "data": asked.data,
+            "examples": digest_of(ready.examples),
+        }
         settings |= {"init_from": asked.init_from} if asked.init_from else {}
+        fed = fed_input(ready.model, ready.examples)
+        settings |= {"fed": asdict(fed)} if fed is not None else {}
         folder = RunFolder.create(
             path, version=__version__, overwrite=asked.overwrite, info={**ready.training.info, **settings}
         )
