@@ -24,6 +24,7 @@ HELD = "split = split(train = 75%, val = 25%, order = file)"
 CALLS = {
     "accumulate": ["accumulate = 2", "accumulate = 3", "accumulate = 9"],
     "average": ["average = ema(0.7)", "average = last(3)"],
+    "ensemble": ["ensemble = bag(3)"],
     "noise": ["noise = gradient(0.1)", "noise = gradient(0.1, fade = 0.55)", "noise = weights(0.05)"],
     "rates": ["rates = rate(h, 0.1)", "rates = [rate(h, 0.5), rate(y.W, 2)]"],
     "shuffle": ["shuffle = batches", "shuffle = false"],
