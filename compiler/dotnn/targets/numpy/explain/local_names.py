@@ -206,7 +206,8 @@ class LocalNames:
         return [f"{base}_from_{through.rpartition('_')[2]}" if is_share else base, f"{base}_from_{through}"]
 
     def _shares(self, v: Value) -> bool:
-        return v.id not in self.frame.sent
+        """Whether a name says that a derivative is a share: what is handed in or out is all that the function knows."""
+        return v.id not in self.frame.sent and not (self.call.parent is not None and v.id in self.frame.returning)
 
     @cached_property
     def _senders(self) -> dict[int, Call]:
