@@ -5,7 +5,7 @@ The step is a small network of layers. What the states do not reach is computed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from dotnn.core.diagnostics import Span
@@ -106,24 +106,35 @@ def lower_cell(b: Builder, low: Lowering) -> Value:
     for step in body.steps:
         if step.path in body.whole:
             whole[step.path] = _written(b, low, step, whole)
-    masked = {state.after for state in body.carried} if "mask" in roles else set()
     inside = [step for step in body.steps if step.path not in body.whole]
     read = {path for step in inside for path in step.ins} | {state.after for state in body.carried}
     sequences = {path: value for path, value in whole.items() if path in read}
+    masked = {state.after for state in body.carried} if "mask" in roles else set()
 
     def one_step(b: Builder, at: Mapping[str, Value]) -> dict[str, Value]:
-        values = {**at, **{state.before: at[state.name] for state in body.states}}
-        kept = values | {state.before: at[f"{state.name}_in"] for state in body.states}
-        for step in inside:
-            products = step.weights and not step.attrs  # of values and parameters
-            new = "_new" if step.path in masked else ""  # what a masked step computes is not what it leaves
-            values[step.path] = _written(b, low, step, kept if products else values, new)
-            kept[step.path] = values[step.path]
-        return {state.name: _own(b, values, state, body) for state in body.carried}
+        return _one_step(b, low, at, inside, masked)
 
     widths = {state.name: (state.units, state.start) for state in body.carried}
     any_sequence = next(iter(whole.values()))
     return LoopOverTime(low, sequences, any_sequence, widths, one_step, body.output).write(b)
+
+
+def _one_step(
+    b: Builder, low: Lowering, at: Mapping[str, Value], inside: Iterable[CellStep], masked: Collection[str]
+) -> dict[str, Value]:
+    """Write a step of the loop, given what there is `at` it; return the states after it.
+
+    `inside` are the layers of the step, `masked` the paths of those that leave what was there before a padded step.
+    """
+    body = recurrence_of(low.attrs)
+    values = {**at, **{state.before: at[state.name] for state in body.states}}
+    kept = values | {state.before: at[f"{state.name}_in"] for state in body.states}
+    for step in inside:
+        products = step.weights and not step.attrs  # of values and parameters
+        new = "_new" if step.path in masked else ""  # what a masked step computes is not what it leaves
+        values[step.path] = _written(b, low, step, kept if products else values, new)
+        kept[step.path] = values[step.path]
+    return {state.name: _own(b, values, state, body) for state in body.carried}
 
 
 def _written(b: Builder, low: Lowering, step: CellStep, values: Mapping[str, Value], new: str = "") -> Value:

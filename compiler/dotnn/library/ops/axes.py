@@ -143,8 +143,9 @@ def _product(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     return TensorType((*a.shape[:-1], b.shape[-1]))
 
 
-MATMUL = Op("matmul", ("a", "b"), _product, "a @ b", sends(a="matmul_d_left(d, b)", b="matmul_d_right(a, d)"),
-            algebra=BILINEAR)  # fmt: skip
+MATMUL = Op(
+    "matmul", ("a", "b"), _product, "a @ b", sends(a="matmul_d_left(d, b)", b="matmul_d_right(a, d)"), algebra=BILINEAR
+)
 MATMUL_D_LEFT = Op(
     "matmul_d_left",
     ("d", "b"),
