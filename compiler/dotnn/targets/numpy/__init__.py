@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 
 def _write(draft: Draft) -> str:
+    if draft.parts and draft.style is not FAST:
+        from dotnn.targets.numpy.explain.turns import explained_turns
+
+        return explained_turns(draft).text
+    if draft.parts:
+        from dotnn.targets.numpy.turns import script_of_turns
+
+        return script_of_turns(draft)
     if draft.style is FAST:
         from dotnn.targets.numpy.script import script
 

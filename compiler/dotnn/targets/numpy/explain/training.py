@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dotnn.codegen import learning_rate, optimizer, paste, tree
+from dotnn.codegen import augmenting, learning_rate, optimizer, paste, tree
 from dotnn.codegen import training as common
 from dotnn.codegen.epochs import GOES_ON, HEAD, Loop, Words
 from dotnn.codegen.lines import literal, table
@@ -50,6 +50,8 @@ class TrainingWriter:
         self.scaling = ", scaling" if self.figures.unscales() else ""
         self.divided = any(self.parts[1:]) or self.fitted
         self.examples = 'parts["train"]' if self.divided else "examples"
+        self.augments = bool(augmenting.changes(model))
+        self.seen = "seen" if self.augments else self.examples
         self.count = f'len({self.examples}["{next(iter(model.inputs))}"])'
         self.shown = shown(self.added)
         figures, val_figures = (f"evaluate({self.shown}, {p}{self.scaling})" for p in (self.examples, 'parts["val"]'))
@@ -71,6 +73,7 @@ class TrainingWriter:
         found = self.figures.helpers() | optimizer.helpers(self.train)
         found |= {self.train.clip.entry.helper} if self.train.clip else set()
         found |= {plateau.entry.watches} if plateau else set()
+        found |= {"resampled"} if any(part.resampled for part in self.added) else set()
         found |= {"with_noise"} if self.train.setting("noise") else set()
         return found.union(*(paste.called_in(value) for _, value in constraints(self.model)))
 
@@ -98,6 +101,8 @@ class TrainingWriter:
             yield tree.Assign(("parts", "scaling" if self.fitted else "_"), prepared)
         else:
             yield tree.assign("examples", f'{prepared}[0]["train"]')
+        if any(part.resampled for part in self.added):
+            yield tree.assign(self.examples, f"resampled({self.examples}, seed)")
         if self._counts_examples():
             yield tree.assign("count", self.count)
         drawn = "init_params(seed, dtype)"
@@ -141,10 +146,17 @@ class TrainingWriter:
 
     def _first_gradient(self) -> Iterator[tree.Stmt]:
         """Yield the gradient before the first epoch: with all examples at once, an epoch ends with the next one."""
+        if self.full:
+            yield from self._augmented("len(history) + 1")
         if self._keeps_gradient():
-            yield tree.assign("grads", f'resume["grads"] if resume else {self._pass(self.examples)}[1]')
+            yield tree.assign("grads", f'resume["grads"] if resume else {self._pass(self.seen)}[1]')
         elif self.full:
-            yield tree.Assign(("loss", "grads"), self._pass(self.examples))
+            yield tree.Assign(("loss", "grads"), self._pass(self.seen))
+
+    def _augmented(self, epoch: str) -> Iterator[tree.Stmt]:
+        """Yield what changes the examples at random, as an epoch sees them."""
+        if self.augments:
+            yield tree.assign("seen", augmenting.augmented(self.examples, epoch))
 
     def _pass(self, batch: str) -> str:
         return f"{self.pass_}(params, {batch}{', rng=rng' * self.draws})"
@@ -163,7 +175,8 @@ class TrainingWriter:
 
     def _full_batch(self) -> Iterator[tree.Stmt]:
         yield from self._step()
-        yield tree.Assign(("loss", "grads"), self._pass(self.examples))
+        yield from self._augmented("epoch + 1")
+        yield tree.Assign(("loss", "grads"), self._pass(self.seen))
         yield tree.Do('history.append({"epoch": epoch, "loss": float(loss)})')
 
     def _batches(self) -> Iterator[tree.Stmt]:
@@ -175,6 +188,7 @@ class TrainingWriter:
             count = "count" if self._counts_examples() else self.count
             order = f"rng.permutation({count})" if self.train.shuffle else f"np.arange({count})"
             yield tree.Assign(("order", "total"), f"{order}, 0.0")
+        yield from self._augmented("epoch")
         size = "size" if self.train.setting("accumulate") else "BATCH_SIZE"
         yield tree.For(
             "for number in rng.permutation(len(batches))"
@@ -182,7 +196,7 @@ class TrainingWriter:
             else f"for chosen in np.split(order, range({size}, len(order), {size}))",
             (
                 *([tree.assign("chosen", "batches[number]")] if fixed else []),
-                tree.Assign(("loss", "grads"), self._pass(f"{{n: v[chosen] for n, v in {self.examples}.items()}}")),
+                tree.Assign(("loss", "grads"), self._pass(f"{{n: v[chosen] for n, v in {self.seen}.items()}}")),
                 tree.assign("total", added, "+="),
                 tree.If("not np.isfinite(loss)", (tree.Do("break"),)),
                 *self._step(),

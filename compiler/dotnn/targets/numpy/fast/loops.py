@@ -263,6 +263,13 @@ def zipped(wholes: Sequence[str]) -> str:
 
 def _wrapped_head(target: str, whole: str) -> list[str]:
     """Return the head of a loop over tuples of many arrays, on several lines."""
-    end = f") in {whole}:".replace(" ", "\0")  # may not be broken: it stands outside of the parentheses
-    lines = textwrap.wrap(f"for ({target}{end}", WIDTH - STEP, subsequent_indent=" " * 8, break_long_words=False)
+    called, opened, inside = f") in {whole}:".partition("(")
+    outside = called.replace(" ", "\0") + opened  # may not be broken: it stands in no parentheses
+
+    def broken(end: str) -> list[str]:
+        text = f"for ({target}{outside}{end}"
+        return textwrap.wrap(text, WIDTH - STEP, subsequent_indent=" " * 8, break_long_words=False)
+
+    whole_end = broken(inside.replace(" ", "\0"))
+    lines = whole_end if max(map(len, whole_end)) <= WIDTH - STEP else broken(inside)
     return [line.replace("\0", " ") for line in lines]
