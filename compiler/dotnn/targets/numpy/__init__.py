@@ -61,9 +61,11 @@ def _for_predictions(options: Options, words: frozenset[str], shown: tuple[str, 
     from dotnn.passes.pack_steps import pack_steps
     from dotnn.passes.pool_filters import pool_filters
     from dotnn.passes.predict import predict
+    from dotnn.passes.scale_first import scale_first
 
     whole = _plain(options, words)
-    return (*whole, predict.given(shown=shown), pool_filters, join_gates, pack_steps, order_gates, whole[-1])
+    joined = (pool_filters, join_gates, pack_steps, order_gates, scale_first)
+    return (*whole, predict.given(shown=shown), *joined, whole[-1])
 
 
 def _schedule(draft: Draft) -> str:
