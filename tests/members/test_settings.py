@@ -336,7 +336,7 @@ def test_beside_what_else_a_spec_may_have(train, beside):
     if weights:
         text = text.replace("t = [[1, 2]]", "t = [[1, 2]]  weights = [2]")
         given |= {"weights": np.arange(1.0, 24.0)}
-    if (weights and "accumulate" in train) or (beside == "frozen" and "rates" in train):
+    if beside == "frozen" and "rates" in train:
         with pytest.raises(CompileError, match="NN318"):
             model_of(text)
         return

@@ -25,6 +25,9 @@ WORDS = {
 }
 
 
+LESS_IS_BETTER = ("brier", "calibration_error", "mae", "rmse", "mean_error", "max_error")
+
+
 def figures_text(found: Mapping[str, Any]) -> str:
     """Return the object of `--json` as lines of text."""
     many = f"{found['examples']} example{'s' if found['examples'] != 1 else ''}"

@@ -113,7 +113,7 @@ def _of_classes(one: Classes) -> tuple[dict[str, Any], dict[str, Figure]]:
         "classes": rows,
     }
     if one.probable:
-        curve = _calibration(one, one.weights)
+        curve = one.calibration(one.weights)
         more["calibration"] = {
             "predicted": curve.predicted.tolist(),
             "observed": curve.observed.tolist(),
@@ -140,7 +140,7 @@ def _class_figures(one: Classes, actual: Array, count: int) -> dict[str, Figure]
     if one.probable:
         half = 2 if count == 2 else 1  # of two classes Brier's score is that of one of them
         found["brier"] = lambda w: calibration.brier(one.scores, actual, w) / half
-        found["calibration_error"] = lambda w: _calibration(one, w).error
+        found["calibration_error"] = lambda w: one.calibration(w).error
     return found
 
 
@@ -149,13 +149,6 @@ def _area(one: Classes, actual: Array, weights: Array | None) -> float:
     if one.scores.shape[1] == 2:
         return ranking.roc_auc(one.scores[:, 1], actual == 1, weights)
     return float(np.mean(ranking.roc_auc_by_class(one.scores, actual, weights)))
-
-
-def _calibration(one: Classes, weights: Array | None) -> calibration.Calibration:
-    """Return how often the positive class is right, else the predicted one, for each tenth of its probability."""
-    if one.positive >= 0:
-        return calibration.calibration(one.scores[:, one.positive], one.actual == one.positive, weights)
-    return calibration.calibration(one.scores.max(axis=1), one.predicted == one.actual, weights)
 
 
 def _number_figures(one: Numbers) -> dict[str, Figure]:

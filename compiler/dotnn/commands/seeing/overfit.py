@@ -67,7 +67,7 @@ class ByHeart:
 
 def learned_by_heart(begun: Compilation, examples: int, epochs: int, data: str | None, seed: int | None) -> ByHeart:
     """Train on a few examples of a spec's data, all at once, until they are known. Raises `CompileError`."""
-    raw, labels = load_examples(begun.model, data)
+    raw, labels = load_examples(begun.of_one("dotnn overfit").model, data)
     few = Compilation.of(_for_few(begun.model), begun.sets, ())
     needed = raw_declarations(few.model)
     chosen = _spread(few.model, {name: a for name, a in raw.items() if name in needed}, examples)

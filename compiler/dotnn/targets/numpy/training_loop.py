@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.codegen import learning_rate, optimizer, tree
+from dotnn.codegen import augmenting, learning_rate, optimizer, tree
 from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.parts import shown
@@ -62,7 +62,8 @@ def _first_gradient(model: Model) -> list[str]:
     the gradient for the next one, so that its loss is that after the update."""
     if model.train.batch:
         return []
-    return ["if resume is None:", "    loss = step(None, rng)", "else:", '    g[...] = resume["grads"]']
+    first = ["    renew(1)"] * bool(augmenting.changes(model))
+    return ["if resume is None:", *first, "    loss = step(None, rng)", "else:", '    g[...] = resume["grads"]']
 
 
 def _next_grads(model: Model) -> dict[str, str]:

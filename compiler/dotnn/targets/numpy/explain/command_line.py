@@ -10,7 +10,7 @@ from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import fitted
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
-from dotnn.model.raw import raw_declarations
+from dotnn.model.raw import keys_of_predictions, raw_declarations
 from dotnn.targets.numpy.explain import generation
 from dotnn.targets.numpy.explain.reading import column
 
@@ -160,15 +160,17 @@ class CommandLine:
         """Return the expression of the inputs, read from a table; texts are made numbers where they are cast."""
         assert self.table is not None
         plain = all(not kind.endswith("?") and kind not in ("text", "date") for kind, _ in self.raw.values())
-        plain = plain and self.table.numbers("") == ""
+        keys = {name: (kind, ()) for name, kind in keys_of_predictions(self.model).items()}
+        plain = plain and self.table.numbers("") == "" and not keys
         if self.table.entry.numbered:
             own = f"pathlib.Path(__file__).parent / {literal(self.table.path)}"
             cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"], like={own})' for name in self.raw}
             return table({name: column(text, *self.raw[name], self.table) for name, text in cells.items()})
         if plain:
             return f"{{n: {read}(options.inputs, INPUT_COLUMNS[n]) for n in INPUT_COLUMNS}}"
-        cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"])' for name in self.raw}
-        return table({name: column(text, *self.raw[name], self.table) for name, text in cells.items()})
+        raw = {**self.raw, **keys}
+        cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"])' for name in raw}
+        return table({name: column(text, *raw[name], self.table) for name, text in cells.items()})
 
     def _train(self) -> Iterator[tree.Stmt]:
         examples = "load_data(options.data), " if self._reads_file() else ""
