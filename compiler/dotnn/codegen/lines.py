@@ -7,7 +7,7 @@ the batch, the cache) is unpacked where it is first needed.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -58,7 +58,7 @@ class Body:
         """Append the lines of a statement's nodes."""
         self.unpack([v for n in block for v in n.ins], {v.id for n in block for v in n.outs})
         for node in block:
-            self.lines += loop_lines(node, node.loop) if node.loop else [statement(node)]
+            self.lines += loop_lines(node, node.loop, constant_starts(block)) if node.loop else [statement(node)]
             self.known.update(v.id for v in node.outs)
 
     def unpack(self, values: Iterable[Value], made_here: set[int] = frozenset()) -> None:  # type: ignore[assignment]
@@ -81,24 +81,34 @@ def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = ""
     return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node), room)
 
 
-def loop_lines(node: Node, loop: Loop) -> list[str]:
+def loop_lines(node: Node, loop: Loop, constant: Collection[int] = ()) -> list[str]:
     """Return a loop over time: arrays for what it collects, its steps, and what is left after the last one."""
     collected, final, summed = loop.outputs(node.outs)
     like = next(v for v in node.ins if v.type.dtype == "real")
-    dtype = loop_dtype(node, loop, attrgetter("name")) or f"{like.name}.dtype"
+    dtype = loop_dtype(node, loop, attrgetter("name"), constant) or f"{like.name}.dtype"
     lines = [*_arrays(collected, like, dtype), *(f"{v.name} = {_zeros(v, like, dtype)}" for v in summed)]
     lines += loop_steps(node, loop, attrgetter("name"))
     return lines + [f"{out.name} = {v.name}" for out, v in zip(final, loop.final, strict=True)]
 
 
-def loop_dtype(node: Node, loop: Loop, name_of: NameOf) -> str:
-    """Return the type of what a loop of the forward pass collects: any array that it reads may be complex there.
+def constant_starts(nodes: Iterable[Node]) -> set[int]:
+    """Return the numbers of first states that are the same number everywhere."""
+    found: set[int] = set()
+    for node in nodes:
+        if node.op == "zero_state" or (node.op == "expression" and all(v.id in found for v in node.ins)):
+            found.add(node.out.id)
+    return found
+
+
+def loop_dtype(node: Node, loop: Loop, name_of: NameOf, constant: Collection[int]) -> str:
+    """Return the type of what a loop of the forward pass collects: any array that it reads may be complex there, but
+    first states that are `constant`.
 
     Nothing is complex in the backward pass, whose loops have no text here.
     """
     if node.phase == "backward":
         return ""
-    initial = {v.id for v in loop.initial(node.ins)}
+    initial = {v.id for v in loop.initial(node.ins) if v.id in constant}
     read = dict.fromkeys(name_of(v) for v in node.ins if v.type.dtype == "real" and v.id not in initial)
     return f"np.result_type({', '.join(read)})"
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from dotnn.codegen import tree
-from dotnn.codegen.lines import loop_dtype
+from dotnn.codegen.lines import constant_starts, loop_dtype
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Loop, Node, Value
@@ -45,7 +45,8 @@ class Loops(Statements):
     def _left(self, node: Node, loop: Loop, arrays: Sequence[Value], phase: str) -> list[tree.Stmt]:
         """Return what makes the arrays that the steps fill, and the sums that they add to."""
         like = self._like(node, phase)
-        dtype = loop_dtype(node, loop, lambda v: self.ref(v, phase)) or f"{like}.dtype"
+        constant = constant_starts(self.call.direct("forward"))
+        dtype = loop_dtype(node, loop, lambda v: self.ref(v, phase), constant) or f"{like}.dtype"
         filled = [tree.assign(self._target(v), self._zeros(v, like, dtype), comment=str(v.type)) for v in arrays]
         summed = loop.outputs(node.outs)[2]
         return [*filled, *(tree.assign(self._target(v), self._zeros(v, like, dtype)) for v in summed)]
