@@ -120,10 +120,12 @@ def run(
     *,
     rng: np.random.Generator | None = None,
     training: bool = True,
-    d_loss: float = 1.0,
+    d_loss: float | Array = 1.0,
     rounded: Rounding = as_it_is,
 ) -> dict[int, Array]:
     """Run all nodes; `values` maps parameter, input and target names to arrays. Returns arrays by value number.
+
+    `d_loss` is the seed: a number, or an array where the graph goes back from another value than a loss.
 
     `rounded` is applied to every value that is computed: another arithmetic than that of the processor.
     """

@@ -82,6 +82,6 @@ def _verify_results(graph: Graph, known: set[int]) -> None:
     if lost:
         raise InvalidGraph(f"results {lost} are never assigned")
     for name, grad in graph.grads.items():
-        source = graph.params.get(name) or graph.inputs[name]
+        source = graph.differentiated(name)
         if grad.type.shape != source.type.shape:
             raise InvalidGraph(f"gradient of {name} has shape {grad.type}, not {source.type}")

@@ -33,7 +33,7 @@ def predict(graph: Graph, *, shown: tuple[str, ...] = ()) -> Graph:
     mode = _Mode()
     nodes = tuple(mode.nodes(forward))
     nothing = replace(graph, nodes=nodes, outputs=read, loss=None, seed=None, grads={}, targets={}, steps={})
-    return _live(replace(nothing, new_state={}, remarks={}).map_values(mode.value))
+    return _live(replace(nothing, new_state={}, remarks={}, hands={}).map_values(mode.value))
 
 
 @dataclass

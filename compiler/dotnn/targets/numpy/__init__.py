@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 
 def _write(draft: Draft) -> str:
+    if draft.parts and draft.style is not FAST:
+        from dotnn.targets.numpy.explain.turns import explained_turns
+
+        return explained_turns(draft).text
+    if draft.parts:
+        from dotnn.targets.numpy.turns import script_of_turns
+
+        return script_of_turns(draft)
     if draft.style is FAST:
         from dotnn.targets.numpy.script import script
 
@@ -58,12 +66,13 @@ def _for_speed(options: Options, words: frozenset[str]) -> Pipeline:
 def _for_predictions(options: Options, words: frozenset[str], shown: tuple[str, ...]) -> Pipeline:
     """The forward pass of the same network, put together for speed."""
     from dotnn.passes.join_gates import join_gates
+    from dotnn.passes.order_gates import order_gates
     from dotnn.passes.pack_steps import pack_steps
     from dotnn.passes.pool_filters import pool_filters
     from dotnn.passes.predict import predict
 
     whole = _plain(options, words)
-    return (*whole, predict.given(shown=shown), pool_filters, join_gates, pack_steps, whole[-1])
+    return (*whole, predict.given(shown=shown), pool_filters, join_gates, pack_steps, order_gates, whole[-1])
 
 
 def _schedule(draft: Draft) -> str:

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from .types import Key
 
 BANNER = re.compile(r"#\s*(?P<text>.*?)\s{2,}(?P<place>\S+\.nn:\d+)$")
+DOC = re.compile(r'\s*"""(?P<text>.*?)\s{2,}(?P<place>\S+\.nn:\d+)(?:""")?$')
 _AXES = r"np\.(?:moveaxis|swapaxes)\("
 _TURNED = re.compile(rf"(?:{_AXES})?(?P<array>\w+)(?:\.T|\.(?:reshape|transpose|swapaxes)\(.*\)|, [-\d]+, [-\d]+\).*)$")
 TIME = "step"
@@ -161,12 +162,12 @@ class Structure:
         return {name: _assigned_once_in_loops(function) for name, function in self.functions.items()}
 
     def place(self, line: int) -> Place:
-        """Return a line of the script with the nearest banner above it, or the line itself where that is its own."""
+        """Return a line of the script with the nearest banner above it: its own, or the docstring of its function."""
         if not 0 < line <= len(self.lines):
             return Place()
         text = self.lines[line - 1].partition("  # ")[0].strip()
         for above in range(line - 1, -1, -1):
-            match = BANNER.search(self.lines[above])
+            match = BANNER.search(self.lines[above]) or DOC.match(self.lines[above])
             if match:
                 code = self.lines[above][: match.start()].strip()
                 return Place(line, text, code or match["text"], match["place"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from dotnn.ir.node import Node
+from dotnn.ir.node import Node, Value
 from dotnn.ir.tensor import Attrs
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
+from dotnn.targets.numpy.fast.kernels.pieces import per_feature
 
 
 def _row(e: Step, hint: str, numbers: Sequence[float], widths: Sequence[int]) -> str:
@@ -20,25 +21,21 @@ def _scaled_tanh(e: Step, node: Node) -> bool:
     (z,), attrs = node.ins, node.attrs
     out, source = e.out(node.out), z.name
     if attrs["before"] is not None:
-        before = e.per_feature(_row(e, "before_tanh", attrs["before"], attrs["widths"]))
+        before = per_feature(e, _row(e, "before_tanh", attrs["before"], attrs["widths"]))
         e.run(f"multiply({z.name}, {before}, {out})")
         source = out
     e.run(f"tanh({source}, {out})", "all gates at once: sigmoid(z) = tanh(z/2)/2 + 1/2")
-    if e.axes.batch_last:
-        _scale_blocks(e, out, attrs)
-        return True
-    e.run(f"multiply({out}, {_row(e, 'behind_tanh', attrs['factor'], attrs['widths'])}, {out})")
-    e.run(f"add({out}, {_row(e, 'half_or_zero', attrs['shift'], attrs['widths'])}, {out})")
+    _scale_blocks(e, node.out, attrs)
     return True
 
 
-def _scale_blocks(e: Step, out: str, attrs: Attrs) -> None:
-    """Multiply and shift the gates that are sigmoids; features first, gates side by side are a block."""
+def _scale_blocks(e: Step, out: Value, attrs: Attrs) -> None:
+    """Multiply and shift the gates that are sigmoids: such as lie side by side are a block."""
     start = 0
     for (factor, shift), gates in groupby(zip(attrs["factor"], attrs["shift"], attrs["widths"], strict=True), _scale):
         stop = start + sum(width for _, _, width in gates)
         if (factor, shift) != (1, 0):
-            block = e.bind(f"{out}_sigmoids", f"{out}[{start}:{stop}]")
+            block = e.features(out, start, stop, "sigmoids")
             e.run(f"multiply({block}, {e.number('half', repr(factor))}, {block})")
             e.run(f"add({block}, {e.number('half', repr(shift))}, {block})")
         start = stop
@@ -68,9 +65,17 @@ def _rows(e: Step, node: Node) -> bool:
 
 
 def _scale_columns(e: Step, node: Node) -> bool:
-    (weight,) = node.ins
+    (weight,), out, start = node.ins, e.out(node.out), 0
     row = _row(e, "before_tanh", node.attrs["factors"], node.attrs["widths"])
-    e.run(f"multiply({weight.name}, {row}, {e.out(node.out)})")
+    pieces = node.attrs.get("columns")
+    if not pieces:
+        e.run(f"multiply({weight.name}, {row}, {out})")
+        return True
+    for first, last in pieces:
+        source, number = (e.bind(f"{v}_{first}", f"{v}[..., {first}:{last}]") for v in (weight.name, row))
+        stop = start + last - first
+        e.run(f"multiply({source}, {number}, {e.bind(f'{out}_{start}', f'{out}[:, {start}:{stop}]')})")
+        start = stop
     return True
 
 

@@ -10,12 +10,11 @@ from itertools import pairwise
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value, readers
-from dotnn.targets.numpy.fast.axes import BATCH_FIRST, BATCH_LAST, Axes
 from dotnn.targets.numpy.fast.kernels import kernel_of, overwritable
 from dotnn.targets.numpy.fast.placement.folding import foldable
 from dotnn.targets.numpy.fast.placement.places import How, Layout, Order, Piece, Place
 from dotnn.targets.numpy.fast.placement.pool import Pool
-from dotnn.targets.numpy.fast.placement.sequences import fits, is_sequence, time_first
+from dotnn.targets.numpy.fast.placement.sequences import fits, is_sequence
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
 
 
@@ -23,15 +22,12 @@ from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
 class Placement:
     """Where every value of a step lives, for a writer that decides nothing.
 
-    `axes` are those of the steps of loops, `time_first` the sequences that lie with time first, `folded` the affine
-    nodes whose bias is one more row of W by the numbers of W and b, `pairs` the gradients that are written together
-    with their loss, `loops` the places inside loops, by the identity of the node.
+    `folded` are the affine nodes whose bias is one more row of W by the numbers of W and b, `pairs` the gradients that
+    are written together with their loss, `loops` the places inside loops, by the identity of the node.
     """
 
     graph: Graph
-    axes: Axes = BATCH_FIRST
     places: dict[int, Place] = field(default_factory=dict)
-    time_first: set[int] = field(default_factory=set)
     folded: dict[int, Node] = field(default_factory=dict)
     pairs: dict[int, Node] = field(default_factory=dict)
     loops: dict[int, LoopPlacement] = field(default_factory=dict)
@@ -64,8 +60,7 @@ class Placer:
     def __init__(self, graph: Graph, *, reuse: bool) -> None:
         self.graph, self.training = graph, graph.loss is not None
         folded = foldable(graph) if self.training else {}
-        axes, by_time = (BATCH_FIRST, time_first(graph)) if self.training else (BATCH_LAST, set())
-        self.found = Placement(graph, axes, time_first=by_time, folded=folded, owners=_owners(graph))
+        self.found = Placement(graph, folded=folded, owners=_owners(graph))
         self.carried = {node.ins[0].id for node in folded.values()}
         self.paths = {v.id: name for name, v in graph.params.items()}
         self.readers = readers(graph.nodes)
@@ -112,7 +107,7 @@ class Placer:
     def layout(self, value: Value) -> Layout:
         """Return how a value's own array lies."""
         image = value.type.batched and len(value.type.shape) == 4 and value.id not in self.positions
-        order: Order = "planes" if image else "steps" if value.id in self.found.time_first else "features"
+        order: Order = "planes" if image else "features"
         return order, value.type.shape
 
     def put(self, value: Value, place: Place) -> None:
@@ -273,7 +268,7 @@ class Placer:
             self.array(value, (), ())
             return
         self.settle(value, Place("rows", piece=piece))
-        if piece.columns or not is_sequence(value.type):
+        if piece.columns and is_sequence(value.type):
             self.found.strided.add(value.id)
 
     def note_gate(self, out: Value, piece: Piece) -> None:

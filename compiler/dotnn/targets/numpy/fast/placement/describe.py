@@ -10,7 +10,7 @@ from dotnn.targets.numpy.fast.placement.batch import Placement
 from dotnn.targets.numpy.fast.placement.places import Piece, Place, StepPlace
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
 
-ORDERS = {"features": "features first", "planes": "planes of images", "steps": "time first"}
+ORDERS = {"features": "features first", "planes": "planes of images"}
 
 
 def describe(placed: Placement) -> str:
@@ -74,7 +74,7 @@ def _step(value: Value, place: StepPlace) -> str:
     if place.piece is not None:
         return f"step of {_piece(place.piece)}"
     if place.base is not None:
-        return f"{place.base.name}[:, {place.columns[0]}:{place.columns[1]}]"
+        return f"{place.base.name}[{place.columns[0]}:{place.columns[1]}]"
     return "new array" if place.first.id == value.id else f"over {place.first.name}"
 
 

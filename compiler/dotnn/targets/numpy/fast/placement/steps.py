@@ -28,7 +28,7 @@ class LoopPlacement:
     """Where the values of one loop live.
 
     `starts` are the places of the states before the first step, by their number, with what is copied there (None for
-    zero); `copied` are sequences that are handed out in another order than the loop holds them in.
+    zero).
     """
 
     def __init__(self, placer: Placer, node: Node, loop: Loop) -> None:
@@ -36,7 +36,6 @@ class LoopPlacement:
         self.body = Body(node, loop, keeps=placer.training or bool(loop.collected))
         self.places: dict[int, StepPlace] = {}
         self.starts: list[tuple[Value, Value | None]] = []
-        self.copied: list[tuple[Value, Piece]] = []
         self.joints: dict[int, Rows] = {}
         counted = (n for n in loop.nodes if n.out.id not in self.body.alias)
         self._counts = Counter(self.body.root(v).id for n in counted for v in n.ins)
@@ -109,20 +108,16 @@ class LoopPlacement:
                 self.place(self.body.made[k].out)
 
     def _collect(self, value: Value, out: Value) -> None:
-        """Place a sequence that is handed out: the array of all steps of a value, or a copy in another order."""
-        found = self.placer.found
-        body, in_order = self.body, found.axes.batch_last or out.id in found.time_first
-        own = value.id in body.made and value.id not in self.places.keys() | body.parts.keys() | body.joints
-        if own and in_order:
+        """Place a sequence that is handed out: the array of all steps of a value."""
+        body = self.body
+        if value.id in body.made and value.id not in self.places.keys() | body.parts.keys() | body.joints:
             self.places[value.id] = StepPlace(value, Piece(Rows(value.name, sequence=out)), pinned=True)
             self.placer.hand_out(out, None)
             return
         piece = self.place(value).piece
         assert piece is not None
-        self.placer.hand_out(out, piece if in_order else None)
-        if not in_order:
-            self.copied.append((out, piece))
-        elif value.id in body.parts and body.parts[value.id][0].id in body.made.keys() - body.joints:
+        self.placer.hand_out(out, piece)
+        if value.id in body.parts and body.parts[value.id][0].id in body.made.keys() - body.joints:
             self.placer.note_gate(out, piece)  # beside sequences and states there is nothing to overwrite
 
     def _results(self) -> None:
