@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 
 MINUTES ?= 5
 SEED    ?= 0
-SLOW    := docs fuzz keras mutation reliability specs tensorflow_target validator
+SLOW    := browser docs fuzz keras mutation reliability specs tensorflow_target validator
 
 # The tests start hundreds of processes: let none compile the compiler anew, and none wait for threads that small
 # matrices have no work for.
@@ -52,6 +52,7 @@ format: $(READY) ## put every file into its one layout
 
 manual: $(READY) ## write the tables and the shown outputs of the documentation anew
 	$(BIN)/python -m dotnn.commands.manual docs/language.md docs/commands.md docs/runs.md
+	$(BIN)/python docs/gallery.py
 	$(BIN)/python docs/blocks.py *.md docs/*.md docs/decisions/*.md
 
 bench: $(READY)  ## measure speed beside other libraries

@@ -1,6 +1,8 @@
 """What the tests of compiled scripts share: compile a spec, run it as a module, differentiate it independently."""
 
+import os
 import runpy
+import shutil
 import sys
 import warnings
 from collections import defaultdict
@@ -14,6 +16,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 
 from dotnn.core.diagnostics import CompileError, Source
 from dotnn.model.model import Model
@@ -26,6 +29,14 @@ ROOT = Path(__file__).parents[1]
 SPECS = ROOT / "specs"
 STYLES = ("explain", "fast")
 STEP = 1e-20
+REQUIRED = "DOTNN_REQUIRE_SYSTEM_TOOLS" in os.environ
+"""`.ci/run` sets it once it has installed the system's programs that tests need: there, absence is a failure."""
+
+
+def need(program: str) -> None:
+    """Skip a test whose program is not there; where it must be, fail."""
+    if not shutil.which(program):
+        (pytest.fail if REQUIRED else pytest.skip)(f"{program} is not installed")
 
 
 def compiled(

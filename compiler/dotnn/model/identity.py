@@ -20,7 +20,22 @@ from dotnn.model.model import Model, Step
 
 OF_TRAINING = ("init", "penalty", "decay", "constraint")
 """The families whose members say how parameters come about, not what is computed with them."""
-LATER = ("frozen", "options", "windows", "formats", "packages", "mask", "counts", "stateful", "always", "take")
+LATER = (
+    "frozen",
+    "options",
+    "windows",
+    "formats",
+    "packages",
+    "mask",
+    "counts",
+    "stateful",
+    "always",
+    "take",
+    "recompute",
+    "augment",
+    "turns",
+    "hands",
+)
 """Fields and arguments that came later: they count where they are set, so that a run from before can be resumed."""
 
 

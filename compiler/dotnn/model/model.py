@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
 from dotnn.ir.tensor import Attrs, TensorType
+from dotnn.library.augmentations import Augmentation
 from dotnn.library.constraints import Constraint
 from dotnn.library.inits import Init
 from dotnn.library.layers import Layer
@@ -19,6 +20,7 @@ from dotnn.library.sources import SOURCES, DataSource
 from dotnn.model.training import Checkpoint as Checkpoint
 from dotnn.model.training import Chosen as Chosen
 from dotnn.model.training import EarlyStop as EarlyStop
+from dotnn.model.training import Handed as Handed
 from dotnn.model.training import LossTerm as LossTerm
 from dotnn.model.training import MetricTerm as MetricTerm
 from dotnn.model.training import Read as Read
@@ -26,6 +28,7 @@ from dotnn.model.training import Stop as Stop
 from dotnn.model.training import StopAfter as StopAfter
 from dotnn.model.training import StopWhen as StopWhen
 from dotnn.model.training import Train as Train
+from dotnn.model.training import Turn as Turn
 
 Nested: TypeAlias = "int | float | list[Nested]"
 """An array as nested lists of numbers."""
@@ -215,12 +218,21 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Augmented:
+    """One way in which the training examples are changed at random, and the arrays that are, all of them alike."""
+
+    way: Bound[Augmentation]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Data:
     """Where examples come from: `inline` arrays (nested lists) or a file, and what is done to them.
 
     `prepared` has the preparations of an input or target, in order. `made_of` says of an input that has no data of its
     own of which other one it is made; `beside` has the kinds of arrays that are read beside inputs and targets, and
-    `files` the parts that have a file of their own. `take` is how many examples are left to train on, 0: all.
+    `files` the parts that have a file of their own. `take` is how many examples are left to train on, 0: all;
+    `augment` is what is done to these at random, in order.
     """
 
     inline: Mapping[str, list[Nested]] = field(default_factory=dict)
@@ -231,6 +243,17 @@ class Data:
     beside: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, FileSource] = field(default_factory=dict)
     take: int = 0
+    augment: tuple[Augmented, ...] = ()
+
+    @property
+    def sorted(self) -> bool:
+        """Whether the rows of a series are put in the order of a column before they are seen through windows."""
+        return bool(self.source and self.source.windows) and "order" in self.beside
+
+    @property
+    def in_groups(self) -> bool:
+        """Whether a table holds several series, told apart by a column."""
+        return bool(self.source and self.source.windows) and "groups" in self.beside
 
     def has_part(self, name: str) -> bool:
         """Whether examples are held back as a part: "val" or "test"."""
@@ -252,6 +275,9 @@ class Model:
 
     `packages` has the version of every package whose members it may use, `sizes` where the data say the constants that
     the spec leaves open.
+
+    Where several named sections take turns, `turns` has them, and `train` says what they have in common: its losses and
+    metrics are those of all. The model of one of them alone `hands` on what later ones read.
     """
 
     source: Source
@@ -267,6 +293,8 @@ class Model:
     check: Check
     packages: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, str] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
+    hands: tuple[Handed, ...] = ()
 
     @property
     def size(self) -> int:

@@ -46,8 +46,10 @@ def _blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> 
     if found.pattern is not None:
         return blame_for_note(script, point) or blame_for_gradient(script, found.name, found.pattern)
     by_kind = {
-        Unsound.NOT_FINITE: blame_for_value, Unsound.UNSTEADY: blame_for_unsteady, Unsound.FORWARD: blame_for_forward,
-    }  # fmt: skip
+        Unsound.NOT_FINITE: blame_for_value,
+        Unsound.UNSTEADY: blame_for_unsteady,
+        Unsound.FORWARD: blame_for_forward,
+    }
     return by_kind[found.fault](script, point) if found.fault else None
 
 
