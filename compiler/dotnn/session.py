@@ -167,6 +167,12 @@ class Compilation:
         """The compilation of each of several sections that take turns, as if it were the only one."""
         return {turn.name: Compilation.of(model, self.sets, check=self.check) for turn, model in sections(self.model)}
 
+    def of_one(self, command: str) -> Compilation:
+        """Return this compilation. Raises `CompileError` where several sections take turns, which `command` cannot."""
+        if self.model.turns:
+            raise CompileError([messages.turns.one_at_a_time(self.model.turns[0].span, command)], self.model.source)
+        return self
+
     @cached_property
     def alone(self) -> Compilation:
         """The compilation of a section that hands nothing on: a script like that of any spec."""

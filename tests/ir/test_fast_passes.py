@@ -18,12 +18,13 @@ from dotnn.passes.join_gates import join_gates
 from dotnn.passes.order_gates import order_gates
 from dotnn.passes.pack_steps import pack_steps
 from dotnn.passes.predict import predict
+from dotnn.passes.scale_first import scale_first
 from dotnn.passes.sum_after_loops import sum_after_loops
 from dotnn.session import lower
 
 RECURRENT = [spec for _, spec in LAYER_SPECS if any(cell in spec for cell in ("rnn", "lstm", "gru"))]
 PASSES = (sum_after_loops, join_gates, pack_steps)
-OF_PREDICTIONS = (predict, join_gates, pack_steps, order_gates)
+OF_PREDICTIONS = (predict, join_gates, pack_steps, order_gates, scale_first)
 LSTM = """model M { input x: [5, 3]  target t: [2]  output y = x -> lstm(4) -> dense(2) }
 train { loss = mse(y, t) }"""
 
@@ -66,8 +67,8 @@ def test_gates_of_one_activation_are_one_block():
         graph = step(graph)
     (act,) = (n for n in graph.all_nodes() if n.op == "scaled_tanh")
     assert act.attrs["factor"] == (0.5, 0.5, 0.5, 1)
-    (weights,) = (n for n in graph.nodes if n.op == "scale_columns")
-    assert weights.attrs["columns"] == ((0, 8), (12, 16), (8, 12))
+    weights = [n for n in graph.nodes if n.op == "scale_columns"]
+    assert [n.attrs["columns"] for n in weights] == 3 * [((0, 8), (12, 16), (8, 12))], "W, U and b"
 
 
 def with_other_ops(graph: Graph, other: dict[str, Op]) -> Graph:

@@ -188,6 +188,7 @@ def test_the_gradients_are_proven_and_the_steps_are_those_of_the_examples_that_a
 
 
 def test_a_script_that_mixes_up_what_it_sees_is_found(folder):
+    (folder / "s.nn").write_text(SPEC)
     script = compile_spec(str(folder / "s.nn"), TARGETS["explain"]).script
     taken = "{n: v[chosen] for n, v in seen.items()}"
     assert script.count(taken) == 1

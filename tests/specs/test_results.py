@@ -1,10 +1,13 @@
 """What the specs promise in their comments, against independent implementations where there are any."""
 
+import gzip
 import warnings
 from functools import cache
 
 import numpy as np
 import pytest
+from errors.runner import dotnn
+from PIL import Image
 from scipy.optimize import nnls
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
@@ -364,15 +367,56 @@ def test_sunspots():
     np.testing.assert_allclose(root_mean_square(mean - after), 42, atol=0.5)
 
 
-def test_digits_few_is_better_for_the_changes():
-    module, _, history = trained("digits_few")
+@pytest.mark.parametrize(
+    ("name", "with_changes", "without"), [("digits_few", 0.96, 0.95), ("shapes", 28 / 30, 18 / 30)]
+)
+def test_few_images_are_better_changed(name, with_changes, without):
+    module, _, history = trained(name)
     changed = module.augment
     try:
         module.augment = lambda examples, rng: examples
         unchanged = module.train()[1].test["accuracy"]
     finally:
         module.augment = changed
-    assert history.test["accuracy"] >= 0.96 > 0.95 >= unchanged
+    assert history.test["accuracy"] >= with_changes > without >= unchanged
+
+
+def test_digits_idx_has_a_test_part_of_its_own():
+    module, _, history = trained("digits_idx")
+    parts, _ = module.prepare(module.load_data())
+    assert len(parts["test"]["image"]) == 450
+    assert history.test["accuracy"] >= 0.9 and history[-1]["val_accuracy"] >= 0.97
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "count"),
+    [
+        ("digits_idx", "digits-test-images-idx3-ubyte.gz", 450),
+        ("shapes", "shapes_later", 30),
+        ("shapes", "shapes_later/square/00.png", 1),
+    ],
+)
+def test_a_prediction_takes_the_raw_file_again(name, file, count, tmp_path):
+    """The probabilities are those of the script for the numbers that NumPy and Pillow read."""
+    module, run = trained(name)[0], tmp_path / "run"
+    train = dotnn("train", str(SPECS / f"{name}.nn"), "--epochs", "1", "--run", str(run), folder=tmp_path)
+    assert train.exit_code == 0, train.stderr
+    outcome = dotnn("predict", str(run), "--input", str(SPECS / "data" / file), folder=tmp_path)
+    assert outcome.exit_code == 0, outcome.stderr
+    with np.load(run / "weights.npz") as weights:
+        expected = module.predict(dict(weights), raw_images(SPECS / "data" / file))["p"]
+    columns = range(expected.shape[1])
+    found = np.loadtxt(outcome.stdout.splitlines()[1:], delimiter=",", ndmin=2, usecols=columns)
+    assert len(found) == count
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def raw_images(path):
+    """The input of a file or a folder, read with other means."""
+    if path.suffix == ".gz":
+        return {"image": np.frombuffer(gzip.decompress(path.read_bytes())[16:], np.uint8).reshape(-1, 8, 8)}
+    files = sorted(path.rglob("*.png")) if path.is_dir() else [path]
+    return {"img": np.array([np.asarray(Image.open(file)) for file in files])[..., None]}
 
 
 def test_load():
@@ -402,6 +446,26 @@ def test_number_writer_writes_numbers_that_it_has_not_read():
     right = [line for line in lines if number_of(line) is not None]
     assert len(right) >= 0.95 * len(lines) and set(" ".join(right).split()) <= read
     assert 0.4 < np.mean([line not in text.split("\n") for line in right]) < 0.7
+
+
+def test_bagging_is_better_than_each_of_its_networks():
+    """By the mean of their probabilities, and by those of the networks that an example has not been shown."""
+    module = script_of(SPECS / "bagging.nn", STYLES[-1])
+    parts, _ = module.prepare(module.load_data())
+    test, train = parts["test"], parts["train"]
+    right, said, outside = [], 0, np.zeros((len(train["digit"]), 10))
+    for seed in range(10):
+        params, _ = module.train(seed=seed)
+        p = module.forward(params, {"image": test["image"][:]})[0]["p"]
+        right.append(np.mean(p.argmax(axis=1) == test["digit"][:]))
+        said = said + p
+        unseen = np.setdiff1d(
+            np.arange(len(outside)), np.random.default_rng([seed, 3]).integers(len(outside), size=len(outside))
+        )
+        outside[unseen] += module.forward(params, {"image": train["image"][:][unseen]})[0]["p"]
+    together = np.mean(said.argmax(axis=1) == test["digit"][:])
+    assert together >= 0.985 and together > max(right) and round(min(right), 2) == 0.97
+    assert 0.95 < np.mean(outside.argmax(axis=1) == train["digit"][:]) < together
 
 
 def number_of(line):

@@ -31,6 +31,7 @@ LATER = (
     "stateful",
     "always",
     "take",
+    "recompute",
     "augment",
     "turns",
     "hands",

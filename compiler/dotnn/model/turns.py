@@ -26,10 +26,10 @@ from dotnn.syntax import nodes
 from dotnn.syntax.walk import labels
 
 STEPS = Arg("steps", POSITIVE_INT, 1, "in a named section: updates that it takes on each batch")
-UPDATES = Arg("updates", POSITIVE_INT, 0, "in a named section: layers, blocks and parameters that it updates")
+UPDATES = "updates"
 FOR_ALL = ("epochs", "batch", "shuffle", "seed", *(arg.name for arg in DEFAULT_KEYS), "freeze", "checkpoint")
 """Keys that all sections share; a section without a name has them."""
-FOR_ONE = ("loss", "stop", "metrics", STEPS.name, UPDATES.name)
+FOR_ONE = ("loss", "stop", "metrics", STEPS.name, UPDATES)
 """Keys that only a named section has. The others a section may take from the one without a name."""
 GRADIENT = "gradient"
 """What a spec calls the gradient that an earlier section hands on."""
@@ -87,7 +87,7 @@ WHY_NO_SETTINGS = "it acts on the updates of a training, and each section has it
 
 def _reader(section: nodes.TurnSection, shared: SectionReader) -> SectionReader:
     """Return the reader of a section, with what the shared one has besides."""
-    known = (*TRAIN_KEY_NAMES, STEPS.name, UPDATES.name)
+    known = (*TRAIN_KEY_NAMES, STEPS.name, UPDATES)
     reader = SectionReader(section, "train", known, shared.constants, shared.reporter, hints=MISPLACED)
     for key in (*FOR_ALL, *SETTINGS):
         if key in reader.values:
@@ -190,11 +190,11 @@ def with_turns(model: Model, read: Sequence[ReadTurn], shared: SectionReader) ->
     owner: dict[str, str] = {}
     for one in read:
         updates = _updates(one, model.params)
-        for name in updates:
-            if name in owner and owner[name] != one.turn.name:
-                place = one.reader.spans[UPDATES.name].span
-                shared.reporter.add(messages.turns.updated_twice(place, name, owner[name], one.turn.name))
-            owner.setdefault(name, one.turn.name)
+        twice = next((name for name in updates if name in owner), "")
+        if twice:
+            place = one.reader.spans[UPDATES].span
+            shared.reporter.add(messages.turns.updated_twice(place, twice, owner[twice], one.turn.name))
+        owner |= dict.fromkeys(updates, one.turn.name)
         turns.append(replace(one.turn, updates=updates))
     for p in model.params.values():
         if p.init.entry.rescaled:
@@ -215,11 +215,11 @@ def with_turns(model: Model, read: Sequence[ReadTurn], shared: SectionReader) ->
 
 def _updates(read: ReadTurn, params: Mapping[str, Parameter]) -> tuple[str, ...]:
     reader = read.reader
-    if UPDATES.name not in reader.values:
+    if UPDATES not in reader.values:
         assert reader.section is not None
         reader.reporter.add(messages.turns.no_updates(head_of(reader.section), read.turn.name))
         return ()
-    names = set(reader.each(UPDATES.name, lambda expr: _named(expr, params, reader)))
+    names = set(reader.each(UPDATES, lambda expr: _named(expr, params, reader)))
     return tuple(name for name, p in params.items() if p.trained and (name in names or belongs(name, names)))
 
 

@@ -81,7 +81,12 @@ def check_together(begun: Compilation, seed: int) -> list[CheckResult]:
     checks = [_handed(begun.model, parts, handed, seed) for handed in _all_handed(begun.model)]
     for style in PROVEN.styles:
         module = run_script(begun.script(PROVEN.name, style.name), "dotnn_turns")
-        checks += [*_alike(module, parts, style.name, seed), _in_turn(module, parts, style.name, seed)]
+        for compare in (_alike, _in_turn):
+            try:
+                checks += compare(module, parts, style.name, seed)
+            except Exception as error:  # whatever a script that was edited may raise
+                said = f"{type(error).__name__}: {error}"
+                checks.append(CheckResult(ID, f"the script of all, {style.name} style, runs", Verdict.FAIL, said))
     return checks
 
 
@@ -229,8 +234,8 @@ class _Loop:
         self.done[name] += 1
 
 
-def _in_turn(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int) -> CheckResult:
-    """Return whether the training of a script takes the turns of the spec."""
+def _in_turn(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int) -> Iterator[CheckResult]:
+    """Yield whether the training of a script takes the turns of the spec."""
     params, examples = _point(module, parts, seed, COUNT)
     if module.BATCH_SIZE:
         vars(module)["BATCH_SIZE"] = SIZE
@@ -243,7 +248,7 @@ def _in_turn(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int)
     errors = [_distance(np.asarray(found[name]), w) for name, w in loop.params.items()]
     for record, losses in zip(history, loop.losses, strict=True):
         errors += [_distance(np.array(record[f"{n}.loss"]), np.array(loss)) for n, loss in losses.items()]
-    return _result(f"{EPOCHS} epochs of all sections in turn, {style} style", max(errors))
+    yield _result(f"{EPOCHS} epochs of all sections in turn, {style} style", max(errors))
 
 
 def _alone(section: Section) -> str:

@@ -96,7 +96,7 @@ LOGSUMEXP_DERIVATIVE = Op(
 def _part(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     sizes = zip_longest(attrs["places"], types[0].example)
     kept = (size if place is None else place[1] - place[0] for place, size in sizes if not isinstance(place, int))
-    return TensorType((types[0].shape[0], *kept))
+    return TensorType((types[0].shape[0], *kept), types[0].dtype)
 
 
 def index_text(places: Sequence[Place], sizes: Sequence[int]) -> str:

@@ -66,6 +66,11 @@ def name_taken(span: Span, name: str) -> Diagnostic:
     return Diagnostic(CODE, f'"{name}" is what a script calls what is handed on', span, help="give it another name")
 
 
+def one_at_a_time(span: Span, command: str) -> Diagnostic:
+    help = "write a spec with that section as its only `train`, and freeze = […] what it does not update"
+    return Diagnostic(CODE, f"{command} is for one training, and here several sections take turns", span, help=help)
+
+
 def unwritten(span: Span, target: str) -> Diagnostic:
     help = "use --target numpy"
     return Diagnostic(CODE, f"sections that take turns cannot be written for {target} yet", span, help=help)

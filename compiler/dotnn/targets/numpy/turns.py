@@ -6,7 +6,7 @@ What a section needs is written by the templates of a script with one; its funct
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,7 @@ from dotnn.codegen.printer import printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints, modules
 from dotnn.codegen.render import Parts, assembled, render
 from dotnn.codegen.shared import result_files, training_context, value_names
-from dotnn.codegen.tables import constants
+from dotnn.codegen.tables import constants, decayed, named
 from dotnn.codegen.threads import thread_lines
 from dotnn.codegen.turns import Says, Section
 from dotnn.ir.graph import Graph
@@ -95,7 +95,10 @@ class _Part:
     @property
     def own(self) -> dict[str, str]:
         """What is called otherwise in a script of several sections."""
-        return {name: self.section.called(name) for name in FUNCTIONS} | {"PARAMS": self.section.table}
+        return {name: self.section.called(name) for name in FUNCTIONS} | {
+            "PARAMS": self.section.table,
+            "DECAYED": self.section.called("DECAYED"),
+        }
 
     @property
     def helpers(self) -> set[str]:
@@ -132,7 +135,7 @@ class _Script:
         state = {name for name, p in model.params.items() if not p.trained}
         return {
             **header(model, self.draft.facts, self.draft.style.name),
-            **constants(model, first.graph, dead=self._zeros()),
+            **self._tables(),
             "dead": self._zeros(),
             "formulas": [*paste.sources(formulas), *self._defined()],
             "init_lines": indented(training.init_lines(model, self.draft.values)),
@@ -167,6 +170,13 @@ class _Script:
             "puts_back": any(s.early for s in self.sections),
             "handed": {name: d for part in self.parts for name, d in self._handed(part).items()},
         }
+
+    def _tables(self) -> dict[str, Any]:
+        """Return the tables at the top; what decays has one for each section."""
+        plain = replace(self.model, train=replace(self.model.train, weight_decay=0.0))
+        found = constants(plain, self.parts[0].graph, dead=self._zeros())
+        own = [(s.called("DECAYED"), decayed(s.model)) for s in self.sections if s.turn.train.weight_decay]
+        return {**found, "tables": [*found["tables"], *(line for pair in own for line in named(*pair))]}
 
     def _zeros(self) -> tuple[str, ...]:
         found = {n for p in self.parts for n in zero_gradients(p.graph) if n in p.section.turn.updates}

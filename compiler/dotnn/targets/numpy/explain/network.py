@@ -69,8 +69,8 @@ class NetworkWriter:
         self.kept += [node.out for node in vanishing(graph)]
         self.flow = Flow(graph, self.root, [v for v in self.kept if v.id not in {i.id for i in graph.inputs.values()}])
         self.served: dict[Call, Pair] = {}
-        self.writers: dict[Call, Writer] = {}
         self.library = Library() if library is None else library
+        self.writers: dict[Call, Writer] = self.library.writers
         self.bodies: dict[Call, dict[str, list[tree.Stmt]]] = {call: {} for call in self.flow.inside_out}
         self.flat = not self.root.children
         if self.flat:

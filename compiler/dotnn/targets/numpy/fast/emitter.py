@@ -108,7 +108,7 @@ class FastEmitter(PlanWriter):
             "over": lambda: first.name,
             "same": lambda: source,
             "columns": lambda: f"{source}[{place.start}:{place.stop}]",
-            "part": lambda: f"{source}[{place.start}:{place.stop}]",
+            "part": lambda: f"{source}[{place.start}:{place.stop}]" if place.stop else f"{source}[{place.start}]",
             "reshaped": lambda: f"{source}.reshape({dims})",
             "repeated": lambda: repeated(source, value),
             "gradient": lambda: self._block("grads", place.paths),

@@ -46,13 +46,14 @@ def _scale(gate: tuple[float, float, int]) -> tuple[float, float]:
 
 
 def _stack_rows(e: Step, node: Node) -> bool:
-    """Copy parameters that do not lie one behind the other."""
+    """Copy what does not lie there from the start."""
     out, start = e.out(node.out), 0
     for value in node.ins:
         matrix = len(value.type.shape) == 2
         stop = start + (value.type.example[0] if matrix else 1)
-        part = e.bind(f"{out}_part", f"{out}[{start}:{stop}]" if matrix else f"{out}[{start}]")
-        e.run(f"copyto({part}, {value.name})")
+        if not e.is_part(value, node.out, start):
+            part = e.bind(f"{out}_part", f"{out}[{start}:{stop}]" if matrix else f"{out}[{start}]")
+            e.run(f"copyto({part}, {value.name})")
         start = stop
     return True
 
@@ -67,14 +68,13 @@ def _rows(e: Step, node: Node) -> bool:
 def _scale_columns(e: Step, node: Node) -> bool:
     (weight,), out, start = node.ins, e.out(node.out), 0
     row = _row(e, "before_tanh", node.attrs["factors"], node.attrs["widths"])
-    pieces = node.attrs.get("columns")
-    if not pieces:
-        e.run(f"multiply({weight.name}, {row}, {out})")
-        return True
+    all_of_it = [(0, weight.type.example[-1])]
+    pieces, before = node.attrs.get("columns", all_of_it), ":, " * (len(weight.type.example) - 1)
     for first, last in pieces:
-        source, number = (e.bind(f"{v}_{first}", f"{v}[..., {first}:{last}]") for v in (weight.name, row))
         stop = start + last - first
-        e.run(f"multiply({source}, {number}, {e.bind(f'{out}_{start}', f'{out}[:, {start}:{stop}]')})")
+        cuts = [f"[{before}{first}:{last}]", f"[{first}:{last}]", f"[{before}{start}:{stop}]"]
+        operands = [f"{name}{cut}" for name, cut in zip((weight.name, row, out), cuts, strict=True)]
+        e.run(f"multiply({', '.join(operands if len(pieces) > 1 else (weight.name, row, out))})")
         start = stop
     return True
 

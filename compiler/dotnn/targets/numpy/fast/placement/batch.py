@@ -227,6 +227,11 @@ class Placer:
             if join.out.id not in self.found.places:
                 self.settle(join.out, Place("new"))
             self.settle(value, Place("part", of=join.out, start=start, stop=start + value.type.example[-1]))
+        elif (stack := self.stack_of(value)) is not None:
+            start = sum(_rows(v) for v in stack.ins[: stack.ins.index(value)])
+            if stack.out.id not in self.found.places:
+                self.settle(stack.out, Place("new"))
+            self.settle(value, Place("part", of=stack.out, start=start, stop=_end(start, value)))
         return value.id in self.found.places
 
     def settle(self, value: Value, place: Place) -> None:
@@ -240,6 +245,11 @@ class Placer:
             return None
         joins = (n for n in self.readers.get(value.id, []) if n.rule.joins and n.loop is None)
         return next((n for n in joins if n.ins.count(value) == 1), None)
+
+    def stack_of(self, value: Value) -> Node | None:
+        """Return the stack in which a value that is made for it can be written from the start."""
+        stacks = [n for n in self.readers.get(value.id, []) if n.rule.stacks and n.ins.count(value) == 1]
+        return stacks[0] if stacks and value.id in self.producers else None
 
     def gradients(self, value: Value) -> tuple[str, ...] | None:
         """Return the parameters whose gradients are the rows of a value, where these lie one behind the other."""
@@ -274,6 +284,16 @@ class Placer:
     def note_gate(self, out: Value, piece: Piece) -> None:
         """Remember a sequence that lies in columns of an array which holds nothing but pieces of one value."""
         self.gates[out.id] = piece
+
+
+def _rows(value: Value) -> int:
+    """Return how many rows of a stack a value is."""
+    return value.type.example[0] if len(value.type.example) == 2 else 1
+
+
+def _end(start: int, value: Value) -> int:
+    """Return where a matrix ends in a stack, 0 for a vector."""
+    return start + _rows(value) if len(value.type.example) == 2 else 0
 
 
 def _owners(graph: Graph) -> dict[int, str]:

@@ -56,7 +56,7 @@ def _place(place: Place) -> str:
         "over": f"over {of}",
         "same": f"is {of}",
         "columns": columns,
-        "part": columns,
+        "part": columns if place.stop else f"{of}[{place.start}]",
         "reshaped": f"view of {of}",
         "repeated": f"repeats {of}",
         "zeros": "new array of zeros",

@@ -22,7 +22,7 @@ How = Literal[
     "over",  # the array of a value that nobody reads any more, `of`
     "same",  # it is `of` by another name
     "columns",  # `start` to `stop` of `of`, which is cut
-    "part",  # `start` to `stop` of `of`, a concatenation
+    "part",  # `start` to `stop` of `of`, which is put together; row `start` where there is no stop
     "reshaped",  # the numbers of `of` in another shape
     "repeated",  # the numbers of `of`, each several times: nothing is written there
     "zeros",  # an array that is zero from the start

@@ -33,7 +33,7 @@ class LoopPlacement:
 
     def __init__(self, placer: Placer, node: Node, loop: Loop) -> None:
         self.placer, self.node, self.loop = placer, node, loop
-        self.body = Body(node, loop, keeps=placer.training or bool(loop.collected))
+        self.body = Body(node, loop)
         self.places: dict[int, StepPlace] = {}
         self.starts: list[tuple[Value, Value | None]] = []
         self.joints: dict[int, Rows] = {}
@@ -57,7 +57,7 @@ class LoopPlacement:
         made = self.placer.producers.get(start.id)
         zero = made is not None and Property.ZERO in made.rule.algebra.has
         base, first, last = self.body.parts.get(entering.id, (None, 0, 0))
-        if not self.body.keeps or (base is None and not {entering.id, leaving.id} & self.body.kept):
+        if base is None and not {entering.id, leaving.id} & self.body.kept:
             self.places[entering.id] = self._settled(entering) or StepPlace(entering, uses=self._counts[entering.id])
             self.starts.append((entering, None if zero else start))
             return
@@ -164,10 +164,6 @@ class LoopPlacement:
         if value.type.dtype != "real" or not is_row(value.type):
             self.places.setdefault(value.id, StepPlace(value, pinned=True))
         if value.id in self.places:
-            return
-        k = self.body.leaving.get(value.id)
-        if k is not None and self.body.replaces(node, k):
-            self.places[value.id] = self.places[self.loop.entering[k].id]
             return
         settled = self._settled(value)
         held = None if settled else self._over(node, value) or self._freed(value)
