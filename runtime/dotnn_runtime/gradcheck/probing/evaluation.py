@@ -189,8 +189,18 @@ class Evaluation:
 
 def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, dict[str, Array]]:
     """Call a script's `loss_and_grads` on copies, with its own random draws repeated."""
-    params = {name: value.copy() for name, value in point.params.items()}
-    batch = {name: value.copy() for name, value in point.batch.items()}
+    return called(module, point, *copied(point), **options)
+
+
+def copied(point: Point) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return copies of the parameters and the batch of a point."""
+    return tuple({name: value.copy() for name, value in some.items()} for some in (point.params, point.batch))  # type: ignore[return-value]
+
+
+def called(
+    module: Any, point: Point, params: Mapping[str, Array], batch: Mapping[str, Array], **options: Any
+) -> tuple[float, dict[str, Array]]:
+    """Call a script's `loss_and_grads` on these arrays; it may change them. Raises `TypeError` for odd results."""
     rng = np.random.default_rng(point.rng_seed)
     result = module.loss_and_grads(params, batch, rng=rng, **{"training": point.training, **options})
     if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping)):
