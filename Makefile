@@ -45,6 +45,7 @@ format: $(READY) ## put every file into its one layout
 
 manual: $(READY) ## write the tables and the shown outputs of the documentation anew
 	$(BIN)/python -m dotnn.commands.manual docs/language.md docs/commands.md docs/runs.md
+	$(BIN)/python docs/gallery.py
 	$(BIN)/python docs/blocks.py *.md docs/*.md docs/decisions/*.md
 
 bench: $(READY)  ## measure speed beside other libraries

@@ -1,13 +1,17 @@
 """What the tests of compiled scripts share: compile a spec, run it as a module, differentiate it independently."""
 
 import os
+import runpy
 import shutil
 import sys
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
+from subprocess import CompletedProcess
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -83,6 +87,24 @@ def as_module(script: str, path: Path) -> ModuleType:
     module.__file__ = str(path.with_suffix(".py"))
     exec(compile(script, module.__file__, "exec"), module.__dict__)
     return module
+
+
+def run_program(script: Path, *words: object, folder: Path) -> CompletedProcess[str]:
+    """Run a script as a program, but in this process: TensorFlow takes five seconds to begin."""
+    out, err, code, before = StringIO(), StringIO(), 0, (sys.argv, [*sys.path])
+    sys.argv = [str(script), *map(str, words)]
+    try:
+        with chdir(folder), redirect_stdout(out), redirect_stderr(err), warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.simplefilter("ignore", DeprecationWarning)  # as Python shows them
+            runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=err)
+    finally:
+        sys.argv, sys.path[:] = before
+    return CompletedProcess(list(map(str, words)), code, out.getvalue(), err.getvalue())
 
 
 def generic_point(module: ModuleType, seed: int = 0, examples: int = 5, spread: float = 0.5):

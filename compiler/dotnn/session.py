@@ -20,6 +20,7 @@ from dotnn.model.files import path_beside
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import ORACLES, resolve
+from dotnn.model.turns import sections
 from dotnn.passes.base import Pass, Pipeline
 from dotnn.passes.build import build
 from dotnn.passes.differentiate import MissingRule
@@ -140,8 +141,10 @@ class Compilation:
             except NamesMeet as met:
                 words |= met.words
                 continue
-            if self.check and draft.style.check is not None:
+            if self.check and draft.style.check is not None and not draft.parts:
                 draft.style.check(draft, script)
+            for part in self.parts.values() if self.check else ():
+                part.alone.compiled(options)
             self._drafts[options] = draft
             return draft.graph, script
 
@@ -155,8 +158,25 @@ class Compilation:
         read = (path for m in self.model.train.metrics for path in m.values)
         shown = tuple(dict.fromkeys(path for path in read if path not in self.model.inputs))
         prediction = self.after(style.predict(options, words, shown)) if style.predict else graph
-        large = self._large
-        return Draft(self.model, target, style, options, graph, step, prediction, self._values, words, large)
+        parts = {name: part._draft(options, words) for name, part in self.parts.items()}
+        made = (self.model, target, style, options, graph, step, prediction, self._values)
+        return Draft(*made, words, self._large, parts)
+
+    @cached_property
+    def parts(self) -> Mapping[str, Compilation]:
+        """The compilation of each of several sections that take turns, as if it were the only one."""
+        return {turn.name: Compilation.of(model, self.sets, check=self.check) for turn, model in sections(self.model)}
+
+    def of_one(self, command: str) -> Compilation:
+        """Return this compilation. Raises `CompileError` where several sections take turns, which `command` cannot."""
+        if self.model.turns:
+            raise CompileError([messages.turns.one_at_a_time(self.model.turns[0].span, command)], self.model.source)
+        return self
+
+    @cached_property
+    def alone(self) -> Compilation:
+        """The compilation of a section that hands nothing on: a script like that of any spec."""
+        return Compilation.of(replace(self.model, hands=()), self.sets, check=self.check)
 
     @cached_property
     def _large(self) -> bool:

@@ -50,6 +50,14 @@ def make_digits() -> None:
     write_npz("digits.npz", {"images": images, "label": digits.target.astype(np.int64)})
 
 
+def make_gaussians() -> None:
+    """1,024 points around the four corners of a square, with a standard deviation of 0.1: `x` (1024, 2) float32."""
+    rng = np.random.default_rng(8)
+    angles = np.pi * (2 * rng.integers(4, size=1024) + 1) / 4
+    x = np.stack([np.cos(angles), np.sin(angles)], axis=1) + 0.1 * rng.standard_normal((1024, 2))
+    write_npz("gaussians.npz", {"x": x.astype(np.float32)})
+
+
 def make_iris() -> None:
     """150 flowers of three species, lengths and widths in cm."""
     iris = load_iris()
@@ -183,6 +191,7 @@ if __name__ == "__main__":
     make_breast_cancer()
     make_diabetes()
     make_passengers()
+    make_gaussians()
     make_load()
     make_survey()
     make_power_plant()

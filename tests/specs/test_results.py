@@ -448,6 +448,26 @@ def test_number_writer_writes_numbers_that_it_has_not_read():
     assert 0.4 < np.mean([line not in text.split("\n") for line in right]) < 0.7
 
 
+def test_bagging_is_better_than_each_of_its_networks():
+    """By the mean of their probabilities, and by those of the networks that an example has not been shown."""
+    module = script_of(SPECS / "bagging.nn", STYLES[-1])
+    parts, _ = module.prepare(module.load_data())
+    test, train = parts["test"], parts["train"]
+    right, said, outside = [], 0, np.zeros((len(train["digit"]), 10))
+    for seed in range(10):
+        params, _ = module.train(seed=seed)
+        p = module.forward(params, {"image": test["image"][:]})[0]["p"]
+        right.append(np.mean(p.argmax(axis=1) == test["digit"][:]))
+        said = said + p
+        unseen = np.setdiff1d(
+            np.arange(len(outside)), np.random.default_rng([seed, 3]).integers(len(outside), size=len(outside))
+        )
+        outside[unseen] += module.forward(params, {"image": train["image"][:][unseen]})[0]["p"]
+    together = np.mean(said.argmax(axis=1) == test["digit"][:])
+    assert together >= 0.985 and together > max(right) and round(min(right), 2) == 0.97
+    assert 0.95 < np.mean(outside.argmax(axis=1) == train["digit"][:]) < together
+
+
 def number_of(line):
     """A number below 1000 in English words; None for what is none."""
     units = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"

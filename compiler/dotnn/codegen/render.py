@@ -46,7 +46,7 @@ class Parts:
     """What a script is put together from: the `folder` of a target's templates, the `packages` of its helpers.
 
     `pasted` are helpers that stand in it already, `modules` the standard modules that it uses itself; with `alone` it
-    holds the other helpers, too, else it imports them.
+    holds the other helpers, too, else it imports them. `template` is that of the whole script.
     """
 
     folder: Path
@@ -54,11 +54,12 @@ class Parts:
     pasted: Sequence[str]
     modules: Set[str]
     alone: bool = True
+    template: str = "script"
 
 
 def assembled(parts: Parts, context: Mapping[str, Any]) -> str:
     """Return a script: the template of a target, the imports, and at the end the helpers that it calls."""
-    body, packages = render(parts.folder, "script", {**context, "alone": parts.alone}), parts.packages
+    body, packages = render(parts.folder, parts.template, {**context, "alone": parts.alone}), parts.packages
     called = (paste.called_in(body, packages) | {"DataError"}) - set(parts.pasted)
     library = [name for name in paste.needed(called, packages) if name not in parts.pasted] if parts.alone else []
     tail = render(parts.folder, "library", {"library": paste.sources(library, packages)})

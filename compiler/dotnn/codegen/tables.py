@@ -56,14 +56,22 @@ def decayed(model: Model) -> tuple[str, ...]:
     return tuple(name for name, p in model.params.items() if p.decayed)
 
 
-def constants(model: Model, graph: Graph, name_of: Callable[[Value], str] = attrgetter("name")) -> dict[str, Any]:
-    """Return the tables at the top of a script; `name_of` says under which name it keeps a value."""
+def constants(
+    model: Model,
+    graph: Graph,
+    name_of: Callable[[Value], str] = attrgetter("name"),
+    dead: tuple[str, ...] | None = None,
+) -> dict[str, Any]:
+    """Return the tables at the top of a script; `name_of` says under which name it keeps a value.
+
+    `dead` are the parameters whose gradients are zero, where the graph does not say.
+    """
     lines = [line for table, entries in named_tables(model).items() for line in _dict(table, entries)]
     if model.train.weight_decay:
         lines += ["# What weight decay acts on.", *named("DECAYED", decayed(model))]
     if model.train.setting("rates"):
         lines += ["# What the learning rate is multiplied by.", *_dict("RATES", factors(model))]
-    dead = zero_gradients(graph)
+    dead = zero_gradients(graph) if dead is None else dead
     if dead:
         lines += [f"# {ZERO_GRADIENTS}", *named("STRUCTURAL_ZEROS", dead)]
     lsuv = training.rescaled(model, graph)

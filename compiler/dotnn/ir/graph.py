@@ -19,6 +19,7 @@ class Graph:
     that are not trained (running statistics), `new_state` what replaces them after a training step. `seed` is the
     cotangent of the loss (1 unless the caller gives another). `steps` holds the value of every step of the model, by
     its path; `remarks` are shown in the script where a pass changed what the reader would expect, by layer path.
+    `hands` are entries of `grads` that no parameter has, each the gradient at this value.
     """
 
     nodes: tuple[Node, ...]
@@ -34,6 +35,7 @@ class Graph:
     next_id: int = 0
     state: Mapping[str, Value] = field(default_factory=dict)
     new_state: Mapping[str, Value] = field(default_factory=dict)
+    hands: Mapping[str, Value] = field(default_factory=dict)
 
     def phase(self, *phases: str) -> tuple[Node, ...]:
         """Return the nodes of the given phases, in order."""
@@ -63,6 +65,10 @@ class Graph:
     def weights(self) -> dict[str, Value]:
         """All arrays that a network keeps: those that are trained, and state."""
         return {**self.params, **self.state}
+
+    def differentiated(self, name: str) -> Value:
+        """Return the value that an entry of `grads` is the gradient at."""
+        return self.params.get(name) or self.hands.get(name) or self.inputs[name]
 
     def sources(self) -> list[Value]:
         """Return the values that no node assigns: inputs, targets, parameters, state, the seed."""
@@ -107,6 +113,7 @@ class Graph:
             grads=table(self.grads),
             state=table(self.state),
             new_state=table(self.new_state),
+            hands=table(self.hands),
             loss=change(self.loss) if self.loss else None,
             seed=change(self.seed) if self.seed else None,
         )

@@ -92,7 +92,10 @@ def evaluate_loop(
         env = outside | _by_id(loop.slices, slices) | _by_id(loop.entering, states)
         for inner in loop.nodes:
             read = [env[v.id] for v in inner.ins]
-            env[inner.out.id] = rounded(evaluate(inner, read, rng, training, step), read)
+            if inner.loop is not None:
+                env |= _by_id(inner.outs, evaluate_loop(inner, read, rng, training, rounded))
+            else:
+                env[inner.out.id] = rounded(evaluate(inner, read, rng, training, step), read)
         states = [env[v.id] for v in loop.leaving]
         seen[step] = env
     return _loop_outputs(loop, seen)

@@ -64,7 +64,10 @@ def _verify_loop(node: Node, loop: Loop, where: str) -> None:
         raise InvalidGraph(f"{where}: the states change their type: {states}")
     known = {v.id for v in (*node.ins, *loop.slices, *loop.entering)}
     for inner in loop.nodes:
-        _verify_assignment(inner, known, f"{where}: {inner.op} -> {', '.join(v.name for v in inner.outs)}")
+        inside = f"{where}: {inner.op} -> {', '.join(v.name for v in inner.outs)}"
+        _verify_assignment(inner, known, inside)
+        if inner.loop is not None:
+            _verify_loop(inner, inner.loop, inside)
     lost = _unknown((*loop.leaving, *loop.collected, *loop.final, *loop.summed), known)
     if lost:
         raise InvalidGraph(f"{where}: {lost} are never assigned")
@@ -79,6 +82,6 @@ def _verify_results(graph: Graph, known: set[int]) -> None:
     if lost:
         raise InvalidGraph(f"results {lost} are never assigned")
     for name, grad in graph.grads.items():
-        source = graph.params.get(name) or graph.inputs[name]
+        source = graph.differentiated(name)
         if grad.type.shape != source.type.shape:
             raise InvalidGraph(f"gradient of {name} has shape {grad.type}, not {source.type}")

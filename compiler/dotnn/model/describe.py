@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dotnn.core.arguments import Attrs, show
 from dotnn.library.layers.cells import BODY, Recurrence, recurrence_of
@@ -18,6 +19,7 @@ from dotnn.model.model import (
     StopAfter,
     StopWhen,
     Train,
+    Turn,
 )
 
 
@@ -30,6 +32,7 @@ def describe_model(model: Model) -> str:
     lines += [line for step in model.steps for line in _step(model, step)]
     lines += [f"  output {name} = {path}" for name, path in model.outputs.items()]
     lines += _train(model.train)
+    lines += [line for turn in model.turns for line in _turn(turn)]
     lines += _data(model.data) if model.data else []
     return "\n".join(lines) + "\n"
 
@@ -84,6 +87,13 @@ def _train(train: Train) -> Iterator[str]:
     if train.checkpoint:
         yield f"  checkpoint {_checkpoint(train.checkpoint)}"
     yield from (f"  metric {m.key} of ({m.output}, {m.target})" for m in train.metrics)
+
+
+def _turn(turn: Turn) -> Iterator[str]:
+    yield f"  train  {turn.name}: {turn.steps} updates of {', '.join(turn.updates)}"
+    yield from (f"    {h.name} = gradient({h.of}) of {h.source}" for h in turn.handed)
+    apart = replace(turn.train, metrics=())
+    yield from (f"  {line}" for line in _train(apart))
 
 
 def _setting(value: object) -> str:

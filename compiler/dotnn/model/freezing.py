@@ -41,7 +41,7 @@ def frozen(model: Model, section: SectionReader) -> Model:
     """Return the model with what the train section's `freeze` names frozen, too; report what is wrong with it."""
     names = section.each("freeze", lambda expr: _named(expr, model.params, section))
     whole = {name for name in names if name not in model.params}
-    params = {n: _frozen(p) if n in names or _belongs(n, whole) else p for n, p in model.params.items()}
+    params = {n: frozen_parameter(p) if n in names or belongs(n, whole) else p for n, p in model.params.items()}
     steps = tuple(_without_training(step, whole) for step in model.steps)
     kept = [p for p in params.values() if p.frozen]
     if kept and not section.failed and not any(p.trained for p in params.values()):
@@ -57,17 +57,17 @@ def _named(expr: nodes.Expr, params: Mapping[str, Parameter], section: SectionRe
         raise Fail(messages.weights.freeze_form(expr.span, section.reporter.source.words_at(expr.span)))
     if name in params and params[name].renewed:
         raise Fail(messages.weights.not_trained(expr.span, name, name.rpartition(".")[0]))
-    if name not in params and not any(_belongs(known, {name}) for known in params):
-        raise Fail(messages.weights.nothing_to_freeze(expr.span, name, _owners(params)))
+    if name not in params and not any(belongs(known, {name}) for known in params):
+        raise Fail(messages.weights.nothing_to_freeze(expr.span, name, owners(params)))
     return name
 
 
-def _belongs(name: str, owners: Iterable[str]) -> bool:
+def belongs(name: str, owners: Iterable[str]) -> bool:
     """Whether a parameter belongs to one of these layers or blocks."""
     return any(name.startswith(f"{owner}.") for owner in owners)
 
 
-def _owners(params: Mapping[str, Parameter]) -> list[str]:
+def owners(params: Mapping[str, Parameter]) -> list[str]:
     """Return all that can be named: parameters, their layers, and the blocks around these."""
     found: dict[str, None] = {}
     for name in (name for name, p in params.items() if not p.renewed):
@@ -76,7 +76,7 @@ def _owners(params: Mapping[str, Parameter]) -> list[str]:
     return list(found)
 
 
-def _frozen(p: Parameter) -> Parameter:
+def frozen_parameter(p: Parameter) -> Parameter:
     """Return a parameter that training leaves as it is: no penalty draws it to zero, no constraint moves it.
 
     What a stateful layer carries from batch to batch goes on.
@@ -87,5 +87,5 @@ def _frozen(p: Parameter) -> Parameter:
 
 
 def _without_training(step: Step, owners: set[str]) -> Step:
-    frozen = step.frozen or (bool(step.params) and all(_belongs(full, owners) for full in step.params.values()))
+    frozen = step.frozen or (bool(step.params) and all(belongs(full, owners) for full in step.params.values()))
     return replace(step, frozen=True) if frozen else step

@@ -31,7 +31,10 @@ LATER = (
     "stateful",
     "always",
     "take",
+    "recompute",
     "augment",
+    "turns",
+    "hands",
 )
 """Fields and arguments that came later: they count where they are set, so that a run from before can be resumed."""
 

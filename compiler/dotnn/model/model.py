@@ -20,6 +20,7 @@ from dotnn.library.sources import SOURCES, DataSource
 from dotnn.model.training import Checkpoint as Checkpoint
 from dotnn.model.training import Chosen as Chosen
 from dotnn.model.training import EarlyStop as EarlyStop
+from dotnn.model.training import Handed as Handed
 from dotnn.model.training import LossTerm as LossTerm
 from dotnn.model.training import MetricTerm as MetricTerm
 from dotnn.model.training import Read as Read
@@ -27,6 +28,7 @@ from dotnn.model.training import Stop as Stop
 from dotnn.model.training import StopAfter as StopAfter
 from dotnn.model.training import StopWhen as StopWhen
 from dotnn.model.training import Train as Train
+from dotnn.model.training import Turn as Turn
 
 Nested: TypeAlias = "int | float | list[Nested]"
 """An array as nested lists of numbers."""
@@ -273,6 +275,9 @@ class Model:
 
     `packages` has the version of every package whose members it may use, `sizes` where the data say the constants that
     the spec leaves open.
+
+    Where several named sections take turns, `turns` has them, and `train` says what they have in common: its losses and
+    metrics are those of all. The model of one of them alone `hands` on what later ones read.
     """
 
     source: Source
@@ -288,6 +293,8 @@ class Model:
     check: Check
     packages: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, str] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
+    hands: tuple[Handed, ...] = ()
 
     @property
     def size(self) -> int:

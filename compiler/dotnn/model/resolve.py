@@ -29,6 +29,7 @@ from dotnn.model.settings import check_settings
 from dotnn.model.stateful import check_stateful
 from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_defaults, read_train
 from dotnn.model.trial import NoNumber
+from dotnn.model.turns import read_turns, with_turns
 from dotnn.model.unused import unused_definitions, unused_names
 from dotnn.syntax import nodes
 
@@ -89,6 +90,8 @@ def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Sec
             _add_block(section, blocks, reporter)
         elif isinstance(section, nodes.Definition | nodes.Use):
             continue
+        elif isinstance(section, nodes.TurnSection):
+            _add_turn(section, sections, reporter)
         elif section.keyword in sections:
             line = reporter.source.line_of(sections[section.keyword].span)
             reporter.add(messages.sections.duplicate_section(head_of(section), section.keyword, line))
@@ -106,6 +109,20 @@ def _add_block(section: nodes.BlockSection, blocks: dict[str, nodes.BlockSection
         reporter.add(messages.names.reserved_name(name.span, name.id))
     else:
         blocks[name.id] = section
+
+
+def _add_turn(section: nodes.TurnSection, sections: dict[str, nodes.Section], reporter: Reporter) -> None:
+    name, key = section.name, f"train {section.name.id}"
+    if key in sections:
+        line = reporter.source.line_of(sections[key].span)
+        reporter.add(messages.sections.duplicate_section(name.span, key, line))
+    else:
+        sections[key] = section
+
+
+def _turns(sections: Mapping[str, nodes.Section]) -> list[nodes.TurnSection]:
+    """Return the named `train` sections in their order."""
+    return [section for section in sections.values() if isinstance(section, nodes.TurnSection)]
 
 
 def _first_head(file: nodes.File) -> Span:
@@ -130,7 +147,13 @@ def _experiment(
     data = read_data(data_section, {**_declarations(network), **weights})
     data_failed = not {"split", "val"}.isdisjoint(data_section.failed)
     counted = next(iter(weights), "")
-    train = read_train(train_section, network, data, counted, data_failed=data_failed, decay=defaults.decay)
+    named = _turns(sections)
+    decay = defaults.decay
+    turns = read_turns(named, train_section, network, data, counted, data_failed=data_failed, decay=decay)
+    if turns:
+        train = turns[0].turn.train
+    else:
+        train = read_train(train_section, network, data, counted, data_failed=data_failed, decay=decay)
     check = _check(sections.get("check"), constants, reporter, oracles)
     reporter.stop_on_errors()  # a name may look unused only because the statement that uses it is wrong
     _unused(network, file)
@@ -154,6 +177,7 @@ def _experiment(
         check=check,
     )
     model = freezing.frozen(model, train_section)
+    model = with_turns(model, turns, train_section) if turns else model
     reporter.stop_on_errors()
     check_settings(model, reporter)
     check_values(data_section, model)
@@ -173,7 +197,7 @@ def _check_categories(model: Model, reporter: Reporter) -> None:
 def _train_section(
     file: nodes.File, sections: Mapping[str, nodes.Section], constants: Constants, reporter: Reporter
 ) -> SectionReader:
-    if "train" not in sections:
+    if "train" not in sections and not _turns(sections):
         example = "train { loss = mse(y, t)  optim = sgd(0.1) }"
         reporter.add(messages.sections.missing_section(_first_head(file), "train", example))
     return SectionReader(sections.get("train"), "train", TRAIN_KEY_NAMES, constants, reporter, hints=MISPLACED)

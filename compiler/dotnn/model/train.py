@@ -91,6 +91,8 @@ MISPLACED = {
     "split": "it belongs in `data`",
     "one_hot": "it belongs in `data`",
     "samples": "it belongs in `check`",
+    "updates": "sections that take turns have names: train critic { … }  train generator { … }",
+    "steps": "sections that take turns have names: train critic { … }  train generator { … }",
     "against": "it belongs in `check`",
 }
 """SectionReader that beginners look for in `train`, and where they belong."""
@@ -132,6 +134,8 @@ def read_train(
 
 
 def _losses(section: SectionReader, network: NetworkReader) -> tuple[LossTerm, ...]:
+    if "loss" in section.failed:
+        return ()
     losses: tuple[LossTerm, ...] = section.read("loss", lambda e: loss_terms(e, section, network), ())
     if "loss" not in section.values and section.section is not None:
         section.reporter.add(messages.sections.missing_key(section.head, "train", "loss", "loss = mse(y, t)"))

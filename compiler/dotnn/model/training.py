@@ -150,6 +150,16 @@ class Chosen:
 
 
 @dataclass(frozen=True)
+class Handed:
+    """What a section takes as a target from the last pass of an earlier one, `source`: the gradient of its loss at the
+    output `of`."""
+
+    name: str
+    of: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Train:
     """How the network is trained. `batch` 0 means all examples at once; the optimizer's `lr` may be a schedule.
 
@@ -184,3 +194,19 @@ class Train:
         """The schedule of the learning rate, where it is no plain number."""
         lr = self.optimizer.attrs["lr"]
         return lr if isinstance(lr, Bound) else None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A named `train` section, one of several that take turns.
+
+    On each batch it takes `steps` updates of the parameters in `updates`, as `train` says; `handed` are targets of its
+    losses that earlier sections compute.
+    """
+
+    name: str
+    train: Train
+    steps: int
+    updates: tuple[str, ...]
+    handed: tuple[Handed, ...]
+    span: Span

@@ -34,6 +34,7 @@ def differentiate(graph: Graph, *, input_gradients: bool = False) -> Graph:
     wanted = dict(graph.params)
     if input_gradients:
         wanted |= {name: v for name, v in graph.inputs.items() if v.type.dtype == "real"}
+    wanted |= graph.hands
     return pull_back(graph, graph.loss, wanted)
 
 

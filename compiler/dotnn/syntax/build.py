@@ -43,9 +43,11 @@ class TreeBuilder(Transformer[Token, nodes.File]):
         return nodes.File(_cover(sections), tuple(sections))
 
     def section(self, children: Children) -> nodes.Section:
-        """`keyword { … }`."""
-        keyword, _, *statements, _ = children
-        return nodes.Section(_cover(children), str(keyword), tuple(statements))
+        """`keyword { … }`, or `train name { … }`."""
+        keyword, first, *statements, _ = children
+        if first == "{":
+            return nodes.Section(_cover(children), str(keyword), tuple(statements))
+        return nodes.TurnSection(_cover(children), str(keyword), tuple(statements[1:]), _name(first))
 
     def model(self, children: Children) -> nodes.ModelSection:
         """`model Name { … }`."""

@@ -224,6 +224,13 @@ class Section(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnSection(Section):
+    """`train name { … }`: one of several that take turns."""
+
+    name: Name
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSection(Section):
     """`model Name { … }`."""
 

@@ -64,6 +64,7 @@ class Draft:
     values  the arrays of parameters that start from a file
     words   names of the spec that are words of the script, too
     large   whether the spec's data are so large that a script does better not to copy them
+    parts   of sections that take turns, each as if it were the only one
     """
 
     model: Model
@@ -76,6 +77,7 @@ class Draft:
     values: Mapping[str, np.ndarray]
     words: frozenset[str] = NO_WORDS
     large: bool = False
+    parts: Mapping[str, Draft] = field(default_factory=dict)
 
     @property
     def facts(self) -> dict[str, object]:

@@ -35,6 +35,13 @@ def check_spec(path: str, sets: tuple[str, ...] = (), seed: int | None = None, a
 
 def check_compilation(begun: Compilation, name: str, seed: int | None = None, against: Sequence[str] = ()) -> Report:
     """Validate what dotnn generates for a compilation; its scripts are called `name`."""
+    if begun.parts:
+        from dotnn.commands.checking.turns import check_turns
+
+        alone = {
+            part: check_compilation(own.alone, f"{name}_{part}", seed, against) for part, own in begun.parts.items()
+        }
+        return check_turns(begun, alone, begun.model.check.seed if seed is None else seed)
     scripts = [begun.compiled(Options(style.name, begun.sets, input_gradients=True)) for style in PROVEN.styles]
     wanted = [target for name, target in WITNESSES.items() if name in (*against, *begun.model.check.against)]
     with ExitStack() as stack:

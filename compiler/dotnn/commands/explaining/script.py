@@ -28,7 +28,7 @@ class Explanation:
 
 def explanation(begun: Compilation) -> Explanation:
     """Return the equations of a spec. Raises `CompileError`."""
-    draft = begun.draft(Options(PROVEN.styles[0].name, begun.sets))
+    draft = begun.of_one("dotnn explain").draft(Options(PROVEN.styles[0].name, begun.sets))
     script = explain_script(draft)
 
     def line_of(name: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dotnn.commands.manual.markdown import arguments, code, default, table
 from dotnn.core.arguments import Arg
 from dotnn.library.sources import SOURCES
-from dotnn.model import data, resolve, splits, stops, train
+from dotnn.model import data, resolve, splits, stops, train, turns
 from dotnn.model.settings import SETTINGS
 from dotnn.targets import WITNESSES
 
@@ -18,6 +18,7 @@ _BY_HAND = {
     "stop": "`when(quantity < number)`, `early(quantity, …)`, `minutes(number)`, or a list of them; default: none",
     "checkpoint": "`every(epochs, keep = last)`: what `dotnn train --resume` continues from; default: none",
     "metrics": "a metric, or a list; default: none",
+    turns.UPDATES: "in a named section: layers, blocks and parameters that it updates, `updates = [critic, h1.W]`",
     "source": ", ".join(f"`{s.form[:-1]}, …)`" for s in SOURCES.values() if not s.single),
     "val": 'the file of the validation part, `csv("val.csv")`, with the columns or arrays of the source',
     "test": "the file of the test part",
@@ -44,7 +45,8 @@ def _keys(names: Iterable[str], args: Iterable[Arg]) -> str:
 
 
 def _train() -> str:
-    keys = _keys(train.TRAIN_KEY_NAMES, (*train.TRAIN_KEYS, *train.DEFAULT_KEYS))
+    names = (*train.TRAIN_KEY_NAMES, turns.UPDATES, turns.STEPS.name)
+    keys = _keys(names, (*train.TRAIN_KEYS, *train.DEFAULT_KEYS, turns.STEPS))
     calls = [("early", stops.EARLY), ("minutes", stops.MINUTES), ("every", train.CHECKPOINT)]
     return f"{keys}\n\n{arguments([*calls, *(call for setting in SETTINGS.values() for call in setting.args)])}"
 

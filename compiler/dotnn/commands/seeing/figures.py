@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,6 +30,7 @@ class Figures:
     """What a run reaches on some examples: the loss, the spec's metrics, and each output against its target.
 
     `part` says in words which examples they are; `found` has the objects of `--json`, in the order of `compared`.
+    `members` are the loss and the metrics of each member of an ensemble, whose own loss is not computed.
     """
 
     run: str
@@ -39,22 +40,36 @@ class Figures:
     metrics: Mapping[str, float]
     compared: list[Comparison]
     found: list[dict[str, Any]]
+    members: Sequence[Mapping[str, float]] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints; what is undefined is null."""
         head = {"run": self.run, "part": self.part, "examples": self.examples, "loss": _number(self.loss)}
         metrics = {name: _number(value) for name, value in self.metrics.items()}
-        return {**head, "metrics": metrics, "outputs": self.found}
+        each = [{name: _number(value) for name, value in member.items()} for member in self.members]
+        return {**head, "metrics": metrics, "outputs": self.found, **({"members": each} if each else {})}
 
 
 def figures_of(run: Run, examples: Arrays, part: str) -> Figures:
     """Return the figures of prepared examples; `part` is a part of the run's data, or a file."""
     with np.errstate(all="ignore"):
-        own = dict(run.module.evaluate(dict(run.kept.params), examples, run.kept.scaling))
+        own = own_figures(run, examples)
         compared = comparisons(run, examples)
-        found = [_of(one) for one in compared]
+    found = compared_figures(compared)
     count = len(next(iter(examples.values())))
     return Figures(run.name, PARTS.get(part, part), count, float(own.pop("loss")), own, compared, found)
+
+
+def own_figures(run: Run, examples: Arrays) -> dict[str, float]:
+    """Return the loss and the spec's metrics of prepared examples."""
+    with np.errstate(all="ignore"):
+        return dict(run.module.evaluate(dict(run.kept.params), examples, run.kept.scaling))
+
+
+def compared_figures(compared: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """Return the objects of `--json` of what is compared."""
+    with np.errstate(all="ignore"):
+        return [_of(one) for one in compared]
 
 
 def _of(one: Comparison) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class ByHeart:
 
 def learned_by_heart(begun: Compilation, examples: int, epochs: int, data: str | None, seed: int | None) -> ByHeart:
     """Train on a few examples of a spec's data, all at once, until they are known. Raises `CompileError`."""
-    raw, labels = load_examples(begun.model, data)
+    raw, labels = load_examples(begun.of_one("dotnn overfit").model, data)
     few = Compilation.of(_for_few(begun.model), begun.sets, ())
     needed = raw_declarations(few.model)
     chosen = _spread(few.model, {name: a for name, a in raw.items() if name in needed}, examples)
@@ -96,7 +96,8 @@ def _result(few: Compilation, run: Run, shares: Mapping[str, float]) -> ByHeart:
 
 def _for_few(model: Model) -> Model:
     """Return a model that trains on all its examples at once, and stops for nothing."""
-    train = replace(model.train, batch=0, stops=(), checkpoint=None, metrics=())
+    settings = {name: chosen for name, chosen in model.train.settings.items() if name != "ensemble"}
+    train = replace(model.train, batch=0, stops=(), checkpoint=None, metrics=(), settings=settings)
     weights = {name: kind for name, kind in (model.data.beside if model.data else {}).items() if kind == "weight"}
     data = model.data and replace(model.data, split=None, files={}, source=None, inline={}, beside=weights)
     return replace(model, train=train, data=data or Data())

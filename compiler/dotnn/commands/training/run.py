@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import click
 import numpy as np
@@ -31,13 +32,43 @@ from dotnn_runtime.script.history import History
 from dotnn_runtime.script.lock import locked
 
 
+class Done(NamedTuple):
+    """What a training has come to; no parameters where it was interrupted and nothing of it is kept."""
+
+    folder: RunFolder
+    params: dict[str, np.ndarray] | None
+    history: History
+    result: RunResult
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return EXIT_CODES.get(self.history.stopped_by, 0)
+
+
 def train_model(begun: Compilation, asked: Request) -> int:
     """Compile, train, write the run folder, report. Returns the exit code.
 
     With `resume` the training continues from the run's checkpoint, if the folder holds a run.
     """
+    if begun.model.train.setting("ensemble") is not None:
+        from dotnn.commands.training.ensemble import train_ensemble
+
+        return train_ensemble(begun, asked)
     ready = prepare(begun, asked)
-    path = run_path(asked.run_dir, ready.model.source.path)
+    done = train_prepared(ready, asked, run_path(asked.run_dir, ready.model.source.path))
+    if asked.as_json:
+        show_json(done.result)
+    elif done.params is not None:
+        show_training(ready.model, ready.compiled.graph, done.history, done.result)
+        from dotnn.commands.training.worst import warn_of_the_worst
+
+        warn_of_the_worst(done.folder, ready, done.history, done.result)
+    return done.code
+
+
+def train_prepared(ready: Prepared, asked: Request, path: Path) -> Done:
+    """Train what is ready, in a folder, and write there what comes of it."""
     with ExitStack() as stack:
         with run_errors(asked.run_dir):
             stack.enter_context(locked(path))
@@ -50,14 +81,7 @@ def train_model(begun: Compilation, asked: Request) -> int:
         if params is not None:
             with run_errors(asked.run_dir):
                 _keep(saving.folder, module, TARGETS[asked.target], params, history, result)
-    if asked.as_json:
-        show_json(result)
-    elif params is not None:
-        show_training(ready.model, ready.compiled.graph, history, result)
-        from dotnn.commands.training.worst import warn_of_the_worst
-
-        warn_of_the_worst(saving.folder, ready, history, result)
-    return EXIT_CODES.get(history.stopped_by, 0)
+    return Done(saving.folder, params, history, result)
 
 
 def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:

@@ -11,6 +11,7 @@ from dotnn.model.messages import sections as sections
 from dotnn.model.messages import shapes as shapes
 from dotnn.model.messages import timesteps as timesteps
 from dotnn.model.messages import training as training
+from dotnn.model.messages import turns as turns
 from dotnn.model.messages import uses as uses
 from dotnn.model.messages import warnings as warnings
 from dotnn.model.messages import weights as weights

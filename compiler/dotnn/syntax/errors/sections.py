@@ -96,6 +96,6 @@ SECTIONS = (
         "expected `{{` after `{header}`",
         "write {header} {{ … }}",
         lambda m: m.wants_body,
-        ("params a = 1 }", "model X input x: [2] }", "model X", "block B(n) output x }", "train X { }"),
+        ("params a = 1 }", "model X input x: [2] }", "model X", "block B(n) output x }", "train X = 3 }"),
     ),
 )

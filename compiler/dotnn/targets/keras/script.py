@@ -14,9 +14,11 @@ from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context
 from dotnn.codegen.tables import constants
 from dotnn.codegen.wrap import INDENT, WIDTH
+from dotnn.core.diagnostics import CompileError
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node
 from dotnn.ir.op import no_gradient
+from dotnn.model import messages
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer, parameters, training_loop
@@ -51,6 +53,8 @@ def script(draft: Draft) -> str:
     in Keras, and `NamesMeet` where there are more such words.
     """
     model, distribute = draft.model, draft.options.get("distribute")
+    if draft.parts:
+        raise CompileError([messages.turns.unwritten(model.turns[0].span, "TensorFlow")], model.source)
     check(model, distribute)
     names, mark = (
         names_of(draft.graph),

@@ -32,7 +32,7 @@ def script(draft: Draft) -> str:
     Equal drafts give the same bytes. Raises `NamesMeet` where a value must be called otherwise.
     """
     model = draft.model
-    names, mark = names_of(draft.graph, draft.step, draft.prediction), _mark(draft)
+    names, mark = names_of(draft.graph, draft.step, draft.prediction), mark_of(draft)
     graph, step, prediction = mark.on(draft.graph), mark.on(draft.step), mark.on(draft.prediction)
     plan, of_prediction = fast.plans(model, step, prediction)
     called = helper_names(graph) | plan.helpers | of_prediction.helpers
@@ -66,14 +66,14 @@ def script(draft: Draft) -> str:
 def _own(model: Model, graph: Graph) -> dict[str, object]:
     """Return what the shared templates say otherwise for other targets."""
     return {
-        "figures_read": literal(_read_by_figures(model, graph)),
+        "figures_read": literal(read_by_figures(model, graph)),
         "metric_lines": training.metric_lines(model, value_names(model, graph)),
         "predict_dtype": "dtype",
         "predict_setup": [
             "dtype = next(iter(params.values())).dtype if params else np.float64",
             "params = in_precision(params, dtype)",
         ],
-        "predict_forward": _predicted(graph),
+        "predict_forward": predicted(graph),
         "diverged_values": "params, forward(params, as_arrays(examples))[1]",
         "subject": "params",
         "restore": 'params = state["best_params"]',
@@ -89,12 +89,12 @@ def _own(model: Model, graph: Graph) -> dict[str, object]:
     }
 
 
-def _mark(draft: Draft) -> Mark:
+def mark_of(draft: Draft) -> Mark:
     """Return the mark of the spec's names while its script is written."""
     return Mark.for_text("".join([draft.model.source.whole, draft.model.source.path, *draft.options.sets]))
 
 
-def _read_by_figures(model: Model, graph: Graph) -> tuple[str, ...]:
+def read_by_figures(model: Model, graph: Graph) -> tuple[str, ...]:
     """Return the names of the examples' arrays that the loss and the metrics read."""
     read = {v.id for node in graph.phase("loss") for v in node.ins}
     names = {name for name, v in {**graph.inputs, **graph.targets}.items() if v.id in read}
@@ -102,7 +102,7 @@ def _read_by_figures(model: Model, graph: Graph) -> tuple[str, ...]:
     return tuple(name for name in (*graph.inputs, *graph.targets) if name in names)
 
 
-def _predicted(graph: Graph) -> str:
+def predicted(graph: Graph) -> str:
     """Return the lines of `predict` that run the network."""
     outputs = [f'"{name}": values["{v.name}"]' for name, v in graph.outputs.items()]
     run = ["values = run_again(LAST_PASS, make_forward, params, batch, CHUNK)"]
@@ -114,6 +114,6 @@ def _predicted(graph: Graph) -> str:
 
 def plans(draft: Draft) -> tuple[Plan, ...]:
     """Return the plans of a fast step and of a prediction with the names that they have in the script."""
-    mark = _mark(draft)
+    mark = mark_of(draft)
     found = fast.plans(draft.model, mark.on(draft.step), mark.on(draft.prediction))
     return tuple(plan.spelt(mark.plain) for plan in found)

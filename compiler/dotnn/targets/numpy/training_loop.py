@@ -37,6 +37,7 @@ def context(model: Model, graph: Graph) -> dict[str, object]:
         "functions": [print_module(module)[0].strip("\n") for module in functions],
         "setup": indented(printed([s for part in parts for s in part.setup], 4), 4),
         "shown": shown(parts),
+        "resampled": any(part.resampled for part in parts),
         "accumulate": train.setting("accumulate"),
         "rates_of_parts": bool(train.setting("rates")),
         "step": _step(model, loop),

@@ -30,6 +30,11 @@ def _with_reason(verdict: Verdict, reason: str) -> str:
     return f"{verdict}({reason})" if reason and wants_reason else str(verdict)
 
 
+def _of_section(name: str) -> dict[str, object]:
+    """Return the entry of a row that is of one of several sections of `train`."""
+    return {"section": name} if name else {}
+
+
 @dataclass(frozen=True)
 class Element:
     """One element of a gradient: where it is, what the script says and what the oracle says."""
@@ -54,6 +59,7 @@ class TensorResult:
     norm: float = 0.0
     probes: int = 0
     worst: list[Element] = field(default_factory=list)
+    section: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the row of the JSON report."""
@@ -64,6 +70,7 @@ class TensorResult:
             "method": self.method,
             "shape": list(self.shape),
             "spec_line": self.spec_line or None,
+            **_of_section(self.section),
         }
 
 
@@ -77,6 +84,7 @@ class CheckResult:
     detail: str = ""
     value: float | None = None
     tensors: tuple[str, ...] = ()
+    section: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the row of the JSON report."""
@@ -86,6 +94,7 @@ class CheckResult:
             "verdict": str(self.verdict),
             "value": finite_or_none(self.value),
             "detail": self.detail,
+            **_of_section(self.section),
         }
 
 
@@ -121,6 +130,7 @@ class Blame:
     functions: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     right: str = ""
+    section: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the blame as the JSON report gives it among all blames."""
@@ -133,6 +143,7 @@ class Blame:
             "right": self.right or None,
             "paths": list(self.paths),
             "spec_line": self.spec_line or None,
+            **_of_section(self.section),
         }
 
     def summary(self) -> dict[str, object]:

@@ -30,7 +30,7 @@ class Figures:
     """Writes `evaluate` and `predict`; `sources` says where `evaluate` finds what metrics are of.
 
     With a `chunk` it runs so many examples at a time, and keeps the outputs that metrics are of, and what the loss and
-    metrics `read` of the cache.
+    metrics `read` of the cache. What predicts is called `forward`.
     """
 
     def __init__(
@@ -41,18 +41,23 @@ class Figures:
         read: Sequence[str] = (),
         *,
         samples: bool = False,
+        forward: str = "forward",
     ) -> None:
         self.model, self.sources, self.metrics = model, sources, model.train.metrics
-        self.chunk, self.read, self.samples = chunk, read, samples
+        self.chunk, self.read, self.samples, self.forward = chunk, read, samples, forward
         self.chains, self.undone = chains(model), undone_outputs(model)
         self.raw = raw_declarations(model, training=False)
         self.own_units = {chain.name: chain for chain in self.undone.values()}
 
     def items(self) -> list[tree.Item]:
         """Return the functions."""
+        return [self.evaluation(), *self.prediction()]
+
+    def prediction(self) -> list[tree.Item]:
+        """Return `predict`, and what it calls."""
         steps = [step for chain in self.undone.values() for step in chain.steps]
         undo = plain_functions(steps, [step.undo("x") for step in steps])
-        return [self._evaluate(), *(tree.Prose(text.strip("\n")) for text in undo), self._predict()]
+        return [*(tree.Prose(text.strip("\n")) for text in undo), self._predict()]
 
     def helpers(self) -> set[str]:
         """Return the functions of the runtime that they call."""
@@ -67,7 +72,8 @@ class Figures:
 
     # --------------------------------------------------------------------------------------------------- evaluate
 
-    def _evaluate(self) -> tree.Function:
+    def evaluation(self) -> tree.Function:
+        """Return `evaluate`."""
         whole = tree.Assign(("outputs", "cache"), "forward(params, examples)")
         body: list[tree.Stmt] = [*self._in_chunks()] if self.chunk else [whole]
         entries = {"loss": "float(total_loss(params, examples, cache))"}
@@ -152,7 +158,7 @@ class Figures:
 
     def _forward(self, batch: str) -> str:
         """Return the call of the network."""
-        return f"forward(params, {batch}{', rng=rng' * self.samples})"
+        return f"{self.forward}(params, {batch}{', rng=rng' * self.samples})"
 
     def _batch(self) -> tuple[list[tuple[str, str]], str]:
         """Return names with their expressions, and the expression of the batch, which may read them."""

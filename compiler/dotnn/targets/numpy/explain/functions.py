@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from dotnn.codegen import tree
 from dotnn.codegen.printer import print_body
@@ -102,9 +103,13 @@ def is_part(some: Sequence[str], lines: Sequence[str]) -> bool:
 
 
 class Library:
-    """The pairs of functions of a script, each with its name, in the order in which they are needed."""
+    """The pairs of functions of a script, each with its name, in the order in which they are needed.
+
+    `writers` are those of all calls, whichever network they are in.
+    """
 
     def __init__(self) -> None:
+        self.writers: dict[Call, Any] = {}
         self.pairs: list[Pair] = []
         self.by_base: dict[str, list[Pair]] = {}
 

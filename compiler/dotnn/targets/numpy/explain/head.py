@@ -20,8 +20,11 @@ from dotnn.targets.numpy.explain.prose import prose
 THREADS = 'os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrix products are slower on several threads'
 
 
-def script_head(model: Model, graph: Graph, modules: Sequence[str]) -> str:
-    """Return the docstring, the imports of the standard modules and of NumPy, and the constants."""
+def script_head(model: Model, graph: Graph, modules: Sequence[str], zeros: tuple[str, ...] | None = None) -> str:
+    """Return the docstring, the imports of the standard modules and of NumPy, and the constants.
+
+    `zeros` are the parameters whose gradients are zero, where the graph does not say.
+    """
     name = model.source.path.replace("\\", "/").rpartition("/")[2].removesuffix(".nn").strip("<>") or "script"
     name = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in name)
     read = shared.table_source(model)
@@ -39,16 +42,16 @@ def script_head(model: Model, graph: Graph, modules: Sequence[str]) -> str:
         "",
     ]
     lines += [THREADS, "import numpy as np"] if "os" in modules else ["import numpy as np"]
-    return prose([*lines, "", *_constants(model, graph)])
+    return prose([*lines, "", *_constants(model, graph, zeros)])
 
 
-def _constants(model: Model, graph: Graph) -> Iterator[str]:
+def _constants(model: Model, graph: Graph, zeros: tuple[str, ...] | None) -> Iterator[str]:
     for name, entries in named_tables(model).items():
         if name != "PARAMS" or not shapes_are_read(model):
             yield from wrapped(f"{name} = {literal(dict(entries))}")
     if model.train.weight_decay:
         yield from wrapped(f"DECAYED = {literal(decayed(model))}")
-    dead = zero_gradients(graph)
+    dead = zero_gradients(graph) if zeros is None else zeros
     if dead:
         yield f"# {ZERO_GRADIENTS}"
         yield from wrapped(f"STRUCTURAL_ZEROS = {literal(dead)}")

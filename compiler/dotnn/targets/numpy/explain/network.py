@@ -54,10 +54,13 @@ class Network:
 
 
 class NetworkWriter:
-    """Writes the functions of a network."""
+    """Writes the functions of a network.
 
-    def __init__(self, model: Model, graph: Graph) -> None:
-        self.model, self.graph = model, graph
+    Several that share parameters share a `library` of functions; `table` is what holds the names of what is trained.
+    """
+
+    def __init__(self, model: Model, graph: Graph, library: Library | None = None, table: str = "PARAMS") -> None:
+        self.model, self.graph, self.table = model, graph, table
         self.root = call_tree(model, graph)
         self.words, self.spec = Words(graph), SpecText(model)
         settle_borders(self.root, graph, self._nameless())
@@ -66,8 +69,8 @@ class NetworkWriter:
         self.kept += [node.out for node in vanishing(graph)]
         self.flow = Flow(graph, self.root, [v for v in self.kept if v.id not in {i.id for i in graph.inputs.values()}])
         self.served: dict[Call, Pair] = {}
-        self.writers: dict[Call, Writer] = {}
-        self.library = Library()
+        self.library = Library() if library is None else library
+        self.writers: dict[Call, Writer] = self.library.writers
         self.bodies: dict[Call, dict[str, list[tree.Stmt]]] = {call: {} for call in self.flow.inside_out}
         self.flat = not self.root.children
         if self.flat:
@@ -95,13 +98,13 @@ class NetworkWriter:
 
     def run(self) -> Network:
         """Return the functions."""
-        heights = _heights(self.root)
+        heights, known = _heights(self.root), len(self.library.pairs)
         for height in range(max(heights.values(), default=0) + 1):
             some = [call for call in self.flow.inside_out if heights[call] == height and call is not self.root]
             self.served |= self.library.add(self._pair(call) for call in some)
         root = self._writer(self.root)
         forward = self._forward(root)
-        parts = [item for pair in self.library.pairs for item in self._functions(pair)]
+        parts = [item for pair in self.library.pairs[known:] for item in self._functions(pair)]
         functions = [forward, *self._loss(root), self._backward(root)]
         metrics = {path: self._metric_source(path, root) for path in self._measured()}
         vanished = {node.layer: root.cache_path(node.out) for node in vanishing(self.graph)}
@@ -257,8 +260,8 @@ class NetworkWriter:
             for name, v in grads.items():  # what no statement has put there
                 if v.id not in root.targets:
                     body.append(tree.Assign((f'grads["{name}"]',), root.ref(v, "backward")))
-            more = [name for name in grads if name in self.graph.inputs]
-            names = "PARAMS" if not more else f"(*PARAMS, {', '.join(map(literal, more))})"
+            more = [name for name in grads if name not in self.graph.params]
+            names = self.table if not more else f"(*{self.table}, {', '.join(map(literal, more))})"
             end = [tree.Return(f"{{name: grads[name] for name in {names}}}")]
         self.bodies[self.root]["backward"] = body
         doc = "Return the gradient of the loss: the chain rule from the loss back to every parameter."

@@ -110,7 +110,7 @@ class References(LocalNames):
     def _is_at_hand(self, v: Value) -> bool:
         """Whether a backward function has a value that no cache holds: it makes it, or is handed it."""
         flow = self.flow
-        made = v.id in flow.home_back or v.id in flow.of_loss or v.id in self.words.inner
+        made = v.id in flow.home_back or v.id in flow.of_loss or v.id in self.words.inner or v.id in flow.repeated_steps
         return made or v.role == "seed" or v.id in self.frame.returning
 
     def _source(self, v: Value) -> str:

@@ -83,29 +83,29 @@ class _Script:
         command_line = CommandLine(self.model, self.graph)
         formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
         state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
-        pasted = paste.needed(training.helpers())
-        changing = [name for name in paste.needed(augmenting.helpers(self.model)) if name not in {*formulas, *pasted}]
+        helpers = paste.needed(training.helpers())
+        changing = [name for name in paste.needed(augmenting.helpers(self.model)) if name not in {*formulas, *helpers}]
         parts: list[tree.Item] = [
             tree.Banner("the network"),
-            *_pasted(formulas),
+            *pasted(formulas),
             *map(tree.Prose, [*defined(self.model, self.graph), *self._parameters(network)]),
             *network.parts,
             *network.functions,
             tree.Prose(LOSS_AND_GRADS.strip("\n")),
             *state,
             tree.Banner("the training"),
-            *_pasted(n for n in pasted if n not in formulas),
+            *pasted(n for n in helpers if n not in formulas),
             *self._unit_variance(writer),
             *training.items(),
             tree.Banner("data"),
-            *_pasted(changing),
+            *pasted(changing),
             *data.items(),
             *generation(self.model, self.graph),
             tree.Banner("command line"),
             *command_line.items(),
         ]
         body, _ = print_module(tree.Module("", parts))
-        modules = MODULES | data.modules() | training.modules() | self._modules([*formulas, *pasted, *changing], body)
+        modules = MODULES | data.modules() | training.modules() | self._modules([*formulas, *helpers, *changing], body)
         head = script_head(self.model, self.graph, sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
         text, marks = print_module(tree.Module(head, parts))
         first = head_lines({**origin(self.model), **self.facts}, text)
@@ -158,7 +158,7 @@ def _rescaling(made_by: Mapping[str, str]) -> tuple[tree.Stmt, ...]:
     )
 
 
-def _pasted(names: Iterable[str]) -> list[tree.Prose]:
+def pasted(names: Iterable[str]) -> list[tree.Prose]:
     """Return functions of the runtime as a script shows them."""
     return [tree.Prose(_short_doc(text)) for text in paste.sources(names)]
 

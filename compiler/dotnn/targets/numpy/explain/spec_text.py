@@ -16,8 +16,9 @@ DEFINES = re.compile(r"\s*(?:output\s+)?([A-Za-z_]\w*)\s*=[^=]")
 class SpecText(SpecPlaces):
     """The texts and lines of a spec's statements."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, section: Span | None = None) -> None:
         super().__init__(model.source)
+        self.section = section or Span(0, len(self.source.text))
         self.steps: dict[str, Step] = {step.path: step for step in model.steps}
 
     def place_of_key(self, key: str) -> str:
@@ -34,7 +35,8 @@ class SpecText(SpecPlaces):
         return " ".join(found["said"].split()) if found else ""
 
     def _key(self, key: str) -> re.Match[str] | None:
-        return re.search(rf"^[^#\n]*?\b(?P<said>{key}\w*\s*=[^#\n]*)", self.source.text, re.MULTILINE)
+        pattern = re.compile(rf"^[^#\n]*?\b(?P<said>{key}\w*\s*=[^#\n]*)", re.MULTILINE)
+        return pattern.search(self.source.text, self.section.start, self.section.end)
 
     def statement(self, item: Node | Call) -> Span | None:
         """Return the statement that an item of a function belongs to, within that function."""

@@ -73,6 +73,7 @@ class TrainingWriter:
         found = self.figures.helpers() | optimizer.helpers(self.train)
         found |= {self.train.clip.entry.helper} if self.train.clip else set()
         found |= {plateau.entry.watches} if plateau else set()
+        found |= {"resampled"} if any(part.resampled for part in self.added) else set()
         found |= {"with_noise"} if self.train.setting("noise") else set()
         return found.union(*(paste.called_in(value) for _, value in constraints(self.model)))
 
@@ -100,6 +101,8 @@ class TrainingWriter:
             yield tree.Assign(("parts", "scaling" if self.fitted else "_"), prepared)
         else:
             yield tree.assign("examples", f'{prepared}[0]["train"]')
+        if any(part.resampled for part in self.added):
+            yield tree.assign(self.examples, f"resampled({self.examples}, seed)")
         if self._counts_examples():
             yield tree.assign("count", self.count)
         drawn = "init_params(seed, dtype)"

@@ -48,7 +48,7 @@ def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[st
         "functions": _functions(plan.functions | {"take"}),
         "loss": graph.loss.name,
         "dtype": "next(iter(params.values())).dtype" if model.params else "np.dtype(float)",
-        "input_gradients": [name for name in graph.grads if name in graph.inputs],
+        "input_gradients": {name: _array_of(name, graph) for name in graph.grads if name not in graph.params},
         "rule": update,
         "prediction": _prediction(graph, prediction),
         "update_functions": _functions(update.functions),
@@ -57,6 +57,13 @@ def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[st
         "state": optimizer.entries(model.train, {slot: optimizer.fresh(start) for slot, start in slots.items()}),
         "averaged": _is_mean(model),
     }
+
+
+def _array_of(name: str, graph: Graph) -> str:
+    """Return the expression of an array for the gradient of an input, or for what is handed on."""
+    if name in graph.inputs:
+        return f'np.empty((size, *INPUTS["{name}"][1]), dtype)'
+    return new_array(("size", *graph.grads[name].type.example), "dtype")
 
 
 def _prediction(graph: Graph, plan: Plan) -> dict[str, Any]:

@@ -61,7 +61,6 @@ def _shared_gradients(graph: Graph) -> set[int]:
     """Return the parameters whose gradient is the same value as another one's, or is read by another node."""
     owners: dict[int, list[int]] = {}
     for name, value in graph.grads.items():
-        source = graph.params.get(name) or graph.inputs[name]
-        owners.setdefault(value.id, []).append(source.id)
+        owners.setdefault(value.id, []).append(graph.differentiated(name).id)
     read = {v.id for n in graph.nodes for v in n.ins}
     return {s for value, sources in owners.items() for s in sources if len(sources) > 1 or value in read}

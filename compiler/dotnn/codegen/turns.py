@@ -1,0 +1,230 @@
+"""Sections that take turns: what their training loops have in common, whatever the style.
+
+On each batch every section takes its updates, in the order of the spec. What belongs to one section has its name: the
+functions end with it (`update_critic`), and the record of an epoch begins with it (`critic.loss`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from dotnn.codegen import learning_rate, optimizer, training, tree
+from dotnn.codegen.lines import literal
+from dotnn.model.model import EarlyStop, Model, StopWhen, Turn
+from dotnn.model.turns import alone, predicting
+
+SPENT = 'state["stopped_by"] != "epochs"'
+TABLE = "UPDATES"
+"""The table of a script: the names of the parameters that each section updates."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section, and its model as if it were the only one."""
+
+    turn: Turn
+    model: Model
+
+    @property
+    def name(self) -> str:
+        """What the spec calls it."""
+        return self.turn.name
+
+    @property
+    def table(self) -> str:
+        """The expression of the names of what it updates."""
+        return f"{TABLE}[{literal(self.name)}]"
+
+    def called(self, function: str) -> str:
+        """Return the name of a function of this section."""
+        return f"{function}_{self.name}"
+
+    def figure(self, quantity: str) -> str:
+        """Return the key of a quantity in the record of an epoch: `val_loss` -> `val_critic.loss`."""
+        plain = quantity.removeprefix("val_")
+        return f"{'val_' * (plain != quantity)}{self.name}.{plain}"
+
+    @property
+    def stops(self) -> bool:
+        """Whether it may end before the others."""
+        return bool(self.turn.train.stops)
+
+    @property
+    def early(self) -> EarlyStop | None:
+        """Its early-stopping rule."""
+        return training.early_stop(self.model)
+
+    @property
+    def counts(self) -> bool:
+        """Whether its updates are counted, for its learning rate."""
+        return learning_rate.formula(self.turn.train) is not None
+
+    @property
+    def counts_steps(self) -> bool:
+        """Whether the updates of an epoch are."""
+        return self.counts or bool(optimizer.run_lengths(self.turn.train))
+
+    @property
+    def rate(self) -> str:
+        """The expression of the learning rate of its next update, "" for a plain number."""
+        if not self.counts:
+            return ""
+        each = f" * {self.turn.steps}" if self.turn.steps > 1 else ""
+        done = f"done[{literal(self.name)}]"
+        return f"{self.called('learning_rate')}({done}, epochs * steps_per_epoch{each}, steps_per_epoch{each})"
+
+
+def predicts(model: Model) -> str:
+    """Return the name of the section whose pass predicts."""
+    return predicting(model).name
+
+
+def sections_of(model: Model) -> tuple[Section, ...]:
+    """Return the sections of a model in their order."""
+    return tuple(Section(turn, alone(model, turn)) for turn in model.turns)
+
+
+def respelt(item: Any, change: Callable[[str], str]) -> Any:
+    """Return a tree of Python with every text changed."""
+    if isinstance(item, str):
+        return change(item)
+    if isinstance(item, tuple):
+        return tuple(respelt(inner, change) for inner in item)
+    if isinstance(item, tree.Origin) or not is_dataclass(item) or isinstance(item, type):
+        return item
+    return replace(item, **{f.name: respelt(getattr(item, f.name), change) for f in fields(item)})
+
+
+def words(mapping: dict[str, str]) -> Callable[[str], str]:
+    """Return the function that puts words in the place of others."""
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, mapping))})\b")
+    return lambda text: pattern.sub(lambda match: mapping[match[1]], text)
+
+
+# ------------------------------------------------------------------------------------------------------ the loop
+
+
+@dataclass(frozen=True)
+class Says:
+    """How a style says what the loop needs: a copy of some parameters by the table of their names, and how they are put
+    back."""
+
+    copy: str
+    back: str
+
+
+def kept(sections: Sequence[Section]) -> dict[str, str]:
+    """Return what a state begins with for the rules that stop: of each section that has some, why it has ended."""
+    ended = ", ".join(f'{literal(s.name)}: ""' for s in sections if s.stops)
+    best = ", ".join(f"{literal(s.name)}: {_no_best(s.early)}" for s in sections if s.early)
+    found = {"ended": f"{{{ended}}}", "best": f"{{{best}}}", "stopped_by": '"epochs"'}
+    needed = {"ended": bool(ended), "best": bool(best), "stopped_by": bool(ended)}
+    return {name: text for name, text in found.items() if needed[name]}
+
+
+def _no_best(early: EarlyStop) -> str:
+    worst = "-np.inf" if early.better == "max" else "np.inf"
+    return f'{{"value": {worst}, "epoch": 0, "params": {{}}}}'
+
+
+def counted(sections: Sequence[Section]) -> Iterator[tree.Stmt]:
+    """Yield the statements before the loop that count updates."""
+    if not any(s.counts_steps for s in sections):
+        return
+    batch = sections[0].turn.train.batch
+    yield tree.assign("steps_per_epoch", "math.ceil(count / BATCH_SIZE)" if batch else "1")
+    done = ", ".join(
+        f"{literal(s.name)}: len(history) * steps_per_epoch{f' * {s.turn.steps}' * (s.turn.steps > 1)}"
+        for s in sections
+        if s.counts
+    )
+    if done:
+        yield tree.assign("done", f"{{{done}}}")
+    for s in sections:
+        each = f" * {s.turn.steps}" if s.turn.steps > 1 else ""
+        values = {"steps": f"epochs * steps_per_epoch{each}", "steps_per_epoch": f"steps_per_epoch{each}"}
+        for name in optimizer.run_lengths(s.turn.train):
+            yield tree.assign(f"memory[{literal(s.name)}][{literal(name)}]", values[name])
+
+
+def turn_of(section: Section, body: Sequence[tree.Stmt]) -> list[tree.Stmt]:
+    """Return the statements of a section's turn on a batch, as often as it takes one, until it has ended."""
+    made: list[tree.Stmt] = list(body)
+    if section.turn.steps > 1:
+        made = [tree.For(f"for _ in range({section.turn.steps})", tuple(made))]
+    if section.stops:
+        return [tree.If(f'not state["ended"][{literal(section.name)}]', tuple(made))]
+    return made
+
+
+def added(section: Section, size: str = "len(chosen)") -> str:
+    """Return what a loss adds to the sum of an epoch's."""
+    steps = section.turn.steps
+    if training.sums(section.model):
+        return f"float(loss){f' / {steps}' * (steps > 1)}"
+    return f"float(loss) * {size} / {f'({steps} * count)' if steps > 1 else 'count'}"
+
+
+def sums(sections: Sequence[Section]) -> tree.Stmt:
+    """Return the statement before the batches of an epoch: the losses of the sections that have not ended."""
+    if any(s.stops for s in sections):
+        return tree.assign("losses", f'{{name: 0.0 for name in {TABLE} if not state["ended"].get(name)}}')
+    return tree.assign("losses", f"dict.fromkeys({TABLE}, 0.0)")
+
+
+def record() -> list[tree.Stmt]:
+    """Return the statements that append the record of an epoch: the loss of every section, and their sum."""
+    return [
+        tree.assign("named", '{f"{name}.loss": loss for name, loss in losses.items()}'),
+        tree.Do('history.append({"epoch": epoch, "loss": sum(losses.values()), **named})'),
+    ]
+
+
+def stop_rules(sections: Sequence[Section], says: Says) -> Iterator[tree.Stmt]:
+    """Yield the rules by which sections end; once all have ended, the training has."""
+    for s in sections:
+        if s.stops:
+            yield tree.If(f'not state["ended"][{literal(s.name)}]', tuple(_rules(s, says)))
+    if all(s.stops for s in sections):
+        why = '"; ".join(f"{name}: {why}" for name, why in state["ended"].items())'
+        yield tree.If('all(state["ended"].values())', (tree.assign('state["stopped_by"]', why),))
+
+
+def _rules(section: Section, says: Says) -> Iterator[tree.Stmt]:
+    name, early = literal(section.name), section.early
+    for stop in section.turn.train.stops:
+        if isinstance(stop, StopWhen):
+            limit = f"{stop.op} {stop.threshold!r}"
+            ends = tree.assign(f'state["ended"][{name}]', f'"{stop.quantity} {limit}"')
+            yield tree.If(f'history[-1]["{section.figure(stop.quantity)}"] {limit}', (ends,))
+    if early is None:
+        return
+    margin = f" {'-' if early.better == 'min' else '+'} {early.min_delta!r}" if early.min_delta else ""
+    order = "<=" if early.better == "min" else ">="
+    value = f'history[-1]["{section.figure(early.quantity)}"]'
+    best = f'state["best"][{name}]'
+    better = tree.assign(
+        best, f'{{"value": {value}, "epoch": epoch, "params": {says.copy.format(table=section.table)}}}'
+    )
+    why = literal(f"no better {early.quantity} for {early.patience} epochs")
+    waited = tree.If(f'epoch == {best}["epoch"] + {early.patience}', (tree.assign(f'state["ended"][{name}]', why),))
+    rule = tree.If(f'{value} {order} {best}["value"]{margin}', (better,), (waited,))
+    others = any(isinstance(stop, StopWhen) for stop in section.turn.train.stops)
+    yield tree.If(f'not state["ended"][{name}]', (rule,)) if others else rule
+    yield tree.If(f'state["ended"][{name}]', tuple(_put_back(section, says)))
+
+
+def _put_back(section: Section, says: Says) -> Iterator[tree.Stmt]:
+    yield tree.Do(says.back.format(best=f'state["best"][{literal(section.name)}]["params"]'))
+
+
+def at_the_end(sections: Sequence[Section], says: Says) -> Iterator[tree.Stmt]:
+    """Yield the statements after the loop: the best parameters of a section, and how the training ended."""
+    for s in sections:
+        if s.early:
+            yield tree.If(f'state["best"][{literal(s.name)}]["epoch"]', tuple(_put_back(s, says)))
+    if any(s.stops for s in sections):
+        yield tree.assign("history.stopped_by", 'state["stopped_by"]')

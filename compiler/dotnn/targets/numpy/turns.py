@@ -1,0 +1,349 @@
+"""The fast script of sections that take turns: a step and an update of each, in arrays that all of them share.
+
+What a section needs is written by the templates of a script with one; its functions then get the section's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from dotnn.codegen import optimizer, paste, training, tree
+from dotnn.codegen import turns as common
+from dotnn.codegen.definitions import defined
+from dotnn.codegen.heading import headed, header
+from dotnn.codegen.hygiene import names_of
+from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.printer import printed
+from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints, modules
+from dotnn.codegen.render import Parts, assembled, render
+from dotnn.codegen.shared import result_files, training_context, value_names
+from dotnn.codegen.tables import constants, decayed, named
+from dotnn.codegen.threads import thread_lines
+from dotnn.codegen.turns import Says, Section
+from dotnn.ir.graph import Graph
+from dotnn.passes.zeros import zero_gradients
+from dotnn.targets.base import Draft
+from dotnn.targets.numpy import training_loop
+from dotnn.targets.numpy.equations import forward, helper_names, total_loss
+from dotnn.targets.numpy.fast import context as fast
+from dotnn.targets.numpy.fast.plan import Plan
+from dotnn.targets.numpy.script import TEMPLATES, mark_of, predicted, read_by_figures
+
+SAYS = Says(
+    "{{name: params[name].copy() for name in {table}}}",
+    "fill(params, {best})",
+)
+FUNCTIONS = (
+    "forward", "total_loss", "loss_and_grads", "training_arrays", "make_step", "make_forward", "make_evaluate",
+    "evaluate", "CHUNK", "optimizer_state", "make_clip", "make_update", "learning_rate", "constrain",
+)  # fmt: skip
+"""What every section has of its own; in a script it ends with the name of the section."""
+
+
+def script_of_turns(draft: Draft) -> str:
+    """Return the text of the script. Equal drafts give the same bytes.
+
+    Raises `NamesMeet` where a value must be called otherwise.
+    """
+    return _Script(draft).text()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A section: its graphs, whose values have a mark, and the plans of a step and of a prediction."""
+
+    section: Section
+    graph: Graph
+    step: Graph
+    prediction: Graph
+
+    @cached_property
+    def plans(self) -> tuple[Plan, Plan]:
+        return fast.plans(self.section.model, self.step, self.prediction)
+
+    @cached_property
+    def context(self) -> dict[str, Any]:
+        """What the templates of a script show of this section."""
+        model, graph, train = self.section.model, self.graph, self.section.turn.train
+        return {
+            "forward_lines": forward(model, graph),
+            "loss_lines": total_loss(model, graph),
+            "state": bool(graph.state),
+            "fast": fast.context(model, self.step, *self.plans),
+            "update": optimizer.context(train),
+            "regime": training_loop.context(model, graph),
+            "draws": graph.draws,
+            "samples": graph.samples,
+            "figures_read": literal(read_by_figures(model, graph)),
+            "metric_lines": training.metric_lines(model, value_names(model, graph)),
+            "name": self.section.name,
+            "hands": [h.name for h in model.hands],
+        }
+
+    @property
+    def d_loss(self) -> str:
+        """The expression of what a step multiplies the gradients by: the optimizer may want them so."""
+        return str(self.context["fast"]["rule"].d_loss)
+
+    def written(self, template: str) -> str:
+        """Return what a template says of this section, under its own names."""
+        return common.words(self.own)(render(TEMPLATES, template, self.context)).strip("\n")
+
+    @property
+    def own(self) -> dict[str, str]:
+        """What is called otherwise in a script of several sections."""
+        return {name: self.section.called(name) for name in FUNCTIONS} | {
+            "PARAMS": self.section.table,
+            "DECAYED": self.section.called("DECAYED"),
+        }
+
+    @property
+    def helpers(self) -> set[str]:
+        step, prediction = self.plans
+        found = helper_names(self.graph) | step.helpers | prediction.helpers
+        return found | optimizer.helpers(self.section.turn.train)
+
+
+class _Script:
+    def __init__(self, draft: Draft) -> None:
+        self.draft, self.model, self.mark = draft, draft.model, mark_of(draft)
+        mark = self.mark
+        self.parts = [
+            _Part(section, mark.on(part.graph), mark.on(part.step), mark.on(part.prediction))
+            for section in common.sections_of(self.model)
+            for part in (draft.parts[section.name],)
+        ]
+        self.sections = [part.section for part in self.parts]
+
+    def text(self) -> str:
+        parts = self.draft.parts.values()
+        names = names_of(*(graph for part in parts for graph in (part.graph, part.step, part.prediction)))
+        called = set().union(*(part.helpers for part in self.parts)) | training.init_helpers(self.model)
+        formulas = paste.needed(called - {"locate"})
+        used = set().union(*(modules(part.section.turn.train) for part in self.parts))
+        alone = self.draft.options.get("helpers") != "import"
+        made = Parts(TEMPLATES, paste.SCRIPT, formulas, used, alone, "turns")
+        text = self.mark.off(assembled(made, self._context(formulas)), names)
+        return headed(self.model, text, self.draft.facts)
+
+    def _context(self, formulas: list[str]) -> dict[str, object]:
+        model, first = self.model, self.parts[0]
+        predicting = next(part for part in self.parts if part.section.name == common.predicts(model))
+        state = {name for name, p in model.params.items() if not p.trained}
+        return {
+            **header(model, self.draft.facts, self.draft.style.name),
+            **self._tables(),
+            "dead": self._zeros(),
+            "formulas": [*paste.sources(formulas), *self._defined()],
+            "init_lines": indented(training.init_lines(model, self.draft.values)),
+            "updates": self._updates(),
+            "parts": self.parts,
+            "first": first.section.name,
+            "state": bool(state),
+            "weights": "{**PARAMS, **STATE}" if state else "PARAMS",
+            "regime": {
+                "checkpoint": model.train.checkpoint,
+                "train_head": wrapped("def train(", TRAIN_ARGUMENTS, "):"),
+            },
+            "samples": any(part.graph.samples for part in self.parts),
+            "draws": any(part.graph.draws for part in self.parts),
+            "thread_lines": thread_lines(model),
+            **training_context(model),
+            "early": None,
+            "predict_dtype": "dtype",
+            "predict_setup": [
+                "dtype = next(iter(params.values())).dtype if params else np.float64",
+                "params = in_precision(params, dtype)",
+            ],
+            "predict_forward": common.words(predicting.own)(predicted(predicting.graph)),
+            "framework_errors": False,
+            **result_files(model, "weights.npz", "history.csv"),
+            "train_options": [],
+            "checked_with": "complex-step derivatives",
+            "workers": False,
+            "more_made_of": ', "precision": "float32"',
+            "fit_lines": indented(printed([*self._fit()], 4), 4),
+            "evaluate_lines": indented(printed([*self._evaluate()], 4), 4),
+            "puts_back": any(s.early for s in self.sections),
+            "handed": {name: d for part in self.parts for name, d in self._handed(part).items()},
+        }
+
+    def _tables(self) -> dict[str, Any]:
+        """Return the tables at the top; what decays has one for each section."""
+        plain = replace(self.model, train=replace(self.model.train, weight_decay=0.0))
+        found = constants(plain, self.parts[0].graph, dead=self._zeros())
+        own = [(s.called("DECAYED"), decayed(s.model)) for s in self.sections if s.turn.train.weight_decay]
+        return {**found, "tables": [*found["tables"], *(line for pair in own for line in named(*pair))]}
+
+    def _zeros(self) -> tuple[str, ...]:
+        found = {n for p in self.parts for n in zero_gradients(p.graph) if n in p.section.turn.updates}
+        return tuple(name for name in self.model.params if name in found)
+
+    def _defined(self) -> list[str]:
+        return [*dict.fromkeys(text for p in self.parts for text in defined(p.section.model, p.graph))]
+
+    def _updates(self) -> list[str]:
+        shapes = {s.name: {name: self.model.params[name].shape for name in s.turn.updates} for s in self.sections}
+        return [f"    {literal(name)}: {literal(table)}," for name, table in shapes.items()]
+
+    def _handed(self, part: _Part) -> dict[str, tuple[int, ...]]:
+        targets = part.section.model.targets
+        return {h.name: targets[h.name].type.example for h in part.section.turn.handed}
+
+    # ------------------------------------------------------------------------------------------------ the training
+
+    def _fit(self) -> Iterator[tree.Stmt]:
+        yield from self._arrays()
+        for part in self.parts:
+            yield from self._made(part)
+        yield tree.assign("history", "History(scaling)")
+        kept = {"params": "params", "optimizer": "memory", "history": "history", **common.kept(self.sections)}
+        yield tree.assign("state", f"{{{', '.join(f'{literal(n)}: {text}' for n, text in kept.items())}}}")
+        yield tree.If("resume is not None", tuple(self._restored()))
+        yield from common.counted(self.sections)
+        if self.model.train.shuffle == "batches":
+            yield tree.assign("order", "np.random.default_rng([seed, 2]).permutation(count)")
+            yield tree.assign("batches", "[order[start : start + size] for start in range(0, count, size)]")
+        yield tree.For("for epoch in range(len(history) + 1, epochs + 1)", tuple(self._epoch()))
+        yield from common.at_the_end(self.sections, SAYS)
+        yield from self._lost()
+        if training.evaluated_parts(self.model)[2]:
+            yield tree.assign("history.test", 'evaluate(params, parts["test"], scaling)')
+        yield tree.Return("params, history")
+
+    def _arrays(self) -> Iterator[tree.Stmt]:
+        """Yield what makes the arrays of all sections: parameters, their gradients, and what is handed on."""
+        yield tree.assign("examples", 'parts["train"]')
+        yield tree.assign("dtype", "next(iter(params.values())).dtype")
+        yield tree.assign("count", "len(next(iter(examples.values())))")
+        yield tree.assign("size", "min(BATCH_SIZE, count)" if self.model.train.batch else "count")
+        yield tree.assign("rest", "count % size")
+        yield tree.assign("rng", "np.random.default_rng([seed, 1])")
+        shapes = "STATE" if any(not p.trained for p in self.model.params.values()) else "{}"
+        yield tree.assign("held", f"{{name: np.empty(shape, dtype) for name, shape in {shapes}.items()}}")
+        yield tree.Assign(("w", "g", "grads"), "{}, {}, {}")
+        yield tree.For(
+            f"for section, shapes in {common.TABLE}.items()",
+            (
+                tree.Assign(("w[section]", "views"), "flat_arrays(shapes, dtype)"),
+                tree.Assign(("g[section]", "grads[section]"), "flat_arrays(shapes, dtype)"),
+                tree.assign("held", "views", "|="),
+            ),
+        )
+        yield tree.For("for name in held", (tree.assign("held[name][...]", "params[name]"),))
+        yield tree.assign("params", "{name: held[name] for name in params}")
+        handed = {name: shape for part in self.parts for name, shape in self._handed(part).items()}
+        for name, shape in handed.items():
+            shown = ", ".join(["count", *map(str, shape)])
+            yield tree.assign("examples", f"examples | {{{literal(name)}: np.zeros(({shown}), dtype)}}")
+        yield tree.assign("memory", "{}")
+
+    def _made(self, part: _Part) -> Iterator[tree.Stmt]:
+        """Yield what makes the step and the update of a section."""
+        section, name = part.section, part.section.name
+        key = literal(name)
+        yield tree.assign(f"arrays_{name}", f"{section.called('training_arrays')}(examples, dtype)")
+        made, d_loss = section.called("make_step"), f"d_loss={part.d_loss}"
+        if section.model.hands:
+            yield tree.assign(f"last_grads_{name}", f"dict(grads[{key}])")
+        last = f"last_grads_{name}" if section.model.hands else f"grads[{key}]"
+        yield tree.assign(f"step_{name}", f"{made}(params, grads[{key}], arrays_{name}, size, {d_loss})")
+        rest = f"{made}(params, {last}, arrays_{name}, rest, {d_loss}) if rest else None"
+        yield tree.assign(f"last_step_{name}", rest)
+        yield tree.assign(f"memory[{key}]", f"{section.called('optimizer_state')}(w[{key}])")
+        if section.turn.train.clip is not None:
+            yield tree.assign(f"clip_{name}", f"{section.called('make_clip')}(g[{key}], grads[{key}])")
+        given = f"w[{key}], g[{key}], memory[{key}], params"
+        yield tree.assign(f"update_{name}", f"{section.called('make_update')}({given})")
+
+    def _restored(self) -> Iterator[tree.Stmt]:
+        """Yield what takes over a state."""
+        yield tree.Do('fill(params, resume["params"])')
+        for s in self.sections:
+            memory = f"memory[{literal(s.name)}]"
+            given = f'resume["optimizer"][{literal(s.name)}]'
+            for slot in optimizer.slots(s.turn.train):
+                yield tree.assign(f"{memory}[{literal(slot)}][...]", f"{given}[{literal(slot)}]")
+            if optimizer.counts_updates(s.turn.train):
+                yield tree.assign(f'{memory}["t"]', f'{given}["t"]')
+        yield tree.assign("rng.bit_generator.state", 'resume["rng"]')
+        yield tree.Do('history.extend(resume["history"])')
+        for name in common.kept(self.sections):
+            yield tree.assign(f"state[{literal(name)}]", f"resume[{literal(name)}]")
+
+    def _epoch(self) -> Iterator[tree.Stmt]:
+        if any(s.stops for s in self.sections):
+            yield tree.If(common.SPENT, (tree.Do("break"),))
+        fixed = self.model.train.shuffle == "batches"
+        if not fixed:
+            yield tree.assign("order", "rng.permutation(count)" if self.model.train.shuffle else "np.arange(count)")
+        yield common.sums(self.sections)
+        body: list[tree.Stmt] = [tree.assign("chosen", "batches[number]" if fixed else "order[start : start + size]")]
+        for part in self.parts:
+            body += common.turn_of(part.section, [*self._turn(part)])
+        body.append(tree.If("not math.isfinite(sum(losses.values()))", (tree.Do("break"),)))
+        head = "for number in rng.permutation(len(batches))" if fixed else "for start in range(0, count, size)"
+        yield tree.For(head, tuple(body))
+        yield from common.record()
+        yield tree.If('not math.isfinite(history[-1]["loss"])', (tree.Do("break"),))
+        if any(s.model.train.metrics for s in self.sections):
+            yield tree.assign("history[-1]", "evaluate(params, examples, scaling) | history[-1]", "|=")
+        if training.evaluated_parts(self.model)[1]:
+            figures = 'evaluate(params, parts["val"], scaling)'
+            yield tree.assign("history[-1]", f'{{f"val_{{key}}": value for key, value in {figures}.items()}}', "|=")
+        yield from common.stop_rules(self.sections, SAYS)
+        now = 'state | {"rng": rng.bit_generator.state}'
+        yield tree.If("on_epoch is not None", (tree.Do(f"on_epoch(history[-1], {now})"),))
+
+    def _turn(self, part: _Part) -> Iterator[tree.Stmt]:
+        """Yield one update of a section."""
+        section, name = part.section, part.section.name
+        run = f"step_{name}(chosen, rng) if len(chosen) == size else last_step_{name}(chosen, rng)"
+        yield tree.assign("loss", run)
+        yield tree.assign(f"losses[{literal(name)}]", common.added(section).replace("float(loss)", "loss"), "+=")
+        if section.model.hands:
+            yield tree.assign("handed", f"grads[{literal(name)}] if len(chosen) == size else last_grads_{name}")
+        divided = "" if part.d_loss == "1.0" else f" / {part.d_loss}"
+        for handed in section.model.hands:
+            for other in self.parts:
+                if handed.name in self._handed(other):
+                    taken = f"arrays_{other.section.name}[{literal(handed.name)}][chosen]"
+                    yield tree.assign(taken, f"handed[{literal(handed.name)}]{divided}")
+        if section.turn.train.clip is not None:
+            yield tree.Do(f"clip_{name}()")
+        yield tree.Do(f"update_{name}({section.rate})")
+        if section.counts:
+            yield tree.assign(f"done[{literal(name)}]", "1", "+=")
+        if constraints(section.model):
+            yield tree.Do(f"{section.called('constrain')}(params)")
+
+    def _lost(self) -> Iterator[tree.Stmt]:
+        """Yield what finds an array that is not finite, which no loss shows."""
+        yield tree.assign("memories", "{}")
+        for s in self.sections:
+            for slot in optimizer.slots(s.turn.train):
+                key = literal(s.name)
+                yield tree.assign(f"g[{key}][...]", f"memory[{key}][{literal(slot)}]")
+                copied = f"{{name: grads[{key}][name].copy() for name in {s.table}}}"
+                yield tree.assign(f"memories[{literal(slot)}]", f"memories.get({literal(slot)}, {{}}) | {copied}")
+        ended = tree.assign("history.stopped_by", '"diverged"')
+        lost = tree.assign("history.diverged_at", "first_not_finite(params)")
+        yield tree.If('history and not math.isfinite(history[-1]["loss"])', (ended, lost))
+        yield tree.Do("note_overflow(history, params, memories)")
+
+    def _evaluate(self) -> Iterator[tree.Stmt]:
+        yield tree.assign("sections", "{}")
+        for part in self.parts:
+            section, name = part.section, literal(part.section.name)
+            yield tree.assign(f"sections[{name}]", f"{section.called('evaluate')}(params, examples, scaling)")
+            if section.model.hands:
+                seeded = ", rng=np.random.default_rng(SEED)" * part.graph.draws
+                given = f"params, as_arrays(examples), training=False{seeded}"
+                yield tree.assign("grads", f"{section.called('loss_and_grads')}({given})[1]")
+                handed = ", ".join(f"{literal(h.name)}: grads[{literal(h.name)}]" for h in section.model.hands)
+                yield tree.assign("examples", f"examples | {{{handed}}}")
+        each = '{f"{name}.{key}": value for name, some in sections.items() for key, value in some.items()}'
+        yield tree.Return(f'{{"loss": sum(some["loss"] for some in sections.values()), **{each}}}')
