@@ -13,9 +13,9 @@ from dotnn.ir.expr import Name
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import Attrs, TensorType, Types
+from dotnn.library import values as expressions
 from dotnn.library.layers.base import Layer, Lowering, ParamSpec
 from dotnn.library.layers.loop import LoopOverTime, by_role, carried, check_parts, silenced
-from dotnn.library.values import AFFINE_OF_FORMULA
 
 BODY = "body"
 """The attribute of a cell's layer that holds its `Recurrence`."""
