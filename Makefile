@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 
 MINUTES ?= 5
 SEED    ?= 0
-SLOW    := docs fuzz keras mutation reliability specs tensorflow_target validator
+SLOW    := browser docs fuzz keras mutation reliability specs tensorflow_target validator
 
 .PHONY: help demo test quick fuzz lint format bench manual clean
 
@@ -45,6 +45,7 @@ format: $(READY) ## put every file into its one layout
 
 manual: $(READY) ## write the tables and the shown outputs of the documentation anew
 	$(BIN)/python -m dotnn.commands.manual docs/language.md docs/commands.md docs/runs.md
+	$(BIN)/python docs/gallery.py
 	$(BIN)/python docs/blocks.py *.md docs/*.md docs/decisions/*.md
 
 bench: $(READY)  ## measure speed beside other libraries

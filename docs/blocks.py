@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,8 +53,9 @@ def blocks(page: str) -> list[Block]:
     return found
 
 
-def run_page(page: str, folder: Path) -> Iterator[Outcome]:
+def run_page(page: str, folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Outcome]:
     """Run the blocks of a page, in order, in a folder that gets a copy of `specs/`."""
+    environment = environment or terminal()
     shutil.copytree(ROOT / "specs", folder / "specs", ignore=shutil.ignore_patterns("__pycache__"))
     printed = ""
     for block in blocks(page):
@@ -64,36 +65,44 @@ def run_page(page: str, folder: Path) -> Iterator[Outcome]:
             )
             yield Outcome(block, printed, wrong)
         elif block.language != "text":
-            promised, status, printed = perform(block, folder)
+            promised, status, printed = perform(block, folder, environment)
             yield Outcome(block, printed, "" if status == promised else f"exit {status}, not {promised}\n{printed}")
 
 
-def perform(block: Block, folder: Path) -> tuple[int, int, str]:
+def perform(block: Block, folder: Path, environment: Mapping[str, str]) -> tuple[int, int, str]:
     """Return the exit status that the block promises, the real one, and what it printed."""
     if block.language == "nn":
         name = next((flag for flag in block.flags if flag.endswith(".nn")), f"line{block.line}.nn")
         (folder / name).write_text(block.text, encoding="utf-8")
-        return (int("wrong" in block.flags), *run(["dotnn", "compile", name, "-o", "-"], folder))
+        return (int("wrong" in block.flags), *run(["dotnn", "compile", name, "-o", "-"], folder, environment))
     if block.language == "sh":
-        return (int(block.flags.get("exit", 0)), *run(["bash", "-euo", "pipefail", "-c", block.text], folder))
+        return (
+            int(block.flags.get("exit", 0)),
+            *run(["bash", "-euo", "pipefail", "-c", block.text], folder, environment),
+        )
     if block.language == "python":
-        return (0, *run([sys.executable, "-c", block.text], folder))
+        return (0, *run([sys.executable, "-c", block.text], folder, environment))
     return 0, 1, f"unknown mark {block.language!r}: see CONTRIBUTING"
 
 
-def run(command: list[str], folder: Path) -> tuple[int, str]:
+def run(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, str]:
     """Run a command as a terminal would show it; return its status and output."""
-    environment = {
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=300,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def terminal() -> dict[str, str]:
+    """Return the environment of a terminal of a fixed width, without colours."""
+    return {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "COLUMNS": "110",
         "NO_COLOR": "1",
         "PYTHONUTF8": "1",
     }
-    done = subprocess.run(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
-    )
-    return done.returncode, done.stdout
 
 
 def fits(shown: str, real: str) -> bool:
@@ -122,17 +131,23 @@ def renewed(page: str, outcomes: list[Outcome]) -> str:
 
 def main(names: list[str]) -> int:
     """Renew pages; print what a person has to look at."""
-    left = 0
-    for path in map(Path, names):
-        page = path.read_text(encoding="utf-8")
-        with tempfile.TemporaryDirectory() as folder:
-            outcomes = list(run_page(page, Path(folder)))
-        path.write_text(renewed(page, outcomes), encoding="utf-8")
-        for outcome in outcomes:
-            if outcome.wrong and not (outcome.block.is_output and "…" not in outcome.block.text):
-                left += 1
-                print(f"{path}:{outcome.block.line}: {outcome.wrong}")
+    from served import serving
+
+    with serving(terminal()) as environment:
+        left = [outcome for name in names for outcome in renew(Path(name), environment)]
     return 1 if left else 0
+
+
+def renew(path: Path, environment: Mapping[str, str]) -> list[Outcome]:
+    """Renew a page; print and return what a person has to look at."""
+    page = path.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = list(run_page(page, Path(folder), environment))
+    path.write_text(renewed(page, outcomes), encoding="utf-8")
+    left = [o for o in outcomes if o.wrong and not (o.block.is_output and "…" not in o.block.text)]
+    for outcome in left:
+        print(f"{path}:{outcome.block.line}: {outcome.wrong}")
+    return left
 
 
 if __name__ == "__main__":

@@ -21,9 +21,11 @@ CALLS = {
         "table -> rnn(3, act = identity)",
         "rnn(table, marks, 3, returns = sequence, act = relu, reverse = true)",
         "STEPS -> rnn(2, truncate = 3, returns = sequence)",
+        "IMAGE -> reshape([10, 4]) -> rnn(2, recompute = 5, reverse = true, returns = sequence)",
     ],
     "lstm": [
         "table -> lstm(3, returns = sequence, truncate = 1)",
+        "IMAGE -> reshape([10, 4]) -> lstm(2, recompute = 2, dropout = 0.3, recurrent_dropout = 0.4)",
         "table -> lstm(2, returns = sequence) -> lstm(3, reverse = true)",
         "lstm(table, marks, 3, bias = false, dropout = 0.4)",
         "lstm(table, marks, 3, returns = sequence) -> lstm(2)",

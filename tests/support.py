@@ -1,15 +1,22 @@
 """What the tests of compiled scripts share: compile a spec, run it as a module, differentiate it independently."""
 
+import os
+import runpy
+import shutil
 import sys
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
+from subprocess import CompletedProcess
 from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 
 from dotnn.core.diagnostics import CompileError, Source
 from dotnn.model.model import Model
@@ -26,6 +33,14 @@ IN_TURN = ("decoupled", "gan")
 OF_ONE = [path for path in sorted(SPECS.glob("*.nn")) if path.stem not in IN_TURN]
 """The specs with one."""
 STEP = 1e-20
+REQUIRED = "DOTNN_REQUIRE_SYSTEM_TOOLS" in os.environ
+"""`.ci/run` sets it once it has installed the system's programs that tests need: there, absence is a failure."""
+
+
+def need(program: str) -> None:
+    """Skip a test whose program is not there; where it must be, fail."""
+    if not shutil.which(program):
+        (pytest.fail if REQUIRED else pytest.skip)(f"{program} is not installed")
 
 
 def compiled(
@@ -76,6 +91,24 @@ def as_module(script: str, path: Path) -> ModuleType:
     module.__file__ = str(path.with_suffix(".py"))
     exec(compile(script, module.__file__, "exec"), module.__dict__)
     return module
+
+
+def run_program(script: Path, *words: object, folder: Path) -> CompletedProcess[str]:
+    """Run a script as a program, but in this process: TensorFlow takes five seconds to begin."""
+    out, err, code, before = StringIO(), StringIO(), 0, (sys.argv, [*sys.path])
+    sys.argv = [str(script), *map(str, words)]
+    try:
+        with chdir(folder), redirect_stdout(out), redirect_stderr(err), warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.simplefilter("ignore", DeprecationWarning)  # as Python shows them
+            runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=err)
+    finally:
+        sys.argv, sys.path[:] = before
+    return CompletedProcess(list(map(str, words)), code, out.getvalue(), err.getvalue())
 
 
 def generic_point(module: ModuleType, seed: int = 0, examples: int = 5, spread: float = 0.5):

@@ -69,8 +69,12 @@ def read_inputs(
         found = (arrays or read_npz)(path, keys)
     else:
         read = functools.partial(table or read_csv, labels=labels, **(form or {}))
-        found = _read_table(path, declarations, given, read)
+        beside: Declarations = {
+            name: ("key", ()) for name, span in (windows or {}).items() if span == (0, 0) and name in given
+        }
+        found = _read_table(path, {**declarations, **beside}, given, read)
         found = in_windows(found, windows) if windows else _in_shape(found, declarations)
+        found = {name: found[name] for name in declarations}
     return check_arrays(found, dict(declarations))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -219,6 +220,14 @@ def _remove_run(run: RunFolder, overwrite: bool) -> None:
     """Delete the files that a run lists, and nothing else; `run.json` stays until the new one replaces it."""
     if not overwrite:
         raise RunFolderError("it already holds a run", run.path, "name another folder, or overwrite it explicitly")
+    for name in run.manifest.get("members", ()):  # runs that this one is made of
+        if re.fullmatch(r"member\d+", str(name)) and (run.path / name / MANIFEST).is_file():
+            member = RunFolder.open(run.path / name)
+            _remove_run(member, overwrite)
+            for last in (MANIFEST, ".lock"):
+                (member.path / last).unlink(missing_ok=True)
+            with suppress(OSError):  # it holds something else
+                member.path.rmdir()
     for path in (run.path / name for name in run.files):
         if _lies_in(run.path, path):
             path.unlink(missing_ok=True)

@@ -160,6 +160,41 @@ def make_number_words() -> None:
     write_npz("number_words.npz", {"letters": letters, "tokens": numbers, "language": np.repeat([0, 1, 2], 99)})
 
 
+HUNDREDS = 1000
+
+
+def in_words(n: int) -> list[str]:
+    """Return a number below 1000 as English words: 342 is three hundred forty two."""
+    hundreds, rest = divmod(n, 100)
+    units, tens = [*UNITS.split(), "eighteen", "nineteen"], TENS.split()
+    found = [units[hundreds - 1], "hundred"] if hundreds else []
+    if rest >= 20:
+        found.append(tens[rest // 10 - 2])
+        rest %= 10
+    return [*found, *([units[rest - 1]] if rest else [])]
+
+
+def make_number_names(count: int = 300) -> None:
+    """A text of numbers from 1 to 999 in English words, 300 of them in an order by chance, one a line."""
+    drawn = np.random.default_rng(0).permutation(np.arange(1, HUNDREDS))[:count]
+    text = "".join(" ".join(in_words(n)) + "\n" for n in drawn)
+    (HERE / "number_names.txt").write_text(text, encoding="utf-8", newline="\n")
+
+
+def make_translation(length: int = 5) -> None:
+    """All numbers from 1 to 999 as three digits, and as English words, each filled up with 0 for the end.
+
+    `digits` (999, 3); `words` (999, 5), places in the sorted vocabulary from 1 on; `before` (999, 5), the words one
+    step later, with 0 at the beginning.
+    """
+    said = [in_words(n) for n in range(1, HUNDREDS)]
+    known = ["", *sorted({word for words in said for word in words})]
+    words = np.array([[known.index(w) for w in [*some, *[""] * (length - len(some))]] for some in said])
+    before = np.concatenate([np.zeros((len(words), 1), int), words[:, :-1]], axis=1)
+    digits = np.array([[n // 100, n // 10 % 10, n % 10] for n in range(1, HUNDREDS)])
+    write_npz("translation.npz", {"digits": digits, "before": before, "words": words})
+
+
 def make_sums(bits: int = 6) -> None:
     """All sums of two numbers of 5 bits, the lowest bit first: `terms` (1024, 6, 2) and `sum` (1024, 6, 1)."""
     a, b = np.divmod(np.arange(4 ** (bits - 1)), 2 ** (bits - 1))
@@ -173,3 +208,5 @@ if __name__ == "__main__":
     make_number_words()
     make_number_parts()
     make_sums()
+    make_number_names()
+    make_translation()

@@ -25,6 +25,7 @@ LONG = [
     "kept = first_of_all('äöüäöüäöüäöü', one) if test('äöüäöüäöüäöüäöüäöü') else second_of_all('ßßßßßßßßßßßßßßß', two)",
     f"kept = np.where((first == 0) & (np.absolute({' + '.join(f'value_number_{i}' for i in range(12))}) == 0), 0, 1)",
     f"rate = 2 * (one if math.exp({' * '.join(f'value_number_{i}' for i in range(12))}) > 0 else math.sqrt(second))",
+    f"rate = (1 if math.exp({' * '.join(f'value_number_{i}' for i in range(12))}) > 0 else 0) / (1 + other_value ** 2)",
     f"kept = first_value_of_all > {' + '.join(f'value_number_{i}' for i in range(12))}",
 ]
 

@@ -12,19 +12,28 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def load(path: Path):
-    spec = importlib.util.spec_from_file_location("documentation_blocks", path)
+    spec = importlib.util.spec_from_file_location(f"documentation_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
 
-blocks = load(ROOT / "docs" / "blocks.py")
+blocks, served = (load(ROOT / "docs" / f"{name}.py") for name in ("blocks", "served"))
+
+
+@pytest.fixture(scope="module")
+def terminal():
+    """Where `dotnn` is quick to start."""
+    with served.serving(blocks.terminal()) as environment:
+        yield environment
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
-def test_the_blocks_of_a_page(page: Path, tmp_path: Path):
-    for outcome in blocks.run_page(page.read_text(encoding="utf-8"), tmp_path):
+def test_the_blocks_of_a_page(page: Path, tmp_path: Path, request: pytest.FixtureRequest):
+    """The README's commands are started as a reader starts them, those of all other pages by a process that waits."""
+    environment = None if page.name == "README.md" else request.getfixturevalue("terminal")
+    for outcome in blocks.run_page(page.read_text(encoding="utf-8"), tmp_path, environment):
         assert not outcome.wrong, f"{page.name}:{outcome.block.line}: {outcome.wrong}"
 
 

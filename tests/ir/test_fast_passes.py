@@ -15,12 +15,16 @@ from dotnn.ir.op import same_as_first
 from dotnn.ir.verify import verify
 from dotnn.library.ops import OPS, Op
 from dotnn.passes.join_gates import join_gates
+from dotnn.passes.order_gates import order_gates
 from dotnn.passes.pack_steps import pack_steps
+from dotnn.passes.predict import predict
+from dotnn.passes.scale_first import scale_first
 from dotnn.passes.sum_after_loops import sum_after_loops
 from dotnn.session import lower
 
 RECURRENT = [spec for _, spec in LAYER_SPECS if any(cell in spec for cell in ("rnn", "lstm", "gru"))]
 PASSES = (sum_after_loops, join_gates, pack_steps)
+OF_PREDICTIONS = (predict, join_gates, pack_steps, order_gates, scale_first)
 LSTM = """model M { input x: [5, 3]  target t: [2]  output y = x -> lstm(4) -> dense(2) }
 train { loss = mse(y, t) }"""
 
@@ -40,6 +44,31 @@ def test_every_pass_leaves_the_numbers(spec):
         verify(graph)
         for name, gradient in results(graph, spec).items():
             np.testing.assert_allclose(gradient, expected[name], rtol=1e-10, atol=1e-13, err_msg=f"{step.name} {name}")
+
+
+@pytest.mark.parametrize("spec", RECURRENT)
+def test_every_pass_of_predictions_leaves_the_numbers(spec):
+    graph = lower(model_of(spec))
+    params, batch = generic_point(module_of(spec), 4, examples=6)
+    whole = run(graph, {**params, **batch}, training=False)
+    expected = {name: whole[v.id] for name, v in graph.outputs.items()}
+    for step in OF_PREDICTIONS:
+        graph = step(graph)
+        verify(graph)
+        found = run(graph, {**params, **batch}, training=False)
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[graph.outputs[name].id], value, rtol=1e-11, atol=1e-14, err_msg=step.name)
+
+
+def test_gates_of_one_activation_are_one_block():
+    """The output gate of an LSTM comes behind the other sigmoids, and the weights follow."""
+    graph = lower(model_of(LSTM))
+    for step in OF_PREDICTIONS:
+        graph = step(graph)
+    (act,) = (n for n in graph.all_nodes() if n.op == "scaled_tanh")
+    assert act.attrs["factor"] == (0.5, 0.5, 0.5, 1)
+    weights = [n for n in graph.nodes if n.op == "scale_columns"]
+    assert [n.attrs["columns"] for n in weights] == 3 * [((0, 8), (12, 16), (8, 12))], "W, U and b"
 
 
 def with_other_ops(graph: Graph, other: dict[str, Op]) -> Graph:

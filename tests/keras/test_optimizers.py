@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from support import SPECS, as_module, model_of
+from support import SPECS, as_module, double_precision, model_of
 
 pytest.importorskip("tensorflow")
 
@@ -56,10 +56,8 @@ def difference(name, attrs, optimizer):
 
 @pytest.fixture(autouse=True)
 def double():
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx(before)
+    with double_precision():
+        yield
 
 
 @pytest.mark.parametrize(

@@ -162,3 +162,42 @@ def test_a_shared_block_whose_layers_have_functions_of_their_own(norm, end):
 
 PART = ("part.z.dense1.W", "part.z.dense1.b", "part.z.layernorm1.gamma", "part.z.layernorm1.beta",
         "part.z.batchnorm1.gamma", "part.z.batchnorm1.beta", "h.W", "h.b")  # fmt: skip
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_product_with_a_function_of_parameters(style):
+    text = """block Mixed(units) {
+      input x: [n]
+      param W: [n, units]
+      param V: [n, units]
+      param s: [units] = 0.3
+      output sigmoid(s) * (x @ (W * softplus(V))) + s
+    }
+    model M { input x: [3]  target t: [4]  output y = x -> Mixed(4) } train { loss = mse(y, t) }"""
+    module = module_of(text, style)
+    params, batch = generic_point(module, 4)
+    assert_gradients(module, params, batch)
+    W, V, s = (params[f"y.{name}"] for name in "WVs")
+    y = batch["x"] @ (W * np.logaddexp(0, V)) / (1 + np.exp(-s)) + s
+    np.testing.assert_allclose(module.predict(params, {"x": batch["x"]})["y"], y, rtol=1e-13)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_matrix_in_a_cell_that_is_a_function_of_parameters(style):
+    text = """cell positive(units) {
+      input x: [n]
+      state h: [units] = 0
+      param W: [n, units]
+      param U: [units, units]
+      next h = tanh(x @ softplus(W) - h @ (U * exp(-U)))
+      output h
+    }
+    model M { input x: [4, 3]  target t: [2]  output y = x -> positive(2, recompute = 2) } train { loss = mse(y, t) }"""
+    module = module_of(text, style)
+    params, batch = generic_point(module, 5)
+    assert_gradients(module, params, batch)
+    W, U = np.logaddexp(0, params["y.W"]), params["y.U"] * np.exp(-params["y.U"])
+    h = np.zeros((len(batch["x"]), 2))
+    for step in range(4):
+        h = np.tanh(batch["x"][:, step] @ W - h @ U)
+    np.testing.assert_allclose(module.predict(params, {"x": batch["x"]})["y"], h, rtol=1e-13)

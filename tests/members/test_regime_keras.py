@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support import STYLES, generic_point, module_of
+from support import STYLES, double_precision, generic_point, module_of
 
 pytest.importorskip("tensorflow")
 import keras
@@ -20,10 +20,8 @@ train {{ loss = cross_entropy(p, y)  batch = all  epochs = 20  {train} }}"""
 
 @pytest.fixture(autouse=True)
 def in_double_precision():
-    keras.config.dtype_policy()  # made at the first question, of the precision there is then
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
+    with double_precision():
+        yield
 
 
 decay = keras.optimizers.schedules

@@ -23,7 +23,8 @@ train {{ loss = mse(y, t)  optim = sgd(0.2, momentum = 0.5)  epochs = 4  checkpo
 HELD = "split = split(train = 75%, val = 25%, order = file)"
 CALLS = {
     "accumulate": ["accumulate = 2", "accumulate = 3", "accumulate = 9"],
-    "average": ["average = ema(0.7)", "average = last(3)"],
+    "average": ["average = ema(0.7)", "average = last(3)", "average = last(updates = 7)"],
+    "ensemble": ["ensemble = bag(3)"],
     "noise": ["noise = gradient(0.1)", "noise = gradient(0.1, fade = 0.55)", "noise = weights(0.05)"],
     "rates": ["rates = rate(h, 0.1)", "rates = [rate(h, 0.5), rate(y.W, 2)]"],
     "shuffle": ["shuffle = batches", "shuffle = false"],
@@ -161,6 +162,23 @@ def test_mean_of_the_last_epochs(style):
     assert_close(params, means[-1])
     held = {name: values[17:] for name, values in data().items()}
     np.testing.assert_allclose([r["val_loss"] for r in history], [right.loss(m, held) for m in means], rtol=1e-10)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_mean_of_the_last_updates(style):
+    """Across the ends of epochs, and beside a validation after every second update."""
+    train = "average = last(updates = 7)  shuffle = false  validate = every(steps(2))"
+    _, params, history, first = trained(style, train, more=HELD)
+    right = ByHand(first, 4, order="").train({name: values[:17] for name, values in data().items()})
+    means = [
+        {n: np.mean([w[n] for w in right.weights[max(0, k - 7) : k]], axis=0) for n in first} for k in range(1, 21)
+    ]
+    assert_close(params, means[-1])
+    held = {name: values[17:] for name, values in data().items()}
+    values = [right.loss(means[v["step"] - 1], held) for v in history.validations]
+    assert len(values) == 10
+    np.testing.assert_allclose([v["val_loss"] for v in history.validations], values, rtol=1e-10)
+    np.testing.assert_allclose(history[-1]["val_loss"], right.loss(means[-1], held), rtol=1e-10)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -335,7 +353,7 @@ def test_beside_what_else_a_spec_may_have(train, beside):
     if weights:
         text = text.replace("t = [[1, 2]]", "t = [[1, 2]]  weights = [2]")
         given |= {"weights": np.arange(1.0, 24.0)}
-    if (weights and "accumulate" in train) or (beside == "frozen" and "rates" in train):
+    if beside == "frozen" and "rates" in train:
         with pytest.raises(CompileError, match="NN318"):
             model_of(text)
         return

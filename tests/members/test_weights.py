@@ -12,7 +12,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from steps import OF_A_STEP
 from support import STYLES, as_module, assert_gradients, generic_point, model_of, module_of
 
-from dotnn.session import Options, compile_model
+from dotnn.running.scripts import load_module
+from dotnn.session import Options, compile_model, compile_spec
 
 NETWORK = """model M {{ input x: [4, 5]  target t: {target}  {more}
   output y = x -> dense(3) {stage} }}
@@ -43,6 +44,41 @@ def test_weights_of_examples(name, target, stage, reduce, style):
     expected = total / sum(batch["weights"]) if reduce == "mean" else total
     np.testing.assert_allclose(module.loss_and_grads(params, batch)[0], expected, rtol=1e-12)
     assert_gradients(module, params, batch)
+
+
+IN_PIECES = """model M { input x: [3]  target t: [2]
+  h = x -> dense(4, tanh)  output y = h -> dense(2) }
+data { source = npz("d.npz", x = x, t = t)  weights = w }
+train { loss = mse(y, t)  decay = l2(0.01)  optim = sgd(0.3)  batch = 3  accumulate = 3  shuffle = false
+  epochs = 2 }"""
+
+
+@pytest.mark.parametrize("target", [*STYLES, "tensorflow"])
+def test_a_batch_in_pieces_is_the_weighted_mean_of_all_of_them(target, tmp_path):
+    """By a loop over the updates, of nine examples each: pieces count by their weights, one of them by nothing."""
+    options = Options(target=target) if target == "tensorflow" else Options(target)
+    (tmp_path / "s.nn").write_text(IN_PIECES)
+    (tmp_path / "m.py").write_text(compile_spec(str(tmp_path / "s.nn"), options).script)
+    module = load_module(tmp_path / "m.py", None)
+    rng = np.random.default_rng(3)
+    data = {"x": rng.normal(size=(20, 3)), "t": rng.normal(size=(20, 2)), "weights": rng.uniform(0, 5, 20)}
+    data["weights"][3:6] = 0  # a piece
+    params = {name: np.asarray(w, float) for name, w in module.init_params(0).items()}
+    found = module.train(data, params=params, dtype="float64" if target == "tensorflow" else np.float64)[0]
+    for start in 2 * [0, 9, 18]:
+        rows = slice(start, start + 9)
+        x, t, w = data["x"][rows], data["t"][rows], data["weights"][rows]
+        h = np.tanh(x @ params["h.W"] + params["h.b"])
+        y = h @ params["y.W"] + params["y.b"]
+        d_y = w[:, None] * (y - t) / (w.sum() or 1)
+        d_z = d_y @ params["y.W"].T * (1 - h**2)
+        grads = {"y.W": h.T @ d_y, "y.b": d_y.sum(axis=0)}
+        grads |= {"h.W": x.T @ d_z, "h.b": d_z.sum(axis=0)}
+        for name in params:
+            decay = 0.02 * params[name] if name.endswith("W") else 0
+            params[name] = params[name] - 0.3 * (grads[name] + decay)
+    for name, w in params.items():
+        np.testing.assert_allclose(found[name], w, rtol=1e-12 if target != "tensorflow" else 1e-8, atol=1e-13)
 
 
 @pytest.mark.parametrize("style", STYLES)

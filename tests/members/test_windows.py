@@ -1,5 +1,8 @@
 """Windows of a series: equal to those of a loop over its steps, to the last one, and never of two parts at once."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from errors.runner import dotnn
@@ -136,3 +139,122 @@ def test_a_series_or_a_part_that_is_shorter_than_a_window():
     with pytest.raises(DataError, match="the part val has 4 steps, a window needs 5"):
         split_windows(16, 5, {"train": 0.8, "val": 0.2})
     assert split_windows(16, 5, {"train": 0.75, "val": 0.25})["val"].tolist() == [15]
+
+
+# ------------------------------------------------------------------------------- groups, an order by a column, gaps
+
+PLANTS = """
+model Plants {
+  input  past: [3, 2]
+  target ahead: [2]
+  output y = past -> flatten -> dense(2)
+}
+data {
+  source  = windows(csv("p.csv", past = [load, temp], ahead = load), past = 3, ahead = 2)
+  missing = DROP
+  split   = split(train = 50%, val = 25%, test = 25%, HOW)
+}
+train { loss = mse(y, ahead)  epochs = 1  batch = 4 }
+"""
+ROWS = 70
+TABLE = {
+    "plant": np.array(["c", "a", "b", "d"])[RNG.integers(0, 4, ROWS)],
+    "hour": RNG.permutation(ROWS),
+    "load": RNG.normal(size=ROWS).round(3),
+    "temp": RNG.normal(size=ROWS).round(2),
+}
+GAPS = np.array([4, 20, 21, 43])
+
+
+def plants(folder, how, *, drop=False):
+    """The table, and a spec of it; with gaps in `load` where the script is to leave them out."""
+    load = TABLE["load"].astype(str)
+    load[GAPS] = "" if drop else load[GAPS]
+    rows = zip(TABLE["plant"], TABLE["hour"], load, TABLE["temp"], strict=True)
+    (folder / "p.csv").write_text("plant,hour,load,temp\n" + "".join(",".join(map(str, r)) + "\n" for r in rows))
+    text = PLANTS.replace("HOW", how).replace("DROP", "[drop(past), drop(ahead)]")
+    (folder / "s.nn").write_text(text if drop else text.replace("  missing = [drop(past), drop(ahead)]\n", ""))
+
+
+def windows_of(rows):
+    """The windows of some rows of the table, in their order, as a pair for each step."""
+    load, temp = TABLE["load"], TABLE["temp"]
+    found = []
+    for t in range(3, len(rows) - 1):
+        past, ahead = rows[t - 3 : t], rows[t : t + 2]
+        found.append(([[load[r], temp[r]] for r in past], [load[r] for r in ahead], [*past, *ahead]))
+    return found
+
+
+def parts_of(folder, target):
+    (folder / "m.py").write_text(compile_spec(str(folder / "s.nn"), TARGETS[target]).script)
+    module = load_module(folder / "m.py", None)
+    return module.prepare(module.load_data())[0]
+
+
+def the_same(part, expected):
+    np.testing.assert_allclose(np.asarray(part["past"]), [past for past, _, _ in expected], rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(part["ahead"]), [ahead for _, ahead, _ in expected], rtol=1e-6)
+
+
+@pytest.mark.parametrize("drop", [False, True], ids=["whole", "with gaps"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_windows_in_the_order_of_a_column(target, drop, tmp_path):
+    """70 steps are split 35, 18, 17; a window with a gap is left out, and none goes across one."""
+    plants(tmp_path, "order = hour", drop=drop)
+    parts = parts_of(tmp_path, target)
+    in_turn = np.argsort(TABLE["hour"])
+    for name, start, stop in (("train", 0, 35), ("val", 35, 53), ("test", 53, 70)):
+        expected = [w for w in windows_of(in_turn[start:stop]) if not (drop and set(w[2]) & set(GAPS))]
+        the_same(parts[name], expected)
+
+
+@pytest.mark.parametrize("drop", [False, True], ids=["whole", "with gaps"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_window_is_of_two_groups(target, drop, tmp_path):
+    """The rows of four plants lie mixed in the file; each has its windows, and one part."""
+    plants(tmp_path, "groups = plant, seed = 3", drop=drop)
+    assert not any("NN613" in told for told in front(str(tmp_path / "s.nn"))[1])
+    parts = parts_of(tmp_path, target)
+    of_plant = {name: windows_of(np.flatnonzero(TABLE["plant"] == name)) for name in dict.fromkeys(TABLE["plant"])}
+    left = {n: [w for w in some if not (drop and set(w[2]) & set(GAPS))] for n, some in of_plant.items()}
+    drawn = np.sort(list(left))[np.random.default_rng(3).permutation(4)]
+    for part, names in {"train": drawn[:2], "val": drawn[2:3], "test": drawn[3:]}.items():
+        the_same(parts[part], [w for name, some in left.items() if name in names for w in some])
+    raw = load_examples(front(str(tmp_path / "s.nn"))[0])[0]
+    np.testing.assert_array_equal(raw["groups"], [name for name, some in of_plant.items() for _ in some])
+
+
+@pytest.mark.parametrize("style", ["explain", "fast"])
+def test_a_prediction_takes_several_series_again(style, tmp_path):
+    plants(tmp_path, "groups = plant")
+    assert dotnn("train", "s.nn", "--style", style, "--run", "run", folder=tmp_path).exit_code == 0
+    lines = (tmp_path / "p.csv").read_text().splitlines()
+    (tmp_path / "new.csv").write_text("\n".join(",".join(np.array(line.split(","))[[0, 2, 3]]) for line in lines))
+    found = dotnn("predict", "run", "--input", "new.csv", folder=tmp_path)
+    past = [np.stack([TABLE["load"][r], TABLE["temp"][r]], axis=-1)
+            for name in dict.fromkeys(TABLE["plant"])
+            for rows in [np.flatnonzero(TABLE["plant"] == name)]
+            for t in range(3, len(rows) + 1)
+            for r in [rows[t - 3 : t]]]  # fmt: skip
+    np.savez(tmp_path / "w.npz", past=np.array(past))
+    assert found.exit_code == 0, found.stderr
+    assert dotnn("predict", "run", "--input", "w.npz", folder=tmp_path).stdout == found.stdout
+    script = script_run(tmp_path, style, "new.csv")
+    assert len(past) == script
+
+
+def script_run(folder, style, file):
+    """How many rows the script itself predicts of a table."""
+    (folder / "own.py").write_text(compile_spec(str(folder / "s.nn"), Options(style)).script)
+    weights = "run/weights.npz"
+    ways = {"explain": ["predict", weights, file], "fast": ["predict", "--weights", "run", "--input", file]}
+    run = subprocess.run([sys.executable, "own.py", *ways[style]], cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    rows = [line for line in run.stdout.splitlines() if line.strip() != "y"]
+    return len(rows) - (style == "fast" and rows[0].startswith("y"))
+
+
+def test_groups_that_are_all_shorter_than_a_window():
+    with pytest.raises(DataError, match="no group has 3 steps, which a window needs"):
+        in_windows({"x": np.zeros((4, 1)), "groups": np.array([1, 2, 1, 2])}, {"x": (-3, 0), "groups": (0, 0)})

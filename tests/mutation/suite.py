@@ -15,7 +15,7 @@ from support import as_module
 
 from dotnn_runtime.gradcheck import Report, check_script
 from dotnn_runtime.gradcheck.probing.draws import generic_batch_size
-from dotnn_runtime.gradcheck.reading.structure import assigned_names, walk_statements
+from dotnn_runtime.gradcheck.reading.statements import assigned_names, walk_statements
 
 RULE = "rule"
 EQUIVALENT = [

@@ -6,6 +6,7 @@ from support import SPECS
 
 from dotnn.cli import main
 from dotnn.session import Options, compile_spec
+from dotnn_runtime.gradcheck import check_script
 
 TANH = "dense1 = np.tanh(dense1_z)"
 BACK = "d_dense1 = d_p_z @ dense2_W.T"
@@ -67,6 +68,12 @@ def test_a_broken_script_gets_a_diagnosis(name, script, tmp_path):
     assert code == 1
     assert words in told
     assert "NN901" not in told
+
+
+def test_a_function_without_end_is_blamed_on_the_line_that_calls_it_again(script):
+    old, new, _ = BROKEN["a function without end"]
+    report = check_script(script.replace(old, new, 1), "broken.py")
+    assert [blame.text for blame in [report.blame, *report.more]] == [new]
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -20,9 +20,6 @@ from dotnn_runtime.gradcheck.tracing.traced import load_script
 
 GROUPS = suite.groups()
 ALL = bool(os.environ.get("DOTNN_LONG"))
-BEHIND_A_SLOPE = (
-    "the slope that reads it twice is seen first; the line itself is named behind it, as what the error may be in"
-)
 BESIDE = {
     ("blocks", "d_h = block_max_d_input(d_m, cache['h_z'], m, 2, 3)"):
         "the wrong operand is seen first in the helper that it is handed to; the line itself is blamed second",
@@ -39,16 +36,6 @@ BESIDE = {
         "the call is to blame, but a change of the helper's own line makes it right, too",
     ("tasks", "l2_penalty_gradient: d * strength * W"):
         "a factor 2 that a term lacks is found in the sum which adds the term",
-    ("smooth", "twice_u = 1.5957691216057308 * z"): BEHIND_A_SLOPE,
-    ("smooth", "twice_u = 1.5957691216057308"): BEHIND_A_SLOPE,
-    ("smooth", "twice_u = z + 0.044715 * z * z * z"): BEHIND_A_SLOPE,
-    ("smooth", "twice_u = 1.5957691216057308 * (z + z)"): BEHIND_A_SLOPE,
-    ("smooth", "twice_u = 1.5957691216057308 * (z + z * z)"): BEHIND_A_SLOPE,
-    ("smooth", "twice_u = 1.5957691216057308 * (z + z * z * z)"): BEHIND_A_SLOPE,
-    ("smooth", "twice_u = 1.755346033766304 * (z + 0.044715 * z * z * z)"): BEHIND_A_SLOPE,
-    ("smooth", "twice_u = 1.5957691216057308 * (z + 0.0491865 * z * z * z)"): BEHIND_A_SLOPE,
-    ("smooth", "twice_u = 1.0 * (z + 0.044715 * z * z * z)"): BEHIND_A_SLOPE,
-    ("smooth", "twice_u = 1.5957691216057308 * (z + 1.0 * z * z * z)"): BEHIND_A_SLOPE,
 }  # fmt: skip
 """What is caught, but blamed on another line, and why: subject and change. Nothing else may be."""
 

@@ -1,8 +1,11 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dotnn_runtime.script.arrays import in_precision
 from dotnn_runtime.script.data import DataError, check_arrays
 from dotnn_runtime.script.selfcheck import generic_batch
 
@@ -120,3 +123,36 @@ def test_generic_batches_pass_unchanged(declarations, size):
     for name, checked in check_arrays(batch, declarations).items():
         np.testing.assert_array_equal(checked, batch[name])
         assert checked.dtype == batch[name].dtype
+
+
+LAYOUTS = {
+    "rows": lambda a: a,
+    "columns": np.asfortranarray,
+    "turned": lambda a: np.ascontiguousarray(a.T).T,
+    "gaps": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+    "backwards": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("wrong", [None, np.nan, np.inf, -np.inf])
+def test_one_number_that_is_not_finite_is_found_wherever_it_lies(layout, dtype, wrong):
+    """Numbers whose squares are too large are numbers all the same."""
+    large = np.finfo(dtype).max
+    plain = np.full((4, 5), large, dtype)
+    if wrong is not None:
+        plain[2, 3] = wrong
+    array = layout(plain)
+    for refuse in (
+        lambda: check_arrays({"x": array}, {"x": ("real", (5,))}),
+        lambda: in_precision({"x": array}, dtype),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            if wrong is None:
+                np.testing.assert_array_equal(refuse()["x"], plain)
+            else:
+                with pytest.raises(DataError) as error:
+                    refuse()
+                assert str(error.value).startswith("x[2, 3]")

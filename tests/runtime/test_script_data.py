@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from support import SPECS, compiled, model_of
+from support import SPECS, compiled, model_of, run_program
 
 from dotnn.session import Options, compile_model
 
@@ -36,14 +36,19 @@ def test_results_are_not_overwritten_unasked(target, tmp_path):
     np.savez(tmp_path / "examples.npz", x=np.ones((4, 2)), t=np.ones((4, 1)))
     train = ["train", "--data", "examples.npz", "--out", "out"]
     predict = ["predict", "--weights", "out", "--input", "examples.npz", "-o", "p.npz"]
+
+    def run(*words):
+        if target == "tensorflow":
+            return run_program(tmp_path / "model.py", *words, folder=tmp_path)
+        return subprocess.run([sys.executable, "model.py", *words], cwd=tmp_path, capture_output=True, text=True)
+
     for command, written, anyway in ((train, "out/weights.npz", "--overwrite"), (predict, "p.npz", "--force")):
-        command = [sys.executable, "model.py", *command]
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        assert run(*command).returncode == 0
         (tmp_path / written).write_bytes(before := (tmp_path / written).read_bytes() + b" ")
-        refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        refused = run(*command)
         assert refused.returncode == 1 and anyway in refused.stderr and "Traceback" not in refused.stderr
         assert (tmp_path / written).read_bytes() == before
-        subprocess.run([*command, anyway], cwd=tmp_path, check=True, capture_output=True)
+        assert run(*command, anyway).returncode == 0
         assert (tmp_path / written).read_bytes() == before[:-1]
 
 

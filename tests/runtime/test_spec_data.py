@@ -1,11 +1,13 @@
 """The data files of the specs hold what their README says, and are what `make_data.py` writes."""
 
+import gzip
 import importlib.util
 from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_digits, load_iris
 
+from dotnn_runtime.script.array_files import read_idx
 from dotnn_runtime.script.data import check_arrays, read_csv, read_npz
 from dotnn_runtime.script.storage import load_weights
 
@@ -20,6 +22,25 @@ def test_digits():
     checked = check_arrays(arrays, {"x": ("real", (8, 8, 1)), "y": ("class:10", ())})
     np.testing.assert_array_equal(checked["x"][..., 0], load_digits().images)
     np.testing.assert_array_equal(checked["y"], load_digits().target)
+
+
+def test_images_are_what_their_script_writes(tmp_path):
+    module = importlib.util.module_from_spec(
+        spec := importlib.util.spec_from_file_location("i", DATA / "make_images.py")
+    )
+    spec.loader.exec_module(module)
+    (tmp_path / "digits.npz").write_bytes((DATA / "digits.npz").read_bytes())
+    module.HERE = tmp_path
+    module.make_digits()
+    module.make_shapes()
+    made = sorted(file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file())
+    assert len(made) == 1 + 4 + 90
+    for file in made:
+        ours, theirs = (path / file for path in (tmp_path, DATA))
+        unpack = gzip.decompress if file.suffix == ".gz" else bytes  # zlib need not pack alike everywhere
+        assert unpack(ours.read_bytes()) == unpack(theirs.read_bytes())
+    digits = np.concatenate([read_idx(DATA / f"digits-{part}-images-idx3-ubyte.gz") for part in ("train", "test")])
+    np.testing.assert_array_equal(digits, np.minimum(load_digits().images * 16, 255))
 
 
 def test_iris():

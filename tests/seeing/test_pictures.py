@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from errors.runner import dotnn
 from seeing.reading import SVG, Panel, boxes_of, points_of, root_of, shade_at
+from sklearn.calibration import calibration_curve
 from sklearn.decomposition import PCA
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 
 from dotnn.core.registry import file_names
 from dotnn.reports.pictures import PICTURES
@@ -40,6 +41,14 @@ model Look {
 data { source = npz("i.npz", image = image, t = t) }
 train { loss = mse(y, t)  epochs = 2 }
 """
+FOLDING = """
+model Fold {
+  input image: [5, 4, 2]  target t: [1]
+  output y = image -> conv2d(3, 3, tanh) -> flatten -> dense(1)
+}
+data { source = npz("f.npz", image = image, t = t) }
+train { loss = mse(y, t)  epochs = 2 }
+"""
 READING = """
 model Read {
   input x: [5, 3]  target t: [1]
@@ -59,8 +68,9 @@ def folder(tmp_path_factory):
     with open(made / "d.csv", "w", newline="") as file:
         csv.writer(file).writerows([("a", "b", "kind", "height"), *zip(*x.T, kind, x[:, 0] ** 2, strict=True)])
     np.savez(made / "i.npz", image=rng.standard_normal((20, 4, 6)), t=rng.standard_normal((20, 1)))
+    np.savez(made / "f.npz", image=rng.standard_normal((20, 5, 4, 2)), t=rng.standard_normal((20, 1)))
     np.savez(made / "r.npz", x=rng.standard_normal((20, 5, 3)), t=rng.standard_normal((20, 1)))
-    for name, text in (("plane", SPEC), ("look", IMAGES), ("read", READING)):
+    for name, text in (("plane", SPEC), ("look", IMAGES), ("fold", FOLDING), ("read", READING)):
         (made / f"{name}.nn").write_text(text)
         command = ["train", f"{name}.nn", "--run", name, "--precision", "float64"]
         outcome = dotnn(*command, folder=made)
@@ -226,6 +236,97 @@ def test_filters_are_the_weights(folder):
             weight = w[name][:, unit].reshape(4, 6)[i, j]
             shade = shade_at(root, left + (j + 0.5) * width / 6, top + (i + 0.5) * height / 4)
             assert shade == (int(weight < 0), int(np.ceil(abs(weight) / largest * 8)))
+
+
+def scores_of(folder):
+    """Return the probabilities of the test part's classes, and which are true."""
+    data, rows = table(folder), part(folder, "test")
+    x = np.stack([data["a"], data["b"]], axis=1)[rows]
+    return predicted(folder, "plane", x)[:, :3], data["kind"][rows].astype(int)
+
+
+def line_of(root, number):
+    (path,) = [p for p in root.iter(f"{SVG}path") if p.get("class") == f"line s{number}"]
+    return np.array(re.findall(r"[ML]([-\d.]+) ([-\d.]+)", path.get("d")), float), path.findtext(f"{SVG}title")
+
+
+def test_roc_curves_are_scikit_learn_s(folder):
+    root, (scores, actual) = shown(folder, "plane", "roc"), scores_of(folder)
+    panel = Panel(root, "true positive rate")
+    for c in range(3):
+        false, true, _ = roc_curve(actual == c, scores[:, c], drop_intermediate=False)
+        places, label = line_of(root, c)
+        found = np.array([panel.value(*place) for place in places])
+        np.testing.assert_allclose(found, np.stack([false, true], axis=1), atol=1e-3)
+        area = float(re.fullmatch(r"(\d+): area ([\d.]+)", label)[2])
+        assert area == pytest.approx(roc_auc_score(actual == c, scores[:, c]), rel=5e-3)
+
+
+def test_calibration_is_scikit_learn_s(folder):
+    root, (scores, actual) = shown(folder, "plane", "calibration"), scores_of(folder)
+    panel = Panel(root, "share of examples")
+    right = scores.argmax(axis=1) == actual
+    observed, stated = calibration_curve(right, scores.max(axis=1), n_bins=10)
+    places, _ = line_of(root, 0)
+    found = np.array([panel.value(*place) for place in places])
+    np.testing.assert_allclose(found, np.stack([stated, observed], axis=1), atol=1e-3)
+
+
+def tiles_of(root, of, shape):
+    """Return the colour and the shade of every place of every image in the groups that `of` accepts."""
+    for group in root.iter(f"{SVG}g"):
+        if of(group.findtext(f"{SVG}title")):
+            (frame,) = [p for p in group.iter(f"{SVG}path") if p.get("class") == "frame"]
+            left, top, width, height = boxes_of(frame.get("d"))[0]
+            places = [
+                (left + (j + 0.5) * width / shape[1], top + (i + 0.5) * height / shape[0]) for i, j in np.ndindex(shape)
+            ]
+            yield np.array([shade_at(root, *place) for place in places]).reshape(*shape, 2)
+
+
+def assert_shades(found, values, largest):
+    """Blue (0) above zero and orange (1) below, eighths of the largest; near the edge of an eighth either side."""
+    sizes = np.abs(values) / largest * 8
+    clear = np.abs(sizes - np.rint(sizes)) > 1e-6
+    assert clear.sum() > values.size / 2
+    np.testing.assert_array_equal(found[..., 1][clear], np.ceil(sizes).astype(int)[clear])
+    np.testing.assert_array_equal(found[..., 0][clear], (values < 0).astype(int)[clear])
+
+
+def test_feature_maps_are_those_of_a_loop(folder):
+    root, w = shown(folder, "fold", "features"), weights_of(folder, "fold")
+    with np.load(folder / "f.npz") as stored:
+        image = stored["image"][0]
+    (kernel,) = [a for a in w.values() if a.ndim == 4]
+    (bias,) = [a for name, a in w.items() if a.shape == (3,)]
+    maps = np.zeros((3, 2, 3))
+    for i, j, c in np.ndindex(3, 2, 3):
+        maps[i, j, c] = np.tanh(np.sum(image[i : i + 3, j : j + 3] * kernel[..., c]) + bias[c])
+    drawn = [*tiles_of(root, lambda title: "channel" in title, (3, 2))]
+    assert len(drawn) == 3
+    for c, found in enumerate(drawn):
+        assert_shades(found, maps[..., c], np.abs(maps).max())
+    (example,) = tiles_of(root, lambda title: "example" in title, (5, 4))
+    assert_shades(example, image.mean(axis=2), np.abs(image.mean(axis=2)).max())
+
+
+def test_the_preferred_image_is_that_of_a_loop(folder):
+    """Sixty steps up the gradient on a sphere, as a loop writes them for a hidden layer of relu."""
+    root, w = shown(folder, "look", "preferred"), weights_of(folder, "look")
+    with np.load(folder / "i.npz") as stored:
+        images = stored["image"].reshape(20, 24)
+    (w1,), (w2,) = ([a for a in w.values() if a.shape == shape] for shape in ((24, 3), (3, 1)))
+    (b1,) = [a for a in w.values() if a.shape == (3,)]
+    radius = np.mean([np.sqrt(image @ image) for image in images])
+    x = images.mean(axis=0)
+    for t in range(60):
+        slope = w1 @ ((x @ w1 + b1 > 0) * w2[:, 0])
+        x = x + radius * 0.2 * (1 - t / 60) * slope / np.sqrt(slope @ slope)
+        x = np.clip(x * radius / np.sqrt(x @ x), images.min(), images.max())
+    (found,) = tiles_of(root, lambda title: "score" in title, (4, 6))
+    assert_shades(found, x.reshape(4, 6), np.abs(x).max())
+    score = np.maximum(x @ w1 + b1, 0) @ w2[:, 0]
+    assert score > np.max(np.maximum(images @ w1 + b1, 0) @ w2[:, 0])
 
 
 def test_attention_is_that_of_a_loop(folder):

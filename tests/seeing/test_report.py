@@ -193,9 +193,9 @@ def test_what_is_too_large_gives_way():
         PagePart("b", "B", "b" * LARGEST, 2, "short b"),
         PagePart("c", "C", "cc", 1, ""),
     ]
-    text = page("t", "s", parts)
+    text = page("t", "", "s", parts)
     assert "short b" in text and "bbb" not in text and "cc" in text and len(text.encode()) < LARGEST
-    large = page("t", "s", [PagePart("a", "A", "a" * LARGEST), PagePart("c", "C", "cc", 1, "gone")])
+    large = page("t", "", "s", [PagePart("a", "A", "a" * LARGEST), PagePart("c", "C", "cc", 1, "gone")])
     assert "gone" in large and "a" * LARGEST in large
 
 

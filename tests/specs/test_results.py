@@ -1,10 +1,13 @@
 """What the specs promise in their comments, against independent implementations where there are any."""
 
+import gzip
 import warnings
 from functools import cache
 
 import numpy as np
 import pytest
+from errors.runner import dotnn
+from PIL import Image
 from scipy.optimize import nnls
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
@@ -13,6 +16,9 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from support import SPECS, STYLES, forward_values, module_of, script_of
+
+from dotnn.running.feeding import Fed, answers
+from dotnn.running.generation import Choice
 
 
 @cache
@@ -361,6 +367,58 @@ def test_sunspots():
     np.testing.assert_allclose(root_mean_square(mean - after), 42, atol=0.5)
 
 
+@pytest.mark.parametrize(
+    ("name", "with_changes", "without"), [("digits_few", 0.96, 0.95), ("shapes", 28 / 30, 18 / 30)]
+)
+def test_few_images_are_better_changed(name, with_changes, without):
+    module, _, history = trained(name)
+    changed = module.augment
+    try:
+        module.augment = lambda examples, rng: examples
+        unchanged = module.train()[1].test["accuracy"]
+    finally:
+        module.augment = changed
+    assert history.test["accuracy"] >= with_changes > without >= unchanged
+
+
+def test_digits_idx_has_a_test_part_of_its_own():
+    module, _, history = trained("digits_idx")
+    parts, _ = module.prepare(module.load_data())
+    assert len(parts["test"]["image"]) == 450
+    assert history.test["accuracy"] >= 0.9 and history[-1]["val_accuracy"] >= 0.97
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "count"),
+    [
+        ("digits_idx", "digits-test-images-idx3-ubyte.gz", 450),
+        ("shapes", "shapes_later", 30),
+        ("shapes", "shapes_later/square/00.png", 1),
+    ],
+)
+def test_a_prediction_takes_the_raw_file_again(name, file, count, tmp_path):
+    """The probabilities are those of the script for the numbers that NumPy and Pillow read."""
+    module, run = trained(name)[0], tmp_path / "run"
+    train = dotnn("train", str(SPECS / f"{name}.nn"), "--epochs", "1", "--run", str(run), folder=tmp_path)
+    assert train.exit_code == 0, train.stderr
+    outcome = dotnn("predict", str(run), "--input", str(SPECS / "data" / file), folder=tmp_path)
+    assert outcome.exit_code == 0, outcome.stderr
+    with np.load(run / "weights.npz") as weights:
+        expected = module.predict(dict(weights), raw_images(SPECS / "data" / file))["p"]
+    columns = range(expected.shape[1])
+    found = np.loadtxt(outcome.stdout.splitlines()[1:], delimiter=",", ndmin=2, usecols=columns)
+    assert len(found) == count
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def raw_images(path):
+    """The input of a file or a folder, read with other means."""
+    if path.suffix == ".gz":
+        return {"image": np.frombuffer(gzip.decompress(path.read_bytes())[16:], np.uint8).reshape(-1, 8, 8)}
+    files = sorted(path.rglob("*.png")) if path.is_dir() else [path]
+    return {"img": np.array([np.asarray(Image.open(file)) for file in files])[..., None]}
+
+
 def test_load():
     """The last 453 of 3,024 hours, beside the forecasts that repeat the day, and the week, before."""
     history = trained("load")[2]
@@ -373,6 +431,87 @@ def test_load():
 
 def test_jabberwocky():
     assert trained("jabberwocky")[2][-1]["accuracy"] >= 0.95
+
+
+def test_number_writer_writes_numbers_that_it_has_not_read():
+    """Against the list of all numbers; what is drawn next is written out here."""
+    module, params, _ = trained("number_writer")
+    text = (SPECS / "data" / "number_names.txt").read_text(encoding="utf-8")
+    known, read = sorted(set(text)), set(text.split())
+    found, rng = [known.index(unit) for unit in text[:12]], np.random.default_rng(0)
+    for _ in range(4000):
+        p = module.predict(params, {"seen": [found[-12:]]})["p"][0].astype(float) ** 2  # a temperature of 1/2
+        found.append(int((np.cumsum(p) <= rng.random() * p.sum()).sum()))
+    lines = "".join(known[i] for i in found).split("\n")[1:-1]
+    right = [line for line in lines if number_of(line) is not None]
+    assert len(right) >= 0.95 * len(lines) and set(" ".join(right).split()) <= read
+    assert 0.4 < np.mean([line not in text.split("\n") for line in right]) < 0.7
+
+
+def test_bagging_is_better_than_each_of_its_networks():
+    """By the mean of their probabilities, and by those of the networks that an example has not been shown."""
+    module = script_of(SPECS / "bagging.nn", STYLES[-1])
+    parts, _ = module.prepare(module.load_data())
+    test, train = parts["test"], parts["train"]
+    right, said, outside = [], 0, np.zeros((len(train["digit"]), 10))
+    for seed in range(10):
+        params, _ = module.train(seed=seed)
+        p = module.forward(params, {"image": test["image"][:]})[0]["p"]
+        right.append(np.mean(p.argmax(axis=1) == test["digit"][:]))
+        said = said + p
+        unseen = np.setdiff1d(
+            np.arange(len(outside)), np.random.default_rng([seed, 3]).integers(len(outside), size=len(outside))
+        )
+        outside[unseen] += module.forward(params, {"image": train["image"][:][unseen]})[0]["p"]
+    together = np.mean(said.argmax(axis=1) == test["digit"][:])
+    assert together >= 0.985 and together > max(right) and round(min(right), 2) == 0.97
+    assert 0.95 < np.mean(outside.argmax(axis=1) == train["digit"][:]) < together
+
+
+def number_of(line):
+    """A number below 1000 in English words; None for what is none."""
+    units = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    values = {word: i for i, word in enumerate([*units.split(), "eighteen", "nineteen"], 1)}
+    round_ones = "twenty thirty forty fifty sixty seventy eighty ninety"
+    tens = {word: 10 * i for i, word in enumerate(round_ones.split(), 2)}
+    words, total = line.split(" "), 0
+    if words[1:2] == ["hundred"] and values.get(words[0], 10) < 10:
+        total, words = 100 * values[words[0]], words[2:]
+    if words and words[0] in tens:
+        total, words = total + tens[words[0]], words[1:]
+        values = {word: i for word, i in values.items() if i < 10}
+    if len(words) == 1 and words[0] in values:
+        total, words = total + values[words[0]], []
+    return total if total and not words else None
+
+
+def test_translation_answers_by_its_own_words():
+    """Against the two recurrent layers and the search step by step, written out."""
+    module, params, _ = trained("translation")
+    test = module.prepare(module.load_data())[0]["test"]
+    found = answers(
+        lambda inputs: module.predict(params, inputs),
+        {"digits": test["digits"]}, Fed("before", "words", 0), "p", 5, Choice(0.0), np.random.default_rng(0),
+    )  # fmt: skip
+    h = np.zeros((len(found), 32))
+    for step in range(3):
+        h = gru_step(params, "read", params["read.embedding1.W"][test["digits"][:, step]], h)
+    word, table = np.zeros(len(found), int), next(w for n, w in params.items() if w.shape == (29, 16))
+    for step in range(5):
+        h = gru_step(params, "said", table[word], h)
+        word = (h @ params["p.W"] + params["p.b"]).argmax(axis=1)
+        np.testing.assert_array_equal(found[:, step], word)
+    assert (found == test["words"]).all(axis=1).mean() >= 0.95
+
+
+def gru_step(params, layer, x, h):
+    """One step of a gated recurrent unit, the reset after the product; the gates are z, r and g."""
+    name = next(n.removesuffix(".U") for n in params if n.startswith(layer) and n.endswith(".U"))
+    W, U, b, c = (params[f"{name}.{part}"].astype(float) for part in ("W", "U", "b", "b_U"))
+    n = len(U)
+    a, s = x @ W + b, h @ U + c
+    z, r = (1 / (1 + np.exp(-(a[:, k : k + n] + s[:, k : k + n]))) for k in (0, n))
+    return z * h + (1 - z) * np.tanh(a[:, 2 * n :] + r * s[:, 2 * n :])
 
 
 def test_number_words():

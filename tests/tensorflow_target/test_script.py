@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from support import SPECS, as_module, compiled, model_of
+from support import SPECS, as_module, compiled, model_of, run_program
 
 from dotnn.running.scripts import load_module
 from dotnn.session import Options, compile_model, compile_spec
@@ -253,7 +253,10 @@ def test_a_frozen_layer_stays_as_it_is(batch, tmp_path):
 
 
 def test_command_line(tmp_path):
-    """Train, predict and check as a program; the NumPy script predicts the same from the same folder."""
+    """Train, predict and check as a program; the NumPy script predicts the same from the same folder.
+
+    A process of its own trains with TensorFlow; what follows runs in this one, as it takes seconds to begin.
+    """
     spec = SPECS / "iris.nn"
     scripts = {}
     for target in ("numpy", "tensorflow"):
@@ -263,7 +266,10 @@ def test_command_line(tmp_path):
 
     def run(target, *arguments):
         command = [sys.executable, scripts[target], *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        if target == "tensorflow" and arguments[0] != "train":
+            done = run_program(scripts[target], *arguments, folder=tmp_path)
+        else:
+            done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -356,7 +362,6 @@ def test_check_of_a_cut_gradient_says_what_can_check_it(tmp_path):
     model = model_of("""model M { input x: [4]  target y: [1]  h = x -> dense(3, tanh)
     output p = concat(h, h -> stop_gradient) -> dense(1) }  train { loss = mse(p, y) }""")
     (tmp_path / "model.py").write_text(compile_model(model, Options(target="tensorflow")).script, encoding="utf-8")
-    command = [sys.executable, str(tmp_path / "model.py"), "check"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_program(tmp_path / "model.py", "check", folder=tmp_path)
     assert done.returncode == 1
     assert "--against tensorflow" in done.stderr and "WRONG" not in done.stdout

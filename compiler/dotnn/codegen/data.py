@@ -10,7 +10,7 @@ from dotnn.codegen.preparing import Chain, Step, chains, fitted, undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
 from dotnn.model.model import Data, FileSource, Model, Split
-from dotnn.model.raw import Declaration, prepared_declaration, raw_declarations
+from dotnn.model.raw import Declaration, prepared_declaration, raw_declarations, read_kinds
 
 
 def declarations(model: Model) -> tuple[dict[str, Declaration], dict[str, Declaration]]:
@@ -64,7 +64,7 @@ def _table_lines(model: Model, data: Data) -> list[str]:
     assert data.source is not None
     source, labelled, paths = data.source, bool(classes(model)), _paths(data)
     columns = [f"{literal(name)}: {literal(list(names))}" for name, names in source.fields.items()]
-    kinds = literal({name: kind for name, (kind, _) in raw_declarations(model).items() if name in source.fields})
+    kinds = literal({name: kind for name, kind in read_kinds(model).items() if name in source.fields})
     lines = table_lines("columns", columns, room=INDENT)
     if not data.files:
         read = f"{source.entry.function}({paths['train']}, columns, {kinds}{form(source)})"
@@ -175,10 +175,12 @@ def prepare_lines(model: Model, more: str = "") -> list[str]:
     data, ways = model.data or Data(), chains(model)
     lines = wrapped("arrays = check_arrays(data, {", _check_table(model), "})", room=INDENT)
     lines += [f'arrays["{name}"] = arrays["{origin}"]' for name, origin in data.made_of.items()]
-    dropping = [name for name, chain in ways.items() if chain.drops]
-    lines += [f"arrays = without_gaps(arrays, {literal(tuple(dropping))})"] if dropping else []
+    dropping = literal(tuple(name for name, chain in ways.items() if chain.drops))
+    later = splits_steps(data)
+    lines += [f"arrays = without_gaps(arrays, {dropping})"] if dropping != "()" and not later else []
     lines += [f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values())]
-    lines += [line for statement in _split_lines(data) for line in on_the_page(statement, INDENT)]
+    dropped = dropping if dropping != "()" and later else ""
+    lines += [line for statement in _split_lines(data, dropped) for line in on_the_page(statement, INDENT)]
     lines += ["# Fitted on the training part only: the others must not leak into it."] if fitted(model) else []
     lines += ["scaling = {}"]
     prepared = (statement for chain in ways.values() for statement in _prepared(chain))
@@ -231,8 +233,14 @@ def _check_table(model: Model) -> list[str]:
     return [*(f"**{name}" for name in named), *more]
 
 
-def _split_lines(data: Data) -> list[str]:
-    """Return the lines that choose the rows of each part."""
+def splits_steps(data: Data) -> bool:
+    """Whether the steps of a series are split, and its windows with them."""
+    source, split = data.source, data.split
+    return source is not None and source.length > 1 and split is not None and bool(split.order)
+
+
+def _split_lines(data: Data, dropping: str = "") -> list[str]:
+    """Return the lines that choose the rows of each part; those are left out with a gap in the arrays `dropping`."""
     if data.split is None and not data.files and not data.take:
         return ['parts = {"train": {name: Rows(values) for name, values in arrays.items()}}']
     lines = []
@@ -245,6 +253,7 @@ def _split_lines(data: Data) -> list[str]:
         own = "{name: own[rows] for name, rows in chosen.items()}" if data.split else '{"train": own}'
         others = ", ".join(f'"{part}": rows_of_part(part, "{part}")' for part in data.files)
         lines.append(f"chosen = {own} | {{{others}}}")
+    lines += [f"chosen = rows_without_gaps(chosen, arrays, {dropping})"] if dropping else []
     if data.take:
         lines += [] if lines else ['chosen = {"train": np.arange(len(next(iter(arrays.values()))))}']
         train = 'chosen["train"]'
@@ -269,7 +278,7 @@ def _chosen(data: Data, split: Split) -> tuple[str, list[str]]:
     own = bool(data.files)
     fractions = literal({part: share for part, share in split.fractions.items() if share})
     count, of = ("len(own)", "[own]") if own else ("len(next(iter(arrays.values())))", "")
-    if split.order and data.source and data.source.length > 1:
+    if data.source and splits_steps(data):
         return "split_windows", [count, str(data.source.length), fractions]
     if split.order:
         keys = f'arrays.pop("order"){of}' if split.order == "column" else f"np.arange({count})"

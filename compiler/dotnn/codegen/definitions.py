@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from dotnn.codegen import paste, tree
 from dotnn.codegen.printer import print_function
+from dotnn.codegen.spec_places import SpecPlaces
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.ir.definition import Written
 from dotnn.ir.graph import Graph
@@ -20,7 +24,8 @@ def defined(model: Model, graph: Graph) -> list[str]:
             message = f"the activation {definition.name} is called as a function that scripts have: {met}"
             help = f"call it otherwise: {definition.name}1"
             raise CompileError([Diagnostic("NN509", message, definition.span, help=help)], model.source)
-        texts += map(_printed, sources.values())
+        place = SpecPlaces(model.source).place(definition.span)
+        texts += (_printed(written, place) for written in sources.values())
     return [*texts, *metric_functions(model)]
 
 
@@ -29,7 +34,10 @@ def metric_functions(model: Model) -> list[str]:
     return [_printed(w) for w in dict.fromkeys(m.written for m in model.train.metrics) if w is not None]
 
 
-def _printed(written: Written) -> str:
+def _printed(written: Written, place: str = "") -> str:
+    """Return the text of a function; `place` is where the spec defines it."""
     body = [tree.assign(*pair) for pair in written.assignments]
-    function = tree.Function(written.name, written.arguments, written.doc, "", (*body, tree.Return(written.result)))
+    room = WIDTH - INDENT - len(f'"""  {place}"""')
+    doc = "\n".join(textwrap.wrap(written.doc, room)) if place else written.doc
+    function = tree.Function(written.name, written.arguments, doc, place, (*body, tree.Return(written.result)))
     return print_function(function)

@@ -7,7 +7,8 @@ the batch, the cache) is unpacked where it is first needed.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 
@@ -23,6 +24,7 @@ NameOf = Callable[[Value], str]
 WAYS = {
     "forward": "one step after the other",
     "backward": "back from the last step: backpropagation through time",
+    "again": "the steps of this part again, from the states that it began with",
 }
 COMMENT_COLUMN = 52
 
@@ -58,7 +60,7 @@ class Body:
         """Append the lines of a statement's nodes."""
         self.unpack([v for n in block for v in n.ins], {v.id for n in block for v in n.outs})
         for node in block:
-            self.lines += loop_lines(node, node.loop) if node.loop else [statement(node)]
+            self.lines += loop_lines(node, node.loop, constant_starts(block)) if node.loop else [statement(node)]
             self.known.update(v.id for v in node.outs)
 
     def unpack(self, values: Iterable[Value], made_here: set[int] = frozenset()) -> None:  # type: ignore[assignment]
@@ -81,24 +83,34 @@ def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = ""
     return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node), room)
 
 
-def loop_lines(node: Node, loop: Loop) -> list[str]:
+def loop_lines(node: Node, loop: Loop, constant: Collection[int] = ()) -> list[str]:
     """Return a loop over time: arrays for what it collects, its steps, and what is left after the last one."""
     collected, final, summed = loop.outputs(node.outs)
     like = next(v for v in node.ins if v.type.dtype == "real")
-    dtype = loop_dtype(node, loop, attrgetter("name")) or f"{like.name}.dtype"
+    dtype = loop_dtype(node, loop, attrgetter("name"), constant) or f"{like.name}.dtype"
     lines = [*_arrays(collected, like, dtype), *(f"{v.name} = {_zeros(v, like, dtype)}" for v in summed)]
     lines += loop_steps(node, loop, attrgetter("name"))
     return lines + [f"{out.name} = {v.name}" for out, v in zip(final, loop.final, strict=True)]
 
 
-def loop_dtype(node: Node, loop: Loop, name_of: NameOf) -> str:
-    """Return the type of what a loop of the forward pass collects: any array that it reads may be complex there.
+def constant_starts(nodes: Iterable[Node]) -> set[int]:
+    """Return the numbers of first states that are the same number everywhere."""
+    found: set[int] = set()
+    for node in nodes:
+        if node.op == "zero_state" or (node.op == "expression" and all(v.id in found for v in node.ins)):
+            found.add(node.out.id)
+    return found
+
+
+def loop_dtype(node: Node, loop: Loop, name_of: NameOf, constant: Collection[int]) -> str:
+    """Return the type of what a loop of the forward pass collects: any array that it reads may be complex there, but
+    first states that are `constant`.
 
     Nothing is complex in the backward pass, whose loops have no text here.
     """
     if node.phase == "backward":
         return ""
-    initial = {v.id for v in loop.initial(node.ins)}
+    initial = {v.id for v in loop.initial(node.ins) if v.id in constant}
     read = dict.fromkeys(name_of(v) for v in node.ins if v.type.dtype == "real" and v.id not in initial)
     return f"np.result_type({', '.join(read)})"
 
@@ -114,19 +126,43 @@ def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}", roo
     def name(value: Value) -> str:
         return value.name if value.id in inner else name_of(value)
 
-    inside = room + INDENT
+    inside, at = room + INDENT, "part" if loop.nested else "step"
     body = _assignments([v.name for v in loop.entering], states, inside)
-    slices = [_at_step(v, name_of) for v in loop.sequences(node.ins)]
+    slices = [_at_step(v, name_of, at) for v in loop.sequences(node.ins)]
     body += _assignments([v.name for v in loop.slices], slices, inside)
     added = {v.id: f"{sums_in.format(name_of(out))} +=" for v, out in zip(loop.summed, summed, strict=True)}
-    body += [statement(n, name, added.get(n.out.id, ""), inside) for n in loop.nodes]
-    body += _assignments([_at_step(v, name_of) for v in collected], [v.name for v in loop.collected], inside)
-    head = with_comment(f"for step in {loop.order()}:", WAYS[node.phase], room)
+    for n in loop.nodes:
+        if n.loop is None:
+            body.append(statement(n, name, added.get(n.out.id, ""), inside))
+        else:
+            body += _loop_in_a_step(n, n.loop, name, added, inside)
+    kept = zip((_at_step(v, name_of, at) for v in collected), (v.name for v in loop.collected), strict=True)
+    body += [f"{a} = {b}" for a, b in kept] if loop.nested else _assignments(*_columns(kept), inside)
+    again = node.phase == "backward" and loop.leaving[0].role != "cotangent"
+    head = with_comment(f"for {at} in {loop.order()}:", WAYS["again" if again else node.phase], room)
     return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)], room), head, *indented(body)]
 
 
-def _at_step(sequence: Value, name_of: NameOf) -> str:
-    return f"{name_of(sequence)}[:, step]"
+def _columns(pairs: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Return the first and the second parts of pairs."""
+    known = list(pairs)
+    return [a for a, _ in known], [b for _, b in known]
+
+
+def _loop_in_a_step(node: Node, loop: Loop, name_of: NameOf, added: Mapping[int, str], room: int) -> list[str]:
+    """Return a loop within the step of another one: one part of a sequence; `added` has what its sums are added to."""
+    collected, final, summed = loop.outputs(node.outs)
+    like = next(v for v in node.ins if v.type.batched and v.type.dtype == "real")
+    like = replace(like, name=name_of(like))
+    dtype = loop_dtype(node, loop, name_of, ()) or f"{like.name}.dtype"
+    lines = [*_arrays(collected, like, dtype), *(f"{v.name} = {_zeros(v, like, dtype)}" for v in summed)]
+    lines += loop_steps(node, loop, name_of, room=room)
+    lines += [f"{out.name} = {v.name}" for out, v in zip(final, loop.final, strict=True)]
+    return lines + [f"{added[v.id]} {v.name}" for v in summed if v.id in added]
+
+
+def _at_step(sequence: Value, name_of: NameOf, at: str) -> str:
+    return f"{name_of(sequence)}[:, {at}]"
 
 
 def _arrays(sequences: Sequence[Value], like: Value, dtype: str) -> list[str]:

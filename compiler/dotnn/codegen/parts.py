@@ -27,6 +27,7 @@ class Part:
     shown     the parameters that figures and results are of, "" for those that are trained
     wraps     name of the function that returns the loss and the gradients of a batch -> the name of one around it
     draws     whether it draws numbers
+    resampled whether training is on examples that `resampled(examples, seed)` draws
     """
 
     functions: Sequence[tree.Item] = ()
@@ -39,6 +40,7 @@ class Part:
     shown: str = ""
     wraps: Callable[[str], tuple[str, tree.Item]] | None = None
     draws: bool = False
+    resampled: bool = False
 
 
 def shown(parts: Sequence[Part], trained: str = "params") -> str:

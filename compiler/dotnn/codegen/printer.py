@@ -18,12 +18,16 @@ BANNER = 104
 
 @dataclass(frozen=True)
 class Mark:
-    """A line of a script, the function that it stands in, what it assigns to ("": returns), where it comes from."""
+    """A line of a script, the function that it stands in, where it comes from, and what it assigns to.
+
+    A line that returns has no target: what it makes is `at` in what it returns.
+    """
 
     line: int
     function: str
     origin: tree.Origin
     target: str = ""
+    at: tuple[int | str, ...] = ()
 
 
 @dataclass
@@ -79,8 +83,8 @@ class Printer:
                 self._code(code, stmt.comment, indent, stmt.origin, stmt.targets[0])
                 if stmt.place:
                     self.lines[-1] = aligned("", self.lines[-1], stmt.place)
-            case tree.Return(value, origin):
-                self._code(f"return {value}", "", indent, origin)
+            case tree.Return(value, origin, at):
+                self._code(f"return {value}", "", indent, origin, at=at)
             case tree.Do(code, origin):
                 self._code(code, "", indent, origin)
             case tree.For(head, body, comment):
@@ -103,9 +107,18 @@ class Printer:
                 self.lines.append(f"{' ' * indent}else:")
                 self.body(stmt.otherwise, indent + INDENT)
 
-    def _code(self, code: str, comment: str, indent: int, origin: tree.Origin, target: str = "") -> None:
+    def _code(
+        self,
+        code: str,
+        comment: str,
+        indent: int,
+        origin: tree.Origin,
+        target: str = "",
+        *,
+        at: tuple[int | str, ...] = (),
+    ) -> None:
         if origin != tree.NOWHERE:
-            self.marks.append(Mark(len(self.lines) + 1, self.function, origin, target))
+            self.marks.append(Mark(len(self.lines) + 1, self.function, origin, target, at))
         made = wrapped(code, indent, self.width)
         if comment and len(made) == 1:
             made = [with_comment(made[0], comment)]

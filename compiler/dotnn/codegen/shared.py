@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from dotnn.codegen import data, training
+from dotnn.codegen import augmenting, data, training
 from dotnn.codegen.lines import indented, literal, on_the_page
 from dotnn.codegen.preparing import fitted
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
-from dotnn.model.raw import raw_declarations
+from dotnn.model.raw import keys_of_predictions, raw_declarations
 
 
 def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
@@ -22,16 +22,20 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
     add, report = training.epoch_loss(model)
     early = training.early_stop(model)
     table = data.table_source(model)
-    kinds = literal({n: k for n, (k, _) in raw_declarations(model, training=False).items() if n in model.inputs})
+    raw = {n: k for n, (k, _) in raw_declarations(model, training=False).items() if n in model.inputs}
+    keys = keys_of_predictions(model)
+    kinds = literal({**raw, **keys})
     known = ", read_labels(folder)" if table and table.entry.numbered else ""
     read = f"{table.entry.function}(options.input, INPUT_COLUMNS, {kinds}{known}{data.form(table)})" if table else ""
     seen = ["inputs = in_windows(inputs, WINDOWS)"] if table and table.windows else []
+    seen += [f"del inputs[{literal(name)}]" for name in keys]
     return {
         "shuffle": model.train.shuffle,
         "data_file": bool(model.data and model.data.source),
         "load_lines": indented(data.load_lines(model)),
         "classes": bool(data.classes(model)),
         "prepare_lines": indented(data.prepare_lines(model, prepared)),
+        "augment_lines": augmenting.lines(model),
         "has_test": has_test,
         "early": early,
         "add_loss": add,

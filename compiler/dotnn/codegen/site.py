@@ -13,6 +13,7 @@ class Site:
     function the name of the function;  target: what the statement assigns to, "" for what is returned
     line     of the script, from 1;  in_loop: whether the statement runs once for every time step
     adds     whether it adds to a sum over the steps;  statements: how many, from that line on, make the value
+    at       where the value is in what is returned, index by index
     """
 
     path: tuple[int, ...]
@@ -22,3 +23,4 @@ class Site:
     in_loop: bool = False
     adds: bool = False
     statements: int = 1
+    at: tuple[int | str, ...] = ()

@@ -13,6 +13,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
 from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
+from dotnn.model.raw import keys_of_predictions
 from dotnn.model.settings.rates import factors
 from dotnn.passes.zeros import zero_gradients
 
@@ -107,4 +108,5 @@ def _shape_of(model: Model, path: str) -> tuple[int, ...]:
 
 def _input_columns(model: Model) -> dict[str, list[str]]:
     table = data.table_source(model)
-    return {n: list(c) for n, c in table.fields.items() if n in model.inputs} if table else {}
+    read = {*model.inputs, *keys_of_predictions(model)}
+    return {n: list(c) for n, c in table.fields.items() if n in read} if table else {}

@@ -58,10 +58,11 @@ class If:
 
 @dataclass(frozen=True)
 class Return:
-    """`return value`."""
+    """`return value`; a value of the network is at `at` in it, index by index, where it is not all of it."""
 
     value: str
     origin: Origin = NOWHERE
+    at: tuple[int | str, ...] = ()
 
 
 @dataclass(frozen=True)

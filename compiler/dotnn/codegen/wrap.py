@@ -155,13 +155,9 @@ def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> l
         if len(first) > width or len(" " * indent + value[stop:]) > width:
             continue
         return [first, *_content(inner, indent + INDENT, width), " " * indent + value[stop:]]
-    parts = (
-        []
-        if value.startswith("(")
-        else _operands(value, node)
-        if isinstance(node, ast.BinOp)
-        else _compared(value, node)
-    )
+    parts = _operands(value, node) if isinstance(node, ast.BinOp) else _compared(value, node)
+    if isinstance(node, ast.IfExp) and value.startswith("("):
+        return _at_operators(head, value[1:-1], node, indent, width)
     if len(parts) < 2 or len(" " * indent + head) >= width:
         return [" " * indent + head + value]
     return [" " * indent + head + "(", *_joined(parts, indent + INDENT, width), " " * indent + ")"]

@@ -15,21 +15,27 @@ from dotnn.commands.options import FILE, json_option
 @json_option
 def command(run: str, data: str | None, as_json: bool) -> None:
     """Measure a finished run on its test part, or on other data."""
+    from dotnn.commands.seeing.ensemble import Ensemble
     from dotnn.commands.seeing.figures import figures_of
     from dotnn.commands.seeing.run import Run, held_out
     from dotnn.reports.console import show_json
     from dotnn.reports.figures import figures_text
+    from dotnn.running.combining import members_of
     from dotnn.running.run_contents import faults_of_runs, warn_of_divergence
+    from dotnn_runtime.run_folder import RunFolder
 
-    found = Run.open(run)
     with faults_of_runs(data or ""):
-        warn_of_divergence(found.folder)
+        folder = RunFolder.open(run)
+        ensemble = Ensemble.open(folder) if members_of(folder) else None
+        found = ensemble.run if ensemble else Run.open(run)
+        for member in ensemble.members if ensemble else [found]:
+            warn_of_divergence(member.folder)
+    examples, part = found.examples(data) if data is not None else {}, data or ""
     if data is None:
         parts = found.parts()
         part = held_out(parts)
-        figures = figures_of(found, parts[part], part)
-    else:
-        figures = figures_of(found, found.examples(data), data)
+        examples = dict(parts[part])
+    figures = ensemble.figures(examples, part) if ensemble else figures_of(found, examples, part)
     if as_json:
         show_json(figures.as_json())
     else:

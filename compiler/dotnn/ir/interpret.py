@@ -92,7 +92,10 @@ def evaluate_loop(
         env = outside | _by_id(loop.slices, slices) | _by_id(loop.entering, states)
         for inner in loop.nodes:
             read = [env[v.id] for v in inner.ins]
-            env[inner.out.id] = rounded(evaluate(inner, read, rng, training, step), read)
+            if inner.loop is not None:
+                env |= _by_id(inner.outs, evaluate_loop(inner, read, rng, training, rounded))
+            else:
+                env[inner.out.id] = rounded(evaluate(inner, read, rng, training, step), read)
         states = [env[v.id] for v in loop.leaving]
         seen[step] = env
     return _loop_outputs(loop, seen)
@@ -117,10 +120,12 @@ def run(
     *,
     rng: np.random.Generator | None = None,
     training: bool = True,
-    d_loss: float = 1.0,
+    d_loss: float | Array = 1.0,
     rounded: Rounding = as_it_is,
 ) -> dict[int, Array]:
     """Run all nodes; `values` maps parameter, input and target names to arrays. Returns arrays by value number.
+
+    `d_loss` is the seed: a number, or an array where the graph goes back from another value than a loss.
 
     `rounded` is applied to every value that is computed: another arithmetic than that of the processor.
     """

@@ -84,6 +84,9 @@ class Loop:
     entering   the states when a step begins;  leaving  what they are when it ends
     collected  values of a step that become a sequence;  final  states whose last value is an output
     summed     values of a step that are added up
+    recompute  whether its gradient computes again what its steps have computed, from what enters each of them
+
+    A step may hold a loop itself: one of the second kind is that over the parts of a sequence.
     """
 
     steps: int
@@ -95,6 +98,7 @@ class Loop:
     final: tuple[Value, ...] = ()
     summed: tuple[Value, ...] = ()
     reverse: bool = False
+    recompute: bool = False
 
     def map_values(self, change: Callable[[Value], Value]) -> Loop:
         """Return the loop with every value replaced by `change(value)`."""
@@ -129,6 +133,11 @@ class Loop:
         """Return the scan's outputs in three parts: sequences, states after the last step, sums."""
         first, second = len(self.collected), len(self.collected) + len(self.final)
         return outs[:first], outs[first:second], outs[second:]
+
+    @property
+    def nested(self) -> bool:
+        """Whether its steps hold loops themselves."""
+        return any(node.loop is not None for node in self.nodes)
 
     def made(self) -> set[int]:
         """Return the numbers of the values that belong to one step."""

@@ -112,6 +112,7 @@ class Op:
     reshapes  its result has its operand's numbers, in their order, in another shape
     repeats   its result has every number of its operand several times
     joins     its result holds its operands side by side, in columns from the first on
+    stacks    its result holds its operands, of which none belongs to the batch, under each other; a vector is a row
     sums_rows it adds up what every row of its operands gives, those of all steps where they are sequences
     as_tanh   it is factor tanh(before z) + shift: these three numbers
     positions operands and result hold positions, not the planes of images: arrays are laid out as their shape says
@@ -139,6 +140,7 @@ class Op:
     reshapes: bool = False
     repeats: bool = False
     joins: bool = False
+    stacks: bool = False
     sums_rows: bool = False
     as_tanh: tuple[float, float, float] | None = None
     positions: bool = False

@@ -64,7 +64,10 @@ def _verify_loop(node: Node, loop: Loop, where: str) -> None:
         raise InvalidGraph(f"{where}: the states change their type: {states}")
     known = {v.id for v in (*node.ins, *loop.slices, *loop.entering)}
     for inner in loop.nodes:
-        _verify_assignment(inner, known, f"{where}: {inner.op} -> {', '.join(v.name for v in inner.outs)}")
+        inside = f"{where}: {inner.op} -> {', '.join(v.name for v in inner.outs)}"
+        _verify_assignment(inner, known, inside)
+        if inner.loop is not None:
+            _verify_loop(inner, inner.loop, inside)
     lost = _unknown((*loop.leaving, *loop.collected, *loop.final, *loop.summed), known)
     if lost:
         raise InvalidGraph(f"{where}: {lost} are never assigned")

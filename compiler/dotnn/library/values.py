@@ -45,6 +45,14 @@ PART = Layer("part", "A part of a value.", _lower_part, infer=_inferred("part"),
 TRANSPOSE = _values("transpose", "transpose", "The last two axes change places.")
 MATMUL = _values("matmul", "matmul", "The product of two matrices.", 2)
 AFFINE = _values("affine", "affine", "A product with a parameter, and a bias.")
+AFFINE_OF_FORMULA = Layer(
+    "affine_of_formula",
+    "A product with what is computed of parameters alone.",
+    lambda b, low: b.emit("affine", low.x, b.emit("expression", *low.ins[1:], name="W", formula=low.attrs["formula"])),
+    infer=lambda types, attrs: OPS["affine"].infer((types[0], OPS["expression"].infer(types[1:], attrs)), attrs),
+    family=FAMILY,
+    arity=(1, 1),
+)
 TIED = _values("tied", "affine_d_input", "A product with a transposed parameter.")
 STEP_AFFINE = _values("step_affine", "step_affine", "One more product with a parameter.", 2)
 """Their last operands are parameters."""

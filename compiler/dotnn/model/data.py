@@ -8,6 +8,8 @@ from dotnn.core.arguments import POSITIVE_INT, Arg
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.model import messages
 from dotnn.model.array_files import array_calls, is_array_call, read_arrays
+from dotnn.model.augmentations import KEY as AUGMENT
+from dotnn.model.augmentations import read_augmentations
 from dotnn.model.inline import check_inline, read_inline
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Data, Declared, FileSource, Nested, Split
@@ -15,10 +17,9 @@ from dotnn.model.preparations import Declarations, Preparations, is_made, read_p
 from dotnn.model.section import SectionReader
 from dotnn.model.sources import SourceReader, raw_shape
 from dotnn.model.splits import BESIDE, Column, read_split
-from dotnn.model.windows import check_what_goes_with
 from dotnn.syntax import nodes
 
-DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split", "weights", "take")
+DATA_KEYS = ("source", "val", "test", "missing", "scale", "one_hot", "split", "weights", "take", "augment")
 WEIGHTS = "weights"
 TAKE = Arg("take", POSITIVE_INT, 0, "so many examples are left in the training part: drawn, or in an order the first")
 PARTS = ("val", "test")
@@ -72,13 +73,12 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
         _complete(section, declared, beside, source)
     if not section.failed:
         _check_inline(section, declared, inline, found)
-    if source and source.windows:
-        check_what_goes_with(section, source, split, found)
     files = reader.parts([key for key in PARTS if key in keys and key in section.values], source, split)
     kinds = {name: BESIDE[name] for name in columns} | ({"part": "text"} if files else {})
     ways = {name: tuple(some) for name, some in found.ways.items()}
     take = section.take(TAKE) if "take" in keys else 0
-    return Data(inline, source, ways, found.made_of, split, kinds, files, take=take)
+    changes = read_augmentations(section, declared) if AUGMENT in keys else ()
+    return Data(inline, source, ways, found.made_of, split, kinds, files, take, changes)
 
 
 def _said_in_two_ways(section: SectionReader, inline: Collection[str], in_files: Collection[str]) -> bool:

@@ -10,12 +10,13 @@ from dotnn.core.arguments import Symbol
 from dotnn.core.diagnostics import Span
 from dotnn.ir import expr as tree
 from dotnn.ir.expr.derive import in_arrays
-from dotnn.library.values import EXPRESSION
+from dotnn.library.layers.base import shape_text
+from dotnn.library.values import AFFINE_OF_FORMULA, EXPRESSION
 from dotnn.model import messages
 from dotnn.model.constants import describe, evaluate, is_number
 from dotnn.model.messages.base import Fail
 from dotnn.model.scope import Scope, Tensor, Weight
-from dotnn.model.weights import affine_sum, weight_of
+from dotnn.model.weights import affine_sum, of_parameters_alone, weight_of
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import by_position, children
 
@@ -33,6 +34,9 @@ ELEMENTWISE = {
     "safe": 1,
 }
 """The functions of a formula besides the activations, and how many operands they take."""
+
+OF_PARAMETERS = ("sigmoid", "tanh", "softplus")
+"""Activations that are functions of a formula where they are applied to parameters alone: `x @ softplus(W)`."""
 
 Sizes = tuple[int, ...]
 
@@ -77,6 +81,20 @@ class FormulaReader:
     def value(self, expr: nodes.Expr) -> Tensor:
         """Return the value of a formula, whose step is added. Raises `Fail`."""
         return self.settled(self.read(expr))
+
+    def product(self, expr: nodes.Binary) -> Tensor:
+        """Return the product of a value with what is made of parameters alone: `x @ softplus(W)`. Raises `Fail`."""
+        value, made = self.reader.value(expr.left, self.scope), self.number(expr.right)
+        example, shape = value.type.example, made.shape or ()
+        if value.type.dtype != "real" or len(shape) != 2 or not example or example[-1] != shape[0]:
+            places = f"{self.reader.steps.origins([value])};  {self.places([made])}"
+            raise Fail(messages.weights.no_product(expr.span, shape_text(value.type), shape_or_number(made), places))
+        names = {name: f"x{i}" for i, name in enumerate(sorted(tree.reads(made.tree)))}
+        weights = tuple(self.weights[name] for name in names)
+        attrs = {"formula": in_arrays(tree.substitute(made.tree, names))}
+        return self.reader.steps.apply(
+            AFFINE_OF_FORMULA, attrs, (value,), expr.span, self.scope, weights=weights, kind="z"
+        )
 
     def settled(self, part: Part) -> Tensor:
         """Return the value of what has been read."""
@@ -188,8 +206,12 @@ class FormulaReader:
 
     def calls(self, call: nodes.Call) -> bool:
         """Whether a call is part of the formula; the maximum of values alone is a join."""
+        if self.reader.is_own(call.func.id, self.scope):
+            return False
+        if call.func.id in OF_PARAMETERS:
+            return of_parameters_alone(self.reader, call, self.scope)
         joins = call.func.id == "max" and all(self.reader.is_value(o, self.scope) for o in by_position(call))
-        return is_function(call) and not joins and not self.reader.is_own(call.func.id, self.scope)
+        return is_function(call) and not joins
 
     def constant(self, expr: nodes.Expr) -> Part:
         """Return a number of the spec as a part."""
@@ -241,7 +263,7 @@ class FormulaReader:
         named = next((a for a in call.args if a.name is not None), None)
         if named is not None and named.name is not None:
             raise Fail(messages.calls.unknown_argument(named.name.span, name, named.name.id, ()))
-        operands, wanted = by_position(call), ELEMENTWISE.get(name, 0)
+        operands, wanted = by_position(call), 1 if name in OF_PARAMETERS else ELEMENTWISE.get(name, 0)
         if wanted and len(operands) != wanted:
             count = f"{wanted} value{'s' * (wanted > 1)}"
             help = f"write {name}({', '.join(SIGNATURES.get(name, ('x',)))})"

@@ -31,6 +31,8 @@ LATER = (
     "stateful",
     "always",
     "take",
+    "recompute",
+    "augment",
     "turns",
     "hands",
 )

@@ -27,7 +27,7 @@ def lint(model: Model) -> list[Diagnostic]:
 
 def _of_data(data: Data) -> Iterator[Diagnostic]:
     split, windowed = data.split, data.source is not None and data.source.length > 1
-    if windowed and split is not None and split.span is not None and not split.order:
+    if windowed and split is not None and split.span is not None and not (split.order or split.grouped):
         yield messages.warnings.shuffled_windows(split.span)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from dotnn.core.arguments import Bound, show_call
 from dotnn.core.diagnostics import Source, Span
 from dotnn.ir.tensor import Attrs, TensorType
+from dotnn.library.augmentations import Augmentation
 from dotnn.library.constraints import Constraint
 from dotnn.library.inits import Init
 from dotnn.library.layers import Layer
@@ -217,12 +218,21 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Augmented:
+    """One way in which the training examples are changed at random, and the arrays that are, all of them alike."""
+
+    way: Bound[Augmentation]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Data:
     """Where examples come from: `inline` arrays (nested lists) or a file, and what is done to them.
 
     `prepared` has the preparations of an input or target, in order. `made_of` says of an input that has no data of its
     own of which other one it is made; `beside` has the kinds of arrays that are read beside inputs and targets, and
-    `files` the parts that have a file of their own. `take` is how many examples are left to train on, 0: all.
+    `files` the parts that have a file of their own. `take` is how many examples are left to train on, 0: all;
+    `augment` is what is done to these at random, in order.
     """
 
     inline: Mapping[str, list[Nested]] = field(default_factory=dict)
@@ -233,6 +243,17 @@ class Data:
     beside: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, FileSource] = field(default_factory=dict)
     take: int = 0
+    augment: tuple[Augmented, ...] = ()
+
+    @property
+    def sorted(self) -> bool:
+        """Whether the rows of a series are put in the order of a column before they are seen through windows."""
+        return bool(self.source and self.source.windows) and "order" in self.beside
+
+    @property
+    def in_groups(self) -> bool:
+        """Whether a table holds several series, told apart by a column."""
+        return bool(self.source and self.source.windows) and "groups" in self.beside
 
     def has_part(self, name: str) -> bool:
         """Whether examples are held back as a part: "val" or "test"."""

@@ -64,9 +64,17 @@ def term_of_number(
     mask = Read() if masked is None else read_mask(masked, output, 0, loss.name, network)
     told = replace(loss, args=(Arg(TARGET, NUMBER), *args))
     return LossTerm(
-        told, {TARGET: number, **attrs}, weight, output.path, "", "", call.span, formula,
-        {OUTPUT: Read(value=output.path)}, mask,
-    )  # fmt: skip
+        told,
+        {TARGET: number, **attrs},
+        weight,
+        output.path,
+        "",
+        "",
+        call.span,
+        formula,
+        {OUTPUT: Read(value=output.path)},
+        mask,
+    )
 
 
 def _check_range(loss: Loss, number: float, place: Span) -> None:

@@ -13,7 +13,7 @@ from dotnn.model import messages
 from dotnn.model.constants import describe, evaluate, is_number
 from dotnn.model.messages.base import Fail
 from dotnn.model.scope import Scope, Tensor
-from dotnn.model.weights import multiplied, product_of, weight_of
+from dotnn.model.weights import multiplied, of_parameters_alone, product_of, weight_of
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import by_position
 
@@ -127,6 +127,10 @@ def product(reader: ExpressionReader, expr: nodes.Binary, scope: Scope) -> Tenso
     with_weight = product_of(reader, expr, scope)
     if with_weight is not None:
         return multiplied(reader, with_weight, scope, "z")
+    from dotnn.model.formulas import FormulaReader
+
+    if of_parameters_alone(reader, expr.right, scope):
+        return FormulaReader(reader, scope).product(expr)
     if weight_of(reader, expr.left, scope) is not None:
         left, right = map(reader.source.words_at, (expr.left.span, expr.right.span))
         raise Fail(messages.weights.weight_on_the_left(expr.left.span, left, right))

@@ -16,7 +16,19 @@ def raw_declarations(model: Model, *, training: bool = True) -> dict[str, Declar
     data = model.data or Data()
     names = (name for name in (*model.inputs, *model.targets) if name not in data.made_of)
     found = {name: raw_declaration(model, name, training=training) for name in names}
-    return {**found, **{name: (kind, ()) for name, kind in data.beside.items()}}
+    beside = {name: kind for name, kind in data.beside.items() if name != "order" or not data.sorted}
+    return {**found, **{name: (kind, ()) for name, kind in beside.items()}}
+
+
+def read_kinds(model: Model) -> dict[str, str]:
+    """Return the kinds of all columns that are read; of a series, what it is sorted by is read and then left out."""
+    beside = model.data.beside if model.data else {}
+    return {**{name: kind for name, (kind, _) in raw_declarations(model).items()}, **beside}
+
+
+def keys_of_predictions(model: Model) -> dict[str, str]:
+    """Return the columns that a prediction reads beside its inputs, with their kinds: what tells series apart."""
+    return {"groups": "key"} if model.data and model.data.in_groups else {}
 
 
 def raw_declaration(model: Model, name: str, *, training: bool = True) -> Declaration:

@@ -16,8 +16,8 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, FileSource, Split
 from dotnn.model.preparations import Declarations, Preparations, declared_name
 from dotnn.model.section import SectionReader, items
-from dotnn.model.splits import Column
-from dotnn.model.windows import AT_THE_STEP, check_windows_shape, read_spans, shared_columns
+from dotnn.model.splits import BESIDE, Column
+from dotnn.model.windows import AT_THE_STEP, KEY, check_windows_shape, read_spans, shared_columns
 from dotnn.syntax import nodes
 
 
@@ -57,7 +57,8 @@ class SourceReader:
         self._add_shared(entry, fields, series, span or call.span, spans)
         self._add_beside(entry, fields, spans)
         words = fields.in_order([arg.name.id for arg in named if arg.name is not None])
-        steps = {name: spans.get(name, AT_THE_STEP) for name in words} if spans else {}
+        usual = {name: KEY if name in BESIDE and name in self.beside else AT_THE_STEP for name in words}
+        steps = {name: spans.get(name, usual[name]) for name in words} if spans else {}
         if entry.keys:
             options, steps = self._settled(entry, words, options)
         return FileSource(call.func.id, file.value, words, file.span, fields.places, options, steps)

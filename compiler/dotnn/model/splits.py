@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dotnn.core.arguments import FRACTION, SEED, Arg
+from dotnn.core.arguments import FRACTION, SEED, Arg, Attrs
 from dotnn.core.diagnostics import Span
 from dotnn.model import messages
 from dotnn.model.bind import bind
@@ -36,20 +36,30 @@ def read_split(expr: nodes.Expr, constants: Constants, declared: Declarations) -
     ways = {a.name.id: a for a in expr.args if a.name is not None and a.name.id in WAYS}
     shares = [a for a in expr.args if a.name is None or a.name.id not in WAYS]
     attrs = bind("split", SPLIT, shares, expr.span, constants)
-    fractions = {part: attrs[part] for part in ("train", "val", "test")}
     named = {a.name.id for a in shares if a.name is not None}
-    if not by_position(expr) and "train" not in named:
-        fractions["train"] = max(0.0, round(1.0 - fractions["val"] - fractions["test"], 12))
+    fractions = _fractions(attrs, rest_trains=not by_position(expr) and "train" not in named)
     _check_sum(fractions, expr.span)
     _check_ways(expr, ways, named, declared)
     stratify = _classes_named(ways["stratify"].value, declared) if "stratify" in ways else ""
-    columns = {way: _column(ways[way]) for way in BESIDE if way in ways}
-    order = ""
-    if "order" in columns:
-        in_file = isinstance(columns["order"], nodes.Name) and columns["order"].id == "file"
-        order = "file" if in_file else "column"
-        columns = {} if in_file else columns
+    order, columns = _columns(ways)
     return Split(fractions, stratify, attrs["seed"], order, "groups" in ways, expr.span), columns
+
+
+def _fractions(attrs: Attrs, *, rest_trains: bool) -> dict[str, float]:
+    """Return the shares of the parts; where nothing is said of training, it gets what the others leave."""
+    fractions = {part: attrs[part] for part in ("train", "val", "test")}
+    if rest_trains:
+        fractions["train"] = max(0.0, round(1.0 - fractions["val"] - fractions["test"], 12))
+    return fractions
+
+
+def _columns(ways: Mapping[str, nodes.Arg]) -> tuple[str, dict[str, Column]]:
+    """Return what the order is ("file", "column" or ""), and the columns that the split goes by. Raises `Fail`."""
+    columns = {way: _column(ways[way]) for way in BESIDE if way in ways}
+    by = columns.get("order")
+    if isinstance(by, nodes.Name) and by.id == "file":
+        return "file", {}
+    return "column" if by is not None else "", columns
 
 
 def _check_ways(expr: nodes.Call, ways: Mapping[str, nodes.Arg], named: set[str], declared: Declarations) -> None:

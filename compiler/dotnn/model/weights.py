@@ -18,7 +18,7 @@ from dotnn.model.messages.base import Fail
 from dotnn.model.paths import PathPart
 from dotnn.model.scope import Draft, Scope, SharedBlock, SharedLayer, Tensor, Weight, names_read, terms_of
 from dotnn.syntax import nodes
-from dotnn.syntax.walk import labels
+from dotnn.syntax.walk import children, labels
 
 if TYPE_CHECKING:
     from dotnn.model.expressions import ExpressionReader
@@ -98,6 +98,15 @@ def _known(drafts: Sequence[Draft], scope: Scope) -> Iterator[tuple[str, Weight]
             owner = weight.part.path_from(scope.param_part)
             if owner:
                 yield f"{owner}.{weight.spec.name}", replace(weight, turned=False)
+
+
+def of_parameters_alone(reader: ExpressionReader, expr: nodes.Expr, scope: Scope) -> bool:
+    """Whether an expression reads parameters, and nothing that differs from example to example."""
+    if weight_of(reader, expr, scope) is not None:
+        return True
+    inner = [part for part in children(expr) if reader.is_value(part, scope)]
+    computes = isinstance(expr, nodes.Binary | nodes.Unary | nodes.Call) and bool(inner)
+    return computes and all(of_parameters_alone(reader, part, scope) for part in inner)
 
 
 # ------------------------------------------------------------------------------------------------------- products

@@ -10,13 +10,14 @@ from dotnn.model import messages
 from dotnn.model.bind import convert
 from dotnn.model.constants import Constants
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Declared, FileSource, Split
-from dotnn.model.preparations import Declarations, Preparations, declared_name
-from dotnn.model.section import SectionReader
+from dotnn.model.model import Declared
+from dotnn.model.preparations import Declarations, declared_name
 from dotnn.syntax import nodes
 
 AT_THE_STEP = (0, 1)
 """What an input or target has that names no number of steps: the step t."""
+KEY = (0, 0)
+"""What a column has that says how the rows go together: no step."""
 
 
 def read_spans(call: nodes.Call, constants: Constants, declared: Declarations) -> dict[str, tuple[int, int]]:
@@ -46,18 +47,6 @@ def check_windows_shape(item: Declared, span: tuple[int, int], columns: int, pla
         fits |= {(steps,)} if steps > 1 else {()}
     if shape not in fits:
         raise Fail(messages.data.windows_shape(place, item.name, str(list(shape)), steps, columns))
-
-
-def check_what_goes_with(section: SectionReader, source: FileSource, split: Split | None, found: Preparations) -> None:
-    """Report what does not go together with windows."""
-    dropping = [name for name, ways in found.ways.items() if any(way.entry.drops for way in ways)]
-    if dropping:
-        help = "fill the gaps of an input, missing = median(x), and those of a target in the file"
-        section.reporter.add(messages.data.windows_and(section.spans["missing"].span, "drop", help))
-    if split is not None and split.span is not None and (split.grouped or split.order == "column"):
-        what = "groups" if split.grouped else "an order by a column"
-        help = "sort the file, and split it in its order: order = file"
-        section.reporter.add(messages.data.windows_and(split.span, what, help))
 
 
 def shared_columns(series: Mapping[str, tuple[str, ...]], name: str, place: Span) -> tuple[str, ...]:

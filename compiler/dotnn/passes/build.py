@@ -14,6 +14,7 @@ from dotnn.library.layers.base import Lowering
 from dotnn.library.ops import OPS
 from dotnn.library.ops.whole import Writer
 from dotnn.library.penalties import Penalty
+from dotnn.model.definitions.loss import DefinedLoss
 from dotnn.model.definitions.penalty import WEIGHT, DefinedPenalty
 from dotnn.model.definitions.whole import said
 from dotnn.model.model import LossTerm, Model, Parameter, Step
@@ -122,13 +123,14 @@ class _Build:
         return Writer(self.builder, {WEIGHT: weight}, weight).total(formula, "sum", "", said(entry.formula))
 
     def defined(self, term: LossTerm, formula: Expr, label: str, name: str) -> Value:
-        """Write the formula of a loss that the spec defines."""
+        """Write the formula of a loss that the spec defines; its nodes come from the line of the definition."""
         reads = term.reads.items()
         values = {n: self.values[r.value] if r.value else self.targets[r.target] for n, r in reads}
         like = next(v for v in values.values() if v.type.dtype == "real")
         prefix = term.loss.name if len(self.model.train.losses) > 1 else ""
         name = name.removeprefix(f"{prefix}_")
-        with self.builder.at(label, term.span, prefix):
+        span = term.loss.formula.section.span if isinstance(term.loss, DefinedLoss) else term.span
+        with self.builder.at(label, span, prefix):
             weights = self.weights(term, like)
             said = _weighted(term) if weights else term.loss.equation
             return Writer(self.builder, values, like).total(formula, term.attrs["reduce"], name, said, weights)

@@ -10,17 +10,17 @@ zero gradient is never written down: it stays `None`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Value
-from dotnn.ir.tensor import TensorType
 from dotnn.library.ops import OPS
 from dotnn.passes.base import as_pass
 from dotnn.passes.reverse import MissingRule, Reverse, count_uses, reached_from
 
-__all__ = ["MissingRule", "differentiate"]
+__all__ = ["MissingRule", "differentiate", "pull_back"]
 
 
 @as_pass
@@ -35,24 +35,31 @@ def differentiate(graph: Graph, *, input_gradients: bool = False) -> Graph:
     if input_gradients:
         wanted |= {name: v for name, v in graph.inputs.items() if v.type.dtype == "real"}
     wanted |= graph.hands
-    return _Backward(graph, wanted).run()
+    return pull_back(graph, graph.loss, wanted)
+
+
+def pull_back(graph: Graph, end: Value, wanted: Mapping[str, Value]) -> Graph:
+    """Append the backward phase from any value: `grads` are the products of its cotangent, the seed, with Jacobians.
+
+    Raises `MissingRule` with the node.
+    """
+    return _Backward(graph, end, wanted).run()
 
 
 class _Backward:
-    def __init__(self, graph: Graph, wanted: dict[str, Value]) -> None:
-        assert graph.loss is not None
+    def __init__(self, graph: Graph, end: Value, wanted: Mapping[str, Value]) -> None:
         self.graph = graph
+        self.end = end
         self.wanted = wanted
         self.builder = GraphBuilder(OPS, graph.next_id)
         self.builder.phase = "backward"
-        self.seed = self.builder.value("d_loss", TensorType(()), "seed")
+        self.seed = self.builder.value(f"d_{end.name}", end.type, "seed")
         active = reached_from(graph.nodes, (v.id for v in wanted.values()))
-        uses = count_uses(graph.nodes, active, [graph.loss])
+        uses = count_uses(graph.nodes, active, [end])
         self.reverse = Reverse(self.builder, graph.nodes, active, uses)
 
     def run(self) -> Graph:
-        assert self.graph.loss is not None
-        self.reverse.cotangents[self.graph.loss.id] = [self.seed]
+        self.reverse.cotangents[self.end.id] = [self.seed]
         self.reverse.run()
         grads: dict[str, Value] = {}
         for name, value in self.wanted.items():

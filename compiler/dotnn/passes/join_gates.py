@@ -24,7 +24,7 @@ PLAIN = (1, 1, 0)
 def join_gates(graph: Graph) -> Graph:
     """Join the activations of the pieces of one value, in every loop."""
     b = GraphBuilder(OPS, graph.next_id)
-    nodes = [with_loop(n, _joined(b, n.loop)) if n.loop else n for n in graph.nodes]
+    nodes = [with_loop(n, _joined(b, n.loop)) if n.loop and not n.loop.nested else n for n in graph.nodes]
     return replace(graph, nodes=tuple(nodes), next_id=b.next_id)
 
 

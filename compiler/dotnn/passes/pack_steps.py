@@ -25,7 +25,7 @@ from dotnn.passes.sum_after_loops import with_loop
 @as_pass
 def pack_steps(graph: Graph) -> Graph:
     """Put the products of every recurrent layer together, forward and back."""
-    for scan in [n for n in graph.nodes if n.loop is not None]:
+    for scan in [n for n in graph.nodes if n.loop is not None and not n.loop.nested]:
         pack = _pack(graph, scan)
         if pack is not None:
             graph = _Packed(graph, pack).graph()

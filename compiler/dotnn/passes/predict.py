@@ -9,15 +9,15 @@ read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from dotnn.ir.expr import Expr, Name, Number, substitute
 from dotnn.ir.expr.simplify import without_units
 from dotnn.ir.graph import Graph
-from dotnn.ir.node import Loop, Node, Value
+from dotnn.ir.node import Node, Value
 from dotnn.passes.base import as_pass
-from dotnn.passes.sum_after_loops import with_loop
+from dotnn.passes.read_alone import read_alone
 
 
 @as_pass
@@ -80,28 +80,4 @@ class _Mode:
 
 def _live(graph: Graph) -> Graph:
     """Return the graph without what nobody reads."""
-    return graph.with_nodes(_read(graph.nodes, graph.outputs.values()))
-
-
-def _read(nodes: Sequence[Node], ends: Iterable[Value]) -> tuple[Node, ...]:
-    """Return the nodes that `ends` are made of; a loop among them hands out only what is read."""
-    needed, kept = {v.id for v in ends}, []
-    for node in reversed(nodes):
-        if any(v.id in needed for v in node.outs):
-            kept.append(node if node.loop is None else _with_read_outputs(node, node.loop, needed))
-            needed |= {v.id for v in kept[-1].ins}
-    return tuple(kept[::-1])
-
-
-def _with_read_outputs(node: Node, loop: Loop, needed: set[int]) -> Node:
-    """Return a loop that hands out and computes what is read, its states included."""
-    outs = loop.outputs(node.outs)
-    inner = (loop.collected, loop.final, loop.summed)
-    parts = [
-        [(v, out) for v, out in zip(values, those, strict=True) if out.id in needed]
-        for values, those in zip(inner, outs, strict=True)
-    ]
-    collected, final, summed = (tuple(v for v, _ in part) for part in parts)
-    nodes = _read(loop.nodes, (*loop.leaving, *collected, *final, *summed))
-    less = replace(loop, nodes=nodes, collected=collected, final=final, summed=summed)
-    return with_loop(node, less, tuple(out for part in parts for _, out in part))
+    return graph.with_nodes(read_alone(graph.nodes, graph.outputs.values()))

@@ -5,11 +5,12 @@ Every value collects one cotangent per use; where there are several, an `accumul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from dotnn.ir.builder import BEFORE, STEP, GraphBuilder, over_time
 from dotnn.ir.node import Loop, Node, Value
+from dotnn.passes.read_alone import read_alone
 
 
 class MissingRule(Exception):
@@ -103,8 +104,11 @@ class _LoopGradient:
     """
 
     def __init__(self, outer: Reverse, node: Node, loop: Loop) -> None:
-        self.outer, self.node, self.loop = outer, node, loop
+        self.outer, self.node = outer, node
         self.builder = outer.builder
+        self.first_pass = loop
+        loop, self.again = repeated(loop, self.builder.value) if loop.recompute else (loop, {})
+        self.loop = loop
         self.active = self._active()
         states = zip(loop.entering, loop.leaving, loop.initial(node.ins), strict=True)
         self.states = [state for state in states if state[0].id in self.active]
@@ -122,6 +126,8 @@ class _LoopGradient:
         following = [value(f"d_{whole_name(v)}_next", v.type, "cotangent") for _, v, _ in self.states]
         self.inner = self._reverse_of_a_step(sent, following)
         nodes, (leaving, slices, shared) = self.builder.inner(self._write, "")
+        if self.again:
+            nodes = read_alone(nodes, (*leaving, *slices.values(), *shared.values()))
         node, saved = self._with_saved(nodes)
         loop = Loop(
             self.loop.steps,
@@ -146,7 +152,8 @@ class _LoopGradient:
         value = self.builder.value
         outs = [value(self.outer.share_name(v, node), v.type, "cotangent") for v in receivers]
         ends = [self.from_last.get(last.id) or self._zero(last, first) for _, last, first in self.states]
-        self.builder.append_loop(loop, (*(d for _, d in self.from_steps), *saved.values(), *ends), outs)
+        said = {"again": self.again} if self.again else {}
+        self.builder.append_loop(loop, (*(d for _, d in self.from_steps), *saved.values(), *ends), outs, **said)
         for receiver, out in zip(receivers, outs, strict=True):
             self.outer.cotangents.setdefault(receiver.id, []).append(out)
 
@@ -178,6 +185,8 @@ class _LoopGradient:
         """Write the body; return the cotangents of the states, of the sequences, and of what the steps share."""
         inner = self.inner
         inner.run()
+        if self.again:
+            self.builder.nodes[:0] = inner.nodes
         with self.builder.at(self.node.layer, self.node.span, ""):
             leaving = tuple(inner.total(v) or inner.zeros(v) for v, _, _ in self.states)
             pairs = zip(self.loop.slices, self.loop.sequences(self.node.ins), strict=True)
@@ -190,7 +199,7 @@ class _LoopGradient:
 
     def _with_saved(self, nodes: Sequence[Node]) -> tuple[Node, dict[Value, Value]]:
         """Return the forward scan with further outputs, and for each value of its steps that is read, its sequence."""
-        loop = self.loop
+        loop = self.first_pass
         known = dict(zip(loop.slices, loop.sequences(self.node.ins), strict=True))
         known |= dict(zip(loop.collected, self.node.outs, strict=False))
         of_a_step = loop.made()
@@ -207,6 +216,21 @@ class _LoopGradient:
         """Return what comes back from beyond the last step."""
         with self.builder.at(self.node.layer, self.node.span, ""):
             return self.outer.zeros(first, f"d_{whole_name(last)}_end")
+
+
+def repeated(loop: Loop, value: Callable[..., Value]) -> tuple[Loop, dict[int, int]]:
+    """Return a loop whose steps compute the same once more, and which value each of theirs repeats."""
+    every = [n for node in loop.nodes for n in node.all_nodes()]
+    made = [v for n in every for v in n.outs]
+    made += [v for n in every if n.loop for v in (*n.loop.slices, *n.loop.entering)]
+    new = {v.id: value(v.name, v.type, v.role) for v in made}
+
+    def backward(node: Node) -> Node:
+        inner = node.loop and replace(node.loop, nodes=tuple(map(backward, node.loop.nodes)))
+        return replace(node, loop=inner, phase="backward")
+
+    again = loop.map_values(lambda v: new.get(v.id, v))
+    return replace(again, nodes=tuple(map(backward, again.nodes))), {new[v.id].id: v.id for v in made}
 
 
 def whole_name(value: Value) -> str:

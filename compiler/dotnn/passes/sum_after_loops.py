@@ -46,7 +46,7 @@ def _parted(b: GraphBuilder, node: Node, loop: Loop) -> tuple[Node, ...]:
     collected, final, summed = loop.outputs(node.outs)
     pairs = list(zip(loop.summed, summed, strict=True))
     moved = [(sums[v.id], out) for v, out in pairs if v.id in sums]
-    if not moved:
+    if not moved or loop.nested:
         return (node,)
     wholes = _Wholes(b, node, loop)
     after = [replace(n, ins=tuple(map(wholes.of, n.ins)), outs=(out,), phase=node.phase) for n, out in moved]

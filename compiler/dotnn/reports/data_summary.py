@@ -47,11 +47,12 @@ def _of(model: Model, name: str, values: np.ndarray, labels: Mapping[str, Sequen
     if rows.shape[1] > MOST_COLUMNS:
         yield _numbers(f"{name} {list(values.shape[1:])}", kind, rows.reshape(-1))
         return
-    called = _names(model, name, rows.shape[1])
+    called = column_names(model, name, rows.shape[1])
     yield from (_numbers(one, kind, rows[:, i]) for i, one in enumerate(called))
 
 
-def _names(model: Model, name: str, count: int) -> list[str]:
+def column_names(model: Model, name: str, count: int) -> list[str]:
+    """Return what the columns of an input or target are called: those of its file where there are so many."""
     source = model.data.source if model.data else None
     columns = source.fields.get(name, ()) if source is not None and source.entry.table else ()
     if len(columns) == count:

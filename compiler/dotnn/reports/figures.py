@@ -25,16 +25,28 @@ WORDS = {
 }
 
 
+LESS_IS_BETTER = ("brier", "calibration_error", "mae", "rmse", "mean_error", "max_error")
+
+
 def figures_text(found: Mapping[str, Any]) -> str:
     """Return the object of `--json` as lines of text."""
     many = f"{found['examples']} example{'s' if found['examples'] != 1 else ''}"
     own = {"loss": found["loss"], **found["metrics"]}
-    lines = [f"{found['run']}: {found['part']}, {many}", "  ".join(f"{name} {number(v)}" for name, v in own.items())]
+    lines = [f"{found['run']}: {found['part']}, {many}", *_head(own, found.get("members", []))]
     for output in found["outputs"]:
         lines += ["", f"{output['output']} against {output['target']}", *_figures(output)]
         if output["kind"] == "classes":
             lines += ["", *_confusion(output), "", *_classes(output)]
     return "\n".join(lines)
+
+
+def _head(own: Mapping[str, float | None], members: Sequence[Mapping[str, float | None]]) -> Iterator[str]:
+    """Yield the line of the loss and the metrics, of an ensemble those of its members behind it."""
+    yield "  ".join(f"{name} {number(v)}" for name, v in own.items() if name != "loss" or not members)
+    if members:
+        ends = {name: sorted(m[name] or 0.0 for m in members if m[name] is not None) for name in members[0]}
+        each = (f"{name} {number(v[0])} to {number(v[-1])}" for name, v in ends.items() if v)
+        yield f"each of {len(members)} members: {'  '.join(each)}"
 
 
 def number(value: float | None) -> str:

@@ -15,6 +15,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.ir.node import Node, Value
 from dotnn.model.model import Model, Step
+from dotnn_runtime.merit.calibration import Calibration, calibration
 
 Array = np.ndarray
 Arrays = Mapping[str, Array]
@@ -43,6 +44,12 @@ class Classes:
     def predicted(self) -> Array:
         """The class with the highest score, the first of equal ones."""
         return np.asarray(self.scores.argmax(axis=1))
+
+    def calibration(self, weights: Array | None) -> Calibration:
+        """Return how often the positive class is right, else the predicted one, for each tenth of its probability."""
+        if self.positive >= 0:
+            return calibration(self.scores[:, self.positive], self.actual == self.positive, weights)
+        return calibration(self.scores.max(axis=1), self.predicted == self.actual, weights)
 
 
 @dataclass(frozen=True)
@@ -189,6 +196,11 @@ class Seen:
         """The learning rate of the optimizer, that of the start where it has a schedule."""
         rate = self.model.train.optimizer.attrs["lr"]
         return float(rate.attrs.get("lr", np.nan) if isinstance(rate, Bound) else rate)
+
+
+def score_of(graph: Graph, output: Value) -> Value:
+    """Return what the activation of an output takes; the output itself where it has none."""
+    return _activated(graph.producers().get(output.id), output) or output
 
 
 def double(values: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from dotnn.codegen.site import Site
@@ -47,3 +47,23 @@ class _Inserting(ast.NodeTransformer):
         for part in ast.walk(extra):
             ast.copy_location(part, node)  # to whoever looks on, both are one statement
         return [node, extra]
+
+    def visit_Return(self, node: ast.Return) -> ast.stmt:
+        """Let the value go through the hook where it is, in what is returned."""
+        if node.lineno == self.site.line and not self.site.target and node.value is not None:
+            node.value = _hooked(node.value, self.site.at)
+        return node
+
+
+def _hooked(whole: ast.expr, at: Sequence[int | str]) -> ast.expr:
+    """Return an expression in which the part at some place goes through the hook."""
+    match whole, at:
+        case ast.Tuple(elts), [int(index), *rest]:
+            elts[index] = _hooked(elts[index], rest)
+        case ast.Dict(keys, values), [key, *rest]:
+            index = next(i for i, k in enumerate(keys) if isinstance(k, ast.Constant) and k.value == key)
+            values[index] = _hooked(values[index], rest)
+        case _:
+            call = ast.Call(ast.Name(HOOK, ast.Load()), [whole], [])
+            return ast.copy_location(call, whole)
+    return whole

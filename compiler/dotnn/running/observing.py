@@ -10,6 +10,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -93,7 +95,7 @@ class Observer:
         return self._within
 
     def _note(self, name: str, site: Site, frame: FrameType, returned: Any) -> None:
-        value = np.array(_found(site.target, frame) if site.target else returned)
+        value = np.array(_found(site.target, frame) if site.target else reduce(getitem, site.at, returned))
         if site.in_loop:
             self.observed.steps.setdefault(name, []).append(value)
         else:

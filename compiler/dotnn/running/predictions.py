@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from dotnn.core.diagnostics import CompileError
 from dotnn.library.sources import SOURCES
+from dotnn.running.combining import members_of, together_of
 from dotnn.running.converted import read_one_image
 from dotnn.running.data_errors import NO_TABLE, all_faults, own_error
 from dotnn.running.output import check_output
-from dotnn.running.run_contents import Needs, faults_of_runs, kept_in, script_of, warn_of_divergence
+from dotnn.running.run_contents import (
+    Needs,
+    check_finished,
+    faults_of_runs,
+    kept_in,
+    script_of,
+    warn_of_divergence,
+)
 from dotnn.running.spec_files import array_reader, single_reader, table_reader
 from dotnn_runtime.predict_io import read_inputs
 from dotnn_runtime.run_folder import RunFolder, RunFolderError
@@ -40,21 +50,35 @@ def predict_run(
     if output is not None and output != "-":
         check_output(Path(output), force=force)
     with faults_of_runs(input_file):
-        folder = RunFolder.open(run)
+        whole = RunFolder.open(run)
+        members = members_of(whole) or [whole]
+        folder = members[0]
         module, edited = script_of(folder, needs)
         params, scaling, labels = kept_in(folder, module)
-        warn_of_divergence(folder)
-        inputs = _read(module, input_file, labels)
+        for member in members:
+            warn_of_divergence(member)
+        inputs = read_for(module, input_file, labels)
         _check_finite(params, {n: a for n, a in inputs.items() if _raw_inputs(module)[n] == module.INPUTS[n]}, scaling)
         drawn = _drawn(module, folder, seed)
-        outputs = _outputs(folder, edited, lambda some: module.predict(params, some, scaling or None, **drawn), inputs)
+        found = []
+        for member in members:
+            check_finished(member)
+            params, scaling, _ = kept_in(member, module)
+            predict = partial(_predicted, module, params, scaling, drawn)
+            found.append(_outputs(folder, edited, predict, inputs))
+        outputs = together_of(whole).outputs(found) if len(members) > 1 else found[0]
         classes = getattr(module, "CLASSES", {})
         named = {name: labels[target] for name, target in classes.items() if target in labels}
         write_predictions(add_likeliest(outputs, classes, labels), output, overwrite=force, labels=named)
 
 
-def _read(module: ModuleType, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
-    """Return the inputs. Raises `CompileError` with all that is wrong with their file."""
+def _predicted(module: Any, params: Arrays, scaling: Any, drawn: Mapping[str, Any], inputs: Arrays) -> Arrays:
+    outputs: Arrays = module.predict(params, inputs, scaling or None, **drawn)
+    return outputs
+
+
+def read_for(module: Any, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
+    """Return the inputs that a script says it reads. Raises `CompileError` with all that is wrong with their file."""
     try:
         return _inputs(module, file, labels)
     except DataError as error:
@@ -64,7 +88,7 @@ def _read(module: ModuleType, file: str, labels: dict[str, list[str]]) -> dict[s
         raise CompileError(faults) from None
 
 
-def _inputs(module: ModuleType, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
+def _inputs(module: Any, file: str, labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
     """Read the inputs with the source that the name of the file tells, from standard input as CSV or .npz."""
     declared, form, windows = _raw_inputs(module), getattr(module, "FORMAT", None), getattr(module, "WINDOWS", None)
     readers = getattr(module, "READERS", {})
@@ -95,7 +119,7 @@ def _read_alone(format: str, file: str, shape: tuple[int, ...]) -> np.ndarray:
     return single_reader(SOURCES[format])(file)
 
 
-def _raw_inputs(module: ModuleType) -> Mapping[str, tuple[str, tuple[int, ...]]]:
+def _raw_inputs(module: Any) -> Mapping[str, tuple[str, tuple[int, ...]]]:
     """Return the kinds and shapes of what a script predicts from, before it is prepared."""
     raw: Mapping[str, tuple[str, tuple[int, ...]]] = getattr(module, "RAW_INPUTS", module.INPUTS)
     return raw

@@ -14,6 +14,7 @@ import numpy as np
 
 from dotnn.codegen.heading import is_unchanged
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.running.combining import refuse_several
 from dotnn.running.data_errors import all_faults
 from dotnn.running.requirement import Requirement
 from dotnn.running.scripts import load_module
@@ -50,6 +51,7 @@ def faults_of_runs(file: str = "") -> Iterator[None]:
 
 def check_finished(folder: RunFolder) -> None:
     """Raise `RunFolderError` where a training has not ended."""
+    refuse_several(folder)
     for name in ("model.py", "weights.npz"):
         if not (folder.path / name).is_file():
             unfinished = (folder.path / "checkpoint.npz").is_file()

@@ -18,7 +18,7 @@ from dotnn.core.registry import module_of, origin
 from dotnn.library.sources import DataSource
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
-from dotnn.model.raw import raw_declarations
+from dotnn.model.raw import raw_declarations, read_kinds
 from dotnn.reports.console import warn
 from dotnn.running.converted import load_converted
 from dotnn.running.data_errors import NO_TABLE, all_faults, from_data_error, own_error
@@ -156,7 +156,7 @@ def _read(path: Path, source: FileSource, model: Model, known: Labels) -> tuple[
     if not source.entry.table:
         return array_reader(source.entry)(path, {name: keys[0] for name, keys in source.fields.items()}), {}
     reader, columns = table_reader(source.entry), {name: list(columns) for name, columns in source.fields.items()}
-    kinds = {name: kind for name, (kind, _) in raw_declarations(model).items()}
+    kinds = read_kinds(model)
     with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec
         arrays, labels = reader(path, columns, kinds, known or None, **source.options)
     if model.data is not None and source is model.data.source:  # nothing is learned from the files of other parts

@@ -219,12 +219,12 @@ class _Check:
         return by_seed or blame_for_gradient(self.script, failed.tensors[0], pattern)
 
     def _blame_lines(self, failed_at: Evaluation) -> None:
-        """Blame every wrong line of the backward pass; where the script cannot be followed, the first."""
+        """Blame every wrong line of the backward pass, and of a fast step."""
         found = blames_at(self.script, failed_at.point, failed_at.shifts)
         if found:
             self._say(found)
             return
-        self.report.blame = localise(failed_at)
+        self._say(localise(failed_at))
         turned = blame_for_note(self.script, failed_at.point, same_size=True)
         if turned is not None and not (self.report.blame and self.report.blame.line <= turned.line):
             self.report.blame = turned

@@ -97,10 +97,10 @@ def parse_integer(cell: str) -> int:
     return int(cell) if cell.lstrip("+-").isdecimal() else int(value)
 
 
-def is_number(cell: str) -> bool:
-    """Say whether `parse_number` reads `cell`."""
+def reads(parse: typing.Callable[[str], float], cell: str) -> bool:
+    """Say whether `parse` reads `cell`: raises no ValueError."""
     try:
-        parse_number(cell)
+        parse(cell)
     except ValueError:
         return False
     return True
@@ -108,24 +108,11 @@ def is_number(cell: str) -> bool:
 
 def is_float(cell: str) -> bool:
     """Say whether `cell` reads as a number, finite or not (`nan`, `inf`)."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
+    return "_" not in cell and reads(float, cell)
 
 
 def kind_of_class(cell: str) -> str:
     """Say what a cell of a class column holds: "text", a "whole number", or "neither" (nothing, 0.5, nan)."""
-    if is_integer(cell):
+    if reads(parse_integer, cell):
         return "whole number"
     return "neither" if not cell or is_float(cell) else "text"
-
-
-def is_integer(cell: str) -> bool:
-    """Say whether `parse_integer` reads `cell`."""
-    try:
-        parse_integer(cell)
-    except ValueError:
-        return False
-    return True

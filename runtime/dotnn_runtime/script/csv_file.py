@@ -12,10 +12,10 @@ import numpy as np
 from dotnn_runtime.script.csv_cells import (
     CsvFormat,
     Faults,
-    is_integer,
-    is_number,
     kind_of_class,
     parse_integer,
+    parse_number,
+    reads,
 )
 from dotnn_runtime.script.dates import check_date
 from dotnn_runtime.script.errors import DataError, suggest
@@ -216,7 +216,7 @@ class CsvTable:
     def index(self, name: str) -> int:
         """Return the place of a column, from 0."""
         if name not in self.places:
-            no_header = all(is_number(cell) for cell in self.header)
+            no_header = all(reads(parse_number, cell) for cell in self.header)
             hint = (
                 "the first line must be a header with the names" if no_header else suggest(name, self.header)
             )
@@ -270,17 +270,9 @@ class CsvTable:
         column = self.index(names[0])
         if "" in cells:
             raise self.bad_cell(names[0], self.lines[cells.index("")], column, "", "a value")
-        if not all(self.is_number(cell) for cell in cells):
+        if not all(reads(self.form.number, cell) for cell in cells):
             return np.array(cells)
         return np.array(list(map(self.form.number, cells)))
-
-    def is_number(self, cell: str) -> bool:
-        """Say whether a cell reads as a number."""
-        try:
-            self.form.number(cell)
-        except ValueError:
-            return False
-        return True
 
     def bad_cell(self, name: str, line: int, column: int, cell: str, wanted: str) -> DataError:
         """Return the error for a cell that is not what was `wanted`."""
@@ -288,11 +280,11 @@ class CsvTable:
             hint = "fill the cell, or leave the row out"
             hint += ", or name what becomes of gaps: missing = median(x)" if "number" in wanted else ""
             return DataError(f"{name} is empty", self.path, line, column + 1, hint)
-        hint = ""
-        if self.form.decimal == "." and "," in cell and is_number(cell.replace(",", ".", 1)):
+        hint, decimal = "", self.form.decimal
+        if decimal == "." and "," in cell and reads(parse_number, cell.replace(",", ".", 1)):
             hint = 'write decimals with a point, or say how they are written: decimal = ","'
-        if self.form.decimal != "." and "." in cell and is_number(cell.replace(self.form.decimal, "")):
-            hint = f"decimals are written with {self.form.decimal!r} here, and nothing marks the thousands"
+        if decimal != "." and "." in cell and reads(parse_number, cell.replace(decimal, "")):
+            hint = f"decimals are written with {decimal!r} here, and nothing marks the thousands"
         return DataError(f"{name} is {cell!r}, not {wanted}", self.path, line, column + 1, hint)
 
     def classes(self, names: list[str], kind: str, labels: list[str] | None) -> tuple[np.ndarray, list[str]]:
@@ -301,7 +293,7 @@ class CsvTable:
         """
         places = {name: self.index(name) for name in names}
         cells = [[row[column] for column in places.values()] for row in self.rows]
-        if labels is None and all(is_integer(cell) for row in cells for cell in row):
+        if labels is None and all(reads(parse_integer, cell) for row in cells for cell in row):
             known, found = [], [[parse_integer(cell) for cell in row] for row in cells]
             indices = np.array(found, dtype=np.int64)
         else:

@@ -40,6 +40,23 @@ def fill_gaps(values: np.ndarray, s: dict[str, np.ndarray]) -> np.ndarray:
     return np.where(np.isnan(values), s["fill"], values)
 
 
+def rows_without_gaps(
+    chosen: dict[str, np.ndarray], arrays: dict[str, np.ndarray], names: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """Return of the rows of each part those that have no gap in the arrays of these names.
+
+    DataError where a part has none.
+    """
+    whole = {}
+    for part, rows in chosen.items():
+        gaps = [np.isnan(arrays[name][rows].reshape(len(rows), -1)).any(axis=1) for name in names]
+        whole[part] = rows[~np.any(gaps, axis=0)]
+        if len(rows) and not len(whole[part]):
+            message = f"every window of the part {part} has a gap in {' or '.join(names)}"
+            raise DataError(message, help="fill the gaps: missing = median(x)")
+    return whole
+
+
 def without_gaps(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return the examples that have no gap in the arrays of these names.
 

@@ -1,5 +1,6 @@
 """Large data in memory once: parts are rows of the arrays as they came, prepared where they are read."""
 
+import math
 import typing
 
 import numpy as np
@@ -95,7 +96,7 @@ def pieces(shape: tuple[int, ...], numbers: int = 2**18) -> typing.Iterator[typi
     if not shape:
         yield ...
         return
-    length = numbers // max(1, int(np.prod(shape[1:]))) + 1
+    length = numbers // max(1, math.prod(shape[1:])) + 1
     for start in range(0, shape[0], length):
         yield slice(start, start + length)
 

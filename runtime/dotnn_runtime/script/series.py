@@ -16,23 +16,42 @@ def in_windows(
     `spans` says which steps around step t a window has: `{"past": (-24, 0), "ahead": (0, 1)}` has the 24
     before t, and t itself. There is one for every t at which all of them are in the series: views
     `(count, steps, columns)`, without an axis of a single step, or of a single column.
+    What has the span (0, 0) says how the rows go together: by `order` they are sorted, and rows of other
+    `groups` are other series, one after the other; windows of several are left out.
     Raises DataError where the series is shorter than a window.
     """
-    first = min(spans[name][0] for name in arrays)
-    length = max(spans[name][1] for name in arrays) - first
-    count = len(next(iter(arrays.values()))) - length + 1
-    if count < 1:
-        raise DataError(
-            f"the series has {count + length - 1} steps, a window needs {length}", help="give it a longer one"
-        )
-    found = {}
-    for name, values in arrays.items():
+    arrays = in_turn(arrays, [name for name in arrays if spans[name] == (0, 0)])
+    keys = {name: arrays[name] for name in arrays if spans[name] == (0, 0)}
+    seen = {name: values for name, values in arrays.items() if name not in keys}
+    first = min(spans[name][0] for name in seen)
+    length = max(spans[name][1] for name in seen) - first
+    count = len(next(iter(seen.values()))) - length + 1
+    whole = np.array([key[:count] == key[length - 1 :] for key in keys.values() if count > 0]).ravel()
+    if count < 1 or (keys and not whole.any()):
+        what = "no group has" if keys else f"the series has {count + length - 1} steps,"
+        needed = f"{length} steps, which a window needs" if keys else f"a window needs {length}"
+        raise DataError(f"{what} {needed}", help="give it a longer one")
+    found = {name: key[:count] for name, key in keys.items()}
+    for name, values in seen.items():
         start, stop = spans[name]
         columns = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
         windows = np.lib.stride_tricks.sliding_window_view(columns, stop - start, axis=0)
         windows = np.moveaxis(windows, -1, 1)[start - first : start - first + count]
         found[name] = windows[:, 0] if stop - start == 1 else windows
-    return found
+    return found if not keys or whole.all() else {name: values[whole] for name, values in found.items()}
+
+
+def in_turn(arrays: dict[str, np.ndarray], keys: list[str]) -> dict[str, np.ndarray]:
+    """Return the rows of a series in the order of the array `order`, which is left out, those that are equal
+    in `groups` together, in the order of the first ones; `keys` are which of the two there are.
+    """
+    rows = np.arange(len(next(iter(arrays.values()))))
+    if "order" in keys:
+        rows = np.argsort(arrays["order"], kind="stable")
+    if "groups" in keys:
+        _, first, group = np.unique(arrays["groups"], return_index=True, return_inverse=True)
+        rows = rows[np.argsort(first[group][rows], kind="stable")]
+    return {n: v[rows] for n, v in arrays.items() if n not in keys or n != "order"} if keys else arrays
 
 
 def split_windows(count: int, length: int, fractions: dict[str, float]) -> dict[str, np.ndarray]:

@@ -57,6 +57,16 @@ def units_of(text: str, by: str) -> typing.Iterator[re.Match[str]]:
     return re.finditer(r"\w+|[^\w\s]" if by == "word" else r"(?s:.)", text)
 
 
+def joined_units(units: typing.Iterable[str], by: str) -> str:
+    """Return a text of units: characters as they are, words with blanks between them.
+
+    There is none before a mark, nor behind a bracket, an apostrophe or a hyphen.
+    """
+    if by == "char":
+        return "".join(units)
+    return re.sub(r" (?=[^\w\s(])|(?<=[(’'-]) ", "", " ".join(units))
+
+
 def unknown_unit(path: str | pathlib.Path, text: str, unit: str, start: int) -> DataError:
     """Return the error for a unit that the training has not seen."""
     row, line = text.count("\n", 0, start) + 1, text.rfind("\n", 0, start)

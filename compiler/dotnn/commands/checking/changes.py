@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dotnn.model.model import Model
 from dotnn_runtime.gradcheck import Blame, CheckResult, Report, Verdict
-from dotnn_runtime.gradcheck.reading.structure import all_functions, around, reached
+from dotnn_runtime.gradcheck.reading.structure import Structure, all_functions, around, parse_script, reached
 
 COMPARED = (
     "init_params",
@@ -91,7 +91,9 @@ def _on_a_changed_line(blame: Blame | None, script: str, changed: dict[int, str]
     # A line of the backward pass that is as compiled can only be wrong for a forward pass that is not.
     if blame is not None and blame.functions:
         return replace(blame, line=line, text=text)
-    return Blame(function, "", "", "", line, text, "another result", "The spec's network gives another result.")
+    place = Structure(script, parse_script(script)).place(line)
+    words = "The spec's network gives another result."
+    return Blame(function, "", place.op, place.spec_line, line, text, "another result", words)
 
 
 def _first_changed(script: str, changed: Iterable[int], start: Iterable[str]) -> tuple[int, str]:

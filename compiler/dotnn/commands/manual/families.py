@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from dotnn.commands.manual.markdown import TITLES, also, arguments, code, counterparts, signature, table
 from dotnn.core.arguments import BOOL, REQUIRED, Attrs
+from dotnn.library.augmentations import AUGMENTATIONS
 from dotnn.library.averages import AVERAGES
 from dotnn.library.clips import CLIPS
 from dotnn.library.constraints import CONSTRAINTS
@@ -175,6 +176,23 @@ def _does(way: Preparation) -> str:
     return ", ".join(text for text, there in said if there)
 
 
+def _augmentations() -> str:
+    rows = [
+        (code(f"{a.name}{'(…)' if a.args and a.args[0].default is REQUIRED else ''}"), a.doc, _CHANGES[a.of], a.source)
+        for a in AUGMENTATIONS.values()
+    ]
+    given = arguments((a.name, a.args) for a in AUGMENTATIONS.values())
+    return f"{table(('augmentation', 'does', 'without names', 'source'), rows)}\n\n{given}"
+
+
+_CHANGES = {
+    "image": "every input [height, width, channels]",
+    "input": "every input of real numbers",
+    "all": "all inputs and targets",
+}
+"""What an augmentation is of that names nothing."""
+
+
 def _sources() -> str:
     rows = [(code(s.form), s.doc, _named(s)) for s in SOURCES.values()]
     given = arguments((s.name, s.args) for s in SOURCES.values())
@@ -203,5 +221,6 @@ FAMILIES: dict[str, Callable[[], str]] = {
     "metrics": _metrics,
     "sources": _sources,
     "preparations": _preparations,
+    "augmentations": _augmentations,
 }
 """What makes the table of a family."""

@@ -28,6 +28,7 @@ _BY_HAND = {
     "split": "`split(train = 80%, val = 10%, test = 10%, seed = 0)`, and one of `stratify = target`, `order = file`, "
     "`order = column` and `groups = column`; default: all for training",
     "weights": "a column, or an array: how much each example counts; default: all alike",
+    "augment": "how the training examples are changed at random, `flip(horizontal)`, or a list; default: not at all",
     "against": f"a list of {', '.join([*resolve.ORACLES, *WITNESSES])}; default: what the command line says",
 }
 

@@ -20,9 +20,13 @@ SUMS_TO_ONE = 1e-3
 """Rows that add up to 1 but for so much are probabilities in single precision."""
 
 
-def comparisons(run: Run, examples: Arrays) -> list[Comparison]:
-    """Return what the losses of a model compare on prepared examples, each pair once, but for what masks leave out."""
-    outputs, found = outputs_of(run, examples), dict[tuple[str, str], Comparison]()
+def comparisons(run: Run, examples: Arrays, own: Arrays | None = None) -> list[Comparison]:
+    """Return what the losses of a model compare on prepared examples, each pair once, but for what masks leave out.
+
+    `own` are outputs in their own units in place of those of the run.
+    """
+    outputs = in_own_units(run.model, outputs_of(run, examples), run.kept.scaling) if own is None else own
+    found = dict[tuple[str, str], Comparison]()
     names = {path: name for name, path in run.model.outputs.items()}
     for term in run.model.train.losses:
         if term.output in names and term.target:
@@ -107,6 +111,5 @@ def _units(term: LossTerm, name: str, values: Array, target: Array, *, signs: bo
 
 def _numbers(run: Run, term: LossTerm, name: str, values: Array, target: Array, rows: int) -> Numbers:
     scaling: Mapping[str, Mapping[str, Array]] = run.kept.scaling
-    ours = in_own_units(run.model, {name: values}, scaling)[name]
     theirs = targets_in_own_units(run.model, {term.target: target}, scaling)[term.target]
-    return Numbers(name, term.target, ours.astype(float).reshape(rows, -1), theirs.astype(float).reshape(rows, -1))
+    return Numbers(name, term.target, values.astype(float).reshape(rows, -1), theirs.astype(float).reshape(rows, -1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,6 +30,7 @@ class Figures:
     """What a run reaches on some examples: the loss, the spec's metrics, and each output against its target.
 
     `part` says in words which examples they are; `found` has the objects of `--json`, in the order of `compared`.
+    `members` are the loss and the metrics of each member of an ensemble, whose own loss is not computed.
     """
 
     run: str
@@ -39,22 +40,36 @@ class Figures:
     metrics: Mapping[str, float]
     compared: list[Comparison]
     found: list[dict[str, Any]]
+    members: Sequence[Mapping[str, float]] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints; what is undefined is null."""
         head = {"run": self.run, "part": self.part, "examples": self.examples, "loss": _number(self.loss)}
         metrics = {name: _number(value) for name, value in self.metrics.items()}
-        return {**head, "metrics": metrics, "outputs": self.found}
+        each = [{name: _number(value) for name, value in member.items()} for member in self.members]
+        return {**head, "metrics": metrics, "outputs": self.found, **({"members": each} if each else {})}
 
 
 def figures_of(run: Run, examples: Arrays, part: str) -> Figures:
     """Return the figures of prepared examples; `part` is a part of the run's data, or a file."""
     with np.errstate(all="ignore"):
-        own = dict(run.module.evaluate(dict(run.kept.params), examples, run.kept.scaling))
+        own = own_figures(run, examples)
         compared = comparisons(run, examples)
-        found = [_of(one) for one in compared]
+    found = compared_figures(compared)
     count = len(next(iter(examples.values())))
     return Figures(run.name, PARTS.get(part, part), count, float(own.pop("loss")), own, compared, found)
+
+
+def own_figures(run: Run, examples: Arrays) -> dict[str, float]:
+    """Return the loss and the spec's metrics of prepared examples."""
+    with np.errstate(all="ignore"):
+        return dict(run.module.evaluate(dict(run.kept.params), examples, run.kept.scaling))
+
+
+def compared_figures(compared: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """Return the objects of `--json` of what is compared."""
+    with np.errstate(all="ignore"):
+        return [_of(one) for one in compared]
 
 
 def _of(one: Comparison) -> dict[str, Any]:
@@ -98,7 +113,7 @@ def _of_classes(one: Classes) -> tuple[dict[str, Any], dict[str, Figure]]:
         "classes": rows,
     }
     if one.probable:
-        curve = _calibration(one, one.weights)
+        curve = one.calibration(one.weights)
         more["calibration"] = {
             "predicted": curve.predicted.tolist(),
             "observed": curve.observed.tolist(),
@@ -125,7 +140,7 @@ def _class_figures(one: Classes, actual: Array, count: int) -> dict[str, Figure]
     if one.probable:
         half = 2 if count == 2 else 1  # of two classes Brier's score is that of one of them
         found["brier"] = lambda w: calibration.brier(one.scores, actual, w) / half
-        found["calibration_error"] = lambda w: _calibration(one, w).error
+        found["calibration_error"] = lambda w: one.calibration(w).error
     return found
 
 
@@ -134,13 +149,6 @@ def _area(one: Classes, actual: Array, weights: Array | None) -> float:
     if one.scores.shape[1] == 2:
         return ranking.roc_auc(one.scores[:, 1], actual == 1, weights)
     return float(np.mean(ranking.roc_auc_by_class(one.scores, actual, weights)))
-
-
-def _calibration(one: Classes, weights: Array | None) -> calibration.Calibration:
-    """Return how often the positive class is right, else the predicted one, for each tenth of its probability."""
-    if one.positive >= 0:
-        return calibration.calibration(one.scores[:, one.positive], one.actual == one.positive, weights)
-    return calibration.calibration(one.scores.max(axis=1), one.predicted == one.actual, weights)
 
 
 def _number_figures(one: Numbers) -> dict[str, Figure]:

@@ -96,7 +96,8 @@ def _result(few: Compilation, run: Run, shares: Mapping[str, float]) -> ByHeart:
 
 def _for_few(model: Model) -> Model:
     """Return a model that trains on all its examples at once, and stops for nothing."""
-    train = replace(model.train, batch=0, stops=(), checkpoint=None, metrics=())
+    settings = {name: chosen for name, chosen in model.train.settings.items() if name != "ensemble"}
+    train = replace(model.train, batch=0, stops=(), checkpoint=None, metrics=(), settings=settings)
     weights = {name: kind for name, kind in (model.data.beside if model.data else {}).items() if kind == "weight"}
     data = model.data and replace(model.data, split=None, files={}, source=None, inline={}, beside=weights)
     return replace(model, train=train, data=data or Data())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from dotnn.commands.seeing.figures import figures_of
 from dotnn.commands.seeing.look import seen_of
 from dotnn.commands.seeing.run import Run
 from dotnn.reports.data_summary import columns
+from dotnn.reports.findings import Fault, diagnosis
 from dotnn.reports.page.document import PagePart, page
+from dotnn.reports.page.markup import paragraph
 from dotnn.reports.page.sections import (
     data_part,
     diagnosis_part,
@@ -26,6 +28,7 @@ from dotnn.reports.page.sections import (
     reproduction_part,
     spec_part,
     summary_of,
+    verdict_of,
     verdict_part,
 )
 from dotnn.reports.seen import Seen
@@ -40,18 +43,20 @@ PATIENCE = 60.0
 def report_page(run: Run, data: str | None) -> str:
     """Return the page of a run as the text of an HTML file. Raises `CompileError`."""
     title = f"{run.folder.path.resolve().name}: a run of {run.model.name}"
-    return page(title, summary_of(run.model, run.result), [*_parts(run, data)])
-
-
-def _parts(run: Run, data: str | None) -> Iterator[PagePart]:
     seen = seen_of(run, data)
+    faults = diagnosis(seen)
+    verdict = paragraph(*verdict_of(seen, faults))
+    return page(title, verdict, summary_of(run.model, run.result), [*_parts(run, data, seen, faults)])
+
+
+def _parts(run: Run, data: str | None, seen: Seen, faults: Sequence[Fault]) -> Iterator[PagePart]:
     raw, labels = load_examples(run.model, run.source if data is None else data)
     found = explanation(run.begun)
     yield spec_part({"spec.nn": run.model.source.text, **used_files(run.model.source)}, run.begun.sets)
     yield network_part(run.model)
     yield data_part(run.model, columns(run.model, raw, labels), _sizes(seen))
     yield figures_part(figures_of(run, dict(seen.parts[seen.part]), seen.part).as_json())
-    yield diagnosis_part(seen)
+    yield diagnosis_part(seen, faults)
     yield from picture_parts(seen)
     yield equations_part(found.derivation)
     yield verdict_part(*_verdict(run))

@@ -85,9 +85,14 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     begun.large = is_large(sum(array.nbytes for array in examples.values()))
     compiled = begun.compiled(Options(asked.style, begun.sets, asked.target, asked.epochs or 0))
     training = _training(begun, compiled.model, asked)
-    made_of = digest_of({**parts, "spec": training.identity, **training.more})
+    made_of = digest_of_training(parts, training)
     first = None if asked.init_from is None or _continues(asked) else _first_weights(begun, asked, asked.init_from)
     return Prepared(begun, compiled, examples, labels, training, made_of, parts, first)
+
+
+def digest_of_training(parts: Mapping[str, Arrays], training: Training) -> int:
+    """Return a digest of what a training is made of, by which its checkpoints are known again."""
+    return digest_of({**parts, "spec": training.identity, **training.more})
 
 
 def _continues(asked: Request) -> bool:

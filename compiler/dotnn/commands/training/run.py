@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import click
 import numpy as np
@@ -15,6 +17,7 @@ from dotnn.commands.training.divergence import first_lost
 from dotnn.commands.training.prepare import Prepared, Request, prepare, seed_of
 from dotnn.reports.console import show_json
 from dotnn.reports.training import DIVERGED, EXIT_CODES, INTERRUPTED, RunResult, show_training, training_result
+from dotnn.running.feeding import fed_input
 from dotnn.running.resume import Saving, prepare_saving, resumed_folder, say_where_it_continues
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
 from dotnn.running.scripts import load_module
@@ -29,13 +32,43 @@ from dotnn_runtime.script.history import History
 from dotnn_runtime.script.lock import locked
 
 
+class Done(NamedTuple):
+    """What a training has come to; no parameters where it was interrupted and nothing of it is kept."""
+
+    folder: RunFolder
+    params: dict[str, np.ndarray] | None
+    history: History
+    result: RunResult
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return EXIT_CODES.get(self.history.stopped_by, 0)
+
+
 def train_model(begun: Compilation, asked: Request) -> int:
     """Compile, train, write the run folder, report. Returns the exit code.
 
     With `resume` the training continues from the run's checkpoint, if the folder holds a run.
     """
+    if begun.model.train.setting("ensemble") is not None:
+        from dotnn.commands.training.ensemble import train_ensemble
+
+        return train_ensemble(begun, asked)
     ready = prepare(begun, asked)
-    path = run_path(asked.run_dir, ready.model.source.path)
+    done = train_prepared(ready, asked, run_path(asked.run_dir, ready.model.source.path))
+    if asked.as_json:
+        show_json(done.result)
+    elif done.params is not None:
+        show_training(ready.model, ready.compiled.graph, done.history, done.result)
+        from dotnn.commands.training.worst import warn_of_the_worst
+
+        warn_of_the_worst(done.folder, ready, done.history, done.result)
+    return done.code
+
+
+def train_prepared(ready: Prepared, asked: Request, path: Path) -> Done:
+    """Train what is ready, in a folder, and write there what comes of it."""
     with ExitStack() as stack:
         with run_errors(asked.run_dir):
             stack.enter_context(locked(path))
@@ -48,14 +81,7 @@ def train_model(begun: Compilation, asked: Request) -> int:
         if params is not None:
             with run_errors(asked.run_dir):
                 _keep(saving.folder, module, TARGETS[asked.target], params, history, result)
-    if asked.as_json:
-        show_json(result)
-    elif params is not None:
-        show_training(ready.model, ready.compiled.graph, history, result)
-        from dotnn.commands.training.worst import warn_of_the_worst
-
-        warn_of_the_worst(saving.folder, ready, history, result)
-    return EXIT_CODES.get(history.stopped_by, 0)
+    return Done(saving.folder, params, history, result)
 
 
 def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
@@ -63,8 +89,14 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
     folder = resumed_folder(path, ready.training) if asked.resume else None
     continued = folder is not None
     if folder is None:
-        settings = {"settings": [*ready.begun.sets], "data": asked.data, "examples": digest_of(ready.examples)}
+        settings: dict[str, object] = {
+            "settings": [*ready.begun.sets],
+            "data": asked.data,
+            "examples": digest_of(ready.examples),
+        }
         settings |= {"init_from": asked.init_from} if asked.init_from else {}
+        fed = fed_input(ready.model, ready.examples)
+        settings |= {"fed": asdict(fed)} if fed is not None else {}
         folder = RunFolder.create(
             path, version=__version__, overwrite=asked.overwrite, info={**ready.training.info, **settings}
         )

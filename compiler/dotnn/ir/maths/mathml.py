@@ -9,6 +9,7 @@ from dotnn.ir.maths.plain import GREEK
 from dotnn.ir.maths.symbol import Symbol
 
 STEPS = {"-": "−"}
+TIMES = '<mo lspace="0" rspace="0.17em">\u2062</mo>'
 
 
 def _row(*parts: str) -> str:
@@ -69,8 +70,8 @@ class MathMl:
         return f"<mn>{escape(text)}</mn>"
 
     def operator(self, sign: str, left: str, right: str) -> str:
-        """Return two parts with a sign between them; products of numbers have an invisible one."""
-        return _row(*filter(None, [left, _sign(sign or "\u2062"), right]))
+        """Return two parts with a sign between them; that of a product of numbers is a narrow space."""
+        return _row(*filter(None, [left, _sign(sign) if sign else TIMES, right]))
 
     def negative(self, part: str) -> str:
         """Return -part."""

@@ -33,8 +33,14 @@ LOGIC = {"and": AND, "or": OR, **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="
 FENCES = {"abs": ("|", "|"), "floor": ("⌊", "⌋")}
 NAMES = {"maximum": "max", "minimum": "min", "sigmoid": "σ", "pi": "π"}
 """What functions are called in mathematics where that is not the name that they have in formulas."""
-OVERS = {"sum_over": "Σ", "max_over": "max", "min_over": "min", "mean_over": "mean", "argmax_over": "argmax",
-         "argmin_over": "argmin"}  # fmt: skip
+OVERS = {
+    "sum_over": "Σ",
+    "max_over": "max",
+    "min_over": "min",
+    "mean_over": "mean",
+    "argmax_over": "argmax",
+    "argmin_over": "argmin",
+}
 ONE, TWO = Number(1), Number(2)
 Written = tuple[str, int]
 """A text, and how tightly it binds."""

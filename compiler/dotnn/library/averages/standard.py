@@ -23,8 +23,11 @@ EMA = Average(
 )
 LAST = Average(
     "last",
-    "The mean of the weights after the last epochs.",
+    "The mean of the weights after the last epochs, or with `last(updates = 20)` after the last updates.",
     "a = (w of this epoch + … + w of the epoch `epochs` - 1 before) / `epochs`",
     "Izmailov et al. 2018; Vaswani et al. 2017, Section 6.1",
-    (Arg("epochs", POSITIVE_INT, doc="how many of them; at first, as many as there are"),),
+    (
+        Arg("epochs", POSITIVE_INT, None, "how many epochs; at first, as many as there are"),
+        Arg("updates", POSITIVE_INT, None, "how many updates, in place of epochs"),
+    ),
 )

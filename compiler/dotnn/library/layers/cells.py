@@ -5,7 +5,7 @@ The step is a small network of layers. What the states do not reach is computed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from dotnn.core.diagnostics import Span
@@ -14,7 +14,8 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import Attrs, TensorType, Types
 from dotnn.library.layers.base import Layer, Lowering, ParamSpec
-from dotnn.library.layers.loop import LoopOverTime, by_role, carried, silenced
+from dotnn.library.layers.loop import LoopOverTime, by_role, carried, check_parts, silenced
+from dotnn.library.values import AFFINE_OF_FORMULA
 
 BODY = "body"
 """The attribute of a cell's layer that holds its `Recurrence`."""
@@ -95,6 +96,7 @@ def carried_by(attrs: Attrs) -> tuple[ParamSpec, ...]:
 
 def infer_cell(types: Types, attrs: Attrs) -> TensorType:
     """Return the type of a cell's output, of all steps or of the last; its operands have been checked."""
+    check_parts(types[0], attrs)
     steps = types[0].shape[1:2] if attrs["returns"] == "sequence" else ()
     return TensorType((types[0].shape[0], *steps, recurrence_of(attrs).width))
 
@@ -106,28 +108,64 @@ def lower_cell(b: Builder, low: Lowering) -> Value:
     for step in body.steps:
         if step.path in body.whole:
             whole[step.path] = _written(b, low, step, whole)
-    masked = {state.after for state in body.carried} if "mask" in roles else set()
     inside = [step for step in body.steps if step.path not in body.whole]
     read = {path for step in inside for path in step.ins} | {state.after for state in body.carried}
     sequences = {path: value for path, value in whole.items() if path in read}
+    masked = {state.after for state in body.carried} if "mask" in roles else set()
+    alike = {step.path: _of_parameters(b, low, step) for step in inside if step.layer is AFFINE_OF_FORMULA}
 
     def one_step(b: Builder, at: Mapping[str, Value]) -> dict[str, Value]:
-        values = {**at, **{state.before: at[state.name] for state in body.states}}
-        kept = values | {state.before: at[f"{state.name}_in"] for state in body.states}
-        for step in inside:
-            products = step.weights and not step.attrs  # of values and parameters
-            new = "_new" if step.path in masked else ""  # what a masked step computes is not what it leaves
-            values[step.path] = _written(b, low, step, kept if products else values, new)
-            kept[step.path] = values[step.path]
-        return {state.name: _own(b, values, state, body) for state in body.carried}
+        return _one_step(b, low, at, inside, masked, alike)
 
     widths = {state.name: (state.units, state.start) for state in body.carried}
     any_sequence = next(iter(whole.values()))
     return LoopOverTime(low, sequences, any_sequence, widths, one_step, body.output).write(b)
 
 
-def _written(b: Builder, low: Lowering, step: CellStep, values: Mapping[str, Value], new: str = "") -> Value:
-    """Write one layer of the step; `new` is added to its name."""
+def _one_step(
+    b: Builder,
+    low: Lowering,
+    at: Mapping[str, Value],
+    inside: Iterable[CellStep],
+    masked: Collection[str],
+    alike: Mapping[str, Value],
+) -> dict[str, Value]:
+    """Write a step of the loop, given what there is `at` it; return the states after it.
+
+    `inside` are the layers of the step, `masked` the paths of those that leave what was there before a padded step,
+    `alike` the matrices of products that are the same in all steps.
+    """
+    body = recurrence_of(low.attrs)
+    values = {**at, **{state.before: at[state.name] for state in body.states}}
+    kept = values | {state.before: at[f"{state.name}_in"] for state in body.states}
+    for step in inside:
+        products = step.weights and not step.attrs  # of values and parameters
+        new = "_new" if step.path in masked else ""  # what a masked step computes is not what it leaves
+        seen = kept if products or step.path in alike else values
+        values[step.path] = _written(b, low, step, seen, new, alike.get(step.path))
+        kept[step.path] = values[step.path]
+    return {state.name: _own(b, values, state, body) for state in body.carried}
+
+
+def _of_parameters(b: Builder, low: Lowering, step: CellStep) -> Value:
+    """Write what a product in the step makes of parameters alone: it is the same in all steps."""
+    weights = (low.params[name] for name in step.weights)
+    with b.within(step.path.replace(".", "_"), step.span):
+        return b.emit("expression", *weights, name="W", formula=step.attrs["formula"])
+
+
+def _written(
+    b: Builder,
+    low: Lowering,
+    step: CellStep,
+    values: Mapping[str, Value],
+    new: str = "",
+    matrix: Value | None = None,
+) -> Value:
+    """Write one layer of the step; `new` is added to its name, `matrix` is there already."""
+    if matrix is not None:
+        with b.within(step.path.replace(".", "_") + new, step.span):
+            return b.emit("affine", values[step.ins[0]], matrix)
     weights = (low.params[name] for name in step.weights)
     ins = (*(values[path] for path in step.ins), *weights)
     params = {short: low.params[name] for short, name in step.params.items()}

@@ -9,12 +9,15 @@ from dotnn.core.arguments import Bound
 from dotnn.ir.expr import Binary, Expr, Name, constant
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
-from dotnn.library.layers.base import Attrs, Lowering, ParamSpec
+from dotnn.ir.tensor import TensorType
+from dotnn.library.layers.base import Attrs, Lowering, ParamSpec, ShapeError
 
 Values = Mapping[str, Value]
 ROLES = "roles"
 """The attribute that says what each operand is: "x", "mask", or "initial h"; without it they are `PLAIN`."""
 PLAIN = ("x", "mask")
+RECOMPUTE = "recompute"
+"""The argument that says every how many steps the states are kept; `passes.in_parts` reads it off the loop."""
 ROWS = "rows"
 """The attribute of a stateful layer that says how many examples a batch has; it is known once the whole spec is."""
 
@@ -39,6 +42,24 @@ def carried(widths: Mapping[str, tuple[int, float]], attrs: Attrs) -> tuple[Para
         )
         for state, (units, start) in widths.items()
     )
+
+
+def check_parts(x: TensorType, attrs: Attrs) -> None:
+    """Raise `ShapeError` where a sequence cannot be gone through in the parts that `recompute` asks for."""
+    steps, every = x.example[0], attrs[RECOMPUTE]
+    if not every:
+        return
+    if steps % every:
+        near = sorted((n for n in range(1, steps + 1) if steps % n == 0), key=lambda n: (abs(n - every), n))[:2]
+        raise ShapeError(
+            f"recompute = {every} does not divide the {steps} steps of the sequence into equal parts",
+            f"write recompute = {' or '.join(map(str, sorted(near)))}; near the square root of the steps is best",
+        )
+    if attrs["truncate"]:
+        raise ShapeError(
+            "recompute and truncate exclude each other: both say where a sequence is cut",
+            "leave one of them out; with stateful = true, short sequences keep little anyway",
+        )
 
 
 def by_role(low: Lowering) -> dict[str, Value]:
@@ -94,7 +115,8 @@ class LoopOverTime:
         last = {s: f"{s}_last" for s in self.widths} if attrs["stateful"] else {}
         collect = {self.output: ""} if attrs["returns"] == "sequence" else {}
         final = last if collect else {**last, self.output: ""}
-        results = b.scan(sequences, start, body, reverse=attrs["reverse"], collect=collect, final=final)
+        parts = {RECOMPUTE: attrs[RECOMPUTE]} if attrs[RECOMPUTE] else {}
+        results = b.scan(sequences, start, body, reverse=attrs["reverse"], collect=collect, final=final, **parts)
         ends = dict(zip(final, results[len(collect) :], strict=True))
         for state in last:
             kept = self.low.params[f"{state}.carried"]

@@ -29,7 +29,7 @@ from dotnn.library.layers.base import (
     require_real,
     shape_text,
 )
-from dotnn.library.layers.loop import PLAIN, ROLES, LoopOverTime, Values, carried, silenced
+from dotnn.library.layers.loop import PLAIN, RECOMPUTE, ROLES, LoopOverTime, Values, carried, check_parts, silenced
 
 Step = Callable[[Builder, Lowering, Values], Values]
 
@@ -60,6 +60,7 @@ def _infer(cell: Cell, types: Types, attrs: Attrs) -> TensorType:
             if len(x.example) == 1
             else "write -> reshape([time, features])",
         )
+    check_parts(x, attrs)
     _check_operands(name, x, list(zip(attrs.get(ROLES, PLAIN), types, strict=False)), attrs)
     for arg in ("act", "gate"):
         if arg in attrs and attrs[arg].entry.params(types, attrs[arg].attrs):
@@ -200,6 +201,13 @@ LOOP = (
         BOOL,
         False,
         "go on in each row of a batch where the batch before it has ended, in training; else from nothing",
+        training=True,
+    ),
+    Arg(
+        RECOMPUTE,
+        COUNT,
+        0,
+        "keep only every so many-th state for the way back, and compute the steps between again (0: keep all)",
         training=True,
     ),
     Arg("dropout", FRACTION, 0.0, "share of the inputs that is silenced, the same ones in every step", training=True),

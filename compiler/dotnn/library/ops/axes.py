@@ -96,7 +96,7 @@ LOGSUMEXP_DERIVATIVE = Op(
 def _part(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     sizes = zip_longest(attrs["places"], types[0].example)
     kept = (size if place is None else place[1] - place[0] for place, size in sizes if not isinstance(place, int))
-    return TensorType((types[0].shape[0], *kept))
+    return TensorType((types[0].shape[0], *kept), types[0].dtype)
 
 
 def index_text(places: Sequence[Place], sizes: Sequence[int]) -> str:
@@ -143,8 +143,9 @@ def _product(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     return TensorType((*a.shape[:-1], b.shape[-1]))
 
 
-MATMUL = Op("matmul", ("a", "b"), _product, "a @ b", sends(a="matmul_d_left(d, b)", b="matmul_d_right(a, d)"),
-            algebra=BILINEAR)  # fmt: skip
+MATMUL = Op(
+    "matmul", ("a", "b"), _product, "a @ b", sends(a="matmul_d_left(d, b)", b="matmul_d_right(a, d)"), algebra=BILINEAR
+)
 MATMUL_D_LEFT = Op(
     "matmul_d_left",
     ("d", "b"),

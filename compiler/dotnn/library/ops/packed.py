@@ -52,6 +52,7 @@ STACK_ROWS = Op(
     ("*",),
     lambda types, attrs: TensorType((sum(map(_rows_of, types)), types[0].shape[-1])),
     _stacked_line,
+    stacks=True,
 )
 """Matrices under each other; a vector is one row."""
 
@@ -63,4 +64,14 @@ def _rows_line(node: Node) -> str:
 ROWS = Op("rows", ("x",), _infer_rows, _rows_line, cuts_rows=True)
 """Some rows of a matrix, or one as a vector."""
 
-SCALE_COLUMNS = Op("scale_columns", ("W",), same_as_first, lambda node: f"W * {_per_column(node, 'factors')}")
+
+def _scaled_line(node: Node) -> str:
+    scaled = f"W * {_per_column(node, 'factors')}"
+    pieces = node.attrs.get("columns")
+    return (
+        f"np.concatenate([{', '.join(f'({scaled})[..., {a}:{b}]' for a, b in pieces)}], axis=-1)" if pieces else scaled
+    )
+
+
+SCALE_COLUMNS = Op("scale_columns", ("W",), same_as_first, _scaled_line)
+"""A matrix times one number for every group of columns; with `columns`, these pieces of the result side by side."""

@@ -10,6 +10,27 @@ def in_windows(series):
     steps = np.arange(-first, len(next(iter(series.values()))) - last + 1)
     return {name: series[name][steps[:, None] + np.arange(*span)] for name, span in spans.items()}
 '''
+ORDER = """
+    order = np.argsort(series.pop("order"), kind="stable")
+    series = {name: values[order] for name, values in series.items()}"""
+GROUPS = """
+    _, begin, group = np.unique(series.pop("groups"), return_index=True, return_inverse=True)
+    order = np.argsort(begin[group], kind="stable")  # one series after the other
+    series, group = {name: values[order] for name, values in series.items()}, group[order]"""
+INSIDE = """
+    steps = steps[group[steps + first] == group[steps + last - 1]]  # no window is of two series"""
+
+
+def plain(*, ordered: bool, grouped: bool) -> str:
+    """Return the plain text of `in_windows` for a table that is sorted, or that holds several series."""
+    doc, rest = PLAIN.split("    spans =")
+    rest = f"{ORDER * ordered}{GROUPS * grouped}\n    spans ={rest}".lstrip("\n")
+    if grouped:
+        before, made = rest.rstrip("\n").split("\n    return ")
+        rest = f'{before}{INSIDE}\n    windows = {made}\n    return windows | {{"groups": group[steps + first]}}\n'
+    return f"{doc}{rest}"
+
+
 SPLIT = '''
 def split_windows(count, length, shares):
     """Split the steps of a series in order; a window is of the part that all its steps are of, or of none."""

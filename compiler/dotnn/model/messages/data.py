@@ -76,10 +76,6 @@ def windows_shape(span: Span, name: str, shape: str, steps: int, columns: int) -
     return Diagnostic("NN323", message, span, help=f"declare it {name}: [{', '.join(wanted or ['1'])}]")
 
 
-def windows_and(span: Span, what: str, help: str) -> Diagnostic:
-    return Diagnostic("NN329", f"windows and {what} do not go together", span, help=help)
-
-
 def columns_shape(span: Span, name: str, shape: str, wanted: int, found: int) -> Diagnostic:
     given = f"{found} is given" if found == 1 else f"{found} are given"
     if shape == "[]":
@@ -101,7 +97,11 @@ def columns_rank(span: Span, name: str, shape: str) -> Diagnostic:
     )
 
 
-FORMS = {"missing": "missing = median(x)", "scale": "scale = standard(x)"}
+FORMS = {
+    "missing": "missing = median(x)",
+    "scale": "scale = standard(x)",
+    "augment": "augment = [shift(2), flip(horizontal)]",
+}
 """A key of `data` as one would write it."""
 
 
@@ -118,16 +118,57 @@ KINDS = {
     "date": "dates",
     "weight": "weights",
 }
-CANNOT = {"scale": "cannot be scaled", "missing": "are not filled", "one_hot": "cannot become one-hot rows"}
+CANNOT = {
+    "scale": "cannot be scaled",
+    "missing": "are not filled",
+    "one_hot": "cannot become one-hot rows",
+    "augment": "are not changed at random",
+}
 SUITED = {
     "scale": "scale inputs and targets of real numbers only",
     "missing": "gaps are those of real numbers; leave other rows out of the file (of a category, an empty cell is 0)",
     "one_hot": "declare it as rows: [n]; or leave one_hot out",
+    "augment": "augment inputs and targets of real numbers only",
 }
 
 
 def unsuited(span: Span, name: str, kind: str, key: str) -> Diagnostic:
     return Diagnostic("NN325", f'"{name}" holds {KINDS[kind]}, which {CANNOT[key]}', span, help=SUITED[key])
+
+
+def no_image(span: Span, way: str, name: str, shape: str) -> Diagnostic:
+    help = f"declare it {name}: [height, width, channels]; noise and mixup are of any shape"
+    return Diagnostic("NN325", f"{way} is of images, but {name} is declared {shape}", span, help=help)
+
+
+def image_too_small(span: Span, name: str, shape: str, problem: str) -> Diagnostic:
+    return Diagnostic("NN325", f"{name} is declared {shape}: {problem}", span, help="give a smaller number")
+
+
+def images_differ(span: Span, first: str, size: str, other: str, other_size: str) -> Diagnostic:
+    message = f"{first} has {size} elements, and {other} {other_size}: they cannot be changed alike"
+    return Diagnostic("NN325", message, span, help=f"name them one by one: augment = [flip(horizontal, {first}), …]")
+
+
+def nothing_to_augment(span: Span, way: str, *, image: bool) -> Diagnostic:
+    what = "an image, [height, width, channels]" if image else "of real numbers"
+    help = f"name one without channels, [height, width]: {way}(…, x)" if image else f"leave {way} out"
+    return Diagnostic("NN325", f"no input is {what}", span, help=help)
+
+
+def mixes_all(span: Span, way: str) -> Diagnostic:
+    message = f"{way} is of all inputs and targets, else they would not belong together"
+    return Diagnostic("NN324", message, span, help="leave the names out")
+
+
+def classes_mixed(span: Span, way: str, name: str, count: int) -> Diagnostic:
+    help = f"declare rows of shares, target {name}: [{count}], and let one_hot = {name} make them of the classes"
+    return Diagnostic("NN325", f'"{name}" holds classes, between which {way} finds nothing', span, help=help)
+
+
+def weights_mixed(span: Span, way: str) -> Diagnostic:
+    message = f"{way} makes one example of two, which may have different weights"
+    return Diagnostic("NN325", message, span, help="leave the weights out, or mixup")
 
 
 def target_gaps(span: Span, name: str) -> Diagnostic:

@@ -17,8 +17,8 @@ def _clashes(model: Model, count: int) -> Iterator[Clash]:
     if any(p.renewed for p in model.params.values()):
         reason = "a layer takes statistics over the examples of a batch, and those of a large batch are others"
         yield reason, "use layernorm in place of batchnorm, or a larger batch"
-    if summed != {True} and (model.weights or any(term.mask.name for term in model.train.losses)):
-        yield "a mean by weights or a mask has another divisor in every batch", "use reduce = sum"
+    if summed != {True} and any(term.mask.name for term in model.train.losses):
+        yield "a mean over what a mask marks has another divisor in every batch", "use reduce = sum"
     if len(summed) > 1:
         yield "one loss is a mean over the batch, another a sum", "give all of them the same reduce"
     elif summed == {True} and any(p.penalty is not None for p in model.params.values()):

@@ -30,7 +30,6 @@ def svg_of(diagram: Diagram) -> str:
     layout = lay_out(diagram)
     width, height = f"{layout.width:.0f}", f"{layout.height:.0f}"
     root = frame(width, height, title=diagram.title, description=_description(diagram), style=STYLE)
-    root.attrib |= {"width": width, "height": height}
     for points in layout.routes.values():
         _draw_arrow(root, points)
     for spot in layout.spots.values():

@@ -48,7 +48,6 @@ def units_svg(units: Units) -> str:
     places = _placed(units)
     width, height = f"{places.width:.0f}", f"{places.height:.0f}"
     root = frame(width, height, title=units.title, description=_description(units), style=STYLE)
-    root.attrib |= {"width": width, "height": height}
     largest = max((abs(line.weight) for line in units.lines if line.weight is not None), default=1.0) or 1.0
     long = [line for line in units.lines if _span(places, line) > 1]
     for line in units.lines:

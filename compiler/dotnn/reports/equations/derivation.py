@@ -105,12 +105,11 @@ class Derivation:
         return notation.equation(left, equation.sign, right)
 
 
-def index_sets(equation: Equation, notation: Notation) -> str:
-    """Return what the indices of an equation run over: `n < B, j < 4`; they begin at 0."""
-    sets = (
+def index_sets(equation: Equation, notation: Notation) -> list[str]:
+    """Return what the indices of an equation run over: `n < B`, `j < 4`; they begin at 0."""
+    return [
         notation.operator("<", notation.letter(name), _size(size, notation)) for name, size in equation.extents.items()
-    )
-    return ", ".join(sets)
+    ]
 
 
 def _size(size: Dim, notation: Notation) -> str:

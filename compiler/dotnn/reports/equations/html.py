@@ -25,7 +25,7 @@ def as_html(found: Derivation, digits: int) -> str:
     """Return a derivation as a page; numbers have so many digits behind the point."""
     title, body = escape(found.title), equations_html(found, digits)
     head = f'<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n<title>{title}</title>'
-    page = f"<body>\n<h1>{title}</h1>\n{body}\n</body>"
+    page = f"<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>"
     return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n<style>{STYLE}</style>\n</head>\n{page}\n</html>\n'
 
 
@@ -61,13 +61,13 @@ def _equation(found: Derivation, equation: Equation) -> str:
 
 
 def _said(equation: Equation) -> str:
-    indices = index_sets(equation, MATHML)
+    indices = ", ".join(f"<math>{one}</math>" for one in index_sets(equation, MATHML))
     line = f"line {equation.line}" if equation.line else ""
     parts = [
         escape(equation.rule),
         escape(equation.occasion),
         escape(equation.shape),
-        *([f"<math>{indices}</math>"] * bool(indices)),
+        indices,
     ]
     return " · ".join(filter(None, [*parts, line]))
 

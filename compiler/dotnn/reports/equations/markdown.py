@@ -35,7 +35,7 @@ def _heading(statement: Statement) -> str:
 
 
 def _cells(found: Derivation, equation: Equation) -> list[str]:
-    indices = index_sets(equation, PLAIN)
+    indices = ", ".join(index_sets(equation, PLAIN))
     return [
         _code(equation_text(found, equation)),
         escaped(", ".join(filter(None, [equation.rule, equation.occasion]))),

@@ -78,7 +78,7 @@ def _statement(found: Derivation, statement: Statement) -> Iterator[str]:
 
 
 def _said(equation: Equation) -> str:
-    indices = index_sets(equation, LATEX)
+    indices = ", ".join(index_sets(equation, LATEX))
     parts = [*map(escaped, (equation.rule, equation.occasion, equation.shape)), f"${indices}$" if indices else ""]
     return " · ".join(filter(None, [*parts, f"line {equation.line}" if equation.line else ""]))
 

@@ -1,7 +1,8 @@
-r"""Equations and tables as a LaTeX document that needs amsmath, graphicx and longtable only."""
+r"""Equations and tables as a LaTeX document that needs amsmath, array, graphicx and longtable only."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from dotnn.ir.maths.latex import LATEX, escaped
@@ -12,14 +13,17 @@ HEAD = r"""\documentclass[11pt]{article}
 \usepackage[utf8]{inputenc}
 \usepackage[T1]{fontenc}
 \usepackage[margin=2cm]{geometry}
-\usepackage{amsmath,graphicx,longtable}
+\usepackage{amsmath,array,graphicx,longtable}
 \setlength{\parindent}{0pt}
+\sloppy
 % an equation, made narrower where the line has no room for it, and what is said of it
 \newcommand{\fit}[1]{\sbox0{$\displaystyle #1$}%
   \ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi}
 \newcommand{\eqsaid}[2]{\par\medskip\fit{#1}\par{\footnotesize #2}\par}
 \begin{document}
 """
+LONGEST, NARROW = 20, 0.11
+"""Texts of more letters get several lines; a column of shorter ones, or of numbers, takes that part of a line."""
 LETTERS = {
     "∂": r"$\partial$", "δ": r"$\delta$", "Δ": r"$\Delta$", "‖": r"$\Vert$", "⊙": r"$\odot$", "·": r"$\cdot$",
     "−": "$-$", "←": r"$\leftarrow$", "≤": r"$\le$", "≥": r"$\ge$", "×": r"$\times$", "…": r"\dots{}", "Σ": r"$\Sigma$",
@@ -64,18 +68,34 @@ def _equation(found: Derivation, equation: Equation) -> str:
 
 
 def _said(equation: Equation) -> str:
-    indices = index_sets(equation, LATEX)
+    indices = ", ".join(index_sets(equation, LATEX))
     parts = [text(equation.rule), text(equation.occasion), text(equation.shape), f"${indices}$" if indices else ""]
     return r" $\cdot$ ".join(filter(None, [*parts, f"line {equation.line}" if equation.line else ""]))
 
 
+def _columns(table: Table) -> str:
+    """Return how the cells of each column stand: numbers to the right, texts to the left, long ones in a paragraph."""
+    columns = [[row[i] for row in table.rows] for i in range(len(table.heads))]
+    wide = [max(len(str(cell)) for cell in cells) > LONGEST for cells in columns]
+    share = (0.94 - NARROW * wide.count(False)) / max(wide.count(True), 1)
+    paragraph = rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}"
+    texts = [paragraph if is_wide else "l" for is_wide in wide]
+    return "".join(
+        "r" if all(isinstance(cell, float) for cell in cells) else text
+        for cells, text in zip(columns, texts, strict=True)
+    )
+
+
+def _cell(words: str) -> str:
+    """Return the text of a cell, which may be broken within a path or a name."""
+    return re.sub(r"(?<=[a-z0-9])(\.|\\_)(?=[a-z])", r"\1\\allowbreak ", text(words))
+
+
 def _table(table: Table, digits: int) -> Iterator[str]:
-    numeric = (all(isinstance(row[i], float) for row in table.rows) for i in range(len(table.heads)))
-    columns = "".join("r" if right else "l" for right in numeric)
     if table.title:
         yield rf"\subsubsection*{{{text(table.title)}}}"
-    yield rf"{{\footnotesize\begin{{longtable}}[l]{{{columns}}}"
+    yield rf"{{\footnotesize\begin{{longtable}}[l]{{{_columns(table)}}}"
     yield rf"{' & '.join(map(text, table.heads))} \\ \hline \endhead"
     for row in table.rows:
-        yield rf"{' & '.join(text(shown(cell, digits)) for cell in row)} \\"
+        yield rf"{' & '.join(_cell(shown(cell, digits)) for cell in row)} \\"
     yield r"\end{longtable}}"

@@ -56,7 +56,7 @@ def equation_text(found: Derivation, equation: Equation) -> str:
 
 def about(equation: Equation) -> Iterator[str]:
     """Yield what is said of an equation: its rule, when it holds, its shape and indices, the line of the script."""
-    indices = index_sets(equation, PLAIN)
+    indices = ", ".join(index_sets(equation, PLAIN))
     said = (equation.rule, equation.when, equation.shape.replace("[]", "a number"), indices)
     yield from filter(None, said)
     if equation.line:

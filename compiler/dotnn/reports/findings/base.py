@@ -7,12 +7,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from dotnn.core.arguments import Symbol
 from dotnn.core.diagnostics import CompileError, Span
 from dotnn.model.resolve import ORACLES, resolve
+from dotnn.reports.data_summary import column_names
 from dotnn.reports.seen import Layer, Seen
 from dotnn.syntax.nodes import Assign
 from dotnn.syntax.parse import parse
+
+FAR_FROM_ZERO = 10.0
+"""An input of a larger mean size is called unscaled."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def way_to_try(seen: Seen, span: Span | None, change: str, values: Mapping[str, 
         wanted = values.get("", "") if _is_number(constants[word]) else values.get(_said(constants[word]), "")
         if wanted and _may_be(seen, f"{word}={wanted}"):
             return f"{change}: --set {word}={wanted}"
-    return f"{change} (what is declared in params can be tried by --set)"
+    return change
 
 
 def _may_be(seen: Seen, setting: str) -> bool:
@@ -82,6 +88,21 @@ def _said(value: object) -> str:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def unscaled(seen: Seen) -> tuple[str, str]:
+    """Return which input is far from zero as it reaches the network, in words, and the line that mends it; "" for none.
+
+    Weights start for inputs of a deviation near 1; units of sigmoid or tanh are flat where a few times 10 reach them.
+    """
+    for name, value in seen.graph.inputs.items():
+        if value.type.dtype == "real":
+            columns = np.abs(seen.chosen[name].reshape(len(seen.chosen[name]), -1)).mean(axis=0)
+            column = int(columns.argmax())
+            if columns[column] > FAR_FROM_ZERO:
+                called = column_names(seen.model, name, columns.size)[column]
+                return f"{called} is {columns[column]:.3g} on average", f"scale = standard({name})"
+    return "", ""
 
 
 def place(seen: Seen, span: Span | None) -> str:

@@ -10,7 +10,7 @@ from dotnn.reports.findings.base import Fault, Finding, place
 from dotnn.reports.seen import Classes, Comparison, Numbers, Seen
 
 ENOUGH = 4
-FIX = "look at the findings above; else give it more units, more epochs or another learning rate, and scale the inputs"
+FIX = "mend first what is found above it; if nothing is, give it more units, more epochs or another learning rate"
 
 
 def look(seen: Seen) -> Iterator[Fault]:

@@ -8,7 +8,17 @@ import numpy as np
 
 from dotnn.ir.interpret import evaluate
 from dotnn.ir.node import Node
-from dotnn.reports.findings.base import Fault, Finding, hidden, place_of, statement_of, way_to_try
+from dotnn.reports.findings.base import (
+    Fault,
+    Finding,
+    hidden,
+    key_span,
+    place,
+    place_of,
+    statement_of,
+    unscaled,
+    way_to_try,
+)
 from dotnn.reports.seen import Layer, Pass, Seen
 from dotnn.reports.slopes import slope
 
@@ -50,8 +60,12 @@ def look(seen: Seen) -> Iterator[Fault]:
         if start <= AT_START and end <= AT_END:
             continue
         when = f"{start:.0%} of the slopes of {after.name} were flat before the training, {end:.0%} are after it"
+        large, scaled = unscaled(seen)
         change = "scale the inputs, and start from smaller weights (xavier)"
         fix = way_to_try(seen, statement_of(after), change, {"sigmoid": "tanh"})
+        if large:
+            where = place(seen, key_span(seen, "data", "scale"))
+            fix = f"{large}, and units want inputs near 1: put {scaled} into data ({where})"
         message = f"{after.name} is saturated: {when}"
         yield Fault("saturation", message, place_of(seen, after), fix, {"start": start, "end": end})
 

@@ -26,21 +26,21 @@ class PagePart:
     instead: str = ""
 
 
-def page(title: str, summary: str, parts: Sequence[PagePart]) -> str:
+def page(title: str, verdict: str, summary: str, parts: Sequence[PagePart]) -> str:
     """Return the page as the text of a file; the same run gives the same text."""
     shown = list(parts)
-    text = _page(title, summary, shown)
+    text = _page(title, verdict, summary, shown)
     while len(text.encode()) > LARGEST:
         largest = max(shown, key=lambda part: part.weight)
         if not largest.weight:
             break
         place = shown.index(largest)
         shown[place] = PagePart(largest.name, largest.title, largest.instead)
-        text = _page(title, summary, shown)
+        text = _page(title, verdict, summary, shown)
     return text
 
 
-def _page(title: str, summary: str, parts: Sequence[PagePart]) -> str:
+def _page(title: str, verdict: str, summary: str, parts: Sequence[PagePart]) -> str:
     shown = [part for part in parts if part.text]
     links = "".join(f'<li><a href="#{part.name}">{escape(part.title)}</a></li>' for part in shown)
     body = "\n".join(part.text for part in shown)
@@ -55,6 +55,7 @@ def _page(title: str, summary: str, parts: Sequence[PagePart]) -> str:
 <body>
 <header>
 <h1>{escape(title)}</h1>
+{verdict}
 <p>{escape(summary)}</p>
 <nav aria-label="Parts of this page"><ul>{links}</ul></nav>
 </header>

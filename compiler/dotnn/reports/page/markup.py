@@ -62,6 +62,11 @@ def folded(summary: str, content: str) -> str:
     return f"<details><summary>{escape(summary)}</summary>\n{content}\n</details>"
 
 
+def said_of(svg: str) -> str:
+    """Return what a picture says of itself to those who do not see it."""
+    return ElementTree.fromstring(svg).findtext(f"{SVG}desc") or ""
+
+
 def picture(svg: str, name: str, kind: str) -> str:
     """Return a picture within the page: ids are the page's own, its style is the page's, see `scoped`."""
     root = ElementTree.fromstring(svg)

@@ -6,19 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from dotnn.model.model import Model
 from dotnn.reports.data_summary import Column
-from dotnn.reports.diagnosis import HEADS, cells, vital_signs
+from dotnn.reports.diagnosis import HEADS, LEGEND, cells, vital_signs
 from dotnn.reports.diagram.boxes import diagram_of
 from dotnn.reports.diagram.svg import svg_of
 from dotnn.reports.equations.derivation import Derivation
 from dotnn.reports.equations.html import equations_html
-from dotnn.reports.figures import WORDS, number
-from dotnn.reports.findings import FINDINGS, diagnosis
+from dotnn.reports.figures import LESS_IS_BETTER, WORDS, number
+from dotnn.reports.findings import FINDINGS, Fault
 from dotnn.reports.page.document import PagePart
-from dotnn.reports.page.markup import bullets, code, folded, heading, paragraph, picture, section, table
+from dotnn.reports.page.markup import bullets, code, folded, heading, paragraph, picture, said_of, section, table
 from dotnn.reports.pictures import PICTURES
-from dotnn.reports.seen import Seen
+from dotnn.reports.seen import Classes, Comparison, Seen
+from dotnn_runtime.merit.weights import weights_of
 
 
 def summary_of(model: Model, result: Mapping[str, Any]) -> str:
@@ -28,6 +31,22 @@ def summary_of(model: Model, result: Mapping[str, Any]) -> str:
     ended = "" if result.get("stopped_by") == "epochs" else f", ended by: {result.get('stopped_by')}"
     epochs = f"{result.get('epochs')} epochs{ended}; the parameters are those of epoch {result.get('best_epoch')}"
     return f"{model.size:,} parameters, {epochs}. {figures}."
+
+
+def verdict_of(seen: Seen, faults: Sequence[Fault]) -> tuple[str, str]:
+    """Return in a sentence whether anything is wrong with a run, and what a constant guess would reach; its kind."""
+    guesses = [f"{said} by always saying {label}" for one in seen.compared for said, label in _guess(one)]
+    beside = f" A constant guess has an accuracy of {', '.join(guesses)}." if guesses else ""
+    if not faults:
+        return f"Nothing was found to be wrong.{beside}", "good"
+    more = f" (and {len(faults) - 1} more, see the diagnosis)" if len(faults) > 1 else ""
+    return f"Something is wrong: {faults[0].message}{more}. Fix: {faults[0].fix}.{beside}", "bad"
+
+
+def _guess(one: Comparison) -> Iterator[tuple[str, str]]:
+    if isinstance(one, Classes) and len(one.actual):
+        counts = np.bincount(one.actual.astype(int), weights_of(one.weights, len(one.actual)), len(one.labels))
+        yield number(float(counts.max() / counts.sum())), one.labels[int(counts.argmax())]
 
 
 def spec_part(texts: Mapping[str, str], sets: Sequence[str]) -> PagePart:
@@ -62,7 +81,7 @@ def data_part(model: Model, columns: Sequence[Column], sizes: Mapping[str, int])
         paragraph(f"Examples: {counts}."),
         table(heads, rows, "The columns of the data"),
         bullets(classes),
-        paragraph("Fitted on the training part, and done to all:") if done else "",
+        paragraph("Fitted on the training part, and done to all:" if done else "Nothing is scaled, filled or encoded."),
         bullets(done),
     ]
     return PagePart("data", "The data", section("data", "The data", *pieces))
@@ -81,7 +100,13 @@ def figures_part(found: Mapping[str, Any]) -> PagePart:
         intervals = output.get("intervals", {})
         rows = [(WORDS[name], number(value), _ends(intervals.get(name))) for name, value in output["figures"].items()]
         called = f"{output['output']} against {output['target']}"
-        pieces += [heading(called), table(("figure", "value", "95% between"), rows, f"Figures of {called}")]
+        pieces += [
+            heading(called),
+            table(("figure", "value", "95% between"), rows, f"Figures of {called}"),
+            paragraph(
+                f"Less is better for {_listed(LESS_IS_BETTER, output['figures'])}, more for the others.", "quiet"
+            ),
+        ]
         if output["kind"] == "classes":
             heads = ("class", "examples", "precision", "recall", "F1", "ROC AUC")
             each = [
@@ -96,13 +121,17 @@ def figures_part(found: Mapping[str, Any]) -> PagePart:
     return PagePart("figures", "Figures of merit", section("figures", "Figures of merit", *pieces))
 
 
+def _listed(words: Sequence[str], figures: Mapping[str, Any]) -> str:
+    return ", ".join(WORDS[name] for name in words if name in figures) or "none"
+
+
 def _ends(interval: Sequence[float] | None) -> str:
     return f"{number(interval[0])} and {number(interval[1])}" if interval else ""
 
 
-def diagnosis_part(seen: Seen) -> PagePart:
+def diagnosis_part(seen: Seen, faults: Sequence[Fault]) -> PagePart:
     """Return what is wrong, and the signs of life of every layer."""
-    faults, signs = diagnosis(seen), vital_signs(seen)
+    signs = vital_signs(seen)
     items = "".join(
         f'<li><span class="bad">{escape(fault.message)}</span> ({escape(fault.place)})<br />'
         f"fix: {escape(fault.fix)}</li>"
@@ -110,9 +139,10 @@ def diagnosis_part(seen: Seen) -> PagePart:
     )
     found = f'<ol class="findings">{items}</ol>' if faults else paragraph("Nothing found.", "good")
     pieces = [
-        paragraph(f"{len(FINDINGS)} things were looked for.", "quiet"),
         found,
+        folded(f"{len(FINDINGS)} things were looked for", bullets(finding.doc for finding in FINDINGS.values())),
         table(HEADS, [cells(sign) for sign in signs], "Signs of every layer"),
+        paragraph(LEGEND, "quiet"),
     ]
     return PagePart("diagnosis", "Diagnosis", section("diagnosis", "Diagnosis", *pieces))
 
@@ -126,7 +156,7 @@ def picture_parts(seen: Seen) -> Iterator[PagePart]:
             left_out = paragraph(
                 f"The picture is too large for this page: dotnn graph --run {seen.name} --show {name}."
             )
-            text = section(name, one.heading, drawn)
+            text = section(name, one.heading, drawn, paragraph(said_of(svg), "quiet"))
             yield PagePart(name, one.heading, text, len(drawn), section(name, one.heading, left_out))
 
 
@@ -141,7 +171,10 @@ def equations_part(derivation: Derivation) -> PagePart:
 def verdict_part(verdict: str, rows: Sequence[tuple[str, str, str]]) -> PagePart:
     """Return what `dotnn check` says of the gradients."""
     said = paragraph(verdict, "good" if verdict == "PASS" else "bad")
-    what = "Every gradient of the generated scripts against a complex step, and the training against the interpreter."
+    what = (
+        "Whether the generated scripts compute the derivatives of this loss rightly: each against a complex step, and "
+        "the training against an interpreter. How large they are, and whether the network learns, the diagnosis says."
+    )
     heads = ("gradient", "relative error", "verdict")
     more = folded("Each gradient", table(heads, rows, "Each gradient")) if rows else ""
     return PagePart("gradients", "Gradients", section("gradients", "Gradients", said, paragraph(what, "quiet"), more))

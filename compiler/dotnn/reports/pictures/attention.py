@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from dotnn.ir.node import Node
-from dotnn.reports.pictures.base import Picture, draw_shades
+from dotnn.reports.drawing.marks import draw_shades
+from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Seen
 from dotnn_runtime.pictures.draw import box, group, path, text
 from dotnn_runtime.pictures.style import SHADES, STYLE

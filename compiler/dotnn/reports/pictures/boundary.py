@@ -5,16 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from dotnn.model.model import Model
-from dotnn.reports.pictures.base import (
-    Array,
-    Picture,
-    draw_key,
-    draw_points,
-    draw_shades,
-    figure,
-    signed_shades,
-    spread,
-)
+from dotnn.reports.drawing.marks import Array, draw_key, draw_points, draw_shades, figure, signed_shades, spread
+from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Classes, Comparison, Seen
 from dotnn_runtime.pictures.axes import Axes, room_left
 from dotnn_runtime.pictures.draw import text

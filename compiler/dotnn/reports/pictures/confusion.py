@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dotnn.reports.pictures.base import Picture, draw_shades
+from dotnn.reports.drawing.marks import draw_shades
+from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Classes, Seen
 from dotnn_runtime.merit.classes import confusion_matrix
 from dotnn_runtime.pictures.draw import LETTER, Element, text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from dotnn.reports.pictures.base import Picture, figure
+from dotnn.reports.drawing.marks import figure
+from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Seen
 from dotnn_runtime.pictures.axes import Axes, room_left
 from dotnn_runtime.pictures.chart import Line, Mark, curve, dot, draw_legend

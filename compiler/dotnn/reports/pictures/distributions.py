@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dotnn.reports.pictures.base import Array, Picture, figure
+from dotnn.reports.drawing.marks import Array, figure
+from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Layer, Seen
 from dotnn_runtime.pictures.draw import Element, box, group, path, segment, text
 from dotnn_runtime.pictures.style import STYLE

@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from dotnn.reports.pictures.base import Array, Picture, draw_shades, figure, signed_shades
+from dotnn.reports.drawing.marks import Array, figure
+from dotnn.reports.drawing.tiles import Tile, Tiles, draw_tiles, gray
+from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Seen
-from dotnn_runtime.pictures.draw import box, group, path, text
-from dotnn_runtime.pictures.style import STYLE
-from dotnn_runtime.pictures.svg import frame, text_of
 
-SIDE, GAP, TOP, ACROSS, MOST = 56.0, 14.0, 44.0, 8, 32
+MOST = 32
 
 
 def draw(seen: Seen) -> str:
-    """Return the weights of each unit as an image: blue above 0, orange below, all on one scale."""
+    """Return the weights of each unit as an image, all on one scale."""
     name, images = _images(seen)
     if not len(images):
         return ""
     images = images[:MOST]
-    rows = (len(images) + ACROSS - 1) // ACROSS
-    largest = float(np.abs(images).max())
-    title = f"{seen.model.name}: what the units of {name} look for"
     ends = f"from {figure(images.min())} to {figure(images.max())}"
     described = f"{len(images)} images of {images.shape[1]} by {images.shape[2]} weights, {ends}"
-    width, height = 32 + ACROSS * (SIDE + GAP), TOP + rows * (SIDE + GAP + 14) + 20
-    root = frame(f"{width:.0f}", f"{height:.0f}", title=title, description=described, style=STYLE)
-    text(root, 16, 24, title, "title")
-    for number, image in enumerate(images):
-        left, top = 16 + (SIDE + GAP) * (number % ACROSS), TOP + (SIDE + GAP + 14) * (number // ACROSS)
-        of = group(root, f"unit {number}: from {figure(image.min())} to {figure(image.max())}")
-        text(of, left, top + 10, str(number), "small")
-        draw_shades(of, left, top + 14, (SIDE, SIDE), *signed_shades(image, largest))
-        path(of, box(left, top + 14, SIDE, SIDE), "frame")
-    text(root, 16, height - 6, f"blue above 0, orange below; full colour at ±{figure(largest)}", "small")
-    return text_of(root)
+    tiles = [
+        Tile(str(unit), image, f"unit {unit}: from {figure(image.min())} to {figure(image.max())}")
+        for unit, image in enumerate(images)
+    ]
+    return draw_tiles(f"{seen.model.name}: what the units of {name} look for", described, [Tiles("", tiles)])
 
 
 def _images(seen: Seen) -> tuple[str, Array]:
@@ -48,7 +38,7 @@ def _images(seen: Seen) -> tuple[str, Array]:
             shape = next((s for s in shapes if w.ndim == 2 and w.shape[0] == np.prod(s)), None)
             if shape is not None and min(shape[:2]) > 2:
                 images = w.T.reshape(-1, *shape)
-                return step.path, images.mean(axis=3) if len(shape) == 3 else images
+                return step.path, gray(images) if len(shape) == 3 else images
     return "", np.zeros(0)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dotnn.reports.pictures.base import Array, Picture, draw_key, draw_points
+from dotnn.reports.drawing.marks import Array, draw_key, draw_points
+from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Classes, Layer, Seen
 from dotnn_runtime.pictures.axes import Axes, room_left
 from dotnn_runtime.pictures.draw import Element, group, text

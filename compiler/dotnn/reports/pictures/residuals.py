@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dotnn.reports.pictures.base import MOST_POINTS, Picture, draw_points, figure, spread
+from dotnn.reports.drawing.marks import MOST_POINTS, draw_points, figure, spread
+from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Numbers, Seen
 from dotnn_runtime.pictures.axes import Axes, room_left
 from dotnn_runtime.pictures.draw import Element, segment, text

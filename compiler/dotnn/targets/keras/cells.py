@@ -40,32 +40,46 @@ def cell(layer: Layer, types: Types, attrs: Attrs, functions: dict[str, str]) ->
 
 def recurrent_call(name: str, attrs: Attrs) -> Keras:
     """Return the call of a recurrent layer around the cell class `name`. Raises `ShapeError` for what Keras has not."""
-    for rate in ("dropout", "recurrent_dropout"):
-        if attrs[rate]:
-            help = "put sequence_dropout in front of it instead, or use --target numpy"
-            raise ShapeError(f"{rate} of a cell is not written for Keras", help)
-    body = recurrence_of(attrs)
-    sequence, roles = attrs["returns"] == "sequence", attrs[ROLES]
-    options = only_set(return_sequences=sequence, go_backwards=attrs["reverse"])
-    around = "HeldRNN" if HELD in attrs or is_held(attrs) else "keras.layers.RNN"
-    if attrs["truncate"] or attrs["stateful"]:
-        if body.output not in {state.name for state in body.states}:
-            what = "truncate" if attrs["truncate"] else "stateful"
-            raise ShapeError(f"{what} needs an output that is a state, on this target", "use --target numpy")
-        around, options = "TruncatedRNN", {"truncate": attrs["truncate"], **options}
-    carried: dict[str, str] = {}
-    if attrs["stateful"]:
-        around, options = "CarriedRNN", {"rows": attrs[ROWS], **options}
-        carried = carried_variables(state.name for state in _output_first(body))
+    body, roles = recurrence_of(attrs), attrs[ROLES]
+    _refuse_what_keras_has_not(body, attrs)
+    around, options = _around(attrs)
+    masked = "mask" in roles
+    own = {spec.name: f'cell.own("{spec.name}")' for spec in body.specs}
+    carried = carried_variables(state.name for state in _output_first(body)) if attrs["stateful"] else {}
     return Keras(
         around,
         options=options,
         cell=Keras(name, by_name=True),
-        then=order_and_mask(attrs, masked="mask" in roles) if sequence else None,
+        then=order_and_mask(attrs, masked=masked) if attrs["returns"] == "sequence" else None,
         operands=_operands(body, roles),
-        variables={**{spec.name: f'cell.own("{spec.name}")' for spec in body.specs}, **carried},
+        variables={**own, **carried},
         xla=False,
     )
+
+
+def _refuse_what_keras_has_not(body: Recurrence, attrs: Attrs) -> None:
+    """Raise `ShapeError` for a dropout within the cell, and for a state that is carried but not handed out."""
+    for rate in ("dropout", "recurrent_dropout"):
+        if attrs[rate]:
+            help = "put sequence_dropout in front of it instead, or use --target numpy"
+            raise ShapeError(f"{rate} of a cell is not written for Keras", help)
+    carries = "truncate" if attrs["truncate"] else "stateful" if attrs["stateful"] else ""
+    if carries and body.output not in {state.name for state in body.states}:
+        raise ShapeError(f"{carries} needs an output that is a state, on this target", "use --target numpy")
+
+
+def _around(attrs: Attrs) -> tuple[str, dict[str, object]]:
+    """Return the recurrent layer around a cell, and its options."""
+    options: dict[str, object] = {
+        **only_set(return_sequences=attrs["returns"] == "sequence", go_backwards=attrs["reverse"])
+    }
+    if attrs["truncate"] or attrs["stateful"]:
+        options = {"truncate": attrs["truncate"], **options}
+    if attrs["stateful"]:
+        return "CarriedRNN", {"rows": attrs[ROWS], **options}
+    if attrs["truncate"]:
+        return "TruncatedRNN", options
+    return ("HeldRNN" if HELD in attrs or is_held(attrs) else "keras.layers.RNN"), options
 
 
 def _operands(body: Recurrence, roles: Sequence[str]) -> str:
@@ -95,40 +109,57 @@ def _output_first(body: Recurrence) -> list[CellState]:
 def cell_class(name: str, layer: Layer, types: Types, attrs: Attrs) -> str:
     """Return the class of a cell. Raises `Unspellable` for a layer without a formula that TensorFlow differentiates."""
     body = recurrence_of(attrs)
-    builder, names = GraphBuilder(OPS), _Names()
     step_types = [TensorType((BATCH, *t.shape[2:])) for t in types]
-    inputs = {n: builder.value(names.new(n), t) for n, t in zip(body.inputs, step_types, strict=False)}
-    states = {s.before: builder.value(names.new(s.name), TensorType((BATCH, s.units))) for s in _output_first(body)}
-    params = {spec.name: builder.value(names.new(spec.name), TensorType(spec.shape)) for spec in body.specs}
-    values: dict[str, Value] = {**inputs, **states}
-    for step in body.steps:
-        ins = (*(values[path] for path in step.ins), *(params[n] for n in step.weights))
-        own = {short: params[full] for short, full in step.params.items()}
-        with builder.within(step.path.replace(".", "_")):
-            values[step.path] = step.layer.lower(builder, Lowering(ins, own, step.attrs))
-    known = {v.id: v.name for v in (*inputs.values(), *states.values(), *params.values())}
-    lines = [f"        {line}" for line in _lines(builder.nodes, known, names)]
-    after = {s.name: known[values[s.after].id] for s in body.states}
-    output = after.get(body.output) or known[values[body.output].id]
-    new = ", ".join(after[s.name] for s in _output_first(body))
+    step = _Step(body, step_types)
     sizes = {s.name: (s.units, s.start) for s in _output_first(body)}
-    arguments = ", ".join(["self", *(v.name for v in (*inputs.values(), *states.values(), *params.values()))])
     return "\n".join(
         [
             '@keras.saving.register_keras_serializable("dotnn")',
             f"class {name}({BASE}):",
             f'    """One step of {layer.name}, a cell of the spec."""',
             "",
-            f"    inputs = {literal([t.example[0] for t in step_types[: len(inputs)]])}",
+            f"    inputs = {literal([t.example[0] for t in step_types[: len(body.inputs)]])}",
             f"    states = {literal(sizes)}",
             f"    shapes = {literal({spec.name: spec.shape for spec in body.specs})}",
             f"    output_size = {body.width}",
             "",
-            f"    def step({arguments}):",
-            *lines,
-            f"        return {output}, [{new}]",
+            *(f"    {line}" for line in step.method()),
         ]
     )
+
+
+class _Step:
+    """The method of a step: it takes inputs, states and parameters, and returns the output and the new states."""
+
+    def __init__(self, body: Recurrence, types: Types) -> None:
+        self.body, self.builder, self.names = body, GraphBuilder(OPS), _Names()
+        inputs = {n: self._given(n, t) for n, t in zip(body.inputs, types, strict=False)}
+        states = {s.before: self._given(s.name, TensorType((BATCH, s.units))) for s in _output_first(body)}
+        self.params = {spec.name: self._given(spec.name, TensorType(spec.shape)) for spec in body.specs}
+        self.values: dict[str, Value] = {**inputs, **states}
+        self.given = [*self.values.values(), *self.params.values()]
+
+    def _given(self, name: str, type: TensorType) -> Value:
+        return self.builder.value(self.names.new(name), type)
+
+    def method(self) -> list[str]:
+        """Return the lines of the method."""
+        self._lower()
+        known = {v.id: v.name for v in self.given}
+        lines = [f"    {line}" for line in _lines(self.builder.nodes, known, self.names)]
+        after = {s.name: known[self.values[s.after].id] for s in self.body.states}
+        output = after.get(self.body.output) or known[self.values[self.body.output].id]
+        new = ", ".join(after[s.name] for s in _output_first(self.body))
+        arguments = ", ".join(["self", *(v.name for v in self.given)])
+        return [f"def step({arguments}):", *lines, f"    return {output}, [{new}]"]
+
+    def _lower(self) -> None:
+        """Write the layers of the step as ops."""
+        for step in self.body.steps:
+            ins = (*(self.values[path] for path in step.ins), *(self.params[n] for n in step.weights))
+            own = {short: self.params[full] for short, full in step.params.items()}
+            with self.builder.within(step.path.replace(".", "_")):
+                self.values[step.path] = step.layer.lower(self.builder, Lowering(ins, own, step.attrs))
 
 
 def _lines(nodes: Iterable[Node], known: dict[int, str], names: _Names) -> Iterable[str]:

@@ -145,7 +145,7 @@ def _laid_out(code: str, indent: int, end: str = "") -> list[str]:
     # of a layer that is called at once, the arguments of the layer
     start, stop, commas = next((pair for pair in reversed(pairs) if indent + pair[0] < WIDTH), pairs[-1])
     inside = _laid_out_inside(code, start, commas, stop, indent + INDENT)
-    return [f"{' ' * indent}{code[: start + 1]}", *inside, f"{' ' * indent}{code[stop:]}{end}"]
+    return [f"{' ' * indent}{code[: start + 1]}", *inside, *_laid_out(code[stop:], indent, end)]
 
 
 def _laid_out_inside(code: str, start: int, commas: Sequence[int], stop: int, indent: int) -> list[str]:

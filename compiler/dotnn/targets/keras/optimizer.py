@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 from dotnn.codegen import optimizer as numpy_optimizer
 from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.core.arguments import Symbol
 from dotnn.ir.expr import (
     DIALECTS,
@@ -49,7 +51,7 @@ def context(train: Train, *, stacked: bool) -> dict[str, object]:
     arguments: dict[str, object] = {"stacked": Symbol("stacked")} if by_rows else {}
     arguments |= held | _keras_options(train, rule) | clip_option
     return {
-        "text": str(train.optimizer),
+        "head": textwrap.wrap(f'"""Return the optimizer {train.optimizer} of a network.', WIDTH - INDENT - len('"""')),
         "own": own,
         "name": name,
         "base": base,

@@ -48,6 +48,7 @@ def context(model: Model, distribute: str = "") -> dict[str, object]:
         "constraints": [],
         "shown": "average" if averaged else "params",
         "functions": lines(model),
+        "resampled": train.setting("ensemble") is not None,
         "accumulate": train.setting("accumulate"),
         "averages": averaged and train.setting("average").entry.equations is not None,
         "batches": train.shuffle == "batches",

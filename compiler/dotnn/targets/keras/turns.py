@@ -160,7 +160,11 @@ class _Script:
             "stacked": "",
             "stacked_frozen": False,
             "read_lines": indented(read_lines(network)),
-            "regime": {"checkpoint": model.train.checkpoint, "train_head": wrapped("def train(", arguments, "):")},
+            "regime": {
+                "checkpoint": model.train.checkpoint,
+                "train_head": wrapped("def train(", arguments, "):"),
+                "resampled": False,
+            },
             "distribute": "",
             "train_call": indented(self._train_call()),
             "xla": network.xla,

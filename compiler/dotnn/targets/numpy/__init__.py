@@ -36,6 +36,13 @@ def _plain(options: Options, words: frozenset[str]) -> Pipeline:
     return (*passes, recompute_losses, names)
 
 
+def _to_be_read(options: Options, words: frozenset[str]) -> Pipeline:
+    from dotnn.passes.in_parts import in_parts
+
+    fuse, stable, *rest = _plain(options, words)
+    return (fuse, stable, in_parts, *rest)
+
+
 def _common(options: Options, words: frozenset[str]) -> Pipeline:
     from dotnn.passes.pipelines import plain
 
@@ -45,24 +52,29 @@ def _common(options: Options, words: frozenset[str]) -> Pipeline:
 def _for_speed(options: Options, words: frozenset[str]) -> Pipeline:
     """The same network, put together for speed before and after it is differentiated."""
     from dotnn.passes.fuse_formulas import fuse_formulas
+    from dotnn.passes.in_parts import in_parts
     from dotnn.passes.join_gates import join_gates
     from dotnn.passes.pack_steps import pack_steps
     from dotnn.passes.pool_filters import pool_filters
     from dotnn.passes.sum_after_loops import sum_after_loops
 
     fuse, stable, names, *rest, last = _common(options, words)
-    return (fuse, stable, fuse_formulas, names, pool_filters, *rest, sum_after_loops, join_gates, pack_steps, last)
+    before = (fuse, stable, fuse_formulas, in_parts, names, pool_filters)
+    return (*before, *rest, sum_after_loops, join_gates, pack_steps, last)
 
 
 def _for_predictions(options: Options, words: frozenset[str], shown: tuple[str, ...]) -> Pipeline:
     """The forward pass of the same network, put together for speed."""
     from dotnn.passes.join_gates import join_gates
+    from dotnn.passes.order_gates import order_gates
     from dotnn.passes.pack_steps import pack_steps
     from dotnn.passes.pool_filters import pool_filters
     from dotnn.passes.predict import predict
+    from dotnn.passes.scale_first import scale_first
 
     whole = _plain(options, words)
-    return (*whole, predict.given(shown=shown), pool_filters, join_gates, pack_steps, whole[-1])
+    joined = (pool_filters, join_gates, pack_steps, order_gates, scale_first)
+    return (*whole, predict.given(shown=shown), *joined, whole[-1])
 
 
 def _schedule(draft: Draft) -> str:
@@ -86,7 +98,7 @@ def _check_memory(draft: Draft, script: str) -> None:
         verify_plan(plan, script)
 
 
-EXPLAIN = Style("explain", "to be read", _plain, lacks=("helpers",))
+EXPLAIN = Style("explain", "to be read", _to_be_read, lacks=("helpers",))
 FAST = Style(
     "fast",
     "to be run",

@@ -51,6 +51,7 @@ def script(draft: Draft) -> str:
         "fast": fast.context(model, step, plan, of_prediction),
         "update": optimizer.context(model.train),
         "regime": training_loop.context(model, graph),
+        "weighted": model.weights,
         "draws": graph.draws,
         "samples": graph.samples,
         "thread_lines": thread_lines(model),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.codegen import learning_rate, optimizer, tree
+from dotnn.codegen import augmenting, learning_rate, optimizer, tree
 from dotnn.codegen.epochs import HEAD, Loop, Words
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.parts import shown
@@ -37,6 +37,7 @@ def context(model: Model, graph: Graph) -> dict[str, object]:
         "functions": [print_module(module)[0].strip("\n") for module in functions],
         "setup": indented(printed([s for part in parts for s in part.setup], 4), 4),
         "shown": shown(parts),
+        "resampled": any(part.resampled for part in parts),
         "accumulate": train.setting("accumulate"),
         "rates_of_parts": bool(train.setting("rates")),
         "step": _step(model, loop),
@@ -61,7 +62,8 @@ def _first_gradient(model: Model) -> list[str]:
     the gradient for the next one, so that its loss is that after the update."""
     if model.train.batch:
         return []
-    return ["if resume is None:", "    loss = step(None, rng)", "else:", '    g[...] = resume["grads"]']
+    first = ["    renew(1)"] * bool(augmenting.changes(model))
+    return ["if resume is None:", *first, "    loss = step(None, rng)", "else:", '    g[...] = resume["grads"]']
 
 
 def _next_grads(model: Model) -> dict[str, str]:

@@ -148,6 +148,7 @@ class _Script:
             "regime": {
                 "checkpoint": model.train.checkpoint,
                 "train_head": wrapped("def train(", TRAIN_ARGUMENTS, "):"),
+                "resampled": False,
             },
             "samples": any(part.graph.samples for part in self.parts),
             "draws": any(part.graph.draws for part in self.parts),

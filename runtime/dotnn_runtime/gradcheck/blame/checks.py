@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 
@@ -27,6 +28,8 @@ from .steps import blame_for_forward
 def blames_for_unsound(script: TracedScript, point: Point, found: Soundness) -> list[Blame]:
     """Blame the lines that are behind what V0 found."""
     blame = _blame_for_unsound(script, point, found)
+    if isinstance(found.error, RecursionError):
+        return [blame] if blame is not None else []  # there is nothing to follow through a thousand calls
     inner = blames_at(script, point) if found.fault in (Unsound.STOPS, Unsound.GRADIENT) else []
     if inner and (blame is None or inner[0].line != blame.line):
         return inner  # a line inside a function that backward calls, or what an exception goes back to
@@ -36,15 +39,17 @@ def blames_for_unsound(script: TracedScript, point: Point, found: Soundness) -> 
 def _blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> Blame | None:
     if found.error is not None:
         blame = blame_for_exception(script, found.error)
-        if not blame.text.startswith("d_"):
+        if not blame.text.startswith("d_") or isinstance(found.error, RecursionError):
             return blame
         # the line that stops may only meet what another did
         return blame_for_note(script, point) or blame_for_note(script, point, same_size=True) or blame
     if found.pattern is not None:
         return blame_for_note(script, point) or blame_for_gradient(script, found.name, found.pattern)
     by_kind = {
-        Unsound.NOT_FINITE: blame_for_value, Unsound.UNSTEADY: blame_for_unsteady, Unsound.FORWARD: blame_for_forward,
-    }  # fmt: skip
+        Unsound.NOT_FINITE: blame_for_value,
+        Unsound.UNSTEADY: blame_for_unsteady,
+        Unsound.FORWARD: blame_for_forward,
+    }
     return by_kind[found.fault](script, point) if found.fault else None
 
 
@@ -154,7 +159,7 @@ def blame_for_gradient(script: TracedScript, name: str, pattern: Pattern) -> Bla
 
 
 def blame_for_exception(script: TracedScript, error: BaseException) -> Blame:
-    """Blame the innermost line of the script's contract that an exception passed through.
+    """Blame the innermost line of the script's contract that an exception passed through, or the one that recurs.
 
     What complains about a result blames the last line of `loss_and_grads`, which returns it.
     """
@@ -164,7 +169,12 @@ def blame_for_exception(script: TracedScript, error: BaseException) -> Blame:
     passed = [around(script.structure.source, f.lineno or 0) for f in frames]
     outer = [f for f, function in zip(frames, passed, strict=True) if function in OWN]
     # a formula that stops was handed something by the line that calls it
-    blame = _blame_for_stop(script, [*frames[-1:], *outer][-1], frames[-1], error)
+    chosen = [*frames[-1:], *outer][-1]
+    if isinstance(error, RecursionError):
+        ((line, _),) = Counter(f.lineno for f in frames).most_common(1)
+        frames = [f for f in frames if f.lineno == line]
+        chosen = frames[-1]
+    blame = _blame_for_stop(script, chosen, frames[-1], error)
     return replace(blame, functions=tuple(dict.fromkeys(reversed(passed))))
 
 

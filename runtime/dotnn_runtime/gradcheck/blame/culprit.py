@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..reading.types import Array
 from ..tracing.run import Event, Patch, Place, Run
 from ..tracing.weave import Site
 from .assess import Assessment, Wrong
@@ -16,6 +17,7 @@ from .edits import TIERS
 from .expect import Expectation
 from .repair import Local, Repair, Repairs
 from .sites import base_name, names_in, only_reads
+from .slopes import stages
 from .suspects import suspects
 
 MOST_REPAIRS = 6
@@ -49,6 +51,9 @@ def culprit(state: Assessment, wrong: Wrong, blamed: Collection[int]) -> Culprit
     for site in sites:
         if site.number in blamed:
             return Culprit(site, None, sites)
+    stage = _wrong_stage(state, wrong, sites)
+    if stage is not None:
+        return Culprit(stage, _Inquiry(state, wrong, [stage]).best(), [])
     repair = _Inquiry(state, wrong, sites).best() if not _should_be_nothing(wrong) else None
     if repair is not None:
         return Culprit(repair.site, repair, sites)
@@ -56,6 +61,30 @@ def culprit(state: Assessment, wrong: Wrong, blamed: Collection[int]) -> Culprit
     if common is not None:
         return Culprit(common, None, sites)
     return Culprit(_outermost(state, wrong.event), None, sites)
+
+
+def _wrong_stage(state: Assessment, wrong: Wrong, sites: list[Site]) -> Site | None:
+    """Return the line of a slope with which it is right once it makes what the function itself makes on its way."""
+    event, bench = wrong.event, state.bench
+    own = [s for s in sites if s.kind == "assign" and s.function == event.site.function]
+    if event.number not in state.expected.slopes or not own:
+        return None
+    values = list(stages(bench.follower.script, state.run, event))
+    return next((s for s in own if any(_is_right_with(state, wrong, s, v) for v in values if not bench.is_late)), None)
+
+
+def _is_right_with(state: Assessment, wrong: Wrong, site: Site, value: Array) -> bool:
+    """Whether an event is right where a line makes a value."""
+    patches = state.bench.follower.patches
+    before = patches.get(site.number)
+    patches[site.number] = lambda names: value
+    try:
+        now = state.bench.again(wrong.event.place).at(wrong.event.place)
+    finally:
+        patches.pop(site.number)
+        if before is not None:
+            patches[site.number] = before
+    return now is not None and now.stopped is None and state.meets(wrong.expectation, now.value)
 
 
 def _outermost(state: Assessment, event: Event) -> Site:

@@ -54,9 +54,18 @@ def blame_of(script: TracedScript, point: Point, fault: Fault, at_ties: bool) ->
     name = event.name or ("return" if fault.site.kind == "return" else "")
     layer = parameter.rpartition(".")[0] or spec.layer
     return Blame(
-        name, layer, spec.op, spec.spec_line, place.line, place.text, pattern.id, words,
-        _worst(fault), paths=_paths(fault), right=fault.repair,
-    )  # fmt: skip
+        name,
+        layer,
+        spec.op,
+        spec.spec_line,
+        place.line,
+        place.text,
+        pattern.id,
+        words,
+        _worst(fault),
+        paths=_paths(fault),
+        right=fault.repair,
+    )
 
 
 def _with_hint(pattern: Pattern, fault: Fault) -> str:

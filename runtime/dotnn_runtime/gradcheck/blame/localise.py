@@ -17,7 +17,9 @@ from ..reading.structure import Place
 from ..reading.types import Array, Key
 from ..report.results import Blame, Pattern
 from ..tracing.follow import Follower
-from ..tracing.rows import EDGE, Row, fitted
+from ..tracing.notes import Spot as Written
+from ..tracing.notes import fitted, spot_of
+from ..tracing.rows import EDGE, Row
 from ..tracing.run import Event, Run
 from ..tracing.run import Place as Spot
 from ..tracing.values import Node
@@ -26,15 +28,40 @@ from .faults import blame_of
 from .promises import Promises
 from .truth import CLOSE, CLOSER, Target, Truths
 
+MOST_FAULTS = 12
+Settled = str | tuple[str, tuple[Key, ...]]
+"""What has been blamed, and is right by now: a share of a sum, or a step."""
 
-def localise(evaluation: Evaluation) -> Blame | None:
-    """Return the first wrong rule of a pass, None if all are right or `forward` cannot be followed."""
+
+def localise(evaluation: Evaluation) -> list[Blame]:
+    """Return the wrong rules of a pass in their order; none if all are right or `forward` cannot be followed.
+
+    For each the right array is handed in, and the search goes on.
+    """
     try:
         run = Follower(evaluation.script).follow(evaluation.point, shifts=evaluation.shifts)
     except (Exception, SystemExit):  # a script may do anything; the checks have found what is wrong already
-        return None
-    searches = (_Search(evaluation, run, Truths(run.nodes, close)) for close in (CLOSE, CLOSER) if run.nodes)
-    return next((blame for search in searches if (blame := search.first_wrong()) is not None), None)
+        return []
+    found = (_blames(evaluation, run, Truths(run.nodes, close)) for close in (CLOSE, CLOSER) if run.nodes)
+    return next(filter(None, found), [])
+
+
+def _blames(evaluation: Evaluation, run: Run, truths: Truths) -> list[Blame]:
+    """Return a blame for every line that is wrong by more than rounding."""
+    blames: dict[int, Blame] = {}
+    given: dict[Written, Array] = {}
+    settled: set[Settled] = set()
+    for _ in range(MOST_FAULTS):
+        search = _Search(evaluation.handed(given) if given else evaluation, run, truths, frozenset(settled))
+        step = search.first_wrong()
+        if step is None:
+            break
+        for fault in search.faults(step):
+            blames.setdefault(fault.line, blame_of(evaluation.script, evaluation.point, fault, bool(evaluation.shifts)))
+        shares = search.right_shares(step)
+        given |= shares or search.right(step)
+        settled |= {name for name, _, _ in shares} or {(step.row.name, step.row.keys)}
+    return list(blames.values())
 
 
 @dataclass(frozen=True)
@@ -51,13 +78,29 @@ class _Search:
     evaluation: Evaluation
     run: Run
     truths: Truths
+    settled: frozenset[Settled] = frozenset()
 
-    def first_wrong(self) -> Blame | None:
-        step = next((step for step in self._in_order() if self._is_wrong(step.row)), None)
-        if step is None:
-            return None
-        at_ties = bool(self.evaluation.shifts)
-        return blame_of(self.evaluation.script, self.evaluation.point, self._fault(step), at_ties)
+    def first_wrong(self) -> _Step | None:
+        """Return the first step that is wrong and not settled, None if there is none."""
+        left = (step for step in self._in_order() if (step.row.name, step.row.keys) not in self.settled)
+        return next((step for step in left if self._is_wrong(step.row)), None)
+
+    def right_shares(self, step: _Step) -> dict[Written, Array]:
+        """Return what should be handed in for the wrong shares of a sum, where that is known of all of them."""
+        found: dict[Written, Array] = {}
+        for edge, _, targets in self._edges_of(step):
+            at = [i for i, note in enumerate(self.evaluation.notes) if note.name == edge]
+            if len(targets) != 1:
+                return {}
+            found[spot_of(self.evaluation.notes, at[-1])] = targets[0].value
+        return found
+
+    def right(self, step: _Step) -> dict[Written, Array]:
+        """Return what should be handed in for a step: for a gradient nothing, since nobody reads it."""
+        notes, node = self.evaluation.notes, self._node(step.row.keys[-1])
+        if step.row.kind != "cotangent" or step.position >= len(notes) or node is None:
+            return {}
+        return {spot_of(notes, step.position): np.asarray(node.total)}
 
     def _node(self, key: Key) -> Node | None:
         nodes = {"param": self.run.params, "input": self.run.inputs}
@@ -130,17 +173,20 @@ class _Search:
 
     # ------------------------------------------------------------------------------------------- what is to blame
 
-    def _fault(self, step: _Step) -> Fault:
+    def faults(self, step: _Step) -> Iterator[Fault]:
+        """Yield what is to blame for a step: shares of a sum, or its own line."""
         row, node = step.row, self._node(step.row.keys[-1])
         assert node is not None  # else it would not have been found to be wrong
-        if len(self.evaluation.tape.values.get(row.keys[0].name, ())) <= 1:
-            for edge, claim, right in self._wrong_edges(step.name, row, node):
-                return self._made(self._place(edge).line, edge, claim, right)
+        edges = self._edges_of(step)
+        for edge, claim, targets in edges:
+            yield self._made(self._place(edge).line, edge, claim, next(iter(targets), None))
+        if edges:
+            return
         place = self._place(step.name, step.position)
         fault = self._made(place.line, step.name, row.claims[0][-1], Target(node))
         fault.doubts = self._doubts(step.name)
         fault.pattern = self._steps_missing(step.name, row)
-        return fault
+        yield fault
 
     def _made(self, line: int, name: str, value: Array, right: Target | None) -> Fault:
         site = max(self.evaluation.script.woven.sites, key=lambda site: site.line if site.line <= line else 0)
@@ -157,15 +203,22 @@ class _Search:
         place = structure.assigned_in_backward(name)
         return place if place.line else structure.place(next((n.line for n in reversed(notes) if n.name == name), 0))
 
-    def _wrong_edges(self, name: str, row: Row, node: Node) -> Iterator[tuple[str, Array, Target | None]]:
-        """Yield contributions `d_v_from_<user>` that are not what its uses of `v` contribute, and what is."""
+    def _edges_of(self, step: _Step) -> list[tuple[str, Array, list[Target]]]:
+        """Return the wrong shares of a sum that are not settled."""
+        node = self._node(step.row.keys[-1])
+        if node is None or len(self.evaluation.tape.values.get(step.row.keys[0].name, ())) > 1:
+            return []
+        return [found for found in self._wrong_edges(step.name, step.row, node) if found[0] not in self.settled]
+
+    def _wrong_edges(self, name: str, row: Row, node: Node) -> Iterator[tuple[str, Array, list[Target]]]:
+        """Yield contributions `d_v_from_<user>` that are not what its uses of `v` contribute, and what may be."""
         promises = Promises(self.run, self.truths, {})
         terms = [t for t in self.evaluation.script.structure.terms_in_backward(name) if EDGE in t]
         for edge, array, claim in self._edges(name, row, terms):
             user = edge.removeprefix(name + EDGE)
             targets = list(promises.through(node, user, _is_shared(edge, terms)))
             if claim is None or not any(self.truths.same(claim, target.value) for target in targets):
-                yield edge, array if claim is None else claim, next(iter(targets), None)
+                yield edge, array if claim is None else claim, targets
 
     def _edges(self, name: str, row: Row, terms: list[str]) -> Iterator[tuple[str, Array, Array | None]]:
         """Yield the contributions to a cotangent as they were noted, and in the shape of the value."""

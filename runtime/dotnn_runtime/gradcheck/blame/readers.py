@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..reading.structure import loads
+from ..reading.statements import loads
 from ..reading.types import Array
 from ..tracing.run import Run
 from ..tracing.values import Node

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator
 
-from ..reading.structure import Structure, assigned_names, walk_statements
+from ..reading.statements import assigned_names, walk_statements
+from ..reading.structure import Structure
 from ..tracing.follow import Follower
 from ..tracing.run import Event
 from ..tracing.weave import Site

@@ -13,9 +13,8 @@ import numpy as np
 
 from ..reading.types import Array
 from ..tracing.displace import Recording
-from ..tracing.notes import Note, Noting
+from ..tracing.notes import Note, Noting, fitted
 from ..tracing.recording import Arrays, Step
-from ..tracing.rows import fitted
 from ..tracing.traced import TracedScript
 
 SAME = 1e-10

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..probing.steps import Fault, apart
-from ..reading.structure import all_functions, assigned_names, last_argument, loads, walk_statements
+from ..reading.statements import assigned_names, last_argument, loads, walk_statements
+from ..reading.structure import all_functions
 from ..reading.types import Array, Point
 from ..report.results import Blame, Pattern
 from ..tracing.recording import PASSES, Arrays, Step, Training
@@ -118,9 +119,10 @@ def _line_of(script: TracedScript, fault: Fault) -> int:
 def _batch_lines(function: ast.FunctionDef) -> Iterator[int]:
     """Yield the line of `fit` that picks the examples of a step."""
     called = [
-        n for n in ast.walk(function)
+        n
+        for n in ast.walk(function)
         if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in (*PASSES, "step") and n.args
-    ]  # fmt: skip
+    ]
     for call in called:
         given = call.args[min(1, len(call.args) - 1)]
         lines = [n.lineno for n in walk_statements(function.body) if ast.unparse(given) in assigned_names(n)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ import numpy as np
 from ..reading.types import Array, Cost, Direction, Key, Point, Unusable, norm
 from ..tracing.displace import Edges, Recording, Replaying, Snapping
 from ..tracing.listen import Values
-from ..tracing.notes import Noting
+from ..tracing.notes import Noting, Spot
 from ..tracing.rows import Cotangents, Row, parameter_rows
 from ..tracing.traced import TracedScript
 from .probes import MARGIN, NOISE, Oracle, Outcome, Probe, probe_rows, scale_of
@@ -63,6 +64,18 @@ class Evaluation:
             self.loss, self.grads = loss_and_grads(module, point)
         cost.forwards += 1
         self.notes, self.read_back = noting.notes, frozenset(noting.seen)
+
+    def handed(self, given: Mapping[Spot, Array]) -> Evaluation:
+        """Return the same with arrays handed in for what the pass writes."""
+        other = copy.copy(self)
+        for name in ("cotangents", "rounding"):
+            vars(other).pop(name, None)
+        noting = Noting(self.script.woven, self.shifts, given=given)
+        with self.script.woven.heard_by(noting) as module:
+            other.loss, other.grads = loss_and_grads(module, self.point)
+        self.cost.forwards += 1
+        other.notes = noting.notes
+        return other
 
     def evaluate(self, push: Direction) -> Any:
         """Return the loss with tensors displaced, every branch decided as at the base point."""

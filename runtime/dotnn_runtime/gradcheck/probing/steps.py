@@ -122,9 +122,9 @@ class OwnPass:
         Nothing is known of one that is computed in pieces, each with draws of its own.
         """
         params, batch = ({name: a.copy() for name, a in arrays.items()} for arrays in (params, batch))
-        state = draws.bit_generator.state if piece else None
+        state = draws.bit_generator.state if piece and draws is not None else None
         loss, grads = self.script.plain.loss_and_grads(params, batch, training=True, rng=draws)
-        drew = piece and draws.bit_generator.state != state
+        drew = state is not None and draws.bit_generator.state != state
         return Expected(np.nan if drew else float(loss), {name: np.array(grads[name]) for name in self.script.params})
 
     def rounded(
@@ -172,7 +172,7 @@ def _parts(
     script: Script, step: Step, examples: Arrays, reference: Reference, memory: Memory, scale: float
 ) -> Iterator[tuple[str, str, float]]:
     """Yield the parts of a step, in the order in which they are computed, and how far each is from the reference's."""
-    yield from _strange_rows(step, examples)
+    yield from _strange_rows(step, step.among or examples)
     draws = step.again()
     expected = reference.gradients(step.before, step.batch, draws, step.piece)
     if not np.isfinite(expected.loss):

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..reading.structure import FORWARD_FUNCTIONS, Structure, loads, reads, walk_statements
+from ..reading.statements import loads, reads, walk_statements
+from ..reading.structure import FORWARD_FUNCTIONS, Structure
 from ..reading.types import Array, Cost, Key, Point, Unusable
 from ..report.results import CheckResult, Verdict
 from ..tracing.displace import Edges

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..reading.script import execute
-from ..reading.structure import FORWARD_FUNCTIONS, Structure, loads, parse_script
+from ..reading.statements import loads
+from ..reading.structure import FORWARD_FUNCTIONS, Structure, parse_script
 from ..reading.types import Array, Key, is_float
 from .branches import OPERATORS
 from .weave import MODULE_NAME, Site, Weaver

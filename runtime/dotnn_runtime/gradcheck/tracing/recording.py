@@ -34,7 +34,7 @@ class Step:
     constraints made of the parameters, `slots` of the optimizer's memories; None where training ended before it. `run`
     are the plain numbers in that memory, such as the length of the run. `piece` is the size of the pieces in which the
     batch is computed, 0 for a whole one; `held` are the parameters that the update changed, where they are others than
-    the pass was given.
+    the pass was given. `among` are the examples of the epoch, where they are changed at random.
     """
 
     batch: Arrays
@@ -51,6 +51,7 @@ class Step:
     run: dict[str, int] = field(default_factory=dict)
     piece: int = 0
     held: Arrays = field(default_factory=dict)
+    among: Arrays = field(default_factory=dict)
 
     def again(self) -> np.random.Generator:
         """Return a generator that draws what the step drew."""
@@ -82,13 +83,15 @@ def record(module: ModuleType, params: Arrays, parts: Mapping[str, Arrays], *, e
     names = vars(module)
     saved = {
         name: names[name]
-        for name in (*PASSES, *MAKERS, "make_update", "update", "at_noisy_weights", "BATCH_SIZE")
+        for name in (*PASSES, *MAKERS, "make_update", "update", "at_noisy_weights", "augment", "BATCH_SIZE")
         if name in names
     }
     try:
         if saved.get("BATCH_SIZE"):
             names["BATCH_SIZE"] = size
         recorder.watch()
+        if "augment" in saved:
+            names["augment"] = recorder.augmenting(saved["augment"])
         own = {name: w.copy() for name, w in params.items()}
         shown = {part: {name: a.copy() for name, a in arrays.items()} for part, arrays in parts.items()}
         trained, history = fit_of(module)(own, shown, NeutralScaling(), epochs=epochs, seed=0)
@@ -126,6 +129,7 @@ class _Recorder:
         self.module, self.examples = module, examples
         self.steps: list[Step] = []
         self.params: Arrays = {}
+        self.among: Arrays = {}
         self.inside = False
 
     def watch(self) -> None:
@@ -135,6 +139,16 @@ class _Recorder:
             if name in names:
                 names[name] = self._pass(names[name], in_pieces=name == "accumulated")
         names["update"] = self._update(names["update"])
+
+    def augmenting(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        """Look on while the examples of an epoch are changed at random."""
+
+        def watched(examples: Arrays, rng: np.random.Generator) -> Arrays:
+            seen: Arrays = change(examples, rng)
+            self.examples = self.among = _copied(seen)
+            return seen
+
+        return watched
 
     def end(self) -> None:
         """Complete the last step."""
@@ -181,7 +195,7 @@ class _Recorder:
         self.params = self.params or params
         self.end()
         self.params = params
-        self.steps.append(Step(batch, rows, _copied(params), copy.deepcopy(rng)))
+        self.steps.append(Step(batch, rows, _copied(params), copy.deepcopy(rng), among=self.among))
         return self.steps[-1]
 
 

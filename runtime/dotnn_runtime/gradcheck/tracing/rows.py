@@ -13,7 +13,7 @@ import numpy as np
 
 from ..reading.script import Script
 from ..reading.types import Array, Direction, Key, norm
-from .notes import Note
+from .notes import Note, fitted
 
 EDGE = "_from_"
 
@@ -192,15 +192,3 @@ def _orders(noted: list[Array], count: int) -> list[list[Array]]:
 
 def _keys(value: str, at: range) -> tuple[Key, ...]:
     return tuple(Key("value", value, i) for i in at)
-
-
-def fitted(array: Array, shape: tuple[int, ...], batch_last: bool = False) -> Array | None:
-    """Return a cotangent in the layout of its value; the fast style keeps the batch in the last axis."""
-    turned = [array.T, np.moveaxis(array, -1, 0) if array.ndim else array]
-    for candidate in turned[::-1] if batch_last else [array, *turned]:
-        if candidate.shape == shape:
-            return candidate
-    try:
-        return np.broadcast_to(array, shape)
-    except ValueError:
-        return None

@@ -12,7 +12,8 @@ import copy
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..reading.structure import Structure, blocks, out_arguments, walk_statements, written_argument, written_into
+from ..reading.statements import blocks, out_arguments, walk_statements, written_argument, written_into
+from ..reading.structure import Structure
 from .branches import BRANCHES, COMPARISONS, METHODS, PLAIN_NAMES
 
 MODULE_NAME = "__trace__"

@@ -30,9 +30,9 @@ class Setting:
     refuses: Callable[[Model, Any], str] = lambda model, value: ""
 
 
-SETTINGS: dict[str, Setting] = collect(__name__, __path__, Setting)
 IN_A_GRAPH = "an epoch is one graph there, and this cannot be part of it"
 SPREAD = "where a batch is spread over several devices"
+SETTINGS: dict[str, Setting] = collect(__name__, __path__, Setting)
 
 
 def check(model: Model, distribute: str) -> None:

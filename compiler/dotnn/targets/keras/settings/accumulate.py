@@ -18,10 +18,12 @@ def accumulated(network, batch, *, scale_loss=tf.identity):
 {adds}
     return total, grads
 '''
+SHARE = "min(BATCH_SIZE, count - start) / count"
+BY_WEIGHT = 'tf.math.divide_no_nan(tf.reduce_sum(piece["{0}"]), tf.reduce_sum(batch["{0}"]))'
 MEAN = """
-        share = min(BATCH_SIZE, count - start) / count
+        share = {share}
         total += share * loss
-        grads = {name: grads.get(name, 0) + share * grad for name, grad in found.items()}
+        grads = {{name: grads.get(name, 0) + share * grad for name, grad in found.items()}}
 """
 SUM = """
         total += loss
@@ -30,7 +32,8 @@ SUM = """
 
 
 def _lines(model: Model, count: int) -> list[str]:
-    adds = (SUM if sums(model) else MEAN).strip("\n")
+    share = BY_WEIGHT.format(model.weights) if model.weights else SHARE
+    adds = (SUM if sums(model) else MEAN.format(share=share)).strip("\n")
     return TEXT.format(first=next(iter(model.inputs)), adds=adds).strip("\n").split("\n")
 
 

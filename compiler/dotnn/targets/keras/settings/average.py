@@ -6,7 +6,7 @@ from dotnn.core.arguments import Bound
 from dotnn.library.averages import Average
 from dotnn.model.model import Model
 from dotnn.targets.keras.optimizer import in_tensorflow
-from dotnn.targets.keras.settings import Setting
+from dotnn.targets.keras.settings import IN_A_GRAPH, Setting
 
 TEXT = '''
 class Average:
@@ -69,4 +69,8 @@ def _lines(model: Model, average: Bound[Average]) -> list[str]:
     return text.strip("\n").split("\n")
 
 
-AVERAGE = Setting("average", _lines, shows=True)
+def _refused(model: Model, average: Bound[Average]) -> str:
+    return IN_A_GRAPH if average.attrs.get("updates") else ""
+
+
+AVERAGE = Setting("average", _lines, shows=True, refuses=_refused)

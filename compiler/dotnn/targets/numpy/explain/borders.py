@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from dotnn.ir.graph import Graph
@@ -13,12 +13,17 @@ FRESH = 1_000_000
 """New values are numbered from here on, above those of the graph."""
 
 
-def settle_borders(root: Call, graph: Graph) -> None:
-    """Move sums and zeros of the backward functions to where a reader looks for them."""
+def settle_borders(root: Call, graph: Graph, nameless: Set[int]) -> None:
+    """Move sums and zeros of the backward functions to where a reader looks for them.
+
+    `nameless` are the numbers of cotangents of values that the spec gives no name.
+    """
+    kept = {v.id for v in graph.grads.values()}
     _hoist(root)
     _Gathering(root, graph.next_id + FRESH).run()
     _zeros_at_the_end(root, graph)
-    _fold(root, {v.id for v in graph.grads.values()})
+    _fold(root, _passed_to_sums(root), kept)
+    _fold(root, _passed_within(root, nameless), kept)
 
 
 def _hoist(call: Call) -> None:
@@ -113,15 +118,27 @@ def _likened(
             yield zeros[v.id], replace(zeros[v.id], ins=(like,))
 
 
-def _fold(root: Call, keep: set[int]) -> None:
-    """Let a sum read what is passed on to it at once: d_h = d_y + d_h_from_f for d_h_from_y = d_y."""
-    for call, passed in _passed_to_sums(root).items():
-        folded = {v: node.ins[0] for v, node in passed.items() if v not in keep}
+def _fold(root: Call, passed: Mapping[Call, Mapping[int, Node]], keep: Set[int]) -> None:
+    """Let what reads a value that is passed on read at once what it is: d_h = d_y + d_h_from_f for d_h_from_y = d_y."""
+    for call, nodes in passed.items():
+        folded = {v: node.ins[0] for v, node in nodes.items() if v not in keep}
         call.backward[:] = [
             replace(item, ins=tuple(_end(v, folded) for v in item.ins)) if isinstance(item, Node) else item
             for item in call.backward
             if not (isinstance(item, Node) and item.op == "pass_on" and item.out.id in folded)
         ]
+
+
+def _passed_within(root: Call, nameless: Set[int]) -> dict[Call, dict[int, Node]]:
+    """Return, by call, what passes a value on to a cotangent without a name that only the same call reads."""
+    calls = list(root.inside_out())
+    readers = {id(call): {v.id for node in call.direct("backward") for v in node.ins} for call in calls}
+    found: dict[Call, dict[int, Node]] = {}
+    for call in calls:
+        others = set().union(*(read for key, read in readers.items() if key != id(call)))
+        nodes = {n.out.id: n for n in call.direct("backward", "pass_on")}
+        found[call] = {i: n for i, n in nodes.items() if i in nameless and i in readers[id(call)] - others}
+    return found
 
 
 def _passed_to_sums(root: Call) -> dict[Call, dict[int, Node]]:

@@ -10,7 +10,8 @@ from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import fitted
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
-from dotnn.model.raw import raw_declarations
+from dotnn.model.raw import keys_of_predictions, raw_declarations
+from dotnn.targets.numpy.explain import generation
 from dotnn.targets.numpy.explain.reading import column
 
 CHECK = "Compare every gradient with a complex-step derivative in a random direction (Squire and Trapp 1998)."
@@ -88,7 +89,7 @@ class CommandLine:
             refused = tree.Do('parser.error("the spec has no data: name an .npz file with --data")')
             yield tree.If('options.command == "train" and options.data is None', (refused,))
         yield tree.If('options.command == "check"', (tree.Do("raise SystemExit(0 if check() else 1)"),))
-        yield tree.If('options.command == "predict"', tuple(self._predict()), tuple(self._train()))
+        yield tree.If('options.command == "predict"', tuple(self._predict()), self._generate(tuple(self._train())))
 
     def _options(self) -> Iterator[tree.Stmt]:
         what = self.table.entry.file if self.table else "an .npz file"
@@ -99,14 +100,18 @@ class CommandLine:
             "parser",
             "argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)",
         )
+        more = generation.options(self.model)
+        of = "predict and generate" if more else "predict"
+        given = f"for predict: {what} with the inputs" + "; for generate: the prompt" * bool(more)
         arguments = [
-            '"command", choices=["train", "predict", "check"]',
-            '"weights", nargs="?", help="for predict: what train --save wrote"',
-            f'"inputs", nargs="?", help={literal(f"for predict: {what} with the inputs")}',
+            f'"command", choices={literal(["train", "predict", *(["generate"] if more else []), "check"])}',
+            f'"weights", nargs="?", help="for {of}: what train --save wrote"',
+            f'"inputs", nargs="?", help={literal(given)}',
             *self._data_option(),
             '"--epochs", type=int, default=EPOCHS',
             '"--seed", type=int, default=SEED',
             '"--save", metavar="FILE", help="where train puts the weights, as .npz"',
+            *more,
         ]
         yield from (tree.Do(f"parser.add_argument({words})") for words in arguments)
         yield tree.assign("options", "parser.parse_args()")
@@ -123,6 +128,12 @@ class CommandLine:
     def _reads_file(self) -> bool:
         data = self.model.data
         return self.missing or bool(data and data.source)
+
+    def _generate(self, otherwise: tuple[tree.Stmt, ...]) -> tuple[tree.Stmt, ...]:
+        """Return what goes on from a prompt, where a network was taught what comes next, and else `otherwise`."""
+        if generation.source_of(self.model) is None:
+            return otherwise
+        return (tree.If('options.command == "generate"', generation.CALLED, otherwise),)
 
     def _predict(self) -> Iterator[tree.Stmt]:
         params, inputs, scaling = "dict(np.load(options.weights))", "np.load(options.inputs)", ""
@@ -149,15 +160,17 @@ class CommandLine:
         """Return the expression of the inputs, read from a table; texts are made numbers where they are cast."""
         assert self.table is not None
         plain = all(not kind.endswith("?") and kind not in ("text", "date") for kind, _ in self.raw.values())
-        plain = plain and self.table.numbers("") == ""
+        keys = {name: (kind, ()) for name, kind in keys_of_predictions(self.model).items()}
+        plain = plain and self.table.numbers("") == "" and not keys
         if self.table.entry.numbered:
             own = f"pathlib.Path(__file__).parent / {literal(self.table.path)}"
             cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"], like={own})' for name in self.raw}
             return table({name: column(text, *self.raw[name], self.table) for name, text in cells.items()})
         if plain:
             return f"{{n: {read}(options.inputs, INPUT_COLUMNS[n]) for n in INPUT_COLUMNS}}"
-        cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"])' for name in self.raw}
-        return table({name: column(text, *self.raw[name], self.table) for name, text in cells.items()})
+        raw = {**self.raw, **keys}
+        cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"])' for name in raw}
+        return table({name: column(text, *raw[name], self.table) for name, text in cells.items()})
 
     def _train(self) -> Iterator[tree.Stmt]:
         examples = "load_data(options.data), " if self._reads_file() else ""

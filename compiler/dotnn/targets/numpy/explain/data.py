@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
-from dotnn.codegen import tree
-from dotnn.codegen.data import taken
+from dotnn.codegen import augmenting, tree
+from dotnn.codegen.data import splits_steps, taken
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, in_type, is_affine
 from dotnn.core.arguments import show
-from dotnn.library.sources.windows import SPLIT, WINDOWS
+from dotnn.library.sources.windows import SPLIT, plain
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import raw_declarations
 from dotnn.targets.numpy.explain.reading import (
@@ -46,7 +46,13 @@ class DataWriter:
         """Return the functions."""
         load, prepare = self._load(), self._prepare()
         helpers = [*self._readers(), *self._preparing(), *([rows_class(self.model)] if self.by_rows else [])]
-        return [*(tree.Prose(text.strip("\n")) for text in helpers), load, prepare]
+        return [*(tree.Prose(text.strip("\n")) for text in helpers), load, prepare, *self._augment()]
+
+    def _augment(self) -> Iterator[tree.Function]:
+        """Yield the function that changes the training examples at random."""
+        if statements := augmenting.body(self.model):
+            place = self.spec.place_of_key("augment")
+            yield tree.Function("augment", ("examples", "rng"), augmenting.DOC, place, statements)
 
     def _readers(self) -> Iterator[str]:
         """Yield the functions that read a table, and make its texts what they stand for."""
@@ -54,7 +60,7 @@ class DataWriter:
         if source is None or not source.entry.table:
             yield from dict.fromkeys(self._helpers(source)) if source else ()
             return
-        kinds = [self.raw[name][0] for name in source.fields]
+        kinds = [self.raw.get(name, ("key", ()))[0] for name in source.fields]
         yield source.entry.plain_for(source.options, source.path)
         if self.data.files and not source.windows:
             yield READ_ALL.format(read=source.entry.function)
@@ -67,7 +73,7 @@ class DataWriter:
         if "key" in kinds:
             yield AS_KEYS
         if source.windows:
-            yield WINDOWS.plain_for({}, "")
+            yield plain(ordered=self.data.sorted, grouped=self.data.in_groups)
             yield from [SPLIT] if self._split_by_steps() else []
 
     def _helpers(self, source: FileSource) -> Iterator[str]:
@@ -77,8 +83,7 @@ class DataWriter:
 
     def _split_by_steps(self) -> bool:
         """Whether the steps of a series are split, and its windows with them."""
-        source, split = self.data.source, self.data.split
-        return source is not None and source.length > 1 and split is not None and bool(split.order)
+        return splits_steps(self.data)
 
     def _preparing(self) -> Iterator[str]:
         """Yield the functions that fit and apply preparations; those that undo them are beside the predictions."""
@@ -199,7 +204,7 @@ class DataWriter:
     def _column(self, source: FileSource, name: str, read: str) -> str:
         """Return the expression of what a table holds of a value; `read` is how columns are read."""
         columns = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(source.fields[name]))
-        return column(read.format(columns), *self.raw[name], source)
+        return column(read.format(columns), *self.raw.get(name, ("key", ())), source)
 
     # ---------------------------------------------------------------------------------------------------- prepare
 
@@ -219,7 +224,7 @@ class DataWriter:
             yield from self._prepared_rows()
             return
         arrays = {name: self._array(name) for name in (*self.model.inputs, *self.model.targets)}
-        arrays |= {name: f'np.asarray(data["{name}"])' for name in self.data.beside}
+        arrays |= {n: f'np.asarray(data["{n}"])' for n in self.data.beside if n != "order" or not self.data.sorted}
         yield tree.assign("arrays", table(arrays))
         yield from self._dropped()
         yield from self._parted(split)
@@ -272,9 +277,20 @@ class DataWriter:
         """Yield what leaves out examples with a gap."""
         dropping = [chain.name for chain in self.chains.values() if chain.drops]
         if dropping:
-            whole = [f'~np.isnan(arrays["{name}"]).any(axis=1)' for name in dropping]
+            whole = [f'~np.isnan(arrays["{name}"]).any(axis={self._axes(name)})' for name in dropping]
             yield tree.assign("whole", " & ".join(whole), comment="the examples without a gap")
-            yield tree.assign("arrays", "{name: values[whole] for name, values in arrays.items()}")
+            if not self._split_by_steps():
+                yield tree.assign("arrays", "{name: values[whole] for name, values in arrays.items()}")
+
+    def _axes(self, name: str) -> str:
+        """Return the axes of an array but the first one."""
+        rank = len(self.raw[name][1])
+        return "1" if rank == 1 else str(tuple(range(1, 1 + rank)))
+
+    def _whole_windows(self) -> Iterator[tree.Stmt]:
+        """Yield what leaves out the windows with a gap, once the steps of the series are split."""
+        if self._split_by_steps() and any(chain.drops for chain in self.chains.values()):
+            yield tree.assign("rows", "{part: chosen[whole[chosen]] for part, chosen in rows.items()}")
 
     def _fitted(self, where: str) -> Iterator[tree.Stmt]:
         """Yield what is fitted, and applied to all examples; `where` chooses those that it is fitted on."""
@@ -314,6 +330,7 @@ class DataWriter:
         elif self.data.take and not files:
             first = next(iter(self.model.inputs))
             yield tree.assign("rows", f'{{"train": np.arange(len(arrays["{first}"]))}}')
+        yield from self._whole_windows()
         yield from self._taken()
 
     def _taken(self) -> Iterator[tree.Stmt]:

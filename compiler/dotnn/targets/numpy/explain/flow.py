@@ -63,6 +63,7 @@ class Flow:
         self.inside_out = list(root.inside_out())
         for call in self.inside_out:
             self._forward(call)
+        self.repeated_steps = {r.whole.id for r in self.records.values()} - self.home.keys()
         self._results(kept)
         self._backward()
 
@@ -253,22 +254,37 @@ def _records(root: Call, graph: Graph) -> dict[int, Record]:
 
     What a loop collects goes into the record where only loops that go back read it, step by step.
     """
-    taken = _read_step_by_step(root, graph)
     found: dict[int, Record] = {}
-    for node in root.nodes("forward"):
+    _note_records(found, root.nodes("forward"), _read_step_by_step(root, graph))
+    for node in root.nodes("backward"):
+        if node.loop is not None and node.loop.nested:
+            _note_records(found, node.loop.nodes, _cut_alone(node.loop.nodes))
+    return found
+
+
+def _note_records(found: dict[int, Record], nodes: Iterable[Node], taken: set[int]) -> None:
+    """Note the record of every loop among nodes of which what it collects is `taken` step by step."""
+    for node in nodes:
         collected = zip(node.outs, node.loop.collected, strict=False) if node.loop else ()
         pairs = [(out, inner) for out, inner in collected if out.id in taken]
         if pairs:
-            whole = Value(-1 - len(found), "steps", node.outs[0].type)
+            name = "kept" if node.loop and node.loop.nested else "steps"
+            whole = Value(-1 - len(found), name, node.outs[0].type)
             found[node.outs[0].id] = Record(whole, tuple(i for _, i in pairs), frozenset(o.id for o, _ in pairs))
-    return found
 
 
 def _read_step_by_step(root: Call, graph: Graph) -> set[int]:
     """Return the numbers of the values that loops of the backward pass cut into steps, and nobody else reads."""
-    by_step: set[int] = set()
     otherwise = {v.id for v in [*graph.outputs.values(), *graph.steps.values()]}
-    for node in [*root.nodes("forward"), *graph.phase("loss", "state"), *root.nodes("backward")]:
+    every = [*root.nodes("forward"), *graph.phase("loss", "state"), *root.nodes("backward")]
+    return _cut_alone(every) - otherwise
+
+
+def _cut_alone(nodes: Iterable[Node]) -> set[int]:
+    """Return the numbers of the values that loops of the backward pass cut into steps, and no other node reads."""
+    by_step: set[int] = set()
+    otherwise: set[int] = set()
+    for node in nodes:
         count = len(node.loop.slices) if node.loop and node.phase == "backward" else 0
         by_step |= {v.id for v in node.ins[:count]}
         otherwise |= {v.id for v in node.ins[count:]}

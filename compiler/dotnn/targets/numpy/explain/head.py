@@ -13,6 +13,7 @@ from dotnn.model.identity import network_identity
 from dotnn.model.model import Model
 from dotnn.model.settings.rates import factors
 from dotnn.passes.zeros import zero_gradients
+from dotnn.targets.numpy.explain.generation import source_of
 from dotnn.targets.numpy.explain.initial import shapes_are_read
 from dotnn.targets.numpy.explain.prose import prose
 
@@ -32,6 +33,7 @@ def script_head(model: Model, graph: Graph, modules: Sequence[str], zeros: tuple
         "",
         f"    python {name}.py train [--epochs N] [--seed S] [--save weights.npz]",
         f"    python {name}.py predict weights.npz data{read.entry.ending if read else '.npz'}",
+        *([f'    python {name}.py generate weights.npz "how it begins" [--length N]'] if source_of(model) else []),
         f"    python {name}.py check",
         "",
         "Arrays are batch-first: B counts the examples. d_v is the derivative of the loss E with respect to v.",

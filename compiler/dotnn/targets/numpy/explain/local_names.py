@@ -46,7 +46,13 @@ class LocalNames:
 
     def _taken(self) -> set[str]:
         nodes = [n for phase in ("forward", "backward") for i in self.call.items(phase) for n in nodes_of(i)]
-        words = {"t": any(n.loop for n in nodes), "p": bool(self.call.parent), "order": self.call in self.flow.orders}
+        nested = any(n.loop is not None and n.loop.nested for n in nodes)
+        words = {
+            "t": any(n.loop for n in nodes),
+            "k": nested,
+            "p": bool(self.call.parent),
+            "order": self.call in self.flow.orders,
+        }
         taken = OWN | {word for word in words if words[word]}
         taken |= set().union(*(n.rule.functions(n) for n in nodes))
         for base in map(base_name, self.children):
@@ -170,16 +176,17 @@ class LocalNames:
                 yield v
         for item in self.call.backward:
             if isinstance(item, Node):
-                yield from (v for v in self._made(item) if v.id not in self.flow.again)
+                nested = item.loop is not None and item.loop.nested
+                made = (v for v in self._made(item) if v.id not in self.flow.again)
+                yield from (v for v in made if not nested or (v.role == "cotangent" and v.id not in self.alias))
             else:
                 yield from self.flow.frames[item].sent.values()
 
     def _made(self, node: Node) -> Iterable[Value]:
         yield from self.flow.makes(node)
-        if node.loop is not None:
-            yield from (*node.loop.slices, *node.loop.entering)
-            for inner in node.loop.nodes:
-                yield from inner.outs
+        for inner in node.all_nodes():
+            yield from inner.outs if inner is not node else ()
+            yield from (*inner.loop.slices, *inner.loop.entering) if inner.loop is not None else ()
 
     def _cotangent(self, v: Value) -> list[str]:
         """Return what a derivative may be called: `d_v`, or `d_v_from_u` where it is a share."""
@@ -206,7 +213,8 @@ class LocalNames:
         return [f"{base}_from_{through.rpartition('_')[2]}" if is_share else base, f"{base}_from_{through}"]
 
     def _shares(self, v: Value) -> bool:
-        return v.id not in self.frame.sent
+        """Whether a name says that a derivative is a share: what is handed in or out is all that the function knows."""
+        return v.id not in self.frame.sent and not (self.call.parent is not None and v.id in self.frame.returning)
 
     @cached_property
     def _senders(self) -> dict[int, Call]:
@@ -228,6 +236,9 @@ class LocalNames:
         for node in self.call.direct("forward"):
             if node.loop is not None:
                 self._alias_last_states(node, node.loop)
+        for node in (*self.call.direct("forward"), *self.call.direct("backward")):
+            if node.loop is not None and node.loop.nested:
+                self._alias_parts(node, node.loop)
         self.alias |= self.flow.again
         for node in self.call.direct("backward"):
             self.alias |= _passed_on(node.loop) if node.loop else {}
@@ -242,6 +253,19 @@ class LocalNames:
             if out.id in self.scope.names:
                 self.scope.names[inner.id] = self.scope.names.pop(out.id)
             self.alias[out.id] = inner
+
+    def _alias_parts(self, node: Node, loop: Loop) -> None:
+        """Let the states between parts be called as those of the steps, and what is computed again as it was."""
+        values = {v.id: v for n in self.call.direct("forward") for inner in n.all_nodes() for v in _every(inner)}
+        self.alias |= {new: values[old] for new, old in node.attrs.get("again", {}).items()}
+        summed = {v.id: out for v, out in zip(loop.summed, loop.outputs(node.outs)[2], strict=True)}
+        for inner in (n for n in loop.nodes if n.loop is not None):
+            assert inner.loop is not None
+            self._alias_last_states(inner, inner.loop)
+            between = zip(inner.loop.initial(inner.ins), inner.loop.leaving, strict=True)
+            self.alias |= {first.id: last for first, last in between if first.id not in self.alias}
+            self.alias |= {v.id: summed[v.id] for v in inner.outs if v.id in summed}
+            self.alias |= _passed_on(inner.loop) if inner.phase == "backward" else {}
 
     def _own_zeros(self) -> set[int]:
         """Return the numbers of first states that nothing but one loop reads."""
@@ -261,6 +285,11 @@ class LocalNames:
         if v.id not in self.scope.names:
             self.scope.add({v.id: self.words.candidates(v, self.call)})
         return self.scope.names[v.id]
+
+
+def _every(node: Node) -> Iterable[Value]:
+    """Return what a node assigns and, if it is a loop, what its steps begin with."""
+    return (*node.outs, *node.loop.slices, *node.loop.entering) if node.loop is not None else node.outs
 
 
 def _passed_on(loop: Loop) -> dict[int, Value]:

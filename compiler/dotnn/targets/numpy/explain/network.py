@@ -20,6 +20,7 @@ from dotnn.library.layers.cells import recurrence_of
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.borders import settle_borders
 from dotnn.targets.numpy.explain.calls import Call, call_tree
+from dotnn.targets.numpy.explain.endings import Ending
 from dotnn.targets.numpy.explain.flow import Flow
 from dotnn.targets.numpy.explain.functions import Library, Pair, base_name
 from dotnn.targets.numpy.explain.naming import Words
@@ -39,15 +40,15 @@ ONE_LINE = 96
 class Network:
     """The functions of a network as trees: those of layers and blocks, and the contract's own.
 
-    `metrics` says where `evaluate` finds what metrics are of, `vanishing` are the keys of values in the cache that no
-    loss shows. `read` are the keys of what the loss and the metrics read of it; None where they read an input, too, or
-    more than one cache holds it.
+    `metrics` says where `evaluate` finds what metrics are of, `vanishing`, by layer, the keys of values in the cache
+    that no loss shows. `read` are the keys of what the loss and the metrics read of it; None where they read an input,
+    too, or more than one cache holds it.
     """
 
     parts: list[tree.Item]
     functions: list[tree.Item]
     metrics: dict[str, str]
-    vanishing: list[tuple[str, ...]]
+    vanishing: dict[str, tuple[str, ...]]
     flat: bool
     read: list[str] | None
 
@@ -61,11 +62,11 @@ class NetworkWriter:
     def __init__(self, model: Model, graph: Graph, library: Library | None = None, table: str = "PARAMS") -> None:
         self.model, self.graph, self.table = model, graph, table
         self.root = call_tree(model, graph)
-        settle_borders(self.root, graph)
         self.words, self.spec = Words(graph), SpecText(model)
+        settle_borders(self.root, graph, self._nameless())
         self.kept = [graph.steps[path] for path in self._measured() if not self._is_output(path)]
         self.kept += lsuv_values(model, graph)
-        self.kept += vanishing(graph)
+        self.kept += [node.out for node in vanishing(graph)]
         self.flow = Flow(graph, self.root, [v for v in self.kept if v.id not in {i.id for i in graph.inputs.values()}])
         self.served: dict[Call, Pair] = {}
         self.library = Library() if library is None else library
@@ -79,6 +80,14 @@ class NetworkWriter:
         """Return where the script computes each value; `marks` are its lines."""
         names = {call: pair.name for call, pair in self.served.items()}
         return sites(self.root, self.bodies, names, marks)
+
+    def _nameless(self) -> set[int]:
+        """Return the numbers of the cotangents of values that no statement of the spec names."""
+        named = {v.id for path, v in self.graph.steps.items() if self.spec.names(path)}
+        named |= {v.id for v in self.graph.inputs.values()}
+        sent = [v for node in self.graph.phase("backward") for v in node.outs]
+        of = {v.id: self.words.of_cotangent(v)[0] for v in sent}
+        return {i for i, primal in of.items() if primal is not None and primal.id not in named}
 
     def _measured(self) -> list[str]:
         """Return the paths of what metrics read of the network."""
@@ -98,7 +107,7 @@ class NetworkWriter:
         parts = [item for pair in self.library.pairs[known:] for item in self._functions(pair)]
         functions = [forward, *self._loss(root), self._backward(root)]
         metrics = {path: self._metric_source(path, root) for path in self._measured()}
-        vanished = [root.cache_path(v) for v in vanishing(self.graph)]
+        vanished = {node.layer: root.cache_path(node.out) for node in vanishing(self.graph)}
         return Network(parts, functions, metrics, vanished, self.flat, self._read(root))
 
     def _read(self, root: Writer) -> list[str] | None:
@@ -137,12 +146,8 @@ class NetworkWriter:
     def _functions(self, pair: Pair) -> list[tree.Item]:
         call = pair.call
         forward, back = pair.forward, pair.backward
-        children = self._inner_saves(call)
-        body = [
-            *self._cache_begins(children),
-            *forward.body,
-            *self._returned(pair.cache, forward.results, children, pair.saves),
-        ]
+        ending = Ending(forward.results, pair.cache, self._inner_saves(call), pair.saves)
+        body = [*ending.begun(), *ending.of(forward.body)]
         doc, place = self._doc(pair)
         made: list[tree.Item] = [tree.Function(pair.name, tuple(forward.arguments), doc, place, tuple(body))]
         if back is not None:
@@ -153,23 +158,6 @@ class NetworkWriter:
             text = (*begin, *back.body, *end)
             made.append(tree.Function(f"{pair.name}_backward", tuple(back.arguments), self._back_doc(pair), "", text))
         return made
-
-    def _cache_begins(self, children: bool) -> list[tree.Stmt]:
-        return [tree.Assign(("cache",), "{}")] if children else []
-
-    def _returned(self, cache: dict[str, str], results: Sequence[str], children: bool, saves: bool) -> list[tree.Stmt]:
-        entries = "{" + ", ".join(f'"{key}": {text}' for key, text in cache.items()) + "}"
-        if not saves:
-            return [tree.Return(", ".join(results))]
-        whole = entries if not children else f"cache | {entries}" if cache else "cache"
-        if len(whole) + sum(map(len, results)) < 90:
-            return [tree.Return(", ".join([*results, whole]))]
-        kept: list[tree.Stmt] = []
-        if not children:
-            kept = [tree.Assign(("cache",), entries)]
-        elif cache:
-            kept = [tree.Assign(("cache",), entries, sign="|=")]
-        return [*kept, tree.Return(", ".join([*results, "cache"]))]
 
     def _doc(self, pair: Pair) -> tuple[str, str]:
         call = pair.call
@@ -201,15 +189,13 @@ class NetworkWriter:
 
     def _forward(self, root: Writer) -> tree.Function:
         half = root.forward()
-        children = self._inner_saves(self.root)
         outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
         needed = [v for v in self.graph.outputs.values() if v.id in self.flow.sources]
         half.body[:0] = root.unpack([v for v in needed if v.id not in root.unpacked], "forward")
         outputs = "{" + ", ".join(f'"{n}": {root.ref(v, "forward")}' for n, v in self.graph.outputs.items()) + "}"
-        cache = root.cache()
-        end = self._returned(cache, [outputs], children, saves=True)
+        ending = Ending([outputs], root.cache(), self._inner_saves(self.root), saves=True, at=(0, *self.graph.outputs))
         begin = [tree.assign("rng", SEEDED)] if self.graph.samples else []
-        body = [*begin, *self._cache_begins(children), *half.body, *end]
+        body = [*begin, *ending.begun(), *ending.of(half.body)]
         self.bodies[self.root]["forward"] = body
         doc = "Return the outputs, and values that the backward pass needs."
         return tree.Function("forward", FORWARD, doc, "", tuple(body))
@@ -331,9 +317,9 @@ def lsuv_values(model: Model, graph: Graph) -> list[Value]:
     return list(rescaled(model, graph).values())
 
 
-def vanishing(graph: Graph) -> list[Value]:
-    """Return values that are zero where what they are made of has overflowed: no loss shows that."""
-    return [node.out for node in graph.phase("forward") if node.hides_overflow]
+def vanishing(graph: Graph) -> list[Node]:
+    """Return what makes values that are zero where what they are made of has overflowed: no loss shows that."""
+    return [node for node in graph.phase("forward") if node.hides_overflow]
 
 
 def _heights(root: Call) -> dict[Call, int]:

@@ -65,12 +65,24 @@ class References(LocalNames):
             by_params = child.use is not None and child.params  # a loop over copies finds the parameters by this key
             parts = inside(child.params, self.call.params) if by_params else inside(child.path, self.call.path)
             key = ".".join(parts) or (child.step.layer.name if child.step else base_name(child))
+            key = key if by_params else self._shortest(child, key)
             number, free = 1, key
             while free in scope.taken:
                 number, free = number + 1, f"{key}_{number + 1}"
             scope.taken.add(free)
             found[child] = free
         return found
+
+    def _shortest(self, child: Call, key: str) -> str:
+        """Return the end of a path that no other function and no value that is saved has, or all of it."""
+        others = [inside(c.path, self.call.path) for c in self.children if c is not child]
+        saved = {self.name(v) for v in self.frame.saved.values()}
+        parts = key.split(".")
+        for k in range(1, len(parts)):
+            end = parts[-k:]
+            if all(other[-k:] != end for other in others) and ".".join(end) not in saved:
+                return ".".join(end)
+        return key
 
     def _cache_keys(self) -> dict[int, str]:
         scope = Scope()
@@ -98,7 +110,7 @@ class References(LocalNames):
     def _is_at_hand(self, v: Value) -> bool:
         """Whether a backward function has a value that no cache holds: it makes it, or is handed it."""
         flow = self.flow
-        made = v.id in flow.home_back or v.id in flow.of_loss or v.id in self.words.inner
+        made = v.id in flow.home_back or v.id in flow.of_loss or v.id in self.words.inner or v.id in flow.repeated_steps
         return made or v.role == "seed" or v.id in self.frame.returning
 
     def _source(self, v: Value) -> str:

@@ -68,7 +68,7 @@ def held_once(model: Model) -> bool:
     table = data.source is not None and data.source.entry.table
     texts = any(kind in ("text", "date") for kind, _ in raw_declarations(model).values())
     plain = not (table or texts or data.files or data.beside or any(way.drops for way in chains(model).values()))
-    return bool(model.train.batch) and is_affine(model) and plain
+    return bool(model.train.batch) and is_affine(model) and plain and not data.augment
 
 
 def rows_class(model: Model) -> str:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from dotnn.codegen import paste, tree
+from dotnn.codegen import augmenting, paste, tree
 from dotnn.codegen import training as common
 from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import head_lines, origin
@@ -19,6 +19,7 @@ from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.targets.base import Draft
 from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
+from dotnn.targets.numpy.explain.generation import generation
 from dotnn.targets.numpy.explain.head import script_head
 from dotnn.targets.numpy.explain.initial import init_params, shapes_are_read
 from dotnn.targets.numpy.explain.network import Network, NetworkWriter
@@ -74,13 +75,16 @@ class _Script:
         writer = NetworkWriter(self.model, self.graph)
         network = writer.run()
         renewal = writer.renewal()
-        by_rows = self.large and held_once(self.model) and network.read is not None
+        by_rows = (
+            self.large and not augmenting.changes(self.model) and held_once(self.model) and network.read is not None
+        )
         training = TrainingWriter(self.model, self.graph, writer.spec, network, by_rows=by_rows)
         data = DataWriter(self.model, writer.spec, by_rows=by_rows)
         command_line = CommandLine(self.model, self.graph)
         formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
         state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
         helpers = paste.needed(training.helpers())
+        changing = [name for name in paste.needed(augmenting.helpers(self.model)) if name not in {*formulas, *helpers}]
         parts: list[tree.Item] = [
             tree.Banner("the network"),
             *pasted(formulas),
@@ -94,12 +98,14 @@ class _Script:
             *self._unit_variance(writer),
             *training.items(),
             tree.Banner("data"),
+            *pasted(changing),
             *data.items(),
+            *generation(self.model, self.graph),
             tree.Banner("command line"),
             *command_line.items(),
         ]
         body, _ = print_module(tree.Module("", parts))
-        modules = MODULES | data.modules() | training.modules() | self._modules([*formulas, *helpers], body)
+        modules = MODULES | data.modules() | training.modules() | self._modules([*formulas, *helpers, *changing], body)
         head = script_head(self.model, self.graph, sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
         text, marks = print_module(tree.Module(head, parts))
         first = head_lines({**origin(self.model), **self.facts}, text)

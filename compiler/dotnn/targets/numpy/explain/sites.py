@@ -25,7 +25,7 @@ def sites(
 
     `bodies` are what each call would have had, `names` the functions that serve them, `marks` the lines of the script.
     """
-    lines = {(mark.function, mark.target, mark.origin.op): mark.line for mark in marks}
+    lines = {(mark.function, mark.target, mark.origin.op): mark for mark in marks}
     found: dict[str, Site] = {}
     for phase in ("forward", "backward"):
         for call, path in _paths(root, phase):
@@ -46,7 +46,7 @@ def _of_body(
     body: Sequence[tree.Stmt],
     path: tuple[int, ...],
     function: str,
-    lines: Mapping[tuple[str, str, str], int],
+    lines: Mapping[tuple[str, str, str], Mark],
     found: dict[str, Site],
     *,
     in_loop: bool = False,
@@ -57,7 +57,8 @@ def _of_body(
         if not isinstance(stmt, tree.Assign | tree.Return) or stmt.origin.op == "call" or not stmt.origin.value:
             continue
         target, adds = (stmt.targets[0], stmt.sign == "+=") if isinstance(stmt, tree.Assign) else ("", False)
-        line = lines.get((function, target, stmt.origin.op), 0)
+        mark = lines.get((function, target, stmt.origin.op)) or lines.get((function, "", stmt.origin.op))
         is_whole = not (isinstance(after, tree.Do) and after.completes and after.completes == target)
-        site = Site(path, function, target, line, in_loop, adds, statements=1 if is_whole else 2)
+        target, line, at = (mark.target, mark.line, mark.at) if mark else (target, 0, ())
+        site = Site(path, function, target, line, in_loop, adds, statements=1 if is_whole else 2, at=at)
         found.setdefault(stmt.origin.value, site)

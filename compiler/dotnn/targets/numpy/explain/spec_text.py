@@ -57,6 +57,11 @@ class SpecText(SpecPlaces):
         depth = sum(1 for c in call.ancestors() if c.use is not None)
         return uses[depth].statement if depth < len(uses) else step.places.statement
 
+    def names(self, path: str) -> bool:
+        """Whether a statement names the value of a path, which is that of a step."""
+        step = self.steps.get(path)
+        return step is not None and self.defined(step.places.statement) == path.rpartition(".")[2]
+
     def defined(self, statement: Span | None) -> str:
         """Return the name that a statement gives to its value, "" where it gives none."""
         if statement is None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dotnn.codegen import learning_rate, optimizer, paste, tree
+from dotnn.codegen import augmenting, learning_rate, optimizer, paste, tree
 from dotnn.codegen import training as common
 from dotnn.codegen.epochs import GOES_ON, HEAD, Loop, Words
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.parts import shown, wrapped_pass
 from dotnn.codegen.preparing import fitted
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
+from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.figures import Figures
@@ -49,6 +50,8 @@ class TrainingWriter:
         self.scaling = ", scaling" if self.figures.unscales() else ""
         self.divided = any(self.parts[1:]) or self.fitted
         self.examples = 'parts["train"]' if self.divided else "examples"
+        self.augments = bool(augmenting.changes(model))
+        self.seen = "seen" if self.augments else self.examples
         self.count = f'len({self.examples}["{next(iter(model.inputs))}"])'
         self.shown = shown(self.added)
         figures, val_figures = (f"evaluate({self.shown}, {p}{self.scaling})" for p in (self.examples, 'parts["val"]'))
@@ -70,6 +73,7 @@ class TrainingWriter:
         found = self.figures.helpers() | optimizer.helpers(self.train)
         found |= {self.train.clip.entry.helper} if self.train.clip else set()
         found |= {plateau.entry.watches} if plateau else set()
+        found |= {"resampled"} if any(part.resampled for part in self.added) else set()
         found |= {"with_noise"} if self.train.setting("noise") else set()
         return found.union(*(paste.called_in(value) for _, value in constraints(self.model)))
 
@@ -97,6 +101,8 @@ class TrainingWriter:
             yield tree.Assign(("parts", "scaling" if self.fitted else "_"), prepared)
         else:
             yield tree.assign("examples", f'{prepared}[0]["train"]')
+        if any(part.resampled for part in self.added):
+            yield tree.assign(self.examples, f"resampled({self.examples}, seed)")
         if self._counts_examples():
             yield tree.assign("count", self.count)
         drawn = "init_params(seed, dtype)"
@@ -140,10 +146,17 @@ class TrainingWriter:
 
     def _first_gradient(self) -> Iterator[tree.Stmt]:
         """Yield the gradient before the first epoch: with all examples at once, an epoch ends with the next one."""
+        if self.full:
+            yield from self._augmented("len(history) + 1")
         if self._keeps_gradient():
-            yield tree.assign("grads", f'resume["grads"] if resume else {self._pass(self.examples)}[1]')
+            yield tree.assign("grads", f'resume["grads"] if resume else {self._pass(self.seen)}[1]')
         elif self.full:
-            yield tree.Assign(("loss", "grads"), self._pass(self.examples))
+            yield tree.Assign(("loss", "grads"), self._pass(self.seen))
+
+    def _augmented(self, epoch: str) -> Iterator[tree.Stmt]:
+        """Yield what changes the examples at random, as an epoch sees them."""
+        if self.augments:
+            yield tree.assign("seen", augmenting.augmented(self.examples, epoch))
 
     def _pass(self, batch: str) -> str:
         return f"{self.pass_}(params, {batch}{', rng=rng' * self.draws})"
@@ -162,7 +175,8 @@ class TrainingWriter:
 
     def _full_batch(self) -> Iterator[tree.Stmt]:
         yield from self._step()
-        yield tree.Assign(("loss", "grads"), self._pass(self.examples))
+        yield from self._augmented("epoch + 1")
+        yield tree.Assign(("loss", "grads"), self._pass(self.seen))
         yield tree.Do('history.append({"epoch": epoch, "loss": float(loss)})')
 
     def _batches(self) -> Iterator[tree.Stmt]:
@@ -174,6 +188,7 @@ class TrainingWriter:
             count = "count" if self._counts_examples() else self.count
             order = f"rng.permutation({count})" if self.train.shuffle else f"np.arange({count})"
             yield tree.Assign(("order", "total"), f"{order}, 0.0")
+        yield from self._augmented("epoch")
         size = "size" if self.train.setting("accumulate") else "BATCH_SIZE"
         yield tree.For(
             "for number in rng.permutation(len(batches))"
@@ -181,7 +196,7 @@ class TrainingWriter:
             else f"for chosen in np.split(order, range({size}, len(order), {size}))",
             (
                 *([tree.assign("chosen", "batches[number]")] if fixed else []),
-                tree.Assign(("loss", "grads"), self._pass(f"{{n: v[chosen] for n, v in {self.examples}.items()}}")),
+                tree.Assign(("loss", "grads"), self._pass(f"{{n: v[chosen] for n, v in {self.seen}.items()}}")),
                 tree.assign("total", added, "+="),
                 tree.If("not np.isfinite(loss)", (tree.Do("break"),)),
                 *self._step(),
@@ -241,23 +256,42 @@ class TrainingWriter:
             yield from _inverted(self.vanishing)
 
 
-def _inverted(paths: Iterable[tuple[str, ...]]) -> Iterator[tree.Stmt]:
-    """Yield what adds 1 / v to the arrays for values in the cache, by the keys that lead there.
+def _inverted(paths: Mapping[str, tuple[str, ...]]) -> Iterator[tree.Stmt]:
+    """Yield what adds 1 / v to the arrays for values in the cache, by their layers, each with the keys that lead there.
 
     Caches of equal blocks, which only their key in the whole one tells apart, are gone through in a loop.
     """
-    inner: dict[str, list[tuple[str, ...]]] = {}
-    for first, *rest in paths:
-        inner.setdefault(first, []).append(tuple(rest))
+    inner: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for layer, (first, *rest) in paths.items():
+        inner.setdefault(first, []).append((_beyond(layer, first), tuple(rest)))
     for rests, alike in itertools.groupby(inner, key=inner.__getitem__):
         some = tuple(alike)
         if len(some) == 1:
-            yield from (_inverse(literal(".".join([*some, *rest[:-1]])), literal(some[0]), rest) for rest in rests)
+            yield from (_inverse(literal(name.format(n=some[0])), literal(some[0]), rest) for name, rest in rests)
         else:
-            names = [f'f"{{n}}.{".".join(rest[:-1])}"' if rest[1:] else "n" for rest in rests]
-            body = [_inverse(name, "n", rest) for name, rest in zip(names, rests, strict=True)]
-            yield tree.For(f"for n in {literal(some)}", tuple(body))
+            yield tree.For(f"for n in {literal(some)}", tuple(_inverses(rests)))
+
+
+def _beyond(layer: str, first: str) -> str:
+    """Return the name of a layer, `{n}` in place of the key that it begins with."""
+    begins = f"{layer}.".startswith(f"{first}.")
+    return "{n}" + layer.removeprefix(first) if begins else layer
+
+
+def _inverses(rests: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[tree.Stmt]:
+    """Yield what adds 1 / v for the values in the cache of each `n`: at once where they differ in one key alone."""
+    last = rests[0][1][1:]
+    keys = tuple(rest[0] for name, rest in rests if (name, rest[1:]) == (f"{{n}}.{''.join(rest[:1])}", last))
+    at_once = f'{{f"{{n}}.{{k}}": 1 / cache[n][k]{_subscripts(last)} for k in {literal(keys)}}}'
+    if len(keys) == len(rests) > 1 and len(f"arrays |= {at_once}") <= WIDTH - 2 * INDENT:
+        yield tree.assign("arrays", at_once, "|=")
+    else:
+        yield from (_inverse("n" if name == "{n}" else f'f"{name}"', "n", rest) for name, rest in rests)
 
 
 def _inverse(name: str, first: str, rest: Iterable[str]) -> tree.Assign:
-    return tree.assign(f"arrays[{name}]", f"1 / cache[{first}]{''.join(f'[{literal(key)}]' for key in rest)}")
+    return tree.assign(f"arrays[{name}]", f"1 / cache[{first}]{_subscripts(rest)}")
+
+
+def _subscripts(keys: Iterable[str]) -> str:
+    return "".join(f"[{literal(key)}]" for key in keys)

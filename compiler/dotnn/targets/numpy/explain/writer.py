@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from dotnn.codegen import tree
-from dotnn.codegen.printer import COMMENT_COLUMN, print_body
+from dotnn.codegen.printer import COMMENT_COLUMN, RIGHT, print_body
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.diagnostics import Span
 from dotnn.ir.node import Node
@@ -18,6 +18,7 @@ from dotnn.targets.numpy.explain.call_statements import CallStatements
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.functions import Half, nodes_of
 
+NAMELESS = re.compile(r"output [^=]*$")
 WORD = re.compile(r"[^\W\d]\w*")
 WriteCall = Callable[[Call, Sequence[Call]], list[tree.Stmt]]
 FEW_NAMES = 9
@@ -25,12 +26,19 @@ FEW_NAMES = 9
 
 
 def _headed(heading: Sequence[tree.Stmt], made: Sequence[tree.Stmt]) -> list[tree.Stmt]:
-    """Return a paragraph; where its only line is what the spec says, it is not said twice."""
+    """Return a paragraph; where its only line is what the spec says, it is not said twice.
+
+    So it is said beside the only line of an output without a name.
+    """
     match heading, made:
         case [tree.Heading(text, place)], [tree.Assign(comment=shape) as line] if shape and place:
             code = f"{', '.join(line.targets)} = {line.value}"
-            if text.removeprefix("output ") == code and len(code) < COMMENT_COLUMN - INDENT:
+            short = len(code) < COMMENT_COLUMN - INDENT
+            if text.removeprefix("output ") == code and short:
                 return [replace(line, place=place)]
+            beside = f"{shape}   {text}"
+            if NAMELESS.match(text) and short and COMMENT_COLUMN + len(f"  {beside}  {place}") < RIGHT:
+                return [replace(line, comment=beside, place=place)]
     return [*heading, *made]
 
 

@@ -32,15 +32,12 @@ class FastEmitter(PlanWriter):
         self.graph = graph
         super().__init__(set(words()) | {v.name for v in self.graph.sources()} | names_in(self.graph))
         self.placed = place(self.graph)
-        self.axes = self.placed.axes
         self.folded, self.owners = self.placed.folded, self.placed.owners
         self._paths = {v.id: name for name, v in self.graph.params.items()}
         self.banners = Banners(model)
         self.producers = self.graph.producers()
         self.readers = readers(self.graph.nodes)
         self._ones: dict[int, str] = {}
-        self._copies: dict[int, str] = {}
-        self._steps: dict[int, str] = {}
         self._rows: dict[Rows, str] = {}
         self._made: set[int] = set()
 
@@ -82,49 +79,36 @@ class FastEmitter(PlanWriter):
             self._make(value, place)
         return value.name
 
+    def features(self, value: Value, start: int, stop: int, hint: str) -> str:
+        """Return a name for some features of a value's array."""
+        return self.bind(f"{value.name}_{hint}", f"{self.out(value)}[{start}:{stop}]")
+
     def _place(self, value: Value) -> Place:
         return self.placed.places[value.id]
 
     def _make(self, value: Value, place: Place) -> None:
         """Bind a value's name to its place."""
         first = place.buffer.first if place.buffer else value
-        sequence = self._sequence(value, place, first)
-        if sequence:
-            made = self._by_steps(value, sequence)
-        elif place.how not in ("kernel", "within"):
-            made = value.name
+        if place.how not in ("kernel", "within"):
             said = "the last row stays 1: it carries the bias" if place.how == "carrier" else ""
-            self.prepare(f"{made} = {self._expression(value, place, first)}", said)
+            self.prepare(f"{value.name} = {self._expression(value, place, first)}", said)
         if place.how == "over":
-            self.plan.reused.add(made)
+            self.plan.reused.add(value.name)
         if place.how in ("new", "zeros"):
-            self.sized(made, like(value))
-        if place.how == "same" and place.of and place.of.id in self._steps:
-            self._steps[value.id] = self._steps[place.of.id]
-
-    def _sequence(self, value: Value, place: Place, first: Value) -> str:
-        """Return the array with time first that a sequence is a view of; empty where it is none."""
-        if place.piece is not None and place.how == "rows":
-            return self.piece(place.piece) if len(value.type.shape) == 3 and not self.axes.batch_last else ""
-        if place.how == "over":
-            return self._steps.get(first.id, "")
-        if place.how == "new" and place.buffer and place.buffer.layout[0] == "steps":
-            time, features = value.type.example
-            return new_array((time, "size", features))
-        return ""
+            self.sized(value.name, like(value))
 
     def _expression(self, value: Value, place: Place, first: Value) -> str:
         """Return what a value's name is bound to."""
         source = place.of.name if place.of else ""
         dims = ", ".join(map(str, like(value)))
         spelled = {
-            "rows": lambda: self._rows_of_steps(place.piece) if place.piece else "",
+            "rows": lambda: self.piece(place.piece) if place.piece else "",
             "new": lambda: (planes if self.placed.planar(value) else new_array)(like(value)),
             "zeros": lambda: f"np.zeros(({dims}{',' * (len(like(value)) == 1)}), dtype)",
             "over": lambda: first.name,
             "same": lambda: source,
             "columns": lambda: f"{source}[{place.start}:{place.stop}]",
-            "part": lambda: f"{source}[{place.start}:{place.stop}]",
+            "part": lambda: f"{source}[{place.start}:{place.stop}]" if place.stop else f"{source}[{place.start}]",
             "reshaped": lambda: f"{source}.reshape({dims})",
             "repeated": lambda: repeated(source, value),
             "gradient": lambda: self._block("grads", place.paths),
@@ -143,29 +127,19 @@ class FastEmitter(PlanWriter):
         self._ones[value.id] = self.sized(name, (rows, "size"))
         return name
 
-    def _by_steps(self, value: Value, expression: str) -> str:
-        """Bind a sequence to an array with time first: `expression` has the axes [time, batch, features]."""
-        steps = self._steps[value.id] = self.free_name(f"{value.name}_steps")
-        self.plan.setup += [f"{steps} = {expression}", f"{value.name} = {steps}.transpose(0, 2, 1)"]
-        return steps
-
-    def _rows_of_steps(self, piece: Piece) -> str:
-        """Return what a loop hands out, the batch behind: one step, or all of them."""
-        return self.piece(piece) if self.axes.batch_last else f"{self.piece(piece)}.T"
-
     def piece(self, piece: Piece) -> str:
         """Return the expression of a piece of an array of all steps."""
         rows = f"{piece.start}" if piece.single else f"{piece.start or ''}:{'' if piece.stop is None else piece.stop}"
         if piece.columns:
-            return self.rows_of(piece.rows) + self.axes.cut(*piece.columns, before=rows)
+            return f"{self.rows_of(piece.rows)}[{rows}, {piece.columns[0]}:{piece.columns[1]}]"
         return self.rows_of(piece.rows) + (f"[{rows}]" if rows != ":" else "")
 
     def rows_of(self, rows: Rows) -> str:
         """Return the name of an array of all steps."""
         if rows.sequence is not None:
-            return self.steps(rows.sequence)
+            return self.out(rows.sequence)
         if rows not in self._rows:
-            dims = (rows.steps, *self.axes.ordered((rows.width,)))
+            dims = (rows.steps, rows.width, "size")
             made = self.rows_of(rows.over) if rows.over else new_array(dims)
             name = self._rows[rows] = self.once(rows.name, made, rows)
             if rows.over:
@@ -173,7 +147,7 @@ class FastEmitter(PlanWriter):
             else:
                 self.sized(name, dims)
             if rows.ones:
-                self.prepare(f"{name}[:, -1] = 1" if self.axes.batch_last else f"{name}[:, :, -1] = 1")
+                self.prepare(f"{name}[:, -1] = 1")
         return self._rows[rows]
 
     def transposed(self, value: Value) -> str:
@@ -183,7 +157,7 @@ class FastEmitter(PlanWriter):
     def flat(self, value: Value) -> str:
         """Return a name for a value's numbers in one row; its array must be contiguous, in whatever order of axes."""
         array = f"np.moveaxis({value.name}, 2, 0)" if self.planar(value) else value.name
-        return self.bind(f"{value.name}_flat", f"{self.time_first_name(value) or array}.reshape(-1)")
+        return self.bind(f"{value.name}_flat", f"{array}.reshape(-1)")
 
     def planar(self, value: Value) -> bool:
         """Whether a value's array is held in planes: its view with the channels behind is not contiguous."""
@@ -244,44 +218,7 @@ class FastEmitter(PlanWriter):
         axes = len(value.type.shape)
         if not value.type.batched or axes < 2 or value.type.dtype != "real":
             return value.name
-        if steps := self.time_first_name(value):
-            return self.bind(f"{value.name}_rows", f"{steps}.swapaxes(0, 1)")
         return self.bind(f"{value.name}_rows", self._batch_first(value))
-
-    def time_first_name(self, value: Value) -> str:
-        """Return the name of a sequence's array [time, batch, features], empty where it does not lie so."""
-        if value.id in self.placed.time_first:
-            self.out(value)
-        return self._steps.get(value.id, "")
-
-    def steps(self, value: Value) -> str:
-        """Return the name of a sequence's array by steps, as loops have them; of a copy, where it lies otherwise."""
-        if self.axes.batch_last:
-            self.out(value)
-            return value.name
-        if name := self.time_first_name(value):
-            return name
-        if value.id not in self._copies:
-            batch_first = self.bind(f"{value.name}_by_steps", f"{self.rows(value)}.swapaxes(0, 1)")
-            time, features = value.type.example
-            self._copies[value.id], _ = self.workspace(
-                f"{value.name}_steps", (time, "size", features), ("steps", value.id)
-            )
-            self.run(f"copyto({self._copies[value.id]}, {batch_first})")
-        return self._copies[value.id]
-
-    def steps_elsewhere(self, value: Value, expression: str) -> str:
-        """Return a name for the steps of a sequence that lies in another order itself."""
-        self._copies[value.id] = self.bind(f"{value.name}_steps", expression)
-        return self._copies[value.id]
-
-    def long_rows(self, value: Value) -> str:
-        """Return a name for the rows of all steps under each other: one product serves them all."""
-        return self.bind(f"{value.name}_long", f"{self.steps(value)}.reshape(-1, {value.type.example[-1]})")
-
-    def by_steps(self, value: Value) -> bool:
-        """Whether a sequence is, or will be, held with time first."""
-        return value.id in self.placed.time_first
 
     def integers(self, value: Value) -> str:
         """Return the name of an input or target of integers, bound where an op reads it as it is."""
@@ -333,10 +270,6 @@ class FastEmitter(PlanWriter):
             self.prepare(f"{out.name} = {line}")  # no step changes it
         else:
             self.run(f"{out.name} = {line}")
-
-    def step_of(self, value: Value) -> str:
-        """Return the name of a value that all steps of a loop read, with the axes of a step."""
-        return value.name if self.axes.batch_last else self.rows(value)
 
     def _loop(self, node: Node, loop: Loop) -> None:
         """Write a loop over time as explain does, on views with the batch in front."""

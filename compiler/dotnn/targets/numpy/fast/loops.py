@@ -1,6 +1,6 @@
 """Writing a loop over time: `for h_before, z_t, h_t in steps:`, where every name is an array that exists already.
 
-What a step leaves behind for the gradient lies in arrays [time, batch, features], whose pieces are taken out once, in
+What a step leaves behind for the gradient lies in arrays [time, features, batch], whose pieces are taken out once, in
 the set-up, and handed to the loop as tuples. Everything else lives in arrays that every step uses again.
 """
 
@@ -15,7 +15,7 @@ from dotnn.codegen.lines import commented, indented, with_comment
 from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
-from dotnn.targets.numpy.fast.arrays import new_array
+from dotnn.targets.numpy.fast.arrays import like, new_array
 from dotnn.targets.numpy.fast.kernels import kernel_in_loop
 from dotnn.targets.numpy.fast.placement.places import StepPlace
 from dotnn.targets.numpy.fast.placement.sequences import is_row
@@ -42,7 +42,6 @@ class LoopWriter:
         self.before: list[str] = []
         self.pieces: dict[str, str] = {}
         self.named: set[int] = set()
-        self.axes = e.axes
         self.prefix = self.node.layer.replace(".", "_") or self.node.outs[0].name
 
     def write(self) -> None:
@@ -62,7 +61,7 @@ class LoopWriter:
     def _start(self) -> None:
         """Bring the states to where the first step looks for them."""
         for entering, start in self.placed.starts:
-            value = "0" if start is None else self.e.step_of(start)
+            value = "0" if start is None else start.name
             if self.placed.places[entering.id].piece is None:
                 self.before.append(f"copyto({self.name(entering)}, {value})")
             else:
@@ -90,18 +89,17 @@ class LoopWriter:
     def _generic(self, node: Node) -> None:
         op, out = node.rule, node.out
         self.e.plan.helpers |= op.called(node)
-        line = op.line_of_both(node, lambda v: self.axes.batch_first(v.name, v))
+        line = op.line_of_both(node, _batch_first)
         written = out.type.dtype == "real"
-        self.run(f"copyto({self.axes.batch_first(self.out(out), out)}, {line})" if written else f"{out.name} = {line}")
+        target = _batch_first(replace(out, name=self.out(out))) if written else out.name
+        self.run(f"copyto({target}, {line})" if written else f"{target} = {line}")
 
     def _join(self, node: Node) -> None:
-        out, start = self.out(node.out), 0
+        start = 0
         for value in node.ins:
             stop = start + value.type.example[-1]
             if self.body.parts.get(self.body.root(value).id, (None,))[0] != node.out:
-                part = f"{out}{self.axes.cut(start, stop)}"
-                one_array = self.placed.place(node.out).piece is None
-                self.run(f"copyto({self.bind(f'{out}_part', part) if one_array else part}, {self.name(value)})")
+                self.run(f"copyto({self.features(node.out, start, stop, 'part')}, {self.name(value)})")
             start = stop
 
     def _stage(self) -> None:
@@ -110,14 +108,7 @@ class LoopWriter:
             source, place = self.body.sequences[value.id], self.placed.place(value)
             assert place.piece is not None
             target = self.e.bind(f"{value.name}_staged", self.e.piece(place.piece))
-            self.e.run(f"copyto({target}, {self._by_steps(source)})")
-
-    def _by_steps(self, source: Value) -> str:
-        """Return a name for a sequence by steps, with the axes that these have here."""
-        if self.axes.batch_last:
-            return source.name
-        by_steps = self.e.time_first_name(source)
-        return by_steps or self.e.bind(f"{source.name}_by_steps", f"{self.e.rows(source)}.swapaxes(0, 1)")
+            self.e.run(f"copyto({target}, {self.e.out(source)})")
 
     def _loop_lines(self) -> list[str]:
         """Return the loop: over tuples of pieces, masks, and the number of the step, where a line reads it."""
@@ -157,25 +148,21 @@ class LoopWriter:
                 self.run(f"copyto({self.name(entering)}, {self.name(leaving)})")
 
     def _finish(self) -> None:
-        """Hand out the states after the last step, and the sequences that others want in another order."""
-        for out, piece in self.placed.copied:
-            steps = self.e.steps_elsewhere(out, self.e.piece(piece))
-            self.e.out(out)
-            self.e.run(f"copyto({self.e.rows(out)}, {self.e.bind(f'{steps}_rows', f'{steps}.swapaxes(0, 1)')})")
+        """Hand out the states after the last step."""
         for out in self.node.outs:
             self.e.out(out)
         final = self.loop.outputs(self.node.outs)[1]
         for out, v in zip(final, self.loop.final, strict=True):
             if not self.placed.place(v).last:
                 entering = self.loop.entering[self.body.leaving[v.id]]
-                self.e.run(f"copyto({self.e.step_of(out)}, {self.name(entering)})")
+                self.e.run(f"copyto({out.name}, {self.name(entering)})")
 
     def name(self, value: Value) -> str:
         """Return what a value is called inside the loop."""
         root = self.body.root(value)
         if root.id not in self.body.inside:
             self.e.integers(root)
-            return self.e.step_of(root)
+            return root.name
         if root.id in self.body.sequences and not is_row(root.type):
             return root.name
         place = self.placed.place(root)
@@ -191,13 +178,13 @@ class LoopWriter:
         """Bind a name to an array that every step uses again: to its own, to columns, or to one that another had."""
         first = place.first
         if place.base is not None:
-            self.e.bind(value.name, self.name(place.base) + self.axes.cut(*place.columns), own=True)
+            self.e.bind(value.name, f"{self.name(place.base)}[{place.columns[0]}:{place.columns[1]}]", own=True)
         elif first.id == value.id:
-            dims = self.axes.like(value)
+            dims = like(value)
             self.e.sized(self.e.bind(value.name, new_array(dims), own=True), dims)
             if self.body.has_ones(value):
                 width = value.type.example[-1]
-                self.e.prepare(f"{value.name}{self.axes.cut(width - 1, width)} = 1")
+                self.e.prepare(f"{value.name}[{width - 1}] = 1")
         else:
             self.e.bind(value.name, self.name(first), own=True)
         if first.id != value.id:
@@ -209,21 +196,19 @@ class LoopWriter:
         """Return the name of the array that `value` is written to."""
         return self.name(value)
 
+    def features(self, value: Value, start: int, stop: int, hint: str) -> str:
+        """Return a name for some features of a value of the step."""
+        whole, piece = self.name(value), self.placed.place(self.body.root(value)).piece
+        if piece is None:
+            return self.bind(f"{whole}_{hint}", f"{whole}[{start}:{stop}]")
+        part = self.e.piece(piece.cut(start, stop))
+        name = self.e.step_name(f"{whole}_{hint}", part)
+        self.pieces[name] = part
+        return name
+
     def run(self, line: str, comment: str = "") -> None:
         """Append a statement to the body of the loop."""
         self.lines += commented(line, comment, STEP + INDENT)
-
-    def product(self, left: str, right: str, value: Value) -> None:
-        """Write a product of a step's rows and a matrix; where its place is strided, through a scratch array."""
-        out = self.out(value)
-        if self.axes.batch_last:
-            self.run(f"dot({self.e.bind(f'{right}_T', f'{right}.T')}, {left}, {out})")
-            return
-        if not self.placed.place(value).cut:
-            self.run(f"dot({left}, {right}, {out})")
-            return
-        scratch = self.scratch("dense", value.type.example[-1], "size")
-        self.lines += [f"dot({left}, {right}, {scratch})", f"copyto({out}, {scratch})"]
 
     def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
         """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`.
@@ -232,12 +217,12 @@ class LoopWriter:
         """
         place = self.placed.place(value)
         if place.piece is not None and value.id in self.body.sequences and value.type.example[0] <= SMALL:
-            dims = (self.loop.steps, *self.axes.like(value))
+            dims = (self.loop.steps, *like(value))
             whole, _ = self.e.workspace(f"{whole_name(value)}_slopes", dims, ("slopes", value.id, dtype), dtype=dtype)
             all_steps = self.e.bind(f"{whole_name(value)}_all", self.e.piece(place.piece))
             new = [line.format(a=all_steps, slope=whole) for line in lines]
             self.before += [line for line in new if line not in self.before]
-            name = self.e.step_name(f"{value.name}_slope")
+            name = self.e.step_name(f"{value.name}_slope", (value.id, whole))
             self.pieces[name] = whole
             return name
         slope = self.scratch("slope", *value.type.example, "size", dtype=dtype)
@@ -246,13 +231,8 @@ class LoopWriter:
         return slope
 
     def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
-        """Return the name of a scratch array, whose dimensions are given with the batch last."""
-        turned = self.axes.ordered(dims[:-1]) if dims and dims[-1] == "size" else dims
-        return self.e.scratch(hint, *turned, dtype=dtype)
-
-    def per_feature(self, name: str) -> str:
-        """Return a name for one number per feature that fits the arrays of a step."""
-        return self.bind(f"{name}_column", f"{name}[:, None]") if self.axes.batch_last else name
+        """Return the name of a scratch array."""
+        return self.e.scratch(hint, *dims, dtype=dtype)
 
     def number(self, hint: str, expression: str) -> str:
         """Return the name of a number in the arrays' own precision."""
@@ -267,13 +247,13 @@ class LoopWriter:
         return False
 
     def transposed(self, value: Value) -> str:
-        """Return a name for a contiguous transpose of a matrix, renewed before the loop: its rows are read T times."""
-        rows, columns = value.type.example
-        name, _ = self.e.workspace(f"{value.name}_turned", (columns, rows), ("turned", value.id))
-        line = f"copyto({name}, {self.e.transposed(value)})"
-        if line not in self.before:
-            self.before.append(line)
-        return name
+        """Return a name for the transpose of a value's matrix."""
+        return self.e.transposed(value)
+
+
+def _batch_first(value: Value) -> str:
+    """Return the expression of a step of a value with the batch in front."""
+    return f"{value.name}.T" if is_row(value.type) else value.name
 
 
 def zipped(wholes: Sequence[str]) -> str:
@@ -283,6 +263,13 @@ def zipped(wholes: Sequence[str]) -> str:
 
 def _wrapped_head(target: str, whole: str) -> list[str]:
     """Return the head of a loop over tuples of many arrays, on several lines."""
-    end = f") in {whole}:".replace(" ", "\0")  # may not be broken: it stands outside of the parentheses
-    lines = textwrap.wrap(f"for ({target}{end}", WIDTH - STEP, subsequent_indent=" " * 8, break_long_words=False)
+    called, opened, inside = f") in {whole}:".partition("(")
+    outside = called.replace(" ", "\0") + opened  # may not be broken: it stands in no parentheses
+
+    def broken(end: str) -> list[str]:
+        text = f"for ({target}{outside}{end}"
+        return textwrap.wrap(text, WIDTH - STEP, subsequent_indent=" " * 8, break_long_words=False)
+
+    whole_end = broken(inside.replace(" ", "\0"))
+    lines = whole_end if max(map(len, whole_end)) <= WIDTH - STEP else broken(inside)
     return [line.replace("\0", " ") for line in lines]

@@ -97,7 +97,7 @@ class PlanWriter:
         self.banner = ""
         self._taken = {unmarked(name) for name in taken}
         self._bound: dict[object, str] = {}
-        self._in_steps: dict[str, str] = {}
+        self._in_steps: dict[object, str] = {}
 
     def run(self, line: str, comment: str = "") -> None:
         """Append a statement to the step, under the banner of its own; its comment stands above if it is too long."""
@@ -171,11 +171,11 @@ class PlanWriter:
         self._taken.add(unmarked(name))
         return name
 
-    def step_name(self, hint: str) -> str:
-        """Return a free name for what every step of a loop binds anew; the same hint is the same thing."""
-        if hint not in self._in_steps:
-            self._in_steps[hint] = self.free_name(hint)
-        return self._in_steps[hint]
+    def step_name(self, hint: str, key: object) -> str:
+        """Return a free name for what every step of a loop binds anew; the same key is the same thing."""
+        if key not in self._in_steps:
+            self._in_steps[key] = self.free_name(hint)
+        return self._in_steps[key]
 
     def once(self, hint: str, expression: str, key: object) -> str:
         """Return the name of the expression that was bound to this key; bind it now if none was."""

@@ -13,9 +13,12 @@ def _explain(model: Model, count: int, place: str) -> Part:
     def wrap(inner: str) -> tuple[str, tree.Item]:
         share = "" if sums(model) else "share * "
         first = next(iter(model.inputs))
+        weights = model.weights if share else ""
+        part = f'len(piece["{first}"]) / count'
+        part = f'piece["{weights}"].sum() / sum_of_weights(batch["{weights}"])' if weights else part
         piece = (
             tree.assign("piece", "{n: v[start : start + BATCH_SIZE] for n, v in batch.items()}"),
-            *([tree.assign("share", f'len(piece["{first}"]) / count')] if share else []),
+            *([tree.assign("share", part)] if share else []),
             tree.Assign(("loss", "found"), f"{inner}(params, piece, rng=rng)"),
             tree.assign("total", f"{share}loss", "+="),
             tree.assign("grads", f"{{n: grads.get(n, 0) + {share}found[n] for n in PARAMS}}"),

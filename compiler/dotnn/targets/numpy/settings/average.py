@@ -41,16 +41,24 @@ def _explain(model: Model, average: Bound[Average], place: str) -> Part:
 
 
 def _explain_last(average: Bound[Average], said: str) -> Part:
+    unit, number_ = ("update", "done") if average.attrs["updates"] else ("epoch", "epoch")
     body = (
-        tree.assign('state["recent"][str(epoch % epochs)]', "{name: params[name] for name in PARAMS}"),
+        tree.assign(f'state["recent"][str({unit} % {unit}s)]', "{name: params[name] for name in PARAMS}"),
         tree.assign("recent", 'state["recent"]'),
         tree.assign('state["average"]', f"{{name: {MEAN_OF} for name in PARAMS}}"),
     )
-    arguments = ("state", "params", "epoch", f"epochs={average.attrs['epochs']}")
-    doc = f"Renew the mean of the weights of the last epochs: {average}."
+    arguments = ("state", "params", unit, f"{unit}s={average.attrs[f'{unit}s']}")
+    doc = f"Renew the mean of the weights of the last {unit}s: last({unit}s = {average.attrs[f'{unit}s']})."
     renew = tree.Function("renew_average", arguments, doc, said, body)
-    call = tree.Do("renew_average(state, params, epoch)")
-    return Part((renew,), kept={"average": "{}", "recent": "{}"}, epoch=(call,), shown=SHOWN)
+    call = (tree.Do(f"renew_average(state, params, {number_})"),)
+    of_updates = unit == "update"
+    return Part(
+        (renew,),
+        kept={"average": "{}", "recent": "{}"},
+        updated=call * of_updates,
+        epoch=call * (not of_updates),
+        shown=SHOWN,
+    )
 
 
 def _fast(model: Model, average: Bound[Average]) -> Part:
@@ -61,13 +69,19 @@ def _fast(model: Model, average: Bound[Average]) -> Part:
     ]
     shown = "average_params"
     if average.entry.equations is None:
+        number_, count = (
+            ("done", average.attrs["updates"]) if average.attrs["updates"] else ("epoch", average.attrs["epochs"])
+        )
         keep = tree.assign(
-            f'state["recent"][str(epoch % {average.attrs["epochs"]})]', "{name: params[name].copy() for name in PARAMS}"
+            f'state["recent"][str({number_} % {count})]', "{name: params[name].copy() for name in PARAMS}"
         )
         call = tree.Do('renew_average(average, state["recent"])')
         held, kept = {"average": "average"}, {"recent": "{}"}
         renew = tree.Prose("\n".join(_mean_lines(average)))
-        return Part((renew,), tuple(setup), kept, held, epoch=(keep, call), shown=shown)
+        both, of_updates = (keep, call), number_ == "done"
+        return Part(
+            (renew,), tuple(setup), kept, held, shown=shown, updated=both * of_updates, epoch=both * (not of_updates)
+        )
     setup.append(tree.assign("renew_average", "make_average(flat_average, w, begun=resume is not None)"))
     made = tree.Prose("\n".join(_moving_lines(average)))
     return Part((made,), tuple(setup), held={"average": "average"}, updated=(tree.Do("renew_average()"),), shown=shown)
@@ -76,7 +90,7 @@ def _fast(model: Model, average: Bound[Average]) -> Part:
 def _mean_lines(average: Bound[Average]) -> list[str]:
     return [
         "def renew_average(average, recent):",
-        f'    """Put the mean of the weights after the last epochs in `average`: {average}.',
+        f'    """Put the mean of the last weights in `average`: {average}.',
         "",
         f"    Source: {average.entry.source}.",
         '    """',

@@ -29,8 +29,3 @@ def overwritable(node: Node) -> Sequence[Value]:
     if over is None:
         return node.ins if node.rule.elementwise else ()
     return [node.ins[i] for i in (over(node) if callable(over) else over)]
-
-
-def by_steps(node: Node) -> bool:
-    """Whether a node reads and writes sequences that lie with time first."""
-    return node.loop is not None or node.rule.elementwise or kernel_of(node).steps

@@ -1,17 +1,15 @@
-"""Fast NumPy for the affine map and its gradient: one matrix product each, for a sequence one over all its steps."""
+"""Fast NumPy for the affine map and its gradient: one matrix product each, for a sequence one a step."""
 
 from __future__ import annotations
 
 from dotnn.ir.node import Node
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.pieces import reduce_examples
+from dotnn.targets.numpy.fast.kernels.pieces import per_feature, reduce_examples
 from dotnn.targets.numpy.fast.kernels.products import sum_of_products, times_matrix
 
 
 def _affine(e: Step, node: Node) -> bool:
     x, weight = node.ins[:2]
-    if e.by_steps(node.out):
-        return _affine_of_steps(e, node)
     if len(x.type.shape) == 3:
         return times_matrix(e, x.name, e.transposed(weight), node.out, node.ins[2:])
     if len(x.type.shape) != 2:
@@ -28,40 +26,23 @@ def _affine(e: Step, node: Node) -> bool:
     return True
 
 
-def _affine_of_steps(e: Step, node: Node) -> bool:
-    """All steps of all examples are the rows of one product."""
-    x, weight, *bias = node.ins
-    rows = e.long_rows(x)
-    e.out(node.out)
-    out = e.long_rows(node.out)
-    e.run(f"dot({rows}, {weight.name}, {out})")
-    if bias:
-        e.run(f"add({out}, {bias[0].name}, {out})")
-    return True
-
-
 def _step_affine(e: Step, node: Node) -> bool:
     x, weight, *bias = node.ins
-    e.product(x.name, weight.name, node.out)
+    out = e.out(node.out)
+    e.run(f"dot({e.transposed(weight)}, {x.name}, {out})")
     for vector in bias:
-        out = e.out(node.out)
-        e.run(f"add({out}, {e.per_feature(vector.name)}, {out})")
+        e.run(f"add({out}, {per_feature(e, vector.name)}, {out})")
     return True
 
 
 def _step_d_input(e: Step, node: Node) -> bool:
     d, weight = node.ins
-    e.product(d.name, e.transposed(weight), node.out)
+    e.run(f"dot({weight.name}, {d.name}, {e.out(node.out)})")
     return True
 
 
 def _d_input(e: Step, node: Node) -> bool:
     d, weight = node.ins
-    if e.by_steps(node.out):
-        rows = e.long_rows(d)
-        e.out(node.out)
-        e.run(f"dot({rows}, {e.transposed(weight)}, {e.long_rows(node.out)})")
-        return True
     if len(d.type.shape) == 3:
         return times_matrix(e, d.name, weight.name, node.out)
     if len(d.type.shape) != 2:
@@ -72,10 +53,6 @@ def _d_input(e: Step, node: Node) -> bool:
 
 def _d_weight(e: Step, node: Node) -> bool:
     x, d = node.ins
-    if e.by_steps(d):
-        x_rows, d_rows = e.long_rows(x), e.long_rows(d)
-        e.run(f"dot({e.bind(f'{x_rows}_T', f'{x_rows}.T')}, {d_rows}, {e.out(node.out)})", "all steps at once")
-        return True
     if len(d.type.shape) == 3:
         return sum_of_products(e, x, d, node.out)
     if len(d.type.shape) != 2:
@@ -90,10 +67,6 @@ def _d_weight(e: Step, node: Node) -> bool:
 
 def _sum_examples(e: Step, node: Node) -> bool:
     (d,) = node.ins
-    if e.by_steps(d):
-        rows = e.long_rows(d)
-        e.run(f"dot({e.bind(f'{rows}_ones', f'np.ones(len({rows}), dtype)')}, {rows}, {e.out(node.out)})")
-        return True
     if e.planar(d):
         planes = e.bind(f"{d.name}_planes", f"np.moveaxis({d.name}, 2, 0)")
         matrix = e.bind(f"{d.name}_matrix", f"{planes}.reshape({d.type.example[-1]}, -1)")
@@ -107,7 +80,7 @@ def _sum_examples(e: Step, node: Node) -> bool:
     return True
 
 
-AFFINE = Kernel("affine", _affine, in_loop=_step_affine, steps=True, folds=True)
-AFFINE_D_INPUT = Kernel("affine_d_input", _d_input, in_loop=_step_d_input, steps=True)
-AFFINE_D_WEIGHT = Kernel("affine_d_weight", _d_weight, steps=True)
-SUM_EXAMPLES = Kernel("sum_examples", _sum_examples, steps=True)
+AFFINE = Kernel("affine", _affine, in_loop=_step_affine, folds=True)
+AFFINE_D_INPUT = Kernel("affine_d_input", _d_input, in_loop=_step_d_input)
+AFFINE_D_WEIGHT = Kernel("affine_d_weight", _d_weight)
+SUM_EXAMPLES = Kernel("sum_examples", _sum_examples)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from dotnn.ir.expr import (
     Binary,
@@ -188,9 +187,9 @@ def _whole(expr: Expr) -> bool:
     return all(isinstance(part, Name | Number | Unary | Binary | Call) for part in walk(expr))
 
 
-def _names(e: Step, node: Node, *, batch_first: bool) -> dict[str, str]:
-    """Return what the operands are called: parameters, which meet the last axes, as columns where the batch is last."""
-    meets = not batch_first and any(v.type.batched for v in node.ins)  # a penalty is of parameters alone
+def _names(e: Step, node: Node) -> dict[str, str]:
+    """Return what the operands are called: parameters, which meet the last axes of an example, as columns."""
+    meets = any(v.type.batched for v in node.ins)  # a penalty is of parameters alone
     found = [_column(e, v) if meets and not v.type.batched else v.name for v in node.ins]
     return dict(zip(node.rule.names(len(node.ins)), found, strict=True))
 
@@ -199,7 +198,7 @@ def _column(e: Step, value: Value) -> str:
     return e.bind(f"{value.name}_column", f"{value.name}[..., None]") if value.type.shape else value.name
 
 
-def _expression(e: Step, node: Node, *, in_loop: bool = False) -> bool:
+def _expression(e: Step, node: Node) -> bool:
     formula = node.rule.formula(node)
     axes: tuple[int, ...] = ()
     if isinstance(formula, Method):
@@ -209,14 +208,13 @@ def _expression(e: Step, node: Node, *, in_loop: bool = False) -> bool:
         return False
     if not _whole(formula) or any(v.type.dtype != "real" for v in node.ins) or _is_plain(formula, axes):
         return False
-    first = in_loop and not e.axes.batch_last
-    writer = Writer(e, node, largest, _names(e, node, batch_first=first))
+    writer = Writer(e, node, largest, _names(e, node))
     if not axes:
         writer.into(writer.common(formula), e.out(node.out))
         return True
     whole = writer.operand(writer.common(formula))
     kept = node.op == "expression_derivative"
-    over = axes if first or not largest.type.batched else _behind(axes, len(largest.type.shape))
+    over = _behind(axes, len(largest.type.shape)) if largest.type.batched else axes
     where = over[0] if len(over) == 1 else over
     e.run(f"add.reduce({whole}, {where}, None, {e.out(node.out)}{', True' if kept else ''})")
     return True
@@ -275,10 +273,8 @@ def _over_of_derivative(node: Node) -> list[int]:
     return [] if product is None else _over(product, node)
 
 
-IN_LOOP = partial(_expression, in_loop=True)
-
-EXPRESSION = Kernel("expression", _expression, IN_LOOP, over=_over_of_expression)
-EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, IN_LOOP, over=_over_of_expression)
-PARAMETER_DERIVATIVE = Kernel("parameter_derivative", _expression, IN_LOOP, over=())
+EXPRESSION = Kernel("expression", _expression, _expression, over=_over_of_expression)
+EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, _expression, over=_over_of_expression)
+PARAMETER_DERIVATIVE = Kernel("parameter_derivative", _expression, _expression, over=())
 DEFINED = Kernel("defined", _defined, over=_over_of_defined)
 DEFINED_DERIVATIVE = Kernel("defined_derivative", _defined_derivative, over=_over_of_derivative)

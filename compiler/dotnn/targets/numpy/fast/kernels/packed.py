@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from dotnn.ir.node import Node
+from dotnn.ir.node import Node, Value
 from dotnn.ir.tensor import Attrs
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
+from dotnn.targets.numpy.fast.kernels.pieces import per_feature
 
 
 def _row(e: Step, hint: str, numbers: Sequence[float], widths: Sequence[int]) -> str:
@@ -20,25 +21,21 @@ def _scaled_tanh(e: Step, node: Node) -> bool:
     (z,), attrs = node.ins, node.attrs
     out, source = e.out(node.out), z.name
     if attrs["before"] is not None:
-        before = e.per_feature(_row(e, "before_tanh", attrs["before"], attrs["widths"]))
+        before = per_feature(e, _row(e, "before_tanh", attrs["before"], attrs["widths"]))
         e.run(f"multiply({z.name}, {before}, {out})")
         source = out
     e.run(f"tanh({source}, {out})", "all gates at once: sigmoid(z) = tanh(z/2)/2 + 1/2")
-    if e.axes.batch_last:
-        _scale_blocks(e, out, attrs)
-        return True
-    e.run(f"multiply({out}, {_row(e, 'behind_tanh', attrs['factor'], attrs['widths'])}, {out})")
-    e.run(f"add({out}, {_row(e, 'half_or_zero', attrs['shift'], attrs['widths'])}, {out})")
+    _scale_blocks(e, node.out, attrs)
     return True
 
 
-def _scale_blocks(e: Step, out: str, attrs: Attrs) -> None:
-    """Multiply and shift the gates that are sigmoids; features first, gates side by side are a block."""
+def _scale_blocks(e: Step, out: Value, attrs: Attrs) -> None:
+    """Multiply and shift the gates that are sigmoids: such as lie side by side are a block."""
     start = 0
     for (factor, shift), gates in groupby(zip(attrs["factor"], attrs["shift"], attrs["widths"], strict=True), _scale):
         stop = start + sum(width for _, _, width in gates)
         if (factor, shift) != (1, 0):
-            block = e.bind(f"{out}_sigmoids", f"{out}[{start}:{stop}]")
+            block = e.features(out, start, stop, "sigmoids")
             e.run(f"multiply({block}, {e.number('half', repr(factor))}, {block})")
             e.run(f"add({block}, {e.number('half', repr(shift))}, {block})")
         start = stop
@@ -49,13 +46,14 @@ def _scale(gate: tuple[float, float, int]) -> tuple[float, float]:
 
 
 def _stack_rows(e: Step, node: Node) -> bool:
-    """Copy parameters that do not lie one behind the other."""
+    """Copy what does not lie there from the start."""
     out, start = e.out(node.out), 0
     for value in node.ins:
         matrix = len(value.type.shape) == 2
         stop = start + (value.type.example[0] if matrix else 1)
-        part = e.bind(f"{out}_part", f"{out}[{start}:{stop}]" if matrix else f"{out}[{start}]")
-        e.run(f"copyto({part}, {value.name})")
+        if not e.is_part(value, node.out, start):
+            part = e.bind(f"{out}_part", f"{out}[{start}:{stop}]" if matrix else f"{out}[{start}]")
+            e.run(f"copyto({part}, {value.name})")
         start = stop
     return True
 
@@ -68,9 +66,16 @@ def _rows(e: Step, node: Node) -> bool:
 
 
 def _scale_columns(e: Step, node: Node) -> bool:
-    (weight,) = node.ins
+    (weight,), out, start = node.ins, e.out(node.out), 0
     row = _row(e, "before_tanh", node.attrs["factors"], node.attrs["widths"])
-    e.run(f"multiply({weight.name}, {row}, {e.out(node.out)})")
+    all_of_it = [(0, weight.type.example[-1])]
+    pieces, before = node.attrs.get("columns", all_of_it), ":, " * (len(weight.type.example) - 1)
+    for first, last in pieces:
+        stop = start + last - first
+        cuts = [f"[{before}{first}:{last}]", f"[{first}:{last}]", f"[{before}{start}:{stop}]"]
+        operands = [f"{name}{cut}" for name, cut in zip((weight.name, row, out), cuts, strict=True)]
+        e.run(f"multiply({', '.join(operands if len(pieces) > 1 else (weight.name, row, out))})")
+        start = stop
     return True
 
 

@@ -76,19 +76,22 @@ def _weight_gradient(e: Step, node: Node, left: str, right: str, result: str) ->
 
 def sum_of_products(e: Step, a: Value, d: Value, result: Value) -> bool:
     """Sum the products of every feature of one sequence with every feature of the other, over time and batch."""
-    factors = [by_position(e, a), by_position(e, d)]
-    if None in factors:
+    factors = by_position(e, a), by_position(e, d)
+    if factors[0] is None or factors[1] is None:
         return False
-    time, widths = a.type.example[0], [math.prod(v.type.example[1:]) for v in (a, d)]
-    first = e.scratch("columns", widths[0], time, "size")
-    second = e.scratch("rows", time, "size", widths[1])
-    e.run(f"copyto({first}, {e.bind(f'{factors[0]}_columns', f'{factors[0]}.swapaxes(0, 1)')})")
-    e.run(f"copyto({second}, {e.bind(f'{factors[1]}_each', f'{factors[1]}.swapaxes(1, 2)')})")
+    left, right = _columns(e, a, factors[0], "columns"), _columns(e, d, factors[1], "other_columns")
     out = e.out(result)
-    left_matrix = e.bind(f"{first}_matrix", f"{first}.reshape({widths[0]}, -1)")
-    right_matrix = e.bind(f"{second}_matrix", f"{second}.reshape(-1, {widths[1]})")
-    e.run(f"dot({left_matrix}, {right_matrix}, {e.bind(f'{out}_matrix', f'{out}.reshape({widths[0]}, -1)')})")
+    matrix = out if len(result.type.example) == 2 else _matrix(e, result, math.prod(a.type.example[1:]), "matrix")
+    e.run(f"dot({left}, {e.bind(f'{right}_T', f'{right}.T')}, {matrix})", "all steps at once")
     return True
+
+
+def _columns(e: Step, value: Value, source: str, hint: str) -> str:
+    """Copy a sequence so that every step of every example is a column; return the name of the matrix."""
+    time, *features = value.type.example
+    copy = e.scratch(hint, math.prod(features), time, "size")
+    e.run(f"copyto({copy}, {e.bind(f'{source}_by_features', f'{source}.swapaxes(0, 1)')})")
+    return e.bind(f"{copy}_matrix", f"{copy}.reshape({math.prod(features)}, -1)")
 
 
 def _pairs(e: Step, node: Node, left: str, right: str, result: str) -> bool:

@@ -32,8 +32,8 @@ def _more_affine(e: Step, node: Node) -> bool:
 
 def _step_affine(e: Step, node: Node) -> bool:
     xz, h, weight = node.ins
-    e.product(h.name, weight.name, node.out)
     z = e.out(node.out)
+    e.run(f"dot({e.transposed(weight)}, {h.name}, {z})")
     e.run(f"add({z}, {xz.name}, {z})")
     return True
 
@@ -73,7 +73,7 @@ def _d_second(e: Step, node: Node) -> bool:
     return True
 
 
-ZERO_STATE = Kernel("zero_state", _zero_state, result="zeros", steps=True)
+ZERO_STATE = Kernel("zero_state", _zero_state, result="zeros")
 CUT = Kernel("cut", in_loop=_cut, over=(0,))
 STEP_AFFINE = Kernel("step_affine", _more_affine, in_loop=_step_affine, over=())
 GATED_SUM = Kernel("gated_sum", _gated_sum, over=(0, 1, 2, 3))

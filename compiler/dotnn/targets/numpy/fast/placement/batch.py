@@ -10,12 +10,11 @@ from itertools import pairwise
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value, readers
-from dotnn.targets.numpy.fast.axes import BATCH_FIRST, BATCH_LAST, Axes
 from dotnn.targets.numpy.fast.kernels import kernel_of, overwritable
 from dotnn.targets.numpy.fast.placement.folding import foldable
 from dotnn.targets.numpy.fast.placement.places import How, Layout, Order, Piece, Place
 from dotnn.targets.numpy.fast.placement.pool import Pool
-from dotnn.targets.numpy.fast.placement.sequences import fits, is_sequence, time_first
+from dotnn.targets.numpy.fast.placement.sequences import fits, is_sequence
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
 
 
@@ -23,15 +22,12 @@ from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
 class Placement:
     """Where every value of a step lives, for a writer that decides nothing.
 
-    `axes` are those of the steps of loops, `time_first` the sequences that lie with time first, `folded` the affine
-    nodes whose bias is one more row of W by the numbers of W and b, `pairs` the gradients that are written together
-    with their loss, `loops` the places inside loops, by the identity of the node.
+    `folded` are the affine nodes whose bias is one more row of W by the numbers of W and b, `pairs` the gradients that
+    are written together with their loss, `loops` the places inside loops, by the identity of the node.
     """
 
     graph: Graph
-    axes: Axes = BATCH_FIRST
     places: dict[int, Place] = field(default_factory=dict)
-    time_first: set[int] = field(default_factory=set)
     folded: dict[int, Node] = field(default_factory=dict)
     pairs: dict[int, Node] = field(default_factory=dict)
     loops: dict[int, LoopPlacement] = field(default_factory=dict)
@@ -64,8 +60,7 @@ class Placer:
     def __init__(self, graph: Graph, *, reuse: bool) -> None:
         self.graph, self.training = graph, graph.loss is not None
         folded = foldable(graph) if self.training else {}
-        axes, by_time = (BATCH_FIRST, time_first(graph)) if self.training else (BATCH_LAST, set())
-        self.found = Placement(graph, axes, time_first=by_time, folded=folded, owners=_owners(graph))
+        self.found = Placement(graph, folded=folded, owners=_owners(graph))
         self.carried = {node.ins[0].id for node in folded.values()}
         self.paths = {v.id: name for name, v in graph.params.items()}
         self.readers = readers(graph.nodes)
@@ -112,7 +107,7 @@ class Placer:
     def layout(self, value: Value) -> Layout:
         """Return how a value's own array lies."""
         image = value.type.batched and len(value.type.shape) == 4 and value.id not in self.positions
-        order: Order = "planes" if image else "steps" if value.id in self.found.time_first else "features"
+        order: Order = "planes" if image else "features"
         return order, value.type.shape
 
     def put(self, value: Value, place: Place) -> None:
@@ -232,6 +227,11 @@ class Placer:
             if join.out.id not in self.found.places:
                 self.settle(join.out, Place("new"))
             self.settle(value, Place("part", of=join.out, start=start, stop=start + value.type.example[-1]))
+        elif (stack := self.stack_of(value)) is not None:
+            start = sum(_rows(v) for v in stack.ins[: stack.ins.index(value)])
+            if stack.out.id not in self.found.places:
+                self.settle(stack.out, Place("new"))
+            self.settle(value, Place("part", of=stack.out, start=start, stop=_end(start, value)))
         return value.id in self.found.places
 
     def settle(self, value: Value, place: Place) -> None:
@@ -245,6 +245,11 @@ class Placer:
             return None
         joins = (n for n in self.readers.get(value.id, []) if n.rule.joins and n.loop is None)
         return next((n for n in joins if n.ins.count(value) == 1), None)
+
+    def stack_of(self, value: Value) -> Node | None:
+        """Return the stack in which a value that is made for it can be written from the start."""
+        stacks = [n for n in self.readers.get(value.id, []) if n.rule.stacks and n.ins.count(value) == 1]
+        return stacks[0] if stacks and value.id in self.producers else None
 
     def gradients(self, value: Value) -> tuple[str, ...] | None:
         """Return the parameters whose gradients are the rows of a value, where these lie one behind the other."""
@@ -273,12 +278,22 @@ class Placer:
             self.array(value, (), ())
             return
         self.settle(value, Place("rows", piece=piece))
-        if piece.columns or not is_sequence(value.type):
+        if piece.columns and is_sequence(value.type):
             self.found.strided.add(value.id)
 
     def note_gate(self, out: Value, piece: Piece) -> None:
         """Remember a sequence that lies in columns of an array which holds nothing but pieces of one value."""
         self.gates[out.id] = piece
+
+
+def _rows(value: Value) -> int:
+    """Return how many rows of a stack a value is."""
+    return value.type.example[0] if len(value.type.example) == 2 else 1
+
+
+def _end(start: int, value: Value) -> int:
+    """Return where a matrix ends in a stack, 0 for a vector."""
+    return start + _rows(value) if len(value.type.example) == 2 else 0
 
 
 def _owners(graph: Graph) -> dict[int, str]:

@@ -17,12 +17,12 @@ Part = tuple[Value, int, int]
 class Body:
     """What is known of the values of one step before any of them has a place.
 
-    `keeps`: sequences and states that are joined keep all their steps, as a product over all steps needs them.
+    Sequences and states that are joined keep all their steps: a product over all steps needs them, and what is copied
+    for all steps at once costs one call, and not one at every step.
     """
 
     node: Node
     loop: Loop
-    keeps: bool = True
 
     @cached_property
     def leaving(self) -> dict[int, int]:
@@ -69,8 +69,6 @@ class Body:
     @cached_property
     def staged(self) -> set[int]:
         """Slices that only a join reads: all steps of them are copied to where it has them, before the loop."""
-        if not self.keeps:
-            return set()
         joined = {v.id for n in self.loop.nodes if n.rule.joins for v in n.ins}
         return {v.id for v in self.loop.slices if v.id in joined and len(self.readers[v.id]) == 1}
 
@@ -118,8 +116,6 @@ class Body:
     @cached_property
     def joints(self) -> set[int]:
         """Joins that hold a sequence, or a state that enters the step, of which all steps are kept."""
-        if not self.keeps:
-            return set()
         moved = [self.parts[v.id][0] for v in (*self.loop.slices, *self.loop.entering) if v.id in self.parts]
         return {base.id for base in moved}
 
@@ -128,15 +124,6 @@ class Body:
         made = self.made.get(value.id)
         joins = made is not None and made.rule.joins
         return joins and sum(v.type.example[-1] for v in self.made[value.id].ins) < value.type.example[-1]
-
-    def replaces(self, node: Node, k: int) -> bool:
-        """Whether a node may write the new state number k where the old one lies in a join: nobody reads that later."""
-        entering = self.loop.entering[k]
-        if self.keeps or entering.id not in self.parts:
-            return False
-        nodes, join = list(self.nodes), self.parts[entering.id][0]
-        late = [n for v in (entering, join) for n in nodes[nodes.index(node) :] if v in map(self.root, n.ins)]
-        return not late and nodes.index(self.made[join.id]) < nodes.index(node)
 
     def holds_state(self, join: Value) -> bool:
         """Whether a join holds a state that enters the step, which has its array of all steps there."""

@@ -10,7 +10,7 @@ from dotnn.targets.numpy.fast.placement.batch import Placement
 from dotnn.targets.numpy.fast.placement.places import Piece, Place, StepPlace
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
 
-ORDERS = {"features": "features first", "planes": "planes of images", "steps": "time first"}
+ORDERS = {"features": "features first", "planes": "planes of images"}
 
 
 def describe(placed: Placement) -> str:
@@ -56,7 +56,7 @@ def _place(place: Place) -> str:
         "over": f"over {of}",
         "same": f"is {of}",
         "columns": columns,
-        "part": columns,
+        "part": columns if place.stop else f"{of}[{place.start}]",
         "reshaped": f"view of {of}",
         "repeated": f"repeats {of}",
         "zeros": "new array of zeros",
@@ -74,7 +74,7 @@ def _step(value: Value, place: StepPlace) -> str:
     if place.piece is not None:
         return f"step of {_piece(place.piece)}"
     if place.base is not None:
-        return f"{place.base.name}[:, {place.columns[0]}:{place.columns[1]}]"
+        return f"{place.base.name}[{place.columns[0]}:{place.columns[1]}]"
     return "new array" if place.first.id == value.id else f"over {place.first.name}"
 
 

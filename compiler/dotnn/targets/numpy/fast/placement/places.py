@@ -2,7 +2,7 @@
 
 Arrays of a batch are held features first, batch last ("features"); those of images as planes, one per channel, seen
 through a view with the channels behind ("planes"): rows and columns move under a kernel, so they must lie together.
-Sequences that loops go through are held time first, [time, batch, features] ("steps").
+Of a sequence every step lies so, one behind the other: [time, features, batch].
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 from dotnn.ir.node import Value
 from dotnn.ir.tensor import Dim
 
-Order = Literal["features", "planes", "steps"]
+Order = Literal["features", "planes"]
 Layout = tuple[Order, tuple[Dim, ...]]
 """How an array lies, and the shape of a value in it. A value may take over any array of its layout."""
 
@@ -22,7 +22,7 @@ How = Literal[
     "over",  # the array of a value that nobody reads any more, `of`
     "same",  # it is `of` by another name
     "columns",  # `start` to `stop` of `of`, which is cut
-    "part",  # `start` to `stop` of `of`, a concatenation
+    "part",  # `start` to `stop` of `of`, which is put together; row `start` where there is no stop
     "reshaped",  # the numbers of `of` in another shape
     "repeated",  # the numbers of `of`, each several times: nothing is written there
     "zeros",  # an array that is zero from the start
@@ -52,10 +52,10 @@ class Buffer:
 
 @dataclass(eq=False)
 class Rows:
-    """An array of all steps of a loop, [time, batch, features].
+    """An array of all steps of a loop, [time, features, batch].
 
     It is the array of a sequence outside, one that the loop takes over, or one that it makes, of so many `steps` and
-    features; `ones`: its last column is 1.
+    features; `ones`: its last feature is 1.
     """
 
     name: str
@@ -120,8 +120,3 @@ class StepPlace:
     def reused(self) -> bool:
         """Whether it is an array of its own that every step uses again."""
         return self.piece is None and self.base is None and self.first.type.dtype == "real"
-
-    @property
-    def cut(self) -> bool:
-        """Whether it is a part of an array: with the batch in front its rows do not lie side by side."""
-        return self.base is not None or bool(self.piece and self.piece.columns)

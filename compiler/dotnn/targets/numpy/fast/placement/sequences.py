@@ -1,48 +1,12 @@
-"""Which sequences lie with time first, and which x W + b is computed inside the loop that reads it.
-
-A loop reads and writes one step [batch, features] at a time, and the products over all steps want those under each
-other as rows: both find what they need in an array [time, batch, features].
-"""
+"""Which loops can be written with arrays that exist already, and what their values are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from dotnn.ir.graph import Graph
-from dotnn.ir.node import Loop, Node, Value
+from dotnn.ir.node import Loop, Node
 from dotnn.ir.tensor import TensorType
-from dotnn.targets.numpy.fast.kernels import by_steps, kernel_in_loop
-
-
-def time_first(graph: Graph) -> set[int]:
-    """Return the sequences that loops read or write, and those that are computed from such row by row.
-
-    Not those that another op reads or writes: the loop then makes a copy.
-    """
-    found = {v.id for node in graph.nodes for v in _of_loop(node) if is_sequence(v.type)}
-    for node in filter(by_steps, graph.nodes):
-        found |= _by_rows(node, found)
-    return found - _elsewhere(graph)
-
-
-def _by_rows(node: Node, found: set[int]) -> set[int]:
-    """Return the result of a node that computes a sequence row by row from one of those that are found."""
-    if node.loop is not None or not is_sequence(node.out.type):
-        return set()
-    as_long = {v.id for v in node.ins if v.type.shape[:2] == node.out.type.shape[:2]}
-    return {node.out.id} if as_long & found else set()
-
-
-def _elsewhere(graph: Graph) -> set[int]:
-    """Return what comes from outside, and what ops read or write that may take the features for the first axis."""
-    sources = {v.id for v in (*graph.inputs.values(), *graph.targets.values())}
-    return sources | {v.id for node in graph.nodes if not by_steps(node) for v in (*node.ins, *node.outs)}
-
-
-def _of_loop(node: Node) -> Iterator[Value]:
-    """Yield the sequences of a loop."""
-    if node.loop is not None and fits(node.loop):
-        yield from (*node.loop.sequences(node.ins), *node.loop.outputs(node.outs)[0])
+from dotnn.targets.numpy.fast.kernels import kernel_in_loop
 
 
 def is_sequence(type: TensorType) -> bool:

@@ -28,15 +28,14 @@ class LoopPlacement:
     """Where the values of one loop live.
 
     `starts` are the places of the states before the first step, by their number, with what is copied there (None for
-    zero); `copied` are sequences that are handed out in another order than the loop holds them in.
+    zero).
     """
 
     def __init__(self, placer: Placer, node: Node, loop: Loop) -> None:
         self.placer, self.node, self.loop = placer, node, loop
-        self.body = Body(node, loop, keeps=placer.training or bool(loop.collected))
+        self.body = Body(node, loop)
         self.places: dict[int, StepPlace] = {}
         self.starts: list[tuple[Value, Value | None]] = []
-        self.copied: list[tuple[Value, Piece]] = []
         self.joints: dict[int, Rows] = {}
         counted = (n for n in loop.nodes if n.out.id not in self.body.alias)
         self._counts = Counter(self.body.root(v).id for n in counted for v in n.ins)
@@ -58,7 +57,7 @@ class LoopPlacement:
         made = self.placer.producers.get(start.id)
         zero = made is not None and Property.ZERO in made.rule.algebra.has
         base, first, last = self.body.parts.get(entering.id, (None, 0, 0))
-        if not self.body.keeps or (base is None and not {entering.id, leaving.id} & self.body.kept):
+        if base is None and not {entering.id, leaving.id} & self.body.kept:
             self.places[entering.id] = self._settled(entering) or StepPlace(entering, uses=self._counts[entering.id])
             self.starts.append((entering, None if zero else start))
             return
@@ -109,20 +108,16 @@ class LoopPlacement:
                 self.place(self.body.made[k].out)
 
     def _collect(self, value: Value, out: Value) -> None:
-        """Place a sequence that is handed out: the array of all steps of a value, or a copy in another order."""
-        found = self.placer.found
-        body, in_order = self.body, found.axes.batch_last or out.id in found.time_first
-        own = value.id in body.made and value.id not in self.places.keys() | body.parts.keys() | body.joints
-        if own and in_order:
+        """Place a sequence that is handed out: the array of all steps of a value."""
+        body = self.body
+        if value.id in body.made and value.id not in self.places.keys() | body.parts.keys() | body.joints:
             self.places[value.id] = StepPlace(value, Piece(Rows(value.name, sequence=out)), pinned=True)
             self.placer.hand_out(out, None)
             return
         piece = self.place(value).piece
         assert piece is not None
-        self.placer.hand_out(out, piece if in_order else None)
-        if not in_order:
-            self.copied.append((out, piece))
-        elif value.id in body.parts and body.parts[value.id][0].id in body.made.keys() - body.joints:
+        self.placer.hand_out(out, piece)
+        if value.id in body.parts and body.parts[value.id][0].id in body.made.keys() - body.joints:
             self.placer.note_gate(out, piece)  # beside sequences and states there is nothing to overwrite
 
     def _results(self) -> None:
@@ -169,10 +164,6 @@ class LoopPlacement:
         if value.type.dtype != "real" or not is_row(value.type):
             self.places.setdefault(value.id, StepPlace(value, pinned=True))
         if value.id in self.places:
-            return
-        k = self.body.leaving.get(value.id)
-        if k is not None and self.body.replaces(node, k):
-            self.places[value.id] = self.places[self.loop.entering[k].id]
             return
         settled = self._settled(value)
         held = None if settled else self._over(node, value) or self._freed(value)

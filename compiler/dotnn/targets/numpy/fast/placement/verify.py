@@ -13,9 +13,8 @@ the compiler, never of a spec.
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count, product
 from types import CodeType, ModuleType
 from typing import Any
@@ -44,15 +43,15 @@ def verify_plan(plan: Plan, script: str) -> None:
     naming the statement, the value that it reads, and the statement that destroyed it.
     """
     module = ModuleType("planned")
-    exec(compile(script, "planned", "exec"), vars(module))
+    exec(_compiled(script, "exec"), vars(module))
     parsed = _parsed(plan.setup), _parsed(plan.step)
     for training, branch in _ways(plan, [*parsed[0], *parsed[1]]):
         make = _names_of_prediction if plan.results else _names
         names = [make(plan, module, training=training) for _ in ("apart", "placed")]
         with np.errstate(all="ignore"):
             _Machine(plan, *names, branch=branch).run(*parsed)
-    _code.cache_clear()
-    _text.cache_clear()
+    for known in (_code, _text, _parts):
+        known.cache_clear()
 
 
 def _ways(plan: Plan, statements: Sequence[ast.stmt]) -> Iterator[tuple[bool, bool]]:
@@ -73,6 +72,8 @@ class _Memory:
         self._writers: dict[int, tuple[Array, int, Array]] = {}
 
     def evaluate(self, tree: ast.expr) -> Any:
+        if isinstance(tree, ast.Name) and tree.id in self.names:
+            return self.names[tree.id]
         return eval(_code(tree), self.names)
 
     def writers(self, array: Array) -> Array:
@@ -205,9 +206,8 @@ class _Machine:
             if pairs and not (isinstance(tree, ast.Subscript) and pairs[0][0].base is None):
                 yield from ((_text(tree), *pair) for pair in pairs)
                 return
-        if not _is_size(tree):
-            for child in ast.iter_child_nodes(tree):
-                yield from self._arrays(child)
+        for child in _parts(tree):
+            yield from self._arrays(child)
 
     def _compare(self, apart: Array, placed: Array, reads: str) -> None:
         expected, found = self.apart.writers(apart), self.placed.writers(placed)
@@ -251,13 +251,19 @@ def _parsed(lines: Sequence[str]) -> list[ast.stmt]:
 
 @cache
 def _code(tree: ast.AST) -> CodeType:
-    if isinstance(tree, ast.stmt):
-        return compile(ast.Module([tree], []), "plan", "exec")
-    read = copy.copy(tree)
-    if isinstance(read, ast.Name | ast.Attribute | ast.Subscript):  # it may be the target of an assignment
-        read.ctx = ast.Load()
-    assert isinstance(read, ast.expr)
-    return compile(ast.Expression(read), "plan", "eval")
+    return _compiled(_text(tree), "exec" if isinstance(tree, ast.stmt) else "eval")
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str, mode: str) -> CodeType:
+    """Compile a text; the steps of many networks have the same statements."""
+    return compile(text, "plan", mode)
+
+
+@cache
+def _parts(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return what an expression that is no array may find arrays in."""
+    return () if _is_size(tree) else tuple(ast.iter_child_nodes(tree))
 
 
 @cache

@@ -1,0 +1,102 @@
+"""A run of runs, opened: what its members say together of prepared examples, and of those that were in no bag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dotnn.commands.seeing.comparisons import comparisons
+from dotnn.commands.seeing.figures import Figures, compared_figures, own_figures
+from dotnn.commands.seeing.run import PARTS, Run, outputs_of
+from dotnn.ir.interpret import helper_functions
+from dotnn.model.model import MetricTerm
+from dotnn.running.combining import Together, members_of, together_of
+from dotnn.running.preparing import in_own_units, targets_in_own_units
+from dotnn.running.run_contents import check_finished, faults_of_runs, history_of, kept_in, result_of
+from dotnn.running.spec_files import Arrays
+from dotnn_runtime.run_folder import RunFolder
+from dotnn_runtime.script.bags import bag_rows
+
+OUT_OF_BAG = "training examples, each by the members whose bag lacks it"
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Runs of one spec that answer together. All have the same data and the same preparation."""
+
+    folder: RunFolder
+    members: Sequence[Run]
+    together: Together
+
+    @classmethod
+    def open(cls, folder: RunFolder) -> Ensemble:
+        """Read the members of a run. Raises `CompileError` for one that is not finished, or is damaged."""
+        with faults_of_runs():
+            first, *others = members_of(folder)
+            run = Run.open(str(first.path))
+            members = [run]
+            for other in others:
+                check_finished(other)
+                kept = kept_in(other, run.module)
+                told = replace(run, history=history_of(other), result=result_of(other))
+                members.append(replace(told, folder=other, kept=kept))
+            return cls(folder, members, together_of(folder))
+
+    @property
+    def run(self) -> Run:
+        """Its first member, which knows the spec and the data."""
+        return self.members[0]
+
+    def figures(self, examples: Arrays, part: str) -> Figures:
+        """Return the figures of what the members say together of prepared examples."""
+        return self._figures(examples, PARTS.get(part, part), None)
+
+    def out_of_bag(self, train: Arrays) -> Figures | None:
+        """Return the figures of the training part, each example told by the members that have not seen it.
+
+        None where every example is in all bags.
+        """
+        count = len(next(iter(train.values())))
+        unseen = np.ones((len(self.members), count), bool)
+        for row, member in zip(unseen, self.members, strict=True):
+            row[bag_rows(count, int(member.folder.manifest["seed"]))] = False
+        some = unseen.any(axis=0)
+        if not some.any():
+            return None
+        examples = {name: values[some] for name, values in train.items()}
+        return self._figures(examples, OUT_OF_BAG, unseen[:, some])
+
+    def _figures(self, examples: Arrays, part: str, counted: np.ndarray | None) -> Figures:
+        found = [outputs_of(member, examples) for member in self.members]
+        model, scaling = self.run.model, self.run.kept.scaling
+        own = [in_own_units(model, outputs, scaling) for outputs in found]
+        outputs = self.together.outputs(own, counted)
+        compared = comparisons(self.run, examples, outputs)
+        count = len(next(iter(examples.values())))
+        return Figures(
+            self.folder.path.as_posix(),
+            part,
+            count,
+            float("nan"),
+            self._metrics(examples, outputs),
+            compared,
+            compared_figures(compared),
+            [own_figures(member, examples) for member in self.members],
+        )
+
+    def _metrics(self, examples: Arrays, outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Return the spec's metrics of outputs in their own units, but for those that weights or a mask act on."""
+        names = {path: name for name, path in self.run.model.outputs.items()}
+        plain = [m for m in self.run.model.train.metrics if m.output in names and not (m.written or m.counts)]
+        plain = [m for m in plain if not m.mask.name]
+        return {m.key: self._metric(m, outputs[names[m.output]], examples) for m in plain}
+
+    def _metric(self, metric: MetricTerm, values: np.ndarray, examples: Arrays) -> float:
+        target = {metric.target: examples[metric.target]}
+        theirs = targets_in_own_units(self.run.model, target, self.run.kept.scaling)[metric.target]
+        function: Any = helper_functions()[metric.function]
+        with np.errstate(all="ignore"):
+            return float(function(values, theirs, **metric.attrs))

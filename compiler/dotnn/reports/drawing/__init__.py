@@ -1,0 +1,1 @@
+"""What several pictures of a run draw alike."""

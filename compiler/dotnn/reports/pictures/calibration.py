@@ -1,0 +1,34 @@
+"""Whether probabilities are as often right as they say: reliability diagrams."""
+
+from __future__ import annotations
+
+from dotnn.reports.drawing.marks import figure
+from dotnn.reports.drawing.squares import Curve, Square, draw_squares
+from dotnn.reports.pictures.base import Picture
+from dotnn.reports.seen import Classes, Seen
+
+MOST_OUTPUTS = 4
+
+
+def draw(seen: Seen) -> str:
+    """Return for each output of probabilities how often they are right, in ten equal bins (Niculescu-Mizil 2005)."""
+    found = [one for one in seen.compared if isinstance(one, Classes) and one.probable][:MOST_OUTPUTS]
+    squares = [Square(f"{one.output} against {one.target}", [_curve(one)]) for one in found]
+    described = f"the {seen.part} part: " + "; ".join(square.curves[0].label for square in squares)
+    names = ("probability", "share of examples")
+    return draw_squares(f"{seen.model.name}: calibration", described, names, squares)
+
+
+def _curve(one: Classes) -> Curve:
+    found = one.calibration(one.weights)
+    what = f"of {one.labels[one.positive]}" if one.positive >= 0 else "of the predicted class"
+    return Curve(f"{what}: calibration error {figure(found.error)}", found.predicted, found.observed, marked=True)
+
+
+CALIBRATION = Picture(
+    "calibration",
+    "how often probabilities are right, beside what they say",
+    "outputs that are probabilities of classes",
+    "Whether probabilities hold",
+    draw,
+)
