@@ -28,6 +28,10 @@ from dotnn_runtime.script.selfcheck import generic_batch
 ROOT = Path(__file__).parents[1]
 SPECS = ROOT / "specs"
 STYLES = ("explain", "fast")
+IN_TURN = ("decoupled", "gan")
+"""Specs with several sections of `train`; `tests/members/test_turns.py` and `dotnn check` look at these."""
+OF_ONE = [path for path in sorted(SPECS.glob("*.nn")) if path.stem not in IN_TURN]
+"""The specs with one."""
 STEP = 1e-20
 REQUIRED = "DOTNN_REQUIRE_SYSTEM_TOOLS" in os.environ
 """`.ci/run` sets it once it has installed the system's programs that tests need: there, absence is a failure."""

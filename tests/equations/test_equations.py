@@ -6,7 +6,7 @@ from equations.evaluate import Evaluation
 from equations.reader import Reader
 from fuzz.grow import spec
 from samples import CHOSEN_SPECS, EXPRESSION_SPECS, LAYER_SPECS, layer_spec, loss_settings, loss_spec
-from support import SPECS, as_module, generic_point, model_of
+from support import OF_ONE, SPECS, as_module, generic_point, model_of
 
 from dotnn.commands.explaining.script import explanation
 from dotnn.ir.expr import Call, Index, Name
@@ -71,7 +71,7 @@ def assert_equations(found, values):
     return count
 
 
-@pytest.mark.parametrize("path", sorted(SPECS.glob("*.nn")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_ONE, ids=lambda path: path.stem)
 def test_specs(path):
     found = explanation(Compilation.read(str(path)))
     assert assert_equations(found, values_of(found, path)) >= len(list(found.graph.all_nodes())) / 2

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from samples import LAYER_SPECS
-from support import SPECS, as_module, model_of
+from support import OF_ONE, SPECS, as_module, model_of
 
 from dotnn.core.diagnostics import Source
 from dotnn.ir.interpret import run
@@ -19,7 +19,7 @@ from dotnn.targets.numpy.fast.placement.verify import InvalidPlan, verify_plan
 from dotnn.targets.numpy.script import plans
 from dotnn_runtime.script.selfcheck import generic_batch
 
-PATHS = sorted(SPECS.glob("*.nn"))
+PATHS = OF_ONE
 MODES = """model M {
   input  x: [6, 3]
   target t: [2]

@@ -246,10 +246,21 @@ def test_what_acts_on_a_whole_training_is_refused(key):
     assert [d.code for d in refused.value.diagnostics] == ["NN337"]
 
 
-def test_tensorflow_is_refused_clearly():
+@pytest.mark.parametrize(
+    ("name", "why"), [("batch norm", "renew"), ("decay", "adds"), ("fixed batches", "kept")], ids=lambda text: text
+)
+def test_what_tensorflow_cannot_do_in_turn_is_refused(name, why):
     with pytest.raises(CompileError) as refused:
-        compilation(GAN).script("tensorflow")
+        compilation(regime(name)).script("tensorflow")
     assert [d.code for d in refused.value.diagnostics] == ["NN337"]
+    assert why in refused.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize("command", ["explain", "overfit", "diff"])
+def test_commands_for_one_training_say_so(command, tmp_path):
+    (tmp_path / "gan.nn").write_text(GAN)
+    asked = CliRunner().invoke(main, [command, str(tmp_path / "gan.nn")])
+    assert asked.exit_code == 1 and "NN337" in asked.stderr
 
 
 STOPS = """model M { input x: [3]  target t: [2]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from dotnn.codegen import learning_rate, optimizer, training, tree
-from dotnn.codegen.lines import literal
+from dotnn.codegen.lines import indented, literal, on_the_page
+from dotnn.codegen.wrap import WIDTH
 from dotnn.model.model import EarlyStop, Model, StopWhen, Turn
 from dotnn.model.turns import alone, predicting
 
@@ -102,6 +103,15 @@ def words(mapping: dict[str, str]) -> Callable[[str], str]:
     """Return the function that puts words in the place of others."""
     pattern = re.compile(rf"\b({'|'.join(map(re.escape, mapping))})\b")
     return lambda text: pattern.sub(lambda match: mapping[match[1]], text)
+
+
+def fitted(text: str) -> str:
+    """Return a part of a script, whose names have become longer, in lines that fit on the page."""
+    made: list[str] = []
+    for line in text.strip("\n").split("\n"):
+        room = len(line) - len(line.lstrip())
+        made += indented(on_the_page(line.strip(), room), room) if len(line) > WIDTH else [line]
+    return "\n".join(made)
 
 
 # ------------------------------------------------------------------------------------------------------ the loop

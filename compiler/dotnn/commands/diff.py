@@ -26,7 +26,7 @@ def command(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[
     from dotnn.reports.console import show_json, warn
     from dotnn.session import Compilation
 
-    begun = Compilation.read(spec, sets)
+    begun = Compilation.read(spec, sets).of_one("dotnn diff")
     warn(begun.warnings)
     found = compare(begun, steps, begun.model.train.seed if seed is None else seed)
     if as_json:

@@ -242,6 +242,13 @@ def _in_common(turns: Sequence[Turn]) -> Train:
     return replace(first, losses=tuple(losses), metrics=tuple(metrics), stops=(), clip=None)
 
 
+def with_handed(model: Model) -> Model:
+    """Return a model with the losses of all sections, those of what is handed on, too."""
+    losses = tuple(term for turn in model.turns for term in turn.train.losses)
+    handed = {h.name: _declared(model, h, turn.span) for turn in model.turns for h in turn.handed}
+    return replace(model, targets={**model.targets, **handed}, train=replace(model.train, losses=losses))
+
+
 def _reads_handed(turn: Turn, targets: Mapping[str, str]) -> bool:
     return any(handed.name in targets for handed in turn.handed)
 

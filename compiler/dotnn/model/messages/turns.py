@@ -71,9 +71,9 @@ def one_at_a_time(span: Span, command: str) -> Diagnostic:
     return Diagnostic(CODE, f"{command} is for one training, and here several sections take turns", span, help=help)
 
 
-def unwritten(span: Span, target: str) -> Diagnostic:
-    help = "use --target numpy"
-    return Diagnostic(CODE, f"sections that take turns cannot be written for {target} yet", span, help=help)
+def unwritten(span: Span, target: str, what: str, reason: str) -> Diagnostic:
+    message = f"sections that take turns cannot be written for {target} with {what}: {reason}"
+    return Diagnostic(CODE, message, span, help="use --target numpy")
 
 
 def cannot_take_turns(span: Span, what: str, reason: str, help: str) -> Diagnostic:

@@ -36,6 +36,14 @@ def loss_lines(model: Model, graph: Graph, network: Network) -> list[str]:
     return [*body.lines, f"return {graph.loss.name}"]
 
 
+def lines_of(model: Model, graph: Graph, network: Network, nodes: Sequence[Node]) -> list[str]:
+    """Return the lines of some of the losses. Raises `CompileError` for one that has no formula in TensorFlow."""
+    body = _Body(model, graph, network)
+    for node in nodes:
+        body.node(node)
+    return body.lines
+
+
 class _Body:
     """The lines so far, and which values they have taken out of `values` and `batch`."""
 

@@ -14,11 +14,9 @@ from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context
 from dotnn.codegen.tables import constants
 from dotnn.codegen.wrap import INDENT, WIDTH
-from dotnn.core.diagnostics import CompileError
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node
 from dotnn.ir.op import no_gradient
-from dotnn.model import messages
 from dotnn.model.model import Model
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer, parameters, training_loop
@@ -54,7 +52,9 @@ def script(draft: Draft) -> str:
     """
     model, distribute = draft.model, draft.options.get("distribute")
     if draft.parts:
-        raise CompileError([messages.turns.unwritten(model.turns[0].span, "TensorFlow")], model.source)
+        from dotnn.targets.keras.turns import script_of_turns
+
+        return script_of_turns(draft)
     check(model, distribute)
     names, mark = (
         names_of(draft.graph),
@@ -62,12 +62,12 @@ def script(draft: Draft) -> str:
     )
     graph = mark.on(draft.graph)
     network = Network(model, graph, mark, draft.words, distributed=bool(distribute))
-    stacked = _stacked(model, network)
+    stacked = stacked_rows(model, network)
     check_stacked(model, stacked)
     losses = loss_lines(model, graph, network)
     pasted = paste.called_in(
         "\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES
-    ) | _activations(network)
+    ) | used_activations(network)
     pasted |= {BASE} if any(step.layer.expand for step in model.steps) else set()
     layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, PACKAGES)
     context: dict[str, object] = {
@@ -75,11 +75,11 @@ def script(draft: Draft) -> str:
         **constants(model, graph, lambda v: network.keys[v.id]),
         "layers": [*paste.sources(layers, PACKAGES), *network.functions.values()],
         "init_lines": indented(training.init_lines(model, draft.values)),
-        "model_lines": indented(_model_lines(model, graph, network)),
-        "variable_lines": indented(_variable_lines(model, network, stacked), 8),
+        "model_lines": indented(model_lines(model, graph, network)),
+        "variable_lines": indented(variable_lines(model, network, stacked), 8),
         "stacked": literal(stacked) if stacked else "",
         "stacked_frozen": any(model.params[name].frozen for name in stacked),
-        "read_lines": indented(_read_lines(network)),
+        "read_lines": indented(read_lines(network)),
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train, stacked=bool(stacked)),
         "regime": training_loop.context(model, distribute),
@@ -104,13 +104,14 @@ def script(draft: Draft) -> str:
     return headed(model, text, draft.facts)
 
 
-def _activations(network: Network) -> set[str]:
+def used_activations(network: Network) -> set[str]:
     """Return the functions that stand in the model without being called: `activation=gelu`."""
     text = "\n".join(network.lines)
     return {n for n in ("gelu",) if f"activation={n}" in text or f"Activation({n}" in text}
 
 
-def _model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
+def model_lines(model: Model, graph: Graph, network: Network) -> list[str]:
+    """Return the lines of `build_model` that make the model."""
     inputs = ", ".join(f'"{n}": {v.name}' for n, v in graph.inputs.items())
     outputs = ", ".join(f'"{n}": {word}' for n, word in network.outputs.items())
     ends = [f"{{{inputs}}}", f"{{{outputs}}}", f'name="{model.name}"']
@@ -134,7 +135,7 @@ def _train_call(model: Model, distribute: str) -> list[str]:
     return wrapped("params, history = train(", arguments, ")")
 
 
-def _train_options(distribute: str) -> list[str]:
+def train_options(distribute: str) -> list[str]:
     """Return the lines of `command_line` for what `train` of a NumPy script has not."""
     lines = [
         'command.add_argument("--export", metavar="DIR", help="folder for a SavedModel")',
@@ -149,7 +150,8 @@ def _train_options(distribute: str) -> list[str]:
     return lines
 
 
-def _variable_lines(model: Model, network: Network, stacked: dict[str, tuple[str, ...]]) -> list[str]:
+def variable_lines(model: Model, network: Network, stacked: dict[str, tuple[str, ...]]) -> list[str]:
+    """Return the entries of `variables`: where Keras keeps each parameter."""
     later_rows = {name for rows in stacked.values() for name in rows[1:]}
     lines = []
     for full in model.params:
@@ -162,7 +164,7 @@ def _variable_lines(model: Model, network: Network, stacked: dict[str, tuple[str
     return lines
 
 
-def _stacked(model: Model, network: Network) -> dict[str, tuple[str, ...]]:
+def stacked_rows(model: Model, network: Network) -> dict[str, tuple[str, ...]]:
     """Return the parameters that are the rows of one variable in Keras, by the first of them."""
     rows: dict[tuple[str, str], list[str]] = {}
     for full in model.params:
@@ -172,7 +174,8 @@ def _stacked(model: Model, network: Network) -> dict[str, tuple[str, ...]]:
     return {names[0]: tuple(names) for names in rows.values()}
 
 
-def _read_lines(network: Network) -> list[str]:
+def read_lines(network: Network) -> list[str]:
+    """Return the entries of what the losses and metrics read besides the outputs."""
     return [f'    "{key}": model.get_layer("{layer}").output,' for key, layer in network.read.items()]
 
 
@@ -186,7 +189,7 @@ def _differences(model: Model, network: Network, distribute: str, *, samples: bo
         "noted_at_once": False,
         "more_made_of": ', "precision": options.precision',
         **result_files(model, "weights.npz", "model.keras", "history.csv"),
-        "train_options": indented(_train_options(distribute)),
+        "train_options": indented(train_options(distribute)),
         "checked_with": "differences of the loss",
         "metric_functions": metric_functions(model),
         "metric_lines": indented(training.metric_lines(model, names, loss, "values"), 8),
@@ -195,6 +198,13 @@ def _differences(model: Model, network: Network, distribute: str, *, samples: bo
         "restore": 'assign(network, state["best_params"])',
         "keep_shown": "average.keep()",
         "fitted": "history",
+        **prediction(model, network, samples=samples),
+    }
+
+
+def prediction(model: Model, network: Network, *, samples: bool) -> dict[str, object]:
+    """Return what the template of `predict` shows."""
+    return {
         "predict_dtype": "model.variable_dtype",
         "predict_setup": [
             "model = params if isinstance(params, keras.Model) else build_model(params)",

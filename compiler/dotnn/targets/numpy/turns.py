@@ -90,7 +90,8 @@ class _Part:
 
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
-        return common.words(self.own)(render(TEMPLATES, template, self.context)).strip("\n")
+        text = common.words(self.own)(render(TEMPLATES, template, self.context))
+        return common.fitted(text.replace(f"`{self.section.called('forward')}`", "`forward`"))
 
     @property
     def own(self) -> dict[str, str]:
@@ -147,6 +148,7 @@ class _Script:
             "regime": {
                 "checkpoint": model.train.checkpoint,
                 "train_head": wrapped("def train(", TRAIN_ARGUMENTS, "):"),
+                "resampled": False,
             },
             "samples": any(part.graph.samples for part in self.parts),
             "draws": any(part.graph.draws for part in self.parts),
@@ -187,7 +189,13 @@ class _Script:
 
     def _updates(self) -> list[str]:
         shapes = {s.name: {name: self.model.params[name].shape for name in s.turn.updates} for s in self.sections}
-        return [f"    {literal(name)}: {literal(table)}," for name, table in shapes.items()]
+        return [
+            line
+            for name, table in shapes.items()
+            for line in indented(
+                wrapped(f"{literal(name)}: {{", [f"{literal(n)}: {s}" for n, s in table.items()], "},", 4)
+            )
+        ]
 
     def _handed(self, part: _Part) -> dict[str, tuple[int, ...]]:
         targets = part.section.model.targets

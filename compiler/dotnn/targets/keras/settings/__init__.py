@@ -14,6 +14,9 @@ from dotnn.core.registry import collect
 from dotnn.model import messages
 from dotnn.model.model import Model
 
+IN_A_GRAPH = "an epoch is one graph there, and this cannot be part of it"
+SPREAD = "where a batch is spread over several devices"
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -31,8 +34,6 @@ class Setting:
 
 
 SETTINGS: dict[str, Setting] = collect(__name__, __path__, Setting)
-IN_A_GRAPH = "an epoch is one graph there, and this cannot be part of it"
-SPREAD = "where a batch is spread over several devices"
 
 
 def check(model: Model, distribute: str) -> None:

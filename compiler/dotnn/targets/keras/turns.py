@@ -1,0 +1,328 @@
+"""The TensorFlow script of sections that take turns: one network, a loss and an optimizer of each section.
+
+The network computes all that any section reads; what a section does not read is not computed in its step, which is one
+graph. What a section needs is written by the templates of a script with one; its functions then get its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dotnn.codegen import learning_rate, paste, training, tree
+from dotnn.codegen import turns as common
+from dotnn.codegen.definitions import metric_functions
+from dotnn.codegen.heading import headed, header
+from dotnn.codegen.hygiene import Mark, names_of
+from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.printer import printed
+from dotnn.codegen.regime import TRAIN_ARGUMENTS
+from dotnn.codegen.regime import modules as regime_modules
+from dotnn.codegen.render import Parts, assembled, render
+from dotnn.codegen.shared import result_files, training_context
+from dotnn.codegen.tables import constants
+from dotnn.codegen.turns import Says, Section
+from dotnn.core.diagnostics import CompileError
+from dotnn.ir.node import Node
+from dotnn.model import messages
+from dotnn.model.model import Model
+from dotnn.model.turns import with_handed
+from dotnn.passes.build import build
+from dotnn.targets.base import Draft
+from dotnn.targets.keras import optimizer
+from dotnn.targets.keras.cells import BASE
+from dotnn.targets.keras.layout import as_black
+from dotnn.targets.keras.loss import lines_of
+from dotnn.targets.keras.lowered import PACKAGES
+from dotnn.targets.keras.network import Network
+from dotnn.targets.keras.script import (
+    CUTS,
+    TEMPLATES,
+    model_lines,
+    prediction,
+    read_lines,
+    stacked_rows,
+    train_options,
+    used_activations,
+    variable_lines,
+)
+
+SAYS = Says(
+    "{{name: variables(network)[name].numpy() for name in {table}}}",
+    "assign(network, weights(network) | {best})",
+)
+FUNCTIONS = ("total_loss", "loss_and_grads", "make_optimizer", "trained", "learning_rate")
+
+
+def script_of_turns(draft: Draft) -> str:
+    """Return the text of the script. Raises `CompileError` for what cannot be written, and `NamesMeet`."""
+    return _Script(draft).text()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A section, and the nodes of its losses."""
+
+    section: Section
+    nodes: tuple[Node, ...]
+    weights: tuple[tuple[str, float], ...]
+    lines: tuple[str, ...]
+
+    @cached_property
+    def context(self) -> dict[str, Any]:
+        train = self.section.turn.train
+        made = optimizer.context(train, stacked=False)
+        return {
+            "optimizer": made,
+            "regime": {"learning_rate": learning_rate.written(train), "constraints": []},
+            "loss_lines": indented([*self.lines]),
+            "name": self.section.name,
+            "hands": {h.name: h.of for h in self.section.model.hands},
+            "table": self.section.table,
+        }
+
+    def written(self, template: str) -> str:
+        """Return what a template says of this section, under its own names."""
+        text = render(TEMPLATES, template, self.context)
+        own = {name: self.section.called(name) for name in FUNCTIONS}
+        text = common.words(own)(text)
+        text = text.replace("network.trainable_variables", f"list({own['trained']}(network).values())")
+        name = self.context["optimizer"]["name"]
+        if self.context["optimizer"]["base"] != name:
+            text = re.sub(rf"(?<![.\w]){name}\b(?=[(:])", f"{name}Of{self.section.name.title()}", text)
+        return common.fitted(text)
+
+
+class _Script:
+    def __init__(self, draft: Draft) -> None:
+        self.draft, self.model = draft, with_handed(draft.model)
+        self.sections = common.sections_of(draft.model)
+        self.mark = Mark.for_text(self.model.source.whole + self.model.source.path + "".join(draft.options.sets))
+        _check(draft.model, draft)
+        self.plain = build(self.model)
+        for step in draft.style.passes(draft.options, draft.words):
+            self.plain = step(self.plain)
+        self.graph = self.mark.on(self.plain)
+        self.network = Network(self.model, self.graph, self.mark, draft.words, distributed=False)
+        if stacked_rows(self.model, self.network):
+            self._refuse("parameters that are rows of one variable in Keras", "they may belong to several sections")
+        self.parts = [self._part(section) for section in self.sections]
+
+    def _refuse(self, what: str, reason: str) -> None:
+        span = self.draft.model.turns[0].span
+        raise CompileError([messages.turns.unwritten(span, "TensorFlow", what, reason)], self.model.source)
+
+    def _part(self, section: Section) -> _Part:
+        spans = {term.span: term.weight for term in section.turn.train.losses}
+        nodes = tuple(n for n in self.graph.phase("loss") if n.op != "total" and n.span in spans)
+        read = {v.id for n in nodes for v in n.ins}
+        ends = [n for n in nodes if n.out.id not in read]
+        weights = tuple((n.out.name, spans[n.span]) for n in ends if n.span is not None)
+        total = " + ".join(name if weight == 1 else f"{weight} * {name}" for name, weight in weights)
+        lines = (*lines_of(self.model, self.graph, self.network, nodes), f"return {total}")
+        return _Part(section, nodes, weights, lines)
+
+    def text(self) -> str:
+        network, words = self.network, names_of(self.plain)
+        losses = [line for part in self.parts for line in part.lines]
+        called = paste.called_in("\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES)
+        called |= used_activations(network) | training.init_helpers(self.model)
+        called |= {BASE} if any(step.layer.expand for step in self.model.steps) else set()
+        layers = paste.needed(called - {"locate", "DataError"}, PACKAGES)
+        modules = set().union(*(regime_modules(s.turn.train) for s in self.sections))
+        alone = self.draft.options.get("helpers") != "import"
+        made = Parts(TEMPLATES, PACKAGES, layers, modules, alone, "turns")
+        text = as_black(self.mark.off(assembled(made, self._context(layers)), words | network.words_made))
+        return headed(self.draft.model, text, self.draft.facts)
+
+    def _context(self, layers: list[str]) -> dict[str, object]:
+        model, network, declared = self.model, self.network, self.draft.model
+        state = [name for name, p in declared.params.items() if not p.trained]
+        arguments = [a if not a.startswith("dtype") else "dtype=None" for a in TRAIN_ARGUMENTS]
+        return {
+            **header(declared, self.draft.facts, self.draft.style.name),
+            **constants(declared, self.graph, lambda v: network.keys[v.id], dead=()),
+            "updates": [
+                line
+                for s in self.sections
+                for line in indented(wrapped(f"{literal(s.name)}: [", [*map(literal, s.turn.updates)], "],", 4))
+            ],
+            "parts": self.parts,
+            "lsuv": {},
+            "handed": any(s.turn.handed for s in self.sections),
+            "layers": [*paste.sources(layers, PACKAGES), *network.functions.values()],
+            "init_lines": indented(training.init_lines(declared, self.draft.values)),
+            "model_lines": indented(model_lines(declared, self.graph, network)),
+            "variable_lines": indented(variable_lines(declared, network, {}), 8),
+            "stacked": "",
+            "stacked_frozen": False,
+            "read_lines": indented(read_lines(network)),
+            "regime": {
+                "checkpoint": model.train.checkpoint,
+                "train_head": wrapped("def train(", arguments, "):"),
+                "resampled": False,
+            },
+            "distribute": "",
+            "train_call": indented(self._train_call()),
+            "xla": network.xla,
+            "cut": any(node.op in CUTS for node in self.graph.all_nodes()),
+            "state": bool(state),
+            "samples": self.graph.samples,
+            "weights": "{**PARAMS, **STATE}" if state else "PARAMS",
+            **training_context(declared, ", resident=np.inf"),
+            "workers": False,
+            "framework_errors": True,
+            "more_made_of": ', "precision": options.precision',
+            **result_files(declared, "weights.npz", "model.keras", "history.csv"),
+            "train_options": indented(train_options("")),
+            "checked_with": "differences of the loss",
+            "early": None,
+            "metric_functions": [*dict.fromkeys(text for s in self.sections for text in metric_functions(s.model))],
+            **prediction(declared, network, samples=self.graph.samples),
+            "turn_lines": indented(printed([*self._turns()], 8), 8),
+            "fit_lines": indented(printed([*self._fit()], 4), 4),
+            "evaluate_lines": indented(printed([*self._evaluate()], 4), 4),
+        }
+
+    def _train_call(self) -> list[str]:
+        arguments = ["data", "epochs=options.epochs", "seed=options.seed"]
+        arguments += ["resume=resume"] if self.model.train.checkpoint else []
+        return wrapped("params, history = train(", [*arguments, "on_epoch=after_epoch"], ")")
+
+    # ----------------------------------------------------------------------------------------------- the training
+
+    def _turns(self) -> Iterator[tree.Stmt]:
+        """Yield the turns of all sections on a batch, whose losses become `losses`."""
+        for s in self.sections:
+            name, made = literal(s.name), s.called("loss_and_grads")
+            body: list[tree.Stmt] = []
+            if s.counts:
+                body.append(tree.Do(f"optimizers[{name}].learning_rate.assign(rates[{name}][turn])"))
+            scaled = f"scale_loss=optimizers[{name}].scale_loss"
+            body.append(tree.Assign(("loss", "grads"), f"{made}(network, batch, {scaled})"))
+            if s.model.hands:
+                handed = ", ".join(f"{literal(h.name)}: grads.pop({literal(h.name)})" for h in s.model.hands)
+                body.append(tree.assign("batch", f"{{**batch, {handed}}}"))
+            given = f"list(grads.values()), list({s.called('trained')}(network).values())"
+            body.append(
+                tree.For("with tf.control_dependencies([loss])", (tree.Do(f"optimizers[{name}].apply({given})"),))
+            )
+            share = "loss" if training.sums(s.model) else "loss * share"
+            each = f" / {s.turn.steps}" if s.turn.steps > 1 else ""
+            body.append(tree.assign(f"losses[{name}]", f"losses.get({name}, 0.0) + {share}{each}"))
+            turn = tree.For(f"for turn in range({s.turn.steps})", tuple(body))
+            yield tree.If(f"{name} in active", (turn,)) if s.stops else turn
+
+    def _fit(self) -> Iterator[tree.Stmt]:
+        made = ", ".join(f"{literal(s.name)}: {s.called('make_optimizer')}(network)" for s in self.sections)
+        yield tree.assign("optimizers", f"{{{made}}}")
+        yield tree.assign("examples", 'parts["train"]')
+        yield tree.assign("history", "History(scaling)")
+        yield tree.assign("count", "len(next(iter(examples.values())))")
+        yield tree.assign("rng", "np.random.default_rng([seed, 1])")
+        every = "[*network.variables, *(v for o in optimizers.values() for v in o.variables)]"
+        kept = {"variables": f"{{str(i): v for i, v in enumerate({every})}}", "history": "history"}
+        kept |= common.kept(self.sections)
+        yield tree.assign("state", f"{{{', '.join(f'{literal(n)}: {text}' for n, text in kept.items())}}}")
+        taken: list[tree.Stmt] = [
+            tree.For(
+                'for i, variable in state["variables"].items()',
+                (tree.Do('variable.assign(resume["variables"][i])'),),
+            ),
+            tree.assign("rng.bit_generator.state", 'resume["rng"]'),
+            tree.Do('history.extend(resume["history"])'),
+            *(tree.assign(f"state[{literal(n)}]", f"resume[{literal(n)}]") for n in common.kept(self.sections)),
+        ]
+        yield tree.If("resume is not None", tuple(taken))
+        for statement in common.counted(self.sections):
+            yield self._of_keras(statement)
+        yield tree.assign("run_epoch", "make_epoch(network, optimizers, examples)")
+        yield tree.For("for epoch in range(len(history) + 1, epochs + 1)", tuple(self._epoch()))
+        yield from common.at_the_end(self.sections, SAYS)
+        ended = tree.assign("history.stopped_by", '"diverged"')
+        lost = tree.assign("history.diverged_at", "first_not_finite(weights(network))")
+        yield tree.If('history and not math.isfinite(history[-1]["loss"])', (ended, lost))
+        memories = "{v.path: v.numpy() for o in optimizers.values() for v in o.variables}"
+        yield tree.Do(f'note_overflow(history, weights(network), {{"memory": {memories}}})')
+        if training.evaluated_parts(self.model)[2]:
+            yield tree.assign("history.test", 'evaluate(network, parts["test"], scaling)')
+        yield tree.Return("history")
+
+    def _of_keras(self, statement: tree.Stmt) -> tree.Stmt:
+        """Return a statement that counts updates, where the optimizers hold how long a run is."""
+
+        def change(text: str) -> str:
+            return re.sub(r'memory\["(\w+)"\]\["(\w+)"\]', r'optimizers["\1"].\2', text)
+
+        found: tree.Stmt = common.respelt(statement, change)
+        return found
+
+    def _epoch(self) -> Iterator[tree.Stmt]:
+        stops = any(s.stops for s in self.sections)
+        if stops:
+            yield tree.If(common.SPENT, (tree.Do("break"),))
+        yield tree.assign("order", "rng.permutation(count)" if self.model.train.shuffle else "np.arange(count)")
+        active = 'if not state["ended"].get(name)' if stops else ""
+        yield tree.assign("active", f"tuple(name for name in {common.TABLE} {active})" if stops else common.TABLE)
+        yield tree.assign("rates", "{}")
+        for s in self.sections:
+            if s.counts:
+                yield from self._rates(s)
+        yield tree.assign("losses", "run_epoch(tf.constant(order, tf.int32), rates, tuple(active))")
+        yield tree.assign("losses", "{name: float(loss) for name, loss in losses.items()}")
+        yield from common.record()
+        yield tree.If('not math.isfinite(history[-1]["loss"])', (tree.Do("break"),))
+        if any(s.model.train.metrics for s in self.sections):
+            yield tree.assign("history[-1]", "evaluate(network, examples, scaling) | history[-1]", "|=")
+        if training.evaluated_parts(self.model)[1]:
+            figures = 'evaluate(network, parts["val"], scaling)'
+            yield tree.assign("history[-1]", f'{{f"val_{{key}}": value for key, value in {figures}.items()}}', "|=")
+        yield from common.stop_rules(self.sections, SAYS)
+        now = 'state | {"params": weights(network), "rng": rng.bit_generator.state}'
+        yield tree.If("on_epoch is not None", (tree.Do(f"on_epoch(history[-1], {now})"),))
+
+    def _rates(self, s: Section) -> Iterator[tree.Stmt]:
+        """Yield the rates of the updates of an epoch: for each batch those of its turns."""
+        name, per = literal(s.name), f"steps_per_epoch * {s.turn.steps}" if s.turn.steps > 1 else "steps_per_epoch"
+        call = f"{s.called('learning_rate')}(step, epochs * {per}, {per})"
+        done = f"done[{name}]"
+        yield tree.assign(f"rates[{name}]", f"[{call} for step in range({done}, {done} + {per})]")
+        shape = f"(-1, {s.turn.steps})"
+        yield tree.assign(f"rates[{name}]", f"tf.reshape(tf.constant(rates[{name}], network.variable_dtype), {shape})")
+        adds = tree.assign(done, per, "+=")
+        yield tree.If(f"{name} in active", (adds,)) if s.stops else adds
+
+    def _evaluate(self) -> Iterator[tree.Stmt]:
+        yield tree.assign("values", "forward(network, examples)")
+        yield tree.assign("sections", "{}")
+        for s in self.sections:
+            names = {path: self.network.keys.get(v.id, path) for path, v in self.network.values.items()}
+            loss = f"{s.called('total_loss')}(network, values, examples)"
+            lines = training.metric_lines(s.model, names, loss, "values")
+            entries = " ".join(line.strip() for line in lines).rstrip(",")
+            yield tree.assign(f"sections[{literal(s.name)}]", f"{{{entries}}}")
+            if s.model.hands:
+                batch = "{name: tf.constant(values) for name, values in examples.items()}"
+                yield tree.assign("grads", f"{s.called('loss_and_grads')}(network, {batch}, training=False)[1]")
+                handed = ", ".join(f"{literal(h.name)}: grads[{literal(h.name)}].numpy()" for h in s.model.hands)
+                yield tree.assign("examples", f"examples | {{{handed}}}")
+        each = '{f"{name}.{key}": value for name, some in sections.items() for key, value in some.items()}'
+        yield tree.Return(f'{{"loss": sum(some["loss"] for some in sections.values()), **{each}}}')
+
+
+def _check(model: Model, draft: Draft) -> None:
+    """Raise `CompileError` for what a training in turn cannot have here."""
+    span, found = model.turns[0].span, []
+    if any(p.penalty for p in model.params.values()):
+        found.append(("a penalty", "Keras adds those of all layers up; use decay = weight_decay(…)"))
+    if any(p.renewed for p in model.params.values()):
+        found.append(("running statistics", "every section would renew those of all layers"))
+    if draft.options.get("distribute"):
+        found.append(("--distribute", "a step of several sections is not spread over replicas"))
+    if model.train.shuffle == "batches":
+        found.append(("shuffle = batches", "batches are not kept"))
+    if found:
+        raise CompileError([messages.turns.unwritten(span, "TensorFlow", *fault) for fault in found], model.source)

@@ -1,0 +1,53 @@
+"""Sections that take turns, in TensorFlow: beside the NumPy script, with all that belongs to one section."""
+
+import copy
+
+import numpy as np
+from support import model_of, module_of
+
+from dotnn.running.scripts import load_module
+from dotnn.session import Options, compile_model
+
+SPEC = """
+loss along(h, g) = sum(h * g)
+model Decoupled {
+  input x: [3]  target t: [2]
+  output h = x -> dense(4, tanh)
+  output y = h -> dense(2)
+  guess = h -> stop_gradient -> dense(4)
+  told = guess -> stop_gradient
+}
+data { split = split(train = 75%, val = 25%) }
+train { epochs = 4  batch = 2  optim = sgd(0.1)  checkpoint = every(1) }
+train lower { loss = along(h, told, reduce = sum)  updates = [h] }
+train upper { loss = half_sse(y, t)  updates = [y]  optim = adam(0.02)  metrics = [mae] }
+train synthetic { loss = mse(guess, gradient(h))  updates = [guess]  steps = 2  clip = global_norm(0.3)
+  optim = adam(cosine(0.05))  stop = early(loss, patience = 1) }
+"""
+
+
+def test_turns_in_tensorflow(tmp_path):
+    """Losses, metrics and weights are those of NumPy, and a training goes on from a state as if nothing had been."""
+    numpy_script = module_of(SPEC)
+    (tmp_path / "turns_tf.py").write_text(compile_model(model_of(SPEC), Options(target="tensorflow")).script)
+    script = load_module(tmp_path / "turns_tf.py")
+    rng = np.random.default_rng(1)
+    data = {"x": rng.standard_normal((9, 3)), "t": rng.standard_normal((9, 2))}
+    first = numpy_script.init_params(0, np.float64)
+    states = []
+
+    def keep(record, state):
+        variables = {i: v.numpy() for i, v in state["variables"].items()}
+        states.append(copy.deepcopy({**state, "variables": variables, "history": list(state["history"])}))
+
+    expected, records = numpy_script.train(data, dtype=np.float64, params=first)
+    found, history = script.train(data, dtype="float64", params=first, on_epoch=keep)
+    for name, w in expected.items():
+        np.testing.assert_allclose(found[name], w, rtol=1e-10, atol=1e-13)
+    for record, other in zip(records, history, strict=True):
+        assert record.keys() == other.keys()
+        np.testing.assert_allclose(list(other.values()), list(record.values()), rtol=1e-10)
+    again, resumed = script.train(data, dtype="float64", resume=states[1])
+    assert list(resumed) == list(history)
+    for name, w in found.items():
+        np.testing.assert_array_equal(again[name], w)
