@@ -117,9 +117,9 @@ def test_large_parts_are_changed_in_pieces():
     images, matrices, moves = rng.normal(size=(7, 5, 4)), rng.normal(size=(7, 2, 2)), rng.normal(size=(7, 2))
     expected = [resampled(*one) for one in zip(images, matrices, moves, strict=True)]
     for piece in (1, 3, 256):
-        found = augmenting.resampled(images, matrices, moves, piece)
+        found = augmenting.images_through(images, matrices, moves, piece)
         np.testing.assert_allclose(found, expected, atol=1e-12)
-    assert augmenting.resampled(images.astype("f4"), matrices, moves).dtype == np.float32
+    assert augmenting.images_through(images.astype("f4"), matrices, moves).dtype == np.float32
 
 
 # --------------------------------------------------------------------------------------------------------- training

@@ -22,7 +22,9 @@ def moved_images(images: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return made
 
 
-def resampled(images: np.ndarray, matrices: np.ndarray, moves: np.ndarray, piece: int = 256) -> np.ndarray:
+def images_through(
+    images: np.ndarray, matrices: np.ndarray, moves: np.ndarray, piece: int = 256
+) -> np.ndarray:
     """Return images that show at the place p, counted from their centre, what was at matrix @ p + move.
 
     Between four elements that is their bilinear mean. So many images are computed at a time.
@@ -50,18 +52,18 @@ def turned_images(images: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     """Return images turned about their centre, to the left where the angle is positive."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     matrices = np.stack([cos, sin, -sin, cos], axis=-1).reshape(-1, 2, 2)
-    return resampled(images, matrices, np.zeros((len(images), 2)))
+    return images_through(images, matrices, np.zeros((len(images), 2)))
 
 
 def resized_images(images: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Return images enlarged about their centre, or made smaller where the factor is below 1."""
-    return resampled(images, np.eye(2) / factors[:, None, None], np.zeros((len(images), 2)))
+    return images_through(images, np.eye(2) / factors[:, None, None], np.zeros((len(images), 2)))
 
 
 def image_parts(images: np.ndarray, shares: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """Return parts of images, brought to their size: of each side a share; corners from (0, 0) to (1, 1)."""
     room = (1 - shares[:, None]) * (np.array(images.shape[1:3]) - 1)
-    return resampled(images, np.eye(2) * shares[:, None, None], (corners - 0.5) * room)
+    return images_through(images, np.eye(2) * shares[:, None, None], (corners - 0.5) * room)
 
 
 def mirrored_images(images: np.ndarray, which: np.ndarray, axis: int) -> np.ndarray:
