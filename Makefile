@@ -8,6 +8,13 @@ MINUTES ?= 5
 SEED    ?= 0
 SLOW    := browser docs fuzz keras mutation reliability specs tensorflow_target validator
 
+# The tests start hundreds of processes: let none compile the compiler anew, and none wait for threads that small
+# matrices have no work for.
+unexport PYTHONDONTWRITEBYTECODE
+test quick: export OPENBLAS_NUM_THREADS = 1
+test quick: export OMP_NUM_THREADS = 1
+test quick: export MKL_NUM_THREADS = 1
+
 .PHONY: help demo test quick fuzz lint format bench manual clean
 
 help:            ## what there is

@@ -230,6 +230,7 @@ def train(
     from dotnn.running.spec_files import load_examples
 
     of = _spec(spec, settings)
+    _refuse_ensemble(of.begun)
     if isinstance(data, Mapping):
         raw: Arrays = {name: np.asarray(values) for name, values in data.items()}
         labels: dict[str, list[str]] = {}
@@ -237,6 +238,17 @@ def train(
         raw, labels = load_examples(of.begun.model, None if data is None else str(data))
     begun = of.begun if epochs is None else of.begun.with_epochs(epochs)
     return Trained(watched(begun, raw, labels, seed=seed, precision=precision))
+
+
+def _refuse_ensemble(begun: Compilation) -> None:
+    """Raise `CompileError` for a spec of several networks: their runs have folders."""
+    chosen = begun.model.train.settings.get("ensemble")
+    if chosen is not None:
+        from dotnn.core.diagnostics import Diagnostic
+
+        help = "dotnn train SPEC --run DIR does; or leave ensemble out"
+        message = "an ensemble is not trained in memory"
+        raise CompileError([Diagnostic("NN533", message, chosen.span, help=help)], begun.model.source)
 
 
 def explain(spec: SpecLike, **settings: object) -> Equations:

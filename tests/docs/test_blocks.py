@@ -56,6 +56,18 @@ def test_fits(shown: str, real: str, expected: bool):
     assert blocks.fits(shown, real) is expected
 
 
+def test_a_served_command_does_what_a_started_one_does(terminal, tmp_path: Path):
+    """Its words, folder, streams, status, and variables: those of Python start it anew."""
+    text = """
+      mkdir -p inner && cd inner
+      dotnn compile "no such.nn" "" && echo fine || echo "ended with $?"
+      echo "model" | dotnn compile - 2> errors || echo "ended with $?"; cat errors
+      PYTHONPATH="$PYTHONPATH:." dotnn --version"""
+    wanted = blocks.run(["bash", "-c", text], tmp_path, blocks.terminal())
+    assert blocks.run(["bash", "-c", text], tmp_path, terminal) == wanted
+    assert wanted[0] == 0 and wanted[1].count("ended with") == 2
+
+
 def test_renewing_a_page_replaces_its_output(tmp_path: Path):
     page = "a\n```sh\necho 1; echo 2\n```\n```output\nold\n```\nb\n```sh\nfalse\n```\n"
     outcomes = list(blocks.run_page(page, tmp_path))

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import model_of
 
 import dotnn_runtime.gradcheck as gradcheck
-from dotnn_runtime.gradcheck import ScriptError, check_script
+from dotnn.session import Options, compile_model
+from dotnn_runtime.gradcheck import ScriptError, Verdict, check_script
 from dotnn_runtime.gradcheck.probing.draws import generic_batch_size, generic_data, generic_parameter
 
 
@@ -61,3 +63,25 @@ def test_parameters_are_moved_off_special_values():
 def test_batch_size_is_unlike_every_other_size():
     assert generic_batch_size([(5, 6), (7,), (9,)]) == 8
     assert generic_batch_size([]) == 5
+
+
+FROZEN = """model M {
+  input  x: [3]
+  target t: [2]
+  h = x -> dense(4, tanh, trainable = false)
+  output y = h -> dense(2)
+}
+train { loss = mse(y, t)  optim = sgd(0.1)  epochs = 3 }
+"""
+
+
+def test_a_pass_that_changes_what_is_not_trained_is_found_without_a_spec():
+    """No gradient is returned of a frozen array, so that none tells of it."""
+    source = compile_model(model_of(FROZEN), Options()).script
+    assert check_script(source, "frozen.py", v4=False).verdict is Verdict.PASS
+    lines = source.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("def backward")) + 2
+    lines.insert(at, '    params["h.W"] *= 1.01')
+    report = check_script("\n".join(lines) + "\n", "frozen.py", v4=False)
+    assert report.verdict is Verdict.FAIL
+    assert report.blame.line == at + 1

@@ -99,12 +99,12 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def there_is(page: Path, path: str, *, link: bool) -> bool:
-    """A link leads from its page; a path, from the root or a package; a mere file name, from anywhere."""
+    """A link leads from its page; a path, from there, the root or a package; a mere file name, from anywhere."""
     if link:
         return (page.parent / path).exists()
     if "/" in path:
         path = path.removesuffix("NAME.py")  # stands for another
-        return any((ROOT / base / path).exists() for base in BASES)
+        return any((base / path).exists() for base in (page.parent, *(ROOT / base for base in BASES)))
     is_file = path.endswith((".py", ".md")) and not path.startswith(("SPEC", "SCRIPT"))  # these stand for another
     return not is_file or any(p.name == path for p in FILES)
 

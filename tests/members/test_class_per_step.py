@@ -105,3 +105,18 @@ def test_the_columns_of_the_textbook_script_are_the_same(folder):
     tags = module["prepare"](module["load_data"]())[0]["train"]["tags"]
     words = read_inputs(folder / "tags.csv", {"words": ("int:9", (3,))}, {"words": ["w0", "w1", "w2"]})["words"]
     np.testing.assert_array_equal(tags, words % 3)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_loss_of_the_spec_picks_the_class_of_each_step(style):
+    text = """loss focal(p, y: class, gamma = 2) = -(1 - p[y])^gamma * log(p[y])
+    model M { input x: [4, 3]  target y: class[4, 5]  output p = x -> dense(5, softmax) }
+    train { loss = focal(p, y, gamma = 1.5) }"""
+    module = module_of(text, style)
+    params, batch = generic_point(module, 3)
+    z = batch["x"] @ params["p.W"] + params["p.b"]
+    p = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+    right = np.array([row[k] for row, k in zip(p.reshape(-1, 5), batch["y"].ravel(), strict=True)])
+    expected = (-((1 - right) ** 1.5) * np.log(right)).mean()
+    assert module.loss_and_grads(params, batch)[0] == pytest.approx(expected, rel=1e-13)
+    assert_gradients(module, params, batch)

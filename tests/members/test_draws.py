@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import scipy.stats
+from errors.runner import dotnn
 from support import STYLES, assert_gradients, generic_point, model_of, module_of
 
 from dotnn.commands.comparing import follow
+from dotnn.running.scripts import load_module
 from dotnn.session import Compilation
+from dotnn_runtime.run_folder import RunFolder
 
 CODER = """
 block Around(units) {
@@ -114,3 +117,29 @@ def test_tensorflow_draws_by_the_generator_that_is_given():
     one, again, other = (scope["predict"](network, inputs, rng=np.random.default_rng(seed))["y"] for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert len(np.unique(np.round(one, 5), axis=0)) > 400 and (one != other).any(axis=1).mean() > 0.9
+
+
+def test_passes_give_the_mean_and_the_spread(tmp_path):
+    """Of a network whose dropout stays on: what so many calls of the script say, one generator for all of them."""
+    (tmp_path / "d.nn").write_text("""model D { input x: [3]  target t: [1]
+      output y = x -> dense(20, relu) -> dropout(0.5, always = true) -> dense(1) }
+    data { source = npz("d.npz", x = x, t = t)  scale = standard(t) }
+    train { loss = mse(y, t)  epochs = 2  seed = 4 }""")
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "d.npz", x=rng.normal(size=(40, 3)), t=5 + 3 * rng.normal(size=(40, 1)))
+    np.savez(tmp_path / "new.npz", x=rng.normal(size=(5, 3)))
+    assert dotnn("train", "d.nn", "--run", "run", folder=tmp_path).exit_code == 0
+    found = dotnn("predict", "run", "--input", "new.npz", "--passes", "12", "-o", "out.npz", folder=tmp_path)
+    assert found.exit_code == 0, found.stderr
+    module, params = load_module(tmp_path / "run" / "model.py", None), dict(np.load(tmp_path / "run" / "weights.npz"))
+    scaling = RunFolder.open(tmp_path / "run").read_scaling(module.FITTED)
+    draws, x = np.random.default_rng(4), {"x": np.load(tmp_path / "new.npz")["x"]}
+    said = np.array([module.predict(params, x, scaling, rng=draws)["y"] for _ in range(12)], float)
+    outputs = np.load(tmp_path / "out.npz")
+    np.testing.assert_allclose(outputs["y"], said.sum(axis=0) / 12, rtol=1e-6)
+    np.testing.assert_allclose(outputs["y_spread"], np.sqrt(((said - said.mean(axis=0)) ** 2).mean(axis=0)), rtol=1e-5)
+    assert (outputs["y_spread"] > 0).all()
+    (tmp_path / "d.nn").write_text((tmp_path / "d.nn").read_text().replace(", always = true", ""))
+    assert dotnn("train", "d.nn", "--run", "plain", folder=tmp_path).exit_code == 0
+    found = dotnn("predict", "plain", "--input", "new.npz", "--passes", "3", folder=tmp_path)
+    assert found.exit_code == 1 and "--passes" in found.stderr

@@ -7,6 +7,7 @@ Right is a folder that the same command always goes on with, and in the end the 
     python tests/reliability/kills.py --rounds 100 --seed 0 --by script
     python tests/reliability/kills.py --rounds 100 --seed 0 --style explain      (an explain script itself keeps no run)
     python tests/reliability/kills.py --every-write
+    python tests/reliability/kills.py --rounds 20 --regime ensemble
 """
 
 import argparse
@@ -30,19 +31,25 @@ model M {
 }
 data { source = npz("data.npz", x = x, t = t)  scale = standard(x)  split = split(train = 80%, val = 20%) }
 train { loss = mse(p, t)  optim = adam(cosine(0.01, warmup = 10%))  batch = 16  epochs = EPOCHS
-  checkpoint = every(2, keep = best)  stop = early(val_loss, patience = 1000)  clip = global_norm(1) }
+  checkpoint = every(2, keep = best)  stop = early(val_loss, patience = 1000)  clip = global_norm(1)  REGIME }
 """
+REGIMES = {
+    "plain": "",
+    "ensemble": "ensemble = bag(3)",
+    "updates": "average = last(updates = 15)  shuffle = batches  validate = every(steps(3))",
+}
+"""What may be beside it in `train`."""
 COMPARED = ("weights.npz", "history.csv", "checkpoint.npz", "best.npz", "scaling.json")
 IN_A_PROCESS = "import sys; from dotnn.cli import main; main(sys.argv[1:])"
 
 
-def prepare(folder: Path, epochs: int) -> None:
+def prepare(folder: Path, epochs: int, regime: str = "plain") -> None:
     import numpy as np
 
     rng = np.random.default_rng(1)
     x = rng.standard_normal((160, 8))
     np.savez(folder / "data.npz", x=x, t=np.sin(x.sum(axis=1, keepdims=True)))
-    (folder / "spec.nn").write_text(SPEC.replace("EPOCHS", str(epochs)))
+    (folder / "spec.nn").write_text(SPEC.replace("EPOCHS", str(epochs)).replace("REGIME", REGIMES[regime]))
 
 
 def forked(work: Callable[[], object]) -> int:
@@ -134,11 +141,12 @@ class Training:
             time.sleep(0.001)
 
     def files(self, run: str) -> dict[str, bytes]:
-        paths = [self.folder / run / name for name in COMPARED]
-        return {path.name: path.read_bytes() for path in paths}
+        members = sorted((self.folder / run).glob("member*")) or [self.folder / run]
+        paths = [member / name for member in members for name in COMPARED]
+        return {str(path.relative_to(self.folder / run)): path.read_bytes() for path in paths}
 
     def left_over(self, run: str) -> list[str]:
-        return [path.name for path in (self.folder / run).iterdir() if ".tmp" in path.name]
+        return [path.name for path in (self.folder / run).rglob("*") if ".tmp" in path.name]
 
 
 def die_at(moment: int) -> None:
@@ -200,13 +208,13 @@ def at_every_write(by: str, stride: int = 1, epochs: int = 4, style: str = "fast
 
 
 def rounds(
-    number: int, seed: int, target: str, by: str, epochs: int, style: str = "fast", most: int = 3
+    number: int, seed: int, target: str, by: str, epochs: int, style: str = "fast", most: int = 3, regime: str = "plain"
 ) -> tuple[int, int, list[str]]:
     """Train `number` times, killed up to `most` times each; return the rounds, the kills, and what went wrong."""
     draw, here = random.Random(seed), Path.cwd()
     kills, wrong = 0, []
     with tempfile.TemporaryDirectory() as scratch:
-        prepare(Path(scratch), epochs)
+        prepare(Path(scratch), epochs, regime)
         training = Training(Path(scratch), target, by, style)
         try:
             started = time.monotonic()
@@ -238,6 +246,7 @@ def main() -> int:
     parser.add_argument("--target", choices=["numpy", "tensorflow"], default="numpy")
     parser.add_argument("--by", choices=["dotnn", "script"], default="dotnn", help="which command trains")
     parser.add_argument("--style", choices=["explain", "fast"], default="fast", help="of the NumPy script")
+    parser.add_argument("--regime", choices=[*REGIMES], default="plain", help="what the spec has in train")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--every-write", action="store_true", help="instead: once at every moment of writing")
     options = parser.parse_args()
@@ -249,7 +258,13 @@ def main() -> int:
         kills = count - 1
     else:
         count, kills, wrong = rounds(
-            options.rounds, options.seed, options.target, options.by, options.epochs, options.style
+            options.rounds,
+            options.seed,
+            options.target,
+            options.by,
+            options.epochs,
+            options.style,
+            regime=options.regime,
         )
     print(*wrong, sep="\n" if wrong else "")
     seconds = time.perf_counter() - started

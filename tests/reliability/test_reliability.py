@@ -21,6 +21,13 @@ def test_a_training_that_is_killed_ends_as_one_that_was_not(by, style):
 
 
 @needs_fork
+@pytest.mark.parametrize("regime", ["ensemble", "updates"])
+def test_a_regime_that_is_killed_ends_as_one_that_was_not(regime):
+    count, _, wrong = kills.rounds(1, 5, "numpy", "dotnn", 10, regime=regime)
+    assert count == 1 and not wrong, "\n".join(wrong)
+
+
+@needs_fork
 @pytest.mark.parametrize(
     ("by", "style", "stride"), [("dotnn", "fast", 4), ("dotnn", "explain", 7), ("script", "fast", 2)]
 )

@@ -15,6 +15,12 @@ from dotnn_runtime.script.formulas.convolution import (
 )
 from dotnn_runtime.script.formulas.filter_banks import filter_bank, max_of_filters, max_of_filters_d_input
 from dotnn_runtime.script.formulas.pooling import avg_pool2d, max_global_d_input, max_pool2d, max_pool2d_d_input
+from dotnn_runtime.script.formulas.volume_pooling import (
+    avg_pool3d,
+    avg_pool3d_d_input,
+    max_pool3d,
+    max_pool3d_d_input,
+)
 from dotnn_runtime.script.formulas.volumes import conv3d, conv3d_d_weight, conv3d_transpose
 from dotnn_runtime.script.windows import elements, filter_copies, inside, windows
 
@@ -135,3 +141,25 @@ def test_windows_are_views():
     for (i, j), element in zip(np.ndindex(3, 2), elements(seen, (3, 2)), strict=True):
         np.testing.assert_array_equal(element[:, 0], planes[:, i : i + 5 : 2, 3 * j : 3 * j + 3])
     np.testing.assert_array_equal(inside(planes, ((1, 2), (0, 3))), planes[:, 1:5, 0:3])
+
+
+@pytest.mark.parametrize(("window", "stride", "pad"), [
+    ((2, 2, 2), (2, 2, 2), ((0, 0), (0, 0), (0, 0))),
+    ((3, 1, 2), (1, 2, 1), ((1, 1), (0, 0), (0, 1))),
+])  # fmt: skip
+def test_pooling_of_volumes_by_every_window(window, stride, pad):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 4, 5, 4, 3))
+    around = ((0, 0), *pad, (0, 0))
+    with_border = np.pad(x, around, constant_values=np.nan)
+    views = np.lib.stride_tricks.sliding_window_view(with_border, window, axis=(1, 2, 3))
+    views = views[:, :: stride[0], :: stride[1], :: stride[2]]
+    np.testing.assert_allclose(max_pool3d(x, window, stride, pad), np.nanmax(views, axis=(-3, -2, -1)), rtol=1e-14)
+    np.testing.assert_allclose(avg_pool3d(x, window, stride, pad), np.nanmean(views, axis=(-3, -2, -1)), rtol=1e-13)
+    best, d = max_pool3d(x, window, stride, pad), rng.standard_normal(max_pool3d(x, window, stride, pad).shape)
+    direction = rng.standard_normal(x.shape)
+    tiny = 1e-7
+    for pool, back in ((max_pool3d, max_pool3d_d_input(d, x, best, window, stride, pad)),
+                       (avg_pool3d, avg_pool3d_d_input(d, x.shape[1:4], window, stride, pad))):  # fmt: skip
+        after, before = (pool(x + sign * tiny * direction, window, stride, pad) for sign in (1, -1))
+        assert (d * (after - before)).sum() / (2 * tiny) == pytest.approx((back * direction).sum(), rel=1e-6)

@@ -141,7 +141,9 @@ def test_the_command_line(path, tmp_path):
         inputs = path.parent / compiled(path).model.data.source.path
         count = len(data[next(iter(module.INPUTS))])
     else:
-        np.savez(inputs, **{name: data[name][:7] for name in module.INPUTS})
+        source = compiled(path).model.data.source
+        keys = {n: k for n, (k, *_) in source.fields.items()} if source and source.entry.converted else {}
+        np.savez(inputs, **{keys.get(name, name): data[name][:7] for name in module.INPUTS})
     predicted = CliRunner().invoke(main, ["predict", run, "--input", str(inputs), "-o", str(table)])
     assert predicted.exit_code == 0, predicted.output
     with np.load(table) as outputs:

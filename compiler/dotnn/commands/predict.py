@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Overwrite the output file.")
 @click.option("--seed", type=SEED, default=None, help="Seed of what the network draws. Default: the spec's.")
-def command(run: str, input_file: str, output: str | None, force: bool, seed: int | None) -> None:
+@click.option(
+    "--passes",
+    type=click.IntRange(2, 10_000),
+    default=None,
+    help="Predict so often, where the network draws: the mean, and the spread as OUTPUT_spread.",
+)
+def command(run: str, input_file: str, output: str | None, force: bool, seed: int | None, passes: int | None) -> None:
     """Predict with a finished run, in the target's own units."""
     from dotnn.running.predictions import predict_run
 
-    predict_run(run, input_file, output, force, _needs, seed)
+    predict_run(run, input_file, output, force, _needs, seed, passes or 0)
 
 
 def _needs(script: str) -> Requirement | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from dotnn.core.diagnostics import Span
@@ -166,8 +167,8 @@ class Op:
     def _read(self, line: Line, node: Node) -> Expr:
         """Return a line as a formula, the attributes that it reads as constants; operands hide those of their name."""
         given = line if isinstance(line, str | Expr) else line(node)
-        formula = parse(given) if isinstance(given, str) else given
-        read = [name for name in reads(formula) if name in node.attrs and name not in self.operands]
+        formula, named = _formula(given) if isinstance(given, str) else (given, reads(given))
+        read = [name for name in named if name in node.attrs and name not in self.operands]
         return substitute(formula, {name: constant(node.attrs[name]) for name in read}) if read else formula
 
     def names(self, count: int) -> list[str]:
@@ -212,6 +213,13 @@ class Op:
     def _spelt(self, formula: Expr, node: Node, name_of: NameOf, others: Mapping[str, str]) -> str:
         names = dict(zip(self.names(len(node.ins)), map(name_of, node.ins), strict=True))
         return spell(substitute(formula, {**others, **names}), _numpy(node), self.functions(node))
+
+
+@cache
+def _formula(line: str) -> tuple[Expr, tuple[str, ...]]:
+    """Return a line as a formula, and the names that it reads."""
+    formula = parse(line)
+    return formula, reads(formula)
 
 
 def _numpy(node: Node) -> Dialect:

@@ -58,9 +58,9 @@ def _take(formula: Formula, param: nodes.BlockParam, expr: nodes.Expr, found: Gi
     if param.kind is not None:
         if target is None or target.kind != "class":
             raise Fail(messages.definitions.no_label(expr.span, formula.name, name))
-        if target.type.example:
+        if target.type.example and formula.section.keyword != "loss":
             raise Fail(messages.definitions.label_of_steps(expr.span, formula.name, name, target.name, target.shown))
-        operands.labels[name] = Label(called, target.bound)
+        operands.labels[name] = Label(called, target.bound, target.type.example)
         found.reads[called] = Read(target=target.name, kind=f"class:{target.bound}")
     elif target is not None:
         operands.parts[name] = _numbers(formula, name, target, expr)
@@ -123,13 +123,23 @@ def body(formula: Formula, operands: Operands, numbers: Mapping[str, float], cal
         part = formula.read(replace(operands, parts={**operands.parts, **plain}))
         if part.shape is None or not tree.reads(part.tree):
             raise Fail(messages.definitions.reads_nothing(section.value.span, section.keyword, formula.name))
-        if any(size != 1 for size in part.shape):
+        part = _mean_over_steps(part, operands)
+        if any(size != 1 for size in part.shape or ()):
             origin = "; ".join(operands.origins.values())
             shape = shape_or_number(part)
             raise Fail(
                 messages.definitions.several_numbers(section.value.span, section.keyword, formula.name, shape, origin)
             )
     return part.tree
+
+
+def _mean_over_steps(part: Part, operands: Operands) -> Part:
+    """Return the mean over the steps of what is one number for each step that has a class; else what is there."""
+    steps = {(*label.steps, 1) for label in operands.labels.values() if label.steps}
+    if part.shape not in steps:
+        return part
+    made = whole.reduced(part.tree, "mean", range(1, len(part.shape or ()) + 1))
+    return replace(part, tree=made, shape=(1,) * len(part.shape or ()))
 
 
 def check_gradient(formula: Formula, made: tree.Expr, found: Given, call: nodes.Call) -> None:

@@ -17,11 +17,12 @@ from dotnn_runtime.script.errors import DataError
 FIXES = (
     ("cells, the header", "give every row as many cells as the header has"),
     (
-        r"'(?i:(?!(?:nan|null|none|inf)'))[^']*[a-zA-Z]{3}[^']*', not a finite number",
+        r"'(?i:(?![-+]?(?:nan|null|none|inf|infinity)'))[^']*[a-zA-Z]{3}[^']*', not a finite number",
         "correct the cell; texts that name classes need a target class[n] and the loss cross_entropy",
     ),
     ("not a finite number|not an integer|not finite|no integer", "correct the number, or leave the example out"),
     ("not a date", "write year, month and day, or leave the example out"),
+    ("field larger than", "leave out the column of long texts: a cell has 131,072 characters at most"),
     ("not a valid CSV file", "quote a cell that holds a comma, and end every quote that begins"),
     ("no rows below the header", "write one row for each example"),
     ("has the name .* already", "give every column a name of its own"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -41,11 +41,12 @@ AT_ONCE = 2**22
 
 
 def predict_run(
-    run: str, input_file: str, output: str | None, force: bool, needs: Needs, seed: int | None = None
+    run: str, input_file: str, output: str | None, force: bool, needs: Needs, seed: int | None = None, passes: int = 0
 ) -> None:
     """Predict with a finished run; class outputs stay probabilities, and `<output>_class` names the likeliest label.
 
-    `seed` is that of what the network draws in prediction. Raises `CompileError`, too where it draws nothing.
+    `seed` is that of what the network draws in prediction. With `passes` it draws so often: outputs are the mean, and
+    beside each is the spread, the standard deviation. Raises `CompileError`, too where it draws nothing.
     """
     if output is not None and output != "-":
         check_output(Path(output), force=force)
@@ -59,17 +60,30 @@ def predict_run(
             warn_of_divergence(member)
         inputs = read_for(module, input_file, labels)
         _check_finite(params, {n: a for n, a in inputs.items() if _raw_inputs(module)[n] == module.INPUTS[n]}, scaling)
-        drawn = _drawn(module, folder, seed)
-        found = []
+        drawn = _drawn(module, folder, seed, passes)
+        predicts = []
         for member in members:
             check_finished(member)
             params, scaling, _ = kept_in(member, module)
-            predict = partial(_predicted, module, params, scaling, drawn)
-            found.append(_outputs(folder, edited, predict, inputs))
-        outputs = together_of(whole).outputs(found) if len(members) > 1 else found[0]
+            predicts.append(partial(_predicted, module, params, scaling, drawn))
+        said = []
+        for _ in range(passes or 1):
+            found = [_outputs(folder, edited, predict, inputs) for predict in predicts]
+            said.append(together_of(whole).outputs(found) if len(members) > 1 else found[0])
+        outputs = said[0] if not passes else _over(np.mean, said, "")
+        spread = _over(np.std, said, "_spread") if passes else {}
         classes = getattr(module, "CLASSES", {})
         named = {name: labels[target] for name, target in classes.items() if target in labels}
-        write_predictions(add_likeliest(outputs, classes, labels), output, overwrite=force, labels=named)
+        table = {**add_likeliest(outputs, classes, labels), **spread}
+        write_predictions(table, output, overwrite=force, labels=named | {f"{n}_spread": t for n, t in named.items()})
+
+
+def _over(figure: Callable[..., Any], said: Sequence[Arrays], ending: str) -> Arrays:
+    """Return a figure of each output over all passes, computed in double precision."""
+    return {
+        f"{name}{ending}": figure([o[name].astype(float) for o in said], axis=0).astype(said[0][name].dtype)
+        for name in said[0]
+    }
 
 
 def _predicted(module: Any, params: Arrays, scaling: Any, drawn: Mapping[str, Any], inputs: Arrays) -> Arrays:
@@ -148,12 +162,13 @@ def _outputs(folder: RunFolder, edited: bool, predict: Callable[[Arrays], Arrays
         raise RunFolderError(f"model.py fails: {error}", folder.path, "it was edited: train again") from None
 
 
-def _drawn(module: ModuleType, folder: RunFolder, seed: int | None) -> dict[str, np.random.Generator]:
+def _drawn(module: ModuleType, folder: RunFolder, seed: int | None, passes: int) -> dict[str, np.random.Generator]:
     """Return the generator of what the network draws; nothing where it draws nothing."""
     if "rng" in inspect.signature(module.predict).parameters:
         return {"rng": np.random.default_rng(module.SEED if seed is None else seed)}
-    if seed is not None:
-        help = "leave --seed out; dropout(0.5, always = true) and noise([8], normal) draw in prediction"
+    if seed is not None or passes:
+        option = "--passes" if passes else "--seed"
+        help = f"leave {option} out; dropout(0.5, always = true) and noise([8], normal) draw in prediction"
         raise RunFolderError("this network draws nothing in prediction", folder.path, help)
     return {}
 

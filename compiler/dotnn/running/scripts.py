@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import sys
 from contextlib import nullcontext
+from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from dotnn.running.requirement import Requirement
 
@@ -36,5 +37,11 @@ def run_script(script: str, name: str, file: str = "", needs: Requirement | None
     module = ModuleType(name)
     module.__file__ = file or f"{name}.py"
     with needs.imported() if needs else nullcontext():
-        exec(compile(script, f"<{name}>", "exec"), vars(module))
+        exec(_code(script), vars(module))
     return module
+
+
+@lru_cache(maxsize=4)
+def _code(script: str) -> CodeType:
+    """Return the code of a script: a training runs one and the same text before it begins, and when it has ended."""
+    return compile(script, "<generated script>", "exec")

@@ -22,6 +22,7 @@ from .probing.probes import (
     Probe,
     compare_elements,
     corner_and_random,
+    elements,
     probe_rows,
     scale_of,
 )
@@ -165,7 +166,7 @@ def _results(
         result = TensorResult(row.name, "param", row.shape, "", verdict, reason, error, oracle.name, row.norm, 1)
         if oracle is COMPLEX_STEP and verdict in (Verdict.PASS, Verdict.FAIL):
             places = list(np.ndindex(*row.shape)) if small else corner_and_random(row.shape, samples, rng)
-            worst, result.worst = compare_elements(row, subject.evaluate, places, scale)
+            worst, result.worst = compare_elements(row, elements(row, subject.evaluate, places), scale)
             result.probes += len(places)
             if result.worst:
                 result.verdict, result.rel_err = Verdict.FAIL, max(worst, probe.error)

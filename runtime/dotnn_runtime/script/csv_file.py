@@ -153,6 +153,8 @@ class CsvTable:
             raise DataError(
                 "the file is empty", path, help="the first line must be a header with the column names"
             )
+        wide = len(filled[0][1]) > 1  # in a table of one column, a line of blanks is a gap
+        filled = [filled[0], *(pair for pair in filled[1:] if not wide or pair[1] != [""])]
         self.lines = [line for line, _ in filled[1:]]
         self.rows = [row for _, row in filled[1:]]
         self.header = filled[0][1]
@@ -161,7 +163,10 @@ class CsvTable:
         self.check_rows()
 
     def check_header(self, line: int) -> None:
-        """Raise DataError for another delimiter than the form's, and for a name used twice."""
+        """Raise DataError for zero bytes, another delimiter than the form's, and a name used twice."""
+        if any("\0" in name for name in self.header):
+            help = "save the table with the encoding UTF-8; UTF-16 has zero bytes between letters"
+            raise DataError("the text is not UTF-8: it holds zero bytes", self.path, line, help=help)
         comma = self.form.delimiter == ","
         known, saved = ("a comma", "commas") if comma else [repr(self.form.delimiter)] * 2
         others = (mark for mark in ",;\t|" if mark != self.form.delimiter and mark in self.header[0])

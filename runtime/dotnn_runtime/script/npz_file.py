@@ -74,7 +74,7 @@ def damage_named(path: str | pathlib.Path, key: str = "") -> typing.Iterator[Non
     except (
         Exception
     ) as error:  # of a dozen kinds, none of them documented: NotImplementedError, RuntimeError, …
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).partition(": <")[0].split()) or type(error).__name__
         raise DataError(f"{what}: {reason}", path, help="it is damaged: write it anew") from None
 
 

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from dotnn.commands.seeing.run import Run
-from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.reports.training import training_result
-from dotnn.running.combining import CODE
 from dotnn.running.run_contents import Kept
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_files import Arrays, Labels, refusals
@@ -46,10 +44,6 @@ def watched(
     `after` may raise `Enough`.
     """
     model, precision = begun.model, precision or PROVEN.precisions[0]
-    if "ensemble" in model.train.settings:
-        help = "dotnn train SPEC --run DIR does; or leave ensemble out"
-        span = model.train.settings["ensemble"].span
-        raise CompileError([Diagnostic(CODE, "an ensemble is not trained here", span, help=help)], model.source)
     module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_watched", model.source.path)
     seed, dtype = model.train.seed if seed is None else seed, np.dtype(precision).type
     folder = RunFolder(Path(model.name), {"seed": seed, "precision": precision})

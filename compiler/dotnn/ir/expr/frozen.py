@@ -22,6 +22,9 @@ class Frozen:
         cls.__match_args__ = (*cls.__match_args__, *own)  # type: ignore[misc]
 
     def __init__(self, *values: object, **named: object) -> None:
+        if not named and len(values) == len(self.__match_args__):
+            self.__dict__.update(zip(self.__match_args__, values, strict=True))
+            return
         fields = dict(zip(self.__match_args__, values, strict=False)) | named
         missing = [name for name in self.__match_args__ if name not in fields and not hasattr(self, name)]
         if missing or len(values) > len(self.__match_args__) or not fields.keys() <= {*self.__match_args__}:

@@ -13,9 +13,9 @@ from dotnn.ir.expr import Name
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import Attrs, TensorType, Types
+from dotnn.library import values as expressions
 from dotnn.library.layers.base import Layer, Lowering, ParamSpec
 from dotnn.library.layers.loop import LoopOverTime, by_role, carried, check_parts, silenced
-from dotnn.library.values import AFFINE_OF_FORMULA
 
 BODY = "body"
 """The attribute of a cell's layer that holds its `Recurrence`."""
@@ -112,7 +112,7 @@ def lower_cell(b: Builder, low: Lowering) -> Value:
     read = {path for step in inside for path in step.ins} | {state.after for state in body.carried}
     sequences = {path: value for path, value in whole.items() if path in read}
     masked = {state.after for state in body.carried} if "mask" in roles else set()
-    alike = {step.path: _of_parameters(b, low, step) for step in inside if step.layer is AFFINE_OF_FORMULA}
+    alike = {step.path: _of_parameters(b, low, step) for step in inside if step.layer is expressions.AFFINE_OF_FORMULA}
 
     def one_step(b: Builder, at: Mapping[str, Value]) -> dict[str, Value]:
         return _one_step(b, low, at, inside, masked, alike)

@@ -1,4 +1,4 @@
-"""Pooling of images and sequences: the maximum or the mean of what is under a window, or of all places."""
+"""Pooling of sequences, images and volumes: the maximum or the mean of what is under a window, or of all places."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dotnn.ir.node import Value
 from dotnn.ir.op import Builder
 from dotnn.ir.tensor import BATCH, TensorType
 from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
-from dotnn.library.layers.windows import WINDOW, Pads, borders, entries, require_fit, require_places
+from dotnn.library.layers.windows import VOLUMES, WINDOW, Pads, borders, entries, require_fit, require_places
 from dotnn.library.ops import windows
 
 AS_WINDOW = Symbol("window")
@@ -25,7 +25,8 @@ class Geometry(TypedDict):
     pad: Pads
 
 
-def _geometry(x: TensorType, attrs: Attrs) -> Geometry:
+def geometry(x: TensorType, attrs: Attrs) -> Geometry:
+    """Return where the window of a pooling stands. Raises `ShapeError`."""
     lengths = windows.sizes(x)
     window = entries(attrs["window"], len(lengths), "window")
     stride = window if attrs["stride"] == AS_WINDOW else entries(attrs["stride"], len(lengths), "stride")
@@ -35,14 +36,14 @@ def _geometry(x: TensorType, attrs: Attrs) -> Geometry:
 def _pooling(name: str, doc: str, op: str, equation: str) -> Layer:
     def infer(types: Types, attrs: Attrs) -> TensorType:
         (x,) = types
-        require_places(x, name)
-        where = _geometry(x, attrs)
+        require_places(x, name, ranks=VOLUMES)
+        where = geometry(x, attrs)
         require_fit(windows.sizes(x), where["window"], where["pad"], "the window", x)
         return TensorType((BATCH, *windows.places(windows.sizes(x), where["window"], where), x.example[-1]))
 
     def lower(b: Builder, low: Lowering) -> Value:
         rank = len(windows.sizes(low.x.type))
-        return b.emit(f"{op}{rank}d", low.x, **_geometry(low.x.type, low.attrs))
+        return b.emit(f"{op}{rank}d", low.x, **geometry(low.x.type, low.attrs))
 
     args = (
         Arg("window", WINDOW, doc="size of the window, k or one number per axis"),
@@ -55,7 +56,7 @@ def _pooling(name: str, doc: str, op: str, equation: str) -> Layer:
 
 def _global(name: str, doc: str, op: str) -> Layer:
     def infer(types: Types, attrs: Attrs) -> TensorType:
-        require_places(types[0], name)
+        require_places(types[0], name, ranks=VOLUMES)
         return TensorType((BATCH, types[0].example[-1]))
 
     return Layer(

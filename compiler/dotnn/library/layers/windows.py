@@ -20,6 +20,7 @@ KINDS = {
 }
 POOLED = (1, 2)
 """Along how many axes a layer goes that says nothing of it."""
+VOLUMES = (1, 2, 3)
 AXES = {1: ("steps",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns")}
 MOST = 1_000_000
 """The largest kernel, window, stride or border: more could not fit any image within the limits of a value."""
@@ -54,13 +55,14 @@ BORDERS = Kind("a number that is not negative, or one per axis such as [1, 2] or
 PAD = Kind("valid, same, a number, or one per axis such as [1, 2] or [[0, 1], [2, 2]]", _pad, choices=("valid", "same"))
 
 
-def require_places(x: TensorType, layer: str, rank: int | None = None) -> None:
-    """Raise `ShapeError` unless a window can move over the operand: a sequence, or an image."""
+def require_places(x: TensorType, layer: str, rank: int | None = None, *, ranks: tuple[int, ...] = POOLED) -> None:
+    """Raise `ShapeError` unless a window can move over the operand: a sequence, an image, or a volume."""
     require_real(x, layer)
     axes = len(x.example) - 1
-    ranks = (rank,) if rank else POOLED
+    ranks = (rank,) if rank else ranks
     if axes not in ranks:
-        needed = " or ".join(KINDS[r] for r in ranks)
+        *others, last = (KINDS[r] for r in ranks)
+        needed = f"{', '.join(others)} or {last}" if others else last
         help = _likely_fix(x, layer, axes, rank)
         raise ShapeError(f"{layer} needs {needed}, but its operand has shape {shape_text(x)}", help)
 

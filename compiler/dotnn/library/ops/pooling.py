@@ -73,6 +73,7 @@ def pooling(rank: int) -> tuple[Op, Op, Op, Op]:
 
 MAX_POOL1D, MAX_POOL1D_D_INPUT, AVG_POOL1D, AVG_POOL1D_D_INPUT = pooling(1)
 MAX_POOL2D, MAX_POOL2D_D_INPUT, AVG_POOL2D, AVG_POOL2D_D_INPUT = pooling(2)
+MAX_POOL3D, MAX_POOL3D_D_INPUT, AVG_POOL3D, AVG_POOL3D_D_INPUT = pooling(3)
 
 
 def _no_places(types: Sequence[TensorType], attrs: Attrs) -> TensorType:

@@ -299,11 +299,15 @@ def _one_each(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
     return TensorType((*types[0].shape[:-1], 1))
 
 
+def _rows_of(label: Value) -> str:
+    return ":" if len(label.type.shape) == 1 else "..."
+
+
 PICK = Op(
     "pick",
     ("x", "y"),
     _one_each,
-    "np.take_along_axis(x, y[:, None], axis=-1)",
+    lambda node: f"np.take_along_axis(x, y[{_rows_of(node.ins[1])}, None], axis=-1)",
     lambda b, node, d: [b.emit("put_at", d, node.ins[1], units=node.ins[0].type.shape[-1]), None],
     equation="the element of each example's class",
     algebra=Algebra(linear=(0,)),

@@ -34,10 +34,14 @@ COUNTING = ("sum", "logsumexp")
 
 @dataclass(frozen=True)
 class Label:
-    """A class target: the name under which a formula reads it, and how many classes there are (0: not known)."""
+    """A class target: the name under which a formula reads it, and how many classes there are (0: not known).
+
+    `steps` are the sizes of the axes before them, where it has a class for each step.
+    """
 
     name: str
     count: int = 0
+    steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,10 +158,11 @@ class WholeReader(DefinitionReader):
         made = tree.Call("pick", (value.tree, tree.Name(label.name)))
         if not self.shapes:
             return Part(made, expr.span)
-        if value.shape is None or len(value.shape) != 1 or value.shape != (label.count,):
+        if value.shape != (*label.steps, label.count):
             found = self.places([value]) or shape_or_number(value)
-            raise Fail(messages.definitions.no_pick(expr.span, shape_or_number(value), label.count, found))
-        return Part(made, expr.span, (1,), {0: label.count}, single=True)
+            sizes = (*label.steps, label.count)
+            raise Fail(messages.definitions.no_pick(expr.span, shape_or_number(value), sizes, found))
+        return Part(made, expr.span, (*label.steps, 1), {len(label.steps): label.count}, single=not label.steps)
 
     def place(self, item: nodes.Expr) -> int | tuple[int | None, int | None]:
         """Return a place of an index: a number, or the ends of a slice."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dotnn.core.diagnostics import Diagnostic, Span, did_you_mean
 from dotnn.model.messages.base import a
@@ -71,9 +71,9 @@ def number_reduced(span: Span, name: str) -> Diagnostic:
     return Diagnostic("NN216", message, span, help=help)
 
 
-def no_pick(span: Span, shape: str, classes: int, origin: str) -> Diagnostic:
-    message = f"one element of {shape} cannot be picked for {classes} classes"
-    return Diagnostic("NN204", message, span, origin, f"one number for each class is needed: [{classes}]")
+def no_pick(span: Span, shape: str, sizes: Sequence[int], origin: str) -> Diagnostic:
+    message = f"one element of {shape} cannot be picked for {sizes[-1]} classes{' at each step' * (len(sizes) > 1)}"
+    return Diagnostic("NN204", message, span, origin, f"one number for each class is needed: {list(sizes)}")
 
 
 def several_numbers(span: Span, keyword: str, name: str, shape: str, origin: str) -> Diagnostic:
@@ -107,7 +107,8 @@ def no_label(span: Span, name: str, operand: str) -> Diagnostic:
 
 def label_of_steps(span: Span, name: str, operand: str, target: str, shown: str) -> Diagnostic:
     message = f"{name} takes one class for each example as {operand}, but the target {target} is {shown}"
-    return Diagnostic("NN305", message, span, help="of a class for each step there are cross_entropy, accuracy and f1")
+    help = "of a class for each step there are accuracy and f1; a loss that is defined may pick one, too"
+    return Diagnostic("NN305", message, span, help=help)
 
 
 def label_given(span: Span, name: str, operand: str, target: str, shown: str) -> Diagnostic:

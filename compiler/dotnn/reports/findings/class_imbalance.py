@@ -35,8 +35,12 @@ def look(seen: Seen) -> Iterator[Fault]:
 
 
 def _counts(seen: Seen, term: LossTerm) -> np.ndarray | None:
-    """Return how many examples of the training part each class has, None for what are no few classes."""
-    if term.target not in seen.parts["train"]:
+    """Return how many examples of the training part each class has, None for what are no few classes.
+
+    Nor are the letters of a text: some are rare by nature.
+    """
+    source = seen.model.data.source if seen.model.data else None
+    if term.target not in seen.parts["train"] or (source is not None and source.entry.numbered):
         return None
     target = np.asarray(seen.parts["train"][term.target])
     if term.target_kind.startswith("class:"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import traceback
 from collections import Counter
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..probing.evaluation import loss_and_grads
 from ..probing.soundness import Soundness, Unsound
+from ..reading.statements import stored_key, walk_statements
 from ..reading.structure import OWN, around
 from ..reading.types import Array, Point
 from ..report.results import Blame, Pattern
@@ -45,12 +47,27 @@ def _blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> 
         return blame_for_note(script, point) or blame_for_note(script, point, same_size=True) or blame
     if found.pattern is not None:
         return blame_for_note(script, point) or blame_for_gradient(script, found.name, found.pattern)
+    if found.fault is Unsound.CHANGES:
+        return _blame_for_change(script, found.name)
     by_kind = {
         Unsound.NOT_FINITE: blame_for_value,
         Unsound.UNSTEADY: blame_for_unsteady,
         Unsound.FORWARD: blame_for_forward,
     }
     return by_kind[found.fault](script, point) if found.fault else None
+
+
+def _blame_for_change(script: TracedScript, name: str) -> Blame | None:
+    """Blame the line of a pass that writes into a parameter or an input."""
+    functions = (f for n, f in script.structure.functions.items() if n not in ("init_params",))
+    for node in (n for function in functions for n in walk_statements(function.body)):
+        targets = [t for t in ast.walk(node) if isinstance(t, ast.Subscript) and isinstance(t.ctx, ast.Store)]
+        keys = {key.name for t in targets for part in ast.walk(t) if (key := stored_key(part)) is not None}
+        if name in keys:
+            place = script.structure.place(node.lineno)
+            words = f"This line changes {name}. A pass changes no parameter and no input: training does."
+            return blame_at(name, name, place, place, Pattern("changed", words))
+    return None
 
 
 def backward_notes(script: TracedScript, point: Point, d_loss: float = 1.0) -> list[Note]:

@@ -120,7 +120,7 @@ class _Search:
 
     def _in_order(self) -> list[_Step]:
         """Return what the pass computes, in the order in which it does."""
-        rows = self.evaluation.rows()
+        rows = self.evaluation.rows
         values = {row.name: row for row in rows if row.kind == "cotangent"}
         returned = {row.name: row for row in rows if row.kind != "cotangent"}
         places: dict[str, list[int]] = {}
@@ -241,7 +241,7 @@ class _Search:
     def _doubts(self, name: str) -> list[tuple[str, int]]:
         """Return the lines that this one reads and that cannot be checked, because no value belongs to them."""
         structure, notes = self.evaluation.script.structure, self.evaluation.notes
-        checked = {row.name for row in self.evaluation.rows()} | {f"d_{alias}" for alias in structure.aliases}
+        checked = {row.name for row in self.evaluation.rows} | {f"d_{alias}" for alias in structure.aliases}
         unchecked = {note.name for note in notes if EDGE not in note.name} - checked
         terms = {structure.views.get(term, term) for term in structure.terms_in_backward(name)}
         return list({note.name: note.line for note in notes if note.name in unchecked & terms}.items())

@@ -102,15 +102,14 @@ class Evaluation:
 
         That is what it moves in other arithmetics. What moves it by more than `LEAP` is no rounding: a branch turned.
         """
-        rows = self.rows()
-        claims, leap = {row.name: row.claims[0] for row in rows}, LEAP * scale_of(rows)
-        others = [self._in(Arithmetic.number(number)).rows() for number in range(ARITHMETICS)]
+        claims, leap = {row.name: row.claims[0] for row in self.rows}, self.leap
+        others = [self._in(Arithmetic.number(number)).rows for number in range(ARITHMETICS)]
         moves = farthest(claims, ({row.name: row.claims[0] for row in found} for found in others))
         return {name: min(MARGIN * moved, leap) for name, moved in moves.items()}
 
     def is_rounding(self, name: str, distance: float) -> bool:
         """Whether a claim may be so far off for rounding alone."""
-        return distance <= LEAP * scale_of(self.rows()) and distance <= self.rounding.get(name, 0.0)
+        return distance <= self.leap and distance <= self.rounding.get(name, 0.0)
 
     def _in(self, arithmetic: Arithmetic) -> Evaluation:
         """Return the same in another arithmetic."""
@@ -128,22 +127,31 @@ class Evaluation:
     def _inputs(self) -> dict[str, Array]:
         return {n: self.point.batch[n] for n, (kind, _) in self.script.plain.INPUTS.items() if kind == "real"}
 
-    def rows(self) -> list[Row]:
-        """Return every claim of the script: parameters, inputs, then cotangents in the order of the backward pass."""
-        return [*parameter_rows(self.grads, self.point.params, self._inputs), *self.cotangents.rows()]
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """Every claim of the script: parameters, inputs, then cotangents in the order of the backward pass."""
+        return *parameter_rows(self.grads, self.point.params, self._inputs), *self.cotangents.rows()
+
+    @cached_property
+    def scale(self) -> float:
+        """The norm of the largest gradient or cotangent."""
+        return scale_of(self.rows)
+
+    @property
+    def leap(self) -> float:
+        """What is farther off than this is so for more than rounding."""
+        return LEAP * self.scale
 
     def live_rows(self) -> list[Row]:
         """Return the rows whose gradient is more than rounding: a sum of terms that cancel is not exactly zero."""
-        rows = self.rows()
-        scale = scale_of(rows)
-        return [row for row in rows if row.norm > NOISE * scale]
+        return [row for row in self.rows if row.norm > NOISE * self.scale]
 
     def probes(self, rows: Sequence[Row], oracle: Oracle, rng: np.random.Generator) -> dict[str, Probe]:
         """Probe rows by an oracle.
 
         A difference that rounding alone can make here says nothing, and none does where the loss is no number.
         """
-        found = probe_rows(rows, self.evaluate, oracle, rng, scale_of(self.rows()))
+        found = probe_rows(rows, self.evaluate, oracle, rng, self.scale)
         for name, probe in found.items():
             if probe.outcome is Outcome.WRONG and (not self.finite or self.is_rounding(name, probe.distance)):
                 found[name] = replace(probe, outcome=Outcome.SILENT)
@@ -181,8 +189,18 @@ class Evaluation:
 
 def loss_and_grads(module: Any, point: Point, **options: Any) -> tuple[float, dict[str, Array]]:
     """Call a script's `loss_and_grads` on copies, with its own random draws repeated."""
-    params = {name: value.copy() for name, value in point.params.items()}
-    batch = {name: value.copy() for name, value in point.batch.items()}
+    return called(module, point, *copied(point), **options)
+
+
+def copied(point: Point) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return copies of the parameters and the batch of a point."""
+    return tuple({name: value.copy() for name, value in some.items()} for some in (point.params, point.batch))  # type: ignore[return-value]
+
+
+def called(
+    module: Any, point: Point, params: Mapping[str, Array], batch: Mapping[str, Array], **options: Any
+) -> tuple[float, dict[str, Array]]:
+    """Call a script's `loss_and_grads` on these arrays; it may change them. Raises `TypeError` for odd results."""
     rng = np.random.default_rng(point.rng_seed)
     result = module.loss_and_grads(params, batch, rng=rng, **{"training": point.training, **options})
     if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping)):

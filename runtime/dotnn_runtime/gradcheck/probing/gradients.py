@@ -83,7 +83,7 @@ class Probing:
             self._probe_another_size(rows)
         if self.v4 and verdicts.oracle is COMPLEX_STEP:
             probe_elements(verdicts, evaluation, self.samples, rng)
-        verdicts.settle_cotangents(evaluation.rows(), any(evaluation.tape.ties.values()))
+        verdicts.settle_cotangents(evaluation.rows, any(evaluation.tape.ties.values()))
         if verdicts.oracle is COMPLEX_STEP:
             probe_numerically(verdicts, evaluation, rng)
         check_taylor(verdicts, evaluation, rows, rng)
@@ -117,7 +117,7 @@ class Probing:
         for draw in range(DRAWS):
             evaluation = self.evaluation if draw == 0 else Evaluation(self.script, self.point(draw), self.cost)
             silent = self.verdicts.names(Verdict.INCONCLUSIVE)
-            rows = [row for row in evaluation.rows() if draw == 0 or row.name in silent]
+            rows = [row for row in evaluation.rows if draw == 0 or row.name in silent]
             probes = evaluation.probes(rows, self.verdicts.oracle, self.rng)
             for row in rows:
                 self.verdicts.settle(row, probes[row.name], evaluation)

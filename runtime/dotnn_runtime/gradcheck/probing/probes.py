@@ -165,11 +165,14 @@ def joint_probe(
     return Probe(Outcome.RIGHT if right else Outcome.WRONG, error)
 
 
-def element(evaluate: Evaluate, key: Key, shape: tuple[int, ...], index: tuple[int, ...]) -> float:
-    """Return one element of the true gradient."""
-    unit = np.zeros(shape)
-    unit[index] = 1.0
-    return float(np.imag(evaluate({key: 1j * STEP * unit}))) / STEP
+def elements(row: Row, evaluate: Evaluate, places: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], float]:
+    """Return elements of the true gradient, by their places."""
+    found = {}
+    for index in places:
+        unit = np.zeros(row.shape)
+        unit[index] = 1.0
+        found[index] = float(np.imag(evaluate({row.keys[0]: 1j * STEP * unit}))) / STEP
+    return found
 
 
 def corner_and_random(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
@@ -187,18 +190,17 @@ def some_of(rows: list[Row], most: int, rng: np.random.Generator) -> list[Row]:
     return [rows[i] for i in sorted(rng.choice(len(rows), most, replace=False))]
 
 
-def compare_elements(
-    row: Row, evaluate: Evaluate, places: Sequence[tuple[int, ...]], scale: float
-) -> tuple[float, list[Element]]:
+def compare_elements(row: Row, truths: Mapping[tuple[int, ...], float], scale: float) -> tuple[float, list[Element]]:
     """Compare single elements of a gradient; return the largest relative error and the wrong ones, worst first.
 
-    `scale`, the largest gradient of the network, tells rounding from an error, as in `judge`.
+    `truths` holds the true ones by their places; `scale`, the largest gradient of the network, tells rounding from an
+    error, as in `judge`.
     """
     claim = row.claims[0][0]
     largest = float(np.abs(claim).max(initial=0.0))
     worst, wrong = 0.0, []
-    for index in places:
-        got, true = float(claim[index]), element(evaluate, row.keys[0], claim.shape, index)
+    for index, true in truths.items():
+        got = float(claim[index])
         distance = abs(got - true)
         if distance <= NOISE * largest:
             worst = max(worst, distance / largest if largest else 0.0)

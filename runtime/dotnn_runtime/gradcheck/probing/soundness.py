@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..reading.script import Script
 from ..reading.types import Array, Cost, Point
 from ..report.results import CheckResult, Pattern, Verdict
-from .evaluation import loss_and_grads, moves_by_rounding
+from .evaluation import called, copied, loss_and_grads, moves_by_rounding
 from .rounding import LIKE_ROUNDING
 
 SAME = 1e-12
@@ -25,6 +25,7 @@ class Unsound(Enum):
     NOT_FINITE = "a loss that is no number"
     GRADIENT = "a gradient that cannot be right, whatever its numbers"
     UNSTEADY = "results that change from run to run"
+    CHANGES = "a parameter or an input that is not what it was before"
     FORWARD = "a loss or an output that the script's own functions disagree about"
 
 
@@ -45,8 +46,9 @@ class Soundness:
 
 def check_soundness(script: Script, point: Point, cost: Cost) -> Soundness:
     """Run the script twice and look at everything it returns."""
+    params, batch = copied(point)
     try:
-        loss, grads = loss_and_grads(script.plain, point)
+        loss, grads = called(script.plain, point, params, batch)
         again, grads_again = loss_and_grads(script.plain, point)
         cost.forwards += 2
         wrong_forward = _forward_fault(script, point, loss, cost)
@@ -58,9 +60,20 @@ def check_soundness(script: Script, point: Point, cost: Cost) -> Soundness:
         return Soundness(_fails(f"{name}: {pattern.words}"), Unsound.GRADIENT, name=name, pattern=pattern)
     if loss != again or any(not np.array_equal(grads[name], grads_again[name]) for name in grads):
         return Soundness(_fails("two runs with the same seed give different results"), Unsound.UNSTEADY)
+    changed = _changed(point, {**params, **batch})
+    if changed:
+        return Soundness(_fails(f"{changed} is changed"), Unsound.CHANGES, name=changed, runs=True)
     if wrong_forward:
         return Soundness(_fails(wrong_forward), Unsound.FORWARD, runs=True)
     return Soundness(CheckResult(*TITLE, Verdict.PASS), runs=True)
+
+
+def _changed(point: Point, after: Mapping[str, Array]) -> str:
+    """Return the first array of a point that is not what it was after a pass, "" where all are."""
+    before = {**point.params, **point.batch}
+    return next(
+        (n for n, a in before.items() if not np.array_equal(a, after.get(n, a), equal_nan=a.dtype.kind == "f")), ""
+    )
 
 
 def _fails(detail: str) -> CheckResult:

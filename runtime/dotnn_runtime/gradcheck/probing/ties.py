@@ -162,7 +162,7 @@ def _nudged(script: TracedScript, point: Point, cost: Cost, names: set[str], rng
 
 
 def _wrong_rows(evaluation: Evaluation, oracle: Oracle, rng: np.random.Generator) -> list[str]:
-    found = evaluation.probes([row for row in evaluation.rows() if row.strict], oracle, rng)
+    found = evaluation.probes([row for row in evaluation.rows if row.strict], oracle, rng)
     return [name for name, probe in found.items() if probe.outcome is Outcome.WRONG]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..report.results import CheckResult, Verdict
 from ..tracing.rows import Row
 from .evaluation import Evaluation
-from .probes import ROUNDING, Outcome, Probe, joint_probe, scale_of
+from .probes import ROUNDING, Outcome, Probe, joint_probe
 from .verdicts import Verdicts
 
 FLOOR = 1e-6
@@ -18,15 +18,19 @@ FLOOR = 1e-6
 
 def probe_together(verdicts: Verdicts, evaluation: Evaluation, rows: Sequence[Row], rng: np.random.Generator) -> None:
     """Probe along Gaussian directions in which every tensor weighs alike."""
-    oracle, scale = verdicts.oracle, scale_of(evaluation.rows())
+    oracle = verdicts.oracle
 
     def probes(noise: Mapping[str, float]) -> list[Probe]:
         found = [joint_probe(rows, evaluation.evaluate, oracle, rng, FLOOR, noise) for _ in range(3)]
         return [probe for probe in found if probe is not None]
 
-    found = probes({row.name: ROUNDING * scale for row in rows})
+    found = probes({row.name: ROUNDING * evaluation.scale for row in rows})
     if _wrong(found):
-        found = probes(evaluation.rounding)
+        before = rng.bit_generator.state
+        found = probes({row.name: evaluation.leap for row in rows})  # rounding is at most that, and takes long to find
+        if not _wrong(found):
+            rng.bit_generator.state = before
+            found = probes(evaluation.rounding)
     if not found:
         return
     worst = max(probe.error for probe in found)
@@ -45,7 +49,7 @@ def probe_another_size(verdicts: Verdicts, evaluation: Evaluation, names: set[st
 
     A size that is written into a line is right at one size alone.
     """
-    rows = [row for row in evaluation.rows() if row.name in names]
+    rows = [row for row in evaluation.rows if row.name in names]
     joint = joint_probe(rows, evaluation.evaluate, verdicts.oracle, rng, FLOOR)
     if joint is None:
         return

@@ -148,6 +148,15 @@ class Structure:
         return found
 
     @cached_property
+    def summands(self) -> set[str]:
+        """The names that are added to something, or something to them: whatever else the sum holds is called."""
+        nodes = list(ast.walk(self.tree))
+        sums = [n for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add | ast.Sub)]
+        grown = [n for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add)]
+        parts = [*(part for n in sums for part in (n.left, n.right)), *(n.value for n in grown)]
+        return {part.id for part in parts if isinstance(part, ast.Name)}
+
+    @cached_property
     def lines(self) -> list[str]:
         """The lines of the source text."""
         return self.source.splitlines()

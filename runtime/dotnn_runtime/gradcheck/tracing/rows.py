@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ class Row:
         """The shape of one of the tensors."""
         return tuple(self.claims[0][0].shape)
 
-    @property
+    @cached_property
     def norm(self) -> float:
         """The norm of the claimed gradient."""
         return math.hypot(*(norm(array) for array in self.claims[0]))
@@ -119,17 +118,8 @@ class Cotangents:
         value = name.removeprefix("d_")
         whole, edge, _ = value.partition(EDGE)
         alone = edge and sum(n.startswith(f"d_{whole}{EDGE}") for n in self.by_name) == 1
-        alone = alone and f"d_{whole}" not in self.by_name and name not in self._summands
+        alone = alone and f"d_{whole}" not in self.by_name and name not in self.script.structure.summands
         return whole if alone else value
-
-    @cached_property
-    def _summands(self) -> set[str]:
-        """The names that are added to something, or something to them: whatever else the sum holds is called."""
-        nodes = list(ast.walk(self.script.structure.tree))
-        sums = [n for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add | ast.Sub)]
-        grown = [n for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add)]
-        parts = [*(part for n in sums for part in (n.left, n.right)), *(n.value for n in grown)]
-        return {part.id for part in parts if isinstance(part, ast.Name)}
 
     def _noted(self, name: str, line: int = 0) -> list[Array]:
         return [note.array for note in self.by_name[name] if line in (0, note.line)]

@@ -129,7 +129,14 @@ WEIGH = LossRule(
     "weigh",
     lambda node: f"w{along(node.ins[0], len(node.ins[1].type.shape))} * tf.cast(m, w.dtype)",
 )
-PICK = LossRule("pick", lambda node: "tf.gather(x, y[:, None], axis=1, batch_dims=1)")
+
+
+def _pick(node: Node) -> str:
+    rank = len(node.ins[1].type.shape)
+    return f"tf.gather(x, y[{':' if rank == 1 else '...'}, None], axis={rank}, batch_dims={rank})"
+
+
+PICK = LossRule("pick", _pick)
 PERCEPTRON = LossRule("perceptron", lambda node: reduced(node, "tf.where(t * y <= 0, -t * y, tf.zeros_like(y))"))
 MSE = keras_loss("mse", "mean_squared_error(t, y)")
 L1 = keras_loss("l1", "mean_absolute_error(t, y)")

@@ -14,6 +14,9 @@ from dotnn.core.registry import collect
 from dotnn.model import messages
 from dotnn.model.model import Model
 
+IN_A_GRAPH = "an epoch is one graph there, and this cannot be part of it"
+SPREAD = "where a batch is spread over several devices"
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -30,8 +33,6 @@ class Setting:
     refuses: Callable[[Model, Any], str] = lambda model, value: ""
 
 
-IN_A_GRAPH = "an epoch is one graph there, and this cannot be part of it"
-SPREAD = "where a batch is spread over several devices"
 SETTINGS: dict[str, Setting] = collect(__name__, __path__, Setting)
 
 

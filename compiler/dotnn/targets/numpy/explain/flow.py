@@ -55,6 +55,7 @@ class Flow:
         self.records = _records(root, graph)
         self.orders, self.repeated = orders(root), repeated_blocks(root)
         self.record_of = {i: r for r in self.records.values() for i in r.taken}
+        self._in_line: dict[int, tuple[Node, list[Value]]] = {}
         self.frames: dict[Call, Frame] = {}
         self.home: dict[int, Call] = {}
         self.home_back: dict[int, Call] = {}
@@ -78,6 +79,14 @@ class Flow:
             if v.id not in seen:
                 seen.add(v.id)
                 yield v
+
+    def reads_in_line(self, node: Node) -> list[Value]:
+        """Return what the line of a node reads, as often as it does."""
+        if id(node) not in self._in_line:
+            text = node.rule.line_of_both(node, lambda v: f"<{v.id}>")
+            found = [v for v in node.ins for _ in range(max(1, text.count(f"<{v.id}>") // node.ins.count(v)))]
+            self._in_line[id(node)] = node, found  # the node is kept, so that no other gets its id
+        return self._in_line[id(node)][1]
 
     def makes(self, node: Node) -> list[Value]:
         """Return what a node assigns outside of its loop."""

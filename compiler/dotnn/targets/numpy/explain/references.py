@@ -149,8 +149,7 @@ class References(LocalNames):
 
     def _reads(self, node: Node) -> list[Value]:
         if node.loop is None:
-            text = node.rule.line_of_both(node, lambda v: f"<{v.id}>")
-            return [v for v in node.ins for _ in range(max(1, text.count(f"<{v.id}>") // node.ins.count(v)))]
+            return self.flow.reads_in_line(node)
         inner = node.loop.made()
         inside_reads = [v for n in node.loop.nodes for v in n.ins if v.id not in inner]
         return [*self.flow.reads(node), *inside_reads]
