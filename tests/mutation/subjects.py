@@ -154,6 +154,13 @@ NETWORKS = {
   g = h -> conv3d(5, [2, 1, 3], bias = false)
   output y = g -> flatten -> dense(2)
   train: mse(y, t)""",
+    "pooled": """
+  input  x: [4, 5, 7, 2]
+  target t: [3]
+  h = x -> maxpool([2, 1, 3], [1, 2, 2], same)
+  g = x -> avgpool([1, 2, 2], 1, same) -> maxpool_global
+  output y = concat(h -> avgpool_global, g, x -> avgpool([2, 2, 3]) -> flatten) -> dense(3)
+  train: mse(y, t)""",
     "steps": """
   input  x: [7, 1]
   target t: [5]
@@ -206,6 +213,12 @@ NETWORKS = {
   input  x: [3, 2]
   target t: [6]
   output y = x -> sequence_dropout(30%) -> rnn(6, dropout = 30%, recurrent_dropout = 40%)
+  train: mse(y, t)""",
+    "recomputed": """
+  input  x: [6, 2]
+  target t: [5]
+  h = x -> lstm(4, dropout = 30%, recurrent_dropout = 40%, returns = sequence, recompute = 3)
+  output y = h -> rnn(5, recompute = 2)
   train: mse(y, t)""",
 }  # fmt: skip
 
