@@ -4,6 +4,9 @@ import pytest
 from fuzz.trial import attempt
 
 SPECS = {
+    "batches that stay as they are where all examples are one": """
+model M { input x: [2]  target t: [1]  output y = x -> dense(1) }
+train { loss = mse(y, t)  batch = all  shuffle = batches }""",
     "weight decay and no weights": """
 model M { input x: [1]  target t: [1]  output y = x }
 train { loss = half_sse(y, t)  decay = weight_decay }""",

@@ -129,7 +129,7 @@ class TrainingWriter:
         if self.train.setting("accumulate"):
             yield tree.assign("size", "ACCUMULATE * BATCH_SIZE")
             size = "size"
-        if self.train.shuffle == "batches":
+        if self.train.shuffle == "batches" and not self.full:
             yield tree.assign("order", "np.random.default_rng([seed, 2]).permutation(count)")
             yield tree.assign("batches", f"np.split(order, range({size}, count, {size}))")
 
