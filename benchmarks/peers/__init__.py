@@ -43,7 +43,7 @@ def find(name):
     if not name.endswith(".py"):
         return PEERS[name]
     for_tensorflow = "import tensorflow" in Path(name).read_text(encoding="utf-8")
-    return Peer("dotnn_tensorflow", name, "tensorflow") if for_tensorflow else Peer("dotnn_script", name)
+    return Peer("dotnn_tensorflow", name, "tensorflow") if for_tensorflow else Peer("dotnn_script", name, predicts=True)
 
 
 def absent(name):

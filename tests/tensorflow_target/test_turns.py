@@ -17,7 +17,7 @@ model Decoupled {
   guess = h -> stop_gradient -> dense(4)
   told = guess -> stop_gradient
 }
-data { split = split(train = 75%, val = 25%) }
+data { x = [[1, 2, 3]]  t = [[1, 0]]  split = split(train = 75%, val = 25%) }
 train { epochs = 4  batch = 2  optim = sgd(0.1)  checkpoint = every(1) }
 train lower { loss = along(h, told, reduce = sum)  updates = [h] }
 train upper { loss = half_sse(y, t)  updates = [y]  optim = adam(0.02)  metrics = [mae] }

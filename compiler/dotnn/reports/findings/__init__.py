@@ -17,7 +17,8 @@ FINDINGS: dict[str, Finding] = collect(__name__, __path__, Finding)
 
 def diagnosis(seen: Seen) -> list[Fault]:
     """Return all that is found in a run, the worst first; what one line of the spec does several times is said once."""
-    ranked = sorted(FINDINGS.values(), key=lambda finding: (finding.rank, finding.name))
+    looked_for = [f for f in FINDINGS.values() if not (f.of_a_loss and seen.model.turns)]
+    ranked = sorted(looked_for, key=lambda finding: (finding.rank, finding.name))
     alike: dict[tuple[str, str], list[Fault]] = {}
     with np.errstate(all="ignore"):  # the training may have diverged
         for fault in (fault for finding in ranked for fault in finding.look(seen)):

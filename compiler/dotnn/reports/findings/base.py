@@ -47,12 +47,14 @@ class Finding:
     """Something that can be wrong with a training. `look` yields a fault for each place where it is.
 
     The lower its `rank`, the worse: what has a lower one may be the cause of what has a higher one.
+    One `of_a_loss` goes by the loss of a training or its gradient: where sections take turns, their sum says nothing.
     """
 
     name: str
     doc: str
     rank: int
     look: Callable[[Seen], Iterator[Fault]]
+    of_a_loss: bool = False
 
 
 def way_to_try(seen: Seen, span: Span | None, change: str, values: Mapping[str, str]) -> str:

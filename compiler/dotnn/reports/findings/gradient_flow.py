@@ -49,5 +49,9 @@ def _fix(seen: Seen, layer: Layer, word: str) -> str:
 
 
 GRADIENT_FLOW = Finding(
-    "gradient_flow", "a layer's gradient is less than 1e-3 of the last layer's, or more than 1e3 of it", 40, look
+    "gradient_flow",
+    "a layer's gradient is less than 1e-3 of the last layer's, or more than 1e3 of it",
+    40,
+    look,
+    of_a_loss=True,
 )

@@ -75,5 +75,9 @@ def _reached_its_goal(seen: Seen) -> bool:
 
 
 LEARNING_RATE = Finding(
-    "learning_rate", "the training diverges, ends worse than it began, jumps about, or hardly moves", 10, look
+    "learning_rate",
+    "the training diverges, ends worse than it began, jumps about, or hardly moves",
+    10,
+    look,
+    of_a_loss=True,
 )

@@ -35,5 +35,9 @@ def look(seen: Seen) -> Iterator[Fault]:
 
 
 OVERFITTING = Finding(
-    "overfitting", "the validation loss rises while the training loss falls, and nothing stops it", 60, look
+    "overfitting",
+    "the validation loss rises while the training loss falls, and nothing stops it",
+    60,
+    look,
+    of_a_loss=True,
 )

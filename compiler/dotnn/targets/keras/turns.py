@@ -26,7 +26,6 @@ from dotnn.codegen.shared import result_files, training_context
 from dotnn.codegen.tables import constants
 from dotnn.codegen.turns import Says, Section
 from dotnn.core.diagnostics import CompileError
-from dotnn.ir.node import Node
 from dotnn.model import messages
 from dotnn.model.model import Model
 from dotnn.model.turns import with_handed
@@ -64,11 +63,9 @@ def script_of_turns(draft: Draft) -> str:
 
 @dataclass(frozen=True)
 class _Part:
-    """A section, and the nodes of its losses."""
+    """A section, and the lines of its losses."""
 
     section: Section
-    nodes: tuple[Node, ...]
-    weights: tuple[tuple[str, float], ...]
     lines: tuple[str, ...]
 
     @cached_property
@@ -116,14 +113,16 @@ class _Script:
         raise CompileError([messages.turns.unwritten(span, "TensorFlow", what, reason)], self.model.source)
 
     def _part(self, section: Section) -> _Part:
-        spans = {term.span: term.weight for term in section.turn.train.losses}
-        nodes = tuple(n for n in self.graph.phase("loss") if n.op != "total" and n.span in spans)
-        read = {v.id for n in nodes for v in n.ins}
-        ends = [n for n in nodes if n.out.id not in read]
-        weights = tuple((n.out.name, spans[n.span]) for n in ends if n.span is not None)
-        total = " + ".join(name if weight == 1 else f"{weight} * {name}" for name, weight in weights)
-        lines = (*lines_of(self.model, self.graph, self.network, nodes), f"return {total}")
-        return _Part(section, nodes, weights, lines)
+        """Return a section with the lines of its losses, which the total of all has in their order."""
+        assert self.graph.loss is not None
+        nodes = self.graph.phase("loss")
+        ends = next((node.ins for node in nodes if node.op == "total"), (self.graph.loss,))
+        before = sum(len(s.turn.train.losses) for s in self.sections[: self.sections.index(section)])
+        terms = [(ends[before + k], term.weight) for k, term in enumerate(section.turn.train.losses)]
+        needed = self.graph.needed_for(value for value, _ in terms)
+        own = [node for node in nodes if node.op != "total" and any(v.id in needed for v in node.outs)]
+        total = " + ".join(v.name if weight == 1 else f"{weight} * {v.name}" for v, weight in terms)
+        return _Part(section, (*lines_of(self.model, self.graph, self.network, own), f"return {total}"))
 
     def text(self) -> str:
         network, words = self.network, names_of(self.plain)

@@ -337,23 +337,18 @@ class _Script:
         yield from Figures(self.model, {}, samples=self.samples, forward=forward).prediction()
 
     def _evaluate(self) -> Iterator[tree.Stmt]:
+        yield tree.assign("sections", "{}")
         for part in self.parts:
-            scaling = ", scaling" * part.figures.unscales()
-            if len(self.parts) > 1 or part.section.model.hands:
-                yield tree.assign(part.name, f"{part.section.called('evaluate')}(params, examples{scaling})")
-            if part.section.model.hands:
-                made = part.section.called("loss_and_grads")
+            section, scaling = part.section, ", scaling" * part.figures.unscales()
+            made = f"{section.called('evaluate')}(params, examples{scaling})"
+            yield tree.assign(f"sections[{literal(part.name)}]", made)
+            if section.model.hands:
+                made = section.called("loss_and_grads")
                 seeded = ", rng=np.random.default_rng(SEED)" * part.graph.draws
                 yield tree.assign("grads", f"{made}(params, examples, training=False{seeded})[1]")
-                handed = {h.name: f"grads[{literal(h.name)}]" for h in part.section.model.hands}
+                handed = {h.name: f"grads[{literal(h.name)}]" for h in section.model.hands}
                 yield tree.assign("examples", f"examples | {table(handed)}")
-        if len(self.parts) == 1 and not self.parts[0].section.model.hands:
-            (part,) = self.parts
-            scaling = ", scaling" * part.figures.unscales()
-            yield tree.assign(part.name, f"{part.section.called('evaluate')}(params, examples{scaling})")
-        pairs = ", ".join(f"{literal(part.name)}: {part.name}" for part in self.parts)
         each = '{f"{name}.{key}": value for name, some in sections.items() for key, value in some.items()}'
-        yield tree.assign("sections", f"{{{pairs}}}")
         yield tree.Return(f'{{"loss": sum(some["loss"] for some in sections.values()), **{each}}}')
 
     # -------------------------------------------------------------------------------------------------- the check
