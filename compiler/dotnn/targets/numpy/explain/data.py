@@ -183,7 +183,8 @@ class DataWriter:
             count = f"len({source.entry.function}(file, {literal(list(source.fields[first][:1]))}))"
             counts = f"[{count} for file in files.values()]"
         else:
-            yield tree.assign("files", f"{{part: np.load(path) for part, path in {paths}.items()}}")
+            yield tree.assign("paths", paths)
+            yield tree.assign("files", "{part: np.load(path) for part, path in paths.items()}")
             keys = {name: literal(columns[0]) for name, columns in source.fields.items()}
             found = {n: f"np.concatenate([file[{key}] for file in files.values()])" for n, key in keys.items()}
             counts = f"[len(file[{keys[first]}]) for file in files.values()]"
