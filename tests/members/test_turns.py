@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from members.test_resume import assert_same_run, keeping
-from support import STYLES, module_of
+from support import SPECS, STYLES, module_of
 
 from dotnn.cli import main
 from dotnn.commands.checking import turns as checking
@@ -333,6 +333,12 @@ def test_a_script_that_takes_other_turns_fails(wrong, right, monkeypatch):
     monkeypatch.setattr(Compilation, "script", sabotaged)
     begun = compilation(GAN)
     assert any(check.verdict is Verdict.FAIL for check in checking.check_together(begun, 0))
+
+
+def test_the_gradient_behind_a_softmax_is_proven():
+    begun = Compilation.read(str(SPECS / "decoupled.nn"))
+    (handed,) = begun.model.turns[2].handed
+    assert checking._handed(begun.model, checking.parts_of(begun), handed, 0).verdict is Verdict.PASS
 
 
 def test_a_gradient_that_is_handed_on_is_proven():

@@ -600,3 +600,22 @@ def test_word_parts():
 
 def test_adder():
     assert trained("adder")[2].test["accuracy"] == 1
+
+
+# ------------------------------------------------------------------------------------------------ sections in turn
+
+
+def test_the_gan_finds_all_corners():
+    module, params, _ = trained("gan")
+    points = module.predict(params, {"x": np.zeros((2000, 2))}, rng=np.random.default_rng(5))["sample"]
+    corners = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) / np.sqrt(2)
+    apart = np.linalg.norm(points[:, None] - corners, axis=2)
+    near = apart.min(axis=1) < 0.3
+    assert near.mean() > 0.8
+    assert np.bincount(apart.argmin(axis=1)[near], minlength=4).min() > 100
+
+
+def test_decoupled_layers_learn_as_well():
+    """Within two points of the same network in one piece."""
+    decoupled, whole = trained("decoupled")[2], trained("digits")[2]
+    assert decoupled.test["upper.accuracy"] > whole.test["accuracy"] - 0.02

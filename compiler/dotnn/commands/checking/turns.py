@@ -21,6 +21,8 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.ir.node import Node
 from dotnn.model.model import Handed, Model
+from dotnn.passes.fuse_losses import fuse_losses
+from dotnn.passes.stable_forms import stable_forms
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_step import Arrays, SpecStep
 from dotnn.session import Compilation
@@ -53,7 +55,7 @@ def parts_of(begun: Compilation) -> tuple[Part, ...]:
     for section in sections_of(begun.model):
         own = begun.parts[section.name]
         graph = own.graph(PROVEN.name, PROVEN.styles[0].name)
-        found.append(Part(section, graph, SpecStep(section.model, graph), own.built))
+        found.append(Part(section, graph, SpecStep(section.model, graph), own.after((fuse_losses, stable_forms))))
     return tuple(found)
 
 
@@ -151,7 +153,7 @@ def _handed(model: Model, parts: tuple[Part, ...], handed: Handed, seed: int) ->
     part = next(p for p in parts if p.section.name == handed.source)
     rng = np.random.default_rng([seed, 13])
     shapes = {**part.plain.params, **part.plain.state}
-    params = {name: rng.uniform(-1, 1, part.section.model.params[name].shape) for name in shapes}
+    params = {name: rng.uniform(-0.3, 0.3, part.section.model.params[name].shape) for name in shapes}
     inputs, targets = declarations(part.section.model)
     batch = generic_batch({**inputs, **targets}, rng, COUNT)
     grads = _values(part, params, batch, np.random.default_rng(seed))[part.graph.grads[handed.name].id]
