@@ -32,7 +32,16 @@ IN_TURN = ("decoupled", "gan")
 """Specs with several sections of `train`; `tests/members/test_turns.py` and `dotnn check` look at these."""
 OF_ONE = [path for path in sorted(SPECS.glob("*.nn")) if path.stem not in IN_TURN]
 """The specs with one."""
+NUMPY_ONLY = ("early_stopping",)
+"""Specs that the other target refuses: its epoch is one graph, and this one is validated after every update."""
 STEP = 1e-20
+
+
+def specs_for(target: str) -> list[Path]:
+    """The specs that a target writes."""
+    return [path for path in sorted(SPECS.glob("*.nn")) if target == "numpy" or path.stem not in NUMPY_ONLY]
+
+
 REQUIRED = "DOTNN_REQUIRE_SYSTEM_TOOLS" in os.environ
 """`.ci/run` sets it once it has installed the system's programs that tests need: there, absence is a failure."""
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from samples import LAYER_SPECS, loss_settings, loss_spec
-from support import SPECS, model_of
+from support import model_of, specs_for
 
 from dotnn.codegen.wrap import WIDTH
 from dotnn.session import Options, compile_model, compile_spec
@@ -23,7 +23,7 @@ def sample_specs() -> list[str]:
 
 def scripts(options: Options) -> dict[str, str]:
     """The scripts of all specs of the repository and, for NumPy, of all samples."""
-    found = {path.stem: compile_spec(str(path), options).script for path in SPECS.glob("*.nn")}
+    found = {path.stem: compile_spec(str(path), options).script for path in specs_for(options.target)}
     samples = enumerate(sample_specs() if options.target == "numpy" else [])
     return found | {f"sample{i}": compile_model(model_of(spec), options).script for i, spec in samples}
 

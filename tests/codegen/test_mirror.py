@@ -11,7 +11,7 @@ import pytest
 from fuzz.grow import spec
 from fuzz.trial import model_in
 from samples import LAYER_SPECS
-from support import OF_ONE, ROOT, SPECS, as_module, compiled, generic_point, model_of, module_of
+from support import OF_ONE, ROOT, SPECS, as_module, compiled, generic_point, model_of, module_of, specs_for
 
 from dotnn.codegen.wrap import WIDTH
 from dotnn.ir.graph import Graph
@@ -105,8 +105,11 @@ def test_a_script_fits_its_page(path):
     assert script.count("\n") <= BOUNDS.get(path.stem, 500)
 
 
-@pytest.mark.parametrize("target, style", [(t.name, s.name) for t in TARGETS.values() for s in t.styles])
-@pytest.mark.parametrize("path", sorted(SPECS.glob("*.nn")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "target, style, path",
+    [(t.name, s.name, path) for t in TARGETS.values() for s in t.styles for path in specs_for(t.name)],
+    ids=lambda value: getattr(value, "stem", value),
+)
 def test_no_line_of_any_script_is_wider_than_the_page(path, target, style):
     assert widest(compile_spec(str(path), Options(style, target=target)).script) <= WIDTH
 
@@ -209,6 +212,7 @@ def test_a_layer_that_runs_both_ways_is_one_function(layer):
 def test_every_function_is_used(path):
     """Nothing is defined in a script that nobody calls: no library is pasted."""
     contract = {"main", "update", "train", "evaluate", "predict", "load_data", "optimizer_state", "renew_state"}
+    contract |= {"train_ensemble", "predict_ensemble"}
     script = compiled(path).script
     used = {node.id for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Name)}
     assert functions(script).keys() - used - contract == set()

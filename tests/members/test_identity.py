@@ -36,7 +36,9 @@ def network(name, **arguments):
 
 @pytest.mark.parametrize(("layer", "argument"), OF_TRAINING)
 def test_an_argument_of_training_has_no_effect_on_predictions(layer, argument):
-    low, high = {"truncate": ("1", "3"), "stateful": ("false", "true")}.get(argument, ("0.1", "0.6"))
+    low, high = {"truncate": ("1", "3"), "recompute": ("0", "5"), "stateful": ("false", "true")}.get(
+        argument, ("0.1", "0.6")
+    )
     texts = [network(layer, **{argument: value}) for value in (low, high)]
     if argument == "stateful":
         texts = [text.replace("train {", "train { shuffle = false ") for text in texts]

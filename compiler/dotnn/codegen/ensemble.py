@@ -7,7 +7,7 @@ from dotnn.model.settings.ensemble import Bag, ballots
 
 TRAIN = '''
 def train_ensemble(data=None, *, epochs=EPOCHS, seed=SEED):
-    """{bag}: train its networks, each on a bag of its own. Return the params and history of each."""
+    """Train {bag}, each network on a bag of its own; return params and history of each."""
     return [train(data, epochs=epochs, seed=seed + member) for member in range({members})]
 '''
 PREDICT = '''

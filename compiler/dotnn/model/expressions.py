@@ -200,11 +200,12 @@ class ExpressionReader(ABC):
             case nodes.Index(value=value):
                 return self.is_value(value, scope)
             case nodes.Call():
-                given = self._takes_values(expr, scope) and any(self.is_value(o, scope) for o in by_position(expr))
+                given = self.takes_values(expr, scope) and any(self.is_value(o, scope) for o in by_position(expr))
                 return given or is_drawn(self, expr, scope)
         return False
 
-    def _takes_values(self, call: nodes.Call, scope: Scope) -> bool:
+    def takes_values(self, call: nodes.Call, scope: Scope) -> bool:
+        """Whether what is called takes values of the network: a layer, a function, a reduction."""
         called = self._through_parameter(call, scope)
         name = called.func.id
         return self._is_layer(name, scope) or name == FINAL or is_function(called) or is_reduction(called)

@@ -102,11 +102,21 @@ def _known(drafts: Sequence[Draft], scope: Scope) -> Iterator[tuple[str, Weight]
 
 def of_parameters_alone(reader: ExpressionReader, expr: nodes.Expr, scope: Scope) -> bool:
     """Whether an expression reads parameters, and nothing that differs from example to example."""
+    return _reads_parameters(reader, expr, scope) or False
+
+
+def _reads_parameters(reader: ExpressionReader, expr: nodes.Expr, scope: Scope) -> bool | None:
+    """Return whether all that an expression reads are parameters, None where it reads nothing of the network.
+
+    Every part is looked at once: calls may nest deep.
+    """
     if weight_of(reader, expr, scope) is not None:
         return True
-    inner = [part for part in children(expr) if reader.is_value(part, scope)]
-    computes = isinstance(expr, nodes.Binary | nodes.Unary | nodes.Call) and bool(inner)
-    return computes and all(of_parameters_alone(reader, part, scope) for part in inner)
+    computes = isinstance(expr, nodes.Binary | nodes.Unary)
+    if computes or (isinstance(expr, nodes.Call) and reader.takes_values(expr, scope)):
+        found = [_reads_parameters(reader, part, scope) for part in children(expr)]
+        return all(found) if (found := [one for one in found if one is not None]) else None
+    return False if reader.is_value(expr, scope) else None
 
 
 # ------------------------------------------------------------------------------------------------------- products

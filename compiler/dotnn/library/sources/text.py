@@ -11,7 +11,7 @@ def units(path):
 
 
 def read_text(path, columns, like=None):
-    """Return a text as numbers, a row for each unit: places among the units of the text `like`, or its own."""
+    """Return a text as numbers, a row for each unit: places among the units of `like`, or among its own."""
     found, known = np.array(units(path)), np.unique(units(like or path))
     assert np.isin(found, known).all(), f"{path} has units that the text which was trained on has not"
     return np.repeat(np.searchsorted(known, found)[:, None], len(columns), axis=1)

@@ -68,8 +68,9 @@ class Evaluation:
     def handed(self, given: Mapping[Spot, Array]) -> Evaluation:
         """Return the same with arrays handed in for what the pass writes."""
         other = copy.copy(self)
-        for name in ("cotangents", "rounding"):
-            vars(other).pop(name, None)
+        for name, kept in vars(Evaluation).items():
+            if isinstance(kept, cached_property):
+                vars(other).pop(name, None)  # it was found from what the pass wrote before
         noting = Noting(self.script.woven, self.shifts, given=given)
         with self.script.woven.heard_by(noting) as module:
             other.loss, other.grads = loss_and_grads(module, self.point)

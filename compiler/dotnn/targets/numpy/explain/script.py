@@ -105,7 +105,8 @@ class _Script:
             *command_line.items(),
         ]
         body, _ = print_module(tree.Module("", parts))
-        modules = MODULES | data.modules() | training.modules() | self._modules([*formulas, *helpers, *changing], body)
+        modules = MODULES | training.modules() | paste.standard_modules([*formulas, *helpers, *changing])
+        modules |= {name for name in ("math", "pathlib", *data.modules()) if re.search(rf"(?<![\w.\"]){name}\.", body)}
         head = script_head(self.model, self.graph, sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
         text, marks = print_module(tree.Module(head, parts))
         first = head_lines({**origin(self.model), **self.facts}, text)
@@ -127,10 +128,6 @@ class _Script:
         code = "\n".join([self._code(network), *defined(self.model, self.graph)])
         called = {h for h in helpers if re.search(rf"\b{h}\b", code)}
         return paste.needed((called | common.init_helpers(self.model)) - {"locate"})
-
-    def _modules(self, pasted: list[str], body: str) -> set[str]:
-        found = paste.standard_modules(pasted)
-        return found | {name for name in ("math", "pathlib") if re.search(rf"(?<![\w.\"]){name}\.", body)}
 
     def _unit_variance(self, writer: NetworkWriter) -> list[tree.Item]:
         lsuv = common.rescaled(self.model, self.graph)
