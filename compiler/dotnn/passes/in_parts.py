@@ -27,7 +27,7 @@ PART = "part"
 @as_pass
 def in_parts(graph: Graph) -> Graph:
     """Go through the sequences of loops that say so part by part."""
-    if not any(RECOMPUTE in node.attrs for node in graph.nodes):
+    if not goes_in_parts(graph):
         return graph
     b = GraphBuilder(OPS, graph.next_id)
     for node in graph.nodes:
@@ -37,6 +37,21 @@ def in_parts(graph: Graph) -> Graph:
         with b.at(node.layer, node.span, node.layer.replace(".", "_")):
             _Parts(b, graph, node, node.loop).write()
     return replace(graph, nodes=tuple(b.nodes), next_id=b.next_id)
+
+
+def goes_in_parts(graph: Graph) -> bool:
+    """Whether a layer says that its sequence is gone through in parts."""
+    return any(RECOMPUTE in node.attrs for node in graph.nodes)
+
+
+@as_pass
+def in_one(graph: Graph) -> Graph:
+    """Go through all sequences in one: the graph of the same layers without `recompute`."""
+    return replace(graph, nodes=tuple(_whole(node) for node in graph.nodes))
+
+
+def _whole(node: Node) -> Node:
+    return replace(node, attrs={k: v for k, v in node.attrs.items() if k != RECOMPUTE}) if node.loop else node
 
 
 class _Parts:
@@ -127,4 +142,4 @@ class _Parts:
 
 
 def _plain(node: Node) -> Node:
-    return replace(node, loop=None, attrs={k: v for k, v in node.attrs.items() if k != RECOMPUTE})
+    return replace(_whole(node), loop=None)

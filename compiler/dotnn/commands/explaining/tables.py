@@ -48,9 +48,10 @@ class _Tables:
         """Return the part."""
         example = self.example
         batch = f"all {example.size} examples" if example.size > 1 else "this example alone"
+        script = "the script" if self.found.text == self.found.script else "the script without recompute"
         sentences = [
             f"One update with {batch}: the loss is E = {example.values.loss:.10g}, "
-            f"the seed {self.found.model.train.seed}, in double precision. Every number is computed by the script."
+            f"the seed {self.found.model.train.seed}, in double precision. Every number is computed by {script}."
         ]
         layers = [self._layer(step) for step in self.found.model.steps]
         tables = [self._given(), *self._units(layers), *self._norms(layers), *self._weights(), *self._large_weights()]
