@@ -60,6 +60,7 @@ class _Parts:
     def __init__(self, b: GraphBuilder, graph: Graph, node: Node, loop: Loop) -> None:
         self.b, self.graph, self.node, self.loop = b, graph, node, loop
         self.steps: int = node.attrs[RECOMPUTE]
+        self.whole = {v.id for v in node.ins[len(loop.slices) :]}  # an initial state may be as wide as there are steps
         self.moved = self._movable()
         made = {n.out.id for n in self.moved}
         read = [*(v for n in self.moved for v in n.ins), *loop.sequences(node.ins)]
@@ -74,7 +75,7 @@ class _Parts:
         shown = {v.id for v in (*self.graph.results(), *self.graph.steps.values())}
         moving, found = {id(self.node)}, []
         for n in reversed([n for n in self.b.nodes if n.layer == self.node.layer and n.loop is None]):
-            inside = all(id(reader) in moving for reader in uses.get(n.out.id, ()))
+            inside = all(id(reader) in moving for reader in uses.get(n.out.id, ())) and n.out.id not in self.whole
             if inside and n.out.id not in shown and self._is_sequence(n.out) and not n.rule.random:
                 moving.add(id(n))
                 found.append(n)
@@ -135,7 +136,7 @@ class _Parts:
         outs = tuple(self.b.value(name, t) for name, t in zip(names, types, strict=True))
         sequences = tuple(known[v.id] for v in self.loop.sequences(self.node.ins))
         rest = self.node.ins[len(loop.slices) + len(loop.entering) :]
-        ins = (*sequences, *entering, *(known.get(v.id, v) for v in rest))
+        ins = (*sequences, *entering, *rest)
         inner = replace(_plain(self.node), ins=ins, outs=outs, loop=loop)
         self.b.nodes.append(inner)
         return inner
