@@ -88,6 +88,7 @@ ODD = {
     "windows over many places": layer_spec(
         "u -> dense(64) -> reshape([8, 8, 1]) -> conv2d(16, 3, relu, pad = same) -> maxpool(2)"
     ),
+    "a product of products": layer_spec("x * (2 * u) + x * (3 * (u * v)) + exp(x * (-2 * (v - u)))"),
     "used three times": layer_spec("x * u + u / (2 + u^2)"),
 }
 
