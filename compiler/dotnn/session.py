@@ -86,6 +86,16 @@ class Compilation:
         model = replace(self.model, train=replace(self.model.train, epochs=epochs))
         return Compilation.of(model, self.sets, self.warnings, check=self.check)
 
+    def in_one(self) -> Compilation:
+        """Return the compilation of the same network whose layers keep the states of all steps."""
+        from dotnn.passes.in_parts import goes_in_parts, in_one
+
+        if not goes_in_parts(self.built):
+            return self
+        begun = Compilation.of(self.model, self.sets, self.warnings, check=self.check)
+        vars(begun)["built"] = in_one(self.built)
+        return begun
+
     @cached_property
     def tree(self) -> nodes.File:
         """The syntax tree."""

@@ -16,6 +16,15 @@ def power(x, n):
     return np.power(np.asarray(x, float), n)
 
 
+def unravelled(flat, lengths):
+    """`np.unravel_index`, which in NumPy 2.4.6 is wrong for more than 8192 numbers whose last axis has length 1."""
+    places = []
+    for length in reversed(lengths):
+        flat, place = np.divmod(flat, length)
+        places.insert(0, place)
+    return places
+
+
 FUNCTIONS = {
     "exp": np.exp, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos,
     "tanh": np.tanh, "sigmoid": scipy.special.expit, "abs": np.abs, "sign": np.sign, "floor": np.floor,
@@ -152,5 +161,5 @@ class Evaluation:
         flat = np.transpose(value, [*rest, *axes]).reshape([*(value.shape[a] for a in rest), -1]).argmax(-1)
         kept = np.expand_dims(flat, tuple(range(flat.ndim, value.ndim)))
         order = np.argsort([*rest, *axes])
-        places = [np.transpose(place, order) for place in np.unravel_index(kept, lengths)]
+        places = [np.transpose(place, order) for place in unravelled(kept, lengths)]
         return places[0] if len(axes) == 1 else np.stack(places, -1)

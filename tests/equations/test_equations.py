@@ -11,8 +11,11 @@ from support import OF_ONE, SPECS, as_module, generic_point, model_of
 from dotnn.commands.explaining.script import explanation
 from dotnn.ir.expr import Call, Index, Name
 from dotnn.ir.maths.plain import PLAIN
+from dotnn.running.observing import Observer
 from dotnn.running.script_values import script_values
-from dotnn.session import Compilation
+from dotnn.session import Compilation, Options
+from dotnn.targets import PROVEN
+from dotnn.targets.numpy.explain.script import explain_script
 
 EXAMPLES = 3
 TEXTS = [*LAYER_SPECS, *EXPRESSION_SPECS, *CHOSEN_SPECS]
@@ -82,8 +85,54 @@ ODD = {
     "axes of length 1": layer_spec("x -> dense(1, tanh) -> dense(1, penalty = l1(0.1)) -> dense(2)"),
     "a border around one row": layer_spec("x -> reshape([1, 2, 2]) -> conv2d(2, 3, pad = 1) -> maxpool(2, 1, same)"),
     "a kernel of one element": layer_spec("table -> reshape([3, 2, 1]) -> conv2d(1, 1, stride = 2) -> avgpool(1)"),
+    "windows over many places": layer_spec(
+        "u -> dense(64) -> reshape([8, 8, 1]) -> conv2d(16, 3, relu, pad = same) -> maxpool(2)"
+    ),
+    "a product of products": layer_spec("x * (2 * u) + x * (3 * (u * v)) + exp(x * (-2 * (v - u)))"),
     "used three times": layer_spec("x * u + u / (2 + u^2)"),
 }
+
+IN_PARTS = {  # by the call: whether its last step comes first
+    "rnn(2, recompute = 5, reverse = true, returns = sequence)": True,
+    "lstm(2, recompute = 2, dropout = 0.3, recurrent_dropout = 0.4)": False,
+    "lstm(2, recompute = 2, penalty = l2(0.1))": False,
+}
+
+
+@pytest.mark.parametrize(("call", "turned"), IN_PARTS.items())
+def test_steps_that_are_computed_again(call, turned):
+    """The equations are of the plain layer, and every line that they name computes that value in the spec's script."""
+    begun = Compilation.of(model_of(layer_spec(f"x -> dense(40) -> reshape([10, 4]) -> {call}")))
+    found = explanation(begun)
+    values = values_of(found)
+    own = explain_script(begun.draft(Options(PROVEN.styles[0].name)))
+    assert own.text == found.script != found.text
+    module = as_module(own.text, SPECS / "test.nn")
+    observer = Observer(module, own.text, own.sites)
+    grads = observer.run(
+        lambda: module.loss_and_grads(*generic_point(module, examples=EXAMPLES), rng=np.random.default_rng(0))
+    )[1]
+    for name, grad in values.grads.items():
+        np.testing.assert_allclose(grads[name], grad, rtol=1e-11, atol=1e-13)
+    sent_back = {v.name for node in found.graph.phase("backward") for v in node.outs}
+    kinds = set()
+    for equation in equations_of(found):
+        name = equation.value
+        if not equation.line:
+            continue
+        assert own.sites[name].line == equation.line
+        if name in observer.observed.whole:
+            is_so, wanted = observer.observed.whole[name], values.whole[name]
+        elif name in values.steps:
+            is_so, wanted = observer.observed.steps[name], [values.steps[name][step] for step in equation.steps]
+        else:
+            parts = observer.observed.steps[name]
+            parts = parts[::-1] if turned is not (name in sent_back) else parts
+            is_so, wanted = np.concatenate(parts, axis=1), values.whole[name]
+        np.testing.assert_allclose(is_so, wanted, rtol=1e-11, atol=1e-13, err_msg=name)
+        kinds.add((name in observer.observed.whole, name in values.steps))
+    assert {(True, False), (False, True)} <= kinds
+
 
 DEFINED = """
 activation swish(z, beta = 1) = z * sigmoid(beta * z)

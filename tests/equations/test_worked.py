@@ -264,5 +264,37 @@ def test_the_backward_pass_of_an_lstm(tmp_path):
         np.testing.assert_allclose(of_unit, book["delta_W_f"][unit_], **near)
 
 
+GRU = """
+model G {
+  input  x: [4, 1]
+  target t: [1]
+  h = x -> gru(3RECOMPUTE)
+  output y = h -> dense(1)
+}
+data  { x = [[[0.5], [-1], [2], [0.1]], [[1], [0.3], [-0.7], [0.2]]]  t = [[1], [0]] }
+train { loss = half_sse(y, t)  batch = all }
+"""
+
+
+def test_states_that_are_computed_again(tmp_path):
+    """The tables of a recurrent layer: it has no pre-activation, and `recompute` changes none of its numbers."""
+    plain, again = (
+        explained(written(tmp_path, GRU.replace("RECOMPUTE", said)), "--example", "2", folder=tmp_path)
+        for said in ("", ", recompute = 2")
+    )
+    a = [float(row["a"]) for row in plain["Units"] if row["value"] == "h"]
+    assert [row["z"] for row in plain["Units"]][:3] == [""] * 3
+    weights = plain["Weights and their update"]
+    w = [float(row["w"]) for row in weights if row["parameter"] == "y.W"]
+    b = next(float(row["w"]) for row in weights if row["parameter"] == "y.b")
+    z = next(float(row["z"]) for row in plain["Units"] if row["value"] == "y")
+    assert z == pytest.approx(np.dot(a, w) + b, abs=1e-11)
+    for title in ("Units", "Weights and their update"):
+        for one, other in zip(plain[title], again[title], strict=True):
+            assert one.keys() == other.keys()
+            for head in one:
+                assert one[head] == other[head] or float(one[head]) == pytest.approx(float(other[head]), abs=1e-10)
+
+
 def logit(p):
     return np.log(p / (1 - p))

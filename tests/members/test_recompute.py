@@ -25,6 +25,7 @@ WAYS = (
     "lstm(x, 4, mask = m, reverse = true, returns = sequence{})",
     "x -> gru(4, reset = before, dropout = 0.25, recurrent_dropout = 0.5, returns = sequence{})",
     "fading(x, 4, mask = m, initial = s, returns = sequence{}) -> gru(3{})",
+    "x -> gru(12, dropout = 0.25, recurrent_dropout = 0.5, returns = sequence{})",  # as many units as there are steps
     "x -> fading(4, reverse = true, returns = sequence{})",
 )
 

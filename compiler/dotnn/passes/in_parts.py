@@ -27,7 +27,7 @@ PART = "part"
 @as_pass
 def in_parts(graph: Graph) -> Graph:
     """Go through the sequences of loops that say so part by part."""
-    if not any(RECOMPUTE in node.attrs for node in graph.nodes):
+    if not goes_in_parts(graph):
         return graph
     b = GraphBuilder(OPS, graph.next_id)
     for node in graph.nodes:
@@ -39,12 +39,28 @@ def in_parts(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(b.nodes), next_id=b.next_id)
 
 
+def goes_in_parts(graph: Graph) -> bool:
+    """Whether a layer says that its sequence is gone through in parts."""
+    return any(RECOMPUTE in node.attrs for node in graph.nodes)
+
+
+@as_pass
+def in_one(graph: Graph) -> Graph:
+    """Go through all sequences in one: the graph of the same layers without `recompute`."""
+    return replace(graph, nodes=tuple(_whole(node) for node in graph.nodes))
+
+
+def _whole(node: Node) -> Node:
+    return replace(node, attrs={k: v for k, v in node.attrs.items() if k != RECOMPUTE}) if node.loop else node
+
+
 class _Parts:
     """One loop over time; what its layer computes for all steps at once, and nobody else reads, moves into it."""
 
     def __init__(self, b: GraphBuilder, graph: Graph, node: Node, loop: Loop) -> None:
         self.b, self.graph, self.node, self.loop = b, graph, node, loop
         self.steps: int = node.attrs[RECOMPUTE]
+        self.whole = {v.id for v in node.ins[len(loop.slices) :]}  # an initial state may be as wide as there are steps
         self.moved = self._movable()
         made = {n.out.id for n in self.moved}
         read = [*(v for n in self.moved for v in n.ins), *loop.sequences(node.ins)]
@@ -59,7 +75,7 @@ class _Parts:
         shown = {v.id for v in (*self.graph.results(), *self.graph.steps.values())}
         moving, found = {id(self.node)}, []
         for n in reversed([n for n in self.b.nodes if n.layer == self.node.layer and n.loop is None]):
-            inside = all(id(reader) in moving for reader in uses.get(n.out.id, ()))
+            inside = all(id(reader) in moving for reader in uses.get(n.out.id, ())) and n.out.id not in self.whole
             if inside and n.out.id not in shown and self._is_sequence(n.out) and not n.rule.random:
                 moving.add(id(n))
                 found.append(n)
@@ -120,11 +136,11 @@ class _Parts:
         outs = tuple(self.b.value(name, t) for name, t in zip(names, types, strict=True))
         sequences = tuple(known[v.id] for v in self.loop.sequences(self.node.ins))
         rest = self.node.ins[len(loop.slices) + len(loop.entering) :]
-        ins = (*sequences, *entering, *(known.get(v.id, v) for v in rest))
+        ins = (*sequences, *entering, *rest)
         inner = replace(_plain(self.node), ins=ins, outs=outs, loop=loop)
         self.b.nodes.append(inner)
         return inner
 
 
 def _plain(node: Node) -> Node:
-    return replace(node, loop=None, attrs={k: v for k, v in node.attrs.items() if k != RECOMPUTE})
+    return replace(_whole(node), loop=None)

@@ -1,4 +1,8 @@
-"""The script of a spec, and its equations with the lines in which it computes them."""
+"""The script of a spec, and its equations with the lines in which it computes them.
+
+A layer with `recompute` has the equations of the plain one, whose steps are not in parts. They are derived from the
+graph of the plain layer, and its script computes their numbers; the lines are those of the spec's own script.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +21,35 @@ from dotnn.targets.numpy.explain.script import explain_script
 
 @dataclass(frozen=True)
 class Explanation:
-    """A model, its graph, its script, where that computes each value, and the equations."""
+    """A model, the graph of its equations, the script of that, where that computes each value, and the equations.
+
+    `script` is that of the spec: another one where layers compute states again.
+    """
 
     model: Model
     graph: Graph
     text: str
     sites: Mapping[str, Site]
     derivation: Derivation
+    script: str
 
 
 def explanation(begun: Compilation) -> Explanation:
     """Return the equations of a spec. Raises `CompileError`."""
-    draft = begun.of_one("dotnn explain").draft(Options(PROVEN.styles[0].name, begun.sets))
-    script = explain_script(draft)
+    options = Options(PROVEN.styles[0].name, begun.sets)
+    own, plain = (one.draft(options) for one in (begun.of_one("dotnn explain"), begun.in_one()))
+    script = explain_script(own)
+    whole = script if plain is own else explain_script(plain)
+    kinds, plain_kinds = _kinds(own.graph), _kinds(plain.graph)
 
     def line_of(name: str) -> int:
-        return script.sites[name].line if name in script.sites else 0
+        is_same = name in script.sites and kinds.get(name) == plain_kinds.get(name)
+        return script.sites[name].line if is_same else 0
 
-    found = derivation(draft.model, draft.graph, line_of)
-    return Explanation(draft.model, draft.graph, script.text, script.sites, found)
+    found = derivation(plain.model, plain.graph, line_of)
+    return Explanation(plain.model, plain.graph, whole.text, whole.sites, found, script.text)
+
+
+def _kinds(graph: Graph) -> dict[str, tuple[str, str]]:
+    """Return which op makes each value of a graph, and in which phase; those of one name do the same."""
+    return {v.name: (node.op, node.phase) for node in graph.all_nodes() for v in node.outs}

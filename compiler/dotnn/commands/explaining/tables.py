@@ -42,15 +42,17 @@ class _Tables:
         self.found, self.example, self.graph = found, example, found.graph
         self.symbols = {symbol: name[1:] for name, symbol in found.derivation.symbols.items()}
         self.producers = {v.id: node for node in self.graph.nodes for v in node.outs}
+        self.results = {v.id for v in self.graph.steps.values()}
         self.number = {step.path: str(n) for n, step in enumerate(found.model.steps, 1)}
 
     def part(self) -> Part:
         """Return the part."""
         example = self.example
         batch = f"all {example.size} examples" if example.size > 1 else "this example alone"
+        script = "the script" if self.found.text == self.found.script else "the script without recompute"
         sentences = [
             f"One update with {batch}: the loss is E = {example.values.loss:.10g}, "
-            f"the seed {self.found.model.train.seed}, in double precision. Every number is computed by the script."
+            f"the seed {self.found.model.train.seed}, in double precision. Every number is computed by {script}."
         ]
         layers = [self._layer(step) for step in self.found.model.steps]
         tables = [self._given(), *self._units(layers), *self._norms(layers), *self._weights(), *self._large_weights()]
@@ -80,8 +82,10 @@ class _Tables:
         return _Layer(step, z, a, slope)
 
     def _value(self, symbol: Symbol) -> Value | None:
+        """Return the value of a symbol; what the steps of a loop keep, such as the gate z of a GRU, is no layer's."""
         name = self.symbols.get(symbol)
-        return next((v for node in self.graph.nodes for v in node.outs if v.name == name), None)
+        made = (v for node in self.graph.nodes for v in node.outs if not node.loop or v.id in self.results)
+        return next((v for v in made if v.name == name), None)
 
     def _slope(self, node: Node) -> Array | None:
         """Return the derivative of an activation: what its rule sends back for 1."""

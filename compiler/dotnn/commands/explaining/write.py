@@ -45,7 +45,7 @@ def written(begun: Compilation, ending: str, asked: Numbers) -> str:
     if ending == ".ipynb":
         from dotnn.reports.equations.notebook import as_notebook
 
-        return as_notebook(whole, found.text, begun.source.path, batch_lines(found.model), digits)
+        return as_notebook(whole, found.script, begun.source.path, batch_lines(found.model), digits)
     from dotnn.reports.equations.text import as_text
 
     return as_text(whole, digits)

@@ -149,13 +149,27 @@ class _Writer:
         return self.text(expr, binding)
 
     def product(self, expr: Binary) -> Written:
-        both_arrays = expr.op == "*" and self.rank(expr.left) and self.rank(expr.right)
-        left, right = self.value(expr.left, SIGN), self.value(expr.right, PRODUCT)
+        both_arrays = self.is_by_element(expr)
+        is_apart = not self.rank(expr.left) or not self.mixes(expr.right, both_arrays)
+        left, right = self.value(expr.left, SIGN), self.value(expr.right, PRODUCT if is_apart else ATOM)
         binding = min(PRODUCT, self.tightness(expr.left))
         if self.tightness(expr.right) == OVER:  # it may stand last without brackets
             right, binding = self.text(expr.right), OVER
         sign = "⊙" if both_arrays else "·" if isinstance(expr.right, Number) or _begins_with_number(expr.right) else ""
         return self.notation.operator(sign, left, right), max(binding, OVER)
+
+    def is_by_element(self, expr: Binary) -> bool:
+        """Whether a product is one of arrays, element by element."""
+        return expr.op == "*" and bool(self.rank(expr.left) and self.rank(expr.right))
+
+    def mixes(self, right: Expr, by_element: bool) -> bool:
+        """Whether a second factor is a product of another kind, so that without brackets it would be read otherwise."""
+        match right:
+            case Binary("*" | "@", first):
+                is_scaled = right.op == "*" and not self.is_by_element(right)
+                is_other = by_element if is_scaled else self.is_by_element(right) is not by_element
+                return is_other or self.mixes(first, by_element)
+        return False
 
     def tightness(self, expr: Expr) -> int:
         binding = ATOM if is_condition(expr) else self.written(expr)[1]

@@ -311,7 +311,7 @@ def _global_d_input(e: Elements, call: Call) -> Array:
 WINDOWS: dict[str, Helper] = {
     **{name: _convolution(name) for name in CONVOLUTIONS},
     "per_group": _per_group,
-    **{name.replace("pool", f"pool{rank}d"): _pooling(name, rank) for rank in (1, 2) for name in POOLS},
+    **{name.replace("pool", f"pool{rank}d"): _pooling(name, rank) for rank in (1, 2, 3) for name in POOLS},
     "block_max": _side_by_side("max_pool"),
     "block_max_d_input": _side_by_side("max_pool_d_input"),
     "max_global_d_input": _global_d_input,

@@ -13,6 +13,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.maths.elements import Elements
 from dotnn.ir.node import Loop, Node, Value
 from dotnn.ir.tensor import Dim
+from dotnn.library.layers.loop import RECOMPUTE
 from dotnn.model.model import Model
 from dotnn.reports.equations.derivation import Derivation, Equation, Part, Statement, Table
 from dotnn.reports.equations.formulas import formula_of, key
@@ -57,7 +58,7 @@ class _Network:
         """Return all parts."""
         graph = self.graph
         parts = [
-            Part("The network", CONVENTIONS, tables=[self._layers()]),
+            Part("The network", [*CONVENTIONS, *self._in_parts()], tables=[self._layers()]),
             Part("Forward", statements=self._statements(graph.phase("forward"))),
             Part("The loss", statements=self._statements(graph.phase("loss"))),
             Part("Backward", statements=self._statements(graph.phase("backward"))),
@@ -70,6 +71,15 @@ class _Network:
         ranks = {key(v): len(v.type.shape) for v in values}
         shown = [part for part in parts if part.statements or part.tables]
         return Derivation(self.model.name, shown, symbols, ranks, self.symbols.now)
+
+    def _in_parts(self) -> Iterator[str]:
+        """Yield what is said of layers whose steps the script computes twice; their equations are the usual ones."""
+        for step in self.model.steps:
+            if every := step.attrs.get(RECOMPUTE):
+                yield (
+                    f"Of the states of {step.path} the script keeps one in {every}, and computes the others again on "
+                    "the way back; the equations are the same."
+                )
 
     def _layers(self) -> Table:
         rows = [
