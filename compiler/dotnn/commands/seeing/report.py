@@ -51,14 +51,14 @@ def report_page(run: Run, data: str | None) -> str:
 
 def _parts(run: Run, data: str | None, seen: Seen, faults: Sequence[Fault]) -> Iterator[PagePart]:
     raw, labels = load_examples(run.model, run.source if data is None else data)
-    found = explanation(run.begun)
     yield spec_part({"spec.nn": run.model.source.text, **used_files(run.model.source)}, run.begun.sets)
     yield network_part(run.model)
     yield data_part(run.model, columns(run.model, raw, labels), _sizes(seen))
     yield figures_part(figures_of(run, dict(seen.parts[seen.part]), seen.part).as_json())
     yield diagnosis_part(seen, faults)
     yield from picture_parts(seen)
-    yield equations_part(found.derivation)
+    if not run.model.turns:  # the equations are those of one training
+        yield equations_part(explanation(run.begun).derivation)
     yield verdict_part(*_verdict(run))
     yield reproduction_part(_facts(run), _command(run))
 

@@ -175,8 +175,15 @@ def outputs_of(run: Run, examples: Arrays) -> Arrays:
     """Return the outputs of a run for prepared examples, in prediction mode and in the network's units."""
     params = {name: np.asarray(w) for name, w in run.kept.params.items()}
     with np.errstate(all="ignore"):  # the training may have diverged
-        pieces = [run.module.forward(params, some)[0] for some in _pieces(examples)]
+        pieces = [_forward(run, params, some) for some in _pieces(examples)]
     return {name: np.concatenate([np.asarray(piece[name]) for piece in pieces]) for name in pieces[0]}
+
+
+def _forward(run: Run, params: Arrays, examples: Arrays) -> Arrays:
+    """Return the outputs for some examples: of sections that take turns each computes those that it needs."""
+    sections = [{"section": turn.name} for turn in run.model.turns]
+    found = [run.module.forward(params, examples, **section)[0] for section in sections or [{}]]
+    return {name: values for outputs in found for name, values in outputs.items()}
 
 
 AT_ONCE = 2**20

@@ -56,7 +56,7 @@ FIGURES = '''
 '''
 NUMBERS = 2**19
 """So many numbers, about, are read and computed at once where a part is evaluated."""
-LEAST, MOST = 64, 4096
+LEAST, MOST = 192, 4096
 """How many examples these are, at least and at most."""
 
 
@@ -100,7 +100,11 @@ def _fitted(chain: Chain) -> Iterator[tree.Stmt]:
 
 
 def chunk(graph: Graph) -> int:
-    """Return how many examples are evaluated at once."""
+    """Return how many examples are evaluated at once.
+
+    That is a multiple of the rows that matrix products are made of (4, 6, 8, 12, 16, …, by processor), so that they are
+    rounded as those of all examples are.
+    """
     values = [*graph.inputs.values(), *(v for node in graph.phase("forward") for v in node.outs if v.type.batched)]
     numbers = sum(math.prod(v.type.example) for v in values)
-    return max(LEAST, min(MOST, NUMBERS // max(1, numbers)))
+    return max(LEAST, min(MOST, NUMBERS // max(1, numbers)) // LEAST * LEAST)
