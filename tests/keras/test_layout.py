@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from support import SPECS
+from support import SPECS, specs_for
 
 from dotnn.session import Options, compile_spec
 from dotnn.targets.keras import script as writing
@@ -19,7 +19,7 @@ WIDTH = ["--isolated", "--line-length=110"]
 def scripts(tmp_path_factory):
     """A folder with the script of every spec."""
     folder = tmp_path_factory.mktemp("scripts")
-    for spec in SPECS.glob("*.nn"):
+    for spec in specs_for("tensorflow"):
         text = compile_spec(str(spec), Options(target="tensorflow")).script
         (folder / f"{spec.stem}_tf.py").write_text(text, encoding="utf-8")
     return folder

@@ -34,6 +34,8 @@ BESIDE = {
         "a kernel of the wrong shape is seen where the helper stops at it",
     ("steps", "conv1d: stride forgotten for x"):
         "the call is to blame, but a change of the helper's own line makes it right, too",
+    ("shared", "d_distance = one_element_off(d_distance_from_multiply + d_distance_from_multiply)"):
+        "the sum of a value with itself: half of the fault in the one share makes it right, too",
     ("tasks", "l2_penalty_gradient: d * strength * W"):
         "a factor 2 that a term lacks is found in the sum which adds the term",
 }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
@@ -125,6 +125,8 @@ class _Check:
             self._skip_tensors()
         else:
             probing.run()
+            if probing.stops_at is not None:
+                self._run_where_it_stops(probing.stops_at)
             self._run_invariants(point)
             self._run_ties(point)
             self._run_witnesses(point)
@@ -134,6 +136,13 @@ class _Check:
         if sound.runs and point.training and self.report.verdict is not Verdict.FAIL:
             self._run_training(Trial(self.script, self.report.seed))
         self.report.cost_forwards = probing.cost.forwards
+
+    def _run_where_it_stops(self, point: Point) -> None:
+        """V0 at a batch of another size, where the script stops: a size is written into one of its lines."""
+        again = check_soundness(self.script, point, self.probing.cost)
+        self._say(blames_for_unsound(self.script, point, again))
+        size = next((len(a) for a in point.batch.values()), 0)
+        self._add(replace(again.result, title=f"{again.result.title}, {size} examples"))
 
     def _run_invariants(self, point: Point) -> None:
         """V1, V7 and V9: what must hold between runs of the script itself."""

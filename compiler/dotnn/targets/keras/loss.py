@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -64,9 +65,11 @@ class _Body:
             self.layer = node.layer
             self.lines.append(self.banners.of(node))
             self.lines += [f"# {self.graph.remarks[node.layer]}"] if node.layer in self.graph.remarks else []
-        self._operands([v for v in node.ins if v.id not in self.made])
+        expression = self._expression(node)
+        read = set(re.findall(r"\w+", expression))  # a mean needs no array that says how many there are
+        self._operands([v for v in node.ins if v.id not in self.made and v.name in read])
         equation = node.attrs.get("said") or node.attrs.get("comment") or node.rule.equation
-        self.lines += with_remark(f"{node.out.name} = {self._expression(node)}", equation)
+        self.lines += with_remark(f"{node.out.name} = {expression}", equation)
         self.made.add(node.out.id)
 
     def _operands(self, operands: Sequence[Value]) -> None:

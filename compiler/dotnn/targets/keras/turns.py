@@ -196,10 +196,10 @@ class _Script:
     def _turns(self) -> Iterator[tree.Stmt]:
         """Yield the turns of all sections on a batch, whose losses become `losses`."""
         for s in self.sections:
-            name, made = literal(s.name), s.called("loss_and_grads")
+            name, made, once = literal(s.name), s.called("loss_and_grads"), s.turn.steps == 1
             body: list[tree.Stmt] = []
             if s.counts:
-                body.append(tree.Do(f"optimizers[{name}].learning_rate.assign(rates[{name}][turn])"))
+                body.append(tree.Do(f"optimizers[{name}].learning_rate.assign(rates[{name}][{0 if once else 'turn'}])"))
             scaled = f"scale_loss=optimizers[{name}].scale_loss"
             body.append(tree.Assign(("loss", "grads"), f"{made}(network, batch, {scaled})"))
             if s.model.hands:
@@ -210,10 +210,11 @@ class _Script:
                 tree.For("with tf.control_dependencies([loss])", (tree.Do(f"optimizers[{name}].apply({given})"),))
             )
             share = "loss" if training.sums(s.model) else "loss * share"
-            each = f" / {s.turn.steps}" if s.turn.steps > 1 else ""
-            body.append(tree.assign(f"losses[{name}]", f"losses.get({name}, 0.0) + {share}{each}"))
-            turn = tree.For(f"for turn in range({s.turn.steps})", tuple(body))
-            yield tree.If(f"{name} in active", (turn,)) if s.stops else turn
+            each = share if once else f"losses.get({name}, 0.0) + {share} / {s.turn.steps}"
+            body.append(tree.assign(f"losses[{name}]", each))
+            if not once:
+                body = [tree.For(f"for {'turn' if s.counts else '_'} in range({s.turn.steps})", tuple(body))]
+            yield from [tree.If(f"{name} in active", tuple(body))] if s.stops else body
 
     def _fit(self) -> Iterator[tree.Stmt]:
         made = ", ".join(f"{literal(s.name)}: {s.called('make_optimizer')}(network)" for s in self.sections)
@@ -222,8 +223,8 @@ class _Script:
         yield tree.assign("history", "History(scaling)")
         yield tree.assign("count", "len(next(iter(examples.values())))")
         yield tree.assign("rng", "np.random.default_rng([seed, 1])")
-        every = "[*network.variables, *(v for o in optimizers.values() for v in o.variables)]"
-        kept = {"variables": f"{{str(i): v for i, v in enumerate({every})}}", "history": "history"}
+        yield tree.assign("every", "[*network.variables, *(v for o in optimizers.values() for v in o.variables)]")
+        kept = {"variables": "{str(i): v for i, v in enumerate(every)}", "history": "history"}
         kept |= common.kept(self.sections)
         yield tree.assign("state", f"{{{', '.join(f'{literal(n)}: {text}' for n, text in kept.items())}}}")
         taken: list[tree.Stmt] = [

@@ -29,7 +29,10 @@ NEAR = 4
 
 @dataclass
 class Probing:
-    """Probes a script at generic points and keeps the verdict on every tensor."""
+    """Probes a script at generic points and keeps the verdict on every tensor.
+
+    `stops_at` is a point of another batch size at which the script stops, if it does.
+    """
 
     script: TracedScript
     report: Report
@@ -43,6 +46,7 @@ class Probing:
         self.seed = self.report.seed
         self.rng = np.random.default_rng([self.seed, 1])
         self.verdicts = Verdicts(self.script, self.report, self.training)
+        self.stops_at: Point | None = None
 
     def point(self, draw: int) -> Point:
         """Draw a point in general position; the same one for the same number.
@@ -134,7 +138,12 @@ class Probing:
         taken += [value.shape for values in self.evaluation.tape.values.values() for value in values]
         point = self._drawn(0, generic_batch_size(taken, least=size + 1))
         batch = as_classes(point.batch, {**plain.INPUTS, **plain.TARGETS})
-        evaluation = Evaluation(self.script, replace(point, batch=batch), self.cost)
+        point = replace(point, batch=batch)
+        try:
+            evaluation = Evaluation(self.script, point, self.cost)
+        except (Exception, SystemExit):
+            self.stops_at = point
+            return
         if evaluation.finite:
             names, rng = {row.name for row in rows}, np.random.default_rng([self.seed, 4])
             probe_another_size(self.verdicts, evaluation, names, rng)
