@@ -193,6 +193,18 @@ def record() -> list[tree.Stmt]:
     ]
 
 
+def noted(model: Model, sections: Sequence[Section], says: Says, *, of: str) -> Iterator[tree.Stmt]:
+    """Yield what follows the turns of an epoch: its record, with the figures `of` what is trained, and the stops."""
+    yield from record()
+    yield tree.If('not math.isfinite(history[-1]["loss"])', (tree.Do("break"),))
+    if any(s.model.train.metrics for s in sections):
+        yield tree.assign("history[-1]", f"evaluate({of}, examples, scaling) | history[-1]", "|=")
+    if training.evaluated_parts(model)[1]:
+        figures = f'evaluate({of}, parts["val"], scaling)'
+        yield tree.assign("history[-1]", f'{{f"val_{{key}}": value for key, value in {figures}.items()}}', "|=")
+    yield from stop_rules(sections, says)
+
+
 def stop_rules(sections: Sequence[Section], says: Says) -> Iterator[tree.Stmt]:
     """Yield the rules by which sections end; once all have ended, the training has."""
     for s in sections:

@@ -52,9 +52,12 @@ def gray(images: Array) -> Array:
     return np.asarray(images.mean(axis=-1))
 
 
+def _rows_height(one: Tiles) -> float:
+    return -(-len(one.tiles) // ACROSS) * (SIDE + GAP + NAME)
+
+
 def _height(one: Tiles) -> float:
-    rows = -(-len(one.tiles) // ACROSS)
-    return HEAD * bool(one.heading) + rows * (SIDE + GAP + NAME) + 20
+    return HEAD * bool(one.heading) + _rows_height(one) + 20
 
 
 def _places(top: float, count: int) -> Iterator[tuple[float, float]]:
@@ -72,6 +75,5 @@ def _draw_group(root: Element, one: Tiles, top: float) -> None:
         text(of, left, up + 10, tile.name if len(tile.name) <= LETTERS else f"{tile.name[: LETTERS - 1]}…", "small")
         draw_shades(of, left, up + NAME, (SIDE, SIDE), *signed_shades(tile.image, largest))
         path(of, box(left, up + NAME, SIDE, SIDE), "frame")
-    rows = -(-len(one.tiles) // ACROSS)
     said = f"blue above 0, orange below; full colour at ±{figure(largest)}"
-    text(root, 16, top + rows * (SIDE + GAP + NAME) + 2, said, "small")
+    text(root, 16, top + _rows_height(one) + 2, said, "small")

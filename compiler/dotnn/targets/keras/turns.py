@@ -273,14 +273,7 @@ class _Script:
                 yield from self._rates(s)
         yield tree.assign("losses", "run_epoch(tf.constant(order, tf.int32), rates, tuple(active))")
         yield tree.assign("losses", "{name: float(loss) for name, loss in losses.items()}")
-        yield from common.record()
-        yield tree.If('not math.isfinite(history[-1]["loss"])', (tree.Do("break"),))
-        if any(s.model.train.metrics for s in self.sections):
-            yield tree.assign("history[-1]", "evaluate(network, examples, scaling) | history[-1]", "|=")
-        if training.evaluated_parts(self.model)[1]:
-            figures = 'evaluate(network, parts["val"], scaling)'
-            yield tree.assign("history[-1]", f'{{f"val_{{key}}": value for key, value in {figures}.items()}}', "|=")
-        yield from common.stop_rules(self.sections, SAYS)
+        yield from common.noted(self.model, self.sections, SAYS, of="network")
         now = 'state | {"params": weights(network), "rng": rng.bit_generator.state}'
         yield tree.If("on_epoch is not None", (tree.Do(f"on_epoch(history[-1], {now})"),))
 

@@ -295,14 +295,7 @@ class _Script:
         body.append(tree.If("not math.isfinite(sum(losses.values()))", (tree.Do("break"),)))
         head = "for number in rng.permutation(len(batches))" if fixed else "for start in range(0, count, size)"
         yield tree.For(head, tuple(body))
-        yield from common.record()
-        yield tree.If('not math.isfinite(history[-1]["loss"])', (tree.Do("break"),))
-        if any(s.model.train.metrics for s in self.sections):
-            yield tree.assign("history[-1]", "evaluate(params, examples, scaling) | history[-1]", "|=")
-        if training.evaluated_parts(self.model)[1]:
-            figures = 'evaluate(params, parts["val"], scaling)'
-            yield tree.assign("history[-1]", f'{{f"val_{{key}}": value for key, value in {figures}.items()}}', "|=")
-        yield from common.stop_rules(self.sections, SAYS)
+        yield from common.noted(self.model, self.sections, SAYS, of="params")
         now = 'state | {"rng": rng.bit_generator.state}'
         yield tree.If("on_epoch is not None", (tree.Do(f"on_epoch(history[-1], {now})"),))
 

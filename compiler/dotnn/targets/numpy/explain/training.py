@@ -113,14 +113,7 @@ class TrainingWriter:
     def _begin(self) -> Iterator[tree.Stmt]:
         """Yield what makes the state that training goes on from, or takes it up."""
         entries = {"params": "params", "optimizer": "optimizer_state(params)", "history": "[]", **self.around.kept()}
-        yield tree.assign("state", f"resume or {table(entries)}")
-        taken = 'state["params"], state["optimizer"], History(state["history"])'
-        yield tree.Assign(("params", "memory", "history"), taken)
-        if self.fitted:
-            yield tree.assign("history.scaling", "scaling")
-        if self._uses_rng():
-            yield tree.assign("rng", "np.random.default_rng([seed, 1])")
-            yield tree.assign("rng.bit_generator.state", 'state.get("rng", rng.bit_generator.state)')
+        yield from taken_up(entries, fitted=self.fitted, draws=self._uses_rng())
         yield from (*self.around.clock_anew(), *self.around.begin(), *self._fixed_batches())
 
     def _fixed_batches(self) -> Iterator[tree.Stmt]:
@@ -295,3 +288,15 @@ def _inverse(name: str, first: str, rest: Iterable[str]) -> tree.Assign:
 
 def _subscripts(keys: Iterable[str]) -> str:
     return "".join(f"[{literal(key)}]" for key in keys)
+
+
+def taken_up(entries: Mapping[str, str], *, fitted: bool, draws: bool) -> Iterator[tree.Stmt]:
+    """Yield what makes the state of a training of its entries, or goes on from the one it is given."""
+    yield tree.assign("state", f"resume or {table(entries)}")
+    taken = 'state["params"], state["optimizer"], History(state["history"])'
+    yield tree.Assign(("params", "memory", "history"), taken)
+    if fitted:
+        yield tree.assign("history.scaling", "scaling")
+    if draws:
+        yield tree.assign("rng", "np.random.default_rng([seed, 1])")
+        yield tree.assign("rng.bit_generator.state", 'state.get("rng", rng.bit_generator.state)')

@@ -33,7 +33,7 @@ from dotnn.targets.numpy.explain.initial import init_params
 from dotnn.targets.numpy.explain.network import Network, NetworkWriter
 from dotnn.targets.numpy.explain.script import PART, Explained, pasted
 from dotnn.targets.numpy.explain.spec_text import SpecText
-from dotnn.targets.numpy.explain.training import DOC, HISTORY
+from dotnn.targets.numpy.explain.training import DOC, HISTORY, taken_up
 from dotnn.targets.numpy.explain.update import update_functions
 
 SAYS = Says("{{name: params[name] for name in {table}}}", "params.update({best})")
@@ -242,14 +242,7 @@ class _Script:
         yield tree.assign("params", f"init_params(seed, dtype) if params is None else {given}")
         memory = {s.name: f"{s.called('optimizer_state')}(params)" for s in self.sections}
         entries = {"params": "params", "optimizer": table(memory), "history": "[]", **common.kept(self.sections)}
-        yield tree.assign("state", f"resume or {table(entries)}")
-        taken = 'state["params"], state["optimizer"], History(state["history"])'
-        yield tree.Assign(("params", "memory", "history"), taken)
-        if self.fitted:
-            yield tree.assign("history.scaling", "scaling")
-        if self._uses_rng():
-            yield tree.assign("rng", "np.random.default_rng([seed, 1])")
-            yield tree.assign("rng.bit_generator.state", 'state.get("rng", rng.bit_generator.state)')
+        yield from taken_up(entries, fitted=self.fitted, draws=self._uses_rng())
         yield from common.counted(self.sections)
         if self.train.shuffle == "batches":
             yield tree.assign("order", "np.random.default_rng([seed, 2]).permutation(count)")
