@@ -10,7 +10,7 @@ from ..report.results import Verdict
 from ..tracing.rows import Row
 from .evaluation import Evaluation
 from .oracles import taylor_order
-from .probes import NUMERIC_TOLERANCE, element_size, joint_disagreement, numeric_disagreement, some_of
+from .probes import NUMERIC_TOLERANCE, Oracle, element_size, joint_disagreement, numeric_disagreement, some_of
 from .verdicts import Verdicts
 
 MOST_ROWS = 32
@@ -25,7 +25,7 @@ def probe_numerically(verdicts: Verdicts, evaluation: Evaluation, rng: np.random
     """V5: rows that the complex step has confirmed, or a few that it has not, against Richardson extrapolation."""
     worst, resolved = 0.0, 0
     for group in _groups(_chosen(verdicts, evaluation, rng)):
-        for row, error in _errors(evaluation, group, rng):
+        for row, error in _errors(evaluation, group, rng, verdicts.oracle):
             worst, resolved = max(worst, error), resolved + 1
             result = verdicts.results[row.name]
             result.probes += 1
@@ -50,14 +50,16 @@ def _groups(rows: list[Row]) -> list[list[Row]]:
     return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
-def _errors(evaluation: Evaluation, rows: list[Row], rng: np.random.Generator) -> list[tuple[Row, float]]:
+def _errors(
+    evaluation: Evaluation, rows: list[Row], rng: np.random.Generator, oracle: Oracle
+) -> list[tuple[Row, float]]:
     """Return the error of each row that can be resolved: of all at once, or one by one where they disagree."""
     joint = joint_disagreement(rows, evaluation.evaluate, rng, evaluation.base)
     if joint is not None and joint <= NUMERIC_TOLERANCE:
         return [(row, joint) for row in rows]
     found = []
     for row in rows:
-        error = numeric_disagreement(row, evaluation.evaluate, rng, evaluation.base)
+        error = numeric_disagreement(row, evaluation.evaluate, rng, evaluation.base, oracle)
         if error is None or (error > NUMERIC_TOLERANCE and evaluation.is_rounding(row.name, error * row.norm)):
             continue
         found.append((row, error))
