@@ -367,7 +367,7 @@ def fast_mutant(step: fast.FaultyStep, subject: str) -> Mutant:
 # -------------------------------------------------------------------------------------------------------- summary
 
 
-SAMPLE = 6
+SAMPLE = 5
 """How many mutants of a kind are run where not all of them are: in minutes, not in half an hour."""
 
 Maker = Callable[[], Mutant]

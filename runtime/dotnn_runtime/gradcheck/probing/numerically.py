@@ -16,15 +16,17 @@ from .verdicts import Verdicts
 MOST_ROWS = 32
 ENOUGH_WRONG = 4
 """So many rows confirm that something is wrong."""
-ALONE, TOGETHER = 16, 8
-"""Up to so many rows are probed one by one by Richardson extrapolation, more of them so many at once."""
+TOGETHER = 8
+"""So many rows share their probes where nothing is wrong; those that disagree together are probed one by one."""
 MIN_ORDER = 1.9
 
 
 def probe_numerically(verdicts: Verdicts, evaluation: Evaluation, rng: np.random.Generator) -> None:
     """V5: rows that the complex step has confirmed, or a few that it has not, against Richardson extrapolation."""
     worst, resolved = 0.0, 0
-    for group in _groups(_chosen(verdicts, evaluation, rng)):
+    rows = _chosen(verdicts, evaluation, rng)
+    size = TOGETHER if verdicts.failed_at is None else 1
+    for group in (rows[i : i + size] for i in range(0, len(rows), size)):
         for row, error in _errors(evaluation, group, rng, verdicts.oracle):
             worst, resolved = max(worst, error), resolved + 1
             result = verdicts.results[row.name]
@@ -42,12 +44,6 @@ def _chosen(verdicts: Verdicts, evaluation: Evaluation, rng: np.random.Generator
     if verdicts.failed_at is None:
         return some_of([row for row in rows if row.strict or row.name in passed], MOST_ROWS, rng)
     return [row for row in rows if row.strict and row.name not in passed][:ENOUGH_WRONG]
-
-
-def _groups(rows: list[Row]) -> list[list[Row]]:
-    """Return rows in groups that share their probes, where there are many."""
-    size = 1 if len(rows) <= ALONE else TOGETHER
-    return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
 def _errors(

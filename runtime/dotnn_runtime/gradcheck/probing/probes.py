@@ -18,6 +18,8 @@ from .oracles import STEP, Estimate, complex_step, richardson
 TOLERANCE = 1e-10
 ELEMENT_TOLERANCE = 1e-9
 NUMERIC_TOLERANCE = 1e-8
+RESOLUTION = 0.1 * NUMERIC_TOLERANCE
+"""What Richardson extrapolation must be sure of to decide, as a share of the derivative."""
 # Below this share of the largest gradient of the network a gradient is rounding; it proves nothing either way.
 NOISE = 1e-13
 # Below this share, a claim and the truth are both zero: an error of the rules would have to be zero itself.
@@ -227,7 +229,7 @@ def numeric_disagreement(
     direction, reach = row.direction(rng), 0.1 * max(*sizes, 0.1)
     error = None
     for shorter in (1.0, 1e-2, 1e-4):
-        estimate = richardson(evaluate, direction, shorter * reach)
+        estimate = richardson(evaluate, direction, shorter * reach, norm=row.norm, resolution=RESOLUTION)
         error = _apart(row, direction, estimate)
         if error is None or error <= NUMERIC_TOLERANCE or _is_confirmed(estimate, evaluate, direction, oracle):
             break
@@ -246,9 +248,10 @@ def joint_disagreement(
     if joint is None:
         return None
     sizes = [element_size(base(key)) for row in rows for key in row.keys]
-    estimate = richardson(evaluate, joint.direction, 0.1 * max(0.1, min(sizes)))
+    reach = 0.1 * max(0.1, min(sizes))
+    estimate = richardson(evaluate, joint.direction, reach, norm=joint.size, resolution=RESOLUTION)
     size = max(joint.size, abs(estimate.value))
-    if not np.isfinite(estimate.error) or estimate.error > 0.1 * NUMERIC_TOLERANCE * size:
+    if not np.isfinite(estimate.error) or estimate.error > RESOLUTION * size:
         return None
     return abs(joint.slope - estimate.value) / size
 
@@ -261,7 +264,7 @@ def element_size(array: Array) -> float:
 def _apart(row: Row, direction: Direction, estimate: Estimate) -> float | None:
     """Return how far a row is from an estimate of its slope, None where that resolves too little."""
     size = max(row.norm, abs(estimate.value))
-    if size == 0.0 or not np.isfinite(estimate.error) or estimate.error > 0.1 * NUMERIC_TOLERANCE * size:
+    if size == 0.0 or not np.isfinite(estimate.error) or estimate.error > RESOLUTION * size:
         return None
     return min(abs(slope - estimate.value) for slope in row.slopes(direction)) / size
 
