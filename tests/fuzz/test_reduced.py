@@ -117,6 +117,9 @@ cell own(units) {
 model M { input x: [3, 2]  input s: [2]  target t: [2]
   output y = own(x, 2, initial = (s - s) -> dense(2, bias = false), truncate = 1) }
 train { loss = mse(y, t) }""",
+    "a choice between 0 and 1 that a slope is added to, in single precision": """
+model M { input x: [3]  target t: [3]  output y = (where(x > 0.2, 2, x) + sin(x))^2 + (x -> dense(3)) }
+train { loss = mse(y, t) }""",
     "the mean of a number": """
 loss own(y, t) = mean((y - t)^2) + max(t) - mean(t)
 model M { input x: [2]  output y = x -> dense(3) }

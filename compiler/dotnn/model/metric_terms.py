@@ -68,7 +68,7 @@ def _terms(
         return (_named(metric, call, attrs, losses, section, network),)
     fitting = _fitting(metric, losses)
     if not fitting and losses:
-        raise Fail(_no_fit(metric, losses[0].target, _base(losses[0].target_kind), call))
+        raise Fail(_no_fit_of_any(metric, losses, call))
     alone = len(fitting) == 1
     return tuple(_term(metric, attrs, call, t.output, t.target, t.target_kind, alone=alone) for t in fitting)
 
@@ -181,6 +181,14 @@ def _fitted(metric: Metric, kind: str) -> str:
     """Return the kind under which a metric takes a target: real numbers as 0 and 1 where it knows classes only."""
     base = _base(kind)
     return "binary" if base == "real" and base not in metric.functions else base
+
+
+def _no_fit_of_any(metric: Metric, losses: Sequence[LossTerm], call: nodes.Call) -> Diagnostic:
+    """Return why a metric that names nothing fits no loss: what the first target holds, or that there is none."""
+    of_data = next((loss for loss in losses if loss.target), None)  # a loss may compare with a number
+    if of_data is None:
+        return messages.definitions.metric_without_values(call.span, metric.name, f"{metric.name}(output, target)")
+    return _no_fit(metric, of_data.target, _base(of_data.target_kind), call)
 
 
 def _no_fit(metric: Metric, target: str, kind: str, call: nodes.Call) -> Diagnostic:
