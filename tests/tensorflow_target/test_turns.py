@@ -41,7 +41,7 @@ def keeping(states):
 REGIMES = ["fixed batches", "decay", "batch norm", "augmented", "a plateau", "a plateau of its own", "rates"]
 """Those of `members.test_turns` that this target writes in a way of its own."""
 IN_ONE = regime("plain").replace(
-    "guess = h -> stop_gradient -> dense(4)", "guess = h -> stop_gradient -> dense(4) -> batchnorm"
+    "guess = h -> stop_gradient -> dense(4)", "guess = h -> stop_gradient -> dense(4, bias = false) -> batchnorm"
 )
 """Batch norm that the other sections do not compute, and must not renew."""
 
