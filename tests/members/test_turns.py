@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from errors.runner import dotnn
 from members.test_resume import assert_same_run, keeping
 from members.test_settings import CALLS
 from support import SPECS, STYLES, module_of
@@ -276,11 +277,31 @@ def test_what_tensorflow_cannot_do_in_turn_is_refused(name):
     assert "one graph" in refused.value.diagnostics[0].message
 
 
-@pytest.mark.parametrize("command", ["explain", "overfit", "diff"])
-def test_commands_for_one_training_say_so(command, tmp_path):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["diff", "gan.nn"],
+        ["overfit", "gan.nn"],
+        ["explain", "gan.nn", "--section", "critics"],
+        ["explain", "decoupled.nn", "--section", "synthetic", "--example", "1"],
+    ],
+)
+def test_what_a_command_cannot_say_of_sections_is_an_error(words, tmp_path):
+    """`diff` follows one training; no output of the GAN has a target; no example has a gradient that is handed on."""
     (tmp_path / "gan.nn").write_text(GAN)
-    asked = CliRunner().invoke(main, [command, str(tmp_path / "gan.nn")])
+    (tmp_path / "decoupled.nn").write_text(DECOUPLED)
+    asked = dotnn(*words, folder=tmp_path)
     assert asked.exit_code == 1 and "NN337" in asked.stderr
+
+
+def test_a_few_examples_are_learned_by_heart(tmp_path):
+    """By the sections in turn, all examples at once; the targets of outputs say how well."""
+    (tmp_path / "s.nn").write_text(regime("plain").replace("dense(4", "dense(16"))
+    found = dotnn("overfit", "s.nn", "--json", folder=tmp_path)
+    assert found.exit_code == 0, found.stdout
+    said = json.loads(found.stdout)
+    assert said["learned"] and said["examples"] == 7 and set(said["outputs"]) == {"y against t"}, said
+    assert dotnn("overfit", "s.nn", "--epochs", "2", folder=tmp_path).exit_code == 1
 
 
 STOPS = """model M { input x: [3]  target t: [2]
