@@ -214,6 +214,12 @@ NETWORKS = {
   target t: [6]
   output y = x -> sequence_dropout(30%) -> rnn(6, dropout = 30%, recurrent_dropout = 40%)
   train: mse(y, t)""",
+    "recomputed": """
+  input  x: [6, 2]
+  target t: [5]
+  h = x -> lstm(4, dropout = 30%, recurrent_dropout = 40%, returns = sequence, recompute = 3)
+  output y = h -> rnn(5, recompute = 2)
+  train: mse(y, t)""",
 }  # fmt: skip
 
 ARGUMENTS = {"huber": ", delta = 0.8"}

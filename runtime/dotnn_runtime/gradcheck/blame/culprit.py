@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import islice
@@ -157,8 +158,8 @@ class _Inquiry:
     def _of_tier(self, tier: int) -> Iterator[_Found]:
         """Yield the repairs of a tier that make much of what is wrong right."""
         adds = tier > 1
-        for order, site in enumerate(self.sites):
-            if adds and order and only_reads(site):
+        for order, site in enumerate(self._cotangents_first() if adds else self.sites):
+            if adds and self._computes_nothing(site, order):
                 continue
             right = partial(self._holds, self.event, self.expectation)
             repairs = self.search.at(site, self._execution(site), right, self._local(site), tier)
@@ -169,6 +170,34 @@ class _Inquiry:
                     yield _Found(len(left), tier + repair.rank // 200, preferred, repair)
                 if not left:
                     break
+
+    def _cotangents_first(self) -> list[Site]:
+        """Return the suspects without empty buffers, those last that make no cotangents: heads of loops, masks."""
+        some = [site for site in self.sites if site is self.sites[0] or not self._is_empty(site)]
+        return sorted(some, key=lambda site: not self._makes_cotangents(site))
+
+    def _is_empty(self, site: Site) -> bool:
+        """Whether a statement makes nothing but zeros, which no factor changes."""
+        made = [e for e in self.state.of_site(site.number, before=self.event) if e.value is not None]
+        return bool(made) and not any(event.seeded or np.any(event.value) for event in made)
+
+    def _makes_cotangents(self, site: Site) -> bool:
+        return any(event.seeded for event in self.state.of_site(site.number, before=self.event))
+
+    def _computes_nothing(self, site: Site, order: int) -> bool:
+        """Whether nothing can be missing from a statement, for it computes nothing.
+
+        From one that calls a cotangent by another name it may be. From one that stores a name it is not where the line
+        that makes what is called so is suspected, too.
+        """
+        if not only_reads(site):
+            return False
+        value = getattr(site.node, "value", None)
+        if site.kind != "assign" or not isinstance(value, ast.Name):
+            return order > 0
+        if order:
+            return not self._makes_cotangents(site)
+        return any(value.id in other.names for other in self.sites[1:] if other.kind == "assign")
 
     def _is_better(self, site: Site, left: set[Place | str]) -> bool:
         """Whether less is wrong with a repair: of another statement than the event's own, no more than half of it.
