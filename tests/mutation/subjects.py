@@ -135,7 +135,7 @@ NETWORKS = {
   output y = m -> flatten -> dense(2)
   train: mse(y, t)""",
     "groups": """
-  input  x: [5, 4, 8]
+  input  x: [5, 3, 8]
   target t: [3]
   h = x -> conv2d(6, [3, 2], groups = 2, dilation = [2, 1], pad = [[2, 1], [1, 2]])
   g = h -> depthwise_conv2d([2, 3], tanh, pad = [[1, 0], [2, 1]], multiplier = 4)
