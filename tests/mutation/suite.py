@@ -51,12 +51,6 @@ AMBIGUOUS = {
     (
         "shared", "d_distance_from_p_multiply = d_p_multiply * distance + d_p_multiply * distance"
     ): "d_distance",  # in e + e, where e is the same for both factors: is e doubled, or the sum?
-    (
-        "table", "d_slope_each = np.where(dense_z > 0, 0, d_dense)"
-    ): "d_rows_slope",  # the same, in the line itself
-    (
-        "table", "prelu_d_slope: np.where(z > 0, 0, d)"
-    ): "d_rows_slope",  # what is left is the cotangent of slope * z: the factor z may as well be missing from the sum
 }  # fmt: skip
 """Mutants that two lines could have caused: the other one."""
 

@@ -17,7 +17,7 @@ from .assess import Assessment, Wrong
 from .edits import TIERS
 from .expect import Expectation
 from .repair import Local, Repair, Repairs
-from .sites import base_name, names_in, only_reads
+from .sites import base_name, handed_on, names_in, only_reads
 from .slopes import stages
 from .suspects import suspects
 
@@ -58,10 +58,20 @@ def culprit(state: Assessment, wrong: Wrong, blamed: Collection[int]) -> Culprit
     repair = _Inquiry(state, wrong, sites).best() if not _should_be_nothing(wrong) else None
     if repair is not None:
         return Culprit(repair.site, repair, sites)
+    summed = _maker(sites[0], sites) if wrong.event.stopped is None and _fits(wrong) else None
+    if summed is not None:
+        return Culprit(summed, None, sites)
     common = _behind_several(state, wrong.event, sites)
     if common is not None:
         return Culprit(common, None, sites)
     return Culprit(_outermost(state, wrong.event), None, sites)
+
+
+def _maker(site: Site, sites: list[Site]) -> Site | None:
+    """Return the suspect that makes what a statement only stores, or sums over some axes."""
+    name = handed_on(site)
+    makers = (s for s in sites if s is not site and s.kind == "assign" and name in s.names)
+    return next(makers, None) if name else None
 
 
 def _wrong_stage(state: Assessment, wrong: Wrong, sites: list[Site]) -> Site | None:
@@ -112,6 +122,13 @@ def _should_be_nothing(wrong: Wrong) -> bool:
     """Whether zero is right, which every expression without a value would be."""
     expectation = wrong.expectation
     return expectation is not None and bool(expectation.targets) and not np.any(expectation.targets[0].value)
+
+
+def _fits(wrong: Wrong) -> bool:
+    """Whether an event has the shape of what it should be."""
+    targets = wrong.expectation.targets if wrong.expectation is not None else ()
+    value = wrong.event.value
+    return value is not None and any(value.shape == target.value.shape for target in targets)
 
 
 def _under_another_name(state: Assessment, event: Event) -> Site | None:
@@ -187,17 +204,15 @@ class _Inquiry:
     def _computes_nothing(self, site: Site, order: int) -> bool:
         """Whether nothing can be missing from a statement, for it computes nothing.
 
-        From one that calls a cotangent by another name it may be. From one that stores a name it is not where the line
-        that makes what is called so is suspected, too.
+        From one that calls a cotangent by another name it may be. From one that stores or sums a name it is not where
+        the line that makes what is called so is suspected, too.
         """
+        if order == 0:
+            return _maker(site, self.sites) is not None
         if not only_reads(site):
             return False
-        value = getattr(site.node, "value", None)
-        if site.kind != "assign" or not isinstance(value, ast.Name):
-            return order > 0
-        if order:
-            return not self._makes_cotangents(site)
-        return any(value.id in other.names for other in self.sites[1:] if other.kind == "assign")
+        renames = site.kind == "assign" and isinstance(getattr(site.node, "value", None), ast.Name)
+        return not (renames and self._makes_cotangents(site))
 
     def _is_better(self, site: Site, left: set[Place | str]) -> bool:
         """Whether less is wrong with a repair: of another statement than the event's own, no more than half of it.
