@@ -48,7 +48,7 @@ def command(
     from dotnn.running.output import check_output, write_text
     from dotnn.session import Compilation
 
-    begun = Compilation.read(spec, sets)
+    begun = Compilation.read(spec, sets, data=data)
     warn(begun.warnings)
     asked = Numbers(example, data, jacobian, forward, digits)
     if output in (None, "-"):
