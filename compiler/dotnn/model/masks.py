@@ -48,6 +48,12 @@ def read_mask(expr: nodes.Expr, output: Tensor, most: int, name: str, network: N
     return Read(value=value.path)
 
 
+def check_mask(mask: Read, use: nodes.Expr, output: Tensor, most: int, name: str, network: NetworkReader) -> None:
+    """Raise `Fail` where a metric, used here, cannot tell apart what the mask of its loss does."""
+    found = network.targets[mask.target] if mask.target else tensor_at(mask.value, network)
+    _check_shape(use, found, output, most, name)
+
+
 def tensor_at(path: str, network: NetworkReader) -> Tensor:
     """Return the value of the network at a path that a loss or a metric has named."""
     return next(t for t in network.scope.names.values() if isinstance(t, Tensor) and t.path == path)
@@ -76,6 +82,7 @@ def _check_shape(expr: nodes.Expr, mask: Tensor | Declared, output: Tensor, most
     message = (
         f"the mask of {name} has shape {shape_text(mask.type)}, but the output has shape {shape_text(output.type)}"
     )
-    forms = [f"one number for each example, [1]{'' if places else ': that is all that this loss can tell apart'}"]
+    alone = "" if places else f": that is all that {name} can tell apart"
+    forms = [f"one number for each example, [1]{alone}"]
     forms += [f"one for each of its {places[0]} steps, [{places[0]}]"] if places else []
     raise Fail(messages.training.mask_form(expr.span, message, f"give it {' or '.join(forms)}"))

@@ -43,4 +43,5 @@ ACCUMULATE = Setting(
     "computed one batch after the other; default `1`",
     plain(Arg("accumulate", POSITIVE_INT, 1, "how many batches an update is of")),
     _clashes,
+    turns="between two of its batches the other sections take their turns; use a larger batch",
 )
