@@ -14,7 +14,7 @@ from dotnn.library.layers.loop import PLAIN, ROLES
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.flow import Flow, Frame
 from dotnn.targets.numpy.explain.functions import Pair, base_name, nodes_of
-from dotnn.targets.numpy.explain.naming import Words, inside
+from dotnn.targets.numpy.explain.naming import LATER, Words, inside
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
 FEW_PARAMS = 4
@@ -205,7 +205,17 @@ class LocalNames:
         name = self.name(user) if user is not None and self._is_local(user) else through
         if user is not None and user.id in self.flow.of_loss and primal.id in self.flow.params:
             return [f"{base}_from_{name.partition('_')[0]}", f"{base}_from_{name}"]
-        return [f"{base}_from_{name}"] if self._shares(v) else [base, f"{base}_from_{name}"]
+        is_share = self._shares(v) and (through == LATER or self._shared_out[primal.id] > 1)
+        return [f"{base}_from_{name}"] if is_share else [base, f"{base}_from_{name}"]
+
+    @cached_property
+    def _shared_out(self) -> Counter[int]:
+        """How many derivatives with respect to each value the function has, shares and sums, by the value's number.
+
+        One share alone is the whole derivative: the others have been worked into the formulas of one line.
+        """
+        primals = (self.words.of_cotangent(v)[0] for v in self._cotangents())
+        return Counter(primal.id for primal in primals if primal is not None)
 
     def _from_call(self, base: str, child: Call, *, is_share: bool) -> list[str]:
         """Return what a derivative may be called that a call sends back."""
