@@ -17,6 +17,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
 from dotnn.model import messages
 from dotnn.model.files import path_beside
+from dotnn.model.free_sizes import sizes_in
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import ORACLES, resolve
@@ -68,9 +69,12 @@ class Compilation:
         self._drafts: dict[Options, Draft] = {}
 
     @classmethod
-    def read(cls, path: str, sets: Sequence[str] = (), *, check: bool = False) -> Compilation:
-        """Begin with a file, or with standard input for `-`."""
-        return cls(read_source(path), sets, check=check)
+    def read(cls, path: str, sets: Sequence[str] = (), *, check: bool = False, data: str | None = None) -> Compilation:
+        """Begin with a file, or with standard input for `-`; `data` is a file of data that may say what sizes are."""
+        begun = cls(read_source(path), sets, check=check)
+        if data is not None and data != "-":
+            begun.sets += sizes_in(begun.tree, begun.source, begun.sets, Path(data), _measured)
+        return begun
 
     @classmethod
     def of(
@@ -182,6 +186,15 @@ class Compilation:
         if self.model.turns:
             raise CompileError([messages.turns.one_at_a_time(self.model.turns[0].span, command)], self.model.source)
         return self
+
+    def section(self, name: str | None) -> Compilation:
+        """Return the compilation of one of several sections as if it were the only one: of the first if none is named.
+
+        A spec whose `train` has no name is returned as it is. Raises `CompileError` for a name that is no section's.
+        """
+        if name is not None and name not in self.parts:
+            raise CompileError([messages.turns.no_section(name, [*self.parts])], self.model.source)
+        return self.parts[name or next(iter(self.parts))].alone if self.parts else self
 
     @cached_property
     def alone(self) -> Compilation:
