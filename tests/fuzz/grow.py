@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fuzz.arguments import Drawing, arguments
 from fuzz.bodies import Body, Fitting, Form, real
 from fuzz.definitions import CELL, Own
+from fuzz.extras import with_extras
 from fuzz.formulas import for_shape
 from fuzz.regimes import Regime
 from fuzz.registries import focus
@@ -31,6 +32,10 @@ MOST = 7
 
 NUMBERS_EVERY = 8
 """One in so many specs has an input of single numbers, of no axis."""
+
+
+EXTRAS_EVERY = 3
+"""One in so many specs has something of `extras`."""
 
 
 DEFINING_EVERY = 2
@@ -62,6 +67,7 @@ def spec(number: int, *, moods: bool = True, files: bool = True) -> str:
     train = _indented(regime.lines())
     text = f"{growth.blocks_text(model)}model Random {{\n{_indented(model)}\n}}\ntrain {{\n{train}\n}}\n"
     text = own.written(text) if own else text
+    text = with_extras(text, rng, moods=moods) if number % EXTRAS_EVERY == 1 else text
     return text if files else re.sub(r"\bfile\([^)]*\)", "xavier", text)
 
 

@@ -94,6 +94,32 @@ model M {
   output y = x -> dense(3, tanh) -> mean_features
 }
 train { loss = own(y, t) + perceptron(y, t) }""",
+    "an absolute value by a root, in a state that begins at zero": """
+cell own(units) {
+  input x: [n]
+  state h: [units] = 0
+  param W: [n, units]
+  next h = sqrt(h^2) + tanh(x @ W)
+  output h
+}
+model M { input x: [4, 2]  target t: [2]  output y = own(x, 2, truncate = 2) }
+train { loss = mse(y, t) }""",
+    "an infinite slope, and behind it the place where the gradient is cut": """
+cell own(units) {
+  input x: [n]
+  state h: [units] = 0
+  param W: [n, units]
+  param U: [units, units]
+  z = x @ W + h @ U
+  next h = sqrt(h) + z^2
+  output h
+}
+model M { input x: [3, 2]  input s: [2]  target t: [2]
+  output y = own(x, 2, initial = (s - s) -> dense(2, bias = false), truncate = 1) }
+train { loss = mse(y, t) }""",
+    "a choice between 0 and 1 that a slope is added to, in single precision": """
+model M { input x: [3]  target t: [3]  output y = (where(x > 0.2, 2, x) + sin(x))^2 + (x -> dense(3)) }
+train { loss = mse(y, t) }""",
     "the mean of a number": """
 loss own(y, t) = mean((y - t)^2) + max(t) - mean(t)
 model M { input x: [2]  output y = x -> dense(3) }

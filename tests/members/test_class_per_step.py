@@ -107,6 +107,41 @@ def test_the_columns_of_the_textbook_script_are_the_same(folder):
     np.testing.assert_array_equal(tags, words % 3)
 
 
+OWN = """metric brier(p, k: class) = sum(p^2) - 2 * p[k] + 1
+metric surprise(p, k: class) = -log(p[k])
+loss spread_out(p, k: class) = sum((p - mean(p))^2) - log(p[k])
+model M {{ input x: [4, 3]  {mask}  target k: class[4, 5]  output p = x -> dense(5, softmax) }}
+train {{ loss = {loss}  metrics = [brier, surprise] }}"""
+
+
+def by_steps(y, k, value):
+    """What a formula of a step comes to, for every step of every example."""
+    return np.array([[value(row, label) for row, label in zip(*one, strict=True)] for one in zip(y, k, strict=True)])
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("masked", [False, True])
+def test_metrics_and_losses_of_the_spec_are_those_of_a_step(style, masked):
+    """Also where a formula sums: it sums over a step's classes; a mask of the steps counts real steps alone."""
+    loss = "cross_entropy(p, k, mask = m)" if masked else "spread_out(p, k)"
+    module = module_of(OWN.format(loss=loss, mask="input m: int[4]" if masked else ""), style)
+    params, batch = generic_point(module, 3, examples=6)
+    y = module.predict(params, {name: batch[name] for name in module.INPUTS})["p"]
+    counts = (batch["m"] != 0).astype(float) if masked else np.ones((len(y), 4))
+    wanted = {
+        "brier": lambda row, k: sum((value - (i == k)) ** 2 for i, value in enumerate(row)),
+        "surprise": lambda row, k: -np.log(row[k]),
+    }
+    found = module.evaluate(params, batch, {})
+    for name, value in wanted.items():
+        expected = (counts * by_steps(y, batch["k"], value)).sum() / counts.sum()
+        assert found[name] == pytest.approx(expected, rel=1e-13)
+    if not masked:
+        values = by_steps(y, batch["k"], lambda row, k: ((row - row.mean()) ** 2).sum() - np.log(row[k]))
+        assert module.loss_and_grads(params, batch)[0] == pytest.approx(values.mean(), rel=1e-13)
+        assert_gradients(module, params, batch)
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_a_loss_of_the_spec_picks_the_class_of_each_step(style):
     text = """loss focal(p, y: class, gamma = 2) = -(1 - p[y])^gamma * log(p[y])

@@ -136,8 +136,76 @@ def test_an_activation_does_not_overflow():
         assert all(np.isfinite(g).all() for g in gradients(module, params, batch).values())
 
 
+APART = """
+    model M {{ input x: [3]  target t: [3]
+      z = x -> dense(3)
+      {}
+      output y = made
+    }}
+    train {{ loss = sse(y, t) }}"""
+STEP = """
+    cell mine(units) {{
+      input x: [n]
+      state h: [units]
+      param W: [n, units]
+      z = x @ W
+      {}
+      next h = h + made
+      output h
+    }}
+    model M {{ input x: [3]  target t: [3]
+      z = x -> dense(3)
+      output y = z -> reshape([1, 3]) -> mine(3)
+    }}
+    train {{ loss = sse(y, t) }}"""
+FORMS = {
+    "e = exp(z)  made = log(1 + e)": lambda z, i: soft(z[i]),
+    "e = exp(z)  made = log1p(e) - z": lambda z, i: soft(z[i]) - z[i],
+    "q = z^2  made = sqrt(q)": lambda z, i: abs(z[i]),
+    "q = z * z  r = q  made = sqrt(r)": lambda z, i: abs(z[i]),
+    "s = sigmoid(z)  made = log(s) - log(1 - s)": lambda z, i: z[i],
+    "p = softmax(z)  made = log(p)": lambda z, i: z[i] - log_sum(z),
+    "e = exp(2 * z)  u = sum(e)  made = log(u) - 2 * z": lambda z, i: log_sum([2 * x for x in z]) - 2 * z[i],
+}
+"""Formulas in several statements, and what they make of z in many digits."""
+
+
+@pytest.mark.parametrize("network", ["model", "cell"])
+@pytest.mark.parametrize("statements", FORMS)
+@pytest.mark.parametrize("style", STYLES)
+def test_across_statements_and_in_the_step_of_a_cell(statements, network, style):
+    text = {"model": APART, "cell": STEP}[network]
+    module = module_of(text.format(statements.replace("  ", "\n      ")), style, input_gradients=True)
+    params, batch = point("[3]")
+    params |= {name: np.eye(3) for name in module.PARAMS if name not in params}
+    batch["t"] = np.zeros_like(batch["t"])
+    with np.errstate(invalid="raise", divide="raise", over="ignore"):  # what a statement says is computed, too
+        made = module.predict(params, {"x": batch["x"]})["y"]
+        slopes = gradients(module, params, batch)["x"]
+    with mpmath.workdps(60):
+        for row, x in enumerate(batch["x"]):
+            z = [*map(mpmath.mpf, x)]
+            wanted = [FORMS[statements](z, i) for i in range(3)]
+            np.testing.assert_allclose(made[row], [float(w) for w in wanted], rtol=1e-13, atol=1e-11)
+            right = [
+                sum(2 * wanted[i] * slope_of(lambda z, _, i=i: FORMS[statements](z, i), z, None, j) for i in range(3))
+                for j in range(3)
+            ]
+            np.testing.assert_allclose(slopes[row], [float(r) for r in right], rtol=1e-9, atol=1e-9)
+
+
 def test_tensorflow_has_the_same_forms():
     assert agrees(model_of(NORM), 3) < 1e-9
+    for statements in FORMS:
+        shown = statements.replace("  ", "\n      ")
+        assert agrees(model_of(APART.format(shown)), 3) < 1e-9
+    assert (
+        agrees(
+            model_of(STEP.format("\n      ".join(["e = exp(z + h)", "p = softmax(h)", "made = log(1 + e) - log(p)"]))),
+            3,
+        )
+        < 1e-9
+    )
     for formula in ("-log(p[k])", "-mean(k * log(p) + (1 - k) * log(1 - p))"):
         begun = Compilation.of(model_of(spec_of(formula, *LOSSES[formula][:3])))
         params, batch = point(LOSSES[formula][2])

@@ -17,13 +17,17 @@ HELPERS = ("sigmoid", "softplus", "erf")
 
 @dataclass(frozen=True)
 class Written:
-    """A function of a script: what it computes on the way, by name, and what it returns."""
+    """A function of a script: what it computes on the way, by name, and what it returns.
+
+    `steps` is how many axes the values have that a metric is the mean of, beside that of the examples.
+    """
 
     name: str
     arguments: tuple[str, ...]
     doc: str
     assignments: tuple[tuple[str, str], ...]
     result: str
+    steps: int = 0
 
     def __str__(self) -> str:
         lines = [f"    {name} = {value}" for name, value in self.assignments]

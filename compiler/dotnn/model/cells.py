@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     from dotnn.model.network import NetworkReader
 
 S = TypeVar("S", bound=nodes.Stmt)
-WHOLE = ("affine", "tied", "step_affine", "dense", "scale", "sum", "subtract", "multiply")
+WHOLE = (
+    "affine", "tied", "step_affine", "dense", "scale", "sum", "subtract", "multiply", "sum_features", "mean_features",
+)  # fmt: skip
 """Layers that compute the same for a whole sequence as for each of its steps, besides formulas and activations."""
 
 

@@ -58,8 +58,6 @@ def _take(formula: Formula, param: nodes.BlockParam, expr: nodes.Expr, found: Gi
     if param.kind is not None:
         if target is None or target.kind != "class":
             raise Fail(messages.definitions.no_label(expr.span, formula.name, name))
-        if target.type.example and formula.section.keyword != "loss":
-            raise Fail(messages.definitions.label_of_steps(expr.span, formula.name, name, target.name, target.shown))
         operands.labels[name] = Label(called, target.bound, target.type.example)
         found.reads[called] = Read(target=target.name, kind=f"class:{target.bound}")
     elif target is not None:
@@ -117,20 +115,24 @@ def _number(expr: nodes.Expr, network: NetworkReader) -> float | None:
 
 def body(formula: Formula, operands: Operands, numbers: Mapping[str, float], call: nodes.Call) -> tree.Expr:
     """Return what a formula computes of its operands: one number for each example. Raises `Fail`."""
+    return _mean_over_steps(values(formula, operands, numbers, call), operands).tree
+
+
+def values(formula: Formula, operands: Operands, numbers: Mapping[str, float], call: nodes.Call) -> Part:
+    """Return the same, but one number for each step of what has a class for each step. Raises `Fail`."""
     plain = {name: Part(tree.number(value), call.span) for name, value in numbers.items()}
     section = formula.section
     with used_in(formula, call.span):
         part = formula.read(replace(operands, parts={**operands.parts, **plain}))
         if part.shape is None or not tree.reads(part.tree):
             raise Fail(messages.definitions.reads_nothing(section.value.span, section.keyword, formula.name))
-        part = _mean_over_steps(part, operands)
-        if any(size != 1 for size in part.shape or ()):
+        if any(size != 1 for size in _mean_over_steps(part, operands).shape or ()):
             origin = "; ".join(operands.origins.values())
             shape = shape_or_number(part)
             raise Fail(
                 messages.definitions.several_numbers(section.value.span, section.keyword, formula.name, shape, origin)
             )
-    return part.tree
+    return part
 
 
 def _mean_over_steps(part: Part, operands: Operands) -> Part:

@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from dotnn.library.layers.base import shape_text
+from dotnn.library.layers.recurrent import PADDING_MASK
 from dotnn.model import messages
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Declared, Read
+from dotnn.model.model import Declared, Model, Read
 from dotnn.model.network import NetworkReader
 from dotnn.model.scope import Tensor
 from dotnn.syntax import nodes
@@ -47,9 +48,30 @@ def read_mask(expr: nodes.Expr, output: Tensor, most: int, name: str, network: N
     return Read(value=value.path)
 
 
+def check_mask(mask: Read, use: nodes.Expr, output: Tensor, most: int, name: str, network: NetworkReader) -> None:
+    """Raise `Fail` where a metric, used here, cannot tell apart what the mask of its loss does."""
+    found = network.targets[mask.target] if mask.target else tensor_at(mask.value, network)
+    _check_shape(use, found, output, most, name)
+
+
 def tensor_at(path: str, network: NetworkReader) -> Tensor:
     """Return the value of the network at a path that a loss or a metric has named."""
     return next(t for t in network.scope.names.values() if isinstance(t, Tensor) and t.path == path)
+
+
+def known_before(mask: Read, model: Model) -> tuple[str, int | None] | None:
+    """Return the input or target that tells a mask before the network is computed, None where that does not.
+
+    With it the whole number that marks what does not count, None where the numbers are weights.
+    """
+    if mask.target:
+        return mask.target, None
+    if mask.value in model.inputs:
+        return mask.value, 0
+    made = next((step for step in model.steps if step.path == mask.value), None)
+    if made is None or made.layer.name != PADDING_MASK.name or made.ins[0] not in model.inputs:
+        return None
+    return made.ins[0], int(made.attrs["padding"])
 
 
 def _check_shape(expr: nodes.Expr, mask: Tensor | Declared, output: Tensor, most: int, name: str) -> None:
@@ -60,6 +82,7 @@ def _check_shape(expr: nodes.Expr, mask: Tensor | Declared, output: Tensor, most
     message = (
         f"the mask of {name} has shape {shape_text(mask.type)}, but the output has shape {shape_text(output.type)}"
     )
-    forms = [f"one number for each example, [1]{'' if places else ': that is all that this loss can tell apart'}"]
+    alone = "" if places else f": that is all that {name} can tell apart"
+    forms = [f"one number for each example, [1]{alone}"]
     forms += [f"one for each of its {places[0]} steps, [{places[0]}]"] if places else []
     raise Fail(messages.training.mask_form(expr.span, message, f"give it {' or '.join(forms)}"))

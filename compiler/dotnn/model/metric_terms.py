@@ -13,11 +13,11 @@ from dotnn.model import messages
 from dotnn.model.bind import bind, defined_members
 from dotnn.model.constants import Poison, Poisoned
 from dotnn.model.defined_metrics import function, weighted
-from dotnn.model.defined_terms import Given, body, given, take_known
+from dotnn.model.defined_terms import Given, given, take_known, values
 from dotnn.model.definitions.metric import DefinedMetric
 from dotnn.model.definitions.whole import Operands
 from dotnn.model.loss_terms import misfit, output_and_target
-from dotnn.model.masks import read_mask, taken_out, tensor_at
+from dotnn.model.masks import check_mask, read_mask, taken_out, tensor_at
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, LossTerm, MetricTerm, Read
 from dotnn.model.network import NetworkReader
@@ -37,19 +37,26 @@ def metric_terms(
     own = [p.name.id for p in metric.formula.section.params] if isinstance(metric, DefinedMetric) else []
     call, masked = taken_out(call, own)
     terms = _terms(metric, call, losses, section, network)
-    return tuple(_counted(term, masked, losses, network, weights) for term in terms)
+    return tuple(_counted(term, call, masked, losses, network, weights) for term in terms)
 
 
 def _counted(
-    term: MetricTerm, masked: nodes.Expr | None, losses: Sequence[LossTerm], network: NetworkReader, weights: str
+    term: MetricTerm,
+    call: nodes.Call,
+    masked: nodes.Expr | None,
+    losses: Sequence[LossTerm],
+    network: NetworkReader,
+    weights: str,
 ) -> MetricTerm:
     """Return a metric that counts only what a mask marks, and examples as often as their weights say."""
     mask = next((loss.mask for loss in losses if term.output in loss.outputs and loss.mask.name), Read())
+    output = tensor_at(term.output, network)
     if masked is not None:
-        output = tensor_at(term.output, network)
         rows = term.function.endswith(("_class", "_onehot"))
-        most = 0 if term.written else len(output.type.example) - rows
+        most = term.written.steps if term.written else len(output.type.example) - rows
         mask = read_mask(masked, output, most, term.metric.name, network)
+    elif mask.name and term.written:
+        check_mask(mask, call, output, term.written.steps, term.metric.name, network)
     if not mask.name and not weights:
         return term
     written = weighted(term.written) if term.written else None
@@ -68,7 +75,7 @@ def _terms(
         return (_named(metric, call, attrs, losses, section, network),)
     fitting = _fitting(metric, losses)
     if not fitting and losses:
-        raise Fail(_no_fit(metric, losses[0].target, _base(losses[0].target_kind), call))
+        raise Fail(_no_fit_of_any(metric, losses, call))
     alone = len(fitting) == 1
     return tuple(_term(metric, attrs, call, t.output, t.target, t.target_kind, alone=alone) for t in fitting)
 
@@ -126,11 +133,12 @@ def _finished(metric: DefinedMetric, call: nodes.Call, found: Given, attrs: Attr
     output, target = (next((r for r in found.reads.values() if getattr(r, of)), None) for of in ("value", "target"))
     if output is None or target is None:
         raise Fail(messages.definitions.metric_without_values(call.span, metric.name, metric.formula.form))
-    formula = body(metric.formula, found.operands, {n: float(v) for n, v in attrs.items()}, call)
+    made = values(metric.formula, found.operands, {n: float(v) for n, v in attrs.items()}, call)
     special = [str(attrs[a.name]) for a in metric.args if attrs[a.name] != a.default]
     key = "_".join([metric.name, *special, *([] if alone else [output.value.replace(".", "_")])])
     name = re.sub(r"\W", "_", f"mean_{key}")
-    written = function(metric, name, formula)
+    steps = sum(size != 1 for size in made.shape or ())
+    written = replace(function(metric, name, made.tree), steps=steps)
     return MetricTerm(key, metric, output.value, target.target, name, {}, written)
 
 
@@ -181,6 +189,14 @@ def _fitted(metric: Metric, kind: str) -> str:
     """Return the kind under which a metric takes a target: real numbers as 0 and 1 where it knows classes only."""
     base = _base(kind)
     return "binary" if base == "real" and base not in metric.functions else base
+
+
+def _no_fit_of_any(metric: Metric, losses: Sequence[LossTerm], call: nodes.Call) -> Diagnostic:
+    """Return why a metric that names nothing fits no loss: what the first target holds, or that there is none."""
+    of_data = next((loss for loss in losses if loss.target), None)  # a loss may compare with a number
+    if of_data is None:
+        return messages.definitions.metric_without_values(call.span, metric.name, f"{metric.name}(output, target)")
+    return _no_fit(metric, of_data.target, _base(of_data.target_kind), call)
 
 
 def _no_fit(metric: Metric, target: str, kind: str, call: nodes.Call) -> Diagnostic:

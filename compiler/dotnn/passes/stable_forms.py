@@ -16,10 +16,11 @@ from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.expr import Binary, Call, Expr, Name, Number, Unary, map_children, reads, substitute
 from dotnn.ir.expr.stable import log_of_rest, log_sigmoid, stable
 from dotnn.ir.graph import Graph
-from dotnn.ir.node import Node, Value
+from dotnn.ir.node import Loop, Node, Value
 from dotnn.library.ops import OPS
 from dotnn.passes.base import as_pass
 from dotnn.passes.simplify import drop_dead
+from dotnn.passes.sum_after_loops import with_loop
 
 SUMS = ("sum_axes", "sum_features")
 
@@ -28,25 +29,57 @@ SUMS = ("sum_axes", "sum_features")
 def stable_forms(graph: Graph) -> Graph:
     """Replace every formula that has a stable form."""
     b = GraphBuilder(OPS, graph.next_id)
-    producers = graph.producers()
+    nodes = _rewritten(b, graph.nodes)
+    if nodes == graph.nodes:
+        return graph
+    return drop_dead(replace(graph, nodes=nodes, next_id=b.next_id))
+
+
+def _rewritten(b: GraphBuilder, old: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Return the nodes of a graph, or of a step of a loop, with stable forms; `old` itself where there are none."""
+    producers = {v.id: n for n in old for v in n.outs}
     nodes: list[Node] = []
     alias: dict[int, Value] = {}
     known: dict[object, Value] = {}
-    for node in graph.nodes:
+    for node in old:
         if alias:
             node = replace(node, ins=tuple(alias.get(v.id, v) for v in node.ins))
-        found = _Rewriting(b, node, producers, known).run() if node.op == "expression" else node
-        made = [*b.nodes, found]
-        b.nodes.clear()
-        if len(made) > 1 and node.phase == "loss" and isinstance(found.attrs["formula"], Name):
+        found, made = _of_node(b, node, producers, known)
+        if made and node.phase == "loss" and isinstance(found.attrs["formula"], Name):
             (alias[node.out.id],) = found.ins  # what has been written for it is all of it
-            said = {"comment": found.attrs["comment"]}
-            made = [*made[:-2], replace(made[-2], attrs={**made[-2].attrs, **said})]
+            made = [*made[:-1], replace(made[-1], attrs={**made[-1].attrs, "comment": found.attrs["comment"]})]
+        else:
+            made = [*made, found]
         nodes += made
         producers |= {v.id: n for n in made for v in n.outs}
-    if all(new is old for new, old in zip(nodes, graph.nodes, strict=False)):
-        return graph
-    return drop_dead(replace(graph, nodes=tuple(nodes), next_id=b.next_id))
+    return old if all(new is was for new, was in zip(nodes, old, strict=False)) else tuple(nodes)
+
+
+def _of_node(
+    b: GraphBuilder, node: Node, producers: Mapping[int, Node], known: dict[object, Value]
+) -> tuple[Node, list[Node]]:
+    """Return a node with its stable form, and the nodes that it needs before it."""
+    if node.loop is not None:
+        return _in_loop(b, node, node.loop), []
+    if node.op != "expression":
+        return node, []
+    made, found = b.inner(lambda: _Rewriting(b, node, producers, known).run(), b.suffix)
+    return found, list(made)
+
+
+def _in_loop(b: GraphBuilder, node: Node, loop: Loop) -> Node:
+    """Return a loop with the stable forms of its steps, without what they no longer read."""
+    _, nodes = b.inner(lambda: _rewritten(b, loop.nodes))
+    if nodes == loop.nodes:
+        return node
+    read = {v.id for n in loop.nodes for v in n.ins}
+    kept = {v.id for v in (*loop.leaving, *loop.collected, *loop.final, *loop.summed)}
+    left: list[Node] = []
+    for n in reversed(nodes):
+        if kept.intersection(v.id for v in n.outs) or not read.intersection(v.id for v in n.outs):
+            left.append(n)
+            kept.update(v.id for v in n.ins)
+    return with_loop(node, replace(loop, nodes=tuple(left[::-1])))
 
 
 @dataclass
@@ -79,8 +112,8 @@ class _Rewriting:
         match expr:
             case Unary("-", Unary("-", x)):  # of a logarithm that has become -softplus(z)
                 return x
-            case Call("log", (Name(name),)):
-                return self.logarithm(name) or expr
+            case Call("log", (Name(name),)) if (found := self.logarithm(name)) is not None:
+                return found
             case Call("log", (Binary("-", Number(1), Name(name)),)) if z := self.behind(name, "sigmoid"):
                 self.said.append(f"stable log(1 - sigmoid({z.name}))")
                 return log_of_rest(self.name(z))
@@ -89,7 +122,21 @@ class _Rewriting:
             case Call("sqrt", (Name(name),)) if self.is_sum_of_squares(name):
                 self.said.append("a norm, derivative 0 at 0")
                 return Call("root", expr.args)
+            case Call("log" | "log1p" | "sqrt"):
+                return self.opened(expr)
         return expr
+
+    def opened(self, expr: Call) -> Expr:
+        """Return the stable form of a function where its operand is in part the formula of another node."""
+        whole: Expr = expr
+        for name in reads(expr):
+            node = self.producers.get(self.values[name].id)
+            if node is not None and node.op == "expression":
+                inner = zip(node.rule.names(len(node.ins)), node.ins, strict=True)
+                formula = substitute(node.attrs["formula"], {n: self.name(v).id for n, v in inner})
+                whole = substitute(whole, {name: formula})
+        made = stable(whole)
+        return expr if isinstance(made, Call) and made.function == expr.function else made
 
     def logarithm(self, name: str) -> Expr | None:
         """Return the logarithm of a value from what that was computed of."""

@@ -69,11 +69,17 @@ class Ensemble:
         examples = {name: values[some] for name, values in train.items()}
         return self._figures(examples, OUT_OF_BAG, unseen[:, some])
 
-    def _figures(self, examples: Arrays, part: str, counted: np.ndarray | None) -> Figures:
+    def outputs(self, examples: Arrays, counted: np.ndarray | None = None) -> Arrays:
+        """Return what the members say together of prepared examples, in its own units.
+
+        `counted`, (members, n), are those that are asked of each example; None: all.
+        """
         found = [outputs_of(member, examples) for member in self.members]
         model, scaling = self.run.model, self.run.kept.scaling
-        own = [in_own_units(model, outputs, scaling) for outputs in found]
-        outputs = self.together.outputs(own, counted)
+        return self.together.outputs([in_own_units(model, outputs, scaling) for outputs in found], counted)
+
+    def _figures(self, examples: Arrays, part: str, counted: np.ndarray | None) -> Figures:
+        outputs = self.outputs(examples, counted)
         compared = comparisons(self.run, examples, outputs)
         count = len(next(iter(examples.values())))
         return Figures(

@@ -64,7 +64,8 @@ def in_arrays(expr: Expr, numbers: Collection[str] = ()) -> Expr:
     match expr:
         case Call("where", (test, yes, no)) if arrays(test) and not arrays(yes) and not arrays(no):
             ones = Call("ones_like", (Name(arrays(test)[0]),))
-            return Call("where", (in_arrays(test, numbers), ones if yes == ONE else times(yes, ones), no))
+            one, other = (yes, times(no, ones)) if yes == ZERO else (times(yes, ones), no)  # 0 times ones is 0
+            return Call("where", (in_arrays(test, numbers), one, other))
     return map_children(expr, lambda part: in_arrays(part, numbers))
 
 

@@ -100,8 +100,8 @@ _ALL = (
     Function(
         "pick", ("x", "y"), (),
         {
-            "numpy": "np.take_along_axis({x}, {y}[:, None], axis=-1)",
-            "jax": "jnp.take_along_axis({x}, {y}[:, None], axis=-1)",
+            "numpy": "np.take_along_axis({x}, {y}[..., None], axis=-1)",
+            "jax": "jnp.take_along_axis({x}, {y}[..., None], axis=-1)",
             "tensorflow": "tf.gather({x}, {y}[:, None], axis=1, batch_dims=1)",
             "language": "({x})[{y}]",
         },

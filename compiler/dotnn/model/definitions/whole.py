@@ -108,7 +108,10 @@ class Formula:
 
 
 class WholeReader(DefinitionReader):
-    """Reads one formula; a reduction without `axis` takes all of an example, and meets values of every shape."""
+    """Reads one formula; a reduction without `axis` takes all of an example, and meets values of every shape.
+
+    Of an example that has a class for each step, it takes all of a step.
+    """
 
     def __init__(self, formula: Formula, operands: Operands, *, shapes: bool) -> None:
         super().__init__(formula.known, operands.parts, formula.section.keyword)
@@ -219,12 +222,18 @@ class WholeReader(DefinitionReader):
         if axis is not None and not -rank <= axis < rank:
             shape = shape_or_number(operand)
             raise Fail(messages.formulas.no_axis(named[0].value.span, name, axis, shape, self.places([operand])))
-        axes = range(rank) if axis is None else (axis % rank,)
+        axes = range(self.steps_of(operand), rank) if axis is None else (axis % rank,)
         lengths = {i: operand.reduced.get(i, operand.shape[i]) for i in axes}
         marks = {**operand.reduced, **lengths}
         sizes = tuple(1 if i in axes else size for i, size in enumerate(operand.shape))
         made = whole.reduced(operand.tree, name, [i + self.formula.batched for i in axes])
         return Part(made, call.span, sizes, marks, single=len(marks) == rank)
+
+    def steps_of(self, operand: Part) -> int:
+        """Return how many axes of steps a value has: where each step has a class, the formula is that of a step."""
+        steps = next((label.steps for label in self.labels.values() if label.steps), ())
+        shape = operand.shape or ()
+        return len(steps) if shape[: len(steps)] == steps and len(shape) > len(steps) else 0
 
     def reduced_number(self, operand: Part, call: nodes.Call) -> Part:
         """Return the mean or an extreme of what is one number: that number. Raises `Fail` where it counts how many."""

@@ -105,12 +105,6 @@ def no_label(span: Span, name: str, operand: str) -> Diagnostic:
     return Diagnostic("NN305", message, span, help="declare it in the model, for instance target y: class[3]")
 
 
-def label_of_steps(span: Span, name: str, operand: str, target: str, shown: str) -> Diagnostic:
-    message = f"{name} takes one class for each example as {operand}, but the target {target} is {shown}"
-    help = "of a class for each step there are accuracy and f1; a loss that is defined may pick one, too"
-    return Diagnostic("NN305", message, span, help=help)
-
-
 def label_given(span: Span, name: str, operand: str, target: str, shown: str) -> Diagnostic:
     message = f"{name} takes numbers as {operand}, but the target {target} is {shown}"
     help = f"declare {operand}: class in the definition, and pick with p[{operand}]; or declare the target with a shape"

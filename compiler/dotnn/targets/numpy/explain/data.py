@@ -73,7 +73,8 @@ class DataWriter:
         if "key" in kinds:
             yield AS_KEYS
         if source.windows:
-            yield plain(ordered=self.data.sorted, grouped=self.data.in_groups)
+            texts = not {"text", "date"}.isdisjoint(kinds)
+            yield plain(ordered=self.data.sorted, grouped=self.data.in_groups, texts=texts)
             yield from [SPLIT] if self._split_by_steps() else []
 
     def _helpers(self, source: FileSource) -> Iterator[str]:

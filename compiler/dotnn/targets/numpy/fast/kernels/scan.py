@@ -15,7 +15,7 @@ def _zero_state(e: Step, node: Node) -> bool:
 
 def _cut(e: Step, node: Node) -> bool:
     (d,) = node.ins
-    e.run(f"multiply({d.name}, {goes_on(node)} != 0, {e.out(node.out)})")
+    e.run(f"copyto({e.out(node.out)}, {d.name} if {goes_on(node)} else 0)")  # 0 times nan would be nan
     return True
 
 
