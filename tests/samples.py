@@ -140,10 +140,15 @@ def calls(layer):
     return found
 
 
-def layer_spec(call):
-    """A network around one use of a layer; its output is as wide as need be, and trainable layers stand around it."""
-    ids = "input  ids: int[4]" if "ids" in call else ""
-    marks = "input  marks: int[2]" if "marks" in call else ""
+def layer_spec(*calls):
+    """A network around one use of a layer, or some side by side; the output is as wide as need be.
+
+    Trainable layers stand around them.
+    """
+    ids = "input  ids: int[4]" if any("ids" in call for call in calls) else ""
+    marks = "input  marks: int[2]" if any("marks" in call for call in calls) else ""
+    names = ["made", *(f"made{number}" for number in range(1, len(calls)))]
+    made = "\n      ".join(f"{name} = {call}" for name, call in zip(names, calls, strict=True))
     return f"""model M {{
       input  raw: [4]
       input  table: [2, 3]
@@ -153,8 +158,8 @@ def layer_spec(call):
       x = raw -> dense(4)
       u = raw -> dense(4, tanh)
       v = raw -> dense(4, sigmoid)
-      made = {call}
-      all  = concat(made -> flatten, x, u, v, table -> flatten)
+      {made}
+      all  = concat({", ".join(f"{name} -> flatten" for name in names)}, x, u, v, table -> flatten)
       output y = all -> dense(1)
     }}
     train {{ loss = mse(y, t) }}"""
@@ -201,7 +206,8 @@ OWN_PARAMETERS = "block P { input x: [n]  param s: [n]  param W: [n, n]  output 
 EXPRESSION_SPECS += [("parameters", f"{OWN_PARAMETERS} {layer_spec('x -> P')}")]
 
 
-LAYER_SPECS = [(name, layer_spec(call)) for name, layer in LAYERS.items() for call in calls(layer)]
+LAYER_CALLS = [(name, call) for name, layer in LAYERS.items() for call in calls(layer)]
+LAYER_SPECS = [(name, layer_spec(call)) for name, call in LAYER_CALLS]
 
 
 STAGES = {"unit": ["-> sigmoid", "-> sigmoid -> scale(0.9)"], "class": ["-> softmax", "-> softmax -> scale(0.9)"]}
@@ -212,6 +218,18 @@ def loss_spec(call, target, stage):
     """A network of three outputs under one loss."""
     return f"""model M {{ input x: [4]  target t: {target}  output y = x -> dense(3) {stage} }}
     train {{ loss = {call} }}"""
+
+
+def losses_spec(inputs, options, steps=""):
+    """A network that has three outputs of its own under each of all losses; with `steps = "2, "`, of every step."""
+    settings = list(enumerate(loss_settings()))
+    targets = "  ".join(f"target t{i}: {target.replace('[', f'[{steps}')}" for i, (_, target, _) in settings)
+    outputs = "\n      ".join(f"output y{i} = x -> dense(3) {stage}" for i, (_, _, stage) in settings)
+    total = " + ".join(f"{name}(y{i}, t{i}, {options})" for i, (name, _, _) in settings)
+    return f"""model M {{ {inputs}
+      {targets}
+      {outputs} }}
+    train {{ loss = {total}  batch = 4 }}"""
 
 
 def loss_settings():
@@ -235,6 +253,11 @@ CHOSEN_SPECS = [
     ),
 ]
 """What a spec may choose for a layer or a loss, by which a network has ops that it has not by default."""
+
+WRITTEN_OUT_SPEC = """loss mine(p, t) = -sum(t * log(p))
+model M { input x: [4]  target t: [3]  output p = x -> dense(3, softmax) }
+train { loss = mine(p, t) }"""
+"""A cross-entropy of rows, which a fast script puts together."""
 
 DEFINED_SPEC = """
     loss both(y, t, k: class) = -log(y[k]) + log(sum(exp(y))) + sqrt(sum((y - t)^2)) + t[0] * y[1:][0] + sum(y) / 3

@@ -187,6 +187,15 @@ class Compilation:
             raise CompileError([messages.turns.one_at_a_time(self.model.turns[0].span, command)], self.model.source)
         return self
 
+    def section(self, name: str | None) -> Compilation:
+        """Return the compilation of one of several sections as if it were the only one: of the first if none is named.
+
+        A spec whose `train` has no name is returned as it is. Raises `CompileError` for a name that is no section's.
+        """
+        if name is not None and name not in self.parts:
+            raise CompileError([messages.turns.no_section(name, [*self.parts])], self.model.source)
+        return self.parts[name or next(iter(self.parts))].alone if self.parts else self
+
     @cached_property
     def alone(self) -> Compilation:
         """The compilation of a section that hands nothing on: a script like that of any spec."""

@@ -4,6 +4,7 @@ The same scikit-learn data give the same bytes: no times are stored.
 """
 
 import csv
+import gzip
 import zipfile
 from itertools import combinations
 from pathlib import Path
@@ -130,6 +131,42 @@ def make_survey() -> None:
     write_csv("survey.csv", ["age", "schooling", "hours", "weight", "high_income"], rows)
 
 
+def make_shops() -> None:
+    """What sixteen ice cream shops sold on each of 150 days, made up; the rows of all shops lie by day.
+
+    With semicolons, decimal commas and gaps, packed. `warmth` is the day's temperature in °C, `sales` in litres.
+    """
+    rng = np.random.default_rng(1903)
+    shops = [f"shop {letter}" for letter in "ABCDEFGHIJKLMNOP"]
+    size, loves_weekends = rng.uniform(20, 60, len(shops)), rng.uniform(0.2, 0.6, len(shops))
+    weather = np.zeros((150, len(shops)))
+    for i in range(1, 150):  # each day's weather is much as that of the day before
+        weather[i] = 0.8 * weather[i - 1] + 2 * rng.standard_normal(len(shops))
+    lines = ["day;shop;warmth;sales"]
+    for i, day in enumerate(np.arange("2025-04-07", "2025-09-04", dtype="datetime64[D]")):
+        for k, shop in enumerate(shops):
+            warmth = round(17 + 6 * np.sin(np.pi * i / 150) + weather[i, k], 1)
+            busy = 1 + loves_weekends[k] * (i % 7 >= 5) + 0.05 * (warmth - 20)
+            sales = round(size[k] * busy * np.exp(0.05 * rng.standard_normal()), 1)
+            seen = "" if rng.random() < 0.01 else str(warmth).replace(".", ",")
+            lines.append(f"{day};{shop};{seen};{str(sales).replace('.', ',')}")
+    with gzip.GzipFile(HERE / "shops.csv.gz", "wb", mtime=0) as file:
+        file.write("\n".join([*lines, ""]).encode())
+
+
+def make_pumps() -> None:
+    """Six readings of each of 3,000 pumps, `pumps_x.npy` (3000, 6) float32, and which of them failed within a week.
+
+    `pumps_y.npy` (3000, 1) uint8: made up, one in twenty does.
+    """
+    rng = np.random.default_rng(1765)
+    x = rng.standard_normal((3000, 6))
+    score = 1.2 * x[:, 0] - 0.9 * x[:, 1] + 0.8 * x[:, 2] * (x[:, 2] > 0) - 4.4
+    failed = rng.random(3000) < 1 / (1 + np.exp(-score))
+    np.save(HERE / "pumps_x.npy", (50 + 10 * x).round(1).astype(np.float32))
+    np.save(HERE / "pumps_y.npy", failed[:, None].astype(np.uint8))
+
+
 def make_brackets() -> None:
     """All 252 rows of twelve brackets, six of each, that open first and close last; 132 of them are balanced.
 
@@ -194,6 +231,8 @@ if __name__ == "__main__":
     make_gaussians()
     make_load()
     make_survey()
+    make_shops()
+    make_pumps()
     make_power_plant()
     make_four()
     make_brackets()

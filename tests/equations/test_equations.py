@@ -6,7 +6,7 @@ from equations.evaluate import Evaluation
 from equations.reader import Reader
 from fuzz.grow import spec
 from samples import CHOSEN_SPECS, EXPRESSION_SPECS, LAYER_SPECS, layer_spec, loss_settings, loss_spec
-from support import OF_ONE, SPECS, as_module, generic_point, model_of
+from support import IN_TURN, OF_ONE, SPECS, as_module, generic_point, model_of
 
 from dotnn.commands.explaining.script import explanation
 from dotnn.ir.expr import Call, Index, Name
@@ -18,14 +18,16 @@ from dotnn.targets import PROVEN
 from dotnn.targets.numpy.explain.script import explain_script
 
 EXAMPLES = 3
+IN_TURN_SPECS = [SPECS / f"{name}.nn" for name in IN_TURN]
 TEXTS = [*LAYER_SPECS, *EXPRESSION_SPECS, *CHOSEN_SPECS]
 TEXTS += [(name, loss_spec(f"{name}(y, t)", target, stage)) for name, target, stage in loss_settings()]
 
 
-def values_of(found, path=SPECS / "test.nn"):
-    """What the script computes at a generic point, in training mode."""
+def values_of(found, path=SPECS / "test.nn", size=1.0):
+    """What the script computes at a generic point, in training mode; `size` makes its weights smaller."""
     module = as_module(found.text, path)
     params, batch = generic_point(module, examples=EXAMPLES)
+    params = {name: size * w for name, w in params.items()}
     return script_values(found.graph, module, found.text, found.sites, params, batch, rng=np.random.default_rng(0))
 
 
@@ -78,6 +80,18 @@ def assert_equations(found, values):
 def test_specs(path):
     found = explanation(Compilation.read(str(path)))
     assert assert_equations(found, values_of(found, path)) >= len(list(found.graph.all_nodes())) / 2
+
+
+@pytest.mark.parametrize(
+    ("name", "section"), [(path.stem, s) for path in IN_TURN_SPECS for s in Compilation.read(str(path)).parts]
+)
+def test_sections_that_take_turns(name, section):
+    """Each has its own; they name no lines of a script, for that of all has others."""
+    path = SPECS / f"{name}.nn"
+    found = explanation(Compilation.read(str(path)), section)
+    values = values_of(found, path, size=0.1)  # else the critic is so sure that 1 - D is 0
+    assert assert_equations(found, values) >= len(list(found.graph.all_nodes())) / 2
+    assert found.derivation.title.endswith(section) and not any(e.line for e in equations_of(found))
 
 
 ODD = {

@@ -5,9 +5,12 @@ import pytest
 from samples import loss_settings
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, r2_score
 from steps import OF_A_STEP
-from support import STYLES, assert_gradients, generic_point, module_of
+from support import STYLES, assert_gradients, generic_point, model_of, module_of
 
+from dotnn.core.diagnostics import CompileError
 from dotnn.library.losses import LOSSES
+from dotnn.running.scripts import load_module
+from dotnn.session import Options, compile_spec
 
 MASKS = {
     "tokens": "input m: int[4]",
@@ -135,3 +138,54 @@ def test_an_argument_of_the_same_name_is_the_definitions(style):
     params, batch = generic_point(module)
     y = module.forward(params, batch)[0]["y"]
     np.testing.assert_allclose(module.loss_and_grads(params, batch)[0], 3 * np.mean((y - batch["t"]) ** 2), rtol=1e-12)
+
+
+def loaded(folder, options):
+    """The script of a spec, from a file."""
+    script = folder / f"{options.style}_{options.target}.py"
+    script.write_text(compile_spec(str(folder / "spec.nn"), options).script)
+    return load_module(script, None)
+
+
+@pytest.mark.parametrize("weights", ["", "  weights = w_of"], ids=["alike", "weighted"])
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("target", [*STYLES, "tensorflow"])
+def test_a_batch_in_pieces_has_the_divisor_of_the_whole(target, mask, weights, tmp_path):
+    """Each piece by what it counts, one of them nothing: the same updates as of the large batch at once."""
+    fields = "x = x, t = t" + ", w = w" * (mask == "padding") + ", m = m" * (mask != "padding")
+    text = spec("cross_entropy(y, t, mask = m)", "class[3]", "-> softmax", mask)
+    text = text.replace("train {", f'data {{ source = npz("d.npz", {fields}){weights} }}\n    train {{')
+    text = text.replace("batch = 3", "decay = l2(0.015625)  optim = sgd(0.5)  shuffle = false  epochs = 2  REGIME")
+    (tmp_path / "spec.nn").write_text(text.replace("REGIME", "batch = 9"))
+    whole = loaded(tmp_path, Options("explain"))
+    (tmp_path / "spec.nn").write_text(text.replace("REGIME", "batch = 3  accumulate = 3"))
+    options = Options(target=target) if target == "tensorflow" else Options(target)
+    module = loaded(tmp_path, options)
+    params, data = generic_point(whole, 3, examples=23)
+    marked = data["w" if mask == "padding" else "m"]
+    marked[3:6], marked[-1] = 0, 1
+    if weights:
+        data["weights"][7:9] = 0
+    found, history = module.train(data, params=params, dtype="float64" if target == "tensorflow" else np.float64)
+    right, records = whole.train(data, params=params, dtype=np.float64)
+    for name, w in right.items():
+        np.testing.assert_allclose(found[name], w, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose([r["loss"] for r in history], [r["loss"] for r in records], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("mask", "loss"),
+    [
+        ("m", "cross_entropy(y, t, mask = m) + cross_entropy(y, t)"),
+        ("k", "cross_entropy(y, t, mask = k)"),
+    ],
+)
+def test_divisors_that_a_piece_has_no_share_of(mask, loss):
+    """Two losses that are divided by different numbers, and a mask that the network computes."""
+    made = "k = m -> flatten -> padding_mask" if mask == "k" else ""
+    text = f"""model M {{ input x: [4, 5]  target t: class[4, 3]  input m: int[4]  {made}
+      output y = x -> dense(3) -> softmax }}
+    train {{ loss = {loss}  batch = 3  accumulate = 2 }}"""
+    model_of(text.replace("accumulate = 2", ""))
+    with pytest.raises(CompileError, match="NN318"):
+        model_of(text)

@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from errors.runner import dotnn
 from members.test_resume import assert_same_run, keeping
+from members.test_settings import CALLS
 from support import SPECS, STYLES, module_of
 
 from dotnn.cli import main
 from dotnn.commands.checking import turns as checking
 from dotnn.core.diagnostics import CompileError, Source
+from dotnn.model.settings import ALL, EACH, SETTINGS
 from dotnn.session import Compilation
 from dotnn_runtime.gradcheck import Verdict
 
@@ -189,6 +192,17 @@ REGIMES = {
     "clipping": ("", "clip = norm(0.1)", ""),
     "momentum": ("", "optim = sgd(0.1, momentum = 0.9)", ""),
     "a schedule": ("", "optim = adam(cosine(0.01, warmup = 2))", ""),
+    "a plateau": ("", "optim = sgd(plateau(0.1, patience = 1, min_delta = 9))", ""),
+    "a plateau of its own": ("", "", "optim = adam(rise(0.01, mae, patience = 1, min_delta = 9))"),
+    "augmented": ("", "", "augment = noise(0.1, x)"),
+    "noise on gradients": ("", "noise = gradient(0.1, fade = 0.55)", ""),
+    "noise on weights": ("-> batchnorm", "noise = weights(0.05)", ""),
+    "noise in one": ("-> dropout(0.3) -> dense(4)", "", "noise = gradient(0.1)"),
+    "an average": ("", "average = ema(0.8)", ""),
+    "an average of one": ("", "", "average = ema(0.8)"),
+    "the mean of epochs": ("-> batchnorm", "average = last(2)", ""),
+    "the mean of updates": ("", "average = last(updates = 5)", ""),
+    "rates": ("", "rates = [rate(h, 0.5), rate(y.W, 2)]  decay = weight_decay(0.1)", ""),
     "frozen": ("-> dense(4, tanh, trainable = false)", "", ""),
     "weights": ("", "", "weights = [1, 2, 0.5, 1, 3, 0, 1]"),
     "a mask": ("", "", "input m: int[1]"),
@@ -201,12 +215,13 @@ def regime(name):
     head, data, loss = HEAD.replace("MORE", more), "", "mse(y, t)"
     if special.startswith("input"):
         head, loss = head.replace("target t", f"{special}  target t"), "mse(y, t, mask = m)"
-    if special.startswith("weights"):
+    if special.startswith(("weights", "augment")):
         data = special
+    own = special if special.startswith(("optim", "average", "noise")) else ""
     optim = "" if "optim" in keys else "optim = adam(0.02)"
     return f"""{head}data {{ {rows(special)} {data} }}
 train {{ epochs = 4  batch = 3  {optim}  {keys} }}
-train upper {{ loss = {loss}  updates = [y]  metrics = [mae] }}
+train upper {{ loss = {loss}  updates = [y]  metrics = [mae]  {own} }}
 train lower {{ loss = {loss}  updates = [h]  steps = 2 }}
 train synthetic {{ loss = mse(guess, gradient(h))  updates = [guess] }}
 """.replace("batch = 3", "" if "batch = all" in keys else "batch = 3")
@@ -238,29 +253,55 @@ def test_a_regime_of_turns(name):
     assert {"upper.loss", "upper.mae", "lower.loss", "synthetic.loss"} <= runs[0][1][-1].keys()
 
 
-@pytest.mark.parametrize("key", ["average = ema(0.9)", "noise = weights(0.1)", "accumulate = 2", "rates = rate(h, 2)"])
-def test_what_acts_on_a_whole_training_is_refused(key):
-    text = regime("plain").replace("train { epochs", f"train {{ {key}  epochs")
+@pytest.mark.parametrize("section", ["train", "train upper"])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_is_for_each_section_or_for_all_or_refused_for_its_reason(name, section):
+    """Whatever the registry knows; what is accepted is trained above."""
+    text = regime("plain").replace(f"{section} {{", f"{section} {{ {CALLS[name][0].partition('  ')[0]} ", 1)
+    turns = SETTINGS[name].turns
+    if turns == EACH or (turns == ALL and section == "train"):
+        compilation(text)
+        assert any(f"{name} = " in " ".join(parts) for parts in REGIMES.values())
+        return
     with pytest.raises(CompileError) as refused:
         compilation(text)
-    assert [d.code for d in refused.value.diagnostics] == ["NN337"]
+    (found,) = refused.value.diagnostics
+    assert found.code == "NN337" and (turns in found.message or turns == ALL)
 
 
-@pytest.mark.parametrize(
-    ("name", "why"), [("batch norm", "renew"), ("decay", "adds"), ("fixed batches", "kept")], ids=lambda text: text
-)
-def test_what_tensorflow_cannot_do_in_turn_is_refused(name, why):
+@pytest.mark.parametrize("name", ["noise on gradients", "noise in one", "an average of one", "the mean of epochs"])
+def test_what_tensorflow_cannot_do_in_turn_is_refused(name):
     with pytest.raises(CompileError) as refused:
         compilation(regime(name)).script("tensorflow")
     assert [d.code for d in refused.value.diagnostics] == ["NN337"]
-    assert why in refused.value.diagnostics[0].message
+    assert "one graph" in refused.value.diagnostics[0].message
 
 
-@pytest.mark.parametrize("command", ["explain", "overfit", "diff"])
-def test_commands_for_one_training_say_so(command, tmp_path):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["diff", "gan.nn"],
+        ["overfit", "gan.nn"],
+        ["explain", "gan.nn", "--section", "critics"],
+        ["explain", "decoupled.nn", "--section", "synthetic", "--example", "1"],
+    ],
+)
+def test_what_a_command_cannot_say_of_sections_is_an_error(words, tmp_path):
+    """`diff` follows one training; no output of the GAN has a target; no example has a gradient that is handed on."""
     (tmp_path / "gan.nn").write_text(GAN)
-    asked = CliRunner().invoke(main, [command, str(tmp_path / "gan.nn")])
+    (tmp_path / "decoupled.nn").write_text(DECOUPLED)
+    asked = dotnn(*words, folder=tmp_path)
     assert asked.exit_code == 1 and "NN337" in asked.stderr
+
+
+def test_a_few_examples_are_learned_by_heart(tmp_path):
+    """By the sections in turn, all examples at once; the targets of outputs say how well."""
+    (tmp_path / "s.nn").write_text(regime("plain").replace("dense(4", "dense(16"))
+    found = dotnn("overfit", "s.nn", "--json", folder=tmp_path)
+    assert found.exit_code == 0, found.stdout
+    said = json.loads(found.stdout)
+    assert said["learned"] and said["examples"] == 7 and set(said["outputs"]) == {"y against t"}, said
+    assert dotnn("overfit", "s.nn", "--epochs", "2", folder=tmp_path).exit_code == 1
 
 
 STOPS = """model M { input x: [3]  target t: [2]

@@ -255,6 +255,47 @@ def script_run(folder, style, file):
     return len(rows) - (style == "fast" and rows[0].startswith("y"))
 
 
+WITH_TEXTS = """
+model M {
+  input  past: [4, 1]
+  input  day: date
+  input  place: category[4]
+  target ahead: [1]
+  output y = concat(past -> flatten, day, place -> embedding(4, 2)) -> dense(1)
+}
+data {
+  source = windows(csv("t.csv", past = x, ahead = x, day = day, place = place), past = 4, ahead = 1)
+  scale  = standard(day)
+  split  = split(train = 60%, val = 40%, order = file)
+}
+train { loss = mse(y, ahead)  epochs = 1 }
+"""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_window_has_the_date_and_the_text_of_its_step(target, tmp_path):
+    days = np.arange("2023-12-20", "2024-01-29", dtype="datetime64[D]")
+    x, places = (
+        np.random.default_rng(2).normal(size=40).round(3),
+        np.array(["north", "east", "south"])[np.arange(40) % 3],
+    )
+    rows = [f"{a},{b},{c}" for a, b, c in zip(x, days, places, strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,day,place", *rows]))
+    (tmp_path / "s.nn").write_text(WITH_TEXTS)
+    (tmp_path / "m.py").write_text(compile_spec(str(tmp_path / "s.nn"), TARGETS[target]).script)
+    module = load_module(tmp_path / "m.py", None)
+    parts, fitted = module.prepare(module.load_data())
+    calendar = [day.astype(object).timetuple() for day in days]
+    numbers = np.array([[day.tm_year, day.tm_yday, day.tm_wday] for day in calendar], float)
+    for name, steps in {"train": range(4, 24), "val": range(28, 40)}.items():
+        assert np.asarray(parts[name]["place"]).ravel().tolist() == [1 + (1, 0, 2)[t % 3] for t in steps]
+        found = np.asarray(parts[name]["day"], float) / fitted["day"]["scale"] + fitted["day"]["shift"]
+        np.testing.assert_allclose(found, numbers[list(steps)], rtol=1e-5, atol=1e-5)
+    params, history = module.train(epochs=1)
+    inputs = {name: values for name, values in module.load_data().items() if name != "ahead"}
+    assert len(module.predict(params, inputs, getattr(history, "scaling", fitted))["y"]) == 36
+
+
 def test_groups_that_are_all_shorter_than_a_window():
     with pytest.raises(DataError, match="no group has 3 steps, which a window needs"):
         in_windows({"x": np.zeros((4, 1)), "groups": np.array([1, 2, 1, 2])}, {"x": (-3, 0), "groups": (0, 0)})

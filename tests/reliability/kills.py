@@ -7,7 +7,8 @@ Right is a folder that the same command always goes on with, and in the end the 
     python tests/reliability/kills.py --rounds 100 --seed 0 --by script
     python tests/reliability/kills.py --rounds 100 --seed 0 --style explain      (an explain script itself keeps no run)
     python tests/reliability/kills.py --every-write
-    python tests/reliability/kills.py --rounds 20 --regime ensemble
+
+Every regime of training is killed at its writes by `regimes_killed.py`.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SPEC = """
@@ -31,25 +32,20 @@ model M {
 }
 data { source = npz("data.npz", x = x, t = t)  scale = standard(x)  split = split(train = 80%, val = 20%) }
 train { loss = mse(p, t)  optim = adam(cosine(0.01, warmup = 10%))  batch = 16  epochs = EPOCHS
-  checkpoint = every(2, keep = best)  stop = early(val_loss, patience = 1000)  clip = global_norm(1)  REGIME }
+  checkpoint = every(2, keep = best)  stop = early(val_loss, patience = 1000)  clip = global_norm(1) }
 """
-REGIMES = {
-    "plain": "",
-    "ensemble": "ensemble = bag(3)",
-    "updates": "average = last(updates = 15)  shuffle = batches  validate = every(steps(3))",
-}
-"""What may be beside it in `train`."""
-COMPARED = ("weights.npz", "history.csv", "checkpoint.npz", "best.npz", "scaling.json")
+OTHERWISE = ("metrics.json", "loss.svg", ".lock", "model.keras")
+"""Files of a run that tell its name, the time, or how long it took: two runs of the same training differ in them."""
 IN_A_PROCESS = "import sys; from dotnn.cli import main; main(sys.argv[1:])"
 
 
-def prepare(folder: Path, epochs: int, regime: str = "plain") -> None:
+def prepare(folder: Path, epochs: int) -> None:
     import numpy as np
 
     rng = np.random.default_rng(1)
     x = rng.standard_normal((160, 8))
     np.savez(folder / "data.npz", x=x, t=np.sin(x.sum(axis=1, keepdims=True)))
-    (folder / "spec.nn").write_text(SPEC.replace("EPOCHS", str(epochs)).replace("REGIME", REGIMES[regime]))
+    (folder / "spec.nn").write_text(SPEC.replace("EPOCHS", str(epochs)))
 
 
 def forked(work: Callable[[], object]) -> int:
@@ -78,8 +74,8 @@ def forked(work: Callable[[], object]) -> int:
 class Training:
     """A command that trains in a run folder, killed or not: by dotnn or by the script, in a fork or a new process."""
 
-    def __init__(self, folder: Path, target: str, by: str, style: str = "fast") -> None:
-        self.folder, self.target, self.by = folder, target, by
+    def __init__(self, folder: Path, target: str, by: str, style: str = "fast", more: Sequence[str] = ()) -> None:
+        self.folder, self.target, self.by, self.more = folder, target, by, more
         self.style = ["--style", style] if target == "numpy" else []
         if by == "script":
             self._compile()
@@ -100,7 +96,7 @@ class Training:
     def arguments(self, run: str) -> list[str]:
         if self.by == "script":
             return ["train", "--out", run, "--resume"]
-        return ["train", "spec.nn", "--run", run, "--resume", "--target", self.target, *self.style]
+        return ["train", "spec.nn", "--run", run, "--resume", "--target", self.target, *self.style, *self.more]
 
     def start(self, run: str) -> int:
         """Start it, and return the number of the process. Its words go to out.txt."""
@@ -141,8 +137,7 @@ class Training:
             time.sleep(0.001)
 
     def files(self, run: str) -> dict[str, bytes]:
-        members = sorted((self.folder / run).glob("member*")) or [self.folder / run]
-        paths = [member / name for member in members for name in COMPARED]
+        paths = [path for path in sorted((self.folder / run).rglob("*.*")) if path.name not in OTHERWISE]
         return {str(path.relative_to(self.folder / run)): path.read_bytes() for path in paths}
 
     def left_over(self, run: str) -> list[str]:
@@ -208,13 +203,13 @@ def at_every_write(by: str, stride: int = 1, epochs: int = 4, style: str = "fast
 
 
 def rounds(
-    number: int, seed: int, target: str, by: str, epochs: int, style: str = "fast", most: int = 3, regime: str = "plain"
+    number: int, seed: int, target: str, by: str, epochs: int, style: str = "fast", most: int = 3
 ) -> tuple[int, int, list[str]]:
     """Train `number` times, killed up to `most` times each; return the rounds, the kills, and what went wrong."""
     draw, here = random.Random(seed), Path.cwd()
     kills, wrong = 0, []
     with tempfile.TemporaryDirectory() as scratch:
-        prepare(Path(scratch), epochs, regime)
+        prepare(Path(scratch), epochs)
         training = Training(Path(scratch), target, by, style)
         try:
             started = time.monotonic()
@@ -246,7 +241,6 @@ def main() -> int:
     parser.add_argument("--target", choices=["numpy", "tensorflow"], default="numpy")
     parser.add_argument("--by", choices=["dotnn", "script"], default="dotnn", help="which command trains")
     parser.add_argument("--style", choices=["explain", "fast"], default="fast", help="of the NumPy script")
-    parser.add_argument("--regime", choices=[*REGIMES], default="plain", help="what the spec has in train")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--every-write", action="store_true", help="instead: once at every moment of writing")
     options = parser.parse_args()
@@ -258,13 +252,7 @@ def main() -> int:
         kills = count - 1
     else:
         count, kills, wrong = rounds(
-            options.rounds,
-            options.seed,
-            options.target,
-            options.by,
-            options.epochs,
-            options.style,
-            regime=options.regime,
+            options.rounds, options.seed, options.target, options.by, options.epochs, options.style
         )
     print(*wrong, sep="\n" if wrong else "")
     seconds = time.perf_counter() - started

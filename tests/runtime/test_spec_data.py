@@ -88,9 +88,15 @@ def test_the_files_are_what_the_program_writes(tmp_path):
         make()
     module.make_passengers()
     module.make_power_plant()
+    module.make_shops()
+    module.make_pumps()
     for path in tmp_path.iterdir():
         if path.suffix == ".csv":
             assert path.read_bytes() == (DATA / path.name).read_bytes()
+        elif path.suffix == ".gz":
+            assert gzip.decompress(path.read_bytes()) == gzip.decompress((DATA / path.name).read_bytes())
+        elif path.suffix == ".npy":
+            np.testing.assert_array_equal(np.load(path), np.load(DATA / path.name))
         else:  # the compressed bytes depend on the version of zlib
             with np.load(path) as new, np.load(DATA / path.name) as old:
                 assert list(new) == list(old)

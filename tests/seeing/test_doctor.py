@@ -125,6 +125,46 @@ def test_a_constant_column_and_rare_classes_are_named(seed, tmp_path):
             assert "column b " in fault.message and fault.place == "line 3"
 
 
+RARE = """
+model M { input x: [3]  target t: [1]  output p = x -> dense(4, tanh) -> dense(1, sigmoid) }
+data { x = [[0, 0, 0]]  t = [[0]]  split = split(train = 60%, test = 40%) }
+train { loss = bce(p, t, class_weight = [1, 19])  optim = adam(0.02)  epochs = 40 }
+"""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rare_classes_that_count_more_are_judged_by_what_they_count(seed):
+    """Whoever finds them is right less often than who always says no; and is no better than that before training."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((600, 3))
+    t = (x[:, :1] + 0.7 * rng.standard_normal((600, 1)) > 2).astype(float)
+    begun = compiled(RARE)
+    seen = watched(begun, {"x": x, "t": t}, seed)
+    (one,) = seen.compared
+    assert np.mean(one.predicted == one.actual) <= 1 - t.mean()
+    assert "constant_guess" not in found(seen)
+    seen = watched(compiled(RARE.replace("0.02", "1e-9")), {"x": rng.standard_normal((600, 3)), "t": t}, seed)
+    (one,) = seen.compared
+    count = np.where(one.actual == 1, 19, 1)
+    right, guess = np.average(one.predicted == one.actual, weights=count), np.average(one.actual, weights=count)
+    assert ("constant_guess" in found(seen)) == (right <= max(guess, 1 - guess))
+
+
+DATED = """
+model M { input day: date  input x: [1]  target t: [1]
+  output y = concat(x, day) -> dense(1) }
+data { source = csv("d.csv", day = day, x = x, t = t)  scale = standard(day) }
+train { loss = mse(y, t)  optim = adam(0.1)  epochs = 20 }
+"""
+
+
+def test_dates_of_one_year_are_no_constant_column(tmp_path):
+    days = np.arange("2025-01-01", "2025-05-01", dtype="datetime64[D]")
+    rows = [f"{day},{i % 7},{i % 7 + i / 60}" for i, day in enumerate(days)]
+    (tmp_path / "d.csv").write_text("\n".join(["day,x,t", *rows]))
+    assert "constant_column" not in found(watched(compiled(DATED, tmp_path / "s.nn"), None, 0))
+
+
 OVERFIT = """
 model M { input x: [5]  target t: [1]  output y = x -> dense(30, tanh) -> dense(1, sigmoid) }
 data { x = [[0, 0, 0, 0, 0]]  t = [[0]]  split = split(train = 50%, val = 50%) }

@@ -11,6 +11,8 @@ from errors.runner import dotnn
 from sklearn import metrics as reference
 from support import SPECS
 
+from dotnn_runtime.script.split import split_indices
+
 
 def table(folder, name, seed, count, classes):
     """Write a table: two numbers, a number that depends on them, and a class with a name."""
@@ -172,6 +174,37 @@ def test_predictions_after_the_data_have_changed_say_so(tmp_path):
     assert dotnn("evaluate", "r", folder=tmp_path).stderr == ""
     table(tmp_path, "d.csv", 5, 90, ["low", "middle", "top"])
     assert "not those that r was trained on" in dotnn("evaluate", "r", folder=tmp_path).stderr
+
+
+def test_predictions_are_kept_on_request(tmp_path):
+    """They are those of the test part in its order, each beside what is true; the figures are those of the table."""
+    assert dotnn("train", str(SPECS / "iris.nn"), "--run", "run", folder=tmp_path).exit_code == 0
+    told = dotnn("evaluate", "run", "--predictions", "kept.csv", "--json", folder=tmp_path)
+    assert told.exit_code == 0, told.stderr
+    with (tmp_path / "kept.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    with (SPECS / "data" / "iris.csv").open() as file:
+        flowers = list(csv.DictReader(file))
+    held = split_indices(150, {"train": 0.6, "val": 0.2, "test": 0.2}, 0)["test"]
+    assert [row["true_species"] for row in rows] == [flowers[i]["species"] for i in held]
+    names = [name for name in rows[0] if name.startswith("p_")]
+    for row in rows:
+        assert row["species"] == max(names, key=lambda name: float(row[name])).removeprefix("p_")
+    right = np.mean([row["species"] == row["true_species"] for row in rows])
+    assert right == json.loads(told.stdout)["metrics"]["accuracy"]
+    (tmp_path / "inputs.csv").write_text(
+        "\n".join([",".join(list(flowers[0])[:4]), *(",".join(list(flowers[i].values())[:4]) for i in held)])
+    )
+    again = dotnn("predict", "run", "--input", "inputs.csv", folder=tmp_path).stdout.splitlines()
+    kept = [line.rpartition(",")[0] for line in (tmp_path / "kept.csv").read_text().splitlines()]
+    assert kept[0] == again[0]
+    for ours, theirs in zip(kept[1:], again[1:], strict=True):
+        (*a, b), (*c, d) = ours.split(","), theirs.split(",")
+        np.testing.assert_allclose(np.array(a, float), np.array(c, float), rtol=1e-5)
+        assert b == d
+    refused = dotnn("evaluate", "run", "--predictions", "kept.csv", folder=tmp_path)
+    assert refused.exit_code == 1 and "already exists" in refused.stderr
+    assert dotnn("evaluate", "run", "--predictions", "kept.csv", "--force", folder=tmp_path).exit_code == 0
 
 
 def test_where_the_data_are_not_there(tmp_path):

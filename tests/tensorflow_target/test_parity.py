@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fuzz.grow import ACTIVATIONS, spec
 from regimes import OPTIMIZER_CALLS, REGIMES
-from samples import LAYER_SPECS, loss_settings, loss_spec
+from samples import LAYER_CALLS, layer_spec, loss_spec, losses_spec
 from support import NUMPY_ONLY, OF_ONE, SPECS, as_module, generic_point, model_of, module_of
 
 from dotnn.commands.comparing import follow
@@ -121,15 +121,21 @@ def test_fifty_steps_of_every_optimizer(call, decay):
     )
 
 
+RECURRENT = "x -> rnn(3, returns = sequence) -> dense(2, tanh) -> flatten"
+WEIGHTS = "clip", "constraint", "decay", "init"
+"""Settings that look at the weights, of which a recurrent layer has several kinds; a schedule knows its steps only."""
+
+
 @pytest.mark.parametrize("regime", REGIMES)
 def test_fifty_steps_of_every_way_to_train(regime):
     """Schedules, clipping, constraints, penalties and initialisers: every member of the registries."""
     batch = "" if "batch" in regime else "batch = 5"
+    layers = RECURRENT if any(f"{word} =" in regime for word in WEIGHTS) else "x -> flatten -> dense(4, tanh)"
     agrees(
         model_of(f"""model M {{
           input  x: [3, 2]
           target t: [2]
-          h = x -> rnn(3, returns = sequence) -> dense(2, tanh) -> flatten -> dropout(0.3)
+          h = {layers} -> dropout(0.3)
           output y = h -> dense(2)
         }}
         train {{ loss = mse(y, t)  metrics = [mae]  epochs = 16  {regime}  {batch} }}"""),
@@ -137,31 +143,39 @@ def test_fifty_steps_of_every_way_to_train(regime):
     )
 
 
-@pytest.mark.parametrize(("name", "spec"), LAYER_SPECS)
-def test_layers(name, spec):
+WITH_A_RULE = [call for name, call in LAYER_CALLS if name in rules.LAYERS]
+SIDE_BY_SIDE = [tuple(WITH_A_RULE[first : first + 9]) for first in range(0, len(WITH_A_RULE), 9)]
+"""Calls of layers that are compared in one network: to begin costs more than most layers do."""
+ALONE = [(call,) for name, call in LAYER_CALLS if name not in rules.LAYERS]
+
+
+@pytest.mark.parametrize("calls", [*SIDE_BY_SIDE, *ALONE], ids=" ".join)
+def test_layers(calls):
     """Every layer, its weights under a penalty and a constraint; one without a rule may be refused."""
-    model = model_of(spec.replace("train {", "train { decay = l2(0.1)  constraint = max_norm(0.8) "))
-    if name in rules.LAYERS or not refused(model):
+    model = model_of(layer_spec(*calls).replace("train {", "train { decay = l2(0.1)  constraint = max_norm(0.8) "))
+    if calls in SIDE_BY_SIDE or not refused(model):
         agrees(model, 5)
 
 
 @pytest.mark.parametrize(
     "layers",
     [
-        *(f"dense(3) -> {name}" for name in ACTIVATIONS),
-        "dense(12, relu) -> reshape([6, 2]) -> conv1d(4, 2, pad = same) -> maxpool(3, 2, pad = same) -> flatten",
-        "dense(36) -> reshape([6, 6, 1]) -> conv2d(2, 3, pad = same) -> maxpool(3, 2) -> flatten",
+        [f"dense(3) -> {name}" for name in ACTIVATIONS if name in rules.LAYERS],
+        *([f"dense(3) -> {name}"] for name in ACTIVATIONS if name not in rules.LAYERS),
+        ["dense(12, relu) -> reshape([6, 2]) -> conv1d(4, 2, pad = same) -> maxpool(3, 2, pad = same) -> flatten",
+         "dense(36) -> reshape([6, 6, 1]) -> conv2d(2, 3, pad = same) -> maxpool(3, 2) -> flatten"],
     ],
-)
+)  # fmt: skip
 def test_at_a_kink(layers):
     """Where all weighted sums are zero: of equal ones the same receive the gradient, and a slope at 0 is the same."""
     model = model_of(f"""model M {{
       input  x: [2]
       target t: [2]
-      output y = x -> scale(0) -> {layers} -> dense(2)
+      z = x -> scale(0)
+      output y = concat(x, {", ".join(f"z -> {layer}" for layer in layers)}) -> dense(2)
     }}
     train {{ loss = mse(y, t)  optim = sgd(0.1)  batch = all }}""")
-    if not refused(model):
+    if len(layers) > 1 or not refused(model):
         agrees(model, 5)
 
 
@@ -196,23 +210,15 @@ def test_two_biases_that_are_one_variable_in_keras_are_clipped_apart(optim, clip
 
 
 @pytest.mark.parametrize("reduce", ["mean", "sum"])
-@pytest.mark.parametrize(("name", "target", "stage"), list(loss_settings()))
-def test_losses(name, target, stage, reduce):
-    agrees(model_of(loss_spec(f"{name}(y, t, reduce = {reduce})", target, stage)), 3)
+def test_losses(reduce):
+    """All of them, each of outputs of its own, so that each has gradients of its own."""
+    agrees(model_of(losses_spec("input x: [4]", f"reduce = {reduce}")), 3)
 
 
 @pytest.mark.parametrize("mask", ["input m: int[2]", "target m: [2]", "target m: [1]"])
-@pytest.mark.parametrize(("name", "target", "stage"), list(loss_settings()))
-def test_masked_losses(name, target, stage, mask):
+def test_masked_losses(mask):
     reduce = "sum" if "1" in mask else "mean"
-    agrees(
-        model_of(
-            f"""model M {{ input x: [2, 4]  {mask}  target t: {target.replace("[", "[2, ")}
-            output y = x -> dense(3) {stage} }}
-            train {{ loss = {name}(y, t, mask = m, reduce = {reduce})  batch = 4 }}"""
-        ),
-        SHORT,
-    )
+    agrees(model_of(losses_spec(f"input x: [2, 4]  {mask}", f"mask = m, reduce = {reduce}", "2, ")), SHORT)
 
 
 @pytest.mark.parametrize(
@@ -307,11 +313,12 @@ def test_a_training_that_multiplies_rounding_proves_nothing():
         assert found.verdict == found.to_json()["verdict"] == verdict
 
 
-@pytest.mark.parametrize(("name", "spec"), LAYER_SPECS)
-def test_rounding_alone_does_little_to_any_layer(name, spec):
+@pytest.mark.parametrize("calls", [*SIDE_BY_SIDE, *ALONE], ids=" ".join)
+def test_rounding_alone_does_little_to_any_layer(calls):
     """Every number moved by a unit in the last place makes no other function of it, in which a fault could hide."""
-    calm = spec.replace("train {", "train { optim = sgd(0.01)  bias_init = normal ")  # no sum is exactly zero
-    assert 0 < rounding(model_of(calm), module_of(calm), 3) < 1e-11
+    calm = "train { optim = sgd(0.01)  bias_init = normal "  # no sum is exactly zero
+    model = model_of(layer_spec(*calls).replace("train {", calm))
+    assert 0 < rounding(model, module_of(model.source.text), 3) < 1e-11
 
 
 SATURATED = """model M {

@@ -3,6 +3,8 @@
 import copy
 
 import numpy as np
+import pytest
+from members.test_turns import regime
 from support import model_of, module_of
 
 from dotnn.running.scripts import load_module
@@ -26,22 +28,37 @@ train synthetic { loss = mse(guess, gradient(h))  updates = [guess]  steps = 2  
 """
 
 
-def test_turns_in_tensorflow(tmp_path):
-    """Losses, metrics and weights are those of NumPy, and a training goes on from a state as if nothing had been."""
-    numpy_script = module_of(SPEC)
-    (tmp_path / "turns_tf.py").write_text(compile_model(model_of(SPEC), Options(target="tensorflow")).script)
-    script = load_module(tmp_path / "turns_tf.py")
-    rng = np.random.default_rng(1)
-    data = {"x": rng.standard_normal((9, 3)), "t": rng.standard_normal((9, 2))}
-    first = numpy_script.init_params(0, np.float64)
-    states = []
+def keeping(states):
+    """What keeps the states of a training, whose variables go on."""
 
     def keep(record, state):
         variables = {i: v.numpy() for i, v in state["variables"].items()}
         states.append(copy.deepcopy({**state, "variables": variables, "history": list(state["history"])}))
 
+    return keep
+
+
+REGIMES = ["fixed batches", "decay", "batch norm", "augmented", "a plateau", "a plateau of its own", "rates"]
+"""Those of `members.test_turns` that this target writes in a way of its own."""
+IN_ONE = regime("plain").replace(
+    "guess = h -> stop_gradient -> dense(4)", "guess = h -> stop_gradient -> dense(4, bias = false) -> batchnorm"
+)
+"""Batch norm that the other sections do not compute, and must not renew."""
+
+
+@pytest.mark.parametrize("text", [SPEC, IN_ONE, *map(regime, REGIMES)], ids=["one of all", "in one", *REGIMES])
+def test_turns_in_tensorflow(text, tmp_path):
+    """Losses, metrics and weights are those of NumPy, and a training goes on from a state as if nothing had been."""
+    text = text.replace("l2(0.01)", "l2(0.015625)")  # Keras takes the strength in single precision
+    numpy_script = module_of(text)
+    (tmp_path / "turns_tf.py").write_text(compile_model(model_of(text), Options(target="tensorflow")).script)
+    script = load_module(tmp_path / "turns_tf.py")
+    rng = np.random.default_rng(1)
+    data = {"x": rng.standard_normal((9, 3)), "t": rng.standard_normal((9, 2))}
+    first = numpy_script.init_params(0, np.float64)
+    states = []
     expected, records = numpy_script.train(data, dtype=np.float64, params=first)
-    found, history = script.train(data, dtype="float64", params=first, on_epoch=keep)
+    found, history = script.train(data, dtype="float64", params=first, on_epoch=keeping(states))
     for name, w in expected.items():
         np.testing.assert_allclose(found[name], w, rtol=1e-10, atol=1e-13)
     for record, other in zip(records, history, strict=True):

@@ -113,11 +113,14 @@ def update_size(train: Train) -> str:
 def watcher_made(train: Train) -> list[tree.Stmt]:
     """Return the statement before the loop that makes what watches a quantity."""
     plateau = watcher(train)
-    if plateau is None:
-        return []
+    return [] if plateau is None else [tree.assign("plateau", watching(train, plateau))]
+
+
+def watching(train: Train, plateau: Bound[Schedule]) -> str:
+    """Return the expression of what watches a quantity."""
     sign = 1 if better(train, plateau.attrs["quantity"]) == "min" else -1
     numbers = [f"{name}={literal(value)}" for name, value in plateau.attrs.items() if name != "quantity"]
-    return [tree.assign("plateau", f"{plateau.entry.watches}({', '.join(numbers)}, sign={sign})")]
+    return f"{plateau.entry.watches}({', '.join(numbers)}, sign={sign})"
 
 
 def after_step(train: Train) -> list[str]:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 
 from dotnn.codegen import paste
 from dotnn.codegen.wrap import wrapped
+from dotnn.core import kept
 
 IMPORTS = "import IMPORTS"
 """Stands in a template where the imports go, which are known once the rest is written."""
@@ -22,6 +24,20 @@ HELPERS = "import HELPERS"
 SHARED = Path(__file__).parent / "templates"
 
 
+class _Kept(jinja2.BytecodeCache):
+    """Templates take 20 times as long to compile as to read."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take up what was kept of this template."""
+        code = kept.read(Path(__file__), bucket.key, bucket.checksum)
+        if code is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the template."""
+        kept.write(Path(__file__), bucket.key, bucket.checksum, bucket.bytecode_to_string())
+
+
 @cache
 def _environment(folder: Path) -> jinja2.Environment:
     made = jinja2.Environment(
@@ -30,6 +46,7 @@ def _environment(folder: Path) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=_Kept(),
         autoescape=False,  # the output is Python, and every name in it is an identifier
     )
     made.filters["on_the_page"] = lambda code, indent: "\n".join(wrapped(code, indent))

@@ -6,103 +6,22 @@ functions end with it (`update_critic`), and the record of an epoch begins with 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from dotnn.codegen import learning_rate, optimizer, training, tree
+from dotnn.codegen import optimizer, training, tree
 from dotnn.codegen.lines import indented, literal, on_the_page
+from dotnn.codegen.sections import TABLE, Section, after_updates, kept_by_settings, observed
 from dotnn.codegen.wrap import WIDTH
-from dotnn.model.model import EarlyStop, Model, StopWhen, Turn
-from dotnn.model.turns import alone, predicting
+from dotnn.model.model import EarlyStop, Model, StopWhen
+from dotnn.model.turns import predicting
 
 SPENT = 'state["stopped_by"] != "epochs"'
-TABLE = "UPDATES"
-"""The table of a script: the names of the parameters that each section updates."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section, and its model as if it were the only one."""
-
-    turn: Turn
-    model: Model
-
-    @property
-    def name(self) -> str:
-        """What the spec calls it."""
-        return self.turn.name
-
-    @property
-    def table(self) -> str:
-        """The expression of the names of what it updates."""
-        return f"{TABLE}[{literal(self.name)}]"
-
-    def called(self, function: str) -> str:
-        """Return the name of a function of this section."""
-        return f"{function}_{self.name}"
-
-    def figure(self, quantity: str) -> str:
-        """Return the key of a quantity in the record of an epoch: `val_loss` -> `val_critic.loss`."""
-        plain = quantity.removeprefix("val_")
-        return f"{'val_' * (plain != quantity)}{self.name}.{plain}"
-
-    @property
-    def stops(self) -> bool:
-        """Whether it may end before the others."""
-        return bool(self.turn.train.stops)
-
-    @property
-    def early(self) -> EarlyStop | None:
-        """Its early-stopping rule."""
-        return training.early_stop(self.model)
-
-    @property
-    def counts(self) -> bool:
-        """Whether its updates are counted, for its learning rate."""
-        return learning_rate.formula(self.turn.train) is not None
-
-    @property
-    def counts_steps(self) -> bool:
-        """Whether the updates of an epoch are."""
-        return self.counts or bool(optimizer.run_lengths(self.turn.train))
-
-    @property
-    def rate(self) -> str:
-        """The expression of the learning rate of its next update, "" for a plain number."""
-        if not self.counts:
-            return ""
-        each = f" * {self.turn.steps}" if self.turn.steps > 1 else ""
-        done = f"done[{literal(self.name)}]"
-        return f"{self.called('learning_rate')}({done}, epochs * steps_per_epoch{each}, steps_per_epoch{each})"
 
 
 def predicts(model: Model) -> str:
     """Return the name of the section whose pass predicts."""
     return predicting(model).name
-
-
-def sections_of(model: Model) -> tuple[Section, ...]:
-    """Return the sections of a model in their order."""
-    return tuple(Section(turn, alone(model, turn)) for turn in model.turns)
-
-
-def respelt(item: Any, change: Callable[[str], str]) -> Any:
-    """Return a tree of Python with every text changed."""
-    if isinstance(item, str):
-        return change(item)
-    if isinstance(item, tuple):
-        return tuple(respelt(inner, change) for inner in item)
-    if isinstance(item, tree.Origin) or not is_dataclass(item) or isinstance(item, type):
-        return item
-    return replace(item, **{f.name: respelt(getattr(item, f.name), change) for f in fields(item)})
-
-
-def words(mapping: dict[str, str]) -> Callable[[str], str]:
-    """Return the function that puts words in the place of others."""
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, mapping))})\b")
-    return lambda text: pattern.sub(lambda match: mapping[match[1]], text)
 
 
 def fitted(text: str) -> str:
@@ -119,20 +38,25 @@ def fitted(text: str) -> str:
 
 @dataclass(frozen=True)
 class Says:
-    """How a style says what the loop needs: a copy of some parameters by the table of their names, and how they are put
-    back."""
+    """How a style says what the loop needs.
+
+    `copy` is a copy of some of the parameters that are `shown`, by the table of their names; `back` puts parameters
+    back, and `average` those of an average, where a section has one.
+    """
 
     copy: str
     back: str
+    average: str = ""
 
 
 def kept(sections: Sequence[Section]) -> dict[str, str]:
     """Return what a state begins with for the rules that stop: of each section that has some, why it has ended."""
     ended = ", ".join(f'{literal(s.name)}: ""' for s in sections if s.stops)
     best = ", ".join(f"{literal(s.name)}: {_no_best(s.early)}" for s in sections if s.early)
-    found = {"ended": f"{{{ended}}}", "best": f"{{{best}}}", "stopped_by": '"epochs"'}
-    needed = {"ended": bool(ended), "best": bool(best), "stopped_by": bool(ended)}
-    return {name: text for name, text in found.items() if needed[name]}
+    watched = ", ".join(f"{literal(s.name)}: {{}}" for s in sections if s.watches)
+    found = {"ended": f"{{{ended}}}", "best": f"{{{best}}}", "stopped_by": '"epochs"', "plateaus": f"{{{watched}}}"}
+    needed = {"ended": bool(ended), "best": bool(best), "stopped_by": bool(ended), "plateaus": bool(watched)}
+    return {name: text for name, text in found.items() if needed[name]} | kept_by_settings(sections)
 
 
 def _no_best(early: EarlyStop) -> str:
@@ -197,11 +121,13 @@ def noted(model: Model, sections: Sequence[Section], says: Says, *, of: str) -> 
     """Yield what follows the turns of an epoch: its record, with the figures `of` what is trained, and the stops."""
     yield from record()
     yield tree.If('not math.isfinite(history[-1]["loss"])', (tree.Do("break"),))
+    yield from after_updates(sections)
     if any(s.model.train.metrics for s in sections):
         yield tree.assign("history[-1]", f"evaluate({of}, examples, scaling) | history[-1]", "|=")
     if training.evaluated_parts(model)[1]:
         figures = f'evaluate({of}, parts["val"], scaling)'
         yield tree.assign("history[-1]", f'{{f"val_{{key}}": value for key, value in {figures}.items()}}', "|=")
+    yield from observed(sections)
     yield from stop_rules(sections, says)
 
 
@@ -240,7 +166,10 @@ def _rules(section: Section, says: Says) -> Iterator[tree.Stmt]:
 
 
 def _put_back(section: Section, says: Says) -> Iterator[tree.Stmt]:
-    yield tree.Do(says.back.format(best=f'state["best"][{literal(section.name)}]["params"]'))
+    best = f'state["best"][{literal(section.name)}]["params"]'
+    yield tree.Do(says.back.format(best=best))
+    if section.averages:
+        yield tree.Do(says.average.format(best=best, name=section.name))
 
 
 def at_the_end(sections: Sequence[Section], says: Says) -> Iterator[tree.Stmt]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from dotnn.commands.options import FILE, json_option
@@ -12,18 +14,26 @@ from dotnn.commands.options import FILE, json_option
 @click.option(
     "--data", metavar="FILE", type=FILE, help="A file with other examples. Default: the test part of the run."
 )
+@click.option(
+    "--predictions", metavar="FILE", type=FILE, help="Keep what it says of each example, and what is true: CSV, .npz."
+)
+@click.option("--force", is_flag=True, help="Overwrite the file of the predictions.")
 @json_option
-def command(run: str, data: str | None, as_json: bool) -> None:
+def command(run: str, data: str | None, predictions: str | None, force: bool, as_json: bool) -> None:
     """Measure a finished run on its test part, or on other data."""
     from dotnn.commands.seeing.ensemble import Ensemble
     from dotnn.commands.seeing.figures import figures_of
+    from dotnn.commands.seeing.keep import keep_predictions
     from dotnn.commands.seeing.run import Run, held_out
     from dotnn.reports.console import show_json
     from dotnn.reports.figures import figures_text
     from dotnn.running.combining import members_of
+    from dotnn.running.output import check_output
     from dotnn.running.run_contents import faults_of_runs, warn_of_divergence
     from dotnn_runtime.run_folder import RunFolder
 
+    if predictions is not None and predictions != "-":
+        check_output(Path(predictions), force=force)
     with faults_of_runs(data or ""):
         folder = RunFolder.open(run)
         ensemble = Ensemble.open(folder) if members_of(folder) else None
@@ -36,6 +46,9 @@ def command(run: str, data: str | None, as_json: bool) -> None:
         part = held_out(parts)
         examples = dict(parts[part])
     figures = ensemble.figures(examples, part) if ensemble else figures_of(found, examples, part)
+    if predictions is not None:
+        together = ensemble.outputs(examples) if ensemble else None
+        keep_predictions(found, examples, predictions, outputs=together, force=force)
     if as_json:
         show_json(figures.as_json())
     else:

@@ -16,6 +16,7 @@ ENDINGS = (".md", ".html", ".tex", ".ipynb", ".txt")
 @click.option("--example", type=click.IntRange(min=1), help="Add the numbers of this example, counted from 1.")
 @click.option("--jacobian", metavar="NAME", help="Add the derivatives of the outputs with respect to this value.")
 @click.option("--forward", metavar="NAME", help="Add the derivatives of all values with respect to this one.")
+@click.option("--section", metavar="NAME", help="Of several sections of train, the one to explain. Default: the first.")
 @click.option("--data", metavar="PATH", type=FILE, help="The file of examples, or the folder that holds it.")
 @click.option("--digits", type=click.IntRange(0, 17), default=4, show_default=True, help="Digits behind the point.")
 @click.option(
@@ -32,6 +33,7 @@ def command(
     example: int | None,
     jacobian: str | None,
     forward: str | None,
+    section: str | None,
     data: str | None,
     digits: int,
     output: str | None,
@@ -50,7 +52,7 @@ def command(
 
     begun = Compilation.read(spec, sets, data=data)
     warn(begun.warnings)
-    asked = Numbers(example, data, jacobian, forward, digits)
+    asked = Numbers(example, data, jacobian, forward, digits, section)
     if output in (None, "-"):
         click.echo(written(begun, "", asked), nl=False)
         return

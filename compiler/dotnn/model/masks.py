@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from dotnn.library.layers.base import shape_text
+from dotnn.library.layers.recurrent import PADDING_MASK
 from dotnn.model import messages
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Declared, Read
+from dotnn.model.model import Declared, Model, Read
 from dotnn.model.network import NetworkReader
 from dotnn.model.scope import Tensor
 from dotnn.syntax import nodes
@@ -56,6 +57,21 @@ def check_mask(mask: Read, use: nodes.Expr, output: Tensor, most: int, name: str
 def tensor_at(path: str, network: NetworkReader) -> Tensor:
     """Return the value of the network at a path that a loss or a metric has named."""
     return next(t for t in network.scope.names.values() if isinstance(t, Tensor) and t.path == path)
+
+
+def known_before(mask: Read, model: Model) -> tuple[str, int | None] | None:
+    """Return the input or target that tells a mask before the network is computed, None where that does not.
+
+    With it the whole number that marks what does not count, None where the numbers are weights.
+    """
+    if mask.target:
+        return mask.target, None
+    if mask.value in model.inputs:
+        return mask.value, 0
+    made = next((step for step in model.steps if step.path == mask.value), None)
+    if made is None or made.layer.name != PADDING_MASK.name or made.ins[0] not in model.inputs:
+        return None
+    return made.ins[0], int(made.attrs["padding"])
 
 
 def _check_shape(expr: nodes.Expr, mask: Tensor | Declared, output: Tensor, most: int, name: str) -> None:

@@ -20,14 +20,17 @@ from dotnn.model.model import Data, Declared, Handed, Model, Parameter, StopAfte
 from dotnn.model.network import NetworkReader
 from dotnn.model.scope import Tensor
 from dotnn.model.section import SectionReader, head_of
-from dotnn.model.settings import SETTINGS
+from dotnn.model.settings import ALL, EACH, SETTINGS
 from dotnn.model.train import DEFAULT_KEYS, MISPLACED, TRAIN_KEY_NAMES, read_train
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import labels
 
 STEPS = Arg("steps", POSITIVE_INT, 1, "in a named section: updates that it takes on each batch")
 UPDATES = "updates"
-FOR_ALL = ("epochs", "batch", "shuffle", "seed", *(arg.name for arg in DEFAULT_KEYS), "freeze", "checkpoint")
+REFUSED = {name: setting.turns for name, setting in SETTINGS.items() if setting.turns not in (ALL, EACH)}
+"""Settings that no section can have, and why."""
+SHARED = tuple(name for name, setting in SETTINGS.items() if setting.turns == ALL)
+FOR_ALL = ("epochs", "batch", "shuffle", "seed", *(arg.name for arg in DEFAULT_KEYS), "freeze", "checkpoint", *SHARED)
 """Keys that all sections share; a section without a name has them."""
 FOR_ONE = ("loss", "stop", "metrics", STEPS.name, UPDATES)
 """Keys that only a named section has. The others a section may take from the one without a name."""
@@ -57,7 +60,7 @@ def read_turns(
     names = [section.name.id for section in sections]
     if not names:
         return ()
-    for key in (*FOR_ONE, *SETTINGS):
+    for key in (*FOR_ONE, *REFUSED):
         if key in shared.values:
             place = shared.spans[key].span
             shared.reporter.add(_for_one(key, place, names))
@@ -77,27 +80,24 @@ def read_turns(
 
 
 def _for_one(key: str, place: Span, names: Sequence[str]) -> Any:
-    if key in SETTINGS:
-        return messages.turns.cannot_take_turns(place, f"`{key}`", WHY_NO_SETTINGS, f"delete {key}")
+    if key in REFUSED:
+        return messages.turns.cannot_take_turns(place, f"`{key}`", REFUSED[key], f"delete {key}")
     return messages.turns.belongs_to_one(place, key, names)
-
-
-WHY_NO_SETTINGS = "it acts on the updates of a training, and each section has its own"
 
 
 def _reader(section: nodes.TurnSection, shared: SectionReader) -> SectionReader:
     """Return the reader of a section, with what the shared one has besides."""
     known = (*TRAIN_KEY_NAMES, STEPS.name, UPDATES)
     reader = SectionReader(section, "train", known, shared.constants, shared.reporter, hints=MISPLACED)
-    for key in (*FOR_ALL, *SETTINGS):
+    for key in (*FOR_ALL, *REFUSED):
         if key in reader.values:
             place = reader.spans[key].span
-            if key in SETTINGS:
-                fault = messages.turns.cannot_take_turns(place, f"`{key}`", WHY_NO_SETTINGS, f"delete {key}")
+            if key in REFUSED:
+                fault = messages.turns.cannot_take_turns(place, f"`{key}`", REFUSED[key], f"delete {key}")
             else:
                 fault = messages.turns.belongs_to_all(place, key, section.name.id)
             shared.reporter.add(fault)
-    for key in [key for key in shared.values if key not in FOR_ONE and key not in SETTINGS]:
+    for key in [key for key in shared.values if key not in FOR_ONE and key not in REFUSED]:
         if key not in reader.values:
             reader.values[key], reader.spans[key] = shared.values[key], shared.spans[key]
     return reader
@@ -105,11 +105,6 @@ def _reader(section: nodes.TurnSection, shared: SectionReader) -> SectionReader:
 
 def _refuse(train: Train, reader: SectionReader) -> None:
     """Report what a section cannot have."""
-    schedule = train.schedule
-    if schedule is not None and schedule.entry.watches:
-        reason, help = "it watches a training as a whole", "write a schedule over the steps, such as cosine(0.001)"
-        place = reader.spans["optim"].span
-        reader.reporter.add(messages.turns.cannot_take_turns(place, f"`{schedule.entry.name}`", reason, help))
     if any(isinstance(stop, StopAfter) for stop in train.stops):
         reason, help = "a section does not end by the clock", "write when(…) or early(…)"
         reader.reporter.add(messages.turns.cannot_take_turns(reader.spans["stop"].span, "`minutes`", reason, help))
@@ -239,7 +234,8 @@ def _in_common(turns: Sequence[Turn]) -> Train:
     first = turns[0].train
     losses = [term for turn in turns for term in turn.train.losses if not _reads_handed(turn, term.targets)]
     metrics = [replace(m, key=f"{turn.name}.{m.key}") for turn in turns for m in turn.train.metrics]
-    return replace(first, losses=tuple(losses), metrics=tuple(metrics), stops=(), clip=None)
+    settings = {name: chosen for name, chosen in first.settings.items() if name in SHARED}
+    return replace(first, losses=tuple(losses), metrics=tuple(metrics), stops=(), clip=None, settings=settings)
 
 
 def with_handed(model: Model) -> Model:

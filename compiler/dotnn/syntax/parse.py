@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from textwrap import indent
-from typing import cast
+from typing import Any, cast
 
+import lark
 from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from dotnn.core import limits
+from dotnn.core import kept, limits
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source
 from dotnn.syntax import nodes
 from dotnn.syntax.build import NumberTooLarge, TreeBuilder
@@ -24,6 +27,12 @@ from dotnn.syntax.walk import expressions, is_deeper
 
 MAX_ERRORS = 10
 _CLOSES_NOTHING = "NN112"
+_OPTIONS: dict[str, Any] = {
+    "parser": "lalr",
+    "start": ["file", "expr"],
+    "keep_all_tokens": True,
+    "maybe_placeholders": False,
+}
 
 
 def parse(source: Source) -> nodes.File:
@@ -53,15 +62,16 @@ def parse_expression(text: str, source: Source | None = None) -> nodes.Expr:
 
 @cache
 def _parser() -> Lark:
-    """Build the LALR tables, once per process (some 50 ms; Lark's own cache is a pickle file, so it stays off)."""
-    return Lark(
-        grammar_path().read_text(encoding="utf-8"),
-        parser="lalr",
-        start=["file", "expr"],
-        keep_all_tokens=True,
-        maybe_placeholders=False,
-        transformer=TreeBuilder(),
-    )
+    """Return the parser: its tables take 90 ms to build and 8 to read, so they are kept."""
+    grammar = grammar_path().read_text(encoding="utf-8")
+    made_of = f"{lark.__version__}\n{_OPTIONS}\n{grammar}"
+    tables = kept.read(Path(__file__), "tables", made_of)
+    if tables is not None:
+        return Lark.load(io.BytesIO(tables))
+    built, file = Lark(grammar, transformer=TreeBuilder(), **_OPTIONS), io.BytesIO()
+    built.save(file)
+    kept.write(Path(__file__), "tables", made_of, file.getvalue())
+    return built
 
 
 class _Stopped(Exception):

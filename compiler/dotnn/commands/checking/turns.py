@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from dotnn.codegen import learning_rate, optimizer
 from dotnn.codegen.data import declarations
+from dotnn.codegen.sections import Section, sections_of
 from dotnn.codegen.training import sums
-from dotnn.codegen.turns import Section, sections_of
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.ir.node import Node
-from dotnn.model.model import Handed, Model
+from dotnn.model.model import Handed, Model, Train
 from dotnn.passes.fuse_losses import fuse_losses
 from dotnn.passes.stable_forms import stable_forms
 from dotnn.running.scripts import run_script
@@ -93,9 +94,14 @@ def check_together(begun: Compilation, seed: int) -> list[CheckResult]:
 
 
 def _without_stops(begun: Compilation) -> Compilation:
-    """Return a compilation in which no section ends before the others."""
-    turns = tuple(replace(turn, train=replace(turn.train, stops=())) for turn in begun.model.turns)
+    """Return a compilation in which no section ends before the others, and what is returned is what is trained."""
+    turns = tuple(replace(turn, train=_without_ends(turn.train)) for turn in begun.model.turns)
     return Compilation.of(replace(begun.model, turns=turns), begun.sets)
+
+
+def _without_ends(train: Train) -> Train:
+    settings = {name: chosen for name, chosen in train.settings.items() if name != "average"}
+    return replace(train, stops=(), settings=settings)
 
 
 def _all_handed(model: Model) -> list[Handed]:
@@ -184,8 +190,12 @@ def _renamed(node: Node, number: int) -> Node:
 
 @dataclass
 class _Loop:
-    """The training as the spec has it, by the steps of the interpreter."""
+    """The training as the spec has it, by the steps of the interpreter.
 
+    Of the script it takes what is no part of a step: what augments the examples, and figures that a rate watches.
+    """
+
+    module: ModuleType
     parts: tuple[Part, ...]
     params: Arrays
     examples: Arrays
@@ -194,6 +204,7 @@ class _Loop:
     memories: dict[str, Memory] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     losses: list[dict[str, float]] = field(default_factory=list)
+    plateaus: dict[str, Any] = field(default_factory=dict)
 
     def run(self, seed: int) -> None:
         """Train for a few epochs."""
@@ -202,21 +213,26 @@ class _Loop:
         shuffle = self.parts[0].section.turn.train.shuffle
         fixed = np.random.default_rng([seed, 2]).permutation(count)
         cuts = range(self.size, count, self.size)
-        for _ in range(EPOCHS):
+        self.plateaus = {s.name: _plateau(self.module, s) for s in (part.section for part in self.parts) if s.watches}
+        for epoch in range(1, EPOCHS + 1):
             if shuffle == "batches":
                 batches = np.split(fixed, cuts)
                 batches = [batches[number] for number in rng.permutation(len(batches))]
             else:
                 batches = np.split(rng.permutation(count) if shuffle else np.arange(count), cuts)
             self.losses.append(dict.fromkeys([part.section.name for part in self.parts], 0.0))
+            seen = self.examples
+            if hasattr(self.module, "augment"):
+                seen = self.module.augment(seen, np.random.default_rng([seed, 3, epoch]))
             for rows in batches:
-                self._batch({name: values[rows] for name, values in self.examples.items()}, rng, count)
+                self._batch({name: values[rows] for name, values in seen.items()}, rng, count)
+            self._observe()
 
     def _batch(self, batch: Arrays, rng: np.random.Generator, count: int) -> None:
         for part in self.parts:
             section = part.section
             for _ in range(section.turn.steps):
-                values = _values(part, self.params, batch, rng)
+                values = _values(part, self.params | self._noise(part, rng), batch, rng)
                 assert part.graph.loss is not None
                 share = 1 if sums(section.model) else len(next(iter(batch.values()))) / count
                 self.losses[-1][section.name] += float(values[part.graph.loss.id]) * share / section.turn.steps
@@ -225,15 +241,51 @@ class _Loop:
                 self.params = self.params | {n: values[v.id] for n, v in part.graph.new_state.items()}
                 self._update(part, grads, rng, -(-count // self.size) * section.turn.steps)
 
+    def _noise(self, part: Part, rng: np.random.Generator) -> Arrays:
+        """Return the parameters that an update is computed with, where these have noise."""
+        noise = part.section.turn.train.setting("noise")
+        if noise is None or noise.entry.on == "gradient":
+            return {}
+        own = {name: self.params[name] for name in part.section.turn.updates}
+        return {name: w + noise.attrs["sigma"] * rng.standard_normal(w.shape) for name, w in own.items()}
+
+    def _observe(self) -> None:
+        """Show the figures of an epoch to the rates that watch them."""
+        for section in (part.section for part in self.parts if part.section.watches):
+            watched = learning_rate.watcher(section.turn.train)
+            assert watched is not None
+            quantity = watched.attrs["quantity"].removeprefix("val_")
+            figures = {f"{section.name}.loss": self.losses[-1][section.name]}
+            if quantity != watched.attrs["quantity"] or quantity != "loss":
+                figures = self.module.evaluate(self.params, self.examples, {})
+            self.plateaus[section.name].observe(figures[f"{section.name}.{quantity}"])
+
+    def _rate(self, part: Part, done: int, steps: int) -> float | None:
+        name = part.section.name
+        if part.section.watches:
+            return float(self.plateaus[name].lr)
+        if learning_rate.formula(part.section.turn.train) is None:
+            return None
+        return float(self.rates[name].learning_rate(done, EPOCHS * steps, steps))
+
     def _update(self, part: Part, grads: Arrays, rng: np.random.Generator, steps: int) -> None:
         name, train = part.section.name, part.section.turn.train
         lengths = {"steps": EPOCHS * steps, "steps_per_epoch": steps}
         memory = self.memories.setdefault(name, Memory(run={n: lengths[n] for n in optimizer.run_lengths(train)}))
         done = self.done.setdefault(name, 0)
-        rate = self.rates[name].learning_rate(done, EPOCHS * steps, steps) if learning_rate.formula(train) else None
+        rate = self._rate(part, done, steps)
         own = {n: grads[n] for n in part.graph.params}
         self.params = part.step.update(self.params, part.step.clipped(own, rng, done), rate, memory)
         self.done[name] += 1
+
+
+def _plateau(module: ModuleType, section: Section) -> Any:
+    """Return what watches a quantity for a section."""
+    train, watched = section.turn.train, learning_rate.watcher(section.turn.train)
+    assert watched is not None
+    numbers = dict(watched.attrs)
+    sign = 1 if learning_rate.better(train, numbers.pop("quantity")) == "min" else -1
+    return getattr(module, watched.entry.watches)(**numbers, sign=sign)
 
 
 def _in_turn(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int) -> Iterator[CheckResult]:
@@ -242,7 +294,7 @@ def _in_turn(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int)
     if module.BATCH_SIZE:
         vars(module)["BATCH_SIZE"] = SIZE
     rates = {p.section.name: run_script(_alone(p.section), "dotnn_rates") for p in parts if p.section.counts}
-    loop = _Loop(parts, params, examples, module.BATCH_SIZE or COUNT, rates)
+    loop = _Loop(module, parts, params, examples, module.BATCH_SIZE or COUNT, rates)
     loop.run(seed)
     given = {name: examples.copy() for name, examples in examples.items()}
     every = dict.fromkeys(("train", "val", "test"), given)

@@ -7,7 +7,7 @@ graph of the plain layer, and its script computes their numbers; the lines are t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dotnn.codegen.site import Site
 from dotnn.ir.graph import Graph
@@ -34,19 +34,26 @@ class Explanation:
     script: str
 
 
-def explanation(begun: Compilation) -> Explanation:
-    """Return the equations of a spec. Raises `CompileError`."""
+def explanation(begun: Compilation, section: str | None = None) -> Explanation:
+    """Return the equations of a spec; where sections take turns, of one of them, the first if none is named.
+
+    They have no lines then: a script of one section is another than that of all. Raises `CompileError`.
+    """
     options = Options(PROVEN.styles[0].name, begun.sets)
-    own, plain = (one.draft(options) for one in (begun.of_one("dotnn explain"), begun.in_one()))
+    turn = (section or begun.model.turns[0].name) if begun.model.turns else None
+    begun = begun.section(section)
+    own, plain = (one.draft(options) for one in (begun, begun.in_one()))
     script = explain_script(own)
     whole = script if plain is own else explain_script(plain)
     kinds, plain_kinds = _kinds(own.graph), _kinds(plain.graph)
 
     def line_of(name: str) -> int:
         is_same = name in script.sites and kinds.get(name) == plain_kinds.get(name)
-        return script.sites[name].line if is_same else 0
+        return script.sites[name].line if is_same and turn is None else 0
 
     found = derivation(plain.model, plain.graph, line_of)
+    if turn is not None:
+        found = replace(found, title=f"{found.title}: {turn}")
     return Explanation(plain.model, plain.graph, whole.text, whole.sites, found, script.text)
 
 

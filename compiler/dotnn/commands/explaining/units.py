@@ -8,6 +8,7 @@ import numpy as np
 
 from dotnn.commands.explaining.example import worked
 from dotnn.commands.explaining.script import explanation
+from dotnn.model.turns import predicting
 from dotnn.reports.diagram.units import Units, units_of
 from dotnn.running.scripts import run_script
 from dotnn.session import Compilation
@@ -15,7 +16,7 @@ from dotnn.session import Compilation
 
 def drawn_units(begun: Compilation, example: int | None) -> Units:
     """Return the units of a network; with an example, each with its value. Raises `CompileError`."""
-    found = explanation(begun)
+    found = explanation(begun, predicting(begun.model).name if begun.model.turns else None)
     if example is None:
         params = run_script(found.text, "dotnn_drawn").init_params(found.model.train.seed, np.float64)
         return units_of(found.model, _matrices(params), {})

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from dotnn.codegen.data import declarations
 from dotnn.commands.explaining.script import Explanation, explanation
+from dotnn.core.diagnostics import CompileError
+from dotnn.model import messages
 from dotnn.model.model import Model
 from dotnn.reports.equations.derivation import Part
 from dotnn.session import Compilation
@@ -15,20 +17,22 @@ from dotnn.targets.numpy.explain.command_line import drawn
 
 @dataclass(frozen=True)
 class Numbers:
-    """What numbers are asked for: of which example, from which data, and the derivatives by which value"""
+    """What is asked for: of which example, from which data, the derivatives by which value; of which section."""
 
     example: int | None
     data: str | None
     jacobian: str | None
     forward: str | None
     digits: int
+    section: str | None = None
 
 
 def written(begun: Compilation, ending: str, asked: Numbers) -> str:
     """Return the text of a file with this ending, "" for a terminal. Raises `CompileError`."""
-    found, digits = explanation(begun), asked.digits
+    found, digits = explanation(begun, asked.section), asked.digits
     whole = found.derivation
     if (asked.example, asked.jacobian, asked.forward) != (None, None, None):
+        _refuse_handed(begun, asked.section)
         whole = replace(whole, parts=[*whole.parts, *_worked_parts(found, asked)])
     if ending == ".md":
         from dotnn.reports.equations.markdown import as_markdown
@@ -49,6 +53,14 @@ def written(begun: Compilation, ending: str, asked: Numbers) -> str:
     from dotnn.reports.equations.text import as_text
 
     return as_text(whole, digits)
+
+
+def _refuse_handed(begun: Compilation, section: str | None) -> None:
+    """Raise `CompileError` for a section that learns what another one hands on: no example has it."""
+    turn = next((turn for turn in begun.model.turns if section in (None, turn.name)), None)
+    if turn is not None and turn.handed:
+        of = f"gradient({turn.handed[0].of})"
+        raise CompileError([messages.turns.no_numbers_of(turn.span, turn.name, of)], begun.source)
 
 
 def _worked_parts(found: Explanation, asked: Numbers) -> Iterator[Part]:

@@ -12,7 +12,9 @@ from dotnn.commands.seeing.comparisons import comparisons
 from dotnn.commands.seeing.look import seen_of
 from dotnn.commands.seeing.run import Run
 from dotnn.commands.seeing.watch import Enough, watched
-from dotnn.model.model import Data, Model
+from dotnn.core.diagnostics import CompileError
+from dotnn.model import messages
+from dotnn.model.model import Data, Model, Train
 from dotnn.model.raw import raw_declarations
 from dotnn.reports.figures import number
 from dotnn.reports.findings import Fault, diagnosis
@@ -67,7 +69,9 @@ class ByHeart:
 
 def learned_by_heart(begun: Compilation, examples: int, epochs: int, data: str | None, seed: int | None) -> ByHeart:
     """Train on a few examples of a spec's data, all at once, until they are known. Raises `CompileError`."""
-    raw, labels = load_examples(begun.of_one("dotnn overfit").model, data)
+    if begun.model.turns and not begun.model.targets:
+        raise CompileError([messages.turns.nothing_by_heart(begun.model.turns[0].span)], begun.model.source)
+    raw, labels = load_examples(begun.model, data)
     few = Compilation.of(_for_few(begun.model), begun.sets, ())
     needed = raw_declarations(few.model)
     chosen = _spread(few.model, {name: a for name, a in raw.items() if name in needed}, examples)
@@ -96,11 +100,15 @@ def _result(few: Compilation, run: Run, shares: Mapping[str, float]) -> ByHeart:
 
 def _for_few(model: Model) -> Model:
     """Return a model that trains on all its examples at once, and stops for nothing."""
-    settings = {name: chosen for name, chosen in model.train.settings.items() if name != "ensemble"}
-    train = replace(model.train, batch=0, stops=(), checkpoint=None, metrics=(), settings=settings)
+    turns = tuple(replace(turn, train=_at_once(turn.train)) for turn in model.turns)
     weights = {name: kind for name, kind in (model.data.beside if model.data else {}).items() if kind == "weight"}
     data = model.data and replace(model.data, split=None, files={}, source=None, inline={}, beside=weights)
-    return replace(model, train=train, data=data or Data())
+    return replace(model, train=_at_once(model.train), turns=turns, data=data or Data())
+
+
+def _at_once(train: Train) -> Train:
+    settings = {name: chosen for name, chosen in train.settings.items() if name != "ensemble"}
+    return replace(train, batch=0, stops=(), checkpoint=None, metrics=(), settings=settings)
 
 
 def _spread(model: Model, raw: Arrays, count: int) -> Arrays:

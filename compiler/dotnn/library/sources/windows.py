@@ -20,15 +20,21 @@ GROUPS = """
 INSIDE = """
     steps = steps[group[steps + first] == group[steps + last - 1]]  # no window is of two series"""
 
+STEPS = "{name: series[name][steps[:, None] + np.arange(*span)] for name, span in spans.items()}"
+ONE_OR_MORE = """{
+        name: series[name][steps if span == (0, 1) else steps[:, None] + np.arange(*span)]
+        for name, span in spans.items()
+    }"""
 
-def plain(*, ordered: bool, grouped: bool) -> str:
-    """Return the plain text of `in_windows` for a table that is sorted, or that holds several series."""
+
+def plain(*, ordered: bool, grouped: bool, texts: bool) -> str:
+    """Return the plain text of `in_windows` for a table that is sorted, or holds several series, or texts of a step."""
     doc, rest = PLAIN.split("    spans =")
     rest = f"{ORDER * ordered}{GROUPS * grouped}\n    spans ={rest}".lstrip("\n")
     if grouped:
         before, made = rest.rstrip("\n").split("\n    return ")
         rest = f'{before}{INSIDE}\n    windows = {made}\n    return windows | {{"groups": group[steps + first]}}\n'
-    return f"{doc}{rest}"
+    return f"{doc}{rest.replace(STEPS, ONE_OR_MORE) if texts else rest}"
 
 
 SPLIT = '''

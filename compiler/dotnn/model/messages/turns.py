@@ -71,6 +71,24 @@ def one_at_a_time(span: Span, command: str) -> Diagnostic:
     return Diagnostic(CODE, f"{command} is for one training, and here several sections take turns", span, help=help)
 
 
+def no_section(name: str, known: Sequence[str]) -> Diagnostic:
+    none = "the spec has one `train`, which has no name: leave --section out"
+    help = did_you_mean(name, known) or f"there are {join_names(known)}" if known else none
+    return Diagnostic(CODE, f'"{name}" is not a section of the spec', None, help=help)
+
+
+def nothing_by_heart(span: Span) -> Diagnostic:
+    message = "dotnn overfit compares outputs with targets, and no section of this spec has one"
+    return Diagnostic(CODE, message, span, help="train it, and look at what it makes: dotnn train, dotnn report")
+
+
+def no_numbers_of(span: Span, name: str, handed: str) -> Diagnostic:
+    message = f"an example has no numbers for `train {name}`, which is handed {handed} by another section"
+    return Diagnostic(
+        CODE, message, span, help="leave --example, --jacobian and --forward out, or name another --section"
+    )
+
+
 def unwritten(span: Span, target: str, what: str, reason: str) -> Diagnostic:
     message = f"sections that take turns cannot be written for {target} with {what}: {reason}"
     return Diagnostic(CODE, message, span, help="use --target numpy")

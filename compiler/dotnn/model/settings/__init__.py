@@ -7,7 +7,7 @@ target, in its own folder `settings`, under the same name; a target that does no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dotnn.core.arguments import Arg
@@ -38,6 +38,10 @@ def _never(value: Any) -> bool:
     return False
 
 
+EACH, ALL = "each", "all"
+"""Who may have a setting where sections take turns: each of them its own, or all of them one."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting.
@@ -47,6 +51,7 @@ class Setting:
     clashes (model, value) -> with what of a model it does not go together
     counts  value -> whether the loop counts its updates for it
     args    for the manual
+    turns   where sections take turns: whether `EACH` of them has its own or `ALL` one, else why there is none
     """
 
     name: str
@@ -55,6 +60,7 @@ class Setting:
     clashes: Callable[[Model, Any], Iterator[Clash]] = _alone
     counts: Callable[[Any], bool] = _never
     args: Args = ()
+    turns: str = "it acts on the updates of a training, and each section has its own"
 
 
 def plain(arg: Arg) -> Reader:
@@ -85,10 +91,13 @@ def read_settings(section: SectionReader, quantities: Quantities) -> Mapping[str
 
 
 def check_settings(model: Model, reporter: Reporter) -> None:
-    """Report the settings that do not go together with the rest of a model."""
-    for name in model.train.settings:
-        for clash in _clashes(model, name):
-            reporter.add(clash)
+    """Report the settings that do not go together with the rest of a model, each once."""
+    found = [clash for name in model.train.settings for clash in _clashes(model, name)]
+    for turn in model.turns:
+        alone = replace(model, train=turn.train)
+        found += [c for name in turn.train.settings if SETTINGS[name].turns == EACH for c in _clashes(alone, name)]
+    for clash in dict.fromkeys(found):
+        reporter.add(clash)
 
 
 def _clashes(model: Model, name: str) -> Iterator[Diagnostic]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dotnn.core.arguments import Arg, Bound, Symbol, registered
 from dotnn.library.averages import AVERAGES, Average
 from dotnn.model.model import Model
-from dotnn.model.settings import Clash, Setting, plain
+from dotnn.model.settings import EACH, Clash, Setting, plain
 
 
 def _clashes(model: Model, average: Bound[Average]) -> Iterator[Clash]:
@@ -24,4 +24,5 @@ AVERAGE = Setting(
     _clashes,
     counts=lambda average: bool(average.attrs.get("updates")),
     args=tuple((a.name, a.args) for a in AVERAGES.values()),
+    turns=EACH,
 )

@@ -64,4 +64,5 @@ ENSEMBLE = Setting(
     _read,
     _clashes,
     args=(("bag", BAG),),
+    turns="what the sections of one member have agreed on means nothing to those of another",
 )

@@ -12,7 +12,7 @@ from dotnn.model.bind import convert, match
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Model
 from dotnn.model.section import SectionReader, items
-from dotnn.model.settings import Clash, Setting
+from dotnn.model.settings import ALL, Clash, Setting
 from dotnn.model.stops import Quantities
 from dotnn.syntax import nodes
 
@@ -90,4 +90,5 @@ RATES = Setting(
     _read,
     _clashes,
     args=(("rate", (FACTOR,)),),
+    turns=ALL,
 )

@@ -42,4 +42,5 @@ VALIDATE = Setting(
     _clashes,
     counts=lambda value: True,
     args=(("steps", STEPS),),
+    turns="each section counts updates of its own, and a validation is of all; it is done after every epoch",
 )

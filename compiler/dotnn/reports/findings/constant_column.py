@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dotnn.core.diagnostics import Span
+from dotnn.model.model import Declared
 from dotnn.reports.findings.base import Fault, Finding, place
 from dotnn.reports.seen import Seen
 
@@ -16,7 +17,7 @@ def look(seen: Seen) -> Iterator[Fault]:
     made = seen.model.data.made_of if seen.model.data else {}
     for name, declared in seen.model.inputs.items():
         values = np.asarray(seen.parts["train"][name])
-        if name in made or len(values) < 2 or len(declared.type.example) != 1 or not _is_table(seen):
+        if name in made or len(values) < 2 or not _has_columns(seen, declared):
             continue
         for i in np.flatnonzero((values == values[0]).all(axis=0)):
             column, span = _column(seen, name, int(i))
@@ -24,10 +25,14 @@ def look(seen: Seen) -> Iterator[Fault]:
             yield Fault("constant_column", message, place(seen, span), f"leave {column} out", {"examples": len(values)})
 
 
-def _is_table(seen: Seen) -> bool:
-    """Whether columns were chosen one by one: an image may have pixels that are always dark."""
+def _has_columns(seen: Seen, declared: Declared) -> bool:
+    """Whether an input's columns were chosen one by one: an image may have pixels that are always dark.
+
+    A date is one column, and all of a table may be of one year.
+    """
     data = seen.model.data
-    return data is not None and (data.source is None or data.source.entry.table)
+    table = data is not None and (data.source is None or data.source.entry.table)
+    return table and len(declared.type.example) == 1 and declared.kind != "date"
 
 
 def _column(seen: Seen, name: str, i: int) -> tuple[str, Span | None]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dotnn.codegen import learning_rate, paste, training, tree
+from dotnn.codegen import augmenting, learning_rate, paste, training, tree
 from dotnn.codegen import turns as common
 from dotnn.codegen.definitions import metric_functions
 from dotnn.codegen.heading import headed, header
@@ -22,9 +22,10 @@ from dotnn.codegen.printer import printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS
 from dotnn.codegen.regime import modules as regime_modules
 from dotnn.codegen.render import Parts, assembled, render
+from dotnn.codegen.sections import TABLE, Section, respelt, sections_of, watchers
 from dotnn.codegen.shared import result_files, training_context
 from dotnn.codegen.tables import constants
-from dotnn.codegen.turns import Says, Section
+from dotnn.codegen.turns import Says
 from dotnn.core.diagnostics import CompileError
 from dotnn.model import messages
 from dotnn.model.model import Model
@@ -53,6 +54,8 @@ SAYS = Says(
     "{{name: variables(network)[name].numpy() for name in {table}}}",
     "assign(network, weights(network) | {best})",
 )
+WRITTEN = {"rates"}
+"""Settings of sections that this script has."""
 FUNCTIONS = ("total_loss", "loss_and_grads", "make_optimizer", "trained", "learning_rate")
 
 
@@ -79,13 +82,20 @@ class _Part:
             "name": self.section.name,
             "hands": {h.name: h.of for h in self.section.model.hands},
             "table": self.section.table,
+            "others": self._others(),
         }
+
+    def _others(self) -> tuple[str, ...]:
+        """The running statistics that other sections renew: the network computes them in a pass of this one, too."""
+        model = self.section.model
+        own = {name for step in model.steps for name in step.params.values()}
+        return tuple(name for name, p in model.params.items() if p.renewed and name not in own)
 
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
         text = render(TEMPLATES, template, self.context)
         own = {name: self.section.called(name) for name in FUNCTIONS}
-        text = common.words(own)(text)
+        text = re.sub(rf"(?<![.\w])({'|'.join(FUNCTIONS)})\b", lambda match: own[match[1]], text)
         text = text.replace("network.trainable_variables", f"list({own['trained']}(network).values())")
         name = self.context["optimizer"]["name"]
         if self.context["optimizer"]["base"] != name:
@@ -96,7 +106,9 @@ class _Part:
 class _Script:
     def __init__(self, draft: Draft) -> None:
         self.draft, self.model = draft, with_handed(draft.model)
-        self.sections = common.sections_of(draft.model)
+        self.sections = sections_of(draft.model)
+        self.fixed = draft.model.train.shuffle == "batches"
+        self.augments = bool(augmenting.changes(draft.model))
         self.mark = Mark.for_text(self.model.source.whole + self.model.source.path + "".join(draft.options.sets))
         _check(draft.model, draft)
         self.plain = build(self.model)
@@ -122,7 +134,11 @@ class _Script:
         needed = self.graph.needed_for(value for value, _ in terms)
         own = [node for node in nodes if node.op != "total" and any(v.id in needed for v in node.outs)]
         total = " + ".join(v.name if weight == 1 else f"{weight} * {v.name}" for v, weight in terms)
-        return _Part(section, (*lines_of(self.model, self.graph, self.network, own), f"return {total}"))
+        if any((p := section.model.params[name].penalty) and p.entry.op for name in section.turn.updates):
+            updated = f"{section.called('trained')}(network).values()"
+            total += f" + tf.add_n([v.regularizer(v) for v in {updated} if v.regularizer])"
+        lines = [*lines_of(self.model, self.graph, self.network, own), f"return {total}"]
+        return _Part(section, tuple(lines))
 
     def text(self) -> str:
         network, words = self.network, names_of(self.plain)
@@ -150,6 +166,7 @@ class _Script:
                 for line in indented(wrapped(f"{literal(s.name)}: [", [*map(literal, s.turn.updates)], "],", 4))
             ],
             "parts": self.parts,
+            "fixed": self.fixed,
             "lsuv": {},
             "handed": any(s.turn.handed for s in self.sections),
             "layers": [*paste.sources(layers, PACKAGES), *network.functions.values()],
@@ -239,7 +256,9 @@ class _Script:
         yield tree.If("resume is not None", tuple(taken))
         for statement in common.counted(self.sections):
             yield self._of_keras(statement)
-        yield tree.assign("run_epoch", "make_epoch(network, optimizers, examples)")
+        yield from watchers(self.sections)
+        made = f"make_epoch(network, optimizers, examples{', seed' * self.fixed})"
+        yield tree.Assign(("run_epoch", *["data"] * self.augments), made)
         yield tree.For("for epoch in range(len(history) + 1, epochs + 1)", tuple(self._epoch()))
         yield from common.at_the_end(self.sections, SAYS)
         ended = tree.assign("history.stopped_by", '"diverged"')
@@ -257,20 +276,27 @@ class _Script:
         def change(text: str) -> str:
             return re.sub(r'memory\["(\w+)"\]\["(\w+)"\]', r'optimizers["\1"].\2', text)
 
-        found: tree.Stmt = common.respelt(statement, change)
+        found: tree.Stmt = respelt(statement, change)
         return found
 
     def _epoch(self) -> Iterator[tree.Stmt]:
         stops = any(s.stops for s in self.sections)
         if stops:
             yield tree.If(common.SPENT, (tree.Do("break"),))
-        yield tree.assign("order", "rng.permutation(count)" if self.model.train.shuffle else "np.arange(count)")
+        units = "-(-count // (min(BATCH_SIZE, count) or count))" if self.fixed else "count"
+        yield tree.assign("order", f"rng.permutation({units})" if self.model.train.shuffle else "np.arange(count)")
+        if self.augments:
+            head = f"for name, array in {augmenting.augmented('examples', 'epoch')}.items()"
+            yield tree.For(head, (tree.Do("data[name].assign(array)"),))
         active = 'if not state["ended"].get(name)' if stops else ""
-        yield tree.assign("active", f"tuple(name for name in {common.TABLE} {active})" if stops else common.TABLE)
+        yield tree.assign("active", f"tuple(name for name in {TABLE} {active})" if stops else TABLE)
         yield tree.assign("rates", "{}")
         for s in self.sections:
             if s.counts:
                 yield from self._rates(s)
+        for s in self.sections:
+            if s.watches:
+                yield tree.Do(f"optimizers[{literal(s.name)}].learning_rate.assign({s.rate})")
         yield tree.assign("losses", "run_epoch(tf.constant(order, tf.int32), rates, tuple(active))")
         yield tree.assign("losses", "{name: float(loss) for name, loss in losses.items()}")
         yield from common.noted(self.model, self.sections, SAYS, of="network")
@@ -309,13 +335,11 @@ class _Script:
 def _check(model: Model, draft: Draft) -> None:
     """Raise `CompileError` for what a training in turn cannot have here."""
     span, found = model.turns[0].span, []
-    if any(p.penalty for p in model.params.values()):
-        found.append(("a penalty", "Keras adds those of all layers up; use decay = weight_decay(…)"))
-    if any(p.renewed for p in model.params.values()):
-        found.append(("running statistics", "every section would renew those of all layers"))
+    unwritten = {name for turn in model.turns for name in turn.train.settings} - WRITTEN
+    found += [
+        (f"`{name}`", "a step of all sections is one graph, which does not have it") for name in sorted(unwritten)
+    ]
     if draft.options.get("distribute"):
         found.append(("--distribute", "a step of several sections is not spread over replicas"))
-    if model.train.shuffle == "batches":
-        found.append(("shuffle = batches", "batches are not kept"))
     if found:
         raise CompileError([messages.turns.unwritten(span, "TensorFlow", *fault) for fault in found], model.source)

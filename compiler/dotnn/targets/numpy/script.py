@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dotnn.codegen import optimizer, paste, training
+from dotnn.codegen import counting, optimizer, paste, training
 from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
@@ -51,7 +51,7 @@ def script(draft: Draft) -> str:
         "fast": fast.context(model, step, plan, of_prediction),
         "update": optimizer.context(model.train),
         "regime": training_loop.context(model, graph),
-        "weighted": model.weights,
+        "counted": counting.of_a_batch(model, 'arrays["{}"][chosen]'),
         "draws": graph.draws,
         "samples": graph.samples,
         "thread_lines": thread_lines(model),

@@ -10,19 +10,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from dotnn.codegen import optimizer, paste, training, tree
+from dotnn.codegen import augmenting, optimizer, paste, training, tree
 from dotnn.codegen import turns as common
 from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import names_of
 from dotnn.codegen.lines import indented, literal, wrapped
-from dotnn.codegen.printer import printed
+from dotnn.codegen.printer import print_module, printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints, modules
 from dotnn.codegen.render import Parts, assembled, render
+from dotnn.codegen.sections import TABLE, Section, in_turn, sections_of, watchers, words
 from dotnn.codegen.shared import result_files, training_context, value_names
 from dotnn.codegen.tables import constants, decayed, named
 from dotnn.codegen.threads import thread_lines
-from dotnn.codegen.turns import Says, Section
+from dotnn.codegen.turns import Says
 from dotnn.ir.graph import Graph
 from dotnn.passes.zeros import zero_gradients
 from dotnn.targets.base import Draft
@@ -31,16 +32,24 @@ from dotnn.targets.numpy.equations import forward, helper_names, total_loss
 from dotnn.targets.numpy.fast import context as fast
 from dotnn.targets.numpy.fast.plan import Plan
 from dotnn.targets.numpy.script import TEMPLATES, mark_of, predicted, read_by_figures
+from dotnn.targets.numpy.settings import fast_parts
+from dotnn.targets.numpy.settings.average import IN_ARRAYS
 
 SAYS = Says(
     "{{name: params[name].copy() for name in {table}}}",
     "fill(params, {best})",
 )
+AVERAGED = Says("{{name: shown[name].copy() for name in {table}}}", SAYS.back, "fill(average_{name}, {best})")
+"""Where a section has an average."""
 FUNCTIONS = (
     "forward", "total_loss", "loss_and_grads", "training_arrays", "make_step", "make_forward", "make_evaluate",
     "evaluate", "CHUNK", "optimizer_state", "make_clip", "make_update", "learning_rate", "constrain",
 )  # fmt: skip
 """What every section has of its own; in a script it ends with the name of the section."""
+
+
+ARRAYS = ("step", "last_step", "weights", "average", "flat_average", "renew_average")
+"""What settings call the arrays of a training and what changes them, of which every section has its own."""
 
 
 def script_of_turns(draft: Draft) -> str:
@@ -49,6 +58,19 @@ def script_of_turns(draft: Draft) -> str:
     Raises `NamesMeet` where a value must be called otherwise.
     """
     return _Script(draft).text()
+
+
+def _with_settings(section: Section) -> Section:
+    """Return a section with what its settings add to the loop."""
+    own = {name: f"{name}_{section.name}" for name in ARRAYS}
+    own |= {name: f"{name}[{literal(section.name)}]" for name in ("w", "g", "grads")}
+    parts = [replace(part, setup=tuple(filter(_is_of_one, part.setup))) for part in fast_parts(section.model)]
+    return replace(section, added=[in_turn(part, section, own) for part in parts])
+
+
+def _is_of_one(statement: tree.Stmt) -> bool:
+    """Whether a statement concerns one section: what is shown has all averages."""
+    return not (isinstance(statement, tree.Assign) and statement.targets == (IN_ARRAYS,))
 
 
 @dataclass(frozen=True)
@@ -90,7 +112,7 @@ class _Part:
 
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
-        text = common.words(self.own)(render(TEMPLATES, template, self.context))
+        text = words(self.own)(render(TEMPLATES, template, self.context))
         return common.fitted(text.replace(f"`{self.section.called('forward')}`", "`forward`"))
 
     @property
@@ -100,6 +122,12 @@ class _Part:
             "PARAMS": self.section.table,
             "DECAYED": self.section.called("DECAYED"),
         }
+
+    @property
+    def functions(self) -> list[str]:
+        """The functions of its settings."""
+        made = [tree.Module("", [function]) for part in self.section.added for function in part.functions]
+        return [common.fitted(print_module(module)[0]) for module in made]
 
     @property
     def helpers(self) -> set[str]:
@@ -114,10 +142,14 @@ class _Script:
         mark = self.mark
         self.parts = [
             _Part(section, mark.on(part.graph), mark.on(part.step), mark.on(part.prediction))
-            for section in common.sections_of(self.model)
+            for section in map(_with_settings, sections_of(self.model))
             for part in (draft.parts[section.name],)
         ]
         self.sections = [part.section for part in self.parts]
+        self.augments = bool(augmenting.changes(self.model))
+        self.averages = [s.name for s in self.sections if s.averages]
+        self.says = AVERAGED if self.averages else SAYS
+        self.shown = "shown" if self.averages else "params"
 
     def text(self) -> str:
         parts = self.draft.parts.values()
@@ -160,7 +192,7 @@ class _Script:
                 "dtype = next(iter(params.values())).dtype if params else np.float64",
                 "params = in_precision(params, dtype)",
             ],
-            "predict_forward": common.words(predicting.own)(predicted(predicting.graph)),
+            "predict_forward": words(predicting.own)(predicted(predicting.graph)),
             "framework_errors": False,
             **result_files(model, "weights.npz", "history.csv"),
             "train_options": [],
@@ -208,19 +240,24 @@ class _Script:
         for part in self.parts:
             yield from self._made(part)
         yield tree.assign("history", "History(scaling)")
+        if self.averages:
+            averages = "".join(f", **average_{name}" for name in self.averages)
+            yield tree.assign("shown", f"{{**params{averages}}}")
         kept = {"params": "params", "optimizer": "memory", "history": "history", **common.kept(self.sections)}
+        kept |= {"average": f"{{{averages[2:]}}}"} if self.averages else {}
         yield tree.assign("state", f"{{{', '.join(f'{literal(n)}: {text}' for n, text in kept.items())}}}")
         yield tree.If("resume is not None", tuple(self._restored()))
         yield from common.counted(self.sections)
+        yield from watchers(self.sections)
         if self.model.train.shuffle == "batches":
             yield tree.assign("order", "np.random.default_rng([seed, 2]).permutation(count)")
             yield tree.assign("batches", "[order[start : start + size] for start in range(0, count, size)]")
         yield tree.For("for epoch in range(len(history) + 1, epochs + 1)", tuple(self._epoch()))
-        yield from common.at_the_end(self.sections, SAYS)
+        yield from common.at_the_end(self.sections, self.says)
         yield from self._lost()
         if training.evaluated_parts(self.model)[2]:
-            yield tree.assign("history.test", 'evaluate(params, parts["test"], scaling)')
-        yield tree.Return("params, history")
+            yield tree.assign("history.test", f'evaluate({self.shown}, parts["test"], scaling)')
+        yield tree.Return(f"{self.shown}, history")
 
     def _arrays(self) -> Iterator[tree.Stmt]:
         """Yield what makes the arrays of all sections: parameters, their gradients, and what is handed on."""
@@ -234,7 +271,7 @@ class _Script:
         yield tree.assign("held", f"{{name: np.empty(shape, dtype) for name, shape in {shapes}.items()}}")
         yield tree.Assign(("w", "g", "grads"), "{}, {}, {}")
         yield tree.For(
-            f"for section, shapes in {common.TABLE}.items()",
+            f"for section, shapes in {TABLE}.items()",
             (
                 tree.Assign(("w[section]", "views"), "flat_arrays(shapes, dtype)"),
                 tree.Assign(("g[section]", "grads[section]"), "flat_arrays(shapes, dtype)"),
@@ -253,7 +290,9 @@ class _Script:
         """Yield what makes the step and the update of a section."""
         section, name = part.section, part.section.name
         key = literal(name)
-        yield tree.assign(f"arrays_{name}", f"{section.called('training_arrays')}(examples, dtype)")
+        arrays = f"{section.called('training_arrays')}(examples, dtype)"
+        copied = f"{{name: np.array(values) for name, values in {arrays}.items()}}"
+        yield tree.assign(f"arrays_{name}", copied if self.augments else arrays)
         made, d_loss = section.called("make_step"), f"d_loss={part.d_loss}"
         if section.model.hands:
             yield tree.assign(f"last_grads_{name}", f"dict(grads[{key}])")
@@ -266,6 +305,7 @@ class _Script:
             yield tree.assign(f"clip_{name}", f"{section.called('make_clip')}(g[{key}], grads[{key}])")
         given = f"w[{key}], g[{key}], memory[{key}], params"
         yield tree.assign(f"update_{name}", f"{section.called('make_update')}({given})")
+        yield from (statement for added in section.added for statement in added.setup)
 
     def _restored(self) -> Iterator[tree.Stmt]:
         """Yield what takes over a state."""
@@ -281,10 +321,17 @@ class _Script:
         yield tree.Do('history.extend(resume["history"])')
         for name in common.kept(self.sections):
             yield tree.assign(f"state[{literal(name)}]", f"resume[{literal(name)}]")
+        if self.averages:
+            yield tree.Do('fill(state["average"], resume["average"])')
 
     def _epoch(self) -> Iterator[tree.Stmt]:
         if any(s.stops for s in self.sections):
             yield tree.If(common.SPENT, (tree.Do("break"),))
+        if self.augments:
+            yield tree.assign("seen", augmenting.augmented("as_arrays(examples)", "epoch"))
+            for part in self.parts:
+                arrays = f"{part.section.called('training_arrays')}(seen, dtype)"
+                yield tree.Do(f"fill(arrays_{part.section.name}, {arrays})")
         fixed = self.model.train.shuffle == "batches"
         if not fixed:
             yield tree.assign("order", "rng.permutation(count)" if self.model.train.shuffle else "np.arange(count)")
@@ -295,7 +342,7 @@ class _Script:
         body.append(tree.If("not math.isfinite(sum(losses.values()))", (tree.Do("break"),)))
         head = "for number in rng.permutation(len(batches))" if fixed else "for start in range(0, count, size)"
         yield tree.For(head, tuple(body))
-        yield from common.noted(self.model, self.sections, SAYS, of="params")
+        yield from common.noted(self.model, self.sections, self.says, of=self.shown)
         now = 'state | {"rng": rng.bit_generator.state}'
         yield tree.If("on_epoch is not None", (tree.Do(f"on_epoch(history[-1], {now})"),))
 
@@ -315,11 +362,13 @@ class _Script:
                     yield tree.assign(taken, f"handed[{literal(handed.name)}]{divided}")
         if section.turn.train.clip is not None:
             yield tree.Do(f"clip_{name}()")
+        yield from (statement for added in section.added for statement in added.gradient)
         yield tree.Do(f"update_{name}({section.rate})")
         if section.counts:
             yield tree.assign(f"done[{literal(name)}]", "1", "+=")
         if constraints(section.model):
             yield tree.Do(f"{section.called('constrain')}(params)")
+        yield from (statement for added in section.added for statement in added.updated)
 
     def _lost(self) -> Iterator[tree.Stmt]:
         """Yield what finds an array that is not finite, which no loss shows."""

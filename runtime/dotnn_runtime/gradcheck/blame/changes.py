@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import ast
-import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
-from typing import Any, cast
+from typing import Any
 
 
 def parsed(text: str, **parts: ast.expr) -> ast.expr:
-    """Return the expression that a text spells, with other expressions in the place of names."""
+    """Return the expression that a text spells, with other expressions in the place of names.
 
-    class Fill(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.AST:
-            return copy.deepcopy(parts[node.id]) if node.id in parts else node
+    What it is put together from is shared by thousands of versions of a line, and must not be changed.
+    """
+    template = _template(text)
+    return _filled(template, parts) if parts else template
 
-    expression = ast.parse(text, mode="eval").body
-    return cast(ast.expr, Fill().visit(expression)) if parts else expression
+
+@lru_cache(maxsize=4096)
+def _template(text: str) -> ast.expr:
+    """Return a text as an expression, the same one each time."""
+    return ast.parse(text, mode="eval").body
+
+
+def _filled(node: Any, parts: Mapping[str, ast.expr]) -> Any:
+    """Return a copy of a piece of an expression with others in the place of names."""
+    if isinstance(node, list):
+        return [_filled(inner, parts) for inner in node]
+    if isinstance(node, ast.Name):
+        return parts.get(node.id, node)
+    if not isinstance(node, ast.AST) or not node._fields:
+        return node
+    return changed(node, {name: _filled(inner, parts) for name, inner in ast.iter_fields(node)})
+
+
+def changed(node: ast.AST, fields: Mapping[str, Any]) -> ast.AST:
+    """Return a copy of a node, at its place, with other fields; all below it is shared."""
+    return type(node)(**{**vars(node), **fields})
 
 
 _OTHER: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {

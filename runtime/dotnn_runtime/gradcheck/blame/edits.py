@@ -7,15 +7,16 @@ off, a lost factor or term. The likeliest come first.
 from __future__ import annotations
 
 import ast
-import copy
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
 
 from ..tracing.values import Followed, stripped
-from .changes import changes, parsed
+from .changes import changed, changes, parsed
 
 Edit = ast.expr
 MOST_NAMES = 40
@@ -43,6 +44,8 @@ TERMS += ["np.where(b > 0, a, 0)", "np.where(b < 0, a, 0)"]
 
 Kind = Callable[[ast.expr], Iterator[ast.expr]]
 """What yields other versions of a part of an expression."""
+Rebuild = Callable[[ast.AST], ast.AST]
+"""Returns an expression with another part."""
 
 
 def edits(whole: ast.expr, names: Mapping[str, Any], slopes: Sequence[str], tier: int) -> Iterator[Edit]:
@@ -55,9 +58,9 @@ def edits(whole: ast.expr, names: Mapping[str, Any], slopes: Sequence[str], tier
     if tier == 1:
         yield from _renamed(whole, arrays)
     kind = (changes, _swapped(arrays, names), _wrapped, _extended(arrays, slopes))[tier]
-    for i, part in enumerate(ast.walk(whole)):
+    for part, rebuild in _places(whole):
         for new in kind(part) if isinstance(part, ast.expr) else ():
-            yield _replaced(whole, i, new)
+            yield cast(ast.expr, rebuild(new))
 
 
 def _renamed(whole: ast.expr, arrays: Mapping[str, Any]) -> Iterator[ast.expr]:
@@ -85,16 +88,31 @@ def _arrays(names: Mapping[str, Any]) -> dict[str, Any]:
     return dict(list(found.items())[: MOST_NAMES * 4])
 
 
-def _replaced(whole: ast.expr, index: int, new: ast.expr) -> ast.expr:
-    """Return a copy in which the part of this number, in the order of `ast.walk`, is another."""
-    whole = copy.deepcopy(whole)
-    target = list(ast.walk(whole))[index]
+def _places(whole: ast.expr) -> Iterator[tuple[ast.AST, Rebuild]]:
+    """Yield the parts of an expression in the order of `ast.walk`, and what returns it with another in that place.
 
-    class Swap(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> ast.AST:
-            return new if node is target else self.generic_visit(node)
+    Only what leads to the place is made anew, all else is shared.
+    """
+    unread: deque[tuple[ast.AST, Rebuild]] = deque([(whole, ast.fix_missing_locations)])
+    while unread:
+        node, rebuild = unread.popleft()
+        yield node, rebuild
+        for name, value in ast.iter_fields(node):
+            if isinstance(value, ast.AST):
+                unread.append((value, partial(_with_field, node, rebuild, name)))
+            elif isinstance(value, list):
+                unread += [(e, partial(_with_element, node, rebuild, name, i)) for i, e in enumerate(value)
+                           if isinstance(e, ast.AST)]  # fmt: skip
 
-    return cast(ast.expr, ast.fix_missing_locations(Swap().visit(whole)))
+
+def _with_field(node: ast.AST, rebuild: Rebuild, name: str, new: ast.AST) -> ast.AST:
+    return rebuild(changed(node, {name: new}))
+
+
+def _with_element(node: ast.AST, rebuild: Rebuild, name: str, index: int, new: ast.AST) -> ast.AST:
+    elements = [*getattr(node, name)]
+    elements[index] = new
+    return rebuild(changed(node, {name: elements}))
 
 
 def _swapped(arrays: Mapping[str, Any], names: Mapping[str, Any]) -> Kind:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,6 +54,22 @@ def patch_of(expression: ast.expr) -> Callable[[dict[str, Any]], Any]:
     return lambda names: eval(code, names)
 
 
+class _Version(NamedTuple):
+    """Another expression for a site, what compiles it, and whether only the site's own value is another then."""
+
+    expression: ast.expr
+    compile: Callable[[], Patch]
+    alone: bool
+
+
+def _compiled(version: Callable[[], Patch]) -> Patch | None:
+    """Return what evaluates a version, None where Python refuses it."""
+    try:
+        return version()
+    except (SyntaxError, ValueError):
+        return None
+
+
 class Repairs:
     """Looks for repairs of single sites."""
 
@@ -70,18 +86,15 @@ class Repairs:
         names = self._names_at(site, execution)
         if names is None:
             return
-        before, tried = self.follower.patches.get(site.number), set[str]()
+        before = self.follower.patches.get(site.number)
         try:
-            for rank, (new, patch, alone) in enumerate(self._versions(site, names, tier)):
-                if self._is_late or len(tried) > MOST_TRIED:
+            for repair, alone in self._distinct(site, names, tier):
+                if self._is_late:
                     return
-                text = ast.unparse(new)
-                if text in tried:
-                    continue
-                tried.add(text)
                 self.bench.work += TRIAL
-                if self._holds(site, patch, right, partial(local, names) if local is not None and alone else None):
-                    yield Repair(site, new, patch, rank)
+                by_value = partial(local, names) if local is not None and alone else None
+                if self._holds(site, repair.patch, right, by_value):
+                    yield repair
         finally:
             self.follower.patches.pop(site.number, None)
             if before is not None:
@@ -103,20 +116,31 @@ class Repairs:
     def _is_late(self) -> bool:
         return self.bench.work > self.most_work or time.process_time() > self.deadline
 
-    def _versions(self, site: Site, names: dict[str, Any], tier: int) -> Iterator[tuple[ast.expr, Patch, bool]]:
-        """Yield other versions of a site; the last says that only its own value is another then."""
+    def _distinct(self, site: Site, names: dict[str, Any], tier: int) -> Iterator[tuple[Repair, bool]]:
+        """Yield what differs in its text and can be compiled, and whether only the site's own value is another then."""
+        compiles: dict[str, bool] = {}
+        rank = -1
+        for new, patch_for, alone in self._versions(site, names, tier):
+            text, patch = ast.unparse(new), None
+            if text not in compiles:
+                patch = _compiled(patch_for)
+                compiles[text] = patch is not None
+            rank += compiles[text]
+            if patch is not None:
+                yield Repair(site, new, patch, rank), alone
+            if len(compiles) > MOST_TRIED:
+                return
+
+    def _versions(self, site: Site, names: dict[str, Any], tier: int) -> Iterator[_Version]:
+        """Yield other versions of a site."""
         node, whole = site.node, value_of(site)
         if whole is None:
             return
         if tier == 0 and isinstance(node, ast.Assign | ast.AugAssign):
-            yield from ((new, patch, False) for new, patch in _other_accumulations(node, whole))
-        for new in edits(whole, names, self._slopes(), tier):
-            try:
-                yield new, patch_of(new), True
-            except (SyntaxError, ValueError):
-                continue
+            yield from (_Version(new, partial(patch_of, new), False) for new in _other_accumulations(node, whole))
+        yield from (_Version(new, partial(patch_of, new), True) for new in edits(whole, names, self._slopes(), tier))
         if isinstance(node, ast.Assign | ast.AugAssign):
-            yield from ((new, patch, False) for new, patch in _other_places(node, whole, names, tier))
+            yield from (_Version(new, store, False) for new, store in _other_places(node, whole, names, tier))
 
     def _names_at(self, site: Site, execution: int) -> dict[str, Any] | None:
         seen: list[dict[str, Any]] = []
@@ -140,15 +164,15 @@ class Repairs:
 
 def _other_places(
     node: ast.Assign | ast.AugAssign, whole: ast.expr, names: dict[str, Any], tier: int
-) -> Iterator[tuple[ast.expr, Patch]]:
+) -> Iterator[tuple[ast.expr, Callable[[], Patch]]]:
     """Yield the places beside the one where a value is stored, `d_x[:, t - 1] = e` for `d_x[:, t] = e`."""
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
     for new in edits(target, names, (), tier) if isinstance(target, ast.Subscript) else ():
         if isinstance(new, ast.Subscript):
-            yield new, _store_patch(target, new, whole, isinstance(node, ast.AugAssign))  # type: ignore[arg-type]
+            yield new, partial(_store_patch, target, new, whole, isinstance(node, ast.AugAssign))  # type: ignore[arg-type]
 
 
-def _other_accumulations(node: ast.Assign | ast.AugAssign, whole: ast.expr) -> Iterator[tuple[ast.expr, Patch]]:
+def _other_accumulations(node: ast.Assign | ast.AugAssign, whole: ast.expr) -> Iterator[ast.expr]:
     """Yield `v = v + e` for `v = e`, and `v = e`, `v -= e` for `v += e`."""
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
     if not isinstance(target, ast.Name | ast.Subscript):
@@ -157,7 +181,7 @@ def _other_accumulations(node: ast.Assign | ast.AugAssign, whole: ast.expr) -> I
     sign = ast.Add() if isinstance(node, ast.Assign) else ast.Sub()
     new = ast.BinOp(was, sign, whole) if isinstance(node, ast.Assign) else ast.BinOp(whole, sign, was)
     others = [new, ast.UnaryOp(ast.USub(), whole)] if isinstance(node, ast.AugAssign) else [new]
-    yield from ((ast.fix_missing_locations(e), patch_of(ast.fix_missing_locations(e))) for e in others)
+    yield from map(ast.fix_missing_locations, others)
 
 
 def _store_patch(old: ast.Subscript, new: ast.Subscript, whole: ast.expr, adds: bool) -> Patch:

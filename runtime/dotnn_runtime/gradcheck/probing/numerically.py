@@ -10,22 +10,24 @@ from ..report.results import Verdict
 from ..tracing.rows import Row
 from .evaluation import Evaluation
 from .oracles import taylor_order
-from .probes import NUMERIC_TOLERANCE, element_size, joint_disagreement, numeric_disagreement, some_of
+from .probes import NUMERIC_TOLERANCE, Oracle, element_size, joint_disagreement, numeric_disagreement, some_of
 from .verdicts import Verdicts
 
 MOST_ROWS = 32
 ENOUGH_WRONG = 4
 """So many rows confirm that something is wrong."""
-ALONE, TOGETHER = 16, 8
-"""Up to so many rows are probed one by one by Richardson extrapolation, more of them so many at once."""
+TOGETHER = 8
+"""So many rows share their probes where nothing is wrong; those that disagree together are probed one by one."""
 MIN_ORDER = 1.9
 
 
 def probe_numerically(verdicts: Verdicts, evaluation: Evaluation, rng: np.random.Generator) -> None:
     """V5: rows that the complex step has confirmed, or a few that it has not, against Richardson extrapolation."""
     worst, resolved = 0.0, 0
-    for group in _groups(_chosen(verdicts, evaluation, rng)):
-        for row, error in _errors(evaluation, group, rng):
+    rows = _chosen(verdicts, evaluation, rng)
+    size = TOGETHER if verdicts.failed_at is None else 1
+    for group in (rows[i : i + size] for i in range(0, len(rows), size)):
+        for row, error in _errors(evaluation, group, rng, verdicts.oracle):
             worst, resolved = max(worst, error), resolved + 1
             result = verdicts.results[row.name]
             result.probes += 1
@@ -44,20 +46,16 @@ def _chosen(verdicts: Verdicts, evaluation: Evaluation, rng: np.random.Generator
     return [row for row in rows if row.strict and row.name not in passed][:ENOUGH_WRONG]
 
 
-def _groups(rows: list[Row]) -> list[list[Row]]:
-    """Return rows in groups that share their probes, where there are many."""
-    size = 1 if len(rows) <= ALONE else TOGETHER
-    return [rows[i : i + size] for i in range(0, len(rows), size)]
-
-
-def _errors(evaluation: Evaluation, rows: list[Row], rng: np.random.Generator) -> list[tuple[Row, float]]:
+def _errors(
+    evaluation: Evaluation, rows: list[Row], rng: np.random.Generator, oracle: Oracle
+) -> list[tuple[Row, float]]:
     """Return the error of each row that can be resolved: of all at once, or one by one where they disagree."""
     joint = joint_disagreement(rows, evaluation.evaluate, rng, evaluation.base)
     if joint is not None and joint <= NUMERIC_TOLERANCE:
         return [(row, joint) for row in rows]
     found = []
     for row in rows:
-        error = numeric_disagreement(row, evaluation.evaluate, rng, evaluation.base)
+        error = numeric_disagreement(row, evaluation.evaluate, rng, evaluation.base, oracle)
         if error is None or (error > NUMERIC_TOLERANCE and evaluation.is_rounding(row.name, error * row.norm)):
             continue
         found.append((row, error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,28 +29,38 @@ def complex_step(evaluate: Evaluate, direction: Direction) -> float:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A numerical derivative and its own estimate of how far off it is."""
+    """A numerical derivative and its own estimate of how far off it is; of that is `rounding` what its steps lose."""
 
     value: float
     error: float
+    rounding: float = 0.0
 
 
-def richardson(evaluate: Evaluate, direction: Direction, reach: float = 0.1) -> Estimate:
+def richardson(
+    evaluate: Evaluate, direction: Direction, reach: float = 0.1, *, norm: float = 0.0, resolution: float = math.inf
+) -> Estimate:
     """Return the derivative along `direction` by central differences, extrapolated to step zero.
 
     The largest step moves elements by `reach` in the root mean square. Extrapolation may settle on a wrong value
     where that is beyond the radius in which the loss is a power series, so it is repeated with ever smaller steps
     until two results agree; their distance is the error. `evaluate` must be smooth within `reach`: its branches are
-    frozen by the caller.
+    frozen by the caller. Where rounding, which shorter steps make larger, is more than `resolution` times the
+    derivative and `norm` already, no shorter ones are tried: no caller has use for what they would tell.
     """
     size = max((math.sqrt(float(np.mean(np.square(u)))) for u in direction.values() if u.size), default=0.0)
     if size == 0.0:
         return Estimate(0.0, 0.0)
     unit = {key: u / size for key, u in direction.items()}
-    before, best = _extrapolated(evaluate, unit, reach), Estimate(0.0, np.inf)
+
+    def is_lost(value: float, rounding: float) -> bool:
+        return rounding > resolution * max(norm / size, abs(value))
+
+    before, best = _extrapolated(evaluate, unit, reach, is_lost), Estimate(0.0, np.inf)
     for _ in range(REPEATS):
+        if is_lost(before.value, before.rounding):
+            break
         reach /= 6.0
-        estimate = _extrapolated(evaluate, unit, reach)
+        estimate = _extrapolated(evaluate, unit, reach, is_lost)
         error = max(abs(estimate.value - before.value), estimate.error)
         if error < best.error:
             best = Estimate(estimate.value, error)
@@ -59,15 +70,17 @@ def richardson(evaluate: Evaluate, direction: Direction, reach: float = 0.1) -> 
     return Estimate(size * best.value, size * best.error)
 
 
-def _extrapolated(evaluate: Evaluate, direction: Direction, t: float) -> Estimate:
-    """Extrapolate central differences from the step `t` downwards.
+def _extrapolated(
+    evaluate: Evaluate, direction: Direction, t: float, is_lost: Callable[[float, float], bool]
+) -> Estimate:
+    """Extrapolate central differences from the step `t` downwards, unless rounding is too much at that step already.
 
     The error of (f(t) - f(-t)) / 2t is a series in t²; Neville's scheme removes it term by term while t shrinks, and
     the entry whose neighbours agree best is taken (C. Ridders, Accurate computation of F'(x), Advances in
     Engineering Software 4, 1982).
     """
 
-    largest = 0.0
+    largest, epsilon = 0.0, float(np.finfo(float).eps)
 
     def difference(t: float) -> float:
         nonlocal largest
@@ -77,7 +90,9 @@ def _extrapolated(evaluate: Evaluate, direction: Direction, t: float) -> Estimat
         return float((ahead - behind) / (2.0 * t))
 
     previous = [difference(t)]
-    best = Estimate(previous[0], np.inf)
+    best = Estimate(previous[0], np.inf, epsilon * largest / t)
+    if is_lost(best.value, best.rounding):
+        return best
     for _ in range(1, ROWS):
         t /= SHRINK
         row, factor = [difference(t)], SHRINK**2
@@ -90,8 +105,8 @@ def _extrapolated(evaluate: Evaluate, direction: Direction, t: float) -> Estimat
         if abs(row[-1] - previous[-1]) > 4.0 * best.error:
             break  # higher orders have begun to amplify rounding
         previous = row
-    rounding = float(np.finfo(float).eps) * largest / t
-    return Estimate(best.value, max(best.error, rounding))
+    rounding = epsilon * largest / t
+    return Estimate(best.value, max(best.error, rounding), rounding)
 
 
 def taylor_order(evaluate: Evaluate, direction: Direction, slope: float) -> float | None:

@@ -13,11 +13,13 @@ import numpy as np
 from ..reading.types import Array, Direction, Evaluate, Key, norm
 from ..report.results import Element
 from ..tracing.rows import Row
-from .oracles import STEP, complex_step, richardson
+from .oracles import STEP, Estimate, complex_step, richardson
 
 TOLERANCE = 1e-10
 ELEMENT_TOLERANCE = 1e-9
 NUMERIC_TOLERANCE = 1e-8
+RESOLUTION = 0.1 * NUMERIC_TOLERANCE
+"""What Richardson extrapolation must be sure of to decide, as a share of the derivative."""
 # Below this share of the largest gradient of the network a gradient is rounding; it proves nothing either way.
 NOISE = 1e-13
 # Below this share, a claim and the truth are both zero: an error of the rules would have to be zero itself.
@@ -215,19 +217,22 @@ def compare_elements(row: Row, truths: Mapping[tuple[int, ...], float], scale: f
 
 
 def numeric_disagreement(
-    row: Row, evaluate: Evaluate, rng: np.random.Generator, base: Callable[[Key], Array]
+    row: Row, evaluate: Evaluate, rng: np.random.Generator, base: Callable[[Key], Array], oracle: Oracle = RICHARDSON
 ) -> float | None:
     """Return the error of a row against Richardson extrapolation; None where that cannot resolve the tolerance.
 
     The steps are in proportion to the tensor's own size. Where they are longer than what bends the loss (a power of a
-    power behind a sigmoid), all of them agree on a wrong value: a disagreement has to show with much shorter ones, too.
+    power behind a sigmoid), all of them agree on a wrong value: a disagreement has to show with much shorter ones, too,
+    unless the complex step as `oracle`, whose step cannot be too long, finds the very value.
     """
     sizes = [element_size(base(key)) for key in row.keys]
     direction, reach = row.direction(rng), 0.1 * max(*sizes, 0.1)
-    error = _apart(row, evaluate, direction, reach)
-    for shorter in (1e-2, 1e-4):
-        if error is not None and error > NUMERIC_TOLERANCE:
-            error = _apart(row, evaluate, direction, shorter * reach)
+    error = None
+    for shorter in (1.0, 1e-2, 1e-4):
+        estimate = richardson(evaluate, direction, shorter * reach, norm=row.norm, resolution=RESOLUTION)
+        error = _apart(row, direction, estimate)
+        if error is None or error <= NUMERIC_TOLERANCE or _is_confirmed(estimate, evaluate, direction, oracle):
+            break
     return error
 
 
@@ -243,9 +248,10 @@ def joint_disagreement(
     if joint is None:
         return None
     sizes = [element_size(base(key)) for row in rows for key in row.keys]
-    estimate = richardson(evaluate, joint.direction, 0.1 * max(0.1, min(sizes)))
+    reach = 0.1 * max(0.1, min(sizes))
+    estimate = richardson(evaluate, joint.direction, reach, norm=joint.size, resolution=RESOLUTION)
     size = max(joint.size, abs(estimate.value))
-    if not np.isfinite(estimate.error) or estimate.error > 0.1 * NUMERIC_TOLERANCE * size:
+    if not np.isfinite(estimate.error) or estimate.error > RESOLUTION * size:
         return None
     return abs(joint.slope - estimate.value) / size
 
@@ -255,10 +261,17 @@ def element_size(array: Array) -> float:
     return norm(array) / math.sqrt(max(1, array.size))
 
 
-def _apart(row: Row, evaluate: Evaluate, direction: Direction, reach: float) -> float | None:
-    """Return how far a row is from Richardson extrapolation over this reach, None where that resolves too little."""
-    estimate = richardson(evaluate, direction, reach)
+def _apart(row: Row, direction: Direction, estimate: Estimate) -> float | None:
+    """Return how far a row is from an estimate of its slope, None where that resolves too little."""
     size = max(row.norm, abs(estimate.value))
-    if size == 0.0 or not np.isfinite(estimate.error) or estimate.error > 0.1 * NUMERIC_TOLERANCE * size:
+    if size == 0.0 or not np.isfinite(estimate.error) or estimate.error > RESOLUTION * size:
         return None
     return min(abs(slope - estimate.value) for slope in row.slopes(direction)) / size
+
+
+def _is_confirmed(estimate: Estimate, evaluate: Evaluate, direction: Direction, oracle: Oracle) -> bool:
+    """Whether the complex step finds the same slope."""
+    if oracle is not COMPLEX_STEP:
+        return False
+    slope = oracle.derivative(evaluate, direction)
+    return abs(slope - estimate.value) <= NUMERIC_TOLERANCE * max(abs(slope), abs(estimate.value))

@@ -14,7 +14,7 @@ from dotnn.library.layers.loop import PLAIN, ROLES
 from dotnn.targets.numpy.explain.calls import Call, Item
 from dotnn.targets.numpy.explain.flow import Flow, Frame
 from dotnn.targets.numpy.explain.functions import Pair, base_name, nodes_of
-from dotnn.targets.numpy.explain.naming import Words, inside
+from dotnn.targets.numpy.explain.naming import LATER, Words, inside
 from dotnn.targets.numpy.explain.spec_text import SpecText
 
 FEW_PARAMS = 4
@@ -81,14 +81,20 @@ class LocalNames:
         return whole and len(self.in_order({**self.frame.params, **self.frame.d_params})) <= FEW_PARAMS
 
     def paragraphs(self, phase: str) -> list[tuple[Span | None, list[Item]]]:
-        """Return the items of a function by the statement they belong to, one after the other; a layer has but one."""
+        """Return the items of a function by the statement they belong to, one after the other; a layer has but one.
+
+        Every loss and every penalty is a paragraph of its own.
+        """
         if self.call.kind == "layer":
             return [(None, [*self.call.items(phase)])]
 
-        def key(item: Item) -> Span | None:
-            return self.spec.statement(item) if isinstance(item, Call) else self.spec.in_call(item, self.call)
+        def key(item: Item) -> tuple[Span | None, str]:
+            if isinstance(item, Call):
+                return self.spec.statement(item), ""
+            span = self.spec.in_call(item, self.call)
+            return span, item.layer if span is None else ""
 
-        return [(span, list(items)) for span, items in groupby(self.call.items(phase), key)]
+        return [(span, list(items)) for (span, _), items in groupby(self.call.items(phase), key)]
 
     def _name_values(self) -> None:
         self.scope.add(self._operand_names())
@@ -205,7 +211,17 @@ class LocalNames:
         name = self.name(user) if user is not None and self._is_local(user) else through
         if user is not None and user.id in self.flow.of_loss and primal.id in self.flow.params:
             return [f"{base}_from_{name.partition('_')[0]}", f"{base}_from_{name}"]
-        return [f"{base}_from_{name}"] if self._shares(v) else [base, f"{base}_from_{name}"]
+        is_share = self._shares(v) and (through == LATER or self._shared_out[primal.id] > 1)
+        return [f"{base}_from_{name}"] if is_share else [base, f"{base}_from_{name}"]
+
+    @cached_property
+    def _shared_out(self) -> Counter[int]:
+        """How many derivatives with respect to each value the function has, shares and sums, by the value's number.
+
+        One share alone is the whole derivative: the others have been worked into the formulas of one line.
+        """
+        primals = (self.words.of_cotangent(v)[0] for v in self._cotangents())
+        return Counter(primal.id for primal in primals if primal is not None)
 
     def _from_call(self, base: str, child: Call, *, is_share: bool) -> list[str]:
         """Return what a derivative may be called that a call sends back."""

@@ -14,7 +14,8 @@ from dotnn.targets.numpy.explain.calls import Call
 NUMBER = re.compile(r"\d+$")
 STEP_SUFFIX = re.compile(r"_t(_\d+)?$")
 TERM = re.compile(r"penalty of (\S+)|\w+\(([\w.]+)[,)]")
-NEXT = "_next"
+LATER = "next"
+NEXT = f"_{LATER}"
 """Ends the name of what the next time step sends back to a state: its cotangent but for other uses of the state."""
 
 
@@ -29,7 +30,7 @@ class Words(Derivatives):
         """Return the value whose derivative a cotangent is, and through what it came back, "" for all of it."""
         carried = v.name.removeprefix("d_").removesuffix(NEXT)
         primal = self.forward.get(f"{carried}_t") or self.forward.get(carried)
-        return (primal, NEXT[1:]) if primal is not None and v.name.endswith(NEXT) else super().of_cotangent(v)
+        return (primal, LATER) if primal is not None and v.name.endswith(NEXT) else super().of_cotangent(v)
 
     def parts(self, v: Value, call: Call) -> tuple[list[str], str]:
         """Return the path of a value within a call, and what its name says beyond."""

@@ -10,17 +10,29 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dotnn.codegen import optimizer, paste, tree
+from dotnn.codegen import augmenting, optimizer, paste, tree
 from dotnn.codegen import turns as common
 from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import head_lines, origin
 from dotnn.codegen.lines import literal, table
+from dotnn.codegen.parts import wrapped_pass
 from dotnn.codegen.preparing import fitted
 from dotnn.codegen.printer import print_module
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
+from dotnn.codegen.sections import (
+    TABLE,
+    Section,
+    after_updates,
+    in_turn,
+    observed,
+    respelt,
+    sections_of,
+    watchers,
+    words,
+)
 from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.training import evaluated_parts, init_helpers
-from dotnn.codegen.turns import Says, Section
+from dotnn.codegen.turns import Says
 from dotnn.codegen.wrap import wrapped
 from dotnn.ir.graph import Graph
 from dotnn.targets.base import Draft
@@ -35,8 +47,12 @@ from dotnn.targets.numpy.explain.script import PART, Explained, pasted
 from dotnn.targets.numpy.explain.spec_text import SpecText
 from dotnn.targets.numpy.explain.training import DOC, HISTORY, taken_up
 from dotnn.targets.numpy.explain.update import update_functions
+from dotnn.targets.numpy.settings import explained_parts
+from dotnn.targets.numpy.settings.average import SHOWN
 
 SAYS = Says("{{name: params[name] for name in {table}}}", "params.update({best})")
+AVERAGED = Says("{{name: shown[name] for name in {table}}}", SAYS.back, 'state["average"].update({best})')
+"""Where a section has an average."""
 LOSS_AND_GRADS = '''
 def loss_and_grads_{name}(params, batch, *, training=True, rng=None, d_loss=1.0):
     """Return the loss of {name} and its gradient with respect to what {name} updates{more}."""
@@ -99,6 +115,18 @@ class _Part:
         return bool(self.graph.new_state)
 
     @property
+    def pass_(self) -> tuple[str, list[tree.Item]]:
+        """The function that returns the loss and the gradients of a batch, and those that settings put around it."""
+        return wrapped_pass(
+            self.section.added, self.section.called("training_pass" if self.renews else "loss_and_grads")
+        )
+
+    @property
+    def draws(self) -> bool:
+        """Whether an update draws numbers."""
+        return self.graph.draws or any(part.draws for part in self.section.added)
+
+    @property
     def figures(self) -> Figures:
         return Figures(self.section.model, self.network.metrics, samples=self.graph.samples)
 
@@ -107,14 +135,17 @@ class _Script:
     def __init__(self, draft: Draft) -> None:
         self.draft, self.model = draft, draft.model
         self.library = Library()
-        self.parts = [self._part(section) for section in common.sections_of(self.model)]
+        self.parts = [self._part(section) for section in sections_of(self.model)]
         self.sections = [part.section for part in self.parts]
         self.train = self.model.train
         self.evaluated = evaluated_parts(self.model)
         self.fitted = bool(fitted(self.model))
         self.divided = any(self.evaluated[1:]) or self.fitted
         self.examples = 'parts["train"]' if self.divided else "examples"
+        self.seen = "seen" if augmenting.changes(self.model) else self.examples
         self.draws = any(part.graph.draws for part in self.parts)
+        self.says = AVERAGED if any(s.averages for s in self.sections) else SAYS
+        self.shown = "shown" if self.says is AVERAGED else "params"
         self.samples = any(part.graph.samples for part in self.parts)
         self.unscales = any(part.figures.unscales() for part in self.parts)
         self.scaling = ", scaling" * self.unscales
@@ -126,6 +157,8 @@ class _Script:
         network = writer.run()
         renewal = writer.renewal()
         functions = [*network.functions, *([renewal] if renewal else [])]
+        added = explained_parts(section.model, writer.spec.place_of_key)
+        section = replace(section, added=[in_turn(part, section, {}) for part in added])
         return _Part(section, graph, writer, network, writer.spec, [_named(f, section) for f in functions])
 
     def run(self) -> Explained:
@@ -143,10 +176,12 @@ class _Script:
             tree.Banner("the training"),
             *pasted(name for name in helpers if name not in formulas),
             *(f for part in self.parts for f in self._updates(part)),
+            *(f for s in self.sections for part in s.added for f in part.functions),
             tree.Prose(HISTORY.strip("\n")),
             tree.Function("train", tuple(TRAIN_ARGUMENTS), DOC, "", tuple(self._train())),
             *self._figures(),
             tree.Banner("data"),
+            *pasted(n for n in paste.needed(augmenting.helpers(self.model)) if n not in {*formulas, *helpers}),
             *data.items(),
             tree.Banner("command line"),
             tree.Function("check", ("seed=0", "examples=5"), CHECK, "", tuple(self._check())),
@@ -164,7 +199,7 @@ class _Script:
     def _head(self, modules: Sequence[str]) -> str:
         lines = script_head(self.model, self.draft.graph, modules, zeros=self._zeros())
         updates = {s.name: s.turn.updates for s in self.sections}
-        return "\n".join([lines.rstrip("\n"), *wrapped(f"{common.TABLE} = {literal(updates)}"), ""])
+        return "\n".join([lines.rstrip("\n"), *wrapped(f"{TABLE} = {literal(updates)}"), ""])
 
     def _zeros(self) -> tuple[str, ...]:
         from dotnn.passes.zeros import zero_gradients
@@ -184,6 +219,7 @@ class _Script:
         yield tree.Prose(LOSS_AND_GRADS.strip("\n").format(name=part.name, more=more))
         if part.renews:
             yield tree.Prose(TRAINING_PASS.strip("\n").format(name=part.name))
+        yield from part.pass_[1]
 
     def _dispatch(self) -> Iterator[tree.Item]:
         made = {
@@ -215,6 +251,8 @@ class _Script:
             train = part.section.turn.train
             found |= part.figures.helpers() | optimizer.helpers(train)
             found |= {train.clip.entry.helper} if train.clip else set()
+            found |= {"with_noise"} if train.setting("noise") else set()
+            found |= {train.schedule.entry.watches} if train.schedule and part.section.watches else set()
             found |= set().union(*(paste.called_in(value) for _, value in constraints(part.section.model)))
         return found
 
@@ -225,8 +263,10 @@ class _Script:
     def _train(self) -> Iterator[tree.Stmt]:
         yield from self._begin()
         yield self._epochs()
-        yield from common.at_the_end(self.sections, SAYS)
+        yield from common.at_the_end(self.sections, self.says)
         yield from self._lost()
+        if self.shown != "params":
+            yield tree.assign("params", SHOWN)
         if self.evaluated[2]:
             yield tree.assign("history.test", f'evaluate(params, parts["test"]{self.scaling})')
         yield tree.Return("params, history")
@@ -244,6 +284,7 @@ class _Script:
         entries = {"params": "params", "optimizer": table(memory), "history": "[]", **common.kept(self.sections)}
         yield from taken_up(entries, fitted=self.fitted, draws=self._uses_rng())
         yield from common.counted(self.sections)
+        yield from watchers(self.sections)
         if self.train.shuffle == "batches":
             yield tree.assign("order", "np.random.default_rng([seed, 2]).permutation(count)")
             yield tree.assign("batches", f"np.split(order, range({self._size}, count, {self._size}))")
@@ -253,7 +294,7 @@ class _Script:
         return "BATCH_SIZE" if self.train.batch else "count"
 
     def _uses_rng(self) -> bool:
-        return self.draws or bool(self.train.shuffle)
+        return any(part.draws for part in self.parts) or bool(self.train.shuffle)
 
     def _epochs(self) -> tree.For:
         body: list[tree.Stmt] = []
@@ -261,9 +302,11 @@ class _Script:
             body.append(tree.If(common.SPENT, (tree.Do("break"),)))
         body += [*self._batches(), *common.record()]
         body.append(tree.If('not np.isfinite(history[-1]["loss"])', (tree.Do("break"),)))
+        body += after_updates(self.sections)
+        body += [tree.assign("shown", SHOWN)] if self.shown != "params" else []
         if self.evaluated[1] or any(s.model.train.metrics for s in self.sections):
             body += self._watched()
-        body += common.stop_rules(self.sections, SAYS)
+        body += [*observed(self.sections), *common.stop_rules(self.sections, self.says)]
         now = '"history": history[:]' + ', "rng": rng.bit_generator.state' * self._uses_rng()
         body.append(tree.If("on_epoch is not None", (tree.Do(f"on_epoch(history[-1], state | {{{now}}})"),)))
         return tree.For("for epoch in range(len(history) + 1, epochs + 1)", tuple(body))
@@ -271,9 +314,11 @@ class _Script:
     def _watched(self) -> Iterator[tree.Stmt]:
         """Yield what adds the figures of an epoch to its record."""
         if any(s.model.train.metrics for s in self.sections):
-            yield tree.assign("history[-1]", f"evaluate(params, {self.examples}{self.scaling}) | history[-1]", "|=")
+            yield tree.assign(
+                "history[-1]", f"evaluate({self.shown}, {self.examples}{self.scaling}) | history[-1]", "|="
+            )
         if self.evaluated[1]:
-            figures = f'evaluate(params, parts["val"]{self.scaling})'
+            figures = f'evaluate({self.shown}, parts["val"]{self.scaling})'
             yield tree.assign("history[-1]", f'{{f"val_{{key}}": value for key, value in {figures}.items()}}', "|=")
 
     def _batches(self) -> Iterator[tree.Stmt]:
@@ -281,9 +326,11 @@ class _Script:
         if not fixed:
             yield tree.assign("order", "rng.permutation(count)" if self.train.shuffle else "np.arange(count)")
         yield common.sums(self.sections)
+        if self.seen == "seen":
+            yield tree.assign("seen", augmenting.augmented(self.examples, "epoch"))
         head = f"for chosen in np.split(order, range({self._size}, count, {self._size}))"
         body: list[tree.Stmt] = [tree.assign("chosen", "batches[number]")] if fixed else []
-        body.append(tree.assign("batch", f"{{n: v[chosen] for n, v in {self.examples}.items()}}"))
+        body.append(tree.assign("batch", f"{{n: v[chosen] for n, v in {self.seen}.items()}}"))
         for part in self.parts:
             body.append(tree.Note(f"{part.name}: {_counted(part.section.turn.steps)}"))
             body += common.turn_of(part.section, [*self._turn(part)])
@@ -294,19 +341,20 @@ class _Script:
         """Yield one update of a section."""
         section, name = part.section, literal(part.name)
         train, model = section.turn.train, section.model
-        made = section.called("training_pass" if part.renews else "loss_and_grads")
-        yield tree.Assign(("loss", "grads"), f"{made}(params, batch{', rng=rng' * part.graph.draws})")
+        yield tree.Assign(("loss", "grads"), f"{part.pass_[0]}(params, batch{', rng=rng' * part.draws})")
         yield tree.assign(f"losses[{name}]", common.added(section), "+=")
         yield from (tree.assign(f"batch[{literal(h.name)}]", f"grads[{literal(h.name)}]") for h in model.hands)
         if train.clip is not None:
             own = f"{{name: grads[name] for name in {section.table}}}" if model.hands else "grads"
             yield tree.assign("grads", f"{train.clip.entry.helper}({own}, {train.clip.attrs['limit']})")
+        yield from (statement for added in section.added for statement in added.gradient)
         rate = f", lr={section.rate}" if section.rate else ""
         yield tree.Do(f"{section.called('update')}(params, grads, memory[{name}]{rate})")
         if section.counts:
             yield tree.assign(f"done[{name}]", "1", "+=")
         if constraints(model):
             yield tree.Do(f"{section.called('constrain')}(params)")
+        yield from (statement for added in section.added for statement in added.updated)
 
     def _lost(self) -> Iterator[tree.Stmt]:
         """Yield what finds an array that is not finite, which no loss shows."""
@@ -324,7 +372,7 @@ class _Script:
     def _figures(self) -> Iterator[tree.Item]:
         for part in self.parts:
             evaluate = part.figures.evaluation()
-            yield _named(common.respelt(evaluate, common.words(_inside(part.section))), part.section)
+            yield _named(respelt(evaluate, words(_inside(part.section))), part.section)
         yield tree.Function("evaluate", ("params", "examples", "scaling=None"), EVALUATE, "", tuple(self._evaluate()))
         forward = f"forward_{common.predicts(self.model)}"
         yield from Figures(self.model, {}, samples=self.samples, forward=forward).prediction()
@@ -376,7 +424,7 @@ class _Script:
                 ),
             ),
         ]
-        yield tree.For(f"for section, names in {common.TABLE}.items()", tuple(body))
+        yield tree.For(f"for section, names in {TABLE}.items()", tuple(body))
         yield tree.Return("all(error < 1e-10 for error in errors)")
 
 
@@ -395,7 +443,7 @@ def _inside(section: Section) -> dict[str, str]:
 
 def respelled(item: tree.Item, section: Section) -> tree.Item:
     """Return a function of the update in which `PARAMS` is what the section updates."""
-    made: tree.Item = common.respelt(item, common.words({"PARAMS": section.table}))
+    made: tree.Item = respelt(item, words({"PARAMS": section.table}))
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.codegen import tree
+from dotnn.codegen import counting, tree
 from dotnn.codegen.parts import Part
 from dotnn.codegen.training import sums
 from dotnn.model.model import Model
@@ -13,9 +13,9 @@ def _explain(model: Model, count: int, place: str) -> Part:
     def wrap(inner: str) -> tuple[str, tree.Item]:
         share = "" if sums(model) else "share * "
         first = next(iter(model.inputs))
-        weights = model.weights if share else ""
+        counts = counting.of_a_batch(model, 'batch["{}"]') if share else ""
         part = f'len(piece["{first}"]) / count'
-        part = f'piece["{weights}"].sum() / sum_of_weights(batch["{weights}"])' if weights else part
+        part = "counts[start : start + BATCH_SIZE].sum() / sum_of_weights(counts)" if counts else part
         piece = (
             tree.assign("piece", "{n: v[start : start + BATCH_SIZE] for n, v in batch.items()}"),
             *([tree.assign("share", part)] if share else []),
@@ -24,8 +24,9 @@ def _explain(model: Model, count: int, place: str) -> Part:
             tree.assign("grads", f"{{n: grads.get(n, 0) + {share}found[n] for n in PARAMS}}"),
         )
         doc = f"accumulate = {count}: the loss and the gradient of a batch, in pieces of BATCH_SIZE."
-        body = (
+        body: tuple[tree.Stmt, ...] = (
             tree.Assign(("count", "total", "grads"), f'len(batch["{first}"]), 0, {{}}'),
+            *([tree.assign("counts", counts)] if counts else []),
             tree.For("for start in range(0, count, BATCH_SIZE)", piece),
             tree.Return("total, grads"),
         )

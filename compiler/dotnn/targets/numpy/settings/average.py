@@ -17,6 +17,8 @@ from dotnn.targets.numpy.fast.update import plan_equations
 from dotnn.targets.numpy.settings import Writer
 
 SHOWN = 'params | state["average"]'
+IN_ARRAYS = "average_params"
+"""What is shown, where parameters and averages are arrays that exist."""
 MEAN_OF = "sum(w[name] for w in recent.values()) / len(recent)"
 
 
@@ -45,7 +47,7 @@ def _explain_last(average: Bound[Average], said: str) -> Part:
     body = (
         tree.assign(f'state["recent"][str({unit} % {unit}s)]', "{name: params[name] for name in PARAMS}"),
         tree.assign("recent", 'state["recent"]'),
-        tree.assign('state["average"]', f"{{name: {MEAN_OF} for name in PARAMS}}"),
+        tree.assign('state["average"]', f"{{name: {MEAN_OF} for name in PARAMS}}", "|="),
     )
     arguments = ("state", "params", unit, f"{unit}s={average.attrs[f'{unit}s']}")
     doc = f"Renew the mean of the weights of the last {unit}s: last({unit}s = {average.attrs[f'{unit}s']})."
@@ -65,9 +67,9 @@ def _fast(model: Model, average: Bound[Average]) -> Part:
     setup: list[tree.Stmt] = [
         tree.Assign(("flat_average", "average"), "flat_arrays(PARAMS, dtype)"),
         tree.Do("np.copyto(flat_average, w)"),
-        tree.assign("average_params", "{**params, **average}"),
+        tree.assign(IN_ARRAYS, "{**params, **average}"),
     ]
-    shown = "average_params"
+    shown = IN_ARRAYS
     if average.entry.equations is None:
         number_, count = (
             ("done", average.attrs["updates"]) if average.attrs["updates"] else ("epoch", average.attrs["epochs"])
