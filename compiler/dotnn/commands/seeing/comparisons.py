@@ -9,7 +9,7 @@ import numpy as np
 
 from dotnn.commands.seeing.run import Run, outputs_of
 from dotnn.ir.interpret import run as interpreted
-from dotnn.model.model import LossTerm
+from dotnn.model.model import LossTerm, Read
 from dotnn.reports.seen import Classes, Comparison, Numbers
 from dotnn.running.preparing import in_own_units, targets_in_own_units
 from dotnn.running.spec_files import Arrays
@@ -59,7 +59,7 @@ def row_weights(run: Run, term: LossTerm, examples: Arrays) -> Array | None:
     if run.model.weights:
         weights = np.asarray(examples[run.model.weights], float).reshape(len(examples[term.target]))
     if term.mask.name:
-        mask = np.asarray(_mask(run, term, examples))
+        mask = np.asarray(mask_values(run, term.mask, examples))
         marks = (mask != 0).astype(float) if mask.dtype.kind in "iub" else mask.astype(float)
         marks = marks.reshape(len(marks), -1)
         marks = marks[:, 0] if marks.shape[1] == 1 else marks
@@ -67,8 +67,9 @@ def row_weights(run: Run, term: LossTerm, examples: Arrays) -> Array | None:
     return weights
 
 
-def _mask(run: Run, term: LossTerm, examples: Arrays) -> Array:
-    name = term.mask.name
+def mask_values(run: Run, mask: Read, examples: Arrays) -> Array:
+    """Return a mask of examples: one of their arrays, or what the network makes of them."""
+    name = mask.name
     if name in examples:
         return examples[name]
     graph = run.begun.graph(PROVEN.name, PROVEN.styles[0].name)

@@ -110,7 +110,7 @@ def _with_sizes(powers: dict[Expr, float]) -> dict[Expr, float]:
 def _flipped(powers: dict[Expr, float]) -> dict[Expr, float] | None:
     """Return the factors with one difference turned round, None where there is none."""
     for base, exponent in powers.items():
-        if isinstance(base, Binary) and base.op == "-" and exponent == 1:
+        if isinstance(base, Binary) and base.op == "-" and exponent == 1 and base.left != base.right:
             turned = Binary("-", base.right, base.left)
             if turned in powers:
                 return {b: e + (b == turned) for b, e in powers.items() if b is not base}
