@@ -17,6 +17,8 @@ from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.penalties import PENALTIES
 from dotnn.library.schedules import SCHEDULES
 from dotnn.library.sources import SOURCES
+from dotnn.model.train import TRAIN_KEY_NAMES
+from dotnn.model.turns import STEPS, UPDATES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = ("language.md", "commands.md", "runs.md")
@@ -35,6 +37,14 @@ def test_every_part_is_on_the_pages_once():
 def test_every_command_is_on_the_page():
     for name in COMMANDS:
         assert f"| `dotnn {name}" in COMMANDS_PAGE, name
+
+
+def test_the_manual_says_of_every_key_of_train_what_is_counted_kept_and_shown():
+    """A new key fails until it has a row; an empty cell says that there is nothing of it."""
+    rows = PAGE.partition("### What is counted, kept and shown")[2].partition("\n## ")[0]
+    cells = [line.strip("| ").split("|")[0] for line in rows.splitlines() if line.startswith("| `")]
+    named = [name.strip(" `") for cell in cells for name in cell.split(",")]
+    assert sorted(named) == sorted({*TRAIN_KEY_NAMES, STEPS.name, UPDATES})
 
 
 def test_everything_registered_is_on_the_page():

@@ -50,10 +50,12 @@ def runs(tmp_path_factory):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_member_is_trained_on_a_bag_of_its_own(style):
+@pytest.mark.parametrize("changes", ["", "  augment = noise(0.3, x)"], ids=["as they are", "changed"])
+def test_a_member_is_trained_on_a_bag_of_its_own(changes, style):
     """And validated on what is held back, none of which is in a bag."""
     plain, bagged = (
-        module_of(SPEC.format(train=f"batch = 4  {train}", data=HELD), style) for train in ("", "ensemble = bag(3)")
+        module_of(SPEC.format(train=f"batch = 4  {train}", data=HELD.replace("split", f"{changes}  split", 1)), style)
+        for train in ("", "ensemble = bag(3)")
     )
     for seed in (0, 2):
         rows = np.random.default_rng([seed, 3]).integers(17, size=17)
@@ -216,3 +218,41 @@ def test_the_script_of_an_ensemble_votes(tmp_path, runs):
     members = module.train_ensemble({"x": arrays["x"], "y": arrays["y"]}, epochs=1)
     found = [module.predict(params, {"x": arrays["x"]})["p"] for params, _ in members]
     np.testing.assert_allclose(module.predict_ensemble(members, arrays)["p"], together("vote", np.array(found)))
+
+
+COUNTED = """model Marked {{ input x: [3, 2]  input m: int[3]  target y: class[3, 3]
+  output p = x -> dense(3, softmax) }}
+data {{ source = npz("d.npz", x = s, m = m, y = c)  split = split(train = 60%, test = 40%, order = file)  {weights} }}
+train {{ loss = cross_entropy(p, y{mask})  optim = sgd(0.5)  batch = 8  epochs = 3  metrics = accuracy
+  ensemble = bag(3) }}"""
+
+
+@pytest.mark.parametrize(("weights", "mask"), [("weights = w", ""), ("", ", mask = m"), ("weights = w", ", mask = m")])
+def test_figures_count_what_a_member_counts(weights, mask, tmp_path):
+    """The weights of examples and the mask of steps: of the test part, and out of bag."""
+    rng = np.random.default_rng(4)
+    arrays = {"s": rng.standard_normal((50, 3, 2)), "w": rng.uniform(0.1, 3, 50)}
+    arrays["m"] = (rng.random((50, 3)) < 0.7).astype(int)
+    arrays["c"] = np.digitize(arrays["s"][..., 0] + rng.standard_normal((50, 3)), [-0.4, 0.4])
+    np.savez(tmp_path / "d.npz", **arrays)
+    text = COUNTED.format(weights=weights, mask=mask).replace(", m = m", ", m = m" * bool(mask))
+    (tmp_path / "s.nn").write_text(text if mask else text.replace("input m: int[3]  ", ""))
+    found = dotnn("train", "s.nn", "--run", "run", "--json", folder=tmp_path)
+    assert found.exit_code == 0, found.stderr
+    count = (arrays["w"][:, None] if weights else 1) * (arrays["m"] if mask else np.ones((50, 3)))
+    members = [dict(np.load(tmp_path / "run" / f"member{k}" / "weights.npz")) for k in (1, 2, 3)]
+    z = np.array([arrays["s"] @ w["p.W"].astype(float) + w["p.b"] for w in members])
+    said = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+    bags = [np.random.default_rng([seed, 3]).integers(30, size=30) for seed in range(3)]
+    unseen = np.array([~np.isin(np.arange(50), bag) for bag in bags])
+    some = np.flatnonzero(unseen[:, :30].any(axis=0))
+    outside = np.array([said[unseen[:, i], i].mean(axis=0) for i in some])
+
+    def accuracy(p, rows):
+        return np.average(p.argmax(axis=-1) == arrays["c"][rows], weights=np.broadcast_to(count, (50, 3))[rows])
+
+    metrics = json.loads(found.stdout)["metrics"]
+    assert metrics["test_accuracy"] == pytest.approx(accuracy(said.mean(axis=0)[30:], slice(30, None)), rel=1e-6)
+    assert metrics["oob_accuracy"] == pytest.approx(accuracy(outside, some), rel=1e-6)
+    evaluated = json.loads(dotnn("evaluate", "run", "--json", folder=tmp_path).stdout)
+    assert evaluated["metrics"]["accuracy"] == pytest.approx(metrics["test_accuracy"], rel=1e-6)

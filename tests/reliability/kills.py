@@ -34,8 +34,8 @@ data { source = npz("data.npz", x = x, t = t)  scale = standard(x)  split = spli
 train { loss = mse(p, t)  optim = adam(cosine(0.01, warmup = 10%))  batch = 16  epochs = EPOCHS
   checkpoint = every(2, keep = best)  stop = early(val_loss, patience = 1000)  clip = global_norm(1) }
 """
-OTHERWISE = ("metrics.json", "loss.svg", ".lock")
-"""Files of a run that tell its name or how long it took: two runs of the same training differ in them."""
+OTHERWISE = ("metrics.json", "loss.svg", ".lock", "model.keras")
+"""Files of a run that tell its name, the time, or how long it took: two runs of the same training differ in them."""
 IN_A_PROCESS = "import sys; from dotnn.cli import main; main(sys.argv[1:])"
 
 

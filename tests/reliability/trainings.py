@@ -41,6 +41,7 @@ model Decoupled {
 }
 data { source = npz("d.npz", x = x, t = t)  split = split(train = 70%, val = 30%) }
 """
+WITHOUT_TOLD = HANDED.split("\n", 1)[1].replace("  told = guess -> stop_gradient\n", "")
 STATEFUL = """model M {
   input  s: [4, 3]
   target t: [2]
@@ -102,7 +103,16 @@ REGIMES = {
         f"""{TURNS}train {{ batch = 8  optim = adam(0.02)  {FOUR} }}
 train critic    {{ loss = bce(real, 1) + bce(fake, 0)  updates = [D]  steps = 2  clip = global_norm(0.3) }}
 train generator {{ loss = bce(fake, 1)  updates = [sample]  optim = adam(cosine(0.02))
-  stop = early(val_loss, patience = 2) }}""",
+  stop = early(val_loss, patience = 2) }}"""
+    ),
+    "turns with settings": Regime(
+        f"""{WITHOUT_TOLD.replace("split =", "augment = noise(0.1, x)  split =")}
+train {{ batch = 8  shuffle = batches  optim = adam(0.02)  {FOUR}  rates = rate(h, 0.5) }}
+train upper {{ loss = mse(y, t)  updates = [y]  average = ema(0.8)  stop = early(val_loss, patience = 2)
+  optim = sgd(plateau(0.2, patience = 1, min_delta = 9)) }}
+train lower {{ loss = mse(y, t)  updates = [h]  steps = 2  noise = gradient(0.1, fade = 0.55)
+  average = last(updates = 5) }}
+train synthetic {{ loss = mse(guess, gradient(h))  updates = [guess]  noise = weights(0.05) }}""",
         keras=False,
     ),
     "gradient(h)": Regime(f"""{HANDED}train {{ batch = 8  optim = adam(0.02)  {FOUR} }}

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from dotnn.commands.seeing.comparisons import comparisons
+from dotnn.codegen import counting
+from dotnn.commands.seeing.comparisons import comparisons, mask_values
 from dotnn.commands.seeing.figures import Figures, compared_figures, own_figures
 from dotnn.commands.seeing.run import PARTS, Run, outputs_of
 from dotnn.ir.interpret import helper_functions
-from dotnn.model.model import MetricTerm
+from dotnn.model.model import MetricTerm, Read
 from dotnn.running.combining import Together, members_of, together_of
 from dotnn.running.preparing import in_own_units, targets_in_own_units
 from dotnn.running.run_contents import check_finished, faults_of_runs, history_of, kept_in, result_of
@@ -94,10 +95,9 @@ class Ensemble:
         )
 
     def _metrics(self, examples: Arrays, outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """Return the spec's metrics of outputs in their own units, but for those that weights or a mask act on."""
+        """Return the spec's metrics of outputs in their own units, but for those that read other values, too."""
         names = {path: name for name, path in self.run.model.outputs.items()}
-        plain = [m for m in self.run.model.train.metrics if m.output in names and not (m.written or m.counts)]
-        plain = [m for m in plain if not m.mask.name]
+        plain = [m for m in self.run.model.train.metrics if m.output in names and not m.written]
         return {m.key: self._metric(m, outputs[names[m.output]], examples) for m in plain}
 
     def _metric(self, metric: MetricTerm, values: np.ndarray, examples: Arrays) -> float:
@@ -105,4 +105,15 @@ class Ensemble:
         theirs = targets_in_own_units(self.run.model, target, self.run.kept.scaling)[metric.target]
         function: Any = helper_functions()[metric.function]
         with np.errstate(all="ignore"):
-            return float(function(values, theirs, **metric.attrs))
+            return float(function(values, theirs, *self._weights(metric, examples), **metric.attrs))
+
+    def _weights(self, metric: MetricTerm, examples: Arrays) -> list[np.ndarray]:
+        """Return how much each example, or each of its steps, counts, as in a script; nothing: all alike."""
+        arrays = dict(examples)
+
+        def source(read: Read) -> str:
+            arrays[read.name] = mask_values(self.run, read, examples)
+            return f"arrays[{read.name!r}]"
+
+        expression = counting.weights(metric, self.run.model, source)
+        return [eval(expression, {"arrays": arrays})] if expression else []
