@@ -75,3 +75,21 @@ def test_another_function_is_refused(options, monkeypatch):
     monkeypatch.setitem(FAMILIES["optimizer"], "probe", probe)
     with pytest.raises(Unspellable, match="has no cosh"):
         compile_model(model_of(SPEC.replace("OPTIM", "probe")), options)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_choice_of_ones(style):
+    """A threshold unit: 1 above 0, else 0; it is written with ones of an array's shape."""
+    text = """activation late(z, a = 1) = threshold(z - a) + a
+optimizer marked(lr = 0.1) { slot m = 2  m = late(m - 1.5 + 0.001 * g) + m / 4  w = w - lr * m * g }
+""" + SPEC.replace("OPTIM", "marked")
+    module = module_of(text, style)
+    params = module.init_params(0, np.float64)
+    found, _ = module.train({"x": X, "t": T}, epochs=3, dtype=np.float64, params=params)
+    w, m = np.concatenate([params["y.W"][:, 0], params["y.b"]]), np.full(3, 2.0)
+    for _ in range(3):
+        e = X @ w[:2] + w[2] - T[:, 0]
+        g = np.array([*(e @ X), e.sum()])
+        m = np.where(m - 1.5 + 0.001 * g - 1 > 0, 1, 0) + 1 + m / 4
+        w = w - 0.1 * m * g
+    np.testing.assert_allclose([*found["y.W"][:, 0], *found["y.b"]], w, rtol=1e-12)

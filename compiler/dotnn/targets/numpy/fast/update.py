@@ -177,6 +177,8 @@ class _UpdateCompiler:
                 return self.choice(test, yes, no, into)
             case (x, low, high) if name == "clip":
                 return self.compile(Call("minimum", (Call("maximum", (x, low)), high)), into)
+            case _ if name == "ones_like":
+                self.call("copyto", into, "1")
             case _ if name in HELPERS:
                 given = [self.operand(arg, self.scratch()) for arg in args]
                 self.call("copyto", into, f"{name}({', '.join(given)})")

@@ -131,7 +131,7 @@ def _sigmoid_bce(e: Step, node: Node) -> bool:
     zero = e.number("zero", "0")
     of_classes = node.attrs.get("class_weight")
     classes = (
-        of_examples(f"{t.name}_weight", f"(1 - {target}) * {of_classes[0]} + {target} * {of_classes[1]}")
+        of_examples(f"{t.name}_weight", f"{of_classes[0]} + {of_classes[1] - of_classes[0]} * {target}")
         if of_classes
         else ""
     )
