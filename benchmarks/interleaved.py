@@ -85,10 +85,9 @@ class Worker:
         """Return what `timed` says of one measurement."""
         return self._run(self.epochs)
 
-    def speed(self, found, forgive):
-        """Return steps per second; `forgive` leaves out the time in which the process had to wait for a core."""
-        took = found["seconds"] - (found["waited"] if forgive else 0)
-        return found["epochs"] * self.workload.steps / took
+    def speed(self, found, cpu):
+        """Return steps per second, of the time on the clock or, with `cpu`, of that of the processor."""
+        return found["epochs"] * self.workload.steps / found["cpu" if cpu else "seconds"]
 
     def close(self):
         self.process.stdin.close()
@@ -109,8 +108,13 @@ def measured(workload, names, *, threads, repeats, seconds):
     for worker in workers:
         worker.close()
     rounds = sorted(rounds, key=lost)[:repeats]
-    forgive = all(found["threads"] == 1 for one in rounds for found in one.values())
-    return [{w.peer: w.speed(found, forgive) for w, found in one.items()} for one in rounds], missing
+    cpu = cores() == 1 or all(found["threads"] == 1 for one in rounds for found in one.values())
+    return [{w.peer: w.speed(found, cpu) for w, found in one.items()} for one in rounds], missing
+
+
+def cores():
+    """Return how many cores this process may use; 0 where unknown."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 
 
 def lost(one):
@@ -128,14 +132,16 @@ def timed(runner, epochs):
     runner.run(unit)  # caches and threads are cold after the others' turns
     tasks = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else []
     start = time.perf_counter()
-    steal, waits = stolen(), kept_waiting(tasks)
+    steal, waits, cpu = stolen(), kept_waiting(tasks), time.process_time()
     runner.run(epochs)
+    cpu = time.process_time() - cpu
     steal, waits = stolen() - steal, kept_waiting(tasks) - waits
     took = time.perf_counter() - start
     return {
         "epochs": epochs,
         "seconds": took,
         "waited": waits,
+        "cpu": cpu,
         "lost": (steal + waits) / took,
         "threads": len(tasks),
     }

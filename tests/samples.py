@@ -254,6 +254,11 @@ CHOSEN_SPECS = [
 ]
 """What a spec may choose for a layer or a loss, by which a network has ops that it has not by default."""
 
+WRITTEN_OUT_SPEC = """loss mine(p, t) = -sum(t * log(p))
+model M { input x: [4]  target t: [3]  output p = x -> dense(3, softmax) }
+train { loss = mine(p, t) }"""
+"""A cross-entropy of rows, which a fast script puts together."""
+
 DEFINED_SPEC = """
     loss both(y, t, k: class) = -log(y[k]) + log(sum(exp(y))) + sqrt(sum((y - t)^2)) + t[0] * y[1:][0] + sum(y) / 3
     loss wide(a, b) = mean(a^2) + max(a) * mean(b) + sum(a * b) * sum(softmax(b)) + log(sum(a^2) + 1) * sum(b)

@@ -8,11 +8,11 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
-from functools import cache
+from functools import cache, lru_cache
 from io import StringIO
 from pathlib import Path
 from subprocess import CompletedProcess
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -98,8 +98,14 @@ def as_module(script: str, path: Path) -> ModuleType:
     """A script as a module that lies beside its spec, so that it finds the spec's data."""
     module = ModuleType("generated")
     module.__file__ = str(path.with_suffix(".py"))
-    exec(compile(script, module.__file__, "exec"), module.__dict__)
+    exec(_code(script, module.__file__), module.__dict__)
     return module
+
+
+@lru_cache(maxsize=128)
+def _code(script: str, file: str) -> CodeType:
+    """A script's code, which many tests of one spec run."""
+    return compile(script, file, "exec")
 
 
 def run_program(script: Path, *words: object, folder: Path) -> CompletedProcess[str]:

@@ -17,6 +17,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.verify import verify
 from dotnn.model import messages
 from dotnn.model.files import path_beside
+from dotnn.model.free_sizes import sizes_in
 from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import ORACLES, resolve
@@ -68,9 +69,12 @@ class Compilation:
         self._drafts: dict[Options, Draft] = {}
 
     @classmethod
-    def read(cls, path: str, sets: Sequence[str] = (), *, check: bool = False) -> Compilation:
-        """Begin with a file, or with standard input for `-`."""
-        return cls(read_source(path), sets, check=check)
+    def read(cls, path: str, sets: Sequence[str] = (), *, check: bool = False, data: str | None = None) -> Compilation:
+        """Begin with a file, or with standard input for `-`; `data` is a file of data that may say what sizes are."""
+        begun = cls(read_source(path), sets, check=check)
+        if data is not None and data != "-":
+            begun.sets += sizes_in(begun.tree, begun.source, begun.sets, Path(data), _measured)
+        return begun
 
     @classmethod
     def of(

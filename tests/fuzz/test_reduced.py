@@ -120,6 +120,9 @@ train { loss = mse(y, t) }""",
     "a choice between 0 and 1 that a slope is added to, in single precision": """
 model M { input x: [3]  target t: [3]  output y = (where(x > 0.2, 2, x) + sin(x))^2 + (x -> dense(3)) }
 train { loss = mse(y, t) }""",
+    "a difference of what is equal, which is the same turned round": """
+model M { input x: [3]  target t: [3]  h = x -> dense(3)  output y = h + (h - h) * (h * h) / abs(h * h) }
+train { loss = mse(y, t) }""",
     "the mean of a number": """
 loss own(y, t) = mean((y - t)^2) + max(t) - mean(t)
 model M { input x: [2]  output y = x -> dense(3) }

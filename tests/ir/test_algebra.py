@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from samples import CHOSEN_SPECS, DEFINED_SPEC, EXPRESSION_SPECS, LAYER_SPECS, loss_settings, loss_spec
+from samples import (
+    CHOSEN_SPECS,
+    DEFINED_SPEC,
+    EXPRESSION_SPECS,
+    LAYER_SPECS,
+    WRITTEN_OUT_SPEC,
+    loss_settings,
+    loss_spec,
+)
 from support import model_of
 
 from dotnn.ir.algebra import UNKNOWN, Property
@@ -13,6 +21,7 @@ from dotnn.library.ops import OPS
 from dotnn.library.penalties import PENALTIES
 from dotnn.passes.build import build
 from dotnn.passes.differentiate import differentiate
+from dotnn.passes.fuse_formulas import fuse_formulas
 from dotnn.passes.fuse_losses import fuse_losses
 from dotnn.passes.stable_forms import stable_forms
 
@@ -28,17 +37,22 @@ train { loss = 0.3 * mse(z, t) + l1(z1, t)  PENALTY }"""
 def _specs():
     yield from (text for _, text in (*LAYER_SPECS, *EXPRESSION_SPECS, *CHOSEN_SPECS))
     yield DEFINED_SPEC
+    yield WRITTEN_OUT_SPEC
     yield from (loss_spec(f"{name}(y, t)", target, stage) for name, target, stage in loss_settings())
     for name, penalty in PENALTIES.items():
         if penalty.op:
             yield EVERYTHING.replace("PENALTY", f"decay = {name}" + ("(0.1)" if penalty.args else ""))
 
 
+def forward(model):
+    return fuse_formulas(stable_forms(fuse_losses(build(model))))
+
+
 def _nodes():
     """Every op with an algebra, in each combination of attributes and types that the samples have."""
     found = {}
     for text in _specs():
-        for node in differentiate(stable_forms(fuse_losses(build(model_of(text)))), input_gradients=True).all_nodes():
+        for node in differentiate(forward(model_of(text)), input_gradients=True).all_nodes():
             if node.loop is None and node.rule.algebra is not UNKNOWN:
                 types = " ".join(str(v.type) for v in (*node.ins, node.out))
                 found.setdefault((node.op, types, repr(sorted(node.attrs.items()))), node)

@@ -138,8 +138,10 @@ def test_lines_of_constraints_and_initialisers_are_formulas():
 def test_the_rule_of_an_elementwise_op_is_the_derivative_of_its_line():
     """Where the tree can differentiate a line, the op's own slope is that derivative."""
     checked, rng = set(), np.random.default_rng(3)
-    for node, names, line in NODES:
-        slope = next((n for n, _, _ in NODES if n.op == f"{node.op}_derivative" and n.attrs == node.attrs), None)
+    slopes = {(n.op, repr(n.attrs)): n for n, _, _ in reversed(NODES)}
+    distinct = {(n.op, repr(n.attrs), line): (n, names, line) for n, names, line in reversed(NODES)}
+    for node, names, line in distinct.values():
+        slope = slopes.get((f"{node.op}_derivative", repr(node.attrs)))
         if slope is None or len(node.ins) != 1 or not node.rule.elementwise:
             continue
         try:

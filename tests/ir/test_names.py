@@ -55,6 +55,7 @@ def common_words() -> list[str]:
     return sorted(filter(is_a_name, words | {*python, "d_loss", "loss", "_", "__1"}))
 
 
+@cache
 def trained(spec: str, style: str) -> list[np.ndarray]:
     """The gradients, the trained weights, the reported numbers and the predictions of a spec, in their order."""
     script = compile_model(model_of(spec), Options(style, input_gradients=True)).script

@@ -10,6 +10,7 @@ from samples import (
     EXPRESSION_SPECS,
     LAYER_SPECS,
     STATEFUL_SPEC,
+    WRITTEN_OUT_SPEC,
     layer_spec,
     loss_settings,
     loss_spec,
@@ -27,6 +28,7 @@ from dotnn.session import lower
 OP_SPECS = [
     DEFINED_SPEC,
     STATEFUL_SPEC,
+    WRITTEN_OUT_SPEC,
     *(spec for _, spec in (*LAYER_SPECS, *EXPRESSION_SPECS, *CHOSEN_SPECS)),
     *(loss_spec(f"{n}(y, t)", target, stage) for n, target, stage in loss_settings()),
     *(
@@ -39,7 +41,7 @@ OP_SPECS = [
 ]
 
 
-PUT_TOGETHER = re.compile("conv|rnn|lstm|gru")
+PUT_TOGETHER = re.compile("conv|rnn|lstm|gru|mine")
 OP_CASES = [(spec, style) for spec in OP_SPECS for style in STYLES if style == "explain" or PUT_TOGETHER.search(spec)]
 """A fast step has ops of its own where it puts layers together."""
 

@@ -347,3 +347,46 @@ def test_one_that_nothing_uses_is_a_warning():
     warnings = Compilation(Source("a.nn", text)).warnings
     found = [name for name in "mpcab" for warning in warnings if "NN607" in warning and f" {name} is" in warning]
     assert found == ["m", "p", "c", "b"]
+
+
+LOGARITHMS = {
+    "picked": ("mine(p, k: class) = -log(p[k])", "class[{}3]", "softmax"),
+    "rows": ("mine(p, t) = -sum(t * log(p))", "[{}3]", "softmax"),
+    "two": ("mine(p, t) = -sum(t * log(p) + (1 - t) * log(1 - p))", "[{}3]", "sigmoid"),
+}
+"""Cross-entropies written out: the definition, the target, the last layer."""
+
+
+def cross_entropies(name, z, t):
+    """The loss of each example or step, in the plainest form."""
+    if name == "picked":
+        return -np.take_along_axis(special.log_softmax(z, axis=-1), t[..., None], axis=-1)[..., 0]
+    if name == "rows":
+        return -(t * special.log_softmax(z, axis=-1)).sum(axis=-1)
+    return -(t * special.log_expit(z) + (1 - t) * special.log_expit(-z)).sum(axis=-1)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", LOGARITHMS)
+@pytest.mark.parametrize(("steps", "mask"), [("", ""), ("", "[]"), ("4, ", ""), ("4, ", "[]")])
+@pytest.mark.parametrize("reduce", ["mean", "sum"])
+def test_cross_entropies_written_out(name, steps, mask, reduce, style):
+    """Of targets that sum to what they like, and with weights of the examples or the steps."""
+    definition, target, stage = LOGARITHMS[name]
+    more = f"{', mask = m' if mask else ''}, reduce = {reduce}"
+    module = module_of(
+        f"""loss {definition}
+        model M {{ input x: [{steps}5]  target t: {target.format(steps)}  {f"target m: {mask}" if mask else ""}
+          z = x -> dense(3)  output p = z -> {stage}  output z }}
+        train {{ loss = mine(p, t{more}) }}""",
+        style,
+    )
+    params, batch = generic_point(module, 2, examples=6)
+    if name == "rows":
+        batch["t"] = np.random.default_rng(1).uniform(-0.5, 2, batch["t"].shape)
+    weights = batch.get("m", np.ones(6))
+    losses = cross_entropies(name, module.forward(params, batch)[0]["z"], batch["t"])
+    losses = losses.reshape(6, -1).sum(axis=-1) / (4 if steps and name == "picked" else 1)  # one number a step
+    expected = (weights * losses).sum() / (weights.sum() if reduce == "mean" else 1)
+    np.testing.assert_allclose(module.loss_and_grads(params, batch)[0], expected, rtol=1e-12)
+    assert_gradients(module, params, batch)

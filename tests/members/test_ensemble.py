@@ -50,10 +50,12 @@ def runs(tmp_path_factory):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_member_is_trained_on_a_bag_of_its_own(style):
+@pytest.mark.parametrize("changes", ["", "  augment = noise(0.3, x)"], ids=["as they are", "changed"])
+def test_a_member_is_trained_on_a_bag_of_its_own(changes, style):
     """And validated on what is held back, none of which is in a bag."""
     plain, bagged = (
-        module_of(SPEC.format(train=f"batch = 4  {train}", data=HELD), style) for train in ("", "ensemble = bag(3)")
+        module_of(SPEC.format(train=f"batch = 4  {train}", data=HELD.replace("split", f"{changes}  split", 1)), style)
+        for train in ("", "ensemble = bag(3)")
     )
     for seed in (0, 2):
         rows = np.random.default_rng([seed, 3]).integers(17, size=17)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from errors.runner import dotnn
 
 from dotnn.core.diagnostics import CompileError
 from dotnn.session import Compilation
@@ -83,3 +84,28 @@ def test_one_spec_serves_two_tables_alike(folder):
 def test_a_size_that_is_none(folder, sets):
     with pytest.raises(CompileError):
         compiled(folder, sets, data='source = csv("texts.csv", x = [a, b, c], y = kind)')
+
+
+@pytest.mark.parametrize(
+    ("section", "file"),
+    [("", "arrays.npz"), ('data { source = csv("none.csv", x = [a, b, c], y = kind) }', "texts.csv")],
+)
+def test_a_file_on_the_command_line_says_them(folder, section, file):
+    """Of a spec without data, or instead of the file that it names; the run holds what they were."""
+    (folder / "elsewhere").mkdir()
+    (folder / file).rename(folder / "elsewhere" / file)
+    given = str(folder / "elsewhere" / file)
+    (folder / "any.nn").write_text(f"""model M {{ input x: [n]  target y: class[k]  output p = x -> dense(k, softmax) }}
+{section} train {{ loss = cross_entropy(p, y)  epochs = 2  checkpoint = every(1) }}""")
+    trained = dotnn("train", "any.nn", "--data", given, "--run", "run", folder=folder)
+    assert trained.exit_code == 0, trained.stderr
+    width, classes = (7, 4) if file.endswith("npz") else (3, 3)
+    assert np.load(folder / "run" / "weights.npz")["p.W"].shape == (width, classes)
+    again = dotnn("train", "any.nn", "--data", given, "--run", "run", "--epochs", "3", "--resume", folder=folder)
+    assert again.exit_code == 0, again.stderr
+    found = dotnn("predict", "run", "--input", given, "-o", "p.npz", folder=folder)
+    assert found.exit_code == 0, found.stderr
+    assert np.load(folder / "p.npz")["p"].shape[1] == classes
+    assert dotnn("overfit", "any.nn", "--data", given, "--epochs", "2", folder=folder).exit_code in (0, 1)
+    other = dotnn("train", "any.nn", "--data", str(folder / "none.npz"), "--run", "other", folder=folder)
+    assert other.exit_code == 1 and "is not defined" in other.stderr

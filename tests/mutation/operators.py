@@ -571,20 +571,19 @@ def lost_carry(loop, lines):
 
 @of_loop
 def shifted_step(loop, lines):
-    """the record of another step where that of the step belongs"""
+    """the record, or the piece of a sequence, of another step where that of the step belongs"""
     for node in loop.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.value).endswith("[t]"):
+        if isinstance(node, ast.Assign) and (before := _step_before(node.value, loop)):
+            left = ast.unparse(node.targets[0]).strip("()")
             names = {ast.unparse(part) for part in parts_of(node.targets[0])}
-            yield (
-                node.lineno,
-                f"{ast.unparse(node.targets[0]).strip('()')} = {ast.unparse(node.value)[:-2]}t - 1]",
-                names,
-            )
-    for node, k in carried(loop):
-        value = ast.unparse(parts_of(node.value)[k])
-        if value.endswith("[:, step]"):
-            name = ast.unparse(parts_of(node.targets[0])[k])
-            yield node.lineno, with_part(node, k, value.replace("step]", "step - 1]")), {name}
+            yield node.lineno, f"{f'({left})' if left.endswith(',') else left} = {before}", names
+
+
+def _step_before(value: ast.expr, loop: ast.For) -> str:
+    """`steps[t - 1]` for `steps[t]`, `x[:, k - 1]` for `x[:, k]`; "" where an expression is no such piece."""
+    step, text = ast.unparse(loop.target), ast.unparse(value)
+    ends = [end for end in (f"[{step}]", f"[:, {step}]") if text.endswith(end)]
+    return f"{text[:-1]} - 1]" if isinstance(value, ast.Subscript) and ends else ""
 
 
 @of_loop

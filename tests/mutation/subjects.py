@@ -124,7 +124,7 @@ NETWORKS = {
   target t: [2]
   h = x -> conv2d(4, [3, 2], tanh, stride = [1, 2], pad = [[1, 0], [2, 1]])
   m = h -> maxpool([2, 3], 2, same)
-  g = m -> conv2d(3, [2, 1], pad = [[0, 1], [1, 0]], bias = false)
+  g = m -> conv2d(5, [2, 3], pad = [[1, 0], [2, 1]], bias = false)
   output y = concat(g -> avgpool(2, 1, same) -> maxpool_global, h -> avgpool_global) -> dense(2)
   train: mse(y, t)""",
     "blocks": """
@@ -135,10 +135,10 @@ NETWORKS = {
   output y = m -> flatten -> dense(2)
   train: mse(y, t)""",
     "groups": """
-  input  x: [5, 4, 4]
+  input  x: [5, 3, 8]
   target t: [3]
-  h = x -> conv2d(6, [3, 1], groups = 2, dilation = [2, 1], pad = [[2, 1], [0, 1]])
-  g = h -> depthwise_conv2d([2, 1], tanh, multiplier = 3)
+  h = x -> conv2d(6, [3, 2], groups = 2, dilation = [2, 1], pad = [[2, 1], [1, 2]])
+  g = h -> depthwise_conv2d([2, 3], tanh, pad = [[1, 0], [2, 1]], multiplier = 4)
   output y = g -> avgpool_global -> dense(3)
   train: mse(y, t)""",
     "decoder": """
@@ -213,6 +213,12 @@ NETWORKS = {
   input  x: [3, 2]
   target t: [6]
   output y = x -> sequence_dropout(30%) -> rnn(6, dropout = 30%, recurrent_dropout = 40%)
+  train: mse(y, t)""",
+    "recomputed": """
+  input  x: [6, 2]
+  target t: [5]
+  h = x -> lstm(4, dropout = 30%, recurrent_dropout = 40%, returns = sequence, recompute = 3)
+  output y = h -> rnn(5, recompute = 2)
   train: mse(y, t)""",
 }  # fmt: skip
 

@@ -10,6 +10,7 @@ from functools import cache, partial
 from mutation import fast, trained
 from mutation.operators import LOOPS, OPERATORS, PROLOGUE, Line, parts_of
 from mutation.rules import RULES, Rule, faulty_script, loss_rules
+from mutation.shared import shared_losses
 from mutation.subjects import BATCH, NETWORKS, ROOT_FILE, SUBJECTS, right_script
 from support import as_module
 
@@ -34,7 +35,7 @@ EQUIVALENT = [
     ("flipped_kernel", r"\(1, kernel\).*\[::-1\]\[0\]", "the image of a sequence has one row"),
     (
         "swapped_branches",
-        r"np\.where\((?:np\.tri|r_seen).*, (d_\w+), \1\)",
+        r"np\.where\((?:np\.tri|.*r_seen).*, (d_\w+), \1\)",
         "softmax sends nothing to a masked score",
     ),
     ("lost_mask", r"^d_\w*scores = d_\w*(masked|causal)$", "softmax sends nothing to a masked score"),
@@ -50,12 +51,6 @@ AMBIGUOUS = {
     (
         "shared", "d_distance_from_p_multiply = d_p_multiply * distance + d_p_multiply * distance"
     ): "d_distance",  # in e + e, where e is the same for both factors: is e doubled, or the sum?
-    (
-        "table", "d_slope_each = np.where(dense_z > 0, 0, d_dense)"
-    ): "d_rows_slope",  # the same, in the line itself
-    (
-        "table", "prelu_d_slope: np.where(z > 0, 0, d)"
-    ): "d_rows_slope",  # what is left is the cotangent of slope * z: the factor z may as well be missing from the sum
 }  # fmt: skip
 """Mutants that two lines could have caused: the other one."""
 
@@ -85,7 +80,8 @@ class Mutant:
         """Hand it to the validator, a mistake in what is trained beside the spec; `v4`: element by element, too."""
         if self.beside is not None:
             return self.beside.check(self.source, self.operator)
-        return check_script(self.source, f"{self.subject}.py", batch_size=BATCH.get(self.subject), v4=v4)
+        with shared_losses():
+            return check_script(self.source, f"{self.subject}.py", batch_size=BATCH.get(self.subject), v4=v4)
 
     @property
     def id(self) -> tuple[str, str]:
@@ -222,7 +218,8 @@ def _function_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) ->
     """Yield the mutants of the lines of `backward`, or of the way back through a block or a layer."""
     known: list[str] = []
     body = function.body
-    starts = {name for loop in body if isinstance(loop, ast.For) for n in loop.body for name in assigned_names(n)}
+    loops = [node for node in body if isinstance(node, ast.For)]
+    starts = {name for loop in loops for n in walk_statements(loop.body) for name in assigned_names(n)}
     for node in body:
         if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])).startswith(("d_", "grads[")):
             known += [name] if name.startswith("d_") else []
@@ -241,16 +238,19 @@ def _own(node: ast.stmt) -> tuple[int, ...]:
 
 
 def _mutants_in_loop(subject: str, scene: _Scene, loop: ast.For) -> Iterator[Mutant]:
-    """Yield the mutants of the lines of a loop over time, and those of the loop itself."""
+    """Yield the mutants of the lines of a loop over time, of the loop itself, and of the loops within it.
+
+    Where steps are computed again, the lines that do so are lines of the way back, too.
+    """
     targets = [ast.unparse(t) for n in loop.body if isinstance(n, ast.Assign) for t in parts_of(n.targets[0])]
     steps = tuple(name for name in targets if not name.startswith("d_") and name.isidentifier())
     for node in loop.body:
-        target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
-        name = ast.unparse(target)
-        if isinstance(target, ast.Name) and name.startswith("d_") and not isinstance(node.value, ast.Name):
-            sign = " += " if isinstance(node, ast.AugAssign) else " = "
+        if isinstance(node, ast.For):
+            yield from _mutants_in_loop(subject, scene, node)
+        elif isinstance(node, ast.Assign | ast.AugAssign) and _computes(node):
+            name, sign = _start(node).split(" ")[:2]
             line = Line(name, node.value, (), (), steps, scene.batch)
-            yield from _mutants_of(subject, scene, node, line, (), _own(node), f"{name}{sign}")
+            yield from _mutants_of(subject, scene, node, line, (), _own(node), f"{name} {sign} ")
     for operator, change in LOOPS.items():
         for number, text, spoilt in change(loop, scene.lines):
             lines = [*scene.lines]
@@ -260,9 +260,19 @@ def _mutants_in_loop(subject: str, scene: _Scene, loop: ast.For) -> Iterator[Mut
             yield Mutant(subject, operator, text.partition("  #")[0], "\n".join(lines) + PROLOGUE, (), places)
 
 
+def _computes(node: ast.Assign | ast.AugAssign) -> bool:
+    """Whether a line of a loop makes a value of its own: what only hands one on is attacked as part of the loop."""
+    target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+    if not isinstance(target, ast.Name) or EMPTY.match(ast.unparse(node.value)):
+        return False
+    handed = (ast.Name,) if target.id.startswith("d_") else (ast.Name, ast.Subscript, ast.List)
+    return not isinstance(node.value, handed)
+
+
 def _first_readers(loop: ast.For, names: set[str]) -> tuple[int, ...]:
     """The lines of a loop that assign or read one of these names."""
-    return tuple(n.lineno for n in loop.body if names & {part.id for part in ast.walk(n) if isinstance(part, ast.Name)})
+    lines = [n for n in walk_statements(loop.body) if not isinstance(n, ast.For)]
+    return tuple(n.lineno for n in lines if names & {part.id for part in ast.walk(n) if isinstance(part, ast.Name)})
 
 
 def _helper_mutants(subject: str, scene: _Scene, function: ast.FunctionDef) -> Iterator[Mutant]:

@@ -171,6 +171,12 @@ def test_the_data_are_summed_up(folder, found):
         count = sum(row[name] == value for row in rows)
         assert f"{value}: {count}" in words
     assert "90 for train, 60 for test" in words
+    spread = found.table("Examples of each class of kind")
+    parts = {called: [int(cell.partition(" ")[0]) for cell in row] for called, row in spread.items()}
+    assert np.sum([*parts.values()], axis=0).tolist() == [90, 60]
+    kinds = sorted({row["kind"] for row in rows})
+    assert [*spread] == [f"{i}: {kind}" for i, kind in enumerate(kinds)]
+    assert [sum(row) for row in parts.values()] == [sum(row["kind"] == kind for row in rows) for kind in kinds]
 
 
 def test_the_training_can_be_repeated_by_what_it_says(folder, found):

@@ -51,7 +51,7 @@ IMAGES = """model Images {
   h = image -> conv2d(4, 3, bias = false) -> normed -> relu -> maxpool(2) -> flatten
   output p = h -> dense(4, tanh) -> normed -> dense(3, softmax)
 }
-data { source = npz("data.npz", image = image, t = label) }
+data { source = npz("data.npz", image = image, t = label)  augment = [shift(1), rotate(20), noise(0.1)] }
 train { loss = cross_entropy(p, t)  optim = adam(0.02)  batch = 5  epochs = 2 }"""
 SEQUENCES = """model Sequences {
   input  ids: int[5]

@@ -20,6 +20,8 @@ TRAINED = [
     "and_or", "digits", "digits_batchnorm", "digits_cosine", "four", "iris", "maxout", "non_negative", "one_cycle",
     "perceptron", "plateau", "power_plant", "two_tasks", "xor",
 ]  # fmt: skip
+WITH_XLA = ["digits_batchnorm", "iris", "maxout", "non_negative", "one_cycle", "perceptron", "two_tasks"]
+"""Trained as users do: its compilation takes three times as long as all else. The others show the loop without it."""
 WITHOUT_TENSORBOARD = """
 import runpy, sys
 sys.modules["tensorboard"] = None
@@ -69,6 +71,7 @@ def test_training_ends_where_numpy_ends(name, both, double):
     """The loop itself: XLA, the batches' order, the last small batch, metrics, stop rules, best weights, units."""
     ours, theirs = both(name)
     double(theirs)
+    theirs.XLA = name in WITH_XLA
     data = ours.load_data()
     params, history = ours.train(data, epochs=3, dtype=np.float64)
     their_params, their_history = theirs.train(data, epochs=3)
@@ -93,6 +96,7 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(batch, tmp_path
     options = Options(target="tensorflow")
     file.write_text(compile_model(model_of(RESUMED.format(batch=batch)), options).script, encoding="utf-8")
     script = load_module(file)
+    script.XLA = batch == "4"
     rng = np.random.default_rng(0)
     data = {"x": rng.random((10, 3)), "t": rng.random((10, 1))}
 
@@ -151,6 +155,7 @@ def test_dropout_draws_anew_in_every_step(tmp_path):
     options = Options(target="tensorflow")
     file.write_text(compile_model(model_of(RESUMED.format(batch=4)), options).script, encoding="utf-8")
     script = load_module(file)
+    script.XLA = False
     rng = np.random.default_rng(0)
     data, start = {"x": rng.random((10, 3)), "t": rng.random((10, 1))}, script.init_params(0)
     first, again, other = (script.train(data, epochs=1, seed=seed, params=start)[0] for seed in (1, 1, 2))
@@ -241,6 +246,7 @@ def test_a_frozen_layer_stays_as_it_is(batch, tmp_path):
     text = f"""model M {{ input x: [2]  target t: [1]  h = x -> dense(3, tanh)  output y = h -> dense(1) }}
     train {{ loss = mse(y, t)  optim = adam(0.1)  batch = {batch} }}"""
     script = written(text, tmp_path / "frozen.py")
+    script.XLA = False
     rng = np.random.default_rng(0)
     parts, scaling = script.prepare({"x": rng.normal(size=(8, 2)), "t": rng.normal(size=(8, 1))})
     model = script.build_model()
@@ -252,37 +258,43 @@ def test_a_frozen_layer_stays_as_it_is(batch, tmp_path):
     assert moved == {"y.W", "y.b"}
 
 
-def test_command_line(tmp_path):
-    """Train, predict and check as a program; the NumPy script predicts the same from the same folder.
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A folder with the scripts of a spec, where a process has trained that for TensorFlow: it takes seconds to begin.
 
-    A process of its own trains with TensorFlow; what follows runs in this one, as it takes seconds to begin.
+    The package `tensorboard` is not there for it.
     """
-    spec = SPECS / "iris.nn"
-    scripts = {}
-    for target in ("numpy", "tensorflow"):
-        scripts[target] = tmp_path / f"for_{target}.py"
-        style = "fast" if target == "numpy" else ""
-        scripts[target].write_text(compile_spec(str(spec), Options(style, target=target)).script, encoding="utf-8")
+    folder, spec = tmp_path_factory.mktemp("ran"), SPECS / "iris.nn"
+    for target, style in (("numpy", "fast"), ("tensorflow", "")):
+        script = compile_spec(str(spec), Options(style, target=target)).script
+        (folder / f"for_{target}.py").write_text(script, encoding="utf-8")
+    words = ["train", "--data", spec.parent / "data" / "iris.csv", "--epochs", 4, "--out", "out"]
+    words += ["--export", "saved", "--tensorboard", "logs"]
+    command = [sys.executable, "-c", WITHOUT_TENSORBOARD, "for_tensorflow.py", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_command_line(ran):
+    """Train, predict and check as a program; the NumPy script predicts the same from the same folder."""
+    folder, text = ran
 
     def run(target, *arguments):
-        command = [sys.executable, scripts[target], *map(str, arguments)]
-        if target == "tensorflow" and arguments[0] != "train":
-            done = run_program(scripts[target], *arguments, folder=tmp_path)
+        if target == "tensorflow":
+            done = run_program(folder / "for_tensorflow.py", *arguments, folder=folder)
         else:
-            done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+            command = [sys.executable, "for_numpy.py", *map(str, arguments)]
+            done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    out = tmp_path / "out"
-    text = run(
-        "tensorflow", "train", "--data", spec.parent / "data" / "iris.csv", "--epochs", 2, "--out", out,
-        "--export", tmp_path / "saved",
-    )  # fmt: skip
-    assert "stopped by epochs after 2 epochs" in text
+    out = folder / "out"
+    assert "stopped by epochs after 4 epochs" in text
     results = {"weights.npz", "model.keras", "history.csv", "scaling.json", "labels.json"}
     assert {path.name for path in out.iterdir()} == results
-    assert (tmp_path / "saved" / "saved_model.pb").is_file()
-    (tmp_path / "new.csv").write_text("sepal_length,sepal_width,petal_length,petal_width\n5,3,1,0.2\n6,3,5,2\n")
+    assert (folder / "saved" / "saved_model.pb").is_file()
+    (folder / "new.csv").write_text("sepal_length,sepal_width,petal_length,petal_width\n5,3,1,0.2\n6,3,5,2\n")
     tables = [
         list(csv.reader(run(target, "predict", "--weights", out, "--input", "new.csv").splitlines()))
         for target in ("numpy", "tensorflow")
@@ -291,7 +303,7 @@ def test_command_line(tmp_path):
     ours, theirs = (np.array([row[:3] for row in table[1:]], float) for table in tables)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5)
     run("tensorflow", "predict", "--weights", out, "--input", "new.csv", "-o", "new.npz")
-    with np.load(tmp_path / "new.npz") as stored:
+    with np.load(folder / "new.npz") as stored:
         np.testing.assert_allclose(stored["p"], theirs, rtol=1e-5)
         assert stored["species"].tolist() == [row[3] for row in tables[1][1:]]
     assert run("tensorflow", "check").splitlines()[-1] == "PASS"
@@ -338,17 +350,12 @@ def test_lsuv_starts_from_the_same_weights():
         np.testing.assert_allclose(values[value].var(), 1, atol=0.1)
 
 
-def test_what_tensorboard_is_told(tmp_path):
+def test_what_tensorboard_is_told(ran):
     """The event file holds the figures of history.csv, as scalars, although the package is not installed."""
-    script = tmp_path / "iris.py"
-    script.write_text(compile_spec(str(SPECS / "iris.nn"), Options(target="tensorflow")).script, encoding="utf-8")
-    train = ["train", "--data", SPECS / "data" / "iris.csv", "--epochs", 4, "--out", tmp_path / "out"]
-    command = [sys.executable, "-c", WITHOUT_TENSORBOARD, script, *train, "--tensorboard", tmp_path / "logs"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    with open(tmp_path / "out" / "history.csv", newline="") as file:
+    folder, _ = ran
+    with open(folder / "out" / "history.csv", newline="") as file:
         records = [{k: float(value) for k, value in row.items() if k != "epoch"} for row in csv.DictReader(file)]
-    (events,) = (tmp_path / "logs").iterdir()
+    (events,) = (folder / "logs").iterdir()
     written = [{} for _ in records]
     for event in tf.compat.v1.train.summary_iterator(str(events)):
         for value in event.summary.value:

@@ -251,9 +251,7 @@ class Banners:
         """Return `# h1 = dense(3, sigmoid)    power_plant.nn:5`."""
         call = self.calls.get(node.layer)
         text = f"{node.layer} = {call}" if call else node.layer
-        place = self.place(node)
-        room = WIDTH - 2 * INDENT - len(f"# {place}")
-        return f"# {text if len(text) <= room else f'{text[: room - 2].rstrip()} …'}{place}"
+        return headed(text, self.place(node))
 
     def place(self, node: Node) -> str:
         """Return the place in the spec, two blanks before it."""
@@ -261,6 +259,12 @@ class Banners:
             return ""
         source = self.model.source
         return f"    {printable(source.at(node.span.start)[0].file)}:{source.line_of(node.span)}"
+
+
+def headed(text: str, place: str) -> str:
+    """Return a comment that ends with a place of the spec; a text that is too long for the line is cut."""
+    room = WIDTH - 2 * INDENT - len(f"# {place}")
+    return f"# {text if len(text) <= room else f'{text[: room - 2].rstrip()} …'}{place}"
 
 
 def wrapped(prefix: str, items: Sequence[str], suffix: str, room: int = 0) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dotnn.codegen import training
+from dotnn.codegen.spec_places import SpecPlaces
+from dotnn.model.definitions.penalty import DefinedConstraint
 from dotnn.model.model import Model, Train
 
 TRAIN_ARGUMENTS = [
@@ -24,3 +26,14 @@ def constraints(model: Model) -> list[tuple[str, str]]:
             weight = f'params["{name}"]'
             found.append((f"{weight}[...]", str(p.constraint.entry.written(weight, p.constraint.attrs, p.shape))))
     return found
+
+
+def constraint_places(model: Model) -> dict[str, tuple[str, str]]:
+    """Return what the spec says, and where, of the assignments of `constrain` by constraints that it defines."""
+    spec = SpecPlaces(model.source)
+    spans = {
+        f'params["{name}"][...]': p.constraint.entry.formula.section.span
+        for name, p in model.params.items()
+        if p.constraint is not None and isinstance(p.constraint.entry, DefinedConstraint)
+    }
+    return {target: (spec.text(span), spec.place(span)) for target, span in spans.items()}

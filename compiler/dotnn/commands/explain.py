@@ -50,7 +50,7 @@ def command(
     from dotnn.running.output import check_output, write_text
     from dotnn.session import Compilation
 
-    begun = Compilation.read(spec, sets)
+    begun = Compilation.read(spec, sets, data=data)
     warn(begun.warnings)
     asked = Numbers(example, data, jacobian, forward, digits, section)
     if output in (None, "-"):

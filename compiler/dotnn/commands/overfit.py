@@ -29,7 +29,7 @@ def command(
     from dotnn.running.threads import choose_threads
     from dotnn.session import Compilation
 
-    begun = Compilation.read(spec, sets)
+    begun = Compilation.read(spec, sets, data=data)
     warn(begun.warnings)
     choose_threads(begun.model)  # before NumPy is imported
     from dotnn.commands.seeing.overfit import learned_by_heart

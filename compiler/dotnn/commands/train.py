@@ -59,7 +59,7 @@ def _trained(spec: str, sets: tuple[str, ...], options: dict[str, Any]) -> int:
     from dotnn.running.threads import choose_threads
     from dotnn.session import Compilation
 
-    begun = Compilation.read(spec, sets)
+    begun = Compilation.read(spec, sets, data=options["data"])
     warn(begun.warnings)
     choose_threads(begun.model)  # before NumPy is imported
     from dotnn.commands.training.prepare import Request

@@ -164,6 +164,11 @@ class Op:
         names = dict(zip(self.names(len(node.ins)), map(name_of, node.ins), strict=True))
         return spell(substitute(self._read(line or self.numpy, node), names), dialect, helpers)
 
+    def read_by(self, node: Node, line: Line) -> tuple[Value, ...]:
+        """Return the operands that the node's line reads, or another over its operands and attributes."""
+        named = reads(self._read(line or self.numpy, node))
+        return tuple(v for name, v in zip(self.names(len(node.ins)), node.ins, strict=True) if name in named)
+
     def _read(self, line: Line, node: Node) -> Expr:
         """Return a line as a formula, the attributes that it reads as constants; operands hide those of their name."""
         given = line if isinstance(line, str | Expr) else line(node)

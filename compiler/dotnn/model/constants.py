@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
 
+from dotnn.core import decimals
 from dotnn.core.arguments import Duration, Member, Symbol, show
 from dotnn.core.diagnostics import Span
 from dotnn.core.limits import MAX_NUMBER
@@ -18,12 +18,12 @@ from dotnn.syntax import nodes
 WORDS: dict[str, bool] = {"true": True, "false": False}
 
 _ARITHMETIC: dict[str, Callable[[float, float], float | complex]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "^": operator.pow,
-    "mod": operator.mod,
+    "+": decimals.plus,
+    "-": decimals.minus,
+    "*": decimals.times,
+    "/": decimals.over,
+    "^": decimals.power,
+    "mod": decimals.mod,
 }
 
 

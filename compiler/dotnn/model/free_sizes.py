@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,23 @@ def bound_sizes(
     return found
 
 
+def sizes_in(file: nodes.File, source: Source, sets: Sequence[str], data: Path, measure: Measure) -> tuple[str, ...]:
+    """Return what a data file says of free names that no text of `--set` binds, as such texts: `n=4`.
+
+    Nothing is said of what the file does not tell: `bound_sizes` reports it.
+    """
+    sections = {s.keyword: s for s in file.sections if isinstance(s, nodes.Section)}
+    params, section = sections.get("params"), sections.get("model")
+    named = [s.name.id for s in params.statements if isinstance(s, nodes.Assign)] if params else []
+    free = free_names(section, [*named, *(text.partition("=")[0].strip() for text in sets)])
+    reader = _Reader(sections.get("data"), source, measure, data)
+    found: dict[str, int] = {}
+    for decl in _declarations(section) if free else ():
+        with suppress(ValueError):
+            found |= {name: size.size for name, size in reader.sizes(decl) if name in free}
+    return tuple(f"{name}={size}" for name, size in found.items())
+
+
 def _agree(
     found: dict[str, Size | Poison],
     name: str,
@@ -93,9 +111,12 @@ def _near(name: str, known: Sequence[str]) -> str:
 
 
 class _Reader:
-    """Reads off the `data` section what the shape of an example is."""
+    """Reads off the `data` section what the shape of an example is; `file`, or the folder, stands for its file."""
 
-    def __init__(self, data: nodes.Section | None, source: Source, measure: Measure | None) -> None:
+    def __init__(
+        self, data: nodes.Section | None, source: Source, measure: Measure | None, file: Path | None = None
+    ) -> None:
+        self.file = file
         self.given = {s.name.id: s.value for s in data.statements if isinstance(s, nodes.Assign)} if data else {}
         self.folder, self.measure = folder_of(source), measure
         self.call = self.given.get("source")
@@ -123,6 +144,9 @@ class _Reader:
         if isinstance(inline, nodes.List):
             shape = _nested(inline)[1:]
             return (*shape, 1 + _largest(inline)) if classes else shape, f"the rows of {name}"
+        if self.call is None and self.file is not None and self.measure is not None:  # arrays by their own names
+            shape, count = self.measure("npz", self.file, [name], classes)
+            return (*shape, count) if classes else shape, f"{name} in {self.file.name}"
         if not isinstance(self.call, nodes.Call) or self.call.func.id not in SOURCES:
             raise ValueError("")
         words = self._words(name)
@@ -154,7 +178,8 @@ class _Reader:
         assert isinstance(self.call, nodes.Call)
         name = self._path()
         try:
-            path = path_within(self.folder, self.folder, name.value, name.span, FILE_HELP, OUTSIDE_HELP)
+            path = self.file or path_within(self.folder, self.folder, name.value, name.span, FILE_HELP, OUTSIDE_HELP)
+            path = path / name.value if path.is_dir() else path
         except Fail as failure:
             raise ValueError(failure.diagnostic.message) from None
         if self.measure is None or not path.is_file():

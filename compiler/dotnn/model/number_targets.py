@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dotnn.core import decimals
 from dotnn.core.arguments import NUMBER, Arg
 from dotnn.core.diagnostics import Span
 from dotnn.ir import expr as tree
@@ -91,5 +92,5 @@ def _folded(expr: Expr) -> Expr:
         case Binary("*", Number(0), Name() | Call() | Binary()) | Binary("*", Name() | Call() | Binary(), Number(0)):
             return Number(0)
         case Binary("-", Number(a), Number(b)):
-            return tree.number(a - b)
+            return tree.number(decimals.minus(a, b))
     return without_units(expr)

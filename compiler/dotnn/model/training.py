@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from dotnn.core.arguments import Bound
@@ -60,8 +61,8 @@ class LossTerm:
         """The paths of all values of the network that are compared with something."""
         return (self.output,) if self.formula is None else tuple(r.value for r in self.reads.values() if r.value)
 
-    @property
-    def targets(self) -> dict[str, str]:
+    @cached_property
+    def targets(self) -> Mapping[str, str]:
         """What each target holds that it reads."""
         reads = [Read(target=self.target, kind=self.target_kind)] if self.formula is None else [*self.reads.values()]
         return {r.target: r.kind for r in (*reads, self.mask) if r.target}

@@ -81,7 +81,9 @@ class _Build:
         terms = [(self.loss(t), t.weight) for t in self.model.train.losses]
         for name, p in self.model.params.items():
             if p.penalty is not None:
-                with self.builder.at(f"{PENALTY_OF}{name}", p.span, f"{p.penalty.name}_{identifier(name)}"):
+                entry = p.penalty.entry
+                span = entry.formula.section.span if isinstance(entry, DefinedPenalty) else p.span
+                with self.builder.at(f"{PENALTY_OF}{name}", span, f"{p.penalty.name}_{identifier(name)}"):
                     terms.append((self.penalty(p, p.penalty), 1))
         if len(terms) == 1 and terms[0][1] == 1:
             return terms[0][0]

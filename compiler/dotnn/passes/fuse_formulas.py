@@ -40,45 +40,48 @@ def fuse_formulas(graph: Graph) -> Graph:
 def _fused(node: Node, producers: Mapping[int, Node], targets: Set[int]) -> Node:
     if node.op != "total_of_examples" or node.phase != "loss" or node.ins[0].id not in producers:
         return node
-    terms, features = producers[node.ins[0].id], node.attrs["features"]
-    found = _of_classes(terms, node, producers) if features == 1 else None
-    found = found or _of_two(terms, node)
+    terms, factor = producers[node.ins[0].id], node.attrs["factor"]
+    if _polynomial_of(terms) == Counter({("x0",): -1}) and terms.ins[0].id in producers:
+        terms, factor = producers[terms.ins[0].id], -factor
+    found = _of_classes(terms, factor, producers) or _of_two(terms, factor)
     if found is None:
         return node
     op, z, target, more = found
     if target.id not in targets:  # what the network computes gets a gradient, too
         return node
-    attrs = {"reduce": node.attrs["reduce"], "class_weight": None, "features": features, **more}
-    return replace(node, rule=OPS[op], ins=(z, target), attrs=attrs)
+    attrs = {"reduce": node.attrs["reduce"], "class_weight": None, "features": node.attrs["features"], **more}
+    return replace(node, rule=OPS[op], ins=(z, target, *node.ins[2:]), attrs=attrs)
 
 
-def _of_classes(terms: Node, node: Node, producers: Mapping[int, Node]) -> Fused | None:
+def _of_classes(terms: Node, factor: float, producers: Mapping[int, Node]) -> Fused | None:
     """Return the cross-entropy of a softmax, None where it is none."""
-    if node.attrs["factor"] != -1:
+    if factor != -1:
         return None
+    op = "softmax_cross_entropy"
     if terms.op == "pick":
         log_p, target = terms.ins
-    elif _polynomial_of(terms) == Counter({("x0", "x1"): 1}) and node.ins[0].type == terms.ins[0].type:
+    elif _polynomial_of(terms) == Counter({("x0", "x1"): 1}) and terms.out.type == terms.ins[0].type:
+        op = "softmax_cross_entropy_of_rows"  # nobody has said that the numbers of the target sum to one
         log_p, target = sorted(terms.ins, key=lambda v: not _is_log_softmax(v, producers))
     else:
         return None
-    if not _is_log_softmax(log_p, producers) or len(log_p.type.example) != 1:
+    if not _is_log_softmax(log_p, producers):
         return None
-    return "softmax_cross_entropy", producers[log_p.id].ins[0], target, {"smoothing": 0.0}
+    return op, producers[log_p.id].ins[0], target, {"smoothing": 0.0}
 
 
 def _is_log_softmax(value: Value, producers: Mapping[int, Node]) -> bool:
     return value.id in producers and producers[value.id].op == "log_softmax"
 
 
-def _of_two(terms: Node, node: Node) -> Fused | None:
+def _of_two(terms: Node, factor: float) -> Fused | None:
     """Return the cross-entropy of sigmoids, None where it is none."""
     found = _polynomial_of(terms)
     if found is None or len(terms.ins) != 2 or any(v.type != terms.out.type for v in terms.ins):
         return None
     for z, t in ((0, 1), (1, 0)):
         wanted = Counter({(f"softplus x{z}",): 1, ("x0", "x1"): -1})
-        if Counter({atoms: node.attrs["factor"] * k for atoms, k in found.items()}) == wanted:
+        if Counter({atoms: factor * k for atoms, k in found.items()}) == wanted:
             return "sigmoid_bce", terms.ins[z], terms.ins[t], {}
     return None
 

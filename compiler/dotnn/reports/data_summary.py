@@ -12,6 +12,9 @@ from dotnn.model.model import Model
 MOST_COLUMNS = 40
 """Of more columns, the pixels of an image say, one row says all."""
 MOST_TEXTS = 20
+MOST_CLASSES = 20
+"""Of more classes, such as words, some are rare by nature."""
+Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,48 @@ class Column:
     most: float | None = None
     deviation: float | None = None
     said: str = ""
+
+
+def class_counts(values: np.ndarray, kind: str) -> np.ndarray | None:
+    """Return how often each class occurs in a prepared target of a kind; None where it has no classes, or many.
+
+    One-hot rows are classes, and so are the 0 and 1, or the -1 and 1, of a single unit.
+    """
+    target = np.asarray(values)
+    if kind.startswith("class:"):
+        count = int(kind.partition(":")[2])
+        return np.bincount(target.reshape(-1).astype(int), minlength=count) if count <= MOST_CLASSES else None
+    if kind == "distribution" and target.shape[-1] <= MOST_CLASSES and np.isin(target, (0, 1)).all():
+        return np.asarray(target.reshape(-1, target.shape[-1]).sum(axis=0))
+    low = {"unit": 0, "binary": 0, "sign": -1}.get(kind)
+    if low is not None and target.shape[1:] == (1,) and np.isin(target, (low, 1)).all():
+        return np.bincount((target.reshape(-1) > low).astype(int), minlength=2)
+    return None
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How often each class of a target occurs: for each class what it is called, and its count in every part."""
+
+    target: str
+    parts: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[int]]]
+
+
+def balances(model: Model, parts: Mapping[str, Arrays], labels: Mapping[str, Sequence[str]]) -> Iterator[Balance]:
+    """Yield how the classes of each target are spread over the parts, each by its number and its text."""
+    known = {term.target: term.target_kind for term in model.train.losses}
+    for name, kind in known.items():
+        counts = {part: class_counts(some[name], kind) for part, some in parts.items() if name in some}
+        found = {part: count for part, count in counts.items() if count is not None}
+        if not found or len(found) < len(parts):
+            continue
+        texts, first = labels.get(name, ()), -1 if kind == "sign" else 0
+        size = len(next(iter(found.values())))
+        numbers = [first, 1] if size == 2 else list(range(size))
+        called = [f"{n}: {texts[i]}" if i < len(texts) else str(n) for i, n in enumerate(numbers)]
+        rows = [(called[i], [int(count[i]) for count in found.values()]) for i in range(size)]
+        yield Balance(name, [*found], rows)
 
 
 def columns(model: Model, raw: Mapping[str, np.ndarray], labels: Mapping[str, Sequence[str]]) -> list[Column]:

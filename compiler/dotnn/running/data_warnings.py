@@ -19,12 +19,18 @@ def table_warnings(
 ) -> Iterator[Diagnostic]:
     """Yield the warnings about a table that has been read; `labels` are the texts of its classes."""
     for name, texts in labels.items():
-        count = int(kinds[name].partition(":")[2])
+        count, column = int(kinds[name].partition(":")[2] or 2), source.fields[name][0]
+        if counted_from_one(texts):
+            yield messages.warnings.from_one(source.span, column, count)
         if len(texts) < count:
-            column = source.fields[name][0]
             yield messages.warnings.few_classes(source.span, column, list(texts), count)
     for name, array in arrays.items():
         yield from _constant_columns(source, name, array.reshape(len(array), -1))
+
+
+def counted_from_one(texts: Sequence[str]) -> bool:
+    """Whether the texts of classes are the numbers from 1 on."""
+    return len(texts) > 0 and list(texts) == [str(number) for number in range(1, len(texts) + 1)]
 
 
 def _constant_columns(source: FileSource, name: str, rows: np.ndarray) -> Iterator[Diagnostic]:

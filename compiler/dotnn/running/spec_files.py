@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -16,16 +16,18 @@ import numpy as np
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
 from dotnn.core.registry import module_of, origin
 from dotnn.library.sources import DataSource
+from dotnn.model import messages
 from dotnn.model.files import path_beside, stop
 from dotnn.model.model import FileSource, Model
-from dotnn.model.raw import raw_declarations, read_kinds
+from dotnn.model.raw import Declaration, raw_declarations, read_kinds
 from dotnn.reports.console import warn
 from dotnn.running.converted import load_converted
 from dotnn.running.data_errors import NO_TABLE, all_faults, from_data_error, own_error
 from dotnn.running.data_help import in_table
-from dotnn.running.data_warnings import table_warnings
+from dotnn.running.data_warnings import counted_from_one, table_warnings
 from dotnn_runtime.predict_io import ArrayReader, TableReader
 from dotnn_runtime.script.arrays import check_arrays
+from dotnn_runtime.script.csv_file import from_one
 from dotnn_runtime.script.errors import DataError
 from dotnn_runtime.script.npz_file import read_npz
 from dotnn_runtime.script.series import in_windows
@@ -66,7 +68,7 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
     if model.data is not None and source is None and given is None:
         return {name: np.asarray(rows) for name, rows in model.data.inline.items()}, {}
     if source is not None and source.formats:
-        arrays, labels = _array_files(model, source, given), Labels()
+        arrays, labels = _array_files(model, source, given)
     elif source is not None and source.entry.converted:
         arrays, labels = load_converted(model, source, given)
     else:
@@ -77,7 +79,7 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
     parts = {"train": arrays}
     for part, file in model.data.files.items():
         if file.formats:
-            parts[part] = _array_files(model, file, given)
+            parts[part], _ = _array_files(model, file, given, labels)
         elif file.entry.converted:
             parts[part], _ = load_converted(model, file, given, labels)
         else:
@@ -86,20 +88,28 @@ def load_examples(model: Model, given: str | None = None) -> tuple[Arrays, Label
     return join_parts(parts), labels
 
 
-def _array_files(model: Model, source: FileSource, given: str | None) -> Arrays:
-    """Return the arrays that have a file each. Raises `CompileError`, at the name of the file that is wrong."""
+def _array_files(
+    model: Model, source: FileSource, given: str | None, labels: Labels | None = None
+) -> tuple[Arrays, Labels]:
+    """Return the arrays that have a file each, and the labels of classes that are counted from 1.
+
+    Raises `CompileError`, at the name of the file that is wrong.
+    """
     arrays: Arrays = {}
+    labels = dict(labels or {})
     declared = {name: kind for name, kind in raw_declarations(model).items() if name in source.fields}
     for name, (file,) in source.fields.items():
         span = source.places[file]
         path = _beside(model, file, span, given)
         try:
             array = single_reader(source.reader(name))(path)
+            alone, told = _from_zero(model, source, {name: array}, {name: declared[name]}, labels)
+            array, labels = alone[name], labels | told
             arrays |= check_arrays({name: array}, {name: declared[name]})
         except DataError as error:
             raise stop(model, from_data_error(error, span, file)) from None
     try:
-        return check_arrays(arrays, declared)
+        return check_arrays(arrays, declared), labels
     except DataError as error:
         raise stop(model, from_data_error(error, source.span)) from None
 
@@ -132,12 +142,37 @@ def _checked(
     declared = {name: kind for name, kind in raw_declarations(model).items() if name != "part"}
     try:
         if source is None:
-            arrays, labels = read_npz(path, {name: name for name in declared}), Labels()
+            arrays = read_npz(path, {name: name for name in declared})
         else:
             arrays, labels = _read(path, source, model, labels)
+        arrays, labels = _from_zero(model, source, arrays, declared, labels)
         return check_arrays(arrays, declared), labels
     except DataError as error:
         raise _located(model, _in_table(model, error, path), *named) from None
+
+
+def _from_zero(
+    model: Model, source: FileSource | None, arrays: Arrays, declared: Mapping[str, Declaration], labels: Labels
+) -> tuple[Arrays, Labels]:
+    """Return arrays whose classes are counted from 0, and with the labels those that are counted from 1.
+
+    Of a table the reader has done so.
+    """
+    if source is not None and source.entry.table:
+        return arrays, labels
+    found, named = dict(arrays), dict(labels)
+    for name, (kind, _) in declared.items():
+        values = np.asarray(arrays.get(name, ()))
+        if not kind.startswith("class") or values.dtype.kind not in "iu":
+            continue
+        count = int(kind.partition(":")[2])
+        if from_one(values, kind) and name not in labels:
+            named[name] = [str(number) for number in range(1, count + 1)]
+            span = source.span if source is not None else model.train.losses[0].span
+            warn((render(messages.warnings.from_one(span, name, count), model.source),))
+        if counted_from_one(named.get(name, ())):
+            found[name] = values.astype(np.int64) - 1
+    return found, named
 
 
 def _beside(model: Model, name: str, span: Span, given: str | None) -> Path:
@@ -154,7 +189,7 @@ def _beside(model: Model, name: str, span: Span, given: str | None) -> Path:
 def _read(path: Path, source: FileSource, model: Model, known: Labels) -> tuple[Arrays, Labels]:
     """Return what the reader of a source finds at `path`: tables also have the texts of classes, if not `known`."""
     if not source.entry.table:
-        return array_reader(source.entry)(path, {name: keys[0] for name, keys in source.fields.items()}), {}
+        return array_reader(source.entry)(path, {name: keys[0] for name, keys in source.fields.items()}), known
     reader, columns = table_reader(source.entry), {name: list(columns) for name, columns in source.fields.items()}
     kinds = read_kinds(model)
     with warnings.catch_warnings(action="ignore"):  # what they say is said below, with its place in the spec

@@ -40,7 +40,9 @@ def read_csv(
     `text` its cells, `(n,)`, a `key` numbers or else its cells; where a kind ends in "?", a cell without a
     number becomes NaN. A
     class column holds integers, kept as they are, or strings, which become indices: by their place in
-    `labels[name]` where given, else in sorted order; a mixture is refused. `labels` in the result holds the
+    `labels[name]` where given, else in sorted order; a mixture is refused. Integers from 1 to the number of
+    classes have the labels "1", "2", …, and are counted from 0. The two strings of a column of kind `unit`,
+    `binary` or `sign` become 0 and 1, or -1 and 1, in sorted order, (n, 1). `labels` in the result holds the
     strings of every class that has some; where they are fewer than the classes of its kind, a warning says
     so. Blank lines are skipped, blanks around a cell ignored. Raises DataError, which tells all that is wrong
     with numbers and rows; files above 512 MiB are refused.
@@ -85,7 +87,15 @@ def of_kind(columns: np.ndarray, kind: str) -> np.ndarray | None:
     whole = columns.astype(np.int64)
     if not kind.startswith("class"):
         return whole
+    if from_one(whole, kind):
+        return None
     return whole[:, 0] if whole.shape[1] == 1 else whole
+
+
+def from_one(classes: np.ndarray, kind: str) -> bool:
+    """Whether whole numbers count the classes of a kind `class:N` from 1: 1 and N are the least and most."""
+    count = int(kind.partition(":")[2] or 0)
+    return bool(count and len(classes) and classes.min() == 1 and classes.max() == count)
 
 
 def number_table(
@@ -205,6 +215,10 @@ class CsvTable:
         if kind.startswith("class"):
             array, texts = self.classes(columns, kind, labels)
             return array, {name: texts} if texts else {}
+        two = kind in ("unit", "binary", "sign")
+        if two and (labels is not None or self.has_words(columns)):
+            array, texts = self.classes(columns, "class:2", labels)
+            return np.where(array == 1, 1.0, -1.0 if kind == "sign" else 0.0)[:, None], {name: texts}
         if kind == "date":
             self.parsed(columns[0], check_date, "a date such as 2024-03-01")
         if kind in ("text", "date"):
@@ -217,6 +231,14 @@ class CsvTable:
         parse = self.form.optional if kind.endswith("?") else self.form.number
         cells = [self.parsed(column, parse, "a finite number") for column in columns]
         return np.array(cells, dtype=np.float64).T, {}
+
+    def has_words(self, names: list[str]) -> bool:
+        """Whether a single column holds words, and no number."""
+        if len(names) != 1:
+            return False
+        cells = [row[self.index(names[0])] for row in self.rows]
+        kinds = {kind_of_class(cell) for cell in cells if cell}
+        return kinds == {"text"}
 
     def index(self, name: str) -> int:
         """Return the place of a column, from 0."""
@@ -301,6 +323,9 @@ class CsvTable:
         if labels is None and all(reads(parse_integer, cell) for row in cells for cell in row):
             known, found = [], [[parse_integer(cell) for cell in row] for row in cells]
             indices = np.array(found, dtype=np.int64)
+            if from_one(indices, kind):
+                known = [str(number) for number in range(1, int(indices.max()) + 1)]
+                indices -= 1
         else:
             for name, column in places.items() if labels is None else ():
                 self.check_texts(name, column)

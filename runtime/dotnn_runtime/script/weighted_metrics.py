@@ -111,7 +111,10 @@ def weighted_r2(output: np.ndarray, target: np.ndarray, weights: np.ndarray) -> 
     count = weights_along(weights, target)
     there = (count > 0).sum(axis=0) > 1
     share = count / np.where(there, count.sum(axis=0), 1)
-    errors, deviations = target - output, target - (share * target).sum(axis=0)
+    least = np.where(count > 0, target, np.inf).min(axis=0)
+    same = least == np.where(count > 0, target, -np.inf).max(axis=0)  # their mean may be off by rounding
+    mean = np.where(same, least, (share * target).sum(axis=0))
+    errors, deviations = target - output, target - mean
     size = power_of_two(errors, deviations)
     sse = np.sum(share * np.square(errors / size), axis=0)
     sst = np.sum(share * np.square(deviations / size), axis=0)

@@ -89,9 +89,9 @@ def _on_a_changed_line(blame: Blame | None, script: str, changed: dict[int, str]
         return blame
     text = script.splitlines()[line - 1].partition("  # ")[0].strip()
     # A line of the backward pass that is as compiled can only be wrong for a forward pass that is not.
-    if blame is not None and blame.functions:
-        return replace(blame, line=line, text=text)
     place = Structure(script, parse_script(script)).place(line)
+    if blame is not None and blame.functions:
+        return replace(blame, line=line, text=text, spec_line=place.spec_line or blame.spec_line)
     words = "The spec's network gives another result."
     return Blame(function, "", place.op, place.spec_line, line, text, "another result", words)
 

@@ -47,7 +47,7 @@ def _compared(
     elif values.shape != target.shape:
         return
     elif kind in ("unit", "sign", "binary") and np.isin(target, (0, 1, -1)).all():
-        yield from _units(term, name, values, target, signs=kind == "sign")
+        yield from _units(run, term, name, values, target)
     else:
         rows = len(target) if weights is None else weights.size
         yield _numbers(run, term, name, outputs[name], target, rows)
@@ -100,13 +100,14 @@ def _classes(run: Run, term: LossTerm, name: str, values: Array, actual: Array) 
     return Classes(name, term.target, labels, scores, actual.reshape(-1), probable)
 
 
-def _units(term: LossTerm, name: str, values: Array, target: Array, *, signs: bool) -> Iterator[Classes]:
+def _units(run: Run, term: LossTerm, name: str, values: Array, target: Array) -> Iterator[Classes]:
     """Yield each unit of an output as two classes: of probabilities from 0 to 1, or of scores about 0."""
+    signs = term.target_kind == "sign"
     columns, wanted = values.reshape(len(values), -1), target.reshape(len(target), -1)
     for j in range(columns.shape[1]):
         p, where = columns[:, j], f"[{j}]" if columns.shape[1] > 1 else ""
         scores = np.stack([-p if signs else 1 - p, p], axis=1)
-        labels = ("-1", "1") if signs else ("0", "1")
+        labels = run.kept.labels.get(term.target) or (("-1", "1") if signs else ("0", "1"))
         yield Classes(f"{name}{where}", f"{term.target}{where}", labels, scores, wanted[:, j] > 0, not signs, 1)
 
 

@@ -35,8 +35,10 @@ def keep_predictions(run: Run, examples: Arrays, file: str, *, outputs: Arrays |
 
 
 def _worded(values: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-    """Return the texts of class numbers, or of rows with a single 1; other numbers as they are."""
+    """Return the texts of class numbers, of rows with a single 1, or of two signs; other numbers as they are."""
     numbers = np.asarray(values)
+    if len(texts) == 2 and numbers.shape[1:] == (1,):
+        numbers = (numbers[:, 0] > 0).astype(int)
     if (
         texts
         and numbers.shape[1:] == (len(texts),)

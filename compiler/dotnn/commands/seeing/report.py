@@ -14,7 +14,7 @@ from dotnn.commands.explaining.script import explanation
 from dotnn.commands.seeing.figures import figures_of
 from dotnn.commands.seeing.look import seen_of
 from dotnn.commands.seeing.run import Run
-from dotnn.reports.data_summary import columns
+from dotnn.reports.data_summary import balances, columns
 from dotnn.reports.findings import Fault, diagnosis
 from dotnn.reports.page.document import PagePart, page
 from dotnn.reports.page.markup import paragraph
@@ -53,7 +53,8 @@ def _parts(run: Run, data: str | None, seen: Seen, faults: Sequence[Fault]) -> I
     raw, labels = load_examples(run.model, run.source if data is None else data)
     yield spec_part({"spec.nn": run.model.source.text, **used_files(run.model.source)}, run.begun.sets)
     yield network_part(run.model)
-    yield data_part(run.model, columns(run.model, raw, labels), _sizes(seen))
+    balance = balances(run.model, seen.parts, run.kept.labels)
+    yield data_part(run.model, columns(run.model, raw, labels), _sizes(seen), balance)
     yield figures_part(figures_of(run, dict(seen.parts[seen.part]), seen.part).as_json())
     yield diagnosis_part(seen, faults)
     yield from picture_parts(seen)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cache
 
+from dotnn.core import decimals
 from dotnn.ir.expr.functions import FUNCTIONS, PIECEWISE
 from dotnn.ir.expr.parse import parse
 from dotnn.ir.expr.product import ONE, ZERO, whole
@@ -137,7 +138,7 @@ class _Derivative:
     def power(self, expr: Binary, u: Expr, v: Expr) -> Expr:
         """Return d(u ** v) = v u ** (v - 1) du + u ** v log(u) dv."""
         d_u, d_v = self.of(expr.left), self.of(expr.right)
-        less = whole(v.value - 1) if isinstance(v, Number) else minus(v, ONE)
+        less = whole(decimals.minus(v.value, 1)) if isinstance(v, Number) else minus(v, ONE)
         return plus(times(v, power(u, less), d_u), times(Binary("**", u, v), Call("log", (u,)), d_v))
 
     def call(self, expr: Call) -> Expr:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 
+from dotnn.core import decimals
 from dotnn.ir.expr.tree import Binary, Call, Expr, Name, Number, Unary, number
 
 ZERO, ONE = Number(0), Number(1)
@@ -29,9 +30,9 @@ class Product:
         """Multiply by `expr ** exponent`."""
         match expr:
             case Number(value) if exponent > 0:
-                self.above *= value**exponent
+                self.above = decimals.times(self.above, decimals.power(value, exponent))
             case Number(value):
-                self.below *= value**-exponent
+                self.below = decimals.times(self.below, decimals.power(value, -exponent))
             case Unary("-", operand):
                 self.above *= -1 if exponent % 2 else 1
                 self.take(operand, exponent)
@@ -54,7 +55,8 @@ class Product:
         if isinstance(above, int) and isinstance(below, int):
             shared = math.gcd(above, below)
             return above // shared, below // shared
-        return (above / below, 1) if (above / below) * below == above else (above, below)
+        quotient = decimals.over(above, below)
+        return (quotient, 1) if decimals.times(quotient, below) == above else (above, below)
 
     def without_number(self) -> float:
         """Take out the number above the line, or only the sign where there is one below, and return it."""
@@ -110,7 +112,7 @@ def _with_sizes(powers: dict[Expr, float]) -> dict[Expr, float]:
 def _flipped(powers: dict[Expr, float]) -> dict[Expr, float] | None:
     """Return the factors with one difference turned round, None where there is none."""
     for base, exponent in powers.items():
-        if isinstance(base, Binary) and base.op == "-" and exponent == 1:
+        if isinstance(base, Binary) and base.op == "-" and exponent == 1 and base.left != base.right:
             turned = Binary("-", base.right, base.left)
             if turned in powers:
                 return {b: e + (b == turned) for b, e in powers.items() if b is not base}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dotnn.core import decimals
 from dotnn.ir.expr.product import ONE, ZERO, Product, whole
 from dotnn.ir.expr.tree import Binary, Call, Expr, Number, Unary
 from dotnn.ir.expr.visit import map_children
@@ -106,4 +107,4 @@ def _collect(term: Expr, factor: float, amounts: dict[Expr, float]) -> None:
             product.take(term)
             amount = product.without_number()
             core = product.expr()
-            amounts[core] = amounts.get(core, 0) + factor * amount
+            amounts[core] = decimals.plus(amounts.get(core, 0), decimals.times(factor, amount))

@@ -64,3 +64,11 @@ SOFTMAX_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY_GRADIENT = class_loss(
     ("one_hot_rows", "smooth", "log_softmax", "softmax"),
     "E = -mean over examples of sum_k t_k log p_k",
 )
+
+SOFTMAX_CROSS_ENTROPY_OF_ROWS, SOFTMAX_CROSS_ENTROPY_OF_ROWS_GRADIENT = class_loss(
+    "softmax_cross_entropy_of_rows",
+    "-(rows * log_softmax(y)).sum()",
+    "(rows.sum(axis=-1, keepdims=True) * softmax(y) - rows)",
+    ("log_softmax", "softmax"),
+    "E = -mean over examples of sum_k t_k log p_k, whatever the t_k sum to",
+)

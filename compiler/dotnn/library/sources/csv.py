@@ -74,8 +74,9 @@ def _python(mark: str) -> str:
 CSV = DataSource(
     "csv",
     "A table in UTF-8 with a header, plain or packed by gzip. Names that are no words are in quotes. A column of "
-    "classes holds whole numbers, or texts, which are numbered in sorted order and head the predictions (`p_setosa`); "
-    "`nan` is neither.",
+    "classes holds whole numbers from 0, or from 1 up to how many there are, or texts, which are numbered in sorted "
+    "order and head the predictions (`p_setosa`); `nan` is neither. Of a single unit, `target t: [1]`, it may hold two "
+    "texts: the first in sorted order is 0, or -1 where the loss wants signs, the other 1.",
     reader="csv_file.read_csv",
     file="a CSV file",
     ending=".csv",

@@ -125,6 +125,16 @@ def few_classes(span: Span | None, column: str, texts: list[str], count: int) ->
     )
 
 
+def from_one(span: Span, column: str, count: int) -> Diagnostic:
+    return Diagnostic(
+        "NN614",
+        f"{column} holds the numbers 1 to {count}: its {count} classes are counted from 1",
+        span,
+        help="nothing is to be done; predictions are headed by these numbers",
+        severity="warning",
+    )
+
+
 def constant_column(span: Span, column: str, rows: int) -> Diagnostic:
     return Diagnostic(
         "NN612",

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from dotnn.model.model import LossTerm
+from dotnn.reports.data_summary import class_counts
 from dotnn.reports.findings.base import Fault, Finding, place
 from dotnn.reports.seen import Seen
 
 RARE = 0.05
 """A class with less than this part of the examples of the most frequent one is rare."""
-MOST_CLASSES, ENOUGH = 20, 50
-"""Of more classes, such as words, some are rare by nature; of fewer examples nothing can be said."""
+ENOUGH = 50
+"""Of fewer examples nothing can be said."""
 
 
 def look(seen: Seen) -> Iterator[Fault]:
@@ -42,15 +43,7 @@ def _counts(seen: Seen, term: LossTerm) -> np.ndarray | None:
     source = seen.model.data.source if seen.model.data else None
     if term.target not in seen.parts["train"] or (source is not None and source.entry.numbered):
         return None
-    target = np.asarray(seen.parts["train"][term.target])
-    if term.target_kind.startswith("class:"):
-        count = int(term.target_kind.partition(":")[2])
-        return np.bincount(target.reshape(-1).astype(int), minlength=count) if count <= MOST_CLASSES else None
-    if term.target_kind == "distribution" and target.shape[-1] <= MOST_CLASSES and np.isin(target, (0, 1)).all():
-        return np.asarray(target.reshape(-1, target.shape[-1]).sum(axis=0))
-    if term.target_kind == "unit" and target.shape[1:] == (1,) and np.isin(target, (0, 1)).all():
-        return np.bincount(target.reshape(-1).astype(int), minlength=2)
-    return None
+    return class_counts(seen.parts["train"][term.target], term.target_kind)
 
 
 CLASS_IMBALANCE = Finding("class_imbalance", "a class has less than a twentieth of the examples of another", 70, look)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from dotnn.model.model import Model
-from dotnn.reports.data_summary import Column
+from dotnn.reports.data_summary import Balance, Column
 from dotnn.reports.diagnosis import HEADS, LEGEND, cells, vital_signs
 from dotnn.reports.diagram.boxes import diagram_of
 from dotnn.reports.diagram.svg import svg_of
@@ -66,8 +66,10 @@ def network_part(model: Model) -> PagePart:
     return PagePart("network", "The network", section("network", "The network", drawn), len(drawn), left_out)
 
 
-def data_part(model: Model, columns: Sequence[Column], sizes: Mapping[str, int]) -> PagePart:
-    """Return how many examples there are, and what is in each column before anything is done to it."""
+def data_part(
+    model: Model, columns: Sequence[Column], sizes: Mapping[str, int], balances: Iterable[Balance]
+) -> PagePart:
+    """Return how many examples there are, of each class in each part, and what is in each column as it came."""
     counts = ", ".join(f"{count} for {part}" for part, count in sizes.items())
     ways = {name: some for name, some in (model.data.prepared if model.data else {}).items() if some}
     done = [f"{name}: {', '.join(map(str, some))}" for name, some in ways.items()]
@@ -81,10 +83,22 @@ def data_part(model: Model, columns: Sequence[Column], sizes: Mapping[str, int])
         paragraph(f"Examples: {counts}."),
         table(heads, rows, "The columns of the data"),
         bullets(classes),
+        *(text for balance in balances for text in _balance(balance)),
         paragraph("Fitted on the training part, and done to all:" if done else "Nothing is scaled, filled or encoded."),
         bullets(done),
     ]
     return PagePart("data", "The data", section("data", "The data", *pieces))
+
+
+def _balance(found: Balance) -> Iterator[str]:
+    """Yield the table of the classes of a target in each part, with their shares."""
+    totals = [sum(counts) for counts in zip(*(row for _, row in found.rows), strict=True)]
+    shares = [
+        (called, *(f"{count} ({count / max(total, 1):.0%})" for count, total in zip(row, totals, strict=True)))
+        for called, row in found.rows
+    ]
+    yield heading(f"The classes of {found.target}")
+    yield table(("class", *found.parts), shares, f"Examples of each class of {found.target}")
 
 
 def _blank(value: float | None) -> str:

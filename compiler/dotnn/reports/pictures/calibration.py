@@ -14,7 +14,8 @@ def draw(seen: Seen) -> str:
     """Return for each output of probabilities how often they are right, in ten equal bins (Niculescu-Mizil 2005)."""
     found = [one for one in seen.compared if isinstance(one, Classes) and one.probable][:MOST_OUTPUTS]
     squares = [Square(f"{one.output} against {one.target}", [_curve(one)]) for one in found]
-    described = f"the {seen.part} part: " + "; ".join(square.curves[0].label for square in squares)
+    curves = [f"{square.curves[0].label}; {_counted(one)}" for square, one in zip(squares, found, strict=True)]
+    described = f"the {seen.part} part: " + "; ".join(curves)
     names = ("probability", "share of examples")
     return draw_squares(f"{seen.model.name}: calibration", described, names, squares)
 
@@ -23,6 +24,13 @@ def _curve(one: Classes) -> Curve:
     found = one.calibration(one.weights)
     what = f"of {one.labels[one.positive]}" if one.positive >= 0 else "of the predicted class"
     return Curve(f"{what}: calibration error {figure(found.error)}", found.predicted, found.observed, marked=True)
+
+
+def _counted(one: Classes) -> str:
+    """Return how much stands behind each point, from the least probability to the greatest."""
+    found = one.calibration(None)
+    each = [f"{int(n)} at {p:.2f}" for n, p in zip(found.weight, found.predicted, strict=True)]
+    return f"so many of {int(found.weight.sum())} examples at each point: {', '.join(each)}"
 
 
 CALIBRATION = Picture(

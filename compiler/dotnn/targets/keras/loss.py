@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ from dotnn.ir.node import Node, Value
 from dotnn.model.model import Model
 from dotnn.passes.build import PENALTY_OF
 from dotnn.targets.keras.layout import with_remark
-from dotnn.targets.keras.lowered import refusal, written
+from dotnn.targets.keras.lowered import read_by, refusal, written
 from dotnn.targets.keras.network import Network
 from dotnn.targets.keras.rules import LOSSES
 from dotnn.targets.keras.rules.losses import formula
@@ -65,9 +64,8 @@ class _Body:
             self.layer = node.layer
             self.lines.append(self.banners.of(node))
             self.lines += [f"# {self.graph.remarks[node.layer]}"] if node.layer in self.graph.remarks else []
-        expression = self._expression(node)
-        read = set(re.findall(r"\w+", expression))  # a mean needs no array that says how many there are
-        self._operands([v for v in node.ins if v.id not in self.made and v.name in read])
+        expression, read = self._expression(node)
+        self._operands([v for v in read if v.id not in self.made])
         equation = node.attrs.get("said") or node.attrs.get("comment") or node.rule.equation
         self.lines += with_remark(f"{node.out.name} = {expression}", equation)
         self.made.add(node.out.id)
@@ -86,16 +84,17 @@ class _Body:
         """Return what a value is taken out of a table as: itself, or what a reshape of it reads."""
         return value if value.id in self.keys else self.producers[value.id].ins[0]
 
-    def _expression(self, node: Node) -> str:
+    def _expression(self, node: Node) -> tuple[str, tuple[Value, ...]]:
+        """Return what computes a node, and what that reads: a mean needs no array that says how many there are."""
         if self.distributed and node.attrs.get("reduce") == "mean":
             node = replace(node, attrs={**node.attrs, "reduce": "global mean"})
         if node.op == "reshape":
-            return f"tf.reshape({node.ins[0].name}, {(-1, *node.attrs['shape'])})"
+            return f"tf.reshape({node.ins[0].name}, {(-1, *node.attrs['shape'])})", node.ins
         found = formula(node, LOSSES)
         try:
             if not found and not node.out.type.shape:
                 raise Unspellable(f"{node.op} has no rule for TensorFlow")
-            return written(node, found)
+            return written(node, found), read_by(node, found)
         except Unspellable as error:
             raise refusal(self.model, node.span, f"{node.layer} cannot be written for TensorFlow: {error}") from None
 

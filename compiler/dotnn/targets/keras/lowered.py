@@ -44,9 +44,17 @@ def refusal(model: Model, span: Span | None, message: str, help: str = "use --ta
 
 def written(node: Node, formula: str = "") -> str:
     """Return the line of a node, or another formula over its operands, in TensorFlow. Raises `Unspellable`."""
+    return node.rule.written(node, lambda value: value.name, TENSORFLOW, _line(node, formula), _helpers(node.rule))
+
+
+def read_by(node: Node, formula: str = "") -> tuple[Value, ...]:
+    """Return the operands that the line of a node reads, or another formula over them."""
+    return node.rule.read_by(node, _line(node, formula))
+
+
+def _line(node: Node, formula: str) -> str | Expr:
     definition: Definition | None = node.attrs.get("definition")
-    line = formula if definition is None else definition.filled(node.attrs["values"])
-    return node.rule.written(node, lambda value: value.name, TENSORFLOW, line, _helpers(node.rule))
+    return formula if definition is None else definition.filled(node.attrs["values"])
 
 
 def spelt(loss: Op) -> str:

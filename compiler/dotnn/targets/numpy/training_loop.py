@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dotnn.codegen import augmenting, learning_rate, optimizer, tree
 from dotnn.codegen.epochs import HEAD, Loop, Words
-from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.lines import headed, indented, literal, wrapped
 from dotnn.codegen.parts import shown
 from dotnn.codegen.printer import print_module, printed
-from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
+from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraint_places, constraints
 from dotnn.codegen.training import evaluated_parts
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model, Train
 from dotnn.targets.numpy.settings import fast_parts
+
+
+def _constraints(model: Model) -> list[str]:
+    """Return the lines of `constrain`; a constraint that the spec defines is headed by its definition."""
+    heads = {target: headed(text, f"    {place}") for target, (text, place) in constraint_places(model).items()}
+    lines = ((heads.get(target), f"{target} = {value}") for target, value in constraints(model))
+    return [line for pair in lines for line in pair if line]
 
 
 def context(model: Model, graph: Graph) -> dict[str, object]:
@@ -28,7 +35,7 @@ def context(model: Model, graph: Graph) -> dict[str, object]:
         "learning_rate": learning_rate.written(train),
         "rate": learning_rate.current(train),
         "clip": _clip(train),
-        "constraints": [" = ".join(sides) for sides in constraints(model)],
+        "constraints": _constraints(model),
         "train_head": wrapped("def train(", TRAIN_ARGUMENTS, "):"),
         "start": indented(_before(model, loop), 4),
         "first": indented(_first_gradient(model), 4),

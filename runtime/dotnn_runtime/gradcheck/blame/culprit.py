@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import islice
@@ -16,7 +17,7 @@ from .assess import Assessment, Wrong
 from .edits import TIERS
 from .expect import Expectation
 from .repair import Local, Repair, Repairs
-from .sites import base_name, names_in, only_reads
+from .sites import base_name, handed_on, names_in, only_reads
 from .slopes import stages
 from .suspects import suspects
 
@@ -57,10 +58,20 @@ def culprit(state: Assessment, wrong: Wrong, blamed: Collection[int]) -> Culprit
     repair = _Inquiry(state, wrong, sites).best() if not _should_be_nothing(wrong) else None
     if repair is not None:
         return Culprit(repair.site, repair, sites)
+    summed = _maker(sites[0], sites) if wrong.event.stopped is None and _fits(wrong) else None
+    if summed is not None:
+        return Culprit(summed, None, sites)
     common = _behind_several(state, wrong.event, sites)
     if common is not None:
         return Culprit(common, None, sites)
     return Culprit(_outermost(state, wrong.event), None, sites)
+
+
+def _maker(site: Site, sites: list[Site]) -> Site | None:
+    """Return the suspect that makes what a statement only stores, or sums over some axes."""
+    name = handed_on(site)
+    makers = (s for s in sites if s is not site and s.kind == "assign" and name in s.names)
+    return next(makers, None) if name else None
 
 
 def _wrong_stage(state: Assessment, wrong: Wrong, sites: list[Site]) -> Site | None:
@@ -113,6 +124,13 @@ def _should_be_nothing(wrong: Wrong) -> bool:
     return expectation is not None and bool(expectation.targets) and not np.any(expectation.targets[0].value)
 
 
+def _fits(wrong: Wrong) -> bool:
+    """Whether an event has the shape of what it should be."""
+    targets = wrong.expectation.targets if wrong.expectation is not None else ()
+    value = wrong.event.value
+    return value is not None and any(value.shape == target.value.shape for target in targets)
+
+
 def _under_another_name(state: Assessment, event: Event) -> Site | None:
     """Return the statement that has put a gradient where another belongs, where one is missing at the end."""
     missing = event.stopped.args[:1] if isinstance(event.stopped, KeyError) else ()
@@ -157,8 +175,8 @@ class _Inquiry:
     def _of_tier(self, tier: int) -> Iterator[_Found]:
         """Yield the repairs of a tier that make much of what is wrong right."""
         adds = tier > 1
-        for order, site in enumerate(self.sites):
-            if adds and order and only_reads(site):
+        for order, site in enumerate(self._cotangents_first() if adds else self.sites):
+            if adds and self._computes_nothing(site, order):
                 continue
             right = partial(self._holds, self.event, self.expectation)
             repairs = self.search.at(site, self._execution(site), right, self._local(site), tier)
@@ -169,6 +187,32 @@ class _Inquiry:
                     yield _Found(len(left), tier + repair.rank // 200, preferred, repair)
                 if not left:
                     break
+
+    def _cotangents_first(self) -> list[Site]:
+        """Return the suspects without empty buffers, those last that make no cotangents: heads of loops, masks."""
+        some = [site for site in self.sites if site is self.sites[0] or not self._is_empty(site)]
+        return sorted(some, key=lambda site: not self._makes_cotangents(site))
+
+    def _is_empty(self, site: Site) -> bool:
+        """Whether a statement makes nothing but zeros, which no factor changes."""
+        made = [e for e in self.state.of_site(site.number, before=self.event) if e.value is not None]
+        return bool(made) and not any(event.seeded or np.any(event.value) for event in made)
+
+    def _makes_cotangents(self, site: Site) -> bool:
+        return any(event.seeded for event in self.state.of_site(site.number, before=self.event))
+
+    def _computes_nothing(self, site: Site, order: int) -> bool:
+        """Whether nothing can be missing from a statement, for it computes nothing.
+
+        From one that calls a cotangent by another name it may be. From one that stores or sums a name it is not where
+        the line that makes what is called so is suspected, too.
+        """
+        if order == 0:
+            return _maker(site, self.sites) is not None
+        if not only_reads(site):
+            return False
+        renames = site.kind == "assign" and isinstance(getattr(site.node, "value", None), ast.Name)
+        return not (renames and self._makes_cotangents(site))
 
     def _is_better(self, site: Site, left: set[Place | str]) -> bool:
         """Whether less is wrong with a repair: of another statement than the event's own, no more than half of it.

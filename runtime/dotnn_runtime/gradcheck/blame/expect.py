@@ -18,6 +18,7 @@ from ..reading.types import Array
 from ..tracing.run import Event, Run
 from ..tracing.values import node_of
 from .promises import Promise, Promises, spread
+from .recomputed import recomputed
 from .truth import Target, Truths
 
 TRUSTED = 3
@@ -62,6 +63,7 @@ class Expectations:
             for dep in event.deps:
                 self.consumers[dep].append(event)
         self.promises = Promises(run, truths, self.consumers)
+        self.recomputed = recomputed(run)
         self._known: dict[int, Expectation | None] = {}
 
     def of(self, event: Event) -> Expectation | None:
@@ -73,6 +75,8 @@ class Expectations:
     def _find(self, event: Event) -> Expectation | None:
         if event.number in self.slopes:
             return Expectation((self.slopes[event.number],))
+        if event.number in self.recomputed:
+            return Expectation(self.recomputed[event.number])
         returned = self._returned.get(event.number)
         if returned is not None and event.place.key:
             return returned
@@ -126,7 +130,7 @@ class Expectations:
     def _starts(self, event: Event) -> bool:
         """Whether an event is only what is there before: an empty buffer, what a loop begins with, a cut."""
         if self._is_empty(event):
-            return event.number not in self._returned and not self._in_turn(event)
+            return event.number not in self._returned and (self._is_open(event) or not self._in_turn(event))
         return not event.loops and event.line < self.carried.get((event.site.function, event.name), 0)
 
     def _is_empty(self, event: Event) -> bool:
@@ -158,10 +162,14 @@ class Expectations:
             return True
         users = self.consumers[event.number]
         grows = event.site.kind == "part" or event.place.is_buffer
-        if grows and not users and (event.frame, event.loops) in self._open_turns:
+        if grows and not users and self._is_open(event):
             return True
         again = (u.name == event.name and u.frame == event.frame and u.site.kind != "return" for u in users)
         return bool(users) and all(again)
+
+    def _is_open(self, event: Event) -> bool:
+        """Whether a run has stopped in the turn of an event, or in that of a loop around it."""
+        return any((event.frame, event.loops[:depth]) in self._open_turns for depth in range(1, len(event.loops) + 1))
 
     @cached_property
     def _open_turns(self) -> set[tuple[int, tuple[str, ...]]]:
@@ -174,9 +182,9 @@ class Expectations:
         for event in events[max(at - 1, 0) : at + 1]:  # what stops as it is stored is only noted by its caller
             number, loops = event.frame, event.loops
             while number > 0:
-                found.add((number, loops))
+                found |= {(number, loops[:depth]) for depth in range(1, len(loops) + 1)}
                 number, loops = self.run.frames[number].caller, self.run.frames[number].loops
-        return {(number, loops) for number, loops in found if loops}
+        return found
 
     @cached_property
     def _returned(self) -> dict[int, Expectation]:

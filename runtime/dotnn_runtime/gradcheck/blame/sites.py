@@ -56,6 +56,20 @@ def only_reads(site: Site) -> bool:
     return all(isinstance(p, kinds) and (not isinstance(p, ast.BinOp) or id(p) in inside) for p in parts)
 
 
+def handed_on(site: Site) -> str:
+    """Return the name that a statement only stores, or sums over some axes: `d_x[:, t] = d_z`, `d_b = d_z.sum(axis=0)`.
+
+    "" where it does something else.
+    """
+    value = getattr(site.node, "value", None) if site.kind == "assign" else None
+    function = value.func if isinstance(value, ast.Call) else None
+    if isinstance(function, ast.Attribute) and function.attr == "sum":
+        value = function.value
+    elif not site.names or "[" not in site.names[0]:  # another name: `d_a = d_a_from_f` may leave out the rest of a sum
+        return ""
+    return value.id if isinstance(value, ast.Name) else ""
+
+
 def loops_around(site: Site, follower: Follower, shared: Collection[str]) -> Iterator[Site]:
     """Yield the loops of the same function that a statement stands in."""
     function = follower.script.structure.functions.get(site.function)

@@ -13,7 +13,7 @@ from ..tracing.run import Event, Frame
 from ..tracing.weave import Site
 from .assess import Assessment
 from .promises import ROOT
-from .sites import base_name, keeps_its_promise, loops_around, made_by, names_in, only_reads, written_keys
+from .sites import base_name, handed_on, keeps_its_promise, loops_around, made_by, names_in, only_reads, written_keys
 
 
 def suspects(state: Assessment, event: Event) -> list[Site]:
@@ -74,8 +74,12 @@ class _Search:
                 if number in seen or number < self.run_.start_of_backward:
                     continue
                 seen.add(number)
-                if not dep.seeded or not self.state.is_right(dep) or only_reads(dep.site):
+                if not dep.seeded or not self.state.is_right(dep) or only_reads(dep.site) or self._is_summed(dep):
                     unread.append(dep)
+
+    def _is_summed(self, dep: Event) -> bool:
+        """Whether the event is but a sum of another, of which no name says what it should be."""
+        return handed_on(self.event.site) == dep.name and self.state.expected.of(dep) is None
 
     def _writing_its_key(self) -> Iterator[Site]:
         """Yield the statements that write under a name that looks like the one which is missing."""

@@ -13,11 +13,13 @@ from dotnn.core.arguments import show
 from dotnn.library.sources.windows import SPLIT, plain
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import raw_declarations
+from dotnn.running.told_by_data import told_by_data
 from dotnn.targets.numpy.explain.reading import (
     AS_KEYS,
     CLASSES,
     GAPS,
     READ_ALL,
+    TWO,
     WITH_GAPS,
     array_files,
     column,
@@ -39,6 +41,7 @@ class DataWriter:
         self.data = model.data or Data()
         self.chains = chains(model)
         self.raw = raw_declarations(model)
+        self.texts = told_by_data(model)
         self.own = "[own]" if self.data.files and self.data.split else ""
         self.parted = bool(self.data.files or self.data.split or self.data.take)
 
@@ -64,7 +67,8 @@ class DataWriter:
         yield source.entry.plain_for(source.options, source.path)
         if self.data.files and not source.windows:
             yield READ_ALL.format(read=source.entry.function)
-        if any(kind.startswith("class") for kind in kinds) and not source.entry.numbered:
+        two = any(self.raw.get(name, ("",))[0] in TWO for name in self.texts)
+        if (two or any(kind.startswith("class") for kind in kinds)) and not source.entry.numbered:
             yield CLASSES
         if any(kind.endswith("?") for kind in kinds):
             numbers = source.numbers('np.where(gaps, "nan", texts)')
@@ -206,7 +210,7 @@ class DataWriter:
     def _column(self, source: FileSource, name: str, read: str) -> str:
         """Return the expression of what a table holds of a value; `read` is how columns are read."""
         columns = f'INPUT_COLUMNS["{name}"]' if name in self.model.inputs else literal(list(source.fields[name]))
-        return column(read.format(columns), *self.raw.get(name, ("key", ())), source)
+        return column(read.format(columns), *self.raw.get(name, ("key", ())), source, self.texts.get(name, ()))
 
     # ---------------------------------------------------------------------------------------------------- prepare
 

@@ -81,14 +81,20 @@ class LocalNames:
         return whole and len(self.in_order({**self.frame.params, **self.frame.d_params})) <= FEW_PARAMS
 
     def paragraphs(self, phase: str) -> list[tuple[Span | None, list[Item]]]:
-        """Return the items of a function by the statement they belong to, one after the other; a layer has but one."""
+        """Return the items of a function by the statement they belong to, one after the other; a layer has but one.
+
+        Every loss and every penalty is a paragraph of its own.
+        """
         if self.call.kind == "layer":
             return [(None, [*self.call.items(phase)])]
 
-        def key(item: Item) -> Span | None:
-            return self.spec.statement(item) if isinstance(item, Call) else self.spec.in_call(item, self.call)
+        def key(item: Item) -> tuple[Span | None, str]:
+            if isinstance(item, Call):
+                return self.spec.statement(item), ""
+            span = self.spec.in_call(item, self.call)
+            return span, item.layer if span is None else ""
 
-        return [(span, list(items)) for span, items in groupby(self.call.items(phase), key)]
+        return [(span, list(items)) for (span, _), items in groupby(self.call.items(phase), key)]
 
     def _name_values(self) -> None:
         self.scope.add(self._operand_names())

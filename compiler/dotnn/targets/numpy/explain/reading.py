@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dotnn.codegen.lines import literal
 from dotnn.model.model import FileSource
+from dotnn.running.data_warnings import counted_from_one
 
 CLASSES = '''
 def class_numbers(texts):
@@ -41,12 +42,22 @@ def array_files(source: FileSource) -> dict[str, str]:
     return {name: str(source.reader(name).plain).replace("{path}", path) for name, path in files.items()}
 
 
-def column(cells: str, kind: str, shape: Sequence[int], source: FileSource) -> str:
-    """Return the expression of a value of a kind and shape, made of the cells of a table."""
+TWO = {"unit": "{}", "binary": "{}", "sign": "2 * {} - 1"}
+"""What the numbers of two texts become, for a target of such a kind."""
+
+
+def column(cells: str, kind: str, shape: Sequence[int], source: FileSource, texts: Sequence[str] = ()) -> str:
+    """Return the expression of a value of a kind and shape, made of the cells of a table.
+
+    `texts` are those of its classes, where the table has some.
+    """
     if source.entry.numbered:
         return f"{cells}[:, 0]"
+    if kind in TWO and texts:
+        return TWO[kind].format(f"class_numbers({cells})")
     if kind.startswith("class"):
-        return f"class_numbers({cells})" if shape else f"class_numbers({cells}[:, 0])"
+        less = " - 1" if counted_from_one(texts) else ""
+        return f"class_numbers({cells}{'' if shape else '[:, 0]'}){less}"
     if kind in ("text", "date", "key"):
         return f"{cells}[:, 0]" if kind != "key" else f"as_keys({cells}[:, 0])"
     if kind.endswith("?"):

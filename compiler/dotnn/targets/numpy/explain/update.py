@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dotnn.codegen import learning_rate, optimizer, tree
-from dotnn.codegen.regime import constraints
+from dotnn.codegen.regime import constraint_places, constraints
 from dotnn.core.arguments import show
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
@@ -108,7 +108,9 @@ class _Update:
 
     def constrain(self) -> Iterator[tree.Function]:
         """Yield `constrain`, where weights have limits."""
-        body = tuple(tree.assign(*line) for line in constraints(self.model))
+        places = constraint_places(self.model)
+        lines = ((places.get(line[0]), tree.assign(*line)) for line in constraints(self.model))
+        body = tuple(s for place, line in lines for s in ((tree.Note(*place), line) if place else (line,)))
         if body:
             doc = "Put weights that an update led out of their limits back."
             yield tree.Function("constrain", ("params",), doc, "", body)

@@ -86,8 +86,7 @@ class Placer:
 
     def pair(self, loss: Node, done: set[int]) -> Iterator[Node]:
         """Yield the gradient of a loss, where one kernel writes both."""
-        kernel = kernel_of(loss)
-        if kernel.gradient is None or not kernel.gradient(loss):
+        if not kernel_of(loss).gradient:
             return
         for other in self.readers.get(loss.ins[0].id, []):
             fits_it = other.op == f"{loss.op}_gradient" and other.ins[1:] == loss.ins and other.attrs == loss.attrs
