@@ -158,13 +158,7 @@ class _Script:
             *pasted(n for n in paste.needed(augmenting.helpers(self.model)) if n not in {*formulas, *helpers}),
             *data.items(),
             tree.Banner("command line"),
-            tree.Function(
-                "check",
-                ("seed=0", "examples=5"),
-                CHECK,
-                "",
-                tuple(checked(self.model, self.sections, draws=self.draws)),
-            ),
+            tree.Function("check", ("seed=0", "examples=5"), CHECK, "", check),
             *command_line.items()[1:],
         ]
         body, _ = print_module(tree.Module("", items))
