@@ -8,7 +8,7 @@ from dotnn.commands.explaining.example import worked
 from dotnn.commands.explaining.forward_mode import forward_part
 from dotnn.commands.explaining.jacobian import jacobians
 from dotnn.commands.explaining.script import explanation
-from dotnn.ir.interpret import evaluate
+from dotnn.ir.interpret import evaluate, evaluate_loop
 from dotnn.session import Compilation
 
 SMALL = """model M {
@@ -67,9 +67,9 @@ def moved_by_hand(found, example, value, push):
     tables = (graph.params, graph.state, graph.inputs, graph.targets)
     env = {v.id: given[name] for table in tables for name, v in table.items()}
     for node in graph.phase("forward"):
-        env[node.out.id] = evaluate(node, [env[v.id] for v in node.ins], None, True)
-        if node.out.id == value.id:
-            env[node.out.id] = env[node.out.id] + push
+        read = [env[v.id] for v in node.ins]
+        made = evaluate_loop(node, read, None, True) if node.loop else [evaluate(node, read, None, True)]
+        env |= {v.id: one + push if v.id == value.id else one for v, one in zip(node.outs, made, strict=True)}
     return {name: env[v.id] for name, v in graph.outputs.items()}
 
 
@@ -81,6 +81,13 @@ def moved_by_hand(found, example, value, push):
         ("residual_mlp", "h.Residual2.f.dense1"),
         ("lenet", "c2"),
         ("shared_weights", "distance"),
+        ("adder", "bit.gru1"),
+        ("jabberwocky", "p.lstm1"),
+        ("sunspots", "y.rnn1"),
+        ("translation", "read"),
+        ("translation", "said"),
+        ("word_parts", "forward"),
+        ("word_parts", "backward"),
     ],
 )
 def test_a_value_in_a_block(spec, name):

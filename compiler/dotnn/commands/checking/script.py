@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dotnn.codegen.heading import read_heading
 from dotnn.commands.checking.changes import compared
+from dotnn.commands.checking.sections import check_sections, takes_turns
 from dotnn.commands.checking.spec import WITNESS, witness_of
 from dotnn.core.arguments import Attrs
 from dotnn.core.diagnostics import CompileError, Diagnostic
@@ -35,6 +36,9 @@ def check_file(
         target = TARGETS.get(facts.get("target", ""), PROVEN)
         if not target.gradients:
             raise ScriptError(target.reason)
+        if takes_turns(script):
+            whole = None if spec is None else _begun(facts, spec, sets)
+            return check_in_time(path, timeout, lambda: check_sections(script, path, seed, whole))
         if spec is None:
             return check_in_time(path, timeout, lambda: check_script(script, path, seed=seed))
         fresh = _compiled_as(facts, spec, sets)
@@ -47,16 +51,21 @@ def check_file(
         raise CompileError([Diagnostic("NN407", message, help=help)]) from None
 
 
-def _compiled_as(facts: Attrs, spec: str, sets: tuple[str, ...]) -> Compiled:
-    """Return what a spec compiles to with the options in the header of a script."""
+def _begun(facts: Attrs, spec: str, sets: tuple[str, ...]) -> Compilation:
+    """Return the compilation of a spec with what the header of a script says of parameters and epochs."""
     given = facts.get("set")
     sets = sets or tuple(map(str, given if isinstance(given, list) else ()))
     begun = Compilation.read(spec, sets)
     warn(begun.warnings)
-    if isinstance(epochs := facts.get("epochs"), int):
-        begun = begun.with_epochs(epochs)
+    epochs = facts.get("epochs")
+    return begun.with_epochs(epochs) if isinstance(epochs, int) else begun
+
+
+def _compiled_as(facts: Attrs, spec: str, sets: tuple[str, ...]) -> Compiled:
+    """Return what a spec compiles to with the options in the header of a script."""
+    begun = _begun(facts, spec, sets)
     own: Attrs = {option.name: facts.get(option.name) for option in PROVEN.options}
-    return begun.compiled(Options(PROVEN.style(facts.get("style", "")).name, sets, **own))
+    return begun.compiled(Options(PROVEN.style(facts.get("style", "")).name, begun.sets, **own))
 
 
 def beside(script: str, path: str, seed: int, fresh: str, reference: SpecStep) -> Report:

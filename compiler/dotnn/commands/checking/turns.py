@@ -84,7 +84,7 @@ def check_together(begun: Compilation, seed: int) -> list[CheckResult]:
     checks = [_handed(begun.model, parts, handed, seed) for handed in _all_handed(begun.model)]
     for style in PROVEN.styles:
         module = run_script(begun.script(PROVEN.name, style.name), "dotnn_turns")
-        for compare in (_alike, _in_turn):
+        for compare in (alike, in_turn):
             try:
                 checks += compare(module, parts, style.name, seed)
             except Exception as error:  # whatever a script that was edited may raise
@@ -121,7 +121,8 @@ def _drawn(parts: tuple[Part, ...], count: int, seed: int) -> Arrays:
     return {name: rng.standard_normal((count, *shape)) for name, shape in shapes.items()}
 
 
-def _result(title: str, error: float, section: str = "", tensors: tuple[str, ...] = ()) -> CheckResult:
+def result(title: str, error: float, section: str = "", tensors: tuple[str, ...] = ()) -> CheckResult:
+    """Return what a comparison shows: right where the error is below the limit."""
     verdict = Verdict.PASS if error < LIMIT else Verdict.FAIL  # a NaN is no less
     return CheckResult(ID, title, verdict, value=error, tensors=tensors, section=section)
 
@@ -131,7 +132,7 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).max(initial=0)) / scale if a.shape == b.shape else float("inf")
 
 
-def _alike(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int) -> Iterator[CheckResult]:
+def alike(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int) -> Iterator[CheckResult]:
     """Yield whether the script computes the loss and the gradients of every section."""
     params, batch = _point(module, parts, seed, COUNT)
     batch |= _drawn(parts, COUNT, seed)
@@ -145,7 +146,7 @@ def _alike(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int) -
         errors = {"loss": _distance(np.array(float(loss)), values[part.graph.loss.id])}
         errors |= {n: _distance(np.asarray(grads[n]), values[v.id]) for n, v in part.graph.grads.items()}
         wrong = tuple(n for n, error in errors.items() if not error < LIMIT)
-        yield _result(
+        yield result(
             f"{name}: loss and gradients in the script of all, {style} style", max(errors.values()), name, wrong
         )
 
@@ -175,7 +176,7 @@ def _handed(model: Model, parts: tuple[Part, ...], handed: Handed, seed: int) ->
     values = {**params, **batch, handed.name: start[moved.id] + STEP * 1j * direction}
     slope = run(cut, values, rng=np.random.default_rng(seed))[part.plain.loss.id].imag / STEP
     error = _distance(np.array((grads * direction).sum()), np.asarray(slope))
-    return _result(f"{handed.source}: gradient({handed.of}), which it hands on", error, handed.source)
+    return result(f"{handed.source}: gradient({handed.of}), which it hands on", error, handed.source)
 
 
 def _renamed(node: Node, number: int) -> Node:
@@ -288,7 +289,7 @@ def _plateau(module: ModuleType, section: Section) -> Any:
     return getattr(module, watched.entry.watches)(**numbers, sign=sign)
 
 
-def _in_turn(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int) -> Iterator[CheckResult]:
+def in_turn(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int) -> Iterator[CheckResult]:
     """Yield whether the training of a script takes the turns of the spec."""
     params, examples = _point(module, parts, seed, COUNT)
     if module.BATCH_SIZE:
@@ -302,7 +303,7 @@ def _in_turn(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int)
     errors = [_distance(np.asarray(found[name]), w) for name, w in loop.params.items()]
     for record, losses in zip(history, loop.losses, strict=True):
         errors += [_distance(np.array(record[f"{n}.loss"]), np.array(loss)) for n, loss in losses.items()]
-    yield _result(f"{EPOCHS} epochs of all sections in turn, {style} style", max(errors))
+    yield result(f"{EPOCHS} epochs of all sections in turn, {style} style", max(errors))
 
 
 def _alone(section: Section) -> str:

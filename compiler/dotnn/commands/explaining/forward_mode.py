@@ -26,7 +26,7 @@ FEW_UNITS = 16
 
 def forward_part(found: Explanation, example: Worked, name: str) -> Part:
     """Return the derivatives of all values with respect to one, by its name in the spec. Raises `CompileError`."""
-    shape = example.values.whole[value_of(found, name, "--forward").name].shape[1:]
+    shape = example.values.whole[value_of(found, example, name, "--forward").name].shape[1:]
     places = [*np.ndindex(shape)][:FEW_ELEMENTS]
     runs = [_run(found, example, name, at) for at in places]
     heads = ("value", "unit", *(f"∂/∂{name}[{','.join(map(str, at))}]" for at in places))
@@ -46,7 +46,7 @@ def _shown(found: Explanation) -> Iterator[Value]:
 
 def _run(found: Explanation, example: Worked, name: str, at: tuple[int, ...]) -> dict[str, Array]:
     """Return the derivatives with respect to one element, by the names of values."""
-    push = np.zeros(example.values.whole[value_of(found, name, "--forward").name].shape, complex)
+    push = np.zeros(example.values.whole[value_of(found, example, name, "--forward").name].shape, complex)
     push[(example.row, *at)] = 1j * STEP
     module, batch = moved_runs(found, example, name, "--forward")(push)
     observer = Observer(module, found.text, found.sites)

@@ -12,7 +12,9 @@ from types import ModuleType
 
 import numpy as np
 
+from dotnn.codegen.site import Site
 from dotnn.commands.explaining.example import Array, Worked
+from dotnn.commands.explaining.loop_outputs import loop_output
 from dotnn.commands.explaining.script import Explanation
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, closest
 from dotnn.ir.node import Value
@@ -45,7 +47,7 @@ def jacobian_part(found: Explanation, example: Worked, name: str) -> Part:
 
 def jacobians(found: Explanation, example: Worked, name: str) -> list[Jacobian]:
     """Return the Jacobian of each output. Raises `CompileError` for a name that is no value of real numbers."""
-    value = value_of(found, name, "--jacobian")
+    value = value_of(found, example, name, "--jacobian")
     run = moved_runs(found, example, name, "--jacobian")
     base: Array = np.asarray(example.values.whole[value.name], float)
     row: Array = base[example.row]
@@ -67,11 +69,13 @@ MovedRun = Callable[[Array], tuple[ModuleType, dict[str, Array]]]
 
 def moved_runs(found: Explanation, example: Worked, name: str, option: str) -> MovedRun:
     """Return how the script is run with something added to a value: to an input in the batch, else on its way."""
-    value = value_of(found, name, option)
+    value = value_of(found, example, name, option)
     if name in found.graph.inputs:
         script = run_script(found.text, "dotnn_explained")
         return lambda push: (script, {**example.batch, name: example.batch[name] + push})
-    site, turn = found.sites[value.name], example.values.turns[value.name]
+    place = _place(found, example, value)
+    assert place is not None
+    site, turn = place
     return lambda push: (displaced(found.text, site, turn, lambda v: v + push), dict(example.batch))
 
 
@@ -81,10 +85,18 @@ def _outputs(found: Explanation, example: Worked, module: ModuleType, batch: dic
     return outputs
 
 
-def value_of(found: Explanation, name: str, option: str) -> Value:
+def _place(found: Explanation, example: Worked, value: Value) -> tuple[Site, int] | None:
+    """Return where the script has a value, and how many executions of that statement come before; None if nowhere."""
+    site = found.sites.get(value.name)
+    if site is not None and not site.in_loop:
+        return site, example.values.turns[value.name]
+    return loop_output(found, example, value)
+
+
+def value_of(found: Explanation, example: Worked, name: str, option: str) -> Value:
     """Return a value of the model by its name, which an option gave. Raises `CompileError`."""
     known = {**found.graph.inputs, **found.graph.steps}
-    problems = {n: _why_not(found, n, v) for n, v in known.items()}
+    problems = {n: _why_not(found, example, n, v) for n, v in known.items()}
     if problems.get(name) == "":
         return known[name]
     usable = [n for n, problem in problems.items() if not problem]
@@ -94,12 +106,12 @@ def value_of(found: Explanation, name: str, option: str) -> Value:
     raise CompileError([Diagnostic("NN512", message, Span(0, len(name)), help=help, source=Source(option, name))])
 
 
-def _why_not(found: Explanation, name: str, value: Value) -> str:
+def _why_not(found: Explanation, example: Worked, name: str, value: Value) -> str:
     """Return why nothing can be differentiated with respect to a value, "" where it can."""
     if value.type.dtype != "real":
         return f'"{name}" holds no real numbers: nothing is differentiated with respect to it'
-    if name not in found.graph.inputs and (value.name not in found.sites or found.sites[value.name].in_loop):
-        return f'"{name}" comes out of a loop over time: no line of the script makes it'
+    if name not in found.graph.inputs and _place(found, example, value) is None:
+        return f'"{name}" is in a loop over time: no function of the script returns it'
     return ""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dotnn.reports.drawing.marks import Array, figure
 from dotnn.reports.pictures.base import Picture
-from dotnn.reports.seen import Layer, Seen
+from dotnn.reports.seen import Arrays, Layer, Seen
 from dotnn_runtime.pictures.draw import Element, box, group, path, segment, text
 from dotnn_runtime.pictures.style import STYLE
 from dotnn_runtime.pictures.svg import frame, text_of
@@ -20,12 +22,16 @@ ROW = HEIGHT + 54
 
 def draw(seen: Seen) -> str:
     """Return a histogram for each of w, z, a and δ, a row for each layer, of some examples of the training part."""
-    layers = seen.trained.layers[:MOST_LAYERS]
+    return draw_layers(f"{seen.model.name}: what is in its layers", seen.trained.layers, seen.params)
+
+
+def draw_layers(title: str, found: Sequence[Layer], params: Arrays) -> str:
+    """Return the histograms of some layers, whose weights are those of `params`."""
+    layers = found[:MOST_LAYERS]
     if not layers:
         return ""
     width, height = LEFT + 4 * (WIDTH + GAP), TOP + ROW * len(layers)
-    title = f"{seen.model.name}: what is in its layers"
-    described = "; ".join(f"{layer.name}: {_words(seen, layer)}" for layer in layers)
+    described = "; ".join(f"{layer.name}: {_words(params, layer)}" for layer in layers)
     root = frame(f"{width:.0f}", f"{height:.0f}", title=title, description=described, style=STYLE)
     text(root, LEFT, 24, title, "title")
     for column, (symbol, meaning) in enumerate(zip(COLUMNS, MEANS, strict=True)):
@@ -33,20 +39,20 @@ def draw(seen: Seen) -> str:
     for row, layer in enumerate(layers):
         top = TOP + ROW * row
         text(root, LEFT, top + 12, layer.name, "head")
-        for column, values in enumerate(_columns(seen, layer)):
+        for column, values in enumerate(_columns(params, layer)):
             if values is not None and values.size:
                 hint = f"{COLUMNS[column]} of {layer.name}: {_summary(values)}"
                 _histogram(group(root, hint), LEFT + column * (WIDTH + GAP), top + 20, values)
     return text_of(root)
 
 
-def _columns(seen: Seen, layer: Layer) -> tuple[Array | None, ...]:
-    weights = [np.ravel(seen.params[name]) for name in layer.weights]
+def _columns(params: Arrays, layer: Layer) -> tuple[Array | None, ...]:
+    weights = [np.ravel(params[name]) for name in layer.weights]
     return (np.concatenate(weights) if weights else None, layer.z, layer.a, layer.d)
 
 
-def _words(seen: Seen, layer: Layer) -> str:
-    pairs = zip(COLUMNS, _columns(seen, layer), strict=True)
+def _words(params: Arrays, layer: Layer) -> str:
+    pairs = zip(COLUMNS, _columns(params, layer), strict=True)
     return ", ".join(f"{symbol} {_summary(values)}" for symbol, values in pairs if values is not None and values.size)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dotnn.syntax.errors.case import SyntaxCase
 from dotnn.syntax.scan import DEFINITIONS
 
-PROGRAM_WORDS = ("def", "function", "lambda", "import", "class", "from")
+IMPORTING = ("import", "from", "include", "require")
+"""How programs take in what stands elsewhere."""
+PROGRAM_WORDS = ("def", "function", "fn", "func", "lambda", "class", *IMPORTING)
 """What programs have, and specs have not."""
 SECTIONS = (
     SyntaxCase(
@@ -32,14 +34,20 @@ SECTIONS = (
     SyntaxCase(
         "NN151",
         "a spec has no `{found}`: it is no program",
+        'what stands elsewhere is used: use std.losses, or use "mine.nn", a file of definitions beside the spec',
+        lambda m: m.at_file_level and m.found.text in IMPORTING and m.after.text != "=",
+        ("import torch", "from keras import layers", 'include "mine.nn"', "model X { }\nimport std.losses"),
+    ),
+    SyntaxCase(
+        "NN151",
+        "a spec has no `{found}`: it is no program",
         "what is defined is a formula, activation f(z) = …, or a network, block F {{ input x: [n]  …  output y = … }}",
         lambda m: m.at_file_level and m.found.text in PROGRAM_WORDS and m.after.text != "=",
         (
             "def f(x) { }",
             "function f(x) = x",
-            "import torch",
             "class Net { }",
-            "from keras import layers",
+            "fn f(x) = x",
             "lambda x: x",
         ),
     ),

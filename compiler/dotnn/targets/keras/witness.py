@@ -135,27 +135,24 @@ class KerasPeer:
         return witness
 
     def loss_and_grads(self, params: Arrays, batch: Arrays) -> tuple[float, Arrays, Arrays]:
-        """Return the loss, the outputs and the gradients in training mode, with the draws taken last."""
-        self.module.assign(self.network, params)
-        loss, grads = self.module.loss_and_grads(self.network, batch)
-        grads = self.arrays(grads)
-        self.module.assign(self.network, params)  # what a layer carries from batch to batch has gone on
-        inputs = {name: batch[name] for name in self.module.INPUTS}
-        values = self.network(inputs, training=True)
-        outputs = {name: values[name].numpy() for name in self.module.OUTPUTS}
-        self.module.assign(self.network, params)
-        return float(loss), outputs, {**grads, **self._input_grads(batch)}
+        """Return the loss, the outputs and the gradients in training mode, with the draws taken last.
 
-    def _input_grads(self, batch: Arrays) -> Arrays:
-        """Return the gradients by the network's real inputs, of a tape around the script's own."""
+        Those by the network's real inputs are of a tape around the script's own.
+        """
         tf = self.module.tf
         tensors = {name: tf.constant(values) for name, values in batch.items()}
         real = {name: tensors[name] for name, (kind, _) in self.module.INPUTS.items() if kind == "real"}
+        self.module.assign(self.network, params)
         with tf.GradientTape() as tape:
             tape.watch(real)
-            loss, _ = self.module.loss_and_grads(self.network, tensors)
-        grads = tape.gradient(loss, real, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return {name: tf.convert_to_tensor(grad).numpy() for name, grad in grads.items()}
+            loss, grads = self.module.loss_and_grads(self.network, tensors)
+        by_input = tape.gradient(loss, real, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        self.module.assign(self.network, params)  # what a layer carries from batch to batch has gone on
+        values = self.network({name: tensors[name] for name in self.module.INPUTS}, training=True)
+        outputs = {name: values[name].numpy() for name in self.module.OUTPUTS}
+        self.module.assign(self.network, params)
+        inputs = {name: tf.convert_to_tensor(grad).numpy() for name, grad in by_input.items()}
+        return float(loss), outputs, {**self.arrays(grads), **inputs}
 
     def make_step(self) -> Callable[[Arrays, float], tuple[float, Arrays]]:
         """Return a function that takes one step on a batch at a learning rate, with the draws taken last.

@@ -47,7 +47,7 @@ class Bench:
         return self._counted(self._replay({**self.overrides, place: value}))
 
     def _counted(self, run: Run) -> Run:
-        self.work += len(run.events)
+        self.work += run.length
         return run
 
     @property

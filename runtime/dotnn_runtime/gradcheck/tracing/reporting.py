@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -19,13 +20,15 @@ from .weave import Site
 
 MOST_EVENTS = 200_000
 NO_VALUE = Key("", "")
+NOT_KEPT = Event(-1, Place(-1, 0, "", 0), Site(-1, "", "", ast.Pass()), 0, "", 0, 0, (), None)
+"""Stands for the events that a replay does not keep."""
 
 
 class Reporter(Listener):
     """Listens to a woven script: every assignment becomes an event of the run, and may be given another value.
 
     `overrides` are values that are handed in at events, `patches` other versions of statements, `shifts` are subtracted
-    from values of the forward pass. A run ends behind the event `until`; the values of some events only are `kept`.
+    from values of the forward pass. A run ends behind the event `until`; some events only are `kept`.
     """
 
     def __init__(self, script: TracedScript) -> None:
@@ -241,13 +244,15 @@ class Reporter(Listener):
     def _note(
         self, place: Place, site: Site, names: Sequence[str], value: Any, error: BaseException | None, line: int = 0
     ) -> Event:
-        if len(self.run.events) > MOST_EVENTS:
+        if self.run.length > MOST_EVENTS:
             raise MemoryError("too many events to be followed")
-        wanted = value is not None and (self.kept is None or place in self.kept)
-        copied = np.array(stripped(value)) if wanted else None
+        number = self.run.length
+        self.run.length += 1
+        if self.kept is not None and error is None and place not in self.kept and place != self.until:
+            return NOT_KEPT
+        copied = np.array(stripped(value)) if value is not None else None
         loops = tuple(self._loops[-1])
         name = names[0] if names else ""
-        number = len(self.run.events)
         done = max(0, self._done[site.number] - 1)
         event = Event(number, place, site, done, name, line or site.line, self._stack[-1], loops, copied, stopped=error)
         self.run.events.append(event)

@@ -71,10 +71,12 @@ class Event:
 class Run:
     """What was followed: the events in order, the calls by number, what the backward pass returned.
 
-    `params`, `inputs` and `values` are the tensors that can be displaced.
+    `params`, `inputs` and `values` are the tensors that can be displaced. Of a replay that keeps some events only,
+    `length` counts them all.
     """
 
     events: list[Event] = field(default_factory=list)
+    length: int = 0
     frames: list[Frame] = field(default_factory=lambda: [Frame(0, "")])
     start_of_backward: int = 0
     loss: Node | None = None

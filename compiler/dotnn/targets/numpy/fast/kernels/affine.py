@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dotnn.ir.node import Node
+from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import per_feature, reduce_examples
 from dotnn.targets.numpy.fast.kernels.products import sum_of_products, times_matrix
+
+MANY_FEATURES, MANY_WEIGHTS = 3, 4096
+"""From how many features a unit, and how many weights, an input is read by rows."""
 
 
 def _affine(e: Step, node: Node) -> bool:
@@ -19,11 +22,28 @@ def _affine(e: Step, node: Node) -> bool:
         packed = e.packed("params", weight)
         e.run(f"dot({e.bind(f'{packed}_T', f'{packed}.T')}, {e.carrier(x)}, {out})")
         return True
-    e.run(f"dot({e.transposed(weight)}, {x.name}, {out})")
+    product = out
+    if _reads_rows(x, weight):
+        by_rows = e.scratch(f"{node.out.name}_by_examples", "size", weight.type.example[1])
+        e.run(f"dot({e.rows(x)}, {weight.name}, {by_rows})", "examples first, as they come: BLAS reads rows faster")
+        product = e.bind(f"{by_rows}_T", f"{by_rows}.T")
+    else:
+        e.run(f"dot({e.transposed(weight)}, {x.name}, {out})")
     if len(node.ins) == 3:
         column = e.bind(f"{node.ins[2].name}_column", f"{node.ins[2].name}[:, None]")
-        e.run(f"add({out}, {column}, {out})")
+        e.run(f"add({product}, {column}, {out})")
+    elif product != out:
+        e.run(f"copyto({out}, {product})")
     return True
+
+
+def _reads_rows(x: Value, weight: Value) -> bool:
+    """Whether a product is faster of examples as they are given, a row each, though its result must be turned.
+
+    Measured: of 784 features, 8 % of the time with 128 units, a third with 10 or 32; with 512 units it costs 10 %.
+    """
+    features, units = weight.type.example
+    return x.role == "input" and features >= MANY_FEATURES * units and features * units >= MANY_WEIGHTS
 
 
 def _step_affine(e: Step, node: Node) -> bool:
