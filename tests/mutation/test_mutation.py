@@ -24,7 +24,7 @@ BESIDE = {
     ("blocks", "d_h = block_max_d_input(d_m, cache['h_z'], m, 2, 3)"):
         "the wrong operand is seen first in the helper that it is handed to; the line itself is blamed second",
     ("image", "d_x = conv2d_transpose(d_h_z, np.swapaxes(h_W, -1, -2), "
-              "size=(6, 5), stride=(1, 2), pad=((1, 0), (2, 1)))"):
+              "size=(6, 5), stride=(1, 2), pad=((1, 2), (2, 1)))"):
         "a kernel of the wrong shape is seen first where the helper stops at it; the line itself is blamed second",
     ("image", "conv2d: stride forgotten for W"):
         "the product in the helper is seen first; the call is named behind it, as what the error may be in",
