@@ -92,7 +92,27 @@ def moved_by_hand(found, example, value, push):
 )
 def test_a_value_in_a_block(spec, name):
     """One function serves all copies of a block: it is this copy's value that is moved."""
-    found = explanation(Compilation.read(str(SPECS / f"{spec}.nn")))
+    beside_the_graph(explanation(Compilation.read(str(SPECS / f"{spec}.nn"))), name)
+
+
+TWICE = """model M {
+  input  x: [4, 3]
+  target t: [2]
+  a = x -> gru(3, returns = sequence)
+  b = a -> gru(3, returns = sequence)
+  output y = b -> flatten -> dense(2)
+}
+data  { x = [[[1, 0, 2], [0, 1, 1], [1, 1, 0], [2, 0, 1]]]  t = [[1, 0]] }
+train { loss = mse(y, t) }"""
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_loop_of_a_function_that_runs_twice(name):
+    beside_the_graph(explanation(Compilation.of(model_of(TWICE))), name)
+
+
+def beside_the_graph(found, name):
+    """Compare some columns with the graph, node by node."""
     example = worked(found, 1, None)
     value = found.graph.steps[name]
     for jacobian in jacobians(found, example, name):

@@ -30,12 +30,14 @@ def test_a_short_run():
 def test_every_member_is_drawn():
     """Of every registry, in specs that compile: the generator cannot forget a member, however new it is."""
     missing = {(family, name) for family, members in REGISTRIES.items() for name in members}
+    without_a_file = {("init", "file")}  # arrays from a file need the file: see `model_in`
     for number in range(TURNS):
         model = model_of(spec(number, files=False))
         compile_model(model, Options())
         missing -= drawn(model)
-    # Arrays from a file need the file: see `model_in`.
-    assert missing == {("init", "file")}
+        if missing == without_a_file:
+            break
+    assert missing == without_a_file
     assert any('file("' in spec(number) for number in range(TURNS))
 
 

@@ -123,6 +123,11 @@ train { loss = mse(y, t) }""",
     "a difference of what is equal, which is the same turned round": """
 model M { input x: [3]  target t: [3]  h = x -> dense(3)  output y = h + (h - h) * (h * h) / abs(h * h) }
 train { loss = mse(y, t) }""",
+    "a step of an activation, in an optimizer": """
+activation own(z, a = 0.5) = threshold(z) + a
+optimizer mine(lr = 0.1) { w = w - lr * own(g) * g }
+model M { input x: [2]  target t: [1]  output y = x -> dense(1) }
+train { loss = mse(y, t)  optim = mine }""",
     "the mean of a number": """
 loss own(y, t) = mean((y - t)^2) + max(t) - mean(t)
 model M { input x: [2]  output y = x -> dense(3) }

@@ -95,10 +95,9 @@ ROWS = [["a", "b", "kind"], *([f"{i * 7 % 5}", f"{i * 3 % 4}", f"{i % 2}"] for i
 def copy(tmp_path_factory) -> Path:
     """The packages with a new command, activation and loss, and a new source and its reader."""
     folder = tmp_path_factory.mktemp("copy")
-    without = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "compiler/dotnn", folder / "dotnn", ignore=without)
-    shutil.copytree(ROOT / "grammar", folder / "dotnn/grammar", ignore=without)
-    shutil.copytree(ROOT / "runtime/dotnn_runtime", folder / "dotnn_runtime", ignore=without)
+    shutil.copytree(ROOT / "compiler/dotnn", folder / "dotnn")  # with its bytecode: to make it anew takes seconds
+    shutil.copytree(ROOT / "grammar", folder / "dotnn/grammar")
+    shutil.copytree(ROOT / "runtime/dotnn_runtime", folder / "dotnn_runtime")
     (folder / "dotnn/commands/size.py").write_text(COMMAND)
     (folder / "dotnn/library/layers/gentle.py").write_text(ACTIVATION)
     (folder / "dotnn/library/losses/mild.py").write_text(LOSS)

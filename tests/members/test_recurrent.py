@@ -1,9 +1,10 @@
-"""Dropout in time: one mask a sequence, the same in every step (Gal and Ghahramani 2016)."""
+"""Recurrent layers: dropout in time, one mask a sequence (Gal and Ghahramani 2016), and activations of one's own."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import STYLES, generic_point, module_of, values_in
+from support import STYLES, assert_gradients, generic_point, module_of, values_in
 
 RATES = st.sampled_from(["0.3", "0.5"])
 SEEDS = st.integers(0, 10**6)
@@ -51,3 +52,17 @@ def test_sequence_dropout_silences_a_feature_in_all_steps(rate, seed):
     ratio = outputs["y"] / batch["x"]
     np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:, :1], ratio.shape), rtol=1e-12)
     np.testing.assert_array_equal(module.forward({}, batch)[0]["y"], batch["x"])
+
+
+OWN = "activation own(z, a = -2) = cos(z) + 0.1 * a * z"  # its slope reads z, and does not only read its result
+GIVEN = {"rnn": ("act",), "lstm": ("act", "gate"), "gru": ("act", "gate")}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(("layer", "key"), [(layer, key) for layer, keys in GIVEN.items() for key in keys])
+def test_an_activation_whose_slope_reads_its_operand_may_be_anywhere_in_it(layer, key, style):
+    network = (
+        f"input x: [4, 2]  target t: [1]  output y = x -> {layer}(3, returns = last, {key} = own(a = 2)) -> dense(1)"
+    )
+    module = module_of(f"{OWN}  model M {{ {network} }}  train {{ loss = mse(y, t) }}", style)
+    assert_gradients(module, *generic_point(module))

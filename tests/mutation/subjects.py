@@ -122,9 +122,9 @@ NETWORKS = {
     "image": """
   input  x: [6, 5, 1]
   target t: [2]
-  h = x -> conv2d(4, [3, 2], tanh, stride = [1, 2], pad = [[1, 0], [2, 1]])
+  h = x -> conv2d(4, [3, 2], tanh, stride = [1, 2], pad = [[1, 2], [2, 1]])
   m = h -> maxpool([2, 3], 2, same)
-  g = m -> conv2d(5, [2, 3], pad = [[1, 0], [2, 1]], bias = false)
+  g = m -> conv2d(5, [2, 3], pad = [[1, 2], [2, 1]], bias = false)
   output y = concat(g -> avgpool(2, 1, same) -> maxpool_global, h -> avgpool_global) -> dense(2)
   train: mse(y, t)""",
     "blocks": """
@@ -138,7 +138,7 @@ NETWORKS = {
   input  x: [5, 3, 8]
   target t: [3]
   h = x -> conv2d(6, [3, 2], groups = 2, dilation = [2, 1], pad = [[2, 1], [1, 2]])
-  g = h -> depthwise_conv2d([2, 3], tanh, pad = [[1, 0], [2, 1]], multiplier = 4)
+  g = h -> depthwise_conv2d([2, 3], tanh, pad = [[1, 2], [2, 1]], multiplier = 4)
   output y = g -> avgpool_global -> dense(3)
   train: mse(y, t)""",
     "decoder": """

@@ -24,6 +24,8 @@ EQUIVALENT = [
     ("tie", r"g_dense >= 0, d_g, d_g \* 0\.7", "elu's kink: no convention is documented, either slope would do"),
     (RULE, r"^elu_derivative: np\.where\(z >= 0", "elu's kink: no convention is documented, either slope would do"),
     ("tie", r"p >= 1e-07", "the edge of a clip: no convention is documented, either slope would do"),
+    ("tie", r"t \* y < 0", "the perceptron's kink: no convention is documented, either slope would do"),
+    ("dropped_term", r"top:-bottom|left:-right", "an index below 0 counts from the end"),
     ("tie", r"v >= 0\.1", "a jump: there is no derivative at it"),
     ("lost_minus", r"padded\(x, pad, np\.inf\)", "a border that is larger than all is not the maximum, either"),
     ("one_percent", r"rows = x\.reshape", "the largest element stays the largest"),

@@ -91,7 +91,8 @@ def main() -> int:
         failures += len(wrong)
         seconds = time.perf_counter() - begun
         print(f"| {name} | {moments} | {options.kills} | {len(wrong)} | {seconds:.0f} s |", flush=True)
-        print(*wrong, sep="\n" if wrong else "", end="")
+        for line in wrong:
+            print(line)
     print(f"{len(names)} regimes, {failures} gone wrong, {time.perf_counter() - started:.0f} s")
     return int(bool(failures))
 

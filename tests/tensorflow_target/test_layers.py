@@ -92,7 +92,6 @@ CALLS = [
 @pytest.mark.parametrize(("layer", "options", "sigma"), CALLS)
 def test_they_are_trained_saved_and_loaded(layer, options, sigma, make, tmp_path):
     script = make(layer, options, sigma)
-    script.XLA = layer == "lstm"  # one of them as it is trained by users: to compile it takes longer than all else
     keras, data = script.keras, examples(20)
     first, again = (script.train(data, seed=1)[0] for _ in range(2))
     assert all(np.array_equal(first[key], again[key]) for key in first)

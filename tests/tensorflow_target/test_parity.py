@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from fuzz.grow import ACTIVATIONS, spec
-from regimes import OPTIMIZER_CALLS, REGIMES
+from regimes import INIT_CALLS, OPTIMIZER_CALLS, REGIMES
 from samples import LAYER_CALLS, layer_spec, loss_spec, losses_spec
 from support import NUMPY_ONLY, OF_ONE, SPECS, as_module, generic_point, model_of, module_of
 
@@ -21,6 +21,7 @@ from dotnn.commands.comparing import rounding as rounded
 from dotnn.core.diagnostics import CompileError
 from dotnn.ir.expr import Equation, equations, parse, substitute
 from dotnn.library.clips import CLIPS
+from dotnn.library.inits import INITS
 from dotnn.reports.trajectory import Difference, Trajectory
 from dotnn.session import Compilation, Options, compile_model, front
 from dotnn.targets.keras import optimizer, rules
@@ -126,7 +127,23 @@ WEIGHTS = "clip", "constraint", "decay", "init"
 """Settings that look at the weights, of which a recurrent layer has several kinds; a schedule knows its steps only."""
 
 
-@pytest.mark.parametrize("regime", REGIMES)
+ALIKE = [call for name in INITS if name not in ("file", "lsuv", "forget_one") for call in [INIT_CALLS.get(name, name)]]
+"""Initialisers of any layer: both targets start from the same numbers, which stand in one network."""
+
+
+def test_fifty_steps_from_every_start():
+    layers = "  ".join(f"h{i} = x -> dense(2, tanh, init = {call})" for i, call in enumerate(ALIKE))
+    read = ", ".join(f"h{i}" for i in range(len(ALIKE)))
+    agrees(
+        model_of(f"""model M {{ input x: [3]  target t: [2]  {layers}  output y = concat({read}) -> dense(2) }}
+        train {{ loss = mse(y, t)  optim = sgd(0.1)  batch = 5 }}"""),
+        50,
+    )
+
+
+@pytest.mark.parametrize(
+    "regime", [regime for regime in REGIMES if not regime.endswith(tuple(f"init = {call}" for call in ALIKE[1:]))]
+)
 def test_fifty_steps_of_every_way_to_train(regime):
     """Schedules, clipping, constraints, penalties and initialisers: every member of the registries."""
     batch = "" if "batch" in regime else "batch = 5"

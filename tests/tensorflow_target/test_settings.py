@@ -35,7 +35,7 @@ def test_the_same_training(train, tmp_path):
     """Through all epochs, in float64: weights, or their average, and every figure; together compiled with XLA, too."""
     text = SPEC.format(train=train if "batch =" in train else f"{train}  batch = 4", data=HELD)
     script, twin = modules(text.replace("sgd(0.2", "sgd(0.25"), tmp_path)  # Keras rounds 0.2 to a float32
-    twin.XLA = train in TOGETHER
+    twin.XLA &= train in TOGETHER
     first = script.init_params(0, np.float64)
     ours, records = script.train(data(), params=first, dtype=np.float64)
     theirs, others = twin.train(data(), params=first, dtype="float64")

@@ -36,7 +36,7 @@ from dotnn.codegen.turns import Says
 from dotnn.codegen.wrap import wrapped
 from dotnn.ir.graph import Graph
 from dotnn.targets.base import Draft
-from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine, drawn
+from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
 from dotnn.targets.numpy.explain.figures import Figures
 from dotnn.targets.numpy.explain.functions import Library
@@ -46,6 +46,14 @@ from dotnn.targets.numpy.explain.network import Network, NetworkWriter
 from dotnn.targets.numpy.explain.script import PART, Explained, pasted
 from dotnn.targets.numpy.explain.spec_text import SpecText
 from dotnn.targets.numpy.explain.training import DOC, HISTORY, taken_up
+from dotnn.targets.numpy.explain.turns_said import (
+    CHECK,
+    EVALUATE,
+    LOSS_AND_GRADS,
+    OF_SECTIONS,
+    TRAINING_PASS,
+    checked,
+)
 from dotnn.targets.numpy.explain.update import update_functions
 from dotnn.targets.numpy.settings import explained_parts
 from dotnn.targets.numpy.settings.average import SHOWN
@@ -53,41 +61,6 @@ from dotnn.targets.numpy.settings.average import SHOWN
 SAYS = Says("{{name: params[name] for name in {table}}}", "params.update({best})")
 AVERAGED = Says("{{name: shown[name] for name in {table}}}", SAYS.back, 'state["average"].update({best})')
 """Where a section has an average."""
-LOSS_AND_GRADS = '''
-def loss_and_grads_{name}(params, batch, *, training=True, rng=None, d_loss=1.0):
-    """Return the loss of {name} and its gradient with respect to what {name} updates{more}."""
-    outputs, cache = forward_{name}(params, batch, training=training, rng=rng)
-    return total_loss_{name}(params, batch, cache), backward_{name}(params, batch, cache, d_loss)
-'''
-TRAINING_PASS = '''
-def training_pass_{name}(params, batch, rng=None):
-    """Return the loss and its gradient, as `loss_and_grads_{name}` does, and renew the state in `params`."""
-    outputs, cache = forward_{name}(params, batch, training=True, rng=rng)
-    loss, grads = total_loss_{name}(params, batch, cache), backward_{name}(params, batch, cache)
-    renew_state_{name}(params, cache)
-    return loss, grads
-'''
-OF_SECTIONS = '''
-def forward(params, batch, *, training=False, rng=None, section={first}):
-    """Return the outputs, and values that the backward pass of a section needs."""
-    return SECTIONS[section][0](params, batch, training=training, rng=rng)
-
-
-def total_loss(params, batch, cache, section={first}):
-    """Return the number that a section makes small."""
-    return SECTIONS[section][1](params, batch, cache)
-
-
-def backward(params, batch, cache, d_loss=1.0, section={first}):
-    """Return the gradient of the loss of a section."""
-    return SECTIONS[section][2](params, batch, cache, d_loss)
-
-
-def loss_and_grads(params, batch, *, training=True, rng=None, d_loss=1.0, section={first}):
-    """Return the loss of a section and its gradient with respect to what it updates."""
-    outputs, cache = forward(params, batch, training=training, rng=rng, section=section)
-    return total_loss(params, batch, cache, section), backward(params, batch, cache, d_loss, section)
-'''
 
 
 def explained_turns(draft: Draft) -> Explained:
@@ -167,6 +140,7 @@ class _Script:
         network = [f for part in self.parts for f in self._network(part)]
         formulas = self._formulas(network)
         helpers = paste.needed(self._helpers())
+        check = tuple(checked(self.model, self.sections, draws=self.draws))
         items: list[tree.Item] = [
             tree.Banner("the network"),
             *pasted(formulas),
@@ -184,7 +158,7 @@ class _Script:
             *pasted(n for n in paste.needed(augmenting.helpers(self.model)) if n not in {*formulas, *helpers}),
             *data.items(),
             tree.Banner("command line"),
-            tree.Function("check", ("seed=0", "examples=5"), CHECK, "", tuple(self._check())),
+            tree.Function("check", ("seed=0", "examples=5"), CHECK, "", check),
             *command_line.items()[1:],
         ]
         body, _ = print_module(tree.Module("", items))
@@ -391,45 +365,6 @@ class _Script:
                 yield tree.assign("examples", f"examples | {table(handed)}")
         each = '{f"{name}.{key}": value for name, some in sections.items() for key, value in some.items()}'
         yield tree.Return(f'{{"loss": sum(some["loss"] for some in sections.values()), **{each}}}')
-
-    # -------------------------------------------------------------------------------------------------- the check
-
-    def _check(self) -> Iterator[tree.Stmt]:
-        from dotnn.codegen import data as shared
-
-        inputs, targets = shared.declarations(self.model)
-        handed = {name: shape for p in self.parts for name, shape in shared.declarations(p.section.model)[1].items()}
-        batch = table({name: drawn(kind, shape) for name, (kind, shape) in {**inputs, **targets, **handed}.items()})
-        seeded = ", rng=np.random.default_rng(seed)" * self.draws
-        width = max([len(n) for n in self.model.params] or [1])
-        yield tree.assign("rng", "np.random.default_rng(seed)")
-        fresh = "init_params(seed, np.float64)"
-        yield tree.assign("params", f"{{n: w + 0.1 * rng.standard_normal(w.shape) for n, w in {fresh}.items()}}")
-        yield tree.assign("batch", batch)
-        yield tree.assign("errors", "[]")
-        body: list[tree.Stmt] = [
-            tree.assign("grads", f"loss_and_grads(params, batch, section=section{seeded})[1]"),
-            tree.assign("smallest", "1e-6 * max(np.abs(grads[name]).max() for name in names)"),
-            tree.For(
-                "for name in names",
-                (
-                    tree.assign("v", "rng.standard_normal(params[name].shape)"),
-                    tree.assign("moved", "params | {name: params[name] + 1e-20j * v}"),
-                    tree.assign("cache", f"forward(moved, batch, training=True, section=section{seeded})[1]"),
-                    tree.assign("expected", "total_loss(moved, batch, cache, section).imag / 1e-20"),
-                    tree.assign("size", "max(abs(expected), smallest, 1e-300)"),
-                    tree.Do("errors.append(abs((grads[name] * v).sum() - expected) / size)"),
-                    tree.assign("verdict", '"ok" if errors[-1] < 1e-10 else "WRONG"'),
-                    tree.Do(f'print(f"{{section}}: {{name:{width}}}  {{errors[-1]:.1e}}  {{verdict}}")'),
-                ),
-            ),
-        ]
-        yield tree.For(f"for section, names in {TABLE}.items()", tuple(body))
-        yield tree.Return("all(error < 1e-10 for error in errors)")
-
-
-CHECK = "Compare every gradient of every section with a complex-step derivative (Squire and Trapp 1998)."
-EVALUATE = "Return the loss and the metrics of every section for prepared examples, in prediction mode."
 
 
 def _counted(steps: int) -> str:

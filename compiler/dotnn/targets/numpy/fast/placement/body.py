@@ -100,8 +100,9 @@ class Body:
             start = stop
 
     def _works_in_place(self, node: Node, operand: Value) -> bool:
-        """Whether an activation may be written over its pre-activation, which nobody else reads."""
+        """Whether an activation may be written over its pre-activation, which nobody else reads, here or outside."""
         alone = len(node.ins) == 1 and len(self.readers[node.ins[0].id]) == 1 and node.ins[0].id == operand.id
+        alone = alone and operand.id not in self.handed_out
         return alone and node.rule.elementwise and bool(kernel_in_loop(node.rule)) and node.out.id not in self.leaving
 
     def _can_move(self, value: Value, join: Node) -> bool:
@@ -132,8 +133,13 @@ class Body:
     @cached_property
     def kept(self) -> set[int]:
         """The values of which all steps are kept: those handed out, and joins of sequences and states."""
-        wanted = [self.root(v).id for v in self.loop.collected]
+        wanted = self.handed_out
         return {*wanted, *self.joints, *(self.parts[k][0].id for k in wanted if k in self.parts)}
+
+    @cached_property
+    def handed_out(self) -> set[int]:
+        """The values that the loop hands out as sequences."""
+        return {self.root(v).id for v in self.loop.collected}
 
     @cached_property
     def written_first(self) -> dict[int, Value]:

@@ -17,7 +17,7 @@ Columns = tuple[int, int]
 def overwritten(loop: LoopPlacement) -> tuple[Value, Rows | None]:
     """Return a join that may be written over an array that the loop goes through, and that array: None for none."""
     body = loop.body
-    handed_out = {body.root(v).id for v in body.loop.collected} - body.parts.keys()
+    handed_out = body.handed_out - body.parts.keys()
     for node in (n for n in body.nodes if n.rule.joins and n.out.id in handed_out):
         parts = _written_in_place(loop, node)
         rows = _array(loop, node.out, parts) if parts else None

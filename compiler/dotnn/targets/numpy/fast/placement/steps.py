@@ -103,6 +103,7 @@ class LoopPlacement:
             self.places[reused.id] = StepPlace(reused, Piece(over), pinned=True)
         for v, out in self.body.collected:
             self._collect(self.body.root(v), out)
+        self._check_apart()
         for k in sorted(self.body.kept):
             if k in self.body.made and k not in self.body.parts:
                 self.place(self.body.made[k].out)
@@ -119,6 +120,13 @@ class LoopPlacement:
         self.placer.hand_out(out, piece)
         if value.id in body.parts and body.parts[value.id][0].id in body.made.keys() - body.joints:
             self.placer.note_gate(out, piece)  # beside sequences and states there is nothing to overwrite
+
+    def _check_apart(self) -> None:
+        """Refuse two values that are handed out and lie in one place: the later one would have destroyed the other."""
+        held: dict[Piece, int] = {}
+        for number in (self.body.root(v).id for v, _ in self.body.collected):
+            piece = self.places[number].piece
+            assert piece is None or held.setdefault(piece, number) == number, "two sequences share one place"
 
     def _results(self) -> None:
         """Place last states and sums."""
