@@ -176,7 +176,8 @@ def _softmax_cross_entropy(e: Step, node: Node) -> bool:
     classes = of_examples("weight", f"weight_of_class({labels}, {of_classes}, dtype)") if of_classes else ""
     one: tuple[int | str, ...] = (*z.type.example[:-1], 1, "size")
     counted = _counted(e, node, gradient.ins[0], one, classes=classes)
-    row, log, each = (e.scratch(name, *one) for name in ("row", "log_sum", "each"))
+    row, log = (e.scratch(name, *one) for name in ("row", "log_sum"))
+    each = e.scratch("each", *one) if counted.weights else ""
     product, p = e.scratch(f"{z.name}_product", *like(z)), e.out(gradient.out)
 
     def total(indent: str = "") -> None:
