@@ -8,6 +8,8 @@ from samples import LAYER_SPECS, loss_settings, loss_spec
 from support import model_of, specs_for
 
 from dotnn.codegen.wrap import WIDTH
+from dotnn.library.preparations import PREPARATIONS
+from dotnn.library.sources import SOURCES
 from dotnn.session import Options, compile_model, compile_spec
 from dotnn.targets import TARGETS
 
@@ -26,6 +28,14 @@ def scripts(options: Options) -> dict[str, str]:
     found = {path.stem: compile_spec(str(path), options).script for path in specs_for(options.target)}
     samples = enumerate(sample_specs() if options.target == "numpy" else [])
     return found | {f"sample{i}": compile_model(model_of(spec), options).script for i, spec in samples}
+
+
+def test_what_scripts_read_and_prepare_data_with_fits_the_page():
+    steps = [text for preparation in PREPARATIONS.values() for text in preparation.plain.values()]
+    readers = [source.helper for source in SOURCES.values() if source.helper]
+    assert steps and readers
+    for text in (*steps, *readers):
+        assert max(map(len, text.split("\n"))) <= WIDTH, text
 
 
 @pytest.mark.parametrize("target, style", [(t.name, s.name) for t in TARGETS.values() for s in t.styles])

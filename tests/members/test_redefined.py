@@ -65,14 +65,15 @@ def fused_spec(formula, loss):
 @pytest.mark.parametrize("formula", FUSED)
 def test_a_cross_entropy_in_one_pass(formula):
     """It is found by what the graph computes, and the fast step is as short as with the built-in."""
-    built_in, target = FUSED[formula][3], FUSED[formula][2]
+    _, stage, target, built_in = FUSED[formula]
     theirs = module_of(fused_spec(formula, built_in).partition("\n")[2], "fast")
     ours = module_of(fused_spec(formula, "mine"), "fast")
     params, batch = generic_point(theirs, 3)
     batch["u"] = np.array([[0, 1, 0], [1, 0, 0], [0.5, 0.25, 0.25], [0, 0, 1], [0, 1, 0]])
     wanted, found = gradients(theirs, params, batch), gradients(ours, params, batch)
+    rounding = 1e-14 if (stage, target) == ("softmax", "u") else 0  # a factor of ours: what a row of u sums to, here 1
     for key, value in wanted.items():
-        np.testing.assert_array_equal(found[key], value, err_msg=f"{key}, {target}")
+        np.testing.assert_allclose(found[key], value, rtol=rounding, atol=0, err_msg=f"{key}, {target}")
 
 
 @pytest.mark.parametrize("formula", NOT_FUSED)

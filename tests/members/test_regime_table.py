@@ -52,7 +52,6 @@ COLUMNS = {
 }
 REFUSED = {
     ("accumulate", "batch norm", "one"): "statistics",
-    ("accumulate", "mask", "one"): "another divisor",
     ("validate", "all at once", "one"): "one update an epoch",
 }
 """The settings that do not go together with a column in one `train`, and words of the reason."""

@@ -162,6 +162,9 @@ def test_spans_cover_what_they_mean(sample, trees):
         assert text == text.strip()
         if text in KEYWORDS:
             assert node == nodes.Name(node.span, text)  # the name of an argument
+        elif isinstance(node, nodes.Slice):
+            (item,) = parse_expression(f"x[{text}]").items
+            assert trees.plain(item) == trees.plain(node)
         elif isinstance(node, nodes.Expr):
             assert trees.plain(parse_expression(text)) == trees.plain(node)
         elif isinstance(node, nodes.Stmt):

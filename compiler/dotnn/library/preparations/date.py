@@ -7,11 +7,12 @@ from dotnn.library.preparations.base import Preparation
 PLAIN = {
     "date_numbers": '''
 def date_numbers(texts):
-    """Return the year, the day of the year from 1, and the weekday (Monday 0, Sunday 6) of dates like 2024-03-01."""
+    """Return year, day of the year from 1, and weekday (Monday 0, Sunday 6) of dates like 2024-03-01."""
     days = np.asarray(texts).astype("U10").astype("datetime64[D]")
     years = days.astype("datetime64[Y]")
     weekdays = (days.astype(int) + 3) % 7  # day 0, 1970-01-01, was a Thursday
-    return np.stack([years.astype(int) + 1970, (days - years).astype(int) + 1, weekdays], axis=1).astype(float)
+    parts = [years.astype(int) + 1970, (days - years).astype(int) + 1, weekdays]
+    return np.stack(parts, axis=1).astype(float)
 ''',
 }
 DATE = Preparation(

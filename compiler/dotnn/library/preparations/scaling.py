@@ -22,7 +22,7 @@ def fit_range(values, low, high):
 ''',
     "given_range": '''
 def given_range(least, most, low, high):
-    """Return the shift and scale that take the numbers from `least` to `most` to those from `low` to `high`."""
+    """Return the shift and scale that take `least` to `low` and `most` to `high`."""
     scale = (high - low) / (np.array(most) - least)
     return {"shift": least - low / scale, "scale": scale}
 ''',

@@ -112,6 +112,12 @@ def _rows_of_state(e: Elements, call: Call) -> Array:
     return Array((BATCH, *state.shape[1:]), state.at)
 
 
+def _with_rows(e: Elements, call: Call) -> Array:
+    """Read the state that a batch leaves: a row for each of its examples; further rows stay as they are."""
+    rows = e.read(call.args[1])
+    return Array((BATCH, *rows.shape[1:]), rows.at)
+
+
 def _sum_by_row(e: Elements, call: Call) -> Array:
     ids, d = (e.read(arg) for arg in call.args[:2])
     rows = plain_value(call.args[2])
@@ -163,6 +169,7 @@ ROWS: dict[str, Helper] = {
     "weight_of_class": _class_weight,
     "sum_of_weights": _sum_of_weights,
     "rows_of_state": _rows_of_state,
+    "with_rows": _with_rows,
     "sum_by_row": _sum_by_row,
     "sinusoids": _sinusoids,
     "put_back": _put_back,
