@@ -11,14 +11,13 @@ import pytest
 from fuzz.grow import spec
 from fuzz.trial import model_in
 from samples import LAYER_SPECS
-from support import OF_ONE, ROOT, SPECS, as_module, compiled, generic_point, model_of, module_of, specs_for
+from support import OF_ONE, ROOT, SPECS, as_module, compiled, generic_point, model_of, module_of
 
 from dotnn.codegen.wrap import WIDTH
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.library.layers import LAYERS
-from dotnn.session import Options, compile_model, compile_spec
-from dotnn.targets import TARGETS
+from dotnn.session import Options, compile_model
 
 RANDOM = range(3_000_000, 3_000_040)
 BOUNDS = {"xor": 200, "iris": 270, "digits": 245, "jabberwocky": 293, "lenet": 320, "brackets": 400, "gan": 540}
@@ -103,15 +102,6 @@ def test_random_specs(number):
 def test_a_script_fits_its_page(path):
     script = compiled(path).script
     assert script.count("\n") <= BOUNDS.get(path.stem, 500)
-
-
-@pytest.mark.parametrize(
-    "target, style, path",
-    [(t.name, s.name, path) for t in TARGETS.values() for s in t.styles for path in specs_for(t.name)],
-    ids=lambda value: getattr(value, "stem", value),
-)
-def test_no_line_of_any_script_is_wider_than_the_page(path, target, style):
-    assert widest(compile_spec(str(path), Options(style, target=target)).script) <= WIDTH
 
 
 @pytest.mark.parametrize("number", RANDOM)

@@ -57,11 +57,17 @@ def test_nothing_is_written_where_python_would_not(place, tmp_path, monkeypatch)
     assert kept.read(place, "tables", "text") is None
 
 
-def test_read_tables_parse_as_built_ones(place, sample, monkeypatch):
+@pytest.fixture(scope="module")
+def parsers():
+    """A parser that was built, and the one that reads its tables."""
     built = lark.Lark(grammar_path().read_text(encoding="utf-8"), transformer=TreeBuilder(), **parse._OPTIONS)
     file = io.BytesIO()
     built.save(file)
-    read = lark.Lark.load(io.BytesIO(file.getvalue()))
+    return built, lark.Lark.load(io.BytesIO(file.getvalue()))
+
+
+def test_read_tables_parse_as_built_ones(parsers, sample, monkeypatch):
+    built, read = parsers
     for text in (sample.text, *(sample.text[:end] for end in range(0, len(sample.text), 139))):
         assert outcome(monkeypatch, read, text) == outcome(monkeypatch, built, text)
 

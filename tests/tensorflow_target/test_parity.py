@@ -6,6 +6,7 @@ The long run, hundreds of random specs with figures, from a seed of one's choice
 """
 
 import os
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -432,8 +433,11 @@ def test_an_update_waits_until_the_weight_is_read():
 
 
 def drawn(number, steps):
-    """A random model that trains for so many steps: what knows the length of its run is compared within it."""
-    model = model_of(spec(number, files=False))
+    """A random model that trains for so many steps: what knows the length of its run is compared within it.
+
+    Its examples are drawn: it has no data section, which would name a file with their weights.
+    """
+    model = model_of(re.sub(r"^data .*\n", "", spec(number, files=False), flags=re.MULTILINE))
     return replace(model, train=replace(model.train, epochs=max(model.train.epochs, steps)))
 
 
