@@ -6,7 +6,8 @@ READY  := $(VENV)/.ready
 
 MINUTES ?= 5
 SEED    ?= 0
-SLOW    := browser docs fuzz keras mutation reliability specs tensorflow_target validator
+SLOW    := browser codegen docs equations fuzz gradcheck ir keras mutation reliability specs tensorflow_target validator \
+           $(addprefix members/test_,$(addsuffix .py,convolution_keras ensemble large_data regime_table settings turns uses))
 
 # The tests start hundreds of processes: let none compile the compiler anew, and none wait for threads that small
 # matrices have no work for.
@@ -30,14 +31,14 @@ demo: $(READY)   ## compile, check and train a network on real digits, beside sc
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/demo.py
 
 test: $(READY)   ## all tests, then lint
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 -q tests
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist worksteal -q tests
 	@$(MAKE) --no-print-directory lint
 
 fuzz: $(READY)   ## random specs for MINUTES=5 from SEED=0 on; what fails is made small and printed
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzz.run --minutes $(MINUTES) --seed $(SEED) $(if $(NUMBER),--number $(NUMBER))
 
 quick: $(READY)  ## the tests that take seconds each: no TensorFlow, no sabotage, no long training
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 -q tests -k "not tensorflow" $(addprefix --ignore=tests/,$(SLOW))
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist worksteal -q tests -k "not tensorflow" $(addprefix --ignore=tests/,$(SLOW))
 
 lint: $(READY)   ## style, types and the direction of imports
 	$(BIN)/ruff check .
