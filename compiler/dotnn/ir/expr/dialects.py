@@ -49,10 +49,22 @@ class Dialect(Frozen):
 
     def idiomatic(self, expr: Expr, numbers: Collection[str] = ()) -> Expr:
         """Return an expression with the dialect's idioms; what reads only `numbers` is left to the plain dialect."""
-        of_numbers = bool(self.plain) and self.plain != self.key and {*reads(expr)} <= {*numbers}
-        if self.idiom is None or of_numbers:
-            return expr
-        return self.idiom(map_children(expr, lambda part: self.idiomatic(part, numbers)))
+        return self._written(expr, numbers)[0]
+
+    def _written(self, expr: Expr, numbers: Collection[str]) -> tuple[Expr, bool]:
+        """Return an expression with the idioms, and whether it reads only `numbers`."""
+        if self.idiom is None:
+            return expr, False
+        plain = [not isinstance(expr, Name) or expr.id in numbers]
+
+        def part_written(part: Expr) -> Expr:
+            written, of_numbers = self._written(part, numbers)
+            plain.append(of_numbers)
+            return written
+
+        changed = map_children(expr, part_written)
+        left = all(plain) and bool(self.plain) and self.plain != self.key
+        return (expr if left else self.idiom(changed)), all(plain)
 
 
 def _by_order(part: Expr) -> Expr:
