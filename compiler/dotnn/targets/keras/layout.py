@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import tokenize
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from itertools import pairwise
 from tokenize import TokenInfo
 
@@ -20,8 +22,18 @@ WITHIN = getattr(tokenize, "FSTRING_START", None), getattr(tokenize, "FSTRING_EN
 """From Python 3.12 on a formatted string is several tokens."""
 
 
+PARTS = re.compile(r"(?<=\n\n\n)(?=def |class |@)")
+"""Functions and classes: what stands on either side of such a place is laid out by itself."""
+
+
 def as_black(text: str) -> str:
     """Return a script in black's layout. Statements that need no change, and the meaning, stay as they are."""
+    return "".join(map(_part_as_black, PARTS.split(text)))
+
+
+@lru_cache(maxsize=1024)
+def _part_as_black(text: str) -> str:
+    """Lay out one part; many scripts have the same functions."""
     rows = text.split("\n")
     tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     remarked = {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
