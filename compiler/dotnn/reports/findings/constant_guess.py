@@ -38,9 +38,14 @@ def _said(one: Comparison, seen: Seen) -> tuple[str, dict[str, float]] | None:
     return f"accuracy {right:.3g}{said}, always {label} gives {guess:.3g}", {"accuracy": right, "guess": guess}
 
 
+def _row_counts(one: Comparison) -> np.ndarray:
+    """Return how much each row counts by weights of examples and masks, (n,)."""
+    return np.ones(len(one.actual)) if one.weights is None else np.asarray(one.weights, float)
+
+
 def _counts(one: Classes, seen: Seen) -> tuple[np.ndarray, str]:
     """Return how much each row counts in the loss, and what is to be said of it: one class may count more."""
-    count = np.ones(len(one.actual)) if one.weights is None else np.asarray(one.weights, float)
+    count = _row_counts(one)
     terms = [term for term in seen.model.train.losses if term.output == one.output and term.attrs.get("class_weight")]
     if not terms:
         return count, ""
@@ -48,7 +53,7 @@ def _counts(one: Classes, seen: Seen) -> tuple[np.ndarray, str]:
 
 
 def _of_numbers(one: Numbers) -> tuple[str, dict[str, float]] | None:
-    count = np.ones(len(one.actual)) if one.weights is None else np.asarray(one.weights, float)
+    count = _row_counts(one)
     if not count.any():
         return None
     mean = np.average(one.actual, axis=0, weights=count)

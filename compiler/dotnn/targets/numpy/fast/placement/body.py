@@ -101,8 +101,8 @@ class Body:
 
     def _works_in_place(self, node: Node, operand: Value) -> bool:
         """Whether an activation may be written over its pre-activation, which nobody else reads, here or outside."""
-        alone = len(node.ins) == 1 and len(self.readers[node.ins[0].id]) == 1 and node.ins[0].id == operand.id
-        alone = alone and operand.id not in self.handed_out
+        only_operand = len(node.ins) == 1 and node.ins[0].id == operand.id
+        alone = only_operand and len(self.readers[operand.id]) == 1 and operand.id not in self.handed_out
         return alone and node.rule.elementwise and bool(kernel_in_loop(node.rule)) and node.out.id not in self.leaving
 
     def _can_move(self, value: Value, join: Node) -> bool:
@@ -133,8 +133,8 @@ class Body:
     @cached_property
     def kept(self) -> set[int]:
         """The values of which all steps are kept: those handed out, and joins of sequences and states."""
-        wanted = self.handed_out
-        return {*wanted, *self.joints, *(self.parts[k][0].id for k in wanted if k in self.parts)}
+        holders = (self.parts[k][0].id for k in self.handed_out if k in self.parts)
+        return {*self.handed_out, *self.joints, *holders}
 
     @cached_property
     def handed_out(self) -> set[int]:
