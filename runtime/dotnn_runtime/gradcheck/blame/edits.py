@@ -17,6 +17,7 @@ import numpy as np
 
 from ..tracing.values import Followed, stripped
 from .changes import changed, changes, parsed
+from .sites import counts_in
 
 Edit = ast.expr
 MOST_NAMES = 40
@@ -57,10 +58,20 @@ def edits(whole: ast.expr, names: Mapping[str, Any], slopes: Sequence[str], tier
     arrays = _arrays(names)
     if tier == 1:
         yield from _renamed(whole, arrays)
+    yield from _other_counts(whole, arrays, tier)
     kind = (changes, _swapped(arrays, names), _wrapped, _extended(arrays, slopes))[tier]
     for part, rebuild in _places(whole):
         for new in kind(part) if isinstance(part, ast.expr) else ():
             yield cast(ast.expr, rebuild(new))
+
+
+def _other_counts(whole: ast.expr, arrays: Mapping[str, Any], tier: int) -> Iterator[ast.expr]:
+    """Yield an expression with counts one off, or, of the last tier, with another size taken from them or added."""
+    counts = {id(count) for count in counts_in(whole)} if tier in (0, TIERS - 1) else set()
+    sizes = [f"{name}.shape[{axis}]" for name, value in arrays.items() for axis in range(np.ndim(value))]
+    for part, rebuild in _places(whole) if counts else ():
+        for term in (["1"] if tier == 0 else sizes) if id(part) in counts else ():
+            yield from (cast(ast.expr, rebuild(parsed(f"a {sign} {term}", a=part))) for sign in "+-")  # type: ignore[arg-type]
 
 
 def _renamed(whole: ast.expr, arrays: Mapping[str, Any]) -> Iterator[ast.expr]:
@@ -182,5 +193,5 @@ def _extended(arrays: Mapping[str, Any], slopes: Sequence[str]) -> Kind:
 
 def _is_value(part: ast.expr) -> bool:
     """Whether an expression gives an array, most likely."""
-    values = ast.BinOp | ast.Call | ast.Name | ast.Subscript | ast.Attribute
+    values = ast.BinOp | ast.Call | ast.Name | ast.Subscript | ast.Attribute | ast.Compare
     return isinstance(part, values) and isinstance(getattr(part, "ctx", ast.Load()), ast.Load)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -40,6 +41,20 @@ class Repair:
     def text(self) -> str:
         """The expression as it would be written."""
         return ast.unparse(self.expression)
+
+    @property
+    def only_removes(self) -> bool:
+        """Whether it is what is there without a part of it: a minus, a factor, a term, an index."""
+        before, after = Counter(_words(value_of(self.site))), Counter(_words(self.expression))
+        return after < before
+
+
+def _words(expression: ast.expr | None) -> Iterator[str]:
+    """Yield the names, numbers and operators of an expression."""
+    for node in ast.walk(expression) if expression is not None else ():
+        if isinstance(node, ast.Name | ast.Attribute | ast.Constant | ast.operator | ast.unaryop | ast.cmpop):
+            fields = (value for _, value in ast.iter_fields(node) if not isinstance(value, ast.AST))
+            yield " ".join([type(node).__name__, *map(str, fields)])
 
 
 def value_of(site: Site) -> ast.expr | None:
