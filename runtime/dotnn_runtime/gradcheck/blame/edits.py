@@ -58,11 +58,11 @@ def edits(whole: ast.expr, names: Mapping[str, Any], slopes: Sequence[str], tier
     arrays = _arrays(names)
     if tier == 1:
         yield from _renamed(whole, arrays)
-    yield from _other_counts(whole, arrays, tier)
     kind = (changes, _swapped(arrays, names), _wrapped, _extended(arrays, slopes))[tier]
     for part, rebuild in _places(whole):
         for new in kind(part) if isinstance(part, ast.expr) else ():
             yield cast(ast.expr, rebuild(new))
+    yield from _other_counts(whole, arrays, tier)
 
 
 def _other_counts(whole: ast.expr, arrays: Mapping[str, Any], tier: int) -> Iterator[ast.expr]:

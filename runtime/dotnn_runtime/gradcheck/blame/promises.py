@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..reading.statements import names_in
 from ..tracing.rows import EDGE
 from ..tracing.run import Event, Run
 from ..tracing.values import Node
-from .sites import names_in
 from .truth import Target, Truths
 
 ROOT = ("forward", "total_loss")
@@ -87,8 +87,9 @@ class Promises:
     def _is_all(self, event: Event) -> bool:
         """Whether nothing else is summed with an event: e + e, where e is what each factor of h * h sends back."""
         start = event.name.partition(EDGE)[0] + EDGE
-        read = (names_in([user.site.node]) for user in self.consumers[event.number])
-        return any({name for name in names if name.startswith(start)} == {event.name} for names in read)
+        read = (names_in(user.site.node) for user in self.consumers[event.number])
+        shares = ([name for name in names if name.startswith(start)] for names in read)
+        return any(len(some) > 1 and set(some) == {event.name} for some in shares)
 
     def _nodes(self, made: Event, partners: tuple[int, ...], whole: bool) -> list[Node]:
         """Return the nodes of a value under its name; of a whole cotangent the first one, which all readings are of."""
