@@ -61,6 +61,8 @@ def _other_signs(part: ast.UnaryOp) -> Iterator[ast.expr]:
 
 
 def _other_operations(part: ast.BinOp) -> Iterator[ast.expr]:
+    if not isinstance(part.op, ast.MatMult):
+        yield from (part.left, part.right)
     for op in _OTHER.get(type(part.op), ()):
         yield ast.BinOp(part.left, op(), part.right)
     if isinstance(part.op, ast.Sub | ast.Div | ast.MatMult):
@@ -68,8 +70,6 @@ def _other_operations(part: ast.BinOp) -> Iterator[ast.expr]:
     if isinstance(part.op, ast.MatMult):
         yield from (parsed(t, a=part.left, b=part.right) for t in ("a.T @ b", "a @ b.T", "b.T @ a", "b @ a.T"))
         yield parsed("(a @ b).T", a=part.left, b=part.right)
-    else:
-        yield from (part.left, part.right)
 
 
 def _other_attributes(part: ast.Attribute) -> Iterator[ast.expr]:

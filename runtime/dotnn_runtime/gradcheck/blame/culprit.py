@@ -232,7 +232,10 @@ class _Inquiry:
 
         What only leaves out the operation that has stopped explains nothing.
         """
-        return repair.only_removes and (self.event.stopped is None or repair.site.number != self.event.site.number)
+        if self.event.stopped is None or not repair.only_removes:
+            return repair.only_removes
+        now = self.bench.again(self.event.place, kept={self.event.place}).at(self.event.place)
+        return repair.site.number != self.event.site.number and now is not None and now.stopped is None
 
     def _nearness(self, site: Site, order: int) -> int:
         """Return in which order equal repairs are preferred: the event's own, that of a count, those of its readers."""
