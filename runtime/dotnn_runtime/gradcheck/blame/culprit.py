@@ -208,7 +208,7 @@ class _Inquiry:
         From one that calls a cotangent by another name it may be. From one that stores or sums a name it is not where
         the line that makes what is called so is suspected, too.
         """
-        if order == 0:
+        if order == 0 or site is self.sites[0]:
             return _maker(site, self.sites) is not None
         if not only_reads(site):
             return False
@@ -247,7 +247,9 @@ class _Inquiry:
         What is missing from a product is missing from the first line that it could be added to.
         """
         made = [e.number for e in self.state.of_site(site.number, before=self.event) if e.seeded]
-        return made[-1] - self.event.number if made else order
+        if made or site.number == self.event.site.number:
+            return (made[-1] if made else self.event.number) - self.event.number
+        return order + 1
 
     def _execution(self, site: Site) -> int:
         """Return when a site was executed last before the event."""
