@@ -47,6 +47,5 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_is_blamed_on_its_line(kind):
     subject, operator, change = KINDS[kind]
-    (mutant,) = (m for m in suite.line_mutants(subject) if (m.operator, m.change) == (operator, change))
-    row = suite.run(mutant)
-    assert row.right, str(row)
+    found = [m for m in suite.line_mutants(subject) if (m.operator, m.change) == (operator, change)]
+    assert found and [str(row) for row in map(suite.run, found) if not row.right] == []

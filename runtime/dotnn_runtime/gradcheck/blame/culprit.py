@@ -234,8 +234,9 @@ class _Inquiry:
         """
         if self.event.stopped is None or not repair.only_removes:
             return repair.only_removes
-        now = self.bench.again(self.event.place, kept={self.event.place}).at(self.event.place)
-        return repair.site.number != self.event.site.number and now is not None and now.stopped is None
+        own = self.event.site.number
+        self.bench.again(kept=())
+        return repair.site.number != own and self.bench.follower.executions(own) > self.event.execution
 
     def _nearness(self, site: Site, order: int) -> int:
         """Return in which order equal repairs are preferred: the event's own, that of a count, those of its readers."""
