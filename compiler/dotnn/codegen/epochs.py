@@ -58,7 +58,7 @@ class Loop:
 
     def _kept(self) -> dict[str, str]:
         """Return what of it is no dict of arrays that exist."""
-        kept: dict[str, str] = {name: value for part in self.parts for name, value in part.kept.items()}
+        kept = {name: value for part in self.parts for name, value in {**part.together, **part.kept}.items()}
         if self.early:
             worst = "-np.inf" if self.early.better == "max" else "np.inf"
             kept |= {"best": worst, "best_params": self.words.first, "best_epoch": "0"}

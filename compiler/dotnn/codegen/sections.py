@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from dotnn.codegen import learning_rate, optimizer, training, tree
+from dotnn.codegen.called import Names
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.parts import Part
 from dotnn.model.model import EarlyStop, Model, Turn
 from dotnn.model.turns import alone
-
-TABLE = "UPDATES"
-"""The table of a script: the names of the parameters that each section updates."""
-TOGETHER = frozenset({"average"})
-"""What settings keep by the names of parameters: the sections, whose names differ, have one table of it."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +28,9 @@ class Section:
         return self.turn.name
 
     @property
-    def table(self) -> str:
-        """The expression of the names of what it updates."""
-        return f"{TABLE}[{literal(self.name)}]"
-
-    def called(self, function: str) -> str:
-        """Return the name of a function of this section."""
-        return f"{function}_{self.name}"
-
-    def figure(self, quantity: str) -> str:
-        """Return the key of a quantity in the record of an epoch: `val_loss` -> `val_critic.loss`."""
-        plain = quantity.removeprefix("val_")
-        return f"{'val_' * (plain != quantity)}{self.name}.{plain}"
+    def names(self) -> Names:
+        """What its things are called."""
+        return Names(self.name)
 
     @property
     def stops(self) -> bool:
@@ -81,34 +66,17 @@ class Section:
     def rate(self) -> str:
         """The expression of the learning rate of its next update, "" for a plain number."""
         if self.watches:
-            return f"plateaus[{literal(self.name)}].lr"
+            return f"{self.names.entry('plateaus')}.lr"
         if learning_rate.formula(self.turn.train) is None:
             return ""
         each = f" * {self.turn.steps}" if self.turn.steps > 1 else ""
-        done = f"done[{literal(self.name)}]"
-        return f"{self.called('learning_rate')}({done}, epochs * steps_per_epoch{each}, steps_per_epoch{each})"
+        done = self.names.entry("done")
+        return f"{self.names.own('learning_rate')}({done}, epochs * steps_per_epoch{each}, steps_per_epoch{each})"
 
 
 def sections_of(model: Model) -> tuple[Section, ...]:
     """Return the sections of a model in their order."""
     return tuple(Section(turn, alone(model, turn)) for turn in model.turns)
-
-
-def respelt(item: Any, change: Callable[[str], str]) -> Any:
-    """Return a tree of Python with every text changed."""
-    if isinstance(item, str):
-        return change(item)
-    if isinstance(item, tuple):
-        return tuple(respelt(inner, change) for inner in item)
-    if isinstance(item, tree.Origin) or not is_dataclass(item) or isinstance(item, type):
-        return item
-    return replace(item, **{f.name: respelt(getattr(item, f.name), change) for f in fields(item)})
-
-
-def words(mapping: dict[str, str]) -> Callable[[str], str]:
-    """Return the function that puts words in the place of others."""
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, mapping))})\b")
-    return lambda text: pattern.sub(lambda match: mapping[match[1]], text)
 
 
 # -------------------------------------------------------------------------------------------------- what settings add
@@ -117,44 +85,13 @@ def words(mapping: dict[str, str]) -> Callable[[str], str]:
 def kept_by_settings(sections: Sequence[Section]) -> dict[str, str]:
     """Return what a state begins with for settings: of each section that has them, or what all have together."""
     found: dict[str, dict[str, str]] = {}
+    together: dict[str, str] = {}
     for s in sections:
-        for name, text in (entry for part in s.added for entry in part.kept.items()):
-            found.setdefault(name, {})[s.name] = text
-    return {name: each.popitem()[1] if name in TOGETHER else table(each) for name, each in found.items()}
-
-
-def in_turn(part: Part, section: Section, own: dict[str, str]) -> Part:
-    """Return what a setting adds to the loop of a section; `own` are its words for what others have, too."""
-    key, functions = literal(section.name), _functions(part, section)
-    called = words({"PARAMS": section.table, "done": f"done[{key}]", **own, **functions})
-    named = words({"PARAMS": section.table, **functions})
-
-    def change(text: str) -> str:
-        for name in part.kept.keys() - TOGETHER:
-            text = text.replace(f"state[{literal(name)}]", f"state[{literal(name)}][{key}]")
-        return text
-
-    def wrapped(inner: str) -> tuple[str, tree.Item]:
-        assert part.wraps is not None
-        name, function = part.wraps(inner)
-        made = words({"PARAMS": section.table, name: section.called(name)})
-        return section.called(name), respelt(function, made)
-
-    return replace(
-        part,
-        functions=[respelt(function, lambda text: named(change(text))) for function in part.functions],
-        wraps=wrapped if part.wraps else None,
-        **{
-            moment: respelt(getattr(part, moment), lambda text: called(change(text)))
-            for moment in ("setup", "gradient", "updated", "epoch")
-        },
-    )
-
-
-def _functions(part: Part, section: Section) -> dict[str, str]:
-    """Return what the functions that a setting defines are called in a section."""
-    texts = [item.text if isinstance(item, tree.Prose) else f"def {item.name}(" for item in part.functions]  # type: ignore[union-attr]
-    return {name: section.called(name) for text in texts for name in re.findall(r"^def (\w+)\(", text, re.MULTILINE)}
+        for part in s.added:
+            together |= part.together
+            for name, text in part.kept.items():
+                found.setdefault(name, {})[s.name] = text
+    return together | {name: table(each) for name, each in found.items()}
 
 
 def watchers(sections: Sequence[Section]) -> Iterator[tree.Stmt]:
@@ -172,7 +109,7 @@ def observed(sections: Sequence[Section]) -> Iterator[tree.Stmt]:
     for s in sections:
         watched, name = learning_rate.watcher(s.turn.train), literal(s.name)
         if watched is not None:
-            figure = s.figure(watched.attrs["quantity"])
+            figure = s.names.figure(watched.attrs["quantity"])
             body = (
                 tree.Do(f'plateaus[{name}].observe(history[-1]["{figure}"])'),
                 tree.assign(f'state["plateaus"][{name}]', f"vars(plateaus[{name}])"),

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dotnn.codegen import optimizer, training, tree
+from dotnn.codegen.called import TABLE
 from dotnn.codegen.lines import indented, literal, on_the_page
-from dotnn.codegen.sections import TABLE, Section, after_updates, kept_by_settings, observed
+from dotnn.codegen.sections import Section, after_updates, kept_by_settings, observed
 from dotnn.codegen.wrap import WIDTH
 from dotnn.model.model import EarlyStop, Model, StopWhen
 from dotnn.model.turns import predicting
@@ -64,8 +65,8 @@ def _no_best(early: EarlyStop) -> str:
     return f'{{"value": {worst}, "epoch": 0, "params": {{}}}}'
 
 
-def counted(sections: Sequence[Section]) -> Iterator[tree.Stmt]:
-    """Yield the statements before the loop that count updates."""
+def counted(sections: Sequence[Section], memory: str = 'memory["{section}"]["{name}"]') -> Iterator[tree.Stmt]:
+    """Yield the statements before the loop that count updates; `memory` is how an optimizer's memory is set."""
     if not any(s.counts_steps for s in sections):
         return
     batch = sections[0].turn.train.batch
@@ -81,7 +82,7 @@ def counted(sections: Sequence[Section]) -> Iterator[tree.Stmt]:
         each = f" * {s.turn.steps}" if s.turn.steps > 1 else ""
         values = {"steps": f"epochs * steps_per_epoch{each}", "steps_per_epoch": f"steps_per_epoch{each}"}
         for name in optimizer.run_lengths(s.turn.train):
-            yield tree.assign(f"memory[{literal(s.name)}][{literal(name)}]", values[name])
+            yield tree.assign(memory.format(section=s.name, name=name), values[name])
 
 
 def turn_of(section: Section, body: Sequence[tree.Stmt]) -> list[tree.Stmt]:
@@ -147,15 +148,15 @@ def _rules(section: Section, says: Says) -> Iterator[tree.Stmt]:
         if isinstance(stop, StopWhen):
             limit = f"{stop.op} {stop.threshold!r}"
             ends = tree.assign(f'state["ended"][{name}]', f'"{stop.quantity} {limit}"')
-            yield tree.If(f'history[-1]["{section.figure(stop.quantity)}"] {limit}', (ends,))
+            yield tree.If(f'history[-1]["{section.names.figure(stop.quantity)}"] {limit}', (ends,))
     if early is None:
         return
     margin = f" {'-' if early.better == 'min' else '+'} {early.min_delta!r}" if early.min_delta else ""
     order = "<=" if early.better == "min" else ">="
-    value = f'history[-1]["{section.figure(early.quantity)}"]'
+    value = f'history[-1]["{section.names.figure(early.quantity)}"]'
     best = f'state["best"][{name}]'
     better = tree.assign(
-        best, f'{{"value": {value}, "epoch": epoch, "params": {says.copy.format(table=section.table)}}}'
+        best, f'{{"value": {value}, "epoch": epoch, "params": {says.copy.format(table=section.names.params)}}}'
     )
     why = literal(f"no better {early.quantity} for {early.patience} epochs")
     waited = tree.If(f'epoch == {best}["epoch"] + {early.patience}', (tree.assign(f'state["ended"][{name}]', why),))

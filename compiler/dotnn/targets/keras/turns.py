@@ -14,6 +14,7 @@ from typing import Any
 
 from dotnn.codegen import augmenting, learning_rate, paste, training, tree
 from dotnn.codegen import turns as common
+from dotnn.codegen.called import TABLE
 from dotnn.codegen.definitions import metric_functions
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
@@ -22,7 +23,7 @@ from dotnn.codegen.printer import printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS
 from dotnn.codegen.regime import modules as regime_modules
 from dotnn.codegen.render import Parts, assembled, render
-from dotnn.codegen.sections import TABLE, Section, respelt, sections_of, watchers
+from dotnn.codegen.sections import Section, sections_of, watchers
 from dotnn.codegen.shared import result_files, training_context
 from dotnn.codegen.tables import constants
 from dotnn.codegen.turns import Says
@@ -81,7 +82,7 @@ class _Part:
             "loss_lines": indented([*self.lines]),
             "name": self.section.name,
             "hands": {h.name: h.of for h in self.section.model.hands},
-            "table": self.section.table,
+            "table": self.section.names.params,
             "others": self._others(),
         }
 
@@ -94,7 +95,7 @@ class _Part:
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
         text = render(TEMPLATES, template, self.context)
-        own = {name: self.section.called(name) for name in FUNCTIONS}
+        own = {name: self.section.names.own(name) for name in FUNCTIONS}
         text = re.sub(rf"(?<![.\w])({'|'.join(FUNCTIONS)})\b", lambda match: own[match[1]], text)
         text = text.replace("network.trainable_variables", f"list({own['trained']}(network).values())")
         name = self.context["optimizer"]["name"]
@@ -135,7 +136,7 @@ class _Script:
         own = [node for node in nodes if node.op != "total" and any(v.id in needed for v in node.outs)]
         total = " + ".join(v.name if weight == 1 else f"{weight} * {v.name}" for v, weight in terms)
         if any((p := section.model.params[name].penalty) and p.entry.op for name in section.turn.updates):
-            updated = f"{section.called('trained')}(network).values()"
+            updated = f"{section.names.own('trained')}(network).values()"
             total += f" + tf.add_n([v.regularizer(v) for v in {updated} if v.regularizer])"
         lines = [*lines_of(self.model, self.graph, self.network, own), f"return {total}"]
         return _Part(section, tuple(lines))
@@ -213,7 +214,7 @@ class _Script:
     def _turns(self) -> Iterator[tree.Stmt]:
         """Yield the turns of all sections on a batch, whose losses become `losses`."""
         for s in self.sections:
-            name, made, once = literal(s.name), s.called("loss_and_grads"), s.turn.steps == 1
+            name, made, once = literal(s.name), s.names.own("loss_and_grads"), s.turn.steps == 1
             body: list[tree.Stmt] = []
             if s.counts:
                 body.append(tree.Do(f"optimizers[{name}].learning_rate.assign(rates[{name}][{0 if once else 'turn'}])"))
@@ -222,7 +223,7 @@ class _Script:
             if s.model.hands:
                 handed = ", ".join(f"{literal(h.name)}: grads.pop({literal(h.name)})" for h in s.model.hands)
                 body.append(tree.assign("batch", f"{{**batch, {handed}}}"))
-            given = f"list(grads.values()), list({s.called('trained')}(network).values())"
+            given = f"list(grads.values()), list({s.names.own('trained')}(network).values())"
             body.append(
                 tree.For("with tf.control_dependencies([loss])", (tree.Do(f"optimizers[{name}].apply({given})"),))
             )
@@ -234,7 +235,7 @@ class _Script:
             yield from [tree.If(f"{name} in active", tuple(body))] if s.stops else body
 
     def _fit(self) -> Iterator[tree.Stmt]:
-        made = ", ".join(f"{literal(s.name)}: {s.called('make_optimizer')}(network)" for s in self.sections)
+        made = ", ".join(f"{literal(s.name)}: {s.names.own('make_optimizer')}(network)" for s in self.sections)
         yield tree.assign("optimizers", f"{{{made}}}")
         yield tree.assign("examples", 'parts["train"]')
         yield tree.assign("history", "History(scaling)")
@@ -254,8 +255,7 @@ class _Script:
             *(tree.assign(f"state[{literal(n)}]", f"resume[{literal(n)}]") for n in common.kept(self.sections)),
         ]
         yield tree.If("resume is not None", tuple(taken))
-        for statement in common.counted(self.sections):
-            yield self._of_keras(statement)
+        yield from common.counted(self.sections, 'optimizers["{section}"].{name}')
         yield from watchers(self.sections)
         made = f"make_epoch(network, optimizers, examples{', seed' * self.fixed})"
         yield tree.Assign(("run_epoch", *["data"] * self.augments), made)
@@ -269,15 +269,6 @@ class _Script:
         if training.evaluated_parts(self.model)[2]:
             yield tree.assign("history.test", 'evaluate(network, parts["test"], scaling)')
         yield tree.Return("history")
-
-    def _of_keras(self, statement: tree.Stmt) -> tree.Stmt:
-        """Return a statement that counts updates, where the optimizers hold how long a run is."""
-
-        def change(text: str) -> str:
-            return re.sub(r'memory\["(\w+)"\]\["(\w+)"\]', r'optimizers["\1"].\2', text)
-
-        found: tree.Stmt = respelt(statement, change)
-        return found
 
     def _epoch(self) -> Iterator[tree.Stmt]:
         stops = any(s.stops for s in self.sections)
@@ -306,7 +297,7 @@ class _Script:
     def _rates(self, s: Section) -> Iterator[tree.Stmt]:
         """Yield the rates of the updates of an epoch: for each batch those of its turns."""
         name, per = literal(s.name), f"steps_per_epoch * {s.turn.steps}" if s.turn.steps > 1 else "steps_per_epoch"
-        call = f"{s.called('learning_rate')}(step, epochs * {per}, {per})"
+        call = f"{s.names.own('learning_rate')}(step, epochs * {per}, {per})"
         done = f"done[{name}]"
         yield tree.assign(f"rates[{name}]", f"[{call} for step in range({done}, {done} + {per})]")
         shape = f"(-1, {s.turn.steps})"
@@ -319,13 +310,13 @@ class _Script:
         yield tree.assign("sections", "{}")
         for s in self.sections:
             names = {path: self.network.keys.get(v.id, path) for path, v in self.network.values.items()}
-            loss = f"{s.called('total_loss')}(network, values, examples)"
+            loss = f"{s.names.own('total_loss')}(network, values, examples)"
             lines = training.metric_lines(s.model, names, loss, "values")
             entries = " ".join(line.strip() for line in lines).rstrip(",")
             yield tree.assign(f"sections[{literal(s.name)}]", f"{{{entries}}}")
             if s.model.hands:
                 batch = "{name: tf.constant(values) for name, values in examples.items()}"
-                yield tree.assign("grads", f"{s.called('loss_and_grads')}(network, {batch}, training=False)[1]")
+                yield tree.assign("grads", f"{s.names.own('loss_and_grads')}(network, {batch}, training=False)[1]")
                 handed = ", ".join(f"{literal(h.name)}: grads[{literal(h.name)}].numpy()" for h in s.model.hands)
                 yield tree.assign("examples", f"examples | {{{handed}}}")
         each = '{f"{name}.{key}": value for name, some in sections.items() for key, value in some.items()}'

@@ -5,13 +5,15 @@ What a section needs is written by the templates of a script with one; its funct
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from dotnn.codegen import augmenting, optimizer, paste, training, tree
 from dotnn.codegen import turns as common
+from dotnn.codegen.called import TABLE
 from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import names_of
@@ -19,7 +21,7 @@ from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.printer import print_module, printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints, modules
 from dotnn.codegen.render import Parts, assembled, render
-from dotnn.codegen.sections import TABLE, Section, in_turn, sections_of, watchers, words
+from dotnn.codegen.sections import Section, sections_of, watchers
 from dotnn.codegen.shared import result_files, training_context, value_names
 from dotnn.codegen.tables import constants, decayed, named
 from dotnn.codegen.threads import thread_lines
@@ -33,7 +35,6 @@ from dotnn.targets.numpy.fast import context as fast
 from dotnn.targets.numpy.fast.plan import Plan
 from dotnn.targets.numpy.script import TEMPLATES, mark_of, predicted, read_by_figures
 from dotnn.targets.numpy.settings import fast_parts
-from dotnn.targets.numpy.settings.average import IN_ARRAYS
 
 SAYS = Says(
     "{{name: params[name].copy() for name in {table}}}",
@@ -48,10 +49,6 @@ FUNCTIONS = (
 """What every section has of its own; in a script it ends with the name of the section."""
 
 
-ARRAYS = ("step", "last_step", "weights", "average", "flat_average", "renew_average")
-"""What settings call the arrays of a training and what changes them, of which every section has its own."""
-
-
 def script_of_turns(draft: Draft) -> str:
     """Return the text of the script. Equal drafts give the same bytes.
 
@@ -62,15 +59,13 @@ def script_of_turns(draft: Draft) -> str:
 
 def _with_settings(section: Section) -> Section:
     """Return a section with what its settings add to the loop."""
-    own = {name: f"{name}_{section.name}" for name in ARRAYS}
-    own |= {name: f"{name}[{literal(section.name)}]" for name in ("w", "g", "grads")}
-    parts = [replace(part, setup=tuple(filter(_is_of_one, part.setup))) for part in fast_parts(section.model)]
-    return replace(section, added=[in_turn(part, section, own) for part in parts])
+    return replace(section, added=fast_parts(section.model, section.names))
 
 
-def _is_of_one(statement: tree.Stmt) -> bool:
-    """Whether a statement concerns one section: what is shown has all averages."""
-    return not (isinstance(statement, tree.Assign) and statement.targets == (IN_ARRAYS,))
+def _in_place(names: dict[str, str]) -> Callable[[str], str]:
+    """Return the function that puts words in the place of others: what templates print becomes a section's own."""
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
+    return lambda text: pattern.sub(lambda match: names[match[1]], text)
 
 
 @dataclass(frozen=True)
@@ -112,15 +107,15 @@ class _Part:
 
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
-        text = words(self.own)(render(TEMPLATES, template, self.context))
-        return common.fitted(text.replace(f"`{self.section.called('forward')}`", "`forward`"))
+        text = _in_place(self.own)(render(TEMPLATES, template, self.context))
+        return common.fitted(text.replace(f"`{self.section.names.own('forward')}`", "`forward`"))
 
     @property
     def own(self) -> dict[str, str]:
         """What is called otherwise in a script of several sections."""
-        return {name: self.section.called(name) for name in FUNCTIONS} | {
-            "PARAMS": self.section.table,
-            "DECAYED": self.section.called("DECAYED"),
+        return {name: self.section.names.own(name) for name in FUNCTIONS} | {
+            "PARAMS": self.section.names.params,
+            "DECAYED": self.section.names.own("DECAYED"),
         }
 
     @property
@@ -192,7 +187,7 @@ class _Script:
                 "dtype = next(iter(params.values())).dtype if params else np.float64",
                 "params = in_precision(params, dtype)",
             ],
-            "predict_forward": words(predicting.own)(predicted(predicting.graph)),
+            "predict_forward": _in_place(predicting.own)(predicted(predicting.graph)),
             "framework_errors": False,
             **result_files(model, "weights.npz", "history.csv"),
             "train_options": [],
@@ -209,7 +204,7 @@ class _Script:
         """Return the tables at the top; what decays has one for each section."""
         plain = replace(self.model, train=replace(self.model.train, weight_decay=0.0))
         found = constants(plain, self.parts[0].graph, dead=self._zeros())
-        own = [(s.called("DECAYED"), decayed(s.model)) for s in self.sections if s.turn.train.weight_decay]
+        own = [(s.names.own("DECAYED"), decayed(s.model)) for s in self.sections if s.turn.train.weight_decay]
         return {**found, "tables": [*found["tables"], *(line for pair in own for line in named(*pair))]}
 
     def _zeros(self) -> tuple[str, ...]:
@@ -290,21 +285,21 @@ class _Script:
         """Yield what makes the step and the update of a section."""
         section, name = part.section, part.section.name
         key = literal(name)
-        arrays = f"{section.called('training_arrays')}(examples, dtype)"
+        arrays = f"{section.names.own('training_arrays')}(examples, dtype)"
         copied = f"{{name: np.array(values) for name, values in {arrays}.items()}}"
         yield tree.assign(f"arrays_{name}", copied if self.augments else arrays)
-        made, d_loss = section.called("make_step"), f"d_loss={part.d_loss}"
+        made, d_loss = section.names.own("make_step"), f"d_loss={part.d_loss}"
         if section.model.hands:
             yield tree.assign(f"last_grads_{name}", f"dict(grads[{key}])")
         last = f"last_grads_{name}" if section.model.hands else f"grads[{key}]"
         yield tree.assign(f"step_{name}", f"{made}(params, grads[{key}], arrays_{name}, size, {d_loss})")
         rest = f"{made}(params, {last}, arrays_{name}, rest, {d_loss}) if rest else None"
         yield tree.assign(f"last_step_{name}", rest)
-        yield tree.assign(f"memory[{key}]", f"{section.called('optimizer_state')}(w[{key}])")
+        yield tree.assign(f"memory[{key}]", f"{section.names.own('optimizer_state')}(w[{key}])")
         if section.turn.train.clip is not None:
-            yield tree.assign(f"clip_{name}", f"{section.called('make_clip')}(g[{key}], grads[{key}])")
+            yield tree.assign(f"clip_{name}", f"{section.names.own('make_clip')}(g[{key}], grads[{key}])")
         given = f"w[{key}], g[{key}], memory[{key}], params"
-        yield tree.assign(f"update_{name}", f"{section.called('make_update')}({given})")
+        yield tree.assign(f"update_{name}", f"{section.names.own('make_update')}({given})")
         yield from (statement for added in section.added for statement in added.setup)
 
     def _restored(self) -> Iterator[tree.Stmt]:
@@ -330,7 +325,7 @@ class _Script:
         if self.augments:
             yield tree.assign("seen", augmenting.augmented("as_arrays(examples)", "epoch"))
             for part in self.parts:
-                arrays = f"{part.section.called('training_arrays')}(seen, dtype)"
+                arrays = f"{part.section.names.own('training_arrays')}(seen, dtype)"
                 yield tree.Do(f"fill(arrays_{part.section.name}, {arrays})")
         fixed = self.model.train.shuffle == "batches"
         if not fixed:
@@ -367,7 +362,7 @@ class _Script:
         if section.counts:
             yield tree.assign(f"done[{literal(name)}]", "1", "+=")
         if constraints(section.model):
-            yield tree.Do(f"{section.called('constrain')}(params)")
+            yield tree.Do(f"{section.names.own('constrain')}(params)")
         yield from (statement for added in section.added for statement in added.updated)
 
     def _lost(self) -> Iterator[tree.Stmt]:
@@ -377,7 +372,7 @@ class _Script:
             for slot in optimizer.slots(s.turn.train):
                 key = literal(s.name)
                 yield tree.assign(f"g[{key}][...]", f"memory[{key}][{literal(slot)}]")
-                copied = f"{{name: grads[{key}][name].copy() for name in {s.table}}}"
+                copied = f"{{name: grads[{key}][name].copy() for name in {s.names.params}}}"
                 yield tree.assign(f"memories[{literal(slot)}]", f"memories.get({literal(slot)}, {{}}) | {copied}")
         ended = tree.assign("history.stopped_by", '"diverged"')
         lost = tree.assign("history.diverged_at", "first_not_finite(params)")
@@ -388,11 +383,11 @@ class _Script:
         yield tree.assign("sections", "{}")
         for part in self.parts:
             section, name = part.section, literal(part.section.name)
-            yield tree.assign(f"sections[{name}]", f"{section.called('evaluate')}(params, examples, scaling)")
+            yield tree.assign(f"sections[{name}]", f"{section.names.own('evaluate')}(params, examples, scaling)")
             if section.model.hands:
                 seeded = ", rng=np.random.default_rng(SEED)" * part.graph.draws
                 given = f"params, as_arrays(examples), training=False{seeded}"
-                yield tree.assign("grads", f"{section.called('loss_and_grads')}({given})[1]")
+                yield tree.assign("grads", f"{section.names.own('loss_and_grads')}({given})[1]")
                 handed = ", ".join(f"{literal(h.name)}: grads[{literal(h.name)}]" for h in section.model.hands)
                 yield tree.assign("examples", f"examples | {{{handed}}}")
         each = '{f"{name}.{key}": value for name, some in sections.items() for key, value in some.items()}'

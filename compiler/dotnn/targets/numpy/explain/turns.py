@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from dotnn.codegen import augmenting, optimizer, paste, tree
 from dotnn.codegen import turns as common
+from dotnn.codegen.called import TABLE
 from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import head_lines, origin
 from dotnn.codegen.lines import literal, table
@@ -19,17 +20,7 @@ from dotnn.codegen.parts import wrapped_pass
 from dotnn.codegen.preparing import fitted
 from dotnn.codegen.printer import print_module
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints
-from dotnn.codegen.sections import (
-    TABLE,
-    Section,
-    after_updates,
-    in_turn,
-    observed,
-    respelt,
-    sections_of,
-    watchers,
-    words,
-)
+from dotnn.codegen.sections import Section, after_updates, observed, sections_of, watchers
 from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.training import evaluated_parts, init_helpers
 from dotnn.codegen.turns import Says
@@ -91,7 +82,7 @@ class _Part:
     def pass_(self) -> tuple[str, list[tree.Item]]:
         """The function that returns the loss and the gradients of a batch, and those that settings put around it."""
         return wrapped_pass(
-            self.section.added, self.section.called("training_pass" if self.renews else "loss_and_grads")
+            self.section.added, self.section.names.own("training_pass" if self.renews else "loss_and_grads")
         )
 
     @property
@@ -101,7 +92,7 @@ class _Part:
 
     @property
     def figures(self) -> Figures:
-        return Figures(self.section.model, self.network.metrics, samples=self.graph.samples)
+        return Figures(self.section.model, self.network.metrics, samples=self.graph.samples, names=self.section.names)
 
 
 class _Script:
@@ -125,13 +116,12 @@ class _Script:
 
     def _part(self, section: Section) -> _Part:
         graph = self.draft.parts[section.name].graph
-        writer = NetworkWriter(section.model, graph, self.library, section.table)
+        writer = NetworkWriter(section.model, graph, self.library, section.names.params)
         writer.spec.section = section.turn.span
         network = writer.run()
         renewal = writer.renewal()
         functions = [*network.functions, *([renewal] if renewal else [])]
-        added = explained_parts(section.model, writer.spec.place_of_key)
-        section = replace(section, added=[in_turn(part, section, {}) for part in added])
+        section = replace(section, added=explained_parts(section.model, writer.spec.place_of_key, section.names))
         return _Part(section, graph, writer, network, writer.spec, [_named(f, section) for f in functions])
 
     def run(self) -> Explained:
@@ -231,8 +221,7 @@ class _Script:
         return found
 
     def _updates(self, part: _Part) -> Iterator[tree.Item]:
-        for item in update_functions(part.section.model, part.graph, part.spec):
-            yield _named(respelled(item, part.section), part.section)
+        yield from update_functions(part.section.model, part.graph, part.spec, part.section.names)
 
     def _train(self) -> Iterator[tree.Stmt]:
         yield from self._begin()
@@ -254,7 +243,7 @@ class _Script:
         yield tree.assign("count", f'len({self.examples}["{next(iter(self.model.inputs))}"])')
         given = "{n: w.astype(dtype) for n, w in params.items()}"
         yield tree.assign("params", f"init_params(seed, dtype) if params is None else {given}")
-        memory = {s.name: f"{s.called('optimizer_state')}(params)" for s in self.sections}
+        memory = {s.name: f"{s.names.own('optimizer_state')}(params)" for s in self.sections}
         entries = {"params": "params", "optimizer": table(memory), "history": "[]", **common.kept(self.sections)}
         yield from taken_up(entries, fitted=self.fitted, draws=self._uses_rng())
         yield from common.counted(self.sections)
@@ -319,15 +308,15 @@ class _Script:
         yield tree.assign(f"losses[{name}]", common.added(section), "+=")
         yield from (tree.assign(f"batch[{literal(h.name)}]", f"grads[{literal(h.name)}]") for h in model.hands)
         if train.clip is not None:
-            own = f"{{name: grads[name] for name in {section.table}}}" if model.hands else "grads"
+            own = f"{{name: grads[name] for name in {section.names.params}}}" if model.hands else "grads"
             yield tree.assign("grads", f"{train.clip.entry.helper}({own}, {train.clip.attrs['limit']})")
         yield from (statement for added in section.added for statement in added.gradient)
         rate = f", lr={section.rate}" if section.rate else ""
-        yield tree.Do(f"{section.called('update')}(params, grads, memory[{name}]{rate})")
+        yield tree.Do(f"{section.names.own('update')}(params, grads, memory[{name}]{rate})")
         if section.counts:
             yield tree.assign(f"done[{name}]", "1", "+=")
         if constraints(model):
-            yield tree.Do(f"{section.called('constrain')}(params)")
+            yield tree.Do(f"{section.names.own('constrain')}(params)")
         yield from (statement for added in section.added for statement in added.updated)
 
     def _lost(self) -> Iterator[tree.Stmt]:
@@ -345,8 +334,7 @@ class _Script:
 
     def _figures(self) -> Iterator[tree.Item]:
         for part in self.parts:
-            evaluate = part.figures.evaluation()
-            yield _named(respelt(evaluate, words(_inside(part.section))), part.section)
+            yield part.figures.evaluation()
         yield tree.Function("evaluate", ("params", "examples", "scaling=None"), EVALUATE, "", tuple(self._evaluate()))
         forward = f"forward_{common.predicts(self.model)}"
         yield from Figures(self.model, {}, samples=self.samples, forward=forward).prediction()
@@ -355,10 +343,10 @@ class _Script:
         yield tree.assign("sections", "{}")
         for part in self.parts:
             section, scaling = part.section, ", scaling" * part.figures.unscales()
-            made = f"{section.called('evaluate')}(params, examples{scaling})"
+            made = f"{section.names.own('evaluate')}(params, examples{scaling})"
             yield tree.assign(f"sections[{literal(part.name)}]", made)
             if section.model.hands:
-                made = section.called("loss_and_grads")
+                made = section.names.own("loss_and_grads")
                 seeded = ", rng=np.random.default_rng(SEED)" * part.graph.draws
                 yield tree.assign("grads", f"{made}(params, examples, training=False{seeded})[1]")
                 handed = {h.name: f"grads[{literal(h.name)}]" for h in section.model.hands}
@@ -371,20 +359,9 @@ def _counted(steps: int) -> str:
     return "an update on the batch" if steps == 1 else f"{steps} updates on the batch"
 
 
-def _inside(section: Section) -> dict[str, str]:
-    """Return what a section calls the functions of the network."""
-    return {name: section.called(name) for name in ("forward", "total_loss")}
-
-
-def respelled(item: tree.Item, section: Section) -> tree.Item:
-    """Return a function of the update in which `PARAMS` is what the section updates."""
-    made: tree.Item = respelt(item, words({"PARAMS": section.table}))
-    return made
-
-
 def _named(item: tree.Item, section: Section) -> tree.Item:
     """Return a function under the name that it has in a script of several sections."""
-    return replace(item, name=section.called(item.name)) if isinstance(item, tree.Function) else item
+    return replace(item, name=section.names.own(item.name)) if isinstance(item, tree.Function) else item
 
 
 def _code(items: Sequence[tree.Item]) -> str:
