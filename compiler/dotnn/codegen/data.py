@@ -9,6 +9,7 @@ from dotnn.codegen.lines import literal, on_the_page, table_lines, wrapped
 from dotnn.codegen.preparing import Chain, Step, chains, fitted, undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
+from dotnn.library.sources.inline import INLINE
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import Declaration, prepared_declaration, raw_declarations, read_kinds
 
@@ -164,8 +165,9 @@ def read_array(model: Model) -> str:
 
 def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
     lines = ["return {"]
+    opening, _, closing = INLINE.plain_for({}, "").partition("{rows}")
     for name, rows in inline.items():
-        array = wrapped(f'"{name}": np.array([', [show(row) for row in rows], "]),", room=2 * INDENT)
+        array = wrapped(f'"{name}": {opening}', [show(row) for row in rows], f"{closing},", room=2 * INDENT)
         lines += [" " * INDENT + line for line in array]
     return [*lines, "}"]
 

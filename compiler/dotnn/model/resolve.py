@@ -18,7 +18,7 @@ from dotnn.model.data import DATA_KEYS, read_data, read_weights
 from dotnn.model.definitions import read_definitions
 from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
 from dotnn.model.free_sizes import Measure, Size, bound_sizes, free_names
-from dotnn.model.inline import check_values
+from dotnn.model.inline import check_values, written_out
 from dotnn.model.linking import linked
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
@@ -96,7 +96,7 @@ def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Sec
             line = reporter.source.line_of(sections[section.keyword].span)
             reporter.add(messages.sections.duplicate_section(head_of(section), section.keyword, line))
         else:
-            sections[section.keyword] = section
+            sections[section.keyword] = written_out(section) if section.keyword == "data" else section
     return sections, blocks
 
 

@@ -10,6 +10,7 @@ from dotnn.codegen.data import splits_steps, taken
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, in_type, is_affine
 from dotnn.core.arguments import show
+from dotnn.library.sources.inline import INLINE
 from dotnn.library.sources.windows import SPLIT, plain
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import raw_declarations
@@ -113,8 +114,9 @@ class DataWriter:
         if source is not None:
             body = self._read(source)
         elif self.data.inline:
-            rows = {name: [show(row) for row in rows] for name, rows in self.data.inline.items()}
-            body = iter([tree.Return(table({name: f"np.array([{', '.join(some)}])" for name, some in rows.items()}))])
+            form, written = INLINE.plain_for({}, ""), self.data.inline.items()
+            rows = {name: form.replace("{rows}", ", ".join(map(show, rows))) for name, rows in written}
+            body = iter([tree.Return(table(rows))])
         else:
             doc = "Return the examples in an .npz file, by name; the spec has none of its own."
             body = self._given()
