@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dotnn.codegen.lines import literal, on_the_page, table_lines, wrapped
@@ -36,8 +36,11 @@ def raw_targets(model: Model) -> dict[str, Declaration]:
 _NO_DATA = 'raise DataError("the spec has no data section", help="pass data to train, or use --data FILE.npz")'
 
 
-def load_lines(model: Model) -> list[str]:
-    """Return the body of `load_data`: the spec's own examples, as raw arrays (or with texts of classes)."""
+def load_lines(model: Model, from_one: Sequence[str] = ()) -> list[str]:
+    """Return the body of `load_data`: the spec's own examples, as raw arrays (or with texts of classes).
+
+    The classes of the arrays `from_one` are counted from 1 in their files.
+    """
     data = model.data or Data()
     if data.source is None:
         names = {name: name for name in raw_declarations(model)}
@@ -46,11 +49,23 @@ def load_lines(model: Model) -> list[str]:
             *on_the_page(f"    return read_npz(path, {literal(names)})", INDENT),
             *(_inline_lines(data.inline) if data.inline else [_NO_DATA]),
         ]
+    begin = "examples =" if from_one else "return"
     if data.source.formats:
-        return _files_lines(data, data.source)
+        return [*_files_lines(data, data.source, begin), *counted_from_zero(from_one)]
     if data.source.entry.converted:
         return _converted_lines(model, data, data.source)
-    return _table_lines(model, data) if data.source.entry.table else _arrays_lines(data)
+    if data.source.entry.table:
+        return _table_lines(model, data)
+    return [*_arrays_lines(data, begin), *counted_from_zero(from_one)]
+
+
+def counted_from_zero(names: Sequence[str]) -> list[str]:
+    """Return the lines that count classes from 0, and return the `examples`; none where all are."""
+    shifted = [
+        f'examples["{name}"] = examples["{name}"].astype(np.int64) - 1  # its classes are counted from 1 in the file'
+        for name in names
+    ]
+    return [*shifted, "return examples"] if names else []
 
 
 def _paths(data: Data) -> dict[str, str]:
@@ -91,15 +106,15 @@ def form(source: FileSource) -> str:
     return ", **FORMAT" if source.options else ""
 
 
-def _arrays_lines(data: Data) -> list[str]:
+def _arrays_lines(data: Data, begin: str) -> list[str]:
     """Return the lines that read arrays by their keys."""
     assert data.source is not None
     keys = literal({name: words[0] for name, words in data.source.fields.items()})
     read, paths = data.source.entry.function, _paths(data)
     if not data.files:
-        return on_the_page(f"return {read}({paths['train']}, {keys})", INDENT)
+        return on_the_page(f"{begin} {read}({paths['train']}, {keys})", INDENT)
     parts = [f"{literal(part)}: {read}({path}, keys)" for part, path in paths.items()]
-    return [*on_the_page(f"keys = {keys}", INDENT), *wrapped("return join_parts({", parts, "})", room=INDENT)]
+    return [*on_the_page(f"keys = {keys}", INDENT), *wrapped(f"{begin} join_parts({{", parts, "})", room=INDENT)]
 
 
 def _converted_lines(model: Model, data: Data, source: FileSource) -> list[str]:
@@ -119,15 +134,15 @@ def _converted_lines(model: Model, data: Data, source: FileSource) -> list[str]:
     return [*lines, *joined]
 
 
-def _files_lines(data: Data, source: FileSource) -> list[str]:
+def _files_lines(data: Data, source: FileSource, begin: str) -> list[str]:
     """Return the lines that read a file for each array."""
     if not data.files:
-        return wrapped("return {", _array_files(source), "}", room=INDENT)
+        return wrapped(f"{begin} {{", _array_files(source), "}", room=INDENT)
     lines = []
     for part, files in {"train": source, **data.files}.items():
         lines += wrapped(f"{part} = {{", _array_files(files), "}", room=INDENT)
     parts = [f"{literal(part)}: {part}" for part in ("train", *data.files)]
-    return [*lines, *wrapped("return join_parts({", parts, "})", room=INDENT)]
+    return [*lines, *wrapped(f"{begin} join_parts({{", parts, "})", room=INDENT)]
 
 
 def _array_files(source: FileSource) -> list[str]:
@@ -182,7 +197,7 @@ def prepare_lines(model: Model, more: str = "") -> list[str]:
     lines += [f"arrays = without_gaps(arrays, {dropping})"] if dropping != "()" and not later else []
     lines += [f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values())]
     dropped = dropping if dropping != "()" and later else ""
-    lines += [line for statement in _split_lines(data, dropped) for line in on_the_page(statement, INDENT)]
+    lines += [line for statement in _split_lines(model, data, dropped) for line in on_the_page(statement, INDENT)]
     lines += ["# Fitted on the training part only: the others must not leak into it."] if fitted(model) else []
     lines += ["scaling = {}"]
     prepared = (statement for chain in ways.values() for statement in _prepared(chain))
@@ -241,7 +256,7 @@ def splits_steps(data: Data) -> bool:
     return source is not None and source.length > 1 and split is not None and bool(split.order)
 
 
-def _split_lines(data: Data, dropping: str = "") -> list[str]:
+def _split_lines(model: Model, data: Data, dropping: str = "") -> list[str]:
     """Return the lines that choose the rows of each part; those are left out with a gap in the arrays `dropping`."""
     if data.split is None and not data.files and not data.take:
         return ['parts = {"train": {name: Rows(values) for name, values in arrays.items()}}']
@@ -249,7 +264,8 @@ def _split_lines(data: Data, dropping: str = "") -> list[str]:
     if data.files:
         lines += ['part = arrays.pop("part")', 'own = rows_of_part(part, "train")']
     if data.split:
-        function, arguments = _chosen(data, data.split)
+        alone = ".ravel()" if stratified_by_a_unit(model) else ""
+        function, arguments = _chosen(data, data.split, alone)
         lines += wrapped(f"chosen = {function}(", arguments, ")", room=INDENT)
     if data.files:
         own = "{name: own[rows] for name, rows in chosen.items()}" if data.split else '{"train": own}'
@@ -266,6 +282,12 @@ def _split_lines(data: Data, dropping: str = "") -> list[str]:
     ]
 
 
+def stratified_by_a_unit(model: Model) -> bool:
+    """Whether a split keeps the shares of the two classes of a single unit."""
+    name = model.data.split.stratify if model.data and model.data.split else ""
+    return bool(name) and model.targets[name].kind != "class"
+
+
 def taken(data: Data, drawn: str, rows: str) -> str:
     """Return the expression of the rows that are left to train on; `drawn` is a template of how they are drawn."""
     if data.split is not None and data.split.order:
@@ -273,9 +295,9 @@ def taken(data: Data, drawn: str, rows: str) -> str:
     return drawn.format(rows=rows, count=data.take, seed=data.split.seed if data.split else 0)
 
 
-def _chosen(data: Data, split: Split) -> tuple[str, list[str]]:
+def _chosen(data: Data, split: Split, alone: str) -> tuple[str, list[str]]:
     """Return the function that chooses the rows of each part, and its arguments; `own` are the rows of the source,
-    where other parts have files.
+    where other parts have files, and `alone` leaves of what the split is stratified by one number for each example.
     """
     own = bool(data.files)
     fractions = literal({part: share for part, share in split.fractions.items() if share})
@@ -287,7 +309,7 @@ def _chosen(data: Data, split: Split) -> tuple[str, list[str]]:
         return "split_in_order", [keys, fractions]
     if split.grouped:
         return "split_groups", [f'arrays.pop("groups"){of}', fractions, str(split.seed)]
-    by = f'arrays["{split.stratify}"]{of}' if split.stratify else "None"
+    by = f'arrays["{split.stratify}"]{of}{alone}' if split.stratify else "None"
     return "split_indices", [count, fractions, str(split.seed), by]
 
 

@@ -26,6 +26,7 @@ from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.section import SectionReader, head_of
 from dotnn.model.settings import check_settings
+from dotnn.model.splits import check_stratified
 from dotnn.model.stateful import check_stateful
 from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_defaults, read_train
 from dotnn.model.trial import NoNumber
@@ -181,6 +182,7 @@ def _experiment(
     reporter.stop_on_errors()
     check_settings(model, reporter)
     check_values(data_section, model)
+    check_stratified(data_section, model)
     _check_categories(model, reporter)
     return model
 
