@@ -189,20 +189,50 @@ def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
 
 def prepare_lines(model: Model, more: str = "") -> list[str]:
     """Return the body of `prepare`: raw arrays in, prepared parts out; `more` are arguments of `prepared`."""
-    data, ways = model.data or Data(), chains(model)
-    lines = wrapped("arrays = check_arrays(data, {", _check_table(model), "})", room=INDENT)
-    lines += [f'arrays["{name}"] = arrays["{origin}"]' for name, origin in data.made_of.items()]
-    dropping = literal(tuple(name for name, chain in ways.items() if chain.drops))
-    later = splits_steps(data)
-    lines += [f"arrays = without_gaps(arrays, {dropping})"] if dropping != "()" and not later else []
-    lines += [f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values())]
-    dropped = dropping if dropping != "()" and later else ""
-    lines += [line for statement in _split_lines(model, data, dropped) for line in on_the_page(statement, INDENT)]
+    ways, lines = chains(model), [*_arrays_of_all(model), *_parts_of_all(model)]
     lines += ["# Fitted on the training part only: the others must not leak into it."] if fitted(model) else []
     lines += ["scaling = {}"]
     prepared = (statement for chain in ways.values() for statement in _prepared(chain))
     lines += [line for statement in prepared for line in on_the_page(statement, INDENT)]
     return [*lines, f"return prepared(parts, dtype{more}), scaling"]
+
+
+PLACE = "place in its file"
+"""What the place of each example is called beside its arrays; no input or target can be."""
+
+
+def place_lines(model: Model) -> list[str]:
+    """Return the body of a function of raw arrays `data` that returns where in these the examples of each part are."""
+    chosen = [line for line in _parts_of_all(model) if not line.startswith("parts = ")]
+    if not any(line.startswith("chosen = ") for line in chosen):
+        chosen.append(f'chosen = {{"train": np.arange(len(arrays["{PLACE}"]))}}')
+    places = "np.arange(len(next(iter(arrays.values()))))"
+    found = f'{{part: arrays["{PLACE}"][rows] for part, rows in chosen.items()}}'
+    return [*_arrays_of_all(model, places), *chosen, f"return {found}"]
+
+
+def _arrays_of_all(model: Model, places: str = "") -> list[str]:
+    """Return the lines that check raw arrays and make of them what is split; with their `places`, if there is how."""
+    data, ways = model.data or Data(), chains(model)
+    lines = wrapped("arrays = check_arrays(data, {", _check_table(model), "})", room=INDENT)
+    lines += [f'arrays["{PLACE}"] = {places}'] if places else []
+    lines += [f'arrays["{name}"] = arrays["{origin}"]' for name, origin in data.made_of.items()]
+    dropping = _dropping(ways)
+    lines += [f"arrays = without_gaps(arrays, {dropping})"] if dropping and not splits_steps(data) else []
+    return [*lines, *(f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values()))]
+
+
+def _parts_of_all(model: Model) -> list[str]:
+    """Return the lines that choose the rows of each part."""
+    data = model.data or Data()
+    dropped = _dropping(chains(model)) if splits_steps(data) else ""
+    return [line for statement in _split_lines(model, data, dropped) for line in on_the_page(statement, INDENT)]
+
+
+def _dropping(ways: Mapping[str, Chain]) -> str:
+    """Return the arrays whose gaps leave an example out, "" for none."""
+    names = tuple(name for name, chain in ways.items() if chain.drops)
+    return literal(names) if names else ""
 
 
 def _encoded(ways: Iterable[Chain]) -> Iterator[tuple[str, Step]]:
