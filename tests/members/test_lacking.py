@@ -1,4 +1,6 @@
-"""What the language lacks and the standard library has: each piece is short, trains, is right, also on TensorFlow.
+"""What the language lacks and the standard library has, and what lectures ask for besides: pieces of a few lines.
+
+Each of them trains, is checked, and agrees with TensorFlow.
 
 What it computes is compared with Keras, SciPy or loops of NumPy in `test_standard_*.py`.
 """
@@ -70,7 +72,52 @@ def spec(body, train):
     train {{ {train}  batch = 3  epochs = 2 }}"""
 
 
+LECTURES = {
+    "sine feature": """model M { input x: [2]  target t: [1]
+      h = concat(x, sin(6.28 * x)) -> dense(4, tanh)  output y = h -> dense(1) }
+      train { loss = mse(y, t)  batch = 3  epochs = 2 }""",
+    "sign unit": """model M { input x: [3]  target t: [2]  h = x -> dense(4)
+      output y = concat(sign(h), h) -> dense(2) }  train { loss = mse(y, t)  batch = 3  epochs = 2 }""",
+    "a module of one's own": """block Bilinear(units) {
+        input x: [n]
+        input u: [m]
+        param W: [n, units]
+        param V: [m, units]
+        output (x @ W) * (u @ V)
+      }
+      model M { input x: [3]  input u: [2]  target t: [2]  output y = Bilinear(x, u, 4) -> dense(2) }
+      train { loss = mse(y, t)  batch = 3  epochs = 2 }""",
+    "prelu and maxout by definition": """block slope() {
+        input z: [n]
+        param a: [n] = 0.25
+        output where(z > 0, z, a * z)
+      }
+      block largest(units, pieces = 3) {
+        input x: [n]
+        z = x -> dense(units * pieces) -> reshape([pieces, units])
+        output max(z, axis = 0)[0]
+      }
+      model M { input x: [3]  target t: [2]  output y = x -> dense(4) -> slope -> largest(2) }
+      train { loss = mse(y, t)  batch = 3  epochs = 2 }""",
+    "tied autoencoder": """model M { input x: [5]  target t: [5]
+      code = x -> dense(2, tanh)
+      output y = code @ code.W.T }
+      train { loss = mse(y, t)  batch = 3  epochs = 2 }""",
+    "encoder and decoder": """model M { input x: [4, 2]  input before: [3, 2]  target t: [3, 2]
+      read = x -> lstm(3)
+      output y = lstm(before, 3, returns = sequence, initial = read) -> dense(2) }
+      train { loss = mse(y, t)  batch = 3  epochs = 2 }""",
+    "truncated, the state carried on": """model M { input x: [4, 2]  target t: [2]
+      output y = x -> rnn(3, truncate = 2, stateful = true) -> dense(2) }
+      train { loss = mse(y, t)  batch = 3  epochs = 2  shuffle = false }""",
+    "a class at every step, padding masked": """model M { input words: int[4]  target tags: class[4, 3]
+      m = words -> padding_mask
+      output p = rnn(words -> embedding(5, 3), m, 3, returns = sequence) -> dense(3, softmax) }
+      train { loss = cross_entropy(p, tags, mask = m)  batch = 3  epochs = 2 }""",
+}
+"""What the lectures ask for, as a spec each."""
 SPECS = {
+    **LECTURES,
     **{
         call: spec(ENDS[kind].replace("{0}", call), "loss = mse(y, t)  optim = adam(0.01)")
         for kind, calls in BLOCKS.items()
