@@ -33,6 +33,7 @@ from dotnn.model import messages
 from dotnn.model.model import Model
 from dotnn.model.turns import with_handed
 from dotnn.passes.build import build
+from dotnn.running.told_by_data import classes_from_one
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer
 from dotnn.targets.keras.cells import BASE
@@ -187,7 +188,7 @@ class _Script:
             "state": bool(state),
             "samples": self.graph.samples,
             "weights": "{**PARAMS, **STATE}" if state else "PARAMS",
-            **training_context(declared, ", resident=np.inf"),
+            **training_context(declared, ", resident=np.inf", classes_from_one(declared)),
             "workers": False,
             "framework_errors": True,
             "more_made_of": ', "precision": options.precision',

@@ -29,6 +29,7 @@ from dotnn.codegen.tables import constants, decayed, named
 from dotnn.codegen.threads import thread_lines
 from dotnn.ir.graph import Graph
 from dotnn.passes.zeros import zero_gradients
+from dotnn.running.told_by_data import classes_from_one
 from dotnn.targets.base import Draft
 from dotnn.targets.numpy import training_loop
 from dotnn.targets.numpy.equations import forward, helper_names, total_loss
@@ -184,7 +185,7 @@ class _Script:
             "samples": any(part.graph.samples for part in self.parts),
             "draws": any(part.graph.draws for part in self.parts),
             "thread_lines": thread_lines(model),
-            **training_context(model),
+            **training_context(model, from_one=classes_from_one(model)),
             "early": None,
             "predict_dtype": "dtype",
             "predict_setup": [

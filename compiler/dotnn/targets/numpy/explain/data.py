@@ -9,10 +9,11 @@ from dotnn.codegen import augmenting, tree
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, in_type, is_affine
 from dotnn.core.arguments import show
+from dotnn.library.sources.inline import INLINE
 from dotnn.library.sources.windows import SPLIT, plain
 from dotnn.model.model import Data, FileSource, Model
 from dotnn.model.raw import raw_declarations
-from dotnn.running.told_by_data import told_by_data
+from dotnn.running.told_by_data import classes_from_one, told_by_data
 from dotnn.targets.numpy.explain.parting import PartsWriter
 from dotnn.targets.numpy.explain.reading import (
     AS_KEYS,
@@ -42,7 +43,7 @@ class DataWriter:
         self.chains = chains(model)
         self.raw = raw_declarations(model)
         self.texts = told_by_data(model)
-        self.parts = PartsWriter(self.data, next(iter(model.inputs)))
+        self.parts = PartsWriter(model)
 
     def items(self) -> list[tree.Item]:
         """Return the functions."""
@@ -112,12 +113,24 @@ class DataWriter:
         if source is not None:
             body = self._read(source)
         elif self.data.inline:
-            rows = {name: [show(row) for row in rows] for name, rows in self.data.inline.items()}
-            body = iter([tree.Return(table({name: f"np.array([{', '.join(some)}])" for name, some in rows.items()}))])
+            form, written = INLINE.plain_for({}, ""), self.data.inline.items()
+            rows = {name: form.replace("{rows}", ", ".join(map(show, rows))) for name, rows in written}
+            body = iter([tree.Return(table(rows))])
         else:
             doc = "Return the examples in an .npz file, by name; the spec has none of its own."
             body = self._given()
-        return tree.Function("load_data", ("path=None",), doc, "", tuple(body))
+        return tree.Function("load_data", ("path=None",), doc, "", self._from_zero(tuple(body)))
+
+    def _from_zero(self, body: tuple[tree.Stmt, ...]) -> tuple[tree.Stmt, ...]:
+        """Return the statements that read arrays, with those that count their classes from 0 where files do from 1."""
+        names = classes_from_one(self.model)
+        if not names:
+            return body
+        *before, last = body
+        assert isinstance(last, tree.Return)
+        told = "its classes are counted from 1 in the file"
+        shifted = (tree.assign(f'examples["{n}"]', f'examples["{n}"].astype(int) - 1', comment=told) for n in names)
+        return (*before, tree.assign("examples", last.value), *shifted, tree.Return("examples"))
 
     def _given(self) -> Iterator[tree.Stmt]:
         """Yield what reads a file that must be named."""

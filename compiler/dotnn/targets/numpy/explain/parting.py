@@ -6,17 +6,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dotnn.codegen import tree
-from dotnn.codegen.data import splits_steps, taken
+from dotnn.codegen.data import splits_steps, stratified_by_a_unit, taken
 from dotnn.codegen.lines import literal
-from dotnn.model.model import Data, Split
+from dotnn.model.model import Data, Model, Split
 
 
 @dataclass(frozen=True)
 class PartsWriter:
-    """Writes what makes `rows`, the rows of each part; `first` is the input whose rows are counted."""
+    """Writes what makes `rows`, the rows of each part."""
 
-    data: Data
-    first: str
+    model: Model
+
+    @property
+    def data(self) -> Data:
+        """What the spec says of its data."""
+        return self.model.data or Data()
+
+    @property
+    def first(self) -> str:
+        """The input whose rows are counted."""
+        return next(iter(self.model.inputs))
 
     @property
     def there(self) -> bool:
@@ -63,12 +72,18 @@ class PartsWriter:
         assert split is not None
         shares = {part: share for part, share in split.fractions.items() if share}
         if split.stratify:
-            yield from _stratified(split, literal(tuple(shares)), [*shares.values()], self.own)
+            yield from _stratified(split, literal(tuple(shares)), [*shares.values()], self._labels(split))
         elif self.by_steps:
             assert self.data.source is not None
             yield tree.assign("rows", f"split_windows({self._count()}, {self.data.source.length}, {literal(shares)})")
         else:
             yield from self._in_shares(split, literal(tuple(shares)), [*shares.values()])
+
+    def _labels(self, split: Split) -> str:
+        """Return the expression of the classes that a split is stratified by, counted from 0."""
+        labels = f'arrays["{split.stratify}"]{self.own}'
+        unit = stratified_by_a_unit(self.model)
+        return f"np.unique({labels}.ravel(), return_inverse=True)[1]" if unit else labels
 
     def _in_shares(self, split: Split, names: str, shares: Sequence[float]) -> Iterator[tree.Stmt]:
         """Yield what gives every part its share of the examples, or of the groups that they belong to."""
@@ -101,10 +116,10 @@ def _order(split: Split, own: str) -> str:
     return f"np.random.default_rng({split.seed}).permutation(count)"
 
 
-def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> Iterator[tree.Stmt]:
-    """Yield what draws the rows of each part where every class has its share in all of them."""
+def _stratified(split: Split, names: str, shares: Sequence[float], labels: str) -> Iterator[tree.Stmt]:
+    """Yield what draws the rows of each part where every one of the classes `labels` has its share in all of them."""
     yield tree.Note("each part has the proportions of the classes, to within one example")
-    yield tree.assign("labels", f'arrays["{split.stratify}"]{own}')
+    yield tree.assign("labels", labels)
     yield tree.assign("order", f"np.random.default_rng({split.seed}).permutation(len(labels))")
     yield tree.assign("order", 'order[np.argsort(labels[order], kind="stable")]', comment="class by class")
     yield tree.assign("exact", f"np.outer([len(labels), *np.bincount(labels)], {shares})", comment="all, then classes")
