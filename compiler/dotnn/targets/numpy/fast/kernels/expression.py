@@ -116,7 +116,7 @@ class Writer:
             case "sigmoid":
                 self.sigmoid(self.operand(args[0]), target)
             case "softplus":
-                self.e.run(f"logaddexp({self.number(Number(0))}, {self.operand(args[0])}, {target})")
+                self.softplus(self.operand(args[0]), target)
             case _:
                 self.run(named(function), *map(self.operand, args), target)
 
@@ -152,6 +152,15 @@ class Writer:
         self.run("maximum", target, small, target)
         self.e.run(f"add({small}, {one}, {small})")
         self.e.run(f"divide({target}, {small}, {target})")
+
+    def softplus(self, z: str, target: str) -> None:
+        """max(z, 0) + log(1 + exp(-|z|)): NumPy's logaddexp takes the elements one by one, and twice as long."""
+        small = self.scratch("dtype")
+        self.e.run(f"copysign({z}, {self.e.number('minus_one', '-1')}, {small})")
+        self.e.run(f"exp({small}, {small})")
+        self.run("log1p", small, small)
+        self.run("maximum", z, self.number(Number(0)), target)
+        self.e.run(f"add({target}, {small}, {target})")
 
     def run(self, function: str, *arguments: str) -> None:
         """Write the call of a function; its last argument is the array that is written."""
