@@ -12,6 +12,7 @@ from dotnn.library.sources import SOURCES
 from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, Poison
 from dotnn.model.files import FILE_HELP, OUTSIDE_HELP, folder_of, path_within
+from dotnn.model.inline import written_out
 from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
 
@@ -72,7 +73,7 @@ def sizes_in(file: nodes.File, source: Source, sets: Sequence[str], data: Path, 
     Nothing is said of what the file does not tell: `bound_sizes` reports it. Raises `CompileError` where names are free
     and the file is not there.
     """
-    sections = {s.keyword: s for s in file.sections if isinstance(s, nodes.Section)}
+    sections = {s.keyword: written_out(s) for s in file.sections if isinstance(s, nodes.Section)}
     params, section = sections.get("params"), sections.get("model")
     named = [s.name.id for s in params.statements if isinstance(s, nodes.Assign)] if params else []
     free = free_names(section, [*named, *(text.partition("=")[0].strip() for text in sets)])

@@ -277,6 +277,11 @@ def inline_data(span: Span, message: str, note: str = "", help: str = "") -> Dia
     return Diagnostic("NN327", message, span, note, help or "one row per example: x = [[0, 0], [0, 1]]")
 
 
+def inline_form(span: Span, form: str) -> Diagnostic:
+    message = "the spec itself holds a list for each input and target, by its name"
+    return Diagnostic("NN327", message, span, help=f"for instance: source = {form}")
+
+
 def inline_and_source(span: Span, names: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         "NN328",

@@ -22,7 +22,6 @@ from dotnn.ir.expr import (
 from dotnn.ir.expr.common import common_parts
 from dotnn.ir.expr.derive import sent
 from dotnn.ir.node import Node, Value
-from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS
 
@@ -76,7 +75,7 @@ class Writer:
         """Return a scratch array that no part being written holds."""
         self.depth[dtype] += 1
         name = f"{'mask' if dtype == 'bool' else 'part'}{self.depth[dtype]}"
-        return self.e.scratch(name, *like(self.shape), dtype=dtype)
+        return self.e.scratch_like(name, self.shape, dtype=dtype)
 
     def into(self, expr: Expr, target: str) -> None:
         """Write an expression into an array; what its parts need is free again afterwards."""
