@@ -250,9 +250,7 @@ def _data_file(model: Model, given: str | None) -> tuple[Path, str, Span | None]
         path = Path(given)
         path = path / source.path if source is not None and path.is_dir() else path
         if given != "-" and (path.is_dir() or not path.exists()):
-            message = f'there is no file "{path}"'
-            place = Source("--data", given)
-            raise stop(model, Diagnostic("NN401", message, Span(0, len(given)), help="check the path", source=place))
+            raise stop(model, messages.data.no_file_given(given, str(path)))
         return path, given, None
     if source is None:
         help = 'add data { source = csv("file.csv", …) } or pass --data FILE.npz'

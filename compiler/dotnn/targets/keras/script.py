@@ -18,6 +18,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node
 from dotnn.ir.op import no_gradient
 from dotnn.model.model import Model
+from dotnn.running.told_by_data import classes_from_one
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer, parameters, training_loop
 from dotnn.targets.keras.cells import BASE
@@ -94,7 +95,7 @@ def script(draft: Draft) -> str:
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
-        **training_context(model, ", resident=np.inf"),
+        **training_context(model, ", resident=np.inf", classes_from_one(model)),
         **_differences(model, network, distribute, samples=graph.samples),
     }
     modules = regime_modules(model.train) | MODULES.get(distribute, set())

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 from dotnn.codegen import augmenting, tree
-from dotnn.codegen.data import splits_steps, taken
+from dotnn.codegen.data import splits_steps, stratified_by_a_unit, taken
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, in_type, is_affine
 from dotnn.core.arguments import show
+from dotnn.library.sources.inline import INLINE
 from dotnn.library.sources.windows import SPLIT, plain
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import raw_declarations
-from dotnn.running.told_by_data import told_by_data
+from dotnn.running.told_by_data import classes_from_one, told_by_data
 from dotnn.targets.numpy.explain.reading import (
     AS_KEYS,
     CLASSES,
@@ -113,12 +114,24 @@ class DataWriter:
         if source is not None:
             body = self._read(source)
         elif self.data.inline:
-            rows = {name: [show(row) for row in rows] for name, rows in self.data.inline.items()}
-            body = iter([tree.Return(table({name: f"np.array([{', '.join(some)}])" for name, some in rows.items()}))])
+            form, written = INLINE.plain_for({}, ""), self.data.inline.items()
+            rows = {name: form.replace("{rows}", ", ".join(map(show, rows))) for name, rows in written}
+            body = iter([tree.Return(table(rows))])
         else:
             doc = "Return the examples in an .npz file, by name; the spec has none of its own."
             body = self._given()
-        return tree.Function("load_data", ("path=None",), doc, "", tuple(body))
+        return tree.Function("load_data", ("path=None",), doc, "", self._from_zero(tuple(body)))
+
+    def _from_zero(self, body: tuple[tree.Stmt, ...]) -> tuple[tree.Stmt, ...]:
+        """Return the statements that read arrays, with those that count their classes from 0 where files do from 1."""
+        names = classes_from_one(self.model)
+        if not names:
+            return body
+        *before, last = body
+        assert isinstance(last, tree.Return)
+        told = "its classes are counted from 1 in the file"
+        shifted = (tree.assign(f'examples["{n}"]', f'examples["{n}"].astype(int) - 1', comment=told) for n in names)
+        return (*before, tree.assign("examples", last.value), *shifted, tree.Return("examples"))
 
     def _given(self) -> Iterator[tree.Stmt]:
         """Yield what reads a file that must be named."""
@@ -350,7 +363,7 @@ class DataWriter:
         shares = {part: share for part, share in split.fractions.items() if share}
         names, numbers = literal(tuple(shares)), list(shares.values())
         if split.stratify:
-            yield from _stratified(split, names, numbers, self.own)
+            yield from _stratified(split, names, numbers, self._labels(split))
             return
         if self._split_by_steps():
             assert self.data.source is not None
@@ -366,6 +379,12 @@ class DataWriter:
             yield tree.assign("rows", f"{{part: {chosen} for part, some in zip({names}, parts, strict=True)}}")
         else:
             yield tree.assign("rows", f"dict(zip({names}, map(np.sort, parts), strict=True))")
+
+    def _labels(self, split: Split) -> str:
+        """Return the expression of the classes that a split is stratified by, counted from 0."""
+        labels = f'arrays["{split.stratify}"]{self.own}'
+        unit = stratified_by_a_unit(self.model)
+        return f"np.unique({labels}.ravel(), return_inverse=True)[1]" if unit else labels
 
     def _drawn_from(self, split: Split) -> Iterator[tree.Stmt]:
         """Yield what counts what is split: the examples, or the groups that they belong to."""
@@ -389,10 +408,10 @@ def _order(split: Split, own: str) -> str:
     return f"np.random.default_rng({split.seed}).permutation(count)"
 
 
-def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> Iterator[tree.Stmt]:
-    """Yield what draws the rows of each part where every class has its share in all of them."""
+def _stratified(split: Split, names: str, shares: Sequence[float], labels: str) -> Iterator[tree.Stmt]:
+    """Yield what draws the rows of each part where every one of the classes `labels` has its share in all of them."""
     yield tree.Note("each part has the proportions of the classes, to within one example")
-    yield tree.assign("labels", f'arrays["{split.stratify}"]{own}')
+    yield tree.assign("labels", labels)
     yield tree.assign("order", f"np.random.default_rng({split.seed}).permutation(len(labels))")
     yield tree.assign("order", 'order[np.argsort(labels[order], kind="stable")]', comment="class by class")
     yield tree.assign("exact", f"np.outer([len(labels), *np.bincount(labels)], {shares})", comment="all, then classes")
