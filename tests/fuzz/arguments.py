@@ -125,6 +125,9 @@ class Drawing:
         yield from OTHERS
         for pairs in (True, False) * 3:
             yield self._list(pairs=pairs)
+        if not self.length:
+            order = self.rng.sample(range(axes := self.rng.randint(1, 3)), axes)
+            yield str(order), order
 
     def _list(self, *, pairs: bool) -> tuple[str, Any]:
         """Return a list of one to three numbers, or of pairs."""

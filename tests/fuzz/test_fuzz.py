@@ -97,7 +97,7 @@ def test_the_smallest_spec_with_an_lstm():
         except CompileError:
             return False
 
-    number = next(n for n in range(TURNS) if has_lstm(spec(n)) and "block" in spec(n))
+    number = next(n for n in range(10 * TURNS) if has_lstm(spec(n)) and "block" in spec(n))
     model = model_of(shrink(spec(number), has_lstm, seconds=20))
     assert [step.layer.name for step in model.steps] in (["lstm"], ["reshape", "lstm"])
     assert len(model.train.losses) == 1 and not model.train.metrics

@@ -16,7 +16,7 @@ from samples import (
     loss_settings,
     loss_spec,
 )
-from support import STYLES, complex_gradient, generic_point, model_of, module_of
+from support import STYLES, complex_gradient, generic_point, model_of, module_of, slope
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.interpret import evaluate, run
@@ -92,9 +92,7 @@ def test_the_rule_of_every_op(spec, style):
         for place, source in enumerate(node.ins):
             if source.type.dtype != "real" or source.role in DATA or source.id in drawn:
                 continue
-            expected = by_complex_step(node, values, sent, place)
-            got = np.zeros(expected.shape) if gradients[place] is None else gradients[place]
-            np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12, err_msg=f"{node.op}, operand {place}")
+            assert_derivative(gradients[place], node, values, sent, place)
 
 
 DATA = ("target", "state")
@@ -128,11 +126,26 @@ def by_the_rule(node, values, sent):
     return [None if cotangent is None else env[cotangent.id] for cotangent in cotangents]
 
 
-def by_complex_step(node, values, sent, place):
-    """The gradient of the sum of `sent` times the op's value by the operand at `place`."""
+FEW = 12
+"""Operands of no more elements are differentiated by each of them, larger ones along directions."""
+
+
+def assert_derivative(gradient, node, values, sent, place):
+    """Compare a gradient by the operand at `place` with complex steps of the sum of `sent` times the op's value."""
     operands = [values[v.id] for v in node.ins]
+    at = np.asarray(operands[place])
 
     def weighted(x):
         return np.sum(sent * evaluate(node, [*operands[:place], x, *operands[place + 1 :]], None, True))
 
-    return complex_gradient(weighted, np.asarray(operands[place]))
+    given, told = np.zeros(at.shape) if gradient is None else gradient, f"{node.op}, operand {place}"
+    assert np.shape(given) == at.shape, told
+    if at.size <= FEW:
+        expected = complex_gradient(weighted, at)
+        np.testing.assert_allclose(given, expected, rtol=1e-10, atol=1e-12, err_msg=told)
+        return
+    rng = np.random.default_rng(6)
+    for direction in rng.uniform(0.5, 2, (3, *at.shape)) * rng.choice([-1, 1], (3, *at.shape)):
+        terms = given * direction
+        expected = slope(weighted, at, direction)
+        assert abs(terms.sum() - expected) <= 1e-12 * (1 + np.abs(terms).sum()), told
