@@ -31,7 +31,7 @@ def test_every_member_is_drawn():
     """Of every registry, in specs that compile: the generator cannot forget a member, however new it is."""
     missing = {(family, name) for family, members in REGISTRIES.items() for name in members}
     without_a_file = {("init", "file")}  # arrays from a file need the file: see `model_in`
-    for number in range(TURNS):
+    for number in range(2 * TURNS):
         model = model_of(spec(number, files=False))
         compile_model(model, Options())
         missing -= drawn(model)
