@@ -280,14 +280,13 @@ def test_what_tensorflow_cannot_do_in_turn_is_refused(name):
 @pytest.mark.parametrize(
     "words",
     [
-        ["diff", "gan.nn"],
         ["overfit", "gan.nn"],
         ["explain", "gan.nn", "--section", "critics"],
         ["explain", "decoupled.nn", "--section", "synthetic", "--example", "1"],
     ],
 )
 def test_what_a_command_cannot_say_of_sections_is_an_error(words, tmp_path):
-    """`diff` follows one training; no output of the GAN has a target; no example has a gradient that is handed on."""
+    """No output of the GAN has a target; no example has a gradient that is handed on."""
     (tmp_path / "gan.nn").write_text(GAN)
     (tmp_path / "decoupled.nn").write_text(DECOUPLED)
     asked = dotnn(*words, folder=tmp_path)

@@ -66,11 +66,6 @@ def name_taken(span: Span, name: str) -> Diagnostic:
     return Diagnostic(CODE, f'"{name}" is what a script calls what is handed on', span, help="give it another name")
 
 
-def one_at_a_time(span: Span, command: str) -> Diagnostic:
-    help = "write a spec with that section as its only `train`, and freeze = […] what it does not update"
-    return Diagnostic(CODE, f"{command} is for one training, and here several sections take turns", span, help=help)
-
-
 def no_section(name: str, known: Sequence[str]) -> Diagnostic:
     none = "the spec has one `train`, which has no name: leave --section out"
     help = did_you_mean(name, known) or f"there are {join_names(known)}" if known else none
